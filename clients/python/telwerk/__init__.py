@@ -1,0 +1,1 @@
+"""The Telwerk client: send live-chat events, read exact KPIs."""

@@ -1,0 +1,1 @@
+"""Telwerk: exact KPI counters for live-chat customer service, over gRPC."""

@@ -1,0 +1,413 @@
+"""The fold over one conversation: its events, in event order, and the present instant give its facts.
+
+Every transition of a conversation stands in this file, and nothing here looks at a clock, a database or another
+conversation. Theory of operation:
+
+- `step` takes the state and the next event *in event order* and gives the next state and what changed.
+- A limit of KPI 3 runs as `State.limit`. Events pass it (`_pass_limit`) when one comes that is later than it; it is then
+  certain, but becomes a fact only once the present instant has reached it (`settle`): a producer's clock may be ahead.
+- What must wait for the first message (KPI 8 and 9) is held in the state and released by that message.
+- `fold` is `step` over a whole log, then `settle`. An event that arrives in order can be stepped onto the stored state; one
+  that arrives late, or takes another back, needs the log again. Both lead to the same state, to the letter.
+
+"Nothing changed" is the same state object, so that a caller can tell.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias, assert_never
+
+import msgspec
+
+from telwerkd.domain.events import (
+    ActionPerformed,
+    Assigned,
+    Ended,
+    Event,
+    FeedbackLeft,
+    GoalReached,
+    InactivityAction,
+    LeftLive,
+    Message,
+    Order,
+    PageVisited,
+    PostChatSurveyAnswered,
+    PreChatSurveyCompleted,
+    Rated,
+    Resumed,
+    Retracted,
+    Sender,
+    SurveyAnswer,
+    TopicsSet,
+    Unassigned,
+    WentLive,
+)
+from telwerkd.domain.facts import (
+    Change,
+    Fact,
+    Kpi,
+    LeftOut,
+    OfflineAssignment,
+    Outcome,
+    Rule,
+    answer_value,
+    stars_value,
+    topics_value,
+)
+from telwerkd.domain.ids import NO_GROUP, NOBODY, EventId, Micros, OperatorGroupId, OperatorId, WidgetId
+
+BEGINNING: Order = (-(2**62), 0, 0, "")
+"""Before every event."""
+
+_AFTER_ALL_OF_INSTANT = (2**63 - 1, 127, "")
+"""A timer that falls due comes after all events of its instant."""
+
+Effect: TypeAlias = Outcome | LeftOut
+Effects: TypeAlias = tuple[Effect, ...]
+
+
+class Live(msgspec.Struct, frozen=True, array_like=True):
+    """A live stretch: the event that opened it, its widget, and the limit that holds for it, if one is known."""
+
+    event_id: EventId
+    widget: WidgetId
+    limit: Micros | None
+
+
+class Limit(msgspec.Struct, frozen=True, array_like=True):
+    """A running limit of KPI 3. Once events have passed it, `operator` and `group` are those assigned at `due`."""
+
+    due: Micros
+    event_id: EventId
+    widget: WidgetId
+    passed: bool = False
+    operator: OperatorId = NOBODY
+    group: OperatorGroupId = NO_GROUP
+
+
+class State(msgspec.Struct, frozen=True, array_like=True):
+    """All that later events need to know of the earlier ones. A pure function of events and present instant."""
+
+    order: Order = BEGINNING
+    """The place of the last event or timer. An event before it is late."""
+    operator: OperatorId = NOBODY
+    group: OperatorGroupId = NO_GROUP
+    started: bool = False
+    """Somebody has sent a message."""
+    contact_wrote: bool = False
+    answered: bool = False
+    """An operator has sent a message."""
+    ended: bool = False
+    """Between an end and its resumption."""
+    live: Live | None = None
+    limit: Limit | None = None
+    unanswered_live: bool = False
+    """KPI 3 has counted this conversation."""
+    unanswered_ended: bool = False
+    """KPI 4 has counted this conversation."""
+    topics: Fact | None = None
+    """The topics that hold now: counted if `started`, else held back."""
+    held: tuple[Fact, ...] = ()
+    """Pre-chat survey answers held back."""
+    awaited: tuple[EventId, ...] = ()
+    """Events that were taken back before they arrived, sorted."""
+
+
+EMPTY = State()
+
+
+def fold(base: State, events: Iterable[Event], now: Micros) -> tuple[State, list[Effect]]:
+    """The state and all effects of a whole log, in whatever order it is given, at the present instant `now`."""
+    effective, retracted, awaited = retract(events)
+    state = base
+    effects: list[Effect] = [left_out for event in retracted for left_out in _countable_left_out(event)]
+    for event in sorted(effective, key=lambda e: e.order):
+        state, more = step(state, event)
+        effects += more
+    state, more = settle(state, now)
+    effects += more
+    if awaited != state.awaited:
+        state = msgspec.structs.replace(state, awaited=awaited)
+    return state, effects
+
+
+def retract(events: Iterable[Event]) -> tuple[list[Event], list[Event], tuple[EventId, ...]]:
+    """Divides a log into the events that stand and those taken back, and names the taken back that have not arrived.
+
+    A retraction does nothing itself. One that was taken back by a later one (in event order) has no effect.
+    """
+    ordinary: list[Event] = []
+    retractions: list[Event] = []
+    for event in events:
+        (retractions if isinstance(event.kind, Retracted) else ordinary).append(event)
+    if not retractions:
+        return ordinary, [], ()
+    taken_back: set[EventId] = set()
+    for event in sorted(retractions, key=lambda e: e.order, reverse=True):
+        if isinstance(event.kind, Retracted) and event.event_id not in taken_back:
+            taken_back.add(event.kind.event_id)
+    present = {e.event_id for e in ordinary} | {e.event_id for e in retractions}
+    named = {e.kind.event_id for e in retractions if isinstance(e.kind, Retracted)}
+    stands = [e for e in ordinary if e.event_id not in taken_back]
+    gone = [e for e in ordinary if e.event_id in taken_back]
+    return stands, gone, tuple(sorted(named - present))
+
+
+def follows(state: State, event: Event) -> bool:
+    """Whether `event` can be stepped onto `state`; if not, its conversation must be folded again from the log."""
+    return (
+        event.order > state.order
+        and not isinstance(event.kind, Retracted)
+        and (not state.awaited or event.event_id not in state.awaited)
+    )
+
+
+def settle(state: State, now: Micros) -> tuple[State, Effects]:
+    """Counts the limit of KPI 3 if it is due by `now`. Idempotent."""
+    limit = state.limit
+    if limit is None or limit.due > now:
+        return state, ()
+    if not limit.passed:
+        limit = msgspec.structs.replace(limit, operator=state.operator, group=state.group)
+    fact = Fact(
+        Kpi.UNANSWERED_LIVE_CONVERSATIONS, "", limit.operator, limit.group, limit.widget, limit.due, limit.event_id
+    )
+    order = max(state.order, (limit.due, *_AFTER_ALL_OF_INSTANT))
+    state = msgspec.structs.replace(state, order=order, limit=None, unanswered_live=True)
+    return state, (Outcome(Change.COUNTED, fact),)
+
+
+def step(state: State, event: Event) -> tuple[State, Effects]:
+    """The state after `event`, which must follow `state` in event order, and what the event changed."""
+    state = _pass_limit(state, event.occur_time)
+    after, effects = _apply(state, event)
+    return msgspec.structs.replace(after, order=event.order), effects
+
+
+def _apply(state: State, event: Event) -> tuple[State, Effects]:
+    kind = event.kind
+    match kind:
+        case Message():
+            return _message(state, event, kind.sender)
+        case Assigned():
+            return msgspec.structs.replace(state, operator=kind.operator, group=kind.group), ()
+        case Unassigned():
+            return msgspec.structs.replace(state, operator=NOBODY, group=kind.group), ()
+        case WentLive():
+            return _went_live(state, event, kind)
+        case LeftLive():
+            return _stop_being_live(state, event, Rule.LEFT_LIVE_IN_TIME)
+        case Ended():
+            return _ended(state, event)
+        case Resumed():
+            return msgspec.structs.replace(state, ended=False), ()
+        case Rated():
+            return state, _if_operator(state, event, Kpi.SATISFACTION_SCORE, stars_value(kind.stars))
+        case FeedbackLeft():
+            return state, _if_operator(state, event, Kpi.FEEDBACK_COUNT, "")
+        case ActionPerformed():
+            return state, _action(state, event, kind.action)
+        case PageVisited():
+            return state, _goals(state, event, kind.goals)
+        case GoalReached():
+            return state, _goals(state, event, (kind.goal,))
+        case TopicsSet():
+            return _topics(state, event, topics_value(kind.topics))
+        case PreChatSurveyCompleted():
+            return _pre_chat(state, event, kind.answers)
+        case PostChatSurveyAnswered():
+            return state, _answers(state, event, Kpi.POST_CHAT_SURVEY_RESULTS, kind.answers)
+        case Retracted():
+            # Retractions act on the log (`retract`), not on the state.
+            return state, ()
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+# The limit of a live conversation (KPI 3).
+
+
+def _pass_limit(state: State, instant: Micros) -> State:
+    """Marks the limit as passed, with the assignment at it, when an event comes that is later than it."""
+    limit = state.limit
+    if limit is None or limit.passed or limit.due >= instant:
+        return state
+    passed = msgspec.structs.replace(limit, passed=True, operator=state.operator, group=state.group)
+    return msgspec.structs.replace(state, limit=passed)
+
+
+def _start_limit(state: State, instant: Micros) -> State:
+    """Starts the limit if there is something to wait for: live, the contact has written, nobody has answered."""
+    live = state.live
+    if (
+        live is None
+        or live.limit is None
+        or not state.contact_wrote
+        or state.answered
+        or state.unanswered_live
+        or state.limit is not None
+    ):
+        return state
+    due = Micros(instant + live.limit)
+    return msgspec.structs.replace(state, limit=Limit(due, live.event_id, live.widget))
+
+
+def _stop_limit(state: State, rule: Rule) -> tuple[State, Effects]:
+    """Stops a running limit. One that events have passed is certain, and stays."""
+    limit = state.limit
+    if limit is None or limit.passed:
+        return state, ()
+    left_out = LeftOut(Kpi.UNANSWERED_LIVE_CONVERSATIONS, limit.event_id, rule)
+    return msgspec.structs.replace(state, limit=None), (left_out,)
+
+
+def _went_live(state: State, event: Event, kind: WentLive) -> tuple[State, Effects]:
+    if state.live is not None:
+        return state, ()
+    state = msgspec.structs.replace(state, live=Live(event.event_id, event.widget_id, kind.limit))
+    effects: Effects = ()
+    if kind.limit is None:
+        effects = (_left_out(event, Kpi.UNANSWERED_LIVE_CONVERSATIONS, Rule.NO_LIMIT_KNOWN),)
+    elif state.answered:
+        effects = (_left_out(event, Kpi.UNANSWERED_LIVE_CONVERSATIONS, Rule.OPERATOR_HAD_ANSWERED),)
+    elif state.unanswered_live or state.limit is not None:
+        effects = (_left_out(event, Kpi.UNANSWERED_LIVE_CONVERSATIONS, Rule.ONCE_PER_CONVERSATION),)
+    return _start_limit(state, event.occur_time), effects
+
+
+def _stop_being_live(state: State, event: Event, rule: Rule) -> tuple[State, Effects]:
+    if state.live is None:
+        return state, ()
+    return _stop_limit(msgspec.structs.replace(state, live=None), rule)
+
+
+def _ended(state: State, event: Event) -> tuple[State, Effects]:
+    state, effects = _stop_being_live(state, event, Rule.ENDED_IN_TIME)
+    state = msgspec.structs.replace(state, ended=True)
+    if state.answered:
+        return state, (*effects, _left_out(event, Kpi.UNANSWERED_ENDED_CONVERSATIONS, Rule.OPERATOR_HAD_ANSWERED))
+    if state.unanswered_ended:
+        return state, (*effects, _left_out(event, Kpi.UNANSWERED_ENDED_CONVERSATIONS, Rule.ONCE_PER_CONVERSATION))
+    state = msgspec.structs.replace(state, unanswered_ended=True)
+    return state, (*effects, _counted(state, event, Kpi.UNANSWERED_ENDED_CONVERSATIONS))
+
+
+# Messages, and what waits for the first one.
+
+
+def _message(state: State, event: Event, sender: Sender) -> tuple[State, Effects]:
+    effects: Effects = ()
+    if not state.started:
+        state, effects = _release(state)
+    match sender:
+        case Sender.CONTACT if not state.contact_wrote:
+            state = _start_limit(msgspec.structs.replace(state, contact_wrote=True), event.occur_time)
+        case Sender.OPERATOR if not state.answered:
+            state, stopped = _stop_limit(msgspec.structs.replace(state, answered=True), Rule.ANSWERED_IN_TIME)
+            effects += stopped
+        case Sender.CONTACT | Sender.OPERATOR | Sender.BOT:
+            pass
+        case _ as unreachable:
+            assert_never(unreachable)
+    return state, effects
+
+
+def _release(state: State) -> tuple[State, Effects]:
+    """The first message: what was held back counts, at the instant at which it happened."""
+    facts: Sequence[Fact] = (*state.held, state.topics) if state.topics else state.held
+    effects = tuple(Outcome(change, fact) for fact in facts for change in (Change.RELEASED, Change.COUNTED))
+    return msgspec.structs.replace(state, started=True, held=()), effects
+
+
+def _pre_chat(state: State, event: Event, answers: tuple[SurveyAnswer, ...]) -> tuple[State, Effects]:
+    if state.started:
+        return state, _answers(state, event, Kpi.PRE_CHAT_SURVEY_RESULTS, answers)
+    facts = tuple(
+        _fact(state, event, Kpi.PRE_CHAT_SURVEY_RESULTS, answer_value(a.question_id, a.option_id)) for a in answers
+    )
+    state = msgspec.structs.replace(state, held=state.held + facts)
+    return state, tuple(Outcome(Change.HELD, fact) for fact in facts)
+
+
+def _topics(state: State, event: Event, value: str) -> tuple[State, Effects]:
+    """Newly set topics replace the earlier ones, which are taken back where they were counted."""
+    before = state.topics
+    if (before.value if before else "") == value:
+        rule = Rule.EQUAL_SET if value else Rule.NO_TOPICS
+        return state, (_left_out(event, Kpi.CONVERSATION_TOPICS, rule),)
+    take, give = (
+        (Change.TAKEN_BACK, Change.COUNTED) if state.started else (Change.RELEASED, Change.HELD)
+    )
+    fact = _fact(state, event, Kpi.CONVERSATION_TOPICS, value) if value else None
+    effects: Effects = (Outcome(take, before),) if before else ()
+    if fact:
+        effects += (Outcome(give, fact),)
+    return msgspec.structs.replace(state, topics=fact), effects
+
+
+# What is counted where it happens.
+
+
+def _if_operator(state: State, event: Event, kpi: Kpi, value: str) -> Effects:
+    if state.operator == NOBODY:
+        return (_left_out(event, kpi, Rule.NO_OPERATOR),)
+    return (_counted(state, event, kpi, value),)
+
+
+def _action(state: State, event: Event, action: InactivityAction) -> Effects:
+    counted = _counted(state, event, Kpi.INACTIVITY_ACTIONS, str(int(action)))
+    match action:
+        case InactivityAction.RESUMED_CONVERSATION_REASSIGNED:
+            outcome = OfflineAssignment.ASSIGNED
+        case InactivityAction.RESUMED_CONVERSATION_NOT_REASSIGNED:
+            outcome = OfflineAssignment.NO_OPERATOR_AVAILABLE
+        case _:
+            return (counted,)
+    return (counted, _counted(state, event, Kpi.OFFLINE_ASSIGNMENTS, str(int(outcome))))
+
+
+def _goals(state: State, event: Event, goals: Sequence[str]) -> Effects:
+    if not goals:
+        return (_left_out(event, Kpi.GOALS_REACHED, Rule.NO_GOAL_MATCHED),)
+    if state.operator == NOBODY:
+        rule = Rule.NO_OPERATOR
+    elif not state.started:
+        rule = Rule.NO_MESSAGE
+    elif state.ended:
+        rule = Rule.BETWEEN_END_AND_RESUMPTION
+    else:
+        return tuple(_counted(state, event, Kpi.GOALS_REACHED, goal) for goal in goals)
+    return (_left_out(event, Kpi.GOALS_REACHED, rule),)
+
+
+def _answers(state: State, event: Event, kpi: Kpi, answers: Sequence[SurveyAnswer]) -> Effects:
+    return tuple(_counted(state, event, kpi, answer_value(a.question_id, a.option_id)) for a in answers)
+
+
+def _fact(state: State, event: Event, kpi: Kpi, value: str) -> Fact:
+    return Fact(kpi, value, state.operator, state.group, event.widget_id, event.occur_time, event.event_id)
+
+
+def _counted(state: State, event: Event, kpi: Kpi, value: str = "") -> Outcome:
+    return Outcome(Change.COUNTED, _fact(state, event, kpi, value))
+
+
+def _left_out(event: Event, kpi: Kpi, rule: Rule) -> LeftOut:
+    return LeftOut(kpi, event.event_id, rule)
+
+
+_KPIS_OF_KIND: dict[type, tuple[Kpi, ...]] = {
+    WentLive: (Kpi.UNANSWERED_LIVE_CONVERSATIONS,),
+    Rated: (Kpi.SATISFACTION_SCORE,),
+    FeedbackLeft: (Kpi.FEEDBACK_COUNT,),
+    ActionPerformed: (Kpi.INACTIVITY_ACTIONS,),
+    PageVisited: (Kpi.GOALS_REACHED,),
+    GoalReached: (Kpi.GOALS_REACHED,),
+    TopicsSet: (Kpi.CONVERSATION_TOPICS,),
+    PreChatSurveyCompleted: (Kpi.PRE_CHAT_SURVEY_RESULTS,),
+    PostChatSurveyAnswered: (Kpi.POST_CHAT_SURVEY_RESULTS,),
+    Ended: (Kpi.UNANSWERED_ENDED_CONVERSATIONS,),
+}
+
+
+def _countable_left_out(event: Event) -> Iterable[LeftOut]:
+    return (LeftOut(kpi, event.event_id, Rule.RETRACTED) for kpi in _KPIS_OF_KIND.get(type(event.kind), ()))

@@ -1,0 +1,99 @@
+"""Everything that can go wrong by a caller's doing or a machine's, in one tree.
+
+    TelwerkError
+    ├── InvalidArgumentError     the request cannot be right; names the fields
+    │   └── LimitExceededError   it is larger than this server takes; names the limit
+    ├── UnauthenticatedError     no key, or none that is known
+    ├── PermissionDeniedError    a known key without the grant
+    ├── NotFoundError            what was named is not there
+    └── UnavailableError         right, but not now: send it again after a while
+
+`Reason` is the catalogue of what clients can tell apart (`ErrorInfo.reason`, `Rejection.reason`); the transport maps the
+classes to gRPC statuses, and nothing else.
+"""
+
+import enum
+from collections.abc import Sequence
+
+import msgspec
+
+DOMAIN = "telwerk"
+"""`ErrorInfo.domain` of every error."""
+
+
+class Reason(enum.Enum):
+    """What clients can tell apart. Names are part of the contract: add, never rename."""
+
+    INVALID_REQUEST = "a field of the request is wrong"
+    INVALID_EVENT = "a field of the event is wrong"
+    EVENT_ID_REUSED = "the event's id is taken by another content"
+    LIMIT_EXCEEDED = "larger than a limit of this server"
+    TOO_MANY_VALUES = "the account has too many distinct values of one kind"
+    UNKNOWN_KPI = "no KPI has this id"
+    UNKNOWN_DIMENSION = "the KPI does not have this dimension"
+    UNKNOWN_TIME_ZONE = "not an IANA time zone"
+    WIDGET_SETTINGS_NOT_FOUND = "the widget has no settings"
+    KEY_MISSING = "no API key was sent"
+    KEY_UNKNOWN = "the API key is not known"
+    ACCOUNT_NOT_GRANTED = "the API key does not grant the account"
+    ROLE_NOT_GRANTED = "the API key does not grant the role"
+    DATABASE_UNAVAILABLE = "the database does not answer"
+    OVERLOADED = "too much is waiting to be stored"
+    SHUTTING_DOWN = "the server is stopping"
+    INTERNAL = "a defect of the server"
+
+
+class FieldViolation(msgspec.Struct, frozen=True):
+    """A field, as a path in the request (`range.instants.end_time`), and what is wrong with it."""
+
+    field: str
+    description: str
+
+
+class TelwerkError(Exception):
+    """The root. Its text is for people and safe to show to the caller."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+class InvalidArgumentError(TelwerkError):
+    """The request cannot be right, whatever the server's state."""
+
+    def __init__(self, violations: Sequence[FieldViolation], reason: Reason = Reason.INVALID_REQUEST) -> None:
+        super().__init__(reason, "; ".join(f"{v.field}: {v.description}" for v in violations))
+        self.violations = tuple(violations)
+
+    @classmethod
+    def of(cls, field: str, description: str, reason: Reason = Reason.INVALID_REQUEST) -> "InvalidArgumentError":
+        """The common case: one field."""
+        return cls([FieldViolation(field, description)], reason)
+
+
+class LimitExceededError(InvalidArgumentError):
+    """The request is larger than this server takes."""
+
+    def __init__(self, field: str, description: str) -> None:
+        super().__init__([FieldViolation(field, description)], Reason.LIMIT_EXCEEDED)
+
+
+class UnauthenticatedError(TelwerkError):
+    """No key was sent, or none that is known."""
+
+
+class PermissionDeniedError(TelwerkError):
+    """The key is known, but grants neither this account nor this role."""
+
+
+class NotFoundError(TelwerkError):
+    """What was named is not there."""
+
+
+class UnavailableError(TelwerkError):
+    """Right, but not now. Nothing is known to be stored; sending it again is safe."""
+
+    def __init__(self, reason: Reason, message: str, retry_after_seconds: float) -> None:
+        super().__init__(reason, message)
+        self.retry_after_seconds = retry_after_seconds

@@ -1,0 +1,209 @@
+"""What can happen in a conversation: one frozen noun per kind, and the order of events.
+
+An event here is *resolved*: what the widget's settings said about it when it was accepted (its live limit, the goals that
+its page matches) is kept with it, so that folding the log again later gives the same facts.
+"""
+
+import enum
+from typing import ClassVar, TypeAlias
+
+import msgspec
+
+from telwerkd.domain.ids import EventId, GoalId, Micros, OperatorGroupId, OperatorId, TopicId, WidgetId
+
+Order: TypeAlias = tuple[int, int, int, str]
+"""An event's place: `(occur_time, sequence, rank, event_id)`. Code points compare as UTF-8 bytes do."""
+
+
+class Sender(enum.IntEnum):
+    """Who sends a message; only an operator's message answers (KPI 3 and 4)."""
+
+    CONTACT = 1
+    OPERATOR = 2
+    BOT = 3
+
+
+class InactivityAction(enum.IntEnum):
+    """The eight inactivity actions (KPI 5); the last two are KPI 6 as well."""
+
+    NEW_CONVERSATION_UNASSIGNED = 1
+    NEW_CONVERSATION_REASSIGNED = 2
+    NEW_CONVERSATION_NOT_REASSIGNED = 3
+    INACTIVITY_MESSAGE_SENT = 4
+    LIVE_CONVERSATION_REASSIGNED = 5
+    LIVE_CONVERSATION_NOT_REASSIGNED = 6
+    RESUMED_CONVERSATION_REASSIGNED = 7
+    RESUMED_CONVERSATION_NOT_REASSIGNED = 8
+
+
+class SurveyAnswer(msgspec.Struct, frozen=True, array_like=True):
+    """A chosen option of a question; ids, never free text."""
+
+    question_id: str
+    option_id: str
+
+
+class _Kind(msgspec.Struct, frozen=True, array_like=True):
+    """Base of the kinds. The tags are the storage format: never reuse one for another kind."""
+
+    rank: ClassVar[int]
+
+
+class WentLive(_Kind, frozen=True, array_like=True, tag="live"):
+    """The conversation is live; `limit` is the one that holds, `sent_limit` what the producer said itself."""
+
+    rank: ClassVar[int] = 0
+    sent_limit: Micros | None = None
+    limit: Micros | None = None
+
+
+class Resumed(_Kind, frozen=True, array_like=True, tag="resume"):
+    """An ended conversation goes on; live only when told so."""
+
+    rank: ClassVar[int] = 0
+
+
+class Message(_Kind, frozen=True, array_like=True, tag="msg"):
+    """Someone sent a message; any message starts the conversation."""
+
+    rank: ClassVar[int] = 1
+    sender: Sender
+
+
+class Rated(_Kind, frozen=True, array_like=True, tag="rate"):
+    """The contact gave 1 to 5 stars (KPI 1)."""
+
+    rank: ClassVar[int] = 2
+    stars: int
+
+
+class FeedbackLeft(_Kind, frozen=True, array_like=True, tag="feedback"):
+    """The contact left feedback (KPI 2)."""
+
+    rank: ClassVar[int] = 2
+
+
+class ActionPerformed(_Kind, frozen=True, array_like=True, tag="action"):
+    """An inactivity action fired or failed (KPI 5, 6). It does not itself change the assignment."""
+
+    rank: ClassVar[int] = 2
+    action: InactivityAction
+
+
+class PageVisited(_Kind, frozen=True, array_like=True, tag="page"):
+    """The contact visited a page; `goals` are those it matched (KPI 7). The URL itself is not kept."""
+
+    rank: ClassVar[int] = 2
+    url_digest: bytes
+    goals: tuple[GoalId, ...] = ()
+
+
+class GoalReached(_Kind, frozen=True, array_like=True, tag="goal"):
+    """The producer matched the goal itself (KPI 7)."""
+
+    rank: ClassVar[int] = 2
+    goal: GoalId
+
+
+class TopicsSet(_Kind, frozen=True, array_like=True, tag="topics"):
+    """These topics replace the earlier ones (KPI 8): sorted, each once."""
+
+    rank: ClassVar[int] = 2
+    topics: tuple[TopicId, ...]
+
+
+class PreChatSurveyCompleted(_Kind, frozen=True, array_like=True, tag="pre"):
+    """The contact completed the pre-chat survey (KPI 9)."""
+
+    rank: ClassVar[int] = 2
+    answers: tuple[SurveyAnswer, ...]
+
+
+class PostChatSurveyAnswered(_Kind, frozen=True, array_like=True, tag="post"):
+    """The contact answered the post-chat survey (KPI 10)."""
+
+    rank: ClassVar[int] = 2
+    answers: tuple[SurveyAnswer, ...]
+
+
+class Ended(_Kind, frozen=True, array_like=True, tag="end"):
+    """The status became "Ended"; the conversation is not live any more."""
+
+    rank: ClassVar[int] = 3
+
+
+class Assigned(_Kind, frozen=True, array_like=True, tag="assign"):
+    """States operator and group together; what was left out is nobody."""
+
+    rank: ClassVar[int] = 4
+    operator: OperatorId
+    group: OperatorGroupId
+
+
+class Unassigned(_Kind, frozen=True, array_like=True, tag="unassign"):
+    """Clears the operator, and the group unless one is named."""
+
+    rank: ClassVar[int] = 4
+    group: OperatorGroupId
+
+
+class LeftLive(_Kind, frozen=True, array_like=True, tag="unlive"):
+    """Contact and operator are no longer online at the same time."""
+
+    rank: ClassVar[int] = 5
+
+
+class Retracted(_Kind, frozen=True, array_like=True, tag="retract"):
+    """Another event of the conversation is as if it had never been."""
+
+    rank: ClassVar[int] = 6
+    event_id: EventId
+
+
+Kind: TypeAlias = (
+    WentLive
+    | Resumed
+    | Message
+    | Rated
+    | FeedbackLeft
+    | ActionPerformed
+    | PageVisited
+    | GoalReached
+    | TopicsSet
+    | PreChatSurveyCompleted
+    | PostChatSurveyAnswered
+    | Ended
+    | Assigned
+    | Unassigned
+    | LeftLive
+    | Retracted
+)
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that happened in a conversation at an instant."""
+
+    event_id: EventId
+    occur_time: Micros
+    sequence: int
+    widget_id: WidgetId
+    kind: Kind
+
+    @property
+    def order(self) -> Order:
+        """Its place among the events of its conversation."""
+        return (self.occur_time, self.sequence, self.kind.rank, self.event_id)
+
+    def same_content(self, other: "Event") -> bool:
+        """Whether a producer sent the same twice: all but what the settings of the moment added."""
+        return self.as_sent() == other.as_sent()
+
+    def as_sent(self) -> "Event":
+        """The event without what the settings added."""
+        match self.kind:
+            case WentLive(sent_limit=sent):
+                return msgspec.structs.replace(self, kind=WentLive(sent, sent))
+            case PageVisited(url_digest=digest):
+                return msgspec.structs.replace(self, kind=PageVisited(digest))
+            case _:
+                return self

@@ -1,0 +1,116 @@
+"""Facts: one thing counted each. The counters are sums of facts.
+
+A fact's value is a plain string, so that it can be a key: see the `*_value` functions for its form per KPI.
+"""
+
+import enum
+from collections.abc import Iterable
+
+import msgspec
+
+from telwerkd.domain.ids import EventId, Micros, OperatorGroupId, OperatorId, WidgetId
+
+SEPARATOR = "\x1f"
+"""Stands between the parts of a value. No id can contain it: control characters are refused."""
+
+
+class Kpi(enum.IntEnum):
+    """The ten KPIs, numbered as in the rules. The numbers are the storage format."""
+
+    SATISFACTION_SCORE = 1
+    FEEDBACK_COUNT = 2
+    UNANSWERED_LIVE_CONVERSATIONS = 3
+    UNANSWERED_ENDED_CONVERSATIONS = 4
+    INACTIVITY_ACTIONS = 5
+    OFFLINE_ASSIGNMENTS = 6
+    GOALS_REACHED = 7
+    CONVERSATION_TOPICS = 8
+    PRE_CHAT_SURVEY_RESULTS = 9
+    POST_CHAT_SURVEY_RESULTS = 10
+
+
+class OfflineAssignment(enum.IntEnum):
+    """What became of a returning contact whose operator was away (KPI 6)."""
+
+    ASSIGNED = 1
+    NO_OPERATOR_AVAILABLE = 2
+
+
+class Fact(msgspec.Struct, frozen=True, array_like=True):
+    """One thing counted: for whom (assigned just before `event_id`), where, when, and which value."""
+
+    kpi: Kpi
+    value: str
+    operator: OperatorId
+    group: OperatorGroupId
+    widget: WidgetId
+    instant: Micros
+    event_id: EventId
+
+
+class Change(enum.Enum):
+    """What a step does with a fact."""
+
+    COUNTED = "counted"
+    TAKEN_BACK = "taken back"
+    HELD = "held back"
+    RELEASED = "no longer held back"
+
+
+class Rule(enum.Enum):
+    """Why something was left out, in the words of the rules."""
+
+    NO_OPERATOR = "no operator was assigned"
+    NO_MESSAGE = "no message had been sent yet"
+    BETWEEN_END_AND_RESUMPTION = "the conversation had ended and was not resumed"
+    OPERATOR_HAD_ANSWERED = "an operator had sent a message"
+    ONCE_PER_CONVERSATION = "the conversation was counted before"
+    EQUAL_SET = "an equal set of topics was set before"
+    NO_TOPICS = "the set of topics is empty"
+    NO_GOAL_MATCHED = "the page matches no goal of the widget"
+    NO_LIMIT_KNOWN = "the widget has no time limit for live conversations"
+    ANSWERED_IN_TIME = "an operator answered within the limit"
+    LEFT_LIVE_IN_TIME = "the conversation left live within the limit"
+    ENDED_IN_TIME = "the conversation ended within the limit"
+    RETRACTED = "the event was taken back"
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """A fact, and what became of it."""
+
+    change: Change
+    fact: Fact
+
+
+class LeftOut(msgspec.Struct, frozen=True):
+    """Something that looked countable and was not, with the rule that left it out."""
+
+    kpi: Kpi
+    event_id: EventId
+    rule: Rule
+
+
+def stars_value(stars: int) -> str:
+    """KPI 1: the digit."""
+    return str(stars)
+
+
+def topics_value(topics: Iterable[str]) -> str:
+    """KPI 8: the set's topics, sorted by their bytes, each once."""
+    return SEPARATOR.join(sorted(set(topics)))
+
+
+def value_topics(value: str) -> tuple[str, ...]:
+    """The topics of a value of KPI 8."""
+    return tuple(value.split(SEPARATOR))
+
+
+def answer_value(question_id: str, option_id: str) -> str:
+    """KPI 9 and 10: question and option."""
+    return question_id + SEPARATOR + option_id
+
+
+def value_answer(value: str) -> tuple[str, str]:
+    """Question and option of a value of KPI 9 or 10."""
+    question_id, _, option_id = value.partition(SEPARATOR)
+    return question_id, option_id

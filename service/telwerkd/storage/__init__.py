@@ -1,0 +1,1 @@
+"""Keeping events, snapshots and counters in a relational database."""
