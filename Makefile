@@ -34,7 +34,7 @@ $(VENV)/stubs/installed: pyproject.toml $(VENV)/installed
 	@touch $@
 
 demo: $(VENV)/installed ## simulated chats on a server of its own: the answer of each of the ten KPIs
-	$(BIN)/python demo.py
+	$(BIN)/python clients/python/examples/demo.py
 
 serve: $(VENV)/installed ## a server on 127.0.0.1:50051, on the SQLite file telwerk.db
 	$(BIN)/telwerkd serve
@@ -65,7 +65,7 @@ stubs: $(VENV)/stubs/installed ## make the Python stubs from the contract
 .PHONY: stubs-in
 stubs-in: $(VENV)/stubs/installed
 	PATH=$(CURDIR)/$(VENV)/stubs/bin:$$PATH python -m grpc_tools.protoc -I protos \
-	  --python_out=$(STUBS) --pyi_out=$(STUBS) --grpc_python_out=$(STUBS) --mypy_grpc_out=quiet:$(STUBS) protos/telwerk/v1/*.proto
+	  --python_out=$(STUBS) --mypy_out=quiet:$(STUBS) --grpc_python_out=$(STUBS) --mypy_grpc_out=quiet:$(STUBS) protos/telwerk/v1/*.proto
 	rm -f $(STUBS)/telwerk/v1/event_pb2_grpc.py*
 
 check-stubs: $(VENV)/stubs/installed

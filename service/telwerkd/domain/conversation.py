@@ -183,7 +183,7 @@ def step(state: State, event: Event) -> tuple[State, Effects]:
     return msgspec.structs.replace(after, order=event.order), effects
 
 
-def _apply(state: State, event: Event) -> tuple[State, Effects]:
+def _apply(state: State, event: Event) -> tuple[State, Effects]:  # noqa: C901, PLR0911, PLR0912  # one case a kind
     kind = event.kind
     match kind:
         case Message():
@@ -334,9 +334,7 @@ def _topics(state: State, event: Event, value: str) -> tuple[State, Effects]:
     if (before.value if before else "") == value:
         rule = Rule.EQUAL_SET if value else Rule.NO_TOPICS
         return state, (_left_out(event, Kpi.CONVERSATION_TOPICS, rule),)
-    take, give = (
-        (Change.TAKEN_BACK, Change.COUNTED) if state.started else (Change.RELEASED, Change.HELD)
-    )
+    take, give = (Change.TAKEN_BACK, Change.COUNTED) if state.started else (Change.RELEASED, Change.HELD)
     fact = _fact(state, event, Kpi.CONVERSATION_TOPICS, value) if value else None
     effects: Effects = (Outcome(take, before),) if before else ()
     if fact:

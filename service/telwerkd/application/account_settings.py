@@ -1,0 +1,69 @@
+"""Reading and changing the settings of accounts and widgets."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from telwerkd.application.ports import Snapshot, Store, Transaction
+from telwerkd.domain import calendar
+from telwerkd.domain.errors import NotFoundError, Reason
+from telwerkd.domain.ids import AccountId, WidgetId
+from telwerkd.domain.settings import WidgetVersion
+
+T = TypeVar("T")
+
+DEFAULT_TIME_ZONE = "UTC"
+
+
+class AccountSettings:
+    """The settings of accounts and widgets, in a store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def set_widget(self, account: AccountId, widget: WidgetId, version: WidgetVersion) -> None:
+        """Adds a version, or replaces the one with the same effective time."""
+
+        def work(tx: Transaction) -> None:
+            tx.put_widget_version(widget, version)
+            tx.bump_version()
+
+        await self._store.write([(account, work)])
+
+    async def widget(self, account: AccountId, widget: WidgetId) -> list[WidgetVersion]:
+        """Every version of a widget's settings, oldest first.
+
+        Raises:
+            NotFoundError: it has none.
+        """
+        versions = (await self._store.read(account, _versions)).get(widget)
+        if not versions:
+            raise NotFoundError(Reason.WIDGET_SETTINGS_NOT_FOUND, f"widget {widget!r} has no settings")
+        return versions
+
+    async def widgets(self, account: AccountId) -> dict[WidgetId, WidgetVersion]:
+        """The newest version of every widget that has settings, by widget id."""
+        versions = await self._store.read(account, _versions)
+        return {widget: of_widget[-1] for widget, of_widget in versions.items()}
+
+    async def set_time_zone(self, account: AccountId, time_zone: str) -> None:
+        """Sets the zone of queries that name none.
+
+        Raises:
+            InvalidArgumentError: it is not an IANA time zone.
+        """
+        calendar.zone(time_zone)
+
+        def work(tx: Transaction) -> None:
+            tx.put_time_zone(time_zone)
+            tx.bump_version()
+
+        await self._store.write([(account, work)])
+
+    async def time_zone(self, account: AccountId) -> str:
+        """The zone of queries that name none."""
+        read: Callable[[Snapshot], str] = lambda view: view.account().time_zone or DEFAULT_TIME_ZONE  # noqa: E731
+        return await self._store.read(account, read)
+
+
+def _versions(view: Snapshot) -> dict[WidgetId, list[WidgetVersion]]:
+    return view.widget_versions()

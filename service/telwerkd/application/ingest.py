@@ -1,0 +1,330 @@
+"""Taking events in: group commit, verdicts, and the step from events to counters.
+
+Batches of all calls that arrive while a transaction runs go into the next one. A transaction adds the new events to the
+log, steps their conversations' states (or folds again from the log, where an event is late or takes another back), and
+adds the difference of the facts to the counters; so they are true of the same events at every commit.
+"""
+
+import asyncio
+import enum
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from typing import NamedTuple
+
+import msgspec
+
+from telwerkd.application.names import FAMILY_TEXT, names_of
+from telwerkd.application.ports import EventKey, Store, Transaction
+from telwerkd.domain.conversation import EMPTY, State, fold, follows, settle, step
+from telwerkd.domain.counters import Deltas
+from telwerkd.domain.errors import Reason, UnavailableError
+from telwerkd.domain.events import Event
+from telwerkd.domain.facts import Outcome
+from telwerkd.domain.ids import AccountId, ConversationId, Micros
+from telwerkd.domain.settings import Widgets
+
+
+class IngestLimits(msgspec.Struct, frozen=True):
+    """What one account and one transaction may hold."""
+
+    names_max: int = 10_000
+    """Distinct names of each family (operators, values of a KPI, ...) in one account."""
+    transaction_events_max: int = 10_000
+    """Events after which a transaction takes no further batch."""
+    waiting_events_max: int = 200_000
+    """Events waiting to be stored, of all calls together, after which calls are turned away."""
+
+
+class Verdict(enum.Enum):
+    """What became of an event."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+
+
+class Rejected(NamedTuple):
+    """Why an event was refused."""
+
+    reason: Reason
+    field: str
+    message: str
+
+
+class Submitted(NamedTuple):
+    """An event to be taken in, valid in itself."""
+
+    conversation: ConversationId
+    event: Event
+    url: str | None = None
+    """The page of a `PageVisited`."""
+
+
+Outcomes = list[Verdict | Rejected]
+
+
+class Ingest:
+    """Takes batches in, in the order in which they come. Start with `run` in a task of its own."""
+
+    def __init__(self, store: Store, limits: IngestLimits) -> None:
+        self._store = store
+        self._limits = limits
+        self._waiting: list[_Batch] = []
+        self._waiting_events = 0
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._known: dict[AccountId, dict[int, set[str]]] = {}
+
+    async def submit(self, account: AccountId, events: Sequence[Submitted]) -> Outcomes:
+        """Stores and counts events; answers after the commit, in their order.
+
+        A caller that goes away does not undo anything: sending the batch again gives the same, as duplicates.
+
+        Raises:
+            UnavailableError: too much is waiting, the server is stopping, or the database did not take the batch; whether
+                it was stored is then unknown, and sending it again is safe.
+        """
+        if self._closing:
+            raise UnavailableError(Reason.SHUTTING_DOWN, "the server is stopping", 1.0)
+        if self._waiting_events and self._waiting_events + len(events) > self._limits.waiting_events_max:
+            raise UnavailableError(
+                Reason.OVERLOADED,
+                f"{self._waiting_events} events are waiting to be stored, at most "
+                f"{self._limits.waiting_events_max} (waiting_events_max) may",
+                0.5,
+            )
+        batch = _Batch(account, events, asyncio.get_running_loop().create_future())
+        self._waiting.append(batch)
+        self._waiting_events += len(events)
+        self._wake.set()
+        return await batch.verdicts
+
+    async def run(self) -> None:
+        """Commits what is submitted until `close`."""
+        while not (self._closing and not self._waiting):
+            self._wake.clear()
+            if not self._waiting and not self._closing:
+                await self._wake.wait()
+                continue
+            await self._commit(self._take())
+
+    def close(self) -> None:
+        """Takes nothing more in; `run` ends when what was submitted is stored."""
+        self._closing = True
+        self._wake.set()
+
+    def _take(self) -> list["_Batch"]:
+        """The batches of the next transaction: at least one, in order."""
+        events = 0
+        for count, batch in enumerate(self._waiting):
+            if count and events + len(batch.events) > self._limits.transaction_events_max:
+                break
+            events += len(batch.events)
+        else:
+            count = len(self._waiting)
+        batches, self._waiting = self._waiting[:count], self._waiting[count:]
+        self._waiting_events -= events
+        return batches
+
+    async def _commit(self, batches: list["_Batch"]) -> None:
+        try:
+            await self._store_together(batches)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to those who wait for it
+            if len(batches) == 1 or isinstance(error, UnavailableError):
+                for batch in batches:
+                    batch.fail(error)
+                return
+            # One batch must not sink the others that happened to come along with it.
+            for batch in batches:
+                await self._commit([batch])
+
+    async def _store_together(self, batches: list["_Batch"]) -> None:
+        by_account: dict[AccountId, list[_Batch]] = {}
+        for batch in batches:
+            by_account.setdefault(batch.account, []).append(batch)
+        works = [
+            (account, partial(take_in, [b.events for b in of_account], self._known.get(account), self._limits))
+            for account, of_account in by_account.items()
+        ]
+        results = await self._store.write(works)
+        for (account, of_account), taken in zip(by_account.items(), results, strict=True):
+            self._known[account] = taken.names
+            for batch, outcomes in zip(of_account, taken.outcomes, strict=True):
+                batch.answer(outcomes)
+
+
+class _Batch(NamedTuple):
+    account: AccountId
+    events: Sequence[Submitted]
+    verdicts: asyncio.Future[Outcomes]
+
+    def answer(self, outcomes: Outcomes) -> None:
+        with suppress(asyncio.InvalidStateError):  # the caller has gone
+            self.verdicts.set_result(outcomes)
+
+    def fail(self, error: Exception) -> None:
+        if not self.verdicts.done():
+            self.verdicts.set_exception(error)
+
+
+class TakenIn(NamedTuple):
+    """What a transaction made of an account's batches."""
+
+    outcomes: list[Outcomes]
+    names: dict[int, set[str]]
+    """The account's names after it."""
+
+
+def take_in(
+    batches: Sequence[Sequence[Submitted]],
+    known_names: dict[int, set[str]] | None,
+    limits: IngestLimits,
+    tx: Transaction,
+) -> TakenIn:
+    """Stores and counts an account's batches in a transaction."""
+    high_water = tx.account().high_water
+    conversations = {s.conversation for batch in batches for s in batch}
+    states = tx.states(conversations)
+    known = tx.names() if known_names is None else known_names
+    admission = _Admission(tx, batches, states, Widgets(tx.widget_versions()), known, limits)
+    outcomes = [[admission.judge(submitted) for submitted in batch] for batch in batches]
+    if admission.accepted:
+        deltas = Deltas()
+        changed: dict[ConversationId, State] = {}
+        for conversation, events in admission.accepted.items():
+            before = states.get(conversation, EMPTY)
+            changed[conversation] = _advance(tx, conversation, before, events, high_water, deltas)
+        tx.add_events((c, event) for c, events in admission.accepted.items() for event in events)
+        tx.put_states(changed)
+        tx.add_cells(deltas.chunks())
+        tx.add_names(admission.new_names)
+        tx.bump_version()
+    names = {family: known.get(family, set()) | new for family, new in admission.new_names.items()}
+    return TakenIn(outcomes, {**known, **names})
+
+
+def _advance(
+    tx: Transaction,
+    conversation: ConversationId,
+    before: State,
+    events: list[Event],
+    now: Micros,
+    deltas: Deltas,
+) -> State:
+    """The conversation's state with `events` added; what they change goes into `deltas`."""
+    events.sort(key=lambda event: event.order)
+    state = before
+    outcomes: list[Outcome] = []
+    for event in events:
+        if not follows(state, event):
+            return _fold_again(tx.log(conversation) if before is not EMPTY else [], events, now, deltas)
+        state, effects = step(state, event)
+        outcomes += (effect for effect in effects if isinstance(effect, Outcome))
+    state, effects = settle(state, now)
+    outcomes += (effect for effect in effects if isinstance(effect, Outcome))
+    for outcome in outcomes:
+        deltas.add(outcome)
+    return state
+
+
+def _fold_again(log: list[Event], events: list[Event], now: Micros, deltas: Deltas) -> State:
+    """Folds the log without and with `events`; the difference of the facts goes into `deltas`."""
+    _, before = fold(EMPTY, log, now)
+    state, after = fold(EMPTY, [*log, *events], now)
+    for effects, times in ((before, -1), (after, 1)):
+        for effect in effects:
+            if isinstance(effect, Outcome):
+                deltas.add(effect, times)
+    return state
+
+
+class _Admission:
+    """Judges the events of an account's batches, one after the other."""
+
+    def __init__(
+        self,
+        tx: Transaction,
+        batches: Sequence[Sequence[Submitted]],
+        states: dict[ConversationId, State],
+        widgets: Widgets,
+        known_names: dict[int, set[str]],
+        limits: IngestLimits,
+    ) -> None:
+        # A conversation without a state has no events either.
+        keys = {(s.conversation, s.event.event_id) for batch in batches for s in batch if s.conversation in states}
+        self._present: dict[EventKey, Event] = tx.stored(keys) if keys else {}
+        self._widgets = widgets
+        self._known = known_names
+        self._limits = limits
+        self.accepted: dict[ConversationId, list[Event]] = {}
+        self.new_names: dict[int, set[str]] = {}
+
+    def judge(self, submitted: Submitted) -> Verdict | Rejected:
+        """The verdict on an event; one accepted is resolved by the settings that hold now."""
+        conversation, event, url = submitted
+        key = (conversation, event.event_id)
+        present = self._present.get(key)
+        if present is not None:
+            if present.same_content(event):
+                return Verdict.DUPLICATE
+            return Rejected(
+                Reason.EVENT_ID_REUSED,
+                "event_id",
+                f"event {event.event_id!r} of conversation {conversation!r} is already stored with another content; "
+                "nothing was changed: choose another event_id, or retract the stored event",
+            )
+        event = self._widgets.resolve(event, url)
+        refused = self._names(event)
+        if refused:
+            return refused
+        self._present[key] = event
+        self.accepted.setdefault(conversation, []).append(event)
+        return Verdict.ACCEPTED
+
+    def _names(self, event: Event) -> Rejected | None:
+        new: list[tuple[int, str]] = []
+        for family, name in names_of(event):
+            known, added = self._known.get(family, ()), self.new_names.get(family, ())
+            if name in known or name in added or (family, name) in new:
+                continue
+            new.append((family, name))
+            count = len(known) + len(added) + sum(f == family for f, _ in new)
+            if count > self._limits.names_max:
+                text = FAMILY_TEXT[family]
+                return Rejected(
+                    Reason.TOO_MANY_VALUES,
+                    "",
+                    f"the account has {len(known) + len(added)} distinct {text} already, and at most "
+                    f"{self._limits.names_max} (names_max) are kept apart",
+                )
+        for family, name in new:
+            self.new_names.setdefault(family, set()).add(name)
+        return None
+
+
+async def settle_due(store: Store, now: Micros, conversations_max: int = 500) -> bool:
+    """Counts limits that are due by `now`, one bounded transaction per account; whether some may be left."""
+    accounts = await store.accounts_due(now)
+    left = False
+    for account in accounts:
+        [(settled)] = await store.write([(account, partial(_settle_account, now, conversations_max))])
+        left = left or settled >= conversations_max
+    return left
+
+
+def _settle_account(now: Micros, conversations_max: int, tx: Transaction) -> int:
+    until, states = tx.due(now, conversations_max)
+    deltas = Deltas()
+    changed: dict[ConversationId, State] = {}
+    for conversation, state in states.items():
+        changed[conversation], effects = settle(state, until)
+        for effect in effects:
+            if isinstance(effect, Outcome):
+                deltas.add(effect)
+    if changed:
+        tx.put_states(changed)
+        tx.add_cells(deltas.chunks())
+        tx.raise_high_water(until)
+        tx.bump_version()
+    return len(changed)

@@ -1,0 +1,147 @@
+"""What the application needs from storage.
+
+A transaction's work is an ordinary function over a `Transaction`: the store runs it where its database driver is at home
+(one thread hop per transaction on SQLite), commits, and only then gives its result.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+from telwerkd.domain.conversation import State
+from telwerkd.domain.counters import ChunkKey, Measure, Slots
+from telwerkd.domain.events import Event
+from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
+from telwerkd.domain.settings import WidgetVersion
+
+T = TypeVar("T")
+
+EventKey = tuple[ConversationId, EventId]
+
+Names = Mapping[int, Collection[str]]
+"""Distinct names by family, see `telwerkd.application.names`."""
+
+
+class Account(NamedTuple):
+    """An account's row."""
+
+    version: int
+    """Grows by one with every transaction that changes the account's counters or settings."""
+    high_water: Micros
+    """Limits due at or before this instant are settled, later ones are not. Never runs backwards."""
+    time_zone: str | None
+
+
+class CellRow(NamedTuple):
+    """A chunk of a series, as stored."""
+
+    chunk: int
+    operator: str
+    group: str
+    widget: str
+    value: str
+    cells: bytes
+
+
+class Cut(NamedTuple):
+    """Which chunks to read: those of a grouping, in a range, with any of these ids where some are named."""
+
+    measure: Measure
+    grouping: int
+    first_chunk: int
+    last_chunk: int
+    operators: Collection[str] = ()
+    groups: Collection[str] = ()
+    widgets: Collection[str] = ()
+    values: Collection[str] = ()
+
+
+class Snapshot(Protocol):
+    """A consistent view of one account."""
+
+    def account(self) -> Account:
+        """The account's row; version 0 if nothing was ever stored."""
+
+    def earliest_due(self) -> Micros | None:
+        """The earliest limit that is not settled."""
+
+    def widget_versions(self) -> dict[WidgetId, list[WidgetVersion]]:
+        """Every version of every widget's settings, oldest first, by widget id."""
+
+    def cells(self, cut: Cut) -> list[CellRow]:
+        """The chunks of a cut."""
+
+
+class Transaction(Snapshot, Protocol):
+    """One account's part of a transaction that writes. What it reads stays true until the commit."""
+
+    def states(self, conversations: Collection[ConversationId]) -> dict[ConversationId, State]:
+        """The stored states of those conversations that have one."""
+
+    def stored(self, keys: Collection[EventKey]) -> dict[EventKey, Event]:
+        """Those of the events that are in the log."""
+
+    def log(self, conversation: ConversationId) -> list[Event]:
+        """All events of a conversation, in no particular order."""
+
+    def names(self) -> dict[int, set[str]]:
+        """The account's distinct names by family."""
+
+    def due(self, until: Micros, limit: int) -> tuple[Micros, dict[ConversationId, State]]:
+        """The conversations whose limit is due by `until`, earliest first; about `limit` at most.
+
+        Gives the instant up to which (inclusive) they are all there.
+        """
+
+    def add_events(self, events: Iterable[tuple[ConversationId, Event]]) -> None:
+        """Adds events that are not in the log."""
+
+    def put_states(self, states: Mapping[ConversationId, State]) -> None:
+        """Stores states; where a limit runs, with its instant."""
+
+    def add_cells(self, chunks: Mapping[ChunkKey, Slots]) -> None:
+        """Adds signed changes to chunks."""
+
+    def add_names(self, names: Names) -> None:
+        """Adds names that are not there yet."""
+
+    def raise_high_water(self, instant: Micros) -> None:
+        """Moves the account's high-water mark, never backwards."""
+
+    def put_widget_version(self, widget: WidgetId, version: WidgetVersion) -> None:
+        """Adds a version, or replaces the one with the same effective time."""
+
+    def put_time_zone(self, time_zone: str) -> None:
+        """Sets the account's time zone."""
+
+    def bump_version(self) -> None:
+        """Tells readers that the account has changed. Last in its transaction."""
+
+
+class Store(Protocol):
+    """A database."""
+
+    async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
+        """Runs `work` on one consistent view.
+
+        Raises:
+            UnavailableError: the database does not answer.
+        """
+
+    async def write(self, works: Sequence[tuple[AccountId, Callable[[Transaction], T]]]) -> list[T]:
+        """Runs all of `works` and commits them together; if that fails, none of them has happened.
+
+        A work may run more than once, so it must not keep anything outside of the transaction.
+
+        Raises:
+            UnavailableError: the database did not take it; whether it was stored is unknown.
+        """
+
+    async def accounts_due(self, until: Micros) -> list[AccountId]:
+        """The accounts that have a limit due by `until`."""
+
+    async def ping(self) -> None:
+        """Answers if the database does.
+
+        Raises:
+            UnavailableError: it does not.
+        """

@@ -1,0 +1,113 @@
+"""The `telwerkd` command: arguments only."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from telwerkd.app import running
+from telwerkd.config import ConfigurationError, Settings, load
+from telwerkd.storage import schema
+from telwerkd.storage.schema import SchemaError
+from telwerkd.transport.tls import StartupError
+
+app = typer.Typer(
+    help="Telwerk: exact KPI counters for live-chat customer service, over gRPC.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+EXIT_CANNOT_START = 1
+
+
+def _help(setting: str) -> str:
+    return Settings.model_fields[setting].description or ""
+
+
+Database = Annotated[Path | None, typer.Option(help=_help("database"), show_default="telwerk.db")]
+Config = Annotated[Path | None, typer.Option(help="A TOML file of settings; names as in `telwerkd settings`.")]
+
+
+@app.command()
+def serve(
+    database: Database = None,
+    listen: Annotated[str | None, typer.Option(help=_help("listen"), show_default="127.0.0.1:50051")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help=_help("tls_cert"))] = None,
+    tls_key: Annotated[Path | None, typer.Option(help=_help("tls_key"))] = None,
+    tls_client_ca: Annotated[Path | None, typer.Option(help=_help("tls_client_ca"))] = None,
+    keys_file: Annotated[Path | None, typer.Option(help=_help("keys_file"))] = None,
+    insecure_plaintext: Annotated[
+        bool | None, typer.Option("--insecure-plaintext", help=_help("insecure_plaintext"))
+    ] = None,
+    insecure_no_auth: Annotated[bool | None, typer.Option("--insecure-no-auth", help=_help("insecure_no_auth"))] = None,
+    config: Config = None,
+) -> None:
+    """Run the server until SIGTERM or Ctrl-C. Needs no set-up: a SQLite file, loopback, plain text."""
+    flags = {name: value for name, value in locals().items() if name != "config"}
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    _run(_serve(_settings(config, flags)))
+
+
+@app.command()
+def migrate(database: Database = None, config: Config = None) -> None:
+    """Bring the database's schema up to date. Safe to repeat; stop the server first."""
+    settings = _settings(config, {"database": database})
+    try:
+        revision = schema.migrate(settings.database)
+    except SchemaError as error:
+        _fail(str(error))
+    typer.echo(f"{settings.database} is at schema {revision}.")
+
+
+@app.command("settings")
+def show_settings(config: Config = None) -> None:
+    """List every setting with its value now, as flags, environment (TELWERK_...) and file give it."""
+    settings = _settings(config, {})
+    for name, field in Settings.model_fields.items():
+        typer.echo(f"{name} = {getattr(settings, name)}\n    {field.description}")
+
+
+def _settings(config: Path | None, flags: dict[str, Any]) -> Settings:
+    try:
+        return load(config, flags)
+    except ConfigurationError as error:
+        _fail(str(error))
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    try:
+        asyncio.run(main)
+    except (StartupError, SchemaError) as error:
+        _fail(str(error))
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"telwerkd: {message}", err=True)
+    raise typer.Exit(EXIT_CANNOT_START)
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running(settings) as server:
+        # The one line on standard output, for whoever started this with port 0.
+        print(f"Telwerk listens on {server.address}", flush=True)  # noqa: T201
+        await stop.wait()
+        logging.getLogger(__name__).info("stopping: running calls end, at most %.0f s", settings.grace_seconds)
+
+
+def main() -> None:
+    """The entry point."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

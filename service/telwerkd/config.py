@@ -1,0 +1,102 @@
+"""The server's settings: from flags, then environment (`TELWERK_...`), then a TOML file, then the defaults here."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from telwerkd.application.ingest import IngestLimits
+from telwerkd.application.query import QueryLimits
+from telwerkd.transport.event_codec import EventLimits
+
+
+class ConfigurationError(Exception):
+    """The settings cannot be right; the text names the setting."""
+
+
+class Settings(BaseSettings):
+    """How a server runs. Every limit's name is in the text of the error that it causes."""
+
+    model_config = SettingsConfigDict(env_prefix="TELWERK_", frozen=True, extra="forbid")
+
+    database: Path = Field(Path("telwerk.db"), description="The SQLite file; made if it is not there.")
+    listen: str = Field("127.0.0.1:50051", description="Host and port; port 0 takes a free one.")
+    tls_cert: Path | None = Field(None, description="The server's certificate chain, PEM.")
+    tls_key: Path | None = Field(None, description="Its key, PEM.")
+    tls_client_ca: Path | None = Field(None, description="Clients must show a certificate of this authority, PEM.")
+    keys_file: Path | None = Field(None, description="API keys, see `telwerkd keys`. Without it, everyone may do all.")
+    insecure_plaintext: bool = Field(default=False, description="Allow plain text beyond loopback.")
+    insecure_no_auth: bool = Field(default=False, description="Allow everyone everything beyond loopback.")
+    grace_seconds: float = Field(10.0, ge=0, description="How long running calls may take to end on SIGTERM.")
+
+    batch_events_max: int = Field(5_000, gt=0, description="Events in one IngestEvents call.")
+    id_bytes_max: int = Field(128, gt=0, description="UTF-8 bytes of an id.")
+    url_bytes_max: int = Field(2_048, gt=0, description="UTF-8 bytes of a URL.")
+    answers_max: int = Field(100, gt=0, description="Answers of one survey event.")
+    future_skew_seconds_max: int = Field(
+        300, ge=0, description="How far ahead of this clock an event may have happened."
+    )
+    names_max: int = Field(
+        10_000, gt=0, description="Distinct operators, groups, widgets, and values of each KPI, per account."
+    )
+    waiting_events_max: int = Field(
+        200_000, gt=0, description="Events waiting to be stored before calls are turned away."
+    )
+    transaction_events_max: int = Field(
+        10_000, gt=0, description="Events after which a transaction takes no further batch."
+    )
+    buckets_max: int = Field(40_000, gt=0, description="Buckets of a time series.")
+    points_max: int = Field(1_000_000, gt=0, description="Series times buckets of an answer.")
+    message_bytes_max: int = Field(16 * 2**20, gt=0, description="Bytes of one request.")
+
+    @property
+    def event_limits(self) -> EventLimits:
+        """How large an event, or a batch of them, may be."""
+        return EventLimits(
+            self.batch_events_max,
+            self.id_bytes_max,
+            self.url_bytes_max,
+            self.answers_max,
+            self.future_skew_seconds_max,
+        )
+
+    @property
+    def ingest_limits(self) -> IngestLimits:
+        """What an account and a transaction may hold."""
+        return IngestLimits(self.names_max, self.transaction_events_max, self.waiting_events_max)
+
+    @property
+    def query_limits(self) -> QueryLimits:
+        """What a query may ask for."""
+        return QueryLimits(self.buckets_max, self.points_max)
+
+
+def load(config_file: Path | None, flags: dict[str, Any]) -> Settings:
+    """The settings of flags (those that are not None), environment and file.
+
+    Raises:
+        ConfigurationError: a setting is unknown or wrong, or the file cannot be read.
+    """
+    if config_file is not None and not config_file.is_file():
+        raise ConfigurationError(f"--config {config_file}: there is no such file")
+
+    class FromFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the signature is the library's
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file)
+
+    try:
+        return FromFile(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigurationError(wrong) from None
+    except ValueError as error:  # the file is not TOML
+        raise ConfigurationError(f"--config {config_file}: {error}") from None

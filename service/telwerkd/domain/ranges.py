@@ -1,0 +1,25 @@
+"""Ranges of time: half-open, their start in them and their end not."""
+
+from datetime import date
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from telwerkd.domain.calendar import day_start
+
+
+class QuarterRange(NamedTuple):
+    """From one quarter-hour to another, both since 1970-01-01T00:00:00Z."""
+
+    start: int
+    end: int
+
+
+class DateRange(NamedTuple):
+    """From the beginning of one local day to the beginning of another."""
+
+    start: date
+    end: date
+
+    def quarters(self, zone: ZoneInfo) -> QuarterRange:
+        """The same range in quarter-hours."""
+        return QuarterRange(day_start(self.start, zone), day_start(self.end, zone))

@@ -1,0 +1,1 @@
+"""The schema's history, by Alembic. A released revision never changes."""

@@ -1,0 +1,85 @@
+"""The first schema.
+
+Revision ID: 0001
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+_ID = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+_CLUSTERED = {"sqlite_with_rowid": False}
+
+
+def upgrade() -> None:
+    """Makes the tables."""
+    op.create_table(
+        "accounts",
+        sa.Column("account_id", _ID, primary_key=True),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("high_water", sa.BigInteger, nullable=False),
+        sa.Column("time_zone", sa.Text),
+        **_CLUSTERED,
+    )
+    op.create_table(
+        "widget_settings",
+        sa.Column("account_id", _ID, primary_key=True),
+        sa.Column("widget_id", _ID, primary_key=True),
+        sa.Column("effective_time", sa.BigInteger, primary_key=True),
+        sa.Column("settings", sa.LargeBinary, nullable=False),
+        **_CLUSTERED,
+    )
+    op.create_table(
+        "events",
+        sa.Column("account_id", _ID, primary_key=True),
+        sa.Column("conversation_id", _ID, primary_key=True),
+        sa.Column("event_id", _ID, primary_key=True),
+        sa.Column("occur_time", sa.BigInteger, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        **_CLUSTERED,
+    )
+    op.create_table(
+        "conversations",
+        sa.Column("account_id", _ID, primary_key=True),
+        sa.Column("conversation_id", _ID, primary_key=True),
+        sa.Column("due", sa.BigInteger),
+        sa.Column("state", sa.LargeBinary, nullable=False),
+        **_CLUSTERED,
+    )
+    op.create_index(
+        "conversations_due",
+        "conversations",
+        ["account_id", "due"],
+        sqlite_where=sa.text("due IS NOT NULL"),
+        postgresql_where=sa.text("due IS NOT NULL"),
+    )
+    op.create_table(
+        "names",
+        sa.Column("account_id", _ID, primary_key=True),
+        sa.Column("family", sa.SmallInteger, primary_key=True, autoincrement=False),
+        sa.Column("name", _ID, primary_key=True),
+        **_CLUSTERED,
+    )
+    op.create_table(
+        "counters",
+        sa.Column("account_id", _ID, primary_key=True),
+        sa.Column("measure", sa.SmallInteger, primary_key=True, autoincrement=False),
+        sa.Column("grouping", sa.SmallInteger, primary_key=True, autoincrement=False),
+        sa.Column("chunk", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("operator_id", _ID, primary_key=True),
+        sa.Column("group_id", _ID, primary_key=True),
+        sa.Column("widget_id", _ID, primary_key=True),
+        sa.Column("value", _ID, primary_key=True),
+        sa.Column("cells", sa.LargeBinary, nullable=False),
+        **_CLUSTERED,
+    )
+
+
+def downgrade() -> None:
+    """Removes the tables."""
+    for table in ("counters", "names", "conversations", "events", "widget_settings", "accounts"):
+        op.drop_table(table)

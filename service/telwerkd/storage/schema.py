@@ -1,0 +1,86 @@
+"""The schema's version: making it, bringing it up to date, and refusing what this program does not know."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+
+class SchemaError(Exception):
+    """The database's schema is not the one of this program; the text says what to do."""
+
+
+def migrate(database: Path) -> str:
+    """Brings a SQLite file's schema up to date, making the file if need be. Gives the revision it is at.
+
+    Raises:
+        SchemaError: the file is not a database, is not ours, or comes from a newer program.
+    """
+    with _connect(database) as connection:
+        _check_known(connection, database)
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
+        return _head()
+
+
+def prepare(database: Path) -> None:
+    """Makes the schema in a new SQLite file; refuses an older one, which must be migrated on purpose.
+
+    Raises:
+        SchemaError: see `migrate`; or the schema is older than this program's.
+    """
+    with _connect(database) as connection:
+        revision = _check_known(connection, database)
+    if revision is None:
+        migrate(database)
+    elif revision != _head():
+        raise SchemaError(
+            f"{database} has schema {revision}, this program needs {_head()}: "
+            f"back it up, then run `telwerkd migrate --database {database}`"
+        )
+
+
+def _check_known(connection: sa.Connection, database: Path) -> str | None:
+    """The database's revision; None if it is empty."""
+    try:
+        revision = MigrationContext.configure(connection).get_current_revision()
+        tables = sa.inspect(connection).get_table_names()
+    except sa.exc.DatabaseError as error:
+        raise SchemaError(f"{database} cannot be opened as a SQLite database: {error.orig}") from error
+    if revision is None and tables:
+        raise SchemaError(f"{database} holds tables of another program ({', '.join(sorted(tables)[:3])}, ...)")
+    if revision is not None and revision not in {script.revision for script in _scripts().walk_revisions()}:
+        raise SchemaError(
+            f"{database} has schema {revision}, which this program does not know: it was written by a newer one; upgrade"
+        )
+    return revision
+
+
+def _connect(database: Path) -> sa.Connection:
+    engine = sa.create_engine(sa.URL.create("sqlite+pysqlite", database=str(database)), poolclass=sa.NullPool)
+    try:
+        return engine.connect()
+    except sa.exc.OperationalError as error:
+        raise SchemaError(f"{database} cannot be opened: {error.orig} (does its folder exist?)") from error
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    return config
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _head() -> str:
+    head = _scripts().get_current_head()
+    if head is None:
+        raise SchemaError("this program was installed without its migrations")
+    return head

@@ -1,0 +1,209 @@
+"""Who may call what: API keys, sent as metadata `authorization: Bearer tw_<id>_<secret>`.
+
+One interceptor decides, for every RPC and for every message of a stream; servicers decide nothing. With no keys file,
+the interceptor is not installed, and `access.check_exposure` holds that the service then listens on loopback only.
+"""
+
+import enum
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any, Final, TypeAlias, TypeVar
+
+import grpc
+import grpc.aio
+from google.protobuf.message import Message
+
+from telwerkd.domain.errors import InvalidArgumentError, PermissionDeniedError, Reason, UnauthenticatedError
+from telwerkd.transport import keys_file
+from telwerkd.transport.errors import Deserializer, Handler, behaviour_of, rebuilt, refusing
+from telwerkd.transport.keys_file import Key, KeysFileError, Role
+from telwerkd.transport.tls import StartupError
+
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+_Signature: TypeAlias = tuple[int, int, int]
+
+_log = logging.getLogger(__name__)
+
+
+class Open(enum.Enum):
+    """Marks what needs no key."""
+
+    TO_ALL = "to all"
+
+
+_RULES: Final[tuple[tuple[str, Role | Open], ...]] = (
+    ("/telwerk.v1.IngestionService/", Role.INGEST),
+    ("/telwerk.v1.KpiService/", Role.QUERY),
+    ("/telwerk.v1.SettingsService/Get", Role.QUERY),
+    ("/telwerk.v1.SettingsService/List", Role.QUERY),
+    ("/telwerk.v1.SettingsService/Set", Role.ADMIN),
+    ("/telwerk.v1.AdminService/", Role.ADMIN),
+    # Probes have no keys, and the contract is no secret.
+    ("/grpc.health.v1.Health/", Open.TO_ALL),
+    ("/grpc.reflection.v1.ServerReflection/", Open.TO_ALL),
+    ("/grpc.reflection.v1alpha.ServerReflection/", Open.TO_ALL),
+)
+"""What each method needs, by the beginning of its name."""
+
+
+def access_of(method: str) -> Role | Open | None:
+    """What a method (`/package.Service/Rpc`) needs; None if nothing was decided, and then nobody may call it."""
+    return next((access for beginning, access in _RULES if method.startswith(beginning)), None)
+
+
+class Keyring:
+    """The keys in force: those in the file, which is looked at again at most every `check_interval_seconds`.
+
+    So a key that is taken out of the file stops working within that time, for calls and for messages on open streams.
+    A file that has become wrong or unreadable changes nothing: the keys read last stay in force, and the log says so.
+
+    Raises:
+        StartupError: the file cannot be used at the start.
+    """
+
+    def __init__(
+        self, path: Path, check_interval_seconds: float = 1.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._path = path
+        self._check_interval_seconds = check_interval_seconds
+        self._clock = clock
+        self._checked_at = clock()
+        self._complaint = ""
+        try:
+            self._signature = _signature(path)
+            self._keys = keys_file.load(path)
+        except KeysFileError as error:
+            raise StartupError(f"API keys: {error}") from error
+
+    def key(self, token: str) -> Key:
+        """The key that a client proves to hold.
+
+        Raises:
+            UnauthenticatedError: KEY_UNKNOWN. Malformed, never known, revoked or with a wrong secret: the caller is
+                not told which.
+        """
+        self._refresh()
+        parts = keys_file.split(token)
+        found = None if parts is None else self._keys.get(parts[0])
+        if parts is None or found is None or not found.is_opened_by(parts[1]):
+            raise UnauthenticatedError(Reason.KEY_UNKNOWN, "this API key is not known, or was revoked")
+        return found
+
+    def _refresh(self) -> None:
+        now = self._clock()
+        if now - self._checked_at < self._check_interval_seconds:
+            return
+        self._checked_at = now
+        try:
+            # Before reading: if the file changes while it is read, the next look sees that.
+            signature = _signature(self._path)
+            if signature != self._signature:
+                self._keys = keys_file.load(self._path)
+                self._signature = signature
+                _log.info("API keys: %d read from %s", len(self._keys), self._path)
+            self._complaint = ""
+        except KeysFileError as error:
+            if str(error) != self._complaint:  # Said once, not at every look.
+                self._complaint = str(error)
+                _log.error("API keys: %s; the keys read before stay in force", error)
+
+
+def _signature(path: Path) -> _Signature:
+    """Differs when the file was written or replaced."""
+    try:
+        stat: os.stat_result = path.stat()
+    except OSError as error:
+        raise KeysFileError(f"{path}: cannot be read: {error.strerror}") from error
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+class AuthInterceptor(grpc.aio.ServerInterceptor):
+    """Lets a call through if its key grants the method's role and the account that the request names.
+
+    Stands inside the `ErrorInterceptor`, which turns its errors into statuses. Key and role are checked before anything
+    is read of the request. The account is checked as each message is decoded, with the keys in force at that moment: so
+    none reaches a servicer unchecked, whichever way it reads, and a stream of requests ends with the first one after
+    its key was revoked. A stream of replies to a single request goes on until it ends by itself.
+
+    A method for which no rule was written is refused. One that does not exist is left to gRPC's UNIMPLEMENTED, so that
+    a newer client learns what it needs to; but not without a key.
+    """
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+
+    async def intercept_service(
+        self,
+        continuation: Callable[
+            [grpc.HandlerCallDetails], Awaitable["grpc.RpcMethodHandler[_Request, _Response] | None"]
+        ],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> "grpc.RpcMethodHandler[_Request, _Response] | None":
+        """See the class."""
+        access = access_of(handler_call_details.method)
+        if access is Open.TO_ALL:
+            return await continuation(handler_call_details)
+        try:
+            token = _bearer(handler_call_details.invocation_metadata)
+            key = self._keyring.key(token)
+        except UnauthenticatedError as error:
+            return refusing(error)
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        if not isinstance(access, Role) or access not in key.roles:
+            return refusing(_role_not_granted(key, access))
+        return self._checking(handler, token, access)
+
+    def _checking(self, handler: Handler, token: str, role: Role) -> Handler:
+        decode = handler.request_deserializer
+        if decode is None:
+            raise TypeError("a method whose requests are not decoded cannot be checked")
+        return rebuilt(handler, behaviour_of(handler), self._decoding(decode, token, role), handler.response_serializer)
+
+    def _decoding(self, decode: Deserializer, token: str, role: Role) -> Deserializer:
+        def decoded(raw: bytes) -> Any:
+            key = self._keyring.key(token)
+            if role not in key.roles:
+                raise _role_not_granted(key, role)
+            message = decode(raw)
+            _check_account(key, message)
+            return message
+
+        return decoded
+
+
+def _role_not_granted(key: Key, access: Role | None) -> PermissionDeniedError:
+    needed = "a right that no key has" if access is None else f"the role {access.value}"
+    return PermissionDeniedError(
+        Reason.ROLE_NOT_GRANTED, f"this method needs {needed}; the API key {key.id} has it not"
+    )
+
+
+def _check_account(key: Key, message: Message) -> None:
+    """A request that has no `account_id` field, such as `ListKpisRequest`, is about no account: the role is enough."""
+    if "account_id" not in message.DESCRIPTOR.fields_by_name:
+        return
+    account_id: str = message.account_id  # type: ignore[attr-defined] # the descriptor says so
+    if not account_id:
+        raise InvalidArgumentError.of("account_id", "is required")
+    if not key.grants_account(account_id):
+        raise PermissionDeniedError(
+            Reason.ACCOUNT_NOT_GRANTED, f"the API key {key.id} does not grant the account {account_id}"
+        )
+
+
+def _bearer(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
+    """The token that was sent. Raises `UnauthenticatedError` (KEY_MISSING)."""
+    for name, value in metadata or ():
+        if name == "authorization" and isinstance(value, str):
+            scheme, _, token = value.partition(" ")
+            if scheme.lower() == "bearer" and token.strip():
+                return token.strip()
+    raise UnauthenticatedError(
+        Reason.KEY_MISSING, "an API key is required, as metadata `authorization: Bearer tw_<id>_<secret>`"
+    )

@@ -1,0 +1,85 @@
+"""The gRPC server: services, health, reflection and the channel's limits."""
+
+from collections.abc import Sequence
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from telwerk.v1 import (
+    ingestion_service_pb2,
+    ingestion_service_pb2_grpc,
+    kpi_service_pb2,
+    kpi_service_pb2_grpc,
+    settings_service_pb2,
+    settings_service_pb2_grpc,
+)
+from telwerkd.transport.services import IngestionService, KpiService, SettingsService
+
+LIVENESS, READINESS = "liveness", "readiness"
+"""Names for probes beside the services' own: the process lives; it can do its work."""
+
+SERVICE_NAMES = tuple(
+    descriptor.services_by_name[name].full_name
+    for descriptor, name in (
+        (ingestion_service_pb2.DESCRIPTOR, "IngestionService"),
+        (kpi_service_pb2.DESCRIPTOR, "KpiService"),
+        (settings_service_pb2.DESCRIPTOR, "SettingsService"),
+    )
+)
+
+# A flood of streams that are opened and reset took a good client's p99 from 3 to 270 ms without this bound.
+_CONCURRENT_STREAMS_MAX = 100
+_REPLY_BYTES_MAX = 64 * 2**20
+_KEEPALIVE_MS = 30_000
+
+
+def make_server(
+    ingestion: IngestionService,
+    kpi: KpiService,
+    settings: SettingsService,
+    interceptors: Sequence[grpc.aio.ServerInterceptor],
+    message_bytes_max: int,
+) -> tuple[grpc.aio.Server, "Health"]:
+    """A server with everything registered, not yet bound to a port."""
+    server = grpc.aio.server(
+        interceptors=interceptors,
+        options=[
+            ("grpc.so_reuseport", 0),
+            ("grpc.max_concurrent_streams", _CONCURRENT_STREAMS_MAX),
+            ("grpc.max_receive_message_length", message_bytes_max),
+            ("grpc.max_send_message_length", _REPLY_BYTES_MAX),
+            ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", _KEEPALIVE_MS // 3),
+            ("grpc.keepalive_permit_without_calls", 1),
+        ],
+    )
+    ingestion_service_pb2_grpc.add_IngestionServiceServicer_to_server(ingestion, server)
+    kpi_service_pb2_grpc.add_KpiServiceServicer_to_server(kpi, server)
+    settings_service_pb2_grpc.add_SettingsServiceServicer_to_server(settings, server)
+    servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    reflection.enable_server_reflection((*SERVICE_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    return server, Health(servicer)
+
+
+class Health:
+    """What the probes are told. Everything is NOT_SERVING until told otherwise."""
+
+    def __init__(self, servicer: health.aio.HealthServicer) -> None:
+        self._servicer = servicer
+
+    async def live(self) -> None:
+        """The process lives."""
+        await self._servicer.set(LIVENESS, health_pb2.HealthCheckResponse.SERVING)
+
+    async def ready(self, *, serving: bool) -> None:
+        """The services can do their work, or cannot: the database does not answer, or the server is starting."""
+        response = health_pb2.HealthCheckResponse
+        for name in ("", READINESS, *SERVICE_NAMES):
+            await self._servicer.set(name, response.SERVING if serving else response.NOT_SERVING)
+
+    async def draining(self) -> None:
+        """For good: no new work may come."""
+        await self._servicer.enter_graceful_shutdown()

@@ -1,0 +1,150 @@
+"""TLS: certificate and key from files, changed without a restart.
+
+The files are looked at when a client connects. Once all of them have changed to something that fits together, new
+connections get it; those that exist go on with what they have. Until then, and if they never fit, the old ones stay in
+use and the log says why: a renewal that went wrong must not take the service down before the old certificate expires.
+"""
+
+import logging
+import os
+import ssl
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import grpc
+
+_log = logging.getLogger(__name__)
+
+_Signature: TypeAlias = tuple[tuple[int, int, int], ...]
+
+
+class StartupError(Exception):
+    """The service cannot start as it is configured. The text is for people: what is wrong, and what to do."""
+
+
+@dataclass(frozen=True)
+class TlsFiles:
+    """Where the PEM files are. With a client CA, only clients with a certificate of that CA are let in (mTLS)."""
+
+    certificate: Path
+    """The server's certificate, followed by the intermediate ones."""
+    key: Path
+    """Its private key, not encrypted."""
+    client_ca: Path | None = None
+
+
+def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
+    """Credentials for `add_secure_port` that follow the files.
+
+    Raises:
+        StartupError: a file is missing or unreadable, is no certificate or no key, or the two do not belong together.
+    """
+    follower = _Follower(files)
+    return grpc.dynamic_ssl_server_credentials(
+        follower.configuration,
+        # Typed as if it had to return one; None means "no change".
+        follower.changed,  # type: ignore[arg-type]
+        require_client_authentication=files.client_ca is not None,
+    )
+
+
+class _Follower:
+    """Reads the files, and reads them again when they change. grpc calls `changed` from threads of its own, several."""
+
+    def __init__(self, files: TlsFiles) -> None:
+        self._files = files
+        self._lock = threading.Lock()
+        self._complaint = ""
+        self._seen = _signature(files)
+        self.configuration = _read(files)
+
+    def changed(self) -> grpc.ServerCertificateConfiguration | None:
+        """The new configuration if the files hold one, else None. Never raises."""
+        with self._lock:
+            try:
+                signature = _signature(self._files)
+                if signature == self._seen:
+                    return None
+                configuration = _read(self._files)
+                if _signature(self._files) != signature:
+                    return None  # Being written right now; the next connection will look again.
+            except StartupError as error:
+                # Not remembered as seen, so that it is tried until it is put right; but said only once.
+                if str(error) != self._complaint:
+                    self._complaint = str(error)
+                    _log.error("the TLS files have changed, and cannot be used: %s; the old ones stay in use", error)
+                return None
+            self._seen = signature
+            self._complaint = ""
+            _log.info("new TLS certificate from %s", self._files.certificate)
+            return configuration
+
+
+def _signature(files: TlsFiles) -> _Signature:
+    """Differs when a file was written or replaced. Follows links, as certificate managers and Kubernetes use them."""
+    return tuple(
+        (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        for stat in (_stat(path) for path in (files.certificate, files.key, files.client_ca) if path is not None)
+    )
+
+
+def _stat(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        raise StartupError(f"TLS: {path} cannot be read: {error.strerror}") from error
+
+
+def _read(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
+    certificate = _bytes(files.certificate)
+    key = _bytes(files.key)
+    client_ca = None if files.client_ca is None else _bytes(files.client_ca)
+    _check(files)
+    return grpc.ssl_server_certificate_configuration([(key, certificate)], root_certificates=client_ca)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StartupError(f"TLS: {path} cannot be read: {error.strerror}") from error
+
+
+def _check(files: TlsFiles) -> None:
+    """Makes sure beforehand: grpc takes anything, and fails every handshake later. Python's own TLS does not."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _check_ca(context, files.certificate, "certificate")
+    if files.client_ca is not None:
+        _check_ca(context, files.client_ca, "client CA")
+    try:
+        context.load_cert_chain(files.certificate, files.key, password=_refuse_password)
+    except _EncryptedKeyError:
+        raise StartupError(f"TLS: the key {files.key} is encrypted; gRPC needs it in plain PEM") from None
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise StartupError(
+                f"TLS: the key {files.key} does not belong to the certificate {files.certificate}"
+            ) from error
+        raise StartupError(f"TLS: the key {files.key} is no private key in PEM") from error
+    except OSError as error:
+        raise StartupError(f"TLS: {files.key} cannot be read: {error.strerror}") from error
+
+
+def _check_ca(context: ssl.SSLContext, path: Path, what: str) -> None:
+    try:
+        context.load_verify_locations(path)
+    except ssl.SSLError as error:
+        raise StartupError(f"TLS: the {what} {path} is no certificate in PEM") from error
+    except OSError as error:
+        raise StartupError(f"TLS: {path} cannot be read: {error.strerror}") from error
+
+
+class _EncryptedKeyError(Exception):
+    pass
+
+
+def _refuse_password() -> str:
+    """Without this, OpenSSL would ask for the password on the terminal."""
+    raise _EncryptedKeyError
