@@ -1,13 +1,13 @@
 """What every test may use: real servers on port 0."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 import os
-from pathlib import Path
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest

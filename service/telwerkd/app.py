@@ -2,17 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import NamedTuple
 
 import grpc.aio
 
 from telwerkd.application.account_settings import AccountSettings
 from telwerkd.application.clock import Clock
-from telwerkd.application.ingest import Ingest, settle_due
+from telwerkd.application.ingest import Ingest
 from telwerkd.application.ports import Store
 from telwerkd.application.query import Queries
+from telwerkd.application.upkeep import Compaction, settle_due
 from telwerkd.config import Settings
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.storage.schema import prepare
@@ -22,13 +23,14 @@ from telwerkd.transport.auth import AuthInterceptor, Keyring
 from telwerkd.transport.errors import ErrorInterceptor
 from telwerkd.transport.server import Health, make_server
 from telwerkd.transport.services import IngestionService, KpiService, SettingsService
-from telwerkd.transport.tls import StartupError, TlsFiles, server_credentials
+from telwerkd.transport.tls import StartupError, server_credentials
 
 log = logging.getLogger(__name__)
 
 SETTLE_EVERY_SECONDS = 0.5
 """How often limits that fell due are looked for; the rules ask for two seconds at most."""
 
+_COMPACT_EVERY_SECONDS = 0.5
 _PING_EVERY_SECONDS = 2.0
 
 
@@ -47,10 +49,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         StartupError: it cannot run so; the text says what to do.
         SchemaError: the database is not one that this program can use.
     """
-    tls = settings.tls_cert is not None
     check_exposure(
         settings.listen,
-        tls=tls,
+        tls=settings.tls_files is not None,
         auth=settings.keys_file is not None,
         allow_plaintext=settings.insecure_plaintext,
         allow_no_auth=settings.insecure_no_auth,
@@ -74,6 +75,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     committing = asyncio.create_task(ingest.run(), name="group commit")
     watching = [
         asyncio.create_task(_settle(store, clock), name="limits"),
+        asyncio.create_task(_compact(store), name="compaction"),
         asyncio.create_task(_watch_database(store, health), name="readiness"),
     ]
     try:
@@ -93,7 +95,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 
 
 def _bind(server: grpc.aio.Server, settings: Settings) -> int:
-    tls = _tls_files(settings)
+    tls = settings.tls_files
     try:
         if tls is None:
             return server.add_insecure_port(settings.listen)
@@ -104,25 +106,34 @@ def _bind(server: grpc.aio.Server, settings: Settings) -> int:
         ) from None
 
 
-def _tls_files(settings: Settings) -> TlsFiles | None:
-    if settings.tls_cert is None and settings.tls_key is None and settings.tls_client_ca is None:
-        return None
-    if settings.tls_cert is None or settings.tls_key is None:
-        raise StartupError("TLS needs both --tls-cert and --tls-key")
-    return TlsFiles(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
-
-
 async def _settle(store: Store, clock: Clock) -> None:
     """Notices limits that pass, also those that passed while no server ran."""
     while True:
-        try:
+        with _carrying_on("limits"):
             while await settle_due(store, clock.now()):
                 pass
-        except UnavailableError as error:
-            log.warning("limits wait: %s", error)
-        except Exception:
-            log.exception("limits wait: a defect")
         await asyncio.sleep(SETTLE_EVERY_SECONDS)
+
+
+async def _compact(store: Store) -> None:
+    """Packs what was counted into chunks."""
+    compaction = Compaction(store)
+    while True:
+        with _carrying_on("compaction"):
+            while await compaction.run_once():
+                pass
+        await asyncio.sleep(_COMPACT_EVERY_SECONDS)
+
+
+@contextmanager
+def _carrying_on(what: str) -> Iterator[None]:
+    """Upkeep that fails is tried again at its next turn; nothing is lost meanwhile."""
+    try:
+        yield
+    except UnavailableError as error:
+        log.warning("%s: %s", what, error)
+    except Exception:
+        log.exception("%s: a defect", what)
 
 
 async def _watch_database(store: Store, health: Health) -> None:

@@ -10,9 +10,11 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from telwerkd.app import running
+from telwerkd.cli_keys import keys_app
 from telwerkd.config import ConfigurationError, Settings, load
 from telwerkd.storage import schema
 from telwerkd.storage.schema import SchemaError
+from telwerkd.transport.probe import ProbeError, probe, reachable
 from telwerkd.transport.tls import StartupError
 
 app = typer.Typer(
@@ -21,6 +23,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(keys_app, name="keys")
 
 EXIT_CANNOT_START = 1
 
@@ -63,6 +67,21 @@ def migrate(database: Database = None, config: Config = None) -> None:
     except SchemaError as error:
         _fail(str(error))
     typer.echo(f"{settings.database} is at schema {revision}.")
+
+
+@app.command()
+def health(
+    address: Annotated[str | None, typer.Argument(help="Host and port.", show_default="where `listen` says")] = None,
+    service: Annotated[str, typer.Option(help="A service, or `liveness` or `readiness`.")] = "readiness",
+    config: Config = None,
+) -> None:
+    """Ask a server on this machine whether it is serving; exit code 0 if so. For container health checks."""
+    settings = _settings(config, {})
+    try:
+        answer = probe(address or reachable(settings.listen), service, settings.tls_files)
+    except (ProbeError, StartupError) as error:
+        _fail(str(error))
+    typer.echo(answer)
 
 
 @app.command("settings")

@@ -11,7 +11,7 @@ from telwerkd.transport.keys_file import EVERY_ACCOUNT, KeysFileError, Role
 keys_app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
 
 _File = Annotated[
-    Path, typer.Option("--file", "-f", help="The keys file (TOML).", envvar="TELWERKD_KEYS_FILE", dir_okay=False)
+    Path, typer.Option("--file", "-f", help="The keys file (TOML).", envvar="TELWERK_KEYS_FILE", dir_okay=False)
 ]
 
 

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from telwerkd.application.ingest import IngestLimits
 from telwerkd.application.query import QueryLimits
 from telwerkd.transport.event_codec import EventLimits
+from telwerkd.transport.tls import StartupError, TlsFiles
 
 
 class ConfigurationError(Exception):
@@ -49,6 +50,19 @@ class Settings(BaseSettings):
     buckets_max: int = Field(40_000, gt=0, description="Buckets of a time series.")
     points_max: int = Field(1_000_000, gt=0, description="Series times buckets of an answer.")
     message_bytes_max: int = Field(16 * 2**20, gt=0, description="Bytes of one request.")
+
+    @property
+    def tls_files(self) -> TlsFiles | None:
+        """Where the certificates are; None for plain text.
+
+        Raises:
+            StartupError: some are named, but not both certificate and key.
+        """
+        if self.tls_cert is None and self.tls_key is None and self.tls_client_ca is None:
+            return None
+        if self.tls_cert is None or self.tls_key is None:
+            raise StartupError("TLS needs both --tls-cert and --tls-key")
+        return TlsFiles(self.tls_cert, self.tls_key, self.tls_client_ca)
 
     @property
     def event_limits(self) -> EventLimits:

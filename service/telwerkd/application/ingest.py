@@ -82,8 +82,8 @@ class Ingest:
         A caller that goes away does not undo anything: sending the batch again gives the same, as duplicates.
 
         Raises:
-            UnavailableError: too much is waiting, the server is stopping, or the database did not take the batch; whether
-                it was stored is then unknown, and sending it again is safe.
+            UnavailableError: too much is waiting, the server is stopping, or the database did not take the batch.
+                Whether it was stored is then unknown, and sending it again is safe.
         """
         if self._closing:
             raise UnavailableError(Reason.SHUTTING_DOWN, "the server is stopping", 1.0)
@@ -197,9 +197,9 @@ def take_in(
             changed[conversation] = _advance(tx, conversation, before, events, high_water, deltas)
         tx.add_events((c, event) for c, events in admission.accepted.items() for event in events)
         tx.put_states(changed)
-        tx.add_cells(deltas.chunks())
         tx.add_names(admission.new_names)
         tx.bump_version()
+        tx.add_deltas(deltas)
     names = {family: known.get(family, set()) | new for family, new in admission.new_names.items()}
     return TakenIn(outcomes, {**known, **names})
 
@@ -301,30 +301,3 @@ class _Admission:
         for family, name in new:
             self.new_names.setdefault(family, set()).add(name)
         return None
-
-
-async def settle_due(store: Store, now: Micros, conversations_max: int = 500) -> bool:
-    """Counts limits that are due by `now`, one bounded transaction per account; whether some may be left."""
-    accounts = await store.accounts_due(now)
-    left = False
-    for account in accounts:
-        [(settled)] = await store.write([(account, partial(_settle_account, now, conversations_max))])
-        left = left or settled >= conversations_max
-    return left
-
-
-def _settle_account(now: Micros, conversations_max: int, tx: Transaction) -> int:
-    until, states = tx.due(now, conversations_max)
-    deltas = Deltas()
-    changed: dict[ConversationId, State] = {}
-    for conversation, state in states.items():
-        changed[conversation], effects = settle(state, until)
-        for effect in effects:
-            if isinstance(effect, Outcome):
-                deltas.add(effect)
-    if changed:
-        tx.put_states(changed)
-        tx.add_cells(deltas.chunks())
-        tx.raise_high_water(until)
-        tx.bump_version()
-    return len(changed)

@@ -1,14 +1,14 @@
 """What the application needs from storage.
 
-A transaction's work is an ordinary function over a `Transaction`: the store runs it where its database driver is at home
-(one thread hop per transaction on SQLite), commits, and only then gives its result.
+A transaction's work is an ordinary function over a `Transaction`: the store runs it where its database driver is at
+home (one thread hop per transaction on SQLite), commits, and only then gives its result.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from telwerkd.domain.conversation import State
-from telwerkd.domain.counters import ChunkKey, Measure, Slots
+from telwerkd.domain.counters import Deltas, LeafDelta, Measure
 from telwerkd.domain.events import Event
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.domain.settings import WidgetVersion
@@ -70,6 +70,9 @@ class Snapshot(Protocol):
     def cells(self, cut: Cut) -> list[CellRow]:
         """The chunks of a cut."""
 
+    def deltas(self, measure: Measure) -> list[LeafDelta]:
+        """What is counted of a measure but not yet in its chunks."""
+
 
 class Transaction(Snapshot, Protocol):
     """One account's part of a transaction that writes. What it reads stays true until the commit."""
@@ -98,8 +101,14 @@ class Transaction(Snapshot, Protocol):
     def put_states(self, states: Mapping[ConversationId, State]) -> None:
         """Stores states; where a limit runs, with its instant."""
 
-    def add_cells(self, chunks: Mapping[ChunkKey, Slots]) -> None:
-        """Adds signed changes to chunks."""
+    def add_deltas(self, changes: Deltas) -> None:
+        """Counts: the next query sees it, and `compact` moves it into chunks later."""
+
+    def compact(self, measure: Measure, leaves_max: int) -> int:
+        """Moves deltas of a measure into its chunks, oldest first, whole transactions of about `leaves_max` leaves.
+
+        Gives how many leaves it moved. No answer changes.
+        """
 
     def add_names(self, names: Names) -> None:
         """Adds names that are not there yet."""
@@ -114,7 +123,7 @@ class Transaction(Snapshot, Protocol):
         """Sets the account's time zone."""
 
     def bump_version(self) -> None:
-        """Tells readers that the account has changed. Last in its transaction."""
+        """Tells readers that the account has changed. Before `add_deltas`, which is filed under the new version."""
 
 
 class Store(Protocol):
@@ -138,6 +147,9 @@ class Store(Protocol):
 
     async def accounts_due(self, until: Micros) -> list[AccountId]:
         """The accounts that have a limit due by `until`."""
+
+    async def compactable(self) -> list[tuple[AccountId, Measure, int]]:
+        """Every measure that has deltas, with how many leaves."""
 
     async def ping(self) -> None:
         """Answers if the database does.

@@ -20,9 +20,13 @@ from telwerkd.domain.counters import (
     CHUNK_QUARTERS,
     HELD_BACK,
     Cells,
+    LeafDelta,
+    Measure,
     has_open_values,
     has_packed_values,
+    joined,
     unpack,
+    unpack_leaves,
 )
 from telwerkd.domain.errors import InvalidArgumentError, LimitExceededError, Reason
 from telwerkd.domain.facts import Kpi, value_topics
@@ -217,14 +221,20 @@ def _filtered(conditions: Filter) -> Iterator[Dimension]:
             yield dimension
 
 
+class _Source(NamedTuple):
+    """The cells that an answer is made of, and the ids of the row that each is in."""
+
+    rows: Sequence[CellRow | LeafDelta]
+    cells: Cells
+
+
 def _kpi_rows(query: Query, info: KpiInfo, buckets: Buckets, limits: QueryLimits, snapshot: Snapshot) -> KpiRows:
     start, end = int(buckets.edges[0]), int(buckets.edges[-1])
-    rows = _series(query, info, buckets, limits, _read(query, info, info.kpi, start, end, snapshot))
+    source = _read(query, info, info.kpi, start, end, snapshot)
+    rows = _series(query, info, buckets, limits, source)
     held_back = 0
     if info.kpi in {Kpi.CONVERSATION_TOPICS, Kpi.PRE_CHAT_SURVEY_RESULTS}:
-        held = _read(query, info, info.kpi + HELD_BACK, start, end, snapshot)
-        cells = unpack([row.chunk for row in held], [row.cells for row in held])
-        held_back = int(cells.n[(cells.quarter >= start) & (cells.quarter < end)].sum())
+        held_back = int(_read(query, info, info.kpi + HELD_BACK, start, end, snapshot).cells.n.sum())
     enabled = True
     if info.kpi == Kpi.INACTIVITY_ACTIONS:
         widgets = [WidgetId(widget) for widget in sorted(query.filter.widgets.any_of)]
@@ -233,8 +243,8 @@ def _kpi_rows(query: Query, info: KpiInfo, buckets: Buckets, limits: QueryLimits
     return KpiRows(info, rows, held_back, enabled, Dimension.TOPIC in query.group_by)
 
 
-def _read(query: Query, info: KpiInfo, measure: int, start: int, end: int, snapshot: Snapshot) -> list[CellRow]:
-    """The chunks that the answer is made of: of the coarsest grouping that tells apart what is asked for."""
+def _read(query: Query, info: KpiInfo, measure: Measure, start: int, end: int, snapshot: Snapshot) -> _Source:
+    """The cells in the range and slice: chunks of the coarsest grouping that serves, and what is not compacted yet."""
     conditions = query.filter
     grouping = 0
     for bit, dimension, condition in (
@@ -245,7 +255,8 @@ def _read(query: Query, info: KpiInfo, measure: int, start: int, end: int, snaps
         if dimension in query.group_by or condition:
             grouping |= bit
     by_value = has_open_values(info.kpi) and (
-        conditions.values or conditions.topics or not {Dimension.VALUE, Dimension.TOPIC}.isdisjoint(query.group_by)
+        bool(conditions.values or conditions.topics)
+        or not {Dimension.VALUE, Dimension.TOPIC}.isdisjoint(query.group_by)
     )
     cut = Cut(
         measure,
@@ -257,72 +268,86 @@ def _read(query: Query, info: KpiInfo, measure: int, start: int, end: int, snaps
         conditions.widgets.any_of,
         conditions.values.any_of if by_value else (),
     )
-    return [row for row in snapshot.cells(cut) if _keeps(conditions, row, by_value=bool(by_value))]
+    chunks = [row for row in snapshot.cells(cut) if _keeps(conditions, row, by_value=by_value)]
+    leaves = [leaf for leaf in snapshot.deltas(measure) if _keeps(conditions, leaf, by_value=by_value)]
+    packed = unpack([row.chunk for row in chunks], [row.cells for row in chunks])
+    cells = joined(packed, unpack_leaves(measure, leaves), len(chunks))
+    keep = (cells.quarter >= start) & (cells.quarter < end)
+    codes = _codes(conditions, info)
+    if codes is not None:
+        keep &= np.isin(cells.code, codes)
+    return _Source([*chunks, *leaves], Cells(*(column[keep] for column in cells)))
 
 
-def _keeps(conditions: Filter, row: CellRow, *, by_value: bool) -> bool:
+def _keeps(conditions: Filter, row: CellRow | LeafDelta, *, by_value: bool) -> bool:
     return (
-        row.operator not in conditions.operators.none_of
-        and row.group not in conditions.groups.none_of
-        and row.widget not in conditions.widgets.none_of
-        and (not by_value or (row.value not in conditions.values.none_of and conditions.topics.keeps(row.value)))
+        conditions.operators.keeps(row.operator)
+        and conditions.groups.keeps(row.group)
+        and conditions.widgets.keeps(row.widget)
+        and (not by_value or (conditions.values.keeps(row.value) and conditions.topics.keeps(row.value)))
     )
 
 
-def _series(query: Query, info: KpiInfo, buckets: Buckets, limits: QueryLimits, rows: Sequence[CellRow]) -> list[Row]:
-    """Sums the chunks' cells by key and bucket."""
+def _series(query: Query, info: KpiInfo, buckets: Buckets, limits: QueryLimits, source: _Source) -> list[Row]:
+    """Sums cells by key and bucket."""
     if Dimension.TOPIC in query.group_by:
-        rows = [row._replace(value=topic) for row in rows for topic in value_topics(row.value)]
+        source = _by_topic(source)
     key_of = _key_maker(query.group_by)
     places: dict[Key, int] = {} if query.group_by else {Key(): 0}
-    row_places = np.fromiter((places.setdefault(key_of(row), len(places)) for row in rows), np.int64, len(rows))
-    cells = unpack([row.chunk for row in rows], [row.cells for row in rows])
-    cells, keep = _in_range(cells, buckets, _codes(query.filter, info))
-    place = row_places[cells.row[keep]]
-    bucket = np.searchsorted(buckets.edges, cells.quarter[keep], side="right") - 1
-    code, count = cells.code[keep], cells.n[keep]
+    row_places = [places.setdefault(key_of(row), len(places)) for row in source.rows]
     keys = list(places)
+    place = np.array(row_places, np.int64)[source.cells.row]
+    values = len(info.values) or 1
+    code = np.maximum(source.cells.code - 1, 0)
     if Dimension.VALUE in query.group_by and has_packed_values(info.kpi):
         keys = [key._replace(value=value.value) for key in keys for value in info.values]
-        place = place * len(info.values) + code - 1
+        place = place * values + code
     width = len(buckets.edges) - 1
-    if len(keys) * width > limits.points_max:
-        raise LimitExceededError(
-            "group_by",
-            f"the answer would hold {len(keys)} series of {width} buckets, at most {limits.points_max} (points_max) "
-            "points are answered: filter, group by less, choose a coarser granularity or a shorter range",
-        )
-    at = place * width + bucket
-    counts = _sums(at, count, (len(keys), width))
-    sums = _sums(at, count * code, (len(keys), width)) if info.has_mean else None
-    distribution = None
-    if has_packed_values(info.kpi):
-        size = (len(keys), len(info.values), width)
-        distribution = _sums((place * len(info.values) + code - 1) * width + bucket, count, size)
+    _check_points(len(keys), width, limits)
+    bucket = np.searchsorted(buckets.edges, source.cells.quarter, side="right") - 1
+    by_code = _sums((place * values + code) * width + bucket, source.cells.n, (len(keys), values, width))
+    counts = by_code.sum(axis=1)
+    sums = np.tensordot(by_code, np.arange(1, values + 1), axes=(1, 0)) if info.has_mean else None
     present = counts.any(axis=1) if query.group_by else np.ones(len(keys), bool)
     return [
         Row(
             keys[i],
             counts[i],
             None if sums is None else sums[i],
-            None if distribution is None else distribution[i],
+            by_code[i] if has_packed_values(info.kpi) else None,
         )
         for i in sorted(np.flatnonzero(present).tolist(), key=lambda i: _sortable(keys[i]))
     ]
 
 
-def _codes(conditions: Filter, info: KpiInfo) -> frozenset[int] | None:
+def _by_topic(source: _Source) -> _Source:
+    """Every row, with its cells, once for each of its topics."""
+    topics = [value_topics(row.value) for row in source.rows]
+    rows = [row._replace(value=topic) for row, of_row in zip(source.rows, topics, strict=True) for topic in of_row]
+    copies = np.fromiter(map(len, topics), np.int64, len(topics))
+    first = np.cumsum(copies) - copies
+    # Each cell as often as its row; the copies of a cell go to the row's copies, one after the other.
+    copies_of_cell = copies[source.cells.row]
+    cell = np.repeat(np.arange(len(source.cells.row)), copies_of_cell)
+    copy = np.arange(len(cell)) - np.repeat(np.cumsum(copies_of_cell) - copies_of_cell, copies_of_cell)
+    cells = Cells(*(column[cell] for column in source.cells))
+    return _Source(rows, cells._replace(row=first[cells.row] + copy))
+
+
+def _check_points(series: int, width: int, limits: QueryLimits) -> None:
+    if series * width > limits.points_max:
+        raise LimitExceededError(
+            "group_by",
+            f"the answer would hold {series} series of {width} buckets, at most {limits.points_max} (points_max) "
+            "are answered: filter, group by less, choose a coarser granularity or a shorter range",
+        )
+
+
+def _codes(conditions: Filter, info: KpiInfo) -> list[int] | None:
     """The packed values that are kept; None for all."""
     if not conditions.values or not has_packed_values(info.kpi):
         return None
-    return frozenset(int(v.value) for v in info.values if conditions.values.keeps(v.value))
-
-
-def _in_range(cells: Cells, buckets: Buckets, codes: frozenset[int] | None) -> tuple[Cells, npt.NDArray[np.bool_]]:
-    keep = (cells.quarter >= buckets.edges[0]) & (cells.quarter < buckets.edges[-1])
-    if codes is not None:
-        keep &= np.isin(cells.code, list(codes))
-    return cells, keep
+    return [int(known.value) for known in info.values if conditions.values.keeps(known.value)]
 
 
 def _sums(at: Counts, weights: Counts, shape: tuple[int, ...]) -> Counts:
@@ -331,12 +356,12 @@ def _sums(at: Counts, weights: Counts, shape: tuple[int, ...]) -> Counts:
     return np.bincount(at, weights=weights, minlength=size).astype(np.int64).reshape(shape)
 
 
-def _key_maker(group_by: Sequence[Dimension]) -> Callable[[CellRow], Key]:
+def _key_maker(group_by: Sequence[Dimension]) -> Callable[[CellRow | LeafDelta], Key]:
     operator, group = Dimension.OPERATOR in group_by, Dimension.OPERATOR_GROUP in group_by
     widget, value = Dimension.WIDGET in group_by, Dimension.VALUE in group_by
     topic = Dimension.TOPIC in group_by
 
-    def key_of(row: CellRow) -> Key:
+    def key_of(row: CellRow | LeafDelta) -> Key:
         return Key(
             row.operator if operator else None,
             row.group if group else None,

@@ -4,11 +4,13 @@ Every transition of a conversation stands in this file, and nothing here looks a
 conversation. Theory of operation:
 
 - `step` takes the state and the next event *in event order* and gives the next state and what changed.
-- A limit of KPI 3 runs as `State.limit`. Events pass it (`_pass_limit`) when one comes that is later than it; it is then
-  certain, but becomes a fact only once the present instant has reached it (`settle`): a producer's clock may be ahead.
+- A limit of KPI 3 runs as `State.limit`. Events pass it (`_pass_limit`) when one comes that is later than it; it is
+  then certain, but becomes a fact only once the present instant has reached it (`settle`): a producer's clock may be
+  ahead.
 - What must wait for the first message (KPI 8 and 9) is held in the state and released by that message.
-- `fold` is `step` over a whole log, then `settle`. An event that arrives in order can be stepped onto the stored state; one
-  that arrives late, or takes another back, needs the log again. Both lead to the same state, to the letter.
+- `fold` is `step` over a whole log, then `settle`. An event that arrives in order can be stepped onto the stored
+  state; one that arrives late, or takes another back, needs the log again. Both lead to the same state, to the
+  letter.
 
 "Nothing changed" is the same state object, so that a caller can tell.
 """
@@ -117,7 +119,7 @@ EMPTY = State()
 
 def fold(base: State, events: Iterable[Event], now: Micros) -> tuple[State, list[Effect]]:
     """The state and all effects of a whole log, in whatever order it is given, at the present instant `now`."""
-    effective, retracted, awaited = retract(events)
+    effective, retracted, awaited = retract(events, base.awaited)
     state = base
     effects: list[Effect] = [left_out for event in retracted for left_out in _countable_left_out(event)]
     for event in sorted(effective, key=lambda e: e.order):
@@ -130,26 +132,29 @@ def fold(base: State, events: Iterable[Event], now: Micros) -> tuple[State, list
     return state, effects
 
 
-def retract(events: Iterable[Event]) -> tuple[list[Event], list[Event], tuple[EventId, ...]]:
+def retract(
+    events: Iterable[Event], awaited: tuple[EventId, ...] = ()
+) -> tuple[list[Event], list[Event], tuple[EventId, ...]]:
     """Divides a log into the events that stand and those taken back, and names the taken back that have not arrived.
 
     A retraction does nothing itself. One that was taken back by a later one (in event order) has no effect.
+    So what a base state awaits stands if it is itself a retraction: all that named it came earlier.
     """
     ordinary: list[Event] = []
     retractions: list[Event] = []
     for event in events:
         (retractions if isinstance(event.kind, Retracted) else ordinary).append(event)
-    if not retractions:
+    if not retractions and not awaited:
         return ordinary, [], ()
     taken_back: set[EventId] = set()
     for event in sorted(retractions, key=lambda e: e.order, reverse=True):
         if isinstance(event.kind, Retracted) and event.event_id not in taken_back:
             taken_back.add(event.kind.event_id)
+    taken_back.update(awaited)
     present = {e.event_id for e in ordinary} | {e.event_id for e in retractions}
-    named = {e.kind.event_id for e in retractions if isinstance(e.kind, Retracted)}
     stands = [e for e in ordinary if e.event_id not in taken_back]
     gone = [e for e in ordinary if e.event_id in taken_back]
-    return stands, gone, tuple(sorted(named - present))
+    return stands, gone, tuple(sorted(taken_back - present))
 
 
 def follows(state: State, event: Event) -> bool:
@@ -195,7 +200,7 @@ def _apply(state: State, event: Event) -> tuple[State, Effects]:  # noqa: C901, 
         case WentLive():
             return _went_live(state, event, kind)
         case LeftLive():
-            return _stop_being_live(state, event, Rule.LEFT_LIVE_IN_TIME)
+            return _stop_being_live(state, Rule.LEFT_LIVE_IN_TIME)
         case Ended():
             return _ended(state, event)
         case Resumed():
@@ -274,14 +279,14 @@ def _went_live(state: State, event: Event, kind: WentLive) -> tuple[State, Effec
     return _start_limit(state, event.occur_time), effects
 
 
-def _stop_being_live(state: State, event: Event, rule: Rule) -> tuple[State, Effects]:
+def _stop_being_live(state: State, rule: Rule) -> tuple[State, Effects]:
     if state.live is None:
         return state, ()
     return _stop_limit(msgspec.structs.replace(state, live=None), rule)
 
 
 def _ended(state: State, event: Event) -> tuple[State, Effects]:
-    state, effects = _stop_being_live(state, event, Rule.ENDED_IN_TIME)
+    state, effects = _stop_being_live(state, Rule.ENDED_IN_TIME)
     state = msgspec.structs.replace(state, ended=True)
     if state.answered:
         return state, (*effects, _left_out(event, Kpi.UNANSWERED_ENDED_CONVERSATIONS, Rule.OPERATOR_HAD_ANSWERED))

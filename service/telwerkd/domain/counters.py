@@ -1,16 +1,21 @@
 """Counters: how facts become numbers that a query reads in proportion to its answer.
 
-A *series* is a KPI cut by some of operator, group, widget and value; a *grouping* says by which, as in SQL's GROUPING SETS.
-Every fact counts in the series of all eight groupings of operator, group and widget; where producers choose the values
-(goals, topic sets, survey answers) also in the same eight cut by value. So no query ever sums over what it did not ask for.
+A *series* is a KPI cut by some of operator, group, widget and value; a *grouping* says by which, as in SQL's GROUPING
+SETS. Every fact counts in the series of all eight groupings of operator, group and widget; where producers choose the
+values (goals, topic sets, survey answers) also in the same eight cut by value. So no query ever sums over what it did
+not ask for.
 
-A series is kept in *chunks* of 32 UTC days, each a packed array of the quarter-hours that have facts: `(slot, count)` pairs
-of unsigned 16-bit numbers, little-endian, sorted by slot. The slot is the quarter-hour within the chunk; where the values
-are few and known beforehand (stars, actions, outcomes) it also holds the value, so that one row answers count, sum and
-distribution. A count above 65,535 takes several pairs of the same slot: full ones, then the rest. Equal contents are
-equal bytes.
+A series is kept in *chunks* of 32 UTC days, each a packed array of the quarter-hours that have facts: `(slot, count)`
+pairs of unsigned 16-bit numbers, little-endian, sorted by slot. The slot is the quarter-hour within the chunk; where
+the values are few and known beforehand (stars, actions, outcomes) it also holds the value, so that one row answers
+count, sum and distribution. A count above 65,535 takes several pairs of the same slot: full ones, then the rest.
+Equal contents are equal bytes.
 
-Every zone's offset has been a multiple of a quarter of an hour since 1972, so that local days of any zone are sums of slots.
+Chunks are written late and many facts at a time (`chunk_deltas`): a transaction only files its signed facts as
+*leaves*, which queries add to what the chunks say, and compaction moves into them.
+
+Every zone's offset has been a multiple of a quarter of an hour since 1972, so that local days of any zone are sums of
+slots.
 """
 
 import sys
@@ -62,8 +67,17 @@ class ChunkKey(NamedTuple):
     value: str
 
 
-Leaf: TypeAlias = tuple[Measure, str, str, str, str, int]
-"""What facts are summed by first: measure, value, operator, group, widget, quarter-hour."""
+class LeafDelta(NamedTuple):
+    """Signed facts of one measure that agree in everything: what counters are made of, before they are cut."""
+
+    value: str
+    operator: str
+    group: str
+    widget: str
+    quarter: int
+    """The quarter-hour, since 1970-01-01T00:00:00Z."""
+    n: int
+
 
 Slots: TypeAlias = dict[int, int]
 
@@ -76,7 +90,7 @@ class Deltas:
     """What a transaction adds to the counters of one account: signed facts, summed."""
 
     def __init__(self) -> None:
-        self._leaves: dict[Leaf, int] = {}
+        self._leaves: dict[tuple[Measure, str, str, str, str, int], int] = {}
 
     def add(self, outcome: Outcome, times: int = 1) -> None:
         """Adds what `outcome` does, `times` times; -1 undoes it."""
@@ -91,47 +105,51 @@ class Deltas:
                 self._add(outcome.fact, HELD_BACK, -times)
 
     def _add(self, fact: Fact, offset: int, times: int) -> None:
-        leaf = (
-            fact.kpi + offset,
-            fact.value,
-            fact.operator,
-            fact.group,
-            fact.widget,
-            fact.instant // QUARTER_HOUR_MICROS,
-        )
+        quarter = fact.instant // QUARTER_HOUR_MICROS
+        leaf = (fact.kpi + offset, fact.value, fact.operator, fact.group, fact.widget, quarter)
         self._leaves[leaf] = self._leaves.get(leaf, 0) + times
 
-    def leaves(self) -> dict[Leaf, int]:
+    def by_measure(self) -> dict[Measure, list[LeafDelta]]:
         """What is left after everything that cancels out."""
-        return {leaf: n for leaf, n in self._leaves.items() if n}
-
-    def chunks(self) -> dict[ChunkKey, Slots]:
-        """The signed change of every chunk that changes."""
-        chunks: dict[ChunkKey, Slots] = {}
+        measures: dict[Measure, list[LeafDelta]] = {}
         for (measure, value, operator, group, widget, quarter), n in self._leaves.items():
-            if not n:
-                continue
-            chunk, slot = divmod(quarter, CHUNK_QUARTERS)
-            if measure in _PACKED_VALUE_KPIS:
-                slot += int(value) * CHUNK_QUARTERS
-            values = ((0, ""), (BY_VALUE, value)) if measure % HELD_BACK in _OPEN_VALUE_KPIS else ((0, ""),)
-            for grouping in range(8):
-                for by_value, key_value in values:
-                    key = ChunkKey(
-                        measure,
-                        grouping | by_value,
-                        chunk,
-                        operator if grouping & BY_OPERATOR else "",
-                        group if grouping & BY_GROUP else "",
-                        widget if grouping & BY_WIDGET else "",
-                        key_value,
-                    )
-                    slots = chunks.get(key)
-                    if slots is None:
-                        chunks[key] = {slot: n}
-                    else:
-                        slots[slot] = slots.get(slot, 0) + n
-        return chunks
+            if n:
+                leaf = LeafDelta(value, operator, group, widget, quarter, n)
+                measures.setdefault(measure, []).append(leaf)
+        return measures
+
+
+def chunk_deltas(measure: Measure, leaves: Iterable[LeafDelta]) -> dict[ChunkKey, Slots]:
+    """The signed change of every chunk that changes, in all groupings."""
+    chunks: dict[ChunkKey, Slots] = {}
+    open_values = measure % HELD_BACK in _OPEN_VALUE_KPIS
+    for (value, operator, group, widget, quarter), n in _summed(leaves).items():
+        chunk, slot = divmod(quarter, CHUNK_QUARTERS)
+        if measure in _PACKED_VALUE_KPIS:
+            slot += int(value) * CHUNK_QUARTERS
+        values = ((0, ""), (BY_VALUE, value)) if open_values else ((0, ""),)
+        for grouping in range(8):
+            for by_value, key_value in values:
+                key = ChunkKey(
+                    measure,
+                    grouping | by_value,
+                    chunk,
+                    operator if grouping & BY_OPERATOR else "",
+                    group if grouping & BY_GROUP else "",
+                    widget if grouping & BY_WIDGET else "",
+                    key_value,
+                )
+                slots = chunks.setdefault(key, {})
+                slots[slot] = slots.get(slot, 0) + n
+    return chunks
+
+
+def _summed(leaves: Iterable[LeafDelta]) -> dict[tuple[str, str, str, str, int], int]:
+    sums: dict[tuple[str, str, str, str, int], int] = {}
+    for leaf in leaves:
+        key = leaf[:5]
+        sums[key] = sums.get(key, 0) + leaf.n
+    return {key: n for key, n in sums.items() if n}
 
 
 def merge(cells: bytes, delta: Mapping[int, int]) -> bytes:
@@ -198,9 +216,18 @@ def has_packed_values(kpi: Kpi) -> bool:
     return kpi in _PACKED_VALUE_KPIS
 
 
-def deltas_of(outcomes: Iterable[Outcome]) -> Deltas:
-    """The sum of what all of `outcomes` do."""
-    deltas = Deltas()
-    for outcome in outcomes:
-        deltas.add(outcome)
-    return deltas
+def unpack_leaves(measure: Measure, leaves: Sequence[LeafDelta]) -> Cells:
+    """Leaves as cells, each a row of its own."""
+    packs = measure in _PACKED_VALUE_KPIS
+    return Cells(
+        np.arange(len(leaves)),
+        np.fromiter((leaf.quarter for leaf in leaves), np.int64, len(leaves)),
+        np.fromiter((int(leaf.value) if packs else 0 for leaf in leaves), np.int64, len(leaves)),
+        np.fromiter((leaf.n for leaf in leaves), np.int64, len(leaves)),
+    )
+
+
+def joined(first: Cells, second: Cells, rows_of_first: int) -> Cells:
+    """Both, the rows of the second numbered on after those of the first."""
+    second = second._replace(row=second.row + rows_of_first)
+    return Cells(*(np.concatenate(pair) for pair in zip(first, second, strict=True)))

@@ -8,8 +8,8 @@
     ├── NotFoundError            what was named is not there
     └── UnavailableError         right, but not now: send it again after a while
 
-`Reason` is the catalogue of what clients can tell apart (`ErrorInfo.reason`, `Rejection.reason`); the transport maps the
-classes to gRPC statuses, and nothing else.
+`Reason` is the catalogue of what clients can tell apart (`ErrorInfo.reason`, `Rejection.reason`); the transport maps
+the classes to gRPC statuses, and nothing else.
 """
 
 import enum

@@ -1,7 +1,7 @@
 """What can happen in a conversation: one frozen noun per kind, and the order of events.
 
-An event here is *resolved*: what the widget's settings said about it when it was accepted (its live limit, the goals that
-its page matches) is kept with it, so that folding the log again later gives the same facts.
+An event here is *resolved*: what the widget's settings said about it when it was accepted (its live limit, the goals
+that its page matches) is kept with it, so that folding the log again later gives the same facts.
 """
 
 import enum

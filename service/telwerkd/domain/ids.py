@@ -1,4 +1,4 @@
-"""The ids and units of the domain. An id is opaque, valid UTF-8, and compared byte by byte (for `str`: by code point)."""
+"""The ids and units of the domain. An id is opaque, and compared byte by byte (which for `str` is by code point)."""
 
 from typing import NewType
 

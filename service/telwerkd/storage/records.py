@@ -6,6 +6,7 @@ Fields may be added at the end of a struct, with a default; never reordered or r
 import msgspec
 
 from telwerkd.domain.conversation import State
+from telwerkd.domain.counters import LeafDelta
 from telwerkd.domain.events import Event, Kind
 from telwerkd.domain.ids import EventId, Micros, WidgetId
 from telwerkd.domain.settings import WidgetVersion
@@ -20,6 +21,7 @@ class _Body(msgspec.Struct, frozen=True, array_like=True):
 _encoder = msgspec.msgpack.Encoder()
 _body = msgspec.msgpack.Decoder(_Body)
 _state = msgspec.msgpack.Decoder(State)
+_leaves = msgspec.msgpack.Decoder(list[LeafDelta])
 _version = msgspec.msgpack.Decoder(WidgetVersion)
 
 
@@ -52,3 +54,13 @@ def version_blob(version: WidgetVersion) -> bytes:
 def version_of(blob: bytes) -> WidgetVersion:
     """The version of a row."""
     return _version.decode(blob)
+
+
+def leaves_blob(leaves: list[LeafDelta]) -> bytes:
+    """What a transaction adds to a measure."""
+    return _encoder.encode(leaves)
+
+
+def leaves_of(blob: bytes) -> list[LeafDelta]:
+    """The deltas of a row."""
+    return _leaves.decode(blob)

@@ -56,7 +56,7 @@ def _check_known(connection: sa.Connection, database: Path) -> str | None:
         raise SchemaError(f"{database} holds tables of another program ({', '.join(sorted(tables)[:3])}, ...)")
     if revision is not None and revision not in {script.revision for script in _scripts().walk_revisions()}:
         raise SchemaError(
-            f"{database} has schema {revision}, which this program does not know: it was written by a newer one; upgrade"
+            f"{database} has schema {revision}, which this program does not know: a newer one wrote it; upgrade"
         )
     return revision
 

@@ -16,9 +16,10 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from telwerkd.application.ports import Snapshot, Transaction
+from telwerkd.domain.counters import Measure
 from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.domain.ids import AccountId, Micros
-from telwerkd.storage.tables import conversations
+from telwerkd.storage.tables import conversations, deltas
 from telwerkd.storage.transaction import AccountTransaction
 
 T = TypeVar("T")
@@ -65,6 +66,17 @@ class SqliteStore:
         def run() -> list[AccountId]:
             with _unavailable(), self._reader.begin() as connection:
                 return [AccountId(account) for account in connection.scalars(query)]
+
+        return await asyncio.get_running_loop().run_in_executor(self._read_threads, run)
+
+    async def compactable(self) -> list[tuple[AccountId, Measure, int]]:
+        """Every measure that has deltas, with how many leaves."""
+        c = deltas.c
+        query = sa.select(c.account_id, c.measure, sa.func.sum(c.size)).group_by(c.account_id, c.measure)
+
+        def run() -> list[tuple[AccountId, Measure, int]]:
+            with _unavailable(), self._reader.begin() as connection:
+                return [(AccountId(account), measure, size) for account, measure, size in connection.execute(query)]
 
         return await asyncio.get_running_loop().run_in_executor(self._read_threads, run)
 

@@ -85,3 +85,15 @@ counters = sa.Table(
     sa.Column("cells", Blob, nullable=False),
     sqlite_with_rowid=False,
 )
+
+# What was counted since its measure was last compacted into `counters`: a row per transaction and measure.
+deltas = sa.Table(
+    "deltas",
+    metadata,
+    sa.Column("account_id", Id, primary_key=True),
+    sa.Column("measure", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("leaves", Blob, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -1,35 +1,27 @@
 """One account's part of a database transaction: the SQL, in SQLAlchemy Core, the same for every database."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from telwerkd.application.ports import Account, CellRow, Cut, EventKey, Names
 from telwerkd.domain.conversation import State
-from telwerkd.domain.counters import ChunkKey, Slots, merge
+from telwerkd.domain.counters import ChunkKey, Deltas, LeafDelta, Measure, Slots, chunk_deltas, merge
 from telwerkd.domain.events import Event
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.domain.settings import WidgetVersion
 from telwerkd.storage import records
-from telwerkd.storage.tables import accounts, conversations, counters, events, names, widget_settings
-
-T = TypeVar("T")
+from telwerkd.storage.bulk import WantedKeys, execute_many
+from telwerkd.storage.tables import accounts, conversations, counters, deltas, events, names, widget_settings
 
 IN_MAX = 2_000
 """Values in one IN list, well below every database's limit on parameters."""
 
-_CHUNK_KEY = (
-    counters.c.measure,
-    counters.c.grouping,
-    counters.c.chunk,
-    counters.c.operator_id,
-    counters.c.group_id,
-    counters.c.widget_id,
-    counters.c.value,
-)
+DELTA_LEAVES_ALL = 2**31
+
+_CHUNK_KEY = ("measure", "grouping", "chunk", "operator_id", "group_id", "widget_id", "value")
 
 
 class AccountTransaction:
@@ -90,27 +82,28 @@ class AccountTransaction:
 
     def states(self, conversations_: Collection[ConversationId]) -> dict[ConversationId, State]:
         """The stored states of those conversations that have one."""
+        wanted = WantedKeys([(conversation,) for conversation in sorted(conversations_)])
         c = conversations.c
-        query = sa.select(c.conversation_id, c.state).where(
-            c.account_id == self._account, c.conversation_id.in_(sa.bindparam("ids", expanding=True))
+        query = sa.select(c.conversation_id, c.state).select_from(
+            wanted.left_join(conversations, self._account, "conversation_id")
         )
         return {
-            conversation: records.state_of(blob)
-            for ids in _in_pieces(sorted(conversations_))
-            for conversation, blob in self._connection.execute(query, {"ids": ids})
+            ConversationId(conversation): records.state_of(blob)
+            for conversation, blob in self._connection.execute(query, wanted.parameters)
+            if blob is not None
         }
 
     def stored(self, keys: Collection[EventKey]) -> dict[EventKey, Event]:
         """Those of the events that are in the log."""
+        wanted = WantedKeys(sorted(keys))
         c = events.c
-        key = sa.tuple_(c.conversation_id, c.event_id)
-        query = sa.select(c.conversation_id, c.event_id, c.occur_time, c.body).where(
-            c.account_id == self._account, key.in_(sa.bindparam("keys", expanding=True))
+        query = sa.select(c.conversation_id, c.event_id, c.occur_time, c.body).select_from(
+            wanted.left_join(events, self._account, "conversation_id", "event_id")
         )
         return {
             (ConversationId(conversation), EventId(event_id)): records.event_of(event_id, occur_time, body)
-            for piece in _in_pieces(sorted(keys))
-            for conversation, event_id, occur_time, body in self._connection.execute(query, {"keys": piece})
+            for conversation, event_id, occur_time, body in self._connection.execute(query, wanted.parameters)
+            if body is not None
         }
 
     def log(self, conversation: ConversationId) -> list[Event]:
@@ -140,6 +133,23 @@ class AccountTransaction:
         reached = max((row.due for row in rows), default=until)
         return Micros(reached), {row.conversation_id: records.state_of(row.state) for row in rows}
 
+    def deltas(self, measure: Measure) -> list[LeafDelta]:
+        """What is counted of a measure but not yet in its chunks."""
+        return [leaf for _, leaf in self._delta_rows(measure, DELTA_LEAVES_ALL)]
+
+    def _delta_rows(self, measure: Measure, leaves_max: int) -> list[tuple[int, LeafDelta]]:
+        query = (
+            sa.select(deltas.c.version, deltas.c.leaves)
+            .where(deltas.c.account_id == self._account, deltas.c.measure == measure)
+            .order_by(deltas.c.version)
+        )
+        rows: list[tuple[int, LeafDelta]] = []
+        for version, blob in self._connection.execute(query):
+            if rows and len(rows) >= leaves_max:
+                break
+            rows.extend((version, leaf) for leaf in records.leaves_of(blob))
+        return rows
+
     # What is written. Keys are sorted, so that concurrent transactions lock rows in the same order.
 
     def add_events(self, new: Iterable[tuple[ConversationId, Event]]) -> None:
@@ -155,7 +165,7 @@ class AccountTransaction:
             for conversation, event in new
         ]
         rows.sort(key=lambda row: (row["conversation_id"], row["event_id"]))
-        self._connection.execute(sa.insert(events), rows)
+        execute_many(self._connection, sa.insert(events), rows)
 
     def put_states(self, states: Mapping[ConversationId, State]) -> None:
         """Stores states; where a limit runs, with its instant."""
@@ -170,51 +180,59 @@ class AccountTransaction:
         ]
         self._upsert(conversations, rows, "due", "state")
 
-    def add_cells(self, chunks: Mapping[ChunkKey, Slots]) -> None:
+    def add_deltas(self, changes: Deltas) -> None:
+        """Counts: the next query sees it, and `compact` moves it into chunks later."""
+        version = self.account().version
+        rows = [
+            {
+                "account_id": self._account,
+                "measure": measure,
+                "version": version,
+                "size": len(leaves),
+                "leaves": records.leaves_blob(leaves),
+            }
+            for measure, leaves in sorted(changes.by_measure().items())
+        ]
+        execute_many(self._connection, sa.insert(deltas), rows)
+
+    def compact(self, measure: Measure, leaves_max: int) -> int:
+        """Moves deltas of a measure into its chunks, oldest first; gives how many."""
+        rows = self._delta_rows(measure, leaves_max)
+        if not rows:
+            return 0
+        self._add_cells(chunk_deltas(measure, (leaf for _, leaf in rows)))
+        c = deltas.c
+        self._connection.execute(
+            sa.delete(deltas).where(c.account_id == self._account, c.measure == measure, c.version <= rows[-1][0])
+        )
+        return len(rows)
+
+    def _add_cells(self, chunks: Mapping[ChunkKey, Slots]) -> None:
         """Adds signed changes to chunks. Every chunk is read and written whole."""
         keys = sorted(chunks)
         present = self._chunks(keys)
         changed: list[dict[str, Any]] = []
-        emptied: list[ChunkKey] = []
-        for key in keys:
-            before = present.get(key, b"")
+        emptied: list[dict[str, Any]] = []
+        for key, before in zip(keys, present, strict=True):
             after = merge(before, chunks[key])
+            row = {"account_id": self._account, **dict(zip(_CHUNK_KEY, key, strict=True))}
             if after:
-                changed.append(self._counter(key, after))
+                changed.append({**row, "cells": after})
             elif before:
-                emptied.append(key)
+                emptied.append(row)
         if changed:
             self._upsert(counters, changed, "cells")
-        query = sa.delete(counters).where(
-            counters.c.account_id == self._account,
-            sa.tuple_(*_CHUNK_KEY).in_(sa.bindparam("keys", expanding=True)),
-        )
-        for piece in _in_pieces(emptied):
-            self._connection.execute(query, {"keys": piece})
+        gone = (column == sa.bindparam(column.name) for column in counters.primary_key.columns)
+        execute_many(self._connection, sa.delete(counters).where(*gone), emptied)
 
-    def _chunks(self, keys: Sequence[ChunkKey]) -> dict[ChunkKey, bytes]:
-        query = sa.select(*_CHUNK_KEY, counters.c.cells).where(
-            counters.c.account_id == self._account,
-            sa.tuple_(*_CHUNK_KEY).in_(sa.bindparam("keys", expanding=True)),
+    def _chunks(self, keys: Sequence[ChunkKey]) -> list[bytes]:
+        """The cells of chunks, empty where there are none yet."""
+        wanted = WantedKeys(keys)
+        query = sa.select(wanted.place, counters.c.cells).select_from(
+            wanted.left_join(counters, self._account, *_CHUNK_KEY)
         )
-        return {
-            ChunkKey(*row[:-1]): row[-1]
-            for piece in _in_pieces(keys)
-            for row in self._connection.execute(query, {"keys": piece})
-        }
-
-    def _counter(self, key: ChunkKey, cells: bytes) -> dict[str, Any]:
-        return {
-            "account_id": self._account,
-            "measure": key.measure,
-            "grouping": key.grouping,
-            "chunk": key.chunk,
-            "operator_id": key.operator,
-            "group_id": key.group,
-            "widget_id": key.widget,
-            "value": key.value,
-            "cells": cells,
-        }
+        found: dict[int, bytes | None] = dict(self._connection.execute(query, wanted.parameters).tuples())
+        return [found[place] or b"" for place in range(len(keys))]
 
     def add_names(self, new: Names) -> None:
         """Adds names that are not there yet."""
@@ -224,7 +242,7 @@ class AccountTransaction:
             for name in sorted(new[family])
         ]
         if rows:
-            self._connection.execute(self._insert(names).on_conflict_do_nothing(), rows)
+            execute_many(self._connection, self._insert(names).on_conflict_do_nothing(), rows)
 
     def raise_high_water(self, instant: Micros) -> None:
         """Moves the account's high-water mark, never backwards."""
@@ -253,11 +271,11 @@ class AccountTransaction:
         )
 
     def bump_version(self) -> None:
-        """Tells readers that the account has changed. Last in its transaction."""
-        self._ensure_account()
-        self._connection.execute(
-            sa.update(accounts).where(accounts.c.account_id == self._account).values(version=accounts.c.version + 1)
+        """Tells readers that the account has changed. Before `add_deltas`, which is filed under the new version."""
+        statement = self._insert(accounts).on_conflict_do_update(
+            index_elements=[accounts.c.account_id], set_={"version": accounts.c.version + 1}
         )
+        self._connection.execute(statement, {"account_id": self._account, "version": 1, "high_water": 0})
 
     def _ensure_account(self) -> None:
         row = {"account_id": self._account, "version": 0, "high_water": 0}
@@ -269,15 +287,9 @@ class AccountTransaction:
             index_elements=list(table.primary_key.columns),
             set_={column: insert.excluded[column] for column in columns},
         )
-        self._connection.execute(statement, rows)
+        execute_many(self._connection, statement, rows)
 
     def _insert(self, table: sa.Table) -> "sqlite.Insert | postgresql.Insert":
         if self._connection.dialect.name == "postgresql":
             return postgresql.insert(table)
         return sqlite.insert(table)
-
-
-def _in_pieces(items: Collection[T]) -> Iterator[list[T]]:
-    iterator = iter(items)
-    while piece := list(islice(iterator, IN_MAX)):
-        yield piece

@@ -50,10 +50,14 @@ from telwerkd.domain.ids import (
 EARLIEST_SECONDS = 946_684_800
 """2000-01-01T00:00:00Z: before it, time zones are not on quarters of an hour everywhere."""
 
+END_SECONDS = 7_258_118_400
+"""2200-01-01T00:00:00Z."""
+
 LIVE_LIMIT_MAX = 30 * 86_400 * SECOND
 TOPICS_MAX = 20
 STARS_MAX = 5
 
+_NANOS_MAX = 999_999_999
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -225,9 +229,9 @@ def instant(field: str, timestamp: Timestamp) -> Micros:
     Raises:
         FieldError: it is not from 2000-01-01 to 2199-12-31, or not a valid timestamp.
     """
-    if not EARLIEST_SECONDS <= timestamp.seconds < 7_258_118_400:
+    if not EARLIEST_SECONDS <= timestamp.seconds < END_SECONDS:
         raise FieldError(field, f"{timestamp.seconds} s is not from 2000-01-01 to 2199-12-31")
-    if not 0 <= timestamp.nanos < 1_000_000_000:
+    if not 0 <= timestamp.nanos <= _NANOS_MAX:
         raise FieldError(field, f"nanos must be from 0 to 999,999,999, are {timestamp.nanos}")
     return Micros(timestamp.seconds * 1_000_000 + timestamp.nanos // 1_000)
 

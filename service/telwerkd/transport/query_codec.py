@@ -250,7 +250,7 @@ def _key(info: KpiInfo, key: Key) -> pb.Key:
     )
 
 
-def encode_value(kind: ValueKind, value: str) -> pb.Value:
+def encode_value(kind: ValueKind, value: str) -> pb.Value:  # noqa: PLR0911  # one case a kind
     """A fact's value as a message."""
     match kind:
         case ValueKind.STARS:

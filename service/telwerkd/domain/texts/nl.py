@@ -174,7 +174,7 @@ _KPIS = {
         what="Wanneer en hoe vaak contacten elk van de antwoorden kiezen in uw enquête voor het gesprek.",
         unit="Enquête-antwoorden",
         when="Zodra een contact de enquête voor het gesprek heeft afgerond; elk antwoord telt. Het telt op het moment "
-        "van afronden, maar is pas te zien als het gesprek in het Message Center verschijnt, dus bij het eerste "
+        "van afronden, maar is pas te zien zodra het gesprek in het Message Center staat, dus bij het eerste "
         "bericht, ook als dat later komt.",
         why="Levert enquêteresultaten op waarop u kunt bouwen: elk antwoord is meegeteld.",
     ),

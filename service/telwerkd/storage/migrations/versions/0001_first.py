@@ -77,9 +77,18 @@ def upgrade() -> None:
         sa.Column("cells", sa.LargeBinary, nullable=False),
         **_CLUSTERED,
     )
+    op.create_table(
+        "deltas",
+        sa.Column("account_id", _ID, primary_key=True),
+        sa.Column("measure", sa.SmallInteger, primary_key=True, autoincrement=False),
+        sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("leaves", sa.LargeBinary, nullable=False),
+        **_CLUSTERED,
+    )
 
 
 def downgrade() -> None:
     """Removes the tables."""
-    for table in ("counters", "names", "conversations", "events", "widget_settings", "accounts"):
+    for table in ("deltas", "counters", "names", "conversations", "events", "widget_settings", "accounts"):
         op.drop_table(table)

@@ -1,0 +1,45 @@
+# Telwerk's server. Build it from the root of the repository: docker build -t telwerk .
+#
+# The image listens beyond its own loopback, for otherwise no port could be published. The server then refuses to start
+# until each of two things is decided, and says so; this image decides neither for you, because a container that was
+# started in a hurry must not stand open:
+#
+#   TLS       -e TELWERK_TLS_CERT=/tls/tls.crt -e TELWERK_TLS_KEY=/tls/tls.key -v /etc/telwerk/tls:/tls:ro
+#             or --insecure-plaintext, where a proxy or a private network protects the wire
+#   API keys  -e TELWERK_KEYS_FILE=/data/keys.toml, made by: docker run --rm -v telwerk:/data telwerk \
+#                 keys create --file /data/keys.toml --account acme --role ingest --role query
+#             or --insecure-no-auth, where something else decides who reaches it
+#
+# To look around on your own machine, without either, published on its loopback only:
+#
+#   docker run --rm -p 127.0.0.1:50051:50051 -v telwerk:/data telwerk serve --insecure-plaintext --insecure-no-auth
+
+FROM python:3.13-slim AS build
+WORKDIR /src
+# Without pip in it: the environment is copied as it is, and carries only what runs.
+RUN python -m venv --without-pip /opt/telwerk
+COPY pyproject.toml README.md ./
+COPY clients/python clients/python
+COPY service service
+# Wheels only: should a dependency have none for this platform, the build fails here and names it, without a compiler.
+RUN pip --python /opt/telwerk/bin/python install --no-cache-dir --only-binary :all: \
+    ./clients/python .
+
+FROM python:3.13-slim
+COPY --from=build /opt/telwerk /opt/telwerk
+# By number, so that Kubernetes' runAsNonRoot can be sure; /data is that user's before it becomes a volume.
+RUN install -d -o 65532 -g 65532 -m 0700 /data
+USER 65532:65532
+WORKDIR /data
+VOLUME ["/data"]
+EXPOSE 50051
+# As environment, not as arguments of CMD, so that they hold for every subcommand and with flags of your own.
+# Five seconds of grace leave time to store what was taken in before Docker's ten are over.
+ENV PATH=/opt/telwerk/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    TELWERK_DATABASE=/data/telwerk.db \
+    TELWERK_LISTEN=0.0.0.0:50051 \
+    TELWERK_GRACE_SECONDS=5
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["telwerkd", "health"]
+ENTRYPOINT ["telwerkd"]
+CMD ["serve"]

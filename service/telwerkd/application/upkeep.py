@@ -1,0 +1,66 @@
+"""What the service does by itself: noticing limits that pass, and packing what was counted into chunks."""
+
+from functools import partial
+
+from telwerkd.application.ports import Store, Transaction
+from telwerkd.domain.conversation import State, settle
+from telwerkd.domain.counters import Deltas, Measure
+from telwerkd.domain.facts import Outcome
+from telwerkd.domain.ids import AccountId, ConversationId, Micros
+
+SETTLED_MAX = 500
+"""Conversations settled in one transaction, so that ingest never waits long behind a backlog."""
+
+COMPACT_AT = 4_000
+"""Leaves of a measure at which it is compacted while events keep coming. Queries read leaves one by one."""
+
+COMPACTED_MAX = 10_000
+"""About how many leaves are compacted in one transaction."""
+
+
+async def settle_due(store: Store, now: Micros, conversations_max: int = SETTLED_MAX) -> bool:
+    """Counts limits that are due by `now`, one bounded transaction per account; whether some may be left."""
+    accounts = await store.accounts_due(now)
+    left = False
+    for account in accounts:
+        [settled] = await store.write([(account, partial(_settle_account, now, conversations_max))])
+        left = left or settled >= conversations_max
+    return left
+
+
+def _settle_account(now: Micros, conversations_max: int, tx: Transaction) -> int:
+    until, states = tx.due(now, conversations_max)
+    deltas = Deltas()
+    changed: dict[ConversationId, State] = {}
+    for conversation, state in states.items():
+        changed[conversation], effects = settle(state, until)
+        for effect in effects:
+            if isinstance(effect, Outcome):
+                deltas.add(effect)
+    if changed:
+        tx.put_states(changed)
+        tx.raise_high_water(until)
+        tx.bump_version()
+        tx.add_deltas(deltas)
+    return len(changed)
+
+
+class Compaction:
+    """Compacts measures that have many deltas, or whose account has been quiet since the last look."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._seen: dict[tuple[AccountId, Measure], int] = {}
+
+    async def run_once(self) -> bool:
+        """One transaction for each measure that is to be compacted; whether one may have many deltas still."""
+        sizes = {(account, measure): size for account, measure, size in await self._store.compactable()}
+        ripe = [key for key, size in sizes.items() if size >= COMPACT_AT or self._seen.get(key) == size]
+        self._seen = sizes
+        for account, measure in ripe:
+            await self._store.write([(account, partial(_compact, measure))])
+        return any(size >= COMPACT_AT for size in sizes.values())
+
+
+def _compact(measure: Measure, tx: Transaction) -> int:
+    return tx.compact(measure, COMPACTED_MAX)

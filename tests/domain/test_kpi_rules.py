@@ -1,0 +1,1553 @@
+"""The rules page, sentence by sentence: each docstring is a rule in its own words, and each input a chat.
+
+Every chat of `counts` is delivered in several orders (`arrives_in_any_order`): no test rests on the order of its
+lines. Facts read "instant kpi [value] operator/group widget", with "-" for no group.
+"""
+
+from collections.abc import Iterable
+from itertools import accumulate, repeat
+
+import pytest
+
+from telwerkd.domain.conversation import EMPTY, Effect, State, fold, follows, settle, step
+from telwerkd.domain.events import Event, InactivityAction, Retracted
+from telwerkd.domain.facts import Kpi, Outcome, Rule
+from telwerkd.domain.ids import Micros
+from tests import chats
+from tests.chats import at, chat, facts, net
+
+param = pytest.param
+table = pytest.mark.parametrize
+
+
+def counts(script: str, only: str = "", now: str = "24:00:00") -> list[str]:
+    """The facts of a chat at `now`, of one KPI or all; in whatever order its events arrive."""
+    events = chat(script)
+    arrives_in_any_order(events, at(now))
+    return [fact for fact in facts(events, at(now)) if only in fact]
+
+
+def held(script: str, now: str = "24:00:00") -> list[str]:
+    return chats.held(chat(script), at(now))
+
+
+def left_out(script: str, only: str = "", now: str = "24:00:00") -> list[str]:
+    return [what for what in chats.left_out(chat(script), at(now)) if only in what]
+
+
+# --- Arrival --------------------------------------------------------------------------------------------------------
+
+
+def arrives_in_any_order(events: list[Event], now: Micros) -> None:
+    """After each arrival, stepping what follows and folding again what does not gives the fold of all that arrived."""
+    for arrivals in (events, events[::-1], events[::2] + events[1::2], events[1::2] + events[::2]):
+        seen_at_once = accumulate((min(e.occur_time, now) for e in arrivals), max)
+        _deliver(arrivals, seen_at_once)
+        _deliver(arrivals, repeat(now))
+
+
+def _deliver(events: list[Event], nows: Iterable[Micros]) -> None:
+    """`nows` are the present instants at the arrivals; they never run backwards."""
+    state: State = EMPTY
+    effects: list[Effect] = []
+    for n, (event, now) in enumerate(zip(events, nows, strict=False), start=1):
+        scratch, anew = fold(EMPTY, events[:n], now)
+        if follows(state, event):
+            state, stepped = step(state, event)
+            state, settled = settle(state, now)
+            effects += (*stepped, *settled)
+        else:
+            state, effects = scratch, anew
+        assert state == scratch
+        assert net(effects) == net(anew)
+
+
+LONG_CHATS = [
+    param(
+        """
+        09:00:00 pre-chat survey reason=order size=big
+        09:00:00 topics price
+        09:00:01 anna assigned in sales
+        09:00:02 topics delivery price
+        09:00:10 goes live, limit 60s
+        09:00:20 contact: message
+        09:00:50 leaves live
+        09:01:00 goes live, limit 30s on help
+        09:01:30 bram assigned in support
+        09:01:31 anna: message
+        09:01:40 contact visits /thanks, goals order quote
+        09:02:00 ends
+        09:02:01 contact reaches order
+        09:02:02 contact resumes
+        09:02:02 action resumed_conversation_reassigned
+        09:02:03 contact reaches order
+        09:03:00 no topics
+        09:03:01 contact rates 5
+        09:04:00 unassigned
+        09:04:01 contact rates 1
+        """,
+        id="the limit passes while live again",
+    ),
+    param(
+        """
+        09:00:00 anna assigned in sales
+        09:00:00 goes live, limit 60s
+        09:00:01 contact: message
+        09:00:30 anna: message #answer
+        09:00:40 topics price #price
+        09:00:50 topics delivery
+        09:01:00 ends #end
+        09:02:00 contact rates 4
+        09:03:00 takes back answer
+        09:03:01 takes back price
+        09:03:02 takes back end #undo
+        09:03:03 takes back undo
+        """,
+        id="much is taken back",
+    ),
+    param(
+        """
+        09:00:00 anna assigned in sales
+        09:00:01 takes back rating
+        09:00:02 contact: message
+        09:00:03 contact rates 4 #rating
+        09:00:04 contact rates 5
+        """,
+        id="taken back in advance",
+    ),
+    param(
+        """
+        09:00:00 anna assigned in sales
+        09:00:01 takes back later #earlier
+        09:00:03 contact rates 4 #rating
+        09:00:04 takes back rating #later
+        09:00:05 contact rates 5
+        """,
+        id="a retraction stands against an earlier one",
+    ),
+]
+
+
+@table("script", LONG_CHATS)
+@table("now", ["09:00:30", "09:01:20", "09:01:30", "09:02:00", "24:00:00"])
+def test_arrival_never_matters(script: str, now: str) -> None:
+    """Arrival never matters: any arrival order and any batching lead to the same counts, and to the same state."""
+    arrives_in_any_order(chat(script), at(now))
+
+
+@table("script", LONG_CHATS)
+def test_a_base_state_stands_for_the_events_before_it(script: str) -> None:
+    """counters == base facts + fold(base state, remaining events)
+
+    What a later event takes back must still be among the remaining ones.
+    """
+    events = sorted(chat(script), key=lambda e: e.order)
+    whole, effects = fold(EMPTY, events, chats.END_OF_DAY)
+    for cut in range(len(events) + 1):
+        purged, remaining = events[:cut], events[cut:]
+        taken_back = {e.kind.event_id for e in remaining if isinstance(e.kind, Retracted)}
+        if taken_back & {e.event_id for e in purged}:
+            continue
+        base, of_base = fold(EMPTY, purged, at("00:00:00"))
+        state, more = fold(base, remaining, chats.END_OF_DAY)
+        assert state == whole
+        assert net([*of_base, *more]) == net(effects)
+
+
+# --- Words: the order of events -------------------------------------------------------------------------------------
+
+
+@table(
+    ("first", "last"),
+    [
+        param("09:00:00 bram assigned seq 2 #b", "09:00:00.000001 anna assigned seq 1 #a", id="occur_time, to the µs"),
+        param("09:00:00 bram assigned seq 1 #b", "09:00:00 anna assigned seq 2 #a", id="sequence before event_id"),
+        param("09:00:00 bram assigned seq 9 #b", "09:00:00 anna assigned seq 10 #a", id="sequence is a number"),
+        param("09:00:00 bram assigned #b", "09:00:00 anna assigned seq 1 #a", id="absent = 0: before 1"),
+        param("09:00:00 bram assigned seq 0 #a", "09:00:00 anna assigned #b", id="absent = 0: the same as 0"),
+        param("09:00:00 bram assigned #e10", "09:00:00 anna assigned #e9", id="bytes, not numbers"),
+        param("09:00:00 bram assigned #B", "09:00:00 anna assigned #a", id="bytes, not words"),
+        param("09:00:00 bram assigned #\uffee", "09:00:00 anna assigned #\U0001f600", id="UTF-8, not UTF-16"),
+    ],
+)
+def test_order_of_events(first: str, last: str) -> None:
+    """Events of a conversation are ordered by `(occur_time, sequence, rank, event_id)`; ids compare as UTF-8 bytes."""
+    for script in (f"{first}\n{last}", f"{last}\n{first}"):
+        assert counts(f"{script}\n09:01:00 contact rates 4") == ["09:01:00 satisfaction_score 4 anna/- web"]
+
+
+def test_sequence_goes_before_rank() -> None:
+    """`sequence` is an optional producer-given number (absent = 0), `rank` follows from the kind."""
+    assert counts("""
+        09:00:00 contact rates 5
+        09:00:00 anna assigned seq 1
+        09:00:00 contact rates 4 seq 2
+    """) == ["09:00:00 satisfaction_score 4 anna/- web"]
+
+
+@table(
+    ("rank", "sentence"),
+    [
+        (0, "goes live"),
+        (0, "contact resumes"),
+        (1, "contact: message"),
+        (1, "anna: message"),
+        (1, "bot: message"),
+        (2, "contact rates 4"),
+        (2, "contact leaves feedback"),
+        (2, "action inactivity_message_sent"),
+        (2, "contact reaches order"),
+        (2, "contact visits /thanks"),
+        (2, "topics price"),
+        (2, "pre-chat survey reason=order"),
+        (2, "post-chat survey happy=yes"),
+        (3, "ends"),
+        (4, "anna assigned"),
+        (4, "unassigned"),
+        (5, "leaves live"),
+    ],
+)
+def test_ranks(rank: int, sentence: str) -> None:
+    """Ranks at the same instant: went live and resumed 0, messages 1, counted events 2, ended 3,
+    assigned and unassigned 4, left live 5.
+    """
+    assert chat(f"09:00:00 {sentence}")[0].kind.rank == rank
+
+
+def test_resumed_goes_before_what_is_counted() -> None:
+    """Ranks at the same instant: … resumed 0, … counted events 2."""
+    assert counts("""
+        09:00:00 anna assigned
+        09:00:00 anna: message
+        09:01:00 ends
+        09:02:00 contact resumes #b
+        09:02:00 contact reaches order #a
+    """) == ["09:02:00 goals_reached order anna/- web"]
+
+
+def test_went_live_goes_before_a_message() -> None:
+    """Ranks at the same instant: went live … 0, messages 1."""
+    assert left_out("""
+        09:00:00 contact: message
+        09:01:00 goes live, limit 60s #b
+        09:01:00 anna: message #a
+    """) == ["#b unanswered_live_conversations: an operator answered within the limit"]
+
+
+def test_a_message_goes_before_what_is_counted() -> None:
+    """Ranks at the same instant: … messages 1, counted events 2."""
+    assert counts("""
+        09:00:00 anna assigned
+        09:01:00 contact: message #b
+        09:01:00 contact reaches order #a
+    """) == ["09:01:00 goals_reached order anna/- web"]
+
+
+def test_what_is_counted_goes_before_the_end() -> None:
+    """Ranks at the same instant: … counted events 2, … ended 3."""
+    assert counts("""
+        09:00:00 anna assigned
+        09:00:00 anna: message
+        09:01:00 ends #a
+        09:01:00 contact reaches order #b
+    """) == ["09:01:00 goals_reached order anna/- web"]
+
+
+def test_the_end_goes_before_a_reassignment() -> None:
+    """Ranks at the same instant: … ended 3, assigned and unassigned 4."""
+    assert counts("""
+        09:00:00 anna assigned
+        09:01:00 bram assigned #a
+        09:01:00 ends #b
+    """) == ["09:01:00 unanswered_ended_conversations anna/- web"]
+
+
+def test_the_end_goes_before_leaving_live() -> None:
+    """Ranks at the same instant: … ended 3, … left live 5."""
+    script = """
+        09:00:00 goes live, limit 60s #live
+        09:00:00 contact: message
+        09:00:30 leaves live #a
+        09:00:30 ends #b
+    """
+    assert left_out(script) == ["#live unanswered_live_conversations: the conversation ended within the limit"]
+
+
+def test_leaving_live_goes_last() -> None:
+    """Ranks at the same instant: went live … 0, … left live 5."""
+    script = """
+        09:00:00 contact: message
+        09:01:00 goes live, limit 60s #b
+        09:01:00 leaves live #a
+    """
+    assert counts(script) == []
+
+
+@table(
+    ("sentence", "fact"),
+    [
+        ("contact rates 4", "satisfaction_score 4"),
+        ("contact leaves feedback", "feedback_count"),
+        ("action live_conversation_reassigned", "inactivity_actions live_conversation_reassigned"),
+        ("contact reaches order", "goals_reached order"),
+        ("contact visits /thanks, goal order", "goals_reached order"),
+        ("topics price", "conversation_topics price"),
+        ("pre-chat survey reason=order", "pre_chat_survey_results reason=order"),
+        ("post-chat survey happy=yes", "post_chat_survey_results happy=yes"),
+    ],
+)
+@table(
+    ("reassignment", "later"),
+    [
+        ("bram assigned in support", "bram/support"),
+        ("nobody assigned in support", "nobody/support"),
+        ("unassigned", "nobody/-"),
+    ],
+)
+def test_reassignment_at_the_same_instant(sentence: str, fact: str, reassignment: str, later: str) -> None:
+    """So something counted at the instant of a reassignment belongs to the operator before it."""
+    script = f"""
+        09:00:00 anna assigned in sales
+        09:00:00 contact: message
+        09:01:00 {reassignment} #a
+        09:01:00 {sentence} #b
+        09:02:00 action new_conversation_unassigned
+    """
+    assert counts(script) == [
+        f"09:01:00 {fact} anna/sales web",
+        f"09:02:00 inactivity_actions new_conversation_unassigned {later} web",
+    ]
+
+
+# --- Words: taking back ---------------------------------------------------------------------------------------------
+
+ALL_KINDS = [
+    *("goes live, limit 60s", "leaves live", "contact resumes", "ends", "contact: message", "anna: message"),
+    *("bram assigned in support", "unassigned", "contact rates 4", "contact leaves feedback"),
+    *("action resumed_conversation_reassigned", "contact visits /thanks, goal order", "contact reaches quote"),
+    *("topics price", "no topics", "pre-chat survey reason=order", "post-chat survey happy=yes"),
+]
+
+
+@table("sentence", ALL_KINDS)
+@table("taken_back_at", ["09:00:30", "09:10:00"])
+def test_taken_back(sentence: str, taken_back_at: str) -> None:
+    """An event may be taken back by a later one, naming its `event_id`: it is then as if it had never been."""
+    script = f"""
+        09:00:00 anna assigned in sales
+        09:00:10 pre-chat survey size=big
+        09:00:20 topics delivery
+        09:00:25 contact: message
+        09:00:30 {sentence} #x
+        09:00:40 goes live, limit 30s
+        09:01:30 contact reaches order
+        09:01:40 contact rates 3
+        09:02:00 ends
+        09:02:10 contact reaches order
+        {taken_back_at} takes back x #r
+    """
+    never = [event for event in chat(script) if event.event_id not in {"x", "r"}]
+    assert counts(script) == facts(never)
+    assert fold(EMPTY, chat(script), chats.END_OF_DAY)[0] == fold(EMPTY, never, chats.END_OF_DAY)[0]
+
+
+@table("order", [1, -1])
+def test_taken_back_before_it_arrives(order: int) -> None:
+    """… whichever of the two arrives first."""
+    script = """
+        09:00:00 anna assigned
+        09:00:10 contact rates 1 #x
+        09:00:20 takes back x
+    """
+    assigned, *two = chat(script)
+    state, effects = fold(EMPTY, [assigned], at("09:01:00"))
+    for n, event in enumerate(two[::order], start=1):
+        if follows(state, event):
+            state, more = step(state, event)
+            effects = [*effects, *more]
+        else:
+            state, effects = fold(EMPTY, [assigned, *two[::order][:n]], at("09:01:00"))
+    assert net(effects) == []
+    assert state == fold(EMPTY, chat(script), at("09:01:00"))[0]
+    assert state.awaited == ()
+
+
+def test_taking_back_what_never_arrives() -> None:
+    """A retraction of an event that never arrives takes nothing back."""
+    assert counts("""
+        09:00:00 anna assigned
+        09:00:10 contact rates 1
+        09:00:20 takes back nothing
+    """) == ["09:00:10 satisfaction_score 1 anna/- web"]
+
+
+@table(
+    ("retractions", "stars"),
+    [
+        param(["09:00:20 takes back x"], [], id="taken back"),
+        param(["09:00:20 takes back x", "09:00:30 takes back x"], [], id="taken back twice"),
+        param(["09:00:20 takes back x #r", "09:00:30 takes back r"], ["4"], id="taking back is taken back"),
+        param(["09:00:20 takes back x #r", "09:00:20 takes back r seq 1"], ["4"], id="later at the same instant"),
+        param(["09:00:20 takes back x #r", "09:00:20 takes back r #s"], ["4"], id="later by its id alone"),
+        param(["09:00:20 takes back x #r", "09:00:15 takes back r"], [], id="only by a later one"),
+        param(["09:00:20 takes back s #r", "09:00:20 takes back r #s"], ["4"], id="each other, the rating untouched"),
+        param(
+            ["09:00:20 takes back x #r", "09:00:30 takes back r #s", "09:00:40 takes back s"], [], id="three times over"
+        ),
+        param(
+            ["09:00:20 takes back x", "09:00:25 takes back x #r", "09:00:30 takes back r"], [], id="one of two stands"
+        ),
+    ],
+)
+def test_taking_back_a_retraction(retractions: list[str], stars: list[str]) -> None:
+    """An event may be taken back by a later one; a retraction is an event."""
+    script = "\n".join(["09:00:00 anna assigned", "09:00:10 contact rates 4 #x", *retractions])
+    assert counts(script) == [f"09:00:10 satisfaction_score {n} anna/- web" for n in stars]
+
+
+@table(
+    ("script", "without", "with_it"),
+    [
+        param(
+            """
+            09:00:00 goes live, limit 60s
+            09:00:00 contact: message
+            09:00:30 anna: message #x
+            """,
+            ["09:01:00 unanswered_live_conversations nobody/- web"],
+            [],
+            id="an answer: the limit was reached after all",
+        ),
+        param(
+            """
+            09:00:00 topics price
+            09:00:30 bot: message #x
+            """,
+            [],
+            ["09:00:00 conversation_topics price nobody/- web"],
+            id="the first message: held back again",
+        ),
+        param(
+            """
+            09:00:00 contact: message
+            09:00:00 topics price
+            09:00:30 topics delivery #x
+            """,
+            ["09:00:00 conversation_topics price nobody/- web"],
+            ["09:00:30 conversation_topics delivery nobody/- web"],
+            id="later topics: the earlier ones hold again",
+        ),
+        param(
+            """
+            09:00:20 ends #x
+            09:00:30 ends
+            """,
+            ["09:00:30 unanswered_ended_conversations nobody/- web"],
+            ["09:00:20 unanswered_ended_conversations nobody/- web"],
+            id="the first end: the second is the first",
+        ),
+        param(
+            """
+            09:00:00 anna assigned
+            09:00:00 contact: message
+            09:00:10 ends #x
+            09:00:20 contact reaches order
+            """,
+            ["09:00:20 goals_reached order anna/- web"],
+            ["09:00:10 unanswered_ended_conversations anna/- web"],
+            id="the end: a goal after it counts",
+        ),
+    ],
+)
+def test_taking_back_changes_what_followed(script: str, without: list[str], with_it: list[str]) -> None:
+    """… it is then as if it had never been."""
+    assert counts(script) == with_it
+    assert counts(f"{script}\n10:00:00 takes back x") == without
+
+
+# --- Words: facts ---------------------------------------------------------------------------------------------------
+
+
+def test_operator_and_group_just_before() -> None:
+    """Operator and group are those assigned *just before* the event that is counted."""
+    assert counts("""
+        09:00:00 anna assigned in sales
+        09:00:01 contact rates 1
+        09:00:02 bram assigned in support
+        09:00:03 contact rates 2
+        09:00:04 cleo assigned in sales
+    """) == [
+        "09:00:01 satisfaction_score 1 anna/sales web",
+        "09:00:03 satisfaction_score 2 bram/support web",
+    ]
+
+
+def test_one_operator_in_several_groups() -> None:
+    """A fact carries the group the conversation had at that instant, never the operator's membership list."""
+    assert counts("""
+        09:00:00 anna assigned in sales
+        09:00:01 contact rates 1
+        09:00:02 anna assigned in support
+        09:00:03 contact rates 2
+    """) == [
+        "09:00:01 satisfaction_score 1 anna/sales web",
+        "09:00:03 satisfaction_score 2 anna/support web",
+    ]
+
+
+def test_nobody_is_a_value_of_its_own() -> None:
+    """ "nobody" is a value of its own and is never dropped from a total."""
+    assert counts("""
+        09:00:00 goes live, limit 60s
+        09:00:00 contact: message
+        09:01:10 action new_conversation_unassigned
+        09:01:20 action resumed_conversation_not_reassigned
+        09:01:30 topics price
+        09:01:40 pre-chat survey reason=order
+        09:01:50 post-chat survey happy=yes
+        09:02:00 ends
+    """) == [
+        "09:01:00 unanswered_live_conversations nobody/- web",
+        "09:01:10 inactivity_actions new_conversation_unassigned nobody/- web",
+        "09:01:20 inactivity_actions resumed_conversation_not_reassigned nobody/- web",
+        "09:01:20 offline_assignments no_operator_available nobody/- web",
+        "09:01:30 conversation_topics price nobody/- web",
+        "09:01:40 pre_chat_survey_results reason=order nobody/- web",
+        "09:01:50 post_chat_survey_results happy=yes nobody/- web",
+        "09:02:00 unanswered_ended_conversations nobody/- web",
+    ]
+
+
+def test_the_widget_is_the_events_own() -> None:
+    """The widget is the counted event's own …"""
+    assert counts("""
+        09:00:00 anna assigned on shop
+        09:00:00 topics price on blog
+        09:00:00 contact: message on shop
+        09:00:01 contact rates 4 on help
+        09:00:02 contact rates 5
+    """) == [
+        "09:00:00 conversation_topics price nobody/- blog",
+        "09:00:01 satisfaction_score 4 anna/- help",
+        "09:00:02 satisfaction_score 5 anna/- web",
+    ]
+
+
+def test_the_widget_of_a_timer() -> None:
+    """… a timer's is that of its went-live event."""
+    assert counts("""
+        09:00:00 goes live, limit 60s on shop
+        09:00:10 goes live, limit 60s on blog
+        09:00:20 contact: message on help
+        09:00:30 anna assigned on help
+    """) == ["09:01:20 unanswered_live_conversations anna/- shop"]
+
+
+# --- Assignment -----------------------------------------------------------------------------------------------------
+
+
+@table(
+    ("assignments", "who"),
+    [
+        param(["anna assigned in sales"], "anna/sales", id="both"),
+        param(["bram assigned in support", "anna assigned"], "anna/-", id="the group was left out"),
+        param(["bram assigned in support", "nobody assigned in sales"], "nobody/sales", id="the operator was left out"),
+        param(["bram assigned in support", "nobody assigned"], "nobody/-", id="both were left out"),
+    ],
+)
+def test_assignment_states_both(assignments: list[str], who: str) -> None:
+    """An assignment event states operator and group together; what it leaves out becomes nobody."""
+    script = "\n".join(f"09:00:0{n} {assignment}" for n, assignment in enumerate(assignments))
+    script += "\n09:01:00 post-chat survey happy=yes"
+    assert counts(script) == [f"09:01:00 post_chat_survey_results happy=yes {who} web"]
+
+
+@table(
+    ("unassigned", "who"),
+    [
+        ("unassigned", "nobody/-"),
+        ("unassigned, stays in sales", "nobody/sales"),
+        ("unassigned, stays in b", "nobody/b"),
+    ],
+)
+def test_unassigned(unassigned: str, who: str) -> None:
+    """Unassigned clears both, unless it names a group."""
+    script = f"""
+        09:00:00 anna assigned in sales
+        09:00:30 {unassigned}
+        09:01:00 post-chat survey happy=yes
+        09:02:00 contact rates 4
+    """
+    assert counts(script) == [f"09:01:00 post_chat_survey_results happy=yes {who} web"]
+
+
+@table("what", ["contact rates 4", "contact leaves feedback", "contact reaches order"])
+def test_a_group_alone_is_not_an_operator(what: str) -> None:
+    """A group alone is not "an operator"."""
+    script = """
+        09:00:00 contact: message
+        09:00:00 nobody assigned in sales
+        09:01:00 {}
+    """
+    assert counts(script.format(what)) == []
+    assert [rule.rpartition(": ")[2] for rule in left_out(script.format(what))] == [Rule.NO_OPERATOR.value]
+
+
+def test_a_bot_is_assigned_as_no_operator() -> None:
+    """A bot is assigned as no operator; a bot or an automation is not an operator."""
+    script = """
+        09:00:00 anna assigned in sales
+        09:00:30 nobody assigned in bots
+        09:00:31 bot: message
+        09:01:00 contact rates 4
+        09:02:00 ends
+    """
+    assert counts(script) == ["09:02:00 unanswered_ended_conversations nobody/bots web"]
+
+
+def test_ended_and_resumed_keep_the_assignment() -> None:
+    """Ended and resumed never change the assignment."""
+    assert counts("""
+        09:00:00 anna assigned in sales
+        09:00:00 anna: message
+        09:01:00 ends
+        09:01:01 contact rates 4
+        09:02:00 contact resumes
+        09:02:01 contact rates 5
+    """) == [
+        "09:01:01 satisfaction_score 4 anna/sales web",
+        "09:02:01 satisfaction_score 5 anna/sales web",
+    ]
+
+
+# --- Messages -------------------------------------------------------------------------------------------------------
+
+
+@table("sender", ["contact", "anna", "bot"])
+def test_any_message_starts_the_conversation(sender: str) -> None:
+    """Any message, by contact, operator or bot, starts the conversation, and it appears in the message centre."""
+    script = f"""
+        09:00:00 anna assigned
+        09:00:10 pre-chat survey reason=order
+        09:00:20 topics price
+        09:00:30 contact reaches order
+        09:01:00 {sender}: message
+        09:01:30 contact reaches quote
+    """
+    assert counts(script) == [
+        "09:00:10 pre_chat_survey_results reason=order anna/- web",
+        "09:00:20 conversation_topics price anna/- web",
+        "09:01:30 goals_reached quote anna/- web",
+    ]
+
+
+@table(
+    ("message", "answers"),
+    [("contact: message", False), ("bot: message", False), ("anna: message", True)],
+)
+def test_only_an_operators_message_answers(message: str, answers: bool) -> None:  # noqa: FBT001 - a table's column
+    """Only an operator's message answers (3, 4) …"""
+    script = f"""
+        09:00:00 goes live, limit 60s
+        09:00:00 contact: message
+        09:00:30 {message}
+        09:02:00 ends
+    """
+    unanswered = [
+        "09:01:00 unanswered_live_conversations nobody/- web",
+        "09:02:00 unanswered_ended_conversations nobody/- web",
+    ]
+    assert counts(script) == ([] if answers else unanswered)
+
+
+@table("proactive", ["08:59:00 anna: message", "09:00:00 anna: message", "09:00:10 anna: message"])
+def test_a_proactive_message_answers(proactive: str) -> None:
+    """… a proactive one too."""
+    script = f"""
+        {proactive}
+        09:00:00 goes live, limit 60s
+        09:00:20 contact: message
+        09:02:00 ends
+    """
+    assert counts(script) == []
+
+
+def test_the_inactivity_message_is_not_a_message() -> None:
+    """The inactivity message of action 4 is not a message."""
+    script = """
+        09:00:00 anna assigned
+        09:00:05 pre-chat survey reason=order
+        09:00:10 action inactivity_message_sent
+        09:00:20 contact reaches order
+        09:01:00 ends
+    """
+    assert counts(script) == [
+        "09:00:10 inactivity_actions inactivity_message_sent anna/- web",
+        "09:01:00 unanswered_ended_conversations anna/- web",
+    ]
+    assert held(script) == ["09:00:05 pre_chat_survey_results reason=order anna/- web"]
+
+
+def test_the_inactivity_message_stops_no_limit() -> None:
+    """The inactivity message of action 4 is not a message: only an operator's message answers."""
+    script = """
+        09:00:00 goes live, limit 60s
+        09:00:00 contact: message
+        09:00:30 action inactivity_message_sent
+    """
+    assert counts(script, "unanswered") == ["09:01:00 unanswered_live_conversations nobody/- web"]
+
+
+# --- 1 and 2: ratings and feedback ----------------------------------------------------------------------------------
+
+
+def test_satisfaction_score() -> None:
+    """A contact rates; several ratings of one conversation all count; the value is the stars."""
+    assert counts("""
+        09:00:00 anna assigned in sales
+        09:01:00 contact rates 1
+        09:02:00 contact rates 5
+        09:03:00 contact rates 5
+        09:03:00 contact rates 5
+    """) == [
+        "09:01:00 satisfaction_score 1 anna/sales web",
+        "09:02:00 satisfaction_score 5 anna/sales web",
+        "09:03:00 satisfaction_score 5 anna/sales web",
+        "09:03:00 satisfaction_score 5 anna/sales web",
+    ]
+
+
+def test_feedback_count() -> None:
+    """A contact leaves feedback; several per conversation all count."""
+    assert counts("""
+        09:00:00 anna assigned in sales
+        09:01:00 contact leaves feedback
+        09:02:00 contact leaves feedback
+    """) == ["09:01:00 feedback_count anna/sales web", "09:02:00 feedback_count anna/sales web"]
+
+
+@table(("what", "kpi"), [("contact rates 4", "satisfaction_score"), ("contact leaves feedback", "feedback_count")])
+def test_not_without_an_operator(what: str, kpi: str) -> None:
+    """Not counted: no operator is assigned at that instant."""
+    script = f"""
+        09:00:00 {what} #before
+        09:01:00 anna assigned in sales
+        09:02:00 {what} #during
+        09:03:00 unassigned, stays in sales
+        09:04:00 {what} #after
+    """
+    assert [fact.split()[:2] for fact in counts(script)] == [["09:02:00", kpi]]
+    assert left_out(script) == [
+        f"#after {kpi}: no operator was assigned",
+        f"#before {kpi}: no operator was assigned",
+    ]
+
+
+# --- 3: unanswered live conversations -------------------------------------------------------------------------------
+
+UNANSWERED_LIVE = "09:01:00 unanswered_live_conversations anna/sales web"
+
+
+def test_unanswered_live_conversations() -> None:
+    """A live conversation reaches the limit and no operator has sent a message; the instant is the limit itself."""
+    script = """
+        09:00:00 anna assigned in sales
+        09:00:00 goes live, limit 60s
+        09:00:00 contact: message
+        09:05:00 contact: message
+    """
+    assert counts(script) == [UNANSWERED_LIVE]
+
+
+@table(
+    ("what", "rule"),
+    [
+        param("leaves live", Rule.LEFT_LIVE_IN_TIME, id="no longer live"),
+        param("ends", Rule.ENDED_IN_TIME, id="ended"),
+        param("anna: message", Rule.ANSWERED_IN_TIME, id="answered"),
+    ],
+)
+@table(
+    ("instant", "in_time"),
+    [("09:00:00", True), ("09:00:30", True), ("09:01:00", True), ("09:01:00.000001", False), ("09:02:00", False)],
+)
+def test_at_or_before_the_limit(what: str, rule: Rule, instant: str, in_time: bool) -> None:  # noqa: FBT001
+    """An operator message, leaving live, or the end stops it; each of these *at* the limit is in time."""
+    script = f"""
+        09:00:00 anna assigned in sales
+        09:00:00 goes live, limit 60s #live
+        09:00:00 contact: message #01
+        {instant} {what}
+    """
+    assert counts(script, "unanswered_live") == ([] if in_time else [UNANSWERED_LIVE])
+    why = [f"#live unanswered_live_conversations: {rule.value}"]
+    assert left_out(script, "unanswered_live") == (why if in_time else [])
+
+
+def test_at_most_one_unanswered_live() -> None:
+    """At most once per conversation."""
+    script = """
+        09:00:00 anna assigned in sales
+        09:00:00 goes live, limit 60s
+        09:00:00 contact: message
+        09:02:00 leaves live
+        09:03:00 goes live, limit 60s #again
+        09:10:00 ends
+        09:11:00 contact resumes
+        09:11:00 goes live, limit 60s #resumed
+    """
+    assert counts(script, "unanswered_live") == [UNANSWERED_LIVE]
+    assert left_out(script) == [
+        "#again unanswered_live_conversations: the conversation was counted before",
+        "#resumed unanswered_live_conversations: the conversation was counted before",
+    ]
+
+
+# --- 3: the time limit ----------------------------------------------------------------------------------------------
+
+
+@table(
+    ("script", "limit"),
+    [
+        param(
+            """
+            09:00:00 goes live, limit 60s
+            09:00:20 contact: message
+            09:00:40 contact: message
+            """,
+            "09:01:20",
+            id="the contact's first message is later",
+        ),
+        param(
+            """
+            09:00:00 contact: message
+            09:00:20 goes live, limit 60s
+            09:00:30 contact: message
+            """,
+            "09:01:20",
+            id="going live is later",
+        ),
+        param(
+            """
+            09:00:00 contact: message
+            09:00:00 goes live, limit 60s
+            """,
+            "09:01:00",
+            id="both at once",
+        ),
+        param(
+            """
+            09:00:00 goes live, limit 60s
+            09:00:10 bot: message
+            09:00:20 contact: message
+            """,
+            "09:01:20",
+            id="a bot's message is not the contact's",
+        ),
+        param(
+            """
+            09:00:00 goes live, limit 0.5s
+            09:00:00.25 contact: message
+            """,
+            "09:00:00.750000",
+            id="fractions of a second",
+        ),
+        param(
+            """
+            09:00:00 goes live, limit 60s
+            09:00:10 contact: message #x
+            09:00:30 contact: message
+            09:00:40 takes back x
+            """,
+            "09:01:30",
+            id="the first was taken back",
+        ),
+    ],
+)
+def test_the_limit_starts(script: str, limit: str) -> None:
+    """It starts at the later of: the conversation goes live; the contact's first message of the conversation."""
+    assert counts(script) == [f"{limit} unanswered_live_conversations nobody/- web"]
+
+
+@table("message", ["", "09:00:10 bot: message", "09:05:00 bot: message"])
+def test_no_limit_before_the_contact_writes(message: str) -> None:
+    """It starts at … the contact's first message of the conversation."""
+    assert counts(f"09:00:00 goes live, limit 60s\n{message}") == []
+
+
+def test_no_limit_when_the_contact_first_writes_after_it_was_live() -> None:
+    """It is no longer live at or before the limit: the contact's first message comes too late to start one."""
+    assert (
+        counts("""
+        09:00:00 goes live, limit 60s
+        09:00:10 leaves live
+        09:00:20 contact: message
+    """)
+        == []
+    )
+
+
+@table(
+    "stop",
+    [["leaves live"], ["ends"], ["ends", "contact resumes"]],
+    ids=" then ".join,
+)
+def test_a_fresh_limit_each_time_it_goes_live_again(stop: list[str]) -> None:
+    """Each time the conversation goes live again, a fresh limit starts."""
+    script = "\n".join(
+        [
+            "09:00:00 goes live, limit 60s",
+            "09:00:10 contact: message",
+            *(f"09:00:3{n} {what}" for n, what in enumerate(stop)),
+            "09:00:50 goes live, limit 20s on shop",
+        ]
+    )
+    assert counts(script, "unanswered_live") == ["09:01:10 unanswered_live_conversations nobody/- shop"]
+
+
+def test_a_fresh_limit_at_the_instant_it_was_left() -> None:
+    """Each time the conversation goes live again, a fresh limit starts: even at the old limit, in sequence."""
+    assert counts("""
+        09:00:00 goes live, limit 60s
+        09:00:00 contact: message
+        09:01:00 leaves live seq 1
+        09:01:00 goes live, limit 60s seq 2
+    """) == ["09:02:00 unanswered_live_conversations nobody/- web"]
+
+
+def test_the_third_time_live() -> None:
+    """Each time the conversation goes live again, a fresh limit starts: only one of them is reached."""
+    script = """
+        09:00:00 contact: message
+        09:00:00 goes live, limit 60s #first
+        09:00:30 leaves live
+        09:01:00 goes live, limit 60s #second
+        09:01:30 leaves live
+        09:02:00 goes live, limit 60s #third
+        09:04:00 leaves live
+        09:05:00 goes live, limit 60s #fourth
+    """
+    assert counts(script) == ["09:03:00 unanswered_live_conversations nobody/- web"]
+    assert left_out(script) == [
+        "#first unanswered_live_conversations: the conversation left live within the limit",
+        "#fourth unanswered_live_conversations: the conversation was counted before",
+        "#second unanswered_live_conversations: the conversation left live within the limit",
+    ]
+
+
+@table("again", ["goes live, limit 600s", "goes live, limit 5s", "goes live"])
+def test_going_live_while_live_is_ignored(again: str) -> None:
+    """Going live while live is ignored."""
+    script = f"""
+        09:00:00 goes live, limit 60s
+        09:00:00 contact: message
+        09:00:30 {again} on shop
+    """
+    assert counts(script) == ["09:01:00 unanswered_live_conversations nobody/- web"]
+    assert left_out(script) == []
+
+
+def test_going_live_while_live_brings_no_limit_either() -> None:
+    """Going live while live is ignored, also where the first time knew no limit."""
+    assert (
+        counts("""
+        09:00:00 goes live
+        09:00:00 contact: message
+        09:00:30 goes live, limit 5s
+    """)
+        == []
+    )
+
+
+def test_ended_ends_being_live() -> None:
+    """Ended also ends being live, and a resumption is live only when told so."""
+    assert (
+        counts(
+            """
+        09:00:00 goes live, limit 60s
+        09:00:10 ends
+        09:00:20 contact resumes
+        09:00:30 contact: message
+        """,
+            "unanswered_live",
+        )
+        == []
+    )
+
+
+@table("answer", ["09:00:10 anna: message", "09:01:00 anna: message", "09:01:45 anna: message"])
+def test_an_operator_who_answered_earlier_has_answered(answer: str) -> None:
+    """An operator who answered earlier in the conversation has answered: it is not counted."""
+    script = f"""
+        09:00:00 goes live, limit 60s
+        09:00:00 contact: message
+        09:00:40 leaves live
+        {answer}
+        09:02:00 goes live, limit 60s #again
+        09:02:10 contact: message
+    """
+    assert counts(script) == []
+    assert left_out(script, "#again") == ["#again unanswered_live_conversations: an operator had sent a message"]
+
+
+@table(
+    ("assignment", "who"),
+    [
+        param("09:00:59 bram assigned in support", "bram/support", id="before the limit"),
+        param("09:01:00 bram assigned in support", "bram/support", id="at the limit"),
+        param("09:01:00 unassigned seq 9", "nobody/-", id="at the limit, with a sequence"),
+        param("09:01:00.000001 bram assigned in support", "anna/sales", id="after the limit"),
+    ],
+)
+def test_whoever_is_assigned_at_the_limit(assignment: str, who: str) -> None:
+    """The fact goes to whoever is assigned at the limit, after all events of that instant."""
+    script = f"""
+        09:00:00 anna assigned in sales
+        09:00:00 goes live, limit 60s
+        09:00:00 contact: message
+        {assignment}
+    """
+    assert counts(script) == [f"09:01:00 unanswered_live_conversations {who} web"]
+    assert counts(script, now="09:01:00") == [f"09:01:00 unanswered_live_conversations {who} web"]
+
+
+def test_the_limit_that_a_producer_sends_along() -> None:
+    """A producer may send it along with the event, and that one wins."""
+    assert counts("""
+        09:00:00 goes live, sends limit 10s
+        09:00:00 contact: message
+    """) == ["09:00:10 unanswered_live_conversations nobody/- web"]
+
+
+def test_no_limit_known() -> None:
+    """No limit known: no timer."""
+    script = """
+        09:00:00 goes live #live
+        09:00:00 contact: message
+    """
+    assert counts(script) == []
+    assert left_out(script) == [
+        "#live unanswered_live_conversations: the widget has no time limit for live conversations"
+    ]
+
+
+def test_a_limit_that_is_known_the_second_time() -> None:
+    """No limit known: no timer; each time the conversation goes live again, a fresh limit starts."""
+    assert counts("""
+        09:00:00 goes live
+        09:00:00 contact: message
+        09:01:00 leaves live
+        09:02:00 goes live, limit 60s
+    """) == ["09:03:00 unanswered_live_conversations nobody/- web"]
+
+
+@table(("now", "reached"), [("09:00:59.999999", False), ("09:01:00", True), ("09:01:00.000001", True)])
+@table("what_follows", ["", "09:05:00 contact: message", "09:05:00 anna: message", "09:05:00 leaves live"])
+def test_the_limit_is_reached_when_now_is(now: str, reached: bool, what_follows: str) -> None:  # noqa: FBT001
+    """The service itself must notice, also when no event ever follows, and not before its "now", also when one did."""
+    script = f"""
+        09:00:00 anna assigned in sales
+        09:00:00 goes live, limit 60s
+        09:00:00 contact: message
+        {what_follows}
+    """
+    assert counts(script, now=now) == ([UNANSWERED_LIVE] if reached else [])
+
+
+def test_a_limit_that_events_have_passed_waits_for_now() -> None:
+    """The instant is the limit itself: events beyond it, and a reassignment after it, do not change whose it is."""
+    script = """
+        09:00:00 anna assigned in sales
+        09:00:00 goes live, limit 60s
+        09:00:00 contact: message
+        09:01:10 bram assigned in support
+        09:01:20 anna: message
+        09:01:30 ends
+        09:01:40 contact resumes
+        09:01:50 goes live, limit 60s
+    """
+    assert counts(script, now="09:00:30") == []
+    assert counts(script, now="09:01:00") == [UNANSWERED_LIVE]
+    state, _ = fold(EMPTY, chat(script), at("09:00:30"))
+    assert settle(state, at("09:01:00"))[0] == fold(EMPTY, chat(script), at("09:01:00"))[0]
+
+
+# --- 4: unanswered ended conversations ------------------------------------------------------------------------------
+
+
+@table("before", ["", "09:00:10 contact: message", "09:00:10 bot: message", "09:00:10 goes live, limit 60s"])
+def test_unanswered_ended_conversations(before: str) -> None:
+    """A conversation is set to ended and no operator has ever sent a message in it."""
+    script = f"""
+        09:00:00 anna assigned in sales
+        {before}
+        09:01:00 ends
+    """
+    assert counts(script) == ["09:01:00 unanswered_ended_conversations anna/sales web"]
+
+
+@table("answer", ["08:00:00 anna: message", "09:01:00 anna: message"])
+def test_answered_ended_conversations(answer: str) -> None:
+    """… no operator has *ever* sent a message in it; at the instant of the end is in time, by the ranks."""
+    script = f"""
+        09:00:00 contact: message
+        {answer}
+        09:01:00 ends #end
+    """
+    assert counts(script) == []
+    assert left_out(script) == ["#end unanswered_ended_conversations: an operator had sent a message"]
+
+
+@table("between", ["", "09:01:30 contact resumes"])
+def test_at_most_one_unanswered_ended(between: str) -> None:
+    """At most once per conversation."""
+    script = f"""
+        09:00:00 contact: message
+        09:01:00 ends
+        {between}
+        09:02:00 ends #again
+    """
+    assert counts(script) == ["09:01:00 unanswered_ended_conversations nobody/- web"]
+    assert left_out(script) == ["#again unanswered_ended_conversations: the conversation was counted before"]
+
+
+# --- 5 and 6: inactivity actions ------------------------------------------------------------------------------------
+
+ACTIONS = [
+    (1, "new_conversation_unassigned", None),
+    (2, "new_conversation_reassigned", None),
+    (3, "new_conversation_not_reassigned", None),
+    (4, "inactivity_message_sent", None),
+    (5, "live_conversation_reassigned", None),
+    (6, "live_conversation_not_reassigned", None),
+    (7, "resumed_conversation_reassigned", "assigned"),
+    (8, "resumed_conversation_not_reassigned", "no_operator_available"),
+]
+
+
+@table(("number", "action", "offline"), ACTIONS)
+@table(("assigned", "who"), [("anna assigned in sales", "anna/sales"), ("unassigned", "nobody/-")])
+def test_each_action_counts(number: int, action: str, offline: str | None, assigned: str, who: str) -> None:
+    """5: one of the eight actions fires or fails; 6: action 7 (`assigned`) or 8 (`no_operator_available`)."""
+    script = f"""
+        09:00:00 {assigned}
+        09:01:00 action {action}
+    """
+    of_offline = [f"09:01:00 offline_assignments {offline} {who} web"] if offline else []
+    assert counts(script) == [f"09:01:00 inactivity_actions {action} {who} web", *of_offline]
+    assert InactivityAction[action.upper()] == number
+
+
+def test_there_are_eight_actions() -> None:
+    """The eight inactivity actions."""
+    assert [(a.value, a.name.lower()) for a in InactivityAction] == [(number, name) for number, name, _ in ACTIONS]
+
+
+def test_every_action_counts() -> None:
+    """5: … another took over (also when 4 fired before); nothing is counted at most once here."""
+    assert counts("""
+        09:00:00 anna assigned
+        09:01:00 action inactivity_message_sent
+        09:02:00 action live_conversation_reassigned
+        09:03:00 action live_conversation_reassigned
+    """) == [
+        "09:01:00 inactivity_actions inactivity_message_sent anna/- web",
+        "09:02:00 inactivity_actions live_conversation_reassigned anna/- web",
+        "09:03:00 inactivity_actions live_conversation_reassigned anna/- web",
+    ]
+
+
+@table("action", [action for _, action, _ in ACTIONS])
+def test_an_action_does_not_change_who_is_assigned(action: str) -> None:
+    """An action does not itself change who is assigned: the platform sends its own assignment event."""
+    script = f"""
+        09:00:00 anna assigned in sales
+        09:01:00 action {action}
+        09:02:00 contact rates 4
+        09:03:00 bram assigned in support
+        09:04:00 contact rates 5
+    """
+    assert counts(script, "satisfaction") == [
+        "09:02:00 satisfaction_score 4 anna/sales web",
+        "09:04:00 satisfaction_score 5 bram/support web",
+    ]
+
+
+# --- 7: goals -------------------------------------------------------------------------------------------------------
+
+
+@table(
+    ("what", "goals"),
+    [
+        param("contact reaches order", ["order"], id="as its producer matched it"),
+        param("contact visits /thanks, goal order", ["order"], id="visits the URL"),
+        param("contact visits /thanks, goals order quote", ["order", "quote"], id="a URL of two goals"),
+        param("contact visits /thanks", [], id="a URL of none"),
+    ],
+)
+def test_goals_reached(what: str, goals: list[str]) -> None:
+    """A contact reaches a goal: visits the URL defined for it on the widget; the value is the goal."""
+    script = f"""
+        09:00:00 anna assigned in sales
+        09:00:00 contact: message
+        09:01:00 {what} #visit
+    """
+    assert counts(script) == [f"09:01:00 goals_reached {goal} anna/sales web" for goal in goals]
+    no_match = ["#visit goals_reached: the page matches no goal of the widget"]
+    assert left_out(script) == ([] if goals else no_match)
+
+
+def test_every_reach_counts() -> None:
+    """Every reach counts."""
+    assert counts("""
+        09:00:00 anna assigned
+        09:00:00 contact: message
+        09:01:00 contact reaches order
+        09:02:00 contact reaches order
+        09:02:00 contact visits /thanks, goal order
+    """) == [
+        "09:01:00 goals_reached order anna/- web",
+        "09:02:00 goals_reached order anna/- web",
+        "09:02:00 goals_reached order anna/- web",
+    ]
+
+
+@table("reach", ["contact reaches order", "contact visits /thanks, goals order quote"])
+@table(
+    ("before", "rule"),
+    [
+        param(["contact: message"], Rule.NO_OPERATOR, id="no operator is assigned"),
+        param(["contact: message", "anna assigned", "unassigned"], Rule.NO_OPERATOR, id="not any more"),
+        param(["anna assigned"], Rule.NO_MESSAGE, id="no message has been sent yet"),
+        param(
+            ["anna assigned", "anna: message", "ends"], Rule.BETWEEN_END_AND_RESUMPTION, id="between end and resumption"
+        ),
+        param(
+            ["anna assigned", "anna: message", "ends", "contact: message", "goes live"],
+            Rule.BETWEEN_END_AND_RESUMPTION,
+            id="neither a message nor going live is a resumption",
+        ),
+    ],
+)
+def test_goals_not_counted(before: list[str], rule: Rule, reach: str) -> None:
+    """No operator is assigned, or no message has been sent yet; nor between its end and its resumption."""
+    script = "\n".join(f"09:00:0{n} {what}" for n, what in enumerate(before)) + f"\n09:01:00 {reach} #reach"
+    assert counts(script, "goals") == []
+    assert left_out(script, "#reach") == [f"#reach goals_reached: {rule.value}"]
+
+
+def test_goals_are_not_held_back() -> None:
+    """Not counted: … no message has been sent yet in the conversation; a later message does not change that."""
+    script = """
+        09:00:00 anna assigned
+        09:00:10 contact reaches order
+        09:00:20 contact: message
+    """
+    assert counts(script) == []
+
+
+@table("live", ["", "09:00:10 goes live", "09:00:10 goes live\n09:00:20 leaves live"])
+def test_goals_need_not_be_live(live: str) -> None:
+    """It need not be live."""
+    script = f"09:00:00 anna assigned\n09:00:00 bot: message\n{live}\n09:01:00 contact reaches order"
+    assert counts(script) == ["09:01:00 goals_reached order anna/- web"]
+
+
+def test_goals_after_each_resumption() -> None:
+    """Nor between its end and its resumption, however often."""
+    script = """
+        09:00:00 anna assigned
+        09:00:00 anna: message
+        09:01:00 ends
+        09:02:00 contact resumes
+        09:02:30 contact reaches first
+        09:03:00 ends
+        09:03:30 contact reaches second
+        09:04:00 contact resumes
+        09:04:00 contact reaches third
+    """
+    assert counts(script) == ["09:02:30 goals_reached first anna/- web", "09:04:00 goals_reached third anna/- web"]
+
+
+# --- 8: topics ------------------------------------------------------------------------------------------------------
+
+
+def topics(*tags: str, message: str = "08:00:00 contact: message") -> str:
+    """A chat that is tagged once a minute, from 09:01:00."""
+    return "\n".join(["09:00:00 anna assigned", message, *(f"09:0{n}:00 {tag}" for n, tag in enumerate(tags, start=1))])
+
+
+@table(
+    ("tags", "fact"),
+    [
+        param(["topics price"], ["09:01:00 conversation_topics price"], id="one topic"),
+        param(["topics price delivery"], ["09:01:00 conversation_topics delivery+price"], id="a set of topics"),
+        param(["topics price", "topics delivery"], ["09:02:00 conversation_topics delivery"], id="replaced"),
+        param(
+            ["topics price", "topics price delivery"], ["09:02:00 conversation_topics delivery+price"], id="enlarged"
+        ),
+        param(["topics price", "no topics"], [], id="emptied"),
+        param(["no topics"], [], id="empty from the first"),
+        param(["topics price", "no topics", "topics price"], ["09:03:00 conversation_topics price"], id="set anew"),
+        param(["topics price", "topics price"], ["09:01:00 conversation_topics price"], id="equal"),
+        param(["topics a b", "topics b a", "topics b a b"], ["09:01:00 conversation_topics a+b"], id="equal as a set"),
+        param(["topics a", "topics b", "topics a"], ["09:03:00 conversation_topics a"], id="equal to one before"),
+    ],
+)
+@table("message", ["08:00:00 contact: message", "09:01:30 contact: message", "09:09:00 contact: message"])
+def test_conversation_topics(tags: list[str], fact: list[str], message: str) -> None:
+    """Newly assigned topics replace the earlier ones; an empty set takes back; an equal set again changes nothing.
+
+    It does not matter when the conversation's first message was: held back until there is one, then counted at the
+    instant of tagging.
+    """
+    assert counts(topics(*tags, message=message)) == [f"{f} anna/- web" for f in fact]
+
+
+@table(
+    ("tags", "why"),
+    [
+        (["topics a", "topics a #again"], "#again conversation_topics: an equal set of topics was set before"),
+        (["no topics #none"], "#none conversation_topics: the set of topics is empty"),
+        (["topics a", "no topics", "no topics #none"], "#none conversation_topics: the set of topics is empty"),
+    ],
+)
+@table("message", ["08:00:00 contact: message", ""])
+def test_topics_left_out(tags: list[str], why: str, message: str) -> None:
+    """An empty set takes back and counts nothing; setting an equal set again changes nothing."""
+    assert left_out(topics(*tags, message=message)) == [why]
+
+
+def test_an_equal_set_keeps_its_operator_and_widget() -> None:
+    """Setting an equal set again changes nothing."""
+    assert counts("""
+        09:00:00 contact: message
+        09:00:00 anna assigned
+        09:01:00 topics price
+        09:02:00 bram assigned
+        09:03:00 topics price on shop
+    """) == ["09:01:00 conversation_topics price anna/- web"]
+
+
+def test_topics_are_taken_back_where_they_were_counted() -> None:
+    """The earlier fact is taken back *at the instant where it was counted*, the new one counted at its own."""
+    script = """
+        09:00:00 contact: message
+        09:00:00 anna assigned
+        09:01:00 topics price on shop
+        09:02:00 bram assigned
+        09:03:00 topics delivery
+    """
+    _, effects = fold(EMPTY, chat(script), at("24:00:00"))
+    changes = [(e.change.value, chats.readable(e.fact)) for e in effects if isinstance(e, Outcome)]
+    assert changes == [
+        ("counted", "09:01:00 conversation_topics price anna/- shop"),
+        ("taken back", "09:01:00 conversation_topics price anna/- shop"),
+        ("counted", "09:03:00 conversation_topics delivery bram/- web"),
+    ]
+
+
+@table(
+    ("tags", "fact"),
+    [
+        param(["topics price"], ["09:01:00 conversation_topics price anna/- web"], id="held back"),
+        param(["topics price", "topics a b"], ["09:02:00 conversation_topics a+b anna/- web"], id="replaced"),
+        param(["topics price", "topics price"], ["09:01:00 conversation_topics price anna/- web"], id="equal"),
+        param(["topics price", "no topics"], [], id="emptied"),
+    ],
+)
+def test_topics_before_the_first_message(tags: list[str], fact: list[str]) -> None:
+    """Before the conversation's first message: held back until there is one, then counted at the instant of tagging."""
+    before = topics(*tags, message="")
+    assert counts(before) == []
+    assert held(before) == fact
+    after = topics(*tags, message="09:30:00 contact: message\n09:31:00 bot: message")
+    assert counts(after) == fact
+    assert held(after) == []
+
+
+def test_released_topics_go_to_whoever_was_assigned_then() -> None:
+    """… then counted at the instant of tagging."""
+    assert counts("""
+        09:00:00 anna assigned
+        09:01:00 topics price on shop
+        09:02:00 bram assigned
+        09:03:00 contact: message
+    """) == ["09:01:00 conversation_topics price anna/- shop"]
+
+
+@table("around", ["09:00:30 ends", "09:00:30 unassigned", "09:00:30 leaves live"])
+def test_topics_count_always_else(around: str) -> None:
+    """8: not counted only before the conversation's first message."""
+    script = f"09:00:00 anna: message\n{around}\n09:01:00 topics price"
+    assert counts(script, "topics") == ["09:01:00 conversation_topics price nobody/- web"]
+
+
+# --- 9 and 10: surveys ----------------------------------------------------------------------------------------------
+
+
+@table("survey", ["pre", "post"])
+def test_survey_results(survey: str) -> None:
+    """A contact completes or answers the survey, one fact per answer; (question, chosen option); ids."""
+    script = f"""
+        09:00:00 contact: message
+        09:00:00 anna assigned in sales
+        09:01:00 {survey}-chat survey reason=order size=big reason=return
+        09:02:00 {survey}-chat survey reason=order
+    """
+    kpi = f"{survey}_chat_survey_results"
+    assert counts(script) == [
+        f"09:01:00 {kpi} reason=order anna/sales web",
+        f"09:01:00 {kpi} reason=return anna/sales web",
+        f"09:01:00 {kpi} size=big anna/sales web",
+        f"09:02:00 {kpi} reason=order anna/sales web",
+    ]
+
+
+def test_pre_chat_survey_is_held_back() -> None:
+    """Until its first message: held back, then counted at the instant of completion."""
+    before = """
+        09:00:00 anna assigned
+        09:01:00 pre-chat survey reason=order size=big on shop
+        09:02:00 pre-chat survey reason=return
+        09:03:00 bram assigned
+    """
+    waiting = [
+        "09:01:00 pre_chat_survey_results reason=order anna/- shop",
+        "09:01:00 pre_chat_survey_results size=big anna/- shop",
+        "09:02:00 pre_chat_survey_results reason=return anna/- web",
+    ]
+    assert counts(before) == []
+    assert held(before) == waiting
+    after = f"{before}\n10:00:00 bot: message\n10:01:00 bot: message"
+    assert counts(after) == waiting
+    assert held(after) == []
+
+
+@table("around", ["09:00:30 anna assigned\n09:00:40 unassigned", "09:00:30 ends", ""])
+def test_post_chat_survey_counts_always(around: str) -> None:
+    """10: a contact answers the post-chat survey; nothing is left out, and nothing waits for a message."""
+    script = f"{around}\n09:01:00 post-chat survey happy=yes"
+    assert counts(script, "post_chat") == ["09:01:00 post_chat_survey_results happy=yes nobody/- web"]
+    assert held(script) == []
+
+
+# --- Frozen and revisable -------------------------------------------------------------------------------------------
+
+
+@table(
+    "later", ["10:00:00 anna: message", "10:00:00 contact resumes", "10:00:00 contact resumes\n10:00:01 anna: message"]
+)
+def test_frozen(later: str) -> None:
+    """Frozen: 3 and 4. A later operator message, or a contact who resumes, does not take the count back.
+
+    A conversation may be counted in both.
+    """
+    script = f"""
+        09:00:00 goes live, limit 60s
+        09:00:00 contact: message
+        09:02:00 ends
+        {later}
+    """
+    assert counts(script) == [
+        "09:01:00 unanswered_live_conversations nobody/- web",
+        "09:02:00 unanswered_ended_conversations nobody/- web",
+    ]
+
+
+@table(
+    ("script", "late", "before", "after"),
+    [
+        param(
+            "09:00:00 goes live, limit 60s\n09:00:00 contact: message",
+            "09:00:30 anna: message",
+            ["09:01:00 unanswered_live_conversations nobody/- web"],
+            [],
+            id="3: an answer",
+        ),
+        param(
+            "09:00:00 goes live, limit 60s\n09:00:00 contact: message",
+            "09:01:00 bram assigned",
+            ["09:01:00 unanswered_live_conversations nobody/- web"],
+            ["09:01:00 unanswered_live_conversations bram/- web"],
+            id="3: another operator",
+        ),
+        param(
+            "09:02:00 ends",
+            "09:01:00 anna: message",
+            ["09:02:00 unanswered_ended_conversations nobody/- web"],
+            [],
+            id="4: an answer",
+        ),
+        param(
+            "09:02:00 ends",
+            "09:01:00 ends",
+            ["09:02:00 unanswered_ended_conversations nobody/- web"],
+            ["09:01:00 unanswered_ended_conversations nobody/- web"],
+            id="4: an earlier end",
+        ),
+        param(
+            "09:02:00 contact rates 4",
+            "09:01:00 anna assigned",
+            [],
+            ["09:02:00 satisfaction_score 4 anna/- web"],
+            id="1: an operator",
+        ),
+        param(
+            "09:00:00 contact: message\n09:02:00 topics a",
+            "09:01:00 topics a",
+            ["09:02:00 conversation_topics a nobody/- web"],
+            ["09:01:00 conversation_topics a nobody/- web"],
+            id="8: equal topics, earlier",
+        ),
+        param(
+            "09:00:00 contact: message\n09:02:00 topics a",
+            "09:01:00 topics b",
+            ["09:02:00 conversation_topics a nobody/- web"],
+            ["09:02:00 conversation_topics a nobody/- web"],
+            id="8: other topics, earlier",
+        ),
+        param(
+            "09:00:00 anna assigned\n09:02:00 contact reaches order",
+            "09:01:00 contact: message",
+            [],
+            ["09:02:00 goals_reached order anna/- web"],
+            id="7: a message",
+        ),
+    ],
+)
+def test_an_earlier_event_that_arrives_late(script: str, late: str, before: list[str], after: list[str]) -> None:
+    """An event that happened *earlier* but arrives late corrects the count, whatever the KPI."""
+    assert counts(script) == before
+    assert counts(f"{script}\n{late}") == after
+    state, _ = fold(EMPTY, chat(script), at("24:00:00"))
+    assert not follows(state, chat(late)[0])
+
+
+# --- Left out: taken back -------------------------------------------------------------------------------------------
+
+
+@table(
+    ("sentence", "kpi"),
+    [
+        ("goes live, limit 60s", Kpi.UNANSWERED_LIVE_CONVERSATIONS),
+        ("contact rates 4", Kpi.SATISFACTION_SCORE),
+        ("contact leaves feedback", Kpi.FEEDBACK_COUNT),
+        ("ends", Kpi.UNANSWERED_ENDED_CONVERSATIONS),
+        ("action inactivity_message_sent", Kpi.INACTIVITY_ACTIONS),
+        ("contact reaches order", Kpi.GOALS_REACHED),
+        ("contact visits /thanks, goal order", Kpi.GOALS_REACHED),
+        ("topics price", Kpi.CONVERSATION_TOPICS),
+        ("pre-chat survey reason=order", Kpi.PRE_CHAT_SURVEY_RESULTS),
+        ("post-chat survey happy=yes", Kpi.POST_CHAT_SURVEY_RESULTS),
+    ],
+)
+def test_left_out_because_taken_back(sentence: str, kpi: Kpi) -> None:
+    """What was taken back is left out by that rule, and by no other."""
+    script = f"09:00:00 {sentence} #x\n09:01:00 takes back x"
+    assert left_out(script) == [f"#x {kpi.name.lower()}: the event was taken back"]
+
+
+def test_nothing_left_out_where_nothing_was_countable() -> None:
+    """Messages and assignments are not counted, so taking one back leaves nothing out."""
+    assert left_out("09:00:00 contact: message #x\n09:01:00 takes back x") == []

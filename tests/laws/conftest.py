@@ -1,0 +1,10 @@
+"""How hard the laws are tried: 200 examples each, times `TELWERK_LAWS` (`make laws` sets 10)."""
+
+import os
+
+from hypothesis import settings
+
+FACTOR = int(os.environ.get("TELWERK_LAWS", "1"))
+
+settings.register_profile("laws", max_examples=200 * FACTOR, deadline=None)
+settings.load_profile("laws")

@@ -1,0 +1,241 @@
+"""The rules page once more, as plainly as possible: what counts in one conversation, by looking at all of it at once.
+
+This is the judge of the fold, so it shares nothing with it but the nouns: there is no state and no step here. Each rule
+is a question about the sorted list of events ("who was assigned just before this one?", "was there any message at
+all?"), asked again for every event, however slow. Sentences in quotes are those of `docs/kpi-rules.md`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
+
+from telwerkd.domain.events import (
+    ActionPerformed,
+    Assigned,
+    Ended,
+    Event,
+    FeedbackLeft,
+    GoalReached,
+    InactivityAction,
+    LeftLive,
+    Message,
+    PageVisited,
+    PostChatSurveyAnswered,
+    PreChatSurveyCompleted,
+    Rated,
+    Resumed,
+    Retracted,
+    Sender,
+    TopicsSet,
+    Unassigned,
+    WentLive,
+)
+from telwerkd.domain.facts import Kpi, OfflineAssignment, answer_value, stars_value, topics_value
+from telwerkd.domain.ids import NO_GROUP, NOBODY
+
+Log: TypeAlias = list[Event]
+Counted: TypeAlias = tuple[Kpi, str, str, str, str, int]
+"""`(kpi, value, operator, group, widget, instant)`."""
+
+RANKS: dict[type, int] = {
+    # "went live and resumed 0, messages 1, counted events 2, ended 3, assigned and unassigned 4, left live 5"
+    WentLive: 0,
+    Resumed: 0,
+    Message: 1,
+    Rated: 2,
+    FeedbackLeft: 2,
+    ActionPerformed: 2,
+    GoalReached: 2,
+    PageVisited: 2,
+    TopicsSet: 2,
+    PreChatSurveyCompleted: 2,
+    PostChatSurveyAnswered: 2,
+    Ended: 3,
+    Assigned: 4,
+    Unassigned: 4,
+    LeftLive: 5,
+    Retracted: 6,
+}
+
+
+def oracle_facts(events: Iterable[Event], now: int) -> Counter[Counted]:
+    """Every fact that counts at `now`. Only a timer (KPI 3) asks what time it is."""
+    log = what_happened(events)
+    facts = Counter(immediate_facts(log))
+    facts.update(unanswered_live(log, now))
+    facts.update(unanswered_ended(log))
+    if messages(log):
+        facts.update(when_started(log))
+    return facts
+
+
+def oracle_held(events: Iterable[Event], now: int) -> Counter[Counted]:  # noqa: ARG001 - no held-back fact waits for a time
+    """Every fact that is held back: those of KPI 8 and 9, as long as there is no message at all."""
+    log = what_happened(events)
+    return Counter() if messages(log) else Counter(when_started(log))
+
+
+# --- the order of events, and what was taken back -------------------------------------------------------------------
+
+
+def in_order(events: Iterable[Event]) -> Log:
+    """ "ordered by (occur_time, sequence, rank, event_id) … ids compare as UTF-8 bytes"."""
+    return sorted(events, key=lambda e: (e.occur_time, e.sequence, RANKS[type(e.kind)], e.event_id.encode()))
+
+
+def what_happened(events: Iterable[Event]) -> Log:
+    """The events in order, without those taken back and without the retractions."""
+    log = in_order(events)
+    return [e for e in log if not isinstance(e.kind, Retracted) and not taken_back(e, log)]
+
+
+def taken_back(event: Event, log: Log) -> bool:
+    """ "It is then as if it had never been, whichever of the two arrives first"; a retraction only by a later one."""
+    able = log[log.index(event) + 1 :] if isinstance(event.kind, Retracted) else log
+    return any(
+        isinstance(r.kind, Retracted) and r.kind.event_id == event.event_id and not taken_back(r, log) for r in able
+    )
+
+
+# --- questions about a moment in the conversation -------------------------------------------------------------------
+
+
+def last_of(kinds: tuple[type, ...], log: Log) -> Event | None:
+    """The latest event of these kinds."""
+    found = [e for e in log if isinstance(e.kind, kinds)]
+    return found[-1] if found else None
+
+
+def assigned(before: Log) -> tuple[str, str]:
+    """Operator and group after these events: what the last word on it says. "Ended and resumed never change" it."""
+    last = last_of((Assigned, Unassigned), before)
+    match last.kind if last else None:
+        case Assigned(operator=operator, group=group):
+            return operator, group
+        case Unassigned(group=group):
+            return NOBODY, group
+        case _:
+            return NOBODY, NO_GROUP
+
+
+def messages(log: Log, sender: Sender | None = None) -> Log:
+    """The messages, of one sender or ("by contact, operator or bot") of all."""
+    return [e for e in log if isinstance(e.kind, Message) and sender in (None, e.kind.sender)]
+
+
+def has_ended(before: Log) -> bool:
+    """ "between its end and its resumption"."""
+    last = last_of((Ended, Resumed), before)
+    return last is not None and isinstance(last.kind, Ended)
+
+
+def is_live(before: Log) -> bool:
+    """Live, that is, went live and neither left live nor ended since ("ended also ends being live")."""
+    last = last_of((WentLive, LeftLive, Ended), before)
+    return last is not None and isinstance(last.kind, WentLive)
+
+
+def counted(kpi: Kpi, value: str, event: Event, before: Log) -> Counted:
+    """ "Operator and group are those assigned just before the event … the widget is the counted event's own"."""
+    return (kpi, value, *assigned(before), event.widget_id, event.occur_time)
+
+
+# --- the KPIs that only need what came before: 1, 2, 5, 6, 7 and 10 -------------------------------------------------
+
+
+def immediate_facts(log: Log) -> Iterator[Counted]:
+    for i, event in enumerate(log):
+        for kpi, value in immediate(event, log[:i]):
+            yield counted(kpi, value, event, log[:i])
+
+
+def immediate(event: Event, before: Log) -> Iterator[tuple[Kpi, str]]:
+    operator, _ = assigned(before)
+    by_operator = operator != NOBODY
+    match event.kind:
+        case Rated(stars=stars) if by_operator:
+            yield Kpi.SATISFACTION_SCORE, stars_value(stars)
+        case FeedbackLeft() if by_operator:
+            yield Kpi.FEEDBACK_COUNT, ""
+        case ActionPerformed(action=action):
+            yield Kpi.INACTIVITY_ACTIONS, str(int(action))
+            if action == InactivityAction.RESUMED_CONVERSATION_REASSIGNED:
+                yield Kpi.OFFLINE_ASSIGNMENTS, str(int(OfflineAssignment.ASSIGNED))
+            if action == InactivityAction.RESUMED_CONVERSATION_NOT_REASSIGNED:
+                yield Kpi.OFFLINE_ASSIGNMENTS, str(int(OfflineAssignment.NO_OPERATOR_AVAILABLE))
+        case GoalReached() | PageVisited() if by_operator and messages(before) and not has_ended(before):
+            goals = event.kind.goals if isinstance(event.kind, PageVisited) else (event.kind.goal,)
+            for goal in goals:
+                yield Kpi.GOALS_REACHED, goal
+        case PostChatSurveyAnswered(answers=answers):
+            for a in answers:
+                yield Kpi.POST_CHAT_SURVEY_RESULTS, answer_value(a.question_id, a.option_id)
+
+
+# --- KPI 3 ----------------------------------------------------------------------------------------------------------
+
+
+def unanswered_live(log: Log, now: int) -> list[Counted]:
+    """ "At most one fact per conversation": that of the earliest limit that was reached."""
+    reached = [(limit, w) for w, limit in live_limits(log) if limit <= now and not stopped(w, limit, log)]
+    if not reached:
+        return []
+    limit, went_live = min(reached, key=lambda r: r[0])
+    # "The fact goes to whoever is assigned at the limit, after all events of that instant".
+    then = [e for e in log if e.occur_time <= limit]
+    return [(Kpi.UNANSWERED_LIVE_CONVERSATIONS, "", *assigned(then), went_live.widget_id, limit)]
+
+
+def live_limits(log: Log) -> Iterator[tuple[Event, int]]:
+    """For each live stretch with a limit, its went-live event and the instant of the limit.
+
+    It starts at the later of going live and "the contact's first message of the conversation".
+    """
+    for i, event in enumerate(log):
+        if not isinstance(event.kind, WentLive) or is_live(log[:i]) or event.kind.limit is None:
+            continue
+        for first in messages(log, Sender.CONTACT)[:1]:
+            yield event, max(event.occur_time, first.occur_time) + event.kind.limit
+
+
+def stopped(went_live: Event, limit: int, log: Log) -> bool:
+    """Whether an operator answered ever, or the live stretch was over, at or before the limit."""
+    answered = any(m.occur_time <= limit for m in messages(log, Sender.OPERATOR))
+    since = log[log.index(went_live) + 1 :]
+    over = any(isinstance(e.kind, LeftLive | Ended) and e.occur_time <= limit for e in since)
+    return answered or over
+
+
+# --- KPI 4 ----------------------------------------------------------------------------------------------------------
+
+
+def unanswered_ended(log: Log) -> list[Counted]:
+    """The first end that no operator's message comes before; "at most once per conversation"."""
+    ends = [
+        counted(Kpi.UNANSWERED_ENDED_CONVERSATIONS, "", event, log[:i])
+        for i, event in enumerate(log)
+        if isinstance(event.kind, Ended) and not messages(log[:i], Sender.OPERATOR)
+    ]
+    return ends[:1]
+
+
+# --- KPI 8 and 9: counted at their own instant, but only once there is a message anywhere ----------------------------
+
+
+def when_started(log: Log) -> Iterator[Counted]:
+    yield from standing_topics(log)
+    for i, event in enumerate(log):
+        if isinstance(event.kind, PreChatSurveyCompleted):
+            for a in event.kind.answers:
+                yield counted(Kpi.PRE_CHAT_SURVEY_RESULTS, answer_value(a.question_id, a.option_id), event, log[:i])
+
+
+def standing_topics(log: Log) -> list[Counted]:
+    """The set that was set last, at the instant since which it stands: "setting an equal set again changes nothing"."""
+    tagged = [(i, set(e.kind.topics)) for i, e in enumerate(log) if isinstance(e.kind, TopicsSet)]
+    if not tagged or not tagged[-1][1]:
+        return []
+    standing = tagged[-1][1]
+    others = [n for n, (_, topics) in enumerate(tagged) if topics != standing]
+    since, _ = tagged[others[-1] + 1 if others else 0]
+    return [counted(Kpi.CONVERSATION_TOPICS, topics_value(standing), log[since], log[:since])]
