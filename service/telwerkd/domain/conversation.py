@@ -280,9 +280,14 @@ def _went_live(state: State, event: Event, kind: WentLive) -> tuple[State, Effec
 
 
 def _stop_being_live(state: State, rule: Rule) -> tuple[State, Effects]:
-    if state.live is None:
+    live = state.live
+    if live is None:
         return state, ()
-    return _stop_limit(msgspec.structs.replace(state, live=None), rule)
+    effects: Effects = ()
+    if live.limit is not None and not state.contact_wrote and not state.answered:
+        effects = (LeftOut(Kpi.UNANSWERED_LIVE_CONVERSATIONS, live.event_id, Rule.CONTACT_HAD_NOT_WRITTEN),)
+    state, stopped = _stop_limit(msgspec.structs.replace(state, live=None), rule)
+    return state, effects + stopped
 
 
 def _ended(state: State, event: Event) -> tuple[State, Effects]:
@@ -307,6 +312,9 @@ def _message(state: State, event: Event, sender: Sender) -> tuple[State, Effects
         case Sender.CONTACT if not state.contact_wrote:
             state = _start_limit(msgspec.structs.replace(state, contact_wrote=True), event.occur_time)
         case Sender.OPERATOR if not state.answered:
+            if state.live and state.live.limit is not None and not state.contact_wrote:
+                live = state.live.event_id
+                effects += (LeftOut(Kpi.UNANSWERED_LIVE_CONVERSATIONS, live, Rule.ANSWERED_IN_TIME),)
             state, stopped = _stop_limit(msgspec.structs.replace(state, answered=True), Rule.ANSWERED_IN_TIME)
             effects += stopped
         case Sender.CONTACT | Sender.OPERATOR | Sender.BOT:
@@ -349,6 +357,12 @@ def _topics(state: State, event: Event, value: str) -> tuple[State, Effects]:
 
 # What is counted where it happens.
 
+_OFFLINE_ASSIGNMENTS = {
+    InactivityAction.RESUMED_CONVERSATION_REASSIGNED: OfflineAssignment.ASSIGNED,
+    InactivityAction.RESUMED_CONVERSATION_NOT_REASSIGNED: OfflineAssignment.NO_OPERATOR_AVAILABLE,
+}
+"""The actions that KPI 6 counts too, and as what."""
+
 
 def _if_operator(state: State, event: Event, kpi: Kpi, value: str) -> Effects:
     if state.operator == NOBODY:
@@ -358,13 +372,9 @@ def _if_operator(state: State, event: Event, kpi: Kpi, value: str) -> Effects:
 
 def _action(state: State, event: Event, action: InactivityAction) -> Effects:
     counted = _counted(state, event, Kpi.INACTIVITY_ACTIONS, str(int(action)))
-    match action:
-        case InactivityAction.RESUMED_CONVERSATION_REASSIGNED:
-            outcome = OfflineAssignment.ASSIGNED
-        case InactivityAction.RESUMED_CONVERSATION_NOT_REASSIGNED:
-            outcome = OfflineAssignment.NO_OPERATOR_AVAILABLE
-        case _:
-            return (counted,)
+    outcome = _OFFLINE_ASSIGNMENTS.get(action)
+    if outcome is None:
+        return (counted,)
     return (counted, _counted(state, event, Kpi.OFFLINE_ASSIGNMENTS, str(int(outcome))))
 
 
@@ -413,4 +423,7 @@ _KPIS_OF_KIND: dict[type, tuple[Kpi, ...]] = {
 
 
 def _countable_left_out(event: Event) -> Iterable[LeftOut]:
-    return (LeftOut(kpi, event.event_id, Rule.RETRACTED) for kpi in _KPIS_OF_KIND.get(type(event.kind), ()))
+    kpis = _KPIS_OF_KIND.get(type(event.kind), ())
+    if isinstance(event.kind, ActionPerformed) and event.kind.action in _OFFLINE_ASSIGNMENTS:
+        kpis = (*kpis, Kpi.OFFLINE_ASSIGNMENTS)
+    return (LeftOut(kpi, event.event_id, Rule.RETRACTED) for kpi in kpis)

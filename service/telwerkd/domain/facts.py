@@ -72,6 +72,7 @@ class Rule(enum.Enum):
     ANSWERED_IN_TIME = "an operator answered within the limit"
     LEFT_LIVE_IN_TIME = "the conversation left live within the limit"
     ENDED_IN_TIME = "the conversation ended within the limit"
+    CONTACT_HAD_NOT_WRITTEN = "the contact had not written while the conversation was live"
     RETRACTED = "the event was taken back"
 
 

@@ -231,7 +231,7 @@ class AccountTransaction:
         query = sa.select(wanted.place, counters.c.cells).select_from(
             wanted.left_join(counters, self._account, *_CHUNK_KEY)
         )
-        found: dict[int, bytes | None] = dict(self._connection.execute(query, wanted.parameters).tuples())
+        found: dict[int, bytes | None] = dict(self._connection.execute(query, wanted.parameters).tuples().all())
         return [found[place] or b"" for place in range(len(keys))]
 
     def add_names(self, new: Names) -> None:

@@ -1,0 +1,1 @@
+"""The `telwerk` command. Needs the extra `cli`: `pip install 'telwerk[cli]'`."""

@@ -1,0 +1,76 @@
+"""`telwerk kpis`: the catalogue, or the whole help text of one KPI."""
+
+import json
+from typing import Annotated
+
+import typer
+from google.protobuf import json_format
+from rich import box
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from telwerk.cli.options import EXIT_REFUSED, Output, connect, out, say
+from telwerk.cli.values import text_of
+from telwerk.v1.kpi_service_pb2 import Dimension, Kpi, Revisability
+
+
+def kpis(
+    ctx: typer.Context,
+    kpi: Annotated[str | None, typer.Argument(metavar="[KPI]", help="Show all about this one.")] = None,
+    *,
+    lang: Annotated[str, typer.Option(help="The language of the texts: en, de or nl.")] = "en",
+    output: Annotated[Output, typer.Option("--output", "-o", metavar="FORMAT", help="table or json.")] = Output.TABLE,
+) -> None:
+    """List the KPIs, or explain one."""
+    with connect(ctx) as telwerk:
+        known = telwerk.kpis(lang)
+    chosen = [one for one in known if kpi in {None, one.kpi_id, str(one.number)}]
+    if not chosen:
+        say(f"there is no KPI {kpi!r}; `telwerk kpis` lists them")
+        raise typer.Exit(EXIT_REFUSED)
+    if output is Output.CSV:
+        raise typer.BadParameter("help texts are written as table or json", param_hint="--output")
+    if output is Output.JSON:
+        texts = [json_format.MessageToDict(one, preserving_proto_field_name=True) for one in chosen]
+        out.print(json.dumps(texts, ensure_ascii=False, indent=2), soft_wrap=True)
+    elif kpi is None:
+        out.print(_overview(chosen))
+    else:
+        _explain(chosen[0])
+
+
+def _overview(kpis: list[Kpi]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("No", justify="right")
+    table.add_column("KPI", no_wrap=True)
+    table.add_column("Name")
+    table.add_column("Unit")
+    for kpi in kpis:
+        table.add_row(str(kpi.number), kpi.kpi_id, kpi.display_name, kpi.unit)
+    return table
+
+
+def _explain(kpi: Kpi) -> None:
+    out.print(Text.assemble((f"{kpi.number}. {kpi.display_name}", "bold"), f"  {kpi.kpi_id}"))
+    dimensions = ", ".join(Dimension.Name(one).removeprefix("DIMENSION_").lower() for one in kpi.dimensions)
+    frozen = kpi.revisability == Revisability.REVISABILITY_FROZEN
+    for heading, text in {
+        "Section": kpi.section,
+        "What": kpi.what,
+        "Unit": kpi.unit,
+        "When": kpi.when,
+        "Why": kpi.why,
+        "Example": kpi.example,
+        "Grouped by": dimensions,
+        "Later events": "never take a count back" if frozen else "may take a count back",
+    }.items():
+        if text:
+            out.print(Text(heading, "bold cyan"))
+            out.print(Padding(Text(text), (0, 0, 0, 2), expand=False))
+    if kpi.values:
+        out.print(Text("Values", "bold cyan"))
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2))
+        for value in kpi.values:
+            table.add_row("", text_of(value.value), value.display_name, value.description)
+        out.print(table)

@@ -1,0 +1,174 @@
+"""Answers as tables with small charts, for people."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from telwerk.cli.answers import Bucket, bucket_starts, buckets, complete_until
+from telwerk.cli.charts import bar, sparkline
+from telwerk.cli.options import out
+from telwerk.cli.values import key_texts
+from telwerk.queries import GranularityName
+from telwerk.v1.kpi_service_pb2 import (
+    Availability,
+    Kpi,
+    KpiAnswer,
+    QueryTimeSeriesResponse,
+    QueryTotalsResponse,
+    Series,
+    Total,
+)
+
+ABSENT = "–"  # noqa: RUF001 - a dash that is seen beside digits
+_CHART_WIDTH = 32
+_DIMENSIONS = {
+    "operator": "Operator",
+    "operator_group": "Group",
+    "widget": "Widget",
+    "value": "Value",
+    "topic": "Topic",
+}
+_FORMATS: Mapping[GranularityName, str] = {
+    "quarter_hour": "%a %Y-%m-%d %H:%M",
+    "hour": "%a %Y-%m-%d %H:%M",
+    "day": "%a %Y-%m-%d",
+    "week": "%G-W%V",
+    "month": "%Y-%m",
+    "year": "%Y",
+}
+
+
+def print_series(
+    response: QueryTimeSeriesResponse, kpis: Mapping[str, Kpi], granularity: GranularityName, *, grouped: bool
+) -> None:
+    """Per KPI: its buckets with bars; or, grouped, a line with a chart for each key."""
+    for answer in response.answers:
+        _heading(answer, kpis)
+        series = [one for one in response.series if one.kpi_id == answer.kpi_id]
+        if grouped and series:
+            out.print(_keys_table(response, series, kpis[answer.kpi_id]))
+        elif series and series[0].counts:
+            out.print(_buckets_table(response, series[0], kpis[answer.kpi_id], granularity))
+        else:
+            out.print("nothing was counted", style="dim")
+        _notes(answer)
+    _footer(response)
+
+
+def print_totals(response: QueryTotalsResponse, kpis: Mapping[str, Kpi]) -> None:
+    """One table, a row for each KPI and key."""
+    keys = [key_texts(total.key) for total in response.totals]
+    dimensions = _dimensions(keys)
+    has_mean = any(kpis[total.kpi_id].has_mean for total in response.totals)
+    table = _table(["KPI", *dimensions.values()], ["Count", *(["Mean"] if has_mean else [])], ["1–5"] * has_mean)  # noqa: RUF001
+    for total, key in zip(response.totals, keys, strict=True):
+        cells = [kpis[total.kpi_id].display_name, *(key[dimension] for dimension in dimensions), f"{total.count:,}"]
+        table.add_row(*cells, *_mean_cells(total, kpis[total.kpi_id]))
+    if response.totals:
+        out.print(table)
+    else:
+        out.print("nothing was counted", style="dim")
+    for answer in response.answers:
+        _notes(answer, f"{kpis[answer.kpi_id].display_name}: ")
+    _footer(response)
+
+
+def _mean_cells(total: Total, kpi: Kpi) -> tuple[str, ...]:
+    if not kpi.has_mean:
+        return ()
+    mean = f"{total.mean:.2f}" if total.HasField("mean") else ABSENT
+    counts = [part.count for part in total.distribution if part.value.HasField("stars")]
+    return mean, sparkline(counts, _CHART_WIDTH)
+
+
+def _buckets_table(response: QueryTimeSeriesResponse, series: Series, kpi: Kpi, granularity: GranularityName) -> Table:
+    starts, rows = bucket_starts(response), buckets(response, series)
+    top = max(row.count for row in rows)
+    table = _table([granularity.replace("_", " ").capitalize()], ["Count", *(["Mean"] if kpi.has_mean else [])], [""])
+    for row, label in zip(rows, _labels([row.start for row in rows], granularity), strict=True):
+        clipped = (response.first_bucket_clipped and row.start == starts[0]) or (
+            response.last_bucket_clipped and row.start == starts[-1]
+        )
+        means = [_mean(row)] if kpi.has_mean else []
+        chart = Text(bar(row.count, top, _CHART_WIDTH), "cyan")
+        table.add_row(f"{label} (part)" if clipped else label, f"{row.count:,}", *means, chart)
+    table.show_footer = True
+    table.columns[0].footer = "Total"
+    total = Bucket(rows[0].start, sum(row.count for row in rows), sum(row.stars or 0 for row in rows))
+    table.columns[1].footer = f"{total.count:,}"
+    if kpi.has_mean:
+        table.columns[2].footer = _mean(total)
+    return table
+
+
+def _keys_table(response: QueryTimeSeriesResponse, series: Sequence[Series], kpi: Kpi) -> Table:
+    dimensions = _dimensions(key_texts(one.key) for one in series)
+    table = _table([*dimensions.values()], ["Count", *(["Mean"] if kpi.has_mean else [])], [_span(response)])
+    for one in series:
+        key = key_texts(one.key)
+        counts = [0] * len(response.bucket_start_seconds)
+        for index, count in zip(one.bucket_indexes or range(len(one.counts)), one.counts, strict=True):
+            counts[index] = count
+        total = sum(one.counts)
+        means = [f"{sum(one.sums) / total:.2f}" if total else ABSENT] if kpi.has_mean else []
+        chart = Text(sparkline(counts, _CHART_WIDTH), "cyan")
+        table.add_row(*(key[dimension] for dimension in dimensions), f"{total:,}", *means, chart)
+    return table
+
+
+def _mean(bucket: Bucket) -> str:
+    return ABSENT if bucket.mean is None else f"{bucket.mean:.2f}"
+
+
+def _span(response: QueryTimeSeriesResponse) -> str:
+    """From the first bucket to the last: what stands above a chart."""
+    starts = bucket_starts(response)
+    return f"{starts[0]:%Y-%m-%d} … {starts[-1]:%Y-%m-%d}"
+
+
+def _labels(starts: Sequence[datetime], granularity: GranularityName) -> Iterator[str]:
+    """How the beginnings of buckets are written; with the offset where the clocks are changed between them."""
+    changed = len({start.utcoffset() for start in starts}) > 1 and granularity in {"hour", "quarter_hour"}
+    for start in starts:
+        if granularity == "quarter":
+            yield f"{start:%Y}-Q{(start.month + 2) // 3}"
+        else:
+            yield start.strftime(_FORMATS[granularity] + (" %z" if changed else ""))
+
+
+def _dimensions(keys: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """The dimensions of the keys, with their headings."""
+    first = next(iter(keys), {})
+    return {dimension: heading for dimension, heading in _DIMENSIONS.items() if dimension in first}
+
+
+def _table(texts: Sequence[str], numbers: Sequence[str], charts: Sequence[str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in texts:
+        table.add_column(heading, overflow="fold")
+    for heading in numbers:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in charts:
+        table.add_column(heading, no_wrap=True)
+    return table
+
+
+def _heading(answer: KpiAnswer, kpis: Mapping[str, Kpi]) -> None:
+    out.print(Text.assemble((kpis[answer.kpi_id].display_name, "bold"), f" · {answer.unit}"))
+
+
+def _notes(answer: KpiAnswer, prefix: str = "") -> None:
+    if answer.availability == Availability.AVAILABILITY_NOT_ENABLED:
+        out.print(f"{prefix}not enabled: no inactivity action is switched on for this widget", style="yellow")
+    if answer.overlapping:
+        out.print(f"{prefix}rows overlap, and do not add up to the total", style="yellow")
+    if answer.held_back_count:
+        held = f"{answer.held_back_count:,} held back until their conversation's first message"
+        out.print(f"{prefix}{held}", style="yellow")
+
+
+def _footer(response: QueryTimeSeriesResponse | QueryTotalsResponse) -> None:
+    out.print(f"complete until {complete_until(response):%Y-%m-%d %H:%M:%S} {response.time_zone}", style="dim")

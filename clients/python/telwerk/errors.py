@@ -1,0 +1,145 @@
+"""Everything that a call can end in but its answer, in one tree.
+
+    TelwerkError                    anything else: a defect of the server, or of the way to it
+    ├── InvalidArgumentError        the request cannot be right; names the fields
+    │   └── LimitExceededError      it is larger than this server takes
+    ├── UnauthenticatedError        no API key, or none that is known
+    ├── PermissionDeniedError       a known key that does not grant this
+    ├── NotFoundError               what was named is not there
+    ├── DeadlineExceededError       no answer in time; whether the call took effect is not known
+    └── UnavailableError            right, but not now: send it again after a while
+        └── UnreachableError        no server answers at the address
+
+It mirrors the server's own. Every call of Telwerk is safe to repeat, so that after one of the last three
+sending the same again is always right. What a program may tell apart beyond the class is `reason`, a constant of the
+server's catalogue.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import grpc
+
+from telwerk._status import FieldViolation, StatusDetails, decode_details
+
+__all__ = [
+    "DeadlineExceededError",
+    "FieldViolation",
+    "InvalidArgumentError",
+    "LimitExceededError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "TelwerkError",
+    "UnauthenticatedError",
+    "UnavailableError",
+    "UnreachableError",
+    "error_of",
+]
+
+_DETAILS_KEY: Final = "grpc-status-details-bin"
+
+
+class TelwerkError(Exception):
+    """The root. `str()` of it is a sentence for people.
+
+    `code` is the gRPC status; `reason` the constant of the server's catalogue (`UNKNOWN_KPI`), empty where the error is
+    not the server's own; `metadata` what the server adds for programs.
+    """
+
+    def __init__(self, message: str, code: grpc.StatusCode, details: StatusDetails) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.reason = details.reason
+        self.metadata: Mapping[str, str] = details.metadata
+
+
+class InvalidArgumentError(TelwerkError):
+    """The request cannot be right, whatever the server's state. `violations` names the fields at fault."""
+
+    def __init__(self, message: str, code: grpc.StatusCode, details: StatusDetails) -> None:
+        super().__init__(message, code, details)
+        self.violations: tuple[FieldViolation, ...] = details.violations
+
+
+class LimitExceededError(InvalidArgumentError):
+    """The request is larger than this server takes; the text names the limit."""
+
+
+class UnauthenticatedError(TelwerkError):
+    """No API key was sent, or none that is known."""
+
+
+class PermissionDeniedError(TelwerkError):
+    """The API key is known, but grants neither this account nor this role."""
+
+
+class NotFoundError(TelwerkError):
+    """What was named is not there."""
+
+
+class DeadlineExceededError(TelwerkError):
+    """No answer came within the client's timeout. Whether the call took effect is not known; repeating it is safe."""
+
+
+class UnavailableError(TelwerkError):
+    """Right, but not now, and the client's own retries are used up. Repeating it is safe.
+
+    `retry_after_seconds` is when the server asks to be called again; None where it does not say.
+    """
+
+    def __init__(self, message: str, code: grpc.StatusCode, details: StatusDetails) -> None:
+        super().__init__(message, code, details)
+        self.retry_after_seconds = details.retry_after_seconds
+
+
+class UnreachableError(UnavailableError):
+    """No Telwerk server answers at the address: none runs there, the name is wrong, or TLS does not come about."""
+
+
+_CLASSES: Final[Mapping[grpc.StatusCode, type[TelwerkError]]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidArgumentError,
+    # Not the server's doing, but grpc's: a message beyond what one of the two sides takes.
+    grpc.StatusCode.RESOURCE_EXHAUSTED: LimitExceededError,
+    grpc.StatusCode.UNAUTHENTICATED: UnauthenticatedError,
+    grpc.StatusCode.PERMISSION_DENIED: PermissionDeniedError,
+    grpc.StatusCode.NOT_FOUND: NotFoundError,
+    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceededError,
+    grpc.StatusCode.UNAVAILABLE: UnavailableError,
+}
+
+
+def error_of(error: grpc.RpcError, address: str) -> TelwerkError:
+    """What `error`, raised by a call to `address`, means. The original is to be kept as its cause."""
+    if not isinstance(error, grpc.Call):
+        return TelwerkError(str(error), grpc.StatusCode.UNKNOWN, StatusDetails())
+    code, text = error.code(), error.details() or ""
+    details = _details_of(error)
+    if details.reason == "LIMIT_EXCEEDED":
+        return LimitExceededError(text, code, details)
+    if not details.reason and code is grpc.StatusCode.UNAVAILABLE:
+        return UnreachableError(_unreachable(address, text), code, details)
+    if not details.reason and code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        text = f"the server at {address} gave no answer in time"
+    elif code is grpc.StatusCode.UNIMPLEMENTED:
+        text = f"the server at {address} is no Telwerk server, or too old for this call ({text})"
+    return _CLASSES.get(code, TelwerkError)(text or f"the call failed with {code.name}", code, details)
+
+
+def _details_of(error: grpc.Call) -> StatusDetails:
+    for key, value in error.trailing_metadata() or ():
+        if key == _DETAILS_KEY and isinstance(value, bytes):
+            return decode_details(value)
+    return StatusDetails()
+
+
+def _unreachable(address: str, text: str) -> str:
+    """grpc's long text as a sentence that says what to do."""
+    if "onnection refused" in text:
+        return f"no server listens at {address}: is `telwerkd serve` running, and is the address right?"
+    if re.search(r"name resolution|DNS|Domain name not found", text, re.IGNORECASE):
+        return f"the host of {address} is not known: is the address right?"
+    if re.search(r"ssl|tls|handshake|certificate", text, re.IGNORECASE):
+        return f"no secure connection to {address} ({text}): is TLS on there, and is its certificate to be trusted?"
+    return f"the server at {address} cannot be reached ({text})"

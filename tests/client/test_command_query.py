@@ -1,0 +1,241 @@
+"""`telwerk query`, `totals`, `kpis` and `settings`, the real command against the real server."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import typer
+
+from telwerk import Telwerk, events
+from telwerk.cli.charts import bar, sparkline
+from telwerk.cli.times import Clock, parse_range
+from telwerk.cli.values import parse_value, text_of
+from telwerk.v1.event_pb2 import SurveyAnswer
+from telwerk.v1.kpi_service_pb2 import TopicSet, Value, ValueKind
+from tests.client.command import ACCOUNT, telwerk
+from tests.conftest import ServerProcess
+
+AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
+DAYS = ("--from", "2026-11-02", "--to", "2026-11-04")
+
+
+@pytest.fixture
+def address(server: ServerProcess) -> str:
+    """A server with a chat of anna's, rated 5 and 4, and an ended one of nobody's."""
+    chat = {"widget": "web", "at": AT + timedelta(minutes=1)}
+    with Telwerk(server.address) as client:
+        answer = client.ingest(
+            ACCOUNT,
+            [
+                events.operator_assigned("chat-1", widget="web", at=AT, operator="anna", group="sales"),
+                events.message_sent("chat-1", **chat, sender="operator"),
+                events.rated("chat-1", **chat, stars=5),
+                events.rated("chat-1", **chat, stars=4),
+                events.topics_set("chat-1", **chat, topics=["[red]x", "billing"]),
+                events.ended("chat-2", **chat),
+            ],
+        )
+        assert not answer.rejections
+    return server.address
+
+
+def test_json_has_every_bucket_and_an_absent_mean_is_null(address: str) -> None:
+    done = telwerk("query", "satisfaction_score", *DAYS, "-o", "json", address=address)
+    assert (done.returncode, done.stderr) == (0, "")
+    answer = json.loads(done.stdout)
+    assert answer["series"] == [
+        {
+            "kpi": "satisfaction_score",
+            "key": {},
+            "buckets": [
+                {"start": "2026-11-02T00:00:00+00:00", "count": 2, "sum": 9, "mean": 4.5},
+                {"start": "2026-11-03T00:00:00+00:00", "count": 0, "sum": 0, "mean": None},
+            ],
+        }
+    ]
+    assert answer["time_zone"] == "UTC"
+    assert datetime.fromisoformat(answer["complete_until"]) > AT
+
+
+def test_csv_has_a_column_for_each_dimension_and_nobody_by_name(address: str) -> None:
+    done = telwerk(
+        "query", "unanswered_ended_conversations", *DAYS, "--group-by", "operator", "-o", "csv", address=address
+    )
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [(row["operator"], row["start"][:10], row["count"], row["mean"]) for row in rows] == [
+        ("nobody", "2026-11-02", "1", ""),
+        ("nobody", "2026-11-03", "0", ""),
+    ]
+
+
+def test_totals_carry_means_with_their_counts(address: str) -> None:
+    arguments = ("totals", "satisfaction_score", "feedback_count", *DAYS)
+    table = telwerk(*arguments, address=address).stdout
+    assert any(row.split()[:4] == ["Satisfaction", "score", "2", "4.50"] for row in table.splitlines())
+    totals = json.loads(telwerk(*arguments, "-o", "json", address=address).stdout)["totals"]
+    assert [(total["kpi"], total["count"], total.get("mean")) for total in totals] == [
+        ("satisfaction_score", 2, 4.5),
+        ("feedback_count", 0, None),
+    ]
+    assert totals[0]["distribution"] == {"1": 0, "2": 0, "3": 0, "4": 1, "5": 1}
+
+
+def test_a_table_shows_an_absent_mean_as_a_dash_and_never_as_zero(address: str) -> None:
+    done = telwerk("query", "satisfaction_score", *DAYS, address=address)
+    rows = [row.split() for row in done.stdout.splitlines() if "2026-11-0" in row]
+    assert rows[0][:4] == ["Mon", "2026-11-02", "2", "4.50"]
+    assert rows[1] == ["Tue", "2026-11-03", "0", "–"]
+    assert "\x1b" not in done.stdout
+
+
+def test_what_looks_like_markup_is_somebodys_id(address: str) -> None:
+    done = telwerk("totals", "conversation_topics", *DAYS, "--group-by", "value", address=address)
+    assert "[red]x,billing" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("filters", "count"),
+    [
+        (("--operator", "anna", "--group", "sales", "--widget", "web"), 2),
+        (("--operator", "nobody"), 0),
+        (("--value", "5"), 1),
+        (("--value", "4", "--value", "5"), 2),
+    ],
+)
+def test_filters_of_different_options_must_all_hold(address: str, filters: tuple[str, ...], count: int) -> None:
+    done = telwerk("totals", "satisfaction_score", *DAYS, *filters, "-o", "json", address=address)
+    assert json.loads(done.stdout)["totals"][0]["count"] == count
+
+
+def test_sparse_leaves_out_what_is_zero(address: str) -> None:
+    done = telwerk("query", "satisfaction_score", *DAYS, "--sparse", "-o", "csv", address=address)
+    assert len(list(csv.DictReader(io.StringIO(done.stdout)))) == 1
+
+
+def test_by_default_the_last_seven_days_are_shown(server: ServerProcess) -> None:
+    done = telwerk("query", "feedback_count", "-o", "csv", address=server.address)
+    assert len(done.stdout.splitlines()) == 1 + 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (("query", "nope"), 4, "UNKNOWN_KPI"),
+        (("query", "satisfaction_score", "--group-by", "topic"), 4, "UNKNOWN_DIMENSION"),
+        (("query", "satisfaction_score", "--group-by", "colour"), 2, "colour"),
+        (("query", "satisfaction_score", "--from", "yore"), 2, "'yore' is not a time"),
+        (("query", "satisfaction_score", "--zone", "Mars/Base"), 2, "Mars/Base"),
+        (("query", "satisfaction_score", "--value", "many"), 2, "number of stars"),
+        (("kpis", "nope"), 4, "no KPI 'nope'"),
+        (("settings", "show", "nowhere"), 4, "WIDGET_SETTINGS_NOT_FOUND"),
+    ],
+)
+def test_an_error_is_a_sentence_and_an_exit_code(
+    server: ServerProcess, arguments: tuple[str, ...], code: int, sentence: str
+) -> None:
+    done = telwerk(*arguments, address=server.address)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_where_no_server_listens_the_exit_code_is_3() -> None:
+    done = telwerk("kpis", address="127.0.0.1:1")
+    assert done.returncode == 3
+    assert "is `telwerkd serve` running" in done.stderr
+
+
+def test_the_catalogue_can_be_listed_and_each_kpi_explained(server: ServerProcess) -> None:
+    assert "conversation_topics" in telwerk("kpis", address=server.address).stdout
+    told = telwerk("kpis", "offline_assignments", "--lang", "nl", address=server.address).stdout
+    assert "no_operator_available" in told
+    assert json.loads(telwerk("kpis", "3", "-o", "json", address=server.address).stdout)[0]["number"] == 3
+
+
+def test_settings_are_set_and_shown(server: ServerProcess) -> None:
+    at = server.address
+    assert telwerk("settings", "account", "--zone", "Europe/Berlin", address=at).returncode == 0
+    widget = ("settings", "widget", "web", "--live-limit", "90s", "--goal", "order=https://shop.example/a?b=c")
+    assert telwerk(*widget, "--enable-action", "inactivity_message_sent", address=at).returncode == 0
+    shown = json.loads(telwerk("settings", "show", "-o", "json", address=at).stdout)
+    assert shown["time_zone"] == "Europe/Berlin"
+    assert shown["widgets"][0]["live_limit"] == "90s"
+    assert shown["widgets"][0]["goals"] == [{"goal_id": "order", "url": "https://shop.example/a?b=c"}]
+    assert "inactivity_message_sent" in telwerk("settings", "show", "web", address=at).stdout
+
+
+def test_a_widgets_settings_are_never_switched_off_by_accident(server: ServerProcess) -> None:
+    assert telwerk("settings", "widget", "web", address=server.address).returncode == 2
+    assert telwerk("settings", "widget", "web", "--clear", address=server.address).returncode == 0
+
+
+# 14:07 in Amsterdam, on a Monday.
+CLOCK = Clock(lambda: "Europe/Amsterdam", datetime(2026, 11, 23, 13, 7, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "range_"),
+    [
+        ("7d", None, "2026-11-17 / 2026-11-24"),
+        ("14d", "7d", "2026-11-10 / 2026-11-17"),
+        ("2w", None, "2026-11-10 / 2026-11-24"),
+        ("yesterday", "today", "2026-11-22 / 2026-11-23"),
+        ("2026-01-01", "2026-02-01", "2026-01-01 / 2026-02-01"),
+        ("24h", None, "2026-11-22 13:15:00+00:00 / 2026-11-23 13:15:00+00:00"),
+        ("2026-11-23T14:00Z", "now", "2026-11-23 14:00:00+00:00 / 2026-11-23 13:15:00+00:00"),
+        ("today", "now", "2026-11-23 00:00:00+01:00 / 2026-11-23 13:15:00+00:00"),
+        ("2026-11-23T12:00", "tomorrow", "2026-11-23 12:00:00+01:00 / 2026-11-24 00:00:00+01:00"),
+    ],
+)
+def test_times_as_people_write_them(start: str, end: str | None, range_: str) -> None:
+    first, last = parse_range(start, end, CLOCK)
+    assert f"{first} / {last}" == range_
+
+
+@pytest.mark.parametrize("text", ["", "7", "7x", "2026-13-01", "999999w", "٣d", "2026-11-23T25:00"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter):
+        parse_range(text, None, CLOCK)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "text"),
+    [
+        (Value(stars=5), ValueKind.VALUE_KIND_STARS, "5"),
+        (Value(action=7), ValueKind.VALUE_KIND_INACTIVITY_ACTION, "resumed_conversation_reassigned"),
+        (Value(offline_assignment=2), ValueKind.VALUE_KIND_OFFLINE_ASSIGNMENT, "no_operator_available"),
+        (Value(goal_id="order"), ValueKind.VALUE_KIND_GOAL, "order"),
+        (Value(goal_id="{order"), ValueKind.VALUE_KIND_GOAL, '{"goal_id": "{order"}'),
+        (Value(topics=TopicSet(topic_ids=["a", "b"])), ValueKind.VALUE_KIND_TOPIC_SET, "a,b"),
+        (
+            Value(topics=TopicSet(topic_ids=["a,b"])),
+            ValueKind.VALUE_KIND_TOPIC_SET,
+            '{"topics": {"topic_ids": ["a,b"]}}',
+        ),
+        (Value(answer=SurveyAnswer(question_id="q", option_id="a=b")), ValueKind.VALUE_KIND_SURVEY_ANSWER, "q=a=b"),
+    ],
+)
+def test_values_are_read_as_they_are_written(value: Value, kind: "ValueKind.ValueType", text: str) -> None:
+    assert text_of(value) == text
+    assert parse_value(text, kind) == value
+
+
+def test_charts_show_anything_above_zero() -> None:
+    assert bar(8, 8, 4) == "████"
+    assert bar(1, 1_000, 4) == "▏"
+    assert not bar(0, 8, 4)
+    assert sparkline([0, 1, 500, 1_000], 4) == "·▁▄█"
+    assert sparkline([1, 1, 0, 0], 2) == "█·"
+
+
+def test_without_its_extra_the_command_asks_for_it_and_the_client_works() -> None:
+    """In a process where typer and rich cannot be imported."""
+    blocked = "import sys; sys.modules.update(typer=None, rich=None); import telwerk, telwerk.events; "
+    program = blocked + "from telwerk.cli.main import main; main()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "The `telwerk` command needs its extra: pip install 'telwerk[cli]'\n"

@@ -1,0 +1,41 @@
+"""The demonstration is a test: it compares the server with chats counted by hand."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+DEMO = Path(__file__).parents[2] / "clients" / "python" / "examples" / "demo.py"
+
+
+def run(demo: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """The demonstration, with `folder` for all that it may leave behind."""
+    environment = os.environ | {"TMPDIR": str(folder), "COLUMNS": "160", "PYTHONIOENCODING": "utf-8"}
+    return subprocess.run(
+        [sys.executable, demo], capture_output=True, encoding="utf-8", timeout=120, env=environment, check=False
+    )
+
+
+def test_the_server_counts_as_by_hand_and_nothing_is_left_behind(tmp_path):
+    done = run(DEMO, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "All ten KPIs are counted as by hand." in done.stdout
+    assert "SIMULATED" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_kpi_has_something_to_count_in_the_script():
+    """A KPI that is never counted by hand would be right by accident."""
+    script = DEMO.read_text(encoding="utf-8")
+    counted = {line.partition("=> ")[2].split()[0] for line in script.split('"""')[3].splitlines() if "=> " in line}
+    assert counted == {str(number) for number in range(1, 11)}
+
+
+def test_a_number_that_is_not_the_servers_fails_the_demonstration(tmp_path):
+    """Else the comparison would prove nothing."""
+    script = DEMO.read_text(encoding="utf-8")
+    wrong = tmp_path / "demo.py"
+    wrong.write_text(script.replace("=> 1 anna/sales 5", "=> 1 bram/sales 5"), encoding="utf-8")
+    done = run(wrong, tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "The server counts otherwise than by hand." in done.stderr
