@@ -1,16 +1,39 @@
 """What every test may use: real servers on port 0."""
 
+import asyncio
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import grpc.aio
 import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2_grpc
+from grpc_status import rpc_status
+
+from telwerk.v1 import (
+    event_pb2 as pb,
+    ingestion_service_pb2 as ingestion_pb,
+    ingestion_service_pb2_grpc as ingestion_grpc,
+    kpi_service_pb2 as kpi,
+    kpi_service_pb2_grpc as kpi_grpc,
+    settings_service_pb2_grpc as settings_grpc,
+)
+from telwerkd.app import running
+from telwerkd.config import Settings
+from telwerkd.domain import events
+from telwerkd.domain.ids import SECOND, Micros
+from telwerkd.domain.kpis import CATALOGUE
+from tests.chats import END_OF_DAY, chat
 
 
 class ServerProcess(NamedTuple):
@@ -45,3 +68,252 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
     """A server on an empty database, without keys, in plain text."""
     with serving(tmp_path / "telwerk.db") as running:
         yield running
+
+
+# --- servers in this process, and what is said to them ---------------------------------------------------------------
+
+KPI_IDS = [info.id for info in CATALOGUE.values()]
+CALL_SECONDS = 30.0
+"""No call takes as long, however busy the machine is."""
+
+
+class Server(NamedTuple):
+    """A server with the stubs of one client."""
+
+    address: str
+    channel: grpc.aio.Channel
+
+    @property
+    def ingestion(self) -> ingestion_grpc.IngestionServiceStub:
+        return ingestion_grpc.IngestionServiceStub(self.channel)
+
+    @property
+    def kpis(self) -> kpi_grpc.KpiServiceStub:
+        return kpi_grpc.KpiServiceStub(self.channel)
+
+    @property
+    def settings(self) -> settings_grpc.SettingsServiceStub:
+        return settings_grpc.SettingsServiceStub(self.channel)
+
+    @property
+    def health(self) -> health_pb2_grpc.HealthStub:
+        return health_pb2_grpc.HealthStub(self.channel)
+
+    async def ingest(self, account: str, batch: Iterable[pb.Event]) -> ingestion_pb.IngestEventsResponse:
+        request = ingestion_pb.IngestEventsRequest(account_id=account, events=batch)
+        return await self.ingestion.IngestEvents(request, timeout=CALL_SECONDS)
+
+    async def ingest_chat(self, account: str, script: str, conversation: str = "c1") -> None:
+        """Sends a chat of `DAY` (see `tests.chats`) that is new in each of its events."""
+        events = wired(script, conversation)
+        response = await self.ingest(account, events)
+        assert response.accepted_count == len(events), response
+
+    async def total(self, account: str, kpi_id: str, **filters: kpi.IdFilter) -> int:
+        """All there ever was of a KPI."""
+        return (await self.totals(account, kpi_id, filter=kpi.Filter(**filters))).totals[0].count
+
+    async def totals(self, account: str, *kpi_ids: str, **fields: Any) -> kpi.QueryTotalsResponse:
+        """Of all time, unless `range` says otherwise."""
+        request = kpi.QueryTotalsRequest(**{"account_id": account, "kpi_ids": kpi_ids, "range": ALL_TIME, **fields})
+        return await self.kpis.QueryTotals(request, timeout=CALL_SECONDS)
+
+    async def counted(self, account: str) -> list[str]:
+        """What is counted, as people read it: "satisfaction_score 4 anna/sales web", a line for each fact, sorted."""
+        lines: list[str] = []
+        for info in CATALOGUE.values():
+            by = [dimension for dimension in info.dimensions if dimension != kpi.DIMENSION_TOPIC]
+            for row in (await self.totals(account, info.id, group_by=by)).totals:
+                lines += [line_of(row)] * row.count
+        return sorted(lines)
+
+    async def complete(self, account: str, until: Micros = END_OF_DAY) -> None:
+        """Returns when every limit due before `until` is settled."""
+
+        async def done() -> bool:
+            complete_until = (await self.totals(account, "unanswered_live_conversations")).complete_until
+            return bool(complete_until.ToMicroseconds() >= until)
+
+        await eventually(done)
+
+
+ALL_TIME = kpi.TimeRange(
+    dates=kpi.DateRange(
+        start_date=kpi.CalendarDate(year=2000, month=1, day=1), end_date=kpi.CalendarDate(year=2199, month=12, day=31)
+    )
+)
+
+
+@asynccontextmanager
+async def connected(address: str) -> AsyncIterator[Server]:
+    """A client of a server that runs."""
+    # Not the process's shared connection: each client is one of its own, also to a port that had another server before.
+    async with grpc.aio.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)]) as channel:
+        yield Server(address, channel)
+
+
+@asynccontextmanager
+async def started(database: Path, **settings: Any) -> AsyncIterator[Server]:
+    """A server in this process, from the root that `telwerkd serve` uses too, and a client of it."""
+    wanted = {"database": database, "listen": "127.0.0.1:0", **settings}
+    async with running(Settings(**wanted)) as server, connected(server.address) as client:
+        yield client
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 30.0) -> None:
+    """Asks until it holds; how long that may take is generous, so that a busy machine fails nothing."""
+    async with asyncio.timeout(seconds):
+        while not await holds():
+            await asyncio.sleep(0.05)
+
+
+async def compacted(database: Path) -> None:
+    """Returns when all that is counted is in chunks."""
+
+    async def empty() -> bool:
+        return not rows(database, "SELECT count(*) FROM deltas")[0][0]
+
+    await eventually(empty)
+
+
+def rows(database: Path, query: str) -> list[Any]:
+    """What another program sees in the database."""
+    connection = sqlite3.connect(database)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+@contextmanager
+def locked(database: Path) -> Iterator[None]:
+    """Nothing can be committed meanwhile; reading goes on."""
+    connection = sqlite3.connect(database, isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+    finally:
+        connection.close()
+
+
+class Refusal(NamedTuple):
+    """How a call was refused."""
+
+    code: grpc.StatusCode
+    text: str
+    reason: str
+    fields: list[str]
+    retry_seconds: float | None
+
+
+async def refusal(call: Awaitable[object]) -> Refusal:
+    """The refusal of a call, with its details, which every one of the service's own has."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    status = rpc_status.from_call(caught.value)
+    assert status is not None, f"without details: {caught.value}"
+    info, bad, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
+    has_retry = False
+    for detail in status.details:
+        detail.Unpack(info)
+        detail.Unpack(bad)
+        has_retry = detail.Unpack(retry) or has_retry
+    assert info.domain == "telwerk"
+    assert all(violation.description for violation in bad.field_violations)
+    return Refusal(
+        caught.value.code(),
+        caught.value.details() or "",
+        info.reason,
+        [violation.field for violation in bad.field_violations],
+        retry.retry_delay.ToTimedelta().total_seconds() if has_retry else None,
+    )
+
+
+# --- chats, on the wire and back -------------------------------------------------------------------------------------
+
+
+def wired(script: str, conversation: str = "c1") -> list[pb.Event]:
+    """The events of a chat as a producer sends them."""
+    return [wire(conversation, event) for event in chat(script)]
+
+
+def wire(conversation: str, event: events.Event) -> pb.Event:
+    """An event of the domain as a producer sends it; the digest of a page is taken for its URL."""
+    return pb.Event(
+        event_id=event.event_id,
+        conversation_id=conversation,
+        widget_id=event.widget_id,
+        occur_time=timestamp(event.occur_time),
+        sequence=event.sequence,
+        **_kind(event.kind),
+    )
+
+
+def timestamp(instant: Micros) -> Timestamp:
+    seconds, micros = divmod(instant, SECOND)
+    return Timestamp(seconds=seconds, nanos=micros * 1_000)
+
+
+def _kind(kind: events.Kind) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912 -- one case a kind
+    match kind:
+        case events.WentLive(sent_limit=sent):
+            limit = None if sent is None else Duration(seconds=sent // SECOND, nanos=sent % SECOND * 1_000)
+            return {"went_live": pb.WentLive(live_limit=limit)}
+        case events.LeftLive():
+            return {"left_live": pb.LeftLive()}
+        case events.Message(sender=sender):
+            return {"message_sent": pb.MessageSent(sender=sender)}
+        case events.Assigned(operator=operator, group=group):
+            return {"operator_assigned": pb.OperatorAssigned(operator_id=operator, operator_group_id=group)}
+        case events.Unassigned(group=group):
+            return {"operator_unassigned": pb.OperatorUnassigned(operator_group_id=group)}
+        case events.Ended():
+            return {"conversation_ended": pb.ConversationEnded()}
+        case events.Resumed():
+            return {"conversation_resumed": pb.ConversationResumed()}
+        case events.Rated(stars=stars):
+            return {"conversation_rated": pb.ConversationRated(stars=stars)}
+        case events.FeedbackLeft():
+            return {"feedback_left": pb.FeedbackLeft()}
+        case events.ActionPerformed(action=action):
+            return {"inactivity_action_performed": pb.InactivityActionPerformed(action=action)}
+        case events.PageVisited(url_digest=url):
+            return {"page_visited": pb.PageVisited(url=url.decode())}
+        case events.GoalReached(goal=goal):
+            return {"goal_reached": pb.GoalReached(goal_id=goal)}
+        case events.TopicsSet(topics=topics):
+            return {"topics_set": pb.TopicsSet(topic_ids=topics)}
+        case events.PreChatSurveyCompleted(answers=answers):
+            return {"pre_chat_survey_completed": pb.PreChatSurveyCompleted(answers=_answers(answers))}
+        case events.PostChatSurveyAnswered(answers=answers):
+            return {"post_chat_survey_answered": pb.PostChatSurveyAnswered(answers=_answers(answers))}
+        case events.Retracted(event_id=event_id):
+            return {"event_retracted": pb.EventRetracted(retracted_event_id=event_id)}
+
+
+def _answers(answers: Iterable[events.SurveyAnswer]) -> list[pb.SurveyAnswer]:
+    return [pb.SurveyAnswer(question_id=a.question_id, option_id=a.option_id) for a in answers]
+
+
+def line_of(row: kpi.Total | kpi.Series) -> str:
+    """KPI, value if it has one, operator and group, widget; as in `tests.chats.readable`."""
+    who = f"{row.key.operator_id or 'nobody'}/{row.key.operator_group_id or '-'}"
+    return " ".join(part for part in (row.kpi_id, _value_text(row.key.value), who, row.key.widget_id) if part)
+
+
+def _value_text(value: kpi.Value) -> str:
+    match value.WhichOneof("kind"):
+        case "stars":
+            return str(value.stars)
+        case "action":
+            return pb.InactivityAction.Name(value.action).removeprefix("INACTIVITY_ACTION_").lower()
+        case "offline_assignment":
+            return kpi.OfflineAssignment.Name(value.offline_assignment).removeprefix("OFFLINE_ASSIGNMENT_").lower()
+        case "goal_id":
+            return value.goal_id
+        case "topics":
+            return "+".join(value.topics.topic_ids)
+        case "answer":
+            return f"{value.answer.question_id}={value.answer.option_id}"
+        case _:
+            return ""

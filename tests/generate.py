@@ -109,7 +109,8 @@ THEMES = [
     ASSIGNED + ACTIONS + POST_CHAT + FEEDBACK,
     # Goals (7) before a message, between an end and a resumption, live or not.
     GOALS + ASSIGNED + CONTACT_WRITES * 4 + ENDED + RESUMED,
-    GOALS + ASSIGNED + BOT_WRITES * 2 + ENDED + LIVE,
+    GOALS + ASSIGNED + BOT_WRITES + ENDED + LIVE,
+    GOALS * 2 + ASSIGNED,
     # What waits for a message (8, 9), and topics that replace one another.
     TOPICS + PRE_CHAT + ASSIGNED,
     TOPICS + PRE_CHAT + ASSIGNED + BOT_WRITES,
@@ -168,14 +169,14 @@ def observations(draw: st.DrawFn) -> Batch:
 
 @st.composite
 def deliveries(draw: st.DrawFn, *, resends: bool = False) -> list[Batch]:
-    """A conversation as it may arrive: any order, any batching, at a `now` that never runs backwards."""
+    """A conversation as it may arrive: any order, any batching (empty batches too), `now` never running backwards."""
     log = draw(conversations())
     arriving = draw(st.one_of(st.permutations(log), _almost_in_order(log), _almost_in_order(log)))
     if resends and log:
         again = draw(st.lists(st.tuples(st.integers(0, len(arriving)), st.sampled_from(log)), min_size=1, max_size=5))
         for place, event in again:
             arriving = [*arriving[:place], event, *arriving[place:]]
-    cuts = sorted({*draw(st.lists(st.integers(0, len(arriving)), max_size=8)), len(arriving)})
+    cuts = sorted([*draw(st.lists(st.integers(0, len(arriving)), max_size=8)), len(arriving)])
     batches: list[Batch] = []
     now = Micros(0)
     for begin, end in pairwise([0, *cuts]):

@@ -10,19 +10,22 @@ import grpc.aio
 
 from telwerkd.application.account_settings import AccountSettings
 from telwerkd.application.clock import Clock
+from telwerkd.application.explain import Explanations
 from telwerkd.application.ingest import Ingest
 from telwerkd.application.ports import Store
 from telwerkd.application.query import Queries
+from telwerkd.application.removal import purge
 from telwerkd.application.upkeep import Compaction, settle_due
 from telwerkd.config import Settings
 from telwerkd.domain.errors import UnavailableError
+from telwerkd.domain.ids import SECOND, Micros
 from telwerkd.storage.schema import prepare
 from telwerkd.storage.sqlite import SqliteStore
 from telwerkd.transport.access import check_exposure
 from telwerkd.transport.auth import AuthInterceptor, Keyring
 from telwerkd.transport.errors import ErrorInterceptor
 from telwerkd.transport.server import Health, make_server
-from telwerkd.transport.services import IngestionService, KpiService, SettingsService
+from telwerkd.transport.services import AdminService, IngestionService, KpiService, SettingsService
 from telwerkd.transport.tls import StartupError, server_credentials
 
 log = logging.getLogger(__name__)
@@ -32,6 +35,8 @@ SETTLE_EVERY_SECONDS = 0.5
 
 _COMPACT_EVERY_SECONDS = 0.5
 _PING_EVERY_SECONDS = 2.0
+_PURGE_EVERY_SECONDS = 3_600.0
+_DAY_MICROS = 86_400 * SECOND
 
 
 class Running(NamedTuple):
@@ -61,13 +66,15 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     clock = Clock()
     ingest = Ingest(store, settings.ingest_limits)
     limits = settings.event_limits
+    draining = asyncio.Event()
     interceptors: list[grpc.aio.ServerInterceptor] = [ErrorInterceptor()]
     if settings.keys_file is not None:
         interceptors.append(AuthInterceptor(Keyring(settings.keys_file)))
     server, health = make_server(
-        IngestionService(ingest, clock, limits),
-        KpiService(Queries(store, clock, settings.query_limits), limits),
+        IngestionService(ingest, clock, limits, draining),
+        KpiService(Queries(store, clock, settings.query_limits), Explanations(store, clock), limits),
         SettingsService(AccountSettings(store), clock, limits),
+        AdminService(store, clock, limits),
         interceptors,
         settings.message_bytes_max,
     )
@@ -78,6 +85,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         asyncio.create_task(_compact(store), name="compaction"),
         asyncio.create_task(_watch_database(store, health), name="readiness"),
     ]
+    if settings.retention_days is not None:
+        watching.append(asyncio.create_task(_purge(store, clock, settings.retention_days), name="retention"))
     try:
         await server.start()
         await health.live()
@@ -85,6 +94,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         yield Running(f"{settings.listen.rpartition(':')[0]}:{port}")
     finally:
         await health.draining()
+        draining.set()
         await server.stop(settings.grace_seconds)
         ingest.close()
         await committing
@@ -123,6 +133,16 @@ async def _compact(store: Store) -> None:
             while await compaction.run_once():
                 pass
         await asyncio.sleep(_COMPACT_EVERY_SECONDS)
+
+
+async def _purge(store: Store, clock: Clock, retention_days: int) -> None:
+    """Purges what is older than the retention, in whole days."""
+    while True:
+        with _carrying_on("retention"):
+            horizon = Micros((clock.now() // _DAY_MICROS - retention_days) * _DAY_MICROS)
+            for account in await store.accounts():
+                await purge(store, account, horizon)
+        await asyncio.sleep(_PURGE_EVERY_SECONDS)
 
 
 @contextmanager

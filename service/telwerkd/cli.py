@@ -5,17 +5,21 @@ import logging
 import signal
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from telwerkd import maintenance
 from telwerkd.app import running
 from telwerkd.cli_keys import keys_app
 from telwerkd.config import ConfigurationError, Settings, load
+from telwerkd.domain.errors import UnavailableError
 from telwerkd.storage import schema
 from telwerkd.storage.schema import SchemaError
 from telwerkd.transport.probe import ProbeError, probe, reachable
 from telwerkd.transport.tls import StartupError
+
+T = TypeVar("T")
 
 app = typer.Typer(
     help="Telwerk: exact KPI counters for live-chat customer service, over gRPC.",
@@ -27,6 +31,7 @@ app = typer.Typer(
 app.add_typer(keys_app, name="keys")
 
 EXIT_CANNOT_START = 1
+EXIT_DIFFERENT = 1
 
 
 def _help(setting: str) -> str:
@@ -70,6 +75,22 @@ def migrate(database: Database = None, config: Config = None) -> None:
 
 
 @app.command()
+def verify(database: Database = None, config: Config = None) -> None:
+    """Check every counter against the fold of the log; exit code 1 on any difference. Safe beside a running server."""
+    settings = _settings(config, {"database": database})
+    clean = _run(maintenance.verify(settings.database))
+    raise typer.Exit(0 if clean else EXIT_DIFFERENT)
+
+
+@app.command()
+def rebuild(database: Database = None, config: Config = None) -> None:
+    """Make the counters what the log says: after a changed rule, or damage. Safe beside a running server."""
+    settings = _settings(config, {"database": database})
+    clean = _run(maintenance.rebuild(settings.database))
+    raise typer.Exit(0 if clean else EXIT_DIFFERENT)
+
+
+@app.command()
 def health(
     address: Annotated[str | None, typer.Argument(help="Host and port.", show_default="where `listen` says")] = None,
     service: Annotated[str, typer.Option(help="A service, or `liveness` or `readiness`.")] = "readiness",
@@ -99,10 +120,10 @@ def _settings(config: Path | None, flags: dict[str, Any]) -> Settings:
         _fail(str(error))
 
 
-def _run(main: Coroutine[Any, Any, None]) -> None:
+def _run(main: Coroutine[Any, Any, T]) -> T:
     try:
-        asyncio.run(main)
-    except (StartupError, SchemaError) as error:
+        return asyncio.run(main)
+    except (StartupError, SchemaError, UnavailableError) as error:
         _fail(str(error))
 
 

@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     future_skew_seconds_max: int = Field(
         300, ge=0, description="How far ahead of this clock an event may have happened."
     )
+    stream_unacked_events_max: int = Field(20_000, gt=0, description="Events of a stream read but not yet answered.")
+    retention_days: int | None = Field(None, gt=0, description="Events older than this are purged; counts stay.")
     names_max: int = Field(
         10_000, gt=0, description="Distinct operators, groups, widgets, and values of each KPI, per account."
     )
@@ -73,6 +75,7 @@ class Settings(BaseSettings):
             self.url_bytes_max,
             self.answers_max,
             self.future_skew_seconds_max,
+            self.stream_unacked_events_max,
         )
 
     @property

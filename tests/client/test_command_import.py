@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import grpc
+import pytest
 
 from telwerk import Telwerk, events
-from telwerk.cli.lines import BATCH_BYTES_MAX, batches, opened
+from telwerk.cli.lines import BATCH_BYTES_MAX, BrokenLineError, batches, opened, parsed
 from telwerk.v1 import ingestion_service_pb2 as ingestion, ingestion_service_pb2_grpc as ingestion_grpc
 from tests.client.command import ACCOUNT, figures, line, telwerk, written
 from tests.conftest import ServerProcess
@@ -136,6 +137,8 @@ def read(path: Path, events_max: int) -> list[tuple[Sequence[int], Sequence[int]
 def test_lines_are_batched_in_order_and_memory_is_bounded(tmp_path: Path) -> None:
     """Whatever the lines hold: what is too long or too deep is one broken line, and the next is read."""
     lines = [*feedback(2), "x" * (BATCH_BYTES_MAX + 5), "[" * 100_000, '{"a":' * 100_000, *feedback(3)]
+    with pytest.raises(BrokenLineError, match="nested too deeply"):
+        parsed(b'{"a":' * 100_000)
     assert read(written(tmp_path / "e.jsonl", lines), 3) == [([1, 2], [3]), ([6], [4, 5]), ([7, 8], [])]
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,17 +18,23 @@ from telwerk.cli.values import parse_value, text_of
 from telwerk.v1.event_pb2 import SurveyAnswer
 from telwerk.v1.kpi_service_pb2 import TopicSet, Value, ValueKind
 from tests.client.command import ACCOUNT, telwerk
-from tests.conftest import ServerProcess
+from tests.conftest import serving
 
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
 DAYS = ("--from", "2026-11-02", "--to", "2026-11-04")
 
 
-@pytest.fixture
-def address(server: ServerProcess) -> str:
-    """A server with a chat of anna's, rated 5 and 4, and an ended one of nobody's."""
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One server for all, with a chat of anna's, rated 5 and 4, and an ended one of nobody's."""
+    with serving(tmp_path_factory.mktemp("query") / "telwerk.db") as server:
+        fill(server.address)
+        yield server.address
+
+
+def fill(address: str) -> None:
     chat = {"widget": "web", "at": AT + timedelta(minutes=1)}
-    with Telwerk(server.address) as client:
+    with Telwerk(address) as client:
         answer = client.ingest(
             ACCOUNT,
             [
@@ -40,7 +47,6 @@ def address(server: ServerProcess) -> str:
             ],
         )
         assert not answer.rejections
-    return server.address
 
 
 def test_json_has_every_bucket_and_an_absent_mean_is_null(address: str) -> None:
@@ -116,8 +122,8 @@ def test_sparse_leaves_out_what_is_zero(address: str) -> None:
     assert len(list(csv.DictReader(io.StringIO(done.stdout)))) == 1
 
 
-def test_by_default_the_last_seven_days_are_shown(server: ServerProcess) -> None:
-    done = telwerk("query", "feedback_count", "-o", "csv", address=server.address)
+def test_by_default_the_last_seven_days_are_shown(address: str) -> None:
+    done = telwerk("query", "feedback_count", "-o", "csv", address=address)
     assert len(done.stdout.splitlines()) == 1 + 7
 
 
@@ -135,9 +141,9 @@ def test_by_default_the_last_seven_days_are_shown(server: ServerProcess) -> None
     ],
 )
 def test_an_error_is_a_sentence_and_an_exit_code(
-    server: ServerProcess, arguments: tuple[str, ...], code: int, sentence: str
+    address: str, arguments: tuple[str, ...], code: int, sentence: str
 ) -> None:
-    done = telwerk(*arguments, address=server.address)
+    done = telwerk(*arguments, address=address)
     assert (done.returncode, done.stdout) == (code, "")
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
@@ -149,28 +155,28 @@ def test_where_no_server_listens_the_exit_code_is_3() -> None:
     assert "is `telwerkd serve` running" in done.stderr
 
 
-def test_the_catalogue_can_be_listed_and_each_kpi_explained(server: ServerProcess) -> None:
-    assert "conversation_topics" in telwerk("kpis", address=server.address).stdout
-    told = telwerk("kpis", "offline_assignments", "--lang", "nl", address=server.address).stdout
+def test_the_catalogue_can_be_listed_and_each_kpi_explained(address: str) -> None:
+    assert "conversation_topics" in telwerk("kpis", address=address).stdout
+    told = telwerk("kpis", "offline_assignments", "--lang", "nl", address=address).stdout
     assert "no_operator_available" in told
-    assert json.loads(telwerk("kpis", "3", "-o", "json", address=server.address).stdout)[0]["number"] == 3
+    assert json.loads(telwerk("kpis", "3", "-o", "json", address=address).stdout)[0]["number"] == 3
 
 
-def test_settings_are_set_and_shown(server: ServerProcess) -> None:
-    at = server.address
-    assert telwerk("settings", "account", "--zone", "Europe/Berlin", address=at).returncode == 0
+def test_settings_are_set_and_shown(address: str) -> None:
+    at: dict[str, str] = {"address": address, "TELWERK_ACCOUNT": "of-settings"}
+    assert telwerk("settings", "account", "--zone", "Europe/Berlin", **at).returncode == 0
     widget = ("settings", "widget", "web", "--live-limit", "90s", "--goal", "order=https://shop.example/a?b=c")
-    assert telwerk(*widget, "--enable-action", "inactivity_message_sent", address=at).returncode == 0
-    shown = json.loads(telwerk("settings", "show", "-o", "json", address=at).stdout)
+    assert telwerk(*widget, "--enable-action", "inactivity_message_sent", **at).returncode == 0
+    shown = json.loads(telwerk("settings", "show", "-o", "json", **at).stdout)
     assert shown["time_zone"] == "Europe/Berlin"
     assert shown["widgets"][0]["live_limit"] == "90s"
     assert shown["widgets"][0]["goals"] == [{"goal_id": "order", "url": "https://shop.example/a?b=c"}]
-    assert "inactivity_message_sent" in telwerk("settings", "show", "web", address=at).stdout
+    assert "inactivity_message_sent" in telwerk("settings", "show", "web", **at).stdout
 
 
-def test_a_widgets_settings_are_never_switched_off_by_accident(server: ServerProcess) -> None:
-    assert telwerk("settings", "widget", "web", address=server.address).returncode == 2
-    assert telwerk("settings", "widget", "web", "--clear", address=server.address).returncode == 0
+def test_a_widgets_settings_are_never_switched_off_by_accident(address: str) -> None:
+    assert telwerk("settings", "widget", "web", address=address).returncode == 2
+    assert telwerk("settings", "widget", "web", "--clear", address=address).returncode == 0
 
 
 # 14:07 in Amsterdam, on a Monday.

@@ -136,6 +136,7 @@ def _details_of(error: grpc.Call) -> StatusDetails:
 
 def _unreachable(address: str, text: str) -> str:
     """grpc's long text as a sentence that says what to do."""
+    text = text.rpartition("last error: ")[2]
     if "onnection refused" in text:
         return f"no server listens at {address}: is `telwerkd serve` running, and is the address right?"
     if re.search(r"name resolution|DNS|Domain name not found", text, re.IGNORECASE):

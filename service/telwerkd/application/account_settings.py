@@ -51,7 +51,7 @@ class AccountSettings:
         Raises:
             InvalidArgumentError: it is not an IANA time zone.
         """
-        calendar.zone(time_zone)
+        calendar.zone(time_zone, "settings.time_zone")
 
         def work(tx: Transaction) -> None:
             tx.put_time_zone(time_zone)

@@ -15,13 +15,13 @@ from typing import NamedTuple
 import msgspec
 
 from telwerkd.application.names import FAMILY_TEXT, names_of
-from telwerkd.application.ports import EventKey, Store, Transaction
+from telwerkd.application.ports import Conversation, EventKey, Store, Transaction
 from telwerkd.domain.conversation import EMPTY, State, fold, follows, settle, step
 from telwerkd.domain.counters import Deltas
 from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.domain.events import Event
 from telwerkd.domain.facts import Outcome
-from telwerkd.domain.ids import AccountId, ConversationId, Micros
+from telwerkd.domain.ids import SECOND, AccountId, ConversationId, Micros
 from telwerkd.domain.settings import Widgets
 
 
@@ -183,20 +183,19 @@ def take_in(
     tx: Transaction,
 ) -> TakenIn:
     """Stores and counts an account's batches in a transaction."""
-    high_water = tx.account().high_water
-    conversations = {s.conversation for batch in batches for s in batch}
-    states = tx.states(conversations)
+    account = tx.account()
+    stored = tx.conversations({s.conversation for batch in batches for s in batch})
     known = tx.names() if known_names is None else known_names
-    admission = _Admission(tx, batches, states, Widgets(tx.widget_versions()), known, limits)
+    admission = _Admission(tx, batches, set(stored), account.horizon, known, limits)
     outcomes = [[admission.judge(submitted) for submitted in batch] for batch in batches]
     if admission.accepted:
         deltas = Deltas()
-        changed: dict[ConversationId, State] = {}
-        for conversation, events in admission.accepted.items():
-            before = states.get(conversation, EMPTY)
-            changed[conversation] = _advance(tx, conversation, before, events, high_water, deltas)
+        changed = {
+            conversation: _advance(tx, conversation, stored.get(conversation), events, account.high_water, deltas)
+            for conversation, events in admission.accepted.items()
+        }
         tx.add_events((c, event) for c, events in admission.accepted.items() for event in events)
-        tx.put_states(changed)
+        tx.put_conversations(changed)
         tx.add_names(admission.new_names)
         tx.bump_version()
         tx.add_deltas(deltas)
@@ -207,18 +206,32 @@ def take_in(
 def _advance(
     tx: Transaction,
     conversation: ConversationId,
-    before: State,
+    before: Conversation | None,
     events: list[Event],
     now: Micros,
     deltas: Deltas,
-) -> State:
-    """The conversation's state with `events` added; what they change goes into `deltas`."""
+) -> Conversation:
+    """The conversation with `events` added; what they change goes into `deltas`."""
     events.sort(key=lambda event: event.order)
-    state = before
+    first_time, last_time = events[0].occur_time, events[-1].occur_time
+    if before is None:
+        before = Conversation(EMPTY, EMPTY, first_time, last_time)
+    state = _stepped(before.state, events, now, deltas)
+    if state is None:
+        log = tx.log(conversation) if before.state is not EMPTY else []
+        state = _folded_again(before.base, log, events, now, deltas)
+    # A limit's instant can lie after every event: running, it is in the state; settled, it is the state's place.
+    due = state.limit.due if state.limit else Micros(state.order[0])
+    last_time = max(last_time, due, before.last_time)
+    return Conversation(state, before.base, min(first_time, before.first_time), last_time)
+
+
+def _stepped(state: State, events: Sequence[Event], now: Micros, deltas: Deltas) -> State | None:
+    """The state with `events`, which are sorted, stepped onto it; None if one of them does not follow."""
     outcomes: list[Outcome] = []
     for event in events:
         if not follows(state, event):
-            return _fold_again(tx.log(conversation) if before is not EMPTY else [], events, now, deltas)
+            return None
         state, effects = step(state, event)
         outcomes += (effect for effect in effects if isinstance(effect, Outcome))
     state, effects = settle(state, now)
@@ -228,10 +241,10 @@ def _advance(
     return state
 
 
-def _fold_again(log: list[Event], events: list[Event], now: Micros, deltas: Deltas) -> State:
+def _folded_again(base: State, log: list[Event], events: list[Event], now: Micros, deltas: Deltas) -> State:
     """Folds the log without and with `events`; the difference of the facts goes into `deltas`."""
-    _, before = fold(EMPTY, log, now)
-    state, after = fold(EMPTY, [*log, *events], now)
+    _, before = fold(base, log, now)
+    state, after = fold(base, [*log, *events], now)
     for effects, times in ((before, -1), (after, 1)):
         for effect in effects:
             if isinstance(effect, Outcome):
@@ -246,15 +259,18 @@ class _Admission:
         self,
         tx: Transaction,
         batches: Sequence[Sequence[Submitted]],
-        states: dict[ConversationId, State],
-        widgets: Widgets,
+        stored: set[ConversationId],
+        horizon: Micros,
         known_names: dict[int, set[str]],
         limits: IngestLimits,
     ) -> None:
-        # A conversation without a state has no events either.
-        keys = {(s.conversation, s.event.event_id) for batch in batches for s in batch if s.conversation in states}
+        # A conversation that is not stored has no events either.
+        keys = {(s.conversation, s.event.event_id) for batch in batches for s in batch if s.conversation in stored}
+        new = {s.conversation for batch in batches for s in batch} - stored
         self._present: dict[EventKey, Event] = tx.stored(keys) if keys else {}
-        self._widgets = widgets
+        self._erased = tx.erased(new) if new else set()
+        self._horizon = horizon
+        self._widgets = Widgets(tx.widget_versions())
         self._known = known_names
         self._limits = limits
         self.accepted: dict[ConversationId, list[Event]] = {}
@@ -275,12 +291,25 @@ class _Admission:
                 "nothing was changed: choose another event_id, or retract the stored event",
             )
         event = self._widgets.resolve(event, url)
-        refused = self._names(event)
+        refused = self._gone(conversation, event) or self._names(event)
         if refused:
             return refused
         self._present[key] = event
         self.accepted.setdefault(conversation, []).append(event)
         return Verdict.ACCEPTED
+
+    def _gone(self, conversation: ConversationId, event: Event) -> Rejected | None:
+        """Refuses what was counted or erased already, so that sending it again cannot count twice."""
+        if conversation in self._erased:
+            return Rejected(Reason.CONVERSATION_ERASED, "conversation_id", f"conversation {conversation!r} was erased")
+        if event.occur_time < self._horizon:
+            return Rejected(
+                Reason.BEFORE_HORIZON,
+                "occur_time",
+                f"lies {(self._horizon - event.occur_time) / SECOND:.0f} s before the account's retention horizon: "
+                "what happened then is counted, and purged",
+            )
+        return None
 
     def _names(self, event: Event) -> Rejected | None:
         new: list[tuple[int, str]] = []

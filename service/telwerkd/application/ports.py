@@ -4,11 +4,11 @@ A transaction's work is an ordinary function over a `Transaction`: the store run
 home (one thread hop per transaction on SQLite), commits, and only then gives its result.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from telwerkd.domain.conversation import State
-from telwerkd.domain.counters import Deltas, LeafDelta, Measure
+from telwerkd.domain.counters import ChunkKey, Deltas, LeafDelta, Measure, Slots
 from telwerkd.domain.events import Event
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.domain.settings import WidgetVersion
@@ -29,6 +29,20 @@ class Account(NamedTuple):
     high_water: Micros
     """Limits due at or before this instant are settled, later ones are not. Never runs backwards."""
     time_zone: str | None
+    horizon: Micros
+    """Events before it were purged, and are refused. 0: none were."""
+
+
+class Conversation(NamedTuple):
+    """A conversation's row."""
+
+    state: State
+    """What its events led to."""
+    base: State
+    """What its purged events led to; `EMPTY` while all are there."""
+    first_time: Micros
+    last_time: Micros
+    """Between these lies everything that ever happened in it."""
 
 
 class CellRow(NamedTuple):
@@ -73,23 +87,49 @@ class Snapshot(Protocol):
     def deltas(self, measure: Measure) -> list[LeafDelta]:
         """What is counted of a measure but not yet in its chunks."""
 
+    def base_cells(self, measure: Measure, first_chunk: int, last_chunk: int) -> list[CellRow]:
+        """The facts of a measure that no event explains any more, uncut."""
 
-class Transaction(Snapshot, Protocol):
-    """One account's part of a transaction that writes. What it reads stays true until the commit."""
-
-    def states(self, conversations: Collection[ConversationId]) -> dict[ConversationId, State]:
-        """The stored states of those conversations that have one."""
-
-    def stored(self, keys: Collection[EventKey]) -> dict[EventKey, Event]:
-        """Those of the events that are in the log."""
+    def conversations_in(
+        self, start: Micros, end: Micros, after: tuple[Micros, ConversationId] | None, limit: int
+    ) -> list[tuple[ConversationId, Conversation]]:
+        """Conversations in which something may have happened in `[start, end)`, by last time and id, after a place."""
 
     def log(self, conversation: ConversationId) -> list[Event]:
         """All events of a conversation, in no particular order."""
 
+    def every_conversation(self) -> Iterator[tuple[ConversationId, Conversation, list[Event]]]:
+        """All conversations with their events, one after the other."""
+
+    def every_chunk(self) -> Iterator[tuple[ChunkKey, bytes]]:
+        """All chunks, one after the other."""
+
+    def every_base_chunk(self) -> Iterator[tuple[Measure, CellRow]]:
+        """All facts that no event explains any more."""
+
+    def every_delta(self) -> Iterator[tuple[Measure, LeafDelta]]:
+        """All that is counted but not yet in chunks."""
+
+    def conversation_count(self) -> int:
+        """How many conversations the account has."""
+
+
+class Transaction(Snapshot, Protocol):
+    """One account's part of a transaction that writes. What it reads stays true until the commit."""
+
+    def conversations(self, ids: Collection[ConversationId]) -> dict[ConversationId, Conversation]:
+        """Those of the conversations that are stored."""
+
+    def erased(self, ids: Collection[ConversationId]) -> set[ConversationId]:
+        """Those of the conversations that were erased."""
+
+    def stored(self, keys: Collection[EventKey]) -> dict[EventKey, Event]:
+        """Those of the events that are in the log."""
+
     def names(self) -> dict[int, set[str]]:
         """The account's distinct names by family."""
 
-    def due(self, until: Micros, limit: int) -> tuple[Micros, dict[ConversationId, State]]:
+    def due(self, until: Micros, limit: int) -> tuple[Micros, dict[ConversationId, Conversation]]:
         """The conversations whose limit is due by `until`, earliest first; about `limit` at most.
 
         Gives the instant up to which (inclusive) they are all there.
@@ -98,8 +138,28 @@ class Transaction(Snapshot, Protocol):
     def add_events(self, events: Iterable[tuple[ConversationId, Event]]) -> None:
         """Adds events that are not in the log."""
 
-    def put_states(self, states: Mapping[ConversationId, State]) -> None:
-        """Stores states; where a limit runs, with its instant."""
+    def put_conversations(self, rows: Mapping[ConversationId, Conversation]) -> None:
+        """Stores conversations; where a limit runs, with its instant."""
+
+    def conversations_before(
+        self, horizon: Micros, after: ConversationId, limit: int
+    ) -> list[tuple[ConversationId, Conversation]]:
+        """Conversations that began before `horizon`, by id, after one, at most `limit`."""
+
+    def remove_events(self, conversation: ConversationId, events: Iterable[EventId]) -> None:
+        """Removes events from the log."""
+
+    def remove_conversation(self, conversation: ConversationId) -> None:
+        """Removes a conversation and its events, and leaves a tombstone."""
+
+    def add_base(self, changes: Deltas) -> None:
+        """Adds facts that no event explains any more."""
+
+    def correct_cells(self, chunks: Mapping[ChunkKey, Slots]) -> None:
+        """Adds signed corrections to the counters, and compacts all deltas with them."""
+
+    def raise_horizon(self, instant: Micros) -> None:
+        """Moves the account's horizon, never backwards."""
 
     def add_deltas(self, changes: Deltas) -> None:
         """Counts: the next query sees it, and `compact` moves it into chunks later."""
@@ -144,6 +204,9 @@ class Store(Protocol):
         Raises:
             UnavailableError: the database did not take it; whether it was stored is unknown.
         """
+
+    async def accounts(self) -> list[AccountId]:
+        """Every account that anything is stored of."""
 
     async def accounts_due(self, until: Micros) -> list[AccountId]:
         """The accounts that have a limit due by `until`."""

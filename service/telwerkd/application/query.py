@@ -163,7 +163,7 @@ class Queries:
             LimitExceededError: too many buckets or points.
             UnavailableError: the database does not answer.
         """
-        _check(query)
+        check(query)
         return await self._store.read(query.account, partial(answer, query, self._limits, self._clock.now()))
 
 
@@ -172,6 +172,8 @@ def answer(query: Query, limits: QueryLimits, now: Micros, snapshot: Snapshot) -
     zone_name = query.time_zone or snapshot.account().time_zone or "UTC"
     zone = calendar.zone(zone_name)
     span = query.range if isinstance(query.range, QuarterRange) else query.range.quarters(zone)
+    if span.end <= span.start:
+        raise InvalidArgumentError.of("range.dates.end_date", f"the clocks of {zone_name} skipped the whole range")
     if query.granularity is None:
         buckets = Buckets(np.array([span.start, span.end]), first_clipped=False, last_clipped=False)
     else:
@@ -189,7 +191,12 @@ def answer(query: Query, limits: QueryLimits, now: Micros, snapshot: Snapshot) -
     return Answer(buckets, kpis, zone_name, complete_until)
 
 
-def _check(query: Query) -> None:
+def check(query: Query) -> None:
+    """Holds that every KPI has the dimensions and the kind of values that the query uses.
+
+    Raises:
+        InvalidArgumentError: one has not.
+    """
     for info in query.kpis:
         used = {*query.group_by, *_filtered(query.filter)}
         missing = sorted(dimension.name.lower() for dimension in used - set(info.dimensions))
@@ -268,8 +275,8 @@ def _read(query: Query, info: KpiInfo, measure: Measure, start: int, end: int, s
         conditions.widgets.any_of,
         conditions.values.any_of if by_value else (),
     )
-    chunks = [row for row in snapshot.cells(cut) if _keeps(conditions, row, by_value=by_value)]
-    leaves = [leaf for leaf in snapshot.deltas(measure) if _keeps(conditions, leaf, by_value=by_value)]
+    chunks = [row for row in snapshot.cells(cut) if keeps(conditions, row, by_value=by_value)]
+    leaves = [leaf for leaf in snapshot.deltas(measure) if keeps(conditions, leaf, by_value=by_value)]
     packed = unpack([row.chunk for row in chunks], [row.cells for row in chunks])
     cells = joined(packed, unpack_leaves(measure, leaves), len(chunks))
     keep = (cells.quarter >= start) & (cells.quarter < end)
@@ -279,7 +286,8 @@ def _read(query: Query, info: KpiInfo, measure: Measure, start: int, end: int, s
     return _Source([*chunks, *leaves], Cells(*(column[keep] for column in cells)))
 
 
-def _keeps(conditions: Filter, row: CellRow | LeafDelta, *, by_value: bool) -> bool:
+def keeps(conditions: Filter, row: CellRow | LeafDelta, *, by_value: bool) -> bool:
+    """Whether a row meets the conditions; those on values only where the row has one."""
     return (
         conditions.operators.keeps(row.operator)
         and conditions.groups.keeps(row.group)

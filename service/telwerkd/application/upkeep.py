@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from telwerkd.application.ports import Store, Transaction
-from telwerkd.domain.conversation import State, settle
+from telwerkd.application.ports import Conversation, Store, Transaction
+from telwerkd.domain.conversation import settle
 from telwerkd.domain.counters import Deltas, Measure
 from telwerkd.domain.facts import Outcome
 from telwerkd.domain.ids import AccountId, ConversationId, Micros
@@ -29,16 +29,17 @@ async def settle_due(store: Store, now: Micros, conversations_max: int = SETTLED
 
 
 def _settle_account(now: Micros, conversations_max: int, tx: Transaction) -> int:
-    until, states = tx.due(now, conversations_max)
+    until, due = tx.due(now, conversations_max)
     deltas = Deltas()
-    changed: dict[ConversationId, State] = {}
-    for conversation, state in states.items():
-        changed[conversation], effects = settle(state, until)
+    changed: dict[ConversationId, Conversation] = {}
+    for conversation, row in due.items():
+        state, effects = settle(row.state, until)
+        changed[conversation] = row._replace(state=state)
         for effect in effects:
             if isinstance(effect, Outcome):
                 deltas.add(effect)
     if changed:
-        tx.put_states(changed)
+        tx.put_conversations(changed)
         tx.raise_high_water(until)
         tx.bump_version()
         tx.add_deltas(deltas)

@@ -78,14 +78,18 @@ class Buckets(NamedTuple):
     last_clipped: bool
 
 
-def zone(name: str) -> ZoneInfo:
-    """The zone of an IANA name, spelled as IANA does. Raises InvalidArgumentError, with the nearest name if one is."""
+def zone(name: str, field: str = "time_zone") -> ZoneInfo:
+    """The zone of an IANA name, spelled as IANA does.
+
+    Raises:
+        InvalidArgumentError: there is none; it names `field`, and the nearest name if one is.
+    """
     # Never hand an unknown name to ZoneInfo: it would look for a file.
     if name in _names():
         return ZoneInfo(name)
     hint = _nearest(name)
     raise InvalidArgumentError.of(
-        "time_zone",
+        field,
         f"{name[:_LONGEST_NAME]!r} is not an IANA time zone" + (f"; did you mean {hint!r}?" if hint else ""),
         Reason.UNKNOWN_TIME_ZONE,
     )

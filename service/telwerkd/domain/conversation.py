@@ -121,7 +121,8 @@ def fold(base: State, events: Iterable[Event], now: Micros) -> tuple[State, list
     """The state and all effects of a whole log, in whatever order it is given, at the present instant `now`."""
     effective, retracted, awaited = retract(events, base.awaited)
     state = base
-    effects: list[Effect] = [left_out for event in retracted for left_out in _countable_left_out(event)]
+    effects: list[Effect] = [*carried(base)]
+    effects += (left_out for event in retracted for left_out in _countable_left_out(event))
     for event in sorted(effective, key=lambda e: e.order):
         state, more = step(state, event)
         effects += more
@@ -132,29 +133,48 @@ def fold(base: State, events: Iterable[Event], now: Micros) -> tuple[State, list
     return state, effects
 
 
+def carried(base: State) -> Effects:
+    """The facts of purged events that are not final: newer topics may replace them, a first message release them."""
+    topics = () if base.topics is None else (base.topics,)
+    change = Change.COUNTED if base.started else Change.HELD
+    return (
+        *(Outcome(Change.HELD, fact) for fact in base.held),
+        *(Outcome(change, fact) for fact in topics),
+    )
+
+
 def retract(
-    events: Iterable[Event], awaited: tuple[EventId, ...] = ()
+    events: Iterable[Event], awaited: Iterable[EventId] = ()
 ) -> tuple[list[Event], list[Event], tuple[EventId, ...]]:
     """Divides a log into the events that stand and those taken back, and names the taken back that have not arrived.
 
-    A retraction does nothing itself. One that was taken back by a later one (in event order) has no effect.
-    So what a base state awaits stands if it is itself a retraction: all that named it came earlier.
+    The retractions themselves are in neither: they act on the log, not on the state.
     """
-    ordinary: list[Event] = []
-    retractions: list[Event] = []
-    for event in events:
-        (retractions if isinstance(event.kind, Retracted) else ordinary).append(event)
-    if not retractions and not awaited:
-        return ordinary, [], ()
-    taken_back: set[EventId] = set()
-    for event in sorted(retractions, key=lambda e: e.order, reverse=True):
-        if isinstance(event.kind, Retracted) and event.event_id not in taken_back:
-            taken_back.add(event.kind.event_id)
-    taken_back.update(awaited)
-    present = {e.event_id for e in ordinary} | {e.event_id for e in retractions}
-    stands = [e for e in ordinary if e.event_id not in taken_back]
-    gone = [e for e in ordinary if e.event_id in taken_back]
-    return stands, gone, tuple(sorted(taken_back - present))
+    log = list(events)
+    gone = taken_back(log, awaited)
+    if not gone:
+        return [event for event in log if not isinstance(event.kind, Retracted)], [], ()
+    ordinary = [event for event in log if not isinstance(event.kind, Retracted)]
+    present = {event.event_id for event in log}
+    return (
+        [event for event in ordinary if event.event_id not in gone],
+        [event for event in ordinary if event.event_id in gone],
+        tuple(sorted(gone - present)),
+    )
+
+
+def taken_back(log: Iterable[Event], awaited: Iterable[EventId] = ()) -> set[EventId]:
+    """The ids that the retractions of a log take back, and those that a base state `awaited`.
+
+    A retraction that was taken back by a later one (in event order) takes nothing back. So what a base state awaits
+    stands if it is itself a retraction: all that named it came earlier.
+    """
+    retractions = [(event.order, event.event_id, event.kind) for event in log if isinstance(event.kind, Retracted)]
+    gone: set[EventId] = set()
+    for _, event_id, kind in sorted(retractions, key=lambda r: r[0], reverse=True):
+        if event_id not in gone:
+            gone.add(kind.event_id)
+    return gone.union(awaited)
 
 
 def follows(state: State, event: Event) -> bool:

@@ -14,8 +14,8 @@ Equal contents are equal bytes.
 Chunks are written late and many facts at a time (`chunk_deltas`): a transaction only files its signed facts as
 *leaves*, which queries add to what the chunks say, and compaction moves into them.
 
-Every zone's offset has been a multiple of a quarter of an hour since 1972, so that local days of any zone are sums of
-slots.
+Every zone's offset has been a multiple of a quarter of an hour since long before 2000, where the calendar begins, so
+that local days of any zone are sums of slots.
 """
 
 import sys
@@ -104,6 +104,11 @@ class Deltas:
             case Change.RELEASED:
                 self._add(outcome.fact, HELD_BACK, -times)
 
+    def add_all(self, other: "Deltas") -> None:
+        """Adds what `other` adds."""
+        for leaf, n in other._leaves.items():  # noqa: SLF001  # of its own kind
+            self._leaves[leaf] = self._leaves.get(leaf, 0) + n
+
     def _add(self, fact: Fact, offset: int, times: int) -> None:
         quarter = fact.instant // QUARTER_HOUR_MICROS
         leaf = (fact.kpi + offset, fact.value, fact.operator, fact.group, fact.widget, quarter)
@@ -116,7 +121,7 @@ class Deltas:
             if n:
                 leaf = LeafDelta(value, operator, group, widget, quarter, n)
                 measures.setdefault(measure, []).append(leaf)
-        return measures
+        return {measure: sorted(leaves) for measure, leaves in measures.items()}
 
 
 def chunk_deltas(measure: Measure, leaves: Iterable[LeafDelta]) -> dict[ChunkKey, Slots]:
@@ -211,9 +216,15 @@ def has_open_values(kpi: Kpi) -> bool:
     return kpi in _OPEN_VALUE_KPIS
 
 
-def has_packed_values(kpi: Kpi) -> bool:
-    """Whether the KPI's values are few and known beforehand, so that every cell holds its value."""
-    return kpi in _PACKED_VALUE_KPIS
+def uncut_grouping(measure: Measure) -> int:
+    """The grouping by everything that a measure is cut by: no other says more."""
+    open_values = measure % HELD_BACK in _OPEN_VALUE_KPIS
+    return BY_OPERATOR | BY_GROUP | BY_WIDGET | (BY_VALUE if open_values else 0)
+
+
+def has_packed_values(measure: Measure) -> bool:
+    """Whether the measure's values are few and known beforehand, so that every cell holds its value."""
+    return measure in _PACKED_VALUE_KPIS
 
 
 def unpack_leaves(measure: Measure, leaves: Sequence[LeafDelta]) -> Cells:

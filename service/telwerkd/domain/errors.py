@@ -28,6 +28,10 @@ class Reason(enum.Enum):
     INVALID_EVENT = "a field of the event is wrong"
     EVENT_ID_REUSED = "the event's id is taken by another content"
     LIMIT_EXCEEDED = "larger than a limit of this server"
+    BEFORE_HORIZON = "the event is older than what was purged"
+    CONVERSATION_ERASED = "the conversation was erased"
+    CONVERSATION_NOT_FOUND = "the account has no such conversation"
+    PAGE_TOKEN_INVALID = "the page token is not of this query"  # noqa: S105  # a text
     TOO_MANY_VALUES = "the account has too many distinct values of one kind"
     UNKNOWN_KPI = "no KPI has this id"
     UNKNOWN_DIMENSION = "the KPI does not have this dimension"

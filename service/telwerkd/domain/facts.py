@@ -73,6 +73,7 @@ class Rule(enum.Enum):
     LEFT_LIVE_IN_TIME = "the conversation left live within the limit"
     ENDED_IN_TIME = "the conversation ended within the limit"
     CONTACT_HAD_NOT_WRITTEN = "the contact had not written while the conversation was live"
+    REPLACED = "newer topics replaced these"
     RETRACTED = "the event was taken back"
 
 

@@ -19,7 +19,7 @@ from telwerkd.application.ports import Snapshot, Transaction
 from telwerkd.domain.counters import Measure
 from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.domain.ids import AccountId, Micros
-from telwerkd.storage.tables import conversations, deltas
+from telwerkd.storage.tables import accounts, conversations, deltas
 from telwerkd.storage.transaction import AccountTransaction
 
 T = TypeVar("T")
@@ -57,6 +57,16 @@ class SqliteStore:
 
         # A caller that goes away must not leave the thread's result without an owner: the commit runs to its end.
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._write_thread, run))
+
+    async def accounts(self) -> list[AccountId]:
+        """Every account that anything is stored of."""
+
+        def run() -> list[AccountId]:
+            with _unavailable(), self._reader.begin() as connection:
+                query = sa.select(accounts.c.account_id).order_by(accounts.c.account_id)
+                return [AccountId(account) for account in connection.scalars(query)]
+
+        return await asyncio.get_running_loop().run_in_executor(self._read_threads, run)
 
     async def accounts_due(self, until: Micros) -> list[AccountId]:
         """The accounts that have a limit due by `until`."""

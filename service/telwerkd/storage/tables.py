@@ -19,6 +19,8 @@ accounts = sa.Table(
     sa.Column("account_id", Id, primary_key=True),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("high_water", Micros, nullable=False),
+    # Events before it were purged: they are in the conversations' base states and in `base_counters`. 0: none were.
+    sa.Column("horizon", Micros, nullable=False, server_default="0"),
     sa.Column("time_zone", sa.Text),
     sqlite_with_rowid=False,
 )
@@ -50,7 +52,12 @@ conversations = sa.Table(
     sa.Column("account_id", Id, primary_key=True),
     sa.Column("conversation_id", Id, primary_key=True),
     sa.Column("due", Micros),
+    # Between these lies everything that ever happened in it, so that a count can be traced to its conversations.
+    sa.Column("first_time", Micros, nullable=False),
+    sa.Column("last_time", Micros, nullable=False),
     sa.Column("state", Blob, nullable=False),
+    # The state that the purged events led to; NULL while all events are there.
+    sa.Column("base", Blob),
     sqlite_with_rowid=False,
 )
 # Only the conversations whose limit runs: as many as are live and unanswered at the moment.
@@ -60,6 +67,16 @@ sa.Index(
     conversations.c.due,
     sqlite_where=conversations.c.due.is_not(None),
     postgresql_where=conversations.c.due.is_not(None),
+)
+sa.Index("conversations_time", conversations.c.account_id, conversations.c.last_time, conversations.c.first_time)
+
+# Digests of erased conversations: their events are refused.
+tombstones = sa.Table(
+    "tombstones",
+    metadata,
+    sa.Column("account_id", Id, primary_key=True),
+    sa.Column("digest", Blob, primary_key=True),
+    sqlite_with_rowid=False,
 )
 
 names = sa.Table(
@@ -95,5 +112,21 @@ deltas = sa.Table(
     sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("leaves", Blob, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# The facts that no event explains any more: of purged events, and of erased conversations whose counts stay. They are
+# in `counters` too; here uncut, in the grouping by everything, so that the counters can be checked and made again.
+base_counters = sa.Table(
+    "base_counters",
+    metadata,
+    sa.Column("account_id", Id, primary_key=True),
+    sa.Column("measure", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("chunk", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("operator_id", Id, primary_key=True),
+    sa.Column("group_id", Id, primary_key=True),
+    sa.Column("widget_id", Id, primary_key=True),
+    sa.Column("value", Id, primary_key=True),
+    sa.Column("cells", Blob, nullable=False),
     sqlite_with_rowid=False,
 )

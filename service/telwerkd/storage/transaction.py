@@ -1,26 +1,39 @@
 """One account's part of a database transaction: the SQL, in SQLAlchemy Core, the same for every database."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from telwerkd.application.ports import Account, CellRow, Cut, EventKey, Names
-from telwerkd.domain.conversation import State
-from telwerkd.domain.counters import ChunkKey, Deltas, LeafDelta, Measure, Slots, chunk_deltas, merge
+from telwerkd.application.ports import Account, CellRow, Conversation, Cut, EventKey, Names
+from telwerkd.domain.conversation import EMPTY
+from telwerkd.domain.counters import ChunkKey, Deltas, LeafDelta, Measure, Slots, chunk_deltas, merge, uncut_grouping
 from telwerkd.domain.events import Event
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.domain.settings import WidgetVersion
 from telwerkd.storage import records
 from telwerkd.storage.bulk import WantedKeys, execute_many
-from telwerkd.storage.tables import accounts, conversations, counters, deltas, events, names, widget_settings
+from telwerkd.storage.tables import (
+    accounts,
+    base_counters,
+    conversations,
+    counters,
+    deltas,
+    events,
+    names,
+    tombstones,
+    widget_settings,
+)
 
 IN_MAX = 2_000
 """Values in one IN list, well below every database's limit on parameters."""
 
 DELTA_LEAVES_ALL = 2**31
 
+_CONVERSATION = tuple(conversations.c[name] for name in ("conversation_id", "first_time", "last_time", "state", "base"))
 _CHUNK_KEY = ("measure", "grouping", "chunk", "operator_id", "group_id", "widget_id", "value")
 
 
@@ -35,11 +48,11 @@ class AccountTransaction:
 
     def account(self) -> Account:
         """The account's row; version 0 if nothing was ever stored."""
-        query = sa.select(accounts.c.version, accounts.c.high_water, accounts.c.time_zone).where(
+        query = sa.select(accounts.c.version, accounts.c.high_water, accounts.c.time_zone, accounts.c.horizon).where(
             accounts.c.account_id == self._account
         )
         row = self._connection.execute(query).one_or_none()
-        return Account(*row) if row else Account(0, Micros(0), None)
+        return Account(*row) if row else Account(0, Micros(0), None, Micros(0))
 
     def earliest_due(self) -> Micros | None:
         """The earliest limit that is not settled."""
@@ -80,18 +93,93 @@ class AccountTransaction:
                 query = query.where(column.in_(sorted(ids)))
         return [CellRow(*row) for row in self._connection.execute(query)]
 
-    def states(self, conversations_: Collection[ConversationId]) -> dict[ConversationId, State]:
-        """The stored states of those conversations that have one."""
-        wanted = WantedKeys([(conversation,) for conversation in sorted(conversations_)])
+    def conversations(self, ids: Collection[ConversationId]) -> dict[ConversationId, Conversation]:
+        """Those of the conversations that are stored."""
+        wanted = WantedKeys([(conversation,) for conversation in sorted(ids)])
+        query = sa.select(*_CONVERSATION).select_from(wanted.left_join(conversations, self._account, "conversation_id"))
+        found = self._connection.execute(query, wanted.parameters)
+        return dict(_conversation(row) for row in found if row.state is not None)
+
+    def erased(self, ids: Collection[ConversationId]) -> set[ConversationId]:
+        """Those of the conversations that were erased."""
+        c = tombstones.c
+        if not self._connection.scalar(sa.select(sa.exists().where(c.account_id == self._account))):
+            return set()
+        digests = {tombstone(self._account, conversation): conversation for conversation in ids}
+        query = sa.select(c.digest).where(c.account_id == self._account, c.digest.in_(digests))
+        return {digests[digest] for digest in self._connection.scalars(query)}
+
+    def conversations_in(
+        self, start: Micros, end: Micros, after: tuple[Micros, ConversationId] | None, limit: int
+    ) -> list[tuple[ConversationId, Conversation]]:
+        """Conversations in which something may have happened in `[start, end)`, by last time and id, after a place."""
         c = conversations.c
-        query = sa.select(c.conversation_id, c.state).select_from(
-            wanted.left_join(conversations, self._account, "conversation_id")
+        query = (
+            sa.select(*_CONVERSATION)
+            .where(c.account_id == self._account, c.last_time >= start, c.first_time < end)
+            .order_by(c.last_time, c.conversation_id)
+            .limit(limit)
         )
-        return {
-            ConversationId(conversation): records.state_of(blob)
-            for conversation, blob in self._connection.execute(query, wanted.parameters)
-            if blob is not None
-        }
+        if after is not None:
+            query = query.where(sa.tuple_(c.last_time, c.conversation_id) > sa.tuple_(*after))
+        return [_conversation(row) for row in self._connection.execute(query)]
+
+    def base_cells(self, measure: Measure, first_chunk: int, last_chunk: int) -> list[CellRow]:
+        """The facts of a measure that no event explains any more, uncut."""
+        c = base_counters.c
+        query = sa.select(c.chunk, c.operator_id, c.group_id, c.widget_id, c.value, c.cells).where(
+            c.account_id == self._account, c.measure == measure, c.chunk.between(first_chunk, last_chunk)
+        )
+        return [CellRow(*row) for row in self._connection.execute(query)]
+
+    # All of it, for the audit: as the cursor gives it, never in memory at once.
+
+    def conversation_count(self) -> int:
+        """How many conversations the account has."""
+        query = sa.select(sa.func.count()).where(conversations.c.account_id == self._account)
+        return self._connection.scalar(query) or 0
+
+    def every_conversation(self) -> Iterator[tuple[ConversationId, Conversation, list[Event]]]:
+        """All conversations with their events, one after the other."""
+        c, e = conversations.c, events.c
+        rows = self._stream(sa.select(*_CONVERSATION).where(c.account_id == self._account).order_by(c.conversation_id))
+        logged = self._stream(
+            sa.select(e.conversation_id, e.event_id, e.occur_time, e.body)
+            .where(e.account_id == self._account)
+            .order_by(e.conversation_id, e.event_id)
+        )
+        # Both come in the order of their conversations; one without events has had all of them purged.
+        logs = groupby(logged, key=lambda row: row.conversation_id)
+        owner, log = next(logs, (None, iter(())))
+        for row in rows:
+            conversation, stored = _conversation(row)
+            if owner != conversation:
+                yield conversation, stored, []
+                continue
+            yield conversation, stored, [records.event_of(*event[1:]) for event in log]
+            owner, log = next(logs, (None, iter(())))
+
+    def every_chunk(self) -> Iterator[tuple[ChunkKey, bytes]]:
+        """All chunks, one after the other."""
+        columns = (counters.c[name] for name in _CHUNK_KEY)
+        query = sa.select(*columns, counters.c.cells).where(counters.c.account_id == self._account)
+        return ((ChunkKey(*row[:-1]), row[-1]) for row in self._stream(query))
+
+    def every_base_chunk(self) -> Iterator[tuple[Measure, CellRow]]:
+        """All facts that no event explains any more."""
+        c = base_counters.c
+        query = sa.select(c.measure, c.chunk, c.operator_id, c.group_id, c.widget_id, c.value, c.cells).where(
+            c.account_id == self._account
+        )
+        return ((row[0], CellRow(*row[1:])) for row in self._stream(query))
+
+    def every_delta(self) -> Iterator[tuple[Measure, LeafDelta]]:
+        """All that is counted but not yet in chunks."""
+        query = sa.select(deltas.c.measure, deltas.c.leaves).where(deltas.c.account_id == self._account)
+        return ((measure, leaf) for measure, blob in self._stream(query) for leaf in records.leaves_of(blob))
+
+    def _stream(self, query: sa.Select[*tuple[Any, ...]]) -> Iterator[Any]:
+        return iter(self._connection.execute(query, execution_options={"yield_per": 1_000}))
 
     def stored(self, keys: Collection[EventKey]) -> dict[EventKey, Event]:
         """Those of the events that are in the log."""
@@ -122,16 +210,28 @@ class AccountTransaction:
             found.setdefault(family, set()).add(name)
         return found
 
-    def due(self, until: Micros, limit: int) -> tuple[Micros, dict[ConversationId, State]]:
+    def due(self, until: Micros, limit: int) -> tuple[Micros, dict[ConversationId, Conversation]]:
         """The conversations whose limit is due by `until`, and up to which instant they are all there."""
         c = conversations.c
         mine = (c.account_id == self._account, c.due.is_not(None), c.due <= until)
         last = self._connection.scalar(sa.select(c.due).where(*mine).order_by(c.due).offset(limit - 1).limit(1))
         until = until if last is None else Micros(last)
-        query = sa.select(c.conversation_id, c.due, c.state).where(*mine, c.due <= until)
-        rows = self._connection.execute(query).all()
+        rows = self._connection.execute(sa.select(*_CONVERSATION, c.due).where(*mine, c.due <= until)).all()
         reached = max((row.due for row in rows), default=until)
-        return Micros(reached), {row.conversation_id: records.state_of(row.state) for row in rows}
+        return Micros(reached), dict(_conversation(row) for row in rows)
+
+    def conversations_before(
+        self, horizon: Micros, after: ConversationId, limit: int
+    ) -> list[tuple[ConversationId, Conversation]]:
+        """Conversations that began before `horizon`, by id, after one, at most `limit`."""
+        c = conversations.c
+        query = (
+            sa.select(*_CONVERSATION)
+            .where(c.account_id == self._account, c.conversation_id > after, c.first_time < horizon)
+            .order_by(c.conversation_id)
+            .limit(limit)
+        )
+        return [_conversation(row) for row in self._connection.execute(query)]
 
     def deltas(self, measure: Measure) -> list[LeafDelta]:
         """What is counted of a measure but not yet in its chunks."""
@@ -167,18 +267,62 @@ class AccountTransaction:
         rows.sort(key=lambda row: (row["conversation_id"], row["event_id"]))
         execute_many(self._connection, sa.insert(events), rows)
 
-    def put_states(self, states: Mapping[ConversationId, State]) -> None:
-        """Stores states; where a limit runs, with its instant."""
-        rows = [
+    def put_conversations(self, rows: Mapping[ConversationId, Conversation]) -> None:
+        """Stores conversations; where a limit runs, with its instant."""
+        values = [
             {
                 "account_id": self._account,
                 "conversation_id": conversation,
-                "due": state.limit.due if state.limit else None,
-                "state": records.state_blob(state),
+                "due": row.state.limit.due if row.state.limit else None,
+                "first_time": row.first_time,
+                "last_time": row.last_time,
+                "state": records.state_blob(row.state),
+                "base": None if row.base == EMPTY else records.state_blob(row.base),
             }
-            for conversation, state in sorted(states.items())
+            for conversation, row in sorted(rows.items())
         ]
-        self._upsert(conversations, rows, "due", "state")
+        self._upsert(conversations, values, "due", "first_time", "last_time", "state", "base")
+
+    def remove_events(self, conversation: ConversationId, events_: Iterable[EventId]) -> None:
+        """Removes events from the log."""
+        rows = [
+            {"account_id": self._account, "conversation_id": conversation, "event_id": event_id}
+            for event_id in sorted(events_)
+        ]
+        execute_many(self._connection, sa.delete(events).where(*_by_key(events)), rows)
+
+    def remove_conversation(self, conversation: ConversationId) -> None:
+        """Removes a conversation and its events, and leaves a tombstone."""
+        for table in (events, conversations):
+            self._connection.execute(
+                sa.delete(table).where(table.c.account_id == self._account, table.c.conversation_id == conversation)
+            )
+        row = {"account_id": self._account, "digest": tombstone(self._account, conversation)}
+        self._connection.execute(self._insert(tombstones).on_conflict_do_nothing(), row)
+
+    def add_base(self, changes: Deltas) -> None:
+        """Adds facts that no event explains any more."""
+        for measure, leaves in sorted(changes.by_measure().items()):
+            chunks = chunk_deltas(measure, leaves)
+            uncut = {key: slots for key, slots in chunks.items() if key.grouping == uncut_grouping(measure)}
+            self._add_cells(base_counters, uncut)
+
+    def correct_cells(self, chunks: Mapping[ChunkKey, Slots]) -> None:
+        """Adds signed corrections to the counters, and compacts all deltas with them.
+
+        Together: what is wrong may be in either, and one without the other may be less than nothing.
+        """
+        total = {key: dict(slots) for key, slots in chunks.items()}
+        by_measure: dict[Measure, list[LeafDelta]] = {}
+        for measure, leaf in self.every_delta():
+            by_measure.setdefault(measure, []).append(leaf)
+        for measure, leaves in by_measure.items():
+            for key, slots in chunk_deltas(measure, leaves).items():
+                sums = total.setdefault(key, {})
+                for slot, n in slots.items():
+                    sums[slot] = sums.get(slot, 0) + n
+        self._add_cells(counters, total)
+        self._connection.execute(sa.delete(deltas).where(deltas.c.account_id == self._account))
 
     def add_deltas(self, changes: Deltas) -> None:
         """Counts: the next query sees it, and `compact` moves it into chunks later."""
@@ -200,39 +344,36 @@ class AccountTransaction:
         rows = self._delta_rows(measure, leaves_max)
         if not rows:
             return 0
-        self._add_cells(chunk_deltas(measure, (leaf for _, leaf in rows)))
+        self._add_cells(counters, chunk_deltas(measure, (leaf for _, leaf in rows)))
         c = deltas.c
         self._connection.execute(
             sa.delete(deltas).where(c.account_id == self._account, c.measure == measure, c.version <= rows[-1][0])
         )
         return len(rows)
 
-    def _add_cells(self, chunks: Mapping[ChunkKey, Slots]) -> None:
+    def _add_cells(self, table: sa.Table, chunks: Mapping[ChunkKey, Slots]) -> None:
         """Adds signed changes to chunks. Every chunk is read and written whole."""
         keys = sorted(chunks)
-        present = self._chunks(keys)
+        parts = [name for name in _CHUNK_KEY if name in table.c]
+        rows = [{"account_id": self._account, **_parts(key, parts)} for key in keys]
         changed: list[dict[str, Any]] = []
         emptied: list[dict[str, Any]] = []
-        for key, before in zip(keys, present, strict=True):
+        for key, row, before in zip(keys, rows, self._cells(table, parts, rows), strict=True):
             after = merge(before, chunks[key])
-            row = {"account_id": self._account, **dict(zip(_CHUNK_KEY, key, strict=True))}
             if after:
                 changed.append({**row, "cells": after})
             elif before:
                 emptied.append(row)
         if changed:
-            self._upsert(counters, changed, "cells")
-        gone = (column == sa.bindparam(column.name) for column in counters.primary_key.columns)
-        execute_many(self._connection, sa.delete(counters).where(*gone), emptied)
+            self._upsert(table, changed, "cells")
+        execute_many(self._connection, sa.delete(table).where(*_by_key(table)), emptied)
 
-    def _chunks(self, keys: Sequence[ChunkKey]) -> list[bytes]:
+    def _cells(self, table: sa.Table, parts: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[bytes]:
         """The cells of chunks, empty where there are none yet."""
-        wanted = WantedKeys(keys)
-        query = sa.select(wanted.place, counters.c.cells).select_from(
-            wanted.left_join(counters, self._account, *_CHUNK_KEY)
-        )
-        found: dict[int, bytes | None] = dict(self._connection.execute(query, wanted.parameters).tuples().all())
-        return [found[place] or b"" for place in range(len(keys))]
+        wanted = WantedKeys([[row[name] for name in parts] for row in rows])
+        query = sa.select(wanted.place, table.c.cells).select_from(wanted.left_join(table, self._account, *parts))
+        found: dict[int, bytes | None] = dict(self._connection.execute(query, wanted.parameters).all())
+        return [found[place] or b"" for place in range(len(rows))]
 
     def add_names(self, new: Names) -> None:
         """Adds names that are not there yet."""
@@ -251,6 +392,15 @@ class AccountTransaction:
             sa.update(accounts)
             .where(accounts.c.account_id == self._account, accounts.c.high_water < instant)
             .values(high_water=instant)
+        )
+
+    def raise_horizon(self, instant: Micros) -> None:
+        """Moves the account's horizon, never backwards."""
+        self._ensure_account()
+        self._connection.execute(
+            sa.update(accounts)
+            .where(accounts.c.account_id == self._account, accounts.c.horizon < instant)
+            .values(horizon=instant)
         )
 
     def put_widget_version(self, widget: WidgetId, version: WidgetVersion) -> None:
@@ -293,3 +443,22 @@ class AccountTransaction:
         if self._connection.dialect.name == "postgresql":
             return postgresql.insert(table)
         return sqlite.insert(table)
+
+
+def tombstone(account: AccountId, conversation: ConversationId) -> bytes:
+    """What is left of an erased conversation: enough to know it again, too little to tell which it was."""
+    return blake2b(conversation.encode(), digest_size=16, key=blake2b(account.encode()).digest()).digest()
+
+
+def _conversation(row: Any) -> tuple[ConversationId, Conversation]:
+    base = EMPTY if row.base is None else records.state_of(row.base)
+    stored = Conversation(records.state_of(row.state), base, Micros(row.first_time), Micros(row.last_time))
+    return ConversationId(row.conversation_id), stored
+
+
+def _parts(key: ChunkKey, parts: Sequence[str]) -> dict[str, Any]:
+    return {name: value for name, value in zip(_CHUNK_KEY, key, strict=True) if name in parts}
+
+
+def _by_key(table: sa.Table) -> Iterator[sa.ColumnElement[bool]]:
+    return (column == sa.bindparam(column.name) for column in table.primary_key.columns)

@@ -48,7 +48,7 @@ from telwerkd.domain.ids import (
 )
 
 EARLIEST_SECONDS = 946_684_800
-"""2000-01-01T00:00:00Z: before it, time zones are not on quarters of an hour everywhere."""
+"""2000-01-01T00:00:00Z, where the calendar begins: every zone is on quarters of an hour since then."""
 
 END_SECONDS = 7_258_118_400
 """2200-01-01T00:00:00Z."""
@@ -70,6 +70,8 @@ class EventLimits(msgspec.Struct, frozen=True):
     answers_max: int = 100
     future_skew_seconds_max: int = 300
     """How far ahead of this server's clock an event may have happened."""
+    stream_unacked_events_max: int = 20_000
+    """Events of a stream that are read but not answered."""
 
 
 class FieldError(InvalidArgumentError):
@@ -240,8 +242,10 @@ def live_limit(field: str, duration: Duration) -> Micros:
     """A limit of KPI 3.
 
     Raises:
-        FieldError: it is not from 1 microsecond to 30 days.
+        FieldError: it is not from 1 microsecond to 30 days, or not a valid duration.
     """
+    if not 0 <= duration.nanos <= _NANOS_MAX:
+        raise FieldError(field, f"nanos must be from 0 to 999,999,999, are {duration.nanos}")
     limit = Micros(duration.seconds * 1_000_000 + duration.nanos // 1_000)
     if not 1 <= limit <= LIVE_LIMIT_MAX:
         raise FieldError(field, "must be from 1 microsecond to 30 days")

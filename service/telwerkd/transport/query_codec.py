@@ -7,19 +7,24 @@ from typing import Literal
 import numpy as np
 
 from telwerk.v1 import event_pb2, kpi_service_pb2 as pb
+from telwerkd.application.explain import Explanation, Place
 from telwerkd.application.query import Answer, Filter, Ids, Key, KpiRows, Query, Row, Topics
 from telwerkd.domain.calendar import QUARTER_HOUR_MICROS, Granularity
-from telwerkd.domain.facts import Kpi, OfflineAssignment, answer_value, topics_value, value_answer, value_topics
+from telwerkd.domain.facts import Fact, Kpi, OfflineAssignment, answer_value, topics_value, value_answer, value_topics
 from telwerkd.domain.ids import AccountId
 from telwerkd.domain.kpis import Dimension, KpiInfo, ValueKind, by_id
 from telwerkd.domain.ranges import DateRange, QuarterRange
 from telwerkd.domain.texts import Language
-from telwerkd.transport.event_codec import EventDecoder, FieldError, choices, instant
+from telwerkd.transport import page_tokens
+from telwerkd.transport.event_codec import STARS_MAX, EventDecoder, FieldError, action, choices, instant
 from telwerkd.transport.settings_codec import encode_instant
 
 _QUARTER_SECONDS = QUARTER_HOUR_MICROS // 1_000_000
 _KPIS_MAX = len(Kpi)
 _FILTER_IDS_MAX = 1_000
+_PAGE_SIZE = 50
+PAGE_SIZE_MAX = 1_000
+"""Ids, topics or values in one list of a filter."""
 
 
 def decode_series(request: pb.QueryTimeSeriesRequest, decoder: EventDecoder) -> Query:
@@ -122,41 +127,67 @@ def _group_by(numbers: Sequence[int]) -> tuple[Dimension, ...]:
 
 
 def _filter(message: pb.Filter) -> Filter:
-    kinds: set[ValueKind] = set()
+    values, kinds = _values("filter.values", message.values)
     return Filter(
         _ids("filter.operators", message.operators),
         _ids("filter.operator_groups", message.operator_groups),
         _ids("filter.widgets", message.widgets),
-        Ids(
-            frozenset(_value(f"filter.values.any_of[{i}]", v, kinds) for i, v in enumerate(message.values.any_of)),
-            frozenset(_value(f"filter.values.none_of[{i}]", v, kinds) for i, v in enumerate(message.values.none_of)),
-        ),
-        frozenset(kinds),
-        Topics(frozenset(message.topics.any_of), frozenset(message.topics.all_of), frozenset(message.topics.none_of)),
+        values,
+        kinds,
+        _topics("filter.topics", message.topics),
     )
 
 
 def _ids(field: str, message: pb.IdFilter) -> Ids:
-    for name, ids in (("any_of", message.any_of), ("none_of", message.none_of)):
-        if len(ids) > _FILTER_IDS_MAX:
-            raise FieldError(f"{field}.{name}", f"has {len(ids)} ids, at most {_FILTER_IDS_MAX} are allowed")
-    both = sorted(set(message.any_of) & set(message.none_of))
-    if both:
-        raise FieldError(field, f"{both[0]!r} is both wanted (any_of) and unwanted (none_of)")
+    _check_size(f"{field}.any_of", message.any_of)
+    _check_size(f"{field}.none_of", message.none_of)
+    _check_disjoint(field, "any_of", message.any_of, message.none_of)
     return Ids(frozenset(message.any_of), frozenset(message.none_of))
+
+
+def _topics(field: str, message: pb.TopicFilter) -> Topics:
+    for name, topics in (("any_of", message.any_of), ("all_of", message.all_of), ("none_of", message.none_of)):
+        _check_size(f"{field}.{name}", topics)
+    _check_disjoint(field, "any_of", message.any_of, message.none_of)
+    _check_disjoint(field, "all_of", message.all_of, message.none_of)
+    return Topics(frozenset(message.any_of), frozenset(message.all_of), frozenset(message.none_of))
+
+
+def _values(field: str, message: pb.ValueFilter) -> tuple[Ids, frozenset[ValueKind]]:
+    """The condition, and the kinds of value in it."""
+    _check_size(f"{field}.any_of", message.any_of)
+    _check_size(f"{field}.none_of", message.none_of)
+    kinds: set[ValueKind] = set()
+    any_of = [_value(f"{field}.any_of[{i}]", value, kinds) for i, value in enumerate(message.any_of)]
+    none_of = [_value(f"{field}.none_of[{i}]", value, kinds) for i, value in enumerate(message.none_of)]
+    if len(kinds) == 1:  # else what looks equal may be of two kinds, which is refused later
+        _check_disjoint(field, "any_of", any_of, none_of)
+    return Ids(frozenset(any_of), frozenset(none_of)), frozenset(kinds)
+
+
+def _check_size(field: str, wanted: Sequence[object]) -> None:
+    if len(wanted) > _FILTER_IDS_MAX:
+        raise FieldError(field, f"has {len(wanted)} entries, at most {_FILTER_IDS_MAX} are allowed")
+
+
+def _check_disjoint(field: str, name: str, wanted: Sequence[str], unwanted: Sequence[str]) -> None:
+    if both := set(wanted) & set(unwanted):
+        raise FieldError(field, f"{min(both)!r} is both wanted ({name}) and unwanted (none_of)")
 
 
 def _value(field: str, message: pb.Value, kinds: set[ValueKind]) -> str:
     match message.WhichOneof("kind"):
         case "stars":
             kinds.add(ValueKind.STARS)
+            if not 1 <= message.stars <= STARS_MAX:
+                raise FieldError(f"{field}.stars", f"must be from 1 to {STARS_MAX}, is {message.stars}")
             return str(message.stars)
         case "action":
             kinds.add(ValueKind.INACTIVITY_ACTION)
-            return str(message.action)
+            return str(int(action(f"{field}.action", message.action)))
         case "offline_assignment":
             kinds.add(ValueKind.OFFLINE_ASSIGNMENT)
-            return str(message.offline_assignment)
+            return str(_offline_assignment(f"{field}.offline_assignment", message.offline_assignment))
         case "goal_id":
             kinds.add(ValueKind.GOAL)
             return message.goal_id
@@ -168,6 +199,84 @@ def _value(field: str, message: pb.Value, kinds: set[ValueKind]) -> str:
             return answer_value(message.answer.question_id, message.answer.option_id)
         case _:
             raise FieldError(field, "a kind of value is required")
+
+
+def _offline_assignment(field: str, number: int) -> int:
+    try:
+        return int(OfflineAssignment(number))
+    except ValueError:
+        names = choices(pb.OfflineAssignment.keys())
+        raise FieldError(field, f"{number} is not one of {names}") from None
+
+
+def decode_explain(request: pb.ExplainCountRequest, decoder: EventDecoder) -> tuple[Query, Place | None, int]:
+    """The query of an explanation, the place after which its page begins, and the page's size.
+
+    Raises:
+        InvalidArgumentError: a field is wrong, or the token is not of this query.
+    """
+    if not 0 <= request.page_size <= PAGE_SIZE_MAX:
+        raise FieldError("page_size", f"must be from 1 to {PAGE_SIZE_MAX}, is {request.page_size}")
+    query = Query(
+        AccountId(decoder.id("account_id", request.account_id)),
+        _kpis([request.kpi_id] if request.kpi_id else []),
+        _range(request.range),
+        None,
+        request.time_zone or None,
+        _filter(request.filter),
+        (),
+    )
+    place = None
+    if request.page_token:
+        place = page_tokens.decode(request.page_token, _explained(request))
+    return query, place, request.page_size or _PAGE_SIZE
+
+
+def _explained(request: pb.ExplainCountRequest) -> bytes:
+    """What a page token is bound to: the request without its page."""
+    bound = pb.ExplainCountRequest()
+    bound.CopyFrom(request)
+    bound.ClearField("page_token")
+    bound.ClearField("page_size")
+    return bound.SerializeToString(deterministic=True)
+
+
+def encode_explanation(request: pb.ExplainCountRequest, page: Explanation) -> pb.ExplainCountResponse:
+    """A page of an explanation as a message."""
+    kind = by_id(request.kpi_id).value_kind
+    return pb.ExplainCountResponse(
+        conversations=[
+            pb.ConversationExplanation(
+                conversation_id=explained.conversation,
+                counted=[_explained_fact(kind, fact) for fact in explained.counted],
+                held_back=[_explained_fact(kind, fact) for fact in explained.held_back],
+                left_out=[
+                    pb.LeftOutEvent(
+                        event_id=event.event_id,
+                        occur_time=encode_instant(event.occur_time),
+                        rule=event.rule.name,
+                        description=event.rule.value,
+                    )
+                    for event in explained.left_out
+                ],
+            )
+            for explained in page.conversations
+        ],
+        next_page_token=page_tokens.encode(page.next, _explained(request)) if page.next else "",
+        unexplainable_count=page.unexplainable,
+        complete_until=encode_instant(page.complete_until),
+    )
+
+
+def _explained_fact(kind: ValueKind, fact: Fact) -> pb.ExplainedFact:
+    return pb.ExplainedFact(
+        event_id=fact.event_id,
+        instant=encode_instant(fact.instant),
+        operator_id=fact.operator,
+        operator_group_id=fact.group,
+        widget_id=fact.widget,
+        value=None if kind is ValueKind.NONE else encode_value(kind, fact.value),
+    )
 
 
 def encode_series(answer: Answer, *, sparse: bool, distribution: bool) -> pb.QueryTimeSeriesResponse:

@@ -8,6 +8,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from telwerk.v1 import (
+    admin_service_pb2,
+    admin_service_pb2_grpc,
     ingestion_service_pb2,
     ingestion_service_pb2_grpc,
     kpi_service_pb2,
@@ -15,7 +17,7 @@ from telwerk.v1 import (
     settings_service_pb2,
     settings_service_pb2_grpc,
 )
-from telwerkd.transport.services import IngestionService, KpiService, SettingsService
+from telwerkd.transport.services import AdminService, IngestionService, KpiService, SettingsService
 
 LIVENESS, READINESS = "liveness", "readiness"
 """Names for probes beside the services' own: the process lives; it can do its work."""
@@ -26,6 +28,7 @@ SERVICE_NAMES = tuple(
         (ingestion_service_pb2.DESCRIPTOR, "IngestionService"),
         (kpi_service_pb2.DESCRIPTOR, "KpiService"),
         (settings_service_pb2.DESCRIPTOR, "SettingsService"),
+        (admin_service_pb2.DESCRIPTOR, "AdminService"),
     )
 )
 
@@ -39,6 +42,7 @@ def make_server(
     ingestion: IngestionService,
     kpi: KpiService,
     settings: SettingsService,
+    admin: AdminService,
     interceptors: Sequence[grpc.aio.ServerInterceptor],
     message_bytes_max: int,
 ) -> tuple[grpc.aio.Server, "Health"]:
@@ -58,6 +62,7 @@ def make_server(
     ingestion_service_pb2_grpc.add_IngestionServiceServicer_to_server(ingestion, server)
     kpi_service_pb2_grpc.add_KpiServiceServicer_to_server(kpi, server)
     settings_service_pb2_grpc.add_SettingsServiceServicer_to_server(settings, server)
+    admin_service_pb2_grpc.add_AdminServiceServicer_to_server(admin, server)
     servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     reflection.enable_server_reflection((*SERVICE_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

@@ -1,10 +1,14 @@
 """The RPCs: decode, call, encode; nothing else is decided here."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any, TypeAlias
 
 import grpc.aio
 
 from telwerk.v1 import (
+    admin_service_pb2 as admin,
+    admin_service_pb2_grpc as admin_grpc,
     ingestion_service_pb2 as ingestion,
     ingestion_service_pb2_grpc as ingestion_grpc,
     kpi_service_pb2 as kpi,
@@ -14,14 +18,31 @@ from telwerk.v1 import (
 )
 from telwerkd.application.account_settings import AccountSettings
 from telwerkd.application.clock import Clock
+from telwerkd.application.explain import Explanations
 from telwerkd.application.ingest import Ingest, Outcomes, Rejected, Submitted, Verdict
+from telwerkd.application.ports import Store
 from telwerkd.application.query import Queries
-from telwerkd.domain.errors import InvalidArgumentError, LimitExceededError
-from telwerkd.domain.ids import AccountId, WidgetId
+from telwerkd.application.removal import erase, purge
+from telwerkd.domain.errors import (
+    InvalidArgumentError,
+    LimitExceededError,
+    Reason,
+    TelwerkError,
+    UnavailableError,
+)
+from telwerkd.domain.ids import AccountId, ConversationId, WidgetId
 from telwerkd.transport.catalogue_codec import encode_catalogue
-from telwerkd.transport.event_codec import EventDecoder, EventLimits
-from telwerkd.transport.query_codec import decode_series, decode_totals, encode_series, encode_totals
+from telwerkd.transport.event_codec import EventDecoder, EventLimits, FieldError, instant
+from telwerkd.transport.query_codec import (
+    decode_explain,
+    decode_series,
+    decode_totals,
+    encode_explanation,
+    encode_series,
+    encode_totals,
+)
 from telwerkd.transport.settings_codec import decode_version, encode_version
+from telwerkd.transport.unacked import UnackedWindow
 
 _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
@@ -31,16 +52,66 @@ _VERDICTS = {Verdict.ACCEPTED: ingestion.VERDICT_ACCEPTED, Verdict.DUPLICATE: in
 class IngestionService(ingestion_grpc.IngestionServiceServicer):
     """`telwerk.v1.IngestionService`."""
 
-    def __init__(self, ingest: Ingest, clock: Clock, limits: EventLimits) -> None:
+    def __init__(self, ingest: Ingest, clock: Clock, limits: EventLimits, draining: asyncio.Event) -> None:
         self._ingest = ingest
         self._clock = clock
         self._limits = limits
         self._decoder = EventDecoder(limits)
+        self._draining = draining
 
     async def IngestEvents(
         self, request: ingestion.IngestEventsRequest, context: _Context
     ) -> ingestion.IngestEventsResponse:
         """Stores and counts a batch."""
+        return ingestion.IngestEventsResponse(**_verdicts(request, await self._take(request)))
+
+    async def StreamEvents(
+        self, request_iterator: AsyncIterator[ingestion.StreamEventsRequest], context: _Context
+    ) -> AsyncIterator[ingestion.StreamEventsResponse]:
+        """Stores and counts batches, one after the other."""
+        requests = aiter(request_iterator)
+        unacked = UnackedWindow(self._limits.stream_unacked_events_max)
+        reading = asyncio.create_task(self._read(requests, unacked))
+        try:
+            while (taking := await unacked.next()) is not None:
+                yield await taking
+            await reading
+        finally:
+            reading.cancel()
+            # What was submitted is stored all the same; its answers have nobody to go to.
+            unacked.close()
+
+    async def _read(self, requests: AsyncIterator[ingestion.StreamEventsRequest], unacked: UnackedWindow) -> None:
+        """Reads requests while the window has room; ends with the stream, or when the server drains."""
+        draining = asyncio.create_task(self._draining.wait())
+        number = 0
+        try:
+            while True:
+                await unacked.room()
+                reading = asyncio.ensure_future(anext(requests, None))
+                await asyncio.wait({reading, draining}, return_when=asyncio.FIRST_COMPLETED)
+                if not reading.done():
+                    reading.cancel()
+                    raise UnavailableError(
+                        Reason.SHUTTING_DOWN, "the server is stopping: send the rest to another", 1.0
+                    )
+                request = reading.result()
+                if request is None:
+                    return
+                number += 1
+                unacked.add(len(request.events), asyncio.create_task(self._answer(number, request)))
+        finally:
+            draining.cancel()
+            unacked.end()
+
+    async def _answer(self, number: int, request: ingestion.StreamEventsRequest) -> ingestion.StreamEventsResponse:
+        try:
+            outcomes = await self._take(request)
+        except TelwerkError as error:
+            return ingestion.StreamEventsResponse(request_number=number, error=_batch_error(error))
+        return ingestion.StreamEventsResponse(request_number=number, **_verdicts(request, outcomes))
+
+    async def _take(self, request: ingestion.IngestEventsRequest | ingestion.StreamEventsRequest) -> Outcomes:
         account = _account(self._decoder, request.account_id)
         if not request.events:
             raise InvalidArgumentError.of("events", "at least one event is required")
@@ -54,10 +125,13 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         decoded = [self._decoder.decode(event, now) for event in request.events]
         valid = [submitted for submitted in decoded if isinstance(submitted, Submitted)]
         taken = iter(await self._ingest.submit(account, valid) if valid else [])
-        return _verdicts(request, [next(taken) if isinstance(d, Submitted) else d for d in decoded])
+        return [next(taken) if isinstance(d, Submitted) else d for d in decoded]
 
 
-def _verdicts(request: ingestion.IngestEventsRequest, outcomes: Outcomes) -> ingestion.IngestEventsResponse:
+def _verdicts(
+    request: ingestion.IngestEventsRequest | ingestion.StreamEventsRequest, outcomes: Outcomes
+) -> dict[str, Any]:
+    """The fields that both kinds of answer share."""
     rejections = [
         ingestion.Rejection(
             index=index,
@@ -69,21 +143,31 @@ def _verdicts(request: ingestion.IngestEventsRequest, outcomes: Outcomes) -> ing
         for index, outcome in enumerate(outcomes)
         if isinstance(outcome, Rejected)
     ]
-    return ingestion.IngestEventsResponse(
-        accepted_count=outcomes.count(Verdict.ACCEPTED),
-        duplicate_count=outcomes.count(Verdict.DUPLICATE),
-        rejections=rejections,
-        verdicts=[
+    return {
+        "accepted_count": outcomes.count(Verdict.ACCEPTED),
+        "duplicate_count": outcomes.count(Verdict.DUPLICATE),
+        "rejections": rejections,
+        "verdicts": [
             ingestion.VERDICT_REJECTED if isinstance(outcome, Rejected) else _VERDICTS[outcome] for outcome in outcomes
         ],
-    )
+    }
+
+
+def _batch_error(error: TelwerkError) -> ingestion.BatchError:
+    message = ingestion.BatchError(reason=error.reason.name, message=error.message)
+    if isinstance(error, InvalidArgumentError):
+        message.field = error.violations[0].field
+    if isinstance(error, UnavailableError):
+        message.retry_delay.FromMilliseconds(int(error.retry_after_seconds * 1_000))
+    return message
 
 
 class KpiService(kpi_grpc.KpiServiceServicer):
     """`telwerk.v1.KpiService`."""
 
-    def __init__(self, queries: Queries, limits: EventLimits) -> None:
+    def __init__(self, queries: Queries, explanations: Explanations, limits: EventLimits) -> None:
         self._queries = queries
+        self._explanations = explanations
         self._decoder = EventDecoder(limits)
 
     async def ListKpis(self, request: kpi.ListKpisRequest, context: _Context) -> kpi.ListKpisResponse:
@@ -100,6 +184,39 @@ class KpiService(kpi_grpc.KpiServiceServicer):
     async def QueryTotals(self, request: kpi.QueryTotalsRequest, context: _Context) -> kpi.QueryTotalsResponse:
         """KPIs over a whole range."""
         return encode_totals(await self._queries.ask(decode_totals(request, self._decoder)))
+
+    async def ExplainCount(self, request: kpi.ExplainCountRequest, context: _Context) -> kpi.ExplainCountResponse:
+        """What made a number."""
+        query, after, size = decode_explain(request, self._decoder)
+        return encode_explanation(request, await self._explanations.explain(query, after, size))
+
+
+class AdminService(admin_grpc.AdminServiceServicer):
+    """`telwerk.v1.AdminService`."""
+
+    def __init__(self, store: Store, clock: Clock, limits: EventLimits) -> None:
+        self._store = store
+        self._clock = clock
+        self._decoder = EventDecoder(limits)
+
+    async def EraseConversation(
+        self, request: admin.EraseConversationRequest, context: _Context
+    ) -> admin.EraseConversationResponse:
+        """Erases a conversation."""
+        account = _account(self._decoder, request.account_id)
+        conversation = ConversationId(self._decoder.id("conversation_id", request.conversation_id))
+        erased = await erase(self._store, account, conversation, keep_counts=request.keep_counts)
+        return admin.EraseConversationResponse(erased_event_count=erased.events, fact_count=erased.facts)
+
+    async def PurgeEvents(self, request: admin.PurgeEventsRequest, context: _Context) -> admin.PurgeEventsResponse:
+        """Purges events before an instant."""
+        account = _account(self._decoder, request.account_id)
+        if not request.HasField("before_time"):
+            raise FieldError("before_time", "is required")
+        horizon = instant("before_time", request.before_time)
+        if horizon > self._clock.now():
+            raise FieldError("before_time", "must not lie in the future: what is to come cannot be purged")
+        return admin.PurgeEventsResponse(purged_event_count=await purge(self._store, account, horizon))
 
 
 class SettingsService(settings_grpc.SettingsServiceServicer):

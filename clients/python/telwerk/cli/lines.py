@@ -153,12 +153,12 @@ def parsed(line: bytes | BrokenLineError) -> Event | None:
         return json_format.Parse(text, Event())
     except UnicodeDecodeError as error:
         raise BrokenLineError(f"not UTF-8 at byte {error.start + 1}") from None
-    except RecursionError:
-        raise BrokenLineError("nested too deeply") from None
-    except (json_format.Error, ValueError, TypeError) as error:
+    except (json_format.Error, ValueError, TypeError, RecursionError) as error:
         raise BrokenLineError(_first_sentence(str(error))) from None
 
 
 def _first_sentence(text: str) -> str:
     """protobuf's message without the list of all fields, and without the place in a text that is one line anyway."""
+    if "recursion depth" in text:
+        return "nested too deeply"
     return text.partition("\n")[0].removeprefix("Failed to load JSON: ").replace("line 1 column", "column").rstrip(".")

@@ -144,7 +144,7 @@ class Event(_message.Message):
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp:
         """When it happened, cut to microseconds. Not before 2000-01-01, and not further in the future than the server's
-        `max_future_skew` (default 5 minutes).
+        `future_skew_seconds_max` (default 300).
         """
 
     @_builtins.property

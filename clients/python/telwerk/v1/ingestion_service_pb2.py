@@ -22,10 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from telwerk.v1 import event_pb2 as telwerk_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"telwerk/v1/ingestion_service.proto\x12\ntelwerk.v1\x1a\x16telwerk/v1/event.proto\"L\n\x13IngestEventsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12!\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x11.telwerk.v1.Event\"\x99\x01\n\x14IngestEventsResponse\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x01 \x01(\x05\x12\x17\n\x0f\x64uplicate_count\x18\x02 \x01(\x05\x12)\n\nrejections\x18\x03 \x03(\x0b\x32\x15.telwerk.v1.Rejection\x12%\n\x08verdicts\x18\x04 \x03(\x0e\x32\x13.telwerk.v1.Verdict\"\\\n\tRejection\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t*e\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x14\n\x10VERDICT_ACCEPTED\x10\x01\x12\x15\n\x11VERDICT_DUPLICATE\x10\x02\x12\x14\n\x10VERDICT_REJECTED\x10\x03\x32\x65\n\x10IngestionService\x12Q\n\x0cIngestEvents\x12\x1f.telwerk.v1.IngestEventsRequest\x1a .telwerk.v1.IngestEventsResponseB\'\n\rio.telwerk.v1P\x01Z\x14telwerk/v1;telwerkv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"telwerk/v1/ingestion_service.proto\x12\ntelwerk.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x16telwerk/v1/event.proto\"L\n\x13IngestEventsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12!\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x11.telwerk.v1.Event\"\x99\x01\n\x14IngestEventsResponse\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x01 \x01(\x05\x12\x17\n\x0f\x64uplicate_count\x18\x02 \x01(\x05\x12)\n\nrejections\x18\x03 \x03(\x0b\x32\x15.telwerk.v1.Rejection\x12%\n\x08verdicts\x18\x04 \x03(\x0e\x32\x13.telwerk.v1.Verdict\"\\\n\tRejection\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\"L\n\x13StreamEventsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12!\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x11.telwerk.v1.Event\"\xd8\x01\n\x14StreamEventsResponse\x12\x16\n\x0erequest_number\x18\x01 \x01(\x03\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x02 \x01(\x05\x12\x17\n\x0f\x64uplicate_count\x18\x03 \x01(\x05\x12)\n\nrejections\x18\x04 \x03(\x0b\x32\x15.telwerk.v1.Rejection\x12%\n\x08verdicts\x18\x05 \x03(\x0e\x32\x13.telwerk.v1.Verdict\x12%\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x16.telwerk.v1.BatchError\"l\n\nBatchError\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12.\n\x0bretry_delay\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration*e\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x14\n\x10VERDICT_ACCEPTED\x10\x01\x12\x15\n\x11VERDICT_DUPLICATE\x10\x02\x12\x14\n\x10VERDICT_REJECTED\x10\x03\x32\xbc\x01\n\x10IngestionService\x12Q\n\x0cIngestEvents\x12\x1f.telwerk.v1.IngestEventsRequest\x1a .telwerk.v1.IngestEventsResponse\x12U\n\x0cStreamEvents\x12\x1f.telwerk.v1.StreamEventsRequest\x1a .telwerk.v1.StreamEventsResponse(\x01\x30\x01\x42\'\n\rio.telwerk.v1P\x01Z\x14telwerk/v1;telwerkv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,14 +34,20 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'telwerk.v1.ingestion_servic
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\rio.telwerk.v1P\001Z\024telwerk/v1;telwerkv1'
-  _globals['_VERDICT']._serialized_start=402
-  _globals['_VERDICT']._serialized_end=503
-  _globals['_INGESTEVENTSREQUEST']._serialized_start=74
-  _globals['_INGESTEVENTSREQUEST']._serialized_end=150
-  _globals['_INGESTEVENTSRESPONSE']._serialized_start=153
-  _globals['_INGESTEVENTSRESPONSE']._serialized_end=306
-  _globals['_REJECTION']._serialized_start=308
-  _globals['_REJECTION']._serialized_end=400
-  _globals['_INGESTIONSERVICE']._serialized_start=505
-  _globals['_INGESTIONSERVICE']._serialized_end=606
+  _globals['_VERDICT']._serialized_start=841
+  _globals['_VERDICT']._serialized_end=942
+  _globals['_INGESTEVENTSREQUEST']._serialized_start=106
+  _globals['_INGESTEVENTSREQUEST']._serialized_end=182
+  _globals['_INGESTEVENTSRESPONSE']._serialized_start=185
+  _globals['_INGESTEVENTSRESPONSE']._serialized_end=338
+  _globals['_REJECTION']._serialized_start=340
+  _globals['_REJECTION']._serialized_end=432
+  _globals['_STREAMEVENTSREQUEST']._serialized_start=434
+  _globals['_STREAMEVENTSREQUEST']._serialized_end=510
+  _globals['_STREAMEVENTSRESPONSE']._serialized_start=513
+  _globals['_STREAMEVENTSRESPONSE']._serialized_end=729
+  _globals['_BATCHERROR']._serialized_start=731
+  _globals['_BATCHERROR']._serialized_end=839
+  _globals['_INGESTIONSERVICE']._serialized_start=945
+  _globals['_INGESTIONSERVICE']._serialized_end=1133
 # @@protoc_insertion_point(module_scope)

@@ -40,6 +40,11 @@ class IngestionServiceStub(object):
                 request_serializer=telwerk_dot_v1_dot_ingestion__service__pb2.IngestEventsRequest.SerializeToString,
                 response_deserializer=telwerk_dot_v1_dot_ingestion__service__pb2.IngestEventsResponse.FromString,
                 _registered_method=True)
+        self.StreamEvents = channel.stream_stream(
+                '/telwerk.v1.IngestionService/StreamEvents',
+                request_serializer=telwerk_dot_v1_dot_ingestion__service__pb2.StreamEventsRequest.SerializeToString,
+                response_deserializer=telwerk_dot_v1_dot_ingestion__service__pb2.StreamEventsResponse.FromString,
+                _registered_method=True)
 
 
 class IngestionServiceServicer(object):
@@ -54,6 +59,16 @@ class IngestionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamEvents(self, request_iterator, context):
+        """The same, many batches one after the other without waiting: each is answered after its commit, in the order of the
+        requests. What is wrong with one batch is said in its answer, and the stream goes on. After a break, send again what
+        was not answered: nothing is lost or counted twice. The server reads on only while no more than its
+        `stream_unacked_events_max` events (default 20,000) are unanswered.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IngestionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -61,6 +76,11 @@ def add_IngestionServiceServicer_to_server(servicer, server):
                     servicer.IngestEvents,
                     request_deserializer=telwerk_dot_v1_dot_ingestion__service__pb2.IngestEventsRequest.FromString,
                     response_serializer=telwerk_dot_v1_dot_ingestion__service__pb2.IngestEventsResponse.SerializeToString,
+            ),
+            'StreamEvents': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamEvents,
+                    request_deserializer=telwerk_dot_v1_dot_ingestion__service__pb2.StreamEventsRequest.FromString,
+                    response_serializer=telwerk_dot_v1_dot_ingestion__service__pb2.StreamEventsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -91,6 +111,33 @@ class IngestionService(object):
             '/telwerk.v1.IngestionService/IngestEvents',
             telwerk_dot_v1_dot_ingestion__service__pb2.IngestEventsRequest.SerializeToString,
             telwerk_dot_v1_dot_ingestion__service__pb2.IngestEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamEvents(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/telwerk.v1.IngestionService/StreamEvents',
+            telwerk_dot_v1_dot_ingestion__service__pb2.StreamEventsRequest.SerializeToString,
+            telwerk_dot_v1_dot_ingestion__service__pb2.StreamEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,12 @@ class IngestionServiceStub:
     """Stores and counts a batch of events. The reply comes after the commit: every accepted event is durable, and visible
     to the next query. One bad event never sinks its batch. Safe to repeat as it is.
     """
+    StreamEvents: _grpc.StreamStreamMultiCallable[_ingestion_service_pb2.StreamEventsRequest, _ingestion_service_pb2.StreamEventsResponse]
+    """The same, many batches one after the other without waiting: each is answered after its commit, in the order of the
+    requests. What is wrong with one batch is said in its answer, and the stream goes on. After a break, send again what
+    was not answered: nothing is lost or counted twice. The server reads on only while no more than its
+    `stream_unacked_events_max` events (default 20,000) are unanswered.
+    """
 
 @_typing.type_check_only
 class IngestionServiceAsyncStub(IngestionServiceStub):
@@ -46,6 +52,12 @@ class IngestionServiceAsyncStub(IngestionServiceStub):
     IngestEvents: _aio.UnaryUnaryMultiCallable[_ingestion_service_pb2.IngestEventsRequest, _ingestion_service_pb2.IngestEventsResponse]  # type: ignore[assignment]
     """Stores and counts a batch of events. The reply comes after the commit: every accepted event is durable, and visible
     to the next query. One bad event never sinks its batch. Safe to repeat as it is.
+    """
+    StreamEvents: _aio.StreamStreamMultiCallable[_ingestion_service_pb2.StreamEventsRequest, _ingestion_service_pb2.StreamEventsResponse]  # type: ignore[assignment]
+    """The same, many batches one after the other without waiting: each is answered after its commit, in the order of the
+    requests. What is wrong with one batch is said in its answer, and the stream goes on. After a break, send again what
+    was not answered: nothing is lost or counted twice. The server reads on only while no more than its
+    `stream_unacked_events_max` events (default 20,000) are unanswered.
     """
 
 class IngestionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -59,6 +71,18 @@ class IngestionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_ingestion_service_pb2.IngestEventsResponse, _abc.Awaitable[_ingestion_service_pb2.IngestEventsResponse]]:
         """Stores and counts a batch of events. The reply comes after the commit: every accepted event is durable, and visible
         to the next query. One bad event never sinks its batch. Safe to repeat as it is.
+        """
+
+    @_abc_1.abstractmethod
+    def StreamEvents(
+        self,
+        request_iterator: _MaybeAsyncIterator[_ingestion_service_pb2.StreamEventsRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_ingestion_service_pb2.StreamEventsResponse], _abc.AsyncIterator[_ingestion_service_pb2.StreamEventsResponse]]:
+        """The same, many batches one after the other without waiting: each is answered after its commit, in the order of the
+        requests. What is wrong with one batch is said in its answer, and the stream goes on. After a break, send again what
+        was not answered: nothing is lost or counted twice. The server reads on only while no more than its
+        `stream_unacked_events_max` events (default 20,000) are unanswered.
         """
 
 def add_IngestionServiceServicer_to_server(servicer: IngestionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

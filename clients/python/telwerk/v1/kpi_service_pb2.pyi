@@ -1177,3 +1177,217 @@ class ValueCount(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ValueCount: _TypeAlias = ValueCount  # noqa: Y015
+
+@_typing.final
+class ExplainCountRequest(_message.Message):
+    """Asks for what made a number."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    KPI_ID_FIELD_NUMBER: _builtins.int
+    RANGE_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """Required."""
+    kpi_id: _builtins.str
+    """The KPI's id. Required."""
+    time_zone: _builtins.str
+    """An IANA name, for a range of dates. Absent: the account's."""
+    page_size: _builtins.int
+    """Conversations on a page, 1 to 1,000. Absent: 50."""
+    page_token: _builtins.str
+    """Of the page before; absent for the first."""
+    @_builtins.property
+    def range(self) -> Global___TimeRange:
+        """The number's range: a bucket's, or a total's. Required."""
+
+    @_builtins.property
+    def filter(self) -> Global___Filter:
+        """The number's slice. Absent: everything."""
+
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+        kpi_id: _builtins.str = ...,
+        range: Global___TimeRange | None = ...,
+        time_zone: _builtins.str = ...,
+        filter: Global___Filter | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "range", b"range"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "filter", b"filter", "kpi_id", b"kpi_id", "page_size", b"page_size", "page_token", b"page_token", "range", b"range", "time_zone", b"time_zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainCountRequest: _TypeAlias = ExplainCountRequest  # noqa: Y015
+
+@_typing.final
+class ExplainCountResponse(_message.Message):
+    """A page of what made a number."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONVERSATIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    UNEXPLAINABLE_COUNT_FIELD_NUMBER: _builtins.int
+    COMPLETE_UNTIL_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """For the next page; empty on the last."""
+    unexplainable_count: _builtins.int
+    """Counted facts that no event explains any more: their events were purged, or their conversations erased. Of the whole
+    range and slice, the same on every page.
+    """
+    @_builtins.property
+    def conversations(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConversationExplanation]:
+        """Conversations with something counted, held back or left out in the range; by when something last happened in them."""
+
+    @_builtins.property
+    def complete_until(self) -> _timestamp_pb2.Timestamp:
+        """See `QueryTimeSeriesResponse`."""
+
+    def __init__(
+        self,
+        *,
+        conversations: _abc.Iterable[Global___ConversationExplanation] | None = ...,
+        next_page_token: _builtins.str = ...,
+        unexplainable_count: _builtins.int = ...,
+        complete_until: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["complete_until", b"complete_until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete_until", b"complete_until", "conversations", b"conversations", "next_page_token", b"next_page_token", "unexplainable_count", b"unexplainable_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainCountResponse: _TypeAlias = ExplainCountResponse  # noqa: Y015
+
+@_typing.final
+class ConversationExplanation(_message.Message):
+    """What one conversation adds to a number."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    COUNTED_FIELD_NUMBER: _builtins.int
+    HELD_BACK_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    conversation_id: _builtins.str
+    """The conversation."""
+    @_builtins.property
+    def counted(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExplainedFact]:
+        """What is counted."""
+
+    @_builtins.property
+    def held_back(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExplainedFact]:
+        """What is held back until the conversation's first message."""
+
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeftOutEvent]:
+        """What is not counted, with the rule. The filter's operators, groups and values do not apply: that nobody was assigned
+        is often just the reason.
+        """
+
+    def __init__(
+        self,
+        *,
+        conversation_id: _builtins.str = ...,
+        counted: _abc.Iterable[Global___ExplainedFact] | None = ...,
+        held_back: _abc.Iterable[Global___ExplainedFact] | None = ...,
+        left_out: _abc.Iterable[Global___LeftOutEvent] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "counted", b"counted", "held_back", b"held_back", "left_out", b"left_out"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConversationExplanation: _TypeAlias = ConversationExplanation  # noqa: Y015
+
+@_typing.final
+class ExplainedFact(_message.Message):
+    """One fact."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    INSTANT_FIELD_NUMBER: _builtins.int
+    OPERATOR_ID_FIELD_NUMBER: _builtins.int
+    OPERATOR_GROUP_ID_FIELD_NUMBER: _builtins.int
+    WIDGET_ID_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """The event that it comes from; KPI 3: the one with which the conversation went live. It may have been purged."""
+    operator_id: _builtins.str
+    """The operator assigned just before; empty is "nobody"."""
+    operator_group_id: _builtins.str
+    """The group assigned just before; empty is "nobody"."""
+    widget_id: _builtins.str
+    """The widget."""
+    @_builtins.property
+    def instant(self) -> _timestamp_pb2.Timestamp:
+        """The instant at which it is counted."""
+
+    @_builtins.property
+    def value(self) -> Global___Value:
+        """The value, if the KPI has values."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        instant: _timestamp_pb2.Timestamp | None = ...,
+        operator_id: _builtins.str = ...,
+        operator_group_id: _builtins.str = ...,
+        widget_id: _builtins.str = ...,
+        value: Global___Value | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["instant", b"instant", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id", "instant", b"instant", "operator_group_id", b"operator_group_id", "operator_id", b"operator_id", "value", b"value", "widget_id", b"widget_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainedFact: _TypeAlias = ExplainedFact  # noqa: Y015
+
+@_typing.final
+class LeftOutEvent(_message.Message):
+    """An event that looked countable and was not counted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """The event."""
+    rule: _builtins.str
+    """The rule, as a constant such as `NO_OPERATOR`."""
+    description: _builtins.str
+    """The rule in words."""
+    @_builtins.property
+    def occur_time(self) -> _timestamp_pb2.Timestamp:
+        """When it happened."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occur_time: _timestamp_pb2.Timestamp | None = ...,
+        rule: _builtins.str = ...,
+        description: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "event_id", b"event_id", "occur_time", b"occur_time", "rule", b"rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeftOutEvent: _TypeAlias = LeftOutEvent  # noqa: Y015

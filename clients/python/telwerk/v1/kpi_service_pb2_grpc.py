@@ -50,6 +50,11 @@ class KpiServiceStub(object):
                 request_serializer=telwerk_dot_v1_dot_kpi__service__pb2.QueryTotalsRequest.SerializeToString,
                 response_deserializer=telwerk_dot_v1_dot_kpi__service__pb2.QueryTotalsResponse.FromString,
                 _registered_method=True)
+        self.ExplainCount = channel.unary_unary(
+                '/telwerk.v1.KpiService/ExplainCount',
+                request_serializer=telwerk_dot_v1_dot_kpi__service__pb2.ExplainCountRequest.SerializeToString,
+                response_deserializer=telwerk_dot_v1_dot_kpi__service__pb2.ExplainCountResponse.FromString,
+                _registered_method=True)
 
 
 class KpiServiceServicer(object):
@@ -77,6 +82,14 @@ class KpiServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainCount(self, request, context):
+        """Why a number is what it is: the conversations and events that made it, and those that were left out, each with the
+        rule. Over all pages, the counted facts and the unexplainable ones add up to the count.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_KpiServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +107,11 @@ def add_KpiServiceServicer_to_server(servicer, server):
                     servicer.QueryTotals,
                     request_deserializer=telwerk_dot_v1_dot_kpi__service__pb2.QueryTotalsRequest.FromString,
                     response_serializer=telwerk_dot_v1_dot_kpi__service__pb2.QueryTotalsResponse.SerializeToString,
+            ),
+            'ExplainCount': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainCount,
+                    request_deserializer=telwerk_dot_v1_dot_kpi__service__pb2.ExplainCountRequest.FromString,
+                    response_serializer=telwerk_dot_v1_dot_kpi__service__pb2.ExplainCountResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +196,33 @@ class KpiService(object):
             '/telwerk.v1.KpiService/QueryTotals',
             telwerk_dot_v1_dot_kpi__service__pb2.QueryTotalsRequest.SerializeToString,
             telwerk_dot_v1_dot_kpi__service__pb2.QueryTotalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainCount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/telwerk.v1.KpiService/ExplainCount',
+            telwerk_dot_v1_dot_kpi__service__pb2.ExplainCountRequest.SerializeToString,
+            telwerk_dot_v1_dot_kpi__service__pb2.ExplainCountResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,10 @@ class KpiServiceStub:
     """KPIs over time: one bucket after another."""
     QueryTotals: _grpc.UnaryUnaryMultiCallable[_kpi_service_pb2.QueryTotalsRequest, _kpi_service_pb2.QueryTotalsResponse]
     """KPIs over a whole range. Always equal to the sum of the series' buckets."""
+    ExplainCount: _grpc.UnaryUnaryMultiCallable[_kpi_service_pb2.ExplainCountRequest, _kpi_service_pb2.ExplainCountResponse]
+    """Why a number is what it is: the conversations and events that made it, and those that were left out, each with the
+    rule. Over all pages, the counted facts and the unexplainable ones add up to the count.
+    """
 
 @_typing.type_check_only
 class KpiServiceAsyncStub(KpiServiceStub):
@@ -51,6 +55,10 @@ class KpiServiceAsyncStub(KpiServiceStub):
     """KPIs over time: one bucket after another."""
     QueryTotals: _aio.UnaryUnaryMultiCallable[_kpi_service_pb2.QueryTotalsRequest, _kpi_service_pb2.QueryTotalsResponse]  # type: ignore[assignment]
     """KPIs over a whole range. Always equal to the sum of the series' buckets."""
+    ExplainCount: _aio.UnaryUnaryMultiCallable[_kpi_service_pb2.ExplainCountRequest, _kpi_service_pb2.ExplainCountResponse]  # type: ignore[assignment]
+    """Why a number is what it is: the conversations and events that made it, and those that were left out, each with the
+    rule. Over all pages, the counted facts and the unexplainable ones add up to the count.
+    """
 
 class KpiServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers from the counters. Needs the role `query` for the account."""
@@ -78,5 +86,15 @@ class KpiServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_kpi_service_pb2.QueryTotalsResponse, _abc.Awaitable[_kpi_service_pb2.QueryTotalsResponse]]:
         """KPIs over a whole range. Always equal to the sum of the series' buckets."""
+
+    @_abc_1.abstractmethod
+    def ExplainCount(
+        self,
+        request: _kpi_service_pb2.ExplainCountRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_kpi_service_pb2.ExplainCountResponse, _abc.Awaitable[_kpi_service_pb2.ExplainCountResponse]]:
+        """Why a number is what it is: the conversations and events that made it, and those that were left out, each with the
+        rule. Over all pages, the counted facts and the unexplainable ones add up to the count.
+        """
 
 def add_KpiServiceServicer_to_server(servicer: KpiServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("account_id", _ID, primary_key=True),
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("high_water", sa.BigInteger, nullable=False),
+        sa.Column("horizon", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("time_zone", sa.Text),
         **_CLUSTERED,
     )
@@ -47,7 +48,17 @@ def upgrade() -> None:
         sa.Column("account_id", _ID, primary_key=True),
         sa.Column("conversation_id", _ID, primary_key=True),
         sa.Column("due", sa.BigInteger),
+        sa.Column("first_time", sa.BigInteger, nullable=False),
+        sa.Column("last_time", sa.BigInteger, nullable=False),
         sa.Column("state", sa.LargeBinary, nullable=False),
+        sa.Column("base", sa.LargeBinary),
+        **_CLUSTERED,
+    )
+    op.create_index("conversations_time", "conversations", ["account_id", "last_time", "first_time"])
+    op.create_table(
+        "tombstones",
+        sa.Column("account_id", _ID, primary_key=True),
+        sa.Column("digest", sa.LargeBinary, primary_key=True),
         **_CLUSTERED,
     )
     op.create_index(
@@ -86,9 +97,31 @@ def upgrade() -> None:
         sa.Column("leaves", sa.LargeBinary, nullable=False),
         **_CLUSTERED,
     )
+    op.create_table(
+        "base_counters",
+        sa.Column("account_id", _ID, primary_key=True),
+        sa.Column("measure", sa.SmallInteger, primary_key=True, autoincrement=False),
+        sa.Column("chunk", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("operator_id", _ID, primary_key=True),
+        sa.Column("group_id", _ID, primary_key=True),
+        sa.Column("widget_id", _ID, primary_key=True),
+        sa.Column("value", _ID, primary_key=True),
+        sa.Column("cells", sa.LargeBinary, nullable=False),
+        **_CLUSTERED,
+    )
 
 
 def downgrade() -> None:
     """Removes the tables."""
-    for table in ("deltas", "counters", "names", "conversations", "events", "widget_settings", "accounts"):
+    for table in (
+        "base_counters",
+        "tombstones",
+        "deltas",
+        "counters",
+        "names",
+        "conversations",
+        "events",
+        "widget_settings",
+        "accounts",
+    ):
         op.drop_table(table)

@@ -1,0 +1,173 @@
+"""The promise, checked and restored: counters == base facts + the facts of the fold over every log.
+
+`examine` reads one consistent view and needs memory for its differences, not for its counters: a first pass compares
+fingerprints, and only the parts that differ are compared number by number in a second. `repair` adds the differences to
+the counters as they are by then: they are linear, so what was counted meanwhile stays counted.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+from telwerkd.application.ports import Snapshot, Store, Transaction
+from telwerkd.domain.conversation import Effect, State, fold
+from telwerkd.domain.counters import (
+    CHUNK_QUARTERS,
+    ChunkKey,
+    Deltas,
+    LeafDelta,
+    Measure,
+    Slots,
+    chunk_deltas,
+    has_packed_values,
+    unpack,
+)
+from telwerkd.domain.facts import Outcome
+from telwerkd.domain.fingerprint import Fingerprints, Part
+from telwerkd.domain.ids import AccountId, ConversationId
+
+Progress = Callable[[int, int], None]
+"""Told how many conversations are done, of how many."""
+
+_FACTS_AT_ONCE = 20_000
+_STATES_MAX = 10_000
+"""Differing states that are named; counters are compared all the same."""
+
+
+class Audit(NamedTuple):
+    """What an examination found."""
+
+    conversations: int
+    events: int
+    states: list[ConversationId]
+    """Conversations whose stored state is not the fold of their log."""
+    cells: dict[ChunkKey, Slots]
+    """By how much every counter differs: what the log says, less what is stored."""
+
+    @property
+    def clean(self) -> bool:
+        """Whether the promise holds."""
+        return not self.states and not self.cells
+
+
+def examine(progress: Progress, snapshot: Snapshot) -> Audit:
+    """Compares an account's counters and states with the fold of its log."""
+    logged = _Logged(snapshot, progress)
+    expected, actual = Fingerprints(), Fingerprints()
+    for chunks in _expected(snapshot, logged):
+        expected.add_slots(chunks)
+    for key, blob in snapshot.every_chunk():
+        actual.add_cells(key, blob)
+    for chunks in _uncompacted(snapshot):
+        actual.add_slots(chunks)
+    parts = expected.differing(actual)
+    cells = _differences(snapshot, parts) if parts else {}
+    return Audit(logged.conversations, logged.events, logged.states, cells)
+
+
+async def repair(store: Store, account: AccountId, audit: Audit) -> None:
+    """Makes the counters and states what the log says, in one transaction."""
+    await store.write([(account, partial(_repair, audit))])
+
+
+def _repair(audit: Audit, tx: Transaction) -> None:
+    high_water = tx.account().high_water
+    rows = tx.conversations(audit.states)
+    tx.put_conversations(
+        {
+            conversation: row._replace(state=fold(row.base, tx.log(conversation), high_water)[0])
+            for conversation, row in rows.items()
+        }
+    )
+    tx.correct_cells(audit.cells)
+    tx.bump_version()
+
+
+class _Logged:
+    """The facts of every log, and on the way: whether the stored states are right."""
+
+    def __init__(self, snapshot: Snapshot, progress: Progress) -> None:
+        self._snapshot = snapshot
+        self._progress = progress
+        self.conversations = 0
+        self.events = 0
+        self.states: list[ConversationId] = []
+
+    def facts(self) -> Iterator[Effect]:
+        high_water = self._snapshot.account().high_water
+        total = self._snapshot.conversation_count()
+        for conversation, row, log in self._snapshot.every_conversation():
+            state, effects = fold(row.base, log, high_water)
+            self._note(conversation, row.state, state)
+            self.conversations += 1
+            self.events += len(log)
+            self._progress(self.conversations, total)
+            yield from effects
+
+    def _note(self, conversation: ConversationId, stored: State, folded: State) -> None:
+        if stored != folded and len(self.states) < _STATES_MAX:
+            self.states.append(conversation)
+
+
+def _expected(snapshot: Snapshot, logged: _Logged) -> Iterator[dict[ChunkKey, Slots]]:
+    """What the counters must be, in portions."""
+    deltas, size = Deltas(), 0
+    for effect in logged.facts():
+        if isinstance(effect, Outcome):
+            deltas.add(effect)
+            size += 1
+        if size >= _FACTS_AT_ONCE:
+            yield from _chunks(deltas)
+            deltas, size = Deltas(), 0
+    yield from _chunks(deltas)
+    for measure, row in snapshot.every_base_chunk():
+        cells = unpack([row.chunk], [row.cells])
+        packs = has_packed_values(measure)
+        leaves = [
+            LeafDelta(str(code) if packs else row.value, row.operator, row.group, row.widget, quarter, n)
+            for quarter, code, n in zip(cells.quarter.tolist(), cells.code.tolist(), cells.n.tolist(), strict=True)
+        ]
+        yield chunk_deltas(measure, leaves)
+
+
+def _chunks(deltas: Deltas) -> Iterator[dict[ChunkKey, Slots]]:
+    return (chunk_deltas(measure, leaves) for measure, leaves in deltas.by_measure().items())
+
+
+def _uncompacted(snapshot: Snapshot) -> Iterator[dict[ChunkKey, Slots]]:
+    """What is counted but not in chunks yet, in portions."""
+    portion: dict[Measure, list[LeafDelta]] = {}
+    size = 0
+    for measure, leaf in snapshot.every_delta():
+        portion.setdefault(measure, []).append(leaf)
+        size += 1
+        if size >= _FACTS_AT_ONCE:
+            yield from (chunk_deltas(of, leaves) for of, leaves in portion.items())
+            portion, size = {}, 0
+    yield from (chunk_deltas(of, leaves) for of, leaves in portion.items())
+
+
+def _differences(snapshot: Snapshot, parts: set[Part]) -> dict[ChunkKey, Slots]:
+    """Number by number, what the log says less what is stored, in the parts that differ."""
+    differences: dict[ChunkKey, Slots] = {}
+
+    def add(key: ChunkKey, slot: int, n: int) -> None:
+        if Part(key.measure, key.grouping, key.chunk) in parts:
+            slots = differences.setdefault(key, {})
+            slots[slot] = slots.get(slot, 0) + n
+
+    for times, portions in (
+        (1, _expected(snapshot, _Logged(snapshot, lambda _done, _total: None))),
+        (-1, _uncompacted(snapshot)),
+    ):
+        for chunks in portions:
+            for key, slots in chunks.items():
+                for slot, n in slots.items():
+                    add(key, slot, times * n)
+    for key, blob in snapshot.every_chunk():
+        cells = unpack([0], [blob])
+        places = cells.code * CHUNK_QUARTERS + cells.quarter
+        for slot, n in zip(places.tolist(), cells.n.tolist(), strict=True):
+            add(key, slot, -n)
+    only = {key: {slot: n for slot, n in slots.items() if n} for key, slots in differences.items()}
+    return {key: slots for key, slots in only.items() if slots}

@@ -1,0 +1,168 @@
+"""Tracing a number to its conversations and events, and to those that were left out.
+
+The conversations are found by an index over the time in which anything happened in them, and folded again: what is
+explained is what is counted, by the same rules.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+from telwerkd.application.clock import Clock
+from telwerkd.application.ports import CellRow, Conversation, Snapshot, Store
+from telwerkd.application.query import Query, check, keeps
+from telwerkd.domain import calendar
+from telwerkd.domain.calendar import QUARTER_HOUR_MICROS
+from telwerkd.domain.conversation import Effect, fold
+from telwerkd.domain.counters import CHUNK_QUARTERS, has_packed_values, unpack
+from telwerkd.domain.events import Event
+from telwerkd.domain.facts import Change, Fact, LeftOut, Outcome, Rule
+from telwerkd.domain.ids import ConversationId, EventId, Micros, WidgetId
+from telwerkd.domain.ranges import QuarterRange
+
+Place = tuple[Micros, ConversationId]
+"""A conversation's place in the order of pages: when something last happened in it, and its id."""
+
+_READ_AT_ONCE = 200
+
+
+class LeftOutEvent(NamedTuple):
+    """An event that looked countable and was not counted."""
+
+    event_id: EventId
+    occur_time: Micros
+    rule: Rule
+
+
+class Explained(NamedTuple):
+    """What one conversation adds to a number."""
+
+    conversation: ConversationId
+    counted: list[Fact]
+    held_back: list[Fact]
+    left_out: list[LeftOutEvent]
+
+
+class Explanation(NamedTuple):
+    """A page of what made a number."""
+
+    conversations: list[Explained]
+    next: Place | None
+    """Where the next page begins, after this place; None on the last."""
+    unexplainable: int
+    """Counted facts of the whole range and slice that no event explains any more."""
+    complete_until: Micros
+
+
+class Explanations:
+    """Explains the numbers of a store."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def explain(self, query: Query, after: Place | None, size: int) -> Explanation:
+        """A page of `size` conversations after a place. The query has one KPI and no grouping.
+
+        Raises:
+            InvalidArgumentError: see `Queries.ask`.
+            UnavailableError: the database does not answer.
+        """
+        check(query)
+        work = partial(explain, query, after, size, self._clock.now())
+        return await self._store.read(query.account, work)
+
+
+def explain(query: Query, after: Place | None, size: int, now: Micros, snapshot: Snapshot) -> Explanation:
+    """A page of what made a number, on a view of its account."""
+    account = snapshot.account()
+    zone = calendar.zone(query.time_zone or account.time_zone or "UTC")
+    span = query.range if isinstance(query.range, QuarterRange) else query.range.quarters(zone)
+    slice_ = _Slice(query, Micros(span.start * QUARTER_HOUR_MICROS), Micros(span.end * QUARTER_HOUR_MICROS))
+    page: list[Explained] = []
+    last: Place | None = None
+    for place, conversation, row in _conversations(snapshot, slice_, after):
+        log = snapshot.log(conversation)
+        _, effects = fold(row.base, log, account.high_water)
+        explained = slice_.of(conversation, effects, log)
+        if explained is not None:
+            page.append(explained)
+        if len(page) == size:
+            last = place
+            break
+    due = snapshot.earliest_due()
+    return Explanation(page, last, _unexplainable(query, span, snapshot), now if due is None else min(now, due))
+
+
+def _conversations(
+    snapshot: Snapshot, slice_: "_Slice", after: Place | None
+) -> Iterator[tuple[Place, ConversationId, Conversation]]:
+    while True:
+        rows = snapshot.conversations_in(slice_.start, slice_.end, after, _READ_AT_ONCE)
+        for conversation, row in rows:
+            after = (row.last_time, conversation)
+            yield after, conversation, row
+        if len(rows) < _READ_AT_ONCE:
+            return
+
+
+class _Slice:
+    """What of a conversation belongs to a number."""
+
+    def __init__(self, query: Query, start: Micros, end: Micros) -> None:
+        self.start = start
+        self.end = end
+        self._kpi = query.kpis[0].kpi
+        self._filter = query.filter
+
+    def of(self, conversation: ConversationId, effects: Iterable[Effect], log: list[Event]) -> Explained | None:
+        """What a conversation adds; None if that is nothing at all."""
+        signed: dict[bool, Counter[Fact]] = {True: Counter(), False: Counter()}
+        left_out: list[LeftOutEvent] = []
+        events = {event.event_id: event for event in log}
+        for effect in effects:
+            match effect:
+                case Outcome(change=change, fact=fact) if fact.kpi == self._kpi:
+                    held = change in {Change.HELD, Change.RELEASED}
+                    signed[held][fact] += 1 if change in {Change.COUNTED, Change.HELD} else -1
+                    if change is Change.TAKEN_BACK:
+                        left_out += self._left_out(fact.event_id, fact.instant, fact.widget, Rule.REPLACED)
+                case LeftOut(kpi=kpi, event_id=event_id, rule=rule) if kpi == self._kpi and event_id in events:
+                    event = events[event_id]
+                    left_out += self._left_out(event_id, event.occur_time, event.widget_id, rule)
+                case _:
+                    pass
+        counted, held_back = self._facts(signed[False]), self._facts(signed[True])
+        if not (counted or held_back or left_out):
+            return None
+        return Explained(conversation, counted, held_back, left_out)
+
+    def _facts(self, facts: Counter[Fact]) -> list[Fact]:
+        kept = (fact for fact in facts.elements() if self._keeps(fact))
+        return sorted(kept, key=lambda fact: (fact.instant, fact.event_id, fact.value))
+
+    def _keeps(self, fact: Fact) -> bool:
+        return self.start <= fact.instant < self.end and keeps(self._filter, _as_row(fact), by_value=True)
+
+    def _left_out(self, event_id: EventId, instant: Micros, widget: WidgetId, rule: Rule) -> list[LeftOutEvent]:
+        shown = self.start <= instant < self.end and self._filter.widgets.keeps(widget)
+        return [LeftOutEvent(event_id, instant, rule)] if shown else []
+
+
+def _as_row(fact: Fact) -> CellRow:
+    return CellRow(0, fact.operator, fact.group, fact.widget, fact.value, b"")
+
+
+def _unexplainable(query: Query, span: QuarterRange, snapshot: Snapshot) -> int:
+    info = query.kpis[0]
+    packs = has_packed_values(info.kpi)
+    first, last = span.start // CHUNK_QUARTERS, (span.end - 1) // CHUNK_QUARTERS
+    rows = [row for row in snapshot.base_cells(info.kpi, first, last) if keeps(query.filter, row, by_value=not packs)]
+    cells = unpack([row.chunk for row in rows], [row.cells for row in rows])
+    in_range = (cells.quarter >= span.start) & (cells.quarter < span.end)
+    return sum(
+        n
+        for code, n in zip(cells.code[in_range].tolist(), cells.n[in_range].tolist(), strict=True)
+        if not packs or query.filter.values.keeps(str(code))
+    )

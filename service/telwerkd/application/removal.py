@@ -1,0 +1,139 @@
+"""Taking events out of the log without taking the counters' truth away: retention and erasure.
+
+The law is then: counters == base facts + the facts of the fold over base states and remaining events.
+"""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import NamedTuple
+
+import msgspec
+
+from telwerkd.application.ports import Conversation, Store, Transaction
+from telwerkd.domain.conversation import Effect, State, carried, fold, taken_back
+from telwerkd.domain.counters import Deltas
+from telwerkd.domain.errors import NotFoundError, Reason
+from telwerkd.domain.events import Event, Retracted
+from telwerkd.domain.facts import Outcome
+from telwerkd.domain.ids import AccountId, ConversationId, Micros
+
+PURGED_MAX = 200
+"""Conversations purged in one transaction, so that ingest never waits long behind a purge."""
+
+
+class Erased(NamedTuple):
+    """What an erasure removed."""
+
+    events: int
+    facts: int
+    """Facts that its events explained: taken out of the counts, or anonymous from now on."""
+
+
+async def purge(store: Store, account: AccountId, horizon: Micros) -> int:
+    """Replaces an account's events before `horizon` by base states and base facts; gives how many.
+
+    Counts stay as they are. From the first moment on, events before the horizon are refused. A conversation whose limit
+    before the horizon is not settled yet keeps its events until the next purge.
+    """
+    purged, after = 0, ConversationId("")
+    while True:
+        [step] = await store.write([(account, partial(_purge_some, horizon, after))])
+        purged += step.events
+        if step.last is None:
+            return purged
+        after = step.last
+
+
+class _Step(NamedTuple):
+    events: int
+    last: ConversationId | None
+    """The last conversation looked at; None if there are no more."""
+
+
+def _purge_some(horizon: Micros, after: ConversationId, tx: Transaction) -> _Step:
+    tx.raise_horizon(horizon)
+    high_water = tx.account().high_water
+    rows = tx.conversations_before(horizon, after, PURGED_MAX)
+    events = sum(_purge(tx, conversation, row, horizon, high_water) for conversation, row in rows)
+    return _Step(events, rows[-1][0] if rows else None)
+
+
+def _purge(tx: Transaction, conversation: ConversationId, row: Conversation, horizon: Micros, now: Micros) -> int:
+    log = tx.log(conversation)
+    old = [event for event in log if event.occur_time < horizon]
+    limit = row.state.limit
+    if not old or (limit is not None and limit.due < horizon):
+        return 0
+    base, final = _base(row.base, log, old, horizon)
+    rest = [event for event in log if event.occur_time >= horizon]
+    _check_unchanged(row.base, log, base, rest, final, now)
+    state, _ = fold(base, rest, now)
+    tx.remove_events(conversation, [event.event_id for event in old])
+    tx.put_conversations({conversation: row._replace(state=state, base=base)})
+    tx.add_base(final)
+    return len(old)
+
+
+def _base(base: State, log: list[Event], old: list[Event], horizon: Micros) -> tuple[State, Deltas]:
+    """The state that the old events lead to, and the facts that are final there.
+
+    Retractions act across the horizon: one that stays takes a purged event back, now and for good; what a purged one
+    takes back is awaited, whether it is in the log or still to come.
+    """
+    gone = taken_back(log, base.awaited)
+    stands = [event for event in old if event.event_id not in gone]
+    retractions = taken_back(stands, base.awaited)
+    # Limits due before the horizon can be stopped by nothing that is still accepted.
+    ordinary = [event for event in stands if not isinstance(event.kind, Retracted)]
+    state, effects = fold(msgspec.structs.replace(base, awaited=()), ordinary, Micros(horizon - 1))
+    state = msgspec.structs.replace(state, awaited=tuple(sorted(retractions - {event.event_id for event in old})))
+    return state, _sum((effects, 1), (carried(state), -1))
+
+
+def _check_unchanged(
+    base: State, log: list[Event], new_base: State, rest: list[Event], final: Deltas, now: Micros
+) -> None:
+    """The law of retention, for this conversation. A purge that broke it would be found out too late to be undone."""
+    before = _sum((fold(base, log, now)[1], 1))
+    after = _sum((fold(new_base, rest, now)[1], 1))
+    after.add_all(final)
+    if before.by_measure() != after.by_measure():
+        raise AssertionError("a purge would change counts; nothing was purged")
+
+
+async def erase(store: Store, account: AccountId, conversation: ConversationId, *, keep_counts: bool) -> Erased:
+    """Erases a conversation: its events, its state, and its counts too unless they are to stay as anonymous facts.
+
+    Sending its events again is refused from then on. Facts of purged events are anonymous already, and stay.
+
+    Raises:
+        NotFoundError: there is no such conversation.
+    """
+    [erased] = await store.write([(account, partial(_erase, conversation, keep_counts))])
+    return erased
+
+
+def _erase(conversation: ConversationId, keep_counts: bool, tx: Transaction) -> Erased:  # noqa: FBT001  # by partial
+    row = tx.conversations([conversation]).get(conversation)
+    if row is None:
+        raise NotFoundError(Reason.CONVERSATION_NOT_FOUND, f"there is no conversation {conversation!r}")
+    log = tx.log(conversation)
+    _, effects = fold(row.base, log, tx.account().high_water)
+    facts = _sum((effects, 1 if keep_counts else -1))
+    tx.remove_conversation(conversation)
+    tx.bump_version()
+    if keep_counts:
+        tx.add_base(facts)
+    else:
+        tx.add_deltas(facts)
+    count = sum(abs(leaf.n) for leaves in facts.by_measure().values() for leaf in leaves)
+    return Erased(len(log), count)
+
+
+def _sum(*signed: tuple[Iterable[Effect], int]) -> Deltas:
+    deltas = Deltas()
+    for effects, times in signed:
+        for effect in effects:
+            if isinstance(effect, Outcome):
+                deltas.add(effect, times)
+    return deltas

@@ -1,0 +1,111 @@
+"""`telwerkd verify` and `telwerkd rebuild`: the audit of every account, with progress, beside a running server."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from telwerkd.application.audit import Audit, examine, repair
+from telwerkd.application.ports import Store
+from telwerkd.domain.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET, HELD_BACK, ChunkKey, Slots
+from telwerkd.domain.facts import SEPARATOR, Kpi
+from telwerkd.domain.ids import AccountId
+from telwerkd.storage.schema import prepare
+from telwerkd.storage.sqlite import SqliteStore
+
+_SHOWN_MAX = 20
+_ROUNDS_MAX = 3
+"""Rebuilding beside a running server: events counted onto a wrong state meanwhile are found in the next round."""
+
+_PARTS = ((BY_OPERATOR, "operator"), (BY_GROUP, "group"), (BY_WIDGET, "widget"), (BY_VALUE, "value"))
+
+
+async def verify(database: Path) -> bool:
+    """Examines every account and says what it found; whether all is well."""
+    console = Console(soft_wrap=True)
+    clean = True
+    async with _opened(database) as store:
+        for account in await store.accounts():
+            audit = await _examine(store, account, console)
+            _report(console, account, audit)
+            clean = clean and audit.clean
+    console.print("[green]Every counter equals the log." if clean else "[red]Some counters differ from the log.")
+    return clean
+
+
+async def rebuild(database: Path) -> bool:
+    """Examines every account and repairs what differs; whether all is well at the end."""
+    console = Console(soft_wrap=True)
+    clean = True
+    async with _opened(database) as store:
+        for account in await store.accounts():
+            clean = await _rebuild(store, account, console) and clean
+    console.print("[green]Every counter equals the log." if clean else "[red]Some counters still differ: run it again.")
+    return clean
+
+
+async def _rebuild(store: Store, account: AccountId, console: Console) -> bool:
+    for _ in range(_ROUNDS_MAX):
+        audit = await _examine(store, account, console)
+        _report(console, account, audit)
+        if audit.clean:
+            return True
+        await repair(store, account, audit)
+        console.print(f"{account}: corrected {len(audit.cells)} counters, {len(audit.states)} states")
+    return (await _examine(store, account, console)).clean
+
+
+async def _examine(store: Store, account: AccountId, console: Console) -> Audit:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(f"{account}: conversations", total=None)
+
+        def tell(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        return await store.read(account, partial(examine, tell))
+
+
+def _report(console: Console, account: AccountId, audit: Audit) -> None:
+    verdict = (
+        "clean"
+        if audit.clean
+        else f"{len(audit.cells)} counters and the states of {len(audit.states)} conversations differ"
+    )
+    console.print(
+        f"{account}: {audit.events:,} events of {audit.conversations:,} conversations: {verdict}", highlight=False
+    )
+    for key, slots in sorted(audit.cells.items())[:_SHOWN_MAX]:
+        console.print(f"  {_describe(key, slots)}", highlight=False, markup=False)
+    for conversation in audit.states[:_SHOWN_MAX]:
+        console.print(f"  the state of conversation {conversation!r}", highlight=False, markup=False)
+
+
+def _describe(key: ChunkKey, slots: Slots) -> str:
+    kpi = Kpi(key.measure % HELD_BACK).name.lower() + (" held back" if key.measure > HELD_BACK else "")
+    values = (key.operator, key.group, key.widget, key.value.replace(SEPARATOR, ", "))
+    cut = [
+        f"{part} {value or 'nobody'}" for (bit, part), value in zip(_PARTS, values, strict=True) if key.grouping & bit
+    ]
+    missing = sum(n for n in slots.values() if n > 0)
+    surplus = -sum(n for n in slots.values() if n < 0)
+    where = ", ".join(cut) or "total"
+    return f"{kpi} ({where}), 32 days from {_day(key.chunk)}: {missing} too few, {surplus} too many"
+
+
+def _day(chunk: int) -> date:
+    return date(1970, 1, 1) + timedelta(days=32 * chunk)
+
+
+@asynccontextmanager
+async def _opened(database: Path) -> AsyncIterator[SqliteStore]:
+    prepare(database)
+    store = SqliteStore(database)
+    try:
+        yield store
+    finally:
+        store.close()

@@ -1,0 +1,282 @@
+"""The laws of packed counters: a chunk is a dictionary in bytes, and its series are sums of facts, however cut."""
+
+import struct
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from telwerkd.domain.counters import (
+    CHUNK_QUARTERS,
+    HELD_BACK,
+    CounterError,
+    Deltas,
+    LeafDelta,
+    Slots,
+    chunk_deltas,
+    joined,
+    merge,
+    unpack,
+    unpack_leaves,
+)
+from telwerkd.domain.facts import Change, Fact, Kpi, Outcome, answer_value, topics_value
+from telwerkd.domain.ids import EventId, Micros, OperatorGroupId, OperatorId, WidgetId
+
+QUARTER_MICROS = 15 * 60 * 1_000_000
+FULL = 65_535
+FIRST_QUARTER = 20_400 * 96
+"""2025-11-08: within a chunk; the next chunk begins 16 days later."""
+
+law = settings(deadline=None)
+
+# Few slots, so that they meet; the last one of a chunk of KPI 5 is 8 * 3072 + 3071.
+slots = st.sampled_from([0, 1, 2, 3_071, 3_072, 27_647, FULL])
+counts = st.one_of(
+    st.integers(0, 3),
+    st.sampled_from([FULL - 1, FULL, FULL + 1, 2 * FULL, 2 * FULL + 1]),
+    st.integers(0, 200_000),
+)
+contents = st.dictionaries(slots, counts)
+
+
+def unpacked(cells: bytes) -> dict[int, int]:
+    """What a chunk holds, read pair by pair as its documentation says."""
+    held: Counter[int] = Counter()
+    for slot, count in struct.iter_unpack("<HH", cells):
+        held[slot] += count
+    return dict(held)
+
+
+def packed(content: Mapping[int, int]) -> bytes:
+    """The one form of a content, written pair by pair."""
+    cells = b""
+    for slot, count in sorted(content.items()):
+        cells += struct.pack("<HH", slot, FULL) * (count // FULL)
+        cells += struct.pack("<HH", slot, count % FULL) if count % FULL else b""
+    return cells
+
+
+def total(content: Mapping[int, int], *deltas: Mapping[int, int]) -> dict[int, int]:
+    """The sum of dictionaries, without zeros."""
+    sums = Counter(content)
+    for delta in deltas:
+        sums.update(delta)
+    return {slot: count for slot, count in sums.items() if count}
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> tuple[dict[int, int], dict[int, int]]:
+    """A content, and a signed change that it can bear."""
+    content = draw(contents)
+    taken = {
+        slot: -draw(st.one_of(st.just(n), st.integers(0, n))) for slot, n in content.items() if draw(st.booleans())
+    }
+    return content, {**draw(contents), **taken}
+
+
+@law
+@given(changes())
+def test_merging_is_adding(change: tuple[dict[int, int], dict[int, int]]) -> None:
+    """A merged chunk holds, slot by slot, what it held and the change; nothing else, and no zeros."""
+    content, delta = change
+    cells = merge(packed(content), delta)
+    assert unpacked(cells) == total(content, delta)
+
+
+@law
+@given(changes())
+def test_equal_contents_are_equal_bytes(change: tuple[dict[int, int], dict[int, int]]) -> None:
+    """A chunk's bytes follow from what it holds: ascending slots, full pairs before the rest, nothing when empty."""
+    content, delta = change
+    assert merge(packed(content), delta) == packed(total(content, delta))
+
+
+@law
+@given(st.lists(contents, max_size=6), st.data())
+def test_neither_order_nor_splitting_matters(parts: list[dict[int, int]], data: st.DataObject) -> None:
+    """The same additions in another order, or all at once, give the same bytes."""
+    one_by_one, shuffled = b"", b""
+    for part in parts:
+        one_by_one = merge(one_by_one, part)
+    for part in data.draw(st.permutations(parts)):
+        shuffled = merge(shuffled, part)
+    assert one_by_one == shuffled == merge(b"", total({}, *parts))
+
+
+@law
+@given(contents)
+def test_taking_everything_back_leaves_nothing(content: dict[int, int]) -> None:
+    """A chunk whose facts are all taken back is empty: no zero remains."""
+    cells = merge(b"", content)
+    assert merge(cells, {slot: -count for slot, count in content.items()}) == b""
+
+
+@law
+@given(contents, slots, st.integers(1, 100_000))
+def test_no_count_goes_below_zero(content: dict[int, int], slot: int, more: int) -> None:
+    """Taking back more than a slot holds is refused, whatever else the change does."""
+    with pytest.raises(CounterError):
+        merge(merge(b"", content), {**dict.fromkeys(content, 1), slot: -content.get(slot, 0) - more})
+
+
+@law
+@given(st.lists(st.tuples(st.integers(0, 700), contents), max_size=5))
+def test_unpacking_is_the_inverse_of_packing(chunks: list[tuple[int, dict[int, int]]]) -> None:
+    """Many chunks unpack to what each holds: the quarter-hour and packed value of every cell, and whose it is."""
+    cells = unpack([chunk for chunk, _ in chunks], [packed(content) for _, content in chunks])
+    found = Counter[tuple[int, int, int]]()
+    for row, quarter, code, n in zip(*(column.tolist() for column in cells), strict=True):
+        found[row, quarter, code] += n
+    wanted = {
+        (row, chunk * CHUNK_QUARTERS + slot % CHUNK_QUARTERS, slot // CHUNK_QUARTERS): n
+        for row, (chunk, content) in enumerate(chunks)
+        for slot, n in content.items()
+        if n
+    }
+    assert found == wanted
+
+
+# --- from facts to chunks -------------------------------------------------------------------------------------------
+
+VALUES = {
+    Kpi.SATISFACTION_SCORE: ["1", "5"],
+    Kpi.FEEDBACK_COUNT: [""],
+    Kpi.UNANSWERED_LIVE_CONVERSATIONS: [""],
+    Kpi.UNANSWERED_ENDED_CONVERSATIONS: [""],
+    Kpi.INACTIVITY_ACTIONS: ["1", "8"],
+    Kpi.OFFLINE_ASSIGNMENTS: ["1", "2"],
+    Kpi.GOALS_REACHED: ["order", "quote"],
+    Kpi.CONVERSATION_TOPICS: [topics_value(["price"]), topics_value(["price", "delivery"])],
+    Kpi.PRE_CHAT_SURVEY_RESULTS: [answer_value("q1", "yes"), answer_value("q1", "no")],
+    Kpi.POST_CHAT_SURVEY_RESULTS: [answer_value("q1", "yes"), answer_value("q2", "yes")],
+}
+PACKED = {Kpi.SATISFACTION_SCORE, Kpi.INACTIVITY_ACTIONS, Kpi.OFFLINE_ASSIGNMENTS}
+OPEN = {Kpi.GOALS_REACHED, Kpi.CONVERSATION_TOPICS, Kpi.PRE_CHAT_SURVEY_RESULTS, Kpi.POST_CHAT_SURVEY_RESULTS}
+
+
+@st.composite
+def facts(draw: st.DrawFn) -> Fact:
+    kpi = draw(st.sampled_from(Kpi))
+    quarter = draw(st.sampled_from([0, 1, CHUNK_QUARTERS - 1, CHUNK_QUARTERS])) + FIRST_QUARTER
+    return Fact(
+        kpi,
+        draw(st.sampled_from(VALUES[kpi])),
+        OperatorId(draw(st.sampled_from(["", "anna", "bram"]))),
+        OperatorGroupId(draw(st.sampled_from(["", "sales"]))),
+        WidgetId(draw(st.sampled_from(["shop", "help"]))),
+        Micros(quarter * QUARTER_MICROS + draw(st.sampled_from([0, QUARTER_MICROS - 1]))),
+        EventId("e"),
+    )
+
+
+def counted(of: Iterable[Fact]) -> dict[int, list[LeafDelta]]:
+    """The leaves of facts that all count."""
+    deltas = Deltas()
+    for fact in of:
+        deltas.add(Outcome(Change.COUNTED, fact))
+    return deltas.by_measure()
+
+
+def quarter_of(fact: Fact) -> int:
+    return fact.instant // QUARTER_MICROS
+
+
+@law
+@given(st.lists(facts(), max_size=12))
+def test_every_grouping_sums_the_facts(of: list[Fact]) -> None:
+    """Every fact is once in each of the eight groupings of its KPI, and again in each by value where that is open."""
+    found: Counter[tuple[object, ...]] = Counter()
+    for measure, leaves in counted(of).items():
+        for key, cells in chunk_deltas(measure, leaves).items():
+            for slot, n in cells.items():
+                quarter, code = key.chunk * CHUNK_QUARTERS + slot % CHUNK_QUARTERS, slot // CHUNK_QUARTERS
+                where = (key.grouping, key.operator, key.group, key.widget, key.value)
+                found[measure, *where, quarter, code] += n
+    wanted: Counter[tuple[object, ...]] = Counter()
+    for fact in of:
+        code = int(fact.value) if fact.kpi in PACKED else 0
+        for grouping in range(16 if fact.kpi in OPEN else 8):
+            where = (
+                grouping,
+                fact.operator if grouping & 1 else "",
+                fact.group if grouping & 2 else "",
+                fact.widget if grouping & 4 else "",
+                fact.value if grouping & 8 else "",
+            )
+            wanted[fact.kpi, *where, quarter_of(fact), code] += 1
+    assert found == wanted
+
+
+@law
+@given(st.lists(facts(), max_size=12), st.sampled_from([Change.COUNTED, Change.HELD]))
+def test_changes_and_their_opposites_cancel_out(of: list[Fact], change: Change) -> None:
+    """What is counted and taken back, held and released, or undone, leaves no trace, in whatever order."""
+    opposite = {Change.COUNTED: Change.TAKEN_BACK, Change.HELD: Change.RELEASED}[change]
+    deltas = Deltas()
+    for fact in of:
+        deltas.add(Outcome(opposite, fact))
+    for fact in reversed(of):
+        deltas.add(Outcome(change, fact))
+        deltas.add(Outcome(opposite, fact), 2)
+    for fact in of:
+        deltas.add(Outcome(opposite, fact), -2)
+    assert deltas.by_measure() == {}
+
+
+@law
+@given(st.lists(facts(), max_size=12))
+def test_what_is_held_back_is_a_measure_of_its_own(of: list[Fact]) -> None:
+    """Held back facts are counted like any others, under the KPI's number and a hundred."""
+    deltas = Deltas()
+    for fact in of:
+        deltas.add(Outcome(Change.HELD, fact))
+    assert deltas.by_measure() == {measure + HELD_BACK: leaves for measure, leaves in counted(of).items()}
+    for measure, leaves in deltas.by_measure().items():
+        keys = {key.grouping for key in chunk_deltas(measure, leaves)}
+        # Nobody asks what is held back of stars and actions: nothing ever is.
+        assert keys == set(range(16 if measure - HELD_BACK in OPEN else 8))
+
+
+@law
+@given(st.lists(facts(), max_size=12), st.integers(0, 12))
+def test_what_leaves_cancel_is_no_chunk(of: list[Fact], kept: int) -> None:
+    """Chunks of leaves that cancel out are those of the leaves that remain: no chunk is touched for nothing."""
+    for kpi in Kpi:
+        mine = [fact for fact in of if fact.kpi == kpi]
+        plus, back = counted(mine).get(kpi, []), counted(mine[kept:]).get(kpi, [])
+        leaves = plus + [leaf._replace(n=-leaf.n) for leaf in back]
+        assert chunk_deltas(kpi, leaves) == chunk_deltas(kpi, counted(mine[:kept]).get(kpi, []))
+
+
+@law
+@given(st.lists(facts(), max_size=12), st.lists(facts(), max_size=12), st.sampled_from(Kpi))
+def test_chunks_and_leaves_are_read_together(first: list[Fact], second: list[Fact], kpi: Kpi) -> None:
+    """Chunks of some facts and leaves of others, joined, are cells of them all; every cell knows its row."""
+    chunks = chunk_deltas(kpi, counted(first).get(kpi, []))
+    keys = [key for key in chunks if key.grouping == 7 + 8 * (kpi in OPEN)]
+    leaves = counted(second).get(kpi, [])
+    cells = joined(
+        unpack([key.chunk for key in keys], [merge(b"", chunks[key]) for key in keys]),
+        unpack_leaves(kpi, leaves),
+        len(keys),
+    )
+    rows = [*keys, *leaves]
+    found: Counter[tuple[object, ...]] = Counter()
+    for row, quarter, code, n in zip(*(column.tolist() for column in cells), strict=True):
+        of = rows[row]
+        found[of.value if kpi not in PACKED else str(code), of.operator, of.group, of.widget, quarter] += n
+    wanted = Counter(
+        (fact.value, fact.operator, fact.group, fact.widget, quarter_of(fact))
+        for fact in first + second
+        if fact.kpi == kpi
+    )
+    assert found == wanted
+
+
+def test_a_chunk_holds_more_than_65535_facts_of_a_quarter_hour() -> None:
+    """A count of 65,536 takes two pairs; of 65,535 one, and then none."""
+    cells: Slots = {7: FULL + 1, 8: 1}
+    assert merge(b"", cells) == struct.pack("<HHHHHH", 7, FULL, 7, 1, 8, 1)
+    assert merge(merge(b"", cells), {7: -1}) == struct.pack("<HHHH", 7, FULL, 8, 1)
+    assert merge(merge(b"", cells), {7: -FULL - 1}) == struct.pack("<HH", 8, 1)

@@ -1,0 +1,635 @@
+"""The contract of a store (`telwerkd.application.ports`), held against every database there is."""
+
+import asyncio
+import shutil
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from telwerkd.application.ports import Account, CellRow, Conversation, Cut, Snapshot, Transaction
+from telwerkd.domain.conversation import EMPTY, State, fold
+from telwerkd.domain.counters import CounterError, Deltas, LeafDelta, unpack
+from telwerkd.domain.events import Event, InactivityAction, Message, Retracted, Sender, WentLive
+from telwerkd.domain.facts import Change, Fact, Kpi, Outcome
+from telwerkd.domain.goals import Goal
+from telwerkd.domain.ids import (
+    AccountId,
+    ConversationId,
+    EventId,
+    GoalId,
+    Micros,
+    OperatorGroupId,
+    OperatorId,
+    WidgetId,
+)
+from telwerkd.domain.settings import WidgetVersion
+from telwerkd.storage.schema import prepare
+from telwerkd.storage.sqlite import SqliteStore
+from tests.generate import FAMILIES
+
+ACME, OTHER = AccountId("acme"), AccountId("other")
+WEB, SHOP = WidgetId("web"), WidgetId("shop")
+QUARTER_MICROS = 900_000_000
+QUARTER = 1_963_800
+"""Some quarter-hour of 2026."""
+
+# Ids that a database might compare or quote in its own way: as bytes they are all different.
+ODD_IDS = [
+    "a",
+    "A",
+    "a ",
+    "é",
+    "e\u0301",
+    "\uffee",
+    "\U0001f600",
+    "it's",
+    '"%_\\',
+    "[1]",
+    "null",
+    "1",
+    "1.0",
+    "x" * 200,
+]
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with empty tables, to be copied: that is quicker than to make one."""
+    database = tmp_path_factory.mktemp("empty") / "telwerk.db"
+    prepare(database)
+    return database
+
+
+@pytest.fixture
+def database(empty: Path, tmp_path: Path) -> Path:
+    """A SQLite file with empty tables."""
+    return Path(shutil.copy(empty, tmp_path))
+
+
+@pytest.fixture(params=["sqlite"])
+async def store(request: pytest.FixtureRequest, database: Path) -> AsyncIterator[SqliteStore]:
+    """An empty store. Another database is another parameter."""
+    assert request.param == "sqlite"
+    store = SqliteStore(database)
+    yield store
+    store.close()
+
+
+async def write(store: SqliteStore, work: Callable[[Transaction], Any], account: AccountId = ACME) -> Any:
+    [result] = await store.write([(account, work)])
+    return result
+
+
+def conversation(name: str) -> ConversationId:
+    return ConversationId(name)
+
+
+def message(event_id: str, occur_time: int = 0) -> Event:
+    return Event(EventId(event_id), Micros(occur_time), 0, WEB, Message(Sender.CONTACT))
+
+
+def state_due(due: int | None) -> State:
+    """The state of a live conversation whose limit is due then, or of one without a limit."""
+    log = [message("m")]
+    if due is not None:
+        log.append(Event(EventId("l"), Micros(0), 0, WEB, WentLive(None, Micros(due))))
+    state, _ = fold(EMPTY, log, Micros(0))
+    assert (state.limit.due if state.limit else None) == due
+    return state
+
+
+def row(due: int | None) -> Conversation:
+    """The row of such a conversation."""
+    return Conversation(state_due(due), EMPTY, Micros(0), Micros(due or 0))
+
+
+def fact(kpi: Kpi = Kpi.FEEDBACK_COUNT, value: str = "", operator: str = "anna", quarter: int = QUARTER) -> Fact:
+    instant = Micros(quarter * QUARTER_MICROS)
+    return Fact(kpi, value, OperatorId(operator), OperatorGroupId("sales"), WEB, instant, EventId("e"))
+
+
+def change(facts: Iterable[Fact], of: Change = Change.COUNTED) -> Callable[[Transaction], None]:
+    """A transaction that counts facts, or takes them back."""
+    deltas = Deltas()
+    for each in facts:
+        deltas.add(Outcome(of, each))
+
+    def work(tx: Transaction) -> None:
+        tx.bump_version()
+        tx.add_deltas(deltas)
+
+    return work
+
+
+def leaf(n: int, operator: str = "anna", quarter: int = QUARTER) -> LeafDelta:
+    return LeafDelta("", operator, "sales", "web", quarter, n)
+
+
+def cut(kpi: Kpi, grouping: int = 0, **ids: list[str]) -> Cut:
+    return Cut(kpi, grouping, 0, 10_000, **ids)
+
+
+def counts(rows: list[CellRow]) -> Counter[tuple[str, str, str, str, int, int]]:
+    """What chunks hold, by their dimensions, quarter-hour and packed value."""
+    cells = unpack([row.chunk for row in rows], [row.cells for row in rows])
+    found: Counter[tuple[str, str, str, str, int, int]] = Counter()
+    for row, quarter, code, n in zip(*(column.tolist() for column in cells), strict=True):
+        of = rows[row]
+        found[of.operator, of.group, of.widget, of.value, quarter, code] += n
+    return found
+
+
+# --- conversations and their events ---------------------------------------------------------------------------------
+
+
+async def test_a_conversation_is_what_was_put_last(store: SqliteStore) -> None:
+    """A row replaces the one before, all of it; a conversation without one is not mentioned."""
+    first = {conversation("c1"): row(5), conversation("c2"): row(None)}
+    await write(store, lambda tx: tx.put_conversations(first))
+    await write(store, lambda tx: tx.put_conversations({conversation("c1"): row(7)}))
+    asked = [conversation("c3"), conversation("c2"), conversation("c1")]
+    states = await write(store, lambda tx: tx.conversations(asked))
+    assert states == {conversation("c1"): row(7), conversation("c2"): row(None)}
+    purged = Conversation(state_due(None), state_due(3), Micros(-5), Micros(5))
+    await write(store, lambda tx: tx.put_conversations({conversation("c2"): purged}))
+    assert await write(store, lambda tx: tx.conversations(asked[1:2])) == {conversation("c2"): purged}
+    assert await write(store, lambda tx: tx.conversations([])) == {}
+
+
+async def test_every_kind_of_event_is_stored_whole(store: SqliteStore) -> None:
+    """An event read from the log is the event that was added, whatever its kind."""
+    kinds = [kind for family in FAMILIES for kind in family] + [Retracted(EventId("0"))]
+    events = [Event(EventId(f"{n}"), Micros(-n), -n, SHOP, kind) for n, kind in enumerate(kinds)]
+    c = conversation("c")
+    await write(store, lambda tx: tx.add_events((c, event) for event in events))
+    stored = await write(store, lambda tx: tx.stored([(c, event.event_id) for event in events]))
+    assert stored == {(c, event.event_id): event for event in events}
+    assert sorted(await write(store, lambda tx: tx.log(c)), key=lambda e: -e.occur_time) == events
+
+
+async def test_ids_are_bytes(store: SqliteStore) -> None:
+    """Ids that look alike, or mean something to a database, are different ids."""
+    events = [(conversation(c), message(e)) for c in ODD_IDS for e in ODD_IDS]
+    await write(store, lambda tx: tx.add_events(events))
+    await write(store, lambda tx: tx.put_conversations({conversation(c): row(n) for n, c in enumerate(ODD_IDS, 1)}))
+    stored = await write(store, lambda tx: tx.stored([(c, e.event_id) for c, e in events]))
+    assert stored == {(c, e.event_id): e for c, e in events}
+    states = await write(store, lambda tx: tx.conversations([conversation(c) for c in ODD_IDS]))
+    assert states == {c: row(n) for n, c in enumerate(ODD_IDS, 1)}
+    for c in ODD_IDS:
+        assert len(await write(store, lambda tx, c=c: tx.log(conversation(c)))) == len(ODD_IDS)
+
+
+async def test_stored_and_log_keep_conversations_apart(store: SqliteStore) -> None:
+    """The same event id in two conversations is two events; an unknown conversation has none."""
+    c1, c2, c3 = (conversation(c) for c in ("c1", "c2", "c3"))
+    await write(store, lambda tx: tx.add_events([(c1, message("e", 1)), (c2, message("e", 2))]))
+    keys = [(c, EventId(e)) for c in (c1, c2, c3) for e in ("e", "f")]
+    stored = await write(store, lambda tx: tx.stored(keys))
+    assert stored == {(c1, "e"): message("e", 1), (c2, "e"): message("e", 2)}
+    assert [await write(store, lambda tx, c=c: tx.log(c)) for c in (c1, c3)] == [[message("e", 1)], []]
+
+
+async def test_thousands_of_keys_at_once(store: SqliteStore) -> None:
+    """A transaction may ask for, and add, more than any database's limit on parameters."""
+    many = [conversation(f"c{n}") for n in range(40_000)]
+    await write(store, lambda tx: tx.put_conversations(dict.fromkeys(many[::2], row(None))))
+    await write(store, lambda tx: tx.add_events((c, message("e")) for c in many[::2]))
+    assert (await write(store, lambda tx: tx.conversations(many))).keys() == set(many[::2])
+    assert len(await write(store, lambda tx: tx.stored([(c, EventId("e")) for c in many]))) == len(many) / 2
+
+
+async def test_an_event_is_added_once(store: SqliteStore) -> None:
+    """Adding an event that is in the log already is refused: nothing is ever overwritten."""
+    await write(store, lambda tx: tx.add_events([(conversation("c"), message("e", 1))]))
+    with pytest.raises(sa.exc.IntegrityError):
+        await write(store, lambda tx: tx.add_events([(conversation("c"), message("e", 2))]))
+    assert await write(store, lambda tx: tx.log(conversation("c"))) == [message("e", 1)]
+
+
+# --- limits ---------------------------------------------------------------------------------------------------------
+
+
+async def test_due_gives_the_earliest_and_says_up_to_when(store: SqliteStore) -> None:
+    """About as many as asked for, earliest first; those of one instant are never torn apart."""
+    dues = {"c0": 10, "c1": 20, "c2": 20, "c3": 20, "c4": 30, "c5": 40, "c6": None}
+    await write(store, lambda tx: tx.put_conversations({conversation(c): row(due) for c, due in dues.items()}))
+
+    async def due(until: int, limit: int) -> tuple[int, list[str]]:
+        reached, states = await write(store, lambda tx: tx.due(Micros(until), limit))
+        assert states == {conversation(c): row(dues[c]) for c in states}
+        return reached, sorted(states)
+
+    assert await due(9, 5) == (9, [])
+    assert await due(10, 5) == (10, ["c0"])
+    assert await due(39, 1) == (10, ["c0"])
+    assert await due(39, 2) == (20, ["c0", "c1", "c2", "c3"])
+    assert await due(39, 4) == (20, ["c0", "c1", "c2", "c3"])
+    assert await due(40, 100) == (40, ["c0", "c1", "c2", "c3", "c4", "c5"])
+    # Up to there all are there; further than what was found the mark need not go.
+    reached, found = await due(39, 100)
+    assert found == ["c0", "c1", "c2", "c3", "c4"]
+    assert 30 <= reached <= 39
+
+
+async def test_a_limit_that_no_longer_runs_is_not_due(store: SqliteStore) -> None:
+    """The earliest limit, and the accounts that have one due, follow the states."""
+    await write(store, lambda tx: tx.put_conversations({conversation("c"): row(10), conversation("d"): row(20)}))
+    await write(store, lambda tx: tx.put_conversations({conversation("c"): row(15)}), OTHER)
+    assert await store.read(ACME, lambda view: view.earliest_due()) == 10
+    assert [await store.accounts_due(Micros(until)) for until in (9, 10, 15)] == [[], [ACME], [ACME, OTHER]]
+    await write(store, lambda tx: tx.put_conversations({conversation("c"): row(None)}))
+    assert await store.read(ACME, lambda view: view.earliest_due()) == 20
+    assert await store.accounts_due(Micros(15)) == [OTHER]
+    await write(store, lambda tx: tx.put_conversations({conversation("d"): row(None)}))
+    assert await store.read(ACME, lambda view: view.earliest_due()) is None
+
+
+# --- the account's row, names, settings -----------------------------------------------------------------------------
+
+
+async def test_an_account_begins_with_nothing(store: SqliteStore) -> None:
+    """An account that nobody has heard of can be read; it is empty."""
+    assert await store.read(ACME, lambda view: view.account()) == Account(0, Micros(0), None, Micros(0))
+    assert await store.read(ACME, lambda view: view.earliest_due()) is None
+    assert await store.read(ACME, lambda view: view.widget_versions()) == {}
+    assert await store.read(ACME, lambda view: view.cells(cut(Kpi.FEEDBACK_COUNT))) == []
+    assert await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT)) == []
+    assert await write(store, lambda tx: tx.names()) == {}
+    assert await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, 10)) == 0
+    assert await store.compactable() == []
+
+
+async def test_the_account_row(store: SqliteStore) -> None:
+    """The version grows by one, the high-water mark never falls, and none of the three columns disturbs another."""
+    await write(store, lambda tx: tx.raise_high_water(Micros(50)))
+    await write(store, lambda tx: tx.raise_high_water(Micros(49)))
+    assert await store.read(ACME, lambda view: view.account()) == Account(0, Micros(50), None, Micros(0))
+    await write(store, lambda tx: tx.put_time_zone("Europe/Berlin"))
+    await write(store, lambda tx: tx.bump_version())
+    await write(store, lambda tx: tx.bump_version())
+    await write(store, lambda tx: tx.raise_high_water(Micros(51)))
+    await write(store, lambda tx: tx.put_time_zone("Asia/Kolkata"))
+    assert await store.read(ACME, lambda view: view.account()) == Account(2, Micros(51), "Asia/Kolkata", Micros(0))
+
+
+async def test_names_are_a_set(store: SqliteStore) -> None:
+    """A name that is there already stays there once; families are apart."""
+    await write(store, lambda tx: tx.add_names({101: {"anna", "bram"}, 102: {"anna"}}))
+    await write(store, lambda tx: tx.add_names({101: ["anna", "cees"]}))
+    await write(store, lambda tx: tx.add_names({}))
+    assert await write(store, lambda tx: tx.names()) == {101: {"anna", "bram", "cees"}, 102: {"anna"}}
+
+
+async def test_widget_versions(store: SqliteStore) -> None:
+    """Oldest first; one with the same effective time replaces the other; all of it is kept."""
+
+    def version(at: int, limit: int | None) -> WidgetVersion:
+        goals = (Goal(GoalId("order"), "https://shop.example/order"),)
+        return WidgetVersion(Micros(at), None if limit is None else Micros(limit), goals, (InactivityAction(4),))
+
+    for widget, each in [
+        (WEB, version(20, 1)),
+        (WEB, version(-5, 2)),
+        (SHOP, version(0, None)),
+        (WEB, version(10, 3)),
+        (WEB, version(20, 4)),
+    ]:
+        await write(store, lambda tx, widget=widget, each=each: tx.put_widget_version(widget, each))
+    assert await store.read(ACME, lambda view: view.widget_versions()) == {
+        WEB: [version(-5, 2), version(10, 3), version(20, 4)],
+        SHOP: [version(0, None)],
+    }
+
+
+# --- counters -------------------------------------------------------------------------------------------------------
+
+
+async def test_deltas_wait_until_they_are_compacted(store: SqliteStore) -> None:
+    """What transactions count is there at once, by measure; compaction takes whole transactions, the oldest first."""
+    for n in (3, 2, 1):
+        await write(store, change([fact(operator=f"o{i}") for i in range(n)]))
+    await write(store, change([fact(Kpi.SATISFACTION_SCORE, "5")]))
+    await write(store, change([fact(Kpi.CONVERSATION_TOPICS, "price")], Change.HELD))
+    assert len(await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT))) == 6
+    assert sorted(await store.compactable()) == [(ACME, 1, 1), (ACME, 2, 6), (ACME, 108, 1)]
+    assert await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, 1)) == 3
+    assert sorted(await store.compactable()) == [(ACME, 1, 1), (ACME, 2, 3), (ACME, 108, 1)]
+    left = await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT))
+    assert Counter(left) == Counter([leaf(1, "o0"), leaf(1, "o1"), leaf(1, "o0")])
+    rows = await store.read(ACME, lambda view: view.cells(cut(Kpi.FEEDBACK_COUNT)))
+    assert counts(rows) == {("", "", "", "", QUARTER, 0): 3}
+    assert await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, 100)) == 3
+    assert await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, 100)) == 0
+    assert await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT)) == []
+
+
+@pytest.mark.parametrize("leaves_max", [1, 2, 3, 100])
+async def test_compaction_changes_no_answer(store: SqliteStore, leaves_max: int) -> None:
+    """At every moment, both together are the facts; in the end there are no deltas and no empty chunks."""
+    mine = [fact(operator=operator, quarter=QUARTER + q) for operator in ("", "anna") for q in (0, 1, 3_072)]
+    await write(store, change(mine))
+    await write(store, change(mine[:2], Change.TAKEN_BACK))
+    await write(store, change(mine[:1]))
+    await write(store, change(mine[2:4], Change.TAKEN_BACK))
+    wanted = Counter((f.operator, f.instant // QUARTER_MICROS) for f in (mine[0], *mine[4:]))
+
+    def seen(view: Snapshot) -> Counter[tuple[str, int]]:
+        found = Counter[tuple[str, int]]()
+        for (operator, _, _, _, quarter, _), n in counts(view.cells(cut(Kpi.FEEDBACK_COUNT, 1))).items():
+            found[operator, quarter] += n
+        for each in view.deltas(Kpi.FEEDBACK_COUNT):
+            found[each.operator, each.quarter] += each.n
+        return Counter({key: n for key, n in found.items() if n})
+
+    assert await store.read(ACME, seen) == wanted
+    while await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, leaves_max)):
+        assert await store.read(ACME, seen) == wanted
+    assert await store.compactable() == []
+    for grouping in range(8):
+        rows = await store.read(ACME, lambda view, g=grouping: view.cells(cut(Kpi.FEEDBACK_COUNT, g)))
+        assert all(row.cells for row in rows)
+        assert counts(rows).total() == wanted.total()
+
+
+async def test_a_chunk_without_facts_is_no_row(store: SqliteStore) -> None:
+    """When all facts of a chunk are taken back, its rows are gone; the chunks beside it stay."""
+    mine = [fact(Kpi.GOALS_REACHED, "order"), fact(Kpi.GOALS_REACHED, "order", quarter=QUARTER + 3_072)]
+    await write(store, change(mine))
+    await write(store, lambda tx: tx.compact(Kpi.GOALS_REACHED, 100))
+    await write(store, change(mine[:1], Change.TAKEN_BACK))
+    await write(store, lambda tx: tx.compact(Kpi.GOALS_REACHED, 100))
+    for grouping in range(16):
+        [row] = await store.read(ACME, lambda view, g=grouping: view.cells(cut(Kpi.GOALS_REACHED, g)))
+        assert row.chunk == (QUARTER + 3_072) // 3_072
+
+
+async def test_cells_gives_the_cut_and_nothing_else(store: SqliteStore) -> None:
+    """Only chunks of the measure, the grouping, the range and the ids asked for; nobody is an id like any other."""
+    goal = Kpi.GOALS_REACHED
+    mine = [fact(goal, v, o, QUARTER + q) for v in ("order", "quote") for o in ("", "anna", "bram") for q in (0, 3_072)]
+    await write(store, change([*mine, fact(Kpi.POST_CHAT_SURVEY_RESULTS, "order")]))
+    for measure in (goal, Kpi.POST_CHAT_SURVEY_RESULTS):
+        await write(store, lambda tx, measure=measure: tx.compact(measure, 100))
+
+    async def rows(wanted: Cut) -> list[tuple[int, str, str]]:
+        found = await store.read(ACME, lambda view: view.cells(wanted))
+        return sorted((row.chunk - QUARTER // 3_072, row.operator, row.value) for row in found)
+
+    assert await rows(cut(goal)) == [(0, "", ""), (1, "", "")]
+    first = QUARTER // 3_072
+    assert await rows(cut(goal)._replace(last_chunk=first)) == [(0, "", "")]
+    assert await rows(cut(goal)._replace(first_chunk=first + 1)) == [(1, "", "")]
+    assert await rows(cut(goal, 1, operators=["anna", ""])) == [(c, o, "") for c in (0, 1) for o in ("", "anna")]
+    assert await rows(cut(goal, 8, values=["quote"])) == [(0, "", "quote"), (1, "", "quote")]
+    assert await rows(cut(goal, 9, operators=["bram"], values=["order", "nothing"])) == [
+        (0, "bram", "order"),
+        (1, "bram", "order"),
+    ]
+    assert await rows(cut(goal, 7, groups=["support"])) == []
+    assert await rows(cut(goal, 7, groups=["sales"], widgets=["web"], operators=["anna"])) == [
+        (0, "anna", ""),
+        (1, "anna", ""),
+    ]
+
+
+async def test_a_count_below_zero_is_refused(store: SqliteStore) -> None:
+    """Compaction never makes a count negative: it fails, and everything is as it was."""
+    await write(store, change([fact()], Change.TAKEN_BACK))
+    with pytest.raises(CounterError):
+        await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, 10))
+    assert await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT)) == [leaf(-1)]
+    assert await store.read(ACME, lambda view: view.cells(cut(Kpi.FEEDBACK_COUNT))) == []
+
+
+# --- transactions ---------------------------------------------------------------------------------------------------
+
+
+def everything(tx: Transaction) -> list[object]:
+    """All that an account has."""
+    return [
+        tx.account(),
+        tx.earliest_due(),
+        tx.widget_versions(),
+        [tx.cells(cut(kpi, grouping)) for kpi in Kpi for grouping in range(16)],
+        [tx.deltas(kpi) for kpi in Kpi],
+        tx.conversations([conversation("c")]),
+        tx.stored([(conversation("c"), EventId("e"))]),
+        tx.log(conversation("c")),
+        tx.names(),
+        tx.due(Micros(2**60), 10),
+    ]
+
+
+def something(n: int) -> Callable[[Transaction], None]:
+    """A transaction that writes into every table."""
+
+    def work(tx: Transaction) -> None:
+        tx.add_events([(conversation("c"), message("e", n))])
+        tx.put_conversations({conversation("c"): row(n)})
+        tx.add_names({101: {f"anna{n}"}})
+        tx.put_widget_version(WEB, WidgetVersion(Micros(n), None, (), ()))
+        tx.put_time_zone(f"Etc/GMT+{n}")
+        tx.raise_high_water(Micros(n))
+        change([fact(operator=f"o{n}")])(tx)
+        tx.compact(Kpi.FEEDBACK_COUNT, 10)
+        change([fact(operator=f"p{n}")])(tx)
+
+    return work
+
+
+async def test_accounts_do_not_see_one_another(store: SqliteStore) -> None:
+    """The same ids in two accounts are different things; what one account does is nothing to the other."""
+    nothing = await write(store, everything, OTHER)
+    await write(store, something(1))
+    assert await write(store, everything, OTHER) == nothing
+    mine = await write(store, everything)
+    await write(store, something(2), OTHER)
+    assert await write(store, everything) == mine
+    others = await write(store, everything, OTHER)
+    assert all(a != b for a, b in zip(mine, others, strict=True))
+    assert sorted(await store.compactable()) == [(ACME, 2, 1), (OTHER, 2, 1)]
+    await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, 10))
+    assert await store.compactable() == [(OTHER, 2, 1)]
+    assert await write(store, everything, OTHER) == others
+
+
+async def test_works_of_a_write_happen_together(store: SqliteStore) -> None:
+    """The results are those of the works, in their order; the same account may come twice."""
+
+    def bumped(tx: Transaction) -> int:
+        tx.bump_version()
+        return tx.account().version
+
+    assert await store.write([(ACME, bumped), (OTHER, bumped), (ACME, bumped)]) == [1, 1, 2]
+    assert await store.write([]) == []
+
+
+async def test_a_failing_work_undoes_all(store: SqliteStore) -> None:
+    """If one work of a write fails, none has happened, of any account; the next write finds a working store."""
+
+    def fails(tx: Transaction) -> None:
+        something(3)(tx)
+        raise LookupError
+
+    await write(store, something(1))
+    before = [await write(store, everything, account) for account in (ACME, OTHER)]
+    with pytest.raises(LookupError):
+        await store.write([(OTHER, something(2)), (AccountId("third"), fails), (ACME, lambda tx: tx.bump_version())])
+    assert [await write(store, everything, account) for account in (ACME, OTHER)] == before
+    assert (await store.read(AccountId("third"), lambda view: view.account())).version == 0
+    await write(store, something(2), OTHER)
+    assert (await store.read(OTHER, lambda view: view.account())).version == 2
+
+
+async def test_a_read_cannot_write(store: SqliteStore) -> None:
+    """A snapshot is for reading, whatever the work tries."""
+    with pytest.raises(Exception, match=r"readonly|read-only|does not answer"):
+        await store.read(ACME, lambda view: view.bump_version())  # type: ignore[attr-defined]
+    assert (await store.read(ACME, lambda view: view.account())).version == 0
+
+
+async def test_a_reader_sees_one_moment(store: SqliteStore) -> None:
+    """While a writer commits, a reader goes on seeing what there was; a reader that begins later sees it all."""
+    reading, committed = threading.Event(), threading.Event()
+    await write(store, change([fact()]))
+
+    def slow(view: Snapshot) -> list[object]:
+        first = view.account().version
+        reading.set()
+        assert committed.wait(10)
+        measure = Kpi.FEEDBACK_COUNT
+        return [first, view.account().version, view.deltas(measure), view.cells(cut(measure)), view.earliest_due()]
+
+    running = asyncio.create_task(store.read(ACME, slow))
+    await asyncio.to_thread(reading.wait, 10)
+
+    def at_once(tx: Transaction) -> None:
+        change([fact()])(tx)
+        tx.compact(Kpi.FEEDBACK_COUNT, 100)
+        tx.put_conversations({conversation("c"): row(5)})
+
+    await write(store, at_once)
+    committed.set()
+    assert await running == [1, 1, [leaf(1)], [], None]
+    assert (await store.read(ACME, lambda view: view.account())).version == 2
+    assert await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT)) == []
+
+
+async def test_readers_do_not_wait_for_one_another(store: SqliteStore) -> None:
+    """Several readers, and a writer, are at work at the same time."""
+    together = threading.Barrier(4)
+
+    def meets(view: Snapshot) -> int:
+        version = view.account().version
+        together.wait(10)
+        return version
+
+    await asyncio.gather(*(store.read(ACME, meets) for _ in range(3)), write(store, meets))
+
+
+async def test_what_is_committed_is_there_after_a_restart(database: Path) -> None:
+    """A closed store has lost nothing, nor has one that was never closed (a copy of its files)."""
+    store = SqliteStore(database)
+    await write(store, something(1))
+    wanted = await write(store, everything)
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{database}{suffix}", f"{database}.copy{suffix}")
+    store.close()
+    for name in ("telwerk.db", "telwerk.db.copy"):
+        again = SqliteStore(database.with_name(name))
+        assert await write(again, everything) == wanted
+        again.close()
+
+
+# --- SQLite's own ---------------------------------------------------------------------------------------------------
+
+
+async def plan(store: SqliteStore, database: Path, work: Callable[[Transaction], object]) -> list[str]:
+    """How SQLite goes about each statement of a transaction."""
+    statements: list[tuple[str, object]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        if not statement.startswith(("BEGIN", "PRAGMA", "INSERT")):
+            statements.append((statement, parameters))
+
+    sa.event.listen(store._writer, "before_cursor_execute", note)
+    try:
+        await write(store, work)
+    finally:
+        sa.event.remove(store._writer, "before_cursor_execute", note)
+    connection = sqlite3.connect(database)
+    try:
+        return [
+            row[3]
+            for statement, parameters in statements
+            for row in connection.execute(
+                f"EXPLAIN QUERY PLAN {statement}", parameters[0] if isinstance(parameters, list) else parameters
+            )
+        ]
+    finally:
+        connection.close()
+
+
+C = conversation("c")
+
+
+@pytest.fixture(scope="module", params=["unknown to SQLite", "analyzed"])
+def full(request: pytest.FixtureRequest, empty: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with many rows; it has counted them, or knows nothing of them."""
+    database = Path(shutil.copy(empty, tmp_path_factory.mktemp("full")))
+    many = [conversation(f"c{n}") for n in range(300)]
+
+    async def fill() -> None:
+        store = SqliteStore(database)
+        await write(store, lambda tx: tx.put_conversations({c: row(n + 1) for n, c in enumerate(many)}))
+        await write(store, lambda tx: tx.add_events((c, message("e")) for c in many))
+        await write(store, change(fact(Kpi.GOALS_REACHED, f"goal{n % 7}", f"o{n}") for n in range(200)))
+        await write(store, lambda tx: tx.compact(Kpi.GOALS_REACHED, 1_000))
+        await write(store, change([fact(Kpi.GOALS_REACHED, "goal1", "o1")], Change.TAKEN_BACK))
+        await write(store, change([fact(Kpi.GOALS_REACHED, "goal9", "o9")]))
+        store.close()
+
+    asyncio.run(fill())
+    if request.param == "analyzed":
+        connection = sqlite3.connect(database)
+        connection.execute("ANALYZE")
+        connection.close()
+    return database
+
+
+@pytest.mark.parametrize(
+    ("table", "index", "work"),
+    [
+        ("counters", "PRIMARY KEY", lambda tx: tx.compact(Kpi.GOALS_REACHED, 100)),
+        ("counters", "PRIMARY KEY", lambda tx: tx.cells(cut(Kpi.GOALS_REACHED))),
+        ("counters", "PRIMARY KEY", lambda tx: tx.cells(cut(Kpi.GOALS_REACHED, 9, operators=["a"], values=["order"]))),
+        ("conversations", "PRIMARY KEY", lambda tx: tx.conversations([C, conversation("d")])),
+        ("events", "PRIMARY KEY", lambda tx: tx.stored([(C, EventId("e")), (C, EventId("f"))])),
+        ("events", "PRIMARY KEY", lambda tx: tx.log(C)),
+        ("deltas", "PRIMARY KEY", lambda tx: tx.deltas(Kpi.GOALS_REACHED)),
+        ("names", "PRIMARY KEY", lambda tx: tx.names()),
+        ("widget_settings", "PRIMARY KEY", lambda tx: tx.widget_versions()),
+        ("accounts", "PRIMARY KEY", lambda tx: tx.account()),
+        ("accounts", "PRIMARY KEY", lambda tx: tx.raise_high_water(Micros(5))),
+        ("conversations", "INDEX conversations_due", lambda tx: tx.due(Micros(5), 10)),
+        ("conversations", "INDEX conversations_due", lambda tx: tx.earliest_due()),
+    ],
+)
+async def test_no_table_is_searched_without_its_key(
+    full: Path, tmp_path: Path, table: str, index: str, work: Callable[[Transaction], object]
+) -> None:
+    """Every statement finds its rows by a key or an index, whatever SQLite knows of its tables."""
+    database = Path(shutil.copy(full, tmp_path))
+    store = SqliteStore(database)
+    steps = await plan(store, database, work)
+    store.close()
+    assert any(f"SEARCH {table} USING {index}" in step.replace("COVERING ", "") for step in steps), steps
+    scans = [step for step in steps if step.startswith("SCAN")]
+    assert all(step.startswith("SCAN wanted VIRTUAL TABLE") for step in scans), steps

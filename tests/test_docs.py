@@ -1,0 +1,155 @@
+"""The documents are held to the code: what can be compared is compared."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from telwerkd.config import Settings
+from telwerkd.domain.kpis import CATALOGUE
+from telwerkd.storage.tables import metadata
+
+ROOT = Path(__file__).parents[1]
+DOCS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+DECISIONS = ROOT / "docs" / "decisions"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+README = ROOT / "README.md"
+
+
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def toml(path: str) -> dict[str, Any]:
+    return tomllib.loads(read(ROOT / path))
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def section(text: str, heading: str) -> str:
+    """What stands under a heading of the second level."""
+    found = re.search(rf"^## {re.escape(heading)}$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found, f"there is no section {heading!r}"
+    return found[1]
+
+
+def first_cells(markdown: str) -> list[str]:
+    """The code that opens each row of the tables."""
+    return re.findall(r"^\| `([^`]+)`", markdown, re.MULTILINE)
+
+
+def prose(markdown: str) -> str:
+    """The text without its blocks of code."""
+    return re.sub(r"^```.*?^```$", "", markdown, flags=re.MULTILINE | re.DOTALL)
+
+
+def links(markdown: str) -> list[str]:
+    return re.findall(r"\]\(([^)\s]+)\)", prose(markdown))
+
+
+@pytest.mark.parametrize("page", DOCS, ids=named)
+def test_every_relative_link_leads_to_a_file_and_a_heading_that_are_there(page: Path):
+    for link in links(read(page)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, heading = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.is_relative_to(ROOT), f"{link} leads out of the project"
+        assert target.exists(), f"{link} leads nowhere"
+        if heading:
+            assert heading in anchors(read(target)), f"{link} names no heading"
+
+
+def anchors(markdown: str) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", prose(markdown), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_setting_is_documented_with_its_default_and_its_description():
+    table = section(read(README), "Configuration")
+    rows = [
+        f"| `{name}` | {shown(field.default)} | {field.description} |" for name, field in Settings.model_fields.items()
+    ]
+    assert [line for line in table.splitlines() if line.startswith("| `")] == rows
+
+
+def shown(default: object) -> str:
+    match default:
+        case None:
+            return "–"
+        case bool():
+            return f"`{str(default).lower()}`"
+        case _:
+            return f"`{default}`"
+
+
+def test_the_table_of_kpis_is_the_catalogue():
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", section(read(README), "What it counts"), re.MULTILINE)
+    assert rows == [(str(int(kpi)), info.id) for kpi, info in CATALOGUE.items()]
+
+
+def test_every_decision_is_listed_in_the_index_in_order():
+    pages = [path.name for path in sorted(DECISIONS.glob("[0-9]*.md"))]
+    assert links(read(DECISIONS / "README.md")) == pages
+
+
+@pytest.mark.parametrize("page", sorted(DECISIONS.glob("[0-9]*.md")), ids=named)
+def test_a_decision_has_its_number_a_status_and_the_usual_parts(page: Path):
+    text = read(page)
+    assert text.startswith(f"# {int(page.name[:4])}. ")
+    assert re.search(r"^\*\*Status:\*\* (accepted|replaced by \[\d+\]\(\S+\))$", text, re.MULTILINE)
+    for part in ("Context", "Decision", "Consequences"):
+        assert section(text, part).strip()
+
+
+def test_the_diagram_of_the_ladder_is_the_contract_that_the_imports_are_held_to():
+    """A rung to a line, from top to bottom, and rungs side by side where the contract has them so."""
+    diagram = re.search(r"```text\n(.*?)```", section(read(ARCHITECTURE), "The ladder"), re.DOTALL)
+    assert diagram
+    lines = [set(re.findall(r"\btelwerkd\.\w+", line)) for line in diagram[1].splitlines()]
+    [ladder] = [c for c in toml("pyproject.toml")["tool"]["importlinter"]["contracts"] if c["type"] == "layers"]
+    assert [rungs for rungs in lines if rungs] == [set(layer.split(" | ")) for layer in ladder["layers"]]
+
+
+def test_the_architecture_names_files_that_are_there():
+    text = read(ARCHITECTURE)
+    files = re.findall(r"`((?:service|clients|tests)/[\w/.]+)`", text)
+    files += [
+        f"service/telwerkd/{path}" for path in re.findall(r"`((?:transport|application|storage|domain)/[\w/.]+)`", text)
+    ]
+    assert files
+    assert [path for path in files if not (ROOT / path).exists()] == []
+
+
+def test_the_architecture_describes_every_table():
+    assert sorted(first_cells(section(read(ARCHITECTURE), "The data"))) == sorted(metadata.tables)
+
+
+def test_every_dependency_is_listed_with_its_reason():
+    server, client = toml("pyproject.toml"), toml("clients/python/pyproject.toml")
+    text = read(ROOT / "docs" / "dependencies.md")
+    for heading, wanted in {
+        "The client": [*client["project"]["dependencies"], *client["project"]["optional-dependencies"]["cli"]],
+        "The server": server["project"]["dependencies"],
+        "Tests": server["dependency-groups"]["test"],
+        "Checks": server["dependency-groups"]["check"],
+        "Stubs": server["dependency-groups"]["stubs"],
+    }.items():
+        rows = [line for line in section(text, heading).splitlines() if line.startswith("| `")]
+        listed = {name for row in rows for name in re.findall(r"`([^`]+)`", row.split(" | ")[0])}
+        assert listed == {re.split(r"[<>=\[ ]", one)[0] for one in wanted if isinstance(one, str)}, heading
+
+
+def test_every_make_target_that_is_mentioned_exists():
+    targets = set(re.findall(r"^([a-z-]+):", read(ROOT / "Makefile"), re.MULTILINE))
+    mentioned = {
+        (page.name, target)
+        for page in (README, ROOT / "CONTRIBUTING.md")
+        for target in re.findall(r"^make ([a-z-]+)", read(page), re.MULTILINE)
+    }
+    assert {(page, target) for page, target in mentioned if target not in targets} == set()
+    assert {("README.md", target) for target in ("demo", "test", "serve")} <= mentioned
