@@ -300,14 +300,16 @@ def _series(query: Query, info: KpiInfo, buckets: Buckets, limits: QueryLimits, 
     """Sums cells by key and bucket."""
     if Dimension.TOPIC in query.group_by:
         source = _by_topic(source)
-    key_of = _key_maker(query.group_by)
+    by_packed_value = Dimension.VALUE in query.group_by and has_packed_values(info.kpi)
+    # A packed value is in the cell. A leaf has it in the row too; a chunk, which must get the same key, has not.
+    key_of = _key_maker([d for d in query.group_by if not (by_packed_value and d is Dimension.VALUE)])
     places: dict[Key, int] = {} if query.group_by else {Key(): 0}
     row_places = [places.setdefault(key_of(row), len(places)) for row in source.rows]
     keys = list(places)
     place = np.array(row_places, np.int64)[source.cells.row]
     values = len(info.values) or 1
     code = np.maximum(source.cells.code - 1, 0)
-    if Dimension.VALUE in query.group_by and has_packed_values(info.kpi):
+    if by_packed_value:
         keys = [key._replace(value=value.value) for key in keys for value in info.values]
         place = place * values + code
     width = len(buckets.edges) - 1
