@@ -1,14 +1,21 @@
 """The client against a real server: what is sent is what is read."""
 
+import itertools
+import re
+import textwrap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from types import ModuleType
 
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from telwerk import Telwerk, events
+import telwerk.client
+import telwerk.events
+from telwerk import Telwerk, errors, events
 from telwerk.queries import time_range
 from telwerk.v1 import (
     event_pb2 as pb,
@@ -78,6 +85,109 @@ def test_sparse_and_distribution_are_passed_on(client: Telwerk) -> None:
     (series,) = answer.series
     assert list(series.bucket_indexes) == [0]
     assert [list(part.counts) for part in series.distribution] == [[0], [0], [0], [0], [1]]
+
+
+def test_an_explanation_has_every_page_and_adds_up_to_the_total(client: Telwerk) -> None:
+    chats = [f"chat-{number}" for number in range(5)]
+    assigned = [events.operator_assigned(chat, widget="web", at=AT, operator="anna") for chat in chats]
+    ratings = [events.rated(chat, widget="web", at=AT + timedelta(minutes=1), stars=5) for chat in chats]
+    early = events.rated("early", widget="web", at=AT, stars=1)
+    client.ingest("acme", [*assigned, *ratings, early])
+    client.erase_conversation("acme", "chat-4", keep_counts=True)
+    explanation = client.explain("acme", "satisfaction_score", **DAYS, page_size=2)
+    assert explanation.unexplainable_count == 1
+    assert [one.conversation_id for one in explanation] == ["early", *chats[:4]]
+    assert [one.conversation_id for one in explanation] == ["early", *chats[:4]]
+    assert sum(len(one.counted) for one in explanation) + 1 == 5
+    assert [event.rule for one in explanation for event in one.left_out] == ["NO_OPERATOR"]
+    by_ben = kpi.Filter(operators=kpi.IdFilter(any_of=["ben"]))
+    assert not any(one.counted for one in client.explain("acme", "satisfaction_score", **DAYS, where=by_ben))
+
+
+def test_an_erased_conversation_is_gone_with_its_counts(client: Telwerk) -> None:
+    client.ingest("acme", rated_chat())
+    erased = client.erase_conversation("acme", "chat-1")
+    assert (erased.erased_event_count, erased.fact_count) == (3, 2)
+    assert client.totals("acme", "satisfaction_score", **DAYS).totals[0].count == 0
+    with pytest.raises(errors.NotFoundError):
+        client.erase_conversation("acme", "chat-1")
+    assert client.ingest("acme", rated_chat()).rejections[0].reason == "CONVERSATION_ERASED"
+
+
+PAST = datetime(2026, 1, 12, 9, tzinfo=UTC)
+
+
+def test_purged_events_leave_their_counts(client: Telwerk) -> None:
+    days = {"start": date(2026, 1, 12), "end": date(2026, 1, 13)}
+    chat = [
+        events.operator_assigned("chat-1", widget="web", at=PAST, operator="anna"),
+        events.rated("chat-1", widget="web", at=PAST + timedelta(minutes=1), stars=5),
+    ]
+    client.ingest("acme", chat)
+    assert client.purge_events("acme", PAST + timedelta(hours=1)).purged_event_count == 2
+    assert client.purge_events("acme", PAST + timedelta(hours=1)).purged_event_count == 0
+    assert client.totals("acme", "satisfaction_score", **days).totals[0].count == 1
+    explanation = client.explain("acme", "satisfaction_score", **days)
+    assert (list(explanation), explanation.unexplainable_count) == ([], 1)
+    with pytest.raises(ValueError, match="no time zone"):
+        client.purge_events("acme", PAST.replace(tzinfo=None))
+
+
+def test_a_stream_answers_every_batch_in_order_and_goes_on_after_an_error(client: Telwerk) -> None:
+    chat = rated_chat()
+    answers = list(client.stream([("acme", chat[:1]), ("acme", chat), ("", chat), ("acme", []), ("other", chat)]))
+    assert [answer.request_number for answer in answers] == [1, 2, 3, 4, 5]
+    assert [(answer.accepted_count, answer.duplicate_count) for answer in answers] == [
+        (1, 0),
+        (2, 1),
+        (0, 0),
+        (0, 0),
+        (3, 0),
+    ]
+    assert [answer.error.field for answer in answers] == ["", "", "account_id", "events", ""]
+    assert client.totals("acme", "satisfaction_score", **DAYS).totals[0].count == 2
+
+
+def test_what_the_batches_raise_comes_after_the_answers_of_all_before(client: Telwerk) -> None:
+    def batches() -> Iterator[tuple[str, list[pb.Event]]]:
+        yield "acme", rated_chat()
+        raise LookupError("the log ends here")
+
+    answers = client.stream(batches())
+    assert next(answers).accepted_count == 3
+    with pytest.raises(LookupError, match="the log ends here"):
+        next(answers)
+
+
+def test_a_stream_can_be_ended_early_and_without_batches(client: Telwerk) -> None:
+    assert list(client.stream([])) == []
+    numbered = (f"chat-{number}" for number in itertools.count())
+    endless = (("acme", [events.left_live(chat, widget="web", at=AT)]) for chat in numbered)
+    with closing(client.stream(endless)) as answers:
+        assert [next(answers).accepted_count for _ in range(3)] == [1, 1, 1]
+    assert len(client.kpis()) == 10
+
+
+def test_a_stream_to_where_no_server_listens_is_unreachable() -> None:
+    with Telwerk("127.0.0.1:1") as client, pytest.raises(errors.UnreachableError):
+        next(client.stream([("acme", rated_chat())]))
+
+
+@pytest.mark.parametrize("module", [telwerk.client, telwerk.events])
+def test_the_example_of_a_module_is_one_that_is_counted(
+    client: Telwerk, module: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert module.__doc__
+    _, *lines = module.__doc__.splitlines()
+    example = textwrap.dedent("\n".join(line for line in lines if line.startswith("    ")))
+    example = re.sub(r"Telwerk\(.*\) as", f"Telwerk({client.address!r}) as", example)
+    now = datetime.now(UTC) - timedelta(hours=1)
+    today = now.date()
+    given = {"nine": now, "ten_past": now + timedelta(minutes=10), "today": today, "tomorrow": today + timedelta(2)}
+    exec(example, given)  # noqa: S102 - our own
+    days = {"start": today, "end": today + timedelta(2)}
+    assert client.totals("acme", "satisfaction_score", **days).totals[0].count == 1
+    assert capsys.readouterr().out in {"", "5.0\n"}
 
 
 def test_settings_come_back_as_kept(client: Telwerk) -> None:

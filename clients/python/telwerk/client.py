@@ -1,16 +1,19 @@
 """The synchronous client.
 
-    from telwerk import Telwerk
+    from telwerk import Telwerk, events
 
     with Telwerk("kpi.example:443", api_key=key, tls=True) as telwerk:
-        telwerk.ingest("acme", [rated("chat-1", widget="web", at=now, stars=5)])
-        print(telwerk.totals("acme", "satisfaction_score", start=monday, end=today).totals[0].mean)
+        telwerk.ingest("acme", [
+            events.operator_assigned("chat-1", widget="web", at=nine, operator="anna", group="sales"),
+            events.rated("chat-1", widget="web", at=ten_past, stars=5),
+        ])
+        print(telwerk.totals("acme", "satisfaction_score", start=today, end=tomorrow).totals[0].mean)
 
 Answers are the contract's own messages (`telwerk.v1`), where every field is described.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -19,11 +22,26 @@ from typing import Final, Self, TypeAlias, TypeVar
 import grpc
 
 from telwerk.errors import error_of
-from telwerk.queries import DIMENSIONS, GRANULARITIES, DimensionName, GranularityName, time_range
+from telwerk.explanations import Explanation
+from telwerk.queries import DIMENSIONS, GRANULARITIES, DimensionName, GranularityName, time_range, timestamp
+from telwerk.v1.admin_service_pb2 import (
+    EraseConversationRequest,
+    EraseConversationResponse,
+    PurgeEventsRequest,
+    PurgeEventsResponse,
+)
+from telwerk.v1.admin_service_pb2_grpc import AdminServiceStub
 from telwerk.v1.event_pb2 import Event
-from telwerk.v1.ingestion_service_pb2 import IngestEventsRequest, IngestEventsResponse
+from telwerk.v1.ingestion_service_pb2 import (
+    IngestEventsRequest,
+    IngestEventsResponse,
+    StreamEventsRequest,
+    StreamEventsResponse,
+)
 from telwerk.v1.ingestion_service_pb2_grpc import IngestionServiceStub
 from telwerk.v1.kpi_service_pb2 import (
+    ExplainCountRequest,
+    ExplainCountResponse,
     Filter,
     Kpi,
     ListKpisRequest,
@@ -93,6 +111,7 @@ class Telwerk:
         self.timeout_seconds = timeout_seconds
         self._metadata = (("authorization", f"Bearer {api_key}"),) if api_key else ()
         self._channel = _channel(address, tls)
+        self._admin = AdminServiceStub(self._channel)
         self._ingestion = IngestionServiceStub(self._channel)
         self._kpis = KpiServiceStub(self._channel)
         self._settings = SettingsServiceStub(self._channel)
@@ -116,6 +135,29 @@ class Telwerk:
         stored already is then reported as duplicate, and counted once.
         """
         return self._call(self._ingestion.IngestEvents, IngestEventsRequest(account_id=account_id, events=events))
+
+    def stream(self, batches: Iterable[tuple[str, Iterable[Event]]]) -> Iterator[StreamEventsResponse]:
+        """Sends batches, each an account and its events, without waiting; gives the answer of each, in their order.
+
+            for answer in telwerk.stream(("acme", batch) for batch in batches): ...
+
+        An answer says that its batch is durable, or has an `error`: then send that one again, or mend it. The stream
+        itself goes on. Should it break, a `TelwerkError` is raised: send again what was not answered.
+
+        Nothing is sent before the first answer is asked for. `batches` is iterated in a thread of its own; what it
+        raises is raised here, after the answers of all before. There is no time limit, as the stream lasts as long as
+        its batches come; to end it early, close the iterator.
+        """
+        failures: list[Exception] = []
+        call = self._ingestion.StreamEvents(_requests(batches, failures), metadata=self._metadata)
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            raise error_of(error, self.address) from error
+        finally:
+            call.cancel()
+        if failures:
+            raise failures[0]
 
     def series(
         self,
@@ -170,6 +212,38 @@ class Telwerk:
         )
         return self._call(self._kpis.QueryTotals, request)
 
+    def explain(
+        self,
+        account_id: str,
+        kpi: str,
+        *,
+        start: Moment,
+        end: Moment,
+        time_zone: str = "",
+        where: Filter | None = None,
+        page_size: int = 200,
+    ) -> Explanation:
+        """Why a number is what it is: the conversations and events that made it, and those that were left out.
+
+        Range and filter are those of the number. All pages are read, each when it is needed, of `page_size`
+        conversations, at most 1,000.
+        """
+        request = ExplainCountRequest(
+            account_id=account_id,
+            kpi_id=kpi,
+            range=time_range(start, end),
+            time_zone=time_zone,
+            filter=where,
+            page_size=page_size,
+        )
+
+        def page_of(token: str) -> ExplainCountResponse:
+            page = ExplainCountRequest(page_token=token)
+            page.MergeFrom(request)
+            return self._call(self._kpis.ExplainCount, page)
+
+        return Explanation(page_of)
+
     def kpis(self, language: str = "en") -> Sequence[Kpi]:
         """The catalogue, KPI 1 to 10, with texts in `en`, `de` or `nl`."""
         return self._call(self._kpis.ListKpis, ListKpisRequest(language_code=language)).kpis
@@ -202,6 +276,26 @@ class Telwerk:
         request = GetAccountSettingsRequest(account_id=account_id)
         return self._call(self._settings.GetAccountSettings, request).settings
 
+    def erase_conversation(
+        self, account_id: str, conversation_id: str, *, keep_counts: bool = False
+    ) -> EraseConversationResponse:
+        """Erases a conversation for good, and takes its counts back unless they are to stay as anonymous facts.
+
+        `NotFoundError` if there is no such conversation, as after an erasure whose answer was lost.
+        """
+        request = EraseConversationRequest(
+            account_id=account_id, conversation_id=conversation_id, keep_counts=keep_counts
+        )
+        return self._call(self._admin.EraseConversation, request)
+
+    def purge_events(self, account_id: str, before: datetime) -> PurgeEventsResponse:
+        """Replaces all events before an instant by what they led to: counts stay, and can no longer be explained.
+
+        Where many are to be purged it may take longer than `timeout_seconds`; the same call again then goes on.
+        """
+        request = PurgeEventsRequest(account_id=account_id, before_time=timestamp(before))
+        return self._call(self._admin.PurgeEvents, request)
+
     def _call(self, method: "grpc.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request) -> _Response:
         try:
             return method(request, timeout=self.timeout_seconds, metadata=self._metadata)
@@ -221,6 +315,17 @@ def _channel(address: str, tls: bool | str | Path) -> grpc.Channel:  # noqa: FBT
         return grpc.insecure_channel(address, options)
     trusted = None if tls is True else Path(tls).read_bytes()
     return grpc.secure_channel(address, grpc.ssl_channel_credentials(trusted), options)
+
+
+def _requests(
+    batches: Iterable[tuple[str, Iterable[Event]]], failures: list[Exception]
+) -> Iterator[StreamEventsRequest]:
+    """The batches as messages. Where the next one cannot be had they end, and the reason is kept."""
+    try:
+        for account_id, events in batches:
+            yield StreamEventsRequest(account_id=account_id, events=events)
+    except Exception as failure:  # noqa: BLE001 - it is raised where the answers are read
+        failures.append(failure)
 
 
 def _listed(kpis: str | Iterable[str]) -> list[str]:

@@ -4,8 +4,8 @@
 
     with Telwerk() as telwerk:
         telwerk.ingest("acme", [
-            events.operator_assigned("chat-1", widget="web", at=now, operator="anna", group="sales"),
-            events.rated("chat-1", widget="web", at=now, stars=5),
+            events.operator_assigned("chat-1", widget="web", at=nine, operator="anna", group="sales"),
+            events.rated("chat-1", widget="web", at=ten_past, stars=5),
         ])
 
 What all of them take: the conversation; `widget`, where it happened; `at`, when, a datetime with a time zone;

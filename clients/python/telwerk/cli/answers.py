@@ -66,7 +66,7 @@ def complete_until(response: QueryTimeSeriesResponse | QueryTotalsResponse) -> d
 def series_text(response: QueryTimeSeriesResponse, output: Output) -> str:
     """The series as JSON or CSV."""
     if output is Output.CSV:
-        return _csv(_series_rows(response))
+        return csv_text(_series_rows(response))
     series: list[Json] = [
         {
             "kpi": one.kpi_id,
@@ -75,7 +75,7 @@ def series_text(response: QueryTimeSeriesResponse, output: Output) -> str:
         }
         for one in response.series
     ]
-    return _json({"series": series, **_common(response)})
+    return json_text({"series": series, **_common(response)})
 
 
 def _bucket_json(bucket: Bucket) -> Json:
@@ -94,7 +94,7 @@ def _series_rows(response: QueryTimeSeriesResponse) -> Iterator[Mapping[str, obj
 def totals_text(response: QueryTotalsResponse, output: Output) -> str:
     """The totals as JSON or CSV."""
     if output is Output.CSV:
-        return _csv(
+        return csv_text(
             {"kpi": one.kpi_id, **key_texts(one.key), "count": one.count, **_mean(one)} for one in response.totals
         )
     totals: list[Json] = [
@@ -107,7 +107,7 @@ def totals_text(response: QueryTotalsResponse, output: Output) -> str:
         }
         for one in response.totals
     ]
-    return _json({"totals": totals, **_common(response)})
+    return json_text({"totals": totals, **_common(response)})
 
 
 def _mean(total: Total) -> dict[str, int | float | None]:
@@ -135,11 +135,12 @@ def _kpi_json(answer: KpiAnswer) -> Json:
     }
 
 
-def _json(answer: Json) -> str:
+def json_text(answer: Json) -> str:
+    """The answer as indented JSON."""
     return json.dumps(answer, ensure_ascii=False, indent=2)
 
 
-def _csv(rows: Iterable[Mapping[str, object]]) -> str:
+def csv_text(rows: Iterable[Mapping[str, object]]) -> str:
     """The rows under the columns of the first; nothing at all where there are none."""
     text = io.StringIO()
     writer: csv.DictWriter[str] | None = None

@@ -1,7 +1,7 @@
 """The `telwerk` command, put together: its subcommands, and what an error comes to.
 
-Exit codes: 0 fine; 1 some of the input was refused; 2 usage; 3 the server cannot be reached or is not available;
-4 the server refused the call (key, account, or what was asked for).
+Exit codes: 0 fine; 1 some of the input was refused, or a question was answered with no; 2 usage; 3 the server cannot be
+reached or is not available; 4 the server refused the call (key, account, or what was asked for).
 """
 
 import io
@@ -10,9 +10,11 @@ import sys
 import typer
 
 from telwerk.cli.catalogue import kpis
+from telwerk.cli.explaining import explain
 from telwerk.cli.importing import import_events
 from telwerk.cli.options import EXIT_REFUSED, EXIT_UNAVAILABLE, err, out, remember_connection, say
 from telwerk.cli.querying import query, totals
+from telwerk.cli.removing import erase, purge
 from telwerk.cli.settings import settings
 from telwerk.cli.simulate import simulate
 from telwerk.errors import DeadlineExceededError, TelwerkError, UnauthenticatedError, UnavailableError
@@ -27,9 +29,12 @@ app.callback()(remember_connection)
 app.command("import")(import_events)
 app.command()(query)
 app.command()(totals)
+app.command()(explain)
 app.command()(kpis)
 app.command()(simulate)
 app.add_typer(settings)
+app.command()(erase)
+app.command()(purge)
 
 
 def run() -> None:

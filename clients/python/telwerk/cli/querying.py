@@ -90,7 +90,7 @@ def query(
             end=last,
             granularity=width,
             time_zone=zone,
-            where=_where(kpis, catalogue, operator, group, widget, topic, value),
+            where=where_of(kpis, catalogue, operator, group, widget, topic, value),
             group_by=_dimensions(group_by or ()),
             sparse=sparse,
         )
@@ -126,7 +126,7 @@ def totals(
             start=first,
             end=last,
             time_zone=zone,
-            where=_where(kpis, catalogue, operator, group, widget, topic, value),
+            where=where_of(kpis, catalogue, operator, group, widget, topic, value),
             group_by=_dimensions(group_by or ()),
         )
     if output is Output.TABLE:
@@ -152,7 +152,7 @@ def _dimensions(texts: Sequence[str]) -> list[DimensionName]:
     return [known[text] for text in texts]
 
 
-def _where(
+def where_of(
     kpis: list[str],
     catalogue: dict[str, Kpi],
     operators: list[str] | None,
@@ -161,6 +161,7 @@ def _where(
     topics: list[str] | None,
     values: list[str] | None,
 ) -> Filter:
+    """The filter that the options mean."""
     return filter_of(
         operators=operators or (),
         groups=groups or (),

@@ -145,7 +145,7 @@ def filter_of(
         where.widgets.CopyFrom(IdFilter(any_of=widgets))
     if topics:
         where.topics.CopyFrom(TopicFilter(any_of=topics))
-    if values:
+    if values and kpis:
         kinds = {kpi.value_kind for kpi in kpis}
         if len(kinds) != 1:
             raise typer.BadParameter("the KPIs have different kinds of values: ask one by one", param_hint="--value")

@@ -1,0 +1,226 @@
+"""`telwerk explain`: the conversations and events behind a number, and those that were left out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Annotated, NamedTuple
+from zoneinfo import ZoneInfo
+
+import typer
+from google.protobuf.timestamp_pb2 import Timestamp
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from telwerk.cli.answers import Json, csv_text, json_text
+from telwerk.cli.options import Account, Output, connect, out, say
+from telwerk.cli.querying import From, Groups, Operators, OutputOption, To, Topics, Values, Widgets, Zone, where_of
+from telwerk.cli.times import Clock, parse_range
+from telwerk.cli.values import NOBODY, text_of
+from telwerk.v1.kpi_service_pb2 import ConversationExplanation, ExplainedFact, Kpi, LeftOutEvent, ValueKind
+
+_TABLE_CONVERSATIONS = 50
+_PAGE_CONVERSATIONS_MAX = 1_000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What there is to show."""
+
+    kpi: str
+    conversations: Sequence[ConversationExplanation]
+    more: bool
+    """There are further conversations, beyond the limit."""
+    unexplainable: int
+    complete_until: Timestamp
+    zone: ZoneInfo
+
+    @property
+    def counted(self) -> int:
+        """Facts counted in the conversations shown."""
+        return sum(len(one.counted) for one in self.conversations)
+
+    def at(self, instant: Timestamp) -> datetime:
+        """An instant on the clock of the query's time zone."""
+        return instant.ToDatetime(UTC).astimezone(self.zone)
+
+
+def explain(
+    ctx: typer.Context,
+    kpi: Annotated[str, typer.Argument(metavar="KPI", help="Id of a KPI; `telwerk kpis` lists them.")],
+    *,
+    account: Account,
+    start: From = "7d",
+    end: To = None,
+    zone: Zone = "",
+    operator: Operators = None,
+    group: Groups = None,
+    widget: Widgets = None,
+    topic: Topics = None,
+    value: Values = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Conversations at most.",
+            min=1,
+            show_default=f"{_TABLE_CONVERSATIONS} in a table, else all",
+        ),
+    ] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Show why a number is what it is: what was counted, and what was not, with the rule.
+
+    Give the options that showed the number. Operator, group and value do not narrow what was left out.
+    """
+    if limit is None and output is Output.TABLE:
+        limit = _TABLE_CONVERSATIONS
+    with connect(ctx) as telwerk:
+        catalogue = {known.kpi_id: known for known in telwerk.kpis()}
+        clock = Clock(lambda: zone or telwerk.account_settings(account).time_zone)
+        first, last = parse_range(start, end, clock)
+        explanation = telwerk.explain(
+            account,
+            kpi,
+            start=first,
+            end=last,
+            time_zone=clock.zone.key,
+            where=where_of([kpi], catalogue, operator, group, widget, topic, value),
+            # One more than is shown tells whether there are more.
+            page_size=_PAGE_CONVERSATIONS_MAX if limit is None else min(limit + 1, _PAGE_CONVERSATIONS_MAX),
+        )
+        conversations = list(islice(explanation, None if limit is None else limit + 1))
+    answer = Answer(
+        kpi,
+        conversations[:limit],
+        limit is not None and len(conversations) > limit,
+        explanation.unexplainable_count,
+        explanation.complete_until,
+        clock.zone,
+    )
+    if output is Output.TABLE:
+        _print(answer, catalogue[kpi])
+    elif output is Output.JSON:
+        out.print(json_text(_json(answer)), soft_wrap=True)
+    else:
+        out.print(csv_text(_rows(answer)), soft_wrap=True)
+        if answer.more or answer.unexplainable:
+            say(_sum(answer))  # which no row says
+
+
+def _json(answer: Answer) -> Json:
+    return {
+        "kpi": answer.kpi,
+        "conversations": [
+            {
+                "conversation": one.conversation_id,
+                "counted": [_fact_texts(answer, fact) for fact in one.counted],
+                "held_back": [_fact_texts(answer, fact) for fact in one.held_back],
+                "left_out": [_left_out_texts(answer, event) for event in one.left_out],
+            }
+            for one in answer.conversations
+        ],
+        "counted": answer.counted,
+        "unexplainable": answer.unexplainable,
+        "more": answer.more,
+        "time_zone": answer.zone.key,
+        "complete_until": answer.at(answer.complete_until).isoformat(),
+    }
+
+
+def _fact_texts(answer: Answer, fact: ExplainedFact) -> dict[str, str]:
+    texts = {
+        "event": fact.event_id,
+        "time": answer.at(fact.instant).isoformat(),
+        "operator": fact.operator_id or NOBODY,
+        "operator_group": fact.operator_group_id or NOBODY,
+        "widget": fact.widget_id,
+    }
+    return {**texts, "value": text_of(fact.value)} if fact.HasField("value") else texts
+
+
+def _left_out_texts(answer: Answer, event: LeftOutEvent) -> dict[str, str]:
+    return {
+        "event": event.event_id,
+        "time": answer.at(event.occur_time).isoformat(),
+        "rule": event.rule,
+        "description": event.description,
+    }
+
+
+def _rows(answer: Answer) -> Iterator[Mapping[str, str]]:
+    """A row per fact and per event left out, all with the same columns."""
+    columns = ("event", "time", "operator", "operator_group", "widget", "value", "rule", "description")
+    for one in answer.conversations:
+        for outcome, listed in (
+            ("counted", [_fact_texts(answer, fact) for fact in one.counted]),
+            ("held_back", [_fact_texts(answer, fact) for fact in one.held_back]),
+            ("left_out", [_left_out_texts(answer, event) for event in one.left_out]),
+        ):
+            for texts in listed:
+                yield {
+                    "conversation": one.conversation_id,
+                    "outcome": outcome,
+                    **{column: texts.get(column, "") for column in columns},
+                }
+
+
+def _print(answer: Answer, kpi: Kpi) -> None:
+    out.print(Text.assemble((kpi.display_name, "bold"), f" · {kpi.unit}"))
+    if answer.conversations:
+        out.print(_table(answer, has_value=kpi.value_kind != ValueKind.VALUE_KIND_NONE))
+    if held := sum(len(one.held_back) for one in answer.conversations):
+        out.print(f"{held:,} held back until their conversation's first message", style="yellow")
+    out.print(f"complete until {answer.at(answer.complete_until):%Y-%m-%d %H:%M:%S} {answer.zone.key}", style="dim")
+    out.print(_sum(answer))
+
+
+def _table(answer: Answer, *, has_value: bool) -> Table:
+    """A block of rows per conversation, by time, with its id on the first."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("Conversation", overflow="fold")
+    table.add_column("Time", no_wrap=True)
+    table.add_column("Outcome", no_wrap=True)
+    if has_value:
+        table.add_column("Value", overflow="fold")
+    table.add_column("Operator · group · widget", overflow="fold")
+    table.add_column("Event", overflow="fold")
+    for one in answer.conversations:
+        name = one.conversation_id
+        for row in _block(one):
+            values = [row.value] if has_value else []
+            table.add_row(name, f"{answer.at(row.at):%Y-%m-%d %H:%M:%S}", row.outcome, *values, row.why, row.event_id)
+            name = ""
+    return table
+
+
+class _Row(NamedTuple):
+    at: Timestamp
+    outcome: Text
+    value: str
+    why: str
+    event_id: str
+
+
+def _block(one: ConversationExplanation) -> list[_Row]:
+    rows = [
+        *(_fact_row(fact, Text("counted", "green")) for fact in one.counted),
+        *(_fact_row(fact, Text("held back", "yellow")) for fact in one.held_back),
+        *(_Row(e.occur_time, Text("left out", "yellow"), "", e.description, e.event_id) for e in one.left_out),
+    ]
+    return sorted(rows, key=lambda row: row.at.ToMicroseconds())
+
+
+def _fact_row(fact: ExplainedFact, outcome: Text) -> _Row:
+    whose = f"{fact.operator_id or NOBODY} · {fact.operator_group_id or NOBODY} · {fact.widget_id}"
+    return _Row(fact.instant, outcome, text_of(fact.value) if fact.HasField("value") else "", whose, fact.event_id)
+
+
+def _sum(answer: Answer) -> str:
+    """What adds up to the number; with a limit, what is shown of it."""
+    conversations = sum(bool(one.counted) for one in answer.conversations)
+    text = f"counted {answer.counted:,} in {conversations:,} conversation{'' if conversations == 1 else 's'}"
+    if answer.more:
+        text += f" of the first {len(answer.conversations):,}, more with --limit"
+    return f"{text}, {answer.unexplainable:,} that no event explains any more"

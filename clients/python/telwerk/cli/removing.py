@@ -1,0 +1,83 @@
+"""`telwerk erase` and `telwerk purge`: take data out, for good, and so not without a yes."""
+
+import sys
+from datetime import datetime, time
+from typing import Annotated
+
+import typer
+
+from telwerk.cli.options import Account, connect, out
+from telwerk.cli.querying import Zone
+from telwerk.cli.times import Clock, parse_moment
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Needed where there is no terminal to ask on.")]
+
+
+def erase(
+    ctx: typer.Context,
+    conversation: Annotated[str, typer.Argument(metavar="CONVERSATION", help="The conversation's id.")],
+    *,
+    account: Account,
+    keep_counts: Annotated[
+        bool, typer.Option("--keep-counts", help="Keep what it counted, as facts that no event explains.")
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Erase a conversation for good: its events, and its counts unless they are kept.
+
+    Sending its events again is refused from then on. Counts of purged events stay: nothing ties them to it any more.
+    """
+    counts = "keep its counts" if keep_counts else "take its counts back"
+    _confirm(f"Erase conversation {conversation!r} of {account} and {counts}?", yes=yes)
+    with connect(ctx) as telwerk:
+        erased = telwerk.erase_conversation(account, conversation, keep_counts=keep_counts)
+    fate = "kept, which no event explains any more" if keep_counts else "taken out of the counts"
+    out.print(
+        f"erased conversation {conversation!r}: {_number(erased.erased_event_count, 'event')}, "
+        f"and {_number(erased.fact_count, 'fact')} {fate}"
+    )
+
+
+def purge(
+    ctx: typer.Context,
+    *,
+    account: Account,
+    before: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="Events before it go: 2026-01-01, 90d, 2026-01-01T00:00Z …"),
+    ],
+    zone: Zone = "",
+    yes: Yes = False,
+) -> None:
+    """Purge all events before a time for good. Counts stay, but can no longer be explained.
+
+    Events before it are refused from then on. Safe to repeat; after a break the same command again goes on.
+    """
+    _check_can_ask(yes=yes)
+    with connect(ctx) as telwerk:
+        clock = Clock(lambda: zone or telwerk.account_settings(account).time_zone)
+        moment = parse_moment(before, clock, "--before")
+        if not isinstance(moment, datetime):
+            moment = datetime.combine(moment, time(), clock.zone)
+        when = f"{moment.astimezone(clock.zone):%Y-%m-%d %H:%M:%S} {clock.zone.key}"
+        _confirm(f"Purge all events of {account} before {when}? Counts stay, but cannot be explained then.", yes=yes)
+        purged = telwerk.purge_events(account, moment)
+    out.print(f"purged {_number(purged.purged_event_count, 'event')} before {when}")
+
+
+def _confirm(question: str, *, yes: bool) -> None:
+    """Goes on after a yes; a no ends the command."""
+    _check_can_ask(yes=yes)
+    if not yes:
+        typer.confirm(f"{question} This cannot be undone.", abort=True, err=True)
+
+
+def _check_can_ask(*, yes: bool) -> None:
+    if not (yes or (sys.stdin.isatty() and sys.stderr.isatty())):
+        raise typer.BadParameter(
+            "this cannot be undone, and there is no terminal to ask on: give --yes", param_hint="--yes"
+        )
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
