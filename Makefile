@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 GROUP  := $(BIN)/python -m pip install -q --disable-pip-version-check --group
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test laws check format stubs check-stubs image clean
+.PHONY: help demo serve test laws crash check format stubs check-stubs image clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -44,6 +44,9 @@ test: $(VENV)/tested ## every test
 
 laws: $(VENV)/tested ## the property tests, with ten times the examples
 	TELWERK_LAWS=10 $(BIN)/python -m pytest -q tests/laws
+
+crash: $(VENV)/tested ## kill -9 a busy server 50 times: nothing acknowledged is lost, every counter is right
+	$(BIN)/python tests/crash.py 50
 
 check: $(VENV)/checked check-stubs ## format, lint, types, the import ladder, the contract, the Dockerfile
 	$(BIN)/ruff format --check .

@@ -1,6 +1,7 @@
 """What every test may use: real servers on port 0."""
 
 import asyncio
+import logging
 import os
 import re
 import signal
@@ -29,6 +30,7 @@ from telwerk.v1 import (
     settings_service_pb2_grpc as settings_grpc,
 )
 from telwerkd.app import running
+from telwerkd.application.ingest import Ingest, Outcomes
 from telwerkd.config import Settings
 from telwerkd.domain import events
 from telwerkd.domain.ids import SECOND, Micros
@@ -154,16 +156,56 @@ async def connected(address: str) -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def started(database: Path, **settings: Any) -> AsyncIterator[Server]:
-    """A server in this process, from the root that `telwerkd serve` uses too, and a client of it."""
+    """A server in this process, from the root that `telwerkd serve` uses too, and a client of it.
+
+    Fails if the server logs an error, for what it does by itself has no other way to tell.
+    """
     wanted = {"database": database, "listen": "127.0.0.1:0", **settings}
-    async with running(Settings(**wanted)) as server, connected(server.address) as client:
-        yield client
+    errors = Errors()
+    logging.getLogger("telwerkd").addHandler(errors)
+    try:
+        async with running(Settings(**wanted)) as server, connected(server.address) as client:
+            yield client
+    finally:
+        logging.getLogger("telwerkd").removeHandler(errors)
+    assert errors.found == []
+
+
+@pytest.fixture
+def submitted(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Awaitable[None]]:
+    """Awaited with a number: returns when so many batches of this test are taken in, stored or not."""
+    original, taken_in = Ingest.submit, 0
+
+    async def submit(self: Ingest, *arguments: Any) -> Outcomes:
+        nonlocal taken_in
+        taken_in += 1
+        return await original(self, *arguments)
+
+    async def until(count: int) -> None:
+        async def so_many() -> bool:
+            return taken_in >= count
+
+        await eventually(so_many)
+
+    monkeypatch.setattr(Ingest, "submit", submit)
+    return until
+
+
+class Errors(logging.Handler):
+    """What was logged as an error."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.found.append(record.getMessage())
 
 
 async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 30.0) -> None:
     """Asks until it holds; how long that may take is generous, so that a busy machine fails nothing."""
     async with asyncio.timeout(seconds):
-        while not await holds():
+        while not await holds():  # noqa: ASYNC110 -- what it waits for is another program's
             await asyncio.sleep(0.05)
 
 
@@ -301,7 +343,7 @@ def line_of(row: kpi.Total | kpi.Series) -> str:
     return " ".join(part for part in (row.kpi_id, _value_text(row.key.value), who, row.key.widget_id) if part)
 
 
-def _value_text(value: kpi.Value) -> str:
+def _value_text(value: kpi.Value) -> str:  # noqa: PLR0911 -- one case a kind
     match value.WhichOneof("kind"):
         case "stars":
             return str(value.stars)

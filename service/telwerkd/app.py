@@ -14,11 +14,9 @@ from telwerkd.application.explain import Explanations
 from telwerkd.application.ingest import Ingest
 from telwerkd.application.ports import Store
 from telwerkd.application.query import Queries
-from telwerkd.application.removal import purge
-from telwerkd.application.upkeep import Compaction, settle_due
+from telwerkd.application.upkeep import Compaction, purge_old, settle_due
 from telwerkd.config import Settings
 from telwerkd.domain.errors import UnavailableError
-from telwerkd.domain.ids import SECOND, Micros
 from telwerkd.storage.schema import prepare
 from telwerkd.storage.sqlite import SqliteStore
 from telwerkd.transport.access import check_exposure
@@ -36,7 +34,6 @@ SETTLE_EVERY_SECONDS = 0.5
 _COMPACT_EVERY_SECONDS = 0.5
 _PING_EVERY_SECONDS = 2.0
 _PURGE_EVERY_SECONDS = 3_600.0
-_DAY_MICROS = 86_400 * SECOND
 
 
 class Running(NamedTuple):
@@ -88,10 +85,11 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     if settings.retention_days is not None:
         watching.append(asyncio.create_task(_purge(store, clock, settings.retention_days), name="retention"))
     try:
+        await health.ready(serving=False)
         await server.start()
         await health.live()
         await health.ready(serving=True)
-        yield Running(f"{settings.listen.rpartition(':')[0]}:{port}")
+        yield Running(_address(settings.listen, port))
     finally:
         await health.draining()
         draining.set()
@@ -102,6 +100,11 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             task.cancel()
         await asyncio.gather(*watching, return_exceptions=True)
         store.close()
+
+
+def _address(listen: str, port: int) -> str:
+    host, _, asked = listen.rpartition(":")
+    return f"{host}:{port}" if asked.isdigit() else listen
 
 
 def _bind(server: grpc.aio.Server, settings: Settings) -> int:
@@ -136,12 +139,10 @@ async def _compact(store: Store) -> None:
 
 
 async def _purge(store: Store, clock: Clock, retention_days: int) -> None:
-    """Purges what is older than the retention, in whole days."""
+    """Purges what is older than the retention."""
     while True:
         with _carrying_on("retention"):
-            horizon = Micros((clock.now() // _DAY_MICROS - retention_days) * _DAY_MICROS)
-            for account in await store.accounts():
-                await purge(store, account, horizon)
+            await purge_old(store, clock.now(), retention_days)
         await asyncio.sleep(_PURGE_EVERY_SECONDS)
 
 
@@ -162,7 +163,8 @@ async def _watch_database(store: Store, health: Health) -> None:
         await asyncio.sleep(_PING_EVERY_SECONDS)
         try:
             await store.ping()
-        except UnavailableError:
+        except Exception as error:  # noqa: BLE001  # whatever it is, the services cannot do their work
+            log.warning("not ready: %s", error)
             await health.ready(serving=False)
         else:
             await health.ready(serving=True)

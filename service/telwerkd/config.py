@@ -50,7 +50,7 @@ class Settings(BaseSettings):
         10_000, gt=0, description="Events after which a transaction takes no further batch."
     )
     buckets_max: int = Field(40_000, gt=0, description="Buckets of a time series.")
-    points_max: int = Field(1_000_000, gt=0, description="Series times buckets of an answer.")
+    points_max: int = Field(2_000_000, gt=0, description="Numbers of an answer: series times buckets times values.")
     message_bytes_max: int = Field(16 * 2**20, gt=0, description="Bytes of one request.")
 
     @property

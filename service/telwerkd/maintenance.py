@@ -103,7 +103,7 @@ def _day(chunk: int) -> date:
 
 @asynccontextmanager
 async def _opened(database: Path) -> AsyncIterator[SqliteStore]:
-    prepare(database)
+    prepare(database, create=False)
     store = SqliteStore(database)
     try:
         yield store

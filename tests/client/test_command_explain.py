@@ -232,7 +232,6 @@ def test_on_a_terminal_it_is_asked_first(own: dict[str, str], said: str, code: i
         (("explain", "satisfaction_score", "--limit", "0"), 2, "--limit"),
         (("explain", "satisfaction_score", "--zone", "Mars/Base"), 2, "Mars/Base"),
         (("explain",), 2, "KPI"),
-        (("erase", "chat-9", "--yes"), 4, "CONVERSATION_NOT_FOUND"),
         (("purge", "--yes"), 2, "--before"),
         (("purge", "--before", "yore", "--yes"), 2, "'yore' is not a time"),
         (("purge", "--before", "2199-01-01", "--yes"), 4, "must not lie in the future"),

@@ -1,6 +1,7 @@
-"""Taking events in, through the real server: what is counted, what is refused, and that nothing acknowledged is lost."""
+"""Taking events in, through the real server: what is counted, what is refused; nothing acknowledged is lost."""
 
 import asyncio
+import logging
 import random
 import sqlite3
 from collections import Counter
@@ -40,6 +41,10 @@ async def server(tmp_path_factory) -> AsyncIterator[Server]:
 def account(request) -> str:
     """An account of the test's own."""
     return request.node.name
+
+
+WARMED_UP = 1
+"""Batches that a warm server has taken in."""
 
 
 @asynccontextmanager
@@ -275,7 +280,9 @@ async def test_a_visited_page_is_matched_with_the_goals_of_its_instant(server, a
     """By the version that is effective at the event's `occur_time`; the first holds from the beginning of time."""
     thanks = "https://SHOP.example:443/thanks/"
     await set_widget(server, account, effective_time=timestamp(at("12:00:00")), goals=goals(first=thanks))
-    await set_widget(server, account, effective_time=timestamp(at("13:00:00")), goals=goals(second=thanks, third=thanks))
+    await set_widget(
+        server, account, effective_time=timestamp(at("13:00:00")), goals=goals(second=thanks, third=thanks)
+    )
     await server.ingest_chat(account, VISIT)
     for time in ("12:30:00", "13:00:00"):
         await server.ingest_chat(account, f"{time} contact visits https://shop.example/thanks #{time}")
@@ -367,9 +374,7 @@ async def test_settings_come_back_as_they_were_set(server, account):
     """All versions, oldest first; one with the same instant is replaced; the list shows the newest of each widget."""
     for minutes, time in ((1, "09:00:00"), (3, "08:00:00"), (2, "09:00:00")):
         await set_widget(server, account, live_limit=Duration(seconds=60 * minutes), effective_time=timestamp(at(time)))
-    await set_widget(
-        server, account, widget_id="help", goals=goals(a="http://é.example/"), enabled_actions=[7, 1, 7]
-    )
+    await set_widget(server, account, widget_id="help", goals=goals(a="http://é.example/"), enabled_actions=[7, 1, 7])
     versions = await server.settings.GetWidgetSettings(
         settings.GetWidgetSettingsRequest(account_id=account, widget_id="web")
     )
@@ -449,17 +454,23 @@ async def test_a_server_that_has_too_much_waiting_says_when_to_come_back(tmp_pat
     path = tmp_path / "telwerk.db"
     async with started_warm(path, waiting_events_max=3) as server:
         with locked(path):
-            first = asyncio.create_task(server.ingest("a", wired(RATED, "c1")))
-            await asyncio.sleep(0.3)  # its transaction waits for the database now
-            second = asyncio.create_task(server.ingest("a", wired(RATED, "c2")))
-            await asyncio.sleep(0.3)
-            refused = await refusal(server.ingest("a", wired(RATED, "c3")))
-        assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "OVERLOADED")
-        assert refused.retry_seconds is not None
-        assert refused.retry_seconds > 0
-        assert [(await task).accepted_count for task in (first, second)] == [2, 2]
-        assert (await server.ingest("a", wired(RATED, "c3"))).accepted_count == 2
-        assert await server.total("a", "satisfaction_score") == 3
+            # One batch is in the transaction that waits for the database, one has room to wait for the next.
+            calls = [asyncio.create_task(server.ingest("a", wired(RATED, f"c{n}"))) for n in range(10)]
+
+            async def all_others_are_refused() -> bool:
+                return sum(call.done() for call in calls) >= 8
+
+            await eventually(all_others_are_refused)
+            turned_away = [n for n, call in enumerate(calls) if call.done()]
+        for n in turned_away:
+            refused = await refusal(calls[n])
+            assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "OVERLOADED")
+            assert refused.retry_seconds is not None
+            assert refused.retry_seconds > 0
+        assert [(await call).accepted_count for n, call in enumerate(calls) if n not in turned_away] == [2, 2]
+        for n in turned_away:
+            assert (await server.ingest("a", wired(RATED, f"c{n}"))).accepted_count == 2
+        assert await server.total("a", "satisfaction_score") == 10
 
 
 # --- nothing acknowledged is lost ------------------------------------------------------------------------------------
@@ -488,19 +499,19 @@ async def test_what_is_acknowledged_is_seen_by_the_very_next_query(server):
 
 
 @pytest.mark.parametrize("how", ["deadline", "cancel"])
-async def test_a_caller_that_goes_away_mid_commit_loses_nothing(tmp_path, how):
+async def test_a_caller_that_goes_away_mid_commit_loses_nothing(tmp_path, how, submitted):
     """Whether its batch was stored is unknown to it; sending it again is safe, and counts once."""
     path = tmp_path / "telwerk.db"
     async with started_warm(path) as server:
         request = ingestion.IngestEventsRequest(account_id="a", events=wired(RATED))
         with locked(path):
-            call = server.ingestion.IngestEvents(request, timeout=0.5 if how == "deadline" else 30)
+            call = server.ingestion.IngestEvents(request, timeout=2 if how == "deadline" else 30)
+            await submitted(WARMED_UP + 1)
             if how == "deadline":
                 with pytest.raises(grpc.aio.AioRpcError) as caught:
                     await call
                 assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
             else:
-                await asyncio.sleep(0.3)
                 call.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await call
@@ -510,14 +521,14 @@ async def test_a_caller_that_goes_away_mid_commit_loses_nothing(tmp_path, how):
         assert await server.counted("a") == ["satisfaction_score 4 anna/sales web"]
 
 
-async def test_a_batch_whose_caller_went_away_while_it_waited_is_stored(tmp_path):
+async def test_a_batch_whose_caller_went_away_while_it_waited_is_stored(tmp_path, submitted):
     """What was taken in is stored, whoever still listens: here nobody sends it again."""
     path = tmp_path / "telwerk.db"
     async with started_warm(path) as server:
         with locked(path):
             calls = [server.ingest("a", wired(RATED, f"c{n}")) for n in range(3)]
             tasks = [asyncio.create_task(call) for call in calls]
-            await asyncio.sleep(0.3)
+            await submitted(WARMED_UP + 3)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -540,8 +551,9 @@ async def test_a_database_that_stays_locked_is_unavailable_and_nothing_is_half_d
         assert (await server.ingest("a", wired(RATED))).verdicts == [ACCEPTED, ACCEPTED]
 
 
-async def test_one_broken_account_does_not_sink_those_beside_it(tmp_path):
+async def test_one_broken_account_does_not_sink_those_beside_it(tmp_path, monkeypatch, submitted):
     """A state that cannot be read is a defect for its own conversation's batch alone, though both commit together."""
+    monkeypatch.setattr(logging.getLogger("telwerkd.transport.errors"), "disabled", True)  # this defect is meant
     path = tmp_path / "telwerk.db"
     async with started_warm(path) as server:
         await server.ingest("broken", wired(RATED))
@@ -551,10 +563,10 @@ async def test_one_broken_account_does_not_sink_those_beside_it(tmp_path):
         connection.close()
         with locked(path):
             filler = asyncio.create_task(server.ingest("filler", wired(RATED)))
-            await asyncio.sleep(0.3)
+            await submitted(WARMED_UP + 2)
             broken = asyncio.create_task(server.ingest("broken", wired("09:02:00 contact rates 1 #new")))
             good = asyncio.create_task(server.ingest("good", wired(RATED)))
-            await asyncio.sleep(0.3)
+            await submitted(WARMED_UP + 4)
         assert (await filler).accepted_count == 2
         assert (await good).accepted_count == 2
         assert (await refusal(broken)).reason == "INTERNAL"

@@ -133,7 +133,7 @@ async def outliving(client: AsyncExitStack, life: AsyncExitStack, path: Path, **
     return await client.enter_async_context(connected(running.address))
 
 
-async def test_a_call_that_runs_is_answered_before_the_server_stops(tmp_path):
+async def test_a_call_that_runs_is_answered_before_the_server_stops(tmp_path, submitted):
     """Its commit waits when the server is told to stop; its answer still comes."""
     path = tmp_path / "telwerk.db"
     async with AsyncExitStack() as client, AsyncExitStack() as life:
@@ -141,7 +141,7 @@ async def test_a_call_that_runs_is_answered_before_the_server_stops(tmp_path):
         await server.ingest("warm-up", wired("09:00:00 contact: message"))
         with locked(path):
             call = asyncio.create_task(server.ingest("a", wired("09:00:00 action inactivity_message_sent")))
-            await asyncio.sleep(0.3)
+            await submitted(2)
             stopping = asyncio.create_task(life.aclose())
             await asyncio.sleep(0.3)
             assert not call.done()
@@ -213,7 +213,8 @@ async def test_reflection_lists_the_services(tmp_path):
         stub = reflection_pb2_grpc.ServerReflectionStub(server.channel)
         asked = reflection_pb2.ServerReflectionRequest
         replies = [
-            reply async for reply in stub.ServerReflectionInfo(
+            reply
+            async for reply in stub.ServerReflectionInfo(
                 iter([asked(list_services=""), asked(file_containing_symbol="telwerk.v1.KpiService")])
             )
         ]
@@ -223,7 +224,6 @@ async def test_reflection_lists_the_services(tmp_path):
 
 
 # --- not starting ----------------------------------------------------------------------------------------------------
-
 
 
 class Done(NamedTuple):

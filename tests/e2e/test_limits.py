@@ -6,7 +6,6 @@ Limits are short here and real: the server's own clock notices them. What is ask
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -321,9 +320,7 @@ async def test_availability_is_that_of_the_range(server, account):
     await set_actions(server, account, "web", "18:00:00")
 
     async def enabled(start: str, end: str) -> bool:
-        span = kpi.TimeRange(
-            instants=kpi.InstantRange(start_time=timestamp(at(start)), end_time=timestamp(at(end)))
-        )
+        span = kpi.TimeRange(instants=kpi.InstantRange(start_time=timestamp(at(start)), end_time=timestamp(at(end))))
         answer = await server.totals(
             account, "inactivity_actions", range=span, filter=kpi.Filter(widgets={"any_of": ["web"]})
         )

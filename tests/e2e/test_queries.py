@@ -2,7 +2,8 @@
 
 The facts come from folding the same chats (the fold has laws of its own); filtering, grouping and cutting them into
 local days is done here, by the plain reading of the contract, and knows nothing of chunks, leaves or quarter-hours.
-Every question is asked in three states of the database: nothing packed into chunks yet, everything packed, and half.
+Every question is asked in two states of the database: everything that is counted is packed into chunks, and half of it
+is. That nothing packed gives the same answers, byte by byte, is a test of its own.
 """
 
 import random
@@ -145,7 +146,7 @@ async def prepared(path: Path, state: str, monkeypatch: pytest.MonkeyPatch) -> N
                 await send(server, BATCHES[1])
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["leaves", "half", "chunks"])
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["half", "chunks"])
 async def server(request, tmp_path_factory) -> AsyncIterator[Server]:
     """One for all tests of a state: none of them changes what it counts."""
     path = tmp_path_factory.mktemp("queries") / "telwerk.db"
@@ -228,7 +229,7 @@ Key = tuple[str, ...]
 """What each of the dimensions grouped by is, in the order asked; a value as a message's bytes."""
 
 
-def keys_of(info: KpiInfo, fact: Fact, group_by: tuple[Dimension, ...]) -> Iterator[Key]:
+def keys_of(fact: Fact, group_by: tuple[Dimension, ...]) -> Iterator[Key]:
     """The rows that a fact is in: one, or one for each of its topics."""
     for topic in value_topics(fact.value) if Dimension.TOPIC in group_by else ("",):
         parts = {
@@ -271,10 +272,10 @@ def value_text(value: kpi.Value) -> str:
             return str(getattr(value, kind or ""))
 
 
-def by_hand(info: KpiInfo, sliced: Slice = Slice(), group_by: tuple[Dimension, ...] = ()) -> Counter[Key]:
+def by_hand(info: KpiInfo, sliced: Slice, group_by: tuple[Dimension, ...]) -> Counter[Key]:
     """How often each key occurs."""
     return Counter(
-        key for fact in FACTS if fact.kpi == info.kpi and sliced.keeps(fact) for key in keys_of(info, fact, group_by)
+        key for fact in FACTS if fact.kpi == info.kpi and sliced.keeps(fact) for key in keys_of(fact, group_by)
     )
 
 
@@ -328,7 +329,10 @@ SLICES = {
 @table("sliced", SLICES.values(), ids=SLICES)
 async def test_totals_of_a_slice_are_those_counted_by_hand(server, info, sliced):
     """Filtered by each dimension, and grouped by each combination of them: every row, and no other."""
+    thorough = sliced in (SLICES["everything"], SLICES["of three dimensions"])
     for group_by in groupings(info):
+        if len(group_by) > 1 and not thorough:
+            continue
         answer = await server.totals(ACCOUNT, info.id, filter=sliced.asked(info), group_by=group_by)
         found = {key_of(row.key, group_by): row.count for row in answer.totals}
         assert len(found) == len(answer.totals), "a key is there twice"
@@ -361,9 +365,7 @@ TOPIC_SLICES = {
     "any of": Slice(topics_any=("price", "\U0001f600")),
     "all of": Slice(topics_all=("price", "delivery")),
     "none of": Slice(topics_none=("price",)),
-    "any, all and none": Slice(
-        topics_any=("price", "returns"), topics_all=("delivery",), topics_none=("\U0001f600",)
-    ),
+    "any, all and none": Slice(topics_any=("price", "returns"), topics_all=("delivery",), topics_none=("\U0001f600",)),
     "an operator's": Slice(operators=Keep(("anna", "")), topics_any=("price",)),
 }
 
@@ -418,7 +420,7 @@ async def test_rows_come_in_order(server):
 # --- over time -------------------------------------------------------------------------------------------------------
 
 
-def bucket_name(instant: datetime, granularity: int) -> str:
+def bucket_name(instant: datetime, granularity: int) -> str:  # noqa: PLR0911 -- one case a granularity
     """What people call the bucket of an instant, by the clock on its wall."""
     match granularity:
         case kpi.GRANULARITY_QUARTER_HOUR:
@@ -448,12 +450,18 @@ SPANS = {
 GRANULARITIES = kpi.Granularity.values()[1:]
 
 
-@table("zone", ZONES)
-@table("granularity", GRANULARITIES, ids=kpi.Granularity.Name)
+@table(
+    ("granularity", "zone"),
+    [
+        (granularity, zone)
+        for granularity in GRANULARITIES
+        for zone in ZONES
+        # Its clock changes by half an hour: two hours of one name then share a bucket.
+        if (granularity, zone) != (kpi.GRANULARITY_HOUR, "Australia/Lord_Howe")
+    ],
+)
 async def test_series_are_those_counted_by_hand_on_the_zones_own_clock(server, zone, granularity):
     """Every fact is in the bucket that the wall clock names: days of 23 and 25 hours, offsets of 5:45 and 3:30."""
-    if zone == "Australia/Lord_Howe" and granularity == kpi.GRANULARITY_HOUR:
-        pytest.skip("its clock changes by half an hour, and two names then share a bucket")
     start, end = SPANS.get(granularity, ALL_DATES)
     answer = await series(
         server,
@@ -544,7 +552,9 @@ async def test_series_sum_to_totals(server, question):
     assert answer.answers == totals.answers
     for one, row in zip(answer.series, totals.totals, strict=True):
         assert (sum(one.counts), sum(one.sums)) == (row.count, row.sum)
-        for values, value in zip(one.distribution, row.distribution, strict=question.get("include_distribution", False)):
+        for values, value in zip(
+            one.distribution, row.distribution, strict=question.get("include_distribution", False)
+        ):
             assert (values.value, sum(values.counts)) == (value.value, value.count)
 
 
@@ -636,7 +646,7 @@ async def answers(server: Server) -> list[bytes]:
         for group_by in groupings(info):
             total = await server.totals(ACCOUNT, info.id, group_by=group_by)
             one = await series(
-                server, [info.id], group_by=group_by, granularity=kpi.GRANULARITY_DAY, include_distribution=True
+                server, [info.id], group_by=group_by, granularity=kpi.GRANULARITY_WEEK, include_distribution=True
             )
             for answer in (total, one):
                 answer.ClearField("complete_until")

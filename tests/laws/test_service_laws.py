@@ -10,7 +10,7 @@ import sqlite3
 import struct
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from functools import cache, partial
 from itertools import chain, combinations, product
 from pathlib import Path
@@ -351,6 +351,17 @@ class ServiceMachine(RuleBasedStateMachine):
         self.coming[account, conversation] = batches
         self.instants += [batch.now for batch in batches]
 
+    @rule(account=st.sampled_from(ACCOUNTS), limits=st.lists(st.sampled_from([1, 6]), min_size=2, max_size=4))
+    def begin_waiting(self, account: AccountId, limits: list[int]) -> None:
+        """Contacts wait, many for the same limit; later there arrives that they were answered, and in time."""
+        first = len(self.coming)
+        for limit in limits:
+            live = msgspec.structs.replace(said("l"), kind=WentLive(None, Micros(limit * GRID)))
+            now = Micros(START + limit * GRID)
+            answered = said("a", limit * GRID, Sender.OPERATOR)
+            self.begin(account, [Batch([said("m"), live], now), Batch([answered], now)], 0)
+        self.arrive(range(first, len(self.coming)), [])
+
     @rule(account=st.sampled_from(ACCOUNTS), widget=st.sampled_from(WIDGETS), version=widget_versions)
     def set_widget(self, account: AccountId, widget: WidgetId, version: WidgetVersion) -> None:
         self.service.run(AccountSettings(self.service.store).set_widget(account, widget, version))
@@ -360,7 +371,7 @@ class ServiceMachine(RuleBasedStateMachine):
         picks=st.lists(st.integers(0, 5), min_size=1, max_size=4),
         again=st.lists(st.tuples(st.integers(0, 30), st.booleans()), max_size=3),
     )
-    def arrive(self, picks: list[int], again: list[tuple[int, bool]]) -> None:
+    def arrive(self, picks: Sequence[int], again: list[tuple[int, bool]]) -> None:
         """The next batches of some conversations arrive at once; with them events sent before, or with their ids."""
         calls: list[tuple[AccountId, list[Submitted]]] = []
         for pick in picks:
@@ -403,6 +414,7 @@ class ServiceMachine(RuleBasedStateMachine):
     def all_limits_pass(self, pick: int, conversations_max: int) -> None:
         """After enough turns every limit up to now has counted, and the mark stands for it."""
         self.some_limits_pass(pick, conversations_max)
+        self.counters_are_the_facts_of_the_log()
         self.service.settle_all(self.now, conversations_max)
         assert self.service.run(self.service.store.accounts_due(self.now)) == []
         for account in ACCOUNTS:

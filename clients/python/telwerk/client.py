@@ -259,12 +259,24 @@ class Telwerk:
     def widget_settings(self, account_id: str, widget_id: str) -> Sequence[WidgetSettings]:
         """All versions of a widget's settings, oldest first; at least one, else `NotFoundError`."""
         request = GetWidgetSettingsRequest(account_id=account_id, widget_id=widget_id)
-        return self._call(self._settings.GetWidgetSettings, request).versions
+        versions: list[WidgetSettings] = []
+        while True:
+            page = self._call(self._settings.GetWidgetSettings, request)
+            versions += page.versions
+            if not page.next_page_token:
+                return versions
+            request.page_token = page.next_page_token
 
     def list_widget_settings(self, account_id: str) -> Sequence[WidgetSettings]:
         """The newest version of every widget that has settings, by widget id."""
         request = ListWidgetSettingsRequest(account_id=account_id)
-        return self._call(self._settings.ListWidgetSettings, request).settings
+        widgets: list[WidgetSettings] = []
+        while True:
+            page = self._call(self._settings.ListWidgetSettings, request)
+            widgets += page.settings
+            if not page.next_page_token:
+                return widgets
+            request.page_token = page.next_page_token
 
     def set_account_settings(self, account_id: str, settings: AccountSettings) -> AccountSettings:
         """Replaces the account's settings. Returns them as kept."""
@@ -281,7 +293,7 @@ class Telwerk:
     ) -> EraseConversationResponse:
         """Erases a conversation for good, and takes its counts back unless they are to stay as anonymous facts.
 
-        `NotFoundError` if there is no such conversation, as after an erasure whose answer was lost.
+        Its events are refused from then on, also those that have not arrived yet. Safe to repeat: then nothing is erased.
         """
         request = EraseConversationRequest(
             account_id=account_id, conversation_id=conversation_id, keep_counts=keep_counts

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from telwerkd.application.ports import Snapshot, Store, Transaction
-from telwerkd.domain.conversation import Effect, State, fold
+from telwerkd.application.ports import Conversation, Filed, Snapshot, Store, Transaction
+from telwerkd.domain.conversation import EMPTY, Effect, State, fold
 from telwerkd.domain.counters import (
     CHUNK_QUARTERS,
     ChunkKey,
@@ -22,9 +22,10 @@ from telwerkd.domain.counters import (
     has_packed_values,
     unpack,
 )
+from telwerkd.domain.events import Event
 from telwerkd.domain.facts import Outcome
 from telwerkd.domain.fingerprint import Fingerprints, Part
-from telwerkd.domain.ids import AccountId, ConversationId
+from telwerkd.domain.ids import AccountId, ConversationId, Micros
 
 Progress = Callable[[int, int], None]
 """Told how many conversations are done, of how many."""
@@ -40,7 +41,7 @@ class Audit(NamedTuple):
     conversations: int
     events: int
     states: list[ConversationId]
-    """Conversations whose stored state is not the fold of their log."""
+    """Conversations whose row is not what the fold of their log makes it."""
     cells: dict[ChunkKey, Slots]
     """By how much every counter differs: what the log says, less what is stored."""
 
@@ -54,12 +55,11 @@ def examine(progress: Progress, snapshot: Snapshot) -> Audit:
     """Compares an account's counters and states with the fold of its log."""
     logged = _Logged(snapshot, progress)
     expected, actual = Fingerprints(), Fingerprints()
-    for chunks in _expected(snapshot, logged):
-        expected.add_slots(chunks)
-    for key, blob in snapshot.every_chunk():
-        actual.add_cells(key, blob)
-    for chunks in _uncompacted(snapshot):
-        actual.add_slots(chunks)
+    for measure, leaves in _expected(snapshot, logged):
+        expected.add_leaves(measure, leaves)
+    actual.add_chunks(snapshot.every_chunk())
+    for measure, leaves in _uncompacted(snapshot):
+        actual.add_leaves(measure, leaves)
     parts = expected.differing(actual)
     cells = _differences(snapshot, parts) if parts else {}
     return Audit(logged.conversations, logged.events, logged.states, cells)
@@ -73,14 +73,27 @@ async def repair(store: Store, account: AccountId, audit: Audit) -> None:
 def _repair(audit: Audit, tx: Transaction) -> None:
     high_water = tx.account().high_water
     rows = tx.conversations(audit.states)
+    logs = {conversation: tx.log(conversation) for conversation in audit.states}
     tx.put_conversations(
         {
-            conversation: row._replace(state=fold(row.base, tx.log(conversation), high_water)[0])
-            for conversation, row in rows.items()
+            conversation: _repaired(rows.get(conversation), log, high_water)
+            for conversation, log in logs.items()
+            if log or conversation in rows  # else it was erased meanwhile
         }
     )
     tx.correct_cells(audit.cells)
     tx.bump_version()
+
+
+def _repaired(row: Conversation | None, log: list[Event], high_water: Micros) -> Conversation:
+    """The row as its log makes it; `None` is a row that was lost."""
+    times = [event.occur_time for event in log]
+    row = row or Conversation(EMPTY, EMPTY, min(times), max(times))
+    state, _ = fold(row.base, log, high_water)
+    due = state.limit.due if state.limit else Micros(state.order[0])
+    return row._replace(
+        state=state, first_time=min([row.first_time, *times]), last_time=max([row.last_time, due, *times])
+    )
 
 
 class _Logged:
@@ -96,20 +109,30 @@ class _Logged:
     def facts(self) -> Iterator[Effect]:
         high_water = self._snapshot.account().high_water
         total = self._snapshot.conversation_count()
-        for conversation, row, log in self._snapshot.every_conversation():
-            state, effects = fold(row.base, log, high_water)
-            self._note(conversation, row.state, state)
+        for filed in self._snapshot.every_conversation():
+            state, effects = fold(filed.row.base, filed.log, high_water)
+            if not _rightly_filed(filed, state) and len(self.states) < _STATES_MAX:
+                self.states.append(filed.conversation)
             self.conversations += 1
-            self.events += len(log)
+            self.events += len(filed.log)
             self._progress(self.conversations, total)
             yield from effects
 
-    def _note(self, conversation: ConversationId, stored: State, folded: State) -> None:
-        if stored != folded and len(self.states) < _STATES_MAX:
-            self.states.append(conversation)
+
+def _rightly_filed(filed: Filed, state: State) -> bool:
+    """Whether a row is what its log makes it: state, when its limit is looked for, between which times it lies."""
+    row, times = filed.row, [event.occur_time for event in filed.log]
+    due = state.limit.due if state.limit else None
+    reached = due or state.order[0]
+    return (
+        row.state == state
+        and filed.due == due
+        and row.first_time <= min(times, default=row.first_time)
+        and row.last_time >= max(*times, reached, row.first_time)
+    )
 
 
-def _expected(snapshot: Snapshot, logged: _Logged) -> Iterator[dict[ChunkKey, Slots]]:
+def _expected(snapshot: Snapshot, logged: _Logged) -> Iterator[tuple[Measure, list[LeafDelta]]]:
     """What the counters must be, in portions."""
     deltas, size = Deltas(), 0
     for effect in logged.facts():
@@ -117,9 +140,9 @@ def _expected(snapshot: Snapshot, logged: _Logged) -> Iterator[dict[ChunkKey, Sl
             deltas.add(effect)
             size += 1
         if size >= _FACTS_AT_ONCE:
-            yield from _chunks(deltas)
+            yield from deltas.by_measure().items()
             deltas, size = Deltas(), 0
-    yield from _chunks(deltas)
+    yield from deltas.by_measure().items()
     for measure, row in snapshot.every_base_chunk():
         cells = unpack([row.chunk], [row.cells])
         packs = has_packed_values(measure)
@@ -127,14 +150,10 @@ def _expected(snapshot: Snapshot, logged: _Logged) -> Iterator[dict[ChunkKey, Sl
             LeafDelta(str(code) if packs else row.value, row.operator, row.group, row.widget, quarter, n)
             for quarter, code, n in zip(cells.quarter.tolist(), cells.code.tolist(), cells.n.tolist(), strict=True)
         ]
-        yield chunk_deltas(measure, leaves)
+        yield measure, leaves
 
 
-def _chunks(deltas: Deltas) -> Iterator[dict[ChunkKey, Slots]]:
-    return (chunk_deltas(measure, leaves) for measure, leaves in deltas.by_measure().items())
-
-
-def _uncompacted(snapshot: Snapshot) -> Iterator[dict[ChunkKey, Slots]]:
+def _uncompacted(snapshot: Snapshot) -> Iterator[tuple[Measure, list[LeafDelta]]]:
     """What is counted but not in chunks yet, in portions."""
     portion: dict[Measure, list[LeafDelta]] = {}
     size = 0
@@ -142,9 +161,9 @@ def _uncompacted(snapshot: Snapshot) -> Iterator[dict[ChunkKey, Slots]]:
         portion.setdefault(measure, []).append(leaf)
         size += 1
         if size >= _FACTS_AT_ONCE:
-            yield from (chunk_deltas(of, leaves) for of, leaves in portion.items())
+            yield from portion.items()
             portion, size = {}, 0
-    yield from (chunk_deltas(of, leaves) for of, leaves in portion.items())
+    yield from portion.items()
 
 
 def _differences(snapshot: Snapshot, parts: set[Part]) -> dict[ChunkKey, Slots]:
@@ -160,8 +179,8 @@ def _differences(snapshot: Snapshot, parts: set[Part]) -> dict[ChunkKey, Slots]:
         (1, _expected(snapshot, _Logged(snapshot, lambda _done, _total: None))),
         (-1, _uncompacted(snapshot)),
     ):
-        for chunks in portions:
-            for key, slots in chunks.items():
+        for measure, leaves in portions:
+            for key, slots in chunk_deltas(measure, leaves).items():
                 for slot, n in slots.items():
                     add(key, slot, times * n)
     for key, blob in snapshot.every_chunk():

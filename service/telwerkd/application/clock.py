@@ -26,6 +26,13 @@ class Clock:
         self._trusted_wall, self._trusted_steady = wall() // 1_000, steady() // 1_000
         self._jumped_at: int | None = None
 
+    def latest(self) -> Micros:
+        """The later of what the system's clock says and what is trusted: events up to it may well have happened.
+
+        After a machine slept, its clock is right at once, and trusted only later.
+        """
+        return max(self.now(), Micros(self._wall() // 1_000))
+
     def now(self) -> Micros:
         """Microseconds since 1970-01-01T00:00:00Z."""
         wall, steady = self._wall() // 1_000, self._steady() // 1_000

@@ -25,6 +25,8 @@ Place = tuple[Micros, ConversationId]
 """A conversation's place in the order of pages: when something last happened in it, and its id."""
 
 _READ_AT_ONCE = 200
+_FOLDED_MAX = 2_000
+"""Conversations folded for one page. A page may be short, even empty, and still have a next one."""
 
 
 class LeftOutEvent(NamedTuple):
@@ -82,13 +84,14 @@ def explain(query: Query, after: Place | None, size: int, now: Micros, snapshot:
     slice_ = _Slice(query, Micros(span.start * QUARTER_HOUR_MICROS), Micros(span.end * QUARTER_HOUR_MICROS))
     page: list[Explained] = []
     last: Place | None = None
-    for place, conversation, row in _conversations(snapshot, slice_, after):
+    places = enumerate(_conversations(snapshot, slice_, after), start=1)
+    for folded, (place, conversation, row) in places:
         log = snapshot.log(conversation)
         _, effects = fold(row.base, log, account.high_water)
         explained = slice_.of(conversation, effects, log)
         if explained is not None:
             page.append(explained)
-        if len(page) == size:
+        if len(page) == size or folded == _FOLDED_MAX:
             last = place
             break
     due = snapshot.earliest_due()
@@ -120,6 +123,7 @@ class _Slice:
         """What a conversation adds; None if that is nothing at all."""
         signed: dict[bool, Counter[Fact]] = {True: Counter(), False: Counter()}
         left_out: list[LeftOutEvent] = []
+        released: list[Fact] = []
         events = {event.event_id: event for event in log}
         for effect in effects:
             match effect:
@@ -128,11 +132,18 @@ class _Slice:
                     signed[held][fact] += 1 if change in {Change.COUNTED, Change.HELD} else -1
                     if change is Change.TAKEN_BACK:
                         left_out += self._left_out(fact.event_id, fact.instant, fact.widget, Rule.REPLACED)
+                    elif change is Change.RELEASED:
+                        released.append(fact)
+                    elif change is Change.COUNTED and fact in released:
+                        released.remove(fact)
                 case LeftOut(kpi=kpi, event_id=event_id, rule=rule) if kpi == self._kpi and event_id in events:
                     event = events[event_id]
                     left_out += self._left_out(event_id, event.occur_time, event.widget_id, rule)
                 case _:
                     pass
+        # Released and not counted: topics that newer ones replaced before the first message.
+        for fact in released:
+            left_out += self._left_out(fact.event_id, fact.instant, fact.widget, Rule.REPLACED)
         counted, held_back = self._facts(signed[False]), self._facts(signed[True])
         if not (counted or held_back or left_out):
             return None

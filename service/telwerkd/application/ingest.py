@@ -24,6 +24,9 @@ from telwerkd.domain.facts import Outcome
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, Micros
 from telwerkd.domain.settings import Widgets
 
+_KNOWN_ACCOUNTS_MAX = 1_000
+"""Accounts whose names are kept in memory, those that sent last."""
+
 
 class IngestLimits(msgspec.Struct, frozen=True):
     """What one account and one transaction may hold."""
@@ -149,9 +152,15 @@ class Ingest:
         ]
         results = await self._store.write(works)
         for (account, of_account), taken in zip(by_account.items(), results, strict=True):
-            self._known[account] = taken.names
+            self._remember(account, taken.names)
             for batch, outcomes in zip(of_account, taken.outcomes, strict=True):
                 batch.answer(outcomes)
+
+    def _remember(self, account: AccountId, names: dict[int, set[str]]) -> None:
+        self._known.pop(account, None)
+        self._known[account] = names
+        if len(self._known) > _KNOWN_ACCOUNTS_MAX:
+            del self._known[next(iter(self._known))]
 
 
 class _Batch(NamedTuple):

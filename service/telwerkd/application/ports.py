@@ -45,6 +45,15 @@ class Conversation(NamedTuple):
     """Between these lies everything that ever happened in it."""
 
 
+class Filed(NamedTuple):
+    """A conversation as it is filed: its row, the instant at which its limit is looked for, its events."""
+
+    conversation: ConversationId
+    row: Conversation
+    due: Micros | None
+    log: list[Event]
+
+
 class CellRow(NamedTuple):
     """A chunk of a series, as stored."""
 
@@ -75,6 +84,9 @@ class Snapshot(Protocol):
     def account(self) -> Account:
         """The account's row; version 0 if nothing was ever stored."""
 
+    def latest_time(self) -> Micros | None:
+        """The latest instant at which anything happened; None if nothing did."""
+
     def earliest_due(self) -> Micros | None:
         """The earliest limit that is not settled."""
 
@@ -98,7 +110,7 @@ class Snapshot(Protocol):
     def log(self, conversation: ConversationId) -> list[Event]:
         """All events of a conversation, in no particular order."""
 
-    def every_conversation(self) -> Iterator[tuple[ConversationId, Conversation, list[Event]]]:
+    def every_conversation(self) -> Iterator[Filed]:
         """All conversations with their events, one after the other."""
 
     def every_chunk(self) -> Iterator[tuple[ChunkKey, bytes]]:

@@ -43,8 +43,8 @@ class QueryLimits(msgspec.Struct, frozen=True):
 
     buckets_max: int = 40_000
     """Buckets of a series; a year of quarter-hours is 35,136."""
-    points_max: int = 1_000_000
-    """Series times buckets."""
+    points_max: int = 2_000_000
+    """Numbers of an answer: series times buckets, and times values where each value has its own."""
 
 
 class Ids(NamedTuple):
@@ -172,8 +172,6 @@ def answer(query: Query, limits: QueryLimits, now: Micros, snapshot: Snapshot) -
     zone_name = query.time_zone or snapshot.account().time_zone or "UTC"
     zone = calendar.zone(zone_name)
     span = query.range if isinstance(query.range, QuarterRange) else query.range.quarters(zone)
-    if span.end <= span.start:
-        raise InvalidArgumentError.of("range.dates.end_date", f"the clocks of {zone_name} skipped the whole range")
     if query.granularity is None:
         buckets = Buckets(np.array([span.start, span.end]), first_clipped=False, last_clipped=False)
     else:
@@ -187,7 +185,8 @@ def answer(query: Query, limits: QueryLimits, now: Micros, snapshot: Snapshot) -
         buckets = calendar.buckets(span.start, span.end, query.granularity, zone)
     due = snapshot.earliest_due()
     complete_until = now if due is None else min(now, due)
-    kpis = [_kpi_rows(query, info, buckets, limits, snapshot) for info in query.kpis]
+    points = _Points(limits.points_max)
+    kpis = [_kpi_rows(query, info, buckets, points, snapshot) for info in query.kpis]
     return Answer(buckets, kpis, zone_name, complete_until)
 
 
@@ -235,10 +234,10 @@ class _Source(NamedTuple):
     cells: Cells
 
 
-def _kpi_rows(query: Query, info: KpiInfo, buckets: Buckets, limits: QueryLimits, snapshot: Snapshot) -> KpiRows:
+def _kpi_rows(query: Query, info: KpiInfo, buckets: Buckets, points: "_Points", snapshot: Snapshot) -> KpiRows:
     start, end = int(buckets.edges[0]), int(buckets.edges[-1])
     source = _read(query, info, info.kpi, start, end, snapshot)
-    rows = _series(query, info, buckets, limits, source)
+    rows = _series(query, info, buckets, points, source)
     held_back = 0
     if info.kpi in {Kpi.CONVERSATION_TOPICS, Kpi.PRE_CHAT_SURVEY_RESULTS}:
         held_back = int(_read(query, info, info.kpi + HELD_BACK, start, end, snapshot).cells.n.sum())
@@ -296,7 +295,7 @@ def keeps(conditions: Filter, row: CellRow | LeafDelta, *, by_value: bool) -> bo
     )
 
 
-def _series(query: Query, info: KpiInfo, buckets: Buckets, limits: QueryLimits, source: _Source) -> list[Row]:
+def _series(query: Query, info: KpiInfo, buckets: Buckets, points: "_Points", source: _Source) -> list[Row]:
     """Sums cells by key and bucket."""
     if Dimension.TOPIC in query.group_by:
         source = _by_topic(source)
@@ -304,16 +303,19 @@ def _series(query: Query, info: KpiInfo, buckets: Buckets, limits: QueryLimits, 
     # A packed value is in the cell. A leaf has it in the row too; a chunk, which must get the same key, has not.
     key_of = _key_maker([d for d in query.group_by if not (by_packed_value and d is Dimension.VALUE)])
     places: dict[Key, int] = {} if query.group_by else {Key(): 0}
-    row_places = [places.setdefault(key_of(row), len(places)) for row in source.rows]
+    # Only rows with something in the range: a chunk holds 32 days, the range may be one.
+    row_places = np.zeros(len(source.rows), np.int64)
+    for i in np.unique(source.cells.row).tolist():
+        row_places[i] = places.setdefault(key_of(source.rows[i]), len(places))
     keys = list(places)
-    place = np.array(row_places, np.int64)[source.cells.row]
+    place = row_places[source.cells.row]
     values = len(info.values) or 1
     code = np.maximum(source.cells.code - 1, 0)
     if by_packed_value:
         keys = [key._replace(value=value.value) for key in keys for value in info.values]
         place = place * values + code
     width = len(buckets.edges) - 1
-    _check_points(len(keys), width, limits)
+    points.take(len(keys), width, values)
     bucket = np.searchsorted(buckets.edges, source.cells.quarter, side="right") - 1
     by_code = _sums((place * values + code) * width + bucket, source.cells.n, (len(keys), values, width))
     counts = by_code.sum(axis=1)
@@ -344,13 +346,27 @@ def _by_topic(source: _Source) -> _Source:
     return _Source(rows, cells._replace(row=first[cells.row] + copy))
 
 
-def _check_points(series: int, width: int, limits: QueryLimits) -> None:
-    if series * width > limits.points_max:
-        raise LimitExceededError(
-            "group_by",
-            f"the answer would hold {series} series of {width} buckets, at most {limits.points_max} (points_max) "
-            "are answered: filter, group by less, choose a coarser granularity or a shorter range",
-        )
+class _Points:
+    """The numbers of an answer, counted before they are made."""
+
+    def __init__(self, points_max: int) -> None:
+        self._max = points_max
+        self._taken = 0
+
+    def take(self, series: int, buckets: int, values: int) -> None:
+        """Adds a KPI's numbers.
+
+        Raises:
+            LimitExceededError: they are too many, together with those before.
+        """
+        self._taken += series * buckets * values
+        if self._taken > self._max:
+            raise LimitExceededError(
+                "group_by",
+                f"the answer would take {self._taken} numbers (for the last KPI: {series} series, {buckets} buckets, "
+                f"{values} values), at most {self._max} (points_max) are answered: filter, group by less, choose a "
+                "coarser granularity, a shorter range or fewer KPIs",
+            )
 
 
 def _codes(conditions: Filter, info: KpiInfo) -> list[int] | None:

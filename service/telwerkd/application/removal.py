@@ -10,11 +10,10 @@ from typing import NamedTuple
 import msgspec
 
 from telwerkd.application.ports import Conversation, Store, Transaction
-from telwerkd.domain.conversation import Effect, State, carried, fold, taken_back
+from telwerkd.domain.conversation import Effect, State, carried, effective_retractions, fold, taken_back
 from telwerkd.domain.counters import Deltas
-from telwerkd.domain.errors import NotFoundError, Reason
 from telwerkd.domain.events import Event, Retracted
-from telwerkd.domain.facts import Outcome
+from telwerkd.domain.facts import Change, Outcome
 from telwerkd.domain.ids import AccountId, ConversationId, Micros
 
 PURGED_MAX = 200
@@ -69,7 +68,12 @@ def _purge(tx: Transaction, conversation: ConversationId, row: Conversation, hor
     _check_unchanged(row.base, log, base, rest, final, now)
     state, _ = fold(base, rest, now)
     tx.remove_events(conversation, [event.event_id for event in old])
-    tx.put_conversations({conversation: row._replace(state=state, base=base)})
+    # What lies before it is looked at no more: by the next purge, or by an explanation.
+    times = [event.occur_time for event in rest]
+    times += (effect.fact.instant for effect in carried(base) if isinstance(effect, Outcome))
+    first_time = min(times, default=horizon)
+    last_time = max(row.last_time, first_time)
+    tx.put_conversations({conversation: Conversation(state, base, first_time, last_time)})
     tx.add_base(final)
     return len(old)
 
@@ -81,12 +85,12 @@ def _base(base: State, log: list[Event], old: list[Event], horizon: Micros) -> t
     takes back is awaited, whether it is in the log or still to come.
     """
     gone = taken_back(log, base.awaited)
-    stands = [event for event in old if event.event_id not in gone]
-    retractions = taken_back(stands, base.awaited)
+    ids = {event.event_id for event in old}
+    awaited = {named for event_id, named in effective_retractions(log) if event_id in ids}.union(base.awaited) - ids
+    ordinary = [event for event in old if event.event_id not in gone and not isinstance(event.kind, Retracted)]
     # Limits due before the horizon can be stopped by nothing that is still accepted.
-    ordinary = [event for event in stands if not isinstance(event.kind, Retracted)]
     state, effects = fold(msgspec.structs.replace(base, awaited=()), ordinary, Micros(horizon - 1))
-    state = msgspec.structs.replace(state, awaited=tuple(sorted(retractions - {event.event_id for event in old})))
+    state = msgspec.structs.replace(state, awaited=tuple(sorted(awaited)))
     return state, _sum((effects, 1), (carried(state), -1))
 
 
@@ -104,10 +108,8 @@ def _check_unchanged(
 async def erase(store: Store, account: AccountId, conversation: ConversationId, *, keep_counts: bool) -> Erased:
     """Erases a conversation: its events, its state, and its counts too unless they are to stay as anonymous facts.
 
-    Sending its events again is refused from then on. Facts of purged events are anonymous already, and stay.
-
-    Raises:
-        NotFoundError: there is no such conversation.
+    Its events are refused from then on, those that have not arrived yet as well, so it need not be there to be erased.
+    Facts of purged events are anonymous already, and stay.
     """
     [erased] = await store.write([(account, partial(_erase, conversation, keep_counts))])
     return erased
@@ -116,18 +118,25 @@ async def erase(store: Store, account: AccountId, conversation: ConversationId, 
 def _erase(conversation: ConversationId, keep_counts: bool, tx: Transaction) -> Erased:  # noqa: FBT001  # by partial
     row = tx.conversations([conversation]).get(conversation)
     if row is None:
-        raise NotFoundError(Reason.CONVERSATION_NOT_FOUND, f"there is no conversation {conversation!r}")
+        tx.remove_conversation(conversation)
+        return Erased(0, 0)
     log = tx.log(conversation)
     _, effects = fold(row.base, log, tx.account().high_water)
-    facts = _sum((effects, 1 if keep_counts else -1))
+    # What is held back is no count yet, and nothing can release it any more: it goes in either case.
+    kept = [effect for effect in effects if keep_counts and not _holds(effect)]
+    gone = [effect for effect in effects if not keep_counts or _holds(effect)]
+    anonymous, removed = _sum((kept, 1)), _sum((gone, -1))
     tx.remove_conversation(conversation)
     tx.bump_version()
-    if keep_counts:
-        tx.add_base(facts)
-    else:
-        tx.add_deltas(facts)
-    count = sum(abs(leaf.n) for leaves in facts.by_measure().values() for leaf in leaves)
+    tx.add_base(anonymous)
+    tx.add_deltas(removed)
+    changes = (anonymous.by_measure(), removed.by_measure())
+    count = sum(abs(leaf.n) for by_measure in changes for leaves in by_measure.values() for leaf in leaves)
     return Erased(len(log), count)
+
+
+def _holds(effect: Effect) -> bool:
+    return isinstance(effect, Outcome) and effect.change in {Change.HELD, Change.RELEASED}
 
 
 def _sum(*signed: tuple[Iterable[Effect], int]) -> Deltas:

@@ -1,12 +1,21 @@
 """What the service does by itself: noticing limits that pass, and packing what was counted into chunks."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from telwerkd.application.ports import Conversation, Store, Transaction
+from telwerkd.application.removal import purge
 from telwerkd.domain.conversation import settle
 from telwerkd.domain.counters import Deltas, Measure
+from telwerkd.domain.errors import UnavailableError
 from telwerkd.domain.facts import Outcome
-from telwerkd.domain.ids import AccountId, ConversationId, Micros
+from telwerkd.domain.ids import SECOND, AccountId, ConversationId, Micros
+
+log = logging.getLogger(__name__)
+
+DAY = Micros(86_400 * SECOND)
 
 SETTLED_MAX = 500
 """Conversations settled in one transaction, so that ingest never waits long behind a backlog."""
@@ -19,12 +28,16 @@ COMPACTED_MAX = 10_000
 
 
 async def settle_due(store: Store, now: Micros, conversations_max: int = SETTLED_MAX) -> bool:
-    """Counts limits that are due by `now`, one bounded transaction per account; whether some may be left."""
-    accounts = await store.accounts_due(now)
+    """Counts limits that are due by `now`, one bounded transaction per account; whether some may be left.
+
+    Raises:
+        UnavailableError: the database does not answer.
+    """
     left = False
-    for account in accounts:
-        [settled] = await store.write([(account, partial(_settle_account, now, conversations_max))])
-        left = left or settled >= conversations_max
+    for account in await store.accounts_due(now):
+        with _apart(f"the limits of account {account!r}"):
+            [settled] = await store.write([(account, partial(_settle_account, now, conversations_max))])
+            left = left or settled >= conversations_max
     return left
 
 
@@ -58,10 +71,41 @@ class Compaction:
         sizes = {(account, measure): size for account, measure, size in await self._store.compactable()}
         ripe = [key for key, size in sizes.items() if size >= COMPACT_AT or self._seen.get(key) == size]
         self._seen = sizes
+        left = False
         for account, measure in ripe:
-            await self._store.write([(account, partial(_compact, measure))])
-        return any(size >= COMPACT_AT for size in sizes.values())
+            with _apart(f"compaction of measure {measure} of account {account!r}"):
+                await self._store.write([(account, partial(_compact, measure))])
+                left = left or sizes[account, measure] >= COMPACT_AT
+        return left
 
 
 def _compact(measure: Measure, tx: Transaction) -> int:
     return tx.compact(measure, COMPACTED_MAX)
+
+
+async def purge_old(store: Store, now: Micros, retention_days: int) -> None:
+    """Purges every account's events that are older than the retention, in whole days.
+
+    Counted back from the account's newest event if the clock is further ahead: purging cannot be undone, and a clock
+    that was set wrong must not purge everything. So an account that goes quiet keeps the last days before it did.
+
+    Raises:
+        UnavailableError: the database does not answer.
+    """
+    for account in await store.accounts():
+        with _apart(f"retention of account {account!r}"):
+            newest = await store.read(account, lambda view: view.latest_time())
+            if newest is not None:
+                until = min(now, newest + DAY)
+                await purge(store, account, Micros((until // DAY - retention_days) * DAY))
+
+
+@contextmanager
+def _apart(what: str) -> Iterator[None]:
+    """What fails for one account must not keep the others waiting."""
+    try:
+        yield
+    except UnavailableError:
+        raise
+    except Exception:
+        log.exception("%s: a defect", what)

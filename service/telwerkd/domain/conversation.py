@@ -166,15 +166,24 @@ def retract(
 def taken_back(log: Iterable[Event], awaited: Iterable[EventId] = ()) -> set[EventId]:
     """The ids that the retractions of a log take back, and those that a base state `awaited`.
 
-    A retraction that was taken back by a later one (in event order) takes nothing back. So what a base state awaits
-    stands if it is itself a retraction: all that named it came earlier.
+    What a base state awaits stands if it is itself a retraction: all that named it came earlier.
+    """
+    return {named for _, named in effective_retractions(log)}.union(awaited)
+
+
+def effective_retractions(log: Iterable[Event]) -> list[tuple[EventId, EventId]]:
+    """The retractions of a log that take something back: which, and what they name.
+
+    A retraction that was taken back by a later one (in event order) takes nothing back.
     """
     retractions = [(event.order, event.event_id, event.kind) for event in log if isinstance(event.kind, Retracted)]
     gone: set[EventId] = set()
+    effective: list[tuple[EventId, EventId]] = []
     for _, event_id, kind in sorted(retractions, key=lambda r: r[0], reverse=True):
         if event_id not in gone:
             gone.add(kind.event_id)
-    return gone.union(awaited)
+            effective.append((event_id, kind.event_id))
+    return effective
 
 
 def follows(state: State, event: Event) -> bool:

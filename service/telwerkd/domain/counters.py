@@ -21,7 +21,7 @@ that local days of any zone are sums of slots.
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -127,26 +127,36 @@ class Deltas:
 def chunk_deltas(measure: Measure, leaves: Iterable[LeafDelta]) -> dict[ChunkKey, Slots]:
     """The signed change of every chunk that changes, in all groupings."""
     chunks: dict[ChunkKey, Slots] = {}
-    open_values = measure % HELD_BACK in _OPEN_VALUE_KPIS
     for (value, operator, group, widget, quarter), n in _summed(leaves).items():
-        chunk, slot = divmod(quarter, CHUNK_QUARTERS)
-        if measure in _PACKED_VALUE_KPIS:
-            slot += int(value) * CHUNK_QUARTERS
-        values = ((0, ""), (BY_VALUE, value)) if open_values else ((0, ""),)
-        for grouping in range(8):
-            for by_value, key_value in values:
-                key = ChunkKey(
-                    measure,
-                    grouping | by_value,
-                    chunk,
-                    operator if grouping & BY_OPERATOR else "",
-                    group if grouping & BY_GROUP else "",
-                    widget if grouping & BY_WIDGET else "",
-                    key_value,
-                )
-                slots = chunks.setdefault(key, {})
-                slots[slot] = slots.get(slot, 0) + n
+        chunk, slot = slot_of(measure, value, quarter)
+        for key in chunk_keys(measure, chunk, operator, group, widget, value):
+            slots = chunks.setdefault(key, {})
+            slots[slot] = slots.get(slot, 0) + n
     return chunks
+
+
+def slot_of(measure: Measure, value: str, quarter: int) -> tuple[int, int]:
+    """In which chunk, and there in which slot, a leaf counts."""
+    chunk, slot = divmod(quarter, CHUNK_QUARTERS)
+    if measure in _PACKED_VALUE_KPIS:
+        slot += int(value) * CHUNK_QUARTERS
+    return chunk, slot
+
+
+def chunk_keys(measure: Measure, chunk: int, operator: str, group: str, widget: str, value: str) -> Iterator[ChunkKey]:
+    """The chunks in which a leaf counts: one in each grouping."""
+    values = ((0, ""), (BY_VALUE, value)) if measure % HELD_BACK in _OPEN_VALUE_KPIS else ((0, ""),)
+    for grouping in range(8):
+        for by_value, key_value in values:
+            yield ChunkKey(
+                measure,
+                grouping | by_value,
+                chunk,
+                operator if grouping & BY_OPERATOR else "",
+                group if grouping & BY_GROUP else "",
+                widget if grouping & BY_WIDGET else "",
+                key_value,
+            )
 
 
 def _summed(leaves: Iterable[LeafDelta]) -> dict[tuple[str, str, str, str, int], int]:

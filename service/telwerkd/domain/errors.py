@@ -30,7 +30,6 @@ class Reason(enum.Enum):
     LIMIT_EXCEEDED = "larger than a limit of this server"
     BEFORE_HORIZON = "the event is older than what was purged"
     CONVERSATION_ERASED = "the conversation was erased"
-    CONVERSATION_NOT_FOUND = "the account has no such conversation"
     PAGE_TOKEN_INVALID = "the page token is not of this query"  # noqa: S105  # a text
     TOO_MANY_VALUES = "the account has too many distinct values of one kind"
     UNKNOWN_KPI = "no KPI has this id"

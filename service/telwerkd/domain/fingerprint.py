@@ -5,16 +5,21 @@ matter in which order or portions cells are added, and the same counts give the 
 different ones but for a chance of about 1 in 2 ** 64 per chunk: the weights are random, drawn anew in every process.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.domain.counters import CHUNK_QUARTERS, ChunkKey, Slots
+from telwerkd.domain.counters import ChunkKey, LeafDelta, Measure, chunk_keys, slot_of
 
-_PACKED_VALUES = 9
+_SLOTS = 2**16
+"""All that a cell can name; a damaged chunk may well name one that no fact has."""
+
 _MODULUS = 2**64
+_CHUNKS_AT_ONCE = 1_000
+_SERIES_MAX = 50_000
 
 
 class Part(NamedTuple):
@@ -29,33 +34,61 @@ class Fingerprints:
     """The fingerprint of every part."""
 
     def __init__(self) -> None:
-        self.sums: dict[Part, int] = {}
+        self._sums: dict[Part, int] = {}
+        self._series: dict[tuple[Measure, int, str, str, str, str], int] = {}
+        """The summed weights of leaves that are in no sum yet."""
 
-    def add_slots(self, chunks: Mapping[ChunkKey, Slots], times: int = 1) -> None:
-        """Adds signed counts."""
-        for key, slots in chunks.items():
-            self._add(key, times * sum(n * int(_WEIGHTS[slot]) for slot, n in slots.items()))
+    def add_leaves(self, measure: Measure, leaves: Iterable[LeafDelta]) -> None:
+        """Adds signed facts, in all groupings.
 
-    def add_cells(self, key: ChunkKey, cells: bytes) -> None:
-        """Adds a chunk as stored."""
-        pairs = np.frombuffer(cells, "<u2").reshape(-1, 2)
-        # Unsigned numbers wrap around, which is the modulus wanted.
-        weighed = _WEIGHTS[pairs[:, 0]] * pairs[:, 1].astype(np.uint64)
-        self._add(key, int(weighed.sum(dtype=np.uint64)))
+        A series' slots are summed before its groupings are looked at: that is what makes a million facts quick.
+        """
+        for value, operator, group, widget, quarter, n in leaves:
+            chunk, slot = slot_of(measure, value, quarter)
+            series = (measure, chunk, operator, group, widget, value)
+            self._series[series] = self._series.get(series, 0) + n * _WEIGHT_LIST[slot]
+        if len(self._series) >= _SERIES_MAX:
+            self._cut()
+
+    def _cut(self) -> None:
+        for series, weight in self._series.items():
+            for key in chunk_keys(*series):
+                self._add(key, weight)
+        self._series.clear()
+
+    def add_chunks(self, chunks: Iterable[tuple[ChunkKey, bytes]]) -> None:
+        """Adds chunks as stored."""
+        filled = ((key, cells) for key, cells in chunks if cells)
+        while portion := list(islice(filled, _CHUNKS_AT_ONCE)):
+            keys, blobs = zip(*portion, strict=True)
+            pairs = np.frombuffer(b"".join(blobs), "<u2").reshape(-1, 2)
+            # Unsigned numbers wrap around, which is the modulus wanted.
+            weighed = _WEIGHTS[pairs[:, 0]] * pairs[:, 1].astype(np.uint64)
+            lengths = np.fromiter((len(blob) // 4 for blob in blobs), np.int64, len(blobs))
+            sums = np.add.reduceat(weighed, np.cumsum(lengths) - lengths)
+            for key, weight in zip(keys, sums.tolist(), strict=True):
+                self._add(key, weight)
 
     def _add(self, key: ChunkKey, weight: int) -> None:
         part = Part(key.measure, key.grouping, key.chunk)
-        self.sums[part] = (self.sums.get(part, 0) + hash(key) * weight) % _MODULUS
+        self._sums[part] = (self._sums.get(part, 0) + hash(key) * weight) % _MODULUS
+
+    @property
+    def sums(self) -> dict[Part, int]:
+        """The fingerprint of every part that was added to."""
+        self._cut()
+        return self._sums
 
     def differing(self, other: "Fingerprints") -> set[Part]:
         """The parts in which the counts are not the same."""
-        parts = self.sums.keys() | other.sums.keys()
-        return {part for part in parts if self.sums.get(part, 0) != other.sums.get(part, 0)}
+        mine, others = self.sums, other.sums
+        return {part for part in mine.keys() | others.keys() if mine.get(part, 0) != others.get(part, 0)}
 
 
 def _random_weights() -> npt.NDArray[np.uint64]:
-    weights = np.random.default_rng().integers(0, _MODULUS - 1, _PACKED_VALUES * CHUNK_QUARTERS, np.uint64)
+    weights = np.random.default_rng().integers(0, _MODULUS - 1, _SLOTS, np.uint64)
     return weights | np.uint64(1)
 
 
 _WEIGHTS = _random_weights()
+_WEIGHT_LIST: list[int] = _WEIGHTS.tolist()

@@ -34,6 +34,10 @@ _UNRESERVED = re.compile("[A-Za-z0-9._~-]")
 _KEPT = "%/?:@!$&'()*+,;="
 
 
+_HOST_MAX = 253
+_LABEL_MAX = 63
+
+
 class Goal(msgspec.Struct, frozen=True, array_like=True):
     """A page that a contact is hoped to visit."""
 
@@ -136,6 +140,9 @@ def _host(host: str) -> str:
         except AddressValueError:
             raise ValueError("the URL's host is not an IPv6 address") from None
     folded = host.lower() if host.isascii() else _folded(host)
+    # As DNS has it; and encoding a label takes time that grows with the square of its length.
+    if len(folded) > _HOST_MAX or any(len(label) > _LABEL_MAX for label in folded.split(".")):
+        raise ValueError(f"the URL's host is longer than {_HOST_MAX} characters, or a part of it than {_LABEL_MAX}")
     if _FORBIDDEN_IN_HOST.search(folded):
         raise ValueError("the URL's host contains a character that no host has")
     return ".".join(map(_ascii_label, folded.split(".")))

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from telwerkd.domain.calendar import day_start
+from telwerkd.domain.errors import InvalidArgumentError
 
 
 class QuarterRange(NamedTuple):
@@ -21,5 +22,12 @@ class DateRange(NamedTuple):
     end: date
 
     def quarters(self, zone: ZoneInfo) -> QuarterRange:
-        """The same range in quarter-hours."""
-        return QuarterRange(day_start(self.start, zone), day_start(self.end, zone))
+        """The same range in quarter-hours.
+
+        Raises:
+            InvalidArgumentError: the zone's clocks skipped all of its days.
+        """
+        start, end = day_start(self.start, zone), day_start(self.end, zone)
+        if end <= start:
+            raise InvalidArgumentError.of("range.dates.end_date", f"the clocks of {zone.key} skipped the whole range")
+        return QuarterRange(start, end)

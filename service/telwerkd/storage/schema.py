@@ -21,6 +21,8 @@ def migrate(database: Path) -> str:
     """
     with _connect(database) as connection:
         _check_known(connection, database)
+        # Kept in the file; set here, where no other connection can be in the way.
+        connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -28,12 +30,14 @@ def migrate(database: Path) -> str:
         return _head()
 
 
-def prepare(database: Path) -> None:
+def prepare(database: Path, *, create: bool = True) -> None:
     """Makes the schema in a new SQLite file; refuses an older one, which must be migrated on purpose.
 
     Raises:
-        SchemaError: see `migrate`; or the schema is older than this program's.
+        SchemaError: see `migrate`; the schema is older than this program's; or there is no file and none may be made.
     """
+    if not create and not database.is_file():
+        raise SchemaError(f"there is no database {database}")
     with _connect(database) as connection:
         revision = _check_known(connection, database)
     if revision is None:

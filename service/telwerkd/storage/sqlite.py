@@ -38,6 +38,8 @@ class SqliteStore:
         self._reader = _engine(path, writes=False)
         self._write_thread = ThreadPoolExecutor(1, "sqlite-writer")
         self._read_threads = ThreadPoolExecutor(READERS, "sqlite-reader")
+        # Of its own: slow queries must not make limits late, or the database seem away.
+        self._upkeep_thread = ThreadPoolExecutor(1, "sqlite-upkeep")
 
     async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
         """Runs `work` on one consistent view."""
@@ -66,7 +68,7 @@ class SqliteStore:
                 query = sa.select(accounts.c.account_id).order_by(accounts.c.account_id)
                 return [AccountId(account) for account in connection.scalars(query)]
 
-        return await asyncio.get_running_loop().run_in_executor(self._read_threads, run)
+        return await asyncio.get_running_loop().run_in_executor(self._upkeep_thread, run)
 
     async def accounts_due(self, until: Micros) -> list[AccountId]:
         """The accounts that have a limit due by `until`."""
@@ -77,7 +79,7 @@ class SqliteStore:
             with _unavailable(), self._reader.begin() as connection:
                 return [AccountId(account) for account in connection.scalars(query)]
 
-        return await asyncio.get_running_loop().run_in_executor(self._read_threads, run)
+        return await asyncio.get_running_loop().run_in_executor(self._upkeep_thread, run)
 
     async def compactable(self) -> list[tuple[AccountId, Measure, int]]:
         """Every measure that has deltas, with how many leaves."""
@@ -88,7 +90,7 @@ class SqliteStore:
             with _unavailable(), self._reader.begin() as connection:
                 return [(AccountId(account), measure, size) for account, measure, size in connection.execute(query)]
 
-        return await asyncio.get_running_loop().run_in_executor(self._read_threads, run)
+        return await asyncio.get_running_loop().run_in_executor(self._upkeep_thread, run)
 
     async def ping(self) -> None:
         """Answers if the database does."""
@@ -97,12 +99,13 @@ class SqliteStore:
             with _unavailable(), self._reader.begin() as connection:
                 connection.execute(sa.text("SELECT version FROM accounts LIMIT 1"))
 
-        await asyncio.get_running_loop().run_in_executor(self._read_threads, run)
+        await asyncio.get_running_loop().run_in_executor(self._upkeep_thread, run)
 
     def close(self) -> None:
         """Lets running transactions end, and closes the file."""
         self._write_thread.shutdown()
         self._read_threads.shutdown()
+        self._upkeep_thread.shutdown()
         self._reader.dispose()
         self._writer.dispose()
 
@@ -111,7 +114,7 @@ def _engine(path: Path, *, writes: bool) -> sa.Engine:
     engine = sa.create_engine(
         sa.URL.create("sqlite+pysqlite", database=str(path)),
         poolclass=sa.QueuePool,
-        pool_size=1 if writes else READERS,
+        pool_size=1 if writes else READERS + 1,
         max_overflow=0,
         connect_args={"check_same_thread": False, "timeout": _BUSY_SECONDS},
     )
@@ -142,5 +145,5 @@ def _unavailable() -> Iterator[None]:
     except sa.exc.OperationalError as error:
         log.warning("the database did not answer", exc_info=error)
         raise UnavailableError(
-            Reason.DATABASE_UNAVAILABLE, f"the database does not answer: {error.orig}", _RETRY_SECONDS
+            Reason.DATABASE_UNAVAILABLE, "the database does not answer: send it again later", _RETRY_SECONDS
         ) from error

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from telwerkd.application.ports import Account, CellRow, Conversation, Cut, EventKey, Names
+from telwerkd.application.ports import Account, CellRow, Conversation, Cut, EventKey, Filed, Names
 from telwerkd.domain.conversation import EMPTY
 from telwerkd.domain.counters import ChunkKey, Deltas, LeafDelta, Measure, Slots, chunk_deltas, merge, uncut_grouping
 from telwerkd.domain.events import Event
@@ -28,12 +28,16 @@ from telwerkd.storage.tables import (
     widget_settings,
 )
 
-IN_MAX = 2_000
+_IN_MAX = 2_000
 """Values in one IN list, well below every database's limit on parameters."""
 
 DELTA_LEAVES_ALL = 2**31
 
-_CONVERSATION = tuple(conversations.c[name] for name in ("conversation_id", "first_time", "last_time", "state", "base"))
+_NO_LOG: tuple[None, Iterator[Any]] = (None, iter(()))
+
+_CONVERSATION = tuple(
+    conversations.c[name] for name in ("conversation_id", "due", "first_time", "last_time", "state", "base")
+)
 _CHUNK_KEY = ("measure", "grouping", "chunk", "operator_id", "group_id", "widget_id", "value")
 
 
@@ -53,6 +57,12 @@ class AccountTransaction:
         )
         row = self._connection.execute(query).one_or_none()
         return Account(*row) if row else Account(0, Micros(0), None, Micros(0))
+
+    def latest_time(self) -> Micros | None:
+        """The latest instant at which anything happened; None if nothing did."""
+        query = sa.select(sa.func.max(conversations.c.last_time)).where(conversations.c.account_id == self._account)
+        latest: int | None = self._connection.scalar(query)
+        return None if latest is None else Micros(latest)
 
     def earliest_due(self) -> Micros | None:
         """The earliest limit that is not settled."""
@@ -106,17 +116,23 @@ class AccountTransaction:
         if not self._connection.scalar(sa.select(sa.exists().where(c.account_id == self._account))):
             return set()
         digests = {tombstone(self._account, conversation): conversation for conversation in ids}
-        query = sa.select(c.digest).where(c.account_id == self._account, c.digest.in_(digests))
-        return {digests[digest] for digest in self._connection.scalars(query)}
+        found: set[ConversationId] = set()
+        for start in range(0, len(digests), _IN_MAX):
+            some = list(digests)[start : start + _IN_MAX]
+            query = sa.select(c.digest).where(c.account_id == self._account, c.digest.in_(some))
+            found.update(digests[digest] for digest in self._connection.scalars(query))
+        return found
 
     def conversations_in(
         self, start: Micros, end: Micros, after: tuple[Micros, ConversationId] | None, limit: int
     ) -> list[tuple[ConversationId, Conversation]]:
         """Conversations in which something may have happened in `[start, end)`, by last time and id, after a place."""
         c = conversations.c
+        # Where the page begins is in the bound that the index search takes; else each page would read all before it.
+        first = start if after is None else max(start, after[0])
         query = (
             sa.select(*_CONVERSATION)
-            .where(c.account_id == self._account, c.last_time >= start, c.first_time < end)
+            .where(c.account_id == self._account, c.last_time >= first, c.first_time < end)
             .order_by(c.last_time, c.conversation_id)
             .limit(limit)
         )
@@ -139,7 +155,7 @@ class AccountTransaction:
         query = sa.select(sa.func.count()).where(conversations.c.account_id == self._account)
         return self._connection.scalar(query) or 0
 
-    def every_conversation(self) -> Iterator[tuple[ConversationId, Conversation, list[Event]]]:
+    def every_conversation(self) -> Iterator[Filed]:
         """All conversations with their events, one after the other."""
         c, e = conversations.c, events.c
         rows = self._stream(sa.select(*_CONVERSATION).where(c.account_id == self._account).order_by(c.conversation_id))
@@ -148,16 +164,23 @@ class AccountTransaction:
             .where(e.account_id == self._account)
             .order_by(e.conversation_id, e.event_id)
         )
-        # Both come in the order of their conversations; one without events has had all of them purged.
+        # Both come in the order of their conversations; one without events has had all of them purged. One without a
+        # row has lost it: the audit is told of it all the same, and the logs that follow still find theirs.
         logs = groupby(logged, key=lambda row: row.conversation_id)
-        owner, log = next(logs, (None, iter(())))
+        owner, log = next(logs, _NO_LOG)
         for row in rows:
             conversation, stored = _conversation(row)
+            while owner is not None and owner < conversation:
+                yield _without_row(owner, log)
+                owner, log = next(logs, _NO_LOG)
             if owner != conversation:
-                yield conversation, stored, []
+                yield Filed(conversation, stored, row.due, [])
                 continue
-            yield conversation, stored, [records.event_of(*event[1:]) for event in log]
-            owner, log = next(logs, (None, iter(())))
+            yield Filed(conversation, stored, row.due, [records.event_of(*event[1:]) for event in log])
+            owner, log = next(logs, _NO_LOG)
+        while owner is not None:
+            yield _without_row(owner, log)
+            owner, log = next(logs, _NO_LOG)
 
     def every_chunk(self) -> Iterator[tuple[ChunkKey, bytes]]:
         """All chunks, one after the other."""
@@ -216,7 +239,7 @@ class AccountTransaction:
         mine = (c.account_id == self._account, c.due.is_not(None), c.due <= until)
         last = self._connection.scalar(sa.select(c.due).where(*mine).order_by(c.due).offset(limit - 1).limit(1))
         until = until if last is None else Micros(last)
-        rows = self._connection.execute(sa.select(*_CONVERSATION, c.due).where(*mine, c.due <= until)).all()
+        rows = self._connection.execute(sa.select(*_CONVERSATION).where(*mine, c.due <= until)).all()
         reached = max((row.due for row in rows), default=until)
         return Micros(reached), dict(_conversation(row) for row in rows)
 
@@ -446,7 +469,10 @@ class AccountTransaction:
 
 
 def tombstone(account: AccountId, conversation: ConversationId) -> bytes:
-    """What is left of an erased conversation: enough to know it again, too little to tell which it was."""
+    """What is left of an erased conversation: enough to know its id again, without keeping it.
+
+    An id that can be guessed can be tried: use ids that say nothing.
+    """
     return blake2b(conversation.encode(), digest_size=16, key=blake2b(account.encode()).digest()).digest()
 
 
@@ -454,6 +480,12 @@ def _conversation(row: Any) -> tuple[ConversationId, Conversation]:
     base = EMPTY if row.base is None else records.state_of(row.base)
     stored = Conversation(records.state_of(row.state), base, Micros(row.first_time), Micros(row.last_time))
     return ConversationId(row.conversation_id), stored
+
+
+def _without_row(conversation: str, rows: Iterable[Any]) -> Filed:
+    log = [records.event_of(*row[1:]) for row in rows]
+    times = [event.occur_time for event in log]
+    return Filed(ConversationId(conversation), Conversation(EMPTY, EMPTY, min(times), max(times)), None, log)
 
 
 def _parts(key: ChunkKey, parts: Sequence[str]) -> dict[str, Any]:

@@ -50,6 +50,9 @@ _RULES: Final[tuple[tuple[str, Role | Open], ...]] = (
 """What each method needs, by the beginning of its name."""
 
 
+_WITHOUT_ACCOUNT: Final = frozenset({"telwerk.v1.ListKpisRequest"})
+
+
 def access_of(method: str) -> Role | Open | None:
     """What a method (`/package.Service/Rpc`) needs; None if nothing was decided, and then nobody may call it."""
     return next((access for beginning, access in _RULES if method.startswith(beginning)), None)
@@ -185,9 +188,13 @@ def _role_not_granted(key: Key, access: Role | None) -> PermissionDeniedError:
 
 
 def _check_account(key: Key, message: Message) -> None:
-    """A request that has no `account_id` field, such as `ListKpisRequest`, is about no account: the role is enough."""
-    if "account_id" not in message.DESCRIPTOR.fields_by_name:
+    """The role alone is enough for what is about no account, and that is named here: anything else must say its own."""
+    if message.DESCRIPTOR.full_name in _WITHOUT_ACCOUNT:
         return
+    if "account_id" not in message.DESCRIPTOR.fields_by_name:
+        raise PermissionDeniedError(
+            Reason.ACCOUNT_NOT_GRANTED, f"{message.DESCRIPTOR.full_name} names no account to be granted"
+        )
     account_id: str = message.account_id  # type: ignore[attr-defined] # the descriptor says so
     if not account_id:
         raise InvalidArgumentError.of("account_id", "is required")

@@ -55,6 +55,7 @@ END_SECONDS = 7_258_118_400
 
 LIVE_LIMIT_MAX = 30 * 86_400 * SECOND
 TOPICS_MAX = 20
+_TOPICS_SENT_MAX = 5 * TOPICS_MAX
 STARS_MAX = 5
 
 _NANOS_MAX = 999_999_999
@@ -203,6 +204,11 @@ class EventDecoder:
         return PageVisited(url_digest(url)), url
 
     def _topics(self, message: pb.TopicsSet) -> TopicsSet:
+        # Repetition is allowed, a flood of it is not.
+        if len(message.topic_ids) > _TOPICS_SENT_MAX:
+            raise FieldError(
+                "topics_set.topic_ids", f"has {len(message.topic_ids)} entries, at most {TOPICS_MAX} topics are allowed"
+            )
         topics = sorted({self.id(f"topics_set.topic_ids[{i}]", topic) for i, topic in enumerate(message.topic_ids)})
         if len(topics) > TOPICS_MAX:
             raise FieldError("topics_set.topic_ids", f"has {len(topics)} topics, at most {TOPICS_MAX} are allowed")

@@ -1,8 +1,8 @@
 """Between `telwerk.v1` queries and the application's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from telwerkd.application.explain import Explanation, Place
 from telwerkd.application.query import Answer, Filter, Ids, Key, KpiRows, Query, Row, Topics
 from telwerkd.domain.calendar import QUARTER_HOUR_MICROS, Granularity
 from telwerkd.domain.facts import Fact, Kpi, OfflineAssignment, answer_value, topics_value, value_answer, value_topics
-from telwerkd.domain.ids import AccountId
+from telwerkd.domain.ids import AccountId, ConversationId, Micros
 from telwerkd.domain.kpis import Dimension, KpiInfo, ValueKind, by_id
 from telwerkd.domain.ranges import DateRange, QuarterRange
 from telwerkd.domain.texts import Language
@@ -19,12 +19,15 @@ from telwerkd.transport import page_tokens
 from telwerkd.transport.event_codec import STARS_MAX, EventDecoder, FieldError, action, choices, instant
 from telwerkd.transport.settings_codec import encode_instant
 
+T = TypeVar("T")
+
 _QUARTER_SECONDS = QUARTER_HOUR_MICROS // 1_000_000
 _KPIS_MAX = len(Kpi)
 _FILTER_IDS_MAX = 1_000
+"""Ids, topics or values in one list of a filter."""
+
 _PAGE_SIZE = 50
 PAGE_SIZE_MAX = 1_000
-"""Ids, topics or values in one list of a filter."""
 
 
 def decode_series(request: pb.QueryTimeSeriesRequest, decoder: EventDecoder) -> Query:
@@ -60,7 +63,7 @@ def _decode(
         _range(request.range),
         granularity,
         request.time_zone or None,
-        _filter(request.filter),
+        _filter(request.filter, decoder),
         _group_by(request.group_by),
     )
 
@@ -126,48 +129,56 @@ def _group_by(numbers: Sequence[int]) -> tuple[Dimension, ...]:
     return tuple(dimensions)
 
 
-def _filter(message: pb.Filter) -> Filter:
-    values, kinds = _values("filter.values", message.values)
+def _filter(message: pb.Filter, decoder: EventDecoder) -> Filter:
+    values, kinds = _values("filter.values", message.values, decoder)
     return Filter(
-        _ids("filter.operators", message.operators),
-        _ids("filter.operator_groups", message.operator_groups),
-        _ids("filter.widgets", message.widgets),
+        _ids("filter.operators", message.operators, decoder),
+        _ids("filter.operator_groups", message.operator_groups, decoder),
+        _ids("filter.widgets", message.widgets, decoder),
         values,
         kinds,
-        _topics("filter.topics", message.topics),
+        _topics("filter.topics", message.topics, decoder),
     )
 
 
-def _ids(field: str, message: pb.IdFilter) -> Ids:
-    _check_size(f"{field}.any_of", message.any_of)
-    _check_size(f"{field}.none_of", message.none_of)
-    _check_disjoint(field, "any_of", message.any_of, message.none_of)
-    return Ids(frozenset(message.any_of), frozenset(message.none_of))
+def _ids(field: str, message: pb.IdFilter, decoder: EventDecoder) -> Ids:
+    """The condition. The empty id is "nobody"."""
+    any_of = _checked(f"{field}.any_of", message.any_of, decoder.optional_id)
+    none_of = _checked(f"{field}.none_of", message.none_of, decoder.optional_id)
+    _check_disjoint(field, "any_of", any_of, none_of)
+    return Ids(frozenset(any_of), frozenset(none_of))
 
 
-def _topics(field: str, message: pb.TopicFilter) -> Topics:
-    for name, topics in (("any_of", message.any_of), ("all_of", message.all_of), ("none_of", message.none_of)):
-        _check_size(f"{field}.{name}", topics)
-    _check_disjoint(field, "any_of", message.any_of, message.none_of)
-    _check_disjoint(field, "all_of", message.all_of, message.none_of)
-    return Topics(frozenset(message.any_of), frozenset(message.all_of), frozenset(message.none_of))
+def _topics(field: str, message: pb.TopicFilter, decoder: EventDecoder) -> Topics:
+    any_of = _checked(f"{field}.any_of", message.any_of, decoder.id)
+    all_of = _checked(f"{field}.all_of", message.all_of, decoder.id)
+    none_of = _checked(f"{field}.none_of", message.none_of, decoder.id)
+    _check_disjoint(field, "any_of", any_of, none_of)
+    _check_disjoint(field, "all_of", all_of, none_of)
+    return Topics(frozenset(any_of), frozenset(all_of), frozenset(none_of))
 
 
-def _values(field: str, message: pb.ValueFilter) -> tuple[Ids, frozenset[ValueKind]]:
+def _values(field: str, message: pb.ValueFilter, decoder: EventDecoder) -> tuple[Ids, frozenset[ValueKind]]:
     """The condition, and the kinds of value in it."""
-    _check_size(f"{field}.any_of", message.any_of)
-    _check_size(f"{field}.none_of", message.none_of)
     kinds: set[ValueKind] = set()
-    any_of = [_value(f"{field}.any_of[{i}]", value, kinds) for i, value in enumerate(message.any_of)]
-    none_of = [_value(f"{field}.none_of[{i}]", value, kinds) for i, value in enumerate(message.none_of)]
+
+    def decode(path: str, value: pb.Value) -> str:
+        kind, decoded = _value(path, value, decoder)
+        kinds.add(kind)
+        return decoded
+
+    any_of = _checked(f"{field}.any_of", message.any_of, decode)
+    none_of = _checked(f"{field}.none_of", message.none_of, decode)
     if len(kinds) == 1:  # else what looks equal may be of two kinds, which is refused later
         _check_disjoint(field, "any_of", any_of, none_of)
     return Ids(frozenset(any_of), frozenset(none_of)), frozenset(kinds)
 
 
-def _check_size(field: str, wanted: Sequence[object]) -> None:
+def _checked(field: str, wanted: Sequence[T], check: Callable[[str, T], str]) -> list[str]:
+    """The entries of a list of a filter, each checked."""
     if len(wanted) > _FILTER_IDS_MAX:
         raise FieldError(field, f"has {len(wanted)} entries, at most {_FILTER_IDS_MAX} are allowed")
+    return [check(f"{field}[{i}]", entry) for i, entry in enumerate(wanted)]
 
 
 def _check_disjoint(field: str, name: str, wanted: Sequence[str], unwanted: Sequence[str]) -> None:
@@ -175,28 +186,26 @@ def _check_disjoint(field: str, name: str, wanted: Sequence[str], unwanted: Sequ
         raise FieldError(field, f"{min(both)!r} is both wanted ({name}) and unwanted (none_of)")
 
 
-def _value(field: str, message: pb.Value, kinds: set[ValueKind]) -> str:
+def _value(field: str, message: pb.Value, decoder: EventDecoder) -> tuple[ValueKind, str]:
     match message.WhichOneof("kind"):
         case "stars":
-            kinds.add(ValueKind.STARS)
             if not 1 <= message.stars <= STARS_MAX:
                 raise FieldError(f"{field}.stars", f"must be from 1 to {STARS_MAX}, is {message.stars}")
-            return str(message.stars)
+            return ValueKind.STARS, str(message.stars)
         case "action":
-            kinds.add(ValueKind.INACTIVITY_ACTION)
-            return str(int(action(f"{field}.action", message.action)))
+            return ValueKind.INACTIVITY_ACTION, str(int(action(f"{field}.action", message.action)))
         case "offline_assignment":
-            kinds.add(ValueKind.OFFLINE_ASSIGNMENT)
-            return str(_offline_assignment(f"{field}.offline_assignment", message.offline_assignment))
+            outcome = _offline_assignment(f"{field}.offline_assignment", message.offline_assignment)
+            return ValueKind.OFFLINE_ASSIGNMENT, str(outcome)
         case "goal_id":
-            kinds.add(ValueKind.GOAL)
-            return message.goal_id
+            return ValueKind.GOAL, decoder.id(f"{field}.goal_id", message.goal_id)
         case "topics":
-            kinds.add(ValueKind.TOPIC_SET)
-            return topics_value(message.topics.topic_ids)
+            topics = _checked(f"{field}.topics.topic_ids", message.topics.topic_ids, decoder.id)
+            return ValueKind.TOPIC_SET, topics_value(topics)
         case "answer":
-            kinds.add(ValueKind.SURVEY_ANSWER)
-            return answer_value(message.answer.question_id, message.answer.option_id)
+            question = decoder.id(f"{field}.answer.question_id", message.answer.question_id)
+            option = decoder.id(f"{field}.answer.option_id", message.answer.option_id)
+            return ValueKind.SURVEY_ANSWER, answer_value(question, option)
         case _:
             raise FieldError(field, "a kind of value is required")
 
@@ -223,22 +232,14 @@ def decode_explain(request: pb.ExplainCountRequest, decoder: EventDecoder) -> tu
         _range(request.range),
         None,
         request.time_zone or None,
-        _filter(request.filter),
+        _filter(request.filter, decoder),
         (),
     )
     place = None
     if request.page_token:
-        place = page_tokens.decode(request.page_token, _explained(request))
+        last_time, conversation = page_tokens.decode(request, request.page_token)
+        place = Micros(last_time), ConversationId(conversation)
     return query, place, request.page_size or _PAGE_SIZE
-
-
-def _explained(request: pb.ExplainCountRequest) -> bytes:
-    """What a page token is bound to: the request without its page."""
-    bound = pb.ExplainCountRequest()
-    bound.CopyFrom(request)
-    bound.ClearField("page_token")
-    bound.ClearField("page_size")
-    return bound.SerializeToString(deterministic=True)
 
 
 def encode_explanation(request: pb.ExplainCountRequest, page: Explanation) -> pb.ExplainCountResponse:
@@ -262,7 +263,7 @@ def encode_explanation(request: pb.ExplainCountRequest, page: Explanation) -> pb
             )
             for explained in page.conversations
         ],
-        next_page_token=page_tokens.encode(page.next, _explained(request)) if page.next else "",
+        next_page_token=page_tokens.encode(request, *page.next) if page.next else "",
         unexplainable_count=page.unexplainable,
         complete_until=encode_instant(page.complete_until),
     )

@@ -1,6 +1,8 @@
 """The gRPC server: services, health, reflection and the channel's limits."""
 
+import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -36,6 +38,7 @@ SERVICE_NAMES = tuple(
 _CONCURRENT_STREAMS_MAX = 100
 _REPLY_BYTES_MAX = 64 * 2**20
 _KEEPALIVE_MS = 30_000
+_LAST_WORD_SECONDS = 0.2
 
 
 def make_server(
@@ -63,16 +66,35 @@ def make_server(
     kpi_service_pb2_grpc.add_KpiServiceServicer_to_server(kpi, server)
     settings_service_pb2_grpc.add_SettingsServiceServicer_to_server(settings, server)
     admin_service_pb2_grpc.add_AdminServiceServicer_to_server(admin, server)
-    servicer = health.aio.HealthServicer()
+    servicer = _HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     reflection.enable_server_reflection((*SERVICE_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     return server, Health(servicer)
 
 
-class Health:
-    """What the probes are told. Everything is NOT_SERVING until told otherwise."""
+class _HealthServicer(health.aio.HealthServicer):  # type: ignore[misc]  # it ships no types
+    """The library's, but watches end when the server drains: they would hold up its stop for the whole grace."""
 
-    def __init__(self, servicer: health.aio.HealthServicer) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.draining = asyncio.Event()
+
+    async def Watch(self, request: health_pb2.HealthCheckRequest, context: Any) -> None:  # noqa: N802
+        """Tells of changes until the server drains, and of that last."""
+        watching = asyncio.create_task(super().Watch(request, context))
+        draining = asyncio.create_task(self.draining.wait())
+        try:
+            await asyncio.wait({watching, draining}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({watching}, timeout=_LAST_WORD_SECONDS)
+        finally:
+            watching.cancel()
+            draining.cancel()
+
+
+class Health:
+    """What the probes are told. Call `ready` before the server starts: until then the library says SERVING."""
+
+    def __init__(self, servicer: _HealthServicer) -> None:
         self._servicer = servicer
 
     async def live(self) -> None:
@@ -88,3 +110,4 @@ class Health:
     async def draining(self) -> None:
         """For good: no new work may come."""
         await self._servicer.enter_graceful_shutdown()
+        self._servicer.draining.set()

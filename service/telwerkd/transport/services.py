@@ -41,11 +41,13 @@ from telwerkd.transport.query_codec import (
     encode_series,
     encode_totals,
 )
-from telwerkd.transport.settings_codec import decode_version, encode_version
+from telwerkd.transport.settings_codec import decode_version, encode_version, page_of
 from telwerkd.transport.unacked import UnackedWindow
 
 _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
+# Full of over-long ids, an answer would be larger than its receiver takes, who would never learn what was stored.
+_ECHOED_MAX = 256
 _VERDICTS = {Verdict.ACCEPTED: ingestion.VERDICT_ACCEPTED, Verdict.DUPLICATE: ingestion.VERDICT_DUPLICATE}
 
 
@@ -121,7 +123,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
                 f"has {len(request.events)} events, at most {self._limits.batch_events_max} (batch_events_max) are "
                 "allowed: send several batches",
             )
-        now = self._clock.now()
+        now = self._clock.latest()
         decoded = [self._decoder.decode(event, now) for event in request.events]
         valid = [submitted for submitted in decoded if isinstance(submitted, Submitted)]
         taken = iter(await self._ingest.submit(account, valid) if valid else [])
@@ -135,7 +137,7 @@ def _verdicts(
     rejections = [
         ingestion.Rejection(
             index=index,
-            event_id=request.events[index].event_id,
+            event_id=request.events[index].event_id[:_ECHOED_MAX],
             reason=outcome.reason.name,
             field=outcome.field,
             message=outcome.message,
@@ -243,15 +245,19 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
         account = _account(self._decoder, request.account_id)
         widget = WidgetId(self._decoder.id("widget_id", request.widget_id))
         versions = await self._settings.widget(account, widget)
-        return settings.GetWidgetSettingsResponse(versions=[encode_version(widget, version) for version in versions])
+        page, token = page_of(request, versions)
+        return settings.GetWidgetSettingsResponse(
+            versions=[encode_version(widget, version) for version in page], next_page_token=token
+        )
 
     async def ListWidgetSettings(
         self, request: settings.ListWidgetSettingsRequest, context: _Context
     ) -> settings.ListWidgetSettingsResponse:
         """The newest version of every widget."""
         widgets = await self._settings.widgets(_account(self._decoder, request.account_id))
+        page, token = page_of(request, sorted(widgets.items()))
         return settings.ListWidgetSettingsResponse(
-            settings=[encode_version(widget, version) for widget, version in widgets.items()]
+            settings=[encode_version(widget, version) for widget, version in page], next_page_token=token
         )
 
     async def SetAccountSettings(
@@ -259,8 +265,10 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
     ) -> settings.SetAccountSettingsResponse:
         """Sets an account's settings."""
         account = _account(self._decoder, request.account_id)
-        await self._settings.set_time_zone(account, request.settings.time_zone)
-        return settings.SetAccountSettingsResponse(settings=request.settings)
+        if request.settings.HasField("time_zone"):
+            await self._settings.set_time_zone(account, request.settings.time_zone)
+        time_zone = await self._settings.time_zone(account)
+        return settings.SetAccountSettingsResponse(settings=settings.AccountSettings(time_zone=time_zone))
 
     async def GetAccountSettings(
         self, request: settings.GetAccountSettingsRequest, context: _Context

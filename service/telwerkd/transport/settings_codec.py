@@ -1,5 +1,8 @@
 """Between `telwerk.v1` settings and the domain's."""
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -7,9 +10,14 @@ from telwerk.v1 import settings_service_pb2 as pb
 from telwerkd.domain.goals import Goal
 from telwerkd.domain.ids import GoalId, Micros, WidgetId
 from telwerkd.domain.settings import WidgetVersion
+from telwerkd.transport import page_tokens
 from telwerkd.transport.event_codec import EventDecoder, FieldError, action, instant, live_limit
 
 GOALS_MAX = 1_000
+_PAGE_SIZE = 20
+_PAGE_SIZE_MAX = 100
+
+T = TypeVar("T")
 
 
 def decode_version(settings: pb.WidgetSettings, decoder: EventDecoder, now: Micros) -> tuple[WidgetId, WidgetVersion]:
@@ -38,6 +46,22 @@ def decode_version(settings: pb.WidgetSettings, decoder: EventDecoder, now: Micr
         seen.add(goal.goal_id)
     actions = sorted({action(f"settings.enabled_actions[{i}]", a) for i, a in enumerate(settings.enabled_actions)})
     return widget, WidgetVersion(effective, limit, goals, tuple(actions))
+
+
+def page_of(
+    request: pb.GetWidgetSettingsRequest | pb.ListWidgetSettingsRequest, items: Sequence[T]
+) -> tuple[Sequence[T], str]:
+    """The page that a request asks for, and the token of the next; an empty one on the last.
+
+    Raises:
+        InvalidArgumentError: the page's size is out of range, or the token is not of this request.
+    """
+    if not 0 <= request.page_size <= _PAGE_SIZE_MAX:
+        raise FieldError("page_size", f"must be from 1 to {_PAGE_SIZE_MAX}, is {request.page_size}")
+    start = page_tokens.decode(request, request.page_token)[0] if request.page_token else 0
+    end = start + (request.page_size or _PAGE_SIZE)
+    token = page_tokens.encode(request, end) if end < len(items) else ""
+    return items[start:end], token
 
 
 def encode_version(widget: WidgetId, version: WidgetVersion) -> pb.WidgetSettings:

@@ -9,7 +9,10 @@ Answer = asyncio.Task[pb.StreamEventsResponse]
 
 
 class UnackedWindow:
-    """Bounds what is read but not answered. A single batch larger than the bound is let in when nothing else waits."""
+    """Bounds what is read but not answered; an empty batch weighs one event.
+
+    A single batch larger than the bound is let in when nothing else waits.
+    """
 
     def __init__(self, events_max: int) -> None:
         self._events_max = events_max
@@ -26,8 +29,9 @@ class UnackedWindow:
 
     def add(self, events: int, answer: Answer) -> None:
         """Owes one more answer."""
-        self._waiting.append((events, answer))
-        self._events += events
+        weight = max(1, events)
+        self._waiting.append((weight, answer))
+        self._events += weight
         self._changed.set()
 
     def end(self) -> None:
@@ -42,10 +46,10 @@ class UnackedWindow:
                 return None
             self._changed.clear()
             await self._changed.wait()
-        events, answer = self._waiting[0]
+        weight, answer = self._waiting[0]
         await asyncio.wait({answer})
         self._waiting.popleft()
-        self._events -= events
+        self._events -= weight
         self._changed.set()
         return answer
 

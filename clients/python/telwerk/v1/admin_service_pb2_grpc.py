@@ -53,7 +53,7 @@ class AdminServiceServicer(object):
 
     def EraseConversation(self, request, context):
         """Erases a conversation: its events and its state. A digest of its id stays, so that sending its events again is
-        refused (`CONVERSATION_ERASED`). NOT_FOUND if there is no such conversation.
+        refused (`CONVERSATION_ERASED`), also where none had arrived yet. Safe to repeat: then there is nothing to erase.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

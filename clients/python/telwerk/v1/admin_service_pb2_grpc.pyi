@@ -35,7 +35,7 @@ class AdminServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AdminServiceAsyncStub: ...
     EraseConversation: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.EraseConversationRequest, _admin_service_pb2.EraseConversationResponse]
     """Erases a conversation: its events and its state. A digest of its id stays, so that sending its events again is
-    refused (`CONVERSATION_ERASED`). NOT_FOUND if there is no such conversation.
+    refused (`CONVERSATION_ERASED`), also where none had arrived yet. Safe to repeat: then there is nothing to erase.
     """
     PurgeEvents: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.PurgeEventsRequest, _admin_service_pb2.PurgeEventsResponse]
     """Replaces all events before an instant by what they led to. Counts stay exactly as they are; the counts of purged
@@ -49,7 +49,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     EraseConversation: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.EraseConversationRequest, _admin_service_pb2.EraseConversationResponse]  # type: ignore[assignment]
     """Erases a conversation: its events and its state. A digest of its id stays, so that sending its events again is
-    refused (`CONVERSATION_ERASED`). NOT_FOUND if there is no such conversation.
+    refused (`CONVERSATION_ERASED`), also where none had arrived yet. Safe to repeat: then there is nothing to erase.
     """
     PurgeEvents: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.PurgeEventsRequest, _admin_service_pb2.PurgeEventsResponse]  # type: ignore[assignment]
     """Replaces all events before an instant by what they led to. Counts stay exactly as they are; the counts of purged
@@ -66,7 +66,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_service_pb2.EraseConversationResponse, _abc.Awaitable[_admin_service_pb2.EraseConversationResponse]]:
         """Erases a conversation: its events and its state. A digest of its id stays, so that sending its events again is
-        refused (`CONVERSATION_ERASED`). NOT_FOUND if there is no such conversation.
+        refused (`CONVERSATION_ERASED`), also where none had arrived yet. Safe to repeat: then there is nothing to erase.
         """
 
     @_abc_1.abstractmethod

@@ -129,7 +129,7 @@ class Rejection(_message.Message):
     index: _builtins.int
     """The event's place in the request, from 0."""
     event_id: _builtins.str
-    """The event's id, as sent."""
+    """The event's id, as sent; cut if it is over-long."""
     reason: _builtins.str
     """A constant of the error catalogue, such as `INVALID_EVENT` or `EVENT_ID_REUSED`."""
     field: _builtins.str

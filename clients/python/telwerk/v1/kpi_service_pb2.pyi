@@ -1239,7 +1239,7 @@ class ExplainCountResponse(_message.Message):
     UNEXPLAINABLE_COUNT_FIELD_NUMBER: _builtins.int
     COMPLETE_UNTIL_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """For the next page; empty on the last."""
+    """For the next page; empty on the last. A page may be shorter than asked for, or empty, before the last."""
     unexplainable_count: _builtins.int
     """Counted facts that no event explains any more: their events were purged, or their conversations erased. Of the whole
     range and slice, the same on every page.

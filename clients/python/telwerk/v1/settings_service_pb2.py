@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from telwerk.v1 import event_pb2 as telwerk_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!telwerk/v1/settings_service.proto\x12\ntelwerk.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16telwerk/v1/event.proto\"\xde\x01\n\x0eWidgetSettings\x12\x11\n\twidget_id\x18\x01 \x01(\t\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\nlive_limit\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1f\n\x05goals\x18\x04 \x03(\x0b\x32\x10.telwerk.v1.Goal\x12\x35\n\x0f\x65nabled_actions\x18\x05 \x03(\x0e\x32\x1c.telwerk.v1.InactivityAction\"$\n\x04Goal\x12\x0f\n\x07goal_id\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\"\\\n\x18SetWidgetSettingsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12,\n\x08settings\x18\x02 \x01(\x0b\x32\x1a.telwerk.v1.WidgetSettings\"I\n\x19SetWidgetSettingsResponse\x12,\n\x08settings\x18\x01 \x01(\x0b\x32\x1a.telwerk.v1.WidgetSettings\"A\n\x18GetWidgetSettingsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x11\n\twidget_id\x18\x02 \x01(\t\"I\n\x19GetWidgetSettingsResponse\x12,\n\x08versions\x18\x01 \x03(\x0b\x32\x1a.telwerk.v1.WidgetSettings\"/\n\x19ListWidgetSettingsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\"J\n\x1aListWidgetSettingsResponse\x12,\n\x08settings\x18\x01 \x03(\x0b\x32\x1a.telwerk.v1.WidgetSettings\"$\n\x0f\x41\x63\x63ountSettings\x12\x11\n\ttime_zone\x18\x01 \x01(\t\"^\n\x19SetAccountSettingsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12-\n\x08settings\x18\x02 \x01(\x0b\x32\x1b.telwerk.v1.AccountSettings\"K\n\x1aSetAccountSettingsResponse\x12-\n\x08settings\x18\x01 \x01(\x0b\x32\x1b.telwerk.v1.AccountSettings\"/\n\x19GetAccountSettingsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\"K\n\x1aGetAccountSettingsResponse\x12-\n\x08settings\x18\x01 \x01(\x0b\x32\x1b.telwerk.v1.AccountSettings2\x84\x04\n\x0fSettingsService\x12`\n\x11SetWidgetSettings\x12$.telwerk.v1.SetWidgetSettingsRequest\x1a%.telwerk.v1.SetWidgetSettingsResponse\x12`\n\x11GetWidgetSettings\x12$.telwerk.v1.GetWidgetSettingsRequest\x1a%.telwerk.v1.GetWidgetSettingsResponse\x12\x63\n\x12ListWidgetSettings\x12%.telwerk.v1.ListWidgetSettingsRequest\x1a&.telwerk.v1.ListWidgetSettingsResponse\x12\x63\n\x12SetAccountSettings\x12%.telwerk.v1.SetAccountSettingsRequest\x1a&.telwerk.v1.SetAccountSettingsResponse\x12\x63\n\x12GetAccountSettings\x12%.telwerk.v1.GetAccountSettingsRequest\x1a&.telwerk.v1.GetAccountSettingsResponseB\'\n\rio.telwerk.v1P\x01Z\x14telwerk/v1;telwerkv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!telwerk/v1/settings_service.proto\x12\ntelwerk.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16telwerk/v1/event.proto\"\xde\x01\n\x0eWidgetSettings\x12\x11\n\twidget_id\x18\x01 \x01(\t\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\nlive_limit\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1f\n\x05goals\x18\x04 \x03(\x0b\x32\x10.telwerk.v1.Goal\x12\x35\n\x0f\x65nabled_actions\x18\x05 \x03(\x0e\x32\x1c.telwerk.v1.InactivityAction\"$\n\x04Goal\x12\x0f\n\x07goal_id\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\"\\\n\x18SetWidgetSettingsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12,\n\x08settings\x18\x02 \x01(\x0b\x32\x1a.telwerk.v1.WidgetSettings\"I\n\x19SetWidgetSettingsResponse\x12,\n\x08settings\x18\x01 \x01(\x0b\x32\x1a.telwerk.v1.WidgetSettings\"h\n\x18GetWidgetSettingsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x11\n\twidget_id\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"b\n\x19GetWidgetSettingsResponse\x12,\n\x08versions\x18\x01 \x03(\x0b\x32\x1a.telwerk.v1.WidgetSettings\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"V\n\x19ListWidgetSettingsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"c\n\x1aListWidgetSettingsResponse\x12,\n\x08settings\x18\x01 \x03(\x0b\x32\x1a.telwerk.v1.WidgetSettings\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"7\n\x0f\x41\x63\x63ountSettings\x12\x16\n\ttime_zone\x18\x01 \x01(\tH\x00\x88\x01\x01\x42\x0c\n\n_time_zone\"^\n\x19SetAccountSettingsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12-\n\x08settings\x18\x02 \x01(\x0b\x32\x1b.telwerk.v1.AccountSettings\"K\n\x1aSetAccountSettingsResponse\x12-\n\x08settings\x18\x01 \x01(\x0b\x32\x1b.telwerk.v1.AccountSettings\"/\n\x19GetAccountSettingsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\"K\n\x1aGetAccountSettingsResponse\x12-\n\x08settings\x18\x01 \x01(\x0b\x32\x1b.telwerk.v1.AccountSettings2\x84\x04\n\x0fSettingsService\x12`\n\x11SetWidgetSettings\x12$.telwerk.v1.SetWidgetSettingsRequest\x1a%.telwerk.v1.SetWidgetSettingsResponse\x12`\n\x11GetWidgetSettings\x12$.telwerk.v1.GetWidgetSettingsRequest\x1a%.telwerk.v1.GetWidgetSettingsResponse\x12\x63\n\x12ListWidgetSettings\x12%.telwerk.v1.ListWidgetSettingsRequest\x1a&.telwerk.v1.ListWidgetSettingsResponse\x12\x63\n\x12SetAccountSettings\x12%.telwerk.v1.SetAccountSettingsRequest\x1a&.telwerk.v1.SetAccountSettingsResponse\x12\x63\n\x12GetAccountSettings\x12%.telwerk.v1.GetAccountSettingsRequest\x1a&.telwerk.v1.GetAccountSettingsResponseB\'\n\rio.telwerk.v1P\x01Z\x14telwerk/v1;telwerkv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,23 +44,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETWIDGETSETTINGSRESPONSE']._serialized_start=495
   _globals['_SETWIDGETSETTINGSRESPONSE']._serialized_end=568
   _globals['_GETWIDGETSETTINGSREQUEST']._serialized_start=570
-  _globals['_GETWIDGETSETTINGSREQUEST']._serialized_end=635
-  _globals['_GETWIDGETSETTINGSRESPONSE']._serialized_start=637
-  _globals['_GETWIDGETSETTINGSRESPONSE']._serialized_end=710
-  _globals['_LISTWIDGETSETTINGSREQUEST']._serialized_start=712
-  _globals['_LISTWIDGETSETTINGSREQUEST']._serialized_end=759
-  _globals['_LISTWIDGETSETTINGSRESPONSE']._serialized_start=761
-  _globals['_LISTWIDGETSETTINGSRESPONSE']._serialized_end=835
-  _globals['_ACCOUNTSETTINGS']._serialized_start=837
-  _globals['_ACCOUNTSETTINGS']._serialized_end=873
-  _globals['_SETACCOUNTSETTINGSREQUEST']._serialized_start=875
-  _globals['_SETACCOUNTSETTINGSREQUEST']._serialized_end=969
-  _globals['_SETACCOUNTSETTINGSRESPONSE']._serialized_start=971
-  _globals['_SETACCOUNTSETTINGSRESPONSE']._serialized_end=1046
-  _globals['_GETACCOUNTSETTINGSREQUEST']._serialized_start=1048
-  _globals['_GETACCOUNTSETTINGSREQUEST']._serialized_end=1095
-  _globals['_GETACCOUNTSETTINGSRESPONSE']._serialized_start=1097
-  _globals['_GETACCOUNTSETTINGSRESPONSE']._serialized_end=1172
-  _globals['_SETTINGSSERVICE']._serialized_start=1175
-  _globals['_SETTINGSSERVICE']._serialized_end=1691
+  _globals['_GETWIDGETSETTINGSREQUEST']._serialized_end=674
+  _globals['_GETWIDGETSETTINGSRESPONSE']._serialized_start=676
+  _globals['_GETWIDGETSETTINGSRESPONSE']._serialized_end=774
+  _globals['_LISTWIDGETSETTINGSREQUEST']._serialized_start=776
+  _globals['_LISTWIDGETSETTINGSREQUEST']._serialized_end=862
+  _globals['_LISTWIDGETSETTINGSRESPONSE']._serialized_start=864
+  _globals['_LISTWIDGETSETTINGSRESPONSE']._serialized_end=963
+  _globals['_ACCOUNTSETTINGS']._serialized_start=965
+  _globals['_ACCOUNTSETTINGS']._serialized_end=1020
+  _globals['_SETACCOUNTSETTINGSREQUEST']._serialized_start=1022
+  _globals['_SETACCOUNTSETTINGSREQUEST']._serialized_end=1116
+  _globals['_SETACCOUNTSETTINGSRESPONSE']._serialized_start=1118
+  _globals['_SETACCOUNTSETTINGSRESPONSE']._serialized_end=1193
+  _globals['_GETACCOUNTSETTINGSREQUEST']._serialized_start=1195
+  _globals['_GETACCOUNTSETTINGSREQUEST']._serialized_end=1242
+  _globals['_GETACCOUNTSETTINGSRESPONSE']._serialized_start=1244
+  _globals['_GETACCOUNTSETTINGSRESPONSE']._serialized_end=1319
+  _globals['_SETTINGSSERVICE']._serialized_start=1322
+  _globals['_SETTINGSSERVICE']._serialized_end=1838
 # @@protoc_insertion_point(module_scope)

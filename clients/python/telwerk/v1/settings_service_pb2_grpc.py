@@ -75,21 +75,21 @@ class SettingsServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetWidgetSettings(self, request, context):
-        """All versions of a widget's settings, oldest first. NOT_FOUND if it has none.
+        """The versions of a widget's settings, oldest first, by pages. NOT_FOUND if it has none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListWidgetSettings(self, request, context):
-        """The newest version of every widget that has settings, by widget id.
+        """The newest version of every widget that has settings, by widget id, by pages.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SetAccountSettings(self, request, context):
-        """Sets an account's settings.
+        """Sets an account's settings: those that are present.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,11 +38,11 @@ class SettingsServiceStub:
     it; events already accepted keep what they were resolved with. A version with the same `effective_time` is replaced.
     """
     GetWidgetSettings: _grpc.UnaryUnaryMultiCallable[_settings_service_pb2.GetWidgetSettingsRequest, _settings_service_pb2.GetWidgetSettingsResponse]
-    """All versions of a widget's settings, oldest first. NOT_FOUND if it has none."""
+    """The versions of a widget's settings, oldest first, by pages. NOT_FOUND if it has none."""
     ListWidgetSettings: _grpc.UnaryUnaryMultiCallable[_settings_service_pb2.ListWidgetSettingsRequest, _settings_service_pb2.ListWidgetSettingsResponse]
-    """The newest version of every widget that has settings, by widget id."""
+    """The newest version of every widget that has settings, by widget id, by pages."""
     SetAccountSettings: _grpc.UnaryUnaryMultiCallable[_settings_service_pb2.SetAccountSettingsRequest, _settings_service_pb2.SetAccountSettingsResponse]
-    """Sets an account's settings."""
+    """Sets an account's settings: those that are present."""
     GetAccountSettings: _grpc.UnaryUnaryMultiCallable[_settings_service_pb2.GetAccountSettingsRequest, _settings_service_pb2.GetAccountSettingsResponse]
     """An account's settings; the defaults if none were set."""
 
@@ -56,11 +56,11 @@ class SettingsServiceAsyncStub(SettingsServiceStub):
     it; events already accepted keep what they were resolved with. A version with the same `effective_time` is replaced.
     """
     GetWidgetSettings: _aio.UnaryUnaryMultiCallable[_settings_service_pb2.GetWidgetSettingsRequest, _settings_service_pb2.GetWidgetSettingsResponse]  # type: ignore[assignment]
-    """All versions of a widget's settings, oldest first. NOT_FOUND if it has none."""
+    """The versions of a widget's settings, oldest first, by pages. NOT_FOUND if it has none."""
     ListWidgetSettings: _aio.UnaryUnaryMultiCallable[_settings_service_pb2.ListWidgetSettingsRequest, _settings_service_pb2.ListWidgetSettingsResponse]  # type: ignore[assignment]
-    """The newest version of every widget that has settings, by widget id."""
+    """The newest version of every widget that has settings, by widget id, by pages."""
     SetAccountSettings: _aio.UnaryUnaryMultiCallable[_settings_service_pb2.SetAccountSettingsRequest, _settings_service_pb2.SetAccountSettingsResponse]  # type: ignore[assignment]
-    """Sets an account's settings."""
+    """Sets an account's settings: those that are present."""
     GetAccountSettings: _aio.UnaryUnaryMultiCallable[_settings_service_pb2.GetAccountSettingsRequest, _settings_service_pb2.GetAccountSettingsResponse]  # type: ignore[assignment]
     """An account's settings; the defaults if none were set."""
 
@@ -83,7 +83,7 @@ class SettingsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _settings_service_pb2.GetWidgetSettingsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_settings_service_pb2.GetWidgetSettingsResponse, _abc.Awaitable[_settings_service_pb2.GetWidgetSettingsResponse]]:
-        """All versions of a widget's settings, oldest first. NOT_FOUND if it has none."""
+        """The versions of a widget's settings, oldest first, by pages. NOT_FOUND if it has none."""
 
     @_abc_1.abstractmethod
     def ListWidgetSettings(
@@ -91,7 +91,7 @@ class SettingsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _settings_service_pb2.ListWidgetSettingsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_settings_service_pb2.ListWidgetSettingsResponse, _abc.Awaitable[_settings_service_pb2.ListWidgetSettingsResponse]]:
-        """The newest version of every widget that has settings, by widget id."""
+        """The newest version of every widget that has settings, by widget id, by pages."""
 
     @_abc_1.abstractmethod
     def SetAccountSettings(
@@ -99,7 +99,7 @@ class SettingsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _settings_service_pb2.SetAccountSettingsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_settings_service_pb2.SetAccountSettingsResponse, _abc.Awaitable[_settings_service_pb2.SetAccountSettingsResponse]]:
-        """Sets an account's settings."""
+        """Sets an account's settings: those that are present."""
 
     @_abc_1.abstractmethod
     def GetAccountSettings(

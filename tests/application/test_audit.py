@@ -1,0 +1,326 @@
+"""The audit finds every kind of damage, and repair makes of it what it was before."""
+
+import sqlite3
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+
+import tests.laws.conftest  # noqa: F401  # what is taken from the laws below needs their profile
+from telwerkd.application.audit import Audit, examine, repair
+from telwerkd.application.ingest import Submitted
+from telwerkd.application.removal import erase, purge
+from telwerkd.domain.conversation import State
+from telwerkd.domain.counters import CHUNK_QUARTERS, Deltas, LeafDelta, chunk_deltas, merge
+from telwerkd.domain.events import Assigned, Event, Message, Rated, Sender, TopicsSet, WentLive
+from telwerkd.domain.facts import Change, Fact, Kpi, Outcome
+from telwerkd.domain.fingerprint import Fingerprints, Part
+from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, OperatorId
+from telwerkd.storage import records
+from tests.generate import ACTIONS, ANNA, ASSIGNED, DELIVERY, FAMILIES, PRICE, SALES, START, WIDGETS
+from tests.laws.test_service_laws import Service, stored_cells
+
+ACCOUNT = AccountId("acme")
+CONVERSATIONS = 40
+FULL = 65_535
+
+
+def history(random: Random) -> Iterator[Submitted]:
+    """Conversations of two months with all kinds of events."""
+    kinds = [kind for family in FAMILIES for kind in family] + ASSIGNED * 3 + ACTIONS
+    for n in range(CONVERSATIONS):
+        day = random.randrange(60)
+        for m, kind in enumerate([Message(Sender.CONTACT), *random.choices(kinds, k=12)]):
+            sent = WentLive(kind.limit, kind.limit) if isinstance(kind, WentLive) else kind
+            at = Micros(START + day * 86_400 * SECOND + m * SECOND)
+            yield Submitted(ConversationId(f"c{n:02}"), Event(EventId(f"{m}"), at, 0, random.choice(WIDGETS), sent))
+
+
+def more() -> list[Submitted]:
+    """Events that come later: of new conversations, so that no damaged state is stepped on."""
+    made: list[Submitted] = []
+    for n, kind in enumerate([Assigned(ANNA, SALES), Rated(5), TopicsSet((DELIVERY, PRICE)), Message(Sender.BOT)] * 4):
+        at = Micros(START + (90 * 86_400 + n) * SECOND)
+        made.append(Submitted(ConversationId(f"new{n // 4}"), Event(EventId(f"{n}"), at, 0, WIDGETS[0], kind)))
+    return made
+
+
+@pytest.fixture(scope="module")
+def database() -> bytes:
+    """An account part of which is packed, part not; some purged, and an erased conversation whose counts stay."""
+    service = Service()
+    events = list(history(Random(3)))  # noqa: S311  # any will do
+    far = Micros(START + 80 * 86_400 * SECOND)
+    service.submit([(ACCOUNT, events[: len(events) // 2])])
+    service.settle_all(far)
+    service.compact_all()
+    service.run(purge(service.store, ACCOUNT, Micros(START + 20 * 86_400 * SECOND)))
+    service.run(erase(service.store, ACCOUNT, ConversationId("c03"), keep_counts=True))
+    for n in range(len(events) // 2, len(events), 50):
+        service.submit([(ACCOUNT, events[n : n + 50])])
+    service.settle_all(far)
+    with closing(sqlite3.connect(service.path)) as connection:
+        whole = connection.serialize()
+    service.end()
+    return whole
+
+
+@pytest.fixture
+def service(database: bytes) -> Iterator[Service]:
+    service = Service()
+    service.path.write_bytes(database)
+    assert examined(service).clean
+    yield service
+    service.end()
+
+
+def examined(service: Service) -> Audit:
+    return service.read(ACCOUNT, partial(examine, lambda _done, _total: None))
+
+
+def rows(service: Service, table: str) -> list[dict[str, Any]]:
+    names = [row[1] for row in service.rows(f"PRAGMA table_info({table})")]
+    found = service.rows(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4, 5")  # noqa: S608  # names of tables
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def change(service: Service, statement: str, *parameters: object) -> None:
+    """Does to the file what no service would."""
+    with closing(sqlite3.connect(service.path)) as connection, connection:
+        connection.execute(statement, parameters)
+
+
+def put(service: Service, table: str, row: dict[str, Any]) -> None:
+    marks = ", ".join("?" * len(row))
+    change(service, f"INSERT OR REPLACE INTO {table} VALUES ({marks})", *row.values())  # noqa: S608  # a table's name
+
+
+def remove(service: Service, table: str, row: dict[str, Any]) -> None:
+    where = " AND ".join(f"{name} IS ?" for name in row)
+    change(service, f"DELETE FROM {table} WHERE {where}", *row.values())  # noqa: S608  # names of table and columns
+
+
+# --- damage ----------------------------------------------------------------------------------------------------------
+
+
+def chosen(service: Service, table: str, random: Random, grouping: int | None = None) -> dict[str, Any]:
+    return random.choice([row for row in rows(service, table) if grouping is None or row["grouping"] == grouping])
+
+
+def a_count_is_changed(service: Service, random: Random, grouping: int) -> None:
+    row = chosen(service, "counters", random, grouping)
+    pairs = [*struct.unpack(f"<{len(row['cells']) // 2}H", row["cells"])]
+    at = random.randrange(0, len(pairs), 2)
+    pairs[at + 1] += random.choice([1, 2, 255, 256, 60_000])
+    put(service, "counters", {**row, "cells": struct.pack(f"<{len(pairs)}H", *pairs)})
+
+
+def a_slot_is_changed(service: Service, random: Random, grouping: int) -> None:
+    """The last one, so that they stay in order; also to one that no fact can have."""
+    row = chosen(service, "counters", random, grouping)
+    slot, n = struct.unpack("<2H", row["cells"][-4:])
+    cells = row["cells"][:-4] + struct.pack("<2H", random.choice([slot + 1, FULL]), n)
+    put(service, "counters", {**row, "cells": cells})
+
+
+def a_chunk_is_deleted(service: Service, random: Random, grouping: int) -> None:
+    remove(service, "counters", chosen(service, "counters", random, grouping))
+
+
+def a_chunk_is_added(service: Service, random: Random, grouping: int) -> None:
+    """As of another time, or of an operator of whom nothing is known, even where the grouping has no operator."""
+    row = chosen(service, "counters", random, grouping)
+    other = random.choice([{"chunk": row["chunk"] + 7}, {"operator_id": "zoe"}])
+    put(service, "counters", {**row, **other})
+
+
+def a_chunk_is_moved(service: Service, random: Random, grouping: int) -> None:
+    row = chosen(service, "counters", random, grouping)
+    remove(service, "counters", row)
+    put(service, "counters", {**row, "widget_id": row["widget_id"] + "x"})
+
+
+CHUNK_DAMAGES = [a_count_is_changed, a_slot_is_changed, a_chunk_is_deleted, a_chunk_is_added, a_chunk_is_moved]
+
+
+def a_delta_is_deleted(service: Service, random: Random) -> None:
+    remove(service, "deltas", chosen(service, "deltas", random))
+
+
+def a_delta_is_doubled(service: Service, random: Random) -> None:
+    row = chosen(service, "deltas", random)
+    put(service, "deltas", {**row, "version": row["version"] + 1_000_000})
+
+
+def a_state_is_replaced(service: Service, random: Random) -> None:
+    row = chosen(service, "conversations", random)
+    state = records.state_of(row["state"])
+    other = random.choice(
+        [
+            State(),
+            msgspec.structs.replace(state, operator=OperatorId("zoe")),
+            msgspec.structs.replace(state, answered=not state.answered),
+            msgspec.structs.replace(state, awaited=(EventId("x"),)),
+        ]
+    )
+    put(service, "conversations", {**row, "state": records.state_blob(other)})
+
+
+def a_conversation_is_lost(service: Service, random: Random) -> None:
+    """Its row, while its events are there: the first, the last, or one between. None of them was purged."""
+    whole = [row for row in rows(service, "conversations") if row["base"] is None]
+    remove(service, "conversations", random.choice([whole[0], whole[-1], random.choice(whole)]))
+
+
+OTHER_DAMAGES = [a_delta_is_deleted, a_delta_is_doubled, a_state_is_replaced, a_conversation_is_lost]
+
+Damage = Callable[[Service, Random], None]
+DAMAGES: list[Any] = [
+    *(
+        pytest.param(partial(damage, grouping=grouping), id=f"{damage.__name__}-{grouping}")
+        for damage in CHUNK_DAMAGES
+        for grouping in range(16)
+    ),
+    *(pytest.param(damage, id=f"{damage.__name__}-{seed}") for damage in OTHER_DAMAGES for seed in range(4)),
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_is_found_and_repaired(service: Service, damage: Damage, request: pytest.FixtureRequest) -> None:
+    """Every single damage is found; repaired, all is as it was, with what was counted between."""
+    random = Random(request.node.name)  # noqa: S311  # any will do
+    whole = everything(service)
+    damage(service, random)
+    audit = examined(service)
+    assert not audit.clean
+    if random.random() < 0.5:
+        # As many facts are added to both.
+        service.submit([(ACCOUNT, more())])
+        whole = plus_more(service, whole)
+    if random.random() < 0.5:
+        service.restart(crashed=True)
+    service.run(repair(service.store, ACCOUNT, audit))
+    assert examined(service).clean
+    assert everything(service) == whole
+
+
+def everything(service: Service) -> tuple[Any, ...]:
+    """All counters, and every conversation's row."""
+    return stored_cells(service, ACCOUNT), rows(service, "conversations")
+
+
+def plus_more(service: Service, whole: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What is there, and what `more` brings: as a service has it that got nothing else."""
+    cells, conversations = whole
+    other = Service()
+    try:
+        other.submit([(ACCOUNT, more())])
+        added = stored_cells(other, ACCOUNT)
+    finally:
+        other.end()
+    new = [row for row in rows(service, "conversations") if row["conversation_id"].startswith("new")]
+    by_id = sorted([*conversations, *new], key=lambda row: str(row["conversation_id"]))
+    return cells + added, by_id
+
+
+def test_changed_base_facts_are_found(service: Service) -> None:
+    """In every grouping of their measure. Which is right cannot be told: repair takes the base at its word."""
+    row = chosen(service, "base_counters", Random(1))  # noqa: S311  # any will do
+    slot, n = struct.unpack("<2H", row["cells"][-4:])
+    put(service, "base_counters", {**row, "cells": row["cells"][:-4] + struct.pack("<2H", slot, n + 1)})
+    audit = examined(service)
+    assert {key.measure for key in audit.cells} == {row["measure"]}
+    assert len({key.grouping for key in audit.cells}) in {8, 16}
+    service.run(repair(service.store, ACCOUNT, audit))
+    assert examined(service).clean
+
+
+def test_an_event_that_is_lost_is_found(service: Service) -> None:
+    """Of a conversation that is there, one that counted: the counters say more than the log, and so does the state."""
+    for row in rows(service, "events"):
+        if records.event_of(row["event_id"], row["occur_time"], row["body"]).kind == Rated(5):
+            remove(service, "events", row)
+    audit = examined(service)
+    assert audit.cells
+    service.run(repair(service.store, ACCOUNT, audit))
+    assert examined(service).clean
+
+
+def test_counts_beyond_65535_are_examined(service: Service) -> None:
+    """A cell of several pairs, in chunks, deltas and base facts, is one number."""
+    fact = Fact(Kpi.SATISFACTION_SCORE, "5", ANNA, SALES, WIDGETS[0], START, EventId("x"))
+    many = Deltas()
+    many.add(Outcome(Change.COUNTED, fact), 2 * FULL + 7)
+
+    def count(tx: Any) -> None:
+        tx.add_base(many)
+        tx.bump_version()
+        tx.add_deltas(many)
+
+    service.write(ACCOUNT, count)
+    assert examined(service).clean
+    service.compact_all()
+    assert examined(service).clean
+    row = next(row for row in rows(service, "counters") if len(row["cells"]) > 8 and row["measure"] == 1)
+    put(service, "counters", {**row, "cells": row["cells"][4:]})
+    audit = examined(service)
+    assert not audit.clean
+    service.run(repair(service.store, ACCOUNT, audit))
+    assert examined(service).clean
+    assert row in rows(service, "counters")
+
+
+# --- fingerprints ----------------------------------------------------------------------------------------------------
+
+
+def made_up(random: Random, size: int) -> list[LeafDelta]:
+    """Leaves of KPI 7, some beyond what a pair holds."""
+    return [
+        LeafDelta(
+            random.choice(["order", "quote"]),
+            random.choice(["", "anna"]),
+            random.choice(["", "sales"]),
+            random.choice(["shop", "help"]),
+            1_958_400 + random.randrange(5_000),
+            random.choice([1, 1, 2, FULL, 3 * FULL + 1]),
+        )
+        for _ in range(size)
+    ]
+
+
+def fingerprint(leaves: Sequence[LeafDelta]) -> Fingerprints:
+    made = Fingerprints()
+    made.add_leaves(Kpi.GOALS_REACHED, leaves)
+    return made
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_fingerprints_are_linear_and_know_no_order(seed: int) -> None:
+    """However leaves are ordered and divided, packed or not, the sum is the same; their negatives cancel it."""
+    random = Random(seed)  # noqa: S311  # any will do
+    leaves = made_up(random, 60)
+    chunks = chunk_deltas(Kpi.GOALS_REACHED, leaves)
+    shuffled, in_parts, packed = random.sample(leaves, len(leaves)), Fingerprints(), Fingerprints()
+    for n in range(0, len(leaves), 7):
+        in_parts.add_leaves(Kpi.GOALS_REACHED, shuffled[n : n + 7])
+    packed.add_chunks((key, merge(b"", slots)) for key, slots in chunks.items())
+    assert fingerprint(leaves).sums == in_parts.sums == packed.sums
+    in_parts.add_leaves(Kpi.GOALS_REACHED, [leaf._replace(n=-leaf.n) for leaf in leaves])
+    assert in_parts.differing(Fingerprints()) == set()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_another_count_has_another_fingerprint(seed: int) -> None:
+    """In all sixteen groupings of its chunk, and in no other chunk."""
+    random = Random(seed)  # noqa: S311  # any will do
+    leaves = made_up(random, 60)
+    at = random.randrange(60)
+    other = [*leaves[:at], leaves[at]._replace(n=leaves[at].n + 1), *leaves[at + 1 :]]
+    differing = fingerprint(leaves).differing(fingerprint(other))
+    chunk = leaves[at].quarter // CHUNK_QUARTERS
+    assert differing == {Part(Kpi.GOALS_REACHED, grouping, chunk) for grouping in range(16)}
