@@ -293,7 +293,7 @@ class Telwerk:
     ) -> EraseConversationResponse:
         """Erases a conversation for good, and takes its counts back unless they are to stay as anonymous facts.
 
-        Its events are refused from then on, also those that have not arrived yet. Safe to repeat: then nothing is erased.
+        Its events are refused from then on, also those that have not arrived yet. Safe to repeat.
         """
         request = EraseConversationRequest(
             account_id=account_id, conversation_id=conversation_id, keep_counts=keep_counts

@@ -1,8 +1,8 @@
 """The RPCs: decode, call, encode; nothing else is decided here."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any, TypeAlias
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any, TypeAlias, TypeVar
 
 import grpc.aio
 
@@ -43,6 +43,8 @@ from telwerkd.transport.query_codec import (
 )
 from telwerkd.transport.settings_codec import decode_version, encode_version, page_of
 from telwerkd.transport.unacked import UnackedWindow
+
+T = TypeVar("T")
 
 _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
@@ -89,15 +91,8 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         number = 0
         try:
             while True:
-                await unacked.room()
-                reading = asyncio.ensure_future(anext(requests, None))
-                await asyncio.wait({reading, draining}, return_when=asyncio.FIRST_COMPLETED)
-                if not reading.done():
-                    reading.cancel()
-                    raise UnavailableError(
-                        Reason.SHUTTING_DOWN, "the server is stopping: send the rest to another", 1.0
-                    )
-                request = reading.result()
+                await _unless(draining, unacked.room())
+                request = await _unless(draining, anext(requests, None))
                 if request is None:
                     return
                 number += 1
@@ -128,6 +123,20 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         valid = [submitted for submitted in decoded if isinstance(submitted, Submitted)]
         taken = iter(await self._ingest.submit(account, valid) if valid else [])
         return [next(taken) if isinstance(d, Submitted) else d for d in decoded]
+
+
+async def _unless(draining: asyncio.Task[Any], awaitable: Awaitable[T]) -> T:
+    """What `awaitable` gives, unless the server drains before.
+
+    Raises:
+        UnavailableError: it drains.
+    """
+    waiting = asyncio.ensure_future(awaitable)
+    await asyncio.wait({waiting, draining}, return_when=asyncio.FIRST_COMPLETED)
+    if not waiting.done():
+        waiting.cancel()
+        raise UnavailableError(Reason.SHUTTING_DOWN, "the server is stopping: send the rest to another", 1.0)
+    return waiting.result()
 
 
 def _verdicts(
