@@ -1,5 +1,6 @@
 """The tree of errors, from real ones."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -48,8 +49,13 @@ def test_a_widget_without_settings_is_not_found(client: Telwerk) -> None:
 
 
 def test_no_answer_in_time_is_a_deadline_exceeded(server: ServerProcess) -> None:
-    with Telwerk(server.address, timeout_seconds=1e-6) as client, pytest.raises(errors.DeadlineExceededError):
-        client.kpis()
+    # A stopped process answers nothing, however quick the machine is.
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        with Telwerk(server.address, timeout_seconds=0.2) as client, pytest.raises(errors.DeadlineExceededError):
+            client.kpis()
+    finally:
+        server.process.send_signal(signal.SIGCONT)
 
 
 def test_where_no_server_listens_the_error_says_what_to_look_at() -> None:

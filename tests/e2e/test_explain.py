@@ -707,7 +707,7 @@ def test_what_cannot_be_explained_any_more_is_counted_as_such(arriving, data):
 
 def stored_logs(found: Numbers) -> dict[ConversationId, list[Event]]:
     def read(snapshot: Snapshot) -> dict[ConversationId, list[Event]]:
-        return {conversation: log for conversation, _, log in snapshot.every_conversation()}
+        return {filed.conversation: filed.log for filed in snapshot.every_conversation()}
 
     return found.runner.run(found.store.read(ACCOUNT, read))
 
