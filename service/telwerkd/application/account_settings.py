@@ -1,6 +1,5 @@
 """Reading and changing the settings of accounts and widgets."""
 
-from collections.abc import Callable
 from typing import TypeVar
 
 from telwerkd.application.ports import Snapshot, Store, Transaction
@@ -61,8 +60,12 @@ class AccountSettings:
 
     async def time_zone(self, account: AccountId) -> str:
         """The zone of queries that name none."""
-        read: Callable[[Snapshot], str] = lambda view: view.account().time_zone or DEFAULT_TIME_ZONE  # noqa: E731
-        return await self._store.read(account, read)
+        return await self._store.read(account, zone_name)
+
+
+def zone_name(view: Snapshot) -> str:
+    """The zone of queries on an account that name none."""
+    return view.account().time_zone or DEFAULT_TIME_ZONE
 
 
 def _versions(view: Snapshot) -> dict[WidgetId, list[WidgetVersion]]:

@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from telwerkd.application.clock import Clock
 from telwerkd.application.ports import CellRow, Conversation, Snapshot, Store
-from telwerkd.application.query import Query, check, keeps
-from telwerkd.domain import calendar
+from telwerkd.application.query import Query, check, complete_until, keeps, place_in_time
 from telwerkd.domain.calendar import QUARTER_HOUR_MICROS
 from telwerkd.domain.conversation import Effect, fold
 from telwerkd.domain.counters import CHUNK_QUARTERS, has_packed_values, unpack
@@ -78,24 +77,22 @@ class Explanations:
 
 def explain(query: Query, after: Place | None, size: int, now: Micros, snapshot: Snapshot) -> Explanation:
     """A page of what made a number, on a view of its account."""
-    account = snapshot.account()
-    zone = calendar.zone(query.time_zone or account.time_zone or "UTC")
-    span = query.range if isinstance(query.range, QuarterRange) else query.range.quarters(zone)
+    high_water = snapshot.account().high_water
+    _, span = place_in_time(query, snapshot)
     slice_ = _Slice(query, Micros(span.start * QUARTER_HOUR_MICROS), Micros(span.end * QUARTER_HOUR_MICROS))
     page: list[Explained] = []
     last: Place | None = None
     places = enumerate(_conversations(snapshot, slice_, after), start=1)
     for folded, (place, conversation, row) in places:
         log = snapshot.log(conversation)
-        _, effects = fold(row.base, log, account.high_water)
+        _, effects = fold(row.base, log, high_water)
         explained = slice_.of(conversation, effects, log)
         if explained is not None:
             page.append(explained)
         if len(page) == size or folded == _FOLDED_MAX:
             last = place
             break
-    due = snapshot.earliest_due()
-    return Explanation(page, last, _unexplainable(query, span, snapshot), now if due is None else min(now, due))
+    return Explanation(page, last, _unexplainable(query, span, snapshot), complete_until(snapshot, now))
 
 
 def _conversations(

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple, TypeAlias
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from telwerkd.application.account_settings import zone_name
 from telwerkd.application.clock import Clock
 from telwerkd.application.ports import CellRow, Cut, Snapshot, Store
 from telwerkd.domain import calendar
@@ -169,9 +171,7 @@ class Queries:
 
 def answer(query: Query, limits: QueryLimits, now: Micros, snapshot: Snapshot) -> Answer:
     """The answer to `query` on a view of its account."""
-    zone_name = query.time_zone or snapshot.account().time_zone or "UTC"
-    zone = calendar.zone(zone_name)
-    span = query.range if isinstance(query.range, QuarterRange) else query.range.quarters(zone)
+    zone, span = place_in_time(query, snapshot)
     if query.granularity is None:
         buckets = Buckets(np.array([span.start, span.end]), first_clipped=False, last_clipped=False)
     else:
@@ -183,11 +183,25 @@ def answer(query: Query, limits: QueryLimits, now: Micros, snapshot: Snapshot) -
                 "answered: choose a coarser granularity or a shorter range",
             )
         buckets = calendar.buckets(span.start, span.end, query.granularity, zone)
-    due = snapshot.earliest_due()
-    complete_until = now if due is None else min(now, due)
     points = _Points(limits.points_max)
     kpis = [_kpi_rows(query, info, buckets, points, snapshot) for info in query.kpis]
-    return Answer(buckets, kpis, zone_name, complete_until)
+    return Answer(buckets, kpis, zone.key, complete_until(snapshot, now))
+
+
+def place_in_time(query: Query, snapshot: Snapshot) -> tuple[ZoneInfo, QuarterRange]:
+    """The zone of a query, which is the account's unless it names one, and its range in quarter-hours.
+
+    Raises:
+        InvalidArgumentError: there is no such zone, or its clocks skipped the whole range.
+    """
+    zone = calendar.zone(query.time_zone or zone_name(snapshot))
+    return zone, query.range if isinstance(query.range, QuarterRange) else query.range.quarters(zone)
+
+
+def complete_until(snapshot: Snapshot, now: Micros) -> Micros:
+    """The instant before which no limit is still open."""
+    due = snapshot.earliest_due()
+    return now if due is None else min(now, due)
 
 
 def check(query: Query) -> None:
