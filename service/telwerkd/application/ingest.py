@@ -40,11 +40,10 @@ class IngestLimits(msgspec.Struct, frozen=True):
 
 
 class Verdict(enum.Enum):
-    """What became of an event."""
+    """What became of an event that was not refused; `Rejected` is the third verdict, with its reason."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
-    REJECTED = "rejected"
 
 
 class Rejected(NamedTuple):

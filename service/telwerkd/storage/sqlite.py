@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -62,44 +62,33 @@ class SqliteStore:
 
     async def accounts(self) -> list[AccountId]:
         """Every account that anything is stored of."""
-
-        def run() -> list[AccountId]:
-            with _unavailable(), self._reader.begin() as connection:
-                query = sa.select(accounts.c.account_id).order_by(accounts.c.account_id)
-                return [AccountId(account) for account in connection.scalars(query)]
-
-        return await asyncio.get_running_loop().run_in_executor(self._upkeep_thread, run)
+        rows = await self._scan(sa.select(accounts.c.account_id).order_by(accounts.c.account_id))
+        return [AccountId(row.account_id) for row in rows]
 
     async def accounts_due(self, until: Micros) -> list[AccountId]:
         """The accounts that have a limit due by `until`."""
         c = conversations.c
         query = sa.select(c.account_id).where(c.due.is_not(None), c.due <= until).distinct().order_by(c.account_id)
-
-        def run() -> list[AccountId]:
-            with _unavailable(), self._reader.begin() as connection:
-                return [AccountId(account) for account in connection.scalars(query)]
-
-        return await asyncio.get_running_loop().run_in_executor(self._upkeep_thread, run)
+        return [AccountId(row.account_id) for row in await self._scan(query)]
 
     async def compactable(self) -> list[tuple[AccountId, Measure, int]]:
         """Every measure that has deltas, with how many leaves."""
         c = deltas.c
         query = sa.select(c.account_id, c.measure, sa.func.sum(c.size)).group_by(c.account_id, c.measure)
-
-        def run() -> list[tuple[AccountId, Measure, int]]:
-            with _unavailable(), self._reader.begin() as connection:
-                return [(AccountId(account), measure, size) for account, measure, size in connection.execute(query)]
-
-        return await asyncio.get_running_loop().run_in_executor(self._upkeep_thread, run)
+        return [(AccountId(account), measure, size) for account, measure, size in await self._scan(query)]
 
     async def ping(self) -> None:
         """Answers if the database does."""
+        await self._scan(sa.select(accounts.c.version).limit(1))
 
-        def run() -> None:
+    async def _scan(self, query: sa.Select[*tuple[Any, ...]]) -> Sequence[Any]:
+        """What a query across accounts gives, in the thread that keeps such queries apart."""
+
+        def run() -> Sequence[Any]:
             with _unavailable(), self._reader.begin() as connection:
-                connection.execute(sa.text("SELECT version FROM accounts LIMIT 1"))
+                return connection.execute(query).all()
 
-        await asyncio.get_running_loop().run_in_executor(self._upkeep_thread, run)
+        return await asyncio.get_running_loop().run_in_executor(self._upkeep_thread, run)
 
     def close(self) -> None:
         """Lets running transactions end, and closes the file."""

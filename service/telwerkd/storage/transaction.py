@@ -410,21 +410,16 @@ class AccountTransaction:
 
     def raise_high_water(self, instant: Micros) -> None:
         """Moves the account's high-water mark, never backwards."""
-        self._ensure_account()
-        self._connection.execute(
-            sa.update(accounts)
-            .where(accounts.c.account_id == self._account, accounts.c.high_water < instant)
-            .values(high_water=instant)
-        )
+        self._raise(accounts.c.high_water, instant)
 
     def raise_horizon(self, instant: Micros) -> None:
         """Moves the account's horizon, never backwards."""
+        self._raise(accounts.c.horizon, instant)
+
+    def _raise(self, mark: sa.Column[int], instant: Micros) -> None:
         self._ensure_account()
-        self._connection.execute(
-            sa.update(accounts)
-            .where(accounts.c.account_id == self._account, accounts.c.horizon < instant)
-            .values(horizon=instant)
-        )
+        lower = (accounts.c.account_id == self._account, mark < instant)
+        self._connection.execute(sa.update(accounts).where(*lower).values({mark: instant}))
 
     def put_widget_version(self, widget: WidgetId, version: WidgetVersion) -> None:
         """Adds a version, or replaces the one with the same effective time."""
