@@ -36,6 +36,7 @@ from telwerkd.domain import events
 from telwerkd.domain.ids import SECOND, Micros
 from telwerkd.domain.kpis import CATALOGUE
 from tests.chats import END_OF_DAY, chat
+from tests.postgres import some_postgres, template_database
 
 
 class ServerProcess(NamedTuple):
@@ -169,6 +170,20 @@ async def started(database: Path, **settings: Any) -> AsyncIterator[Server]:
     finally:
         logging.getLogger("telwerkd").removeHandler(errors)
     assert errors.found == []
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server, one for all tests."""
+    with some_postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: str) -> Iterator[str]:
+    """A database of it that has the tables and nothing in them, to be copied."""
+    with template_database(postgres) as name:
+        yield name
 
 
 @pytest.fixture
