@@ -31,7 +31,10 @@ _NUMBERS = count()
 
 
 class PostgresServer:
-    """A PostgreSQL of the wheel, on a socket in a folder of its own. It refuses to run as root, so root lends it a user."""
+    """A PostgreSQL of the wheel, on a socket in a folder of its own.
+
+    It refuses to run as root; where the tests run as root, it runs as the user `nobody`.
+    """
 
     def __init__(self, *settings: str) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="telwerk-pg-"))

@@ -2,8 +2,8 @@
 
 Batches of all calls that arrive while a transaction runs go into the next one. Where the database takes several
 transactions at once, each is of one account, and an account waits only for itself. A transaction adds the new events to
-the log, steps their conversations' states (or folds again from the log, where an event is late or takes another back), and
-adds the difference of the facts to the counters; so they are true of the same events at every commit.
+the log, steps their conversations' states (or folds again from the log, where an event is late or takes another back),
+and adds the difference of the facts to the counters; so they are true of the same events at every commit.
 """
 
 import asyncio
