@@ -234,8 +234,8 @@ class Store(Protocol):
             UnavailableError: the database did not take it; whether it was stored is unknown.
         """
 
-    async def versions(self, of: Collection[AccountId]) -> dict[AccountId, int]:
-        """The versions of accounts, for asking often whether anything has changed; 0 if nothing was ever stored.
+    async def versions(self, accounts: Collection[AccountId]) -> dict[AccountId, int]:
+        """The versions of accounts; those that nothing is stored of are left out. Cheap: asked several times a second.
 
         Raises:
             UnavailableError: the database does not answer.

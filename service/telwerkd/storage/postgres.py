@@ -88,15 +88,12 @@ class PostgresStore:
 
         return await self._shielded(_answered(self._writers, run))
 
-    async def versions(self, of: Collection[AccountId]) -> dict[AccountId, int]:
-        """The versions of accounts; 0 for those that nothing is stored of."""
+    async def versions(self, accounts_: Collection[AccountId]) -> dict[AccountId, int]:
+        """The versions of accounts."""
         c = accounts.c
-        rows = await self._scan(
-            sa.select(c.account_id, c.version).where(
-                c.account_id == sa.any_(sa.bindparam("of", sorted(of), sa.ARRAY(sa.Text)))
-            )
-        )
-        return {**dict.fromkeys(of, 0), **{AccountId(account): version for account, version in rows}}
+        asked = sa.bindparam("asked", sorted(accounts_), sa.ARRAY(sa.Text))
+        query = sa.select(c.account_id, c.version).where(c.account_id == sa.any_(asked))
+        return {AccountId(row.account_id): row.version for row in await self._scan(query)}
 
     async def accounts(self) -> list[AccountId]:
         """Every account that anything is stored of."""

@@ -68,11 +68,11 @@ class SqliteStore:
         [result] = await self.write([(account, work)])
         return result
 
-    async def versions(self, of: Collection[AccountId]) -> dict[AccountId, int]:
-        """The versions of accounts; 0 for those that nothing is stored of."""
+    async def versions(self, accounts_: Collection[AccountId]) -> dict[AccountId, int]:
+        """The versions of accounts."""
         c = accounts.c
-        rows = await self._scan(sa.select(c.account_id, c.version).where(c.account_id.in_(sorted(of))))
-        return {**dict.fromkeys(of, 0), **{AccountId(account): version for account, version in rows}}
+        query = sa.select(c.account_id, c.version).where(c.account_id.in_(sorted(accounts_)))
+        return {AccountId(row.account_id): row.version for row in await self._scan(query)}
 
     async def accounts(self) -> list[AccountId]:
         """Every account that anything is stored of."""
