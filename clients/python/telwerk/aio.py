@@ -1,14 +1,16 @@
 """The client for asyncio: what `Telwerk` can do, to be awaited.
 
-from telwerk import AsyncTelwerk, events
+    from telwerk import AsyncTelwerk, events
 
-async with AsyncTelwerk("kpi.example:443", api_key=key, tls=True) as telwerk:
-    await telwerk.ingest("acme", [
-        events.operator_assigned("chat-1", widget="web", at=nine, operator="anna", group="sales"),
-        events.rated("chat-1", widget="web", at=ten_past, stars=5),
-    ])
-    answer = await telwerk.totals("acme", "satisfaction_score", start=today, end=tomorrow)
-    print(answer.totals[0].mean)
+    async with AsyncTelwerk("kpi.example:443", api_key=key, tls=True) as telwerk:
+        await telwerk.ingest("acme", [
+            events.operator_assigned("chat-1", widget="web", at=nine, operator="anna", group="sales"),
+            events.rated("chat-1", widget="web", at=ten_past, stars=5),
+        ])
+        answer = await telwerk.totals("acme", "satisfaction_score", start=today, end=tomorrow)
+        print(answer.totals[0].mean)
+
+The methods and their arguments are those of `Telwerk`; an iterator there is an asynchronous iterator here.
 """
 
 import asyncio

@@ -1,13 +1,15 @@
 """`EventSender` for asyncio.
 
-from telwerk import AsyncEventSender, AsyncTelwerk, events
+    from telwerk import AsyncEventSender, AsyncTelwerk, events
 
-async with (
-    AsyncTelwerk("kpi.example:443", api_key=key, tls=True) as telwerk,
-    AsyncEventSender(telwerk, "acme") as sender,
-):
-    await sender.add(events.operator_assigned("chat-1", widget="web", at=nine, operator="anna", group="sales"))
-    await sender.add(events.rated("chat-1", widget="web", at=ten_past, stars=5))
+    async with (
+        AsyncTelwerk("kpi.example:443", api_key=key, tls=True) as telwerk,
+        AsyncEventSender(telwerk, "acme") as sender,
+    ):
+        await sender.add(events.operator_assigned("chat-1", widget="web", at=nine, operator="anna", group="sales"))
+        await sender.add(events.rated("chat-1", widget="web", at=ten_past, stars=5))
+
+Leaving the `async with` sends what is left.
 """
 
 import asyncio

@@ -5,11 +5,12 @@ returns what its caller gets. `Telwerk` runs it at once; `AsyncTelwerk` awaits e
 other cannot, or do it otherwise.
 """
 
+import inspect
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, Unpack, get_args, overload
 
 import grpc
 import grpc.aio
@@ -127,6 +128,10 @@ else:
         def method(client: "Telwerk | AsyncTelwerk", *arguments: object, **options: object) -> Any:
             return client.run(steps(client, *arguments, **options))
 
+        # What help() shows is the result, not the steps to it.
+        signature = inspect.signature(steps)
+        result = get_args(signature.return_annotation)[-1]
+        method.__signature__ = signature.replace(return_annotation=result)  # type: ignore[attr-defined] # as inspect says
         return method
 
 
