@@ -1,6 +1,5 @@
 """The client for asyncio, against a real server: what is sent is what is read."""
 
-import re
 import textwrap
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -13,6 +12,7 @@ import telwerk.aio
 import telwerk.aio_sender
 from telwerk import AsyncTelwerk, Telwerk, errors, events
 from telwerk.v1 import event_pb2 as pb, settings_service_pb2 as settings_pb
+from tests.client.examples import example_of
 from tests.conftest import ServerProcess
 
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -114,10 +114,7 @@ async def test_errors_are_the_same_tree(client: AsyncTelwerk) -> None:
 async def test_the_example_of_a_module_is_one_that_is_counted(
     server: ServerProcess, module: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert module.__doc__
-    _, *lines = module.__doc__.splitlines()
-    example = textwrap.dedent("\n".join(line for line in lines if line.startswith("    ")))
-    example = re.sub(r"AsyncTelwerk\(.*?\) as", f"AsyncTelwerk({server.address!r}) as", example)
+    example = example_of(module, server.address)
     now = datetime.now(UTC) - timedelta(hours=1)
     days = {"today": now.date(), "tomorrow": now.date() + timedelta(2)}
     given = {"nine": now, "ten_past": now + timedelta(minutes=10), **days}

@@ -1,7 +1,6 @@
 """What becomes of the updates of a watched time series, and how long to wait after a break; nothing here waits."""
 
 from collections.abc import Iterable
-from typing import Final
 
 from telwerk.backoff import Backoff
 from telwerk.errors import TelwerkError, is_transient
@@ -13,8 +12,6 @@ from telwerk.v1.kpi_service_pb2 import (
     Value,
     WatchTimeSeriesResponse,
 )
-
-_SLOW_READER: Final = "SLOW_READER"
 
 
 class Patience:
@@ -37,7 +34,7 @@ class Patience:
             TelwerkError: `error`, where opening again is of no use: it never worked, nothing would get better, or the
                 server has been away for longer than the patience.
         """
-        if error is not None and not (is_transient(error) or error.reason == _SLOW_READER):
+        if error is not None and not is_transient(error):
             raise error
         pause = self._backoff.failed(error)
         if error is not None and (
