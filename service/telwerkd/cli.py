@@ -15,6 +15,7 @@ from telwerkd.cli_keys import keys_app
 from telwerkd.config import ConfigurationError, Settings, load
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.storage import opening
+from telwerkd.storage.location import Location, located
 from telwerkd.storage.schema import SchemaError
 from telwerkd.transport.probe import ProbeError, probe, reachable
 from telwerkd.transport.tls import StartupError
@@ -82,6 +83,15 @@ def migrate(
 
 
 @app.command()
+def copy(
+    source: Annotated[str, typer.Option("--from", help="The SQLite file: a path, or sqlite:///path.")],
+    target: Annotated[str, typer.Option("--to", help="An empty PostgreSQL: postgresql://user@host/database.")],
+) -> None:
+    """Move from a SQLite file to PostgreSQL, and compare both. Stop the server first; run it again if interrupted."""
+    _run(maintenance.copy(_located(source), _located(target)))
+
+
+@app.command()
 def verify(database: Database = None, config: Config = None) -> None:
     """Check every counter against the fold of the log; exit code 1 on any difference. Safe beside a running server."""
     settings = _settings(config, {"database": database})
@@ -124,6 +134,13 @@ def _settings(config: Path | None, flags: dict[str, Any]) -> Settings:
     try:
         return load(config, flags)
     except ConfigurationError as error:
+        _fail(str(error))
+
+
+def _located(database: str) -> Location:
+    try:
+        return located(database)
+    except ValueError as error:
         _fail(str(error))
 
 

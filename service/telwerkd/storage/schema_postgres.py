@@ -21,6 +21,9 @@ _MIGRATION_LOCK = 8_387_236_824_920_056_683
 
 _TOO_MANY_CONNECTIONS = "53300"
 
+COPYING = "telwerk_copying"
+"""The table that is there while a copy into a database is not done."""
+
 _REVISION_TABLE = "alembic_version"
 
 _SHARD = sa.text("SELECT create_distributed_table(:table, 'account_id', colocate_with => :with)")
@@ -78,13 +81,24 @@ async def prepare(url: PostgresUrl, *, create: bool = True) -> None:
     Raises:
         SchemaError: see `migrate`; the schema is older than this program's, or there is none and none may be made.
     """
-    revision = await _run(url, lambda connection: known_revision(connection, url))
+
+    def look(connection: sa.Connection) -> str | None:
+        if is_copying(connection):
+            raise SchemaError(f"a copy into {url} is not done: run the same `telwerkd copy` again to its end")
+        return known_revision(connection, url)
+
+    revision = await _run(url, look)
     if revision is not None:
         refuse_older(revision, url)
     elif create:
         await migrate(url)
     else:
         raise SchemaError(f"{url} is empty: `telwerkd serve` or `telwerkd migrate` makes its tables")
+
+
+def is_copying(connection: sa.Connection) -> bool:
+    """Whether a copy into the database has begun and is not done."""
+    return connection.scalar(sa.select(sa.func.to_regclass(COPYING))) is not None
 
 
 def _lock(connection: sa.Connection) -> None:
