@@ -55,6 +55,15 @@ async def running(settings: Settings, *, is_worker: bool = False) -> AsyncIterat
         StartupError: it cannot run so; the text says what to do.
         SchemaError: the database is not one that this program can use.
     """
+    check(settings)
+    if not is_worker:
+        await prepare(settings.database)
+    async with opened(settings.database) as store, _serving(settings, store, shares_port=is_worker) as server:
+        yield server
+
+
+def check(settings: Settings) -> None:
+    """Raises StartupError if a server must not run so."""
     check_exposure(
         settings.listen,
         tls=settings.tls_files is not None,
@@ -62,10 +71,6 @@ async def running(settings: Settings, *, is_worker: bool = False) -> AsyncIterat
         allow_plaintext=settings.insecure_plaintext,
         allow_no_auth=settings.insecure_no_auth,
     )
-    if not is_worker:
-        await prepare(settings.database)
-    async with opened(settings.database) as store, _serving(settings, store, shares_port=is_worker) as server:
-        yield server
 
 
 @asynccontextmanager

@@ -27,6 +27,7 @@ class Settings(BaseSettings):
         description="A SQLite file, made if it is not there, or `postgresql://user@host/database`.",
     )
     listen: str = Field("127.0.0.1:50051", description="Host and port; port 0 takes a free one.")
+    workers: int = Field(1, gt=0, description="Server processes on one port; more than one need PostgreSQL.")
     tls_cert: Path | None = Field(None, description="The server's certificate chain, PEM.")
     tls_key: Path | None = Field(None, description="Its key, PEM.")
     tls_client_ca: Path | None = Field(None, description="Clients must show a certificate of this authority, PEM.")
