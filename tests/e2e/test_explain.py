@@ -459,8 +459,8 @@ async def test_a_token_of_an_impossible_place_is_refused(server, account, time):
     """Made by hand, with the digest of the right query: PAGE_TOKEN_INVALID, no defect."""
     await six_chats(server, account)
     token = (await page(server, account, "satisfaction_score", page_size=2)).next_page_token
-    digest, _, conversation = msgspec.msgpack.decode(base64.urlsafe_b64decode(token))
-    forged = base64.urlsafe_b64encode(msgspec.msgpack.encode([digest, time, conversation])).decode()
+    digest, (_, conversation) = msgspec.msgpack.decode(base64.urlsafe_b64decode(token))
+    forged = base64.urlsafe_b64encode(msgspec.msgpack.encode([digest, [time, conversation]])).decode()
     check_token_refused(await refusal(page(server, account, "satisfaction_score", page_size=2, page_token=forged)))
 
 
