@@ -176,10 +176,9 @@ def test_whatever_comes_is_events_or_a_payload_error(data: st.DataObject) -> Non
         place = below
     try:
         events = translated(delivery)
-    except PayloadError as error:
-        assert str(error)
-    else:
-        assert all(event.event_id and event.WhichOneof("kind") for event in events)
+    except PayloadError:
+        return
+    assert all(event.event_id and event.WhichOneof("kind") for event in events)
 
 
 # --- signatures ------------------------------------------------------------------------------------------------------
