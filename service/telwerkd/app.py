@@ -14,12 +14,12 @@ from telwerkd.application.clock import Clock
 from telwerkd.application.explain import Explanations
 from telwerkd.application.ingest import Ingest
 from telwerkd.application.ports import Store
+from telwerkd.application.rollup_cache import RollupCache
 from telwerkd.application.upkeep import Compaction, purge_old, settle_due
 from telwerkd.application.watching import Watches
 from telwerkd.config import Settings
 from telwerkd.domain.errors import UnavailableError
-from telwerkd.storage.schema import prepare
-from telwerkd.storage.sqlite import SqliteStore
+from telwerkd.storage.opening import opened, prepare
 from telwerkd.transport.access import check_exposure
 from telwerkd.transport.answer_cache import AnswerCache
 from telwerkd.transport.auth import AuthInterceptor, Keyring
@@ -47,13 +47,24 @@ class Running(NamedTuple):
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Running]:
+async def running(settings: Settings, *, is_worker: bool = False) -> AsyncIterator[Running]:
     """A server, from ready to stopped. Leaving it drains: running calls end, and what was submitted is stored.
+
+    A worker shares its port with others, and leaves the schema to the process that started it.
 
     Raises:
         StartupError: it cannot run so; the text says what to do.
         SchemaError: the database is not one that this program can use.
     """
+    check(settings)
+    if not is_worker:
+        await prepare(settings.database)
+    async with opened(settings.database) as store, _serving(settings, store, shares_port=is_worker) as server:
+        yield server
+
+
+def check(settings: Settings) -> None:
+    """Raises StartupError if a server must not run so."""
     check_exposure(
         settings.listen,
         tls=settings.tls_files is not None,
@@ -61,13 +72,15 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         allow_plaintext=settings.insecure_plaintext,
         allow_no_auth=settings.insecure_no_auth,
     )
-    prepare(settings.database)
-    store = SqliteStore(settings.database)
+
+
+@asynccontextmanager
+async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> AsyncIterator[Running]:
     clock = Clock()
     ingest = Ingest(store, settings.ingest_limits)
     limits = settings.event_limits
     draining = asyncio.Event()
-    queries = Queries(store, settings.query_limits)
+    queries = Queries(store, settings.query_limits, RollupCache(settings.rollup_cache_bytes_max))
     watches = Watches(store, queries, settings.watches_max)
     interceptors: list[grpc.aio.ServerInterceptor] = [ErrorInterceptor()]
     if settings.keys_file is not None:
@@ -88,6 +101,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         AdminService(store, clock, limits),
         interceptors,
         settings.message_bytes_max,
+        shares_port=shares_port,
     )
     port = _bind(server, settings)
     committing = asyncio.create_task(ingest.run(), name="group commit")
@@ -114,7 +128,6 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         for task in watching:
             task.cancel()
         await asyncio.gather(*watching, return_exceptions=True)
-        store.close()
 
 
 def _address(listen: str, port: int) -> str:
