@@ -146,12 +146,14 @@ def chunk_changes(measure: Measure, leaves: Iterable[LeafDelta], groupings: Sequ
     numbers once, and then whole columns are cut by each grouping. Leaves that cancel each other out touch no chunk.
     """
     leaves = _remaining(leaves)
-    quarter = np.fromiter((leaf.quarter for leaf in leaves), np.int64, len(leaves))
-    chunk, slot = np.divmod(quarter, CHUNK_QUARTERS)
+    if not leaves:
+        return ChunkChanges([], *np.zeros((3, 0), np.int64))
+    values, operators, groups, widgets, quarters, ns = zip(*leaves, strict=True)
+    chunk, slot = np.divmod(np.array(quarters, np.int64), CHUNK_QUARTERS)
     if measure in _PACKED_VALUE_KPIS:
-        slot += CHUNK_QUARTERS * np.fromiter((int(leaf.value) for leaf in leaves), np.int64, len(leaves))
-    n = np.fromiter((leaf.n for leaf in leaves), np.int64, len(leaves))
-    columns = [_numbered([getattr(leaf, name) for leaf in leaves]) for name in ("operator", "group", "widget", "value")]
+        slot += CHUNK_QUARTERS * np.array(list(map(int, values)), np.int64)
+    n = np.array(ns, np.int64)
+    columns = [_numbered(ids) for ids in (operators, groups, widgets, values)]
     groupings = groupings or _groupings(measure)
     keys: list[ChunkKey] = []
     rows = []
@@ -163,7 +165,7 @@ def chunk_changes(measure: Measure, leaves: Iterable[LeafDelta], groupings: Sequ
     order = sorted(range(len(keys)), key=keys.__getitem__)
     rank = np.empty(len(keys), np.int64)
     rank[order] = np.arange(len(keys))
-    row = rank[np.concatenate(rows)] if len(keys) else np.zeros(0, np.int64)
+    row = rank[np.concatenate(rows)]
     return ChunkChanges([keys[i] for i in order], row, np.tile(slot, len(groupings)), np.tile(n, len(groupings)))
 
 
@@ -185,8 +187,8 @@ def _groupings(measure: Measure) -> range:
 
 def _numbered(ids: Sequence[str]) -> Numbers:
     """A number for each id, the same for equal ones."""
-    numbers: dict[str, int] = {}
-    return np.fromiter((numbers.setdefault(each, len(numbers)) for each in ids), np.int64, len(ids))
+    numbers = {each: number for number, each in enumerate(dict.fromkeys(ids))}
+    return np.array([numbers[each] for each in ids], np.int64)
 
 
 def _distinct(columns: Sequence[Numbers]) -> tuple[list[int], Numbers]:
