@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 GROUP  := $(BIN)/python -m pip install -q --disable-pip-version-check --group
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test laws crash check format stubs check-stubs image clean
+.PHONY: help demo serve test laws crash storm failover check format stubs check-stubs image clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -48,6 +48,12 @@ laws: $(VENV)/tested ## the property tests, with ten times the examples
 
 crash: $(VENV)/tested ## kill -9 a busy server 50 times: nothing acknowledged is lost, every counter is right
 	$(BIN)/python tests/crash.py 50
+
+storm: $(VENV)/tested ## four server processes on one PostgreSQL for a minute: no deadlock, every counter right
+	$(BIN)/python tests/storm.py 60
+
+failover: $(VENV)/tested ## PostgreSQL killed 20 times under a busy server: nothing acknowledged lost, SERVING again
+	$(BIN)/python tests/failover.py 20
 
 check: $(VENV)/checked check-stubs ## format, lint, types, the import ladder, the contract, the Dockerfile
 	$(BIN)/ruff format --check .
