@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 GROUP  := $(BIN)/python -m pip install -q --disable-pip-version-check --group
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test laws crash check format stubs check-stubs image clean
+.PHONY: help demo serve test test-clients laws crash check format stubs check-stubs image clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -41,6 +41,9 @@ serve: $(VENV)/installed ## a server on 127.0.0.1:50051, on the SQLite file telw
 
 test: $(VENV)/tested ## every test
 	$(BIN)/python -m pytest -q
+
+test-clients: $(VENV)/checked ## the clients of all languages and the tools of the field; needs go, node with npm, java with mvn
+	$(BIN)/python -m pytest -q tests/tools
 
 laws: $(VENV)/tested ## the property tests, with ten times the examples
 	TELWERK_LAWS=10 $(BIN)/python -m pytest -q tests/laws
@@ -76,5 +79,52 @@ check-stubs: $(VENV)/stubs/installed
 	$(MAKE) -s stubs-in STUBS=$(VENV)/stubs/made
 	diff -r -x __init__.py -x __pycache__ $(VENV)/stubs/made/telwerk/v1 clients/python/telwerk/v1
 
+# --- clients in other languages, and tools: what `make test-clients` builds ---
+
+TOOLS := $(VENV)/tools
+NODE  := clients/typescript/node_modules
+# The plugins that buf finds are the pinned ones.
+PLUGINS := PATH=$(CURDIR)/$(TOOLS):$(CURDIR)/$(NODE)/.bin:$$PATH
+
+.PHONY: tools client-go client-typescript client-java client-stubs client-stubs-in check-client-stubs
+
+# One at a time and into one folder: grpcurl, grpc-health-probe, ghz and the plugins of Go, at the versions of go.mod.
+$(TOOLS)/installed: tests/tools/go.mod tests/tools/go.sum
+	cd tests/tools && GOBIN=$(CURDIR)/$(TOOLS) go install tool
+	@touch $@
+
+$(NODE)/installed: clients/typescript/package-lock.json
+	cd clients/typescript && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+tools: $(TOOLS)/installed
+
+client-go:
+	cd clients/go && gofmt -l . | (! grep .) && go vet ./... && go build -o $(CURDIR)/$(TOOLS)/ ./internal/conformance ./examples/sendandquery
+
+client-typescript: $(NODE)/installed
+	cd clients/typescript && npm run --silent build
+
+client-java: $(VENV)/checked
+	cd clients/java && mvn -q -B -Dbuf=$(CURDIR)/$(BIN)/buf package
+
+client-stubs: ## make the stubs of Go and TypeScript from the contract
+	rm -rf clients/go/telwerkv1 clients/typescript/src/gen
+	$(MAKE) -s client-stubs-in STUBS=clients
+	for client in go typescript; do cp clients/service_config.json clients/$$client/; done
+
+# `STUBS` says where to. The details of errors are Google's contract; it comes with the package that has its Python stubs.
+client-stubs-in: $(VENV)/checked $(VENV)/stubs/installed $(TOOLS)/installed $(NODE)/installed
+	$(PLUGINS) $(BIN)/buf generate protos --template clients/buf.gen.yaml -o $(STUBS)
+	rpc=$$($(VENV)/stubs/bin/python -c 'import google.rpc; print(google.rpc.__path__[0])') && \
+	  $(PLUGINS) $(BIN)/buf generate $${rpc%/google/rpc} --path $$rpc/status.proto --path $$rpc/error_details.proto \
+	  --template clients/buf.gen.rpc.yaml -o $(STUBS)
+
+check-client-stubs:
+	rm -rf $(VENV)/stubs/clients
+	$(MAKE) -s client-stubs-in STUBS=$(VENV)/stubs/clients
+	diff -r $(VENV)/stubs/clients/go/telwerkv1 clients/go/telwerkv1
+	diff -r $(VENV)/stubs/clients/typescript/src/gen clients/typescript/src/gen
+
 clean: ## remove what make made
-	rm -rf $(VENV) demo.db* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(NODE) clients/typescript/dist clients/java/target demo.db* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
