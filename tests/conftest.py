@@ -75,6 +75,8 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 # --- servers in this process, and what is said to them ---------------------------------------------------------------
 
 KPI_IDS = [info.id for info in CATALOGUE.values()]
+WITHIN_VALUE = {kpi.DIMENSION_TOPIC, kpi.DIMENSION_QUESTION}
+"""Dimensions that are a part of the value."""
 CALL_SECONDS = 30.0
 """No call takes as long, however busy the machine is."""
 
@@ -124,7 +126,7 @@ class Server(NamedTuple):
         """What is counted, as people read it: "satisfaction_score 4 anna/sales web", a line for each fact, sorted."""
         lines: list[str] = []
         for info in CATALOGUE.values():
-            by = [dimension for dimension in info.dimensions if dimension != kpi.DIMENSION_TOPIC]
+            by = [dimension for dimension in info.dimensions if dimension not in WITHIN_VALUE]
             for row in (await self.totals(account, info.id, group_by=by)).totals:
                 lines += [line_of(row)] * row.count
         return sorted(lines)

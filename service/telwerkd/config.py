@@ -51,6 +51,12 @@ class Settings(BaseSettings):
     )
     buckets_max: int = Field(40_000, gt=0, description="Buckets of a time series.")
     points_max: int = Field(2_000_000, gt=0, description="Numbers of an answer: series times buckets times values.")
+    groups_max: int = Field(10_000, gt=0, description="Groups of an answer that is not asked for by pages.")
+    answer_cache_bytes_max: int = Field(
+        64 * 2**20, ge=0, description="Memory for answers that are still true; 0 keeps none."
+    )
+    watches_max: int = Field(1_000, gt=0, description="Open WatchTimeSeries calls.")
+    watch_stall_seconds: float = Field(30.0, gt=0, description="How long a watch may go unread before it is cut off.")
     message_bytes_max: int = Field(16 * 2**20, gt=0, description="Bytes of one request.")
 
     @property
@@ -86,7 +92,7 @@ class Settings(BaseSettings):
     @property
     def query_limits(self) -> QueryLimits:
         """What a query may ask for."""
-        return QueryLimits(self.buckets_max, self.points_max)
+        return QueryLimits(self.buckets_max, self.points_max, self.groups_max)
 
 
 def load(config_file: Path | None, flags: dict[str, Any]) -> Settings:

@@ -19,10 +19,11 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 from telwerk.v1 import admin_service_pb2 as admin, admin_service_pb2_grpc as admin_grpc, kpi_service_pb2 as kpi
+from telwerkd.application.answering import Points, answer
 from telwerkd.application.explain import Explained, Place, explain
 from telwerkd.application.ingest import IngestLimits, Submitted, take_in
 from telwerkd.application.ports import Snapshot
-from telwerkd.application.query import Filter, Ids, Query, QueryLimits, Topics, answer
+from telwerkd.application.query import Filter, Ids, Query, QueryLimits, Topics
 from telwerkd.application.removal import erase, purge
 from telwerkd.application.upkeep import Compaction, settle_due
 from telwerkd.domain.calendar import QUARTER_HOUR_MICROS
@@ -540,7 +541,7 @@ class Numbers:
 
     def counted(self, query: Query) -> tuple[int, int]:
         """QueryTotals' count, and what it says is held back."""
-        found = self.runner.run(self.store.read(ACCOUNT, partial(answer, query, QueryLimits(), Micros(0))))
+        found = self.runner.run(self.store.read(ACCOUNT, partial(answer, query, Points(QueryLimits()))))
         [rows_] = found.kpis
         return int(rows_.rows[0].counts.sum()), rows_.held_back
 

@@ -238,6 +238,7 @@ def keys_of(fact: Fact, group_by: tuple[Dimension, ...]) -> Iterator[Key]:
             Dimension.WIDGET: fact.widget,
             Dimension.VALUE: fact.value,
             Dimension.TOPIC: topic,
+            Dimension.QUESTION: value_answer(fact.value)[0],
         }
         yield tuple(parts[dimension] for dimension in group_by)
 
@@ -250,6 +251,7 @@ def key_of(key: kpi.Key, group_by: tuple[Dimension, ...]) -> Key:
         Dimension.WIDGET: "widget_id",
         Dimension.VALUE: "value",
         Dimension.TOPIC: "topic_id",
+        Dimension.QUESTION: "question_id",
     }
     for dimension, field in fields.items():
         assert key.HasField(field) == (dimension in group_by), (dimension, key)
@@ -306,7 +308,7 @@ def groupings(info: KpiInfo) -> list[tuple[Dimension, ...]]:
         group_by
         for size in range(len(info.dimensions) + 1)
         for group_by in combinations(info.dimensions, size)
-        if not {Dimension.VALUE, Dimension.TOPIC} <= set(group_by)
+        if Dimension.VALUE not in group_by or not {Dimension.TOPIC, Dimension.QUESTION}.intersection(group_by)
     ]
 
 

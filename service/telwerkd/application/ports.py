@@ -217,6 +217,13 @@ class Store(Protocol):
             UnavailableError: the database did not take it; whether it was stored is unknown.
         """
 
+    async def versions(self, accounts: Collection[AccountId]) -> dict[AccountId, int]:
+        """The versions of accounts; those that nothing is stored of are left out. Cheap: asked several times a second.
+
+        Raises:
+            UnavailableError: the database does not answer.
+        """
+
     async def accounts(self) -> list[AccountId]:
         """Every account that anything is stored of."""
 

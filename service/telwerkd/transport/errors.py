@@ -208,13 +208,19 @@ def _shielded(handler: Handler, method: str) -> Handler:
     if not inspect.iscoroutinefunction(inner) and not inspect.isasyncgenfunction(inner):
         raise TypeError(f"the servicer of {method} is neither a coroutine function nor an asynchronous generator")
     decode = handler.request_deserializer
+    encode = None if handler.response_serializer is None else _unless_encoded(handler.response_serializer)
     if handler.response_streaming:
         # `context.write` encodes with the handler's serializer, and does so inside the shield.
-        behaviour, encode = _streaming_reply(inner, method), handler.response_serializer
+        behaviour = _streaming_reply(inner, method)
     else:
-        behaviour, encode = _single_reply(inner, method, handler.response_serializer), None
+        behaviour, encode = _single_reply(inner, method, encode), None
     defer = not handler.request_streaming
     return rebuilt(handler, behaviour, None if decode is None else _decoding(decode, defer=defer), encode)
+
+
+def _unless_encoded(encode: Serializer) -> Serializer:
+    """A serializer that passes on what is bytes already: replies that are kept, or have long columns."""
+    return lambda response: response if isinstance(response, bytes) else encode(response)
 
 
 def _single_reply(inner: Behaviour, method: str, encode: Serializer | None) -> Behaviour:

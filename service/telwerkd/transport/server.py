@@ -19,7 +19,8 @@ from telwerk.v1 import (
     settings_service_pb2,
     settings_service_pb2_grpc,
 )
-from telwerkd.transport.services import AdminService, IngestionService, KpiService, SettingsService
+from telwerkd.transport.kpi_service import KpiService
+from telwerkd.transport.services import AdminService, IngestionService, SettingsService
 
 LIVENESS, READINESS = "liveness", "readiness"
 """Names for probes beside the services' own: the process lives; it can do its work."""

@@ -923,7 +923,7 @@ class QueryTimeSeriesRequest(_message.Message):
 
     @_builtins.property
     def order_by(self) -> Global___OrderBy:
-        """Absent: by key. All KPIs list their rows in the order of the same keys."""
+        """Absent: by key; with `top`, by count, the largest first. All KPIs list their rows in the order of the same keys."""
 
     @_builtins.property
     def top(self) -> Global___Top:
@@ -1377,7 +1377,7 @@ class QueryTotalsRequest(_message.Message):
 
     @_builtins.property
     def order_by(self) -> Global___OrderBy:
-        """Absent: by key. All KPIs list their rows in the order of the same keys."""
+        """Absent: by key; with `top`, by count, the largest first. All KPIs list their rows in the order of the same keys."""
 
     @_builtins.property
     def top(self) -> Global___Top:
