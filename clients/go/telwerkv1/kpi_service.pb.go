@@ -1767,7 +1767,7 @@ type QueryTimeSeriesRequest struct {
 	IncludeDistribution bool `protobuf:"varint,9,opt,name=include_distribution,json=includeDistribution,proto3" json:"include_distribution,omitempty"`
 	// A second period beside the first. Excludes `sparse`.
 	CompareTo *Comparison `protobuf:"bytes,10,opt,name=compare_to,json=compareTo,proto3" json:"compare_to,omitempty"`
-	// Absent: by key. All KPIs list their rows in the order of the same keys.
+	// Absent: by key; with `top`, by count, the largest first. All KPIs list their rows in the order of the same keys.
 	OrderBy *OrderBy `protobuf:"bytes,11,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	// Only the first keys. Excludes paging.
 	Top *Top `protobuf:"bytes,12,opt,name=top,proto3" json:"top,omitempty"`
@@ -2599,7 +2599,7 @@ type QueryTotalsRequest struct {
 	GroupBy []Dimension `protobuf:"varint,6,rep,packed,name=group_by,json=groupBy,proto3,enum=telwerk.v1.Dimension" json:"group_by,omitempty"`
 	// A second period beside the first.
 	CompareTo *Comparison `protobuf:"bytes,7,opt,name=compare_to,json=compareTo,proto3" json:"compare_to,omitempty"`
-	// Absent: by key. All KPIs list their rows in the order of the same keys.
+	// Absent: by key; with `top`, by count, the largest first. All KPIs list their rows in the order of the same keys.
 	OrderBy *OrderBy `protobuf:"bytes,8,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	// Only the first keys. Excludes paging.
 	Top *Top `protobuf:"bytes,9,opt,name=top,proto3" json:"top,omitempty"`

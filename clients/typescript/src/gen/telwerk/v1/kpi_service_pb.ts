@@ -766,7 +766,7 @@ export type QueryTimeSeriesRequest = Message<"telwerk.v1.QueryTimeSeriesRequest"
   compareTo?: Comparison | undefined;
 
   /**
-   * Absent: by key. All KPIs list their rows in the order of the same keys.
+   * Absent: by key; with `top`, by count, the largest first. All KPIs list their rows in the order of the same keys.
    *
    * @generated from field: telwerk.v1.OrderBy order_by = 11;
    */
@@ -1279,7 +1279,7 @@ export type QueryTotalsRequest = Message<"telwerk.v1.QueryTotalsRequest"> & {
   compareTo?: Comparison | undefined;
 
   /**
-   * Absent: by key. All KPIs list their rows in the order of the same keys.
+   * Absent: by key; with `top`, by count, the largest first. All KPIs list their rows in the order of the same keys.
    *
    * @generated from field: telwerk.v1.OrderBy order_by = 8;
    */
