@@ -18,8 +18,7 @@ from telwerkd.application.upkeep import Compaction, purge_old, settle_due
 from telwerkd.application.watching import Watches
 from telwerkd.config import Settings
 from telwerkd.domain.errors import UnavailableError
-from telwerkd.storage.schema import prepare
-from telwerkd.storage.sqlite import SqliteStore
+from telwerkd.storage.opening import opened, prepare
 from telwerkd.transport.access import check_exposure
 from telwerkd.transport.answer_cache import AnswerCache
 from telwerkd.transport.auth import AuthInterceptor, Keyring
@@ -47,8 +46,10 @@ class Running(NamedTuple):
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Running]:
+async def running(settings: Settings, *, is_worker: bool = False) -> AsyncIterator[Running]:
     """A server, from ready to stopped. Leaving it drains: running calls end, and what was submitted is stored.
+
+    A worker shares its port with others, and leaves the schema to the process that started it.
 
     Raises:
         StartupError: it cannot run so; the text says what to do.
@@ -61,8 +62,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         allow_plaintext=settings.insecure_plaintext,
         allow_no_auth=settings.insecure_no_auth,
     )
-    prepare(settings.database)
-    store = SqliteStore(settings.database)
+    if not is_worker:
+        await prepare(settings.database)
+    async with opened(settings.database) as store, _serving(settings, store, shares_port=is_worker) as server:
+        yield server
+
+
+@asynccontextmanager
+async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> AsyncIterator[Running]:
     clock = Clock()
     ingest = Ingest(store, settings.ingest_limits)
     limits = settings.event_limits
@@ -88,6 +95,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         AdminService(store, clock, limits),
         interceptors,
         settings.message_bytes_max,
+        shares_port=shares_port,
     )
     port = _bind(server, settings)
     committing = asyncio.create_task(ingest.run(), name="group commit")
@@ -114,7 +122,6 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         for task in watching:
             task.cancel()
         await asyncio.gather(*watching, return_exceptions=True)
-        store.close()
 
 
 def _address(listen: str, port: int) -> str:

@@ -1,13 +1,14 @@
 """The server's settings: from flags, then environment (`TELWERK_...`), then a TOML file, then the defaults here."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from telwerkd.application.ingest import IngestLimits
 from telwerkd.application.query import QueryLimits
+from telwerkd.storage.location import Location, SqliteFile, located
 from telwerkd.transport.event_codec import EventLimits
 from telwerkd.transport.tls import StartupError, TlsFiles
 
@@ -19,9 +20,12 @@ class ConfigurationError(Exception):
 class Settings(BaseSettings):
     """How a server runs. Every limit's name is in the text of the error that it causes."""
 
-    model_config = SettingsConfigDict(env_prefix="TELWERK_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="TELWERK_", frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
-    database: Path = Field(Path("telwerk.db"), description="The SQLite file; made if it is not there.")
+    database: Annotated[Location, BeforeValidator(located)] = Field(
+        SqliteFile(Path("telwerk.db")),
+        description="A SQLite file, made if it is not there, or `postgresql://user@host/database`.",
+    )
     listen: str = Field("127.0.0.1:50051", description="Host and port; port 0 takes a free one.")
     tls_cert: Path | None = Field(None, description="The server's certificate chain, PEM.")
     tls_key: Path | None = Field(None, description="Its key, PEM.")

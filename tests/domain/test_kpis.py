@@ -54,7 +54,7 @@ def test_numbers(ours, prefix: str, theirs) -> None:
 
 
 def test_dimensions() -> None:
-    """Every KPI goes by operator, group and widget; by value unless it only counts; by topic only KPI 8, by question 9 and 10."""
+    """Every KPI goes by operator, group and widget; by value unless it only counts; 8 by topic, 9, 10 by question."""
     always = {Dimension.OPERATOR, Dimension.OPERATOR_GROUP, Dimension.WIDGET}
     for kpi, info in CATALOGUE.items():
         more = set() if kpi in {2, 3, 4} else {Dimension.VALUE}

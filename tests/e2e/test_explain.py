@@ -42,9 +42,9 @@ over_the_wire = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(tmp_path_factory) -> AsyncIterator[Server]:
+async def server(either) -> AsyncIterator[Server]:
     """One for all tests that do not stop it: each uses an account of its own."""
-    async with started(tmp_path_factory.mktemp("explain") / "telwerk.db") as server:
+    async with started(either) as server:
         yield server
 
 
@@ -459,8 +459,8 @@ async def test_a_token_of_an_impossible_place_is_refused(server, account, time):
     """Made by hand, with the digest of the right query: PAGE_TOKEN_INVALID, no defect."""
     await six_chats(server, account)
     token = (await page(server, account, "satisfaction_score", page_size=2)).next_page_token
-    digest, _, conversation = msgspec.msgpack.decode(base64.urlsafe_b64decode(token))
-    forged = base64.urlsafe_b64encode(msgspec.msgpack.encode([digest, time, conversation])).decode()
+    digest, (_, conversation) = msgspec.msgpack.decode(base64.urlsafe_b64decode(token))
+    forged = base64.urlsafe_b64encode(msgspec.msgpack.encode([digest, [time, conversation]])).decode()
     check_token_refused(await refusal(page(server, account, "satisfaction_score", page_size=2, page_token=forged)))
 
 

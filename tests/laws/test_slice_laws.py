@@ -114,7 +114,8 @@ def in_order(query: Query, world: World) -> list[WireKey]:
         sign = -1 if query.order.descending else 1
         return by is None, sign * (by or 0), [part or "" for part in key]
 
-    return sorted(now.keys() | then.keys(), key=place)
+    backwards = query.order == Order(OrderMeasure.KEY, descending=True)
+    return sorted(now.keys() | then.keys(), key=place, reverse=backwards)
 
 
 def keys(rows: KpiRows) -> list[WireKey]:

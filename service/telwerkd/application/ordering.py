@@ -1,6 +1,5 @@
 """In which order rows come, and which of them are asked for."""
 
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeAlias, assert_never
 
@@ -66,15 +65,16 @@ def select(query: Query, keys: Sequence[RawKey], kpis: Sequence[Sequence[KeyTota
     absent = np.isnan(number)
     rank = np.empty(len(keys), np.int64)
     rank[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(keys))
-    order = np.lexsort((rank, np.where(absent, 0.0, number), absent))
+    backwards = query.order.measure is OrderMeasure.KEY and query.order.descending
+    order = np.lexsort((-rank if backwards else rank, np.where(absent, 0.0, number), absent))
     if query.group_by:
         # What was counted and taken back leaves a key without facts until it is compacted.
         order = order[np.any([period.counts != 0 for periods in kpis for period in periods], axis=0)[order]]
     if query.top is not None:
-        places = order[: query.top.size]
-        return Selection(places, query.top.rest and len(order) > len(places), None)
+        return Selection(order[: query.top.size], query.top.rest and len(order) > query.top.size, None)
     if query.page is not None:
-        return _page(query.page, order, [RowPlace(bool(absent[i]), _plain(number[i]), keys[i]) for i in order])
+        places = [RowPlace(bool(absent[i]), _plain(number[i]), keys[i]) for i in order]
+        return _page(query.page, order, places, backwards=backwards)
     if len(order) > groups_max:
         raise LimitExceededError(
             "group_by",
@@ -84,8 +84,11 @@ def select(query: Query, keys: Sequence[RawKey], kpis: Sequence[Sequence[KeyTota
     return Selection(order, rest=False, next=None)
 
 
-def _page(page: Page, order: Counts, places: list[RowPlace]) -> Selection:
-    begin = 0 if page.after is None else bisect_right(places, page.after)
+def _page(page: Page, order: Counts, places: list[RowPlace], *, backwards: bool) -> Selection:
+    begin = 0
+    if page.after is not None:
+        after = page.after
+        begin = sum(place.key >= after.key if backwards else place <= after for place in places)
     end = begin + page.size
     return Selection(order[begin:end], rest=False, next=places[end - 1] if end < len(places) else None)
 

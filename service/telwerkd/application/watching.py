@@ -7,7 +7,7 @@ for all watched accounts tells which have changed, also by other processes on th
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
@@ -62,26 +62,14 @@ class Watches:
             self._versions = versions
             self._looked.notify_all()
 
-    async def answers(self, query: Query) -> AsyncGenerator[Answer]:
-        """The answer to `query`, and again whenever its account has changed.
+    @contextmanager
+    def watch(self, query: Query) -> Iterator["Watch"]:
+        """A watch, open until it is left.
 
         Raises:
-            InvalidArgumentError: see `Queries.ask`.
-            UnavailableError: there are too many watches, or the database does not answer.
+            UnavailableError: there are too many.
         """
-        with self._counted(query.account):
-            while True:
-                answer = await self._queries.ask(query, lambda answer: answer)
-                yield answer
-                await self._changed(query.account, answer.standing.version)
-
-    async def _changed(self, account: AccountId, seen: int) -> None:
-        """Waits until a look finds a later version of the account than the one seen."""
-        async with self._looked:
-            await self._looked.wait_for(lambda: self._versions.get(account, 0) > seen)
-
-    @contextmanager
-    def _counted(self, account: AccountId) -> Iterator[None]:
+        account = query.account
         if self._watching.total() >= self._watches_max:
             raise UnavailableError(
                 Reason.OVERLOADED,
@@ -90,10 +78,38 @@ class Watches:
             )
         self._watching[account] += 1
         try:
-            yield
+            yield Watch(self, self._queries, query)
         finally:
             self._watching[account] -= 1
             self._watching = +self._watching
+
+    async def changed(self, account: AccountId, seen: int) -> None:
+        """Waits until a look finds a later version of the account than the one seen."""
+        async with self._looked:
+            await self._looked.wait_for(lambda: self._versions.get(account, 0) > seen)
+
+
+class Watch:
+    """A query, and the version of its account that was last answered from."""
+
+    def __init__(self, watches: Watches, queries: Queries, query: Query) -> None:
+        self._watches = watches
+        self._queries = queries
+        self._query = query
+        self._seen: int | None = None
+
+    async def answer(self) -> Answer:
+        """The answer: at once the first time, then as soon as the account has changed since the one before.
+
+        Raises:
+            InvalidArgumentError, LimitExceededError: see `Queries.ask`.
+            UnavailableError: the database does not answer.
+        """
+        if self._seen is not None:
+            await self._watches.changed(self._query.account, self._seen)
+        answer = await self._queries.ask(self._query, lambda answer: answer)
+        self._seen = answer.standing.version
+        return answer
 
 
 def changes(query: Query, before: Answer, after: Answer) -> Changes | None:

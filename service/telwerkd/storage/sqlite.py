@@ -33,6 +33,9 @@ _RETRY_SECONDS = 1.0
 class SqliteStore:
     """`telwerkd.application.ports.Store` over a SQLite file that has its tables."""
 
+    merges_accounts = True
+    writes_at_once = 1
+
     def __init__(self, path: Path) -> None:
         self._writer = _engine(path, writes=True)
         self._reader = _engine(path, writes=False)
@@ -59,6 +62,11 @@ class SqliteStore:
 
         # A caller that goes away must not leave the thread's result without an owner: the commit runs to its end.
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._write_thread, run))
+
+    async def upkeep(self, account: AccountId, work: Callable[[Transaction], T]) -> T | None:
+        """Runs `work` as `write` does: the file has one server, and nobody else to wait for."""
+        [result] = await self.write([(account, work)])
+        return result
 
     async def versions(self, accounts_: Collection[AccountId]) -> dict[AccountId, int]:
         """The versions of accounts."""

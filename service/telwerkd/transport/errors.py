@@ -218,9 +218,13 @@ def _shielded(handler: Handler, method: str) -> Handler:
     return rebuilt(handler, behaviour, None if decode is None else _decoding(decode, defer=defer), encode)
 
 
+class Encoded(bytes):
+    """A reply that is encoded already: one that is kept, or has long columns. Any other bytes are no reply."""
+
+
 def _unless_encoded(encode: Serializer) -> Serializer:
-    """A serializer that passes on what is bytes already: replies that are kept, or have long columns."""
-    return lambda response: response if isinstance(response, bytes) else encode(response)
+    # grpc takes nothing but plain bytes.
+    return lambda response: bytes(response) if isinstance(response, Encoded) else encode(response)
 
 
 def _single_reply(inner: Behaviour, method: str, encode: Serializer | None) -> Behaviour:

@@ -1,7 +1,6 @@
 """`telwerk.v1.KpiService`: decode, ask, encode; nothing else is decided here."""
 
 import asyncio
-from contextlib import aclosing
 from copy import deepcopy
 from typing import Any, TypeAlias, TypeVar
 
@@ -20,6 +19,7 @@ from telwerkd.transport.answer_cache import AnswerCache
 from telwerkd.transport.answer_codec import Reply, encode_answer, encode_batched, encode_changes
 from telwerkd.transport.catalogue_codec import encode_catalogue
 from telwerkd.transport.draining import unless_drained
+from telwerkd.transport.errors import Encoded
 from telwerkd.transport.event_codec import EventDecoder, EventLimits, FieldError
 from telwerkd.transport.explain_codec import decode_explain, encode_explanation
 from telwerkd.transport.query_codec import QueryRequest, decode_query
@@ -34,7 +34,7 @@ BATCH_QUERIES_MAX = 50
 class KpiService(kpi_grpc.KpiServiceServicer):
     """`telwerk.v1.KpiService`.
 
-    Replies to queries are bytes already, which the error interceptor passes on: hence the `Any` of their types.
+    Replies to queries are encoded already, and the error interceptor passes them on: hence the `Any` of their types.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         """KPIs over a whole range."""
         return await self._reply(request)
 
-    async def _reply(self, request: QueryRequest) -> bytes:
+    async def _reply(self, request: QueryRequest) -> Encoded:
         account = AccountId(self._decoder.id("account_id", request.account_id))
         key = (type(request), request.SerializeToString(deterministic=True))
         reply = self._cache.get(key, await self._queries.standing(account)) if self._cache.holds(key) else None
@@ -77,7 +77,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
             query = decode_query(request, self._decoder)
             reply = await self._queries.ask(query, lambda answer: encode_answer(request, answer))
             self._cache.put(key, reply)
-        return reply.finished(self._clock.now())
+        return Encoded(reply.finished(self._clock.now()))
 
     async def BatchQuery(self, request: pb.BatchQueryRequest, context: _Context) -> Any:
         """Several queries on one view."""
@@ -86,20 +86,20 @@ class KpiService(kpi_grpc.KpiServiceServicer):
             raise LimitExceededError(
                 "queries", f"has {len(request.queries)} queries, from 1 to {BATCH_QUERIES_MAX} are allowed"
             )
-        asked = [_of_account(account, _query_of(batched)) for batched in request.queries]
+        asked = [_query_of(batched) for batched in request.queries]
 
         def encoded(place: int, answer: Answer) -> Reply:
-            return encode_answer(asked[place], answer)
+            return encode_answer(_of_account(account, asked[place]), answer)
 
-        replies = await self._queries.ask_all(account, [self._decoded(query) for query in asked], encoded)
+        replies = await self._queries.ask_all(account, [self._decoded(account, query) for query in asked], encoded)
         now = self._clock.now()
         number = pb.BatchQueryResponse.ANSWERS_FIELD_NUMBER
-        return b"".join(wire.nested(number, encode_batched(reply, now)) for reply in replies)
+        return Encoded(b"".join(wire.nested(number, encode_batched(reply, now)) for reply in replies))
 
-    def _decoded(self, request: QueryRequest) -> Query | TelwerkError:
+    def _decoded(self, account: AccountId, request: QueryRequest) -> Query | TelwerkError:
         """A query of a batch, or what is wrong with it."""
         try:
-            return decode_query(request, self._decoder)
+            return decode_query(_of_account(account, request), self._decoder)
         except TelwerkError as error:
             return error
 
@@ -115,9 +115,9 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         before: Answer | None = None
         draining = asyncio.create_task(self._draining.wait())
         try:
-            async with aclosing(self._watches.answers(query)) as answers:
+            with self._watches.watch(query) as watch:
                 while True:
-                    answer = await unless_drained(draining, anext(answers))
+                    answer = await unless_drained(draining, watch.answer())
                     update = self._update(asked, query, before, answer)
                     if update is not None:
                         await self._write(context, update)
@@ -141,7 +141,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
 
     async def _write(self, context: _Context, update: bytes) -> None:
         """Sends an update; a reader that takes none is cut off, so that nothing waits without bound."""
-        writing = asyncio.ensure_future(context.write(update))
+        writing = asyncio.ensure_future(context.write(Encoded(update)))
         done, _ = await asyncio.wait({writing}, timeout=self._watch_stall_seconds)
         if not done:
             writing.cancel()
@@ -165,7 +165,11 @@ def _query_of(batched: pb.BatchedQuery) -> QueryRequest:
 
 
 def _of_account(account: AccountId, request: _Request) -> _Request:
-    """The same query, of the account that the message around it names."""
+    """The same query, of the account that the message around it names.
+
+    Raises:
+        FieldError: it names another.
+    """
     if request.account_id not in {"", account}:
         raise FieldError("account_id", f"must be absent, or {account!r} as in the message around it")
     of_account = deepcopy(request)

@@ -29,7 +29,11 @@ def decode(request: Message, token: str, kind: type[T]) -> T:
         InvalidArgumentError: it is no token, or that of another request.
     """
     try:
-        bound, place = msgspec.msgpack.decode(base64.urlsafe_b64decode(token), type=tuple[bytes, kind])  # type: ignore[valid-type]  # a type made at run time
+        # A type made at run time.
+        bound, place = msgspec.msgpack.decode(
+            base64.urlsafe_b64decode(token),
+            type=tuple[bytes, kind],  # type: ignore[valid-type]
+        )
     except (msgspec.MsgspecError, binascii.Error, ValueError):
         raise refused("is not a token of this server") from None
     if bound != _bound(request):
