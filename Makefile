@@ -57,7 +57,18 @@ check: $(VENV)/checked check-stubs ## format, lint, types, the import ladder, th
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code
+	$(MAKE) -s breaking
 	$(BIN)/hadolint Dockerfile
+
+# Whether the contract breaks those who use the last release; before the first there is nothing to break.
+# `REPOSITORY` says whose.
+REPOSITORY := .
+.PHONY: breaking
+breaking: $(VENV)/checked
+	@tag=$$(git -C $(REPOSITORY) describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null) || \
+	  { echo 'buf breaking: no release tag yet'; exit 0; }; \
+	git=$$(git -C $(REPOSITORY) rev-parse --path-format=absolute --git-common-dir) && \
+	$(BIN)/buf breaking $(REPOSITORY)/protos --against "$$git#format=git,tag=$$tag,subdir=protos"
 
 format: $(VENV)/checked ## format the code
 	$(BIN)/ruff format .
@@ -86,7 +97,7 @@ NODE  := clients/typescript/node_modules
 # The plugins that buf finds are the pinned ones.
 PLUGINS := PATH=$(CURDIR)/$(TOOLS):$(CURDIR)/$(NODE)/.bin:$$PATH
 
-.PHONY: tools client-go client-typescript client-java client-stubs client-stubs-in check-client-stubs
+.PHONY: tools client-go client-typescript client-java client-stubs client-stubs-in check-client-stubs java-digest check-java-stubs
 
 # One at a time and into one folder: grpcurl, grpc-health-probe, ghz and the plugins of Go, at the versions of go.mod.
 $(TOOLS)/installed: tests/tools/go.mod tests/tools/go.sum
@@ -106,12 +117,13 @@ client-typescript: $(NODE)/installed
 	cd clients/typescript && npm run --silent build
 
 client-java: $(VENV)/checked
-	cd clients/java && mvn -q -B -Dbuf=$(CURDIR)/$(BIN)/buf package
+	cd clients/java && mvn -q -B -Dstyle.color=never -Dbuf=$(CURDIR)/$(BIN)/buf package
 
-client-stubs: ## make the stubs of Go and TypeScript from the contract
+client-stubs: ## make the stubs of the other languages from the contract
 	rm -rf clients/go/telwerkv1 clients/typescript/src/gen
 	$(MAKE) -s client-stubs-in STUBS=clients
 	for client in go typescript; do cp clients/service_config.json clients/$$client/; done
+	$(MAKE) -s java-digest > clients/java/stubs.sha256
 
 # `STUBS` says where to. The details of errors are Google's contract; it comes with the package that has its Python stubs.
 client-stubs-in: $(VENV)/checked $(VENV)/stubs/installed $(TOOLS)/installed $(NODE)/installed
@@ -125,6 +137,13 @@ check-client-stubs:
 	$(MAKE) -s client-stubs-in STUBS=$(VENV)/stubs/clients
 	diff -r $(VENV)/stubs/clients/go/telwerkv1 clients/go/telwerkv1
 	diff -r $(VENV)/stubs/clients/typescript/src/gen clients/typescript/src/gen
+
+# Java's stubs are made by each build, and too large to be committed; a digest of all of them is.
+java-digest: client-java
+	@cd clients/java/target/generated-sources/protos && find . -name '*.java' | LC_ALL=C sort | xargs sha256sum | sha256sum
+
+check-java-stubs:
+	$(MAKE) -s java-digest | diff - clients/java/stubs.sha256
 
 clean: ## remove what make made
 	rm -rf $(VENV) $(NODE) clients/typescript/dist clients/java/target demo.db* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

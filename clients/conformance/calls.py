@@ -159,9 +159,7 @@ def watch(telwerk: Telwerk, requests: Sequence[kpi.WatchTimeSeriesRequest]) -> I
         before = answer
 
 
-def difference(
-    before: kpi.QueryTimeSeriesResponse, after: kpi.QueryTimeSeriesResponse
-) -> kpi.TimeSeriesChanges:
+def difference(before: kpi.QueryTimeSeriesResponse, after: kpi.QueryTimeSeriesResponse) -> kpi.TimeSeriesChanges:
     """The buckets whose counts differ."""
     old = {line.key.SerializeToString(deterministic=True): line.counts for line in before.series}
     lines = []
@@ -208,9 +206,7 @@ def list_kpis(telwerk: Telwerk, request: kpi.ListKpisRequest) -> Message:
 
 
 CALLS = {
-    "IngestionService/IngestEvents": Call(
-        ingestion.IngestEventsRequest, ingestion.IngestEventsResponse, once(ingest)
-    ),
+    "IngestionService/IngestEvents": Call(ingestion.IngestEventsRequest, ingestion.IngestEventsResponse, once(ingest)),
     "IngestionService/StreamEvents": Call(ingestion.StreamEventsRequest, ingestion.StreamEventsResponse, stream),
     "KpiService/ListKpis": Call(kpi.ListKpisRequest, kpi.ListKpisResponse, once(list_kpis)),
     "KpiService/QueryTimeSeries": Call(kpi.QueryTimeSeriesRequest, kpi.QueryTimeSeriesResponse, once(series)),

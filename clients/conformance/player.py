@@ -14,10 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from calls import CALLS, Call
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from google.protobuf.message import Message
 
-from calls import CALLS, Call
 from telwerk import Telwerk
 from telwerk.errors import TelwerkError
 

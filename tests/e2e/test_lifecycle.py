@@ -210,7 +210,12 @@ async def test_readiness_follows_the_database_and_liveness_does_not(tmp_path, mo
 async def test_reflection_lists_the_services_and_knows_symbols_of_every_kind(tmp_path):
     """So that tools like grpcurl and ghz need no files of the contract."""
     asked = reflection_pb2.ServerReflectionRequest
-    symbols = ["telwerk.v1.KpiService", "telwerk.v1.KpiService.QueryTotals", "telwerk.v1.Total", "telwerk.v1.Granularity"]
+    symbols = [
+        "telwerk.v1.KpiService",
+        "telwerk.v1.KpiService.QueryTotals",
+        "telwerk.v1.Total",
+        "telwerk.v1.Granularity",
+    ]
     requests = [asked(list_services=""), *(asked(file_containing_symbol=symbol) for symbol in [*symbols, "telwerk.No"])]
     async with started(tmp_path / "telwerk.db") as server:
         stub = reflection_pb2_grpc.ServerReflectionStub(server.channel)

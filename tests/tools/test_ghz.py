@@ -1,4 +1,4 @@
-"""ghz, as people put load on a server: bounded in calls and time, by reflection, and nothing is lost or counted twice."""
+"""ghz, as people put load on a server: bounded, by reflection, and nothing is lost or counted twice."""
 
 import json
 from datetime import date
