@@ -38,9 +38,11 @@ def lines_of(steps: list[dict[str, Any]]) -> Iterator[str]:
         yield f"ok {step['name']}"
 
 
-def test_every_step_of_the_scenario_goes_as_told(client, endpoint):
+def test_every_step_of_the_scenario_goes_as_told(client, endpoint, capfd):
+    """And the server, whose log is captured too, finds nothing wrong with it."""
     steps = json.loads(SCENARIO.read_text(encoding="utf-8"))["steps"]
     assert play(client, endpoint, SCENARIO) == list(lines_of(steps))
+    assert " ERROR " not in capfd.readouterr().err
 
 
 def test_a_step_that_goes_otherwise_is_told_and_ends_the_run_with_1(client, plain, tmp_path):
@@ -95,9 +97,8 @@ def test_who_may_not_is_told_why(client, tls, tmp_path, account, key, code, reas
     assert play(client, endpoint, scenario_of(tmp_path, [step])) == ["ok refused"]
 
 
+@pytest.mark.parametrize("client", ["typescript", "go", "java"], indirect=True)
 def test_the_example_sends_once_and_asks(client, plain):
-    if client.example is None:
-        pytest.skip("has tests of its own")
     for sent in ("2 accepted, 0 there already", "0 accepted, 2 there already"):
         shown = run(*client.example, plain.address)
         assert (shown.returncode, shown.stderr) == (0, "")
