@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from telwerkd.application.keying import Keyed, Keys, key_of, keyed
+from telwerkd.application.keying import Keyed, Keys, key_maker, keyed
 from telwerkd.application.ordering import KeyTotals, Selection, select
-from telwerkd.application.ports import Snapshot, Store
+from telwerkd.application.ports import Snapshot, Standing, Store
 from telwerkd.application.query import (
     Answer,
     Counts,
@@ -25,7 +25,6 @@ from telwerkd.application.query import (
     QueryLimits,
     RawKey,
     Row,
-    Standing,
     Summed,
     check,
     place_in_time,
@@ -87,12 +86,7 @@ class Queries:
         Raises:
             UnavailableError: the database does not answer.
         """
-        return await self._store.read(account, standing)
-
-
-def standing(snapshot: Snapshot) -> Standing:
-    """Where the account of a view stands."""
-    return Standing(snapshot.account().version, snapshot.earliest_due())
+        return await self._store.standing(account)
 
 
 def _answer_all(
@@ -166,7 +160,8 @@ def answer(query: Query, points: Points, rollups: RollupCache, snapshot: Snapsho
         for info, kpi, of_kpi in zip(query.kpis, read, totals, strict=True)
     ]
     compared = periods[1].buckets if query.compare_to is not None else None
-    return Answer(periods[0].buckets, compared, kpis, zone.key, standing(snapshot), selection.next)
+    standing = Standing(snapshot.account().version, snapshot.earliest_due())
+    return Answer(periods[0].buckets, compared, kpis, zone.key, standing, selection.next)
 
 
 def _compared(period: Range, compare_to: Range | PreviousPeriod) -> Range:
@@ -288,15 +283,15 @@ class _Kpi:
 
     def _made(self, selection: Selection, numbers: Sequence[Sequence[Numbers]], facts: Counts) -> Iterator[Row]:
         wholes = _Wholes(self._query, self._info, self._read[0]) if self._query.granularity is None else None
-        dimensions = self._query.group_by
+        key_of = key_maker(self._query.group_by)
         for i, place in enumerate(selection.places.tolist()):
-            if not dimensions or facts[i]:
+            if not self._query.group_by or facts[i]:
                 raw = self._keys.raw[place]
                 share = wholes.share(raw, int(numbers[0][i].counts[0])) if wholes else None
-                yield _row(key_of(raw, dimensions), [period[i] for period in numbers], share)
+                yield _row(key_of(raw), [period[i] for period in numbers], share)
         if selection.rest and any(period[-1].counts.any() for period in numbers):
             share = wholes.share_of_rest(int(numbers[0][-1].counts[0])) if wholes else None
-            yield _row(key_of((), ()), [period[-1] for period in numbers], share)._replace(rest=True)
+            yield _row(Key(), [period[-1] for period in numbers], share)._replace(rest=True)
 
 
 def _row(key: Key, periods: Sequence[Numbers], share: float | None) -> Row:

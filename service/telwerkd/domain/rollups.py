@@ -6,7 +6,7 @@ numbers by row, bucket and value, as large as the answer whatever the number of 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,8 +14,6 @@ import numpy.typing as npt
 
 from telwerkd.domain.calendar import Buckets, Granularity, Quarters, buckets
 from telwerkd.domain.counters import CHUNK_QUARTERS, Cells
-
-Numbers: TypeAlias = npt.NDArray[np.int64]
 
 _ROW_BYTES = 300
 """About what the ids of a row take in memory."""
@@ -79,19 +77,21 @@ def roll_up(rows: Sequence[RowIds], cells: Cells, edges: Quarters, values: int) 
     return Rollup(rows, edges, counts.astype(np.int32).reshape(len(rows), width, values))
 
 
-def regrouped(rollup: Rollup, edges: Quarters) -> tuple[int, Numbers] | None:
+def regrouped(rollup: Rollup, edges: Quarters) -> tuple[int, npt.NDArray[np.int32]] | None:
     """The part of a rollup that lies in `edges`, in their buckets: the first bucket, and numbers by row, bucket, value.
 
     None where an edge cuts one of the rollup's buckets, or nothing of the rollup lies within.
     """
     own = rollup.edges
-    start, end = max(int(own[0]), int(edges[0])), min(int(own[-1]), int(edges[-1]))
-    inner = edges[(edges > start) & (edges < end)]
-    cuts = np.searchsorted(own, [start, *inner.tolist(), end])
-    if start >= end or not np.array_equal(own[cuts], [start, *inner.tolist(), end]):
+    start, end = max(own[0], edges[0]), min(own[-1], edges[-1])
+    if start >= end:
         return None
-    first = int(np.searchsorted(edges, start, side="right")) - 1
+    first = int(edges.searchsorted(start, side="right")) - 1
+    wanted = edges[first : int(edges.searchsorted(end)) + 1].clip(start, end)
+    cuts = own.searchsorted(wanted)
+    if (own[cuts] != wanted).any():
+        return None
     counts = rollup.counts[:, cuts[0] : cuts[-1]]
     if len(cuts) - 1 == counts.shape[1]:
-        return first, counts.astype(np.int64)
-    return first, np.add.reduceat(counts, cuts[:-1] - cuts[0], axis=1, dtype=np.int64)
+        return first, counts
+    return first, np.add.reduceat(counts, cuts[:-1] - cuts[0], axis=1)
