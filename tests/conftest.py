@@ -39,7 +39,6 @@ from telwerkd.storage.location import Location, PostgresUrl, SqliteFile, located
 from tests.chats import END_OF_DAY, chat
 from tests.postgres import execute, fresh_database, some_postgres, template_database
 
-
 TOOLS = Path(__file__).parent / "tools"
 
 

@@ -156,7 +156,8 @@ def go_modules() -> set[str]:
 
 
 def java_artefacts() -> set[str]:
-    declared = read(ROOT / "clients" / "java" / "pom.xml").partition("<dependencies>")[2].partition("</dependencies>")[0]
+    pom = read(ROOT / "clients" / "java" / "pom.xml")
+    declared = pom.partition("<dependencies>")[2].partition("</dependencies>")[0]
     found = re.findall(r"<groupId>(.*?)</groupId>\s*<artifactId>(.*?)</artifactId>", declared)
     return {":".join(names) for names in found}
 
