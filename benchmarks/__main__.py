@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from benchmarks import document, growth, soak
+from benchmarks.bench import bench
 from benchmarks.run import LINES, run as run_all
 from benchmarks.scale import FULL, QUICK
 
@@ -27,9 +29,28 @@ def run(
     print(run_all(QUICK if quick else FULL, only or ()))
 
 
-@app.callback()
-def main() -> None:
-    """Keeps `run` a subcommand."""
+@app.command("growth")
+def grow(
+    full: Annotated[bool, typer.Option("--full", help="Up to 5 million events and 1,000 operators.")] = False,
+) -> None:
+    """Measure how speed, memory and disk change with events, operators and the length of conversations."""
+    with bench(FULL, ()) as running:
+        print(growth.grow(running, growth.FULL if full else growth.SMALL))
+
+
+@app.command("soak")
+def run_long(
+    minutes: Annotated[float, typer.Option(help="How long.", min=1)] = 30,
+) -> None:
+    """Take in at 70% of the peak with a dashboard beside it, and compare the last minutes with the first."""
+    with bench(FULL, ()) as running:
+        print(soak.soak(running, minutes))
+
+
+@app.command("document")
+def write() -> None:
+    """Write the last results into docs/performance.md, and draw the curves."""
+    print(document.document())
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.bench import Bench, Feed
+from benchmarks.bench import LANES, Bench, Feed
 from benchmarks.client import INGEST, ask, send
 from benchmarks.machine import described
 from benchmarks.measures.queries import DAYS
 from benchmarks.questions import ZONES, YearByDay, quarter_hours
+from benchmarks.results import figure
 from benchmarks.run import save
 from benchmarks.servers import Server, telwerkd
 from benchmarks.workload import CHAT_EVENTS, Part, Workload
@@ -22,6 +23,7 @@ from benchmarks.workload import CHAT_EVENTS, Part, Workload
 _LATE_EVENTS = 5
 _SHORTEST_PART = 0.02
 """Of the stored events: where the curve begins, since a logarithm has no 0."""
+_STEPS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,30 +87,23 @@ def table(curves: Sequence[dict[str, object]]) -> str:
     rows = ["| curve | from | to | exponent |", "| --- | --- | --- | --- |"]
     for curve in curves:
         xs, ys = np.array(curve["xs"], float), np.array(curve["ys"], float)
-        ends = (f"{y:,.3g} {curve['unit']} at {x:,.0f}" for x, y in ((xs[0], ys[0]), (xs[-1], ys[-1])))
+        ends = (f"{figure(y)} {curve['unit']} at {x:,.0f}" for x, y in ((xs[0], ys[0]), (xs[-1], ys[-1])))
         rows.append(f"| {curve['name']}, by {curve['x']} | {' | '.join(ends)} | {curve['exponent']:.2f} |")
     return "\n".join(rows)
 
 
 def _events(bench: Bench, extent: Extent) -> Iterator[Curve]:
     """With what is stored: the speed of taking in and of questions, memory, disk."""
-    conversations = extent.events // CHAT_EVENTS
-    workload = Workload(conversations_per_day=conversations / DAYS)
     measured: dict[str, list[float]] = {"rate": [], "total": [], "operators": [], "points": [], "rss": [], "disk": []}
     xs: list[float] = []
     with telwerkd() as server:
-        feed = Feed(workload)
-        for share in np.geomspace(_SHORTEST_PART, 1, 7):
-            stored = int(conversations * share)
-            part = feed.take(stored - feed.next_conversation)
-            sent = bench.sender.run(send, server.address, part, made_before=False)
-            measured["rate"].append(sent.events / (sent.seconds + server.finish()))
-            xs.append(stored * CHAT_EVENTS)
-            bench.say(f"growth: {xs[-1]:,.0f} events stored, {measured['rate'][-1]:,.0f} events/s")
+        for stored, rate in _filled(bench, server, extent, random_ids=False):
+            xs.append(stored)
+            measured["rate"].append(rate)
             for name, milliseconds in _questions(bench, server, len(xs)):
                 measured[name].append(milliseconds)
             measured["rss"].append(server.rss_bytes() / 1e6)
-            measured["disk"].append(server.disk_bytes() / xs[-1])
+            measured["disk"].append(server.disk_bytes() / stored)
     x = "stored events"
     of = tuple(xs)
     yield Curve("ingest", "taking in", "events/s", x, of, tuple(measured["rate"]))
@@ -121,18 +116,26 @@ def _events(bench: Bench, extent: Extent) -> Iterator[Curve]:
 
 def _random_ids(bench: Bench, extent: Extent) -> Iterator[Curve]:
     """The same with conversation ids that have no order, so that every one goes to another place of the file."""
-    conversations = extent.events // CHAT_EVENTS
-    feed = Feed(Workload(conversations_per_day=conversations / DAYS, random_ids=True))
-    rates, xs = [], []
     with telwerkd() as server:
-        for share in np.geomspace(_SHORTEST_PART, 1, 7):
-            stored = int(conversations * share)
-            part = feed.take(stored - feed.next_conversation)
-            sent = bench.sender.run(send, server.address, part, made_before=False)
-            rates.append(sent.events / (sent.seconds + server.finish()))
-            xs.append(float(stored * CHAT_EVENTS))
-            bench.say(f"growth: random ids, {xs[-1]:,.0f} events stored, {rates[-1]:,.0f} events/s")
-    yield Curve("ingest", "taking in, conversation ids without order", "events/s", "stored events", tuple(xs), tuple(rates))
+        xs, rates = zip(*_filled(bench, server, extent, random_ids=True), strict=True)
+    yield Curve("ingest", "taking in, conversation ids without order", "events/s", "stored events", xs, rates)
+
+
+def _filled(bench: Bench, server: Server, extent: Extent, *, random_ids: bool) -> Iterator[tuple[float, float]]:
+    """Stores more and more; gives the events stored, and how many a second.
+
+    Each portion lies in the same two years, so that a question's range never holds less time, only fewer events.
+    """
+    done = 0
+    for share in np.geomspace(_SHORTEST_PART, 1, _STEPS):
+        conversations = int(extent.events / CHAT_EVENTS * share) - done
+        workload = Workload(conversations_per_day=conversations / DAYS, random_ids=random_ids, first=done)
+        part = Part(workload, done, conversations, LANES)
+        sent = bench.sender.run(send, server.address, part, made_before=False)
+        rate = sent.events / (sent.seconds + server.finish())
+        done = part.after
+        bench.say(f"growth: {done * CHAT_EVENTS:,} events stored, {rate:,.0f} events/s")
+        yield float(done * CHAT_EVENTS), rate
 
 
 def _operators(bench: Bench, extent: Extent) -> Iterator[Curve]:

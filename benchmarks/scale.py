@@ -19,6 +19,8 @@ class Scale:
     """Asked in one sample, of each kind."""
     tail_queries: int
     """Asked in one sample of R6, whose measure is the p99."""
+    tail_seconds: float
+    """How long a sample of R6 lasts at most."""
     stored_more_events: int
     """Before the second side of R7."""
     raw_ratings: int
@@ -29,5 +31,5 @@ class Scale:
     """Whether the peers are asked about the ordinary log as well."""
 
 
-FULL = Scale("full", 5, 8_000, 192, 1_000_000, 40, 500, 5_000_000, 1_000_000, 400, mixed_peers=True)
-QUICK = Scale("quick", 3, 2_000, 128, 130_000, 20, 100, 260_000, 100_000, 80, mixed_peers=False)
+FULL = Scale("full", 5, 8_000, 192, 1_000_000, 40, 500, 6.0, 5_000_000, 1_000_000, 400, mixed_peers=True)
+QUICK = Scale("quick", 3, 1_000, 64, 65_000, 15, 100, 1.5, 65_000, 50_000, 40, mixed_peers=False)

@@ -45,12 +45,15 @@ class Workload:
     """Events of a conversation; a longer one has more messages, a shorter one is cut off."""
     conversations_per_day: float = 1_000.0
     random_ids: bool = False
+    first: int = 0
+    """The conversation that begins at the beginning."""
 
     def conversation(self, number: int) -> list[pb.Event]:
         """The events of a conversation, in their order."""
         chance = random.Random(number)
-        name = f"{chance.getrandbits(40) if self.random_ids else number:012}"
-        begin_seconds = START_SECONDS + int((number + chance.random()) * DAY_SECONDS / self.conversations_per_day)
+        name = f"{chance.getrandbits(64):016x}" if self.random_ids else f"{number:012}"
+        days = (number - self.first + chance.random()) / self.conversations_per_day
+        begin_seconds = START_SECONDS + int(days * DAY_SECONDS)
         chat = _Chat(name, begin_seconds, chance, number * self.conversation_events)
         if self.kind == "ratings":
             chat.ratings(self.operators, self.conversation_events)

@@ -16,7 +16,6 @@ DAYS = 2 * YEAR_DAYS
 _NO_OP = "no-op call"
 _MS = "ms"
 _LIVE_PER_DAY = 10_000
-_TAIL_SECONDS = 6.0
 _SOME = tuple(f"op-{number:04}" for number in range(7, 17))
 _MOST_QUERIES_A_DAY_BEGINS = 320
 
@@ -85,7 +84,7 @@ def _while_taking_in(bench: Bench, server: Server) -> Iterator[Line]:
         for number in range(bench.scale.pairs):
             bench.say(f"R6: {what}, pair {number + 1}")
             idle = _tail_seconds(bench, server, by_operator=by_operator)
-            coming = live.take(int(half * (_TAIL_SECONDS + 1)) // CHAT_EVENTS)
+            coming = live.take(int(half * (bench.scale.tail_seconds + 1)) // CHAT_EVENTS)
             sending = bench.sender.start(
                 send, server.address, coming, made_before=False, events_per_second=half
             )
@@ -101,7 +100,7 @@ def _tail_seconds(bench: Bench, server: Server, *, by_operator: bool) -> float:
     days = range(DAYS - YEAR_DAYS + 20, DAYS - YEAR_DAYS + 20 + _MOST_QUERIES_A_DAY_BEGINS)
     requests = [YearByDay(zone, day, by_operator=by_operator).request() for day in days for zone in ZONES]
     some = requests[: bench.scale.tail_queries]
-    asked = bench.asker.run(ask, server.address, SERIES, some, seconds_max=_TAIL_SECONDS)
+    asked = bench.asker.run(ask, server.address, SERIES, some, seconds_max=bench.scale.tail_seconds)
     return percentile(asked.latencies_seconds, 0.99)
 
 
