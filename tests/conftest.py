@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,7 +35,9 @@ from telwerkd.config import Settings
 from telwerkd.domain import events
 from telwerkd.domain.ids import SECOND, Micros
 from telwerkd.domain.kpis import CATALOGUE
+from telwerkd.storage.location import Location, PostgresUrl, SqliteFile, located
 from tests.chats import END_OF_DAY, chat
+from tests.postgres import execute, fresh_database, some_postgres, template_database
 
 
 class ServerProcess(NamedTuple):
@@ -75,6 +77,8 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 # --- servers in this process, and what is said to them ---------------------------------------------------------------
 
 KPI_IDS = [info.id for info in CATALOGUE.values()]
+WITHIN_VALUE = {kpi.DIMENSION_TOPIC, kpi.DIMENSION_QUESTION}
+"""Dimensions that are a part of the value."""
 CALL_SECONDS = 30.0
 """No call takes as long, however busy the machine is."""
 
@@ -124,7 +128,7 @@ class Server(NamedTuple):
         """What is counted, as people read it: "satisfaction_score 4 anna/sales web", a line for each fact, sorted."""
         lines: list[str] = []
         for info in CATALOGUE.values():
-            by = [dimension for dimension in info.dimensions if dimension != kpi.DIMENSION_TOPIC]
+            by = [dimension for dimension in info.dimensions if dimension not in WITHIN_VALUE]
             for row in (await self.totals(account, info.id, group_by=by)).totals:
                 lines += [line_of(row)] * row.count
         return sorted(lines)
@@ -155,7 +159,7 @@ async def connected(address: str) -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
-async def started(database: Path, **settings: Any) -> AsyncIterator[Server]:
+async def started(database: Path | Location, **settings: Any) -> AsyncIterator[Server]:
     """A server in this process, from the root that `telwerkd serve` uses too, and a client of it.
 
     Fails if the server logs an error, for what it does by itself has no other way to tell.
@@ -169,6 +173,44 @@ async def started(database: Path, **settings: Any) -> AsyncIterator[Server]:
     finally:
         logging.getLogger("telwerkd").removeHandler(errors)
     assert errors.found == []
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server, one for all tests."""
+    with some_postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: str) -> Iterator[str]:
+    """A database of it that has the tables and nothing in them, to be copied."""
+    with template_database(postgres) as name:
+        yield name
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def databases(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], AbstractContextManager[Location]]:
+    """Makes databases with nothing in them, not even tables: SQLite files, and then the same on PostgreSQL."""
+
+    @contextmanager
+    def empty() -> Iterator[Location]:
+        if request.param == "sqlite":
+            yield SqliteFile(tmp_path_factory.mktemp("either") / "telwerk.db")
+            return
+        with fresh_database(request.getfixturevalue("postgres")) as url:
+            yield located(url)
+
+    return empty
+
+
+@pytest.fixture(scope="module")
+def either(databases: Callable[[], AbstractContextManager[Location]]) -> Iterator[Location]:
+    """One such database."""
+    with databases() as database:
+        yield database
 
 
 @pytest.fixture
@@ -209,7 +251,7 @@ async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 30.0
             await asyncio.sleep(0.05)
 
 
-async def compacted(database: Path) -> None:
+async def compacted(database: Path | Location) -> None:
     """Returns when all that is counted is in chunks."""
 
     async def empty() -> bool:
@@ -218,9 +260,11 @@ async def compacted(database: Path) -> None:
     await eventually(empty)
 
 
-def rows(database: Path, query: str) -> list[Any]:
+def rows(database: Path | Location, query: str) -> list[Any]:
     """What another program sees in the database."""
-    connection = sqlite3.connect(database)
+    if isinstance(database, PostgresUrl):
+        return execute(database.dsn, query)
+    connection = sqlite3.connect(str(database))
     try:
         return connection.execute(query).fetchall()
     finally:

@@ -64,7 +64,7 @@ ANNA, BRAM = OperatorId("anna"), OperatorId("bram")
 SALES, SUPPORT = OperatorGroupId("sales"), OperatorGroupId("support")
 ORDER, QUOTE = GoalId("order"), GoalId("quote")
 PRICE, DELIVERY = TopicId("price"), TopicId("delivery")
-YES, NO = SurveyAnswer("q1", "yes"), SurveyAnswer("q1", "no")
+YES, NO, BIG = SurveyAnswer("q1", "yes"), SurveyAnswer("q1", "no"), SurveyAnswer("q2", "big")
 
 # Every kind but the retraction.
 CONTACT_WRITES: list[Kind] = [Message(Sender.CONTACT)]
@@ -88,8 +88,8 @@ FEEDBACK: list[Kind] = [Rated(1), Rated(4), Rated(5), FeedbackLeft()]
 ACTIONS: list[Kind] = [ActionPerformed(action) for action in InactivityAction]
 GOALS: list[Kind] = [GoalReached(ORDER), *(PageVisited(b"digest", goals) for goals in [(), (QUOTE,), (ORDER, QUOTE)])]
 TOPICS: list[Kind] = [TopicsSet(topics) for topics in [(), (PRICE,), (DELIVERY,), (DELIVERY, PRICE)]]
-PRE_CHAT: list[Kind] = [PreChatSurveyCompleted(answers) for answers in [(YES,), (NO, YES), (YES, YES)]]
-POST_CHAT: list[Kind] = [PostChatSurveyAnswered(answers) for answers in [(YES,), (NO, YES), (YES, YES)]]
+PRE_CHAT: list[Kind] = [PreChatSurveyCompleted(answers) for answers in [(YES,), (NO, BIG), (YES, YES)]]
+POST_CHAT: list[Kind] = [PostChatSurveyAnswered(answers) for answers in [(YES,), (NO, BIG), (YES, YES)]]
 
 FAMILIES = [
     *(CONTACT_WRITES, OPERATOR_WRITES, BOT_WRITES, LIVE, LIVE_WITHOUT_LIMIT, LEFT, ENDED, RESUMED, ASSIGNED),

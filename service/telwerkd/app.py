@@ -9,21 +9,23 @@ from typing import NamedTuple
 import grpc.aio
 
 from telwerkd.application.account_settings import AccountSettings
+from telwerkd.application.answering import Queries
 from telwerkd.application.clock import Clock
 from telwerkd.application.explain import Explanations
 from telwerkd.application.ingest import Ingest
 from telwerkd.application.ports import Store
-from telwerkd.application.query import Queries
 from telwerkd.application.upkeep import Compaction, purge_old, settle_due
+from telwerkd.application.watching import Watches
 from telwerkd.config import Settings
 from telwerkd.domain.errors import UnavailableError
-from telwerkd.storage.schema import prepare
-from telwerkd.storage.sqlite import SqliteStore
+from telwerkd.storage.opening import opened, prepare
 from telwerkd.transport.access import check_exposure
+from telwerkd.transport.answer_cache import AnswerCache
 from telwerkd.transport.auth import AuthInterceptor, Keyring
 from telwerkd.transport.errors import ErrorInterceptor
+from telwerkd.transport.kpi_service import KpiService
 from telwerkd.transport.server import Health, make_server
-from telwerkd.transport.services import AdminService, IngestionService, KpiService, SettingsService
+from telwerkd.transport.services import AdminService, IngestionService, SettingsService
 from telwerkd.transport.tls import StartupError, server_credentials
 
 log = logging.getLogger(__name__)
@@ -44,8 +46,10 @@ class Running(NamedTuple):
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Running]:
+async def running(settings: Settings, *, is_worker: bool = False) -> AsyncIterator[Running]:
     """A server, from ready to stopped. Leaving it drains: running calls end, and what was submitted is stored.
+
+    A worker shares its port with others, and leaves the schema to the process that started it.
 
     Raises:
         StartupError: it cannot run so; the text says what to do.
@@ -58,28 +62,47 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         allow_plaintext=settings.insecure_plaintext,
         allow_no_auth=settings.insecure_no_auth,
     )
-    prepare(settings.database)
-    store = SqliteStore(settings.database)
+    if not is_worker:
+        await prepare(settings.database)
+    async with opened(settings.database) as store, _serving(settings, store, shares_port=is_worker) as server:
+        yield server
+
+
+@asynccontextmanager
+async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> AsyncIterator[Running]:
     clock = Clock()
     ingest = Ingest(store, settings.ingest_limits)
     limits = settings.event_limits
     draining = asyncio.Event()
+    queries = Queries(store, settings.query_limits)
+    watches = Watches(store, queries, settings.watches_max)
     interceptors: list[grpc.aio.ServerInterceptor] = [ErrorInterceptor()]
     if settings.keys_file is not None:
         interceptors.append(AuthInterceptor(Keyring(settings.keys_file)))
     server, health = make_server(
         IngestionService(ingest, clock, limits, draining),
-        KpiService(Queries(store, clock, settings.query_limits), Explanations(store, clock), limits),
+        KpiService(
+            queries,
+            watches,
+            Explanations(store, clock),
+            clock,
+            limits,
+            AnswerCache(settings.answer_cache_bytes_max),
+            settings.watch_stall_seconds,
+            draining,
+        ),
         SettingsService(AccountSettings(store), clock, limits),
         AdminService(store, clock, limits),
         interceptors,
         settings.message_bytes_max,
+        shares_port=shares_port,
     )
     port = _bind(server, settings)
     committing = asyncio.create_task(ingest.run(), name="group commit")
     watching = [
         asyncio.create_task(_settle(store, clock), name="limits"),
         asyncio.create_task(_compact(store), name="compaction"),
+        asyncio.create_task(watches.run(), name="watches"),
         asyncio.create_task(_watch_database(store, health), name="readiness"),
     ]
     if settings.retention_days is not None:
@@ -99,7 +122,6 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         for task in watching:
             task.cancel()
         await asyncio.gather(*watching, return_exceptions=True)
-        store.close()
 
 
 def _address(listen: str, port: int) -> str:

@@ -14,7 +14,7 @@ from telwerkd.app import running
 from telwerkd.cli_keys import keys_app
 from telwerkd.config import ConfigurationError, Settings, load
 from telwerkd.domain.errors import UnavailableError
-from telwerkd.storage import schema
+from telwerkd.storage import opening
 from telwerkd.storage.schema import SchemaError
 from telwerkd.transport.probe import ProbeError, probe, reachable
 from telwerkd.transport.tls import StartupError
@@ -38,7 +38,7 @@ def _help(setting: str) -> str:
     return Settings.model_fields[setting].description or ""
 
 
-Database = Annotated[Path | None, typer.Option(help=_help("database"), show_default="telwerk.db")]
+Database = Annotated[str | None, typer.Option(help=_help("database"), show_default="telwerk.db")]
 Config = Annotated[Path | None, typer.Option(help="A TOML file of settings; names as in `telwerkd settings`.")]
 
 
@@ -67,10 +67,7 @@ def serve(
 def migrate(database: Database = None, config: Config = None) -> None:
     """Bring the database's schema up to date. Safe to repeat; stop the server first."""
     settings = _settings(config, {"database": database})
-    try:
-        revision = schema.migrate(settings.database)
-    except SchemaError as error:
-        _fail(str(error))
+    revision = _run(opening.migrate(settings.database))
     typer.echo(f"{settings.database} is at schema {revision}.")
 
 

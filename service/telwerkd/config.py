@@ -1,13 +1,14 @@
 """The server's settings: from flags, then environment (`TELWERK_...`), then a TOML file, then the defaults here."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from telwerkd.application.ingest import IngestLimits
 from telwerkd.application.query import QueryLimits
+from telwerkd.storage.location import Location, SqliteFile, located
 from telwerkd.transport.event_codec import EventLimits
 from telwerkd.transport.tls import StartupError, TlsFiles
 
@@ -19,9 +20,12 @@ class ConfigurationError(Exception):
 class Settings(BaseSettings):
     """How a server runs. Every limit's name is in the text of the error that it causes."""
 
-    model_config = SettingsConfigDict(env_prefix="TELWERK_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="TELWERK_", frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
-    database: Path = Field(Path("telwerk.db"), description="The SQLite file; made if it is not there.")
+    database: Annotated[Location, BeforeValidator(located)] = Field(
+        SqliteFile(Path("telwerk.db")),
+        description="A SQLite file, made if it is not there, or `postgresql://user@host/database`.",
+    )
     listen: str = Field("127.0.0.1:50051", description="Host and port; port 0 takes a free one.")
     tls_cert: Path | None = Field(None, description="The server's certificate chain, PEM.")
     tls_key: Path | None = Field(None, description="Its key, PEM.")
@@ -51,6 +55,12 @@ class Settings(BaseSettings):
     )
     buckets_max: int = Field(40_000, gt=0, description="Buckets of a time series.")
     points_max: int = Field(2_000_000, gt=0, description="Numbers of an answer: series times buckets times values.")
+    groups_max: int = Field(10_000, gt=0, description="Groups of an answer that is not asked for by pages.")
+    answer_cache_bytes_max: int = Field(
+        64 * 2**20, ge=0, description="Memory for answers that are still true; 0 keeps none."
+    )
+    watches_max: int = Field(1_000, gt=0, description="Open WatchTimeSeries calls.")
+    watch_stall_seconds: float = Field(30.0, gt=0, description="How long a watch may go unread before it is cut off.")
     message_bytes_max: int = Field(16 * 2**20, gt=0, description="Bytes of one request.")
 
     @property
@@ -86,7 +96,7 @@ class Settings(BaseSettings):
     @property
     def query_limits(self) -> QueryLimits:
         """What a query may ask for."""
-        return QueryLimits(self.buckets_max, self.points_max)
+        return QueryLimits(self.buckets_max, self.points_max, self.groups_max)
 
 
 def load(config_file: Path | None, flags: dict[str, Any]) -> Settings:

@@ -1,10 +1,7 @@
 """`telwerkd verify` and `telwerkd rebuild`: the audit of every account, with progress, beside a running server."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import date, timedelta
 from functools import partial
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -14,8 +11,8 @@ from telwerkd.application.ports import Store
 from telwerkd.domain.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET, HELD_BACK, ChunkKey, Slots
 from telwerkd.domain.facts import SEPARATOR, Kpi
 from telwerkd.domain.ids import AccountId
-from telwerkd.storage.schema import prepare
-from telwerkd.storage.sqlite import SqliteStore
+from telwerkd.storage.location import Location
+from telwerkd.storage.opening import opened, prepare
 
 _SHOWN_MAX = 20
 _ROUNDS_MAX = 3
@@ -24,11 +21,12 @@ _ROUNDS_MAX = 3
 _PARTS = ((BY_OPERATOR, "operator"), (BY_GROUP, "group"), (BY_WIDGET, "widget"), (BY_VALUE, "value"))
 
 
-async def verify(database: Path) -> bool:
+async def verify(database: Location) -> bool:
     """Examines every account and says what it found; whether all is well."""
     console = Console(soft_wrap=True)
     clean = True
-    async with _opened(database) as store:
+    await prepare(database, create=False)
+    async with opened(database) as store:
         for account in await store.accounts():
             audit = await _examine(store, account, console)
             _report(console, account, audit)
@@ -37,11 +35,12 @@ async def verify(database: Path) -> bool:
     return clean
 
 
-async def rebuild(database: Path) -> bool:
+async def rebuild(database: Location) -> bool:
     """Examines every account and repairs what differs; whether all is well at the end."""
     console = Console(soft_wrap=True)
     clean = True
-    async with _opened(database) as store:
+    await prepare(database, create=False)
+    async with opened(database) as store:
         for account in await store.accounts():
             clean = await _rebuild(store, account, console) and clean
     console.print("[green]Every counter equals the log." if clean else "[red]Some counters still differ: run it again.")
@@ -99,13 +98,3 @@ def _describe(key: ChunkKey, slots: Slots) -> str:
 
 def _day(chunk: int) -> date:
     return date(1970, 1, 1) + timedelta(days=32 * chunk)
-
-
-@asynccontextmanager
-async def _opened(database: Path) -> AsyncIterator[SqliteStore]:
-    prepare(database, create=False)
-    store = SqliteStore(database)
-    try:
-        yield store
-    finally:
-        store.close()

@@ -1,8 +1,6 @@
 """The client against a real server: what is sent is what is read."""
 
 import itertools
-import re
-import textwrap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -15,6 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 
 import telwerk.client
 import telwerk.events
+import telwerk.sender
 from telwerk import Telwerk, errors, events
 from telwerk.queries import time_range
 from telwerk.v1 import (
@@ -24,6 +23,7 @@ from telwerk.v1 import (
     kpi_service_pb2 as kpi,
     settings_service_pb2 as settings_pb,
 )
+from tests.client.examples import example_of
 from tests.conftest import ServerProcess
 
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -172,18 +172,14 @@ def test_a_stream_to_where_no_server_listens_is_unreachable() -> None:
         next(client.stream([("acme", rated_chat())]))
 
 
-@pytest.mark.parametrize("module", [telwerk.client, telwerk.events])
+@pytest.mark.parametrize("module", [telwerk.client, telwerk.events, telwerk.sender])
 def test_the_example_of_a_module_is_one_that_is_counted(
     client: Telwerk, module: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert module.__doc__
-    _, *lines = module.__doc__.splitlines()
-    example = textwrap.dedent("\n".join(line for line in lines if line.startswith("    ")))
-    example = re.sub(r"Telwerk\(.*\) as", f"Telwerk({client.address!r}) as", example)
     now = datetime.now(UTC) - timedelta(hours=1)
     today = now.date()
     given = {"nine": now, "ten_past": now + timedelta(minutes=10), "today": today, "tomorrow": today + timedelta(2)}
-    exec(example, given)  # noqa: S102 - our own
+    exec(example_of(module, client.address), given)  # noqa: S102 - our own
     days = {"start": today, "end": today + timedelta(2)}
     assert client.totals("acme", "satisfaction_score", **days).totals[0].count == 1
     assert capsys.readouterr().out in {"", "5.0\n"}

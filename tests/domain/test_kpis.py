@@ -54,11 +54,12 @@ def test_numbers(ours, prefix: str, theirs) -> None:
 
 
 def test_dimensions() -> None:
-    """Every KPI goes by operator, group and widget; by value unless it only counts; by topic only KPI 8."""
+    """Every KPI goes by operator, group and widget; by value unless it only counts; 8 by topic, 9, 10 by question."""
     always = {Dimension.OPERATOR, Dimension.OPERATOR_GROUP, Dimension.WIDGET}
     for kpi, info in CATALOGUE.items():
         more = set() if kpi in {2, 3, 4} else {Dimension.VALUE}
-        assert set(info.dimensions) == always | more | ({Dimension.TOPIC} if kpi == 8 else set())
+        parts = {8: {Dimension.TOPIC}, 9: {Dimension.QUESTION}, 10: {Dimension.QUESTION}}
+        assert set(info.dimensions) == always | more | parts.get(kpi, set())
 
 
 def test_revisable() -> None:

@@ -42,9 +42,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(tmp_path_factory) -> AsyncIterator[Server]:
+async def server(either) -> AsyncIterator[Server]:
     """One for all tests that do not stop it: each uses an account of its own."""
-    async with started(tmp_path_factory.mktemp("admin") / "telwerk.db") as server:
+    async with started(either) as server:
         yield server
 
 

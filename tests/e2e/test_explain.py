@@ -19,10 +19,11 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 from telwerk.v1 import admin_service_pb2 as admin, admin_service_pb2_grpc as admin_grpc, kpi_service_pb2 as kpi
+from telwerkd.application.answering import Points, answer
 from telwerkd.application.explain import Explained, Place, explain
 from telwerkd.application.ingest import IngestLimits, Submitted, take_in
 from telwerkd.application.ports import Snapshot
-from telwerkd.application.query import Filter, Ids, Query, QueryLimits, Topics, answer
+from telwerkd.application.query import Filter, Ids, Query, QueryLimits, Topics
 from telwerkd.application.removal import erase, purge
 from telwerkd.application.upkeep import Compaction, settle_due
 from telwerkd.domain.calendar import QUARTER_HOUR_MICROS
@@ -41,9 +42,9 @@ over_the_wire = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(tmp_path_factory) -> AsyncIterator[Server]:
+async def server(either) -> AsyncIterator[Server]:
     """One for all tests that do not stop it: each uses an account of its own."""
-    async with started(tmp_path_factory.mktemp("explain") / "telwerk.db") as server:
+    async with started(either) as server:
         yield server
 
 
@@ -458,8 +459,8 @@ async def test_a_token_of_an_impossible_place_is_refused(server, account, time):
     """Made by hand, with the digest of the right query: PAGE_TOKEN_INVALID, no defect."""
     await six_chats(server, account)
     token = (await page(server, account, "satisfaction_score", page_size=2)).next_page_token
-    digest, _, conversation = msgspec.msgpack.decode(base64.urlsafe_b64decode(token))
-    forged = base64.urlsafe_b64encode(msgspec.msgpack.encode([digest, time, conversation])).decode()
+    digest, (_, conversation) = msgspec.msgpack.decode(base64.urlsafe_b64decode(token))
+    forged = base64.urlsafe_b64encode(msgspec.msgpack.encode([digest, [time, conversation]])).decode()
     check_token_refused(await refusal(page(server, account, "satisfaction_score", page_size=2, page_token=forged)))
 
 
@@ -540,7 +541,7 @@ class Numbers:
 
     def counted(self, query: Query) -> tuple[int, int]:
         """QueryTotals' count, and what it says is held back."""
-        found = self.runner.run(self.store.read(ACCOUNT, partial(answer, query, QueryLimits(), Micros(0))))
+        found = self.runner.run(self.store.read(ACCOUNT, partial(answer, query, Points(QueryLimits()))))
         [rows_] = found.kpis
         return int(rows_.rows[0].counts.sum()), rows_.held_back
 

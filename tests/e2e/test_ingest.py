@@ -31,9 +31,9 @@ ACCEPTED, DUPLICATE, REJECTED = (
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(tmp_path_factory) -> AsyncIterator[Server]:
+async def server(either) -> AsyncIterator[Server]:
     """One for all tests that change no setting of it: each uses an account of its own."""
-    async with started(tmp_path_factory.mktemp("ingest") / "telwerk.db") as server:
+    async with started(either) as server:
         yield server
 
 

@@ -23,9 +23,9 @@ LIVE_KPI, ENDED_KPI = "unanswered_live_conversations", "unanswered_ended_convers
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(tmp_path_factory) -> AsyncIterator[Server]:
+async def server(either) -> AsyncIterator[Server]:
     """One for all tests that do not stop it: each uses an account of its own."""
-    async with started(tmp_path_factory.mktemp("limits") / "telwerk.db") as server:
+    async with started(either) as server:
         yield server
 
 

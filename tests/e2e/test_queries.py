@@ -44,6 +44,7 @@ from telwerkd.domain.events import (
 from telwerkd.domain.facts import Change, Fact, Kpi, Outcome, value_answer, value_topics
 from telwerkd.domain.ids import SECOND, EventId, GoalId, Micros, OperatorGroupId, OperatorId, TopicId, WidgetId
 from telwerkd.domain.kpis import CATALOGUE, Dimension, KpiInfo
+from telwerkd.storage.location import Location
 from tests.conftest import CALL_SECONDS, KPI_IDS, Server, compacted, started, timestamp, wire
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -126,7 +127,7 @@ async def send(server: Server, batch: dict[str, list[Event]]) -> None:
     await server.complete(ACCOUNT)
 
 
-async def prepared(path: Path, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def prepared(path: Path | Location, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database with all chats, in this state."""
     never = 3_600.0
     with monkeypatch.context() as held:
@@ -147,13 +148,12 @@ async def prepared(path: Path, state: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["half", "chunks"])
-async def server(request, tmp_path_factory) -> AsyncIterator[Server]:
+async def server(request, databases) -> AsyncIterator[Server]:
     """One for all tests of a state: none of them changes what it counts."""
-    path = tmp_path_factory.mktemp("queries") / "telwerk.db"
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        await prepared(path, request.param, monkeypatch)
+    with databases() as database, pytest.MonkeyPatch.context() as monkeypatch:
+        await prepared(database, request.param, monkeypatch)
         monkeypatch.setattr(app, "_COMPACT_EVERY_SECONDS", 3_600.0)
-        async with started(path) as server:
+        async with started(database) as server:
             yield server
 
 
@@ -238,6 +238,7 @@ def keys_of(fact: Fact, group_by: tuple[Dimension, ...]) -> Iterator[Key]:
             Dimension.WIDGET: fact.widget,
             Dimension.VALUE: fact.value,
             Dimension.TOPIC: topic,
+            Dimension.QUESTION: value_answer(fact.value)[0],
         }
         yield tuple(parts[dimension] for dimension in group_by)
 
@@ -250,6 +251,7 @@ def key_of(key: kpi.Key, group_by: tuple[Dimension, ...]) -> Key:
         Dimension.WIDGET: "widget_id",
         Dimension.VALUE: "value",
         Dimension.TOPIC: "topic_id",
+        Dimension.QUESTION: "question_id",
     }
     for dimension, field in fields.items():
         assert key.HasField(field) == (dimension in group_by), (dimension, key)
@@ -306,7 +308,7 @@ def groupings(info: KpiInfo) -> list[tuple[Dimension, ...]]:
         group_by
         for size in range(len(info.dimensions) + 1)
         for group_by in combinations(info.dimensions, size)
-        if not {Dimension.VALUE, Dimension.TOPIC} <= set(group_by)
+        if Dimension.VALUE not in group_by or not {Dimension.TOPIC, Dimension.QUESTION}.intersection(group_by)
     ]
 
 

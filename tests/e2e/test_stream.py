@@ -41,10 +41,10 @@ KPI = "inactivity_actions"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(tmp_path_factory) -> AsyncIterator[Server]:
+async def server(either) -> AsyncIterator[Server]:
     """One for all tests that do not stop it: each uses an account of its own."""
     settings = {"batch_events_max": 50, "stream_unacked_events_max": 200}
-    async with started(tmp_path_factory.mktemp("stream") / "telwerk.db", **settings) as server:
+    async with started(either, **settings) as server:
         yield server
 
 

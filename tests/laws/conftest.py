@@ -8,3 +8,5 @@ FACTOR = int(os.environ.get("TELWERK_LAWS", "1"))
 
 settings.register_profile("laws", max_examples=200 * FACTOR, deadline=None)
 settings.load_profile("laws")
+
+from tests.laws.asked import world  # noqa: E402, F401  # a fixture; its strategies take the profile above

@@ -22,8 +22,9 @@ from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from telwerkd.application.account_settings import AccountSettings
+from telwerkd.application.answering import Points, answer
 from telwerkd.application.ingest import Ingest, IngestLimits, Rejected, Submitted, Verdict
-from telwerkd.application.query import Answer, Filter, Query, QueryLimits, answer
+from telwerkd.application.query import Answer, Filter, Query, QueryLimits
 from telwerkd.application.upkeep import Compaction, settle_due
 from telwerkd.domain.conversation import EMPTY, fold
 from telwerkd.domain.errors import Reason
@@ -152,9 +153,9 @@ class Service:
         finally:
             connection.close()
 
-    def ask(self, account: AccountId, kpis: Iterable[Kpi], group_by: Iterable[Dimension] = (), now: int = 0) -> Answer:
+    def ask(self, account: AccountId, kpis: Iterable[Kpi], group_by: Iterable[Dimension] = ()) -> Answer:
         query = Query(account, tuple(map(CATALOGUE.get, kpis)), ALL_TIME, None, None, Filter(), tuple(group_by))
-        return self.read(account, partial(answer, query, QueryLimits(), Micros(now)))
+        return self.read(account, partial(answer, query, Points(QueryLimits())))
 
 
 # --- what the tables hold, and what they should ----------------------------------------------------------------------
@@ -455,14 +456,14 @@ class ServiceMachine(RuleBasedStateMachine):
         facts, held = self.facts(account, self.high_water[account]), self.held(account)
         for kpi in Kpi:
             by = subsets(kpi)[pick % len(subsets(kpi))]
-            asked = self.service.ask(account, [kpi], by, FAR)
+            asked = self.service.ask(account, [kpi], by)
             [rows] = asked.kpis
             found = {tuple(row.key[:4]): int(row.counts.sum()) for row in rows.rows}
             assert len(found) == len(rows.rows), "two rows of one key"
             assert found == (grouped(facts, kpi, by) if by else {(None,) * 4: grouped(facts, kpi, by).total()})
             assert rows.held_back == sum(n for key, n in held.items() if key[0] == kpi)
             if kpi == Kpi.UNANSWERED_LIVE_CONVERSATIONS:
-                self.complete(account, asked.complete_until)
+                self.complete(account, asked.standing.complete_until(FAR))
 
     def complete(self, account: AccountId, until: Micros) -> None:
         """The first instant at which a limit is still to count; `FAR` if there is none."""

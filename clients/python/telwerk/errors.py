@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import grpc
+import grpc.aio
 
 from telwerk._status import FieldViolation, StatusDetails, decode_details
 
@@ -35,6 +36,7 @@ __all__ = [
     "UnavailableError",
     "UnreachableError",
     "error_of",
+    "is_transient",
 ]
 
 _DETAILS_KEY: Final = "grpc-status-details-bin"
@@ -112,7 +114,7 @@ _CLASSES: Final[Mapping[grpc.StatusCode, type[TelwerkError]]] = {
 
 def error_of(error: grpc.RpcError, address: str) -> TelwerkError:
     """What `error`, raised by a call to `address`, means. The original is to be kept as its cause."""
-    if not isinstance(error, grpc.Call):
+    if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
         return TelwerkError(str(error), grpc.StatusCode.UNKNOWN, StatusDetails())
     code, text = error.code(), error.details() or ""
     details = _details_of(error)
@@ -127,7 +129,28 @@ def error_of(error: grpc.RpcError, address: str) -> TelwerkError:
     return _CLASSES.get(code, TelwerkError)(text or f"the call failed with {code.name}", code, details)
 
 
-def _details_of(error: grpc.Call) -> StatusDetails:
+def refused_query(reason: str, field: str, message: str) -> InvalidArgumentError:
+    """Why one question of a batch has no answer."""
+    details = StatusDetails(reason=reason, violations=(FieldViolation(field, message),) if field else ())
+    kind = LimitExceededError if reason == "LIMIT_EXCEEDED" else InvalidArgumentError
+    return kind(message, grpc.StatusCode.INVALID_ARGUMENT, details)
+
+
+_BROKEN: Final = frozenset(
+    {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.CANCELLED, grpc.StatusCode.DATA_LOSS}
+)
+
+
+def is_transient(error: TelwerkError) -> bool:
+    """Whether the same again may be answered later: the server is away or busy, or the way to it broke.
+
+    Of a server that is killed grpc may say INTERNAL (a stream that was reset) rather than UNAVAILABLE. That the server
+    itself failed (INTERNAL too, with a reason) may pass as well.
+    """
+    return isinstance(error, UnavailableError | DeadlineExceededError) or error.code in _BROKEN
+
+
+def _details_of(error: grpc.Call | grpc.aio.AioRpcError) -> StatusDetails:
     for key, value in error.trailing_metadata() or ():
         if key == _DETAILS_KEY and isinstance(value, bytes):
             return decode_details(value)

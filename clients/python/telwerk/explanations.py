@@ -1,11 +1,21 @@
 """What made a number, page after page."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import TypeAlias
 
 from telwerk.v1.kpi_service_pb2 import ConversationExplanation, ExplainCountResponse
 
+Page: TypeAlias = ExplainCountResponse
 
-class Explanation:
+
+class _Explained:
+    def __init__(self, first: Page) -> None:
+        self._first = first
+        self.unexplainable_count = first.unexplainable_count
+        self.complete_until = first.complete_until
+
+
+class Explanation(_Explained):
     """The conversations that made a number, or that looked as if they would; by when something last happened in them.
 
     Iterating gives them all, and asks for each page when it is needed, so that any step may raise a `TelwerkError`.
@@ -16,11 +26,9 @@ class Explanation:
     of `QueryTotalsResponse`. Both are known at once.
     """
 
-    def __init__(self, page_of: Callable[[str], ExplainCountResponse]) -> None:
+    def __init__(self, first: Page, page_of: Callable[[str], Page]) -> None:
+        super().__init__(first)
         self._page_of = page_of
-        self._first = page_of("")
-        self.unexplainable_count = self._first.unexplainable_count
-        self.complete_until = self._first.complete_until
 
     def __iter__(self) -> Iterator[ConversationExplanation]:
         page = self._first
@@ -28,3 +36,20 @@ class Explanation:
         while page.next_page_token:
             page = self._page_of(page.next_page_token)
             yield from page.conversations
+
+
+class AsyncExplanation(_Explained):
+    """The same as `Explanation`, to be iterated by `async for`."""
+
+    def __init__(self, first: Page, page_of: Callable[[str], Awaitable[Page]]) -> None:
+        super().__init__(first)
+        self._page_of = page_of
+
+    async def __aiter__(self) -> AsyncIterator[ConversationExplanation]:
+        page = self._first
+        while True:
+            for one in page.conversations:
+                yield one
+            if not page.next_page_token:
+                return
+            page = await self._page_of(page.next_page_token)

@@ -1,18 +1,111 @@
-"""The parts of a query, from plain Python values."""
+"""Queries, from plain Python values.
 
-from collections.abc import Mapping
+    from datetime import date
+    from telwerk import Telwerk, queries
+
+    january = {"start": date(2026, 1, 1), "end": date(2026, 2, 1)}
+    with Telwerk() as telwerk:
+        busiest, ratings = telwerk.batch("acme", [
+            queries.totals("feedback_count", **january, group_by=["operator"], order_by="-count", top=3),
+            queries.series("satisfaction_score", **january, compare_to="previous"),
+        ])
+
+The options of a query are the same wherever one is asked: `Telwerk.series`, `totals`, their `_pages`, `watch`, `batch`.
+"""
+
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, TypedDict, Unpack
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from telwerk.v1.kpi_service_pb2 import CalendarDate, DateRange, Dimension, Granularity, InstantRange, TimeRange
+from telwerk.v1.kpi_service_pb2 import (
+    BatchedQuery,
+    BatchQueryRequest,
+    CalendarDate,
+    Comparison,
+    DateRange,
+    Dimension,
+    ExplainCountRequest,
+    Filter,
+    Granularity,
+    InstantRange,
+    OrderBy,
+    OrderMeasure,
+    QueryTimeSeriesRequest,
+    QueryTotalsRequest,
+    TimeRange,
+    Top,
+)
+
+Moment: TypeAlias = date | datetime
+"""A date, which begins in the query's time zone; or an instant with a time zone, on a quarter of an hour."""
 
 GranularityName: TypeAlias = Literal["quarter_hour", "hour", "day", "week", "month", "quarter", "year"]
 """The width of a bucket."""
 
-DimensionName: TypeAlias = Literal["operator", "operator_group", "widget", "value", "topic"]
+DimensionName: TypeAlias = Literal["operator", "operator_group", "widget", "value", "topic", "question"]
 """What KPIs can be grouped by."""
+
+OrderName: TypeAlias = Literal[
+    "key", "count", "sum", "mean", "count_delta", "count_change", "mean_delta",
+    "-key", "-count", "-sum", "-mean", "-count_delta", "-count_change", "-mean_delta",
+]  # fmt: skip
+"""By what rows are ordered; with a minus the largest comes first. See `OrderMeasure`."""
+
+Query: TypeAlias = QueryTimeSeriesRequest | QueryTotalsRequest
+"""One question of a batch."""
+
+
+class RangeOptions(TypedDict):
+    """From `start` up to, not including, `end`: two dates or two instants."""
+
+    start: Moment
+    end: Moment
+
+
+class SliceOptions(RangeOptions, total=False):
+    """What is counted: when, in which time zone (an IANA name; absent: the account's), and of whom."""
+
+    time_zone: str
+    where: Filter | None
+
+
+class ExplainOptions(SliceOptions, total=False):
+    """`page_size`: conversations that are asked for at once, 1 to 1,000."""
+
+    page_size: int
+
+
+class TotalsOptions(SliceOptions, total=False):
+    """Beyond the slice: a row for each combination that is grouped by.
+
+    - `compare_to`: "previous" for the period just before, or another period's start and end.
+    - `order_by`: "-count" for the largest first; `order_kpi` says whose numbers decide among several KPIs.
+    - `top`: only so many rows, 1 to 1,000, and with `include_rest` one more for all the others.
+    - `page_size` and `page_token`: one page, and which; to have them all, see `totals_pages` and `series_pages`.
+    """
+
+    group_by: Iterable[DimensionName]
+    compare_to: "ComparedTo | None"
+    order_by: OrderName | None
+    order_kpi: str
+    top: int | None
+    include_rest: bool
+    page_size: int
+    page_token: str
+
+
+class SeriesOptions(TotalsOptions, total=False):
+    """Beyond totals: the width of a bucket (a day), whether empty buckets are left out, and stars one by one."""
+
+    granularity: GranularityName
+    sparse: bool
+    include_distribution: bool
+
+
+ComparedTo: TypeAlias = Literal["previous"] | tuple[Moment, Moment]
+"""The period that numbers are compared with."""
 
 GRANULARITIES: Final[Mapping[GranularityName, "Granularity.ValueType"]] = {
     "quarter_hour": Granularity.GRANULARITY_QUARTER_HOUR,
@@ -31,10 +124,92 @@ DIMENSIONS: Final[Mapping[DimensionName, "Dimension.ValueType"]] = {
     "widget": Dimension.DIMENSION_WIDGET,
     "value": Dimension.DIMENSION_VALUE,
     "topic": Dimension.DIMENSION_TOPIC,
+    "question": Dimension.DIMENSION_QUESTION,
 }
 """The contract's constants."""
 
+ORDERS: Final[Mapping[str, "OrderMeasure.ValueType"]] = {
+    OrderMeasure.Name(measure).removeprefix("ORDER_MEASURE_").lower(): measure
+    for measure in OrderMeasure.values()
+    if measure
+}
+"""The contract's constants."""
+
+EXPLAINED_AT_ONCE: Final = 200
+"""Conversations on a page of an explanation."""
+
+ROWS_AT_ONCE: Final = 500
+"""Rows on a page of totals or series, where all pages are read."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def series(kpis: str | Iterable[str], **options: Unpack[SeriesOptions]) -> QueryTimeSeriesRequest:
+    """One or several KPIs over time, as a question of a batch."""
+    return series_request("", kpis, options)
+
+
+def totals(kpis: str | Iterable[str], **options: Unpack[TotalsOptions]) -> QueryTotalsRequest:
+    """One or several KPIs over a whole range, as a question of a batch."""
+    return totals_request("", kpis, options)
+
+
+def series_request(account_id: str, kpis: str | Iterable[str], options: SeriesOptions) -> QueryTimeSeriesRequest:
+    """The contract's request."""
+    return QueryTimeSeriesRequest(
+        account_id=account_id,
+        kpi_ids=_listed(kpis),
+        range=time_range(options["start"], options["end"]),
+        granularity=GRANULARITIES[options.get("granularity", "day")],
+        time_zone=options.get("time_zone", ""),
+        filter=options.get("where"),
+        group_by=_dimensions(options),
+        sparse=options.get("sparse", False),
+        include_distribution=options.get("include_distribution", False),
+        compare_to=_comparison(options.get("compare_to")),
+        order_by=_order(options),
+        top=_top(options),
+        page_size=options.get("page_size", 0),
+        page_token=options.get("page_token", ""),
+    )
+
+
+def totals_request(account_id: str, kpis: str | Iterable[str], options: TotalsOptions) -> QueryTotalsRequest:
+    """The contract's request."""
+    return QueryTotalsRequest(
+        account_id=account_id,
+        kpi_ids=_listed(kpis),
+        range=time_range(options["start"], options["end"]),
+        time_zone=options.get("time_zone", ""),
+        filter=options.get("where"),
+        group_by=_dimensions(options),
+        compare_to=_comparison(options.get("compare_to")),
+        order_by=_order(options),
+        top=_top(options),
+        page_size=options.get("page_size", 0),
+        page_token=options.get("page_token", ""),
+    )
+
+
+def batch_request(account_id: str, asked: Iterable[Query]) -> BatchQueryRequest:
+    """The contract's request."""
+    queries = [
+        BatchedQuery(totals=one) if isinstance(one, QueryTotalsRequest) else BatchedQuery(time_series=one)
+        for one in asked
+    ]
+    return BatchQueryRequest(account_id=account_id, queries=queries)
+
+
+def explain_request(account_id: str, kpi: str, options: ExplainOptions) -> ExplainCountRequest:
+    """The contract's request."""
+    return ExplainCountRequest(
+        account_id=account_id,
+        kpi_id=kpi,
+        range=time_range(options["start"], options["end"]),
+        time_zone=options.get("time_zone", ""),
+        filter=options.get("where"),
+        page_size=options.get("page_size", EXPLAINED_AT_ONCE),
+    )
 
 
 def time_range(start: date | datetime, end: date | datetime) -> TimeRange:
@@ -65,3 +240,32 @@ def timestamp(instant: datetime) -> Timestamp:
 
 def _calendar_date(day: date) -> CalendarDate:
     return CalendarDate(year=day.year, month=day.month, day=day.day)
+
+
+def _listed(kpis: str | Iterable[str]) -> list[str]:
+    """One id, or several: a string alone is never taken for its letters."""
+    return [kpis] if isinstance(kpis, str) else list(kpis)
+
+
+def _dimensions(options: TotalsOptions) -> list["Dimension.ValueType"]:
+    return [DIMENSIONS[name] for name in options.get("group_by", ())]
+
+
+def _comparison(compared: ComparedTo | None) -> Comparison | None:
+    if compared is None:
+        return None
+    return Comparison(previous_period=True) if compared == "previous" else Comparison(range=time_range(*compared))
+
+
+def _order(options: TotalsOptions) -> OrderBy | None:
+    name = options.get("order_by")
+    if name is None:
+        return None
+    measure = ORDERS[name.removeprefix("-")]
+    return OrderBy(measure=measure, descending=name.startswith("-"), kpi_id=options.get("order_kpi", ""))
+
+
+def _top(options: TotalsOptions) -> Top | None:
+    """`include_rest` alone is passed on as well: the server says what is wrong with it."""
+    count, include_rest = options.get("top"), options.get("include_rest", False)
+    return None if count is None and not include_rest else Top(count=count or 0, include_rest=include_rest)

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from telwerkd.application.clock import Clock
 from telwerkd.application.ports import CellRow, Conversation, Snapshot, Store
-from telwerkd.application.query import Query, check, complete_until, keeps, place_in_time
+from telwerkd.application.query import Query, check, complete_until, place_in_time
+from telwerkd.application.slices import keeps
 from telwerkd.domain.calendar import QUARTER_HOUR_MICROS
 from telwerkd.domain.conversation import Effect, fold
 from telwerkd.domain.counters import CHUNK_QUARTERS, has_packed_values, unpack

@@ -1,8 +1,9 @@
 """Taking events in: group commit, verdicts, and the step from events to counters.
 
-Batches of all calls that arrive while a transaction runs go into the next one. A transaction adds the new events to the
-log, steps their conversations' states (or folds again from the log, where an event is late or takes another back), and
-adds the difference of the facts to the counters; so they are true of the same events at every commit.
+Batches of all calls that arrive while a transaction runs go into the next one. Where the database takes several
+transactions at once, each is of one account, and an account waits only for itself. A transaction adds the new events to
+the log, steps their conversations' states (or folds again from the log, where an event is late or takes another back),
+and adds the difference of the facts to the counters; so they are true of the same events at every commit.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from telwerkd.application.names import FAMILY_TEXT, names_of
-from telwerkd.application.ports import Conversation, EventKey, Store, Transaction
+from telwerkd.application.ports import Account, Conversation, EventKey, Store, Transaction
 from telwerkd.domain.conversation import EMPTY, State, fold, follows, settle, step
 from telwerkd.domain.counters import Deltas
 from telwerkd.domain.errors import Reason, UnavailableError
@@ -23,6 +24,8 @@ from telwerkd.domain.events import Event
 from telwerkd.domain.facts import Outcome
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, Micros
 from telwerkd.domain.settings import Widgets
+
+_NEVER = -1
 
 _KNOWN_ACCOUNTS_MAX = 1_000
 """Accounts whose names are kept in memory, those that sent last."""
@@ -72,11 +75,13 @@ class Ingest:
     def __init__(self, store: Store, limits: IngestLimits) -> None:
         self._store = store
         self._limits = limits
-        self._waiting: list[_Batch] = []
+        # Accounts in the order of their turns.
+        self._waiting: dict[AccountId, list[_Batch]] = {}
         self._waiting_events = 0
+        self._committing: dict[asyncio.Task[None], set[AccountId]] = {}
         self._wake = asyncio.Event()
         self._closing = False
-        self._known: dict[AccountId, dict[int, set[str]]] = {}
+        self._known: dict[AccountId, Known] = {}
 
     async def submit(self, account: AccountId, events: Sequence[Submitted]) -> Outcomes:
         """Stores and counts events; answers after the commit, in their order.
@@ -97,37 +102,56 @@ class Ingest:
                 0.5,
             )
         batch = _Batch(account, events, asyncio.get_running_loop().create_future())
-        self._waiting.append(batch)
+        self._waiting.setdefault(account, []).append(batch)
         self._waiting_events += len(events)
         self._wake.set()
         return await batch.verdicts
 
     async def run(self) -> None:
         """Commits what is submitted until `close`."""
-        while not (self._closing and not self._waiting):
+        while not (self._closing and not self._waiting and not self._committing):
             self._wake.clear()
-            if not self._waiting and not self._closing:
+            batches = self._take()
+            if not batches:
                 await self._wake.wait()
                 continue
-            await self._commit(self._take())
+            task = asyncio.create_task(self._commit(batches), name="commit")
+            self._committing[task] = {batch.account for batch in batches}
+            task.add_done_callback(self._committed)
 
     def close(self) -> None:
         """Takes nothing more in; `run` ends when what was submitted is stored."""
         self._closing = True
         self._wake.set()
 
+    def _committed(self, task: asyncio.Task[None]) -> None:
+        del self._committing[task]
+        self._wake.set()
+
     def _take(self) -> list["_Batch"]:
-        """The batches of the next transaction: at least one, in order."""
-        events = 0
-        for count, batch in enumerate(self._waiting):
-            if count and events + len(batch.events) > self._limits.transaction_events_max:
+        """The batches of the next transaction, of each account in order; none if no transaction can begin now."""
+        if len(self._committing) >= self._store.writes_at_once:
+            return []
+        busy = set[AccountId]().union(*self._committing.values())
+        taken: list[_Batch] = []
+        for account in [account for account in self._waiting if account not in busy]:
+            room = self._limits.transaction_events_max - sum(len(batch.events) for batch in taken)
+            if taken and (room <= 0 or not self._store.merges_accounts):
                 break
-            events += len(batch.events)
-        else:
-            count = len(self._waiting)
-        batches, self._waiting = self._waiting[:count], self._waiting[count:]
-        self._waiting_events -= events
-        return batches
+            taken += self._take_of(account, room)
+        self._waiting_events -= sum(len(batch.events) for batch in taken)
+        return taken
+
+    def _take_of(self, account: AccountId, room: int) -> list["_Batch"]:
+        """The account's first batches, at least one; the others wait for its next turn."""
+        batches = self._waiting.pop(account)
+        count, events = 1, len(batches[0].events)
+        while count < len(batches) and events + len(batches[count].events) <= room:
+            events += len(batches[count].events)
+            count += 1
+        if count < len(batches):
+            self._waiting[account] = batches[count:]
+        return batches[:count]
 
     async def _commit(self, batches: list["_Batch"]) -> None:
         try:
@@ -151,13 +175,13 @@ class Ingest:
         ]
         results = await self._store.write(works)
         for (account, of_account), taken in zip(by_account.items(), results, strict=True):
-            self._remember(account, taken.names)
+            self._remember(account, taken.known)
             for batch, outcomes in zip(of_account, taken.outcomes, strict=True):
                 batch.answer(outcomes)
 
-    def _remember(self, account: AccountId, names: dict[int, set[str]]) -> None:
+    def _remember(self, account: AccountId, known: "Known") -> None:
         self._known.pop(account, None)
-        self._known[account] = names
+        self._known[account] = known
         if len(self._known) > _KNOWN_ACCOUNTS_MAX:
             del self._known[next(iter(self._known))]
 
@@ -176,25 +200,31 @@ class _Batch(NamedTuple):
             self.verdicts.set_exception(error)
 
 
+class Known(NamedTuple):
+    """An account's names as of one of its versions. None ever goes, but other servers may have added some since."""
+
+    version: int
+    names: dict[int, set[str]]
+
+
 class TakenIn(NamedTuple):
     """What a transaction made of an account's batches."""
 
     outcomes: list[Outcomes]
-    names: dict[int, set[str]]
+    known: Known
     """The account's names after it."""
 
 
 def take_in(
     batches: Sequence[Sequence[Submitted]],
-    known_names: dict[int, set[str]] | None,
+    known: Known | None,
     limits: IngestLimits,
     tx: Transaction,
 ) -> TakenIn:
     """Stores and counts an account's batches in a transaction."""
     account = tx.account()
     stored = tx.conversations({s.conversation for batch in batches for s in batch})
-    known = tx.names() if known_names is None else known_names
-    admission = _Admission(tx, batches, set(stored), account.horizon, known, limits)
+    admission = _Admission(tx, batches, set(stored), account, known, limits)
     outcomes = [[admission.judge(submitted) for submitted in batch] for batch in batches]
     if admission.accepted:
         deltas = Deltas()
@@ -207,8 +237,7 @@ def take_in(
         tx.add_names(admission.new_names)
         tx.bump_version()
         tx.add_deltas(deltas)
-    names = {family: known.get(family, set()) | new for family, new in admission.new_names.items()}
-    return TakenIn(outcomes, {**known, **names})
+    return TakenIn(outcomes, admission.known())
 
 
 def _advance(
@@ -268,8 +297,8 @@ class _Admission:
         tx: Transaction,
         batches: Sequence[Sequence[Submitted]],
         stored: set[ConversationId],
-        horizon: Micros,
-        known_names: dict[int, set[str]],
+        account: Account,
+        known: Known | None,
         limits: IngestLimits,
     ) -> None:
         # A conversation that is not stored has no events either.
@@ -277,9 +306,11 @@ class _Admission:
         new = {s.conversation for batch in batches for s in batch} - stored
         self._present: dict[EventKey, Event] = tx.stored(keys) if keys else {}
         self._erased = tx.erased(new) if new else set()
-        self._horizon = horizon
+        self._horizon = account.horizon
         self._widgets = Widgets(tx.widget_versions())
-        self._known = known_names
+        self._tx = tx
+        self._known, self._known_at = (known.names, known.version) if known else ({}, _NEVER)
+        self._version = account.version
         self._limits = limits
         self.accepted: dict[ConversationId, list[Event]] = {}
         self.new_names: dict[int, set[str]] = {}
@@ -306,6 +337,13 @@ class _Admission:
         self.accepted.setdefault(conversation, []).append(event)
         return Verdict.ACCEPTED
 
+    def known(self) -> Known:
+        """The account's names, with those that are new."""
+        # What others have added since is still not in it, if nothing made us look.
+        version = self._tx.account().version if self._known_at == self._version else self._known_at
+        added = {family: self._known.get(family, set()) | new for family, new in self.new_names.items()}
+        return Known(version, {**self._known, **added})
+
     def _gone(self, conversation: ConversationId, event: Event) -> Rejected | None:
         """Refuses what was counted or erased already, so that sending it again cannot count twice."""
         if conversation in self._erased:
@@ -322,10 +360,10 @@ class _Admission:
     def _names(self, event: Event) -> Rejected | None:
         new: list[tuple[int, str]] = []
         for family, name in names_of(event):
-            known, added = self._known.get(family, ()), self.new_names.get(family, ())
-            if name in known or name in added or (family, name) in new:
+            if self._is_known(family, name) or (family, name) in new:
                 continue
             new.append((family, name))
+            known, added = self._known.get(family, ()), self.new_names.get(family, ())
             count = len(known) + len(added) + sum(f == family for f, _ in new)
             if count > self._limits.names_max:
                 text = FAMILY_TEXT[family]
@@ -338,3 +376,12 @@ class _Admission:
         for family, name in new:
             self.new_names.setdefault(family, set()).add(name)
         return None
+
+    def _is_known(self, family: int, name: str) -> bool:
+        if name in self._known.get(family, ()) or name in self.new_names.get(family, ()):
+            return True
+        if self._known_at == self._version:
+            return False
+        # It may be another server that brought this name, and others that count against the limit.
+        self._known, self._known_at = self._tx.names(), self._version
+        return name in self._known.get(family, ())

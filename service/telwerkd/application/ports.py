@@ -201,6 +201,11 @@ class Transaction(Snapshot, Protocol):
 class Store(Protocol):
     """A database."""
 
+    merges_accounts: bool
+    """Whether one `write` may have works of several accounts. If not, each transaction is of one account."""
+    writes_at_once: int
+    """How many `write`s get on at the same time, of different accounts."""
+
     async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
         """Runs `work` on one consistent view.
 
@@ -211,10 +216,29 @@ class Store(Protocol):
     async def write(self, works: Sequence[tuple[AccountId, Callable[[Transaction], T]]]) -> list[T]:
         """Runs all of `works` and commits them together; if that fails, none of them has happened.
 
+        They are of one account unless the store `merges_accounts`. Writers of one account wait for one another, in this
+        process and in every other: a work sees all that was committed before it.
+
         A work may run more than once, so it must not keep anything outside of the transaction.
 
         Raises:
             UnavailableError: the database did not take it; whether it was stored is unknown.
+        """
+
+    async def upkeep(self, account: AccountId, work: Callable[[Transaction], T]) -> T | None:
+        """Runs `work` as `write` does; None if another server is at the account's upkeep just now.
+
+        What every server does by itself, one of them is to do. `work` still has to look whether it is done already.
+
+        Raises:
+            UnavailableError: the database did not take it; whether it was stored is unknown.
+        """
+
+    async def versions(self, accounts: Collection[AccountId]) -> dict[AccountId, int]:
+        """The versions of accounts; those that nothing is stored of are left out. Cheap: asked several times a second.
+
+        Raises:
+            UnavailableError: the database does not answer.
         """
 
     async def accounts(self) -> list[AccountId]:

@@ -36,8 +36,8 @@ async def settle_due(store: Store, now: Micros, conversations_max: int = SETTLED
     left = False
     for account in await store.accounts_due(now):
         with _apart(f"the limits of account {account!r}"):
-            [settled] = await store.write([(account, partial(_settle_account, now, conversations_max))])
-            left = left or settled >= conversations_max
+            settled = await store.upkeep(account, partial(_settle_account, now, conversations_max))
+            left = left or (settled or 0) >= conversations_max
     return left
 
 
@@ -74,8 +74,8 @@ class Compaction:
         left = False
         for account, measure in ripe:
             with _apart(f"compaction of measure {measure} of account {account!r}"):
-                await self._store.write([(account, partial(_compact, measure))])
-                left = left or sizes[account, measure] >= COMPACT_AT
+                moved = await self._store.upkeep(account, partial(_compact, measure))
+                left = left or (moved is not None and sizes[account, measure] >= COMPACT_AT)
         return left
 
 

@@ -42,6 +42,7 @@ class Reason(enum.Enum):
     ROLE_NOT_GRANTED = "the API key does not grant the role"
     DATABASE_UNAVAILABLE = "the database does not answer"
     OVERLOADED = "too much is waiting to be stored"
+    SLOW_READER = "a watch was not read for too long"
     SHUTTING_DOWN = "the server is stopping"
     INTERNAL = "a defect of the server"
 

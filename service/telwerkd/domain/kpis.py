@@ -28,6 +28,8 @@ class Dimension(enum.IntEnum):
     VALUE = 4
     TOPIC = 5
     """KPI 8 by single topic: overlaps, and does not add up."""
+    QUESTION = 6
+    """KPI 9 and 10 by the question that was answered."""
 
 
 class ValueKind(enum.IntEnum):
@@ -132,6 +134,8 @@ def _dimensions(kind: ValueKind) -> tuple[Dimension, ...]:
             return always
         case ValueKind.TOPIC_SET:
             return (*always, Dimension.VALUE, Dimension.TOPIC)
+        case ValueKind.SURVEY_ANSWER:
+            return (*always, Dimension.VALUE, Dimension.QUESTION)
         case _:
             return (*always, Dimension.VALUE)
 

@@ -1,42 +1,59 @@
 """Many rows in one statement, at the driver's speed.
 
 SQLAlchemy renders an IN list, and converts every parameter of every row, anew for each execution; with the thousands of
-keys of a transaction that was two thirds of its time. Here keys travel as one JSON parameter, and rows as plain tuples.
+keys of a transaction that was two thirds of its time. Here statements are texts that are made once, and rows are tuples
+that go to the driver as they are. How many rows travel is the one thing that differs from database to database.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any, Protocol
 
-import msgspec
 import sqlalchemy as sa
 
+Values = tuple[Any, ...]
 
-class WantedKeys:
-    """Keys as a table that other tables are joined to, in their order."""
 
-    def __init__(self, keys: Sequence[Sequence[str | int]]) -> None:
-        self.parameters = {"wanted": msgspec.json.encode(keys).decode()}
-        self._table = sa.func.json_each(sa.bindparam("wanted")).table_valued("key", "value", name="wanted")
+class Bulk(Protocol):
+    """Many rows of one account. The account is in none of the rows: it is the same in all of them."""
 
-    @property
-    def place(self) -> sa.ColumnElement[int]:
-        """A key's place in the list."""
-        return self._table.c.key
+    def insert(
+        self,
+        table: sa.Table,
+        columns: tuple[str, ...],
+        rows: Sequence[Values],
+        replacing: tuple[str, ...] | None = None,
+    ) -> None:
+        """Adds rows, sorted by their keys.
 
-    def left_join(self, table: sa.Table, account: str, *columns: str) -> sa.Join:
-        """Every key with the account's row that has it in `columns`, or with none.
-
-        A left join, so that the database goes through the keys and looks each up, never through the table.
+        Where the key is there already, the `replacing` columns are replaced; with an empty tuple the old row stays as
+        it is, and with None it is an error.
         """
-        value = self._table.c.value
-        parts = (table.c[column] == sa.func.json_extract(value, f"$[{i}]") for i, column in enumerate(columns))
-        return self._table.outerjoin(table, sa.and_(table.c.account_id == account, *parts))
+
+    def delete(self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values]) -> None:
+        """Removes the rows with these keys, sorted."""
+
+    def find(
+        self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], columns: tuple[str, ...]
+    ) -> Iterable[sa.Row[Any]]:
+        """The rows with these keys, each looked up by itself: the key's place in `keys`, then `columns`.
+
+        A key without a row is left out.
+        """
 
 
-def execute_many(connection: sa.Connection, statement: sa.Insert | sa.Delete, rows: Sequence[dict[str, Any]]) -> None:
-    """Executes a statement once per row; the values go to the driver as they are."""
-    if not rows:
-        return
-    compiled = statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
-    names = compiled.positiontup or ()
-    connection.exec_driver_sql(str(compiled), [tuple(row[name] for name in names) for row in rows])
+@cache
+def insert_text(table: sa.Table, columns: tuple[str, ...], values: str, replacing: tuple[str, ...] | None) -> str:
+    """An INSERT of account and columns; `values` is the list of rows in the driver's own marks."""
+    text = f"INSERT INTO {table.name} (account_id, {', '.join(columns)}) VALUES {values}"
+    if replacing is None:
+        return text
+    key = ", ".join(column.name for column in table.primary_key)
+    changes = ", ".join(f"{column} = excluded.{column}" for column in replacing)
+    return f"{text} ON CONFLICT ({key}) DO " + (f"UPDATE SET {changes}" if changes else "NOTHING")
+
+
+@cache
+def delete_text(table: sa.Table, marked_key: tuple[str, ...]) -> str:
+    """A DELETE of one row by its key, given as conditions in the driver's own marks."""
+    return f"DELETE FROM {table.name} WHERE {' AND '.join(marked_key)}"

@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 
 
 class SchemaError(Exception):
-    """The database's schema is not the one of this program; the text says what to do."""
+    """The database, or its schema, is not one that this program can use; the text says what to do."""
 
 
 def migrate(database: Path) -> str:
@@ -20,14 +20,10 @@ def migrate(database: Path) -> str:
         SchemaError: the file is not a database, is not ours, or comes from a newer program.
     """
     with _connect(database) as connection:
-        _check_known(connection, database)
+        _known(connection, database)
         # Kept in the file; set here, where no other connection can be in the way.
         connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
-        return _head()
+        return upgrade(connection)
 
 
 def prepare(database: Path, *, create: bool = True) -> None:
@@ -39,30 +35,67 @@ def prepare(database: Path, *, create: bool = True) -> None:
     if not create and not database.is_file():
         raise SchemaError(f"there is no database {database}")
     with _connect(database) as connection:
-        revision = _check_known(connection, database)
+        revision = _known(connection, database)
     if revision is None:
         migrate(database)
-    elif revision != _head():
-        raise SchemaError(
-            f"{database} has schema {revision}, this program needs {_head()}: "
-            f"back it up, then run `telwerkd migrate --database {database}`"
-        )
+    else:
+        refuse_older(revision, database)
 
 
-def _check_known(connection: sa.Connection, database: Path) -> str | None:
-    """The database's revision; None if it is empty."""
-    try:
-        revision = MigrationContext.configure(connection).get_current_revision()
-        tables = sa.inspect(connection).get_table_names()
-    except sa.exc.DatabaseError as error:
-        raise SchemaError(f"{database} cannot be opened as a SQLite database: {error.orig}") from error
+def upgrade(connection: sa.Connection, to: str = "head") -> str:
+    """Brings a database's schema up to date, in a transaction. Gives the revision it is at."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, to)
+    connection.commit()
+    return head() if to == "head" else to
+
+
+def known_revision(connection: sa.Connection, database: object) -> str | None:
+    """The revision of a database; None if it is empty.
+
+    Raises:
+        SchemaError: it is not ours, or of a program that is newer than this.
+    """
+    revision = MigrationContext.configure(connection).get_current_revision()
+    tables = sa.inspect(connection).get_table_names()
     if revision is None and tables:
         raise SchemaError(f"{database} holds tables of another program ({', '.join(sorted(tables)[:3])}, ...)")
-    if revision is not None and revision not in {script.revision for script in _scripts().walk_revisions()}:
+    if revision is not None and revision not in revisions():
         raise SchemaError(
             f"{database} has schema {revision}, which this program does not know: a newer one wrote it; upgrade"
         )
     return revision
+
+
+def refuse_older(revision: str, database: object) -> None:
+    """Raises SchemaError if a schema is older than this program's."""
+    if revision != head():
+        raise SchemaError(
+            f"{database} has schema {revision}, this program needs {head()}: "
+            f"back it up, then run `telwerkd migrate --database {database}`"
+        )
+
+
+def revisions() -> list[str]:
+    """Every schema that this program knows, oldest first."""
+    return [script.revision for script in _scripts().walk_revisions()][::-1]
+
+
+def head() -> str:
+    """The schema that this program works on."""
+    newest = _scripts().get_current_head()
+    if newest is None:
+        raise SchemaError("this program was installed without its migrations")
+    return newest
+
+
+def _known(connection: sa.Connection, database: Path) -> str | None:
+    try:
+        return known_revision(connection, database)
+    except sa.exc.DatabaseError as error:
+        raise SchemaError(f"{database} cannot be opened as a SQLite database: {error.orig}") from error
 
 
 def _connect(database: Path) -> sa.Connection:
@@ -73,18 +106,5 @@ def _connect(database: Path) -> sa.Connection:
         raise SchemaError(f"{database} cannot be opened: {error.orig} (does its folder exist?)") from error
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    return config
-
-
 def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
-def _head() -> str:
-    head = _scripts().get_current_head()
-    if head is None:
-        raise SchemaError("this program was installed without its migrations")
-    return head
+    return ScriptDirectory(str(Path(__file__).parent / "migrations"))

@@ -7,7 +7,7 @@ transaction take 0.8 ms so, and 5 to 6 ms with a hop for each (docs/decisions/00
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +32,9 @@ _RETRY_SECONDS = 1.0
 
 class SqliteStore:
     """`telwerkd.application.ports.Store` over a SQLite file that has its tables."""
+
+    merges_accounts = True
+    writes_at_once = 1
 
     def __init__(self, path: Path) -> None:
         self._writer = _engine(path, writes=True)
@@ -59,6 +62,17 @@ class SqliteStore:
 
         # A caller that goes away must not leave the thread's result without an owner: the commit runs to its end.
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._write_thread, run))
+
+    async def upkeep(self, account: AccountId, work: Callable[[Transaction], T]) -> T | None:
+        """Runs `work` as `write` does: the file has one server, and nobody else to wait for."""
+        [result] = await self.write([(account, work)])
+        return result
+
+    async def versions(self, accounts_: Collection[AccountId]) -> dict[AccountId, int]:
+        """The versions of accounts."""
+        c = accounts.c
+        query = sa.select(c.account_id, c.version).where(c.account_id.in_(sorted(accounts_)))
+        return {AccountId(row.account_id): row.version for row in await self._scan(query)}
 
     async def accounts(self) -> list[AccountId]:
         """Every account that anything is stored of."""

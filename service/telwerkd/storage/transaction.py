@@ -1,12 +1,11 @@
-"""One account's part of a database transaction: the SQL, in SQLAlchemy Core, the same for every database."""
+"""One account's part of a database transaction: the SQL, the same for every database but for many rows at once."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from telwerkd.application.ports import Account, CellRow, Conversation, Cut, EventKey, Filed, Names
 from telwerkd.domain.conversation import EMPTY
@@ -15,7 +14,9 @@ from telwerkd.domain.events import Event
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.domain.settings import WidgetVersion
 from telwerkd.storage import records
-from telwerkd.storage.bulk import WantedKeys, execute_many
+from telwerkd.storage.bulk import Bulk
+from telwerkd.storage.bulk_postgres import PostgresBulk
+from telwerkd.storage.bulk_sqlite import SqliteBulk
 from telwerkd.storage.tables import (
     accounts,
     base_counters,
@@ -33,30 +34,43 @@ _IN_MAX = 2_000
 
 DELTA_LEAVES_ALL = 2**31
 
+_PLACE = (conversations.c.last_time.type, conversations.c.conversation_id.type)
+
+_BUMP = sa.text(
+    "INSERT INTO accounts (account_id, version, high_water) VALUES (:account, 1, 0) "
+    "ON CONFLICT (account_id) DO UPDATE SET version = accounts.version + 1 RETURNING version"
+)
+
+ACCOUNT = (accounts.c.version, accounts.c.high_water, accounts.c.time_zone, accounts.c.horizon)
+"""The columns of `telwerkd.application.ports.Account`."""
+
 _NO_LOG: tuple[None, Iterator[Any]] = (None, iter(()))
 
-_CONVERSATION = tuple(
-    conversations.c[name] for name in ("conversation_id", "due", "first_time", "last_time", "state", "base")
-)
+_EVENT_COLUMNS = ("conversation_id", "event_id", "occur_time", "body")
+_CONVERSATION_COLUMNS = ("conversation_id", "due", "first_time", "last_time", "state", "base")
+_CONVERSATION = tuple(conversations.c[name] for name in _CONVERSATION_COLUMNS)
 _CHUNK_KEY = ("measure", "grouping", "chunk", "operator_id", "group_id", "widget_id", "value")
 
 
 class AccountTransaction:
     """`telwerkd.application.ports.Transaction` over a connection in a transaction."""
 
-    def __init__(self, connection: sa.Connection, account: AccountId) -> None:
+    def __init__(self, connection: sa.Connection, account: AccountId, row: Account | None = None) -> None:
         self._connection = connection
         self._account = account
+        self._bulk = _bulk(connection, account)
+        # Nobody else changes the account's row before this transaction ends, or this one does not see it.
+        self._row = row
 
     # What is read.
 
     def account(self) -> Account:
         """The account's row; version 0 if nothing was ever stored."""
-        query = sa.select(accounts.c.version, accounts.c.high_water, accounts.c.time_zone, accounts.c.horizon).where(
-            accounts.c.account_id == self._account
-        )
-        row = self._connection.execute(query).one_or_none()
-        return Account(*row) if row else Account(0, Micros(0), None, Micros(0))
+        if self._row is None:
+            query = sa.select(*ACCOUNT).where(accounts.c.account_id == self._account)
+            row = self._connection.execute(query).one_or_none()
+            self._row = Account(*row) if row else Account(0, Micros(0), None, Micros(0))
+        return self._row
 
     def latest_time(self) -> Micros | None:
         """The latest instant at which anything happened; None if nothing did."""
@@ -105,10 +119,9 @@ class AccountTransaction:
 
     def conversations(self, ids: Collection[ConversationId]) -> dict[ConversationId, Conversation]:
         """Those of the conversations that are stored."""
-        wanted = WantedKeys([(conversation,) for conversation in sorted(ids)])
-        query = sa.select(*_CONVERSATION).select_from(wanted.left_join(conversations, self._account, "conversation_id"))
-        found = self._connection.execute(query, wanted.parameters)
-        return dict(_conversation(row) for row in found if row.state is not None)
+        keys = [(conversation,) for conversation in sorted(ids)]
+        found = self._bulk.find(conversations, ("conversation_id",), keys, _CONVERSATION_COLUMNS)
+        return dict(_conversation(row) for row in found)
 
     def erased(self, ids: Collection[ConversationId]) -> set[ConversationId]:
         """Those of the conversations that were erased."""
@@ -137,7 +150,7 @@ class AccountTransaction:
             .limit(limit)
         )
         if after is not None:
-            query = query.where(sa.tuple_(c.last_time, c.conversation_id) > sa.tuple_(*after))
+            query = query.where(sa.tuple_(c.last_time, c.conversation_id) > sa.tuple_(*after, types=_PLACE))
         return [_conversation(row) for row in self._connection.execute(query)]
 
     def base_cells(self, measure: Measure, first_chunk: int, last_chunk: int) -> list[CellRow]:
@@ -206,15 +219,11 @@ class AccountTransaction:
 
     def stored(self, keys: Collection[EventKey]) -> dict[EventKey, Event]:
         """Those of the events that are in the log."""
-        wanted = WantedKeys(sorted(keys))
-        c = events.c
-        query = sa.select(c.conversation_id, c.event_id, c.occur_time, c.body).select_from(
-            wanted.left_join(events, self._account, "conversation_id", "event_id")
-        )
+        ordered = sorted(keys)
+        found = self._bulk.find(events, _EVENT_COLUMNS[:2], ordered, _EVENT_COLUMNS[2:])
         return {
-            (ConversationId(conversation), EventId(event_id)): records.event_of(event_id, occur_time, body)
-            for conversation, event_id, occur_time, body in self._connection.execute(query, wanted.parameters)
-            if body is not None
+            ordered[place]: records.event_of(ordered[place][1], occur_time, body)
+            for place, occur_time, body in map(tuple, found)
         }
 
     def log(self, conversation: ConversationId) -> list[Event]:
@@ -277,42 +286,28 @@ class AccountTransaction:
 
     def add_events(self, new: Iterable[tuple[ConversationId, Event]]) -> None:
         """Adds events that are not in the log."""
-        rows = [
-            {
-                "account_id": self._account,
-                "conversation_id": conversation,
-                "event_id": event.event_id,
-                "occur_time": event.occur_time,
-                "body": records.event_body(event),
-            }
-            for conversation, event in new
-        ]
-        rows.sort(key=lambda row: (row["conversation_id"], row["event_id"]))
-        execute_many(self._connection, sa.insert(events), rows)
+        rows = sorted((c, event.event_id, event.occur_time, records.event_body(event)) for c, event in new)
+        self._bulk.insert(events, _EVENT_COLUMNS, rows)
 
     def put_conversations(self, rows: Mapping[ConversationId, Conversation]) -> None:
         """Stores conversations; where a limit runs, with its instant."""
         values = [
-            {
-                "account_id": self._account,
-                "conversation_id": conversation,
-                "due": row.state.limit.due if row.state.limit else None,
-                "first_time": row.first_time,
-                "last_time": row.last_time,
-                "state": records.state_blob(row.state),
-                "base": None if row.base == EMPTY else records.state_blob(row.base),
-            }
+            (
+                conversation,
+                row.state.limit.due if row.state.limit else None,
+                row.first_time,
+                row.last_time,
+                records.state_blob(row.state),
+                None if row.base == EMPTY else records.state_blob(row.base),
+            )
             for conversation, row in sorted(rows.items())
         ]
-        self._upsert(conversations, values, "due", "first_time", "last_time", "state", "base")
+        self._bulk.insert(conversations, _CONVERSATION_COLUMNS, values, replacing=_CONVERSATION_COLUMNS[1:])
 
     def remove_events(self, conversation: ConversationId, events_: Iterable[EventId]) -> None:
         """Removes events from the log."""
-        rows = [
-            {"account_id": self._account, "conversation_id": conversation, "event_id": event_id}
-            for event_id in sorted(events_)
-        ]
-        execute_many(self._connection, sa.delete(events).where(*_by_key(events)), rows)
+        keys = [(conversation, event_id) for event_id in sorted(events_)]
+        self._bulk.delete(events, _EVENT_COLUMNS[:2], keys)
 
     def remove_conversation(self, conversation: ConversationId) -> None:
         """Removes a conversation and its events, and leaves a tombstone."""
@@ -320,8 +315,8 @@ class AccountTransaction:
             self._connection.execute(
                 sa.delete(table).where(table.c.account_id == self._account, table.c.conversation_id == conversation)
             )
-        row = {"account_id": self._account, "digest": tombstone(self._account, conversation)}
-        self._connection.execute(self._insert(tombstones).on_conflict_do_nothing(), row)
+        digest = tombstone(self._account, conversation)
+        self._bulk.insert(tombstones, ("digest",), [(digest,)], replacing=())
 
     def add_base(self, changes: Deltas) -> None:
         """Adds facts that no event explains any more."""
@@ -351,19 +346,13 @@ class AccountTransaction:
         """Counts: the next query sees it, and `compact` moves it into chunks later."""
         version = self.account().version
         rows = [
-            {
-                "account_id": self._account,
-                "measure": measure,
-                "version": version,
-                "size": len(leaves),
-                "leaves": records.leaves_blob(leaves),
-            }
+            (measure, version, len(leaves), records.leaves_blob(leaves))
             for measure, leaves in sorted(changes.by_measure().items())
         ]
-        execute_many(self._connection, sa.insert(deltas), rows)
+        self._bulk.insert(deltas, ("measure", "version", "size", "leaves"), rows)
 
     def compact(self, measure: Measure, leaves_max: int) -> int:
-        """Moves deltas of a measure into its chunks, oldest first; gives how many."""
+        """Moves deltas of a measure into its chunks, oldest first; gives how many leaves."""
         rows = self._delta_rows(measure, leaves_max)
         if not rows:
             return 0
@@ -376,37 +365,26 @@ class AccountTransaction:
 
     def _add_cells(self, table: sa.Table, chunks: Mapping[ChunkKey, Slots]) -> None:
         """Adds signed changes to chunks. Every chunk is read and written whole."""
-        keys = sorted(chunks)
-        parts = [name for name in _CHUNK_KEY if name in table.c]
-        rows = [{"account_id": self._account, **_parts(key, parts)} for key in keys]
-        changed: list[dict[str, Any]] = []
-        emptied: list[dict[str, Any]] = []
-        for key, row, before in zip(keys, rows, self._cells(table, parts, rows), strict=True):
-            after = merge(before, chunks[key])
+        key = tuple(name for name in _CHUNK_KEY if name in table.c)
+        ordered = sorted(chunks)
+        keys = [(*_parts(chunk, key),) for chunk in ordered]
+        changed: list[tuple[Any, ...]] = []
+        emptied: list[tuple[Any, ...]] = []
+        found = dict(tuple(row) for row in self._bulk.find(table, key, keys, ("cells",)))
+        for place, (values, chunk) in enumerate(zip(keys, ordered, strict=True)):
+            before = found.get(place, b"")
+            after = merge(before, chunks[chunk])
             if after:
-                changed.append({**row, "cells": after})
+                changed.append((*values, after))
             elif before:
-                emptied.append(row)
-        if changed:
-            self._upsert(table, changed, "cells")
-        execute_many(self._connection, sa.delete(table).where(*_by_key(table)), emptied)
-
-    def _cells(self, table: sa.Table, parts: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[bytes]:
-        """The cells of chunks, empty where there are none yet."""
-        wanted = WantedKeys([[row[name] for name in parts] for row in rows])
-        query = sa.select(wanted.place, table.c.cells).select_from(wanted.left_join(table, self._account, *parts))
-        found: dict[int, bytes | None] = dict(self._connection.execute(query, wanted.parameters).all())
-        return [found[place] or b"" for place in range(len(rows))]
+                emptied.append(values)
+        self._bulk.insert(table, (*key, "cells"), changed, replacing=("cells",))
+        self._bulk.delete(table, key, emptied)
 
     def add_names(self, new: Names) -> None:
         """Adds names that are not there yet."""
-        rows = [
-            {"account_id": self._account, "family": int(family), "name": name}
-            for family in sorted(new)
-            for name in sorted(new[family])
-        ]
-        if rows:
-            execute_many(self._connection, self._insert(names).on_conflict_do_nothing(), rows)
+        rows = [(int(family), name) for family in sorted(new) for name in sorted(new[family])]
+        self._bulk.insert(names, ("family", "name"), rows, replacing=())
 
     def raise_high_water(self, instant: Micros) -> None:
         """Moves the account's high-water mark, never backwards."""
@@ -420,16 +398,13 @@ class AccountTransaction:
         self._ensure_account()
         lower = (accounts.c.account_id == self._account, mark < instant)
         self._connection.execute(sa.update(accounts).where(*lower).values({mark: instant}))
+        self._row = None
 
     def put_widget_version(self, widget: WidgetId, version: WidgetVersion) -> None:
         """Adds a version, or replaces the one with the same effective time."""
-        row = {
-            "account_id": self._account,
-            "widget_id": widget,
-            "effective_time": version.effective_time,
-            "settings": records.version_blob(version),
-        }
-        self._upsert(widget_settings, [row], "settings")
+        row = (widget, version.effective_time, records.version_blob(version))
+        columns = ("widget_id", "effective_time", "settings")
+        self._bulk.insert(widget_settings, columns, [row], replacing=("settings",))
 
     def put_time_zone(self, time_zone: str) -> None:
         """Sets the account's time zone."""
@@ -437,30 +412,20 @@ class AccountTransaction:
         self._connection.execute(
             sa.update(accounts).where(accounts.c.account_id == self._account).values(time_zone=time_zone)
         )
+        self._row = None
 
     def bump_version(self) -> None:
         """Tells readers that the account has changed. Before `add_deltas`, which is filed under the new version."""
-        statement = self._insert(accounts).on_conflict_do_update(
-            index_elements=[accounts.c.account_id], set_={"version": accounts.c.version + 1}
-        )
-        self._connection.execute(statement, {"account_id": self._account, "version": 1, "high_water": 0})
+        version = self._connection.scalar(_BUMP, {"account": self._account})
+        self._row = self.account()._replace(version=version)
 
     def _ensure_account(self) -> None:
-        row = {"account_id": self._account, "version": 0, "high_water": 0}
-        self._connection.execute(self._insert(accounts).on_conflict_do_nothing(), row)
+        self._bulk.insert(accounts, ("version", "high_water"), [(0, 0)], replacing=())
 
-    def _upsert(self, table: sa.Table, rows: list[dict[str, Any]], *columns: str) -> None:
-        insert = self._insert(table)
-        statement = insert.on_conflict_do_update(
-            index_elements=list(table.primary_key.columns),
-            set_={column: insert.excluded[column] for column in columns},
-        )
-        execute_many(self._connection, statement, rows)
 
-    def _insert(self, table: sa.Table) -> "sqlite.Insert | postgresql.Insert":
-        if self._connection.dialect.name == "postgresql":
-            return postgresql.insert(table)
-        return sqlite.insert(table)
+def _bulk(connection: sa.Connection, account: AccountId) -> Bulk:
+    of_dialect = PostgresBulk if connection.dialect.name == "postgresql" else SqliteBulk
+    return of_dialect(connection, account)
 
 
 def tombstone(account: AccountId, conversation: ConversationId) -> bytes:
@@ -483,9 +448,6 @@ def _without_row(conversation: str, rows: Iterable[Any]) -> Filed:
     return Filed(ConversationId(conversation), Conversation(EMPTY, EMPTY, min(times), max(times)), None, log)
 
 
-def _parts(key: ChunkKey, parts: Sequence[str]) -> dict[str, Any]:
-    return {name: value for name, value in zip(_CHUNK_KEY, key, strict=True) if name in parts}
-
-
-def _by_key(table: sa.Table) -> Iterator[sa.ColumnElement[bool]]:
-    return (column == sa.bindparam(column.name) for column in table.primary_key.columns)
+def _parts(chunk: ChunkKey, names_: tuple[str, ...]) -> Iterator[Any]:
+    """The parts of a chunk's key that a table has."""
+    return (value for name, value in zip(_CHUNK_KEY, chunk, strict=True) if name in names_)

@@ -3,7 +3,7 @@
 from telwerk.v1 import kpi_service_pb2 as pb
 from telwerkd.domain.kpis import CATALOGUE, KnownValue, KpiInfo, language
 from telwerkd.domain.texts import Language
-from telwerkd.transport.query_codec import encode_value
+from telwerkd.transport.value_codec import encode_value
 
 
 def encode_catalogue(language_code: str) -> pb.ListKpisResponse:

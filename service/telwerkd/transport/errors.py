@@ -208,13 +208,23 @@ def _shielded(handler: Handler, method: str) -> Handler:
     if not inspect.iscoroutinefunction(inner) and not inspect.isasyncgenfunction(inner):
         raise TypeError(f"the servicer of {method} is neither a coroutine function nor an asynchronous generator")
     decode = handler.request_deserializer
+    encode = None if handler.response_serializer is None else _unless_encoded(handler.response_serializer)
     if handler.response_streaming:
         # `context.write` encodes with the handler's serializer, and does so inside the shield.
-        behaviour, encode = _streaming_reply(inner, method), handler.response_serializer
+        behaviour = _streaming_reply(inner, method)
     else:
-        behaviour, encode = _single_reply(inner, method, handler.response_serializer), None
+        behaviour, encode = _single_reply(inner, method, encode), None
     defer = not handler.request_streaming
     return rebuilt(handler, behaviour, None if decode is None else _decoding(decode, defer=defer), encode)
+
+
+class Encoded(bytes):
+    """A reply that is encoded already: one that is kept, or has long columns. Any other bytes are no reply."""
+
+
+def _unless_encoded(encode: Serializer) -> Serializer:
+    # grpc takes nothing but plain bytes.
+    return lambda response: bytes(response) if isinstance(response, Encoded) else encode(response)
 
 
 def _single_reply(inner: Behaviour, method: str, encode: Serializer | None) -> Behaviour:

@@ -3,48 +3,46 @@
 import base64
 import binascii
 from hashlib import blake2b
-from typing import Annotated
+from typing import Annotated, TypeVar, cast
 
 import msgspec
 from google.protobuf.message import Message
 
 from telwerkd.domain.errors import InvalidArgumentError, Reason
 
+T = TypeVar("T")
+
 # A token can be made by hand: what no database can hold is refused here.
-_Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""A number of a place."""
 
 
-class _Token(msgspec.Struct, frozen=True, array_like=True):
-    request: bytes
-    number: _Number
-    id: str
+def encode(request: Message, place: object) -> str:
+    """The token of the page of `request` after a place, which is a tuple of plain values."""
+    return base64.urlsafe_b64encode(msgspec.msgpack.encode((_bound(request), place))).decode()
 
 
-_decoder = msgspec.msgpack.Decoder(_Token)
-
-
-def encode(request: Message, number: int, id_: str = "") -> str:
-    """The token of the page of `request` after a place: a number, and an id where the number is not enough."""
-    token = msgspec.msgpack.encode(_Token(_bound(request), number, id_))
-    return base64.urlsafe_b64encode(token).decode()
-
-
-def decode(request: Message, token: str) -> tuple[int, str]:
-    """The place after which the page begins.
+def decode(request: Message, token: str, kind: type[T]) -> T:
+    """The place after which the page begins, of the type it was made of.
 
     Raises:
         InvalidArgumentError: it is no token, or that of another request.
     """
     try:
-        decoded = _decoder.decode(base64.urlsafe_b64decode(token))
+        # A type made at run time.
+        bound, place = msgspec.msgpack.decode(
+            base64.urlsafe_b64decode(token),
+            type=tuple[bytes, kind],  # type: ignore[valid-type]
+        )
     except (msgspec.MsgspecError, binascii.Error, ValueError):
-        raise _refused("is not a token of this server") from None
-    if decoded.request != _bound(request):
-        raise _refused("belongs to another request: only the page may differ")
-    return decoded.number, decoded.id
+        raise refused("is not a token of this server") from None
+    if bound != _bound(request):
+        raise refused("belongs to another request: only the page may differ")
+    return cast("T", place)
 
 
-def _refused(description: str) -> InvalidArgumentError:
+def refused(description: str) -> InvalidArgumentError:
+    """What is wrong with a token."""
     return InvalidArgumentError.of("page_token", description, Reason.PAGE_TOKEN_INVALID)
 
 

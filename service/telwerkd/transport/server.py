@@ -19,7 +19,8 @@ from telwerk.v1 import (
     settings_service_pb2,
     settings_service_pb2_grpc,
 )
-from telwerkd.transport.services import AdminService, IngestionService, KpiService, SettingsService
+from telwerkd.transport.kpi_service import KpiService
+from telwerkd.transport.services import AdminService, IngestionService, SettingsService
 
 LIVENESS, READINESS = "liveness", "readiness"
 """Names for probes beside the services' own: the process lives; it can do its work."""
@@ -48,12 +49,14 @@ def make_server(
     admin: AdminService,
     interceptors: Sequence[grpc.aio.ServerInterceptor],
     message_bytes_max: int,
+    *,
+    shares_port: bool = False,
 ) -> tuple[grpc.aio.Server, "Health"]:
-    """A server with everything registered, not yet bound to a port."""
+    """A server with everything registered, not yet bound to a port. Workers share one: each takes some connections."""
     server = grpc.aio.server(
         interceptors=interceptors,
         options=[
-            ("grpc.so_reuseport", 0),
+            ("grpc.so_reuseport", int(shares_port)),
             ("grpc.max_concurrent_streams", _CONCURRENT_STREAMS_MAX),
             ("grpc.max_receive_message_length", message_bytes_max),
             ("grpc.max_send_message_length", _REPLY_BYTES_MAX),

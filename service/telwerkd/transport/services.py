@@ -1,8 +1,8 @@
 """The RPCs: decode, call, encode; nothing else is decided here."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import AsyncIterator
+from typing import Any, TypeAlias
 
 import grpc.aio
 
@@ -11,40 +11,25 @@ from telwerk.v1 import (
     admin_service_pb2_grpc as admin_grpc,
     ingestion_service_pb2 as ingestion,
     ingestion_service_pb2_grpc as ingestion_grpc,
-    kpi_service_pb2 as kpi,
-    kpi_service_pb2_grpc as kpi_grpc,
     settings_service_pb2 as settings,
     settings_service_pb2_grpc as settings_grpc,
 )
 from telwerkd.application.account_settings import AccountSettings
 from telwerkd.application.clock import Clock
-from telwerkd.application.explain import Explanations
 from telwerkd.application.ingest import Ingest, Outcomes, Rejected, Submitted, Verdict
 from telwerkd.application.ports import Store
-from telwerkd.application.query import Queries
 from telwerkd.application.removal import erase, purge
 from telwerkd.domain.errors import (
     InvalidArgumentError,
     LimitExceededError,
-    Reason,
     TelwerkError,
     UnavailableError,
 )
 from telwerkd.domain.ids import AccountId, ConversationId, WidgetId
-from telwerkd.transport.catalogue_codec import encode_catalogue
+from telwerkd.transport.draining import unless_drained
 from telwerkd.transport.event_codec import EventDecoder, EventLimits, FieldError, instant
-from telwerkd.transport.query_codec import (
-    decode_explain,
-    decode_series,
-    decode_totals,
-    encode_explanation,
-    encode_series,
-    encode_totals,
-)
 from telwerkd.transport.settings_codec import decode_version, encode_version, page_of
 from telwerkd.transport.unacked import UnackedWindow
-
-T = TypeVar("T")
 
 _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
@@ -91,8 +76,8 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         number = 0
         try:
             while True:
-                await _unless(draining, unacked.room())
-                request = await _unless(draining, anext(requests, None))
+                await unless_drained(draining, unacked.room())
+                request = await unless_drained(draining, anext(requests, None))
                 if request is None:
                     return
                 number += 1
@@ -123,20 +108,6 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         valid = [submitted for submitted in decoded if isinstance(submitted, Submitted)]
         taken = iter(await self._ingest.submit(account, valid) if valid else [])
         return [next(taken) if isinstance(d, Submitted) else d for d in decoded]
-
-
-async def _unless(draining: asyncio.Task[Any], awaitable: Awaitable[T]) -> T:
-    """What `awaitable` gives, unless the server drains before.
-
-    Raises:
-        UnavailableError: it drains.
-    """
-    waiting = asyncio.ensure_future(awaitable)
-    await asyncio.wait({waiting, draining}, return_when=asyncio.FIRST_COMPLETED)
-    if not waiting.done():
-        waiting.cancel()
-        raise UnavailableError(Reason.SHUTTING_DOWN, "the server is stopping: send the rest to another", 1.0)
-    return waiting.result()
 
 
 def _verdicts(
@@ -171,35 +142,6 @@ def _batch_error(error: TelwerkError) -> ingestion.BatchError:
     if isinstance(error, UnavailableError):
         message.retry_delay.FromMilliseconds(int(error.retry_after_seconds * 1_000))
     return message
-
-
-class KpiService(kpi_grpc.KpiServiceServicer):
-    """`telwerk.v1.KpiService`."""
-
-    def __init__(self, queries: Queries, explanations: Explanations, limits: EventLimits) -> None:
-        self._queries = queries
-        self._explanations = explanations
-        self._decoder = EventDecoder(limits)
-
-    async def ListKpis(self, request: kpi.ListKpisRequest, context: _Context) -> kpi.ListKpisResponse:
-        """The catalogue."""
-        return encode_catalogue(request.language_code)
-
-    async def QueryTimeSeries(
-        self, request: kpi.QueryTimeSeriesRequest, context: _Context
-    ) -> kpi.QueryTimeSeriesResponse:
-        """KPIs over time."""
-        answer = await self._queries.ask(decode_series(request, self._decoder))
-        return encode_series(answer, sparse=request.sparse, distribution=request.include_distribution)
-
-    async def QueryTotals(self, request: kpi.QueryTotalsRequest, context: _Context) -> kpi.QueryTotalsResponse:
-        """KPIs over a whole range."""
-        return encode_totals(await self._queries.ask(decode_totals(request, self._decoder)))
-
-    async def ExplainCount(self, request: kpi.ExplainCountRequest, context: _Context) -> kpi.ExplainCountResponse:
-        """What made a number."""
-        query, after, size = decode_explain(request, self._decoder)
-        return encode_explanation(request, await self._explanations.explain(query, after, size))
 
 
 class AdminService(admin_grpc.AdminServiceServicer):

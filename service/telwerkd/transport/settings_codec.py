@@ -58,7 +58,7 @@ def page_of(
     """
     if not 0 <= request.page_size <= _PAGE_SIZE_MAX:
         raise FieldError("page_size", f"must be from 1 to {_PAGE_SIZE_MAX}, is {request.page_size}")
-    start = page_tokens.decode(request, request.page_token)[0] if request.page_token else 0
+    start = page_tokens.decode(request, request.page_token, page_tokens.Number) if request.page_token else 0
     end = start + (request.page_size or _PAGE_SIZE)
     token = page_tokens.encode(request, end) if end < len(items) else ""
     return items[start:end], token

@@ -11,8 +11,8 @@ from telwerk.cli.options import Account, Output, connect, out
 from telwerk.cli.tables import print_series, print_totals
 from telwerk.cli.times import Clock, parse_range
 from telwerk.cli.values import filter_of
-from telwerk.client import Moment, Telwerk
-from telwerk.queries import DIMENSIONS, DimensionName, GranularityName
+from telwerk.client import Telwerk
+from telwerk.queries import DIMENSIONS, DimensionName, GranularityName, Moment
 from telwerk.v1.kpi_service_pb2 import Filter, Kpi
 
 _HOURLY_AT_MOST = timedelta(hours=48)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
-from telwerk.client import Moment
+from telwerk.queries import Moment
 
 _QUARTER_HOUR = timedelta(minutes=15)
 _DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}

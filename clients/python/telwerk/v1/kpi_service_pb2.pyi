@@ -131,6 +131,8 @@ class _DimensionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Dimension.V
     """The fact's value: stars, action, outcome, goal, exact topic set, survey answer."""
     DIMENSION_TOPIC: _Dimension.ValueType  # 5
     """KPI 8 by single topic. Overlaps: a conversation tagged with two topics is in both rows, so rows do not add up."""
+    DIMENSION_QUESTION: _Dimension.ValueType  # 6
+    """KPI 9 and 10 by the question that was answered."""
 
 class Dimension(_Dimension, metaclass=_DimensionEnumTypeWrapper):
     """What KPIs can be grouped and filtered by."""
@@ -147,6 +149,8 @@ DIMENSION_VALUE: Dimension.ValueType  # 4
 """The fact's value: stars, action, outcome, goal, exact topic set, survey answer."""
 DIMENSION_TOPIC: Dimension.ValueType  # 5
 """KPI 8 by single topic. Overlaps: a conversation tagged with two topics is in both rows, so rows do not add up."""
+DIMENSION_QUESTION: Dimension.ValueType  # 6
+"""KPI 9 and 10 by the question that was answered."""
 Global___Dimension: _TypeAlias = Dimension  # noqa: Y015
 
 class _Granularity:
@@ -192,6 +196,50 @@ GRANULARITY_QUARTER: Granularity.ValueType  # 6
 GRANULARITY_YEAR: Granularity.ValueType  # 7
 """Calendar year."""
 Global___Granularity: _TypeAlias = Granularity  # noqa: Y015
+
+class _OrderMeasure:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OrderMeasureEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderMeasure.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ORDER_MEASURE_UNSPECIFIED: _OrderMeasure.ValueType  # 0
+    """By key."""
+    ORDER_MEASURE_KEY: _OrderMeasure.ValueType  # 1
+    """By key: operator, group, widget, value, topic, question, as their bytes compare."""
+    ORDER_MEASURE_COUNT: _OrderMeasure.ValueType  # 2
+    """Facts."""
+    ORDER_MEASURE_SUM: _OrderMeasure.ValueType  # 3
+    """KPI 1: stars."""
+    ORDER_MEASURE_MEAN: _OrderMeasure.ValueType  # 4
+    """KPI 1: stars by rating."""
+    ORDER_MEASURE_COUNT_DELTA: _OrderMeasure.ValueType  # 5
+    """Facts more than in the compared period."""
+    ORDER_MEASURE_COUNT_CHANGE: _OrderMeasure.ValueType  # 6
+    """Facts more than in the compared period, by those in it."""
+    ORDER_MEASURE_MEAN_DELTA: _OrderMeasure.ValueType  # 7
+    """KPI 1: the mean's difference from the compared period's."""
+
+class OrderMeasure(_OrderMeasure, metaclass=_OrderMeasureEnumTypeWrapper):
+    """The numbers that rows can be ordered by."""
+
+ORDER_MEASURE_UNSPECIFIED: OrderMeasure.ValueType  # 0
+"""By key."""
+ORDER_MEASURE_KEY: OrderMeasure.ValueType  # 1
+"""By key: operator, group, widget, value, topic, question, as their bytes compare."""
+ORDER_MEASURE_COUNT: OrderMeasure.ValueType  # 2
+"""Facts."""
+ORDER_MEASURE_SUM: OrderMeasure.ValueType  # 3
+"""KPI 1: stars."""
+ORDER_MEASURE_MEAN: OrderMeasure.ValueType  # 4
+"""KPI 1: stars by rating."""
+ORDER_MEASURE_COUNT_DELTA: OrderMeasure.ValueType  # 5
+"""Facts more than in the compared period."""
+ORDER_MEASURE_COUNT_CHANGE: OrderMeasure.ValueType  # 6
+"""Facts more than in the compared period, by those in it."""
+ORDER_MEASURE_MEAN_DELTA: OrderMeasure.ValueType  # 7
+"""KPI 1: the mean's difference from the compared period's."""
+Global___OrderMeasure: _TypeAlias = OrderMeasure  # noqa: Y015
 
 class _Availability:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -582,6 +630,7 @@ class Filter(_message.Message):
     WIDGETS_FIELD_NUMBER: _builtins.int
     VALUES_FIELD_NUMBER: _builtins.int
     TOPICS_FIELD_NUMBER: _builtins.int
+    QUESTIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def operators(self) -> Global___IdFilter:
         """By operator; the empty id is "nobody"."""
@@ -602,6 +651,10 @@ class Filter(_message.Message):
     def topics(self) -> Global___TopicFilter:
         """By topic (KPI 8 only)."""
 
+    @_builtins.property
+    def questions(self) -> Global___IdFilter:
+        """By the question that was answered (KPI 9 and 10 only)."""
+
     def __init__(
         self,
         *,
@@ -610,10 +663,11 @@ class Filter(_message.Message):
         widgets: Global___IdFilter | None = ...,
         values: Global___ValueFilter | None = ...,
         topics: Global___TopicFilter | None = ...,
+        questions: Global___IdFilter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["operator_groups", b"operator_groups", "operators", b"operators", "topics", b"topics", "values", b"values", "widgets", b"widgets"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["operator_groups", b"operator_groups", "operators", b"operators", "questions", b"questions", "topics", b"topics", "values", b"values", "widgets", b"widgets"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["operator_groups", b"operator_groups", "operators", b"operators", "topics", b"topics", "values", b"values", "widgets", b"widgets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["operator_groups", b"operator_groups", "operators", b"operators", "questions", b"questions", "topics", b"topics", "values", b"values", "widgets", b"widgets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -688,6 +742,7 @@ class TopicFilter(_message.Message):
     ANY_OF_FIELD_NUMBER: _builtins.int
     ALL_OF_FIELD_NUMBER: _builtins.int
     NONE_OF_FIELD_NUMBER: _builtins.int
+    EXACTLY_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def any_of(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """If not empty, sets with at least one of these."""
@@ -700,20 +755,117 @@ class TopicFilter(_message.Message):
     def none_of(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only sets without any of these."""
 
+    @_builtins.property
+    def exactly(self) -> Global___TopicSet:
+        """If present, only this very set. Excludes the others."""
+
     def __init__(
         self,
         *,
         any_of: _abc.Iterable[_builtins.str] | None = ...,
         all_of: _abc.Iterable[_builtins.str] | None = ...,
         none_of: _abc.Iterable[_builtins.str] | None = ...,
+        exactly: Global___TopicSet | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["exactly", b"exactly"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_of", b"all_of", "any_of", b"any_of", "none_of", b"none_of"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_of", b"all_of", "any_of", b"any_of", "exactly", b"exactly", "none_of", b"none_of"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TopicFilter: _TypeAlias = TopicFilter  # noqa: Y015
+
+@_typing.final
+class Comparison(_message.Message):
+    """A second period that every number is compared with. Bucket is compared with bucket by index, from the first one on;
+    where one period has more buckets (February beside March), those left over have no counterpart.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PREVIOUS_PERIOD_FIELD_NUMBER: _builtins.int
+    RANGE_FIELD_NUMBER: _builtins.int
+    previous_period: _builtins.bool
+    """True: the period just before. Before a range of dates from the first of a month to the first of a month lie as
+    many months, before any other range of dates as many days, before a range of instants as much time.
+    """
+    @_builtins.property
+    def range(self) -> Global___TimeRange:
+        """Any other period, of the same kind (instants or dates) or not."""
+
+    def __init__(
+        self,
+        *,
+        previous_period: _builtins.bool = ...,
+        range: Global___TimeRange | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["period", b"period", "previous_period", b"previous_period", "range", b"range"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["period", b"period", "previous_period", b"previous_period", "range", b"range"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_period: _TypeAlias = _typing.Literal["previous_period", "range"]  # noqa: Y015
+    _WhichOneofArgType_period: _TypeAlias = _typing.Literal["period", b"period"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_period) -> _WhichOneofReturnType_period | None: ...
+
+Global___Comparison: _TypeAlias = Comparison  # noqa: Y015
+
+@_typing.final
+class OrderBy(_message.Message):
+    """In which order rows come, and with them which ones a page or the largest N are. Rows that tie, and rows without the
+    number (a mean without ratings), come by key; the latter last.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEASURE_FIELD_NUMBER: _builtins.int
+    DESCENDING_FIELD_NUMBER: _builtins.int
+    KPI_ID_FIELD_NUMBER: _builtins.int
+    measure: Global___OrderMeasure.ValueType
+    """By which number of the whole range. Absent: by key."""
+    descending: _builtins.bool
+    """The largest first."""
+    kpi_id: _builtins.str
+    """Whose numbers decide where several KPIs are asked for; one of them. Absent: the first."""
+    def __init__(
+        self,
+        *,
+        measure: Global___OrderMeasure.ValueType = ...,
+        descending: _builtins.bool = ...,
+        kpi_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["descending", b"descending", "kpi_id", b"kpi_id", "measure", b"measure"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderBy: _TypeAlias = OrderBy  # noqa: Y015
+
+@_typing.final
+class Top(_message.Message):
+    """Only the first rows in the order asked for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNT_FIELD_NUMBER: _builtins.int
+    INCLUDE_REST_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    """How many keys, 1 to 1,000. Required."""
+    include_rest: _builtins.bool
+    """Add one row that sums up all the other keys, with `rest` set: each fact once. Left out where no key is left over."""
+    def __init__(
+        self,
+        *,
+        count: _builtins.int = ...,
+        include_rest: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "include_rest", b"include_rest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Top: _TypeAlias = Top  # noqa: Y015
 
 @_typing.final
 class QueryTimeSeriesRequest(_message.Message):
@@ -730,6 +882,11 @@ class QueryTimeSeriesRequest(_message.Message):
     GROUP_BY_FIELD_NUMBER: _builtins.int
     SPARSE_FIELD_NUMBER: _builtins.int
     INCLUDE_DISTRIBUTION_FIELD_NUMBER: _builtins.int
+    COMPARE_TO_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
+    TOP_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Required."""
     granularity: Global___Granularity.ValueType
@@ -740,6 +897,10 @@ class QueryTimeSeriesRequest(_message.Message):
     """Leave buckets without facts out, and name the others by index. Default: every bucket is there, with zeros."""
     include_distribution: _builtins.bool
     """Add the distribution over values, for a KPI with values known beforehand."""
+    page_size: _builtins.int
+    """Keys on a page, 1 to 1,000. Absent: all in one answer, if they are within the server's limits."""
+    page_token: _builtins.str
+    """Of the page before; absent for the first. Belongs to the very same query."""
     @_builtins.property
     def kpi_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The KPIs' ids; 1 to 10, each once. Every one must have the dimensions used."""
@@ -756,6 +917,18 @@ class QueryTimeSeriesRequest(_message.Message):
     def group_by(self) -> _containers.RepeatedScalarFieldContainer[Global___Dimension.ValueType]:
         """One series for each combination that has facts. Empty: one series per KPI."""
 
+    @_builtins.property
+    def compare_to(self) -> Global___Comparison:
+        """A second period beside the first. Excludes `sparse`."""
+
+    @_builtins.property
+    def order_by(self) -> Global___OrderBy:
+        """Absent: by key; with `top`, by count, the largest first. All KPIs list their rows in the order of the same keys."""
+
+    @_builtins.property
+    def top(self) -> Global___Top:
+        """Only the first keys. Excludes paging."""
+
     def __init__(
         self,
         *,
@@ -768,10 +941,15 @@ class QueryTimeSeriesRequest(_message.Message):
         group_by: _abc.Iterable[Global___Dimension.ValueType] | None = ...,
         sparse: _builtins.bool = ...,
         include_distribution: _builtins.bool = ...,
+        compare_to: Global___Comparison | None = ...,
+        order_by: Global___OrderBy | None = ...,
+        top: Global___Top | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "range", b"range"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["compare_to", b"compare_to", "filter", b"filter", "order_by", b"order_by", "range", b"range", "top", b"top"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "filter", b"filter", "granularity", b"granularity", "group_by", b"group_by", "include_distribution", b"include_distribution", "kpi_ids", b"kpi_ids", "range", b"range", "sparse", b"sparse", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "compare_to", b"compare_to", "filter", b"filter", "granularity", b"granularity", "group_by", b"group_by", "include_distribution", b"include_distribution", "kpi_ids", b"kpi_ids", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "range", b"range", "sparse", b"sparse", "time_zone", b"time_zone", "top", b"top"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -791,6 +969,8 @@ class QueryTimeSeriesResponse(_message.Message):
     ANSWERS_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     COMPLETE_UNTIL_FIELD_NUMBER: _builtins.int
+    COMPARED_PERIOD_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     end_seconds: _builtins.int
     """Where the last bucket ends; may be clipped."""
     first_bucket_clipped: _builtins.bool
@@ -799,13 +979,15 @@ class QueryTimeSeriesResponse(_message.Message):
     """Whether the range ends inside the last bucket."""
     time_zone: _builtins.str
     """The time zone used."""
+    next_page_token: _builtins.str
+    """For the next page; empty on the last."""
     @_builtins.property
     def bucket_start_seconds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Where each bucket begins, in seconds since 1970-01-01T00:00:00Z, ascending. The first may be clipped."""
 
     @_builtins.property
     def series(self) -> _containers.RepeatedCompositeFieldContainer[Global___Series]:
-        """By KPI as asked, then by key."""
+        """By KPI as asked, then in the order asked for."""
 
     @_builtins.property
     def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___KpiAnswer]:
@@ -814,6 +996,10 @@ class QueryTimeSeriesResponse(_message.Message):
     @_builtins.property
     def complete_until(self) -> _timestamp_pb2.Timestamp:
         """No limit due before this instant is still open. Late events and topic changes may still revise what lies before."""
+
+    @_builtins.property
+    def compared_period(self) -> Global___ComparedPeriod:
+        """The buckets of the compared period, if there is one."""
 
     def __init__(
         self,
@@ -826,14 +1012,52 @@ class QueryTimeSeriesResponse(_message.Message):
         answers: _abc.Iterable[Global___KpiAnswer] | None = ...,
         time_zone: _builtins.str = ...,
         complete_until: _timestamp_pb2.Timestamp | None = ...,
+        compared_period: Global___ComparedPeriod | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["complete_until", b"complete_until"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["compared_period", b"compared_period", "complete_until", b"complete_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "bucket_start_seconds", b"bucket_start_seconds", "complete_until", b"complete_until", "end_seconds", b"end_seconds", "first_bucket_clipped", b"first_bucket_clipped", "last_bucket_clipped", b"last_bucket_clipped", "series", b"series", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "bucket_start_seconds", b"bucket_start_seconds", "compared_period", b"compared_period", "complete_until", b"complete_until", "end_seconds", b"end_seconds", "first_bucket_clipped", b"first_bucket_clipped", "last_bucket_clipped", b"last_bucket_clipped", "next_page_token", b"next_page_token", "series", b"series", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QueryTimeSeriesResponse: _TypeAlias = QueryTimeSeriesResponse  # noqa: Y015
+
+@_typing.final
+class ComparedPeriod(_message.Message):
+    """The period that an answer is compared with."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUCKET_START_SECONDS_FIELD_NUMBER: _builtins.int
+    END_SECONDS_FIELD_NUMBER: _builtins.int
+    FIRST_BUCKET_CLIPPED_FIELD_NUMBER: _builtins.int
+    LAST_BUCKET_CLIPPED_FIELD_NUMBER: _builtins.int
+    end_seconds: _builtins.int
+    """Where the last bucket ends."""
+    first_bucket_clipped: _builtins.bool
+    """Whether the period begins inside its first bucket."""
+    last_bucket_clipped: _builtins.bool
+    """Whether the period ends inside its last bucket."""
+    @_builtins.property
+    def bucket_start_seconds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Where each of its buckets begins, in seconds since 1970-01-01T00:00:00Z. A total has one."""
+
+    def __init__(
+        self,
+        *,
+        bucket_start_seconds: _abc.Iterable[_builtins.int] | None = ...,
+        end_seconds: _builtins.int = ...,
+        first_bucket_clipped: _builtins.bool = ...,
+        last_bucket_clipped: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bucket_start_seconds", b"bucket_start_seconds", "end_seconds", b"end_seconds", "first_bucket_clipped", b"first_bucket_clipped", "last_bucket_clipped", b"last_bucket_clipped"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ComparedPeriod: _TypeAlias = ComparedPeriod  # noqa: Y015
 
 @_typing.final
 class KpiAnswer(_message.Message):
@@ -846,6 +1070,12 @@ class KpiAnswer(_message.Message):
     HELD_BACK_COUNT_FIELD_NUMBER: _builtins.int
     AVAILABILITY_FIELD_NUMBER: _builtins.int
     OVERLAPPING_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    SUM_FIELD_NUMBER: _builtins.int
+    COMPARED_COUNT_FIELD_NUMBER: _builtins.int
+    COMPARED_SUM_FIELD_NUMBER: _builtins.int
+    ROW_COUNT_FIELD_NUMBER: _builtins.int
+    NOT_ENABLED_WIDGET_IDS_FIELD_NUMBER: _builtins.int
     kpi_id: _builtins.str
     """The KPI."""
     unit: _builtins.str
@@ -858,6 +1088,20 @@ class KpiAnswer(_message.Message):
     """Whether there can be data."""
     overlapping: _builtins.bool
     """Rows overlap, and do not add up to the total (grouped by topic)."""
+    count: _builtins.int
+    """Facts in the range and slice, each once: of all rows and pages, also where rows overlap."""
+    sum: _builtins.int
+    """KPI 1: their stars. 0 for others."""
+    compared_count: _builtins.int
+    """`count` of the compared period."""
+    compared_sum: _builtins.int
+    """`sum` of the compared period."""
+    row_count: _builtins.int
+    """Rows on all pages together, "the rest" not among them."""
+    @_builtins.property
+    def not_enabled_widget_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """KPI 5: widgets of the slice that are known to have no inactivity action enabled in the range, by id."""
+
     def __init__(
         self,
         *,
@@ -866,10 +1110,16 @@ class KpiAnswer(_message.Message):
         held_back_count: _builtins.int = ...,
         availability: Global___Availability.ValueType = ...,
         overlapping: _builtins.bool = ...,
+        count: _builtins.int = ...,
+        sum: _builtins.int = ...,
+        compared_count: _builtins.int = ...,
+        compared_sum: _builtins.int = ...,
+        row_count: _builtins.int = ...,
+        not_enabled_widget_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["availability", b"availability", "held_back_count", b"held_back_count", "kpi_id", b"kpi_id", "overlapping", b"overlapping", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["availability", b"availability", "compared_count", b"compared_count", "compared_sum", b"compared_sum", "count", b"count", "held_back_count", b"held_back_count", "kpi_id", b"kpi_id", "not_enabled_widget_ids", b"not_enabled_widget_ids", "overlapping", b"overlapping", "row_count", b"row_count", "sum", b"sum", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -886,6 +1136,7 @@ class Key(_message.Message):
     WIDGET_ID_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
     TOPIC_ID_FIELD_NUMBER: _builtins.int
+    QUESTION_ID_FIELD_NUMBER: _builtins.int
     operator_id: _builtins.str
     """The operator; present and empty is "nobody"."""
     operator_group_id: _builtins.str
@@ -894,6 +1145,8 @@ class Key(_message.Message):
     """The widget."""
     topic_id: _builtins.str
     """The single topic."""
+    question_id: _builtins.str
+    """The question."""
     @_builtins.property
     def value(self) -> Global___Value:
         """The value."""
@@ -906,15 +1159,18 @@ class Key(_message.Message):
         widget_id: _builtins.str | None = ...,
         value: Global___Value | None = ...,
         topic_id: _builtins.str | None = ...,
+        question_id: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_operator_group_id", b"_operator_group_id", "_operator_id", b"_operator_id", "_topic_id", b"_topic_id", "_widget_id", b"_widget_id", "operator_group_id", b"operator_group_id", "operator_id", b"operator_id", "topic_id", b"topic_id", "value", b"value", "widget_id", b"widget_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_operator_group_id", b"_operator_group_id", "_operator_id", b"_operator_id", "_question_id", b"_question_id", "_topic_id", b"_topic_id", "_widget_id", b"_widget_id", "operator_group_id", b"operator_group_id", "operator_id", b"operator_id", "question_id", b"question_id", "topic_id", b"topic_id", "value", b"value", "widget_id", b"widget_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_operator_group_id", b"_operator_group_id", "_operator_id", b"_operator_id", "_topic_id", b"_topic_id", "_widget_id", b"_widget_id", "operator_group_id", b"operator_group_id", "operator_id", b"operator_id", "topic_id", b"topic_id", "value", b"value", "widget_id", b"widget_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_operator_group_id", b"_operator_group_id", "_operator_id", b"_operator_id", "_question_id", b"_question_id", "_topic_id", b"_topic_id", "_widget_id", b"_widget_id", "operator_group_id", b"operator_group_id", "operator_id", b"operator_id", "question_id", b"question_id", "topic_id", b"topic_id", "value", b"value", "widget_id", b"widget_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__operator_group_id: _TypeAlias = _typing.Literal["operator_group_id"]  # noqa: Y015
     _WhichOneofArgType__operator_group_id: _TypeAlias = _typing.Literal["_operator_group_id", b"_operator_group_id"]  # noqa: Y015
     _WhichOneofReturnType__operator_id: _TypeAlias = _typing.Literal["operator_id"]  # noqa: Y015
     _WhichOneofArgType__operator_id: _TypeAlias = _typing.Literal["_operator_id", b"_operator_id"]  # noqa: Y015
+    _WhichOneofReturnType__question_id: _TypeAlias = _typing.Literal["question_id"]  # noqa: Y015
+    _WhichOneofArgType__question_id: _TypeAlias = _typing.Literal["_question_id", b"_question_id"]  # noqa: Y015
     _WhichOneofReturnType__topic_id: _TypeAlias = _typing.Literal["topic_id"]  # noqa: Y015
     _WhichOneofArgType__topic_id: _TypeAlias = _typing.Literal["_topic_id", b"_topic_id"]  # noqa: Y015
     _WhichOneofReturnType__widget_id: _TypeAlias = _typing.Literal["widget_id"]  # noqa: Y015
@@ -923,6 +1179,8 @@ class Key(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__operator_group_id) -> _WhichOneofReturnType__operator_group_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__operator_id) -> _WhichOneofReturnType__operator_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__question_id) -> _WhichOneofReturnType__question_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__topic_id) -> _WhichOneofReturnType__topic_id | None: ...
     @_typing.overload
@@ -942,8 +1200,12 @@ class Series(_message.Message):
     COUNTS_FIELD_NUMBER: _builtins.int
     SUMS_FIELD_NUMBER: _builtins.int
     DISTRIBUTION_FIELD_NUMBER: _builtins.int
+    COMPARISON_FIELD_NUMBER: _builtins.int
+    REST_FIELD_NUMBER: _builtins.int
     kpi_id: _builtins.str
     """The KPI."""
+    rest: _builtins.bool
+    """This is the sum of all keys that are not named; it has no key."""
     @_builtins.property
     def key(self) -> Global___Key:
         """What was grouped by."""
@@ -964,6 +1226,10 @@ class Series(_message.Message):
     def distribution(self) -> _containers.RepeatedCompositeFieldContainer[Global___Distribution]:
         """If asked for: for each value known beforehand, in the catalogue's order."""
 
+    @_builtins.property
+    def comparison(self) -> Global___SeriesComparison:
+        """The compared period's numbers, if there is one."""
+
     def __init__(
         self,
         *,
@@ -973,14 +1239,66 @@ class Series(_message.Message):
         counts: _abc.Iterable[_builtins.int] | None = ...,
         sums: _abc.Iterable[_builtins.int] | None = ...,
         distribution: _abc.Iterable[Global___Distribution] | None = ...,
+        comparison: Global___SeriesComparison | None = ...,
+        rest: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["comparison", b"comparison", "key", b"key"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bucket_indexes", b"bucket_indexes", "counts", b"counts", "distribution", b"distribution", "key", b"key", "kpi_id", b"kpi_id", "sums", b"sums"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bucket_indexes", b"bucket_indexes", "comparison", b"comparison", "counts", b"counts", "distribution", b"distribution", "key", b"key", "kpi_id", b"kpi_id", "rest", b"rest", "sums", b"sums"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Series: _TypeAlias = Series  # noqa: Y015
+
+@_typing.final
+class SeriesComparison(_message.Message):
+    """A line of the compared period, bucket by bucket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTS_FIELD_NUMBER: _builtins.int
+    SUMS_FIELD_NUMBER: _builtins.int
+    COUNT_DELTAS_FIELD_NUMBER: _builtins.int
+    COUNT_CHANGES_FIELD_NUMBER: _builtins.int
+    MEAN_DELTAS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Facts per bucket of the compared period."""
+
+    @_builtins.property
+    def sums(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """KPI 1: stars per bucket of the compared period. Empty for others."""
+
+    @_builtins.property
+    def count_deltas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """For each bucket that both periods have: facts more than in the compared one."""
+
+    @_builtins.property
+    def count_changes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """For each bucket that both periods have: `count_deltas` by the compared facts, 0.5 for half as many again. NaN where
+        there were none.
+        """
+
+    @_builtins.property
+    def mean_deltas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """KPI 1: for each bucket that both periods have: the difference of the means. NaN where one has no rating."""
+
+    def __init__(
+        self,
+        *,
+        counts: _abc.Iterable[_builtins.int] | None = ...,
+        sums: _abc.Iterable[_builtins.int] | None = ...,
+        count_deltas: _abc.Iterable[_builtins.int] | None = ...,
+        count_changes: _abc.Iterable[_builtins.float] | None = ...,
+        mean_deltas: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count_changes", b"count_changes", "count_deltas", b"count_deltas", "counts", b"counts", "mean_deltas", b"mean_deltas", "sums", b"sums"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SeriesComparison: _TypeAlias = SeriesComparison  # noqa: Y015
 
 @_typing.final
 class Distribution(_message.Message):
@@ -1024,10 +1342,19 @@ class QueryTotalsRequest(_message.Message):
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     GROUP_BY_FIELD_NUMBER: _builtins.int
+    COMPARE_TO_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
+    TOP_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Required."""
     time_zone: _builtins.str
     """An IANA name, for a range of dates. Absent: the account's."""
+    page_size: _builtins.int
+    """Keys on a page, 1 to 1,000. Absent: all in one answer, if they are within the server's limits."""
+    page_token: _builtins.str
+    """Of the page before; absent for the first. Belongs to the very same query."""
     @_builtins.property
     def kpi_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The KPIs' ids; 1 to 10, each once. Every one must have the dimensions used."""
@@ -1044,6 +1371,18 @@ class QueryTotalsRequest(_message.Message):
     def group_by(self) -> _containers.RepeatedScalarFieldContainer[Global___Dimension.ValueType]:
         """One row for each combination that has facts. Empty: one row per KPI."""
 
+    @_builtins.property
+    def compare_to(self) -> Global___Comparison:
+        """A second period beside the first."""
+
+    @_builtins.property
+    def order_by(self) -> Global___OrderBy:
+        """Absent: by key; with `top`, by count, the largest first. All KPIs list their rows in the order of the same keys."""
+
+    @_builtins.property
+    def top(self) -> Global___Top:
+        """Only the first keys. Excludes paging."""
+
     def __init__(
         self,
         *,
@@ -1053,10 +1392,15 @@ class QueryTotalsRequest(_message.Message):
         time_zone: _builtins.str = ...,
         filter: Global___Filter | None = ...,
         group_by: _abc.Iterable[Global___Dimension.ValueType] | None = ...,
+        compare_to: Global___Comparison | None = ...,
+        order_by: Global___OrderBy | None = ...,
+        top: Global___Top | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "range", b"range"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["compare_to", b"compare_to", "filter", b"filter", "order_by", b"order_by", "range", b"range", "top", b"top"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "filter", b"filter", "group_by", b"group_by", "kpi_ids", b"kpi_ids", "range", b"range", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "compare_to", b"compare_to", "filter", b"filter", "group_by", b"group_by", "kpi_ids", b"kpi_ids", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "range", b"range", "time_zone", b"time_zone", "top", b"top"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1072,11 +1416,21 @@ class QueryTotalsResponse(_message.Message):
     ANSWERS_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     COMPLETE_UNTIL_FIELD_NUMBER: _builtins.int
+    COMPARED_PERIOD_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    START_SECONDS_FIELD_NUMBER: _builtins.int
+    END_SECONDS_FIELD_NUMBER: _builtins.int
     time_zone: _builtins.str
     """The time zone used."""
+    next_page_token: _builtins.str
+    """For the next page; empty on the last."""
+    start_seconds: _builtins.int
+    """Where the range begins, in seconds since 1970-01-01T00:00:00Z."""
+    end_seconds: _builtins.int
+    """Where it ends."""
     @_builtins.property
     def totals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Total]:
-        """By KPI as asked, then by key."""
+        """By KPI as asked, then in the order asked for."""
 
     @_builtins.property
     def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___KpiAnswer]:
@@ -1086,6 +1440,10 @@ class QueryTotalsResponse(_message.Message):
     def complete_until(self) -> _timestamp_pb2.Timestamp:
         """See `QueryTimeSeriesResponse`."""
 
+    @_builtins.property
+    def compared_period(self) -> Global___ComparedPeriod:
+        """The compared period, if there is one."""
+
     def __init__(
         self,
         *,
@@ -1093,10 +1451,14 @@ class QueryTotalsResponse(_message.Message):
         answers: _abc.Iterable[Global___KpiAnswer] | None = ...,
         time_zone: _builtins.str = ...,
         complete_until: _timestamp_pb2.Timestamp | None = ...,
+        compared_period: Global___ComparedPeriod | None = ...,
+        next_page_token: _builtins.str = ...,
+        start_seconds: _builtins.int = ...,
+        end_seconds: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["complete_until", b"complete_until"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["compared_period", b"compared_period", "complete_until", b"complete_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "complete_until", b"complete_until", "time_zone", b"time_zone", "totals", b"totals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "compared_period", b"compared_period", "complete_until", b"complete_until", "end_seconds", b"end_seconds", "next_page_token", b"next_page_token", "start_seconds", b"start_seconds", "time_zone", b"time_zone", "totals", b"totals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1114,6 +1476,9 @@ class Total(_message.Message):
     SUM_FIELD_NUMBER: _builtins.int
     MEAN_FIELD_NUMBER: _builtins.int
     DISTRIBUTION_FIELD_NUMBER: _builtins.int
+    COMPARISON_FIELD_NUMBER: _builtins.int
+    REST_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
     kpi_id: _builtins.str
     """The KPI."""
     count: _builtins.int
@@ -1122,6 +1487,13 @@ class Total(_message.Message):
     """KPI 1: stars. 0 for others."""
     mean: _builtins.float
     """KPI 1: sum divided by count; absent without ratings."""
+    rest: _builtins.bool
+    """This is the sum of all keys that are not named; it has no key."""
+    share: _builtins.float
+    """The row's part of its whole, 0 to 1; absent where the whole is 0. Grouped by value, topic or question, the whole is
+    what agrees with the row in all other dimensions (for a survey's answers: and in the question); else all that is
+    counted in the range and slice. Shares of single topics overlap.
+    """
     @_builtins.property
     def key(self) -> Global___Key:
         """What was grouped by."""
@@ -1129,6 +1501,10 @@ class Total(_message.Message):
     @_builtins.property
     def distribution(self) -> _containers.RepeatedCompositeFieldContainer[Global___ValueCount]:
         """For a KPI with values known beforehand: how often each occurs, in the catalogue's order."""
+
+    @_builtins.property
+    def comparison(self) -> Global___TotalComparison:
+        """The compared period's numbers, if there is one."""
 
     def __init__(
         self,
@@ -1139,16 +1515,77 @@ class Total(_message.Message):
         sum: _builtins.int = ...,
         mean: _builtins.float | None = ...,
         distribution: _abc.Iterable[Global___ValueCount] | None = ...,
+        comparison: Global___TotalComparison | None = ...,
+        rest: _builtins.bool = ...,
+        share: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_mean", b"_mean", "key", b"key", "mean", b"mean"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_mean", b"_mean", "_share", b"_share", "comparison", b"comparison", "key", b"key", "mean", b"mean", "share", b"share"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mean", b"_mean", "count", b"count", "distribution", b"distribution", "key", b"key", "kpi_id", b"kpi_id", "mean", b"mean", "sum", b"sum"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mean", b"_mean", "_share", b"_share", "comparison", b"comparison", "count", b"count", "distribution", b"distribution", "key", b"key", "kpi_id", b"kpi_id", "mean", b"mean", "rest", b"rest", "share", b"share", "sum", b"sum"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__mean: _TypeAlias = _typing.Literal["mean"]  # noqa: Y015
     _WhichOneofArgType__mean: _TypeAlias = _typing.Literal["_mean", b"_mean"]  # noqa: Y015
+    _WhichOneofReturnType__share: _TypeAlias = _typing.Literal["share"]  # noqa: Y015
+    _WhichOneofArgType__share: _TypeAlias = _typing.Literal["_share", b"_share"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mean) -> _WhichOneofReturnType__mean | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__share) -> _WhichOneofReturnType__share | None: ...
 
 Global___Total: _TypeAlias = Total  # noqa: Y015
+
+@_typing.final
+class TotalComparison(_message.Message):
+    """A row's numbers in the compared period."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNT_FIELD_NUMBER: _builtins.int
+    SUM_FIELD_NUMBER: _builtins.int
+    MEAN_FIELD_NUMBER: _builtins.int
+    COUNT_DELTA_FIELD_NUMBER: _builtins.int
+    COUNT_CHANGE_FIELD_NUMBER: _builtins.int
+    MEAN_DELTA_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    """Facts."""
+    sum: _builtins.int
+    """KPI 1: stars. 0 for others."""
+    mean: _builtins.float
+    """KPI 1: sum divided by count; absent without ratings."""
+    count_delta: _builtins.int
+    """Facts more than in the compared period."""
+    count_change: _builtins.float
+    """`count_delta` by the compared facts, 0.5 for half as many again; absent where there were none."""
+    mean_delta: _builtins.float
+    """KPI 1: the difference of the means; absent where one period has no rating."""
+    def __init__(
+        self,
+        *,
+        count: _builtins.int = ...,
+        sum: _builtins.int = ...,
+        mean: _builtins.float | None = ...,
+        count_delta: _builtins.int = ...,
+        count_change: _builtins.float | None = ...,
+        mean_delta: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_count_change", b"_count_change", "_mean", b"_mean", "_mean_delta", b"_mean_delta", "count_change", b"count_change", "mean", b"mean", "mean_delta", b"mean_delta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count_change", b"_count_change", "_mean", b"_mean", "_mean_delta", b"_mean_delta", "count", b"count", "count_change", b"count_change", "count_delta", b"count_delta", "mean", b"mean", "mean_delta", b"mean_delta", "sum", b"sum"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__count_change: _TypeAlias = _typing.Literal["count_change"]  # noqa: Y015
+    _WhichOneofArgType__count_change: _TypeAlias = _typing.Literal["_count_change", b"_count_change"]  # noqa: Y015
+    _WhichOneofReturnType__mean: _TypeAlias = _typing.Literal["mean"]  # noqa: Y015
+    _WhichOneofArgType__mean: _TypeAlias = _typing.Literal["_mean", b"_mean"]  # noqa: Y015
+    _WhichOneofReturnType__mean_delta: _TypeAlias = _typing.Literal["mean_delta"]  # noqa: Y015
+    _WhichOneofArgType__mean_delta: _TypeAlias = _typing.Literal["_mean_delta", b"_mean_delta"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__count_change) -> _WhichOneofReturnType__count_change | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean) -> _WhichOneofReturnType__mean | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_delta) -> _WhichOneofReturnType__mean_delta | None: ...
+
+Global___TotalComparison: _TypeAlias = TotalComparison  # noqa: Y015
 
 @_typing.final
 class ValueCount(_message.Message):
@@ -1391,3 +1828,255 @@ class LeftOutEvent(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LeftOutEvent: _TypeAlias = LeftOutEvent  # noqa: Y015
+
+@_typing.final
+class BatchQueryRequest(_message.Message):
+    """Asks several queries about one account."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    QUERIES_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """Required."""
+    @_builtins.property
+    def queries(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchedQuery]:
+        """1 to 50."""
+
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+        queries: _abc.Iterable[Global___BatchedQuery] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "queries", b"queries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchQueryRequest: _TypeAlias = BatchQueryRequest  # noqa: Y015
+
+@_typing.final
+class BatchedQuery(_message.Message):
+    """One of them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_SERIES_FIELD_NUMBER: _builtins.int
+    TOTALS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def time_series(self) -> Global___QueryTimeSeriesRequest:
+        """Over time."""
+
+    @_builtins.property
+    def totals(self) -> Global___QueryTotalsRequest:
+        """Over a whole range."""
+
+    def __init__(
+        self,
+        *,
+        time_series: Global___QueryTimeSeriesRequest | None = ...,
+        totals: Global___QueryTotalsRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["query", b"query", "time_series", b"time_series", "totals", b"totals"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["query", b"query", "time_series", b"time_series", "totals", b"totals"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_query: _TypeAlias = _typing.Literal["time_series", "totals"]  # noqa: Y015
+    _WhichOneofArgType_query: _TypeAlias = _typing.Literal["query", b"query"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_query) -> _WhichOneofReturnType_query | None: ...
+
+Global___BatchedQuery: _TypeAlias = BatchedQuery  # noqa: Y015
+
+@_typing.final
+class BatchQueryResponse(_message.Message):
+    """The answers, all from one consistent view of the account."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchedAnswer]:
+        """One for each query, in their order."""
+
+    def __init__(
+        self,
+        *,
+        answers: _abc.Iterable[Global___BatchedAnswer] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchQueryResponse: _TypeAlias = BatchQueryResponse  # noqa: Y015
+
+@_typing.final
+class BatchedAnswer(_message.Message):
+    """One of them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_SERIES_FIELD_NUMBER: _builtins.int
+    TOTALS_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def time_series(self) -> Global___QueryTimeSeriesResponse:
+        """To a query over time."""
+
+    @_builtins.property
+    def totals(self) -> Global___QueryTotalsResponse:
+        """To a query over a whole range."""
+
+    @_builtins.property
+    def error(self) -> Global___QueryError:
+        """The query is wrong."""
+
+    def __init__(
+        self,
+        *,
+        time_series: Global___QueryTimeSeriesResponse | None = ...,
+        totals: Global___QueryTotalsResponse | None = ...,
+        error: Global___QueryError | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "error", b"error", "time_series", b"time_series", "totals", b"totals"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "error", b"error", "time_series", b"time_series", "totals", b"totals"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_answer: _TypeAlias = _typing.Literal["time_series", "totals", "error"]  # noqa: Y015
+    _WhichOneofArgType_answer: _TypeAlias = _typing.Literal["answer", b"answer"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_answer) -> _WhichOneofReturnType_answer | None: ...
+
+Global___BatchedAnswer: _TypeAlias = BatchedAnswer  # noqa: Y015
+
+@_typing.final
+class QueryError(_message.Message):
+    """Why one query of a batch is not answered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """A constant of the error catalogue, such as `UNKNOWN_KPI`."""
+    field: _builtins.str
+    """The query's field at fault; empty where none is."""
+    message: _builtins.str
+    """For people: what is wrong and what would be right."""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        field: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "message", b"message", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueryError: _TypeAlias = QueryError  # noqa: Y015
+
+@_typing.final
+class WatchTimeSeriesRequest(_message.Message):
+    """Asks for a time series that stays true."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    QUERY_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """Required."""
+    @_builtins.property
+    def query(self) -> Global___QueryTimeSeriesRequest:
+        """Its `account_id` is absent, or the same. No paging. Required."""
+
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+        query: Global___QueryTimeSeriesRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["query", b"query"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "query", b"query"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchTimeSeriesRequest: _TypeAlias = WatchTimeSeriesRequest  # noqa: Y015
+
+@_typing.final
+class WatchTimeSeriesResponse(_message.Message):
+    """An update of a watched time series."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SNAPSHOT_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def snapshot(self) -> Global___QueryTimeSeriesResponse:
+        """The whole answer: it replaces all that came before. The first update is one; where rows are compared, ordered by a
+        number or cut to the largest, every update is.
+        """
+
+    @_builtins.property
+    def changes(self) -> Global___TimeSeriesChanges:
+        """What is different from the update before."""
+
+    def __init__(
+        self,
+        *,
+        snapshot: Global___QueryTimeSeriesResponse | None = ...,
+        changes: Global___TimeSeriesChanges | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "snapshot", b"snapshot", "update", b"update"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "snapshot", b"snapshot", "update", b"update"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_update: _TypeAlias = _typing.Literal["snapshot", "changes"]  # noqa: Y015
+    _WhichOneofArgType_update: _TypeAlias = _typing.Literal["update", b"update"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_update) -> _WhichOneofReturnType_update | None: ...
+
+Global___WatchTimeSeriesResponse: _TypeAlias = WatchTimeSeriesResponse  # noqa: Y015
+
+@_typing.final
+class TimeSeriesChanges(_message.Message):
+    """What has changed in a watched time series."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERIES_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    COMPLETE_UNTIL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def series(self) -> _containers.RepeatedCompositeFieldContainer[Global___Series]:
+        """The lines that changed, new ones among them: `bucket_indexes` are the changed buckets, the numbers are what they now
+        hold (not by how much they grew). A bucket that is not named holds what it held before; of a new line, zero.
+        """
+
+    @_builtins.property
+    def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___KpiAnswer]:
+        """About each KPI as asked, as it is now."""
+
+    @_builtins.property
+    def complete_until(self) -> _timestamp_pb2.Timestamp:
+        """See `QueryTimeSeriesResponse`."""
+
+    def __init__(
+        self,
+        *,
+        series: _abc.Iterable[Global___Series] | None = ...,
+        answers: _abc.Iterable[Global___KpiAnswer] | None = ...,
+        complete_until: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["complete_until", b"complete_until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "complete_until", b"complete_until", "series", b"series"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TimeSeriesChanges: _TypeAlias = TimeSeriesChanges  # noqa: Y015

@@ -50,6 +50,16 @@ class KpiServiceStub(object):
                 request_serializer=telwerk_dot_v1_dot_kpi__service__pb2.QueryTotalsRequest.SerializeToString,
                 response_deserializer=telwerk_dot_v1_dot_kpi__service__pb2.QueryTotalsResponse.FromString,
                 _registered_method=True)
+        self.BatchQuery = channel.unary_unary(
+                '/telwerk.v1.KpiService/BatchQuery',
+                request_serializer=telwerk_dot_v1_dot_kpi__service__pb2.BatchQueryRequest.SerializeToString,
+                response_deserializer=telwerk_dot_v1_dot_kpi__service__pb2.BatchQueryResponse.FromString,
+                _registered_method=True)
+        self.WatchTimeSeries = channel.unary_stream(
+                '/telwerk.v1.KpiService/WatchTimeSeries',
+                request_serializer=telwerk_dot_v1_dot_kpi__service__pb2.WatchTimeSeriesRequest.SerializeToString,
+                response_deserializer=telwerk_dot_v1_dot_kpi__service__pb2.WatchTimeSeriesResponse.FromString,
+                _registered_method=True)
         self.ExplainCount = channel.unary_unary(
                 '/telwerk.v1.KpiService/ExplainCount',
                 request_serializer=telwerk_dot_v1_dot_kpi__service__pb2.ExplainCountRequest.SerializeToString,
@@ -82,6 +92,22 @@ class KpiServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchQuery(self, request, context):
+        """A whole dashboard in one call: every query sees the same state of the account. A query that is wrong fails alone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchTimeSeries(self, request, context):
+        """A time series that stays true: first the whole answer, then what changes, within a second of its commit. Changes
+        that come fast are sent together. A reader that takes nothing for the server's `watch_stall_seconds` is cut off
+        (`SLOW_READER`); one that is cut off opens a new watch.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExplainCount(self, request, context):
         """Why a number is what it is: the conversations and events that made it, and those that were left out, each with the
         rule. Over all pages, the counted facts and the unexplainable ones add up to the count.
@@ -107,6 +133,16 @@ def add_KpiServiceServicer_to_server(servicer, server):
                     servicer.QueryTotals,
                     request_deserializer=telwerk_dot_v1_dot_kpi__service__pb2.QueryTotalsRequest.FromString,
                     response_serializer=telwerk_dot_v1_dot_kpi__service__pb2.QueryTotalsResponse.SerializeToString,
+            ),
+            'BatchQuery': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchQuery,
+                    request_deserializer=telwerk_dot_v1_dot_kpi__service__pb2.BatchQueryRequest.FromString,
+                    response_serializer=telwerk_dot_v1_dot_kpi__service__pb2.BatchQueryResponse.SerializeToString,
+            ),
+            'WatchTimeSeries': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchTimeSeries,
+                    request_deserializer=telwerk_dot_v1_dot_kpi__service__pb2.WatchTimeSeriesRequest.FromString,
+                    response_serializer=telwerk_dot_v1_dot_kpi__service__pb2.WatchTimeSeriesResponse.SerializeToString,
             ),
             'ExplainCount': grpc.unary_unary_rpc_method_handler(
                     servicer.ExplainCount,
@@ -196,6 +232,60 @@ class KpiService(object):
             '/telwerk.v1.KpiService/QueryTotals',
             telwerk_dot_v1_dot_kpi__service__pb2.QueryTotalsRequest.SerializeToString,
             telwerk_dot_v1_dot_kpi__service__pb2.QueryTotalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchQuery(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/telwerk.v1.KpiService/BatchQuery',
+            telwerk_dot_v1_dot_kpi__service__pb2.BatchQueryRequest.SerializeToString,
+            telwerk_dot_v1_dot_kpi__service__pb2.BatchQueryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchTimeSeries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/telwerk.v1.KpiService/WatchTimeSeries',
+            telwerk_dot_v1_dot_kpi__service__pb2.WatchTimeSeriesRequest.SerializeToString,
+            telwerk_dot_v1_dot_kpi__service__pb2.WatchTimeSeriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

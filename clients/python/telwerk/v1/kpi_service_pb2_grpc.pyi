@@ -39,6 +39,13 @@ class KpiServiceStub:
     """KPIs over time: one bucket after another."""
     QueryTotals: _grpc.UnaryUnaryMultiCallable[_kpi_service_pb2.QueryTotalsRequest, _kpi_service_pb2.QueryTotalsResponse]
     """KPIs over a whole range. Always equal to the sum of the series' buckets."""
+    BatchQuery: _grpc.UnaryUnaryMultiCallable[_kpi_service_pb2.BatchQueryRequest, _kpi_service_pb2.BatchQueryResponse]
+    """A whole dashboard in one call: every query sees the same state of the account. A query that is wrong fails alone."""
+    WatchTimeSeries: _grpc.UnaryStreamMultiCallable[_kpi_service_pb2.WatchTimeSeriesRequest, _kpi_service_pb2.WatchTimeSeriesResponse]
+    """A time series that stays true: first the whole answer, then what changes, within a second of its commit. Changes
+    that come fast are sent together. A reader that takes nothing for the server's `watch_stall_seconds` is cut off
+    (`SLOW_READER`); one that is cut off opens a new watch.
+    """
     ExplainCount: _grpc.UnaryUnaryMultiCallable[_kpi_service_pb2.ExplainCountRequest, _kpi_service_pb2.ExplainCountResponse]
     """Why a number is what it is: the conversations and events that made it, and those that were left out, each with the
     rule. Over all pages, the counted facts and the unexplainable ones add up to the count.
@@ -55,6 +62,13 @@ class KpiServiceAsyncStub(KpiServiceStub):
     """KPIs over time: one bucket after another."""
     QueryTotals: _aio.UnaryUnaryMultiCallable[_kpi_service_pb2.QueryTotalsRequest, _kpi_service_pb2.QueryTotalsResponse]  # type: ignore[assignment]
     """KPIs over a whole range. Always equal to the sum of the series' buckets."""
+    BatchQuery: _aio.UnaryUnaryMultiCallable[_kpi_service_pb2.BatchQueryRequest, _kpi_service_pb2.BatchQueryResponse]  # type: ignore[assignment]
+    """A whole dashboard in one call: every query sees the same state of the account. A query that is wrong fails alone."""
+    WatchTimeSeries: _aio.UnaryStreamMultiCallable[_kpi_service_pb2.WatchTimeSeriesRequest, _kpi_service_pb2.WatchTimeSeriesResponse]  # type: ignore[assignment]
+    """A time series that stays true: first the whole answer, then what changes, within a second of its commit. Changes
+    that come fast are sent together. A reader that takes nothing for the server's `watch_stall_seconds` is cut off
+    (`SLOW_READER`); one that is cut off opens a new watch.
+    """
     ExplainCount: _aio.UnaryUnaryMultiCallable[_kpi_service_pb2.ExplainCountRequest, _kpi_service_pb2.ExplainCountResponse]  # type: ignore[assignment]
     """Why a number is what it is: the conversations and events that made it, and those that were left out, each with the
     rule. Over all pages, the counted facts and the unexplainable ones add up to the count.
@@ -86,6 +100,25 @@ class KpiServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_kpi_service_pb2.QueryTotalsResponse, _abc.Awaitable[_kpi_service_pb2.QueryTotalsResponse]]:
         """KPIs over a whole range. Always equal to the sum of the series' buckets."""
+
+    @_abc_1.abstractmethod
+    def BatchQuery(
+        self,
+        request: _kpi_service_pb2.BatchQueryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_kpi_service_pb2.BatchQueryResponse, _abc.Awaitable[_kpi_service_pb2.BatchQueryResponse]]:
+        """A whole dashboard in one call: every query sees the same state of the account. A query that is wrong fails alone."""
+
+    @_abc_1.abstractmethod
+    def WatchTimeSeries(
+        self,
+        request: _kpi_service_pb2.WatchTimeSeriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_kpi_service_pb2.WatchTimeSeriesResponse], _abc.AsyncIterator[_kpi_service_pb2.WatchTimeSeriesResponse]]:
+        """A time series that stays true: first the whole answer, then what changes, within a second of its commit. Changes
+        that come fast are sent together. A reader that takes nothing for the server's `watch_stall_seconds` is cut off
+        (`SLOW_READER`); one that is cut off opens a new watch.
+        """
 
     @_abc_1.abstractmethod
     def ExplainCount(

@@ -1,0 +1,94 @@
+"""How a client reaches its server: address, credentials, deadlines, and what grpc is told about the connection."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import grpc
+import grpc.aio
+
+MESSAGE_BYTES_MAX: Final = 64 * 2**20
+"""The largest answer that is taken: a million points of a series are some megabytes, beyond grpc's default of four."""
+
+KEEPALIVE_SECONDS: Final = 30
+"""How often a connection with a running call is tried out; a server that closed without a word is noticed so."""
+
+SERVICE_CONFIG: Final = files("telwerk").joinpath("service_config.json").read_text(encoding="utf-8")
+"""Which calls are repeated, and when: the file that the clients of all languages share (`clients/service_config.json`).
+
+It holds no time limits: grpc would take the smaller of those and the caller's, so that nobody could wait longer.
+"""
+
+_RECONNECT_SECONDS_FIRST: Final = 0.2
+_RECONNECT_SECONDS_MAX: Final = 5.0
+
+Metadata: TypeAlias = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A server and how to talk to it; makes the channels of both clients.
+
+    `tls`: False for plain text, True for TLS that trusts the well-known authorities, or the path of a PEM file with the
+    certificates to trust. `client_certificate`: the paths of a certificate chain and its key, PEM, for a server that
+    asks its clients for one (`tls_client_ca`). `timeout_seconds` is the deadline of one call, retries included.
+
+    Raises:
+        ValueError: a client certificate without TLS, which nobody would ever ask for.
+    """
+
+    address: str = "127.0.0.1:50051"
+    api_key: str | None = field(default=None, repr=False)
+    tls: bool | str | Path = False
+    client_certificate: tuple[str | Path, str | Path] | None = None
+    timeout_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.client_certificate and self.tls is False:
+            raise ValueError("a client certificate goes with TLS only: give tls=True, or the authority to trust")
+
+    @cached_property
+    def metadata(self) -> Metadata:
+        """What goes with every call."""
+        return (("authorization", f"Bearer {self.api_key}"),) if self.api_key else ()
+
+    def channel(self) -> grpc.Channel:
+        """A channel; nothing is sent yet."""
+        credentials = self._credentials()
+        if credentials is None:
+            return grpc.insecure_channel(self.address, _options())
+        return grpc.secure_channel(self.address, credentials, _options())
+
+    def aio_channel(self) -> grpc.aio.Channel:
+        """The same for asyncio; belongs to the running event loop."""
+        credentials = self._credentials()
+        if credentials is None:
+            return grpc.aio.insecure_channel(self.address, _options())
+        return grpc.aio.secure_channel(self.address, credentials, _options())
+
+    def _credentials(self) -> grpc.ChannelCredentials | None:
+        if self.tls is False:
+            return None
+        trusted = None if self.tls is True else Path(self.tls).read_bytes()
+        if self.client_certificate is None:
+            return grpc.ssl_channel_credentials(trusted)
+        chain, key = (Path(path).read_bytes() for path in self.client_certificate)
+        return grpc.ssl_channel_credentials(trusted, key, chain)
+
+
+def _options() -> Sequence[tuple[str, str | int]]:
+    return [
+        ("grpc.service_config", SERVICE_CONFIG),
+        # A call whose request is larger than this is silently never retried; grpc's default is 256 KiB.
+        ("grpc.per_rpc_retry_buffer_size", MESSAGE_BYTES_MAX),
+        ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+        ("grpc.keepalive_time_ms", KEEPALIVE_SECONDS * 1_000),
+        # By default grpc tries a server that is away less and less often, down to every two minutes.
+        ("grpc.initial_reconnect_backoff_ms", int(_RECONNECT_SECONDS_FIRST * 1_000)),
+        ("grpc.min_reconnect_backoff_ms", int(_RECONNECT_SECONDS_FIRST * 1_000)),
+        ("grpc.max_reconnect_backoff_ms", int(_RECONNECT_SECONDS_MAX * 1_000)),
+        ("grpc.primary_user_agent", "telwerk-python"),
+    ]

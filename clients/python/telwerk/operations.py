@@ -1,0 +1,269 @@
+"""Every call that is a question and its answer, written once for both clients.
+
+An operation is a generator that neither waits nor sends: it yields the calls to make, is sent their answers, and
+returns what its caller gets. `Telwerk` runs it at once; `AsyncTelwerk` awaits each call. So neither can do what the
+other cannot, or do it otherwise.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, Unpack, get_args, overload
+
+import grpc
+import grpc.aio
+
+from telwerk.connection import Connection
+from telwerk.errors import InvalidArgumentError, refused_query
+from telwerk.queries import (
+    Query,
+    SeriesOptions,
+    TotalsOptions,
+    batch_request,
+    series_request,
+    timestamp,
+    totals_request,
+)
+from telwerk.v1.admin_service_pb2 import (
+    EraseConversationRequest,
+    EraseConversationResponse,
+    PurgeEventsRequest,
+    PurgeEventsResponse,
+)
+from telwerk.v1.admin_service_pb2_grpc import AdminServiceStub
+from telwerk.v1.event_pb2 import Event
+from telwerk.v1.ingestion_service_pb2 import IngestEventsRequest, IngestEventsResponse
+from telwerk.v1.ingestion_service_pb2_grpc import IngestionServiceStub
+from telwerk.v1.kpi_service_pb2 import (
+    BatchedAnswer,
+    BatchQueryResponse,
+    Kpi,
+    ListKpisRequest,
+    ListKpisResponse,
+    QueryTimeSeriesResponse,
+    QueryTotalsResponse,
+)
+from telwerk.v1.kpi_service_pb2_grpc import KpiServiceStub
+from telwerk.v1.settings_service_pb2 import (
+    AccountSettings,
+    GetAccountSettingsRequest,
+    GetAccountSettingsResponse,
+    GetWidgetSettingsRequest,
+    GetWidgetSettingsResponse,
+    ListWidgetSettingsRequest,
+    ListWidgetSettingsResponse,
+    SetAccountSettingsRequest,
+    SetAccountSettingsResponse,
+    SetWidgetSettingsRequest,
+    SetWidgetSettingsResponse,
+    WidgetSettings,
+)
+from telwerk.v1.settings_service_pb2_grpc import SettingsServiceStub
+
+if TYPE_CHECKING:
+    from telwerk.aio import AsyncTelwerk
+    from telwerk.client import Telwerk
+
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+
+
+class Stubs:
+    """The services of a channel, of either kind."""
+
+    def __init__(self, channel: grpc.Channel | grpc.aio.Channel) -> None:
+        # The stubs take both kinds of channel; which one it is only the client knows.
+        either: Any = channel
+        self.admin = AdminServiceStub(either)
+        self.ingestion = IngestionServiceStub(either)
+        self.kpis = KpiServiceStub(either)
+        self.settings = SettingsServiceStub(either)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One RPC to make. Its messages' types are those of `ask`, which alone makes it."""
+
+    method_of: Callable[[Stubs], Any]
+    request: Any
+
+
+Steps: TypeAlias = Generator[Call, Any, _Result]
+"""An operation on its way: the calls it still makes, and at last its result."""
+
+
+def ask(
+    method_of: Callable[[Stubs], "grpc.UnaryUnaryMultiCallable[_Request, _Response]"], request: _Request
+) -> Steps[_Response]:
+    """The step of one call."""
+    response: _Response = yield Call(method_of, request)
+    return response
+
+
+if TYPE_CHECKING:
+
+    class operation(Generic[_Parameters, _Result]):  # noqa: N801 - it is a decorator
+        """What the decorator below makes of an operation: of the one client a result, of the other an awaitable."""
+
+        def __init__(self, steps: Callable[Concatenate[Any, _Parameters], Steps[_Result]]) -> None: ...
+
+        @overload
+        def __get__(self, client: Telwerk, owner: type) -> Callable[_Parameters, _Result]: ...
+
+        @overload
+        def __get__(self, client: AsyncTelwerk, owner: type) -> Callable[_Parameters, Awaitable[_Result]]: ...
+
+        def __get__(self, client: object, owner: type) -> Callable[_Parameters, Any]: ...
+
+else:
+
+    def operation(steps: Callable[..., Steps[Any]]) -> Callable[..., Any]:
+        """A method of both clients, which each runs in its own way."""
+
+        @wraps(steps)
+        def method(client: "Telwerk | AsyncTelwerk", *arguments: object, **options: object) -> Any:
+            return client.run(steps(client, *arguments, **options))
+
+        # What help() shows is the result, not the steps to it.
+        signature = inspect.signature(steps)
+        result = get_args(signature.return_annotation)[-1]
+        method.__signature__ = signature.replace(return_annotation=result)  # type: ignore[attr-defined] # as inspect says
+        return method
+
+
+class Operations:
+    """What both clients can do; with `AsyncTelwerk`, each of these is to be awaited."""
+
+    connection: Connection
+
+    @property
+    def address(self) -> str:
+        """The server's."""
+        return self.connection.address
+
+    @operation
+    def ingest(self, account_id: str, events: Iterable[Event]) -> Steps[IngestEventsResponse]:
+        """Sends one batch, 1 to 5,000 events by default of the server. They are durable once this returns.
+
+        A bad event does not sink the others: look at `rejections`. After an error send the same batch again; what was
+        stored already is then reported as duplicate, and counted once.
+        """
+        return ask(
+            lambda stubs: stubs.ingestion.IngestEvents, IngestEventsRequest(account_id=account_id, events=events)
+        )
+
+    @operation
+    def series(
+        self, account_id: str, kpis: str | Iterable[str], **options: Unpack[SeriesOptions]
+    ) -> Steps[QueryTimeSeriesResponse]:
+        """One or several KPIs over time, a day to a bucket unless `granularity` says otherwise."""
+        return ask(lambda stubs: stubs.kpis.QueryTimeSeries, series_request(account_id, kpis, options))
+
+    @operation
+    def totals(
+        self, account_id: str, kpis: str | Iterable[str], **options: Unpack[TotalsOptions]
+    ) -> Steps[QueryTotalsResponse]:
+        """One or several KPIs over the whole range; always the sum of the series' buckets."""
+        return ask(lambda stubs: stubs.kpis.QueryTotals, totals_request(account_id, kpis, options))
+
+    @operation
+    def batch(
+        self, account_id: str, queries: Iterable[Query]
+    ) -> Steps[Sequence[QueryTimeSeriesResponse | QueryTotalsResponse | InvalidArgumentError]]:
+        """Several questions at once, 1 to 50, of one consistent view; `telwerk.queries` builds them.
+
+        The answers come in their order. A question that is wrong fails alone: its answer is the error, not raised.
+        """
+        response: BatchQueryResponse = yield from ask(
+            lambda stubs: stubs.kpis.BatchQuery, batch_request(account_id, queries)
+        )
+        return [_batched(answer) for answer in response.answers]
+
+    @operation
+    def kpis(self, language: str = "en") -> Steps[Sequence[Kpi]]:
+        """The catalogue, KPI 1 to 10, with texts in `en`, `de` or `nl`."""
+        response: ListKpisResponse = yield from ask(
+            lambda stubs: stubs.kpis.ListKpis, ListKpisRequest(language_code=language)
+        )
+        return response.kpis
+
+    @operation
+    def set_widget_settings(self, account_id: str, settings: WidgetSettings) -> Steps[WidgetSettings]:
+        """Adds a version of a widget's settings. Returns it as kept, with the time from which it holds."""
+        request = SetWidgetSettingsRequest(account_id=account_id, settings=settings)
+        response: SetWidgetSettingsResponse = yield from ask(lambda stubs: stubs.settings.SetWidgetSettings, request)
+        return response.settings
+
+    @operation
+    def widget_settings(self, account_id: str, widget_id: str) -> Steps[Sequence[WidgetSettings]]:
+        """All versions of a widget's settings, oldest first; at least one, else `NotFoundError`."""
+        request = GetWidgetSettingsRequest(account_id=account_id, widget_id=widget_id)
+        versions: list[WidgetSettings] = []
+        while True:
+            page: GetWidgetSettingsResponse = yield from ask(lambda stubs: stubs.settings.GetWidgetSettings, request)
+            versions += page.versions
+            if not page.next_page_token:
+                return versions
+            request.page_token = page.next_page_token
+
+    @operation
+    def list_widget_settings(self, account_id: str) -> Steps[Sequence[WidgetSettings]]:
+        """The newest version of every widget that has settings, by widget id."""
+        request = ListWidgetSettingsRequest(account_id=account_id)
+        widgets: list[WidgetSettings] = []
+        while True:
+            page: ListWidgetSettingsResponse = yield from ask(lambda stubs: stubs.settings.ListWidgetSettings, request)
+            widgets += page.settings
+            if not page.next_page_token:
+                return widgets
+            request.page_token = page.next_page_token
+
+    @operation
+    def set_account_settings(self, account_id: str, settings: AccountSettings) -> Steps[AccountSettings]:
+        """Sets the account's settings, those that are present. Returns them as kept."""
+        request = SetAccountSettingsRequest(account_id=account_id, settings=settings)
+        response: SetAccountSettingsResponse = yield from ask(lambda stubs: stubs.settings.SetAccountSettings, request)
+        return response.settings
+
+    @operation
+    def account_settings(self, account_id: str) -> Steps[AccountSettings]:
+        """The account's settings; the defaults if none were set."""
+        request = GetAccountSettingsRequest(account_id=account_id)
+        response: GetAccountSettingsResponse = yield from ask(lambda stubs: stubs.settings.GetAccountSettings, request)
+        return response.settings
+
+    @operation
+    def erase_conversation(
+        self, account_id: str, conversation_id: str, *, keep_counts: bool = False
+    ) -> Steps[EraseConversationResponse]:
+        """Erases a conversation for good, and takes its counts back unless they are to stay as anonymous facts.
+
+        Its events are refused from then on, also those that have not arrived yet. Safe to repeat.
+        """
+        request = EraseConversationRequest(
+            account_id=account_id, conversation_id=conversation_id, keep_counts=keep_counts
+        )
+        return ask(lambda stubs: stubs.admin.EraseConversation, request)
+
+    @operation
+    def purge_events(self, account_id: str, before: datetime) -> Steps[PurgeEventsResponse]:
+        """Replaces all events before an instant by what they led to: counts stay, and can no longer be explained.
+
+        Where many are to be purged it may take longer than `timeout_seconds`; the same call again then goes on.
+        """
+        request = PurgeEventsRequest(account_id=account_id, before_time=timestamp(before))
+        return ask(lambda stubs: stubs.admin.PurgeEvents, request)
+
+
+def _batched(answer: BatchedAnswer) -> QueryTimeSeriesResponse | QueryTotalsResponse | InvalidArgumentError:
+    match answer.WhichOneof("answer"):
+        case "time_series":
+            return answer.time_series
+        case "totals":
+            return answer.totals
+        case _:
+            return refused_query(answer.error.reason, answer.error.field, answer.error.message)

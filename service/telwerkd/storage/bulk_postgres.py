@@ -1,0 +1,100 @@
+"""Many rows at once on PostgreSQL: statements of many rows, and keys as one array per column.
+
+The account is one parameter of the statement, however many rows it has, so that a database that is sharded by account
+sees at once to which shard it goes.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from itertools import chain
+from typing import Any
+
+import sqlalchemy as sa
+
+from telwerkd.domain.ids import AccountId
+from telwerkd.storage.bulk import Values, delete_text, insert_text
+
+_PAGE_ROWS_MAX = 512
+"""Rows of one INSERT; with ten columns far below the 32,767 parameters that a statement may have."""
+
+_ARRAY_TYPES = {sa.SmallInteger: "smallint[]", sa.BigInteger: "bigint[]", sa.Integer: "integer[]", sa.Text: "text[]"}
+
+
+class PostgresBulk:
+    """`telwerkd.storage.bulk.Bulk` on PostgreSQL."""
+
+    def __init__(self, connection: sa.Connection, account: AccountId) -> None:
+        self._connection = connection
+        self._account = account
+
+    def insert(
+        self,
+        table: sa.Table,
+        columns: tuple[str, ...],
+        rows: Sequence[Values],
+        replacing: tuple[str, ...] | None = None,
+    ) -> None:
+        """Adds rows in pages whose sizes are powers of two: so there are few statements, and they stay prepared."""
+        for start, size in _pages(len(rows)):
+            statement = insert_text(table, columns, _marks(size, len(columns)), replacing)
+            values = chain.from_iterable(rows[start : start + size])
+            self._connection.exec_driver_sql(statement, (self._account, *values))
+
+    def delete(self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values]) -> None:
+        """Removes the rows with these keys."""
+        if keys:
+            marked = (f"{column} = ${place}" for place, column in enumerate(("account_id", *key), start=1))
+            rows = [(self._account, *values) for values in keys]
+            self._connection.exec_driver_sql(delete_text(table, tuple(marked)), rows)
+
+    def find(
+        self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], columns: tuple[str, ...]
+    ) -> Iterable[sa.Row[Any]]:
+        """The rows with these keys."""
+        if not keys:
+            return ()
+        arrays = (list(column) for column in zip(*keys, strict=True))
+        return self._connection.exec_driver_sql(_find_text(table, key, columns), (self._account, *arrays))
+
+
+def _pages(rows: int) -> Iterator[tuple[int, int]]:
+    """Where each page begins, and its rows."""
+    start = 0
+    while rows - start >= _PAGE_ROWS_MAX:
+        yield start, _PAGE_ROWS_MAX
+        start += _PAGE_ROWS_MAX
+    size = _PAGE_ROWS_MAX
+    while rows > start:
+        size //= 2
+        if rows - start >= size:
+            yield start, size
+            start += size
+
+
+@cache
+def _marks(rows: int, columns: int) -> str:
+    """The list of rows: each begins with the account, which is `$1` in all of them."""
+    return ", ".join(
+        f"($1, {', '.join(f'${row * columns + column}' for column in range(2, columns + 2))})" for row in range(rows)
+    )
+
+
+@cache
+def _find_text(table: sa.Table, key: tuple[str, ...], columns: tuple[str, ...]) -> str:
+    """Each key is looked up by itself: with OFFSET 0 the planner cannot turn it into a scan of the table.
+
+    Without that, one statistic that is out of date is enough for a hash join with all rows of the account.
+    """
+    arrays = ", ".join(f"${place}::{_array_type(table.c[column])}" for place, column in enumerate(key, start=2))
+    names = ", ".join(f"k{place}" for place in range(len(key)))
+    selected = ", ".join(f"t.{column}" for column in columns)
+    same = " AND ".join(f"t.{column} = wanted.k{place}" for place, column in enumerate(key))
+    return (
+        f"SELECT wanted.place - 1, found.* FROM unnest({arrays}) WITH ORDINALITY AS wanted ({names}, place) "
+        f"CROSS JOIN LATERAL (SELECT {selected} FROM {table.name} AS t "
+        f"WHERE t.account_id = $1 AND {same} OFFSET 0) AS found"
+    )
+
+
+def _array_type(column: sa.Column[Any]) -> str:
+    return next(text for type_, text in _ARRAY_TYPES.items() if isinstance(column.type, type_))

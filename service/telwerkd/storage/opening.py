@@ -1,0 +1,51 @@
+"""The one place that knows which databases there are."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from telwerkd.storage import schema, schema_postgres
+from telwerkd.storage.location import Location, PostgresUrl
+from telwerkd.storage.postgres import PostgresStore
+from telwerkd.storage.sqlite import SqliteStore
+
+AnyStore = SqliteStore | PostgresStore
+
+
+async def migrate(database: Location) -> str:
+    """Brings a database's schema up to date. Gives the revision it is at.
+
+    Raises:
+        SchemaError: it is not a database that this program can use.
+    """
+    if isinstance(database, PostgresUrl):
+        return await schema_postgres.migrate(database)
+    return schema.migrate(database.path)
+
+
+async def prepare(database: Location, *, create: bool = True) -> None:
+    """Makes the schema where there is none yet, unless told not to.
+
+    Raises:
+        SchemaError: it is not a database that this program can use, or its schema is another than this program's.
+    """
+    if isinstance(database, PostgresUrl):
+        await schema_postgres.prepare(database, create=create)
+    else:
+        schema.prepare(database.path, create=create)
+
+
+@asynccontextmanager
+async def opened(database: Location) -> AsyncIterator[AnyStore]:
+    """The store of a database that is prepared; closed at the end, when what it was writing is written."""
+    if isinstance(database, PostgresUrl):
+        postgres = PostgresStore(database)
+        try:
+            yield postgres
+        finally:
+            await postgres.close()
+        return
+    sqlite = SqliteStore(database.path)
+    try:
+        yield sqlite
+    finally:
+        sqlite.close()

@@ -1,0 +1,93 @@
+"""What an error of PostgreSQL, or of the way there, means for the transaction that met it."""
+
+import enum
+
+import asyncpg
+import sqlalchemy as sa
+
+
+class Fate(enum.Enum):
+    """What to do with a transaction that failed before its commit was sent."""
+
+    AGAIN = "it was in another's way, or its connection broke: run it again"
+    LATER = "the database cannot take it now: tell the client to come back"
+    DEFECT = "the error is its own: running it again would change nothing"
+
+
+DATABASE_ERRORS = (
+    sa.exc.SQLAlchemyError,
+    # The driver's own come through where no connection was made.
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+"""Whatever a transaction may meet."""
+
+_AGAIN = {
+    "40001",  # serialization_failure
+    "40P01",  # deadlock_detected
+    "25006",  # read_only_sql_transaction: this server has become a standby
+    "25P03",  # idle_in_transaction_session_timeout
+    "57P01",  # admin_shutdown
+    "57P02",  # crash_shutdown
+    "57P03",  # cannot_connect_now: it is starting
+    "57P05",  # idle_session_timeout
+}
+_LATER = {
+    "55P03",  # lock_not_available
+    "57014",  # query_canceled
+    "3D000",  # invalid_catalog_name: the database is not there, perhaps not yet
+}
+_CONNECTION_CLASS = "08"
+_LATER_CLASSES = (
+    "53",  # insufficient resources: disk full, out of memory, too many connections
+    "58",  # the system: I/O error
+    "28",  # invalid authorization
+)
+
+
+def fate_of(error: Exception) -> Fate:
+    """What to do with a transaction that met `error` before its commit was sent."""
+    if _lost(error):
+        return Fate.AGAIN
+    state = sqlstate(error)
+    if state is not None:
+        if state in _AGAIN or state.startswith(_CONNECTION_CLASS):
+            return Fate.AGAIN
+        return Fate.LATER if state in _LATER or state.startswith(_LATER_CLASSES) else Fate.DEFECT
+    if isinstance(error, asyncpg.InterfaceError):
+        return Fate.DEFECT  # of the connection's settings: it was never made
+    if isinstance(error, TimeoutError | OSError | sa.exc.TimeoutError | asyncpg.InternalClientError):
+        return Fate.LATER
+    return Fate.DEFECT
+
+
+def sqlstate(error: Exception) -> str | None:
+    """PostgreSQL's code of an error; None if it is not one of PostgreSQL's."""
+    state = getattr(_cause(error), "sqlstate", None)
+    return state if isinstance(state, str) else None
+
+
+def aborted_for_sure(error: Exception) -> bool:
+    """Whether a commit that failed so has certainly not happened."""
+    return sqlstate(error) in {"40001", "40P01"}
+
+
+def is_standby(error: Exception) -> bool:
+    """Whether the connection leads to a server that takes no writes."""
+    return sqlstate(error) == "25006"
+
+
+def _cause(error: Exception) -> BaseException:
+    return error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig is not None else error
+
+
+def _lost(error: Exception) -> bool:
+    """Whether the connection, or what it had prepared, is gone, and a new one may do."""
+    if isinstance(error, sa.exc.DBAPIError):
+        # A migration makes prepared statements stale; they are prepared anew.
+        stale = isinstance(_cause(error).__cause__, asyncpg.exceptions.InvalidCachedStatementError)
+        return error.connection_invalidated or stale
+    return isinstance(error, ConnectionError)

@@ -1,0 +1,224 @@
+"""From the application's answers to `telwerk.v1` replies, encoded.
+
+Replies leave here as bytes: their columns are put behind the rest (`wire`), and a reply that is kept is finished with
+up to when it is complete, which is the one thing that changes while the account stands where it stood.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from telwerk.v1 import kpi_service_pb2 as pb
+from telwerkd.application.ordering import ratio
+from telwerkd.application.query import Answer, Counts, Key, KpiRows, Numbers, Row, Standing
+from telwerkd.application.watching import Changes
+from telwerkd.domain.calendar import QUARTER_HOUR_MICROS, Buckets
+from telwerkd.domain.errors import InvalidArgumentError, TelwerkError
+from telwerkd.domain.ids import Micros
+from telwerkd.domain.kpis import KpiInfo
+from telwerkd.domain.texts import Language
+from telwerkd.transport import page_tokens, wire
+from telwerkd.transport.query_codec import QueryRequest
+from telwerkd.transport.settings_codec import encode_instant
+from telwerkd.transport.value_codec import encode_value
+
+_QUARTER_SECONDS = QUARTER_HOUR_MICROS // 1_000_000
+
+_BUCKET_STARTS = pb.QueryTimeSeriesResponse.BUCKET_START_SECONDS_FIELD_NUMBER
+_SERIES = pb.QueryTimeSeriesResponse.SERIES_FIELD_NUMBER
+_COUNTS = pb.Series.COUNTS_FIELD_NUMBER
+_SUMS = pb.Series.SUMS_FIELD_NUMBER
+_INDEXES = pb.Series.BUCKET_INDEXES_FIELD_NUMBER
+
+
+class Reply(NamedTuple):
+    """An encoded answer that lacks up to when it is complete."""
+
+    kind: type[pb.QueryTimeSeriesResponse | pb.QueryTotalsResponse]
+    body: bytes
+    standing: Standing
+
+    def finished(self, now: Micros) -> bytes:
+        """The whole message."""
+        return (
+            self.body + self.kind(complete_until=encode_instant(self.standing.complete_until(now))).SerializeToString()
+        )
+
+
+def encode_answer(request: QueryRequest, answer: Answer) -> Reply:
+    """The reply to a request."""
+    if isinstance(request, pb.QueryTotalsRequest):
+        return Reply(pb.QueryTotalsResponse, _totals(request, answer).SerializeToString(), answer.standing)
+    return Reply(pb.QueryTimeSeriesResponse, _time_series(request, answer), answer.standing)
+
+
+def encode_batched(reply: Reply | TelwerkError, now: Micros) -> bytes:
+    """The reply to one query of a batch, or what is wrong with it, as bytes of `BatchedAnswer`."""
+    if isinstance(reply, TelwerkError):
+        field = reply.violations[0].field if isinstance(reply, InvalidArgumentError) else ""
+        error = pb.QueryError(reason=reply.reason.name, field=field, message=reply.message)
+        return pb.BatchedAnswer(error=error).SerializeToString()
+    is_series = reply.kind is pb.QueryTimeSeriesResponse
+    number = pb.BatchedAnswer.TIME_SERIES_FIELD_NUMBER if is_series else pb.BatchedAnswer.TOTALS_FIELD_NUMBER
+    return wire.nested(number, reply.finished(now))
+
+
+def encode_changes(request: pb.QueryTimeSeriesRequest, changes: Changes, answer: Answer, now: Micros) -> bytes:
+    """What has changed in a time series, as bytes of `TimeSeriesChanges`."""
+    message = pb.TimeSeriesChanges(
+        answers=[_answer(rows) for rows in answer.kpis],
+        complete_until=encode_instant(answer.standing.complete_until(now)),
+    )
+    number = pb.TimeSeriesChanges.SERIES_FIELD_NUMBER
+    lines = (
+        wire.nested(number, _line(info, row, shown, distribution=request.include_distribution))
+        for info, row, shown in changes
+    )
+    return b"".join(lines) + message.SerializeToString()
+
+
+def _time_series(request: pb.QueryTimeSeriesRequest, answer: Answer) -> bytes:
+    starts = answer.buckets.edges * _QUARTER_SECONDS
+    message = pb.QueryTimeSeriesResponse(
+        end_seconds=int(starts[-1]),
+        first_bucket_clipped=answer.buckets.first_clipped,
+        last_bucket_clipped=answer.buckets.last_clipped,
+        answers=[_answer(rows) for rows in answer.kpis],
+        time_zone=answer.time_zone,
+        compared_period=_compared_period(answer.compared),
+        next_page_token=page_tokens.encode(request, answer.next) if answer.next else "",
+    )
+    parts = [message.SerializeToString(), wire.packed(_BUCKET_STARTS, starts[:-1])]
+    for rows in answer.kpis:
+        for row in rows.rows:
+            shown = np.flatnonzero(row.counts) if request.sparse else None
+            line = _line(rows.info, row, shown, distribution=request.include_distribution)
+            parts.append(wire.nested(_SERIES, line))
+    return b"".join(parts)
+
+
+def _line(info: KpiInfo, row: Row, shown: Counts | None, *, distribution: bool) -> bytes:
+    """A line, of the buckets that are shown or of all, as bytes of `Series`."""
+    buckets = slice(None) if shown is None else shown
+    series = pb.Series(kpi_id=info.id, key=_key(info, row.key), rest=row.rest)
+    if row.compared is not None:
+        series.comparison.CopyFrom(_series_comparison(row, row.compared))
+    if distribution and row.distribution is not None:
+        for known, counts in zip(info.values, row.distribution, strict=True):
+            value = encode_value(info.value_kind, known.value)
+            series.distribution.append(pb.Distribution(value=value, counts=counts[buckets].tolist()))
+    columns = [series.SerializeToString(), wire.packed(_COUNTS, row.counts[buckets])]
+    if shown is not None:
+        columns.append(wire.packed(_INDEXES, shown))
+    if row.sums is not None:
+        columns.append(wire.packed(_SUMS, row.sums[buckets]))
+    return b"".join(columns)
+
+
+def _series_comparison(row: Row, compared: Numbers) -> pb.SeriesComparison:
+    both = min(len(row.counts), len(compared.counts))
+    counts, before = row.counts[:both], compared.counts[:both]
+    message = pb.SeriesComparison(
+        counts=compared.counts.tolist(),
+        count_deltas=(counts - before).tolist(),
+        count_changes=ratio(counts - before, before).tolist(),
+    )
+    if row.sums is not None and compared.sums is not None:
+        message.sums.extend(compared.sums.tolist())
+        message.mean_deltas.extend((ratio(row.sums[:both], counts) - ratio(compared.sums[:both], before)).tolist())
+    return message
+
+
+def _totals(request: pb.QueryTotalsRequest, answer: Answer) -> pb.QueryTotalsResponse:
+    start, end = (answer.buckets.edges * _QUARTER_SECONDS).tolist()
+    return pb.QueryTotalsResponse(
+        totals=[_total(rows.info, row) for rows in answer.kpis for row in rows.rows],
+        answers=[_answer(rows) for rows in answer.kpis],
+        time_zone=answer.time_zone,
+        compared_period=_compared_period(answer.compared),
+        next_page_token=page_tokens.encode(request, answer.next) if answer.next else "",
+        start_seconds=start,
+        end_seconds=end,
+    )
+
+
+def _total(info: KpiInfo, row: Row) -> pb.Total:
+    total = pb.Total(
+        kpi_id=info.id,
+        key=_key(info, row.key),
+        count=int(row.counts[0]),
+        sum=_stars(row),
+        mean=_mean(row),
+        rest=row.rest,
+        share=row.share,
+    )
+    if row.distribution is not None:
+        for known, counts in zip(info.values, row.distribution, strict=True):
+            total.distribution.append(
+                pb.ValueCount(value=encode_value(info.value_kind, known.value), count=int(counts[0]))
+            )
+    if row.compared is not None:
+        total.comparison.CopyFrom(_total_comparison(row, row.compared))
+    return total
+
+
+def _total_comparison(row: Row, compared: Numbers) -> pb.TotalComparison:
+    count = int(compared.counts[0])
+    delta = int(row.counts[0]) - count
+    mean, before = _mean(row), _mean(compared)
+    return pb.TotalComparison(
+        count=count,
+        sum=_stars(compared),
+        mean=before,
+        count_delta=delta,
+        count_change=delta / count if count else None,
+        mean_delta=None if mean is None or before is None else mean - before,
+    )
+
+
+def _stars(numbers: Row | Numbers) -> int:
+    return 0 if numbers.sums is None else int(numbers.sums[0])
+
+
+def _mean(numbers: Row | Numbers) -> float | None:
+    count = int(numbers.counts[0])
+    return None if numbers.sums is None or not count else int(numbers.sums[0]) / count
+
+
+def _compared_period(buckets: Buckets | None) -> pb.ComparedPeriod | None:
+    if buckets is None:
+        return None
+    starts = (buckets.edges * _QUARTER_SECONDS).tolist()
+    return pb.ComparedPeriod(
+        bucket_start_seconds=starts[:-1],
+        end_seconds=starts[-1],
+        first_bucket_clipped=buckets.first_clipped,
+        last_bucket_clipped=buckets.last_clipped,
+    )
+
+
+def _answer(rows: KpiRows) -> pb.KpiAnswer:
+    return pb.KpiAnswer(
+        kpi_id=rows.info.id,
+        unit=rows.info.texts[Language.EN].unit,
+        held_back_count=rows.held_back,
+        availability=pb.AVAILABILITY_AVAILABLE if rows.enabled else pb.AVAILABILITY_NOT_ENABLED,
+        overlapping=rows.overlapping,
+        count=rows.summed.facts,
+        sum=rows.summed.stars,
+        compared_count=rows.compared.facts,
+        compared_sum=rows.compared.stars,
+        row_count=rows.row_count,
+        not_enabled_widget_ids=rows.not_enabled,
+    )
+
+
+def _key(info: KpiInfo, key: Key) -> pb.Key:
+    return pb.Key(
+        operator_id=key.operator,
+        operator_group_id=key.group,
+        widget_id=key.widget,
+        value=None if key.value is None else encode_value(info.value_kind, key.value),
+        topic_id=key.topic,
+        question_id=key.question,
+    )

@@ -1,0 +1,83 @@
+"""Between `telwerk.v1` explanations and the application's."""
+
+from typing import NamedTuple
+
+from telwerk.v1 import kpi_service_pb2 as pb
+from telwerkd.application.explain import Explanation, Place
+from telwerkd.application.query import Query
+from telwerkd.domain.facts import Fact
+from telwerkd.domain.ids import AccountId, ConversationId, Micros
+from telwerkd.domain.kpis import ValueKind, by_id
+from telwerkd.transport import page_tokens
+from telwerkd.transport.event_codec import EventDecoder
+from telwerkd.transport.query_codec import decode_filter, decode_kpis, decode_page_size, decode_range
+from telwerkd.transport.settings_codec import encode_instant
+from telwerkd.transport.value_codec import encode_value
+
+_PAGE_SIZE = 50
+
+
+class _Place(NamedTuple):
+    last_time: page_tokens.Number
+    conversation: str
+
+
+def decode_explain(request: pb.ExplainCountRequest, decoder: EventDecoder) -> tuple[Query, Place | None, int]:
+    """The query of an explanation, the place after which its page begins, and the page's size.
+
+    Raises:
+        InvalidArgumentError: a field is wrong, or the token is not of this query.
+    """
+    size = decode_page_size(request.page_size) or _PAGE_SIZE
+    query = Query(
+        AccountId(decoder.id("account_id", request.account_id)),
+        decode_kpis([request.kpi_id] if request.kpi_id else []),
+        decode_range(request.range),
+        None,
+        request.time_zone or None,
+        decode_filter(request.filter, decoder),
+        (),
+    )
+    place = None
+    if request.page_token:
+        last_time, conversation = page_tokens.decode(request, request.page_token, _Place)
+        place = Micros(last_time), ConversationId(conversation)
+    return query, place, size
+
+
+def encode_explanation(request: pb.ExplainCountRequest, page: Explanation) -> pb.ExplainCountResponse:
+    """A page of an explanation as a message."""
+    kind = by_id(request.kpi_id).value_kind
+    return pb.ExplainCountResponse(
+        conversations=[
+            pb.ConversationExplanation(
+                conversation_id=explained.conversation,
+                counted=[_explained_fact(kind, fact) for fact in explained.counted],
+                held_back=[_explained_fact(kind, fact) for fact in explained.held_back],
+                left_out=[
+                    pb.LeftOutEvent(
+                        event_id=event.event_id,
+                        occur_time=encode_instant(event.occur_time),
+                        rule=event.rule.name,
+                        description=event.rule.value,
+                    )
+                    for event in explained.left_out
+                ],
+            )
+            for explained in page.conversations
+        ],
+        next_page_token=page_tokens.encode(request, page.next) if page.next else "",
+        unexplainable_count=page.unexplainable,
+        complete_until=encode_instant(page.complete_until),
+    )
+
+
+def _explained_fact(kind: ValueKind, fact: Fact) -> pb.ExplainedFact:
+    return pb.ExplainedFact(
+        event_id=fact.event_id,
+        instant=encode_instant(fact.instant),
+        operator_id=fact.operator,
+        operator_group_id=fact.group,
+        widget_id=fact.widget,
+        value=None if kind is ValueKind.NONE else encode_value(kind, fact.value),
+    )

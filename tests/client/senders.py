@@ -1,0 +1,75 @@
+"""Both senders behind one face, so that each law is proved of both."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Literal, TypeAlias
+
+from telwerk import AsyncEventSender, AsyncTelwerk, EventSender, Telwerk
+from telwerk.outbox import Tally
+from telwerk.sending import NotSentError
+from telwerk.v1.event_pb2 import Event
+
+Kind: TypeAlias = Literal["threads", "tasks"]
+
+
+class Sender:
+    """An `EventSender` that is used from threads, or an `AsyncEventSender`."""
+
+    def __init__(self, sender: EventSender | AsyncEventSender) -> None:
+        self._sender = sender
+
+    async def add(self, event: Event) -> None:
+        await self._do(self._sender.add, event)
+
+    async def flush(self, timeout_seconds: float | None = None) -> bool:
+        return bool(await self._do(self._sender.flush, timeout_seconds))
+
+    async def close(self, timeout_seconds: float | None = None) -> None:
+        await self._do(self._sender.close, timeout_seconds)
+
+    @property
+    def tally(self) -> Tally:
+        return self._sender.tally
+
+    @property
+    def held_count(self) -> int:
+        return self._sender.held_count
+
+    async def _do(self, method: Any, *arguments: object) -> Any:
+        if isinstance(self._sender, EventSender):
+            return await asyncio.to_thread(method, *arguments)
+        return await method(*arguments)
+
+
+@asynccontextmanager
+async def sending(
+    kind: Kind, address: str, client: dict[str, Any] | None = None, **options: Any
+) -> AsyncIterator[Sender]:
+    """A sender for the account `acme`, with a client of its own; it is left to the test to close it."""
+    if kind == "threads":
+        with Telwerk(address, **client or {}) as telwerk:
+            sender = EventSender(telwerk, "acme", **options)
+            try:
+                yield Sender(sender)
+            finally:
+                await asyncio.to_thread(_let_go, sender)
+    else:
+        async with AsyncTelwerk(address, **client or {}) as asynchronous:
+            tasks = AsyncEventSender(asynchronous, "acme", **options)
+            try:
+                yield Sender(tasks)
+            finally:
+                await _let_go_of_tasks(tasks)
+
+
+def _let_go(sender: EventSender) -> None:
+    """Ends it, whatever the test left in it."""
+    with suppress(NotSentError):
+        sender.close(0)
+
+
+async def _let_go_of_tasks(sender: AsyncEventSender) -> None:
+    """The same, where it is to be awaited."""
+    with suppress(NotSentError):
+        await sender.close(0)

@@ -1,0 +1,247 @@
+"""WatchTimeSeries: a snapshot, then what changes; what a client has put together is always a true answer."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import grpc
+import pytest
+
+from telwerk.v1 import kpi_service_pb2 as kpi
+from tests.chats import at
+from tests.conftest import CALL_SECONDS, Server, connected, refusal, serving, started
+
+SCORE = "satisfaction_score"
+RATED = "09:00:00 anna assigned in sales\n09:01:10 contact rates 4"
+
+
+@pytest.fixture
+async def server(tmp_path: Any) -> Any:
+    async with started(tmp_path / "telwerk.db") as server:
+        yield server
+
+
+def hourly(**fields: Any) -> kpi.QueryTimeSeriesRequest:
+    """The day of the chats by hour."""
+    span = kpi.InstantRange()
+    span.start_time.FromMicroseconds(at("00:00:00"))
+    span.end_time.FromMicroseconds(at("24:00:00"))
+    wanted = {
+        "kpi_ids": [SCORE],
+        "range": kpi.TimeRange(instants=span),
+        "granularity": kpi.GRANULARITY_HOUR,
+        "group_by": [kpi.DIMENSION_OPERATOR],
+        **fields,
+    }
+    return kpi.QueryTimeSeriesRequest(**wanted)
+
+
+class Watch:
+    """A client that puts a series together from what it is told."""
+
+    def __init__(self, call: Any) -> None:
+        self.call = call
+        self.cells: dict[tuple[str, int], tuple[int, int]] = {}
+        self.snapshots = 0
+
+    async def update(self) -> kpi.WatchTimeSeriesResponse:
+        """The next update, taken up."""
+        update = await asyncio.wait_for(self.call.read(), CALL_SECONDS)
+        assert update is not grpc.aio.EOF
+        if update.HasField("snapshot"):
+            self.snapshots += 1
+            self.cells.clear()
+            lines = update.snapshot.series
+        else:
+            lines = update.changes.series
+        for line in lines:
+            places = line.bucket_indexes or range(len(line.counts))
+            for place, count, stars in zip(places, line.counts, line.sums, strict=True):
+                self.cells[line.key.operator_id, place] = (count, stars)
+        return update
+
+    async def until(self, **wanted: tuple[int, int]) -> None:
+        """Takes updates until an operator's day sums up to so many ratings and stars."""
+        while any(self.day(operator) != numbers for operator, numbers in wanted.items()):
+            await self.update()
+
+    def day(self, operator: str) -> tuple[int, int]:
+        of_operator = [cell for (name, _), cell in self.cells.items() if name == operator]
+        return sum(count for count, _ in of_operator), sum(stars for _, stars in of_operator)
+
+
+@asynccontextmanager
+async def watching(server: Server, account: str = "acme", **fields: Any) -> AsyncIterator[Watch]:
+    call = server.kpis.WatchTimeSeries(kpi.WatchTimeSeriesRequest(account_id=account, query=hourly(**fields)))
+    try:
+        yield Watch(call)
+    finally:
+        call.cancel()
+
+
+async def test_first_a_snapshot_then_only_what_changes(server):
+    """A rating changes one bucket of one line; a taken back one sets it to what is left."""
+    await server.ingest_chat("acme", RATED)
+    async with watching(server) as watch:
+        first = await watch.update()
+        assert first.snapshot.series[0].counts[9] == 1
+        await server.ingest_chat("acme", "09:30:00 anna assigned\n09:31:00 contact rates 5 #r", "c2")
+        second = await watch.update()
+        [line] = second.changes.series
+        assert (list(line.bucket_indexes), list(line.counts), list(line.sums)) == ([9], [2], [9])
+        assert second.changes.answers[0].count == 2
+        await server.ingest_chat("acme", "09:32:00 takes back r #x", "c2")
+        third = await watch.update()
+        assert list(third.changes.series[0].counts) == [1]
+
+
+async def test_a_line_that_is_new_or_empties_is_told(server):
+    """A new operator's line begins at zero; one whose last rating is taken back is zeros."""
+    async with watching(server) as watch:
+        assert not (await watch.update()).snapshot.series
+        await server.ingest_chat("acme", "10:00:00 bram assigned\n10:01:00 contact rates 2 #r", "c1")
+        await watch.until(bram=(1, 2))
+        await server.ingest_chat("acme", "10:02:00 takes back r #x", "c1")
+        await watch.until(bram=(0, 0))
+
+
+async def test_other_stars_of_as_many_ratings_are_a_change(server):
+    """The count stays, the mean does not."""
+    await server.ingest_chat("acme", "09:00:00 anna assigned\n09:01:00 contact rates 1 #r")
+    async with watching(server) as watch:
+        await watch.update()
+        await server.ingest_chat("acme", "09:02:00 takes back r #x\n09:03:00 contact rates 5 #s")
+        await watch.until(anna=(1, 5))
+
+
+async def test_nothing_is_told_of_what_the_watch_does_not_show(server):
+    """Another account, another KPI: the next update is that of the rating after them."""
+    async with watching(server) as watch:
+        await watch.update()
+        await server.ingest_chat("other", RATED)
+        await server.ingest_chat("acme", "09:00:00 anna assigned\n09:01:00 contact leaves feedback", "c8")
+        await server.ingest_chat("acme", RATED, "c9")
+        await watch.update()
+        assert watch.day("anna") == (1, 4)
+
+
+async def test_changes_that_come_fast_are_told_together(server):
+    """Two hundred commits while nobody reads: far fewer updates, and the last is true."""
+    async with watching(server) as watch:
+        await watch.update()
+        for n in range(200):
+            await server.ingest_chat("acme", RATED, f"c{n}")
+        updates = 0
+        while watch.day("anna") != (200, 800):
+            await watch.update()
+            updates += 1
+    assert updates < 100
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"compare_to": kpi.Comparison(previous_period=True)},
+        {"top": kpi.Top(count=1, include_rest=True)},
+        {"order_by": kpi.OrderBy(measure=kpi.ORDER_MEASURE_COUNT, descending=True)},
+    ],
+    ids=["compared", "top", "ordered"],
+)
+async def test_where_lines_can_move_every_update_is_a_snapshot(server, fields):
+    """Compared, ordered by a number, or cut to the largest."""
+    await server.ingest_chat("acme", RATED)
+    async with watching(server, **fields) as watch:
+        await watch.update()
+        await server.ingest_chat(
+            "acme", "11:00:00 cees assigned\n11:01:00 contact rates 3\n11:02:00 contact rates 3", "c2"
+        )
+        update = await watch.update()
+        assert update.HasField("snapshot")
+        assert update.snapshot.answers[0].count == 3
+
+
+async def test_a_watch_ends_when_the_server_drains(tmp_path):
+    """UNAVAILABLE: go to another server. The stop does not wait for it."""
+    with serving(tmp_path / "telwerk.db") as process:
+        async with connected(process.address) as server:
+            call = server.kpis.WatchTimeSeries(
+                kpi.WatchTimeSeriesRequest(account_id="acme", query=hourly()), timeout=CALL_SECONDS
+            )
+            await call.read()
+            process.process.send_signal(signal.SIGTERM)
+            refused = await refusal(call.read())
+            assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
+
+
+async def test_changes_by_another_process_are_told_too(tmp_path):
+    """What counts is the database: two servers on it, one is written to, the other is watched."""
+    database = tmp_path / "telwerk.db"
+    async with started(database) as watched:
+        with serving(database) as process:
+            async with connected(process.address) as writer, watching(watched) as watch:
+                await watch.update()
+                await writer.ingest_chat("acme", RATED)
+                await watch.until(anna=(1, 4))
+
+
+async def test_a_reader_that_reads_nothing_is_cut_off(tmp_path):
+    """Its updates do not pile up, and its place is free again."""
+    async with started(tmp_path / "telwerk.db", watch_stall_seconds=0.2, watches_max=1) as server:
+        # Ordered by a number, every update is a snapshot: some hundred kilobytes.
+        by_count = kpi.OrderBy(measure=kpi.ORDER_MEASURE_COUNT)
+        query = hourly(granularity=kpi.GRANULARITY_QUARTER_HOUR, range=year(), group_by=[], order_by=by_count)
+        call = server.kpis.WatchTimeSeries(kpi.WatchTimeSeriesRequest(account_id="acme", query=query))
+        await call.wait_for_connection()
+        async with asyncio.timeout(CALL_SECONDS):
+            n = 0
+            while True:
+                n += 1
+                await server.ingest_chat("acme", RATED, f"c{n}")
+                if not await taken(server):
+                    break
+        call.cancel()
+
+
+async def taken(server: Server) -> bool:
+    """Whether the one place for a watch is taken."""
+    async with watching(server) as watch:
+        with suppress(grpc.aio.AioRpcError):
+            await watch.update()
+            return False
+        return "watches_max" in (await watch.call.details() or "")
+
+
+def year() -> kpi.TimeRange:
+    first, last = kpi.CalendarDate(year=2026, month=1, day=1), kpi.CalendarDate(year=2027, month=1, day=1)
+    return kpi.TimeRange(dates=kpi.DateRange(start_date=first, end_date=last))
+
+
+async def test_a_watch_of_another_account_inside_is_refused(server):
+    """Only the account at the top is checked against the key."""
+    call = server.kpis.WatchTimeSeries(
+        kpi.WatchTimeSeriesRequest(account_id="acme", query=hourly(account_id="other")), timeout=CALL_SECONDS
+    )
+    refused = await refusal(call.read())
+    assert refused.fields == ["account_id"]
+
+
+async def test_a_watch_has_no_pages(server):
+    """It shows all lines, or the largest."""
+    call = server.kpis.WatchTimeSeries(
+        kpi.WatchTimeSeriesRequest(account_id="acme", query=hourly(page_size=3)), timeout=CALL_SECONDS
+    )
+    refused = await refusal(call.read())
+    assert refused.fields == ["query.page_size"]
+
+
+async def test_one_watch_too_many_is_turned_away(tmp_path):
+    """UNAVAILABLE with RetryInfo; it names the limit."""
+    async with started(tmp_path / "telwerk.db", watches_max=1) as server, watching(server) as first:
+        await first.update()
+        call = server.kpis.WatchTimeSeries(kpi.WatchTimeSeriesRequest(account_id="acme", query=hourly()))
+        refused = await refusal(call.read())
+        assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "OVERLOADED")
+        assert refused.retry_seconds
+        assert "watches_max" in refused.text

@@ -1,0 +1,233 @@
+"""The laws of order, pages, the largest, comparison and shares: they choose among the facts' numbers, and change none.
+
+Each answer is compared with the oracle's facts counted one by one, as in `test_query_laws`.
+"""
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from telwerkd.application.query import (
+    NEEDS_COMPARISON,
+    NEEDS_MEAN,
+    KpiRows,
+    Order,
+    OrderMeasure,
+    Page,
+    PreviousPeriod,
+    Query,
+    Top,
+)
+from telwerkd.domain.kpis import Dimension
+from telwerkd.domain.ranges import DateRange, QuarterRange
+from tests.laws.asked import PROFILE, World, counted, edges, kept, nonzero, queries, ranges
+
+law = settings(max_examples=PROFILE.max_examples // 2, suppress_health_check=[HealthCheck.too_slow])
+
+WireKey: TypeAlias = tuple[Any, ...]
+Buckets: TypeAlias = Mapping[int, list[str]]
+"""The values of the facts of a key, by the bucket's place."""
+
+
+@st.composite
+def compared_queries(draw: st.DrawFn) -> Query:
+    """Queries with a second period, just before (which must not lie before the calendar) or anywhere."""
+    query = draw(queries())
+    return query._replace(compare_to=draw(st.one_of(st.just(PreviousPeriod.PREVIOUS), ranges())))
+
+
+@st.composite
+def ordered_queries(draw: st.DrawFn) -> Query:
+    """Queries with rows to be ordered by any number that they have."""
+    query = draw(st.one_of(queries(), compared_queries()).filter(lambda query: query.group_by))
+    measures = set(OrderMeasure)
+    if query.compare_to is None:
+        measures -= NEEDS_COMPARISON
+    if not query.kpis[0].has_mean:
+        measures -= NEEDS_MEAN
+    return query._replace(order=Order(draw(st.sampled_from(sorted(measures))), draw(st.booleans())))
+
+
+def other(query: Query) -> Query:
+    """The same query about the compared period."""
+    compared = query.compare_to
+    if isinstance(compared, PreviousPeriod):
+        compared = before(query.range)
+    assert compared is not None
+    return query._replace(range=compared, compare_to=None)
+
+
+def before(period: QuarterRange | DateRange) -> QuarterRange | DateRange:
+    """The period just before, by a walk over days: whole months as months, else as many days."""
+    if isinstance(period, QuarterRange):
+        return QuarterRange(period.start - (period.end - period.start), period.start)
+    day = period.start
+    length = (period.end - period.start).days
+    if period.start.day == period.end.day == 1:
+        months = (period.end.year - period.start.year) * 12 + period.end.month - period.start.month
+        for _ in range(months):
+            day = (day.replace(day=1) - (day.resolution)).replace(day=1)
+    else:
+        day -= length * day.resolution
+    return DateRange(day, period.start)
+
+
+def values_of(buckets: Buckets) -> list[str]:
+    return [value for values in buckets.values() for value in values]
+
+
+def number(order: Order, now: list[str], then: list[str]) -> Fraction | None:  # noqa: PLR0911  # one case a measure
+    """What a row is ordered by: exactly, from the values of its facts."""
+
+    def mean(values: list[str]) -> Fraction | None:
+        return Fraction(sum(map(int, values)), len(values)) if values else None
+
+    match order.measure:
+        case OrderMeasure.COUNT:
+            return Fraction(len(now))
+        case OrderMeasure.SUM:
+            return Fraction(sum(map(int, now)))
+        case OrderMeasure.MEAN:
+            return mean(now)
+        case OrderMeasure.COUNT_DELTA:
+            return Fraction(len(now) - len(then))
+        case OrderMeasure.COUNT_CHANGE:
+            return Fraction(len(now) - len(then), len(then)) if then else None
+        case OrderMeasure.MEAN_DELTA:
+            one, two = mean(now), mean(then)
+            return None if one is None or two is None else one - two
+        case _:
+            return Fraction(0)
+
+
+def in_order(query: Query, world: World) -> list[WireKey]:
+    """All keys with facts in either period, in the order asked for: the number, then the key; without one, last."""
+    facts = world.facts[query.kpis[0].kpi]
+    whole = query._replace(granularity=None)
+    now = counted(whole, facts)
+    then = counted(other(whole), facts) if query.compare_to is not None else {}
+
+    def place(key: WireKey) -> tuple[bool, Fraction, list[str]]:
+        by = number(query.order, values_of(now.get(key, {})), values_of(then.get(key, {})))
+        sign = -1 if query.order.descending else 1
+        return by is None, sign * (by or 0), [part or "" for part in key]
+
+    backwards = query.order == Order(OrderMeasure.KEY, descending=True)
+    return sorted(now.keys() | then.keys(), key=place, reverse=backwards)
+
+
+def keys(rows: KpiRows) -> list[WireKey]:
+    return [tuple(row.key) for row in rows.rows if not row.rest]
+
+
+@law
+@given(query=compared_queries())
+def test_a_comparison_is_the_other_period_counted_by_itself(world: World, query: Query) -> None:
+    """Both periods in their own buckets, aligned by nothing but their first; a row is there if either has facts."""
+    answer = world.ask(query)
+    [rows] = answer.kpis
+    facts = world.facts[rows.info.kpi]
+    then_query = other(query)
+    now, then = counted(query, facts), counted(then_query, facts)
+    assert answer.compared is not None
+    assert answer.compared.edges.tolist() == edges(then_query)
+    assert answer.buckets.edges.tolist() == edges(query)
+    wanted = now.keys() | then.keys() if query.group_by else {(None,) * 6}
+    assert sorted(keys(rows), key=repr) == sorted(wanted, key=repr)
+    for row in rows.rows:
+        assert row.compared is not None
+        for numbers, period in ((row, now), (row.compared, then)):
+            values = period.get(tuple(row.key), {})
+            assert nonzero(numbers.counts) == {bucket: len(each) for bucket, each in values.items()}
+            if numbers.sums is not None:
+                assert nonzero(numbers.sums) == {bucket: sum(map(int, each)) for bucket, each in values.items()}
+    assert rows.summed.facts == len(kept(query, facts))
+    assert rows.compared.facts == len(kept(then_query, facts))
+
+
+@law
+@given(query=ordered_queries())
+def test_rows_come_in_the_order_of_their_exact_numbers(world: World, query: Query) -> None:
+    """By any number of either period, both ways; ties by key; rows without the number last."""
+    [rows] = world.ask(query).kpis
+    assert keys(rows) == in_order(query, world)
+    assert rows.row_count == len(rows.rows)
+
+
+@law
+@given(query=ordered_queries(), size=st.integers(1, 6), rest=st.booleans())
+def test_the_largest_and_the_rest_are_everything(world: World, query: Query, size: int, rest: bool) -> None:  # noqa: FBT001
+    """The first keys with their own numbers; the rest sums up the facts under any other key, each once."""
+    [whole] = world.ask(query).kpis
+    [rows] = world.ask(query._replace(top=Top(size, rest))).kpis
+    order = in_order(query, world)
+    assert keys(rows) == order[:size]
+    for row, same in zip(rows.rows, whole.rows, strict=False):
+        if not row.rest:
+            assert row.counts.tolist() == same.counts.tolist()
+    resting = [row for row in rows.rows if row.rest]
+    assert len(resting) == (rest and len(order) > size)
+    for row in resting:
+        left = facts_under(query, world, order[size:])
+        assert int(row.counts.sum()) == left
+    assert rows.row_count == whole.row_count
+    assert rows.summed == whole.summed
+
+
+def facts_under(query: Query, world: World, under: Iterable[WireKey]) -> int:
+    """How many facts of the main period fall under one or several of these keys."""
+    wanted = set(under)
+    # By key alone: in which bucket a fact is does not matter, and is slow to find.
+    whole = query._replace(granularity=None)
+    facts = kept(whole, world.facts[query.kpis[0].kpi])
+    return sum(not wanted.isdisjoint(counted(whole, [fact])) for fact in facts)
+
+
+@law
+@given(query=ordered_queries(), size=st.integers(1, 5))
+def test_pages_are_the_whole_answer_cut(world: World, query: Query, size: int) -> None:
+    """One page after the other gives each row once, in the order of the whole."""
+    [whole] = world.ask(query).kpis
+    page, seen = Page(size), []
+    while True:
+        answer = world.ask(query._replace(page=page))
+        [rows] = answer.kpis
+        assert len(rows.rows) == min(size, len(whole.rows) - len(seen))
+        seen += keys(rows)
+        if answer.next is None:
+            break
+        page = Page(size, answer.next)
+    assert seen == keys(whole)
+
+
+@law
+@given(query=queries())
+def test_a_share_is_the_part_of_what_agrees_in_all_but_the_value(world: World, query: Query) -> None:
+    """Grouped by value, topic or question: of those with the same operator, group and widget; else of everything."""
+    query = query._replace(granularity=None)
+    [rows] = world.ask(query).kpis
+    facts = kept(query, world.facts[rows.info.kpi])
+    parts = {Dimension.VALUE, Dimension.TOPIC, Dimension.QUESTION}.intersection(query.group_by)
+    for row in rows.rows:
+        whole = [fact for fact in facts if not parts or agrees(row.key[:3], fact)]
+        if Dimension.VALUE in parts and Dimension.QUESTION in rows.info.dimensions:
+            asked = str(row.key.value).split("\x1f")[0]
+            whole = [fact for fact in whole if fact[1].split("\x1f")[0] == asked]
+        assert row.share == (int(row.counts[0]) / len(whole) if whole else None)
+
+
+def agrees(key: WireKey, fact: Any) -> bool:
+    return all(part in (None, of_fact) for part, of_fact in zip(key, fact[2:5], strict=True))
+
+
+@law
+@given(query=queries())
+def test_each_fact_is_once_in_the_sum_of_everything(world: World, query: Query) -> None:
+    """`summed` counts a fact once, also where rows overlap by topic."""
+    [rows] = world.ask(query).kpis
+    facts = kept(query, world.facts[rows.info.kpi])
+    assert rows.summed.facts == len(facts)
+    if rows.info.has_mean:
+        assert rows.summed.stars == sum(int(fact[1]) for fact in facts)
