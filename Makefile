@@ -5,9 +5,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 # Groups are read from pyproject.toml, so that every version stands in one place.
 GROUP  := $(BIN)/python -m pip install -q --disable-pip-version-check --group
+BENCH  := $(BIN)/python -m benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test laws crash check format stubs check-stubs image clean
+.PHONY: help demo serve test laws crash bench bench-quick bench-growth bench-docs soak check format stubs check-stubs image clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -47,6 +48,25 @@ laws: $(VENV)/tested ## the property tests, with ten times the examples
 
 crash: $(VENV)/tested ## kill -9 a busy server 50 times: nothing acknowledged is lost, every counter is right
 	$(BIN)/python tests/crash.py 50
+
+$(VENV)/benchable: $(VENV)/tested
+	$(GROUP) bench
+	@touch $@
+
+bench: $(VENV)/benchable ## speed beside floors and peers, with the bars: R1 to R9; about half an hour
+	$(BENCH) run
+
+bench-quick: $(VENV)/benchable ## the same on less, in a few minutes
+	$(BENCH) run --quick
+
+bench-growth: $(VENV)/benchable ## curves up to 5 million events, 1,000 operators, 10,000 events in a conversation
+	$(BENCH) growth --full
+
+bench-docs: $(VENV)/benchable ## write the last results into docs/performance.md, and draw the curves
+	$(BENCH) document
+
+soak: $(VENV)/benchable ## 30 minutes at 70% of the peak: the last five must be like the first
+	$(BENCH) soak
 
 check: $(VENV)/checked check-stubs ## format, lint, types, the import ladder, the contract, the Dockerfile
 	$(BIN)/ruff format --check .

@@ -1,1 +1,1 @@
-"""Telwerk's benchmarks: `python -m benchmarks --help`, or `make bench`. What they measure stands in docs/performance.md."""
+"""Telwerk's benchmarks: `make bench`, `python -m benchmarks --help`. What they measure: docs/performance.md."""

@@ -10,7 +10,7 @@ from benchmarks.run import LINES, run as run_all
 from benchmarks.scale import FULL, QUICK
 
 app = typer.Typer(
-    help="Measures Telwerk beside what limits it and beside others. Every figure that counts is a ratio, taken in pairs.",
+    help="Measures Telwerk beside what limits it, and beside others. What counts is ratios, taken in pairs.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -19,6 +19,7 @@ app = typer.Typer(
 
 @app.command()
 def run(
+    *,
     quick: Annotated[bool, typer.Option("--quick", help="Two minutes, on less: to see where one stands.")] = False,
     only: Annotated[list[str] | None, typer.Option(help=f"One line; may be repeated: {', '.join(LINES)}.")] = None,
 ) -> None:
@@ -31,6 +32,7 @@ def run(
 
 @app.command("growth")
 def grow(
+    *,
     full: Annotated[bool, typer.Option("--full", help="Up to 5 million events and 1,000 operators.")] = False,
 ) -> None:
     """Measure how speed, memory and disk change with events, operators and the length of conversations."""

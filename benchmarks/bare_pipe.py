@@ -1,4 +1,4 @@
-"""The floor of taking in: the same requests decoded, the same events stored, the same durability; no rules, no counters.
+"""The floor of taking in: the same requests decoded and stored, with the same durability; no rules, no counters.
 
     python -m benchmarks.bare_pipe DATABASE LISTEN
 
@@ -11,7 +11,7 @@ import asyncio
 import signal
 import sqlite3
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias
 
@@ -43,7 +43,7 @@ class BarePipe(rpc.IngestionServiceServicer):
         self._waiting: list[tuple[list[Row], asyncio.Future[None]]] = []
         self._wake = asyncio.Event()
 
-    async def IngestEvents(
+    async def IngestEvents(  # noqa: N802  # the contract's name
         self, request: pb.IngestEventsRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> pb.IngestEventsResponse:
         """Answers after the commit."""
@@ -64,6 +64,12 @@ class BarePipe(rpc.IngestionServiceServicer):
         self._wake.set()
         await stored
         return pb.IngestEventsResponse(accepted_count=len(rows))
+
+    def StreamEvents(  # noqa: N802  # the contract's name
+        self, request_iterator: AsyncIterator[pb.StreamEventsRequest], context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[pb.StreamEventsResponse]:
+        """Is not measured."""
+        raise NotImplementedError
 
     async def run(self) -> None:
         """Commits what has arrived, again and again."""

@@ -74,18 +74,22 @@ class Feed:
 
 
 class Shares:
-    """How busy both sides were over some samples, to show who was the limit."""
+    """How busy both sides were over some samples, to show who was the limit, and what an event cost."""
 
     def __init__(self) -> None:
         self._client: list[float] = []
         self._server: list[float] = []
+        self._micros: list[float] = []
 
-    def add(self, sent: Sent, server_cpu_seconds: float) -> None:
-        """Notes a sample."""
+    def add(self, sent: Sent, server_cpu_seconds: float, later_cpu_seconds: float = 0.0) -> None:
+        """Notes a sample: the CPU time of the server during it, and after it."""
         self._client.append(sent.cpu_share)
         self._server.append(server_cpu_seconds / sent.seconds)
+        self._micros.append((server_cpu_seconds + later_cpu_seconds) / sent.calls * 1e6)
+        if sent.events:
+            self._micros[-1] *= sent.calls / sent.events
 
     def __str__(self) -> str:
         busy = median(self._client)
         limit = ", the limit!" if busy > _CLIENT_SHARE_MAX else ""
-        return f"server {median(self._server):.2f} cores, client {busy:.2f}{limit}"
+        return f"{median(self._server):.2f} cores, {median(self._micros):.0f} µs of CPU each; client {busy:.2f}{limit}"

@@ -121,8 +121,8 @@ def ask(
 def answer(address: str, request: bytes) -> bytes:
     """The serialised answer to one question about a time series."""
     with grpc.insecure_channel(address, [("grpc.max_receive_message_length", _REPLY_BYTES_MAX)]) as channel:
-        answered: bytes = channel.unary_unary(SERIES)(request, timeout=_CALL_SECONDS_MAX)
-        return answered
+        ask_bytes: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(SERIES)
+        return ask_bytes(request, timeout=_CALL_SECONDS_MAX)
 
 
 async def _send(
@@ -133,7 +133,7 @@ async def _send(
     async with _channels(address, connections) as channels:
 
         async def send_lane(channel: grpc.aio.Channel, calls: Iterable[bytes]) -> int:
-            call = channel.unary_unary(INGEST, None, _all_accepted)
+            call: grpc.aio.UnaryUnaryMultiCallable[bytes, int] = channel.unary_unary(INGEST, None, _all_accepted)
             events = 0
             for request in calls:
                 if pace:
@@ -145,9 +145,7 @@ async def _send(
             return events
 
         begun, cpu = time.perf_counter(), time.process_time()
-        sent = await asyncio.gather(
-            *(send_lane(channels[i % connections], calls) for i, calls in enumerate(lanes))
-        )
+        sent = await asyncio.gather(*(send_lane(channels[i % connections], calls) for i, calls in enumerate(lanes)))
         seconds = time.perf_counter() - begun
         return Sent(seconds, len(latencies), sum(sent), (time.process_time() - cpu) / seconds, tuple(latencies))
 
@@ -167,7 +165,7 @@ async def _ask(
     async with _channels(address, connections) as channels:
 
         async def ask_on(channel: grpc.aio.Channel) -> None:
-            call = channel.unary_unary(method, None, _DECODE[method])
+            call: grpc.aio.UnaryUnaryMultiCallable[bytes, Any] = channel.unary_unary(method, None, _DECODE[method])
             while time.perf_counter() < end and (request := next(waiting, None)) is not None:
                 if pace:
                     await pace.turn()

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -62,8 +63,13 @@ class Curve:
 def grow(bench: Bench, extent: Extent) -> str:
     """Measures every curve, writes them as JSON, and gives a table."""
     machine = described()
-    curves = [*_events(bench, extent), *_random_ids(bench, extent), *_operators(bench, extent), *_lengths(bench, extent)]
-    found = {
+    curves = [
+        *_events(bench, extent),
+        *_random_ids(bench, extent),
+        *_operators(bench, extent),
+        *_lengths(bench, extent),
+    ]
+    found: dict[str, Any] = {
         "measured": time.strftime("%Y-%m-%d"),
         "machine": machine,
         "curves": [
@@ -82,7 +88,7 @@ def grow(bench: Bench, extent: Extent) -> str:
     return f"{table(found['curves'])}\n\n{save('growth', found)}"
 
 
-def table(curves: Sequence[dict[str, object]]) -> str:
+def table(curves: Sequence[dict[str, Any]]) -> str:
     """The curves as a Markdown table, from their JSON form."""
     rows = ["| curve | from | to | exponent |", "| --- | --- | --- | --- |"]
     for curve in curves:

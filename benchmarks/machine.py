@@ -22,16 +22,19 @@ def described() -> dict[str, str]:
         "processor": f"{_processor()}, {os.cpu_count()} cores",
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
-        "temporary folder": f"{_file_system(folder)}; a synced write of 4 KiB takes {_sync_seconds(folder) * 1e3:.2f} ms",
+        "temporary folder": f"{_file_system(folder)}, a synced write of 4 KiB {_sync_seconds(folder) * 1e3:.2f} ms",
         "load before": ", ".join(f"{load:.1f}" for load in os.getloadavg()),
-        "versions": ", ".join([f"Python {platform.python_version()}", f"SQLite {sqlite3.sqlite_version}", *_versions()]),
+        "versions": ", ".join(
+            [f"Python {platform.python_version()}", f"SQLite {sqlite3.sqlite_version}", *_versions()]
+        ),
         "Telwerk": _commit(),
     }
 
 
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
-    names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or "unknown processor"
 
 

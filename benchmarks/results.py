@@ -83,7 +83,10 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 def table(lines: Sequence[dict[str, Any]]) -> str:
     """The lines as a Markdown table, from their JSON form."""
-    rows = ["| | what | measured | beside it | ratio | spread | bar | met |", "| --- | --- | --- | --- | --- | --- | --- | --- |"]
+    rows = [
+        "| | what | measured | beside it | ratio | spread | bar | met |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
     for line in lines:
         if "why" in line:
             rows.append(f"| {line['id']} | {line['what']} | – | – | – | – | – | not available: {line['why']} |")

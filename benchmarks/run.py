@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.bench import Bench, bench
 from benchmarks.machine import described
@@ -11,19 +12,20 @@ from benchmarks.measures import ingest, peers, queries
 from benchmarks.postgres import postgres
 from benchmarks.results import Line, table
 from benchmarks.scale import Scale
+from tests.postgres import fresh_database
 
 RESULTS = Path("build")
 """Where results are put, for `document`."""
 
 
 def _r8(bench: Bench) -> Iterator[Line]:
-    with postgres() as server:
-        yield from peers.queries(bench, server.database("peer"))
+    with postgres() as server, fresh_database(server) as database:
+        yield from peers.queries(bench, database)
 
 
 def _r9(bench: Bench) -> Iterator[Line]:
     with postgres() as server:
-        yield from ingest.on_postgres(bench, server.database("telwerk"), server.database("floor"))
+        yield from ingest.on_postgres(bench, server)
 
 
 _PARTS: list[tuple[tuple[str, ...], Callable[[Bench], Iterator[Line]]]] = [
@@ -32,7 +34,7 @@ _PARTS: list[tuple[tuple[str, ...], Callable[[Bench], Iterator[Line]]]] = [
     (("R5",), queries.with_ten_times_more),
     (("R7", "S1", "S2"), ingest.after_many),
     (("R8", "R8m"), _r8),
-    (("R9",), _r9),
+    (("R9s", "R9"), _r9),
     (("P1",), peers.row_by_row),
 ]
 LINES = tuple(name for names, _ in _PARTS for name in names)
@@ -45,7 +47,7 @@ def run(scale: Scale, only: Sequence[str]) -> str:
     with bench(scale, only) as running:
         lines = [line for names, measure in _PARTS if running.wants(*names) for line in measure(running)]
     lines.sort(key=lambda line: LINES.index(line.id))
-    found = {
+    found: dict[str, Any] = {
         "scale": scale.name,
         "pairs": scale.pairs,
         "measured": time.strftime("%Y-%m-%d"),
@@ -56,7 +58,7 @@ def run(scale: Scale, only: Sequence[str]) -> str:
     return f"{table(found['lines'])}\n\n{save('bench' if scale.name == 'full' else 'bench-quick', found)}"
 
 
-def save(name: str, found: dict[str, object]) -> str:
+def save(name: str, found: dict[str, Any]) -> str:
     """Writes results down; says where."""
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"{name}.json"

@@ -27,9 +27,9 @@ class Scale:
     """In a year of the peers' raw events."""
     orm_conversations: int
     """Sent in one sample to the peer that counts row by row."""
-    mixed_peers: bool
-    """Whether the peers are asked about the ordinary log as well."""
+    whole: bool
+    """As large as the bars of R7 and R8 presume; the peers are asked about the ordinary log as well."""
 
 
-FULL = Scale("full", 5, 8_000, 192, 1_000_000, 40, 500, 6.0, 5_000_000, 1_000_000, 400, mixed_peers=True)
-QUICK = Scale("quick", 3, 1_000, 64, 65_000, 15, 100, 1.5, 65_000, 50_000, 40, mixed_peers=False)
+FULL = Scale("full", 5, 8_000, 192, 1_000_000, 40, 500, 6.0, 5_000_000, 1_000_000, 400, whole=True)
+QUICK = Scale("quick", 3, 1_000, 64, 65_000, 15, 100, 1.5, 65_000, 50_000, 40, whole=False)

@@ -16,9 +16,10 @@ import psutil
 
 from benchmarks.workload import ACCOUNT, GOAL_URL, LIVE_LIMIT_SECONDS, START_SECONDS, WIDGETS
 from telwerk import Telwerk
-from telwerk.v1 import settings_service_pb2 as settings
+from telwerk.v1 import event_pb2, settings_service_pb2 as settings
 from telwerkd.config import Settings
 
+_ACTIONS = [action for action in event_pb2.InactivityAction.values() if action]
 _STOP_SECONDS = 60
 _LOOK_SECONDS = 0.25
 _QUIET_LOOKS = 6
@@ -38,11 +39,11 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """CPU time used so far, by the processes and those that they started."""
-        return sum(times.user + times.system for times in (process.cpu_times() for process in self._all()))
+        return float(sum(sum(process.cpu_times()[:2]) for process in self._all()))
 
     def rss_bytes(self) -> int:
         """Memory held now."""
-        return sum(process.memory_info().rss for process in self._all())
+        return int(sum(process.memory_info().rss for process in self._all()))
 
     def disk_bytes(self) -> int:
         """Size of its files, journal and all."""
@@ -131,7 +132,7 @@ def _prepare(address: str) -> None:
     """The settings that the workload presumes."""
     with Telwerk(address) as telwerk:
         for widget in WIDGETS:
-            version = settings.WidgetSettings(widget_id=widget, enabled_actions=range(1, 9))
+            version = settings.WidgetSettings(widget_id=widget, enabled_actions=_ACTIONS)
             version.effective_time.seconds = START_SECONDS
             version.live_limit.seconds = LIVE_LIMIT_SECONDS
             version.goals.add(goal_id="order", url=GOAL_URL)

@@ -182,7 +182,7 @@ class _Chat:
 
 
 class Raw(NamedTuple):
-    """An event as a table of raw events holds it, with the operator that was assigned just before it, as Chatwoot's has.
+    """An event as a table of raw events holds it, with the operator assigned just before it, as Chatwoot's has.
 
     That is more than the log says by itself: the peers are spared the rule.
     """
@@ -223,7 +223,7 @@ class Part:
     lanes: int
     call_events: int = CALL_EVENTS
     spread: bool = False
-    """Each call has one event of each of a window's conversations, as live traffic does, not conversation by conversation."""
+    """Each call has one event of each of a window's conversations, as live traffic does; else they come whole."""
 
     @property
     def events(self) -> int:

@@ -1,4 +1,4 @@
-"""R1, R2, R7, R9: how fast events are taken in, beside a floor that has the same durability."""
+"""R1, R2, R7, R9, sizes: how fast events are taken in, beside a floor that has the same durability."""
 
 from collections.abc import Iterator
 
@@ -7,13 +7,13 @@ from benchmarks.client import HEALTH, ask, send
 from benchmarks.results import Bar, Line, Missing, Row
 from benchmarks.servers import Server, bare_pipe, has_workers, telwerkd
 from benchmarks.workload import Part
+from tests.postgres import fresh_database
 
 _SINGLE_CALLERS = 64
 _SINGLE_CONNECTIONS = 4
 """The server refuses calls of a connection on which 64 callers at once are answered together (seen: UNAVAILABLE)."""
 _PIPE = "bare pipe"
 _EVENTS = "events/s"
-_WORKERS = 2
 _WORKER_CONNECTIONS = 16
 """The kernel spreads connections over workers by chance, so one needs many."""
 
@@ -21,12 +21,11 @@ _WORKER_CONNECTIONS = 16
 def on_sqlite(bench: Bench) -> Iterator[Line]:
     """R1 and R2."""
     with telwerkd() as ours, bare_pipe() as floor:
-        feed = Feed()
-        for server in (ours, floor):
-            bench.sender.run(send, server.address, Part(feed.workload, 0, 100, 1))
-        feed.next_conversation = 100
+        feed = _begun(bench, ours, floor)
         if bench.wants("R1"):
-            yield _bulk(bench, ours, floor, feed, "R1", "1,000-event calls, conversation by conversation", Bar("≥", 0.5))
+            yield _bulk(
+                bench, ours, floor, feed, "R1", "1,000-event calls, conversation by conversation", Bar("≥", 0.5)
+            )
         if bench.wants("R1s"):
             what = "1,000-event calls, each event of a conversation in another call, as live traffic comes"
             yield _bulk(bench, ours, floor, feed, "R1s", what, None, spread=True)
@@ -46,8 +45,7 @@ def after_many(bench: Bench) -> Iterator[Line]:
         pairs = []
         for _ in range(scale.pairs):
             with telwerkd() as empty:
-                fresh = Feed()
-                bench.sender.run(send, empty.address, fresh.take(100))
+                fresh = _begun(bench, empty)
                 pairs.append(
                     (
                         _rate(bench, full, feed.take(scale.bulk_conversations)),
@@ -56,24 +54,41 @@ def after_many(bench: Bench) -> Iterator[Line]:
                 )
         rss = full.rss_bytes()
     stored = f"{scale.stored_more_events:,} stored events"
-    yield Row("R7", f"taking in at {stored}", "at none", _EVENTS, pairs, Bar("≥", 0.8))
-    yield Row("S1", f"on disk at {stored}, counters and indexes included", "on the wire", "bytes/event", [(disk, wire)], Bar("≤", 3.5))
-    yield Row("S2", f"memory (RSS) at {stored}, just after R7's load", "allowed", "MB", [(rss / 1e6, 250.0)], Bar("≤", 1.0))
+    for name, what, beside, unit, of_line, bar in (
+        ("R7", f"taking in at {stored}", "at none", _EVENTS, pairs, Bar("≥", 0.8)),
+        ("S1", f"on disk at {stored}, all included", "on the wire", "bytes/event", [(disk, wire)], Bar("≤", 3.5)),
+        ("S2", f"memory (RSS) at {stored}, after R7", "allowed", "MB", [(rss / 1e6, 250.0)], Bar("≤", 1)),
+    ):
+        yield Row(name, what, beside, unit, of_line, bar if scale.whole else None)
 
 
-def on_postgres(bench: Bench, url: str, floor_url: str) -> Iterator[Line]:
-    """R9."""
-    what = f"PostgreSQL, {_WORKERS} workers, 1,000-event calls"
-    if not has_workers():
-        yield Missing("R9", what, "telwerkd serve has no --workers yet")
-        return
-    ours_flags = ("--workers", str(_WORKERS))
-    with telwerkd(*ours_flags, database=url) as ours, bare_pipe(floor_url, _WORKERS) as floor:
-        feed = Feed()
-        for server in (ours, floor):
-            bench.sender.run(send, server.address, Part(feed.workload, 0, 100, 1))
-        feed.next_conversation = 100
-        yield _bulk(bench, ours, floor, feed, "R9", what, Bar("≥", 0.3), connections=_WORKER_CONNECTIONS)
+def on_postgres(bench: Bench, postgres: str) -> Iterator[Line]:
+    """R9, and the same with one process."""
+    for workers, name, bar in ((1, "R9s", None), (2, "R9", Bar("≥", 0.3))):
+        what = f"PostgreSQL, {'one process' if workers == 1 else f'{workers} workers'}, 1,000-event calls"
+        if not bench.wants(name):
+            continue
+        if workers > 1 and not has_workers():
+            yield Missing(name, what, "telwerkd serve has no --workers yet")
+            continue
+        flags = () if workers == 1 else ("--workers", str(workers))
+        with (
+            fresh_database(postgres) as database,
+            fresh_database(postgres) as floor_database,
+            telwerkd(*flags, database=database) as ours,
+            bare_pipe(floor_database, workers) as floor,
+        ):
+            feed = _begun(bench, ours, floor)
+            yield _bulk(bench, ours, floor, feed, name, what, bar, connections=_WORKER_CONNECTIONS)
+
+
+def _begun(bench: Bench, *servers: Server) -> Feed:
+    """What follows on some events that every server has taken in already, to be warm."""
+    feed = Feed()
+    first = feed.take(100)
+    for server in servers:
+        bench.sender.run(send, server.address, first)
+    return feed
 
 
 def _bulk(
@@ -128,7 +143,8 @@ def _rate(
     """Events per second; what the server puts off until later is added to the time."""
     before = server.cpu_seconds()
     sent = bench.sender.run(send, server.address, part, connections=connections)
+    during_seconds = server.cpu_seconds() - before
+    later_seconds = server.finish() if finish else 0.0
     if shares:
-        shares.add(sent, server.cpu_seconds() - before)
-    owed_seconds = server.finish() if finish else 0.0
-    return sent.events / (sent.seconds + owed_seconds)
+        shares.add(sent, during_seconds, later_seconds)
+    return sent.events / (sent.seconds + later_seconds)

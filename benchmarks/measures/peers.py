@@ -51,8 +51,8 @@ def queries(bench: Bench, postgres_url: str) -> Iterator[Line]:
     per_day = bench.scale.raw_ratings / YEAR_DAYS / _RATINGS_OF_CONVERSATION
     ratings = Workload(kind="ratings", conversations_per_day=per_day)
     what = f"{bench.scale.raw_ratings:,} raw ratings in the year"
-    logs = [_Log("R8", what, ratings, int(per_day * days), barred=True)]
-    if bench.scale.mixed_peers:
+    logs = [_Log("R8", what, ratings, int(per_day * days), barred=bench.scale.whole)]
+    if bench.scale.whole:
         workload, conversations = stored_in_days(bench.scale.stored_events)
         what = f"{bench.scale.stored_events:,} raw events of all kinds in two years"
         logs.append(_Log("R8m", what, workload, conversations, barred=False))
@@ -122,5 +122,7 @@ def row_by_row(bench: Bench) -> Iterator[Line]:
             sent = bench.sender.run(send, ours.address, part)
             mine = sent.events / (sent.seconds + ours.finish())
             pairs.append((mine, part.events / bench.asker.run(orm.take_in, file, part)))
-        _same("the ORM", bench.asker.run(orm.answer, file), _numbers(bench, ours, YearByDay("UTC", 0, by_operator=True)))
+        _same(
+            "the ORM", bench.asker.run(orm.answer, file), _numbers(bench, ours, YearByDay("UTC", 0, by_operator=True))
+        )
     yield Row("P1", "1,000-event calls, all KPIs", "one KPI of ten, an ORM row by row", "events/s", pairs)

@@ -85,9 +85,7 @@ def _while_taking_in(bench: Bench, server: Server) -> Iterator[Line]:
             bench.say(f"R6: {what}, pair {number + 1}")
             idle = _tail_seconds(bench, server, by_operator=by_operator)
             coming = live.take(int(half * (bench.scale.tail_seconds + 1)) // CHAT_EVENTS)
-            sending = bench.sender.start(
-                send, server.address, coming, made_before=False, events_per_second=half
-            )
+            sending = bench.sender.start(send, server.address, coming, made_before=False, events_per_second=half)
             busy = _tail_seconds(bench, server, by_operator=by_operator)
             sending.result()
             server.finish()
@@ -96,7 +94,7 @@ def _while_taking_in(bench: Bench, server: Server) -> Iterator[Line]:
 
 
 def _tail_seconds(bench: Bench, server: Server, *, by_operator: bool) -> float:
-    """The p99 of years that end among the days that events come in for. Since the last time, the account has changed."""
+    """The p99 of years that end among the days that events come in for. The account has changed since the last time."""
     days = range(DAYS - YEAR_DAYS + 20, DAYS - YEAR_DAYS + 20 + _MOST_QUERIES_A_DAY_BEGINS)
     requests = [YearByDay(zone, day, by_operator=by_operator).request() for day in days for zone in ZONES]
     some = requests[: bench.scale.tail_queries]

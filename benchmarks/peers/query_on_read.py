@@ -50,9 +50,7 @@ def load(url: str, workload: Workload, conversations: int) -> None:
 def answer(url: str, question: YearByDay) -> Numbers:
     """The answer to a question."""
     _, rows = asyncio.run(_ask(url, [question]))
-    return {
-        (day, "" if operator is None else f"op-{operator:04}"): (n, stars) for day, operator, n, stars in rows
-    }
+    return {(day, "" if operator is None else f"op-{operator:04}"): (n, stars) for day, operator, n, stars in rows}
 
 
 def times_seconds(url: str, questions: Sequence[YearByDay]) -> list[float]:
@@ -77,7 +75,15 @@ def _records(workload: Workload, conversations: int) -> Iterator[tuple[Any, ...]
     for raw in raw_events(workload, 0, conversations):
         at = datetime.fromtimestamp(raw.occur_micros / 1_000_000, UTC)
         operator = int(raw.operator_id.removeprefix("op-")) if raw.operator_id else None
-        yield (1, int(raw.conversation_id), _KINDS.index(raw.kind), at, operator, WIDGETS.index(raw.widget_id), raw.stars)
+        yield (
+            1,
+            int(raw.conversation_id),
+            _KINDS.index(raw.kind),
+            at,
+            operator,
+            WIDGETS.index(raw.widget_id),
+            raw.stars,
+        )
 
 
 async def _ask(url: str, questions: Sequence[YearByDay]) -> tuple[list[float], list[Any]]:
