@@ -23,7 +23,7 @@ _ACTIONS = [action for action in event_pb2.InactivityAction.values() if action]
 _STOP_SECONDS = 60
 _LOOK_SECONDS = 0.25
 _QUIET_LOOKS = 5
-"""So many looks make 1.25 s: the service compacts what did not change between two looks of its own, half a second apart."""
+"""They make 1.25 s: the service compacts what is the same at two looks of its own, half a second apart."""
 _QUIET_SHARE = 0.08
 _QUIET_SECONDS_MAX = 600.0
 
