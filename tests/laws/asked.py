@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, settings, strategies as st
 from telwerkd.application.answering import Points, answer
 from telwerkd.application.ingest import IngestLimits, Submitted, take_in
 from telwerkd.application.query import Answer, Filter, Ids, Query, QueryLimits, Topics
+from telwerkd.application.rollup_cache import RollupCache
 from telwerkd.application.upkeep import settle_due
 from telwerkd.domain.calendar import Granularity
 from telwerkd.domain.events import Event, Kind, WentLive
@@ -95,11 +96,13 @@ class World:
     def __init__(self, runner: asyncio.Runner, store: SqliteStore, facts: Facts, held: Facts) -> None:
         self._runner = runner
         self._store = store
+        # Small, so that some of what was summed up goes again.
+        self._rollups = RollupCache(1 << 20)
         self.facts = facts
         self.held = held
 
     def ask(self, query: Query) -> Answer:
-        work: Callable[[Any], Answer] = partial(answer, query, Points(LIMITS))
+        work: Callable[[Any], Answer] = partial(answer, query, Points(LIMITS), self._rollups)
         return self._runner.run(self._store.read(ACCOUNT, work))
 
 

@@ -96,6 +96,9 @@ class Snapshot(Protocol):
     def cells(self, cut: Cut) -> list[CellRow]:
         """The chunks of a cut."""
 
+    def chunk_versions(self, measure: Measure, first_chunk: int, last_chunk: int) -> dict[int, int]:
+        """The chunks of a measure in a range that hold anything, each with a number that grows when it changes."""
+
     def deltas(self, measure: Measure) -> list[LeafDelta]:
         """What is counted of a measure but not yet in its chunks."""
 

@@ -224,13 +224,13 @@ class KpiRows(NamedTuple):
     held_back: int
     enabled: bool
     """False for KPI 5 where each widget asked for is known to have no action enabled."""
+    not_enabled: list[str]
+    """KPI 5: the widgets of the slice that are known to have no action enabled."""
     overlapping: bool
     summed: Summed
     compared: Summed
     row_count: int
     """Rows on all pages."""
-    not_enabled: list[str]
-    """KPI 5: the widgets of the slice that are known to have no action enabled."""
 
 
 class Standing(NamedTuple):

@@ -20,6 +20,7 @@ from telwerkd.storage.bulk_sqlite import SqliteBulk
 from telwerkd.storage.tables import (
     accounts,
     base_counters,
+    chunk_versions,
     conversations,
     counters,
     deltas,
@@ -265,6 +266,14 @@ class AccountTransaction:
         )
         return [_conversation(row) for row in self._connection.execute(query)]
 
+    def chunk_versions(self, measure: Measure, first_chunk: int, last_chunk: int) -> dict[int, int]:
+        """The chunks of a measure in a range that hold anything, each with a number that grows when it changes."""
+        c = chunk_versions.c
+        query = sa.select(c.chunk, c.version).where(
+            c.account_id == self._account, c.measure == measure, c.chunk.between(first_chunk, last_chunk)
+        )
+        return dict(self._connection.execute(query).all())
+
     def deltas(self, measure: Measure) -> list[LeafDelta]:
         """What is counted of a measure but not yet in its chunks."""
         return [leaf for _, leaf in self._delta_rows(measure, DELTA_LEAVES_ALL)]
@@ -340,6 +349,7 @@ class AccountTransaction:
                 for slot, n in slots.items():
                     sums[slot] = sums.get(slot, 0) + n
         self._add_cells(counters, total)
+        self._touch(total)
         self._connection.execute(sa.delete(deltas).where(deltas.c.account_id == self._account))
 
     def add_deltas(self, changes: Deltas) -> None:
@@ -356,7 +366,9 @@ class AccountTransaction:
         rows = self._delta_rows(measure, leaves_max)
         if not rows:
             return 0
-        self._add_cells(counters, chunk_deltas(measure, (leaf for _, leaf in rows)))
+        chunks = chunk_deltas(measure, (leaf for _, leaf in rows))
+        self._add_cells(counters, chunks)
+        self._touch(chunks)
         c = deltas.c
         self._connection.execute(
             sa.delete(deltas).where(c.account_id == self._account, c.measure == measure, c.version <= rows[-1][0])
@@ -380,6 +392,13 @@ class AccountTransaction:
                 emptied.append(values)
         self._bulk.insert(table, (*key, "cells"), changed, replacing=("cells",))
         self._bulk.delete(table, key, emptied)
+
+    def _touch(self, changed: Iterable[ChunkKey]) -> None:
+        """Tells readers that chunks have changed."""
+        keys = sorted({(key.measure, key.chunk) for key in changed})
+        found = dict(tuple(row) for row in self._bulk.find(chunk_versions, ("measure", "chunk"), keys, ("version",)))
+        rows = [(*key, found.get(place, 0) + 1) for place, key in enumerate(keys)]
+        self._bulk.insert(chunk_versions, ("measure", "chunk", "version"), rows, replacing=("version",))
 
     def add_names(self, new: Names) -> None:
         """Adds names that are not there yet."""
