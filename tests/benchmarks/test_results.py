@@ -10,7 +10,7 @@ def row(pairs: list[tuple[float, float]], bar: Bar | None) -> Row:
 
 
 def test_the_ratio_is_the_median_of_the_pairs_ratios_not_the_ratio_of_medians():
-    assert row([(1, 10), (5, 10), (9, 9)], None).ratio == 0.5
+    assert row([(1, 10), (5, 10), (8, 20)], None).ratio == 0.4
 
 
 @pytest.mark.parametrize(
