@@ -5,9 +5,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 # Groups are read from pyproject.toml, so that every version stands in one place.
 GROUP  := $(BIN)/python -m pip install -q --disable-pip-version-check --group
+BENCH  := $(BIN)/python -m benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-clients laws crash storm failover check format stubs check-stubs image clean
+.PHONY: help demo serve test test-clients laws crash storm failover bench bench-quick bench-growth bench-docs soak
+.PHONY: check format stubs check-stubs image clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -57,6 +59,25 @@ storm: $(VENV)/tested ## four server processes on one PostgreSQL for a minute: n
 
 failover: $(VENV)/tested ## PostgreSQL killed 20 times under a busy server: nothing acknowledged lost, SERVING again
 	$(BIN)/python tests/failover.py 20
+
+$(VENV)/benchable: $(VENV)/tested
+	$(GROUP) bench
+	@touch $@
+
+bench: $(VENV)/benchable ## speed beside floors and peers, with the bars: R1 to R9; about half an hour
+	$(BENCH) run
+
+bench-quick: $(VENV)/benchable ## the same on less, in a few minutes
+	$(BENCH) run --quick
+
+bench-growth: $(VENV)/benchable ## curves up to 5 million events, 1,000 operators, 10,000 events in a conversation
+	$(BENCH) growth --full
+
+bench-docs: $(VENV)/benchable ## write the last results into docs/performance.md, and draw the curves
+	$(BENCH) document
+
+soak: $(VENV)/benchable ## 30 minutes at 70% of the peak: the last five must be like the first
+	$(BENCH) soak
 
 check: $(VENV)/checked check-stubs ## format, lint, types, the import ladder, the contract, the Dockerfile
 	$(BIN)/ruff format --check .

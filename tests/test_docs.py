@@ -145,6 +145,7 @@ def test_every_dependency_is_listed_with_its_reason():
         "The server": server["project"]["dependencies"],
         "Tests": server["dependency-groups"]["test"],
         "Checks": server["dependency-groups"]["check"],
+        "Benchmarks": server["dependency-groups"]["bench"],
         "Stubs": server["dependency-groups"]["stubs"],
     }.items():
         rows = [line for line in section(text, heading).splitlines() if line.startswith("| `")]
