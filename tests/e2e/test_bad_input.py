@@ -523,7 +523,7 @@ BAD_REQUESTS = [
     *(param(series, a_series(**change), field, why, id=f"series: {what}") for field, why, what, change in BAD_SERIES),
     *(param(totals, a_total(**change), field, why, id=f"totals: {what}") for field, why, what, change in BAD_QUERIES),
     *(
-        param(explain, an_explanation(**change), field, why, id=f"explanation: {what}")
+        param(explain, an_explanation(**change), field.replace("kpi_ids", "kpi_id"), why, id=f"explanation: {what}")
         for field, why, what, change in BAD_QUERIES
         if "group_by" not in change and len(change.get("kpi_ids", "1")) < 2
     ),

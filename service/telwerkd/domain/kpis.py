@@ -76,14 +76,18 @@ class KpiInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Those known beforehand, in order; none where producers choose them."""
 
 
-def by_id(kpi_id: str) -> KpiInfo:
-    """The KPI of an id. Raises InvalidArgumentError, with the nearest id if one is near, and all there are."""
+def by_id(kpi_id: str, field: str = "kpi_ids") -> KpiInfo:
+    """The KPI of an id.
+
+    Raises:
+        InvalidArgumentError: there is none; it names `field`, the nearest id if one is near, and all there are.
+    """
     if info := _BY_ID.get(kpi_id):
         return info
     near = get_close_matches(kpi_id.lower(), _BY_ID, n=1) if len(kpi_id) <= _LONGEST_ECHO else []
     hint = f"; did you mean {near[0]!r}?" if near else "."
     raise InvalidArgumentError.of(
-        "kpi_ids",
+        field,
         f"no KPI has the id {kpi_id[:_LONGEST_ECHO]!r}{hint} There are: {', '.join(_BY_ID)}",
         Reason.UNKNOWN_KPI,
     )

@@ -7,10 +7,10 @@ from telwerkd.application.explain import Explanation, Place
 from telwerkd.application.query import Query
 from telwerkd.domain.facts import Fact
 from telwerkd.domain.ids import AccountId, ConversationId, Micros
-from telwerkd.domain.kpis import ValueKind, by_id
+from telwerkd.domain.kpis import KpiInfo, ValueKind, by_id
 from telwerkd.transport import page_tokens
-from telwerkd.transport.event_codec import EventDecoder
-from telwerkd.transport.query_codec import decode_filter, decode_kpis, decode_page_size, decode_range
+from telwerkd.transport.event_codec import EventDecoder, FieldError
+from telwerkd.transport.query_codec import decode_filter, decode_page_size, decode_range
 from telwerkd.transport.settings_codec import encode_instant
 from telwerkd.transport.value_codec import encode_value
 
@@ -31,7 +31,7 @@ def decode_explain(request: pb.ExplainCountRequest, decoder: EventDecoder) -> tu
     size = decode_page_size(request.page_size) or _PAGE_SIZE
     query = Query(
         AccountId(decoder.id("account_id", request.account_id)),
-        decode_kpis([request.kpi_id] if request.kpi_id else []),
+        (_kpi(request.kpi_id),),
         decode_range(request.range),
         None,
         request.time_zone or None,
@@ -43,6 +43,12 @@ def decode_explain(request: pb.ExplainCountRequest, decoder: EventDecoder) -> tu
         last_time, conversation = page_tokens.decode(request, request.page_token, _Place)
         place = Micros(last_time), ConversationId(conversation)
     return query, place, size
+
+
+def _kpi(kpi_id: str) -> KpiInfo:
+    if not kpi_id:
+        raise FieldError("kpi_id", "is required")
+    return by_id(kpi_id, "kpi_id")
 
 
 def encode_explanation(request: pb.ExplainCountRequest, page: Explanation) -> pb.ExplainCountResponse:

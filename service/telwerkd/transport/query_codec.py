@@ -40,7 +40,7 @@ def decode_query(request: QueryRequest, decoder: EventDecoder) -> Query:
     Raises:
         InvalidArgumentError: a field is wrong.
     """
-    kpis = decode_kpis(request.kpi_ids)
+    kpis = _kpis(request.kpi_ids)
     query = Query(
         AccountId(decoder.id("account_id", request.account_id)),
         kpis,
@@ -132,7 +132,7 @@ def decode_page_size(size: int) -> int:
     return size
 
 
-def decode_kpis(ids: Sequence[str]) -> tuple[KpiInfo, ...]:
+def _kpis(ids: Sequence[str]) -> tuple[KpiInfo, ...]:
     """The KPIs of a query.
 
     Raises:
