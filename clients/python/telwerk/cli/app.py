@@ -15,6 +15,7 @@ from telwerk.cli.importing import import_events
 from telwerk.cli.options import EXIT_REFUSED, EXIT_UNAVAILABLE, err, out, remember_connection, say
 from telwerk.cli.querying import query, totals
 from telwerk.cli.removing import erase, purge
+from telwerk.cli.report.command import report
 from telwerk.cli.settings import settings
 from telwerk.cli.simulate import simulate
 from telwerk.errors import DeadlineExceededError, TelwerkError, UnauthenticatedError, UnavailableError
@@ -30,6 +31,7 @@ app.command("import")(import_events)
 app.command()(query)
 app.command()(totals)
 app.command()(explain)
+app.command()(report)
 app.command()(kpis)
 app.command()(simulate)
 app.add_typer(settings)
