@@ -10,6 +10,7 @@ import sys
 import typer
 
 from telwerk.cli.catalogue import kpis
+from telwerk.cli.dashboard.command import dashboard
 from telwerk.cli.explaining import explain
 from telwerk.cli.importing import import_events
 from telwerk.cli.options import EXIT_REFUSED, EXIT_UNAVAILABLE, err, out, remember_connection, say
@@ -31,6 +32,7 @@ app.command("import")(import_events)
 app.command()(query)
 app.command()(totals)
 app.command()(explain)
+app.command()(dashboard)
 app.command()(report)
 app.command()(kpis)
 app.command()(simulate)
