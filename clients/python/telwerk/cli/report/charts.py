@@ -67,6 +67,7 @@ class Chart:
 
 def columns(counts: Sequence[int], before: Sequence[int], labels: Sequence[str]) -> Chart:
     """Counts, from zero."""
+    before = before[: len(counts)]
     top, step = _scale(max([*counts, *before, 1]))
     slot = (WIDTH - _LEFT - _RIGHT) / len(counts)
     gap = min(_GAP_MAX, slot / 4)
@@ -79,7 +80,7 @@ def columns(counts: Sequence[int], before: Sequence[int], labels: Sequence[str])
         ticks=[Tick(_y(value, 0, top), value) for value in range(0, top + 1, step)],
         labels=_labels(labels, slot),
         columns=[box(place, count, height=True) for place, count in enumerate(counts) if count],
-        dashes=[box(place, count, height=False) for place, count in enumerate(before[: len(counts)]) if count],
+        dashes=[box(place, count, height=False) for place, count in enumerate(before) if count],
     )
 
 
