@@ -19,8 +19,9 @@ $(VENV)/installed: pyproject.toml clients/python/pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e 'clients/python[cli]' -e .
 	@touch $@
 
-$(VENV)/tested: $(VENV)/installed
+$(VENV)/tested: $(VENV)/installed clients/bridges/pyproject.toml
 	$(GROUP) test
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e 'clients/bridges[serve]'
 	@touch $@
 
 $(VENV)/checked: $(VENV)/tested

@@ -48,9 +48,10 @@ class ServerProcess(NamedTuple):
 
 
 @contextmanager
-def serving(database: Path, *flags: str) -> Iterator[ServerProcess]:
+def serving(database: Path | PostgresUrl, *flags: str) -> Iterator[ServerProcess]:
     """`telwerkd serve` as its users start it, on a free port of loopback; stopped by SIGTERM."""
-    command = [sys.executable, "-m", "telwerkd.cli", "serve", "--database", str(database), "--listen", "127.0.0.1:0"]
+    named = database.dsn if isinstance(database, PostgresUrl) else str(database)
+    command = [sys.executable, "-m", "telwerkd.cli", "serve", "--database", named, "--listen", "127.0.0.1:0"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TELWERK_")}
     process = subprocess.Popen([*command, *flags], stdout=subprocess.PIPE, text=True, env=environment)
     try:

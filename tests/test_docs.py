@@ -12,7 +12,12 @@ from telwerkd.domain.kpis import CATALOGUE
 from telwerkd.storage.tables import metadata
 
 ROOT = Path(__file__).parents[1]
-DOCS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+DOCS = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    ROOT / "clients" / "python" / "README.md",
+    ROOT / "clients" / "bridges" / "README.md",
+]
 DECISIONS = ROOT / "docs" / "decisions"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 README = ROOT / "README.md"
@@ -131,9 +136,11 @@ def test_the_architecture_describes_every_table():
 
 def test_every_dependency_is_listed_with_its_reason():
     server, client = toml("pyproject.toml"), toml("clients/python/pyproject.toml")
+    bridges = toml("clients/bridges/pyproject.toml")["project"]
     text = read(ROOT / "docs" / "dependencies.md")
     for heading, wanted in {
         "The client": [*client["project"]["dependencies"], *client["project"]["optional-dependencies"]["cli"]],
+        "The bridges": [*bridges["dependencies"], *bridges["optional-dependencies"]["serve"]],
         "The server": server["project"]["dependencies"],
         "Tests": server["dependency-groups"]["test"],
         "Checks": server["dependency-groups"]["check"],

@@ -14,6 +14,7 @@ from telwerkd.application.clock import Clock
 from telwerkd.application.explain import Explanations
 from telwerkd.application.ingest import Ingest
 from telwerkd.application.ports import Store
+from telwerkd.application.rollup_cache import RollupCache
 from telwerkd.application.upkeep import Compaction, purge_old, settle_due
 from telwerkd.application.watching import Watches
 from telwerkd.config import Settings
@@ -55,6 +56,15 @@ async def running(settings: Settings, *, is_worker: bool = False) -> AsyncIterat
         StartupError: it cannot run so; the text says what to do.
         SchemaError: the database is not one that this program can use.
     """
+    check(settings)
+    if not is_worker:
+        await prepare(settings.database)
+    async with opened(settings.database) as store, _serving(settings, store, shares_port=is_worker) as server:
+        yield server
+
+
+def check(settings: Settings) -> None:
+    """Raises StartupError if a server must not run so."""
     check_exposure(
         settings.listen,
         tls=settings.tls_files is not None,
@@ -62,10 +72,6 @@ async def running(settings: Settings, *, is_worker: bool = False) -> AsyncIterat
         allow_plaintext=settings.insecure_plaintext,
         allow_no_auth=settings.insecure_no_auth,
     )
-    if not is_worker:
-        await prepare(settings.database)
-    async with opened(settings.database) as store, _serving(settings, store, shares_port=is_worker) as server:
-        yield server
 
 
 @asynccontextmanager
@@ -74,7 +80,7 @@ async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> As
     ingest = Ingest(store, settings.ingest_limits)
     limits = settings.event_limits
     draining = asyncio.Event()
-    queries = Queries(store, settings.query_limits)
+    queries = Queries(store, settings.query_limits, RollupCache(settings.rollup_cache_bytes_max))
     watches = Watches(store, queries, settings.watches_max)
     interceptors: list[grpc.aio.ServerInterceptor] = [ErrorInterceptor()]
     if settings.keys_file is not None:

@@ -9,12 +9,13 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from telwerkd import maintenance
+from telwerkd import maintenance, workers
 from telwerkd.app import running
 from telwerkd.cli_keys import keys_app
 from telwerkd.config import ConfigurationError, Settings, load
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.storage import opening
+from telwerkd.storage.location import Location, located
 from telwerkd.storage.schema import SchemaError
 from telwerkd.transport.probe import ProbeError, probe, reachable
 from telwerkd.transport.tls import StartupError
@@ -54,6 +55,7 @@ def serve(
         bool | None, typer.Option("--insecure-plaintext", help=_help("insecure_plaintext"))
     ] = None,
     insecure_no_auth: Annotated[bool | None, typer.Option("--insecure-no-auth", help=_help("insecure_no_auth"))] = None,
+    workers: Annotated[int | None, typer.Option(help=_help("workers"), show_default="1")] = None,
     config: Config = None,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C. Needs no set-up: a SQLite file, loopback, plain text."""
@@ -64,11 +66,29 @@ def serve(
 
 
 @app.command()
-def migrate(database: Database = None, config: Config = None) -> None:
-    """Bring the database's schema up to date. Safe to repeat; stop the server first."""
+def migrate(
+    database: Database = None,
+    distribute: Annotated[  # noqa: FBT002  # a flag of the command line
+        bool, typer.Option("--distribute", help="Then shard the tables by account, where PostgreSQL has Citus.")
+    ] = False,
+    config: Config = None,
+) -> None:
+    """Bring the database's schema up to date. Safe to repeat, and twice at once; on SQLite, stop the server first."""
     settings = _settings(config, {"database": database})
     revision = _run(opening.migrate(settings.database))
     typer.echo(f"{settings.database} is at schema {revision}.")
+    if distribute:
+        sharded = _run(opening.distribute(settings.database))
+        typer.echo(f"Sharded by account: {', '.join(sharded) or 'nothing, all was already'}.")
+
+
+@app.command()
+def copy(
+    source: Annotated[str, typer.Option("--from", help="The SQLite file: a path, or sqlite:///path.")],
+    target: Annotated[str, typer.Option("--to", help="An empty PostgreSQL: postgresql://user@host/database.")],
+) -> None:
+    """Move from a SQLite file to PostgreSQL, and compare both. Stop the server first; run it again if interrupted."""
+    _run(maintenance.copy(_located(source), _located(target)))
 
 
 @app.command()
@@ -117,6 +137,13 @@ def _settings(config: Path | None, flags: dict[str, Any]) -> Settings:
         _fail(str(error))
 
 
+def _located(database: str) -> Location:
+    try:
+        return located(database)
+    except ValueError as error:
+        _fail(str(error))
+
+
 def _run(main: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(main)
@@ -134,6 +161,9 @@ async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if settings.workers > 1:
+        await workers.serve(settings, stop)
+        return
     async with running(settings) as server:
         # The one line on standard output, for whoever started this with port 0.
         print(f"Telwerk listens on {server.address}", flush=True)  # noqa: T201

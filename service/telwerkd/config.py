@@ -27,6 +27,7 @@ class Settings(BaseSettings):
         description="A SQLite file, made if it is not there, or `postgresql://user@host/database`.",
     )
     listen: str = Field("127.0.0.1:50051", description="Host and port; port 0 takes a free one.")
+    workers: int = Field(1, gt=0, description="Server processes on one port; more than one need PostgreSQL.")
     tls_cert: Path | None = Field(None, description="The server's certificate chain, PEM.")
     tls_key: Path | None = Field(None, description="Its key, PEM.")
     tls_client_ca: Path | None = Field(None, description="Clients must show a certificate of this authority, PEM.")
@@ -56,6 +57,9 @@ class Settings(BaseSettings):
     buckets_max: int = Field(40_000, gt=0, description="Buckets of a time series.")
     points_max: int = Field(2_000_000, gt=0, description="Numbers of an answer: series times buckets times values.")
     groups_max: int = Field(10_000, gt=0, description="Groups of an answer that is not asked for by pages.")
+    rollup_cache_bytes_max: int = Field(
+        64 * 2**20, ge=0, description="Memory for hours and days that are summed up already; 0 keeps none."
+    )
     answer_cache_bytes_max: int = Field(
         64 * 2**20, ge=0, description="Memory for answers that are still true; 0 keeps none."
     )

@@ -1,4 +1,7 @@
-"""`telwerkd verify` and `telwerkd rebuild`: the audit of every account, with progress, beside a running server."""
+"""`telwerkd verify` and `telwerkd rebuild`: the audit of every account, with progress, beside a running server.
+
+And `telwerkd copy`, from one database to the other.
+"""
 
 from datetime import date, timedelta
 from functools import partial
@@ -11,8 +14,10 @@ from telwerkd.application.ports import Store
 from telwerkd.domain.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET, HELD_BACK, ChunkKey, Slots
 from telwerkd.domain.facts import SEPARATOR, Kpi
 from telwerkd.domain.ids import AccountId
-from telwerkd.storage.location import Location
+from telwerkd.storage import copying
+from telwerkd.storage.location import Location, PostgresUrl, SqliteFile
 from telwerkd.storage.opening import opened, prepare
+from telwerkd.storage.schema import SchemaError
 
 _SHOWN_MAX = 20
 _ROUNDS_MAX = 3
@@ -45,6 +50,25 @@ async def rebuild(database: Location) -> bool:
             clean = await _rebuild(store, account, console) and clean
     console.print("[green]Every counter equals the log." if clean else "[red]Some counters still differ: run it again.")
     return clean
+
+
+async def copy(source: Location, target: Location) -> None:
+    """Copies a SQLite file into a PostgreSQL, saying what it has done.
+
+    Raises:
+        SchemaError: it cannot be done; the text says why.
+    """
+    if not (isinstance(source, SqliteFile) and isinstance(target, PostgresUrl)):
+        raise SchemaError(
+            "a copy goes from a SQLite file to PostgreSQL: --from path --to postgresql://user@host/database"
+        )
+    console = Console(soft_wrap=True)
+    await copying.copy(
+        source.path,
+        target,
+        lambda account, rows: console.print(f"{account}: {rows:,} rows copied, and the same", highlight=False),
+    )
+    console.print(f"[green]All is in {target}. Start the server there.")
 
 
 async def _rebuild(store: Store, account: AccountId, console: Console) -> bool:

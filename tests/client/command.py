@@ -19,6 +19,8 @@ def telwerk(
 ) -> subprocess.CompletedProcess[str]:
     """The command with the account set; its output is plain text."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TELWERK_")}
+    # Nobody's own configuration.
+    inherited["XDG_CONFIG_HOME"] = os.devnull
     given = {"TELWERK_ADDRESS": address, "TELWERK_ACCOUNT": ACCOUNT, **environment}
     return subprocess.run(
         [sys.executable, "-m", "telwerk.cli", *map(str, arguments)],

@@ -25,6 +25,7 @@ from telwerkd.application.ingest import IngestLimits, Submitted, take_in
 from telwerkd.application.ports import Snapshot
 from telwerkd.application.query import Filter, Ids, Query, QueryLimits, Topics
 from telwerkd.application.removal import erase, purge
+from telwerkd.application.rollup_cache import RollupCache
 from telwerkd.application.upkeep import Compaction, settle_due
 from telwerkd.domain.calendar import QUARTER_HOUR_MICROS
 from telwerkd.domain.events import Event, WentLive
@@ -541,7 +542,7 @@ class Numbers:
 
     def counted(self, query: Query) -> tuple[int, int]:
         """QueryTotals' count, and what it says is held back."""
-        found = self.runner.run(self.store.read(ACCOUNT, partial(answer, query, Points(QueryLimits()))))
+        found = self.runner.run(self.store.read(ACCOUNT, partial(answer, query, Points(QueryLimits()), RollupCache(0))))
         [rows_] = found.kpis
         return int(rows_.rows[0].counts.sum()), rows_.held_back
 

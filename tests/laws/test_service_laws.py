@@ -25,6 +25,7 @@ from telwerkd.application.account_settings import AccountSettings
 from telwerkd.application.answering import Points, answer
 from telwerkd.application.ingest import Ingest, IngestLimits, Rejected, Submitted, Verdict
 from telwerkd.application.query import Answer, Filter, Query, QueryLimits
+from telwerkd.application.rollup_cache import RollupCache
 from telwerkd.application.upkeep import Compaction, settle_due
 from telwerkd.domain.conversation import EMPTY, fold
 from telwerkd.domain.errors import Reason
@@ -155,7 +156,7 @@ class Service:
 
     def ask(self, account: AccountId, kpis: Iterable[Kpi], group_by: Iterable[Dimension] = ()) -> Answer:
         query = Query(account, tuple(map(CATALOGUE.get, kpis)), ALL_TIME, None, None, Filter(), tuple(group_by))
-        return self.read(account, partial(answer, query, Points(QueryLimits())))
+        return self.read(account, partial(answer, query, Points(QueryLimits()), RollupCache(0)))
 
 
 # --- what the tables hold, and what they should ----------------------------------------------------------------------

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from telwerkd.application.ordering import Keys, KeyTotals, Selection, select
-from telwerkd.application.ports import Snapshot, Store
+from telwerkd.application.keying import Keyed, Keys, key_maker, keyed
+from telwerkd.application.ordering import KeyTotals, Selection, select
+from telwerkd.application.ports import Snapshot, Standing, Store
 from telwerkd.application.query import (
     Answer,
     Counts,
@@ -24,15 +25,15 @@ from telwerkd.application.query import (
     QueryLimits,
     RawKey,
     Row,
-    Standing,
     Summed,
     check,
     place_in_time,
 )
-from telwerkd.application.slices import Keyed, Source, key_of, keyed, read_slice
+from telwerkd.application.rollup_cache import RollupCache
+from telwerkd.application.slices import Period, Slice, SliceReader
 from telwerkd.domain import calendar
 from telwerkd.domain.calendar import QUARTER_HOUR_MICROS, Buckets, Granularity
-from telwerkd.domain.counters import HELD_BACK, has_packed_values
+from telwerkd.domain.counters import HELD_BACK, Measure, has_packed_values
 from telwerkd.domain.errors import LimitExceededError, TelwerkError
 from telwerkd.domain.facts import Kpi, value_answer
 from telwerkd.domain.ids import AccountId, Micros, WidgetId
@@ -46,9 +47,10 @@ T = TypeVar("T")
 class Queries:
     """Answers queries from a store."""
 
-    def __init__(self, store: Store, limits: QueryLimits) -> None:
+    def __init__(self, store: Store, limits: QueryLimits, rollups: RollupCache) -> None:
         self._store = store
         self._limits = limits
+        self._rollups = rollups
 
     async def ask(self, query: Query, then: Callable[[Answer], T]) -> T:
         """What `then` makes of the answer to `query`. It runs where the database is read, not in the event loop.
@@ -62,7 +64,7 @@ class Queries:
         check(query)
 
         def work(snapshot: Snapshot) -> T:
-            return then(answer(query, Points(self._limits), snapshot))
+            return then(answer(query, Points(self._limits), self._rollups, snapshot))
 
         return await self._store.read(query.account, work)
 
@@ -76,7 +78,7 @@ class Queries:
         Raises:
             UnavailableError: the database does not answer.
         """
-        return await self._store.read(account, partial(_answer_all, queries, self._limits, then))
+        return await self._store.read(account, partial(_answer_all, queries, self._limits, self._rollups, then))
 
     async def standing(self, account: AccountId) -> Standing:
         """Where the account stands: as long as it stands there, answers stay what they are.
@@ -84,17 +86,13 @@ class Queries:
         Raises:
             UnavailableError: the database does not answer.
         """
-        return await self._store.read(account, standing)
-
-
-def standing(snapshot: Snapshot) -> Standing:
-    """Where the account of a view stands."""
-    return Standing(snapshot.account().version, snapshot.earliest_due())
+        return await self._store.standing(account)
 
 
 def _answer_all(
     queries: Sequence[Query | TelwerkError],
     limits: QueryLimits,
+    rollups: RollupCache,
     then: Callable[[int, Answer], T],
     snapshot: Snapshot,
 ) -> list[T | TelwerkError]:
@@ -105,7 +103,7 @@ def _answer_all(
             return query
         try:
             check(query)
-            return then(place, answer(query, points, snapshot))
+            return then(place, answer(query, points, rollups, snapshot))
         except TelwerkError as error:
             return error
 
@@ -136,20 +134,34 @@ class Points:
             )
 
 
-def answer(query: Query, points: Points, snapshot: Snapshot) -> Answer:
+def answer(query: Query, points: Points, rollups: RollupCache, snapshot: Snapshot) -> Answer:
     """The answer to `query` on a view of its account."""
     zone, span = place_in_time(query, snapshot)
-    cut = partial(_buckets, granularity=query.granularity, zone=zone, limits=points.limits)
-    periods = [cut(span)]
+    spans = [span]
     if query.compare_to is not None:
-        periods.append(cut(_compared(query.range, query.compare_to).quarters(zone, "compare_to.range")))
+        spans.append(_compared(query.range, query.compare_to).quarters(zone, "compare_to.range"))
+    periods = [Period(_buckets(one, query.granularity, zone, points.limits), query.granularity, zone) for one in spans]
     keys = Keys()
-    read = [_Kpi(query, info, periods, keys, snapshot) for info in query.kpis]
+    reader = SliceReader(query.account, snapshot, rollups)
+    read = [_Kpi(query, info, periods, keys, reader) for info in query.kpis]
     totals = [kpi.totals() for kpi in read]
     selection = select(query, keys.raw, totals, points.limits.groups_max)
-    kpis = [kpi.rows(selection, of_kpi, points) for kpi, of_kpi in zip(read, totals, strict=True)]
-    compared = periods[1] if query.compare_to is not None else None
-    return Answer(periods[0], compared, kpis, zone.key, standing(snapshot), selection.next)
+    kpis = [
+        KpiRows(
+            info,
+            kpi.rows(selection, of_kpi, points),
+            kpi.held_back(),
+            *_enabled(query, info, periods[0], snapshot),
+            Dimension.TOPIC in query.group_by,
+            kpi.summed(0),
+            kpi.summed(1) if query.compare_to is not None else Summed(),
+            _row_count(query, of_kpi),
+        )
+        for info, kpi, of_kpi in zip(query.kpis, read, totals, strict=True)
+    ]
+    compared = periods[1].buckets if query.compare_to is not None else None
+    standing = Standing(snapshot.account().version, snapshot.earliest_due())
+    return Answer(periods[0].buckets, compared, kpis, zone.key, standing, selection.next)
 
 
 def _compared(period: Range, compare_to: Range | PreviousPeriod) -> Range:
@@ -169,144 +181,121 @@ def _buckets(span: QuarterRange, granularity: Granularity | None, zone: ZoneInfo
     return calendar.buckets(span.start, span.end, granularity, zone)
 
 
+def _row_count(query: Query, totals: Sequence[KeyTotals]) -> int:
+    """Rows on all pages."""
+    return int(np.count_nonzero(sum(total.counts for total in totals))) if query.group_by else 1
+
+
+def _enabled(query: Query, info: KpiInfo, period: Period, snapshot: Snapshot) -> tuple[bool, list[str]]:
+    """Whether there can be data (KPI 5), and which widgets of the slice are known to have none."""
+    if info.kpi != Kpi.INACTIVITY_ACTIONS:
+        return True, []
+    instants = Micros(period.start * QUARTER_HOUR_MICROS), Micros(period.end * QUARTER_HOUR_MICROS)
+    widgets = Widgets(snapshot.widget_versions())
+    asked = query.filter.widgets
+    none = [w for w in sorted(widgets.versions) if asked.keeps(w) and widgets.none_enabled([w], *instants)]
+    return not widgets.none_enabled([WidgetId(w) for w in sorted(asked.any_of)], *instants), list(none)
+
+
 _HELD_KPIS = frozenset({Kpi.CONVERSATION_TOPICS, Kpi.PRE_CHAT_SURVEY_RESULTS})
 
 
-class Period(NamedTuple):
-    """A KPI's cells in one period, under the keys of the whole query."""
+class _OfPeriod(NamedTuple):
+    """A KPI in one period."""
 
-    buckets: Buckets
-    source: Source
+    slice: Slice
+    totals: Counts
+    """By row and value."""
     keyed: Keyed
-    """Its own keys."""
-    key: Counts
-    """Of each cell: the place of its key among the query's."""
-
-    def summed(self) -> Summed:
-        """Each fact once."""
-        cells = self.source.cells
-        return Summed(int(cells.n.sum()), int(cells.n @ cells.code))
 
 
 class _Kpi:
     """One KPI of a query: read at once, summed up when it is known which keys are asked for."""
 
-    def __init__(self, query: Query, info: KpiInfo, periods: Sequence[Buckets], keys: Keys, snapshot: Snapshot) -> None:
+    def __init__(self, query: Query, info: KpiInfo, periods: Sequence[Period], keys: Keys, reader: SliceReader) -> None:
         self._query = query
         self._info = info
-        self._snapshot = snapshot
+        self._periods = periods
         self._keys = keys
-        self._values = len(info.values) or 1
-        self.periods = [self._read(buckets) for buckets in periods]
+        self._reader = reader
+        self._read = [self._of_period(period) for period in periods]
 
-    def _read(self, buckets: Buckets) -> Period:
-        source = self._slice(self._info.kpi, buckets)
-        of_kpi = keyed(source, self._query.group_by, self._info)
-        return Period(buckets, source, of_kpi, self._keys.places(of_kpi.keys)[of_kpi.key])
+    def _of_period(self, period: Period) -> _OfPeriod:
+        read = self._slice(self._info.kpi, period)
+        return _OfPeriod(read, read.totals(), keyed(read.rows, self._query.group_by, self._info, self._keys))
 
-    def _slice(self, measure: int, buckets: Buckets) -> Source:
-        query = self._query
-        span = QuarterRange(int(buckets.edges[0]), int(buckets.edges[-1]))
-        return read_slice(query.filter, query.group_by, self._info, measure, span, self._snapshot)
+    def _slice(self, measure: Measure, period: Period) -> Slice:
+        return self._reader.read(self._query.filter, self._query.group_by, self._info, measure, period)
+
+    def held_back(self) -> int:
+        """How many facts of the range and slice are held back."""
+        if self._info.kpi not in _HELD_KPIS:
+            return 0
+        return int(self._slice(self._info.kpi + HELD_BACK, self._periods[0]).totals().sum())
 
     def totals(self) -> list[KeyTotals]:
         """What is counted under each key in each period."""
+        return [self._by_key(of_period) for of_period in self._read]
 
-        def by_key(period: Period, weights: Counts) -> Counts:
-            return _sums(period.key, weights, (len(self._keys.raw),))
+    def _by_key(self, of_period: _OfPeriod) -> KeyTotals:
+        counts = np.zeros(len(self._keys.raw), np.int64)
+        stars = np.zeros_like(counts)
+        for layer in of_period.keyed.layers:
+            has_key = layer.key >= 0
+            values = of_period.totals if layer.code is None else of_period.totals[:, [layer.code]]
+            of_value = self._stars if layer.code is None else self._stars[[layer.code]]
+            np.add.at(counts, layer.key[has_key], values.sum(axis=1)[has_key])
+            np.add.at(stars, layer.key[has_key], (values @ of_value)[has_key])
+        return KeyTotals(counts, stars)
 
-        return [
-            KeyTotals(by_key(p, p.keyed.n), by_key(p, p.keyed.n * (p.keyed.code + 1) * self._info.has_mean))
-            for p in self.periods
-        ]
+    @property
+    def _stars(self) -> Counts:
+        """How many stars each packed value is; none for KPIs without a mean."""
+        values = self._read[0].slice.values if self._read else 1
+        return np.arange(1, values + 1) * self._info.has_mean
 
-    def rows(self, selection: Selection, totals: Sequence[KeyTotals], points: Points) -> KpiRows:
-        """The rows of the keys that are selected, with what holds for all of them."""
-        query, info = self._query, self._info
-        width = sum(len(period.buckets.edges) - 1 for period in self.periods)
-        points.take(selection.size, width, self._values)
-        numbers = [self._numbers(period, selection) for period in self.periods]
+    def summed(self, place: int) -> Summed:
+        """All facts of a period, each once."""
+        by_value = self._read[place].totals.sum(axis=0)
+        return Summed(int(by_value.sum()), int(by_value @ self._stars))
+
+    def rows(self, selection: Selection, totals: Sequence[KeyTotals], points: Points) -> list[Row]:
+        """The rows of the keys that are selected."""
+        points.take(selection.size, sum(period.width for period in self._periods), self._read[0].slice.values)
+        numbers = [self._numbers(of_period, selection) for of_period in self._read]
         facts = np.sum([total.counts for total in totals], axis=0)
-        main, compared = self.periods[0].summed(), Summed()
-        if len(self.periods) > 1:
-            compared = self.periods[1].summed()
-        enabled, not_enabled = self._enabled()
-        return KpiRows(
-            info,
-            list(self._made(selection, numbers, facts[selection.places])),
-            self._held_back(),
-            enabled,
-            Dimension.TOPIC in query.group_by,
-            main if info.has_mean else main._replace(stars=0),
-            compared if info.has_mean else compared._replace(stars=0),
-            int(np.count_nonzero(facts)) if query.group_by else 1,
-            not_enabled,
-        )
+        return list(self._made(selection, numbers, facts[selection.places]))
 
-    def _numbers(self, period: Period, selection: Selection) -> list[Numbers]:
+    def _numbers(self, of_period: _OfPeriod, selection: Selection) -> list[Numbers]:
         """The numbers of each selected key, and last of the rest."""
-        of_kpi, width = period.keyed, len(period.buckets.edges) - 1
-        place = selection.slots(len(self._keys.raw))[period.key]
-        if selection.rest and (place < 0).any():
-            place = _with_rest(place, of_kpi.cell, len(selection.places))
-        bucket = np.searchsorted(period.buckets.edges, of_kpi.quarter, side="right") - 1
-        at = (place * self._values + of_kpi.code) * width + bucket
-        shown = place >= 0
-        by_code = _sums(at[shown], of_kpi.n[shown], (selection.size, self._values, width))
-        counts = by_code.sum(axis=1)
-        sums = np.tensordot(by_code, np.arange(1, self._values + 1), axes=(1, 0)) if self._info.has_mean else None
+        slots = selection.slots(len(self._keys.raw))
+        series = of_period.slice.series(of_period.keyed.selected(slots), len(selection.places))
+        if selection.rest:
+            rest = of_period.slice.series(of_period.keyed.left_over(slots), 1)
+            series = np.concatenate((series, rest))
+        counts = series.sum(axis=2)
+        sums = series @ self._stars if self._info.has_mean else None
         packs = has_packed_values(self._info.kpi)
         return [
-            Numbers(counts[i], None if sums is None else sums[i], by_code[i] if packs else None)
+            Numbers(counts[i], None if sums is None else sums[i], series[i].T if packs else None)
             for i in range(selection.size)
         ]
 
     def _made(self, selection: Selection, numbers: Sequence[Sequence[Numbers]], facts: Counts) -> Iterator[Row]:
-        wholes = _Wholes(self._query, self._info, self.periods[0]) if self._query.granularity is None else None
-        dimensions = self._query.group_by
+        wholes = _Wholes(self._query, self._info, self._read[0]) if self._query.granularity is None else None
+        key_of = key_maker(self._query.group_by)
         for i, place in enumerate(selection.places.tolist()):
-            if not dimensions or facts[i]:
+            if not self._query.group_by or facts[i]:
                 raw = self._keys.raw[place]
                 share = wholes.share(raw, int(numbers[0][i].counts[0])) if wholes else None
-                yield _row(key_of(raw, dimensions), [period[i] for period in numbers], share)
+                yield _row(key_of(raw), [period[i] for period in numbers], share)
         if selection.rest and any(period[-1].counts.any() for period in numbers):
             share = wholes.share_of_rest(int(numbers[0][-1].counts[0])) if wholes else None
-            yield _row(key_of((), ()), [period[-1] for period in numbers], share)._replace(rest=True)
-
-    def _held_back(self) -> int:
-        if self._info.kpi not in _HELD_KPIS:
-            return 0
-        return int(self._slice(self._info.kpi + HELD_BACK, self.periods[0].buckets).cells.n.sum())
-
-    def _enabled(self) -> tuple[bool, list[str]]:
-        """Whether there can be data (KPI 5), and which widgets of the slice are known to have none."""
-        if self._info.kpi != Kpi.INACTIVITY_ACTIONS:
-            return True, []
-        edges = self.periods[0].buckets.edges
-        instants = Micros(int(edges[0]) * QUARTER_HOUR_MICROS), Micros(int(edges[-1]) * QUARTER_HOUR_MICROS)
-        widgets = Widgets(self._snapshot.widget_versions())
-        asked = self._query.filter.widgets
-        none = [w for w in sorted(widgets.versions) if asked.keeps(w) and widgets.none_enabled([w], *instants)]
-        return not widgets.none_enabled([WidgetId(w) for w in sorted(asked.any_of)], *instants), list(none)
+            yield _row(Key(), [period[-1] for period in numbers], share)._replace(rest=True)
 
 
 def _row(key: Key, periods: Sequence[Numbers], share: float | None) -> Row:
     return Row(key, *periods[0], periods[1] if len(periods) > 1 else None, share=share)
-
-
-def _with_rest(place: Counts, cell: Counts, rest: int) -> Counts:
-    """The places with what is not selected in the row `rest`, each fact once although it may have several topics."""
-    left = np.flatnonzero(place < 0)
-    _, first = np.unique(cell[left], return_index=True)
-    place = place.copy()
-    place[left[first]] = rest
-    return place
-
-
-def _sums(at: Counts, weights: Counts, shape: tuple[int, ...]) -> Counts:
-    # bincount sums in doubles, which hold whole numbers exactly up to 2 ** 53.
-    size = int(np.prod(shape))
-    return np.bincount(at, weights=weights, minlength=size).astype(np.int64).reshape(shape)
 
 
 _PARTS = frozenset({Dimension.VALUE, Dimension.TOPIC, Dimension.QUESTION})
@@ -315,16 +304,18 @@ _PARTS = frozenset({Dimension.VALUE, Dimension.TOPIC, Dimension.QUESTION})
 class _Wholes:
     """What the rows of totals are parts of: grouped by value, what agrees in all else; else everything."""
 
-    def __init__(self, query: Query, info: KpiInfo, period: Period) -> None:
+    def __init__(self, query: Query, info: KpiInfo, of_period: _OfPeriod) -> None:
         dimensions = sorted(query.group_by)
         parts = _PARTS.intersection(dimensions)
         self._kept = [i for i, d in enumerate(dimensions) if parts and d not in parts]
         # An answer is a part of its question's answers.
         self._by_question = info.value_kind is ValueKind.SURVEY_ANSWER and Dimension.VALUE in dimensions
         whole_by = [dimensions[i] for i in self._kept] + ([Dimension.QUESTION] if self._by_question else [])
-        wholes = keyed(period.source, whole_by, info)
-        counts = np.bincount(wholes.key, weights=wholes.n, minlength=len(wholes.keys))
-        self._counts = dict(zip(wholes.keys, counts.astype(np.int64).tolist(), strict=True))
+        keys = Keys()
+        [layer] = keyed(of_period.slice.rows, whole_by, info, keys).layers
+        counts = np.zeros(len(keys.raw), np.int64)
+        np.add.at(counts, layer.key, of_period.totals.sum(axis=1))
+        self._counts = dict(zip(keys.raw, counts.tolist(), strict=True))
 
     def share(self, raw: RawKey, count: int) -> float | None:
         """The part that a row is of its whole."""

@@ -1,6 +1,6 @@
 """In which order rows come, and which of them are asked for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias, assert_never
 
 import numpy as np
@@ -10,21 +10,6 @@ from telwerkd.application.query import Counts, Order, OrderMeasure, Page, Query,
 from telwerkd.domain.errors import LimitExceededError
 
 Floats: TypeAlias = npt.NDArray[np.float64]
-
-
-class Keys:
-    """The distinct keys of a query, over all its KPIs and periods, as they are found."""
-
-    def __init__(self) -> None:
-        self.raw: list[RawKey] = []
-        """All of them, by place."""
-        self._places: dict[RawKey, int] = {}
-
-    def places(self, keys: Iterable[RawKey]) -> Counts:
-        """The place of each key; those that are new get one."""
-        found = [self._places.setdefault(key, len(self._places)) for key in keys]
-        self.raw = list(self._places)
-        return np.array(found, np.int64)
 
 
 class KeyTotals(NamedTuple):

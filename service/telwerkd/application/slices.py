@@ -1,13 +1,21 @@
-"""Reading the cells of a slice: the chunks of the coarsest grouping that serves, and what is not in chunks yet."""
+"""Reading a slice: what is counted of a measure in a range, by the rows of the coarsest grouping that serves.
 
-from collections.abc import Callable, Sequence
-from operator import itemgetter
-from typing import Any, NamedTuple, TypeAlias
+Whole chunks come as rollups, which are kept; what a rollup does not fit (quarter-hours, an end within a day, a few
+named ids) comes from the chunks' cells, and what is not in chunks yet from the deltas.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 
 from telwerkd.application.ports import CellRow, Cut, Snapshot
-from telwerkd.application.query import Counts, Filter, Key, RawKey
+from telwerkd.application.query import Counts, Filter
+from telwerkd.application.rollup_cache import RollupCache, RollupKey
+from telwerkd.domain.calendar import Buckets, Granularity
 from telwerkd.domain.counters import (
     BY_GROUP,
     BY_OPERATOR,
@@ -19,74 +27,154 @@ from telwerkd.domain.counters import (
     Measure,
     has_open_values,
     has_packed_values,
-    joined,
     unpack,
     unpack_leaves,
 )
-from telwerkd.domain.facts import value_answer, value_topics
+from telwerkd.domain.ids import AccountId
 from telwerkd.domain.kpis import Dimension, KpiInfo
-from telwerkd.domain.ranges import QuarterRange
+from telwerkd.domain.rollups import Rollup, RowIds, chunk_buckets, is_worth_it, regrouped, resolution, roll_up
 
-SourceRow: TypeAlias = CellRow | LeafDelta
-
-
-class Source(NamedTuple):
-    """Cells, and the ids of the row that each is in."""
-
-    rows: Sequence[SourceRow]
-    cells: Cells
+_NONE = -1
+"""Marks a row that is not wanted."""
 
 
-_VALUE_DIMENSIONS = frozenset({Dimension.VALUE, Dimension.TOPIC, Dimension.QUESTION})
-_BITS = {Dimension.OPERATOR: BY_OPERATOR, Dimension.OPERATOR_GROUP: BY_GROUP, Dimension.WIDGET: BY_WIDGET}
+class Period(NamedTuple):
+    """A range of time, cut."""
+
+    buckets: Buckets
+    granularity: Granularity | None
+    zone: ZoneInfo
+
+    @property
+    def start(self) -> int:
+        """Its first quarter-hour."""
+        return int(self.buckets.edges[0])
+
+    @property
+    def end(self) -> int:
+        """The quarter-hour after its last."""
+        return int(self.buckets.edges[-1])
+
+    @property
+    def width(self) -> int:
+        """How many buckets it has."""
+        return len(self.buckets.edges) - 1
 
 
-def read_slice(
-    conditions: Filter,
-    group_by: Sequence[Dimension],
-    info: KpiInfo,
-    measure: Measure,
-    span: QuarterRange,
-    snapshot: Snapshot,
-) -> Source:
-    """The cells of a measure of a KPI in a range and slice, cut by what they are grouped and filtered by."""
-    by_value = has_open_values(info.kpi) and (
-        bool(conditions.values or conditions.topics or conditions.questions)
-        or not _VALUE_DIMENSIONS.isdisjoint(group_by)
-    )
-    cut = Cut(
-        measure,
-        _grouping(conditions, group_by) | (BY_VALUE if by_value else 0),
-        span.start // CHUNK_QUARTERS,
-        (span.end - 1) // CHUNK_QUARTERS,
-        conditions.operators.any_of,
-        conditions.groups.any_of,
-        conditions.widgets.any_of,
-        conditions.values.any_of if by_value else (),
-    )
-    chunks, leaves = snapshot.cells(cut), snapshot.deltas(measure)
-    if any(conditions):
-        chunks = [row for row in chunks if keeps(conditions, row, by_value=by_value)]
-        leaves = [leaf for leaf in leaves if keeps(conditions, leaf, by_value=by_value)]
-    packed = unpack([row.chunk for row in chunks], [row.cells for row in chunks])
-    cells = joined(packed, unpack_leaves(measure, leaves), len(chunks)) if leaves else packed
-    keep = (cells.quarter >= span.start) & (cells.quarter < span.end)
-    codes = _codes(conditions, info)
-    if codes is not None:
-        keep &= np.isin(cells.code, codes)
-    return Source([*chunks, *leaves], cells if keep.all() else Cells(*(column[keep] for column in cells)))
+class Layer(NamedTuple):
+    """Under which of some keys each row counts, or `_NONE`: with all its values, or with one packed value only."""
+
+    key: Counts
+    code: int | None = None
+
+    def is_distinct(self) -> bool:
+        """Whether no two rows count under the same key."""
+        return int(np.bincount(self.key[self.key != _NONE]).max(initial=0)) <= 1
 
 
-def _grouping(conditions: Filter, group_by: Sequence[Dimension]) -> int:
-    filtered = (
-        (Dimension.OPERATOR, conditions.operators),
-        (Dimension.OPERATOR_GROUP, conditions.groups),
-        (Dimension.WIDGET, conditions.widgets),
-    )
-    return sum(_BITS[dimension] for dimension, condition in filtered if condition or dimension in group_by)
+class _Part(NamedTuple):
+    """Dense counts of some rows: by line, bucket from `first` on, and value."""
+
+    row: Counts
+    first: int
+    counts: npt.NDArray[np.integer[Any]]
 
 
-def keeps(conditions: Filter, row: SourceRow, *, by_value: bool) -> bool:
+class Slice:
+    """Rows, and what is counted in each by bucket and packed value (one where the measure packs none)."""
+
+    def __init__(self, conditions: Filter, info: KpiInfo, period: Period, *, by_value: bool) -> None:
+        self.rows: list[RowIds] = []
+        self.values = len(info.values) if has_packed_values(info.kpi) else 1
+        self._conditions = conditions
+        self._filters = any(conditions)
+        self._by_value = by_value
+        self._period = period
+        self._kept = _kept_codes(conditions, info)
+        self._places: dict[RowIds, int] = {}
+        self._parts: list[_Part] = []
+        self._scattered: list[Cells] = []
+
+    def add_rollup(self, rollup: Rollup) -> bool:
+        """Adds the part of a rollup within the period, if its buckets fit."""
+        found = regrouped(rollup, self._period.buckets.edges)
+        if found is None:
+            return False
+        first, counts = found
+        row = self._places_of(rollup.rows)
+        if self._filters and (row == _NONE).any():
+            counts, row = counts[row != _NONE], row[row != _NONE]
+        self._parts.append(_Part(row, first, counts if self._kept is None else counts * self._kept))
+        return True
+
+    def add_cells(self, rows: Sequence[RowIds], cells: Cells) -> None:
+        """Adds those of the cells that lie within the period; their rows are places in `rows`."""
+        keep = (cells.quarter >= self._period.start) & (cells.quarter < self._period.end)
+        row = self._places_of(rows)[cells.row] if rows else cells.row
+        keep &= row != _NONE
+        code = np.maximum(cells.code - 1, 0)
+        if self._kept is not None:
+            keep &= self._kept[code]
+        if keep.any():
+            bucket = np.searchsorted(self._period.buckets.edges, cells.quarter[keep], side="right") - 1
+            self._scattered.append(Cells(row[keep], bucket, code[keep], cells.n[keep]))
+
+    def _places_of(self, rows: Iterable[RowIds]) -> Counts:
+        """The place of each row among all; `_NONE` where the conditions leave it out."""
+        places = self._places
+        return np.array([places[ids] if ids in places else self._new_place(ids) for ids in rows], np.int64)
+
+    def _new_place(self, ids: RowIds) -> int:
+        if self._filters and not keeps(self._conditions, ids, by_value=self._by_value):
+            self._places[ids] = _NONE
+        else:
+            self._places[ids] = len(self.rows)
+            self.rows.append(ids)
+        return self._places[ids]
+
+    def totals(self) -> Counts:
+        """What is counted in the whole period, by row and value."""
+        totals = np.zeros((len(self.rows), self.values), np.int64)
+        for part in self._parts:
+            totals[part.row] += part.counts.sum(axis=1, dtype=np.int64)  # a row is in a part once
+        for cells in self._scattered:
+            totals += _binned(cells.row * self.values + cells.code, cells.n, totals.shape)
+        return totals
+
+    def series(self, layers: Iterable[Layer], keys: int) -> Counts:
+        """What is counted by key, bucket and value, where each layer says which rows count under which key."""
+        series = np.zeros((keys, self._period.width, self.values), np.int64)
+        for layer in layers:
+            distinct = layer.is_distinct()
+            for part in self._parts:
+                _add_part(series, part, layer, distinct=distinct)
+            for cells in self._scattered:
+                key = layer.key[cells.row]
+                keep = key != _NONE if layer.code is None else (key != _NONE) & (cells.code == layer.code)
+                at = (key * self._period.width + cells.quarter) * self.values + cells.code
+                series += _binned(at[keep], cells.n[keep], series.shape)
+        return series
+
+
+def _add_part(series: Counts, part: _Part, layer: Layer, *, distinct: bool) -> None:
+    key, counts = layer.key[part.row], part.counts
+    if key.min(initial=0) == _NONE:
+        counts, key = counts[key != _NONE], key[key != _NONE]
+    if not distinct and len(key):
+        # Lines of one key are summed up first: an addition by place counts each place once.
+        order = np.argsort(key, kind="stable")
+        firsts = np.flatnonzero(np.diff(key[order], prepend=_NONE))
+        counts, key = np.add.reduceat(counts[order], firsts, axis=0), key[order[firsts]]
+    values = slice(None) if layer.code is None else slice(layer.code, layer.code + 1)
+    series[key, part.first : part.first + counts.shape[1], values] += counts[:, :, values]
+
+
+def _binned(at: Counts, weights: Counts, shape: tuple[int, ...]) -> Counts:
+    # bincount sums in doubles, which hold whole numbers exactly up to 2 ** 53.
+    return np.bincount(at, weights=weights, minlength=int(np.prod(shape))).astype(np.int64).reshape(shape)
+
+
+def keeps(conditions: Filter, row: RowIds | CellRow | LeafDelta, *, by_value: bool) -> bool:
     """Whether a row meets the conditions; those on values only where the row has one."""
     return (
         conditions.operators.keeps(row.operator)
@@ -96,111 +184,112 @@ def keeps(conditions: Filter, row: SourceRow, *, by_value: bool) -> bool:
     )
 
 
-def _codes(conditions: Filter, info: KpiInfo) -> list[int] | None:
-    """The packed values that are kept; None for all."""
+def _kept_codes(conditions: Filter, info: KpiInfo) -> npt.NDArray[np.bool_] | None:
+    """Which packed values are kept, by their codes; None for all."""
     if not conditions.values or not has_packed_values(info.kpi):
         return None
-    return [int(known.value) for known in info.values if conditions.values.keeps(known.value)]
+    return np.array([conditions.values.keeps(known.value) for known in info.values])
 
 
-# --- Keys ------------------------------------------------------------------------------------------------------------
+# --- Reading ---------------------------------------------------------------------------------------------------------
+
+_VALUE_DIMENSIONS = frozenset({Dimension.VALUE, Dimension.TOPIC, Dimension.QUESTION})
+_BITS = {Dimension.OPERATOR: BY_OPERATOR, Dimension.OPERATOR_GROUP: BY_GROUP, Dimension.WIDGET: BY_WIDGET}
 
 
-class Keyed(NamedTuple):
-    """Cells, each with the key under which it counts; by topic, a cell is there once for each of its topics."""
+class SliceReader:
+    """Reads slices of an account on one view."""
 
-    keys: list[RawKey]
-    """Distinct."""
-    key: Counts
-    """Of each cell: a place among the keys."""
-    cell: Counts
-    """Of each cell: which one it is of the source. The same for its copies under several topics."""
-    quarter: Counts
-    code: Counts
-    """The packed value, from 0."""
-    n: Counts
+    def __init__(self, account: AccountId, snapshot: Snapshot, rollups: RollupCache) -> None:
+        self._account = account
+        self._snapshot = snapshot
+        self._rollups = rollups
 
+    def read(
+        self, conditions: Filter, group_by: Sequence[Dimension], info: KpiInfo, measure: Measure, period: Period
+    ) -> Slice:
+        """What is counted of a measure of a KPI in a period, cut by what it is grouped and filtered by."""
+        by_value = has_open_values(info.kpi) and (
+            bool(conditions.values or conditions.topics or conditions.questions)
+            or not _VALUE_DIMENSIONS.isdisjoint(group_by)
+        )
+        read = Slice(conditions, info, period, by_value=by_value)
+        cut = Cut(
+            measure,
+            _grouping(conditions, group_by) | (BY_VALUE if by_value else 0),
+            period.start // CHUNK_QUARTERS,
+            (period.end - 1) // CHUNK_QUARTERS,
+            conditions.operators.any_of,
+            conditions.groups.any_of,
+            conditions.widgets.any_of,
+            conditions.values.any_of if by_value else (),
+        )
+        width = resolution(period.granularity)
+        if width is None or cut.operators or cut.groups or cut.widgets or cut.values:
+            _add_chunks(read, self._snapshot.cells(cut))
+        else:
+            self._add_rollups(read, cut, width, period.zone)
+        leaves = self._snapshot.deltas(measure)
+        if leaves:
+            read.add_cells([_projected(leaf, cut.grouping) for leaf in leaves], unpack_leaves(measure, leaves))
+        return read
 
-def keyed(source: Source, dimensions: Sequence[Dimension], info: KpiInfo) -> Keyed:
-    """The cells of a source by some dimensions. The source must be cut by these at least."""
-    cell = np.arange(len(source.cells.n))
-    if Dimension.TOPIC in dimensions:
-        source, cell = _by_topic(source)
-    cells = source.cells
-    code = np.maximum(cells.code - 1, 0)
-    # A packed value is in the cell. A leaf has it in the row too; a chunk, which must get the same key, has not.
-    by_code = Dimension.VALUE in dimensions and has_packed_values(info.kpi)
-    keys, key = _row_keys(source, [d for d in dimensions if not (by_code and d is Dimension.VALUE)])
-    if by_code:
-        keys, key = _with_code(keys, key, code, info)
-    return Keyed(keys, key, cell, cells.quarter, code, cells.n)
+    def _add_rollups(self, read: Slice, cut: Cut, width: Granularity, zone: ZoneInfo) -> None:
+        versions = self._snapshot.chunk_versions(cut.measure, cut.first_chunk, cut.last_chunk)
+        keys = [
+            (RollupKey(self._account, cut.measure, cut.grouping, chunk, width, zone.key), version)
+            for chunk, version in versions.items()
+        ]
+        missing: dict[int, tuple[RollupKey, int]] = {}
+        for (key, version), rollup in zip(keys, self._rollups.get(keys), strict=True):
+            if rollup is None or not read.add_rollup(rollup):
+                missing[key.chunk] = (key, version)
+        if not missing:
+            return
+        rows = self._snapshot.cells(cut._replace(first_chunk=min(missing), last_chunk=max(missing)))
+        for chunk, of_chunk in groupby(sorted(rows, key=_chunk), key=_chunk):
+            if chunk in missing:
+                self._add_missing(read, list(of_chunk), *missing[chunk], zone)
 
-
-def _row_keys(source: Source, dimensions: Sequence[Dimension]) -> tuple[list[RawKey], Counts]:
-    """The distinct keys of the rows that have cells, and the place of each cell's."""
-    if not dimensions:
-        return [()], np.zeros(len(source.cells.row), np.int64)
-    of_chunk, of_leaf = _key_getter(dimensions, CellRow._fields), _key_getter(dimensions, LeafDelta._fields)
-    places: dict[RawKey, int] = {}
-    row_places = np.zeros(len(source.rows), np.int64)
-    # Only rows with something in the range: a chunk holds 32 days, the range may be one.
-    for i in np.unique(source.cells.row).tolist():
-        row = source.rows[i]
-        raw = of_chunk(row) if isinstance(row, CellRow) else of_leaf(row)
-        row_places[i] = places.setdefault(raw, len(places))
-    return list(places), row_places[source.cells.row]
-
-
-def _with_code(keys: list[RawKey], key: Counts, code: Counts, info: KpiInfo) -> tuple[list[RawKey], Counts]:
-    """The keys with the packed value at their end."""
-    values = len(info.values)
-    distinct, place = np.unique(key * values + code, return_inverse=True)
-    parts = (divmod(both, values) for both in distinct.tolist())
-    return [(*keys[of_key], info.values[of_code].value) for of_key, of_code in parts], place
-
-
-_FIELDS = {
-    Dimension.OPERATOR: "operator",
-    Dimension.OPERATOR_GROUP: "group",
-    Dimension.WIDGET: "widget",
-    Dimension.VALUE: "value",
-    Dimension.TOPIC: "value",
-    Dimension.QUESTION: "value",
-}
-"""Where a row has a dimension. By topic, each copy of a row has one topic as its value."""
-
-
-def _key_getter(dimensions: Sequence[Dimension], fields: Sequence[str]) -> Callable[[Any], RawKey]:
-    """Takes a row's key, in the order of `Key`."""
-    places = [fields.index(_FIELDS[dimension]) for dimension in sorted(dimensions)]
-    get = itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
-    if Dimension.QUESTION not in dimensions:
-        return get
-
-    def with_question(row: Any) -> RawKey:
-        *others, value = get(row)
-        return (*others, value_answer(value)[0])
-
-    return with_question
+    def _add_missing(self, read: Slice, rows: list[CellRow], key: RollupKey, version: int, zone: ZoneInfo) -> None:
+        """Adds a chunk's rows, by a rollup that is kept from now on where it is worth it."""
+        edges = chunk_buckets(key.chunk, key.width, zone).edges
+        if is_worth_it(len(rows), len(edges) - 1, read.values, sum(len(row.cells) for row in rows)):
+            ids = [RowIds(row.operator, row.group, row.widget, row.value) for row in rows]
+            rollup = roll_up(ids, _unpacked(rows), edges, read.values)
+            self._rollups.put(key, version, rollup)
+            if read.add_rollup(rollup):
+                return
+        _add_chunks(read, rows)
 
 
-def key_of(raw: RawKey, dimensions: Sequence[Dimension]) -> Key:
-    """The key of a row's ids."""
-    return Key(**{_KEY_FIELDS[dimension]: part for dimension, part in zip(sorted(dimensions), raw, strict=True)})
+def _chunk(row: CellRow) -> int:
+    return row.chunk
 
 
-_KEY_FIELDS = dict(zip(sorted(Dimension), Key._fields, strict=True))
+def _add_chunks(read: Slice, rows: Sequence[CellRow]) -> None:
+    if rows:
+        read.add_cells([RowIds(row.operator, row.group, row.widget, row.value) for row in rows], _unpacked(rows))
 
 
-def _by_topic(source: Source) -> tuple[Source, Counts]:
-    """Every row, with its cells, once for each of its topics; and which cell each copy is of."""
-    topics = [value_topics(row.value) for row in source.rows]
-    rows = [row._replace(value=topic) for row, of_row in zip(source.rows, topics, strict=True) for topic in of_row]
-    copies = np.fromiter(map(len, topics), np.int64, len(topics))
-    first = np.cumsum(copies) - copies
-    # Each cell as often as its row; the copies of a cell go to the row's copies, one after the other.
-    copies_of_cell = copies[source.cells.row]
-    cell = np.repeat(np.arange(len(source.cells.row)), copies_of_cell)
-    copy = np.arange(len(cell)) - np.repeat(np.cumsum(copies_of_cell) - copies_of_cell, copies_of_cell)
-    cells = Cells(*(column[cell] for column in source.cells))
-    return Source(rows, cells._replace(row=first[cells.row] + copy)), cell
+def _unpacked(rows: Sequence[CellRow]) -> Cells:
+    return unpack([row.chunk for row in rows], [row.cells for row in rows])
+
+
+def _projected(leaf: LeafDelta, grouping: int) -> RowIds:
+    """The row of a grouping that a leaf counts in."""
+    return RowIds(
+        leaf.operator if grouping & BY_OPERATOR else "",
+        leaf.group if grouping & BY_GROUP else "",
+        leaf.widget if grouping & BY_WIDGET else "",
+        leaf.value if grouping & BY_VALUE else "",
+    )
+
+
+def _grouping(conditions: Filter, group_by: Sequence[Dimension]) -> int:
+    filtered = (
+        (Dimension.OPERATOR, conditions.operators),
+        (Dimension.OPERATOR_GROUP, conditions.groups),
+        (Dimension.WIDGET, conditions.widgets),
+    )
+    return sum(_BITS[dimension] for dimension, condition in filtered if condition or dimension in group_by)

@@ -43,14 +43,15 @@ class Bulk(Protocol):
 
 
 @cache
-def insert_text(table: sa.Table, columns: tuple[str, ...], values: str, replacing: tuple[str, ...] | None) -> str:
+def insert_text(
+    table: sa.Table, columns: tuple[str, ...], values: str, key: tuple[str, ...], replacing: tuple[str, ...] | None
+) -> str:
     """An INSERT of account and columns; `values` is the list of rows in the driver's own marks."""
     text = f"INSERT INTO {table.name} (account_id, {', '.join(columns)}) VALUES {values}"
     if replacing is None:
         return text
-    key = ", ".join(column.name for column in table.primary_key)
     changes = ", ".join(f"{column} = excluded.{column}" for column in replacing)
-    return f"{text} ON CONFLICT ({key}) DO " + (f"UPDATE SET {changes}" if changes else "NOTHING")
+    return f"{text} ON CONFLICT ({', '.join(key)}) DO " + (f"UPDATE SET {changes}" if changes else "NOTHING")
 
 
 @cache

@@ -28,7 +28,8 @@ class SqliteBulk:
         """Adds rows, one execution each: calls into SQLite cost little, and long statements are parsed anew."""
         if rows:
             marks = "(" + ", ".join("?" * (len(columns) + 1)) + ")"
-            self._many(insert_text(table, columns, marks, replacing), rows)
+            key = tuple(column.name for column in table.primary_key)
+            self._many(insert_text(table, columns, marks, key, replacing), rows)
 
     def delete(self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values]) -> None:
         """Removes the rows with these keys."""

@@ -86,5 +86,5 @@ def _without_secrets(url: str) -> str:
     if not parts.path.strip("/"):
         raise ValueError(f"the URL names no database: {_HOW}")
     login, at, hosts = parts.netloc.rpartition("@")
-    where = hosts or ",".join(hosts_asked)
-    return f"postgresql://{login.partition(':')[0]}{at}{where}{parts.path}"
+    asked = f"?host={','.join(hosts_asked)}" if hosts_asked and not hosts else ""
+    return f"postgresql://{login.partition(':')[0]}{at}{hosts}{parts.path}{asked}"

@@ -22,6 +22,17 @@ async def migrate(database: Location) -> str:
     return schema.migrate(database.path)
 
 
+async def distribute(database: Location) -> list[str]:
+    """Shards the tables by account over a Citus cluster. Gives those that were not sharded before.
+
+    Raises:
+        SchemaError: there is no Citus.
+    """
+    if isinstance(database, PostgresUrl):
+        return await schema_postgres.distribute(database)
+    raise schema.SchemaError(f"{database} is a SQLite file: only PostgreSQL with Citus can be sharded")
+
+
 async def prepare(database: Location, *, create: bool = True) -> None:
     """Makes the schema where there is none yet, unless told not to.
 

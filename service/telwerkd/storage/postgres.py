@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from telwerkd.application.ports import Account, Snapshot, Transaction
+from telwerkd.application.ports import Account, Snapshot, Standing, Transaction
 from telwerkd.domain.counters import Measure
 from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.domain.ids import AccountId, Micros
@@ -87,6 +87,10 @@ class PostgresStore:
             return work(AccountTransaction(connection, account, _locked(connection, account)))
 
         return await self._shielded(_answered(self._writers, run))
+
+    async def standing(self, account: AccountId) -> Standing:
+        """Where an account stands."""
+        return await self.read(account, lambda view: Standing(view.account().version, view.earliest_due()))
 
     async def versions(self, accounts_: Collection[AccountId]) -> dict[AccountId, int]:
         """The versions of accounts."""

@@ -12,6 +12,7 @@ from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.postgres_engine import CONNECT_SECONDS, make_engine
 from telwerkd.storage.postgres_errors import DATABASE_ERRORS, is_standby, sqlstate
 from telwerkd.storage.schema import SchemaError, known_revision, refuse_older, upgrade
+from telwerkd.storage.tables import metadata
 
 T = TypeVar("T")
 
@@ -19,6 +20,13 @@ _MIGRATION_LOCK = 8_387_236_824_920_056_683
 """A number that other programs' advisory locks will hardly have."""
 
 _TOO_MANY_CONNECTIONS = "53300"
+
+COPYING = "telwerk_copying"
+"""The table that is there while a copy into a database is not done."""
+
+_REVISION_TABLE = "alembic_version"
+
+_SHARD = sa.text("SELECT create_distributed_table(:table, 'account_id', colocate_with => :with)")
 
 
 async def migrate(url: PostgresUrl) -> str:
@@ -29,9 +37,40 @@ async def migrate(url: PostgresUrl) -> str:
     """
 
     def run(connection: sa.Connection) -> str:
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+        _lock(connection)
         known_revision(connection, url)
+        if _has_citus(connection):
+            # Else it refuses to change the table of the revision after it has changed tables shard by shard.
+            connection.exec_driver_sql("SET LOCAL citus.multi_shard_modify_mode TO 'sequential'")
         return upgrade(connection)
+
+    return await _run(url, run)
+
+
+async def distribute(url: PostgresUrl) -> list[str]:
+    """Shards every table by account over the nodes of a Citus cluster. Gives those that were not sharded before.
+
+    Raises:
+        SchemaError: see `migrate`; or the database has no Citus, or cannot shard.
+    """
+
+    def run(connection: sa.Connection) -> list[str]:
+        _lock(connection)
+        if not _has_citus(connection):
+            raise SchemaError(
+                f"{url} has no extension citus: install it, run CREATE EXTENSION citus there, add its nodes, try again"
+            )
+        connection.exec_driver_sql("SET LOCAL citus.multi_shard_modify_mode TO 'sequential'")
+        done = set(connection.scalars(sa.text("SELECT logicalrelid::regclass::text FROM pg_dist_partition")))
+        sharded = [name for name in ("accounts", *sorted(metadata.tables.keys() - {"accounts"})) if name not in done]
+        for name in sharded:
+            with_ = "none" if name == "accounts" else "accounts"
+            connection.execute(_SHARD, {"table": name, "with": with_})
+        if _REVISION_TABLE not in done:
+            connection.execute(sa.text("SELECT create_reference_table(:table)"), {"table": _REVISION_TABLE})
+            sharded.append(_REVISION_TABLE)
+        connection.commit()
+        return sharded
 
     return await _run(url, run)
 
@@ -42,13 +81,32 @@ async def prepare(url: PostgresUrl, *, create: bool = True) -> None:
     Raises:
         SchemaError: see `migrate`; the schema is older than this program's, or there is none and none may be made.
     """
-    revision = await _run(url, lambda connection: known_revision(connection, url))
+
+    def look(connection: sa.Connection) -> str | None:
+        if is_copying(connection):
+            raise SchemaError(f"a copy into {url} is not done: run the same `telwerkd copy` again to its end")
+        return known_revision(connection, url)
+
+    revision = await _run(url, look)
     if revision is not None:
         refuse_older(revision, url)
     elif create:
         await migrate(url)
     else:
         raise SchemaError(f"{url} is empty: `telwerkd serve` or `telwerkd migrate` makes its tables")
+
+
+def is_copying(connection: sa.Connection) -> bool:
+    """Whether a copy into the database has begun and is not done."""
+    return connection.scalar(sa.select(sa.func.to_regclass(COPYING))) is not None
+
+
+def _lock(connection: sa.Connection) -> None:
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+
+
+def _has_citus(connection: sa.Connection) -> bool:
+    return bool(connection.scalar(sa.text("SELECT count(*) FROM pg_extension WHERE extname = 'citus'")))
 
 
 async def _run(url: PostgresUrl, work: Callable[[sa.Connection], T]) -> T:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from telwerkd.application.ports import Snapshot, Transaction
+from telwerkd.application.ports import Snapshot, Standing, Transaction
 from telwerkd.domain.counters import Measure
 from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.domain.ids import AccountId, Micros
@@ -30,6 +30,12 @@ _BUSY_SECONDS = 10.0
 _RETRY_SECONDS = 1.0
 
 
+_STANDING = (
+    "SELECT (SELECT version FROM accounts WHERE account_id = :account), "
+    "(SELECT min(due) FROM conversations WHERE account_id = :account AND due IS NOT NULL)"
+)
+
+
 class SqliteStore:
     """`telwerkd.application.ports.Store` over a SQLite file that has its tables."""
 
@@ -39,6 +45,7 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self._writer = _engine(path, writes=True)
         self._reader = _engine(path, writes=False)
+        self._glances = self._reader.raw_connection()
         self._write_thread = ThreadPoolExecutor(1, "sqlite-writer")
         self._read_threads = ThreadPoolExecutor(READERS, "sqlite-reader")
         # Of its own: slow queries must not make limits late, or the database seem away.
@@ -67,6 +74,14 @@ class SqliteStore:
         """Runs `work` as `write` does: the file has one server, and nobody else to wait for."""
         [result] = await self.write([(account, work)])
         return result
+
+    async def standing(self, account: AccountId) -> Standing:
+        """Where an account stands: two look-ups by key, on the event loop, for a hop to a thread would take longer."""
+        with _unavailable():
+            cursor = self._glances.cursor()
+            cursor.execute(_STANDING, {"account": account})
+            [(version, due)] = cursor.fetchall()
+        return Standing(version or 0, due)
 
     async def versions(self, accounts_: Collection[AccountId]) -> dict[AccountId, int]:
         """The versions of accounts."""
@@ -109,6 +124,7 @@ class SqliteStore:
         self._write_thread.shutdown()
         self._read_threads.shutdown()
         self._upkeep_thread.shutdown()
+        self._glances.close()
         self._reader.dispose()
         self._writer.dispose()
 
@@ -117,7 +133,7 @@ def _engine(path: Path, *, writes: bool) -> sa.Engine:
     engine = sa.create_engine(
         sa.URL.create("sqlite+pysqlite", database=str(path)),
         poolclass=sa.QueuePool,
-        pool_size=1 if writes else READERS + 1,
+        pool_size=1 if writes else READERS + 2,
         max_overflow=0,
         connect_args={"check_same_thread": False, "timeout": _BUSY_SECONDS},
     )
@@ -145,7 +161,7 @@ def _unavailable() -> Iterator[None]:
     """A database that is locked, full or gone is a matter of now, not of the request."""
     try:
         yield
-    except sa.exc.OperationalError as error:
+    except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
         log.warning("the database did not answer", exc_info=error)
         raise UnavailableError(
             Reason.DATABASE_UNAVAILABLE, "the database does not answer: send it again later", _RETRY_SECONDS

@@ -103,6 +103,17 @@ counters = sa.Table(
     sqlite_with_rowid=False,
 )
 
+# Grows whenever the chunk changes, in any of its series: what was made of it is true as long as it stays.
+chunk_versions = sa.Table(
+    "chunk_versions",
+    metadata,
+    sa.Column("account_id", Id, primary_key=True),
+    sa.Column("measure", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("chunk", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # What was counted since its measure was last compacted into `counters`: a row per transaction and measure.
 deltas = sa.Table(
     "deltas",

@@ -1,18 +1,20 @@
 """Answers of the server as flat rows, and those as JSON and CSV. `telwerk.cli.tables` draws the same rows.
 
-JSON numbers are numbers, times are ISO 8601 with an offset, a mean without ratings is null. CSV has a row per bucket or
-total, and a column for each dimension that was grouped by.
+JSON numbers are numbers, times are ISO 8601 with an offset, a number that there is not (a mean without ratings, a
+change from nothing) is null, in CSV empty. CSV has a row per bucket or total, and a column for each dimension that was
+grouped by; with --rest, `rest` marks the row of all others.
 """
 
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
-from telwerk.cli.options import Output
+from telwerk.cli.options import Output, out
 from telwerk.cli.times import zone_of
 from telwerk.cli.values import key_texts, text_of
 from telwerk.v1.kpi_service_pb2 import (
@@ -21,7 +23,9 @@ from telwerk.v1.kpi_service_pb2 import (
     QueryTimeSeriesResponse,
     QueryTotalsResponse,
     Series,
+    SeriesComparison,
     Total,
+    TotalComparison,
 )
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
@@ -72,6 +76,8 @@ def series_text(response: QueryTimeSeriesResponse, output: Output) -> str:
             "kpi": one.kpi_id,
             "key": key_texts(one.key),
             "buckets": [_bucket_json(bucket) for bucket in buckets(response, one)],
+            **({"rest": True} if one.rest else {}),
+            **({"compared": _compared_columns(one.comparison)} if one.HasField("comparison") else {}),
         }
         for one in response.series
     ]
@@ -83,31 +89,87 @@ def _bucket_json(bucket: Bucket) -> Json:
     return counted if bucket.stars is None else {**counted, "sum": bucket.stars, "mean": bucket.mean}
 
 
+def _compared_columns(comparison: SeriesComparison) -> Json:
+    """The other period's numbers, by its buckets; and the differences, by the buckets that both have."""
+    columns: dict[str, Json] = {
+        "counts": list(comparison.counts),
+        "count_deltas": list(comparison.count_deltas),
+        "count_changes": [_number(change) for change in comparison.count_changes],
+    }
+    if comparison.sums:
+        columns |= {
+            "sums": list(comparison.sums),
+            "mean_deltas": [_number(delta) for delta in comparison.mean_deltas],
+        }
+    return columns
+
+
+def _number(number: float) -> float | None:
+    """NaN is how the contract says that there is none."""
+    return None if math.isnan(number) else number
+
+
 def _series_rows(response: QueryTimeSeriesResponse) -> Iterator[Mapping[str, object]]:
     for series in response.series:
-        key = key_texts(series.key)
-        for bucket in buckets(response, series):
+        key = {"kpi": series.kpi_id, **key_texts(series.key), **({"rest": True} if series.rest else {})}
+        for place, bucket in enumerate(buckets(response, series)):
             mean = {"sum": bucket.stars, "mean": bucket.mean}
-            yield {"kpi": series.kpi_id, **key, "start": bucket.start.isoformat(), "count": bucket.count, **mean}
+            compared = _compared_cells(series.comparison, place) if series.HasField("comparison") else {}
+            yield {**key, "start": bucket.start.isoformat(), "count": bucket.count, **mean, **compared}
+
+
+def _compared_cells(comparison: SeriesComparison, place: int) -> dict[str, object]:
+    """A bucket's counterpart; empty where the other period has none."""
+    columns: dict[str, Sequence[float]] = {
+        "compared_count": comparison.counts,
+        "compared_sum": comparison.sums,
+        "count_delta": comparison.count_deltas,
+        "count_change": comparison.count_changes,
+        "mean_delta": comparison.mean_deltas,
+    }
+    return {name: _number(column[place]) if place < len(column) else None for name, column in columns.items()}
 
 
 def totals_text(response: QueryTotalsResponse, output: Output) -> str:
     """The totals as JSON or CSV."""
     if output is Output.CSV:
-        return csv_text(
-            {"kpi": one.kpi_id, **key_texts(one.key), "count": one.count, **_mean(one)} for one in response.totals
-        )
+        return csv_text(_total_row(one) for one in response.totals)
     totals: list[Json] = [
         {
             "kpi": one.kpi_id,
             "key": key_texts(one.key),
+            **({"rest": True} if one.rest else {}),
             "count": one.count,
+            "share": one.share if one.HasField("share") else None,
             **({} if _mean(one)["sum"] is None else _mean(one)),
             "distribution": {text_of(part.value): part.count for part in one.distribution},
+            **({"compared": _compared(one.comparison)} if one.HasField("comparison") else {}),
         }
         for one in response.totals
     ]
     return json_text({"totals": totals, **_common(response)})
+
+
+def _total_row(total: Total) -> Mapping[str, object]:
+    share = total.share if total.HasField("share") else None
+    row = {"kpi": total.kpi_id, **key_texts(total.key), **({"rest": True} if total.rest else {})}
+    row |= {"count": total.count, **_mean(total), "share": share}
+    if total.HasField("comparison"):
+        compared = _compared(total.comparison)
+        row |= {f"compared_{name}" if name in {"count", "sum", "mean"} else name: compared[name] for name in compared}
+    return row
+
+
+def _compared(comparison: TotalComparison) -> dict[str, int | float | None]:
+    """The other period's numbers, and how far from them."""
+    return {
+        "count": comparison.count,
+        "sum": comparison.sum,
+        "mean": comparison.mean if comparison.HasField("mean") else None,
+        "count_delta": comparison.count_delta,
+        "count_change": comparison.count_change if comparison.HasField("count_change") else None,
+        "mean_delta": comparison.mean_delta if comparison.HasField("mean_delta") else None,
+    }
 
 
 def _mean(total: Total) -> dict[str, int | float | None]:
@@ -122,7 +184,25 @@ def _common(response: QueryTimeSeriesResponse | QueryTotalsResponse) -> dict[str
         "kpis": [_kpi_json(answer) for answer in response.answers],
         "time_zone": response.time_zone,
         "complete_until": complete_until(response).isoformat(),
+        **({"next_page_token": response.next_page_token} if response.next_page_token else {}),
+        **({"compared_period": _period(response)} if response.HasField("compared_period") else {}),
     }
+
+
+def _period(response: QueryTimeSeriesResponse | QueryTotalsResponse) -> Json:
+    """The compared period, from its first bucket to its end."""
+    zone = zone_of(response.time_zone)
+    period = response.compared_period
+    ends = (period.bucket_start_seconds[0], period.end_seconds)
+    start, end = (datetime.fromtimestamp(seconds, zone).isoformat() for seconds in ends)
+    return {"start": start, "end": end}
+
+
+def note_of_pages(response: QueryTimeSeriesResponse | QueryTotalsResponse) -> str | None:
+    """How to ask for the rows that are not shown."""
+    if not response.next_page_token:
+        return None
+    return f"there are more rows: the same again with --page-token {response.next_page_token}"
 
 
 def _kpi_json(answer: KpiAnswer) -> Json:
@@ -141,12 +221,25 @@ def json_text(answer: Json) -> str:
 
 
 def csv_text(rows: Iterable[Mapping[str, object]]) -> str:
-    """The rows under the columns of the first; nothing at all where there are none."""
+    """The rows under the columns that any of them has; nothing at all where there are none."""
+    listed = list(rows)
+    if not listed:
+        return ""
     text = io.StringIO()
-    writer: csv.DictWriter[str] | None = None
-    for row in rows:
-        if writer is None:
-            writer = csv.DictWriter(text, list(row), lineterminator="\n")
-            writer.writeheader()
-        writer.writerow(row)
+    writer = csv.DictWriter(text, list(dict.fromkeys(column for row in listed for column in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(listed)
     return text.getvalue().removesuffix("\n")
+
+
+def print_record(record: Mapping[str, Json], output: Output, text: str) -> None:
+    """One result: the text for people, or the record as JSON, or as the one row of a CSV."""
+    match output:
+        case Output.TABLE:
+            out.print(text)
+        case Output.JSON:
+            out.print(json_text(record), soft_wrap=True)
+        case Output.CSV:
+            out.print(csv_text([record]), soft_wrap=True)
+        case _:
+            assert_never(output)

@@ -1,6 +1,7 @@
 """`telwerk kpis`: the catalogue, or the whole help text of one KPI."""
 
 import json
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -10,17 +11,22 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from telwerk.cli.options import EXIT_REFUSED, Output, connect, out, say
+from telwerk.cli.answers import csv_text
+from telwerk.cli.guide import complete_kpis
+from telwerk.cli.options import EXIT_REFUSED, Output, OutputOption, connect, out, say
 from telwerk.cli.values import text_of
 from telwerk.v1.kpi_service_pb2 import Dimension, Kpi, Revisability
 
 
 def kpis(
     ctx: typer.Context,
-    kpi: Annotated[str | None, typer.Argument(metavar="[KPI]", help="Show all about this one.")] = None,
+    kpi: Annotated[
+        str | None,
+        typer.Argument(metavar="[KPI]", help="Show all about this one.", autocompletion=complete_kpis),
+    ] = None,
     *,
     lang: Annotated[str, typer.Option(help="The language of the texts: en, de or nl.")] = "en",
-    output: Annotated[Output, typer.Option("--output", "-o", metavar="FORMAT", help="table or json.")] = Output.TABLE,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """List the KPIs, or explain one."""
     with connect(ctx) as telwerk:
@@ -30,14 +36,33 @@ def kpis(
         say(f"there is no KPI {kpi!r}; `telwerk kpis` lists them")
         raise typer.Exit(EXIT_REFUSED)
     if output is Output.CSV:
-        raise typer.BadParameter("help texts are written as table or json", param_hint="--output")
-    if output is Output.JSON:
+        out.print(csv_text(_row(one) for one in chosen), soft_wrap=True)
+    elif output is Output.JSON:
         texts = [json_format.MessageToDict(one, preserving_proto_field_name=True) for one in chosen]
         out.print(json.dumps(texts, ensure_ascii=False, indent=2), soft_wrap=True)
     elif kpi is None:
         out.print(_overview(chosen))
     else:
         _explain(chosen[0])
+
+
+def _row(kpi: Kpi) -> Mapping[str, object]:
+    return {
+        "number": kpi.number,
+        "kpi": kpi.kpi_id,
+        "name": kpi.display_name,
+        "section": kpi.section,
+        "what": kpi.what,
+        "unit": kpi.unit,
+        "when": kpi.when,
+        "why": kpi.why,
+        "dimensions": " ".join(_dimensions(kpi)),
+        "revisable": kpi.revisability == Revisability.REVISABILITY_REVISABLE,
+    }
+
+
+def _dimensions(kpi: Kpi) -> list[str]:
+    return [Dimension.Name(one).removeprefix("DIMENSION_").lower() for one in kpi.dimensions]
 
 
 def _overview(kpis: list[Kpi]) -> Table:
@@ -53,7 +78,6 @@ def _overview(kpis: list[Kpi]) -> Table:
 
 def _explain(kpi: Kpi) -> None:
     out.print(Text.assemble((f"{kpi.number}. {kpi.display_name}", "bold"), f"  {kpi.kpi_id}"))
-    dimensions = ", ".join(Dimension.Name(one).removeprefix("DIMENSION_").lower() for one in kpi.dimensions)
     frozen = kpi.revisability == Revisability.REVISABILITY_FROZEN
     for heading, text in {
         "Section": kpi.section,
@@ -62,7 +86,7 @@ def _explain(kpi: Kpi) -> None:
         "When": kpi.when,
         "Why": kpi.why,
         "Example": kpi.example,
-        "Grouped by": dimensions,
+        "Grouped by": ", ".join(_dimensions(kpi)),
         "Later events": "never take a count back" if frozen else "may take a count back",
     }.items():
         if text:

@@ -14,8 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from telwerk.cli.answers import Json, csv_text, json_text
-from telwerk.cli.options import Account, Output, connect, out, say
-from telwerk.cli.querying import From, Groups, Operators, OutputOption, To, Topics, Values, Widgets, Zone, where_of
+from telwerk.cli.guide import complete_kpis
+from telwerk.cli.options import Account, Output, OutputOption, connect, out, say
+from telwerk.cli.querying import From, Groups, Operators, Questions, To, Topics, Values, Widgets, Zone, where_of
 from telwerk.cli.times import Clock, parse_range
 from telwerk.cli.values import NOBODY, text_of
 from telwerk.v1.kpi_service_pb2 import ConversationExplanation, ExplainedFact, Kpi, LeftOutEvent, ValueKind
@@ -48,7 +49,10 @@ class Answer:
 
 def explain(
     ctx: typer.Context,
-    kpi: Annotated[str, typer.Argument(metavar="KPI", help="Id of a KPI; `telwerk kpis` lists them.")],
+    kpi: Annotated[
+        str,
+        typer.Argument(metavar="KPI", help="Id of a KPI; `telwerk kpis` lists them.", autocompletion=complete_kpis),
+    ],
     *,
     account: Account,
     start: From = "7d",
@@ -58,6 +62,7 @@ def explain(
     group: Groups = None,
     widget: Widgets = None,
     topic: Topics = None,
+    question: Questions = None,
     value: Values = None,
     limit: Annotated[
         int | None,
@@ -86,7 +91,7 @@ def explain(
             start=first,
             end=last,
             time_zone=clock.zone.key,
-            where=where_of([kpi], catalogue, operator, group, widget, topic, value),
+            where=where_of([kpi], catalogue, operator, group, widget, topic, question, value),
             # One more than is shown tells whether there are more.
             page_size=_PAGE_CONVERSATIONS_MAX if limit is None else min(limit + 1, _PAGE_CONVERSATIONS_MAX),
         )

@@ -16,8 +16,9 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from telwerk.cli.answers import print_record
 from telwerk.cli.lines import Batch, Refusal, Source, batches, opened
-from telwerk.cli.options import EXIT_INPUT_REFUSED, Account, connect, err, out, say
+from telwerk.cli.options import EXIT_INPUT_REFUSED, Account, Output, OutputOption, connect, err, say
 from telwerk.client import Telwerk
 from telwerk.errors import DeadlineExceededError, TelwerkError, UnavailableError, UnreachableError
 from telwerk.v1.ingestion_service_pb2 import IngestEventsResponse, Rejection
@@ -36,6 +37,7 @@ def import_events(
     patience: Annotated[
         float, typer.Option(help="Seconds to keep trying when a server that did answer is away.", min=0)
     ] = 60.0,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Send a file of events: on each line the JSON of one telwerk.v1.Event.
 
@@ -55,7 +57,7 @@ def import_events(
         if tally.line_last:
             say(f"{name}: stopped; all up to line {tally.line_last:,} is done, of the rest a part. Repeating is safe.")
         raise
-    out.print(tally.summary())
+    print_record(tally.record(), output, tally.summary())
     if tally.refused:
         raise typer.Exit(EXIT_INPUT_REFUSED)
 
@@ -85,16 +87,23 @@ class Tally:
         self._broken += len(batch.broken)
         self.line_last = batch.line_last
 
-    def summary(self) -> str:
-        """The figures, for people."""
-        seconds = time.monotonic() - self._begin
-        rate = (self._accepted + self._duplicate + self._rejected) / max(seconds, 1e-6)
-        rows = {
+    def record(self) -> dict[str, int]:
+        """The figures, for programs."""
+        return {"lines": self.line_last, **{name.replace(" ", "_"): count for name, count in self._counts().items()}}
+
+    def _counts(self) -> dict[str, int]:
+        return {
             "accepted": self._accepted,
             "duplicate": self._duplicate,
             "rejected": self._rejected,
             "broken lines": self._broken,
         }
+
+    def summary(self) -> str:
+        """The figures, for people."""
+        seconds = time.monotonic() - self._begin
+        rate = (self._accepted + self._duplicate + self._rejected) / max(seconds, 1e-6)
+        rows = self._counts()
         width = max(len(f"{number:,}") for number in rows.values())
         head = f"{self._name}: {self.line_last:,} lines in {seconds:.1f} s, {rate:,.0f} events/s"
         return "\n".join([head, *(f"  {name:<12}  {number:>{width},}" for name, number in rows.items())])

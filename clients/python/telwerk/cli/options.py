@@ -4,7 +4,6 @@ The options of the connection belong to `telwerk` itself and stand before the co
 (`telwerk --address kpi.example:443 --tls query …`); the account belongs to the commands that need one.
 """
 
-import dataclasses
 import enum
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from telwerk.cli.configuring import use_file
 from telwerk.client import Telwerk
+from telwerk.connection import Connection
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 
@@ -20,7 +21,7 @@ Account = Annotated[
     str,
     typer.Option("--account", envvar="TELWERK_ACCOUNT", help="The account.", show_default=False, metavar="ID"),
 ]
-"""The option of every command that works for one account; required, there or in the environment."""
+"""The option of every command that works for one account; required, there, in the environment or in the file."""
 
 EXIT_INPUT_REFUSED = 1
 EXIT_UNAVAILABLE = 3
@@ -33,6 +34,13 @@ class Output(enum.StrEnum):
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
+
+
+OutputOption = Annotated[
+    Output,
+    typer.Option("--output", "-o", envvar="TELWERK_OUTPUT", metavar="FORMAT", help="table, json or csv."),
+]
+"""The option of every command that has something to say."""
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -56,19 +64,28 @@ def say(text: str) -> None:
     err.print(clean, soft_wrap=not err.is_terminal)
 
 
-@dataclasses.dataclass(frozen=True)
-class Connection:
-    """How to reach the server, as the global options say. It is `ctx.obj` of every command."""
-
-    address: str
-    api_key: str | None
-    tls: bool | Path
-    timeout_seconds: float
+def _pem(variable: str, help_text: str) -> typer.models.OptionInfo:
+    """The option of a file that must be there."""
+    option: typer.models.OptionInfo = typer.Option(
+        envvar=variable, help=help_text, exists=True, dir_okay=False, readable=True, show_default=False, metavar="FILE"
+    )
+    return option
 
 
 def remember_connection(
     ctx: typer.Context,
     *,
+    config: Annotated[  # noqa: ARG001 - its callback has read the file
+        Path | None,
+        typer.Option(
+            envvar="TELWERK_CONFIG",
+            help="A TOML file of defaults.",
+            show_default="telwerk/config.toml in the user's configuration folder",
+            metavar="FILE",
+            is_eager=True,
+            callback=use_file,
+        ),
+    ] = None,
     address: Annotated[
         str, typer.Option(envvar="TELWERK_ADDRESS", help="The server.", metavar="HOST:PORT")
     ] = DEFAULT_ADDRESS,
@@ -81,22 +98,31 @@ def remember_connection(
             metavar="KEY",
         ),
     ] = None,
-    tls: Annotated[bool, typer.Option("--tls", help="Connect by TLS, trusting the well-known authorities.")] = False,
+    tls: Annotated[
+        bool, typer.Option("--tls", envvar="TELWERK_TLS", help="Connect by TLS, trusting the well-known authorities.")
+    ] = False,
     tls_ca: Annotated[
-        Path | None,
-        typer.Option(
-            help="Connect by TLS, trusting only the certificates in this PEM file.",
-            exists=True,
-            dir_okay=False,
-            readable=True,
-            show_default=False,
-            metavar="FILE",
-        ),
+        Path | None, _pem("TELWERK_TLS_CA", "Connect by TLS, trusting only the certificates in this PEM file.")
     ] = None,
-    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="How long one call may take.", min=0.001)] = 30.0,
+    client_cert: Annotated[
+        Path | None, _pem("TELWERK_CLIENT_CERT", "Show this certificate, PEM, to a server that asks for one.")
+    ] = None,
+    client_key: Annotated[Path | None, _pem("TELWERK_CLIENT_KEY", "Its key, PEM.")] = None,
+    timeout: Annotated[
+        float,
+        typer.Option(envvar="TELWERK_TIMEOUT", metavar="SECONDS", help="How long one call may take.", min=0.001),
+    ] = 30.0,
 ) -> None:
-    """Send live-chat events to a Telwerk server, and read its KPIs."""
-    ctx.obj = Connection(address, api_key, tls_ca or tls, timeout)
+    """Send live-chat events to a Telwerk server, and read its KPIs.
+
+    Every option that names a variable can also be set there, or in the file of --config.
+    """
+    if (client_cert is None) != (client_key is None):
+        raise typer.BadParameter("a certificate and its key go together", param_hint="--client-cert, --client-key")
+    if client_cert and not (tls_ca or tls):
+        raise typer.BadParameter("a certificate goes with --tls or --tls-ca", param_hint="--client-cert")
+    certificate = (client_cert, client_key) if client_cert and client_key else None
+    ctx.obj = Connection(address, api_key, tls_ca or tls, certificate, timeout)
 
 
 def connect(ctx: typer.Context) -> Telwerk:
@@ -110,5 +136,6 @@ def connect(ctx: typer.Context) -> Telwerk:
         connection.address,
         api_key=connection.api_key,
         tls=connection.tls,
+        client_certificate=connection.client_certificate,
         timeout_seconds=connection.timeout_seconds,
     )

@@ -2,22 +2,26 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
-from telwerk.cli.answers import series_text, totals_text
-from telwerk.cli.options import Account, Output, connect, out
+from telwerk.cli.answers import note_of_pages, series_text, totals_text
+from telwerk.cli.guide import complete_dimensions, complete_granularities, complete_kpis, complete_orders
+from telwerk.cli.options import Account, Output, OutputOption, connect, out, say
 from telwerk.cli.tables import print_series, print_totals
-from telwerk.cli.times import Clock, parse_range
+from telwerk.cli.times import Clock, parse_period, parse_range
 from telwerk.cli.values import filter_of
 from telwerk.client import Telwerk
-from telwerk.queries import DIMENSIONS, DimensionName, GranularityName, Moment
-from telwerk.v1.kpi_service_pb2 import Filter, Kpi
+from telwerk.queries import DIMENSIONS, DimensionName, GranularityName, Moment, OrderName, TotalsOptions
+from telwerk.v1.kpi_service_pb2 import Filter, Kpi, QueryTimeSeriesResponse, QueryTotalsResponse
 
 _HOURLY_AT_MOST = timedelta(hours=48)
 
-Kpis = Annotated[list[str], typer.Argument(metavar="KPI", help="Ids of KPIs; `telwerk kpis` lists them.")]
+Kpis = Annotated[
+    list[str],
+    typer.Argument(metavar="KPI", help="Ids of KPIs; `telwerk kpis` lists them.", autocompletion=complete_kpis),
+]
 From = Annotated[
     str, typer.Option("--from", metavar="TIME", help="2026-11-23, 2026-11-23T14:00Z, today, now, 7d, 2w or 24h.")
 ]
@@ -27,7 +31,12 @@ To = Annotated[
         "--to", metavar="TIME", help="Up to, not including; as --from.", show_default="the end of today, or now"
     ),
 ]
-Zone = Annotated[str, typer.Option("--zone", metavar="NAME", help="An IANA time zone.", show_default="the account's")]
+Zone = Annotated[
+    str,
+    typer.Option(
+        "--zone", envvar="TELWERK_ZONE", metavar="NAME", help="An IANA time zone.", show_default="the account's"
+    ),
+]
 Operators = Annotated[
     list[str] | None, typer.Option("--operator", metavar="ID", help="Only of this operator, or `nobody`.")
 ]
@@ -36,6 +45,9 @@ Groups = Annotated[
 ]
 Widgets = Annotated[list[str] | None, typer.Option("--widget", metavar="ID", help="Only on this widget.")]
 Topics = Annotated[list[str] | None, typer.Option("--topic", metavar="ID", help="Only with this topic.")]
+Questions = Annotated[
+    list[str] | None, typer.Option("--question", metavar="ID", help="Only answers to this question of a survey.")
+]
 Values = Annotated[
     list[str] | None, typer.Option("--value", metavar="VALUE", help="Only of this value: 5, a goal, question=option …")
 ]
@@ -44,10 +56,32 @@ GroupBy = Annotated[
     typer.Option(
         "--group-by",
         metavar="BY",
-        help="A row for each operator, group, widget, value or topic; repeated, for each combination.",
+        help="A row for each operator, group, widget, value, topic or question; repeated, for each combination.",
+        autocompletion=complete_dimensions,
     ),
 ]
-OutputOption = Annotated[Output, typer.Option("--output", "-o", metavar="FORMAT", help="table, json or csv.")]
+Compare = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PERIOD", help="Beside each number that of another period: `previous`, or FROM/TO as --from and --to."
+    ),
+]
+Order = Annotated[
+    str | None,
+    typer.Option(
+        "--order-by",
+        metavar="NUMBER",
+        help="Rows by key, count, sum, mean, count_delta, count_change or mean_delta; -count: the largest first.",
+        show_default="key; with --top, -count",
+        autocompletion=complete_orders,
+    ),
+]
+TopRows = Annotated[int | None, typer.Option("--top", metavar="N", help="Only the first rows of that order.", min=1)]
+Rest = Annotated[bool, typer.Option("--rest", help="With --top, one more row for all others together.")]
+PageSize = Annotated[int | None, typer.Option(metavar="N", help="Rows at a time.", min=1)]
+PageToken = Annotated[
+    str, typer.Option(metavar="TOKEN", help="Which page, as the one before says.", show_default=False)
+]
 
 
 def query(
@@ -63,6 +97,7 @@ def query(
             metavar="WIDTH",
             help="quarter_hour, hour, day, week, month, quarter or year.",
             show_default="day; hour for up to 48 hours",
+            autocompletion=complete_granularities,
         ),
     ] = None,
     zone: Zone = "",
@@ -70,8 +105,15 @@ def query(
     group: Groups = None,
     widget: Widgets = None,
     topic: Topics = None,
+    question: Questions = None,
     value: Values = None,
     group_by: GroupBy = None,
+    compare: Compare = None,
+    order_by: Order = None,
+    top: TopRows = None,
+    rest: Rest = False,
+    page_size: PageSize = None,
+    page_token: PageToken = "",
     sparse: Annotated[bool, typer.Option("--sparse", help="Leave out what is zero.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -81,23 +123,16 @@ def query(
     """
     with connect(ctx) as telwerk:
         catalogue = {kpi.kpi_id: kpi for kpi in telwerk.kpis()}
-        first, last = _range(telwerk, account, start, end, zone)
-        width = granularity or _default_granularity(first, last)
-        response = telwerk.series(
-            account,
-            kpis,
-            start=first,
-            end=last,
-            granularity=width,
-            time_zone=zone,
-            where=where_of(kpis, catalogue, operator, group, widget, topic, value),
-            group_by=_dimensions(group_by or ()),
-            sparse=sparse,
-        )
+        clock = _clock(telwerk, account, zone)
+        options = _options(clock, start, end, zone, group_by, compare, order_by, top, page_size, page_token, rest=rest)
+        options["where"] = where_of(kpis, catalogue, operator, group, widget, topic, question, value)
+        width = granularity or _default_granularity(options["start"], options["end"])
+        response = telwerk.series(account, kpis, **options, granularity=width, sparse=sparse)
     if output is Output.TABLE:
         print_series(response, catalogue, width, grouped=bool(group_by))
     else:
         out.print(series_text(response, output), soft_wrap=True)
+    _tell_of_pages(response, output)
 
 
 def totals(
@@ -112,31 +147,79 @@ def totals(
     group: Groups = None,
     widget: Widgets = None,
     topic: Topics = None,
+    question: Questions = None,
     value: Values = None,
     group_by: GroupBy = None,
+    compare: Compare = None,
+    order_by: Order = None,
+    top: TopRows = None,
+    rest: Rest = False,
+    page_size: PageSize = None,
+    page_token: PageToken = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show KPIs over a whole range. The same options as `query`, but without buckets."""
     with connect(ctx) as telwerk:
         catalogue = {kpi.kpi_id: kpi for kpi in telwerk.kpis()}
-        first, last = _range(telwerk, account, start, end, zone)
-        response = telwerk.totals(
-            account,
-            kpis,
-            start=first,
-            end=last,
-            time_zone=zone,
-            where=where_of(kpis, catalogue, operator, group, widget, topic, value),
-            group_by=_dimensions(group_by or ()),
-        )
+        clock = _clock(telwerk, account, zone)
+        options = _options(clock, start, end, zone, group_by, compare, order_by, top, page_size, page_token, rest=rest)
+        options["where"] = where_of(kpis, catalogue, operator, group, widget, topic, question, value)
+        response = telwerk.totals(account, kpis, **options)
     if output is Output.TABLE:
         print_totals(response, catalogue)
     else:
         out.print(totals_text(response, output), soft_wrap=True)
+    _tell_of_pages(response, output)
 
 
-def _range(telwerk: Telwerk, account: str, start: str, end: str | None, zone: str) -> tuple[Moment, Moment]:
-    return parse_range(start, end, Clock(lambda: zone or telwerk.account_settings(account).time_zone))
+def _clock(telwerk: Telwerk, account: str, zone: str) -> Clock:
+    return Clock(lambda: zone or telwerk.account_settings(account).time_zone)
+
+
+def _options(
+    clock: Clock,
+    start: str,
+    end: str | None,
+    zone: str,
+    group_by: list[str] | None,
+    compare: str | None,
+    order_by: str | None,
+    top: int | None,
+    page_size: int | None,
+    page_token: str,
+    *,
+    rest: bool,
+) -> TotalsOptions:
+    """What `query` and `totals` ask alike."""
+    first, last = parse_range(start, end, clock)
+    options = TotalsOptions(
+        start=first,
+        end=last,
+        time_zone=zone,
+        group_by=_dimensions(group_by or ()),
+        top=top,
+        include_rest=rest,
+        page_size=page_size or 0,
+        page_token=page_token,
+    )
+    if compare is not None:
+        options["compare_to"] = "previous" if compare == "previous" else parse_period(compare, clock, "--compare")
+    if order_by is not None:
+        options["order_by"] = _order(order_by)
+    return options
+
+
+def _order(text: str) -> OrderName:
+    known: dict[str, OrderName] = {name: name for name in get_args(OrderName)}
+    if text not in known:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(known)}", param_hint="--order-by")
+    return known[text]
+
+
+def _tell_of_pages(response: QueryTimeSeriesResponse | QueryTotalsResponse, output: Output) -> None:
+    """Where there are further rows; JSON says it itself."""
+    if output is not Output.JSON and (note := note_of_pages(response)):
+        say(note)
 
 
 def _default_granularity(start: Moment, end: Moment) -> GranularityName:
@@ -159,6 +242,7 @@ def where_of(
     groups: list[str] | None,
     widgets: list[str] | None,
     topics: list[str] | None,
+    questions: list[str] | None,
     values: list[str] | None,
 ) -> Filter:
     """The filter that the options mean."""
@@ -167,6 +251,7 @@ def where_of(
         groups=groups or (),
         widgets=widgets or (),
         topics=topics or (),
+        questions=questions or (),
         values=values or (),
         # One that is not known is left for the server to name.
         kpis=[catalogue[kpi_id] for kpi_id in kpis if kpi_id in catalogue],

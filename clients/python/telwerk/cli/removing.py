@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from telwerk.cli.options import Account, connect, out
+from telwerk.cli.answers import Json, print_record
+from telwerk.cli.options import Account, Output, OutputOption, connect
 from telwerk.cli.querying import Zone
 from telwerk.cli.times import Clock, parse_moment
 
@@ -22,6 +23,7 @@ def erase(
         bool, typer.Option("--keep-counts", help="Keep what it counted, as facts that no event explains.")
     ] = False,
     yes: Yes = False,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Erase a conversation for good: its events, and its counts unless they are kept.
 
@@ -32,9 +34,17 @@ def erase(
     with connect(ctx) as telwerk:
         erased = telwerk.erase_conversation(account, conversation, keep_counts=keep_counts)
     fate = "kept, which no event explains any more" if keep_counts else "taken out of the counts"
-    out.print(
+    record: dict[str, Json] = {
+        "conversation": conversation,
+        "erased_events": erased.erased_event_count,
+        "facts": erased.fact_count,
+        "counts_kept": keep_counts,
+    }
+    print_record(
+        record,
+        output,
         f"erased conversation {conversation!r}: {_number(erased.erased_event_count, 'event')}, "
-        f"and {_number(erased.fact_count, 'fact')} {fate}"
+        f"and {_number(erased.fact_count, 'fact')} {fate}",
     )
 
 
@@ -48,6 +58,7 @@ def purge(
     ],
     zone: Zone = "",
     yes: Yes = False,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Purge all events before a time for good. Counts stay, but can no longer be explained.
 
@@ -62,7 +73,11 @@ def purge(
         when = f"{moment.astimezone(clock.zone):%Y-%m-%d %H:%M:%S} {clock.zone.key}"
         _confirm(f"Purge all events of {account} before {when}? Counts stay, but cannot be explained then.", yes=yes)
         purged = telwerk.purge_events(account, moment)
-    out.print(f"purged {_number(purged.purged_event_count, 'event')} before {when}")
+    record: dict[str, Json] = {
+        "purged_events": purged.purged_event_count,
+        "before": moment.astimezone(clock.zone).isoformat(),
+    }
+    print_record(record, output, f"purged {_number(purged.purged_event_count, 'event')} before {when}")
 
 
 def _confirm(question: str, *, yes: bool) -> None:

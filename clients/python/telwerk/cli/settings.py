@@ -1,6 +1,7 @@
 """`telwerk settings`: what the server must know of an account beforehand."""
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -9,51 +10,85 @@ from google.protobuf import json_format
 from rich import box
 from rich.table import Table
 
-from telwerk.cli.options import Account, Output, connect, out
+from telwerk.cli.answers import csv_text, print_record
+from telwerk.cli.guide import examples
+from telwerk.cli.options import Account, Output, OutputOption, connect, out
 from telwerk.cli.times import Clock, parse_duration, parse_moment
 from telwerk.cli.values import ACTIONS, action_text, parse_action
 from telwerk.queries import timestamp
 from telwerk.v1.settings_service_pb2 import AccountSettings, Goal, WidgetSettings
 
-settings = typer.Typer(name="settings", no_args_is_help=True, help="Show and change settings.")
+settings = typer.Typer(
+    name="settings",
+    no_args_is_help=True,
+    help="Show and change settings.",
+    epilog=examples("telwerk settings show --account acme"),
+)
 
 
-@settings.command()
+@settings.command(
+    epilog=examples("telwerk settings show --account acme", "telwerk settings show web --account acme -o csv")
+)
 def show(
     ctx: typer.Context,
     widget: Annotated[str | None, typer.Argument(metavar="[WIDGET]", help="Every version of this one's.")] = None,
     *,
     account: Account,
-    output: Annotated[Output, typer.Option("--output", "-o", metavar="FORMAT", help="table or json.")] = Output.TABLE,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Show the account's settings and the newest of every widget; or all versions of one widget."""
-    if output is Output.CSV:
-        raise typer.BadParameter("settings are written as table or json", param_hint="--output")
     with connect(ctx) as telwerk:
         time_zone = telwerk.account_settings(account).time_zone
         versions = telwerk.widget_settings(account, widget) if widget else telwerk.list_widget_settings(account)
+    if output is Output.TABLE:
+        out.print(f"time zone: {time_zone}")
+    _print(list(versions), output, {"time_zone": time_zone})
+
+
+def _print(versions: Sequence[WidgetSettings], output: Output, about: Mapping[str, str]) -> None:
+    """Widgets' settings, with what holds for all of them."""
     if output is Output.JSON:
         listed = [json_format.MessageToDict(one, preserving_proto_field_name=True) for one in versions]
-        out.print(json.dumps({"time_zone": time_zone, "widgets": listed}, ensure_ascii=False, indent=2), soft_wrap=True)
-        return
-    out.print(f"time zone: {time_zone}")
-    out.print(_table(list(versions)) if versions else "no widget has settings")
+        out.print(json.dumps({**about, "widgets": listed}, ensure_ascii=False, indent=2), soft_wrap=True)
+    elif output is Output.CSV:
+        out.print(csv_text({**about, **_row(one)} for one in versions), soft_wrap=True)
+    else:
+        out.print(_table(versions) if versions else "no widget has settings")
 
 
-@settings.command("account")
+def _row(version: WidgetSettings) -> Mapping[str, object]:
+    limit = version.live_limit.ToTimedelta().total_seconds() if version.HasField("live_limit") else None
+    return {
+        "widget": version.widget_id,
+        "effective": version.effective_time.ToDatetime(UTC).isoformat(),
+        "live_limit_seconds": limit,
+        "goals": " ".join(f"{goal.goal_id}={goal.url}" for goal in version.goals),
+        "enabled_actions": " ".join(action_text(action) for action in version.enabled_actions),
+    }
+
+
+@settings.command("account", epilog=examples("telwerk settings account --account acme --zone Europe/Amsterdam"))
 def set_account(
     ctx: typer.Context,
     *,
     account: Account,
     zone: Annotated[str, typer.Option("--zone", help="The IANA time zone of queries that name none.")],
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Set the account's time zone."""
     with connect(ctx) as telwerk:
         kept = telwerk.set_account_settings(account, AccountSettings(time_zone=zone))
-    out.print(f"time zone: {kept.time_zone}")
+    print_record({"time_zone": kept.time_zone}, output, f"time zone: {kept.time_zone}")
 
 
-@settings.command("widget")
+@settings.command(
+    "widget",
+    epilog=examples(
+        "telwerk settings widget web --account acme --live-limit 2m --enable-action all",
+        "telwerk settings widget web --account acme --goal order=https://shop.example/thanks --effective 2026-12-01",
+        "telwerk settings widget web --account acme --clear",
+    ),
+)
 def set_widget(
     ctx: typer.Context,
     widget: Annotated[str, typer.Argument(metavar="WIDGET", help="The widget's id.")],
@@ -68,6 +103,7 @@ def set_widget(
     ] = None,
     effective: Annotated[str | None, typer.Option(help="From when on, as `query --from`.", show_default="now")] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Switch off whatever is not named, if that is all.")] = False,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Set a widget's settings, as a new version that replaces the one before: what is not named is off."""
     if not (live_limit or goal or enable_action or clear):
@@ -85,7 +121,7 @@ def set_widget(
                 moment = datetime.combine(moment, datetime.min.time(), clock.zone)
             version.effective_time.CopyFrom(timestamp(moment))
         kept = telwerk.set_widget_settings(account, version)
-    out.print(_table([kept]))
+    _print([kept], output, {})
 
 
 def _goal(text: str) -> Goal:
@@ -101,7 +137,7 @@ def _actions(version: WidgetSettings) -> str:
     return "\n".join(action_text(action) for action in version.enabled_actions) or "none"
 
 
-def _table(versions: list[WidgetSettings]) -> Table:
+def _table(versions: Sequence[WidgetSettings]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("Widget", "From", "Live limit", "Goals", "Enabled actions"):
         table.add_column(heading, overflow="fold")

@@ -16,7 +16,8 @@ from google.protobuf.json_format import MessageToJson
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from telwerk import simulation
-from telwerk.cli.options import EXIT_INPUT_REFUSED, connect, err, say
+from telwerk.cli.answers import Json, print_record
+from telwerk.cli.options import EXIT_INPUT_REFUSED, Output, OutputOption, connect, err, say
 from telwerk.client import Telwerk
 from telwerk.v1.event_pb2 import Event
 
@@ -50,6 +51,7 @@ def simulate(
             metavar="FILE",
         ),
     ] = None,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Invent live chats, to try things out. All their ids begin with `sim-`: they are simulated, not measured.
 
@@ -75,7 +77,16 @@ def simulate(
         for settings in simulation.widget_settings():
             telwerk.set_widget_settings(account, settings)
         refused = _send(telwerk, account, events, conversations)
-    say(f"{conversations:,} invented chats, {days}: the account {account} now has SIMULATED data.")
+    told = f"{conversations:,} invented chats, {days}: the account {account} now has SIMULATED data."
+    if output is Output.TABLE:
+        say(told)
+    else:
+        record: dict[str, Json] = {
+            "account": account,
+            "simulated_conversations": conversations,
+            "refused_events": refused,
+        }
+        print_record(record, output, told)
     if refused:
         raise typer.Exit(EXIT_INPUT_REFUSED)
 

@@ -20,6 +20,7 @@ from telwerk.v1.kpi_service_pb2 import (
     QueryTotalsResponse,
     Series,
     Total,
+    TotalComparison,
 )
 
 ABSENT = "–"  # noqa: RUF001 - a dash that is seen beside digits
@@ -30,7 +31,9 @@ _DIMENSIONS = {
     "widget": "Widget",
     "value": "Value",
     "topic": "Topic",
+    "question": "Question",
 }
+REST = "all others"
 _FORMATS: Mapping[GranularityName, str] = {
     "quarter_hour": "%a %Y-%m-%d %H:%M",
     "hour": "%a %Y-%m-%d %H:%M",
@@ -60,13 +63,16 @@ def print_series(
 
 def print_totals(response: QueryTotalsResponse, kpis: Mapping[str, Kpi]) -> None:
     """One table, a row for each KPI and key."""
-    keys = [key_texts(total.key) for total in response.totals]
-    dimensions = _dimensions(keys)
+    dimensions = _dimensions(key_texts(total.key) for total in response.totals)
     has_mean = any(kpis[total.kpi_id].has_mean for total in response.totals)
-    table = _table(["KPI", *dimensions.values()], ["Count", *(["Mean"] if has_mean else [])], ["1–5"] * has_mean)  # noqa: RUF001
-    for total, key in zip(response.totals, keys, strict=True):
-        cells = [kpis[total.kpi_id].display_name, *(key[dimension] for dimension in dimensions), f"{total.count:,}"]
-        table.add_row(*cells, *_mean_cells(total, kpis[total.kpi_id]))
+    compared = response.HasField("compared_period")
+    numbers = ["Count", *(["Mean"] if has_mean else []), *(["Before", "Change"] if compared else [])]
+    table = _table(["KPI", *dimensions.values()], numbers, ["1–5"] * has_mean)  # noqa: RUF001
+    for total in response.totals:
+        kpi = kpis[total.kpi_id]
+        means, stars = _mean_cells(total) if kpi.has_mean else ([""] * has_mean, [""] * has_mean)
+        before = _before_cells(total.comparison) if compared else []
+        table.add_row(kpi.display_name, *_key_cells(total, dimensions), f"{total.count:,}", *means, *before, *stars)
     if response.totals:
         out.print(table)
     else:
@@ -76,46 +82,64 @@ def print_totals(response: QueryTotalsResponse, kpis: Mapping[str, Kpi]) -> None
     _footer(response)
 
 
-def _mean_cells(total: Total, kpi: Kpi) -> tuple[str, ...]:
-    if not kpi.has_mean:
-        return ()
+def _key_cells(row: Total | Series, dimensions: Iterable[str]) -> list[str]:
+    key = key_texts(row.key)
+    return [REST if row.rest else key[dimension] for dimension in dimensions]
+
+
+def _mean_cells(total: Total) -> tuple[list[str], list[str]]:
+    """The mean, and how often each number of stars."""
     mean = f"{total.mean:.2f}" if total.HasField("mean") else ABSENT
     counts = [part.count for part in total.distribution if part.value.HasField("stars")]
-    return mean, sparkline(counts, _CHART_WIDTH)
+    return [mean], [sparkline(counts, _CHART_WIDTH)]
+
+
+def _before_cells(comparison: TotalComparison) -> list[str]:
+    """The other period's count, and the change from it in percent."""
+    change = f"{comparison.count_change:+.0%}" if comparison.HasField("count_change") else ABSENT
+    return [f"{comparison.count:,}", change]
 
 
 def _buckets_table(response: QueryTimeSeriesResponse, series: Series, kpi: Kpi, granularity: GranularityName) -> Table:
     starts, rows = bucket_starts(response), buckets(response, series)
-    top = max(row.count for row in rows)
-    table = _table([granularity.replace("_", " ").capitalize()], ["Count", *(["Mean"] if kpi.has_mean else [])], [""])
-    for row, label in zip(rows, _labels([row.start for row in rows], granularity), strict=True):
+    compared = list(series.comparison.counts) if series.HasField("comparison") else None
+    top = max([*(row.count for row in rows), *(compared or ())])
+    numbers = ["Count", *(["Mean"] if kpi.has_mean else []), *([] if compared is None else ["Before"])]
+    table = _table([granularity.replace("_", " ").capitalize()], numbers, [""])
+    for place, (row, label) in enumerate(zip(rows, _labels([row.start for row in rows], granularity), strict=True)):
         clipped = (response.first_bucket_clipped and row.start == starts[0]) or (
             response.last_bucket_clipped and row.start == starts[-1]
         )
-        means = [_mean(row)] if kpi.has_mean else []
-        chart = Text(bar(row.count, top, _CHART_WIDTH), "cyan")
-        table.add_row(f"{label} (part)" if clipped else label, f"{row.count:,}", *means, chart)
-    table.show_footer = True
-    table.columns[0].footer = "Total"
+        cells = [f"{row.count:,}", *([_mean(row)] if kpi.has_mean else [])]
+        if compared is not None:
+            cells.append(f"{compared[place]:,}" if place < len(compared) else ABSENT)
+        table.add_row(f"{label} (part)" if clipped else label, *cells, Text(bar(row.count, top, _CHART_WIDTH), "cyan"))
     total = Bucket(rows[0].start, sum(row.count for row in rows), sum(row.stars or 0 for row in rows))
-    table.columns[1].footer = f"{total.count:,}"
-    if kpi.has_mean:
-        table.columns[2].footer = _mean(total)
+    sums = [f"{total.count:,}", *([_mean(total)] if kpi.has_mean else [])]
+    _foot(table, ["Total", *sums, *([] if compared is None else [f"{sum(compared):,}"])])
     return table
+
+
+def _foot(table: Table, cells: Sequence[str]) -> None:
+    table.show_footer = True
+    for column, cell in zip(table.columns, cells, strict=False):
+        column.footer = cell
 
 
 def _keys_table(response: QueryTimeSeriesResponse, series: Sequence[Series], kpi: Kpi) -> Table:
     dimensions = _dimensions(key_texts(one.key) for one in series)
-    table = _table([*dimensions.values()], ["Count", *(["Mean"] if kpi.has_mean else [])], [_span(response)])
+    compared = response.HasField("compared_period")
+    numbers = ["Count", *(["Mean"] if kpi.has_mean else []), *(["Before"] if compared else [])]
+    table = _table([*dimensions.values()], numbers, [_span(response)])
     for one in series:
-        key = key_texts(one.key)
         counts = [0] * len(response.bucket_start_seconds)
         for index, count in zip(one.bucket_indexes or range(len(one.counts)), one.counts, strict=True):
             counts[index] = count
         total = sum(one.counts)
         means = [f"{sum(one.sums) / total:.2f}" if total else ABSENT] if kpi.has_mean else []
+        before = [f"{sum(one.comparison.counts):,}"] if compared else []
         chart = Text(sparkline(counts, _CHART_WIDTH), "cyan")
-        table.add_row(*(key[dimension] for dimension in dimensions), f"{total:,}", *means, chart)
+        table.add_row(*_key_cells(one, dimensions), f"{total:,}", *means, *before, chart)
     return table
 
 

@@ -65,10 +65,19 @@ def parse_range(start: str, end: str | None, clock: Clock) -> tuple[Moment, Mome
     first = parse_moment(start, clock, "--from")
     if end is None:
         return first, clock.next_quarter_hour if isinstance(first, datetime) else clock.today + timedelta(days=1)
-    last = parse_moment(end, clock, "--to")
-    if isinstance(first, datetime) != isinstance(last, datetime):
-        return _instant(first, clock), _instant(last, clock)
-    return first, last
+    return _alike(first, parse_moment(end, clock, "--to"), clock)
+
+
+def parse_period(text: str, clock: Clock, option: str) -> tuple[Moment, Moment]:
+    """`FROM/TO`, each as for a range; both dates or both instants.
+
+    Raises:
+        typer.BadParameter: it is no period.
+    """
+    start, slash, end = text.partition("/")
+    if not slash:
+        raise typer.BadParameter(f"{text!r} is not FROM/TO, such as 2026-10-01/2026-11-01", param_hint=option)
+    return _alike(parse_moment(start, clock, option), parse_moment(end, clock, option), clock)
 
 
 def parse_moment(text: str, clock: Clock, option: str) -> Moment:
@@ -93,6 +102,13 @@ def parse_moment(text: str, clock: Clock, option: str) -> Moment:
     except (ValueError, OverflowError):
         forms = "2026-11-23, 2026-11-23T14:00+01:00, today, now, 7d, 2w or 24h"
         raise typer.BadParameter(f"{text!r} is not a time; write one like {forms}", param_hint=option) from None
+
+
+def _alike(first: Moment, last: Moment, clock: Clock) -> tuple[Moment, Moment]:
+    """Both dates or both instants."""
+    if isinstance(first, datetime) != isinstance(last, datetime):
+        return _instant(first, clock), _instant(last, clock)
+    return first, last
 
 
 def _instant(moment: Moment, clock: Clock) -> datetime:

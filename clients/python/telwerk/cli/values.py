@@ -128,6 +128,7 @@ def filter_of(
     groups: Sequence[str],
     widgets: Sequence[str],
     topics: Sequence[str],
+    questions: Sequence[str],
     values: Sequence[str],
     kpis: Collection[Kpi],
 ) -> Filter:
@@ -145,6 +146,8 @@ def filter_of(
         where.widgets.CopyFrom(IdFilter(any_of=widgets))
     if topics:
         where.topics.CopyFrom(TopicFilter(any_of=topics))
+    if questions:
+        where.questions.CopyFrom(IdFilter(any_of=questions))
     if values and kpis:
         kinds = {kpi.value_kind for kpi in kpis}
         if len(kinds) != 1:
@@ -171,4 +174,6 @@ def key_texts(key: Key) -> dict[str, str]:
         texts["value"] = text_of(key.value)
     if key.HasField("topic_id"):
         texts["topic"] = key.topic_id
+    if key.HasField("question_id"):
+        texts["question"] = key.question_id
     return texts

@@ -3,6 +3,8 @@
 Revision ID: 0001
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -17,6 +19,16 @@ _CLUSTERED = {"sqlite_with_rowid": False}
 
 def upgrade() -> None:
     """Makes the tables."""
+    # PostgreSQL takes no index entry above 2,704 bytes, and a value can be longer (a set of 20 topics): there a digest
+    # of it stands in the key.
+    digested = op.get_context().dialect.name == "postgresql"
+
+    def named(name: str) -> list[sa.Column[Any]]:
+        if not digested:
+            return [sa.Column(name, _ID, primary_key=True)]
+        digest = sa.Column(f"{name}_digest", sa.LargeBinary, primary_key=True)
+        return [sa.Column(name, _ID, nullable=False), digest]
+
     op.create_table(
         "accounts",
         sa.Column("account_id", _ID, primary_key=True),
@@ -72,7 +84,7 @@ def upgrade() -> None:
         "names",
         sa.Column("account_id", _ID, primary_key=True),
         sa.Column("family", sa.SmallInteger, primary_key=True, autoincrement=False),
-        sa.Column("name", _ID, primary_key=True),
+        *named("name"),
         **_CLUSTERED,
     )
     op.create_table(
@@ -84,7 +96,7 @@ def upgrade() -> None:
         sa.Column("operator_id", _ID, primary_key=True),
         sa.Column("group_id", _ID, primary_key=True),
         sa.Column("widget_id", _ID, primary_key=True),
-        sa.Column("value", _ID, primary_key=True),
+        *named("value"),
         sa.Column("cells", sa.LargeBinary, nullable=False),
         **_CLUSTERED,
     )
@@ -105,7 +117,7 @@ def upgrade() -> None:
         sa.Column("operator_id", _ID, primary_key=True),
         sa.Column("group_id", _ID, primary_key=True),
         sa.Column("widget_id", _ID, primary_key=True),
-        sa.Column("value", _ID, primary_key=True),
+        *named("value"),
         sa.Column("cells", sa.LargeBinary, nullable=False),
         **_CLUSTERED,
     )

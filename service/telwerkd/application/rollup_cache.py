@@ -1,0 +1,57 @@
+"""Rollups that are still true: kept by chunk, valid while the chunk's version is the one they were made of."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from threading import Lock
+from typing import NamedTuple
+
+from telwerkd.domain.calendar import Granularity
+from telwerkd.domain.counters import Measure
+from telwerkd.domain.ids import AccountId
+from telwerkd.domain.rollups import Rollup
+
+
+class RollupKey(NamedTuple):
+    """Which rollup of which chunks."""
+
+    account: AccountId
+    measure: Measure
+    grouping: int
+    chunk: int
+    width: Granularity
+    zone: str
+
+
+class RollupCache:
+    """The rollups that were used last, of at most so many bytes in all; 0 keeps none. Threads may share it."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._rollups: OrderedDict[RollupKey, tuple[int, Rollup]] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, keys: Sequence[tuple[RollupKey, int]]) -> list[Rollup | None]:
+        """The rollup of each key, if it was made of that version of its chunk."""
+        with self._lock:
+            return [self._get(key, version) for key, version in keys]
+
+    def _get(self, key: RollupKey, version: int) -> Rollup | None:
+        found = self._rollups.get(key)
+        if found is None or found[0] != version:
+            return None
+        self._rollups.move_to_end(key)
+        return found[1]
+
+    def put(self, key: RollupKey, version: int, rollup: Rollup) -> None:
+        """Keeps a rollup, in the place of an earlier one; those not used for longest go."""
+        if rollup.nbytes > self._bytes_max:
+            return
+        with self._lock:
+            earlier = self._rollups.pop(key, None)
+            if earlier is not None:
+                self._bytes -= earlier[1].nbytes
+            self._rollups[key] = (version, rollup)
+            self._bytes += rollup.nbytes
+            while self._bytes > self._bytes_max:
+                self._bytes -= self._rollups.popitem(last=False)[1][1].nbytes

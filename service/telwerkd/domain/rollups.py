@@ -1,0 +1,97 @@
+"""Rollups: a chunk's counts, summed up in the hours or days of a time zone.
+
+A chunk holds the quarter-hours that have facts, so that it serves every zone; the busier an account, the more of them.
+Answers by hour or coarser add up the same quarter-hours again and again. A rollup does so once: a dense array of
+numbers by row, bucket and value, as large as the answer whatever the number of facts.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+
+from telwerkd.domain.calendar import Buckets, Granularity, Quarters, buckets
+from telwerkd.domain.counters import CHUNK_QUARTERS, Cells
+
+_ROW_BYTES = 300
+"""About what the ids of a row take in memory."""
+
+_SMALL_BYTES = 1 << 16
+_DENSE_MAX = 4
+"""A rollup may be so many times larger than the cells it is made of; with fewer facts than that, cells are as good."""
+
+
+class RowIds(NamedTuple):
+    """Whose counts they are, cut by a grouping: empty where it does not cut."""
+
+    operator: str
+    group: str
+    widget: str
+    value: str
+
+
+class Rollup(NamedTuple):
+    """The counts of a chunk's rows. Treat as frozen: it is shared."""
+
+    rows: Sequence[RowIds]
+    edges: Quarters
+    """Bucket `i` is `[edges[i], edges[i + 1])`; together they are the chunk."""
+    counts: npt.NDArray[np.int32]
+    """By row, bucket and packed value (one where the measure packs none)."""
+
+    @property
+    def nbytes(self) -> int:
+        """About how much memory it takes."""
+        return int(self.counts.nbytes) + _ROW_BYTES * len(self.rows)
+
+
+def resolution(granularity: Granularity | None) -> Granularity | None:
+    """In which rollups an answer can be read: by hour, by day (totals too), or in none."""
+    match granularity:
+        case Granularity.QUARTER_HOUR:
+            return None
+        case Granularity.HOUR:
+            return Granularity.HOUR
+        case _:
+            return Granularity.DAY
+
+
+def chunk_buckets(chunk: int, width: Granularity, zone: ZoneInfo) -> Buckets:
+    """The hours or days of a chunk, those at its ends clipped."""
+    return buckets(chunk * CHUNK_QUARTERS, (chunk + 1) * CHUNK_QUARTERS, width, zone)
+
+
+def is_worth_it(rows: int, buckets_: int, values: int, cell_bytes: int) -> bool:
+    """Whether a rollup would not be much larger than the cells it is made of."""
+    return rows * buckets_ * values * 4 <= _DENSE_MAX * cell_bytes + _SMALL_BYTES
+
+
+def roll_up(rows: Sequence[RowIds], cells: Cells, edges: Quarters, values: int) -> Rollup:
+    """Sums up the cells of a chunk; their rows are places in `rows`."""
+    width = len(edges) - 1
+    bucket = np.searchsorted(edges, cells.quarter, side="right") - 1
+    at = (cells.row * width + bucket) * values + np.maximum(cells.code - 1, 0)
+    counts = np.bincount(at, weights=cells.n, minlength=len(rows) * width * values)
+    return Rollup(rows, edges, counts.astype(np.int32).reshape(len(rows), width, values))
+
+
+def regrouped(rollup: Rollup, edges: Quarters) -> tuple[int, npt.NDArray[np.int32]] | None:
+    """The part of a rollup that lies in `edges`, in their buckets: the first bucket, and numbers by row, bucket, value.
+
+    None where an edge cuts one of the rollup's buckets, or nothing of the rollup lies within.
+    """
+    own = rollup.edges
+    start, end = max(own[0], edges[0]), min(own[-1], edges[-1])
+    if start >= end:
+        return None
+    first = int(edges.searchsorted(start, side="right")) - 1
+    wanted = edges[first : int(edges.searchsorted(end)) + 1].clip(start, end)
+    cuts = own.searchsorted(wanted)
+    if (own[cuts] != wanted).any():
+        return None
+    counts = rollup.counts[:, cuts[0] : cuts[-1]]
+    if len(cuts) - 1 == counts.shape[1]:
+        return first, counts
+    return first, np.add.reduceat(counts, cuts[:-1] - cuts[0], axis=1)

@@ -1,0 +1,174 @@
+"""Several server processes on one port: the operating system gives each some of the connections.
+
+One process starts the others, starts a new one where one dies, and passes the signal to stop on. It serves nothing
+itself. Workers are spawned, not forked: gRPC's threads do not survive a fork.
+"""
+
+import asyncio
+import logging
+import multiprocessing
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from telwerkd.app import check, running
+from telwerkd.config import Settings
+from telwerkd.storage.location import PostgresUrl
+from telwerkd.storage.opening import prepare
+from telwerkd.storage.schema import SchemaError
+from telwerkd.transport.tls import StartupError
+
+log = logging.getLogger(__name__)
+
+_RESTART_SECONDS = 1.0
+"""Before a worker that died is started anew, so that one that cannot live does not keep the machine busy."""
+
+_STOP_MARGIN_SECONDS = 30.0
+"""What storing the rest may take after the grace, before a worker is killed."""
+
+_spawn = multiprocessing.get_context("spawn")
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Runs workers until `stop` is set, and ends when all have drained.
+
+    Raises:
+        StartupError: they cannot run so, or one of the first did not start.
+        SchemaError: the database is not one that this program can use.
+    """
+    _check(settings)
+    await prepare(settings.database)
+    with _reserved(settings.listen) as address:
+        workers = [_Worker(settings.model_copy(update={"listen": address})) for _ in range(settings.workers)]
+        try:
+            await asyncio.gather(*(worker.started() for worker in workers))
+            # The one line on standard output, for whoever started this with port 0.
+            print(f"Telwerk listens on {address}", flush=True)  # noqa: T201
+            keeping = [asyncio.create_task(worker.kept_alive()) for worker in workers]
+            await stop.wait()
+            log.info("stopping: running calls end, at most %.0f s", settings.grace_seconds)
+            for task in keeping:
+                task.cancel()
+        finally:
+            await asyncio.gather(*(worker.stopped() for worker in workers))
+
+
+def _check(settings: Settings) -> None:
+    if not isinstance(settings.database, PostgresUrl):
+        raise StartupError(
+            f"one process writes to a SQLite file, and {settings.workers} workers were asked for: "
+            "leave --workers away, or move to PostgreSQL with `telwerkd copy`"
+        )
+    if not settings.listen.rpartition(":")[2].isdigit():
+        raise StartupError(f"workers share a port, and --listen {settings.listen} has none")
+    check(settings)
+
+
+@contextmanager
+def _reserved(listen: str) -> Iterator[str]:
+    """Holds a port, a free one for port 0, that workers can listen on. Gives its address.
+
+    A socket that does not listen gets no connections; it keeps the port ours while workers come and go.
+    """
+    host, _, port = listen.rpartition(":")
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        # Sharing is for our own workers only: with another server there it must fail.
+        with socket.socket(family, kind) as alone:
+            alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            alone.bind(address)
+        with socket.socket(family, kind) as held:
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            held.bind(address)
+            yield f"{host}:{held.getsockname()[1]}"
+    except OSError as error:
+        raise StartupError(f"cannot listen on {listen}: {error.strerror or error}") from None
+
+
+class _Worker:
+    """A place for a server process: when one dies there, the next takes its place."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._grace_seconds = settings.grace_seconds
+        self._fields = {name: getattr(settings, name) for name in Settings.model_fields}
+        self._process, self._word = self._spawned()
+
+    def _spawned(self) -> tuple[SpawnProcess, Connection]:
+        ours, theirs = _spawn.Pipe()
+        process = _spawn.Process(target=_work, args=(self._fields, theirs), name="telwerkd worker")
+        process.start()
+        theirs.close()
+        return process, ours
+
+    async def started(self) -> None:
+        """Returns when it takes calls.
+
+        Raises:
+            StartupError: it died instead.
+        """
+        await _readable(self._word.fileno())
+        try:
+            self._word.recv()
+        except EOFError:
+            raise StartupError("a worker did not start; what it said is above") from None
+
+    async def kept_alive(self) -> None:
+        """Starts a new process whenever the one there has died, for good."""
+        while True:
+            await _readable(self._process.sentinel)
+            log.warning("worker %s died (exit code %s): starting another", self._process.pid, self._process.exitcode)
+            await asyncio.sleep(_RESTART_SECONDS)
+            self._word.close()
+            self._process, self._word = self._spawned()
+
+    async def stopped(self) -> None:
+        """Returns when it has drained and ended."""
+        self._process.terminate()
+        try:
+            async with asyncio.timeout(self._grace_seconds + _STOP_MARGIN_SECONDS):
+                await _readable(self._process.sentinel)
+        except TimeoutError:
+            log.error("worker %s did not end and is killed", self._process.pid)  # noqa: TRY400  # nothing was raised
+            self._process.kill()
+            await _readable(self._process.sentinel)
+        self._process.join()
+        self._word.close()
+
+
+async def _readable(file: int) -> None:
+    """Returns when there is something to read, or the other side is gone."""
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(file, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(file)
+
+
+def _work(fields: dict[str, Any], word: Connection) -> None:
+    """A worker's life."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the process that started us tells us to stop
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s[%(process)d]: %(message)s")
+    try:
+        asyncio.run(_serve_one(Settings(**fields), word))
+    except (StartupError, SchemaError) as error:
+        sys.exit(f"telwerkd: {error}")
+
+
+async def _serve_one(settings: Settings, word: Connection) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    # Nothing is ever sent to us: what can be read is the end of the process that started us.
+    loop.add_reader(word.fileno(), stop.set)
+    async with running(settings, is_worker=True):
+        word.send("ready")
+        await stop.wait()
+        loop.remove_reader(word.fileno())
