@@ -32,7 +32,7 @@ A watch is silent about the compared period, about who of the board has a count,
 _REST_SECONDS: Final = 0.5
 """Between two pictures, however fast the numbers change."""
 
-_WIDE_COLUMNS: Final = 150
+_WIDE_COLUMNS: Final = 160
 _NUMBER_WIDTH: Final = 7
 _NAME_WIDTH_MIN: Final = 12
 _BOARD_WIDTH: Final = len(COLUMNS) * (_NUMBER_WIDTH + 2) + 4
@@ -60,7 +60,7 @@ class Dashboard(App[TelwerkError | None]):
     #board > .datatable--cursor { background: ansi_default; color: ansi_default; text-style: reverse; }
     .-wide #body { layout: horizontal; }
     .-wide #kpis { width: 1fr; height: 1fr; }
-    .-wide #board { width: 90; }
+    .-wide #board { width: 80; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         *(

@@ -1,5 +1,6 @@
 """What a report asks: everything in one call, so that all its numbers are of the same moment."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar, Unpack
 
@@ -55,7 +56,7 @@ class Answers:
 def ask(
     telwerk: Telwerk,
     account: str,
-    kpis: list[Kpi],
+    kpis: Sequence[Kpi],
     granularity: GranularityName,
     **slice_: Unpack[SliceOptions],
 ) -> Answers:
@@ -100,7 +101,7 @@ def ask(
     )
 
 
-def _of(kpis: list[Kpi], kind: "ValueKind.ValueType") -> list[str]:
+def _of(kpis: Sequence[Kpi], kind: "ValueKind.ValueType") -> list[str]:
     """The KPIs whose facts carry such a value; of these kinds there is one each."""
     return [kpi.kpi_id for kpi in kpis if kpi.value_kind == kind]
 

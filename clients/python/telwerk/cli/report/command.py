@@ -7,7 +7,8 @@ from typing import Annotated, Final
 
 import typer
 
-from telwerk.cli.options import Account, connect, say
+from telwerk.cli.guide import complete_granularities
+from telwerk.cli.options import Account, connect, err, say
 from telwerk.cli.querying import From, Groups, Operators, To, Widgets, Zone
 from telwerk.cli.report.asking import ask
 from telwerk.cli.report.page import Asked, page_of
@@ -39,6 +40,7 @@ def report(
             metavar="WIDTH",
             help="quarter_hour, hour, day, week, month, quarter or year.",
             show_default="by the length of the range",
+            autocompletion=complete_granularities,
         ),
     ] = None,
     zone: Zone = "",
@@ -56,11 +58,11 @@ def report(
         raise typer.BadParameter(f"{language!r} is none of {', '.join(WORDS)}", param_hint="--language")
     where = people_filter(operator, group, widget)
     with connect(ctx) as telwerk:
-        kpis = list(telwerk.kpis(language))
+        catalogue = telwerk.catalogue(language)
         zone = zone or telwerk.account_settings(account).time_zone
         first, last = parse_range(start, end, Clock(lambda: zone))
         width = granularity or _width(first, last)
-        answers = ask(telwerk, account, kpis, width, start=first, end=last, time_zone=zone, where=where)
+        answers = ask(telwerk, account, catalogue.kpis, width, start=first, end=last, time_zone=zone, where=where)
     buckets = len(answers.series.bucket_start_seconds)
     if buckets > BUCKETS_MAX:
         raise typer.BadParameter(
@@ -70,7 +72,7 @@ def report(
     # Not before it is needed: the other commands start sooner without.
     from telwerk.cli.report.rendering import html_of  # noqa: PLC0415
 
-    _write(html_of(page_of(Asked(account, width, where, datetime.now(UTC)), answers, kpis, WORDS[language])), html)
+    _write(html_of(page_of(Asked(account, width, where, datetime.now(UTC)), answers, catalogue, WORDS[language])), html)
 
 
 def _width(start: Moment, end: Moment) -> GranularityName:
@@ -90,4 +92,5 @@ def _write(page: str, path: Path) -> None:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
         raise typer.BadParameter(f"{path} cannot be written: {error.strerror}", param_hint="--html") from None
-    say(f"{path} written")
+    if err.is_terminal:
+        say(f"{path} written")

@@ -14,8 +14,10 @@ from telwerk.queries import GranularityName
 from telwerk.v1.kpi_service_pb2 import (
     Availability,
     Filter,
+    HelpHeadings,
     Kpi,
     KpiAnswer,
+    ListKpisResponse,
     QueryTimeSeriesResponse,
     Revisability,
     Series,
@@ -66,6 +68,7 @@ class Section:
     """A part of the catalogue."""
 
     name: str
+    introduction: str
     kpis: Sequence[KpiView]
     table: BucketTable
 
@@ -75,6 +78,7 @@ class Page:
     """A whole report."""
 
     words: Words
+    headings: HelpHeadings
     account: str
     granularity: GranularityName
     facts: Sequence[tuple[str, str]]
@@ -94,25 +98,28 @@ class Asked:
     now: datetime
 
 
-def page_of(asked: Asked, answers: Answers, kpis: Sequence[Kpi], words: Words) -> Page:
-    """The report of these answers, in the language of `kpis` and `words`."""
+def page_of(asked: Asked, answers: Answers, catalogue: ListKpisResponse, words: Words) -> Page:
+    """The report of these answers, in the language of the catalogue and of `words`."""
+    kpis = catalogue.kpis
     namer = parts.Namer.of(kpis, words)
     told = {answer.kpi_id: answer for answer in answers.totals.answers}
     views = [_kpi_view(kpi, told[kpi.kpi_id], asked.granularity, answers, namer) for kpi in kpis]
-    names = list(dict.fromkeys(kpi.section for kpi in kpis))
+    by_id = {kpi.kpi_id: kpi for kpi in kpis}
     return Page(
         words=words,
+        headings=catalogue.headings,
         account=readable_id(asked.account),
         granularity=asked.granularity,
         facts=_facts(asked, answers, words),
         notes=_notes(answers, kpis, words),
         sections=[
             Section(
-                name,
-                [view for view in views if view.kpi.section == name],
-                _bucket_table(asked.granularity, answers, [kpi for kpi in kpis if kpi.section == name], words),
+                name=section.display_name,
+                introduction=section.introduction,
+                kpis=[view for view in views if view.kpi.kpi_id in section.kpi_ids],
+                table=_bucket_table(asked.granularity, answers, [by_id[kpi_id] for kpi_id in section.kpi_ids], words),
             )
-            for name in names
+            for section in catalogue.sections
         ],
         boards=[
             parts.board(words.operator, answers.operators, kpis, namer),

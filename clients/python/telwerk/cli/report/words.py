@@ -44,7 +44,6 @@ class Words:
     value: str
     before: str
     change: str
-    unit: str
     mean: str
     ratings: str
     mean_of: str
@@ -80,9 +79,6 @@ class Words:
     """With {count}."""
     unanswered_question: str
     about: str
-    when: str
-    why: str
-    example: str
     frozen: str
     revisable: str
     buckets: Mapping[GranularityName, str]
@@ -143,7 +139,6 @@ ENGLISH: Final = Words(
     value="Value",
     before="Before",
     change="Change",
-    unit="Unit",
     mean="mean",
     ratings="Ratings",
     mean_of="mean of {count} ratings",
@@ -174,9 +169,6 @@ ENGLISH: Final = Words(
     not_listed="{count} more are not listed one by one.",
     unanswered_question="This part could not be answered:",
     about="What the numbers mean",
-    when="When it counts",
-    why="Why it is useful",
-    example="Example",
     frozen="Nothing that happens later takes a count back.",
     revisable="Newer ones replace earlier ones, which then no longer count.",
     buckets={
@@ -215,7 +207,6 @@ DUTCH: Final = Words(
     value="Waarde",
     before="Ervoor",
     change="Verschil",
-    unit="Eenheid",
     mean="gemiddelde",
     ratings="Beoordelingen",
     mean_of="gemiddelde van {count} beoordelingen",
@@ -246,9 +237,6 @@ DUTCH: Final = Words(
     not_listed="{count} andere staan er niet los bij.",
     unanswered_question="Dit deel kon niet beantwoord worden:",
     about="Wat de cijfers betekenen",
-    when="Wanneer het telt",
-    why="Waarom het nuttig is",
-    example="Voorbeeld",
     frozen="Niets wat later gebeurt neemt een telling terug.",
     revisable="Nieuwere vervangen eerdere, die dan niet meer tellen.",
     buckets={
@@ -288,7 +276,6 @@ GERMAN: Final = Words(
     value="Wert",
     before="Davor",
     change="Änderung",
-    unit="Einheit",
     mean="Mittel",
     ratings="Bewertungen",
     mean_of="Mittel von {count} Bewertungen",
@@ -320,9 +307,6 @@ GERMAN: Final = Words(
     not_listed="{count} weitere sind nicht einzeln aufgeführt.",
     unanswered_question="Dieser Teil konnte nicht beantwortet werden:",
     about="Was die Zahlen bedeuten",
-    when="Wann gezählt wird",
-    why="Wozu es gut ist",
-    example="Beispiel",
     frozen="Nichts, was später geschieht, nimmt eine Zählung zurück.",
     revisable="Neuere ersetzen frühere, die dann nicht mehr zählen.",
     buckets={
