@@ -67,3 +67,15 @@ def test_an_edge_within_a_day_fits_no_rollup_by_day(shift: int) -> None:
     assert regrouped(rollup, np.array([start + shift, start + 960])) is None
     assert regrouped(rollup, np.array([start, start + 960 + shift])) is None
     assert regrouped(rollup, np.array([start + 96, start + 960])) is not None
+
+
+@pytest.mark.parametrize("width", [Granularity.HOUR, Granularity.DAY])
+@pytest.mark.parametrize("quarter", [calendar.EARLIEST, calendar.LATEST - 1])
+def test_the_chunks_in_which_the_calendar_begins_and_ends_have_rollups(width: Granularity, quarter: int) -> None:
+    """They begin before it, or end after it."""
+    chunk = quarter // CHUNK_QUARTERS
+    edges = chunk_buckets(chunk, width, ZoneInfo("Asia/Kathmandu")).edges
+    rollup = roll_up(ROWS[:1], Cells(*np.array([[0], [quarter], [1], [7]], np.int64)), edges, VALUES)
+    found = regrouped(rollup, np.array([calendar.EARLIEST, calendar.LATEST]))
+    assert found is not None
+    assert found[1][0, 0].tolist() == [7, 0, 0, 0, 0]

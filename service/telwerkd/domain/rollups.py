@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.domain.calendar import Buckets, Granularity, Quarters, buckets
+from telwerkd.domain.calendar import EARLIEST, LATEST, Buckets, Granularity, Quarters, buckets
 from telwerkd.domain.counters import CHUNK_QUARTERS, Cells
 
 _ROW_BYTES = 300
@@ -37,7 +37,7 @@ class Rollup(NamedTuple):
 
     rows: Sequence[RowIds]
     edges: Quarters
-    """Bucket `i` is `[edges[i], edges[i + 1])`; together they are the chunk."""
+    """Bucket `i` is `[edges[i], edges[i + 1])`; together they are the chunk, as far as the calendar knows it."""
     counts: npt.NDArray[np.int32]
     """By row, bucket and packed value (one where the measure packs none)."""
 
@@ -59,8 +59,9 @@ def resolution(granularity: Granularity | None) -> Granularity | None:
 
 
 def chunk_buckets(chunk: int, width: Granularity, zone: ZoneInfo) -> Buckets:
-    """The hours or days of a chunk, those at its ends clipped."""
-    return buckets(chunk * CHUNK_QUARTERS, (chunk + 1) * CHUNK_QUARTERS, width, zone)
+    """The hours or days of a chunk, those at its ends clipped. The calendar begins and ends within one."""
+    start, end = max(chunk * CHUNK_QUARTERS, EARLIEST), min((chunk + 1) * CHUNK_QUARTERS, LATEST)
+    return buckets(start, end, width, zone)
 
 
 def is_worth_it(rows: int, buckets_: int, values: int, cell_bytes: int) -> bool:
