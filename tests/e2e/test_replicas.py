@@ -88,7 +88,7 @@ async def test_a_limit_that_passes_is_counted_once_by_all_servers_together(datab
     """KPI 3, with both looking at the same time."""
     async with replicas(database) as (one, two):
         for n in range(5):
-            await one.ingest("acme", wired("09:00:00 goes live, limit 60 s\n09:00:01 contact: message", f"c{n}"))
+            await one.ingest("acme", wired("09:00:00 goes live, sends limit 60s\n09:00:01 contact: message", f"c{n}"))
         await two.complete("acme")
         assert await two.total("acme", "unanswered_live_conversations") == 5
         assert await one.total("acme", "unanswered_live_conversations") == 5
@@ -129,7 +129,7 @@ def workers_of(process: "subprocess.Popen[str]") -> set[int]:
 
 
 async def test_workers_serve_one_port_and_one_that_dies_is_replaced(database):
-    """Every connection is answered, before and after; all stop when they are told to, and what was taken in is there."""
+    """Every connection is answered, before and after; all stop when told to, and what was taken in is there."""
     with serving(database, "--workers", "2") as (address, process):
         before = workers_of(process)
         assert len(before) == 2
@@ -169,7 +169,7 @@ async def test_workers_end_with_the_process_that_started_them(database):
         process.kill()
 
         async def gone() -> bool:
-            return not any(Path(f"/proc/{worker}").exists() for worker in workers)
+            return not any(os.path.exists(f"/proc/{worker}") for worker in workers)  # noqa: ASYNC240, PTH110
 
         await eventually(gone)
 
@@ -192,9 +192,8 @@ def test_workers_share_their_port_with_nobody_else(database):
 def test_a_worker_that_cannot_start_stops_them_all(database, tmp_path):
     """The process ends, and says that a worker did not start."""
     keys = tmp_path / "keys.toml"
-    said = refused(
-        "serve", "--database", database.dsn, "--workers", "2", "--keys-file", keys, "--listen", "127.0.0.1:0"
-    )
+    flags = ("--workers", "2", "--keys-file", keys, "--listen", "127.0.0.1:0")
+    said = refused("serve", "--database", database.dsn, *flags)
     assert "a worker did not start" in said or str(keys) in said
 
 
@@ -233,8 +232,9 @@ async def test_a_resend_after_a_commit_of_unknown_outcome_is_a_duplicate(databas
     await prepare(database)
     async with wired_to(database.dsn) as (url, wire), started(postgres_at(url)) as server:
         await server.ingest_chat("acme", RATED, "c0")
-        wire.cuts_commits = 1
+        wire.cuts_commits = 1_000  # those of upkeep too
         lost = await refusal(server.ingest("acme", wired(RATED)))
+        wire.cuts_commits = 0
         assert (lost.code, lost.reason) == (grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
         again = await server.ingest("acme", wired(RATED))
         assert (again.accepted_count, again.duplicate_count) == (0, 2)

@@ -13,11 +13,13 @@ _COMMIT = b"COMMIT;\x00"
 class Wire:
     """What goes through is passed on, until it is told not to."""
 
-    def __init__(self) -> None:
+    def __init__(self, server: str) -> None:
         self.cuts_commits = 0
         """How many commits still to cut off: they reach the server, and its answers do not come back."""
         self.is_cut = False
+        self._server = server
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
 
     def cut(self) -> None:
         """Nothing goes through, and every connection is closed."""
@@ -25,28 +27,52 @@ class Wire:
         for writer in self._writers:
             writer.close()
 
-    async def serve(self, server: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def end(self) -> None:
+        """Returns when nothing is left of any connection."""
+        self.cut()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
-        if self.is_cut:
-            writer.close()
-            return
-        to_reader, to_writer = await _connected(server)
-        self._writers |= {writer, to_writer}
-        answering = asyncio.create_task(_pass_on(to_reader, writer))
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        sides = {writer}
         with suppress(ConnectionError):
+            if not self.is_cut:
+                to_reader, to_writer = await _connected(self._server)
+                sides.add(to_writer)
+                self._writers |= sides
+                await self._between(reader, writer, to_reader, to_writer)
+        self._writers -= sides
+        for side in sides:
+            side.close()
+            with suppress(ConnectionError):
+                await side.wait_closed()
+        self._serving.discard(task)
+
+    async def _between(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        to_reader: asyncio.StreamReader,
+        to_writer: asyncio.StreamWriter,
+    ) -> None:
+        answering = asyncio.create_task(_pass_on(to_reader, writer))
+        try:
             while data := await reader.read(65_536):
                 if _COMMIT in data and self.cuts_commits:
                     self.cuts_commits -= 1
                     answering.cancel()
+                    await asyncio.wait({answering})
                     to_writer.write(data)
                     await to_reader.read(65_536)  # the server has answered, so it has committed
-                    break
+                    return
                 to_writer.write(data)
                 await to_writer.drain()
-        answering.cancel()
-        for side in (writer, to_writer):
-            self._writers.discard(side)
-            side.close()
+        finally:
+            answering.cancel()
+            await asyncio.wait({answering})
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -68,14 +94,12 @@ async def _connected(server: str) -> tuple[asyncio.StreamReader, asyncio.StreamW
 @asynccontextmanager
 async def wired_to(server: str) -> AsyncIterator[tuple[str, Wire]]:
     """The URL of a database through a wire, and the wire."""
-    parts, wire = urlsplit(server), Wire()
+    parts, wire = urlsplit(server), Wire(server)
     with tempfile.TemporaryDirectory(prefix="telwerk-wire-") as folder:
-        listening = await asyncio.start_unix_server(
-            lambda reader, writer: wire.serve(server, reader, writer), Path(folder) / ".s.PGSQL.5432"
-        )
+        listening = await asyncio.start_unix_server(wire.serve, Path(folder) / ".s.PGSQL.5432")
         login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
         try:
             yield f"postgresql://{login}{parts.path}?host={folder}", wire
         finally:
-            wire.cut()
             listening.close()
+            await wire.end()

@@ -24,7 +24,7 @@ from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.storage.bulk_postgres import PostgresBulk
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.postgres_engine import make_engine
-from telwerkd.storage.postgres_errors import DATABASE_ERRORS, Fate, aborted_for_sure, fate_of, is_standby
+from telwerkd.storage.postgres_errors import DATABASE_ERRORS, Fate, aborted_for_sure, fate_of, is_standby, said
 from telwerkd.storage.tables import accounts, conversations, deltas
 from telwerkd.storage.transaction import ACCOUNT, AccountTransaction
 
@@ -162,7 +162,7 @@ async def _answered(engine: AsyncEngine, work: Callable[[sa.Connection], T]) -> 
             if fate is Fate.DEFECT:
                 raise
             if fate is Fate.LATER or attempt == _ATTEMPTS_MAX:
-                log.warning("the database did not answer", exc_info=error)
+                log.warning("the database did not answer: %s", said(error))
                 raise _unavailable() from error
         await asyncio.sleep(_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311  # spreads, hides nothing
     raise AssertionError("the last attempt returns or raises")
@@ -183,7 +183,7 @@ async def _once(engine: AsyncEngine, work: Callable[[sa.Connection], T]) -> T:
             if aborted_for_sure(error):
                 raise
             # PostgreSQL may have kept it all the same.
-            log.warning("the outcome of a commit is unknown", exc_info=error)
+            log.warning("the outcome of a commit is unknown: %s", said(error))
             raise _unavailable() from error
         return result
 

@@ -14,13 +14,16 @@ from telwerkd.domain.counters import (
     BY_OPERATOR,
     BY_VALUE,
     BY_WIDGET,
+    ChunkChanges,
     ChunkKey,
     Deltas,
     LeafDelta,
     Measure,
     Slots,
+    changes_of,
+    chunk_changes,
     chunk_deltas,
-    merge,
+    merged,
     uncut_grouping,
 )
 from telwerkd.domain.events import Event
@@ -388,9 +391,7 @@ class AccountTransaction:
     def add_base(self, changes: Deltas) -> None:
         """Adds facts that no event explains any more."""
         for measure, leaves in sorted(changes.by_measure().items()):
-            chunks = chunk_deltas(measure, leaves)
-            uncut = {key: slots for key, slots in chunks.items() if key.grouping == uncut_grouping(measure)}
-            self._add_cells(base_counters, uncut)
+            self._add_cells(base_counters, chunk_changes(measure, leaves, [uncut_grouping(measure)]))
 
     def correct_cells(self, chunks: Mapping[ChunkKey, Slots]) -> None:
         """Adds signed corrections to the counters, and compacts all deltas with them.
@@ -406,7 +407,7 @@ class AccountTransaction:
                 sums = total.setdefault(key, {})
                 for slot, n in slots.items():
                     sums[slot] = sums.get(slot, 0) + n
-        self._add_cells(counters, total)
+        self._add_cells(counters, changes_of(total))
         self._touch(total)
         self._connection.execute(sa.delete(deltas).where(deltas.c.account_id == self._account))
 
@@ -424,29 +425,27 @@ class AccountTransaction:
         rows = self._delta_rows(measure, leaves_max)
         if not rows:
             return 0
-        chunks = chunk_deltas(measure, (leaf for _, leaf in rows))
-        self._add_cells(counters, chunks)
-        self._touch(chunks)
+        changes = chunk_changes(measure, (leaf for _, leaf in rows))
+        self._add_cells(counters, changes)
+        self._touch(changes.keys)
         c = deltas.c
         self._connection.execute(
             sa.delete(deltas).where(c.account_id == self._account, c.measure == measure, c.version <= rows[-1][0])
         )
         return len(rows)
 
-    def _add_cells(self, table: sa.Table, chunks: Mapping[ChunkKey, Slots]) -> None:
+    def _add_cells(self, table: sa.Table, changes: ChunkChanges) -> None:
         """Adds signed changes to chunks. Every chunk is read and written whole."""
         key = tuple(name for name in _CHUNK_KEY if name in table.c)
-        ordered = sorted(chunks)
-        keys = [(*_parts(chunk, key),) for chunk in ordered]
+        keys = [_parts(chunk, key) for chunk in changes.keys]
+        found = dict(tuple(row) for row in self._bulk.find(table, key, keys, ("cells",)))
+        before = [found.get(place, b"") for place in range(len(keys))]
         changed: list[tuple[Any, ...]] = []
         emptied: list[tuple[Any, ...]] = []
-        found = dict(tuple(row) for row in self._bulk.find(table, key, keys, ("cells",)))
-        for place, (values, chunk) in enumerate(zip(keys, ordered, strict=True)):
-            before = found.get(place, b"")
-            after = merge(before, chunks[chunk])
-            if after:
-                changed.append((*values, after))
-            elif before:
+        for values, old, new in zip(keys, before, merged(before, changes), strict=True):
+            if new:
+                changed.append((*values, new))
+            elif old:
                 emptied.append(values)
         self._bulk.insert(table, (*key, "cells"), changed, replacing=("cells",))
         self._bulk.delete(table, key, emptied)
@@ -525,6 +524,6 @@ def _without_row(conversation: str, rows: Iterable[Any]) -> Filed:
     return Filed(ConversationId(conversation), Conversation(EMPTY, EMPTY, min(times), max(times)), None, log)
 
 
-def _parts(chunk: ChunkKey, names_: tuple[str, ...]) -> Iterator[Any]:
+def _parts(chunk: ChunkKey, names_: tuple[str, ...]) -> tuple[Any, ...]:
     """The parts of a chunk's key that a table has."""
-    return (value for name, value in zip(_CHUNK_KEY, chunk, strict=True) if name in names_)
+    return tuple([value for name, value in zip(_CHUNK_KEY, chunk, strict=True) if name in names_])

@@ -1,0 +1,59 @@
+"""The command of the benchmarks: arguments only."""
+
+from typing import Annotated
+
+import typer
+
+from benchmarks import document, growth, soak
+from benchmarks.bench import bench
+from benchmarks.run import LINES, run as run_all
+from benchmarks.scale import FULL, QUICK
+
+app = typer.Typer(
+    help="Measures Telwerk beside what limits it, and beside others. What counts is ratios, taken in pairs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def run(
+    *,
+    quick: Annotated[bool, typer.Option("--quick", help="Two minutes, on less: to see where one stands.")] = False,
+    only: Annotated[list[str] | None, typer.Option(help=f"One line; may be repeated: {', '.join(LINES)}.")] = None,
+) -> None:
+    """Measure R1 to R9; print a table with the bars, write JSON."""
+    unknown = sorted(set(only or ()) - set(LINES))
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(unknown)} is none of {', '.join(LINES)}", param_hint="--only")
+    print(run_all(QUICK if quick else FULL, only or ()))
+
+
+@app.command("growth")
+def grow(
+    *,
+    full: Annotated[bool, typer.Option("--full", help="Up to 5 million events and 1,000 operators.")] = False,
+) -> None:
+    """Measure how speed, memory and disk change with events, operators and the length of conversations."""
+    with bench(FULL, ()) as running:
+        print(growth.grow(running, growth.FULL if full else growth.SMALL))
+
+
+@app.command("soak")
+def run_long(
+    minutes: Annotated[float, typer.Option(help="How long.", min=1)] = 30,
+) -> None:
+    """Take in at 70% of the peak with a dashboard beside it, and compare the last minutes with the first."""
+    with bench(FULL, ()) as running:
+        print(soak.soak(running, minutes))
+
+
+@app.command("document")
+def write() -> None:
+    """Write the last results into docs/performance.md, and draw the curves."""
+    print(document.document())
+
+
+if __name__ == "__main__":
+    app()

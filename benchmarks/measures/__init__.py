@@ -1,0 +1,1 @@
+"""What is measured, a file for each subject; each gives lines for the table."""

@@ -1,0 +1,66 @@
+"""The whole table: R1 to R9, sizes, and the peers."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.bench import Bench, bench
+from benchmarks.machine import described
+from benchmarks.measures import ingest, peers, queries
+from benchmarks.postgres import postgres
+from benchmarks.results import Line, table
+from benchmarks.scale import Scale
+from tests.postgres import fresh_database
+
+RESULTS = Path("build")
+"""Where results are put, for `document`."""
+
+
+def _r8(bench: Bench) -> Iterator[Line]:
+    with postgres() as server, fresh_database(server) as database:
+        yield from peers.queries(bench, database)
+
+
+def _r9(bench: Bench) -> Iterator[Line]:
+    with postgres() as server:
+        yield from ingest.on_postgres(bench, server)
+
+
+_PARTS: list[tuple[tuple[str, ...], Callable[[Bench], Iterator[Line]]]] = [
+    (("R1", "R1s", "R2"), ingest.on_sqlite),
+    (("R3", "R4", "R6"), queries.of_one_account),
+    (("R5",), queries.with_ten_times_more),
+    (("R7", "S1", "S2"), ingest.after_many),
+    (("R8", "R8m"), _r8),
+    (("R9s", "R9"), _r9),
+    (("P1",), peers.row_by_row),
+]
+LINES = tuple(name for names, _ in _PARTS for name in names)
+
+
+def run(scale: Scale, only: Sequence[str]) -> str:
+    """Measures, writes the results as JSON, and gives the table."""
+    begun = time.monotonic()
+    machine = described()
+    with bench(scale, only) as running:
+        lines = [line for names, measure in _PARTS if running.wants(*names) for line in measure(running)]
+    lines.sort(key=lambda line: LINES.index(line.id))
+    found: dict[str, Any] = {
+        "scale": scale.name,
+        "pairs": scale.pairs,
+        "measured": time.strftime("%Y-%m-%d"),
+        "minutes": round((time.monotonic() - begun) / 60, 1),
+        "machine": machine,
+        "lines": [line.as_json() for line in lines],
+    }
+    return f"{table(found['lines'])}\n\n{save('bench' if scale.name == 'full' else 'bench-quick', found)}"
+
+
+def save(name: str, found: dict[str, Any]) -> str:
+    """Writes results down; says where."""
+    RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / f"{name}.json"
+    file.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return f"Written to {file}"

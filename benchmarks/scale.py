@@ -1,0 +1,35 @@
+"""How much is measured."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Sizes of one run. Conversations have 13 events."""
+
+    name: str
+    pairs: int
+    bulk_conversations: int
+    """Sent in one sample of taking in."""
+    single_conversations: int
+    """Sent in one sample of single-event calls, by 64 callers."""
+    stored_events: int
+    """In the account that queries are asked of; a tenth of it beside, for R5."""
+    queries: int
+    """Asked in one sample, of each kind."""
+    tail_queries: int
+    """Asked in one sample of R6, whose measure is the p99."""
+    tail_seconds: float
+    """How long a sample of R6 lasts at most."""
+    stored_more_events: int
+    """Before the second side of R7."""
+    raw_ratings: int
+    """In a year of the peers' raw events."""
+    orm_conversations: int
+    """Sent in one sample to the peer that counts row by row."""
+    whole: bool
+    """As large as the bars of R7 and R8 presume; the peers are asked about the ordinary log as well."""
+
+
+FULL = Scale("full", 5, 8_000, 192, 1_000_000, 40, 500, 6.0, 5_000_000, 1_000_000, 400, whole=True)
+QUICK = Scale("quick", 3, 1_000, 64, 65_000, 15, 100, 1.5, 65_000, 50_000, 40, whole=False)
