@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from telwerk import AsyncEventSender, AsyncTelwerk, EventSender, Telwerk, events
 from telwerk.outbox import Limits
@@ -56,12 +57,14 @@ def made() -> list[Event]:
 
 def _event(number: int) -> Event:
     chat, place = divmod(number, CHAT_EVENTS)
-    said = {"widget": "web", "at": AT + timedelta(seconds=60 * chat + place), "event_id": str(place)}
+    name, at, event_id = f"c{chat}", AT + timedelta(seconds=60 * chat + place), str(place)
     if place == 0:
-        return events.operator_assigned(f"c{chat}", operator=f"op{chat % 50}", group="sales", **said)
+        who = f"op{chat % 50}"
+        return events.operator_assigned(name, widget="web", at=at, event_id=event_id, operator=who, group="sales")
     if place == CHAT_EVENTS - 1:
-        return events.rated(f"c{chat}", stars=1 + chat % 5, **said)
-    return events.message_sent(f"c{chat}", sender="operator" if place % 2 else "contact", **said)
+        return events.rated(name, widget="web", at=at, event_id=event_id, stars=1 + chat % 5)
+    sender: Literal["operator", "contact"] = "operator" if place % 2 else "contact"
+    return events.message_sent(name, widget="web", at=at, event_id=event_id, sender=sender)
 
 
 def by_calls(telwerk: Telwerk, account: str, batches: Sequence[Sequence[Event]]) -> None:
