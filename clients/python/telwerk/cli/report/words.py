@@ -22,7 +22,6 @@ class Words:
     """Before decimals."""
     percent: str
     report: str
-    account: str
     range: str
     compared_with: str
     slice: str
@@ -120,7 +119,6 @@ ENGLISH: Final = Words(
     point=".",
     percent="%",
     report="KPI report",
-    account="Account",
     range="Range",
     compared_with="Compared with",
     slice="Slice",
@@ -188,7 +186,6 @@ DUTCH: Final = Words(
     point=",",
     percent="%",
     report="KPI-rapport",
-    account="Account",
     range="Periode",
     compared_with="Vergeleken met",
     slice="Selectie",
@@ -256,7 +253,6 @@ GERMAN: Final = Words(
     point=",",
     percent=f"{_NO_BREAK}%",
     report="KPI-Bericht",
-    account="Konto",
     range="Zeitraum",
     compared_with="Verglichen mit",
     slice="Auswahl",
