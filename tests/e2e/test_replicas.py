@@ -30,7 +30,7 @@ from tests.conftest import (
     started,
     wired,
 )
-from tests.e2e.test_lifecycle import refused, status_of
+from tests.e2e.test_lifecycle import in_process, refused, status_of
 from tests.e2e.test_watch import watching
 from tests.postgres import PostgresServer, execute, fresh_database
 from tests.storage.proxy import wired_to
@@ -109,6 +109,46 @@ async def test_the_limit_on_names_is_of_all_servers_together(database):
         assert (await two.ingest("acme", wired("09:00:01 bram assigned", "c2"))).accepted_count == 1
         refused_ = await one.ingest("acme", wired("09:00:02 cees assigned", "c3"))
         assert refused_.rejections[0].reason == "TOO_MANY_VALUES"
+
+
+# --- moving there ----------------------------------------------------------------------------------------------------
+
+
+def test_a_service_moves_from_sqlite_to_postgresql(database, tmp_path):
+    """Stop, copy, start there: the same answers, and what is sent again is a duplicate."""
+    path = tmp_path / "telwerk.db"
+
+    async def use(where: Path | PostgresUrl, accepted: int) -> list[str]:
+        async with started(where) as server:
+            assert (await server.ingest("acme", wired(RATED))).accepted_count == accepted
+            return await server.counted("acme")
+
+    before = asyncio.run(use(path, 2))
+    done = in_process("copy", "--from", f"sqlite:///{path}", "--to", database.dsn)
+    assert done.exit_code == 0, done
+    assert "acme: " in done.stdout
+    assert "All is in " in done.stdout
+    assert asyncio.run(use(database, 0)) == before
+    assert in_process("verify", "--database", database.dsn).exit_code == 0
+    assert "holds accounts already" in refused("copy", "--from", path, "--to", database.dsn)
+    assert "a copy goes from a SQLite file to PostgreSQL" in refused("copy", "--from", database.dsn, "--to", path)
+    assert "is not a database that Telwerk can use" in refused("copy", "--from", path, "--to", "mysql://me:secret@db/x")
+
+
+def test_ids_that_the_indexes_cannot_take_are_refused_at_the_start(database, monkeypatch):
+    """Rather than when the first of them comes."""
+    monkeypatch.setenv("TELWERK_ID_BYTES_MAX", "513")
+    said = refused("serve", "--database", database.dsn, "--listen", "127.0.0.1:0")
+    assert "id_bytes_max is 513, and the keys of PostgreSQL take ids of 512 bytes at most" in said
+
+
+def test_no_command_shows_a_password(monkeypatch):
+    """Neither the settings, nor the error of a database that is not there."""
+    url = "postgresql://me:hush@127.0.0.1:1/telwerk?password=hush"
+    monkeypatch.setenv("TELWERK_DATABASE", url)
+    shown = in_process("settings")
+    assert "database = postgresql://me@127.0.0.1:1/telwerk\n" in shown.stdout
+    assert "hush" not in shown.stdout + refused("verify") + refused("migrate") + refused("serve")
 
 
 # --- workers ---------------------------------------------------------------------------------------------------------

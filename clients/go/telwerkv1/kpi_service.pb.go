@@ -523,7 +523,11 @@ type ListKpisResponse struct {
 	// In the order of the rules, KPI 1 to 10.
 	Kpis []*Kpi `protobuf:"bytes,1,rep,name=kpis,proto3" json:"kpis,omitempty"`
 	// The language of the texts.
-	LanguageCode  string `protobuf:"bytes,2,opt,name=language_code,json=languageCode,proto3" json:"language_code,omitempty"`
+	LanguageCode string `protobuf:"bytes,2,opt,name=language_code,json=languageCode,proto3" json:"language_code,omitempty"`
+	// The parts of a help page, in order.
+	Sections []*Section `protobuf:"bytes,3,rep,name=sections,proto3" json:"sections,omitempty"`
+	// What stands above the texts on a help page.
+	Headings      *HelpHeadings `protobuf:"bytes,4,opt,name=headings,proto3" json:"headings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -572,6 +576,175 @@ func (x *ListKpisResponse) GetLanguageCode() string {
 	return ""
 }
 
+func (x *ListKpisResponse) GetSections() []*Section {
+	if x != nil {
+		return x.Sections
+	}
+	return nil
+}
+
+func (x *ListKpisResponse) GetHeadings() *HelpHeadings {
+	if x != nil {
+		return x.Headings
+	}
+	return nil
+}
+
+// A part of the help page.
+type Section struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its heading.
+	DisplayName string `protobuf:"bytes,1,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// What it is about.
+	Introduction string `protobuf:"bytes,2,opt,name=introduction,proto3" json:"introduction,omitempty"`
+	// Its KPIs, in order.
+	KpiIds        []string `protobuf:"bytes,3,rep,name=kpi_ids,json=kpiIds,proto3" json:"kpi_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Section) Reset() {
+	*x = Section{}
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Section) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Section) ProtoMessage() {}
+
+func (x *Section) ProtoReflect() protoreflect.Message {
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Section.ProtoReflect.Descriptor instead.
+func (*Section) Descriptor() ([]byte, []int) {
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Section) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *Section) GetIntroduction() string {
+	if x != nil {
+		return x.Introduction
+	}
+	return ""
+}
+
+func (x *Section) GetKpiIds() []string {
+	if x != nil {
+		return x.KpiIds
+	}
+	return nil
+}
+
+// The headings of a help page, in the language of its texts.
+type HelpHeadings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Above `Kpi.what`.
+	What string `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
+	// Above `Kpi.unit`.
+	Unit string `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
+	// Above `Kpi.when`.
+	When string `protobuf:"bytes,3,opt,name=when,proto3" json:"when,omitempty"`
+	// Above `Kpi.why`.
+	Why string `protobuf:"bytes,4,opt,name=why,proto3" json:"why,omitempty"`
+	// Above `Kpi.example`.
+	Example string `protobuf:"bytes,5,opt,name=example,proto3" json:"example,omitempty"`
+	// Above `Kpi.values`.
+	Values        string `protobuf:"bytes,6,opt,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HelpHeadings) Reset() {
+	*x = HelpHeadings{}
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HelpHeadings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HelpHeadings) ProtoMessage() {}
+
+func (x *HelpHeadings) ProtoReflect() protoreflect.Message {
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HelpHeadings.ProtoReflect.Descriptor instead.
+func (*HelpHeadings) Descriptor() ([]byte, []int) {
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *HelpHeadings) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *HelpHeadings) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *HelpHeadings) GetWhen() string {
+	if x != nil {
+		return x.When
+	}
+	return ""
+}
+
+func (x *HelpHeadings) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *HelpHeadings) GetExample() string {
+	if x != nil {
+		return x.Example
+	}
+	return ""
+}
+
+func (x *HelpHeadings) GetValues() string {
+	if x != nil {
+		return x.Values
+	}
+	return ""
+}
+
 // One KPI, complete enough to draw its help text.
 type Kpi struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -609,7 +782,7 @@ type Kpi struct {
 
 func (x *Kpi) Reset() {
 	*x = Kpi{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[2]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -621,7 +794,7 @@ func (x *Kpi) String() string {
 func (*Kpi) ProtoMessage() {}
 
 func (x *Kpi) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[2]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -634,7 +807,7 @@ func (x *Kpi) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kpi.ProtoReflect.Descriptor instead.
 func (*Kpi) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{2}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Kpi) GetKpiId() string {
@@ -750,7 +923,7 @@ type ValueInfo struct {
 
 func (x *ValueInfo) Reset() {
 	*x = ValueInfo{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[3]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -762,7 +935,7 @@ func (x *ValueInfo) String() string {
 func (*ValueInfo) ProtoMessage() {}
 
 func (x *ValueInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[3]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -775,7 +948,7 @@ func (x *ValueInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValueInfo.ProtoReflect.Descriptor instead.
 func (*ValueInfo) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{3}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ValueInfo) GetValue() *Value {
@@ -819,7 +992,7 @@ type Value struct {
 
 func (x *Value) Reset() {
 	*x = Value{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[4]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -831,7 +1004,7 @@ func (x *Value) String() string {
 func (*Value) ProtoMessage() {}
 
 func (x *Value) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[4]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -844,7 +1017,7 @@ func (x *Value) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Value.ProtoReflect.Descriptor instead.
 func (*Value) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{4}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Value) GetKind() isValue_Kind {
@@ -965,7 +1138,7 @@ type TopicSet struct {
 
 func (x *TopicSet) Reset() {
 	*x = TopicSet{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[5]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -977,7 +1150,7 @@ func (x *TopicSet) String() string {
 func (*TopicSet) ProtoMessage() {}
 
 func (x *TopicSet) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[5]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -990,7 +1163,7 @@ func (x *TopicSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicSet.ProtoReflect.Descriptor instead.
 func (*TopicSet) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{5}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *TopicSet) GetTopicIds() []string {
@@ -1016,7 +1189,7 @@ type TimeRange struct {
 
 func (x *TimeRange) Reset() {
 	*x = TimeRange{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[6]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1028,7 +1201,7 @@ func (x *TimeRange) String() string {
 func (*TimeRange) ProtoMessage() {}
 
 func (x *TimeRange) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[6]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1041,7 +1214,7 @@ func (x *TimeRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimeRange.ProtoReflect.Descriptor instead.
 func (*TimeRange) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{6}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *TimeRange) GetBounds() isTimeRange_Bounds {
@@ -1100,7 +1273,7 @@ type InstantRange struct {
 
 func (x *InstantRange) Reset() {
 	*x = InstantRange{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[7]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1112,7 +1285,7 @@ func (x *InstantRange) String() string {
 func (*InstantRange) ProtoMessage() {}
 
 func (x *InstantRange) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[7]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1125,7 +1298,7 @@ func (x *InstantRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstantRange.ProtoReflect.Descriptor instead.
 func (*InstantRange) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{7}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *InstantRange) GetStartTime() *timestamppb.Timestamp {
@@ -1155,7 +1328,7 @@ type DateRange struct {
 
 func (x *DateRange) Reset() {
 	*x = DateRange{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[8]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1167,7 +1340,7 @@ func (x *DateRange) String() string {
 func (*DateRange) ProtoMessage() {}
 
 func (x *DateRange) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[8]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1180,7 +1353,7 @@ func (x *DateRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DateRange.ProtoReflect.Descriptor instead.
 func (*DateRange) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{8}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DateRange) GetStartDate() *CalendarDate {
@@ -1212,7 +1385,7 @@ type CalendarDate struct {
 
 func (x *CalendarDate) Reset() {
 	*x = CalendarDate{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[9]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1224,7 +1397,7 @@ func (x *CalendarDate) String() string {
 func (*CalendarDate) ProtoMessage() {}
 
 func (x *CalendarDate) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[9]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1237,7 +1410,7 @@ func (x *CalendarDate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CalendarDate.ProtoReflect.Descriptor instead.
 func (*CalendarDate) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{9}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CalendarDate) GetYear() int32 {
@@ -1282,7 +1455,7 @@ type Filter struct {
 
 func (x *Filter) Reset() {
 	*x = Filter{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[10]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1294,7 +1467,7 @@ func (x *Filter) String() string {
 func (*Filter) ProtoMessage() {}
 
 func (x *Filter) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[10]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1307,7 +1480,7 @@ func (x *Filter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filter.ProtoReflect.Descriptor instead.
 func (*Filter) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{10}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Filter) GetOperators() *IdFilter {
@@ -1365,7 +1538,7 @@ type IdFilter struct {
 
 func (x *IdFilter) Reset() {
 	*x = IdFilter{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[11]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1377,7 +1550,7 @@ func (x *IdFilter) String() string {
 func (*IdFilter) ProtoMessage() {}
 
 func (x *IdFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[11]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1390,7 +1563,7 @@ func (x *IdFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdFilter.ProtoReflect.Descriptor instead.
 func (*IdFilter) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{11}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *IdFilter) GetAnyOf() []string {
@@ -1420,7 +1593,7 @@ type ValueFilter struct {
 
 func (x *ValueFilter) Reset() {
 	*x = ValueFilter{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[12]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1432,7 +1605,7 @@ func (x *ValueFilter) String() string {
 func (*ValueFilter) ProtoMessage() {}
 
 func (x *ValueFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[12]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1445,7 +1618,7 @@ func (x *ValueFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValueFilter.ProtoReflect.Descriptor instead.
 func (*ValueFilter) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{12}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ValueFilter) GetAnyOf() []*Value {
@@ -1479,7 +1652,7 @@ type TopicFilter struct {
 
 func (x *TopicFilter) Reset() {
 	*x = TopicFilter{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[13]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1491,7 +1664,7 @@ func (x *TopicFilter) String() string {
 func (*TopicFilter) ProtoMessage() {}
 
 func (x *TopicFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[13]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1504,7 +1677,7 @@ func (x *TopicFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicFilter.ProtoReflect.Descriptor instead.
 func (*TopicFilter) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{13}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *TopicFilter) GetAnyOf() []string {
@@ -1552,7 +1725,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[14]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1564,7 +1737,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[14]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1577,7 +1750,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{14}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Comparison) GetPeriod() isComparison_Period {
@@ -1640,7 +1813,7 @@ type OrderBy struct {
 
 func (x *OrderBy) Reset() {
 	*x = OrderBy{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[15]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1652,7 +1825,7 @@ func (x *OrderBy) String() string {
 func (*OrderBy) ProtoMessage() {}
 
 func (x *OrderBy) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[15]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1665,7 +1838,7 @@ func (x *OrderBy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderBy.ProtoReflect.Descriptor instead.
 func (*OrderBy) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{15}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *OrderBy) GetMeasure() OrderMeasure {
@@ -1702,7 +1875,7 @@ type Top struct {
 
 func (x *Top) Reset() {
 	*x = Top{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[16]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1714,7 +1887,7 @@ func (x *Top) String() string {
 func (*Top) ProtoMessage() {}
 
 func (x *Top) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[16]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1727,7 +1900,7 @@ func (x *Top) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Top.ProtoReflect.Descriptor instead.
 func (*Top) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{16}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Top) GetCount() int32 {
@@ -1781,7 +1954,7 @@ type QueryTimeSeriesRequest struct {
 
 func (x *QueryTimeSeriesRequest) Reset() {
 	*x = QueryTimeSeriesRequest{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[17]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1793,7 +1966,7 @@ func (x *QueryTimeSeriesRequest) String() string {
 func (*QueryTimeSeriesRequest) ProtoMessage() {}
 
 func (x *QueryTimeSeriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[17]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1806,7 +1979,7 @@ func (x *QueryTimeSeriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryTimeSeriesRequest.ProtoReflect.Descriptor instead.
 func (*QueryTimeSeriesRequest) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{17}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *QueryTimeSeriesRequest) GetAccountId() string {
@@ -1936,7 +2109,7 @@ type QueryTimeSeriesResponse struct {
 
 func (x *QueryTimeSeriesResponse) Reset() {
 	*x = QueryTimeSeriesResponse{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[18]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1948,7 +2121,7 @@ func (x *QueryTimeSeriesResponse) String() string {
 func (*QueryTimeSeriesResponse) ProtoMessage() {}
 
 func (x *QueryTimeSeriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[18]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1961,7 +2134,7 @@ func (x *QueryTimeSeriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryTimeSeriesResponse.ProtoReflect.Descriptor instead.
 func (*QueryTimeSeriesResponse) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{18}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *QueryTimeSeriesResponse) GetBucketStartSeconds() []int64 {
@@ -2051,7 +2224,7 @@ type ComparedPeriod struct {
 
 func (x *ComparedPeriod) Reset() {
 	*x = ComparedPeriod{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[19]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2063,7 +2236,7 @@ func (x *ComparedPeriod) String() string {
 func (*ComparedPeriod) ProtoMessage() {}
 
 func (x *ComparedPeriod) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[19]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2076,7 +2249,7 @@ func (x *ComparedPeriod) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ComparedPeriod.ProtoReflect.Descriptor instead.
 func (*ComparedPeriod) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{19}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ComparedPeriod) GetBucketStartSeconds() []int64 {
@@ -2139,7 +2312,7 @@ type KpiAnswer struct {
 
 func (x *KpiAnswer) Reset() {
 	*x = KpiAnswer{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[20]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2151,7 +2324,7 @@ func (x *KpiAnswer) String() string {
 func (*KpiAnswer) ProtoMessage() {}
 
 func (x *KpiAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[20]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2164,7 +2337,7 @@ func (x *KpiAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KpiAnswer.ProtoReflect.Descriptor instead.
 func (*KpiAnswer) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{20}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *KpiAnswer) GetKpiId() string {
@@ -2265,7 +2438,7 @@ type Key struct {
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[21]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2277,7 +2450,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[21]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2290,7 +2463,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{21}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Key) GetOperatorId() string {
@@ -2360,7 +2533,7 @@ type Series struct {
 
 func (x *Series) Reset() {
 	*x = Series{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[22]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2372,7 +2545,7 @@ func (x *Series) String() string {
 func (*Series) ProtoMessage() {}
 
 func (x *Series) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[22]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2385,7 +2558,7 @@ func (x *Series) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Series.ProtoReflect.Descriptor instead.
 func (*Series) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{22}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Series) GetKpiId() string {
@@ -2464,7 +2637,7 @@ type SeriesComparison struct {
 
 func (x *SeriesComparison) Reset() {
 	*x = SeriesComparison{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[23]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2476,7 +2649,7 @@ func (x *SeriesComparison) String() string {
 func (*SeriesComparison) ProtoMessage() {}
 
 func (x *SeriesComparison) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[23]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2489,7 +2662,7 @@ func (x *SeriesComparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeriesComparison.ProtoReflect.Descriptor instead.
 func (*SeriesComparison) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{23}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SeriesComparison) GetCounts() []int64 {
@@ -2540,7 +2713,7 @@ type Distribution struct {
 
 func (x *Distribution) Reset() {
 	*x = Distribution{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[24]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2552,7 +2725,7 @@ func (x *Distribution) String() string {
 func (*Distribution) ProtoMessage() {}
 
 func (x *Distribution) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[24]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2565,7 +2738,7 @@ func (x *Distribution) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Distribution.ProtoReflect.Descriptor instead.
 func (*Distribution) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{24}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Distribution) GetValue() *Value {
@@ -2613,7 +2786,7 @@ type QueryTotalsRequest struct {
 
 func (x *QueryTotalsRequest) Reset() {
 	*x = QueryTotalsRequest{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[25]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2625,7 +2798,7 @@ func (x *QueryTotalsRequest) String() string {
 func (*QueryTotalsRequest) ProtoMessage() {}
 
 func (x *QueryTotalsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[25]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2638,7 +2811,7 @@ func (x *QueryTotalsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryTotalsRequest.ProtoReflect.Descriptor instead.
 func (*QueryTotalsRequest) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{25}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *QueryTotalsRequest) GetAccountId() string {
@@ -2743,7 +2916,7 @@ type QueryTotalsResponse struct {
 
 func (x *QueryTotalsResponse) Reset() {
 	*x = QueryTotalsResponse{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[26]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2755,7 +2928,7 @@ func (x *QueryTotalsResponse) String() string {
 func (*QueryTotalsResponse) ProtoMessage() {}
 
 func (x *QueryTotalsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[26]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2768,7 +2941,7 @@ func (x *QueryTotalsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryTotalsResponse.ProtoReflect.Descriptor instead.
 func (*QueryTotalsResponse) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{26}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *QueryTotalsResponse) GetTotals() []*Total {
@@ -2856,7 +3029,7 @@ type Total struct {
 
 func (x *Total) Reset() {
 	*x = Total{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[27]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2868,7 +3041,7 @@ func (x *Total) String() string {
 func (*Total) ProtoMessage() {}
 
 func (x *Total) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[27]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2881,7 +3054,7 @@ func (x *Total) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Total.ProtoReflect.Descriptor instead.
 func (*Total) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{27}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Total) GetKpiId() string {
@@ -2968,7 +3141,7 @@ type TotalComparison struct {
 
 func (x *TotalComparison) Reset() {
 	*x = TotalComparison{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[28]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2980,7 +3153,7 @@ func (x *TotalComparison) String() string {
 func (*TotalComparison) ProtoMessage() {}
 
 func (x *TotalComparison) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[28]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2993,7 +3166,7 @@ func (x *TotalComparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TotalComparison.ProtoReflect.Descriptor instead.
 func (*TotalComparison) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{28}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *TotalComparison) GetCount() int64 {
@@ -3051,7 +3224,7 @@ type ValueCount struct {
 
 func (x *ValueCount) Reset() {
 	*x = ValueCount{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[29]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3063,7 +3236,7 @@ func (x *ValueCount) String() string {
 func (*ValueCount) ProtoMessage() {}
 
 func (x *ValueCount) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[29]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3076,7 +3249,7 @@ func (x *ValueCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValueCount.ProtoReflect.Descriptor instead.
 func (*ValueCount) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{29}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ValueCount) GetValue() *Value {
@@ -3116,7 +3289,7 @@ type ExplainCountRequest struct {
 
 func (x *ExplainCountRequest) Reset() {
 	*x = ExplainCountRequest{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[30]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3128,7 +3301,7 @@ func (x *ExplainCountRequest) String() string {
 func (*ExplainCountRequest) ProtoMessage() {}
 
 func (x *ExplainCountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[30]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3141,7 +3314,7 @@ func (x *ExplainCountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainCountRequest.ProtoReflect.Descriptor instead.
 func (*ExplainCountRequest) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{30}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ExplainCountRequest) GetAccountId() string {
@@ -3211,7 +3384,7 @@ type ExplainCountResponse struct {
 
 func (x *ExplainCountResponse) Reset() {
 	*x = ExplainCountResponse{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[31]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3223,7 +3396,7 @@ func (x *ExplainCountResponse) String() string {
 func (*ExplainCountResponse) ProtoMessage() {}
 
 func (x *ExplainCountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[31]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3236,7 +3409,7 @@ func (x *ExplainCountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainCountResponse.ProtoReflect.Descriptor instead.
 func (*ExplainCountResponse) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{31}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ExplainCountResponse) GetConversations() []*ConversationExplanation {
@@ -3285,7 +3458,7 @@ type ConversationExplanation struct {
 
 func (x *ConversationExplanation) Reset() {
 	*x = ConversationExplanation{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[32]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3297,7 +3470,7 @@ func (x *ConversationExplanation) String() string {
 func (*ConversationExplanation) ProtoMessage() {}
 
 func (x *ConversationExplanation) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[32]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3310,7 +3483,7 @@ func (x *ConversationExplanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConversationExplanation.ProtoReflect.Descriptor instead.
 func (*ConversationExplanation) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{32}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ConversationExplanation) GetConversationId() string {
@@ -3362,7 +3535,7 @@ type ExplainedFact struct {
 
 func (x *ExplainedFact) Reset() {
 	*x = ExplainedFact{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[33]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3374,7 +3547,7 @@ func (x *ExplainedFact) String() string {
 func (*ExplainedFact) ProtoMessage() {}
 
 func (x *ExplainedFact) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[33]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3387,7 +3560,7 @@ func (x *ExplainedFact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainedFact.ProtoReflect.Descriptor instead.
 func (*ExplainedFact) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{33}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ExplainedFact) GetEventId() string {
@@ -3449,7 +3622,7 @@ type LeftOutEvent struct {
 
 func (x *LeftOutEvent) Reset() {
 	*x = LeftOutEvent{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[34]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3461,7 +3634,7 @@ func (x *LeftOutEvent) String() string {
 func (*LeftOutEvent) ProtoMessage() {}
 
 func (x *LeftOutEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[34]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3474,7 +3647,7 @@ func (x *LeftOutEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeftOutEvent.ProtoReflect.Descriptor instead.
 func (*LeftOutEvent) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{34}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *LeftOutEvent) GetEventId() string {
@@ -3518,7 +3691,7 @@ type BatchQueryRequest struct {
 
 func (x *BatchQueryRequest) Reset() {
 	*x = BatchQueryRequest{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[35]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3530,7 +3703,7 @@ func (x *BatchQueryRequest) String() string {
 func (*BatchQueryRequest) ProtoMessage() {}
 
 func (x *BatchQueryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[35]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3543,7 +3716,7 @@ func (x *BatchQueryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchQueryRequest.ProtoReflect.Descriptor instead.
 func (*BatchQueryRequest) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{35}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *BatchQueryRequest) GetAccountId() string {
@@ -3576,7 +3749,7 @@ type BatchedQuery struct {
 
 func (x *BatchedQuery) Reset() {
 	*x = BatchedQuery{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[36]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3588,7 +3761,7 @@ func (x *BatchedQuery) String() string {
 func (*BatchedQuery) ProtoMessage() {}
 
 func (x *BatchedQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[36]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3601,7 +3774,7 @@ func (x *BatchedQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchedQuery.ProtoReflect.Descriptor instead.
 func (*BatchedQuery) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{36}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *BatchedQuery) GetQuery() isBatchedQuery_Query {
@@ -3658,7 +3831,7 @@ type BatchQueryResponse struct {
 
 func (x *BatchQueryResponse) Reset() {
 	*x = BatchQueryResponse{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[37]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3670,7 +3843,7 @@ func (x *BatchQueryResponse) String() string {
 func (*BatchQueryResponse) ProtoMessage() {}
 
 func (x *BatchQueryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[37]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3683,7 +3856,7 @@ func (x *BatchQueryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchQueryResponse.ProtoReflect.Descriptor instead.
 func (*BatchQueryResponse) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{37}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *BatchQueryResponse) GetAnswers() []*BatchedAnswer {
@@ -3710,7 +3883,7 @@ type BatchedAnswer struct {
 
 func (x *BatchedAnswer) Reset() {
 	*x = BatchedAnswer{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[38]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3722,7 +3895,7 @@ func (x *BatchedAnswer) String() string {
 func (*BatchedAnswer) ProtoMessage() {}
 
 func (x *BatchedAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[38]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3735,7 +3908,7 @@ func (x *BatchedAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchedAnswer.ProtoReflect.Descriptor instead.
 func (*BatchedAnswer) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{38}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *BatchedAnswer) GetAnswer() isBatchedAnswer_Answer {
@@ -3812,7 +3985,7 @@ type QueryError struct {
 
 func (x *QueryError) Reset() {
 	*x = QueryError{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[39]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3824,7 +3997,7 @@ func (x *QueryError) String() string {
 func (*QueryError) ProtoMessage() {}
 
 func (x *QueryError) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[39]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3837,7 +4010,7 @@ func (x *QueryError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryError.ProtoReflect.Descriptor instead.
 func (*QueryError) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{39}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *QueryError) GetReason() string {
@@ -3874,7 +4047,7 @@ type WatchTimeSeriesRequest struct {
 
 func (x *WatchTimeSeriesRequest) Reset() {
 	*x = WatchTimeSeriesRequest{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[40]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3886,7 +4059,7 @@ func (x *WatchTimeSeriesRequest) String() string {
 func (*WatchTimeSeriesRequest) ProtoMessage() {}
 
 func (x *WatchTimeSeriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[40]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3899,7 +4072,7 @@ func (x *WatchTimeSeriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchTimeSeriesRequest.ProtoReflect.Descriptor instead.
 func (*WatchTimeSeriesRequest) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{40}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *WatchTimeSeriesRequest) GetAccountId() string {
@@ -3932,7 +4105,7 @@ type WatchTimeSeriesResponse struct {
 
 func (x *WatchTimeSeriesResponse) Reset() {
 	*x = WatchTimeSeriesResponse{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[41]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3944,7 +4117,7 @@ func (x *WatchTimeSeriesResponse) String() string {
 func (*WatchTimeSeriesResponse) ProtoMessage() {}
 
 func (x *WatchTimeSeriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[41]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3957,7 +4130,7 @@ func (x *WatchTimeSeriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchTimeSeriesResponse.ProtoReflect.Descriptor instead.
 func (*WatchTimeSeriesResponse) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{41}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *WatchTimeSeriesResponse) GetUpdate() isWatchTimeSeriesResponse_Update {
@@ -4020,7 +4193,7 @@ type TimeSeriesChanges struct {
 
 func (x *TimeSeriesChanges) Reset() {
 	*x = TimeSeriesChanges{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[42]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4032,7 +4205,7 @@ func (x *TimeSeriesChanges) String() string {
 func (*TimeSeriesChanges) ProtoMessage() {}
 
 func (x *TimeSeriesChanges) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[42]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4045,7 +4218,7 @@ func (x *TimeSeriesChanges) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimeSeriesChanges.ProtoReflect.Descriptor instead.
 func (*TimeSeriesChanges) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{42}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *TimeSeriesChanges) GetSeries() []*Series {
@@ -4076,10 +4249,23 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\x1ctelwerk/v1/kpi_service.proto\x12\n" +
 	"telwerk.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16telwerk/v1/event.proto\"6\n" +
 	"\x0fListKpisRequest\x12#\n" +
-	"\rlanguage_code\x18\x01 \x01(\tR\flanguageCode\"\\\n" +
+	"\rlanguage_code\x18\x01 \x01(\tR\flanguageCode\"\xc3\x01\n" +
 	"\x10ListKpisResponse\x12#\n" +
 	"\x04kpis\x18\x01 \x03(\v2\x0f.telwerk.v1.KpiR\x04kpis\x12#\n" +
-	"\rlanguage_code\x18\x02 \x01(\tR\flanguageCode\"\xce\x03\n" +
+	"\rlanguage_code\x18\x02 \x01(\tR\flanguageCode\x12/\n" +
+	"\bsections\x18\x03 \x03(\v2\x13.telwerk.v1.SectionR\bsections\x124\n" +
+	"\bheadings\x18\x04 \x01(\v2\x18.telwerk.v1.HelpHeadingsR\bheadings\"i\n" +
+	"\aSection\x12!\n" +
+	"\fdisplay_name\x18\x01 \x01(\tR\vdisplayName\x12\"\n" +
+	"\fintroduction\x18\x02 \x01(\tR\fintroduction\x12\x17\n" +
+	"\akpi_ids\x18\x03 \x03(\tR\x06kpiIds\"\x8e\x01\n" +
+	"\fHelpHeadings\x12\x12\n" +
+	"\x04what\x18\x01 \x01(\tR\x04what\x12\x12\n" +
+	"\x04unit\x18\x02 \x01(\tR\x04unit\x12\x12\n" +
+	"\x04when\x18\x03 \x01(\tR\x04when\x12\x10\n" +
+	"\x03why\x18\x04 \x01(\tR\x03why\x12\x18\n" +
+	"\aexample\x18\x05 \x01(\tR\aexample\x12\x16\n" +
+	"\x06values\x18\x06 \x01(\tR\x06values\"\xce\x03\n" +
 	"\x03Kpi\x12\x15\n" +
 	"\x06kpi_id\x18\x01 \x01(\tR\x05kpiId\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x05R\x06number\x12!\n" +
@@ -4445,7 +4631,7 @@ func file_telwerk_v1_kpi_service_proto_rawDescGZIP() []byte {
 }
 
 var file_telwerk_v1_kpi_service_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_telwerk_v1_kpi_service_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_telwerk_v1_kpi_service_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_telwerk_v1_kpi_service_proto_goTypes = []any{
 	(ValueKind)(0),                  // 0: telwerk.v1.ValueKind
 	(Revisability)(0),               // 1: telwerk.v1.Revisability
@@ -4456,150 +4642,154 @@ var file_telwerk_v1_kpi_service_proto_goTypes = []any{
 	(Availability)(0),               // 6: telwerk.v1.Availability
 	(*ListKpisRequest)(nil),         // 7: telwerk.v1.ListKpisRequest
 	(*ListKpisResponse)(nil),        // 8: telwerk.v1.ListKpisResponse
-	(*Kpi)(nil),                     // 9: telwerk.v1.Kpi
-	(*ValueInfo)(nil),               // 10: telwerk.v1.ValueInfo
-	(*Value)(nil),                   // 11: telwerk.v1.Value
-	(*TopicSet)(nil),                // 12: telwerk.v1.TopicSet
-	(*TimeRange)(nil),               // 13: telwerk.v1.TimeRange
-	(*InstantRange)(nil),            // 14: telwerk.v1.InstantRange
-	(*DateRange)(nil),               // 15: telwerk.v1.DateRange
-	(*CalendarDate)(nil),            // 16: telwerk.v1.CalendarDate
-	(*Filter)(nil),                  // 17: telwerk.v1.Filter
-	(*IdFilter)(nil),                // 18: telwerk.v1.IdFilter
-	(*ValueFilter)(nil),             // 19: telwerk.v1.ValueFilter
-	(*TopicFilter)(nil),             // 20: telwerk.v1.TopicFilter
-	(*Comparison)(nil),              // 21: telwerk.v1.Comparison
-	(*OrderBy)(nil),                 // 22: telwerk.v1.OrderBy
-	(*Top)(nil),                     // 23: telwerk.v1.Top
-	(*QueryTimeSeriesRequest)(nil),  // 24: telwerk.v1.QueryTimeSeriesRequest
-	(*QueryTimeSeriesResponse)(nil), // 25: telwerk.v1.QueryTimeSeriesResponse
-	(*ComparedPeriod)(nil),          // 26: telwerk.v1.ComparedPeriod
-	(*KpiAnswer)(nil),               // 27: telwerk.v1.KpiAnswer
-	(*Key)(nil),                     // 28: telwerk.v1.Key
-	(*Series)(nil),                  // 29: telwerk.v1.Series
-	(*SeriesComparison)(nil),        // 30: telwerk.v1.SeriesComparison
-	(*Distribution)(nil),            // 31: telwerk.v1.Distribution
-	(*QueryTotalsRequest)(nil),      // 32: telwerk.v1.QueryTotalsRequest
-	(*QueryTotalsResponse)(nil),     // 33: telwerk.v1.QueryTotalsResponse
-	(*Total)(nil),                   // 34: telwerk.v1.Total
-	(*TotalComparison)(nil),         // 35: telwerk.v1.TotalComparison
-	(*ValueCount)(nil),              // 36: telwerk.v1.ValueCount
-	(*ExplainCountRequest)(nil),     // 37: telwerk.v1.ExplainCountRequest
-	(*ExplainCountResponse)(nil),    // 38: telwerk.v1.ExplainCountResponse
-	(*ConversationExplanation)(nil), // 39: telwerk.v1.ConversationExplanation
-	(*ExplainedFact)(nil),           // 40: telwerk.v1.ExplainedFact
-	(*LeftOutEvent)(nil),            // 41: telwerk.v1.LeftOutEvent
-	(*BatchQueryRequest)(nil),       // 42: telwerk.v1.BatchQueryRequest
-	(*BatchedQuery)(nil),            // 43: telwerk.v1.BatchedQuery
-	(*BatchQueryResponse)(nil),      // 44: telwerk.v1.BatchQueryResponse
-	(*BatchedAnswer)(nil),           // 45: telwerk.v1.BatchedAnswer
-	(*QueryError)(nil),              // 46: telwerk.v1.QueryError
-	(*WatchTimeSeriesRequest)(nil),  // 47: telwerk.v1.WatchTimeSeriesRequest
-	(*WatchTimeSeriesResponse)(nil), // 48: telwerk.v1.WatchTimeSeriesResponse
-	(*TimeSeriesChanges)(nil),       // 49: telwerk.v1.TimeSeriesChanges
-	(InactivityAction)(0),           // 50: telwerk.v1.InactivityAction
-	(*SurveyAnswer)(nil),            // 51: telwerk.v1.SurveyAnswer
-	(*timestamppb.Timestamp)(nil),   // 52: google.protobuf.Timestamp
+	(*Section)(nil),                 // 9: telwerk.v1.Section
+	(*HelpHeadings)(nil),            // 10: telwerk.v1.HelpHeadings
+	(*Kpi)(nil),                     // 11: telwerk.v1.Kpi
+	(*ValueInfo)(nil),               // 12: telwerk.v1.ValueInfo
+	(*Value)(nil),                   // 13: telwerk.v1.Value
+	(*TopicSet)(nil),                // 14: telwerk.v1.TopicSet
+	(*TimeRange)(nil),               // 15: telwerk.v1.TimeRange
+	(*InstantRange)(nil),            // 16: telwerk.v1.InstantRange
+	(*DateRange)(nil),               // 17: telwerk.v1.DateRange
+	(*CalendarDate)(nil),            // 18: telwerk.v1.CalendarDate
+	(*Filter)(nil),                  // 19: telwerk.v1.Filter
+	(*IdFilter)(nil),                // 20: telwerk.v1.IdFilter
+	(*ValueFilter)(nil),             // 21: telwerk.v1.ValueFilter
+	(*TopicFilter)(nil),             // 22: telwerk.v1.TopicFilter
+	(*Comparison)(nil),              // 23: telwerk.v1.Comparison
+	(*OrderBy)(nil),                 // 24: telwerk.v1.OrderBy
+	(*Top)(nil),                     // 25: telwerk.v1.Top
+	(*QueryTimeSeriesRequest)(nil),  // 26: telwerk.v1.QueryTimeSeriesRequest
+	(*QueryTimeSeriesResponse)(nil), // 27: telwerk.v1.QueryTimeSeriesResponse
+	(*ComparedPeriod)(nil),          // 28: telwerk.v1.ComparedPeriod
+	(*KpiAnswer)(nil),               // 29: telwerk.v1.KpiAnswer
+	(*Key)(nil),                     // 30: telwerk.v1.Key
+	(*Series)(nil),                  // 31: telwerk.v1.Series
+	(*SeriesComparison)(nil),        // 32: telwerk.v1.SeriesComparison
+	(*Distribution)(nil),            // 33: telwerk.v1.Distribution
+	(*QueryTotalsRequest)(nil),      // 34: telwerk.v1.QueryTotalsRequest
+	(*QueryTotalsResponse)(nil),     // 35: telwerk.v1.QueryTotalsResponse
+	(*Total)(nil),                   // 36: telwerk.v1.Total
+	(*TotalComparison)(nil),         // 37: telwerk.v1.TotalComparison
+	(*ValueCount)(nil),              // 38: telwerk.v1.ValueCount
+	(*ExplainCountRequest)(nil),     // 39: telwerk.v1.ExplainCountRequest
+	(*ExplainCountResponse)(nil),    // 40: telwerk.v1.ExplainCountResponse
+	(*ConversationExplanation)(nil), // 41: telwerk.v1.ConversationExplanation
+	(*ExplainedFact)(nil),           // 42: telwerk.v1.ExplainedFact
+	(*LeftOutEvent)(nil),            // 43: telwerk.v1.LeftOutEvent
+	(*BatchQueryRequest)(nil),       // 44: telwerk.v1.BatchQueryRequest
+	(*BatchedQuery)(nil),            // 45: telwerk.v1.BatchedQuery
+	(*BatchQueryResponse)(nil),      // 46: telwerk.v1.BatchQueryResponse
+	(*BatchedAnswer)(nil),           // 47: telwerk.v1.BatchedAnswer
+	(*QueryError)(nil),              // 48: telwerk.v1.QueryError
+	(*WatchTimeSeriesRequest)(nil),  // 49: telwerk.v1.WatchTimeSeriesRequest
+	(*WatchTimeSeriesResponse)(nil), // 50: telwerk.v1.WatchTimeSeriesResponse
+	(*TimeSeriesChanges)(nil),       // 51: telwerk.v1.TimeSeriesChanges
+	(InactivityAction)(0),           // 52: telwerk.v1.InactivityAction
+	(*SurveyAnswer)(nil),            // 53: telwerk.v1.SurveyAnswer
+	(*timestamppb.Timestamp)(nil),   // 54: google.protobuf.Timestamp
 }
 var file_telwerk_v1_kpi_service_proto_depIdxs = []int32{
-	9,  // 0: telwerk.v1.ListKpisResponse.kpis:type_name -> telwerk.v1.Kpi
-	3,  // 1: telwerk.v1.Kpi.dimensions:type_name -> telwerk.v1.Dimension
-	0,  // 2: telwerk.v1.Kpi.value_kind:type_name -> telwerk.v1.ValueKind
-	1,  // 3: telwerk.v1.Kpi.revisability:type_name -> telwerk.v1.Revisability
-	10, // 4: telwerk.v1.Kpi.values:type_name -> telwerk.v1.ValueInfo
-	11, // 5: telwerk.v1.ValueInfo.value:type_name -> telwerk.v1.Value
-	50, // 6: telwerk.v1.Value.action:type_name -> telwerk.v1.InactivityAction
-	2,  // 7: telwerk.v1.Value.offline_assignment:type_name -> telwerk.v1.OfflineAssignment
-	12, // 8: telwerk.v1.Value.topics:type_name -> telwerk.v1.TopicSet
-	51, // 9: telwerk.v1.Value.answer:type_name -> telwerk.v1.SurveyAnswer
-	14, // 10: telwerk.v1.TimeRange.instants:type_name -> telwerk.v1.InstantRange
-	15, // 11: telwerk.v1.TimeRange.dates:type_name -> telwerk.v1.DateRange
-	52, // 12: telwerk.v1.InstantRange.start_time:type_name -> google.protobuf.Timestamp
-	52, // 13: telwerk.v1.InstantRange.end_time:type_name -> google.protobuf.Timestamp
-	16, // 14: telwerk.v1.DateRange.start_date:type_name -> telwerk.v1.CalendarDate
-	16, // 15: telwerk.v1.DateRange.end_date:type_name -> telwerk.v1.CalendarDate
-	18, // 16: telwerk.v1.Filter.operators:type_name -> telwerk.v1.IdFilter
-	18, // 17: telwerk.v1.Filter.operator_groups:type_name -> telwerk.v1.IdFilter
-	18, // 18: telwerk.v1.Filter.widgets:type_name -> telwerk.v1.IdFilter
-	19, // 19: telwerk.v1.Filter.values:type_name -> telwerk.v1.ValueFilter
-	20, // 20: telwerk.v1.Filter.topics:type_name -> telwerk.v1.TopicFilter
-	18, // 21: telwerk.v1.Filter.questions:type_name -> telwerk.v1.IdFilter
-	11, // 22: telwerk.v1.ValueFilter.any_of:type_name -> telwerk.v1.Value
-	11, // 23: telwerk.v1.ValueFilter.none_of:type_name -> telwerk.v1.Value
-	12, // 24: telwerk.v1.TopicFilter.exactly:type_name -> telwerk.v1.TopicSet
-	13, // 25: telwerk.v1.Comparison.range:type_name -> telwerk.v1.TimeRange
-	5,  // 26: telwerk.v1.OrderBy.measure:type_name -> telwerk.v1.OrderMeasure
-	13, // 27: telwerk.v1.QueryTimeSeriesRequest.range:type_name -> telwerk.v1.TimeRange
-	4,  // 28: telwerk.v1.QueryTimeSeriesRequest.granularity:type_name -> telwerk.v1.Granularity
-	17, // 29: telwerk.v1.QueryTimeSeriesRequest.filter:type_name -> telwerk.v1.Filter
-	3,  // 30: telwerk.v1.QueryTimeSeriesRequest.group_by:type_name -> telwerk.v1.Dimension
-	21, // 31: telwerk.v1.QueryTimeSeriesRequest.compare_to:type_name -> telwerk.v1.Comparison
-	22, // 32: telwerk.v1.QueryTimeSeriesRequest.order_by:type_name -> telwerk.v1.OrderBy
-	23, // 33: telwerk.v1.QueryTimeSeriesRequest.top:type_name -> telwerk.v1.Top
-	29, // 34: telwerk.v1.QueryTimeSeriesResponse.series:type_name -> telwerk.v1.Series
-	27, // 35: telwerk.v1.QueryTimeSeriesResponse.answers:type_name -> telwerk.v1.KpiAnswer
-	52, // 36: telwerk.v1.QueryTimeSeriesResponse.complete_until:type_name -> google.protobuf.Timestamp
-	26, // 37: telwerk.v1.QueryTimeSeriesResponse.compared_period:type_name -> telwerk.v1.ComparedPeriod
-	6,  // 38: telwerk.v1.KpiAnswer.availability:type_name -> telwerk.v1.Availability
-	11, // 39: telwerk.v1.Key.value:type_name -> telwerk.v1.Value
-	28, // 40: telwerk.v1.Series.key:type_name -> telwerk.v1.Key
-	31, // 41: telwerk.v1.Series.distribution:type_name -> telwerk.v1.Distribution
-	30, // 42: telwerk.v1.Series.comparison:type_name -> telwerk.v1.SeriesComparison
-	11, // 43: telwerk.v1.Distribution.value:type_name -> telwerk.v1.Value
-	13, // 44: telwerk.v1.QueryTotalsRequest.range:type_name -> telwerk.v1.TimeRange
-	17, // 45: telwerk.v1.QueryTotalsRequest.filter:type_name -> telwerk.v1.Filter
-	3,  // 46: telwerk.v1.QueryTotalsRequest.group_by:type_name -> telwerk.v1.Dimension
-	21, // 47: telwerk.v1.QueryTotalsRequest.compare_to:type_name -> telwerk.v1.Comparison
-	22, // 48: telwerk.v1.QueryTotalsRequest.order_by:type_name -> telwerk.v1.OrderBy
-	23, // 49: telwerk.v1.QueryTotalsRequest.top:type_name -> telwerk.v1.Top
-	34, // 50: telwerk.v1.QueryTotalsResponse.totals:type_name -> telwerk.v1.Total
-	27, // 51: telwerk.v1.QueryTotalsResponse.answers:type_name -> telwerk.v1.KpiAnswer
-	52, // 52: telwerk.v1.QueryTotalsResponse.complete_until:type_name -> google.protobuf.Timestamp
-	26, // 53: telwerk.v1.QueryTotalsResponse.compared_period:type_name -> telwerk.v1.ComparedPeriod
-	28, // 54: telwerk.v1.Total.key:type_name -> telwerk.v1.Key
-	36, // 55: telwerk.v1.Total.distribution:type_name -> telwerk.v1.ValueCount
-	35, // 56: telwerk.v1.Total.comparison:type_name -> telwerk.v1.TotalComparison
-	11, // 57: telwerk.v1.ValueCount.value:type_name -> telwerk.v1.Value
-	13, // 58: telwerk.v1.ExplainCountRequest.range:type_name -> telwerk.v1.TimeRange
-	17, // 59: telwerk.v1.ExplainCountRequest.filter:type_name -> telwerk.v1.Filter
-	39, // 60: telwerk.v1.ExplainCountResponse.conversations:type_name -> telwerk.v1.ConversationExplanation
-	52, // 61: telwerk.v1.ExplainCountResponse.complete_until:type_name -> google.protobuf.Timestamp
-	40, // 62: telwerk.v1.ConversationExplanation.counted:type_name -> telwerk.v1.ExplainedFact
-	40, // 63: telwerk.v1.ConversationExplanation.held_back:type_name -> telwerk.v1.ExplainedFact
-	41, // 64: telwerk.v1.ConversationExplanation.left_out:type_name -> telwerk.v1.LeftOutEvent
-	52, // 65: telwerk.v1.ExplainedFact.instant:type_name -> google.protobuf.Timestamp
-	11, // 66: telwerk.v1.ExplainedFact.value:type_name -> telwerk.v1.Value
-	52, // 67: telwerk.v1.LeftOutEvent.occur_time:type_name -> google.protobuf.Timestamp
-	43, // 68: telwerk.v1.BatchQueryRequest.queries:type_name -> telwerk.v1.BatchedQuery
-	24, // 69: telwerk.v1.BatchedQuery.time_series:type_name -> telwerk.v1.QueryTimeSeriesRequest
-	32, // 70: telwerk.v1.BatchedQuery.totals:type_name -> telwerk.v1.QueryTotalsRequest
-	45, // 71: telwerk.v1.BatchQueryResponse.answers:type_name -> telwerk.v1.BatchedAnswer
-	25, // 72: telwerk.v1.BatchedAnswer.time_series:type_name -> telwerk.v1.QueryTimeSeriesResponse
-	33, // 73: telwerk.v1.BatchedAnswer.totals:type_name -> telwerk.v1.QueryTotalsResponse
-	46, // 74: telwerk.v1.BatchedAnswer.error:type_name -> telwerk.v1.QueryError
-	24, // 75: telwerk.v1.WatchTimeSeriesRequest.query:type_name -> telwerk.v1.QueryTimeSeriesRequest
-	25, // 76: telwerk.v1.WatchTimeSeriesResponse.snapshot:type_name -> telwerk.v1.QueryTimeSeriesResponse
-	49, // 77: telwerk.v1.WatchTimeSeriesResponse.changes:type_name -> telwerk.v1.TimeSeriesChanges
-	29, // 78: telwerk.v1.TimeSeriesChanges.series:type_name -> telwerk.v1.Series
-	27, // 79: telwerk.v1.TimeSeriesChanges.answers:type_name -> telwerk.v1.KpiAnswer
-	52, // 80: telwerk.v1.TimeSeriesChanges.complete_until:type_name -> google.protobuf.Timestamp
-	7,  // 81: telwerk.v1.KpiService.ListKpis:input_type -> telwerk.v1.ListKpisRequest
-	24, // 82: telwerk.v1.KpiService.QueryTimeSeries:input_type -> telwerk.v1.QueryTimeSeriesRequest
-	32, // 83: telwerk.v1.KpiService.QueryTotals:input_type -> telwerk.v1.QueryTotalsRequest
-	42, // 84: telwerk.v1.KpiService.BatchQuery:input_type -> telwerk.v1.BatchQueryRequest
-	47, // 85: telwerk.v1.KpiService.WatchTimeSeries:input_type -> telwerk.v1.WatchTimeSeriesRequest
-	37, // 86: telwerk.v1.KpiService.ExplainCount:input_type -> telwerk.v1.ExplainCountRequest
-	8,  // 87: telwerk.v1.KpiService.ListKpis:output_type -> telwerk.v1.ListKpisResponse
-	25, // 88: telwerk.v1.KpiService.QueryTimeSeries:output_type -> telwerk.v1.QueryTimeSeriesResponse
-	33, // 89: telwerk.v1.KpiService.QueryTotals:output_type -> telwerk.v1.QueryTotalsResponse
-	44, // 90: telwerk.v1.KpiService.BatchQuery:output_type -> telwerk.v1.BatchQueryResponse
-	48, // 91: telwerk.v1.KpiService.WatchTimeSeries:output_type -> telwerk.v1.WatchTimeSeriesResponse
-	38, // 92: telwerk.v1.KpiService.ExplainCount:output_type -> telwerk.v1.ExplainCountResponse
-	87, // [87:93] is the sub-list for method output_type
-	81, // [81:87] is the sub-list for method input_type
-	81, // [81:81] is the sub-list for extension type_name
-	81, // [81:81] is the sub-list for extension extendee
-	0,  // [0:81] is the sub-list for field type_name
+	11, // 0: telwerk.v1.ListKpisResponse.kpis:type_name -> telwerk.v1.Kpi
+	9,  // 1: telwerk.v1.ListKpisResponse.sections:type_name -> telwerk.v1.Section
+	10, // 2: telwerk.v1.ListKpisResponse.headings:type_name -> telwerk.v1.HelpHeadings
+	3,  // 3: telwerk.v1.Kpi.dimensions:type_name -> telwerk.v1.Dimension
+	0,  // 4: telwerk.v1.Kpi.value_kind:type_name -> telwerk.v1.ValueKind
+	1,  // 5: telwerk.v1.Kpi.revisability:type_name -> telwerk.v1.Revisability
+	12, // 6: telwerk.v1.Kpi.values:type_name -> telwerk.v1.ValueInfo
+	13, // 7: telwerk.v1.ValueInfo.value:type_name -> telwerk.v1.Value
+	52, // 8: telwerk.v1.Value.action:type_name -> telwerk.v1.InactivityAction
+	2,  // 9: telwerk.v1.Value.offline_assignment:type_name -> telwerk.v1.OfflineAssignment
+	14, // 10: telwerk.v1.Value.topics:type_name -> telwerk.v1.TopicSet
+	53, // 11: telwerk.v1.Value.answer:type_name -> telwerk.v1.SurveyAnswer
+	16, // 12: telwerk.v1.TimeRange.instants:type_name -> telwerk.v1.InstantRange
+	17, // 13: telwerk.v1.TimeRange.dates:type_name -> telwerk.v1.DateRange
+	54, // 14: telwerk.v1.InstantRange.start_time:type_name -> google.protobuf.Timestamp
+	54, // 15: telwerk.v1.InstantRange.end_time:type_name -> google.protobuf.Timestamp
+	18, // 16: telwerk.v1.DateRange.start_date:type_name -> telwerk.v1.CalendarDate
+	18, // 17: telwerk.v1.DateRange.end_date:type_name -> telwerk.v1.CalendarDate
+	20, // 18: telwerk.v1.Filter.operators:type_name -> telwerk.v1.IdFilter
+	20, // 19: telwerk.v1.Filter.operator_groups:type_name -> telwerk.v1.IdFilter
+	20, // 20: telwerk.v1.Filter.widgets:type_name -> telwerk.v1.IdFilter
+	21, // 21: telwerk.v1.Filter.values:type_name -> telwerk.v1.ValueFilter
+	22, // 22: telwerk.v1.Filter.topics:type_name -> telwerk.v1.TopicFilter
+	20, // 23: telwerk.v1.Filter.questions:type_name -> telwerk.v1.IdFilter
+	13, // 24: telwerk.v1.ValueFilter.any_of:type_name -> telwerk.v1.Value
+	13, // 25: telwerk.v1.ValueFilter.none_of:type_name -> telwerk.v1.Value
+	14, // 26: telwerk.v1.TopicFilter.exactly:type_name -> telwerk.v1.TopicSet
+	15, // 27: telwerk.v1.Comparison.range:type_name -> telwerk.v1.TimeRange
+	5,  // 28: telwerk.v1.OrderBy.measure:type_name -> telwerk.v1.OrderMeasure
+	15, // 29: telwerk.v1.QueryTimeSeriesRequest.range:type_name -> telwerk.v1.TimeRange
+	4,  // 30: telwerk.v1.QueryTimeSeriesRequest.granularity:type_name -> telwerk.v1.Granularity
+	19, // 31: telwerk.v1.QueryTimeSeriesRequest.filter:type_name -> telwerk.v1.Filter
+	3,  // 32: telwerk.v1.QueryTimeSeriesRequest.group_by:type_name -> telwerk.v1.Dimension
+	23, // 33: telwerk.v1.QueryTimeSeriesRequest.compare_to:type_name -> telwerk.v1.Comparison
+	24, // 34: telwerk.v1.QueryTimeSeriesRequest.order_by:type_name -> telwerk.v1.OrderBy
+	25, // 35: telwerk.v1.QueryTimeSeriesRequest.top:type_name -> telwerk.v1.Top
+	31, // 36: telwerk.v1.QueryTimeSeriesResponse.series:type_name -> telwerk.v1.Series
+	29, // 37: telwerk.v1.QueryTimeSeriesResponse.answers:type_name -> telwerk.v1.KpiAnswer
+	54, // 38: telwerk.v1.QueryTimeSeriesResponse.complete_until:type_name -> google.protobuf.Timestamp
+	28, // 39: telwerk.v1.QueryTimeSeriesResponse.compared_period:type_name -> telwerk.v1.ComparedPeriod
+	6,  // 40: telwerk.v1.KpiAnswer.availability:type_name -> telwerk.v1.Availability
+	13, // 41: telwerk.v1.Key.value:type_name -> telwerk.v1.Value
+	30, // 42: telwerk.v1.Series.key:type_name -> telwerk.v1.Key
+	33, // 43: telwerk.v1.Series.distribution:type_name -> telwerk.v1.Distribution
+	32, // 44: telwerk.v1.Series.comparison:type_name -> telwerk.v1.SeriesComparison
+	13, // 45: telwerk.v1.Distribution.value:type_name -> telwerk.v1.Value
+	15, // 46: telwerk.v1.QueryTotalsRequest.range:type_name -> telwerk.v1.TimeRange
+	19, // 47: telwerk.v1.QueryTotalsRequest.filter:type_name -> telwerk.v1.Filter
+	3,  // 48: telwerk.v1.QueryTotalsRequest.group_by:type_name -> telwerk.v1.Dimension
+	23, // 49: telwerk.v1.QueryTotalsRequest.compare_to:type_name -> telwerk.v1.Comparison
+	24, // 50: telwerk.v1.QueryTotalsRequest.order_by:type_name -> telwerk.v1.OrderBy
+	25, // 51: telwerk.v1.QueryTotalsRequest.top:type_name -> telwerk.v1.Top
+	36, // 52: telwerk.v1.QueryTotalsResponse.totals:type_name -> telwerk.v1.Total
+	29, // 53: telwerk.v1.QueryTotalsResponse.answers:type_name -> telwerk.v1.KpiAnswer
+	54, // 54: telwerk.v1.QueryTotalsResponse.complete_until:type_name -> google.protobuf.Timestamp
+	28, // 55: telwerk.v1.QueryTotalsResponse.compared_period:type_name -> telwerk.v1.ComparedPeriod
+	30, // 56: telwerk.v1.Total.key:type_name -> telwerk.v1.Key
+	38, // 57: telwerk.v1.Total.distribution:type_name -> telwerk.v1.ValueCount
+	37, // 58: telwerk.v1.Total.comparison:type_name -> telwerk.v1.TotalComparison
+	13, // 59: telwerk.v1.ValueCount.value:type_name -> telwerk.v1.Value
+	15, // 60: telwerk.v1.ExplainCountRequest.range:type_name -> telwerk.v1.TimeRange
+	19, // 61: telwerk.v1.ExplainCountRequest.filter:type_name -> telwerk.v1.Filter
+	41, // 62: telwerk.v1.ExplainCountResponse.conversations:type_name -> telwerk.v1.ConversationExplanation
+	54, // 63: telwerk.v1.ExplainCountResponse.complete_until:type_name -> google.protobuf.Timestamp
+	42, // 64: telwerk.v1.ConversationExplanation.counted:type_name -> telwerk.v1.ExplainedFact
+	42, // 65: telwerk.v1.ConversationExplanation.held_back:type_name -> telwerk.v1.ExplainedFact
+	43, // 66: telwerk.v1.ConversationExplanation.left_out:type_name -> telwerk.v1.LeftOutEvent
+	54, // 67: telwerk.v1.ExplainedFact.instant:type_name -> google.protobuf.Timestamp
+	13, // 68: telwerk.v1.ExplainedFact.value:type_name -> telwerk.v1.Value
+	54, // 69: telwerk.v1.LeftOutEvent.occur_time:type_name -> google.protobuf.Timestamp
+	45, // 70: telwerk.v1.BatchQueryRequest.queries:type_name -> telwerk.v1.BatchedQuery
+	26, // 71: telwerk.v1.BatchedQuery.time_series:type_name -> telwerk.v1.QueryTimeSeriesRequest
+	34, // 72: telwerk.v1.BatchedQuery.totals:type_name -> telwerk.v1.QueryTotalsRequest
+	47, // 73: telwerk.v1.BatchQueryResponse.answers:type_name -> telwerk.v1.BatchedAnswer
+	27, // 74: telwerk.v1.BatchedAnswer.time_series:type_name -> telwerk.v1.QueryTimeSeriesResponse
+	35, // 75: telwerk.v1.BatchedAnswer.totals:type_name -> telwerk.v1.QueryTotalsResponse
+	48, // 76: telwerk.v1.BatchedAnswer.error:type_name -> telwerk.v1.QueryError
+	26, // 77: telwerk.v1.WatchTimeSeriesRequest.query:type_name -> telwerk.v1.QueryTimeSeriesRequest
+	27, // 78: telwerk.v1.WatchTimeSeriesResponse.snapshot:type_name -> telwerk.v1.QueryTimeSeriesResponse
+	51, // 79: telwerk.v1.WatchTimeSeriesResponse.changes:type_name -> telwerk.v1.TimeSeriesChanges
+	31, // 80: telwerk.v1.TimeSeriesChanges.series:type_name -> telwerk.v1.Series
+	29, // 81: telwerk.v1.TimeSeriesChanges.answers:type_name -> telwerk.v1.KpiAnswer
+	54, // 82: telwerk.v1.TimeSeriesChanges.complete_until:type_name -> google.protobuf.Timestamp
+	7,  // 83: telwerk.v1.KpiService.ListKpis:input_type -> telwerk.v1.ListKpisRequest
+	26, // 84: telwerk.v1.KpiService.QueryTimeSeries:input_type -> telwerk.v1.QueryTimeSeriesRequest
+	34, // 85: telwerk.v1.KpiService.QueryTotals:input_type -> telwerk.v1.QueryTotalsRequest
+	44, // 86: telwerk.v1.KpiService.BatchQuery:input_type -> telwerk.v1.BatchQueryRequest
+	49, // 87: telwerk.v1.KpiService.WatchTimeSeries:input_type -> telwerk.v1.WatchTimeSeriesRequest
+	39, // 88: telwerk.v1.KpiService.ExplainCount:input_type -> telwerk.v1.ExplainCountRequest
+	8,  // 89: telwerk.v1.KpiService.ListKpis:output_type -> telwerk.v1.ListKpisResponse
+	27, // 90: telwerk.v1.KpiService.QueryTimeSeries:output_type -> telwerk.v1.QueryTimeSeriesResponse
+	35, // 91: telwerk.v1.KpiService.QueryTotals:output_type -> telwerk.v1.QueryTotalsResponse
+	46, // 92: telwerk.v1.KpiService.BatchQuery:output_type -> telwerk.v1.BatchQueryResponse
+	50, // 93: telwerk.v1.KpiService.WatchTimeSeries:output_type -> telwerk.v1.WatchTimeSeriesResponse
+	40, // 94: telwerk.v1.KpiService.ExplainCount:output_type -> telwerk.v1.ExplainCountResponse
+	89, // [89:95] is the sub-list for method output_type
+	83, // [83:89] is the sub-list for method input_type
+	83, // [83:83] is the sub-list for extension type_name
+	83, // [83:83] is the sub-list for extension extendee
+	0,  // [0:83] is the sub-list for field type_name
 }
 
 func init() { file_telwerk_v1_kpi_service_proto_init() }
@@ -4608,7 +4798,7 @@ func file_telwerk_v1_kpi_service_proto_init() {
 		return
 	}
 	file_telwerk_v1_event_proto_init()
-	file_telwerk_v1_kpi_service_proto_msgTypes[4].OneofWrappers = []any{
+	file_telwerk_v1_kpi_service_proto_msgTypes[6].OneofWrappers = []any{
 		(*Value_Stars)(nil),
 		(*Value_Action)(nil),
 		(*Value_OfflineAssignment)(nil),
@@ -4616,27 +4806,27 @@ func file_telwerk_v1_kpi_service_proto_init() {
 		(*Value_Topics)(nil),
 		(*Value_Answer)(nil),
 	}
-	file_telwerk_v1_kpi_service_proto_msgTypes[6].OneofWrappers = []any{
+	file_telwerk_v1_kpi_service_proto_msgTypes[8].OneofWrappers = []any{
 		(*TimeRange_Instants)(nil),
 		(*TimeRange_Dates)(nil),
 	}
-	file_telwerk_v1_kpi_service_proto_msgTypes[14].OneofWrappers = []any{
+	file_telwerk_v1_kpi_service_proto_msgTypes[16].OneofWrappers = []any{
 		(*Comparison_PreviousPeriod)(nil),
 		(*Comparison_Range)(nil),
 	}
-	file_telwerk_v1_kpi_service_proto_msgTypes[21].OneofWrappers = []any{}
-	file_telwerk_v1_kpi_service_proto_msgTypes[27].OneofWrappers = []any{}
-	file_telwerk_v1_kpi_service_proto_msgTypes[28].OneofWrappers = []any{}
-	file_telwerk_v1_kpi_service_proto_msgTypes[36].OneofWrappers = []any{
+	file_telwerk_v1_kpi_service_proto_msgTypes[23].OneofWrappers = []any{}
+	file_telwerk_v1_kpi_service_proto_msgTypes[29].OneofWrappers = []any{}
+	file_telwerk_v1_kpi_service_proto_msgTypes[30].OneofWrappers = []any{}
+	file_telwerk_v1_kpi_service_proto_msgTypes[38].OneofWrappers = []any{
 		(*BatchedQuery_TimeSeries)(nil),
 		(*BatchedQuery_Totals)(nil),
 	}
-	file_telwerk_v1_kpi_service_proto_msgTypes[38].OneofWrappers = []any{
+	file_telwerk_v1_kpi_service_proto_msgTypes[40].OneofWrappers = []any{
 		(*BatchedAnswer_TimeSeries)(nil),
 		(*BatchedAnswer_Totals)(nil),
 		(*BatchedAnswer_Error)(nil),
 	}
-	file_telwerk_v1_kpi_service_proto_msgTypes[41].OneofWrappers = []any{
+	file_telwerk_v1_kpi_service_proto_msgTypes[43].OneofWrappers = []any{
 		(*WatchTimeSeriesResponse_Snapshot)(nil),
 		(*WatchTimeSeriesResponse_Changes)(nil),
 	}
@@ -4646,7 +4836,7 @@ func file_telwerk_v1_kpi_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_telwerk_v1_kpi_service_proto_rawDesc), len(file_telwerk_v1_kpi_service_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   43,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

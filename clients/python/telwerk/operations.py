@@ -207,6 +207,11 @@ class Operations:
         return response.kpis
 
     @operation
+    def catalogue(self, language: str = "en") -> Steps[ListKpisResponse]:
+        """The KPIs with all that a help page has beside them: its headings, and its sections with introductions."""
+        return ask(lambda stubs: stubs.kpis.ListKpis, ListKpisRequest(language_code=language))
+
+    @operation
     def set_widget_settings(self, account_id: str, settings: WidgetSettings) -> Steps[WidgetSettings]:
         """Adds a version of a widget's settings. Returns it as kept, with the time from which it holds."""
         request = SetWidgetSettingsRequest(account_id=account_id, settings=settings)

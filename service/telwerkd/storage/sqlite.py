@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from telwerkd.application.ports import Snapshot, Standing, Transaction
-from telwerkd.domain.counters import Measure
 from telwerkd.domain.errors import Reason, UnavailableError
-from telwerkd.domain.ids import AccountId, Micros
-from telwerkd.storage.tables import accounts, conversations, deltas
+from telwerkd.domain.ids import AccountId
+from telwerkd.storage.across import AcrossAccounts
+from telwerkd.storage.tables import accounts
 from telwerkd.storage.transaction import AccountTransaction
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ _STANDING = (
 )
 
 
-class SqliteStore:
+class SqliteStore(AcrossAccounts):
     """`telwerkd.application.ports.Store` over a SQLite file that has its tables."""
 
     merges_accounts = True
@@ -88,27 +88,6 @@ class SqliteStore:
         c = accounts.c
         query = sa.select(c.account_id, c.version).where(c.account_id.in_(sorted(accounts_)))
         return {AccountId(row.account_id): row.version for row in await self._scan(query)}
-
-    async def accounts(self) -> list[AccountId]:
-        """Every account that anything is stored of."""
-        rows = await self._scan(sa.select(accounts.c.account_id).order_by(accounts.c.account_id))
-        return [AccountId(row.account_id) for row in rows]
-
-    async def accounts_due(self, until: Micros) -> list[AccountId]:
-        """The accounts that have a limit due by `until`."""
-        c = conversations.c
-        query = sa.select(c.account_id).where(c.due.is_not(None), c.due <= until).distinct().order_by(c.account_id)
-        return [AccountId(row.account_id) for row in await self._scan(query)]
-
-    async def compactable(self) -> list[tuple[AccountId, Measure, int]]:
-        """Every measure that has deltas, with how many leaves."""
-        c = deltas.c
-        query = sa.select(c.account_id, c.measure, sa.func.sum(c.size)).group_by(c.account_id, c.measure)
-        return [(AccountId(account), measure, size) for account, measure, size in await self._scan(query)]
-
-    async def ping(self) -> None:
-        """Answers if the database does."""
-        await self._scan(sa.select(accounts.c.version).limit(1))
 
     async def _scan(self, query: sa.Select[*tuple[Any, ...]]) -> Sequence[Any]:
         """What a query across accounts gives, in the thread that keeps such queries apart."""

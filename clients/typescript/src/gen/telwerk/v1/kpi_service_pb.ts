@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file telwerk/v1/kpi_service.proto.
  */
 export const file_telwerk_v1_kpi_service: GenFile = /*@__PURE__*/
-  fileDesc("Chx0ZWx3ZXJrL3YxL2twaV9zZXJ2aWNlLnByb3RvEgp0ZWx3ZXJrLnYxIigKD0xpc3RLcGlzUmVxdWVzdBIVCg1sYW5ndWFnZV9jb2RlGAEgASgJIkgKEExpc3RLcGlzUmVzcG9uc2USHQoEa3BpcxgBIAMoCzIPLnRlbHdlcmsudjEuS3BpEhUKDWxhbmd1YWdlX2NvZGUYAiABKAki0wIKA0twaRIOCgZrcGlfaWQYASABKAkSDgoGbnVtYmVyGAIgASgFEhQKDGRpc3BsYXlfbmFtZRgDIAEoCRIPCgdzZWN0aW9uGAQgASgJEgwKBHdoYXQYBSABKAkSDAoEdW5pdBgGIAEoCRIMCgR3aGVuGAcgASgJEgsKA3doeRgIIAEoCRIPCgdleGFtcGxlGAkgASgJEikKCmRpbWVuc2lvbnMYCiADKA4yFS50ZWx3ZXJrLnYxLkRpbWVuc2lvbhIpCgp2YWx1ZV9raW5kGAsgASgOMhUudGVsd2Vyay52MS5WYWx1ZUtpbmQSLgoMcmV2aXNhYmlsaXR5GAwgASgOMhgudGVsd2Vyay52MS5SZXZpc2FiaWxpdHkSEAoIaGFzX21lYW4YDSABKAgSJQoGdmFsdWVzGA4gAygLMhUudGVsd2Vyay52MS5WYWx1ZUluZm8iWAoJVmFsdWVJbmZvEiAKBXZhbHVlGAEgASgLMhEudGVsd2Vyay52MS5WYWx1ZRIUCgxkaXNwbGF5X25hbWUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAki9AEKBVZhbHVlEg8KBXN0YXJzGAEgASgFSAASLgoGYWN0aW9uGAIgASgOMhwudGVsd2Vyay52MS5JbmFjdGl2aXR5QWN0aW9uSAASOwoSb2ZmbGluZV9hc3NpZ25tZW50GAMgASgOMh0udGVsd2Vyay52MS5PZmZsaW5lQXNzaWdubWVudEgAEhEKB2dvYWxfaWQYBCABKAlIABImCgZ0b3BpY3MYBSABKAsyFC50ZWx3ZXJrLnYxLlRvcGljU2V0SAASKgoGYW5zd2VyGAYgASgLMhgudGVsd2Vyay52MS5TdXJ2ZXlBbnN3ZXJIAEIGCgRraW5kIh0KCFRvcGljU2V0EhEKCXRvcGljX2lkcxgBIAMoCSJrCglUaW1lUmFuZ2USLAoIaW5zdGFudHMYASABKAsyGC50ZWx3ZXJrLnYxLkluc3RhbnRSYW5nZUgAEiYKBWRhdGVzGAIgASgLMhUudGVsd2Vyay52MS5EYXRlUmFuZ2VIAEIICgZib3VuZHMibAoMSW5zdGFudFJhbmdlEi4KCnN0YXJ0X3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJlCglEYXRlUmFuZ2USLAoKc3RhcnRfZGF0ZRgBIAEoCzIYLnRlbHdlcmsudjEuQ2FsZW5kYXJEYXRlEioKCGVuZF9kYXRlGAIgASgLMhgudGVsd2Vyay52MS5DYWxlbmRhckRhdGUiOAoMQ2FsZW5kYXJEYXRlEgwKBHllYXIYASABKAUSDQoFbW9udGgYAiABKAUSCwoDZGF5GAMgASgFIoICCgZGaWx0ZXISJwoJb3BlcmF0b3JzGAEgASgLMhQudGVsd2Vyay52MS5JZEZpbHRlchItCg9vcGVyYXRvcl9ncm91cHMYAiABKAsyFC50ZWx3ZXJrLnYxLklkRmlsdGVyEiUKB3dpZGdldHMYAyABKAsyFC50ZWx3ZXJrLnYxLklkRmlsdGVyEicKBnZhbHVlcxgEIAEoCzIXLnRlbHdlcmsudjEuVmFsdWVGaWx0ZXISJwoGdG9waWNzGAUgASgLMhcudGVsd2Vyay52MS5Ub3BpY0ZpbHRlchInCglxdWVzdGlvbnMYBiABKAsyFC50ZWx3ZXJrLnYxLklkRmlsdGVyIisKCElkRmlsdGVyEg4KBmFueV9vZhgBIAMoCRIPCgdub25lX29mGAIgAygJIlQKC1ZhbHVlRmlsdGVyEiEKBmFueV9vZhgBIAMoCzIRLnRlbHdlcmsudjEuVmFsdWUSIgoHbm9uZV9vZhgCIAMoCzIRLnRlbHdlcmsudjEuVmFsdWUiZQoLVG9waWNGaWx0ZXISDgoGYW55X29mGAEgAygJEg4KBmFsbF9vZhgCIAMoCRIPCgdub25lX29mGAMgAygJEiUKB2V4YWN0bHkYBCABKAsyFC50ZWx3ZXJrLnYxLlRvcGljU2V0IlkKCkNvbXBhcmlzb24SGQoPcHJldmlvdXNfcGVyaW9kGAEgASgISAASJgoFcmFuZ2UYAiABKAsyFS50ZWx3ZXJrLnYxLlRpbWVSYW5nZUgAQggKBnBlcmlvZCJYCgdPcmRlckJ5EikKB21lYXN1cmUYASABKA4yGC50ZWx3ZXJrLnYxLk9yZGVyTWVhc3VyZRISCgpkZXNjZW5kaW5nGAIgASgIEg4KBmtwaV9pZBgDIAEoCSIqCgNUb3ASDQoFY291bnQYASABKAUSFAoMaW5jbHVkZV9yZXN0GAIgASgIIrcDChZRdWVyeVRpbWVTZXJpZXNSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSDwoHa3BpX2lkcxgCIAMoCRIkCgVyYW5nZRgDIAEoCzIVLnRlbHdlcmsudjEuVGltZVJhbmdlEiwKC2dyYW51bGFyaXR5GAQgASgOMhcudGVsd2Vyay52MS5HcmFudWxhcml0eRIRCgl0aW1lX3pvbmUYBSABKAkSIgoGZmlsdGVyGAYgASgLMhIudGVsd2Vyay52MS5GaWx0ZXISJwoIZ3JvdXBfYnkYByADKA4yFS50ZWx3ZXJrLnYxLkRpbWVuc2lvbhIOCgZzcGFyc2UYCCABKAgSHAoUaW5jbHVkZV9kaXN0cmlidXRpb24YCSABKAgSKgoKY29tcGFyZV90bxgKIAEoCzIWLnRlbHdlcmsudjEuQ29tcGFyaXNvbhIlCghvcmRlcl9ieRgLIAEoCzITLnRlbHdlcmsudjEuT3JkZXJCeRIcCgN0b3AYDCABKAsyDy50ZWx3ZXJrLnYxLlRvcBIRCglwYWdlX3NpemUYDSABKAUSEgoKcGFnZV90b2tlbhgOIAEoCSLoAgoXUXVlcnlUaW1lU2VyaWVzUmVzcG9uc2USHAoUYnVja2V0X3N0YXJ0X3NlY29uZHMYASADKAMSEwoLZW5kX3NlY29uZHMYAiABKAMSHAoUZmlyc3RfYnVja2V0X2NsaXBwZWQYAyABKAgSGwoTbGFzdF9idWNrZXRfY2xpcHBlZBgEIAEoCBIiCgZzZXJpZXMYBSADKAsyEi50ZWx3ZXJrLnYxLlNlcmllcxImCgdhbnN3ZXJzGAYgAygLMhUudGVsd2Vyay52MS5LcGlBbnN3ZXISEQoJdGltZV96b25lGAcgASgJEjIKDmNvbXBsZXRlX3VudGlsGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg9jb21wYXJlZF9wZXJpb2QYCSABKAsyGi50ZWx3ZXJrLnYxLkNvbXBhcmVkUGVyaW9kEhcKD25leHRfcGFnZV90b2tlbhgKIAEoCSJ+Cg5Db21wYXJlZFBlcmlvZBIcChRidWNrZXRfc3RhcnRfc2Vjb25kcxgBIAMoAxITCgtlbmRfc2Vjb25kcxgCIAEoAxIcChRmaXJzdF9idWNrZXRfY2xpcHBlZBgDIAEoCBIbChNsYXN0X2J1Y2tldF9jbGlwcGVkGAQgASgIIoQCCglLcGlBbnN3ZXISDgoGa3BpX2lkGAEgASgJEgwKBHVuaXQYAiABKAkSFwoPaGVsZF9iYWNrX2NvdW50GAMgASgDEi4KDGF2YWlsYWJpbGl0eRgEIAEoDjIYLnRlbHdlcmsudjEuQXZhaWxhYmlsaXR5EhMKC292ZXJsYXBwaW5nGAUgASgIEg0KBWNvdW50GAYgASgDEgsKA3N1bRgHIAEoAxIWCg5jb21wYXJlZF9jb3VudBgIIAEoAxIUCgxjb21wYXJlZF9zdW0YCSABKAMSEQoJcm93X2NvdW50GAogASgFEh4KFm5vdF9lbmFibGVkX3dpZGdldF9pZHMYCyADKAki+wEKA0tleRIYCgtvcGVyYXRvcl9pZBgBIAEoCUgAiAEBEh4KEW9wZXJhdG9yX2dyb3VwX2lkGAIgASgJSAGIAQESFgoJd2lkZ2V0X2lkGAMgASgJSAKIAQESIAoFdmFsdWUYBCABKAsyES50ZWx3ZXJrLnYxLlZhbHVlEhUKCHRvcGljX2lkGAUgASgJSAOIAQESGAoLcXVlc3Rpb25faWQYBiABKAlIBIgBAUIOCgxfb3BlcmF0b3JfaWRCFAoSX29wZXJhdG9yX2dyb3VwX2lkQgwKCl93aWRnZXRfaWRCCwoJX3RvcGljX2lkQg4KDF9xdWVzdGlvbl9pZCLcAQoGU2VyaWVzEg4KBmtwaV9pZBgBIAEoCRIcCgNrZXkYAiABKAsyDy50ZWx3ZXJrLnYxLktleRIWCg5idWNrZXRfaW5kZXhlcxgDIAMoBRIOCgZjb3VudHMYBCADKAMSDAoEc3VtcxgFIAMoAxIuCgxkaXN0cmlidXRpb24YBiADKAsyGC50ZWx3ZXJrLnYxLkRpc3RyaWJ1dGlvbhIwCgpjb21wYXJpc29uGAcgASgLMhwudGVsd2Vyay52MS5TZXJpZXNDb21wYXJpc29uEgwKBHJlc3QYCCABKAgicgoQU2VyaWVzQ29tcGFyaXNvbhIOCgZjb3VudHMYASADKAMSDAoEc3VtcxgCIAMoAxIUCgxjb3VudF9kZWx0YXMYAyADKBISFQoNY291bnRfY2hhbmdlcxgEIAMoARITCgttZWFuX2RlbHRhcxgFIAMoASJACgxEaXN0cmlidXRpb24SIAoFdmFsdWUYASABKAsyES50ZWx3ZXJrLnYxLlZhbHVlEg4KBmNvdW50cxgCIAMoAyLXAgoSUXVlcnlUb3RhbHNSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSDwoHa3BpX2lkcxgCIAMoCRIkCgVyYW5nZRgDIAEoCzIVLnRlbHdlcmsudjEuVGltZVJhbmdlEhEKCXRpbWVfem9uZRgEIAEoCRIiCgZmaWx0ZXIYBSABKAsyEi50ZWx3ZXJrLnYxLkZpbHRlchInCghncm91cF9ieRgGIAMoDjIVLnRlbHdlcmsudjEuRGltZW5zaW9uEioKCmNvbXBhcmVfdG8YByABKAsyFi50ZWx3ZXJrLnYxLkNvbXBhcmlzb24SJQoIb3JkZXJfYnkYCCABKAsyEy50ZWx3ZXJrLnYxLk9yZGVyQnkSHAoDdG9wGAkgASgLMg8udGVsd2Vyay52MS5Ub3ASEQoJcGFnZV9zaXplGAogASgFEhIKCnBhZ2VfdG9rZW4YCyABKAkioQIKE1F1ZXJ5VG90YWxzUmVzcG9uc2USIQoGdG90YWxzGAEgAygLMhEudGVsd2Vyay52MS5Ub3RhbBImCgdhbnN3ZXJzGAIgAygLMhUudGVsd2Vyay52MS5LcGlBbnN3ZXISEQoJdGltZV96b25lGAMgASgJEjIKDmNvbXBsZXRlX3VudGlsGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg9jb21wYXJlZF9wZXJpb2QYBSABKAsyGi50ZWx3ZXJrLnYxLkNvbXBhcmVkUGVyaW9kEhcKD25leHRfcGFnZV90b2tlbhgGIAEoCRIVCg1zdGFydF9zZWNvbmRzGAcgASgDEhMKC2VuZF9zZWNvbmRzGAggASgDIvgBCgVUb3RhbBIOCgZrcGlfaWQYASABKAkSHAoDa2V5GAIgASgLMg8udGVsd2Vyay52MS5LZXkSDQoFY291bnQYAyABKAMSCwoDc3VtGAQgASgDEhEKBG1lYW4YBSABKAFIAIgBARIsCgxkaXN0cmlidXRpb24YBiADKAsyFi50ZWx3ZXJrLnYxLlZhbHVlQ291bnQSLwoKY29tcGFyaXNvbhgHIAEoCzIbLnRlbHdlcmsudjEuVG90YWxDb21wYXJpc29uEgwKBHJlc3QYCCABKAgSEgoFc2hhcmUYCSABKAFIAYgBAUIHCgVfbWVhbkIICgZfc2hhcmUisgEKD1RvdGFsQ29tcGFyaXNvbhINCgVjb3VudBgBIAEoAxILCgNzdW0YAiABKAMSEQoEbWVhbhgDIAEoAUgAiAEBEhMKC2NvdW50X2RlbHRhGAQgASgSEhkKDGNvdW50X2NoYW5nZRgFIAEoAUgBiAEBEhcKCm1lYW5fZGVsdGEYBiABKAFIAogBAUIHCgVfbWVhbkIPCg1fY291bnRfY2hhbmdlQg0KC19tZWFuX2RlbHRhIj0KClZhbHVlQ291bnQSIAoFdmFsdWUYASABKAsyES50ZWx3ZXJrLnYxLlZhbHVlEg0KBWNvdW50GAIgASgDIr0BChNFeHBsYWluQ291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSDgoGa3BpX2lkGAIgASgJEiQKBXJhbmdlGAMgASgLMhUudGVsd2Vyay52MS5UaW1lUmFuZ2USEQoJdGltZV96b25lGAQgASgJEiIKBmZpbHRlchgFIAEoCzISLnRlbHdlcmsudjEuRmlsdGVyEhEKCXBhZ2Vfc2l6ZRgGIAEoBRISCgpwYWdlX3Rva2VuGAcgASgJIrwBChRFeHBsYWluQ291bnRSZXNwb25zZRI6Cg1jb252ZXJzYXRpb25zGAEgAygLMiMudGVsd2Vyay52MS5Db252ZXJzYXRpb25FeHBsYW5hdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSGwoTdW5leHBsYWluYWJsZV9jb3VudBgDIAEoAxIyCg5jb21wbGV0ZV91bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiuAEKF0NvbnZlcnNhdGlvbkV4cGxhbmF0aW9uEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoCRIqCgdjb3VudGVkGAIgAygLMhkudGVsd2Vyay52MS5FeHBsYWluZWRGYWN0EiwKCWhlbGRfYmFjaxgDIAMoCzIZLnRlbHdlcmsudjEuRXhwbGFpbmVkRmFjdBIqCghsZWZ0X291dBgEIAMoCzIYLnRlbHdlcmsudjEuTGVmdE91dEV2ZW50IrMBCg1FeHBsYWluZWRGYWN0EhAKCGV2ZW50X2lkGAEgASgJEisKB2luc3RhbnQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC29wZXJhdG9yX2lkGAMgASgJEhkKEW9wZXJhdG9yX2dyb3VwX2lkGAQgASgJEhEKCXdpZGdldF9pZBgFIAEoCRIgCgV2YWx1ZRgGIAEoCzIRLnRlbHdlcmsudjEuVmFsdWUicwoMTGVmdE91dEV2ZW50EhAKCGV2ZW50X2lkGAEgASgJEi4KCm9jY3VyX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHJ1bGUYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkiUgoRQmF0Y2hRdWVyeVJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIpCgdxdWVyaWVzGAIgAygLMhgudGVsd2Vyay52MS5CYXRjaGVkUXVlcnkihAEKDEJhdGNoZWRRdWVyeRI5Cgt0aW1lX3NlcmllcxgBIAEoCzIiLnRlbHdlcmsudjEuUXVlcnlUaW1lU2VyaWVzUmVxdWVzdEgAEjAKBnRvdGFscxgCIAEoCzIeLnRlbHdlcmsudjEuUXVlcnlUb3RhbHNSZXF1ZXN0SABCBwoFcXVlcnkiQAoSQmF0Y2hRdWVyeVJlc3BvbnNlEioKB2Fuc3dlcnMYASADKAsyGS50ZWx3ZXJrLnYxLkJhdGNoZWRBbnN3ZXIisQEKDUJhdGNoZWRBbnN3ZXISOgoLdGltZV9zZXJpZXMYASABKAsyIy50ZWx3ZXJrLnYxLlF1ZXJ5VGltZVNlcmllc1Jlc3BvbnNlSAASMQoGdG90YWxzGAIgASgLMh8udGVsd2Vyay52MS5RdWVyeVRvdGFsc1Jlc3BvbnNlSAASJwoFZXJyb3IYAyABKAsyFi50ZWx3ZXJrLnYxLlF1ZXJ5RXJyb3JIAEIICgZhbnN3ZXIiPAoKUXVlcnlFcnJvchIOCgZyZWFzb24YASABKAkSDQoFZmllbGQYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSJfChZXYXRjaFRpbWVTZXJpZXNSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSMQoFcXVlcnkYAiABKAsyIi50ZWx3ZXJrLnYxLlF1ZXJ5VGltZVNlcmllc1JlcXVlc3QijgEKF1dhdGNoVGltZVNlcmllc1Jlc3BvbnNlEjcKCHNuYXBzaG90GAEgASgLMiMudGVsd2Vyay52MS5RdWVyeVRpbWVTZXJpZXNSZXNwb25zZUgAEjAKB2NoYW5nZXMYAiABKAsyHS50ZWx3ZXJrLnYxLlRpbWVTZXJpZXNDaGFuZ2VzSABCCAoGdXBkYXRlIpMBChFUaW1lU2VyaWVzQ2hhbmdlcxIiCgZzZXJpZXMYASADKAsyEi50ZWx3ZXJrLnYxLlNlcmllcxImCgdhbnN3ZXJzGAIgAygLMhUudGVsd2Vyay52MS5LcGlBbnN3ZXISMgoOY29tcGxldGVfdW50aWwYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKuQBCglWYWx1ZUtpbmQSGgoWVkFMVUVfS0lORF9VTlNQRUNJRklFRBAAEhMKD1ZBTFVFX0tJTkRfTk9ORRABEhQKEFZBTFVFX0tJTkRfU1RBUlMQAhIgChxWQUxVRV9LSU5EX0lOQUNUSVZJVFlfQUNUSU9OEAMSIQodVkFMVUVfS0lORF9PRkZMSU5FX0FTU0lHTk1FTlQQBBITCg9WQUxVRV9LSU5EX0dPQUwQBRIYChRWQUxVRV9LSU5EX1RPUElDX1NFVBAGEhwKGFZBTFVFX0tJTkRfU1VSVkVZX0FOU1dFUhAHKmEKDFJldmlzYWJpbGl0eRIcChhSRVZJU0FCSUxJVFlfVU5TUEVDSUZJRUQQABIXChNSRVZJU0FCSUxJVFlfRlJPWkVOEAESGgoWUkVWSVNBQklMSVRZX1JFVklTQUJMRRACKoYBChFPZmZsaW5lQXNzaWdubWVudBIiCh5PRkZMSU5FX0FTU0lHTk1FTlRfVU5TUEVDSUZJRUQQABIfChtPRkZMSU5FX0FTU0lHTk1FTlRfQVNTSUdORUQQARIsCihPRkZMSU5FX0FTU0lHTk1FTlRfTk9fT1BFUkFUT1JfQVZBSUxBQkxFEAIqtAEKCURpbWVuc2lvbhIZChVESU1FTlNJT05fVU5TUEVDSUZJRUQQABIWChJESU1FTlNJT05fT1BFUkFUT1IQARIcChhESU1FTlNJT05fT1BFUkFUT1JfR1JPVVAQAhIUChBESU1FTlNJT05fV0lER0VUEAMSEwoPRElNRU5TSU9OX1ZBTFVFEAQSEwoPRElNRU5TSU9OX1RPUElDEAUSFgoSRElNRU5TSU9OX1FVRVNUSU9OEAYqzwEKC0dyYW51bGFyaXR5EhsKF0dSQU5VTEFSSVRZX1VOU1BFQ0lGSUVEEAASHAoYR1JBTlVMQVJJVFlfUVVBUlRFUl9IT1VSEAESFAoQR1JBTlVMQVJJVFlfSE9VUhACEhMKD0dSQU5VTEFSSVRZX0RBWRADEhQKEEdSQU5VTEFSSVRZX1dFRUsQBBIVChFHUkFOVUxBUklUWV9NT05USBAFEhcKE0dSQU5VTEFSSVRZX1FVQVJURVIQBhIUChBHUkFOVUxBUklUWV9ZRUFSEAcq6QEKDE9yZGVyTWVhc3VyZRIdChlPUkRFUl9NRUFTVVJFX1VOU1BFQ0lGSUVEEAASFQoRT1JERVJfTUVBU1VSRV9LRVkQARIXChNPUkRFUl9NRUFTVVJFX0NPVU5UEAISFQoRT1JERVJfTUVBU1VSRV9TVU0QAxIWChJPUkRFUl9NRUFTVVJFX01FQU4QBBIdChlPUkRFUl9NRUFTVVJFX0NPVU5UX0RFTFRBEAUSHgoaT1JERVJfTUVBU1VSRV9DT1VOVF9DSEFOR0UQBhIcChhPUkRFUl9NRUFTVVJFX01FQU5fREVMVEEQBypmCgxBdmFpbGFiaWxpdHkSHAoYQVZBSUxBQklMSVRZX1VOU1BFQ0lGSUVEEAASGgoWQVZBSUxBQklMSVRZX0FWQUlMQUJMRRABEhwKGEFWQUlMQUJJTElUWV9OT1RfRU5BQkxFRBACMv0DCgpLcGlTZXJ2aWNlEkUKCExpc3RLcGlzEhsudGVsd2Vyay52MS5MaXN0S3Bpc1JlcXVlc3QaHC50ZWx3ZXJrLnYxLkxpc3RLcGlzUmVzcG9uc2USWgoPUXVlcnlUaW1lU2VyaWVzEiIudGVsd2Vyay52MS5RdWVyeVRpbWVTZXJpZXNSZXF1ZXN0GiMudGVsd2Vyay52MS5RdWVyeVRpbWVTZXJpZXNSZXNwb25zZRJOCgtRdWVyeVRvdGFscxIeLnRlbHdlcmsudjEuUXVlcnlUb3RhbHNSZXF1ZXN0Gh8udGVsd2Vyay52MS5RdWVyeVRvdGFsc1Jlc3BvbnNlEksKCkJhdGNoUXVlcnkSHS50ZWx3ZXJrLnYxLkJhdGNoUXVlcnlSZXF1ZXN0Gh4udGVsd2Vyay52MS5CYXRjaFF1ZXJ5UmVzcG9uc2USXAoPV2F0Y2hUaW1lU2VyaWVzEiIudGVsd2Vyay52MS5XYXRjaFRpbWVTZXJpZXNSZXF1ZXN0GiMudGVsd2Vyay52MS5XYXRjaFRpbWVTZXJpZXNSZXNwb25zZTABElEKDEV4cGxhaW5Db3VudBIfLnRlbHdlcmsudjEuRXhwbGFpbkNvdW50UmVxdWVzdBogLnRlbHdlcmsudjEuRXhwbGFpbkNvdW50UmVzcG9uc2VCgwEKDmNvbS50ZWx3ZXJrLnYxQg9LcGlTZXJ2aWNlUHJvdG9QAVoXdGVsd2Vyay5pby9nby90ZWx3ZXJrdjGiAgNUWFiqAgpUZWx3ZXJrLlYxygIKVGVsd2Vya1xWMeICFlRlbHdlcmtcVjFcR1BCTWV0YWRhdGHqAgtUZWx3ZXJrOjpWMWIGcHJvdG8z", [file_google_protobuf_timestamp, file_telwerk_v1_event]);
+  fileDesc("Chx0ZWx3ZXJrL3YxL2twaV9zZXJ2aWNlLnByb3RvEgp0ZWx3ZXJrLnYxIigKD0xpc3RLcGlzUmVxdWVzdBIVCg1sYW5ndWFnZV9jb2RlGAEgASgJIpsBChBMaXN0S3Bpc1Jlc3BvbnNlEh0KBGtwaXMYASADKAsyDy50ZWx3ZXJrLnYxLktwaRIVCg1sYW5ndWFnZV9jb2RlGAIgASgJEiUKCHNlY3Rpb25zGAMgAygLMhMudGVsd2Vyay52MS5TZWN0aW9uEioKCGhlYWRpbmdzGAQgASgLMhgudGVsd2Vyay52MS5IZWxwSGVhZGluZ3MiRgoHU2VjdGlvbhIUCgxkaXNwbGF5X25hbWUYASABKAkSFAoMaW50cm9kdWN0aW9uGAIgASgJEg8KB2twaV9pZHMYAyADKAkiZgoMSGVscEhlYWRpbmdzEgwKBHdoYXQYASABKAkSDAoEdW5pdBgCIAEoCRIMCgR3aGVuGAMgASgJEgsKA3doeRgEIAEoCRIPCgdleGFtcGxlGAUgASgJEg4KBnZhbHVlcxgGIAEoCSLTAgoDS3BpEg4KBmtwaV9pZBgBIAEoCRIOCgZudW1iZXIYAiABKAUSFAoMZGlzcGxheV9uYW1lGAMgASgJEg8KB3NlY3Rpb24YBCABKAkSDAoEd2hhdBgFIAEoCRIMCgR1bml0GAYgASgJEgwKBHdoZW4YByABKAkSCwoDd2h5GAggASgJEg8KB2V4YW1wbGUYCSABKAkSKQoKZGltZW5zaW9ucxgKIAMoDjIVLnRlbHdlcmsudjEuRGltZW5zaW9uEikKCnZhbHVlX2tpbmQYCyABKA4yFS50ZWx3ZXJrLnYxLlZhbHVlS2luZBIuCgxyZXZpc2FiaWxpdHkYDCABKA4yGC50ZWx3ZXJrLnYxLlJldmlzYWJpbGl0eRIQCghoYXNfbWVhbhgNIAEoCBIlCgZ2YWx1ZXMYDiADKAsyFS50ZWx3ZXJrLnYxLlZhbHVlSW5mbyJYCglWYWx1ZUluZm8SIAoFdmFsdWUYASABKAsyES50ZWx3ZXJrLnYxLlZhbHVlEhQKDGRpc3BsYXlfbmFtZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCSL0AQoFVmFsdWUSDwoFc3RhcnMYASABKAVIABIuCgZhY3Rpb24YAiABKA4yHC50ZWx3ZXJrLnYxLkluYWN0aXZpdHlBY3Rpb25IABI7ChJvZmZsaW5lX2Fzc2lnbm1lbnQYAyABKA4yHS50ZWx3ZXJrLnYxLk9mZmxpbmVBc3NpZ25tZW50SAASEQoHZ29hbF9pZBgEIAEoCUgAEiYKBnRvcGljcxgFIAEoCzIULnRlbHdlcmsudjEuVG9waWNTZXRIABIqCgZhbnN3ZXIYBiABKAsyGC50ZWx3ZXJrLnYxLlN1cnZleUFuc3dlckgAQgYKBGtpbmQiHQoIVG9waWNTZXQSEQoJdG9waWNfaWRzGAEgAygJImsKCVRpbWVSYW5nZRIsCghpbnN0YW50cxgBIAEoCzIYLnRlbHdlcmsudjEuSW5zdGFudFJhbmdlSAASJgoFZGF0ZXMYAiABKAsyFS50ZWx3ZXJrLnYxLkRhdGVSYW5nZUgAQggKBmJvdW5kcyJsCgxJbnN0YW50UmFuZ2USLgoKc3RhcnRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImUKCURhdGVSYW5nZRIsCgpzdGFydF9kYXRlGAEgASgLMhgudGVsd2Vyay52MS5DYWxlbmRhckRhdGUSKgoIZW5kX2RhdGUYAiABKAsyGC50ZWx3ZXJrLnYxLkNhbGVuZGFyRGF0ZSI4CgxDYWxlbmRhckRhdGUSDAoEeWVhchgBIAEoBRINCgVtb250aBgCIAEoBRILCgNkYXkYAyABKAUiggIKBkZpbHRlchInCglvcGVyYXRvcnMYASABKAsyFC50ZWx3ZXJrLnYxLklkRmlsdGVyEi0KD29wZXJhdG9yX2dyb3VwcxgCIAEoCzIULnRlbHdlcmsudjEuSWRGaWx0ZXISJQoHd2lkZ2V0cxgDIAEoCzIULnRlbHdlcmsudjEuSWRGaWx0ZXISJwoGdmFsdWVzGAQgASgLMhcudGVsd2Vyay52MS5WYWx1ZUZpbHRlchInCgZ0b3BpY3MYBSABKAsyFy50ZWx3ZXJrLnYxLlRvcGljRmlsdGVyEicKCXF1ZXN0aW9ucxgGIAEoCzIULnRlbHdlcmsudjEuSWRGaWx0ZXIiKwoISWRGaWx0ZXISDgoGYW55X29mGAEgAygJEg8KB25vbmVfb2YYAiADKAkiVAoLVmFsdWVGaWx0ZXISIQoGYW55X29mGAEgAygLMhEudGVsd2Vyay52MS5WYWx1ZRIiCgdub25lX29mGAIgAygLMhEudGVsd2Vyay52MS5WYWx1ZSJlCgtUb3BpY0ZpbHRlchIOCgZhbnlfb2YYASADKAkSDgoGYWxsX29mGAIgAygJEg8KB25vbmVfb2YYAyADKAkSJQoHZXhhY3RseRgEIAEoCzIULnRlbHdlcmsudjEuVG9waWNTZXQiWQoKQ29tcGFyaXNvbhIZCg9wcmV2aW91c19wZXJpb2QYASABKAhIABImCgVyYW5nZRgCIAEoCzIVLnRlbHdlcmsudjEuVGltZVJhbmdlSABCCAoGcGVyaW9kIlgKB09yZGVyQnkSKQoHbWVhc3VyZRgBIAEoDjIYLnRlbHdlcmsudjEuT3JkZXJNZWFzdXJlEhIKCmRlc2NlbmRpbmcYAiABKAgSDgoGa3BpX2lkGAMgASgJIioKA1RvcBINCgVjb3VudBgBIAEoBRIUCgxpbmNsdWRlX3Jlc3QYAiABKAgitwMKFlF1ZXJ5VGltZVNlcmllc1JlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIPCgdrcGlfaWRzGAIgAygJEiQKBXJhbmdlGAMgASgLMhUudGVsd2Vyay52MS5UaW1lUmFuZ2USLAoLZ3JhbnVsYXJpdHkYBCABKA4yFy50ZWx3ZXJrLnYxLkdyYW51bGFyaXR5EhEKCXRpbWVfem9uZRgFIAEoCRIiCgZmaWx0ZXIYBiABKAsyEi50ZWx3ZXJrLnYxLkZpbHRlchInCghncm91cF9ieRgHIAMoDjIVLnRlbHdlcmsudjEuRGltZW5zaW9uEg4KBnNwYXJzZRgIIAEoCBIcChRpbmNsdWRlX2Rpc3RyaWJ1dGlvbhgJIAEoCBIqCgpjb21wYXJlX3RvGAogASgLMhYudGVsd2Vyay52MS5Db21wYXJpc29uEiUKCG9yZGVyX2J5GAsgASgLMhMudGVsd2Vyay52MS5PcmRlckJ5EhwKA3RvcBgMIAEoCzIPLnRlbHdlcmsudjEuVG9wEhEKCXBhZ2Vfc2l6ZRgNIAEoBRISCgpwYWdlX3Rva2VuGA4gASgJIugCChdRdWVyeVRpbWVTZXJpZXNSZXNwb25zZRIcChRidWNrZXRfc3RhcnRfc2Vjb25kcxgBIAMoAxITCgtlbmRfc2Vjb25kcxgCIAEoAxIcChRmaXJzdF9idWNrZXRfY2xpcHBlZBgDIAEoCBIbChNsYXN0X2J1Y2tldF9jbGlwcGVkGAQgASgIEiIKBnNlcmllcxgFIAMoCzISLnRlbHdlcmsudjEuU2VyaWVzEiYKB2Fuc3dlcnMYBiADKAsyFS50ZWx3ZXJrLnYxLktwaUFuc3dlchIRCgl0aW1lX3pvbmUYByABKAkSMgoOY29tcGxldGVfdW50aWwYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD2NvbXBhcmVkX3BlcmlvZBgJIAEoCzIaLnRlbHdlcmsudjEuQ29tcGFyZWRQZXJpb2QSFwoPbmV4dF9wYWdlX3Rva2VuGAogASgJIn4KDkNvbXBhcmVkUGVyaW9kEhwKFGJ1Y2tldF9zdGFydF9zZWNvbmRzGAEgAygDEhMKC2VuZF9zZWNvbmRzGAIgASgDEhwKFGZpcnN0X2J1Y2tldF9jbGlwcGVkGAMgASgIEhsKE2xhc3RfYnVja2V0X2NsaXBwZWQYBCABKAgihAIKCUtwaUFuc3dlchIOCgZrcGlfaWQYASABKAkSDAoEdW5pdBgCIAEoCRIXCg9oZWxkX2JhY2tfY291bnQYAyABKAMSLgoMYXZhaWxhYmlsaXR5GAQgASgOMhgudGVsd2Vyay52MS5BdmFpbGFiaWxpdHkSEwoLb3ZlcmxhcHBpbmcYBSABKAgSDQoFY291bnQYBiABKAMSCwoDc3VtGAcgASgDEhYKDmNvbXBhcmVkX2NvdW50GAggASgDEhQKDGNvbXBhcmVkX3N1bRgJIAEoAxIRCglyb3dfY291bnQYCiABKAUSHgoWbm90X2VuYWJsZWRfd2lkZ2V0X2lkcxgLIAMoCSL7AQoDS2V5EhgKC29wZXJhdG9yX2lkGAEgASgJSACIAQESHgoRb3BlcmF0b3JfZ3JvdXBfaWQYAiABKAlIAYgBARIWCgl3aWRnZXRfaWQYAyABKAlIAogBARIgCgV2YWx1ZRgEIAEoCzIRLnRlbHdlcmsudjEuVmFsdWUSFQoIdG9waWNfaWQYBSABKAlIA4gBARIYCgtxdWVzdGlvbl9pZBgGIAEoCUgEiAEBQg4KDF9vcGVyYXRvcl9pZEIUChJfb3BlcmF0b3JfZ3JvdXBfaWRCDAoKX3dpZGdldF9pZEILCglfdG9waWNfaWRCDgoMX3F1ZXN0aW9uX2lkItwBCgZTZXJpZXMSDgoGa3BpX2lkGAEgASgJEhwKA2tleRgCIAEoCzIPLnRlbHdlcmsudjEuS2V5EhYKDmJ1Y2tldF9pbmRleGVzGAMgAygFEg4KBmNvdW50cxgEIAMoAxIMCgRzdW1zGAUgAygDEi4KDGRpc3RyaWJ1dGlvbhgGIAMoCzIYLnRlbHdlcmsudjEuRGlzdHJpYnV0aW9uEjAKCmNvbXBhcmlzb24YByABKAsyHC50ZWx3ZXJrLnYxLlNlcmllc0NvbXBhcmlzb24SDAoEcmVzdBgIIAEoCCJyChBTZXJpZXNDb21wYXJpc29uEg4KBmNvdW50cxgBIAMoAxIMCgRzdW1zGAIgAygDEhQKDGNvdW50X2RlbHRhcxgDIAMoEhIVCg1jb3VudF9jaGFuZ2VzGAQgAygBEhMKC21lYW5fZGVsdGFzGAUgAygBIkAKDERpc3RyaWJ1dGlvbhIgCgV2YWx1ZRgBIAEoCzIRLnRlbHdlcmsudjEuVmFsdWUSDgoGY291bnRzGAIgAygDItcCChJRdWVyeVRvdGFsc1JlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIPCgdrcGlfaWRzGAIgAygJEiQKBXJhbmdlGAMgASgLMhUudGVsd2Vyay52MS5UaW1lUmFuZ2USEQoJdGltZV96b25lGAQgASgJEiIKBmZpbHRlchgFIAEoCzISLnRlbHdlcmsudjEuRmlsdGVyEicKCGdyb3VwX2J5GAYgAygOMhUudGVsd2Vyay52MS5EaW1lbnNpb24SKgoKY29tcGFyZV90bxgHIAEoCzIWLnRlbHdlcmsudjEuQ29tcGFyaXNvbhIlCghvcmRlcl9ieRgIIAEoCzITLnRlbHdlcmsudjEuT3JkZXJCeRIcCgN0b3AYCSABKAsyDy50ZWx3ZXJrLnYxLlRvcBIRCglwYWdlX3NpemUYCiABKAUSEgoKcGFnZV90b2tlbhgLIAEoCSKhAgoTUXVlcnlUb3RhbHNSZXNwb25zZRIhCgZ0b3RhbHMYASADKAsyES50ZWx3ZXJrLnYxLlRvdGFsEiYKB2Fuc3dlcnMYAiADKAsyFS50ZWx3ZXJrLnYxLktwaUFuc3dlchIRCgl0aW1lX3pvbmUYAyABKAkSMgoOY29tcGxldGVfdW50aWwYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD2NvbXBhcmVkX3BlcmlvZBgFIAEoCzIaLnRlbHdlcmsudjEuQ29tcGFyZWRQZXJpb2QSFwoPbmV4dF9wYWdlX3Rva2VuGAYgASgJEhUKDXN0YXJ0X3NlY29uZHMYByABKAMSEwoLZW5kX3NlY29uZHMYCCABKAMi+AEKBVRvdGFsEg4KBmtwaV9pZBgBIAEoCRIcCgNrZXkYAiABKAsyDy50ZWx3ZXJrLnYxLktleRINCgVjb3VudBgDIAEoAxILCgNzdW0YBCABKAMSEQoEbWVhbhgFIAEoAUgAiAEBEiwKDGRpc3RyaWJ1dGlvbhgGIAMoCzIWLnRlbHdlcmsudjEuVmFsdWVDb3VudBIvCgpjb21wYXJpc29uGAcgASgLMhsudGVsd2Vyay52MS5Ub3RhbENvbXBhcmlzb24SDAoEcmVzdBgIIAEoCBISCgVzaGFyZRgJIAEoAUgBiAEBQgcKBV9tZWFuQggKBl9zaGFyZSKyAQoPVG90YWxDb21wYXJpc29uEg0KBWNvdW50GAEgASgDEgsKA3N1bRgCIAEoAxIRCgRtZWFuGAMgASgBSACIAQESEwoLY291bnRfZGVsdGEYBCABKBISGQoMY291bnRfY2hhbmdlGAUgASgBSAGIAQESFwoKbWVhbl9kZWx0YRgGIAEoAUgCiAEBQgcKBV9tZWFuQg8KDV9jb3VudF9jaGFuZ2VCDQoLX21lYW5fZGVsdGEiPQoKVmFsdWVDb3VudBIgCgV2YWx1ZRgBIAEoCzIRLnRlbHdlcmsudjEuVmFsdWUSDQoFY291bnQYAiABKAMivQEKE0V4cGxhaW5Db3VudFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIOCgZrcGlfaWQYAiABKAkSJAoFcmFuZ2UYAyABKAsyFS50ZWx3ZXJrLnYxLlRpbWVSYW5nZRIRCgl0aW1lX3pvbmUYBCABKAkSIgoGZmlsdGVyGAUgASgLMhIudGVsd2Vyay52MS5GaWx0ZXISEQoJcGFnZV9zaXplGAYgASgFEhIKCnBhZ2VfdG9rZW4YByABKAkivAEKFEV4cGxhaW5Db3VudFJlc3BvbnNlEjoKDWNvbnZlcnNhdGlvbnMYASADKAsyIy50ZWx3ZXJrLnYxLkNvbnZlcnNhdGlvbkV4cGxhbmF0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIbChN1bmV4cGxhaW5hYmxlX2NvdW50GAMgASgDEjIKDmNvbXBsZXRlX3VudGlsGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCK4AQoXQ29udmVyc2F0aW9uRXhwbGFuYXRpb24SFwoPY29udmVyc2F0aW9uX2lkGAEgASgJEioKB2NvdW50ZWQYAiADKAsyGS50ZWx3ZXJrLnYxLkV4cGxhaW5lZEZhY3QSLAoJaGVsZF9iYWNrGAMgAygLMhkudGVsd2Vyay52MS5FeHBsYWluZWRGYWN0EioKCGxlZnRfb3V0GAQgAygLMhgudGVsd2Vyay52MS5MZWZ0T3V0RXZlbnQiswEKDUV4cGxhaW5lZEZhY3QSEAoIZXZlbnRfaWQYASABKAkSKwoHaW5zdGFudBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLb3BlcmF0b3JfaWQYAyABKAkSGQoRb3BlcmF0b3JfZ3JvdXBfaWQYBCABKAkSEQoJd2lkZ2V0X2lkGAUgASgJEiAKBXZhbHVlGAYgASgLMhEudGVsd2Vyay52MS5WYWx1ZSJzCgxMZWZ0T3V0RXZlbnQSEAoIZXZlbnRfaWQYASABKAkSLgoKb2NjdXJfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEcnVsZRgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCSJSChFCYXRjaFF1ZXJ5UmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJEikKB3F1ZXJpZXMYAiADKAsyGC50ZWx3ZXJrLnYxLkJhdGNoZWRRdWVyeSKEAQoMQmF0Y2hlZFF1ZXJ5EjkKC3RpbWVfc2VyaWVzGAEgASgLMiIudGVsd2Vyay52MS5RdWVyeVRpbWVTZXJpZXNSZXF1ZXN0SAASMAoGdG90YWxzGAIgASgLMh4udGVsd2Vyay52MS5RdWVyeVRvdGFsc1JlcXVlc3RIAEIHCgVxdWVyeSJAChJCYXRjaFF1ZXJ5UmVzcG9uc2USKgoHYW5zd2VycxgBIAMoCzIZLnRlbHdlcmsudjEuQmF0Y2hlZEFuc3dlciKxAQoNQmF0Y2hlZEFuc3dlchI6Cgt0aW1lX3NlcmllcxgBIAEoCzIjLnRlbHdlcmsudjEuUXVlcnlUaW1lU2VyaWVzUmVzcG9uc2VIABIxCgZ0b3RhbHMYAiABKAsyHy50ZWx3ZXJrLnYxLlF1ZXJ5VG90YWxzUmVzcG9uc2VIABInCgVlcnJvchgDIAEoCzIWLnRlbHdlcmsudjEuUXVlcnlFcnJvckgAQggKBmFuc3dlciI8CgpRdWVyeUVycm9yEg4KBnJlYXNvbhgBIAEoCRINCgVmaWVsZBgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIl8KFldhdGNoVGltZVNlcmllc1JlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIxCgVxdWVyeRgCIAEoCzIiLnRlbHdlcmsudjEuUXVlcnlUaW1lU2VyaWVzUmVxdWVzdCKOAQoXV2F0Y2hUaW1lU2VyaWVzUmVzcG9uc2USNwoIc25hcHNob3QYASABKAsyIy50ZWx3ZXJrLnYxLlF1ZXJ5VGltZVNlcmllc1Jlc3BvbnNlSAASMAoHY2hhbmdlcxgCIAEoCzIdLnRlbHdlcmsudjEuVGltZVNlcmllc0NoYW5nZXNIAEIICgZ1cGRhdGUikwEKEVRpbWVTZXJpZXNDaGFuZ2VzEiIKBnNlcmllcxgBIAMoCzISLnRlbHdlcmsudjEuU2VyaWVzEiYKB2Fuc3dlcnMYAiADKAsyFS50ZWx3ZXJrLnYxLktwaUFuc3dlchIyCg5jb21wbGV0ZV91bnRpbBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAq5AEKCVZhbHVlS2luZBIaChZWQUxVRV9LSU5EX1VOU1BFQ0lGSUVEEAASEwoPVkFMVUVfS0lORF9OT05FEAESFAoQVkFMVUVfS0lORF9TVEFSUxACEiAKHFZBTFVFX0tJTkRfSU5BQ1RJVklUWV9BQ1RJT04QAxIhCh1WQUxVRV9LSU5EX09GRkxJTkVfQVNTSUdOTUVOVBAEEhMKD1ZBTFVFX0tJTkRfR09BTBAFEhgKFFZBTFVFX0tJTkRfVE9QSUNfU0VUEAYSHAoYVkFMVUVfS0lORF9TVVJWRVlfQU5TV0VSEAcqYQoMUmV2aXNhYmlsaXR5EhwKGFJFVklTQUJJTElUWV9VTlNQRUNJRklFRBAAEhcKE1JFVklTQUJJTElUWV9GUk9aRU4QARIaChZSRVZJU0FCSUxJVFlfUkVWSVNBQkxFEAIqhgEKEU9mZmxpbmVBc3NpZ25tZW50EiIKHk9GRkxJTkVfQVNTSUdOTUVOVF9VTlNQRUNJRklFRBAAEh8KG09GRkxJTkVfQVNTSUdOTUVOVF9BU1NJR05FRBABEiwKKE9GRkxJTkVfQVNTSUdOTUVOVF9OT19PUEVSQVRPUl9BVkFJTEFCTEUQAiq0AQoJRGltZW5zaW9uEhkKFURJTUVOU0lPTl9VTlNQRUNJRklFRBAAEhYKEkRJTUVOU0lPTl9PUEVSQVRPUhABEhwKGERJTUVOU0lPTl9PUEVSQVRPUl9HUk9VUBACEhQKEERJTUVOU0lPTl9XSURHRVQQAxITCg9ESU1FTlNJT05fVkFMVUUQBBITCg9ESU1FTlNJT05fVE9QSUMQBRIWChJESU1FTlNJT05fUVVFU1RJT04QBirPAQoLR3JhbnVsYXJpdHkSGwoXR1JBTlVMQVJJVFlfVU5TUEVDSUZJRUQQABIcChhHUkFOVUxBUklUWV9RVUFSVEVSX0hPVVIQARIUChBHUkFOVUxBUklUWV9IT1VSEAISEwoPR1JBTlVMQVJJVFlfREFZEAMSFAoQR1JBTlVMQVJJVFlfV0VFSxAEEhUKEUdSQU5VTEFSSVRZX01PTlRIEAUSFwoTR1JBTlVMQVJJVFlfUVVBUlRFUhAGEhQKEEdSQU5VTEFSSVRZX1lFQVIQByrpAQoMT3JkZXJNZWFzdXJlEh0KGU9SREVSX01FQVNVUkVfVU5TUEVDSUZJRUQQABIVChFPUkRFUl9NRUFTVVJFX0tFWRABEhcKE09SREVSX01FQVNVUkVfQ09VTlQQAhIVChFPUkRFUl9NRUFTVVJFX1NVTRADEhYKEk9SREVSX01FQVNVUkVfTUVBThAEEh0KGU9SREVSX01FQVNVUkVfQ09VTlRfREVMVEEQBRIeChpPUkRFUl9NRUFTVVJFX0NPVU5UX0NIQU5HRRAGEhwKGE9SREVSX01FQVNVUkVfTUVBTl9ERUxUQRAHKmYKDEF2YWlsYWJpbGl0eRIcChhBVkFJTEFCSUxJVFlfVU5TUEVDSUZJRUQQABIaChZBVkFJTEFCSUxJVFlfQVZBSUxBQkxFEAESHAoYQVZBSUxBQklMSVRZX05PVF9FTkFCTEVEEAIy/QMKCktwaVNlcnZpY2USRQoITGlzdEtwaXMSGy50ZWx3ZXJrLnYxLkxpc3RLcGlzUmVxdWVzdBocLnRlbHdlcmsudjEuTGlzdEtwaXNSZXNwb25zZRJaCg9RdWVyeVRpbWVTZXJpZXMSIi50ZWx3ZXJrLnYxLlF1ZXJ5VGltZVNlcmllc1JlcXVlc3QaIy50ZWx3ZXJrLnYxLlF1ZXJ5VGltZVNlcmllc1Jlc3BvbnNlEk4KC1F1ZXJ5VG90YWxzEh4udGVsd2Vyay52MS5RdWVyeVRvdGFsc1JlcXVlc3QaHy50ZWx3ZXJrLnYxLlF1ZXJ5VG90YWxzUmVzcG9uc2USSwoKQmF0Y2hRdWVyeRIdLnRlbHdlcmsudjEuQmF0Y2hRdWVyeVJlcXVlc3QaHi50ZWx3ZXJrLnYxLkJhdGNoUXVlcnlSZXNwb25zZRJcCg9XYXRjaFRpbWVTZXJpZXMSIi50ZWx3ZXJrLnYxLldhdGNoVGltZVNlcmllc1JlcXVlc3QaIy50ZWx3ZXJrLnYxLldhdGNoVGltZVNlcmllc1Jlc3BvbnNlMAESUQoMRXhwbGFpbkNvdW50Eh8udGVsd2Vyay52MS5FeHBsYWluQ291bnRSZXF1ZXN0GiAudGVsd2Vyay52MS5FeHBsYWluQ291bnRSZXNwb25zZUKDAQoOY29tLnRlbHdlcmsudjFCD0twaVNlcnZpY2VQcm90b1ABWhd0ZWx3ZXJrLmlvL2dvL3RlbHdlcmt2MaICA1RYWKoCClRlbHdlcmsuVjHKAgpUZWx3ZXJrXFYx4gIWVGVsd2Vya1xWMVxHUEJNZXRhZGF0YeoCC1RlbHdlcms6OlYxYgZwcm90bzM", [file_google_protobuf_timestamp, file_telwerk_v1_event]);
 
 /**
  * Asks for the catalogue.
@@ -58,6 +58,20 @@ export type ListKpisResponse = Message<"telwerk.v1.ListKpisResponse"> & {
    * @generated from field: string language_code = 2;
    */
   languageCode: string;
+
+  /**
+   * The parts of a help page, in order.
+   *
+   * @generated from field: repeated telwerk.v1.Section sections = 3;
+   */
+  sections: Section[];
+
+  /**
+   * What stands above the texts on a help page.
+   *
+   * @generated from field: telwerk.v1.HelpHeadings headings = 4;
+   */
+  headings?: HelpHeadings | undefined;
 };
 
 /**
@@ -66,6 +80,97 @@ export type ListKpisResponse = Message<"telwerk.v1.ListKpisResponse"> & {
  */
 export const ListKpisResponseSchema: GenMessage<ListKpisResponse> = /*@__PURE__*/
   messageDesc(file_telwerk_v1_kpi_service, 1);
+
+/**
+ * A part of the help page.
+ *
+ * @generated from message telwerk.v1.Section
+ */
+export type Section = Message<"telwerk.v1.Section"> & {
+  /**
+   * Its heading.
+   *
+   * @generated from field: string display_name = 1;
+   */
+  displayName: string;
+
+  /**
+   * What it is about.
+   *
+   * @generated from field: string introduction = 2;
+   */
+  introduction: string;
+
+  /**
+   * Its KPIs, in order.
+   *
+   * @generated from field: repeated string kpi_ids = 3;
+   */
+  kpiIds: string[];
+};
+
+/**
+ * Describes the message telwerk.v1.Section.
+ * Use `create(SectionSchema)` to create a new message.
+ */
+export const SectionSchema: GenMessage<Section> = /*@__PURE__*/
+  messageDesc(file_telwerk_v1_kpi_service, 2);
+
+/**
+ * The headings of a help page, in the language of its texts.
+ *
+ * @generated from message telwerk.v1.HelpHeadings
+ */
+export type HelpHeadings = Message<"telwerk.v1.HelpHeadings"> & {
+  /**
+   * Above `Kpi.what`.
+   *
+   * @generated from field: string what = 1;
+   */
+  what: string;
+
+  /**
+   * Above `Kpi.unit`.
+   *
+   * @generated from field: string unit = 2;
+   */
+  unit: string;
+
+  /**
+   * Above `Kpi.when`.
+   *
+   * @generated from field: string when = 3;
+   */
+  when: string;
+
+  /**
+   * Above `Kpi.why`.
+   *
+   * @generated from field: string why = 4;
+   */
+  why: string;
+
+  /**
+   * Above `Kpi.example`.
+   *
+   * @generated from field: string example = 5;
+   */
+  example: string;
+
+  /**
+   * Above `Kpi.values`.
+   *
+   * @generated from field: string values = 6;
+   */
+  values: string;
+};
+
+/**
+ * Describes the message telwerk.v1.HelpHeadings.
+ * Use `create(HelpHeadingsSchema)` to create a new message.
+ */
+export const HelpHeadingsSchema: GenMessage<HelpHeadings> = /*@__PURE__*/
+  messageDesc(file_telwerk_v1_kpi_service, 3);
 
 /**
  * One KPI, complete enough to draw its help text.
@@ -177,7 +282,7 @@ export type Kpi = Message<"telwerk.v1.Kpi"> & {
  * Use `create(KpiSchema)` to create a new message.
  */
 export const KpiSchema: GenMessage<Kpi> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 2);
+  messageDesc(file_telwerk_v1_kpi_service, 4);
 
 /**
  * A value known beforehand.
@@ -212,7 +317,7 @@ export type ValueInfo = Message<"telwerk.v1.ValueInfo"> & {
  * Use `create(ValueInfoSchema)` to create a new message.
  */
 export const ValueInfoSchema: GenMessage<ValueInfo> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 3);
+  messageDesc(file_telwerk_v1_kpi_service, 5);
 
 /**
  * What a fact carries beside its instant.
@@ -281,7 +386,7 @@ export type Value = Message<"telwerk.v1.Value"> & {
  * Use `create(ValueSchema)` to create a new message.
  */
 export const ValueSchema: GenMessage<Value> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 4);
+  messageDesc(file_telwerk_v1_kpi_service, 6);
 
 /**
  * A set of topics.
@@ -302,7 +407,7 @@ export type TopicSet = Message<"telwerk.v1.TopicSet"> & {
  * Use `create(TopicSetSchema)` to create a new message.
  */
 export const TopicSetSchema: GenMessage<TopicSet> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 5);
+  messageDesc(file_telwerk_v1_kpi_service, 7);
 
 /**
  * A half-open range of time: its start is in it, its end is not.
@@ -339,7 +444,7 @@ export type TimeRange = Message<"telwerk.v1.TimeRange"> & {
  * Use `create(TimeRangeSchema)` to create a new message.
  */
 export const TimeRangeSchema: GenMessage<TimeRange> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 6);
+  messageDesc(file_telwerk_v1_kpi_service, 8);
 
 /**
  * From `start_time` up to, not including, `end_time`.
@@ -367,7 +472,7 @@ export type InstantRange = Message<"telwerk.v1.InstantRange"> & {
  * Use `create(InstantRangeSchema)` to create a new message.
  */
 export const InstantRangeSchema: GenMessage<InstantRange> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 7);
+  messageDesc(file_telwerk_v1_kpi_service, 9);
 
 /**
  * From the beginning of `start_date` up to, not including, the beginning of `end_date`.
@@ -395,7 +500,7 @@ export type DateRange = Message<"telwerk.v1.DateRange"> & {
  * Use `create(DateRangeSchema)` to create a new message.
  */
 export const DateRangeSchema: GenMessage<DateRange> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 8);
+  messageDesc(file_telwerk_v1_kpi_service, 10);
 
 /**
  * A day of the Gregorian calendar.
@@ -430,7 +535,7 @@ export type CalendarDate = Message<"telwerk.v1.CalendarDate"> & {
  * Use `create(CalendarDateSchema)` to create a new message.
  */
 export const CalendarDateSchema: GenMessage<CalendarDate> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 9);
+  messageDesc(file_telwerk_v1_kpi_service, 11);
 
 /**
  * What to count. Conditions of different dimensions must all hold.
@@ -486,7 +591,7 @@ export type Filter = Message<"telwerk.v1.Filter"> & {
  * Use `create(FilterSchema)` to create a new message.
  */
 export const FilterSchema: GenMessage<Filter> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 10);
+  messageDesc(file_telwerk_v1_kpi_service, 12);
 
 /**
  * Keeps ids.
@@ -514,7 +619,7 @@ export type IdFilter = Message<"telwerk.v1.IdFilter"> & {
  * Use `create(IdFilterSchema)` to create a new message.
  */
 export const IdFilterSchema: GenMessage<IdFilter> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 11);
+  messageDesc(file_telwerk_v1_kpi_service, 13);
 
 /**
  * Keeps values.
@@ -542,7 +647,7 @@ export type ValueFilter = Message<"telwerk.v1.ValueFilter"> & {
  * Use `create(ValueFilterSchema)` to create a new message.
  */
 export const ValueFilterSchema: GenMessage<ValueFilter> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 12);
+  messageDesc(file_telwerk_v1_kpi_service, 14);
 
 /**
  * Keeps topic sets by the topics in them.
@@ -584,7 +689,7 @@ export type TopicFilter = Message<"telwerk.v1.TopicFilter"> & {
  * Use `create(TopicFilterSchema)` to create a new message.
  */
 export const TopicFilterSchema: GenMessage<TopicFilter> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 13);
+  messageDesc(file_telwerk_v1_kpi_service, 15);
 
 /**
  * A second period that every number is compared with. Bucket is compared with bucket by index, from the first one on;
@@ -623,7 +728,7 @@ export type Comparison = Message<"telwerk.v1.Comparison"> & {
  * Use `create(ComparisonSchema)` to create a new message.
  */
 export const ComparisonSchema: GenMessage<Comparison> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 14);
+  messageDesc(file_telwerk_v1_kpi_service, 16);
 
 /**
  * In which order rows come, and with them which ones a page or the largest N are. Rows that tie, and rows without the
@@ -659,7 +764,7 @@ export type OrderBy = Message<"telwerk.v1.OrderBy"> & {
  * Use `create(OrderBySchema)` to create a new message.
  */
 export const OrderBySchema: GenMessage<OrderBy> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 15);
+  messageDesc(file_telwerk_v1_kpi_service, 17);
 
 /**
  * Only the first rows in the order asked for.
@@ -687,7 +792,7 @@ export type Top = Message<"telwerk.v1.Top"> & {
  * Use `create(TopSchema)` to create a new message.
  */
 export const TopSchema: GenMessage<Top> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 16);
+  messageDesc(file_telwerk_v1_kpi_service, 18);
 
 /**
  * Asks for KPIs over time.
@@ -799,7 +904,7 @@ export type QueryTimeSeriesRequest = Message<"telwerk.v1.QueryTimeSeriesRequest"
  * Use `create(QueryTimeSeriesRequestSchema)` to create a new message.
  */
 export const QueryTimeSeriesRequestSchema: GenMessage<QueryTimeSeriesRequest> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 17);
+  messageDesc(file_telwerk_v1_kpi_service, 19);
 
 /**
  * KPIs over time, in columns.
@@ -883,7 +988,7 @@ export type QueryTimeSeriesResponse = Message<"telwerk.v1.QueryTimeSeriesRespons
  * Use `create(QueryTimeSeriesResponseSchema)` to create a new message.
  */
 export const QueryTimeSeriesResponseSchema: GenMessage<QueryTimeSeriesResponse> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 18);
+  messageDesc(file_telwerk_v1_kpi_service, 20);
 
 /**
  * The period that an answer is compared with.
@@ -925,7 +1030,7 @@ export type ComparedPeriod = Message<"telwerk.v1.ComparedPeriod"> & {
  * Use `create(ComparedPeriodSchema)` to create a new message.
  */
 export const ComparedPeriodSchema: GenMessage<ComparedPeriod> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 19);
+  messageDesc(file_telwerk_v1_kpi_service, 21);
 
 /**
  * What holds for a KPI's whole answer.
@@ -1017,7 +1122,7 @@ export type KpiAnswer = Message<"telwerk.v1.KpiAnswer"> & {
  * Use `create(KpiAnswerSchema)` to create a new message.
  */
 export const KpiAnswerSchema: GenMessage<KpiAnswer> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 20);
+  messageDesc(file_telwerk_v1_kpi_service, 22);
 
 /**
  * The dimensions of a row; set are those that were grouped by.
@@ -1073,7 +1178,7 @@ export type Key = Message<"telwerk.v1.Key"> & {
  * Use `create(KeySchema)` to create a new message.
  */
 export const KeySchema: GenMessage<Key> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 21);
+  messageDesc(file_telwerk_v1_kpi_service, 23);
 
 /**
  * One line of a time series.
@@ -1143,7 +1248,7 @@ export type Series = Message<"telwerk.v1.Series"> & {
  * Use `create(SeriesSchema)` to create a new message.
  */
 export const SeriesSchema: GenMessage<Series> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 22);
+  messageDesc(file_telwerk_v1_kpi_service, 24);
 
 /**
  * A line of the compared period, bucket by bucket.
@@ -1193,7 +1298,7 @@ export type SeriesComparison = Message<"telwerk.v1.SeriesComparison"> & {
  * Use `create(SeriesComparisonSchema)` to create a new message.
  */
 export const SeriesComparisonSchema: GenMessage<SeriesComparison> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 23);
+  messageDesc(file_telwerk_v1_kpi_service, 25);
 
 /**
  * How often one value occurs, bucket by bucket.
@@ -1221,7 +1326,7 @@ export type Distribution = Message<"telwerk.v1.Distribution"> & {
  * Use `create(DistributionSchema)` to create a new message.
  */
 export const DistributionSchema: GenMessage<Distribution> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 24);
+  messageDesc(file_telwerk_v1_kpi_service, 26);
 
 /**
  * Asks for KPIs over a whole range.
@@ -1312,7 +1417,7 @@ export type QueryTotalsRequest = Message<"telwerk.v1.QueryTotalsRequest"> & {
  * Use `create(QueryTotalsRequestSchema)` to create a new message.
  */
 export const QueryTotalsRequestSchema: GenMessage<QueryTotalsRequest> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 25);
+  messageDesc(file_telwerk_v1_kpi_service, 27);
 
 /**
  * KPIs over a whole range.
@@ -1382,7 +1487,7 @@ export type QueryTotalsResponse = Message<"telwerk.v1.QueryTotalsResponse"> & {
  * Use `create(QueryTotalsResponseSchema)` to create a new message.
  */
 export const QueryTotalsResponseSchema: GenMessage<QueryTotalsResponse> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 26);
+  messageDesc(file_telwerk_v1_kpi_service, 28);
 
 /**
  * One row.
@@ -1461,7 +1566,7 @@ export type Total = Message<"telwerk.v1.Total"> & {
  * Use `create(TotalSchema)` to create a new message.
  */
 export const TotalSchema: GenMessage<Total> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 27);
+  messageDesc(file_telwerk_v1_kpi_service, 29);
 
 /**
  * A row's numbers in the compared period.
@@ -1517,7 +1622,7 @@ export type TotalComparison = Message<"telwerk.v1.TotalComparison"> & {
  * Use `create(TotalComparisonSchema)` to create a new message.
  */
 export const TotalComparisonSchema: GenMessage<TotalComparison> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 28);
+  messageDesc(file_telwerk_v1_kpi_service, 30);
 
 /**
  * How often one value occurs.
@@ -1545,7 +1650,7 @@ export type ValueCount = Message<"telwerk.v1.ValueCount"> & {
  * Use `create(ValueCountSchema)` to create a new message.
  */
 export const ValueCountSchema: GenMessage<ValueCount> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 29);
+  messageDesc(file_telwerk_v1_kpi_service, 31);
 
 /**
  * Asks for what made a number.
@@ -1608,7 +1713,7 @@ export type ExplainCountRequest = Message<"telwerk.v1.ExplainCountRequest"> & {
  * Use `create(ExplainCountRequestSchema)` to create a new message.
  */
 export const ExplainCountRequestSchema: GenMessage<ExplainCountRequest> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 30);
+  messageDesc(file_telwerk_v1_kpi_service, 32);
 
 /**
  * A page of what made a number.
@@ -1651,7 +1756,7 @@ export type ExplainCountResponse = Message<"telwerk.v1.ExplainCountResponse"> & 
  * Use `create(ExplainCountResponseSchema)` to create a new message.
  */
 export const ExplainCountResponseSchema: GenMessage<ExplainCountResponse> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 31);
+  messageDesc(file_telwerk_v1_kpi_service, 33);
 
 /**
  * What one conversation adds to a number.
@@ -1694,7 +1799,7 @@ export type ConversationExplanation = Message<"telwerk.v1.ConversationExplanatio
  * Use `create(ConversationExplanationSchema)` to create a new message.
  */
 export const ConversationExplanationSchema: GenMessage<ConversationExplanation> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 32);
+  messageDesc(file_telwerk_v1_kpi_service, 34);
 
 /**
  * One fact.
@@ -1750,7 +1855,7 @@ export type ExplainedFact = Message<"telwerk.v1.ExplainedFact"> & {
  * Use `create(ExplainedFactSchema)` to create a new message.
  */
 export const ExplainedFactSchema: GenMessage<ExplainedFact> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 33);
+  messageDesc(file_telwerk_v1_kpi_service, 35);
 
 /**
  * An event that looked countable and was not counted.
@@ -1792,7 +1897,7 @@ export type LeftOutEvent = Message<"telwerk.v1.LeftOutEvent"> & {
  * Use `create(LeftOutEventSchema)` to create a new message.
  */
 export const LeftOutEventSchema: GenMessage<LeftOutEvent> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 34);
+  messageDesc(file_telwerk_v1_kpi_service, 36);
 
 /**
  * Asks several queries about one account.
@@ -1820,7 +1925,7 @@ export type BatchQueryRequest = Message<"telwerk.v1.BatchQueryRequest"> & {
  * Use `create(BatchQueryRequestSchema)` to create a new message.
  */
 export const BatchQueryRequestSchema: GenMessage<BatchQueryRequest> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 35);
+  messageDesc(file_telwerk_v1_kpi_service, 37);
 
 /**
  * One of them.
@@ -1857,7 +1962,7 @@ export type BatchedQuery = Message<"telwerk.v1.BatchedQuery"> & {
  * Use `create(BatchedQuerySchema)` to create a new message.
  */
 export const BatchedQuerySchema: GenMessage<BatchedQuery> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 36);
+  messageDesc(file_telwerk_v1_kpi_service, 38);
 
 /**
  * The answers, all from one consistent view of the account.
@@ -1878,7 +1983,7 @@ export type BatchQueryResponse = Message<"telwerk.v1.BatchQueryResponse"> & {
  * Use `create(BatchQueryResponseSchema)` to create a new message.
  */
 export const BatchQueryResponseSchema: GenMessage<BatchQueryResponse> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 37);
+  messageDesc(file_telwerk_v1_kpi_service, 39);
 
 /**
  * One of them.
@@ -1923,7 +2028,7 @@ export type BatchedAnswer = Message<"telwerk.v1.BatchedAnswer"> & {
  * Use `create(BatchedAnswerSchema)` to create a new message.
  */
 export const BatchedAnswerSchema: GenMessage<BatchedAnswer> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 38);
+  messageDesc(file_telwerk_v1_kpi_service, 40);
 
 /**
  * Why one query of a batch is not answered.
@@ -1958,7 +2063,7 @@ export type QueryError = Message<"telwerk.v1.QueryError"> & {
  * Use `create(QueryErrorSchema)` to create a new message.
  */
 export const QueryErrorSchema: GenMessage<QueryError> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 39);
+  messageDesc(file_telwerk_v1_kpi_service, 41);
 
 /**
  * Asks for a time series that stays true.
@@ -1986,7 +2091,7 @@ export type WatchTimeSeriesRequest = Message<"telwerk.v1.WatchTimeSeriesRequest"
  * Use `create(WatchTimeSeriesRequestSchema)` to create a new message.
  */
 export const WatchTimeSeriesRequestSchema: GenMessage<WatchTimeSeriesRequest> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 40);
+  messageDesc(file_telwerk_v1_kpi_service, 42);
 
 /**
  * An update of a watched time series.
@@ -2024,7 +2129,7 @@ export type WatchTimeSeriesResponse = Message<"telwerk.v1.WatchTimeSeriesRespons
  * Use `create(WatchTimeSeriesResponseSchema)` to create a new message.
  */
 export const WatchTimeSeriesResponseSchema: GenMessage<WatchTimeSeriesResponse> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 41);
+  messageDesc(file_telwerk_v1_kpi_service, 43);
 
 /**
  * What has changed in a watched time series.
@@ -2060,7 +2165,7 @@ export type TimeSeriesChanges = Message<"telwerk.v1.TimeSeriesChanges"> & {
  * Use `create(TimeSeriesChangesSchema)` to create a new message.
  */
 export const TimeSeriesChangesSchema: GenMessage<TimeSeriesChanges> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 42);
+  messageDesc(file_telwerk_v1_kpi_service, 44);
 
 /**
  * What kind of value a fact of a KPI carries.
