@@ -115,6 +115,20 @@ async def test_points_are_shared_by_a_batch(tmp_path):
         assert "points_max" in answers[2].message
 
 
+@pytest.mark.parametrize(
+    "more",
+    [{"kpi_ids": ["feedback_count", "goals_reached"]}, {"compare_to": kpi.Comparison(range=ALL_TIME)}],
+    ids=["another KPI", "another period"],
+)
+async def test_points_are_those_of_all_kpis_and_periods(tmp_path, more):
+    """Two hundred years by month are 2,400 points, and twice as many with another KPI, or period, beside it."""
+    async with started(tmp_path / "telwerk.db", points_max=4_000) as server:
+        [answer] = await batch(server, series(kpi_ids=["feedback_count"]))
+        assert answer.series
+        [refused] = await batch(server, series(**{"kpi_ids": ["feedback_count"], **more}))
+        assert (refused.reason, "points_max" in refused.message) == ("LIMIT_EXCEEDED", True)
+
+
 async def test_a_query_over_the_limit_leaves_its_share_to_the_others(tmp_path):
     """It is refused before anything of it is made: what comes after it is answered as if it were not there."""
     async with started(tmp_path / "telwerk.db", points_max=5_000) as server:

@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 import pytest
 
-from telwerk.v1 import kpi_service_pb2 as kpi
+from telwerk.v1 import kpi_service_pb2 as kpi, settings_service_pb2 as settings_pb
 from tests.chats import at
 from tests.conftest import CALL_SECONDS, Server, refusal, started
 
@@ -246,20 +246,34 @@ async def test_what_is_asked_at_other_times_takes_no_share_of_the_rest(tmp_path)
         assert [(row.rest, row.HasField("share")) for row in response.totals] == [(False, True), (True, False)]
 
 
+async def set_actions(server: Server, widget: str, time: str, *actions: int) -> None:
+    """From an instant of the day of the chats on."""
+    version = settings_pb.WidgetSettings(widget_id=widget, enabled_actions=actions)
+    version.effective_time.FromMicroseconds(at(time))
+    request = settings_pb.SetWidgetSettingsRequest(account_id="acme", settings=version)
+    await server.settings.SetWidgetSettings(request, timeout=CALL_SECONDS)
+
+
 async def test_widgets_without_actions_are_named(rated):
     """KPI 5: an answer about everything still says which widgets cannot have data."""
-    settings = rated.settings
-    from telwerk.v1 import settings_service_pb2 as pb  # noqa: PLC0415  # of this test alone
-
-    for widget, actions in (("web", [4]), ("shop", [])):
-        await settings.SetWidgetSettings(
-            pb.SetWidgetSettingsRequest(
-                account_id="acme", settings=pb.WidgetSettings(widget_id=widget, enabled_actions=actions)
-            )
-        )
+    await set_actions(rated, "web", "09:00:00", 4)
+    await set_actions(rated, "shop", "09:00:00")
     [about] = (await rated.totals("acme", "inactivity_actions")).answers
     assert about.not_enabled_widget_ids == ["shop"]
     assert about.availability == kpi.AVAILABILITY_AVAILABLE
+
+
+async def test_widgets_without_actions_are_those_of_the_range_itself(rated):
+    """Not of the period that it is compared with."""
+    await set_actions(rated, "web", "09:00:00")
+    await set_actions(rated, "web", "10:00:00", 4)
+    only = kpi.Filter(widgets=kpi.IdFilter(any_of=["web"]))
+    for first, before, named in ((11, 9, []), (9, 11, ["web"])):
+        compared = kpi.Comparison(range=hours(before, before + 1))
+        asked = {"range": hours(first, first + 1), "compare_to": compared, "filter": only}
+        [about] = (await rated.totals("acme", "inactivity_actions", **asked)).answers
+        assert list(about.not_enabled_widget_ids) == named
+        assert (about.availability == kpi.AVAILABILITY_NOT_ENABLED) == bool(named)
 
 
 # --- what cannot be asked --------------------------------------------------------------------------------------------

@@ -150,6 +150,7 @@ def test_a_comparison_is_the_other_period_counted_by_itself(world: World, query:
                     assert nonzero(of_value) == nonzero_counts(values, known.value)
     assert rows.summed.facts == len(kept(query, facts))
     assert rows.compared.facts == len(kept(then_query, facts))
+    assert rows.held_back == len(kept(query, world.held[rows.info.kpi]))
 
 
 def nonzero_counts(buckets: Buckets, value: str) -> dict[int, int]:
