@@ -8,7 +8,8 @@ GROUP  := $(BIN)/python -m pip install -q --disable-pip-version-check --group
 BENCH  := $(BIN)/python -m benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test laws crash bench bench-quick bench-growth bench-docs soak check format stubs check-stubs image clean
+.PHONY: help demo serve test test-clients laws crash storm failover bench bench-quick bench-growth bench-docs soak
+.PHONY: check format stubs check-stubs image clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -20,8 +21,9 @@ $(VENV)/installed: pyproject.toml clients/python/pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e 'clients/python[cli]' -e .
 	@touch $@
 
-$(VENV)/tested: $(VENV)/installed
+$(VENV)/tested: $(VENV)/installed clients/bridges/pyproject.toml
 	$(GROUP) test
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e 'clients/bridges[serve]'
 	@touch $@
 
 $(VENV)/checked: $(VENV)/tested
@@ -43,11 +45,20 @@ serve: $(VENV)/installed ## a server on 127.0.0.1:50051, on the SQLite file telw
 test: $(VENV)/tested ## every test
 	$(BIN)/python -m pytest -q
 
+test-clients: $(VENV)/checked ## the clients of all languages and the tools of the field; needs go, node with npm, java with mvn
+	$(BIN)/python -m pytest -q tests/tools
+
 laws: $(VENV)/tested ## the property tests, with ten times the examples
 	TELWERK_LAWS=10 $(BIN)/python -m pytest -q tests/laws
 
 crash: $(VENV)/tested ## kill -9 a busy server 50 times: nothing acknowledged is lost, every counter is right
 	$(BIN)/python tests/crash.py 50
+
+storm: $(VENV)/tested ## four server processes on one PostgreSQL for a minute: no deadlock, every counter right
+	$(BIN)/python tests/storm.py 60
+
+failover: $(VENV)/tested ## PostgreSQL killed 20 times under a busy server: nothing acknowledged lost, SERVING again
+	$(BIN)/python tests/failover.py 20
 
 $(VENV)/benchable: $(VENV)/tested
 	$(GROUP) bench
@@ -74,7 +85,18 @@ check: $(VENV)/checked check-stubs ## format, lint, types, the import ladder, th
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code
+	$(MAKE) -s breaking
 	$(BIN)/hadolint Dockerfile
+
+# Whether the contract breaks those who use the last release; before the first there is nothing to break.
+# `REPOSITORY` says whose.
+REPOSITORY := .
+.PHONY: breaking
+breaking: $(VENV)/checked
+	@tag=$$(git -C $(REPOSITORY) describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null) || \
+	  { echo 'buf breaking: no release tag yet'; exit 0; }; \
+	git=$$(git -C $(REPOSITORY) rev-parse --path-format=absolute --git-common-dir) && \
+	$(BIN)/buf breaking $(REPOSITORY)/protos --against "$$git#format=git,tag=$$tag,subdir=protos"
 
 format: $(VENV)/checked ## format the code
 	$(BIN)/ruff format .
@@ -96,5 +118,60 @@ check-stubs: $(VENV)/stubs/installed
 	$(MAKE) -s stubs-in STUBS=$(VENV)/stubs/made
 	diff -r -x __init__.py -x __pycache__ $(VENV)/stubs/made/telwerk/v1 clients/python/telwerk/v1
 
+# --- clients in other languages, and tools: what `make test-clients` builds ---
+
+TOOLS := $(VENV)/tools
+NODE  := clients/typescript/node_modules
+# The plugins that buf finds are the pinned ones.
+PLUGINS := PATH=$(CURDIR)/$(TOOLS):$(CURDIR)/$(NODE)/.bin:$$PATH
+
+.PHONY: tools client-go client-typescript client-java client-stubs client-stubs-in check-client-stubs java-digest check-java-stubs
+
+# One at a time and into one folder: grpcurl, grpc-health-probe, ghz and the plugins of Go, at the versions of go.mod.
+$(TOOLS)/installed: tests/tools/go.mod tests/tools/go.sum
+	cd tests/tools && GOBIN=$(CURDIR)/$(TOOLS) go install tool
+	@touch $@
+
+$(NODE)/installed: clients/typescript/package-lock.json
+	cd clients/typescript && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+tools: $(TOOLS)/installed
+
+client-go:
+	cd clients/go && gofmt -l . | (! grep .) && go vet ./... && go build -o $(CURDIR)/$(TOOLS)/ ./internal/conformance ./examples/sendandquery
+
+client-typescript: $(NODE)/installed
+	cd clients/typescript && npm run --silent build
+
+client-java: $(VENV)/checked
+	cd clients/java && mvn -q -B -Dbuf=$(CURDIR)/$(BIN)/buf package >&2
+
+client-stubs: ## make the stubs of the other languages from the contract
+	rm -rf clients/go/telwerkv1 clients/typescript/src/gen
+	$(MAKE) -s client-stubs-in STUBS=clients
+	for client in go typescript; do cp clients/service_config.json clients/$$client/; done
+	$(MAKE) -s java-digest > clients/java/stubs.sha256
+
+# `STUBS` says where to. The details of errors are Google's contract; it comes with the package that has its Python stubs.
+client-stubs-in: $(VENV)/checked $(VENV)/stubs/installed $(TOOLS)/installed $(NODE)/installed
+	$(PLUGINS) $(BIN)/buf generate protos --template clients/buf.gen.yaml -o $(STUBS)
+	rpc=$$($(VENV)/stubs/bin/python -c 'import google.rpc; print(google.rpc.__path__[0])') && \
+	  $(PLUGINS) $(BIN)/buf generate $${rpc%/google/rpc} --path $$rpc/status.proto --path $$rpc/error_details.proto \
+	  --template clients/buf.gen.rpc.yaml -o $(STUBS)
+
+check-client-stubs:
+	rm -rf $(VENV)/stubs/clients
+	$(MAKE) -s client-stubs-in STUBS=$(VENV)/stubs/clients
+	diff -r $(VENV)/stubs/clients/go/telwerkv1 clients/go/telwerkv1
+	diff -r $(VENV)/stubs/clients/typescript/src/gen clients/typescript/src/gen
+
+# Java's stubs are made by each build, and too large to be committed; a digest of all of them is.
+java-digest: client-java
+	@cd clients/java/target/generated-sources/protos && find . -name '*.java' | LC_ALL=C sort | xargs sha256sum | sha256sum
+
+check-java-stubs:
+	$(MAKE) -s java-digest | diff - clients/java/stubs.sha256
+
 clean: ## remove what make made
-	rm -rf $(VENV) demo.db* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(NODE) clients/typescript/dist clients/java/target demo.db* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

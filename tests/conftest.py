@@ -39,6 +39,14 @@ from telwerkd.storage.location import Location, PostgresUrl, SqliteFile, located
 from tests.chats import END_OF_DAY, chat
 from tests.postgres import execute, fresh_database, some_postgres, template_database
 
+TOOLS = Path(__file__).parent / "tools"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What needs toolchains beside Python is run only by those who name it: `make test-clients` does."""
+    named = any(Path(argument.partition("::")[0]).resolve().is_relative_to(TOOLS) for argument in config.args)
+    return True if collection_path == TOOLS and not named else None
+
 
 class ServerProcess(NamedTuple):
     """A `telwerkd serve` of its own."""
@@ -48,9 +56,10 @@ class ServerProcess(NamedTuple):
 
 
 @contextmanager
-def serving(database: Path, *flags: str) -> Iterator[ServerProcess]:
+def serving(database: Path | PostgresUrl, *flags: str) -> Iterator[ServerProcess]:
     """`telwerkd serve` as its users start it, on a free port of loopback; stopped by SIGTERM."""
-    command = [sys.executable, "-m", "telwerkd.cli", "serve", "--database", str(database), "--listen", "127.0.0.1:0"]
+    named = database.dsn if isinstance(database, PostgresUrl) else str(database)
+    command = [sys.executable, "-m", "telwerkd.cli", "serve", "--database", named, "--listen", "127.0.0.1:0"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TELWERK_")}
     process = subprocess.Popen([*command, *flags], stdout=subprocess.PIPE, text=True, env=environment)
     try:

@@ -4,9 +4,12 @@ import asyncio
 import os
 import pwd
 import shutil
+import signal
 import stat
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -27,6 +30,18 @@ ENVIRONMENT = "TELWERK_TEST_POSTGRES_URL"
 BARRED = "barred"
 """A role of the wheel's server that needs a password, which no test knows."""
 
+# A program of its own takes the other user's id: `subprocess` would fork for it, and gRPC's threads crash in a fork.
+_AS = """
+import os, sys
+os.setgroups([])
+os.setgid(int(sys.argv[2]))
+os.setuid(int(sys.argv[1]))
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+_LOOKS_MAX, _LOOK_SECONDS = 1_200, 0.05
+"""A minute for a server to start."""
+
 _NUMBERS = count()
 
 
@@ -38,7 +53,7 @@ class PostgresServer:
 
     def __init__(self, *settings: str) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="telwerk-pg-"))
-        self._as = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []} if _is_root() else {}
+        self._as = [sys.executable, "-c", _AS, *map(str, pwd.getpwnam("nobody")[2:4])] if _is_root() else []
         self._bin = _binaries(self._folder)
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
@@ -62,36 +77,33 @@ class PostgresServer:
         settings = [part for setting in self._settings for part in ("-c", setting)]
         command = [self._bin / "postgres", "-D", self._data, "-k", self._folder, "-h", "", *settings]
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, **self._as)
-        self._run("pg_ctl", "status", "-D", self._data, check=False)
-        deadline = 600
-        while subprocess.run([self._bin / "pg_isready", "-q", "-h", self._folder], check=False).returncode:
-            deadline -= 1
-            assert deadline, (self._folder / "log").read_text()
-            assert self._process.poll() is None, (self._folder / "log").read_text()
-            self._process.poll()
-            _short_pause()
+            self._process = subprocess.Popen([*self._as, *command], stdout=log, stderr=log)
+        for _ in range(_LOOKS_MAX):
+            if not subprocess.run([self._bin / "pg_isready", "-q", "-h", self._folder], check=False).returncode:
+                return
+            assert self._process.poll() is None, f"{self._process.returncode}: {self._log()}"
+            time.sleep(_LOOK_SECONDS)
+        raise AssertionError(self._log())
 
     def stop(self, mode: str = "fast") -> None:
         """Stops it; `immediate` is how a crash looks to everybody else."""
         if self._process is not None:
-            self._run("pg_ctl", "stop", "-m", mode, "-D", self._data, "-t", "60")
+            self._process.send_signal({"fast": signal.SIGINT, "immediate": signal.SIGQUIT}[mode])
             self._process.wait(60)
             self._process = None
+
+    def _log(self) -> str:
+        return (self._folder / "log").read_text(encoding="utf-8")
 
     def remove(self) -> None:
         """Stops it, and removes all it has."""
         self.stop("immediate")
-        shutil.rmtree(self._folder)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _run(self, program: str, *arguments: object, check: bool = True) -> None:
-        command = [str(self._bin / program), *map(str, arguments)]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=self._folder, **self._as)
-        assert not check or done.returncode == 0, done.stdout + done.stderr
-
-
-def _short_pause() -> None:
-    subprocess.run(["sleep", "0.05"], check=True)
+    def _run(self, program: str, *arguments: object) -> None:
+        command = [*self._as, str(self._bin / program), *map(str, arguments)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=self._folder)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _is_root() -> bool:

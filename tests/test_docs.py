@@ -1,5 +1,6 @@
 """The documents are held to the code: what can be compared is compared."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -12,7 +13,12 @@ from telwerkd.domain.kpis import CATALOGUE
 from telwerkd.storage.tables import metadata
 
 ROOT = Path(__file__).parents[1]
-DOCS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+DOCS = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    ROOT / "clients" / "python" / "README.md",
+    ROOT / "clients" / "bridges" / "README.md",
+]
 DECISIONS = ROOT / "docs" / "decisions"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 README = ROOT / "README.md"
@@ -131,9 +137,11 @@ def test_the_architecture_describes_every_table():
 
 def test_every_dependency_is_listed_with_its_reason():
     server, client = toml("pyproject.toml"), toml("clients/python/pyproject.toml")
+    bridges = toml("clients/bridges/pyproject.toml")["project"]
     text = read(ROOT / "docs" / "dependencies.md")
     for heading, wanted in {
         "The client": [*client["project"]["dependencies"], *client["project"]["optional-dependencies"]["cli"]],
+        "The bridges": [*bridges["dependencies"], *bridges["optional-dependencies"]["serve"]],
         "The server": server["project"]["dependencies"],
         "Tests": server["dependency-groups"]["test"],
         "Checks": server["dependency-groups"]["check"],
@@ -143,6 +151,54 @@ def test_every_dependency_is_listed_with_its_reason():
         rows = [line for line in section(text, heading).splitlines() if line.startswith("| `")]
         listed = {name for row in rows for name in re.findall(r"`([^`]+)`", row.split(" | ")[0])}
         assert listed == {re.split(r"[<>=\[ ]", one)[0] for one in wanted if isinstance(one, str)}, heading
+
+
+def npm_packages() -> set[str]:
+    package = json.loads(read(ROOT / "clients" / "typescript" / "package.json"))
+    return {*package["dependencies"], *package["devDependencies"]}
+
+
+def go_modules() -> set[str]:
+    direct = re.findall(r"^\t(\S+) v\S+$", read(ROOT / "clients" / "go" / "go.mod"), re.MULTILINE)
+    return set(direct)
+
+
+def java_artefacts() -> set[str]:
+    pom = read(ROOT / "clients" / "java" / "pom.xml")
+    declared = pom.partition("<dependencies>")[2].partition("</dependencies>")[0]
+    found = re.findall(r"<groupId>(.*?)</groupId>\s*<artifactId>(.*?)</artifactId>", declared)
+    return {":".join(names) for names in found}
+
+
+def go_tools() -> set[str]:
+    tools = re.search(r"^tool \((.*?)^\)", read(ROOT / "tests" / "tools" / "go.mod"), re.MULTILINE | re.DOTALL)
+    assert tools
+    return set(tools[1].split())
+
+
+@pytest.mark.parametrize(
+    ("heading", "wanted"),
+    [("TypeScript", npm_packages), ("Go", go_modules), ("Java", java_artefacts), ("Tools", go_tools)],
+)
+def test_every_dependency_of_other_languages_is_listed_with_its_reason(heading, wanted):
+    """Those of their own; what these bring along is not told."""
+    text = read(ROOT / "docs" / "dependencies.md")
+    assert set(first_cells(section(text, heading))) == wanted()
+    assert wanted()
+
+
+LOCK_FILES = [
+    *sorted(ROOT.glob("clients/*/package*.json")),
+    ROOT / "clients" / "typescript" / ".npmrc",
+    ROOT / "clients" / "java" / "pom.xml",
+    *sorted(ROOT.glob("*/*/go.*")),
+]
+
+
+@pytest.mark.parametrize("path", LOCK_FILES, ids=named)
+def test_no_file_of_versions_says_where_packages_are_downloaded(path):
+    """That is each machine's own business."""
+    assert not re.search(r"registry\.|repo\d*\.maven|proxy\.golang|\"resolved\"|<repositor|\.tgz", read(path))
 
 
 def test_every_make_target_that_is_mentioned_exists():

@@ -19,6 +19,7 @@ from telwerkd.application.upkeep import Compaction, purge_old, settle_due
 from telwerkd.application.watching import Watches
 from telwerkd.config import Settings
 from telwerkd.domain.errors import UnavailableError
+from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.opening import opened, prepare
 from telwerkd.transport.access import check_exposure
 from telwerkd.transport.answer_cache import AnswerCache
@@ -37,6 +38,10 @@ SETTLE_EVERY_SECONDS = 0.5
 _COMPACT_EVERY_SECONDS = 0.5
 _PING_EVERY_SECONDS = 2.0
 _PURGE_EVERY_SECONDS = 3_600.0
+
+
+POSTGRES_ID_BYTES_MAX = 512
+"""An entry of an index has at most 2,704 bytes there, and the longest key has four ids."""
 
 
 class Running(NamedTuple):
@@ -65,6 +70,11 @@ async def running(settings: Settings, *, is_worker: bool = False) -> AsyncIterat
 
 def check(settings: Settings) -> None:
     """Raises StartupError if a server must not run so."""
+    if isinstance(settings.database, PostgresUrl) and settings.id_bytes_max > POSTGRES_ID_BYTES_MAX:
+        raise StartupError(
+            f"id_bytes_max is {settings.id_bytes_max}, "
+            f"and the keys of PostgreSQL take ids of {POSTGRES_ID_BYTES_MAX} bytes at most"
+        )
     check_exposure(
         settings.listen,
         tls=settings.tls_files is not None,

@@ -16,7 +16,7 @@ from telwerkd.application.audit import Audit, examine, repair
 from telwerkd.application.ingest import Submitted
 from telwerkd.application.removal import erase, purge
 from telwerkd.domain.conversation import State
-from telwerkd.domain.counters import CHUNK_QUARTERS, Deltas, LeafDelta, chunk_deltas, merge
+from telwerkd.domain.counters import CHUNK_QUARTERS, Deltas, LeafDelta, chunk_changes, merged
 from telwerkd.domain.events import Assigned, Event, Message, Rated, Sender, TopicsSet, WentLive
 from telwerkd.domain.facts import Change, Fact, Kpi, Outcome
 from telwerkd.domain.fingerprint import Fingerprints, Part
@@ -304,11 +304,11 @@ def test_fingerprints_are_linear_and_know_no_order(seed: int) -> None:
     """However leaves are ordered and divided, packed or not, the sum is the same; their negatives cancel it."""
     random = Random(seed)  # noqa: S311  # any will do
     leaves = made_up(random, 60)
-    chunks = chunk_deltas(Kpi.GOALS_REACHED, leaves)
+    changes = chunk_changes(Kpi.GOALS_REACHED, leaves)
     shuffled, in_parts, packed = random.sample(leaves, len(leaves)), Fingerprints(), Fingerprints()
     for n in range(0, len(leaves), 7):
         in_parts.add_leaves(Kpi.GOALS_REACHED, shuffled[n : n + 7])
-    packed.add_chunks((key, merge(b"", slots)) for key, slots in chunks.items())
+    packed.add_chunks(zip(changes.keys, merged([b""] * len(changes.keys), changes), strict=True))
     assert fingerprint(leaves).sums == in_parts.sums == packed.sums
     in_parts.add_leaves(Kpi.GOALS_REACHED, [leaf._replace(n=-leaf.n) for leaf in leaves])
     assert in_parts.differing(Fingerprints()) == set()

@@ -10,13 +10,14 @@ from hypothesis import given, settings, strategies as st
 from telwerkd.domain.counters import (
     CHUNK_QUARTERS,
     HELD_BACK,
+    ChunkKey,
     CounterError,
     Deltas,
     LeafDelta,
     Slots,
+    changes_of,
     chunk_deltas,
-    joined,
-    merge,
+    merged,
     unpack,
     unpack_leaves,
 )
@@ -63,6 +64,15 @@ def total(content: Mapping[int, int], *deltas: Mapping[int, int]) -> dict[int, i
     for delta in deltas:
         sums.update(delta)
     return {slot: count for slot, count in sums.items() if count}
+
+
+def merge(cells: bytes, delta: Slots) -> bytes:
+    """One chunk's cells with a change."""
+    [after] = merged([cells], changes_of({SOME_CHUNK: delta}))
+    return after
+
+
+SOME_CHUNK = ChunkKey(Kpi.FEEDBACK_COUNT, 0, 7, "", "", "", "")
 
 
 @st.composite
@@ -252,20 +262,16 @@ def test_what_leaves_cancel_is_no_chunk(of: list[Fact], kept: int) -> None:
 @law
 @given(st.lists(facts(), max_size=12), st.lists(facts(), max_size=12), st.sampled_from(Kpi))
 def test_chunks_and_leaves_are_read_together(first: list[Fact], second: list[Fact], kpi: Kpi) -> None:
-    """Chunks of some facts and leaves of others, joined, are cells of them all; every cell knows its row."""
+    """Chunks of some facts and leaves of others are cells of them all; every cell knows its row."""
     chunks = chunk_deltas(kpi, counted(first).get(kpi, []))
     keys = [key for key in chunks if key.grouping == 7 + 8 * (kpi in OPEN)]
     leaves = counted(second).get(kpi, [])
-    cells = joined(
-        unpack([key.chunk for key in keys], [merge(b"", chunks[key]) for key in keys]),
-        unpack_leaves(kpi, leaves),
-        len(keys),
-    )
-    rows = [*keys, *leaves]
+    packed_cells = unpack([key.chunk for key in keys], [merge(b"", chunks[key]) for key in keys])
     found: Counter[tuple[object, ...]] = Counter()
-    for row, quarter, code, n in zip(*(column.tolist() for column in cells), strict=True):
-        of = rows[row]
-        found[of.value if kpi not in PACKED else str(code), of.operator, of.group, of.widget, quarter] += n
+    for rows, cells in ((keys, packed_cells), (leaves, unpack_leaves(kpi, leaves))):
+        for row, quarter, code, n in zip(*(column.tolist() for column in cells), strict=True):
+            of = rows[row]
+            found[of.value if kpi not in PACKED else str(code), of.operator, of.group, of.widget, quarter] += n
     wanted = Counter(
         (fact.value, fact.operator, fact.group, fact.widget, quarter_of(fact))
         for fact in first + second

@@ -115,6 +115,15 @@ async def test_points_are_shared_by_a_batch(tmp_path):
         assert "points_max" in answers[2].message
 
 
+async def test_a_query_over_the_limit_leaves_its_share_to_the_others(tmp_path):
+    """It is refused before anything of it is made: what comes after it is answered as if it were not there."""
+    async with started(tmp_path / "telwerk.db", points_max=5_000) as server:
+        small = totals(kpi_ids=["feedback_count"])
+        first, refused, last = await batch(server, small, series(), small)
+        assert (refused.reason, refused.field) == ("LIMIT_EXCEEDED", "group_by")
+        assert timeless(first) == timeless(last)
+
+
 async def test_a_batch_sees_one_state_of_the_account(server):
     """While chats come in, the same total is the same in all parts of each batch."""
     sending = asyncio.create_task(many_chats(server))

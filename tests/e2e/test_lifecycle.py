@@ -207,20 +207,23 @@ async def test_readiness_follows_the_database_and_liveness_does_not(tmp_path, mo
             assert await status_of(server, "liveness") == SERVING
 
 
-async def test_reflection_lists_the_services(tmp_path):
-    """So that tools like grpcurl need no files of the contract."""
+async def test_reflection_lists_the_services_and_knows_symbols_of_every_kind(tmp_path):
+    """So that tools like grpcurl and ghz need no files of the contract."""
+    asked = reflection_pb2.ServerReflectionRequest
+    symbols = [
+        "telwerk.v1.KpiService",
+        "telwerk.v1.KpiService.QueryTotals",
+        "telwerk.v1.Total",
+        "telwerk.v1.Granularity",
+    ]
+    requests = [asked(list_services=""), *(asked(file_containing_symbol=symbol) for symbol in [*symbols, "telwerk.No"])]
     async with started(tmp_path / "telwerk.db") as server:
         stub = reflection_pb2_grpc.ServerReflectionStub(server.channel)
-        asked = reflection_pb2.ServerReflectionRequest
-        replies = [
-            reply
-            async for reply in stub.ServerReflectionInfo(
-                iter([asked(list_services=""), asked(file_containing_symbol="telwerk.v1.KpiService")])
-            )
-        ]
-    names = {service.name for service in replies[0].list_services_response.service}
+        listed, *found, missing = [reply async for reply in stub.ServerReflectionInfo(iter(requests))]
+    names = {service.name for service in listed.list_services_response.service}
     assert names >= SERVICES | {"grpc.health.v1.Health"}
-    assert replies[1].file_descriptor_response.file_descriptor_proto
+    assert all(reply.file_descriptor_response.file_descriptor_proto for reply in found)
+    assert missing.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
 
 
 # --- not starting ----------------------------------------------------------------------------------------------------

@@ -234,6 +234,18 @@ async def test_a_question_and_the_shares_of_its_answers(tmp_path):
         assert (await server.totals("acme", ask, filter=only)).totals[0].count == 1
 
 
+async def test_what_is_asked_at_other_times_takes_no_share_of_the_rest(tmp_path):
+    """The rest has a share where it is of one question only; another that is answered later does not count."""
+    async with started(tmp_path / "telwerk.db") as server:
+        script = "09:00:00 post-chat survey q1=yes\n09:01:00 post-chat survey q1=no\n12:00:00 post-chat survey q2=big"
+        await server.ingest_chat("acme", script)
+        by_value = {"group_by": [kpi.DIMENSION_VALUE], "top": kpi.Top(count=1, include_rest=True)}
+        response = await server.totals("acme", "post_chat_survey_results", range=hours(9, 10), **by_value)
+        assert [(row.rest, row.share) for row in response.totals] == [(False, 0.5), (True, 0.5)]
+        response = await server.totals("acme", "post_chat_survey_results", **by_value)
+        assert [(row.rest, row.HasField("share")) for row in response.totals] == [(False, True), (True, False)]
+
+
 async def test_widgets_without_actions_are_named(rated):
     """KPI 5: an answer about everything still says which widgets cannot have data."""
     settings = rated.settings

@@ -1,17 +1,19 @@
 """WatchTimeSeries: a snapshot, then what changes; what a client has put together is always a true answer."""
 
 import asyncio
+import gc
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import grpc
 import pytest
 
-from telwerk.v1 import kpi_service_pb2 as kpi
+from telwerk.v1 import kpi_service_pb2 as kpi, settings_service_pb2 as settings_pb
+from telwerkd.transport.kpi_service import KpiService
 from tests.chats import at
-from tests.conftest import CALL_SECONDS, Server, connected, refusal, serving, started
+from tests.conftest import CALL_SECONDS, KPI_IDS, Server, connected, eventually, refusal, serving, started
 
 SCORE = "satisfaction_score"
 RATED = "09:00:00 anna assigned in sales\n09:01:10 contact rates 4"
@@ -58,7 +60,7 @@ class Watch:
             lines = update.changes.series
         for line in lines:
             places = line.bucket_indexes or range(len(line.counts))
-            for place, count, stars in zip(places, line.counts, line.sums, strict=True):
+            for place, count, stars in zip(places, line.counts, line.sums or [0] * len(line.counts), strict=True):
                 self.cells[line.key.operator_id, place] = (count, stars)
         return update
 
@@ -162,6 +164,37 @@ async def test_where_lines_can_move_every_update_is_a_snapshot(server, fields):
         assert update.snapshot.answers[0].count == 3
 
 
+async def test_where_lines_can_move_what_is_said_beside_them_is_a_snapshot_too(server):
+    """A topic that is held back changes no line."""
+    topics = {"kpi_ids": ["conversation_topics"], "group_by": [], "top": kpi.Top(count=1)}
+    async with watching(server, **topics) as watch:
+        await watch.update()
+        await server.ingest_chat("acme", "09:00:00 topics price")
+        update = await watch.update()
+        assert update.HasField("snapshot")
+        assert update.snapshot.answers[0].held_back_count == 1
+
+
+@pytest.mark.parametrize("fields", [{}, {"compare_to": kpi.Comparison(previous_period=True)}], ids=["", "compared"])
+async def test_another_time_zone_of_the_account_is_told(server, fields):
+    """Also where the buckets begin at the same instants, and nothing was counted: they may be clipped elsewhere."""
+    whole_day = {"granularity": kpi.GRANULARITY_DAY, **fields}
+    async with watching(server, **whole_day) as watch:
+        first = (await watch.update()).snapshot
+        assert (first.time_zone, first.first_bucket_clipped) == ("UTC", False)
+        await set_zone(server, "Africa/Abidjan")
+        assert (await watch.update()).snapshot.time_zone == "Africa/Abidjan"
+        await set_zone(server, "Asia/Kathmandu")
+        last = (await watch.update()).snapshot
+        assert (last.time_zone, last.first_bucket_clipped) == ("Asia/Kathmandu", True)
+
+
+async def set_zone(server: Server, time_zone: str) -> None:
+    settings = settings_pb.AccountSettings(time_zone=time_zone)
+    request = settings_pb.SetAccountSettingsRequest(account_id="acme", settings=settings)
+    await server.settings.SetAccountSettings(request, timeout=CALL_SECONDS)
+
+
 async def test_a_watch_ends_when_the_server_drains(tmp_path):
     """UNAVAILABLE: go to another server. The stop does not wait for it."""
     with serving(tmp_path / "telwerk.db") as process:
@@ -202,6 +235,45 @@ async def test_a_reader_that_reads_nothing_is_cut_off(tmp_path):
                 if not await taken(server):
                     break
         call.cancel()
+
+
+async def test_a_reader_that_goes_while_its_update_waits_leaves_nothing_behind(tmp_path, monkeypatch):
+    """No error that nobody looks at, and its place is free again."""
+    lost: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: lost.append(context))
+    original, writes = KpiService._write, []
+
+    async def write(self: KpiService, context: Any, update: bytes) -> None:
+        writes.append(len(update))
+        await original(self, context, update)
+
+    async with started(tmp_path / "telwerk.db", watches_max=1) as server:
+        monkeypatch.setattr(KpiService, "_write", write)
+        by_count = kpi.OrderBy(measure=kpi.ORDER_MEASURE_COUNT)
+        wide = {"granularity": kpi.GRANULARITY_QUARTER_HOUR, "range": year(), "group_by": [], "kpi_ids": KPI_IDS}
+        query = hourly(**wide, order_by=by_count)
+        call = server.kpis.WatchTimeSeries(kpi.WatchTimeSeriesRequest(account_id="acme", query=query))
+        await call.wait_for_connection()
+        # As long as updates are taken, each is followed by the next.
+        with suppress(TimeoutError):
+            for n in range(1_000):
+                await server.ingest_chat("acme", RATED, f"c{n}")
+                await eventually(more(writes, n + 1), seconds=2.0)
+        call.cancel()
+
+        async def free() -> bool:
+            return not await taken(server)
+
+        await eventually(free)
+        gc.collect()
+    assert lost == []
+
+
+def more(found: Sequence[object], than: int) -> Callable[[], Awaitable[bool]]:
+    async def so_many() -> bool:
+        return len(found) > than
+
+    return so_many
 
 
 async def taken(server: Server) -> bool:

@@ -4,11 +4,11 @@ at every quarter-hour."""
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from itertools import pairwise
-from pathlib import Path
 from random import Random
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
@@ -17,8 +17,10 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, settings, strategies as st
 
+from telwerk.v1 import kpi_service_pb2 as pb
 from telwerkd.application.answering import Points, answer
 from telwerkd.application.ingest import IngestLimits, Submitted, take_in
+from telwerkd.application.ports import Store
 from telwerkd.application.query import Answer, Filter, Ids, Query, QueryLimits, Topics
 from telwerkd.application.rollup_cache import RollupCache
 from telwerkd.application.upkeep import settle_due
@@ -28,13 +30,16 @@ from telwerkd.domain.facts import Kpi, answer_value, topics_value
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros
 from telwerkd.domain.kpis import CATALOGUE, Dimension
 from telwerkd.domain.ranges import DateRange, QuarterRange
-from telwerkd.storage.schema import prepare
-from telwerkd.storage.sqlite import SqliteStore
+from telwerkd.storage import schema
+from telwerkd.storage.location import SqliteFile, located
+from telwerkd.storage.opening import opened
+from telwerkd.transport.answer_codec import encode_answer
 from tests.generate import ACTIONS, ASSIGNED, CONTACT_WRITES, FAMILIES, THEMES, WIDGETS
 from tests.oracle import Counted, oracle_facts, oracle_held
+from tests.postgres import fresh_database
 
 PROFILE = settings.get_profile("laws")
-law = settings(max_examples=2 * PROFILE.max_examples, suppress_health_check=[HealthCheck.too_slow])
+law = settings(max_examples=PROFILE.max_examples * 3 // 2, suppress_health_check=[HealthCheck.too_slow])
 
 ACCOUNT = AccountId("acme")
 QUARTER_MICROS = 900_000_000
@@ -91,66 +96,82 @@ Facts: TypeAlias = dict[Kpi, list[Counted]]
 
 
 class World:
-    """An account with all its facts, and the store that answers about it."""
+    """An account with all its facts, and the stores that answer about it: each the same, to the byte."""
 
-    def __init__(self, runner: asyncio.Runner, store: SqliteStore, facts: Facts, held: Facts) -> None:
+    def __init__(self, runner: asyncio.Runner, stores: Sequence[Store], facts: Facts, held: Facts) -> None:
         self._runner = runner
-        self._store = store
         # Small, so that some of what was summed up goes again.
-        self._rollups = RollupCache(1 << 20)
+        self._stores = [(store, RollupCache(1 << 20)) for store in stores]
         self.facts = facts
         self.held = held
 
     def ask(self, query: Query) -> Answer:
-        work: Callable[[Any], Answer] = partial(answer, query, Points(LIMITS), self._rollups)
-        return self._runner.run(self._store.read(ACCOUNT, work))
+        first, *others = [self._answer(query, *of_store) for of_store in self._stores]
+        for other in others:
+            assert encoded(query, first) == encoded(query, other)
+        return first
+
+    def _answer(self, query: Query, store: Store, rollups: RollupCache) -> Answer:
+        work: Callable[[Any], Answer] = partial(answer, query, Points(LIMITS), rollups)
+        return self._runner.run(store.read(ACCOUNT, work))
+
+
+def encoded(query: Query, found: Answer) -> bytes:
+    """What a client would get at a fixed instant; the same query on the wire does not matter for it."""
+    totals = query.granularity is None
+    request = pb.QueryTotalsRequest() if totals else pb.QueryTimeSeriesRequest(include_distribution=True)
+    return encode_answer(request, found).finished(Micros(0))
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Two thirds of the events come in order and are packed; of the rest, which come late, only some are."""
-    database: Path = tmp_path_factory.mktemp("world") / "telwerk.db"
-    prepare(database)
-    store = SqliteStore(database)
+def world(tmp_path_factory: pytest.TempPathFactory, postgres: str, postgres_template: str) -> Iterator[World]:
+    """On SQLite and on PostgreSQL."""
     random = Random(2026)  # noqa: S311 - any conversations will do
     logs = {ConversationId(f"c{n}"): log for n, log in enumerate(made_up(random))}
     now = Micros((LAST + 10_000) * QUARTER_MICROS)
     everything = [Submitted(c, event) for c, log in logs.items() for event in log]
     late = set(random.sample(range(len(everything)), len(everything) // 3))
-    in_order = sorted((s for n, s in enumerate(everything) if n not in late), key=lambda s: s.event.order)
-    measures = [*Kpi, *(100 + kpi for kpi in Kpi)]
-
-    async def fill() -> None:
-        async def receive(events: Sequence[Submitted]) -> None:
-            for n in range(0, len(events), 500):
-                work = partial(take_in, [events[n : n + 500]], None, IngestLimits())
-                await store.write([(ACCOUNT, work)])
-            while await settle_due(store, now):
-                pass
-
-        async def pack(which: Iterable[int]) -> None:
-            for measure in which:
-                await store.write([(ACCOUNT, lambda tx, measure=measure: tx.compact(measure, 1_000_000))])
-
-        await receive(in_order)
-        await pack(measures)
-        # Not all of the rest, so that every answer is made of both.
-        rest = [everything[n] for n in sorted(late)]
-        await receive(rest[::2])
-        await pack(measures[::2])
-        await receive(rest[1::2])
+    file = SqliteFile(tmp_path_factory.mktemp("world") / "telwerk.db")
+    schema.prepare(file.path)
 
     def facts_of(judge: Callable[[Iterable[Event], int], Counter[Counted]]) -> Facts:
         facts = [fact for log in logs.values() for fact in judge(log, now).elements()]
         return {kpi: [fact for fact in facts if fact[0] == kpi] for kpi in Kpi}
 
-    with asyncio.Runner() as runner:
-        runner.run(fill())
-        world = World(runner, store, facts_of(oracle_facts), facts_of(oracle_held))
+    with fresh_database(postgres, postgres_template) as url, asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        stores = [runner.run(stack.enter_async_context(opened(location))) for location in (file, located(url))]
+        for store in stores:
+            runner.run(fill(store, everything, late, now))
+        world = World(runner, stores, facts_of(oracle_facts), facts_of(oracle_held))
         assert min(len(facts) for facts in world.facts.values()) > 50, "too little happened to ask about"
         assert min(len(world.held[kpi]) for kpi in (Kpi.CONVERSATION_TOPICS, Kpi.PRE_CHAT_SURVEY_RESULTS)) > 50
         yield world
-    store.close()
+        runner.run(stack.aclose())
+
+
+async def fill(store: Store, everything: Sequence[Submitted], late: Container[int], now: Micros) -> None:
+    """Two thirds of the events come in order and are packed; of the rest, which come late, only some are."""
+    measures = [*Kpi, *(100 + kpi for kpi in Kpi)]
+
+    async def receive(events: Sequence[Submitted]) -> None:
+        for n in range(0, len(events), 500):
+            work = partial(take_in, [events[n : n + 500]], None, IngestLimits())
+            await store.write([(ACCOUNT, work)])
+        while await settle_due(store, now):
+            pass
+
+    async def pack(which: Iterable[int]) -> None:
+        for measure in which:
+            await store.write([(ACCOUNT, lambda tx, measure=measure: tx.compact(measure, 1_000_000))])
+
+    await receive(sorted((s for n, s in enumerate(everything) if n not in late), key=lambda s: s.event.order))
+    await pack(measures)
+    # Not all of the rest, so that every answer is made of both.
+    rest = [submitted for n, submitted in enumerate(everything) if n in late]
+    await receive(rest[::2])
+    await pack(measures[::2])
+    await receive(rest[1::2])
 
 
 # --- what is asked ---------------------------------------------------------------------------------------------------

@@ -24,7 +24,8 @@ from telwerkd.domain.kpis import Dimension
 from telwerkd.domain.ranges import DateRange, QuarterRange
 from tests.laws.asked import PROFILE, World, counted, edges, kept, nonzero, queries, ranges
 
-law = settings(max_examples=PROFILE.max_examples // 2, suppress_health_check=[HealthCheck.too_slow])
+law = settings(max_examples=PROFILE.max_examples // 3, suppress_health_check=[HealthCheck.too_slow])
+slow_law = settings(max_examples=PROFILE.max_examples // 5, suppress_health_check=[HealthCheck.too_slow])
 
 WireKey: TypeAlias = tuple[Any, ...]
 Buckets: TypeAlias = Mapping[int, list[str]]
@@ -156,7 +157,7 @@ def test_rows_come_in_the_order_of_their_exact_numbers(world: World, query: Quer
     assert rows.row_count == len(rows.rows)
 
 
-@law
+@slow_law
 @given(query=ordered_queries(), size=st.integers(1, 6), rest=st.booleans())
 def test_the_largest_and_the_rest_are_everything(world: World, query: Query, size: int, rest: bool) -> None:  # noqa: FBT001
     """The first keys with their own numbers; the rest sums up the facts under any other key, each once."""
@@ -185,7 +186,7 @@ def facts_under(query: Query, world: World, under: Iterable[WireKey]) -> int:
     return sum(not wanted.isdisjoint(counted(whole, [fact])) for fact in facts)
 
 
-@law
+@slow_law
 @given(query=ordered_queries(), size=st.integers(1, 5))
 def test_pages_are_the_whole_answer_cut(world: World, query: Query, size: int) -> None:
     """One page after the other gives each row once, in the order of the whole."""

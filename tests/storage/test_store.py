@@ -1,6 +1,7 @@
 """The contract of a store (`telwerkd.application.ports`), held against every database there is."""
 
 import asyncio
+import random
 import shutil
 import sqlite3
 import threading
@@ -426,6 +427,26 @@ async def test_cells_gives_the_cut_and_nothing_else(store: Store) -> None:
         (0, "anna", ""),
         (1, "anna", ""),
     ]
+
+
+async def test_values_and_names_of_any_length_are_kept_apart(store: Store) -> None:
+    """The longest set of topics does not fit into an index entry of every database; what differs at its end differs."""
+    chance = random.Random(1)  # noqa: S311  # a text that does not compress, no secret
+    long = "".join(chance.choice("abcdefghijklmnopqrstuvwxyz0123456789é") for _ in range(20 * 129))
+    values = [long, f"{long}x", f"{long}y", long[:-1]]
+    await write(store, change(fact(Kpi.CONVERSATION_TOPICS, value) for value in values))
+    await write(store, lambda tx: tx.compact(Kpi.CONVERSATION_TOPICS, 100))
+    await write(store, change([fact(Kpi.CONVERSATION_TOPICS, values[1])]))
+    await write(store, change([fact(Kpi.CONVERSATION_TOPICS, values[2])], Change.TAKEN_BACK))
+    await write(store, lambda tx: tx.compact(Kpi.CONVERSATION_TOPICS, 100))
+    rows = await store.read(ACME, lambda view: view.cells(cut(Kpi.CONVERSATION_TOPICS, 8)))
+    found = {row.value: n for row, n in zip(rows, counts(rows).values(), strict=True)}
+    assert found == {long: 1, values[1]: 2, values[3]: 1}
+    asked = await store.read(ACME, lambda view: view.cells(cut(Kpi.CONVERSATION_TOPICS, 8, values=[values[1]])))
+    assert [row.value for row in asked] == [values[1]]
+    for _ in range(2):
+        await write(store, lambda tx: tx.add_names({8: values}))
+    assert await write(store, lambda tx: tx.names()) == {8: set(values)}
 
 
 async def test_a_count_below_zero_is_refused(store: Store) -> None:

@@ -1,5 +1,6 @@
 """A key opens what it grants, and nothing else; and every method needs something."""
 
+import asyncio
 import importlib
 import pkgutil
 from collections.abc import AsyncIterator
@@ -84,12 +85,27 @@ async def count(requests, _context):
     return ingestion.IngestEventsResponse(accepted_count=len([request async for request in requests]))
 
 
+async def ticks(_request, _context):
+    """A stream of replies that never ends."""
+    while True:
+        yield ingestion.IngestEventsResponse(accepted_count=1)
+        await asyncio.sleep(0.01)
+
+
+async def silence(_request, context):
+    """Another, after one reply."""
+    await context.write(ingestion.IngestEventsResponse(accepted_count=1))
+    await asyncio.Event().wait()
+
+
 CODEC = (ingestion.IngestEventsRequest.FromString, ingestion.IngestEventsResponse.SerializeToString)
 STREAMS = grpc.method_handlers_generic_handler(
     "telwerk.v1.IngestionService",
     {
         "Echo": grpc.stream_stream_rpc_method_handler(echo, *CODEC),
         "EchoByReading": grpc.stream_stream_rpc_method_handler(echo_by_reading, *CODEC),
+        "Ticks": grpc.unary_stream_rpc_method_handler(ticks, *CODEC),
+        "Silence": grpc.unary_stream_rpc_method_handler(silence, *CODEC),
         "Count": grpc.stream_unary_rpc_method_handler(count, *CODEC),
     },
 )
@@ -449,6 +465,31 @@ async def test_a_key_that_is_revoked_ends_calls_and_open_streams_without_a_resta
         assert await refusal(stream.read()) == UNKNOWN
         assert await refusal(ingest(channel, token)) == UNKNOWN
         assert await ingest(channel, later)
+
+
+@pytest.mark.parametrize("name", ["Ticks", "Silence"])
+async def test_a_stream_of_replies_ends_soon_after_its_key_is_revoked(path, name):
+    """A watch that was opened before must not go on for good, nor wait for something to tell."""
+    clock = Clock()
+    token = keys_file.create(path, ["acme"], [Role.INGEST], "crm")
+    async with serving(path, clock) as channel:
+        method = channel.unary_stream(
+            f"/telwerk.v1.IngestionService/{name}",
+            request_serializer=ingestion.IngestEventsRequest.SerializeToString,
+            response_deserializer=ingestion.IngestEventsResponse.FromString,
+        )
+        stream = method(ingestion.IngestEventsRequest(account_id="acme"), metadata=bearer(token), timeout=20)
+        assert (await stream.read()).accepted_count == 1
+        keys_file.revoke(path, "crm")
+        clock.seconds += 1.0
+        assert await refusal(all_of(stream)) == UNKNOWN
+        other = method(ingestion.IngestEventsRequest(account_id="coyote"), metadata=bearer(token), timeout=20)
+        assert await refusal(other.read()) == UNKNOWN
+
+
+async def all_of(stream):
+    while await stream.read() is not grpc.aio.EOF:
+        pass
 
 
 def test_the_file_is_looked_at_once_an_interval(path):

@@ -16,14 +16,12 @@ The methods and their arguments are those of `Telwerk`; an iterator there is an 
 import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 import grpc
 import grpc.aio
 
-from telwerk.connection import Connection
 from telwerk.errors import error_of
 from telwerk.explanations import AsyncExplanation
 from telwerk.operations import Call, Operations, Steps, Stubs, ask
@@ -63,18 +61,9 @@ class AsyncTelwerk(Operations):
     It belongs to the event loop in which it was made. What is iterated there is iterated here by `async for`.
     """
 
-    def __init__(
-        self,
-        address: str = "127.0.0.1:50051",
-        *,
-        api_key: str | None = None,
-        tls: bool | str | Path = False,
-        client_certificate: tuple[str | Path, str | Path] | None = None,
-        timeout_seconds: float = 30.0,
-    ) -> None:
-        self.connection = Connection(address, api_key, tls, client_certificate, timeout_seconds)
+    def _open(self) -> grpc.aio.Channel:
         self._channel = self.connection.aio_channel()
-        self._stubs = Stubs(self._channel)
+        return self._channel
 
     async def __aenter__(self) -> Self:
         return self

@@ -15,13 +15,11 @@ Answers are the contract's own messages (`telwerk.v1`), where every field is des
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 import grpc
 
-from telwerk.connection import Connection
 from telwerk.errors import error_of
 from telwerk.explanations import Explanation
 from telwerk.operations import Call, Operations, Steps, Stubs, ask
@@ -63,18 +61,9 @@ class Telwerk(Operations):
     read it.
     """
 
-    def __init__(
-        self,
-        address: str = "127.0.0.1:50051",
-        *,
-        api_key: str | None = None,
-        tls: bool | str | Path = False,
-        client_certificate: tuple[str | Path, str | Path] | None = None,
-        timeout_seconds: float = 30.0,
-    ) -> None:
-        self.connection = Connection(address, api_key, tls, client_certificate, timeout_seconds)
+    def _open(self) -> grpc.Channel:
         self._channel = self.connection.channel()
-        self._stubs = Stubs(self._channel)
+        return self._channel
 
     def __enter__(self) -> Self:
         return self

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, Unpack, get_args, overload
 
 import grpc
@@ -138,7 +139,21 @@ else:
 class Operations:
     """What both clients can do; with `AsyncTelwerk`, each of these is to be awaited."""
 
-    connection: Connection
+    def __init__(
+        self,
+        address: str = "127.0.0.1:50051",
+        *,
+        api_key: str | None = None,
+        tls: bool | str | Path = False,
+        client_certificate: tuple[str | Path, str | Path] | None = None,
+        timeout_seconds: float = 30.0,
+    ) -> None:
+        self.connection = Connection(address, api_key, tls, client_certificate, timeout_seconds)
+        self._stubs = Stubs(self._open())
+
+    def _open(self) -> grpc.Channel | grpc.aio.Channel:
+        """The client's own kind of channel, for its connection."""
+        raise NotImplementedError
 
     @property
     def address(self) -> str:
@@ -190,6 +205,11 @@ class Operations:
             lambda stubs: stubs.kpis.ListKpis, ListKpisRequest(language_code=language)
         )
         return response.kpis
+
+    @operation
+    def catalogue(self, language: str = "en") -> Steps[ListKpisResponse]:
+        """The KPIs with all that a help page has beside them: its headings, and its sections with introductions."""
+        return ask(lambda stubs: stubs.kpis.ListKpis, ListKpisRequest(language_code=language))
 
     @operation
     def set_widget_settings(self, account_id: str, settings: WidgetSettings) -> Steps[WidgetSettings]:

@@ -13,7 +13,10 @@ WhenFull: TypeAlias = Literal["block", "raise"]
 """What adding an event does while there is no room: wait for it, or raise `BufferFullError`."""
 
 OnRejected: TypeAlias = Callable[[Event, Rejection], None]
-"""What is told of an event that the server will never take, and why."""
+"""What is told of an event that the server will never take, and why.
+
+The sender waits for it: it must not wait for the sender in turn, by `flush`, `close`, or an `add` without room.
+"""
 
 _log = logging.getLogger("telwerk.sender")
 

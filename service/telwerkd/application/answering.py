@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from telwerkd.application.keying import Keyed, Keys, key_of, keyed
+from telwerkd.application.keying import Keyed, Keys, key_maker, keyed
 from telwerkd.application.ordering import KeyTotals, Selection, select
-from telwerkd.application.ports import Snapshot, Store
+from telwerkd.application.ports import Snapshot, Standing, Store
 from telwerkd.application.query import (
     Answer,
     Counts,
@@ -25,7 +25,6 @@ from telwerkd.application.query import (
     QueryLimits,
     RawKey,
     Row,
-    Standing,
     Summed,
     check,
     place_in_time,
@@ -87,12 +86,7 @@ class Queries:
         Raises:
             UnavailableError: the database does not answer.
         """
-        return await self._store.read(account, standing)
-
-
-def standing(snapshot: Snapshot) -> Standing:
-    """Where the account of a view stands."""
-    return Standing(snapshot.account().version, snapshot.earliest_due())
+        return await self._store.standing(account)
 
 
 def _answer_all(
@@ -123,21 +117,23 @@ class Points:
         self.limits = limits
         self._taken = 0
 
-    def take(self, series: int, buckets: int, values: int) -> None:
-        """Adds a KPI's numbers.
+    def take(self, series: int, buckets: int, values: Sequence[int]) -> None:
+        """Adds a query's numbers: of each KPI, so many series of so many buckets, and `values` numbers in each.
 
         Raises:
-            LimitExceededError: they are too many, together with those before.
+            LimitExceededError: they are too many, together with those before. Then none of them is added.
         """
-        self._taken += series * buckets * values
-        if self._taken > self.limits.points_max:
+        wanted = series * buckets * sum(values)
+        if self._taken + wanted > self.limits.points_max:
+            before = f", and the queries before it take {self._taken}" if self._taken else ""
             raise LimitExceededError(
                 "group_by",
-                f"the answer would take {self._taken} numbers (for the last KPI: {series} series, {buckets} buckets, "
-                f"{values} values), at most {self.limits.points_max} (points_max) are answered: ask for pages "
-                "(page_size) or the largest (top), filter, group by less, choose a coarser granularity, a shorter "
-                "range or fewer KPIs",
+                f"the answer would take {wanted} numbers ({len(values)} KPIs, {series} series each, {buckets} buckets, "
+                f"up to {max(values)} values){before}; at most {self.limits.points_max} (points_max) are answered: ask "
+                "for pages (page_size) or the largest (top), filter, group by less, choose a coarser granularity, a "
+                "shorter range or fewer KPIs",
             )
+        self._taken += wanted
 
 
 def answer(query: Query, points: Points, rollups: RollupCache, snapshot: Snapshot) -> Answer:
@@ -152,10 +148,11 @@ def answer(query: Query, points: Points, rollups: RollupCache, snapshot: Snapsho
     read = [_Kpi(query, info, periods, keys, reader) for info in query.kpis]
     totals = [kpi.totals() for kpi in read]
     selection = select(query, keys.raw, totals, points.limits.groups_max)
+    points.take(selection.size, sum(period.width for period in periods), [kpi.values for kpi in read])
     kpis = [
         KpiRows(
             info,
-            kpi.rows(selection, of_kpi, points),
+            kpi.rows(selection, of_kpi),
             kpi.held_back(),
             *_enabled(query, info, periods[0], snapshot),
             Dimension.TOPIC in query.group_by,
@@ -166,7 +163,8 @@ def answer(query: Query, points: Points, rollups: RollupCache, snapshot: Snapsho
         for info, kpi, of_kpi in zip(query.kpis, read, totals, strict=True)
     ]
     compared = periods[1].buckets if query.compare_to is not None else None
-    return Answer(periods[0].buckets, compared, kpis, zone.key, standing(snapshot), selection.next)
+    standing = Standing(snapshot.account().version, snapshot.earliest_due())
+    return Answer(periods[0].buckets, compared, kpis, zone.key, standing, selection.next)
 
 
 def _compared(period: Range, compare_to: Range | PreviousPeriod) -> Range:
@@ -256,17 +254,20 @@ class _Kpi:
     @property
     def _stars(self) -> Counts:
         """How many stars each packed value is; none for KPIs without a mean."""
-        values = self._read[0].slice.values if self._read else 1
-        return np.arange(1, values + 1) * self._info.has_mean
+        return np.arange(1, self.values + 1) * self._info.has_mean
 
     def summed(self, place: int) -> Summed:
         """All facts of a period, each once."""
         by_value = self._read[place].totals.sum(axis=0)
         return Summed(int(by_value.sum()), int(by_value @ self._stars))
 
-    def rows(self, selection: Selection, totals: Sequence[KeyTotals], points: Points) -> list[Row]:
+    @property
+    def values(self) -> int:
+        """Numbers in each bucket of a series."""
+        return self._read[0].slice.values
+
+    def rows(self, selection: Selection, totals: Sequence[KeyTotals]) -> list[Row]:
         """The rows of the keys that are selected."""
-        points.take(selection.size, sum(period.width for period in self._periods), self._read[0].slice.values)
         numbers = [self._numbers(of_period, selection) for of_period in self._read]
         facts = np.sum([total.counts for total in totals], axis=0)
         return list(self._made(selection, numbers, facts[selection.places]))
@@ -288,15 +289,15 @@ class _Kpi:
 
     def _made(self, selection: Selection, numbers: Sequence[Sequence[Numbers]], facts: Counts) -> Iterator[Row]:
         wholes = _Wholes(self._query, self._info, self._read[0]) if self._query.granularity is None else None
-        dimensions = self._query.group_by
+        key_of = key_maker(self._query.group_by)
         for i, place in enumerate(selection.places.tolist()):
-            if not dimensions or facts[i]:
+            if not self._query.group_by or facts[i]:
                 raw = self._keys.raw[place]
                 share = wholes.share(raw, int(numbers[0][i].counts[0])) if wholes else None
-                yield _row(key_of(raw, dimensions), [period[i] for period in numbers], share)
+                yield _row(key_of(raw), [period[i] for period in numbers], share)
         if selection.rest and any(period[-1].counts.any() for period in numbers):
             share = wholes.share_of_rest(int(numbers[0][-1].counts[0])) if wholes else None
-            yield _row(key_of((), ()), [period[-1] for period in numbers], share)._replace(rest=True)
+            yield _row(Key(), [period[-1] for period in numbers], share)._replace(rest=True)
 
 
 def _row(key: Key, periods: Sequence[Numbers], share: float | None) -> Row:
@@ -332,5 +333,6 @@ class _Wholes:
 
     def share_of_rest(self, count: int) -> float | None:
         """The part that the rest is; None where it is of several wholes."""
-        [of, *more] = self._counts.values() or [0]
-        return None if more or not of else count / of
+        # What is only counted at other times, or was taken back, is none.
+        wholes = [whole for whole in self._counts.values() if whole]
+        return count / wholes[0] if len(wholes) == 1 else None

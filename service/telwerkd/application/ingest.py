@@ -57,7 +57,7 @@ class Rejected(NamedTuple):
     message: str
 
 
-class Submitted(NamedTuple):
+class Submitted(msgspec.Struct, frozen=True, gc=False):
     """An event to be taken in, valid in itself."""
 
     conversation: ConversationId
@@ -317,7 +317,7 @@ class _Admission:
 
     def judge(self, submitted: Submitted) -> Verdict | Rejected:
         """The verdict on an event; one accepted is resolved by the settings that hold now."""
-        conversation, event, url = submitted
+        conversation, event, url = submitted.conversation, submitted.event, submitted.url
         key = (conversation, event.event_id)
         present = self._present.get(key)
         if present is not None:

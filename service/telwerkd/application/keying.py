@@ -116,9 +116,10 @@ def _key_getter(dimensions: Sequence[Dimension]) -> Callable[[RowIds], RawKey]:
     return lambda row: tuple(row[place] for place in places)
 
 
-def key_of(raw: RawKey, dimensions: Sequence[Dimension]) -> Key:
-    """The key of a row's ids."""
-    return Key(**{_KEY_FIELDS[dimension]: part for dimension, part in zip(sorted(dimensions), raw, strict=True)})
+def key_maker(dimensions: Sequence[Dimension]) -> Callable[[RawKey], Key]:
+    """Makes keys of rows' ids."""
+    fields = [_KEY_FIELDS[dimension] for dimension in sorted(dimensions)]
+    return lambda raw: Key(**dict(zip(fields, raw, strict=True)))
 
 
 _KEY_FIELDS = dict(zip(sorted(Dimension), Key._fields, strict=True))

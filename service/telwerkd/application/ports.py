@@ -33,6 +33,18 @@ class Account(NamedTuple):
     """Events before it were purged, and are refused. 0: none were."""
 
 
+class Standing(NamedTuple):
+    """Where an account stands: answers are the same while it does, but for how far they are complete."""
+
+    version: int
+    due: Micros | None
+    """The earliest limit that is still open."""
+
+    def complete_until(self, now: Micros) -> Micros:
+        """The instant before which no limit is still open."""
+        return now if self.due is None else min(now, self.due)
+
+
 class Conversation(NamedTuple):
     """A conversation's row."""
 
@@ -235,6 +247,13 @@ class Store(Protocol):
 
         Raises:
             UnavailableError: the database did not take it; whether it was stored is unknown.
+        """
+
+    async def standing(self, account: AccountId) -> Standing:
+        """Where an account stands. Cheap: it is asked before every answer that may be known already.
+
+        Raises:
+            UnavailableError: the database does not answer.
         """
 
     async def versions(self, accounts: Collection[AccountId]) -> dict[AccountId, int]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from telwerkd.application.account_settings import zone_name
-from telwerkd.application.ports import Snapshot
+from telwerkd.application.ports import Snapshot, Standing
 from telwerkd.domain import calendar
 from telwerkd.domain.calendar import Buckets, Granularity
 from telwerkd.domain.errors import InvalidArgumentError, Reason
@@ -231,18 +231,6 @@ class KpiRows(NamedTuple):
     compared: Summed
     row_count: int
     """Rows on all pages."""
-
-
-class Standing(NamedTuple):
-    """Where an account stands: answers are the same while it does, but for how far they are complete."""
-
-    version: int
-    due: Micros | None
-    """The earliest limit that is still open."""
-
-    def complete_until(self, now: Micros) -> Micros:
-        """The instant before which no limit is still open."""
-        return now if self.due is None else min(now, self.due)
 
 
 class Answer(NamedTuple):

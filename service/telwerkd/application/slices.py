@@ -6,7 +6,7 @@ named ids) comes from the chunks' cells, and what is not in chunks yet from the 
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -67,13 +67,17 @@ class Layer(NamedTuple):
     key: Counts
     code: int | None = None
 
+    def is_distinct(self) -> bool:
+        """Whether no two rows count under the same key."""
+        return int(np.bincount(self.key[self.key != _NONE]).max(initial=0)) <= 1
+
 
 class _Part(NamedTuple):
     """Dense counts of some rows: by line, bucket from `first` on, and value."""
 
     row: Counts
     first: int
-    counts: Counts
+    counts: npt.NDArray[np.integer[Any]]
 
 
 class Slice:
@@ -83,6 +87,7 @@ class Slice:
         self.rows: list[RowIds] = []
         self.values = len(info.values) if has_packed_values(info.kpi) else 1
         self._conditions = conditions
+        self._filters = any(conditions)
         self._by_value = by_value
         self._period = period
         self._kept = _kept_codes(conditions, info)
@@ -97,7 +102,7 @@ class Slice:
             return False
         first, counts = found
         row = self._places_of(rollup.rows)
-        if (row == _NONE).any():
+        if self._filters and (row == _NONE).any():
             counts, row = counts[row != _NONE], row[row != _NONE]
         self._parts.append(_Part(row, first, counts if self._kept is None else counts * self._kept))
         return True
@@ -116,23 +121,22 @@ class Slice:
 
     def _places_of(self, rows: Iterable[RowIds]) -> Counts:
         """The place of each row among all; `_NONE` where the conditions leave it out."""
-        return np.array([self._place(ids) for ids in rows], np.int64)
+        places = self._places
+        return np.array([places[ids] if ids in places else self._new_place(ids) for ids in rows], np.int64)
 
-    def _place(self, ids: RowIds) -> int:
-        place = self._places.get(ids)
-        if place is None:
-            kept = not any(self._conditions) or keeps(self._conditions, ids, by_value=self._by_value)
-            place = len(self.rows) if kept else _NONE
-            self._places[ids] = place
-            if kept:
-                self.rows.append(ids)
-        return place
+    def _new_place(self, ids: RowIds) -> int:
+        if self._filters and not keeps(self._conditions, ids, by_value=self._by_value):
+            self._places[ids] = _NONE
+        else:
+            self._places[ids] = len(self.rows)
+            self.rows.append(ids)
+        return self._places[ids]
 
     def totals(self) -> Counts:
         """What is counted in the whole period, by row and value."""
         totals = np.zeros((len(self.rows), self.values), np.int64)
         for part in self._parts:
-            totals[part.row] += part.counts.sum(axis=1)  # a row is in a part once
+            totals[part.row] += part.counts.sum(axis=1, dtype=np.int64)  # a row is in a part once
         for cells in self._scattered:
             totals += _binned(cells.row * self.values + cells.code, cells.n, totals.shape)
         return totals
@@ -141,8 +145,9 @@ class Slice:
         """What is counted by key, bucket and value, where each layer says which rows count under which key."""
         series = np.zeros((keys, self._period.width, self.values), np.int64)
         for layer in layers:
+            distinct = layer.is_distinct()
             for part in self._parts:
-                _add_part(series, part, layer)
+                _add_part(series, part, layer, distinct=distinct)
             for cells in self._scattered:
                 key = layer.key[cells.row]
                 keep = key != _NONE if layer.code is None else (key != _NONE) & (cells.code == layer.code)
@@ -151,20 +156,17 @@ class Slice:
         return series
 
 
-def _add_part(series: Counts, part: _Part, layer: Layer) -> None:
-    key = layer.key[part.row]
-    lines = np.flatnonzero(key != _NONE)
-    if not len(lines):
-        return
-    # Lines of one key are summed up first: an addition by place counts each place once.
-    order = lines[np.argsort(key[lines], kind="stable")]
-    firsts = np.flatnonzero(np.diff(key[order], prepend=_NONE))
-    buckets = slice(part.first, part.first + part.counts.shape[1])
+def _add_part(series: Counts, part: _Part, layer: Layer, *, distinct: bool) -> None:
+    key, counts = layer.key[part.row], part.counts
+    if key.min(initial=0) == _NONE:
+        counts, key = counts[key != _NONE], key[key != _NONE]
+    if not distinct and len(key):
+        # Lines of one key are summed up first: an addition by place counts each place once.
+        order = np.argsort(key, kind="stable")
+        firsts = np.flatnonzero(np.diff(key[order], prepend=_NONE))
+        counts, key = np.add.reduceat(counts[order], firsts, axis=0), key[order[firsts]]
     values = slice(None) if layer.code is None else slice(layer.code, layer.code + 1)
-    counts = part.counts[order][:, :, values]
-    if len(firsts) < len(order):
-        counts = np.add.reduceat(counts, firsts, axis=0)
-    series[key[order[firsts]], buckets, values] += counts
+    series[key, part.first : part.first + counts.shape[1], values] += counts[:, :, values]
 
 
 def _binned(at: Counts, weights: Counts, shape: tuple[int, ...]) -> Counts:

@@ -114,14 +114,10 @@ class Watch:
 
 def changes(query: Query, before: Answer, after: Answer) -> Changes | None:
     """What is different in a later answer to the same query; None where only the whole answer can say it."""
-    whole = (
-        query.compare_to is not None
-        or query.top is not None
-        or query.order.measure is not OrderMeasure.KEY
-        or not np.array_equal(before.buckets.edges, after.buckets.edges)
-    )
-    if whole:
-        return None if before is after or _differ(before, after) else []
+    if before.time_zone != after.time_zone:
+        return None  # the account's was changed, and with it the buckets
+    if query.compare_to is not None or query.top is not None or query.order.measure is not OrderMeasure.KEY:
+        return None if _differ(before, after) or about_differs(before, after) else []
     return [change for pair in zip(before.kpis, after.kpis, strict=True) for change in _changed_lines(*pair)]
 
 
@@ -134,8 +130,6 @@ def about_differs(before: Answer, after: Answer) -> bool:
 
 
 def _differ(before: Answer, after: Answer) -> bool:
-    if not np.array_equal(before.buckets.edges, after.buckets.edges):
-        return True
     return any(
         len(earlier.rows) != len(later.rows)
         or any(not _same(*pair) for pair in zip(earlier.rows, later.rows, strict=True))

@@ -2,6 +2,9 @@
 
 An event here is *resolved*: what the widget's settings said about it when it was accepted (its live limit, the goals
 that its page matches) is kept with it, so that folding the log again later gives the same facts.
+
+Events are made by the thousand, and frozen: no cycle of references can ever begin in one. So the garbage collector,
+which looks for cycles, is spared them (`gc=False`).
 """
 
 import enum
@@ -36,20 +39,20 @@ class InactivityAction(enum.IntEnum):
     RESUMED_CONVERSATION_NOT_REASSIGNED = 8
 
 
-class SurveyAnswer(msgspec.Struct, frozen=True, array_like=True):
+class SurveyAnswer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A chosen option of a question; ids, never free text."""
 
     question_id: str
     option_id: str
 
 
-class _Kind(msgspec.Struct, frozen=True, array_like=True):
+class _Kind(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Base of the kinds. The tags are the storage format: never reuse one for another kind."""
 
     rank: ClassVar[int]
 
 
-class WentLive(_Kind, frozen=True, array_like=True, tag="live"):
+class WentLive(_Kind, frozen=True, array_like=True, gc=False, tag="live"):
     """The conversation is live; `limit` is the one that holds, `sent_limit` what the producer said itself."""
 
     rank: ClassVar[int] = 0
@@ -57,40 +60,40 @@ class WentLive(_Kind, frozen=True, array_like=True, tag="live"):
     limit: Micros | None = None
 
 
-class Resumed(_Kind, frozen=True, array_like=True, tag="resume"):
+class Resumed(_Kind, frozen=True, array_like=True, gc=False, tag="resume"):
     """An ended conversation goes on; live only when told so."""
 
     rank: ClassVar[int] = 0
 
 
-class Message(_Kind, frozen=True, array_like=True, tag="msg"):
+class Message(_Kind, frozen=True, array_like=True, gc=False, tag="msg"):
     """Someone sent a message; any message starts the conversation."""
 
     rank: ClassVar[int] = 1
     sender: Sender
 
 
-class Rated(_Kind, frozen=True, array_like=True, tag="rate"):
+class Rated(_Kind, frozen=True, array_like=True, gc=False, tag="rate"):
     """The contact gave 1 to 5 stars (KPI 1)."""
 
     rank: ClassVar[int] = 2
     stars: int
 
 
-class FeedbackLeft(_Kind, frozen=True, array_like=True, tag="feedback"):
+class FeedbackLeft(_Kind, frozen=True, array_like=True, gc=False, tag="feedback"):
     """The contact left feedback (KPI 2)."""
 
     rank: ClassVar[int] = 2
 
 
-class ActionPerformed(_Kind, frozen=True, array_like=True, tag="action"):
+class ActionPerformed(_Kind, frozen=True, array_like=True, gc=False, tag="action"):
     """An inactivity action fired or failed (KPI 5, 6). It does not itself change the assignment."""
 
     rank: ClassVar[int] = 2
     action: InactivityAction
 
 
-class PageVisited(_Kind, frozen=True, array_like=True, tag="page"):
+class PageVisited(_Kind, frozen=True, array_like=True, gc=False, tag="page"):
     """The contact visited a page; `goals` are those it matched (KPI 7). The URL itself is not kept."""
 
     rank: ClassVar[int] = 2
@@ -98,41 +101,41 @@ class PageVisited(_Kind, frozen=True, array_like=True, tag="page"):
     goals: tuple[GoalId, ...] = ()
 
 
-class GoalReached(_Kind, frozen=True, array_like=True, tag="goal"):
+class GoalReached(_Kind, frozen=True, array_like=True, gc=False, tag="goal"):
     """The producer matched the goal itself (KPI 7)."""
 
     rank: ClassVar[int] = 2
     goal: GoalId
 
 
-class TopicsSet(_Kind, frozen=True, array_like=True, tag="topics"):
+class TopicsSet(_Kind, frozen=True, array_like=True, gc=False, tag="topics"):
     """These topics replace the earlier ones (KPI 8): sorted, each once."""
 
     rank: ClassVar[int] = 2
     topics: tuple[TopicId, ...]
 
 
-class PreChatSurveyCompleted(_Kind, frozen=True, array_like=True, tag="pre"):
+class PreChatSurveyCompleted(_Kind, frozen=True, array_like=True, gc=False, tag="pre"):
     """The contact completed the pre-chat survey (KPI 9)."""
 
     rank: ClassVar[int] = 2
     answers: tuple[SurveyAnswer, ...]
 
 
-class PostChatSurveyAnswered(_Kind, frozen=True, array_like=True, tag="post"):
+class PostChatSurveyAnswered(_Kind, frozen=True, array_like=True, gc=False, tag="post"):
     """The contact answered the post-chat survey (KPI 10)."""
 
     rank: ClassVar[int] = 2
     answers: tuple[SurveyAnswer, ...]
 
 
-class Ended(_Kind, frozen=True, array_like=True, tag="end"):
+class Ended(_Kind, frozen=True, array_like=True, gc=False, tag="end"):
     """The status became "Ended"; the conversation is not live any more."""
 
     rank: ClassVar[int] = 3
 
 
-class Assigned(_Kind, frozen=True, array_like=True, tag="assign"):
+class Assigned(_Kind, frozen=True, array_like=True, gc=False, tag="assign"):
     """States operator and group together; what was left out is nobody."""
 
     rank: ClassVar[int] = 4
@@ -140,20 +143,20 @@ class Assigned(_Kind, frozen=True, array_like=True, tag="assign"):
     group: OperatorGroupId
 
 
-class Unassigned(_Kind, frozen=True, array_like=True, tag="unassign"):
+class Unassigned(_Kind, frozen=True, array_like=True, gc=False, tag="unassign"):
     """Clears the operator, and the group unless one is named."""
 
     rank: ClassVar[int] = 4
     group: OperatorGroupId
 
 
-class LeftLive(_Kind, frozen=True, array_like=True, tag="unlive"):
+class LeftLive(_Kind, frozen=True, array_like=True, gc=False, tag="unlive"):
     """Contact and operator are no longer online at the same time."""
 
     rank: ClassVar[int] = 5
 
 
-class Retracted(_Kind, frozen=True, array_like=True, tag="retract"):
+class Retracted(_Kind, frozen=True, array_like=True, gc=False, tag="retract"):
     """Another event of the conversation is as if it had never been."""
 
     rank: ClassVar[int] = 6
@@ -180,7 +183,7 @@ Kind: TypeAlias = (
 )
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """Something that happened in a conversation at an instant."""
 
     event_id: EventId

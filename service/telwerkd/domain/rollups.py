@@ -6,16 +6,14 @@ numbers by row, bucket and value, as large as the answer whatever the number of 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.domain.calendar import Buckets, Granularity, Quarters, buckets
+from telwerkd.domain.calendar import EARLIEST, LATEST, Buckets, Granularity, Quarters, buckets
 from telwerkd.domain.counters import CHUNK_QUARTERS, Cells
-
-Numbers: TypeAlias = npt.NDArray[np.int64]
 
 _ROW_BYTES = 300
 """About what the ids of a row take in memory."""
@@ -39,7 +37,7 @@ class Rollup(NamedTuple):
 
     rows: Sequence[RowIds]
     edges: Quarters
-    """Bucket `i` is `[edges[i], edges[i + 1])`; together they are the chunk."""
+    """Bucket `i` is `[edges[i], edges[i + 1])`; together they are the chunk, as far as the calendar knows it."""
     counts: npt.NDArray[np.int32]
     """By row, bucket and packed value (one where the measure packs none)."""
 
@@ -61,8 +59,9 @@ def resolution(granularity: Granularity | None) -> Granularity | None:
 
 
 def chunk_buckets(chunk: int, width: Granularity, zone: ZoneInfo) -> Buckets:
-    """The hours or days of a chunk, those at its ends clipped."""
-    return buckets(chunk * CHUNK_QUARTERS, (chunk + 1) * CHUNK_QUARTERS, width, zone)
+    """The hours or days of a chunk, those at its ends clipped. The calendar begins and ends within one."""
+    start, end = max(chunk * CHUNK_QUARTERS, EARLIEST), min((chunk + 1) * CHUNK_QUARTERS, LATEST)
+    return buckets(start, end, width, zone)
 
 
 def is_worth_it(rows: int, buckets_: int, values: int, cell_bytes: int) -> bool:
@@ -79,19 +78,21 @@ def roll_up(rows: Sequence[RowIds], cells: Cells, edges: Quarters, values: int) 
     return Rollup(rows, edges, counts.astype(np.int32).reshape(len(rows), width, values))
 
 
-def regrouped(rollup: Rollup, edges: Quarters) -> tuple[int, Numbers] | None:
+def regrouped(rollup: Rollup, edges: Quarters) -> tuple[int, npt.NDArray[np.int32]] | None:
     """The part of a rollup that lies in `edges`, in their buckets: the first bucket, and numbers by row, bucket, value.
 
     None where an edge cuts one of the rollup's buckets, or nothing of the rollup lies within.
     """
     own = rollup.edges
-    start, end = max(int(own[0]), int(edges[0])), min(int(own[-1]), int(edges[-1]))
-    inner = edges[(edges > start) & (edges < end)]
-    cuts = np.searchsorted(own, [start, *inner.tolist(), end])
-    if start >= end or not np.array_equal(own[cuts], [start, *inner.tolist(), end]):
+    start, end = max(own[0], edges[0]), min(own[-1], edges[-1])
+    if start >= end:
         return None
-    first = int(np.searchsorted(edges, start, side="right")) - 1
+    first = int(edges.searchsorted(start, side="right")) - 1
+    wanted = edges[first : int(edges.searchsorted(end)) + 1].clip(start, end)
+    cuts = own.searchsorted(wanted)
+    if (own[cuts] != wanted).any():
+        return None
     counts = rollup.counts[:, cuts[0] : cuts[-1]]
     if len(cuts) - 1 == counts.shape[1]:
-        return first, counts.astype(np.int64)
-    return first, np.add.reduceat(counts, cuts[:-1] - cuts[0], axis=1, dtype=np.int64)
+        return first, counts
+    return first, np.add.reduceat(counts, cuts[:-1] - cuts[0], axis=1)

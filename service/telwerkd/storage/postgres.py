@@ -17,15 +17,15 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from telwerkd.application.ports import Account, Snapshot, Transaction
-from telwerkd.domain.counters import Measure
+from telwerkd.application.ports import Account, Snapshot, Standing, Transaction
 from telwerkd.domain.errors import Reason, UnavailableError
-from telwerkd.domain.ids import AccountId, Micros
+from telwerkd.domain.ids import AccountId
+from telwerkd.storage.across import AcrossAccounts
 from telwerkd.storage.bulk_postgres import PostgresBulk
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.postgres_engine import make_engine
-from telwerkd.storage.postgres_errors import DATABASE_ERRORS, Fate, aborted_for_sure, fate_of, is_standby
-from telwerkd.storage.tables import accounts, conversations, deltas
+from telwerkd.storage.postgres_errors import DATABASE_ERRORS, Fate, aborted_for_sure, fate_of, is_standby, said
+from telwerkd.storage.tables import accounts
 from telwerkd.storage.transaction import ACCOUNT, AccountTransaction
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ _RETRY_SECONDS = 1.0
 _TRY_UPKEEP = sa.text("SELECT pg_try_advisory_xact_lock(hashtextextended(:account, 0))")
 
 
-class PostgresStore:
+class PostgresStore(AcrossAccounts):
     """`telwerkd.application.ports.Store` over a PostgreSQL database that has its tables."""
 
     merges_accounts = False
@@ -88,33 +88,16 @@ class PostgresStore:
 
         return await self._shielded(_answered(self._writers, run))
 
+    async def standing(self, account: AccountId) -> Standing:
+        """Where an account stands."""
+        return await self.read(account, lambda view: Standing(view.account().version, view.earliest_due()))
+
     async def versions(self, accounts_: Collection[AccountId]) -> dict[AccountId, int]:
         """The versions of accounts."""
         c = accounts.c
         asked = sa.bindparam("asked", sorted(accounts_), sa.ARRAY(sa.Text))
         query = sa.select(c.account_id, c.version).where(c.account_id == sa.any_(asked))
         return {AccountId(row.account_id): row.version for row in await self._scan(query)}
-
-    async def accounts(self) -> list[AccountId]:
-        """Every account that anything is stored of."""
-        rows = await self._scan(sa.select(accounts.c.account_id).order_by(accounts.c.account_id))
-        return [AccountId(row.account_id) for row in rows]
-
-    async def accounts_due(self, until: Micros) -> list[AccountId]:
-        """The accounts that have a limit due by `until`."""
-        c = conversations.c
-        query = sa.select(c.account_id).where(c.due.is_not(None), c.due <= until).distinct().order_by(c.account_id)
-        return [AccountId(row.account_id) for row in await self._scan(query)]
-
-    async def compactable(self) -> list[tuple[AccountId, Measure, int]]:
-        """Every measure that has deltas, with how many leaves."""
-        c = deltas.c
-        query = sa.select(c.account_id, c.measure, sa.func.sum(c.size)).group_by(c.account_id, c.measure)
-        return [(AccountId(account), measure, size) for account, measure, size in await self._scan(query)]
-
-    async def ping(self) -> None:
-        """Answers if the database does."""
-        await self._scan(sa.select(accounts.c.version).limit(1))
 
     async def close(self) -> None:
         """Lets running transactions end, and closes the connections."""
@@ -158,7 +141,7 @@ async def _answered(engine: AsyncEngine, work: Callable[[sa.Connection], T]) -> 
             if fate is Fate.DEFECT:
                 raise
             if fate is Fate.LATER or attempt == _ATTEMPTS_MAX:
-                log.warning("the database did not answer", exc_info=error)
+                log.warning("the database did not answer: %s", said(error))
                 raise _unavailable() from error
         await asyncio.sleep(_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311  # spreads, hides nothing
     raise AssertionError("the last attempt returns or raises")
@@ -179,7 +162,7 @@ async def _once(engine: AsyncEngine, work: Callable[[sa.Connection], T]) -> T:
             if aborted_for_sure(error):
                 raise
             # PostgreSQL may have kept it all the same.
-            log.warning("the outcome of a commit is unknown", exc_info=error)
+            log.warning("the outcome of a commit is unknown: %s", said(error))
             raise _unavailable() from error
         return result
 

@@ -80,6 +80,12 @@ def is_standby(error: Exception) -> bool:
     return sqlstate(error) == "25006"
 
 
+def said(error: Exception) -> str:
+    """One line for the log: when a database is away, every transaction says so, and tracebacks would hide the rest."""
+    cause = _cause(error)
+    return f"{type(cause).__name__}: {cause}".partition("\n")[0]
+
+
 def _cause(error: Exception) -> BaseException:
     return error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig is not None else error
 

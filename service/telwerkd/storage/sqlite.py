@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from telwerkd.application.ports import Snapshot, Transaction
-from telwerkd.domain.counters import Measure
+from telwerkd.application.ports import Snapshot, Standing, Transaction
 from telwerkd.domain.errors import Reason, UnavailableError
-from telwerkd.domain.ids import AccountId, Micros
-from telwerkd.storage.tables import accounts, conversations, deltas
+from telwerkd.domain.ids import AccountId
+from telwerkd.storage.across import AcrossAccounts
+from telwerkd.storage.tables import accounts
 from telwerkd.storage.transaction import AccountTransaction
 
 T = TypeVar("T")
@@ -30,7 +30,13 @@ _BUSY_SECONDS = 10.0
 _RETRY_SECONDS = 1.0
 
 
-class SqliteStore:
+_STANDING = (
+    "SELECT (SELECT version FROM accounts WHERE account_id = :account), "
+    "(SELECT min(due) FROM conversations WHERE account_id = :account AND due IS NOT NULL)"
+)
+
+
+class SqliteStore(AcrossAccounts):
     """`telwerkd.application.ports.Store` over a SQLite file that has its tables."""
 
     merges_accounts = True
@@ -39,6 +45,7 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self._writer = _engine(path, writes=True)
         self._reader = _engine(path, writes=False)
+        self._glances = self._reader.raw_connection()
         self._write_thread = ThreadPoolExecutor(1, "sqlite-writer")
         self._read_threads = ThreadPoolExecutor(READERS, "sqlite-reader")
         # Of its own: slow queries must not make limits late, or the database seem away.
@@ -68,32 +75,19 @@ class SqliteStore:
         [result] = await self.write([(account, work)])
         return result
 
+    async def standing(self, account: AccountId) -> Standing:
+        """Where an account stands: two look-ups by key, on the event loop, for a hop to a thread would take longer."""
+        with _unavailable():
+            cursor = self._glances.cursor()
+            cursor.execute(_STANDING, {"account": account})
+            [(version, due)] = cursor.fetchall()
+        return Standing(version or 0, due)
+
     async def versions(self, accounts_: Collection[AccountId]) -> dict[AccountId, int]:
         """The versions of accounts."""
         c = accounts.c
         query = sa.select(c.account_id, c.version).where(c.account_id.in_(sorted(accounts_)))
         return {AccountId(row.account_id): row.version for row in await self._scan(query)}
-
-    async def accounts(self) -> list[AccountId]:
-        """Every account that anything is stored of."""
-        rows = await self._scan(sa.select(accounts.c.account_id).order_by(accounts.c.account_id))
-        return [AccountId(row.account_id) for row in rows]
-
-    async def accounts_due(self, until: Micros) -> list[AccountId]:
-        """The accounts that have a limit due by `until`."""
-        c = conversations.c
-        query = sa.select(c.account_id).where(c.due.is_not(None), c.due <= until).distinct().order_by(c.account_id)
-        return [AccountId(row.account_id) for row in await self._scan(query)]
-
-    async def compactable(self) -> list[tuple[AccountId, Measure, int]]:
-        """Every measure that has deltas, with how many leaves."""
-        c = deltas.c
-        query = sa.select(c.account_id, c.measure, sa.func.sum(c.size)).group_by(c.account_id, c.measure)
-        return [(AccountId(account), measure, size) for account, measure, size in await self._scan(query)]
-
-    async def ping(self) -> None:
-        """Answers if the database does."""
-        await self._scan(sa.select(accounts.c.version).limit(1))
 
     async def _scan(self, query: sa.Select[*tuple[Any, ...]]) -> Sequence[Any]:
         """What a query across accounts gives, in the thread that keeps such queries apart."""
@@ -109,6 +103,7 @@ class SqliteStore:
         self._write_thread.shutdown()
         self._read_threads.shutdown()
         self._upkeep_thread.shutdown()
+        self._glances.close()
         self._reader.dispose()
         self._writer.dispose()
 
@@ -117,7 +112,7 @@ def _engine(path: Path, *, writes: bool) -> sa.Engine:
     engine = sa.create_engine(
         sa.URL.create("sqlite+pysqlite", database=str(path)),
         poolclass=sa.QueuePool,
-        pool_size=1 if writes else READERS + 1,
+        pool_size=1 if writes else READERS + 2,
         max_overflow=0,
         connect_args={"check_same_thread": False, "timeout": _BUSY_SECONDS},
     )
@@ -145,7 +140,7 @@ def _unavailable() -> Iterator[None]:
     """A database that is locked, full or gone is a matter of now, not of the request."""
     try:
         yield
-    except sa.exc.OperationalError as error:
+    except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
         log.warning("the database did not answer", exc_info=error)
         raise UnavailableError(
             Reason.DATABASE_UNAVAILABLE, "the database does not answer: send it again later", _RETRY_SECONDS

@@ -9,7 +9,23 @@ import sqlalchemy as sa
 
 from telwerkd.application.ports import Account, CellRow, Conversation, Cut, EventKey, Filed, Names
 from telwerkd.domain.conversation import EMPTY
-from telwerkd.domain.counters import ChunkKey, Deltas, LeafDelta, Measure, Slots, chunk_deltas, merge, uncut_grouping
+from telwerkd.domain.counters import (
+    BY_GROUP,
+    BY_OPERATOR,
+    BY_VALUE,
+    BY_WIDGET,
+    ChunkChanges,
+    ChunkKey,
+    Deltas,
+    LeafDelta,
+    Measure,
+    Slots,
+    changes_of,
+    chunk_changes,
+    chunk_deltas,
+    merged,
+    uncut_grouping,
+)
 from telwerkd.domain.events import Event
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.domain.settings import WidgetVersion
@@ -17,6 +33,7 @@ from telwerkd.storage import records
 from telwerkd.storage.bulk import Bulk
 from telwerkd.storage.bulk_postgres import PostgresBulk
 from telwerkd.storage.bulk_sqlite import SqliteBulk
+from telwerkd.storage.statements import Statement
 from telwerkd.storage.tables import (
     accounts,
     base_counters,
@@ -45,6 +62,39 @@ _BUMP = sa.text(
 ACCOUNT = (accounts.c.version, accounts.c.high_water, accounts.c.time_zone, accounts.c.horizon)
 """The columns of `telwerkd.application.ports.Account`."""
 
+
+def _cells_of(table: sa.Table) -> sa.Select[*tuple[Any, ...]]:
+    return sa.select(*(table.c[name] for name in ("chunk", "operator_id", "group_id", "widget_id", "value", "cells")))
+
+
+def _within(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
+    """An account's rows of a measure, of some chunks."""
+    c = table.c
+    return (
+        c.account_id == sa.bindparam("account", type_=c.account_id.type),
+        c.measure == sa.bindparam("measure", type_=c.measure.type),
+        c.chunk.between(sa.bindparam("first", type_=c.chunk.type), sa.bindparam("last", type_=c.chunk.type)),
+    )
+
+
+_ACCOUNT_ROW = Statement(sa.select(*ACCOUNT).where(accounts.c.account_id == sa.bindparam("account")))
+_EARLIEST_DUE = Statement(
+    sa.select(sa.func.min(conversations.c.due)).where(
+        conversations.c.account_id == sa.bindparam("account"), conversations.c.due.is_not(None)
+    )
+)
+_CELLS = Statement(
+    _cells_of(counters).where(
+        *_within(counters), counters.c.grouping == sa.bindparam("grouping", type_=sa.SmallInteger)
+    )
+)
+_CHUNK_VERSIONS = Statement(sa.select(chunk_versions.c.chunk, chunk_versions.c.version).where(*_within(chunk_versions)))
+_DELTAS = Statement(
+    sa.select(deltas.c.version, deltas.c.leaves)
+    .where(deltas.c.account_id == sa.bindparam("account"), deltas.c.measure == sa.bindparam("measure"))
+    .order_by(deltas.c.version)
+)
+
 _NO_LOG: tuple[None, Iterator[Any]] = (None, iter(()))
 
 _EVENT_COLUMNS = ("conversation_id", "event_id", "occur_time", "body")
@@ -68,8 +118,7 @@ class AccountTransaction:
     def account(self) -> Account:
         """The account's row; version 0 if nothing was ever stored."""
         if self._row is None:
-            query = sa.select(*ACCOUNT).where(accounts.c.account_id == self._account)
-            row = self._connection.execute(query).one_or_none()
+            row = _ACCOUNT_ROW.on(self._connection, account=self._account).one_or_none()
             self._row = Account(*row) if row else Account(0, Micros(0), None, Micros(0))
         return self._row
 
@@ -81,10 +130,7 @@ class AccountTransaction:
 
     def earliest_due(self) -> Micros | None:
         """The earliest limit that is not settled."""
-        query = sa.select(sa.func.min(conversations.c.due)).where(
-            conversations.c.account_id == self._account, conversations.c.due.is_not(None)
-        )
-        due: int | None = self._connection.scalar(query)
+        due: int | None = _EARLIEST_DUE.on(self._connection, account=self._account).scalar()
         return None if due is None else Micros(due)
 
     def widget_versions(self) -> dict[WidgetId, list[WidgetVersion]]:
@@ -101,22 +147,43 @@ class AccountTransaction:
 
     def cells(self, cut: Cut) -> list[CellRow]:
         """The chunks of a cut."""
+        if not (cut.operators or cut.groups or cut.widgets or cut.values):
+            found = _CELLS.on(
+                self._connection,
+                account=self._account,
+                measure=cut.measure,
+                grouping=cut.grouping,
+                first=cut.first_chunk,
+                last=cut.last_chunk,
+            )
+        else:
+            found = self._connection.execute(self._sought(cut))
+        return [CellRow(*row) for row in found]
+
+    def _sought(self, cut: Cut) -> sa.Select[*tuple[Any, ...]]:
+        """Each chunk of the ids that are named is looked up by its key, so that no other is read.
+
+        So every part of the key is given up to the last that is named: what a grouping leaves out is empty.
+        """
         c = counters.c
-        query = sa.select(c.chunk, c.operator_id, c.group_id, c.widget_id, c.value, c.cells).where(
+        versions = self.chunk_versions(cut.measure, cut.first_chunk, cut.last_chunk)
+        query = _cells_of(counters).where(
             c.account_id == self._account,
             c.measure == cut.measure,
             c.grouping == cut.grouping,
-            c.chunk.between(cut.first_chunk, cut.last_chunk),
+            c.chunk.in_(sorted(versions)),
         )
-        for column, ids in (
-            (c.operator_id, cut.operators),
-            (c.group_id, cut.groups),
-            (c.widget_id, cut.widgets),
-            (c.value, cut.values),
+        for column, bit, ids in (
+            (c.operator_id, BY_OPERATOR, cut.operators),
+            (c.group_id, BY_GROUP, cut.groups),
+            (c.widget_id, BY_WIDGET, cut.widgets),
+            (c.value, BY_VALUE, cut.values),
         ):
-            if ids:
+            if not cut.grouping & bit:
+                query = query.where(column == "")
+            elif ids:
                 query = query.where(column.in_(sorted(ids)))
-        return [CellRow(*row) for row in self._connection.execute(query)]
+        return query
 
     def conversations(self, ids: Collection[ConversationId]) -> dict[ConversationId, Conversation]:
         """Those of the conversations that are stored."""
@@ -157,7 +224,7 @@ class AccountTransaction:
     def base_cells(self, measure: Measure, first_chunk: int, last_chunk: int) -> list[CellRow]:
         """The facts of a measure that no event explains any more, uncut."""
         c = base_counters.c
-        query = sa.select(c.chunk, c.operator_id, c.group_id, c.widget_id, c.value, c.cells).where(
+        query = _cells_of(base_counters).where(
             c.account_id == self._account, c.measure == measure, c.chunk.between(first_chunk, last_chunk)
         )
         return [CellRow(*row) for row in self._connection.execute(query)]
@@ -268,24 +335,18 @@ class AccountTransaction:
 
     def chunk_versions(self, measure: Measure, first_chunk: int, last_chunk: int) -> dict[int, int]:
         """The chunks of a measure in a range that hold anything, each with a number that grows when it changes."""
-        c = chunk_versions.c
-        query = sa.select(c.chunk, c.version).where(
-            c.account_id == self._account, c.measure == measure, c.chunk.between(first_chunk, last_chunk)
+        found = _CHUNK_VERSIONS.on(
+            self._connection, account=self._account, measure=measure, first=first_chunk, last=last_chunk
         )
-        return dict(self._connection.execute(query).all())
+        return dict(tuple(row) for row in found)
 
     def deltas(self, measure: Measure) -> list[LeafDelta]:
         """What is counted of a measure but not yet in its chunks."""
         return [leaf for _, leaf in self._delta_rows(measure, DELTA_LEAVES_ALL)]
 
     def _delta_rows(self, measure: Measure, leaves_max: int) -> list[tuple[int, LeafDelta]]:
-        query = (
-            sa.select(deltas.c.version, deltas.c.leaves)
-            .where(deltas.c.account_id == self._account, deltas.c.measure == measure)
-            .order_by(deltas.c.version)
-        )
         rows: list[tuple[int, LeafDelta]] = []
-        for version, blob in self._connection.execute(query):
+        for version, blob in _DELTAS.on(self._connection, account=self._account, measure=measure):
             if rows and len(rows) >= leaves_max:
                 break
             rows.extend((version, leaf) for leaf in records.leaves_of(blob))
@@ -330,9 +391,7 @@ class AccountTransaction:
     def add_base(self, changes: Deltas) -> None:
         """Adds facts that no event explains any more."""
         for measure, leaves in sorted(changes.by_measure().items()):
-            chunks = chunk_deltas(measure, leaves)
-            uncut = {key: slots for key, slots in chunks.items() if key.grouping == uncut_grouping(measure)}
-            self._add_cells(base_counters, uncut)
+            self._add_cells(base_counters, chunk_changes(measure, leaves, [uncut_grouping(measure)]))
 
     def correct_cells(self, chunks: Mapping[ChunkKey, Slots]) -> None:
         """Adds signed corrections to the counters, and compacts all deltas with them.
@@ -348,7 +407,7 @@ class AccountTransaction:
                 sums = total.setdefault(key, {})
                 for slot, n in slots.items():
                     sums[slot] = sums.get(slot, 0) + n
-        self._add_cells(counters, total)
+        self._add_cells(counters, changes_of(total))
         self._touch(total)
         self._connection.execute(sa.delete(deltas).where(deltas.c.account_id == self._account))
 
@@ -366,29 +425,27 @@ class AccountTransaction:
         rows = self._delta_rows(measure, leaves_max)
         if not rows:
             return 0
-        chunks = chunk_deltas(measure, (leaf for _, leaf in rows))
-        self._add_cells(counters, chunks)
-        self._touch(chunks)
+        changes = chunk_changes(measure, (leaf for _, leaf in rows))
+        self._add_cells(counters, changes)
+        self._touch(changes.keys)
         c = deltas.c
         self._connection.execute(
             sa.delete(deltas).where(c.account_id == self._account, c.measure == measure, c.version <= rows[-1][0])
         )
         return len(rows)
 
-    def _add_cells(self, table: sa.Table, chunks: Mapping[ChunkKey, Slots]) -> None:
+    def _add_cells(self, table: sa.Table, changes: ChunkChanges) -> None:
         """Adds signed changes to chunks. Every chunk is read and written whole."""
         key = tuple(name for name in _CHUNK_KEY if name in table.c)
-        ordered = sorted(chunks)
-        keys = [(*_parts(chunk, key),) for chunk in ordered]
+        keys = [_parts(chunk, key) for chunk in changes.keys]
+        found = dict(tuple(row) for row in self._bulk.find(table, key, keys, ("cells",)))
+        before = [found.get(place, b"") for place in range(len(keys))]
         changed: list[tuple[Any, ...]] = []
         emptied: list[tuple[Any, ...]] = []
-        found = dict(tuple(row) for row in self._bulk.find(table, key, keys, ("cells",)))
-        for place, (values, chunk) in enumerate(zip(keys, ordered, strict=True)):
-            before = found.get(place, b"")
-            after = merge(before, chunks[chunk])
-            if after:
-                changed.append((*values, after))
-            elif before:
+        for values, old, new in zip(keys, before, merged(before, changes), strict=True):
+            if new:
+                changed.append((*values, new))
+            elif old:
                 emptied.append(values)
         self._bulk.insert(table, (*key, "cells"), changed, replacing=("cells",))
         self._bulk.delete(table, key, emptied)
@@ -467,6 +524,6 @@ def _without_row(conversation: str, rows: Iterable[Any]) -> Filed:
     return Filed(ConversationId(conversation), Conversation(EMPTY, EMPTY, min(times), max(times)), None, log)
 
 
-def _parts(chunk: ChunkKey, names_: tuple[str, ...]) -> Iterator[Any]:
+def _parts(chunk: ChunkKey, names_: tuple[str, ...]) -> tuple[Any, ...]:
     """The parts of a chunk's key that a table has."""
-    return (value for name, value in zip(_CHUNK_KEY, chunk, strict=True) if name in names_)
+    return tuple([value for name, value in zip(_CHUNK_KEY, chunk, strict=True) if name in names_])

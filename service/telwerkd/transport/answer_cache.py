@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from typing import TypeAlias
 
-from telwerkd.application.query import Standing
+from telwerkd.application.ports import Standing
 from telwerkd.transport.answer_codec import Reply
 
 CacheKey: TypeAlias = tuple[type, bytes]

@@ -4,13 +4,15 @@ Replies leave here as bytes: their columns are put behind the rest (`wire`), and
 up to when it is complete, which is the one thing that changes while the account stands where it stood.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from telwerk.v1 import kpi_service_pb2 as pb
 from telwerkd.application.ordering import ratio
-from telwerkd.application.query import Answer, Counts, Key, KpiRows, Numbers, Row, Standing
+from telwerkd.application.ports import Standing
+from telwerkd.application.query import Answer, Counts, Key, KpiRows, Numbers, Row
 from telwerkd.application.watching import Changes
 from telwerkd.domain.calendar import QUARTER_HOUR_MICROS, Buckets
 from telwerkd.domain.errors import InvalidArgumentError, TelwerkError
@@ -90,29 +92,48 @@ def _time_series(request: pb.QueryTimeSeriesRequest, answer: Answer) -> bytes:
     )
     parts = [message.SerializeToString(), wire.packed(_BUCKET_STARTS, starts[:-1])]
     for rows in answer.kpis:
-        for row in rows.rows:
-            shown = np.flatnonzero(row.counts) if request.sparse else None
-            line = _line(rows.info, row, shown, distribution=request.include_distribution)
-            parts.append(wire.nested(_SERIES, line))
+        lines = (_sparse_lines if request.sparse else _lines)(rows, distribution=request.include_distribution)
+        parts += (wire.nested(_SERIES, line) for line in lines)
     return b"".join(parts)
 
 
-def _line(info: KpiInfo, row: Row, shown: Counts | None, *, distribution: bool) -> bytes:
-    """A line, of the buckets that are shown or of all, as bytes of `Series`."""
-    buckets = slice(None) if shown is None else shown
+def _lines(rows: KpiRows, *, distribution: bool) -> Iterator[bytes]:
+    """The lines of a KPI with all their buckets, each as bytes of `Series`."""
+    if not rows.rows:
+        return
+    counts = wire.packed_lines(_COUNTS, np.array([row.counts for row in rows.rows]))
+    sums = [b""] * len(counts)
+    if rows.info.has_mean:
+        sums = wire.packed_lines(_SUMS, np.array([row.sums for row in rows.rows]))
+    for row, of_counts, of_sums in zip(rows.rows, counts, sums, strict=True):
+        yield _head(rows.info, row, slice(None), distribution=distribution) + of_counts + of_sums
+
+
+def _sparse_lines(rows: KpiRows, *, distribution: bool) -> Iterator[bytes]:
+    """The same with only the buckets that have facts."""
+    for row in rows.rows:
+        yield _line(rows.info, row, np.flatnonzero(row.counts), distribution=distribution)
+
+
+def _line(info: KpiInfo, row: Row, shown: Counts, *, distribution: bool) -> bytes:
+    """A line with only the buckets that are shown."""
+    columns = [_head(info, row, shown, distribution=distribution), wire.packed(_COUNTS, row.counts[shown])]
+    columns.append(wire.packed(_INDEXES, shown))
+    if row.sums is not None:
+        columns.append(wire.packed(_SUMS, row.sums[shown]))
+    return b"".join(columns)
+
+
+def _head(info: KpiInfo, row: Row, shown: Counts | slice, *, distribution: bool) -> bytes:
+    """A line without its counts and stars."""
     series = pb.Series(kpi_id=info.id, key=_key(info, row.key), rest=row.rest)
     if row.compared is not None:
         series.comparison.CopyFrom(_series_comparison(row, row.compared))
     if distribution and row.distribution is not None:
         for known, counts in zip(info.values, row.distribution, strict=True):
             value = encode_value(info.value_kind, known.value)
-            series.distribution.append(pb.Distribution(value=value, counts=counts[buckets].tolist()))
-    columns = [series.SerializeToString(), wire.packed(_COUNTS, row.counts[buckets])]
-    if shown is not None:
-        columns.append(wire.packed(_INDEXES, shown))
-    if row.sums is not None:
-        columns.append(wire.packed(_SUMS, row.sums[buckets]))
-    return b"".join(columns)
+            series.distribution.append(pb.Distribution(value=value, counts=counts[shown].tolist()))
+    return series.SerializeToString()
 
 
 def _series_comparison(row: Row, compared: Numbers) -> pb.SeriesComparison:

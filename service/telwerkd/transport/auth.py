@@ -4,6 +4,7 @@ One interceptor decides, for every RPC and for every message of a stream; servic
 the interceptor is not installed, and `access.check_exposure` holds that the service then listens on loopback only.
 """
 
+import asyncio
 import enum
 import logging
 import os
@@ -18,7 +19,16 @@ from google.protobuf.message import Message
 
 from telwerkd.domain.errors import InvalidArgumentError, PermissionDeniedError, Reason, UnauthenticatedError
 from telwerkd.transport import keys_file
-from telwerkd.transport.errors import Deserializer, Handler, behaviour_of, rebuilt, refusing
+from telwerkd.transport.errors import (
+    Behaviour,
+    Context,
+    Deserializer,
+    Handler,
+    behaviour_of,
+    rebuilt,
+    refusing,
+    writing,
+)
 from telwerkd.transport.keys_file import Key, KeysFileError, Role
 from telwerkd.transport.tls import StartupError
 
@@ -49,6 +59,9 @@ _RULES: Final[tuple[tuple[str, Role | Open], ...]] = (
 )
 """What each method needs, by the beginning of its name."""
 
+
+_RECHECK_SECONDS: Final = 1.0
+"""How often the key of a stream of replies is looked at again."""
 
 _WITHOUT_ACCOUNT: Final = frozenset({"telwerk.v1.ListKpisRequest"})
 
@@ -130,7 +143,8 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
     Stands inside the `ErrorInterceptor`, which turns its errors into statuses. Key and role are checked before anything
     is read of the request. The account is checked as each message is decoded, with the keys in force at that moment: so
     none reaches a servicer unchecked, whichever way it reads, and a stream of requests ends with the first one after
-    its key was revoked. A stream of replies to a single request goes on until it ends by itself.
+    its key was revoked. A stream of replies to a single request has no further message to check: it is ended soon after
+    its key was, whether it says anything or not.
 
     A method for which no rule was written is refused. One that does not exist is left to gRPC's UNIMPLEMENTED, so that
     a newer client learns what it needs to; but not without a key.
@@ -166,18 +180,40 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
         decode = handler.request_deserializer
         if decode is None:
             raise TypeError("a method whose requests are not decoded cannot be checked")
-        return rebuilt(handler, behaviour_of(handler), self._decoding(decode, token, role), handler.response_serializer)
+        behaviour = behaviour_of(handler)
+        if handler.response_streaming and not handler.request_streaming:
+            behaviour = self._while_granted(writing(behaviour), token, role)
+        return rebuilt(handler, behaviour, self._decoding(decode, token, role), handler.response_serializer)
+
+    def _while_granted(self, behaviour: Behaviour, token: str, role: Role) -> Behaviour:
+        async def reply(request: Message, context: Context) -> None:
+            replying = asyncio.ensure_future(behaviour(request, context))
+            try:
+                while not replying.done():
+                    await asyncio.wait({replying}, timeout=_RECHECK_SECONDS)
+                    _check_account(self._granting(token, role), request)
+                replying.result()
+            finally:
+                replying.cancel()
+                # Its last words, if it has any, are heard: nothing of it goes on alone.
+                await asyncio.gather(replying, return_exceptions=True)
+
+        return reply
 
     def _decoding(self, decode: Deserializer, token: str, role: Role) -> Deserializer:
         def decoded(raw: bytes) -> Any:
-            key = self._keyring.key(token)
-            if role not in key.roles:
-                raise _role_not_granted(key, role)
+            key = self._granting(token, role)
             message = decode(raw)
             _check_account(key, message)
             return message
 
         return decoded
+
+    def _granting(self, token: str, role: Role) -> Key:
+        key = self._keyring.key(token)
+        if role not in key.roles:
+            raise _role_not_granted(key, role)
+        return key
 
 
 def _role_not_granted(key: Key, access: Role | None) -> PermissionDeniedError:

@@ -1,15 +1,28 @@
 """The catalogue of KPIs as a message."""
 
+import msgspec
+
 from telwerk.v1 import kpi_service_pb2 as pb
-from telwerkd.domain.kpis import CATALOGUE, KnownValue, KpiInfo, language
-from telwerkd.domain.texts import Language
+from telwerkd.domain.kpis import CATALOGUE, TEXTS, KnownValue, KpiInfo, language
+from telwerkd.domain.texts import Language, Section
 from telwerkd.transport.value_codec import encode_value
 
 
 def encode_catalogue(language_code: str) -> pb.ListKpisResponse:
     """The catalogue in the language asked for, or in English."""
     spoken = language(language_code)
-    return pb.ListKpisResponse(kpis=[_kpi(info, spoken) for info in CATALOGUE.values()], language_code=spoken)
+    return pb.ListKpisResponse(
+        kpis=[_kpi(info, spoken) for info in CATALOGUE.values()],
+        language_code=spoken,
+        sections=[_section(section, spoken) for section in Section],
+        headings=pb.HelpHeadings(**msgspec.structs.asdict(TEXTS[spoken].headings)),
+    )
+
+
+def _section(section: Section, spoken: Language) -> pb.Section:
+    text = TEXTS[spoken].sections[section]
+    kpis = [info.id for info in CATALOGUE.values() if info.section is section]
+    return pb.Section(display_name=text.name, introduction=text.intro, kpi_ids=kpis)
 
 
 def _kpi(info: KpiInfo, spoken: Language) -> pb.Kpi:

@@ -239,16 +239,26 @@ def _single_reply(inner: Behaviour, method: str, encode: Serializer | None) -> B
 
 
 def _streaming_reply(inner: Behaviour, method: str) -> Behaviour:
+    write = writing(inner)
+
     async def reply(request: Any, context: Context) -> None:
         async with _shield(method, context):
-            if inspect.isasyncgenfunction(inner):
-                async with aclosing(inner(_unless_undecodable(request), context)) as responses:
-                    async for response in responses:
-                        await context.write(response)
-            else:
-                await inner(_unless_undecodable(request), context)
+            await write(_unless_undecodable(request), context)
 
     return reply
+
+
+def writing(behaviour: Behaviour) -> Behaviour:
+    """The coroutine function that writes what an asynchronous generator yields; `behaviour` itself if it is one."""
+    if not inspect.isasyncgenfunction(behaviour):
+        return behaviour
+
+    async def write(request: Any, context: Context) -> None:
+        async with aclosing(behaviour(request, context)) as responses:
+            async for response in responses:
+                await context.write(response)
+
+    return write
 
 
 @asynccontextmanager

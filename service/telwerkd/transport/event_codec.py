@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from google.protobuf.duration_pb2 import Duration
@@ -46,6 +46,7 @@ from telwerkd.domain.ids import (
     TopicId,
     WidgetId,
 )
+from telwerkd.transport.remembering import remembering
 
 EARLIEST_SECONDS = 946_684_800
 """2000-01-01T00:00:00Z, where the calendar begins: every zone is on quarters of an hour since then."""
@@ -59,6 +60,10 @@ _TOPICS_SENT_MAX = 5 * TOPICS_MAX
 STARS_MAX = 5
 
 _NANOS_MAX = 999_999_999
+
+_VALID_IDS_MAX = 20_000
+"""Ids of conversations and widgets that are remembered."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -83,68 +88,90 @@ class FieldError(InvalidArgumentError):
         self.field = field
 
 
+class Decoded(NamedTuple):
+    """What became of a batch."""
+
+    valid: list[Submitted]
+    """In the order in which they came."""
+    refused: dict[int, Rejected]
+    """By their place in the batch."""
+
+
 class EventDecoder:
-    """Decodes events within limits."""
+    """Decodes events within limits.
+
+    What producers send repeats: few widgets, operators, topics and pages, and many events of a conversation. So ids and
+    contents that were found valid are remembered, up to a bound, and looked at once.
+    """
 
     def __init__(self, limits: EventLimits) -> None:
         self._limits = limits
-        self._kinds: dict[str, Callable[[Any], tuple[Kind, str | None]]] = {
-            "went_live": lambda m: (self._went_live(m), None),
-            "left_live": lambda _: (LeftLive(), None),
-            "message_sent": lambda m: (_message(m), None),
-            "operator_assigned": lambda m: (self._assigned(m), None),
-            "operator_unassigned": lambda m: (self._unassigned(m), None),
-            "conversation_ended": lambda _: (Ended(), None),
-            "conversation_resumed": lambda _: (Resumed(), None),
-            "conversation_rated": lambda m: (_rated(m), None),
-            "feedback_left": lambda _: (FeedbackLeft(), None),
-            "inactivity_action_performed": lambda m: (_action(m), None),
-            "page_visited": self._page,
-            "goal_reached": lambda m: (GoalReached(GoalId(self.id("goal_reached.goal_id", m.goal_id))), None),
-            "topics_set": lambda m: (self._topics(m), None),
-            "pre_chat_survey_completed": lambda m: (
-                PreChatSurveyCompleted(self._answers("pre_chat_survey_completed", m.answers)),
-                None,
-            ),
-            "post_chat_survey_answered": lambda m: (
-                PostChatSurveyAnswered(self._answers("post_chat_survey_answered", m.answers)),
-                None,
-            ),
-            "event_retracted": lambda m: (
-                Retracted(EventId(self.id("event_retracted.retracted_event_id", m.retracted_event_id))),
-                None,
-            ),
+        self._valid_ids: dict[str, str] = {}
+        self._kinds: dict[str, Callable[[Any], Kind]] = {
+            "went_live": _went_live,
+            "left_live": lambda _: _LEFT_LIVE,
+            "message_sent": _message,
+            "operator_assigned": remembering(self._assigned),
+            "operator_unassigned": self._unassigned,
+            "conversation_ended": lambda _: _ENDED,
+            "conversation_resumed": lambda _: _RESUMED,
+            "conversation_rated": _rated,
+            "feedback_left": lambda _: _FEEDBACK_LEFT,
+            "inactivity_action_performed": _action,
+            "page_visited": remembering(self._page),
+            "goal_reached": remembering(self._goal),
+            "topics_set": remembering(self._topics),
+            "pre_chat_survey_completed": remembering(self._pre_chat),
+            "post_chat_survey_answered": remembering(self._post_chat),
+            "event_retracted": self._retracted,
         }
 
-    def decode(self, event: pb.Event, now: Micros) -> Submitted | Rejected:
-        """The event, or why it is refused. `now` bounds how late it may have happened."""
-        try:
-            return self._decode(event, now)
-        except FieldError as error:
-            return Rejected(Reason.INVALID_EVENT, error.field, error.message)
+    def decode(self, events: Iterable[pb.Event], now: Micros) -> Decoded:
+        """The events that are valid, and why the others are refused. `now` bounds how late they may have happened."""
+        latest_time = Micros(now + self._limits.future_skew_seconds_max * SECOND)
+        valid: list[Submitted] = []
+        refused: dict[int, Rejected] = {}
+        for index, event in enumerate(events):
+            try:
+                valid.append(self._decode(event, latest_time))
+            except FieldError as error:
+                refused[index] = Rejected(Reason.INVALID_EVENT, error.field, error.message)
+        return Decoded(valid, refused)
 
-    def _decode(self, event: pb.Event, now: Micros) -> Submitted:
+    def _decode(self, event: pb.Event, latest_time: Micros) -> Submitted:
         event_id = EventId(self.id("event_id", event.event_id))
-        conversation = ConversationId(self.id("conversation_id", event.conversation_id))
-        widget = WidgetId(self.id("widget_id", event.widget_id))
-        if not event.HasField("occur_time"):
+        valid = self._valid_ids.get
+        sent = event.conversation_id
+        conversation = ConversationId(valid(sent) or self._new_id("conversation_id", sent))
+        sent = event.widget_id
+        widget = WidgetId(valid(sent) or self._new_id("widget_id", sent))
+        timestamp = event.occur_time
+        if not timestamp.seconds and not event.HasField("occur_time"):
             raise FieldError("occur_time", "is required")
-        occur_time = instant("occur_time", event.occur_time)
-        if occur_time > now + self._limits.future_skew_seconds_max * SECOND:
-            raise FieldError(
-                "occur_time",
-                f"lies {(occur_time - now) / SECOND:.0f} s ahead of this server's clock, at most "
-                f"{self._limits.future_skew_seconds_max} s (future_skew_seconds_max) may: check the producer's clock",
-            )
-        if event.sequence < 0:
-            raise FieldError("sequence", f"must not be negative, is {event.sequence}")
+        occur_time = instant("occur_time", timestamp)
+        if occur_time > latest_time:
+            raise self._ahead(occur_time, latest_time)
+        sequence = event.sequence
+        if sequence < 0:
+            raise FieldError("sequence", f"must not be negative, is {sequence}")
         name = event.WhichOneof("kind")
         if name is None:
             raise FieldError("kind", f"one of {', '.join(self._kinds)} is required")
-        kind, url = self._kinds[name](getattr(event, name))
-        if isinstance(kind, Retracted) and kind.event_id == event_id:
+        message = getattr(event, name)
+        kind = self._kinds[name](message)
+        if type(kind) is Retracted and kind.event_id == event_id:
             raise FieldError("event_retracted.retracted_event_id", "an event cannot take itself back")
-        return Submitted(conversation, Event(event_id, occur_time, event.sequence, widget, kind), url)
+        url = message.url if type(kind) is PageVisited else None
+        return Submitted(conversation, Event(event_id, occur_time, sequence, widget, kind), url)
+
+    def _ahead(self, occur_time: Micros, latest_time: Micros) -> FieldError:
+        skew_seconds_max = self._limits.future_skew_seconds_max
+        now = latest_time - skew_seconds_max * SECOND
+        return FieldError(
+            "occur_time",
+            f"lies {(occur_time - now) / SECOND:.0f} s ahead of this server's clock, at most "
+            f"{skew_seconds_max} s (future_skew_seconds_max) may: check the producer's clock",
+        )
 
     def id(self, field: str, value: str) -> str:
         """A valid id.
@@ -152,9 +179,12 @@ class EventDecoder:
         Raises:
             FieldError: it is empty, too long, or has control characters.
         """
+        # What is ASCII and printable has no control characters, and a byte for each character.
+        if value.isascii() and value.isprintable() and 0 < len(value) <= self._limits.id_bytes_max:
+            return value
         if not value:
             raise FieldError(field, "is required")
-        size = len(value) if value.isascii() else len(value.encode())
+        size = len(value.encode())
         if size > self._limits.id_bytes_max:
             raise FieldError(field, f"has {size} bytes, at most {self._limits.id_bytes_max} (id_bytes_max) are allowed")
         if _CONTROL.search(value):
@@ -168,6 +198,14 @@ class EventDecoder:
             FieldError: it is too long, or has control characters.
         """
         return self.id(field, value) if value else value
+
+    def _new_id(self, field: str, value: str) -> str:
+        """As `id`, and remembered; sent again it is the same object, whose hash is known."""
+        known = self.id(field, value)
+        if len(self._valid_ids) >= _VALID_IDS_MAX:
+            self._valid_ids.clear()
+        self._valid_ids[known] = known
+        return known
 
     def url(self, field: str, value: str) -> str:
         """An absolute http or https URL.
@@ -185,10 +223,6 @@ class EventDecoder:
             raise FieldError(field, refused)
         return value
 
-    def _went_live(self, message: pb.WentLive) -> WentLive:
-        sent = live_limit("went_live.live_limit", message.live_limit) if message.HasField("live_limit") else None
-        return WentLive(sent, sent)
-
     def _assigned(self, message: pb.OperatorAssigned) -> Assigned:
         return Assigned(
             OperatorId(self.optional_id("operator_assigned.operator_id", message.operator_id)),
@@ -199,9 +233,11 @@ class EventDecoder:
         field = "operator_unassigned.operator_group_id"
         return Unassigned(OperatorGroupId(self.optional_id(field, message.operator_group_id)))
 
-    def _page(self, message: pb.PageVisited) -> tuple[PageVisited, str]:
-        url = self.url("page_visited.url", message.url)
-        return PageVisited(url_digest(url)), url
+    def _page(self, message: pb.PageVisited) -> PageVisited:
+        return PageVisited(url_digest(self.url("page_visited.url", message.url)))
+
+    def _goal(self, message: pb.GoalReached) -> GoalReached:
+        return GoalReached(GoalId(self.id("goal_reached.goal_id", message.goal_id)))
 
     def _topics(self, message: pb.TopicsSet) -> TopicsSet:
         # Repetition is allowed, a flood of it is not.
@@ -213,6 +249,16 @@ class EventDecoder:
         if len(topics) > TOPICS_MAX:
             raise FieldError("topics_set.topic_ids", f"has {len(topics)} topics, at most {TOPICS_MAX} are allowed")
         return TopicsSet(tuple(TopicId(topic) for topic in topics))
+
+    def _pre_chat(self, message: pb.PreChatSurveyCompleted) -> PreChatSurveyCompleted:
+        return PreChatSurveyCompleted(self._answers("pre_chat_survey_completed", message.answers))
+
+    def _post_chat(self, message: pb.PostChatSurveyAnswered) -> PostChatSurveyAnswered:
+        return PostChatSurveyAnswered(self._answers("post_chat_survey_answered", message.answers))
+
+    def _retracted(self, message: pb.EventRetracted) -> Retracted:
+        field = "event_retracted.retracted_event_id"
+        return Retracted(EventId(self.id(field, message.retracted_event_id)))
 
     def _answers(self, field: str, answers: Sequence[pb.SurveyAnswer]) -> tuple[SurveyAnswer, ...]:
         if not answers:
@@ -237,11 +283,12 @@ def instant(field: str, timestamp: Timestamp) -> Micros:
     Raises:
         FieldError: it is not from 2000-01-01 to 2199-12-31, or not a valid timestamp.
     """
-    if not EARLIEST_SECONDS <= timestamp.seconds < END_SECONDS:
-        raise FieldError(field, f"{timestamp.seconds} s is not from 2000-01-01 to 2199-12-31")
-    if not 0 <= timestamp.nanos <= _NANOS_MAX:
-        raise FieldError(field, f"nanos must be from 0 to 999,999,999, are {timestamp.nanos}")
-    return Micros(timestamp.seconds * 1_000_000 + timestamp.nanos // 1_000)
+    seconds, nanos = timestamp.seconds, timestamp.nanos
+    if not EARLIEST_SECONDS <= seconds < END_SECONDS:
+        raise FieldError(field, f"{seconds} s is not from 2000-01-01 to 2199-12-31")
+    if not 0 <= nanos <= _NANOS_MAX:
+        raise FieldError(field, f"nanos must be from 0 to 999,999,999, are {nanos}")
+    return Micros(seconds * 1_000_000 + nanos // 1_000)
 
 
 def live_limit(field: str, duration: Duration) -> Micros:
@@ -275,18 +322,31 @@ def choices(enum: Iterable[str]) -> str:
     return ", ".join(name for name in enum if not name.endswith("_UNSPECIFIED"))
 
 
+# Kinds that are made once, for all events.
+_LEFT_LIVE, _ENDED, _RESUMED, _FEEDBACK_LEFT = LeftLive(), Ended(), Resumed(), FeedbackLeft()
+_MESSAGES = {int(sender): Message(sender) for sender in Sender}
+_RATINGS = {stars: Rated(stars) for stars in range(1, STARS_MAX + 1)}
+_ACTIONS = {int(each): ActionPerformed(each) for each in InactivityAction}
+
+
+def _went_live(message: pb.WentLive) -> WentLive:
+    sent = live_limit("went_live.live_limit", message.live_limit) if message.HasField("live_limit") else None
+    return WentLive(sent, sent)
+
+
 def _action(message: pb.InactivityActionPerformed) -> ActionPerformed:
-    return ActionPerformed(action("inactivity_action_performed.action", message.action))
+    return _ACTIONS[action("inactivity_action_performed.action", message.action)]
 
 
 def _message(message: pb.MessageSent) -> Message:
-    try:
-        return Message(Sender(message.sender))
-    except ValueError:
-        raise FieldError("message_sent.sender", f"{message.sender} is not one of {choices(pb.Sender.keys())}") from None
+    made = _MESSAGES.get(message.sender)
+    if made is None:
+        raise FieldError("message_sent.sender", f"{message.sender} is not one of {choices(pb.Sender.keys())}")
+    return made
 
 
 def _rated(message: pb.ConversationRated) -> Rated:
-    if not 1 <= message.stars <= STARS_MAX:
+    made = _RATINGS.get(message.stars)
+    if made is None:
         raise FieldError("conversation_rated.stars", f"must be from 1 to {STARS_MAX}, is {message.stars}")
-    return Rated(message.stars)
+    return made

@@ -141,17 +141,16 @@ class KpiService(kpi_grpc.KpiServiceServicer):
 
     async def _write(self, context: _Context, update: bytes) -> None:
         """Sends an update; a reader that takes none is cut off, so that nothing waits without bound."""
-        writing = asyncio.ensure_future(context.write(Encoded(update)))
-        done, _ = await asyncio.wait({writing}, timeout=self._watch_stall_seconds)
-        if not done:
-            writing.cancel()
+        try:
+            async with asyncio.timeout(self._watch_stall_seconds):
+                await context.write(Encoded(update))
+        except TimeoutError:
             raise UnavailableError(
                 Reason.SLOW_READER,
                 f"nothing was read for {self._watch_stall_seconds:g} s (watch_stall_seconds): watch again, and read "
                 "as updates come",
                 1.0,
-            )
-        await writing
+            ) from None
 
     async def ExplainCount(self, request: pb.ExplainCountRequest, context: _Context) -> pb.ExplainCountResponse:
         """What made a number."""

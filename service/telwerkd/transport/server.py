@@ -7,7 +7,6 @@ from typing import Any
 import grpc
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from telwerk.v1 import (
     admin_service_pb2,
@@ -19,6 +18,7 @@ from telwerk.v1 import (
     settings_service_pb2,
     settings_service_pb2_grpc,
 )
+from telwerkd.transport import reflection
 from telwerkd.transport.kpi_service import KpiService
 from telwerkd.transport.services import AdminService, IngestionService, SettingsService
 
@@ -71,7 +71,7 @@ def make_server(
     admin_service_pb2_grpc.add_AdminServiceServicer_to_server(admin, server)
     servicer = _HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    reflection.enable_server_reflection((*SERVICE_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    reflection.enable(server, (*SERVICE_NAMES, health.SERVICE_NAME))
     return server, Health(servicer)
 
 

@@ -16,7 +16,7 @@ from telwerk.v1 import (
 )
 from telwerkd.application.account_settings import AccountSettings
 from telwerkd.application.clock import Clock
-from telwerkd.application.ingest import Ingest, Outcomes, Rejected, Submitted, Verdict
+from telwerkd.application.ingest import Ingest, Outcomes, Rejected, Verdict
 from telwerkd.application.ports import Store
 from telwerkd.application.removal import erase, purge
 from telwerkd.domain.errors import (
@@ -104,16 +104,21 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
                 "allowed: send several batches",
             )
         now = self._clock.latest()
-        decoded = [self._decoder.decode(event, now) for event in request.events]
-        valid = [submitted for submitted in decoded if isinstance(submitted, Submitted)]
-        taken = iter(await self._ingest.submit(account, valid) if valid else [])
-        return [next(taken) if isinstance(d, Submitted) else d for d in decoded]
+        valid, refused = self._decoder.decode(request.events, now)
+        taken = await self._ingest.submit(account, valid) if valid else []
+        if not refused:
+            return taken
+        of_valid = iter(taken)
+        return [refused.get(index) or next(of_valid) for index in range(len(request.events))]
 
 
 def _verdicts(
     request: ingestion.IngestEventsRequest | ingestion.StreamEventsRequest, outcomes: Outcomes
 ) -> dict[str, Any]:
     """The fields that both kinds of answer share."""
+    accepted = outcomes.count(Verdict.ACCEPTED)
+    if accepted == len(outcomes):
+        return {"accepted_count": accepted, "verdicts": [ingestion.VERDICT_ACCEPTED] * accepted}
     rejections = [
         ingestion.Rejection(
             index=index,
@@ -126,7 +131,7 @@ def _verdicts(
         if isinstance(outcome, Rejected)
     ]
     return {
-        "accepted_count": outcomes.count(Verdict.ACCEPTED),
+        "accepted_count": accepted,
         "duplicate_count": outcomes.count(Verdict.DUPLICATE),
         "rejections": rejections,
         "verdicts": [

@@ -6,12 +6,14 @@ import sys
 import typer
 
 from telwerk.cli.catalogue import kpis
+from telwerk.cli.dashboard.command import dashboard
 from telwerk.cli.explaining import explain
 from telwerk.cli.guide import examples
 from telwerk.cli.importing import import_events
 from telwerk.cli.options import EXIT_REFUSED, EXIT_UNAVAILABLE, err, out, remember_connection, say
 from telwerk.cli.querying import query, totals
 from telwerk.cli.removing import erase, purge
+from telwerk.cli.report.command import report
 from telwerk.cli.settings import settings
 from telwerk.cli.simulate import simulate
 from telwerk.errors import DeadlineExceededError, TelwerkError, UnauthenticatedError, UnavailableError
@@ -62,6 +64,15 @@ app.command(
         "telwerk explain unanswered_live_conversations --account acme --from 24h -o json",
     )
 )(explain)
+app.command(
+    epilog=examples("telwerk dashboard --account acme", "telwerk dashboard --account acme --zone Europe/Amsterdam")
+)(dashboard)
+app.command(
+    epilog=examples(
+        "telwerk report --html report.html --account acme --from 28d",
+        "telwerk report --html bericht.html --account acme --from 2026-10-01 --to 2026-11-01 --language de",
+    )
+)(report)
 app.command(epilog=examples("telwerk kpis", "telwerk kpis offline_assignments --lang nl"))(kpis)
 app.command(
     epilog=examples(

@@ -10,9 +10,10 @@ def main() -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         from telwerk.cli.app import run  # noqa: PLC0415 - what this imports may not be installed
+
+        run()
     except ModuleNotFoundError as missing:
-        if (missing.name or "").partition(".")[0] not in {"typer", "rich"}:
+        if (missing.name or "").partition(".")[0] not in {"typer", "rich", "textual", "jinja2"}:
             raise
         sys.stderr.write("The `telwerk` command needs its extra: pip install 'telwerk[cli]'\n")
         sys.exit(2)
-    run()

@@ -295,25 +295,111 @@ class ListKpisResponse(_message.Message):
 
     KPIS_FIELD_NUMBER: _builtins.int
     LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    SECTIONS_FIELD_NUMBER: _builtins.int
+    HEADINGS_FIELD_NUMBER: _builtins.int
     language_code: _builtins.str
     """The language of the texts."""
     @_builtins.property
     def kpis(self) -> _containers.RepeatedCompositeFieldContainer[Global___Kpi]:
         """In the order of the rules, KPI 1 to 10."""
 
+    @_builtins.property
+    def sections(self) -> _containers.RepeatedCompositeFieldContainer[Global___Section]:
+        """The parts of a help page, in order."""
+
+    @_builtins.property
+    def headings(self) -> Global___HelpHeadings:
+        """What stands above the texts on a help page."""
+
     def __init__(
         self,
         *,
         kpis: _abc.Iterable[Global___Kpi] | None = ...,
         language_code: _builtins.str = ...,
+        sections: _abc.Iterable[Global___Section] | None = ...,
+        headings: Global___HelpHeadings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["headings", b"headings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kpis", b"kpis", "language_code", b"language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["headings", b"headings", "kpis", b"kpis", "language_code", b"language_code", "sections", b"sections"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListKpisResponse: _TypeAlias = ListKpisResponse  # noqa: Y015
+
+@_typing.final
+class Section(_message.Message):
+    """A part of the help page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    INTRODUCTION_FIELD_NUMBER: _builtins.int
+    KPI_IDS_FIELD_NUMBER: _builtins.int
+    display_name: _builtins.str
+    """Its heading."""
+    introduction: _builtins.str
+    """What it is about."""
+    @_builtins.property
+    def kpi_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Its KPIs, in order."""
+
+    def __init__(
+        self,
+        *,
+        display_name: _builtins.str = ...,
+        introduction: _builtins.str = ...,
+        kpi_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "introduction", b"introduction", "kpi_ids", b"kpi_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Section: _TypeAlias = Section  # noqa: Y015
+
+@_typing.final
+class HelpHeadings(_message.Message):
+    """The headings of a help page, in the language of its texts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WHAT_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    WHEN_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    EXAMPLE_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    what: _builtins.str
+    """Above `Kpi.what`."""
+    unit: _builtins.str
+    """Above `Kpi.unit`."""
+    when: _builtins.str
+    """Above `Kpi.when`."""
+    why: _builtins.str
+    """Above `Kpi.why`."""
+    example: _builtins.str
+    """Above `Kpi.example`."""
+    values: _builtins.str
+    """Above `Kpi.values`."""
+    def __init__(
+        self,
+        *,
+        what: _builtins.str = ...,
+        unit: _builtins.str = ...,
+        when: _builtins.str = ...,
+        why: _builtins.str = ...,
+        example: _builtins.str = ...,
+        values: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["example", b"example", "unit", b"unit", "values", b"values", "what", b"what", "when", b"when", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HelpHeadings: _TypeAlias = HelpHeadings  # noqa: Y015
 
 @_typing.final
 class Kpi(_message.Message):

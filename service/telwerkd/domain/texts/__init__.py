@@ -34,6 +34,17 @@ class SectionText(msgspec.Struct, frozen=True):
     intro: str
 
 
+class Headings(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands above the texts on a help page."""
+
+    what: str
+    unit: str
+    when: str
+    why: str
+    example: str
+    values: str
+
+
 class ValueText(msgspec.Struct, frozen=True):
     """A known value's name and what it means; the latter may be empty."""
 
@@ -57,5 +68,6 @@ class KpiText(msgspec.Struct, frozen=True, kw_only=True):
 class Texts(msgspec.Struct, frozen=True):
     """Everything in one language."""
 
+    headings: Headings
     sections: Mapping[Section, SectionText]
     kpis: Mapping[Kpi, KpiText]

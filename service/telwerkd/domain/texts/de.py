@@ -1,7 +1,7 @@
 """The help texts in German."""
 
 from telwerkd.domain.facts import Kpi
-from telwerkd.domain.texts import KpiText, Section, SectionText, Texts, ValueText
+from telwerkd.domain.texts import Headings, KpiText, Section, SectionText, Texts, ValueText
 
 _SECTIONS = {
     Section.QUALITY: SectionText(
@@ -189,4 +189,13 @@ _KPIS = {
     ),
 }
 
-TEXTS = Texts(_SECTIONS, _KPIS)
+_HEADINGS = Headings(
+    what="Was wird gemessen?",
+    unit="Einheit",
+    when="Wann wird gezählt?",
+    why="Warum ist das nützlich?",
+    example="Beispiel",
+    values="Werte",
+)
+
+TEXTS = Texts(_HEADINGS, _SECTIONS, _KPIS)

@@ -1,7 +1,7 @@
 """The help texts in English."""
 
 from telwerkd.domain.facts import Kpi
-from telwerkd.domain.texts import KpiText, Section, SectionText, Texts, ValueText
+from telwerkd.domain.texts import Headings, KpiText, Section, SectionText, Texts, ValueText
 
 _SECTIONS = {
     Section.QUALITY: SectionText(
@@ -184,4 +184,13 @@ _KPIS = {
     ),
 }
 
-TEXTS = Texts(_SECTIONS, _KPIS)
+_HEADINGS = Headings(
+    what="What is measured?",
+    unit="Unit",
+    when="When is it counted?",
+    why="Why is it useful?",
+    example="Example",
+    values="Values",
+)
+
+TEXTS = Texts(_HEADINGS, _SECTIONS, _KPIS)

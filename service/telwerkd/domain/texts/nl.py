@@ -1,7 +1,7 @@
 """The help texts in Dutch: in words of our own, with the terms of the sources."""
 
 from telwerkd.domain.facts import Kpi
-from telwerkd.domain.texts import KpiText, Section, SectionText, Texts, ValueText
+from telwerkd.domain.texts import Headings, KpiText, Section, SectionText, Texts, ValueText
 
 _SECTIONS = {
     Section.QUALITY: SectionText(
@@ -187,4 +187,13 @@ _KPIS = {
     ),
 }
 
-TEXTS = Texts(_SECTIONS, _KPIS)
+_HEADINGS = Headings(
+    what="Wat wordt hiermee gemeten?",
+    unit="Eenheid",
+    when="Wanneer wordt het geteld?",
+    why="Waarom is het nuttig?",
+    example="Voorbeeld",
+    values="Waarden",
+)
+
+TEXTS = Texts(_HEADINGS, _SECTIONS, _KPIS)

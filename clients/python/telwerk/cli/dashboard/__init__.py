@@ -1,0 +1,1 @@
+"""`telwerk dashboard`: an account on a terminal, as it is now."""

@@ -1,0 +1,43 @@
+"""Charts of columns in characters, one row high or several."""
+
+from collections.abc import Sequence
+from typing import Final
+
+_EIGHTHS: Final = " ▁▂▃▄▅▆▇█"
+_NOTHING: Final = "·"
+_STARS: Final = (1, 5)
+_CELLS_MAX: Final = 8
+"""Of one column, so that few of them stay columns."""
+
+
+def count_levels(counts: Sequence[int], columns_max: int) -> list[float | None]:
+    """How high each column is, up to 1 for the highest; None for zero. Where there are too many, several are one."""
+    sums = [sum(part) for part in _parts(counts, columns_max)]
+    top = max(sums, default=0)
+    return [count / top if count else None for count in sums]
+
+
+def mean_levels(counts: Sequence[int], sums: Sequence[int], columns_max: int) -> list[float | None]:
+    """The same of means, from one star to five; None without ratings."""
+    low, high = _STARS
+    pairs = zip(_parts(counts, columns_max), _parts(sums, columns_max), strict=True)
+    return [(sum(stars) / sum(count) - low) / (high - low) if sum(count) else None for count, stars in pairs]
+
+
+def column_rows(levels: Sequence[float | None], width: int, height: int) -> list[str]:
+    """The rows of the chart, from the top. What is there shows, however small; what is None is a dot on the ground."""
+    cells = min(max(1, width // max(1, len(levels))), _CELLS_MAX)
+    eighths = [None if level is None else max(1, round(level * height * 8)) for level in levels]
+    return ["".join(_cell(column, row) * cells for column in eighths).ljust(width) for row in range(height - 1, -1, -1)]
+
+
+def _cell(eighths: int | None, row: int) -> str:
+    """Of a column, in the row counted from the ground."""
+    if eighths is None:
+        return " " if row else _NOTHING
+    return _EIGHTHS[min(max(eighths - 8 * row, 0), 8)]
+
+
+def _parts(numbers: Sequence[int], parts_max: int) -> list[Sequence[int]]:
+    step = max(1, -(-len(numbers) // parts_max))
+    return [numbers[index : index + step] for index in range(0, len(numbers), step)]

@@ -1,0 +1,40 @@
+"""`telwerk dashboard`."""
+
+import sys
+
+import typer
+
+from telwerk.cli.options import Account, connect, say
+from telwerk.cli.querying import Zone
+from telwerk.cli.times import zone_of
+
+EXIT_NO_TERMINAL = 2
+
+
+def dashboard(ctx: typer.Context, *, account: Account, zone: Zone = "") -> None:
+    """Watch all ten KPIs of an account live, on the whole terminal; `q` quits.
+
+    Every change is there about a second after it is stored. The numbers stand beside those of the same stretch before:
+    today until noon beside yesterday until noon.
+
+    Keys: 1 to 5 choose the range; g the width of the charts' buckets; b who is on the board: operators, groups or
+    widgets; Enter shows only whom the cursor is on, Escape goes back; s sorts the board by the next number, d reverses
+    it.
+    """
+    # Textual reads keys from the first, and draws on the last.
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        say(
+            "the dashboard needs a terminal, for input and output: for numbers in a pipe there is `telwerk totals`, "
+            "for a page `telwerk report --html FILE`"
+        )
+        raise typer.Exit(EXIT_NO_TERMINAL)
+    with connect(ctx) as telwerk:
+        # Whatever is wrong with the call, such as the key or the address, is said before the screen is taken.
+        kpis = list(telwerk.kpis())
+        zone_name = zone or telwerk.account_settings(account).time_zone
+    # Not before it is needed: the other commands start sooner without.
+    from telwerk.cli.dashboard.app import Dashboard  # noqa: PLC0415
+
+    error = Dashboard(telwerk.connection, account, kpis, zone_of(zone_name)).run()
+    if error is not None:
+        raise error

@@ -1,0 +1,192 @@
+"""Answers as what stands on the terminal: texts and tables of rich. Ids are texts in which nothing steers anything."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from telwerk.cli.dashboard.columns import column_rows, count_levels, mean_levels
+from telwerk.cli.dashboard.views import COLUMNS, BoardName, Period, View
+from telwerk.cli.slicing import readable_id
+from telwerk.cli.tables import ABSENT
+from telwerk.cli.times import zone_of
+from telwerk.cli.values import NOBODY
+from telwerk.v1.kpi_service_pb2 import (
+    Availability,
+    Key,
+    Kpi,
+    QueryTimeSeriesResponse,
+    QueryTotalsResponse,
+    Series,
+    Total,
+    TotalComparison,
+)
+
+BOARD_HEADINGS: Final[Mapping[BoardName, str]] = {
+    "operator": "Operator",
+    "operator_group": "Operator group",
+    "widget": "Widget",
+}
+OTHERS: Final = "all others"
+_WIDTH_BEFORE_CHART: Final = 41 + 11 + 9 + 7
+"""Of the columns before a chart, with the spaces beside them."""
+_NUMBER_WIDTH: Final = 8 + 2
+_WIDTH_WITH_BEFORE: Final = 92
+_CHART_WIDTH_MIN: Final = 8
+_CHART_ROWS_MAX: Final = 4
+_ROWS_OF_HEADING: Final = 4
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What the server has answered about a view."""
+
+    view: View
+    period: Period
+    totals: QueryTotalsResponse
+    series: QueryTimeSeriesResponse
+    board: QueryTotalsResponse
+
+    @property
+    def complete_until(self) -> datetime:
+        """On the clock of the view's time zone."""
+        return self.totals.complete_until.ToDatetime(UTC).astimezone(zone_of(self.totals.time_zone))
+
+
+class BoardRow(NamedTuple):
+    """A line of the board; None where it is not somebody, but all others together."""
+
+    chosen: str | None
+    cells: Sequence[Text]
+
+
+def title(account: str, view: View, zone: ZoneInfo) -> Text:
+    """Whose numbers, over what range, of whom."""
+    span = f"{view.span}, by {view.granularity.replace('_', ' ')} ({zone})"
+    return Text.assemble((readable_id(account), "bold"), f" · {span} · ", (slice_text(view), "bold"))
+
+
+def slice_text(view: View) -> str:
+    """Of whom the numbers are."""
+    if not view.slice:
+        return "everyone"
+    return ", ".join(f"{BOARD_HEADINGS[kind].lower()} {readable_id(chosen) or NOBODY}" for kind, chosen in view.slice)
+
+
+def kpi_table(picture: Picture, kpis: Sequence[Kpi], width: int, height: int) -> Table:
+    """The KPIs, so many columns of the terminal wide; as high as there is room, but at least a line each."""
+    rows = max(1, min((height - _ROWS_OF_HEADING) // len(kpis) - 1, _CHART_ROWS_MAX))
+    before = width >= _WIDTH_WITH_BEFORE
+    chart_width = max(width - _WIDTH_BEFORE_CHART - (_NUMBER_WIDTH if before else 0), _CHART_WIDTH_MIN)
+    told = {answer.kpi_id: answer for answer in picture.totals.answers}
+    totals = {total.kpi_id: total for total in picture.totals.totals}
+    # Charts of several rows have an empty one between them.
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, min(rows - 1, 1), 0), expand=True, show_edge=False)
+    table.add_column("KPI", no_wrap=True, width=41)
+    table.add_column("Value", justify="right", no_wrap=True, width=11)
+    table.add_column("Change", justify="right", no_wrap=True, width=9)
+    if before:
+        table.add_column("Before", justify="right", no_wrap=True, width=8)
+    table.add_column(_chart_heading(picture, chart_width), no_wrap=True, ratio=1)
+    for kpi in kpis:
+        total = totals.get(kpi.kpi_id, Total())
+        if told[kpi.kpi_id].availability == Availability.AVAILABILITY_NOT_ENABLED:
+            table.add_row(kpi.display_name, Text("not enabled", "yellow"), *[ABSENT] * (1 + before), "")
+            continue
+        name = f"{kpi.display_name} ({total.count:,} ratings)" if kpi.has_mean else kpi.display_name
+        numbers = [_change(kpi, total), *([_value(kpi, total.comparison)] if before else [])]
+        chart = Text("\n".join(_chart(kpi, picture, chart_width, rows)), "cyan")
+        table.add_row(name, Text(_value(kpi, total), "bold"), *numbers, chart)
+    return table
+
+
+def _chart_heading(picture: Picture, width: int) -> str:
+    """From when, and if there is room up to when, a chart goes."""
+    zone = zone_of(picture.series.time_zone)
+    starts = picture.series.bucket_start_seconds
+    first, last = (f"{datetime.fromtimestamp(seconds, zone):%Y-%m-%d}" for seconds in (starts[0], starts[-1]))
+    return first if first == last or width < len(f"{first} … {last}") else f"{first} … {last}"
+
+
+def _value(kpi: Kpi, total: Total | TotalComparison) -> str:
+    if not kpi.has_mean:
+        return f"{total.count:,}"
+    return f"{total.mean:.2f}" if total.HasField("mean") else ABSENT
+
+
+def _change(kpi: Kpi, total: Total) -> str:
+    """From the compared period: a mean by stars, a count in percent, or by itself where there was none before."""
+    compared = total.comparison
+    if kpi.has_mean:
+        return _arrow(compared.mean_delta, ".2f") if compared.HasField("mean_delta") else ABSENT
+    if compared.HasField("count_change"):
+        return _arrow(100 * compared.count_change, ",.0f", "%")
+    return _arrow(compared.count_delta, ",d")
+
+
+def _arrow(delta: float, form: str, unit: str = "") -> str:
+    text = f"{abs(delta):{form}}{unit}"
+    if delta == 0 or not any(digit in text for digit in "123456789"):
+        return "="
+    return f"{'▲' if delta > 0 else '▼'} {text}"
+
+
+def _chart(kpi: Kpi, picture: Picture, width: int, height: int) -> list[str]:
+    line = next((line for line in picture.series.series if line.kpi_id == kpi.kpi_id), Series())
+    levels = mean_levels(line.counts, line.sums, width) if kpi.has_mean else count_levels(line.counts, width)
+    return column_rows(levels, width, height)
+
+
+def board_headings(view: View) -> list[Text]:
+    """The first one says who; the one that it is sorted by has a mark."""
+    headings = [Text(f"\n{BOARD_HEADINGS[view.board]}")]
+    for place, column in enumerate(COLUMNS):
+        mark = ("▼" if view.descending else "▲") if place == view.sorted_by else ""
+        headings.append(Text(column.heading + mark, justify="right"))
+    return headings
+
+
+def board_rows(picture: Picture) -> list[BoardRow]:
+    """In the order of the answer."""
+    lines: dict[tuple[bool, bytes], dict[str, Total]] = {}
+    for total in picture.board.totals:
+        lines.setdefault((total.rest, total.key.SerializeToString(deterministic=True)), {})[total.kpi_id] = total
+    return [_board_row(line) for line in lines.values()]
+
+
+def _board_row(line: Mapping[str, Total]) -> BoardRow:
+    some = next(iter(line.values()))
+    chosen = None if some.rest else _chosen(some.key)
+    name = Text(OTHERS, "italic") if chosen is None else Text(readable_id(chosen) or NOBODY)
+    cells = [name]
+    for column in COLUMNS:
+        total = line.get(column.kpi_id, Total())
+        mean = f"{total.mean:.2f}" if total.HasField("mean") else ABSENT
+        cells.append(Text(mean if column.measure == "mean" else f"{total.count:,}", justify="right"))
+    return BoardRow(chosen, cells)
+
+
+def _chosen(key: Key) -> str:
+    if key.HasField("operator_id"):
+        return key.operator_id
+    return key.operator_group_id if key.HasField("operator_group_id") else key.widget_id
+
+
+def notes(picture: Picture, kpis: Sequence[Kpi]) -> Text:
+    """What the numbers are compared with, what is held back, and where nothing can be counted."""
+    zone = zone_of(picture.totals.time_zone)
+    before = [moment.astimezone(zone) for moment in (picture.period.before_start, picture.period.before_end)]
+    parts = [f"compared with {before[0]:%Y-%m-%d} … {before[1]:%Y-%m-%d %H:%M}"]
+    names = {kpi.kpi_id: kpi.display_name for kpi in kpis}
+    held = [f"{names[t.kpi_id]} {t.held_back_count:,}" for t in picture.totals.answers if t.held_back_count]
+    if held:
+        parts.append(f"held back: {', '.join(held)}")
+    silent = [readable_id(widget) for told in picture.totals.answers for widget in told.not_enabled_widget_ids]
+    if silent:
+        parts.append(f"inactivity actions not enabled: {', '.join(silent)}")
+    return Text(" · ".join(parts), "dim")

@@ -1,0 +1,121 @@
+"""What a report asks: everything in one call, so that all its numbers are of the same moment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar, Unpack
+
+from telwerk.client import Telwerk
+from telwerk.errors import InvalidArgumentError
+from telwerk.queries import GranularityName, Query, SliceOptions, series, totals
+from telwerk.v1.kpi_service_pb2 import Kpi, QueryTimeSeriesResponse, QueryTotalsResponse, ValueKind
+
+ROWS_MAX: Final = 40
+"""Operators, groups, goals and topics that are listed; all others are summed up in one more row."""
+
+ANSWERS_MAX: Final = 200
+"""Answers of a survey, over all its questions."""
+
+_Response = TypeVar("_Response", QueryTimeSeriesResponse, QueryTotalsResponse)
+
+
+@dataclass(frozen=True)
+class Part(Generic[_Response]):
+    """One question's answer, or why there is none."""
+
+    answer: _Response | None
+    error: InvalidArgumentError | None
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The answers of a survey."""
+
+    questions: Part[QueryTotalsResponse]
+    options: Part[QueryTotalsResponse]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """All that a report shows, of one consistent state of the account."""
+
+    totals: QueryTotalsResponse
+    """All KPIs, beside the previous period."""
+    series: QueryTimeSeriesResponse
+    """All KPIs over time, beside the previous period."""
+    goals: Part[QueryTotalsResponse]
+    topics: Part[QueryTotalsResponse]
+    """By single topic."""
+    combinations: Part[QueryTotalsResponse]
+    """By exact set of topics."""
+    surveys: dict[str, Survey]
+    """By the KPI's id."""
+    operators: Part[QueryTotalsResponse]
+    groups: Part[QueryTotalsResponse]
+
+
+def ask(
+    telwerk: Telwerk,
+    account: str,
+    kpis: Sequence[Kpi],
+    granularity: GranularityName,
+    **slice_: Unpack[SliceOptions],
+) -> Answers:
+    """Asks all of it in one BatchQuery.
+
+    Raises:
+        InvalidArgumentError: the totals or the series cannot be had; without them there is nothing to report.
+        TelwerkError: the call failed.
+    """
+    ids = [kpi.kpi_id for kpi in kpis]
+    surveys = [kpi.kpi_id for kpi in kpis if kpi.value_kind == ValueKind.VALUE_KIND_SURVEY_ANSWER]
+    queries: list[Query] = [
+        totals(ids, **slice_, compare_to="previous"),
+        series(ids, **slice_, granularity=granularity, compare_to="previous"),
+        totals(_of(kpis, ValueKind.VALUE_KIND_GOAL), **slice_, group_by=["value"], top=ROWS_MAX, include_rest=True),
+        totals(_of(kpis, ValueKind.VALUE_KIND_TOPIC_SET), **slice_, group_by=["topic"], top=ROWS_MAX),
+        totals(
+            _of(kpis, ValueKind.VALUE_KIND_TOPIC_SET), **slice_, group_by=["value"], top=ROWS_MAX, include_rest=True
+        ),
+        *(
+            totals(ids, **slice_, group_by=[by], compare_to="previous", top=ROWS_MAX, include_rest=True)
+            for by in ("operator", "operator_group")
+        ),
+    ]
+    for survey in surveys:
+        queries.append(totals(survey, **slice_, group_by=["question"], top=ROWS_MAX, include_rest=True))
+        queries.append(totals(survey, **slice_, group_by=["value"], top=ANSWERS_MAX, include_rest=True))
+    answers = list(telwerk.batch(account, queries))
+    all_totals, over_time, goals, topics, combinations, operators, groups, *of_surveys = answers
+    return Answers(
+        totals=_needed(all_totals, QueryTotalsResponse),
+        series=_needed(over_time, QueryTimeSeriesResponse),
+        goals=_part(goals),
+        topics=_part(topics),
+        combinations=_part(combinations),
+        surveys={
+            survey: Survey(_part(questions), _part(options))
+            for survey, questions, options in zip(surveys, of_surveys[::2], of_surveys[1::2], strict=True)
+        },
+        operators=_part(operators),
+        groups=_part(groups),
+    )
+
+
+def _of(kpis: Sequence[Kpi], kind: "ValueKind.ValueType") -> list[str]:
+    """The KPIs whose facts carry such a value; of these kinds there is one each."""
+    return [kpi.kpi_id for kpi in kpis if kpi.value_kind == kind]
+
+
+def _needed(
+    answer: QueryTimeSeriesResponse | QueryTotalsResponse | InvalidArgumentError, kind: type[_Response]
+) -> _Response:
+    if isinstance(answer, InvalidArgumentError):
+        raise answer
+    assert isinstance(answer, kind)  # noqa: S101 - the server answers each question with its own kind
+    return answer
+
+
+def _part(answer: QueryTimeSeriesResponse | QueryTotalsResponse | InvalidArgumentError) -> Part[QueryTotalsResponse]:
+    if isinstance(answer, InvalidArgumentError):
+        return Part(None, answer)
+    return Part(_needed(answer, QueryTotalsResponse), None)

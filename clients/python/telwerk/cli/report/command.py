@@ -1,0 +1,96 @@
+"""`telwerk report`."""
+
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from telwerk.cli.guide import complete_granularities
+from telwerk.cli.options import Account, connect, err, say
+from telwerk.cli.querying import From, Groups, Operators, To, Widgets, Zone
+from telwerk.cli.report.asking import ask
+from telwerk.cli.report.page import Asked, page_of
+from telwerk.cli.report.words import WORDS
+from telwerk.cli.slicing import people_filter
+from telwerk.cli.times import Clock, parse_range
+from telwerk.queries import GranularityName, Moment
+
+BUCKETS_MAX: Final = 400
+"""More columns cannot be told apart on a page."""
+
+_WIDTHS: Final[tuple[tuple[int, GranularityName], ...]] = ((2, "hour"), (62, "day"), (366, "week"))
+"""The bucket's width for ranges of up to so many days; of longer ones, a month."""
+
+
+def report(
+    ctx: typer.Context,
+    *,
+    html: Annotated[
+        Path,
+        typer.Option("--html", help="The page to write; `-` is standard output.", metavar="FILE", show_default=False),
+    ],
+    account: Account,
+    start: From = "28d",
+    end: To = None,
+    granularity: Annotated[
+        GranularityName | None,
+        typer.Option(
+            metavar="WIDTH",
+            help="quarter_hour, hour, day, week, month, quarter or year.",
+            show_default="by the length of the range",
+            autocompletion=complete_granularities,
+        ),
+    ] = None,
+    zone: Zone = "",
+    operator: Operators = None,
+    group: Groups = None,
+    widget: Widgets = None,
+    language: Annotated[str, typer.Option(help="en, de or nl.", metavar="CODE")] = "en",
+) -> None:
+    """Write all ten KPIs of an account as one HTML page: charts and tables, to be read offline, printed or sent.
+
+    The numbers stand beside those of the period before. An option that is repeated keeps any of its values; different
+    options must all hold.
+    """
+    if language not in WORDS:
+        raise typer.BadParameter(f"{language!r} is none of {', '.join(WORDS)}", param_hint="--language")
+    where = people_filter(operator, group, widget)
+    with connect(ctx) as telwerk:
+        catalogue = telwerk.catalogue(language)
+        zone = zone or telwerk.account_settings(account).time_zone
+        first, last = parse_range(start, end, Clock(lambda: zone))
+        width = granularity or _width(first, last)
+        answers = ask(telwerk, account, catalogue.kpis, width, start=first, end=last, time_zone=zone, where=where)
+    buckets = len(answers.series.bucket_start_seconds)
+    if buckets > BUCKETS_MAX:
+        raise typer.BadParameter(
+            f"{buckets:,} buckets are too many for a page, which takes {BUCKETS_MAX}: choose a wider --granularity "
+            "or a shorter range"
+        )
+    # Not before it is needed: the other commands start sooner without.
+    from telwerk.cli.report.rendering import html_of  # noqa: PLC0415
+
+    _write(html_of(page_of(Asked(account, width, where, datetime.now(UTC)), answers, catalogue, WORDS[language])), html)
+
+
+def _width(start: Moment, end: Moment) -> GranularityName:
+    days = (_day(end) - _day(start)).days
+    return next((name for days_max, name in _WIDTHS if days <= days_max), "month")
+
+
+def _day(moment: Moment) -> date:
+    return moment.date() if isinstance(moment, datetime) else moment
+
+
+def _write(page: str, path: Path) -> None:
+    if str(path) == "-":
+        sys.stdout.buffer.write(page.encode())  # as the page itself says, whatever the terminal speaks
+        return
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise typer.BadParameter(f"{path} cannot be written: {error.strerror}", param_hint="--html") from None
+    if err.is_terminal:
+        say(f"{path} written")

@@ -1,0 +1,253 @@
+"""A report as its template draws it: texts, and where the parts of the charts lie. Nothing here is HTML."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from telwerk.cli.report import charts, parts
+from telwerk.cli.report.asking import Answers
+from telwerk.cli.report.moments import bucket_labels, period
+from telwerk.cli.report.words import NOT_THERE, Words
+from telwerk.cli.slicing import readable_id
+from telwerk.cli.times import zone_of
+from telwerk.queries import GranularityName
+from telwerk.v1.kpi_service_pb2 import (
+    Availability,
+    Filter,
+    HelpHeadings,
+    Kpi,
+    KpiAnswer,
+    ListKpisResponse,
+    QueryTimeSeriesResponse,
+    Revisability,
+    Series,
+    Total,
+)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A KPI's number over the whole range, beside the one before."""
+
+    value: str
+    detail: str
+    """Of a mean: of how many ratings."""
+    before: str
+    change: str
+
+
+@dataclass(frozen=True)
+class KpiView:
+    """All about one KPI."""
+
+    kpi: Kpi
+    figure: Figure
+    enabled: bool
+    chart: charts.Chart | None
+    """None where there is nothing to draw."""
+    heard: str
+    """What the chart tells to those who do not see it."""
+    notes: Sequence[str]
+    tables: Sequence[parts.Breakdown]
+    lasting: str
+    """Whether a count may be taken back."""
+
+
+@dataclass(frozen=True)
+class BucketTable:
+    """A section's KPIs, bucket by bucket."""
+
+    heading: str
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[str]]]
+    totals: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the catalogue."""
+
+    name: str
+    introduction: str
+    kpis: Sequence[KpiView]
+    table: BucketTable
+
+
+@dataclass(frozen=True)
+class Page:
+    """A whole report."""
+
+    words: Words
+    headings: HelpHeadings
+    account: str
+    granularity: GranularityName
+    facts: Sequence[tuple[str, str]]
+    """What the numbers are of: a heading and a text each."""
+    notes: Sequence[str]
+    sections: Sequence[Section]
+    boards: Sequence[parts.Board]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for."""
+
+    account: str
+    granularity: GranularityName
+    where: Filter
+    now: datetime
+
+
+def page_of(asked: Asked, answers: Answers, catalogue: ListKpisResponse, words: Words) -> Page:
+    """The report of these answers, in the language of the catalogue and of `words`."""
+    kpis = catalogue.kpis
+    namer = parts.Namer.of(kpis, words)
+    told = {answer.kpi_id: answer for answer in answers.totals.answers}
+    views = [_kpi_view(kpi, told[kpi.kpi_id], asked.granularity, answers, namer) for kpi in kpis]
+    by_id = {kpi.kpi_id: kpi for kpi in kpis}
+    return Page(
+        words=words,
+        headings=catalogue.headings,
+        account=readable_id(asked.account),
+        granularity=asked.granularity,
+        facts=_facts(asked, answers, words),
+        notes=_notes(answers, kpis, words),
+        sections=[
+            Section(
+                name=section.display_name,
+                introduction=section.introduction,
+                kpis=[view for view in views if view.kpi.kpi_id in section.kpi_ids],
+                table=_bucket_table(asked.granularity, answers, [by_id[kpi_id] for kpi_id in section.kpi_ids], words),
+            )
+            for section in catalogue.sections
+        ],
+        boards=[
+            parts.board(words.operator, answers.operators, kpis, namer),
+            parts.board(words.group, answers.groups, kpis, namer),
+        ],
+    )
+
+
+def _facts(asked: Asked, answers: Answers, words: Words) -> list[tuple[str, str]]:
+    totals = answers.totals
+    zone = zone_of(totals.time_zone)
+    before = totals.compared_period
+    complete = datetime.fromtimestamp(totals.complete_until.seconds, zone)
+    return [
+        (words.range, f"{period(totals.start_seconds, totals.end_seconds, zone)} ({totals.time_zone})"),
+        (words.compared_with, period(before.bucket_start_seconds[0], before.end_seconds, zone)),
+        (words.slice, _slice(asked.where, words) or words.everyone),
+        (words.complete_until, f"{complete:%Y-%m-%d %H:%M:%S}"),
+        (words.generated, f"{asked.now.astimezone(zone):%Y-%m-%d %H:%M:%S}"),
+    ]
+
+
+def _slice(where: Filter, words: Words) -> str:
+    kinds = {words.operator: where.operators, words.group: where.operator_groups, words.widget: where.widgets}
+    return "; ".join(
+        f"{name} {', '.join(readable_id(one) or words.nobody for one in chosen.any_of)}"
+        for name, chosen in kinds.items()
+        if chosen.any_of
+    )
+
+
+def _notes(answers: Answers, kpis: Sequence[Kpi], words: Words) -> list[str]:
+    """What must be known about the numbers before they are read."""
+    names = {kpi.kpi_id: kpi.display_name for kpi in kpis}
+    notes = [words.not_over] if answers.totals.end_seconds > answers.totals.complete_until.seconds else []
+    notes += [
+        words.held_back.format(name=names[told.kpi_id], count=words.number(told.held_back_count))
+        for told in answers.totals.answers
+        if told.held_back_count
+    ]
+    if answers.series.first_bucket_clipped or answers.series.last_bucket_clipped:
+        notes.append(words.part_why)
+    return notes
+
+
+def _kpi_view(kpi: Kpi, told: KpiAnswer, granularity: GranularityName, answers: Answers, namer: parts.Namer) -> KpiView:
+    words = namer.words
+    total = next((one for one in answers.totals.totals if one.kpi_id == kpi.kpi_id), Total())
+    series = next((one for one in answers.series.series if one.kpi_id == kpi.kpi_id), Series())
+    enabled = told.availability != Availability.AVAILABILITY_NOT_ENABLED
+    notes = [] if enabled else [words.not_enabled_why]
+    if enabled and told.not_enabled_widget_ids:
+        widgets = ", ".join(readable_id(widget) for widget in told.not_enabled_widget_ids)
+        notes.append(words.not_enabled_on.format(widgets=widgets))
+    frozen = kpi.revisability == Revisability.REVISABILITY_FROZEN
+    chart, heard = _chart(kpi, answers.series, series, granularity, words)
+    return KpiView(
+        kpi=kpi,
+        figure=_figure(kpi, total, words, enabled=enabled),
+        enabled=enabled,
+        chart=chart if enabled else None,
+        heard=heard,
+        notes=notes,
+        tables=parts.tables_of(kpi, total, answers, namer) if told.count else [],
+        lasting=words.frozen if frozen else words.revisable,
+    )
+
+
+def _figure(kpi: Kpi, total: Total, words: Words, *, enabled: bool) -> Figure:
+    """What is not enabled has no number, not even zero."""
+    if not enabled:
+        return Figure(words.not_enabled, "", NOT_THERE, NOT_THERE)
+    compared = total.comparison
+    if not kpi.has_mean:
+        change = compared.count_change if compared.HasField("count_change") else None
+        return Figure(
+            words.number(total.count),
+            "",
+            words.number(compared.count),
+            words.count_change(compared.count_delta, change),
+        )
+    return Figure(
+        words.decimal(total.mean) if total.HasField("mean") else NOT_THERE,
+        words.mean_of.format(count=words.number(total.count)) if total.count else words.no_ratings,
+        words.decimal(compared.mean) if compared.HasField("mean") else NOT_THERE,
+        words.mean_change(compared.mean_delta) if compared.HasField("mean_delta") else NOT_THERE,
+    )
+
+
+def _chart(
+    kpi: Kpi, response: QueryTimeSeriesResponse, series: Series, granularity: GranularityName, words: Words
+) -> tuple[charts.Chart | None, str]:
+    """The chart, if anything was counted now or before, and what it tells to those who hear it."""
+    before = series.comparison
+    if not any(series.counts) and not any(before.counts):
+        return None, words.nothing
+    labels = bucket_labels(response, granularity)
+    if kpi.has_mean:
+        values = _means(series.counts, series.sums)
+        there = [value for value in values if value is not None]
+        chart = charts.means(values, _means(before.counts, before.sums), labels)
+        extremes = [words.decimal(extreme) for extreme in (min(there), max(there))] if there else [NOT_THERE] * 2
+    else:
+        chart = charts.columns(series.counts, before.counts, labels)
+        extremes = [words.number(extreme) for extreme in (min(series.counts), max(series.counts))]
+    bucket = words.buckets[granularity]
+    return chart, words.charted.format(name=kpi.display_name, bucket=bucket, lowest=extremes[0], highest=extremes[1])
+
+
+def _means(counts: Sequence[int], sums: Sequence[int]) -> list[float | None]:
+    return [stars / count if count else None for count, stars in zip(counts, sums, strict=True)]
+
+
+def _bucket_table(granularity: GranularityName, answers: Answers, kpis: Sequence[Kpi], words: Words) -> BucketTable:
+    of_kpi = {one.kpi_id: one for one in answers.series.series}
+    silent = parts.not_enabled(answers.series)
+    columns: list[Sequence[str]] = []
+    totals: list[str] = []
+    for kpi in kpis:
+        series = of_kpi[kpi.kpi_id]
+        if kpi.has_mean:
+            means = [*_means(series.counts, series.sums), *_means([sum(series.counts)], [sum(series.sums)])]
+            *cells, total = [NOT_THERE if mean is None else words.decimal(mean) for mean in means]
+            columns.append(cells)
+            totals.append(total)
+        known = kpi.kpi_id not in silent
+        columns.append([words.number(count) if known else NOT_THERE for count in series.counts])
+        totals.append(words.number(sum(series.counts)) if known else NOT_THERE)
+    labels = bucket_labels(answers.series, granularity, words.part)
+    rows = list(zip(labels, zip(*columns, strict=True), strict=True))
+    return BucketTable(words.buckets[granularity].capitalize(), parts.board_columns(kpis, words), rows, totals)

@@ -1,0 +1,26 @@
+"""Statements that are compiled once for each database, for what is read with every query.
+
+SQLAlchemy makes a statement's text anew, or at least its cache key, for every execution; that took longer than SQLite
+took to execute it.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+
+class Statement:
+    """A query, made once. Its parameters are `bindparam`s; these and what comes back pass as the driver has them."""
+
+    def __init__(self, query: sa.Select[*tuple[Any, ...]]) -> None:
+        self._query = query
+        self._texts: dict[str, tuple[str, tuple[str, ...]]] = {}
+
+    def on(self, connection: sa.Connection, **values: Any) -> sa.CursorResult[*tuple[Any, ...]]:
+        """Its result on a connection."""
+        made = self._texts.get(connection.dialect.name)
+        if made is None:
+            compiled = self._query.compile(dialect=connection.dialect)
+            made = self._texts[connection.dialect.name] = (str(compiled), tuple(compiled.positiontup or ()))
+        text, names = made
+        return connection.exec_driver_sql(text, tuple([values[name] for name in names]))

@@ -1,0 +1,227 @@
+"""What Chatwoot's deliveries mean, and what they must never carry on."""
+
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from telwerk.v1.event_pb2 import Event
+from telwerk_bridges.chatwoot import FRESH_SECONDS, Chatwoot
+from telwerk_bridges.payload import Node, PayloadError
+from telwerk_bridges.platform import SignatureError
+
+FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("*.json"))
+CHATWOOT = Chatwoot("secret")
+
+
+def payload(name: str) -> dict[str, Any]:
+    """A delivery by a part of its file's name."""
+    [path] = [path for path in FIXTURES if name in path.name]
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def translated(delivery: object) -> list[Event]:
+    return list(CHATWOOT.events(Node(delivery)))
+
+
+def readable(event: Event) -> str:
+    """`09:01:30 message_sent inbox-1`, with what it says."""
+    kind = event.WhichOneof("kind")
+    assert kind
+    said = " ".join(str(getattr(event, kind)).split())
+    at = event.occur_time.ToDatetime(UTC)
+    return f"{at:%H:%M:%S} {event.conversation_id} {kind} {said}".strip()
+
+
+def test_two_conversations_as_chatwoot_tells_them() -> None:
+    assert [readable(event) for path in FIXTURES for event in translated(json.loads(path.read_text()))] == [
+        "09:00:01 chatwoot-10 message_sent sender: SENDER_CONTACT",
+        "09:00:02 chatwoot-10 message_sent sender: SENDER_BOT",
+        '09:01:00 chatwoot-10 operator_assigned operator_id: "agent-7" operator_group_id: "team-3"',
+        "09:01:30 chatwoot-10 message_sent sender: SENDER_CONTACT",
+        "09:01:30 chatwoot-10 went_live",
+        "09:02:00 chatwoot-10 message_sent sender: SENDER_OPERATOR",
+        '09:05:00 chatwoot-10 topics_set topic_ids: "billing" topic_ids: "vip"',
+        "09:06:40 chatwoot-10 conversation_ended",
+        "09:10:00 chatwoot-10 conversation_rated stars: 5",
+        "09:11:00 chatwoot-10 conversation_rated stars: 5",
+        "09:11:00 chatwoot-10 feedback_left",
+        "10:00:00 chatwoot-10 conversation_resumed",
+        '11:46:40 chatwoot-11 operator_assigned operator_group_id: "team-3"',
+        '11:46:40 chatwoot-11 topics_set topic_ids: "returns"',
+        "11:46:41 chatwoot-11 message_sent sender: SENDER_CONTACT",
+        "11:46:42 chatwoot-11 message_sent sender: SENDER_BOT",
+        "11:51:40 chatwoot-11 conversation_ended",
+    ]
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
+def test_the_same_delivery_gives_the_same_events_with_the_same_ids(path: Path) -> None:
+    text = path.read_text()
+    assert translated(json.loads(text)) == translated(json.loads(text))
+
+
+def test_every_event_has_an_id_of_its_own_in_its_conversation() -> None:
+    """But for a survey that is answered a second time, with its feedback."""
+    said = [event for path in FIXTURES for event in translated(json.loads(path.read_text()))]
+    ids = [(event.conversation_id, event.event_id) for event in said]
+    assert len(ids) - len(set(ids)) == 1
+    assert ids.count(("chatwoot-10", "rating-125-5")) == 2
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
+def test_no_text_no_name_and_nothing_of_a_contact_is_passed_on(path: Path) -> None:
+    text = path.read_text()
+    assert "PRIVATE" in text
+    assert not any(b"PRIVATE" in event.SerializeToString() for event in translated(json.loads(text)))
+
+
+def test_a_survey_answered_with_other_stars_is_another_rating() -> None:
+    delivery = payload("survey_rated")
+    delivery["content_attributes"]["submitted_values"]["csat_survey_response"]["rating"] = 3
+    assert [event.event_id for event in translated(delivery)] == ["rating-125-3"]
+
+
+def test_two_changes_of_the_same_instant_have_different_ids() -> None:
+    delivery = payload("updated_labels")
+    first = translated(delivery)
+    delivery["labels"] = ["billing"]
+    assert first[0].event_id != translated(delivery)[0].event_id
+
+
+def test_where_a_payload_does_not_say_what_changed_all_is_said() -> None:
+    delivery = payload("updated_labels")
+    del delivery["changed_attributes"]
+    assert [event.WhichOneof("kind") for event in translated(delivery)] == ["operator_assigned", "topics_set"]
+
+
+@pytest.mark.parametrize(
+    ("previous", "kinds"), [("resolved", ["conversation_resumed"]), ("pending", []), ("snoozed", [])]
+)
+def test_only_what_was_resolved_is_resumed(previous: str, kinds: list[str]) -> None:
+    delivery = payload("reopened")
+    delivery["changed_attributes"] = [{"status": {"previous_value": previous, "current_value": "open"}}]
+    assert [event.WhichOneof("kind") for event in translated(delivery)] == kinds
+
+
+def test_a_message_makes_live_only_on_a_website_with_an_agent_online() -> None:
+    def kinds(change: dict[str, Any]) -> list[str | None]:
+        delivery = payload("contact_again")
+        delivery["conversation"] |= change
+        return [event.WhichOneof("kind") for event in translated(delivery)]
+
+    meta = payload("contact_again")["conversation"]["meta"]
+    offline = {"meta": {**meta, "assignee": {**meta["assignee"], "availability_status": "offline"}}}
+    assert kinds({}) == ["message_sent", "went_live"]
+    assert kinds({"channel": "Channel::Email"}) == ["message_sent"]
+    assert kinds(offline) == ["message_sent"]
+    assert kinds({"meta": {**meta, "assignee_type": "AgentBot"}}) == ["message_sent"]
+
+
+@pytest.mark.parametrize(
+    ("created_at", "at"),
+    [
+        ("2021-07-23T18:02:48.000Z", datetime(2021, 7, 23, 18, 2, 48, tzinfo=UTC)),
+        ("2020-03-03 13:05:57 UTC", datetime(2020, 3, 3, 13, 5, 57, tzinfo=UTC)),
+        (1_627_063_369, datetime(2021, 7, 23, 18, 2, 49, tzinfo=UTC)),
+    ],
+)
+def test_every_form_of_a_time_that_chatwoot_documents_is_read(created_at: object, at: datetime) -> None:
+    delivery = payload("created_agent") | {"created_at": created_at}
+    assert translated(delivery)[0].occur_time.ToDatetime(UTC) == at
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"id": None}, "id is missing"),
+        ({"id": "x"}, "id is not a whole number"),
+        ({"created_at": None}, "created_at is missing"),
+        ({"created_at": "soon"}, "created_at is not a time"),
+        ({"created_at": 1e300}, "created_at is not a time"),
+        ({"conversation": []}, "conversation is not an object"),
+        ({"conversation": {"id": 1}}, "conversation.inbox_id is missing"),
+        ({"private": "no"}, "private is not true or false"),
+    ],
+)
+def test_a_delivery_that_is_not_what_is_documented_names_the_field(change: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(PayloadError, match=sentence.replace(".", r"\.")):
+        translated(payload("created_agent") | change)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec="utf-8")),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=8), children, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.data())
+def test_whatever_comes_is_events_or_a_payload_error(data: st.DataObject) -> None:
+    """A real delivery with any one value replaced by anything."""
+    delivery = json.loads(data.draw(st.sampled_from(FIXTURES)).read_text())
+    place = delivery
+    while True:
+        key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+        below = place[key]
+        if not (isinstance(below, dict | list) and below and data.draw(st.booleans())):
+            place[key] = data.draw(ANYTHING)
+            break
+        place = below
+    try:
+        events = translated(delivery)
+    except PayloadError:
+        return
+    assert all(event.event_id and event.WhichOneof("kind") for event in events)
+
+
+# --- signatures ------------------------------------------------------------------------------------------------------
+
+NOW = 1_793_610_000.0
+BODY = b'{"event": "message_created"}'
+
+
+def signed(body: bytes = BODY, timestamp: str = f"{NOW:.0f}", secret: bytes = b"secret") -> dict[str, str]:
+    digest = hmac.new(secret, timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    return {"x-chatwoot-signature": f"sha256={digest}", "x-chatwoot-timestamp": timestamp}
+
+
+def test_a_delivery_that_chatwoot_signed_just_now_is_taken() -> None:
+    CHATWOOT.verify(signed(), BODY, NOW)
+    CHATWOOT.verify(signed(), BODY, NOW + FRESH_SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "now"),
+    [
+        ({}, BODY, NOW),
+        (signed(), BODY + b" ", NOW),
+        (signed(secret=b"other"), BODY, NOW),
+        (signed() | {"x-chatwoot-timestamp": f"{NOW + 1:.0f}"}, BODY, NOW),
+        ({"x-chatwoot-signature": signed()["x-chatwoot-signature"]}, BODY, NOW),
+        (signed() | {"x-chatwoot-signature": "sha256=ü"}, BODY, NOW),
+        (signed(), BODY, NOW + FRESH_SECONDS + 1),
+        (signed(), BODY, NOW - FRESH_SECONDS - 1),
+        (signed(timestamp="soon"), BODY, NOW),
+    ],
+    ids=[
+        "none",
+        "other body",
+        "other secret",
+        "other time",
+        "no time",
+        "no hex",
+        "old",
+        "from the future",
+        "no number",
+    ],
+)
+def test_any_other_is_refused(headers: dict[str, str], body: bytes, now: float) -> None:
+    with pytest.raises(SignatureError):
+        CHATWOOT.verify(headers, body, now)
