@@ -258,7 +258,7 @@ def test_the_largest_come_first_and_the_rest_is_one_row(address: str) -> None:
         assert [(row["operator"], row["rest"]) for row in rows][-1] == ("", "True")
 
 
-@pytest.mark.parametrize(("order", "first"), [("-count", "anna"), ("count", "zoe"), ("key", "anna")])
+@pytest.mark.parametrize(("order", "first"), [("-count", "anna"), ("count", "zoe"), ("key", "anna"), ("-key", "zoe")])
 def test_rows_come_in_the_order_asked_for(address: str, order: str, first: str) -> None:
     ask = ("satisfaction_score", *DAYS, "--group-by", "operator", "--order-by", order, "-o", "json")
     totals = json.loads(telwerk("totals", *ask, address=address).stdout)["totals"]

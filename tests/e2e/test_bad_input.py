@@ -462,6 +462,20 @@ BAD_QUERIES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("filter.values", "INVALID_REQUEST", "stars and a goal", {"filter": values(STARS, kpi.Value(goal_id="g"))}),
     ("filter.values.any_of[1]", "INVALID_REQUEST", "an empty value", {"filter": values(STARS, kpi.Value())}),
     ("filter.values.none_of[0]", "INVALID_REQUEST", "no empty value", {"filter": values(none_of=(kpi.Value(),))}),
+    # Only an operator or a group can be nobody.
+    ("filter.widgets.any_of[1]", "INVALID_REQUEST", "no widget", {"filter": kpi.Filter(widgets=ids(any_of=["w", ""]))}),
+    (
+        "filter.questions.none_of[0]",
+        "INVALID_REQUEST",
+        "no question",
+        {"kpi_ids": ["post_chat_survey_results"], "filter": kpi.Filter(questions=ids(none_of=[""]))},
+    ),
+    (
+        "filter.values.any_of[0].topics",
+        "INVALID_REQUEST",
+        "a set of no topics",
+        {"kpi_ids": TOPICS, "filter": values(kpi.Value(topics=kpi.TopicSet()))},
+    ),
     *(
         (
             f"filter.{field}",
@@ -770,6 +784,21 @@ async def test_a_day_that_the_clock_skipped_is_no_range(server, ask):
     skipped = dates((2011, 12, 30), (2011, 12, 31))
     refused = await refusal(ask(server, request(range=skipped, time_zone="Pacific/Apia")))
     assert (refused.code, refused.fields) == (INVALID, ["range.dates.end_date"])
+
+
+@table(
+    ("compare_to", "field"),
+    [
+        (kpi.Comparison(previous_period=True), "compare_to.previous_period"),
+        (kpi.Comparison(range=dates((2011, 12, 30), (2011, 12, 31))), "compare_to.range.dates.end_date"),
+    ],
+)
+async def test_a_day_that_the_clock_skipped_is_no_period_to_compare_with(server, compare_to, field):
+    """The field at fault is the one that was sent."""
+    day_after = dates((2011, 12, 31), (2012, 1, 1))
+    asked = a_total(range=day_after, time_zone="Pacific/Apia", compare_to=compare_to)
+    refused = await refusal(totals(server, asked))
+    assert (refused.code, refused.fields) == (INVALID, [field])
 
 
 # --- chance ----------------------------------------------------------------------------------------------------------

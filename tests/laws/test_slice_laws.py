@@ -3,7 +3,8 @@
 Each answer is compared with the oracle's facts counted one by one, as in `test_query_laws`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -12,17 +13,21 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from telwerkd.application.query import (
     NEEDS_COMPARISON,
     NEEDS_MEAN,
+    Filter,
     KpiRows,
     Order,
     OrderMeasure,
     Page,
     PreviousPeriod,
     Query,
+    Row,
     Top,
 )
-from telwerkd.domain.kpis import Dimension
+from telwerkd.domain.facts import Kpi
+from telwerkd.domain.kpis import CATALOGUE, Dimension, KpiInfo
 from telwerkd.domain.ranges import DateRange, QuarterRange
-from tests.laws.asked import PROFILE, World, counted, edges, kept, nonzero, queries, ranges
+from tests.laws.asked import PROFILE, World, counted, edges, kept, nonzero, place, queries, ranges
+from tests.oracle import Counted
 
 law = settings(max_examples=PROFILE.max_examples // 3, suppress_health_check=[HealthCheck.too_slow])
 slow_law = settings(max_examples=PROFILE.max_examples // 5, suppress_health_check=[HealthCheck.too_slow])
@@ -43,12 +48,8 @@ def compared_queries(draw: st.DrawFn) -> Query:
 def ordered_queries(draw: st.DrawFn) -> Query:
     """Queries with rows to be ordered by any number that they have."""
     query = draw(st.one_of(queries(), compared_queries()).filter(lambda query: query.group_by))
-    measures = set(OrderMeasure)
-    if query.compare_to is None:
-        measures -= NEEDS_COMPARISON
-    if not query.kpis[0].has_mean:
-        measures -= NEEDS_MEAN
-    return query._replace(order=Order(draw(st.sampled_from(sorted(measures))), draw(st.booleans())))
+    measure = draw(st.sampled_from(sorted(measures_of(query, query.kpis[0]))))
+    return query._replace(order=Order(measure, draw(st.booleans())))
 
 
 def other(query: Query) -> Query:
@@ -105,18 +106,18 @@ def number(order: Order, now: list[str], then: list[str]) -> Fraction | None:  #
 
 def in_order(query: Query, world: World) -> list[WireKey]:
     """All keys with facts in either period, in the order asked for: the number, then the key; without one, last."""
-    facts = world.facts[query.kpis[0].kpi]
     whole = query._replace(granularity=None)
-    now = counted(whole, facts)
-    then = counted(other(whole), facts) if query.compare_to is not None else {}
+    periods = [whole] if query.compare_to is None else [whole, other(whole)]
+    of_kpis = [[counted(period, world.facts[info.kpi]) for period in periods] for info in query.kpis]
+    now, then = of_kpis[query.order.kpi][0], of_kpis[query.order.kpi][-1]
 
     def place(key: WireKey) -> tuple[bool, Fraction, list[str]]:
         by = number(query.order, values_of(now.get(key, {})), values_of(then.get(key, {})))
         sign = -1 if query.order.descending else 1
         return by is None, sign * (by or 0), [part or "" for part in key]
 
-    backwards = query.order == Order(OrderMeasure.KEY, descending=True)
-    return sorted(now.keys() | then.keys(), key=place, reverse=backwards)
+    backwards = query.order.measure is OrderMeasure.KEY and query.order.descending
+    return sorted({key for periods_ in of_kpis for found in periods_ for key in found}, key=place, reverse=backwards)
 
 
 def keys(rows: KpiRows) -> list[WireKey]:
@@ -144,8 +145,15 @@ def test_a_comparison_is_the_other_period_counted_by_itself(world: World, query:
             assert nonzero(numbers.counts) == {bucket: len(each) for bucket, each in values.items()}
             if numbers.sums is not None:
                 assert nonzero(numbers.sums) == {bucket: sum(map(int, each)) for bucket, each in values.items()}
+            if numbers.distribution is not None:
+                for known, of_value in zip(rows.info.values, numbers.distribution, strict=True):
+                    assert nonzero(of_value) == nonzero_counts(values, known.value)
     assert rows.summed.facts == len(kept(query, facts))
     assert rows.compared.facts == len(kept(then_query, facts))
+
+
+def nonzero_counts(buckets: Buckets, value: str) -> dict[int, int]:
+    return {bucket: values.count(value) for bucket, values in buckets.items() if value in values}
 
 
 @law
@@ -172,18 +180,77 @@ def test_the_largest_and_the_rest_are_everything(world: World, query: Query, siz
     assert len(resting) == (rest and len(order) > size)
     for row in resting:
         left = facts_under(query, world, order[size:])
-        assert int(row.counts.sum()) == left
+        assert nonzero(row.counts) == Counter(place(edges(query), fact[5]) for fact in left)
     assert rows.row_count == whole.row_count
     assert rows.summed == whole.summed
 
 
-def facts_under(query: Query, world: World, under: Iterable[WireKey]) -> int:
-    """How many facts of the main period fall under one or several of these keys."""
+def facts_under(query: Query, world: World, under: Iterable[WireKey]) -> list[Counted]:
+    """The facts of the main period that fall under one or several of these keys."""
     wanted = set(under)
     # By key alone: in which bucket a fact is does not matter, and is slow to find.
     whole = query._replace(granularity=None)
     facts = kept(whole, world.facts[query.kpis[0].kpi])
-    return sum(not wanted.isdisjoint(counted(whole, [fact])) for fact in facts)
+    return [fact for fact in facts if not wanted.isdisjoint(counted(whole, [fact]))]
+
+
+@st.composite
+def dashboards(draw: st.DrawFn) -> Query:
+    """Several KPIs at once, by what all of them have, in the order of one's numbers."""
+    kpis = [CATALOGUE[kpi] for kpi in draw(st.lists(st.sampled_from(Kpi), min_size=2, max_size=4, unique=True))]
+    query = draw(st.one_of(queries(), compared_queries()))
+    common = [d for d in (Dimension.OPERATOR, Dimension.OPERATOR_GROUP, Dimension.WIDGET) if draw(st.booleans())]
+    query = query._replace(
+        kpis=tuple(kpis), filter=Filter(*query.filter[:3]), group_by=tuple(common) or (Dimension.OPERATOR,)
+    )
+    decisive = draw(st.integers(0, len(kpis) - 1))
+    measure = draw(st.sampled_from(sorted(measures_of(query, kpis[decisive]))))
+    return query._replace(order=Order(measure, draw(st.booleans()), decisive))
+
+
+def measures_of(query: Query, decisive: KpiInfo) -> set[OrderMeasure]:
+    """By which numbers rows can be ordered."""
+    without_mean = set(OrderMeasure) if decisive.has_mean else set(OrderMeasure) - NEEDS_MEAN
+    return without_mean if query.compare_to is not None else without_mean - NEEDS_COMPARISON
+
+
+@slow_law
+@given(query=dashboards(), size=st.integers(1, 6), rest=st.booleans())
+def test_several_kpis_are_each_of_them_alone_in_one_order(world: World, query: Query, size: int, rest: bool) -> None:  # noqa: FBT001
+    """Whole, cut to the largest, by pages: the same keys for all, and of each KPI those that it has facts of."""
+    order = in_order(query, world)
+    whole = world.ask(query)
+    largest = world.ask(query._replace(top=Top(size, rest)))
+    page = world.ask(query._replace(page=Page(size)))
+    for n, info in enumerate(query.kpis):
+        [alone] = world.ask(query._replace(kpis=(info,), order=Order())).kpis
+        numbers = {tuple(row.key): shown(row) for row in alone.rows}
+        assert [(tuple(row.key), shown(row)) for row in whole.kpis[n].rows] == [
+            (key, numbers[key]) for key in order if key in numbers
+        ]
+        first = [(key, numbers[key]) for key in order[:size] if key in numbers]
+        assert [(tuple(row.key), shown(row)) for row in largest.kpis[n].rows if not row.rest] == first
+        assert [(tuple(row.key), shown(row)) for row in page.kpis[n].rows] == first
+        left = [numbers[key] for key in order[size:] if key in numbers]
+        resting = [shown(row) for row in largest.kpis[n].rows if row.rest]
+        assert resting == ([summed_up(left)] if rest and left else [])
+        for answer in (whole, largest, page):
+            same = ("row_count", "summed", "compared", "held_back", "enabled", "not_enabled")
+            assert all(getattr(answer.kpis[n], field) == getattr(alone, field) for field in same)
+    assert (page.next is not None) == (len(order) > size)
+
+
+Shown: TypeAlias = list[list[int]]
+
+
+def shown(row: Row) -> Shown:
+    """Counts and stars of both periods, bucket by bucket."""
+    arrays = [row.counts, row.sums, *((row.compared.counts, row.compared.sums) if row.compared is not None else ())]
+    return [array.tolist() for array in arrays if array is not None]
+
+
+def summed_up(rows: Sequence[Shown]) -> Shown:
+    return [[sum(bucket) for bucket in zip(*arrays, strict=True)] for arrays in zip(*rows, strict=True)]
 
 
 @slow_law

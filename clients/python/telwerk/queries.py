@@ -49,9 +49,9 @@ DimensionName: TypeAlias = Literal["operator", "operator_group", "widget", "valu
 
 OrderName: TypeAlias = Literal[
     "key", "count", "sum", "mean", "count_delta", "count_change", "mean_delta",
-    "-count", "-sum", "-mean", "-count_delta", "-count_change", "-mean_delta",
+    "-key", "-count", "-sum", "-mean", "-count_delta", "-count_change", "-mean_delta",
 ]  # fmt: skip
-"""By what rows are ordered; with a minus the largest comes first. Keys ascend. See `OrderMeasure`."""
+"""By what rows are ordered; with a minus the largest comes first. See `OrderMeasure`."""
 
 Query: TypeAlias = QueryTimeSeriesRequest | QueryTotalsRequest
 """One question of a batch."""

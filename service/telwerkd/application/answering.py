@@ -141,7 +141,7 @@ def answer(query: Query, points: Points, rollups: RollupCache, snapshot: Snapsho
     zone, span = place_in_time(query, snapshot)
     spans = [span]
     if query.compare_to is not None:
-        spans.append(_compared(query.range, query.compare_to).quarters(zone, "compare_to.range"))
+        spans.append(_compared(query.range, query.compare_to, zone))
     periods = [Period(_buckets(one, query.granularity, zone, points.limits), query.granularity, zone) for one in spans]
     keys = Keys()
     reader = SliceReader(query.account, snapshot, rollups)
@@ -167,8 +167,10 @@ def answer(query: Query, points: Points, rollups: RollupCache, snapshot: Snapsho
     return Answer(periods[0].buckets, compared, kpis, zone.key, standing, selection.next)
 
 
-def _compared(period: Range, compare_to: Range | PreviousPeriod) -> Range:
-    return period.previous() if isinstance(compare_to, PreviousPeriod) else compare_to
+def _compared(period: Range, compare_to: Range | PreviousPeriod, zone: ZoneInfo) -> QuarterRange:
+    if isinstance(compare_to, PreviousPeriod):
+        return period.previous().quarters(zone, "compare_to.previous_period")
+    return compare_to.quarters(zone, "compare_to.range.dates.end_date")
 
 
 def _buckets(span: QuarterRange, granularity: Granularity | None, zone: ZoneInfo, limits: QueryLimits) -> Buckets:

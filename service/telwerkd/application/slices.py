@@ -138,12 +138,13 @@ class Slice:
         for part in self._parts:
             totals[part.row] += part.counts.sum(axis=1, dtype=np.int64)  # a row is in a part once
         for cells in self._scattered:
-            totals += _binned(cells.row * self.values + cells.code, cells.n, totals.shape)
+            np.add.at(totals.reshape(-1), cells.row * self.values + cells.code, cells.n)
         return totals
 
     def series(self, layers: Iterable[Layer], keys: int) -> Counts:
         """What is counted by key, bucket and value, where each layer says which rows count under which key."""
         series = np.zeros((keys, self._period.width, self.values), np.int64)
+        flat = series.reshape(-1)
         for layer in layers:
             distinct = layer.is_distinct()
             for part in self._parts:
@@ -152,7 +153,8 @@ class Slice:
                 key = layer.key[cells.row]
                 keep = key != _NONE if layer.code is None else (key != _NONE) & (cells.code == layer.code)
                 at = (key * self._period.width + cells.quarter) * self.values + cells.code
-                series += _binned(at[keep], cells.n[keep], series.shape)
+                # In proportion to the cells, not to the answer: there may be a hundred layers, and as many chunks.
+                np.add.at(flat, at[keep], cells.n[keep])
         return series
 
 
@@ -167,11 +169,6 @@ def _add_part(series: Counts, part: _Part, layer: Layer, *, distinct: bool) -> N
         counts, key = np.add.reduceat(counts[order], firsts, axis=0), key[order[firsts]]
     values = slice(None) if layer.code is None else slice(layer.code, layer.code + 1)
     series[key, part.first : part.first + counts.shape[1], values] += counts[:, :, values]
-
-
-def _binned(at: Counts, weights: Counts, shape: tuple[int, ...]) -> Counts:
-    # bincount sums in doubles, which hold whole numbers exactly up to 2 ** 53.
-    return np.bincount(at, weights=weights, minlength=int(np.prod(shape))).astype(np.int64).reshape(shape)
 
 
 def keeps(conditions: Filter, row: RowIds | CellRow | LeafDelta, *, by_value: bool) -> bool:

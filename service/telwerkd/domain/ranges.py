@@ -14,7 +14,7 @@ class QuarterRange(NamedTuple):
     start: int
     end: int
 
-    def quarters(self, _zone: ZoneInfo, _field: str = "range") -> "QuarterRange":
+    def quarters(self, _zone: ZoneInfo, _field: str = "") -> "QuarterRange":
         """Itself: instants are the same in every zone."""
         return self
 
@@ -36,7 +36,7 @@ class DateRange(NamedTuple):
     start: date
     end: date
 
-    def quarters(self, zone: ZoneInfo, field: str = "range") -> QuarterRange:
+    def quarters(self, zone: ZoneInfo, field: str = "range.dates.end_date") -> QuarterRange:
         """The same range in quarter-hours; `field` is what an error names.
 
         Raises:
@@ -44,9 +44,7 @@ class DateRange(NamedTuple):
         """
         start, end = day_start(self.start, zone), day_start(self.end, zone)
         if end <= start:
-            raise InvalidArgumentError.of(
-                f"{field}.dates.end_date", f"the clocks of {zone.key} skipped the whole range"
-            )
+            raise InvalidArgumentError.of(field, f"the clocks of {zone.key} skipped the whole range")
         return QuarterRange(start, end)
 
     def previous(self) -> "DateRange":

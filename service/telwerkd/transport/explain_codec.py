@@ -19,7 +19,7 @@ _PAGE_SIZE = 50
 
 class _Place(NamedTuple):
     last_time: page_tokens.Number
-    conversation: str
+    conversation: page_tokens.Text
 
 
 def decode_explain(request: pb.ExplainCountRequest, decoder: EventDecoder) -> tuple[Query, Place | None, int]:

@@ -15,6 +15,8 @@ T = TypeVar("T")
 # A token can be made by hand: what no database can hold is refused here.
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 """A number of a place."""
+Text = Annotated[str, msgspec.Meta(pattern=r"^[^\0]*$")]
+"""A text of a place."""
 
 
 def encode(request: Message, place: object) -> str:

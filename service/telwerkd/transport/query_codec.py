@@ -1,6 +1,6 @@
 """From `telwerk.v1` queries to the application's: every field is validated, and the first that is wrong is named."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Literal, TypeAlias
 
@@ -213,20 +213,20 @@ def decode_filter(message: pb.Filter, decoder: EventDecoder) -> Filter:
     """
     values, kinds = _values("filter.values", message.values, decoder)
     return Filter(
-        _ids("filter.operators", message.operators, decoder),
-        _ids("filter.operator_groups", message.operator_groups, decoder),
-        _ids("filter.widgets", message.widgets, decoder),
+        _ids("filter.operators", message.operators, decoder.optional_id),
+        _ids("filter.operator_groups", message.operator_groups, decoder.optional_id),
+        _ids("filter.widgets", message.widgets, decoder.id),
         values,
         kinds,
         _topics("filter.topics", message.topics, decoder),
-        _ids("filter.questions", message.questions, decoder),
+        _ids("filter.questions", message.questions, decoder.id),
     )
 
 
-def _ids(field: str, message: pb.IdFilter, decoder: EventDecoder) -> Ids:
-    """The condition. The empty id is "nobody"."""
-    any_of = checked(f"{field}.any_of", message.any_of, decoder.optional_id)
-    none_of = checked(f"{field}.none_of", message.none_of, decoder.optional_id)
+def _ids(field: str, message: pb.IdFilter, check: Callable[[str, str], str]) -> Ids:
+    """The condition. The empty id is "nobody" where `check` lets it pass."""
+    any_of = checked(f"{field}.any_of", message.any_of, check)
+    none_of = checked(f"{field}.none_of", message.none_of, check)
     _check_disjoint(field, "any_of", any_of, none_of)
     return Ids(frozenset(any_of), frozenset(none_of))
 
@@ -237,10 +237,9 @@ def _topics(field: str, message: pb.TopicFilter, decoder: EventDecoder) -> Topic
     none_of = checked(f"{field}.none_of", message.none_of, decoder.id)
     _check_disjoint(field, "any_of", any_of, none_of)
     _check_disjoint(field, "all_of", all_of, none_of)
-    exactly = decode_topics(f"{field}.exactly", message.exactly, decoder)
+    exactly: list[str] = []
     if message.HasField("exactly"):
-        if not exactly:
-            raise FieldError(f"{field}.exactly", "is empty: no set that is counted is")
+        exactly = decode_topics(f"{field}.exactly", message.exactly, decoder)
         if any_of or all_of or none_of:
             raise FieldError(f"{field}.exactly", "excludes the other conditions on topics")
     return Topics(frozenset(any_of), frozenset(all_of), frozenset(none_of), frozenset(exactly))

@@ -54,8 +54,10 @@ def decode_topics(field: str, message: pb.TopicSet, decoder: EventDecoder) -> li
     """The topics of a set.
 
     Raises:
-        FieldError: they are too many, or one is no id.
+        FieldError: there are none, or too many, or one is no id.
     """
+    if not message.topic_ids:
+        raise FieldError(field, "is empty: no set that is counted is")
     return checked(f"{field}.topic_ids", message.topic_ids, decoder.id)
 
 
