@@ -19,7 +19,19 @@ from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion, sett
 from telwerkd.storage import sqlite
 from tests import chats
 from tests.chats import at, chat
-from tests.conftest import KPI_IDS, Server, connected, eventually, locked, refusal, rows, serving, started, timestamp, wired
+from tests.conftest import (
+    KPI_IDS,
+    Server,
+    connected,
+    eventually,
+    locked,
+    refusal,
+    rows,
+    serving,
+    started,
+    timestamp,
+    wired,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
