@@ -21,7 +21,12 @@ app = typer.Typer(
 def run(
     *,
     quick: Annotated[bool, typer.Option("--quick", help="Two minutes, on less: to see where one stands.")] = False,
-    only: Annotated[list[str] | None, typer.Option(help=f"One line; may be repeated: {', '.join(LINES)}.")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"One line; may be repeated: {', '.join(LINES)}. R8x (10 million ratings) only if asked for."
+        ),
+    ] = None,
 ) -> None:
     """Measure R1 to R9; print a table with the bars, write JSON."""
     unknown = sorted(set(only or ()) - set(LINES))

@@ -33,7 +33,7 @@ _PARTS: list[tuple[tuple[str, ...], Callable[[Bench], Iterator[Line]]]] = [
     (("R3", "R4", "R6"), queries.of_one_account),
     (("R5",), queries.with_ten_times_more),
     (("R7", "S1", "S2"), ingest.after_many),
-    (("R8", "R8m"), _r8),
+    (("R8", "R8m", "R8x"), _r8),
     (("R9s", "R9"), _r9),
     (("P1",), peers.row_by_row),
 ]

@@ -12,12 +12,14 @@ from benchmarks.measures.queries import stored_in_days
 from benchmarks.peers import clickhouse, orm, query_on_read
 from benchmarks.questions import YEAR_DAYS, ZONES, Numbers, YearByDay
 from benchmarks.results import Bar, Line, Row
+from benchmarks.scale import Scale
 from benchmarks.servers import Server, telwerkd
 from benchmarks.workload import Workload
 from telwerk.v1 import kpi_service_pb2 as kpi
 
 _QUERIES = 7
 _RATINGS_OF_CONVERSATION = 12
+_MANY_RATINGS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,8 @@ class _Log:
     what: str
     workload: Workload
     conversations: int
-    barred: bool
+    bars: tuple[float, float] | None
+    """How many times faster than PostgreSQL, and than chDB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +48,27 @@ class WrongAnswerError(AssertionError):
 
 
 def queries(bench: Bench, postgres_url: str) -> Iterator[Line]:
-    """R8: a year by day from raw events."""
-    # A year can begin on so many days that no question is asked twice.
-    days = YEAR_DAYS + 2 + bench.scale.pairs * _QUERIES
-    per_day = bench.scale.raw_ratings / YEAR_DAYS / _RATINGS_OF_CONVERSATION
-    ratings = Workload(kind="ratings", conversations_per_day=per_day)
-    what = f"{bench.scale.raw_ratings:,} raw ratings in the year"
-    logs = [_Log("R8", what, ratings, int(per_day * days), barred=bench.scale.whole)]
+    """R8, R8m, R8x: a year by day from raw events."""
+    workload, conversations = stored_in_days(bench.scale.stored_events)
+    mixed = f"{bench.scale.stored_events:,} raw events of all kinds in two years"
+    logs = [_ratings("R8", bench.scale, bench.scale.raw_ratings, (40, 3) if bench.scale.whole else None)]
     if bench.scale.whole:
-        workload, conversations = stored_in_days(bench.scale.stored_events)
-        what = f"{bench.scale.stored_events:,} raw events of all kinds in two years"
-        logs.append(_Log("R8m", what, workload, conversations, barred=False))
+        logs.append(_Log("R8m", mixed, workload, conversations, None))
+    if "R8x" in bench.only:
+        logs.append(_ratings("R8x", bench.scale, _MANY_RATINGS, (40, 20)))
     for log in logs:
         if bench.wants(log.name):
             # A process of their own for the peers too: chDB is part of the process that asks it.
             with telwerkd() as ours, TemporaryDirectory(prefix="telwerk-chdb-") as folder, client() as peer:
                 yield from _compared(bench, log, ours, _Peers(peer, postgres_url, folder))
+
+
+def _ratings(name: str, scale: Scale, ratings: int, bars: tuple[float, float] | None) -> _Log:
+    """So many ratings in any year that is asked for; a year can begin on so many days that none is asked for twice."""
+    days = YEAR_DAYS + 2 + scale.pairs * _QUERIES
+    per_day = ratings / YEAR_DAYS / _RATINGS_OF_CONVERSATION
+    workload = Workload(kind="ratings", conversations_per_day=per_day)
+    return _Log(name, f"{ratings:,} raw ratings in the year", workload, int(per_day * days), bars)
 
 
 def _compared(bench: Bench, log: _Log, ours: Server, peers: _Peers) -> Iterator[Line]:
@@ -83,7 +91,7 @@ def _compared(bench: Bench, log: _Log, ours: Server, peers: _Peers) -> Iterator[
             postgres_pairs.append((read, mine))
             chdb_pairs.append((column, mine))
         what = f"year by day, {'by 50 operators' if by_operator else 'total'}, {log.what}"
-        bars = (Bar("≥", 40), Bar("≥", 3)) if log.barred else (None, None)
+        bars = (Bar("≥", log.bars[0]), Bar("≥", log.bars[1])) if log.bars else (None, None)
         yield Row(log.name, f"PostgreSQL GROUP BY: {what}", "Telwerk", "ms", postgres_pairs, bars[0], "p50")
         yield Row(log.name, f"chDB: {what}", "Telwerk", "ms", chdb_pairs, bars[1], "p50")
 

@@ -98,7 +98,9 @@ def _tail_seconds(bench: Bench, server: Server, *, by_operator: bool) -> float:
     days = range(DAYS - YEAR_DAYS + 20, DAYS - YEAR_DAYS + 20 + _MOST_QUERIES_A_DAY_BEGINS)
     requests = [YearByDay(zone, day, by_operator=by_operator).request() for day in days for zone in ZONES]
     some = requests[: bench.scale.tail_queries]
-    asked = bench.asker.run(ask, server.address, SERIES, some, seconds_max=bench.scale.tail_seconds)
+    # Spread over the time, so that they meet what builds up while events come in.
+    pace = len(some) / bench.scale.tail_seconds
+    asked = bench.asker.run(ask, server.address, SERIES, some, per_second=pace, seconds_max=bench.scale.tail_seconds)
     return percentile(asked.latencies_seconds, 0.99)
 
 

@@ -53,7 +53,7 @@ def _deliver(events: list[Event], nows: Iterable[Micros]) -> None:
     effects: list[Effect] = []
     for n, (event, now) in enumerate(zip(events, nows, strict=False), start=1):
         scratch, anew = fold(EMPTY, events[:n], now)
-        if follows(state, event):
+        if follows(state, [event]):
             state, stepped = step(state, event)
             state, settled = settle(state, now)
             effects += (*stepped, *settled)
@@ -364,7 +364,7 @@ def test_taken_back_before_it_arrives(order: int) -> None:
     assigned, *two = chat(script)
     state, effects = fold(EMPTY, [assigned], at("09:01:00"))
     for n, event in enumerate(two[::order], start=1):
-        if follows(state, event):
+        if follows(state, [event]):
             state, more = step(state, event)
             effects = [*effects, *more]
         else:
@@ -1523,7 +1523,7 @@ def test_an_earlier_event_that_arrives_late(script: str, late: str, before: list
     assert counts(script) == before
     assert counts(f"{script}\n{late}") == after
     state, _ = fold(EMPTY, chat(script), at("24:00:00"))
-    assert not follows(state, chat(late)[0])
+    assert not follows(state, chat(late))
 
 
 # --- Left out: taken back -------------------------------------------------------------------------------------------

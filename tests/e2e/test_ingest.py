@@ -19,7 +19,19 @@ from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion, sett
 from telwerkd.storage import sqlite
 from tests import chats
 from tests.chats import at, chat
-from tests.conftest import KPI_IDS, Server, eventually, locked, refusal, rows, started, timestamp, wired
+from tests.conftest import (
+    KPI_IDS,
+    Server,
+    connected,
+    eventually,
+    locked,
+    refusal,
+    rows,
+    serving,
+    started,
+    timestamp,
+    wired,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -587,3 +599,16 @@ async def test_concurrent_chats_count_as_the_fold_does(server):
     await server.complete("fold")
     expected = Counter(line.split(" ", 1)[1] for line in chats.facts(chat(TEN_KPIS)))
     assert Counter(await server.counted("fold")) == Counter({line: 50 * n for line, n in expected.items()})
+
+
+async def test_many_callers_on_one_connection_are_all_answered(tmp_path):
+    """Whose calls are answered together by a group commit, and who all call again at once: none is refused."""
+
+    async def caller(client: Server, name: int) -> None:
+        for n in range(50):
+            await client.ingest_chat("acme", f"09:00:00 contact: message #{n}", f"caller-{name}")
+
+    # A server of its own: in one process with its callers it would take turns with them.
+    with serving(tmp_path / "telwerk.db") as process:
+        async with connected(process.address) as client:
+            await asyncio.gather(*(caller(client, name) for name in range(64)))

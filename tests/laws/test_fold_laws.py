@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable
 
+import msgspec
 from hypothesis import given, settings, strategies as st
 
-from telwerkd.domain.conversation import EMPTY, Effect, State, carried, fold, follows, settle, step
+from telwerkd.domain.conversation import EMPTY, Effect, State, carried, fold, follows, retract, run, settle, step
 from telwerkd.domain.events import Event, Retracted
 from telwerkd.domain.facts import Change, Fact, Outcome
 from telwerkd.domain.ids import EventId, Micros, WidgetId
@@ -80,13 +81,9 @@ class Service:
 
     def _stepped(self, new: list[Event], now: Micros) -> list[Effect] | None:
         """Steps all of a batch onto the state, or nothing if one of them does not follow."""
-        state = self.state
-        effects: list[Effect] = []
-        for event in new:
-            if not follows(state, event):
-                return None
-            state, more = step(state, event)
-            effects += more
+        if not follows(self.state, new):
+            return None
+        state, effects = run(self.state, new)
         self.state, more = settle(state, now)
         return [*effects, *more]
 
@@ -147,7 +144,24 @@ def test_an_event_never_follows_itself(seen: Batch) -> None:
     """No event that stands can be stepped a second time onto a state that has it: a resend is late at best."""
     state, _ = fold(EMPTY, seen.events, seen.now)
     gone = {e.kind.event_id for e in seen.events if isinstance(e.kind, Retracted)}
-    assert not any(follows(state, e) for e in seen.events if e.event_id not in gone)
+    assert not any(follows(state, [e]) for e in seen.events if e.event_id not in gone)
+
+
+@given(deliveries())
+def test_a_run_is_a_step_for_each(delivery: list[Batch]) -> None:
+    """Many events together lead where they lead one by one, and follow a state if each follows the one before."""
+    state = EMPTY
+    for batch in delivery:
+        events = sorted(batch.events, key=lambda e: e.order)
+        stepped, effects, each_follows = state, [], True
+        for event in events:
+            each_follows = each_follows and follows(stepped, [event])
+            stepped, more = step(stepped, event)
+            effects += more
+        assert run(state, events) == (stepped, effects)
+        assert follows(state, events) == each_follows
+        _, _, awaited = retract(events, state.awaited)
+        state = msgspec.structs.replace(settle(stepped, batch.now)[0], awaited=awaited)
 
 
 @given(observations(), st.data())

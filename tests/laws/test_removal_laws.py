@@ -39,7 +39,6 @@ from tests.laws.test_service_laws import (
 from tests.oracle import Counted, oracle_facts, oracle_held
 
 ACCOUNT = AccountId("acme")
-FAR = Micros(START + 400_000 * SECOND)
 SHIFTS = [0, 0, 0, SECOND, QUARTER_MICROS - SECOND]
 
 
@@ -56,10 +55,10 @@ def answers(service: Service, pick: int) -> list[Any]:
     found: list[Any] = []
     for kpi in Kpi:
         by = subsets(kpi)[pick % len(subsets(kpi))]
-        asked = service.ask(ACCOUNT, [kpi], by, FAR)
+        asked = service.ask(ACCOUNT, [kpi], by)
         [rows] = asked.kpis
-        found.append((kpi, asked.complete_until, rows.held_back, rows.enabled))
-        found.extend((row.key, *(None if n is None else n.tolist() for n in row[1:])) for row in rows.rows)
+        found.append((kpi, asked.standing.due, rows.held_back, rows.enabled))
+        found.extend((row.key, *(None if n is None else n.tolist() for n in row[1:4])) for row in rows.rows)
     return found
 
 

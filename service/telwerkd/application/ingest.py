@@ -16,13 +16,12 @@ from typing import NamedTuple
 import msgspec
 
 from telwerkd.application.names import FAMILY_TEXT, names_of
-from telwerkd.application.ports import Account, Conversation, EventKey, Store, Transaction
-from telwerkd.domain.conversation import EMPTY, State, fold, follows, settle, step
+from telwerkd.application.ports import Account, Conversation, Store, Transaction
+from telwerkd.domain.conversation import EMPTY, State, fold, follows, run, settle
 from telwerkd.domain.counters import Deltas
 from telwerkd.domain.errors import Reason, UnavailableError
-from telwerkd.domain.events import Event
-from telwerkd.domain.facts import Outcome
-from telwerkd.domain.ids import SECOND, AccountId, ConversationId, Micros
+from telwerkd.domain.events import Event, Kind
+from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.domain.settings import Widgets
 
 _NEVER = -1
@@ -201,10 +200,13 @@ class _Batch(NamedTuple):
 
 
 class Known(NamedTuple):
-    """An account's names as of one of its versions. None ever goes, but other servers may have added some since."""
+    """What is kept in memory of an account from transaction to transaction, each as of one of its versions."""
 
     version: int
     names: dict[int, set[str]]
+    """None ever goes, but other servers may have added some since."""
+    settings_version: int
+    widgets: Widgets
 
 
 class TakenIn(NamedTuple):
@@ -223,16 +225,18 @@ def take_in(
 ) -> TakenIn:
     """Stores and counts an account's batches in a transaction."""
     account = tx.account()
-    stored = tx.conversations({s.conversation for batch in batches for s in batch})
-    admission = _Admission(tx, batches, set(stored), account, known, limits)
+    ids = {s.conversation for batch in batches for s in batch}
+    stored = tx.conversations(ids)
+    admission = _Admission(tx, batches, ids, set(stored), account, known, limits)
     outcomes = [[admission.judge(submitted) for submitted in batch] for batch in batches]
-    if admission.accepted:
+    accepted = admission.accepted()
+    if accepted:
         deltas = Deltas()
         changed = {
             conversation: _advance(tx, conversation, stored.get(conversation), events, account.high_water, deltas)
-            for conversation, events in admission.accepted.items()
+            for conversation, events in accepted.items()
         }
-        tx.add_events((c, event) for c, events in admission.accepted.items() for event in events)
+        tx.add_events((conversation, event) for conversation, events in accepted.items() for event in events)
         tx.put_conversations(changed)
         tx.add_names(admission.new_names)
         tx.bump_version()
@@ -265,16 +269,12 @@ def _advance(
 
 def _stepped(state: State, events: Sequence[Event], now: Micros, deltas: Deltas) -> State | None:
     """The state with `events`, which are sorted, stepped onto it; None if one of them does not follow."""
-    outcomes: list[Outcome] = []
-    for event in events:
-        if not follows(state, event):
-            return None
-        state, effects = step(state, event)
-        outcomes += (effect for effect in effects if isinstance(effect, Outcome))
-    state, effects = settle(state, now)
-    outcomes += (effect for effect in effects if isinstance(effect, Outcome))
-    for outcome in outcomes:
-        deltas.add(outcome)
+    if not follows(state, events):
+        return None
+    state, effects = run(state, events)
+    deltas.add_effects(effects)
+    state, settled = settle(state, now)
+    deltas.add_effects(settled)
     return state
 
 
@@ -282,11 +282,17 @@ def _folded_again(base: State, log: list[Event], events: list[Event], now: Micro
     """Folds the log without and with `events`; the difference of the facts goes into `deltas`."""
     _, before = fold(base, log, now)
     state, after = fold(base, [*log, *events], now)
-    for effects, times in ((before, -1), (after, 1)):
-        for effect in effects:
-            if isinstance(effect, Outcome):
-                deltas.add(effect, times)
+    deltas.add_effects(before, -1)
+    deltas.add_effects(after)
     return state
+
+
+class _Log(NamedTuple):
+    """A conversation's events, as far as they matter here."""
+
+    present: dict[EventId, Event]
+    """Those with the ids that were sent, stored or accepted."""
+    accepted: list[Event]
 
 
 class _Admission:
@@ -296,66 +302,73 @@ class _Admission:
         self,
         tx: Transaction,
         batches: Sequence[Sequence[Submitted]],
+        ids: set[ConversationId],
         stored: set[ConversationId],
         account: Account,
         known: Known | None,
         limits: IngestLimits,
     ) -> None:
+        self._logs = {conversation: _Log({}, []) for conversation in ids}
         # A conversation that is not stored has no events either.
         keys = {(s.conversation, s.event.event_id) for batch in batches for s in batch if s.conversation in stored}
-        new = {s.conversation for batch in batches for s in batch} - stored
-        self._present: dict[EventKey, Event] = tx.stored(keys) if keys else {}
+        for (conversation, event_id), event in (tx.stored(keys) if keys else {}).items():
+            self._logs[conversation].present[event_id] = event
+        new = ids - stored
         self._erased = tx.erased(new) if new else set()
         self._horizon = account.horizon
-        self._widgets = Widgets(tx.widget_versions())
+        if known is not None and known.settings_version == account.version:
+            self._widgets = known.widgets
+        else:
+            self._widgets = Widgets(tx.widget_versions())
         self._tx = tx
         self._known, self._known_at = (known.names, known.version) if known else ({}, _NEVER)
         self._version = account.version
         self._limits = limits
-        self.accepted: dict[ConversationId, list[Event]] = {}
         self.new_names: dict[int, set[str]] = {}
+        # Widgets and contents all of whose names are known: most events bring nothing else.
+        self._familiar: set[WidgetId | Kind] = set()
 
     def judge(self, submitted: Submitted) -> Verdict | Rejected:
         """The verdict on an event; one accepted is resolved by the settings that hold now."""
-        conversation, event, url = submitted.conversation, submitted.event, submitted.url
-        key = (conversation, event.event_id)
-        present = self._present.get(key)
+        conversation, event = submitted.conversation, submitted.event
+        log = self._logs[conversation]
+        present = log.present.get(event.event_id)
         if present is not None:
-            if present.same_content(event):
-                return Verdict.DUPLICATE
-            return Rejected(
-                Reason.EVENT_ID_REUSED,
-                "event_id",
-                f"event {event.event_id!r} of conversation {conversation!r} is already stored with another content; "
-                "nothing was changed: choose another event_id, or retract the stored event",
-            )
-        event = self._widgets.resolve(event, url)
-        refused = self._gone(conversation, event) or self._names(event)
-        if refused:
-            return refused
-        self._present[key] = event
-        self.accepted.setdefault(conversation, []).append(event)
+            return _sent_again(conversation, present, event)
+        if conversation in self._erased or event.occur_time < self._horizon:
+            return self._gone(conversation, event)
+        event = self._widgets.resolve(event, submitted.url)
+        if event.widget_id not in self._familiar or event.kind not in self._familiar:
+            refused = self._names(event)
+            if refused:
+                return refused
+            self._familiar.update((event.widget_id, event.kind))
+        log.present[event.event_id] = event
+        log.accepted.append(event)
         return Verdict.ACCEPTED
 
-    def known(self) -> Known:
-        """The account's names, with those that are new."""
-        # What others have added since is still not in it, if nothing made us look.
-        version = self._tx.account().version if self._known_at == self._version else self._known_at
-        added = {family: self._known.get(family, set()) | new for family, new in self.new_names.items()}
-        return Known(version, {**self._known, **added})
+    def accepted(self) -> dict[ConversationId, list[Event]]:
+        """The events that were accepted, in the order in which they came."""
+        return {conversation: log.accepted for conversation, log in self._logs.items() if log.accepted}
 
-    def _gone(self, conversation: ConversationId, event: Event) -> Rejected | None:
+    def known(self) -> Known:
+        """The account's names, with those that are new, and its settings."""
+        version = self._tx.account().version
+        added = {family: self._known.get(family, set()) | new for family, new in self.new_names.items()}
+        # What others have added since is still not in it, if nothing made us look.
+        names_at = version if self._known_at == self._version else self._known_at
+        return Known(names_at, {**self._known, **added}, version, self._widgets)
+
+    def _gone(self, conversation: ConversationId, event: Event) -> Rejected:
         """Refuses what was counted or erased already, so that sending it again cannot count twice."""
         if conversation in self._erased:
             return Rejected(Reason.CONVERSATION_ERASED, "conversation_id", f"conversation {conversation!r} was erased")
-        if event.occur_time < self._horizon:
-            return Rejected(
-                Reason.BEFORE_HORIZON,
-                "occur_time",
-                f"lies {(self._horizon - event.occur_time) / SECOND:.0f} s before the account's retention horizon: "
-                "what happened then is counted, and purged",
-            )
-        return None
+        return Rejected(
+            Reason.BEFORE_HORIZON,
+            "occur_time",
+            f"lies {(self._horizon - event.occur_time) / SECOND:.0f} s before the account's retention horizon: "
+            "what happened then is counted, and purged",
+        )
 
     def _names(self, event: Event) -> Rejected | None:
         new: list[tuple[int, str]] = []
@@ -385,3 +398,14 @@ class _Admission:
         # It may be another server that brought this name, and others that count against the limit.
         self._known, self._known_at = self._tx.names(), self._version
         return name in self._known.get(family, ())
+
+
+def _sent_again(conversation: ConversationId, present: Event, event: Event) -> Verdict | Rejected:
+    if present.same_content(event):
+        return Verdict.DUPLICATE
+    return Rejected(
+        Reason.EVENT_ID_REUSED,
+        "event_id",
+        f"event {event.event_id!r} of conversation {conversation!r} is already stored with another content; "
+        "nothing was changed: choose another event_id, or retract the stored event",
+    )

@@ -142,7 +142,5 @@ def _holds(effect: Effect) -> bool:
 def _sum(*signed: tuple[Iterable[Effect], int]) -> Deltas:
     deltas = Deltas()
     for effects, times in signed:
-        for effect in effects:
-            if isinstance(effect, Outcome):
-                deltas.add(effect, times)
+        deltas.add_effects(effects, times)
     return deltas

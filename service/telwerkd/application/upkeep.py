@@ -10,7 +10,6 @@ from telwerkd.application.removal import purge
 from telwerkd.domain.conversation import settle
 from telwerkd.domain.counters import Deltas, Measure
 from telwerkd.domain.errors import UnavailableError
-from telwerkd.domain.facts import Outcome
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, Micros
 
 log = logging.getLogger(__name__)
@@ -48,9 +47,7 @@ def _settle_account(now: Micros, conversations_max: int, tx: Transaction) -> int
     for conversation, row in due.items():
         state, effects = settle(row.state, until)
         changed[conversation] = row._replace(state=state)
-        for effect in effects:
-            if isinstance(effect, Outcome):
-                deltas.add(effect)
+        deltas.add_effects(effects)
     if changed:
         tx.put_conversations(changed)
         tx.raise_high_water(until)

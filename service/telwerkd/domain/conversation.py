@@ -8,9 +8,9 @@ conversation. Theory of operation:
   then certain, but becomes a fact only once the present instant has reached it (`settle`): a producer's clock may be
   ahead.
 - What must wait for the first message (KPI 8 and 9) is held in the state and released by that message.
-- `fold` is `step` over a whole log, then `settle`. An event that arrives in order can be stepped onto the stored
-  state; one that arrives late, or takes another back, needs the log again. Both lead to the same state, to the
-  letter.
+- `run` is `step` for one event after the other; `fold` is that over a whole log, then `settle`. An event that arrives
+  in order can be stepped onto the stored state; one that arrives late, or takes another back, needs the log again.
+  Both lead to the same state, to the letter.
 
 "Nothing changed" is the same state object, so that a caller can tell.
 """
@@ -67,7 +67,7 @@ Effect: TypeAlias = Outcome | LeftOut
 Effects: TypeAlias = tuple[Effect, ...]
 
 
-class Live(msgspec.Struct, frozen=True, array_like=True):
+class Live(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A live stretch: the event that opened it, its widget, and the limit that holds for it, if one is known."""
 
     event_id: EventId
@@ -75,7 +75,7 @@ class Live(msgspec.Struct, frozen=True, array_like=True):
     limit: Micros | None
 
 
-class Limit(msgspec.Struct, frozen=True, array_like=True):
+class Limit(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A running limit of KPI 3. Once events have passed it, `operator` and `group` are those assigned at `due`."""
 
     due: Micros
@@ -86,7 +86,7 @@ class Limit(msgspec.Struct, frozen=True, array_like=True):
     group: OperatorGroupId = NO_GROUP
 
 
-class State(msgspec.Struct, frozen=True, array_like=True):
+class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """All that later events need to know of the earlier ones. A pure function of events and present instant."""
 
     order: Order = BEGINNING
@@ -120,14 +120,11 @@ EMPTY = State()
 def fold(base: State, events: Iterable[Event], now: Micros) -> tuple[State, list[Effect]]:
     """The state and all effects of a whole log, in whatever order it is given, at the present instant `now`."""
     effective, retracted, awaited = retract(events, base.awaited)
-    state = base
     effects: list[Effect] = [*carried(base)]
     effects += (left_out for event in retracted for left_out in _countable_left_out(event))
-    for event in sorted(effective, key=lambda e: e.order):
-        state, more = step(state, event)
-        effects += more
-    state, more = settle(state, now)
-    effects += more
+    state, stepped = run(base, sorted(effective, key=lambda e: e.order))
+    state, settled = settle(state, now)
+    effects += (*stepped, *settled)
     if awaited != state.awaited:
         state = msgspec.structs.replace(state, awaited=awaited)
     return state, effects
@@ -153,8 +150,8 @@ def retract(
     log = list(events)
     gone = taken_back(log, awaited)
     if not gone:
-        return [event for event in log if not isinstance(event.kind, Retracted)], [], ()
-    ordinary = [event for event in log if not isinstance(event.kind, Retracted)]
+        return [event for event in log if type(event.kind) is not Retracted], [], ()
+    ordinary = [event for event in log if type(event.kind) is not Retracted]
     present = {event.event_id for event in log}
     return (
         [event for event in ordinary if event.event_id not in gone],
@@ -176,7 +173,7 @@ def effective_retractions(log: Iterable[Event]) -> list[tuple[EventId, EventId]]
 
     A retraction that was taken back by a later one (in event order) takes nothing back.
     """
-    retractions = [(event.order, event.event_id, event.kind) for event in log if isinstance(event.kind, Retracted)]
+    retractions = [(event.order, event.event_id, event.kind) for event in log if type(event.kind) is Retracted]
     gone: set[EventId] = set()
     effective: list[tuple[EventId, EventId]] = []
     for _, event_id, kind in sorted(retractions, key=lambda r: r[0], reverse=True):
@@ -186,13 +183,15 @@ def effective_retractions(log: Iterable[Event]) -> list[tuple[EventId, EventId]]
     return effective
 
 
-def follows(state: State, event: Event) -> bool:
-    """Whether `event` can be stepped onto `state`; if not, its conversation must be folded again from the log."""
-    return (
-        event.order > state.order
-        and not isinstance(event.kind, Retracted)
-        and (not state.awaited or event.event_id not in state.awaited)
-    )
+def follows(state: State, events: Sequence[Event]) -> bool:
+    """Whether `events`, which are in event order, can be stepped onto `state`.
+
+    If not, their conversation must be folded again from the log.
+    """
+    if events and events[0].order <= state.order:
+        return False
+    awaited = state.awaited
+    return not any(type(event.kind) is Retracted or event.event_id in awaited for event in events)
 
 
 def settle(state: State, now: Micros) -> tuple[State, Effects]:
@@ -212,49 +211,56 @@ def settle(state: State, now: Micros) -> tuple[State, Effects]:
 
 def step(state: State, event: Event) -> tuple[State, Effects]:
     """The state after `event`, which must follow `state` in event order, and what the event changed."""
-    state = _pass_limit(state, event.occur_time)
-    after, effects = _apply(state, event)
+    after, effects = _apply(_pass_limit(state, event.occur_time), event)
     return msgspec.structs.replace(after, order=event.order), effects
 
 
+def run(state: State, events: Sequence[Event]) -> tuple[State, list[Effect]]:
+    """The state after `events`, a `step` for each, and all that they changed. Only the last one's place is noted."""
+    effects: list[Effect] = []
+    for event in events:
+        state, more = _apply(_pass_limit(state, event.occur_time), event)
+        effects += more
+    return (msgspec.structs.replace(state, order=events[-1].order) if events else state), effects
+
+
 def _apply(state: State, event: Event) -> tuple[State, Effects]:  # noqa: C901, PLR0911, PLR0912  # one case a kind
+    # Not a `match` with classes: a Struct's class that does not match takes four times as long as `is`.
     kind = event.kind
-    match kind:
-        case Message():
-            return _message(state, event, kind.sender)
-        case Assigned():
-            return msgspec.structs.replace(state, operator=kind.operator, group=kind.group), ()
-        case Unassigned():
-            return msgspec.structs.replace(state, operator=NOBODY, group=kind.group), ()
-        case WentLive():
-            return _went_live(state, event, kind)
-        case LeftLive():
-            return _stop_being_live(state, Rule.LEFT_LIVE_IN_TIME)
-        case Ended():
-            return _ended(state, event)
-        case Resumed():
-            return msgspec.structs.replace(state, ended=False), ()
-        case Rated():
-            return state, _if_operator(state, event, Kpi.SATISFACTION_SCORE, stars_value(kind.stars))
-        case FeedbackLeft():
-            return state, _if_operator(state, event, Kpi.FEEDBACK_COUNT, "")
-        case ActionPerformed():
-            return state, _action(state, event, kind.action)
-        case PageVisited():
-            return state, _goals(state, event, kind.goals)
-        case GoalReached():
-            return state, _goals(state, event, (kind.goal,))
-        case TopicsSet():
-            return _topics(state, event, topics_value(kind.topics))
-        case PreChatSurveyCompleted():
-            return _pre_chat(state, event, kind.answers)
-        case PostChatSurveyAnswered():
-            return state, _answers(state, event, Kpi.POST_CHAT_SURVEY_RESULTS, kind.answers)
-        case Retracted():
-            # Retractions act on the log (`retract`), not on the state.
-            return state, ()
-        case _ as unreachable:
-            assert_never(unreachable)
+    if type(kind) is Message:
+        return _message(state, event, kind.sender)
+    if type(kind) is Assigned:
+        return msgspec.structs.replace(state, operator=kind.operator, group=kind.group), ()
+    if type(kind) is Unassigned:
+        return msgspec.structs.replace(state, operator=NOBODY, group=kind.group), ()
+    if type(kind) is WentLive:
+        return _went_live(state, event, kind)
+    if type(kind) is LeftLive:
+        return _stop_being_live(state, Rule.LEFT_LIVE_IN_TIME)
+    if type(kind) is Ended:
+        return _ended(state, event)
+    if type(kind) is Resumed:
+        return msgspec.structs.replace(state, ended=False), ()
+    if type(kind) is Rated:
+        return state, _if_operator(state, event, Kpi.SATISFACTION_SCORE, stars_value(kind.stars))
+    if type(kind) is FeedbackLeft:
+        return state, _if_operator(state, event, Kpi.FEEDBACK_COUNT, "")
+    if type(kind) is ActionPerformed:
+        return state, _action(state, event, kind.action)
+    if type(kind) is PageVisited:
+        return state, _goals(state, event, kind.goals)
+    if type(kind) is GoalReached:
+        return state, _goals(state, event, (kind.goal,))
+    if type(kind) is TopicsSet:
+        return _topics(state, event, topics_value(kind.topics))
+    if type(kind) is PreChatSurveyCompleted:
+        return _pre_chat(state, event, kind.answers)
+    if type(kind) is PostChatSurveyAnswered:
+        return state, _answers(state, event, Kpi.POST_CHAT_SURVEY_RESULTS, kind.answers)
+    if type(kind) is Retracted:
+        # Retractions act on the log (`retract`), not on the state.
+        return state, ()
+    assert_never(kind)
 
 
 # The limit of a live conversation (KPI 3).
@@ -337,19 +343,14 @@ def _message(state: State, event: Event, sender: Sender) -> tuple[State, Effects
     effects: Effects = ()
     if not state.started:
         state, effects = _release(state)
-    match sender:
-        case Sender.CONTACT if not state.contact_wrote:
-            state = _start_limit(msgspec.structs.replace(state, contact_wrote=True), event.occur_time)
-        case Sender.OPERATOR if not state.answered:
-            if state.live and state.live.limit is not None and not state.contact_wrote:
-                live = state.live.event_id
-                effects += (LeftOut(Kpi.UNANSWERED_LIVE_CONVERSATIONS, live, Rule.ANSWERED_IN_TIME),)
-            state, stopped = _stop_limit(msgspec.structs.replace(state, answered=True), Rule.ANSWERED_IN_TIME)
-            effects += stopped
-        case Sender.CONTACT | Sender.OPERATOR | Sender.BOT:
-            pass
-        case _ as unreachable:
-            assert_never(unreachable)
+    if sender is Sender.CONTACT and not state.contact_wrote:
+        state = _start_limit(msgspec.structs.replace(state, contact_wrote=True), event.occur_time)
+    elif sender is Sender.OPERATOR and not state.answered:
+        if state.live and state.live.limit is not None and not state.contact_wrote:
+            live = state.live.event_id
+            effects += (LeftOut(Kpi.UNANSWERED_LIVE_CONVERSATIONS, live, Rule.ANSWERED_IN_TIME),)
+        state, stopped = _stop_limit(msgspec.structs.replace(state, answered=True), Rule.ANSWERED_IN_TIME)
+        effects += stopped
     return state, effects
 
 
@@ -453,6 +454,6 @@ _KPIS_OF_KIND: dict[type, tuple[Kpi, ...]] = {
 
 def _countable_left_out(event: Event) -> Iterable[LeftOut]:
     kpis = _KPIS_OF_KIND.get(type(event.kind), ())
-    if isinstance(event.kind, ActionPerformed) and event.kind.action in _OFFLINE_ASSIGNMENTS:
+    if type(event.kind) is ActionPerformed and event.kind.action in _OFFLINE_ASSIGNMENTS:
         kpis = (*kpis, Kpi.OFFLINE_ASSIGNMENTS)
     return (LeftOut(kpi, event.event_id, Rule.RETRACTED) for kpi in kpis)

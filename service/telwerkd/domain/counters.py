@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from telwerkd.domain.calendar import QUARTER_HOUR_MICROS
-from telwerkd.domain.facts import Change, Fact, Kpi, Outcome
+from telwerkd.domain.facts import Change, Fact, Kpi, LeftOut, Outcome
 
 CHUNK_QUARTERS = 32 * 96
 """Quarter-hours in a chunk."""
@@ -105,6 +105,12 @@ class Deltas:
                 self._add(outcome.fact, HELD_BACK, times)
             case Change.RELEASED:
                 self._add(outcome.fact, HELD_BACK, -times)
+
+    def add_effects(self, effects: Iterable[Outcome | LeftOut], times: int = 1) -> None:
+        """Adds the outcomes among the effects of a fold."""
+        for effect in effects:
+            if type(effect) is Outcome:
+                self.add(effect, times)
 
     def add_all(self, other: "Deltas") -> None:
         """Adds what `other` adds."""

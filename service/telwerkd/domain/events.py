@@ -8,7 +8,7 @@ which looks for cycles, is spared them (`gc=False`).
 """
 
 import enum
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias, final
 
 import msgspec
 
@@ -52,6 +52,7 @@ class _Kind(msgspec.Struct, frozen=True, array_like=True, gc=False):
     rank: ClassVar[int]
 
 
+@final
 class WentLive(_Kind, frozen=True, array_like=True, gc=False, tag="live"):
     """The conversation is live; `limit` is the one that holds, `sent_limit` what the producer said itself."""
 
@@ -60,12 +61,14 @@ class WentLive(_Kind, frozen=True, array_like=True, gc=False, tag="live"):
     limit: Micros | None = None
 
 
+@final
 class Resumed(_Kind, frozen=True, array_like=True, gc=False, tag="resume"):
     """An ended conversation goes on; live only when told so."""
 
     rank: ClassVar[int] = 0
 
 
+@final
 class Message(_Kind, frozen=True, array_like=True, gc=False, tag="msg"):
     """Someone sent a message; any message starts the conversation."""
 
@@ -73,6 +76,7 @@ class Message(_Kind, frozen=True, array_like=True, gc=False, tag="msg"):
     sender: Sender
 
 
+@final
 class Rated(_Kind, frozen=True, array_like=True, gc=False, tag="rate"):
     """The contact gave 1 to 5 stars (KPI 1)."""
 
@@ -80,12 +84,14 @@ class Rated(_Kind, frozen=True, array_like=True, gc=False, tag="rate"):
     stars: int
 
 
+@final
 class FeedbackLeft(_Kind, frozen=True, array_like=True, gc=False, tag="feedback"):
     """The contact left feedback (KPI 2)."""
 
     rank: ClassVar[int] = 2
 
 
+@final
 class ActionPerformed(_Kind, frozen=True, array_like=True, gc=False, tag="action"):
     """An inactivity action fired or failed (KPI 5, 6). It does not itself change the assignment."""
 
@@ -93,6 +99,7 @@ class ActionPerformed(_Kind, frozen=True, array_like=True, gc=False, tag="action
     action: InactivityAction
 
 
+@final
 class PageVisited(_Kind, frozen=True, array_like=True, gc=False, tag="page"):
     """The contact visited a page; `goals` are those it matched (KPI 7). The URL itself is not kept."""
 
@@ -101,6 +108,7 @@ class PageVisited(_Kind, frozen=True, array_like=True, gc=False, tag="page"):
     goals: tuple[GoalId, ...] = ()
 
 
+@final
 class GoalReached(_Kind, frozen=True, array_like=True, gc=False, tag="goal"):
     """The producer matched the goal itself (KPI 7)."""
 
@@ -108,6 +116,7 @@ class GoalReached(_Kind, frozen=True, array_like=True, gc=False, tag="goal"):
     goal: GoalId
 
 
+@final
 class TopicsSet(_Kind, frozen=True, array_like=True, gc=False, tag="topics"):
     """These topics replace the earlier ones (KPI 8): sorted, each once."""
 
@@ -115,6 +124,7 @@ class TopicsSet(_Kind, frozen=True, array_like=True, gc=False, tag="topics"):
     topics: tuple[TopicId, ...]
 
 
+@final
 class PreChatSurveyCompleted(_Kind, frozen=True, array_like=True, gc=False, tag="pre"):
     """The contact completed the pre-chat survey (KPI 9)."""
 
@@ -122,6 +132,7 @@ class PreChatSurveyCompleted(_Kind, frozen=True, array_like=True, gc=False, tag=
     answers: tuple[SurveyAnswer, ...]
 
 
+@final
 class PostChatSurveyAnswered(_Kind, frozen=True, array_like=True, gc=False, tag="post"):
     """The contact answered the post-chat survey (KPI 10)."""
 
@@ -129,12 +140,14 @@ class PostChatSurveyAnswered(_Kind, frozen=True, array_like=True, gc=False, tag=
     answers: tuple[SurveyAnswer, ...]
 
 
+@final
 class Ended(_Kind, frozen=True, array_like=True, gc=False, tag="end"):
     """The status became "Ended"; the conversation is not live any more."""
 
     rank: ClassVar[int] = 3
 
 
+@final
 class Assigned(_Kind, frozen=True, array_like=True, gc=False, tag="assign"):
     """States operator and group together; what was left out is nobody."""
 
@@ -143,6 +156,7 @@ class Assigned(_Kind, frozen=True, array_like=True, gc=False, tag="assign"):
     group: OperatorGroupId
 
 
+@final
 class Unassigned(_Kind, frozen=True, array_like=True, gc=False, tag="unassign"):
     """Clears the operator, and the group unless one is named."""
 
@@ -150,12 +164,14 @@ class Unassigned(_Kind, frozen=True, array_like=True, gc=False, tag="unassign"):
     group: OperatorGroupId
 
 
+@final
 class LeftLive(_Kind, frozen=True, array_like=True, gc=False, tag="unlive"):
     """Contact and operator are no longer online at the same time."""
 
     rank: ClassVar[int] = 5
 
 
+@final
 class Retracted(_Kind, frozen=True, array_like=True, gc=False, tag="retract"):
     """Another event of the conversation is as if it had never been."""
 

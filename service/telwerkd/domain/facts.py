@@ -36,7 +36,7 @@ class OfflineAssignment(enum.IntEnum):
     NO_OPERATOR_AVAILABLE = 2
 
 
-class Fact(msgspec.Struct, frozen=True, array_like=True):
+class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One thing counted: for whom (assigned just before `event_id`), where, when, and which value."""
 
     kpi: Kpi
@@ -77,14 +77,14 @@ class Rule(enum.Enum):
     RETRACTED = "the event was taken back"
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """A fact, and what became of it."""
 
     change: Change
     fact: Fact
 
 
-class LeftOut(msgspec.Struct, frozen=True):
+class LeftOut(msgspec.Struct, frozen=True, gc=False):
     """Something that looked countable and was not, with the rule that left it out."""
 
     kpi: Kpi

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import AddressValueError, IPv6Address
 from typing import Final, NamedTuple
@@ -33,6 +34,8 @@ _UNRESERVED = re.compile("[A-Za-z0-9._~-]")
 # Delimiters keep the meaning they were written with; everything else is encoded as a browser would.
 _KEPT = "%/?:@!$&'()*+,;="
 
+# A page is visited again and again, and is looked at when its event is decoded and when it is matched.
+_PAGES_MAX = 2_000
 
 _HOST_MAX = 253
 _LABEL_MAX = 63
@@ -77,7 +80,9 @@ class GoalMatcher:
             page = normalize(url)
         except ValueError:
             return ()
-        found = self._goals.get(page, set()) | self._goals.get(page._replace(query=""), set())
+        found = self._goals.get(page, set())
+        if page.query:
+            found = found | self._goals.get(page._replace(query=""), set())
         return tuple(sorted(found))
 
 
@@ -96,6 +101,7 @@ def valid_url(url: str) -> str | None:
     return None
 
 
+@lru_cache(_PAGES_MAX)
 def normalize(url: str) -> NormalizedUrl:
     """The URL as it is matched. Raises ValueError, saying why, if it is not an absolute http or https URL."""
     parts = _split(url)

@@ -37,19 +37,18 @@ class Widgets:
 
         `url` is the page of a `PageVisited`, which is not kept.
         """
-        match event.kind:
-            case WentLive(sent_limit=None):
-                version = self.at(event.widget_id, event.occur_time)
-                limit = version.live_limit if version else None
-                return msgspec.structs.replace(event, kind=WentLive(None, limit))
-            case PageVisited(url_digest=digest) if url is not None:
-                version = self.at(event.widget_id, event.occur_time)
-                if version is None or not version.goals:
-                    return event
-                goals = self._matcher(event.widget_id, version).match(url)
-                return msgspec.structs.replace(event, kind=PageVisited(digest, goals))
-            case _:
+        kind = event.kind
+        if type(kind) is WentLive and kind.sent_limit is None:
+            version = self.at(event.widget_id, event.occur_time)
+            limit = version.live_limit if version else None
+            return msgspec.structs.replace(event, kind=WentLive(None, limit))
+        if type(kind) is PageVisited and url is not None:
+            version = self.at(event.widget_id, event.occur_time)
+            if version is None or not version.goals:
                 return event
+            goals = self._matcher(event.widget_id, version).match(url)
+            return msgspec.structs.replace(event, kind=PageVisited(kind.url_digest, goals))
+        return event
 
     def none_enabled(self, widgets: Sequence[WidgetId], start: Micros, end: Micros) -> bool:
         """Whether each of `widgets` is known to have had no inactivity action enabled in `[start, end)` (KPI 5)."""

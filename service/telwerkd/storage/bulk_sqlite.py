@@ -1,7 +1,12 @@
-"""Many rows at once on SQLite: a statement is executed once per row, and keys travel as one JSON parameter."""
+"""Many rows at once on SQLite: pages of rows, one row at a time where they fill none; keys are one JSON parameter.
+
+A statement of 64 rows takes two thirds of the time of 64 executions: it is bound, stepped and reset once, and lets go
+of the interpreter once. The driver keeps statements prepared, so there is one size of page only.
+"""
 
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -9,6 +14,9 @@ import sqlalchemy as sa
 
 from telwerkd.domain.ids import AccountId
 from telwerkd.storage.bulk import Values, delete_text, insert_text
+
+_PAGE_ROWS = 64
+"""With ten columns far below the 32,766 parameters that a statement may have."""
 
 
 class SqliteBulk:
@@ -25,11 +33,16 @@ class SqliteBulk:
         rows: Sequence[Values],
         replacing: tuple[str, ...] | None = None,
     ) -> None:
-        """Adds rows, one execution each: calls into SQLite cost little, and long statements are parsed anew."""
-        if rows:
-            marks = "(" + ", ".join("?" * (len(columns) + 1)) + ")"
-            key = tuple(column.name for column in table.primary_key)
-            self._many(insert_text(table, columns, marks, key, replacing), rows)
+        """Adds rows."""
+        key = tuple(column.name for column in table.primary_key)
+        in_pages = len(rows) - len(rows) % _PAGE_ROWS
+        if in_pages:
+            pages = [
+                tuple(chain.from_iterable(rows[start : start + _PAGE_ROWS])) for start in range(0, in_pages, _PAGE_ROWS)
+            ]
+            self._many(insert_text(table, columns, _marks(_PAGE_ROWS, len(columns)), key, replacing), pages)
+        if in_pages < len(rows):
+            self._many(insert_text(table, columns, _marks(1, len(columns)), key, replacing), rows[in_pages:])
 
     def delete(self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values]) -> None:
         """Removes the rows with these keys."""
@@ -44,8 +57,14 @@ class SqliteBulk:
         rows = self._connection.exec_driver_sql(_find_text(table, key, columns), (self._account, wanted))
         return (row for row in rows if row[1] is not None)
 
-    def _many(self, statement: str, rows: Sequence[Values]) -> None:
-        self._connection.exec_driver_sql(statement, [(self._account, *row) for row in rows])
+    def _many(self, statement: str, executions: Sequence[Values]) -> None:
+        self._connection.exec_driver_sql(statement, [(self._account, *values) for values in executions])
+
+
+@cache
+def _marks(rows: int, columns: int) -> str:
+    """The list of rows: each begins with the account, which is `?1` in all of them."""
+    return ", ".join(f"(?1{', ?' * columns})" for _ in range(rows))
 
 
 @cache

@@ -12,7 +12,7 @@ from telwerkd.domain.ids import EventId, Micros, WidgetId
 from telwerkd.domain.settings import WidgetVersion
 
 
-class _Body(msgspec.Struct, frozen=True, array_like=True):
+class _Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
     sequence: int
     widget_id: WidgetId
     kind: Kind
@@ -27,7 +27,7 @@ _version = msgspec.msgpack.Decoder(WidgetVersion)
 
 def event_body(event: Event) -> bytes:
     """All of an event but its key and its time."""
-    return _encoder.encode(_Body(event.sequence, event.widget_id, event.kind))
+    return _encoder.encode((event.sequence, event.widget_id, event.kind))
 
 
 def event_of(event_id: str, occur_time: int, body: bytes) -> Event:

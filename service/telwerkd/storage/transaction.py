@@ -356,7 +356,8 @@ class AccountTransaction:
 
     def add_events(self, new: Iterable[tuple[ConversationId, Event]]) -> None:
         """Adds events that are not in the log."""
-        rows = sorted((c, event.event_id, event.occur_time, records.event_body(event)) for c, event in new)
+        rows = [(c, event.event_id, event.occur_time, records.event_body(event)) for c, event in new]
+        rows.sort()
         self._bulk.insert(events, _EVENT_COLUMNS, rows)
 
     def put_conversations(self, rows: Mapping[ConversationId, Conversation]) -> None:
