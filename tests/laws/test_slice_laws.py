@@ -272,9 +272,12 @@ def test_pages_are_the_whole_answer_cut(world: World, query: Query, size: int) -
 
 
 @law
-@given(query=queries())
+@given(query=st.one_of(queries(), compared_queries()))
 def test_a_share_is_the_part_of_what_agrees_in_all_but_the_value(world: World, query: Query) -> None:
-    """Grouped by value, topic or question: of those with the same operator, group and widget; else of everything."""
+    """Grouped by value, topic or question: of those with the same operator, group and widget; else of everything.
+
+    Of the range itself, whatever it is compared with.
+    """
     query = query._replace(granularity=None)
     [rows] = world.ask(query).kpis
     facts = kept(query, world.facts[rows.info.kpi])
