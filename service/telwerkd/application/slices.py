@@ -194,6 +194,10 @@ _VALUE_DIMENSIONS = frozenset({Dimension.VALUE, Dimension.TOPIC, Dimension.QUEST
 _BITS = {Dimension.OPERATOR: BY_OPERATOR, Dimension.OPERATOR_GROUP: BY_GROUP, Dimension.WIDGET: BY_WIDGET}
 
 
+_LOOK_UPS_MAX = 1_000
+"""Keys looked up in each chunk. Three lists of a thousand ids each would be a thousand million."""
+
+
 class SliceReader:
     """Reads slices of an account on one view."""
 
@@ -216,10 +220,12 @@ class SliceReader:
             _grouping(conditions, group_by) | (BY_VALUE if by_value else 0),
             period.start // CHUNK_QUARTERS,
             (period.end - 1) // CHUNK_QUARTERS,
-            conditions.operators.any_of,
-            conditions.groups.any_of,
-            conditions.widgets.any_of,
-            conditions.values.any_of if by_value else (),
+            *_looked_up(
+                conditions.operators.any_of,
+                conditions.groups.any_of,
+                conditions.widgets.any_of,
+                conditions.values.any_of if by_value else frozenset(),
+            ),
         )
         width = resolution(period.granularity)
         if width is None or cut.operators or cut.groups or cut.widgets or cut.values:
@@ -258,6 +264,19 @@ class SliceReader:
             if read.add_rollup(rollup):
                 return
         _add_chunks(read, rows)
+
+
+def _looked_up(*lists: frozenset[str]) -> list[frozenset[str]]:
+    """Which of the lists of ids are looked up by key: each id of one with each of the others, if they are not too many.
+
+    The other lists come out empty. They are not forgotten: the conditions hold for every row that is read.
+    """
+    combinations, kept = 1, [frozenset[str]()] * len(lists)
+    for place, ids in sorted(enumerate(lists), key=lambda placed: len(placed[1])):
+        if ids and combinations * len(ids) <= _LOOK_UPS_MAX:
+            combinations *= len(ids)
+            kept[place] = ids
+    return kept
 
 
 def _chunk(row: CellRow) -> int:
