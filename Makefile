@@ -42,8 +42,9 @@ demo: $(VENV)/installed ## simulated chats on a server of its own: the answer of
 serve: $(VENV)/installed ## a server on 127.0.0.1:50051, on the SQLite file telwerk.db
 	$(BIN)/telwerkd serve
 
+# Most tests wait for servers of their own: three at a time keep two cores busy. A file stays together.
 test: $(VENV)/tested ## every test
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile
 
 test-clients: $(VENV)/checked ## the clients of all languages and the tools of the field; needs go, node with npm, java with mvn
 	$(BIN)/python -m pytest -q tests/tools

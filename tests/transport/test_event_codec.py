@@ -92,4 +92,4 @@ def test_what_is_remembered_is_bounded():
     for number in range(0, 3 * event_codec._VALID_IDS_MAX, 1_000):
         some = [pb.Event(conversation_id=f"{n}", event_id="e", widget_id="w") for n in range(number, number + 1_000)]
         decoder.decode(some, NOW)
-        assert len(decoder._valid_ids) <= event_codec._VALID_IDS_MAX
+        assert len(decoder._conversations) <= event_codec._VALID_IDS_MAX

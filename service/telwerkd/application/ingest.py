@@ -11,6 +11,7 @@ import enum
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -25,6 +26,7 @@ from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micr
 from telwerkd.domain.settings import Widgets
 
 _NEVER = -1
+_ORDER = attrgetter("order")
 
 _KNOWN_ACCOUNTS_MAX = 1_000
 """Accounts whose names are kept in memory, those that sent last."""
@@ -236,7 +238,7 @@ def take_in(
             conversation: _advance(tx, conversation, stored.get(conversation), events, account.high_water, deltas)
             for conversation, events in accepted.items()
         }
-        tx.add_events((conversation, event) for conversation, events in accepted.items() for event in events)
+        tx.add_events([(conversation, event) for conversation, events in accepted.items() for event in events])
         tx.put_conversations(changed)
         tx.add_names(admission.new_names)
         tx.bump_version()
@@ -253,7 +255,7 @@ def _advance(
     deltas: Deltas,
 ) -> Conversation:
     """The conversation with `events` added; what they change goes into `deltas`."""
-    events.sort(key=lambda event: event.order)
+    events.sort(key=_ORDER)
     first_time, last_time = events[0].occur_time, events[-1].occur_time
     if before is None:
         before = Conversation(EMPTY, EMPTY, first_time, last_time)

@@ -191,7 +191,10 @@ def follows(state: State, events: Sequence[Event]) -> bool:
     if events and events[0].order <= state.order:
         return False
     awaited = state.awaited
-    return not any(type(event.kind) is Retracted or event.event_id in awaited for event in events)
+    for event in events:  # noqa: SIM110  # a generator for `any` takes twice the time, and every event comes here
+        if type(event.kind) is Retracted or event.event_id in awaited:
+            return False
+    return True
 
 
 def settle(state: State, now: Micros) -> tuple[State, Effects]:
@@ -219,7 +222,9 @@ def run(state: State, events: Sequence[Event]) -> tuple[State, list[Effect]]:
     """The state after `events`, a `step` for each, and all that they changed. Only the last one's place is noted."""
     effects: list[Effect] = []
     for event in events:
-        state, more = _apply(_pass_limit(state, event.occur_time), event)
+        if state.limit is not None:
+            state = _pass_limit(state, event.occur_time)
+        state, more = _apply(state, event)
         effects += more
     return (msgspec.structs.replace(state, order=events[-1].order) if events else state), effects
 

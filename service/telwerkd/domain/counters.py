@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from telwerkd.domain.calendar import QUARTER_HOUR_MICROS
-from telwerkd.domain.facts import Change, Fact, Kpi, LeftOut, Outcome
+from telwerkd.domain.facts import Change, Kpi, LeftOut, Outcome
 
 CHUNK_QUARTERS = 32 * 96
 """Quarter-hours in a chunk."""
@@ -96,15 +96,20 @@ class Deltas:
 
     def add(self, outcome: Outcome, times: int = 1) -> None:
         """Adds what `outcome` does, `times` times; -1 undoes it."""
+        fact = outcome.fact
+        measure, n = int(fact.kpi), times
         match outcome.change:
             case Change.COUNTED:
-                self._add(outcome.fact, 0, times)
+                pass
             case Change.TAKEN_BACK:
-                self._add(outcome.fact, 0, -times)
+                n = -times
             case Change.HELD:
-                self._add(outcome.fact, HELD_BACK, times)
+                measure += HELD_BACK
             case Change.RELEASED:
-                self._add(outcome.fact, HELD_BACK, -times)
+                measure, n = measure + HELD_BACK, -times
+        quarter = fact.instant // QUARTER_HOUR_MICROS
+        leaf = (measure, fact.value, fact.operator, fact.group, fact.widget, quarter)
+        self._leaves[leaf] = self._leaves.get(leaf, 0) + n
 
     def add_effects(self, effects: Iterable[Outcome | LeftOut], times: int = 1) -> None:
         """Adds the outcomes among the effects of a fold."""
@@ -117,19 +122,17 @@ class Deltas:
         for leaf, n in other._leaves.items():  # noqa: SLF001  # of its own kind
             self._leaves[leaf] = self._leaves.get(leaf, 0) + n
 
-    def _add(self, fact: Fact, offset: int, times: int) -> None:
-        quarter = fact.instant // QUARTER_HOUR_MICROS
-        leaf = (fact.kpi + offset, fact.value, fact.operator, fact.group, fact.widget, quarter)
-        self._leaves[leaf] = self._leaves.get(leaf, 0) + times
-
     def by_measure(self) -> dict[Measure, list[LeafDelta]]:
-        """What is left after everything that cancels out."""
-        measures: dict[Measure, list[LeafDelta]] = {}
+        """What is left after everything that cancels out, sorted."""
+        return {measure: sorted(map(LeafDelta._make, leaves)) for measure, leaves in self.unsorted().items()}
+
+    def unsorted(self) -> dict[Measure, list[tuple[str, str, str, str, int, int]]]:
+        """The same as plain tuples, for storage, which takes a third of the time."""
+        measures: dict[Measure, list[tuple[str, str, str, str, int, int]]] = {}
         for (measure, value, operator, group, widget, quarter), n in self._leaves.items():
             if n:
-                leaf = LeafDelta(value, operator, group, widget, quarter, n)
-                measures.setdefault(measure, []).append(leaf)
-        return {measure: sorted(leaves) for measure, leaves in measures.items()}
+                measures.setdefault(measure, []).append((value, operator, group, widget, quarter, n))
+        return measures
 
 
 class ChunkChanges(NamedTuple):

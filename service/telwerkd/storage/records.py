@@ -3,6 +3,8 @@
 Fields may be added at the end of a struct, with a default; never reordered or removed.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from telwerkd.domain.conversation import State
@@ -56,7 +58,7 @@ def version_of(blob: bytes) -> WidgetVersion:
     return _version.decode(blob)
 
 
-def leaves_blob(leaves: list[LeafDelta]) -> bytes:
+def leaves_blob(leaves: Sequence[tuple[str, str, str, str, int, int]]) -> bytes:
     """What a transaction adds to a measure."""
     return _encoder.encode(leaves)
 

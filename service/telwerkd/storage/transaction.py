@@ -417,7 +417,7 @@ class AccountTransaction:
         version = self.account().version
         rows = [
             (measure, version, len(leaves), records.leaves_blob(leaves))
-            for measure, leaves in sorted(changes.by_measure().items())
+            for measure, leaves in sorted(changes.unsorted().items())
         ]
         self._bulk.insert(deltas, ("measure", "version", "size", "leaves"), rows)
 

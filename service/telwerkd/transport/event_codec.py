@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from google.protobuf.duration_pb2 import Duration
@@ -62,7 +62,9 @@ STARS_MAX = 5
 _NANOS_MAX = 999_999_999
 
 _VALID_IDS_MAX = 20_000
-"""Ids of conversations and widgets that are remembered."""
+"""Conversations that are remembered, and widgets."""
+
+Id = TypeVar("Id", bound=str)
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -106,7 +108,8 @@ class EventDecoder:
 
     def __init__(self, limits: EventLimits) -> None:
         self._limits = limits
-        self._valid_ids: dict[str, str] = {}
+        self._conversations: dict[str, ConversationId] = {}
+        self._widgets: dict[str, WidgetId] = {}
         self._kinds: dict[str, Callable[[Any], Kind]] = {
             "went_live": _went_live,
             "left_live": lambda _: _LEFT_LIVE,
@@ -140,11 +143,14 @@ class EventDecoder:
 
     def _decode(self, event: pb.Event, latest_time: Micros) -> Submitted:
         event_id = EventId(self.id("event_id", event.event_id))
-        valid = self._valid_ids.get
-        sent = event.conversation_id
-        conversation = ConversationId(valid(sent) or self._new_id("conversation_id", sent))
-        sent = event.widget_id
-        widget = WidgetId(valid(sent) or self._new_id("widget_id", sent))
+        conversation = self._conversations.get(event.conversation_id)
+        if conversation is None:
+            conversation = ConversationId(self.id("conversation_id", event.conversation_id))
+            _remember(self._conversations, conversation)
+        widget = self._widgets.get(event.widget_id)
+        if widget is None:
+            widget = WidgetId(self.id("widget_id", event.widget_id))
+            _remember(self._widgets, widget)
         timestamp = event.occur_time
         if not timestamp.seconds and not event.HasField("occur_time"):
             raise FieldError("occur_time", "is required")
@@ -198,14 +204,6 @@ class EventDecoder:
             FieldError: it is too long, or has control characters.
         """
         return self.id(field, value) if value else value
-
-    def _new_id(self, field: str, value: str) -> str:
-        """As `id`, and remembered; sent again it is the same object, whose hash is known."""
-        known = self.id(field, value)
-        if len(self._valid_ids) >= _VALID_IDS_MAX:
-            self._valid_ids.clear()
-        self._valid_ids[known] = known
-        return known
 
     def url(self, field: str, value: str) -> str:
         """An absolute http or https URL.
@@ -320,6 +318,13 @@ def action(field: str, number: int) -> InactivityAction:
 def choices(enum: Iterable[str]) -> str:
     """The names of an enum of the contract that a caller may use, for an error's text."""
     return ", ".join(name for name in enum if not name.endswith("_UNSPECIFIED"))
+
+
+def _remember(known: dict[str, Id], valid: Id) -> None:
+    """Sent again, the id is the same object, whose hash is known."""
+    if len(known) >= _VALID_IDS_MAX:
+        known.clear()
+    known[valid] = valid
 
 
 # Kinds that are made once, for all events.
