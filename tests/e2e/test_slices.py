@@ -71,6 +71,19 @@ async def test_the_largest_come_by_count_and_the_rest_adds_up(rated):
     assert first.share == rest.share == 0.5
 
 
+async def test_the_largest_by_another_kpi_are_its_largest_counts(rated):
+    """Who says whose numbers decide, and not which, means the count, as without an order."""
+    response = await totals(rated, top=kpi.Top(count=2), order_by=kpi.OrderBy(kpi_id=SCORE))
+    assert operators(response) == ["anna", "cees"]
+
+
+async def test_values_of_different_kinds_are_no_common_groups(rated):
+    """Star 1 is not action 1."""
+    call = rated.totals("acme", SCORE, "inactivity_actions", group_by=[kpi.DIMENSION_VALUE])
+    refused = await refusal(call)
+    assert (refused.fields, "different kinds" in refused.text) == (["group_by"], True)
+
+
 async def test_no_rest_where_nothing_is_left(rated):
     """Three keys, three asked for."""
     response = await totals(rated, top=kpi.Top(count=3, include_rest=True))

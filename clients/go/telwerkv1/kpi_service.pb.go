@@ -1801,7 +1801,7 @@ func (*Comparison_Range) isComparison_Period() {}
 // number (a mean without ratings), come by key; the latter last.
 type OrderBy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By which number of the whole range. Absent: by key.
+	// By which number of the whole range. Absent: by key; with `top`, by count, the largest first.
 	Measure OrderMeasure `protobuf:"varint,1,opt,name=measure,proto3,enum=telwerk.v1.OrderMeasure" json:"measure,omitempty"`
 	// The largest first.
 	Descending bool `protobuf:"varint,2,opt,name=descending,proto3" json:"descending,omitempty"`
@@ -3019,9 +3019,9 @@ type Total struct {
 	Comparison *TotalComparison `protobuf:"bytes,7,opt,name=comparison,proto3" json:"comparison,omitempty"`
 	// This is the sum of all keys that are not named; it has no key.
 	Rest bool `protobuf:"varint,8,opt,name=rest,proto3" json:"rest,omitempty"`
-	// The row's part of its whole, 0 to 1; absent where the whole is 0. Grouped by value, topic or question, the whole is
-	// what agrees with the row in all other dimensions (for a survey's answers: and in the question); else all that is
-	// counted in the range and slice. Shares of single topics overlap.
+	// The row's part of its whole, 0 to 1; absent where the whole is 0, or the rest is of several wholes. Grouped by value,
+	// topic or question, the whole is what agrees with the row in all other dimensions (for a survey's answers: and in the
+	// question); else all that is counted in the range and slice. Shares of single topics overlap.
 	Share         *float64 `protobuf:"fixed64,9,opt,name=share,proto3,oneof" json:"share,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

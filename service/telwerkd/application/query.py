@@ -256,6 +256,10 @@ def check(query: Query) -> None:
     """
     for info in query.kpis:
         _check_kpi(query, info)
+    if Dimension.VALUE in query.group_by and len({info.value_kind for info in query.kpis}) > 1:
+        raise InvalidArgumentError.of(
+            "group_by", "the KPIs have values of different kinds, which are no common groups: ask for each by itself"
+        )
     measure, decisive = query.order.measure, query.kpis[query.order.kpi]
     if measure in NEEDS_COMPARISON and query.compare_to is None:
         raise InvalidArgumentError.of("order_by.measure", f"{measure.name.lower()} needs `compare_to`")

@@ -95,9 +95,9 @@ def _order(request: QueryRequest, kpis: Sequence[KpiInfo]) -> Order:
             raise FieldError("order_by.kpi_id", f"must be one of those asked for: {', '.join(ids)}")
         place = ids.index(message.kpi_id)
     if not message.measure:
-        by_top = request.HasField("top") and not request.HasField("order_by")
-        measure, descending = (OrderMeasure.COUNT, True) if by_top else (OrderMeasure.KEY, message.descending)
-        return Order(measure, descending, place)
+        if request.HasField("top"):
+            return Order(OrderMeasure.COUNT, descending=True, kpi=place)
+        return Order(OrderMeasure.KEY, message.descending, place)
     try:
         return Order(OrderMeasure(message.measure), message.descending, place)
     except ValueError:

@@ -907,7 +907,7 @@ class OrderBy(_message.Message):
     DESCENDING_FIELD_NUMBER: _builtins.int
     KPI_ID_FIELD_NUMBER: _builtins.int
     measure: Global___OrderMeasure.ValueType
-    """By which number of the whole range. Absent: by key."""
+    """By which number of the whole range. Absent: by key; with `top`, by count, the largest first."""
     descending: _builtins.bool
     """The largest first."""
     kpi_id: _builtins.str
@@ -1576,9 +1576,9 @@ class Total(_message.Message):
     rest: _builtins.bool
     """This is the sum of all keys that are not named; it has no key."""
     share: _builtins.float
-    """The row's part of its whole, 0 to 1; absent where the whole is 0. Grouped by value, topic or question, the whole is
-    what agrees with the row in all other dimensions (for a survey's answers: and in the question); else all that is
-    counted in the range and slice. Shares of single topics overlap.
+    """The row's part of its whole, 0 to 1; absent where the whole is 0, or the rest is of several wholes. Grouped by value,
+    topic or question, the whole is what agrees with the row in all other dimensions (for a survey's answers: and in the
+    question); else all that is counted in the range and slice. Shares of single topics overlap.
     """
     @_builtins.property
     def key(self) -> Global___Key:

@@ -738,7 +738,7 @@ export const ComparisonSchema: GenMessage<Comparison> = /*@__PURE__*/
  */
 export type OrderBy = Message<"telwerk.v1.OrderBy"> & {
   /**
-   * By which number of the whole range. Absent: by key.
+   * By which number of the whole range. Absent: by key; with `top`, by count, the largest first.
    *
    * @generated from field: telwerk.v1.OrderMeasure measure = 1;
    */
@@ -1552,9 +1552,9 @@ export type Total = Message<"telwerk.v1.Total"> & {
   rest: boolean;
 
   /**
-   * The row's part of its whole, 0 to 1; absent where the whole is 0. Grouped by value, topic or question, the whole is
-   * what agrees with the row in all other dimensions (for a survey's answers: and in the question); else all that is
-   * counted in the range and slice. Shares of single topics overlap.
+   * The row's part of its whole, 0 to 1; absent where the whole is 0, or the rest is of several wholes. Grouped by value,
+   * topic or question, the whole is what agrees with the row in all other dimensions (for a survey's answers: and in the
+   * question); else all that is counted in the range and slice. Shares of single topics overlap.
    *
    * @generated from field: optional double share = 9;
    */
