@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 
 from telwerkd import maintenance, workers
-from telwerkd.app import running
+from telwerkd.app import devote_process, running
 from telwerkd.cli_keys import keys_app
 from telwerkd.config import ConfigurationError, Settings, load
 from telwerkd.domain.errors import UnavailableError
@@ -167,6 +167,7 @@ async def _serve(settings: Settings) -> None:
     async with running(settings) as server:
         # The one line on standard output, for whoever started this with port 0.
         print(f"Telwerk listens on {server.address}", flush=True)  # noqa: T201
+        devote_process()
         await stop.wait()
         logging.getLogger(__name__).info("stopping: running calls end, at most %.0f s", settings.grace_seconds)
 

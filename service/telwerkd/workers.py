@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from telwerkd.app import check, running
+from telwerkd.app import check, devote_process, running
 from telwerkd.config import Settings
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.opening import prepare
@@ -170,5 +170,6 @@ async def _serve_one(settings: Settings, word: Connection) -> None:
     loop.add_reader(word.fileno(), stop.set)
     async with running(settings, is_worker=True):
         word.send("ready")
+        devote_process()
         await stop.wait()
         loop.remove_reader(word.fileno())
