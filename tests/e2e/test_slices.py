@@ -77,11 +77,26 @@ async def test_the_largest_by_another_kpi_are_its_largest_counts(rated):
     assert operators(response) == ["anna", "cees"]
 
 
-async def test_values_of_different_kinds_are_no_common_groups(rated):
-    """Star 1 is not action 1."""
-    call = rated.totals("acme", SCORE, "inactivity_actions", group_by=[kpi.DIMENSION_VALUE])
-    refused = await refusal(call)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"top": kpi.Top(count=1)},
+        {"page_size": 1},
+        {"order_by": kpi.OrderBy(measure=kpi.ORDER_MEASURE_COUNT)},
+    ],
+    ids=["top", "page", "order"],
+)
+async def test_values_of_different_kinds_have_no_order_in_common(rated, fields):
+    """Star 1 is not action 1; side by side, each in its own order, they are fine."""
+    both = ("acme", SCORE, "inactivity_actions")
+    refused = await refusal(rated.totals(*both, group_by=[kpi.DIMENSION_VALUE], **fields))
     assert (refused.fields, "different kinds" in refused.text) == (["group_by"], True)
+    assert [row.key.value.stars for row in (await rated.totals(*both, group_by=[kpi.DIMENSION_VALUE])).totals] == [
+        1,
+        3,
+        4,
+        5,
+    ]
 
 
 async def test_no_rest_where_nothing_is_left(rated):

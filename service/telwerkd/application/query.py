@@ -256,9 +256,12 @@ def check(query: Query) -> None:
     """
     for info in query.kpis:
         _check_kpi(query, info)
-    if Dimension.VALUE in query.group_by and len({info.value_kind for info in query.kpis}) > 1:
+    chosen = query.top or query.page or query.order.measure is not OrderMeasure.KEY
+    if chosen and Dimension.VALUE in query.group_by and len({info.value_kind for info in query.kpis}) > 1:
         raise InvalidArgumentError.of(
-            "group_by", "the KPIs have values of different kinds, which are no common groups: ask for each by itself"
+            "group_by",
+            "the KPIs have values of different kinds, which have no order in common: ask for each by itself, or in the "
+            "order of keys",
         )
     measure, decisive = query.order.measure, query.kpis[query.order.kpi]
     if measure in NEEDS_COMPARISON and query.compare_to is None:
