@@ -16,7 +16,7 @@ from telwerkd.application.audit import Audit, examine, repair
 from telwerkd.application.ingest import Submitted
 from telwerkd.application.removal import erase, purge
 from telwerkd.domain.conversation import State
-from telwerkd.domain.counters import CHUNK_QUARTERS, Deltas, LeafDelta, chunk_changes, merged
+from telwerkd.domain.counters import CHUNK_QUARTERS, Deltas, Leaf, chunk_changes, merged
 from telwerkd.domain.events import Assigned, Event, Message, Rated, Sender, TopicsSet, WentLive
 from telwerkd.domain.facts import Change, Fact, Kpi, Outcome
 from telwerkd.domain.fingerprint import Fingerprints, Part
@@ -278,10 +278,10 @@ def test_counts_beyond_65535_are_examined(service: Service) -> None:
 # --- fingerprints ----------------------------------------------------------------------------------------------------
 
 
-def made_up(random: Random, size: int) -> list[LeafDelta]:
+def made_up(random: Random, size: int) -> list[Leaf]:
     """Leaves of KPI 7, some beyond what a pair holds."""
     return [
-        LeafDelta(
+        (
             random.choice(["order", "quote"]),
             random.choice(["", "anna"]),
             random.choice(["", "sales"]),
@@ -293,7 +293,7 @@ def made_up(random: Random, size: int) -> list[LeafDelta]:
     ]
 
 
-def fingerprint(leaves: Sequence[LeafDelta]) -> Fingerprints:
+def fingerprint(leaves: Sequence[Leaf]) -> Fingerprints:
     made = Fingerprints()
     made.add_leaves(Kpi.GOALS_REACHED, leaves)
     return made
@@ -310,7 +310,7 @@ def test_fingerprints_are_linear_and_know_no_order(seed: int) -> None:
         in_parts.add_leaves(Kpi.GOALS_REACHED, shuffled[n : n + 7])
     packed.add_chunks(zip(changes.keys, merged([b""] * len(changes.keys), changes), strict=True))
     assert fingerprint(leaves).sums == in_parts.sums == packed.sums
-    in_parts.add_leaves(Kpi.GOALS_REACHED, [leaf._replace(n=-leaf.n) for leaf in leaves])
+    in_parts.add_leaves(Kpi.GOALS_REACHED, [(*ids, -n) for *ids, n in leaves])
     assert in_parts.differing(Fingerprints()) == set()
 
 

@@ -13,7 +13,7 @@ from telwerkd.domain.counters import (
     ChunkKey,
     CounterError,
     Deltas,
-    LeafDelta,
+    Leaf,
     Slots,
     changes_of,
     chunk_deltas,
@@ -180,7 +180,7 @@ def facts(draw: st.DrawFn) -> Fact:
     )
 
 
-def counted(of: Iterable[Fact]) -> dict[int, list[LeafDelta]]:
+def counted(of: Iterable[Fact]) -> dict[int, list[Leaf]]:
     """The leaves of facts that all count."""
     deltas = Deltas()
     for fact in of:
@@ -255,7 +255,7 @@ def test_what_leaves_cancel_is_no_chunk(of: list[Fact], kept: int) -> None:
     for kpi in Kpi:
         mine = [fact for fact in of if fact.kpi == kpi]
         plus, back = counted(mine).get(kpi, []), counted(mine[kept:]).get(kpi, [])
-        leaves = plus + [leaf._replace(n=-leaf.n) for leaf in back]
+        leaves = plus + [(*ids, -n) for *ids, n in back]
         assert chunk_deltas(kpi, leaves) == chunk_deltas(kpi, counted(mine[:kept]).get(kpi, []))
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from telwerkd.application.ports import Account, CellRow, Conversation, Cut, Snapshot, Store, Transaction
 from telwerkd.domain.conversation import EMPTY, State, fold
-from telwerkd.domain.counters import CounterError, Deltas, LeafDelta, unpack
+from telwerkd.domain.counters import CounterError, Deltas, Leaf, unpack
 from telwerkd.domain.events import Event, InactivityAction, Message, Retracted, Sender, WentLive
 from telwerkd.domain.facts import Change, Fact, Kpi, Outcome
 from telwerkd.domain.goals import Goal
@@ -157,8 +157,8 @@ def change(facts: Iterable[Fact], of: Change = Change.COUNTED) -> Callable[[Tran
     return work
 
 
-def leaf(n: int, operator: str = "anna", quarter: int = QUARTER) -> LeafDelta:
-    return LeafDelta("", operator, "sales", "web", quarter, n)
+def leaf(n: int, operator: str = "anna", quarter: int = QUARTER) -> Leaf:
+    return ("", operator, "sales", "web", quarter, n)
 
 
 def cut(kpi: Kpi, grouping: int = 0, **ids: list[str]) -> Cut:

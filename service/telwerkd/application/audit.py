@@ -15,7 +15,7 @@ from telwerkd.domain.counters import (
     CHUNK_QUARTERS,
     ChunkKey,
     Deltas,
-    LeafDelta,
+    Leaf,
     Measure,
     Slots,
     chunk_deltas,
@@ -132,7 +132,7 @@ def _rightly_filed(filed: Filed, state: State) -> bool:
     )
 
 
-def _expected(snapshot: Snapshot, logged: _Logged) -> Iterator[tuple[Measure, list[LeafDelta]]]:
+def _expected(snapshot: Snapshot, logged: _Logged) -> Iterator[tuple[Measure, list[Leaf]]]:
     """What the counters must be, in portions."""
     deltas, size = Deltas(), 0
     for effect in logged.facts():
@@ -147,15 +147,15 @@ def _expected(snapshot: Snapshot, logged: _Logged) -> Iterator[tuple[Measure, li
         cells = unpack([row.chunk], [row.cells])
         packs = has_packed_values(measure)
         leaves = [
-            LeafDelta(str(code) if packs else row.value, row.operator, row.group, row.widget, quarter, n)
+            (str(code) if packs else row.value, row.operator, row.group, row.widget, quarter, n)
             for quarter, code, n in zip(cells.quarter.tolist(), cells.code.tolist(), cells.n.tolist(), strict=True)
         ]
         yield measure, leaves
 
 
-def _uncompacted(snapshot: Snapshot) -> Iterator[tuple[Measure, list[LeafDelta]]]:
+def _uncompacted(snapshot: Snapshot) -> Iterator[tuple[Measure, list[Leaf]]]:
     """What is counted but not in chunks yet, in portions."""
-    portion: dict[Measure, list[LeafDelta]] = {}
+    portion: dict[Measure, list[Leaf]] = {}
     size = 0
     for measure, leaf in snapshot.every_delta():
         portion.setdefault(measure, []).append(leaf)

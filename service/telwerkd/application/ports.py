@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import NamedTuple, Protocol, TypeVar
 
 from telwerkd.domain.conversation import State
-from telwerkd.domain.counters import ChunkKey, Deltas, LeafDelta, Measure, Slots
+from telwerkd.domain.counters import ChunkKey, Deltas, Leaf, Measure, Slots
 from telwerkd.domain.events import Event
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.domain.settings import WidgetVersion
@@ -111,7 +111,7 @@ class Snapshot(Protocol):
     def chunk_versions(self, measure: Measure, first_chunk: int, last_chunk: int) -> dict[int, int]:
         """The chunks of a measure in a range that hold anything, each with a number that grows when it changes."""
 
-    def deltas(self, measure: Measure) -> list[LeafDelta]:
+    def deltas(self, measure: Measure) -> list[Leaf]:
         """What is counted of a measure but not yet in its chunks."""
 
     def base_cells(self, measure: Measure, first_chunk: int, last_chunk: int) -> list[CellRow]:
@@ -134,7 +134,7 @@ class Snapshot(Protocol):
     def every_base_chunk(self) -> Iterator[tuple[Measure, CellRow]]:
         """All facts that no event explains any more."""
 
-    def every_delta(self) -> Iterator[tuple[Measure, LeafDelta]]:
+    def every_delta(self) -> Iterator[tuple[Measure, Leaf]]:
         """All that is counted but not yet in chunks."""
 
     def conversation_count(self) -> int:

@@ -131,7 +131,7 @@ def _erase(conversation: ConversationId, keep_counts: bool, tx: Transaction) -> 
     tx.add_base(anonymous)
     tx.add_deltas(removed)
     changes = (anonymous.by_measure(), removed.by_measure())
-    count = sum(abs(leaf.n) for by_measure in changes for leaves in by_measure.values() for leaf in leaves)
+    count = sum(abs(n) for by_measure in changes for leaves in by_measure.values() for *_, n in leaves)
     return Erased(len(log), count)
 
 

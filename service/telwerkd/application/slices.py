@@ -5,8 +5,8 @@ named ids) comes from the chunks' cells, and what is not in chunks yet from the 
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
-from typing import Any, NamedTuple
+from itertools import groupby, repeat
+from typing import Any, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -23,7 +23,7 @@ from telwerkd.domain.counters import (
     BY_WIDGET,
     CHUNK_QUARTERS,
     Cells,
-    LeafDelta,
+    Leaf,
     Measure,
     has_open_values,
     has_packed_values,
@@ -33,6 +33,9 @@ from telwerkd.domain.counters import (
 from telwerkd.domain.ids import AccountId
 from telwerkd.domain.kpis import Dimension, KpiInfo
 from telwerkd.domain.rollups import Rollup, RowIds, chunk_buckets, is_worth_it, regrouped, resolution, roll_up
+
+Ids: TypeAlias = tuple[str, str, str, str]
+"""A row's ids, or `RowIds`: rows by the thousand are looked up as plain tuples, which take less time to make."""
 
 _NONE = -1
 """Marks a row that is not wanted."""
@@ -91,7 +94,7 @@ class Slice:
         self._by_value = by_value
         self._period = period
         self._kept = _kept_codes(conditions, info)
-        self._places: dict[RowIds, int] = {}
+        self._places: dict[Ids, int] = {}
         self._parts: list[_Part] = []
         self._scattered: list[Cells] = []
 
@@ -107,7 +110,7 @@ class Slice:
         self._parts.append(_Part(row, first, counts if self._kept is None else counts * self._kept))
         return True
 
-    def add_cells(self, rows: Sequence[RowIds], cells: Cells) -> None:
+    def add_cells(self, rows: Sequence[Ids], cells: Cells) -> None:
         """Adds those of the cells that lie within the period; their rows are places in `rows`."""
         keep = (cells.quarter >= self._period.start) & (cells.quarter < self._period.end)
         row = self._places_of(rows)[cells.row] if rows else cells.row
@@ -119,18 +122,19 @@ class Slice:
             bucket = np.searchsorted(self._period.buckets.edges, cells.quarter[keep], side="right") - 1
             self._scattered.append(Cells(row[keep], bucket, code[keep], cells.n[keep]))
 
-    def _places_of(self, rows: Iterable[RowIds]) -> Counts:
+    def _places_of(self, rows: Iterable[Ids]) -> Counts:
         """The place of each row among all; `_NONE` where the conditions leave it out."""
         places = self._places
         return np.array([places[ids] if ids in places else self._new_place(ids) for ids in rows], np.int64)
 
-    def _new_place(self, ids: RowIds) -> int:
-        if self._filters and not keeps(self._conditions, ids, by_value=self._by_value):
-            self._places[ids] = _NONE
+    def _new_place(self, ids: Ids) -> int:
+        row = RowIds._make(ids)
+        if self._filters and not keeps(self._conditions, row, by_value=self._by_value):
+            self._places[row] = _NONE
         else:
-            self._places[ids] = len(self.rows)
-            self.rows.append(ids)
-        return self._places[ids]
+            self._places[row] = len(self.rows)
+            self.rows.append(row)
+        return self._places[row]
 
     def totals(self) -> Counts:
         """What is counted in the whole period, by row and value."""
@@ -171,7 +175,7 @@ def _add_part(series: Counts, part: _Part, layer: Layer, *, distinct: bool) -> N
     series[key, part.first : part.first + counts.shape[1], values] += counts[:, :, values]
 
 
-def keeps(conditions: Filter, row: RowIds | CellRow | LeafDelta, *, by_value: bool) -> bool:
+def keeps(conditions: Filter, row: RowIds | CellRow, *, by_value: bool) -> bool:
     """Whether a row meets the conditions; those on values only where the row has one."""
     return (
         conditions.operators.keeps(row.operator)
@@ -234,7 +238,7 @@ class SliceReader:
             self._add_rollups(read, cut, width, period.zone)
         leaves = self._snapshot.deltas(measure)
         if leaves:
-            read.add_cells([_projected(leaf, cut.grouping) for leaf in leaves], unpack_leaves(measure, leaves))
+            read.add_cells(_projected(leaves, cut.grouping), unpack_leaves(measure, leaves))
         return read
 
     def _add_rollups(self, read: Slice, cut: Cut, width: Granularity, zone: ZoneInfo) -> None:
@@ -285,21 +289,18 @@ def _chunk(row: CellRow) -> int:
 
 def _add_chunks(read: Slice, rows: Sequence[CellRow]) -> None:
     if rows:
-        read.add_cells([RowIds(row.operator, row.group, row.widget, row.value) for row in rows], _unpacked(rows))
+        read.add_cells([(row.operator, row.group, row.widget, row.value) for row in rows], _unpacked(rows))
 
 
 def _unpacked(rows: Sequence[CellRow]) -> Cells:
     return unpack([row.chunk for row in rows], [row.cells for row in rows])
 
 
-def _projected(leaf: LeafDelta, grouping: int) -> RowIds:
-    """The row of a grouping that a leaf counts in."""
-    return RowIds(
-        leaf.operator if grouping & BY_OPERATOR else "",
-        leaf.group if grouping & BY_GROUP else "",
-        leaf.widget if grouping & BY_WIDGET else "",
-        leaf.value if grouping & BY_VALUE else "",
-    )
+def _projected(leaves: Sequence[Leaf], grouping: int) -> list[Ids]:
+    """The row of a grouping that each leaf counts in."""
+    values, operators, groups, widgets, *_ = zip(*leaves, strict=True)
+    columns = ((operators, BY_OPERATOR), (groups, BY_GROUP), (widgets, BY_WIDGET), (values, BY_VALUE))
+    return list(zip(*(ids if grouping & bit else repeat("", len(leaves)) for ids, bit in columns), strict=True))
 
 
 def _grouping(conditions: Filter, group_by: Sequence[Dimension]) -> int:

@@ -19,10 +19,10 @@ DAY = Micros(86_400 * SECOND)
 SETTLED_MAX = 500
 """Conversations settled in one transaction, so that ingest never waits long behind a backlog."""
 
-COMPACT_AT = 4_000
+COMPACT_AT = 10_000
 """Leaves of a measure at which it is compacted while events keep coming. Queries read leaves one by one."""
 
-COMPACTED_MAX = 10_000
+COMPACTED_MAX = 20_000
 """About how many leaves are compacted in one transaction."""
 
 

@@ -19,7 +19,7 @@ that local days of any zone are sums of slots.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -69,17 +69,15 @@ class ChunkKey(NamedTuple):
     value: str
 
 
-class LeafDelta(NamedTuple):
-    """Signed facts of one measure that agree in everything: what counters are made of, before they are cut."""
+Leaf: TypeAlias = tuple[str, str, str, str, int, int]
+"""Signed facts of one measure that agree in everything: value, operator, group, widget, quarter-hour, and how many.
 
-    value: str
-    operator: str
-    group: str
-    widget: str
-    quarter: int
-    """The quarter-hour, since 1970-01-01T00:00:00Z."""
-    n: int
+What counters are made of, before they are cut. The quarter-hour is since 1970-01-01T00:00:00Z. A plain tuple: they come
+by the thousand, and one with names takes four times as long to make.
+"""
 
+KeyParts: TypeAlias = tuple[Measure, int, int, str, str, str, str]
+"""A `ChunkKey`, or its parts: plain for the same reason."""
 
 Slots: TypeAlias = dict[int, int]
 
@@ -122,13 +120,13 @@ class Deltas:
         for leaf, n in other._leaves.items():  # noqa: SLF001  # of its own kind
             self._leaves[leaf] = self._leaves.get(leaf, 0) + n
 
-    def by_measure(self) -> dict[Measure, list[LeafDelta]]:
+    def by_measure(self) -> dict[Measure, list[Leaf]]:
         """What is left after everything that cancels out, sorted."""
-        return {measure: sorted(map(LeafDelta._make, leaves)) for measure, leaves in self.unsorted().items()}
+        return {measure: sorted(leaves) for measure, leaves in self.unsorted().items()}
 
-    def unsorted(self) -> dict[Measure, list[tuple[str, str, str, str, int, int]]]:
-        """The same as plain tuples, for storage, which takes a third of the time."""
-        measures: dict[Measure, list[tuple[str, str, str, str, int, int]]] = {}
+    def unsorted(self) -> dict[Measure, list[Leaf]]:
+        """The same in any order, for storage."""
+        measures: dict[Measure, list[Leaf]] = {}
         for (measure, value, operator, group, widget, quarter), n in self._leaves.items():
             if n:
                 measures.setdefault(measure, []).append((value, operator, group, widget, quarter, n))
@@ -138,7 +136,7 @@ class Deltas:
 class ChunkChanges(NamedTuple):
     """Signed changes of many chunks: aligned arrays, in no order; a slot may be there several times."""
 
-    keys: list[ChunkKey]
+    keys: Sequence[KeyParts]
     """The chunks, sorted."""
     row: Numbers
     """Which of the chunks: a place in `keys`."""
@@ -148,43 +146,39 @@ class ChunkChanges(NamedTuple):
     """How many facts more, or less."""
 
 
-def chunk_changes(measure: Measure, leaves: Iterable[LeafDelta], groupings: Sequence[int] = ()) -> ChunkChanges:
+def chunk_changes(measure: Measure, leaves: Sequence[Leaf], groupings: Sequence[int] = ()) -> ChunkChanges:
     """What leaves change in the chunks of these groupings, or of all that the measure has.
 
     Compaction's work, and so the larger part of the cost of counting: each leaf counts in 8 or 16 chunks. Ids become
     numbers once, and then whole columns are cut by each grouping. Leaves that cancel each other out touch no chunk.
     """
-    leaves = _remaining(leaves)
     if not leaves:
-        return ChunkChanges([], *np.zeros((3, 0), np.int64))
-    values, operators, groups, widgets, quarters, ns = zip(*leaves, strict=True)
-    chunk, slot = np.divmod(np.array(quarters, np.int64), CHUNK_QUARTERS)
+        return _NO_CHANGES
+    values, *dimensions, quarters, ns = zip(*leaves, strict=True)
+    columns = [_Ids.of(ids) for ids in (*dimensions, values)]
+    quarter = np.array(quarters, np.int64)
+    firsts, row = _distinct([quarter, *(column.number for column in columns)])
+    n = np.zeros(len(firsts), np.int64)
+    np.add.at(n, row, np.array(ns, np.int64))
+    left, n = firsts[n != 0], n[n != 0]
+    columns = [column.at(left) for column in columns]
+    chunk, slot = np.divmod(quarter[left], CHUNK_QUARTERS)
     if measure in _PACKED_VALUE_KPIS:
-        slot += CHUNK_QUARTERS * np.array(list(map(int, values)), np.int64)
-    n = np.array(ns, np.int64)
-    columns = [_numbered(ids) for ids in (operators, groups, widgets, values)]
+        slot += CHUNK_QUARTERS * np.array([int(values[i]) for i in left.tolist()], np.int64)
     groupings = groupings or _groupings(measure)
-    keys: list[ChunkKey] = []
-    rows = []
+    keys: list[KeyParts] = []
+    rows = [np.zeros(0, np.int64)]
     for grouping in groupings:
-        cut = [column for bit, column in zip(_BITS, columns, strict=True) if grouping & bit]
-        firsts, row = _distinct([chunk, *cut])
+        cut = [column if grouping & bit else None for bit, column in zip(_BITS, columns, strict=True)]
+        # Numbers are in the order of their ids, groupings ascend: so the keys come out sorted.
+        firsts, row = _distinct([chunk, *(column.number for column in cut if column)])
         rows.append(row + len(keys))
-        keys += (_chunk_key(measure, grouping, leaves[first]) for first in firsts)
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    rank = np.empty(len(keys), np.int64)
-    rank[order] = np.arange(len(keys))
-    row = rank[np.concatenate(rows)]
-    return ChunkChanges([keys[i] for i in order], row, np.tile(slot, len(groupings)), np.tile(n, len(groupings)))
+        ids = (repeat("") if column is None else column.at(firsts).names() for column in cut)
+        keys += zip(repeat(measure), repeat(grouping), chunk[firsts].tolist(), *ids, strict=False)
+    return ChunkChanges(keys, np.concatenate(rows), np.tile(slot, len(groupings)), np.tile(n, len(groupings)))
 
 
-def _remaining(leaves: Iterable[LeafDelta]) -> list[LeafDelta]:
-    sums: dict[tuple[str, str, str, str, int], int] = {}
-    for value, operator, group, widget, quarter, n in leaves:
-        key = (value, operator, group, widget, quarter)
-        sums[key] = sums.get(key, 0) + n
-    return [LeafDelta(*key, n) for key, n in sums.items() if n]
-
+_NO_CHANGES = ChunkChanges([], *np.zeros((3, 0), np.int64))
 
 _BITS = (BY_OPERATOR, BY_GROUP, BY_WIDGET, BY_VALUE)
 
@@ -194,14 +188,29 @@ def _groupings(measure: Measure) -> range:
     return range(16 if measure % HELD_BACK in _OPEN_VALUE_KPIS else 8)
 
 
-def _numbered(ids: Sequence[str]) -> Numbers:
-    """A number for each id, the same for equal ones."""
-    numbers = {each: number for number, each in enumerate(dict.fromkeys(ids))}
-    return np.array([numbers[each] for each in ids], np.int64)
+class _Ids(NamedTuple):
+    """A column of ids, by numbers that are in the order of the ids."""
+
+    distinct: list[str]
+    number: Numbers
+
+    @classmethod
+    def of(cls, ids: Sequence[str]) -> "_Ids":
+        distinct = sorted(set(ids))
+        numbers = {each: number for number, each in enumerate(distinct)}
+        return cls(distinct, np.array([numbers[each] for each in ids], np.int64))
+
+    def at(self, places: Numbers) -> "_Ids":
+        """Those at some places."""
+        return _Ids(self.distinct, self.number[places])
+
+    def names(self) -> Iterator[str]:
+        """The ids, one after the other."""
+        return map(self.distinct.__getitem__, self.number.tolist())
 
 
-def _distinct(columns: Sequence[Numbers]) -> tuple[list[int], Numbers]:
-    """A place of each distinct combination, and which combination each place has."""
+def _distinct(columns: Sequence[Numbers]) -> tuple[Numbers, Numbers]:
+    """A place of each distinct combination, in their order, and which combination each place has."""
     combined = columns[0] - columns[0].min(initial=0)
     for column in columns[1:]:
         radix = int(column.max(initial=0)) + 1
@@ -209,30 +218,18 @@ def _distinct(columns: Sequence[Numbers]) -> tuple[list[int], Numbers]:
             _, combined = np.unique(combined, return_inverse=True)
         combined = combined * radix + column
     _, firsts, row = np.unique(combined, return_index=True, return_inverse=True)
-    return firsts.tolist(), row
+    return firsts, row
 
 
 _INT64_HALF = 2**62
 
 
-def _chunk_key(measure: Measure, grouping: int, leaf: LeafDelta) -> ChunkKey:
-    return ChunkKey(
-        measure,
-        grouping,
-        leaf.quarter // CHUNK_QUARTERS,
-        leaf.operator if grouping & BY_OPERATOR else "",
-        leaf.group if grouping & BY_GROUP else "",
-        leaf.widget if grouping & BY_WIDGET else "",
-        leaf.value if grouping & BY_VALUE else "",
-    )
-
-
-def chunk_deltas(measure: Measure, leaves: Iterable[LeafDelta]) -> dict[ChunkKey, Slots]:
+def chunk_deltas(measure: Measure, leaves: Sequence[Leaf]) -> dict[ChunkKey, Slots]:
     """The same chunk by chunk and slot by slot."""
     changes = chunk_changes(measure, leaves)
     chunks: dict[ChunkKey, Slots] = {}
     for row, slot, n in zip(changes.row.tolist(), changes.slot.tolist(), changes.n.tolist(), strict=True):
-        slots = chunks.setdefault(changes.keys[row], {})
+        slots = chunks.setdefault(ChunkKey(*changes.keys[row]), {})
         slots[slot] = slots.get(slot, 0) + n
     return chunks
 
@@ -273,7 +270,7 @@ def merged(cells: Sequence[bytes], changes: ChunkChanges) -> list[bytes]:
         CounterError: a count would become negative.
     """
     before = np.frombuffer(b"".join(cells), "<u2").astype(np.int64).reshape(-1, 2)
-    lengths = np.fromiter((len(blob) // _PAIR_BYTES for blob in cells), np.int64, len(cells))
+    lengths = np.array([*map(len, cells)], np.int64) // _PAIR_BYTES
     row = np.concatenate((np.repeat(np.arange(len(cells)), lengths), changes.row))
     at = row * _SLOTS + np.concatenate((before[:, 0], changes.slot))
     n = np.concatenate((before[:, 1], changes.n))
@@ -283,7 +280,7 @@ def merged(cells: Sequence[bytes], changes: ChunkChanges) -> list[bytes]:
     at, counts = at[firsts], np.add.reduceat(n[order], firsts) if len(firsts) else n[:0]
     if counts.min(initial=0) < 0:
         row_of, slot_of_ = divmod(int(at[counts.argmin()]), _SLOTS)
-        raise CounterError(f"slot {slot_of_} of {changes.keys[row_of]} would hold {counts.min()}")
+        raise CounterError(f"slot {slot_of_} of {ChunkKey(*changes.keys[row_of])} would hold {counts.min()}")
     # A count above what a pair holds takes several of them: full ones, then the rest.
     pairs = -(-counts // _FULL)
     last = np.cumsum(pairs)
@@ -334,12 +331,10 @@ def has_packed_values(measure: Measure) -> bool:
     return measure in _PACKED_VALUE_KPIS
 
 
-def unpack_leaves(measure: Measure, leaves: Sequence[LeafDelta]) -> Cells:
+def unpack_leaves(measure: Measure, leaves: Sequence[Leaf]) -> Cells:
     """Leaves as cells, each a row of its own."""
-    packs = measure in _PACKED_VALUE_KPIS
-    return Cells(
-        np.arange(len(leaves)),
-        np.fromiter((leaf.quarter for leaf in leaves), np.int64, len(leaves)),
-        np.fromiter((int(leaf.value) if packs else 0 for leaf in leaves), np.int64, len(leaves)),
-        np.fromiter((leaf.n for leaf in leaves), np.int64, len(leaves)),
+    values, _, _, _, quarters, ns = zip(*leaves, strict=True)
+    codes = np.array(
+        [int(value) for value in values] if measure in _PACKED_VALUE_KPIS else np.zeros(len(leaves)), np.int64
     )
+    return Cells(np.arange(len(leaves)), np.array(quarters, np.int64), codes, np.array(ns, np.int64))

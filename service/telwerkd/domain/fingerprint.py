@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.domain.counters import ChunkKey, LeafDelta, Measure, chunk_keys, slot_of
+from telwerkd.domain.counters import ChunkKey, Leaf, Measure, chunk_keys, slot_of
 
 _SLOTS = 2**16
 """All that a cell can name; a damaged chunk may well name one that no fact has."""
@@ -38,7 +38,7 @@ class Fingerprints:
         self._series: dict[tuple[Measure, int, str, str, str, str], int] = {}
         """The summed weights of leaves that are in no sum yet."""
 
-    def add_leaves(self, measure: Measure, leaves: Iterable[LeafDelta]) -> None:
+    def add_leaves(self, measure: Measure, leaves: Iterable[Leaf]) -> None:
         """Adds signed facts, in all groupings.
 
         A series' slots are summed before its groupings are looked at: that is what makes a million facts quick.

@@ -5,7 +5,7 @@ keys of a transaction that was two thirds of its time. Here statements are texts
 that go to the driver as they are. How many rows travel is the one thing that differs from database to database.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, Protocol
 
@@ -35,11 +35,24 @@ class Bulk(Protocol):
 
     def find(
         self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], columns: tuple[str, ...]
-    ) -> Iterable[sa.Row[Any]]:
+    ) -> Iterable[Values]:
         """The rows with these keys, each looked up by itself: the key's place in `keys`, then `columns`.
 
         A key without a row is left out.
         """
+
+
+def pages(rows: int, page_rows_max: int) -> Iterator[tuple[int, int]]:
+    """Where each page of so many rows begins, and its size.
+
+    Sizes are powers of two, as `page_rows_max` is: so there are few statements, and they stay prepared.
+    """
+    start, size = 0, page_rows_max
+    while start < rows:
+        while size > rows - start:
+            size //= 2
+        yield start, size
+        start += size
 
 
 @cache

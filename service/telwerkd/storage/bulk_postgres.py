@@ -7,16 +7,15 @@ Values and names can be longer than an entry of an index may be. Where they are 
 in the key, in a column of its own; that is known here and in the migrations only.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from hashlib import blake2b
 from itertools import chain
-from typing import Any
 
 import sqlalchemy as sa
 
 from telwerkd.domain.ids import AccountId
-from telwerkd.storage.bulk import Values, delete_text, insert_text
+from telwerkd.storage.bulk import Values, delete_text, insert_text, pages
 
 _PAGE_ROWS_MAX = 512
 """Rows of one INSERT; with ten columns far below the 32,767 parameters that a statement may have."""
@@ -48,7 +47,7 @@ class PostgresBulk:
             place = columns.index(digested)
             rows = [(*row, _digest(row[place])) for row in rows]
             columns, key = (*columns, f"{digested}_digest"), _in_index(table, key)
-        for start, size in _pages(len(rows)):
+        for start, size in pages(len(rows), _PAGE_ROWS_MAX):
             statement = insert_text(table, columns, _marks(size, len(columns)), key, replacing)
             values = chain.from_iterable(rows[start : start + size])
             self._connection.exec_driver_sql(statement, (self._account, *values))
@@ -63,13 +62,13 @@ class PostgresBulk:
 
     def find(
         self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], columns: tuple[str, ...]
-    ) -> Iterable[sa.Row[Any]]:
+    ) -> Iterable[Values]:
         """The rows with these keys."""
         if not keys:
             return ()
         arrays = (list(column) for column in zip(*_for_index(table, key, keys), strict=True))
         statement = _find_text(table, _in_index(table, key), columns)
-        return self._connection.exec_driver_sql(statement, (self._account, *arrays))
+        return self._connection.exec_driver_sql(statement, (self._account, *arrays)).all()
 
 
 def _in_index(table: sa.Table, key: tuple[str, ...]) -> tuple[str, ...]:
@@ -87,20 +86,6 @@ def _for_index(table: sa.Table, key: tuple[str, ...], keys: Sequence[Values]) ->
 @lru_cache(100_000)
 def _digest(value: str) -> bytes:
     return blake2b(value.encode(), digest_size=16).digest()
-
-
-def _pages(rows: int) -> Iterator[tuple[int, int]]:
-    """Where each page begins, and its rows."""
-    start = 0
-    while rows - start >= _PAGE_ROWS_MAX:
-        yield start, _PAGE_ROWS_MAX
-        start += _PAGE_ROWS_MAX
-    size = _PAGE_ROWS_MAX
-    while rows > start:
-        size //= 2
-        if rows - start >= size:
-            yield start, size
-            start += size
 
 
 @cache

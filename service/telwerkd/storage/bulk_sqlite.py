@@ -1,19 +1,17 @@
-"""Many rows at once on SQLite: pages of rows, one row at a time where they fill none; keys are one JSON parameter.
+"""Many rows at once on SQLite: pages of rows, one row at a time where they fill none; pages of keys.
 
 A statement of 64 rows takes two thirds of the time of 64 executions: it is bound, stepped and reset once, and lets go
-of the interpreter once. The driver keeps statements prepared, so there is one size of page only.
+of the interpreter once. Keys as one JSON parameter took half as long again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
-from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from telwerkd.domain.ids import AccountId
-from telwerkd.storage.bulk import Values, delete_text, insert_text
+from telwerkd.storage.bulk import Values, delete_text, insert_text, pages
 
 _PAGE_ROWS = 64
 """With ten columns far below the 32,766 parameters that a statement may have."""
@@ -51,11 +49,18 @@ class SqliteBulk:
 
     def find(
         self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], columns: tuple[str, ...]
-    ) -> Iterable[sa.Row[Any]]:
+    ) -> Iterable[Values]:
         """The rows with these keys."""
-        wanted = msgspec.json.encode(keys).decode()
-        rows = self._connection.exec_driver_sql(_find_text(table, key, columns), (self._account, wanted))
-        return (row for row in rows if row[1] is not None)
+        return chain.from_iterable(self._found(table, key, keys, columns))
+
+    def _found(
+        self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], columns: tuple[str, ...]
+    ) -> Iterator[Iterable[Values]]:
+        for start, size in pages(len(keys), _PAGE_ROWS):
+            wanted = chain.from_iterable((place, *keys[place]) for place in range(start, start + size))
+            yield self._connection.exec_driver_sql(
+                _find_text(table, key, columns, size), (self._account, *wanted)
+            ).all()
 
     def _many(self, statement: str, executions: Sequence[Values]) -> None:
         self._connection.exec_driver_sql(statement, [(self._account, *values) for values in executions])
@@ -68,13 +73,15 @@ def _marks(rows: int, columns: int) -> str:
 
 
 @cache
-def _find_text(table: sa.Table, key: tuple[str, ...], columns: tuple[str, ...]) -> str:
-    """A left join, so that SQLite goes through the keys and looks each up, never through the table."""
+def _find_text(table: sa.Table, key: tuple[str, ...], columns: tuple[str, ...], keys: int) -> str:
+    """A cross join, so that SQLite goes through the keys and looks each up, never through the table."""
+    wanted = ", ".join(f"k{place}" for place in range(len(key)))
+    marks = ", ".join(f"(?{', ?' * len(key)})" for _ in range(keys))
     selected = ", ".join(f"{table.name}.{column}" for column in columns)
-    same = " AND ".join(
-        f"{table.name}.{column} = json_extract(wanted.value, '$[{place}]')" for place, column in enumerate(key)
-    )
+    same = " AND ".join(f"{table.name}.{column} = wanted.k{place}" for place, column in enumerate(key))
+    # `?1` comes first in the text, so that the marks without a number count on from it.
     return (
-        f"SELECT wanted.key, {selected} FROM json_each(?2) AS wanted "
-        f"LEFT JOIN {table.name} ON {table.name}.account_id = ?1 AND {same}"
+        f"WITH account(id) AS (VALUES (?1)), wanted(place, {wanted}) AS (VALUES {marks}) "
+        f"SELECT wanted.place, {selected} FROM account CROSS JOIN wanted "
+        f"CROSS JOIN {table.name} ON {table.name}.account_id = account.id AND {same}"
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from telwerkd.domain.conversation import State
-from telwerkd.domain.counters import LeafDelta
+from telwerkd.domain.counters import Leaf
 from telwerkd.domain.events import Event, Kind
 from telwerkd.domain.ids import EventId, Micros, WidgetId
 from telwerkd.domain.settings import WidgetVersion
@@ -23,7 +23,7 @@ class _Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
 _encoder = msgspec.msgpack.Encoder()
 _body = msgspec.msgpack.Decoder(_Body)
 _state = msgspec.msgpack.Decoder(State)
-_leaves = msgspec.msgpack.Decoder(list[LeafDelta])
+_leaves = msgspec.msgpack.Decoder(list[Leaf])
 _version = msgspec.msgpack.Decoder(WidgetVersion)
 
 
@@ -58,11 +58,11 @@ def version_of(blob: bytes) -> WidgetVersion:
     return _version.decode(blob)
 
 
-def leaves_blob(leaves: Sequence[tuple[str, str, str, str, int, int]]) -> bytes:
+def leaves_blob(leaves: Sequence[Leaf]) -> bytes:
     """What a transaction adds to a measure."""
     return _encoder.encode(leaves)
 
 
-def leaves_of(blob: bytes) -> list[LeafDelta]:
+def leaves_of(blob: bytes) -> list[Leaf]:
     """The deltas of a row."""
     return _leaves.decode(blob)

@@ -1,6 +1,6 @@
 """One account's part of a database transaction: the SQL, the same for every database but for many rows at once."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import groupby
 from typing import Any
@@ -17,7 +17,8 @@ from telwerkd.domain.counters import (
     ChunkChanges,
     ChunkKey,
     Deltas,
-    LeafDelta,
+    KeyParts,
+    Leaf,
     Measure,
     Slots,
     changes_of,
@@ -189,7 +190,7 @@ class AccountTransaction:
         """Those of the conversations that are stored."""
         keys = [(conversation,) for conversation in sorted(ids)]
         found = self._bulk.find(conversations, ("conversation_id",), keys, _CONVERSATION_COLUMNS)
-        return dict(_conversation(row) for row in found)
+        return dict(_conversation(row[1:]) for row in found)
 
     def erased(self, ids: Collection[ConversationId]) -> set[ConversationId]:
         """Those of the conversations that were erased."""
@@ -277,7 +278,7 @@ class AccountTransaction:
         )
         return ((row[0], CellRow(*row[1:])) for row in self._stream(query))
 
-    def every_delta(self) -> Iterator[tuple[Measure, LeafDelta]]:
+    def every_delta(self) -> Iterator[tuple[Measure, Leaf]]:
         """All that is counted but not yet in chunks."""
         query = sa.select(deltas.c.measure, deltas.c.leaves).where(deltas.c.account_id == self._account)
         return ((measure, leaf) for measure, blob in self._stream(query) for leaf in records.leaves_of(blob))
@@ -290,8 +291,7 @@ class AccountTransaction:
         ordered = sorted(keys)
         found = self._bulk.find(events, _EVENT_COLUMNS[:2], ordered, _EVENT_COLUMNS[2:])
         return {
-            ordered[place]: records.event_of(ordered[place][1], occur_time, body)
-            for place, occur_time, body in map(tuple, found)
+            ordered[place]: records.event_of(ordered[place][1], occur_time, body) for place, occur_time, body in found
         }
 
     def log(self, conversation: ConversationId) -> list[Event]:
@@ -340,17 +340,21 @@ class AccountTransaction:
         )
         return dict(tuple(row) for row in found)
 
-    def deltas(self, measure: Measure) -> list[LeafDelta]:
+    def deltas(self, measure: Measure) -> list[Leaf]:
         """What is counted of a measure but not yet in its chunks."""
-        return [leaf for _, leaf in self._delta_rows(measure, DELTA_LEAVES_ALL)]
+        leaves, _ = self._oldest_deltas(measure, DELTA_LEAVES_ALL)
+        return leaves
 
-    def _delta_rows(self, measure: Measure, leaves_max: int) -> list[tuple[int, LeafDelta]]:
-        rows: list[tuple[int, LeafDelta]] = []
+    def _oldest_deltas(self, measure: Measure, leaves_max: int) -> tuple[list[Leaf], int]:
+        """The leaves of the first transactions, about `leaves_max`, and the version of the last of these."""
+        leaves: list[Leaf] = []
+        last = 0
         for version, blob in _DELTAS.on(self._connection, account=self._account, measure=measure):
-            if rows and len(rows) >= leaves_max:
+            if leaves and len(leaves) >= leaves_max:
                 break
-            rows.extend((version, leaf) for leaf in records.leaves_of(blob))
-        return rows
+            leaves += records.leaves_of(blob)
+            last = version
+        return leaves, last
 
     # What is written. Keys are sorted, so that concurrent transactions lock rows in the same order.
 
@@ -400,7 +404,7 @@ class AccountTransaction:
         Together: what is wrong may be in either, and one without the other may be less than nothing.
         """
         total = {key: dict(slots) for key, slots in chunks.items()}
-        by_measure: dict[Measure, list[LeafDelta]] = {}
+        by_measure: dict[Measure, list[Leaf]] = {}
         for measure, leaf in self.every_delta():
             by_measure.setdefault(measure, []).append(leaf)
         for measure, leaves in by_measure.items():
@@ -423,38 +427,35 @@ class AccountTransaction:
 
     def compact(self, measure: Measure, leaves_max: int) -> int:
         """Moves deltas of a measure into its chunks, oldest first; gives how many leaves."""
-        rows = self._delta_rows(measure, leaves_max)
-        if not rows:
+        leaves, last = self._oldest_deltas(measure, leaves_max)
+        if not leaves:
             return 0
-        changes = chunk_changes(measure, (leaf for _, leaf in rows))
+        changes = chunk_changes(measure, leaves)
         self._add_cells(counters, changes)
         self._touch(changes.keys)
         c = deltas.c
         self._connection.execute(
-            sa.delete(deltas).where(c.account_id == self._account, c.measure == measure, c.version <= rows[-1][0])
+            sa.delete(deltas).where(c.account_id == self._account, c.measure == measure, c.version <= last)
         )
-        return len(rows)
+        return len(leaves)
 
     def _add_cells(self, table: sa.Table, changes: ChunkChanges) -> None:
         """Adds signed changes to chunks. Every chunk is read and written whole."""
         key = tuple(name for name in _CHUNK_KEY if name in table.c)
-        keys = [_parts(chunk, key) for chunk in changes.keys]
-        found = dict(tuple(row) for row in self._bulk.find(table, key, keys, ("cells",)))
-        before = [found.get(place, b"") for place in range(len(keys))]
-        changed: list[tuple[Any, ...]] = []
-        emptied: list[tuple[Any, ...]] = []
-        for values, old, new in zip(keys, before, merged(before, changes), strict=True):
-            if new:
-                changed.append((*values, new))
-            elif old:
-                emptied.append(values)
+        keys = changes.keys if key == _CHUNK_KEY else [_parts(chunk, key) for chunk in changes.keys]
+        before = [b""] * len(keys)
+        for place, cells in self._bulk.find(table, key, keys, ("cells",)):
+            before[place] = cells
+        after = merged(before, changes)
+        changed = [(*values, cells) for values, cells in zip(keys, after, strict=True) if cells]
+        emptied = [values for values, old, cells in zip(keys, before, after, strict=True) if old and not cells]
         self._bulk.insert(table, (*key, "cells"), changed, replacing=("cells",))
         self._bulk.delete(table, key, emptied)
 
-    def _touch(self, changed: Iterable[ChunkKey]) -> None:
+    def _touch(self, changed: Iterable[KeyParts]) -> None:
         """Tells readers that chunks have changed."""
-        keys = sorted({(key.measure, key.chunk) for key in changed})
-        found = dict(tuple(row) for row in self._bulk.find(chunk_versions, ("measure", "chunk"), keys, ("version",)))
+        keys = sorted({(measure, chunk) for measure, _, chunk, *_ in changed})
+        found: dict[int, int] = dict(self._bulk.find(chunk_versions, ("measure", "chunk"), keys, ("version",)))
         rows = [(*key, found.get(place, 0) + 1) for place, key in enumerate(keys)]
         self._bulk.insert(chunk_versions, ("measure", "chunk", "version"), rows, replacing=("version",))
 
@@ -513,10 +514,15 @@ def tombstone(account: AccountId, conversation: ConversationId) -> bytes:
     return blake2b(conversation.encode(), digest_size=16, key=blake2b(account.encode()).digest()).digest()
 
 
-def _conversation(row: Any) -> tuple[ConversationId, Conversation]:
-    base = EMPTY if row.base is None else records.state_of(row.base)
-    stored = Conversation(records.state_of(row.state), base, Micros(row.first_time), Micros(row.last_time))
-    return ConversationId(row.conversation_id), stored
+def _conversation(row: Sequence[Any]) -> tuple[ConversationId, Conversation]:
+    """A conversation from its columns."""
+    conversation, _, first_time, last_time, state, base = row
+    return ConversationId(conversation), Conversation(
+        records.state_of(state),
+        EMPTY if base is None else records.state_of(base),
+        Micros(first_time),
+        Micros(last_time),
+    )
 
 
 def _without_row(conversation: str, rows: Iterable[Any]) -> Filed:
@@ -525,6 +531,6 @@ def _without_row(conversation: str, rows: Iterable[Any]) -> Filed:
     return Filed(ConversationId(conversation), Conversation(EMPTY, EMPTY, min(times), max(times)), None, log)
 
 
-def _parts(chunk: ChunkKey, names_: tuple[str, ...]) -> tuple[Any, ...]:
+def _parts(chunk: KeyParts, names_: tuple[str, ...]) -> tuple[Any, ...]:
     """The parts of a chunk's key that a table has."""
     return tuple([value for name, value in zip(_CHUNK_KEY, chunk, strict=True) if name in names_])
