@@ -268,10 +268,12 @@ def test_chunks_and_leaves_are_read_together(first: list[Fact], second: list[Fac
     leaves = counted(second).get(kpi, [])
     packed_cells = unpack([key.chunk for key in keys], [merge(b"", chunks[key]) for key in keys])
     found: Counter[tuple[object, ...]] = Counter()
-    for rows, cells in ((keys, packed_cells), (leaves, unpack_leaves(kpi, leaves))):
+    of_keys = [(key.value, key.operator, key.group, key.widget) for key in keys]
+    of_leaves = [(value, operator, group, widget) for value, operator, group, widget, _, _ in leaves]
+    for rows, cells in ((of_keys, packed_cells), (of_leaves, unpack_leaves(kpi, leaves))):
         for row, quarter, code, n in zip(*(column.tolist() for column in cells), strict=True):
-            of = rows[row]
-            found[of.value if kpi not in PACKED else str(code), of.operator, of.group, of.widget, quarter] += n
+            value, *of = rows[row]
+            found[value if kpi not in PACKED else str(code), *of, quarter] += n
     wanted = Counter(
         (fact.value, fact.operator, fact.group, fact.widget, quarter_of(fact))
         for fact in first + second

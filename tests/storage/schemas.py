@@ -68,7 +68,7 @@ def facts(view: Snapshot) -> dict[str, Any]:
         if key.grouping == 0:
             counts[str(key.measure)] = counts.get(str(key.measure), 0) + int(unpack([0], [cells]).n.sum())
     for measure, leaf in view.every_delta():
-        counts[str(measure)] = counts.get(str(measure), 0) + leaf.n
+        counts[str(measure)] = counts.get(str(measure), 0) + leaf[-1]
     return {"events": audit.events, "conversations": audit.conversations, "counts": dict(sorted(counts.items()))}
 
 

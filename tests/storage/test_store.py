@@ -30,6 +30,7 @@ from telwerkd.domain.ids import (
     WidgetId,
 )
 from telwerkd.domain.settings import WidgetVersion
+from telwerkd.storage import tables
 from telwerkd.storage.location import Location, SqliteFile, located
 from telwerkd.storage.opening import opened
 from telwerkd.storage.schema import prepare
@@ -197,7 +198,7 @@ async def test_every_kind_of_event_is_stored_whole(store: Store) -> None:
     kinds = [kind for family in FAMILIES for kind in family] + [Retracted(EventId("0"))]
     events = [Event(EventId(f"{n}"), Micros(-n), -n, SHOP, kind) for n, kind in enumerate(kinds)]
     c = conversation("c")
-    await write(store, lambda tx: tx.add_events((c, event) for event in events))
+    await write(store, lambda tx: tx.add_events({c: events}))
     stored = await write(store, lambda tx: tx.stored([(c, event.event_id) for event in events]))
     assert stored == {(c, event.event_id): event for event in events}
     assert sorted(await write(store, lambda tx: tx.log(c)), key=lambda e: -e.occur_time) == events
@@ -206,7 +207,7 @@ async def test_every_kind_of_event_is_stored_whole(store: Store) -> None:
 async def test_ids_are_bytes(store: Store) -> None:
     """Ids that look alike, or mean something to a database, are different ids."""
     events = [(conversation(c), message(e)) for c in ODD_IDS for e in ODD_IDS]
-    await write(store, lambda tx: tx.add_events(events))
+    await write(store, lambda tx: tx.add_events({conversation(c): [message(e) for e in ODD_IDS] for c in ODD_IDS}))
     await write(store, lambda tx: tx.put_conversations({conversation(c): row(n) for n, c in enumerate(ODD_IDS, 1)}))
     stored = await write(store, lambda tx: tx.stored([(c, e.event_id) for c, e in events]))
     assert stored == {(c, e.event_id): e for c, e in events}
@@ -219,7 +220,7 @@ async def test_ids_are_bytes(store: Store) -> None:
 async def test_stored_and_log_keep_conversations_apart(store: Store) -> None:
     """The same event id in two conversations is two events; an unknown conversation has none."""
     c1, c2, c3 = (conversation(c) for c in ("c1", "c2", "c3"))
-    await write(store, lambda tx: tx.add_events([(c1, message("e", 1)), (c2, message("e", 2))]))
+    await write(store, lambda tx: tx.add_events({c1: [message("e", 1)], c2: [message("e", 2)]}))
     keys = [(c, EventId(e)) for c in (c1, c2, c3) for e in ("e", "f")]
     stored = await write(store, lambda tx: tx.stored(keys))
     assert stored == {(c1, "e"): message("e", 1), (c2, "e"): message("e", 2)}
@@ -230,16 +231,16 @@ async def test_thousands_of_keys_at_once(store: Store) -> None:
     """A transaction may ask for, and add, more than any database's limit on parameters."""
     many = [conversation(f"c{n}") for n in range(40_000)]
     await write(store, lambda tx: tx.put_conversations(dict.fromkeys(many[::2], row(None))))
-    await write(store, lambda tx: tx.add_events((c, message("e")) for c in many[::2]))
+    await write(store, lambda tx: tx.add_events({c: [message("e")] for c in many[::2]}))
     assert (await write(store, lambda tx: tx.conversations(many))).keys() == set(many[::2])
     assert len(await write(store, lambda tx: tx.stored([(c, EventId("e")) for c in many]))) == len(many) / 2
 
 
 async def test_an_event_is_added_once(store: Store) -> None:
     """Adding an event that is in the log already is refused: nothing is ever overwritten."""
-    await write(store, lambda tx: tx.add_events([(conversation("c"), message("e", 1))]))
+    await write(store, lambda tx: tx.add_events({conversation("c"): [message("e", 1)]}))
     with pytest.raises(sa.exc.IntegrityError):
-        await write(store, lambda tx: tx.add_events([(conversation("c"), message("e", 2))]))
+        await write(store, lambda tx: tx.add_events({conversation("c"): [message("e", 2)]}))
     assert await write(store, lambda tx: tx.log(conversation("c"))) == [message("e", 1)]
 
 
@@ -374,8 +375,8 @@ async def test_compaction_changes_no_answer(store: Store, leaves_max: int) -> No
         found = Counter[tuple[str, int]]()
         for (operator, _, _, _, quarter, _), n in counts(view.cells(cut(Kpi.FEEDBACK_COUNT, 1))).items():
             found[operator, quarter] += n
-        for each in view.deltas(Kpi.FEEDBACK_COUNT):
-            found[each.operator, each.quarter] += each.n
+        for _, operator, _, _, quarter, n in view.deltas(Kpi.FEEDBACK_COUNT):
+            found[operator, quarter] += n
         return Counter({key: n for key, n in found.items() if n})
 
     assert await store.read(ACME, seen) == wanted
@@ -481,7 +482,7 @@ def something(n: int) -> Callable[[Transaction], None]:
     """A transaction that writes into every table."""
 
     def work(tx: Transaction) -> None:
-        tx.add_events([(conversation("c"), message("e", n))])
+        tx.add_events({conversation("c"): [message("e", n)]})
         tx.put_conversations({conversation("c"): row(n)})
         tx.add_names({101: {f"anna{n}"}})
         tx.put_widget_version(WEB, WidgetVersion(Micros(n), None, (), ()))
@@ -669,7 +670,7 @@ def full(request: pytest.FixtureRequest, empty: Path, tmp_path_factory: pytest.T
     async def fill() -> None:
         store = SqliteStore(database)
         await write(store, lambda tx: tx.put_conversations({c: row(n + 1) for n, c in enumerate(many)}))
-        await write(store, lambda tx: tx.add_events((c, message("e")) for c in many))
+        await write(store, lambda tx: tx.add_events({c: [message("e")] for c in many}))
         await write(store, change(fact(Kpi.GOALS_REACHED, f"goal{n % 7}", f"o{n}") for n in range(200)))
         await write(store, lambda tx: tx.compact(Kpi.GOALS_REACHED, 1_000))
         await write(store, change([fact(Kpi.GOALS_REACHED, "goal1", "o1")], Change.TAKEN_BACK))
@@ -711,5 +712,5 @@ async def test_no_table_is_searched_without_its_key(
     steps = await plan(store, database, work)
     store.close()
     assert any(f"SEARCH {table} USING {index}" in step.replace("COVERING ", "") for step in steps), steps
-    scans = [step for step in steps if step.startswith("SCAN")]
-    assert all(step.startswith("SCAN wanted VIRTUAL TABLE") for step in scans), steps
+    scanned = {step.split()[1] for step in steps if step.startswith("SCAN")}
+    assert scanned.isdisjoint(tables.metadata.tables), steps

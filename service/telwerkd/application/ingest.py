@@ -11,7 +11,7 @@ import enum
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from operator import attrgetter
+from operator import attrgetter, ge
 from typing import NamedTuple
 
 import msgspec
@@ -230,7 +230,7 @@ def take_in(
     ids = {s.conversation for batch in batches for s in batch}
     stored = tx.conversations(ids)
     admission = _Admission(tx, batches, ids, set(stored), account, known, limits)
-    outcomes = [[admission.judge(submitted) for submitted in batch] for batch in batches]
+    outcomes = [admission.judge(batch) for batch in batches]
     accepted = admission.accepted()
     if accepted:
         deltas = Deltas()
@@ -238,7 +238,7 @@ def take_in(
             conversation: _advance(tx, conversation, stored.get(conversation), events, account.high_water, deltas)
             for conversation, events in accepted.items()
         }
-        tx.add_events([(conversation, event) for conversation, events in accepted.items() for event in events])
+        tx.add_events(accepted)
         tx.put_conversations(changed)
         tx.add_names(admission.new_names)
         tx.bump_version()
@@ -255,7 +255,10 @@ def _advance(
     deltas: Deltas,
 ) -> Conversation:
     """The conversation with `events` added; what they change goes into `deltas`."""
-    events.sort(key=_ORDER)
+    times = [event.occur_time for event in events]
+    # Each later than the one before, as most batches are, they are in order.
+    if any(map(ge, times, times[1:])):
+        events.sort(key=_ORDER)
     first_time, last_time = events[0].occur_time, events[-1].occur_time
     if before is None:
         before = Conversation(EMPTY, EMPTY, first_time, last_time)
@@ -312,9 +315,10 @@ class _Admission:
     ) -> None:
         self._logs = {conversation: _Log({}, []) for conversation in ids}
         # A conversation that is not stored has no events either.
-        keys = {(s.conversation, s.event.event_id) for batch in batches for s in batch if s.conversation in stored}
-        for (conversation, event_id), event in (tx.stored(keys) if keys else {}).items():
-            self._logs[conversation].present[event_id] = event
+        if stored:
+            keys = {(s.conversation, s.event.event_id) for batch in batches for s in batch if s.conversation in stored}
+            for (conversation, event_id), event in tx.stored(keys).items():
+                self._logs[conversation].present[event_id] = event
         new = ids - stored
         self._erased = tx.erased(new) if new else set()
         self._horizon = account.horizon
@@ -330,21 +334,24 @@ class _Admission:
         # Widgets and contents all of whose names are known: most events bring nothing else.
         self._familiar: set[WidgetId | Kind] = set()
 
-    def judge(self, submitted: Submitted) -> Verdict | Rejected:
-        """The verdict on an event; one accepted is resolved by the settings that hold now."""
-        conversation, event = submitted.conversation, submitted.event
+    def judge(self, batch: Sequence[Submitted]) -> Outcomes:
+        """The verdicts on a batch; an event that is accepted is resolved by the settings that hold now."""
+        return [self._judge(submitted.conversation, submitted.event, submitted.url) for submitted in batch]
+
+    def _judge(self, conversation: ConversationId, event: Event, url: str | None) -> Verdict | Rejected:
         log = self._logs[conversation]
         present = log.present.get(event.event_id)
         if present is not None:
             return _sent_again(conversation, present, event)
         if conversation in self._erased or event.occur_time < self._horizon:
             return self._gone(conversation, event)
-        event = self._widgets.resolve(event, submitted.url)
-        if event.widget_id not in self._familiar or event.kind not in self._familiar:
+        event = self._widgets.resolve(event, url)
+        familiar = self._familiar
+        if event.widget_id not in familiar or event.kind not in familiar:
             refused = self._names(event)
             if refused:
                 return refused
-            self._familiar.update((event.widget_id, event.kind))
+            familiar.update((event.widget_id, event.kind))
         log.present[event.event_id] = event
         log.accepted.append(event)
         return Verdict.ACCEPTED

@@ -162,7 +162,7 @@ class Transaction(Snapshot, Protocol):
         Gives the instant up to which (inclusive) they are all there.
         """
 
-    def add_events(self, events: Iterable[tuple[ConversationId, Event]]) -> None:
+    def add_events(self, new: Mapping[ConversationId, Sequence[Event]]) -> None:
         """Adds events that are not in the log."""
 
     def put_conversations(self, rows: Mapping[ConversationId, Conversation]) -> None:

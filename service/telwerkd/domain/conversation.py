@@ -63,6 +63,8 @@ BEGINNING: Order = (-(2**62), 0, 0, "")
 _AFTER_ALL_OF_INSTANT = (2**63 - 1, 127, "")
 """A timer that falls due comes after all events of its instant."""
 
+_with = msgspec.structs.replace
+
 Effect: TypeAlias = Outcome | LeftOut
 Effects: TypeAlias = tuple[Effect, ...]
 
@@ -126,7 +128,7 @@ def fold(base: State, events: Iterable[Event], now: Micros) -> tuple[State, list
     state, settled = settle(state, now)
     effects += (*stepped, *settled)
     if awaited != state.awaited:
-        state = msgspec.structs.replace(state, awaited=awaited)
+        state = _with(state, awaited=awaited)
     return state, effects
 
 
@@ -203,19 +205,19 @@ def settle(state: State, now: Micros) -> tuple[State, Effects]:
     if limit is None or limit.due > now:
         return state, ()
     if not limit.passed:
-        limit = msgspec.structs.replace(limit, operator=state.operator, group=state.group)
+        limit = _with(limit, operator=state.operator, group=state.group)
     fact = Fact(
         Kpi.UNANSWERED_LIVE_CONVERSATIONS, "", limit.operator, limit.group, limit.widget, limit.due, limit.event_id
     )
     order = max(state.order, (limit.due, *_AFTER_ALL_OF_INSTANT))
-    state = msgspec.structs.replace(state, order=order, limit=None, unanswered_live=True)
+    state = _with(state, order=order, limit=None, unanswered_live=True)
     return state, (Outcome(Change.COUNTED, fact),)
 
 
 def step(state: State, event: Event) -> tuple[State, Effects]:
     """The state after `event`, which must follow `state` in event order, and what the event changed."""
     after, effects = _apply(_pass_limit(state, event.occur_time), event)
-    return msgspec.structs.replace(after, order=event.order), effects
+    return _with(after, order=event.order), effects
 
 
 def run(state: State, events: Sequence[Event]) -> tuple[State, list[Effect]]:
@@ -226,7 +228,7 @@ def run(state: State, events: Sequence[Event]) -> tuple[State, list[Effect]]:
             state = _pass_limit(state, event.occur_time)
         state, more = _apply(state, event)
         effects += more
-    return (msgspec.structs.replace(state, order=events[-1].order) if events else state), effects
+    return (_with(state, order=events[-1].order) if events else state), effects
 
 
 def _apply(state: State, event: Event) -> tuple[State, Effects]:  # noqa: C901, PLR0911, PLR0912  # one case a kind
@@ -235,9 +237,9 @@ def _apply(state: State, event: Event) -> tuple[State, Effects]:  # noqa: C901, 
     if type(kind) is Message:
         return _message(state, event, kind.sender)
     if type(kind) is Assigned:
-        return msgspec.structs.replace(state, operator=kind.operator, group=kind.group), ()
+        return _with(state, operator=kind.operator, group=kind.group), ()
     if type(kind) is Unassigned:
-        return msgspec.structs.replace(state, operator=NOBODY, group=kind.group), ()
+        return _with(state, operator=NOBODY, group=kind.group), ()
     if type(kind) is WentLive:
         return _went_live(state, event, kind)
     if type(kind) is LeftLive:
@@ -245,7 +247,7 @@ def _apply(state: State, event: Event) -> tuple[State, Effects]:  # noqa: C901, 
     if type(kind) is Ended:
         return _ended(state, event)
     if type(kind) is Resumed:
-        return msgspec.structs.replace(state, ended=False), ()
+        return _with(state, ended=False), ()
     if type(kind) is Rated:
         return state, _if_operator(state, event, Kpi.SATISFACTION_SCORE, stars_value(kind.stars))
     if type(kind) is FeedbackLeft:
@@ -276,8 +278,8 @@ def _pass_limit(state: State, instant: Micros) -> State:
     limit = state.limit
     if limit is None or limit.passed or limit.due >= instant:
         return state
-    passed = msgspec.structs.replace(limit, passed=True, operator=state.operator, group=state.group)
-    return msgspec.structs.replace(state, limit=passed)
+    passed = _with(limit, passed=True, operator=state.operator, group=state.group)
+    return _with(state, limit=passed)
 
 
 def _start_limit(state: State, instant: Micros) -> State:
@@ -293,7 +295,7 @@ def _start_limit(state: State, instant: Micros) -> State:
     ):
         return state
     due = Micros(instant + live.limit)
-    return msgspec.structs.replace(state, limit=Limit(due, live.event_id, live.widget))
+    return _with(state, limit=Limit(due, live.event_id, live.widget))
 
 
 def _stop_limit(state: State, rule: Rule) -> tuple[State, Effects]:
@@ -302,13 +304,13 @@ def _stop_limit(state: State, rule: Rule) -> tuple[State, Effects]:
     if limit is None or limit.passed:
         return state, ()
     left_out = LeftOut(Kpi.UNANSWERED_LIVE_CONVERSATIONS, limit.event_id, rule)
-    return msgspec.structs.replace(state, limit=None), (left_out,)
+    return _with(state, limit=None), (left_out,)
 
 
 def _went_live(state: State, event: Event, kind: WentLive) -> tuple[State, Effects]:
     if state.live is not None:
         return state, ()
-    state = msgspec.structs.replace(state, live=Live(event.event_id, event.widget_id, kind.limit))
+    state = _with(state, live=Live(event.event_id, event.widget_id, kind.limit))
     effects: Effects = ()
     if kind.limit is None:
         effects = (_left_out(event, Kpi.UNANSWERED_LIVE_CONVERSATIONS, Rule.NO_LIMIT_KNOWN),)
@@ -326,18 +328,18 @@ def _stop_being_live(state: State, rule: Rule) -> tuple[State, Effects]:
     effects: Effects = ()
     if live.limit is not None and not state.contact_wrote and not state.answered:
         effects = (LeftOut(Kpi.UNANSWERED_LIVE_CONVERSATIONS, live.event_id, Rule.CONTACT_HAD_NOT_WRITTEN),)
-    state, stopped = _stop_limit(msgspec.structs.replace(state, live=None), rule)
+    state, stopped = _stop_limit(_with(state, live=None), rule)
     return state, effects + stopped
 
 
 def _ended(state: State, event: Event) -> tuple[State, Effects]:
     state, effects = _stop_being_live(state, Rule.ENDED_IN_TIME)
-    state = msgspec.structs.replace(state, ended=True)
+    state = _with(state, ended=True)
     if state.answered:
         return state, (*effects, _left_out(event, Kpi.UNANSWERED_ENDED_CONVERSATIONS, Rule.OPERATOR_HAD_ANSWERED))
     if state.unanswered_ended:
         return state, (*effects, _left_out(event, Kpi.UNANSWERED_ENDED_CONVERSATIONS, Rule.ONCE_PER_CONVERSATION))
-    state = msgspec.structs.replace(state, unanswered_ended=True)
+    state = _with(state, unanswered_ended=True)
     return state, (*effects, _counted(state, event, Kpi.UNANSWERED_ENDED_CONVERSATIONS))
 
 
@@ -349,12 +351,12 @@ def _message(state: State, event: Event, sender: Sender) -> tuple[State, Effects
     if not state.started:
         state, effects = _release(state)
     if sender is Sender.CONTACT and not state.contact_wrote:
-        state = _start_limit(msgspec.structs.replace(state, contact_wrote=True), event.occur_time)
+        state = _start_limit(_with(state, contact_wrote=True), event.occur_time)
     elif sender is Sender.OPERATOR and not state.answered:
         if state.live and state.live.limit is not None and not state.contact_wrote:
             live = state.live.event_id
             effects += (LeftOut(Kpi.UNANSWERED_LIVE_CONVERSATIONS, live, Rule.ANSWERED_IN_TIME),)
-        state, stopped = _stop_limit(msgspec.structs.replace(state, answered=True), Rule.ANSWERED_IN_TIME)
+        state, stopped = _stop_limit(_with(state, answered=True), Rule.ANSWERED_IN_TIME)
         effects += stopped
     return state, effects
 
@@ -363,7 +365,7 @@ def _release(state: State) -> tuple[State, Effects]:
     """The first message: what was held back counts, at the instant at which it happened."""
     facts: Sequence[Fact] = (*state.held, state.topics) if state.topics else state.held
     effects = tuple(Outcome(change, fact) for fact in facts for change in (Change.RELEASED, Change.COUNTED))
-    return msgspec.structs.replace(state, started=True, held=()), effects
+    return _with(state, started=True, held=()), effects
 
 
 def _pre_chat(state: State, event: Event, answers: tuple[SurveyAnswer, ...]) -> tuple[State, Effects]:
@@ -372,7 +374,7 @@ def _pre_chat(state: State, event: Event, answers: tuple[SurveyAnswer, ...]) -> 
     facts = tuple(
         _fact(state, event, Kpi.PRE_CHAT_SURVEY_RESULTS, answer_value(a.question_id, a.option_id)) for a in answers
     )
-    state = msgspec.structs.replace(state, held=state.held + facts)
+    state = _with(state, held=state.held + facts)
     return state, tuple(Outcome(Change.HELD, fact) for fact in facts)
 
 
@@ -387,7 +389,7 @@ def _topics(state: State, event: Event, value: str) -> tuple[State, Effects]:
     effects: Effects = (Outcome(take, before),) if before else ()
     if fact:
         effects += (Outcome(give, fact),)
-    return msgspec.structs.replace(state, topics=fact), effects
+    return _with(state, topics=fact), effects
 
 
 # What is counted where it happens.

@@ -111,9 +111,24 @@ class Deltas:
 
     def add_effects(self, effects: Iterable[Outcome | LeftOut], times: int = 1) -> None:
         """Adds the outcomes among the effects of a fold."""
+        leaves = self._leaves
         for effect in effects:
-            if type(effect) is Outcome:
+            if type(effect) is not Outcome:
+                continue
+            if effect.change is not Change.COUNTED:
                 self.add(effect, times)
+                continue
+            # What nearly all of them are, without a call: every event that counts comes here.
+            fact = effect.fact
+            leaf = (
+                fact.kpi,
+                fact.value,
+                fact.operator,
+                fact.group,
+                fact.widget,
+                fact.instant // QUARTER_HOUR_MICROS,
+            )
+            leaves[leaf] = leaves.get(leaf, 0) + times
 
     def add_all(self, other: "Deltas") -> None:
         """Adds what `other` adds."""
@@ -130,11 +145,11 @@ class Deltas:
         for (measure, value, operator, group, widget, quarter), n in self._leaves.items():
             if n:
                 measures.setdefault(measure, []).append((value, operator, group, widget, quarter, n))
-        return measures
+        return {int(measure): leaves for measure, leaves in measures.items()}
 
 
 class ChunkChanges(NamedTuple):
-    """Signed changes of many chunks: aligned arrays, in no order; a slot may be there several times."""
+    """Signed changes of many chunks: aligned arrays, in the order of chunks and slots."""
 
     keys: Sequence[KeyParts]
     """The chunks, sorted."""
@@ -156,26 +171,40 @@ def chunk_changes(measure: Measure, leaves: Sequence[Leaf], groupings: Sequence[
         return _NO_CHANGES
     values, *dimensions, quarters, ns = zip(*leaves, strict=True)
     columns = [_Ids.of(ids) for ids in (*dimensions, values)]
-    quarter = np.array(quarters, np.int64)
-    firsts, row = _distinct([quarter, *(column.number for column in columns)])
-    n = np.zeros(len(firsts), np.int64)
-    np.add.at(n, row, np.array(ns, np.int64))
-    left, n = firsts[n != 0], n[n != 0]
-    columns = [column.at(left) for column in columns]
-    chunk, slot = np.divmod(quarter[left], CHUNK_QUARTERS)
+    chunk, slot = np.divmod(np.array(quarters, np.int64), CHUNK_QUARTERS)
     if measure in _PACKED_VALUE_KPIS:
-        slot += CHUNK_QUARTERS * np.array([int(values[i]) for i in left.tolist()], np.int64)
-    groupings = groupings or _groupings(measure)
+        slot += CHUNK_QUARTERS * np.array([*map(int, values)], np.int64)
+    series, of_series = _distinct([chunk, *(column.number for column in columns)])
+    slot, of_series, n = _summed(slot, of_series, np.array(ns, np.int64))
+    # What is left of the series: each is cut once, however many leaves it has.
+    left, of_series = np.unique(of_series, return_inverse=True)
+    chunk, columns = chunk[series[left]], [column.at(series[left]) for column in columns]
     keys: list[KeyParts] = []
-    rows = [np.zeros(0, np.int64)]
-    for grouping in groupings:
+    cells = [np.zeros((3, 0), np.int64)]
+    for grouping in groupings or _groupings(measure):
         cut = [column if grouping & bit else None for bit, column in zip(_BITS, columns, strict=True)]
         # Numbers are in the order of their ids, groupings ascend: so the keys come out sorted.
-        firsts, row = _distinct([chunk, *(column.number for column in cut if column)])
-        rows.append(row + len(keys))
+        firsts, of_key = _distinct([chunk, *(column.number for column in cut if column)])
+        row = of_key[of_series]
+        order = _stable_order(row, len(firsts))
+        cells.append(np.stack((row[order] + len(keys), slot[order], n[order])))
         ids = (repeat("") if column is None else column.at(firsts).names() for column in cut)
         keys += zip(repeat(measure), repeat(grouping), chunk[firsts].tolist(), *ids, strict=False)
-    return ChunkChanges(keys, np.concatenate(rows), np.tile(slot, len(groupings)), np.tile(n, len(groupings)))
+    return ChunkChanges(keys, *np.concatenate(cells, axis=1))
+
+
+def _summed(slot: Numbers, of_series: Numbers, n: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """Slot, series and number of what does not cancel out, each series' slot once, in the order of the slots."""
+    firsts, cell = _distinct([slot, of_series])
+    sums = np.zeros(len(firsts), np.int64)
+    np.add.at(sums, cell, n)
+    left = firsts[sums != 0]
+    return slot[left], of_series[left], sums[sums != 0]
+
+
+def _stable_order(numbers: Numbers, below: int) -> Numbers:
+    """The places of numbers in their order, equal ones as they stand. Short numbers are sorted without comparing."""
+    return np.argsort(numbers.astype(np.uint16) if below <= _SLOTS else numbers, kind="stable")
 
 
 _NO_CHANGES = ChunkChanges([], *np.zeros((3, 0), np.int64))
@@ -274,7 +303,7 @@ def merged(cells: Sequence[bytes], changes: ChunkChanges) -> list[bytes]:
     row = np.concatenate((np.repeat(np.arange(len(cells)), lengths), changes.row))
     at = row * _SLOTS + np.concatenate((before[:, 0], changes.slot))
     n = np.concatenate((before[:, 1], changes.n))
-    order = np.argsort(at, kind="stable")
+    order = np.argsort(at, kind="stable")  # two runs that are in order already take little time so
     at = at[order]
     firsts = np.flatnonzero(np.diff(at, prepend=-1))
     at, counts = at[firsts], np.add.reduceat(n[order], firsts) if len(firsts) else n[:0]
@@ -333,8 +362,6 @@ def has_packed_values(measure: Measure) -> bool:
 
 def unpack_leaves(measure: Measure, leaves: Sequence[Leaf]) -> Cells:
     """Leaves as cells, each a row of its own."""
-    values, _, _, _, quarters, ns = zip(*leaves, strict=True)
-    codes = np.array(
-        [int(value) for value in values] if measure in _PACKED_VALUE_KPIS else np.zeros(len(leaves)), np.int64
-    )
-    return Cells(np.arange(len(leaves)), np.array(quarters, np.int64), codes, np.array(ns, np.int64))
+    values, *_, quarters, ns = zip(*leaves, strict=True) if leaves else ((),) * 3
+    codes = [*map(int, values)] if measure in _PACKED_VALUE_KPIS else [0] * len(leaves)
+    return Cells(np.arange(len(leaves)), *np.array((quarters, codes, ns), np.int64))

@@ -35,10 +35,10 @@ class SqliteBulk:
         key = tuple(column.name for column in table.primary_key)
         in_pages = len(rows) - len(rows) % _PAGE_ROWS
         if in_pages:
-            pages = [
-                tuple(chain.from_iterable(rows[start : start + _PAGE_ROWS])) for start in range(0, in_pages, _PAGE_ROWS)
-            ]
-            self._many(insert_text(table, columns, _marks(_PAGE_ROWS, len(columns)), key, replacing), pages)
+            in_page = (rows[start : start + _PAGE_ROWS] for start in range(0, in_pages, _PAGE_ROWS))
+            values = [(self._account, *chain.from_iterable(page)) for page in in_page]
+            statement = insert_text(table, columns, _marks(_PAGE_ROWS, len(columns)), key, replacing)
+            self._connection.exec_driver_sql(statement, values)
         if in_pages < len(rows):
             self._many(insert_text(table, columns, _marks(1, len(columns)), key, replacing), rows[in_pages:])
 

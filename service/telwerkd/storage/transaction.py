@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -47,6 +48,8 @@ from telwerkd.storage.tables import (
     tombstones,
     widget_settings,
 )
+
+_EVENT_ID = attrgetter("event_id")
 
 _IN_MAX = 2_000
 """Values in one IN list, well below every database's limit on parameters."""
@@ -358,10 +361,13 @@ class AccountTransaction:
 
     # What is written. Keys are sorted, so that concurrent transactions lock rows in the same order.
 
-    def add_events(self, new: Iterable[tuple[ConversationId, Event]]) -> None:
+    def add_events(self, new: Mapping[ConversationId, Sequence[Event]]) -> None:
         """Adds events that are not in the log."""
-        rows = [(c, event.event_id, event.occur_time, records.event_body(event)) for c, event in new]
-        rows.sort()
+        rows = [
+            (conversation, event.event_id, event.occur_time, records.event_body(event))
+            for conversation in sorted(new)
+            for event in sorted(new[conversation], key=_EVENT_ID)
+        ]
         self._bulk.insert(events, _EVENT_COLUMNS, rows)
 
     def put_conversations(self, rows: Mapping[ConversationId, Conversation]) -> None:
