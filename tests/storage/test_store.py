@@ -634,26 +634,17 @@ async def test_what_is_committed_is_there_after_a_restart(database: Path) -> Non
 
 async def plan(store: SqliteStore, database: Path, work: Callable[[Transaction], object]) -> list[str]:
     """How SQLite goes about each statement of a transaction."""
-    statements: list[tuple[str, object]] = []
-
-    def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
-        if not statement.startswith(("BEGIN", "PRAGMA", "INSERT")):
-            statements.append((statement, parameters))
-
-    sa.event.listen(store._writer, "before_cursor_execute", note)
-    try:
-        await write(store, work)
-    finally:
-        sa.event.remove(store._writer, "before_cursor_execute", note)
+    statements: list[str] = []
+    with store._writer.connect() as writer:  # there is one
+        driver = writer.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    driver.set_trace_callback(statements.append)
+    await write(store, work)
+    driver.set_trace_callback(None)
+    read = [statement for statement in statements if statement.startswith(("SELECT", "WITH", "DELETE", "UPDATE"))]
     connection = sqlite3.connect(database)
     try:
-        return [
-            row[3]
-            for statement, parameters in statements
-            for row in connection.execute(
-                f"EXPLAIN QUERY PLAN {statement}", parameters[0] if isinstance(parameters, list) else parameters
-            )
-        ]
+        return [row[3] for statement in read for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
     finally:
         connection.close()
 

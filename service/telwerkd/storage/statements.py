@@ -1,12 +1,16 @@
 """Statements that are compiled once for each database, for what is read with every query.
 
 SQLAlchemy makes a statement's text anew, or at least its cache key, for every execution; that took longer than SQLite
-took to execute it.
+took to execute it. So did what it makes of a result: on SQLite the driver is asked directly, which takes a tenth.
 """
 
+import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+
+from telwerkd.storage.bulk import Values
 
 
 class Statement:
@@ -16,11 +20,15 @@ class Statement:
         self._query = query
         self._texts: dict[str, tuple[str, tuple[str, ...]]] = {}
 
-    def on(self, connection: sa.Connection, **values: Any) -> sa.CursorResult[*tuple[Any, ...]]:
-        """Its result on a connection."""
+    def on(self, connection: sa.Connection, **values: Any) -> Sequence[Values]:
+        """The rows that it gives on a connection."""
         made = self._texts.get(connection.dialect.name)
         if made is None:
             compiled = self._query.compile(dialect=connection.dialect)
             made = self._texts[connection.dialect.name] = (str(compiled), tuple(compiled.positiontup or ()))
         text, names = made
-        return connection.exec_driver_sql(text, tuple([values[name] for name in names]))
+        parameters = tuple([values[name] for name in names])
+        driver = connection.connection.driver_connection
+        if isinstance(driver, sqlite3.Connection):
+            return driver.execute(text, parameters).fetchall()
+        return connection.exec_driver_sql(text, parameters).all()

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
 from typing import Any
 
@@ -54,8 +54,6 @@ _EVENT_ID = attrgetter("event_id")
 _IN_MAX = 2_000
 """Values in one IN list, well below every database's limit on parameters."""
 
-DELTA_LEAVES_ALL = 2**31
-
 _PLACE = (conversations.c.last_time.type, conversations.c.conversation_id.type)
 
 _BUMP = sa.text(
@@ -94,9 +92,9 @@ _CELLS = Statement(
 )
 _CHUNK_VERSIONS = Statement(sa.select(chunk_versions.c.chunk, chunk_versions.c.version).where(*_within(chunk_versions)))
 _DELTAS = Statement(
-    sa.select(deltas.c.version, deltas.c.leaves)
-    .where(deltas.c.account_id == sa.bindparam("account"), deltas.c.measure == sa.bindparam("measure"))
-    .order_by(deltas.c.version)
+    sa.select(deltas.c.leaves).where(
+        deltas.c.account_id == sa.bindparam("account"), deltas.c.measure == sa.bindparam("measure")
+    )
 )
 
 _NO_LOG: tuple[None, Iterator[Any]] = (None, iter(()))
@@ -122,8 +120,8 @@ class AccountTransaction:
     def account(self) -> Account:
         """The account's row; version 0 if nothing was ever stored."""
         if self._row is None:
-            row = _ACCOUNT_ROW.on(self._connection, account=self._account).one_or_none()
-            self._row = Account(*row) if row else Account(0, Micros(0), None, Micros(0))
+            rows = _ACCOUNT_ROW.on(self._connection, account=self._account)
+            self._row = Account(*rows[0]) if rows else Account(0, Micros(0), None, Micros(0))
         return self._row
 
     def latest_time(self) -> Micros | None:
@@ -134,7 +132,7 @@ class AccountTransaction:
 
     def earliest_due(self) -> Micros | None:
         """The earliest limit that is not settled."""
-        due: int | None = _EARLIEST_DUE.on(self._connection, account=self._account).scalar()
+        [[due]] = _EARLIEST_DUE.on(self._connection, account=self._account)
         return None if due is None else Micros(due)
 
     def widget_versions(self) -> dict[WidgetId, list[WidgetVersion]]:
@@ -161,7 +159,7 @@ class AccountTransaction:
                 last=cut.last_chunk,
             )
         else:
-            found = self._connection.execute(self._sought(cut))
+            found = self._connection.execute(self._sought(cut)).all()
         return [CellRow(*row) for row in found]
 
     def _sought(self, cut: Cut) -> sa.Select[*tuple[Any, ...]]:
@@ -341,23 +339,12 @@ class AccountTransaction:
         found = _CHUNK_VERSIONS.on(
             self._connection, account=self._account, measure=measure, first=first_chunk, last=last_chunk
         )
-        return dict(tuple(row) for row in found)
+        return dict(found)
 
     def deltas(self, measure: Measure) -> list[Leaf]:
         """What is counted of a measure but not yet in its chunks."""
-        leaves, _ = self._oldest_deltas(measure, DELTA_LEAVES_ALL)
-        return leaves
-
-    def _oldest_deltas(self, measure: Measure, leaves_max: int) -> tuple[list[Leaf], int]:
-        """The leaves of the first transactions, about `leaves_max`, and the version of the last of these."""
-        leaves: list[Leaf] = []
-        last = 0
-        for version, blob in _DELTAS.on(self._connection, account=self._account, measure=measure):
-            if leaves and len(leaves) >= leaves_max:
-                break
-            leaves += records.leaves_of(blob)
-            last = version
-        return leaves, last
+        found = _DELTAS.on(self._connection, account=self._account, measure=measure)
+        return [*chain.from_iterable(records.leaves_of(blob) for [blob] in found)]
 
     # What is written. Keys are sorted, so that concurrent transactions lock rows in the same order.
 
@@ -433,16 +420,22 @@ class AccountTransaction:
 
     def compact(self, measure: Measure, leaves_max: int) -> int:
         """Moves deltas of a measure into its chunks, oldest first; gives how many leaves."""
-        leaves, last = self._oldest_deltas(measure, leaves_max)
+        c = deltas.c
+        mine = (c.account_id == self._account, c.measure == measure)
+        # A row has one leaf at least, so more of them are not needed.
+        oldest = sa.select(c.version, c.leaves).where(*mine).order_by(c.version).limit(leaves_max)
+        rows = self._connection.execute(oldest).all()
+        leaves: list[Leaf] = []
+        taken = 0
+        while taken < len(rows) and len(leaves) < leaves_max:
+            leaves += records.leaves_of(rows[taken].leaves)
+            taken += 1
         if not leaves:
             return 0
         changes = chunk_changes(measure, leaves)
         self._add_cells(counters, changes)
         self._touch(changes.keys)
-        c = deltas.c
-        self._connection.execute(
-            sa.delete(deltas).where(c.account_id == self._account, c.measure == measure, c.version <= last)
-        )
+        self._connection.execute(sa.delete(deltas).where(*mine, c.version <= rows[taken - 1].version))
         return len(leaves)
 
     def _add_cells(self, table: sa.Table, changes: ChunkChanges) -> None:
