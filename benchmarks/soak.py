@@ -15,6 +15,9 @@ from benchmarks.servers import Server, telwerkd
 from benchmarks.workload import CHAT_EVENTS, DAY_SECONDS, Workload
 
 _SHARE_OF_PEAK = 0.7
+_YEAR_DAYS = 365
+_STORED_PER_DAY = 200
+"""Conversations of the year before the load, so that a dashboard's year is as full at its beginning as at its end."""
 _PER_DAY = 20_000
 """Conversations; so many that half an hour of load ends before today."""
 _PEAK_CONVERSATIONS = 8_000
@@ -44,8 +47,11 @@ class Slice:
 def soak(bench: Bench, minutes: float) -> str:
     """Runs for so many minutes; gives the comparison of the first and the last five, or fewer in a short run."""
     machine = described()
-    feed = Feed(Workload(conversations_per_day=_PER_DAY))
+    stored = Feed(Workload(conversations_per_day=_STORED_PER_DAY))
     with telwerkd() as server:
+        bench.load(server, stored.take(_YEAR_DAYS * _STORED_PER_DAY))
+        begins = stored.next_conversation
+        feed = Feed(Workload(conversations_per_day=_PER_DAY, first=begins - _YEAR_DAYS * _PER_DAY), begins)
         peak = _peak(bench, server, feed)
         pace = peak * _SHARE_OF_PEAK
         bench.say(f"soak: {minutes:g} minutes at {pace:,.0f} events/s, {_SHARE_OF_PEAK:.0%} of the peak")
@@ -80,7 +86,7 @@ def _peak(bench: Bench, server: Server, feed: Feed) -> float:
 
 def _slice(bench: Bench, server: Server, feed: Feed, pace: float) -> Slice:
     """Takes in and asks beside one another. The questions end with the day that events come in for."""
-    today = int(feed.next_conversation / _PER_DAY)
+    today = int((feed.next_conversation - feed.workload.first) / _PER_DAY)
     part = feed.take(int(pace * _SLICE_SECONDS) // CHAT_EVENTS)
     sending = bench.sender.start(send, server.address, part, made_before=False, events_per_second=pace)
     questions = _dashboard(today) * int(_SLICE_SECONDS * _DASHBOARDS_PER_SECOND)
@@ -94,7 +100,7 @@ def _slice(bench: Bench, server: Server, feed: Feed, pace: float) -> Slice:
 
 def _dashboard(today: int) -> list[bytes]:
     """What a page shows: a year as a total and by operator, and the last 30 days in quarter-hours."""
-    first_day = today - 364
+    first_day = today - (_YEAR_DAYS - 1)
     return [
         YearByDay(ZONES[0], first_day).request(),
         YearByDay(ZONES[0], first_day, by_operator=True).request(),

@@ -63,6 +63,12 @@ class Period(NamedTuple):
         """How many buckets it has."""
         return len(self.buckets.edges) - 1
 
+    def bucket_of(self, quarters: Counts) -> Counts:
+        """In which bucket each of its quarter-hours lies."""
+        if self.granularity is Granularity.QUARTER_HOUR:
+            return quarters - self.start
+        return np.searchsorted(self.buckets.edges, quarters, side="right") - 1
+
 
 class Layer(NamedTuple):
     """Under which of some keys each row counts, or `_NONE`: with all its values, or with one packed value only."""
@@ -119,7 +125,7 @@ class Slice:
         if self._kept is not None:
             keep &= self._kept[code]
         if keep.any():
-            bucket = np.searchsorted(self._period.buckets.edges, cells.quarter[keep], side="right") - 1
+            bucket = self._period.bucket_of(cells.quarter[keep])
             self._scattered.append(Cells(row[keep], bucket, code[keep], cells.n[keep]))
 
     def _places_of(self, rows: Iterable[Ids]) -> Counts:
