@@ -8,7 +8,7 @@ GROUP  := $(BIN)/python -m pip install -q --disable-pip-version-check --group
 BENCH  := $(BIN)/python -m benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-clients laws crash storm failover bench bench-quick bench-growth bench-docs soak
+.PHONY: help demo serve test test-clients laws crash storm failover bench bench-quick bench-growth bench-stages bench-docs soak
 .PHONY: check format stubs check-stubs image clean
 
 help: ## this list
@@ -73,6 +73,9 @@ bench-quick: $(VENV)/benchable ## the same on less, in a few minutes
 
 bench-growth: $(VENV)/benchable ## curves up to 5 million events, 1,000 operators, 10,000 events in a conversation
 	$(BENCH) growth --full
+
+bench-stages: $(VENV)/benchable ## where the time of one event, and of one question, goes
+	$(BENCH) stages
 
 bench-docs: $(VENV)/benchable ## write the last results into docs/performance.md, and draw the curves
 	$(BENCH) document

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import document, growth, soak
+from benchmarks import document, growth, soak, stages
 from benchmarks.bench import bench
 from benchmarks.run import LINES, run as run_all
 from benchmarks.scale import FULL, QUICK
@@ -52,6 +52,12 @@ def run_long(
     """Take in at 70% of the peak with a dashboard beside it, and compare the last minutes with the first."""
     with bench(FULL, ()) as running:
         print(soak.soak(running, minutes))
+
+
+@app.command("stages")
+def split() -> None:
+    """Measure where the CPU time of one event, and of one question, goes."""
+    print(stages.measure())
 
 
 @app.command("document")

@@ -48,17 +48,7 @@ class BarePipe(rpc.IngestionServiceServicer):
     ) -> pb.IngestEventsResponse:
         """Answers after the commit."""
         del context
-        account = request.account_id
-        rows = [
-            (
-                account,
-                event.conversation_id,
-                event.event_id,
-                event.occur_time.seconds * 1_000_000 + event.occur_time.nanos // 1_000,
-                event.SerializeToString(),
-            )
-            for event in request.events
-        ]
+        rows = rows_of(request)
         stored = asyncio.get_running_loop().create_future()
         self._waiting.append((rows, stored))
         self._wake.set()
@@ -90,20 +80,41 @@ class BarePipe(rpc.IngestionServiceServicer):
                 stored.set_result(None)
 
 
-def sqlite_store(path: str) -> Store:
-    """A file, written by one thread."""
+def rows_of(request: pb.IngestEventsRequest) -> list[Row]:
+    """The rows of a call."""
+    account = request.account_id
+    return [
+        (
+            account,
+            event.conversation_id,
+            event.event_id,
+            event.occur_time.seconds * 1_000_000 + event.occur_time.nanos // 1_000,
+            event.SerializeToString(),
+        )
+        for event in request.events
+    ]
+
+
+def sqlite_commit(path: str) -> Callable[[list[Row]], None]:
+    """Stores rows in a file in one transaction; from whichever thread, one at a time."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA cache_size = -65536")
     connection.execute(_TABLE.format(collate="", blob="BLOB", options="WITHOUT ROWID"))
-    thread = ThreadPoolExecutor(1)
 
     def commit(rows: list[Row]) -> None:
         rows.sort()
         connection.execute("BEGIN IMMEDIATE")
         connection.executemany("INSERT INTO floor_events VALUES (?, ?, ?, ?, ?)", rows)
         connection.execute("COMMIT")
+
+    return commit
+
+
+def sqlite_store(path: str) -> Store:
+    """A file, written by one thread."""
+    commit, thread = sqlite_commit(path), ThreadPoolExecutor(1)
 
     async def store(rows: list[Row]) -> None:
         await asyncio.get_running_loop().run_in_executor(thread, commit, rows)

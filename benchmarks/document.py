@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import growth, results
+from benchmarks import growth, results, stages
 from benchmarks.pictures import draw
 from benchmarks.run import RESULTS
 
@@ -56,6 +56,10 @@ def _growth(found: dict[str, Any]) -> str:
     return f"Measured {found['measured']}.\n\n{_machine(found)}\n\n{growth.table(found['curves'])}\n\n{pictures}"
 
 
+def _stages(found: dict[str, Any]) -> str:
+    return f"Measured {found['measured']}.\n\n{_machine(found)}\n\n{stages.tables(found)}"
+
+
 def _machine(found: dict[str, Any]) -> str:
     rows = [f"| {name} | {value} |" for name, value in found["machine"].items()]
     return "\n".join(["| machine | |", "| --- | --- |", *rows])
@@ -66,4 +70,5 @@ _PARTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "bench-quick": _ratios,
     "growth": _growth,
     "soak": _soak,
+    "stages": _stages,
 }
