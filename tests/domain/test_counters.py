@@ -3,11 +3,14 @@
 import struct
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from telwerkd.domain import counters
 from telwerkd.domain.counters import (
+    BY_OPERATOR,
     CHUNK_QUARTERS,
     HELD_BACK,
     ChunkKey,
@@ -16,6 +19,7 @@ from telwerkd.domain.counters import (
     Leaf,
     Slots,
     changes_of,
+    chunk_changes,
     chunk_deltas,
     merged,
     unpack,
@@ -280,6 +284,25 @@ def test_chunks_and_leaves_are_read_together(first: list[Fact], second: list[Fac
         if fact.kpi == kpi
     )
     assert found == wanted
+
+
+@law
+@given(st.lists(facts(), max_size=12), st.sampled_from(Kpi), st.sampled_from([1, 2**62]))
+def test_chunks_come_in_the_order_of_their_keys(of: list[Fact], kpi: Kpi, combined_max: int) -> None:
+    """Each once, sorted, however many ids there are: so two transactions that change the same ones wait in turn."""
+    with patch.object(counters, "_COMBINED_MAX", combined_max):
+        changes = chunk_changes(kpi, counted(of).get(kpi, []))
+    assert changes.keys == sorted(chunk_deltas(kpi, counted(of).get(kpi, [])))
+    places = list(zip(changes.row.tolist(), changes.slot.tolist(), strict=True))
+    assert places == sorted(places)
+
+
+def test_a_grouping_may_have_more_chunks_than_a_short_number_counts() -> None:
+    """70,000 operators are 70,000 chunks."""
+    leaves = [("", f"o{n}", "", "", 1, 1) for n in range(70_000)]
+    changes = chunk_changes(Kpi.FEEDBACK_COUNT, leaves, [BY_OPERATOR])
+    assert [key[3] for key in changes.keys] == sorted(operator for _, operator, *_ in leaves)
+    assert changes.row.tolist() == list(range(70_000))
 
 
 def test_a_chunk_holds_more_than_65535_facts_of_a_quarter_hour() -> None:

@@ -705,3 +705,20 @@ async def test_no_table_is_searched_without_its_key(
     assert any(f"SEARCH {table} USING {index}" in step.replace("COVERING ", "") for step in steps), steps
     scanned = {step.split()[1] for step in steps if step.startswith("SCAN")}
     assert scanned.isdisjoint(tables.metadata.tables), steps
+    of_whole_account = {step.split()[1] for step in steps if step.endswith("(account_id=?)")}
+    assert of_whole_account <= {"accounts", "names", "widget_settings"}, steps
+
+
+async def test_events_are_added_in_the_order_of_their_keys(tmp_path: Path, empty: Path) -> None:
+    """So two transactions that add the same events wait for one another, and neither for ever."""
+    store = SqliteStore(Path(shutil.copy(empty, tmp_path)))
+    added: list[str] = []
+    with store._writer.connect() as writer:
+        driver = writer.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    driver.set_trace_callback(lambda text: added.append(text) if "INTO events" in text else None)
+    ids = ["b", "B", "é", "a", "\U0001f600", "\uffff"]
+    await write(store, lambda tx: tx.add_events({conversation(c): [message(e) for e in ids] for c in ids}))
+    store.close()
+    keys = [tuple(text[text.index("VALUES ") :].split("'")[3:6:2]) for text in added]
+    assert keys == [(c, e) for c in sorted(ids) for e in sorted(ids)]

@@ -281,7 +281,7 @@ class _Kpi:
         if selection.rest:
             rest = of_period.slice.series(of_period.keyed.left_over(slots), 1)
             series = np.concatenate((series, rest))
-        counts = np.einsum("kbv->kb", series)  # a quarter of the time of `sum` over so short an axis
+        counts = np.einsum("kbv->kb", series)  # `sum` takes four times as long over a handful of values
         sums = series @ self._stars if self._info.has_mean else None
         packs = has_packed_values(self._info.kpi)
         return [

@@ -34,8 +34,8 @@ from telwerkd.domain.ids import AccountId
 from telwerkd.domain.kpis import Dimension, KpiInfo
 from telwerkd.domain.rollups import Rollup, RowIds, chunk_buckets, is_worth_it, regrouped, resolution, roll_up
 
-Ids: TypeAlias = tuple[str, str, str, str]
-"""A row's ids, or `RowIds`: rows by the thousand are looked up as plain tuples, which take less time to make."""
+RowKey: TypeAlias = tuple[str, str, str, str]
+"""`RowIds` or their parts: rows by the thousand are looked up as plain tuples, which take less time to make."""
 
 _NONE = -1
 """Marks a row that is not wanted."""
@@ -100,7 +100,7 @@ class Slice:
         self._by_value = by_value
         self._period = period
         self._kept = _kept_codes(conditions, info)
-        self._places: dict[Ids, int] = {}
+        self._places: dict[RowKey, int] = {}
         self._parts: list[_Part] = []
         self._scattered: list[Cells] = []
 
@@ -116,7 +116,7 @@ class Slice:
         self._parts.append(_Part(row, first, counts if self._kept is None else counts * self._kept))
         return True
 
-    def add_cells(self, rows: Sequence[Ids], cells: Cells) -> None:
+    def add_cells(self, rows: Sequence[RowKey], cells: Cells) -> None:
         """Adds those of the cells that lie within the period; their rows are places in `rows`."""
         keep = (cells.quarter >= self._period.start) & (cells.quarter < self._period.end)
         row = self._places_of(rows)[cells.row] if rows else cells.row
@@ -128,12 +128,12 @@ class Slice:
             bucket = self._period.bucket_of(cells.quarter[keep])
             self._scattered.append(Cells(row[keep], bucket, code[keep], cells.n[keep]))
 
-    def _places_of(self, rows: Iterable[Ids]) -> Counts:
+    def _places_of(self, rows: Iterable[RowKey]) -> Counts:
         """The place of each row among all; `_NONE` where the conditions leave it out."""
         places = self._places
         return np.array([places[ids] if ids in places else self._new_place(ids) for ids in rows], np.int64)
 
-    def _new_place(self, ids: Ids) -> int:
+    def _new_place(self, ids: RowKey) -> int:
         row = RowIds._make(ids)
         if self._filters and not keeps(self._conditions, row, by_value=self._by_value):
             self._places[row] = _NONE
@@ -302,7 +302,7 @@ def _unpacked(rows: Sequence[CellRow]) -> Cells:
     return unpack([row.chunk for row in rows], [row.cells for row in rows])
 
 
-def _projected(leaves: Sequence[Leaf], grouping: int) -> list[Ids]:
+def _projected(leaves: Sequence[Leaf], grouping: int) -> list[RowKey]:
     """The row of a grouping that each leaf counts in."""
     values, operators, groups, widgets, *_ = zip(*leaves, strict=True)
     columns = ((operators, BY_OPERATOR), (groups, BY_GROUP), (widgets, BY_WIDGET), (values, BY_VALUE))

@@ -64,6 +64,7 @@ _AFTER_ALL_OF_INSTANT = (2**63 - 1, 127, "")
 """A timer that falls due comes after all events of its instant."""
 
 _with = msgspec.structs.replace
+"""`_with(state, ended=True)` is the state with that changed."""
 
 Effect: TypeAlias = Outcome | LeftOut
 Effects: TypeAlias = tuple[Effect, ...]

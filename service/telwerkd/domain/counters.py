@@ -149,7 +149,7 @@ class Deltas:
 
 
 class ChunkChanges(NamedTuple):
-    """Signed changes of many chunks: aligned arrays, in the order of chunks and slots."""
+    """Signed changes of many chunks: aligned arrays. A slot of a chunk may be there several times."""
 
     keys: Sequence[KeyParts]
     """The chunks, sorted."""
@@ -243,14 +243,14 @@ def _distinct(columns: Sequence[Numbers]) -> tuple[Numbers, Numbers]:
     combined = columns[0] - columns[0].min(initial=0)
     for column in columns[1:]:
         radix = int(column.max(initial=0)) + 1
-        if int(combined.max(initial=0)) * radix >= _INT64_HALF:
+        if int(combined.max(initial=0)) * radix >= _COMBINED_MAX:
             _, combined = np.unique(combined, return_inverse=True)
         combined = combined * radix + column
     _, firsts, row = np.unique(combined, return_index=True, return_inverse=True)
     return firsts, row
 
 
-_INT64_HALF = 2**62
+_COMBINED_MAX = 2**62
 
 
 def chunk_deltas(measure: Measure, leaves: Sequence[Leaf]) -> dict[ChunkKey, Slots]:
@@ -303,7 +303,7 @@ def merged(cells: Sequence[bytes], changes: ChunkChanges) -> list[bytes]:
     row = np.concatenate((np.repeat(np.arange(len(cells)), lengths), changes.row))
     at = row * _SLOTS + np.concatenate((before[:, 0], changes.slot))
     n = np.concatenate((before[:, 1], changes.n))
-    order = np.argsort(at, kind="stable")  # two runs that are in order already take little time so
+    order = np.argsort(at, kind="stable")  # fast for what is nearly always here: two runs in order
     at = at[order]
     firsts = np.flatnonzero(np.diff(at, prepend=-1))
     at, counts = at[firsts], np.add.reduceat(n[order], firsts) if len(firsts) else n[:0]
@@ -362,6 +362,8 @@ def has_packed_values(measure: Measure) -> bool:
 
 def unpack_leaves(measure: Measure, leaves: Sequence[Leaf]) -> Cells:
     """Leaves as cells, each a row of its own."""
-    values, *_, quarters, ns = zip(*leaves, strict=True) if leaves else ((),) * 3
+    if not leaves:
+        return Cells(*np.zeros((4, 0), np.int64))
+    values, *_, quarters, ns = zip(*leaves, strict=True)
     codes = [*map(int, values)] if measure in _PACKED_VALUE_KPIS else [0] * len(leaves)
     return Cells(np.arange(len(leaves)), *np.array((quarters, codes, ns), np.int64))

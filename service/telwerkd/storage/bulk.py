@@ -38,7 +38,7 @@ class Bulk(Protocol):
     ) -> Iterable[Values]:
         """The rows with these keys, each looked up by itself: the key's place in `keys`, then `columns`.
 
-        A key without a row is left out.
+        A key without a row is left out. The result must be used up before anything else is written.
         """
 
 

@@ -1,7 +1,7 @@
-"""Many rows at once on SQLite: pages of rows, one row at a time where they fill none; pages of keys.
+"""Many rows at once on SQLite: rows are added, and keys looked up, in pages of 64; rows that fill no page one by one.
 
 A statement of 64 rows takes two thirds of the time of 64 executions: it is bound, stepped and reset once, and lets go
-of the interpreter once. Keys as one JSON parameter took half as long again.
+of the interpreter once. Looking keys up took 1.6 times as long with all of them in one JSON parameter.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,7 +1,8 @@
 """Statements that are compiled once for each database, for what is read with every query.
 
 SQLAlchemy makes a statement's text anew, or at least its cache key, for every execution; that took longer than SQLite
-took to execute it. So did what it makes of a result: on SQLite the driver is asked directly, which takes a tenth.
+took to execute it. What it makes of a result took longer still: on SQLite the driver is asked directly, in a tenth of
+the time. So a transaction must have begun already, and SQLAlchemy's events do not tell of these statements.
 """
 
 import sqlite3

@@ -422,20 +422,22 @@ class AccountTransaction:
         """Moves deltas of a measure into its chunks, oldest first; gives how many leaves."""
         c = deltas.c
         mine = (c.account_id == self._account, c.measure == measure)
-        # A row has one leaf at least, so more of them are not needed.
-        oldest = sa.select(c.version, c.leaves).where(*mine).order_by(c.version).limit(leaves_max)
-        rows = self._connection.execute(oldest).all()
-        leaves: list[Leaf] = []
-        taken = 0
-        while taken < len(rows) and len(leaves) < leaves_max:
-            leaves += records.leaves_of(rows[taken].leaves)
-            taken += 1
+        # A row has one leaf at least, so more rows are not needed; which are is known before any of them is read.
+        sizes = sa.select(c.version, c.size).where(*mine).order_by(c.version).limit(leaves_max)
+        last, wanted = 0, 0
+        for version, size in self._connection.execute(sizes).all():
+            last, wanted = version, wanted + size
+            if wanted >= leaves_max:
+                break
+        oldest = (*mine, c.version <= last)
+        blobs = self._connection.scalars(sa.select(c.leaves).where(*oldest)).all()
+        leaves = [*chain.from_iterable(map(records.leaves_of, blobs))]
         if not leaves:
             return 0
         changes = chunk_changes(measure, leaves)
         self._add_cells(counters, changes)
         self._touch(changes.keys)
-        self._connection.execute(sa.delete(deltas).where(*mine, c.version <= rows[taken - 1].version))
+        self._connection.execute(sa.delete(deltas).where(*oldest))
         return len(leaves)
 
     def _add_cells(self, table: sa.Table, changes: ChunkChanges) -> None:
