@@ -3,6 +3,7 @@
 import struct
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from random import Random
 from unittest.mock import patch
 
 import pytest
@@ -303,6 +304,14 @@ def test_a_grouping_may_have_more_chunks_than_a_short_number_counts() -> None:
     changes = chunk_changes(Kpi.FEEDBACK_COUNT, leaves, [BY_OPERATOR])
     assert [key[3] for key in changes.keys] == sorted(operator for _, operator, *_ in leaves)
     assert changes.row.tolist() == list(range(70_000))
+
+
+def test_combinations_of_ids_may_be_more_than_a_number_counts() -> None:
+    """40,000 values, operators, groups and widgets, over centuries: their chunks are still in order."""
+    shuffled = Random(1).sample(range(40_000), 40_000)  # noqa: S311  # any will do
+    leaves = [(f"v{n}", f"o{m}", f"g{n}", f"w{m}", 200 * n, 1) for n, m in enumerate(shuffled)]
+    changes = chunk_changes(Kpi.GOALS_REACHED, leaves, [15])
+    assert changes.keys == sorted((7, 15, q // CHUNK_QUARTERS, o, g, w, v) for v, o, g, w, q, _ in leaves)
 
 
 def test_a_chunk_holds_more_than_65535_facts_of_a_quarter_hour() -> None:
