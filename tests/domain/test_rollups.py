@@ -28,16 +28,15 @@ cells = st.lists(
     found=cells,
     zone=st.sampled_from(ZONES).map(ZoneInfo),
     chunk=st.integers(CHUNK - 2, CHUNK + 60),
-    granularity=st.sampled_from([None, *set(Granularity) - {Granularity.QUARTER_HOUR}]),
+    granularity=st.sampled_from([None, *Granularity]),
     first=st.integers(-40, 40),
     days=st.integers(1, 90),
 )
 def test_a_part_of_a_rollup_is_its_cells_counted(found, zone, chunk, granularity, first, days) -> None:
-    """In every zone, by hour and coarser, wherever local days begin; None only where an edge cuts a bucket."""
+    """In every zone, by whatever granularity, wherever local days begin; None only where an edge cuts a bucket."""
     start = chunk * CHUNK_QUARTERS
     array = np.array([(row, start + quarter, code, n) for row, quarter, code, n in found], np.int64).reshape(-1, 4)
     width = resolution(granularity)
-    assert width is not None
     rollup = roll_up(ROWS, Cells(*array.T), chunk_buckets(chunk, width, zone).edges, VALUES)
     days_edges = calendar.buckets(start - 50 * 96, start + 140 * 96, Granularity.DAY, zone).edges
     begin, end = (int(days_edges[50 + first + n]) for n in (0, days))
@@ -69,7 +68,7 @@ def test_an_edge_within_a_day_fits_no_rollup_by_day(shift: int) -> None:
     assert regrouped(rollup, np.array([start + 96, start + 960])) is not None
 
 
-@pytest.mark.parametrize("width", [Granularity.HOUR, Granularity.DAY])
+@pytest.mark.parametrize("width", [Granularity.QUARTER_HOUR, Granularity.HOUR, Granularity.DAY])
 @pytest.mark.parametrize("quarter", [calendar.EARLIEST, calendar.LATEST - 1])
 def test_the_chunks_in_which_the_calendar_begins_and_ends_have_rollups(width: Granularity, quarter: int) -> None:
     """They begin before it, or end after it."""

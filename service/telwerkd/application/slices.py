@@ -1,7 +1,7 @@
 """Reading a slice: what is counted of a measure in a range, by the rows of the coarsest grouping that serves.
 
-Whole chunks come as rollups, which are kept; what a rollup does not fit (quarter-hours, an end within a day, a few
-named ids) comes from the chunks' cells, and what is not in chunks yet from the deltas.
+Whole chunks come as rollups, which are kept; what a rollup does not fit (an end within a day, a few named ids) comes
+from the chunks' cells, and what is not in chunks yet from the deltas.
 """
 
 from collections.abc import Iterable, Sequence
@@ -36,6 +36,8 @@ from telwerkd.domain.rollups import Rollup, RowIds, chunk_buckets, is_worth_it, 
 
 RowKey: TypeAlias = tuple[str, str, str, str]
 """`RowIds` or their parts: rows by the thousand are looked up as plain tuples, which take less time to make."""
+
+_UNCUT: RowKey = ("", "", "", "")
 
 _NONE = -1
 """Marks a row that is not wanted."""
@@ -237,14 +239,17 @@ class SliceReader:
                 conditions.values.any_of if by_value else frozenset(),
             ),
         )
-        width = resolution(period.granularity)
-        if width is None or cut.operators or cut.groups or cut.widgets or cut.values:
+        if cut.operators or cut.groups or cut.widgets or cut.values:
             _add_chunks(read, self._snapshot.cells(cut))
         else:
-            self._add_rollups(read, cut, width, period.zone)
+            self._add_rollups(read, cut, resolution(period.granularity), period.zone)
         leaves = self._snapshot.deltas(measure)
         if leaves:
-            read.add_cells(_projected(leaves, cut.grouping), unpack_leaves(measure, leaves))
+            cells = unpack_leaves(measure, leaves)
+            if cut.grouping:
+                read.add_cells(_projected(leaves, cut.grouping), cells)
+            else:
+                read.add_cells([_UNCUT], cells._replace(row=np.zeros_like(cells.row)))
         return read
 
     def _add_rollups(self, read: Slice, cut: Cut, width: Granularity, zone: ZoneInfo) -> None:

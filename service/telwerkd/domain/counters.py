@@ -173,7 +173,7 @@ def chunk_changes(measure: Measure, leaves: Sequence[Leaf], groupings: Sequence[
     columns = [_Ids.of(ids) for ids in (*dimensions, values)]
     chunk, slot = np.divmod(np.array(quarters, np.int64), CHUNK_QUARTERS)
     if measure in _PACKED_VALUE_KPIS:
-        slot += CHUNK_QUARTERS * np.array([*map(int, values)], np.int64)
+        slot += CHUNK_QUARTERS * np.array(_codes(values), np.int64)
     series, of_series = _distinct([chunk, *(column.number for column in columns)])
     slot, of_series, n = _summed(slot, of_series, np.array(ns, np.int64))
     # What is left of the series: each is cut once, however many leaves it has.
@@ -365,5 +365,11 @@ def unpack_leaves(measure: Measure, leaves: Sequence[Leaf]) -> Cells:
     if not leaves:
         return Cells(*np.zeros((4, 0), np.int64))
     values, *_, quarters, ns = zip(*leaves, strict=True)
-    codes = [*map(int, values)] if measure in _PACKED_VALUE_KPIS else [0] * len(leaves)
+    codes = _codes(values) if measure in _PACKED_VALUE_KPIS else [0] * len(leaves)
     return Cells(np.arange(len(leaves)), *np.array((quarters, codes, ns), np.int64))
+
+
+def _codes(values: Sequence[str]) -> list[int]:
+    """The packed values. There are a few only, each of which is read once."""
+    codes = {value: int(value) for value in set(values)}
+    return [codes[value] for value in values]

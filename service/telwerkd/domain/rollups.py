@@ -1,8 +1,8 @@
-"""Rollups: a chunk's counts, summed up in the hours or days of a time zone.
+"""Rollups: a chunk's counts, summed up in quarter-hours, or in the hours or days of a time zone.
 
 A chunk holds the quarter-hours that have facts, so that it serves every zone; the busier an account, the more of them.
-Answers by hour or coarser add up the same quarter-hours again and again. A rollup does so once: a dense array of
-numbers by row, bucket and value, as large as the answer whatever the number of facts.
+Answers add up the same quarter-hours again and again. A rollup does so once: a dense array of numbers by row, bucket
+and value, as large as the answer whatever the number of facts.
 """
 
 from collections.abc import Sequence
@@ -47,19 +47,17 @@ class Rollup(NamedTuple):
         return int(self.counts.nbytes) + _ROW_BYTES * len(self.rows)
 
 
-def resolution(granularity: Granularity | None) -> Granularity | None:
-    """In which rollups an answer can be read: by hour, by day (totals too), or in none."""
+def resolution(granularity: Granularity | None) -> Granularity:
+    """In which rollups an answer is read: by quarter-hour, by hour, or by day (totals too)."""
     match granularity:
-        case Granularity.QUARTER_HOUR:
-            return None
-        case Granularity.HOUR:
-            return Granularity.HOUR
+        case Granularity.QUARTER_HOUR | Granularity.HOUR:
+            return granularity
         case _:
             return Granularity.DAY
 
 
 def chunk_buckets(chunk: int, width: Granularity, zone: ZoneInfo) -> Buckets:
-    """The hours or days of a chunk, those at its ends clipped. The calendar begins and ends within one."""
+    """The buckets of a chunk, hours or days at its ends clipped. The calendar begins and ends within one."""
     start, end = max(chunk * CHUNK_QUARTERS, EARLIEST), min((chunk + 1) * CHUNK_QUARTERS, LATEST)
     return buckets(start, end, width, zone)
 
