@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from telwerkd.application import upkeep
 from telwerkd.application.ingest import IngestLimits, Submitted, take_in
 from telwerkd.application.upkeep import DAY, Compaction, purge_old, settle_due
 from telwerkd.domain.events import ActionPerformed, Event, InactivityAction, Kind, Message, Sender, WentLive
@@ -66,6 +67,22 @@ async def test_a_damaged_account_does_not_keep_the_compaction_of_others_waiting(
     for _ in range(2):
         await compaction.run_once()
     assert [account for account, _, _ in await store.compactable()] == [BROKEN]
+
+
+async def test_a_measure_rests_after_its_compaction_until_it_is_quiet_or_too_much_waits(store, monkeypatch):
+    """Chunks that take long to write are written less often; what waits is bounded, and is packed once it is quiet."""
+    for name, value in (("COMPACT_AT", 2), ("COMPACT_ANYWAY_AT", 5), ("REST_TIMES", 10**9)):
+        monkeypatch.setattr(upkeep, name, value)
+    compaction, waiting = Compaction(store), []
+    for n in range(12):
+        await put(store, WHOLE, event(f"e{n}", n, ActionPerformed(InactivityAction.INACTIVITY_MESSAGE_SENT)))
+        await compaction.run_once()
+        waiting.append(sum(size for _, _, size in await store.compactable()))
+    assert waiting == [1, 0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0]
+    await put(store, WHOLE, event("last", 99, ActionPerformed(InactivityAction.INACTIVITY_MESSAGE_SENT)))
+    for _ in range(2):
+        await compaction.run_once()
+    assert await store.compactable() == []
 
 
 async def test_a_clock_that_is_years_ahead_purges_no_recent_event(store):

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from time import monotonic
 
 from telwerkd.application.ports import Conversation, Store, Transaction
 from telwerkd.application.removal import purge
@@ -26,8 +27,18 @@ A chunk is read and written once for all of its leaves, so the more, the less ea
 one.
 """
 
-COMPACTED_MAX = 20_000
+COMPACT_ANYWAY_AT = 30_000
+"""Leaves at which a measure rests no longer."""
+
+COMPACTED_MAX = 40_000
 """About how many leaves are compacted in one transaction."""
+
+REST_TIMES = 40
+"""How much longer than its last compaction took a measure then rests.
+
+Chunks are written whole. Those of a busy account grow through a month to many times what a few thousand leaves change,
+and compacting them as often at its end as at its beginning would take most of the writer's time.
+"""
 
 
 async def settle_due(store: Store, now: Micros, conversations_max: int = SETTLED_MAX) -> bool:
@@ -66,18 +77,29 @@ class Compaction:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._seen: dict[tuple[AccountId, Measure], int] = {}
+        self._rests_until: dict[tuple[AccountId, Measure], float] = {}
 
     async def run_once(self) -> bool:
         """One transaction for each measure that is to be compacted; whether one may have many deltas still."""
         sizes = {(account, measure): size for account, measure, size in await self._store.compactable()}
-        ripe = [key for key, size in sizes.items() if size >= COMPACT_AT or self._seen.get(key) == size]
+        now = monotonic()
+        self._rests_until = {key: until for key, until in self._rests_until.items() if until > now}
+        ripe = [key for key, size in sizes.items() if self._is_ripe(key, size)]
         self._seen = sizes
         left = False
         for account, measure in ripe:
             with _apart(f"compaction of measure {measure} of account {account!r}"):
+                begun = monotonic()
                 moved = await self._store.upkeep(account, partial(_compact, measure))
-                left = left or (moved is not None and sizes[account, measure] >= COMPACT_AT)
+                ended = monotonic()
+                self._rests_until[account, measure] = ended + REST_TIMES * (ended - begun)
+                left = left or (moved is not None and sizes[account, measure] >= COMPACT_ANYWAY_AT)
         return left
+
+    def _is_ripe(self, key: tuple[AccountId, Measure], size: int) -> bool:
+        if size >= COMPACT_AT and key not in self._rests_until:
+            return True
+        return size >= COMPACT_ANYWAY_AT or self._seen.get(key) == size
 
 
 def _compact(measure: Measure, tx: Transaction) -> int:
