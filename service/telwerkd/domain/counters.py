@@ -298,27 +298,71 @@ def merged(cells: Sequence[bytes], changes: ChunkChanges) -> list[bytes]:
     Raises:
         CounterError: a count would become negative.
     """
-    before = np.frombuffer(b"".join(cells), "<u2").astype(np.int64).reshape(-1, 2)
+    pairs = np.frombuffer(b"".join(cells), "<u2").reshape(-1, 2)
     lengths = np.array([*map(len, cells)], np.int64) // _PAIR_BYTES
-    row = np.concatenate((np.repeat(np.arange(len(cells)), lengths), changes.row))
-    at = row * _SLOTS + np.concatenate((before[:, 0], changes.slot))
-    n = np.concatenate((before[:, 1], changes.n))
-    order = np.argsort(at, kind="stable")  # fast for what is nearly always here: two runs in order
-    at = at[order]
-    firsts = np.flatnonzero(np.diff(at, prepend=-1))
-    at, counts = at[firsts], np.add.reduceat(n[order], firsts) if len(firsts) else n[:0]
-    if counts.min(initial=0) < 0:
-        row_of, slot_of_ = divmod(int(at[counts.argmin()]), _SLOTS)
-        raise CounterError(f"slot {slot_of_} of {ChunkKey(*changes.keys[row_of])} would hold {counts.min()}")
-    # A count above what a pair holds takes several of them: full ones, then the rest.
-    pairs = -(-counts // _FULL)
-    last = np.cumsum(pairs)
-    held = np.full(int(pairs.sum()), _FULL)
-    held[last[pairs > 0] - 1] = (counts - (pairs - 1) * _FULL)[pairs > 0]
-    at = np.repeat(at, pairs)
-    packed = np.stack((at % _SLOTS, held), axis=1).astype("<u2").tobytes()
+    at = np.repeat(np.arange(len(cells)) * _SLOTS, lengths) + pairs[:, 0]
+    changed, n = _sums(changes.row * _SLOTS + changes.slot, changes.n)
+    if int(pairs[:, 1].max(initial=0)) + int(n.max(initial=0)) < _FULL:
+        at, pairs = _merged_short(at, pairs, changed, n, changes)
+    else:
+        at, pairs = _merged_any(at, pairs, changed, n, changes)
+    packed = pairs.tobytes()
     ends = _PAIR_BYTES * np.searchsorted(at, np.arange(len(cells) + 1) * _SLOTS)
     return [packed[start:end] for start, end in pairwise(ends.tolist())]
+
+
+_Pairs: TypeAlias = npt.NDArray[np.uint16]
+"""Slots and counts."""
+
+
+def _merged_short(
+    at: Numbers, pairs: _Pairs, changed: Numbers, n: Numbers, changes: ChunkChanges
+) -> tuple[Numbers, _Pairs]:
+    """Where every count is one pair: changes find their place, so that the other pairs are only copied.
+
+    The chunks of a busy account have a thousand times the cells that change.
+    """
+    place = np.searchsorted(at, changed)
+    there = place < len(at)
+    there[there] = at[place[there]] == changed[there]
+    counts = n.copy()
+    counts[there] += pairs[place[there], 1]
+    _check(changed, counts, changes)
+    pairs = pairs.copy()
+    pairs[place[there], 1] = counts[there]
+    new = ~there & (counts > 0)
+    pairs = np.insert(pairs, place[new], np.stack((changed[new] % _SLOTS, counts[new]), axis=1), axis=0)
+    at = np.insert(at, place[new], changed[new])
+    filled = pairs[:, 1] > 0
+    return (at, pairs) if filled.all() else (at[filled], pairs[filled])
+
+
+def _merged_any(
+    at: Numbers, pairs: _Pairs, changed: Numbers, n: Numbers, changes: ChunkChanges
+) -> tuple[Numbers, _Pairs]:
+    """The same for any counts: one above what a pair holds takes several of them, full ones and then the rest."""
+    at, counts = _sums(np.concatenate((at, changed)), np.concatenate((pairs[:, 1], n)))
+    _check(at, counts, changes)
+    needed = -(-counts // _FULL)
+    last = np.cumsum(needed)
+    held = np.full(int(needed.sum()), _FULL)
+    held[last[needed > 0] - 1] = (counts - (needed - 1) * _FULL)[needed > 0]
+    at = np.repeat(at, needed)
+    return at, np.stack((at % _SLOTS, held), axis=1).astype("<u2")
+
+
+def _sums(at: Numbers, n: Numbers) -> tuple[Numbers, Numbers]:
+    """Each place once, in order, with its sum."""
+    order = np.argsort(at, kind="stable")
+    at = at[order]
+    firsts = np.flatnonzero(np.diff(at, prepend=-1))
+    return at[firsts], np.add.reduceat(n[order], firsts) if len(firsts) else n[:0]
+
+
+def _check(at: Numbers, counts: Numbers, changes: ChunkChanges) -> None:
+    if counts.min(initial=0) < 0:
+        row, slot = divmod(int(at[counts.argmin()]), _SLOTS)
+        raise CounterError(f"slot {slot} of {ChunkKey(*changes.keys[row])} would hold {counts.min()}")
 
 
 class Cells(NamedTuple):
