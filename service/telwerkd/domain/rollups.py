@@ -87,9 +87,12 @@ def regrouped(rollup: Rollup, edges: Quarters) -> tuple[int, npt.NDArray[np.int3
         return None
     first = int(edges.searchsorted(start, side="right")) - 1
     wanted = edges[first : int(edges.searchsorted(end)) + 1].clip(start, end)
-    cuts = own.searchsorted(wanted)
-    if (own[cuts] != wanted).any():
-        return None
+    if len(own) - 1 == own[-1] - own[0]:  # quarter-hours: every edge fits, and where is plain
+        cuts = wanted - own[0]
+    else:
+        cuts = own.searchsorted(wanted)
+        if (own[cuts] != wanted).any():
+            return None
     counts = rollup.counts[:, cuts[0] : cuts[-1]]
     if len(cuts) - 1 == counts.shape[1]:
         return first, counts

@@ -123,7 +123,7 @@ def _engine(path: Path, *, writes: bool) -> sa.Engine:
         connection.execute("PRAGMA journal_mode = WAL")
         # Under NORMAL a power loss takes every acknowledged row since the last checkpoint.
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA cache_size = -{65_536 if writes else 8_192}")
+        connection.execute(f"PRAGMA cache_size = -{49_152 if writes else 8_192}")
         connection.execute("PRAGMA temp_store = MEMORY")
         if not writes:
             connection.execute("PRAGMA query_only = ON")
