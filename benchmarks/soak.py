@@ -8,14 +8,13 @@ from statistics import fmean
 from benchmarks.bench import Bench, Feed
 from benchmarks.client import SERIES, ask, send
 from benchmarks.machine import described
-from benchmarks.questions import ZONES, YearByDay, quarter_hours
+from benchmarks.questions import YEAR_DAYS, ZONES, YearByDay, quarter_hours
 from benchmarks.results import Bar, Row, percentile, table
 from benchmarks.run import save
 from benchmarks.servers import Server, telwerkd
 from benchmarks.workload import CHAT_EVENTS, DAY_SECONDS, Workload
 
 _SHARE_OF_PEAK = 0.7
-_YEAR_DAYS = 365
 _STORED_PER_DAY = 200
 """Conversations of the year before the load, so that a dashboard's year is as full at its beginning as at its end."""
 _PER_DAY = 20_000
@@ -49,9 +48,9 @@ def soak(bench: Bench, minutes: float) -> str:
     machine = described()
     stored = Feed(Workload(conversations_per_day=_STORED_PER_DAY))
     with telwerkd() as server:
-        bench.load(server, stored.take(_YEAR_DAYS * _STORED_PER_DAY))
+        bench.load(server, stored.take(YEAR_DAYS * _STORED_PER_DAY))
         begins = stored.next_conversation
-        feed = Feed(Workload(conversations_per_day=_PER_DAY, first=begins - _YEAR_DAYS * _PER_DAY), begins)
+        feed = Feed(Workload(conversations_per_day=_PER_DAY, first=begins - YEAR_DAYS * _PER_DAY), begins)
         peak = _peak(bench, server, feed)
         pace = peak * _SHARE_OF_PEAK
         bench.say(f"soak: {minutes:g} minutes at {pace:,.0f} events/s, {_SHARE_OF_PEAK:.0%} of the peak")
@@ -100,7 +99,7 @@ def _slice(bench: Bench, server: Server, feed: Feed, pace: float) -> Slice:
 
 def _dashboard(today: int) -> list[bytes]:
     """What a page shows: a year as a total and by operator, and the last 30 days in quarter-hours."""
-    first_day = today - (_YEAR_DAYS - 1)
+    first_day = today - (YEAR_DAYS - 1)
     return [
         YearByDay(ZONES[0], first_day).request(),
         YearByDay(ZONES[0], first_day, by_operator=True).request(),

@@ -26,6 +26,7 @@ from telwerkd.application.ingest import IngestLimits, Known, TakenIn, take_in
 from telwerkd.application.ports import Snapshot, Transaction
 from telwerkd.application.query import QueryLimits
 from telwerkd.application.rollup_cache import RollupCache
+from telwerkd.application.upkeep import COMPACTED_MAX
 from telwerkd.domain.goals import Goal
 from telwerkd.domain.ids import SECOND, AccountId, GoalId, Micros, WidgetId
 from telwerkd.domain.settings import WidgetVersion
@@ -43,7 +44,6 @@ _ASKED_DAYS = 730
 _CALLS_AT_ONCE = 4
 """Calls in one transaction: as many as callers in R1."""
 _QUESTIONS = 100
-_COMPACTED_MAX = 20_000
 _ROLLUPS_BYTES_MAX = 64 * 2**20
 _ACCOUNT = AccountId(ACCOUNT)
 _NOW = Micros(START_SECONDS * SECOND + 10**15)
@@ -189,7 +189,7 @@ async def _whole(stages: _Stages, store: SqliteStore, work: Callable[[Transactio
 
 async def _compacted(stages: _Stages, store: SqliteStore, measure_: int) -> int:
     begun = time.process_time()
-    moved: list[int] = await store.write([(_ACCOUNT, lambda tx: tx.compact(measure_, _COMPACTED_MAX))])
+    moved: list[int] = await store.write([(_ACCOUNT, lambda tx: tx.compact(measure_, COMPACTED_MAX))])
     stages.seconds["compaction"] += time.process_time() - begun
     return moved[0]
 

@@ -38,6 +38,7 @@ RowKey: TypeAlias = tuple[str, str, str, str]
 """`RowIds` or their parts: rows by the thousand are looked up as plain tuples, which take less time to make."""
 
 _UNCUT: RowKey = ("", "", "", "")
+"""The one row of a total."""
 
 _NONE = -1
 """Marks a row that is not wanted."""
@@ -245,11 +246,7 @@ class SliceReader:
             self._add_rollups(read, cut, resolution(period.granularity), period.zone)
         leaves = self._snapshot.deltas(measure)
         if leaves:
-            cells = unpack_leaves(measure, leaves)
-            if cut.grouping:
-                read.add_cells(_projected(leaves, cut.grouping), cells)
-            else:
-                read.add_cells([_UNCUT], cells._replace(row=np.zeros_like(cells.row)))
+            _add_leaves(read, leaves, measure, cut.grouping)
         return read
 
     def _add_rollups(self, read: Slice, cut: Cut, width: Granularity, zone: ZoneInfo) -> None:
@@ -305,6 +302,14 @@ def _add_chunks(read: Slice, rows: Sequence[CellRow]) -> None:
 
 def _unpacked(rows: Sequence[CellRow]) -> Cells:
     return unpack([row.chunk for row in rows], [row.cells for row in rows])
+
+
+def _add_leaves(read: Slice, leaves: Sequence[Leaf], measure: Measure, grouping: int) -> None:
+    cells = unpack_leaves(measure, leaves)
+    if grouping:
+        read.add_cells(_projected(leaves, grouping), cells)
+    else:
+        read.add_cells([_UNCUT], cells._replace(row=np.zeros_like(cells.row)))
 
 
 def _projected(leaves: Sequence[Leaf], grouping: int) -> list[RowKey]:

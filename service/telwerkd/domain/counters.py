@@ -86,6 +86,10 @@ class CounterError(AssertionError):
     """A counter would become negative: the counters do not belong to the log."""
 
 
+_MEANING = {Change.TAKEN_BACK: (0, -1), Change.HELD: (HELD_BACK, 1), Change.RELEASED: (HELD_BACK, -1)}
+"""What is added to the measure, and the sign, where a fact is not simply counted."""
+
+
 class Deltas:
     """What a transaction adds to the counters of one account: signed facts, summed."""
 
@@ -94,20 +98,7 @@ class Deltas:
 
     def add(self, outcome: Outcome, times: int = 1) -> None:
         """Adds what `outcome` does, `times` times; -1 undoes it."""
-        fact = outcome.fact
-        measure, n = int(fact.kpi), times
-        match outcome.change:
-            case Change.COUNTED:
-                pass
-            case Change.TAKEN_BACK:
-                n = -times
-            case Change.HELD:
-                measure += HELD_BACK
-            case Change.RELEASED:
-                measure, n = measure + HELD_BACK, -times
-        quarter = fact.instant // QUARTER_HOUR_MICROS
-        leaf = (measure, fact.value, fact.operator, fact.group, fact.widget, quarter)
-        self._leaves[leaf] = self._leaves.get(leaf, 0) + n
+        self.add_effects((outcome,), times)
 
     def add_effects(self, effects: Iterable[Outcome | LeftOut], times: int = 1) -> None:
         """Adds the outcomes among the effects of a fold."""
@@ -115,20 +106,16 @@ class Deltas:
         for effect in effects:
             if type(effect) is not Outcome:
                 continue
-            if effect.change is not Change.COUNTED:
-                self.add(effect, times)
-                continue
-            # What nearly all of them are, without a call: every event that counts comes here.
             fact = effect.fact
-            leaf = (
-                fact.kpi,
-                fact.value,
-                fact.operator,
-                fact.group,
-                fact.widget,
-                fact.instant // QUARTER_HOUR_MICROS,
-            )
-            leaves[leaf] = leaves.get(leaf, 0) + times
+            measure: Measure = fact.kpi
+            n = times
+            # Not a `match`: nearly all are counted, and every event that counts comes here.
+            if effect.change is not Change.COUNTED:
+                held, sign = _MEANING[effect.change]
+                measure, n = measure + held, sign * times
+            quarter = fact.instant // QUARTER_HOUR_MICROS
+            leaf = (measure, fact.value, fact.operator, fact.group, fact.widget, quarter)
+            leaves[leaf] = leaves.get(leaf, 0) + n
 
     def add_all(self, other: "Deltas") -> None:
         """Adds what `other` adds."""
