@@ -58,7 +58,9 @@ class Settings(BaseSettings):
     points_max: int = Field(2_000_000, gt=0, description="Numbers of an answer: series times buckets times values.")
     groups_max: int = Field(10_000, gt=0, description="Groups of an answer that is not asked for by pages.")
     rollup_cache_bytes_max: int = Field(
-        64 * 2**20, ge=0, description="Memory for hours and days that are summed up already; 0 keeps none."
+        64 * 2**20,
+        ge=0,
+        description="Memory for quarter-hours, hours and days that are summed up already; 0 keeps none.",
     )
     answer_cache_bytes_max: int = Field(
         64 * 2**20, ge=0, description="Memory for answers that are still true; 0 keeps none."
