@@ -31,5 +31,5 @@ class Scale:
     """As large as the bars of R7 and R8 presume; the peers are asked about the ordinary log as well."""
 
 
-FULL = Scale("full", 5, 8_000, 192, 1_000_000, 40, 500, 6.0, 5_000_000, 1_000_000, 400, whole=True)
+FULL = Scale("full", 5, 24_000, 192, 1_000_000, 40, 500, 6.0, 5_000_000, 1_000_000, 400, whole=True)
 QUICK = Scale("quick", 3, 1_000, 64, 65_000, 15, 100, 2.5, 65_000, 50_000, 40, whole=False)

@@ -22,7 +22,7 @@ from benchmarks.run import save
 from benchmarks.workload import ACCOUNT, GOAL_URL, LIVE_LIMIT_SECONDS, START_SECONDS, WIDGETS, Part, Workload
 from telwerk.v1 import ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
 from telwerkd.application.answering import Points, answer
-from telwerkd.application.ingest import IngestLimits, Known, TakenIn, take_in
+from telwerkd.application.ingest import IngestLimits, Outcomes, take_in
 from telwerkd.application.ports import Snapshot, Transaction
 from telwerkd.application.query import QueryLimits
 from telwerkd.application.rollup_cache import RollupCache
@@ -157,7 +157,7 @@ def _put_settings(tx: Transaction) -> None:
 
 
 async def _take_in(store: SqliteStore, calls: Sequence[bytes]) -> _Stages:
-    stages, decoder, known = _Stages(), EventDecoder(EventLimits()), None
+    stages, decoder = _Stages(), EventDecoder(EventLimits())
     for start in range(0, len(calls), _CALLS_AT_ONCE):
         some = [
             stages.run("parse", ingestion.IngestEventsRequest.FromString, call)
@@ -165,12 +165,11 @@ async def _take_in(store: SqliteStore, calls: Sequence[bytes]) -> _Stages:
         ]
         batches = [stages.run("decode and check", decoder.decode, request.events, _NOW).valid for request in some]
 
-        def work(tx: Transaction, batches: Any = batches, known: Known | None = known) -> TakenIn:
+        def work(tx: Transaction, batches: Any = batches) -> list[Outcomes]:
             watched: Any = _Watched(tx, stages, "rows written and read")
-            return stages.run("verdicts, the fold, leaves", take_in, batches, known, IngestLimits(), watched)
+            return stages.run("verdicts, the fold, leaves", take_in, batches, IngestLimits(), watched)
 
-        [taken] = await _whole(stages, store, work)
-        known = taken.known
+        await _whole(stages, store, work)
     for _, measure_, _ in await store.compactable():
         while await _compacted(stages, store, measure_):
             pass

@@ -1,7 +1,6 @@
 """The composition root: everything that runs is made and ended here. Tests start this same root."""
 
 import asyncio
-import gc
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -38,7 +37,6 @@ SETTLE_EVERY_SECONDS = 0.5
 
 _COMPACT_EVERY_SECONDS = 0.5
 _PING_EVERY_SECONDS = 2.0
-_COLLECT_AFTER_OBJECTS = 20_000
 _PURGE_EVERY_SECONDS = 3_600.0
 
 
@@ -66,18 +64,8 @@ async def running(settings: Settings, *, is_worker: bool = False) -> AsyncIterat
     check(settings)
     if not is_worker:
         await prepare(settings.database)
-    async with opened(settings.database) as store, _serving(settings, store, shares_port=is_worker) as server:
+    async with opened(settings.database, serving=True) as store, _serving(settings, store, shares_port=is_worker) as server:
         yield server
-
-
-def devote_process() -> None:
-    """For a process that does nothing but serve, once it runs: what is there now stays as long as the process does.
-
-    So the garbage collector need not go through it again and again. What calls make holds few cycles.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER_OBJECTS)
 
 
 def check(settings: Settings) -> None:

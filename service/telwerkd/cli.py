@@ -10,9 +10,10 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 
 from telwerkd import maintenance, workers
-from telwerkd.app import devote_process, running
+from telwerkd.app import running
 from telwerkd.cli_keys import keys_app
 from telwerkd.config import ConfigurationError, Settings, load
+from telwerkd.devoted import devote_process
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.storage import opening
 from telwerkd.storage.location import Location, located

@@ -16,8 +16,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from telwerkd.app import check, devote_process, running
+from telwerkd.app import check, running
 from telwerkd.config import Settings
+from telwerkd.devoted import devote_process
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.opening import prepare
 from telwerkd.storage.schema import SchemaError

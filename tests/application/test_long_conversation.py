@@ -47,7 +47,7 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 
 async def put(store: SqliteStore, *events: Submitted) -> None:
     def work(tx):
-        return take_in([events], None, IngestLimits(), tx)
+        return take_in([events], IngestLimits(), tx)
 
     [taken] = await store.write([(ACCOUNT, work)])
     assert taken.outcomes == [[Verdict.ACCEPTED] * len(events)]

@@ -39,7 +39,7 @@ def event(event_id: str, seconds: int, kind: Kind) -> Submitted:
 
 
 async def put(store: SqliteStore, account: AccountId, *events: Submitted) -> None:
-    await store.write([(account, lambda tx: take_in([events], None, IngestLimits(), tx))])
+    await store.write([(account, lambda tx: take_in([events], IngestLimits(), tx))])
 
 
 def damage(path: Path, statement: str) -> None:

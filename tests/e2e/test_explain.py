@@ -524,7 +524,7 @@ class Numbers:
     def take(self, conversation: ConversationId, batch: Batch) -> None:
         """A batch arrives, then limits up to its instant pass."""
         submitted = [Submitted(conversation, as_sent(event)) for event in batch.events]
-        work = partial(take_in, [submitted], None, IngestLimits())
+        work = partial(take_in, [submitted], IngestLimits())
         self.runner.run(self.store.write([(ACCOUNT, work)]))
         while self.runner.run(settle_due(self.store, batch.now)):
             pass

@@ -156,7 +156,7 @@ async def fill(store: Store, everything: Sequence[Submitted], late: Container[in
 
     async def receive(events: Sequence[Submitted]) -> None:
         for n in range(0, len(events), 500):
-            work = partial(take_in, [events[n : n + 500]], None, IngestLimits())
+            work = partial(take_in, [events[n : n + 500]], IngestLimits())
             await store.write([(ACCOUNT, work)])
         while await settle_due(store, now):
             pass

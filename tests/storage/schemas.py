@@ -45,7 +45,7 @@ async def written(store: Store) -> None:
     await settings.set_time_zone(ACCOUNT, "Europe/Berlin")
 
     async def put(*events: Any) -> None:
-        await store.write([(ACCOUNT, lambda tx: take_in([events], None, IngestLimits(), tx))])
+        await store.write([(ACCOUNT, lambda tx: take_in([events], IngestLimits(), tx))])
 
     await put(*(each for n in range(6) for each in chat(f"c{n}")))
     await purge(store, ACCOUNT, Micros(START + 4 * SECOND))

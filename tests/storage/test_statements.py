@@ -126,7 +126,7 @@ async def everything(store: PostgresStore, account: AccountId) -> None:
     """All that servers and commands do with an account."""
 
     async def put(*events: Submitted) -> None:
-        await store.write([(account, lambda tx: take_in([events], None, IngestLimits(), tx))])
+        await store.write([(account, lambda tx: take_in([events], IngestLimits(), tx))])
 
     settings = AccountSettings(store)
     await settings.set_widget(account, WEB, WidgetVersion(Micros(START), LIMIT, (), ()))

@@ -1,14 +1,12 @@
 """Reading and changing the settings of accounts and widgets."""
 
-from typing import TypeVar
+from functools import partial
 
 from telwerkd.application.ports import Snapshot, Store, Transaction
 from telwerkd.domain import calendar
 from telwerkd.domain.errors import NotFoundError, Reason
 from telwerkd.domain.ids import AccountId, WidgetId
 from telwerkd.domain.settings import WidgetVersion
-
-T = TypeVar("T")
 
 DEFAULT_TIME_ZONE = "UTC"
 
@@ -21,12 +19,7 @@ class AccountSettings:
 
     async def set_widget(self, account: AccountId, widget: WidgetId, version: WidgetVersion) -> None:
         """Adds a version, or replaces the one with the same effective time."""
-
-        def work(tx: Transaction) -> None:
-            tx.put_widget_version(widget, version)
-            tx.bump_version()
-
-        await self._store.write([(account, work)])
+        await self._store.write([(account, partial(_put_widget_version, widget, version))])
 
     async def widget(self, account: AccountId, widget: WidgetId) -> list[WidgetVersion]:
         """Every version of a widget's settings, oldest first.
@@ -51,12 +44,7 @@ class AccountSettings:
             InvalidArgumentError: it is not an IANA time zone.
         """
         calendar.zone(time_zone, "settings.time_zone")
-
-        def work(tx: Transaction) -> None:
-            tx.put_time_zone(time_zone)
-            tx.bump_version()
-
-        await self._store.write([(account, work)])
+        await self._store.write([(account, partial(_put_time_zone, time_zone))])
 
     async def time_zone(self, account: AccountId) -> str:
         """The zone of queries that name none."""
@@ -70,3 +58,13 @@ def zone_name(view: Snapshot) -> str:
 
 def _versions(view: Snapshot) -> dict[WidgetId, list[WidgetVersion]]:
     return view.widget_versions()
+
+
+def _put_widget_version(widget: WidgetId, version: WidgetVersion, tx: Transaction) -> None:
+    tx.put_widget_version(widget, version)
+    tx.bump_version()
+
+
+def _put_time_zone(time_zone: str, tx: Transaction) -> None:
+    tx.put_time_zone(time_zone)
+    tx.bump_version()

@@ -1,11 +1,12 @@
 """What the application needs from storage.
 
 A transaction's work is an ordinary function over a `Transaction`: the store runs it where its database driver is at
-home (one thread hop per transaction on SQLite), commits, and only then gives its result.
+home, commits, and only then gives its result. What writes may run in another process, so it can be pickled: a function
+of a module, or a `partial` of one with plain arguments; what it gives can be too.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from telwerkd.domain.conversation import State
 from telwerkd.domain.counters import ChunkKey, Deltas, Leaf, Measure, Slots
@@ -143,6 +144,15 @@ class Snapshot(Protocol):
 
 class Transaction(Snapshot, Protocol):
     """One account's part of a transaction that writes. What it reads stays true until the commit."""
+
+    def recall(self) -> Any:
+        """What `remember` left; None if nothing did. It may be older than the account's version."""
+
+    def remember(self, kept: Any) -> None:
+        """Leaves something in memory for the next transactions of this account, once this one is committed.
+
+        They find it, or something older, or nothing: transactions elsewhere do not know of it.
+        """
 
     def conversations(self, ids: Collection[ConversationId]) -> dict[ConversationId, Conversation]:
         """Those of the conversations that are stored."""

@@ -21,6 +21,8 @@ Order: TypeAlias = tuple[int, int, int, str]
 class Sender(enum.IntEnum):
     """Who sends a message; only an operator's message answers (KPI 3 and 4)."""
 
+    __hash__ = int.__hash__  # an enum's own is written in Python, and every message is looked up by its sender
+
     CONTACT = 1
     OPERATOR = 2
     BOT = 3
@@ -28,6 +30,8 @@ class Sender(enum.IntEnum):
 
 class InactivityAction(enum.IntEnum):
     """The eight inactivity actions (KPI 5); the last two are KPI 6 as well."""
+
+    __hash__ = int.__hash__  # as that of `Sender`
 
     NEW_CONVERSATION_UNASSIGNED = 1
     NEW_CONVERSATION_REASSIGNED = 2

@@ -17,6 +17,8 @@ SEPARATOR = "\x1f"
 class Kpi(enum.IntEnum):
     """The ten KPIs, numbered as in the rules. The numbers are the storage format."""
 
+    __hash__ = int.__hash__  # an enum's own is written in Python, and every fact is looked up by its KPI
+
     SATISFACTION_SCORE = 1
     FEEDBACK_COUNT = 2
     UNANSWERED_LIVE_CONVERSATIONS = 3

@@ -7,6 +7,7 @@ from telwerkd.storage import schema, schema_postgres
 from telwerkd.storage.location import Location, PostgresUrl
 from telwerkd.storage.postgres import PostgresStore
 from telwerkd.storage.sqlite import SqliteStore
+from telwerkd.storage.writer_process import WriterProcess
 
 AnyStore = SqliteStore | PostgresStore
 
@@ -46,8 +47,14 @@ async def prepare(database: Location, *, create: bool = True) -> None:
 
 
 @asynccontextmanager
-async def opened(database: Location) -> AsyncIterator[AnyStore]:
-    """The store of a database that is prepared; closed at the end, when what it was writing is written."""
+async def opened(database: Location, *, serving: bool = False) -> AsyncIterator[AnyStore]:
+    """The store of a database that is prepared; closed at the end, when what it was writing is written.
+
+    For a server, a process of its own writes to a SQLite file.
+
+    Raises:
+        UnavailableError: that process does not start.
+    """
     if isinstance(database, PostgresUrl):
         postgres = PostgresStore(database)
         try:
@@ -55,8 +62,12 @@ async def opened(database: Location) -> AsyncIterator[AnyStore]:
         finally:
             await postgres.close()
         return
-    sqlite = SqliteStore(database.path)
+    writer = None
+    if serving:
+        writer = WriterProcess(database.path)
+        await writer.start()
+    sqlite = SqliteStore(database.path, writer)
     try:
         yield sqlite
     finally:
-        sqlite.close()
+        await sqlite.close()

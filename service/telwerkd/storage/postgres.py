@@ -23,6 +23,7 @@ from telwerkd.domain.ids import AccountId
 from telwerkd.storage.across import AcrossAccounts
 from telwerkd.storage.bulk_postgres import PostgresBulk
 from telwerkd.storage.location import PostgresUrl
+from telwerkd.storage.memory import Memory
 from telwerkd.storage.postgres_engine import make_engine
 from telwerkd.storage.postgres_errors import DATABASE_ERRORS, Fate, aborted_for_sure, fate_of, is_standby, said
 from telwerkd.storage.tables import accounts
@@ -56,6 +57,7 @@ class PostgresStore(AcrossAccounts):
         # Of its own: slow queries must not make limits late, or the database seem away.
         self._upkeep = make_engine(url, 1, "READ COMMITTED", read_only=True)
         self._writing: set[asyncio.Task[Any]] = set()
+        self._memory = Memory()
 
     async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
         """Runs `work` on one consistent view."""
@@ -69,14 +71,21 @@ class PostgresStore(AcrossAccounts):
         if any(other != account for other, _ in works):
             raise ValueError("a transaction is of one account")
 
-        def run(connection: sa.Connection) -> list[T]:
-            first = _locked(connection, account)
-            return [
-                work(AccountTransaction(connection, account, None if place else first))
-                for place, (_, work) in enumerate(works)
-            ]
+        def run(connection: sa.Connection) -> tuple[list[T], Any]:
+            first, recalled = _locked(connection, account), self._memory.of(account)
+            results = []
+            for place, (_, work) in enumerate(works):
+                tx = AccountTransaction(connection, account, None if place else first, recalled)
+                results.append(work(tx))
+                recalled = tx.remembered or recalled
+            return results, recalled
 
-        return await self._shielded(_answered(self._writers, run))
+        async def written() -> list[T]:
+            results, remembered = await _answered(self._writers, run)
+            self._memory.keep(account, remembered)
+            return results
+
+        return await self._shielded(written())
 
     async def upkeep(self, account: AccountId, work: Callable[[Transaction], T]) -> T | None:
         """Runs `work` as `write` does; None if another server is at the account's upkeep just now."""

@@ -1,34 +1,27 @@
 """The embedded database: one SQLite file, one writer, many readers.
 
-Every transaction is one hop to a thread and runs there with the synchronous driver. Measured: nine statements in one
-transaction take 0.8 ms so, and 5 to 6 ms with a hop for each (docs/decisions/0002).
+Every transaction is one hop to a thread, and from there to a process where one of its own writes; it runs with the
+synchronous driver. Measured: nine statements in one transaction take 0.8 ms so, and 5 to 6 ms with a hop for each
+(docs/decisions/0002).
 """
 
 import asyncio
-import logging
-import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 
 from telwerkd.application.ports import Snapshot, Standing, Transaction
-from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.domain.ids import AccountId
 from telwerkd.storage.across import AcrossAccounts
+from telwerkd.storage.sqlite_engine import READERS, make_engine, unavailable
+from telwerkd.storage.sqlite_writer import WriterThread, Works
 from telwerkd.storage.tables import accounts
 from telwerkd.storage.transaction import AccountTransaction
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
-
-READERS = 4
-_BUSY_SECONDS = 10.0
-_RETRY_SECONDS = 1.0
-
 
 _STANDING = (
     "SELECT (SELECT version FROM accounts WHERE account_id = :account), "
@@ -36,17 +29,26 @@ _STANDING = (
 )
 
 
+class Writer(Protocol):
+    """Who writes: a thread of this process (`WriterThread`), or a process of its own (`WriterProcess`)."""
+
+    async def write(self, works: Works) -> list[Any]:
+        """Runs all of `works` and commits them together, after all that was written before."""
+
+    async def close(self) -> None:
+        """Lets what was begun end."""
+
+
 class SqliteStore(AcrossAccounts):
     """`telwerkd.application.ports.Store` over a SQLite file that has its tables."""
 
     merges_accounts = True
-    writes_at_once = 1
+    writes_at_once = 2
 
-    def __init__(self, path: Path) -> None:
-        self._writer = _engine(path, writes=True)
-        self._reader = _engine(path, writes=False)
+    def __init__(self, path: Path, writer: Writer | None = None) -> None:
+        self._writer = writer or WriterThread(path)
+        self._reader = make_engine(path, writes=False)
         self._glances = self._reader.raw_connection()
-        self._write_thread = ThreadPoolExecutor(1, "sqlite-writer")
         self._read_threads = ThreadPoolExecutor(READERS, "sqlite-reader")
         # Of its own: slow queries must not make limits late, or the database seem away.
         self._upkeep_thread = ThreadPoolExecutor(1, "sqlite-upkeep")
@@ -55,20 +57,14 @@ class SqliteStore(AcrossAccounts):
         """Runs `work` on one consistent view."""
 
         def run() -> T:
-            with _unavailable(), self._reader.begin() as connection:
+            with unavailable(), self._reader.begin() as connection:
                 return work(AccountTransaction(connection, account))
 
         return await asyncio.get_running_loop().run_in_executor(self._read_threads, run)
 
     async def write(self, works: Sequence[tuple[AccountId, Callable[[Transaction], T]]]) -> list[T]:
         """Runs all of `works` and commits them together."""
-
-        def run() -> list[T]:
-            with _unavailable(), self._writer.begin() as connection:
-                return [work(AccountTransaction(connection, account)) for account, work in works]
-
-        # A caller that goes away must not leave the thread's result without an owner: the commit runs to its end.
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._write_thread, run))
+        return await self._writer.write(works)
 
     async def upkeep(self, account: AccountId, work: Callable[[Transaction], T]) -> T | None:
         """Runs `work` as `write` does: the file has one server, and nobody else to wait for."""
@@ -77,7 +73,7 @@ class SqliteStore(AcrossAccounts):
 
     async def standing(self, account: AccountId) -> Standing:
         """Where an account stands: two look-ups by key, on the event loop, for a hop to a thread would take longer."""
-        with _unavailable():
+        with unavailable():
             cursor = self._glances.cursor()
             cursor.execute(_STANDING, {"account": account})
             [(version, due)] = cursor.fetchall()
@@ -93,58 +89,16 @@ class SqliteStore(AcrossAccounts):
         """What a query across accounts gives, in the thread that keeps such queries apart."""
 
         def run() -> Sequence[Any]:
-            with _unavailable(), self._reader.begin() as connection:
+            with unavailable(), self._reader.begin() as connection:
                 return connection.execute(query).all()
 
         return await asyncio.get_running_loop().run_in_executor(self._upkeep_thread, run)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Lets running transactions end, and closes the file."""
-        self._write_thread.shutdown()
         self._read_threads.shutdown()
         self._upkeep_thread.shutdown()
         self._glances.close()
         self._reader.dispose()
-        self._writer.dispose()
-
-
-def _engine(path: Path, *, writes: bool) -> sa.Engine:
-    engine = sa.create_engine(
-        sa.URL.create("sqlite+pysqlite", database=str(path)),
-        poolclass=sa.QueuePool,
-        pool_size=1 if writes else READERS + 2,
-        max_overflow=0,
-        connect_args={"check_same_thread": False, "timeout": _BUSY_SECONDS},
-    )
-
-    @sa.event.listens_for(engine, "connect")
-    def _configure(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # transactions begin below, not by the driver's guess
-        connection.execute("PRAGMA journal_mode = WAL")
-        # Under NORMAL a power loss takes every acknowledged row since the last checkpoint.
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA cache_size = -{49_152 if writes else 8_192}")
-        connection.execute("PRAGMA temp_store = MEMORY")
-        if not writes:
-            connection.execute("PRAGMA query_only = ON")
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        # Asked directly, the driver takes a tenth of the time.
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)  # noqa: S101  # the engine has no other
-        driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
-
-
-@contextmanager
-def _unavailable() -> Iterator[None]:
-    """A database that is locked, full or gone is a matter of now, not of the request."""
-    try:
-        yield
-    except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
-        log.warning("the database did not answer", exc_info=error)
-        raise UnavailableError(
-            Reason.DATABASE_UNAVAILABLE, "the database does not answer: send it again later", _RETRY_SECONDS
-        ) from error
+        # Last, so that the file is left whole, without its journal.
+        await self._writer.close()

@@ -97,6 +97,8 @@ _DELTAS = Statement(
     )
 )
 
+_ANY_TOMBSTONE = Statement(sa.select(sa.exists().where(tombstones.c.account_id == sa.bindparam("account"))))
+
 _NO_LOG: tuple[None, Iterator[Any]] = (None, iter(()))
 
 _EVENT_COLUMNS = ("conversation_id", "event_id", "occur_time", "body")
@@ -108,12 +110,25 @@ _CHUNK_KEY = ("measure", "grouping", "chunk", "operator_id", "group_id", "widget
 class AccountTransaction:
     """`telwerkd.application.ports.Transaction` over a connection in a transaction."""
 
-    def __init__(self, connection: sa.Connection, account: AccountId, row: Account | None = None) -> None:
+    def __init__(
+        self, connection: sa.Connection, account: AccountId, row: Account | None = None, recalled: Any = None
+    ) -> None:
         self._connection = connection
         self._account = account
         self._bulk = _bulk(connection, account)
         # Nobody else changes the account's row before this transaction ends, or this one does not see it.
         self._row = row
+        self._recalled = recalled
+        self.remembered: Any = None
+        """What is to be recalled once this transaction is committed; None if nothing new is."""
+
+    def recall(self) -> Any:
+        """What the last transaction of the account left, as far as the store knows."""
+        return self._recalled
+
+    def remember(self, kept: Any) -> None:
+        """Leaves something for the next."""
+        self.remembered = kept
 
     # What is read.
 
@@ -196,7 +211,8 @@ class AccountTransaction:
     def erased(self, ids: Collection[ConversationId]) -> set[ConversationId]:
         """Those of the conversations that were erased."""
         c = tombstones.c
-        if not self._connection.scalar(sa.select(sa.exists().where(c.account_id == self._account))):
+        [[any_erased]] = _ANY_TOMBSTONE.on(self._connection, account=self._account)
+        if not any_erased:
             return set()
         digests = {tombstone(self._account, conversation): conversation for conversation in ids}
         found: set[ConversationId] = set()

@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from telwerk.v1 import event_pb2 as pb
-from telwerkd.application.ingest import Rejected, Submitted
+from telwerkd.application.ingest import Batch, Rejected, Submitted
 from telwerkd.domain.errors import FieldViolation, InvalidArgumentError, Reason
 from telwerkd.domain.events import (
     ActionPerformed,
@@ -93,7 +93,7 @@ class FieldError(InvalidArgumentError):
 class Decoded(NamedTuple):
     """What became of a batch."""
 
-    valid: list[Submitted]
+    valid: Batch
     """In the order in which they came."""
     refused: dict[int, Rejected]
     """By their place in the batch."""
@@ -132,7 +132,7 @@ class EventDecoder:
     def decode(self, events: Iterable[pb.Event], now: Micros) -> Decoded:
         """The events that are valid, and why the others are refused. `now` bounds how late they may have happened."""
         latest_time = Micros(now + self._limits.future_skew_seconds_max * SECOND)
-        valid: list[Submitted] = []
+        valid = Batch()
         refused: dict[int, Rejected] = {}
         for index, event in enumerate(events):
             try:

@@ -1,0 +1,223 @@
+"""A process that does nothing but write to a SQLite file, so that taking in and answering have a core each.
+
+The server that started it sends it the works of transactions, pickled, and it answers each with what they gave. They are
+one program, and nobody else can reach the socket between them. When that socket closes the process ends: so it outlives
+its server, however that ended, by no more than the transactions that it was sent.
+"""
+
+import asyncio
+import logging
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import traceback
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from telwerkd.devoted import devote_process
+from telwerkd.domain.errors import Reason, UnavailableError
+from telwerkd.storage.sqlite_writer import SqliteWriter, Works
+
+log = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 1.0
+_STOP_SECONDS = 30.0
+"""What the last transactions may take, before the process is killed."""
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIZE_BYTES = 4
+"""Before each message stands how long it is."""
+_BUFFER_BYTES = 2**20
+
+
+class WriterDefectError(Exception):
+    """A work raised what it should not; the text is the traceback over there."""
+
+
+class _Failed(NamedTuple):
+    """What came of works instead of results."""
+
+    unavailable: tuple[Reason, str, float] | None
+    defect: str
+
+
+class WriterProcess:
+    """Writes in a process of its own, one transaction after the other."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._line: _Line | None = None
+        self._starting = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Starts the process, if none runs.
+
+        Raises:
+            UnavailableError: it does not start; what it said is on standard error.
+        """
+        await self._running()
+
+    async def write(self, works: Works) -> list[Any]:
+        """Runs all of `works` over there and commits them together; what they gave. A caller that goes away does not
+        stop it.
+
+        Raises:
+            UnavailableError: the database did not take it, or the process died; whether it was stored is unknown.
+                The next call starts another process.
+            WriterDefectError: a work failed; nothing was stored.
+        """
+        message = pickle.dumps(works, pickle.HIGHEST_PROTOCOL)
+        line = await self._running()
+        reply: list[Any] | _Failed = await line.ask(message)
+        if not isinstance(reply, _Failed):
+            return reply
+        if reply.unavailable:
+            raise UnavailableError(*reply.unavailable)
+        raise WriterDefectError(reply.defect)
+
+    async def close(self) -> None:
+        """Lets what was begun end, and then the process."""
+        if self._line is not None:
+            await self._line.close()
+
+    async def _running(self) -> "_Line":
+        # Several may find it dead: one starts another, and the rest wait for that.
+        async with self._starting:
+            if self._line is None or self._line.is_broken:
+                self._line = await _Line.to(self._path)
+            return self._line
+
+
+class _Line:
+    """A process that writes, and the socket to it. It replies in the order in which it was asked."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+        self._replies = deque[asyncio.Future[Any]]()
+        self._listening = asyncio.create_task(self._listen(), name="writer's replies")
+        self.is_broken = False
+
+    @classmethod
+    async def to(cls, path: Path) -> "_Line":
+        """To a new process, which is ready."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_BUFFER_BYTES)
+            line = cls(_started(path, theirs), reader, writer)
+        await line._next_reply()
+        return line
+
+    async def ask(self, message: bytes) -> Any:
+        """What the process replies.
+
+        Raises:
+            UnavailableError: it died.
+        """
+        # Nothing waits for room: the messages that are on the way are as many as transactions that run at once.
+        self._writer.writelines((len(message).to_bytes(_SIZE_BYTES), message))
+        return await self._next_reply()
+
+    def _next_reply(self) -> asyncio.Future[Any]:
+        """The reply to what was just asked. A caller that goes away must not take it from the one after it."""
+        reply = asyncio.get_running_loop().create_future()
+        self._replies.append(reply)
+        return asyncio.shield(reply)
+
+    async def _listen(self) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                size = int.from_bytes(await self._reader.readexactly(_SIZE_BYTES))
+                reply = pickle.loads(await self._reader.readexactly(size))  # noqa: S301  # of our own process
+                self._replies.popleft().set_result(reply)
+        self.is_broken = True
+        self._writer.close()
+        if self._replies:
+            log.error("the writer's process ended (exit code %s)", await self._ended())
+        for reply in self._replies:
+            reply.set_exception(
+                UnavailableError(
+                    Reason.DATABASE_UNAVAILABLE, "the database does not answer: send it again later", _RETRY_SECONDS
+                )
+            )
+
+    async def close(self) -> None:
+        """Ends the process when it has replied to everything."""
+        await asyncio.gather(*self._replies, return_exceptions=True)
+        self._writer.close()
+        await self._ended()
+        await self._listening
+
+    async def _ended(self) -> int:
+        try:
+            return await asyncio.to_thread(self._process.wait, _STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            log.error("the writer's process %s did not end and is killed", self._process.pid)  # noqa: TRY400
+            self._process.kill()
+            return self._process.wait()
+
+
+def _started(path: Path, theirs: socket.socket) -> subprocess.Popen[bytes]:
+    # What is blocked here stays blocked there: Ctrl-C, and a stop that reaches all processes of a container, are for the
+    # server, which still has transactions for the writer then.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", __name__, str(path), str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+# --- what runs in that process ---------------------------------------------------------------------------------------
+
+
+def main(path: Path, file_descriptor: int) -> None:
+    """The process's life: works in, what they gave out, until the other end is closed."""
+    writer = SqliteWriter(path)
+    # Closed in the middle of a message is closed as well.
+    with socket.socket(fileno=file_descriptor) as connection, suppress(EOFError, ConnectionError):
+        with connection.makefile("rwb", _BUFFER_BYTES) as line:
+
+            def say(message: Any) -> None:
+                sent = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+                line.write(len(sent).to_bytes(_SIZE_BYTES) + sent)
+                line.flush()
+
+            say(None)
+            devote_process()
+            while True:
+                say(_run(writer, pickle.loads(_heard(line.read))))  # noqa: S301  # of our own server
+    writer.close()
+
+
+def _heard(read: Callable[[int], bytes]) -> bytes:
+    size = int.from_bytes(read(_SIZE_BYTES))
+    if not size:
+        raise EOFError
+    return read(size)
+
+
+def _run(writer: SqliteWriter, works: Works) -> list[Any] | _Failed:
+    try:
+        return writer.write(works)
+    except UnavailableError as error:
+        return _Failed((error.reason, error.message, error.retry_after_seconds), "")
+    except Exception:  # noqa: BLE001  # the server says it, with the call that it belongs to
+        return _Failed(None, traceback.format_exc())
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s[%(process)d]: %(message)s")
+    main(Path(sys.argv[1]), int(sys.argv[2]))
