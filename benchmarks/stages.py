@@ -145,7 +145,7 @@ async def _opened(database: Path) -> AsyncIterator[SqliteStore]:
         await store.write([(_ACCOUNT, _put_settings)])
         yield store
     finally:
-        store.close()
+        await store.close()
 
 
 def _put_settings(tx: Transaction) -> None:

@@ -64,7 +64,10 @@ async def running(settings: Settings, *, is_worker: bool = False) -> AsyncIterat
     check(settings)
     if not is_worker:
         await prepare(settings.database)
-    async with opened(settings.database, serving=True) as store, _serving(settings, store, shares_port=is_worker) as server:
+    async with (
+        opened(settings.database, serving=True) as store,
+        _serving(settings, store, shares_port=is_worker) as server,
+    ):
         yield server
 
 

@@ -14,7 +14,6 @@ from telwerkd.application.ports import Store
 from telwerkd.domain.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET, HELD_BACK, ChunkKey, Slots
 from telwerkd.domain.facts import SEPARATOR, Kpi
 from telwerkd.domain.ids import AccountId
-from telwerkd.storage import copying
 from telwerkd.storage.location import Location, PostgresUrl, SqliteFile
 from telwerkd.storage.opening import opened, prepare
 from telwerkd.storage.schema import SchemaError
@@ -58,6 +57,8 @@ async def copy(source: Location, target: Location) -> None:
     Raises:
         SchemaError: it cannot be done; the text says why.
     """
+    from telwerkd.storage import copying  # noqa: PLC0415  # see telwerkd.storage.opening
+
     if not (isinstance(source, SqliteFile) and isinstance(target, PostgresUrl)):
         raise SchemaError(
             "a copy goes from a SQLite file to PostgreSQL: --from path --to postgresql://user@host/database"

@@ -94,7 +94,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with asyncio.Runner() as runner:
         runner.run(fill())
         yield Account(runner, store)
-    store.close()
+        runner.run(store.close())
 
 
 def ratings(random: Random) -> Iterator[Fact]:

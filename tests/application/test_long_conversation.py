@@ -1,6 +1,6 @@
 """A conversation may be long: an event in order costs the same, only a late one reads the log."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,11 @@ class Statements:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     prepare(tmp_path / "telwerk.db")
     opened = SqliteStore(tmp_path / "telwerk.db")
     yield opened
-    opened.close()
+    await opened.close()
 
 
 async def put(store: SqliteStore, *events: Submitted) -> None:

@@ -1,7 +1,7 @@
 """What the service does by itself: one account's damage is its own, and a wrong clock purges nothing recent."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -27,10 +27,10 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[SqliteStore]:
+async def store(path: Path) -> AsyncIterator[SqliteStore]:
     opened = SqliteStore(path)
     yield opened
-    opened.close()
+    await opened.close()
 
 
 def event(event_id: str, seconds: int, kind: Kind) -> Submitted:

@@ -518,7 +518,7 @@ class Numbers:
         self.store = SqliteStore(path)
 
     def end(self) -> None:
-        self.store.close()
+        self.runner.run(self.store.close())
         self.runner.close()
 
     def take(self, conversation: ConversationId, batch: Batch) -> None:
@@ -778,7 +778,7 @@ def test_conversations_are_found_by_an_index(tmp_path):
         for after in (None, (Micros(START + 3 * 10**6), ConversationId("c000002"))):
             asyncio.run(store.read(ACCOUNT, partial(planned, after=after)))
     finally:
-        store.close()
+        asyncio.run(store.close())
     for plan in plans:
         assert "SEARCH conversations USING INDEX conversations_time (account_id=? AND last_time>?)" in plan
         assert "SCAN" not in plan
@@ -811,5 +811,5 @@ def test_a_late_page_costs_no_more_than_the_first(tmp_path):
             for after in (None, (Micros(START + 19_000 * 10**6), ConversationId("c018999")))
         )
     finally:
-        store.close()
+        asyncio.run(store.close())
     assert late < 3 * first

@@ -137,9 +137,9 @@ class Service:
 
         async def stopped() -> None:
             await self._committing
+            await self.store.close()
 
         self.run(stopped())
-        self.store.close()
 
     def end(self) -> None:
         self._stop()

@@ -615,7 +615,7 @@ async def test_readers_do_not_wait_for_one_another(database: Path) -> None:
         return version
 
     await asyncio.gather(*(store.read(ACME, meets) for _ in range(3)), write(store, meets))
-    store.close()
+    await store.close()
 
 
 async def test_what_is_committed_is_there_after_a_restart(database: Path) -> None:
@@ -625,11 +625,11 @@ async def test_what_is_committed_is_there_after_a_restart(database: Path) -> Non
     wanted = await write(store, everything)
     for suffix in ("", "-wal"):
         shutil.copy(f"{database}{suffix}", f"{database}.copy{suffix}")
-    store.close()
+    await store.close()
     for name in ("telwerk.db", "telwerk.db.copy"):
         again = SqliteStore(database.with_name(name))
         assert await write(again, everything) == wanted
-        again.close()
+        await again.close()
 
 
 async def plan(store: SqliteStore, database: Path, work: Callable[[Transaction], object]) -> list[str]:
@@ -666,7 +666,7 @@ def full(request: pytest.FixtureRequest, empty: Path, tmp_path_factory: pytest.T
         await write(store, lambda tx: tx.compact(Kpi.GOALS_REACHED, 1_000))
         await write(store, change([fact(Kpi.GOALS_REACHED, "goal1", "o1")], Change.TAKEN_BACK))
         await write(store, change([fact(Kpi.GOALS_REACHED, "goal9", "o9")]))
-        store.close()
+        await store.close()
 
     asyncio.run(fill())
     if request.param == "analyzed":
@@ -701,7 +701,7 @@ async def test_no_table_is_searched_without_its_key(
     database = Path(shutil.copy(full, tmp_path))
     store = SqliteStore(database)
     steps = await plan(store, database, work)
-    store.close()
+    await store.close()
     assert any(f"SEARCH {table} USING {index}" in step.replace("COVERING ", "") for step in steps), steps
     scanned = {step.split()[1] for step in steps if step.startswith("SCAN")}
     assert scanned.isdisjoint(tables.metadata.tables), steps
@@ -719,6 +719,6 @@ async def test_events_are_added_in_the_order_of_their_keys(tmp_path: Path, empty
     driver.set_trace_callback(lambda text: added.append(text) if "INTO events" in text else None)
     ids = ["b", "B", "é", "a", "\U0001f600", "\uffff"]
     await write(store, lambda tx: tx.add_events({conversation(c): [message(e) for e in ids] for c in ids}))
-    store.close()
+    await store.close()
     keys = [tuple(text[text.index("VALUES ") :].split("'")[3:6:2]) for text in added]
     assert keys == [(c, e) for c in sorted(ids) for e in sorted(ids)]

@@ -20,7 +20,7 @@ DAY = Micros(86_400 * SECOND)
 SETTLED_MAX = 500
 """Conversations settled in one transaction, so that ingest never waits long behind a backlog."""
 
-COMPACT_AT = 10_000
+COMPACT_AT = 3_000
 """Leaves of a measure at which it is compacted while events keep coming.
 
 A chunk is read and written once for all of its leaves, so the more, the less each costs; but queries read them one by

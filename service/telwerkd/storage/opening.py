@@ -1,15 +1,22 @@
-"""The one place that knows which databases there are."""
+"""The one place that knows which databases there are.
+
+What PostgreSQL needs is imported where there is one: it takes 15 MB, and most servers have a file.
+"""
+# ruff: noqa: PLC0415
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeAlias
 
-from telwerkd.storage import schema, schema_postgres
+from telwerkd.storage import schema
 from telwerkd.storage.location import Location, PostgresUrl
-from telwerkd.storage.postgres import PostgresStore
 from telwerkd.storage.sqlite import SqliteStore
 from telwerkd.storage.writer_process import WriterProcess
 
-AnyStore = SqliteStore | PostgresStore
+if TYPE_CHECKING:
+    from telwerkd.storage.postgres import PostgresStore
+
+AnyStore: TypeAlias = "SqliteStore | PostgresStore"
 
 
 async def migrate(database: Location) -> str:
@@ -19,6 +26,8 @@ async def migrate(database: Location) -> str:
         SchemaError: it is not a database that this program can use.
     """
     if isinstance(database, PostgresUrl):
+        from telwerkd.storage import schema_postgres
+
         return await schema_postgres.migrate(database)
     return schema.migrate(database.path)
 
@@ -30,6 +39,8 @@ async def distribute(database: Location) -> list[str]:
         SchemaError: there is no Citus.
     """
     if isinstance(database, PostgresUrl):
+        from telwerkd.storage import schema_postgres
+
         return await schema_postgres.distribute(database)
     raise schema.SchemaError(f"{database} is a SQLite file: only PostgreSQL with Citus can be sharded")
 
@@ -41,6 +52,8 @@ async def prepare(database: Location, *, create: bool = True) -> None:
         SchemaError: it is not a database that this program can use, or its schema is another than this program's.
     """
     if isinstance(database, PostgresUrl):
+        from telwerkd.storage import schema_postgres
+
         await schema_postgres.prepare(database, create=create)
     else:
         schema.prepare(database.path, create=create)
@@ -56,6 +69,8 @@ async def opened(database: Location, *, serving: bool = False) -> AsyncIterator[
         UnavailableError: that process does not start.
     """
     if isinstance(database, PostgresUrl):
+        from telwerkd.storage.postgres import PostgresStore
+
         postgres = PostgresStore(database)
         try:
             yield postgres

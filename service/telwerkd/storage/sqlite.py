@@ -17,7 +17,7 @@ from telwerkd.application.ports import Snapshot, Standing, Transaction
 from telwerkd.domain.ids import AccountId
 from telwerkd.storage.across import AcrossAccounts
 from telwerkd.storage.sqlite_engine import READERS, make_engine, unavailable
-from telwerkd.storage.sqlite_writer import WriterThread, Works
+from telwerkd.storage.sqlite_writer import Works, WriterThread
 from telwerkd.storage.tables import accounts
 from telwerkd.storage.transaction import AccountTransaction
 

@@ -18,6 +18,7 @@ _RETRY_SECONDS = 1.0
 
 
 def make_engine(path: Path, *, writes: bool) -> sa.Engine:
+    """Connections to a file: one that writes, or several that only read."""
     engine = sa.create_engine(
         sa.URL.create("sqlite+pysqlite", database=str(path)),
         poolclass=sa.QueuePool,
@@ -32,7 +33,7 @@ def make_engine(path: Path, *, writes: bool) -> sa.Engine:
         connection.execute("PRAGMA journal_mode = WAL")
         # Under NORMAL a power loss takes every acknowledged row since the last checkpoint.
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA cache_size = -{49_152 if writes else 8_192}")
+        connection.execute(f"PRAGMA cache_size = -{32_768 if writes else 8_192}")
         connection.execute("PRAGMA temp_store = MEMORY")
         if not writes:
             connection.execute("PRAGMA query_only = ON")

@@ -51,9 +51,7 @@ class WriterThread:
     async def write(self, works: Works) -> list[Any]:
         """What `SqliteWriter.write` gives. A caller that goes away does not stop it."""
         # Nor must it leave the thread's result without an owner.
-        return await asyncio.shield(
-            asyncio.get_running_loop().run_in_executor(self._thread, self._writer.write, works)
-        )
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, self._writer.write, works))
 
     async def close(self) -> None:
         """Lets what was begun end, and closes the file."""

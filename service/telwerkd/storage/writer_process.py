@@ -1,8 +1,8 @@
 """A process that does nothing but write to a SQLite file, so that taking in and answering have a core each.
 
-The server that started it sends it the works of transactions, pickled, and it answers each with what they gave. They are
-one program, and nobody else can reach the socket between them. When that socket closes the process ends: so it outlives
-its server, however that ended, by no more than the transactions that it was sent.
+The server that started it sends it the works of transactions, pickled, and it replies to each with what they gave. They
+are one program, and nobody else can reach the socket between them. When that socket closes the process ends: so it
+outlives its server, however that ended, by no more than the transactions that it was sent.
 """
 
 import asyncio
@@ -12,16 +12,12 @@ import signal
 import socket
 import subprocess
 import sys
-import traceback
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from telwerkd.devoted import devote_process
 from telwerkd.domain.errors import Reason, UnavailableError
-from telwerkd.storage.sqlite_writer import SqliteWriter, Works
+from telwerkd.storage.sqlite_writer import Works
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +25,9 @@ _RETRY_SECONDS = 1.0
 _STOP_SECONDS = 30.0
 """What the last transactions may take, before the process is killed."""
 
+_PROGRAM = "telwerkd.storage.writer_main"
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_SIZE_BYTES = 4
+SIZE_BYTES = 4
 """Before each message stands how long it is."""
 _BUFFER_BYTES = 2**20
 
@@ -39,7 +36,7 @@ class WriterDefectError(Exception):
     """A work raised what it should not; the text is the traceback over there."""
 
 
-class _Failed(NamedTuple):
+class Failed(NamedTuple):
     """What came of works instead of results."""
 
     unavailable: tuple[Reason, str, float] | None
@@ -63,8 +60,9 @@ class WriterProcess:
         await self._running()
 
     async def write(self, works: Works) -> list[Any]:
-        """Runs all of `works` over there and commits them together; what they gave. A caller that goes away does not
-        stop it.
+        """Runs all of `works` over there and commits them together; what they gave.
+
+        A caller that goes away does not stop it.
 
         Raises:
             UnavailableError: the database did not take it, or the process died; whether it was stored is unknown.
@@ -73,8 +71,8 @@ class WriterProcess:
         """
         message = pickle.dumps(works, pickle.HIGHEST_PROTOCOL)
         line = await self._running()
-        reply: list[Any] | _Failed = await line.ask(message)
-        if not isinstance(reply, _Failed):
+        reply: list[Any] | Failed = await line.ask(message)
+        if not isinstance(reply, Failed):
             return reply
         if reply.unavailable:
             raise UnavailableError(*reply.unavailable)
@@ -123,7 +121,7 @@ class _Line:
             UnavailableError: it died.
         """
         # Nothing waits for room: the messages that are on the way are as many as transactions that run at once.
-        self._writer.writelines((len(message).to_bytes(_SIZE_BYTES), message))
+        self._writer.writelines((len(message).to_bytes(SIZE_BYTES), message))
         return await self._next_reply()
 
     def _next_reply(self) -> asyncio.Future[Any]:
@@ -133,11 +131,15 @@ class _Line:
         return asyncio.shield(reply)
 
     async def _listen(self) -> None:
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
+        try:
             while True:
-                size = int.from_bytes(await self._reader.readexactly(_SIZE_BYTES))
+                size = int.from_bytes(await self._reader.readexactly(SIZE_BYTES))
                 reply = pickle.loads(await self._reader.readexactly(size))  # noqa: S301  # of our own process
                 self._replies.popleft().set_result(reply)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        except Exception:
+            log.exception("the writer's process replied what cannot be read: a defect")
         self.is_broken = True
         self._writer.close()
         if self._replies:
@@ -166,58 +168,15 @@ class _Line:
 
 
 def _started(path: Path, theirs: socket.socket) -> subprocess.Popen[bytes]:
-    # What is blocked here stays blocked there: Ctrl-C, and a stop that reaches all processes of a container, are for the
-    # server, which still has transactions for the writer then.
+    # What is blocked here stays blocked there: Ctrl-C, and a stop that reaches all processes of a container, are for
+    # the server, which still has transactions for the writer then.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
     try:
-        return subprocess.Popen(
-            [sys.executable, "-m", __name__, str(path), str(theirs.fileno())],
+        return subprocess.Popen(  # noqa: S603  # this very program
+            [sys.executable, "-m", _PROGRAM, str(path), str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-# --- what runs in that process ---------------------------------------------------------------------------------------
-
-
-def main(path: Path, file_descriptor: int) -> None:
-    """The process's life: works in, what they gave out, until the other end is closed."""
-    writer = SqliteWriter(path)
-    # Closed in the middle of a message is closed as well.
-    with socket.socket(fileno=file_descriptor) as connection, suppress(EOFError, ConnectionError):
-        with connection.makefile("rwb", _BUFFER_BYTES) as line:
-
-            def say(message: Any) -> None:
-                sent = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
-                line.write(len(sent).to_bytes(_SIZE_BYTES) + sent)
-                line.flush()
-
-            say(None)
-            devote_process()
-            while True:
-                say(_run(writer, pickle.loads(_heard(line.read))))  # noqa: S301  # of our own server
-    writer.close()
-
-
-def _heard(read: Callable[[int], bytes]) -> bytes:
-    size = int.from_bytes(read(_SIZE_BYTES))
-    if not size:
-        raise EOFError
-    return read(size)
-
-
-def _run(writer: SqliteWriter, works: Works) -> list[Any] | _Failed:
-    try:
-        return writer.write(works)
-    except UnavailableError as error:
-        return _Failed((error.reason, error.message, error.retry_after_seconds), "")
-    except Exception:  # noqa: BLE001  # the server says it, with the call that it belongs to
-        return _Failed(None, traceback.format_exc())
-
-
-if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s[%(process)d]: %(message)s")
-    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,61 @@
+"""What runs in the process of `telwerkd.storage.writer_process`."""
+
+import logging
+import pickle
+import socket
+import sys
+import traceback
+from contextlib import suppress
+from io import BufferedRWPair
+from pathlib import Path
+from typing import Any
+
+from telwerkd.devoted import devote_process
+from telwerkd.domain.errors import UnavailableError
+from telwerkd.storage.sqlite_writer import SqliteWriter, Works
+from telwerkd.storage.writer_process import SIZE_BYTES, Failed
+
+
+def main(path: Path, file_descriptor: int) -> None:
+    """The process's life: works in, what they gave out, until the other end is closed."""
+    writer = SqliteWriter(path)
+    # Closed in the middle of a message is closed as well.
+    with (
+        socket.socket(fileno=file_descriptor) as connection,
+        suppress(EOFError, ConnectionError),
+        connection.makefile("rwb") as line,
+    ):
+        _say(line, None)
+        devote_process()
+        while True:
+            works: Works = pickle.loads(_heard(line))  # noqa: S301  # of our own server
+            _say(line, _run(writer, works))
+    writer.close()
+
+
+def _say(line: BufferedRWPair, message: object) -> None:
+    sent = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    line.write(len(sent).to_bytes(SIZE_BYTES) + sent)
+    line.flush()
+
+
+def _heard(line: BufferedRWPair) -> bytes:
+    size = int.from_bytes(line.read(SIZE_BYTES))
+    message = line.read(size)
+    if not size or len(message) < size:
+        raise EOFError
+    return message
+
+
+def _run(writer: SqliteWriter, works: Works) -> list[Any] | Failed:
+    try:
+        return writer.write(works)
+    except UnavailableError as error:
+        return Failed((error.reason, error.message, error.retry_after_seconds), "")
+    except Exception:  # noqa: BLE001  # the server says it, with the call that it belongs to
+        return Failed(None, traceback.format_exc())
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s[%(process)d]: %(message)s")
+    main(Path(sys.argv[1]), int(sys.argv[2]))
