@@ -36,6 +36,7 @@ from telwerkd.domain import events
 from telwerkd.domain.ids import SECOND, Micros
 from telwerkd.domain.kpis import CATALOGUE
 from telwerkd.storage.location import Location, PostgresUrl, SqliteFile, located
+from telwerkd.storage.sqlite import SqliteStore
 from tests.chats import END_OF_DAY, chat
 from tests.postgres import execute, fresh_database, some_postgres, template_database
 
@@ -289,6 +290,14 @@ def locked(database: Path) -> Iterator[None]:
         yield
     finally:
         connection.close()
+
+
+def writing_driver(store: SqliteStore) -> sqlite3.Connection:
+    """The connection by which a store writes that does so in this process."""
+    writer: Any = store._writer
+    with writer._writer._engine.connect() as connection:  # there is one
+        driver: sqlite3.Connection = connection.connection.driver_connection
+        return driver
 
 
 class Refusal(NamedTuple):

@@ -1,8 +1,8 @@
 """A conversation may be long: an event in order costs the same, only a late one reads the log."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from telwerkd.domain.events import Event, Message, Rated, Sender
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.storage.schema import prepare
 from telwerkd.storage.sqlite import SqliteStore
+from tests.conftest import writing_driver
 
 ACCOUNT, CONVERSATION = AccountId("acme"), ConversationId("long")
 START = 1_767_225_600_000_000
@@ -28,9 +29,7 @@ class Statements:
 
     def __init__(self, store: SqliteStore) -> None:
         self.texts: list[str] = []
-        with store._writer.connect() as writer:  # there is one
-            driver: Any = writer.connection.driver_connection
-        driver.set_trace_callback(self.texts.append)
+        writing_driver(store).set_trace_callback(self.texts.append)
 
     def logs_read(self) -> int:
         """Reads of a whole conversation's events."""
@@ -46,11 +45,8 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 
 
 async def put(store: SqliteStore, *events: Submitted) -> None:
-    def work(tx):
-        return take_in([events], IngestLimits(), tx)
-
-    [taken] = await store.write([(ACCOUNT, work)])
-    assert taken.outcomes == [[Verdict.ACCEPTED] * len(events)]
+    [outcomes] = await store.write([(ACCOUNT, partial(take_in, [events], IngestLimits()))])
+    assert outcomes == [[Verdict.ACCEPTED] * len(events)]
 
 
 async def state_size(store: SqliteStore) -> int:

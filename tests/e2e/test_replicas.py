@@ -2,8 +2,8 @@
 
 import asyncio
 import os
+import resource
 import signal
-import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import grpc.aio
+import psutil
 import pytest
-import sqlalchemy as sa
 from grpc_health.v1 import health_pb2
 
 from telwerkd import app, maintenance
-from telwerkd.storage import sqlite
 from telwerkd.storage.location import PostgresUrl, SqliteFile, located
 from telwerkd.storage.opening import prepare
 from tests.conftest import (
@@ -299,32 +298,20 @@ async def test_a_full_disk_of_postgresql_is_for_the_client_to_wait_out(database)
         assert await server.total("acme", "satisfaction_score") == 2
 
 
-async def test_a_full_disk_of_sqlite_is_for_the_client_to_wait_out(tmp_path, monkeypatch):
-    """SQLite's own error for it, at a limit on its pages: nothing is stored, and when there is room all goes on."""
-    original, connections = sqlite._engine, []
-
-    def engine(path: Path, *, writes: bool) -> sa.Engine:
-        made = original(path, writes=writes)
-        if writes:
-            sa.event.listen(made, "connect", lambda connection, _record: connections.append(connection))
-        return made
-
-    monkeypatch.setattr(sqlite, "_engine", engine)
+async def test_a_full_disk_of_sqlite_is_for_the_client_to_wait_out(tmp_path):
+    """Here a limit on the size of files: nothing is stored, and when there is room all goes on."""
     async with started(SqliteFile(tmp_path / "telwerk.db")) as server:
         await server.ingest_chat("acme", RATED, "c0")
-        [connection] = connections
-        _pages_max(connection, 1)  # SQLite takes it for as many as there are
+        [writer] = psutil.Process().children()
+        size, unlimited = (tmp_path / "telwerk.db-wal").stat().st_size, resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.prlimit(writer.pid, resource.RLIMIT_FSIZE, (size, unlimited[1]))
         many = [event for n in range(400) for event in wired(RATED, f"c{n}")]
         full = await refusal(server.ingest("acme", many))
         assert (full.code, full.reason) == (grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
         assert rows(tmp_path / "telwerk.db", "SELECT count(*) FROM events")[0][0] == 2
-        _pages_max(connection, 2**30)
+        resource.prlimit(writer.pid, resource.RLIMIT_FSIZE, unlimited)
         assert (await server.ingest("acme", many)).accepted_count == len(many) - 2
         assert await server.total("acme", "satisfaction_score") == 400
-
-
-def _pages_max(connection: sqlite3.Connection, pages: int) -> None:
-    connection.execute(f"PRAGMA max_page_count = {pages}").fetchall()
 
 
 async def test_a_call_has_time_enough(database):

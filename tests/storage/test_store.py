@@ -35,6 +35,7 @@ from telwerkd.storage.location import Location, SqliteFile, located
 from telwerkd.storage.opening import opened
 from telwerkd.storage.schema import prepare
 from telwerkd.storage.sqlite import SqliteStore
+from tests.conftest import writing_driver
 from tests.generate import FAMILIES
 from tests.postgres import apart, fresh_database
 
@@ -239,7 +240,7 @@ async def test_thousands_of_keys_at_once(store: Store) -> None:
 async def test_an_event_is_added_once(store: Store) -> None:
     """Adding an event that is in the log already is refused: nothing is ever overwritten."""
     await write(store, lambda tx: tx.add_events({conversation("c"): [message("e", 1)]}))
-    with pytest.raises(sa.exc.IntegrityError):
+    with pytest.raises((sa.exc.IntegrityError, sqlite3.IntegrityError)):
         await write(store, lambda tx: tx.add_events({conversation("c"): [message("e", 2)]}))
     assert await write(store, lambda tx: tx.log(conversation("c"))) == [message("e", 1)]
 
@@ -635,9 +636,7 @@ async def test_what_is_committed_is_there_after_a_restart(database: Path) -> Non
 async def plan(store: SqliteStore, database: Path, work: Callable[[Transaction], object]) -> list[str]:
     """How SQLite goes about each statement of a transaction."""
     statements: list[str] = []
-    with store._writer.connect() as writer:  # there is one
-        driver = writer.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
+    driver = writing_driver(store)
     driver.set_trace_callback(statements.append)
     await write(store, work)
     driver.set_trace_callback(None)
@@ -713,10 +712,7 @@ async def test_events_are_added_in_the_order_of_their_keys(tmp_path: Path, empty
     """So two transactions that add the same events wait for one another, and neither for ever."""
     store = SqliteStore(Path(shutil.copy(empty, tmp_path)))
     added: list[str] = []
-    with store._writer.connect() as writer:
-        driver = writer.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    driver.set_trace_callback(lambda text: added.append(text) if "INTO events" in text else None)
+    writing_driver(store).set_trace_callback(lambda text: added.append(text) if "INTO events" in text else None)
     ids = ["b", "B", "é", "a", "\U0001f600", "\uffff"]
     await write(store, lambda tx: tx.add_events({conversation(c): [message(e) for e in ids] for c in ids}))
     await store.close()

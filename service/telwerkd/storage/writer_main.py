@@ -25,18 +25,11 @@ def main(path: Path, file_descriptor: int) -> None:
         suppress(EOFError, ConnectionError),
         connection.makefile("rwb") as line,
     ):
-        _say(line, None)
+        _say(line, _pickled(None))
         devote_process()
         while True:
-            works: Works = pickle.loads(_heard(line))  # noqa: S301  # of our own server
-            _say(line, _run(writer, works))
+            _say(line, _reply(writer, _heard(line)))
     writer.close()
-
-
-def _say(line: BufferedRWPair, message: object) -> None:
-    sent = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
-    line.write(len(sent).to_bytes(SIZE_BYTES) + sent)
-    line.flush()
 
 
 def _heard(line: BufferedRWPair) -> bytes:
@@ -47,13 +40,23 @@ def _heard(line: BufferedRWPair) -> bytes:
     return message
 
 
-def _run(writer: SqliteWriter, works: Works) -> list[Any] | Failed:
+def _say(line: BufferedRWPair, message: bytes) -> None:
+    line.write(len(message).to_bytes(SIZE_BYTES) + message)
+    line.flush()
+
+
+def _reply(writer: SqliteWriter, message: bytes) -> bytes:
     try:
-        return writer.write(works)
+        works: Works = pickle.loads(message)  # noqa: S301  # of our own server
+        return _pickled(writer.write(works))
     except UnavailableError as error:
-        return Failed((error.reason, error.message, error.retry_after_seconds), "")
+        return _pickled(Failed((error.reason, error.message, error.retry_after_seconds), ""))
     except Exception:  # noqa: BLE001  # the server says it, with the call that it belongs to
-        return Failed(None, traceback.format_exc())
+        return _pickled(Failed(None, traceback.format_exc()))
+
+
+def _pickled(reply: list[Any] | Failed | None) -> bytes:
+    return pickle.dumps(reply, pickle.HIGHEST_PROTOCOL)
 
 
 if __name__ == "__main__":

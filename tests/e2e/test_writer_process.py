@@ -1,0 +1,214 @@
+"""On SQLite a process of its own writes. It may die, its server may die, and both may be told to stop at once."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+import psutil
+import pytest
+
+from telwerkd.domain.errors import UnavailableError
+from telwerkd.domain.ids import AccountId
+from telwerkd.storage.location import SqliteFile
+from telwerkd.storage.opening import opened, prepare
+from telwerkd.storage.sqlite import SqliteStore
+from telwerkd.storage.writer_process import WriterDefectError
+from tests.conftest import Server, connected, eventually, locked, refusal, serving, started, wired
+from tests.e2e.test_lifecycle import Producers
+from tests.e2e.works import bumped, exiting, failing, remembering, unpicklable
+
+RATED = """
+    09:00:00 anna assigned in sales
+    09:01:00 contact rates 4
+"""
+ACME, OTHER = AccountId("acme"), AccountId("other")
+
+
+def child_of(pid: int) -> psutil.Process:
+    [writer] = psutil.Process(pid).children()
+    return writer
+
+
+async def gone(process: psutil.Process) -> None:
+    async def is_gone() -> bool:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+    await eventually(is_gone)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> Any:
+    """A server's store."""
+    database = SqliteFile(tmp_path / "telwerk.db")
+    await prepare(database)
+    async with opened(database, serving=True) as store:
+        yield store
+
+
+async def test_replies_belong_to_what_was_asked(store):
+    """Writes that are asked for at once happen in their order, and each gets what it gave."""
+    versions = await asyncio.gather(*(store.write([(ACME, bumped)]) for _ in range(50)))
+    assert versions == [[n] for n in range(1, 51)]
+
+
+async def test_who_goes_away_takes_no_ones_reply(store):
+    """Its own write happens, and the replies to the others are theirs."""
+    for n in range(20):
+        leaving = asyncio.create_task(store.write([(ACME, bumped)]))
+        staying = asyncio.create_task(store.write([(ACME, bumped)]))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        assert await staying == [2 * n + 2]
+
+
+async def test_a_defect_stores_nothing_and_tells_where_it_was(store):
+    """Of the works of one transaction none has happened; the next transaction is not concerned."""
+    with pytest.raises(WriterDefectError, match=r"works.py(.|\n)*ValueError: a defect of this work"):
+        await store.write([(ACME, bumped), (OTHER, failing)])
+    assert await store.write([(ACME, bumped)]) == [1]
+
+
+@pytest.mark.parametrize("work", [unpicklable, exiting])
+async def test_what_cannot_be_told_is_an_error_too(store, work):
+    """A work's result that cannot travel, or one that ends the process: an error, and the next write goes on."""
+    with pytest.raises((WriterDefectError, UnavailableError)):
+        await store.write([(ACME, work)])
+    [version] = await store.write([(ACME, bumped)])
+    assert version >= 1
+
+
+async def test_only_what_is_committed_is_remembered(store):
+    """What a transaction leaves for the next one is of its account, and gone if it fails."""
+
+    async def remembers(account: AccountId, kept: str) -> str | None:
+        [before] = await store.write([(account, partial(remembering, kept))])
+        return before
+
+    assert await remembers(ACME, "first") is None
+    with pytest.raises(WriterDefectError):
+        await remembers(ACME, "fails")
+    assert await remembers(OTHER, "another's") is None
+    assert await remembers(ACME, "second") == "first"
+
+
+async def test_a_killed_writer_is_followed_by_another(tmp_path):
+    """Under load, five times: whoever meets it may send again, others notice nothing, nothing acknowledged is lost."""
+    path, producers, sending = tmp_path / "telwerk.db", Producers(), []
+    with serving(path) as running:
+        async with connected(running.address) as server:
+            for _ in range(5):
+                sending.append(asyncio.create_task(producers.send_until_it_is_gone(server)))
+                enough = len(producers.acknowledged) + 150
+
+                async def busy(enough: int = enough) -> bool:
+                    return len(producers.acknowledged) >= enough
+
+                await eventually(busy)
+                child_of(running.process.pid).kill()
+            response = await server.ingest("b", wired(RATED))
+            assert response.accepted_count + response.duplicate_count == 2
+            running.process.terminate()
+            await asyncio.gather(*sending)
+        assert await asyncio.to_thread(running.process.wait, 30) == 0
+    async with started(path) as server:
+        await producers.find_all(server)
+
+
+async def test_calls_of_a_killed_writer_are_unavailable(tmp_path):
+    """Whether they were stored is unknown, and sending them again is safe."""
+    path = tmp_path / "telwerk.db"
+    with serving(path) as running:
+        async with connected(running.address) as server:
+            await server.ingest("warm", wired(RATED))
+            with locked(path):
+                call = asyncio.create_task(server.ingest("acme", wired(RATED)))
+                await asyncio.sleep(0.3)
+                child_of(running.process.pid).kill()
+                refused = await refusal(call)
+            assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
+            assert refused.retry_seconds
+            assert (await server.ingest("acme", wired(RATED))).accepted_count == 2
+            assert await server.total("acme", "satisfaction_score") == 1
+
+
+async def test_the_writer_of_a_killed_server_ends(tmp_path):
+    """Nobody has to find and stop it."""
+    with serving(tmp_path / "telwerk.db") as running:
+        writer = child_of(running.process.pid)
+        running.process.kill()
+        await gone(writer)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+async def test_a_stop_for_all_processes_is_a_stop_of_the_server(tmp_path, how):
+    """As a terminal's Ctrl-C and some supervisors do it: the writer goes on until its server has stored everything."""
+    path, producers = tmp_path / "telwerk.db", Producers()
+    command = ["-m", "telwerkd.cli", "serve", "--database", str(path), "--listen", "127.0.0.1:0"]
+    process = subprocess.Popen(  # noqa: ASYNC220
+        [sys.executable, *command], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    address = process.stdout.readline().split()[-1]
+    async with connected(address) as server:
+        sending = asyncio.create_task(producers.send_until_it_is_gone(server))
+
+        async def busy() -> bool:
+            return len(producers.acknowledged) >= 150
+
+        await eventually(busy)
+        os.killpg(process.pid, how)
+        await sending
+    assert await asyncio.to_thread(process.wait, 30) == 0
+    process.stdout.close()
+    assert not path.with_name("telwerk.db-wal").exists(), "the log was not brought home"
+    async with started(path) as server:
+        await producers.find_all(server)
+
+
+async def test_a_writer_that_cannot_start_is_a_server_that_cannot(tmp_path, monkeypatch, caplog):
+    """It says so instead of waiting."""
+    await prepare(SqliteFile(tmp_path / "telwerk.db"))
+    monkeypatch.setattr("telwerkd.storage.writer_process._PROGRAM", "telwerkd.storage.no_such_module")
+    with pytest.raises(UnavailableError):
+        async with opened(SqliteFile(tmp_path / "telwerk.db"), serving=True):
+            pass
+    assert "the writer's process ended (exit code 1)" in caplog.text
+
+
+async def test_batches_of_an_account_are_judged_in_their_order(tmp_path, submitted):
+    """Two large batches of the same events are on the way at once: the second finds duplicates, every time."""
+    path = tmp_path / "telwerk.db"
+    async with started(path) as server:
+        many = [event for n in range(400) for event in wired(RATED, f"c{n}")]
+        for n in range(3):
+            account = f"account {n}"
+            with locked(path):
+                first = asyncio.create_task(server.ingest(account, many))
+                await submitted(2 * n + 1)
+                second = asyncio.create_task(server.ingest(account, many))
+                await submitted(2 * n + 2)
+            assert (await first).accepted_count == len(many)
+            assert (await second).duplicate_count == len(many)
+            assert await total_of(server, account) == 400
+
+
+async def total_of(server: Server, account: str) -> int:
+    return await server.total(account, "satisfaction_score")
+
+
+async def test_a_store_in_one_process_and_one_in_two_agree(tmp_path):
+    """Commands write in their own process, beside a server that writes in another: each sees what the other did."""
+    path = tmp_path / "telwerk.db"
+    await prepare(SqliteFile(path))
+    async with opened(SqliteFile(path), serving=True) as served, opened(SqliteFile(path)) as command:
+        assert isinstance(command, SqliteStore)
+        for n in range(0, 10, 2):
+            assert await served.write([(ACME, bumped)]) == [n + 1]
+            assert await command.write([(ACME, bumped)]) == [n + 2]
