@@ -52,7 +52,7 @@ test-clients: $(VENV)/checked ## the clients of all languages and the tools of t
 laws: $(VENV)/tested ## the property tests, with ten times the examples
 	TELWERK_LAWS=10 $(BIN)/python -m pytest -q tests/laws
 
-crash: $(VENV)/tested ## kill -9 a busy server 50 times: nothing acknowledged is lost, every counter is right
+crash: $(VENV)/tested ## kill -9 a busy server 50 times, or what writes for it: nothing acknowledged is lost, every counter is right
 	$(BIN)/python tests/crash.py 50
 
 storm: $(VENV)/tested ## four server processes on one PostgreSQL for a minute: no deadlock, every counter right

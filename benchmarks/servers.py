@@ -41,8 +41,12 @@ class Server:
         """CPU time used so far, by the processes and those that they started."""
         return float(sum(sum(process.cpu_times()[:2]) for process in self._all()))
 
+    def memory_bytes(self) -> int:
+        """Memory held now by all its processes; a page that several of them have counts once (PSS)."""
+        return int(sum(process.memory_full_info().pss for process in self._all()))
+
     def rss_bytes(self) -> int:
-        """Memory held now."""
+        """Memory that each of its processes has, added up: a page that several have counts several times."""
         return int(sum(process.memory_info().rss for process in self._all()))
 
     def disk_bytes(self) -> int:

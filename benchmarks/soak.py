@@ -33,14 +33,16 @@ class Slice:
     events_per_second: float
     query_seconds: tuple[float, ...]
     call_seconds: tuple[float, ...]
-    rss_mb: float
+    memory_mb: float
 
     @property
     def query_p99_ms(self) -> float:
         return percentile(self.query_seconds, 0.99) * 1e3
 
     def __str__(self) -> str:
-        return f"{self.events_per_second:,.0f} events/s, queries p99 {self.query_p99_ms:.1f} ms, {self.rss_mb:.0f} MB"
+        return (
+            f"{self.events_per_second:,.0f} events/s, queries p99 {self.query_p99_ms:.1f} ms, {self.memory_mb:.0f} MB"
+        )
 
 
 def soak(bench: Bench, minutes: float) -> str:
@@ -67,7 +69,7 @@ def soak(bench: Bench, minutes: float) -> str:
         "asked_events_per_second": pace,
         "machine": machine,
         "lines": lines,
-        "slices": [[s.events_per_second, s.query_p99_ms, s.rss_mb] for s in slices],
+        "slices": [[s.events_per_second, s.query_p99_ms, s.memory_mb] for s in slices],
     }
     return f"{table(lines)}\n\n{save('soak', found)}"
 
@@ -94,7 +96,7 @@ def _slice(bench: Bench, server: Server, feed: Feed, pace: float) -> Slice:
     )
     sent = sending.result()
     seconds = asked.latencies_seconds, sent.latencies_seconds
-    return Slice(sent.events / sent.seconds, *seconds, server.rss_bytes() / 1e6)
+    return Slice(sent.events / sent.seconds, *seconds, server.memory_bytes() / 1e6)
 
 
 def _dashboard(today: int) -> list[bytes]:
@@ -126,5 +128,5 @@ _MEASURES: tuple[tuple[str, str, Bar, Callable[[Sequence[Slice]], float]], ...] 
     ("taking in", "events/s", Bar("≥", 0.9), lambda some: fmean(s.events_per_second for s in some)),
     ("queries, p99", "ms", Bar("≤", 1.1), lambda some: _p99_ms(s.query_seconds for s in some)),
     ("calls that take in, p99", "ms", Bar("≤", 1.1), lambda some: _p99_ms(s.call_seconds for s in some)),
-    ("memory (RSS)", "MB", Bar("≤", 1.1), lambda some: fmean(s.rss_mb for s in some)),
+    ("memory (PSS)", "MB", Bar("≤", 1.1), lambda some: fmean(s.memory_mb for s in some)),
 )

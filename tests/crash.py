@@ -5,8 +5,9 @@
 
 Each round starts `telwerkd serve` on the same database and port, lets several producers send (some by single calls,
 some by streams; each sends again, with the same ids, what was not answered), kills it with SIGKILL at a random moment,
-and then checks on the dead file: everything that was acknowledged is stored, and `telwerkd verify` finds every counter
-equal to the log. At the end all is sent again once more: everything is there, and nothing is counted twice.
+in every other round the process that writes a little before, and then checks on the dead file: everything that was
+acknowledged is stored, and `telwerkd verify` finds every counter equal to the log. At the end all is sent again once
+more: everything is there, and nothing is counted twice.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import grpc.aio
+import psutil
 from google.protobuf.duration_pb2 import Duration
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -124,13 +126,17 @@ class Producer:
         try:
             while (response := await stream.read()) is not grpc.aio.EOF:
                 if response.HasField("error"):
-                    raise SystemExit(f"a batch was not taken: {response.error}")
+                    raise NotTakenError(response.error.message)
                 self.answered(response)
                 room.release()
         finally:
             writing.cancel()
             with suppress(asyncio.CancelledError, grpc.aio.AioRpcError, asyncio.InvalidStateError):
                 await writing
+
+
+class NotTakenError(Exception):
+    """A batch of a stream was not taken."""
 
 
 class Crash:
@@ -160,9 +166,15 @@ class Crash:
                     for n, producer in enumerate(self.producers)
                 ]
                 await asyncio.sleep(alive)
+                ends: tuple[type[Exception], ...] = (grpc.aio.AioRpcError,)
+                if number % 2 == 0:
+                    ends = (grpc.aio.AioRpcError, NotTakenError)
+                    [writer] = psutil.Process(running.process.pid).children()
+                    writer.kill()
+                    await asyncio.sleep(self.chance.choice([0.0, 0.05, 1.0]))
                 running.process.send_signal(signal.SIGKILL)
                 for outcome in await asyncio.gather(*sending, return_exceptions=True):
-                    if not isinstance(outcome, grpc.aio.AioRpcError):
+                    if not isinstance(outcome, ends):
                         self.violations.append(f"round {number}: a producer ended with {outcome!r}")
         # Verify first: it starts on the file as the crash left it.
         clean, said = self.verify()

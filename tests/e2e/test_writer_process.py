@@ -43,6 +43,12 @@ async def gone(process: psutil.Process) -> None:
     await eventually(is_gone)
 
 
+@pytest.fixture(autouse=True)
+def _works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes of these tests can import `tests.e2e.works`."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]), prepend=os.pathsep)
+
+
 @pytest.fixture
 async def store(tmp_path: Path) -> Any:
     """A server's store."""

@@ -172,8 +172,9 @@ def _started(path: Path, theirs: socket.socket) -> subprocess.Popen[bytes]:
     # the server, which still has transactions for the writer then.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
     try:
+        # -P: nothing is imported from the folder in which the server happened to be started.
         return subprocess.Popen(  # noqa: S603  # this very program
-            [sys.executable, "-m", _PROGRAM, str(path), str(theirs.fileno())],
+            [sys.executable, "-P", "-m", _PROGRAM, str(path), str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
