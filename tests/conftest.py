@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import grpc.aio
+import psutil
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -298,6 +299,13 @@ def writing_driver(store: SqliteStore) -> sqlite3.Connection:
     with writer._writer._engine.connect() as connection:  # there is one
         driver: sqlite3.Connection = connection.connection.driver_connection
         return driver
+
+
+def writer_of(server_pid: int) -> psutil.Process:
+    """The process that writes to a server's SQLite file."""
+    children = psutil.Process(server_pid).children()
+    [writer] = [child for child in children if "telwerkd.storage.writer_main" in child.cmdline()]
+    return writer
 
 
 class Refusal(NamedTuple):

@@ -23,14 +23,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import grpc.aio
-import psutil
 from google.protobuf.duration_pb2 import Duration
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion
 from telwerkd.domain.ids import SECOND, Micros
-from tests.conftest import Server, connected, serving, timestamp
+from tests.conftest import Server, connected, serving, timestamp, writer_of
 
 ROUNDS = 50
 ACCOUNTS = ("acme", "other")
@@ -169,8 +168,7 @@ class Crash:
                 ends: tuple[type[Exception], ...] = (grpc.aio.AioRpcError,)
                 if number % 2 == 0:
                     ends = (grpc.aio.AioRpcError, NotTakenError)
-                    [writer] = psutil.Process(running.process.pid).children()
-                    writer.kill()
+                    writer_of(running.process.pid).kill()
                     await asyncio.sleep(self.chance.choice([0.0, 0.05, 1.0]))
                 running.process.send_signal(signal.SIGKILL)
                 for outcome in await asyncio.gather(*sending, return_exceptions=True):

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import grpc.aio
-import psutil
 import pytest
 from grpc_health.v1 import health_pb2
 
@@ -28,6 +27,7 @@ from tests.conftest import (
     serving,
     started,
     wired,
+    writer_of,
 )
 from tests.e2e.test_lifecycle import in_process, refused, status_of
 from tests.e2e.test_watch import watching
@@ -302,7 +302,7 @@ async def test_a_full_disk_of_sqlite_is_for_the_client_to_wait_out(tmp_path):
     """Here a limit on the size of files: nothing is stored, and when there is room all goes on."""
     async with started(SqliteFile(tmp_path / "telwerk.db")) as server:
         await server.ingest_chat("acme", RATED, "c0")
-        [writer] = psutil.Process().children()
+        writer = writer_of(os.getpid())
         size, unlimited = (tmp_path / "telwerk.db-wal").stat().st_size, resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.prlimit(writer.pid, resource.RLIMIT_FSIZE, (size, unlimited[1]))
         many = [event for n in range(400) for event in wired(RATED, f"c{n}")]

@@ -20,7 +20,7 @@ from telwerkd.storage.location import SqliteFile
 from telwerkd.storage.opening import opened, prepare
 from telwerkd.storage.sqlite import SqliteStore
 from telwerkd.storage.writer_process import WriterDefectError
-from tests.conftest import Server, connected, eventually, locked, refusal, serving, started, wired
+from tests.conftest import Server, connected, eventually, locked, refusal, serving, started, wired, writer_of
 from tests.e2e.test_lifecycle import Producers
 from tests.e2e.works import bumped, exiting, failing, remembering, unpicklable
 
@@ -29,11 +29,6 @@ RATED = """
     09:01:00 contact rates 4
 """
 ACME, OTHER = AccountId("acme"), AccountId("other")
-
-
-def child_of(pid: int) -> psutil.Process:
-    [writer] = psutil.Process(pid).children()
-    return writer
 
 
 async def gone(process: psutil.Process) -> None:
@@ -117,7 +112,7 @@ async def test_a_killed_writer_is_followed_by_another(tmp_path):
                     return len(producers.acknowledged) >= enough
 
                 await eventually(busy)
-                child_of(running.process.pid).kill()
+                writer_of(running.process.pid).kill()
             response = await server.ingest("b", wired(RATED))
             assert response.accepted_count + response.duplicate_count == 2
             running.process.terminate()
@@ -136,7 +131,7 @@ async def test_calls_of_a_killed_writer_are_unavailable(tmp_path):
             with locked(path):
                 call = asyncio.create_task(server.ingest("acme", wired(RATED)))
                 await asyncio.sleep(0.3)
-                child_of(running.process.pid).kill()
+                writer_of(running.process.pid).kill()
                 refused = await refusal(call)
             assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
             assert refused.retry_seconds
@@ -147,7 +142,7 @@ async def test_calls_of_a_killed_writer_are_unavailable(tmp_path):
 async def test_the_writer_of_a_killed_server_ends(tmp_path):
     """Nobody has to find and stop it."""
     with serving(tmp_path / "telwerk.db") as running:
-        writer = child_of(running.process.pid)
+        writer = writer_of(running.process.pid)
         running.process.kill()
         await gone(writer)
 
