@@ -38,6 +38,8 @@ SETTLE_EVERY_SECONDS = 0.5
 _COMPACT_EVERY_SECONDS = 0.5
 _PING_EVERY_SECONDS = 2.0
 _PURGE_EVERY_SECONDS = 3_600.0
+_STORE_SECONDS = 30.0
+"""What storing the rest may take when the server stops; a database that has gone must not keep it for ever."""
 
 
 POSTGRES_ID_BYTES_MAX = 512
@@ -137,7 +139,12 @@ async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> As
         draining.set()
         await server.stop(settings.grace_seconds)
         ingest.close()
-        await committing
+        _, late = await asyncio.wait({committing}, timeout=_STORE_SECONDS)
+        if late:
+            log.error("what was submitted could not be stored in %.0f s: its senders were not told so", _STORE_SECONDS)
+            committing.cancel()
+        else:
+            committing.result()
         for task in watching:
             task.cancel()
         await asyncio.gather(*watching, return_exceptions=True)

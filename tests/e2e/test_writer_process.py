@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from telwerkd.domain.ids import AccountId
 from telwerkd.storage.location import SqliteFile
 from telwerkd.storage.opening import opened, prepare
 from telwerkd.storage.sqlite import SqliteStore
-from telwerkd.storage.writer_process import WriterDefectError
+from telwerkd.storage.writer_process import WriterDefectError, WriterProcess
 from tests.conftest import Server, connected, eventually, locked, refusal, serving, started, wired, writer_of
 from tests.e2e.test_lifecycle import Producers
 from tests.e2e.works import bumped, exiting, failing, remembering, unpicklable
@@ -36,12 +37,6 @@ async def gone(process: psutil.Process) -> None:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
     await eventually(is_gone)
-
-
-@pytest.fixture(autouse=True)
-def _works(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The processes of these tests can import `tests.e2e.works`."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]), prepend=os.pathsep)
 
 
 @pytest.fixture
@@ -97,6 +92,10 @@ async def test_only_what_is_committed_is_remembered(store):
         await remembers(ACME, "fails")
     assert await remembers(OTHER, "another's") is None
     assert await remembers(ACME, "second") == "first"
+    works = [(ACME, partial(remembering, "third")), (OTHER, partial(remembering, "another's third"))]
+    assert await store.write(works) == ["second", "another's"]
+    assert await remembers(ACME, "fourth") == "third"
+    assert await remembers(OTHER, "another's fourth") == "another's third"
 
 
 async def test_a_killed_writer_is_followed_by_another(tmp_path):
@@ -152,8 +151,9 @@ async def test_a_stop_for_all_processes_is_a_stop_of_the_server(tmp_path, how):
     """As a terminal's Ctrl-C and some supervisors do it: the writer goes on until its server has stored everything."""
     path, producers = tmp_path / "telwerk.db", Producers()
     command = ["-m", "telwerkd.cli", "serve", "--database", str(path), "--listen", "127.0.0.1:0"]
+    said = (tmp_path / "said").open("w+")
     process = subprocess.Popen(  # noqa: ASYNC220
-        [sys.executable, *command], stdout=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, *command], stdout=subprocess.PIPE, stderr=said, text=True, start_new_session=True
     )
     assert process.stdout is not None
     address = process.stdout.readline().split()[-1]
@@ -168,6 +168,9 @@ async def test_a_stop_for_all_processes_is_a_stop_of_the_server(tmp_path, how):
         await sending
     assert await asyncio.to_thread(process.wait, 30) == 0
     process.stdout.close()
+    with said:
+        said.seek(0)
+        assert "the writer's process" not in said.read(), "it did not live to the end"
     assert not path.with_name("telwerk.db-wal").exists(), "the log was not brought home"
     async with started(path) as server:
         await producers.find_all(server)
@@ -181,6 +184,73 @@ async def test_a_writer_that_cannot_start_is_a_server_that_cannot(tmp_path, monk
         async with opened(SqliteFile(tmp_path / "telwerk.db"), serving=True):
             pass
     assert "the writer's process ended (exit code 1)" in caplog.text
+
+
+async def test_a_writer_that_cannot_be_run_is_unavailable_and_leaves_nothing_open(tmp_path, monkeypatch):
+    """No program, no memory, no process left: the next call tries again."""
+    await prepare(SqliteFile(tmp_path / "telwerk.db"))
+    writer, open_files = WriterProcess(tmp_path / "telwerk.db"), psutil.Process().num_fds()
+    with monkeypatch.context() as without:
+        without.setattr(sys, "executable", str(tmp_path / "missing"))
+        for _ in range(3):
+            with pytest.raises(UnavailableError):
+                await writer.write([(ACME, bumped)])
+    assert psutil.Process().num_fds() == open_files
+    assert await writer.write([(ACME, bumped)]) == [1]
+    await writer.close()
+
+
+async def test_a_writer_that_dies_once_it_is_ready_keeps_nobody_waiting(tmp_path, monkeypatch):
+    """That it is ready and that it is gone are learned at once, with nothing under way that could fail."""
+    monkeypatch.setattr("telwerkd.storage.writer_process._PROGRAM", "tests.e2e.dying_writer")
+    writing = asyncio.create_task(WriterProcess(tmp_path / "telwerk.db").write([(ACME, bumped)]))
+    await asyncio.sleep(0.05)
+    time.sleep(1.0)  # noqa: ASYNC251  # the loop is to be busy until both are there
+    async with asyncio.timeout(20):
+        with pytest.raises(UnavailableError):
+            await writing
+
+
+async def test_who_goes_away_while_a_writer_starts_leaves_no_other(tmp_path):
+    """The start that one caller began goes on, and the next caller finds it."""
+    await prepare(SqliteFile(tmp_path / "telwerk.db"))
+    writer = WriterProcess(tmp_path / "telwerk.db")
+    for _ in range(5):
+        leaving = asyncio.create_task(writer.write([(ACME, bumped)]))
+        await asyncio.sleep(0.02)
+        leaving.cancel()
+    assert await writer.write([(ACME, bumped)]) == [1]
+    process = writer_of(os.getpid())
+    await writer.close()
+    assert not process.is_running()
+
+
+async def test_a_writer_that_dies_while_nobody_writes_is_noticed(store, caplog):
+    """It leaves no zombie, and the log says it."""
+    process = writer_of(os.getpid())
+    process.kill()
+
+    async def noticed() -> bool:
+        return "the writer's process ended (exit code -9)" in caplog.text
+
+    await eventually(noticed)
+    assert not process.is_running()
+    assert await store.write([(ACME, bumped)]) == [1]
+
+
+async def test_a_writer_that_hangs_does_not_keep_the_server_from_stopping(tmp_path, monkeypatch):
+    """It is killed after a while; who waits for it is told that nothing is known."""
+    monkeypatch.setattr("telwerkd.storage.writer_process._STOP_SECONDS", 0.5)
+    await prepare(SqliteFile(tmp_path / "telwerk.db"))
+    async with opened(SqliteFile(tmp_path / "telwerk.db"), serving=True) as store:
+        await store.write([(ACME, bumped)])
+        process = writer_of(os.getpid())
+        process.suspend()
+        writing = asyncio.create_task(store.write([(ACME, bumped)]))
+        await asyncio.sleep(0)
+    with pytest.raises(UnavailableError):
+        await writing
+    assert not process.is_running()
 
 
 async def test_batches_of_an_account_are_judged_in_their_order(tmp_path, submitted):

@@ -193,7 +193,8 @@ class Ingest:
                 for batch in batches:
                     batch.fail(error)
                 return
-            # One batch must not sink the others that happened to come along with it.
+            # One batch must not sink the others that happened to come along with it. What was on the way behind them is
+            # stored first then: after a defect the order is another, and the counters are the same.
             for batch in batches:
                 await self._commit([batch])
 

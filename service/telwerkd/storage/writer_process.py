@@ -7,6 +7,7 @@ outlives its server, however that ended, by no more than the transactions that i
 
 import asyncio
 import logging
+import os
 import pickle
 import signal
 import socket
@@ -22,6 +23,8 @@ from telwerkd.storage.sqlite_writer import Works
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
+_START_SECONDS = 30.0
+"""What a process may take until it is ready, before it is killed."""
 _STOP_SECONDS = 30.0
 """What the last transactions may take, before the process is killed."""
 
@@ -48,8 +51,8 @@ class WriterProcess:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._line: _Line | None = None
-        self._starting = asyncio.Lock()
+        self._line: asyncio.Task[_Line] | None = None
+        """Of the process that runs, or is being started."""
 
     async def start(self) -> None:
         """Starts the process, if none runs.
@@ -81,14 +84,16 @@ class WriterProcess:
     async def close(self) -> None:
         """Lets what was begun end, and then the process."""
         if self._line is not None:
-            await self._line.close()
+            [line] = await asyncio.gather(self._line, return_exceptions=True)
+            if isinstance(line, _Line):
+                await line.close()
 
     async def _running(self) -> "_Line":
-        # Several may find it dead: one starts another, and the rest wait for that.
-        async with self._starting:
-            if self._line is None or self._line.is_broken:
-                self._line = await _Line.to(self._path)
-            return self._line
+        # Several may find it dead: one starts another, and the rest wait for that. A caller that goes away does not
+        # stop it: the next one finds it.
+        if self._line is None or _is_over(self._line):
+            self._line = asyncio.create_task(_Line.to(self._path), name="writer's start")
+        return await asyncio.shield(self._line)
 
 
 class _Line:
@@ -106,12 +111,31 @@ class _Line:
 
     @classmethod
     async def to(cls, path: Path) -> "_Line":
-        """To a new process, which is ready."""
+        """To a new process, which is ready.
+
+        Raises:
+            UnavailableError: it does not start, or is not ready in time.
+        """
         ours, theirs = socket.socketpair()
         with theirs:
+            try:
+                process = _started(path, theirs)
+            except OSError as error:
+                ours.close()
+                log.exception("the writer's process cannot be started")
+                raise _unavailable() from error
             reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_BUFFER_BYTES)
-            line = cls(_started(path, theirs), reader, writer)
-        await line._next_reply()
+            line = cls(process, reader, writer)
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await line._next_reply()
+        except TimeoutError:
+            log.error("the writer's process is not ready after %.0f s and is killed", _START_SECONDS)  # noqa: TRY400
+            process.kill()
+            raise _unavailable() from None
+        except UnavailableError:
+            await line._listening  # until it has said how the process ended
+            raise
         return line
 
     async def ask(self, message: bytes) -> Any:
@@ -120,8 +144,10 @@ class _Line:
         Raises:
             UnavailableError: it died.
         """
+        if self.is_broken:  # died since it was ready, and nobody listens any more
+            raise _unavailable()
         # Nothing waits for room: the messages that are on the way are as many as transactions that run at once.
-        self._writer.writelines((len(message).to_bytes(SIZE_BYTES), message))
+        self._writer.write(len(message).to_bytes(SIZE_BYTES) + message)
         return await self._next_reply()
 
     def _next_reply(self) -> asyncio.Future[Any]:
@@ -142,20 +168,22 @@ class _Line:
             log.exception("the writer's process replied what cannot be read: a defect")
         self.is_broken = True
         self._writer.close()
-        if self._replies:
-            log.error("the writer's process ended (exit code %s)", await self._ended())
-        for reply in self._replies:
-            reply.set_exception(
-                UnavailableError(
-                    Reason.DATABASE_UNAVAILABLE, "the database does not answer: send it again later", _RETRY_SECONDS
-                )
-            )
+        while self._replies:
+            if not (reply := self._replies.popleft()).done():
+                reply.set_exception(_unavailable())
+        code = await self._ended()
+        if code:
+            log.error("the writer's process ended (exit code %s)", code)
 
     async def close(self) -> None:
         """Ends the process when it has replied to everything."""
-        await asyncio.gather(*self._replies, return_exceptions=True)
+        if self._replies:
+            # Unlike `gather`, it leaves them be if it is cancelled.
+            await asyncio.wait(self._replies, timeout=_STOP_SECONDS)
+        if self._replies:
+            log.error("the writer's process %s does not reply and is killed", self._process.pid)
+            self._process.kill()
         self._writer.close()
-        await self._ended()
         await self._listening
 
     async def _ended(self) -> int:
@@ -167,15 +195,26 @@ class _Line:
             return self._process.wait()
 
 
+def _is_over(line: "asyncio.Task[_Line]") -> bool:
+    return line.done() and (line.cancelled() or line.exception() is not None or line.result().is_broken)
+
+
+def _unavailable() -> UnavailableError:
+    return UnavailableError(
+        Reason.DATABASE_UNAVAILABLE, "the database does not answer: send it again later", _RETRY_SECONDS
+    )
+
+
 def _started(path: Path, theirs: socket.socket) -> subprocess.Popen[bytes]:
     # What is blocked here stays blocked there: Ctrl-C, and a stop that reaches all processes of a container, are for
     # the server, which still has transactions for the writer then.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
     try:
-        # -P: nothing is imported from the folder in which the server happened to be started.
+        # It imports what its server imports, and nothing from the folder in which that happened to be started.
         return subprocess.Popen(  # noqa: S603  # this very program
             [sys.executable, "-P", "-m", _PROGRAM, str(path), str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
