@@ -129,12 +129,15 @@ class EventDecoder:
             "event_retracted": self._retracted,
         }
 
-    def decode(self, events: Iterable[pb.Event], now: Micros) -> Decoded:
-        """The events that are valid, and why the others are refused. `now` bounds how late they may have happened."""
+    def decode(self, events: Iterable[pb.Event], now: Micros, first: int = 0) -> Decoded:
+        """The events that are valid, and why the others are refused; `first` is the place of the first in its batch.
+
+        `now` bounds how late they may have happened.
+        """
         latest_time = Micros(now + self._limits.future_skew_seconds_max * SECOND)
         valid = Batch()
         refused: dict[int, Rejected] = {}
-        for index, event in enumerate(events):
+        for index, event in enumerate(events, first):
             try:
                 valid.append(self._decode(event, latest_time))
             except FieldError as error:
