@@ -267,13 +267,16 @@ async def test_the_bounds_themselves_are_good(server, request, changes):
     assert again.verdicts == [ingestion.VERDICT_DUPLICATE], again
 
 
-async def test_rejections_come_by_ascending_index(server):
+@pytest.mark.parametrize("count", [100, 1_001], ids=["decoded at once", "decoded bit by bit"])
+async def test_rejections_come_by_ascending_index(server, count):
     """A batch of good and bad ones in turn: half of it is stored, and each of the other half is named."""
-    batch = [event(event_id=f"e{n}", sequence=-(n % 2)) for n in range(100)]
-    response = await server.ingest("half", batch)
-    assert response.accepted_count == 50
-    assert [rejection.index for rejection in response.rejections] == list(range(1, 100, 2))
-    assert [rejection.event_id for rejection in response.rejections] == [f"e{n}" for n in range(1, 100, 2)]
+    batch = [event(event_id=f"e{n}", sequence=-(n % 2)) for n in range(count)]
+    response = await server.ingest(f"half of {count}", batch)
+    assert response.verdicts == [
+        ingestion.VERDICT_REJECTED if n % 2 else ingestion.VERDICT_ACCEPTED for n in range(count)
+    ]
+    assert [rejection.index for rejection in response.rejections] == list(range(1, count, 2))
+    assert [rejection.event_id for rejection in response.rejections] == [f"e{n}" for n in range(1, count, 2)]
 
 
 async def test_a_batch_of_bad_events_alone_is_answered_too(server):

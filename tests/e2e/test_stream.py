@@ -99,6 +99,20 @@ async def rest(stream: Stream) -> list[ingestion.StreamEventsResponse]:
     return responses
 
 
+async def test_a_small_batch_does_not_overtake_a_large_one(tmp_path):
+    """A large batch is decoded bit by bit; what comes behind it on the stream is taken in after it all the same."""
+    async with started(tmp_path / "telwerk.db") as server:
+        stream = server.ingestion.StreamEvents()
+        for n in range(5):
+            await send(stream, "a", actions(f"r{n}", 3_000))
+            other = action(f"r{n}-2999")
+            other.inactivity_action_performed.action = 5
+            await send(stream, "a", [other])
+        responses = await rest(stream)
+    assert [response.accepted_count for response in responses] == [3_000, 0] * 5
+    assert [rejection.reason for response in responses for rejection in response.rejections] == ["EVENT_ID_REUSED"] * 5
+
+
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 
