@@ -30,7 +30,7 @@ _NEVER = -1
 _AHEAD_EVENTS_MIN = 500
 """Waiting events that are sent to a store's one writer while it is at another transaction, so that it goes on at once.
 
-Of fewer, more had better come together first: a commit costs as much as a hundred events.
+Of fewer, more had better come together first: a commit takes as long as a hundred events and more.
 """
 
 _ORDER = attrgetter("order")

@@ -227,9 +227,11 @@ class Store(Protocol):
     """A database."""
 
     merges_accounts: bool
-    """Whether one `write` may have works of several accounts. If not, each transaction is of one account."""
+    """Whether there is one writer for all accounts: a `write` may have works of several of them, and happens after all
+    that were asked for before it. If not, each `write` is of one account."""
     writes_at_once: int
-    """How many `write`s get on at the same time, of different accounts."""
+    """How many `write`s to ask for at the same time: for one writer, so that it always has the next; else as many as get
+    on beside one another, of different accounts."""
 
     async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
         """Runs `work` on one consistent view.
