@@ -230,8 +230,8 @@ class Store(Protocol):
     """Whether there is one writer for all accounts: a `write` may have works of several of them, and happens after all
     that were asked for before it. If not, each `write` is of one account."""
     writes_at_once: int
-    """How many `write`s to ask for at the same time: for one writer, so that it always has the next; else as many as get
-    on beside one another, of different accounts."""
+    """How many `write`s to ask for at the same time: of one writer, so that it always has the next; else as many as
+    get on beside one another, of different accounts."""
 
     async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
         """Runs `work` on one consistent view.
