@@ -195,7 +195,7 @@ async def test_a_writer_that_cannot_be_run_is_unavailable_and_leaves_nothing_ope
         for _ in range(3):
             with pytest.raises(UnavailableError):
                 await writer.write([(ACME, bumped)])
-    assert psutil.Process().num_fds() == open_files
+    assert psutil.Process().num_fds() <= open_files
     assert await writer.write([(ACME, bumped)]) == [1]
     await writer.close()
 
