@@ -32,4 +32,4 @@ class Scale:
 
 
 FULL = Scale("full", 5, 24_000, 192, 1_000_000, 40, 500, 6.0, 5_000_000, 1_000_000, 400, whole=True)
-QUICK = Scale("quick", 3, 1_000, 64, 65_000, 15, 100, 2.5, 65_000, 50_000, 40, whole=False)
+QUICK = Scale("quick", 3, 8_000, 64, 65_000, 15, 100, 2.5, 65_000, 50_000, 40, whole=False)
