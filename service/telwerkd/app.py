@@ -141,7 +141,7 @@ async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> As
         ingest.close()
         _, late = await asyncio.wait({committing}, timeout=_STORE_SECONDS)
         if late:
-            log.error("what was submitted could not be stored in %.0f s: its senders were not told so", _STORE_SECONDS)
+            log.error("what was submitted was not stored within %.0f s; whether it will be is unknown", _STORE_SECONDS)
             committing.cancel()
         else:
             committing.result()

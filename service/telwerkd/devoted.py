@@ -2,6 +2,9 @@
 
 import gc
 
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s[%(process)d]: %(message)s"
+"""Of a process that others of the same server log beside."""
+
 _COLLECT_AFTER_OBJECTS = 20_000
 
 

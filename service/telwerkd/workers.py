@@ -18,7 +18,7 @@ from typing import Any
 
 from telwerkd.app import check, running
 from telwerkd.config import Settings
-from telwerkd.devoted import devote_process
+from telwerkd.devoted import LOG_FORMAT, devote_process
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.opening import prepare
 from telwerkd.storage.schema import SchemaError
@@ -156,7 +156,7 @@ async def _readable(file: int) -> None:
 def _work(fields: dict[str, Any], word: Connection) -> None:
     """A worker's life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the process that started us tells us to stop
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s[%(process)d]: %(message)s")
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     try:
         asyncio.run(_serve_one(Settings(**fields), word))
     except (StartupError, SchemaError) as error:

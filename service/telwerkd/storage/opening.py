@@ -1,6 +1,6 @@
 """The one place that knows which databases there are.
 
-What PostgreSQL needs is imported where there is one: it takes 15 MB, and most servers have a file.
+What PostgreSQL needs is imported where there is one: it takes 10 MB, and most servers have a file.
 """
 # ruff: noqa: PLC0415
 

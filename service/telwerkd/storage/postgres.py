@@ -18,7 +18,6 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from telwerkd.application.ports import Account, Snapshot, Standing, Transaction
-from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.domain.ids import AccountId
 from telwerkd.storage.across import AcrossAccounts
 from telwerkd.storage.bulk_postgres import PostgresBulk
@@ -28,6 +27,7 @@ from telwerkd.storage.postgres_engine import make_engine
 from telwerkd.storage.postgres_errors import DATABASE_ERRORS, Fate, aborted_for_sure, fate_of, is_standby, said
 from telwerkd.storage.tables import accounts
 from telwerkd.storage.transaction import ACCOUNT, AccountTransaction
+from telwerkd.storage.unavailable import database_unavailable
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -39,8 +39,6 @@ READERS = 4
 _ATTEMPTS_MAX = 6
 _PAUSE_SECONDS = 0.02
 """Before the second attempt; twice as long before each further one, and by chance up to half of it."""
-
-_RETRY_SECONDS = 1.0
 
 _TRY_UPKEEP = sa.text("SELECT pg_try_advisory_xact_lock(hashtextextended(:account, 0))")
 
@@ -151,7 +149,7 @@ async def _answered(engine: AsyncEngine, work: Callable[[sa.Connection], T]) -> 
                 raise
             if fate is Fate.LATER or attempt == _ATTEMPTS_MAX:
                 log.warning("the database did not answer: %s", said(error))
-                raise _unavailable() from error
+                raise database_unavailable() from error
         await asyncio.sleep(_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311  # spreads, hides nothing
     raise AssertionError("the last attempt returns or raises")
 
@@ -172,11 +170,5 @@ async def _once(engine: AsyncEngine, work: Callable[[sa.Connection], T]) -> T:
                 raise
             # PostgreSQL may have kept it all the same.
             log.warning("the outcome of a commit is unknown: %s", said(error))
-            raise _unavailable() from error
+            raise database_unavailable() from error
         return result
-
-
-def _unavailable() -> UnavailableError:
-    return UnavailableError(
-        Reason.DATABASE_UNAVAILABLE, "the database does not answer: send it again later", _RETRY_SECONDS
-    )

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from telwerkd.domain.errors import Reason, UnavailableError
+from telwerkd.storage.unavailable import database_unavailable
 
 log = logging.getLogger(__name__)
 
 READERS = 4
 _BUSY_SECONDS = 10.0
-_RETRY_SECONDS = 1.0
 
 
 def make_engine(path: Path, *, writes: bool) -> sa.Engine:
@@ -55,6 +54,4 @@ def unavailable() -> Iterator[None]:
         yield
     except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
         log.warning("the database did not answer", exc_info=error)
-        raise UnavailableError(
-            Reason.DATABASE_UNAVAILABLE, "the database does not answer: send it again later", _RETRY_SECONDS
-        ) from error
+        raise database_unavailable() from error

@@ -10,7 +10,7 @@ from io import BufferedRWPair
 from pathlib import Path
 from typing import Any
 
-from telwerkd.devoted import devote_process
+from telwerkd.devoted import LOG_FORMAT, devote_process
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.storage.sqlite_writer import SqliteWriter, Works
 from telwerkd.storage.writer_process import SIZE_BYTES, Failed
@@ -60,5 +60,5 @@ def _pickled(reply: list[Any] | Failed | None) -> bytes:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s[%(process)d]: %(message)s")
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 
 from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.storage.sqlite_writer import Works
+from telwerkd.storage.unavailable import database_unavailable
 
 log = logging.getLogger(__name__)
 
-_RETRY_SECONDS = 1.0
 _START_SECONDS = 30.0
 """What a process may take until it is ready, before it is killed."""
 _STOP_SECONDS = 30.0
@@ -123,7 +123,7 @@ class _Line:
             except OSError as error:
                 ours.close()
                 log.exception("the writer's process cannot be started")
-                raise _unavailable() from error
+                raise database_unavailable() from error
             reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_BUFFER_BYTES)
             line = cls(process, reader, writer)
         try:
@@ -132,7 +132,7 @@ class _Line:
         except TimeoutError:
             log.error("the writer's process is not ready after %.0f s and is killed", _START_SECONDS)  # noqa: TRY400
             process.kill()
-            raise _unavailable() from None
+            raise database_unavailable() from None
         except UnavailableError:
             await line._listening  # until it has said how the process ended
             raise
@@ -145,7 +145,7 @@ class _Line:
             UnavailableError: it died.
         """
         if self.is_broken:  # died since it was ready, and nobody listens any more
-            raise _unavailable()
+            raise database_unavailable()
         # Nothing waits for room: the messages that are on the way are as many as transactions that run at once.
         self._writer.write(len(message).to_bytes(SIZE_BYTES) + message)
         return await self._next_reply()
@@ -170,7 +170,7 @@ class _Line:
         self._writer.close()
         while self._replies:
             if not (reply := self._replies.popleft()).done():
-                reply.set_exception(_unavailable())
+                reply.set_exception(database_unavailable())
         code = await self._ended()
         if code:
             log.error("the writer's process ended (exit code %s)", code)
@@ -197,12 +197,6 @@ class _Line:
 
 def _is_over(line: "asyncio.Task[_Line]") -> bool:
     return line.done() and (line.cancelled() or line.exception() is not None or line.result().is_broken)
-
-
-def _unavailable() -> UnavailableError:
-    return UnavailableError(
-        Reason.DATABASE_UNAVAILABLE, "the database does not answer: send it again later", _RETRY_SECONDS
-    )
 
 
 def _started(path: Path, theirs: socket.socket) -> subprocess.Popen[bytes]:
