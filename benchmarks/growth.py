@@ -100,7 +100,14 @@ def table(curves: Sequence[dict[str, Any]]) -> str:
 
 def _events(bench: Bench, extent: Extent) -> Iterator[Curve]:
     """With what is stored: the speed of taking in and of questions, memory, disk."""
-    measured: dict[str, list[float]] = {"rate": [], "total": [], "operators": [], "points": [], "rss": [], "disk": []}
+    measured: dict[str, list[float]] = {
+        "rate": [],
+        "total": [],
+        "operators": [],
+        "points": [],
+        "memory": [],
+        "disk": [],
+    }
     xs: list[float] = []
     with telwerkd() as server:
         for stored, rate in _filled(bench, server, extent, random_ids=False):
@@ -108,7 +115,7 @@ def _events(bench: Bench, extent: Extent) -> Iterator[Curve]:
             measured["rate"].append(rate)
             for name, milliseconds in _questions(bench, server, len(xs)):
                 measured[name].append(milliseconds)
-            measured["rss"].append(server.memory_bytes() / 1e6)
+            measured["memory"].append(server.memory_bytes() / 1e6)
             measured["disk"].append(server.disk_bytes() / stored)
     x = "stored events"
     of = tuple(xs)
@@ -116,7 +123,7 @@ def _events(bench: Bench, extent: Extent) -> Iterator[Curve]:
     yield Curve("queries-by-events", "year by day, total", "ms", x, of, tuple(measured["total"]))
     yield Curve("queries-by-events", "year by day, by 50 operators", "ms", x, of, tuple(measured["operators"]))
     yield Curve("queries-by-events", "2,880 points", "ms", x, of, tuple(measured["points"]))
-    yield Curve("memory", "memory (PSS)", "MB", x, of, tuple(measured["rss"]))
+    yield Curve("memory", "memory (PSS)", "MB", x, of, tuple(measured["memory"]))
     yield Curve("disk", "disk", "bytes/event", x, of, tuple(measured["disk"]))
 
 
