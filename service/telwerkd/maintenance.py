@@ -11,9 +11,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from telwerkd.application.audit import Audit, examine, repair
 from telwerkd.application.ports import Store
-from telwerkd.domain.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET, HELD_BACK, ChunkKey, Slots
+from telwerkd.domain.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET, ChunkKey, Slots
 from telwerkd.domain.facts import SEPARATOR, Kpi
 from telwerkd.domain.ids import AccountId
+from telwerkd.domain.leaves import HELD_BACK
 from telwerkd.storage.location import Location, PostgresUrl, SqliteFile
 from telwerkd.storage.opening import opened, prepare
 from telwerkd.storage.schema import SchemaError

@@ -18,10 +18,10 @@ from telwerkd.application.answering import Points, answer
 from telwerkd.application.query import Answer, Filter, Ids, Query, QueryLimits, Top
 from telwerkd.application.rollup_cache import RollupCache
 from telwerkd.domain.calendar import Granularity
-from telwerkd.domain.counters import Deltas
 from telwerkd.domain.facts import Change, Fact, Kpi, Outcome
 from telwerkd.domain.ids import AccountId, EventId, Micros, OperatorGroupId, OperatorId, WidgetId
 from telwerkd.domain.kpis import CATALOGUE, Dimension
+from telwerkd.domain.leaves import Deltas
 from telwerkd.domain.ranges import DateRange
 from telwerkd.storage.schema import prepare
 from telwerkd.storage.sqlite import SqliteStore

@@ -16,11 +16,12 @@ from telwerkd.application.audit import Audit, examine, repair
 from telwerkd.application.ingest import Submitted
 from telwerkd.application.removal import erase, purge
 from telwerkd.domain.conversation import State
-from telwerkd.domain.counters import CHUNK_QUARTERS, ChunkKey, Deltas, Leaf, chunk_changes, merged
+from telwerkd.domain.counters import CHUNK_QUARTERS, ChunkKey, chunk_changes, merged
 from telwerkd.domain.events import Assigned, Event, Message, Rated, Sender, TopicsSet, WentLive
 from telwerkd.domain.facts import Change, Fact, Kpi, Outcome
 from telwerkd.domain.fingerprint import Fingerprints, Part
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, OperatorId
+from telwerkd.domain.leaves import Deltas, Leaf, Leaves
 from telwerkd.storage import records
 from tests.generate import ACTIONS, ANNA, ASSIGNED, DELIVERY, FAMILIES, PRICE, SALES, START, WIDGETS
 from tests.laws.test_service_laws import Service, stored_cells
@@ -304,7 +305,7 @@ def test_fingerprints_are_linear_and_know_no_order(seed: int) -> None:
     """However leaves are ordered and divided, packed or not, the sum is the same; their negatives cancel it."""
     random = Random(seed)  # noqa: S311  # any will do
     leaves = made_up(random, 60)
-    changes = chunk_changes(Kpi.GOALS_REACHED, leaves)
+    changes = chunk_changes(Kpi.GOALS_REACHED, Leaves.of(leaves))
     shuffled, in_parts, packed = random.sample(leaves, len(leaves)), Fingerprints(), Fingerprints()
     for n in range(0, len(leaves), 7):
         in_parts.add_leaves(Kpi.GOALS_REACHED, shuffled[n : n + 7])

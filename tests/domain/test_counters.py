@@ -13,21 +13,19 @@ from telwerkd.domain import counters
 from telwerkd.domain.counters import (
     BY_OPERATOR,
     CHUNK_QUARTERS,
-    HELD_BACK,
     ChunkKey,
     CounterError,
-    Deltas,
-    Leaf,
     Slots,
     changes_of,
     chunk_changes,
     chunk_deltas,
+    cut_leaves,
     merged,
     unpack,
-    unpack_leaves,
 )
 from telwerkd.domain.facts import Change, Fact, Kpi, Outcome, answer_value, topics_value
 from telwerkd.domain.ids import EventId, Micros, OperatorGroupId, OperatorId, WidgetId
+from telwerkd.domain.leaves import HELD_BACK, Deltas, Leaf, Leaves
 
 QUARTER_MICROS = 15 * 60 * 1_000_000
 FULL = 65_535
@@ -203,7 +201,7 @@ def test_every_grouping_sums_the_facts(of: list[Fact]) -> None:
     """Every fact is once in each of the eight groupings of its KPI, and again in each by value where that is open."""
     found: Counter[tuple[object, ...]] = Counter()
     for measure, leaves in counted(of).items():
-        for key, cells in chunk_deltas(measure, leaves).items():
+        for key, cells in chunk_deltas(measure, Leaves.of(leaves)).items():
             for slot, n in cells.items():
                 quarter, code = key.chunk * CHUNK_QUARTERS + slot % CHUNK_QUARTERS, slot // CHUNK_QUARTERS
                 where = (key.grouping, key.operator, key.group, key.widget, key.value)
@@ -248,7 +246,7 @@ def test_what_is_held_back_is_a_measure_of_its_own(of: list[Fact]) -> None:
         deltas.add(Outcome(Change.HELD, fact))
     assert deltas.by_measure() == {measure + HELD_BACK: leaves for measure, leaves in counted(of).items()}
     for measure, leaves in deltas.by_measure().items():
-        keys = {key.grouping for key in chunk_deltas(measure, leaves)}
+        keys = {key.grouping for key in chunk_deltas(measure, Leaves.of(leaves))}
         # Nobody asks what is held back of stars and actions: nothing ever is.
         assert keys == set(range(16 if measure - HELD_BACK in OPEN else 8))
 
@@ -261,23 +259,23 @@ def test_what_leaves_cancel_is_no_chunk(of: list[Fact], kept: int) -> None:
         mine = [fact for fact in of if fact.kpi == kpi]
         plus, back = counted(mine).get(kpi, []), counted(mine[kept:]).get(kpi, [])
         leaves = plus + [(*ids, -n) for *ids, n in back]
-        assert chunk_deltas(kpi, leaves) == chunk_deltas(kpi, counted(mine[:kept]).get(kpi, []))
+        left = counted(mine[:kept]).get(kpi, [])
+        assert chunk_deltas(kpi, Leaves.of(leaves)) == chunk_deltas(kpi, Leaves.of(left))
 
 
 @law
 @given(st.lists(facts(), max_size=12), st.lists(facts(), max_size=12), st.sampled_from(Kpi))
 def test_chunks_and_leaves_are_read_together(first: list[Fact], second: list[Fact], kpi: Kpi) -> None:
     """Chunks of some facts and leaves of others are cells of them all; every cell knows its row."""
-    chunks = chunk_deltas(kpi, counted(first).get(kpi, []))
+    chunks = chunk_deltas(kpi, Leaves.of(counted(first).get(kpi, [])))
     keys = [key for key in chunks if key.grouping == 7 + 8 * (kpi in OPEN)]
-    leaves = counted(second).get(kpi, [])
+    of_leaves, leaf_cells = cut_leaves(kpi, Leaves.of(counted(second).get(kpi, [])), 15)
     packed_cells = unpack([key.chunk for key in keys], [merge(b"", chunks[key]) for key in keys])
     found: Counter[tuple[object, ...]] = Counter()
-    of_keys = [(key.value, key.operator, key.group, key.widget) for key in keys]
-    of_leaves = [(value, operator, group, widget) for value, operator, group, widget, _, _ in leaves]
-    for rows, cells in ((of_keys, packed_cells), (of_leaves, unpack_leaves(kpi, leaves))):
+    of_keys = [(key.operator, key.group, key.widget, key.value) for key in keys]
+    for rows, cells in ((of_keys, packed_cells), (of_leaves, leaf_cells)):
         for row, quarter, code, n in zip(*(column.tolist() for column in cells), strict=True):
-            value, *of = rows[row]
+            *of, value = rows[row]
             found[value if kpi not in PACKED else str(code), *of, quarter] += n
     wanted = Counter(
         (fact.value, fact.operator, fact.group, fact.widget, quarter_of(fact))
@@ -292,8 +290,8 @@ def test_chunks_and_leaves_are_read_together(first: list[Fact], second: list[Fac
 def test_chunks_come_in_the_order_of_their_keys(of: list[Fact], kpi: Kpi, combined_max: int) -> None:
     """Each once, sorted, however many ids there are: so two transactions that change the same ones wait in turn."""
     with patch.object(counters, "_COMBINED_MAX", combined_max):
-        changes = chunk_changes(kpi, counted(of).get(kpi, []))
-    assert changes.keys == sorted(chunk_deltas(kpi, counted(of).get(kpi, [])))
+        changes = chunk_changes(kpi, Leaves.of(counted(of).get(kpi, [])))
+    assert changes.keys == sorted(chunk_deltas(kpi, Leaves.of(counted(of).get(kpi, []))))
     places = list(zip(changes.row.tolist(), changes.slot.tolist(), strict=True))
     assert places == sorted(places)
 
@@ -301,7 +299,7 @@ def test_chunks_come_in_the_order_of_their_keys(of: list[Fact], kpi: Kpi, combin
 def test_a_grouping_may_have_more_chunks_than_a_short_number_counts() -> None:
     """70,000 operators are 70,000 chunks."""
     leaves = [("", f"o{n}", "", "", 1, 1) for n in range(70_000)]
-    changes = chunk_changes(Kpi.FEEDBACK_COUNT, leaves, [BY_OPERATOR])
+    changes = chunk_changes(Kpi.FEEDBACK_COUNT, Leaves.of(leaves), [BY_OPERATOR])
     assert [key[3] for key in changes.keys] == sorted(operator for _, operator, *_ in leaves)
     assert changes.row.tolist() == list(range(70_000))
 
@@ -310,7 +308,7 @@ def test_combinations_of_ids_may_be_more_than_a_number_counts() -> None:
     """40,000 values, operators, groups and widgets, over centuries: their chunks are still in order."""
     shuffled = Random(1).sample(range(40_000), 40_000)  # noqa: S311  # any will do
     leaves = [(f"v{n}", f"o{m}", f"g{n}", f"w{m}", 200 * n, 1) for n, m in enumerate(shuffled)]
-    changes = chunk_changes(Kpi.GOALS_REACHED, leaves, [15])
+    changes = chunk_changes(Kpi.GOALS_REACHED, Leaves.of(leaves), [15])
     assert changes.keys == sorted((7, 15, q // CHUNK_QUARTERS, o, g, w, v) for v, o, g, w, q, _ in leaves)
 
 

@@ -177,8 +177,13 @@ def stored_cells(service: Service, account: AccountId) -> Cells:
         for slot, n in pairs:
             found[*key, chunk * CHUNK + slot % CHUNK, slot // CHUNK] += n
     for measure, size, blob in service.rows("SELECT measure, size, leaves FROM deltas WHERE account_id = ?", account):
-        leaves = msgspec.msgpack.decode(blob)
-        assert 0 < size == len(leaves), "a delta that says nothing, or not how much"
+        filed = msgspec.msgpack.decode(blob)
+        numbers = struct.unpack(f"<{len(filed['columns']) // 4}i", filed["columns"])
+        assert size > 0, "a delta that says nothing"
+        assert len(numbers) == 6 * size, "a delta that does not say how much"
+        columns = [numbers[start : start + size] for start in range(0, 6 * size, size)]
+        ids = [[filed["ids"][place] for place in column] for column in columns[:4]]
+        leaves = zip(*ids, *columns[4:], strict=True)
         for value, operator, group, widget, quarter, n in leaves:
             for key in keys(measure, value, operator, group, widget, quarter):
                 found[key] += n

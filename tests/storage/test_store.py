@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from telwerkd.application.ports import Account, CellRow, Conversation, Cut, Snapshot, Store, Transaction
 from telwerkd.domain.conversation import EMPTY, State, fold
-from telwerkd.domain.counters import CounterError, Deltas, Leaf, unpack
+from telwerkd.domain.counters import CounterError, unpack
 from telwerkd.domain.events import Event, InactivityAction, Message, Retracted, Sender, WentLive
 from telwerkd.domain.facts import Change, Fact, Kpi, Outcome
 from telwerkd.domain.goals import Goal
@@ -29,6 +29,7 @@ from telwerkd.domain.ids import (
     OperatorId,
     WidgetId,
 )
+from telwerkd.domain.leaves import Deltas, Leaf
 from telwerkd.domain.settings import WidgetVersion
 from telwerkd.storage import tables
 from telwerkd.storage.location import Location, SqliteFile, located
@@ -292,7 +293,7 @@ async def test_an_account_begins_with_nothing(store: Store) -> None:
     assert await store.read(ACME, lambda view: view.earliest_due()) is None
     assert await store.read(ACME, lambda view: view.widget_versions()) == {}
     assert await store.read(ACME, lambda view: view.cells(cut(Kpi.FEEDBACK_COUNT))) == []
-    assert await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT)) == []
+    assert list(await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT))) == []
     assert await write(store, lambda tx: tx.names()) == {}
     assert await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, 10)) == 0
     assert await store.compactable() == []
@@ -359,7 +360,7 @@ async def test_deltas_wait_until_they_are_compacted(store: Store) -> None:
     assert counts(rows) == {("", "", "", "", QUARTER, 0): 3}
     assert await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, 100)) == 3
     assert await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, 100)) == 0
-    assert await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT)) == []
+    assert list(await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT))) == []
 
 
 @pytest.mark.parametrize("leaves_max", [1, 2, 3, 100])
@@ -456,7 +457,7 @@ async def test_a_count_below_zero_is_refused(store: Store) -> None:
     await write(store, change([fact()], Change.TAKEN_BACK))
     with pytest.raises(CounterError):
         await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, 10))
-    assert await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT)) == [leaf(-1)]
+    assert list(await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT))) == [leaf(-1)]
     assert await store.read(ACME, lambda view: view.cells(cut(Kpi.FEEDBACK_COUNT))) == []
 
 
@@ -470,7 +471,7 @@ def everything(tx: Transaction) -> list[object]:
         tx.earliest_due(),
         tx.widget_versions(),
         [tx.cells(cut(kpi, grouping)) for kpi in Kpi for grouping in range(16)],
-        [tx.deltas(kpi) for kpi in Kpi],
+        [list(tx.deltas(kpi)) for kpi in Kpi],
         tx.conversations([conversation("c")]),
         tx.stored([(conversation("c"), EventId("e"))]),
         tx.log(conversation("c")),
@@ -573,12 +574,12 @@ async def test_a_reader_sees_one_moment(store: Store, elsewhere: Callable[[Any],
     def slow(view: Snapshot) -> list[object]:
         first = view.latest_time()
         elsewhere(at_once)
-        rest = [view.deltas(measure), view.cells(cut(measure)), view.earliest_due(), view.conversation_count()]
+        rest = [list(view.deltas(measure)), view.cells(cut(measure)), view.earliest_due(), view.conversation_count()]
         return [first, view.account().version, *rest]
 
     assert await store.read(ACME, slow) == [None, 1, [leaf(1)], [], None, 0]
     assert (await store.read(ACME, lambda view: view.account())).version == 2
-    assert await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT)) == []
+    assert list(await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT))) == []
 
 
 async def test_versions_are_those_of_the_accounts_asked_for(store: Store) -> None:

@@ -33,11 +33,12 @@ from telwerkd.application.rollup_cache import RollupCache
 from telwerkd.application.slices import Period, Slice, SliceReader
 from telwerkd.domain import calendar
 from telwerkd.domain.calendar import QUARTER_HOUR_MICROS, Buckets, Granularity
-from telwerkd.domain.counters import HELD_BACK, Measure, has_packed_values
+from telwerkd.domain.counters import has_packed_values
 from telwerkd.domain.errors import LimitExceededError, TelwerkError
 from telwerkd.domain.facts import Kpi, value_answer
 from telwerkd.domain.ids import AccountId, Micros, WidgetId
 from telwerkd.domain.kpis import Dimension, KpiInfo, ValueKind
+from telwerkd.domain.leaves import HELD_BACK, Measure
 from telwerkd.domain.ranges import QuarterRange, Range
 from telwerkd.domain.settings import Widgets
 

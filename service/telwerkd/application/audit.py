@@ -11,21 +11,12 @@ from typing import NamedTuple
 
 from telwerkd.application.ports import Conversation, Filed, Snapshot, Store, Transaction
 from telwerkd.domain.conversation import EMPTY, Effect, State, fold
-from telwerkd.domain.counters import (
-    CHUNK_QUARTERS,
-    ChunkKey,
-    Deltas,
-    Leaf,
-    Measure,
-    Slots,
-    chunk_deltas,
-    has_packed_values,
-    unpack,
-)
+from telwerkd.domain.counters import CHUNK_QUARTERS, ChunkKey, Slots, chunk_deltas, has_packed_values, unpack
 from telwerkd.domain.events import Event
 from telwerkd.domain.facts import Outcome
 from telwerkd.domain.fingerprint import Fingerprints, Part
 from telwerkd.domain.ids import AccountId, ConversationId, Micros
+from telwerkd.domain.leaves import Deltas, Leaf, Leaves, Measure
 
 Progress = Callable[[int, int], None]
 """Told how many conversations are done, of how many."""
@@ -180,7 +171,7 @@ def _differences(snapshot: Snapshot, parts: set[Part]) -> dict[ChunkKey, Slots]:
         (-1, _uncompacted(snapshot)),
     ):
         for measure, leaves in portions:
-            for key, slots in chunk_deltas(measure, leaves).items():
+            for key, slots in chunk_deltas(measure, Leaves.of(leaves)).items():
                 for slot, n in slots.items():
                     add(key, slot, times * n)
     for key, blob in snapshot.every_chunk():

@@ -19,10 +19,10 @@ import msgspec
 from telwerkd.application.names import FAMILY_TEXT, names_of
 from telwerkd.application.ports import Account, Conversation, Store, Transaction
 from telwerkd.domain.conversation import EMPTY, State, fold, follows, run, settle
-from telwerkd.domain.counters import Deltas
 from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.domain.events import Event, Kind
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, WidgetId
+from telwerkd.domain.leaves import Deltas
 from telwerkd.domain.settings import Widgets
 
 _NEVER = -1

@@ -9,9 +9,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from telwerkd.domain.conversation import State
-from telwerkd.domain.counters import ChunkKey, Deltas, Leaf, Measure, Slots
+from telwerkd.domain.counters import ChunkKey, Slots
 from telwerkd.domain.events import Event
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
+from telwerkd.domain.leaves import Deltas, Leaf, Leaves, Measure
 from telwerkd.domain.settings import WidgetVersion
 
 T = TypeVar("T")
@@ -112,7 +113,7 @@ class Snapshot(Protocol):
     def chunk_versions(self, measure: Measure, first_chunk: int, last_chunk: int) -> dict[int, int]:
         """The chunks of a measure in a range that hold anything, each with a number that grows when it changes."""
 
-    def deltas(self, measure: Measure) -> list[Leaf]:
+    def deltas(self, measure: Measure) -> Leaves:
         """What is counted of a measure but not yet in its chunks."""
 
     def base_cells(self, measure: Measure, first_chunk: int, last_chunk: int) -> list[CellRow]:

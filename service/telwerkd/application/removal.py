@@ -11,10 +11,10 @@ import msgspec
 
 from telwerkd.application.ports import Conversation, Store, Transaction
 from telwerkd.domain.conversation import Effect, State, carried, effective_retractions, fold, taken_back
-from telwerkd.domain.counters import Deltas
 from telwerkd.domain.events import Event, Retracted
 from telwerkd.domain.facts import Change, Outcome
 from telwerkd.domain.ids import AccountId, ConversationId, Micros
+from telwerkd.domain.leaves import Deltas
 
 PURGED_MAX = 200
 """Conversations purged in one transaction, so that ingest never waits long behind a purge."""

@@ -6,8 +6,8 @@ from threading import Lock
 from typing import NamedTuple
 
 from telwerkd.domain.calendar import Granularity
-from telwerkd.domain.counters import Measure
 from telwerkd.domain.ids import AccountId
+from telwerkd.domain.leaves import Measure
 from telwerkd.domain.rollups import Rollup
 
 

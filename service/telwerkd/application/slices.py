@@ -5,8 +5,8 @@ from the chunks' cells, and what is not in chunks yet from the deltas.
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby, repeat
-from typing import Any, NamedTuple, TypeAlias
+from itertools import groupby
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -23,22 +23,16 @@ from telwerkd.domain.counters import (
     BY_WIDGET,
     CHUNK_QUARTERS,
     Cells,
-    Leaf,
-    Measure,
+    Row,
+    cut_leaves,
     has_open_values,
     has_packed_values,
     unpack,
-    unpack_leaves,
 )
 from telwerkd.domain.ids import AccountId
 from telwerkd.domain.kpis import Dimension, KpiInfo
+from telwerkd.domain.leaves import Measure
 from telwerkd.domain.rollups import Rollup, RowIds, chunk_buckets, is_worth_it, regrouped, resolution, roll_up
-
-RowKey: TypeAlias = tuple[str, str, str, str]
-"""`RowIds` or their parts: rows by the thousand are looked up as plain tuples, which take less time to make."""
-
-_UNCUT: RowKey = ("", "", "", "")
-"""The one row of a total."""
 
 _NONE = -1
 """Marks a row that is not wanted."""
@@ -103,7 +97,7 @@ class Slice:
         self._by_value = by_value
         self._period = period
         self._kept = _kept_codes(conditions, info)
-        self._places: dict[RowKey, int] = {}
+        self._places: dict[Row, int] = {}
         self._parts: list[_Part] = []
         self._scattered: list[Cells] = []
 
@@ -119,7 +113,7 @@ class Slice:
         self._parts.append(_Part(row, first, counts if self._kept is None else counts * self._kept))
         return True
 
-    def add_cells(self, rows: Sequence[RowKey], cells: Cells) -> None:
+    def add_cells(self, rows: Sequence[Row], cells: Cells) -> None:
         """Adds those of the cells that lie within the period; their rows are places in `rows`."""
         keep = (cells.quarter >= self._period.start) & (cells.quarter < self._period.end)
         row = self._places_of(rows)[cells.row] if rows else cells.row
@@ -131,12 +125,12 @@ class Slice:
             bucket = self._period.bucket_of(cells.quarter[keep])
             self._scattered.append(Cells(row[keep], bucket, code[keep], cells.n[keep]))
 
-    def _places_of(self, rows: Iterable[RowKey]) -> Counts:
+    def _places_of(self, rows: Iterable[Row]) -> Counts:
         """The place of each row among all; `_NONE` where the conditions leave it out."""
         places = self._places
         return np.array([places[ids] if ids in places else self._new_place(ids) for ids in rows], np.int64)
 
-    def _new_place(self, ids: RowKey) -> int:
+    def _new_place(self, ids: Row) -> int:
         row = RowIds._make(ids)
         if self._filters and not keeps(self._conditions, row, by_value=self._by_value):
             self._places[row] = _NONE
@@ -245,8 +239,8 @@ class SliceReader:
         else:
             self._add_rollups(read, cut, resolution(period.granularity), period.zone)
         leaves = self._snapshot.deltas(measure)
-        if leaves:
-            _add_leaves(read, leaves, measure, cut.grouping)
+        if len(leaves):
+            read.add_cells(*cut_leaves(measure, leaves, cut.grouping))
         return read
 
     def _add_rollups(self, read: Slice, cut: Cut, width: Granularity, zone: ZoneInfo) -> None:
@@ -302,21 +296,6 @@ def _add_chunks(read: Slice, rows: Sequence[CellRow]) -> None:
 
 def _unpacked(rows: Sequence[CellRow]) -> Cells:
     return unpack([row.chunk for row in rows], [row.cells for row in rows])
-
-
-def _add_leaves(read: Slice, leaves: Sequence[Leaf], measure: Measure, grouping: int) -> None:
-    cells = unpack_leaves(measure, leaves)
-    if grouping:
-        read.add_cells(_projected(leaves, grouping), cells)
-    else:
-        read.add_cells([_UNCUT], cells._replace(row=np.zeros_like(cells.row)))
-
-
-def _projected(leaves: Sequence[Leaf], grouping: int) -> list[RowKey]:
-    """The row of a grouping that each leaf counts in."""
-    values, operators, groups, widgets, *_ = zip(*leaves, strict=True)
-    columns = ((operators, BY_OPERATOR), (groups, BY_GROUP), (widgets, BY_WIDGET), (values, BY_VALUE))
-    return list(zip(*(ids if grouping & bit else repeat("", len(leaves)) for ids, bit in columns), strict=True))
 
 
 def _grouping(conditions: Filter, group_by: Sequence[Dimension]) -> int:

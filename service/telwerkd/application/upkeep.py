@@ -9,9 +9,9 @@ from time import monotonic
 from telwerkd.application.ports import Conversation, Store, Transaction
 from telwerkd.application.removal import purge
 from telwerkd.domain.conversation import settle
-from telwerkd.domain.counters import Deltas, Measure
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, Micros
+from telwerkd.domain.leaves import Deltas, Measure
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ count, sum and distribution. A count above 65,535 takes several pairs of the sam
 Equal contents are equal bytes.
 
 Chunks are written late and many facts at a time (`chunk_changes`): a transaction only files its signed facts as
-*leaves*, which queries add to what the chunks say, and compaction moves into them.
+*leaves* (`telwerkd.domain.leaves`), which queries add to what the chunks say, and compaction moves into them.
 
 Every zone's offset has been a multiple of a quarter of an hour since long before 2000, where the calendar begins, so
 that local days of any zone are sums of slots.
@@ -25,8 +25,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.domain.calendar import QUARTER_HOUR_MICROS
-from telwerkd.domain.facts import Change, Kpi, LeftOut, Outcome
+from telwerkd.domain.facts import Kpi
+from telwerkd.domain.leaves import HELD_BACK, Leaves, Measure, Numbers
 
 CHUNK_QUARTERS = 32 * 96
 """Quarter-hours in a chunk."""
@@ -38,8 +38,6 @@ _FULL = 0xFFFF
 _SLOTS = 1 << 16
 _PAIR_BYTES = 4
 
-Numbers: TypeAlias = npt.NDArray[np.int64]
-
 _PACKED_VALUE_KPIS = frozenset({Kpi.SATISFACTION_SCORE, Kpi.INACTIVITY_ACTIONS, Kpi.OFFLINE_ASSIGNMENTS})
 _OPEN_VALUE_KPIS = frozenset(
     {
@@ -49,12 +47,6 @@ _OPEN_VALUE_KPIS = frozenset(
         Kpi.POST_CHAT_SURVEY_RESULTS,
     }
 )
-
-HELD_BACK = 100
-"""Added to a KPI's number: the measure of what is held back of it, counted in the same way."""
-
-Measure: TypeAlias = int
-"""A KPI's number, or that plus `HELD_BACK`."""
 
 
 class ChunkKey(NamedTuple):
@@ -69,70 +61,14 @@ class ChunkKey(NamedTuple):
     value: str
 
 
-Leaf: TypeAlias = tuple[str, str, str, str, int, int]
-"""Signed facts of one measure that agree in everything: value, operator, group, widget, quarter-hour, and how many.
-
-What counters are made of, before they are cut. The quarter-hour is since 1970-01-01T00:00:00Z. A plain tuple: they come
-by the thousand, and one with names takes four times as long to make.
-"""
-
 KeyParts: TypeAlias = tuple[Measure, int, int, str, str, str, str]
-"""A `ChunkKey`, or its parts: plain for the same reason."""
+"""A `ChunkKey`, or its parts: they come by the thousand, and plain tuples take a quarter of the time to make."""
 
 Slots: TypeAlias = dict[int, int]
 
 
 class CounterError(AssertionError):
     """A counter would become negative: the counters do not belong to the log."""
-
-
-_MEANING = {Change.TAKEN_BACK: (0, -1), Change.HELD: (HELD_BACK, 1), Change.RELEASED: (HELD_BACK, -1)}
-"""What is added to the measure, and the sign, where a fact is not simply counted."""
-
-
-class Deltas:
-    """What a transaction adds to the counters of one account: signed facts, summed."""
-
-    def __init__(self) -> None:
-        self._leaves: dict[tuple[Measure, str, str, str, str, int], int] = {}
-
-    def add(self, outcome: Outcome, times: int = 1) -> None:
-        """Adds what `outcome` does, `times` times; -1 undoes it."""
-        self.add_effects((outcome,), times)
-
-    def add_effects(self, effects: Iterable[Outcome | LeftOut], times: int = 1) -> None:
-        """Adds the outcomes among the effects of a fold."""
-        leaves = self._leaves
-        for effect in effects:
-            if type(effect) is not Outcome:
-                continue
-            fact = effect.fact
-            measure: Measure = fact.kpi
-            n = times
-            # Not a `match`: nearly all are counted, and every event that counts comes here.
-            if effect.change is not Change.COUNTED:
-                held, sign = _MEANING[effect.change]
-                measure, n = measure + held, sign * times
-            quarter = fact.instant // QUARTER_HOUR_MICROS
-            leaf = (measure, fact.value, fact.operator, fact.group, fact.widget, quarter)
-            leaves[leaf] = leaves.get(leaf, 0) + n
-
-    def add_all(self, other: "Deltas") -> None:
-        """Adds what `other` adds."""
-        for leaf, n in other._leaves.items():  # noqa: SLF001  # of its own kind
-            self._leaves[leaf] = self._leaves.get(leaf, 0) + n
-
-    def by_measure(self) -> dict[Measure, list[Leaf]]:
-        """What is left after everything that cancels out, sorted."""
-        return {measure: sorted(leaves) for measure, leaves in self.unsorted().items()}
-
-    def unsorted(self) -> dict[Measure, list[Leaf]]:
-        """The same in any order, for storage."""
-        measures: dict[Measure, list[Leaf]] = {}
-        for (measure, value, operator, group, widget, quarter), n in self._leaves.items():
-            if n:
-                measures.setdefault(measure, []).append((value, operator, group, widget, quarter, n))
-        return {int(measure): leaves for measure, leaves in measures.items()}
 
 
 class ChunkChanges(NamedTuple):
@@ -148,36 +84,45 @@ class ChunkChanges(NamedTuple):
     """How many facts more, or less."""
 
 
-def chunk_changes(measure: Measure, leaves: Sequence[Leaf], groupings: Sequence[int] = ()) -> ChunkChanges:
+def chunk_changes(measure: Measure, leaves: Leaves, groupings: Sequence[int] = ()) -> ChunkChanges:
     """What leaves change in the chunks of these groupings, or of all that the measure has.
 
-    Compaction's work, and so the larger part of the cost of counting: each leaf counts in 8 or 16 chunks. Ids become
-    numbers once, and then whole columns are cut by each grouping. Leaves that cancel each other out touch no chunk.
+    Compaction's work, and so the larger part of the cost of counting: each leaf counts in 8 or 16 chunks. Whole columns
+    are cut by each grouping. Leaves that cancel each other out touch no chunk.
     """
-    if not leaves:
+    if not len(leaves):
         return _NO_CHANGES
-    values, *dimensions, quarters, ns = zip(*leaves, strict=True)
-    columns = [_Ids.of(ids) for ids in (*dimensions, values)]
-    chunk, slot = np.divmod(np.array(quarters, np.int64), CHUNK_QUARTERS)
-    if measure in _PACKED_VALUE_KPIS:
-        slot += CHUNK_QUARTERS * np.array(_codes(values), np.int64)
-    series, of_series = _distinct([chunk, *(column.number for column in columns)])
-    slot, of_series, n = _summed(slot, of_series, np.array(ns, np.int64))
+    values, *dimensions, quarters, ns = leaves.columns
+    columns = [*dimensions, values]
+    chunk, slot = np.divmod(quarters, CHUNK_QUARTERS)
+    slot += CHUNK_QUARTERS * _codes(measure, leaves)
+    series, of_series = _distinct([chunk, *columns])
+    slot, of_series, n = _summed(slot, of_series, ns)
     # What is left of the series: each is cut once, however many leaves it has.
     left, of_series = np.unique(of_series, return_inverse=True)
-    chunk, columns = chunk[series[left]], [column.at(series[left]) for column in columns]
+    chunk, columns = chunk[series[left]], [column[series[left]] for column in columns]
     keys: list[KeyParts] = []
     cells = [np.zeros((3, 0), np.int64)]
     for grouping in groupings or _groupings(measure):
-        cut = [column if grouping & bit else None for bit, column in zip(_BITS, columns, strict=True)]
         # Numbers are in the order of their ids, groupings ascend: so the keys come out sorted.
-        firsts, of_key = _distinct([chunk, *(column.number for column in cut if column)])
+        firsts, of_key = _distinct([chunk, *_cut(columns, grouping)])
         row = of_key[of_series]
         order = _stable_order(row, len(firsts))
         cells.append(np.stack((row[order] + len(keys), slot[order], n[order])))
-        ids = (repeat("") if column is None else column.at(firsts).names() for column in cut)
+        ids = _names(leaves.ids, columns, grouping, firsts)
         keys += zip(repeat(measure), repeat(grouping), chunk[firsts].tolist(), *ids, strict=False)
     return ChunkChanges(keys, *np.concatenate(cells, axis=1))
+
+
+def _cut(columns: Sequence[Numbers], grouping: int) -> list[Numbers]:
+    """Those of the columns (operator, group, widget, value) that a grouping cuts by."""
+    return [column for bit, column in zip(_BITS, columns, strict=True) if grouping & bit]
+
+
+def _names(ids: Sequence[str], columns: Sequence[Numbers], grouping: int, places: Numbers) -> Iterator[Iterable[str]]:
+    """The ids at some places of the columns: empty where the grouping does not cut."""
+    for bit, column in zip(_BITS, columns, strict=True):
+        yield map(ids.__getitem__, column[places].tolist()) if grouping & bit else [""] * len(places)
 
 
 def _summed(slot: Numbers, of_series: Numbers, n: Numbers) -> tuple[Numbers, Numbers, Numbers]:
@@ -204,27 +149,6 @@ def _groupings(measure: Measure) -> range:
     return range(16 if measure % HELD_BACK in _OPEN_VALUE_KPIS else 8)
 
 
-class _Ids(NamedTuple):
-    """A column of ids, by numbers that are in the order of the ids."""
-
-    distinct: list[str]
-    number: Numbers
-
-    @classmethod
-    def of(cls, ids: Sequence[str]) -> "_Ids":
-        distinct = sorted(set(ids))
-        numbers = {each: number for number, each in enumerate(distinct)}
-        return cls(distinct, np.array([numbers[each] for each in ids], np.int64))
-
-    def at(self, places: Numbers) -> "_Ids":
-        """Those at some places."""
-        return _Ids(self.distinct, self.number[places])
-
-    def names(self) -> Iterator[str]:
-        """The ids, one after the other."""
-        return map(self.distinct.__getitem__, self.number.tolist())
-
-
 def _distinct(columns: Sequence[Numbers]) -> tuple[Numbers, Numbers]:
     """A place of each distinct combination, in their order, and which combination each place has."""
     combined = columns[0] - columns[0].min(initial=0)
@@ -233,14 +157,17 @@ def _distinct(columns: Sequence[Numbers]) -> tuple[Numbers, Numbers]:
         if int(combined.max(initial=0)) * radix >= _COMBINED_MAX:
             _, combined = np.unique(combined, return_inverse=True)
         combined = combined * radix + column
-    _, firsts, row = np.unique(combined, return_index=True, return_inverse=True)
-    return firsts, row
+    order = _stable_order(combined, int(combined.max(initial=0)) + 1)
+    starts = np.diff(combined[order], prepend=-1) > 0
+    row = np.empty_like(order)
+    row[order] = np.cumsum(starts) - 1
+    return order[starts], row
 
 
 _COMBINED_MAX = 2**62
 
 
-def chunk_deltas(measure: Measure, leaves: Sequence[Leaf]) -> dict[ChunkKey, Slots]:
+def chunk_deltas(measure: Measure, leaves: Leaves) -> dict[ChunkKey, Slots]:
     """The same chunk by chunk and slot by slot."""
     changes = chunk_changes(measure, leaves)
     chunks: dict[ChunkKey, Slots] = {}
@@ -391,16 +318,25 @@ def has_packed_values(measure: Measure) -> bool:
     return measure in _PACKED_VALUE_KPIS
 
 
-def unpack_leaves(measure: Measure, leaves: Sequence[Leaf]) -> Cells:
-    """Leaves as cells, each a row of its own."""
-    if not leaves:
-        return Cells(*np.zeros((4, 0), np.int64))
-    values, *_, quarters, ns = zip(*leaves, strict=True)
-    codes = _codes(values) if measure in _PACKED_VALUE_KPIS else [0] * len(leaves)
-    return Cells(np.arange(len(leaves)), *np.array((quarters, codes, ns), np.int64))
+Row: TypeAlias = tuple[str, str, str, str]
+"""Whose counts they are: operator, group, widget and value, empty where the grouping does not cut."""
 
 
-def _codes(values: Sequence[str]) -> list[int]:
-    """The packed values. There are a few only, each of which is read once."""
-    codes = {value: int(value) for value in set(values)}
-    return [codes[value] for value in values]
+def cut_leaves(measure: Measure, leaves: Leaves, grouping: int) -> tuple[list[Row], Cells]:
+    """Leaves as the cells of a grouping's rows."""
+    values, *dimensions, quarters, ns = leaves.columns
+    columns = [*dimensions, values]
+    firsts, row = _distinct([np.zeros_like(ns), *_cut(columns, grouping)])
+    rows = list(zip(*_names(leaves.ids, columns, grouping, firsts), strict=True))
+    return rows, Cells(row, quarters, _codes(measure, leaves), ns)
+
+
+def _codes(measure: Measure, leaves: Leaves) -> Numbers:
+    """The packed value of each leaf: 0 where the measure packs none."""
+    values = leaves.columns[0]
+    codes = np.zeros(len(leaves.ids), np.int64)
+    if measure in _PACKED_VALUE_KPIS:
+        for place in set(values.tolist()):
+            codes[place] = int(leaves.ids[place])
+    of_leaves: Numbers = codes[values]
+    return of_leaves

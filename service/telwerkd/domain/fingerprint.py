@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.domain.counters import ChunkKey, Leaf, Measure, chunk_keys, slot_of
+from telwerkd.domain.counters import ChunkKey, chunk_keys, slot_of
+from telwerkd.domain.leaves import Leaf, Measure
 
 _SLOTS = 2**16
 """All that a cell can name; a damaged chunk may well name one that no fact has."""

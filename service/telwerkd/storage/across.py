@@ -6,8 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from telwerkd.domain.counters import Measure
 from telwerkd.domain.ids import AccountId, Micros
+from telwerkd.domain.leaves import Measure
 from telwerkd.storage.tables import accounts, conversations, deltas
 
 

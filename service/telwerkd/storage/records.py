@@ -1,4 +1,4 @@
-"""How events, states and settings are written into columns: MessagePack arrays, in the order of their fields.
+"""How events, states, settings and deltas are written into columns: as MessagePack, structs as arrays of their fields.
 
 Fields may be added at the end of a struct, with a default; never reordered or removed.
 """
@@ -6,11 +6,12 @@ Fields may be added at the end of a struct, with a default; never reordered or r
 from collections.abc import Sequence
 
 import msgspec
+import numpy as np
 
 from telwerkd.domain.conversation import State
-from telwerkd.domain.counters import Leaf
 from telwerkd.domain.events import Event, Kind
 from telwerkd.domain.ids import EventId, Micros, WidgetId
+from telwerkd.domain.leaves import FIELDS, Leaf, Leaves
 from telwerkd.domain.settings import WidgetVersion
 
 
@@ -20,10 +21,19 @@ class _Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
     kind: Kind
 
 
+_SHORT = np.dtype("<i4")
+
+
+class _Leaves(msgspec.Struct, frozen=True, gc=False):
+    ids: Sequence[str]
+    columns: bytes
+    """Signed 32-bit numbers, little-endian, one column after the other."""
+
+
 _encoder = msgspec.msgpack.Encoder()
 _body = msgspec.msgpack.Decoder(_Body)
 _state = msgspec.msgpack.Decoder(State)
-_leaves = msgspec.msgpack.Decoder(list[Leaf])
+_leaves = msgspec.msgpack.Decoder(_Leaves | list[Leaf])
 _version = msgspec.msgpack.Decoder(WidgetVersion)
 
 
@@ -58,11 +68,22 @@ def version_of(blob: bytes) -> WidgetVersion:
     return _version.decode(blob)
 
 
-def leaves_blob(leaves: Sequence[Leaf]) -> bytes:
-    """What a transaction adds to a measure."""
-    return _encoder.encode(leaves)
+def leaves_blob(leaves: Leaves) -> bytes:
+    """What a transaction adds to a measure.
+
+    Raises:
+        OverflowError: a number does not fit into 32 bits: nothing that a transaction counts is as large.
+    """
+    columns = leaves.columns.astype(_SHORT)
+    if not np.array_equal(columns, leaves.columns):
+        raise OverflowError("leaves with numbers beyond 32 bits")
+    return _encoder.encode(_Leaves(leaves.ids, columns.tobytes()))
 
 
-def leaves_of(blob: bytes) -> list[Leaf]:
-    """The deltas of a row."""
-    return _leaves.decode(blob)
+def leaves_of(blob: bytes) -> Leaves:
+    """The deltas of a row. Rows of before this format are lists of leaves."""
+    decoded = _leaves.decode(blob)
+    if isinstance(decoded, list):
+        return Leaves.of(decoded)
+    columns = np.frombuffer(decoded.columns, _SHORT).astype(np.int64)
+    return Leaves(decoded.ids, columns.reshape(FIELDS, -1))

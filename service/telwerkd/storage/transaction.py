@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from itertools import chain, groupby
+from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
@@ -17,10 +17,7 @@ from telwerkd.domain.counters import (
     BY_WIDGET,
     ChunkChanges,
     ChunkKey,
-    Deltas,
     KeyParts,
-    Leaf,
-    Measure,
     Slots,
     changes_of,
     chunk_changes,
@@ -30,6 +27,7 @@ from telwerkd.domain.counters import (
 )
 from telwerkd.domain.events import Event
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
+from telwerkd.domain.leaves import Deltas, Leaf, Leaves, Measure
 from telwerkd.domain.settings import WidgetVersion
 from telwerkd.storage import records
 from telwerkd.storage.bulk import Bulk
@@ -357,10 +355,10 @@ class AccountTransaction:
         )
         return dict(found)
 
-    def deltas(self, measure: Measure) -> list[Leaf]:
+    def deltas(self, measure: Measure) -> Leaves:
         """What is counted of a measure but not yet in its chunks."""
         found = _DELTAS.on(self._connection, account=self._account, measure=measure)
-        return [*chain.from_iterable(records.leaves_of(blob) for [blob] in found)]
+        return Leaves.together([records.leaves_of(blob) for [blob] in found])
 
     # What is written. Keys are sorted, so that concurrent transactions lock rows in the same order.
 
@@ -404,7 +402,7 @@ class AccountTransaction:
 
     def add_base(self, changes: Deltas) -> None:
         """Adds facts that no event explains any more."""
-        for measure, leaves in sorted(changes.by_measure().items()):
+        for measure, leaves in changes.leaves().items():
             self._add_cells(base_counters, chunk_changes(measure, leaves, [uncut_grouping(measure)]))
 
     def correct_cells(self, chunks: Mapping[ChunkKey, Slots]) -> None:
@@ -417,7 +415,7 @@ class AccountTransaction:
         for measure, leaf in self.every_delta():
             by_measure.setdefault(measure, []).append(leaf)
         for measure, leaves in by_measure.items():
-            for key, slots in chunk_deltas(measure, leaves).items():
+            for key, slots in chunk_deltas(measure, Leaves.of(leaves)).items():
                 sums = total.setdefault(key, {})
                 for slot, n in slots.items():
                     sums[slot] = sums.get(slot, 0) + n
@@ -429,8 +427,7 @@ class AccountTransaction:
         """Counts: the next query sees it, and `compact` moves it into chunks later."""
         version = self.account().version
         rows = [
-            (measure, version, len(leaves), records.leaves_blob(leaves))
-            for measure, leaves in sorted(changes.unsorted().items())
+            (measure, version, len(leaves), records.leaves_blob(leaves)) for measure, leaves in changes.leaves().items()
         ]
         self._bulk.insert(deltas, ("measure", "version", "size", "leaves"), rows)
 
@@ -447,8 +444,8 @@ class AccountTransaction:
                 break
         oldest = (*mine, c.version <= last)
         blobs = self._connection.scalars(sa.select(c.leaves).where(*oldest)).all()
-        leaves = [*chain.from_iterable(map(records.leaves_of, blobs))]
-        if not leaves:
+        leaves = Leaves.together([*map(records.leaves_of, blobs)])
+        if not len(leaves):
             return 0
         changes = chunk_changes(measure, leaves)
         self._add_cells(counters, changes)
