@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from telwerkd.domain import calendar
 from telwerkd.domain.calendar import Granularity
 from telwerkd.domain.counters import CHUNK_QUARTERS, Cells
-from telwerkd.domain.rollups import RowIds, chunk_buckets, regrouped, resolution, roll_up
+from telwerkd.domain.rollups import RowIds, chunk_buckets, joined, regrouped, resolution, roll_up
 
 ZONES = ["UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "America/Sao_Paulo", "Pacific/Apia"]
 CHUNK = 480  # 2012-01-17 on; Apia had skipped a day shortly before
@@ -37,7 +37,7 @@ def test_a_part_of_a_rollup_is_its_cells_counted(found, zone, chunk, granularity
     start = chunk * CHUNK_QUARTERS
     array = np.array([(row, start + quarter, code, n) for row, quarter, code, n in found], np.int64).reshape(-1, 4)
     width = resolution(granularity)
-    rollup = roll_up(ROWS, Cells(*array.T), chunk_buckets(chunk, width, zone).edges, VALUES)
+    rollup = roll_up(ROWS, Cells(*array.T), chunk_buckets(chunk, chunk, width, zone).edges, VALUES)
     days_edges = calendar.buckets(start - 50 * 96, start + 140 * 96, Granularity.DAY, zone).edges
     begin, end = (int(days_edges[50 + first + n]) for n in (0, days))
     edges = np.array([begin, end]) if granularity is None else calendar.buckets(begin, end, granularity, zone).edges
@@ -57,11 +57,50 @@ def test_a_part_of_a_rollup_is_its_cells_counted(found, zone, chunk, granularity
     )
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    of_chunks=st.lists(cells, min_size=1, max_size=4),
+    zone=st.sampled_from(ZONES).map(ZoneInfo),
+    width=st.sampled_from([Granularity.QUARTER_HOUR, Granularity.HOUR, Granularity.DAY]),
+    wider=st.booleans(),
+)
+def test_joined_rollups_are_one_of_all_their_cells(of_chunks, zone, width, wider) -> None:
+    """In days that two chunks share, with rows that only some have, with chunks between that have none."""
+    rollups, arrays = [], []
+    for place, found in enumerate(of_chunks):
+        chunk = CHUNK + place * 2 - place // 2  # some side by side, some not
+        array = np.array([(0, chunk * CHUNK_QUARTERS + quarter, *rest) for _, quarter, *rest in found], np.int64)
+        array = array.reshape(-1, 4)
+        rows = [ROWS[place % 2]]
+        rollups.append(roll_up(rows, Cells(*array.T), chunk_buckets(chunk, chunk, width, zone).edges, VALUES))
+        arrays.append(array + np.array([place % 2, 0, 0, 0]))
+    edges = chunk_buckets(CHUNK - wider, chunk + wider, width, zone).edges
+    whole = joined(rollups, edges)
+    rows = ROWS[: min(2, len(of_chunks))]
+    assert whole.rows == rows
+    assert np.array_equal(whole.counts, roll_up(rows, Cells(*np.concatenate(arrays).T), edges, VALUES).counts)
+
+
+@pytest.mark.parametrize("start", [CHUNK, CHUNK + 1])
+def test_rollups_are_joined_whole_or_not_at_all(start: int) -> None:
+    """Buckets that end before a rollup does, or begin after it, would lose counts."""
+    zone = ZoneInfo("Asia/Kathmandu")
+    no_cells = Cells(*np.zeros((4, 0), np.int64))
+    rollups = [
+        roll_up(ROWS, no_cells, chunk_buckets(chunk, chunk, Granularity.DAY, zone).edges, VALUES)
+        for chunk in (CHUNK, CHUNK + 1)
+    ]
+    with pytest.raises(ValueError, match="do not hold"):
+        joined(rollups, chunk_buckets(start, start, Granularity.DAY, zone).edges)
+
+
 @pytest.mark.parametrize("shift", [1, 5, 95])
 def test_an_edge_within_a_day_fits_no_rollup_by_day(shift: int) -> None:
     """The caller then takes the cells."""
     zone = ZoneInfo("UTC")
-    rollup = roll_up(ROWS, Cells(*np.zeros((4, 0), np.int64)), chunk_buckets(CHUNK, Granularity.DAY, zone).edges, 1)
+    rollup = roll_up(
+        ROWS, Cells(*np.zeros((4, 0), np.int64)), chunk_buckets(CHUNK, CHUNK, Granularity.DAY, zone).edges, 1
+    )
     start = CHUNK * CHUNK_QUARTERS
     assert regrouped(rollup, np.array([start + shift, start + 960])) is None
     assert regrouped(rollup, np.array([start, start + 960 + shift])) is None
@@ -73,7 +112,7 @@ def test_an_edge_within_a_day_fits_no_rollup_by_day(shift: int) -> None:
 def test_the_chunks_in_which_the_calendar_begins_and_ends_have_rollups(width: Granularity, quarter: int) -> None:
     """They begin before it, or end after it."""
     chunk = quarter // CHUNK_QUARTERS
-    edges = chunk_buckets(chunk, width, ZoneInfo("Asia/Kathmandu")).edges
+    edges = chunk_buckets(chunk, chunk, width, ZoneInfo("Asia/Kathmandu")).edges
     rollup = roll_up(ROWS[:1], Cells(*np.array([[0], [quarter], [1], [7]], np.int64)), edges, VALUES)
     found = regrouped(rollup, np.array([calendar.EARLIEST, calendar.LATEST]))
     assert found is not None

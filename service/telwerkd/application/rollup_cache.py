@@ -1,9 +1,9 @@
-"""Rollups that are still true: kept by chunk, valid while the chunk's version is the one they were made of."""
+"""Rollups that are still true: kept by chunks, valid while the chunks' versions are those that they were made of."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from telwerkd.domain.calendar import Granularity
 from telwerkd.domain.ids import AccountId
@@ -17,9 +17,14 @@ class RollupKey(NamedTuple):
     account: AccountId
     measure: Measure
     grouping: int
-    chunk: int
+    first_chunk: int
+    last_chunk: int
     width: Granularity
     zone: str
+
+
+Versions: TypeAlias = tuple[tuple[int, int], ...]
+"""The chunks that hold anything, in order, each with its version."""
 
 
 class RollupCache:
@@ -28,22 +33,22 @@ class RollupCache:
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._rollups: OrderedDict[RollupKey, tuple[int, Rollup]] = OrderedDict()
+        self._rollups: OrderedDict[RollupKey, tuple[Versions, Rollup]] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, keys: Sequence[tuple[RollupKey, int]]) -> list[Rollup | None]:
-        """The rollup of each key, if it was made of that version of its chunk."""
+    def get(self, keys: Sequence[tuple[RollupKey, Versions]]) -> list[Rollup | None]:
+        """The rollup of each key, if it was made of those versions of its chunks."""
         with self._lock:
-            return [self._get(key, version) for key, version in keys]
+            return [self._get(key, versions) for key, versions in keys]
 
-    def _get(self, key: RollupKey, version: int) -> Rollup | None:
+    def _get(self, key: RollupKey, versions: Versions) -> Rollup | None:
         found = self._rollups.get(key)
-        if found is None or found[0] != version:
+        if found is None or found[0] != versions:
             return None
         self._rollups.move_to_end(key)
         return found[1]
 
-    def put(self, key: RollupKey, version: int, rollup: Rollup) -> None:
+    def put(self, key: RollupKey, versions: Versions, rollup: Rollup) -> None:
         """Keeps a rollup, in the place of an earlier one; those not used for longest go."""
         if rollup.nbytes > self._bytes_max:
             return
@@ -51,7 +56,7 @@ class RollupCache:
             earlier = self._rollups.pop(key, None)
             if earlier is not None:
                 self._bytes -= earlier[1].nbytes
-            self._rollups[key] = (version, rollup)
+            self._rollups[key] = (versions, rollup)
             self._bytes += rollup.nbytes
             while self._bytes > self._bytes_max:
                 self._bytes -= self._rollups.popitem(last=False)[1][1].nbytes

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from telwerkd.application.ports import CellRow, Cut, Snapshot
 from telwerkd.application.query import Counts, Filter
-from telwerkd.application.rollup_cache import RollupCache, RollupKey
+from telwerkd.application.rollup_cache import RollupCache, RollupKey, Versions
 from telwerkd.domain.calendar import Buckets, Granularity
 from telwerkd.domain.counters import (
     BY_GROUP,
@@ -32,7 +32,7 @@ from telwerkd.domain.counters import (
 from telwerkd.domain.ids import AccountId
 from telwerkd.domain.kpis import Dimension, KpiInfo
 from telwerkd.domain.leaves import Measure
-from telwerkd.domain.rollups import Rollup, RowIds, chunk_buckets, is_worth_it, regrouped, resolution, roll_up
+from telwerkd.domain.rollups import Rollup, RowIds, chunk_buckets, is_worth_it, joined, regrouped, resolution, roll_up
 
 _NONE = -1
 """Marks a row that is not wanted."""
@@ -201,6 +201,12 @@ _VALUE_DIMENSIONS = frozenset({Dimension.VALUE, Dimension.TOPIC, Dimension.QUEST
 _BITS = {Dimension.OPERATOR: BY_OPERATOR, Dimension.OPERATOR_GROUP: BY_GROUP, Dimension.WIDGET: BY_WIDGET}
 
 
+_JOINED_MIN = 3
+"""Chunks whose rollups are joined, so that a year is not added up chunk by chunk each time."""
+
+_JOINED_MAX = 1 << 18
+"""How many numbers rollups are joined to. Of more, adding the numbers takes longer than finding the chunks."""
+
 _LOOK_UPS_MAX = 1_000
 """Keys looked up in each chunk. Three lists of a thousand ids each would be a thousand million."""
 
@@ -244,32 +250,48 @@ class SliceReader:
         return read
 
     def _add_rollups(self, read: Slice, cut: Cut, width: Granularity, zone: ZoneInfo) -> None:
-        versions = self._snapshot.chunk_versions(cut.measure, cut.first_chunk, cut.last_chunk)
-        keys = [
-            (RollupKey(self._account, cut.measure, cut.grouping, chunk, width, zone.key), version)
-            for chunk, version in versions.items()
-        ]
-        missing: dict[int, tuple[RollupKey, int]] = {}
-        for (key, version), rollup in zip(keys, self._rollups.get(keys), strict=True):
-            if rollup is None or not read.add_rollup(rollup):
-                missing[key.chunk] = (key, version)
-        if not missing:
+        """Adds all chunks of a cut: by one rollup, or a rollup for each, or their cells where none serves."""
+        versions = tuple(sorted(self._snapshot.chunk_versions(cut.measure, cut.first_chunk, cut.last_chunk).items()))
+        key = RollupKey(self._account, cut.measure, cut.grouping, cut.first_chunk, cut.last_chunk, width, zone.key)
+        [whole] = self._rollups.get([(key, versions)])
+        if whole is not None and read.add_rollup(whole):
             return
-        rows = self._snapshot.cells(cut._replace(first_chunk=min(missing), last_chunk=max(missing)))
-        for chunk, of_chunk in groupby(sorted(rows, key=_chunk), key=_chunk):
-            if chunk in missing:
-                self._add_missing(read, list(of_chunk), *missing[chunk], zone)
+        parts = self._add_parts(read, cut, key, versions, zone)
+        if whole is None and len(versions) >= _JOINED_MIN and len(parts) == len(versions):
+            edges = chunk_buckets(key.first_chunk, key.last_chunk, width, zone).edges
+            if len({ids for part in parts for ids in part.rows}) * len(edges) * read.values <= _JOINED_MAX:
+                self._rollups.put(key, versions, joined(parts, edges))
 
-    def _add_missing(self, read: Slice, rows: list[CellRow], key: RollupKey, version: int, zone: ZoneInfo) -> None:
-        """Adds a chunk's rows, by a rollup that is kept from now on where it is worth it."""
-        edges = chunk_buckets(key.chunk, key.width, zone).edges
+    def _add_parts(self, read: Slice, cut: Cut, whole: RollupKey, versions: Versions, zone: ZoneInfo) -> list[Rollup]:
+        """Adds each chunk, and gives the rollups that served."""
+        keys = [(whole._replace(first_chunk=of[0], last_chunk=of[0]), (of,)) for of in versions]
+        parts: list[Rollup] = []
+        missing: dict[int, tuple[RollupKey, Versions]] = {}
+        for (key, of), rollup in zip(keys, self._rollups.get(keys), strict=True):
+            if rollup is not None and read.add_rollup(rollup):
+                parts.append(rollup)
+            else:
+                missing[key.first_chunk] = (key, of)
+        if missing:
+            rows = self._snapshot.cells(cut._replace(first_chunk=min(missing), last_chunk=max(missing)))
+            for chunk, of_chunk in groupby(sorted(rows, key=_chunk), key=_chunk):
+                if chunk in missing:
+                    parts += self._add_missing(read, list(of_chunk), *missing[chunk], zone)
+        return parts
+
+    def _add_missing(
+        self, read: Slice, rows: list[CellRow], key: RollupKey, versions: Versions, zone: ZoneInfo
+    ) -> list[Rollup]:
+        """Adds a chunk's rows: by a rollup, given and kept from now on, where it is worth it and fits."""
+        edges = chunk_buckets(key.first_chunk, key.last_chunk, key.width, zone).edges
         if is_worth_it(len(rows), len(edges) - 1, read.values, sum(len(row.cells) for row in rows)):
             ids = [RowIds(row.operator, row.group, row.widget, row.value) for row in rows]
             rollup = roll_up(ids, _unpacked(rows), edges, read.values)
-            self._rollups.put(key, version, rollup)
+            self._rollups.put(key, versions, rollup)
             if read.add_rollup(rollup):
-                return
+                return [rollup]
         _add_chunks(read, rows)
+        return []
 
 
 def _looked_up(*lists: frozenset[str]) -> list[frozenset[str]]:

@@ -1,4 +1,4 @@
-"""Rollups: a chunk's counts, summed up in quarter-hours, or in the hours or days of a time zone.
+"""Rollups: the counts of a chunk, or of several, summed up in quarter-hours, or in the hours or days of a time zone.
 
 A chunk holds the quarter-hours that have facts, so that it serves every zone; the busier an account, the more of them.
 Answers add up the same quarter-hours again and again. A rollup does so once: a dense array of numbers by row, bucket
@@ -33,11 +33,11 @@ class RowIds(NamedTuple):
 
 
 class Rollup(NamedTuple):
-    """The counts of a chunk's rows. Treat as frozen: it is shared."""
+    """The counts of rows of one or more chunks. Treat as frozen: it is shared."""
 
     rows: Sequence[RowIds]
     edges: Quarters
-    """Bucket `i` is `[edges[i], edges[i + 1])`; together they are the chunk, as far as the calendar knows it."""
+    """Bucket `i` is `[edges[i], edges[i + 1])`; together they are the chunks, as far as the calendar knows them."""
     counts: npt.NDArray[np.int32]
     """By row, bucket and packed value (one where the measure packs none)."""
 
@@ -56,9 +56,9 @@ def resolution(granularity: Granularity | None) -> Granularity:
             return Granularity.DAY
 
 
-def chunk_buckets(chunk: int, width: Granularity, zone: ZoneInfo) -> Buckets:
-    """The buckets of a chunk, hours or days at its ends clipped. The calendar begins and ends within one."""
-    start, end = max(chunk * CHUNK_QUARTERS, EARLIEST), min((chunk + 1) * CHUNK_QUARTERS, LATEST)
+def chunk_buckets(first: int, last: int, width: Granularity, zone: ZoneInfo) -> Buckets:
+    """The buckets of chunks, hours or days at their ends clipped. The calendar begins and ends within a chunk."""
+    start, end = max(first * CHUNK_QUARTERS, EARLIEST), min((last + 1) * CHUNK_QUARTERS, LATEST)
     return buckets(start, end, width, zone)
 
 
@@ -74,6 +74,23 @@ def roll_up(rows: Sequence[RowIds], cells: Cells, edges: Quarters, values: int) 
     at = (cells.row * width + bucket) * values + np.maximum(cells.code - 1, 0)
     counts = np.bincount(at, weights=cells.n, minlength=len(rows) * width * values)
     return Rollup(rows, edges, counts.astype(np.int32).reshape(len(rows), width, values))
+
+
+def joined(rollups: Sequence[Rollup], edges: Quarters) -> Rollup:
+    """The same counts as one rollup in wider or equal buckets, which hold all of them whole.
+
+    Raises:
+        ValueError: a bucket of a rollup is cut, or not there.
+    """
+    rows = {ids: place for place, ids in enumerate(dict.fromkeys(ids for rollup in rollups for ids in rollup.rows))}
+    counts = np.zeros((len(rows), len(edges) - 1, rollups[0].counts.shape[2]), np.int32)
+    for rollup in rollups:
+        found = regrouped(rollup, edges)
+        if found is None or rollup.edges[0] < edges[0] or rollup.edges[-1] > edges[-1]:
+            raise ValueError("the buckets do not hold those of every rollup")
+        first, of_rollup = found
+        counts[[rows[ids] for ids in rollup.rows], first : first + of_rollup.shape[1]] += of_rollup
+    return Rollup(list(rows), edges, counts)
 
 
 def regrouped(rollup: Rollup, edges: Quarters) -> tuple[int, npt.NDArray[np.int32]] | None:
