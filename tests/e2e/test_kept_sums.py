@@ -3,7 +3,7 @@
 from typing import Any
 
 from telwerk.v1 import kpi_service_pb2 as kpi
-from tests.conftest import CALL_SECONDS, Server, compacted, started
+from tests.conftest import CALL_SECONDS, Server, compacted, started, wired
 
 BY_DAY = {"granularity": kpi.GRANULARITY_DAY, "group_by": [kpi.DIMENSION_OPERATOR]}
 
@@ -53,3 +53,39 @@ async def test_zones_and_widths_are_kept_apart(tmp_path):
         for _ in range(2):
             for n, (zone, count) in enumerate([("UTC", 1), ("Asia/Kathmandu", 0), ("America/St_Johns", 1)]):
                 assert await fifth_of_january(server, f"x{n}", time_zone=zone) == {"anna": count}
+
+
+async def test_months_are_joined_anew_when_one_of_them_changes(tmp_path):
+    """The sums of a long range are kept as one: a fact in its first, a middle or its last chunk makes another."""
+    database = tmp_path / "telwerk.db"
+
+    async def rated(name: str, days_before: int) -> None:
+        events = wired("09:00:00 anna assigned\n09:01:00 contact rates 4", name)
+        for each in events:
+            each.occur_time.seconds -= days_before * 86_400
+        await server.ingest("acme", events)
+        await compacted(database)
+
+    async def by_month(nobody: str) -> list[int]:
+        first, last = kpi.CalendarDate(year=2025, month=9, day=1), kpi.CalendarDate(year=2026, month=2, day=1)
+        request = kpi.QueryTimeSeriesRequest(
+            account_id="acme",
+            kpi_ids=["satisfaction_score"],
+            range=kpi.TimeRange(dates=kpi.DateRange(start_date=first, end_date=last)),
+            granularity=kpi.GRANULARITY_MONTH,
+            filter=kpi.Filter(operators=kpi.IdFilter(none_of=[nobody])),
+            group_by=[kpi.DIMENSION_OPERATOR],
+        )
+        [line] = (await server.kpis.QueryTimeSeries(request, timeout=CALL_SECONDS)).series
+        return list(line.counts)
+
+    async with started(database) as server:
+        for days_before in (0, 40, 80, 120):
+            await rated(f"c{days_before}", days_before)
+        wanted = [1, 1, 1, 0, 1]
+        for n, (days_before, month) in enumerate([(0, 4), (40, 2), (120, 0), (70, 1)]):
+            for again in range(3):
+                assert await by_month(f"x{n}-{again}") == wanted
+            await rated(f"more{n}", days_before)
+            wanted[month] += 1
+        assert await by_month("x") == wanted
