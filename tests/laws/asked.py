@@ -18,11 +18,12 @@ import pytest
 from hypothesis import HealthCheck, settings, strategies as st
 
 from telwerk.v1 import kpi_service_pb2 as pb
-from telwerkd.application.answering import Points, answer
+from telwerkd.application.answering import AT_HAND_MAX, Points, answer
 from telwerkd.application.ingest import IngestLimits, Submitted, take_in
 from telwerkd.application.ports import Store
 from telwerkd.application.query import Answer, Filter, Ids, Query, QueryLimits, Topics
 from telwerkd.application.rollup_cache import RollupCache
+from telwerkd.application.slices import NotAtHandError
 from telwerkd.application.upkeep import settle_due
 from telwerkd.domain.calendar import Granularity
 from telwerkd.domain.events import Event, Kind, WentLive
@@ -104,9 +105,12 @@ class World:
         self._stores = [(store, RollupCache(1 << 20)) for store in stores]
         self.facts = facts
         self.held = held
+        self.asked = self.found_at_hand = 0
 
     def ask(self, query: Query) -> Answer:
+        self.asked += 1
         first, *others = [self._answer(query, *of_store) for of_store in self._stores]
+        others += [found for of_store in self._stores if (found := self._at_hand(query, *of_store)) is not None]
         for other in others:
             assert encoded(query, first) == encoded(query, other)
         return first
@@ -114,6 +118,16 @@ class World:
     def _answer(self, query: Query, store: Store, rollups: RollupCache) -> Answer:
         work: Callable[[Any], Answer] = partial(answer, query, Points(LIMITS), rollups)
         return self._runner.run(store.read(ACCOUNT, work))
+
+    def _at_hand(self, query: Query, store: Store, rollups: RollupCache) -> Answer | None:
+        """The same from what is kept by now."""
+        work: Callable[[Any], Answer] = partial(answer, query, Points(LIMITS), rollups, at_hand_max=AT_HAND_MAX)
+        try:
+            found = store.glance(ACCOUNT, work)
+        except NotAtHandError:
+            return None
+        self.found_at_hand += found is not None
+        return found
 
 
 def encoded(query: Query, found: Answer) -> bytes:
@@ -147,6 +161,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, postgres: str, postgres_temp
         assert min(len(facts) for facts in world.facts.values()) > 50, "too little happened to ask about"
         assert min(len(world.held[kpi]) for kpi in (Kpi.CONVERSATION_TOPICS, Kpi.PRE_CHAT_SURVEY_RESULTS)) > 50
         yield world
+        assert world.asked < 100 or world.found_at_hand > world.asked // 50, "hardly anything was at hand"
         runner.run(stack.aclose())
 
 

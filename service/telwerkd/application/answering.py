@@ -4,12 +4,14 @@ First every cell of the range and slice is put under its key; then the keys are 
 largest; only for those that remain are the buckets of the series made.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from msgspec.structs import replace
 
 from telwerkd.application.keying import Keyed, Keys, key_maker, keyed
 from telwerkd.application.ordering import KeyTotals, Selection, select
@@ -30,7 +32,7 @@ from telwerkd.application.query import (
     place_in_time,
 )
 from telwerkd.application.rollup_cache import RollupCache
-from telwerkd.application.slices import Period, Slice, SliceReader
+from telwerkd.application.slices import NotAtHandError, Period, Slice, SliceReader
 from telwerkd.domain import calendar
 from telwerkd.domain.calendar import QUARTER_HOUR_MICROS, Buckets, Granularity
 from telwerkd.domain.counters import has_packed_values
@@ -45,6 +47,10 @@ from telwerkd.domain.settings import Widgets
 T = TypeVar("T")
 
 
+AT_HAND_MAX = 1 << 17
+"""Numbers that an answer is made of, if it is made in the event loop: a millisecond of 50 operators' year by day."""
+
+
 class Queries:
     """Answers queries from a store."""
 
@@ -52,9 +58,13 @@ class Queries:
         self._store = store
         self._limits = limits
         self._rollups = rollups
+        self._may_glance = True
+        """One answer in a turn of the event loop: many questions at once must not keep everything else waiting."""
 
     async def ask(self, query: Query, then: Callable[[Answer], T]) -> T:
-        """What `then` makes of the answer to `query`. It runs where the database is read, not in the event loop.
+        """What `then` makes of the answer to `query`.
+
+        It runs where the database is read: in the event loop if little has to be read, else not there.
 
         Raises:
             InvalidArgumentError: the KPIs do not have the dimensions or values asked for, the zone is unknown, or the
@@ -63,11 +73,33 @@ class Queries:
             UnavailableError: the database does not answer.
         """
         check(query)
+        found = self._at_hand(query, then)
+        if found is not None:
+            return found
 
         def work(snapshot: Snapshot) -> T:
             return then(answer(query, Points(self._limits), self._rollups, snapshot))
 
         return await self._store.read(query.account, work)
+
+    def _at_hand(self, query: Query, then: Callable[[Answer], T]) -> T | None:
+        """The same if all that it takes is kept and not much; else None (docs/decisions/0011)."""
+        if not self._may_glance or any(info.kpi == Kpi.INACTIVITY_ACTIONS for info in query.kpis):
+            return None  # KPI 5 reads all widgets' settings
+        self._may_glance = False
+        asyncio.get_running_loop().call_soon(self._next_turn)
+        points = Points(replace(self._limits, points_max=min(self._limits.points_max, AT_HAND_MAX)))
+
+        def work(snapshot: Snapshot) -> T:
+            return then(answer(query, points, self._rollups, snapshot, AT_HAND_MAX))
+
+        try:
+            return self._store.glance(query.account, work)
+        except (NotAtHandError, LimitExceededError):
+            return None
+
+    def _next_turn(self) -> None:
+        self._may_glance = True
 
     async def ask_all(
         self, account: AccountId, queries: Sequence[Query | TelwerkError], then: Callable[[int, Answer], T]
@@ -137,15 +169,22 @@ class Points:
         self._taken += wanted
 
 
-def answer(query: Query, points: Points, rollups: RollupCache, snapshot: Snapshot) -> Answer:
-    """The answer to `query` on a view of its account."""
+def answer(
+    query: Query, points: Points, rollups: RollupCache, snapshot: Snapshot, at_hand_max: int | None = None
+) -> Answer:
+    """The answer to `query` on a view of its account; with `at_hand_max`, if it is at hand (see `SliceReader`).
+
+    Raises:
+        LimitExceededError: too many buckets, points or groups.
+        NotAtHandError: it is not at hand.
+    """
     zone, span = place_in_time(query, snapshot)
     spans = [span]
     if query.compare_to is not None:
         spans.append(_compared(query.range, query.compare_to, zone))
     periods = [Period(_buckets(one, query.granularity, zone, points.limits), query.granularity, zone) for one in spans]
     keys = Keys()
-    reader = SliceReader(query.account, snapshot, rollups)
+    reader = SliceReader(query.account, snapshot, rollups, at_hand_max)
     read = [_Kpi(query, info, periods, keys, reader) for info in query.kpis]
     totals = [kpi.totals() for kpi in read]
     selection = select(query, keys.raw, totals, points.limits.groups_max)

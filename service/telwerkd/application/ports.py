@@ -241,6 +241,15 @@ class Store(Protocol):
             UnavailableError: the database does not answer.
         """
 
+    def glance(self, account: AccountId, work: Callable[[Snapshot], T], /) -> T | None:
+        """Runs `work` on one consistent view, now, in the event loop; None from a database that has to be waited for.
+
+        Nothing else runs meanwhile: it is for work that takes less than to hand it to a thread and back.
+
+        Raises:
+            UnavailableError: the database does not answer.
+        """
+
     async def write(self, works: Sequence[tuple[AccountId, Callable[[Transaction], T]]]) -> list[T]:
         """Runs all of `works` and commits them together; if that fails, none of them has happened.
 

@@ -211,18 +211,34 @@ _LOOK_UPS_MAX = 1_000
 """Keys looked up in each chunk. Three lists of a thousand ids each would be a thousand million."""
 
 
+class NotAtHandError(Exception):
+    """An answer takes more than what is kept, or too much of it."""
+
+
+_LEAF_COST = 8
+"""A leaf takes as long to add as so many of a rollup's numbers."""
+
+
 class SliceReader:
     """Reads slices of an account on one view."""
 
-    def __init__(self, account: AccountId, snapshot: Snapshot, rollups: RollupCache) -> None:
+    def __init__(
+        self, account: AccountId, snapshot: Snapshot, rollups: RollupCache, at_hand_max: int | None = None
+    ) -> None:
+        """With `at_hand_max`: only from rollups that are kept, and of about so many numbers at most."""
         self._account = account
         self._snapshot = snapshot
         self._rollups = rollups
+        self._left = at_hand_max
 
     def read(
         self, conditions: Filter, group_by: Sequence[Dimension], info: KpiInfo, measure: Measure, period: Period
     ) -> Slice:
-        """What is counted of a measure of a KPI in a period, cut by what it is grouped and filtered by."""
+        """What is counted of a measure of a KPI in a period, cut by what it is grouped and filtered by.
+
+        Raises:
+            NotAtHandError: it takes more than this reader may.
+        """
         by_value = has_open_values(info.kpi) and (
             bool(conditions.values or conditions.topics or conditions.questions)
             or not _VALUE_DIMENSIONS.isdisjoint(group_by)
@@ -241,20 +257,36 @@ class SliceReader:
             ),
         )
         if cut.operators or cut.groups or cut.widgets or cut.values:
-            _add_chunks(read, self._snapshot.cells(cut))
+            _add_chunks(read, self._cells(cut))
         else:
             self._add_rollups(read, cut, resolution(period.granularity), period.zone)
         leaves = self._snapshot.deltas(measure)
+        self._spend(_LEAF_COST * len(leaves))
         if len(leaves):
             read.add_cells(*cut_leaves(measure, leaves, cut.grouping))
         return read
+
+    def _spend(self, numbers: int) -> None:
+        if self._left is not None:
+            self._left -= numbers
+            if self._left < 0:
+                raise NotAtHandError
+
+    def _cells(self, cut: Cut) -> list[CellRow]:
+        if self._left is not None:
+            raise NotAtHandError
+        return self._snapshot.cells(cut)
+
+    def _add(self, read: Slice, rollup: Rollup) -> bool:
+        self._spend(rollup.counts.size)
+        return read.add_rollup(rollup)
 
     def _add_rollups(self, read: Slice, cut: Cut, width: Granularity, zone: ZoneInfo) -> None:
         """Adds all chunks of a cut: by one rollup, or a rollup for each, or their cells where none serves."""
         versions = tuple(sorted(self._snapshot.chunk_versions(cut.measure, cut.first_chunk, cut.last_chunk).items()))
         key = RollupKey(self._account, cut.measure, cut.grouping, cut.first_chunk, cut.last_chunk, width, zone.key)
         [whole] = self._rollups.get([(key, versions)])
-        if whole is not None and read.add_rollup(whole):
+        if whole is not None and self._add(read, whole):
             return
         parts = self._add_parts(read, cut, key, versions, zone)
         if whole is None and len(versions) >= _JOINED_MIN and len(parts) == len(versions):
@@ -268,12 +300,12 @@ class SliceReader:
         parts: list[Rollup] = []
         missing: dict[int, tuple[RollupKey, Versions]] = {}
         for (key, of), rollup in zip(keys, self._rollups.get(keys), strict=True):
-            if rollup is not None and read.add_rollup(rollup):
+            if rollup is not None and self._add(read, rollup):
                 parts.append(rollup)
             else:
                 missing[key.first_chunk] = (key, of)
         if missing:
-            rows = self._snapshot.cells(cut._replace(first_chunk=min(missing), last_chunk=max(missing)))
+            rows = self._cells(cut._replace(first_chunk=min(missing), last_chunk=max(missing)))
             for chunk, of_chunk in groupby(sorted(rows, key=_chunk), key=_chunk):
                 if chunk in missing:
                     parts += self._add_missing(read, list(of_chunk), *missing[chunk], zone)

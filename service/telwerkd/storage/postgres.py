@@ -61,6 +61,10 @@ class PostgresStore(AcrossAccounts):
         """Runs `work` on one consistent view."""
         return await _answered(self._readers, lambda connection: work(AccountTransaction(connection, account)))
 
+    def glance(self, _account: AccountId, _work: Callable[[Snapshot], T], /) -> T | None:
+        """Nothing: its answers are waited for."""
+        return None
+
     async def write(self, works: Sequence[tuple[AccountId, Callable[[Transaction], T]]]) -> list[T]:
         """Runs the works, which are all of one account, and commits them together."""
         if not works:

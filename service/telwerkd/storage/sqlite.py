@@ -48,7 +48,7 @@ class SqliteStore(AcrossAccounts):
     def __init__(self, path: Path, writer: Writer | None = None) -> None:
         self._writer = writer or WriterThread(path)
         self._reader = make_engine(path, writes=False)
-        self._glances = self._reader.raw_connection()
+        self._glances = self._reader.connect()
         self._read_threads = ThreadPoolExecutor(READERS, "sqlite-reader")
         # Of its own: slow queries must not make limits late, or the database seem away.
         self._upkeep_thread = ThreadPoolExecutor(1, "sqlite-upkeep")
@@ -62,6 +62,11 @@ class SqliteStore(AcrossAccounts):
 
         return await asyncio.get_running_loop().run_in_executor(self._read_threads, run)
 
+    def glance(self, account: AccountId, work: Callable[[Snapshot], T], /) -> T | None:
+        """Runs `work` on one consistent view, in the event loop."""
+        with unavailable(), self._glances.begin():
+            return work(AccountTransaction(self._glances, account))
+
     async def write(self, works: Sequence[tuple[AccountId, Callable[[Transaction], T]]]) -> list[T]:
         """Runs all of `works` and commits them together."""
         return await self._writer.write(works)
@@ -74,9 +79,9 @@ class SqliteStore(AcrossAccounts):
     async def standing(self, account: AccountId) -> Standing:
         """Where an account stands: two look-ups by key, on the event loop, for a hop to a thread would take longer."""
         with unavailable():
-            cursor = self._glances.cursor()
-            cursor.execute(_STANDING, {"account": account})
-            [(version, due)] = cursor.fetchall()
+            # Asked directly: one statement needs no transaction.
+            driver: Any = self._glances.connection.driver_connection
+            [(version, due)] = driver.execute(_STANDING, {"account": account}).fetchall()
         return Standing(version or 0, due)
 
     async def versions(self, accounts_: Collection[AccountId]) -> dict[AccountId, int]:
