@@ -1,6 +1,7 @@
 """Which answers are made in the event loop: short ones, of what is kept, one in a turn."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,10 +19,11 @@ from telwerkd.domain.errors import InvalidArgumentError, LimitExceededError
 from telwerkd.domain.facts import Change, Fact, Kpi, Outcome
 from telwerkd.domain.ids import AccountId, EventId, Micros, OperatorGroupId, OperatorId, WidgetId
 from telwerkd.domain.kpis import CATALOGUE, Dimension
-from telwerkd.domain.leaves import Deltas
+from telwerkd.domain.leaves import Deltas, Leaves
 from telwerkd.domain.ranges import DateRange
 from telwerkd.storage.schema import prepare
 from telwerkd.storage.sqlite import SqliteStore
+from telwerkd.storage.transaction import AccountTransaction
 
 ACCOUNT = AccountId("acme")
 YEAR = DateRange(date(2025, 1, 1), date(2026, 1, 1))
@@ -134,23 +136,32 @@ async def test_what_may_take_long_is_not_answered_at_once(asking: Asking, fields
         assert await asking.in_thread(**fields)
 
 
-async def test_many_leaves_are_not_read_at_once(asking: Asking) -> None:
-    """As many as are filed before compaction must step in."""
+async def test_many_leaves_are_not_read_at_once(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are counted first: of a backlog that compaction cannot work off, the loop reads nothing."""
     await asking.ask()
-    quarters = AT_HAND_MAX // (8 * OPERATORS) + 1
-    deltas = Deltas()
-    for n in range(quarters):
+    many = Deltas()
+    for quarter in range(AT_HAND_MAX // (8 * OPERATORS) + 1):
         for operator in range(OPERATORS):
-            instant = Micros((FIRST_DAY + 5) * DAY_MICROS + n * 900_000_000)
+            instant = Micros((FIRST_DAY + 5) * DAY_MICROS + quarter * 900_000_000)
             ids = OperatorId(f"o{operator}"), OperatorGroupId(""), WidgetId("web")
-            deltas.add(Outcome(Change.COUNTED, Fact(Kpi.FEEDBACK_COUNT, "", *ids, instant, EventId("e"))))
+            many.add(Outcome(Change.COUNTED, Fact(Kpi.FEEDBACK_COUNT, "", *ids, instant, EventId("e"))))
 
     def work(tx: Any) -> None:
         tx.bump_version()
-        tx.add_deltas(deltas)
+        tx.add_deltas(many)
 
     await asking.store.write([(ACCOUNT, work)])
+    readers: list[threading.Thread] = []
+    read = AccountTransaction.deltas
+
+    def watched(tx: AccountTransaction, measure: int) -> Leaves:
+        readers.append(threading.current_thread())
+        return read(tx, measure)
+
+    monkeypatch.setattr(AccountTransaction, "deltas", watched)
     assert await asking.in_thread()
+    assert readers
+    assert threading.main_thread() not in readers
 
 
 async def test_one_answer_in_a_turn_is_made_at_once(asking: Asking) -> None:

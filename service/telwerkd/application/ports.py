@@ -113,6 +113,9 @@ class Snapshot(Protocol):
     def chunk_versions(self, measure: Measure, first_chunk: int, last_chunk: int) -> dict[int, int]:
         """The chunks of a measure in a range that hold anything, each with a number that grows when it changes."""
 
+    def leaf_count(self, measure: Measure) -> int:
+        """How many leaves `deltas` has. Cheap: none of them is read."""
+
     def deltas(self, measure: Measure) -> Leaves:
         """What is counted of a measure but not yet in its chunks."""
 

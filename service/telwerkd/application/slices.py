@@ -260,8 +260,9 @@ class SliceReader:
             _add_chunks(read, self._cells(cut))
         else:
             self._add_rollups(read, cut, resolution(period.granularity), period.zone)
+        if self._left is not None:
+            self._spend(_LEAF_COST * self._snapshot.leaf_count(measure))
         leaves = self._snapshot.deltas(measure)
-        self._spend(_LEAF_COST * len(leaves))
         if len(leaves):
             read.add_cells(*cut_leaves(measure, leaves, cut.grouping))
         return read

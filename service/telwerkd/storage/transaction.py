@@ -95,6 +95,12 @@ _DELTAS = Statement(
     )
 )
 
+_LEAF_COUNT = Statement(
+    sa.select(sa.func.sum(deltas.c.size)).where(
+        deltas.c.account_id == sa.bindparam("account"), deltas.c.measure == sa.bindparam("measure")
+    )
+)
+
 _ANY_TOMBSTONE = Statement(sa.select(sa.exists().where(tombstones.c.account_id == sa.bindparam("account"))))
 
 _NO_LOG: tuple[None, Iterator[Any]] = (None, iter(()))
@@ -354,6 +360,11 @@ class AccountTransaction:
             self._connection, account=self._account, measure=measure, first=first_chunk, last=last_chunk
         )
         return dict(found)
+
+    def leaf_count(self, measure: Measure) -> int:
+        """How many leaves `deltas` has."""
+        [[count]] = _LEAF_COUNT.on(self._connection, account=self._account, measure=measure)
+        return int(count or 0)
 
     def deltas(self, measure: Measure) -> Leaves:
         """What is counted of a measure but not yet in its chunks."""
