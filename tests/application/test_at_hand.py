@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from telwerkd.application import answering
 from telwerkd.application.answering import AT_HAND_MAX, Queries
 from telwerkd.application.ports import Snapshot
 from telwerkd.application.query import Answer, Filter, Ids, Query, QueryLimits
 from telwerkd.application.rollup_cache import RollupCache
 from telwerkd.domain.calendar import Granularity
 from telwerkd.domain.errors import InvalidArgumentError, LimitExceededError
-from telwerkd.domain.facts import Change, Fact, Kpi, Outcome
+from telwerkd.domain.facts import Change, Fact, Kpi, Outcome, topics_value
 from telwerkd.domain.ids import AccountId, EventId, Micros, OperatorGroupId, OperatorId, WidgetId
 from telwerkd.domain.kpis import CATALOGUE, Dimension
 from telwerkd.domain.leaves import Deltas, Leaves
@@ -134,6 +135,32 @@ async def test_what_may_take_long_is_not_answered_at_once(asking: Asking, fields
     """However often it is asked; it is answered all the same."""
     for _ in range(3):
         assert await asking.in_thread(**fields)
+
+
+async def test_much_that_is_kept_is_not_added_up_at_once(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither an answer from many kept numbers, nor one of many numbers from few: topics count for each of them."""
+    topics = Deltas()
+    for day in (5, 100, 200):
+        instant = Micros((FIRST_DAY + day) * DAY_MICROS)
+        ids = OperatorId(""), OperatorGroupId(""), WidgetId("web")
+        value = topics_value([f"t{n}" for n in range(30)])
+        topics.add(Outcome(Change.COUNTED, Fact(Kpi.CONVERSATION_TOPICS, value, *ids, instant, EventId("e"))))
+
+    def work(tx: Any) -> None:
+        tx.bump_version()
+        tx.add_deltas(topics)
+        tx.compact(Kpi.CONVERSATION_TOPICS, 1_000)
+
+    await asking.store.write([(ACCOUNT, work)])
+    by_operator = {"group_by": (Dimension.OPERATOR,)}
+    by_topic = {"kpis": (CATALOGUE[Kpi.CONVERSATION_TOPICS],), "group_by": (Dimension.TOPIC,)}
+    for fields in ({}, by_operator, by_topic):
+        assert await asking.in_thread(**fields)
+        assert not await asking.in_thread(**fields)
+    monkeypatch.setattr(answering, "AT_HAND_MAX", 5_000)
+    for fields in (by_operator, by_topic):
+        assert await asking.in_thread(**fields)
+    assert not await asking.in_thread()
 
 
 async def test_many_leaves_are_not_read_at_once(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:

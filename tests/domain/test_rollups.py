@@ -18,7 +18,14 @@ ROWS = [RowIds("anna", "", "", ""), RowIds("bram", "", "", "")]
 VALUES = 5
 
 cells = st.lists(
-    st.tuples(st.integers(0, 1), st.integers(0, CHUNK_QUARTERS - 1), st.integers(1, VALUES), st.integers(1, 70_000)),
+    st.tuples(
+        st.integers(0, 1),
+        st.one_of(
+            st.integers(0, CHUNK_QUARTERS - 1), st.sampled_from([0, 20, CHUNK_QUARTERS - 20, CHUNK_QUARTERS - 1])
+        ),
+        st.integers(1, VALUES),
+        st.integers(1, 70_000),
+    ),
     max_size=60,
 )
 
@@ -71,9 +78,10 @@ def test_joined_rollups_are_one_of_all_their_cells(of_chunks, zone, width, wider
         chunk = CHUNK + place * 2 - place // 2  # some side by side, some not
         array = np.array([(0, chunk * CHUNK_QUARTERS + quarter, *rest) for _, quarter, *rest in found], np.int64)
         array = array.reshape(-1, 4)
-        rows = [ROWS[place % 2]]
+        of_row = int(place in {1, 2})  # the two side by side
+        rows = [ROWS[of_row]]
         rollups.append(roll_up(rows, Cells(*array.T), chunk_buckets(chunk, chunk, width, zone).edges, VALUES))
-        arrays.append(array + np.array([place % 2, 0, 0, 0]))
+        arrays.append(array + np.array([of_row, 0, 0, 0]))
     edges = chunk_buckets(CHUNK - wider, chunk + wider, width, zone).edges
     whole = joined(rollups, edges)
     rows = ROWS[: min(2, len(of_chunks))]
@@ -81,8 +89,8 @@ def test_joined_rollups_are_one_of_all_their_cells(of_chunks, zone, width, wider
     assert np.array_equal(whole.counts, roll_up(rows, Cells(*np.concatenate(arrays).T), edges, VALUES).counts)
 
 
-@pytest.mark.parametrize("start", [CHUNK, CHUNK + 1])
-def test_rollups_are_joined_whole_or_not_at_all(start: int) -> None:
+@pytest.mark.parametrize("part", [slice(40), slice(40, None), slice(1, None), slice(-1), slice(None, None, 7)])
+def test_rollups_are_joined_whole_or_not_at_all(part: slice) -> None:
     """Buckets that end before a rollup does, or begin after it, would lose counts."""
     zone = ZoneInfo("Asia/Kathmandu")
     no_cells = Cells(*np.zeros((4, 0), np.int64))
@@ -90,8 +98,10 @@ def test_rollups_are_joined_whole_or_not_at_all(start: int) -> None:
         roll_up(ROWS, no_cells, chunk_buckets(chunk, chunk, Granularity.DAY, zone).edges, VALUES)
         for chunk in (CHUNK, CHUNK + 1)
     ]
+    edges = chunk_buckets(CHUNK, CHUNK + 1, Granularity.DAY, zone).edges
+    assert len(joined(rollups, edges).counts[0]) == len(edges) - 1
     with pytest.raises(ValueError, match="do not hold"):
-        joined(rollups, chunk_buckets(start, start, Granularity.DAY, zone).edges)
+        joined(rollups, edges[part])
 
 
 @pytest.mark.parametrize("shift", [1, 5, 95])
