@@ -152,7 +152,7 @@ async def test_much_that_is_kept_is_not_added_up_at_once(asking: Asking, monkeyp
         tx.compact(Kpi.CONVERSATION_TOPICS, 1_000)
 
     await asking.store.write([(ACCOUNT, work)])
-    by_operator = {"group_by": (Dimension.OPERATOR,)}
+    by_operator = {"group_by": (Dimension.OPERATOR,), "granularity": None}
     by_topic = {"kpis": (CATALOGUE[Kpi.CONVERSATION_TOPICS],), "group_by": (Dimension.TOPIC,)}
     for fields in ({}, by_operator, by_topic):
         assert await asking.in_thread(**fields)
