@@ -1,5 +1,7 @@
 """The laws of leaves by columns: they are the plain ones, however they were divided, and as they are stored."""
 
+from collections import Counter
+
 import msgspec
 import numpy as np
 import pytest
@@ -45,11 +47,22 @@ def test_ids_of_a_part_may_come_in_any_order() -> None:
 
 
 @law
-@given(leaves)
-def test_what_is_stored_is_read_again(plain: list[Leaf]) -> None:
-    """By columns, as now, and one after the other, as before."""
-    assert list(records.leaves_of(records.leaves_blob(Leaves.of(plain)))) == plain
-    assert list(records.leaves_of(msgspec.msgpack.encode(plain))) == plain
+@given(st.lists(st.one_of(leaves, st.lists(leaf, min_size=14, max_size=18)), max_size=4))
+def test_what_is_stored_is_read_again(rows: list[list[Leaf]]) -> None:
+    """Few leaves as they are, many by columns; and all as they are, as they were once."""
+    plain = Counter(each for row in rows for each in row)
+    assert Counter(records.leaves_of(map(records.leaves_blob, rows))) == plain
+    assert Counter(records.leaves_of(map(msgspec.msgpack.encode, rows))) == plain
+
+
+@pytest.mark.parametrize("place", [-1, 2, 2**31 - 1])
+@pytest.mark.parametrize("field", range(4))
+def test_an_id_that_is_not_there_is_no_other(field: int, place: int) -> None:
+    """A row that is damaged is refused, and counts nothing for somebody else."""
+    columns = np.array([[0], [1], [0], [1], [7], [8]])
+    columns[field] = place
+    with pytest.raises(ValueError, match="not there"):
+        Leaves.together([Leaves(["a", "b"], columns)])
 
 
 @pytest.mark.parametrize("field", [4, 5])
@@ -57,4 +70,4 @@ def test_a_number_that_does_not_fit_is_not_cut(field: int) -> None:
     """More facts at once than 32 bits count, or an instant beyond them, is a defect, and not another number."""
     plain: list[Leaf] = [("", "", "", "", 2**31, 1) if field == 4 else ("", "", "", "", 1, 2**31)]
     with pytest.raises(OverflowError):
-        records.leaves_blob(Leaves.of(plain))
+        records.leaves_blob(plain * 16)

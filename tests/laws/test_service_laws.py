@@ -177,17 +177,23 @@ def stored_cells(service: Service, account: AccountId) -> Cells:
         for slot, n in pairs:
             found[*key, chunk * CHUNK + slot % CHUNK, slot // CHUNK] += n
     for measure, size, blob in service.rows("SELECT measure, size, leaves FROM deltas WHERE account_id = ?", account):
-        filed = msgspec.msgpack.decode(blob)
-        numbers = struct.unpack(f"<{len(filed['columns']) // 4}i", filed["columns"])
-        assert size > 0, "a delta that says nothing"
-        assert len(numbers) == 6 * size, "a delta that does not say how much"
-        columns = [numbers[start : start + size] for start in range(0, 6 * size, size)]
-        ids = [[filed["ids"][place] for place in column] for column in columns[:4]]
-        leaves = zip(*ids, *columns[4:], strict=True)
+        leaves = plain(msgspec.msgpack.decode(blob))
+        assert 0 < size == len(leaves), "a delta that says nothing, or not how much"
         for value, operator, group, widget, quarter, n in leaves:
             for key in keys(measure, value, operator, group, widget, quarter):
                 found[key] += n
     return Counter({key: n for key, n in found.items() if n})
+
+
+def plain(filed: Any) -> list[tuple[Any, ...]]:
+    """The leaves of a row: few are there as they are, many by columns."""
+    if isinstance(filed, list):
+        return [tuple(leaf) for leaf in filed]
+    numbers = list(struct.iter_unpack("<i", filed["columns"]))
+    size = len(numbers) // 6
+    columns = [[n for (n,) in numbers[start : start + size]] for start in range(0, 6 * size, size)]
+    ids = [[filed["ids"][place] for place in column] for column in columns[:4]]
+    return list(zip(*ids, *columns[4:], strict=True))
 
 
 def wanted_cells(facts: Counter[Counted], held: Counter[Counted]) -> Cells:

@@ -111,10 +111,10 @@ class Snapshot(Protocol):
         """The chunks of a cut."""
 
     def chunk_versions(self, measure: Measure, first_chunk: int, last_chunk: int) -> dict[int, int]:
-        """The chunks of a measure in a range that hold anything, each with a number that grows when it changes."""
+        """The chunks of a measure in a range that ever held anything, each with a number that grows when it changes."""
 
-    def leaf_count(self, measure: Measure) -> int:
-        """How many leaves `deltas` has. Cheap: none of them is read."""
+    def filed(self, measure: Measure) -> tuple[int, int]:
+        """How many transactions filed what `deltas` gives, and how many leaves it has. None of them is read for it."""
 
     def deltas(self, measure: Measure) -> Leaves:
         """What is counted of a measure but not yet in its chunks."""
@@ -247,7 +247,7 @@ class Store(Protocol):
     def glance(self, account: AccountId, work: Callable[[Snapshot], T], /) -> T | None:
         """Runs `work` on one consistent view, now, in the event loop; None from a database that has to be waited for.
 
-        Nothing else runs meanwhile: it is for work that takes less than to hand it to a thread and back.
+        Nothing else runs meanwhile: it is for work of a millisecond or two.
 
         Raises:
             UnavailableError: the database does not answer.

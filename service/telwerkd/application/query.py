@@ -304,13 +304,22 @@ def _filtered(conditions: Filter) -> Iterator[Dimension]:
             yield dimension
 
 
+def zone_of(query: Query, snapshot: Snapshot) -> ZoneInfo:
+    """The zone of a query, which is the account's unless it names one.
+
+    Raises:
+        InvalidArgumentError: there is no such zone.
+    """
+    return calendar.zone(query.time_zone or zone_name(snapshot))
+
+
 def place_in_time(query: Query, snapshot: Snapshot) -> tuple[ZoneInfo, QuarterRange]:
-    """The zone of a query, which is the account's unless it names one, and its range in quarter-hours.
+    """The zone of a query (`zone_of`), and its range in quarter-hours.
 
     Raises:
         InvalidArgumentError: there is no such zone, or its clocks skipped the whole range.
     """
-    zone = calendar.zone(query.time_zone or zone_name(snapshot))
+    zone = zone_of(query, snapshot)
     return zone, query.range.quarters(zone)
 
 

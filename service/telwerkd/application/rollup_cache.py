@@ -50,13 +50,21 @@ class RollupCache:
 
     def put(self, key: RollupKey, versions: Versions, rollup: Rollup) -> None:
         """Keeps a rollup, in the place of an earlier one; those not used for longest go."""
-        if rollup.nbytes > self._bytes_max:
+        if _size(versions, rollup) > self._bytes_max:
             return
         with self._lock:
             earlier = self._rollups.pop(key, None)
             if earlier is not None:
-                self._bytes -= earlier[1].nbytes
+                self._bytes -= _size(*earlier)
             self._rollups[key] = (versions, rollup)
-            self._bytes += rollup.nbytes
+            self._bytes += _size(versions, rollup)
             while self._bytes > self._bytes_max:
-                self._bytes -= self._rollups.popitem(last=False)[1][1].nbytes
+                self._bytes -= _size(*self._rollups.popitem(last=False)[1])
+
+
+_VERSION_BYTES = 120
+"""About what a chunk's version takes."""
+
+
+def _size(versions: Versions, rollup: Rollup) -> int:
+    return rollup.nbytes + _VERSION_BYTES * len(versions)

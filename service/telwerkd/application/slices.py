@@ -201,9 +201,6 @@ _VALUE_DIMENSIONS = frozenset({Dimension.VALUE, Dimension.TOPIC, Dimension.QUEST
 _BITS = {Dimension.OPERATOR: BY_OPERATOR, Dimension.OPERATOR_GROUP: BY_GROUP, Dimension.WIDGET: BY_WIDGET}
 
 
-_JOINED_MIN = 3
-"""Chunks whose rollups are joined, so that a year is not added up chunk by chunk each time."""
-
 _JOINED_MAX = 1 << 18
 """How many numbers rollups are joined to. Of more, adding the numbers takes longer than finding the chunks."""
 
@@ -211,12 +208,13 @@ _LOOK_UPS_MAX = 1_000
 """Keys looked up in each chunk. Three lists of a thousand ids each would be a thousand million."""
 
 
+_LEAF_COST, _OPEN_LEAF_COST, _FILED_COST, _ROW_COST = 12, 60, 60, 800
+"""A leaf, one whose value producers choose, a transaction's leaves, and a row of an answer take as long as so many of a
+rollup's numbers (8 ns each)."""
+
+
 class NotAtHandError(Exception):
     """An answer takes more than what is kept, or too much of it."""
-
-
-_LEAF_COST = 8
-"""A leaf takes as long to add as so many of a rollup's numbers."""
 
 
 class SliceReader:
@@ -225,7 +223,7 @@ class SliceReader:
     def __init__(
         self, account: AccountId, snapshot: Snapshot, rollups: RollupCache, at_hand_max: int | None = None
     ) -> None:
-        """With `at_hand_max`: only from rollups that are kept, and of about so many numbers at most."""
+        """With `at_hand_max`: only from a rollup that is kept, and what takes as long as so many of its numbers."""
         self._account = account
         self._snapshot = snapshot
         self._rollups = rollups
@@ -256,15 +254,22 @@ class SliceReader:
                 conditions.values.any_of if by_value else frozenset(),
             ),
         )
-        if cut.operators or cut.groups or cut.widgets or cut.values:
-            _add_chunks(read, self._cells(cut))
+        named = bool(cut.operators or cut.groups or cut.widgets or cut.values)
+        if self._left is not None:
+            if named or by_value:  # looked up in the chunks; of as many rows as producers have values
+                raise NotAtHandError
+            filed, leaf_count = self._snapshot.filed(measure)
+            leaf_cost = _OPEN_LEAF_COST if has_open_values(info.kpi) else _LEAF_COST
+            self._spend(_FILED_COST * filed + leaf_cost * leaf_count)
+        if named:
+            _add_chunks(read, self._snapshot.cells(cut))
         else:
             self._add_rollups(read, cut, resolution(period.granularity), period.zone)
-        if self._left is not None:
-            self._spend(_LEAF_COST * self._snapshot.leaf_count(measure))
         leaves = self._snapshot.deltas(measure)
         if len(leaves):
-            read.add_cells(*cut_leaves(measure, leaves, cut.grouping))
+            rows, cells = cut_leaves(measure, leaves, cut.grouping)
+            self._spend((_ROW_COST + period.width * read.values) * len(rows))
+            read.add_cells(rows, cells)
         return read
 
     def _spend(self, numbers: int) -> None:
@@ -273,24 +278,21 @@ class SliceReader:
             if self._left < 0:
                 raise NotAtHandError
 
-    def _cells(self, cut: Cut) -> list[CellRow]:
-        if self._left is not None:
-            raise NotAtHandError
-        return self._snapshot.cells(cut)
-
-    def _add(self, read: Slice, rollup: Rollup) -> bool:
-        self._spend(rollup.counts.size)
-        return read.add_rollup(rollup)
-
     def _add_rollups(self, read: Slice, cut: Cut, width: Granularity, zone: ZoneInfo) -> None:
         """Adds all chunks of a cut: by one rollup, or a rollup for each, or their cells where none serves."""
         versions = tuple(sorted(self._snapshot.chunk_versions(cut.measure, cut.first_chunk, cut.last_chunk).items()))
+        if not versions:
+            return
         key = RollupKey(self._account, cut.measure, cut.grouping, cut.first_chunk, cut.last_chunk, width, zone.key)
         [whole] = self._rollups.get([(key, versions)])
-        if whole is not None and self._add(read, whole):
-            return
+        if whole is not None:
+            self._spend(whole.counts.size + _ROW_COST * len(whole.rows))
+            if read.add_rollup(whole):
+                return
+        if self._left is not None:
+            raise NotAtHandError
         parts = self._add_parts(read, cut, key, versions, zone)
-        if whole is None and len(versions) >= _JOINED_MIN and len(parts) == len(versions):
+        if whole is None and key.first_chunk < key.last_chunk and len(parts) == len(versions):
             edges = chunk_buckets(key.first_chunk, key.last_chunk, width, zone).edges
             if len({ids for part in parts for ids in part.rows}) * len(edges) * read.values <= _JOINED_MAX:
                 self._rollups.put(key, versions, joined(parts, edges))
@@ -301,15 +303,16 @@ class SliceReader:
         parts: list[Rollup] = []
         missing: dict[int, tuple[RollupKey, Versions]] = {}
         for (key, of), rollup in zip(keys, self._rollups.get(keys), strict=True):
-            if rollup is not None and self._add(read, rollup):
+            if rollup is not None and read.add_rollup(rollup):
                 parts.append(rollup)
             else:
                 missing[key.first_chunk] = (key, of)
         if missing:
-            rows = self._cells(cut._replace(first_chunk=min(missing), last_chunk=max(missing)))
-            for chunk, of_chunk in groupby(sorted(rows, key=_chunk), key=_chunk):
-                if chunk in missing:
-                    parts += self._add_missing(read, list(of_chunk), *missing[chunk], zone)
+            rows = self._snapshot.cells(cut._replace(first_chunk=min(missing), last_chunk=max(missing)))
+            by_chunk = {chunk: list(of) for chunk, of in groupby(sorted(rows, key=_chunk), key=_chunk)}
+            for chunk, (missed, its) in missing.items():
+                # Of a chunk that was emptied nothing is left, which is worth to be kept too.
+                parts += self._add_missing(read, by_chunk.get(chunk, []), missed, its, zone)
         return parts
 
     def _add_missing(

@@ -23,8 +23,8 @@ SETTLED_MAX = 500
 COMPACT_AT = 3_000
 """Leaves of a measure at which it is compacted while events keep coming.
 
-A chunk is read and written once for all of its leaves, so the more, the less each costs; but queries read them one by
-one.
+A chunk is read and written once for all of its leaves, so the more, the less each costs; but queries add them up until
+then.
 """
 
 COMPACT_ANYWAY_AT = 30_000

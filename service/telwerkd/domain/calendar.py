@@ -19,7 +19,7 @@ import enum
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from difflib import get_close_matches
-from functools import cache, lru_cache
+from functools import cache
 from typing import Final, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -162,9 +162,22 @@ class _Stretches(NamedTuple):
     """
 
 
-@lru_cache(maxsize=1024)
+_known: dict[ZoneInfo, _Stretches] = {}
+
+
+def is_known(tz: ZoneInfo) -> bool:
+    """Whether a zone was used already. The first use takes ten or twenty milliseconds."""
+    return tz in _known
+
+
 def _stretches(tz: ZoneInfo) -> _Stretches:
-    """Found by sampling, as zoneinfo names no transitions: ten or twenty milliseconds, once per zone."""
+    if tz not in _known:
+        _known[tz] = _sampled(tz)
+    return _known[tz]
+
+
+def _sampled(tz: ZoneInfo) -> _Stretches:
+    """Found by sampling, as zoneinfo names no transitions."""
     begins, found = [np.iinfo(np.int64).min // 4], [_offset(EARLIEST, tz)]
     for sample in range(EARLIEST + _SAMPLE, LATEST + _SAMPLE, _SAMPLE):
         offset = _offset(sample, tz)

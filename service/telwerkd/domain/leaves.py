@@ -44,7 +44,7 @@ class Leaves:
     """
 
     ids: Sequence[str]
-    """The distinct ids, sorted."""
+    """The distinct ids, sorted; of what was read from storage in any order, until it is `together`."""
     columns: Numbers
     """Six rows, in the order of a leaf's fields; an id is its place in `ids`."""
 
@@ -61,15 +61,22 @@ class Leaves:
 
     @classmethod
     def together(cls, parts: Sequence["Leaves"]) -> "Leaves":
-        """All leaves of the parts, in their order. The parts' ids may come in any order."""
+        """All leaves of the parts, in their order. The parts' ids may come in any order.
+
+        Raises:
+            ValueError: a part names an id that it does not have.
+        """
         ids = sorted(set().union(*(part.ids for part in parts)))
         places = {each: place for place, each in enumerate(ids)}
         columns = np.concatenate([_NONE.columns, *(part.columns for part in parts)], axis=1)
         end = 0
         for part in parts:
             start, end = end, end + len(part)
+            named = part.columns[:_IDS]
+            if len(part) and not 0 <= named.min() <= named.max() < len(part.ids):
+                raise ValueError("leaves with ids that are not there")
             of_part = np.array([places[each] for each in part.ids], np.int64)
-            columns[:_IDS, start:end] = of_part[part.columns[:_IDS]]
+            columns[:_IDS, start:end] = of_part[named]
         return cls(ids, columns)
 
     def __len__(self) -> int:
@@ -120,13 +127,10 @@ class Deltas:
 
     def by_measure(self) -> dict[Measure, list[Leaf]]:
         """What is left after everything that cancels out, sorted."""
-        return {measure: sorted(leaves) for measure, leaves in self._left().items()}
+        return {measure: sorted(leaves) for measure, leaves in self.unsorted().items()}
 
-    def leaves(self) -> dict[Measure, Leaves]:
-        """The same by columns, leaves in any order: for storage."""
-        return {measure: Leaves.of(leaves) for measure, leaves in self._left().items()}
-
-    def _left(self) -> dict[Measure, list[Leaf]]:
+    def unsorted(self) -> dict[Measure, list[Leaf]]:
+        """The same, the leaves in any order: for storage."""
         measures: dict[Measure, list[Leaf]] = {}
         for (measure, value, operator, group, widget, quarter), n in self._leaves.items():
             if n:

@@ -6,7 +6,7 @@ and value, as large as the answer whatever the number of facts.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -93,8 +93,10 @@ def joined(rollups: Sequence[Rollup], edges: Quarters) -> Rollup:
     return Rollup(list(rows), edges, counts)
 
 
-def regrouped(rollup: Rollup, edges: Quarters) -> tuple[int, npt.NDArray[np.int32]] | None:
+def regrouped(rollup: Rollup, edges: Quarters) -> tuple[int, npt.NDArray[np.signedinteger[Any]]] | None:
     """The part of a rollup that lies in `edges`, in their buckets: the first bucket, and numbers by row, bucket, value.
+
+    Sums are of 64 bits: those of a year may be more than 32 hold.
 
     None where an edge cuts one of the rollup's buckets, or nothing of the rollup lies within.
     """

@@ -1,9 +1,9 @@
-"""How events, states, settings and deltas are written into columns: as MessagePack, structs as arrays of their fields.
+"""How events, states, settings and deltas are written into columns: MessagePack, structs as arrays but for `_Leaves`.
 
 Fields may be added at the end of a struct, with a default; never reordered or removed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
@@ -23,7 +23,11 @@ class _Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 _SHORT = np.dtype("<i4")
 
+_COLUMNS_FROM = 16
+"""Leaves: of fewer, making arrays takes longer than making objects."""
 
+
+# By names, so that it is not taken for a list of leaves.
 class _Leaves(msgspec.Struct, frozen=True, gc=False):
     ids: Sequence[str]
     columns: bytes
@@ -68,22 +72,34 @@ def version_of(blob: bytes) -> WidgetVersion:
     return _version.decode(blob)
 
 
-def leaves_blob(leaves: Leaves) -> bytes:
-    """What a transaction adds to a measure.
+def leaves_blob(leaves: Sequence[Leaf]) -> bytes:
+    """What a transaction adds to a measure: a few leaves as they are, many by columns.
 
     Raises:
         OverflowError: a number does not fit into 32 bits: nothing that a transaction counts is as large.
     """
-    columns = leaves.columns.astype(_SHORT)
-    if not np.array_equal(columns, leaves.columns):
+    if len(leaves) < _COLUMNS_FROM:
+        return _encoder.encode(leaves)
+    made = Leaves.of(leaves)
+    columns = made.columns.astype(_SHORT)
+    if not np.array_equal(columns, made.columns):
         raise OverflowError("leaves with numbers beyond 32 bits")
-    return _encoder.encode(_Leaves(leaves.ids, columns.tobytes()))
+    return _encoder.encode(_Leaves(made.ids, columns.tobytes()))
 
 
-def leaves_of(blob: bytes) -> Leaves:
-    """The deltas of a row. Rows of before this format are lists of leaves."""
-    decoded = _leaves.decode(blob)
-    if isinstance(decoded, list):
-        return Leaves.of(decoded)
-    columns = np.frombuffer(decoded.columns, _SHORT).astype(np.int64)
-    return Leaves(decoded.ids, columns.reshape(FIELDS, -1))
+def leaves_of(blobs: Iterable[bytes]) -> Leaves:
+    """The deltas of rows, all together; those that are filed as they are come first.
+
+    Raises:
+        ValueError: a row is damaged.
+    """
+    plain: list[Leaf] = []
+    parts: list[Leaves] = []
+    for blob in blobs:
+        decoded = _leaves.decode(blob)
+        if isinstance(decoded, list):
+            plain += decoded
+        else:
+            columns = np.frombuffer(decoded.columns, _SHORT).astype(np.int64).reshape(FIELDS, -1)
+            parts.append(Leaves(decoded.ids, columns))
+    return Leaves.together([Leaves.of(plain), *parts])

@@ -95,8 +95,8 @@ _DELTAS = Statement(
     )
 )
 
-_LEAF_COUNT = Statement(
-    sa.select(sa.func.sum(deltas.c.size)).where(
+_FILED = Statement(
+    sa.select(sa.func.count(), sa.func.sum(deltas.c.size)).where(
         deltas.c.account_id == sa.bindparam("account"), deltas.c.measure == sa.bindparam("measure")
     )
 )
@@ -302,7 +302,7 @@ class AccountTransaction:
     def every_delta(self) -> Iterator[tuple[Measure, Leaf]]:
         """All that is counted but not yet in chunks."""
         query = sa.select(deltas.c.measure, deltas.c.leaves).where(deltas.c.account_id == self._account)
-        return ((measure, leaf) for measure, blob in self._stream(query) for leaf in records.leaves_of(blob))
+        return ((measure, leaf) for measure, blob in self._stream(query) for leaf in records.leaves_of([blob]))
 
     def _stream(self, query: sa.Select[*tuple[Any, ...]]) -> Iterator[Any]:
         return iter(self._connection.execute(query, execution_options={"yield_per": 1_000}))
@@ -361,15 +361,15 @@ class AccountTransaction:
         )
         return dict(found)
 
-    def leaf_count(self, measure: Measure) -> int:
-        """How many leaves `deltas` has."""
-        [[count]] = _LEAF_COUNT.on(self._connection, account=self._account, measure=measure)
-        return int(count or 0)
+    def filed(self, measure: Measure) -> tuple[int, int]:
+        """How many transactions filed what `deltas` gives, and how many leaves it has."""
+        [[rows, leaf_count]] = _FILED.on(self._connection, account=self._account, measure=measure)
+        return int(rows), int(leaf_count or 0)
 
     def deltas(self, measure: Measure) -> Leaves:
         """What is counted of a measure but not yet in its chunks."""
         found = _DELTAS.on(self._connection, account=self._account, measure=measure)
-        return Leaves.together([records.leaves_of(blob) for [blob] in found])
+        return records.leaves_of(blob for [blob] in found)
 
     # What is written. Keys are sorted, so that concurrent transactions lock rows in the same order.
 
@@ -413,8 +413,8 @@ class AccountTransaction:
 
     def add_base(self, changes: Deltas) -> None:
         """Adds facts that no event explains any more."""
-        for measure, leaves in changes.leaves().items():
-            self._add_cells(base_counters, chunk_changes(measure, leaves, [uncut_grouping(measure)]))
+        for measure, leaves in changes.by_measure().items():
+            self._add_cells(base_counters, chunk_changes(measure, Leaves.of(leaves), [uncut_grouping(measure)]))
 
     def correct_cells(self, chunks: Mapping[ChunkKey, Slots]) -> None:
         """Adds signed corrections to the counters, and compacts all deltas with them.
@@ -438,7 +438,8 @@ class AccountTransaction:
         """Counts: the next query sees it, and `compact` moves it into chunks later."""
         version = self.account().version
         rows = [
-            (measure, version, len(leaves), records.leaves_blob(leaves)) for measure, leaves in changes.leaves().items()
+            (measure, version, len(leaves), records.leaves_blob(leaves))
+            for measure, leaves in changes.unsorted().items()
         ]
         self._bulk.insert(deltas, ("measure", "version", "size", "leaves"), rows)
 
@@ -455,7 +456,7 @@ class AccountTransaction:
                 break
         oldest = (*mine, c.version <= last)
         blobs = self._connection.scalars(sa.select(c.leaves).where(*oldest)).all()
-        leaves = Leaves.together([*map(records.leaves_of, blobs)])
+        leaves = records.leaves_of(blobs)
         if not len(leaves):
             return 0
         changes = chunk_changes(measure, leaves)
