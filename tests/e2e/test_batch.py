@@ -166,9 +166,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """What was asked of the counters, and not answered from what was kept."""
     original, queries = Queries.ask, []
 
-    async def ask(self: Queries, query: Any, then: Any) -> Any:
+    async def ask(self: Queries, query: Any, then: Any, **options: Any) -> Any:
         queries.append(query)
-        return await original(self, query, then)
+        return await original(self, query, then, **options)
 
     monkeypatch.setattr(Queries, "ask", ask)
     return queries

@@ -64,7 +64,7 @@ class Queries:
     async def ask(self, query: Query, then: Callable[[Answer], T], *, short: bool = True) -> T:
         """What `then` makes of the answer to `query`.
 
-        It runs where the database is read: in the event loop if it is `short` and little is read, else not there.
+        It runs where the database is read: in the event loop if `then` is `short` and little is read, else not there.
 
         Raises:
             InvalidArgumentError: the KPIs do not have the dimensions or values asked for, the zone is unknown, or the
