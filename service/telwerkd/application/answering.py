@@ -48,7 +48,7 @@ T = TypeVar("T")
 
 
 AT_HAND_MAX = 160_000
-"""What an answer may take in the event loop, as numbers of 8 ns: a year by day by 50 operators is 140,000."""
+"""What an answer may take in the event loop, as numbers of 8 ns: a year by day by 50 operators is 150,000."""
 
 
 class Queries:
