@@ -73,27 +73,21 @@ class Queries:
             UnavailableError: the database does not answer.
         """
         check(query)
-        found = self._at_hand(query, then) if short else None
-        if found is not None:
-            return found
 
-        def work(snapshot: Snapshot) -> T:
-            return then(answer(query, Points(self._limits), self._rollups, snapshot))
+        def work(snapshot: Snapshot, at_hand_max: int | None = None) -> T:
+            return then(answer(query, Points(self._limits), self._rollups, snapshot, at_hand_max))
 
-        return await self._store.read(query.account, work)
+        found = self._at_hand(query.account, partial(work, at_hand_max=AT_HAND_MAX)) if short else None
+        return await self._store.read(query.account, work) if found is None else found
 
-    def _at_hand(self, query: Query, then: Callable[[Answer], T]) -> T | None:
-        """The same if all that it takes is kept and not much; else None (docs/decisions/0011)."""
-        if not self._may_glance or any(info.kpi == Kpi.INACTIVITY_ACTIONS for info in query.kpis):
-            return None  # KPI 5 reads all widgets' settings
+    def _at_hand(self, account: AccountId, work: Callable[[Snapshot], T]) -> T | None:
+        """What `work` gives if all that it takes is at hand, once in a turn; else None (docs/decisions/0011)."""
+        if not self._may_glance:
+            return None
         self._may_glance = False
         asyncio.get_running_loop().call_soon(self._next_turn)
-
-        def work(snapshot: Snapshot) -> T:
-            return then(answer(query, Points(self._limits), self._rollups, snapshot, AT_HAND_MAX))
-
         try:
-            return self._store.glance(query.account, work)
+            return self._store.glance(account, work)
         except NotAtHandError:
             return None
 
@@ -177,8 +171,11 @@ def answer(
         LimitExceededError: too many buckets, points or groups.
         NotAtHandError: it is not at hand.
     """
-    if at_hand_max is not None and not calendar.is_known(zone_of(query, snapshot)):
-        raise NotAtHandError
+    if at_hand_max is not None:
+        # A zone's boundaries take long to find, and KPI 5 reads the settings of all widgets.
+        reads_settings = any(info.kpi == Kpi.INACTIVITY_ACTIONS for info in query.kpis)
+        if reads_settings or not calendar.is_known(zone_of(query, snapshot)):
+            raise NotAtHandError
     zone, span = place_in_time(query, snapshot)
     spans = [span]
     if query.compare_to is not None:

@@ -24,7 +24,7 @@ class RollupKey(NamedTuple):
 
 
 Versions: TypeAlias = tuple[tuple[int, int], ...]
-"""The chunks that hold anything, in order, each with its version."""
+"""The chunks that ever held anything, in order, each with its version."""
 
 
 class RollupCache:
