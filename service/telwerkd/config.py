@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     watches_max: int = Field(1_000, gt=0, description="Open WatchTimeSeries calls.")
     watch_stall_seconds: float = Field(30.0, gt=0, description="How long a watch may go unread before it is cut off.")
     message_bytes_max: int = Field(16 * 2**20, gt=0, description="Bytes of one request.")
+    memory_bytes_max: int = Field(
+        512 * 2**20, gt=0, description="Memory for what calls hold at one time: requests, replies, open watches."
+    )
 
     @property
     def tls_files(self) -> TlsFiles | None:

@@ -21,6 +21,7 @@ from telwerkd.domain.errors import (
     LimitExceededError,
     NotFoundError,
     PermissionDeniedError,
+    QuotaExceededError,
     Reason,
     TelwerkError,
     UnauthenticatedError,
@@ -45,6 +46,10 @@ TABLE = {
         grpc.StatusCode.PERMISSION_DENIED,
     ),
     NotFoundError: (NotFoundError(Reason.WIDGET_SETTINGS_NOT_FOUND, "no settings"), grpc.StatusCode.NOT_FOUND),
+    QuotaExceededError: (
+        QuotaExceededError("watches_per_account_max", "all are open (watches_per_account_max)", 1.5),
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+    ),
     UnavailableError: (UnavailableError(Reason.OVERLOADED, "too much", 1.5), grpc.StatusCode.UNAVAILABLE),
 }
 
@@ -143,7 +148,9 @@ async def test_an_error_arrives_with_its_status_its_text_and_its_details(kind):
         violations = [(v.field, v.description) for v in bad_request.field_violations]
         assert violations == [(v.field, v.description) for v in error.violations]
         assert info.metadata == {"field": error.violations[0].field}
-    if isinstance(error, UnavailableError):
+    if isinstance(error, QuotaExceededError):
+        assert info.metadata == {"limit": error.limit}
+    if isinstance(error, QuotaExceededError | UnavailableError):
         assert details.pop(error_details_pb2.RetryInfo).retry_delay.ToMilliseconds() == 1_500
         assert pushback == "1500"
     else:

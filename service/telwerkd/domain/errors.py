@@ -6,6 +6,7 @@
     ├── UnauthenticatedError     no key, or none that is known
     ├── PermissionDeniedError    a known key without the grant
     ├── NotFoundError            what was named is not there
+    ├── QuotaExceededError       right, but this account or caller uses its whole share just now; names the limit
     └── UnavailableError         right, but not now: send it again after a while
 
 `Reason` is the catalogue of what clients can tell apart (`ErrorInfo.reason`, `Rejection.reason`); the transport maps
@@ -41,7 +42,8 @@ class Reason(enum.Enum):
     ACCOUNT_NOT_GRANTED = "the API key does not grant the account"
     ROLE_NOT_GRANTED = "the API key does not grant the role"
     DATABASE_UNAVAILABLE = "the database does not answer"
-    OVERLOADED = "too much is waiting to be stored"
+    OVERLOADED = "too much is waiting to be stored, or held in memory"
+    QUOTA_EXCEEDED = "the account, or the caller, uses its whole share of what all share"
     SLOW_READER = "a watch was not read for too long"
     SHUTTING_DOWN = "the server is stopping"
     INTERNAL = "a defect of the server"
@@ -93,6 +95,18 @@ class PermissionDeniedError(TelwerkError):
 
 class NotFoundError(TelwerkError):
     """What was named is not there."""
+
+
+class QuotaExceededError(TelwerkError):
+    """The account, or the caller, uses its whole share of what all share. Others are served; nothing was stored.
+
+    `limit` is the name of the setting, which is in the text too.
+    """
+
+    def __init__(self, limit: str, message: str, retry_after_seconds: float) -> None:
+        super().__init__(Reason.QUOTA_EXCEEDED, message)
+        self.limit = limit
+        self.retry_after_seconds = retry_after_seconds
 
 
 class UnavailableError(TelwerkError):

@@ -32,6 +32,7 @@ from telwerkd.domain.errors import (
     LimitExceededError,
     NotFoundError,
     PermissionDeniedError,
+    QuotaExceededError,
     Reason,
     TelwerkError,
     UnauthenticatedError,
@@ -56,6 +57,7 @@ STATUS_CODES: Final[Mapping[type[TelwerkError], grpc.StatusCode]] = {
     UnauthenticatedError: grpc.StatusCode.UNAUTHENTICATED,
     PermissionDeniedError: grpc.StatusCode.PERMISSION_DENIED,
     NotFoundError: grpc.StatusCode.NOT_FOUND,
+    QuotaExceededError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     UnavailableError: grpc.StatusCode.UNAVAILABLE,
 }
 """Every class of the tree; a test holds that none is left out. A class of somebody else's takes its parent's status."""
@@ -106,6 +108,8 @@ def _metadata(error: TelwerkError) -> dict[str, str]:
     """What a program may want without parsing the text (AIP-193)."""
     if isinstance(error, InvalidArgumentError) and error.violations:
         return {"field": _cut(error.violations[0].field, _MESSAGE_BYTES_MAX)}
+    if isinstance(error, QuotaExceededError):
+        return {"limit": error.limit}
     return {}
 
 
@@ -130,7 +134,7 @@ def _field_violation(violation: FieldViolation, reason: Reason) -> error_details
 
 def _retry_seconds(error: TelwerkError) -> float | None:
     """After how long to send again; None where sending again does not help."""
-    if not isinstance(error, UnavailableError):
+    if not isinstance(error, QuotaExceededError | UnavailableError):
         return None
     return min(max(0.0, error.retry_after_seconds), _RETRY_SECONDS_MAX)
 
