@@ -14,18 +14,39 @@
 #
 #   docker run --rm -p 127.0.0.1:50051:50051 -v telwerk:/data telwerk serve --insecure-plaintext --insecure-no-auth
 
-FROM python:3.13-slim AS build
+# A folder of the host instead of a volume must belong to the user that the image runs as:
+#
+#   sudo install -d -o 65532 -g 65532 -m 0700 /srv/telwerk
+#   docker run ... -v /srv/telwerk:/data telwerk
+#
+# `make image-digest` pins the base to what its tag means today; `make image-lock` renews the locked dependencies.
+ARG BASE=python:3.13.9-slim-trixie
+
+FROM ${BASE} AS build
 WORKDIR /src
 # Without pip in it: the environment is copied as it is, and carries only what runs.
 RUN python -m venv --without-pip /opt/telwerk
-COPY pyproject.toml README.md ./
+COPY deploy/image.lock deploy/image-build.lock deploy/
+# Wheels only: should a dependency have none for this platform, the build fails here and names it, without a compiler.
+RUN pip install --no-cache-dir --only-binary :all: --require-hashes -r deploy/image-build.lock \
+    && pip --python /opt/telwerk/bin/python install --no-cache-dir --only-binary :all: --require-hashes \
+        -r deploy/image.lock
+COPY pyproject.toml README.md LICENSE ./
 COPY clients/python clients/python
 COPY service service
-# Wheels only: should a dependency have none for this platform, the build fails here and names it, without a compiler.
-RUN pip --python /opt/telwerk/bin/python install --no-cache-dir --only-binary :all: \
-    ./clients/python .
+# Nothing is fetched here any more: all that these two need is locked above.
+RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels ./clients/python . \
+    && pip --python /opt/telwerk/bin/python install --no-cache-dir --no-deps --no-index /wheels/*.whl
 
-FROM python:3.13-slim
+FROM ${BASE}
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Telwerk" \
+      org.opencontainers.image.description="Exact KPI counters for live-chat customer service, over gRPC" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY LICENSE /usr/share/doc/telwerk/LICENSE
 COPY --from=build /opt/telwerk /opt/telwerk
 # By number, so that Kubernetes' runAsNonRoot can be sure; /data is that user's before it becomes a volume.
 RUN install -d -o 65532 -g 65532 -m 0700 /data

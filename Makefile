@@ -177,5 +177,26 @@ java-digest: client-java
 check-java-stubs:
 	$(MAKE) -s java-digest | diff - clients/java/stubs.sha256
 
+# --- the image: what it is built from is pinned ---
+
+# The Python of the image's base.
+IMAGE_PYTHON := 3.13
+LOCK := $(BIN)/uv pip compile - --quiet --python-version $(IMAGE_PYTHON) --python-platform linux --generate-hashes --upgrade \
+  --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-package telwerk --no-emit-package telwerkd \
+  --custom-compile-command 'make image-lock'
+
+.PHONY: image-lock image-digest
+image-lock: $(VENV)/checked ## lock what the image installs, with hashes, at the newest versions allowed
+	printf '%s\n' ./clients/python . | $(LOCK) -o deploy/image.lock
+	printf '%s\n' 'setuptools>=77' wheel | $(LOCK) -o deploy/image-build.lock
+
+image-digest: ## pin the image's base to the digest that its tag has now; needs docker and a registry
+	@base=$$(sed -n 's/^ARG BASE=\([^@]*\).*/\1/p' Dockerfile) && \
+	digest=$$(docker buildx imagetools inspect "$$base" --format '{{.Manifest.Digest}}') && \
+	sed -i "s|^ARG BASE=.*|ARG BASE=$$base@$$digest|" Dockerfile && grep '^ARG BASE=' Dockerfile
+
+image: ## build the image; needs docker
+	docker build --build-arg REVISION=$$(git rev-parse --short HEAD) -t telwerk .
+
 clean: ## remove what make made
 	rm -rf $(VENV) $(NODE) clients/typescript/dist clients/java/target demo.db* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
