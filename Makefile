@@ -8,7 +8,7 @@ GROUP  := $(BIN)/python -m pip install -q --disable-pip-version-check --group
 BENCH  := $(BIN)/python -m benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-clients laws crash storm failover bench bench-quick bench-growth bench-stages bench-docs soak
+.PHONY: help demo serve test test-clients laws crash storm failover bench bench-quick bench-growth bench-stages bench-attack bench-docs soak
 .PHONY: check format stubs check-stubs image clean
 
 help: ## this list
@@ -76,6 +76,9 @@ bench-growth: $(VENV)/benchable ## curves up to 5 million events, 1,000 operator
 
 bench-stages: $(VENV)/benchable ## where the time of one event, and of one question, goes
 	$(BENCH) stages
+
+bench-attack: $(VENV)/benchable ## an attacker and a victim side by side: latency, how long the loop stood still, memory
+	$(BENCH) attack
 
 bench-docs: $(VENV)/benchable ## write the last results into docs/performance.md, and draw the curves
 	$(BENCH) document

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import document, growth, soak, stages
+from benchmarks import attack, document, growth, soak, stages
+from benchmarks.attack.attackers import ATTACKS
 from benchmarks.bench import bench
 from benchmarks.run import LINES, run as run_all
 from benchmarks.scale import FULL, QUICK
@@ -52,6 +53,18 @@ def run_long(
     """Take in at 70% of the peak with a dashboard beside it, and compare the last minutes with the first."""
     with bench(FULL, ()) as running:
         print(soak.soak(running, minutes))
+
+
+@app.command("attack")
+def attack_all(
+    only: Annotated[list[str] | None, typer.Option(help=f"One attack; may be repeated: {', '.join(ATTACKS)}.")] = None,
+    seconds: Annotated[float, typer.Option(help="How long each is measured, alone and beside.", min=1)] = 8,
+) -> None:
+    """Attack a server in every way that is known, and measure what an account beside it is left with."""
+    unknown = sorted(set(only or ()) - set(ATTACKS))
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(unknown)} is none of {', '.join(ATTACKS)}", param_hint="--only")
+    print(attack.attack(only or list(ATTACKS), seconds))
 
 
 @app.command("stages")
