@@ -10,6 +10,7 @@ from telwerkd.domain.kpis import (
     CATALOGUE,
     TEXTS,
     Dimension,
+    Direction,
     KpiInfo,
     Revisability,
     ValueKind,
@@ -65,6 +66,16 @@ def test_dimensions() -> None:
 def test_revisable() -> None:
     """Only topics are replaced by what happens later (KPI 8)."""
     assert [kpi for kpi, info in CATALOGUE.items() if info.revisability is Revisability.REVISABLE] == [8]
+
+
+def test_direction() -> None:
+    """More stars and goals are better, fewer unanswered and inactive chats are; the rest depends on the account."""
+    by_direction = {d: [kpi for kpi, info in CATALOGUE.items() if info.direction is d] for d in Direction}
+    assert by_direction == {
+        Direction.HIGHER_IS_BETTER: [1, 7],
+        Direction.LOWER_IS_BETTER: [3, 4, 5, 6],
+        Direction.NEITHER: [2, 8, 9, 10],
+    }
 
 
 def test_mean() -> None:

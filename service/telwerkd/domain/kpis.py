@@ -51,6 +51,14 @@ class Revisability(enum.IntEnum):
     REVISABLE = 2
 
 
+class Direction(enum.IntEnum):
+    """Whether a larger number is good news. The numbers are the contract's."""
+
+    HIGHER_IS_BETTER = 1
+    LOWER_IS_BETTER = 2
+    NEITHER = 3
+
+
 class KnownValue(msgspec.Struct, frozen=True):
     """A value that is known beforehand: as a fact carries it, and what people read about it."""
 
@@ -68,6 +76,7 @@ class KpiInfo(msgspec.Struct, frozen=True, kw_only=True):
     dimensions: tuple[Dimension, ...]
     value_kind: ValueKind
     revisability: Revisability
+    direction: Direction
     has_mean: bool
     """A mean of the values is given beside the count."""
     texts: Mapping[Language, KpiText]
@@ -113,6 +122,17 @@ _VALUE_KINDS: Mapping[Kpi, ValueKind] = {
 }
 
 
+_DIRECTIONS: Mapping[Kpi, Direction] = {
+    Kpi.SATISFACTION_SCORE: Direction.HIGHER_IS_BETTER,
+    Kpi.UNANSWERED_LIVE_CONVERSATIONS: Direction.LOWER_IS_BETTER,
+    Kpi.UNANSWERED_ENDED_CONVERSATIONS: Direction.LOWER_IS_BETTER,
+    Kpi.INACTIVITY_ACTIONS: Direction.LOWER_IS_BETTER,
+    Kpi.OFFLINE_ASSIGNMENTS: Direction.LOWER_IS_BETTER,
+    Kpi.GOALS_REACHED: Direction.HIGHER_IS_BETTER,
+}
+"""Of the others more is neither good nor bad by itself: feedback, topics and answers tell what contacts say."""
+
+
 def _info(kpi: Kpi) -> KpiInfo:
     kind = _VALUE_KINDS[kpi]
     section = Section.QUALITY if kpi < Kpi.GOALS_REACHED else Section.GOALS_TOPICS_SURVEYS
@@ -124,6 +144,7 @@ def _info(kpi: Kpi) -> KpiInfo:
         value_kind=kind,
         # Topics are the only thing that a later event replaces.
         revisability=Revisability.REVISABLE if kind is ValueKind.TOPIC_SET else Revisability.FROZEN,
+        direction=_DIRECTIONS.get(kpi, Direction.NEITHER),
         has_mean=kind is ValueKind.STARS,
         texts=MappingProxyType({code: texts.kpis[kpi] for code, texts in TEXTS.items()}),
         section_texts=MappingProxyType({code: texts.sections[section] for code, texts in TEXTS.items()}),

@@ -40,6 +40,7 @@ def _kpi(info: KpiInfo, spoken: Language) -> pb.Kpi:
         dimensions=[pb.Dimension.ValueType(d) for d in info.dimensions],
         value_kind=pb.ValueKind.ValueType(info.value_kind),
         revisability=pb.Revisability.ValueType(info.revisability),
+        direction=pb.Direction.ValueType(info.direction),
         has_mean=info.has_mean,
         values=[_value(info, known, spoken) for known in info.values],
     )

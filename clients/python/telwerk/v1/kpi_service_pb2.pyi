@@ -21,6 +21,34 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Direction:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DirectionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Direction.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DIRECTION_UNSPECIFIED: _Direction.ValueType  # 0
+    """Not known: the server is older than this field."""
+    DIRECTION_HIGHER_IS_BETTER: _Direction.ValueType  # 1
+    """More is better."""
+    DIRECTION_LOWER_IS_BETTER: _Direction.ValueType  # 2
+    """Less is better."""
+    DIRECTION_NEITHER: _Direction.ValueType  # 3
+    """Neither: it depends on what the account wants."""
+
+class Direction(_Direction, metaclass=_DirectionEnumTypeWrapper):
+    """Whether a larger number of a KPI is good news."""
+
+DIRECTION_UNSPECIFIED: Direction.ValueType  # 0
+"""Not known: the server is older than this field."""
+DIRECTION_HIGHER_IS_BETTER: Direction.ValueType  # 1
+"""More is better."""
+DIRECTION_LOWER_IS_BETTER: Direction.ValueType  # 2
+"""Less is better."""
+DIRECTION_NEITHER: Direction.ValueType  # 3
+"""Neither: it depends on what the account wants."""
+Global___Direction: _TypeAlias = Direction  # noqa: Y015
+
 class _ValueKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -421,6 +449,7 @@ class Kpi(_message.Message):
     REVISABILITY_FIELD_NUMBER: _builtins.int
     HAS_MEAN_FIELD_NUMBER: _builtins.int
     VALUES_FIELD_NUMBER: _builtins.int
+    DIRECTION_FIELD_NUMBER: _builtins.int
     kpi_id: _builtins.str
     """Its id, such as `satisfaction_score`."""
     number: _builtins.int
@@ -445,6 +474,8 @@ class Kpi(_message.Message):
     """Whether later events may take a count back."""
     has_mean: _builtins.bool
     """Whether a mean is given beside the count."""
+    direction: Global___Direction.ValueType
+    """Whether more of it is better."""
     @_builtins.property
     def dimensions(self) -> _containers.RepeatedScalarFieldContainer[Global___Dimension.ValueType]:
         """By what it can be grouped and filtered."""
@@ -470,10 +501,11 @@ class Kpi(_message.Message):
         revisability: Global___Revisability.ValueType = ...,
         has_mean: _builtins.bool = ...,
         values: _abc.Iterable[Global___ValueInfo] | None = ...,
+        direction: Global___Direction.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimensions", b"dimensions", "display_name", b"display_name", "example", b"example", "has_mean", b"has_mean", "kpi_id", b"kpi_id", "number", b"number", "revisability", b"revisability", "section", b"section", "unit", b"unit", "value_kind", b"value_kind", "values", b"values", "what", b"what", "when", b"when", "why", b"why"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimensions", b"dimensions", "direction", b"direction", "display_name", b"display_name", "example", b"example", "has_mean", b"has_mean", "kpi_id", b"kpi_id", "number", b"number", "revisability", b"revisability", "section", b"section", "unit", b"unit", "value_kind", b"value_kind", "values", b"values", "what", b"what", "when", b"when", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

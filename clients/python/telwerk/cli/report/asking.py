@@ -51,6 +51,7 @@ class Answers:
     """By the KPI's id."""
     operators: Part[QueryTotalsResponse]
     groups: Part[QueryTotalsResponse]
+    widgets: Part[QueryTotalsResponse]
 
 
 def ask(
@@ -78,14 +79,14 @@ def ask(
         ),
         *(
             totals(ids, **slice_, group_by=[by], compare_to="previous", top=ROWS_MAX, include_rest=True)
-            for by in ("operator", "operator_group")
+            for by in ("operator", "operator_group", "widget")
         ),
     ]
     for survey in surveys:
         queries.append(totals(survey, **slice_, group_by=["question"], top=ROWS_MAX, include_rest=True))
         queries.append(totals(survey, **slice_, group_by=["value"], top=ANSWERS_MAX, include_rest=True))
     answers = list(telwerk.batch(account, queries))
-    all_totals, over_time, goals, topics, combinations, operators, groups, *of_surveys = answers
+    all_totals, over_time, goals, topics, combinations, operators, groups, widgets, *of_surveys = answers
     return Answers(
         totals=_needed(all_totals, QueryTotalsResponse),
         series=_needed(over_time, QueryTimeSeriesResponse),
@@ -98,6 +99,7 @@ def ask(
         },
         operators=_part(operators),
         groups=_part(groups),
+        widgets=_part(widgets),
     )
 
 

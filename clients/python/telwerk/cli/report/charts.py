@@ -3,6 +3,8 @@
 A count is a column from zero. A mean is a point on the scale of 1 to 5 stars, joined to its neighbour by a line; where
 nothing was rated there is no point, and no line. What it was in the compared period is a dash over the column, or a
 dashed line.
+
+A chart is drawn once for each width of screen, because text that shrinks with its drawing cannot be read on a phone.
 """
 
 from collections.abc import Sequence
@@ -10,12 +12,27 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-WIDTH: Final = 640.0
-HEIGHT: Final = 150.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 44.0, 10.0, 22.0
-_LABELS_MAX: Final = 6
+_TOP, _BOTTOM = 10.0, 22.0
 _TICKS_MAX: Final = 4
 _GAP_MAX: Final = 3.0
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """What a chart is drawn on, in the units of its drawing, which are pixels at its usual size."""
+
+    width: float
+    height: float
+    left: float
+    """Where the buckets begin; before it stands the scale."""
+    right: float
+    """Where they end."""
+    labels_max: int
+
+
+WIDE: Final = Canvas(640, 150, left=44, right=612, labels_max=8)
+NARROW: Final = Canvas(320, 150, left=40, right=306, labels_max=4)
+
 STARS: Final = (1, 5)
 
 
@@ -25,6 +42,16 @@ class Tick:
 
     y: float
     value: int
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The buckets of a chart."""
+
+    texts: Sequence[str]
+    """What each is called."""
+    steps: Sequence[int] = (1,)
+    """From one that is named to the next: the first of these that leaves room, or a multiple of the last."""
 
 
 @dataclass(frozen=True)
@@ -59,51 +86,60 @@ class Chart:
     lines: Sequence[str] = ()
     """Paths of SVG through the points."""
     lines_before: Sequence[str] = ()
-    left: float = _LEFT
-    right: float = WIDTH - _RIGHT
-    width: float = WIDTH
-    height: float = HEIGHT
+    canvas: Canvas = WIDE
+
+    @property
+    def shows_this_period(self) -> bool:
+        """Whether anything of the period itself is drawn."""
+        return bool(self.columns or self.points)
+
+    @property
+    def shows_period_before(self) -> bool:
+        """Whether anything of the compared period is drawn."""
+        return bool(self.dashes or self.lines_before)
 
 
-def columns(counts: Sequence[int], before: Sequence[int], labels: Sequence[str]) -> Chart:
+def columns(counts: Sequence[int], before: Sequence[int], axis: Axis, canvas: Canvas = WIDE) -> Chart:
     """Counts, from zero."""
     before = before[: len(counts)]
     top, step = _scale(max([*counts, *before, 1]))
-    slot = (WIDTH - _LEFT - _RIGHT) / len(counts)
+    slot = (canvas.right - canvas.left) / len(counts)
     gap = min(_GAP_MAX, slot / 4)
 
     def box(place: int, count: int, *, height: bool) -> Box:
-        y = _y(count, 0, top)
-        return Box(_LEFT + place * slot + gap / 2, y, slot - gap, _y(0, 0, top) - y if height else 0)
+        y = _y(canvas, count, 0, top)
+        return Box(canvas.left + place * slot + gap / 2, y, slot - gap, _y(canvas, 0, 0, top) - y if height else 0)
 
     return Chart(
-        ticks=[Tick(_y(value, 0, top), value) for value in range(0, top + 1, step)],
-        labels=_labels(labels, slot),
+        canvas=canvas,
+        ticks=[Tick(_y(canvas, value, 0, top), value) for value in range(0, top + 1, step)],
+        labels=_labels(axis, slot, canvas),
         columns=[box(place, count, height=True) for place, count in enumerate(counts) if count],
         dashes=[box(place, count, height=False) for place, count in enumerate(before) if count],
     )
 
 
-def means(values: Sequence[float | None], before: Sequence[float | None], labels: Sequence[str]) -> Chart:
+def means(values: Sequence[float | None], before: Sequence[float | None], axis: Axis, canvas: Canvas = WIDE) -> Chart:
     """Means of stars, absent where nothing was rated."""
-    slot = (WIDTH - _LEFT - _RIGHT) / len(values)
-    points, points_before = _points(values, slot), _points(before[: len(values)], slot)
+    slot = (canvas.right - canvas.left) / len(values)
+    points, points_before = _points(values, slot, canvas), _points(before[: len(values)], slot, canvas)
     return Chart(
-        ticks=[Tick(_y(value, *STARS), value) for value in range(STARS[0], STARS[1] + 1)],
-        labels=_labels(labels, slot),
+        canvas=canvas,
+        ticks=[Tick(_y(canvas, value, *STARS), value) for value in range(STARS[0], STARS[1] + 1)],
+        labels=_labels(axis, slot, canvas),
         points=[point for point in points if point],
         lines=_paths(points),
         lines_before=_paths(points_before),
     )
 
 
-def _y(value: float, low: int, high: int) -> float:
-    return HEIGHT - _BOTTOM - (value - low) * (HEIGHT - _TOP - _BOTTOM) / (high - low)
+def _y(canvas: Canvas, value: float, low: int, high: int) -> float:
+    return canvas.height - _BOTTOM - (value - low) * (canvas.height - _TOP - _BOTTOM) / (high - low)
 
 
-def _points(values: Sequence[float | None], slot: float) -> list[tuple[float, float] | None]:
+def _points(values: Sequence[float | None], slot: float, canvas: Canvas) -> list[tuple[float, float] | None]:
     return [
-        None if value is None else (_LEFT + (place + 0.5) * slot, _y(value, *STARS))
+        None if value is None else (canvas.left + (place + 0.5) * slot, _y(canvas, value, *STARS))
         for place, value in enumerate(values)
     ]
 
@@ -135,8 +171,13 @@ def _scale(highest: int) -> tuple[int, int]:
         power *= 10
 
 
-def _labels(texts: Sequence[str], slot: float) -> list[Label]:
-    """The first, the last, and a few between them, evenly."""
-    count = min(_LABELS_MAX, len(texts))
-    places = sorted({round(index * (len(texts) - 1) / max(1, count - 1)) for index in range(count)})
-    return [Label(_LEFT + (place + 0.5) * slot, texts[place]) for place in places]
+def _labels(axis: Axis, slot: float, canvas: Canvas) -> list[Label]:
+    """The first, and as many as have room, at even distances."""
+    step = _step(axis, canvas.labels_max)
+    return [Label(canvas.left + (place + 0.5) * slot, axis.texts[place]) for place in range(0, len(axis.texts), step)]
+
+
+def _step(axis: Axis, labels_max: int) -> int:
+    least = -(-len(axis.texts) // labels_max)
+    last = axis.steps[-1]
+    return next((step for step in axis.steps if step >= least), -(-least // last) * last)

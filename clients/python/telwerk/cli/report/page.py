@@ -6,8 +6,9 @@ from datetime import datetime
 
 from telwerk.cli.report import charts, parts
 from telwerk.cli.report.asking import Answers
-from telwerk.cli.report.moments import bucket_labels, period
-from telwerk.cli.report.words import NOT_THERE, Words
+from telwerk.cli.report.changes import changed_most
+from telwerk.cli.report.moments import axis_of, bucket_labels, period
+from telwerk.cli.report.words import NOT_THERE, Change, Words
 from telwerk.cli.slicing import readable_id
 from telwerk.cli.times import zone_of
 from telwerk.queries import GranularityName
@@ -33,7 +34,7 @@ class Figure:
     detail: str
     """Of a mean: of how many ratings."""
     before: str
-    change: str
+    change: Change
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class KpiView:
     kpi: Kpi
     figure: Figure
     enabled: bool
-    chart: charts.Chart | None
-    """None where there is nothing to draw."""
+    charts: Sequence[charts.Chart]
+    """The same for a wide screen and for a narrow one; none where there is nothing to draw."""
     heard: str
     """What the chart tells to those who do not see it."""
     notes: Sequence[str]
@@ -69,6 +70,8 @@ class Section:
 
     name: str
     introduction: str
+    summary: str
+    """What changed most."""
     kpis: Sequence[KpiView]
     table: BucketTable
 
@@ -81,6 +84,8 @@ class Page:
     headings: HelpHeadings
     account: str
     granularity: GranularityName
+    simulated: bool
+    """Whether some of it was invented by `telwerk simulate`."""
     facts: Sequence[tuple[str, str]]
     """What the numbers are of: a heading and a text each."""
     notes: Sequence[str]
@@ -105,17 +110,20 @@ def page_of(asked: Asked, answers: Answers, catalogue: ListKpisResponse, words: 
     told = {answer.kpi_id: answer for answer in answers.totals.answers}
     views = [_kpi_view(kpi, told[kpi.kpi_id], asked.granularity, answers, namer) for kpi in kpis]
     by_id = {kpi.kpi_id: kpi for kpi in kpis}
+    simulated = any(parts.is_simulated(part) for part in (answers.operators, answers.groups, answers.widgets))
     return Page(
         words=words,
         headings=catalogue.headings,
         account=readable_id(asked.account),
         granularity=asked.granularity,
+        simulated=simulated,
         facts=_facts(asked, answers, words),
-        notes=_notes(answers, kpis, words),
+        notes=([words.simulated_why] if simulated else []) + _notes(answers, kpis, words),
         sections=[
             Section(
                 name=section.display_name,
                 introduction=section.introduction,
+                summary=changed_most([by_id[kpi_id] for kpi_id in section.kpi_ids], answers.totals, words),
                 kpis=[view for view in views if view.kpi.kpi_id in section.kpi_ids],
                 table=_bucket_table(asked.granularity, answers, [by_id[kpi_id] for kpi_id in section.kpi_ids], words),
             )
@@ -124,6 +132,7 @@ def page_of(asked: Asked, answers: Answers, catalogue: ListKpisResponse, words: 
         boards=[
             parts.board(words.operator, answers.operators, kpis, namer),
             parts.board(words.group, answers.groups, kpis, namer),
+            parts.board(words.widget, answers.widgets, kpis, namer),
         ],
     )
 
@@ -174,13 +183,15 @@ def _kpi_view(kpi: Kpi, told: KpiAnswer, granularity: GranularityName, answers: 
     if enabled and told.not_enabled_widget_ids:
         widgets = ", ".join(readable_id(widget) for widget in told.not_enabled_widget_ids)
         notes.append(words.not_enabled_on.format(widgets=widgets))
+    if kpi.kpi_id == parts.PRE_CHAT and told.count:
+        notes.append(words.pre_chat_why)
     frozen = kpi.revisability == Revisability.REVISABILITY_FROZEN
-    chart, heard = _chart(kpi, answers.series, series, granularity, words)
+    drawn, heard = _charts(kpi, answers.series, series, granularity, words)
     return KpiView(
         kpi=kpi,
         figure=_figure(kpi, total, words, enabled=enabled),
         enabled=enabled,
-        chart=chart if enabled else None,
+        charts=drawn if enabled else [],
         heard=heard,
         notes=notes,
         tables=parts.tables_of(kpi, total, answers, namer) if told.count else [],
@@ -191,42 +202,39 @@ def _kpi_view(kpi: Kpi, told: KpiAnswer, granularity: GranularityName, answers: 
 def _figure(kpi: Kpi, total: Total, words: Words, *, enabled: bool) -> Figure:
     """What is not enabled has no number, not even zero."""
     if not enabled:
-        return Figure(words.not_enabled, "", NOT_THERE, NOT_THERE)
+        return Figure(words.not_enabled, "", NOT_THERE, Change(NOT_THERE))
     compared = total.comparison
     if not kpi.has_mean:
-        change = compared.count_change if compared.HasField("count_change") else None
-        return Figure(
-            words.number(total.count),
-            "",
-            words.number(compared.count),
-            words.count_change(compared.count_delta, change),
-        )
+        change = words.count_change(total.count, compared.count, kpi.direction)
+        return Figure(words.number(total.count), "", words.number(compared.count), change)
+    moved = compared.HasField("mean_delta")
     return Figure(
         words.decimal(total.mean) if total.HasField("mean") else NOT_THERE,
         words.mean_of.format(count=words.number(total.count)) if total.count else words.no_ratings,
         words.decimal(compared.mean) if compared.HasField("mean") else NOT_THERE,
-        words.mean_change(compared.mean_delta) if compared.HasField("mean_delta") else NOT_THERE,
+        words.mean_change(compared.mean_delta, kpi.direction) if moved else Change(NOT_THERE),
     )
 
 
-def _chart(
+def _charts(
     kpi: Kpi, response: QueryTimeSeriesResponse, series: Series, granularity: GranularityName, words: Words
-) -> tuple[charts.Chart | None, str]:
-    """The chart, if anything was counted now or before, and what it tells to those who hear it."""
+) -> tuple[Sequence[charts.Chart], str]:
+    """The charts, if anything was counted now or before, and what they tell to those who hear them."""
     before = series.comparison
     if not any(series.counts) and not any(before.counts):
-        return None, words.nothing
-    labels = bucket_labels(response, granularity)
+        return [], words.nothing
+    axis = axis_of(response, granularity, words.language)
+    canvases = (charts.WIDE, charts.NARROW)
     if kpi.has_mean:
-        values = _means(series.counts, series.sums)
+        values, values_before = _means(series.counts, series.sums), _means(before.counts, before.sums)
         there = [value for value in values if value is not None]
-        chart = charts.means(values, _means(before.counts, before.sums), labels)
+        drawn = [charts.means(values, values_before, axis, canvas) for canvas in canvases]
         extremes = [words.decimal(extreme) for extreme in (min(there), max(there))] if there else [NOT_THERE] * 2
     else:
-        chart = charts.columns(series.counts, before.counts, labels)
+        drawn = [charts.columns(series.counts, before.counts, axis, canvas) for canvas in canvases]
         extremes = [words.number(extreme) for extreme in (min(series.counts), max(series.counts))]
     bucket = words.buckets[granularity]
-    return chart, words.charted.format(name=kpi.display_name, bucket=bucket, lowest=extremes[0], highest=extremes[1])
+    return drawn, words.charted.format(name=kpi.display_name, bucket=bucket, lowest=extremes[0], highest=extremes[1])
 
 
 def _means(counts: Sequence[int], sums: Sequence[int]) -> list[float | None]:

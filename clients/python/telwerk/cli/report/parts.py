@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from telwerk.cli.report.asking import Answers, Part, Survey
-from telwerk.cli.report.words import NOT_THERE, Words
+from telwerk.cli.report.words import NOT_THERE, Change, Words
 from telwerk.cli.slicing import readable_id
 from telwerk.cli.values import text_of
 from telwerk.v1.kpi_service_pb2 import (
@@ -18,6 +19,11 @@ from telwerk.v1.kpi_service_pb2 import (
     ValueCount,
     ValueKind,
 )
+
+_SIMULATED: Final = "sim-"
+"""How the ids begin that `telwerk simulate` invents."""
+
+PRE_CHAT: Final = "pre_chat_survey_results"
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class BoardRow:
     """An operator or a group."""
 
     name: str
-    cells: Sequence[tuple[str, str]]
+    cells: Sequence[tuple[str, Change | None]]
     """A number, and how much it has changed where that is told."""
 
 
@@ -92,7 +98,9 @@ class Namer:
                 return [name], description
 
     def person(self, key: Key) -> str:
-        """The operator or the group."""
+        """The operator, the group or the widget."""
+        if key.HasField("widget_id"):
+            return readable_id(key.widget_id)
         text = key.operator_id if key.HasField("operator_id") else key.operator_group_id
         return readable_id(text) or self.words.nobody
 
@@ -178,6 +186,13 @@ def not_enabled(answer: QueryTotalsResponse | QueryTimeSeriesResponse) -> set[st
     return {told.kpi_id for told in answer.answers if told.availability == Availability.AVAILABILITY_NOT_ENABLED}
 
 
+def is_simulated(part: Part[QueryTotalsResponse]) -> bool:
+    """Whether a key of a board was invented by `telwerk simulate`."""
+    keys = [] if part.answer is None else [total.key for total in part.answer.totals]
+    ids = (name for key in keys for name in (key.operator_id, key.operator_group_id, key.widget_id))
+    return any(name.startswith(_SIMULATED) for name in ids)
+
+
 def board(heading: str, part: Part[QueryTotalsResponse], kpis: Sequence[Kpi], namer: Namer) -> Board:
     """Each key with its number of every KPI; those that the answer sums up are the last row."""
     if part.answer is None:
@@ -189,7 +204,11 @@ def board(heading: str, part: Part[QueryTotalsResponse], kpis: Sequence[Kpi], na
         by_key.setdefault(key, {})[total.kpi_id] = total
     silent = not_enabled(part.answer)
     rows = [_board_row(totals, kpis, namer, silent) for totals in by_key.values()]
-    return Board(heading, board_columns(kpis, words), rows, [words.side_by_side_why])
+    answered = any(told.kpi_id == PRE_CHAT and told.count for told in part.answer.answers)
+    has_nobody = not any(total.key.HasField("widget_id") for total in part.answer.totals)
+    names = {kpi.kpi_id: kpi.display_name for kpi in kpis}
+    why_nobody = [f"{names[PRE_CHAT]}: {words.pre_chat_why}"] if answered and has_nobody else []
+    return Board(heading, board_columns(kpis, words), rows, [words.side_by_side_why, *why_nobody])
 
 
 def board_columns(kpis: Sequence[Kpi], words: Words) -> list[str]:
@@ -201,15 +220,17 @@ def board_columns(kpis: Sequence[Kpi], words: Words) -> list[str]:
 
 
 def _board_row(totals: Mapping[str, Total], kpis: Sequence[Kpi], namer: Namer, silent: Collection[str]) -> BoardRow:
-    words, cells = namer.words, []
+    words = namer.words
+    cells: list[tuple[str, Change | None]] = []
     some = next(iter(totals.values()))
     for kpi in kpis:
         total = totals.get(kpi.kpi_id, Total())
         if kpi.has_mean:
             compared = total.comparison
-            change = words.mean_change(compared.mean_delta) if compared.HasField("mean_delta") else ""
+            moved = compared.HasField("mean_delta")
+            change = words.mean_change(compared.mean_delta, kpi.direction) if moved else None
             cells.append((words.decimal(total.mean) if total.HasField("mean") else NOT_THERE, change))
-        cells.append((NOT_THERE if kpi.kpi_id in silent else words.number(total.count), ""))
+        cells.append((NOT_THERE if kpi.kpi_id in silent else words.number(total.count), None))
     return BoardRow(words.others if some.rest else namer.person(some.key), cells)
 
 

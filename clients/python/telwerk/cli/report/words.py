@@ -2,13 +2,31 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from telwerk.queries import GranularityName
+from telwerk.v1.kpi_service_pb2 import Direction
 
 NOT_THERE: Final = "–"  # noqa: RUF001 - a dash that is seen beside digits
 _MINUS: Final = "\N{MINUS SIGN}"
 _NO_BREAK: Final = "\N{NO-BREAK SPACE}"
+
+
+_BASE_MIN: Final = 10
+"""Of fewer before, a change is said as a count alone: from 3 to 4 is no "+33.3%" that anyone should act upon."""
+_RELATIVE_MAX: Final = 10.0
+"""A change to more than this many times as much is said as a count alone, too."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """How much a number has changed, and what to think of it."""
+
+    text: str
+    verdict: Literal["better", "worse", ""] = ""
+    """Empty where it has not changed, or where more is neither good nor bad."""
+    word: str = ""
+    """The verdict in the reader's language."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +92,19 @@ class Words:
     widget: str
     side_by_side: str
     side_by_side_why: str
+    pre_chat_why: str
+    """Why nobody has them."""
+    changed_most: str
+    """With {name}, {change}."""
+    by_chance: str
+    """Put behind it where the change is small."""
+    nothing_changed: str
+    unchanged: str
+    better: str
+    worse: str
+    simulated: str
+    """A mark."""
+    simulated_why: str
     not_listed: str
     """With {count}."""
     unanswered_question: str
@@ -88,29 +119,45 @@ class Words:
 
     def decimal(self, value: float, digits: int = 2) -> str:
         """A number with decimals."""
-        return f"{value:.{digits}f}".replace(".", self.point).replace("-", _MINUS)
+        whole, _, decimals = f"{value:,.{digits}f}".partition(".")
+        return f"{whole.replace(',', self.comma)}{self.point}{decimals}".replace("-", _MINUS)
 
     def share_text(self, share: float) -> str:
         """A part of a whole, 0 to 1."""
         return self.decimal(100 * share, 1) + self.percent
 
-    def count_change(self, delta: int, change: float | None) -> str:
-        """By how much more or less, with an arrow, in percent where there is something to compare with."""
-        relative = "" if change is None else f" ({_sign(change)}{self.decimal(100 * abs(change), 1)}{self.percent})"
-        return f"{_arrow(delta)} {_sign(delta)}{self.number(abs(delta))}{relative}"
+    def count_change(self, count: int, before: int, direction: "Direction.ValueType") -> Change:
+        """By how much more or less, with an arrow; in percent too where there is enough to compare with."""
+        delta = count - before
+        if not delta:
+            return Change(self.unchanged)
+        relative = delta / before if before >= _BASE_MIN else None
+        percent = ""
+        if relative is not None and relative <= _RELATIVE_MAX:
+            percent = f" ({_sign(relative)}{self.decimal(100 * abs(relative), 1)}{self.percent})"
+        return self._judged(f"{_arrow(delta)} {_sign(delta)}{self.number(abs(delta))}{percent}", delta, direction)
 
-    def mean_change(self, delta: float) -> str:
+    def mean_change(self, delta: float, direction: "Direction.ValueType") -> Change:
         """By how much a mean is different."""
         rounded = round(delta, 2)
-        return f"{_arrow(rounded)} {_sign(rounded)}{self.decimal(abs(rounded))}"
+        if not rounded:
+            return Change(self.unchanged)
+        return self._judged(f"{_arrow(rounded)} {_sign(rounded)}{self.decimal(abs(rounded))}", rounded, direction)
+
+    def _judged(self, text: str, delta: float, direction: "Direction.ValueType") -> Change:
+        if direction not in {Direction.DIRECTION_HIGHER_IS_BETTER, Direction.DIRECTION_LOWER_IS_BETTER}:
+            return Change(text)
+        if (delta > 0) is (direction == Direction.DIRECTION_HIGHER_IS_BETTER):
+            return Change(text, "better", self.better)
+        return Change(text, "worse", self.worse)
 
 
 def _arrow(delta: float) -> str:
-    return "▲" if delta > 0 else "▼" if delta < 0 else "="
+    return "▲" if delta > 0 else "▼"
 
 
 def _sign(delta: float) -> str:
-    return "+" if delta > 0 else _MINUS if delta < 0 else "±"
+    return "+" if delta > 0 else _MINUS
 
 
 ENGLISH: Final = Words(
@@ -164,6 +211,15 @@ ENGLISH: Final = Words(
     widget="Widget",
     side_by_side="Side by side",
     side_by_side_why="Those with the most ratings first. A count belongs to whom was assigned just before.",
+    pre_chat_why="Answered before the conversation is assigned: so these answers belong to nobody.",
+    changed_most="Changed most: {name}, {change}.",
+    by_chance="Chance alone may explain it.",
+    nothing_changed="Nothing changed.",
+    unchanged="unchanged",
+    better="better",
+    worse="worse",
+    simulated="simulated data",
+    simulated_why="Simulated data: ids that begin with “sim-” were invented by telwerk simulate; nobody measured them.",
     not_listed="{count} more are not listed one by one.",
     unanswered_question="This part could not be answered:",
     about="What the numbers mean",
@@ -231,6 +287,16 @@ DUTCH: Final = Words(
     widget="Widget",
     side_by_side="Naast elkaar",
     side_by_side_why="Wie de meeste beoordelingen heeft eerst. Een telling hoort bij wie vlak ervoor was toegewezen.",
+    pre_chat_why="Beantwoord voordat het gesprek wordt toegewezen: deze antwoorden horen dus bij niemand.",
+    changed_most="Het meest veranderd: {name}, {change}.",
+    by_chance="Dat kan toeval zijn.",
+    nothing_changed="Er is niets veranderd.",
+    unchanged="gelijk",
+    better="beter",
+    worse="slechter",
+    simulated="gesimuleerde gegevens",
+    simulated_why="Gesimuleerde gegevens: ids die met “sim-” beginnen, heeft telwerk simulate verzonnen; niemand heeft "
+    "ze gemeten.",
     not_listed="{count} andere staan er niet los bij.",
     unanswered_question="Dit deel kon niet beantwoord worden:",
     about="Wat de cijfers betekenen",
@@ -300,6 +366,16 @@ GERMAN: Final = Words(
     widget="Widget",
     side_by_side="Nebeneinander",
     side_by_side_why="Wer die meisten Bewertungen hat, steht oben. Es zählt, wer kurz davor zugewiesen war.",
+    pre_chat_why="Beantwortet, bevor das Gespräch zugewiesen ist: Diese Antworten gehören darum niemandem.",
+    changed_most="Am meisten verändert: {name}, {change}.",
+    by_chance="Das kann Zufall sein.",
+    nothing_changed="Nichts hat sich verändert.",
+    unchanged="unverändert",
+    better="besser",
+    worse="schlechter",
+    simulated="simulierte Daten",
+    simulated_why="Simulierte Daten: IDs, die mit „sim-“ beginnen, hat telwerk simulate erfunden; niemand hat sie "
+    "gemessen.",
     not_listed="{count} weitere sind nicht einzeln aufgeführt.",
     unanswered_question="Dieser Teil konnte nicht beantwortet werden:",
     about="Was die Zahlen bedeuten",
