@@ -24,6 +24,63 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Whether a larger number of a KPI is good news.
+type Direction int32
+
+const (
+	// Not known: the server is older than this field.
+	Direction_DIRECTION_UNSPECIFIED Direction = 0
+	// More is better.
+	Direction_DIRECTION_HIGHER_IS_BETTER Direction = 1
+	// Less is better.
+	Direction_DIRECTION_LOWER_IS_BETTER Direction = 2
+	// Neither: it depends on what the account wants.
+	Direction_DIRECTION_NEITHER Direction = 3
+)
+
+// Enum value maps for Direction.
+var (
+	Direction_name = map[int32]string{
+		0: "DIRECTION_UNSPECIFIED",
+		1: "DIRECTION_HIGHER_IS_BETTER",
+		2: "DIRECTION_LOWER_IS_BETTER",
+		3: "DIRECTION_NEITHER",
+	}
+	Direction_value = map[string]int32{
+		"DIRECTION_UNSPECIFIED":      0,
+		"DIRECTION_HIGHER_IS_BETTER": 1,
+		"DIRECTION_LOWER_IS_BETTER":  2,
+		"DIRECTION_NEITHER":          3,
+	}
+)
+
+func (x Direction) Enum() *Direction {
+	p := new(Direction)
+	*p = x
+	return p
+}
+
+func (x Direction) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Direction) Descriptor() protoreflect.EnumDescriptor {
+	return file_telwerk_v1_kpi_service_proto_enumTypes[0].Descriptor()
+}
+
+func (Direction) Type() protoreflect.EnumType {
+	return &file_telwerk_v1_kpi_service_proto_enumTypes[0]
+}
+
+func (x Direction) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Direction.Descriptor instead.
+func (Direction) EnumDescriptor() ([]byte, []int) {
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{0}
+}
+
 // What kind of value a fact of a KPI carries.
 type ValueKind int32
 
@@ -81,11 +138,11 @@ func (x ValueKind) String() string {
 }
 
 func (ValueKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_telwerk_v1_kpi_service_proto_enumTypes[0].Descriptor()
+	return file_telwerk_v1_kpi_service_proto_enumTypes[1].Descriptor()
 }
 
 func (ValueKind) Type() protoreflect.EnumType {
-	return &file_telwerk_v1_kpi_service_proto_enumTypes[0]
+	return &file_telwerk_v1_kpi_service_proto_enumTypes[1]
 }
 
 func (x ValueKind) Number() protoreflect.EnumNumber {
@@ -94,7 +151,7 @@ func (x ValueKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ValueKind.Descriptor instead.
 func (ValueKind) EnumDescriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{0}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{1}
 }
 
 // Whether a count can be taken back by what happened later. What happened earlier but arrives late corrects every KPI.
@@ -134,11 +191,11 @@ func (x Revisability) String() string {
 }
 
 func (Revisability) Descriptor() protoreflect.EnumDescriptor {
-	return file_telwerk_v1_kpi_service_proto_enumTypes[1].Descriptor()
+	return file_telwerk_v1_kpi_service_proto_enumTypes[2].Descriptor()
 }
 
 func (Revisability) Type() protoreflect.EnumType {
-	return &file_telwerk_v1_kpi_service_proto_enumTypes[1]
+	return &file_telwerk_v1_kpi_service_proto_enumTypes[2]
 }
 
 func (x Revisability) Number() protoreflect.EnumNumber {
@@ -147,7 +204,7 @@ func (x Revisability) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Revisability.Descriptor instead.
 func (Revisability) EnumDescriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{1}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{2}
 }
 
 // The outcome for a returning contact whose operator was away (KPI 6).
@@ -187,11 +244,11 @@ func (x OfflineAssignment) String() string {
 }
 
 func (OfflineAssignment) Descriptor() protoreflect.EnumDescriptor {
-	return file_telwerk_v1_kpi_service_proto_enumTypes[2].Descriptor()
+	return file_telwerk_v1_kpi_service_proto_enumTypes[3].Descriptor()
 }
 
 func (OfflineAssignment) Type() protoreflect.EnumType {
-	return &file_telwerk_v1_kpi_service_proto_enumTypes[2]
+	return &file_telwerk_v1_kpi_service_proto_enumTypes[3]
 }
 
 func (x OfflineAssignment) Number() protoreflect.EnumNumber {
@@ -200,7 +257,7 @@ func (x OfflineAssignment) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OfflineAssignment.Descriptor instead.
 func (OfflineAssignment) EnumDescriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{2}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{3}
 }
 
 // What KPIs can be grouped and filtered by.
@@ -256,11 +313,11 @@ func (x Dimension) String() string {
 }
 
 func (Dimension) Descriptor() protoreflect.EnumDescriptor {
-	return file_telwerk_v1_kpi_service_proto_enumTypes[3].Descriptor()
+	return file_telwerk_v1_kpi_service_proto_enumTypes[4].Descriptor()
 }
 
 func (Dimension) Type() protoreflect.EnumType {
-	return &file_telwerk_v1_kpi_service_proto_enumTypes[3]
+	return &file_telwerk_v1_kpi_service_proto_enumTypes[4]
 }
 
 func (x Dimension) Number() protoreflect.EnumNumber {
@@ -269,7 +326,7 @@ func (x Dimension) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Dimension.Descriptor instead.
 func (Dimension) EnumDescriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{3}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{4}
 }
 
 // The width of a bucket. Buckets begin on the time zone's own boundaries.
@@ -329,11 +386,11 @@ func (x Granularity) String() string {
 }
 
 func (Granularity) Descriptor() protoreflect.EnumDescriptor {
-	return file_telwerk_v1_kpi_service_proto_enumTypes[4].Descriptor()
+	return file_telwerk_v1_kpi_service_proto_enumTypes[5].Descriptor()
 }
 
 func (Granularity) Type() protoreflect.EnumType {
-	return &file_telwerk_v1_kpi_service_proto_enumTypes[4]
+	return &file_telwerk_v1_kpi_service_proto_enumTypes[5]
 }
 
 func (x Granularity) Number() protoreflect.EnumNumber {
@@ -342,7 +399,7 @@ func (x Granularity) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Granularity.Descriptor instead.
 func (Granularity) EnumDescriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{4}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{5}
 }
 
 // The numbers that rows can be ordered by.
@@ -402,11 +459,11 @@ func (x OrderMeasure) String() string {
 }
 
 func (OrderMeasure) Descriptor() protoreflect.EnumDescriptor {
-	return file_telwerk_v1_kpi_service_proto_enumTypes[5].Descriptor()
+	return file_telwerk_v1_kpi_service_proto_enumTypes[6].Descriptor()
 }
 
 func (OrderMeasure) Type() protoreflect.EnumType {
-	return &file_telwerk_v1_kpi_service_proto_enumTypes[5]
+	return &file_telwerk_v1_kpi_service_proto_enumTypes[6]
 }
 
 func (x OrderMeasure) Number() protoreflect.EnumNumber {
@@ -415,7 +472,7 @@ func (x OrderMeasure) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OrderMeasure.Descriptor instead.
 func (OrderMeasure) EnumDescriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{5}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{6}
 }
 
 // Whether a KPI can have data in a slice.
@@ -455,11 +512,11 @@ func (x Availability) String() string {
 }
 
 func (Availability) Descriptor() protoreflect.EnumDescriptor {
-	return file_telwerk_v1_kpi_service_proto_enumTypes[6].Descriptor()
+	return file_telwerk_v1_kpi_service_proto_enumTypes[7].Descriptor()
 }
 
 func (Availability) Type() protoreflect.EnumType {
-	return &file_telwerk_v1_kpi_service_proto_enumTypes[6]
+	return &file_telwerk_v1_kpi_service_proto_enumTypes[7]
 }
 
 func (x Availability) Number() protoreflect.EnumNumber {
@@ -468,7 +525,7 @@ func (x Availability) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Availability.Descriptor instead.
 func (Availability) EnumDescriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{6}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{7}
 }
 
 // Asks for the catalogue.
@@ -775,7 +832,9 @@ type Kpi struct {
 	// Whether a mean is given beside the count.
 	HasMean bool `protobuf:"varint,13,opt,name=has_mean,json=hasMean,proto3" json:"has_mean,omitempty"`
 	// The values that are known beforehand (stars, actions, outcomes), in order; empty where producers choose them.
-	Values        []*ValueInfo `protobuf:"bytes,14,rep,name=values,proto3" json:"values,omitempty"`
+	Values []*ValueInfo `protobuf:"bytes,14,rep,name=values,proto3" json:"values,omitempty"`
+	// Whether more of it is better.
+	Direction     Direction `protobuf:"varint,15,opt,name=direction,proto3,enum=telwerk.v1.Direction" json:"direction,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -906,6 +965,13 @@ func (x *Kpi) GetValues() []*ValueInfo {
 		return x.Values
 	}
 	return nil
+}
+
+func (x *Kpi) GetDirection() Direction {
+	if x != nil {
+		return x.Direction
+	}
+	return Direction_DIRECTION_UNSPECIFIED
 }
 
 // A value known beforehand.
@@ -4265,7 +4331,7 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\x04when\x18\x03 \x01(\tR\x04when\x12\x10\n" +
 	"\x03why\x18\x04 \x01(\tR\x03why\x12\x18\n" +
 	"\aexample\x18\x05 \x01(\tR\aexample\x12\x16\n" +
-	"\x06values\x18\x06 \x01(\tR\x06values\"\xce\x03\n" +
+	"\x06values\x18\x06 \x01(\tR\x06values\"\x83\x04\n" +
 	"\x03Kpi\x12\x15\n" +
 	"\x06kpi_id\x18\x01 \x01(\tR\x05kpiId\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x05R\x06number\x12!\n" +
@@ -4284,7 +4350,8 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"value_kind\x18\v \x01(\x0e2\x15.telwerk.v1.ValueKindR\tvalueKind\x12<\n" +
 	"\frevisability\x18\f \x01(\x0e2\x18.telwerk.v1.RevisabilityR\frevisability\x12\x19\n" +
 	"\bhas_mean\x18\r \x01(\bR\ahasMean\x12-\n" +
-	"\x06values\x18\x0e \x03(\v2\x15.telwerk.v1.ValueInfoR\x06values\"y\n" +
+	"\x06values\x18\x0e \x03(\v2\x15.telwerk.v1.ValueInfoR\x06values\x123\n" +
+	"\tdirection\x18\x0f \x01(\x0e2\x15.telwerk.v1.DirectionR\tdirection\"y\n" +
 	"\tValueInfo\x12'\n" +
 	"\x05value\x18\x01 \x01(\v2\x11.telwerk.v1.ValueR\x05value\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12 \n" +
@@ -4557,7 +4624,12 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\x11TimeSeriesChanges\x12*\n" +
 	"\x06series\x18\x01 \x03(\v2\x12.telwerk.v1.SeriesR\x06series\x12/\n" +
 	"\aanswers\x18\x02 \x03(\v2\x15.telwerk.v1.KpiAnswerR\aanswers\x12A\n" +
-	"\x0ecomplete_until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\rcompleteUntil*\xe4\x01\n" +
+	"\x0ecomplete_until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\rcompleteUntil*|\n" +
+	"\tDirection\x12\x19\n" +
+	"\x15DIRECTION_UNSPECIFIED\x10\x00\x12\x1e\n" +
+	"\x1aDIRECTION_HIGHER_IS_BETTER\x10\x01\x12\x1d\n" +
+	"\x19DIRECTION_LOWER_IS_BETTER\x10\x02\x12\x15\n" +
+	"\x11DIRECTION_NEITHER\x10\x03*\xe4\x01\n" +
 	"\tValueKind\x12\x1a\n" +
 	"\x16VALUE_KIND_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fVALUE_KIND_NONE\x10\x01\x12\x14\n" +
@@ -4630,166 +4702,168 @@ func file_telwerk_v1_kpi_service_proto_rawDescGZIP() []byte {
 	return file_telwerk_v1_kpi_service_proto_rawDescData
 }
 
-var file_telwerk_v1_kpi_service_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
+var file_telwerk_v1_kpi_service_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
 var file_telwerk_v1_kpi_service_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_telwerk_v1_kpi_service_proto_goTypes = []any{
-	(ValueKind)(0),                  // 0: telwerk.v1.ValueKind
-	(Revisability)(0),               // 1: telwerk.v1.Revisability
-	(OfflineAssignment)(0),          // 2: telwerk.v1.OfflineAssignment
-	(Dimension)(0),                  // 3: telwerk.v1.Dimension
-	(Granularity)(0),                // 4: telwerk.v1.Granularity
-	(OrderMeasure)(0),               // 5: telwerk.v1.OrderMeasure
-	(Availability)(0),               // 6: telwerk.v1.Availability
-	(*ListKpisRequest)(nil),         // 7: telwerk.v1.ListKpisRequest
-	(*ListKpisResponse)(nil),        // 8: telwerk.v1.ListKpisResponse
-	(*Section)(nil),                 // 9: telwerk.v1.Section
-	(*HelpHeadings)(nil),            // 10: telwerk.v1.HelpHeadings
-	(*Kpi)(nil),                     // 11: telwerk.v1.Kpi
-	(*ValueInfo)(nil),               // 12: telwerk.v1.ValueInfo
-	(*Value)(nil),                   // 13: telwerk.v1.Value
-	(*TopicSet)(nil),                // 14: telwerk.v1.TopicSet
-	(*TimeRange)(nil),               // 15: telwerk.v1.TimeRange
-	(*InstantRange)(nil),            // 16: telwerk.v1.InstantRange
-	(*DateRange)(nil),               // 17: telwerk.v1.DateRange
-	(*CalendarDate)(nil),            // 18: telwerk.v1.CalendarDate
-	(*Filter)(nil),                  // 19: telwerk.v1.Filter
-	(*IdFilter)(nil),                // 20: telwerk.v1.IdFilter
-	(*ValueFilter)(nil),             // 21: telwerk.v1.ValueFilter
-	(*TopicFilter)(nil),             // 22: telwerk.v1.TopicFilter
-	(*Comparison)(nil),              // 23: telwerk.v1.Comparison
-	(*OrderBy)(nil),                 // 24: telwerk.v1.OrderBy
-	(*Top)(nil),                     // 25: telwerk.v1.Top
-	(*QueryTimeSeriesRequest)(nil),  // 26: telwerk.v1.QueryTimeSeriesRequest
-	(*QueryTimeSeriesResponse)(nil), // 27: telwerk.v1.QueryTimeSeriesResponse
-	(*ComparedPeriod)(nil),          // 28: telwerk.v1.ComparedPeriod
-	(*KpiAnswer)(nil),               // 29: telwerk.v1.KpiAnswer
-	(*Key)(nil),                     // 30: telwerk.v1.Key
-	(*Series)(nil),                  // 31: telwerk.v1.Series
-	(*SeriesComparison)(nil),        // 32: telwerk.v1.SeriesComparison
-	(*Distribution)(nil),            // 33: telwerk.v1.Distribution
-	(*QueryTotalsRequest)(nil),      // 34: telwerk.v1.QueryTotalsRequest
-	(*QueryTotalsResponse)(nil),     // 35: telwerk.v1.QueryTotalsResponse
-	(*Total)(nil),                   // 36: telwerk.v1.Total
-	(*TotalComparison)(nil),         // 37: telwerk.v1.TotalComparison
-	(*ValueCount)(nil),              // 38: telwerk.v1.ValueCount
-	(*ExplainCountRequest)(nil),     // 39: telwerk.v1.ExplainCountRequest
-	(*ExplainCountResponse)(nil),    // 40: telwerk.v1.ExplainCountResponse
-	(*ConversationExplanation)(nil), // 41: telwerk.v1.ConversationExplanation
-	(*ExplainedFact)(nil),           // 42: telwerk.v1.ExplainedFact
-	(*LeftOutEvent)(nil),            // 43: telwerk.v1.LeftOutEvent
-	(*BatchQueryRequest)(nil),       // 44: telwerk.v1.BatchQueryRequest
-	(*BatchedQuery)(nil),            // 45: telwerk.v1.BatchedQuery
-	(*BatchQueryResponse)(nil),      // 46: telwerk.v1.BatchQueryResponse
-	(*BatchedAnswer)(nil),           // 47: telwerk.v1.BatchedAnswer
-	(*QueryError)(nil),              // 48: telwerk.v1.QueryError
-	(*WatchTimeSeriesRequest)(nil),  // 49: telwerk.v1.WatchTimeSeriesRequest
-	(*WatchTimeSeriesResponse)(nil), // 50: telwerk.v1.WatchTimeSeriesResponse
-	(*TimeSeriesChanges)(nil),       // 51: telwerk.v1.TimeSeriesChanges
-	(InactivityAction)(0),           // 52: telwerk.v1.InactivityAction
-	(*SurveyAnswer)(nil),            // 53: telwerk.v1.SurveyAnswer
-	(*timestamppb.Timestamp)(nil),   // 54: google.protobuf.Timestamp
+	(Direction)(0),                  // 0: telwerk.v1.Direction
+	(ValueKind)(0),                  // 1: telwerk.v1.ValueKind
+	(Revisability)(0),               // 2: telwerk.v1.Revisability
+	(OfflineAssignment)(0),          // 3: telwerk.v1.OfflineAssignment
+	(Dimension)(0),                  // 4: telwerk.v1.Dimension
+	(Granularity)(0),                // 5: telwerk.v1.Granularity
+	(OrderMeasure)(0),               // 6: telwerk.v1.OrderMeasure
+	(Availability)(0),               // 7: telwerk.v1.Availability
+	(*ListKpisRequest)(nil),         // 8: telwerk.v1.ListKpisRequest
+	(*ListKpisResponse)(nil),        // 9: telwerk.v1.ListKpisResponse
+	(*Section)(nil),                 // 10: telwerk.v1.Section
+	(*HelpHeadings)(nil),            // 11: telwerk.v1.HelpHeadings
+	(*Kpi)(nil),                     // 12: telwerk.v1.Kpi
+	(*ValueInfo)(nil),               // 13: telwerk.v1.ValueInfo
+	(*Value)(nil),                   // 14: telwerk.v1.Value
+	(*TopicSet)(nil),                // 15: telwerk.v1.TopicSet
+	(*TimeRange)(nil),               // 16: telwerk.v1.TimeRange
+	(*InstantRange)(nil),            // 17: telwerk.v1.InstantRange
+	(*DateRange)(nil),               // 18: telwerk.v1.DateRange
+	(*CalendarDate)(nil),            // 19: telwerk.v1.CalendarDate
+	(*Filter)(nil),                  // 20: telwerk.v1.Filter
+	(*IdFilter)(nil),                // 21: telwerk.v1.IdFilter
+	(*ValueFilter)(nil),             // 22: telwerk.v1.ValueFilter
+	(*TopicFilter)(nil),             // 23: telwerk.v1.TopicFilter
+	(*Comparison)(nil),              // 24: telwerk.v1.Comparison
+	(*OrderBy)(nil),                 // 25: telwerk.v1.OrderBy
+	(*Top)(nil),                     // 26: telwerk.v1.Top
+	(*QueryTimeSeriesRequest)(nil),  // 27: telwerk.v1.QueryTimeSeriesRequest
+	(*QueryTimeSeriesResponse)(nil), // 28: telwerk.v1.QueryTimeSeriesResponse
+	(*ComparedPeriod)(nil),          // 29: telwerk.v1.ComparedPeriod
+	(*KpiAnswer)(nil),               // 30: telwerk.v1.KpiAnswer
+	(*Key)(nil),                     // 31: telwerk.v1.Key
+	(*Series)(nil),                  // 32: telwerk.v1.Series
+	(*SeriesComparison)(nil),        // 33: telwerk.v1.SeriesComparison
+	(*Distribution)(nil),            // 34: telwerk.v1.Distribution
+	(*QueryTotalsRequest)(nil),      // 35: telwerk.v1.QueryTotalsRequest
+	(*QueryTotalsResponse)(nil),     // 36: telwerk.v1.QueryTotalsResponse
+	(*Total)(nil),                   // 37: telwerk.v1.Total
+	(*TotalComparison)(nil),         // 38: telwerk.v1.TotalComparison
+	(*ValueCount)(nil),              // 39: telwerk.v1.ValueCount
+	(*ExplainCountRequest)(nil),     // 40: telwerk.v1.ExplainCountRequest
+	(*ExplainCountResponse)(nil),    // 41: telwerk.v1.ExplainCountResponse
+	(*ConversationExplanation)(nil), // 42: telwerk.v1.ConversationExplanation
+	(*ExplainedFact)(nil),           // 43: telwerk.v1.ExplainedFact
+	(*LeftOutEvent)(nil),            // 44: telwerk.v1.LeftOutEvent
+	(*BatchQueryRequest)(nil),       // 45: telwerk.v1.BatchQueryRequest
+	(*BatchedQuery)(nil),            // 46: telwerk.v1.BatchedQuery
+	(*BatchQueryResponse)(nil),      // 47: telwerk.v1.BatchQueryResponse
+	(*BatchedAnswer)(nil),           // 48: telwerk.v1.BatchedAnswer
+	(*QueryError)(nil),              // 49: telwerk.v1.QueryError
+	(*WatchTimeSeriesRequest)(nil),  // 50: telwerk.v1.WatchTimeSeriesRequest
+	(*WatchTimeSeriesResponse)(nil), // 51: telwerk.v1.WatchTimeSeriesResponse
+	(*TimeSeriesChanges)(nil),       // 52: telwerk.v1.TimeSeriesChanges
+	(InactivityAction)(0),           // 53: telwerk.v1.InactivityAction
+	(*SurveyAnswer)(nil),            // 54: telwerk.v1.SurveyAnswer
+	(*timestamppb.Timestamp)(nil),   // 55: google.protobuf.Timestamp
 }
 var file_telwerk_v1_kpi_service_proto_depIdxs = []int32{
-	11, // 0: telwerk.v1.ListKpisResponse.kpis:type_name -> telwerk.v1.Kpi
-	9,  // 1: telwerk.v1.ListKpisResponse.sections:type_name -> telwerk.v1.Section
-	10, // 2: telwerk.v1.ListKpisResponse.headings:type_name -> telwerk.v1.HelpHeadings
-	3,  // 3: telwerk.v1.Kpi.dimensions:type_name -> telwerk.v1.Dimension
-	0,  // 4: telwerk.v1.Kpi.value_kind:type_name -> telwerk.v1.ValueKind
-	1,  // 5: telwerk.v1.Kpi.revisability:type_name -> telwerk.v1.Revisability
-	12, // 6: telwerk.v1.Kpi.values:type_name -> telwerk.v1.ValueInfo
-	13, // 7: telwerk.v1.ValueInfo.value:type_name -> telwerk.v1.Value
-	52, // 8: telwerk.v1.Value.action:type_name -> telwerk.v1.InactivityAction
-	2,  // 9: telwerk.v1.Value.offline_assignment:type_name -> telwerk.v1.OfflineAssignment
-	14, // 10: telwerk.v1.Value.topics:type_name -> telwerk.v1.TopicSet
-	53, // 11: telwerk.v1.Value.answer:type_name -> telwerk.v1.SurveyAnswer
-	16, // 12: telwerk.v1.TimeRange.instants:type_name -> telwerk.v1.InstantRange
-	17, // 13: telwerk.v1.TimeRange.dates:type_name -> telwerk.v1.DateRange
-	54, // 14: telwerk.v1.InstantRange.start_time:type_name -> google.protobuf.Timestamp
-	54, // 15: telwerk.v1.InstantRange.end_time:type_name -> google.protobuf.Timestamp
-	18, // 16: telwerk.v1.DateRange.start_date:type_name -> telwerk.v1.CalendarDate
-	18, // 17: telwerk.v1.DateRange.end_date:type_name -> telwerk.v1.CalendarDate
-	20, // 18: telwerk.v1.Filter.operators:type_name -> telwerk.v1.IdFilter
-	20, // 19: telwerk.v1.Filter.operator_groups:type_name -> telwerk.v1.IdFilter
-	20, // 20: telwerk.v1.Filter.widgets:type_name -> telwerk.v1.IdFilter
-	21, // 21: telwerk.v1.Filter.values:type_name -> telwerk.v1.ValueFilter
-	22, // 22: telwerk.v1.Filter.topics:type_name -> telwerk.v1.TopicFilter
-	20, // 23: telwerk.v1.Filter.questions:type_name -> telwerk.v1.IdFilter
-	13, // 24: telwerk.v1.ValueFilter.any_of:type_name -> telwerk.v1.Value
-	13, // 25: telwerk.v1.ValueFilter.none_of:type_name -> telwerk.v1.Value
-	14, // 26: telwerk.v1.TopicFilter.exactly:type_name -> telwerk.v1.TopicSet
-	15, // 27: telwerk.v1.Comparison.range:type_name -> telwerk.v1.TimeRange
-	5,  // 28: telwerk.v1.OrderBy.measure:type_name -> telwerk.v1.OrderMeasure
-	15, // 29: telwerk.v1.QueryTimeSeriesRequest.range:type_name -> telwerk.v1.TimeRange
-	4,  // 30: telwerk.v1.QueryTimeSeriesRequest.granularity:type_name -> telwerk.v1.Granularity
-	19, // 31: telwerk.v1.QueryTimeSeriesRequest.filter:type_name -> telwerk.v1.Filter
-	3,  // 32: telwerk.v1.QueryTimeSeriesRequest.group_by:type_name -> telwerk.v1.Dimension
-	23, // 33: telwerk.v1.QueryTimeSeriesRequest.compare_to:type_name -> telwerk.v1.Comparison
-	24, // 34: telwerk.v1.QueryTimeSeriesRequest.order_by:type_name -> telwerk.v1.OrderBy
-	25, // 35: telwerk.v1.QueryTimeSeriesRequest.top:type_name -> telwerk.v1.Top
-	31, // 36: telwerk.v1.QueryTimeSeriesResponse.series:type_name -> telwerk.v1.Series
-	29, // 37: telwerk.v1.QueryTimeSeriesResponse.answers:type_name -> telwerk.v1.KpiAnswer
-	54, // 38: telwerk.v1.QueryTimeSeriesResponse.complete_until:type_name -> google.protobuf.Timestamp
-	28, // 39: telwerk.v1.QueryTimeSeriesResponse.compared_period:type_name -> telwerk.v1.ComparedPeriod
-	6,  // 40: telwerk.v1.KpiAnswer.availability:type_name -> telwerk.v1.Availability
-	13, // 41: telwerk.v1.Key.value:type_name -> telwerk.v1.Value
-	30, // 42: telwerk.v1.Series.key:type_name -> telwerk.v1.Key
-	33, // 43: telwerk.v1.Series.distribution:type_name -> telwerk.v1.Distribution
-	32, // 44: telwerk.v1.Series.comparison:type_name -> telwerk.v1.SeriesComparison
-	13, // 45: telwerk.v1.Distribution.value:type_name -> telwerk.v1.Value
-	15, // 46: telwerk.v1.QueryTotalsRequest.range:type_name -> telwerk.v1.TimeRange
-	19, // 47: telwerk.v1.QueryTotalsRequest.filter:type_name -> telwerk.v1.Filter
-	3,  // 48: telwerk.v1.QueryTotalsRequest.group_by:type_name -> telwerk.v1.Dimension
-	23, // 49: telwerk.v1.QueryTotalsRequest.compare_to:type_name -> telwerk.v1.Comparison
-	24, // 50: telwerk.v1.QueryTotalsRequest.order_by:type_name -> telwerk.v1.OrderBy
-	25, // 51: telwerk.v1.QueryTotalsRequest.top:type_name -> telwerk.v1.Top
-	36, // 52: telwerk.v1.QueryTotalsResponse.totals:type_name -> telwerk.v1.Total
-	29, // 53: telwerk.v1.QueryTotalsResponse.answers:type_name -> telwerk.v1.KpiAnswer
-	54, // 54: telwerk.v1.QueryTotalsResponse.complete_until:type_name -> google.protobuf.Timestamp
-	28, // 55: telwerk.v1.QueryTotalsResponse.compared_period:type_name -> telwerk.v1.ComparedPeriod
-	30, // 56: telwerk.v1.Total.key:type_name -> telwerk.v1.Key
-	38, // 57: telwerk.v1.Total.distribution:type_name -> telwerk.v1.ValueCount
-	37, // 58: telwerk.v1.Total.comparison:type_name -> telwerk.v1.TotalComparison
-	13, // 59: telwerk.v1.ValueCount.value:type_name -> telwerk.v1.Value
-	15, // 60: telwerk.v1.ExplainCountRequest.range:type_name -> telwerk.v1.TimeRange
-	19, // 61: telwerk.v1.ExplainCountRequest.filter:type_name -> telwerk.v1.Filter
-	41, // 62: telwerk.v1.ExplainCountResponse.conversations:type_name -> telwerk.v1.ConversationExplanation
-	54, // 63: telwerk.v1.ExplainCountResponse.complete_until:type_name -> google.protobuf.Timestamp
-	42, // 64: telwerk.v1.ConversationExplanation.counted:type_name -> telwerk.v1.ExplainedFact
-	42, // 65: telwerk.v1.ConversationExplanation.held_back:type_name -> telwerk.v1.ExplainedFact
-	43, // 66: telwerk.v1.ConversationExplanation.left_out:type_name -> telwerk.v1.LeftOutEvent
-	54, // 67: telwerk.v1.ExplainedFact.instant:type_name -> google.protobuf.Timestamp
-	13, // 68: telwerk.v1.ExplainedFact.value:type_name -> telwerk.v1.Value
-	54, // 69: telwerk.v1.LeftOutEvent.occur_time:type_name -> google.protobuf.Timestamp
-	45, // 70: telwerk.v1.BatchQueryRequest.queries:type_name -> telwerk.v1.BatchedQuery
-	26, // 71: telwerk.v1.BatchedQuery.time_series:type_name -> telwerk.v1.QueryTimeSeriesRequest
-	34, // 72: telwerk.v1.BatchedQuery.totals:type_name -> telwerk.v1.QueryTotalsRequest
-	47, // 73: telwerk.v1.BatchQueryResponse.answers:type_name -> telwerk.v1.BatchedAnswer
-	27, // 74: telwerk.v1.BatchedAnswer.time_series:type_name -> telwerk.v1.QueryTimeSeriesResponse
-	35, // 75: telwerk.v1.BatchedAnswer.totals:type_name -> telwerk.v1.QueryTotalsResponse
-	48, // 76: telwerk.v1.BatchedAnswer.error:type_name -> telwerk.v1.QueryError
-	26, // 77: telwerk.v1.WatchTimeSeriesRequest.query:type_name -> telwerk.v1.QueryTimeSeriesRequest
-	27, // 78: telwerk.v1.WatchTimeSeriesResponse.snapshot:type_name -> telwerk.v1.QueryTimeSeriesResponse
-	51, // 79: telwerk.v1.WatchTimeSeriesResponse.changes:type_name -> telwerk.v1.TimeSeriesChanges
-	31, // 80: telwerk.v1.TimeSeriesChanges.series:type_name -> telwerk.v1.Series
-	29, // 81: telwerk.v1.TimeSeriesChanges.answers:type_name -> telwerk.v1.KpiAnswer
-	54, // 82: telwerk.v1.TimeSeriesChanges.complete_until:type_name -> google.protobuf.Timestamp
-	7,  // 83: telwerk.v1.KpiService.ListKpis:input_type -> telwerk.v1.ListKpisRequest
-	26, // 84: telwerk.v1.KpiService.QueryTimeSeries:input_type -> telwerk.v1.QueryTimeSeriesRequest
-	34, // 85: telwerk.v1.KpiService.QueryTotals:input_type -> telwerk.v1.QueryTotalsRequest
-	44, // 86: telwerk.v1.KpiService.BatchQuery:input_type -> telwerk.v1.BatchQueryRequest
-	49, // 87: telwerk.v1.KpiService.WatchTimeSeries:input_type -> telwerk.v1.WatchTimeSeriesRequest
-	39, // 88: telwerk.v1.KpiService.ExplainCount:input_type -> telwerk.v1.ExplainCountRequest
-	8,  // 89: telwerk.v1.KpiService.ListKpis:output_type -> telwerk.v1.ListKpisResponse
-	27, // 90: telwerk.v1.KpiService.QueryTimeSeries:output_type -> telwerk.v1.QueryTimeSeriesResponse
-	35, // 91: telwerk.v1.KpiService.QueryTotals:output_type -> telwerk.v1.QueryTotalsResponse
-	46, // 92: telwerk.v1.KpiService.BatchQuery:output_type -> telwerk.v1.BatchQueryResponse
-	50, // 93: telwerk.v1.KpiService.WatchTimeSeries:output_type -> telwerk.v1.WatchTimeSeriesResponse
-	40, // 94: telwerk.v1.KpiService.ExplainCount:output_type -> telwerk.v1.ExplainCountResponse
-	89, // [89:95] is the sub-list for method output_type
-	83, // [83:89] is the sub-list for method input_type
-	83, // [83:83] is the sub-list for extension type_name
-	83, // [83:83] is the sub-list for extension extendee
-	0,  // [0:83] is the sub-list for field type_name
+	12, // 0: telwerk.v1.ListKpisResponse.kpis:type_name -> telwerk.v1.Kpi
+	10, // 1: telwerk.v1.ListKpisResponse.sections:type_name -> telwerk.v1.Section
+	11, // 2: telwerk.v1.ListKpisResponse.headings:type_name -> telwerk.v1.HelpHeadings
+	4,  // 3: telwerk.v1.Kpi.dimensions:type_name -> telwerk.v1.Dimension
+	1,  // 4: telwerk.v1.Kpi.value_kind:type_name -> telwerk.v1.ValueKind
+	2,  // 5: telwerk.v1.Kpi.revisability:type_name -> telwerk.v1.Revisability
+	13, // 6: telwerk.v1.Kpi.values:type_name -> telwerk.v1.ValueInfo
+	0,  // 7: telwerk.v1.Kpi.direction:type_name -> telwerk.v1.Direction
+	14, // 8: telwerk.v1.ValueInfo.value:type_name -> telwerk.v1.Value
+	53, // 9: telwerk.v1.Value.action:type_name -> telwerk.v1.InactivityAction
+	3,  // 10: telwerk.v1.Value.offline_assignment:type_name -> telwerk.v1.OfflineAssignment
+	15, // 11: telwerk.v1.Value.topics:type_name -> telwerk.v1.TopicSet
+	54, // 12: telwerk.v1.Value.answer:type_name -> telwerk.v1.SurveyAnswer
+	17, // 13: telwerk.v1.TimeRange.instants:type_name -> telwerk.v1.InstantRange
+	18, // 14: telwerk.v1.TimeRange.dates:type_name -> telwerk.v1.DateRange
+	55, // 15: telwerk.v1.InstantRange.start_time:type_name -> google.protobuf.Timestamp
+	55, // 16: telwerk.v1.InstantRange.end_time:type_name -> google.protobuf.Timestamp
+	19, // 17: telwerk.v1.DateRange.start_date:type_name -> telwerk.v1.CalendarDate
+	19, // 18: telwerk.v1.DateRange.end_date:type_name -> telwerk.v1.CalendarDate
+	21, // 19: telwerk.v1.Filter.operators:type_name -> telwerk.v1.IdFilter
+	21, // 20: telwerk.v1.Filter.operator_groups:type_name -> telwerk.v1.IdFilter
+	21, // 21: telwerk.v1.Filter.widgets:type_name -> telwerk.v1.IdFilter
+	22, // 22: telwerk.v1.Filter.values:type_name -> telwerk.v1.ValueFilter
+	23, // 23: telwerk.v1.Filter.topics:type_name -> telwerk.v1.TopicFilter
+	21, // 24: telwerk.v1.Filter.questions:type_name -> telwerk.v1.IdFilter
+	14, // 25: telwerk.v1.ValueFilter.any_of:type_name -> telwerk.v1.Value
+	14, // 26: telwerk.v1.ValueFilter.none_of:type_name -> telwerk.v1.Value
+	15, // 27: telwerk.v1.TopicFilter.exactly:type_name -> telwerk.v1.TopicSet
+	16, // 28: telwerk.v1.Comparison.range:type_name -> telwerk.v1.TimeRange
+	6,  // 29: telwerk.v1.OrderBy.measure:type_name -> telwerk.v1.OrderMeasure
+	16, // 30: telwerk.v1.QueryTimeSeriesRequest.range:type_name -> telwerk.v1.TimeRange
+	5,  // 31: telwerk.v1.QueryTimeSeriesRequest.granularity:type_name -> telwerk.v1.Granularity
+	20, // 32: telwerk.v1.QueryTimeSeriesRequest.filter:type_name -> telwerk.v1.Filter
+	4,  // 33: telwerk.v1.QueryTimeSeriesRequest.group_by:type_name -> telwerk.v1.Dimension
+	24, // 34: telwerk.v1.QueryTimeSeriesRequest.compare_to:type_name -> telwerk.v1.Comparison
+	25, // 35: telwerk.v1.QueryTimeSeriesRequest.order_by:type_name -> telwerk.v1.OrderBy
+	26, // 36: telwerk.v1.QueryTimeSeriesRequest.top:type_name -> telwerk.v1.Top
+	32, // 37: telwerk.v1.QueryTimeSeriesResponse.series:type_name -> telwerk.v1.Series
+	30, // 38: telwerk.v1.QueryTimeSeriesResponse.answers:type_name -> telwerk.v1.KpiAnswer
+	55, // 39: telwerk.v1.QueryTimeSeriesResponse.complete_until:type_name -> google.protobuf.Timestamp
+	29, // 40: telwerk.v1.QueryTimeSeriesResponse.compared_period:type_name -> telwerk.v1.ComparedPeriod
+	7,  // 41: telwerk.v1.KpiAnswer.availability:type_name -> telwerk.v1.Availability
+	14, // 42: telwerk.v1.Key.value:type_name -> telwerk.v1.Value
+	31, // 43: telwerk.v1.Series.key:type_name -> telwerk.v1.Key
+	34, // 44: telwerk.v1.Series.distribution:type_name -> telwerk.v1.Distribution
+	33, // 45: telwerk.v1.Series.comparison:type_name -> telwerk.v1.SeriesComparison
+	14, // 46: telwerk.v1.Distribution.value:type_name -> telwerk.v1.Value
+	16, // 47: telwerk.v1.QueryTotalsRequest.range:type_name -> telwerk.v1.TimeRange
+	20, // 48: telwerk.v1.QueryTotalsRequest.filter:type_name -> telwerk.v1.Filter
+	4,  // 49: telwerk.v1.QueryTotalsRequest.group_by:type_name -> telwerk.v1.Dimension
+	24, // 50: telwerk.v1.QueryTotalsRequest.compare_to:type_name -> telwerk.v1.Comparison
+	25, // 51: telwerk.v1.QueryTotalsRequest.order_by:type_name -> telwerk.v1.OrderBy
+	26, // 52: telwerk.v1.QueryTotalsRequest.top:type_name -> telwerk.v1.Top
+	37, // 53: telwerk.v1.QueryTotalsResponse.totals:type_name -> telwerk.v1.Total
+	30, // 54: telwerk.v1.QueryTotalsResponse.answers:type_name -> telwerk.v1.KpiAnswer
+	55, // 55: telwerk.v1.QueryTotalsResponse.complete_until:type_name -> google.protobuf.Timestamp
+	29, // 56: telwerk.v1.QueryTotalsResponse.compared_period:type_name -> telwerk.v1.ComparedPeriod
+	31, // 57: telwerk.v1.Total.key:type_name -> telwerk.v1.Key
+	39, // 58: telwerk.v1.Total.distribution:type_name -> telwerk.v1.ValueCount
+	38, // 59: telwerk.v1.Total.comparison:type_name -> telwerk.v1.TotalComparison
+	14, // 60: telwerk.v1.ValueCount.value:type_name -> telwerk.v1.Value
+	16, // 61: telwerk.v1.ExplainCountRequest.range:type_name -> telwerk.v1.TimeRange
+	20, // 62: telwerk.v1.ExplainCountRequest.filter:type_name -> telwerk.v1.Filter
+	42, // 63: telwerk.v1.ExplainCountResponse.conversations:type_name -> telwerk.v1.ConversationExplanation
+	55, // 64: telwerk.v1.ExplainCountResponse.complete_until:type_name -> google.protobuf.Timestamp
+	43, // 65: telwerk.v1.ConversationExplanation.counted:type_name -> telwerk.v1.ExplainedFact
+	43, // 66: telwerk.v1.ConversationExplanation.held_back:type_name -> telwerk.v1.ExplainedFact
+	44, // 67: telwerk.v1.ConversationExplanation.left_out:type_name -> telwerk.v1.LeftOutEvent
+	55, // 68: telwerk.v1.ExplainedFact.instant:type_name -> google.protobuf.Timestamp
+	14, // 69: telwerk.v1.ExplainedFact.value:type_name -> telwerk.v1.Value
+	55, // 70: telwerk.v1.LeftOutEvent.occur_time:type_name -> google.protobuf.Timestamp
+	46, // 71: telwerk.v1.BatchQueryRequest.queries:type_name -> telwerk.v1.BatchedQuery
+	27, // 72: telwerk.v1.BatchedQuery.time_series:type_name -> telwerk.v1.QueryTimeSeriesRequest
+	35, // 73: telwerk.v1.BatchedQuery.totals:type_name -> telwerk.v1.QueryTotalsRequest
+	48, // 74: telwerk.v1.BatchQueryResponse.answers:type_name -> telwerk.v1.BatchedAnswer
+	28, // 75: telwerk.v1.BatchedAnswer.time_series:type_name -> telwerk.v1.QueryTimeSeriesResponse
+	36, // 76: telwerk.v1.BatchedAnswer.totals:type_name -> telwerk.v1.QueryTotalsResponse
+	49, // 77: telwerk.v1.BatchedAnswer.error:type_name -> telwerk.v1.QueryError
+	27, // 78: telwerk.v1.WatchTimeSeriesRequest.query:type_name -> telwerk.v1.QueryTimeSeriesRequest
+	28, // 79: telwerk.v1.WatchTimeSeriesResponse.snapshot:type_name -> telwerk.v1.QueryTimeSeriesResponse
+	52, // 80: telwerk.v1.WatchTimeSeriesResponse.changes:type_name -> telwerk.v1.TimeSeriesChanges
+	32, // 81: telwerk.v1.TimeSeriesChanges.series:type_name -> telwerk.v1.Series
+	30, // 82: telwerk.v1.TimeSeriesChanges.answers:type_name -> telwerk.v1.KpiAnswer
+	55, // 83: telwerk.v1.TimeSeriesChanges.complete_until:type_name -> google.protobuf.Timestamp
+	8,  // 84: telwerk.v1.KpiService.ListKpis:input_type -> telwerk.v1.ListKpisRequest
+	27, // 85: telwerk.v1.KpiService.QueryTimeSeries:input_type -> telwerk.v1.QueryTimeSeriesRequest
+	35, // 86: telwerk.v1.KpiService.QueryTotals:input_type -> telwerk.v1.QueryTotalsRequest
+	45, // 87: telwerk.v1.KpiService.BatchQuery:input_type -> telwerk.v1.BatchQueryRequest
+	50, // 88: telwerk.v1.KpiService.WatchTimeSeries:input_type -> telwerk.v1.WatchTimeSeriesRequest
+	40, // 89: telwerk.v1.KpiService.ExplainCount:input_type -> telwerk.v1.ExplainCountRequest
+	9,  // 90: telwerk.v1.KpiService.ListKpis:output_type -> telwerk.v1.ListKpisResponse
+	28, // 91: telwerk.v1.KpiService.QueryTimeSeries:output_type -> telwerk.v1.QueryTimeSeriesResponse
+	36, // 92: telwerk.v1.KpiService.QueryTotals:output_type -> telwerk.v1.QueryTotalsResponse
+	47, // 93: telwerk.v1.KpiService.BatchQuery:output_type -> telwerk.v1.BatchQueryResponse
+	51, // 94: telwerk.v1.KpiService.WatchTimeSeries:output_type -> telwerk.v1.WatchTimeSeriesResponse
+	41, // 95: telwerk.v1.KpiService.ExplainCount:output_type -> telwerk.v1.ExplainCountResponse
+	90, // [90:96] is the sub-list for method output_type
+	84, // [84:90] is the sub-list for method input_type
+	84, // [84:84] is the sub-list for extension type_name
+	84, // [84:84] is the sub-list for extension extendee
+	0,  // [0:84] is the sub-list for field type_name
 }
 
 func init() { file_telwerk_v1_kpi_service_proto_init() }
@@ -4835,7 +4909,7 @@ func file_telwerk_v1_kpi_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_telwerk_v1_kpi_service_proto_rawDesc), len(file_telwerk_v1_kpi_service_proto_rawDesc)),
-			NumEnums:      7,
+			NumEnums:      8,
 			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   1,
