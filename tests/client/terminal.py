@@ -29,6 +29,7 @@ class Terminal:
     def __init__(self, columns: int, lines: int, master: int, process: "subprocess.Popen[bytes]") -> None:
         self.process = process
         self.raw = b""
+        self._vanished = False
         self._master = master
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
@@ -82,6 +83,16 @@ class Terminal:
         _set_size(self._master, columns, lines)
         self.process.send_signal(signal.SIGWINCH)
 
+    def vanish(self) -> None:
+        """The window is closed; no signal tells of it."""
+        self._vanished = True
+        os.close(self._master)
+
+    def close(self) -> None:
+        """Gives the terminal back, if it has not vanished."""
+        if not self._vanished:
+            os.close(self._master)
+
     def read_to_the_end(self) -> None:
         """Returns when there is nothing more to come, as the program has ended."""
         self._reader.join(PATIENCE_SECONDS)
@@ -127,4 +138,4 @@ def terminal(
         process.wait(PATIENCE_SECONDS)
         # Before its number may be that of another file.
         seen.read_to_the_end()
-        os.close(master)
+        seen.close()

@@ -74,8 +74,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def board(seen: Terminal) -> list[str]:
     """Who stands on the board, from the top."""
     lines = seen.lines
-    heading = next((n for n, line in enumerate(lines) if re.match(r" (Operator|Operator group|Widget) ", line)), None)
-    return [] if heading is None else [line.split()[0] for line in lines[heading + 1 : -1] if line.strip()]
+    headings = [n for n, line in enumerate(lines) if re.match(r" (Operator|group|Widget) ", line)]
+    return [line.split()[0] for line in lines[headings[-1] + 1 : -1] if line.strip()] if headings else []
 
 
 def test_all_ten_kpis_and_the_board_are_seen_on_80_by_24(address: str) -> None:
@@ -215,6 +215,55 @@ def test_with_no_color_there_is_no_color(address: str) -> None:
         assert styles <= {b"", b"0", b"1", b"2", b"3", b"4", b"7", b"39", b"49"}
 
 
+def test_neighbouring_days_stand_apart_under_their_names(address: str) -> None:
+    today = datetime.now(UTC).date()
+    days = [today - timedelta(days=n) for n in range(6, -1, -1)]
+    with terminal("dashboard", "--zone", "UTC", address=address, columns=120) as seen:
+        seen.until_seen("bram")
+        seen.until(lambda seen: [f"{day:%d}" for day in days] == heading(seen).split()[-7:], "the days by name")
+        bars = seen.line("Satisfaction score").rstrip()[heading(seen).index(f"{days[0]:%d}") :]
+        assert re.fullmatch(r"( *[·▁▂▃▄▅▆▇█]+){7}", bars)
+    with terminal("dashboard", "--zone", "UTC", address=address, columns=180) as seen:
+        seen.until_seen("bram")
+        seen.until(lambda seen: f"{days[0]:%a %d}" in heading(seen), "the days with their weekdays")
+
+
+def heading(seen: Terminal) -> str:
+    """Of the KPIs."""
+    return seen.line("KPI ")
+
+
+def test_groups_are_headed_as_groups_however_narrow(address: str) -> None:
+    with terminal("dashboard", address=address) as seen:
+        seen.until_seen("bram")
+        seen.press("b")
+        seen.until(lambda seen: board(seen)[:1] == ["sales"], "groups")
+        first, second = (seen.lines[line_of(seen, "group ") + n] for n in (-1, 0))
+        assert (first.split()[0], second.split()[0]) == ("Operator", "group")
+
+
+def line_of(seen: Terminal, beginning: str) -> int:
+    """Which line begins so."""
+    return next(n for n, line in enumerate(seen.lines) if line.strip().startswith(beginning))
+
+
+def test_a_message_is_seen_whole_however_narrow(tmp_path: Path) -> None:
+    """It ends with its advice."""
+    with serving(tmp_path / "telwerk.db") as server, terminal("dashboard", address=server.address) as seen:
+        seen.until_seen("● live")
+        server.process.send_signal(signal.SIGKILL)
+        server.process.wait(30)
+        advice = "is `telwerkd serve` running, and is the address right?"
+        seen.until(lambda seen: advice in " ".join(" ".join(seen.lines).split()), advice)
+
+
+def test_a_terminal_that_vanishes_ends_it(address: str) -> None:
+    with terminal("dashboard", address=address) as seen:
+        seen.until_seen("bram")
+        seen.vanish()
+        assert seen.ended() == 129
+
+
 def test_without_a_terminal_it_points_at_what_a_pipe_can_have(address: str) -> None:
     done = telwerk("dashboard", address=address)
     assert (done.returncode, done.stdout) == (2, "")
@@ -235,14 +284,19 @@ NOON = datetime(2026, 4, 1, 12, 7, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("span", "now", "zone", "period"),
     [
-        ("today", NOON, "UTC", "04-01 00:00 04-01 12:15 03-31 00:00 03-31 12:15"),
-        ("today", NOON.replace(minute=15), "UTC", "04-01 00:00 04-01 12:30 03-31 00:00 03-31 12:30"),
-        ("7 days", NOON, "UTC", "03-26 00:00 04-01 12:15 03-19 00:00 03-25 12:15"),
+        ("today", NOON, "UTC", "04-01 00:00 04-01 12:15 03-31 00:00 03-31 12:00"),
+        ("today", NOON.replace(minute=15), "UTC", "04-01 00:00 04-01 12:30 03-31 00:00 03-31 12:15"),
+        ("7 days", NOON, "UTC", "03-26 00:00 04-01 12:15 03-19 00:00 03-25 12:00"),
         # The clocks go forward on 29 March: noon is noon on both sides.
-        ("7 days", NOON, "Europe/Berlin", "03-25 23:00 04-01 12:15 03-18 23:00 03-25 13:15"),
-        ("28 days", NOON, "Asia/Kathmandu", "03-04 18:15 04-01 12:15 02-04 18:15 03-04 12:15"),
-        ("this quarter", NOON, "UTC", "04-01 00:00 04-01 12:15 01-01 00:00 01-01 12:15"),
-        ("this year", NOON, "UTC", "01-01 00:00 04-01 12:15 01-01 00:00 04-01 12:15"),
+        ("7 days", NOON, "Europe/Berlin", "03-25 23:00 04-01 12:15 03-18 23:00 03-25 13:00"),
+        ("28 days", NOON, "Asia/Kathmandu", "03-04 18:15 04-01 12:15 02-04 18:15 03-04 12:00"),
+        ("this quarter", NOON, "UTC", "04-01 00:00 04-01 12:15 01-01 00:00 01-01 12:00"),
+        ("this year", NOON, "UTC", "01-01 00:00 04-01 12:15 01-01 00:00 04-01 12:00"),
+        # Before five, what it is compared with does not go up to five.
+        ("today", NOON.replace(hour=4, minute=50), "UTC", "04-01 00:00 04-01 05:00 03-31 00:00 03-31 04:45"),
+        # None is over yet.
+        ("today", NOON.replace(hour=0, minute=3), "UTC", "04-01 00:00 04-01 00:15 03-31 00:00 03-31 00:15"),
+        ("today", NOON.replace(hour=23, minute=59), "UTC", "04-01 00:00 04-02 00:00 03-31 00:00 03-31 23:45"),
         # The last day of June has no counterpart in a first quarter that is a day shorter.
         (
             "this quarter",
@@ -275,7 +329,8 @@ def test_every_column_can_be_sorted_by_and_then_the_first_again() -> None:
 
 def test_a_chart_shows_what_is_there_however_small_and_nothing_as_a_dot() -> None:
     assert column_rows(count_levels([0, 1, 100], 3), 3, 1) == ["·▁█"]
-    assert column_rows(count_levels([0, 1, 100], 3), 6, 2) == ["    ██", "··▁▁██"]
+    assert column_rows(count_levels([0, 1, 100], 3), 6, 2) == ["    █ ", "· ▁ █ "]
+    assert column_rows(count_levels([1, 2], 2), 8, 1) == ["▄▄▄ ███ "]
     assert column_rows(count_levels([1, 1, 4, 4], 2), 2, 1) == ["▂█"]
     assert column_rows(mean_levels([1, 0, 2], [5, 0, 6], 3), 3, 1) == ["█·▄"]
     assert column_rows(mean_levels([1], [1], 3), 1, 1) == ["▁"]

@@ -1,6 +1,9 @@
 """The dashboard itself: it keeps the picture of a view true, and lets keys change the view."""
 
 import asyncio
+import os
+import select
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -11,6 +14,7 @@ from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
+from textual.message import Message
 from textual.widgets import DataTable, Footer, Static
 
 from telwerk.aio import AsyncTelwerk
@@ -29,6 +33,12 @@ LOOK_EVERY_SECONDS: Final = 10.0
 A watch is silent about the compared period, about who of the board has a count, and about time that goes by.
 """
 
+TERMINAL_LOOK_SECONDS: Final = 1.0
+"""How often it is looked whether the terminal is still there: not every terminal that goes sends SIGHUP."""
+
+EXIT_TERMINAL_GONE: Final = 129
+"""As a shell reports a program that SIGHUP has ended."""
+
 _REST_SECONDS: Final = 0.5
 """Between two pictures, however fast the numbers change."""
 
@@ -41,6 +51,24 @@ _BOARD_WIDTH: Final = len(COLUMNS) * (_NUMBER_WIDTH + 2) + 4
 Answers: TypeAlias = Sequence[QueryTimeSeriesResponse | QueryTotalsResponse | InvalidArgumentError]
 
 
+def is_gone(file_descriptor: int) -> bool:
+    """Whether the terminal behind a file descriptor was hung up."""
+    poll = select.poll()
+    poll.register(file_descriptor, 0)
+    return any(event & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, event in poll.poll(0))
+
+
+class Panel(Vertical):
+    """Says when it has another size, which it does not have yet when the terminal says so."""
+
+    class Resized(Message):
+        """It has another size now."""
+
+    def on_resize(self) -> None:
+        """Whatever made it larger or smaller."""
+        self.post_message(self.Resized())
+
+
 class Dashboard(App[TelwerkError | None]):
     """An account, live. What ends it is None where somebody quits, or an error that no waiting would mend."""
 
@@ -49,7 +77,8 @@ class Dashboard(App[TelwerkError | None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (_WIDE_COLUMNS, "-wide")]  # noqa: RUF012 - as Textual declares it
     CSS = """
     Screen { background: ansi_default; color: ansi_default; }
-    #title, #state { height: 1; padding: 0 1; }
+    #title { height: 1; padding: 0 1; }
+    #state { height: auto; max-height: 4; padding: 0 1; }
     #state.away { color: ansi_yellow; text-style: bold reverse; }
     #body { layout: vertical; height: 1fr; }
     #kpis { height: auto; padding: 0 1; }
@@ -104,7 +133,7 @@ class Dashboard(App[TelwerkError | None]):
         yield Static(id="title")
         yield Static(id="state")
         with Container(id="body"):
-            with Vertical(id="kpis"):
+            with Panel(id="kpis"):
                 yield Static(id="kpi-table")
                 yield Static(id="notes")
             yield DataTable(id="board", cursor_type="row", header_height=2, zebra_stripes=False)
@@ -120,15 +149,21 @@ class Dashboard(App[TelwerkError | None]):
             timeout_seconds=self._connection.timeout_seconds,
         )
         self._board.focus()
+        self.set_interval(TERMINAL_LOOK_SECONDS, self._end_without_terminal)
         self._look(self._view)
 
     async def on_unmount(self) -> None:
         """Ends the connection."""
         await self._telwerk.close()
 
-    def on_resize(self) -> None:
-        """Draws for the size that the terminal has now."""
-        self.call_after_refresh(self._draw)
+    def on_panel_resized(self) -> None:
+        """Draws for the size that there is now, which is not known before it is laid out."""
+        self._draw()
+
+    def _end_without_terminal(self) -> None:
+        """A window that was closed, or a connection that broke: nobody looks any more, and nobody can press a key."""
+        if is_gone(sys.stdin.fileno()):
+            os._exit(EXIT_TERMINAL_GONE)
 
     @property
     def _board(self) -> DataTable[Text]:
@@ -261,7 +296,7 @@ class Dashboard(App[TelwerkError | None]):
     def _say(self, text: str, *, away: bool = False) -> None:
         state = self.query_one("#state", Static)
         state.set_class(away, "away")
-        state.update(Text(readable_id(text), no_wrap=True, overflow="ellipsis"))
+        state.update(Text(readable_id(text)))
 
     def _draw(self) -> None:
         """The picture, in the size that there is."""

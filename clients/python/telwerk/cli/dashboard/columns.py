@@ -24,11 +24,26 @@ def mean_levels(counts: Sequence[int], sums: Sequence[int], columns_max: int) ->
     return [(sum(stars) / sum(count) - low) / (high - low) if sum(count) else None for count, stars in pairs]
 
 
+def cells_of(columns: int, width: int) -> int:
+    """How many cells each of so many columns takes, with the empty one that parts it from the next.
+
+    The last has no next: it may do without.
+    """
+    return min(max(1, (width + 1) // max(1, columns)), _CELLS_MAX)
+
+
 def column_rows(levels: Sequence[float | None], width: int, height: int) -> list[str]:
-    """The rows of the chart, from the top. What is there shows, however small; what is None is a dot on the ground."""
-    cells = min(max(1, width // max(1, len(levels))), _CELLS_MAX)
+    """The rows of the chart, from the top. What is there shows, however small; what is None is a dot on the ground.
+
+    An empty cell parts neighbours wherever a column has two cells or more.
+    """
+    cells = cells_of(len(levels), width)
+    bar = max(1, cells - 1)
     eighths = [None if level is None else max(1, round(level * height * 8)) for level in levels]
-    return ["".join(_cell(column, row) * cells for column in eighths).ljust(width) for row in range(height - 1, -1, -1)]
+    return [
+        "".join((_cell(column, row) * bar).ljust(cells) for column in eighths).ljust(width)[:width]
+        for row in range(height - 1, -1, -1)
+    ]
 
 
 def _cell(eighths: int | None, row: int) -> str:

@@ -10,12 +10,13 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from telwerk.cli.dashboard.columns import column_rows, count_levels, mean_levels
+from telwerk.cli.dashboard.columns import cells_of, column_rows, count_levels, mean_levels
 from telwerk.cli.dashboard.views import COLUMNS, BoardName, Period, View
 from telwerk.cli.slicing import readable_id
 from telwerk.cli.tables import ABSENT
 from telwerk.cli.times import zone_of
 from telwerk.cli.values import NOBODY
+from telwerk.queries import GranularityName
 from telwerk.v1.kpi_service_pb2 import (
     Availability,
     Key,
@@ -33,11 +34,24 @@ BOARD_HEADINGS: Final[Mapping[BoardName, str]] = {
     "widget": "Widget",
 }
 OTHERS: Final = "all others"
-_WIDTH_BEFORE_CHART: Final = 41 + 11 + 9 + 7
-"""Of the columns before a chart, with the spaces beside them."""
+_NAME_WIDTH, _VALUE_WIDTH, _CHANGE_WIDTH = 42, 8, 8
+_WIDTH_BEFORE_CHART: Final = _NAME_WIDTH + _VALUE_WIDTH + _CHANGE_WIDTH + 7
+"""Of the columns before a chart, with the spaces beside them. The longest name is 41 long."""
 _NUMBER_WIDTH: Final = 8 + 2
 _WIDTH_WITH_BEFORE: Final = 92
 _CHART_WIDTH_MIN: Final = 8
+_BUCKET_NAMES: Final[Mapping[GranularityName, Sequence[str]]] = {
+    "quarter_hour": ("%H:%M",),
+    "hour": ("%H:%M", "%H"),
+    "day": ("%a %d", "%d"),
+    "week": ("W%V", "%V"),
+    "month": ("%Y-%m", "%b", "%m"),
+    "quarter": ("%Y-%m",),
+    "year": ("%Y",),
+}
+"""What the buckets may be called, the longest form first."""
+_BASE_MIN: Final = 10
+_PERCENT_MAX: Final = 1_000
 _CHART_ROWS_MAX: Final = 4
 _ROWS_OF_HEADING: Final = 4
 
@@ -87,16 +101,17 @@ def kpi_table(picture: Picture, kpis: Sequence[Kpi], width: int, height: int) ->
     totals = {total.kpi_id: total for total in picture.totals.totals}
     # Charts of several rows have an empty one between them.
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, min(rows - 1, 1), 0), expand=True, show_edge=False)
-    table.add_column("KPI", no_wrap=True, width=41)
-    table.add_column("Value", justify="right", no_wrap=True, width=11)
-    table.add_column("Change", justify="right", no_wrap=True, width=9)
+    table.add_column("KPI", no_wrap=True, width=_NAME_WIDTH)
+    table.add_column("Value", justify="right", no_wrap=True, width=_VALUE_WIDTH)
+    table.add_column("Change", justify="right", no_wrap=True, width=_CHANGE_WIDTH)
     if before:
         table.add_column("Before", justify="right", no_wrap=True, width=8)
-    table.add_column(_chart_heading(picture, chart_width), no_wrap=True, ratio=1)
+    table.add_column(chart_heading(picture, chart_width), no_wrap=True, ratio=1)
     for kpi in kpis:
         total = totals.get(kpi.kpi_id, Total())
         if told[kpi.kpi_id].availability == Availability.AVAILABILITY_NOT_ENABLED:
-            table.add_row(kpi.display_name, Text("not enabled", "yellow"), *[ABSENT] * (1 + before), "")
+            silent = Text.assemble(f"{kpi.display_name} ", ("not enabled", "yellow"))
+            table.add_row(silent, *[ABSENT] * (2 + before), "")
             continue
         name = f"{kpi.display_name} ({total.count:,} ratings)" if kpi.has_mean else kpi.display_name
         numbers = [_change(kpi, total), *([_value(kpi, total.comparison)] if before else [])]
@@ -105,12 +120,20 @@ def kpi_table(picture: Picture, kpis: Sequence[Kpi], width: int, height: int) ->
     return table
 
 
-def _chart_heading(picture: Picture, width: int) -> str:
-    """From when, and if there is room up to when, a chart goes."""
+def chart_heading(picture: Picture, width: int) -> str:
+    """The buckets by name where each has room for one; else from when, and if there is room up to when, they go."""
     zone = zone_of(picture.series.time_zone)
-    starts = picture.series.bucket_start_seconds
-    first, last = (f"{datetime.fromtimestamp(seconds, zone):%Y-%m-%d}" for seconds in (starts[0], starts[-1]))
-    return first if first == last or width < len(f"{first} … {last}") else f"{first} … {last}"
+    starts = [datetime.fromtimestamp(seconds, zone) for seconds in picture.series.bucket_start_seconds]
+    cells = cells_of(len(starts), width)
+    for form in _BUCKET_NAMES[picture.view.granularity]:
+        names = [f"{start:{form}}" for start in starts]
+        if len(starts) * cells <= width + 1 and max(map(len, names)) < cells:
+            return "".join(name.ljust(cells) for name in names).rstrip()
+    first, last = (f"{start:%Y-%m-%d}" for start in (starts[0], starts[-1]))
+    if first == last:
+        return first
+    ranges = (f"{first} … {last}", f"{first[5:]} … {last[5:]}", first)
+    return next(text for text in ranges if len(text) <= width or text == first)
 
 
 def _value(kpi: Kpi, total: Total | TotalComparison) -> str:
@@ -120,11 +143,12 @@ def _value(kpi: Kpi, total: Total | TotalComparison) -> str:
 
 
 def _change(kpi: Kpi, total: Total) -> str:
-    """From the compared period: a mean by stars, a count in percent, or by itself where there was none before."""
+    """From the compared period: a mean by stars, a count in percent, or by itself where there were few before."""
     compared = total.comparison
     if kpi.has_mean:
         return _arrow(compared.mean_delta, ".2f") if compared.HasField("mean_delta") else ABSENT
-    if compared.HasField("count_change"):
+    # From a handful, or to many times as much, percent say less than the count.
+    if compared.count >= _BASE_MIN and 100 * compared.count_change <= _PERCENT_MAX:
         return _arrow(100 * compared.count_change, ",.0f", "%")
     return _arrow(compared.count_delta, ",d")
 
@@ -144,7 +168,9 @@ def _chart(kpi: Kpi, picture: Picture, width: int, height: int) -> list[str]:
 
 def board_headings(view: View) -> list[Text]:
     """The first one says who; the one that it is sorted by has a mark."""
-    headings = [Text(f"\n{BOARD_HEADINGS[view.board]}")]
+    name = BOARD_HEADINGS[view.board]
+    # Two lines high, and narrow: two words stand one above the other.
+    headings = [Text(name.replace(" ", "\n") if " " in name else f"\n{name}")]
     for place, column in enumerate(COLUMNS):
         mark = ("▼" if view.descending else "▲") if place == view.sorted_by else ""
         headings.append(Text(column.heading + mark, justify="right"))

@@ -1,7 +1,8 @@
 """What the dashboard looks at, which keys change it, and what it asks the server for that. Nothing here draws or waits.
 
-A range goes from the beginning of a local day up to the next quarter of an hour from now, and is compared with the same
-stretch before: today until noon with yesterday until noon, and not with all of yesterday.
+A range goes from the beginning of a local day up to now, and is compared with the same stretch before: today until noon
+with yesterday until noon, and not with all of yesterday. Counters have a resolution of quarter-hours: the range ends
+with the one that now lies in, and the stretch before with the last one that is over by this time of day.
 """
 
 from collections.abc import Sequence
@@ -125,9 +126,11 @@ def period_of(span: SpanName, now: datetime, zone: ZoneInfo) -> Period:
     end = (now - since % _QUARTER_HOUR + _QUARTER_HOUR).astimezone(zone)
     today = now.astimezone(zone).date()
     first, first_before = _firsts(span, today)
-    last_before = first_before + (end.date() - first)
     start, before_start = _midnight(first, zone), _midnight(first_before, zone)
-    before_end = datetime.combine(last_before, end.time(), zone)
+    over = end - _QUARTER_HOUR
+    # In the first quarter of an hour none is over yet, and a comparison with nothing would be none.
+    reached = over if over > start else end
+    before_end = datetime.combine(first_before + (reached.date() - first), reached.time(), zone)
     # A quarter, or a year, may be longer than the one before.
     return Period(*(moment.astimezone(UTC) for moment in (start, end, before_start, min(before_end, start))))
 
