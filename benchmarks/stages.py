@@ -22,7 +22,7 @@ from benchmarks.run import save
 from benchmarks.workload import ACCOUNT, GOAL_URL, LIVE_LIMIT_SECONDS, START_SECONDS, WIDGETS, Part, Workload
 from telwerk.v1 import ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
 from telwerkd.application.answering import Points, answer
-from telwerkd.application.ingest import IngestLimits, Outcomes, take_in
+from telwerkd.application.ingest import IngestLimits, take_in
 from telwerkd.application.ports import Snapshot, Transaction
 from telwerkd.application.query import QueryLimits
 from telwerkd.application.rollup_cache import RollupCache
@@ -167,7 +167,7 @@ async def _take_in(store: SqliteStore, calls: Sequence[bytes]) -> _Stages:
         ]
         batches = [stages.run("decode and check", decoder.decode, request.events, _NOW).valid for request in some]
 
-        def work(tx: Transaction, batches: Any = batches) -> list[Outcomes]:
+        def work(tx: Transaction, batches: Any = batches) -> list[Any]:
             watched: Any = _Watched(tx, stages, "rows written and read")
             return stages.run("verdicts, the fold, leaves", take_in, batches, IngestLimits(), watched)
 

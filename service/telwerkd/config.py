@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from telwerkd.application.ingest import IngestLimits
+from telwerkd.application.batches import IngestLimits
 from telwerkd.application.query import QueryLimits
 from telwerkd.storage.location import Location, SqliteFile, located
 from telwerkd.transport.event_codec import EventLimits
@@ -49,10 +49,24 @@ class Settings(BaseSettings):
         10_000, gt=0, description="Distinct operators, groups, widgets, and values of each KPI, per account."
     )
     waiting_events_max: int = Field(
-        200_000, gt=0, description="Events waiting to be stored before calls are turned away."
+        200_000,
+        gt=0,
+        description="Events waiting to be stored before calls are turned away; weighed as by transaction_events_max.",
+    )
+    waiting_account_percent_max: int = Field(
+        50, gt=0, le=100, description="How much of waiting_events_max one account may use."
     )
     transaction_events_max: int = Field(
-        10_000, gt=0, description="Events after which a transaction takes no further batch."
+        2_000,
+        gt=0,
+        description="Events in one transaction. Each answer, and each 256 characters of URL, topics or answers, weigh as "
+        "one more.",
+    )
+    conversation_events_max: int = Field(20_000, gt=0, description="Events in the log of one conversation.")
+    conversation_pending_max: int = Field(
+        500,
+        gt=0,
+        description="Pre-chat answers held back, and retracted events that have not arrived, each, per conversation.",
     )
     buckets_max: int = Field(40_000, gt=0, description="Buckets of a time series.")
     points_max: int = Field(2_000_000, gt=0, description="Numbers of an answer: series times buckets times values.")
@@ -100,7 +114,14 @@ class Settings(BaseSettings):
     @property
     def ingest_limits(self) -> IngestLimits:
         """What an account and a transaction may hold."""
-        return IngestLimits(self.names_max, self.transaction_events_max, self.waiting_events_max)
+        return IngestLimits(
+            self.names_max,
+            self.transaction_events_max,
+            self.waiting_events_max,
+            self.waiting_account_percent_max,
+            self.conversation_events_max,
+            self.conversation_pending_max,
+        )
 
     @property
     def query_limits(self) -> QueryLimits:

@@ -79,7 +79,7 @@ def _repair(audit: Audit, tx: Transaction) -> None:
 def _repaired(row: Conversation | None, log: list[Event], high_water: Micros) -> Conversation:
     """The row as its log makes it; `None` is a row that was lost."""
     times = [event.occur_time for event in log]
-    row = row or Conversation(EMPTY, EMPTY, min(times), max(times))
+    row = row or Conversation(EMPTY, EMPTY, min(times), max(times), len(log))
     state, _ = fold(row.base, log, high_water)
     due = state.limit.due if state.limit else Micros(state.order[0])
     return row._replace(

@@ -33,6 +33,10 @@ class Account(NamedTuple):
     time_zone: str | None
     horizon: Micros
     """Events before it were purged, and are refused. 0: none were."""
+    names_max: int | None = None
+    """Its own bound on distinct names; None: the one of the settings."""
+    names_freed: int = 0
+    """Grows whenever names are freed: what is remembered of them from before is out of date."""
 
 
 class Standing(NamedTuple):
@@ -57,6 +61,8 @@ class Conversation(NamedTuple):
     first_time: Micros
     last_time: Micros
     """Between these lies everything that ever happened in it."""
+    events: int | None = None
+    """How many are in its log; None in a row of an earlier schema that was not written since: count them."""
 
 
 class Filed(NamedTuple):
@@ -152,8 +158,10 @@ class Transaction(Snapshot, Protocol):
     def recall(self) -> Any:
         """What `remember` left; None if nothing did. It may be older than the account's version."""
 
-    def remember(self, kept: Any) -> None:
+    def remember(self, kept: Any, weight: int = 1) -> None:
         """Leaves something in memory for the next transactions of this account, once this one is committed.
+
+        `weight` is about how many names it has: what is remembered of all accounts is bounded by it.
 
         They find it, or something older, or nothing: transactions elsewhere do not know of it.
         """
@@ -169,6 +177,12 @@ class Transaction(Snapshot, Protocol):
 
     def names(self) -> dict[int, set[str]]:
         """The account's distinct names by family."""
+
+    def event_count(self, conversation: ConversationId) -> int:
+        """How many events of a conversation are in the log."""
+
+    def pause(self) -> None:
+        """Lets other tasks of the thread run. Work that computes for long calls it every few milliseconds."""
 
     def due(self, until: Micros, limit: int) -> tuple[Micros, dict[ConversationId, Conversation]]:
         """The conversations whose limit is due by `until`, earliest first; about `limit` at most.

@@ -73,7 +73,7 @@ def _purge(tx: Transaction, conversation: ConversationId, row: Conversation, hor
     times += (effect.fact.instant for effect in carried(base) if isinstance(effect, Outcome))
     first_time = min(times, default=horizon)
     last_time = max(row.last_time, first_time)
-    tx.put_conversations({conversation: Conversation(state, base, first_time, last_time)})
+    tx.put_conversations({conversation: Conversation(state, base, first_time, last_time, len(rest))})
     tx.add_base(final)
     return len(old)
 

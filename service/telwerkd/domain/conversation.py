@@ -15,7 +15,7 @@ conversation. Theory of operation:
 "Nothing changed" is the same state object, so that a caller can tell.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias, assert_never
 
 import msgspec
@@ -120,14 +120,32 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
 EMPTY = State()
 
 
-def fold(base: State, events: Iterable[Event], now: Micros) -> tuple[State, list[Effect]]:
-    """The state and all effects of a whole log, in whatever order it is given, at the present instant `now`."""
+_PAUSE_EVENTS = 500
+"""Events of a long fold after which its caller may do something else."""
+
+
+def _no_pause() -> None:
+    pass
+
+
+def fold(
+    base: State, events: Iterable[Event], now: Micros, pause: Callable[[], None] = _no_pause
+) -> tuple[State, list[Effect]]:
+    """The state and all effects of a whole log, in whatever order it is given, at the present instant `now`.
+
+    `pause` is called from time to time while a long one goes on.
+    """
     effective, retracted, awaited = retract(events, base.awaited)
     effects: list[Effect] = [*carried(base)]
     effects += (left_out for event in retracted for left_out in _countable_left_out(event))
-    state, stepped = run(base, sorted(effective, key=lambda e: e.order))
+    ordered = sorted(effective, key=lambda e: e.order)
+    state = base
+    for start in range(0, len(ordered), _PAUSE_EVENTS):
+        state, stepped = run(state, ordered[start : start + _PAUSE_EVENTS])
+        effects += stepped
+        pause()
     state, settled = settle(state, now)
-    effects += (*stepped, *settled)
+    effects += settled
     if awaited != state.awaited:
         state = _with(state, awaited=awaited)
     return state, effects

@@ -33,6 +33,7 @@ class Reason(enum.Enum):
     CONVERSATION_ERASED = "the conversation was erased"
     PAGE_TOKEN_INVALID = "the page token is not of this query"  # noqa: S105  # a text
     TOO_MANY_VALUES = "the account has too many distinct values of one kind"
+    CONVERSATION_FULL = "the conversation has too many events, or too much in it waits for others"
     UNKNOWN_KPI = "no KPI has this id"
     UNKNOWN_DIMENSION = "the KPI does not have this dimension"
     UNKNOWN_TIME_ZONE = "not an IANA time zone"

@@ -6,22 +6,32 @@ from telwerkd.domain.ids import AccountId
 
 _ACCOUNTS_MAX = 1_000
 
+_WEIGHT_MAX = 500_000
+"""Names, of all accounts together: some 50 MB. The account that wrote last is remembered whatever it weighs."""
+
 
 class Memory:
     """What is remembered of the accounts that wrote last."""
 
     def __init__(self) -> None:
-        self._kept: dict[AccountId, Any] = {}
+        self._kept: dict[AccountId, tuple[Any, int]] = {}
+        self._weight = 0
 
     def of(self, account: AccountId) -> Any:
         """What is remembered of an account; None if nothing is."""
-        return self._kept.get(account)
+        kept = self._kept.get(account)
+        return None if kept is None else kept[0]
 
-    def keep(self, account: AccountId, remembered: Any) -> None:
+    def keep(self, account: AccountId, remembered: Any, weight: int = 1) -> None:
         """Remembers what a transaction left that is committed now, if it left anything."""
         if remembered is None:
             return
-        self._kept.pop(account, None)
-        self._kept[account] = remembered
-        if len(self._kept) > _ACCOUNTS_MAX:
-            del self._kept[next(iter(self._kept))]
+        self._forget(account)
+        self._kept[account] = remembered, weight
+        self._weight += weight
+        while len(self._kept) > 1 and (len(self._kept) > _ACCOUNTS_MAX or self._weight > _WEIGHT_MAX):
+            self._forget(next(iter(self._kept)))
+
+    def _forget(self, account: AccountId) -> None:
+        _, weight = self._kept.pop(account, (None, 0))
+        self._weight -= weight

@@ -73,18 +73,19 @@ class PostgresStore(AcrossAccounts):
         if any(other != account for other, _ in works):
             raise ValueError("a transaction is of one account")
 
-        def run(connection: sa.Connection) -> tuple[list[T], Any]:
+        def run(connection: sa.Connection) -> tuple[list[T], tuple[Any, int]]:
             first, recalled = _locked(connection, account), self._memory.of(account)
+            remembered: tuple[Any, int] = (None, 0)
             results = []
             for place, (_, work) in enumerate(works):
-                tx = AccountTransaction(connection, account, None if place else first, recalled)
+                tx = AccountTransaction(connection, account, None if place else first, remembered[0] or recalled)
                 results.append(work(tx))
-                recalled = tx.remembered or recalled
-            return results, recalled
+                remembered = tx.remembered if tx.remembered[0] is not None else remembered
+            return results, remembered
 
         async def written() -> list[T]:
             results, remembered = await _answered(self._writers, run)
-            self._memory.keep(account, remembered)
+            self._memory.keep(account, *remembered)
             return results
 
         return await self._shielded(written())

@@ -33,7 +33,7 @@ class SqliteWriter:
             txs = [AccountTransaction(connection, account, recalled=self._memory.of(account)) for account, _ in works]
             results = [work(tx) for tx, (_, work) in zip(txs, works, strict=True)]
         for tx, (account, _) in zip(txs, works, strict=True):
-            self._memory.keep(account, tx.remembered)
+            self._memory.keep(account, *tx.remembered)
         return results
 
     def close(self) -> None:

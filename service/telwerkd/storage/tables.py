@@ -22,6 +22,10 @@ accounts = sa.Table(
     # Events before it were purged: they are in the conversations' base states and in `base_counters`. 0: none were.
     sa.Column("horizon", Micros, nullable=False, server_default="0"),
     sa.Column("time_zone", sa.Text),
+    # Its own bound on distinct names; NULL: the one of the settings.
+    sa.Column("names_max", sa.Integer),
+    # Grows whenever names are freed: what servers remember of them from before is out of date.
+    sa.Column("names_freed", sa.BigInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
 
@@ -58,6 +62,8 @@ conversations = sa.Table(
     sa.Column("state", Blob, nullable=False),
     # The state that the purged events led to; NULL while all events are there.
     sa.Column("base", Blob),
+    # How many are in the log; NULL in a row that was not written since schema 0002.
+    sa.Column("events", sa.Integer),
     sqlite_with_rowid=False,
 )
 # Only the conversations whose limit runs: as many as are live and unanswered at the moment.

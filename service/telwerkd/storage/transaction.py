@@ -1,5 +1,6 @@
 """One account's part of a database transaction: the SQL, the same for every database but for many rows at once."""
 
+import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import groupby
@@ -7,6 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.util import await_only
 
 from telwerkd.application.ports import Account, CellRow, Conversation, Cut, EventKey, Filed, Names
 from telwerkd.domain.conversation import EMPTY
@@ -49,6 +51,9 @@ from telwerkd.storage.tables import (
 
 _EVENT_ID = attrgetter("event_id")
 
+_PAUSE_ROWS = 500
+"""Rows that are read before other tasks of the event loop get their turn."""
+
 _IN_MAX = 2_000
 """Values in one IN list, well below every database's limit on parameters."""
 
@@ -59,7 +64,9 @@ _BUMP = sa.text(
     "ON CONFLICT (account_id) DO UPDATE SET version = accounts.version + 1 RETURNING version"
 )
 
-ACCOUNT = (accounts.c.version, accounts.c.high_water, accounts.c.time_zone, accounts.c.horizon)
+ACCOUNT = tuple(
+    accounts.c[name] for name in ("version", "high_water", "time_zone", "horizon", "names_max", "names_freed")
+)
 """The columns of `telwerkd.application.ports.Account`."""
 
 
@@ -106,7 +113,7 @@ _ANY_TOMBSTONE = Statement(sa.select(sa.exists().where(tombstones.c.account_id =
 _NO_LOG: tuple[None, Iterator[Any]] = (None, iter(()))
 
 _EVENT_COLUMNS = ("conversation_id", "event_id", "occur_time", "body")
-_CONVERSATION_COLUMNS = ("conversation_id", "due", "first_time", "last_time", "state", "base")
+_CONVERSATION_COLUMNS = ("conversation_id", "due", "first_time", "last_time", "state", "base", "events")
 _CONVERSATION = tuple(conversations.c[name] for name in _CONVERSATION_COLUMNS)
 _CHUNK_KEY = ("measure", "grouping", "chunk", "operator_id", "group_id", "widget_id", "value")
 
@@ -123,16 +130,21 @@ class AccountTransaction:
         # Nobody else changes the account's row before this transaction ends, or this one does not see it.
         self._row = row
         self._recalled = recalled
-        self.remembered: Any = None
-        """What is to be recalled once this transaction is committed; None if nothing new is."""
+        self.remembered: tuple[Any, int] = (None, 0)
+        """What is to be recalled once this transaction is committed, and its weight; None if nothing new is."""
 
     def recall(self) -> Any:
         """What the last transaction of the account left, as far as the store knows."""
         return self._recalled
 
-    def remember(self, kept: Any) -> None:
+    def remember(self, kept: Any, weight: int = 1) -> None:
         """Leaves something for the next."""
-        self.remembered = kept
+        self.remembered = kept, weight
+
+    def pause(self) -> None:
+        """Lets the event loop go on, if the transaction runs there."""
+        if self._connection.dialect.is_async:
+            await_only(asyncio.sleep(0))
 
     # What is read.
 
@@ -321,7 +333,18 @@ class AccountTransaction:
         query = sa.select(c.event_id, c.occur_time, c.body).where(
             c.account_id == self._account, c.conversation_id == conversation
         )
-        return [records.event_of(*row) for row in self._connection.execute(query)]
+        logged: list[Event] = []
+        for number, row in enumerate(self._connection.execute(query), 1):
+            logged.append(records.event_of(*row))
+            if not number % _PAUSE_ROWS:
+                self.pause()
+        return logged
+
+    def event_count(self, conversation: ConversationId) -> int:
+        """How many events of a conversation are in the log."""
+        c = events.c
+        query = sa.select(sa.func.count()).where(c.account_id == self._account, c.conversation_id == conversation)
+        return self._connection.scalar(query) or 0
 
     def names(self) -> dict[int, set[str]]:
         """The account's distinct names by family."""
@@ -392,6 +415,7 @@ class AccountTransaction:
                 row.last_time,
                 records.state_blob(row.state),
                 None if row.base == EMPTY else records.state_blob(row.base),
+                row.events,
             )
             for conversation, row in sorted(rows.items())
         ]
@@ -542,19 +566,21 @@ def tombstone(account: AccountId, conversation: ConversationId) -> bytes:
 
 def _conversation(row: Sequence[Any]) -> tuple[ConversationId, Conversation]:
     """A conversation from its columns."""
-    conversation, _, first_time, last_time, state, base = row
+    conversation, _, first_time, last_time, state, base, count = row
     return ConversationId(conversation), Conversation(
         records.state_of(state),
         EMPTY if base is None else records.state_of(base),
         Micros(first_time),
         Micros(last_time),
+        count,
     )
 
 
 def _without_row(conversation: str, rows: Iterable[Any]) -> Filed:
     log = [records.event_of(*row[1:]) for row in rows]
     times = [event.occur_time for event in log]
-    return Filed(ConversationId(conversation), Conversation(EMPTY, EMPTY, min(times), max(times)), None, log)
+    row = Conversation(EMPTY, EMPTY, min(times), max(times), len(log))
+    return Filed(ConversationId(conversation), row, None, log)
 
 
 def _parts(chunk: KeyParts, names_: tuple[str, ...]) -> tuple[Any, ...]:

@@ -23,6 +23,7 @@ from telwerkd.application.removal import erase, purge
 from telwerkd.domain.errors import (
     InvalidArgumentError,
     LimitExceededError,
+    QuotaExceededError,
     TelwerkError,
     UnavailableError,
 )
@@ -165,7 +166,7 @@ def _batch_error(error: TelwerkError) -> ingestion.BatchError:
     message = ingestion.BatchError(reason=error.reason.name, message=error.message)
     if isinstance(error, InvalidArgumentError):
         message.field = error.violations[0].field
-    if isinstance(error, UnavailableError):
+    if isinstance(error, UnavailableError | QuotaExceededError):
         message.retry_delay.FromMilliseconds(int(error.retry_after_seconds * 1_000))
     return message
 
