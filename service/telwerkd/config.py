@@ -59,8 +59,8 @@ class Settings(BaseSettings):
     transaction_events_max: int = Field(
         2_000,
         gt=0,
-        description="Events in one transaction. Each answer, and each 256 characters of URL, topics or answers, weigh as "
-        "one more.",
+        description="Events in one transaction. Each answer, and each 256 characters of URL, topics or answers, "
+        "weigh as one more.",
     )
     conversation_events_max: int = Field(20_000, gt=0, description="Events in the log of one conversation.")
     conversation_pending_max: int = Field(

@@ -10,7 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 from telwerkd.application.ports import Conversation, Filed, Snapshot, Store, Transaction
-from telwerkd.domain.conversation import EMPTY, Effect, State, fold
+from telwerkd.domain.conversation import EMPTY, Effect, State, fold, settle
 from telwerkd.domain.counters import CHUNK_QUARTERS, ChunkKey, Slots, chunk_deltas, has_packed_values, unpack
 from telwerkd.domain.events import Event
 from telwerkd.domain.facts import Outcome
@@ -102,7 +102,7 @@ class _Logged:
         total = self._snapshot.conversation_count()
         for filed in self._snapshot.every_conversation():
             state, effects = fold(filed.row.base, filed.log, high_water)
-            if not _rightly_filed(filed, state) and len(self.states) < _STATES_MAX:
+            if not _rightly_filed(filed, state, high_water) and len(self.states) < _STATES_MAX:
                 self.states.append(filed.conversation)
             self.conversations += 1
             self.events += len(filed.log)
@@ -110,11 +110,15 @@ class _Logged:
             yield from effects
 
 
-def _rightly_filed(filed: Filed, state: State) -> bool:
-    """Whether a row is what its log makes it: state, when its limit is looked for, between which times it lies."""
+def _rightly_filed(filed: Filed, state: State, now: Micros) -> bool:
+    """Whether a row is what its log makes it: state, when its limit is looked for, between which times it lies.
+
+    A limit that is due by now may still stand in the state: it is counted, and the row is yet to be written.
+    """
     row, times = filed.row, [event.occur_time for event in filed.log]
-    due = state.limit.due if state.limit else None
-    reached = due or state.order[0]
+    due = row.state.limit.due if row.state.limit else None
+    row = row._replace(state=settle(row.state, now)[0])
+    reached = state.limit.due if state.limit else state.order[0]
     return (
         row.state == state
         and filed.due == due

@@ -55,7 +55,7 @@ class Conversation(NamedTuple):
     """A conversation's row."""
 
     state: State
-    """What its events led to."""
+    """What its events led to. A limit in it that is due by the account's high-water mark is counted already."""
     base: State
     """What its purged events led to; `EMPTY` while all are there."""
     first_time: Micros
@@ -190,6 +190,12 @@ class Transaction(Snapshot, Protocol):
         Gives the instant up to which (inclusive) they are all there.
         """
 
+    def due_count(self, until: Micros, limit: int) -> tuple[Micros, int]:
+        """Up to which instant the first `limit` limits that are due by `until` reach, and how many are due by that."""
+
+    def every_due(self, until: Micros) -> Iterator[tuple[ConversationId, Conversation]]:
+        """All conversations whose limit is due by `until`, one after the other."""
+
     def add_events(self, new: Mapping[ConversationId, Sequence[Event]]) -> None:
         """Adds events that are not in the log."""
 
@@ -220,9 +226,10 @@ class Transaction(Snapshot, Protocol):
         """Counts: the next query sees it, and `compact` moves it into chunks later."""
 
     def compact(self, measure: Measure, leaves_max: int) -> int:
-        """Moves deltas of a measure into its chunks, oldest first, whole transactions of about `leaves_max` leaves.
+        """Moves deltas of a measure into its chunks, oldest first: about `leaves_max` leaves, and as many as change a
+        bounded number of chunks.
 
-        Gives how many leaves it moved. No answer changes.
+        Gives by how many leaves fewer there are. No answer changes.
         """
 
     def add_names(self, names: Names) -> None:

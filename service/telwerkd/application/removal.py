@@ -19,6 +19,9 @@ from telwerkd.domain.leaves import Deltas
 PURGED_MAX = 200
 """Conversations purged in one transaction, so that ingest never waits long behind a purge."""
 
+PURGED_EVENTS_MAX = 5_000
+"""Events of their logs, unless one conversation alone has more."""
+
 
 class Erased(NamedTuple):
     """What an erasure removed."""
@@ -53,20 +56,26 @@ def _purge_some(horizon: Micros, after: ConversationId, tx: Transaction) -> _Ste
     tx.raise_horizon(horizon)
     high_water = tx.account().high_water
     rows = tx.conversations_before(horizon, after, PURGED_MAX)
-    events = sum(_purge(tx, conversation, row, horizon, high_water) for conversation, row in rows)
-    return _Step(events, rows[-1][0] if rows else None)
+    purged, read, last = 0, 0, None
+    for conversation, row in rows:
+        log = tx.log(conversation)
+        if last is not None and read + len(log) > PURGED_EVENTS_MAX:
+            break
+        purged += _purge(tx, conversation, row, log, horizon, high_water)
+        read, last = read + len(log), conversation
+    return _Step(purged, last)
 
 
-def _purge(tx: Transaction, conversation: ConversationId, row: Conversation, horizon: Micros, now: Micros) -> int:
-    log = tx.log(conversation)
+def _purge(
+    tx: Transaction, conversation: ConversationId, row: Conversation, log: list[Event], horizon: Micros, now: Micros
+) -> int:
     old = [event for event in log if event.occur_time < horizon]
     limit = row.state.limit
     if not old or (limit is not None and limit.due < horizon):
         return 0
     base, final = _base(row.base, log, old, horizon)
     rest = [event for event in log if event.occur_time >= horizon]
-    _check_unchanged(row.base, log, base, rest, final, now)
-    state, _ = fold(base, rest, now)
+    state = _check_unchanged(row.base, log, base, rest, final, now)
     tx.remove_events(conversation, [event.event_id for event in old])
     # What lies before it is looked at no more: by the next purge, or by an explanation.
     times = [event.occur_time for event in rest]
@@ -96,13 +105,18 @@ def _base(base: State, log: list[Event], old: list[Event], horizon: Micros) -> t
 
 def _check_unchanged(
     base: State, log: list[Event], new_base: State, rest: list[Event], final: Deltas, now: Micros
-) -> None:
-    """The law of retention, for this conversation. A purge that broke it would be found out too late to be undone."""
+) -> State:
+    """The state that is left, if the law of retention holds for this conversation.
+
+    A purge that broke it would be found out too late to be undone.
+    """
     before = _sum((fold(base, log, now)[1], 1))
-    after = _sum((fold(new_base, rest, now)[1], 1))
+    state, effects = fold(new_base, rest, now)
+    after = _sum((effects, 1))
     after.add_all(final)
     if before.by_measure() != after.by_measure():
         raise AssertionError("a purge would change counts; nothing was purged")
+    return state
 
 
 async def erase(store: Store, account: AccountId, conversation: ConversationId, *, keep_counts: bool) -> Erased:

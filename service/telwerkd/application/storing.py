@@ -113,6 +113,9 @@ class _Counting:
             events.sort(key=_ORDER)
         if before is None:
             before = Conversation(EMPTY, EMPTY, events[0].occur_time, events[-1].occur_time, 0)
+        if before.state.limit is not None:
+            # If it is due by now, it is counted already.
+            before = before._replace(state=settle(before.state, self._now)[0])
         count = before.events
         after = _stepped(before.state, events, self._now)
         if after is None or len(after.state.held) > max(self._limits.conversation_pending_max, len(before.state.held)):

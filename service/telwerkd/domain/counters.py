@@ -114,6 +114,25 @@ def chunk_changes(measure: Measure, leaves: Leaves, groupings: Sequence[int] = (
     return ChunkChanges(keys, *np.concatenate(cells, axis=1))
 
 
+def bounded_changes(measure: Measure, leaves: Leaves, chunks_max: int) -> tuple[ChunkChanges, Leaves]:
+    """What leaves change in at most about `chunks_max` chunks, and the leaves that are left for later.
+
+    A cell is never divided: so no count is negative in between, if none is before and after all of the leaves.
+    """
+    changes = chunk_changes(measure, leaves)
+    if len(changes.keys) <= chunks_max:
+        return changes, _NO_LEAVES
+    leaves = leaves.summed()
+    count = len(leaves)
+    while len(changes.keys) > chunks_max and count > 1:
+        count = max(1, min(count // 2, count * chunks_max // len(changes.keys)))
+        changes = chunk_changes(measure, leaves.divided(count)[0])
+    return changes, leaves.divided(count)[1]
+
+
+_NO_LEAVES = Leaves.of([])
+
+
 def _cut(columns: Sequence[Numbers], grouping: int) -> list[Numbers]:
     """Those of the columns (operator, group, widget, value) that a grouping cuts by."""
     return [column for bit, column in zip(_BITS, columns, strict=True) if grouping & bit]

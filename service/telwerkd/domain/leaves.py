@@ -79,6 +79,20 @@ class Leaves:
             columns[:_IDS, start:end] = of_part[named]
         return cls(ids, columns)
 
+    def summed(self) -> "Leaves":
+        """The same, each cell once, those of a series side by side; what cancels out is gone."""
+        values, *dimensions, quarters, ns = self.columns
+        order = np.lexsort((quarters, values, *reversed(dimensions)))
+        columns = self.columns[:, order]
+        starts = np.flatnonzero(np.any(np.diff(columns[:-1], axis=1, prepend=-1), axis=0))
+        sums = np.add.reduceat(ns[order], starts) if len(starts) else ns[:0]
+        columns = np.vstack((columns[:-1, starts], sums))
+        return Leaves(self.ids, columns[:, sums != 0])
+
+    def divided(self, count: int) -> tuple["Leaves", "Leaves"]:
+        """The first `count` leaves, and the others."""
+        return Leaves(self.ids, self.columns[:, :count]), Leaves(self.ids, self.columns[:, count:])
+
     def __len__(self) -> int:
         return int(self.columns.shape[1])
 

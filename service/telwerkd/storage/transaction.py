@@ -21,6 +21,7 @@ from telwerkd.domain.counters import (
     ChunkKey,
     KeyParts,
     Slots,
+    bounded_changes,
     changes_of,
     chunk_changes,
     chunk_deltas,
@@ -53,6 +54,9 @@ _EVENT_ID = attrgetter("event_id")
 
 _PAUSE_ROWS = 500
 """Rows that are read before other tasks of the event loop get their turn."""
+
+COMPACTED_CHUNKS_MAX = 4_000
+"""About how many chunks one compaction reads and writes, so that it takes a tenth of a second."""
 
 _IN_MAX = 2_000
 """Values in one IN list, well below every database's limit on parameters."""
@@ -364,6 +368,21 @@ class AccountTransaction:
         reached = max((row.due for row in rows), default=until)
         return Micros(reached), dict(_conversation(row) for row in rows)
 
+    def due_count(self, until: Micros, limit: int) -> tuple[Micros, int]:
+        """Up to which instant the first `limit` limits that are due by `until` reach, and how many are due by that."""
+        c = conversations.c
+        mine = (c.account_id == self._account, c.due.is_not(None), c.due <= until)
+        last = self._connection.scalar(sa.select(c.due).where(*mine).order_by(c.due).offset(limit - 1).limit(1))
+        reached = until if last is None else Micros(last)
+        count = self._connection.scalar(sa.select(sa.func.count()).where(*mine, c.due <= reached))
+        return reached, count or 0
+
+    def every_due(self, until: Micros) -> Iterator[tuple[ConversationId, Conversation]]:
+        """All conversations whose limit is due by `until`, one after the other."""
+        c = conversations.c
+        query = sa.select(*_CONVERSATION).where(c.account_id == self._account, c.due.is_not(None), c.due <= until)
+        return map(_conversation, self._stream(query))
+
     def conversations_before(
         self, horizon: Micros, after: ConversationId, limit: int
     ) -> list[tuple[ConversationId, Conversation]]:
@@ -467,8 +486,8 @@ class AccountTransaction:
         ]
         self._bulk.insert(deltas, ("measure", "version", "size", "leaves"), rows)
 
-    def compact(self, measure: Measure, leaves_max: int) -> int:
-        """Moves deltas of a measure into its chunks, oldest first; gives how many leaves."""
+    def compact(self, measure: Measure, leaves_max: int, chunks_max: int = COMPACTED_CHUNKS_MAX) -> int:
+        """Moves deltas of a measure into its chunks, oldest first; gives by how many leaves fewer there are."""
         c = deltas.c
         mine = (c.account_id == self._account, c.measure == measure)
         # A row has one leaf at least, so more rows are not needed; which are is known before any of them is read.
@@ -480,14 +499,19 @@ class AccountTransaction:
                 break
         oldest = (*mine, c.version <= last)
         blobs = self._connection.scalars(sa.select(c.leaves).where(*oldest)).all()
-        leaves = records.leaves_of(blobs)
-        if not len(leaves):
+        if not blobs:
             return 0
-        changes = chunk_changes(measure, leaves)
+        self.pause()
+        changes, left = bounded_changes(measure, records.leaves_of(blobs), chunks_max)
+        self.pause()
         self._add_cells(counters, changes)
         self._touch(changes.keys)
         self._connection.execute(sa.delete(deltas).where(*oldest))
-        return len(leaves)
+        if len(left):
+            # Under a key that has just become free: the next compaction begins with them.
+            row = (measure, last, len(left), records.leaves_blob(list(left)))
+            self._bulk.insert(deltas, ("measure", "version", "size", "leaves"), [row])
+        return wanted - len(left)
 
     def _add_cells(self, table: sa.Table, changes: ChunkChanges) -> None:
         """Adds signed changes to chunks. Every chunk is read and written whole."""
