@@ -12,6 +12,7 @@ from telwerkd.application.account_settings import AccountSettings
 from telwerkd.application.answering import Queries
 from telwerkd.application.clock import Clock
 from telwerkd.application.explain import Explanations
+from telwerkd.application.freeing import NameKeeper
 from telwerkd.application.ingest import Ingest
 from telwerkd.application.ports import Store
 from telwerkd.application.rollup_cache import RollupCache
@@ -36,6 +37,7 @@ SETTLE_EVERY_SECONDS = 0.5
 """How often limits that fell due are looked for; the rules ask for two seconds at most."""
 
 _COMPACT_EVERY_SECONDS = 0.5
+_FREE_NAMES_EVERY_SECONDS = 1.0
 _PING_EVERY_SECONDS = 2.0
 _PURGE_EVERY_SECONDS = 3_600.0
 _STORE_SECONDS = 30.0
@@ -92,7 +94,8 @@ def check(settings: Settings) -> None:
 @asynccontextmanager
 async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> AsyncIterator[Running]:
     clock = Clock()
-    ingest = Ingest(store, settings.ingest_limits)
+    names = NameKeeper(store)
+    ingest = Ingest(store, settings.ingest_limits, names.notice)
     limits = settings.event_limits
     draining = asyncio.Event()
     queries = Queries(store, settings.query_limits, RollupCache(settings.rollup_cache_bytes_max))
@@ -113,7 +116,7 @@ async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> As
             draining,
         ),
         SettingsService(AccountSettings(store), clock, limits),
-        AdminService(store, clock, limits),
+        AdminService(store, clock, limits, names),
         interceptors,
         settings.message_bytes_max,
         shares_port=shares_port,
@@ -123,6 +126,7 @@ async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> As
     watching = [
         asyncio.create_task(_settle(store, clock), name="limits"),
         asyncio.create_task(_compact(store), name="compaction"),
+        asyncio.create_task(_free_names(names), name="names"),
         asyncio.create_task(watches.run(), name="watches"),
         asyncio.create_task(_watch_database(store, health), name="readiness"),
     ]
@@ -184,6 +188,14 @@ async def _compact(store: Store) -> None:
             while await compaction.run_once():
                 pass
         await asyncio.sleep(_COMPACT_EVERY_SECONDS)
+
+
+async def _free_names(names: NameKeeper) -> None:
+    """Frees the names that nothing uses any more, of accounts that need it."""
+    while True:
+        with _carrying_on("names"):
+            await names.run_once()
+        await asyncio.sleep(_FREE_NAMES_EVERY_SECONDS)
 
 
 async def _purge(store: Store, clock: Clock, retention_days: int) -> None:

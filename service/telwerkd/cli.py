@@ -15,6 +15,7 @@ from telwerkd.cli_keys import keys_app
 from telwerkd.config import ConfigurationError, Settings, load
 from telwerkd.devoted import devote_process
 from telwerkd.domain.errors import UnavailableError
+from telwerkd.domain.ids import AccountId
 from telwerkd.storage import opening
 from telwerkd.storage.location import Location, located
 from telwerkd.storage.schema import SchemaError
@@ -106,6 +107,20 @@ def rebuild(database: Database = None, config: Config = None) -> None:
     settings = _settings(config, {"database": database})
     clean = _run(maintenance.rebuild(settings.database))
     raise typer.Exit(0 if clean else EXIT_DIFFERENT)
+
+
+@app.command()
+def limits(
+    account: Annotated[str, typer.Option(help="The account.")],
+    names_max: Annotated[
+        int | None, typer.Option(min=0, help="Set the account's own names_max; 0 takes the setting again.")
+    ] = None,
+    database: Database = None,
+    config: Config = None,
+) -> None:
+    """Show how many names an account has, and change how many it may have. Safe beside a running server."""
+    settings = _settings(config, {"database": database})
+    _run(maintenance.limits(settings.database, AccountId(account), settings.names_max, names_max))
 
 
 @app.command()

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from telwerkd.application.audit import Audit, examine, repair
-from telwerkd.application.ports import Store
+from telwerkd.application.names import FAMILY_TEXT
+from telwerkd.application.ports import Store, Transaction
 from telwerkd.domain.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET, ChunkKey, Slots
 from telwerkd.domain.facts import SEPARATOR, Kpi
 from telwerkd.domain.ids import AccountId
@@ -50,6 +51,27 @@ async def rebuild(database: Location) -> bool:
             clean = await _rebuild(store, account, console) and clean
     console.print("[green]Every counter equals the log." if clean else "[red]Some counters still differ: run it again.")
     return clean
+
+
+async def limits(database: Location, account: AccountId, default: int, names_max: int | None) -> None:
+    """Says how many names an account has; sets its own bound on them first if one is given, 0 for the default.
+
+    It is the operator of the service who may raise it, so it is a command on the database and no call: a key with the
+    role `admin` may belong to the account.
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    await prepare(database, create=False)
+    async with opened(database) as store:
+        if names_max is not None:
+            await store.write([(account, partial(_put_names_max, names_max or None))])
+        own, found = await store.read(account, lambda view: (view.account().names_max, view.names()))
+    bound = f"{own} (its own)" if own else f"{default} (names_max)"
+    for family, text in FAMILY_TEXT.items():
+        console.print(f"{text}: {len(found.get(family, ()))} of {bound}", markup=False)
+
+
+def _put_names_max(names_max: int | None, tx: Transaction) -> None:
+    tx.put_names_max(names_max)
 
 
 async def copy(source: Location, target: Location) -> None:

@@ -5,13 +5,14 @@ Whose events are next is decided in `telwerkd.application.turns`; `telwerkd.appl
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 
 from telwerkd.application.batches import Batch, IngestLimits, Outcomes, Rejected, Submitted, Verdict
 from telwerkd.application.ports import Store
 from telwerkd.application.storing import take_in
-from telwerkd.application.turns import Part, Pending, WaitingRoom
+from telwerkd.application.turns import Part, Pending, Postponable, WaitingRoom
 from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.domain.ids import AccountId
 
@@ -27,7 +28,11 @@ Of fewer, more had better come together first: a commit takes as long as a hundr
 class Ingest:
     """Stores batches, in the order in which an account's come. Start with `run` in a task of its own."""
 
-    def __init__(self, store: Store, limits: IngestLimits) -> None:
+    def __init__(
+        self, store: Store, limits: IngestLimits, names_exhausted: Callable[[AccountId], None] = lambda _account: None
+    ) -> None:
+        """`names_exhausted` is told of accounts whose events bring more names than they may."""
+        self._names_exhausted = names_exhausted
         self._store = store
         self._limits = limits
         self._waiting = WaitingRoom(limits)
@@ -109,7 +114,13 @@ class Ingest:
             for account, of_account in by_account.items()
         ]
         results = await self._store.write(works)
-        for of_account, outcomes_of in zip(by_account.values(), results, strict=True):
+        for account, of_account, outcomes_of in zip(by_account, by_account.values(), results, strict=True):
+            if any(map(_brings_too_many_names, chain.from_iterable(outcomes_of))):
+                self._names_exhausted(account)
             for part, outcomes in zip(of_account, outcomes_of, strict=True):
                 if part.batch.answer(part.places, outcomes) and not part.batch.failed:
                     self._waiting.put_back(part.batch)
+
+
+def _brings_too_many_names(outcome: Postponable) -> bool:
+    return type(outcome) is Rejected and outcome.reason is Reason.TOO_MANY_VALUES

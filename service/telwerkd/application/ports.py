@@ -136,6 +136,15 @@ class Snapshot(Protocol):
     def log(self, conversation: ConversationId) -> list[Event]:
         """All events of a conversation, in no particular order."""
 
+    def names(self) -> dict[int, set[str]]:
+        """The account's distinct names by family."""
+
+    def counted_names(self) -> Iterator[tuple[int, str]]:
+        """The names that the counters have, by family, some of them several times."""
+
+    def pause(self) -> None:
+        """Lets other tasks of the thread run. Work that computes for long calls it every few milliseconds."""
+
     def every_conversation(self) -> Iterator[Filed]:
         """All conversations with their events, one after the other."""
 
@@ -175,14 +184,8 @@ class Transaction(Snapshot, Protocol):
     def stored(self, keys: Collection[EventKey]) -> dict[EventKey, Event]:
         """Those of the events that are in the log."""
 
-    def names(self) -> dict[int, set[str]]:
-        """The account's distinct names by family."""
-
     def event_count(self, conversation: ConversationId) -> int:
         """How many events of a conversation are in the log."""
-
-    def pause(self) -> None:
-        """Lets other tasks of the thread run. Work that computes for long calls it every few milliseconds."""
 
     def due(self, until: Micros, limit: int) -> tuple[Micros, dict[ConversationId, Conversation]]:
         """The conversations whose limit is due by `until`, earliest first; about `limit` at most.
@@ -226,14 +229,19 @@ class Transaction(Snapshot, Protocol):
         """Counts: the next query sees it, and `compact` moves it into chunks later."""
 
     def compact(self, measure: Measure, leaves_max: int) -> int:
-        """Moves deltas of a measure into its chunks, oldest first: about `leaves_max` leaves, and as many as change a
-        bounded number of chunks.
+        """Moves deltas of a measure into its chunks, oldest first: about `leaves_max` leaves, of a number of chunks.
 
         Gives by how many leaves fewer there are. No answer changes.
         """
 
     def add_names(self, names: Names) -> None:
         """Adds names that are not there yet."""
+
+    def free_names(self, names: Names) -> None:
+        """Removes names, and tells everyone who remembers them."""
+
+    def put_names_max(self, names_max: int | None) -> None:
+        """Sets the account's own bound on distinct names; None takes the one of the settings."""
 
     def raise_high_water(self, instant: Micros) -> None:
         """Moves the account's high-water mark, never backwards."""

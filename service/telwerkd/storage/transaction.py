@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.util import await_only
 
+from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS
 from telwerkd.application.ports import Account, CellRow, Conversation, Cut, EventKey, Filed, Names
 from telwerkd.domain.conversation import EMPTY
 from telwerkd.domain.counters import (
@@ -30,7 +31,7 @@ from telwerkd.domain.counters import (
 )
 from telwerkd.domain.events import Event
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
-from telwerkd.domain.leaves import Deltas, Leaf, Leaves, Measure
+from telwerkd.domain.leaves import HELD_BACK, Deltas, Leaf, Leaves, Measure
 from telwerkd.domain.settings import WidgetVersion
 from telwerkd.storage import records
 from telwerkd.storage.bulk import Bulk
@@ -537,6 +538,38 @@ class AccountTransaction:
         """Adds names that are not there yet."""
         rows = [(int(family), name) for family in sorted(new) for name in sorted(new[family])]
         self._bulk.insert(names, ("family", "name"), rows, replacing=())
+
+    def counted_names(self) -> Iterator[tuple[int, str]]:
+        """The names that the counters have, by family."""
+        c = counters.c
+        for grouping, family, column in (
+            (BY_OPERATOR, OPERATORS, c.operator_id),
+            (BY_GROUP, GROUPS, c.group_id),
+            (BY_WIDGET, WIDGETS, c.widget_id),
+            (BY_VALUE, None, c.value),
+        ):
+            mine = (c.account_id == self._account, c.grouping == grouping)
+            for measure, name in self._stream(sa.select(c.measure, column).where(*mine).distinct()):
+                yield (measure % HELD_BACK if family is None else family), name
+
+    def free_names(self, unused: Names) -> None:
+        """Removes names."""
+        keys = [(family, name) for family in sorted(unused) for name in sorted(unused[family])]
+        self._bulk.delete(names, ("family", "name"), keys)
+        self._connection.execute(
+            sa.update(accounts)
+            .where(accounts.c.account_id == self._account)
+            .values(names_freed=accounts.c.names_freed + 1)
+        )
+        self._row = None
+
+    def put_names_max(self, names_max: int | None) -> None:
+        """Sets the account's own bound on distinct names."""
+        self._ensure_account()
+        self._connection.execute(
+            sa.update(accounts).where(accounts.c.account_id == self._account).values(names_max=names_max)
+        )
+        self._row = None
 
     def raise_high_water(self, instant: Micros) -> None:
         """Moves the account's high-water mark, never backwards."""

@@ -17,6 +17,7 @@ from telwerk.v1 import (
 )
 from telwerkd.application.account_settings import AccountSettings
 from telwerkd.application.clock import Clock
+from telwerkd.application.freeing import NameKeeper
 from telwerkd.application.ingest import Batch, Ingest, Outcomes, Rejected, Verdict
 from telwerkd.application.ports import Store
 from telwerkd.application.removal import erase, purge
@@ -174,10 +175,11 @@ def _batch_error(error: TelwerkError) -> ingestion.BatchError:
 class AdminService(admin_grpc.AdminServiceServicer):
     """`telwerk.v1.AdminService`."""
 
-    def __init__(self, store: Store, clock: Clock, limits: EventLimits) -> None:
+    def __init__(self, store: Store, clock: Clock, limits: EventLimits, names: NameKeeper) -> None:
         self._store = store
         self._clock = clock
         self._decoder = EventDecoder(limits)
+        self._names = names
 
     async def EraseConversation(
         self, request: admin.EraseConversationRequest, context: _Context
@@ -186,6 +188,7 @@ class AdminService(admin_grpc.AdminServiceServicer):
         account = _account(self._decoder, request.account_id)
         conversation = ConversationId(self._decoder.id("conversation_id", request.conversation_id))
         erased = await erase(self._store, account, conversation, keep_counts=request.keep_counts)
+        self._names.notice(account)
         return admin.EraseConversationResponse(erased_event_count=erased.events, fact_count=erased.facts)
 
     async def PurgeEvents(self, request: admin.PurgeEventsRequest, context: _Context) -> admin.PurgeEventsResponse:
@@ -196,7 +199,9 @@ class AdminService(admin_grpc.AdminServiceServicer):
         horizon = instant("before_time", request.before_time)
         if horizon > self._clock.now():
             raise FieldError("before_time", "must not lie in the future: what is to come cannot be purged")
-        return admin.PurgeEventsResponse(purged_event_count=await purge(self._store, account, horizon))
+        purged = await purge(self._store, account, horizon)
+        self._names.notice(account)
+        return admin.PurgeEventsResponse(purged_event_count=purged)
 
 
 class SettingsService(settings_grpc.SettingsServiceServicer):
