@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     transaction_events_max: int = Field(
         2_000,
         gt=0,
-        description="Events in one transaction. Each answer, and each 256 characters of URL, topics or answers, "
+        description="Events in one transaction. Each 4 answers, and each 256 characters of URL, topics or answers, "
         "weigh as one more.",
     )
     conversation_events_max: int = Field(20_000, gt=0, description="Events in the log of one conversation.")

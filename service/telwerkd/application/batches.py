@@ -84,22 +84,25 @@ def _batch(
     return Batch(map(Submitted, conversations, map(Event, *columns_of_events), urls))
 
 
-WEIGHT_CHARACTERS = 256
+_WEIGHT_ANSWERS = 4
+"""Answers that take as long to store and count as an event."""
+
+_WEIGHT_CHARACTERS = 256
 """Characters of URLs, topics and answers that weigh as much as an event."""
 
 _HEAVY = (PreChatSurveyCompleted, PostChatSurveyAnswered, PageVisited, TopicsSet)
 
 
 def weight_of(submitted: Submitted) -> int:
-    """1 for the event, 1 for each of its answers, 1 for each full 256 characters of URL, topics or answers."""
+    """1 for the event, 1 for each 4 of its answers, 1 for each 256 characters of URL, topics or answers."""
     kind = submitted.event.kind
     if type(kind) not in _HEAVY:
         return 1
     if isinstance(kind, PreChatSurveyCompleted | PostChatSurveyAnswered):
         characters = sum(len(answer.question_id) + len(answer.option_id) for answer in kind.answers)
-        return 1 + len(kind.answers) + characters // WEIGHT_CHARACTERS
+        return 1 + len(kind.answers) // _WEIGHT_ANSWERS + characters // _WEIGHT_CHARACTERS
     characters = sum(map(len, kind.topics)) if isinstance(kind, TopicsSet) else len(submitted.url or "")
-    return 1 + characters // WEIGHT_CHARACTERS
+    return 1 + characters // _WEIGHT_CHARACTERS
 
 
 def weights_of(events: Sequence[Submitted]) -> list[int] | None:
@@ -111,4 +114,4 @@ def weights_of(events: Sequence[Submitted]) -> list[int] | None:
 
 def resolved_weight(kind: Kind) -> int:
     """What an event weighs beyond `weight_of` once its page's goals are looked up."""
-    return len(kind.goals) if type(kind) is PageVisited else 0
+    return len(kind.goals) // _WEIGHT_ANSWERS if type(kind) is PageVisited else 0

@@ -199,6 +199,9 @@ class Transaction(Snapshot, Protocol):
     def every_due(self, until: Micros) -> Iterator[tuple[ConversationId, Conversation]]:
         """All conversations whose limit is due by `until`, one after the other."""
 
+    def due_states(self, until: Micros) -> Iterator[State]:
+        """The states of all conversations whose limit is due by `until`."""
+
     def add_events(self, new: Mapping[ConversationId, Sequence[Event]]) -> None:
         """Adds events that are not in the log."""
 

@@ -187,7 +187,7 @@ class WaitingRoom:
             room -= sum(part.weight for part in taken)
             parts += taken
         for account in accounts:
-            if room > 0 and account in self._batches:
+            if account in self._batches and self._batches[account][0].next_weight <= room:
                 taken = self._take_of(account, room)
                 room -= sum(part.weight for part in taken)
                 parts += taken

@@ -93,8 +93,8 @@ def _count_ties(until: Micros, tx: Transaction) -> None:
     it takes to write them.
     """
     deltas = Deltas()
-    for number, (_, row) in enumerate(tx.every_due(until), 1):
-        deltas.add_effects(settle(row.state, until)[1])
+    for number, state in enumerate(tx.due_states(until), 1):
+        deltas.add_effects(settle(state, until)[1])
         if not number % SETTLED_MAX:
             tx.pause()
     tx.raise_high_water(until)

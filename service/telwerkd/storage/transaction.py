@@ -12,7 +12,7 @@ from sqlalchemy.util import await_only
 
 from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS
 from telwerkd.application.ports import Account, CellRow, Conversation, Cut, EventKey, Filed, Names
-from telwerkd.domain.conversation import EMPTY
+from telwerkd.domain.conversation import EMPTY, State
 from telwerkd.domain.counters import (
     BY_GROUP,
     BY_OPERATOR,
@@ -383,6 +383,12 @@ class AccountTransaction:
         c = conversations.c
         query = sa.select(*_CONVERSATION).where(c.account_id == self._account, c.due.is_not(None), c.due <= until)
         return map(_conversation, self._stream(query))
+
+    def due_states(self, until: Micros) -> Iterator[State]:
+        """The states of all conversations whose limit is due by `until`."""
+        c = conversations.c
+        query = sa.select(c.state).where(c.account_id == self._account, c.due.is_not(None), c.due <= until)
+        return (records.state_of(row.state) for row in self._stream(query))
 
     def conversations_before(
         self, horizon: Micros, after: ConversationId, limit: int
