@@ -57,10 +57,13 @@ class Settings(BaseSettings):
         50, gt=0, le=100, description="How much of waiting_events_max one account may use."
     )
     transaction_events_max: int = Field(
-        2_000,
+        10_000,
         gt=0,
         description="Events in one transaction. Each 4 answers, and each 256 characters of URL, topics or answers, "
         "weigh as one more.",
+    )
+    transaction_shared_events_max: int = Field(
+        2_000, gt=0, description="The same while several accounts send events, which wait for one another."
     )
     conversation_events_max: int = Field(20_000, gt=0, description="Events in the log of one conversation.")
     conversation_pending_max: int = Field(
@@ -121,6 +124,7 @@ class Settings(BaseSettings):
             self.waiting_account_percent_max,
             self.conversation_events_max,
             self.conversation_pending_max,
+            self.transaction_shared_events_max,
         )
 
     @property

@@ -49,6 +49,16 @@ async def test_an_account_with_a_mountain_leaves_room_for_every_other():
     assert taken(room.take((), merges_accounts=True)) == {BIG: 100}
 
 
+async def test_transactions_are_shorter_while_several_accounts_send_events():
+    """An account that is alone gets long ones; beside another, each waits for short ones only."""
+    room = WaitingRoom(IngestLimits(transaction_events_max=100, transaction_shared_events_max=10))
+    room.add(pending(BIG, events(500)))
+    assert taken(room.take((), merges_accounts=True)) == {BIG: 100}
+    room.add(pending(SMALL, events(1)))
+    assert taken(room.take((), merges_accounts=True)) == {BIG: 9, SMALL: 1}
+    assert taken(room.take((), merges_accounts=True)) == {BIG: 10}
+
+
 async def test_where_a_transaction_is_of_one_account_accounts_take_turns():
     """The one that was served goes to the end, whatever it still has."""
     room = WaitingRoom(IngestLimits(transaction_events_max=10))

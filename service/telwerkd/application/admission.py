@@ -70,6 +70,9 @@ class Admission:
         self._names_max = account.names_max or limits.names_max
         self._limits = limits
         self._work = 0
+        # Conversations that may become full in this transaction: nearly always none, and then none is looked at.
+        most = limits.conversation_events_max - sum(map(len, batches))
+        self._nearly_full = {each for each, row in stored.items() if row.events is None or row.events > most}
         self.new_names: dict[int, set[str]] = {}
         # Widgets and contents all of whose names are known: most events bring nothing else.
         self._familiar: set[WidgetId | Kind] = set()
@@ -87,7 +90,7 @@ class Admission:
             return self._gone(conversation, event)
         if self._work > self._limits.transaction_events_max:
             return None
-        if conversation in self._stored and (full := self._full(conversation, log)):
+        if conversation in self._nearly_full and (full := self._full(conversation, log)):
             return full
         event = self._widgets.resolve(event, url)
         familiar = self._familiar

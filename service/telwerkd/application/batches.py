@@ -16,7 +16,7 @@ class IngestLimits(msgspec.Struct, frozen=True):
 
     names_max: int = 10_000
     """Distinct names of each family (operators, values of a KPI, ...) in one account."""
-    transaction_events_max: int = 2_000
+    transaction_events_max: int = 10_000
     """Weight of one transaction (`weight_of`); what a batch has beyond it goes into the next ones."""
     waiting_events_max: int = 200_000
     """Weight of the events waiting to be stored, of all calls together, beyond which calls are turned away."""
@@ -26,6 +26,9 @@ class IngestLimits(msgspec.Struct, frozen=True):
     """Events in the log of one conversation."""
     conversation_pending_max: int = 500
     """Pre-chat answers held back, and retracted events that have not arrived, each, in one conversation."""
+
+    transaction_shared_events_max: int = 2_000
+    """The same while several accounts send events: each waits for the others' transactions."""
 
     @property
     def waiting_account_events_max(self) -> int:
