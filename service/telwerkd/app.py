@@ -25,8 +25,9 @@ from telwerkd.transport.access import check_exposure
 from telwerkd.transport.answer_cache import AnswerCache
 from telwerkd.transport.auth import AuthInterceptor, Keyring
 from telwerkd.transport.errors import ErrorInterceptor
+from telwerkd.transport.health import Health, HealthService
 from telwerkd.transport.kpi_service import KpiService
-from telwerkd.transport.server import Health, make_server
+from telwerkd.transport.server import SERVICE_NAMES, make_server
 from telwerkd.transport.services import AdminService, IngestionService, SettingsService
 from telwerkd.transport.tls import StartupError, server_credentials
 
@@ -100,7 +101,8 @@ async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> As
     interceptors: list[grpc.aio.ServerInterceptor] = [ErrorInterceptor()]
     if settings.keys_file is not None:
         interceptors.append(AuthInterceptor(Keyring(settings.keys_file)))
-    server, health = make_server(
+    health = Health(SERVICE_NAMES)
+    server = make_server(
         IngestionService(ingest, clock, limits, draining),
         KpiService(
             queries,
@@ -114,6 +116,7 @@ async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> As
         ),
         SettingsService(AccountSettings(store), clock, limits),
         AdminService(store, clock, limits),
+        HealthService(health, settings.watch_limits),
         interceptors,
         settings.message_bytes_max,
         shares_port=shares_port,
@@ -129,13 +132,12 @@ async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> As
     if settings.retention_days is not None:
         watching.append(asyncio.create_task(_purge(store, clock, settings.retention_days), name="retention"))
     try:
-        await health.ready(serving=False)
         await server.start()
-        await health.live()
-        await health.ready(serving=True)
+        health.live()
+        health.ready(serving=True)
         yield Running(_address(settings.listen, port))
     finally:
-        await health.draining()
+        health.drain()
         draining.set()
         await server.stop(settings.grace_seconds)
         ingest.close()
@@ -213,6 +215,6 @@ async def _watch_database(store: Store, health: Health) -> None:
             await store.ping()
         except Exception as error:  # noqa: BLE001  # whatever it is, the services cannot do their work
             log.warning("not ready: %s", error)
-            await health.ready(serving=False)
+            health.ready(serving=False)
         else:
-            await health.ready(serving=True)
+            health.ready(serving=True)

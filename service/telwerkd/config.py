@@ -10,6 +10,7 @@ from telwerkd.application.ingest import IngestLimits
 from telwerkd.application.query import QueryLimits
 from telwerkd.storage.location import Location, SqliteFile, located
 from telwerkd.transport.event_codec import EventLimits
+from telwerkd.transport.health import WatchLimits
 from telwerkd.transport.tls import StartupError, TlsFiles
 
 
@@ -67,6 +68,8 @@ class Settings(BaseSettings):
     )
     watches_max: int = Field(1_000, gt=0, description="Open WatchTimeSeries calls.")
     watch_stall_seconds: float = Field(30.0, gt=0, description="How long a watch may go unread before it is cut off.")
+    health_watches_max: int = Field(1_000, gt=0, description="Open Watch calls of the health service.")
+    health_watches_per_peer_max: int = Field(100, gt=0, description="The same, of one address.")
     message_bytes_max: int = Field(16 * 2**20, gt=0, description="Bytes of one request.")
     memory_bytes_max: int = Field(
         512 * 2**20, gt=0, description="Memory for what calls hold at one time: requests, replies, open watches."
@@ -96,6 +99,11 @@ class Settings(BaseSettings):
             self.future_skew_seconds_max,
             self.stream_unacked_events_max,
         )
+
+    @property
+    def watch_limits(self) -> WatchLimits:
+        """How many may watch the health, and how long one may go unread."""
+        return WatchLimits(self.health_watches_max, self.health_watches_per_peer_max, self.watch_stall_seconds)
 
     @property
     def ingest_limits(self) -> IngestLimits:
