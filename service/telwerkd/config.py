@@ -3,15 +3,16 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from telwerkd.application.ingest import IngestLimits
 from telwerkd.application.query import QueryLimits
 from telwerkd.storage.location import Location, SqliteFile, located
+from telwerkd.transport.address import DEFAULT_LISTEN, normal
 from telwerkd.transport.event_codec import EventLimits
 from telwerkd.transport.health import WatchLimits
-from telwerkd.transport.tls import StartupError, TlsFiles
+from telwerkd.transport.tls import TlsFiles
 
 
 class ConfigurationError(Exception):
@@ -27,7 +28,9 @@ class Settings(BaseSettings):
         SqliteFile(Path("telwerk.db")),
         description="A SQLite file, made if it is not there, or `postgresql://user@host/database`.",
     )
-    listen: str = Field("127.0.0.1:50051", description="Host and port; port 0 takes a free one.")
+    listen: Annotated[str, AfterValidator(normal)] = Field(
+        DEFAULT_LISTEN, description="`host:port`, `[IPv6]:port` or `unix:path`; port 0 takes a free one."
+    )
     workers: int = Field(1, gt=0, description="Server processes on one port; more than one need PostgreSQL.")
     tls_cert: Path | None = Field(None, description="The server's certificate chain, PEM.")
     tls_key: Path | None = Field(None, description="Its key, PEM.")
@@ -82,11 +85,7 @@ class Settings(BaseSettings):
         Raises:
             StartupError: some are named, but not both certificate and key.
         """
-        if self.tls_cert is None and self.tls_key is None and self.tls_client_ca is None:
-            return None
-        if self.tls_cert is None or self.tls_key is None:
-            raise StartupError("TLS needs both --tls-cert and --tls-key")
-        return TlsFiles(self.tls_cert, self.tls_key, self.tls_client_ca)
+        return TlsFiles.of(self.tls_cert, self.tls_key, self.tls_client_ca)
 
     @property
     def event_limits(self) -> EventLimits:

@@ -108,6 +108,7 @@ class Ingest:
         self._waiting: dict[AccountId, list[_Pending]] = {}
         self._waiting_events = 0
         self._committing: dict[asyncio.Task[None], set[AccountId]] = {}
+        self._committing_events: dict[asyncio.Task[None], int] = {}
         self._wake = asyncio.Event()
         self._closing = False
 
@@ -145,6 +146,7 @@ class Ingest:
                 continue
             task = asyncio.create_task(self._commit(batches), name="commit")
             self._committing[task] = {batch.account for batch in batches}
+            self._committing_events[task] = sum(len(batch.events) for batch in batches)
             task.add_done_callback(self._committed)
 
     def close(self) -> None:
@@ -152,8 +154,14 @@ class Ingest:
         self._closing = True
         self._wake.set()
 
+    @property
+    def unstored_events(self) -> int:
+        """Events that were submitted and not yet stored or refused, whether their caller still waits or not."""
+        return self._waiting_events + sum(self._committing_events.values())
+
     def _committed(self, task: asyncio.Task[None]) -> None:
         del self._committing[task]
+        del self._committing_events[task]
         self._wake.set()
 
     def _take(self) -> list["_Pending"]:

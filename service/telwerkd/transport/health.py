@@ -1,8 +1,8 @@
 """The standard health service (`grpc.health.v1.Health`): what probes and load balancers ask.
 
-Written here, not taken from `grpcio-health-checking`, whose messages and stubs it uses: there one watcher that does not
-read blocks the state for all others and for the shutdown, because a reply is written while a lock is held. Here a change
-is noted for each watcher and waits for none of them; a watcher that reads nothing is cut off.
+Written here, not taken from `grpcio-health-checking`, whose messages and stubs it uses: there one watcher that does
+not read blocks the state for all others and for the shutdown, because a reply is written while a lock is held. Here a
+change is noted for each watcher and waits for none of them; a watcher that reads nothing is cut off.
 """
 
 import asyncio
