@@ -73,6 +73,11 @@ class RawClient:
             if isinstance(event, ResponseReceived) and event.stream_id == stream:
                 return
 
+    def reset(self, stream: int) -> None:
+        """Gives a call up."""
+        self._h2.reset_stream(stream)
+        self._flush()
+
     async def _next(self) -> Event:
         event = await self._events.get()
         if event is None:

@@ -29,6 +29,7 @@ from telwerkd.transport.answer_cache import AnswerCache
 from telwerkd.transport.auth import AuthInterceptor, Keyring
 from telwerkd.transport.binding import held
 from telwerkd.transport.errors import ErrorInterceptor
+from telwerkd.transport.gate import GateInterceptor
 from telwerkd.transport.health import Health, HealthService
 from telwerkd.transport.kpi_service import KpiService
 from telwerkd.transport.server import SERVICE_NAMES, make_server
@@ -110,7 +111,7 @@ async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> As
     draining = asyncio.Event()
     queries = Queries(store, settings.query_limits, RollupCache(settings.rollup_cache_bytes_max))
     watches = Watches(store, queries, settings.watches_max)
-    interceptors: list[grpc.aio.ServerInterceptor] = [ErrorInterceptor()]
+    interceptors: list[grpc.aio.ServerInterceptor] = [GateInterceptor(settings.gate_limits), ErrorInterceptor()]
     if settings.keys_file is not None:
         interceptors.append(AuthInterceptor(Keyring(settings.keys_file)))
     health = Health(SERVICE_NAMES)
@@ -131,6 +132,7 @@ async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> As
         HealthService(health, settings.watch_limits),
         interceptors,
         settings.message_bytes_max,
+        settings.connection_limits,
         shares_port=shares_port,
     )
     background = Background()

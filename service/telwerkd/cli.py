@@ -8,11 +8,12 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from telwerkd import cli_health, maintenance, workers
+from telwerkd import cli_health, log_limit, maintenance, workers
 from telwerkd.app import NotStoredError, running
 from telwerkd.background import BackgroundTaskError
 from telwerkd.cli_keys import keys_app
 from telwerkd.config import ConfigurationError, Settings, load
+from telwerkd.descriptors import raise_limit
 from telwerkd.devoted import devote_process
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.stopping import EXIT_NOT_STORED, Stop, either
@@ -62,9 +63,10 @@ def serve(
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C. Needs no set-up: a SQLite file, loopback, plain text."""
     flags = {name: value for name, value in locals().items() if name != "config"}
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    _run(_serve(_settings(config, flags)))
+    settings = _settings(config, flags)
+    log_limit.set_up(settings.log_lines_max)
+    raise_limit()
+    _run(_serve(settings))
 
 
 @app.command()

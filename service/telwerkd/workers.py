@@ -18,9 +18,11 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+from telwerkd import log_limit
 from telwerkd.app import NotStoredError, check, running
 from telwerkd.background import BackgroundTaskError
 from telwerkd.config import Settings
+from telwerkd.descriptors import raise_limit
 from telwerkd.devoted import LOG_FORMAT, devote_process
 from telwerkd.stopping import EXIT_NOT_STORED, STOP_SECONDS, Stop, either
 from telwerkd.storage.location import PostgresUrl
@@ -181,9 +183,11 @@ def _work(fields: dict[str, Any], word: Connection) -> None:
     # Ctrl-C and the end of a terminal reach all; the process that started us tells us to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    settings = Settings(**fields)
+    log_limit.set_up(settings.log_lines_max, LOG_FORMAT)
+    raise_limit()
     try:
-        asyncio.run(_serve_one(Settings(**fields), word))
+        asyncio.run(_serve_one(settings, word))
     except (StartupError, SchemaError, BackgroundTaskError) as error:
         sys.exit(f"telwerkd: {error}")
     except NotStoredError as error:

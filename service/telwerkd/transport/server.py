@@ -1,6 +1,7 @@
 """The gRPC server: services, health, reflection and the channel's limits."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import grpc
 import grpc.aio
@@ -37,6 +38,32 @@ SERVICE_NAMES = tuple(
 _CONCURRENT_STREAMS_MAX = 1_000
 _REPLY_BYTES_MAX = 64 * 2**20
 _KEEPALIVE_MS = 30_000
+_INT32_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class ConnectionLimits:
+    """How many connections there may be, and for how long."""
+
+    connections_max: int
+    handshake_seconds: float
+    idle_seconds: float
+    age_seconds: float
+    """Then it is asked to end; after as long again it is cut."""
+
+    def options(self) -> list[tuple[str, int]]:
+        """The same for gRPC's core."""
+        return [
+            ("grpc.max_allowed_incoming_connections", self.connections_max),
+            ("grpc.server_handshake_timeout_ms", _milliseconds(self.handshake_seconds)),
+            ("grpc.max_connection_idle_ms", _milliseconds(self.idle_seconds)),
+            ("grpc.max_connection_age_ms", _milliseconds(self.age_seconds)),
+            ("grpc.max_connection_age_grace_ms", _milliseconds(self.age_seconds)),
+        ]
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, min(int(seconds * 1_000), _INT32_MAX))
 
 
 def make_server(
@@ -47,6 +74,7 @@ def make_server(
     health_service: HealthService,
     interceptors: Sequence[grpc.aio.ServerInterceptor],
     message_bytes_max: int,
+    connections: ConnectionLimits,
     *,
     shares_port: bool = False,
 ) -> grpc.aio.Server:
@@ -61,6 +89,7 @@ def make_server(
             ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
             ("grpc.http2.min_recv_ping_interval_without_data_ms", _KEEPALIVE_MS // 3),
             ("grpc.keepalive_permit_without_calls", 1),
+            *connections.options(),
         ],
     )
     ingestion_service_pb2_grpc.add_IngestionServiceServicer_to_server(ingestion, server)
