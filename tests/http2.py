@@ -17,9 +17,9 @@ from h2.events import (
 from h2.settings import SettingCodes
 
 
-def framed(message: bytes) -> bytes:
-    """A message as gRPC sends it: not compressed, and how long it is."""
-    return b"\0" + len(message).to_bytes(4) + message
+def framed(message: bytes, *, gzipped: bool = False) -> bytes:
+    """A message as gRPC sends it: whether it is compressed, and how long it is."""
+    return bytes([gzipped]) + len(message).to_bytes(4) + message
 
 
 class RawClient:
@@ -34,9 +34,11 @@ class RawClient:
         self._flush()
         self._events = asyncio.Queue[Event | None]()
         self.closed = asyncio.Event()
+        self.text = ""
+        """Of the last status."""
         self._listening = asyncio.create_task(self._listen())
 
-    def call(self, method: str, message: bytes | None, *, ends: bool = True) -> int:
+    def call(self, method: str, message: bytes | None, *, ends: bool = True, gzipped: bool = False) -> int:
         """Begins a call; without a message its request never comes. Gives the number of its stream."""
         stream = self._h2.get_next_available_stream_id()
         headers = [
@@ -46,22 +48,31 @@ class RawClient:
             (":authority", "localhost"),
             ("te", "trailers"),
             ("content-type", "application/grpc"),
+            ("grpc-encoding", "gzip" if gzipped else "identity"),
         ]
         self._h2.send_headers(stream, headers, end_stream=ends and message is None)
         if message is not None:
-            self._h2.send_data(stream, framed(message), end_stream=ends)
+            self._send(stream, framed(message, gzipped=gzipped), ends=ends)
         self._flush()
         return stream
+
+    def _send(self, stream: int, data: bytes, *, ends: bool) -> None:
+        size = self._h2.max_outbound_frame_size
+        for start in range(0, len(data), size):
+            self._h2.send_data(stream, data[start : start + size], end_stream=ends and start + size >= len(data))
 
     async def status(self, stream: int) -> int | None:
         """The gRPC status with which the server ends a call; None if it resets the stream without one."""
         status: int | None = None
+        self.text = ""
         while True:
             event = await self._next()
             if getattr(event, "stream_id", None) != stream:
                 continue
             if isinstance(event, ResponseReceived | TrailersReceived):
-                found = dict(event.headers or []).get("grpc-status")
+                headers = dict(event.headers or [])
+                self.text = headers.get("grpc-message", self.text)
+                found = headers.get("grpc-status")
                 status = status if found is None else int(found)
             if isinstance(event, StreamEnded | StreamReset):
                 return status

@@ -1,6 +1,7 @@
 """Connections and calls that are opened and left alone take their place for a while, and no one else's."""
 
 import asyncio
+import gzip
 import resource
 import socket
 import subprocess
@@ -62,6 +63,14 @@ async def test_a_call_that_ends_without_a_request_is_answered(tmp_path):
     async with started(tmp_path / "telwerk.db") as server, raw(server.address) as client:
         status = await client.status(client.call(CHECK, None))
         assert status == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+
+
+async def test_a_message_that_is_larger_than_allowed_is_not_inflated_to_its_end(tmp_path):
+    """RESOURCE_EXHAUSTED once the bound is passed: an older gRPC inflates all of it, and then says how much it was."""
+    bomb = gzip.compress(bytes(2**20), 9)
+    async with started(tmp_path / "telwerk.db", message_bytes_max=2**16) as server, raw(server.address) as client:
+        assert await client.status(client.call(CHECK, bomb, gzipped=True)) == EXHAUSTED
+        assert client.text == "Decompressed message larger than max"
 
 
 @pytest.mark.parametrize(("limit", "status"), [("calls_per_peer_max", EXHAUSTED), ("calls_max", UNAVAILABLE)])

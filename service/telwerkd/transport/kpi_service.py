@@ -123,7 +123,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
                     answer = await unless_drained(draining, watch.answer())
                     update = self._update(asked, query, before, answer)
                     if update is not None:
-                        await write_within(context, Encoded(update), self._watch_stall_seconds)
+                        await self._write(context, update)
                     before = answer
         finally:
             draining.cancel()
@@ -141,6 +141,9 @@ class KpiService(kpi_grpc.KpiServiceServicer):
             number = pb.WatchTimeSeriesResponse.CHANGES_FIELD_NUMBER
             return wire.nested(number, encode_changes(request, different, answer, now))
         return None
+
+    async def _write(self, context: _Context, update: bytes) -> None:
+        await write_within(context, Encoded(update), self._watch_stall_seconds)
 
     async def ExplainCount(self, request: pb.ExplainCountRequest, context: _Context) -> pb.ExplainCountResponse:
         """What made a number."""
