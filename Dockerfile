@@ -61,6 +61,6 @@ ENV PATH=/opt/telwerk/bin:$PATH \
     TELWERK_DATABASE=/data/telwerk.db \
     TELWERK_LISTEN=0.0.0.0:50051 \
     TELWERK_GRACE_SECONDS=5
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["telwerkd", "health"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 CMD ["telwerkd", "health"]
 ENTRYPOINT ["telwerkd"]
 CMD ["serve"]

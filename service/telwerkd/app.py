@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from typing import NamedTuple
 
 import grpc.aio
@@ -18,16 +19,21 @@ from telwerkd.application.ports import Store
 from telwerkd.application.rollup_cache import RollupCache
 from telwerkd.application.upkeep import Compaction, purge_old, settle_due
 from telwerkd.application.watching import Watches
+from telwerkd.background import Background
 from telwerkd.config import Settings
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.opening import opened, prepare
 from telwerkd.transport.access import check_exposure
+from telwerkd.transport.address import TcpAddress, parse
 from telwerkd.transport.answer_cache import AnswerCache
 from telwerkd.transport.auth import AuthInterceptor, Keyring
+from telwerkd.transport.binding import held
 from telwerkd.transport.errors import ErrorInterceptor
+from telwerkd.transport.gate import GateInterceptor
+from telwerkd.transport.health import Health, HealthService
 from telwerkd.transport.kpi_service import KpiService
-from telwerkd.transport.server import Health, make_server
+from telwerkd.transport.server import SERVICE_NAMES, make_server
 from telwerkd.transport.services import AdminService, IngestionService, SettingsService
 from telwerkd.transport.tls import StartupError, server_credentials
 
@@ -40,7 +46,7 @@ _COMPACT_EVERY_SECONDS = 0.5
 _FREE_NAMES_EVERY_SECONDS = 1.0
 _PING_EVERY_SECONDS = 2.0
 _PURGE_EVERY_SECONDS = 3_600.0
-_STORE_SECONDS = 30.0
+_STORE_SECONDS = 10.0
 """What storing the rest may take when the server stops; a database that has gone must not keep it for ever."""
 
 
@@ -48,11 +54,17 @@ POSTGRES_ID_BYTES_MAX = 512
 """An entry of an index has at most 2,704 bytes there, and the longest key has four ids."""
 
 
+class NotStoredError(Exception):
+    """The server stopped, and some of what was submitted may not be stored. None of that was acknowledged."""
+
+
 class Running(NamedTuple):
     """A server that takes calls."""
 
     address: str
     """Host and the port it is bound to."""
+    failed: asyncio.Event
+    """Set when the server must end, because a part of it died."""
 
 
 @asynccontextmanager
@@ -64,6 +76,8 @@ async def running(settings: Settings, *, is_worker: bool = False) -> AsyncIterat
     Raises:
         StartupError: it cannot run so; the text says what to do.
         SchemaError: the database is not one that this program can use.
+        NotStoredError: after the stop: something may not be stored.
+        BackgroundTaskError: after the stop: a part of the server died.
     """
     check(settings)
     if not is_worker:
@@ -100,10 +114,11 @@ async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> As
     draining = asyncio.Event()
     queries = Queries(store, settings.query_limits, RollupCache(settings.rollup_cache_bytes_max))
     watches = Watches(store, queries, settings.watches_max)
-    interceptors: list[grpc.aio.ServerInterceptor] = [ErrorInterceptor()]
+    interceptors: list[grpc.aio.ServerInterceptor] = [GateInterceptor(settings.gate_limits), ErrorInterceptor()]
     if settings.keys_file is not None:
         interceptors.append(AuthInterceptor(Keyring(settings.keys_file)))
-    server, health = make_server(
+    health = Health(SERVICE_NAMES)
+    server = make_server(
         IngestionService(ingest, clock, limits, draining),
         KpiService(
             queries,
@@ -117,46 +132,52 @@ async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> As
         ),
         SettingsService(AccountSettings(store), clock, limits),
         AdminService(store, clock, limits, names),
+        HealthService(health, settings.watch_limits),
         interceptors,
         settings.message_bytes_max,
+        settings.connection_limits,
         shares_port=shares_port,
     )
-    port = _bind(server, settings)
-    committing = asyncio.create_task(ingest.run(), name="group commit")
-    watching = [
-        asyncio.create_task(_settle(store, clock), name="limits"),
-        asyncio.create_task(_compact(store), name="compaction"),
-        asyncio.create_task(_free_names(names), name="names"),
-        asyncio.create_task(watches.run(), name="watches"),
-        asyncio.create_task(_watch_database(store, health), name="readiness"),
-    ]
-    if settings.retention_days is not None:
-        watching.append(asyncio.create_task(_purge(store, clock, settings.retention_days), name="retention"))
-    try:
-        await health.ready(serving=False)
-        await server.start()
-        await health.live()
-        await health.ready(serving=True)
-        yield Running(_address(settings.listen, port))
-    finally:
-        await health.draining()
-        draining.set()
-        await server.stop(settings.grace_seconds)
-        ingest.close()
-        _, late = await asyncio.wait({committing}, timeout=_STORE_SECONDS)
-        if late:
-            log.error("what was submitted was not stored within %.0f s; whether it will be is unknown", _STORE_SECONDS)
-            committing.cancel()
-        else:
-            committing.result()
-        for task in watching:
-            task.cancel()
-        await asyncio.gather(*watching, return_exceptions=True)
+    background = Background()
+    with held(parse(settings.listen), shares_port=shares_port):
+        port = _bind(server, settings)
+        committing = background.start(ingest.run(), "group commit")
+        background.start(_settle(store, clock), "limits")
+        background.start(_compact(store), "compaction")
+        background.start(_free_names(names), "names")
+        background.start(watches.run(), "watches")
+        background.start(_watch_database(store, health), "readiness")
+        if settings.retention_days is not None:
+            background.start(_purge(store, clock, settings.retention_days), "retention")
+        try:
+            await server.start()
+            health.live()
+            health.ready(serving=True)
+            yield Running(_address(settings.listen, port), background.failed)
+        finally:
+            health.drain()
+            draining.set()
+            await server.stop(settings.grace_seconds)
+            try:
+                await _store_rest(ingest, committing)
+            finally:
+                await background.end()
+
+
+async def _store_rest(ingest: Ingest, committing: "asyncio.Task[None]") -> None:
+    """Returns when what was submitted is stored. Raises NotStoredError."""
+    ingest.close()
+    _, late = await asyncio.wait({committing}, timeout=_STORE_SECONDS)
+    if late:
+        raise NotStoredError(
+            f"{ingest.unstored_events} events were not stored within {_STORE_SECONDS:g} s of the grace's end; whether "
+            "they will be is unknown, and none of them was acknowledged"
+        )
 
 
 def _address(listen: str, port: int) -> str:
-    host, _, asked = listen.rpartition(":")
-    return f"{host}:{port}" if asked.isdigit() else listen
+    address = parse(listen)
+    return str(replace(address, port=port)) if isinstance(address, TcpAddress) else listen
 
 
 def _bind(server: grpc.aio.Server, settings: Settings) -> int:
@@ -225,6 +246,6 @@ async def _watch_database(store: Store, health: Health) -> None:
             await store.ping()
         except Exception as error:  # noqa: BLE001  # whatever it is, the services cannot do their work
             log.warning("not ready: %s", error)
-            await health.ready(serving=False)
+            health.ready(serving=False)
         else:
-            await health.ready(serving=True)
+            health.ready(serving=True)

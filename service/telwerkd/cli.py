@@ -2,24 +2,26 @@
 
 import asyncio
 import logging
-import signal
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from telwerkd import maintenance, workers
-from telwerkd.app import running
+from telwerkd import cli_health, log_limit, maintenance, workers
+from telwerkd.app import NotStoredError, running
+from telwerkd.background import BackgroundTaskError
 from telwerkd.cli_keys import keys_app
 from telwerkd.config import ConfigurationError, Settings, load
+from telwerkd.descriptors import raise_limit
 from telwerkd.devoted import devote_process
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.domain.ids import AccountId
+from telwerkd.stopping import EXIT_NOT_STORED, Stop, either
 from telwerkd.storage import opening
 from telwerkd.storage.location import Location, located
 from telwerkd.storage.schema import SchemaError
-from telwerkd.transport.probe import ProbeError, probe, reachable
+from telwerkd.transport.probe import ProbeError
 from telwerkd.transport.tls import StartupError
 
 T = TypeVar("T")
@@ -62,9 +64,10 @@ def serve(
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C. Needs no set-up: a SQLite file, loopback, plain text."""
     flags = {name: value for name, value in locals().items() if name != "config"}
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    _run(_serve(_settings(config, flags)))
+    settings = _settings(config, flags)
+    log_limit.set_up(settings.log_lines_max)
+    raise_limit()
+    _run(_serve(settings))
 
 
 @app.command()
@@ -125,15 +128,14 @@ def limits(
 
 @app.command()
 def health(
-    address: Annotated[str | None, typer.Argument(help="Host and port.", show_default="where `listen` says")] = None,
-    service: Annotated[str, typer.Option(help="A service, or `liveness` or `readiness`.")] = "readiness",
+    address: Annotated[str | None, typer.Argument(help="Its address.", show_default="where `listen` says")] = None,
+    service: Annotated[str, typer.Option(help="A service, or `liveness` or `readiness`.")] = cli_health.DEFAULT_SERVICE,
     config: Config = None,
 ) -> None:
     """Ask a server on this machine whether it is serving; exit code 0 if so. For container health checks."""
-    settings = _settings(config, {})
     try:
-        answer = probe(address or reachable(settings.listen), service, settings.tls_files)
-    except (ProbeError, StartupError) as error:
+        answer = cli_health.ask(address, service, config)
+    except ProbeError as error:
         _fail(str(error))
     typer.echo(answer)
 
@@ -163,28 +165,28 @@ def _located(database: str) -> Location:
 def _run(main: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(main)
-    except (StartupError, SchemaError, UnavailableError) as error:
+    except (StartupError, SchemaError, UnavailableError, BackgroundTaskError) as error:
         _fail(str(error))
+    except NotStoredError as error:
+        _fail(str(error), EXIT_NOT_STORED)
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, exit_code: int = EXIT_CANNOT_START) -> NoReturn:
     typer.echo(f"telwerkd: {message}", err=True)
-    raise typer.Exit(EXIT_CANNOT_START)
+    raise typer.Exit(exit_code)
 
 
 async def _serve(settings: Settings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     if settings.workers > 1:
-        await workers.serve(settings, stop)
+        await workers.serve(settings)
         return
+    stop = Stop(settings.grace_seconds)
     async with running(settings) as server:
         # The one line on standard output, for whoever started this with port 0.
         print(f"Telwerk listens on {server.address}", flush=True)  # noqa: T201
         devote_process()
-        await stop.wait()
+        await either(stop.asked, server.failed)
+        stop.ask()
         logging.getLogger(__name__).info("stopping: running calls end, at most %.0f s", settings.grace_seconds)
 
 

@@ -3,14 +3,19 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from telwerkd.application.batches import IngestLimits
 from telwerkd.application.query import QueryLimits
+from telwerkd.descriptors import connections_max
 from telwerkd.storage.location import Location, SqliteFile, located
+from telwerkd.transport.address import DEFAULT_LISTEN, normal
 from telwerkd.transport.event_codec import EventLimits
-from telwerkd.transport.tls import StartupError, TlsFiles
+from telwerkd.transport.gate import GateLimits
+from telwerkd.transport.health import WatchLimits
+from telwerkd.transport.server import ConnectionLimits
+from telwerkd.transport.tls import TlsFiles
 
 
 class ConfigurationError(Exception):
@@ -26,7 +31,10 @@ class Settings(BaseSettings):
         SqliteFile(Path("telwerk.db")),
         description="A SQLite file, made if it is not there, or `postgresql://user@host/database`.",
     )
-    listen: str = Field("127.0.0.1:50051", description="Host and port; port 0 takes a free one.")
+    listen: Annotated[str, AfterValidator(normal)] = Field(
+        DEFAULT_LISTEN,
+        description="Its address: `host:port`, `[IPv6]:port` or `unix:path`; port 0 takes a free one.",
+    )
     workers: int = Field(1, gt=0, description="Server processes on one port; more than one need PostgreSQL.")
     tls_cert: Path | None = Field(None, description="The server's certificate chain, PEM.")
     tls_key: Path | None = Field(None, description="Its key, PEM.")
@@ -84,6 +92,28 @@ class Settings(BaseSettings):
     )
     watches_max: int = Field(1_000, gt=0, description="Open WatchTimeSeries calls.")
     watch_stall_seconds: float = Field(30.0, gt=0, description="How long a watch may go unread before it is cut off.")
+    health_watches_max: int = Field(1_000, gt=0, description="Open Watch calls of the health service.")
+    health_watches_per_peer_max: int = Field(100, gt=0, description="The same, of one address.")
+    connections_max: int | None = Field(
+        None, gt=0, description="Open connections; unless set, the limit of open files less 128, at most 10,000."
+    )
+    handshake_seconds: float = Field(10.0, gt=0, description="How long a connection may take to say that it is HTTP/2.")
+    connection_idle_seconds: float = Field(300.0, gt=0, description="How long a connection may have no open call.")
+    connection_age_seconds: float = Field(
+        3_600.0, gt=0, description="After this a connection takes no new calls, and after as long again it is closed."
+    )
+    calls_max: int = Field(4_000, gt=0, description="Open calls, streams and watches included.")
+    calls_per_peer_max: int = Field(
+        2_000, ge=0, description="The same, of one address; 0 leaves this away, for a proxy that all come through."
+    )
+    first_message_seconds: float = Field(30.0, gt=0, description="How long a call may take to send its first request.")
+    refused_calls_max: int = Field(
+        60, ge=0, description="Refused calls of one address in a minute, after which its refusals are delayed."
+    )
+    refused_delay_seconds: float = Field(1.0, ge=0, description="How long they are delayed.")
+    log_lines_max: int = Field(
+        60, gt=0, description="Lines that one place in the program logs within a minute; the rest are counted."
+    )
     message_bytes_max: int = Field(16 * 2**20, gt=0, description="Bytes of one request.")
     memory_bytes_max: int = Field(
         512 * 2**20, gt=0, description="Memory for what calls hold at one time: requests, replies, open watches."
@@ -96,11 +126,7 @@ class Settings(BaseSettings):
         Raises:
             StartupError: some are named, but not both certificate and key.
         """
-        if self.tls_cert is None and self.tls_key is None and self.tls_client_ca is None:
-            return None
-        if self.tls_cert is None or self.tls_key is None:
-            raise StartupError("TLS needs both --tls-cert and --tls-key")
-        return TlsFiles(self.tls_cert, self.tls_key, self.tls_client_ca)
+        return TlsFiles.of(self.tls_cert, self.tls_key, self.tls_client_ca)
 
     @property
     def event_limits(self) -> EventLimits:
@@ -113,6 +139,32 @@ class Settings(BaseSettings):
             self.future_skew_seconds_max,
             self.stream_unacked_events_max,
         )
+
+    @property
+    def gate_limits(self) -> GateLimits:
+        """What may be open, before it is known whose it is."""
+        return GateLimits(
+            self.calls_max,
+            self.calls_per_peer_max,
+            self.first_message_seconds,
+            self.refused_calls_max,
+            self.refused_delay_seconds,
+        )
+
+    @property
+    def connection_limits(self) -> ConnectionLimits:
+        """How many connections there may be, and for how long."""
+        return ConnectionLimits(
+            self.connections_max or connections_max(),
+            self.handshake_seconds,
+            self.connection_idle_seconds,
+            self.connection_age_seconds,
+        )
+
+    @property
+    def watch_limits(self) -> WatchLimits:
+        """How many may watch the health, and how long one may go unread."""
+        return WatchLimits(self.health_watches_max, self.health_watches_per_peer_max, self.watch_stall_seconds)
 
     @property
     def ingest_limits(self) -> IngestLimits:

@@ -10,18 +10,26 @@ import multiprocessing
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from telwerkd.app import check, running
+from telwerkd import log_limit
+from telwerkd.app import NotStoredError, check, running
+from telwerkd.background import BackgroundTaskError
 from telwerkd.config import Settings
+from telwerkd.descriptors import raise_limit
 from telwerkd.devoted import LOG_FORMAT, devote_process
+from telwerkd.stopping import EXIT_NOT_STORED, STOP_SECONDS, Stop, either
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.opening import prepare
 from telwerkd.storage.schema import SchemaError
+from telwerkd.transport.address import TcpAddress, parse
+from telwerkd.transport.binding import cannot_listen, resolved
 from telwerkd.transport.tls import StartupError
 
 log = logging.getLogger(__name__)
@@ -29,34 +37,43 @@ log = logging.getLogger(__name__)
 _RESTART_SECONDS = 1.0
 """Before a worker that died is started anew, so that one that cannot live does not keep the machine busy."""
 
-_STOP_MARGIN_SECONDS = 30.0
-"""What storing the rest may take after the grace, before a worker is killed."""
+_STOP_MARGIN_SECONDS = STOP_SECONDS - 5.0
+"""What storing the rest may take after the grace, before a worker is killed; then it is time for us to end as well."""
 
 _spawn = multiprocessing.get_context("spawn")
 
 
-async def serve(settings: Settings, stop: asyncio.Event) -> None:
-    """Runs workers until `stop` is set, and ends when all have drained.
+async def serve(settings: Settings) -> None:
+    """Runs workers until a signal says stop, and ends when all have drained.
 
     Raises:
         StartupError: they cannot run so, or one of the first did not start.
         SchemaError: the database is not one that this program can use.
+        NotStoredError: after the stop: a worker did not end as it should.
     """
     _check(settings)
     await prepare(settings.database)
     with _reserved(settings.listen) as address:
         workers = [_Worker(settings.model_copy(update={"listen": address})) for _ in range(settings.workers)]
+        stop = Stop(settings.grace_seconds, partial(_kill, workers))
         try:
             await asyncio.gather(*(worker.started() for worker in workers))
             # The one line on standard output, for whoever started this with port 0.
             print(f"Telwerk listens on {address}", flush=True)  # noqa: T201
             keeping = [asyncio.create_task(worker.kept_alive()) for worker in workers]
-            await stop.wait()
+            await stop.asked.wait()
             log.info("stopping: running calls end, at most %.0f s", settings.grace_seconds)
             for task in keeping:
                 task.cancel()
         finally:
-            await asyncio.gather(*(worker.stopped() for worker in workers))
+            codes = await asyncio.gather(*(worker.stopped() for worker in workers))
+    if any(codes):
+        raise NotStoredError(f"workers ended with exit codes {codes}: what was not acknowledged may not be stored")
+
+
+def _kill(workers: "Sequence[_Worker]") -> None:
+    for worker in workers:
+        worker.kill()
 
 
 def _check(settings: Settings) -> None:
@@ -65,7 +82,7 @@ def _check(settings: Settings) -> None:
             f"one process writes to a SQLite file, and {settings.workers} workers were asked for: "
             "leave --workers away, or move to PostgreSQL with `telwerkd copy`"
         )
-    if not settings.listen.rpartition(":")[2].isdigit():
+    if not isinstance(parse(settings.listen), TcpAddress):
         raise StartupError(f"workers share a port, and --listen {settings.listen} has none")
     check(settings)
 
@@ -76,21 +93,20 @@ def _reserved(listen: str) -> Iterator[str]:
 
     A socket that does not listen gets no connections; it keeps the port ours while workers come and go.
     """
-    host, _, port = listen.rpartition(":")
+    address = parse(listen)
+    assert isinstance(address, TcpAddress)  # noqa: S101  # `_check` holds it
+    family, place = resolved(address)[0]
     try:
-        family, kind, _, _, address = socket.getaddrinfo(
-            host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
         # Sharing is for our own workers only: with another server there it must fail.
-        with socket.socket(family, kind) as alone:
+        with socket.socket(family, socket.SOCK_STREAM) as alone:
             alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            alone.bind(address)
-        with socket.socket(family, kind) as held:
+            alone.bind(place)
+        with socket.socket(family, socket.SOCK_STREAM) as held:
             held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            held.bind(address)
-            yield f"{host}:{held.getsockname()[1]}"
+            held.bind(place)
+            yield str(replace(address, port=held.getsockname()[1]))
     except OSError as error:
-        raise StartupError(f"cannot listen on {listen}: {error.strerror or error}") from None
+        raise cannot_listen(address, error) from None
 
 
 class _Worker:
@@ -129,8 +145,11 @@ class _Worker:
             self._word.close()
             self._process, self._word = self._spawned()
 
-    async def stopped(self) -> None:
-        """Returns when it has drained and ended."""
+    async def stopped(self) -> int:
+        """Returns when it has drained and ended: 0, or the exit code of one that may have left something unstored."""
+        if not self._process.is_alive():
+            self._word.close()
+            return 0
         self._process.terminate()
         try:
             async with asyncio.timeout(self._grace_seconds + _STOP_MARGIN_SECONDS):
@@ -141,6 +160,12 @@ class _Worker:
             await _readable(self._process.sentinel)
         self._process.join()
         self._word.close()
+        # The signal ends at once only one that does not serve yet.
+        return 0 if self._process.exitcode == -signal.SIGTERM else self._process.exitcode or 0
+
+    def kill(self) -> None:
+        """Ends it now."""
+        self._process.kill()
 
 
 async def _readable(file: int) -> None:
@@ -155,22 +180,29 @@ async def _readable(file: int) -> None:
 
 def _work(fields: dict[str, Any], word: Connection) -> None:
     """A worker's life."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the process that started us tells us to stop
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    # Ctrl-C and the end of a terminal reach all; the process that started us tells us to stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    settings = Settings(**fields)
+    log_limit.set_up(settings.log_lines_max, LOG_FORMAT)
+    raise_limit()
     try:
-        asyncio.run(_serve_one(Settings(**fields), word))
-    except (StartupError, SchemaError) as error:
+        asyncio.run(_serve_one(settings, word))
+    except (StartupError, SchemaError, BackgroundTaskError) as error:
         sys.exit(f"telwerkd: {error}")
+    except NotStoredError as error:
+        log.error("%s", error)  # noqa: TRY400  # the text says it all
+        sys.exit(EXIT_NOT_STORED)
 
 
 async def _serve_one(settings: Settings, word: Connection) -> None:
-    stop = asyncio.Event()
+    stop = Stop(settings.grace_seconds)
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
     # Nothing is ever sent to us: what can be read is the end of the process that started us.
-    loop.add_reader(word.fileno(), stop.set)
-    async with running(settings, is_worker=True):
+    loop.add_reader(word.fileno(), stop.ask)
+    async with running(settings, is_worker=True) as server:
         word.send("ready")
         devote_process()
-        await stop.wait()
+        await either(stop.asked, server.failed)
+        stop.ask()
         loop.remove_reader(word.fileno())

@@ -223,7 +223,7 @@ def test_workers_share_their_port_with_nobody_else(database):
     """A second server on the port does not start, though its own workers would share one."""
     with serving(database, "--workers", "2") as (address, _):
         said = refused("serve", "--database", database.dsn, "--workers", "2", "--listen", address)
-        assert f"cannot listen on {address}: Address already in use" in said
+        assert f"cannot listen on {address}: another program listens there" in said
     said = refused("serve", "--database", database.dsn, "--workers", "2", "--listen", "unix:/nowhere/telwerk.sock")
     assert "workers share a port" in said
 

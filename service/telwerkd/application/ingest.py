@@ -37,6 +37,7 @@ class Ingest:
         self._limits = limits
         self._waiting = WaitingRoom(limits)
         self._committing: dict[asyncio.Task[None], set[AccountId]] = {}
+        self._committing_events: dict[asyncio.Task[None], int] = {}
         self._wake = asyncio.Event()
         self._closing = False
 
@@ -69,6 +70,7 @@ class Ingest:
                 continue
             task = asyncio.create_task(self._commit(parts), name="commit")
             self._committing[task] = {part.batch.account for part in parts}
+            self._committing_events[task] = sum(len(part.places) for part in parts)
             task.add_done_callback(self._committed)
 
     def close(self) -> None:
@@ -76,8 +78,14 @@ class Ingest:
         self._closing = True
         self._wake.set()
 
+    @property
+    def unstored_events(self) -> int:
+        """Events that were submitted and not yet stored or refused, whether their caller still waits or not."""
+        return self._waiting.events + sum(self._committing_events.values())
+
     def _committed(self, task: asyncio.Task[None]) -> None:
         del self._committing[task]
+        del self._committing_events[task]
         self._wake.set()
 
     def _take(self) -> list[Part]:

@@ -49,6 +49,11 @@ class Pending:
         return self._weight(range(self._next, len(self._events))) + self._weight(self._postponed)
 
     @property
+    def waiting_events(self) -> int:
+        """How many of its events are not yet in a transaction."""
+        return len(self._events) - self._next + len(self._postponed)
+
+    @property
     def next_weight(self) -> int:
         """The weight of the event that is next."""
         return self._weight([self._postponed[0] if self._postponed else self._next])
@@ -138,6 +143,11 @@ class WaitingRoom:
 
     def __bool__(self) -> bool:
         return bool(self._batches)
+
+    @property
+    def events(self) -> int:
+        """How many events wait."""
+        return sum(batch.waiting_events for batches in self._batches.values() for batch in batches)
 
     def add(self, batch: Pending) -> None:
         """Lets a batch wait. One that is larger than the whole room waits alone, one larger than a share as only one.

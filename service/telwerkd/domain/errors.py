@@ -46,6 +46,7 @@ class Reason(enum.Enum):
     OVERLOADED = "too much is waiting to be stored, or held in memory"
     QUOTA_EXCEEDED = "the account, or the caller, uses its whole share of what all share"
     SLOW_READER = "a watch was not read for too long"
+    SLOW_REQUEST = "a call was opened, and its request did not come in time"
     SHUTTING_DOWN = "the server is stopping"
     INTERNAL = "a defect of the server"
 

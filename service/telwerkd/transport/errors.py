@@ -179,7 +179,7 @@ def _cut(text: str, bytes_max: int) -> str:
 
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):
-    """Turns whatever is raised inside into a status. **Outermost**: it must be the first of the server's interceptors.
+    """Turns whatever is raised inside into a status. **Outermost** but for the gate: all others stand inside it.
 
     A `TelwerkError` is answered as the table says, wherever it is raised: by a servicer, by an interceptor, or while a
     request is decoded. Bytes that are no message of the method are INVALID_ARGUMENT. Anything else, a failure to encode
@@ -335,7 +335,10 @@ def _unless_undecodable(request: Any) -> Any:
 
 
 def refusing(error: Exception) -> Handler:
-    """A handler for a method of any kind, which reads no request and raises `error`."""
+    """A handler for a method of any kind, which reads no request and raises `error`.
+
+    It has no deserializer, and no other handler is without one: so the gate knows a refusal before it is called.
+    """
 
     async def refuse(_requests: Any, _context: Context) -> None:
         raise error

@@ -12,7 +12,7 @@ from telwerkd.application.clock import Clock
 from telwerkd.application.explain import Explanations
 from telwerkd.application.query import Answer, Query
 from telwerkd.application.watching import Watches, about_differs, changes
-from telwerkd.domain.errors import LimitExceededError, Reason, TelwerkError, UnavailableError
+from telwerkd.domain.errors import LimitExceededError, TelwerkError
 from telwerkd.domain.ids import AccountId
 from telwerkd.transport import wire
 from telwerkd.transport.answer_cache import AnswerCache
@@ -23,6 +23,7 @@ from telwerkd.transport.errors import Encoded
 from telwerkd.transport.event_codec import EventDecoder, EventLimits, FieldError
 from telwerkd.transport.explain_codec import decode_explain, encode_explanation
 from telwerkd.transport.query_codec import QueryRequest, decode_query
+from telwerkd.transport.stalling import write_within
 
 _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
@@ -142,17 +143,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         return None
 
     async def _write(self, context: _Context, update: bytes) -> None:
-        """Sends an update; a reader that takes none is cut off, so that nothing waits without bound."""
-        try:
-            async with asyncio.timeout(self._watch_stall_seconds):
-                await context.write(Encoded(update))
-        except TimeoutError:
-            raise UnavailableError(
-                Reason.SLOW_READER,
-                f"nothing was read for {self._watch_stall_seconds:g} s (watch_stall_seconds): watch again, and read "
-                "as updates come",
-                1.0,
-            ) from None
+        await write_within(context, Encoded(update), self._watch_stall_seconds)
 
     async def ExplainCount(self, request: pb.ExplainCountRequest, context: _Context) -> pb.ExplainCountResponse:
         """What made a number."""

@@ -1,12 +1,11 @@
 """The gRPC server: services, health, reflection and the channel's limits."""
 
-import asyncio
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import grpc
 import grpc.aio
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
 
 from telwerk.v1 import (
     admin_service_pb2,
@@ -18,12 +17,10 @@ from telwerk.v1 import (
     settings_service_pb2,
     settings_service_pb2_grpc,
 )
-from telwerkd.transport import reflection
+from telwerkd.transport import health, reflection
+from telwerkd.transport.health import HealthService
 from telwerkd.transport.kpi_service import KpiService
 from telwerkd.transport.services import AdminService, IngestionService, SettingsService
-
-LIVENESS, READINESS = "liveness", "readiness"
-"""Names for probes beside the services' own: the process lives; it can do its work."""
 
 SERVICE_NAMES = tuple(
     descriptor.services_by_name[name].full_name
@@ -41,7 +38,32 @@ SERVICE_NAMES = tuple(
 _CONCURRENT_STREAMS_MAX = 1_000
 _REPLY_BYTES_MAX = 64 * 2**20
 _KEEPALIVE_MS = 30_000
-_LAST_WORD_SECONDS = 0.2
+_INT32_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class ConnectionLimits:
+    """How many connections there may be, and for how long."""
+
+    connections_max: int
+    handshake_seconds: float
+    idle_seconds: float
+    age_seconds: float
+    """Then it is asked to end; after as long again it is cut."""
+
+    def options(self) -> list[tuple[str, int]]:
+        """The same for gRPC's core."""
+        return [
+            ("grpc.max_allowed_incoming_connections", self.connections_max),
+            ("grpc.server_handshake_timeout_ms", _milliseconds(self.handshake_seconds)),
+            ("grpc.max_connection_idle_ms", _milliseconds(self.idle_seconds)),
+            ("grpc.max_connection_age_ms", _milliseconds(self.age_seconds)),
+            ("grpc.max_connection_age_grace_ms", _milliseconds(self.age_seconds)),
+        ]
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, min(int(seconds * 1_000), _INT32_MAX))
 
 
 def make_server(
@@ -49,11 +71,13 @@ def make_server(
     kpi: KpiService,
     settings: SettingsService,
     admin: AdminService,
+    health_service: HealthService,
     interceptors: Sequence[grpc.aio.ServerInterceptor],
     message_bytes_max: int,
+    connections: ConnectionLimits,
     *,
     shares_port: bool = False,
-) -> tuple[grpc.aio.Server, "Health"]:
+) -> grpc.aio.Server:
     """A server with everything registered, not yet bound to a port. Workers share one: each takes some connections."""
     server = grpc.aio.server(
         interceptors=interceptors,
@@ -65,54 +89,13 @@ def make_server(
             ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
             ("grpc.http2.min_recv_ping_interval_without_data_ms", _KEEPALIVE_MS // 3),
             ("grpc.keepalive_permit_without_calls", 1),
+            *connections.options(),
         ],
     )
     ingestion_service_pb2_grpc.add_IngestionServiceServicer_to_server(ingestion, server)
     kpi_service_pb2_grpc.add_KpiServiceServicer_to_server(kpi, server)
     settings_service_pb2_grpc.add_SettingsServiceServicer_to_server(settings, server)
     admin_service_pb2_grpc.add_AdminServiceServicer_to_server(admin, server)
-    servicer = _HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
     reflection.enable(server, (*SERVICE_NAMES, health.SERVICE_NAME))
-    return server, Health(servicer)
-
-
-class _HealthServicer(health.aio.HealthServicer):  # type: ignore[misc]  # it ships no types
-    """The library's, but watches end when the server drains: they would hold up its stop for the whole grace."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.draining = asyncio.Event()
-
-    async def Watch(self, request: health_pb2.HealthCheckRequest, context: Any) -> None:  # noqa: N802
-        """Tells of changes until the server drains, and of that last."""
-        watching = asyncio.create_task(super().Watch(request, context))
-        draining = asyncio.create_task(self.draining.wait())
-        try:
-            await asyncio.wait({watching, draining}, return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.wait({watching}, timeout=_LAST_WORD_SECONDS)
-        finally:
-            watching.cancel()
-            draining.cancel()
-
-
-class Health:
-    """What the probes are told. Call `ready` before the server starts: until then the library says SERVING."""
-
-    def __init__(self, servicer: _HealthServicer) -> None:
-        self._servicer = servicer
-
-    async def live(self) -> None:
-        """The process lives."""
-        await self._servicer.set(LIVENESS, health_pb2.HealthCheckResponse.SERVING)
-
-    async def ready(self, *, serving: bool) -> None:
-        """The services can do their work, or cannot: the database does not answer, or the server is starting."""
-        response = health_pb2.HealthCheckResponse
-        for name in ("", READINESS, *SERVICE_NAMES):
-            await self._servicer.set(name, response.SERVING if serving else response.NOT_SERVING)
-
-    async def draining(self) -> None:
-        """For good: no new work may come."""
-        await self._servicer.enter_graceful_shutdown()
-        self._servicer.draining.set()
+    return server

@@ -34,6 +34,19 @@ class TlsFiles:
     """Its private key, not encrypted."""
     client_ca: Path | None = None
 
+    @classmethod
+    def of(cls, certificate: Path | None, key: Path | None, client_ca: Path | None) -> "TlsFiles | None":
+        """The files as settings name them; None for plain text.
+
+        Raises:
+            StartupError: some are named, but not both certificate and key.
+        """
+        if certificate is None and key is None and client_ca is None:
+            return None
+        if certificate is None or key is None:
+            raise StartupError("TLS needs both --tls-cert and --tls-key")
+        return cls(certificate, key, client_ca)
+
 
 def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
     """Credentials for `add_secure_port` that follow the files.
@@ -98,14 +111,15 @@ def _stat(path: Path) -> os.stat_result:
 
 
 def _read(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
-    certificate = _bytes(files.certificate)
-    key = _bytes(files.key)
-    client_ca = None if files.client_ca is None else _bytes(files.client_ca)
+    certificate = read_bytes(files.certificate)
+    key = read_bytes(files.key)
+    client_ca = None if files.client_ca is None else read_bytes(files.client_ca)
     _check(files)
     return grpc.ssl_server_certificate_configuration([(key, certificate)], root_certificates=client_ca)
 
 
-def _bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """The content of one of the files. Raises StartupError."""
     try:
         return path.read_bytes()
     except OSError as error:

@@ -1,0 +1,48 @@
+"""Tasks that a server cannot do without: should one die, the server must not go on as if nothing had happened."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+
+class BackgroundTaskError(Exception):
+    """A task died that the server needs: a defect. Its traceback was logged."""
+
+
+class Background:
+    """The tasks of one server."""
+
+    def __init__(self) -> None:
+        self.failed = asyncio.Event()
+        """Set when one of them has died; the server must end."""
+        self._tasks = list[asyncio.Task[None]]()
+        self._died = ""
+
+    def start(self, task: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Runs it until it ends, or until `end`."""
+        started = asyncio.create_task(task, name=name)
+        started.add_done_callback(self._ended)
+        self._tasks.append(started)
+        return started
+
+    async def end(self) -> None:
+        """Cancels what still runs.
+
+        Raises:
+            BackgroundTaskError: a task died before.
+        """
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._died:
+            raise BackgroundTaskError(f"the server ended because its task for {self._died} died: a defect, see the log")
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        log.critical("the task for %s died: the server ends", task.get_name(), exc_info=error)
+        self._died = self._died or task.get_name()
+        self.failed.set()

@@ -1,0 +1,77 @@
+"""How a server process is told to stop, and that it ends.
+
+The first SIGTERM, SIGINT or SIGHUP stops it gracefully. SIGHUP is sent when a terminal goes away, and nothing needs to
+be read again on demand: keys and certificates are followed by themselves. Where it is ignored, as `nohup` has it, it
+stays ignored. A second SIGTERM or SIGINT ends the process at once. So does time: a stop that does not come to its end,
+because the database or a process hangs, is given up `STOP_SECONDS` after the grace.
+"""
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Final
+
+STOP_SECONDS: Final = 20.0
+"""After the grace; the whole stop takes no longer than both."""
+EXIT_NOT_STORED: Final = 3
+"""The server stopped, but what was taken in and not acknowledged may not be stored."""
+
+_AT_ONCE = 128
+"""Exit code of a process that a signal ended, plus the signal's number, as shells have it."""
+
+
+class Stop:
+    """The wish to stop, from signals. Must be made in the main thread, with the event loop running."""
+
+    def __init__(self, grace_seconds: float, before_exit: Callable[[], None] = lambda: None) -> None:
+        self.asked = asyncio.Event()
+        self._seconds = grace_seconds + STOP_SECONDS
+        self._before_exit = before_exit
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        self._signals = [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]
+        for number in self._signals:
+            loop.add_signal_handler(number, self.ask)
+
+    def ask(self) -> None:
+        """Stops gracefully; called again it changes nothing."""
+        if self.asked.is_set():
+            return
+        self.asked.set()
+        # Not on the event loop: should it hang, these must not.
+        for number in self._signals:
+            if number is not signal.SIGHUP:
+                signal.signal(number, self._end_at_once)
+        limit = threading.Timer(self._seconds, self._give_up)
+        limit.daemon = True
+        limit.start()
+
+    def _end_at_once(self, number: int, _frame: FrameType | None) -> None:
+        self._exit(
+            f"signal {number} again: ending at once; what was not acknowledged may not be stored", _AT_ONCE + number
+        )
+
+    def _give_up(self) -> None:
+        self._exit(
+            f"not stopped within {self._seconds:g} s: ending; what was not acknowledged may not be stored",
+            EXIT_NOT_STORED,
+        )
+
+    def _exit(self, text: str, code: int) -> None:
+        # Without the logger, whose lock a thread may hold that hangs.
+        os.write(2, f"telwerkd: {text}\n".encode())
+        self._before_exit()
+        os._exit(code)
+
+
+async def either(one: asyncio.Event, other: asyncio.Event) -> None:
+    """Returns when one of the two is set."""
+    waiting = {asyncio.create_task(event.wait()) for event in (one, other)}
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()

@@ -1,0 +1,205 @@
+"""The gate that every call passes before anything is known of it: how many are open, and how long its request takes.
+
+gRPC hands a call over as soon as its headers are there, and then waits for its message for ever. So every call is
+served here as a stream of requests, whichever kind it is (on the wire all four are the same): there is a context to
+refuse it on, and its first message is read against the clock.
+"""
+
+import asyncio
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, TypeVar
+
+import grpc
+import grpc.aio
+
+from telwerkd.domain.errors import InvalidArgumentError, QuotaExceededError, Reason, TelwerkError, UnavailableError
+from telwerkd.transport.errors import Behaviour, Context, Handler, behaviour_of, to_status
+from telwerkd.transport.peers import host_of
+
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+
+_RETRY_SECONDS = 1.0
+_WINDOW_SECONDS = 60.0
+_HOSTS_MAX = 4_096
+"""Hosts whose refused calls are remembered; beyond it, those that were refused longest ago are forgotten."""
+
+
+@dataclass(frozen=True)
+class GateLimits:
+    """What one address, and all together, may have open; the names are those of the settings."""
+
+    calls_max: int
+    calls_per_peer_max: int
+    first_message_seconds: float
+    refused_calls_max: int
+    refused_delay_seconds: float
+
+
+class Refusals:
+    """Counts the refused calls of each host, and says how long the next refusal has to wait.
+
+    Only refusals wait: whoever shares an address with an attacker, and has a key, is answered as always.
+    """
+
+    def __init__(self, calls_max: int, delay_seconds: float, clock: Callable[[], float] = monotonic) -> None:
+        self._calls_max = calls_max
+        self._delay_seconds = delay_seconds
+        self._clock = clock
+        self._seen = OrderedDict[str, tuple[float, int]]()
+
+    def delay(self, host: str) -> float:
+        """Counts one refused call; seconds until it may be answered."""
+        now = self._clock()
+        began, calls = self._seen.pop(host, (now, 0))
+        if now - began >= _WINDOW_SECONDS:
+            began, calls = now, 0
+        self._seen[host] = began, calls + 1
+        if len(self._seen) > _HOSTS_MAX:
+            self._seen.popitem(last=False)
+        return self._delay_seconds if calls >= self._calls_max else 0.0
+
+
+class GateInterceptor(grpc.aio.ServerInterceptor):
+    """**Outermost**: it stands before the `ErrorInterceptor`, because refusing must cost next to nothing."""
+
+    def __init__(self, limits: GateLimits) -> None:
+        self._limits = limits
+        self._refusals = Refusals(limits.refused_calls_max, limits.refused_delay_seconds)
+        self._calls = 0
+        self._by_host = Counter[str]()
+
+    async def intercept_service(
+        self,
+        continuation: Callable[
+            [grpc.HandlerCallDetails], Awaitable["grpc.RpcMethodHandler[_Request, _Response] | None"]
+        ],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> "grpc.RpcMethodHandler[_Request, _Response] | None":
+        """See the class."""
+        handler: Handler | None = await continuation(handler_call_details)
+        if handler is None:
+            return grpc.stream_stream_rpc_method_handler(self._unknown)
+        if handler.request_deserializer is None:
+            return grpc.stream_stream_rpc_method_handler(self._refusing(behaviour_of(handler)))
+        if handler.request_streaming:
+            decode, serve = handler.request_deserializer, self._stream(behaviour_of(handler))
+        else:
+            decode, serve = None, self._single(behaviour_of(handler), handler.request_deserializer)
+        if handler.response_streaming:
+            return grpc.stream_stream_rpc_method_handler(serve, decode, handler.response_serializer)
+        return grpc.stream_unary_rpc_method_handler(serve, decode, handler.response_serializer)
+
+    async def _unknown(self, _requests: Any, context: Context) -> None:
+        async with self._place(context):
+            await self._wait(context)
+        # As gRPC itself answers it.
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+
+    def _refusing(self, behaviour: Behaviour) -> Behaviour:
+        """What has no way to decode a request is a refusal (`errors.refusing`): no key, or one that is not known."""
+
+        async def serve(requests: Any, context: Context) -> None:
+            async with self._place(context):
+                await self._wait(context)
+                await behaviour(requests, context)
+
+        return serve
+
+    def _single(self, behaviour: Behaviour, decode: Callable[[bytes], Any]) -> Behaviour:
+        async def serve(_requests: Any, context: Context) -> Any:
+            async with self._place(context):
+                return await behaviour(decode(await self._first(context)), context)
+
+        return serve
+
+    def _stream(self, behaviour: Behaviour) -> Behaviour:
+        async def serve(_requests: Any, context: Context) -> Any:
+            async with self._place(context):
+                return await behaviour(_Messages(self._read, context), context)
+
+        return serve
+
+    async def _first(self, context: Context) -> bytes:
+        message: Any = await self._read(context)
+        if message is grpc.aio.EOF:
+            await _abort(context, InvalidArgumentError.of("request", "none was sent"))
+        raw: bytes = message
+        return raw
+
+    async def _read(self, context: Context) -> Any:
+        try:
+            async with asyncio.timeout(self._limits.first_message_seconds):
+                return await context.read()
+        except TimeoutError:
+            pass
+        seconds = self._limits.first_message_seconds
+        return await _abort(
+            context,
+            UnavailableError(
+                Reason.SLOW_REQUEST,
+                f"no request was received within {seconds:g} s (first_message_seconds)",
+                _RETRY_SECONDS,
+            ),
+        )
+
+    async def _wait(self, context: Context) -> None:
+        seconds = self._refusals.delay(host_of(context.peer()))
+        if seconds:
+            await asyncio.sleep(seconds)
+
+    @asynccontextmanager
+    async def _place(self, context: Context) -> AsyncIterator[None]:
+        """A place for a call until it ends; aborts it if there is none."""
+        host = host_of(context.peer())
+        full = self._full(host)
+        if full is not None:
+            await _abort(context, full)
+        self._calls += 1
+        self._by_host[host] += 1
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            self._by_host[host] -= 1
+            if not self._by_host[host]:
+                del self._by_host[host]
+
+    def _full(self, host: str) -> TelwerkError | None:
+        limits = self._limits
+        if limits.calls_per_peer_max and self._by_host[host] >= limits.calls_per_peer_max:
+            return QuotaExceededError(
+                "calls_per_peer_max",
+                f"{limits.calls_per_peer_max} calls are open from this address (calls_per_peer_max)",
+                _RETRY_SECONDS,
+            )
+        if self._calls >= limits.calls_max:
+            return UnavailableError(Reason.OVERLOADED, f"{limits.calls_max} calls are open (calls_max)", _RETRY_SECONDS)
+        return None
+
+
+class _Messages:
+    """The requests of a stream, the first of them against the clock."""
+
+    def __init__(self, first: Callable[[Context], Awaitable[Any]], context: Context) -> None:
+        self._first: Callable[[Context], Awaitable[Any]] | None = first
+        self._context = context
+
+    def __aiter__(self) -> "_Messages":
+        return self
+
+    async def __anext__(self) -> Any:
+        first, self._first = self._first, None
+        message = await (self._context.read() if first is None else first(self._context))
+        if message is grpc.aio.EOF:
+            raise StopAsyncIteration
+        return message
+
+
+async def _abort(context: Context, error: TelwerkError) -> Any:
+    status = to_status(error)
+    await context.abort(status.code, status.details, status.trailing_metadata)

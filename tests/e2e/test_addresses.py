@@ -1,0 +1,141 @@
+"""What `--listen` says is what is listened on, and `telwerkd health` finds it there."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import trustme
+
+from telwerkd.config import ConfigurationError, load
+from tests.conftest import ServerProcess, serving
+
+HEALTH = [sys.executable, "-m", "telwerkd", "health"]
+
+
+def health(*arguments: str, **environment: str) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [*HEALTH, *arguments], capture_output=True, text=True, timeout=60, check=False, env=environment
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> list[str]:
+    """The flags of a server with a certificate for another name than its address."""
+    certificate = trustme.CA().issue_cert("telwerk.example")
+    certificate.private_key_pem.write_to_path(tmp_path / "tls.key")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "tls.crt")
+    return ["--tls-cert", str(tmp_path / "tls.crt"), "--tls-key", str(tmp_path / "tls.key")]
+
+
+@pytest.mark.parametrize("form", ["unix:{}/t.sock", "unix:///{}/t.sock", "unix-abstract:{}/t"])
+def test_health_finds_a_unix_socket(tmp_path, form):
+    """SERVING, by the setting as by the argument, and through no proxy."""
+    address = form.format(str(tmp_path).removeprefix("/") if ":///" in form else tmp_path)
+    with serving(tmp_path / "telwerk.db", "--listen", address):
+        assert health(TELWERK_LISTEN=address, http_proxy="http://127.0.0.1:1") == (0, "SERVING\n", "")
+        assert health(address) == (0, "SERVING\n", "")
+
+
+def test_health_finds_a_unix_socket_with_tls(tmp_path, tls):
+    """Although the certificate names no path."""
+    address = f"unix:{tmp_path}/t.sock"
+    with serving(tmp_path / "telwerk.db", "--listen", address, *tls):
+        environment = {"TELWERK_TLS_CERT": tls[1], "TELWERK_TLS_KEY": tls[3]}
+        assert health(TELWERK_LISTEN=address, **environment) == (0, "SERVING\n", "")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::]"])  # noqa: S104  # what is tested
+def test_health_finds_a_server_on_all_addresses(tmp_path, host):
+    """By loopback; the file says where, as for the server."""
+    flags = ("--listen", f"{host}:0", "--insecure-plaintext", "--insecure-no-auth")
+    with serving(tmp_path / "telwerk.db", *flags) as server:
+        config = tmp_path / "telwerkd.toml"
+        config.write_text(f'listen = "{server.address}"\n', encoding="utf-8")
+        assert health("--config", str(config)) == (0, "SERVING\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "text"),
+    [
+        (["127.0.0.1:99999"], {}, "a port is a number"),
+        ([], {"TELWERK_LISTEN": "127.0.0.1:0"}, "give the server's address"),
+        ([], {"TELWERK_LISTEN": "unix:/nowhere/t.sock"}, "does not answer"),
+        (["unix:/nowhere/t.sock"], {"TELWERK_TLS_CERT": "/nowhere", "TELWERK_TLS_KEY": "/nowhere"}, "cannot be read"),
+        ([], {"TELWERK_TLS_CERT": "/nowhere"}, "TLS needs both"),
+        (["--config", "/nowhere"], {}, "No such file"),
+        (["127.0.0.1:1", "--service", "x" * 200], {}, "no service has a name of 200 bytes"),
+    ],
+)
+def test_health_that_cannot_ask_says_why_in_a_sentence(arguments, environment, text):
+    """Exit code 1, one line, no traceback."""
+    code, stdout, stderr = health(*arguments, **environment)
+    assert (code, stdout) == (1, "")
+    assert text in stderr
+    assert stderr.count("\n") == 1
+
+
+def test_a_second_server_on_a_unix_socket_is_refused_and_the_first_stays(tmp_path):
+    """It neither takes the socket nor deletes it."""
+    address = f"unix:{tmp_path}/t.sock"
+    with serving(tmp_path / "telwerk.db", "--listen", address):
+        assert second(tmp_path, address).endswith("another server listens there\n")
+        assert health(address) == (0, "SERVING\n", "")
+    assert not (tmp_path / "t.sock").exists()
+
+
+def second(folder: Path, address: str) -> str:
+    command = [sys.executable, "-m", "telwerkd", "serve", "--database", str(folder / "other.db"), "--listen", address]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    return done.stderr
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:99999", "127.0.0.1:-1", "127.0.0.1", ":50051"])
+def test_an_address_that_is_none_is_refused_from_everywhere(tmp_path, monkeypatch, listen):
+    """From a flag, the environment, and a file alike; the text names the setting and quotes the address."""
+    config = tmp_path / "telwerkd.toml"
+    config.write_text(f'listen = "{listen}"\n', encoding="utf-8")
+    for file, flags, environment in ((config, {}, ""), (None, {"listen": listen}, ""), (None, {}, listen)):
+        with monkeypatch.context() as patch:
+            if environment:
+                patch.setenv("TELWERK_LISTEN", environment)
+            with pytest.raises(ConfigurationError, match="listen: ") as caught:
+                load(file, flags)
+        assert repr(listen) in str(caught.value)
+
+
+LARGE = (
+    "sqlalchemy",
+    "numpy",
+    "alembic",
+    "pydantic",
+    "typer",
+    "google.protobuf",
+    "telwerk.v1",
+    "telwerkd.app",
+    "msgspec",
+)
+
+
+def test_a_health_check_imports_none_of_the_server(server: ServerProcess):
+    """It runs all day: what it imports is gRPC, and what that needs."""
+    program = (
+        "import sys; from telwerkd import cli_health; "
+        f"code = cli_health.main(['{server.address}']); "
+        f"print(code, [name for name in {LARGE} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "SERVING\n0 []\n"
+
+
+def test_the_command_of_a_health_check_is_that_program():
+    """The entry point of the package imports the server for the other commands only."""
+    program = (
+        "import sys; sys.argv = ['telwerkd', 'health', '127.0.0.1:-1']; from telwerkd.__main__ import main\n"
+        "try: main()\n"
+        f"except SystemExit as end: print(end.code, [name for name in {LARGE} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "1 []\n"
