@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from time import monotonic
 from typing import NamedTuple
 
 import grpc.aio
@@ -14,6 +15,7 @@ from telwerkd.application.clock import Clock
 from telwerkd.application.explain import Explanations
 from telwerkd.application.ingest import Ingest
 from telwerkd.application.ports import Store
+from telwerkd.application.reached import StoredTime
 from telwerkd.application.rollup_cache import RollupCache
 from telwerkd.application.upkeep import Compaction, purge_old, settle_due
 from telwerkd.application.watching import Watches
@@ -35,6 +37,9 @@ log = logging.getLogger(__name__)
 SETTLE_EVERY_SECONDS = 0.5
 """How often limits that fell due are looked for; the rules ask for two seconds at most."""
 
+_LISTEN_EVERY_SECONDS = 5.0
+"""How often a doubted clock is told what other servers have stored."""
+
 _COMPACT_EVERY_SECONDS = 0.5
 _PING_EVERY_SECONDS = 2.0
 _PURGE_EVERY_SECONDS = 3_600.0
@@ -54,10 +59,11 @@ class Running(NamedTuple):
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, is_worker: bool = False) -> AsyncIterator[Running]:
+async def running(settings: Settings, *, is_worker: bool = False, clock: Clock | None = None) -> AsyncIterator[Running]:
     """A server, from ready to stopped. Leaving it drains: running calls end, and what was submitted is stored.
 
-    A worker shares its port with others, and leaves the schema to the process that started it.
+    A worker shares its port with others, and leaves the schema to the process that started it. Whoever gives the clock
+    can confirm it.
 
     Raises:
         StartupError: it cannot run so; the text says what to do.
@@ -68,7 +74,7 @@ async def running(settings: Settings, *, is_worker: bool = False) -> AsyncIterat
         await prepare(settings.database)
     async with (
         opened(settings.database, serving=True) as store,
-        _serving(settings, store, shares_port=is_worker) as server,
+        _serving(settings, store, clock or Clock(), shares_port=is_worker) as server,
     ):
         yield server
 
@@ -90,8 +96,8 @@ def check(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> AsyncIterator[Running]:
-    clock = Clock()
+async def _serving(settings: Settings, store: Store, clock: Clock, *, shares_port: bool) -> AsyncIterator[Running]:
+    resumed = asyncio.Event()
     ingest = Ingest(store, settings.ingest_limits)
     limits = settings.event_limits
     draining = asyncio.Event()
@@ -121,13 +127,13 @@ async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> As
     port = _bind(server, settings)
     committing = asyncio.create_task(ingest.run(), name="group commit")
     watching = [
-        asyncio.create_task(_settle(store, clock), name="limits"),
+        asyncio.create_task(_settle(store, clock, resumed), name="limits"),
         asyncio.create_task(_compact(store), name="compaction"),
         asyncio.create_task(watches.run(), name="watches"),
         asyncio.create_task(_watch_database(store, health), name="readiness"),
     ]
     if settings.retention_days is not None:
-        watching.append(asyncio.create_task(_purge(store, clock, settings.retention_days), name="retention"))
+        watching.append(asyncio.create_task(_purge(store, clock, resumed, settings.retention_days), name="retention"))
     try:
         await health.ready(serving=False)
         await server.start()
@@ -167,11 +173,18 @@ def _bind(server: grpc.aio.Server, settings: Settings) -> int:
         ) from None
 
 
-async def _settle(store: Store, clock: Clock) -> None:
-    """Notices limits that pass, also those that passed while no server ran."""
+async def _settle(store: Store, clock: Clock, resumed: asyncio.Event) -> None:
+    """Notices limits that pass, also those that passed while no server ran, once the clock is held against the past."""
+    stored, listens_at = StoredTime(store, clock), monotonic()
     while True:
         with _carrying_on("limits"):
-            while await settle_due(store, clock.now()):
+            if not resumed.is_set():
+                await stored.resume()
+                resumed.set()
+            if clock.is_doubted and monotonic() >= listens_at:
+                listens_at = monotonic() + _LISTEN_EVERY_SECONDS
+                await stored.listen()
+            while await settle_due(store, clock.trusted()):
                 pass
         await asyncio.sleep(SETTLE_EVERY_SECONDS)
 
@@ -186,11 +199,12 @@ async def _compact(store: Store) -> None:
         await asyncio.sleep(_COMPACT_EVERY_SECONDS)
 
 
-async def _purge(store: Store, clock: Clock, retention_days: int) -> None:
+async def _purge(store: Store, clock: Clock, resumed: asyncio.Event, retention_days: int) -> None:
     """Purges what is older than the retention."""
+    await resumed.wait()
     while True:
         with _carrying_on("retention"):
-            await purge_old(store, clock.now(), retention_days)
+            await purge_old(store, clock.deletable(), retention_days)
         await asyncio.sleep(_PURGE_EVERY_SECONDS)
 
 

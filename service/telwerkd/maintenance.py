@@ -3,17 +3,20 @@
 And `telwerkd copy`, from one database to the other.
 """
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from telwerkd.application import audit_log
 from telwerkd.application.audit import Audit, examine, repair
 from telwerkd.application.ports import Store
+from telwerkd.application.removal import horizon_of, lower_horizon
 from telwerkd.domain.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET, ChunkKey, Slots
+from telwerkd.domain.errors import InvalidArgumentError
 from telwerkd.domain.facts import SEPARATOR, Kpi
-from telwerkd.domain.ids import AccountId
+from telwerkd.domain.ids import SECOND, AccountId, Micros
 from telwerkd.domain.leaves import HELD_BACK
 from telwerkd.storage.location import Location, PostgresUrl, SqliteFile
 from telwerkd.storage.opening import opened, prepare
@@ -50,6 +53,32 @@ async def rebuild(database: Location) -> bool:
             clean = await _rebuild(store, account, console) and clean
     console.print("[green]Every counter equals the log." if clean else "[red]Some counters still differ: run it again.")
     return clean
+
+
+async def horizon(database: Location, account: AccountId, lower_to: Micros | None) -> None:
+    """Says where an account's horizon is, after taking it back to `lower_to` if that is given.
+
+    Raises:
+        InvalidArgumentError: it cannot be taken back so far.
+    """
+    await prepare(database, create=False)
+    async with opened(database) as store:
+        if account not in await store.accounts():
+            raise InvalidArgumentError.of("account", f"nothing is stored of {account!r}")
+        if lower_to is not None:
+            with audit_log.recorded("horizon", account) as entry:
+                before = await lower_horizon(store, account, lower_to)
+                entry.outcome = f"taken back from {_instant(before.instant)} to {_instant(lower_to)}"
+        now = await horizon_of(store, account)
+    console = Console(soft_wrap=True)
+    console.print(f"{account}: events before {_instant(now.instant)} are refused", highlight=False, markup=False)
+    if now.instant > now.floor:
+        console.print(f"  it can be taken back to {_instant(now.floor)} or later", highlight=False)
+
+
+def _instant(instant: Micros) -> str:
+    """To the second, up."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=-(-instant // SECOND))).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 async def copy(source: Location, target: Location) -> None:

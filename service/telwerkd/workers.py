@@ -7,16 +7,18 @@ itself. Workers are spawned, not forked: gRPC's threads do not survive a fork.
 import asyncio
 import logging
 import multiprocessing
+import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from telwerkd.app import check, running
+from telwerkd.application.clock import Clock
 from telwerkd.config import Settings
 from telwerkd.devoted import LOG_FORMAT, devote_process
 from telwerkd.storage.location import PostgresUrl
@@ -51,6 +53,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             # The one line on standard output, for whoever started this with port 0.
             print(f"Telwerk listens on {address}", flush=True)  # noqa: T201
             keeping = [asyncio.create_task(worker.kept_alive()) for worker in workers]
+            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _confirm_clocks, workers)
             await stop.wait()
             log.info("stopping: running calls end, at most %.0f s", settings.grace_seconds)
             for task in keeping:
@@ -129,6 +132,11 @@ class _Worker:
             self._word.close()
             self._process, self._word = self._spawned()
 
+    def confirm_clock(self) -> None:
+        """Passes on that the system's clock is right."""
+        if self._process.pid is not None and self._process.is_alive():
+            os.kill(self._process.pid, signal.SIGUSR1)
+
     async def stopped(self) -> None:
         """Returns when it has drained and ended."""
         self._process.terminate()
@@ -141,6 +149,11 @@ class _Worker:
             await _readable(self._process.sentinel)
         self._process.join()
         self._word.close()
+
+
+def _confirm_clocks(workers: Sequence[_Worker]) -> None:
+    for worker in workers:
+        worker.confirm_clock()
 
 
 async def _readable(file: int) -> None:
@@ -167,9 +180,11 @@ async def _serve_one(settings: Settings, word: Connection) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
+    clock = Clock()
+    loop.add_signal_handler(signal.SIGUSR1, clock.confirm)
     # Nothing is ever sent to us: what can be read is the end of the process that started us.
     loop.add_reader(word.fileno(), stop.set)
-    async with running(settings, is_worker=True):
+    async with running(settings, is_worker=True, clock=clock):
         word.send("ready")
         devote_process()
         await stop.wait()

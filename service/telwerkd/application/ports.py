@@ -98,8 +98,11 @@ class Snapshot(Protocol):
     def account(self) -> Account:
         """The account's row; version 0 if nothing was ever stored."""
 
-    def latest_time(self) -> Micros | None:
-        """The latest instant at which anything happened; None if nothing did."""
+    def latest_event_time(self) -> Micros | None:
+        """When the newest event happened; None if none is known.
+
+        Where very many limits are open that lie far ahead, or events were taken back, it may be an older one.
+        """
 
     def earliest_due(self) -> Micros | None:
         """The earliest limit that is not settled."""
@@ -135,6 +138,9 @@ class Snapshot(Protocol):
 
     def every_chunk(self) -> Iterator[tuple[ChunkKey, bytes]]:
         """All chunks, one after the other."""
+
+    def every_base(self) -> Iterator[State]:
+        """What the purged events of each conversation led to, where any were."""
 
     def every_base_chunk(self) -> Iterator[tuple[Measure, CellRow]]:
         """All facts that no event explains any more."""
@@ -201,6 +207,9 @@ class Transaction(Snapshot, Protocol):
 
     def raise_horizon(self, instant: Micros) -> None:
         """Moves the account's horizon, never backwards."""
+
+    def lower_horizon(self, instant: Micros) -> None:
+        """Takes the account's horizon back. Nothing that was purged may lie at or after `instant`."""
 
     def add_deltas(self, changes: Deltas) -> None:
         """Counts: the next query sees it, and `compact` moves it into chunks later."""
@@ -290,6 +299,9 @@ class Store(Protocol):
 
     async def accounts(self) -> list[AccountId]:
         """Every account that anything is stored of."""
+
+    async def last_times(self) -> list[tuple[AccountId, Micros]]:
+        """For each account an instant after which no event happened, the latest first. It may lie in the future."""
 
     async def accounts_due(self, until: Micros) -> list[AccountId]:
         """The accounts that have a limit due by `until`."""

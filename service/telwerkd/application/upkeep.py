@@ -7,6 +7,7 @@ from functools import partial
 from time import monotonic
 
 from telwerkd.application.ports import Conversation, Store, Transaction
+from telwerkd.application.reached import reached
 from telwerkd.application.removal import purge
 from telwerkd.domain.conversation import settle
 from telwerkd.domain.errors import UnavailableError
@@ -109,15 +110,16 @@ def _compact(measure: Measure, tx: Transaction) -> int:
 async def purge_old(store: Store, now: Micros, retention_days: int) -> None:
     """Purges every account's events that are older than the retention, in whole days.
 
-    Counted back from the account's newest event if the clock is further ahead: purging cannot be undone, and a clock
-    that was set wrong must not purge everything. So an account that goes quiet keeps the last days before it did.
+    `now` is what `Clock.deletable` gives. Counted back from the account's newest event, or limit that has passed, if
+    the clock is further ahead: purging cannot be undone, and a clock that was set wrong must not purge everything. So
+    an account that goes quiet keeps the last days before it did.
 
     Raises:
         UnavailableError: the database does not answer.
     """
     for account in await store.accounts():
         with _apart(f"retention of account {account!r}"):
-            newest = await store.read(account, lambda view: view.latest_time())
+            newest = await store.read(account, reached)
             if newest is not None:
                 until = min(now, newest + DAY)
                 await purge(store, account, Micros((until // DAY - retention_days) * DAY))

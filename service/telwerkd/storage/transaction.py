@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from telwerkd.application.ports import Account, CellRow, Conversation, Cut, EventKey, Filed, Names
-from telwerkd.domain.conversation import EMPTY
+from telwerkd.domain.conversation import EMPTY, State, last_event_time
 from telwerkd.domain.counters import (
     BY_GROUP,
     BY_OPERATOR,
@@ -51,6 +51,9 @@ _EVENT_ID = attrgetter("event_id")
 
 _IN_MAX = 2_000
 """Values in one IN list, well below every database's limit on parameters."""
+
+_LATEST_LOOKED_AT = ((0, 20), (20, 2_000))
+"""Conversations that are looked at to find the newest event: the first so many after so many."""
 
 _PLACE = (conversations.c.last_time.type, conversations.c.conversation_id.type)
 
@@ -143,11 +146,22 @@ class AccountTransaction:
             self._row = Account(*rows[0]) if rows else Account(0, Micros(0), None, Micros(0))
         return self._row
 
-    def latest_time(self) -> Micros | None:
-        """The latest instant at which anything happened; None if nothing did."""
-        query = sa.select(sa.func.max(conversations.c.last_time)).where(conversations.c.account_id == self._account)
-        latest: int | None = self._connection.scalar(query)
-        return None if latest is None else Micros(latest)
+    def latest_event_time(self) -> Micros | None:
+        """When the newest event happened; None if none is known."""
+        c = conversations.c
+        # A conversation's last time may be a limit that is still ahead, but no event is later than it.
+        newest_first = sa.select(c.last_time, c.state).where(c.account_id == self._account).order_by(c.last_time.desc())
+        latest: Micros | None = None
+        for first, count in _LATEST_LOOKED_AT:
+            rows = self._connection.execute(newest_first.offset(first).limit(count)).all()
+            for last_time, state in rows:
+                if latest is not None and latest >= last_time:
+                    return latest
+                happened = last_event_time(records.state_of(state))
+                latest = max(filter(None, (latest, happened)), default=None)
+            if len(rows) < count:
+                break
+        return latest
 
     def earliest_due(self) -> Micros | None:
         """The earliest limit that is not settled."""
@@ -284,6 +298,12 @@ class AccountTransaction:
         while owner is not None:
             yield _without_row(owner, log)
             owner, log = next(logs, _NO_LOG)
+
+    def every_base(self) -> Iterator[State]:
+        """What the purged events of each conversation led to, where any were."""
+        c = conversations.c
+        query = sa.select(c.base).where(c.account_id == self._account, c.base.is_not(None))
+        return (records.state_of(row.base) for row in self._stream(query))
 
     def every_chunk(self) -> Iterator[tuple[ChunkKey, bytes]]:
         """All chunks, one after the other."""
@@ -497,6 +517,12 @@ class AccountTransaction:
     def raise_horizon(self, instant: Micros) -> None:
         """Moves the account's horizon, never backwards."""
         self._raise(accounts.c.horizon, instant)
+
+    def lower_horizon(self, instant: Micros) -> None:
+        """Takes the account's horizon back."""
+        mine = accounts.c.account_id == self._account
+        self._connection.execute(sa.update(accounts).where(mine).values(horizon=instant))
+        self._row = None
 
     def _raise(self, mark: sa.Column[int], instant: Micros) -> None:
         self._ensure_account()

@@ -111,6 +111,11 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         now = self._clock.latest()
         valid, refused = await self._decoded(request.events, now)
         taken = await self._ingest.submit(account, valid) if valid else []
+        self._clock.hear(
+            submitted.event.occur_time
+            for submitted, outcome in zip(valid, taken, strict=True)
+            if outcome is Verdict.ACCEPTED
+        )
         if not refused:
             return taken
         of_valid = iter(taken)
@@ -193,8 +198,9 @@ class AdminService(admin_grpc.AdminServiceServicer):
         if not request.HasField("before_time"):
             raise FieldError("before_time", "is required")
         horizon = instant("before_time", request.before_time)
-        if horizon > self._clock.now():
-            raise FieldError("before_time", "must not lie in the future: what is to come cannot be purged")
+        if horizon > self._clock.trusted():
+            doubt = " (this server's clock is further ahead, and doubted)" if self._clock.is_doubted else ""
+            raise FieldError("before_time", f"must not lie in the future{doubt}: what is to come cannot be purged")
         return admin.PurgeEventsResponse(purged_event_count=await purge(self._store, account, horizon))
 
 
