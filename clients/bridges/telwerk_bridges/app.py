@@ -10,6 +10,7 @@ An answer of 200 says that the events are durable, or are none. 503 says that th
 again, and the events are sent meanwhile; neither counts twice.
 """
 
+import asyncio
 import json
 import logging
 import os
@@ -37,6 +38,9 @@ PLATFORMS: Final[Mapping[str, Callable[[str], Platform]]] = {"chatwoot": Chatwoo
 
 BODY_BYTES_MAX: Final = 2**20
 """A delivery of Chatwoot has some kilobytes."""
+
+BODY_SECONDS: Final = 5.0
+"""How long a delivery may take to arrive; Chatwoot itself waits as long for everything."""
 
 ANSWER_SECONDS: Final = 4.0
 """Chatwoot waits five seconds for an answer."""
@@ -101,9 +105,14 @@ def create_app(platforms: Mapping[str, Platform], connect: Connect, account_id: 
 
 def _receiver(name: str, platform: Platform) -> Callable[[Request], Awaitable[JSONResponse]]:
     async def receive(request: Request) -> JSONResponse:
-        body = await _body_of(request)
+        # Nothing is known yet of who sends it.
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await _body_of(request)
+        except TimeoutError:
+            return _refused(408, f"a delivery arrives within {BODY_SECONDS:.0f} s (BODY_SECONDS)", close=True)
         if body is None:
-            return _refused(413, f"a delivery has at most {BODY_BYTES_MAX} bytes")
+            return _refused(413, f"a delivery has at most {BODY_BYTES_MAX} bytes (BODY_BYTES_MAX)", close=True)
         try:
             platform.verify(request.headers, body, time.time())
             events = platform.events(Node(json.loads(body)))
@@ -120,7 +129,10 @@ def _receiver(name: str, platform: Platform) -> Callable[[Request], Awaitable[JS
 
 
 async def _body_of(request: Request) -> bytes | None:
-    """The body; None as soon as it is too long."""
+    """The body; None as soon as it is too long, or says that it will be."""
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length[:20]) > BODY_BYTES_MAX:
+        return None
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -142,8 +154,9 @@ async def _send(sender: AsyncEventSender, events: Sequence[Event]) -> JSONRespon
     return JSONResponse({"events": len(events)})
 
 
-def _refused(status: int, text: str) -> JSONResponse:
-    return JSONResponse({"error": text}, status)
+def _refused(status: int, text: str, *, close: bool = False) -> JSONResponse:
+    """Why not; with `close` the rest of the request is not read either."""
+    return JSONResponse({"error": text}, status, {"connection": "close"} if close else None)
 
 
 def _on_rejected(event: Event, rejection: Rejection) -> None:

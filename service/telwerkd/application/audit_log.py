@@ -17,9 +17,10 @@ caller: ContextVar[str] = ContextVar("caller", default="-")
 """The id of the API key of the call that is being answered; `-` where keys are not asked for."""
 
 
-def record(action: str, account: str, what: str = "") -> None:
-    """Writes a line."""
-    _log.info("%s key=%s account=%s%s", action, caller.get(), ascii(account), f" {what}" if what else "")
+def record(action: str, account: str, what: str = "", key_id: str | None = None) -> None:
+    """Writes a line; of the call that is being answered, unless the key is named."""
+    by = caller.get() if key_id is None else key_id
+    _log.info("%s key=%s account=%s%s", action, by, ascii(account), f" {what}" if what else "")
 
 
 class Entry:

@@ -66,6 +66,46 @@ class Filed(NamedTuple):
     row: Conversation
     due: Micros | None
     log: list[Event]
+    is_source_whole: bool = True
+    """Whether its events and its base could all be read."""
+    is_row_whole: bool = True
+    """Whether the rest of its row could be."""
+
+
+class Damage(NamedTuple):
+    """A row that cannot be read, or a table from some row on."""
+
+    table: str
+    key: tuple[object, ...]
+    """After the account. Where a table cannot be read any further, that of the last row that could be."""
+    why: str
+    is_source: bool = False
+    """Whether what it said follows from nothing else that is stored."""
+    is_row: bool = True
+
+    def __str__(self) -> str:
+        where = "row" if self.is_row else "after row"
+        return f"table {self.table}, {where} {', '.join(map(ascii, self.key)) or 'one'}: {self.why}"
+
+
+class DamagedRowError(ValueError):
+    """What is stored of an account cannot be read."""
+
+    def __init__(self, damage: Damage, account: str = "") -> None:
+        super().__init__(damage, account)
+        self.damage = damage
+        self.account = account
+        """Where it is known."""
+
+    def __reduce__(self) -> tuple[type["DamagedRowError"], tuple[Damage, str]]:
+        return DamagedRowError, (self.damage, self.account)
+
+    def __str__(self) -> str:
+        return f"damaged data of account {self.account!a}: {self.damage} (`telwerkd verify` shows all)"
+
+
+Report = Callable[[Damage], None]
+"""Is told of what is damaged. What it raises ends the reading."""
 
 
 class CellRow(NamedTuple):
@@ -133,19 +173,24 @@ class Snapshot(Protocol):
     def log(self, conversation: ConversationId) -> list[Event]:
         """All events of a conversation, in no particular order."""
 
-    def every_conversation(self) -> Iterator[Filed]:
+    # Without `damaged`, what is damaged raises `DamagedRowError`; with it, that is told of it, and the rest is read.
+
+    def every_conversation(self, damaged: Report | None = None) -> Iterator[Filed]:
         """All conversations with their events, one after the other."""
 
-    def every_chunk(self) -> Iterator[tuple[ChunkKey, bytes]]:
+    def check_settings(self, damaged: Report) -> None:
+        """Reads every version of every widget's settings, only to tell of what is damaged."""
+
+    def every_chunk(self, damaged: Report | None = None) -> Iterator[tuple[ChunkKey, bytes]]:
         """All chunks, one after the other."""
 
     def every_base(self) -> Iterator[State]:
         """What the purged events of each conversation led to, where any were."""
 
-    def every_base_chunk(self) -> Iterator[tuple[Measure, CellRow]]:
+    def every_base_chunk(self, damaged: Report | None = None) -> Iterator[tuple[Measure, CellRow]]:
         """All facts that no event explains any more."""
 
-    def every_delta(self) -> Iterator[tuple[Measure, Leaf]]:
+    def every_delta(self, damaged: Report | None = None) -> Iterator[tuple[Measure, Leaf]]:
         """All that is counted but not yet in chunks."""
 
     def conversation_count(self) -> int:
@@ -166,6 +211,12 @@ class Transaction(Snapshot, Protocol):
 
     def conversations(self, ids: Collection[ConversationId]) -> dict[ConversationId, Conversation]:
         """Those of the conversations that are stored."""
+
+    def mendable(self, ids: Collection[ConversationId]) -> dict[ConversationId, Conversation]:
+        """Those of the conversations whose row is readable as far as their log does not give it."""
+
+    def discard(self, damages: Iterable[Damage]) -> None:
+        """Removes damaged rows of the counters, and of what is not in them yet; what they counted must be added."""
 
     def erased(self, ids: Collection[ConversationId]) -> set[ConversationId]:
         """Those of the conversations that were erased."""

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from functools import partial
 from time import monotonic
 
-from telwerkd.application.ports import Conversation, Store, Transaction
+from telwerkd.application import audit_log
+from telwerkd.application.ports import Conversation, DamagedRowError, Store, Transaction
 from telwerkd.application.reached import reached
 from telwerkd.application.removal import purge
 from telwerkd.domain.conversation import settle
@@ -122,7 +123,14 @@ async def purge_old(store: Store, now: Micros, retention_days: int) -> None:
             newest = await store.read(account, reached)
             if newest is not None:
                 until = min(now, newest + DAY)
-                await purge(store, account, Micros((until // DAY - retention_days) * DAY))
+                purged = await purge(store, account, Micros((until // DAY - retention_days) * DAY))
+                if purged:
+                    audit_log.record("purge", account, f"by retention_days={retention_days} events={purged}")
+
+
+_SAID_MAX = 1_000
+_said: dict[str, str] = {}
+"""What was said last of damaged rows, by what could not be done for them."""
 
 
 @contextmanager
@@ -132,5 +140,12 @@ def _apart(what: str) -> Iterator[None]:
         yield
     except UnavailableError:
         raise
+    except DamagedRowError as error:
+        # It comes again twice a second, until somebody mends it: said once.
+        if _said.get(what) != str(error):
+            if len(_said) >= _SAID_MAX:
+                _said.clear()
+            _said[what] = str(error)
+            log.error("%s: %s", what, error)  # noqa: TRY400  # where it was met does not matter
     except Exception:
         log.exception("%s: a defect", what)
