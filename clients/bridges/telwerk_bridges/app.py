@@ -16,7 +16,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final, TypeAlias
 
 from starlette.applications import Starlette
@@ -44,6 +44,9 @@ BODY_SECONDS: Final = 5.0
 
 ANSWER_SECONDS: Final = 4.0
 """Chatwoot waits five seconds for an answer."""
+
+_DISCARDED_BYTES_MAX: Final = 4 * BODY_BYTES_MAX
+_DISCARD_SECONDS: Final = 1.0
 
 _SECRET: Final = "TELWERK_BRIDGE_{}_SECRET"  # noqa: S105 - the name of a variable
 _CLOSE_SECONDS: Final = 20.0
@@ -129,16 +132,28 @@ def _receiver(name: str, platform: Platform) -> Callable[[Request], Awaitable[JS
 
 
 async def _body_of(request: Request) -> bytes | None:
-    """The body; None as soon as it is too long, or says that it will be."""
+    """The body; None as soon as it is too long, or says that it will be far too long. No more than that is kept."""
     length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length[:20]) > BODY_BYTES_MAX:
+    if length.isdecimal() and int(length[:20]) > _DISCARDED_BYTES_MAX:
         return None
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
+    body, chunks = bytearray(), request.stream()
+    async for chunk in chunks:
+        if len(body) + len(chunk) > BODY_BYTES_MAX:
+            await _discard(chunks)
             return None
+        body += chunk
     return bytes(body)
+
+
+async def _discard(chunks: AsyncIterator[bytes]) -> None:
+    """Reads on for a moment: a sender that is cut off while it sends never sees the answer."""
+    discarded = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DISCARD_SECONDS):
+            async for chunk in chunks:
+                discarded += len(chunk)
+                if discarded > _DISCARDED_BYTES_MAX:
+                    return
 
 
 async def _send(sender: AsyncEventSender, events: Sequence[Event]) -> JSONResponse:
