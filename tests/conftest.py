@@ -31,6 +31,7 @@ from telwerk.v1 import (
     settings_service_pb2_grpc as settings_grpc,
 )
 from telwerkd.app import running
+from telwerkd.application.clock import Clock
 from telwerkd.application.ingest import Ingest, Outcomes
 from telwerkd.config import Settings
 from telwerkd.domain import events
@@ -170,7 +171,7 @@ async def connected(address: str) -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
-async def started(database: Path | Location, **settings: Any) -> AsyncIterator[Server]:
+async def started(database: Path | Location, *, clock: Clock | None = None, **settings: Any) -> AsyncIterator[Server]:
     """A server in this process, from the root that `telwerkd serve` uses too, and a client of it.
 
     Fails if the server logs an error, for what it does by itself has no other way to tell.
@@ -179,7 +180,7 @@ async def started(database: Path | Location, **settings: Any) -> AsyncIterator[S
     errors = Errors()
     logging.getLogger("telwerkd").addHandler(errors)
     try:
-        async with running(Settings(**wanted)) as server, connected(server.address) as client:
+        async with running(Settings(**wanted), clock=clock) as server, connected(server.address) as client:
             yield client
     finally:
         logging.getLogger("telwerkd").removeHandler(errors)

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from time import monotonic
 from typing import NamedTuple
 
 import grpc.aio
@@ -16,6 +17,7 @@ from telwerkd.application.explain import Explanations
 from telwerkd.application.freeing import NameKeeper
 from telwerkd.application.ingest import Ingest
 from telwerkd.application.ports import Store
+from telwerkd.application.reached import StoredTime
 from telwerkd.application.rollup_cache import RollupCache
 from telwerkd.application.upkeep import Compaction, purge_old, settle_due
 from telwerkd.application.watching import Watches
@@ -41,6 +43,9 @@ log = logging.getLogger(__name__)
 
 SETTLE_EVERY_SECONDS = 0.5
 """How often limits that fell due are looked for; the rules ask for two seconds at most."""
+
+_LISTEN_EVERY_SECONDS = 5.0
+"""How often a doubted clock is told what other servers have stored."""
 
 _COMPACT_EVERY_SECONDS = 0.5
 _FREE_NAMES_EVERY_SECONDS = 1.0
@@ -68,10 +73,11 @@ class Running(NamedTuple):
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, is_worker: bool = False) -> AsyncIterator[Running]:
+async def running(settings: Settings, *, is_worker: bool = False, clock: Clock | None = None) -> AsyncIterator[Running]:
     """A server, from ready to stopped. Leaving it drains: running calls end, and what was submitted is stored.
 
-    A worker shares its port with others, and leaves the schema to the process that started it.
+    A worker shares its port with others, and leaves the schema to the process that started it. Whoever gives the clock
+    can confirm it.
 
     Raises:
         StartupError: it cannot run so; the text says what to do.
@@ -84,7 +90,7 @@ async def running(settings: Settings, *, is_worker: bool = False) -> AsyncIterat
         await prepare(settings.database)
     async with (
         opened(settings.database, serving=True) as store,
-        _serving(settings, store, shares_port=is_worker) as server,
+        _serving(settings, store, clock or Clock(), shares_port=is_worker) as server,
     ):
         yield server
 
@@ -106,8 +112,8 @@ def check(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> AsyncIterator[Running]:
-    clock = Clock()
+async def _serving(settings: Settings, store: Store, clock: Clock, *, shares_port: bool) -> AsyncIterator[Running]:
+    resumed = asyncio.Event()
     names = NameKeeper(store)
     ingest = Ingest(store, settings.ingest_limits, names.notice)
     limits = settings.event_limits
@@ -142,13 +148,13 @@ async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> As
     with held(parse(settings.listen), shares_port=shares_port):
         port = _bind(server, settings)
         committing = background.start(ingest.run(), "group commit")
-        background.start(_settle(store, clock), "limits")
+        background.start(_settle(store, clock, resumed), "limits")
         background.start(_compact(store), "compaction")
         background.start(_free_names(names), "names")
         background.start(watches.run(), "watches")
         background.start(_watch_database(store, health), "readiness")
         if settings.retention_days is not None:
-            background.start(_purge(store, clock, settings.retention_days), "retention")
+            background.start(_purge(store, clock, resumed, settings.retention_days), "retention")
         try:
             await server.start()
             health.live()
@@ -192,11 +198,18 @@ def _bind(server: grpc.aio.Server, settings: Settings) -> int:
         ) from None
 
 
-async def _settle(store: Store, clock: Clock) -> None:
-    """Notices limits that pass, also those that passed while no server ran."""
+async def _settle(store: Store, clock: Clock, resumed: asyncio.Event) -> None:
+    """Notices limits that pass, also those that passed while no server ran, once the clock is held against the past."""
+    stored, listens_at = StoredTime(store, clock), monotonic()
     while True:
         with _carrying_on("limits"):
-            while await settle_due(store, clock.now()):
+            if not resumed.is_set():
+                await stored.resume()
+                resumed.set()
+            if clock.is_doubted and monotonic() >= listens_at:
+                listens_at = monotonic() + _LISTEN_EVERY_SECONDS
+                await stored.listen()
+            while await settle_due(store, clock.trusted()):
                 pass
         await asyncio.sleep(SETTLE_EVERY_SECONDS)
 
@@ -219,11 +232,12 @@ async def _free_names(names: NameKeeper) -> None:
         await asyncio.sleep(_FREE_NAMES_EVERY_SECONDS)
 
 
-async def _purge(store: Store, clock: Clock, retention_days: int) -> None:
+async def _purge(store: Store, clock: Clock, resumed: asyncio.Event, retention_days: int) -> None:
     """Purges what is older than the retention."""
+    await resumed.wait()
     while True:
         with _carrying_on("retention"):
-            await purge_old(store, clock.now(), retention_days)
+            await purge_old(store, clock.deletable(), retention_days)
         await asyncio.sleep(_PURGE_EVERY_SECONDS)
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import signal
 from collections.abc import Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -10,13 +12,14 @@ import typer
 
 from telwerkd import cli_health, log_limit, maintenance, workers
 from telwerkd.app import NotStoredError, running
+from telwerkd.application.clock import Clock
 from telwerkd.background import BackgroundTaskError
 from telwerkd.cli_keys import keys_app
 from telwerkd.config import ConfigurationError, Settings, load
 from telwerkd.descriptors import raise_limit
 from telwerkd.devoted import devote_process
-from telwerkd.domain.errors import UnavailableError
-from telwerkd.domain.ids import AccountId
+from telwerkd.domain.errors import InvalidArgumentError, UnavailableError
+from telwerkd.domain.ids import SECOND, AccountId, Micros
 from telwerkd.stopping import EXIT_NOT_STORED, Stop, either
 from telwerkd.storage import opening
 from telwerkd.storage.location import Location, located
@@ -127,6 +130,29 @@ def limits(
 
 
 @app.command()
+def horizon(
+    account: Annotated[str, typer.Option(help="The account.")],
+    lower_to: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"],
+            help="Take it back to this instant (UTC), so that events from then on are taken again.",
+        ),
+    ] = None,
+    database: Database = None,
+    config: Config = None,
+) -> None:
+    """Show an account's horizon, before which events were purged and are refused; or take it back.
+
+    For after a purge by a clock that was wrong: set the clock right first. What was purged stays purged, counted, and
+    refused. Safe beside a running server, whose writes wait meanwhile.
+    """
+    settings = _settings(config, {"database": database})
+    to = None if lower_to is None else Micros(round(lower_to.replace(tzinfo=UTC).timestamp() * SECOND))
+    _run(maintenance.horizon(settings.database, AccountId(account), to))
+
+
+@app.command()
 def health(
     address: Annotated[str | None, typer.Argument(help="Its address.", show_default="where `listen` says")] = None,
     service: Annotated[str, typer.Option(help="A service, or `liveness` or `readiness`.")] = cli_health.DEFAULT_SERVICE,
@@ -165,7 +191,7 @@ def _located(database: str) -> Location:
 def _run(main: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(main)
-    except (StartupError, SchemaError, UnavailableError, BackgroundTaskError) as error:
+    except (StartupError, SchemaError, InvalidArgumentError, UnavailableError, BackgroundTaskError) as error:
         _fail(str(error))
     except NotStoredError as error:
         _fail(str(error), EXIT_NOT_STORED)
@@ -177,11 +203,13 @@ def _fail(message: str, exit_code: int = EXIT_CANNOT_START) -> NoReturn:
 
 
 async def _serve(settings: Settings) -> None:
+    clock = Clock()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, clock.confirm)
     if settings.workers > 1:
         await workers.serve(settings)
         return
     stop = Stop(settings.grace_seconds)
-    async with running(settings) as server:
+    async with running(settings, clock=clock) as server:
         # The one line on standard output, for whoever started this with port 0.
         print(f"Telwerk listens on {server.address}", flush=True)  # noqa: T201
         devote_process()

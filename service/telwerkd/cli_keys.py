@@ -1,5 +1,6 @@
 """`telwerkd keys …`: API keys by hand. Arguments only; the work is done in `transport.keys_file`."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,13 @@ from telwerkd.transport import keys_file
 from telwerkd.transport.keys_file import EVERY_ACCOUNT, KeysFileError, Role
 
 keys_app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
+
+
+@keys_app.callback()
+def _log_to_stderr() -> None:
+    """What is changed goes to the audit log, which here is standard error."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+
 
 _File = Annotated[
     Path, typer.Option("--file", "-f", help="The keys file (TOML).", envvar="TELWERK_KEYS_FILE", dir_okay=False)

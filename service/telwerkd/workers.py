@@ -7,6 +7,7 @@ itself. Workers are spawned, not forked: gRPC's threads do not survive a fork.
 import asyncio
 import logging
 import multiprocessing
+import os
 import signal
 import socket
 import sys
@@ -20,6 +21,7 @@ from typing import Any
 
 from telwerkd import log_limit
 from telwerkd.app import NotStoredError, check, running
+from telwerkd.application.clock import Clock
 from telwerkd.background import BackgroundTaskError
 from telwerkd.config import Settings
 from telwerkd.descriptors import raise_limit
@@ -61,6 +63,7 @@ async def serve(settings: Settings) -> None:
             # The one line on standard output, for whoever started this with port 0.
             print(f"Telwerk listens on {address}", flush=True)  # noqa: T201
             keeping = [asyncio.create_task(worker.kept_alive()) for worker in workers]
+            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _confirm_clocks, workers)
             await stop.asked.wait()
             log.info("stopping: running calls end, at most %.0f s", settings.grace_seconds)
             for task in keeping:
@@ -145,6 +148,11 @@ class _Worker:
             self._word.close()
             self._process, self._word = self._spawned()
 
+    def confirm_clock(self) -> None:
+        """Passes on that the system's clock is right."""
+        if self._process.pid is not None and self._process.is_alive():
+            os.kill(self._process.pid, signal.SIGUSR1)
+
     async def stopped(self) -> int:
         """Returns when it has drained and ended: 0, or the exit code of one that may have left something unstored."""
         if not self._process.is_alive():
@@ -166,6 +174,11 @@ class _Worker:
     def kill(self) -> None:
         """Ends it now."""
         self._process.kill()
+
+
+def _confirm_clocks(workers: Sequence[_Worker]) -> None:
+    for worker in workers:
+        worker.confirm_clock()
 
 
 async def _readable(file: int) -> None:
@@ -198,9 +211,11 @@ def _work(fields: dict[str, Any], word: Connection) -> None:
 async def _serve_one(settings: Settings, word: Connection) -> None:
     stop = Stop(settings.grace_seconds)
     loop = asyncio.get_running_loop()
+    clock = Clock()
+    loop.add_signal_handler(signal.SIGUSR1, clock.confirm)
     # Nothing is ever sent to us: what can be read is the end of the process that started us.
     loop.add_reader(word.fileno(), stop.ask)
-    async with running(settings, is_worker=True) as server:
+    async with running(settings, is_worker=True, clock=clock) as server:
         word.send("ready")
         devote_process()
         await either(stop.asked, server.failed)

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -111,6 +112,32 @@ def test_what_is_not_signed_or_cannot_be_read_is_refused_and_counts_nothing(serv
         assert deliver(url, b" " * (BODY_BYTES_MAX + 1))[0] == 413
         assert deliver(url, b'{"event": "contact_updated", "id": 1}') == (200, {"events": 0})
     assert counted(server.address) == []
+
+
+def raw(url: str, sent: bytes) -> bytes:
+    """What the bridge answers to bytes that are no whole request, until it closes."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(sent)
+        answered = b""
+        while part := connection.recv(65_536):
+            answered += part
+    return answered
+
+
+def test_a_body_is_bounded_before_it_is_known_who_sends_it(server: ServerProcess) -> None:
+    """By what it says of its size, before a byte of it; by what comes, in chunks; and in time."""
+    head = b"POST /chatwoot HTTP/1.1\r\nhost: x\r\n"
+    with bridge(server.address) as url:
+        said = raw(url, head + b"content-length: 99999999999\r\n\r\n")
+        assert said.startswith(b"HTTP/1.1 413 ")
+        assert b"BODY_BYTES_MAX" in said
+        chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+        assert raw(url, head + b"transfer-encoding: chunked\r\n\r\n" + chunk * 17).startswith(b"HTTP/1.1 413 ")
+        slow = raw(url, head + b"content-length: 10\r\n\r\n{")
+        assert slow.startswith(b"HTTP/1.1 408 ")
+        assert b"BODY_SECONDS" in slow
+        assert deliver(url, STORY[0])[0] == 200
 
 
 def test_while_telwerk_is_away_a_delivery_is_not_acknowledged_and_counts_once_it_is_back(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from itertools import count
 from pathlib import Path
+from random import Random
 from typing import NamedTuple
 
 import grpc
@@ -521,3 +522,55 @@ async def test_rebuild_repairs_beside_a_server_that_takes_events_in(tmp_path):
             await sending
         assert await server.total("a", "inactivity_actions") == next(numbers)
     assert (await telwerkd("verify", path)).exit_code == 0
+
+
+async def test_damage_is_named_and_the_rest_is_checked(tmp_path):
+    """Not a traceback: account, table and row; other accounts are examined, and repaired as far as the log goes."""
+    path = tmp_path / "telwerk.db"
+    async with started(path) as server:
+        for account in ("bad", "good"):
+            await everything(server, account, "c1", "c2")
+        await compacted(path)
+    execute = sqlite3.connect(path, isolation_level=None)
+    for statement in (
+        "UPDATE events SET body = x'c1' WHERE account_id = 'bad' AND conversation_id = 'c1' AND event_id = '03'",
+        "UPDATE conversations SET state = 'text' WHERE account_id = 'bad' AND conversation_id = 'c2'",
+        "UPDATE counters SET cells = x'01' WHERE account_id = 'bad' AND measure = 1 AND grouping = 0",
+        "UPDATE counters SET cells = x'01' WHERE account_id = 'good' AND measure = 2 AND grouping = 0",
+    ):
+        assert execute.execute(statement).rowcount == 1
+    execute.close()
+    done = await telwerkd("verify", path)
+    assert done.exit_code == 1
+    for named in (
+        "damaged: table events, row 'c1', '03': ",
+        "damaged: table conversations, row 'c2': ",
+        "damaged: table counters, row 1, 0, ",
+        "damaged: table counters, row 2, 0, ",
+    ):
+        assert named in done.text, done.text
+    assert len(done.text.splitlines()) < 60
+    done = await telwerkd("rebuild", path)
+    assert done.exit_code == 1
+    assert "can come from a backup only" in done.text
+    done = await telwerkd("verify", path)
+    assert [line for line in done.text.splitlines() if "damaged: " in line] == [
+        line for line in done.text.splitlines() if "damaged: table events, row 'c1', '03'" in line
+    ]
+    assert "good: 34 events of 2 conversations: clean" in done.text
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_a_file_with_torn_pages_is_examined_as_far_as_it_can_be_read(tmp_path, seed):
+    """Whichever page is overwritten, `verify` and `rebuild` end by themselves, say what is wrong, and exit with 1."""
+    path = tmp_path / "telwerk.db"
+    async with started(path) as server:
+        await everything(server, "a", *(f"c{n}" for n in range(30)))
+    random = Random(seed)  # noqa: S311  # any will do
+    torn = bytearray(path.read_bytes())
+    for page in random.sample(range(2, len(torn) // 4_096), 3):
+        torn[page * 4_096 : page * 4_096 + 4_096] = random.randbytes(4_096)
+    path.write_bytes(torn)
+    for command in ("verify", "rebuild"):
+        done = await telwerkd(command, path)
+        assert done.exit_code == 1, done.text

@@ -573,7 +573,7 @@ async def test_a_reader_sees_one_moment(store: Store, elsewhere: Callable[[Any],
         tx.put_conversations({conversation("c"): row(5)})
 
     def slow(view: Snapshot) -> list[object]:
-        first = view.latest_time()
+        first = view.latest_event_time()
         elsewhere(at_once)
         rest = [list(view.deltas(measure)), view.cells(cut(measure)), view.earliest_due(), view.conversation_count()]
         return [first, view.account().version, *rest]

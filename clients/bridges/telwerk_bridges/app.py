@@ -10,12 +10,13 @@ An answer of 200 says that the events are durable, or are none. 503 says that th
 again, and the events are sent meanwhile; neither counts twice.
 """
 
+import asyncio
 import json
 import logging
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final, TypeAlias
 
 from starlette.applications import Starlette
@@ -38,8 +39,14 @@ PLATFORMS: Final[Mapping[str, Callable[[str], Platform]]] = {"chatwoot": Chatwoo
 BODY_BYTES_MAX: Final = 2**20
 """A delivery of Chatwoot has some kilobytes."""
 
+BODY_SECONDS: Final = 5.0
+"""How long a delivery may take to arrive; Chatwoot itself waits as long for everything."""
+
 ANSWER_SECONDS: Final = 4.0
 """Chatwoot waits five seconds for an answer."""
+
+_DISCARDED_BYTES_MAX: Final = 4 * BODY_BYTES_MAX
+_DISCARD_SECONDS: Final = 1.0
 
 _SECRET: Final = "TELWERK_BRIDGE_{}_SECRET"  # noqa: S105 - the name of a variable
 _CLOSE_SECONDS: Final = 20.0
@@ -101,9 +108,14 @@ def create_app(platforms: Mapping[str, Platform], connect: Connect, account_id: 
 
 def _receiver(name: str, platform: Platform) -> Callable[[Request], Awaitable[JSONResponse]]:
     async def receive(request: Request) -> JSONResponse:
-        body = await _body_of(request)
+        # Nothing is known yet of who sends it.
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await _body_of(request)
+        except TimeoutError:
+            return _refused(408, f"a delivery arrives within {BODY_SECONDS:.0f} s (BODY_SECONDS)", close=True)
         if body is None:
-            return _refused(413, f"a delivery has at most {BODY_BYTES_MAX} bytes")
+            return _refused(413, f"a delivery has at most {BODY_BYTES_MAX} bytes (BODY_BYTES_MAX)", close=True)
         try:
             platform.verify(request.headers, body, time.time())
             events = platform.events(Node(json.loads(body)))
@@ -120,13 +132,28 @@ def _receiver(name: str, platform: Platform) -> Callable[[Request], Awaitable[JS
 
 
 async def _body_of(request: Request) -> bytes | None:
-    """The body; None as soon as it is too long."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
+    """The body; None as soon as it is too long, or says that it will be far too long. No more than that is kept."""
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length[:20]) > _DISCARDED_BYTES_MAX:
+        return None
+    body, chunks = bytearray(), request.stream()
+    async for chunk in chunks:
+        if len(body) + len(chunk) > BODY_BYTES_MAX:
+            await _discard(chunks)
             return None
+        body += chunk
     return bytes(body)
+
+
+async def _discard(chunks: AsyncIterator[bytes]) -> None:
+    """Reads on for a moment: a sender that is cut off while it sends never sees the answer."""
+    discarded = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DISCARD_SECONDS):
+            async for chunk in chunks:
+                discarded += len(chunk)
+                if discarded > _DISCARDED_BYTES_MAX:
+                    return
 
 
 async def _send(sender: AsyncEventSender, events: Sequence[Event]) -> JSONResponse:
@@ -142,8 +169,9 @@ async def _send(sender: AsyncEventSender, events: Sequence[Event]) -> JSONRespon
     return JSONResponse({"events": len(events)})
 
 
-def _refused(status: int, text: str) -> JSONResponse:
-    return JSONResponse({"error": text}, status)
+def _refused(status: int, text: str, *, close: bool = False) -> JSONResponse:
+    """Why not; with `close` the rest of the request is not read either."""
+    return JSONResponse({"error": text}, status, {"connection": "close"} if close else None)
 
 
 def _on_rejected(event: Event, rejection: Rejection) -> None:

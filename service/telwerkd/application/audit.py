@@ -5,11 +5,11 @@ fingerprints, and only the parts that differ are compared number by number in a 
 the counters as they are by then: they are linear, so what was counted meanwhile stays counted.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from telwerkd.application.ports import Conversation, Filed, Snapshot, Store, Transaction
+from telwerkd.application.ports import Conversation, Damage, Filed, Report, Snapshot, Store, Transaction
 from telwerkd.domain.conversation import EMPTY, Effect, State, fold, settle
 from telwerkd.domain.counters import CHUNK_QUARTERS, ChunkKey, Slots, chunk_deltas, has_packed_values, unpack
 from telwerkd.domain.events import Event
@@ -24,6 +24,8 @@ Progress = Callable[[int, int], None]
 _FACTS_AT_ONCE = 20_000
 _STATES_MAX = 10_000
 """Differing states that are named; counters are compared all the same."""
+_DAMAGES_MAX = 10_000
+"""Damaged rows that are named."""
 
 
 class Audit(NamedTuple):
@@ -34,36 +36,70 @@ class Audit(NamedTuple):
     states: list[ConversationId]
     """Conversations whose row is not what the fold of their log makes it."""
     cells: dict[ChunkKey, Slots]
-    """By how much every counter differs: what the log says, less what is stored."""
+    """By how much every counter differs: what the log says, less what is stored. Where `sources_damaged`, what part of
+    the log said can no longer be read, and is missing here."""
+    damages: Sequence[Damage] = ()
+    """What cannot be read, as far as there is room to name it."""
+    sources_damaged: bool = False
+    """Whether something cannot be read that follows from nothing else: an event, a base, a base fact, settings."""
 
     @property
     def clean(self) -> bool:
         """Whether the promise holds."""
-        return not self.states and not self.cells
+        return not self.states and not self.cells and not self.damages
+
+    @property
+    def mendable_cells(self) -> dict[ChunkKey, Slots]:
+        """What may be corrected: nothing is taken from a readable count because the log of it cannot be read."""
+        if not self.sources_damaged:
+            return self.cells
+        lost = {damage.key for damage in self.damages if damage.table == "counters" and damage.is_row}
+        return {key: slots for key, slots in self.cells.items() if tuple(key) in lost}
 
 
 def examine(progress: Progress, snapshot: Snapshot) -> Audit:
-    """Compares an account's counters and states with the fold of its log."""
-    logged = _Logged(snapshot, progress)
+    """Compares an account's counters and states with the fold of its log, as far as both can be read."""
+    damages = _Damages()
+    logged = _Logged(snapshot, progress, damages.add)
     expected, actual = Fingerprints(), Fingerprints()
-    for measure, leaves in _expected(snapshot, logged):
+    for measure, leaves in _expected(snapshot, logged, damages.add):
         expected.add_leaves(measure, leaves)
-    actual.add_chunks(snapshot.every_chunk())
-    for measure, leaves in _uncompacted(snapshot):
+    actual.add_chunks(snapshot.every_chunk(damages.add))
+    for measure, leaves in _uncompacted(snapshot, damages.add):
         actual.add_leaves(measure, leaves)
     parts = expected.differing(actual)
+    snapshot.check_settings(damages.add)
     cells = _differences(snapshot, parts) if parts else {}
-    return Audit(logged.conversations, logged.events, logged.states, cells)
+    # Without the rest of a table, what is there of the log says nothing about the states.
+    states = [] if damages.is_cut_off else logged.states
+    return Audit(logged.conversations, logged.events, states, cells, damages.found, damages.of_sources)
+
+
+class _Damages:
+    def __init__(self) -> None:
+        self.found: list[Damage] = []
+        self.of_sources = False
+        self.is_cut_off = False
+
+    def add(self, damage: Damage) -> None:
+        self.of_sources = self.of_sources or damage.is_source
+        self.is_cut_off = self.is_cut_off or not damage.is_row
+        if len(self.found) < _DAMAGES_MAX:
+            self.found.append(damage)
+
+
+def _known_already(_damage: Damage) -> None:
+    """The first pass told of it."""
 
 
 async def repair(store: Store, account: AccountId, audit: Audit) -> None:
-    """Makes the counters and states what the log says, in one transaction."""
+    """Makes the counters and states what the log says, in one transaction, as far as it can be read."""
     await store.write([(account, partial(_repair, audit))])
 
 
 def _repair(audit: Audit, tx: Transaction) -> None:
     high_water = tx.account().high_water
-    rows = tx.conversations(audit.states)
+    rows = tx.mendable(audit.states)
     logs = {conversation: tx.log(conversation) for conversation in audit.states}
     tx.put_conversations(
         {
@@ -72,7 +108,10 @@ def _repair(audit: Audit, tx: Transaction) -> None:
             if log or conversation in rows  # else it was erased meanwhile
         }
     )
-    tx.correct_cells(audit.cells)
+    unreadable_deltas = any(damage.table == "deltas" for damage in audit.damages)
+    if not (audit.sources_damaged and unreadable_deltas):  # else nothing is left to tell what they counted
+        tx.discard(audit.damages)
+        tx.correct_cells(audit.mendable_cells)
     tx.bump_version()
 
 
@@ -82,17 +121,18 @@ def _repaired(row: Conversation | None, log: list[Event], high_water: Micros) ->
     row = row or Conversation(EMPTY, EMPTY, min(times), max(times), len(log))
     state, _ = fold(row.base, log, high_water)
     due = state.limit.due if state.limit else Micros(state.order[0])
-    return row._replace(
-        state=state, first_time=min([row.first_time, *times]), last_time=max([row.last_time, due, *times])
-    )
+    first_time = row.first_time or min([*times, due])  # 0: it could not be read
+    last_time = max([row.last_time, due, *times])
+    return row._replace(state=state, first_time=min([first_time, *times]), last_time=last_time, events=len(log))
 
 
 class _Logged:
     """The facts of every log, and on the way: whether the stored states are right."""
 
-    def __init__(self, snapshot: Snapshot, progress: Progress) -> None:
+    def __init__(self, snapshot: Snapshot, progress: Progress, damaged: Report) -> None:
         self._snapshot = snapshot
         self._progress = progress
+        self._damaged = damaged
         self.conversations = 0
         self.events = 0
         self.states: list[ConversationId] = []
@@ -100,14 +140,24 @@ class _Logged:
     def facts(self) -> Iterator[Effect]:
         high_water = self._snapshot.account().high_water
         total = self._snapshot.conversation_count()
-        for filed in self._snapshot.every_conversation():
-            state, effects = fold(filed.row.base, filed.log, high_water)
-            if not _rightly_filed(filed, state, high_water) and len(self.states) < _STATES_MAX:
+        for filed in self._snapshot.every_conversation(self._damaged):
+            state, effects = self._folded(filed, high_water)
+            if state and not _rightly_filed(filed, state, high_water) and len(self.states) < _STATES_MAX:
                 self.states.append(filed.conversation)
             self.conversations += 1
             self.events += len(filed.log)
             self._progress(self.conversations, total)
             yield from effects
+
+    def _folded(self, filed: Filed, now: Micros) -> tuple[State | None, list[Effect]]:
+        """The fold of a log; no state if not all of it can be read, or it cannot be folded."""
+        try:
+            state, effects = fold(filed.row.base, filed.log, now)
+        except Exception as error:  # noqa: BLE001  # `fold` is total, but not over what no program ever wrote
+            why = f"its log cannot be folded: {type(error).__name__}: {error}"
+            self._damaged(Damage("conversations", (filed.conversation,), why, is_source=True))
+            return None, []
+        return (state if filed.is_source_whole else None), effects
 
 
 def _rightly_filed(filed: Filed, state: State, now: Micros) -> bool:
@@ -120,14 +170,15 @@ def _rightly_filed(filed: Filed, state: State, now: Micros) -> bool:
     row = row._replace(state=settle(row.state, now)[0])
     reached = state.limit.due if state.limit else state.order[0]
     return (
-        row.state == state
+        filed.is_row_whole
+        and row.state == state
         and filed.due == due
         and row.first_time <= min(times, default=row.first_time)
         and row.last_time >= max(*times, reached, row.first_time)
     )
 
 
-def _expected(snapshot: Snapshot, logged: _Logged) -> Iterator[tuple[Measure, list[Leaf]]]:
+def _expected(snapshot: Snapshot, logged: _Logged, damaged: Report) -> Iterator[tuple[Measure, list[Leaf]]]:
     """What the counters must be, in portions."""
     deltas, size = Deltas(), 0
     for effect in logged.facts():
@@ -138,7 +189,7 @@ def _expected(snapshot: Snapshot, logged: _Logged) -> Iterator[tuple[Measure, li
             yield from deltas.by_measure().items()
             deltas, size = Deltas(), 0
     yield from deltas.by_measure().items()
-    for measure, row in snapshot.every_base_chunk():
+    for measure, row in snapshot.every_base_chunk(damaged):
         cells = unpack([row.chunk], [row.cells])
         packs = has_packed_values(measure)
         leaves = [
@@ -148,11 +199,11 @@ def _expected(snapshot: Snapshot, logged: _Logged) -> Iterator[tuple[Measure, li
         yield measure, leaves
 
 
-def _uncompacted(snapshot: Snapshot) -> Iterator[tuple[Measure, list[Leaf]]]:
+def _uncompacted(snapshot: Snapshot, damaged: Report) -> Iterator[tuple[Measure, list[Leaf]]]:
     """What is counted but not in chunks yet, in portions."""
     portion: dict[Measure, list[Leaf]] = {}
     size = 0
-    for measure, leaf in snapshot.every_delta():
+    for measure, leaf in snapshot.every_delta(damaged):
         portion.setdefault(measure, []).append(leaf)
         size += 1
         if size >= _FACTS_AT_ONCE:
@@ -171,14 +222,14 @@ def _differences(snapshot: Snapshot, parts: set[Part]) -> dict[ChunkKey, Slots]:
             slots[slot] = slots.get(slot, 0) + n
 
     for times, portions in (
-        (1, _expected(snapshot, _Logged(snapshot, lambda _done, _total: None))),
-        (-1, _uncompacted(snapshot)),
+        (1, _expected(snapshot, _Logged(snapshot, lambda _done, _total: None, _known_already), _known_already)),
+        (-1, _uncompacted(snapshot, _known_already)),
     ):
         for measure, leaves in portions:
             for key, slots in chunk_deltas(measure, Leaves.of(leaves)).items():
                 for slot, n in slots.items():
                     add(key, slot, times * n)
-    for key, blob in snapshot.every_chunk():
+    for key, blob in snapshot.every_chunk(_known_already):
         cells = unpack([0], [blob])
         places = cells.code * CHUNK_QUARTERS + cells.quarter
         for slot, n in zip(places.tolist(), cells.n.tolist(), strict=True):

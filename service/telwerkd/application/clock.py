@@ -1,47 +1,155 @@
-"""The present instant, as far as the system's clock can be trusted."""
+"""The present instant, as far as the system's clock can be trusted (docs/decisions/0013)."""
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from telwerkd.domain.ids import SECOND, Micros
+
+log = logging.getLogger(__name__)
 
 _TOLERATED = 2 * SECOND
 """How far the clock may stray from the steady one between two readings; time servers slew it by far less."""
 
 _BELIEVED_AFTER = 30 * SECOND
-"""How long a jump must last to be believed: it was no glitch, the clock was set right."""
+"""How long a small jump, or one back, must last to be believed: it was no glitch, the clock was set right."""
+
+DOUBTED_BEYOND = 300 * SECOND
+"""A clock that is further than this ahead of what is known to have passed is doubted (KPI 3 of the rules)."""
+
+CONFIRMED_AFTER = 120 * SECOND
+"""How long a doubted clock must go without a contrary event to be believed."""
+
+_CAUTIOUS = 86_400 * SECOND
+"""How long after a doubt that ended in the clock's favour nothing is deleted by it."""
 
 
 class Clock:
-    """Reads the system's clock, and goes on by the steady one while it jumps.
+    """Reads the system's clock, and goes on by the steady one while it cannot be trusted.
 
-    A clock that jumps ahead for a moment would make every open limit fall due (KPI 3). So a jump counts only once it
-    has lasted; until then time passes as if nothing had happened. Whatever it says, folds use the account's stored
-    high-water mark, which never runs backwards.
+    Time passes along a *trusted line*: an instant that was trusted, plus the steady time since. The system's clock
+    moves the line when it agrees with it within 2 s, or after it has disagreed by the same amount for 30 s. One that is
+    more than 5 minutes ahead of the line is doubted: it moves the line only when an accepted event happened near it,
+    when the operator of the service says so, or after 120 s in which no accepted event happened near the line.
+
+    Whatever it says, folds use the account's stored high-water mark, which never runs backwards. Not thread-safe.
     """
 
     def __init__(self, wall: Callable[[], int] = time.time_ns, steady: Callable[[], int] = time.monotonic_ns) -> None:
         self._wall = wall
         self._steady = steady
-        self._trusted_wall, self._trusted_steady = wall() // 1_000, steady() // 1_000
-        self._jumped_at: int | None = None
+        self._started = steady() // 1_000
+        self._line = wall() // 1_000 - self._started
+        """Trusted: the steady clock plus this."""
+        self._other: int | None = None
+        """The system's clock, while it disagrees: the steady clock plus this."""
+        self._since = self._started
+        """Since when it has disagreed so, or since the last contrary event."""
+        self._resumed_in_doubt = False
+        self._cautious: tuple[int, int] | None = None
+        """After a doubt: the line before it, and until when (steady) it holds for what deletes."""
+
+    def resume(self, stored: Micros | None) -> None:
+        """Tells a clock that has just been started the latest instant at which something stored happened."""
+        if stored is None:
+            return
+        wall, steady = self._read()
+        if wall - steady - (stored - self._started) > DOUBTED_BEYOND:
+            self._line = stored - self._started
+            self._resumed_in_doubt = True
+            self._disagree(wall - steady, steady)
+
+    def now(self) -> Micros:
+        """Microseconds since 1970-01-01T00:00:00Z, for answers.
+
+        After a start in doubt it is the system's clock: nobody is served with a present that may be months old.
+        """
+        trusted = self.trusted()
+        return self.latest() if self._resumed_in_doubt else trusted
 
     def latest(self) -> Micros:
         """The later of what the system's clock says and what is trusted: events up to it may well have happened.
 
         After a machine slept, its clock is right at once, and trusted only later.
         """
-        return max(self.now(), Micros(self._wall() // 1_000))
+        return max(self.trusted(), Micros(self._read()[0]))
 
-    def now(self) -> Micros:
-        """Microseconds since 1970-01-01T00:00:00Z."""
-        wall, steady = self._wall() // 1_000, self._steady() // 1_000
-        expected = self._trusted_wall + steady - self._trusted_steady
-        if abs(wall - expected) > _TOLERATED:
-            if self._jumped_at is None:
-                self._jumped_at = steady
-            if steady - self._jumped_at < _BELIEVED_AFTER:
-                return Micros(expected)
-        self._trusted_wall, self._trusted_steady = wall, steady
-        self._jumped_at = None
-        return Micros(wall)
+    def trusted(self) -> Micros:
+        """The instant that has certainly been reached, as far as is known: limits due by it have passed."""
+        wall, steady = self._read()
+        ahead = wall - steady - self._line
+        if abs(ahead) <= _TOLERATED:
+            self._adopt(wall, steady)
+        else:
+            if self._other is None or abs(wall - steady - self._other) > _TOLERATED:
+                self._disagree(wall - steady, steady)
+            patience = CONFIRMED_AFTER if ahead > DOUBTED_BEYOND else _BELIEVED_AFTER
+            if steady - self._since >= patience:
+                self._adopt(wall, steady)
+        return Micros(self._line + steady)
+
+    def deletable(self) -> Micros:
+        """The present instant for what cannot be undone: `trusted`, a day later where the clock was doubted."""
+        trusted = self.trusted()
+        if self._cautious is None:
+            return trusted
+        line, until = self._cautious
+        steady = self._read()[1]
+        if steady >= until:
+            self._cautious = None
+            return trusted
+        return min(trusted, Micros(line + steady))
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether the system's clock is more than 5 minutes ahead of the trusted line."""
+        wall, steady = self._read()
+        return wall - steady - self._line > DOUBTED_BEYOND
+
+    def hear(self, occur_times: Iterable[Micros]) -> None:
+        """Tells of events that were accepted just now, and when they happened. Cheap while there is no doubt.
+
+        One near the system's clock confirms it; one near the trusted line speaks against it. Late events, which are
+        near neither, say nothing.
+        """
+        if not self.is_doubted:
+            return
+        wall, steady = self._read()
+        trusted = self._line + steady
+        for happened in occur_times:
+            to_clock, to_line = abs(wall - happened), abs(trusted - happened)
+            if to_clock < to_line and to_clock <= DOUBTED_BEYOND:
+                log.info("the clock is confirmed: an event has happened near it")
+                self._adopt(wall, steady)
+                return
+            if to_line <= DOUBTED_BEYOND:
+                self._since = steady
+
+    def confirm(self) -> None:
+        """The operator of the service says that the system's clock is right."""
+        wall, steady = self._read()
+        log.info("the clock is confirmed by the operator of the service")
+        self._adopt(wall, steady)
+
+    def _read(self) -> tuple[int, int]:
+        return self._wall() // 1_000, self._steady() // 1_000
+
+    def _disagree(self, offset: int, steady: int) -> None:
+        """The system's clock says something else than before, and than the trusted line."""
+        self._other, self._since = offset, steady
+        ahead = offset - self._line
+        if ahead > DOUBTED_BEYOND:
+            log.warning(
+                "the clock is doubted: it is %.0f s ahead of what is known to have passed. Limits due in between wait "
+                "for an event near it, for SIGUSR1 from you if it is right, or for %d s without an event against it",
+                ahead / SECOND,
+                CONFIRMED_AFTER // SECOND,
+            )
+
+    def _adopt(self, wall: int, steady: int) -> None:
+        before, self._line = self._line, wall - steady
+        self._other = None
+        self._resumed_in_doubt = False
+        if self._line - before > DOUBTED_BEYOND:
+            self._cautious = (before, steady + _CAUTIOUS)
+            log.warning("the clock is believed: %.0f s have passed unseen", (self._line - before) / SECOND)

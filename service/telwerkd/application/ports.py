@@ -72,6 +72,46 @@ class Filed(NamedTuple):
     row: Conversation
     due: Micros | None
     log: list[Event]
+    is_source_whole: bool = True
+    """Whether its events and its base could all be read."""
+    is_row_whole: bool = True
+    """Whether the rest of its row could be."""
+
+
+class Damage(NamedTuple):
+    """A row that cannot be read, or a table from some row on."""
+
+    table: str
+    key: tuple[object, ...]
+    """After the account. Where a table cannot be read any further, that of the last row that could be."""
+    why: str
+    is_source: bool = False
+    """Whether what it said follows from nothing else that is stored."""
+    is_row: bool = True
+
+    def __str__(self) -> str:
+        where = "row" if self.is_row else "after row"
+        return f"table {self.table}, {where} {', '.join(map(ascii, self.key)) or 'one'}: {self.why}"
+
+
+class DamagedRowError(ValueError):
+    """What is stored of an account cannot be read."""
+
+    def __init__(self, damage: Damage, account: str = "") -> None:
+        super().__init__(damage, account)
+        self.damage = damage
+        self.account = account
+        """Where it is known."""
+
+    def __reduce__(self) -> tuple[type["DamagedRowError"], tuple[Damage, str]]:
+        return DamagedRowError, (self.damage, self.account)
+
+    def __str__(self) -> str:
+        return f"damaged data of account {self.account!a}: {self.damage} (`telwerkd verify` shows all)"
+
+
+Report = Callable[[Damage], None]
+"""Is told of what is damaged. What it raises ends the reading."""
 
 
 class CellRow(NamedTuple):
@@ -104,8 +144,11 @@ class Snapshot(Protocol):
     def account(self) -> Account:
         """The account's row; version 0 if nothing was ever stored."""
 
-    def latest_time(self) -> Micros | None:
-        """The latest instant at which anything happened; None if nothing did."""
+    def latest_event_time(self) -> Micros | None:
+        """When the newest event happened; None if none is known.
+
+        Where very many limits are open that lie far ahead, or events were taken back, it may be an older one.
+        """
 
     def earliest_due(self) -> Micros | None:
         """The earliest limit that is not settled."""
@@ -145,16 +188,24 @@ class Snapshot(Protocol):
     def pause(self) -> None:
         """Lets other tasks of the thread run. Work that computes for long calls it every few milliseconds."""
 
-    def every_conversation(self) -> Iterator[Filed]:
+    # Without `damaged`, what is damaged raises `DamagedRowError`; with it, that is told of it, and the rest is read.
+
+    def every_conversation(self, damaged: Report | None = None) -> Iterator[Filed]:
         """All conversations with their events, one after the other."""
 
-    def every_chunk(self) -> Iterator[tuple[ChunkKey, bytes]]:
+    def check_settings(self, damaged: Report) -> None:
+        """Reads every version of every widget's settings, only to tell of what is damaged."""
+
+    def every_chunk(self, damaged: Report | None = None) -> Iterator[tuple[ChunkKey, bytes]]:
         """All chunks, one after the other."""
 
-    def every_base_chunk(self) -> Iterator[tuple[Measure, CellRow]]:
+    def every_base(self) -> Iterator[State]:
+        """What the purged events of each conversation led to, where any were."""
+
+    def every_base_chunk(self, damaged: Report | None = None) -> Iterator[tuple[Measure, CellRow]]:
         """All facts that no event explains any more."""
 
-    def every_delta(self) -> Iterator[tuple[Measure, Leaf]]:
+    def every_delta(self, damaged: Report | None = None) -> Iterator[tuple[Measure, Leaf]]:
         """All that is counted but not yet in chunks."""
 
     def conversation_count(self) -> int:
@@ -177,6 +228,12 @@ class Transaction(Snapshot, Protocol):
 
     def conversations(self, ids: Collection[ConversationId]) -> dict[ConversationId, Conversation]:
         """Those of the conversations that are stored."""
+
+    def mendable(self, ids: Collection[ConversationId]) -> dict[ConversationId, Conversation]:
+        """Those of the conversations whose row is readable as far as their log does not give it."""
+
+    def discard(self, damages: Iterable[Damage]) -> None:
+        """Removes damaged rows of the counters, and of what is not in them yet; what they counted must be added."""
 
     def erased(self, ids: Collection[ConversationId]) -> set[ConversationId]:
         """Those of the conversations that were erased."""
@@ -227,6 +284,9 @@ class Transaction(Snapshot, Protocol):
 
     def raise_horizon(self, instant: Micros) -> None:
         """Moves the account's horizon, never backwards."""
+
+    def lower_horizon(self, instant: Micros) -> None:
+        """Takes the account's horizon back. Nothing that was purged may lie at or after `instant`."""
 
     def add_deltas(self, changes: Deltas) -> None:
         """Counts: the next query sees it, and `compact` moves it into chunks later."""
@@ -322,6 +382,9 @@ class Store(Protocol):
 
     async def accounts(self) -> list[AccountId]:
         """Every account that anything is stored of."""
+
+    async def last_times(self) -> list[tuple[AccountId, Micros]]:
+        """For each account an instant after which no event happened, the latest first. It may lie in the future."""
 
     async def accounts_due(self, until: Micros) -> list[AccountId]:
         """The accounts that have a limit due by `until`."""

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from telwerkd.application.ports import Conversation, Store, Transaction
+from telwerkd.application.ports import Conversation, Snapshot, Store, Transaction
 from telwerkd.domain.conversation import Effect, State, carried, effective_retractions, fold, taken_back
+from telwerkd.domain.errors import InvalidArgumentError
 from telwerkd.domain.events import Event, Retracted
 from telwerkd.domain.facts import Change, Outcome
 from telwerkd.domain.ids import AccountId, ConversationId, Micros
@@ -99,7 +100,9 @@ def _base(base: State, log: list[Event], old: list[Event], horizon: Micros) -> t
     ordinary = [event for event in old if event.event_id not in gone and not isinstance(event.kind, Retracted)]
     # Limits due before the horizon can be stopped by nothing that is still accepted.
     state, effects = fold(msgspec.structs.replace(base, awaited=()), ordinary, Micros(horizon - 1))
-    state = msgspec.structs.replace(state, awaited=tuple(sorted(awaited)))
+    # Its place is that of the last event that is gone, taken back or not: `Horizon.floor` rests on it.
+    order = max(state.order, *(event.order for event in old))
+    state = msgspec.structs.replace(state, awaited=tuple(sorted(awaited)), order=order)
     return state, _sum((effects, 1), (carried(state), -1))
 
 
@@ -117,6 +120,49 @@ def _check_unchanged(
     if before.by_measure() != after.by_measure():
         raise AssertionError("a purge would change counts; nothing was purged")
     return state
+
+
+class Horizon(NamedTuple):
+    """An account's horizon, and how far it can be taken back."""
+
+    instant: Micros
+    """Events before it are refused. 0: none are."""
+    floor: Micros
+    """The earliest instant that it can be taken back to: everything that was purged lies before it."""
+
+
+async def horizon_of(store: Store, account: AccountId) -> Horizon:
+    """Where an account's horizon is."""
+    return await store.read(account, _horizon)
+
+
+async def lower_horizon(store: Store, account: AccountId, instant: Micros) -> Horizon:
+    """Takes an account's horizon back, as after a purge by a clock that was wrong; gives what it was before.
+
+    What was purged stays purged and counted, and is still refused. Writes wait while every base state is looked at.
+
+    Raises:
+        InvalidArgumentError: `instant` is not before the horizon, or something that was purged is not before it.
+    """
+    [before] = await store.write([(account, partial(_lower_horizon, instant))])
+    return before
+
+
+def _horizon(view: Snapshot) -> Horizon:
+    floor = max((base.order[0] + 1 for base in view.every_base()), default=0)
+    return Horizon(view.account().horizon, Micros(floor))
+
+
+def _lower_horizon(instant: Micros, tx: Transaction) -> Horizon:
+    before = _horizon(tx)
+    if instant >= before.instant:
+        raise InvalidArgumentError.of("horizon", "can only be taken back: the new one must lie before the present one")
+    if instant < before.floor:
+        raise InvalidArgumentError.of(
+            "horizon", "events up to the newest purged one must stay refused, for they are counted already"
+        )
+    tx.lower_horizon(instant)
+    return before
 
 
 async def erase(store: Store, account: AccountId, conversation: ConversationId, *, keep_counts: bool) -> Erased:

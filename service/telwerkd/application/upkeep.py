@@ -7,7 +7,9 @@ from functools import partial
 from itertools import islice
 from time import monotonic
 
-from telwerkd.application.ports import Conversation, Store, Transaction
+from telwerkd.application import audit_log
+from telwerkd.application.ports import Conversation, DamagedRowError, Store, Transaction
+from telwerkd.application.reached import reached
 from telwerkd.application.removal import purge
 from telwerkd.domain.conversation import settle
 from telwerkd.domain.errors import UnavailableError
@@ -150,18 +152,26 @@ def _compact(measure: Measure, tx: Transaction) -> int:
 async def purge_old(store: Store, now: Micros, retention_days: int) -> None:
     """Purges every account's events that are older than the retention, in whole days.
 
-    Counted back from the account's newest event if the clock is further ahead: purging cannot be undone, and a clock
-    that was set wrong must not purge everything. So an account that goes quiet keeps the last days before it did.
+    `now` is what `Clock.deletable` gives. Counted back from the account's newest event, or limit that has passed, if
+    the clock is further ahead: purging cannot be undone, and a clock that was set wrong must not purge everything. So
+    an account that goes quiet keeps the last days before it did.
 
     Raises:
         UnavailableError: the database does not answer.
     """
     for account in await store.accounts():
         with _apart(f"retention of account {account!r}"):
-            newest = await store.read(account, lambda view: view.latest_time())
+            newest = await store.read(account, reached)
             if newest is not None:
                 until = min(now, newest + DAY)
-                await purge(store, account, Micros((until // DAY - retention_days) * DAY))
+                purged = await purge(store, account, Micros((until // DAY - retention_days) * DAY))
+                if purged:
+                    audit_log.record("purge", account, f"by retention_days={retention_days} events={purged}")
+
+
+_SAID_MAX = 1_000
+_said: dict[str, str] = {}
+"""What was said last of damaged rows, by what could not be done for them."""
 
 
 @contextmanager
@@ -171,5 +181,12 @@ def _apart(what: str) -> Iterator[None]:
         yield
     except UnavailableError:
         raise
+    except DamagedRowError as error:
+        # It comes again twice a second, until somebody mends it: said once.
+        if _said.get(what) != str(error):
+            if len(_said) >= _SAID_MAX:
+                _said.clear()
+            _said[what] = str(error)
+            log.error("%s: %s", what, error)  # noqa: TRY400  # where it was met does not matter
     except Exception:
         log.exception("%s: a defect", what)

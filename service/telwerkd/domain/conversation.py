@@ -233,6 +233,12 @@ def settle(state: State, now: Micros) -> tuple[State, Effects]:
     return state, (Outcome(Change.COUNTED, fact),)
 
 
+def last_event_time(state: State) -> Micros | None:
+    """When the last event of a conversation happened; None if its last place is a limit's, or if nothing happened."""
+    instant, *rest = state.order
+    return None if state.order == BEGINNING or tuple(rest) == _AFTER_ALL_OF_INSTANT else Micros(instant)
+
+
 def step(state: State, event: Event) -> tuple[State, Effects]:
     """The state after `event`, which must follow `state` in event order, and what the event changed."""
     after, effects = _apply(_pass_limit(state, event.occur_time), event)

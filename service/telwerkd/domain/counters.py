@@ -36,7 +36,7 @@ BY_OPERATOR, BY_GROUP, BY_WIDGET, BY_VALUE = 1, 2, 4, 8
 
 _FULL = 0xFFFF
 _SLOTS = 1 << 16
-_PAIR_BYTES = 4
+PAIR_BYTES = 4
 
 _PACKED_VALUE_KPIS = frozenset({Kpi.SATISFACTION_SCORE, Kpi.INACTIVITY_ACTIONS, Kpi.OFFLINE_ASSIGNMENTS})
 _OPEN_VALUE_KPIS = frozenset(
@@ -232,7 +232,7 @@ def merged(cells: Sequence[bytes], changes: ChunkChanges) -> list[bytes]:
         CounterError: a count would become negative.
     """
     pairs = np.frombuffer(b"".join(cells), "<u2").reshape(-1, 2)
-    lengths = np.array([*map(len, cells)], np.int64) // _PAIR_BYTES
+    lengths = np.array([*map(len, cells)], np.int64) // PAIR_BYTES
     at = np.repeat(np.arange(len(cells)) * _SLOTS, lengths) + pairs[:, 0]
     changed, n = _sums(changes.row * _SLOTS + changes.slot, changes.n)
     if int(pairs[:, 1].max(initial=0)) + int(n.max(initial=0)) < _FULL:
@@ -240,7 +240,7 @@ def merged(cells: Sequence[bytes], changes: ChunkChanges) -> list[bytes]:
     else:
         at, pairs = _merged_any(at, pairs, changed, n, changes)
     packed = pairs.tobytes()
-    ends = _PAIR_BYTES * np.searchsorted(at, np.arange(len(cells) + 1) * _SLOTS)
+    ends = PAIR_BYTES * np.searchsorted(at, np.arange(len(cells) + 1) * _SLOTS)
     return [packed[start:end] for start, end in pairwise(ends.tolist())]
 
 

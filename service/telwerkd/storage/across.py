@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +23,13 @@ class AcrossAccounts(ABC):
         """Every account that anything is stored of."""
         rows = await self._scan(sa.select(accounts.c.account_id).order_by(accounts.c.account_id))
         return [AccountId(row.account_id) for row in rows]
+
+    async def last_times(self) -> list[tuple[AccountId, Micros]]:
+        """For each account an instant after which no event happened, the latest first."""
+        c = conversations.c
+        query = sa.select(c.account_id, sa.func.max(c.last_time)).group_by(c.account_id)
+        found = [(AccountId(account), Micros(last_time)) for account, last_time in await self._scan(query)]
+        return sorted(found, key=itemgetter(1), reverse=True)
 
     async def accounts_due(self, until: Micros) -> list[AccountId]:
         """The accounts that have a limit due by `until`."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import numpy as np
 
+from telwerkd.application.ports import Damage, DamagedRowError
 from telwerkd.domain.conversation import State
 from telwerkd.domain.events import Event, Kind
 from telwerkd.domain.ids import EventId, Micros, WidgetId
@@ -47,8 +48,11 @@ def event_body(event: Event) -> bytes:
 
 
 def event_of(event_id: str, occur_time: int, body: bytes) -> Event:
-    """The event of a row."""
-    decoded = _body.decode(body)
+    """The event of a row. Like all that read, it raises `DamagedRowError` where a row is damaged."""
+    try:
+        decoded = _body.decode(body)
+    except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        raise DamagedRowError(Damage("events", (event_id,), str(error))) from error
     return Event(EventId(event_id), Micros(occur_time), decoded.sequence, decoded.widget_id, decoded.kind)
 
 
@@ -59,7 +63,10 @@ def state_blob(state: State) -> bytes:
 
 def state_of(blob: bytes) -> State:
     """The state of a row."""
-    return _state.decode(blob)
+    try:
+        return _state.decode(blob)
+    except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        raise DamagedRowError(Damage("conversations", (), str(error))) from error
 
 
 def version_blob(version: WidgetVersion) -> bytes:
@@ -69,7 +76,10 @@ def version_blob(version: WidgetVersion) -> bytes:
 
 def version_of(blob: bytes) -> WidgetVersion:
     """The version of a row."""
-    return _version.decode(blob)
+    try:
+        return _version.decode(blob)
+    except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        raise DamagedRowError(Damage("widget_settings", (), str(error))) from error
 
 
 def leaves_blob(leaves: Sequence[Leaf]) -> bytes:
@@ -91,8 +101,15 @@ def leaves_of(blobs: Iterable[bytes]) -> Leaves:
     """The deltas of rows, all together; those that are filed as they are come first.
 
     Raises:
-        ValueError: a row is damaged.
+        DamagedRowError: a row is damaged.
     """
+    try:
+        return _together(blobs)
+    except (msgspec.MsgspecError, ValueError, TypeError, LookupError) as error:
+        raise DamagedRowError(Damage("deltas", (), str(error))) from error
+
+
+def _together(blobs: Iterable[bytes]) -> Leaves:
     plain: list[Leaf] = []
     parts: list[Leaves] = []
     for blob in blobs:

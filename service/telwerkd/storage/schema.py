@@ -1,5 +1,8 @@
 """The schema's version: making it, bringing it up to date, and refusing what this program does not know."""
 
+import logging
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -7,6 +10,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+
+log = logging.getLogger(__name__)
 
 
 class SchemaError(Exception):
@@ -98,7 +103,18 @@ def _known(connection: sa.Connection, database: Path) -> str | None:
         raise SchemaError(f"{database} cannot be opened as a SQLite database: {error.orig}") from error
 
 
+def _private(database: Path) -> None:
+    """Makes a file that is not there its owner's alone: what SQLite puts beside it has the same mode."""
+    with suppress(OSError):  # it is there, or `_connect` says why it cannot be made
+        os.close(os.open(database, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        return
+    with suppress(OSError):
+        if (mode := database.stat().st_mode) & 0o007:
+            log.warning("others than owner and group may use %s (mode %04o): chmod o= it", database, mode & 0o777)
+
+
 def _connect(database: Path) -> sa.Connection:
+    _private(database)
     engine = sa.create_engine(sa.URL.create("sqlite+pysqlite", database=str(database)), poolclass=sa.NullPool)
     try:
         return engine.connect()

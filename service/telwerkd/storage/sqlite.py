@@ -48,7 +48,8 @@ class SqliteStore(AcrossAccounts):
 
     def __init__(self, path: Path, writer: Writer | None = None) -> None:
         self._writer = writer or WriterThread(path)
-        self._reader = make_engine(path, writes=False)
+        # Where no server runs, it is for looking after the file.
+        self._reader = make_engine(path, writes=False, any_text=writer is None)
         self._glances = self._reader.connect()
         self._read_threads = ThreadPoolExecutor(READERS, "sqlite-reader")
         # Of its own: slow queries must not make limits late, or the database seem away.

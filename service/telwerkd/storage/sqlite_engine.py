@@ -16,8 +16,11 @@ READERS = 4
 _BUSY_SECONDS = 10.0
 
 
-def make_engine(path: Path, *, writes: bool) -> sa.Engine:
-    """Connections to a file: one that writes, or several that only read."""
+def make_engine(path: Path, *, writes: bool, any_text: bool = False) -> sa.Engine:
+    """Connections to a file: one that writes, or several that only read.
+
+    With `any_text`, texts that are damaged are read too, with surrogates where they are no UTF-8.
+    """
     engine = sa.create_engine(
         sa.URL.create("sqlite+pysqlite", database=str(path)),
         poolclass=sa.QueuePool,
@@ -36,6 +39,8 @@ def make_engine(path: Path, *, writes: bool) -> sa.Engine:
         connection.execute("PRAGMA temp_store = MEMORY")
         if not writes:
             connection.execute("PRAGMA query_only = ON")
+        if any_text:
+            connection.text_factory = _text_of
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
@@ -45,6 +50,10 @@ def make_engine(path: Path, *, writes: bool) -> sa.Engine:
         driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _text_of(stored: bytes) -> str:
+    return stored.decode(errors="surrogateescape")
 
 
 @contextmanager

@@ -1,23 +1,35 @@
 """One account's part of a database transaction: the SQL, the same for every database but for many rows at once."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import wraps
 from hashlib import blake2b
-from itertools import groupby
 from operator import attrgetter
-from typing import Any
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.util import await_only
 
 from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS
-from telwerkd.application.ports import Account, CellRow, Conversation, Cut, EventKey, Filed, Names
-from telwerkd.domain.conversation import EMPTY, State
+from telwerkd.application.ports import (
+    Account,
+    CellRow,
+    Conversation,
+    Cut,
+    Damage,
+    DamagedRowError,
+    EventKey,
+    Filed,
+    Names,
+    Report,
+)
+from telwerkd.domain.conversation import EMPTY, State, last_event_time
 from telwerkd.domain.counters import (
     BY_GROUP,
     BY_OPERATOR,
     BY_VALUE,
     BY_WIDGET,
+    PAIR_BYTES,
     ChunkChanges,
     ChunkKey,
     KeyParts,
@@ -34,6 +46,7 @@ from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, Widg
 from telwerkd.domain.leaves import HELD_BACK, Deltas, Leaf, Leaves, Measure
 from telwerkd.domain.settings import WidgetVersion
 from telwerkd.storage import records
+from telwerkd.storage.auditing import AccountReader
 from telwerkd.storage.bulk import Bulk
 from telwerkd.storage.bulk_postgres import PostgresBulk
 from telwerkd.storage.bulk_sqlite import SqliteBulk
@@ -61,6 +74,9 @@ COMPACTED_CHUNKS_MAX = 4_000
 
 _IN_MAX = 2_000
 """Values in one IN list, well below every database's limit on parameters."""
+
+_LATEST_LOOKED_AT = ((0, 20), (20, 2_000))
+"""Conversations that are looked at to find the newest event: the first so many after so many."""
 
 _PLACE = (conversations.c.last_time.type, conversations.c.conversation_id.type)
 
@@ -115,12 +131,30 @@ _FILED = Statement(
 
 _ANY_TOMBSTONE = Statement(sa.select(sa.exists().where(tombstones.c.account_id == sa.bindparam("account"))))
 
-_NO_LOG: tuple[None, Iterator[Any]] = (None, iter(()))
-
 _EVENT_COLUMNS = ("conversation_id", "event_id", "occur_time", "body")
 _CONVERSATION_COLUMNS = ("conversation_id", "due", "first_time", "last_time", "state", "base", "events")
 _CONVERSATION = tuple(conversations.c[name] for name in _CONVERSATION_COLUMNS)
 _CHUNK_KEY = ("measure", "grouping", "chunk", "operator_id", "group_id", "widget_id", "value")
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _naming_the_account(
+    read: "Callable[Concatenate[AccountTransaction, P], T]",
+) -> "Callable[Concatenate[AccountTransaction, P], T]":
+    """Says of which account a damaged row is."""
+
+    @wraps(read)
+    def reads(transaction: "AccountTransaction", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return read(transaction, *args, **kwargs)
+        except DamagedRowError as error:
+            error.account = transaction.account_id
+            raise
+
+    return reads
 
 
 class AccountTransaction:
@@ -130,7 +164,7 @@ class AccountTransaction:
         self, connection: sa.Connection, account: AccountId, row: Account | None = None, recalled: Any = None
     ) -> None:
         self._connection = connection
-        self._account = account
+        self._account = self.account_id = account
         self._bulk = _bulk(connection, account)
         # Nobody else changes the account's row before this transaction ends, or this one does not see it.
         self._row = row
@@ -160,17 +194,30 @@ class AccountTransaction:
             self._row = Account(*rows[0]) if rows else Account(0, Micros(0), None, Micros(0))
         return self._row
 
-    def latest_time(self) -> Micros | None:
-        """The latest instant at which anything happened; None if nothing did."""
-        query = sa.select(sa.func.max(conversations.c.last_time)).where(conversations.c.account_id == self._account)
-        latest: int | None = self._connection.scalar(query)
-        return None if latest is None else Micros(latest)
+    @_naming_the_account
+    def latest_event_time(self) -> Micros | None:
+        """When the newest event happened; None if none is known."""
+        c = conversations.c
+        # A conversation's last time may be a limit that is still ahead, but no event is later than it.
+        newest_first = sa.select(c.last_time, c.state).where(c.account_id == self._account).order_by(c.last_time.desc())
+        latest: Micros | None = None
+        for first, count in _LATEST_LOOKED_AT:
+            rows = self._connection.execute(newest_first.offset(first).limit(count)).all()
+            for last_time, state in rows:
+                if latest is not None and latest >= last_time:
+                    return latest
+                happened = last_event_time(records.state_of(state))
+                latest = max(filter(None, (latest, happened)), default=None)
+            if len(rows) < count:
+                break
+        return latest
 
     def earliest_due(self) -> Micros | None:
         """The earliest limit that is not settled."""
         [[due]] = _EARLIEST_DUE.on(self._connection, account=self._account)
         return None if due is None else Micros(due)
 
+    @_naming_the_account
     def widget_versions(self) -> dict[WidgetId, list[WidgetVersion]]:
         """Every version of every widget's settings, oldest first, by widget id."""
         query = (
@@ -183,6 +230,7 @@ class AccountTransaction:
             versions.setdefault(widget, []).append(records.version_of(blob))
         return versions
 
+    @_naming_the_account
     def cells(self, cut: Cut) -> list[CellRow]:
         """The chunks of a cut."""
         if not (cut.operators or cut.groups or cut.widgets or cut.values):
@@ -196,6 +244,11 @@ class AccountTransaction:
             )
         else:
             found = self._connection.execute(self._sought(cut)).all()
+        # All at once, for there may be thousands; which one it is, is looked for only then.
+        blobs = [row[-1] for row in found]
+        if {*map(type, blobs)} - {bytes} or any(size % PAIR_BYTES for size in {*map(len, blobs)}):
+            for *key, cells in found:
+                _whole(counters.name, (cut.measure, cut.grouping, *key), cells)
         return [CellRow(*row) for row in found]
 
     def _sought(self, cut: Cut) -> sa.Select[*tuple[Any, ...]]:
@@ -223,11 +276,23 @@ class AccountTransaction:
                 query = query.where(column.in_(sorted(ids)))
         return query
 
+    @_naming_the_account
     def conversations(self, ids: Collection[ConversationId]) -> dict[ConversationId, Conversation]:
         """Those of the conversations that are stored."""
         keys = [(conversation,) for conversation in sorted(ids)]
         found = self._bulk.find(conversations, ("conversation_id",), keys, _CONVERSATION_COLUMNS)
         return dict(_conversation(row[1:]) for row in found)
+
+    def mendable(self, ids: Collection[ConversationId]) -> dict[ConversationId, Conversation]:
+        """Those of the conversations whose row is readable as far as their log does not give it."""
+        reader, found = self._reader(lambda _damage: None), dict[ConversationId, Conversation]()
+        for conversation in sorted(ids):
+            c = conversations.c
+            query = sa.select(*_CONVERSATION).where(c.account_id == self._account, c.conversation_id == conversation)
+            for row in self._connection.execute(query):
+                if (readable := reader.mendable(row)) is not None:
+                    found[conversation] = readable
+        return found
 
     def erased(self, ids: Collection[ConversationId]) -> set[ConversationId]:
         """Those of the conversations that were erased."""
@@ -243,6 +308,7 @@ class AccountTransaction:
             found.update(digests[digest] for digest in self._connection.scalars(query))
         return found
 
+    @_naming_the_account
     def conversations_in(
         self, start: Micros, end: Micros, after: tuple[Micros, ConversationId] | None, limit: int
     ) -> list[tuple[ConversationId, Conversation]]:
@@ -275,55 +341,42 @@ class AccountTransaction:
         query = sa.select(sa.func.count()).where(conversations.c.account_id == self._account)
         return self._connection.scalar(query) or 0
 
-    def every_conversation(self) -> Iterator[Filed]:
+    def every_conversation(self, damaged: Report | None = None) -> Iterator[Filed]:
         """All conversations with their events, one after the other."""
-        c, e = conversations.c, events.c
-        rows = self._stream(sa.select(*_CONVERSATION).where(c.account_id == self._account).order_by(c.conversation_id))
-        logged = self._stream(
-            sa.select(e.conversation_id, e.event_id, e.occur_time, e.body)
-            .where(e.account_id == self._account)
-            .order_by(e.conversation_id, e.event_id)
-        )
-        # Both come in the order of their conversations; one without events has had all of them purged. One without a
-        # row has lost it: the audit is told of it all the same, and the logs that follow still find theirs.
-        logs = groupby(logged, key=lambda row: row.conversation_id)
-        owner, log = next(logs, _NO_LOG)
-        for row in rows:
-            conversation, stored = _conversation(row)
-            while owner is not None and owner < conversation:
-                yield _without_row(owner, log)
-                owner, log = next(logs, _NO_LOG)
-            if owner != conversation:
-                yield Filed(conversation, stored, row.due, [])
-                continue
-            yield Filed(conversation, stored, row.due, [records.event_of(*event[1:]) for event in log])
-            owner, log = next(logs, _NO_LOG)
-        while owner is not None:
-            yield _without_row(owner, log)
-            owner, log = next(logs, _NO_LOG)
+        return self._reader(damaged).filed(_CONVERSATION)
 
-    def every_chunk(self) -> Iterator[tuple[ChunkKey, bytes]]:
+    def check_settings(self, damaged: Report) -> None:
+        """Reads every version of every widget's settings."""
+        self._reader(damaged).check_settings()
+
+    def _reader(self, damaged: Report | None) -> AccountReader:
+        return AccountReader(self._connection, self._account, damaged or self._refuse, _conversation)
+
+    def _refuse(self, damage: Damage) -> NoReturn:
+        raise DamagedRowError(damage, self._account)
+
+    def every_base(self) -> Iterator[State]:
+        """What the purged events of each conversation led to, where any were."""
+        c = conversations.c
+        query = sa.select(c.base).where(c.account_id == self._account, c.base.is_not(None))
+        return (records.state_of(row.base) for row in self._stream(query))
+
+    def every_chunk(self, damaged: Report | None = None) -> Iterator[tuple[ChunkKey, bytes]]:
         """All chunks, one after the other."""
-        columns = (counters.c[name] for name in _CHUNK_KEY)
-        query = sa.select(*columns, counters.c.cells).where(counters.c.account_id == self._account)
-        return ((ChunkKey(*row[:-1]), row[-1]) for row in self._stream(query))
+        return self._reader(damaged).chunks()
 
-    def every_base_chunk(self) -> Iterator[tuple[Measure, CellRow]]:
+    def every_base_chunk(self, damaged: Report | None = None) -> Iterator[tuple[Measure, CellRow]]:
         """All facts that no event explains any more."""
-        c = base_counters.c
-        query = sa.select(c.measure, c.chunk, c.operator_id, c.group_id, c.widget_id, c.value, c.cells).where(
-            c.account_id == self._account
-        )
-        return ((row[0], CellRow(*row[1:])) for row in self._stream(query))
+        return self._reader(damaged).base_chunks()
 
-    def every_delta(self) -> Iterator[tuple[Measure, Leaf]]:
+    def every_delta(self, damaged: Report | None = None) -> Iterator[tuple[Measure, Leaf]]:
         """All that is counted but not yet in chunks."""
-        query = sa.select(deltas.c.measure, deltas.c.leaves).where(deltas.c.account_id == self._account)
-        return ((measure, leaf) for measure, blob in self._stream(query) for leaf in records.leaves_of([blob]))
+        return self._reader(damaged).deltas()
 
     def _stream(self, query: sa.Select[*tuple[Any, ...]]) -> Iterator[Any]:
         return iter(self._connection.execute(query, execution_options={"yield_per": 1_000}))
 
+    @_naming_the_account
     def stored(self, keys: Collection[EventKey]) -> dict[EventKey, Event]:
         """Those of the events that are in the log."""
         ordered = sorted(keys)
@@ -332,6 +385,7 @@ class AccountTransaction:
             ordered[place]: records.event_of(ordered[place][1], occur_time, body) for place, occur_time, body in found
         }
 
+    @_naming_the_account
     def log(self, conversation: ConversationId) -> list[Event]:
         """All events of a conversation, in no particular order."""
         c = events.c
@@ -359,6 +413,7 @@ class AccountTransaction:
             found.setdefault(family, set()).add(name)
         return found
 
+    @_naming_the_account
     def due(self, until: Micros, limit: int) -> tuple[Micros, dict[ConversationId, Conversation]]:
         """The conversations whose limit is due by `until`, and up to which instant they are all there."""
         c = conversations.c
@@ -390,6 +445,7 @@ class AccountTransaction:
         query = sa.select(c.state).where(c.account_id == self._account, c.due.is_not(None), c.due <= until)
         return (records.state_of(row.state) for row in self._stream(query))
 
+    @_naming_the_account
     def conversations_before(
         self, horizon: Micros, after: ConversationId, limit: int
     ) -> list[tuple[ConversationId, Conversation]]:
@@ -415,6 +471,7 @@ class AccountTransaction:
         [[rows, leaf_count]] = _FILED.on(self._connection, account=self._account, measure=measure)
         return int(rows), int(leaf_count or 0)
 
+    @_naming_the_account
     def deltas(self, measure: Measure) -> Leaves:
         """What is counted of a measure but not yet in its chunks."""
         found = _DELTAS.on(self._connection, account=self._account, measure=measure)
@@ -466,6 +523,15 @@ class AccountTransaction:
         for measure, leaves in changes.by_measure().items():
             self._add_cells(base_counters, chunk_changes(measure, Leaves.of(leaves), [uncut_grouping(measure)]))
 
+    def discard(self, damages: Iterable[Damage]) -> None:
+        """Removes damaged rows of the counters, and of what is not in them yet."""
+        for damage in damages:
+            for table in (counters, deltas):
+                if table.name == damage.table and damage.is_row:
+                    columns = [column for column in table.primary_key if column.name != "account_id"]
+                    mine = [column == _bound(value) for column, value in zip(columns, damage.key, strict=True)]
+                    self._connection.execute(sa.delete(table).where(table.c.account_id == self._account, *mine))
+
     def correct_cells(self, chunks: Mapping[ChunkKey, Slots]) -> None:
         """Adds signed corrections to the counters, and compacts all deltas with them.
 
@@ -493,6 +559,7 @@ class AccountTransaction:
         ]
         self._bulk.insert(deltas, ("measure", "version", "size", "leaves"), rows)
 
+    @_naming_the_account
     def compact(self, measure: Measure, leaves_max: int, chunks_max: int = COMPACTED_CHUNKS_MAX) -> int:
         """Moves deltas of a measure into its chunks, oldest first; gives by how many leaves fewer there are."""
         c = deltas.c
@@ -520,13 +587,14 @@ class AccountTransaction:
             self._bulk.insert(deltas, ("measure", "version", "size", "leaves"), [row])
         return wanted - len(left)
 
+    @_naming_the_account
     def _add_cells(self, table: sa.Table, changes: ChunkChanges) -> None:
         """Adds signed changes to chunks. Every chunk is read and written whole."""
         key = tuple(name for name in _CHUNK_KEY if name in table.c)
         keys = changes.keys if key == _CHUNK_KEY else [_parts(chunk, key) for chunk in changes.keys]
         before = [b""] * len(keys)
         for place, cells in self._bulk.find(table, key, keys, ("cells",)):
-            before[place] = cells
+            before[place] = _whole(table.name, keys[place], cells)
         after = merged(before, changes)
         changed = [(*values, cells) for values, cells in zip(keys, after, strict=True) if cells]
         emptied = [values for values, old, cells in zip(keys, before, after, strict=True) if old and not cells]
@@ -585,6 +653,12 @@ class AccountTransaction:
         """Moves the account's horizon, never backwards."""
         self._raise(accounts.c.horizon, instant)
 
+    def lower_horizon(self, instant: Micros) -> None:
+        """Takes the account's horizon back."""
+        mine = accounts.c.account_id == self._account
+        self._connection.execute(sa.update(accounts).where(mine).values(horizon=instant))
+        self._row = None
+
     def _raise(self, mark: sa.Column[int], instant: Micros) -> None:
         self._ensure_account()
         lower = (accounts.c.account_id == self._account, mark < instant)
@@ -630,20 +704,30 @@ def tombstone(account: AccountId, conversation: ConversationId) -> bytes:
 def _conversation(row: Sequence[Any]) -> tuple[ConversationId, Conversation]:
     """A conversation from its columns."""
     conversation, _, first_time, last_time, state, base, count = row
-    return ConversationId(conversation), Conversation(
-        records.state_of(state),
-        EMPTY if base is None else records.state_of(base),
-        Micros(first_time),
-        Micros(last_time),
-        count,
-    )
+    try:
+        return ConversationId(conversation), Conversation(
+            records.state_of(state),
+            EMPTY if base is None else records.state_of(base),
+            Micros(first_time),
+            Micros(last_time),
+            count,
+        )
+    except DamagedRowError as error:
+        raise DamagedRowError(error.damage._replace(key=(conversation,))) from error.__cause__
 
 
-def _without_row(conversation: str, rows: Iterable[Any]) -> Filed:
-    log = [records.event_of(*row[1:]) for row in rows]
-    times = [event.occur_time for event in log]
-    row = Conversation(EMPTY, EMPTY, min(times), max(times), len(log))
-    return Filed(ConversationId(conversation), row, None, log)
+def _bound(value: object) -> Any:
+    """A part of a damaged row's key, for a statement: a text that is none as SQLite has it."""
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return sa.cast(sa.literal(value.encode(errors="surrogateescape"), sa.LargeBinary), sa.Text)
+
+
+def _whole(table: str, key: Sequence[Any], cells: bytes) -> bytes:
+    """The cells of a chunk. Raises DamagedRowError if they are none: nothing that is to follow could name the row."""
+    if type(cells) is not bytes or len(cells) % PAIR_BYTES:
+        raise DamagedRowError(Damage(table, tuple(key), "these are no cells"))
+    return cells
 
 
 def _parts(chunk: KeyParts, names_: tuple[str, ...]) -> tuple[Any, ...]:

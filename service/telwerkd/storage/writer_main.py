@@ -10,6 +10,7 @@ from io import BufferedRWPair
 from pathlib import Path
 from typing import Any
 
+from telwerkd.application.ports import DamagedRowError
 from telwerkd.devoted import LOG_FORMAT, devote_process
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.storage.sqlite_writer import SqliteWriter, Works
@@ -51,6 +52,8 @@ def _reply(writer: SqliteWriter, message: bytes) -> bytes:
         return _pickled(writer.write(works))
     except UnavailableError as error:
         return _pickled(Failed((error.reason, error.message, error.retry_after_seconds), ""))
+    except DamagedRowError as error:
+        return _pickled(Failed(None, "", error))
     except Exception:  # noqa: BLE001  # the server says it, with the call that it belongs to
         return _pickled(Failed(None, traceback.format_exc()))
 

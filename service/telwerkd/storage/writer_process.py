@@ -17,6 +17,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from telwerkd.application.ports import DamagedRowError
 from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.storage.sqlite_writer import Works
 from telwerkd.storage.unavailable import database_unavailable
@@ -44,6 +45,7 @@ class Failed(NamedTuple):
 
     unavailable: tuple[Reason, str, float] | None
     defect: str
+    damaged: DamagedRowError | None = None
 
 
 class WriterProcess:
@@ -70,6 +72,7 @@ class WriterProcess:
         Raises:
             UnavailableError: the database did not take it, or the process died; whether it was stored is unknown.
                 The next call starts another process.
+            DamagedRowError: a work met a row that is damaged; nothing was stored.
             WriterDefectError: a work failed; nothing was stored.
         """
         message = pickle.dumps(works, pickle.HIGHEST_PROTOCOL)
@@ -79,6 +82,8 @@ class WriterProcess:
             return reply
         if reply.unavailable:
             raise UnavailableError(*reply.unavailable)
+        if reply.damaged:
+            raise reply.damaged
         raise WriterDefectError(reply.defect)
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ import enum
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -17,6 +17,7 @@ import grpc
 import grpc.aio
 from google.protobuf.message import Message
 
+from telwerkd.application import audit_log
 from telwerkd.domain.errors import InvalidArgumentError, PermissionDeniedError, Reason, UnauthenticatedError
 from telwerkd.transport import keys_file
 from telwerkd.transport.errors import (
@@ -30,6 +31,7 @@ from telwerkd.transport.errors import (
     writing,
 )
 from telwerkd.transport.keys_file import Key, KeysFileError, Role
+from telwerkd.transport.refused_keys import RefusedKeys
 from telwerkd.transport.tls import StartupError
 
 _Request = TypeVar("_Request")
@@ -89,11 +91,16 @@ class Keyring:
         self._clock = clock
         self._checked_at = clock()
         self._complaint = ""
+        self._refused = RefusedKeys()
         try:
             self._signature = _signature(path)
             self._keys = keys_file.load(path)
         except KeysFileError as error:
             raise StartupError(f"API keys: {error}") from error
+
+    def refuse(self, key: Key, error: PermissionDeniedError, account: str = "") -> None:
+        """Records that a key that is known was refused."""
+        self._refused.tell(key.id, error.reason, account)
 
     def key(self, token: str) -> Key:
         """The key that a client proves to hold.
@@ -106,6 +113,8 @@ class Keyring:
         parts = keys_file.split(token)
         found = None if parts is None else self._keys.get(parts[0])
         if parts is None or found is None or not found.is_opened_by(parts[1]):
+            # What is not in the file may be a secret that was sent in the wrong place.
+            self._refused.tell("-" if found is None else found.id, Reason.KEY_UNKNOWN)
             raise UnauthenticatedError(Reason.KEY_UNKNOWN, "this API key is not known, or was revoked")
         return found
 
@@ -118,14 +127,24 @@ class Keyring:
             # Before reading: if the file changes while it is read, the next look sees that.
             signature = _signature(self._path)
             if signature != self._signature:
-                self._keys = keys_file.load(self._path)
+                before, self._keys = self._keys, keys_file.load(self._path)
                 self._signature = signature
+                _record_changes(before, self._keys)
                 _log.info("API keys: %d read from %s", len(self._keys), self._path)
             self._complaint = ""
         except KeysFileError as error:
             if str(error) != self._complaint:  # Said once, not at every look.
                 self._complaint = str(error)
                 _log.error("API keys: %s; the keys read before stay in force", error)
+
+
+def _record_changes(before: Mapping[str, Key], after: Mapping[str, Key]) -> None:
+    for key_id in sorted(before.keys() | after.keys()):
+        was, now = before.get(key_id), after.get(key_id)
+        if was != now:
+            action = "key added" if was is None else "key removed" if now is None else "key changed"
+            granted = "" if now is None else f"roles={','.join(role.value for role in now.roles)}"
+            audit_log.record(action, "" if now is None else " ".join(now.accounts), granted, key_id)
 
 
 def _signature(path: Path) -> _Signature:
@@ -172,8 +191,11 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None:
             return None
+        audit_log.caller.set(key.id)
         if not isinstance(access, Role) or access not in key.roles:
-            return refusing(_role_not_granted(key, access))
+            denied = _role_not_granted(key, access)
+            self._keyring.refuse(key, denied)
+            return refusing(denied)
         return self._checking(handler, token, access)
 
     def _checking(self, handler: Handler, token: str, role: Role) -> Handler:
@@ -204,7 +226,11 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
         def decoded(raw: bytes) -> Any:
             key = self._granting(token, role)
             message = decode(raw)
-            _check_account(key, message)
+            try:
+                _check_account(key, message)
+            except PermissionDeniedError as error:
+                self._keyring.refuse(key, error)
+                raise
             return message
 
         return decoded

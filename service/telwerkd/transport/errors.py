@@ -25,6 +25,7 @@ from google.rpc import (  # type: ignore[import-untyped] # googleapis-common-pro
     status_pb2,
 )
 
+from telwerkd.application.ports import DamagedRowError
 from telwerkd.domain.errors import (
     DOMAIN,
     FieldViolation,
@@ -287,12 +288,15 @@ async def _answer(method: str, context: Context, error: Exception) -> None:
     else:
         error_id = secrets.token_hex(6)
         peer = context.peer()
+        # Of a damaged row it matters which it is, not where it was met.
+        is_damage = isinstance(error, DamagedRowError)
         _log.error(
-            "unexpected error %s in %s, called by %s",
+            "unexpected error %s in %s, called by %s%s",
             error_id,
             method,
             peer,
-            exc_info=error,
+            f": {error}" if is_damage else "",
+            exc_info=None if is_damage else error,
             extra={"error_id": error_id, "method": method, "peer": peer},
         )
         status = _internal(error_id)

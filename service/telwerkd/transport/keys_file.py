@@ -15,6 +15,7 @@ sends junk keys occupy the server.
 import enum
 import hashlib
 import hmac
+import logging
 import os
 import re
 import secrets
@@ -27,6 +28,8 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
+
+from telwerkd.application import audit_log
 
 if sys.platform != "win32":
     import fcntl
@@ -49,6 +52,9 @@ _COMMENT = re.compile(r"^\s*#")
 _ACCOUNT_BYTES_MAX = 128
 _FIRST_PRINTABLE = " "
 _DELETE = "\x7f"
+
+
+_log = logging.getLogger(__name__)
 
 
 class KeysFileError(Exception):
@@ -98,8 +104,25 @@ def split(token: str) -> tuple[str, str] | None:
 
 
 def load(path: Path) -> Mapping[str, Key]:
-    """The keys in the file, by id, in its order. Raises `KeysFileError` if it is missing, unreadable or wrong."""
+    """The keys in the file, by id, in its order.
+
+    Raises:
+        KeysFileError: it is missing, unreadable or wrong, or others than its owner may write it.
+    """
+    _check_mode(path)
     return parse(_read(path), path)
+
+
+def _check_mode(path: Path) -> None:
+    """Whoever may write the file may make keys; whoever may read it learns who may do what, and hashes."""
+    with suppress(OSError):  # `_read` says what is wrong
+        mode = path.stat().st_mode
+        if sys.platform != "win32" and mode & 0o022:
+            raise KeysFileError(
+                f"{path}: others than its owner may write it (mode {mode & 0o777:04o}), and so make keys: chmod go-w it"
+            )
+        if sys.platform != "win32" and mode & 0o004:
+            _log.warning("API keys: everyone may read %s (mode %04o): chmod o-r it", path, mode & 0o777)
 
 
 def parse(text: str, path: Path) -> Mapping[str, Key]:
@@ -152,6 +175,8 @@ def create(path: Path, accounts: Sequence[str], roles: Sequence[Role], key_id: s
         if list(parse(changed, path)) != [*before, key_id]:
             raise KeysFileError(f"{path}: is not laid out as [[keys]] tables; add the key by hand")
         _replace(path, changed)
+        granted = f"roles={','.join(role.value for role in dict.fromkeys(roles))}"
+        audit_log.record("key created", " ".join(accounts), granted, key_id)
     return f"{_PREFIX}{key_id}_{secret}"
 
 
@@ -172,6 +197,7 @@ def revoke(path: Path, key_id: str) -> None:
         if not _parses_to(changed, kept, path):
             raise KeysFileError(f"{path}: is not laid out as [[keys]] tables; take the key out by hand")
         _replace(path, changed)
+        audit_log.record("key revoked", " ".join(before[key_id].accounts), key_id=key_id)
 
 
 def _check_account(account: str) -> None:
@@ -272,7 +298,7 @@ def _keep_owner(file: int, was: os.stat_result) -> None:
         now = os.fstat(file)
         if (now.st_uid, now.st_gid) != (was.st_uid, was.st_gid):
             os.fchown(file, was.st_uid, was.st_gid)
-        os.fchmod(file, was.st_mode & 0o660 | 0o600)
+        os.fchmod(file, was.st_mode & 0o640 | 0o600)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -15,6 +15,7 @@ from telwerk.v1 import (
     settings_service_pb2 as settings,
     settings_service_pb2_grpc as settings_grpc,
 )
+from telwerkd.application import audit_log
 from telwerkd.application.account_settings import AccountSettings
 from telwerkd.application.clock import Clock
 from telwerkd.application.freeing import NameKeeper
@@ -113,6 +114,11 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         now = self._clock.latest()
         valid, refused = await self._decoded(request.events, now)
         taken = await self._ingest.submit(account, valid) if valid else []
+        self._clock.hear(
+            submitted.event.occur_time
+            for submitted, outcome in zip(valid, taken, strict=True)
+            if outcome is Verdict.ACCEPTED
+        )
         if not refused:
             return taken
         of_valid = iter(taken)
@@ -187,7 +193,9 @@ class AdminService(admin_grpc.AdminServiceServicer):
         """Erases a conversation."""
         account = _account(self._decoder, request.account_id)
         conversation = ConversationId(self._decoder.id("conversation_id", request.conversation_id))
-        erased = await erase(self._store, account, conversation, keep_counts=request.keep_counts)
+        with audit_log.recorded("erase", account) as entry:
+            erased = await erase(self._store, account, conversation, keep_counts=request.keep_counts)
+            entry.outcome = f"events={erased.events} counts={'kept' if request.keep_counts else 'removed'}"
         self._names.notice(account)
         return admin.EraseConversationResponse(erased_event_count=erased.events, fact_count=erased.facts)
 
@@ -197,9 +205,12 @@ class AdminService(admin_grpc.AdminServiceServicer):
         if not request.HasField("before_time"):
             raise FieldError("before_time", "is required")
         horizon = instant("before_time", request.before_time)
-        if horizon > self._clock.now():
-            raise FieldError("before_time", "must not lie in the future: what is to come cannot be purged")
-        purged = await purge(self._store, account, horizon)
+        if horizon > self._clock.trusted():
+            doubt = " (this server's clock is further ahead, and doubted)" if self._clock.is_doubted else ""
+            raise FieldError("before_time", f"must not lie in the future{doubt}: what is to come cannot be purged")
+        with audit_log.recorded("purge", account) as entry:
+            purged = await purge(self._store, account, horizon)
+            entry.outcome = f"before={request.before_time.ToJsonString()} events={purged}"
         self._names.notice(account)
         return admin.PurgeEventsResponse(purged_event_count=purged)
 
@@ -218,7 +229,8 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
         """Adds a version of a widget's settings."""
         account = _account(self._decoder, request.account_id)
         widget, version = decode_version(request.settings, self._decoder, self._clock.now())
-        await self._settings.set_widget(account, widget, version)
+        with audit_log.recorded("widget settings", account):
+            await self._settings.set_widget(account, widget, version)
         return settings.SetWidgetSettingsResponse(settings=encode_version(widget, version))
 
     async def GetWidgetSettings(
@@ -249,7 +261,8 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
         """Sets an account's settings."""
         account = _account(self._decoder, request.account_id)
         if request.settings.HasField("time_zone"):
-            await self._settings.set_time_zone(account, request.settings.time_zone)
+            with audit_log.recorded("account settings", account):
+                await self._settings.set_time_zone(account, request.settings.time_zone)
         time_zone = await self._settings.time_zone(account)
         return settings.SetAccountSettingsResponse(settings=settings.AccountSettings(time_zone=time_zone))
 

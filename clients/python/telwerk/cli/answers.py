@@ -46,6 +46,10 @@ class Bucket:
         return self.stars / self.count if self.count and self.stars is not None else None
 
 
+_FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a spreadsheet takes for the beginning of a formula; the last four are the first four in full width."""
+
+
 def bucket_starts(response: QueryTimeSeriesResponse) -> list[datetime]:
     """Where the answer's buckets begin, in its time zone."""
     zone = zone_of(response.time_zone)
@@ -69,8 +73,8 @@ def complete_until(response: QueryTimeSeriesResponse | QueryTotalsResponse) -> d
 
 def series_text(response: QueryTimeSeriesResponse, output: Output) -> str:
     """The series as JSON or CSV."""
-    if output is Output.CSV:
-        return csv_text(_series_rows(response))
+    if output.is_csv:
+        return csv_text(_series_rows(response), output)
     series: list[Json] = [
         {
             "kpi": one.kpi_id,
@@ -132,8 +136,8 @@ def _compared_cells(comparison: SeriesComparison, place: int) -> dict[str, objec
 
 def totals_text(response: QueryTotalsResponse, output: Output) -> str:
     """The totals as JSON or CSV."""
-    if output is Output.CSV:
-        return csv_text(_total_row(one) for one in response.totals)
+    if output.is_csv:
+        return csv_text((_total_row(one) for one in response.totals), output)
     totals: list[Json] = [
         {
             "kpi": one.kpi_id,
@@ -220,16 +224,27 @@ def json_text(answer: Json) -> str:
     return json.dumps(answer, ensure_ascii=False, indent=2)
 
 
-def csv_text(rows: Iterable[Mapping[str, object]]) -> str:
-    """The rows under the columns that any of them has; nothing at all where there are none."""
+def csv_text(rows: Iterable[Mapping[str, object]], output: Output) -> str:
+    """The rows under the columns that any of them has; nothing at all where there are none.
+
+    Ids are chosen by others. Unless raw, a spreadsheet that opens the file takes none of them for a formula.
+    """
     listed = list(rows)
     if not listed:
         return ""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(dict.fromkeys(column for row in listed for column in row)), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(listed)
+    writer.writerows(listed if output is Output.CSV_RAW else map(_without_formulas, listed))
     return text.getvalue().removesuffix("\n")
+
+
+def _without_formulas(row: Mapping[str, object]) -> Mapping[str, object]:
+    """Texts that would be formulas with a `'` before them; numbers are numbers, also negative ones."""
+    return {
+        column: f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_BEGINS) else cell
+        for column, cell in row.items()
+    }
 
 
 def print_record(record: Mapping[str, Json], output: Output, text: str) -> None:
@@ -239,7 +254,7 @@ def print_record(record: Mapping[str, Json], output: Output, text: str) -> None:
             out.print(text)
         case Output.JSON:
             out.print(json_text(record), soft_wrap=True)
-        case Output.CSV:
-            out.print(csv_text([record]), soft_wrap=True)
+        case Output.CSV | Output.CSV_RAW:
+            out.print(csv_text([record], output), soft_wrap=True)
         case _:
             assert_never(output)

@@ -35,8 +35,8 @@ def kpis(
     if not chosen:
         say(f"there is no KPI {kpi!r}; `telwerk kpis` lists them")
         raise typer.Exit(EXIT_REFUSED)
-    if output is Output.CSV:
-        out.print(csv_text(_row(one) for one in chosen), soft_wrap=True)
+    if output.is_csv:
+        out.print(csv_text(map(_row, chosen), output), soft_wrap=True)
     elif output is Output.JSON:
         texts = [json_format.MessageToDict(one, preserving_proto_field_name=True) for one in chosen]
         out.print(json.dumps(texts, ensure_ascii=False, indent=2), soft_wrap=True)

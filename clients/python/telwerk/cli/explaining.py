@@ -17,6 +17,7 @@ from telwerk.cli.answers import Json, csv_text, json_text
 from telwerk.cli.guide import complete_kpis
 from telwerk.cli.options import Account, Output, OutputOption, connect, out, say
 from telwerk.cli.querying import From, Groups, Operators, Questions, To, Topics, Values, Widgets, Zone, where_of
+from telwerk.cli.slicing import readable_id
 from telwerk.cli.times import Clock, parse_range
 from telwerk.cli.values import NOBODY, text_of
 from telwerk.v1.kpi_service_pb2 import ConversationExplanation, ExplainedFact, Kpi, LeftOutEvent, ValueKind
@@ -109,7 +110,7 @@ def explain(
     elif output is Output.JSON:
         out.print(json_text(_json(answer)), soft_wrap=True)
     else:
-        out.print(csv_text(_rows(answer)), soft_wrap=True)
+        out.print(csv_text(_rows(answer), output), soft_wrap=True)
         if answer.more or answer.unexplainable:
             say(_sum(answer))  # which no row says
 
@@ -192,10 +193,11 @@ def _table(answer: Answer, *, has_value: bool) -> Table:
     table.add_column("Operator · group · widget", overflow="fold")
     table.add_column("Event", overflow="fold")
     for one in answer.conversations:
-        name = one.conversation_id
+        name = readable_id(one.conversation_id)
         for row in _block(one):
-            values = [row.value] if has_value else []
-            table.add_row(name, f"{answer.at(row.at):%Y-%m-%d %H:%M:%S}", row.outcome, *values, row.why, row.event_id)
+            values = [readable_id(row.value)] if has_value else []
+            ids = [readable_id(row.why), readable_id(row.event_id)]
+            table.add_row(name, f"{answer.at(row.at):%Y-%m-%d %H:%M:%S}", row.outcome, *values, *ids)
             name = ""
     return table
 

@@ -29,16 +29,22 @@ EXIT_REFUSED = 4
 
 
 class Output(enum.StrEnum):
-    """How an answer is written."""
+    """How an answer is written. In CSV a text that a spreadsheet would take for a formula gets a `'`, unless raw."""
 
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
+    CSV_RAW = "csv-raw"
+
+    @property
+    def is_csv(self) -> bool:
+        """Whether it is rows, with or without formulas made harmless."""
+        return self in {Output.CSV, Output.CSV_RAW}
 
 
 OutputOption = Annotated[
     Output,
-    typer.Option("--output", "-o", envvar="TELWERK_OUTPUT", metavar="FORMAT", help="table, json or csv."),
+    typer.Option("--output", "-o", envvar="TELWERK_OUTPUT", metavar="FORMAT", help="table, json, csv, or csv-raw."),
 ]
 """The option of every command that has something to say."""
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from telwerk.cli.answers import csv_text, print_record
 from telwerk.cli.guide import examples
 from telwerk.cli.options import Account, Output, OutputOption, connect, out
+from telwerk.cli.slicing import readable_id
 from telwerk.cli.times import Clock, parse_duration, parse_moment
 from telwerk.cli.values import ACTIONS, action_text, parse_action
 from telwerk.queries import timestamp
@@ -50,8 +51,8 @@ def _print(versions: Sequence[WidgetSettings], output: Output, about: Mapping[st
     if output is Output.JSON:
         listed = [json_format.MessageToDict(one, preserving_proto_field_name=True) for one in versions]
         out.print(json.dumps({**about, "widgets": listed}, ensure_ascii=False, indent=2), soft_wrap=True)
-    elif output is Output.CSV:
-        out.print(csv_text({**about, **_row(one)} for one in versions), soft_wrap=True)
+    elif output.is_csv:
+        out.print(csv_text(({**about, **_row(one)} for one in versions), output), soft_wrap=True)
     else:
         out.print(_table(versions) if versions else "no widget has settings")
 
@@ -144,10 +145,10 @@ def _table(versions: Sequence[WidgetSettings]) -> Table:
     for version in versions:
         limit = f"{version.live_limit.ToTimedelta().total_seconds():g} s" if version.HasField("live_limit") else "none"
         table.add_row(
-            version.widget_id,
+            readable_id(version.widget_id),
             f"{version.effective_time.ToDatetime(UTC):%Y-%m-%d %H:%M:%S} UTC",
             limit,
-            "\n".join(f"{goal.goal_id}={goal.url}" for goal in version.goals) or "none",
+            "\n".join(readable_id(f"{goal.goal_id}={goal.url}") for goal in version.goals) or "none",
             _actions(version),
         )
     return table

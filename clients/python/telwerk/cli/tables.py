@@ -10,6 +10,7 @@ from rich.text import Text
 from telwerk.cli.answers import Bucket, bucket_starts, buckets, complete_until
 from telwerk.cli.charts import bar, sparkline
 from telwerk.cli.options import out
+from telwerk.cli.slicing import readable_id
 from telwerk.cli.values import key_texts
 from telwerk.queries import GranularityName
 from telwerk.v1.kpi_service_pb2 import (
@@ -84,7 +85,7 @@ def print_totals(response: QueryTotalsResponse, kpis: Mapping[str, Kpi]) -> None
 
 def _key_cells(row: Total | Series, dimensions: Iterable[str]) -> list[str]:
     key = key_texts(row.key)
-    return [REST if row.rest else key[dimension] for dimension in dimensions]
+    return [REST if row.rest else readable_id(key[dimension]) for dimension in dimensions]
 
 
 def _mean_cells(total: Total) -> tuple[list[str], list[str]]:

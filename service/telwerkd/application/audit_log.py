@@ -1,0 +1,46 @@
+"""The audit log: who erased, purged or configured what, one line each on the logger `telwerkd.audit`.
+
+A line names an action, the API key's id and the account. It never has the id of a conversation, an operator or a
+contact in it, and no secret.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from telwerkd.domain.errors import TelwerkError
+
+_log = logging.getLogger("telwerkd.audit")
+
+caller: ContextVar[str] = ContextVar("caller", default="-")
+"""The id of the API key of the call that is being answered; `-` where keys are not asked for."""
+
+
+def record(action: str, account: str, what: str = "", key_id: str | None = None) -> None:
+    """Writes a line; of the call that is being answered, unless the key is named."""
+    by = caller.get() if key_id is None else key_id
+    _log.info("%s key=%s account=%s%s", action, by, ascii(account), f" {what}" if what else "")
+
+
+class Entry:
+    """An action that is under way."""
+
+    def __init__(self) -> None:
+        self.outcome = "done"
+        """What is said of it when it is done."""
+
+
+@contextmanager
+def recorded(action: str, account: str) -> Iterator[Entry]:
+    """Writes a line when the action is over, also if it failed: then with the reason."""
+    entry = Entry()
+    try:
+        yield entry
+    except TelwerkError as error:
+        record(action, account, f"failed: {error.reason.name}")
+        raise
+    except BaseException as error:
+        record(action, account, f"failed: {type(error).__name__}")
+        raise
+    record(action, account, entry.outcome)

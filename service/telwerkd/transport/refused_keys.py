@@ -1,0 +1,43 @@
+"""Lines of the audit log about calls that were refused for their key, few enough that nobody can fill a disk."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from telwerkd.application import audit_log
+from telwerkd.domain.errors import Reason
+
+_EVERY_SECONDS: Final = 60.0
+_KINDS_MAX: Final = 1_000
+"""Kinds of refusal that are told apart within that time; those beyond are counted together."""
+
+_OTHERS: Final = ("others", "", "")
+
+
+class RefusedKeys:
+    """Says each kind of refusal once a minute, with how many there were since it was said last."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since = clock()
+        self._counts: dict[tuple[str, str, str], int] = {}
+
+    def tell(self, key_id: str, reason: Reason, account: str = "") -> None:
+        """A call was refused. `key_id` is one that stands in the file; else it is not known to be no secret."""
+        now = self._clock()
+        if now - self._since >= _EVERY_SECONDS:
+            self._since = now
+            for kind, count in self._counts.items():
+                if count > 1:
+                    _say(*kind, f"{count - 1} times more in {_EVERY_SECONDS:.0f} s")
+            self._counts.clear()
+        kind = (key_id, reason.name, account)
+        if kind not in self._counts and len(self._counts) >= _KINDS_MAX:
+            kind = _OTHERS
+        self._counts[kind] = self._counts.get(kind, 0) + 1
+        if self._counts[kind] == 1:
+            _say(*kind)
+
+
+def _say(key_id: str, reason: str, account: str, more: str = "") -> None:
+    audit_log.record("refused", account, " ".join(part for part in (reason, more) if part), key_id)

@@ -1,0 +1,149 @@
+"""Rows that cannot be read: the audit names each, goes on with the rest, and repair mends what the log gives."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from random import Random
+from typing import Any
+
+import pytest
+
+from telwerkd.application.audit import repair
+from telwerkd.application.ports import DamagedRowError
+from tests.application.test_audit import ACCOUNT, change, database, everything, examined, rows, service
+from tests.laws.test_service_laws import Service, stored_cells
+
+__all__ = ["database", "service"]  # fixtures
+
+BLOBS = [
+    ("events", "body"),
+    ("conversations", "state"),
+    ("conversations", "base"),
+    ("counters", "cells"),
+    ("base_counters", "cells"),
+    ("deltas", "leaves"),
+]
+MENDABLE = {("conversations", "state"), ("counters", "cells"), ("deltas", "leaves")}
+
+
+def a_bit_flips(blob: bytes, random: Random) -> bytes:
+    at = random.randrange(8 * len(blob))
+    flipped = bytearray(blob)
+    flipped[at // 8] ^= 1 << at % 8
+    return bytes(flipped)
+
+
+def it_is_cut(blob: bytes, random: Random) -> bytes:
+    return blob[: random.randrange(len(blob))]
+
+
+def it_is_noise(blob: bytes, random: Random) -> bytes:
+    return random.randbytes(len(blob))
+
+
+def it_is_a_text(_blob: bytes, _random: Random) -> str:
+    return "no bytes"
+
+
+def it_is_a_number(_blob: bytes, _random: Random) -> int:
+    return 7
+
+
+WAYS = [a_bit_flips, it_is_cut, it_is_noise, it_is_a_text, it_is_a_number]
+
+
+def spoil(service: Service, table: str, column: str, way: Callable[..., Any], random: Random) -> dict[str, Any]:
+    """Damages a row, and gives what it was."""
+    row = random.choice([row for row in rows(service, table) if row[column] is not None])
+    key = [name for _, name, *_, place in service.rows(f"PRAGMA table_info({table})") if place]
+    where = " AND ".join(f"{name} IS ?" for name in key)
+    spoilt = way(row[column], random)
+    change(
+        service,
+        f"UPDATE {table} SET {column} = ? WHERE {where}",  # noqa: S608  # names of tables and columns
+        spoilt,
+        *(row[name] for name in key),
+    )
+    return row
+
+
+@pytest.mark.parametrize(("table", "column"), BLOBS)
+@pytest.mark.parametrize("way", WAYS)
+def test_whatever_stands_in_a_row_the_audit_goes_on(service: Service, table, column, way) -> None:
+    """Nothing is raised; what cannot be decoded is named by table and key, and what the log gives is mended."""
+    conversations = examined(service).conversations
+    for seed in range(1 if table == "deltas" else 3):  # repair leaves none
+        random = Random(f"{table} {column} {way.__name__} {seed}")  # noqa: S311  # any will do
+        whole, copied = everything(service), service.rows(f"SELECT * FROM {table}")  # noqa: S608  # a table's name
+        row = spoil(service, table, column, way, random)
+        audit = examined(service)
+        assert audit.conversations == conversations
+        assert not audit.clean or way is a_bit_flips
+        if way in {it_is_a_text, it_is_a_number}:
+            [damage] = audit.damages
+            assert (damage.table, damage.key[0]) == (table, [*row.values()][1])
+        service.run(repair(service.store, ACCOUNT, audit))
+        after = examined(service)
+        if (table, column) in MENDABLE:
+            assert after.clean
+            assert everything(service) == whole
+        else:
+            restore(service, table, copied)
+            service.run(repair(service.store, ACCOUNT, examined(service)))
+            assert everything(service) == whole, "with the row from a backup all is as it was"
+
+
+def restore(service: Service, table: str, copied: list[tuple[Any, ...]]) -> None:
+    with closing(sqlite3.connect(service.path)) as connection, connection:
+        connection.execute(f"DELETE FROM {table}")  # noqa: S608  # a table's name
+        marks = ", ".join("?" * len(copied[0]))
+        connection.executemany(f"INSERT INTO {table} VALUES ({marks})", copied)  # noqa: S608
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_readable_count_is_taken_away_because_its_log_is_damaged(service: Service, seed) -> None:
+    """An event that cannot be read: repair leaves the counters as they are, and mends damaged chunks beside it."""
+    random = Random(seed)  # noqa: S311  # any will do
+    spoil(service, "events", "body", it_is_noise, random)
+    before = stored_cells(service, ACCOUNT)
+    audit = examined(service)
+    assert audit.sources_damaged
+    service.run(repair(service.store, ACCOUNT, audit))
+    assert stored_cells(service, ACCOUNT) == before
+    spoil(service, "counters", "cells", it_is_a_text, random)
+    service.run(repair(service.store, ACCOUNT, examined(service)))
+    assert [damage.table for damage in examined(service).damages] == ["events"]
+
+
+OTHER_DAMAGES = {
+    "an impossible time": "UPDATE events SET occur_time = -1 WHERE rowid_of",
+    "a time that is none": "UPDATE events SET occur_time = 'noon' WHERE rowid_of",
+    "a size that is not": "UPDATE deltas SET size = size + 1 WHERE rowid_of",
+    "a limit that is none": "UPDATE conversations SET due = 'soon' WHERE rowid_of",
+    "a measure that is none": "UPDATE counters SET measure = 77 WHERE rowid_of",
+    "a grouping that is none": "UPDATE counters SET grouping = 99 WHERE rowid_of",
+    "an id that is no text": "UPDATE counters SET operator_id = CAST(x'ff' AS TEXT) WHERE rowid_of",
+    "an event without a text": "UPDATE events SET event_id = CAST(x'80' AS TEXT) WHERE rowid_of",
+    "no time at all": "UPDATE conversations SET first_time = 'never' WHERE rowid_of",
+}
+
+
+@pytest.mark.parametrize("statement", OTHER_DAMAGES.values(), ids=OTHER_DAMAGES)
+def test_what_stands_beside_the_blobs_is_not_trusted_either(service: Service, statement: str) -> None:
+    """Keys, times and sizes: the row is named."""
+    table = statement.split()[1]
+    first = rows(service, table)[0]
+    where = " AND ".join(f"{name} IS ?" for name in first)
+    change(service, statement.replace("rowid_of", where), *first.values())
+    audit = examined(service)
+    assert [damage.table for damage in audit.damages] == [table]
+    service.run(repair(service.store, ACCOUNT, audit))
+
+
+def test_whoever_meets_a_damaged_row_is_told_which(service: Service) -> None:
+    """Not by the account alone: by table and row."""
+    spoil(service, "conversations", "state", it_is_noise, Random(1))  # noqa: S311  # any will do
+    with pytest.raises(DamagedRowError, match=r"account 'acme': table conversations, row 'c\d\d': "):
+        service.read(ACCOUNT, lambda view: list(view.every_conversation()))
+    with pytest.raises(DamagedRowError, match="account 'acme': table conversations, row 'c"):
+        service.read(ACCOUNT, lambda view: view.conversations_in(0, 2**60, None, 1_000))
