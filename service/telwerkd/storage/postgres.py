@@ -64,13 +64,11 @@ class PostgresStore(AcrossAccounts):
         self._writers = make_engine(url, WRITERS, "READ COMMITTED", self._statements)
         self._readers = make_engine(url, READERS, "REPEATABLE READ", self._statements, read_only=True)
         # Of its own: slow queries must not make limits late, or the database seem away.
-        self._upkeep = make_engine(url, 1, "READ COMMITTED", self._statements, read_only=True)
-        self._proving = self._upkeep.execution_options(postgresql_readonly=False)
+        self._upkeep = make_engine(url, 1, "READ COMMITTED", self._statements)
         self._outages = {
             self._writers: Outage(log, "writing"),
             self._readers: Outage(log, "reading"),
             self._upkeep: Outage(log, "upkeep"),
-            self._proving: Outage(log, "readiness"),
         }
         self._writing: set[asyncio.Task[Any]] = set()
         self._memory = Memory()
@@ -141,7 +139,9 @@ class PostgresStore(AcrossAccounts):
     async def ping(self) -> None:
         """Returns if the tables can be read, and what is written now would be committed."""
         await super().ping()
-        await self._answered(self._proving, _prove_write)
+        await self._answered(self._upkeep, _prove_write)
+        for outage in self._outages.values():
+            outage.over()
 
     async def _scan(self, query: sa.Select[*tuple[Any, ...]]) -> Sequence[Any]:
         """What a query across accounts gives."""
@@ -155,7 +155,7 @@ class PostgresStore(AcrossAccounts):
         """
         for attempt in range(1, _ATTEMPTS_MAX + 1):
             try:
-                result = await _once(engine, work)
+                return await _once(engine, work)
             except DATABASE_ERRORS as error:
                 fate = fate_of(error)
                 if fate is Fate.DEFECT:
@@ -166,9 +166,6 @@ class PostgresStore(AcrossAccounts):
                 if lost_its_statements(error):
                     self._statements.learn()
                     await engine.dispose()
-            else:
-                self._outages[engine].over()
-                return result
             await asyncio.sleep(_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311  # spreads, hides nothing
         raise AssertionError("the last attempt returns or raises")
 

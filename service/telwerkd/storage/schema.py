@@ -8,6 +8,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from telwerkd.storage.sqlite_causes import why_not
+
 
 class SchemaError(Exception):
     """The database, or its schema, is not one that this program can use; the text says what to do."""
@@ -21,9 +23,12 @@ def migrate(database: Path) -> str:
     """
     with _connect(database) as connection:
         _known(connection, database)
-        # Kept in the file; set here, where no other connection can be in the way.
-        connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-        return upgrade(connection)
+        try:
+            # Kept in the file; set here, where no other connection can be in the way.
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            return upgrade(connection)
+        except sa.exc.DatabaseError as error:
+            raise SchemaError(why_not(database, error.orig or error)) from error
 
 
 def prepare(database: Path, *, create: bool = True) -> None:
@@ -95,7 +100,7 @@ def _known(connection: sa.Connection, database: Path) -> str | None:
     try:
         return known_revision(connection, database)
     except sa.exc.DatabaseError as error:
-        raise SchemaError(f"{database} cannot be opened as a SQLite database: {error.orig}") from error
+        raise SchemaError(why_not(database, error.orig or error)) from error
 
 
 def _connect(database: Path) -> sa.Connection:
@@ -103,7 +108,7 @@ def _connect(database: Path) -> sa.Connection:
     try:
         return engine.connect()
     except sa.exc.OperationalError as error:
-        raise SchemaError(f"{database} cannot be opened: {error.orig} (does its folder exist?)") from error
+        raise SchemaError(why_not(database, error.orig or error)) from error
 
 
 def _scripts() -> ScriptDirectory:

@@ -5,6 +5,8 @@ import logging
 from telwerkd.domain.errors import Reason, UnavailableError
 
 _RETRY_SECONDS = 1.0
+_CAUSES_MAX = 20
+"""Causes of one outage that are told; a text that has something of its own each time must not fill the log."""
 
 
 def database_unavailable() -> UnavailableError:
@@ -15,21 +17,21 @@ def database_unavailable() -> UnavailableError:
 
 
 class Outage:
-    """Tells the log of each cause once, however many transactions meet it, and of its end."""
+    """Tells the log of each cause once, however many transactions meet it, until the database is proven to work."""
 
     def __init__(self, log: logging.Logger, what: str) -> None:
         self._log = log
         self._what = what
-        self._cause: str | None = None
+        self._told = set[str]()
 
     def met(self, cause: str) -> None:
         """A transaction met a cause."""
-        if cause != self._cause:
-            self._cause = cause
+        if cause not in self._told and len(self._told) < _CAUSES_MAX:
+            self._told.add(cause)
             self._log.warning("%s: the database did not answer: %s", self._what, cause)
 
     def over(self) -> None:
-        """A transaction came through."""
-        if self._cause is not None:
-            self._cause = None
+        """The database is proven to work. That one transaction came through proves nothing of another."""
+        if self._told:
+            self._told.clear()
             self._log.warning("%s: the database answers again", self._what)
