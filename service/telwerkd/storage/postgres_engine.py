@@ -122,7 +122,8 @@ def make_engine(
 
     engine = create_async_engine(
         sa.URL.create("postgresql+telwerk"),
-        async_creator=connect,
+        # Not `async_creator`: with that, SQLAlchemy would ask for no arguments of its own, those below.
+        connect_args={"async_creator_fn": connect},
         pool_size=connections,
         max_overflow=0,
         pool_timeout=_POOL_SECONDS,
