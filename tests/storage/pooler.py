@@ -13,6 +13,8 @@ from itertools import cycle
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+_Message = tuple[bytes, bytes]
+"""Its kind, and all of it."""
 _KNOWN = {"user", "database", "application_name", "client_encoding"}
 _IDLE = b"I"
 _SSL_REQUEST = 80877103
@@ -59,8 +61,9 @@ class Pooler:
         """One client."""
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             if await self._greet(reader, writer):
+                reading = asyncio.create_task(_message(reader))
                 while True:
-                    await self._transaction(reader, writer)
+                    reading = await self._transaction(reading, reader, writer)
         writer.close()
 
     async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
@@ -79,26 +82,35 @@ class Pooler:
         writer.write(self._sessions[0].greeting)
         return True
 
-    async def _transaction(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """What a client says from one moment without a transaction to the next."""
-        sent = await _message(reader)
+    async def _transaction(
+        self, reading: "asyncio.Task[_Message]", reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> "asyncio.Task[_Message]":
+        """Passes on what both say from one moment without a transaction to the next."""
+        await asyncio.wait({reading})
         session = next(self._turns)
         async with session.lock:
-            while True:
-                if sent[0] == b"X":
-                    raise ConnectionResetError
-                session.writer.write(sent[1])
-                if sent[0] in {b"Q", b"S"} and await self._answer(session, writer) == _IDLE:
-                    return
-                sent = await _message(reader)
+            answering = asyncio.create_task(_answered(session, writer))
+            try:
+                while not answering.done():
+                    await asyncio.wait({answering, reading}, return_when=asyncio.FIRST_COMPLETED)
+                    if reading.done() and not answering.done():
+                        kind, message = reading.result()
+                        if kind == b"X":
+                            raise ConnectionResetError
+                        session.writer.write(message)
+                        reading = asyncio.create_task(_message(reader))
+            finally:
+                answering.cancel()
+        return reading
 
-    async def _answer(self, session: _Session, writer: asyncio.StreamWriter) -> bytes:
-        """Passes the server's answer on; gives whether a transaction is open then."""
-        while True:
-            kind, message = await _message(session.reader)
-            writer.write(message)
-            if kind == b"Z":
-                return message[-1:]
+
+async def _answered(session: _Session, writer: asyncio.StreamWriter) -> None:
+    """Passes the server's answers on until no transaction is open."""
+    while True:
+        kind, message = await _message(session.reader)
+        writer.write(message)
+        if kind == b"Z" and message.endswith(_IDLE):
+            return
 
 
 def _startup(values: dict[str, str]) -> bytes:
@@ -106,7 +118,7 @@ def _startup(values: dict[str, str]) -> bytes:
     return struct.pack("!i", len(body) + 4) + body
 
 
-async def _message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+async def _message(reader: asyncio.StreamReader) -> _Message:
     head = await reader.readexactly(5)
     return head[:1], head + await reader.readexactly(struct.unpack("!i", head[1:])[0] - 4)
 
