@@ -17,6 +17,7 @@ _Message = tuple[bytes, bytes]
 """Its kind, and all of it."""
 _KNOWN = {"user", "database", "application_name", "client_encoding"}
 _IDLE = b"I"
+_ROLLBACK = b"S\0\0\0\x04Q\0\0\0\x0dROLLBACK\0"
 _SSL_REQUEST = 80877103
 
 
@@ -99,8 +100,11 @@ class Pooler:
                             raise ConnectionResetError
                         session.writer.write(message)
                         reading = asyncio.create_task(_message(reader))
-            finally:
-                answering.cancel()
+            except (ConnectionError, asyncio.IncompleteReadError):
+                # The client has gone: the session is for the others.
+                session.writer.write(_ROLLBACK)
+                await answering
+                raise
         return reading
 
 

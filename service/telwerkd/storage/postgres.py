@@ -165,7 +165,6 @@ class PostgresStore(AcrossAccounts):
                     raise database_unavailable() from error
                 if lost_its_statements(error):
                     self._statements.learn()
-                    await engine.dispose()
             await asyncio.sleep(_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311  # spreads, hides nothing
         raise AssertionError("the last attempt returns or raises")
 
@@ -196,8 +195,9 @@ async def _once(engine: AsyncEngine, work: Callable[[sa.Connection], T]) -> T:
         try:
             result = await connection.run_sync(work)
         except DATABASE_ERRORS as error:
-            if is_standby(error):
-                await connection.invalidate(error)  # another connection may lead to the new primary
+            if is_standby(error) or lost_its_statements(error):
+                # Another connection may lead to the new primary; or prepares nothing.
+                await connection.invalidate(error)
             raise
         try:
             await transaction.commit()
