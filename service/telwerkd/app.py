@@ -50,6 +50,8 @@ _LISTEN_EVERY_SECONDS = 5.0
 _COMPACT_EVERY_SECONDS = 0.5
 _FREE_NAMES_EVERY_SECONDS = 1.0
 _PING_EVERY_SECONDS = 2.0
+_PING_SECONDS = 15.0
+"""What an answer may take, before the database counts as away."""
 _PURGE_EVERY_SECONDS = 3_600.0
 _STORE_SECONDS = 10.0
 """What storing the rest may take when the server stops; a database that has gone must not keep it for ever."""
@@ -88,11 +90,18 @@ async def running(settings: Settings, *, is_worker: bool = False, clock: Clock |
     check(settings)
     if not is_worker:
         await prepare(settings.database)
-    async with (
-        opened(settings.database, serving=True) as store,
-        _serving(settings, store, clock or Clock(), shares_port=is_worker) as server,
-    ):
-        yield server
+    served = False
+    try:
+        async with (
+            opened(settings.database, serving=True, writer_stall_seconds=settings.writer_stall_seconds) as store,
+            _serving(settings, store, clock or Clock(), shares_port=is_worker) as server,
+        ):
+            served = True
+            yield server
+    except UnavailableError as error:
+        if not served:
+            raise
+        raise NotStoredError(str(error)) from error
 
 
 def check(settings: Settings) -> None:
@@ -247,19 +256,25 @@ def _carrying_on(what: str) -> Iterator[None]:
     try:
         yield
     except UnavailableError as error:
-        log.warning("%s: %s", what, error)
+        log.debug("%s: %s", what, error)  # the store has said why, once
     except Exception:
         log.exception("%s: a defect", what)
 
 
 async def _watch_database(store: Store, health: Health) -> None:
-    """Readiness follows the database; liveness does not."""
+    """Readiness follows whether a write could be committed; liveness does not. The log tells of changes."""
+    was_ready = True
     while True:
         await asyncio.sleep(_PING_EVERY_SECONDS)
         try:
-            await store.ping()
+            async with asyncio.timeout(_PING_SECONDS):
+                await store.ping()
         except Exception as error:  # noqa: BLE001  # whatever it is, the services cannot do their work
-            log.warning("not ready: %s", error)
-            health.ready(serving=False)
+            if was_ready:
+                log.warning("not ready: %s", error or f"the database did not answer within {_PING_SECONDS:.0f} s")
+            was_ready = False
         else:
-            health.ready(serving=True)
+            if not was_ready:
+                log.warning("ready again")
+            was_ready = True
+        health.ready(serving=was_ready)

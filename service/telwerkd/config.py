@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     insecure_plaintext: bool = Field(default=False, description="Allow plain text beyond loopback.")
     insecure_no_auth: bool = Field(default=False, description="Allow everyone everything beyond loopback.")
     grace_seconds: float = Field(10.0, ge=0, description="How long running calls may take to end on SIGTERM.")
+    writer_stall_seconds: float = Field(
+        10.0, gt=0, description="Without a reply for so long, what writes to a SQLite file counts as stalled."
+    )
 
     batch_events_max: int = Field(5_000, gt=0, description="Events in one IngestEvents call.")
     id_bytes_max: int = Field(128, gt=0, description="UTF-8 bytes of an id.")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -238,18 +239,57 @@ async def test_a_writer_that_dies_while_nobody_writes_is_noticed(store, caplog):
     assert await store.write([(ACME, bumped)]) == [1]
 
 
-async def test_a_writer_that_hangs_does_not_keep_the_server_from_stopping(tmp_path, monkeypatch):
-    """It is killed after a while; who waits for it is told that nothing is known."""
-    monkeypatch.setattr("telwerkd.storage.writer_process._STOP_SECONDS", 0.5)
+async def test_a_writer_that_hangs_does_not_keep_the_server_from_stopping(tmp_path):
+    """It is killed after a while; who waits for it, and who stops the server, is told that nothing is known."""
     await prepare(SqliteFile(tmp_path / "telwerk.db"))
-    async with opened(SqliteFile(tmp_path / "telwerk.db"), serving=True) as store:
+    life = AsyncExitStack()
+    store = await life.enter_async_context(
+        opened(SqliteFile(tmp_path / "telwerk.db"), serving=True, writer_stall_seconds=0.5)
+    )
+    await store.write([(ACME, bumped)])
+    process = writer_of(os.getpid())
+    process.suspend()
+    writing = asyncio.create_task(store.write([(ACME, bumped)]))
+    await asyncio.sleep(0)
+    with pytest.raises(UnavailableError, match="may not be stored"):
+        await life.aclose()
+    with pytest.raises(UnavailableError):
+        await writing
+    assert not process.is_running()
+
+
+async def test_a_stopped_writer_keeps_nobody_waiting_and_goes_on_when_it_runs_again(tmp_path, caplog):
+    """Who waits is told after the stall, who comes then at once; readiness sees it; the log says it once."""
+    await prepare(SqliteFile(tmp_path / "telwerk.db"))
+    async with opened(SqliteFile(tmp_path / "telwerk.db"), serving=True, writer_stall_seconds=1.0) as store:
         await store.write([(ACME, bumped)])
         process = writer_of(os.getpid())
         process.suspend()
-        writing = asyncio.create_task(store.write([(ACME, bumped)]))
-        await asyncio.sleep(0)
-    with pytest.raises(UnavailableError):
-        await writing
+        with pytest.raises(UnavailableError):
+            await store.write([(ACME, bumped)])
+        for call in (*(store.write([(ACME, bumped)]) for _ in range(20)), store.ping()):
+            with pytest.raises(UnavailableError):
+                await call
+        assert caplog.text.count("has not replied for 1 s (writer_stall_seconds)") == 1
+        process.resume()
+
+        async def replies() -> bool:
+            return "replies again" in caplog.text
+
+        await eventually(replies)
+        await store.ping()
+        # What was on the way when it stopped was stored after all; what came later was not.
+        assert await store.write([(ACME, bumped)]) == [3]
+
+
+async def test_a_stopped_writer_that_had_nothing_to_store_loses_nothing_by_being_killed(tmp_path):
+    """Only who asked whether it lives is left without an answer: the server's stop is as any other."""
+    await prepare(SqliteFile(tmp_path / "telwerk.db"))
+    async with opened(SqliteFile(tmp_path / "telwerk.db"), serving=True, writer_stall_seconds=0.5) as store:
+        process = writer_of(os.getpid())
+        process.suspend()
+        with pytest.raises(UnavailableError):
+            await store.ping()
     assert not process.is_running()
 
 

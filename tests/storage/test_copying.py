@@ -1,11 +1,14 @@
 """Moving from SQLite to PostgreSQL: every answer stays what it was, also when the copy was interrupted."""
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from telwerkd.domain.ids import AccountId, ConversationId
 from telwerkd.storage import copying
@@ -14,6 +17,7 @@ from telwerkd.storage.copying import copy
 from telwerkd.storage.location import PostgresUrl, SqliteFile, located
 from telwerkd.storage.opening import migrate, opened, prepare
 from telwerkd.storage.schema import SchemaError
+from telwerkd.storage.tables import metadata
 from tests.postgres import execute, fresh_database
 from tests.storage.schemas import ACCOUNT, facts, tables_of, written
 
@@ -70,6 +74,35 @@ async def test_a_copy_has_every_row_and_gives_every_answer(file, target):
     async with opened(SqliteFile(file)) as before, opened(target) as after:
         assert await after.read(ACCOUNT, facts) == await before.read(ACCOUNT, facts)
     await prepare(target)
+
+
+async def test_a_copy_locks_the_account_before_it_looks_what_is_missing(file, target):
+    """Each transaction that writes begins with a write to the account's row, as a server's does."""
+    transactions: list[list[str]] = []
+
+    def begun(_connection: sa.Connection) -> None:
+        transactions.append([])
+
+    def sent(_connection: Any, _cursor: Any, text: str, *_: Any) -> None:
+        if re.search(rf"\b({'|'.join(metadata.tables)})\b", text):
+            transactions[-1].append(text)
+
+    await migrate(target)
+    with listening(sa.Engine, "begin", begun), listening(sa.Engine, "before_cursor_execute", sent):
+        await said(file, target)
+    writing = [texts for texts in transactions if any(text.startswith(("INSERT", "DELETE")) for text in texts)]
+    assert len(writing) > 10
+    assert {texts[0].partition(" WHERE")[0] for texts in writing} == {"UPDATE accounts SET version = version"}
+
+
+@contextmanager
+def listening(*what: Any) -> Iterator[None]:
+    """SQLAlchemy tells of an event meanwhile."""
+    sa.event.listen(*what)
+    try:
+        yield
+    finally:
+        sa.event.remove(*what)
 
 
 def interrupted(monkeypatch: pytest.MonkeyPatch, after: int) -> None:

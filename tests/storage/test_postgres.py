@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import sqlalchemy as sa
 
 from telwerkd.application.ingest import IngestLimits, Rejected, Submitted, Verdict, take_in
 from telwerkd.application.ports import Transaction
@@ -29,6 +30,7 @@ from telwerkd.storage.location import PostgresUrl, located
 from telwerkd.storage.postgres import PostgresStore
 from tests.conftest import eventually
 from tests.postgres import execute, fresh_database
+from tests.storage.moving import Cluster
 from tests.storage.proxy import wired_to
 
 ACME, OTHER = AccountId("acme"), AccountId("other")
@@ -171,6 +173,41 @@ async def test_upkeep_of_an_account_is_one_servers_business_at_a_time(url, store
     assert await store.upkeep(ACME, bumped) == 1
     await other_server.close()
 
+
+async def test_a_shard_that_moves_in_the_middle_of_a_transaction_counts_nothing_twice(url):
+    """What one server has read stays true until it has committed, though the account's rows are to be moved."""
+    limit, cluster = Micros(60 * SECOND), Cluster(url)
+    await cluster.add_node()
+    has_read, may_write = asyncio.Event(), asyncio.Event()
+
+    def stop(_connection: Any, _cursor: Any, text: str, *_: Any) -> None:
+        if text.startswith("INSERT"):
+            has_read.set()
+            sa.util.await_only(may_write.wait())
+
+    async with servers(url, 2) as [one, two]:
+        for store in (one, two):
+            cluster.serve(store)
+        await put(one, event("live", WentLive(limit, limit)), event("hello", Message(Sender.CONTACT)))
+        sa.event.listen(one._writers.sync_engine, "before_cursor_execute", stop)
+        settling = asyncio.create_task(settle_due(one, limit))
+        await has_read.wait()
+        moving = asyncio.create_task(cluster.move())
+
+        async def moved_or_waits() -> bool:
+            return moving.done() or bool(await asyncio.to_thread(execute, url, _WAITING))
+
+        await eventually(moved_or_waits)
+        if moving.done():
+            await settle_due(two, limit)
+        may_write.set()
+        await asyncio.gather(settling, moving)
+        await settle_due(two, limit)
+        leaves = await two.read(ACME, lambda view: view.deltas(Kpi.UNANSWERED_LIVE_CONVERSATIONS))
+        assert sum(n for *_, n in leaves) == 1
+
+
+_WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted"
 
 # --- a database that comes and goes ----------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from telwerkd.domain.ids import AccountId
 from telwerkd.storage import schema
+from telwerkd.storage.account_lock import lock_account
 from telwerkd.storage.bulk_postgres import PostgresBulk
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.schema import SchemaError
@@ -93,6 +94,7 @@ class _Copy:
         rows = self._compared(account, table)
         if rows is None:
             # What was copied before an interruption has changed since.
+            lock_account(self._target, account)
             self._target.execute(sa.delete(table).where(table.c.account_id == account))
             self._target.commit()
             self._append(account, table)
@@ -106,6 +108,7 @@ class _Copy:
     def _append(self, account: AccountId, table: sa.Table) -> None:
         columns, key = _columns(table), _key(table)
         bulk = PostgresBulk(self._target, account)
+        lock_account(self._target, account)
         last = self._last_key(account, table)
         while True:
             after = f"AND ({', '.join(key)}) > ({', '.join('?' * len(key))})" if key and last else ""
@@ -118,6 +121,7 @@ class _Copy:
             self._target.commit()
             if len(rows) < _PORTION_ROWS:
                 return
+            lock_account(self._target, account)
             last = tuple(rows[-1][columns.index(name)] for name in key)
 
     def _last_key(self, account: AccountId, table: sa.Table) -> tuple[Any, ...] | None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from telwerkd.storage import schema
 from telwerkd.storage.location import Location, PostgresUrl
 from telwerkd.storage.sqlite import SqliteStore
-from telwerkd.storage.writer_process import WriterProcess
+from telwerkd.storage.sqlite_file import served
+from telwerkd.storage.writer_process import WRITER_STALL_SECONDS, WriterProcess
 
 if TYPE_CHECKING:
     from telwerkd.storage.postgres import PostgresStore
@@ -60,13 +61,16 @@ async def prepare(database: Location, *, create: bool = True) -> None:
 
 
 @asynccontextmanager
-async def opened(database: Location, *, serving: bool = False) -> AsyncIterator[AnyStore]:
+async def opened(
+    database: Location, *, serving: bool = False, writer_stall_seconds: float = WRITER_STALL_SECONDS
+) -> AsyncIterator[AnyStore]:
     """The store of a database that is prepared; closed at the end, when what it was writing is written.
 
-    For a server, a process of its own writes to a SQLite file.
+    For a server, a process of its own writes to a SQLite file, and no other server may serve that.
 
     Raises:
-        UnavailableError: that process does not start.
+        SchemaError: a server cannot write to the file, or another one serves it.
+        UnavailableError: the process does not start; or at the end, what it was storing may not be stored.
     """
     if isinstance(database, PostgresUrl):
         from telwerkd.storage.postgres import PostgresStore
@@ -77,12 +81,20 @@ async def opened(database: Location, *, serving: bool = False) -> AsyncIterator[
         finally:
             await postgres.close()
         return
-    writer = None
-    if serving:
-        writer = WriterProcess(database.path)
+    if not serving:
+        async with _closing(SqliteStore(database.path)) as commands:
+            yield commands
+        return
+    with served(database.path) as file:
+        writer = WriterProcess(database.path, file, writer_stall_seconds)
         await writer.start()
-    sqlite = SqliteStore(database.path, writer)
+        async with _closing(SqliteStore(database.path, writer)) as sqlite:
+            yield sqlite
+
+
+@asynccontextmanager
+async def _closing(store: SqliteStore) -> AsyncIterator[SqliteStore]:
     try:
-        yield sqlite
+        yield store
     finally:
-        await sqlite.close()
+        await store.close()

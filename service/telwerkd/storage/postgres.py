@@ -1,8 +1,9 @@
 """PostgreSQL, shared by any number of servers.
 
-Writers of one account are serialised by the row lock on its account: each takes it first, and then sees all that the
-one before has committed (READ COMMITTED takes a new view with every statement). Nothing else is ever waited for, so
-there is no order of locks to get wrong. A transaction is of one account, so that the tables can be sharded by account.
+Writers of one account are serialised by a write to its row (`telwerkd.storage.account_lock`): each begins with it, and
+then sees all that the one before has committed (READ COMMITTED takes a new view with every statement). Nothing else is
+ever waited for, so there is no order of locks to get wrong. A transaction is of one account, so that the tables can be
+sharded by account.
 
 A transaction's work is an ordinary function. It runs on the event loop, in a greenlet that SQLAlchemy suspends whenever
 a statement is under way; there are no threads.
@@ -14,20 +15,29 @@ import random
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, TypeVar
 
+import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from telwerkd.application.ports import Account, Snapshot, Standing, Transaction
+from telwerkd.application.ports import Snapshot, Standing, Transaction
 from telwerkd.domain.ids import AccountId
+from telwerkd.storage.account_lock import locked_account
 from telwerkd.storage.across import AcrossAccounts
-from telwerkd.storage.bulk_postgres import PostgresBulk
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.memory import Memory
-from telwerkd.storage.postgres_engine import make_engine
-from telwerkd.storage.postgres_errors import DATABASE_ERRORS, Fate, aborted_for_sure, fate_of, is_standby, said
+from telwerkd.storage.postgres_engine import Statements, make_engine
+from telwerkd.storage.postgres_errors import (
+    DATABASE_ERRORS,
+    Fate,
+    aborted_for_sure,
+    fate_of,
+    is_standby,
+    lost_its_statements,
+    said,
+)
 from telwerkd.storage.tables import accounts
-from telwerkd.storage.transaction import ACCOUNT, AccountTransaction
-from telwerkd.storage.unavailable import database_unavailable
+from telwerkd.storage.transaction import AccountTransaction
+from telwerkd.storage.unavailable import Outage, database_unavailable
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -50,16 +60,22 @@ class PostgresStore(AcrossAccounts):
     writes_at_once = WRITERS
 
     def __init__(self, url: PostgresUrl) -> None:
-        self._writers = make_engine(url, WRITERS, "READ COMMITTED")
-        self._readers = make_engine(url, READERS, "REPEATABLE READ", read_only=True)
+        self._statements = Statements()
+        self._writers = make_engine(url, WRITERS, "READ COMMITTED", self._statements)
+        self._readers = make_engine(url, READERS, "REPEATABLE READ", self._statements, read_only=True)
         # Of its own: slow queries must not make limits late, or the database seem away.
-        self._upkeep = make_engine(url, 1, "READ COMMITTED", read_only=True)
+        self._upkeep = make_engine(url, 1, "READ COMMITTED", self._statements)
+        self._outages = {
+            self._writers: Outage(log, "writing"),
+            self._readers: Outage(log, "reading"),
+            self._upkeep: Outage(log, "upkeep"),
+        }
         self._writing: set[asyncio.Task[Any]] = set()
         self._memory = Memory()
 
     async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
         """Runs `work` on one consistent view."""
-        return await _answered(self._readers, lambda connection: work(AccountTransaction(connection, account)))
+        return await self._answered(self._readers, lambda connection: work(AccountTransaction(connection, account)))
 
     def glance(self, _account: AccountId, _work: Callable[[Snapshot], T], /) -> T | None:
         """Nothing: its answers are waited for."""
@@ -74,7 +90,7 @@ class PostgresStore(AcrossAccounts):
             raise ValueError("a transaction is of one account")
 
         def run(connection: sa.Connection) -> tuple[list[T], tuple[Any, int]]:
-            first, recalled = _locked(connection, account), self._memory.of(account)
+            first, recalled = locked_account(connection, account), self._memory.of(account)
             remembered: tuple[Any, int] = (None, 0)
             results = []
             for place, (_, work) in enumerate(works):
@@ -84,21 +100,25 @@ class PostgresStore(AcrossAccounts):
             return results, remembered
 
         async def written() -> list[T]:
-            results, remembered = await _answered(self._writers, run)
+            results, remembered = await self._answered(self._writers, run)
             self._memory.keep(account, *remembered)
             return results
 
         return await self._shielded(written())
 
     async def upkeep(self, account: AccountId, work: Callable[[Transaction], T]) -> T | None:
-        """Runs `work` as `write` does; None if another server is at the account's upkeep just now."""
+        """Runs `work` as `write` does; None if another server is at the account's upkeep just now.
+
+        The advisory lock spares servers the same work, and no more: it is not shared between the nodes of a cluster,
+        and nothing rests on it. What is right rests on the account's row.
+        """
 
         def run(connection: sa.Connection) -> T | None:
             if not connection.scalar(_TRY_UPKEEP, {"account": account}):
                 return None
-            return work(AccountTransaction(connection, account, _locked(connection, account)))
+            return work(AccountTransaction(connection, account, locked_account(connection, account)))
 
-        return await self._shielded(_answered(self._writers, run))
+        return await self._shielded(self._answered(self._writers, run))
 
     async def standing(self, account: AccountId) -> Standing:
         """Where an account stands."""
@@ -117,9 +137,37 @@ class PostgresStore(AcrossAccounts):
         for engine in (self._writers, self._readers, self._upkeep):
             await engine.dispose()
 
+    async def ping(self) -> None:
+        """Returns if the tables can be read, and what is written now would be committed."""
+        await super().ping()
+        await self._answered(self._upkeep, _prove_write)
+        for outage in self._outages.values():
+            outage.over()
+
     async def _scan(self, query: sa.Select[*tuple[Any, ...]]) -> Sequence[Any]:
         """What a query across accounts gives."""
-        return await _answered(self._upkeep, lambda connection: connection.execute(query).all())
+        return await self._answered(self._upkeep, lambda connection: connection.execute(query).all())
+
+    async def _answered(self, engine: AsyncEngine, work: Callable[[sa.Connection], T]) -> T:
+        """What `work` gives, run in a transaction until one of them comes through.
+
+        Raises:
+            UnavailableError: none did, or what became of one is unknown.
+        """
+        for attempt in range(1, _ATTEMPTS_MAX + 1):
+            try:
+                return await _once(engine, work)
+            except DATABASE_ERRORS as error:
+                fate = fate_of(error)
+                if fate is Fate.DEFECT:
+                    raise
+                if fate is Fate.LATER or attempt == _ATTEMPTS_MAX:
+                    self._outages[engine].met(said(error))
+                    raise database_unavailable() from error
+                if lost_its_statements(error):
+                    self._statements.learn()
+            await asyncio.sleep(_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311  # spreads, hides nothing
+        raise AssertionError("the last attempt returns or raises")
 
     async def _shielded(self, writing: Awaitable[T]) -> T:
         """A caller that goes away does not stop a transaction half-way: the commit runs to its end."""
@@ -129,34 +177,18 @@ class PostgresStore(AcrossAccounts):
         return await asyncio.shield(task)
 
 
-def _locked(connection: sa.Connection, account: AccountId) -> Account:
-    """The account's row, which nobody else can lock before this transaction ends; made if it is not there."""
-    query = sa.select(*ACCOUNT).where(accounts.c.account_id == account).with_for_update()
-    row = connection.execute(query).one_or_none()
-    if row is None:
-        PostgresBulk(connection, account).insert(accounts, ("version", "high_water"), [(0, 0)], replacing=())
-        row = connection.execute(query).one()
-    return Account(*row)
+def _prove_write(connection: sa.Connection) -> None:
+    """Makes the transaction one whose commit is flushed like any other's, and changes nothing.
 
-
-async def _answered(engine: AsyncEngine, work: Callable[[sa.Connection], T]) -> T:
-    """What `work` gives, run in a transaction until one of them comes through.
-
-    Raises:
-        UnavailableError: none did, or what became of one is unknown.
+    No row is touched: the connection may be read-only, but where the rows are is not asked.
     """
-    for attempt in range(1, _ATTEMPTS_MAX + 1):
-        try:
-            return await _once(engine, work)
-        except DATABASE_ERRORS as error:
-            fate = fate_of(error)
-            if fate is Fate.DEFECT:
-                raise
-            if fate is Fate.LATER or attempt == _ATTEMPTS_MAX:
-                log.warning("the database did not answer: %s", said(error))
-                raise database_unavailable() from error
-        await asyncio.sleep(_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311  # spreads, hides nothing
-    raise AssertionError("the last attempt returns or raises")
+    if connection.scalar(_READ_ONLY) == "on":
+        raise asyncpg.ReadOnlySQLTransactionError("the database is read-only, perhaps a standby")
+    connection.execute(_PROOF)
+
+
+_READ_ONLY = sa.text("SELECT current_setting('transaction_read_only')")
+_PROOF = sa.text("SELECT pg_logical_emit_message(true, 'telwerk', '')")
 
 
 async def _once(engine: AsyncEngine, work: Callable[[sa.Connection], T]) -> T:
@@ -164,8 +196,9 @@ async def _once(engine: AsyncEngine, work: Callable[[sa.Connection], T]) -> T:
         try:
             result = await connection.run_sync(work)
         except DATABASE_ERRORS as error:
-            if is_standby(error):
-                await connection.invalidate(error)  # another connection may lead to the new primary
+            if is_standby(error) or lost_its_statements(error):
+                # Another connection may lead to the new primary; or prepares nothing.
+                await connection.invalidate(error)
             raise
         try:
             await transaction.commit()

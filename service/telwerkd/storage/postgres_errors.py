@@ -40,6 +40,10 @@ _LATER = {
     "57014",  # query_canceled
     "3D000",  # invalid_catalog_name: the database is not there, perhaps not yet
 }
+_STATEMENT_STATES = {
+    "26000",  # invalid_sql_statement_name: prepared in another session than this
+    "42P05",  # duplicate_prepared_statement: prepared in this session by somebody else
+}
 _CONNECTION_CLASS = "08"
 _LATER_CLASSES = (
     "53",  # insufficient resources: disk full, out of memory, too many connections
@@ -54,7 +58,7 @@ def fate_of(error: Exception) -> Fate:
         return Fate.AGAIN
     state = sqlstate(error)
     if state is not None:
-        if state in _AGAIN or state.startswith(_CONNECTION_CLASS):
+        if state in _AGAIN or state in _STATEMENT_STATES or state.startswith(_CONNECTION_CLASS):
             return Fate.AGAIN
         return Fate.LATER if state in _LATER or state.startswith(_LATER_CLASSES) else Fate.DEFECT
     if isinstance(error, asyncpg.InterfaceError):
@@ -78,6 +82,11 @@ def aborted_for_sure(error: Exception) -> bool:
 def is_standby(error: Exception) -> bool:
     """Whether the connection leads to a server that takes no writes."""
     return sqlstate(error) == "25006"
+
+
+def lost_its_statements(error: Exception) -> bool:
+    """Whether the session is not the one in which the statement was prepared: a pooler gave another."""
+    return sqlstate(error) in _STATEMENT_STATES
 
 
 def said(error: Exception) -> str:

@@ -11,6 +11,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from telwerkd.storage.sqlite_causes import why_not
+
 log = logging.getLogger(__name__)
 
 
@@ -26,9 +28,12 @@ def migrate(database: Path) -> str:
     """
     with _connect(database) as connection:
         _known(connection, database)
-        # Kept in the file; set here, where no other connection can be in the way.
-        connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-        return upgrade(connection)
+        try:
+            # Kept in the file; set here, where no other connection can be in the way.
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            return upgrade(connection)
+        except sa.exc.DatabaseError as error:
+            raise SchemaError(why_not(database, error.orig or error)) from error
 
 
 def prepare(database: Path, *, create: bool = True) -> None:
@@ -100,7 +105,7 @@ def _known(connection: sa.Connection, database: Path) -> str | None:
     try:
         return known_revision(connection, database)
     except sa.exc.DatabaseError as error:
-        raise SchemaError(f"{database} cannot be opened as a SQLite database: {error.orig}") from error
+        raise SchemaError(why_not(database, error.orig or error)) from error
 
 
 def _private(database: Path) -> None:
@@ -119,7 +124,7 @@ def _connect(database: Path) -> sa.Connection:
     try:
         return engine.connect()
     except sa.exc.OperationalError as error:
-        raise SchemaError(f"{database} cannot be opened: {error.orig} (does its folder exist?)") from error
+        raise SchemaError(why_not(database, error.orig or error)) from error
 
 
 def _scripts() -> ScriptDirectory:

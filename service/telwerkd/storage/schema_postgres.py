@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telwerkd.storage.location import PostgresUrl
-from telwerkd.storage.postgres_engine import CONNECT_SECONDS, make_engine
+from telwerkd.storage.postgres_engine import CONNECT_SECONDS, Statements, make_engine
 from telwerkd.storage.postgres_errors import DATABASE_ERRORS, is_standby, sqlstate
 from telwerkd.storage.schema import SchemaError, known_revision, refuse_older, upgrade
 from telwerkd.storage.tables import metadata
@@ -122,7 +122,8 @@ async def connected(url: PostgresUrl) -> AsyncIterator[AsyncConnection]:
         SchemaError: there is none to be had, or it fails; the text says why.
     """
     try:
-        engine = make_engine(url, 1, "READ COMMITTED")
+        # Each is sent once or twice: to prepare them would spare little, and a pooler may not keep them.
+        engine = make_engine(url, 1, "READ COMMITTED", Statements(are_prepared=False))
         try:
             async with engine.connect() as connection:
                 if await connection.scalar(sa.text("SELECT current_setting('transaction_read_only')")) == "on":
@@ -141,6 +142,16 @@ _READ_ONLY = (
 )
 
 
+_OF_POOLERS = {
+    "unsupported startup parameter": (
+        "perhaps PgBouncer, that refuses a setting: name it in the pooler's ignore_startup_parameters, "
+        "or leave it out of the URL"
+    ),
+    "statement pooling mode": "perhaps PgBouncer, whose pool_mode is `statement`: set pool_mode = transaction",
+}
+"""What a pooler says, and what to do."""
+
+
 def _why(url: PostgresUrl, error: Exception) -> str:
     if is_standby(error):
         return _READ_ONLY.format(url)
@@ -153,4 +164,5 @@ def _why(url: PostgresUrl, error: Exception) -> str:
         return f"{url} cannot be reached: {error.strerror or error}"
     if isinstance(cause, asyncpg.InterfaceError | asyncpg.InternalClientError):
         return f"{url} cannot be used: {cause}"
-    return f"{url} refuses: {cause}"
+    pooler = next((what for hint, what in _OF_POOLERS.items() if hint in str(cause)), None)
+    return f"{url} refuses: {cause}" if pooler is None else f"{url} leads to a pooler, {pooler} ({cause})"

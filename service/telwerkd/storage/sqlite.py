@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from telwerkd.application.ports import Snapshot, Standing, Transaction
 from telwerkd.domain.ids import AccountId
 from telwerkd.storage.across import AcrossAccounts
-from telwerkd.storage.sqlite_engine import READERS, make_engine, unavailable
+from telwerkd.storage.sqlite_engine import READERS, READING, make_engine, unavailable
 from telwerkd.storage.sqlite_writer import Works, WriterThread
 from telwerkd.storage.tables import accounts
 from telwerkd.storage.transaction import AccountTransaction
@@ -35,6 +35,9 @@ class Writer(Protocol):
 
     async def write(self, works: Works) -> list[Any]:
         """Runs all of `works` and commits them together, after all that was written before."""
+
+    async def prove(self) -> None:
+        """Returns if what is written now would be committed, and be there afterwards."""
 
     async def close(self) -> None:
         """Lets what was begun end."""
@@ -74,7 +77,7 @@ class SqliteStore(AcrossAccounts):
         return await self._writer.write(works)
 
     async def upkeep(self, account: AccountId, work: Callable[[Transaction], T]) -> T | None:
-        """Runs `work` as `write` does: the file has one server, and nobody else to wait for."""
+        """Runs `work` as `write` does: the file has one server (`telwerkd.storage.sqlite_file`)."""
         [result] = await self.write([(account, work)])
         return result
 
@@ -91,6 +94,12 @@ class SqliteStore(AcrossAccounts):
         c = accounts.c
         query = sa.select(c.account_id, c.version).where(c.account_id.in_(sorted(accounts_)))
         return {AccountId(row.account_id): row.version for row in await self._scan(query)}
+
+    async def ping(self) -> None:
+        """Returns if the file can be read, and takes what is written."""
+        await super().ping()
+        READING.over()
+        await self._writer.prove()
 
     async def _scan(self, query: sa.Select[*tuple[Any, ...]]) -> Sequence[Any]:
         """What a query across accounts gives, in the thread that keeps such queries apart."""

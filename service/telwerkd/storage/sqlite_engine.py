@@ -8,33 +8,33 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from telwerkd.storage.unavailable import database_unavailable
+from telwerkd.storage.sqlite_file import FileGoneError, connect, use_log
+from telwerkd.storage.unavailable import Outage, database_unavailable
 
 log = logging.getLogger(__name__)
 
 READERS = 4
 _BUSY_SECONDS = 10.0
 
+READING = Outage(log, "reading")
+
 
 def make_engine(path: Path, *, writes: bool, any_text: bool = False) -> sa.Engine:
-    """Connections to a file: one that writes, or several that only read.
+    """Connections to a file that is there: one that writes, or several that only read.
 
     With `any_text`, texts that are damaged are read too, with surrogates where they are no UTF-8.
     """
     engine = sa.create_engine(
-        sa.URL.create("sqlite+pysqlite", database=str(path)),
+        "sqlite+pysqlite://",
+        creator=lambda: connect(path, busy_seconds=_BUSY_SECONDS),
         poolclass=sa.QueuePool,
         pool_size=1 if writes else READERS + 2,
         max_overflow=0,
-        connect_args={"check_same_thread": False, "timeout": _BUSY_SECONDS},
     )
 
     @sa.event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # transactions begin below, not by the driver's guess
-        connection.execute("PRAGMA journal_mode = WAL")
-        # Under NORMAL a power loss takes every acknowledged row since the last checkpoint.
-        connection.execute("PRAGMA synchronous = FULL")
+        use_log(connection)
         connection.execute(f"PRAGMA cache_size = -{32_768 if writes else 8_192}")
         connection.execute("PRAGMA temp_store = MEMORY")
         if not writes:
@@ -57,10 +57,14 @@ def _text_of(stored: bytes) -> str:
 
 
 @contextmanager
-def unavailable() -> Iterator[None]:
-    """A database that is locked, full or gone is a matter of now, not of the request."""
+def unavailable(outage: Outage = READING) -> Iterator[None]:
+    """A database that is locked, full, damaged or gone is a matter of now, not of the request."""
     try:
         yield
-    except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
-        log.warning("the database did not answer", exc_info=error)
+    except (sa.exc.DatabaseError, sqlite3.DatabaseError, FileGoneError, OSError) as error:
+        cause = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig is not None else error
+        # Plainly a DatabaseError: damaged, or no database. Its other kinds are defects of a statement.
+        if isinstance(cause, sqlite3.Error) and type(cause) not in {sqlite3.OperationalError, sqlite3.DatabaseError}:
+            raise
+        outage.met(str(cause))
         raise database_unavailable() from error

@@ -1,8 +1,12 @@
-"""What a caller is told of any database that does not do its work just now."""
+"""What a caller, and the log, are told of any database that does not do its work just now."""
+
+import logging
 
 from telwerkd.domain.errors import Reason, UnavailableError
 
 _RETRY_SECONDS = 1.0
+_CAUSES_MAX = 20
+"""Causes of one outage that are told; a text that has something of its own each time must not fill the log."""
 
 
 def database_unavailable() -> UnavailableError:
@@ -10,3 +14,24 @@ def database_unavailable() -> UnavailableError:
     return UnavailableError(
         Reason.DATABASE_UNAVAILABLE, "the database does not answer: send it again later", _RETRY_SECONDS
     )
+
+
+class Outage:
+    """Tells the log of each cause once, however many transactions meet it, until the database is proven to work."""
+
+    def __init__(self, log: logging.Logger, what: str) -> None:
+        self._log = log
+        self._what = what
+        self._told = set[str]()
+
+    def met(self, cause: str) -> None:
+        """A transaction met a cause."""
+        if cause not in self._told and len(self._told) < _CAUSES_MAX:
+            self._told.add(cause)
+            self._log.warning("%s: the database did not answer: %s", self._what, cause)
+
+    def over(self) -> None:
+        """The database is proven to work. That one transaction came through proves nothing of another."""
+        if self._told:
+            self._told.clear()
+            self._log.warning("%s: the database answers again", self._what)

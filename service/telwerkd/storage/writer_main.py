@@ -1,5 +1,6 @@
 """What runs in the process of `telwerkd.storage.writer_process`."""
 
+import json
 import logging
 import pickle
 import socket
@@ -13,13 +14,14 @@ from typing import Any
 from telwerkd.application.ports import DamagedRowError
 from telwerkd.devoted import LOG_FORMAT, devote_process
 from telwerkd.domain.errors import UnavailableError
+from telwerkd.storage.sqlite_file import OpenedFile
 from telwerkd.storage.sqlite_writer import SqliteWriter, Works
 from telwerkd.storage.writer_process import SIZE_BYTES, Failed
 
 
-def main(path: Path, file_descriptor: int) -> None:
+def main(path: Path, file_descriptor: int, file: OpenedFile | None) -> None:
     """The process's life: works in, what they gave out, until the other end is closed."""
-    writer = SqliteWriter(path)
+    writer = SqliteWriter(path, file)
     # Closed in the middle of a message is closed as well.
     with (
         socket.socket(fileno=file_descriptor) as connection,
@@ -48,7 +50,10 @@ def _say(line: BufferedRWPair, message: bytes) -> None:
 
 def _reply(writer: SqliteWriter, message: bytes) -> bytes:
     try:
-        works: Works = pickle.loads(message)  # noqa: S301  # of our own server
+        works: Works | None = pickle.loads(message)  # noqa: S301  # of our own server
+        if works is None:
+            writer.prove()
+            return _pickled([])
         return _pickled(writer.write(works))
     except UnavailableError as error:
         return _pickled(Failed((error.reason, error.message, error.retry_after_seconds), ""))
@@ -64,4 +69,5 @@ def _pickled(reply: list[Any] | Failed | None) -> bytes:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    of, inodes = Path(sys.argv[1]), json.loads(sys.argv[3])
+    main(of, int(sys.argv[2]), inodes and OpenedFile(of, tuple((device, number) for device, number in inodes)))

@@ -1,0 +1,265 @@
+"""Readiness says whether an event can be stored. Nothing is acknowledged into nothing, and every cause can be over."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2
+
+from telwerkd.storage.location import PostgresUrl, SqliteFile, located
+from telwerkd.storage.opening import opened, prepare
+from telwerkd.storage.schema import SchemaError
+from telwerkd.storage.sqlite_file import OpenedFile
+from tests.conftest import Server, connected, eventually, refusal, serving, wired, writer_of
+from tests.postgres import execute, fresh_database
+
+RATED = """
+    09:00:00 anna assigned in sales
+    09:01:00 contact rates 4
+"""
+SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+async def told(server: Server, status: int) -> None:
+    """Returns when readiness is so."""
+
+    async def so() -> bool:
+        request = health_pb2.HealthCheckRequest(service="readiness")
+        return bool((await server.health.Check(request, timeout=30)).status == status)
+
+    await eventually(so, 60)
+
+
+async def _is_refused(server: Server, conversation: str) -> None:
+    refused = await refusal(server.ingest("acme", wired(RATED, conversation)))
+    assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
+
+
+async def _comes_and_goes(server: Server, begin: Callable[[], object], end: Callable[[], object]) -> None:
+    """A cause that keeps events from being stored begins and ends beside a server."""
+    await server.ingest_chat("acme", RATED, "before")
+    begin()
+    await _is_refused(server, "c1")
+    await told(server, NOT_SERVING)
+    await _is_refused(server, "c1")
+    end()
+    await told(server, SERVING)
+    response = await server.ingest("acme", wired(RATED, "c1"))
+    assert response.accepted_count + response.duplicate_count == 2
+    assert await server.total("acme", "satisfaction_score") == 2
+
+
+@contextmanager
+def standard_error(file: Path) -> Iterator[None]:
+    """Goes into a file, of the processes that are started meanwhile."""
+    before = os.dup(2)
+    with file.open("w") as log:
+        os.dup2(log.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"], ids=["the database", "its log", "the log's index"])
+async def test_nothing_is_acknowledged_into_a_file_that_was_moved_away(tmp_path, suffix):
+    """Until it is back: then all goes on by itself. No empty file is made in its place."""
+    path = tmp_path / "telwerk.db"
+    part, aside = Path(f"{path}{suffix}"), tmp_path / "aside"
+    async with _served(path) as server:
+        await _comes_and_goes(server, lambda: part.rename(aside), lambda: _back(aside, part))
+
+
+def _back(aside: Path, part: Path) -> None:
+    assert not part.exists()
+    aside.rename(part)
+
+
+@asynccontextmanager
+async def _served(path: Path | PostgresUrl, *flags: str) -> AsyncIterator[Server]:
+    with serving(path, *flags) as running:
+        async with connected(running.address) as server:
+            yield server
+
+
+async def test_nothing_is_acknowledged_into_a_file_that_was_replaced(tmp_path):
+    """A copy in its place is another database, of which the server knows nothing."""
+    path, aside = tmp_path / "telwerk.db", tmp_path / "aside"
+
+    def replace() -> None:
+        path.rename(aside)
+        shutil.copy(aside, path)
+
+    async with _served(path) as server:
+        await _comes_and_goes(server, replace, lambda: aside.replace(path))
+
+
+async def test_a_writer_that_starts_anew_does_not_take_a_replaced_file_for_its_own(tmp_path):
+    """Which file it is was said when the server started, not when what writes did."""
+    path, aside = tmp_path / "telwerk.db", tmp_path / "aside"
+    with serving(path) as running:
+        async with connected(running.address) as server:
+
+            def replace() -> None:
+                path.rename(aside)
+                shutil.copy(aside, path)
+                writer_of(running.process.pid).kill()
+
+            await _comes_and_goes(server, replace, lambda: aside.replace(path))
+
+
+async def test_a_stopped_writer_is_seen_and_goes_on(tmp_path):
+    """Callers wait no longer than the setting says."""
+    with serving(tmp_path / "telwerk.db", "--config", str(_config(tmp_path, "writer_stall_seconds = 1"))) as running:
+        async with connected(running.address) as server:
+            writer = writer_of(running.process.pid)
+            await _comes_and_goes(server, writer.suspend, writer.resume)
+
+
+def _config(folder: Path, text: str) -> Path:
+    file = folder / "telwerk.toml"
+    file.write_text(text)
+    return file
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 8 MiB, where this may make one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    if os.geteuid() or not mount or not umount:
+        pytest.skip("only root may make a file system")
+    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], check=False).returncode:
+        pytest.skip("no file system may be made here")
+    try:
+        yield folder
+    finally:
+        subprocess.run([umount, "-l", folder], check=True)
+
+
+def _fill(disk: Path) -> None:
+    with (disk / "fill").open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4_096)):
+            pass
+    assert shutil.disk_usage(disk).free == 0
+
+
+async def test_a_full_disk_is_seen_and_is_over_when_there_is_room(small_disk, tmp_path):
+    """Also where the log has room of its own for a small transaction; the log of the server says it once."""
+    log = tmp_path / "log"
+    with standard_error(log):
+        async with _served(small_disk / "telwerk.db") as server:
+            await server.ingest_chat("acme", RATED, "before")
+            _fill(small_disk)
+            await told(server, NOT_SERVING)
+            await asyncio.sleep(5)  # several looks, and limits and compaction tried again and again
+            (small_disk / "fill").unlink()
+            await told(server, SERVING)
+            await server.ingest_chat("acme", RATED, "after")
+            assert await server.total("acme", "satisfaction_score") == 2
+    said = log.read_text().splitlines()
+    assert len(said) < 10, said
+    assert sum("did not answer" in line for line in said) in {1, 2}
+
+
+def _cannot_start(database: Path | PostgresUrl) -> str:
+    named = database.dsn if isinstance(database, PostgresUrl) else str(database)
+    command = [sys.executable, "-m", "telwerkd.cli", "serve", "--database", named, "--listen", "127.0.0.1:0"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    return line
+
+
+def test_no_server_starts_on_a_full_disk(small_disk):
+    _fill(small_disk)
+    assert "its disk is full" in _cannot_start(small_disk / "telwerk.db")
+
+
+async def test_no_server_starts_on_a_read_only_file_system(small_disk):
+    """Neither on a database that is there, nor to make one."""
+    await prepare(SqliteFile(small_disk / "there.db"))
+    await asyncio.to_thread(subprocess.run, ["mount", "-o", "remount,ro", small_disk], check=True)
+    for name in ("there.db", "new.db"):
+        assert "a file system that is not read-only" in _cannot_start(small_disk / name)
+
+
+def test_no_server_starts_on_a_folder(tmp_path):
+    assert "is a directory" in _cannot_start(tmp_path)
+
+
+async def test_a_file_has_one_server(tmp_path):
+    """A second is refused while the first lives, and not when it was killed; commands are no servers."""
+    path = tmp_path / "telwerk.db"
+    with serving(path) as running:
+        assert f"another server serves {path}" in _cannot_start(path)
+        async with connected(running.address) as server:
+            await server.ingest_chat("acme", RATED)
+        for command in ("verify", "rebuild"):
+            arguments = [sys.executable, "-m", "telwerkd.cli", command, "--database", str(path)]
+            await asyncio.to_thread(subprocess.run, arguments, check=True)
+        running.process.kill()
+        running.process.wait(30)
+    async with opened(SqliteFile(path), serving=True):
+        with pytest.raises(SchemaError, match="another server"):
+            async with opened(SqliteFile(path), serving=True):
+                pass
+
+
+def test_a_file_that_may_not_be_written_to_is_not_writable(tmp_path):
+    """Though who has it open could go on for a while."""
+    for suffix in ("", "-wal", "-shm"):
+        (tmp_path / f"telwerk.db{suffix}").touch()
+    file = OpenedFile(tmp_path / "telwerk.db")
+    file.check_writable()
+    if os.geteuid() == 0:
+        pytest.skip("root may write to anything")
+    (tmp_path / "telwerk.db").chmod(0o400)
+    with pytest.raises(PermissionError):
+        file.check_writable()
+
+
+# --- PostgreSQL ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def location(postgres: str, postgres_template: str) -> Iterator[PostgresUrl]:
+    with fresh_database(postgres, postgres_template) as url:
+        found = located(url)
+        assert isinstance(found, PostgresUrl)
+        yield found
+
+
+def _set(location: PostgresUrl, what: str) -> None:
+    name = execute(location.dsn, "SELECT current_database()")[0][0]
+    execute(
+        location.dsn,
+        "SET default_transaction_read_only = off",
+        f"ALTER DATABASE {name} {what}",
+        # It holds for connections that are made from now on.
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'telwerkd'",
+    )
+
+
+async def test_a_database_that_was_turned_read_only_is_seen_and_is_over(location):
+    async with _served(location) as server:
+        await _comes_and_goes(
+            server,
+            lambda: _set(location, "SET default_transaction_read_only = on"),
+            lambda: _set(location, "RESET default_transaction_read_only"),
+        )
+
+
+def test_no_server_starts_on_a_read_only_database(location):
+    _set(location, "SET default_transaction_read_only = on")
+    assert "is read-only, perhaps a standby" in _cannot_start(location)
