@@ -19,16 +19,8 @@ from google.protobuf.message import Message
 
 from telwerkd.domain.errors import InvalidArgumentError, PermissionDeniedError, Reason, UnauthenticatedError
 from telwerkd.transport import keys_file
-from telwerkd.transport.errors import (
-    Behaviour,
-    Context,
-    Deserializer,
-    Handler,
-    behaviour_of,
-    rebuilt,
-    refusing,
-    writing,
-)
+from telwerkd.transport.errors import refusing
+from telwerkd.transport.handlers import Behaviour, Context, Deserializer, Handler, behaviour_of, rebuilt, writing
 from telwerkd.transport.keys_file import Key, KeysFileError, Role
 from telwerkd.transport.tls import StartupError
 

@@ -11,10 +11,9 @@ import inspect
 import logging
 import math
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 
 import grpc
 import grpc.aio
@@ -38,13 +37,16 @@ from telwerkd.domain.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
-
-# A handler of whatever messages: grpc decides which at run time, so `Any` is the truth here.
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-Behaviour: TypeAlias = Callable[[Any, Context], Any]
-Deserializer: TypeAlias = Callable[[bytes], Any]
-Serializer: TypeAlias = Callable[[Any], bytes]
+from telwerkd.transport.handlers import (
+    Behaviour,
+    Context,
+    Deserializer,
+    Handler,
+    Serializer,
+    behaviour_of,
+    rebuilt,
+    writing,
+)
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
@@ -233,11 +235,15 @@ def _unless_encoded(encode: Serializer) -> Serializer:
 
 def _single_reply(inner: Behaviour, method: str, encode: Serializer | None) -> Behaviour:
     async def reply(request: Any, context: Context) -> Any:
-        async with _shield(method, context):
+        try:
             response = await inner(_unless_undecodable(request), context)
             if context.code() not in (None, grpc.StatusCode.OK, grpc.StatusCode.OK.value[0]):
                 return b""  # The servicer has set a status of its own, which gRPC sends in the reply's place.
             return response if encode is None else encode(response)
+        except Exception as error:  # noqa: BLE001 - this is the one place that takes them all.
+            status = _ending(method, context, error)
+        await _abort(context, status)
+        return b""
 
     return reply
 
@@ -246,58 +252,81 @@ def _streaming_reply(inner: Behaviour, method: str) -> Behaviour:
     write = writing(inner)
 
     async def reply(request: Any, context: Context) -> None:
-        async with _shield(method, context):
+        try:
             await write(_unless_undecodable(request), context)
+        except Exception as error:  # noqa: BLE001 - this is the one place that takes them all.
+            status = _ending(method, context, error)
+        else:
+            return
+        await _abort(context, status)
 
     return reply
 
 
-def writing(behaviour: Behaviour) -> Behaviour:
-    """The coroutine function that writes what an asynchronous generator yields; `behaviour` itself if it is one."""
-    if not inspect.isasyncgenfunction(behaviour):
-        return behaviour
+def _ending(method: str, context: Context, error: Exception) -> RichStatus | None:
+    """What to end the RPC with; None where it has ended. The error keeps nothing of the RPC any more.
 
-    async def write(request: Any, context: Context) -> None:
-        async with aclosing(behaviour(request, context)) as responses:
-            async for response in responses:
-                await context.write(response)
+    `asyncio.CancelledError` is no `Exception`, and so never comes here: swallowed, it would leave the RPC without an
+    end.
 
-    return write
-
-
-@asynccontextmanager
-async def _shield(method: str, context: Context) -> AsyncGenerator[None]:
-    # `asyncio.CancelledError` is no `Exception`, and so passes: swallowed, it would leave the RPC without an end.
-    try:
-        yield
-    except grpc.aio.UsageError as error:
-        await _answer(method, context, error)
-    except grpc.aio.BaseError:
-        raise  # grpc's own news: aborted already, the client gone, the server stopped. Nothing can be sent any more.
-    except Exception as error:  # noqa: BLE001 - this is the one place that takes them all.
-        await _answer(method, context, error)
-
-
-async def _answer(method: str, context: Context, error: Exception) -> None:
-    """Ends the RPC with what `error` comes to; always raises."""
+    Raises:
+        Exception: it is grpc's own, of a client that has gone or a server that has stopped; or a status was sent
+            already, and grpc logs the error.
+    """
+    if isinstance(error, grpc.aio.AbortError) and context.done():
+        let_go(error)
+        return None
+    if isinstance(error, grpc.aio.BaseError) and not isinstance(error, grpc.aio.UsageError):
+        raise error
     if context.done():
-        raise error  # A status was sent already; grpc logs this and sends nothing.
-    if isinstance(error, TelwerkError):
-        status = to_status(error)
-    else:
-        error_id = secrets.token_hex(6)
-        peer = context.peer()
-        _log.error(
-            "unexpected error %s in %s, called by %s",
-            error_id,
-            method,
-            peer,
-            exc_info=error,
-            extra={"error_id": error_id, "method": method, "peer": peer},
-        )
-        status = _internal(error_id)
-    # An abort, not `set_code`: only a reply of nothing but trailers leaves gRPC's clients free to retry.
-    await context.abort(status.code, status.details, status.trailing_metadata)
+        raise error
+    status = to_status(error) if isinstance(error, TelwerkError) else _defect(method, context.peer(), error)
+    let_go(error)
+    return status
+
+
+def _defect(method: str, peer: str, error: Exception) -> RichStatus:
+    error_id = secrets.token_hex(6)
+    _log.error(
+        "unexpected error %s in %s, called by %s",
+        error_id,
+        method,
+        peer,
+        exc_info=error,
+        extra={"error_id": error_id, "method": method, "peer": peer},
+    )
+    return _internal(error_id)
+
+
+async def _abort(context: Context, status: RichStatus | None) -> None:
+    """Ends the RPC with `status`, and returns: grpc raises the abort again by itself once its handler is done.
+
+    An abort, not `set_code`: only a reply of nothing but trailers leaves gRPC's clients free to retry.
+    """
+    if status is None:
+        return
+    try:
+        await context.abort(status.code, status.details, status.trailing_metadata)
+    except grpc.aio.AbortError as error:
+        let_go(error)
+
+
+_E = TypeVar("_E", bound=BaseException)
+
+
+def let_go(error: _E) -> _E:
+    """The error without its tracebacks, for one that is kept beyond the call that it ended.
+
+    A traceback holds its frames, and they hold the request and, through a context, a future or a local name, the error
+    again: a cycle, which keeps the whole request until the garbage collector comes by.
+    """
+    chained: list[BaseException | None] = [error]
+    while chained:
+        each = chained.pop()
+        if each is not None and each.__traceback__ is not None:
+            each.__traceback__ = None
+            chained += (each.__cause__, each.__context__)
+    return error
 
 
 class _Undecodable:
@@ -342,36 +371,3 @@ def refusing(error: Exception) -> Handler:
 
     # On the wire all four kinds are the same; this one waits for no message before it answers.
     return grpc.stream_stream_rpc_method_handler(refuse)
-
-
-def behaviour_of(handler: Handler) -> Behaviour:
-    """What the handler calls, whichever of the four kinds it is."""
-    match handler.request_streaming, handler.response_streaming:
-        case False, False:
-            name = "unary_unary"
-        case False, True:
-            name = "unary_stream"
-        case True, False:
-            name = "stream_unary"
-        case _:
-            name = "stream_stream"
-    # By name, because the stubs type all four for synchronous servicers.
-    behaviour: Behaviour | None = getattr(handler, name)
-    if behaviour is None:
-        raise TypeError(f"a handler without a {name} servicer")
-    return behaviour
-
-
-def rebuilt(
-    handler: Handler, behaviour: Behaviour, deserializer: Deserializer | None, serializer: Serializer | None
-) -> Handler:
-    """A handler of the same kind as `handler` with these parts."""
-    match handler.request_streaming, handler.response_streaming:
-        case False, False:
-            return grpc.unary_unary_rpc_method_handler(behaviour, deserializer, serializer)
-        case False, True:
-            return grpc.unary_stream_rpc_method_handler(behaviour, deserializer, serializer)
-        case True, False:
-            return grpc.stream_unary_rpc_method_handler(behaviour, deserializer, serializer)
-        case _:
-            return grpc.stream_stream_rpc_method_handler(behaviour, deserializer, serializer)

@@ -19,7 +19,7 @@ from telwerkd.transport.answer_cache import AnswerCache
 from telwerkd.transport.answer_codec import Reply, encode_answer, encode_batched, encode_changes
 from telwerkd.transport.catalogue_codec import encode_catalogue
 from telwerkd.transport.draining import unless_drained
-from telwerkd.transport.errors import Encoded
+from telwerkd.transport.errors import Encoded, let_go
 from telwerkd.transport.event_codec import EventDecoder, EventLimits, FieldError
 from telwerkd.transport.explain_codec import decode_explain, encode_explanation
 from telwerkd.transport.query_codec import QueryRequest, decode_query
@@ -103,7 +103,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         try:
             return decode_query(_of_account(account, request), self._decoder)
         except TelwerkError as error:
-            return error
+            return let_go(error)
 
     async def WatchTimeSeries(  # type: ignore[override]  # it writes by itself, to see how long that takes
         self, request: pb.WatchTimeSeriesRequest, context: _Context

@@ -28,6 +28,7 @@ from telwerkd.domain.errors import (
 )
 from telwerkd.domain.ids import AccountId, ConversationId, Micros, WidgetId
 from telwerkd.transport.draining import unless_drained
+from telwerkd.transport.errors import let_go
 from telwerkd.transport.event_codec import Decoded, EventDecoder, EventLimits, FieldError, instant
 from telwerkd.transport.settings_codec import decode_version, encode_version, page_of
 from telwerkd.transport.unacked import UnackedWindow
@@ -95,7 +96,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         try:
             outcomes = await self._take(request)
         except TelwerkError as error:
-            return ingestion.StreamEventsResponse(request_number=number, error=_batch_error(error))
+            return ingestion.StreamEventsResponse(request_number=number, error=_batch_error(let_go(error)))
         return ingestion.StreamEventsResponse(request_number=number, **_verdicts(request, outcomes))
 
     async def _take(self, request: ingestion.IngestEventsRequest | ingestion.StreamEventsRequest) -> Outcomes:
