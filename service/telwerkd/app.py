@@ -13,6 +13,7 @@ from telwerkd.application.answering import Queries
 from telwerkd.application.clock import Clock
 from telwerkd.application.explain import Explanations
 from telwerkd.application.ingest import Ingest
+from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.application.ports import Store
 from telwerkd.application.rollup_cache import RollupCache
 from telwerkd.application.upkeep import Compaction, purge_old, settle_due
@@ -26,6 +27,7 @@ from telwerkd.transport.answer_cache import AnswerCache
 from telwerkd.transport.auth import AuthInterceptor, Keyring
 from telwerkd.transport.errors import ErrorInterceptor
 from telwerkd.transport.kpi_service import KpiService
+from telwerkd.transport.requests import RequestInterceptor
 from telwerkd.transport.server import Health, make_server
 from telwerkd.transport.services import AdminService, IngestionService, SettingsService
 from telwerkd.transport.tls import StartupError, server_credentials
@@ -94,12 +96,14 @@ async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> As
     clock = Clock()
     ingest = Ingest(store, settings.ingest_limits)
     limits = settings.event_limits
+    budget = MemoryBudget(settings.memory_bytes_max)
     draining = asyncio.Event()
     queries = Queries(store, settings.query_limits, RollupCache(settings.rollup_cache_bytes_max))
     watches = Watches(store, queries, settings.watches_max)
     interceptors: list[grpc.aio.ServerInterceptor] = [ErrorInterceptor()]
     if settings.keys_file is not None:
         interceptors.append(AuthInterceptor(Keyring(settings.keys_file)))
+    interceptors.append(RequestInterceptor(settings.request_limits, limits, budget))
     server, health = make_server(
         IngestionService(ingest, clock, limits, draining),
         KpiService(
