@@ -27,6 +27,7 @@ from telwerkd.transport.answer_cache import AnswerCache
 from telwerkd.transport.auth import AuthInterceptor, Keyring
 from telwerkd.transport.errors import ErrorInterceptor
 from telwerkd.transport.kpi_service import KpiService
+from telwerkd.transport.replies import Replies
 from telwerkd.transport.requests import RequestInterceptor
 from telwerkd.transport.server import Health, make_server
 from telwerkd.transport.services import AdminService, IngestionService, SettingsService
@@ -100,7 +101,7 @@ async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> As
     draining = asyncio.Event()
     queries = Queries(store, settings.query_limits, RollupCache(settings.rollup_cache_bytes_max))
     watches = Watches(store, queries, settings.watches_max)
-    interceptors: list[grpc.aio.ServerInterceptor] = [ErrorInterceptor()]
+    interceptors: list[grpc.aio.ServerInterceptor] = [ErrorInterceptor(Replies(budget, settings.reply_stall_seconds))]
     if settings.keys_file is not None:
         interceptors.append(AuthInterceptor(Keyring(settings.keys_file)))
     interceptors.append(RequestInterceptor(settings.request_limits, limits, budget))

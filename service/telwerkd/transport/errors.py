@@ -47,6 +47,7 @@ from telwerkd.transport.handlers import (
     rebuilt,
     writing,
 )
+from telwerkd.transport.replies import Replies
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
@@ -189,7 +190,12 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
     stays cancelled, and an abort of the servicer's own stays as it is.
 
     Servicers are coroutines or asynchronous generators; others are refused, for they would block the loop in here.
+
+    The last words of every call are handed over to `replies`, if there are any.
     """
+
+    def __init__(self, replies: Replies | None = None) -> None:
+        self._replies = replies
 
     async def intercept_service(
         self,
@@ -203,25 +209,72 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         handler: Handler | None
         try:
             handler = await continuation(handler_call_details)
-            return None if handler is None else _shielded(handler, method)
+            return None if handler is None else self._shielded(handler, method)
         except Exception as error:  # noqa: BLE001 - out here there is no context to answer on; the handler has one.
-            return _shielded(refusing(error), method)
+            return self._shielded(refusing(error), method)
 
+    def _shielded(self, handler: Handler, method: str) -> Handler:
+        """The handler with decoding, servicer and encoding all inside the shield, whichever of the four kinds it is."""
+        inner = behaviour_of(handler)
+        if not inspect.iscoroutinefunction(inner) and not inspect.isasyncgenfunction(inner):
+            raise TypeError(f"the servicer of {method} is neither a coroutine function nor an asynchronous generator")
+        decode = handler.request_deserializer
+        encode = None if handler.response_serializer is None else _unless_encoded(handler.response_serializer)
+        if handler.response_streaming:
+            # `context.write` encodes with the handler's serializer, and does so inside the shield.
+            behaviour = self._streaming_reply(inner, method)
+        else:
+            behaviour, encode = self._single_reply(inner, method, encode), None
+        defer = not handler.request_streaming
+        return rebuilt(handler, behaviour, None if decode is None else _decoding(decode, defer=defer), encode)
 
-def _shielded(handler: Handler, method: str) -> Handler:
-    """The handler with decoding, servicer and encoding all inside the shield, whichever of the four kinds it is."""
-    inner = behaviour_of(handler)
-    if not inspect.iscoroutinefunction(inner) and not inspect.isasyncgenfunction(inner):
-        raise TypeError(f"the servicer of {method} is neither a coroutine function nor an asynchronous generator")
-    decode = handler.request_deserializer
-    encode = None if handler.response_serializer is None else _unless_encoded(handler.response_serializer)
-    if handler.response_streaming:
-        # `context.write` encodes with the handler's serializer, and does so inside the shield.
-        behaviour = _streaming_reply(inner, method)
-    else:
-        behaviour, encode = _single_reply(inner, method, encode), None
-    defer = not handler.request_streaming
-    return rebuilt(handler, behaviour, None if decode is None else _decoding(decode, defer=defer), encode)
+    def _single_reply(self, inner: Behaviour, method: str, encode: Serializer | None) -> Behaviour:
+        async def reply(request: Any, context: Context) -> Any:
+            try:
+                response = await inner(_unless_undecodable(request), context)
+                if context.code() not in (None, grpc.StatusCode.OK, grpc.StatusCode.OK.value[0]):
+                    return b""  # The servicer has set a status of its own, which gRPC sends in the reply's place.
+                encoded = response if encode is None else encode(response)
+                if self._replies is not None:
+                    self._replies.hand_over(len(encoded))
+            except Exception as error:  # noqa: BLE001 - this is the one place that takes them all.
+                status = _ending(method, context, error)
+            else:
+                return encoded
+            await self._abort(context, status)
+            return b""
+
+        return reply
+
+    def _streaming_reply(self, inner: Behaviour, method: str) -> Behaviour:
+        write = writing(inner, self._replies)
+
+        async def reply(request: Any, context: Context) -> None:
+            try:
+                await write(_unless_undecodable(request), context)
+            except Exception as error:  # noqa: BLE001 - this is the one place that takes them all.
+                status = _ending(method, context, error)
+            else:
+                if self._replies is not None:
+                    self._replies.hand_over(0)
+                return
+            await self._abort(context, status)
+
+        return reply
+
+    async def _abort(self, context: Context, status: RichStatus | None) -> None:
+        """Ends the RPC with `status`, and returns: grpc raises the abort again by itself once its handler is done.
+
+        An abort, not `set_code`: only a reply of nothing but trailers leaves gRPC's clients free to retry.
+        """
+        if status is None:
+            return
+        if self._replies is not None:
+            self._replies.hand_over(0)
+        try:
+            await context.abort(status.code, status.details, status.trailing_metadata)
+        except grpc.aio.AbortError as error:
+            let_go(error)
 
 
 class Encoded(bytes):
@@ -231,36 +284,6 @@ class Encoded(bytes):
 def _unless_encoded(encode: Serializer) -> Serializer:
     # grpc takes nothing but plain bytes.
     return lambda response: bytes(response) if isinstance(response, Encoded) else encode(response)
-
-
-def _single_reply(inner: Behaviour, method: str, encode: Serializer | None) -> Behaviour:
-    async def reply(request: Any, context: Context) -> Any:
-        try:
-            response = await inner(_unless_undecodable(request), context)
-            if context.code() not in (None, grpc.StatusCode.OK, grpc.StatusCode.OK.value[0]):
-                return b""  # The servicer has set a status of its own, which gRPC sends in the reply's place.
-            return response if encode is None else encode(response)
-        except Exception as error:  # noqa: BLE001 - this is the one place that takes them all.
-            status = _ending(method, context, error)
-        await _abort(context, status)
-        return b""
-
-    return reply
-
-
-def _streaming_reply(inner: Behaviour, method: str) -> Behaviour:
-    write = writing(inner)
-
-    async def reply(request: Any, context: Context) -> None:
-        try:
-            await write(_unless_undecodable(request), context)
-        except Exception as error:  # noqa: BLE001 - this is the one place that takes them all.
-            status = _ending(method, context, error)
-        else:
-            return
-        await _abort(context, status)
-
-    return reply
 
 
 def _ending(method: str, context: Context, error: Exception) -> RichStatus | None:
@@ -296,19 +319,6 @@ def _defect(method: str, peer: str, error: Exception) -> RichStatus:
         extra={"error_id": error_id, "method": method, "peer": peer},
     )
     return _internal(error_id)
-
-
-async def _abort(context: Context, status: RichStatus | None) -> None:
-    """Ends the RPC with `status`, and returns: grpc raises the abort again by itself once its handler is done.
-
-    An abort, not `set_code`: only a reply of nothing but trailers leaves gRPC's clients free to retry.
-    """
-    if status is None:
-        return
-    try:
-        await context.abort(status.code, status.details, status.trailing_metadata)
-    except grpc.aio.AbortError as error:
-        let_go(error)
 
 
 _E = TypeVar("_E", bound=BaseException)

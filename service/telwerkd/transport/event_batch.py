@@ -1,6 +1,7 @@
 """The events of a request, decoded piece by piece."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion
@@ -32,10 +33,16 @@ class Piece(NamedTuple):
 
     first: int
     """The place of the first in the batch."""
-    size: int
-    """In bytes."""
-    events: Callable[[], Sequence[pb.Event]]
-    """Decodes them."""
+    raw: memoryview
+    """They are decoded when their turn has come."""
+
+    def events(self) -> Sequence[pb.Event]:
+        """The events.
+
+        Raises:
+            InvalidArgumentError: these bytes are none.
+        """
+        return _decoded(bytes(self.raw))
 
 
 class TooLarge(NamedTuple):
@@ -52,27 +59,28 @@ class EventBatch:
     What is wrong with the whole of it is `refusal`, to be told where a request is answered: on a stream, in its place.
     """
 
-    def __init__(self, account_id: str, count: int, size: int, pieces: list[Piece]) -> None:
+    __slots__ = ("account_id", "count", "pieces", "refusal", "reservation", "size", "too_large", "whole")
+
+    def __init__(self, account_id: str, count: int, size: int) -> None:
         self.account_id = account_id
         self.count = count
+        """Of events."""
         self.size = size
+        """In bytes, as it was sent."""
+        self.whole: Sequence[pb.Event] | None = None
+        """The events of a small request, which is decoded already; then there are no pieces."""
+        self.pieces: deque[Piece] = deque()
         self.too_large: dict[int, TooLarge] = {}
         """By their place."""
         self.refusal: TelwerkError | None = None
         self.reservation: Reservation | None = None
         """Of the memory that it takes; None of a small one."""
-        self._pieces = pieces
-
-    def pieces(self) -> Iterator[Piece]:
-        """Each once: the batch forgets what it gave."""
-        self._pieces.reverse()
-        while self._pieces:
-            yield self._pieces.pop()
 
     def refuse(self, error: TelwerkError) -> "EventBatch":
         """The batch, of which nothing but the refusal is kept."""
         self.refusal = error
-        self._pieces.clear()
+        self.whole = None
+        self.pieces.clear()
         return self
 
 
@@ -106,9 +114,11 @@ class EventBatches:
         except Exception:  # noqa: BLE001 - whatever protobuf raises, the bytes are at fault.
             raise malformed() from None
         events = message.events
-        count = len(events)
-        batch = EventBatch(message.account_id, count, len(raw), [Piece(0, len(raw), lambda: events)])
-        return batch.refuse(_too_many(count, self._limits)) if count > self._limits.batch_events_max else batch
+        batch = EventBatch(message.account_id, len(events), len(raw))
+        batch.whole = events
+        if batch.count > self._limits.batch_events_max:
+            batch.refuse(_too_many(batch.count, self._limits))
+        return batch
 
 
 def _too_many(count: int, limits: EventLimits, about: str = "") -> TelwerkError:
@@ -129,7 +139,7 @@ class _Walk:
         self._others = 0
         self._count = 0
         self._too_large: dict[int, TooLarge] = {}
-        self._pieces: list[Piece] = []
+        self._pieces: deque[Piece] = deque()
 
     def batch(self) -> EventBatch:
         """The batch, refused if it has too many events: those beyond are not even counted."""
@@ -138,7 +148,8 @@ class _Walk:
             position = self._common(position)
             if position < size and self._count <= self._limits.batch_events_max:
                 position = self._any(position)
-        batch = EventBatch(self._account, self._count, size, self._pieces)
+        batch = EventBatch(self._account, self._count, size)
+        batch.pieces = self._pieces
         batch.too_large = self._too_large
         if self._count > self._limits.batch_events_max:
             batch.refuse(_too_many(self._count, self._limits, "at least "))
@@ -188,8 +199,7 @@ class _Walk:
         return part.end
 
     def _piece(self, first: int, start: int, end: int) -> None:
-        raw = self._raw
-        self._pieces.append(Piece(first, end - start, lambda: _decoded(raw[start:end])))
+        self._pieces.append(Piece(first, memoryview(self._raw)[start:end]))
 
 
 def _decoded(raw: bytes) -> Sequence[pb.Event]:

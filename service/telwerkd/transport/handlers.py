@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 import grpc
 import grpc.aio
 
+from telwerkd.transport.replies import Replies
+
 # A handler of whatever messages: grpc decides which at run time, so `Any` is the truth here.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -16,15 +18,22 @@ Deserializer: TypeAlias = Callable[[bytes], Any]
 Serializer: TypeAlias = Callable[[Any], bytes]
 
 
-def writing(behaviour: Behaviour) -> Behaviour:
-    """The coroutine function that writes what an asynchronous generator yields; `behaviour` itself if it is one."""
+def writing(behaviour: Behaviour, replies: Replies | None = None) -> Behaviour:
+    """The coroutine function that writes what an asynchronous generator yields; `behaviour` itself if it is one.
+
+    With `replies`, a reply that nobody takes ends the call.
+    """
     if not inspect.isasyncgenfunction(behaviour):
         return behaviour
 
     async def write(request: Any, context: Context) -> None:
         async with aclosing(behaviour(request, context)) as responses:
             async for response in responses:
+                if replies is not None:
+                    replies.hand_over(0)
                 await context.write(response)
+                if replies is not None:
+                    replies.taken()
 
     return write
 

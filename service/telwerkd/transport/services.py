@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import nullcontext
 from typing import Any, TypeAlias
 
 import grpc.aio
@@ -34,7 +33,7 @@ from telwerkd.transport.event_codec import EventDecoder, EventLimits, FieldError
 from telwerkd.transport.settings_codec import decode_version, encode_version, page_of
 from telwerkd.transport.turns import Turns
 from telwerkd.transport.unacked import UnackedWindow
-from telwerkd.transport.verdicts import Refused, Taken, echoed, encoded_verdicts, held_bytes
+from telwerkd.transport.verdicts import Refused, Taken, accepted, echoed, encoded_verdicts, held_bytes, refusals
 
 _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
@@ -53,6 +52,8 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
     async def IngestEvents(self, request: Any, context: _Context) -> Any:
         """Stores and counts a batch, which is an `EventBatch`; the reply is encoded."""
         taken = await self._take(request)
+        if taken.all_accepted:
+            return ingestion.IngestEventsResponse(**accepted(taken.size))
         return await encoded_verdicts(ingestion.IngestEventsResponse, taken)
 
     async def StreamEvents(self, request_iterator: AsyncIterator[Any], context: _Context) -> AsyncIterator[Any]:
@@ -88,12 +89,13 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
             draining.cancel()
             unacked.end()
 
-    async def _answer(self, number: int, batch: EventBatch, in_order: asyncio.Lock) -> bytes:
+    async def _answer(self, number: int, batch: EventBatch, in_order: asyncio.Lock) -> Any:
         try:
             taken = await self._take(batch, in_order)
         except TelwerkError as error:
-            answer = ingestion.StreamEventsResponse(request_number=number, error=_batch_error(let_go(error)))
-            return Encoded(answer.SerializeToString())
+            return ingestion.StreamEventsResponse(request_number=number, error=_batch_error(let_go(error)))
+        if taken.all_accepted:
+            return ingestion.StreamEventsResponse(request_number=number, **accepted(taken.size))
         numbered = ingestion.StreamEventsResponse(request_number=number).SerializeToString()
         return Encoded(numbered + await encoded_verdicts(ingestion.StreamEventsResponse, taken))
 
@@ -104,26 +106,34 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
             raise batch.refusal
         if not batch.count:
             raise InvalidArgumentError.of("events", "at least one event is required")
-        async with in_order or nullcontext():
+        if in_order is None:
             valid, refused = await self._decoded(account, batch)
+        else:
+            async with in_order:
+                valid, refused = await self._decoded(account, batch)
         outcomes = await self._ingest.submit(account, valid) if valid else []
         return Taken(batch.count, valid, refused, outcomes)
 
     async def _decoded(self, account: AccountId, batch: EventBatch) -> tuple[Batch, dict[int, Refused]]:
-        """The events of a call, a few at a time, so that whoever asks a question does not wait for all of them."""
+        """The events of a batch; of a large one a few at a time, so that nobody else waits for all of them."""
         now = self._clock.latest()
+        if batch.whole is not None:
+            if not self._turns.now(batch.size):
+                await self._turns.turn(account, batch.size)
+            decoded = self._decoder.decode(batch.whole, now)
+            return decoded.valid, refusals(decoded, batch.whole) if decoded.refused else {}
         valid, refused = Batch(), dict[int, Refused]()
         held = batch.size
         for place, (size, event_id) in batch.too_large.items():
             text = f"has {size} bytes, at most {self._limits.event_bytes} (event_bytes_max) are allowed"
             refused[place] = Refused(Rejected(Reason.INVALID_EVENT, "", text), echoed(event_id))
-        for piece in batch.pieces():
-            await self._turns.turn(account, piece.size)
+        while batch.pieces:
+            piece = batch.pieces.popleft()
+            await self._turns.turn(account, len(piece.raw))
             events = piece.events()
             some = self._decoder.decode(events, now, piece.first)
             valid.extend(some.valid)
-            for place, rejected in some.refused.items():
-                refused[place] = Refused(rejected, echoed(events[place - piece.first].event_id))
+            refused |= refusals(some, events, piece.first)
             if batch.reservation is not None:
                 held += held_bytes(some)
                 batch.reservation.resize(held)

@@ -19,10 +19,16 @@ class Turns:
         self._bytes = 0
         self._waiting: dict[str, _Waiting] = {}
 
+    def now(self, size: int) -> bool:
+        """Whether `size` bytes (at least 1) may be decoded at once; else wait for a `turn`."""
+        if self._waiting or not self._has_room(size):
+            return False
+        self._take(size)
+        return True
+
     async def turn(self, account: str, size: int) -> None:
         """Returns when `size` bytes (at least 1) of the account may be decoded, without awaiting anything else."""
-        if not self._waiting and self._has_room(size):
-            self._take(size)
+        if self.now(size):
             return
         future = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(account, deque()).append((size, future))

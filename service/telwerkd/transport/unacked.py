@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import deque
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from telwerkd.application.memory_budget import Reservation
 
-Answer = asyncio.Task[bytes]
+Answer = asyncio.Task[Any]
 
 
 class _Owed(NamedTuple):

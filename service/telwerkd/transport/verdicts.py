@@ -1,10 +1,10 @@
 """What became of a batch of events, and its reply."""
 
 import asyncio
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
-from telwerk.v1 import ingestion_service_pb2 as ingestion
+from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion
 from telwerkd.application.ingest import Batch, Outcomes, Rejected, Verdict
 from telwerkd.domain.events import PostChatSurveyAnswered, PreChatSurveyCompleted
 from telwerkd.transport.errors import Encoded
@@ -21,6 +21,9 @@ _VERDICTS = {Verdict.ACCEPTED: ingestion.VERDICT_ACCEPTED, Verdict.DUPLICATE: in
 
 # Upper estimates of what is in memory, in bytes. Measured with ids of their own for every event and answer.
 _EVENT_BYTES, _ANSWER_BYTES, _REFUSED_BYTES = 1_000, 256, 1_500
+
+
+_SURVEYS = (PreChatSurveyCompleted, PostChatSurveyAnswered)
 
 
 class Refused(NamedTuple):
@@ -40,6 +43,11 @@ class Taken(NamedTuple):
     """By their place in the batch."""
     outcomes: Outcomes
     """Of those that are valid, in their order."""
+
+    @property
+    def all_accepted(self) -> bool:
+        """Whether every event is newly stored, as most batches are."""
+        return not self.refused and self.outcomes.count(Verdict.ACCEPTED) == self.size
 
     def rejections(self) -> Iterator[tuple[int, str, Rejected]]:
         """Place, id and reason of every event that is not stored, by place."""
@@ -61,24 +69,33 @@ def echoed(event_id: str) -> str:
 
 def held_bytes(decoded: Decoded) -> int:
     """About what decoded events hold in memory, rather too much than too little."""
-    answers = sum(
-        len(kind.answers)
-        for kind in (submitted.event.kind for submitted in decoded.valid)
-        if type(kind) is PostChatSurveyAnswered or type(kind) is PreChatSurveyCompleted
-    )
+    kinds = [submitted.event.kind for submitted in decoded.valid]
+    answers = sum([len(kind.answers) for kind in kinds if isinstance(kind, _SURVEYS)])
     return _EVENT_BYTES * len(decoded.valid) + _ANSWER_BYTES * answers + _REFUSED_BYTES * len(decoded.refused)
+
+
+def refusals(decoded: Decoded, events: Sequence[pb.Event], first: int = 0) -> dict[int, Refused]:
+    """The events of a piece that were refused, by their place; the piece begins at `first`."""
+    return {
+        place: Refused(rejected, echoed(events[place - first].event_id)) for place, rejected in decoded.refused.items()
+    }
+
+
+def accepted(size: int) -> dict[str, Any]:
+    """The fields of an answer to so many events that are all stored."""
+    return {"accepted_count": size, "verdicts": [ingestion.VERDICT_ACCEPTED] * size}
 
 
 async def encoded_verdicts(response: Response, taken: Taken) -> Encoded:
     """The fields that both kinds of answer share; many rejections are encoded a few at a time."""
-    accepted = taken.outcomes.count(Verdict.ACCEPTED)
-    if accepted == taken.size:
-        whole = response(accepted_count=accepted, verdicts=[ingestion.VERDICT_ACCEPTED] * accepted)
-        return Encoded(whole.SerializeToString())
     duplicates = taken.outcomes.count(Verdict.DUPLICATE)
     of_valid = iter(taken.outcomes)
     verdicts = [_verdict(taken.refused.get(place) or next(of_valid)) for place in range(taken.size)]
-    encoded = [response(accepted_count=accepted, duplicate_count=duplicates, verdicts=verdicts).SerializeToString()]
+    encoded = [
+        response(
+            accepted_count=taken.outcomes.count(Verdict.ACCEPTED), duplicate_count=duplicates, verdicts=verdicts
+        ).SerializeToString()
+    ]
     some = response()
     for number, (place, event_id, rejected) in enumerate(taken.rejections(), 1):
         some.rejections.add(
