@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     watch_stall_seconds: float = Field(30.0, gt=0, description="How long a watch may go unread before it is cut off.")
     message_bytes_max: int = Field(16 * 2**20, gt=0, description="Bytes of one request.")
     request_bytes_max: int = Field(
-        2**20, gt=0, description="Bytes of one request that brings no events, and of each query of a batch."
+        2**19, gt=0, description="Bytes of one request that brings no events, and of each query of a batch."
     )
     open_request_bytes_max: int = Field(
         4_096, gt=0, description="Bytes of one request that needs no key: health and reflection."

@@ -35,7 +35,7 @@ _DECODED_FACTOR = 20
 class RequestLimits(msgspec.Struct, frozen=True):
     """How many bytes a request may have."""
 
-    request_bytes_max: int = 2**20
+    request_bytes_max: int = 2**19
     """Of one that brings no events, and of each query of a batch."""
     open_request_bytes_max: int = 4_096
     """Of one that needs no key."""

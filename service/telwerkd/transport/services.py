@@ -28,7 +28,7 @@ from telwerkd.domain.errors import (
 from telwerkd.domain.ids import AccountId, ConversationId, WidgetId
 from telwerkd.transport.draining import unless_drained
 from telwerkd.transport.errors import Encoded, let_go
-from telwerkd.transport.event_batch import EventBatch
+from telwerkd.transport.event_batch import EventBatch, TooLarge
 from telwerkd.transport.event_codec import EventDecoder, EventLimits, FieldError, instant
 from telwerkd.transport.settings_codec import decode_version, encode_version, page_of
 from telwerkd.transport.turns import Turns
@@ -124,9 +124,8 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
             return decoded.valid, refusals(decoded, batch.whole) if decoded.refused else {}
         valid, refused = Batch(), dict[int, Refused]()
         held = batch.size
-        for place, (size, event_id) in batch.too_large.items():
-            text = f"has {size} bytes, at most {self._limits.event_bytes} (event_bytes_max) are allowed"
-            refused[place] = Refused(Rejected(Reason.INVALID_EVENT, "", text), echoed(event_id))
+        for place, too_large in batch.too_large.items():
+            refused[place] = Refused(self._too_large(too_large), echoed(too_large.event_id))
         while batch.pieces:
             piece = batch.pieces.popleft()
             await self._turns.turn(account, len(piece.raw))
@@ -138,6 +137,16 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
                 held += held_bytes(some)
                 batch.reservation.resize(held)
         return valid, refused
+
+    def _too_large(self, event: TooLarge) -> Rejected:
+        """Why an event is refused undecoded: its id alone is too long, or it is."""
+        if event.event_id:
+            try:
+                self._decoder.id("event_id", event.event_id)
+            except FieldError as error:
+                return Rejected(Reason.INVALID_EVENT, error.field, error.message)
+        text = f"has {event.size} bytes, at most {self._limits.event_bytes} (event_bytes_max) are allowed"
+        return Rejected(Reason.INVALID_EVENT, "", text)
 
 
 def _batch_error(error: TelwerkError) -> ingestion.BatchError:
