@@ -16,6 +16,7 @@ from telwerkd.application.clock import Clock
 from telwerkd.application.explain import Explanations
 from telwerkd.application.freeing import NameKeeper
 from telwerkd.application.ingest import Ingest
+from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.application.ports import Store
 from telwerkd.application.reached import StoredTime
 from telwerkd.application.rollup_cache import RollupCache
@@ -35,6 +36,8 @@ from telwerkd.transport.errors import ErrorInterceptor
 from telwerkd.transport.gate import GateInterceptor
 from telwerkd.transport.health import Health, HealthService
 from telwerkd.transport.kpi_service import KpiService
+from telwerkd.transport.replies import Replies
+from telwerkd.transport.requests import RequestInterceptor
 from telwerkd.transport.server import SERVICE_NAMES, make_server
 from telwerkd.transport.services import AdminService, IngestionService, SettingsService
 from telwerkd.transport.tls import StartupError, server_credentials
@@ -126,12 +129,17 @@ async def _serving(settings: Settings, store: Store, clock: Clock, *, shares_por
     names = NameKeeper(store)
     ingest = Ingest(store, settings.ingest_limits, names.notice)
     limits = settings.event_limits
+    budget = MemoryBudget(settings.memory_bytes_max)
     draining = asyncio.Event()
     queries = Queries(store, settings.query_limits, RollupCache(settings.rollup_cache_bytes_max))
     watches = Watches(store, queries, settings.watches_max)
-    interceptors: list[grpc.aio.ServerInterceptor] = [GateInterceptor(settings.gate_limits), ErrorInterceptor()]
+    interceptors: list[grpc.aio.ServerInterceptor] = [
+        GateInterceptor(settings.gate_limits),
+        ErrorInterceptor(Replies(budget, settings.reply_stall_seconds)),
+    ]
     if settings.keys_file is not None:
         interceptors.append(AuthInterceptor(Keyring(settings.keys_file)))
+    interceptors.append(RequestInterceptor(settings.request_limits, limits, budget))
     health = Health(SERVICE_NAMES)
     server = make_server(
         IngestionService(ingest, clock, limits, draining),

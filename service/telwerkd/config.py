@@ -14,6 +14,7 @@ from telwerkd.transport.address import DEFAULT_LISTEN, normal
 from telwerkd.transport.event_codec import EventLimits
 from telwerkd.transport.gate import GateLimits
 from telwerkd.transport.health import WatchLimits
+from telwerkd.transport.requests import RequestLimits
 from telwerkd.transport.server import ConnectionLimits
 from telwerkd.transport.tls import TlsFiles
 
@@ -55,6 +56,10 @@ class Settings(BaseSettings):
         300, ge=0, description="How far ahead of this clock an event may have happened."
     )
     stream_unacked_events_max: int = Field(20_000, gt=0, description="Events of a stream read but not yet answered.")
+    stream_unacked_bytes_max: int = Field(8 * 2**20, gt=0, description="Bytes of these events, as they were sent.")
+    event_bytes_max: int | None = Field(
+        None, gt=0, description="Bytes of one event as sent. Absent: room for what ids, answers and URL may have."
+    )
     retention_days: int | None = Field(None, gt=0, description="Events older than this are purged; counts stay.")
     names_max: int = Field(
         10_000, gt=0, description="Distinct operators, groups, widgets, and values of each KPI, per account."
@@ -118,6 +123,15 @@ class Settings(BaseSettings):
         60, gt=0, description="Lines that one place in the program logs within a minute; the rest are counted."
     )
     message_bytes_max: int = Field(16 * 2**20, gt=0, description="Bytes of one request.")
+    request_bytes_max: int = Field(
+        2**19, gt=0, description="Bytes of one request that brings no events, and of each query of a batch."
+    )
+    open_request_bytes_max: int = Field(
+        4_096, gt=0, description="Bytes of one request that needs no key: health and reflection."
+    )
+    reply_stall_seconds: float = Field(
+        30.0, gt=0, description="How long an answer may go unread before its call is reset."
+    )
     memory_bytes_max: int = Field(
         512 * 2**20, gt=0, description="Memory for what calls hold at one time: requests, replies, open watches."
     )
@@ -141,6 +155,8 @@ class Settings(BaseSettings):
             self.answers_max,
             self.future_skew_seconds_max,
             self.stream_unacked_events_max,
+            self.stream_unacked_bytes_max,
+            self.event_bytes_max,
         )
 
     @property
@@ -168,6 +184,11 @@ class Settings(BaseSettings):
     def watch_limits(self) -> WatchLimits:
         """How many may watch the health, and how long one may go unread."""
         return WatchLimits(self.health_watches_max, self.health_watches_per_peer_max, self.watch_stall_seconds)
+
+    @property
+    def request_limits(self) -> RequestLimits:
+        """How many bytes a request may have."""
+        return RequestLimits(self.request_bytes_max, self.open_request_bytes_max)
 
     @property
     def ingest_limits(self) -> IngestLimits:

@@ -672,7 +672,7 @@ async def test_a_value_that_no_fact_can_have_is_refused(server, value):
 
 async def test_a_filter_of_too_many_values_is_refused(server):
     """As with ids: no list is larger than the database can take."""
-    goals = [kpi.Value(goal_id=f"g{n}") for n in range(300_000)]
+    goals = [kpi.Value(goal_id=f"g{n}") for n in range(30_000)]
     for which in ("any_of", "none_of"):
         wanted = kpi.Filter(values=kpi.ValueFilter(**{which: goals}))
         refused = await refusal(totals(server, a_total(kpi_ids=["goals_reached"], filter=wanted)))

@@ -282,11 +282,11 @@ async def test_the_server_stops_reading_from_who_does_not_read_answers(tmp_path)
 
 async def test_the_window_has_room_until_its_events_are_answered():
     """Batches are let in while less than the bound is owed; after an answer there is room again, in order."""
-    window = UnackedWindow(10)
+    window = UnackedWindow(10, 100)
     answers = [asyncio.get_running_loop().create_future() for _ in range(3)]
     for future, events in zip(answers, (4, 5, 6), strict=True):
         await asyncio.wait_for(window.room(), 1)
-        window.add(events, future)
+        window.add(events, future, 1, None)
     room = asyncio.create_task(window.room())
     await asyncio.sleep(0)
     answers[2].set_result("3")
@@ -308,9 +308,9 @@ async def test_the_window_has_room_until_its_events_are_answered():
 
 async def test_a_batch_larger_than_the_window_is_let_in_alone():
     """When nothing else is owed; and nothing after it, until it is answered."""
-    window, large = UnackedWindow(10), asyncio.get_running_loop().create_future()
+    window, large = UnackedWindow(10, 100), asyncio.get_running_loop().create_future()
     await asyncio.wait_for(window.room(), 1)
-    window.add(5_000, large)
+    window.add(5_000, large, 1, None)
     room = asyncio.create_task(window.room())
     await asyncio.sleep(0.01)
     assert not room.done()

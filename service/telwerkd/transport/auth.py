@@ -20,18 +20,14 @@ from google.protobuf.message import Message
 from telwerkd.application import audit_log
 from telwerkd.domain.errors import InvalidArgumentError, PermissionDeniedError, Reason, UnauthenticatedError
 from telwerkd.transport import keys_file
-from telwerkd.transport.errors import (
-    Behaviour,
-    Context,
-    Deserializer,
-    Handler,
-    behaviour_of,
-    rebuilt,
-    refusing,
-    writing,
-)
+from telwerkd.transport.errors import refusing
+from telwerkd.transport.event_batch import EventBatch
+from telwerkd.transport.handlers import Behaviour, Context, Deserializer, Handler, behaviour_of, rebuilt, writing
 from telwerkd.transport.keys_file import Key, KeysFileError, Role
+from telwerkd.transport.query_batch import QueryBatch
 from telwerkd.transport.refused_keys import RefusedKeys
+from telwerkd.transport.requests import SPLIT
+from telwerkd.transport.splitting import DECODED_WHOLE_MAX, account_of
 from telwerkd.transport.tls import StartupError
 
 _Request = TypeVar("_Request")
@@ -66,6 +62,7 @@ _RECHECK_SECONDS: Final = 1.0
 """How often the key of a stream of replies is looked at again."""
 
 _WITHOUT_ACCOUNT: Final = frozenset({"telwerk.v1.ListKpisRequest"})
+_METHODS_WITHOUT_ACCOUNT: Final = frozenset({"/telwerk.v1.KpiService/ListKpis"})
 
 
 def access_of(method: str) -> Role | Open | None:
@@ -160,10 +157,10 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
     """Lets a call through if its key grants the method's role and the account that the request names.
 
     Stands inside the `ErrorInterceptor`, which turns its errors into statuses. Key and role are checked before anything
-    is read of the request. The account is checked as each message is decoded, with the keys in force at that moment: so
-    none reaches a servicer unchecked, whichever way it reads, and a stream of requests ends with the first one after
-    its key was revoked. A stream of replies to a single request has no further message to check: it is ended soon after
-    its key was, whether it says anything or not.
+    is read of the request. The account is checked as each message is decoded (before, if it is large), with the keys in
+    force at that moment: so none reaches a servicer unchecked, whichever way it reads, and a stream of requests ends
+    with the first one after its key was revoked. A stream of replies to a single request has no further message to
+    check: it is ended soon after its key was, whether it says anything or not.
 
     A method for which no rule was written is refused. One that does not exist is left to gRPC's UNIMPLEMENTED, so that
     a newer client learns what it needs to; but not without a key.
@@ -196,16 +193,17 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
             denied = _role_not_granted(key, access)
             self._keyring.refuse(key, denied)
             return refusing(denied)
-        return self._checking(handler, token, access)
+        return self._checking(handler, token, access, handler_call_details.method)
 
-    def _checking(self, handler: Handler, token: str, role: Role) -> Handler:
+    def _checking(self, handler: Handler, token: str, role: Role, method: str) -> Handler:
         decode = handler.request_deserializer
         if decode is None:
             raise TypeError("a method whose requests are not decoded cannot be checked")
         behaviour = behaviour_of(handler)
         if handler.response_streaming and not handler.request_streaming:
             behaviour = self._while_granted(writing(behaviour), token, role)
-        return rebuilt(handler, behaviour, self._decoding(decode, token, role), handler.response_serializer)
+        peek = method not in _METHODS_WITHOUT_ACCOUNT | SPLIT
+        return rebuilt(handler, behaviour, self._decoding(decode, token, role, peek=peek), handler.response_serializer)
 
     def _while_granted(self, behaviour: Behaviour, token: str, role: Role) -> Behaviour:
         async def reply(request: Message, context: Context) -> None:
@@ -222,9 +220,11 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
 
         return reply
 
-    def _decoding(self, decode: Deserializer, token: str, role: Role) -> Deserializer:
+    def _decoding(self, decode: Deserializer, token: str, role: Role, *, peek: bool) -> Deserializer:
         def decoded(raw: bytes) -> Any:
             key = self._granting(token, role)
+            if peek and len(raw) > DECODED_WHOLE_MAX:
+                _check_grant(key, account_of(raw))
             message = decode(raw)
             try:
                 _check_account(key, message)
@@ -249,15 +249,21 @@ def _role_not_granted(key: Key, access: Role | None) -> PermissionDeniedError:
     )
 
 
-def _check_account(key: Key, message: Message) -> None:
+def _check_account(key: Key, message: Message | EventBatch | QueryBatch) -> None:
     """The role alone is enough for what is about no account, and that is named here: anything else must say its own."""
+    if isinstance(message, EventBatch | QueryBatch):
+        _check_grant(key, message.account_id)
+        return
     if message.DESCRIPTOR.full_name in _WITHOUT_ACCOUNT:
         return
     if "account_id" not in message.DESCRIPTOR.fields_by_name:
         raise PermissionDeniedError(
             Reason.ACCOUNT_NOT_GRANTED, f"{message.DESCRIPTOR.full_name} names no account to be granted"
         )
-    account_id: str = message.account_id  # type: ignore[attr-defined] # the descriptor says so
+    _check_grant(key, message.account_id)  # type: ignore[attr-defined] # the descriptor says so
+
+
+def _check_grant(key: Key, account_id: str) -> None:
     if not account_id:
         raise InvalidArgumentError.of("account_id", "is required")
     if not key.grants_account(account_id):

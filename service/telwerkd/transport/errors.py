@@ -11,10 +11,9 @@ import inspect
 import logging
 import math
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 
 import grpc
 import grpc.aio
@@ -39,13 +38,17 @@ from telwerkd.domain.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
-
-# A handler of whatever messages: grpc decides which at run time, so `Any` is the truth here.
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-Behaviour: TypeAlias = Callable[[Any, Context], Any]
-Deserializer: TypeAlias = Callable[[bytes], Any]
-Serializer: TypeAlias = Callable[[Any], bytes]
+from telwerkd.transport.handlers import (
+    Behaviour,
+    Context,
+    Deserializer,
+    Handler,
+    Serializer,
+    behaviour_of,
+    rebuilt,
+    writing,
+)
+from telwerkd.transport.replies import Replies
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
@@ -188,7 +191,12 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
     stays cancelled, and an abort of the servicer's own stays as it is.
 
     Servicers are coroutines or asynchronous generators; others are refused, for they would block the loop in here.
+
+    The last words of every call are handed over to `replies`, if there are any.
     """
+
+    def __init__(self, replies: Replies | None = None) -> None:
+        self._replies = replies
 
     async def intercept_service(
         self,
@@ -202,25 +210,72 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         handler: Handler | None
         try:
             handler = await continuation(handler_call_details)
-            return None if handler is None else _shielded(handler, method)
+            return None if handler is None else self._shielded(handler, method)
         except Exception as error:  # noqa: BLE001 - out here there is no context to answer on; the handler has one.
-            return _shielded(refusing(error), method)
+            return self._shielded(refusing(error), method)
 
+    def _shielded(self, handler: Handler, method: str) -> Handler:
+        """The handler with decoding, servicer and encoding all inside the shield, whichever of the four kinds it is."""
+        inner = behaviour_of(handler)
+        if not inspect.iscoroutinefunction(inner) and not inspect.isasyncgenfunction(inner):
+            raise TypeError(f"the servicer of {method} is neither a coroutine function nor an asynchronous generator")
+        decode = handler.request_deserializer
+        encode = None if handler.response_serializer is None else _unless_encoded(handler.response_serializer)
+        if handler.response_streaming:
+            # `context.write` encodes with the handler's serializer, and does so inside the shield.
+            behaviour = self._streaming_reply(inner, method)
+        else:
+            behaviour, encode = self._single_reply(inner, method, encode), None
+        defer = not handler.request_streaming
+        return rebuilt(handler, behaviour, None if decode is None else _decoding(decode, defer=defer), encode)
 
-def _shielded(handler: Handler, method: str) -> Handler:
-    """The handler with decoding, servicer and encoding all inside the shield, whichever of the four kinds it is."""
-    inner = behaviour_of(handler)
-    if not inspect.iscoroutinefunction(inner) and not inspect.isasyncgenfunction(inner):
-        raise TypeError(f"the servicer of {method} is neither a coroutine function nor an asynchronous generator")
-    decode = handler.request_deserializer
-    encode = None if handler.response_serializer is None else _unless_encoded(handler.response_serializer)
-    if handler.response_streaming:
-        # `context.write` encodes with the handler's serializer, and does so inside the shield.
-        behaviour = _streaming_reply(inner, method)
-    else:
-        behaviour, encode = _single_reply(inner, method, encode), None
-    defer = not handler.request_streaming
-    return rebuilt(handler, behaviour, None if decode is None else _decoding(decode, defer=defer), encode)
+    def _single_reply(self, inner: Behaviour, method: str, encode: Serializer | None) -> Behaviour:
+        async def reply(request: Any, context: Context) -> Any:
+            try:
+                response = await inner(_unless_undecodable(request), context)
+                if context.code() not in (None, grpc.StatusCode.OK, grpc.StatusCode.OK.value[0]):
+                    return b""  # The servicer has set a status of its own, which gRPC sends in the reply's place.
+                encoded = response if encode is None else encode(response)
+                if self._replies is not None:
+                    self._replies.hand_over(len(encoded))
+            except Exception as error:  # noqa: BLE001 - this is the one place that takes them all.
+                status = _ending(method, context, error)
+            else:
+                return encoded
+            await self._abort(context, status)
+            return b""
+
+        return reply
+
+    def _streaming_reply(self, inner: Behaviour, method: str) -> Behaviour:
+        write = writing(inner, self._replies)
+
+        async def reply(request: Any, context: Context) -> None:
+            try:
+                await write(_unless_undecodable(request), context)
+            except Exception as error:  # noqa: BLE001 - this is the one place that takes them all.
+                status = _ending(method, context, error)
+            else:
+                if self._replies is not None:
+                    self._replies.hand_over(0)
+                return
+            await self._abort(context, status)
+
+        return reply
+
+    async def _abort(self, context: Context, status: RichStatus | None) -> None:
+        """Ends the RPC with `status`, and returns: grpc raises the abort again by itself once its handler is done.
+
+        An abort, not `set_code`: only a reply of nothing but trailers leaves gRPC's clients free to retry.
+        """
+        if status is None:
+            return
+        if self._replies is not None:
+            self._replies.hand_over(0)
+        try:
+            await context.abort(status.code, status.details, status.trailing_metadata)
+        except grpc.aio.AbortError as error:
+            let_go(error)
 
 
 class Encoded(bytes):
@@ -232,76 +287,60 @@ def _unless_encoded(encode: Serializer) -> Serializer:
     return lambda response: bytes(response) if isinstance(response, Encoded) else encode(response)
 
 
-def _single_reply(inner: Behaviour, method: str, encode: Serializer | None) -> Behaviour:
-    async def reply(request: Any, context: Context) -> Any:
-        async with _shield(method, context):
-            response = await inner(_unless_undecodable(request), context)
-            if context.code() not in (None, grpc.StatusCode.OK, grpc.StatusCode.OK.value[0]):
-                return b""  # The servicer has set a status of its own, which gRPC sends in the reply's place.
-            return response if encode is None else encode(response)
+def _ending(method: str, context: Context, error: Exception) -> RichStatus | None:
+    """What to end the RPC with; None where it has ended. The error keeps nothing of the RPC any more.
 
-    return reply
+    `asyncio.CancelledError` is no `Exception`, and so never comes here: swallowed, it would leave the RPC without an
+    end.
 
-
-def _streaming_reply(inner: Behaviour, method: str) -> Behaviour:
-    write = writing(inner)
-
-    async def reply(request: Any, context: Context) -> None:
-        async with _shield(method, context):
-            await write(_unless_undecodable(request), context)
-
-    return reply
-
-
-def writing(behaviour: Behaviour) -> Behaviour:
-    """The coroutine function that writes what an asynchronous generator yields; `behaviour` itself if it is one."""
-    if not inspect.isasyncgenfunction(behaviour):
-        return behaviour
-
-    async def write(request: Any, context: Context) -> None:
-        async with aclosing(behaviour(request, context)) as responses:
-            async for response in responses:
-                await context.write(response)
-
-    return write
-
-
-@asynccontextmanager
-async def _shield(method: str, context: Context) -> AsyncGenerator[None]:
-    # `asyncio.CancelledError` is no `Exception`, and so passes: swallowed, it would leave the RPC without an end.
-    try:
-        yield
-    except grpc.aio.UsageError as error:
-        await _answer(method, context, error)
-    except grpc.aio.BaseError:
-        raise  # grpc's own news: aborted already, the client gone, the server stopped. Nothing can be sent any more.
-    except Exception as error:  # noqa: BLE001 - this is the one place that takes them all.
-        await _answer(method, context, error)
-
-
-async def _answer(method: str, context: Context, error: Exception) -> None:
-    """Ends the RPC with what `error` comes to; always raises."""
+    Raises:
+        Exception: it is grpc's own, of a client that has gone or a server that has stopped; or a status was sent
+            already, and grpc logs the error.
+    """
+    if isinstance(error, grpc.aio.AbortError) and context.done():
+        let_go(error)
+        return None
+    if isinstance(error, grpc.aio.BaseError) and not isinstance(error, grpc.aio.UsageError):
+        raise error
     if context.done():
-        raise error  # A status was sent already; grpc logs this and sends nothing.
-    if isinstance(error, TelwerkError):
-        status = to_status(error)
-    else:
-        error_id = secrets.token_hex(6)
-        peer = context.peer()
-        # Of a damaged row it matters which it is, not where it was met.
-        is_damage = isinstance(error, DamagedRowError)
-        _log.error(
-            "unexpected error %s in %s, called by %s%s",
-            error_id,
-            method,
-            peer,
-            f": {error}" if is_damage else "",
-            exc_info=None if is_damage else error,
-            extra={"error_id": error_id, "method": method, "peer": peer},
-        )
-        status = _internal(error_id)
-    # An abort, not `set_code`: only a reply of nothing but trailers leaves gRPC's clients free to retry.
-    await context.abort(status.code, status.details, status.trailing_metadata)
+        raise error
+    status = to_status(error) if isinstance(error, TelwerkError) else _defect(method, context.peer(), error)
+    let_go(error)
+    return status
+
+
+def _defect(method: str, peer: str, error: Exception) -> RichStatus:
+    error_id = secrets.token_hex(6)
+    # Of a damaged row it matters which it is, not where it was met.
+    is_damage = isinstance(error, DamagedRowError)
+    _log.error(
+        "unexpected error %s in %s, called by %s%s",
+        error_id,
+        method,
+        peer,
+        f": {error}" if is_damage else "",
+        exc_info=None if is_damage else error,
+        extra={"error_id": error_id, "method": method, "peer": peer},
+    )
+    return _internal(error_id)
+
+
+_E = TypeVar("_E", bound=BaseException)
+
+
+def let_go(error: _E) -> _E:
+    """The error without its tracebacks, for one that is kept beyond the call that it ended.
+
+    A traceback holds its frames, and they hold the request and, through a context, a future or a local name, the error
+    again: a cycle, which keeps the whole request until the garbage collector comes by.
+    """
+    chained: list[BaseException | None] = [error]
+    while chained:
+        each = chained.pop()
+        if each is not None and each.__traceback__ is not None:
+            each.__traceback__ = None
+            chained += (each.__cause__, each.__context__)
+    return error
 
 
 class _Undecodable:
@@ -349,36 +388,3 @@ def refusing(error: Exception) -> Handler:
 
     # On the wire all four kinds are the same; this one waits for no message before it answers.
     return grpc.stream_stream_rpc_method_handler(refuse)
-
-
-def behaviour_of(handler: Handler) -> Behaviour:
-    """What the handler calls, whichever of the four kinds it is."""
-    match handler.request_streaming, handler.response_streaming:
-        case False, False:
-            name = "unary_unary"
-        case False, True:
-            name = "unary_stream"
-        case True, False:
-            name = "stream_unary"
-        case _:
-            name = "stream_stream"
-    # By name, because the stubs type all four for synchronous servicers.
-    behaviour: Behaviour | None = getattr(handler, name)
-    if behaviour is None:
-        raise TypeError(f"a handler without a {name} servicer")
-    return behaviour
-
-
-def rebuilt(
-    handler: Handler, behaviour: Behaviour, deserializer: Deserializer | None, serializer: Serializer | None
-) -> Handler:
-    """A handler of the same kind as `handler` with these parts."""
-    match handler.request_streaming, handler.response_streaming:
-        case False, False:
-            return grpc.unary_unary_rpc_method_handler(behaviour, deserializer, serializer)
-        case False, True:
-            return grpc.unary_stream_rpc_method_handler(behaviour, deserializer, serializer)
-        case True, False:
-            return grpc.stream_unary_rpc_method_handler(behaviour, deserializer, serializer)
-        case _:
-            return grpc.stream_stream_rpc_method_handler(behaviour, deserializer, serializer)

@@ -64,6 +64,12 @@ _NANOS_MAX = 999_999_999
 _VALID_IDS_MAX = 20_000
 """Conversations that are remembered, and widgets."""
 
+_LENGTH_BYTES = 6
+"""Of a field's tag and length."""
+
+_OTHER_BYTES = 2_048
+"""Of an event's time and sequence, and of fields that are not known here."""
+
 Id = TypeVar("Id", bound=str)
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -80,6 +86,21 @@ class EventLimits(msgspec.Struct, frozen=True):
     """How far ahead of this server's clock an event may have happened."""
     stream_unacked_events_max: int = 20_000
     """Events of a stream that are read but not answered."""
+    stream_unacked_bytes_max: int = 8 * 2**20
+    """Bytes of them as they were sent; a single message larger than that is read when nothing else is unanswered."""
+    event_bytes_max: int | None = None
+    """Of one event as it is sent; None for what the other limits allow."""
+
+    @property
+    def event_bytes(self) -> int:
+        """Bytes of one event: at least those of the largest that is valid, and room for fields of newer contracts."""
+        if self.event_bytes_max is not None:
+            return self.event_bytes_max
+        one_id = self.id_bytes_max + _LENGTH_BYTES
+        largest_kind = max(
+            self.answers_max * (2 * one_id + _LENGTH_BYTES), _TOPICS_SENT_MAX * one_id, self.url_bytes_max
+        )
+        return largest_kind + 3 * one_id + _OTHER_BYTES
 
 
 class FieldError(InvalidArgumentError):

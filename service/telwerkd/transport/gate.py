@@ -17,7 +17,8 @@ import grpc
 import grpc.aio
 
 from telwerkd.domain.errors import InvalidArgumentError, QuotaExceededError, Reason, TelwerkError, UnavailableError
-from telwerkd.transport.errors import Behaviour, Context, Handler, behaviour_of, to_status
+from telwerkd.transport.errors import to_status
+from telwerkd.transport.handlers import Behaviour, Context, Handler, behaviour_of
 from telwerkd.transport.peers import host_of
 
 _Request = TypeVar("_Request")

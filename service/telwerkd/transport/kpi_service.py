@@ -1,8 +1,7 @@
 """`telwerk.v1.KpiService`: decode, ask, encode; nothing else is decided here."""
 
 import asyncio
-from copy import deepcopy
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import grpc.aio
 
@@ -12,24 +11,22 @@ from telwerkd.application.clock import Clock
 from telwerkd.application.explain import Explanations
 from telwerkd.application.query import Answer, Query
 from telwerkd.application.watching import Watches, about_differs, changes
-from telwerkd.domain.errors import LimitExceededError, TelwerkError
+from telwerkd.domain.errors import TelwerkError
 from telwerkd.domain.ids import AccountId
 from telwerkd.transport import wire
 from telwerkd.transport.answer_cache import AnswerCache
 from telwerkd.transport.answer_codec import Reply, encode_answer, encode_batched, encode_changes
 from telwerkd.transport.catalogue_codec import encode_catalogue
 from telwerkd.transport.draining import unless_drained
-from telwerkd.transport.errors import Encoded
+from telwerkd.transport.errors import Encoded, let_go
 from telwerkd.transport.event_codec import EventDecoder, EventLimits, FieldError
 from telwerkd.transport.explain_codec import decode_explain, encode_explanation
+from telwerkd.transport.query_batch import QueryBatch
 from telwerkd.transport.query_codec import QueryRequest, decode_query
 from telwerkd.transport.stalling import write_within
+from telwerkd.transport.turns import Turns
 
 _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
-
-_Request = TypeVar("_Request", pb.QueryTimeSeriesRequest, pb.QueryTotalsRequest, QueryRequest)
-
-BATCH_QUERIES_MAX = 50
 
 
 class KpiService(kpi_grpc.KpiServiceServicer):
@@ -54,6 +51,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         self._explanations = explanations
         self._clock = clock
         self._decoder = EventDecoder(limits)
+        self._turns = Turns()
         self._cache = cache
         self._watch_stall_seconds = watch_stall_seconds
         self._draining = draining
@@ -82,36 +80,41 @@ class KpiService(kpi_grpc.KpiServiceServicer):
             self._cache.put(key, reply)
         return Encoded(reply.finished(self._clock.now()))
 
-    async def BatchQuery(self, request: pb.BatchQueryRequest, context: _Context) -> Any:
-        """Several queries on one view."""
-        account = AccountId(self._decoder.id("account_id", request.account_id))
-        if not 1 <= len(request.queries) <= BATCH_QUERIES_MAX:
-            raise LimitExceededError(
-                "queries", f"has {len(request.queries)} queries, from 1 to {BATCH_QUERIES_MAX} are allowed"
-            )
-        asked = [_query_of(batched) for batched in request.queries]
+    async def BatchQuery(self, request: Any, context: _Context) -> Any:
+        """Several queries on one view; they come as a `QueryBatch`."""
+        batch: QueryBatch = request
+        account = AccountId(self._decoder.id("account_id", batch.account_id))
+        asked: list[QueryRequest] = []
+        queries: list[Query | TelwerkError] = []
+        for part in batch.queries:
+            await self._turns.turn(account, part.size + 1)
+            message = _query_of(part.decoded())
+            queries.append(self._decoded(account, message))
+            asked.append(message)
 
         def encoded(place: int, answer: Answer) -> Reply:
-            return encode_answer(_of_account(account, asked[place]), answer)
+            return encode_answer(asked[place], answer)
 
-        replies = await self._queries.ask_all(account, [self._decoded(account, query) for query in asked], encoded)
+        replies = await self._queries.ask_all(account, queries, encoded)
         now = self._clock.now()
         number = pb.BatchQueryResponse.ANSWERS_FIELD_NUMBER
         return Encoded(b"".join(wire.nested(number, encode_batched(reply, now)) for reply in replies))
 
     def _decoded(self, account: AccountId, request: QueryRequest) -> Query | TelwerkError:
-        """A query of a batch, or what is wrong with it."""
+        """A query of a batch, which now says the account itself, or what is wrong with it."""
         try:
-            return decode_query(_of_account(account, request), self._decoder)
+            _set_account(account, request)
+            return decode_query(request, self._decoder)
         except TelwerkError as error:
-            return error
+            return let_go(error)
 
     async def WatchTimeSeries(  # type: ignore[override]  # it writes by itself, to see how long that takes
         self, request: pb.WatchTimeSeriesRequest, context: _Context
     ) -> None:
         """A time series that stays true."""
         account = AccountId(self._decoder.id("account_id", request.account_id))
-        asked = _of_account(account, request.query)
+        asked = request.query
+        _set_account(account, asked)
         query = decode_query(asked, self._decoder)
         if query.page is not None:
             raise FieldError("query.page_size", "a watch has no pages: filter, or ask for the largest (top)")
@@ -156,14 +159,12 @@ def _query_of(batched: pb.BatchedQuery) -> QueryRequest:
     return batched.totals if batched.HasField("totals") else batched.time_series
 
 
-def _of_account(account: AccountId, request: _Request) -> _Request:
-    """The same query, of the account that the message around it names.
+def _set_account(account: AccountId, request: QueryRequest) -> None:
+    """Makes a query one of the account that the message around it names.
 
     Raises:
         FieldError: it names another.
     """
     if request.account_id not in {"", account}:
         raise FieldError("account_id", f"must be absent, or {account!r} as in the message around it")
-    of_account = deepcopy(request)
-    of_account.account_id = account
-    return of_account
+    request.account_id = account

@@ -1,7 +1,7 @@
 """The RPCs: decode, call, encode; nothing else is decided here."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any, TypeAlias
 
 import grpc.aio
@@ -9,7 +9,6 @@ import grpc.aio
 from telwerk.v1 import (
     admin_service_pb2 as admin,
     admin_service_pb2_grpc as admin_grpc,
-    event_pb2 as pb,
     ingestion_service_pb2 as ingestion,
     ingestion_service_pb2_grpc as ingestion_grpc,
     settings_service_pb2 as settings,
@@ -19,30 +18,27 @@ from telwerkd.application import audit_log
 from telwerkd.application.account_settings import AccountSettings
 from telwerkd.application.clock import Clock
 from telwerkd.application.freeing import NameKeeper
-from telwerkd.application.ingest import Batch, Ingest, Outcomes, Rejected, Verdict
+from telwerkd.application.ingest import Batch, Ingest, Rejected, Verdict
 from telwerkd.application.ports import Store
 from telwerkd.application.removal import erase, purge
 from telwerkd.domain.errors import (
     InvalidArgumentError,
-    LimitExceededError,
     QuotaExceededError,
+    Reason,
     TelwerkError,
     UnavailableError,
 )
-from telwerkd.domain.ids import AccountId, ConversationId, Micros, WidgetId
+from telwerkd.domain.ids import AccountId, ConversationId, WidgetId
 from telwerkd.transport.draining import unless_drained
-from telwerkd.transport.event_codec import Decoded, EventDecoder, EventLimits, FieldError, instant
+from telwerkd.transport.errors import Encoded, let_go
+from telwerkd.transport.event_batch import EventBatch, TooLarge
+from telwerkd.transport.event_codec import EventDecoder, EventLimits, FieldError, instant
 from telwerkd.transport.settings_codec import decode_version, encode_version, page_of
+from telwerkd.transport.turns import Turns
 from telwerkd.transport.unacked import UnackedWindow
+from telwerkd.transport.verdicts import Refused, Taken, accepted, echoed, encoded_verdicts, held_bytes, refusals
 
 _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
-
-_DECODED_AT_ONCE = 200
-"""Events of a call, which take half a millisecond."""
-
-# Full of over-long ids, an answer would be larger than its receiver takes, who would never learn what was stored.
-_ECHOED_MAX = 256
-_VERDICTS = {Verdict.ACCEPTED: ingestion.VERDICT_ACCEPTED, Verdict.DUPLICATE: ingestion.VERDICT_DUPLICATE}
 
 
 class IngestionService(ingestion_grpc.IngestionServiceServicer):
@@ -53,21 +49,20 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         self._clock = clock
         self._limits = limits
         self._decoder = EventDecoder(limits)
-        self._decoding = asyncio.Lock()
+        self._turns = Turns()
         self._draining = draining
 
-    async def IngestEvents(
-        self, request: ingestion.IngestEventsRequest, context: _Context
-    ) -> ingestion.IngestEventsResponse:
-        """Stores and counts a batch."""
-        return ingestion.IngestEventsResponse(**_verdicts(request, await self._take(request)))
+    async def IngestEvents(self, request: Any, context: _Context) -> Any:
+        """Stores and counts a batch, which is an `EventBatch`; the reply is encoded."""
+        taken = await self._take(request)
+        if taken.all_accepted:
+            return ingestion.IngestEventsResponse(**accepted(taken.size))
+        return await encoded_verdicts(ingestion.IngestEventsResponse, taken)
 
-    async def StreamEvents(
-        self, request_iterator: AsyncIterator[ingestion.StreamEventsRequest], context: _Context
-    ) -> AsyncIterator[ingestion.StreamEventsResponse]:
+    async def StreamEvents(self, request_iterator: AsyncIterator[Any], context: _Context) -> AsyncIterator[Any]:
         """Stores and counts batches, one after the other."""
         requests = aiter(request_iterator)
-        unacked = UnackedWindow(self._limits.stream_unacked_events_max)
+        unacked = UnackedWindow(self._limits.stream_unacked_events_max, self._limits.stream_unacked_bytes_max)
         reading = asyncio.create_task(self._read(requests, unacked))
         try:
             while (taking := await unacked.next()) is not None:
@@ -78,95 +73,88 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
             # What was submitted is stored all the same; its answers have nobody to go to.
             unacked.close()
 
-    async def _read(self, requests: AsyncIterator[ingestion.StreamEventsRequest], unacked: UnackedWindow) -> None:
+    async def _read(self, requests: AsyncIterator[EventBatch], unacked: UnackedWindow) -> None:
         """Reads requests while the window has room; ends with the stream, or when the server drains."""
         draining = asyncio.create_task(self._draining.wait())
+        in_order = asyncio.Lock()
         number = 0
         try:
             while True:
                 await unless_drained(draining, unacked.room())
-                request = await unless_drained(draining, anext(requests, None))
-                if request is None:
+                batch = await unless_drained(draining, anext(requests, None))
+                if batch is None:
                     return
                 number += 1
-                unacked.add(len(request.events), asyncio.create_task(self._answer(number, request)))
+                answering = asyncio.create_task(self._answer(number, batch, in_order))
+                unacked.add(batch.count, answering, batch.size, batch.reservation)
+                del batch
         finally:
             draining.cancel()
             unacked.end()
 
-    async def _answer(self, number: int, request: ingestion.StreamEventsRequest) -> ingestion.StreamEventsResponse:
+    async def _answer(self, number: int, batch: EventBatch, in_order: asyncio.Lock) -> Any:
         try:
-            outcomes = await self._take(request)
+            taken = await self._take(batch, in_order)
         except TelwerkError as error:
-            return ingestion.StreamEventsResponse(request_number=number, error=_batch_error(error))
-        return ingestion.StreamEventsResponse(request_number=number, **_verdicts(request, outcomes))
+            return ingestion.StreamEventsResponse(request_number=number, error=_batch_error(let_go(error)))
+        if taken.all_accepted:
+            return ingestion.StreamEventsResponse(request_number=number, **accepted(taken.size))
+        numbered = ingestion.StreamEventsResponse(request_number=number).SerializeToString()
+        return Encoded(numbered + await encoded_verdicts(ingestion.StreamEventsResponse, taken))
 
-    async def _take(self, request: ingestion.IngestEventsRequest | ingestion.StreamEventsRequest) -> Outcomes:
-        account = _account(self._decoder, request.account_id)
-        if not request.events:
+    async def _take(self, batch: EventBatch, in_order: asyncio.Lock | None = None) -> Taken:
+        """What became of the events of a batch; those of one stream are decoded, and taken in, in their order."""
+        account = _account(self._decoder, batch.account_id)
+        if batch.refusal is not None:
+            raise batch.refusal
+        if not batch.count:
             raise InvalidArgumentError.of("events", "at least one event is required")
-        if len(request.events) > self._limits.batch_events_max:
-            raise LimitExceededError(
-                "events",
-                f"has {len(request.events)} events, at most {self._limits.batch_events_max} (batch_events_max) are "
-                "allowed: send several batches",
-            )
-        now = self._clock.latest()
-        valid, refused = await self._decoded(request.events, now)
-        taken = await self._ingest.submit(account, valid) if valid else []
+        if in_order is None:
+            valid, refused = await self._decoded(account, batch)
+        else:
+            async with in_order:
+                valid, refused = await self._decoded(account, batch)
+        outcomes = await self._ingest.submit(account, valid) if valid else []
         self._clock.hear(
             submitted.event.occur_time
-            for submitted, outcome in zip(valid, taken, strict=True)
+            for submitted, outcome in zip(valid, outcomes, strict=True)
             if outcome is Verdict.ACCEPTED
         )
-        if not refused:
-            return taken
-        of_valid = iter(taken)
-        return [refused.get(index) or next(of_valid) for index in range(len(request.events))]
+        return Taken(batch.count, valid, refused, outcomes)
 
-    async def _decoded(self, events: Sequence[pb.Event], now: Micros) -> Decoded:
-        """The events of a call, a few at a time, so that whoever asks a question does not wait for all of them.
+    async def _decoded(self, account: AccountId, batch: EventBatch) -> tuple[Batch, dict[int, Refused]]:
+        """The events of a batch; of a large one a few at a time, so that nobody else waits for all of them."""
+        now = self._clock.latest()
+        if batch.whole is not None:
+            if not self._turns.now(batch.size):
+                await self._turns.turn(account, batch.size)
+            decoded = self._decoder.decode(batch.whole, now)
+            return decoded.valid, refusals(decoded, batch.whole) if decoded.refused else {}
+        valid, refused = Batch(), dict[int, Refused]()
+        held = batch.size
+        for place, too_large in batch.too_large.items():
+            refused[place] = Refused(self._too_large(too_large), echoed(too_large.event_id))
+        while batch.pieces:
+            piece = batch.pieces.popleft()
+            await self._turns.turn(account, len(piece.raw))
+            events = piece.events()
+            some = self._decoder.decode(events, now, piece.first)
+            valid.extend(some.valid)
+            refused |= refusals(some, events, piece.first)
+            if batch.reservation is not None:
+                held += held_bytes(some)
+                batch.reservation.resize(held)
+        return valid, refused
 
-        One call after the other, so that those of a stream stay in their order.
-        """
-        async with self._decoding:
-            if len(events) <= _DECODED_AT_ONCE:
-                return self._decoder.decode(events, now)
-            decoded = Decoded(Batch(), {})
-            for start in range(0, len(events), _DECODED_AT_ONCE):
-                await asyncio.sleep(0)
-                some = self._decoder.decode(events[start : start + _DECODED_AT_ONCE], now, start)
-                decoded.valid.extend(some.valid)
-                decoded.refused.update(some.refused)
-            return decoded
-
-
-def _verdicts(
-    request: ingestion.IngestEventsRequest | ingestion.StreamEventsRequest, outcomes: Outcomes
-) -> dict[str, Any]:
-    """The fields that both kinds of answer share."""
-    accepted = outcomes.count(Verdict.ACCEPTED)
-    if accepted == len(outcomes):
-        return {"accepted_count": accepted, "verdicts": [ingestion.VERDICT_ACCEPTED] * accepted}
-    rejections = [
-        ingestion.Rejection(
-            index=index,
-            event_id=request.events[index].event_id[:_ECHOED_MAX],
-            reason=outcome.reason.name,
-            field=outcome.field,
-            message=outcome.message,
-        )
-        for index, outcome in enumerate(outcomes)
-        if isinstance(outcome, Rejected)
-    ]
-    return {
-        "accepted_count": accepted,
-        "duplicate_count": outcomes.count(Verdict.DUPLICATE),
-        "rejections": rejections,
-        "verdicts": [
-            ingestion.VERDICT_REJECTED if isinstance(outcome, Rejected) else _VERDICTS[outcome] for outcome in outcomes
-        ],
-    }
+    def _too_large(self, event: TooLarge) -> Rejected:
+        """Why an event is refused undecoded: its id alone is too long, or it is."""
+        if event.event_id:
+            try:
+                self._decoder.id("event_id", event.event_id)
+            except FieldError as error:
+                return Rejected(Reason.INVALID_EVENT, error.field, error.message)
+        text = f"has {event.size} bytes, at most {self._limits.event_bytes} (event_bytes_max) are allowed"
+        return Rejected(Reason.INVALID_EVENT, "", text)
 
 
 def _batch_error(error: TelwerkError) -> ingestion.BatchError:

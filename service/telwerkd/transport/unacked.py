@@ -1,37 +1,49 @@
-"""The answers that a stream still owes, in order, and how many events they are for."""
+"""The answers that a stream still owes, in order, and how many events and bytes they are for."""
 
 import asyncio
 from collections import deque
+from typing import Any, NamedTuple
 
-from telwerk.v1 import ingestion_service_pb2 as pb
+from telwerkd.application.memory_budget import Reservation
 
-Answer = asyncio.Task[pb.StreamEventsResponse]
+Answer = asyncio.Task[Any]
+
+
+class _Owed(NamedTuple):
+    events: int
+    size: int
+    answer: Answer
+    reservation: Reservation | None
 
 
 class UnackedWindow:
     """Bounds what is read but not answered; an empty batch weighs one event.
 
-    A single batch larger than the bound is let in when nothing else waits.
+    A single batch larger than a bound is let in when nothing else waits.
     """
 
-    def __init__(self, events_max: int) -> None:
+    def __init__(self, events_max: int, bytes_max: int) -> None:
         self._events_max = events_max
+        self._bytes_max = bytes_max
         self._events = 0
-        self._waiting: deque[tuple[int, Answer]] = deque()
+        self._bytes = 0
+        self._waiting: deque[_Owed] = deque()
+        self._given: Reservation | None = None
         self._changed = asyncio.Event()
         self._ended = False
 
     async def room(self) -> None:
         """Waits until another batch may be read."""
-        while self._waiting and self._events >= self._events_max:
+        while self._waiting and (self._events >= self._events_max or self._bytes >= self._bytes_max):
             self._changed.clear()
             await self._changed.wait()
 
-    def add(self, events: int, answer: Answer) -> None:
-        """Owes one more answer."""
-        weight = max(1, events)
-        self._waiting.append((weight, answer))
-        self._events += weight
+    def add(self, events: int, answer: Answer, size: int, reservation: Reservation | None) -> None:
+        """Owes one more answer; the memory that is reserved for it is released when it was written."""
+        owed = _Owed(max(1, events), size, answer, reservation)
+        self._waiting.append(owed)
+        self._events += owed.events
+        self._bytes += owed.size
         self._changed.set()
 
     def end(self) -> None:
@@ -40,21 +52,35 @@ class UnackedWindow:
         self._changed.set()
 
     async def next(self) -> Answer | None:
-        """The oldest answer owed, once it is there; None when none is left and no more will come."""
+        """The oldest answer owed, once it is there; None when none is left and no more will come.
+
+        The one before was written, as far as its memory is concerned.
+        """
+        self._release_given()
         while not self._waiting:
             if self._ended:
                 return None
             self._changed.clear()
             await self._changed.wait()
-        weight, answer = self._waiting[0]
-        await asyncio.wait({answer})
+        owed = self._waiting[0]
+        await asyncio.wait({owed.answer})
         self._waiting.popleft()
-        self._events -= weight
+        self._events -= owed.events
+        self._bytes -= owed.size
+        self._given = owed.reservation
         self._changed.set()
-        return answer
+        return owed.answer
 
     def close(self) -> None:
         """Forgets what is owed: there is nobody to answer any more."""
-        for _, answer in self._waiting:
-            answer.cancel()
+        self._release_given()
+        for owed in self._waiting:
+            owed.answer.cancel()
+            if owed.reservation is not None:
+                owed.reservation.release()
         self._waiting.clear()
+
+    def _release_given(self) -> None:
+        if self._given is not None:
+            self._given.release()
+            self._given = None

@@ -1,0 +1,99 @@
+"""Replies on their way out: counted in memory until grpc has written them, and not for ever."""
+
+import asyncio
+import gc
+import logging
+from collections.abc import Iterator
+
+from telwerkd.application.memory_budget import MemoryBudget, Reservation
+
+_COUNTED_BYTES_MIN = 16_384
+"""Smaller replies are not counted in memory: there are as many as calls."""
+
+_LOOKS = 4
+"""How often within the time that a reply has it is looked whether it was taken."""
+
+_RPC_TASK = "rpc_task"
+"""grpc's name of the task that owns a call."""
+
+_log = logging.getLogger(__name__)
+
+
+class Replies:
+    """Watches over the end of calls: their last words may lie unread for `stall_seconds`, then the call is reset.
+
+    grpc's Python API tells of a unary reply only that its call's task has ended, which it does when everything was
+    written to the connection. A reader that opens no window would keep reply and call for as long as it is connected.
+    """
+
+    def __init__(self, budget: MemoryBudget, stall_seconds: float) -> None:
+        self._budget = budget
+        self._stall_seconds = stall_seconds
+        # In the order of their times.
+        self._since: dict[asyncio.Task[object], float] = {}
+        self._looking: asyncio.TimerHandle | None = None
+
+    def hand_over(self, size: int) -> None:
+        """Counts the last `size` bytes of the current call until they were written.
+
+        Raises:
+            UnavailableError: OVERLOADED, the memory for it is used up.
+        """
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a reply outside of its call")
+        if size >= _COUNTED_BYTES_MIN:
+            _release_with(task, self._budget.reserve(size, "the answer"))
+        loop = asyncio.get_running_loop()
+        if self._since.pop(task, None) is None:
+            task.add_done_callback(self._written)
+        self._since[task] = loop.time()
+        if self._looking is None:
+            self._looking = loop.call_later(self._stall_seconds / _LOOKS, self._look)
+
+    def taken(self) -> None:
+        """What was handed over was written, and the current call goes on."""
+        task = asyncio.current_task()
+        if task is not None and self._since.pop(task, None) is not None:
+            task.remove_done_callback(self._written)
+
+    def _written(self, task: asyncio.Task[object]) -> None:
+        del self._since[task]
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._looking = loop.call_later(self._stall_seconds / _LOOKS, self._look) if self._since else None
+        before = loop.time() - self._stall_seconds
+        stalled = [task for task, since in self._since.items() if since <= before]
+        if stalled:
+            _log.warning(
+                "%d calls are reset: their answers were not read for %g s (reply_stall_seconds)",
+                len(stalled),
+                self._stall_seconds,
+            )
+            _reset(stalled)
+
+
+def _release_with(task: asyncio.Task[object], reservation: Reservation) -> None:
+    task.add_done_callback(lambda _: reservation.release())
+
+
+def _reset(handling: list[asyncio.Task[object]]) -> None:
+    """Ends calls as if their connections had broken: grpc forgets what is not written, and tells the client.
+
+    There is no API for that. grpc lets go of a call when the task ends that owns it, which waits for the client to
+    close the call; so that task is cancelled, and the one beneath it that handles the call with it.
+    """
+    owners = {handled: owner for owner in asyncio.all_tasks() for handled in _handled_by(owner)}
+    for task in handling:
+        task.cancel()
+        if task in owners:
+            owners[task].cancel()
+
+
+def _handled_by(owner: asyncio.Task[object]) -> Iterator[asyncio.Task[object]]:
+    """The tasks that are local to grpc's coroutine of a call, which says of itself no more than the collector sees."""
+    if owner.get_name() != _RPC_TASK:
+        return
+    for scope in gc.get_referents(owner.get_coro()):
+        yield from (local for local in gc.get_referents(scope) if isinstance(local, asyncio.Task))

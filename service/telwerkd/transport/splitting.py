@@ -1,0 +1,116 @@
+"""Splits requests at their outermost fields, before protobuf decodes them.
+
+Two bytes on the wire may be fifty in memory once decoded, and one call of protobuf holds the interpreter for as long as
+it takes. A message is the concatenation of its fields, and several of them are a message again: so a large request is
+decoded piece by piece, and what has too many parts, or belongs to an account that the caller has no right to, is
+refused undecoded.
+
+A split request names the account that is both checked and used: nothing reads it from the bytes a second time. It is
+what protobuf would have found: the last occurrence counts, wherever it stands.
+"""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from telwerkd.domain.errors import InvalidArgumentError
+
+DECODED_WHOLE_MAX: Final = 16_384
+"""Bytes of a message that protobuf may decode in one go, and of a piece: they take it less than a millisecond."""
+
+ACCOUNT_FIELD: Final = 1
+"""`account_id` of every request that has one; a test holds it against the contract."""
+
+OTHER_FIELDS_MAX: Final = 1_000
+"""Fields of a large request beside those that it is split at."""
+
+_VARINT, _FIXED64, _DELIMITED, _FIXED32 = 0, 1, 2, 5
+_FIXED_BYTES: Final = {_FIXED64: 8, _FIXED32: 4}
+_VARINT_BYTES_MAX, _TAG_BYTES_MAX = 10, 5
+_MORE = 0x80
+
+
+class Part(NamedTuple):
+    """A field of a message, as offsets into its bytes."""
+
+    field: int
+    start: int
+    """Where its tag begins."""
+    content: int
+    """Where its content begins, of a field with a length; else where it ends."""
+    end: int
+    has_length: bool
+
+
+def parts(raw: bytes, position: int = 0) -> Iterator[Part]:
+    """The outermost fields of a message, in their order, from one that begins at `position`.
+
+    Raises:
+        InvalidArgumentError: these bytes are no message. Groups are none here: no contract of today has them.
+    """
+    size = len(raw)
+    while position < size:
+        start = position
+        tag, position = _varint(raw, position, _TAG_BYTES_MAX)
+        field, kind = tag >> 3, tag & 7
+        content = position
+        if kind == _DELIMITED:
+            length, content = _varint(raw, position, _VARINT_BYTES_MAX)
+            position = content + length
+        elif kind == _VARINT:
+            _, position = _varint(raw, position, _VARINT_BYTES_MAX)
+        elif kind in _FIXED_BYTES:
+            position += _FIXED_BYTES[kind]
+        else:
+            raise malformed()
+        if position > size or not field:
+            raise malformed()
+        yield Part(field, start, content, position, kind == _DELIMITED)
+
+
+def account_of(raw: bytes) -> str:
+    """The account that a request is about, from its bytes; empty if it names none.
+
+    Raises:
+        InvalidArgumentError: these bytes are no message, or have too many fields.
+    """
+    account = ""
+    for number, part in enumerate(parts(raw)):
+        if number >= OTHER_FIELDS_MAX:
+            raise too_many_fields()
+        if part.field == ACCOUNT_FIELD and part.has_length:
+            account = text_of(raw, part)
+    return account
+
+
+def text_of(raw: bytes, part: Part) -> str:
+    """The content of a field that is a text.
+
+    Raises:
+        InvalidArgumentError: it is none.
+    """
+    try:
+        return raw[part.content : part.end].decode()
+    except UnicodeDecodeError:
+        raise malformed() from None
+
+
+def malformed() -> InvalidArgumentError:
+    """What is answered to bytes that are no message."""
+    return InvalidArgumentError.of("request", "these bytes are no message of this method")
+
+
+def too_many_fields() -> InvalidArgumentError:
+    """What is answered to a message of nothing but fields that no contract knows."""
+    return InvalidArgumentError.of("request", f"has more than {OTHER_FIELDS_MAX} fields that are not its list's")
+
+
+def _varint(raw: bytes, position: int, bytes_max: int) -> tuple[int, int]:
+    """A number, and the position behind it."""
+    number = shift = 0
+    for at in range(position, min(position + bytes_max, len(raw))):
+        byte = raw[at]
+        number |= (byte & ~_MORE) << shift
+        if byte < _MORE:
+            return number, at + 1
+        shift += 7
+    raise malformed()
