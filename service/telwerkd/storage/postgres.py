@@ -4,15 +4,16 @@ Writers of one account are serialised by the row lock on its account: each takes
 one before has committed (READ COMMITTED takes a new view with every statement). Nothing else is ever waited for, so
 there is no order of locks to get wrong. A transaction is of one account, so that the tables can be sharded by account.
 
-A transaction's work is an ordinary function. It runs on the event loop, in a greenlet that SQLAlchemy suspends whenever
-a statement is under way; there are no threads.
+A transaction's work is an ordinary function, which runs in a greenlet that SQLAlchemy suspends whenever a statement is
+under way, on the event loop; one that reads runs in a thread (`postgres_threads`).
 """
 
 import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Any, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -25,6 +26,7 @@ from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.memory import Memory
 from telwerkd.storage.postgres_engine import make_engine
 from telwerkd.storage.postgres_errors import DATABASE_ERRORS, Fate, aborted_for_sure, fate_of, is_standby, said
+from telwerkd.storage.postgres_threads import StatementsInLoop
 from telwerkd.storage.tables import accounts
 from telwerkd.storage.transaction import ACCOUNT, AccountTransaction
 from telwerkd.storage.unavailable import database_unavailable
@@ -34,7 +36,9 @@ log = logging.getLogger(__name__)
 
 WRITERS = 4
 READERS = 4
-"""Connections of one server process; one more looks across accounts."""
+STANDINGS = 2
+"""Connections of one server process: those that write, those that read for answers, those that look where an account
+stands; one more looks across accounts."""
 
 _ATTEMPTS_MAX = 6
 _PAUSE_SECONDS = 0.02
@@ -48,21 +52,29 @@ class PostgresStore(AcrossAccounts):
 
     merges_accounts = False
     writes_at_once = WRITERS
+    reads_at_once = READERS
 
     def __init__(self, url: PostgresUrl) -> None:
         self._writers = make_engine(url, WRITERS, "READ COMMITTED")
-        self._readers = make_engine(url, READERS, "REPEATABLE READ", read_only=True)
+        self._readers = _reading(url, READERS)
+        self._threads = ThreadPoolExecutor(READERS, "postgres-reader")
+        self._standings = _reading(url, STANDINGS)
         # Of its own: slow queries must not make limits late, or the database seem away.
         self._upkeep = make_engine(url, 1, "READ COMMITTED", read_only=True)
         self._writing: set[asyncio.Task[Any]] = set()
         self._memory = Memory()
 
     async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
-        """Runs `work` on one consistent view."""
-        return await _answered(self._readers, lambda connection: work(AccountTransaction(connection, account)))
+        """Runs `work` on one consistent view, in a thread."""
 
-    def glance(self, _account: AccountId, _work: Callable[[Snapshot], T], /) -> T | None:
-        """Nothing: its answers are waited for."""
+        def run(connection: sa.Connection) -> T:
+            return work(AccountTransaction(connection, account))
+
+        # A caller that goes away must not take the connection from under a thread that uses it.
+        return await self._shielded(_answered(self._readers, run, self._threads))
+
+    async def glance(self, _account: AccountId, _work: Callable[[Snapshot], T]) -> T | None:
+        """Nothing: what computes must not run in a greenlet (`postgres_threads`)."""
         return None
 
     async def write(self, works: Sequence[tuple[AccountId, Callable[[Transaction], T]]]) -> list[T]:
@@ -101,7 +113,12 @@ class PostgresStore(AcrossAccounts):
 
     async def standing(self, account: AccountId) -> Standing:
         """Where an account stands."""
-        return await self.read(account, lambda view: Standing(view.account().version, view.earliest_due()))
+
+        def work(connection: sa.Connection) -> Standing:
+            view = AccountTransaction(connection, account)
+            return Standing(view.account().version, view.earliest_due())
+
+        return await _answered(self._standings, work)
 
     async def versions(self, accounts_: Collection[AccountId]) -> dict[AccountId, int]:
         """The versions of accounts."""
@@ -113,7 +130,8 @@ class PostgresStore(AcrossAccounts):
     async def close(self) -> None:
         """Lets running transactions end, and closes the connections."""
         await asyncio.gather(*self._writing, return_exceptions=True)
-        for engine in (self._writers, self._readers, self._upkeep):
+        self._threads.shutdown()
+        for engine in (self._writers, self._readers, self._standings, self._upkeep):
             await engine.dispose()
 
     async def _scan(self, query: sa.Select[*tuple[Any, ...]]) -> Sequence[Any]:
@@ -128,6 +146,10 @@ class PostgresStore(AcrossAccounts):
         return await asyncio.shield(task)
 
 
+def _reading(url: PostgresUrl, connections: int) -> AsyncEngine:
+    return make_engine(url, connections, "REPEATABLE READ", read_only=True)
+
+
 def _locked(connection: sa.Connection, account: AccountId) -> Account:
     """The account's row, which nobody else can lock before this transaction ends; made if it is not there."""
     query = sa.select(*ACCOUNT).where(accounts.c.account_id == account).with_for_update()
@@ -138,15 +160,17 @@ def _locked(connection: sa.Connection, account: AccountId) -> Account:
     return Account(*row)
 
 
-async def _answered(engine: AsyncEngine, work: Callable[[sa.Connection], T]) -> T:
-    """What `work` gives, run in a transaction until one of them comes through.
+async def _answered(
+    engine: AsyncEngine, work: Callable[[sa.Connection], T], threads: ThreadPoolExecutor | None = None
+) -> T:
+    """What `work` gives, run in a transaction until one of them comes through; in a thread where there are some.
 
     Raises:
         UnavailableError: none did, or what became of one is unknown.
     """
     for attempt in range(1, _ATTEMPTS_MAX + 1):
         try:
-            return await _once(engine, work)
+            return await _once(engine, work, threads)
         except DATABASE_ERRORS as error:
             fate = fate_of(error)
             if fate is Fate.DEFECT:
@@ -158,10 +182,15 @@ async def _answered(engine: AsyncEngine, work: Callable[[sa.Connection], T]) -> 
     raise AssertionError("the last attempt returns or raises")
 
 
-async def _once(engine: AsyncEngine, work: Callable[[sa.Connection], T]) -> T:
+async def _once(engine: AsyncEngine, work: Callable[[sa.Connection], T], threads: ThreadPoolExecutor | None) -> T:
     async with engine.connect() as connection, connection.begin() as transaction:
         try:
-            result = await connection.run_sync(work)
+            if threads is None:
+                result = await connection.run_sync(work)
+            else:
+                loop = asyncio.get_running_loop()
+                statements = cast("sa.Connection", StatementsInLoop(connection, loop))
+                result = await loop.run_in_executor(threads, work, statements)
         except DATABASE_ERRORS as error:
             if is_standby(error):
                 await connection.invalidate(error)  # another connection may lead to the new primary
