@@ -14,7 +14,7 @@ import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import grpc
 import grpc.aio
@@ -222,13 +222,14 @@ def _shielded(handler: Handler, method: str) -> Handler:
     return rebuilt(handler, behaviour, None if decode is None else _decoding(decode, defer=defer), encode)
 
 
-class Encoded(bytes):
-    """A reply that is encoded already: one that is kept, or has long columns. Any other bytes are no reply."""
+class Encoded(NamedTuple):
+    """A reply that is encoded already: one that is kept, or has long columns."""
+
+    payload: bytes
 
 
 def _unless_encoded(encode: Serializer) -> Serializer:
-    # grpc takes nothing but plain bytes.
-    return lambda response: bytes(response) if isinstance(response, Encoded) else encode(response)
+    return lambda response: response.payload if isinstance(response, Encoded) else encode(response)
 
 
 def _single_reply(inner: Behaviour, method: str, encode: Serializer | None) -> Behaviour:
