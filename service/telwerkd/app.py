@@ -13,7 +13,9 @@ from telwerkd.application.answering import Queries
 from telwerkd.application.clock import Clock
 from telwerkd.application.explain import Explanations
 from telwerkd.application.ingest import Ingest
+from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.application.ports import Store
+from telwerkd.application.readers import Readers
 from telwerkd.application.rollup_cache import RollupCache
 from telwerkd.application.upkeep import Compaction, purge_old, settle_due
 from telwerkd.application.watching import Watches
@@ -95,8 +97,10 @@ async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> As
     ingest = Ingest(store, settings.ingest_limits)
     limits = settings.event_limits
     draining = asyncio.Event()
-    queries = Queries(store, settings.query_limits, RollupCache(settings.rollup_cache_bytes_max))
-    watches = Watches(store, queries, settings.watches_max)
+    readers = Readers(store, settings.waiting_queries_per_account_max)
+    queries = Queries(store, readers, settings.query_limits, RollupCache(settings.rollup_cache_bytes_max))
+    memory = MemoryBudget(settings.memory_bytes_max)
+    watches = Watches(store, queries, memory, settings.watches_max, settings.watches_per_account_max)
     interceptors: list[grpc.aio.ServerInterceptor] = [ErrorInterceptor()]
     if settings.keys_file is not None:
         interceptors.append(AuthInterceptor(Keyring(settings.keys_file)))
@@ -105,14 +109,14 @@ async def _serving(settings: Settings, store: Store, *, shares_port: bool) -> As
         KpiService(
             queries,
             watches,
-            Explanations(store, clock),
+            Explanations(readers, clock),
             clock,
             limits,
             AnswerCache(settings.answer_cache_bytes_max),
             settings.watch_stall_seconds,
             draining,
         ),
-        SettingsService(AccountSettings(store), clock, limits),
+        SettingsService(AccountSettings(store, readers), clock, limits),
         AdminService(store, clock, limits),
         interceptors,
         settings.message_bytes_max,
