@@ -21,7 +21,8 @@ from benchmarks.results import figure
 from benchmarks.run import save
 from benchmarks.workload import ACCOUNT, GOAL_URL, LIVE_LIMIT_SECONDS, START_SECONDS, WIDGETS, Part, Workload
 from telwerk.v1 import ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
-from telwerkd.application.answering import Points, answer
+from telwerkd.application.allowance import Points
+from telwerkd.application.answering import answer
 from telwerkd.application.ingest import IngestLimits, take_in
 from telwerkd.application.ports import Snapshot, Transaction
 from telwerkd.application.query import QueryLimits

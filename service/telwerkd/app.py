@@ -19,6 +19,7 @@ from telwerkd.application.ingest import Ingest
 from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.application.ports import Store
 from telwerkd.application.reached import StoredTime
+from telwerkd.application.readers import Readers
 from telwerkd.application.rollup_cache import RollupCache
 from telwerkd.application.upkeep import Compaction, purge_old, settle_due
 from telwerkd.application.watching import Watches
@@ -131,8 +132,9 @@ async def _serving(settings: Settings, store: Store, clock: Clock, *, shares_por
     limits = settings.event_limits
     budget = MemoryBudget(settings.memory_bytes_max)
     draining = asyncio.Event()
-    queries = Queries(store, settings.query_limits, RollupCache(settings.rollup_cache_bytes_max))
-    watches = Watches(store, queries, settings.watches_max)
+    readers = Readers(store, settings.waiting_queries_per_account_max)
+    queries = Queries(store, readers, settings.query_limits, RollupCache(settings.rollup_cache_bytes_max))
+    watches = Watches(store, queries, budget, settings.watches_max, settings.watches_per_account_max)
     interceptors: list[grpc.aio.ServerInterceptor] = [
         GateInterceptor(settings.gate_limits),
         ErrorInterceptor(Replies(budget, settings.reply_stall_seconds)),
@@ -146,14 +148,14 @@ async def _serving(settings: Settings, store: Store, clock: Clock, *, shares_por
         KpiService(
             queries,
             watches,
-            Explanations(store, clock),
+            Explanations(readers, clock),
             clock,
             limits,
             AnswerCache(settings.answer_cache_bytes_max),
             settings.watch_stall_seconds,
             draining,
         ),
-        SettingsService(AccountSettings(store), clock, limits),
+        SettingsService(AccountSettings(store, readers), clock, limits),
         AdminService(store, clock, limits, names),
         HealthService(health, settings.watch_limits),
         interceptors,

@@ -90,6 +90,14 @@ class Settings(BaseSettings):
     buckets_max: int = Field(40_000, gt=0, description="Buckets of a time series.")
     points_max: int = Field(2_000_000, gt=0, description="Numbers of an answer: series times buckets times values.")
     groups_max: int = Field(10_000, gt=0, description="Groups of an answer that is not asked for by pages.")
+    rows_max: int = Field(
+        150_000,
+        gt=0,
+        description="Rows that an answer is made of: combinations of ids in 32 days, of each KPI and period.",
+    )
+    waiting_queries_per_account_max: int = Field(
+        200, gt=0, description="Questions of an account that wait for a reader, of which an account has half at most."
+    )
     rollup_cache_bytes_max: int = Field(
         64 * 2**20,
         ge=0,
@@ -99,6 +107,7 @@ class Settings(BaseSettings):
         64 * 2**20, ge=0, description="Memory for answers that are still true; 0 keeps none."
     )
     watches_max: int = Field(1_000, gt=0, description="Open WatchTimeSeries calls.")
+    watches_per_account_max: int = Field(500, gt=0, description="Open WatchTimeSeries calls of one account.")
     watch_stall_seconds: float = Field(30.0, gt=0, description="How long a watch may go unread before it is cut off.")
     health_watches_max: int = Field(1_000, gt=0, description="Open Watch calls of the health service.")
     health_watches_per_peer_max: int = Field(100, gt=0, description="The same, of one address.")
@@ -206,7 +215,7 @@ class Settings(BaseSettings):
     @property
     def query_limits(self) -> QueryLimits:
         """What a query may ask for."""
-        return QueryLimits(self.buckets_max, self.points_max, self.groups_max)
+        return QueryLimits(self.buckets_max, self.points_max, self.groups_max, self.rows_max)
 
 
 def load(config_file: Path | None, flags: dict[str, Any]) -> Settings:

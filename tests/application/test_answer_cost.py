@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import pytest
 import sqlalchemy as sa
 
-from telwerkd.application.answering import Points, answer
+from telwerkd.application.allowance import Points
+from telwerkd.application.answering import answer
 from telwerkd.application.query import Answer, Filter, Ids, Query, QueryLimits, Top
 from telwerkd.application.rollup_cache import RollupCache
 from telwerkd.domain.calendar import Granularity

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import datetime as dt
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,8 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 from telwerk.v1 import admin_service_pb2 as admin, admin_service_pb2_grpc as admin_grpc, kpi_service_pb2 as kpi
-from telwerkd.application.answering import Points, answer
+from telwerkd.application.allowance import Points
+from telwerkd.application.answering import answer
 from telwerkd.application.explain import Explained, Place, explain
 from telwerkd.application.ingest import IngestLimits, Submitted, take_in
 from telwerkd.application.ports import Snapshot
@@ -35,6 +37,7 @@ from telwerkd.domain.kpis import CATALOGUE, KpiInfo, ValueKind
 from telwerkd.domain.ranges import QuarterRange
 from telwerkd.storage.schema import prepare
 from telwerkd.storage.sqlite import SqliteStore
+from telwerkd.transport import kpi_service
 from tests.conftest import ALL_TIME, CALL_SECONDS, Refusal, Server, line_of, refusal, started
 from tests.generate import ANNA, BRAM, DELIVERY, GRID, PRICE, SALES, START, SUPPORT, WIDGETS, Batch, deliveries
 from tests.oracle import oracle_facts, oracle_held
@@ -384,6 +387,36 @@ async def test_pages_add_up_to_the_whole(server, account, size):
     parts = await pages(server, account, "satisfaction_score", page_size=size)
     assert all(len(part.conversations) <= size for part in parts)
     assert [conversation for part in parts for conversation in part.conversations] == list(whole.conversations)
+
+
+@over_the_wire
+@pytest.mark.parametrize("bound", ["_FOLDED_MAX", "_EVENTS_MAX", "_LISTED_MAX"])
+async def test_a_page_ends_where_it_has_taken_enough(server, account, bound, monkeypatch):
+    """Conversations folded, their events, and what is listed are bounded: pages are short, and add up to the whole."""
+    await six_chats(server, account)
+    [whole] = await pages(server, account, "satisfaction_score")
+    monkeypatch.setattr(f"telwerkd.application.explain.{bound}", 1)
+    parts = await pages(server, account, "satisfaction_score")
+    assert len(parts) >= len(whole.conversations) > 1
+    assert all(len(part.conversations) <= 1 for part in parts)
+    assert [one for part in parts for one in part.conversations] == list(whole.conversations)
+
+
+@over_the_wire
+async def test_an_explanation_is_encoded_in_a_thread(server, account, monkeypatch):
+    """However much it lists."""
+    await six_chats(server, account)
+    encoded_in = []
+    encode = kpi_service.encode_explanation
+
+    def spy(*arguments):
+        encoded_in.append(threading.current_thread())
+        return encode(*arguments)
+
+    monkeypatch.setattr(kpi_service, "encode_explanation", spy)
+    await pages(server, account, "satisfaction_score")
+    assert encoded_in
+    assert threading.main_thread() not in encoded_in
 
 
 @over_the_wire

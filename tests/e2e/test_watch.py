@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -11,6 +12,7 @@ import grpc
 import pytest
 
 from telwerk.v1 import kpi_service_pb2 as kpi, settings_service_pb2 as settings_pb
+from telwerkd.transport import kpi_service
 from telwerkd.transport.kpi_service import KpiService
 from tests.chats import at
 from tests.conftest import CALL_SECONDS, KPI_IDS, Server, connected, eventually, refusal, serving, started
@@ -317,3 +319,68 @@ async def test_one_watch_too_many_is_turned_away(tmp_path):
         assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "OVERLOADED")
         assert refused.retry_seconds
         assert "watches_max" in refused.text
+
+
+async def test_an_account_has_its_share_of_the_watches(tmp_path):
+    """Beyond `watches_per_account_max` it is refused by that name; others are not, and a closed one makes room."""
+    async with started(tmp_path / "telwerk.db", watches_per_account_max=1) as server, watching(server) as first:
+        await first.update()
+        async with watching(server) as second:
+            refused = await refusal(second.call.read())
+            assert (refused.code, refused.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED")
+            assert "watches_per_account_max" in refused.text
+            assert refused.retry_seconds is not None
+        async with watching(server, "other") as other:
+            await other.update()
+        first.call.cancel()
+
+        async def is_open() -> bool:
+            async with watching(server) as third:
+                with suppress(grpc.aio.AioRpcError):
+                    return (await third.update()).HasField("snapshot")
+                return False
+
+        await eventually(is_open)
+
+
+async def test_what_watches_hold_is_counted_to_the_memory_of_all_calls(tmp_path):
+    """A watch that does not fit beside the others is refused by the name of the bound; when they close, it fits."""
+    async with started(tmp_path / "telwerk.db", memory_bytes_max=60_000) as server, watching(server) as first:
+        await first.update()
+        async with watching(server, "b") as second:
+            await second.update()
+            async with watching(server, "c") as third:
+                refused = await refusal(third.call.read())
+                assert refused.code is grpc.StatusCode.UNAVAILABLE
+                assert "memory_bytes_max" in refused.text
+
+        async def is_open() -> bool:
+            async with watching(server, "c") as third:
+                with suppress(grpc.aio.AioRpcError):
+                    return (await third.update()).HasField("snapshot")
+                return False
+
+        await eventually(is_open)
+
+
+async def test_a_watch_is_compared_and_encoded_in_a_thread(tmp_path, monkeypatch):
+    """Its snapshot and its changes: neither may keep other calls waiting."""
+    encoded_in = []
+
+    def spied(name: str) -> None:
+        original = getattr(kpi_service, name)
+
+        def spy(*arguments: Any) -> Any:
+            encoded_in.append((name, threading.current_thread() is threading.main_thread()))
+            return original(*arguments)
+
+        monkeypatch.setattr(kpi_service, name, spy)
+
+    for name in ("encode_answer", "changes", "encode_changes"):
+        spied(name)
+    async with started(tmp_path / "telwerk.db") as server, watching(server) as watch:
+        await watch.update()
+        await server.ingest_chat("acme", RATED)
+        await watch.until(anna=(1, 4))
+    assert {name for name, _ in encoded_in} == {"encode_answer", "changes", "encode_changes"}
+    assert not any(in_loop for _, in_loop in encoded_in)

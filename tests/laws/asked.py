@@ -18,12 +18,13 @@ import pytest
 from hypothesis import HealthCheck, settings, strategies as st
 
 from telwerk.v1 import kpi_service_pb2 as pb
-from telwerkd.application.answering import AT_HAND_MAX, Points, answer
+from telwerkd.application.allowance import Points
+from telwerkd.application.answering import answer
+from telwerkd.application.cost import LOOP_COST_MAX, Budget, NotInLoopError
 from telwerkd.application.ingest import IngestLimits, Submitted, take_in
 from telwerkd.application.ports import Store
 from telwerkd.application.query import Answer, Filter, Ids, Query, QueryLimits, Topics
 from telwerkd.application.rollup_cache import RollupCache
-from telwerkd.application.slices import NotAtHandError
 from telwerkd.application.upkeep import settle_due
 from telwerkd.domain.calendar import Granularity
 from telwerkd.domain.events import Event, Kind, WentLive
@@ -121,10 +122,10 @@ class World:
 
     def _at_hand(self, query: Query, store: Store, rollups: RollupCache) -> Answer | None:
         """The same from what is kept by now."""
-        work: Callable[[Any], Answer] = partial(answer, query, Points(LIMITS), rollups, at_hand_max=AT_HAND_MAX)
+        work: Callable[[Any], Answer] = partial(answer, query, Points(LIMITS), rollups, budget=Budget(LOOP_COST_MAX))
         try:
-            found = store.glance(ACCOUNT, work)
-        except NotAtHandError:
+            found = self._runner.run(store.glance(ACCOUNT, work))
+        except NotInLoopError:
             return None
         self.found_at_hand += found is not None
         return found

@@ -25,6 +25,7 @@ from telwerkd.application.account_settings import AccountSettings
 from telwerkd.application.answering import Points, answer
 from telwerkd.application.ingest import Ingest, IngestLimits, Rejected, Submitted, Verdict
 from telwerkd.application.query import Answer, Filter, Query, QueryLimits
+from telwerkd.application.readers import Readers
 from telwerkd.application.rollup_cache import RollupCache
 from telwerkd.application.upkeep import Compaction, settle_due
 from telwerkd.domain.conversation import EMPTY, fold
@@ -377,7 +378,9 @@ class ServiceMachine(RuleBasedStateMachine):
 
     @rule(account=st.sampled_from(ACCOUNTS), widget=st.sampled_from(WIDGETS), version=widget_versions)
     def set_widget(self, account: AccountId, widget: WidgetId, version: WidgetVersion) -> None:
-        self.service.run(AccountSettings(self.service.store).set_widget(account, widget, version))
+        self.service.run(
+            AccountSettings(self.service.store, Readers(self.service.store, 10)).set_widget(account, widget, version)
+        )
         self.versions.setdefault((account, widget), {})[version.effective_time] = version
 
     @rule(

@@ -20,6 +20,7 @@ from telwerkd.application.account_settings import AccountSettings
 from telwerkd.application.audit import examine
 from telwerkd.application.ingest import IngestLimits, take_in
 from telwerkd.application.ports import Snapshot, Store
+from telwerkd.application.readers import Readers
 from telwerkd.application.removal import erase, purge
 from telwerkd.application.upkeep import Compaction, settle_due
 from telwerkd.domain.counters import unpack
@@ -40,7 +41,7 @@ AFTER_ALL = Micros(START + 10 * LIMIT)
 
 async def written(store: Store) -> None:
     """An account with something in every table: counted, waiting to be compacted, purged, erased."""
-    settings = AccountSettings(store)
+    settings = AccountSettings(store, Readers(store, 10))
     await settings.set_widget(ACCOUNT, WEB, WidgetVersion(Micros(START), LIMIT, (), ()))
     await settings.set_time_zone(ACCOUNT, "Europe/Berlin")
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from telwerkd.application.account_settings import AccountSettings
 from telwerkd.application.audit import examine, repair
 from telwerkd.application.ingest import IngestLimits, Submitted, take_in
+from telwerkd.application.readers import Readers
 from telwerkd.application.removal import erase, purge
 from telwerkd.application.upkeep import Compaction, settle_due
 from telwerkd.domain.counters import ChunkKey
@@ -128,7 +129,7 @@ async def everything(store: PostgresStore, account: AccountId) -> None:
     async def put(*events: Submitted) -> None:
         await store.write([(account, lambda tx: take_in([events], IngestLimits(), tx))])
 
-    settings = AccountSettings(store)
+    settings = AccountSettings(store, Readers(store, 10))
     await settings.set_widget(account, WEB, WidgetVersion(Micros(START), LIMIT, (), ()))
     await settings.set_time_zone(account, "Europe/Berlin")
     await put(*(each for n in range(40) for each in chat(f"c{n}")))

@@ -30,3 +30,19 @@ def test_a_nested_message_is_found_again(size):
     series = pb.Series(kpi_id="x" * size, counts=[1])
     encoded = wire.nested(pb.QueryTimeSeriesResponse.SERIES_FIELD_NUMBER, series.SerializeToString())
     assert pb.QueryTimeSeriesResponse.FromString(encoded).series == [series]
+
+
+@given(st.lists(st.integers(1 - 2**62, 2**62 - 1)))
+def test_signed_numbers_are_encoded_as_the_library_does(numbers: list[int]) -> None:
+    """Differences between two periods, negative ones included."""
+    message = pb.SeriesComparison(count_deltas=numbers)
+    number = pb.SeriesComparison.COUNT_DELTAS_FIELD_NUMBER
+    assert wire.packed_signed(number, np.array(numbers, np.int64)) == message.SerializeToString()
+
+
+@given(st.lists(st.floats(allow_nan=False)))
+def test_floating_point_numbers_are_encoded_as_the_library_does(numbers: list[float]) -> None:
+    """Relative differences."""
+    message = pb.SeriesComparison(count_changes=numbers)
+    number = pb.SeriesComparison.COUNT_CHANGES_FIELD_NUMBER
+    assert wire.packed_doubles(number, np.array(numbers, float)) == message.SerializeToString()

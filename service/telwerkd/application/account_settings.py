@@ -3,6 +3,7 @@
 from functools import partial
 
 from telwerkd.application.ports import Snapshot, Store, Transaction
+from telwerkd.application.readers import Readers
 from telwerkd.domain import calendar
 from telwerkd.domain.errors import NotFoundError, Reason
 from telwerkd.domain.ids import AccountId, WidgetId
@@ -14,8 +15,9 @@ DEFAULT_TIME_ZONE = "UTC"
 class AccountSettings:
     """The settings of accounts and widgets, in a store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, readers: Readers) -> None:
         self._store = store
+        self._readers = readers
 
     async def set_widget(self, account: AccountId, widget: WidgetId, version: WidgetVersion) -> None:
         """Adds a version, or replaces the one with the same effective time."""
@@ -27,14 +29,14 @@ class AccountSettings:
         Raises:
             NotFoundError: it has none.
         """
-        versions = (await self._store.read(account, _versions)).get(widget)
+        versions = (await self._readers.read(account, _versions)).get(widget)
         if not versions:
             raise NotFoundError(Reason.WIDGET_SETTINGS_NOT_FOUND, f"widget {widget!r} has no settings")
         return versions
 
     async def widgets(self, account: AccountId) -> dict[WidgetId, WidgetVersion]:
         """The newest version of every widget that has settings, by widget id."""
-        versions = await self._store.read(account, _versions)
+        versions = await self._readers.read(account, _versions)
         return {widget: of_widget[-1] for widget, of_widget in versions.items()}
 
     async def set_time_zone(self, account: AccountId, time_zone: str) -> None:
@@ -43,12 +45,13 @@ class AccountSettings:
         Raises:
             InvalidArgumentError: it is not an IANA time zone.
         """
-        calendar.zone(time_zone, "settings.time_zone")
+        # The name nearest to an unknown one takes long to find.
+        await self._readers.compute(account, partial(calendar.zone, time_zone, "settings.time_zone"))
         await self._store.write([(account, partial(_put_time_zone, time_zone))])
 
     async def time_zone(self, account: AccountId) -> str:
         """The zone of queries that name none."""
-        return await self._store.read(account, zone_name)
+        return await self._readers.read(account, zone_name)
 
 
 def zone_name(view: Snapshot) -> str:

@@ -6,12 +6,15 @@ largest; only for those that remain are the buckets of the series made.
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from telwerkd.application import cost
+from telwerkd.application.account_settings import zone_name
+from telwerkd.application.allowance import Points
+from telwerkd.application.cost import LOOP_COST_MAX, Budget, NotInLoopError
 from telwerkd.application.keying import Keyed, Keys, key_maker, keyed
 from telwerkd.application.ordering import KeyTotals, Selection, select
 from telwerkd.application.ports import Snapshot, Standing, Store
@@ -29,10 +32,10 @@ from telwerkd.application.query import (
     Summed,
     check,
     place_in_time,
-    zone_of,
 )
+from telwerkd.application.readers import Readers
 from telwerkd.application.rollup_cache import RollupCache
-from telwerkd.application.slices import NotAtHandError, Period, Slice, SliceReader
+from telwerkd.application.slices import Period, Slice, SliceReader
 from telwerkd.domain import calendar
 from telwerkd.domain.calendar import QUARTER_HOUR_MICROS, Buckets, Granularity
 from telwerkd.domain.counters import has_packed_values
@@ -45,66 +48,91 @@ from telwerkd.domain.ranges import QuarterRange, Range
 from telwerkd.domain.settings import Widgets
 
 T = TypeVar("T")
-
-
-AT_HAND_MAX = 160_000
-"""What an answer may take in the event loop, as numbers of 8 ns: a year by day by 50 operators is 150,000."""
+U = TypeVar("U")
 
 
 class Queries:
     """Answers queries from a store."""
 
-    def __init__(self, store: Store, limits: QueryLimits, rollups: RollupCache) -> None:
+    def __init__(self, store: Store, readers: Readers, limits: QueryLimits, rollups: RollupCache) -> None:
         self._store = store
+        self._readers = readers
         self._limits = limits
         self._rollups = rollups
-        self._may_glance = True
+        self._is_loop_free = True
         """One answer in a turn of the event loop: many questions at once must not keep everything else waiting."""
 
     async def ask(self, query: Query, then: Callable[[Answer], T], *, short: bool = True) -> T:
         """What `then` makes of the answer to `query`.
 
-        It runs where the database is read: in the event loop if `then` is `short` and little is read, else not there.
+        It runs where the answer is made: in the event loop if `then` is `short` and the answer costs little, else in a
+        thread (docs/decisions/0011).
 
         Raises:
             InvalidArgumentError: the KPIs do not have the dimensions or values asked for, the zone is unknown, or the
                 range is empty.
-            LimitExceededError: too many buckets, points or groups.
+            LimitExceededError: too many buckets, points, groups or rows.
+            QuotaExceededError: too many questions of the account wait.
             UnavailableError: the database does not answer.
         """
         check(query)
 
-        def work(snapshot: Snapshot, at_hand_max: int | None = None) -> T:
-            return then(answer(query, Points(self._limits), self._rollups, snapshot, at_hand_max))
+        def work(snapshot: Snapshot, budget: Budget | None = None) -> T:
+            return then(answer(query, Points(self._limits), self._rollups, snapshot, budget))
 
-        found = self._at_hand(query.account, partial(work, at_hand_max=AT_HAND_MAX)) if short else None
-        return await self._store.read(query.account, work) if found is None else found
+        found = await self._in_loop(query.account, work) if short else None
+        return await self._readers.read(query.account, work) if found is None else found
 
-    def _at_hand(self, account: AccountId, work: Callable[[Snapshot], T]) -> T | None:
-        """What `work` gives if all that it takes is at hand, once in a turn; else None (docs/decisions/0011)."""
-        if not self._may_glance:
+    async def _in_loop(self, account: AccountId, work: Callable[[Snapshot, Budget], T]) -> T | None:
+        """What `work` gives if it costs little, once in a turn; else None."""
+        if not self._is_loop_free:
             return None
-        self._may_glance = False
+        self._is_loop_free = False
         asyncio.get_running_loop().call_soon(self._next_turn)
         try:
-            return self._store.glance(account, work)
-        except NotAtHandError:
+            return await self._store.glance(account, lambda snapshot: work(snapshot, Budget(LOOP_COST_MAX)))
+        except NotInLoopError:
             return None
 
     def _next_turn(self) -> None:
-        self._may_glance = True
+        self._is_loop_free = True
+
+    async def ask_in_turn(self, query: Query, then: Callable[[Answer], T]) -> T:
+        """What `then` makes of the answer to `query`, in a thread, however many questions of the account wait.
+
+        For those who ask one after the other. Raises what `ask` does, but no QuotaExceededError.
+        """
+        check(query)
+
+        def work(snapshot: Snapshot) -> T:
+            return then(answer(query, Points(self._limits), self._rollups, snapshot))
+
+        return await self._readers.read(query.account, work, waiting_is_bounded=False)
+
+    async def compute(self, account: AccountId, work: Callable[[], T]) -> T:
+        """Runs what takes too long for the event loop, see `Readers.compute`."""
+        return await self._readers.compute(account, work)
 
     async def ask_all(
-        self, account: AccountId, queries: Sequence[Query | TelwerkError], then: Callable[[int, Answer], T]
-    ) -> list[T | TelwerkError]:
-        """What `then` makes of the answer to each query and its place, or what is wrong with it.
+        self,
+        account: AccountId,
+        queries: Sequence[Query | TelwerkError],
+        then: Callable[[int, Answer], T],
+        together: Callable[[list[T | TelwerkError]], U],
+    ) -> U:
+        """What `together` makes of what `then` makes of each query's place and answer, or of what is wrong with it.
 
         All see the same state of the account, and share the limit on points. What is wrong already passes through.
 
         Raises:
+            QuotaExceededError: too many questions of the account wait.
             UnavailableError: the database does not answer.
         """
-        return await self._store.read(account, partial(_answer_all, queries, self._limits, self._rollups, then))
+
+        def work(snapshot: Snapshot) -> U:
+            return together(_answer_all(queries, self._limits, self._rollups, then, snapshot))
+
+        return await self._readers.read(account, work)
 
     async def standing(self, account: AccountId) -> Standing:
         """Where the account stands: as long as it stands there, answers stay what they are.
@@ -136,57 +164,34 @@ def _answer_all(
     return [one(place, query) for place, query in enumerate(queries)]
 
 
-class Points:
-    """The numbers of an answer, or of a batch of them, counted before they are made."""
-
-    def __init__(self, limits: QueryLimits) -> None:
-        self.limits = limits
-        self._taken = 0
-
-    def take(self, series: int, buckets: int, values: Sequence[int]) -> None:
-        """Adds a query's numbers: of each KPI, so many series of so many buckets, and `values` numbers in each.
-
-        Raises:
-            LimitExceededError: they are too many, together with those before. Then none of them is added.
-        """
-        wanted = series * buckets * sum(values)
-        if self._taken + wanted > self.limits.points_max:
-            before = f", and the queries before it take {self._taken}" if self._taken else ""
-            raise LimitExceededError(
-                "group_by",
-                f"the answer would take {wanted} numbers ({len(values)} KPIs, {series} series each, {buckets} buckets, "
-                f"up to {max(values)} values){before}; at most {self.limits.points_max} (points_max) are answered: ask "
-                "for pages (page_size) or the largest (top), filter, group by less, choose a coarser granularity, a "
-                "shorter range or fewer KPIs",
-            )
-        self._taken += wanted
-
-
 def answer(
-    query: Query, points: Points, rollups: RollupCache, snapshot: Snapshot, at_hand_max: int | None = None
+    query: Query, points: Points, rollups: RollupCache, snapshot: Snapshot, budget: Budget | None = None
 ) -> Answer:
-    """The answer to `query` on a view of its account; with `at_hand_max`, if it is at hand (see `SliceReader`).
+    """The answer to `query` on a view of its account.
 
     Raises:
-        LimitExceededError: too many buckets, points or groups.
-        NotAtHandError: it is not at hand.
+        LimitExceededError: too many buckets, points, groups or rows.
+        NotInLoopError: it costs more than the budget.
     """
-    if at_hand_max is not None:
-        # A zone's boundaries take long to find, and KPI 5 reads the settings of all widgets.
-        reads_settings = any(info.kpi == Kpi.INACTIVITY_ACTIONS for info in query.kpis)
-        if reads_settings or not calendar.is_known(zone_of(query, snapshot)):
-            raise NotAtHandError
+    budget = budget or Budget()
+    if budget.is_limited:
+        _check_is_cheap(query, snapshot, budget)
     zone, span = place_in_time(query, snapshot)
     spans = [span]
     if query.compare_to is not None:
         spans.append(_compared(query.range, query.compare_to, zone))
-    periods = [Period(_buckets(one, query.granularity, zone, points.limits), query.granularity, zone) for one in spans]
+    budget.spend(
+        cost.of_buckets([_bucket_count(one, query.granularity, points.limits) for one in spans], len(query.kpis))
+    )
+    periods = [Period(_buckets(one, query.granularity, zone), query.granularity, zone) for one in spans]
     keys = Keys()
-    reader = SliceReader(query.account, snapshot, rollups, at_hand_max)
+    reader = SliceReader(query.account, snapshot, rollups, points.rows, budget)
     read = [_Kpi(query, info, periods, keys, reader) for info in query.kpis]
     totals = [kpi.totals() for kpi in read]
     selection = select(query, keys.raw, totals, points.limits.groups_max)
-    points.take(selection.size, sum(period.width for period in periods), [kpi.values for kpi in read])
+    widths = [period.width for period in periods]
+    points.take(selection.size, sum(widths), [kpi.values for kpi in read])
+    budget.spend(cost.of_counts(selection.size, widths, len(read)))
     kpis = [
         KpiRows(
             info,
@@ -205,15 +210,31 @@ def answer(
     return Answer(periods[0].buckets, compared, kpis, zone.key, standing, selection.next)
 
 
+def _check_is_cheap(query: Query, snapshot: Snapshot, budget: Budget) -> None:
+    """Raises NotInLoopError for what takes long whatever the account holds.
+
+    A zone's boundaries take long to find, the name nearest to one that is unknown too; KPI 5 reads the settings of all
+    widgets.
+    """
+    reads_settings = any(info.kpi == Kpi.INACTIVITY_ACTIONS for info in query.kpis)
+    if reads_settings or not calendar.is_used(query.time_zone or zone_name(snapshot)):
+        budget.refuse()
+
+
 def _compared(period: Range, compare_to: Range | PreviousPeriod, zone: ZoneInfo) -> QuarterRange:
     if isinstance(compare_to, PreviousPeriod):
         return period.previous().quarters(zone, "compare_to.previous_period")
     return compare_to.quarters(zone, "compare_to.range.dates.end_date")
 
 
-def _buckets(span: QuarterRange, granularity: Granularity | None, zone: ZoneInfo, limits: QueryLimits) -> Buckets:
+def _bucket_count(span: QuarterRange, granularity: Granularity | None, limits: QueryLimits) -> int:
+    """About how many buckets a range has: at least as many as there are.
+
+    Raises:
+        LimitExceededError: they are too many.
+    """
     if granularity is None:
-        return Buckets(np.array([span.start, span.end]), first_clipped=False, last_clipped=False)
+        return 1
     wanted = calendar.count_upper_bound(span.start, span.end, granularity)
     if wanted > limits.buckets_max:
         raise LimitExceededError(
@@ -221,6 +242,12 @@ def _buckets(span: QuarterRange, granularity: Granularity | None, zone: ZoneInfo
             f"the range holds up to {wanted} buckets of this width, at most {limits.buckets_max} (buckets_max) are "
             "answered: choose a coarser granularity or a shorter range",
         )
+    return wanted
+
+
+def _buckets(span: QuarterRange, granularity: Granularity | None, zone: ZoneInfo) -> Buckets:
+    if granularity is None:
+        return Buckets(np.array([span.start, span.end]), first_clipped=False, last_clipped=False)
     return calendar.buckets(span.start, span.end, granularity, zone)
 
 

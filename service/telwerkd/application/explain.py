@@ -5,13 +5,13 @@ explained is what is counted, by the same rules.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, TypeVar
 
 from telwerkd.application.clock import Clock
-from telwerkd.application.ports import CellRow, Conversation, Snapshot, Store
+from telwerkd.application.ports import CellRow, Conversation, Snapshot
 from telwerkd.application.query import Query, check, complete_until, place_in_time
+from telwerkd.application.readers import Readers
 from telwerkd.application.slices import keeps
 from telwerkd.domain.calendar import QUARTER_HOUR_MICROS
 from telwerkd.domain.conversation import Effect, fold
@@ -21,12 +21,15 @@ from telwerkd.domain.facts import Change, Fact, LeftOut, Outcome, Rule
 from telwerkd.domain.ids import ConversationId, EventId, Micros, WidgetId
 from telwerkd.domain.ranges import QuarterRange
 
+T = TypeVar("T")
+
 Place = tuple[Micros, ConversationId]
 """A conversation's place in the order of pages: when something last happened in it, and its id."""
 
 _READ_AT_ONCE = 200
-_FOLDED_MAX = 2_000
-"""Conversations folded for one page. A page may be short, even empty, and still have a next one."""
+_FOLDED_MAX, _EVENTS_MAX, _LISTED_MAX = 2_000, 100_000, 20_000
+"""Conversations folded for one page, and their events; facts and events that it lists. A page may be short, even empty,
+and still have a next one; it has one conversation at least, however long."""
 
 
 class LeftOutEvent(NamedTuple):
@@ -45,6 +48,11 @@ class Explained(NamedTuple):
     held_back: list[Fact]
     left_out: list[LeftOutEvent]
 
+    @property
+    def size(self) -> int:
+        """How many facts and events are listed."""
+        return len(self.counted) + len(self.held_back) + len(self.left_out)
+
 
 class Explanation(NamedTuple):
     """A page of what made a number."""
@@ -60,20 +68,23 @@ class Explanation(NamedTuple):
 class Explanations:
     """Explains the numbers of a store."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, readers: Readers, clock: Clock) -> None:
+        self._readers = readers
         self._clock = clock
 
-    async def explain(self, query: Query, after: Place | None, size: int) -> Explanation:
-        """A page of `size` conversations after a place. The query has one KPI and no grouping.
+    async def explain(self, query: Query, after: Place | None, size: int, then: Callable[[Explanation], T]) -> T:
+        """What `then` makes, in a thread, of a page of `size` conversations after a place.
+
+        The query has one KPI and no grouping.
 
         Raises:
             InvalidArgumentError: see `Queries.ask`.
+            QuotaExceededError: too many questions of the account wait.
             UnavailableError: the database does not answer.
         """
         check(query)
-        work = partial(explain, query, after, size, self._clock.now())
-        return await self._store.read(query.account, work)
+        now = self._clock.now()
+        return await self._readers.read(query.account, lambda view: then(explain(query, after, size, now, view)))
 
 
 def explain(query: Query, after: Place | None, size: int, now: Micros, snapshot: Snapshot) -> Explanation:
@@ -83,14 +94,17 @@ def explain(query: Query, after: Place | None, size: int, now: Micros, snapshot:
     slice_ = _Slice(query, Micros(span.start * QUARTER_HOUR_MICROS), Micros(span.end * QUARTER_HOUR_MICROS))
     page: list[Explained] = []
     last: Place | None = None
+    events = listed = 0
     places = enumerate(_conversations(snapshot, slice_, after), start=1)
     for folded, (place, conversation, row) in places:
         log = snapshot.log(conversation)
         _, effects = fold(row.base, log, high_water)
         explained = slice_.of(conversation, effects, log)
+        events += len(log)
         if explained is not None:
             page.append(explained)
-        if len(page) == size or folded == _FOLDED_MAX:
+            listed += explained.size
+        if len(page) == size or folded == _FOLDED_MAX or events >= _EVENTS_MAX or listed >= _LISTED_MAX:
             last = place
             break
     return Explanation(page, last, _unexplainable(query, span, snapshot), complete_until(snapshot, now))

@@ -1,6 +1,7 @@
 """In which order rows come, and which of them are asked for."""
 
 from collections.abc import Sequence
+from heapq import merge
 from typing import NamedTuple, TypeAlias, assert_never
 
 import numpy as np
@@ -49,7 +50,7 @@ def select(query: Query, keys: Sequence[RawKey], kpis: Sequence[Sequence[KeyTota
     number = _numbers(query.order, kpis[query.order.kpi])
     absent = np.isnan(number)
     rank = np.empty(len(keys), np.int64)
-    rank[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(keys))
+    rank[_in_order(keys)] = np.arange(len(keys))
     backwards = query.order.measure is OrderMeasure.KEY and query.order.descending
     order = np.lexsort((-rank if backwards else rank, np.where(absent, 0.0, number), absent))
     if query.group_by:
@@ -67,6 +68,21 @@ def select(query: Query, keys: Sequence[RawKey], kpis: Sequence[Sequence[KeyTota
             "for pages (page_size) or the largest (top), filter, or group by less",
         )
     return Selection(order, rest=False, next=None)
+
+
+def _in_order(keys: Sequence[RawKey]) -> list[int]:
+    """The places of keys in their order.
+
+    To sort a hundred thousand at once would keep the interpreter from every other thread for a tenth of a second.
+    """
+    runs = [
+        sorted(range(start, min(start + _RUN, len(keys))), key=keys.__getitem__) for start in range(0, len(keys), _RUN)
+    ]
+    return runs[0] if len(runs) == 1 else list(merge(*runs, key=keys.__getitem__))
+
+
+_RUN = 4_000
+"""Keys sorted at once: 4 ms."""
 
 
 def _page(page: Page, order: Counts, places: list[RowPlace], *, backwards: bool) -> Selection:

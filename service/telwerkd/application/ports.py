@@ -136,6 +136,8 @@ class Cut(NamedTuple):
     groups: Collection[str] = ()
     widgets: Collection[str] = ()
     values: Collection[str] = ()
+    rows_max: int = 2**31 - 1
+    """No more rows are read; which ones they are is not said."""
 
 
 class Snapshot(Protocol):
@@ -328,18 +330,20 @@ class Store(Protocol):
     writes_at_once: int
     """How many `write`s to ask for at the same time: of one writer, so that it always has the next; else as many as
     get on beside one another, of different accounts."""
+    reads_at_once: int
+    """How many `read`s get on beside one another."""
 
     async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
-        """Runs `work` on one consistent view.
+        """Runs `work` on one consistent view, in another thread than the event loop's.
 
         Raises:
             UnavailableError: the database does not answer.
         """
 
-    def glance(self, account: AccountId, work: Callable[[Snapshot], T], /) -> T | None:
-        """Runs `work` on one consistent view, now, in the event loop; None from a database that has to be waited for.
+    async def glance(self, account: AccountId, work: Callable[[Snapshot], T]) -> T | None:
+        """Runs `work` on one consistent view, in the event loop; None from a database that has to be waited for.
 
-        Nothing else runs meanwhile: it is for work of a millisecond or two.
+        While it computes nothing else runs: it is for work of a millisecond or two.
 
         Raises:
             UnavailableError: the database does not answer.

@@ -5,13 +5,15 @@ from the chunks' cells, and what is not in chunks yet from the deltas.
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
+from telwerkd.application import cost
+from telwerkd.application.allowance import RowsRead
+from telwerkd.application.cost import Budget
 from telwerkd.application.ports import CellRow, Cut, Snapshot
 from telwerkd.application.query import Counts, Filter
 from telwerkd.application.rollup_cache import RollupCache, RollupKey, Versions
@@ -208,26 +210,18 @@ _LOOK_UPS_MAX = 1_000
 """Keys looked up in each chunk. Three lists of a thousand ids each would be a thousand million."""
 
 
-_LEAF_COST, _OPEN_LEAF_COST, _FILED_COST, _ROW_COST = 12, 60, 60, 800
-"""A leaf, one whose value producers choose, a transaction's leaves, and a row of an answer take as long as so many of a
-rollup's numbers (8 ns each)."""
-
-
-class NotAtHandError(Exception):
-    """An answer takes more than what is kept, or too much of it."""
-
-
 class SliceReader:
     """Reads slices of an account on one view."""
 
     def __init__(
-        self, account: AccountId, snapshot: Snapshot, rollups: RollupCache, at_hand_max: int | None = None
+        self, account: AccountId, snapshot: Snapshot, rollups: RollupCache, rows: RowsRead, budget: Budget
     ) -> None:
-        """With `at_hand_max`: only from a rollup that is kept, and what takes as long as so many of its numbers."""
+        """With a limited budget: only from a rollup that is kept."""
         self._account = account
         self._snapshot = snapshot
         self._rollups = rollups
-        self._left = at_hand_max
+        self._rows = rows
+        self._budget = budget
 
     def read(
         self, conditions: Filter, group_by: Sequence[Dimension], info: KpiInfo, measure: Measure, period: Period
@@ -235,62 +229,50 @@ class SliceReader:
         """What is counted of a measure of a KPI in a period, cut by what it is grouped and filtered by.
 
         Raises:
-            NotAtHandError: it takes more than this reader may.
+            LimitExceededError: it has too many rows.
+            NotInLoopError: it costs more than the budget.
         """
         by_value = has_open_values(info.kpi) and (
             bool(conditions.values or conditions.topics or conditions.questions)
             or not _VALUE_DIMENSIONS.isdisjoint(group_by)
         )
         read = Slice(conditions, info, period, by_value=by_value)
-        cut = Cut(
-            measure,
-            _grouping(conditions, group_by) | (BY_VALUE if by_value else 0),
-            period.start // CHUNK_QUARTERS,
-            (period.end - 1) // CHUNK_QUARTERS,
-            *_looked_up(
-                conditions.operators.any_of,
-                conditions.groups.any_of,
-                conditions.widgets.any_of,
-                conditions.values.any_of if by_value else frozenset(),
-            ),
-        )
+        cut = _cut(conditions, group_by, measure, period, by_value=by_value)
         named = bool(cut.operators or cut.groups or cut.widgets or cut.values)
-        if self._left is not None:
-            if named or by_value:  # looked up in the chunks; of as many rows as producers have values
-                raise NotAtHandError
+        if named or by_value:  # looked up in the chunks; of as many rows as producers have values
+            self._budget.refuse()
+        if self._budget.is_limited:
             filed, leaf_count = self._snapshot.filed(measure)
-            leaf_cost = _OPEN_LEAF_COST if has_open_values(info.kpi) else _LEAF_COST
-            self._spend(_FILED_COST * filed + leaf_cost * leaf_count)
+            self._budget.spend(cost.FILED * filed)
+            self._budget.spend((cost.OPEN_LEAF if has_open_values(info.kpi) else cost.LEAF) * leaf_count)
         if named:
-            _add_chunks(read, self._snapshot.cells(cut))
+            rows = self._snapshot.cells(cut._replace(rows_max=self._rows.too_many))
+            self._rows.take(len(rows))
+            _add_chunks(read, rows)
         else:
             self._add_rollups(read, cut, resolution(period.granularity), period.zone)
         leaves = self._snapshot.deltas(measure)
         if len(leaves):
-            rows, cells = cut_leaves(measure, leaves, cut.grouping)
-            self._spend((_ROW_COST + period.width * read.values) * len(rows))
-            read.add_cells(rows, cells)
+            leaf_rows, cells = cut_leaves(measure, leaves, cut.grouping)
+            self._budget.spend((cost.ROW + period.width * read.values) * len(leaf_rows))
+            self._rows.take(len(leaf_rows))
+            read.add_cells(leaf_rows, cells)
         return read
-
-    def _spend(self, numbers: int) -> None:
-        if self._left is not None:
-            self._left -= numbers
-            if self._left < 0:
-                raise NotAtHandError
 
     def _add_rollups(self, read: Slice, cut: Cut, width: Granularity, zone: ZoneInfo) -> None:
         """Adds all chunks of a cut: by one rollup, or a rollup for each, or their cells where none serves."""
         versions = tuple(sorted(self._snapshot.chunk_versions(cut.measure, cut.first_chunk, cut.last_chunk).items()))
         if not versions:
             return
+        self._budget.spend(cost.CHUNK * len(versions))
         key = RollupKey(self._account, cut.measure, cut.grouping, cut.first_chunk, cut.last_chunk, width, zone.key)
         [whole] = self._rollups.get([(key, versions)])
         if whole is not None:
-            self._spend(whole.counts.size + _ROW_COST * len(whole.rows))
+            self._budget.spend(whole.counts.size + cost.ROW * len(whole.rows))
             if read.add_rollup(whole):
+                self._rows.take(whole.sources)
                 return
-        if self._left is not None:
-            raise NotAtHandError
+        self._budget.refuse()
         parts = self._add_parts(read, cut, key, versions, zone)
         if whole is None and key.first_chunk < key.last_chunk and len(parts) == len(versions):
             edges = chunk_buckets(key.first_chunk, key.last_chunk, width, zone).edges
@@ -299,17 +281,24 @@ class SliceReader:
 
     def _add_parts(self, read: Slice, cut: Cut, whole: RollupKey, versions: Versions, zone: ZoneInfo) -> list[Rollup]:
         """Adds each chunk, and gives the rollups that served."""
+        too_many = self._rows.too_many
         keys = [(whole._replace(first_chunk=of[0], last_chunk=of[0]), (of,)) for of in versions]
         parts: list[Rollup] = []
         missing: dict[int, tuple[RollupKey, Versions]] = {}
         for (key, of), rollup in zip(keys, self._rollups.get(keys), strict=True):
             if rollup is not None and read.add_rollup(rollup):
+                self._rows.take(rollup.sources)
                 parts.append(rollup)
             else:
                 missing[key.first_chunk] = (key, of)
         if missing:
-            rows = self._snapshot.cells(cut._replace(first_chunk=min(missing), last_chunk=max(missing)))
-            by_chunk = {chunk: list(of) for chunk, of in groupby(sorted(rows, key=_chunk), key=_chunk)}
+            # Chunks between the missing ones are read once more. They count once: as long as the rows are not too many.
+            read_at_most = cut._replace(first_chunk=min(missing), last_chunk=max(missing), rows_max=too_many)
+            rows = self._snapshot.cells(read_at_most)
+            self._rows.take(sum(row.chunk in missing for row in rows) if len(rows) < too_many else too_many)
+            by_chunk: dict[int, list[CellRow]] = {}
+            for row in rows:
+                by_chunk.setdefault(row.chunk, []).append(row)
             for chunk, (missed, its) in missing.items():
                 # Of a chunk that was emptied nothing is left, which is worth to be kept too.
                 parts += self._add_missing(read, by_chunk.get(chunk, []), missed, its, zone)
@@ -330,6 +319,18 @@ class SliceReader:
         return []
 
 
+def _cut(conditions: Filter, group_by: Sequence[Dimension], measure: Measure, period: Period, *, by_value: bool) -> Cut:
+    operators, groups, widgets, values = _looked_up(
+        conditions.operators.any_of,
+        conditions.groups.any_of,
+        conditions.widgets.any_of,
+        conditions.values.any_of if by_value else frozenset(),
+    )
+    grouping = _grouping(conditions, group_by) | (BY_VALUE if by_value else 0)
+    first, last = period.start // CHUNK_QUARTERS, (period.end - 1) // CHUNK_QUARTERS
+    return Cut(measure, grouping, first, last, operators, groups, widgets, values)
+
+
 def _looked_up(*lists: frozenset[str]) -> list[frozenset[str]]:
     """Which of the lists of ids are looked up by key: each id of one with each of the others, if they are not too many.
 
@@ -341,10 +342,6 @@ def _looked_up(*lists: frozenset[str]) -> list[frozenset[str]]:
             combinations *= len(ids)
             kept[place] = ids
     return kept
-
-
-def _chunk(row: CellRow) -> int:
-    return row.chunk
 
 
 def _add_chunks(read: Slice, rows: Sequence[CellRow]) -> None:

@@ -1,22 +1,27 @@
 """Answers that stay true: a watch asks again when its account has changed, and says what is different.
 
-A watch holds the last answer and nothing else: what changes while its reader is busy is in the next answer. One look
-for all watched accounts tells which have changed, also by other processes on the same database.
+A watch keeps the last answer, packed, and nothing else: what changes while its reader is busy is in the next answer.
+One look for all watched accounts tells which have changed, also by other processes on the same database. Answers are
+made, compared and encoded in threads; of one account one watch at a time, so that its own questions, and other
+accounts, need not wait for all of its watches.
 """
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
+from weakref import WeakValueDictionary
 
 import numpy as np
 
 from telwerkd.application.answering import Queries
+from telwerkd.application.kept_answer import KeptAnswer
+from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.application.ports import Store
 from telwerkd.application.query import Answer, Counts, KpiRows, OrderMeasure, Query, Row
-from telwerkd.domain.errors import Reason, UnavailableError
+from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
 from telwerkd.domain.ids import AccountId
 from telwerkd.domain.kpis import KpiInfo
 
@@ -27,6 +32,9 @@ _LOOK_EVERY_SECONDS = 0.2
 
 _RETRY_SECONDS = 1.0
 
+_WATCH_BYTES = 20_000
+"""About what an open call takes, whatever it watches."""
+
 Changes: TypeAlias = list[tuple[KpiInfo, Row, Counts]]
 """The lines that changed, and which of their buckets."""
 
@@ -34,11 +42,22 @@ Changes: TypeAlias = list[tuple[KpiInfo, Row, Counts]]
 class Watches:
     """The open watches of this process. Start with `run` in a task of its own."""
 
-    def __init__(self, store: Store, queries: Queries, watches_max: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        queries: Queries,
+        budget: MemoryBudget,
+        watches_max: int,
+        watches_per_account_max: int,
+    ) -> None:
         self._store = store
         self._queries = queries
+        self._budget = budget
         self._watches_max = watches_max
+        self._per_account_max = watches_per_account_max
         self._watching: Counter[AccountId] = Counter()
+        self._updating: WeakValueDictionary[AccountId, asyncio.Lock] = WeakValueDictionary()
+        """One watch of an account at a time makes its answer."""
         self._versions: dict[AccountId, int] = {}
         self._looked = asyncio.Condition()
 
@@ -63,11 +82,12 @@ class Watches:
             self._looked.notify_all()
 
     @contextmanager
-    def watch(self, query: Query) -> Iterator["Watch"]:
-        """A watch, open until it is left.
+    def watch(self, query: Query, request_bytes: int) -> Iterator["Watch"]:
+        """A watch, open until it is left; `request_bytes` is what its request takes.
 
         Raises:
-            UnavailableError: there are too many.
+            QuotaExceededError: the account has too many.
+            UnavailableError: there are too many, or too little memory.
         """
         account = query.account
         if self._watching.total() >= self._watches_max:
@@ -76,12 +96,21 @@ class Watches:
                 f"{self._watches_max} watches (watches_max) are open on this server: close one, or ask another server",
                 _RETRY_SECONDS,
             )
-        self._watching[account] += 1
-        try:
-            yield Watch(self, self._queries, query)
-        finally:
-            self._watching[account] -= 1
-            self._watching = +self._watching
+        if self._watching[account] >= self._per_account_max:
+            raise QuotaExceededError(
+                "watches_per_account_max",
+                f"{self._per_account_max} watches of this account (watches_per_account_max) are open on this server: "
+                "close one, or ask another server",
+                _RETRY_SECONDS,
+            )
+        with self._budget.reserve(_WATCH_BYTES + request_bytes, "a watch") as reservation:
+            self._watching[account] += 1
+            lock = self._updating.setdefault(account, asyncio.Lock())
+            try:
+                yield Watch(self, self._queries, query, lock, reservation)
+            finally:
+                self._watching[account] -= 1
+                self._watching = +self._watching
 
     async def changed(self, account: AccountId, seen: int) -> None:
         """Waits until a look finds a later version of the account than the one seen."""
@@ -90,26 +119,48 @@ class Watches:
 
 
 class Watch:
-    """A query, and the version of its account that was last answered from."""
+    """A query, and what was last answered to it."""
 
-    def __init__(self, watches: Watches, queries: Queries, query: Query) -> None:
+    def __init__(
+        self, watches: Watches, queries: Queries, query: Query, lock: asyncio.Lock, reservation: Reservation
+    ) -> None:
         self._watches = watches
         self._queries = queries
         self._query = query
-        self._seen: int | None = None
+        self._lock = lock
+        self._reservation = reservation
+        self._bytes_open = reservation.size
+        self._kept: KeptAnswer | None = None
 
-    async def answer(self) -> Answer:
-        """The answer: at once the first time, then as soon as the account has changed since the one before.
+    async def changed(self) -> None:
+        """Waits until the account has changed since the last update; the first time not at all.
+
+        Raises:
+            UnavailableError: there is too little memory.
+        """
+        if self._kept is not None:
+            self._reservation.resize(self._bytes_open + self._kept.nbytes)
+            await self._watches.changed(self._query.account, self._kept.version)
+
+    async def update(self, encode: Callable[[Answer | None, Answer], bytes | None]) -> bytes | None:
+        """What `encode` makes, in a thread, of the answer before (None the first time) and the answer now.
+
+        The answer before has no buckets and no stars. The memory of an update is counted until the next is waited for.
 
         Raises:
             InvalidArgumentError, LimitExceededError: see `Queries.ask`.
-            UnavailableError: the database does not answer.
+            UnavailableError: the database does not answer, or there is too little memory.
         """
-        if self._seen is not None:
-            await self._watches.changed(self._query.account, self._seen)
-        answer = await self._queries.ask(self._query, lambda answer: answer)
-        self._seen = answer.standing.version
-        return answer
+        before = self._kept
+
+        def work(answer: Answer) -> tuple[bytes | None, KeptAnswer]:
+            return encode(None if before is None else before.answer(), answer), KeptAnswer(answer)
+
+        async with self._lock:
+            update, kept = await self._queries.ask_in_turn(self._query, work)
+        self._reservation.resize(self._bytes_open + kept.nbytes + len(update or b""))
+        self._kept = kept
+        return update
 
 
 def changes(query: Query, before: Answer, after: Answer) -> Changes | None:

@@ -162,18 +162,18 @@ class _Stretches(NamedTuple):
     """
 
 
-_known: dict[ZoneInfo, _Stretches] = {}
+_used: dict[str, _Stretches] = {}
 
 
-def is_known(tz: ZoneInfo) -> bool:
-    """Whether a zone was used already. The first use takes ten or twenty milliseconds."""
-    return tz in _known
+def is_used(name: str) -> bool:
+    """Whether there is a zone of this name that was used already. The first use takes ten or twenty milliseconds."""
+    return name in _used
 
 
 def _stretches(tz: ZoneInfo) -> _Stretches:
-    if tz not in _known:
-        _known[tz] = _sampled(tz)
-    return _known[tz]
+    if tz.key not in _used:
+        _used[tz.key] = _sampled(tz)
+    return _used[tz.key]
 
 
 def _sampled(tz: ZoneInfo) -> _Stretches:

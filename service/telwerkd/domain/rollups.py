@@ -40,6 +40,8 @@ class Rollup(NamedTuple):
     """Bucket `i` is `[edges[i], edges[i + 1])`; together they are the chunks, as far as the calendar knows them."""
     counts: npt.NDArray[np.int32]
     """By row, bucket and packed value (one where the measure packs none)."""
+    sources: int
+    """Of how many chunks' rows it was made."""
 
     @property
     def nbytes(self) -> int:
@@ -73,7 +75,7 @@ def roll_up(rows: Sequence[RowIds], cells: Cells, edges: Quarters, values: int) 
     bucket = np.searchsorted(edges, cells.quarter, side="right") - 1
     at = (cells.row * width + bucket) * values + np.maximum(cells.code - 1, 0)
     counts = np.bincount(at, weights=cells.n, minlength=len(rows) * width * values)
-    return Rollup(rows, edges, counts.astype(np.int32).reshape(len(rows), width, values))
+    return Rollup(rows, edges, counts.astype(np.int32).reshape(len(rows), width, values), len(rows))
 
 
 def joined(rollups: Sequence[Rollup], edges: Quarters) -> Rollup:
@@ -90,7 +92,7 @@ def joined(rollups: Sequence[Rollup], edges: Quarters) -> Rollup:
             raise ValueError("the buckets do not hold those of every rollup")
         first, of_rollup = found
         counts[[rows[ids] for ids in rollup.rows], first : first + of_rollup.shape[1]] += of_rollup
-    return Rollup(list(rows), edges, counts)
+    return Rollup(list(rows), edges, counts, sum(rollup.sources for rollup in rollups))
 
 
 def regrouped(rollup: Rollup, edges: Quarters) -> tuple[int, npt.NDArray[np.signedinteger[Any]]] | None:

@@ -5,15 +5,16 @@ then sees all that the one before has committed (READ COMMITTED takes a new view
 ever waited for, so there is no order of locks to get wrong. A transaction is of one account, so that the tables can be
 sharded by account.
 
-A transaction's work is an ordinary function. It runs on the event loop, in a greenlet that SQLAlchemy suspends whenever
-a statement is under way; there are no threads.
+A transaction's work is an ordinary function, which runs in a greenlet that SQLAlchemy suspends whenever a statement is
+under way, on the event loop; one that reads runs in a thread (`postgres_threads`).
 """
 
 import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Any, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar, cast
 
 import asyncpg
 import sqlalchemy as sa
@@ -35,6 +36,7 @@ from telwerkd.storage.postgres_errors import (
     lost_its_statements,
     said,
 )
+from telwerkd.storage.postgres_threads import StatementsInLoop
 from telwerkd.storage.tables import accounts
 from telwerkd.storage.transaction import AccountTransaction
 from telwerkd.storage.unavailable import Outage, database_unavailable
@@ -44,7 +46,9 @@ log = logging.getLogger(__name__)
 
 WRITERS = 4
 READERS = 4
-"""Connections of one server process; one more looks across accounts."""
+STANDINGS = 2
+"""Connections of one server process: those that write, those that read for answers, those that look where an account
+stands; one more looks across accounts."""
 
 _ATTEMPTS_MAX = 6
 _PAUSE_SECONDS = 0.02
@@ -58,27 +62,36 @@ class PostgresStore(AcrossAccounts):
 
     merges_accounts = False
     writes_at_once = WRITERS
+    reads_at_once = READERS
 
     def __init__(self, url: PostgresUrl) -> None:
         self._statements = Statements()
         self._writers = make_engine(url, WRITERS, "READ COMMITTED", self._statements)
         self._readers = make_engine(url, READERS, "REPEATABLE READ", self._statements, read_only=True)
+        self._threads = ThreadPoolExecutor(READERS, "postgres-reader")
+        self._standings = make_engine(url, STANDINGS, "REPEATABLE READ", self._statements, read_only=True)
         # Of its own: slow queries must not make limits late, or the database seem away.
         self._upkeep = make_engine(url, 1, "READ COMMITTED", self._statements)
         self._outages = {
             self._writers: Outage(log, "writing"),
             self._readers: Outage(log, "reading"),
+            self._standings: Outage(log, "reading"),
             self._upkeep: Outage(log, "upkeep"),
         }
         self._writing: set[asyncio.Task[Any]] = set()
         self._memory = Memory()
 
     async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
-        """Runs `work` on one consistent view."""
-        return await self._answered(self._readers, lambda connection: work(AccountTransaction(connection, account)))
+        """Runs `work` on one consistent view, in a thread."""
 
-    def glance(self, _account: AccountId, _work: Callable[[Snapshot], T], /) -> T | None:
-        """Nothing: its answers are waited for."""
+        def run(connection: sa.Connection) -> T:
+            return work(AccountTransaction(connection, account))
+
+        # A caller that goes away must not take the connection from under a thread that uses it.
+        return await self._shielded(self._answered(self._readers, run, self._threads))
+
+    async def glance(self, _account: AccountId, _work: Callable[[Snapshot], T]) -> T | None:
+        """Nothing: what computes must not run in a greenlet (`postgres_threads`)."""
         return None
 
     async def write(self, works: Sequence[tuple[AccountId, Callable[[Transaction], T]]]) -> list[T]:
@@ -122,7 +135,12 @@ class PostgresStore(AcrossAccounts):
 
     async def standing(self, account: AccountId) -> Standing:
         """Where an account stands."""
-        return await self.read(account, lambda view: Standing(view.account().version, view.earliest_due()))
+
+        def work(connection: sa.Connection) -> Standing:
+            view = AccountTransaction(connection, account)
+            return Standing(view.account().version, view.earliest_due())
+
+        return await self._answered(self._standings, work)
 
     async def versions(self, accounts_: Collection[AccountId]) -> dict[AccountId, int]:
         """The versions of accounts."""
@@ -134,7 +152,8 @@ class PostgresStore(AcrossAccounts):
     async def close(self) -> None:
         """Lets running transactions end, and closes the connections."""
         await asyncio.gather(*self._writing, return_exceptions=True)
-        for engine in (self._writers, self._readers, self._upkeep):
+        self._threads.shutdown()
+        for engine in (self._writers, self._readers, self._standings, self._upkeep):
             await engine.dispose()
 
     async def ping(self) -> None:
@@ -148,15 +167,17 @@ class PostgresStore(AcrossAccounts):
         """What a query across accounts gives."""
         return await self._answered(self._upkeep, lambda connection: connection.execute(query).all())
 
-    async def _answered(self, engine: AsyncEngine, work: Callable[[sa.Connection], T]) -> T:
-        """What `work` gives, run in a transaction until one of them comes through.
+    async def _answered(
+        self, engine: AsyncEngine, work: Callable[[sa.Connection], T], threads: ThreadPoolExecutor | None = None
+    ) -> T:
+        """What `work` gives, run in a transaction until one of them comes through; in a thread where there are some.
 
         Raises:
             UnavailableError: none did, or what became of one is unknown.
         """
         for attempt in range(1, _ATTEMPTS_MAX + 1):
             try:
-                return await _once(engine, work)
+                return await _once(engine, work, threads)
             except DATABASE_ERRORS as error:
                 fate = fate_of(error)
                 if fate is Fate.DEFECT:
@@ -191,10 +212,15 @@ _READ_ONLY = sa.text("SELECT current_setting('transaction_read_only')")
 _PROOF = sa.text("SELECT pg_logical_emit_message(true, 'telwerk', '')")
 
 
-async def _once(engine: AsyncEngine, work: Callable[[sa.Connection], T]) -> T:
+async def _once(engine: AsyncEngine, work: Callable[[sa.Connection], T], threads: ThreadPoolExecutor | None) -> T:
     async with engine.connect() as connection, connection.begin() as transaction:
         try:
-            result = await connection.run_sync(work)
+            if threads is None:
+                result = await connection.run_sync(work)
+            else:
+                loop = asyncio.get_running_loop()
+                statements = cast("sa.Connection", StatementsInLoop(connection, loop))
+                result = await loop.run_in_executor(threads, work, statements)
         except DATABASE_ERRORS as error:
             if is_standby(error) or lost_its_statements(error):
                 # Another connection may lead to the new primary; or prepares nothing.

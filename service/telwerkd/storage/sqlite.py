@@ -48,6 +48,7 @@ class SqliteStore(AcrossAccounts):
 
     merges_accounts = True
     writes_at_once = 2
+    reads_at_once = READERS
 
     def __init__(self, path: Path, writer: Writer | None = None) -> None:
         self._writer = writer or WriterThread(path)
@@ -67,7 +68,7 @@ class SqliteStore(AcrossAccounts):
 
         return await asyncio.get_running_loop().run_in_executor(self._read_threads, run)
 
-    def glance(self, account: AccountId, work: Callable[[Snapshot], T], /) -> T | None:
+    async def glance(self, account: AccountId, work: Callable[[Snapshot], T]) -> T | None:
         """Runs `work` on one consistent view, in the event loop."""
         with unavailable(), self._glances.begin():
             return work(AccountTransaction(self._glances, account))

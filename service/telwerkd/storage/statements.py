@@ -19,16 +19,21 @@ class Statement:
 
     def __init__(self, query: sa.Select[*tuple[Any, ...]]) -> None:
         self._query = query
-        self._texts: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._texts: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}
 
     def on(self, connection: sa.Connection, **values: Any) -> Sequence[Values]:
         """The rows that it gives on a connection."""
         made = self._texts.get(connection.dialect.name)
         if made is None:
             compiled = self._query.compile(dialect=connection.dialect)
-            made = self._texts[connection.dialect.name] = (str(compiled), tuple(compiled.positiontup or ()))
-        text, names = made
-        parameters = tuple([values[name] for name in names])
+            made = self._texts[connection.dialect.name] = (
+                str(compiled),
+                tuple(compiled.positiontup or ()),
+                # SQLite's LIMIT comes with an OFFSET that nobody asked for.
+                {name: value for name, value in compiled.params.items() if value is not None},
+            )
+        text, names, fixed = made
+        parameters = tuple([values[name] if name in values else fixed[name] for name in names])
         driver = connection.connection.driver_connection
         if isinstance(driver, sqlite3.Connection):
             return driver.execute(text, parameters).fetchall()

@@ -112,9 +112,9 @@ _EARLIEST_DUE = Statement(
     )
 )
 _CELLS = Statement(
-    _cells_of(counters).where(
-        *_within(counters), counters.c.grouping == sa.bindparam("grouping", type_=sa.SmallInteger)
-    )
+    _cells_of(counters)
+    .where(*_within(counters), counters.c.grouping == sa.bindparam("grouping", type_=sa.SmallInteger))
+    .limit(sa.bindparam("rows_max", type_=sa.BigInteger))
 )
 _CHUNK_VERSIONS = Statement(sa.select(chunk_versions.c.chunk, chunk_versions.c.version).where(*_within(chunk_versions)))
 _DELTAS = Statement(
@@ -241,6 +241,7 @@ class AccountTransaction:
                 grouping=cut.grouping,
                 first=cut.first_chunk,
                 last=cut.last_chunk,
+                rows_max=cut.rows_max,
             )
         else:
             found = self._connection.execute(self._sought(cut)).all()
@@ -274,7 +275,7 @@ class AccountTransaction:
                 query = query.where(column == "")
             elif ids:
                 query = query.where(column.in_(sorted(ids)))
-        return query
+        return query.limit(cut.rows_max)
 
     @_naming_the_account
     def conversations(self, ids: Collection[ConversationId]) -> dict[ConversationId, Conversation]:

@@ -13,6 +13,10 @@ _OVERHEAD_BYTES = 200
 """About what an entry takes beside its request and reply."""
 
 
+_REPLY_BYTES_MAX = 1 << 20
+"""Larger replies are not kept: a kept one is copied in the event loop when it is sent again."""
+
+
 class AnswerCache:
     """The replies that were used last, of at most so many bytes in all; 0 keeps none."""
 
@@ -38,7 +42,7 @@ class AnswerCache:
         earlier = self._replies.pop(key, None)
         if earlier is not None:
             self._bytes -= _size(key, earlier)
-        if _size(key, reply) > self._bytes_max:
+        if _size(key, reply) > min(self._bytes_max, _REPLY_BYTES_MAX):
             return
         self._replies[key] = reply
         self._bytes += _size(key, reply)

@@ -2,6 +2,8 @@
 
 Replies leave here as bytes: their columns are put behind the rest (`wire`), and a reply that is kept is finished with
 up to when it is complete, which is the one thing that changes while the account stands where it stood.
+
+Each row is encoded by itself: a call of the library holds the interpreter, in whatever thread.
 """
 
 from collections.abc import Iterator
@@ -50,7 +52,7 @@ class Reply(NamedTuple):
 def encode_answer(request: QueryRequest, answer: Answer) -> Reply:
     """The reply to a request."""
     if isinstance(request, pb.QueryTotalsRequest):
-        return Reply(pb.QueryTotalsResponse, _totals(request, answer).SerializeToString(), answer.standing)
+        return Reply(pb.QueryTotalsResponse, _totals(request, answer), answer.standing)
     return Reply(pb.QueryTimeSeriesResponse, _time_series(request, answer), answer.standing)
 
 
@@ -87,10 +89,12 @@ def _time_series(request: pb.QueryTimeSeriesRequest, answer: Answer) -> bytes:
         last_bucket_clipped=answer.buckets.last_clipped,
         answers=[_answer(rows) for rows in answer.kpis],
         time_zone=answer.time_zone,
-        compared_period=_compared_period(answer.compared),
         next_page_token=page_tokens.encode(request, answer.next) if answer.next else "",
     )
     parts = [message.SerializeToString(), wire.packed(_BUCKET_STARTS, starts[:-1])]
+    if answer.compared is not None:
+        number = pb.QueryTimeSeriesResponse.COMPARED_PERIOD_FIELD_NUMBER
+        parts.append(wire.nested(number, _compared_period(answer.compared)))
     for rows in answer.kpis:
         lines = (_sparse_lines if request.sparse else _lines)(rows, distribution=request.include_distribution)
         parts += (wire.nested(_SERIES, line) for line in lines)
@@ -126,41 +130,51 @@ def _line(info: KpiInfo, row: Row, shown: Counts, *, distribution: bool) -> byte
 
 def _head(info: KpiInfo, row: Row, shown: Counts | slice, *, distribution: bool) -> bytes:
     """A line without its counts and stars."""
-    series = pb.Series(kpi_id=info.id, key=_key(info, row.key), rest=row.rest)
+    parts = [pb.Series(kpi_id=info.id, key=_key(info, row.key), rest=row.rest).SerializeToString()]
     if row.compared is not None:
-        series.comparison.CopyFrom(_series_comparison(row, row.compared))
+        parts.append(wire.nested(pb.Series.COMPARISON_FIELD_NUMBER, _series_comparison(row, row.compared)))
     if distribution and row.distribution is not None:
         for known, counts in zip(info.values, row.distribution, strict=True):
-            value = encode_value(info.value_kind, known.value)
-            series.distribution.append(pb.Distribution(value=value, counts=counts[shown].tolist()))
-    return series.SerializeToString()
+            value = pb.Distribution(value=encode_value(info.value_kind, known.value)).SerializeToString()
+            columns = wire.packed(pb.Distribution.COUNTS_FIELD_NUMBER, counts[shown])
+            parts.append(wire.nested(pb.Series.DISTRIBUTION_FIELD_NUMBER, value + columns))
+    return b"".join(parts)
 
 
-def _series_comparison(row: Row, compared: Numbers) -> pb.SeriesComparison:
+def _series_comparison(row: Row, compared: Numbers) -> bytes:
+    """The comparison of a line as bytes of `SeriesComparison`."""
     both = min(len(row.counts), len(compared.counts))
     counts, before = row.counts[:both], compared.counts[:both]
-    message = pb.SeriesComparison(
-        counts=compared.counts.tolist(),
-        count_deltas=(counts - before).tolist(),
-        count_changes=ratio(counts - before, before).tolist(),
-    )
+    kind = pb.SeriesComparison
+    parts = [
+        wire.packed(kind.COUNTS_FIELD_NUMBER, compared.counts),
+        wire.packed_signed(kind.COUNT_DELTAS_FIELD_NUMBER, counts - before),
+        wire.packed_doubles(kind.COUNT_CHANGES_FIELD_NUMBER, ratio(counts - before, before)),
+    ]
     if row.sums is not None and compared.sums is not None:
-        message.sums.extend(compared.sums.tolist())
-        message.mean_deltas.extend((ratio(row.sums[:both], counts) - ratio(compared.sums[:both], before)).tolist())
-    return message
+        mean_deltas = ratio(row.sums[:both], counts) - ratio(compared.sums[:both], before)
+        parts.append(wire.packed(kind.SUMS_FIELD_NUMBER, compared.sums))
+        parts.append(wire.packed_doubles(kind.MEAN_DELTAS_FIELD_NUMBER, mean_deltas))
+    return b"".join(parts)
 
 
-def _totals(request: pb.QueryTotalsRequest, answer: Answer) -> pb.QueryTotalsResponse:
+def _totals(request: pb.QueryTotalsRequest, answer: Answer) -> bytes:
     start, end = (answer.buckets.edges * _QUARTER_SECONDS).tolist()
-    return pb.QueryTotalsResponse(
-        totals=[_total(rows.info, row) for rows in answer.kpis for row in rows.rows],
+    message = pb.QueryTotalsResponse(
         answers=[_answer(rows) for rows in answer.kpis],
         time_zone=answer.time_zone,
-        compared_period=_compared_period(answer.compared),
         next_page_token=page_tokens.encode(request, answer.next) if answer.next else "",
         start_seconds=start,
         end_seconds=end,
     )
+    number = pb.QueryTotalsResponse.TOTALS_FIELD_NUMBER
+    parts = [
+        wire.nested(number, _total(rows.info, row).SerializeToString()) for rows in answer.kpis for row in rows.rows
+    ]
+    if answer.compared is not None:
+        period = _compared_period(answer.compared)
+        parts.append(wire.nested(pb.QueryTotalsResponse.COMPARED_PERIOD_FIELD_NUMBER, period))
+    return message.SerializeToString() + b"".join(parts)
 
 
 def _total(info: KpiInfo, row: Row) -> pb.Total:
@@ -206,16 +220,15 @@ def _mean(numbers: Row | Numbers) -> float | None:
     return None if numbers.sums is None or not count else int(numbers.sums[0]) / count
 
 
-def _compared_period(buckets: Buckets | None) -> pb.ComparedPeriod | None:
-    if buckets is None:
-        return None
-    starts = (buckets.edges * _QUARTER_SECONDS).tolist()
-    return pb.ComparedPeriod(
-        bucket_start_seconds=starts[:-1],
-        end_seconds=starts[-1],
+def _compared_period(buckets: Buckets) -> bytes:
+    """The buckets of the compared period as bytes of `ComparedPeriod`."""
+    starts = buckets.edges * _QUARTER_SECONDS
+    message = pb.ComparedPeriod(
+        end_seconds=int(starts[-1]),
         first_bucket_clipped=buckets.first_clipped,
         last_bucket_clipped=buckets.last_clipped,
     )
+    return wire.packed(pb.ComparedPeriod.BUCKET_START_SECONDS_FIELD_NUMBER, starts[:-1]) + message.SerializeToString()
 
 
 def _answer(rows: KpiRows) -> pb.KpiAnswer:

@@ -13,7 +13,7 @@ import math
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import grpc
 import grpc.aio
@@ -278,13 +278,14 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
             let_go(error)
 
 
-class Encoded(bytes):
-    """A reply that is encoded already: one that is kept, or has long columns. Any other bytes are no reply."""
+class Encoded(NamedTuple):
+    """A reply that is encoded already: one that is kept, or has long columns."""
+
+    payload: bytes
 
 
 def _unless_encoded(encode: Serializer) -> Serializer:
-    # grpc takes nothing but plain bytes.
-    return lambda response: bytes(response) if isinstance(response, Encoded) else encode(response)
+    return lambda response: response.payload if isinstance(response, Encoded) else encode(response)
 
 
 def _ending(method: str, context: Context, error: Exception) -> RichStatus | None:

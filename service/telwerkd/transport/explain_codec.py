@@ -3,12 +3,12 @@
 from typing import NamedTuple
 
 from telwerk.v1 import kpi_service_pb2 as pb
-from telwerkd.application.explain import Explanation, Place
+from telwerkd.application.explain import Explained, Explanation, Place
 from telwerkd.application.query import Query
 from telwerkd.domain.facts import Fact
 from telwerkd.domain.ids import AccountId, ConversationId, Micros
 from telwerkd.domain.kpis import KpiInfo, ValueKind, by_id
-from telwerkd.transport import page_tokens
+from telwerkd.transport import page_tokens, wire
 from telwerkd.transport.event_codec import EventDecoder, FieldError
 from telwerkd.transport.query_codec import decode_filter, decode_page_size, decode_range
 from telwerkd.transport.settings_codec import encode_instant
@@ -51,31 +51,36 @@ def _kpi(kpi_id: str) -> KpiInfo:
     return by_id(kpi_id, "kpi_id")
 
 
-def encode_explanation(request: pb.ExplainCountRequest, page: Explanation) -> pb.ExplainCountResponse:
-    """A page of an explanation as a message."""
+def encode_explanation(request: pb.ExplainCountRequest, page: Explanation) -> bytes:
+    """A page of an explanation as bytes of `ExplainCountResponse`, fact by fact (see `answer_codec`)."""
     kind = by_id(request.kpi_id).value_kind
-    return pb.ExplainCountResponse(
-        conversations=[
-            pb.ConversationExplanation(
-                conversation_id=explained.conversation,
-                counted=[_explained_fact(kind, fact) for fact in explained.counted],
-                held_back=[_explained_fact(kind, fact) for fact in explained.held_back],
-                left_out=[
-                    pb.LeftOutEvent(
-                        event_id=event.event_id,
-                        occur_time=encode_instant(event.occur_time),
-                        rule=event.rule.name,
-                        description=event.rule.value,
-                    )
-                    for event in explained.left_out
-                ],
-            )
-            for explained in page.conversations
-        ],
+    number = pb.ExplainCountResponse.CONVERSATIONS_FIELD_NUMBER
+    message = pb.ExplainCountResponse(
         next_page_token=page_tokens.encode(request, page.next) if page.next else "",
         unexplainable_count=page.unexplainable,
         complete_until=encode_instant(page.complete_until),
     )
+    conversations = [wire.nested(number, _conversation(kind, explained)) for explained in page.conversations]
+    return b"".join([*conversations, message.SerializeToString()])
+
+
+def _conversation(kind: ValueKind, explained: Explained) -> bytes:
+    message = pb.ConversationExplanation
+    parts = [message(conversation_id=explained.conversation).SerializeToString()]
+    for number, facts in (
+        (message.COUNTED_FIELD_NUMBER, explained.counted),
+        (message.HELD_BACK_FIELD_NUMBER, explained.held_back),
+    ):
+        parts += [wire.nested(number, _explained_fact(kind, fact).SerializeToString()) for fact in facts]
+    for event in explained.left_out:
+        left_out = pb.LeftOutEvent(
+            event_id=event.event_id,
+            occur_time=encode_instant(event.occur_time),
+            rule=event.rule.name,
+            description=event.rule.value,
+        )
+        parts.append(wire.nested(message.LEFT_OUT_FIELD_NUMBER, left_out.SerializeToString()))
+    return b"".join(parts)
 
 
 def _explained_fact(kind: ValueKind, fact: Fact) -> pb.ExplainedFact:

@@ -100,7 +100,8 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         if taken.all_accepted:
             return ingestion.StreamEventsResponse(request_number=number, **accepted(taken.size))
         numbered = ingestion.StreamEventsResponse(request_number=number).SerializeToString()
-        return Encoded(numbered + await encoded_verdicts(ingestion.StreamEventsResponse, taken))
+        verdicts = await encoded_verdicts(ingestion.StreamEventsResponse, taken)
+        return Encoded(numbered + verdicts.payload)
 
     async def _take(self, batch: EventBatch, in_order: asyncio.Lock | None = None) -> Taken:
         """What became of the events of a batch; those of one stream are decoded, and taken in, in their order."""

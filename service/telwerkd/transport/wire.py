@@ -8,12 +8,14 @@ every number as a Python object.
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 
 from telwerkd.application.query import Counts
 
 _LENGTH_DELIMITED = 2
 _ONE_BYTE = 1 << 7
 _BITS = 7
+_SIGN_BIT = 63
 
 
 def packed(field: int, numbers: Counts) -> bytes:
@@ -45,6 +47,16 @@ def varints(numbers: Counts) -> bytes:
     used = left > 0
     used[:, 0] = True
     return encoded.tobytes() if used.all() else encoded[used].tobytes()
+
+
+def packed_signed(field: int, numbers: Counts) -> bytes:
+    """A repeated field of numbers of the type sint64, each less than 2**62 either way; the sign comes last (zigzag)."""
+    return packed(field, numbers << 1 ^ numbers >> _SIGN_BIT)
+
+
+def packed_doubles(field: int, numbers: npt.NDArray[np.float64]) -> bytes:
+    """A repeated field of floating-point numbers."""
+    return nested(field, numbers.astype("<f8").tobytes()) if len(numbers) else b""
 
 
 @cache

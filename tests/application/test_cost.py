@@ -1,4 +1,4 @@
-"""Which answers are made in the event loop: short ones, of what is kept, one in a turn."""
+"""Which answers are made in the event loop: those that cost little, of what is kept, one in a turn."""
 
 import asyncio
 import threading
@@ -10,12 +10,17 @@ from typing import Any
 
 import pytest
 
-from telwerkd.application import answering, slices
-from telwerkd.application.answering import AT_HAND_MAX, Queries
+from telwerkd.application import answering, cost
+from telwerkd.application.answering import Queries
+from telwerkd.application.cost import LOOP_COST_MAX
+from telwerkd.application.ordering import _in_order
 from telwerkd.application.ports import Snapshot
-from telwerkd.application.query import Answer, Filter, Ids, Query, QueryLimits
+from telwerkd.application.query import Answer, Filter, Ids, PreviousPeriod, Query, QueryLimits
+from telwerkd.application.readers import Readers
 from telwerkd.application.rollup_cache import RollupCache
+from telwerkd.domain import calendar
 from telwerkd.domain.calendar import Granularity
+from telwerkd.domain.counters import CHUNK_QUARTERS
 from telwerkd.domain.errors import InvalidArgumentError, LimitExceededError
 from telwerkd.domain.facts import Change, Fact, Kpi, Outcome
 from telwerkd.domain.ids import AccountId, EventId, Micros, OperatorGroupId, OperatorId, WidgetId
@@ -51,7 +56,7 @@ class Asking:
     limits: QueryLimits = field(default_factory=QueryLimits)
 
     def __post_init__(self) -> None:
-        self._queries = Queries(self.store, self.limits, RollupCache(64 << 20))
+        self._queries = Queries(self.store, Readers(self.store, 10), self.limits, RollupCache(64 << 20))
 
     async def ask(self, over: DateRange = YEAR, **fields: Any) -> int:
         """Asks about a year by day; how many facts there are."""
@@ -143,11 +148,11 @@ async def test_much_that_is_kept_is_not_added_up_at_once(asking: Asking, monkeyp
     for fields in ({}, by_operator):
         assert await asking.in_thread(**fields)
         assert not await asking.in_thread(**fields)
-    monkeypatch.setattr(answering, "AT_HAND_MAX", 10_000)
+    monkeypatch.setattr(answering, "LOOP_COST_MAX", 40_000)
     assert await asking.in_thread(**by_operator)
     assert not await asking.in_thread()
-    monkeypatch.setattr(slices, "_ROW_COST", 10_000)
-    monkeypatch.setattr(answering, "AT_HAND_MAX", 100_000)
+    monkeypatch.setattr(cost, "ROW", 10_000)
+    monkeypatch.setattr(answering, "LOOP_COST_MAX", 100_000)
     assert await asking.in_thread(**by_operator)
 
 
@@ -180,7 +185,7 @@ async def test_many_leaves_are_not_read_at_once(asking: Asking, monkeypatch: pyt
     """They are counted first: of a backlog that compaction cannot work off, the loop reads nothing."""
     await asking.ask()
     many = Deltas()
-    for quarter in range(AT_HAND_MAX // (12 * OPERATORS) + 1):
+    for quarter in range(LOOP_COST_MAX // (12 * OPERATORS) + 1):
         for operator in range(OPERATORS):
             instant = Micros((FIRST_DAY + 5) * DAY_MICROS + quarter * 900_000_000)
             ids = OperatorId(f"o{operator}"), OperatorGroupId(""), WidgetId("web")
@@ -231,3 +236,128 @@ async def test_limits_are_those_of_the_settings(asking: Asking) -> None:
         await strict.ask()
     with pytest.raises(LimitExceededError, match="at most 100 "):
         await strict.ask()
+
+
+EMPTY = AccountId("nobody")
+OTHER_KPIS = tuple(info for info in CATALOGUE.values() if info.kpi != Kpi.INACTIVITY_ACTIONS)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"granularity": Granularity.QUARTER_HOUR},
+        {"granularity": Granularity.QUARTER_HOUR, "kpis": OTHER_KPIS, "compare_to": PreviousPeriod.PREVIOUS},
+        {"granularity": Granularity.DAY, "range": DateRange(date(2025, 1, 1), date(2125, 1, 1))},
+        {"granularity": Granularity.HOUR, "range": DateRange(date(2025, 1, 1), date(2029, 1, 1))},
+        {"granularity": None, "kpis": OTHER_KPIS, "compare_to": PreviousPeriod.PREVIOUS},
+    ],
+    ids=["a year by quarter-hour", "all KPIs, compared", "a century by day", "years by hour", "many readings"],
+)
+async def test_buckets_and_readings_cost_what_they_take_though_nothing_is_counted(
+    asking: Asking, fields: dict[str, Any]
+) -> None:
+    """An account that holds nothing is not free: the numbers of its answer are made and encoded all the same."""
+    wanted = {"kpis": (CATALOGUE[Kpi.FEEDBACK_COUNT],), "range": YEAR, "filter": Filter(), "group_by": (), **fields}
+    query = Query(EMPTY, time_zone="UTC", **wanted)
+    await asking.ask(time_zone="UTC")  # the zone is known from now on
+    queries = Queries(asking.store, Readers(asking.store, 10), QueryLimits(), RollupCache(64 << 20))
+    here = threading.current_thread()
+    assert await queries.ask(query, lambda _answer: threading.current_thread()) is not here
+    small = query._replace(granularity=Granularity.MONTH, range=YEAR, kpis=query.kpis[:1], compare_to=None)
+    await asyncio.sleep(0)
+    assert await queries.ask(small, lambda _answer: threading.current_thread()) is here
+
+
+async def test_the_cost_of_buckets_is_spent_before_they_are_made(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the event loop never holds them."""
+    await asking.ask(time_zone="UTC")
+    made_in: list[threading.Thread] = []
+    buckets = calendar.buckets
+
+    def watched(*arguments: Any) -> Any:
+        made_in.append(threading.current_thread())
+        return buckets(*arguments)
+
+    monkeypatch.setattr(calendar, "buckets", watched)
+    assert await asking.in_thread(granularity=Granularity.QUARTER_HOUR, time_zone="UTC")
+    assert made_in
+    assert threading.main_thread() not in made_in
+
+
+async def test_the_name_nearest_to_an_unknown_zone_is_looked_for_in_a_thread(asking: Asking) -> None:
+    """It takes longer than an answer."""
+    before = asking.store.reads
+    with pytest.raises(InvalidArgumentError, match="did you mean 'Europe/Berlin'"):
+        await asking.ask(time_zone="Europe/Berlim")
+    assert asking.store.reads == before + 1
+
+
+# --- rows ------------------------------------------------------------------------------------------------------------
+
+BY_OPERATOR: dict[str, Any] = {"group_by": (Dimension.OPERATOR,)}
+CHUNKS = len({(FIRST_DAY + day) * 96 // CHUNK_QUARTERS for day in range(5, 360, 10)})
+ROWS = CHUNKS * OPERATORS
+
+
+@pytest.mark.parametrize("fields", [BY_OPERATOR, {"filter": Filter(operators=Ids(none_of=frozenset({"x"})))}])
+async def test_more_rows_than_rows_max_are_refused_by_its_name(asking: Asking, fields: dict[str, Any]) -> None:
+    """As many are answered, one more are not, and what is kept as sums already makes no difference."""
+    enough, too_few = (Asking(asking.store, QueryLimits(rows_max=n)) for n in (ROWS, ROWS - 1))
+    too_few._queries._rollups = enough._queries._rollups  # what one has read is kept for both
+    for _ in range(2):
+        with pytest.raises(LimitExceededError, match=rf"more than {ROWS - 1} rows \(rows_max\)"):
+            await too_few.ask(**fields)
+        assert await enough.ask(**fields)
+
+
+async def test_rows_that_are_named_count_as_well(asking: Asking) -> None:
+    """Each id in each chunk."""
+    named = {"filter": Filter(operators=Ids(frozenset({"o1", "o2"})))}
+    assert await Asking(asking.store, QueryLimits(rows_max=2 * CHUNKS)).ask(**named)
+    with pytest.raises(LimitExceededError, match="rows_max"):
+        await Asking(asking.store, QueryLimits(rows_max=2 * CHUNKS - 1)).ask(**named)
+
+
+async def test_chunks_that_are_kept_between_others_count_once(asking: Asking) -> None:
+    """The first and the last chunk have changed, and those between are read with them: the answer is whole."""
+    exact = Asking(asking.store, QueryLimits(rows_max=ROWS))
+    before = await exact.ask(**BY_OPERATOR)
+    await count(asking.store, 5, 355)
+    assert await exact.ask(**BY_OPERATOR) == before + 2 * OPERATORS
+
+
+async def test_no_more_rows_are_read_than_tell_that_they_are_too_many(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database gives one more than are allowed, however many there are."""
+    read: list[int] = []
+    cells = AccountTransaction.cells
+
+    def counted_cells(tx: AccountTransaction, cut: Any) -> Any:
+        rows = cells(tx, cut)
+        read.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(AccountTransaction, "cells", counted_cells)
+    with pytest.raises(LimitExceededError, match="rows_max"):
+        await Asking(asking.store, QueryLimits(rows_max=OPERATORS)).ask(**BY_OPERATOR)
+    assert read == [OPERATORS + 1]
+
+
+async def test_a_batch_shares_the_rows(asking: Asking) -> None:
+    """Two queries that fit one by one do not fit together."""
+    queries = Queries(asking.store, Readers(asking.store, 10), QueryLimits(rows_max=ROWS + 1), RollupCache(0))
+    query = Query(ACCOUNT, (CATALOGUE[Kpi.FEEDBACK_COUNT],), YEAR, None, "UTC", Filter(), (Dimension.OPERATOR,))
+    first, second = await queries.ask_all(ACCOUNT, [query, query], lambda _place, answer: answer, list)
+    assert isinstance(first, Answer)
+    assert isinstance(second, LimitExceededError)
+    assert "rows_max" in second.message
+
+
+def test_many_keys_come_in_their_order() -> None:
+    """Sorted in runs, that are merged."""
+    keys = [(f"{n * 7919 % 10_007}",) for n in range(10_007)]
+    assert [keys[place] for place in _in_order(keys)] == sorted(keys)
+    assert _in_order([]) == []

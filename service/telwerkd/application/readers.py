@@ -1,0 +1,131 @@
+"""Turns at the database for what accounts ask: no account holds more than half of what reads.
+
+In front of both databases. An account's questions wait in a queue of the account's own, and the queues take turns;
+so what one account asks, however much of it, delays another account by one of its answers at most.
+"""
+
+import asyncio
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from telwerkd.application.ports import Snapshot, Store
+from telwerkd.domain.errors import QuotaExceededError
+from telwerkd.domain.ids import AccountId
+
+T = TypeVar("T")
+
+_RETRY_SECONDS = 0.5
+
+
+class Turns:
+    """A number of places, shared out among accounts. For the event loop's thread only."""
+
+    def __init__(self, places: int, waiting_max: int) -> None:
+        self._free = places
+        self._per_account = max(1, places // 2)
+        self._waiting_max = waiting_max
+        self._held: Counter[AccountId] = Counter()
+        self._waiting: OrderedDict[AccountId, deque[asyncio.Future[None]]] = OrderedDict()
+        """Accounts in the order of their turns."""
+
+    async def take(self, account: AccountId, *, waiting_is_bounded: bool = True) -> None:
+        """Waits for a place, which `give_back` must end. Who is cancelled while it waits leaves the queue.
+
+        Raises:
+            QuotaExceededError: too many of the account wait already.
+        """
+        if self._may(account) and account not in self._waiting:
+            self._hold(account)
+            return
+        queue = self._waiting.setdefault(account, deque())
+        if waiting_is_bounded and len(queue) >= self._waiting_max:
+            raise QuotaExceededError(
+                "waiting_queries_per_account_max",
+                f"{self._waiting_max} questions of this account are waiting already (waiting_queries_per_account_max): "
+                "ask again when some are answered",
+                _RETRY_SECONDS,
+            )
+        turn = asyncio.get_running_loop().create_future()
+        queue.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():  # its turn came in the same moment
+                self.give_back(account)
+            else:
+                self._forget(account, turn)
+            raise
+
+    def give_back(self, account: AccountId) -> None:
+        """Ends a place that was held, and lets those begin who wait for one."""
+        self._free += 1
+        self._held[account] -= 1
+        self._held = +self._held
+        while (first := next(filter(self._may, self._waiting), None)) is not None:
+            self._begin(first)
+
+    def _may(self, account: AccountId) -> bool:
+        return self._free > 0 and self._held[account] < self._per_account
+
+    def _hold(self, account: AccountId) -> None:
+        self._free -= 1
+        self._held[account] += 1
+
+    def _begin(self, account: AccountId) -> None:
+        queue = self._waiting[account]
+        turn = queue.popleft()
+        self._waiting.move_to_end(account)
+        if not queue:
+            del self._waiting[account]
+        if not turn.cancelled():
+            self._hold(account)
+            turn.set_result(None)
+
+    def _forget(self, account: AccountId, turn: "asyncio.Future[None]") -> None:
+        queue = self._waiting.get(account, deque())
+        if turn in queue:
+            queue.remove(turn)
+        if account in self._waiting and not queue:
+            del self._waiting[account]
+
+
+class Readers:
+    """Reads for accounts, and other work of theirs that the event loop has no time for, by turns."""
+
+    def __init__(self, store: Store, waiting_queries_per_account_max: int) -> None:
+        self._store = store
+        self._turns = Turns(store.reads_at_once, waiting_queries_per_account_max)
+        self._threads = ThreadPoolExecutor(store.reads_at_once, "computing")
+
+    async def read(self, account: AccountId, work: Callable[[Snapshot], T], *, waiting_is_bounded: bool = True) -> T:
+        """Runs `work` on one consistent view, not in the event loop.
+
+        A caller that goes away before its turn is never worked for; later, the work runs to its end, and holds its
+        place until then. Who asks one question at a time only may wait in any case.
+
+        Raises:
+            QuotaExceededError: too much of the account waits.
+            UnavailableError: the database does not answer.
+        """
+        await self._turns.take(account, waiting_is_bounded=waiting_is_bounded)
+        return await self._held(account, asyncio.ensure_future(self._store.read(account, work)))
+
+    async def compute(self, account: AccountId, work: Callable[[], T]) -> T:
+        """Runs what needs no database, as `read` does.
+
+        Raises:
+            QuotaExceededError: too much of the account waits.
+        """
+        await self._turns.take(account)
+        return await self._held(account, asyncio.get_running_loop().run_in_executor(self._threads, work))
+
+    async def _held(self, account: AccountId, running: "asyncio.Future[T]") -> T:
+        def ended(ended: "asyncio.Future[Any]") -> None:
+            self._turns.give_back(account)
+            if not ended.cancelled():
+                ended.exception()  # seen, also where nobody waits for it any more
+
+        running.add_done_callback(ended)
+        return await asyncio.shield(running)

@@ -1,0 +1,52 @@
+"""Work on a PostgreSQL connection in a thread, with each of its statements in the event loop.
+
+Two reasons. What is computed between statements may take long, and would keep every other call waiting. And it must not
+run in the greenlets in which SQLAlchemy suspends a statement: for large temporary arrays numpy unwinds the stack, which
+a greenlet's ends nowhere sound, and the process dies of it.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, cast
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+T = TypeVar("T")
+
+_ROWS_AT_ONCE = 1_000
+
+
+class StatementsInLoop:
+    """The part of `sqlalchemy.Connection` that reading needs, for a thread; the loop waits for the database."""
+
+    def __init__(self, connection: AsyncConnection, loop: asyncio.AbstractEventLoop) -> None:
+        self._async = connection
+        self._loop = loop
+        self.dialect = connection.dialect
+        self.connection = cast("sa.Connection", connection.sync_connection).connection
+
+    def execute(self, query: Any, values: Any = None, *, execution_options: Any = None) -> Any:
+        """The result, whose rows are all there; with `yield_per`, an iterator over rows read a thousand at a time."""
+        options = execution_options or {}
+        result = self._run(lambda connection: connection.execute(query, values, execution_options=options))
+        return self._streamed(result) if "yield_per" in options else result
+
+    def scalar(self, query: Any, values: Any = None) -> Any:
+        """The first column of the first row."""
+        return self._run(lambda connection: connection.scalar(query, values))
+
+    def scalars(self, query: Any, values: Any = None) -> Any:
+        """The first column."""
+        return self._run(lambda connection: connection.scalars(query, values))
+
+    def exec_driver_sql(self, text: str, values: Any = None) -> Any:
+        """The result of a statement in the driver's own words."""
+        return self._run(lambda connection: connection.exec_driver_sql(text, values))
+
+    def _streamed(self, result: Any) -> Iterator[Any]:
+        while rows := self._run(lambda _connection: result.fetchmany(_ROWS_AT_ONCE)):
+            yield from rows
+
+    def _run(self, statement: Callable[[sa.Connection], T]) -> T:
+        return asyncio.run_coroutine_threadsafe(self._async.run_sync(statement), self._loop).result()
