@@ -3,16 +3,19 @@
 import asyncio
 import signal
 import threading
-from contextlib import aclosing, closing
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager, closing, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from telwerk import AsyncTelwerk, Telwerk, errors, events
+from telwerk._status import StatusDetails
 from telwerk.v1 import event_pb2 as pb, kpi_service_pb2 as kpi
-from telwerk.watching import Watched
+from telwerk.watching import Patience, Watched
 from tests.conftest import ServerProcess, serving
 
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -151,3 +154,82 @@ def test_an_answer_that_was_given_is_not_changed_by_later_ones() -> None:
     changes = kpi.TimeSeriesChanges(series=[kpi.Series(kpi_id=RATED, bucket_indexes=[1], counts=[7])])
     second = watched.update(kpi.WatchTimeSeriesResponse(changes=changes))
     assert (list(first.series[0].counts), list(second.series[0].counts)) == ([1, 0], [1, 7])
+
+
+def test_patience_counts_from_the_loss_of_the_connection_and_not_from_the_last_update() -> None:
+    """An hour of quiet uses none of it; and each loss has the whole of it."""
+    away = errors.UnavailableError("away", grpc.StatusCode.UNAVAILABLE, StatusDetails())
+    patience = Patience(60.0)
+    for lost_at in (3_600.0, 7_200.0):
+        patience.answered()
+        patience.pause_seconds(away, lost_at)
+        patience.pause_seconds(away, lost_at + 50)
+        with pytest.raises(errors.UnavailableError):
+            patience.pause_seconds(away, lost_at + 60)
+
+
+async def test_watches_that_were_quiet_for_longer_than_their_patience_outlive_a_cut(server: ServerProcess) -> None:
+    """Both clients', through a forwarder that cuts every connection."""
+    patience_seconds = 5.0
+    async with _forwarding(server.address) as way, AsyncTelwerk(way.address) as asynchronous:
+        with Telwerk(way.address) as client, Telwerk(server.address) as producer:
+            watched = asynchronous.watch("acme", RATED, **DAYS, patience_seconds=patience_seconds)
+            updates = client.watch("acme", RATED, **DAYS, patience_seconds=patience_seconds)
+
+            async def both() -> list[int]:
+                told = await asyncio.gather(asyncio.to_thread(next, updates), anext(watched))
+                return [sum(answer.series[0].counts) for answer in told]
+
+            async with aclosing(watched):
+                with closing(updates):
+                    assert await both() == [0, 0]
+                    again = asyncio.ensure_future(both())
+                    await asyncio.sleep(patience_seconds + 0.5)
+                    assert not again.done()
+                    way.cut()
+                    assert await asyncio.wait_for(again, 60) == [0, 0]
+                    producer.ingest("acme", rated("c1", 0, 5))
+                    assert await both() == [1, 1]
+
+
+class _Way:
+    """Forwards connections to a server, until they are cut."""
+
+    def __init__(self, server: str) -> None:
+        self.address = ""
+        self._host, _, port = server.rpartition(":")
+        self._port = int(port)
+        self._writers: list[asyncio.StreamWriter] = []
+        self._pumps: set[asyncio.Task[None]] = set()
+
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_server, to_server = await asyncio.open_connection(self._host, self._port)
+        self._writers += [writer, to_server]
+        for source, sink in ((reader, to_server), (from_server, writer)):
+            self._pumps.add(asyncio.create_task(self._pump(source, sink)))
+
+    def cut(self) -> None:
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    async def ended(self) -> None:
+        self.cut()
+        await asyncio.gather(*self._pumps)
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await source.read(65_536):
+                sink.write(data)
+                await sink.drain()
+
+
+@asynccontextmanager
+async def _forwarding(server: str) -> AsyncIterator[_Way]:
+    way = _Way(server)
+    listener = await asyncio.start_server(way.connected, "127.0.0.1", 0)
+    async with listener:
+        way.address = f"127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+        yield way
+        listener.close()
+        await way.ended()

@@ -14,6 +14,7 @@ The methods and their arguments are those of `Telwerk`; an iterator there is an 
 """
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from types import TracebackType
@@ -22,8 +23,9 @@ from typing import Any, Self, TypeVar, Unpack
 import grpc
 import grpc.aio
 
-from telwerk.errors import error_of
+from telwerk.errors import error_of, in_other_process
 from telwerk.explanations import AsyncExplanation
+from telwerk.forking import asyncio_machinery
 from telwerk.operations import Call, Operations, Steps, Stubs, ask
 from telwerk.queries import (
     ROWS_AT_ONCE,
@@ -58,12 +60,27 @@ Batches = Iterable[tuple[str, Iterable[Event]]] | AsyncIterable[tuple[str, Itera
 class AsyncTelwerk(Operations):
     """A connection to a Telwerk server; see `Telwerk`, with the same arguments and methods.
 
-    It belongs to the event loop in which it was made. What is iterated there is iterated here by `async for`.
+    It belongs to the event loop in which it was made, and so to its process: in one that was forked it raises at once,
+    and so does making a new one there, as gRPC for asyncio does not survive a fork. What is iterated there is iterated
+    here by `async for`.
     """
 
-    def _open(self) -> grpc.aio.Channel:
+    def _open(self) -> None:
+        asyncio_machinery.begins()
+        self._process = os.getpid()
         self._channel = self.connection.aio_channel()
-        return self._channel
+        self._own_stubs = Stubs(self._channel)
+
+    @property
+    def _stubs(self) -> Stubs:
+        """Those of the client's own process.
+
+        Raises:
+            TelwerkError: this process was forked since; the event loop that the client belongs to is not here.
+        """
+        if self._process != os.getpid():
+            raise in_other_process("this AsyncTelwerk")
+        return self._own_stubs
 
     async def __aenter__(self) -> Self:
         return self
@@ -75,7 +92,8 @@ class AsyncTelwerk(Operations):
 
     async def close(self) -> None:
         """Ends the connection, and with it every call still running. May be called again."""
-        await self._channel.close()
+        if self._process == os.getpid():
+            await self._channel.close()
 
     async def run(self, steps: Steps[_Result]) -> _Result:
         """Makes the calls of an operation, one after the other."""
@@ -92,7 +110,7 @@ class AsyncTelwerk(Operations):
         try:
             return await call.method_of(self._stubs)(call.request, timeout=timeout, metadata=metadata)
         except grpc.RpcError as error:
-            raise error_of(error, self.connection.address) from error
+            raise error_of(error, self.connection) from error
 
     async def stream(self, batches: Batches) -> AsyncIterator[StreamEventsResponse]:
         """Sends batches without waiting, and gives the answer of each; see `Telwerk.stream`. `batches` may be async."""
@@ -103,7 +121,7 @@ class AsyncTelwerk(Operations):
             async for answer in call:
                 yield answer
         except grpc.RpcError as error:
-            raise error_of(error, self.connection.address) from error
+            raise error_of(error, self.connection) from error
         finally:
             call.cancel()
         if failures:
@@ -163,10 +181,10 @@ class AsyncTelwerk(Operations):
             watched, broken = Watched(sparse=query.sparse), None
             try:
                 async for update in call:
-                    patience.answered(time.monotonic())
+                    patience.answered()
                     yield watched.update(update)
             except grpc.RpcError as error:
-                broken = error_of(error, self.connection.address)
+                broken = error_of(error, self.connection)
                 broken.__cause__ = error
             finally:
                 call.cancel()

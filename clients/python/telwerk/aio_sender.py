@@ -63,6 +63,7 @@ class AsyncEventSender(Sending):
 
     async def add(self, event: Event) -> None:
         """Takes the event, to be sent soon; see `EventSender.add`."""
+        self._check_process()
         while not self._can_take(event):
             await self._change(None)
         if self._outbox.put(event, time.monotonic()):
@@ -70,6 +71,7 @@ class AsyncEventSender(Sending):
 
     async def flush(self, timeout_seconds: float | None = None) -> bool:
         """Sends all that was added before, without waiting for more; see `EventSender.flush`."""
+        self._check_process()
         number = self._outbox.put_count
         self._flushing += 1
         self._notify()
@@ -89,7 +91,7 @@ class AsyncEventSender(Sending):
 
         A call that is on its way at the deadline is cancelled; whether its events are stored is then not known.
         """
-        if self._closed:
+        if self._closed or self._is_of_parent:
             return
         # What stopped the sender is the cause of the error below.
         with suppress(TelwerkError, SenderError):

@@ -22,6 +22,7 @@ import grpc
 
 from telwerk.errors import error_of
 from telwerk.explanations import Explanation
+from telwerk.forking import OwnLink, answers
 from telwerk.operations import Call, Operations, Steps, Stubs, ask
 from telwerk.queries import (
     ROWS_AT_ONCE,
@@ -57,13 +58,15 @@ class Telwerk(Operations):
     available a call is tried up to five times, within a second or two, and never beyond `timeout_seconds`. Every method
     raises a `telwerk.errors.TelwerkError` of the kind that its docstring there describes.
 
+    A process that was forked may go on with it, over a connection of its own; an iterator of `stream` or `watch`
+    that was begun before the fork is the parent's.
+
     The other arguments are those of `Connection`. `api_key` goes with every call; over plain text anyone on the way can
     read it.
     """
 
-    def _open(self) -> grpc.Channel:
-        self._channel = self.connection.channel()
-        return self._channel
+    def _open(self) -> None:
+        self._link = OwnLink(self.connection)
 
     def __enter__(self) -> Self:
         return self
@@ -74,8 +77,11 @@ class Telwerk(Operations):
         self.close()
 
     def close(self) -> None:
-        """Ends the connection, and with it every call still running. May be called again."""
-        self._channel.close()
+        """Ends the connection, and with it every call still running. May be called again.
+
+        In a process that was forked it leaves the parent's connection alone.
+        """
+        self._link.close()
 
     def run(self, steps: Steps[_Result]) -> _Result:
         """Makes the calls of an operation, one after the other."""
@@ -90,9 +96,9 @@ class Telwerk(Operations):
     def _answer(self, call: Call) -> Any:
         timeout, metadata = self.connection.timeout_seconds, self.connection.metadata
         try:
-            return call.method_of(self._stubs)(call.request, timeout=timeout, metadata=metadata)
+            return call.method_of(self._link.stubs)(call.request, timeout=timeout, metadata=metadata)
         except grpc.RpcError as error:
-            raise error_of(error, self.connection.address) from error
+            raise error_of(error, self.connection) from error
 
     def stream(self, batches: Iterable[tuple[str, Iterable[Event]]]) -> Iterator[StreamEventsResponse]:
         """Sends batches, each an account and its events, without waiting; gives the answer of each, in their order.
@@ -107,13 +113,11 @@ class Telwerk(Operations):
         its batches come; to end it early, close the iterator.
         """
         failures: list[Exception] = []
-        call = self._stubs.ingestion.StreamEvents(_requests(batches, failures), metadata=self.connection.metadata)
+        call = self._link.stubs.ingestion.StreamEvents(_requests(batches, failures), metadata=self.connection.metadata)
         try:
-            yield from call
+            yield from answers(call)
         except grpc.RpcError as error:
-            raise error_of(error, self.connection.address) from error
-        finally:
-            call.cancel()
+            raise error_of(error, self.connection) from error
         if failures:
             raise failures[0]
 
@@ -167,23 +171,22 @@ class Telwerk(Operations):
         """A time series that stays true: the whole answer now, and again whenever it has changed.
 
         A watch that breaks is opened again by itself, and goes on with the answer as it is then; a server that was
-        there is waited for, up to `patience_seconds` after its last answer. Lasts until the iterator is closed.
+        there is waited for, up to `patience_seconds` after the connection was lost, however quiet
+        the watch was before. Lasts until the iterator is closed.
         """
         query = series_request("", kpis, options)
         request = WatchTimeSeriesRequest(account_id=account_id, query=query)
         patience = Patience(patience_seconds)
         while True:
-            call = self._stubs.kpis.WatchTimeSeries(request, metadata=self.connection.metadata)
+            call = self._link.stubs.kpis.WatchTimeSeries(request, metadata=self.connection.metadata)
             watched, broken = Watched(sparse=query.sparse), None
             try:
-                for update in call:
-                    patience.answered(time.monotonic())
+                for update in answers(call):
+                    patience.answered()
                     yield watched.update(update)
             except grpc.RpcError as error:
-                broken = error_of(error, self.connection.address)
+                broken = error_of(error, self.connection)
                 broken.__cause__ = error
-            finally:
-                call.cancel()
             time.sleep(patience.pause_seconds(broken, time.monotonic()))
 
 

@@ -10,6 +10,8 @@ from typing import Final, TypeAlias
 import grpc
 import grpc.aio
 
+from telwerk.proxies import Proxy, proxy_of
+
 MESSAGE_BYTES_MAX: Final = 64 * 2**20
 """The largest answer that is taken: a million points of a series are some megabytes, beyond grpc's default of four."""
 
@@ -55,19 +57,24 @@ class Connection:
         """What goes with every call."""
         return (("authorization", f"Bearer {self.api_key}"),) if self.api_key else ()
 
+    @cached_property
+    def proxy(self) -> Proxy | None:
+        """The HTTP proxy that the environment prescribes for this server; loopback is never reached through one."""
+        return proxy_of(self.address)
+
     def channel(self) -> grpc.Channel:
         """A channel; nothing is sent yet."""
         credentials = self._credentials()
         if credentials is None:
-            return grpc.insecure_channel(self.address, _options())
-        return grpc.secure_channel(self.address, credentials, _options())
+            return grpc.insecure_channel(self.address, self._options())
+        return grpc.secure_channel(self.address, credentials, self._options())
 
     def aio_channel(self) -> grpc.aio.Channel:
         """The same for asyncio; belongs to the running event loop."""
         credentials = self._credentials()
         if credentials is None:
-            return grpc.aio.insecure_channel(self.address, _options())
-        return grpc.aio.secure_channel(self.address, credentials, _options())
+            return grpc.aio.insecure_channel(self.address, self._options())
+        return grpc.aio.secure_channel(self.address, credentials, self._options())
 
     def _credentials(self) -> grpc.ChannelCredentials | None:
         if self.tls is False:
@@ -78,17 +85,20 @@ class Connection:
         chain, key = (Path(path).read_bytes() for path in self.client_certificate)
         return grpc.ssl_channel_credentials(trusted, key, chain)
 
-
-def _options() -> Sequence[tuple[str, str | int]]:
-    return [
-        ("grpc.service_config", SERVICE_CONFIG),
-        # A call whose request is larger than this is silently never retried; grpc's default is 256 KiB.
-        ("grpc.per_rpc_retry_buffer_size", MESSAGE_BYTES_MAX),
-        ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
-        ("grpc.keepalive_time_ms", KEEPALIVE_SECONDS * 1_000),
-        # By default grpc tries a server that is away less and less often, down to every two minutes.
-        ("grpc.initial_reconnect_backoff_ms", int(_RECONNECT_SECONDS_FIRST * 1_000)),
-        ("grpc.min_reconnect_backoff_ms", int(_RECONNECT_SECONDS_FIRST * 1_000)),
-        ("grpc.max_reconnect_backoff_ms", int(_RECONNECT_SECONDS_MAX * 1_000)),
-        ("grpc.primary_user_agent", "telwerk-python"),
-    ]
+    def _options(self) -> Sequence[tuple[str, str | int]]:
+        return [
+            ("grpc.service_config", SERVICE_CONFIG),
+            ("grpc.enable_http_proxy", int(self.proxy is not None)),
+            # Connections of its own: by default grpc shares them within the process and with the processes forked from
+            # it, which would then speak at random on one socket.
+            ("grpc.use_local_subchannel_pool", 1),
+            # A call whose request is larger than this is silently never retried; grpc's default is 256 KiB.
+            ("grpc.per_rpc_retry_buffer_size", MESSAGE_BYTES_MAX),
+            ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+            ("grpc.keepalive_time_ms", KEEPALIVE_SECONDS * 1_000),
+            # By default grpc tries a server that is away less and less often, down to every two minutes.
+            ("grpc.initial_reconnect_backoff_ms", int(_RECONNECT_SECONDS_FIRST * 1_000)),
+            ("grpc.min_reconnect_backoff_ms", int(_RECONNECT_SECONDS_FIRST * 1_000)),
+            ("grpc.max_reconnect_backoff_ms", int(_RECONNECT_SECONDS_MAX * 1_000)),
+            ("grpc.primary_user_agent", "telwerk-python"),
+        ]

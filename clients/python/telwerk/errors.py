@@ -2,15 +2,16 @@
 
     TelwerkError                    anything else: a defect of the server, or of the way to it
     ├── InvalidArgumentError        the request cannot be right; names the fields
-    │   └── LimitExceededError      it is larger than this server takes
+    │   └── LimitExceededError      it is larger than this server takes; the text names the limit
     ├── UnauthenticatedError        no API key, or none that is known
     ├── PermissionDeniedError       a known key that does not grant this
     ├── NotFoundError               what was named is not there
     ├── DeadlineExceededError       no answer in time; whether the call took effect is not known
     └── UnavailableError            right, but not now: send it again after a while
+        ├── QuotaExceededError      this account or caller uses its whole share just now; names the limit
         └── UnreachableError        no server answers at the address
 
-It mirrors the server's own. Every call of Telwerk is safe to repeat, so that after one of the last three
+It mirrors the server's own. Every call of Telwerk is safe to repeat, so that after one of the last four
 sending the same again is always right. What a program may tell apart beyond the class is `reason`, a constant of the
 server's catalogue.
 """
@@ -23,6 +24,8 @@ import grpc
 import grpc.aio
 
 from telwerk._status import FieldViolation, StatusDetails, decode_details
+from telwerk.connection import Connection
+from telwerk.unreachable import unreachable
 
 __all__ = [
     "DeadlineExceededError",
@@ -31,6 +34,7 @@ __all__ = [
     "LimitExceededError",
     "NotFoundError",
     "PermissionDeniedError",
+    "QuotaExceededError",
     "TelwerkError",
     "UnauthenticatedError",
     "UnavailableError",
@@ -96,6 +100,17 @@ class UnavailableError(TelwerkError):
         self.retry_after_seconds = details.retry_after_seconds
 
 
+class QuotaExceededError(UnavailableError):
+    """Right, but this account or caller uses its whole share just now. Repeating it is safe, after a while.
+
+    `limit` is the server's setting that bounds the share.
+    """
+
+    def __init__(self, message: str, code: grpc.StatusCode, details: StatusDetails) -> None:
+        super().__init__(message, code, details)
+        self.limit = details.metadata.get("limit", "")
+
+
 class UnreachableError(UnavailableError):
     """No Telwerk server answers at the address: none runs there, the name is wrong, or TLS does not come about."""
 
@@ -112,21 +127,46 @@ _CLASSES: Final[Mapping[grpc.StatusCode, type[TelwerkError]]] = {
 }
 
 
-def error_of(error: grpc.RpcError, address: str) -> TelwerkError:
-    """What `error`, raised by a call to `address`, means. The original is to be kept as its cause."""
+_REASONS: Final[Mapping[str, type[TelwerkError]]] = {
+    "LIMIT_EXCEEDED": LimitExceededError,
+    "QUOTA_EXCEEDED": QuotaExceededError,
+}
+"""Reasons that tell apart what has one code."""
+
+
+def error_of(error: grpc.RpcError, connection: Connection) -> TelwerkError:
+    """What `error`, raised by a call over `connection`, means. The original is to be kept as its cause."""
     if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
         return TelwerkError(str(error), grpc.StatusCode.UNKNOWN, StatusDetails())
     code, text = error.code(), error.details() or ""
     details = _details_of(error)
-    if details.reason == "LIMIT_EXCEEDED":
-        return LimitExceededError(text, code, details)
+    address = connection.address
+    if known := _REASONS.get(details.reason):
+        return known(text, code, details)
     if not details.reason and code is grpc.StatusCode.UNAVAILABLE:
-        return UnreachableError(_unreachable(address, text), code, details)
+        return UnreachableError(unreachable(text, connection), code, details)
     if not details.reason and code is grpc.StatusCode.DEADLINE_EXCEEDED:
         text = f"the server at {address} gave no answer in time"
+    elif not details.reason and code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        text = _too_large(text)
     elif code is grpc.StatusCode.UNIMPLEMENTED:
         text = f"the server at {address} is no Telwerk server, or too old for this call ({text})"
     return _CLASSES.get(code, TelwerkError)(text or f"the call failed with {code.name}", code, details)
+
+
+def in_other_process(what: str) -> TelwerkError:
+    """`what` was made in the process that this one was forked from, and can be used there alone."""
+    text = f"{what} belongs to the process that made it, from which this one was forked: make one here"
+    return TelwerkError(text, grpc.StatusCode.FAILED_PRECONDITION, StatusDetails())
+
+
+def asyncio_lost() -> TelwerkError:
+    """No asynchronous client can be made in this process any more."""
+    text = (
+        "this process was forked from one that had an AsyncTelwerk, and gRPC for asyncio does not survive that: use "
+        "Telwerk here, or start the process anew (multiprocessing: spawn or forkserver)"
+    )
+    return TelwerkError(text, grpc.StatusCode.FAILED_PRECONDITION, StatusDetails())
 
 
 def refused_query(reason: str, field: str, message: str) -> InvalidArgumentError:
@@ -157,13 +197,12 @@ def _details_of(error: grpc.Call | grpc.aio.AioRpcError) -> StatusDetails:
     return StatusDetails()
 
 
-def _unreachable(address: str, text: str) -> str:
-    """grpc's long text as a sentence that says what to do."""
-    text = text.rpartition("last error: ")[2]
-    if "onnection refused" in text:
-        return f"no server listens at {address}: is `telwerkd serve` running, and is the address right?"
-    if re.search(r"name resolution|DNS|Domain name not found", text, re.IGNORECASE):
-        return f"the host of {address} is not known: is the address right?"
-    if re.search(r"ssl|tls|handshake|certificate", text, re.IGNORECASE):
-        return f"no secure connection to {address} ({text}): is TLS on there, and is its certificate to be trusted?"
-    return f"the server at {address} cannot be reached ({text})"
+def _too_large(text: str) -> str:
+    """grpc's text of a message that one of the two sides does not take, with the bound's name."""
+    sizes = re.search(r"larger than max \((\d+) vs\. (\d+)\)", text)
+    if sizes is None:
+        return f"the call is larger than the server takes ({text}); `message_bytes_max` bounds a request there"
+    size, limit = (f"{int(number):,}" for number in sizes.groups())
+    if "CLIENT: Received" in text:
+        return f"the answer has {size} bytes, and this client takes {limit} (MESSAGE_BYTES_MAX): ask for less at once"
+    return f"the request has {size} bytes, and the server takes {limit} (its `message_bytes_max`): send less at once"

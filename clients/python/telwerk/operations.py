@@ -149,10 +149,10 @@ class Operations:
         timeout_seconds: float = 30.0,
     ) -> None:
         self.connection = Connection(address, api_key, tls, client_certificate, timeout_seconds)
-        self._stubs = Stubs(self._open())
+        self._open()
 
-    def _open(self) -> grpc.Channel | grpc.aio.Channel:
-        """The client's own kind of channel, for its connection."""
+    def _open(self) -> None:
+        """Makes the client's own kind of channel for its connection."""
         raise NotImplementedError
 
     @property

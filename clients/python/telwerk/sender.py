@@ -58,6 +58,8 @@ class EventSender(Sending):
       it is logged as a warning.
     - **What sending again cannot mend** (a wrong or expired key, an impossible account, a closed client) stops the
       sender: `add` and `flush` raise it, and `close` hands back what was not sent.
+    - **A process that is forked** makes a sender of its own: this one's `add` and `flush` raise there at once, and the
+      parent goes on with it and sends what it holds.
     - **At the end** of the `with`, or of a program that forgot to close it, what is left is sent, for at most
       `close_seconds`.
 
@@ -101,8 +103,9 @@ class EventSender(Sending):
         Raises:
             BufferFullError: there is no room, and the sender does not wait; the event was not taken.
             SenderClosedError: the sender was closed.
-            TelwerkError, SenderError: the sender had to stop.
+            TelwerkError, SenderError: the sender had to stop, or is the parent's of this process.
         """
+        self._check_process()
         with self._changed:
             while not self._can_take(event):
                 self._changed.wait()
@@ -116,8 +119,9 @@ class EventSender(Sending):
         sending goes on.
 
         Raises:
-            TelwerkError, SenderError: the sender had to stop.
+            TelwerkError, SenderError: the sender had to stop, or is the parent's of this process.
         """
+        self._check_process()
         with self._changed:
             number = self._outbox.put_count
             self._flushing += 1
@@ -136,13 +140,14 @@ class EventSender(Sending):
     def close(self, timeout_seconds: float | None = None) -> None:
         """Sends all that is left, and takes nothing more; for at most `timeout_seconds`, else `close_seconds`.
 
-        Called again, it does nothing. A call that is on its way at the deadline is left to itself.
+        Called again, or in a process that was forked, it does nothing. A call that is on its way at the deadline is
+        left to itself.
 
         Raises:
             NotSentError: not everything was answered in time, or the sender had to stop. It has the events.
         """
         atexit.unregister(self.close)
-        if self._closed:
+        if self._closed or self._is_of_parent:
             return
         # What stopped the sender is the cause of the error below.
         with suppress(TelwerkError, SenderError):

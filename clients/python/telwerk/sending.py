@@ -1,6 +1,7 @@
 """What `EventSender` and `AsyncEventSender` share: their errors, their settings, and what is known at any time."""
 
 import logging
+import os
 from collections.abc import Callable, Iterable
 from typing import Literal, TypeAlias
 
@@ -59,6 +60,7 @@ class Sending:
         self._when_full = when_full
         self._on_rejected = on_rejected
         self._closed = False
+        self._process = os.getpid()
 
     @property
     def tally(self) -> Tally:
@@ -69,6 +71,23 @@ class Sending:
     def held_count(self) -> int:
         """Events that are not answered yet."""
         return self._outbox.held_count
+
+    @property
+    def _is_of_parent(self) -> bool:
+        """Whether this process was forked since: what sends is in the parent, and so are the events that are held."""
+        return self._process != os.getpid()
+
+    def _check_process(self) -> None:
+        """Before a lock is taken, which a thread of the parent may hold for ever here.
+
+        Raises:
+            SenderError: this process was forked since.
+        """
+        if self._is_of_parent:
+            raise SenderError(
+                "the sender belongs to the process that made it, from which this one was forked: make one here, after "
+                "the fork"
+            )
 
     def _can_take(self, event: Event) -> bool:
         """Whether the event can be put now; False means to wait for it."""

@@ -15,16 +15,22 @@ from telwerk.v1.kpi_service_pb2 import (
 
 
 class Patience:
-    """Whether, and after how long, a watch that broke is opened again."""
+    """Whether, and after how long, a watch that broke is opened again.
+
+    A server may be away for `patience_seconds`, counted from the loss of the connection: how long the watch was quiet
+    before does not matter.
+    """
 
     def __init__(self, patience_seconds: float) -> None:
         self._patience_seconds = patience_seconds
         self._backoff = Backoff()
-        self._answered_at: float | None = None
+        self._has_answered = False
+        self._away_since: float | None = None
 
-    def answered(self, now: float) -> None:
+    def answered(self) -> None:
         """An update came."""
-        self._answered_at = now
+        self._has_answered = True
+        self._away_since = None
         self._backoff.reset()
 
     def pause_seconds(self, error: TelwerkError | None, now: float) -> float:
@@ -34,12 +40,14 @@ class Patience:
             TelwerkError: `error`, where opening again is of no use: it never worked, nothing would get better, or the
                 server has been away for longer than the patience.
         """
-        if error is not None and not is_transient(error):
-            raise error
         pause = self._backoff.failed(error)
-        if error is not None and (
-            self._answered_at is None or now + pause > self._answered_at + self._patience_seconds
-        ):
+        if error is None:
+            return pause
+        if not self._has_answered or not is_transient(error):
+            raise error
+        if self._away_since is None:
+            self._away_since = now
+        if now + pause > self._away_since + self._patience_seconds:
             raise error
         return pause
 
