@@ -120,9 +120,8 @@ _KPIS = {
         "Kontakt es fortsetzt. Es kann außerdem als unbeantwortetes Live-Gespräch gezählt sein.",
         why="Manche Gespräche bleiben zu Recht unbeantwortet: Trolle etwa, oder Menschen, die Ihre Website mit einer "
         "anderen verwechseln. Ist die Zahl aber auffallend hoch, lohnt es sich, Ihre Operatoren zu fragen.",
-        example="Ein Kontakt beginnt ein Live-Gespräch. Das Zeitlimit läuft ohne Antwort ab, und später setzt ein "
-        'Operator es auf "Beendet", ohne geschrieben zu haben: Es zählt hier und auch als unbeantwortetes '
-        "Live-Gespräch.",
+        example="Ein Kontakt beginnt ein Gespräch und schreibt. Niemand antwortet, und am nächsten Morgen setzt ein "
+        'Operator das Gespräch auf "Beendet", ohne selbst etwas geschrieben zu haben.',
     ),
     Kpi.INACTIVITY_ACTIONS: KpiText(
         name="Ausgeführte Inaktivitätsaktionen",
@@ -154,8 +153,10 @@ _KPIS = {
         what="Wann und wie oft Ihre Gespräche zu den Zielen Ihrer Widgets führen.",
         unit="Ziele",
         when="Immer wenn ein Kontakt während eines Gesprächs die URL eines Ziels des Widgets besucht; jeder Besuch "
-        "zählt. Ein Operator muss zugewiesen und mindestens eine Nachricht gesendet worden sein. Zwischen dem Ende "
-        "eines Gesprächs und seiner Fortsetzung wird nichts gezählt.",
+        "zählt. Ein Operator muss zugewiesen und mindestens eine Nachricht gesendet worden sein. Das Gespräch "
+        "muss in diesem Moment nicht live sein: Die Quelle spricht von Live-Gesprächen, wo sie sagt, was gemessen "
+        "wird, nennt das aber nicht unter den Bedingungen. Zwischen dem Ende eines Gesprächs und seiner Fortsetzung "
+        "wird nichts gezählt.",
         why="So verfolgen Sie die Ziele, die Sie für ein Widget festgelegt haben, und sehen, was Ihr Service bewirkt.",
         example="Sie legen Ihre Preisseite als Ziel fest. Ein Kontakt ruft die Seite während des Gesprächs auf, von "
         "selbst oder weil ihn ein Operator dorthin geführt hat: Das Ziel ist erreicht.",

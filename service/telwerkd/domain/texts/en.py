@@ -117,8 +117,8 @@ _KPIS = {
         "counted as an unanswered live conversation as well.",
         why="Some conversations are rightly left unanswered: trolls, or people who took your website for another. But "
         "if the number is strikingly high, it is worth asking your operators.",
-        example="A contact starts a live conversation. Its time limit passes without an answer, and later an operator "
-        'sets it to "Ended" without having written: it is counted both here and as an unanswered live conversation.',
+        example="A contact starts a conversation and writes. Nobody answers, and the next morning an operator sets the "
+        'conversation to "Ended" without having written anything.',
     ),
     Kpi.INACTIVITY_ACTIONS: KpiText(
         name="Inactivity actions performed",
@@ -149,8 +149,10 @@ _KPIS = {
         what="When, and how often, your conversations lead to the goals of your widgets.",
         unit="Goals",
         when="Whenever a contact visits the URL of one of the widget's goals during a conversation; every visit "
-        "counts. An operator must be assigned, and at least one message must have been sent. Between the end of a "
-        "conversation and its resumption nothing is counted.",
+        "counts. An operator must be assigned, and at least one message must have been sent. The "
+        "conversation need not be live at that moment: the source speaks of live conversations where it says what is "
+        "measured, but does not list that among its conditions. Between the end of a conversation and its resumption "
+        "nothing is counted.",
         why="Lets you follow the goals that you set for a widget, and see what your service achieves.",
         example="You define your price page as a goal. A contact goes to that page during the conversation, by "
         "themselves or because an operator led them there: the goal is reached.",

@@ -7,10 +7,10 @@ _SECTIONS = {
     Section.QUALITY: SectionText(
         "Kwaliteit",
         "Wat cijfers over de kwaliteit van uw service vertellen. Het meest leert u door operators, of operatorgroepen, "
-        "naast elkaar te leggen.",
+        "met elkaar te vergelijken.",
     ),
     Section.GOALS_TOPICS_SURVEYS: SectionText(
-        "Doelen, onderwerpen, enquêtes",
+        "Doelstellingen, onderwerpen, enquêtes",
         "Tot welke doelen uw gesprekken leiden, waarover uw contacten het hebben en hoe zij uw enquêtes invullen: wat "
         "u nodig heeft om uw service goed in te richten.",
     ),
@@ -59,14 +59,14 @@ _ACTIONS = (
         "overnemen: geen enkele andere operator had een chat-slot vrij.",
     ),
     ValueText(
-        "Hervat gesprek opnieuw toegewezen",
-        "Een contact hervatte een gesprek op een moment dat de laatst toegewezen operator er niet was. Een andere "
+        "Voortgezet gesprek opnieuw toegewezen",
+        "Een contact zette een gesprek voort op een moment dat de laatst toegewezen operator er niet was. Een andere "
         "operator heeft het gekregen.",
     ),
     ValueText(
-        "Hervat gesprek niet opnieuw toegewezen",
-        "Een contact hervatte een gesprek op een moment dat de laatst toegewezen operator er niet was. Niemand anders "
-        "kon het overnemen: geen enkele andere operator had een chat-slot vrij.",
+        "Voortgezet gesprek niet opnieuw toegewezen",
+        "Een contact zette een gesprek voort op een moment dat de laatst toegewezen operator er niet was. Niemand "
+        "anders kon het overnemen: geen enkele andere operator had een chat-slot vrij.",
     ),
 )
 
@@ -87,9 +87,9 @@ _KPIS = {
         values=_STARS,
     ),
     Kpi.FEEDBACK_COUNT: KpiText(
-        name="Aantal keren feedback",
+        name="Feedbackaantal",
         what="Hoe vaak uw contacten feedback achterlaten.",
-        unit="Keren feedback",
+        unit="Feedback",
         when="Telkens als een contact feedback geeft. Bij één gesprek kan dat vaker gebeuren, en elke keer telt. "
         "Feedback op een moment dat er geen operator is toegewezen, blijft buiten beschouwing.",
         why="Mensen geven vooral feedback als de service opvallend goed of juist opvallend slecht was. Hier ziet u hoe "
@@ -115,18 +115,17 @@ _KPIS = {
         unit="Gesprekken",
         when='Zodra een gesprek op "Beëindigd" komt te staan en geen operator er ooit een bericht in heeft gestuurd. '
         "Een gesprek telt hooguit één keer, en blijft meetellen als een operator later nog antwoordt of het contact "
-        "het hervat. Het kan daarnaast als onbeantwoord live-gesprek zijn geteld.",
+        "het voortzet. Het kan daarnaast als onbeantwoord live-gesprek zijn geteld.",
         why="Soms blijft een gesprek terecht onbeantwoord: bij trollen, of bij mensen die uw website voor een andere "
         "aanzien. Maar is het aantal opvallend hoog, dan loont het om uw operators ernaar te vragen.",
-        example="Een contact begint een live-gesprek. De tijdslimiet verstrijkt zonder antwoord, en later zet een "
-        'operator het op "Beëindigd" zonder iets te hebben geschreven: het telt hier, en ook als onbeantwoord '
-        "live-gesprek.",
+        example="Een contact begint een gesprek en schrijft. Niemand antwoordt, en de volgende ochtend zet een "
+        'operator het gesprek op "Beëindigd" zonder zelf iets te hebben geschreven.',
     ),
     Kpi.INACTIVITY_ACTIONS: KpiText(
         name="Uitgevoerde inactiviteitsacties",
         what="Hoe vaak elke actie van de inactiviteitsbescherming in werking trad. Welke acties kunnen voorkomen, "
         "hangt af van de instellingen van uw widgets.",
-        unit="Inactiviteitsacties",
+        unit="Acties voor inactiviteitsbescherming",
         when="Telkens als een inactiviteitsactie wordt uitgevoerd of mislukt. Er zijn alleen gegevens van widgets "
         "waarop minstens één inactiviteitsactie aanstaat.",
         why="Laat zien wanneer en hoe vaak uw inactiviteitsbescherming ingrijpt, en wat dat uithaalt.",
@@ -136,11 +135,11 @@ _KPIS = {
     ),
     Kpi.OFFLINE_ASSIGNMENTS: KpiText(
         name="Offline-toewijzingen van terugkerende contacten",
-        what="Hoe vaak terugkerende contacten een gesprek hervatten waarvan de operator niet beschikbaar is. Twee "
+        what="Hoe vaak terugkerende contacten een gesprek voortzetten waarvan de operator niet beschikbaar is. Twee "
         "waarden laten zien hoe dat afliep: een andere operator kreeg het contact, of er was niemand beschikbaar.",
-        unit="Inactiviteitsacties",
-        when="Telkens als een contact een gesprek hervat terwijl de operator ervan niet beschikbaar is, en het gesprek "
-        "aan een andere operator of juist aan niemand kan worden toegewezen.",
+        unit="Acties voor inactiviteitsbescherming",
+        when="Telkens als een contact een gesprek voortzet terwijl de operator ervan niet beschikbaar is, en het "
+        "gesprek aan een andere operator of juist aan niemand kan worden toegewezen.",
         why="Laat zien hoe zeker terugkerende contacten bij iemand anders terechtkomen als hun eigen operator er niet "
         "is.",
         example="Een contact schrijft opnieuw op een moment dat de toegewezen operator er niet is. Zoals in de "
@@ -152,8 +151,9 @@ _KPIS = {
         what="Wanneer en hoe vaak uw gesprekken tot de doelen van uw widgets leiden.",
         unit="Doelen",
         when="Telkens als een contact tijdens een gesprek de URL van een doel van de widget bezoekt; elk bezoek telt. "
-        "Er moet een operator zijn toegewezen en minstens één bericht zijn verstuurd. Tussen het einde van een gesprek "
-        "en de hervatting ervan wordt niets geteld.",
+        "Er moet een operator zijn toegewezen en minstens één bericht zijn verstuurd. Het gesprek hoeft op dat "
+        "moment niet live te zijn: de bron spreekt van live-gesprekken waar zij zegt wat wordt gemeten, maar noemt dat "
+        "niet onder de voorwaarden. Tussen het einde van een gesprek en de voortzetting ervan wordt niets geteld.",
         why="Zo volgt u de doelen die u voor een widget heeft bepaald, en ziet u wat uw service oplevert.",
         example="U maakt van uw prijspagina een doel. Een contact komt tijdens het gesprek op die pagina, uit zichzelf "
         "of omdat een operator de weg wees: het doel is bereikt.",
@@ -162,28 +162,28 @@ _KPIS = {
         name="Gespreksonderwerpen",
         what="Wanneer en hoe vaak een onderwerp, of een combinatie van onderwerpen, aan een gesprek wordt gegeven.",
         unit="Onderwerptoewijzingen",
-        when="Zodra een gesprek een of meer onderwerpen krijgt. Het moet wel begonnen zijn: wat voor het eerste "
-        "bericht wordt toegewezen, wordt tot dan achtergehouden en daarna geteld op het moment van toewijzen. "
+        when="Zodra een gesprek een of meer onderwerpen krijgt. Het moet wel begonnen zijn: wat vóór het eerste "
+        "bericht wordt toegewezen, wordt tot dan vastgehouden en daarna geteld op het moment van toewijzen. "
         "Verandert u de onderwerpen later, dan komen de nieuwe in de cijfers in de plaats van de eerdere.",
         why="Laat zien wat uw contacten meer bezighoudt, en wat minder.",
         example='Een gesprek krijgt het onderwerp "Prijzen", en later "Prijzen" en "Levering". Van dan af telt alleen '
         "de combinatie van die twee, op het moment van de wijziging.",
     ),
     Kpi.PRE_CHAT_SURVEY_RESULTS: KpiText(
-        name="Resultaten van de enquête vooraf",
-        what="Wanneer en hoe vaak contacten elk van de antwoorden kiezen in uw enquête voor het gesprek.",
+        name="Resultaten van de enquête vóór het gesprek",
+        what="Wanneer en hoe vaak contacten elk van de antwoorden kiezen in uw enquête vóór het gesprek.",
         unit="Enquête-antwoorden",
-        when="Zodra een contact de enquête voor het gesprek heeft afgerond; elk antwoord telt. Het telt op het moment "
+        when="Zodra een contact de enquête vóór het gesprek heeft afgerond; elk antwoord telt. Het telt op het moment "
         "van afronden, maar is pas te zien zodra het gesprek in het Message Center staat, dus bij het eerste "
         "bericht, ook als dat later komt.",
-        why="Levert enquêteresultaten op waarop u kunt bouwen: elk antwoord is meegeteld.",
+        why="Levert representatieve resultaten van uw enquêtes op, want elk antwoord telt mee.",
     ),
     Kpi.POST_CHAT_SURVEY_RESULTS: KpiText(
-        name="Resultaten van de enquête achteraf",
+        name="Resultaten van de enquête na het gesprek",
         what="Wanneer en hoe vaak contacten elk van de antwoorden kiezen in uw enquête na het gesprek.",
         unit="Enquête-antwoorden",
         when="Zodra een contact de enquête na het gesprek invult; elk antwoord telt.",
-        why="Levert enquêteresultaten op waarop u kunt bouwen: elk antwoord is meegeteld.",
+        why="Levert representatieve resultaten van uw enquêtes op, want elk antwoord telt mee.",
     ),
 }
 
