@@ -78,6 +78,13 @@ def board(seen: Terminal) -> list[str]:
     return [line.split()[0] for line in lines[headings[-1] + 1 : -1] if line.strip()] if headings else []
 
 
+def test_an_account_that_nothing_was_stored_of_is_said_to_be_so_until_there_is_something(address: str) -> None:
+    with terminal("dashboard", "--account", "new", address=address) as seen, Telwerk(address) as client:
+        seen.until_seen("no data yet for the account 'new': is it spelled right?")
+        client.ingest("new", rated("chat-1", datetime.now(UTC) - timedelta(minutes=1), "anna", 5))
+        seen.until_seen("● live · complete until ")
+
+
 def test_all_ten_kpis_and_the_board_are_seen_on_80_by_24(address: str) -> None:
     with terminal("dashboard", address=address) as seen:
         seen.until_seen("● live · complete until ")

@@ -307,7 +307,7 @@ def test_the_page_can_go_to_standard_output(address: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (("--html", "page.html", "--language", "fr"), 2, "'fr' is none of en, de, nl"),
+        (("--html", "page.html", "--language", "fr"), 2, "'fr' is not one of 'en', 'de', 'nl'"),
         (("--html", "/nowhere/page.html"), 2, "/nowhere/page.html cannot be written"),
         (("--html", "page.html", "--from", "2026-01-01", "--granularity", "hour"), 2, "wider --granularity"),
         (("--html", "page.html", "--zone", "Mars/Base"), 2, "Mars/Base"),

@@ -73,7 +73,7 @@ app.command(
         "telwerk report --html bericht.html --account acme --from 2026-10-01 --to 2026-11-01 --language de",
     )
 )(report)
-app.command(epilog=examples("telwerk kpis", "telwerk kpis offline_assignments --lang nl"))(kpis)
+app.command(epilog=examples("telwerk kpis", "telwerk kpis offline_assignments --language nl"))(kpis)
 app.command(
     epilog=examples(
         "telwerk simulate --conversations 300 --from 2026-01-05 --to 2026-01-12",

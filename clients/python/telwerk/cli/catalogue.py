@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Final, NamedTuple
 
 import typer
 from google.protobuf import json_format
@@ -13,9 +13,25 @@ from rich.text import Text
 
 from telwerk.cli.answers import csv_text
 from telwerk.cli.guide import complete_kpis
-from telwerk.cli.options import EXIT_REFUSED, Output, OutputOption, connect, out, say
+from telwerk.cli.options import EXIT_REFUSED, Language, LanguageOption, Output, OutputOption, connect, out, say
 from telwerk.cli.values import text_of
-from telwerk.v1.kpi_service_pb2 import Dimension, Kpi, Revisability
+from telwerk.v1.kpi_service_pb2 import Dimension, HelpHeadings, Kpi, Revisability
+
+
+class _Words(NamedTuple):
+    """What the command adds to the catalogue's own headings and texts."""
+
+    grouped_by: str
+    later_events: str
+    frozen: str
+    revisable: str
+
+
+_WORDS: Final = {
+    Language.EN: _Words("Grouped by", "Later events", "never take a count back", "may take a count back"),
+    Language.DE: _Words("Gruppiert nach", "Spätere Ereignisse", "nehmen nie etwas zurück", "können etwas zurücknehmen"),
+    Language.NL: _Words("Gegroepeerd op", "Latere gebeurtenissen", "nemen nooit iets terug", "kunnen iets terugnemen"),
+}
 
 
 def kpis(
@@ -25,13 +41,14 @@ def kpis(
         typer.Argument(metavar="[KPI]", help="Show all about this one.", autocompletion=complete_kpis),
     ] = None,
     *,
-    lang: Annotated[str, typer.Option(help="The language of the texts: en, de or nl.")] = "en",
+    language: LanguageOption = Language.EN,
+    lang: Annotated[Language | None, typer.Option(hidden=True, help="The former name of --language.")] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """List the KPIs, or explain one."""
     with connect(ctx) as telwerk:
-        known = telwerk.kpis(lang)
-    chosen = [one for one in known if kpi in {None, one.kpi_id, str(one.number)}]
+        catalogue = telwerk.catalogue(lang or language)
+    chosen = [one for one in catalogue.kpis if kpi in {None, one.kpi_id, str(one.number)}]
     if not chosen:
         say(f"there is no KPI {kpi!r}; `telwerk kpis` lists them")
         raise typer.Exit(EXIT_REFUSED)
@@ -43,7 +60,7 @@ def kpis(
     elif kpi is None:
         out.print(_overview(chosen))
     else:
-        _explain(chosen[0])
+        _explain(chosen[0], catalogue.headings, _WORDS[lang or language])
 
 
 def _row(kpi: Kpi) -> Mapping[str, object]:
@@ -76,24 +93,23 @@ def _overview(kpis: list[Kpi]) -> Table:
     return table
 
 
-def _explain(kpi: Kpi) -> None:
-    out.print(Text.assemble((f"{kpi.number}. {kpi.display_name}", "bold"), f"  {kpi.kpi_id}"))
+def _explain(kpi: Kpi, headings: HelpHeadings, words: _Words) -> None:
+    out.print(Text.assemble((f"{kpi.number}. {kpi.display_name}", "bold"), f"  {kpi.kpi_id}  ({kpi.section})"))
     frozen = kpi.revisability == Revisability.REVISABILITY_FROZEN
     for heading, text in {
-        "Section": kpi.section,
-        "What": kpi.what,
-        "Unit": kpi.unit,
-        "When": kpi.when,
-        "Why": kpi.why,
-        "Example": kpi.example,
-        "Grouped by": ", ".join(_dimensions(kpi)),
-        "Later events": "never take a count back" if frozen else "may take a count back",
+        headings.what: kpi.what,
+        headings.unit: kpi.unit,
+        headings.when: kpi.when,
+        headings.why: kpi.why,
+        headings.example: kpi.example,
+        words.grouped_by: ", ".join(_dimensions(kpi)),
+        words.later_events: words.frozen if frozen else words.revisable,
     }.items():
         if text:
             out.print(Text(heading, "bold cyan"))
             out.print(Padding(Text(text), (0, 0, 0, 2), expand=False))
     if kpi.values:
-        out.print(Text("Values", "bold cyan"))
+        out.print(Text(headings.values, "bold cyan"))
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2))
         for value in kpi.values:
             table.add_row("", text_of(value.value), value.display_name, value.description)

@@ -19,6 +19,8 @@ from typing import Any, Final
 
 import typer
 
+from telwerk.cli.naming import none_of
+
 _PREFIX: Final = "TELWERK_"
 _SCALARS: Final = (str, int, float, bool)
 
@@ -44,7 +46,7 @@ def use_file(ctx: typer.Context, path: Path | None) -> Path | None:
     known = {name for one in _commands(command) for name in _settable(one).values()}
     for name, value in values.items():
         if name not in known:
-            raise typer.BadParameter(f"{chosen}: {name!r} is none of {', '.join(sorted(known))}")
+            raise typer.BadParameter(f"{chosen}: {none_of(name, sorted(known))}")
         if not isinstance(value, _SCALARS):
             raise typer.BadParameter(f"{chosen}: {name!r} is one value: a text, a number, true or false")
     ctx.default_map = _defaults(command, values)

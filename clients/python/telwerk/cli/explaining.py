@@ -15,6 +15,7 @@ from rich.text import Text
 
 from telwerk.cli.answers import Json, csv_text, json_text
 from telwerk.cli.guide import complete_kpis
+from telwerk.cli.noticing import say_if_no_data
 from telwerk.cli.options import Account, Output, OutputOption, connect, out, say
 from telwerk.cli.querying import From, Groups, Operators, Questions, To, Topics, Values, Widgets, Zone, where_of
 from telwerk.cli.slicing import readable_id
@@ -97,6 +98,8 @@ def explain(
             page_size=_PAGE_CONVERSATIONS_MAX if limit is None else min(limit + 1, _PAGE_CONVERSATIONS_MAX),
         )
         conversations = list(islice(explanation, None if limit is None else limit + 1))
+        if not conversations:
+            say_if_no_data(telwerk, account, list(catalogue))
     answer = Answer(
         kpi,
         conversations[:limit],

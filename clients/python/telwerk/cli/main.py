@@ -15,5 +15,8 @@ def main() -> None:
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] not in {"typer", "rich", "textual", "jinja2"}:
             raise
-        sys.stderr.write("The `telwerk` command needs its extra: pip install 'telwerk[cli]'\n")
+        sys.stderr.write(
+            "The `telwerk` command needs the extra `cli` of its package. From a checkout of Telwerk: pip install "
+            "'./clients/python[cli]'; from a wheel: pip install './telwerk-VERSION-py3-none-any.whl[cli]'\n"
+        )
         sys.exit(2)

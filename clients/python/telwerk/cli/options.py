@@ -5,6 +5,7 @@ The options of the connection belong to `telwerk` itself and stand before the co
 """
 
 import enum
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -49,6 +50,24 @@ OutputOption = Annotated[
 """The option of every command that has something to say."""
 
 
+class Language(enum.StrEnum):
+    """In which language texts are given."""
+
+    EN = "en"
+    DE = "de"
+    NL = "nl"
+
+
+LanguageOption = Annotated[Language, typer.Option("--language", metavar="CODE", help="en, de or nl.")]
+"""The option of every command that has texts in languages."""
+
+
+def _version_asked(wanted: bool) -> None:  # noqa: FBT001 - as a callback is called
+    if wanted:
+        typer.echo(f"telwerk {version('telwerk')}")
+        raise typer.Exit
+
+
 def _console(*, stderr: bool = False) -> Console:
     """Plain and unbroken when it is no terminal. Text is text: what looks like markup is somebody's id."""
     console = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
@@ -81,6 +100,10 @@ def _pem(variable: str, help_text: str) -> typer.models.OptionInfo:
 def remember_connection(
     ctx: typer.Context,
     *,
+    show_version: Annotated[  # noqa: ARG001 - its callback has answered
+        bool,
+        typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_version_asked),
+    ] = False,
     config: Annotated[  # noqa: ARG001 - its callback has read the file
         Path | None,
         typer.Option(

@@ -8,6 +8,8 @@ import typer
 
 from telwerk.cli.answers import note_of_pages, series_text, totals_text
 from telwerk.cli.guide import complete_dimensions, complete_granularities, complete_kpis, complete_orders
+from telwerk.cli.naming import none_of
+from telwerk.cli.noticing import say_if_no_data
 from telwerk.cli.options import Account, Output, OutputOption, connect, out, say
 from telwerk.cli.tables import print_series, print_totals
 from telwerk.cli.times import Clock, parse_period, parse_range
@@ -128,6 +130,7 @@ def query(
         options["where"] = where_of(kpis, catalogue, operator, group, widget, topic, question, value)
         width = granularity or _default_granularity(options["start"], options["end"])
         response = telwerk.series(account, kpis, **options, granularity=width, sparse=sparse)
+        say_if_no_data(telwerk, account, list(catalogue), response.answers)
     if output is Output.TABLE:
         print_series(response, catalogue, width, grouped=bool(group_by))
     else:
@@ -165,6 +168,7 @@ def totals(
         options = _options(clock, start, end, zone, group_by, compare, order_by, top, page_size, page_token, rest=rest)
         options["where"] = where_of(kpis, catalogue, operator, group, widget, topic, question, value)
         response = telwerk.totals(account, kpis, **options)
+        say_if_no_data(telwerk, account, list(catalogue), response.answers)
     if output is Output.TABLE:
         print_totals(response, catalogue)
     else:
@@ -191,6 +195,7 @@ def _options(
     rest: bool,
 ) -> TotalsOptions:
     """What `query` and `totals` ask alike."""
+    _check_rows(group_by, order_by, top, page_size, page_token, rest=rest)
     first, last = parse_range(start, end, clock)
     options = TotalsOptions(
         start=first,
@@ -209,10 +214,28 @@ def _options(
     return options
 
 
+def _check_rows(
+    group_by: list[str] | None,
+    order_by: str | None,
+    top: int | None,
+    page_size: int | None,
+    page_token: str,
+    *,
+    rest: bool,
+) -> None:
+    """Refuses what would have no effect: without groups there is one row, and only the largest leave a rest."""
+    of_rows = {"--order-by": order_by, "--top": top, "--page-size": page_size, "--page-token": page_token}
+    given = [name for name, value in of_rows.items() if value]
+    if given and not group_by:
+        raise typer.BadParameter("has no effect without --group-by: there is one row", param_hint=given[0])
+    if rest and top is None:
+        raise typer.BadParameter("has no effect without --top: no row is left out", param_hint="--rest")
+
+
 def _order(text: str) -> OrderName:
     known: dict[str, OrderName] = {name: name for name in get_args(OrderName)}
     if text not in known:
-        raise typer.BadParameter(f"{text!r} is none of {', '.join(known)}", param_hint="--order-by")
+        raise typer.BadParameter(none_of(text, known), param_hint="--order-by")
     return known[text]
 
 
@@ -231,7 +254,7 @@ def _dimensions(texts: Sequence[str]) -> list[DimensionName]:
     known: dict[str, DimensionName] = {**{name: name for name in DIMENSIONS}, "group": "operator_group"}
     for text in texts:
         if text not in known:
-            raise typer.BadParameter(f"{text!r} is none of {', '.join(known)}", param_hint="--group-by")
+            raise typer.BadParameter(none_of(text, known), param_hint="--group-by")
     return [known[text] for text in texts]
 
 

@@ -3,7 +3,7 @@
 import gzip
 import io
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -41,7 +41,10 @@ def simulate(
     end: Annotated[
         datetime | None, typer.Option("--to", help="The day after the last.", formats=_DATES, show_default="today")
     ] = None,
-    time_zone: Annotated[str, typer.Option(help="Where the office is; an IANA name.")] = "Europe/Amsterdam",
+    zone: Annotated[
+        str, typer.Option("--zone", metavar="NAME", help="Where the office is; an IANA time zone.")
+    ] = "Europe/Amsterdam",
+    time_zone: Annotated[str | None, typer.Option(hidden=True, help="The former name of --zone.")] = None,
     write: Annotated[
         Path | None,
         typer.Option(
@@ -57,14 +60,17 @@ def simulate(
 
     They are sent to a server, after the settings of their widgets; or written to a file.
     """
-    zone = _zone(time_zone)
-    last = end or datetime.now(zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    if write is not None:
+        _refuse_without_effect(ctx, {"account": "--account", "output": "--output"})
+    zone = time_zone or zone
+    office = _zone(zone)
+    last = end or datetime.now(office).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     first = start or last - timedelta(days=_DAYS)
     if first >= last:
         raise typer.BadParameter("the first day must come before the day after the last", param_hint="--from")
     try:
         events = simulation.simulate(
-            seed, conversations, first.replace(tzinfo=zone), last.replace(tzinfo=zone), time_zone=time_zone
+            seed, conversations, first.replace(tzinfo=office), last.replace(tzinfo=office), time_zone=zone
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
@@ -91,11 +97,19 @@ def simulate(
         raise typer.Exit(EXIT_INPUT_REFUSED)
 
 
+def _refuse_without_effect(ctx: typer.Context, options: Mapping[str, str]) -> None:
+    """What is written to a file goes to no account, and nothing is told of it in a format."""
+    for name, option in options.items():
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter("has no effect with --write", param_hint=option)
+
+
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
-        raise typer.BadParameter(f"no such time zone: {name}", param_hint="--time-zone") from None
+        raise typer.BadParameter(f"no such time zone: {name}", param_hint="--zone") from None
 
 
 def _write(events: Iterable[Event], path: Path) -> int:

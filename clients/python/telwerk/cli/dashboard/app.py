@@ -114,6 +114,8 @@ class Dashboard(App[TelwerkError | None]):
         kpis: Sequence[Kpi],
         zone: ZoneInfo,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        no_data: str | None = None,
     ) -> None:
         # The terminal's own colours, light or dark; and with NO_COLOR none at all.
         super().__init__(ansi_color=True)
@@ -123,6 +125,7 @@ class Dashboard(App[TelwerkError | None]):
         self._kpis = kpis
         self._zone = zone
         self._now = now
+        self._no_data = no_data
         self._ids = [kpi.kpi_id for kpi in kpis]
         self._view = View()
         self._picture: Picture | None = None
@@ -287,7 +290,9 @@ class Dashboard(App[TelwerkError | None]):
         ):
             self._picture = Picture(view, period, totals, over_time, board)
             self._draw()
-            self._say(f"● live · complete until {self._complete_until}")
+            if any(answer.count or answer.held_back_count for answer in totals.answers):
+                self._no_data = None
+            self._say(f"● live · {self._no_data or f'complete until {self._complete_until}'}")
 
     @property
     def _complete_until(self) -> str:

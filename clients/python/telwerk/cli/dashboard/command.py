@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from telwerk.cli.noticing import no_data_yet
 from telwerk.cli.options import Account, connect, say
 from telwerk.cli.querying import Zone
 from telwerk.cli.times import zone_of
@@ -31,10 +32,11 @@ def dashboard(ctx: typer.Context, *, account: Account, zone: Zone = "") -> None:
     with connect(ctx) as telwerk:
         # Whatever is wrong with the call, such as the key or the address, is said before the screen is taken.
         kpis = list(telwerk.kpis())
+        no_data = no_data_yet(telwerk, account, [kpi.kpi_id for kpi in kpis])
         zone_name = zone or telwerk.account_settings(account).time_zone
     # Not before it is needed: the other commands start sooner without.
     from telwerk.cli.dashboard.app import Dashboard  # noqa: PLC0415
 
-    error = Dashboard(telwerk.connection, account, kpis, zone_of(zone_name)).run()
+    error = Dashboard(telwerk.connection, account, kpis, zone_of(zone_name), no_data=no_data).run()
     if error is not None:
         raise error

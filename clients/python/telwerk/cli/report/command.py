@@ -8,7 +8,8 @@ from typing import Annotated, Final
 import typer
 
 from telwerk.cli.guide import complete_granularities
-from telwerk.cli.options import Account, connect, err, say
+from telwerk.cli.noticing import say_if_no_data
+from telwerk.cli.options import Account, Language, LanguageOption, connect, err, say
 from telwerk.cli.querying import From, Groups, Operators, To, Widgets, Zone
 from telwerk.cli.report.asking import ask
 from telwerk.cli.report.page import Asked, page_of
@@ -47,15 +48,13 @@ def report(
     operator: Operators = None,
     group: Groups = None,
     widget: Widgets = None,
-    language: Annotated[str, typer.Option(help="en, de or nl.", metavar="CODE")] = "en",
+    language: LanguageOption = Language.EN,
 ) -> None:
     """Write all ten KPIs of an account as one HTML page: charts and tables, to be read offline, printed or sent.
 
     The numbers stand beside those of the period before. An option that is repeated keeps any of its values; different
     options must all hold.
     """
-    if language not in WORDS:
-        raise typer.BadParameter(f"{language!r} is none of {', '.join(WORDS)}", param_hint="--language")
     where = people_filter(operator, group, widget)
     with connect(ctx) as telwerk:
         catalogue = telwerk.catalogue(language)
@@ -63,6 +62,7 @@ def report(
         first, last = parse_range(start, end, Clock(lambda: zone))
         width = granularity or _width(first, last)
         answers = ask(telwerk, account, catalogue.kpis, width, start=first, end=last, time_zone=zone, where=where)
+        say_if_no_data(telwerk, account, [kpi.kpi_id for kpi in catalogue.kpis], answers.totals.answers)
     buckets = len(answers.series.bucket_start_seconds)
     if buckets > BUCKETS_MAX:
         raise typer.BadParameter(
