@@ -5,6 +5,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 # Groups are read from pyproject.toml, so that every version stands in one place.
 GROUP  := $(BIN)/python -m pip install -q --disable-pip-version-check --group
+# setuptools warns a newcomer of folders that are named like a package; ours are meant to be.
+EDITABLE := PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip install -q --disable-pip-version-check
 BENCH  := $(BIN)/python -m benchmarks
 
 .DEFAULT_GOAL := help
@@ -18,12 +20,13 @@ $(VENV)/installed: pyproject.toml clients/python/pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Telwerk needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check 'pip>=25.1'
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e 'clients/python[cli]' -e .
+	$(EDITABLE) -e 'clients/python[cli]' -e .
 	@touch $@
+	@echo 'Telwerk is installed in $(VENV). To type `telwerk` and `telwerkd` as they are:  export PATH="$(CURDIR)/$(BIN):$$PATH"'
 
 $(VENV)/tested: $(VENV)/installed clients/bridges/pyproject.toml
 	$(GROUP) test
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e 'clients/bridges[serve]'
+	$(EDITABLE) -e 'clients/bridges[serve]'
 	@touch $@
 
 $(VENV)/checked: $(VENV)/tested
@@ -40,11 +43,13 @@ demo: $(VENV)/installed ## simulated chats on a server of its own: the answer of
 	$(BIN)/python clients/python/examples/demo.py
 
 serve: $(VENV)/installed ## a server on 127.0.0.1:50051, on the SQLite file telwerk.db
+	@echo 'Next, in another terminal:  $(BIN)/telwerk simulate --conversations 300  and  $(BIN)/telwerk dashboard --account demo'
 	$(BIN)/telwerkd serve
 
 # Most tests wait for servers of their own: three at a time keep two cores busy. A file stays together.
 test: $(VENV)/tested ## every test
 	$(BIN)/python -m pytest -q -n 3 --dist loadfile
+	@echo 'Next:  make check, before a commit;  make demo or make serve, to see it run'
 
 test-clients: $(VENV)/checked ## the clients of all languages and the tools of the field; needs go, node with npm, java with mvn
 	$(BIN)/python -m pytest -q tests/tools
@@ -143,7 +148,8 @@ $(NODE)/installed: clients/typescript/package-lock.json
 	cd clients/typescript && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-tools: $(TOOLS)/installed
+tools: $(TOOLS)/installed ## grpcurl, grpc-health-probe and ghz, into .venv/tools; needs go
+	@echo 'Next:  make serve, and then  $(TOOLS)/grpcurl -plaintext 127.0.0.1:50051 list'
 
 client-go:
 	cd clients/go && gofmt -l . | (! grep .) && go vet ./... && go build -o $(CURDIR)/$(TOOLS)/ ./internal/conformance ./examples/sendandquery

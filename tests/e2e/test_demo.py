@@ -1,16 +1,18 @@
 """The demonstration is a test: it compares the server with chats counted by hand."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+NEXT = ("telwerkd serve", "telwerk simulate --conversations 300", "telwerk dashboard --account demo")
 DEMO = Path(__file__).parents[2] / "clients" / "python" / "examples" / "demo.py"
 
 
 def run(demo: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     """The demonstration, with `folder` for all that it may leave behind."""
-    environment = os.environ | {"TMPDIR": str(folder), "COLUMNS": "160", "PYTHONIOENCODING": "utf-8"}
+    environment = os.environ | {"TMPDIR": str(folder), "COLUMNS": "80", "PYTHONIOENCODING": "utf-8"}
     return subprocess.run(
         [sys.executable, demo], capture_output=True, encoding="utf-8", timeout=120, env=environment, check=False
     )
@@ -22,6 +24,18 @@ def test_the_server_counts_as_by_hand_and_nothing_is_left_behind(tmp_path):
     assert "All ten KPIs are counted as by hand." in done.stdout
     assert "SIMULATED" in done.stdout
     assert list(tmp_path.iterdir()) == []
+    assert_it_fits(done.stdout)
+    assert done.stdout.rstrip().splitlines()[-3:] == [f"  .venv/bin/{command}" for command in NEXT]
+
+
+def assert_it_fits(printed: str) -> None:
+    """On 80 columns nothing is cut, and each line of days is whole: 28 marks beside one another."""
+    lines = printed.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "…" not in printed
+    _, _, table = printed.partition("each day")
+    days = [line.split("│")[3].strip("│") for line in table.splitlines() if re.match(r"│ +\d+ ", line)]
+    assert [len(line) for line in days[:10]] == [30] * 10
 
 
 def test_every_kpi_has_something_to_count_in_the_script():

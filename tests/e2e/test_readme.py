@@ -1,13 +1,21 @@
-"""The README's example is run as it stands."""
+"""The READMEs' commands and code are run as they stand, or proved to name what is there."""
 
+import os
 import re
+import shlex
+import sqlite3
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tests.conftest import ServerProcess
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
 LINES_MAX = 10
 DEFAULT_ADDRESS = '"127.0.0.1:50051"'
 
@@ -39,3 +47,142 @@ def test_the_example_prints_what_the_readme_says_and_repeating_it_counts_nothing
 def test_the_example_is_ten_lines_on_the_first_screen():
     lines = [line for line in block("python").splitlines() if line.strip()]
     assert len(lines) <= LINES_MAX
+
+
+# --- commands --------------------------------------------------------------------------------------------------------
+
+
+def commands(page: Path) -> Iterator[list[str]]:
+    """The lines of every block of shell, as words; of sessions, those after the prompt."""
+    for language, text in re.findall(r"```(sh|console)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        for line in text.splitlines():
+            if language == "sh" or line.startswith("$ "):
+                words = shlex.split(line.removeprefix("$ "), comments=True)
+                if words:
+                    yield words
+
+
+def test_the_first_line_that_installs_gives_all_that_the_page_uses():
+    first = next(words for words in commands(README) if words[:2] == ["pip", "install"])
+    assert first[2:] == ["./clients/python[cli]", "."]
+
+
+def test_what_is_installed_is_in_the_checkout_with_its_extras():
+    for page in (README, ROOT / "clients" / "python" / "README.md"):
+        for words in commands(page):
+            for target in words[2:] if words[:2] == ["pip", "install"] else ():
+                path, _, extra = target.rstrip("]").partition("[")
+                if "dist/" in path:  # a wheel, by the version of today
+                    name, version, *_ = Path(path).name.split("-")
+                    project = metadata(ROOT if name == "telwerkd" else ROOT / "clients" / "python")
+                    assert (project["name"], project["version"]) == (name, version)
+                else:
+                    project = metadata(ROOT / path)
+                assert not extra or extra in project["optional-dependencies"]
+
+
+def metadata(folder: Path) -> dict[str, dict[str, object]]:
+    project: dict[str, dict[str, object]] = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    return project
+
+
+def test_the_hint_where_the_extra_is_missing_names_no_index():
+    """Rich stands for all that the extra brings."""
+    code = "import sys; sys.modules['rich'] = None; from telwerk.cli.main import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "'./clients/python[cli]'" in done.stderr
+    assert "'telwerk[cli]'" not in done.stderr
+
+
+@pytest.mark.parametrize("page", ["README.md", "clients/python/README.md"])
+def test_every_command_of_ours_has_the_options_that_a_page_gives_it(page: str):
+    """By the help text of the command itself."""
+    known: dict[tuple[str, ...], str] = {}
+    for words in commands(ROOT / page):
+        if words[0] not in {"telwerk", "telwerkd"}:
+            continue
+        names = [word for word in words[1:3] if re.fullmatch(r"[a-z]+", word)]
+        path = (words[0], *(names[:2] if names[:1] in (["keys"], ["settings"]) else names[:1]))
+        if path not in known:
+            module = {"telwerk": "telwerk.cli", "telwerkd": "telwerkd.cli"}[words[0]]
+            helped = subprocess.run(
+                [sys.executable, "-m", module, *path[1:], "--help"],
+                capture_output=True,
+                encoding="utf-8",
+                env=os.environ | {"COLUMNS": "200", "PYTHONIOENCODING": "utf-8"},
+                check=False,
+            )
+            assert helped.returncode == 0, (path, helped.stderr)
+            known[path] = helped.stdout
+        for option in (word for word in words if word.startswith("--")):
+            assert option.partition("=")[0] in known[path], (path, option)
+
+
+def test_the_copy_of_a_database_in_use_has_every_event_and_a_plain_copy_has_not(tmp_path: Path):
+    """The README's line, run as it stands where a writer holds the file."""
+    writer = sqlite3.connect(tmp_path / "telwerk.db", isolation_level=None)
+    writer.execute("PRAGMA journal_mode = wal")
+    writer.execute("PRAGMA wal_autocheckpoint = 0")
+    writer.execute("CREATE TABLE events (id INTEGER)")
+    writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    writer.executemany("INSERT INTO events VALUES (?)", [(number,) for number in range(100)])
+    [line] = [words for words in commands(README) if "VACUUM INTO ?" in words[-1]]
+    assert line[0] == "python3"
+    (tmp_path / "cp.db").write_bytes((tmp_path / "telwerk.db").read_bytes())
+    subprocess.run([sys.executable, *line[1:]], cwd=tmp_path, check=True)
+    counted = {}
+    for name in ("copy.db", "cp.db"):
+        copy = sqlite3.connect(tmp_path / name)
+        counted[name] = copy.execute("SELECT count(*) FROM events").fetchone()[0]
+        copy.close()
+    writer.close()
+    assert counted == {"copy.db": 100, "cp.db": 0}
+
+
+# --- make, and contributing ------------------------------------------------------------------------------------------
+
+
+def test_every_target_that_a_page_names_is_in_the_help_of_make():
+    listed = subprocess.run(["make", "-s", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    targets = {line.split()[1] for line in listed.splitlines()}
+    assert "tools" in targets
+    for page in ("README.md", "CONTRIBUTING.md"):
+        for words in commands(ROOT / page):
+            if words[0] == "make":
+                assert words[1] in targets, page
+
+
+@pytest.mark.parametrize("target", ["serve", "test", "tools"])
+def test_a_target_says_what_to_type_next(target: str):
+    dry = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "Next" in dry
+
+
+def test_the_single_test_of_contributing_is_there_and_runs():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    found = re.search(r"`\.venv/bin/python (-m pytest tests/\S+ -k \w+)`", text)
+    assert found
+    done = subprocess.run(
+        [sys.executable, *found[1].split(), "-q", "-p", "no:cacheprovider"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
+
+
+def test_the_places_that_contributing_names_are_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    _, _, adding = text.partition("## Adding a kind of event")
+    bases = (
+        ROOT,
+        ROOT / "service" / "telwerkd",
+        ROOT / "clients" / "python" / "telwerk",
+        ROOT / "protos" / "telwerk" / "v1",
+    )
+    for place in re.findall(r"`([\w/]+\.(?:py|proto|json))`", adding):
+        folders = (*bases, ROOT / "service" / "telwerkd" / "domain" / "texts")
+        assert any((folder / place).exists() for folder in folders), place

@@ -120,6 +120,14 @@ INVENTED: Final = "demo-simulated"
 DAYS: Final = 28
 CHATS: Final = 600
 
+NEXT: Final = """
+To try next, the first in a terminal of its own:
+
+  .venv/bin/telwerkd serve
+  .venv/bin/telwerk simulate --conversations 300
+  .venv/bin/telwerk dashboard --account demo
+"""
+
 Fact: TypeAlias = tuple[int, int, str, str, str]
 """The KPI's number, the hour of the day, operator, group, value."""
 
@@ -361,14 +369,14 @@ def print_script(chats: list[Chat], answers: Answers) -> None:
 
 def print_comparison(catalogue: Sequence[Kpi], expected: Answers, answered: Answers) -> None:
     """KPI by KPI, and every single difference."""
-    table = Table("KPI", "", "by hand", "the server", "unit", title="Counted by hand, and by the server")
+    table = Table("", "KPI", "by hand", "the server", title="Counted by hand, and by the server")
     for kpi in catalogue:
         counts = []
         for side in (expected, answered):
             count = sum(n for fact, n in side.facts.items() if fact[0] == kpi.number)
             held_back = side.held_back[kpi.number]
             counts.append(f"{count} (+{held_back} held back)" if held_back else str(count))
-        table.add_row(str(kpi.number), kpi.display_name, *counts, kpi.unit)
+        table.add_row(str(kpi.number), kpi.display_name, *counts)
     console.print("\n", table)
     for name, difference in (
         ("only by hand", expected.facts - answered.facts),
@@ -378,19 +386,24 @@ def print_comparison(catalogue: Sequence[Kpi], expected: Answers, answered: Answ
             console.print(f"{name}: {count} x {fact}", style="bold red")
 
 
-def invented(telwerk: Telwerk, catalogue: Sequence[Kpi], end: datetime) -> Table:
-    """The ten KPIs of the invented chats: a line of days, the whole, and what it is made of."""
-    table = Table("KPI", "", "each day", "total", "most often", "by group")
-    table.title = f"SIMULATED: {CHATS} invented chats of the {DAYS} days before {end:%Y-%m-%d}, seed 1"
+def invented(telwerk: Telwerk, catalogue: Sequence[Kpi], end: datetime) -> tuple[Table, Table]:
+    """The ten KPIs of the invented chats: a line of days and the whole, and then what it is made of."""
+    days_table = Table("", "KPI", title=f"SIMULATED: {CHATS} invented chats of the {DAYS} days before {end:%Y-%m-%d}")
+    days_table.add_column("each day", no_wrap=True, min_width=DAYS)
+    days_table.add_column("total", justify="right", no_wrap=True)
+    days_table.add_column("mean", justify="right", no_wrap=True)
+    parts_table = Table("", title="SIMULATED: what most of them are")
+    for heading in ("value", "group"):
+        parts_table.add_column(heading, no_wrap=True)
     start = end - timedelta(days=DAYS)
     for kpi in catalogue:
         days = telwerk.series(INVENTED, kpi.kpi_id, start=start, end=end).series[0].counts
         whole = telwerk.totals(INVENTED, kpi.kpi_id, start=start, end=end).totals[0]
-        total = f"{whole.count}\nmean {whole.mean:.2f}" if whole.HasField("mean") else str(whole.count)
+        mean = f"{whole.mean:.2f}" if whole.HasField("mean") else ""
+        days_table.add_row(str(kpi.number), kpi.display_name, sparkline(days), str(whole.count), mean)
         most = largest(telwerk, kpi, "value", start, end) if DIMENSION_VALUE in kpi.dimensions else ""
-        groups = largest(telwerk, kpi, "operator_group", start, end)
-        table.add_row(str(kpi.number), kpi.display_name, sparkline(days), total, most, groups)
-    return table
+        parts_table.add_row(str(kpi.number), most, largest(telwerk, kpi, "operator_group", start, end))
+    return days_table, parts_table
 
 
 def largest(telwerk: Telwerk, kpi: Kpi, dimension: DimensionName, start: datetime, end: datetime) -> str:
@@ -428,11 +441,12 @@ def main() -> None:
         load(telwerk, INVENTED, widget_settings(), events)
         console.print(f"\n{len(events)} events of invented chats sent in {time.perf_counter() - began:.1f} s.\n")
         wait_until_complete(telwerk, INVENTED, today)
-        console.print(invented(telwerk, catalogue, today))
+        console.print(*invented(telwerk, catalogue, today), sep="\n")
     console.print("The server has stopped, and its database is gone.")
     if answered != expected:
         sys.exit("The server counts otherwise than by hand.")
     console.print("[green]All ten KPIs are counted as by hand.[/]")
+    console.print(NEXT)
 
 
 if __name__ == "__main__":
