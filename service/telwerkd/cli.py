@@ -5,6 +5,7 @@ import logging
 import signal
 from collections.abc import Coroutine
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -30,13 +31,28 @@ from telwerkd.transport.tls import StartupError
 T = TypeVar("T")
 
 app = typer.Typer(
-    help="Telwerk: exact KPI counters for live-chat customer service, over gRPC.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 app.add_typer(keys_app, name="keys")
+
+
+def _version_asked(wanted: bool) -> None:  # noqa: FBT001  # as a callback is called
+    if wanted:
+        typer.echo(f"telwerkd {version('telwerkd')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    show_version: Annotated[  # its callback has answered
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_version_asked)
+    ] = False,
+) -> None:
+    """Telwerk: exact KPI counters for live-chat customer service, over gRPC."""
+
 
 EXIT_CANNOT_START = 1
 EXIT_DIFFERENT = 1
@@ -216,6 +232,7 @@ async def _serve(settings: Settings) -> None:
         await either(stop.asked, server.failed)
         stop.ask()
         logging.getLogger(__name__).info("stopping: running calls end, at most %.0f s", settings.grace_seconds)
+    logging.getLogger(__name__).info("stopped")
 
 
 def main() -> None:

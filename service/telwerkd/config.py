@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from telwerkd.application.batches import IngestLimits
 from telwerkd.application.query import QueryLimits
+from telwerkd.config_errors import setting_error
 from telwerkd.descriptors import connections_max
 from telwerkd.storage.location import Location, SqliteFile, located
 from telwerkd.transport.address import DEFAULT_LISTEN, normal
@@ -242,7 +243,7 @@ def load(config_file: Path | None, flags: dict[str, Any]) -> Settings:
     try:
         return FromFile(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        wrong = "; ".join(setting_error(one, Settings.model_fields) for one in error.errors())
         raise ConfigurationError(wrong) from None
     except ValueError as error:  # the file is not TOML
         raise ConfigurationError(f"--config {config_file}: {error}") from None

@@ -297,8 +297,8 @@ def test_a_survey_can_be_asked_by_question(address: str) -> None:
     [
         (("totals", "satisfaction_score", "--order-by", "size"), 2, "'size' is none of key, count"),
         (("totals", "satisfaction_score", "--compare", "yesterday"), 2, "not FROM/TO"),
-        (("totals", "satisfaction_score", "--top", "2", "--page-size", "2"), 4, "page"),
-        (("totals", "satisfaction_score", "--rest"), 4, "top"),
+        (("totals", "satisfaction_score", "--group-by", "operator", "--top", "2", "--page-size", "2"), 4, "page"),
+        (("totals", "satisfaction_score", "--rest"), 2, "top"),
         (("nope",), 2, "nope"),
         (("query",), 2, "KPI"),
     ],

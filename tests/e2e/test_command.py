@@ -1,0 +1,46 @@
+"""`telwerkd` as a command: its version, its completion, and what it says of a setting that is wrong."""
+
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+
+def telwerkd(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TELWERK")}
+    command = [sys.executable, "-m", "telwerkd", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=inherited | environment)
+
+
+def test_the_version_is_told():
+    done = telwerkd("--version")
+    assert (done.returncode, done.stdout) == (0, f"telwerkd {version('telwerkd')}\n")
+
+
+def test_the_shell_completes_commands():
+    done = telwerkd("--show-completion", "bash")
+    assert done.returncode == 0, done.stderr
+    assert "telwerkd" in done.stdout.lower()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('listne = "127.0.0.1:0"', "there is no setting 'listne': did you mean 'listen'?"),
+        ("xyzzy = 1", "there is no setting 'xyzzy'"),
+        ('names_max = "many"', "names_max: must be a whole number, is 'many'"),
+        ("names_max = -1", "names_max: must be more than 0, is -1"),
+        ('insecure_plaintext = "perhaps"', "insecure_plaintext: must be true or false, is 'perhaps'"),
+    ],
+)
+def test_a_wrong_setting_is_said_in_words_of_its_own(tmp_path: Path, line: str, expected: str):
+    config = tmp_path / "telwerkd.toml"
+    config.write_text(f"{line}\n")
+    done = telwerkd("settings", "--config", config)
+    assert done.returncode != 0
+    assert expected in done.stderr
+    assert "Input should" not in done.stderr
+    assert "Traceback" not in done.stderr
