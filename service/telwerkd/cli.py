@@ -24,7 +24,7 @@ from telwerkd.domain.ids import SECOND, AccountId, Micros
 from telwerkd.stopping import EXIT_NOT_STORED, Stop, either
 from telwerkd.storage import opening
 from telwerkd.storage.location import Location, located
-from telwerkd.storage.schema import SchemaError
+from telwerkd.storage.schema import SchemaError, head
 from telwerkd.transport.probe import ProbeError
 from telwerkd.transport.tls import StartupError
 
@@ -218,6 +218,16 @@ def _fail(message: str, exit_code: int = EXIT_CANNOT_START) -> NoReturn:
     raise typer.Exit(exit_code)
 
 
+def _what_runs(settings: Settings) -> str:
+    """The line that a start is known by: what runs, on what, and how it is guarded."""
+    guarded = "TLS with client certificates" if settings.tls_client_ca else "TLS" if settings.tls_cert else "plain text"
+    keys = f"keys of {settings.keys_file}" if settings.keys_file else "no keys"
+    return (
+        f"telwerkd {version('telwerkd')} started: database {settings.database} at schema {head()}, {guarded}, {keys}, "
+        f"at most {settings.calls_max} calls of {settings.message_bytes_max:,} bytes"
+    )
+
+
 async def _serve(settings: Settings) -> None:
     clock = Clock()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, clock.confirm)
@@ -228,6 +238,7 @@ async def _serve(settings: Settings) -> None:
     async with running(settings, clock=clock) as server:
         # The one line on standard output, for whoever started this with port 0.
         print(f"Telwerk listens on {server.address}", flush=True)  # noqa: T201
+        logging.getLogger(__name__).info(_what_runs(settings))
         devote_process()
         await either(stop.asked, server.failed)
         stop.ask()

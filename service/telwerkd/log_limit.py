@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from telwerkd.log_format import UtcFormatter
+
 FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _WINDOW_SECONDS = 60.0
 _LINE_CHARS_MAX = 16_384
@@ -32,7 +34,7 @@ class LimitedHandler(logging.StreamHandler):  # type: ignore[type-arg]  # generi
 
     def __init__(self, lines_max: int, log_format: str = FORMAT, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
-        self.setFormatter(logging.Formatter(log_format))
+        self.setFormatter(UtcFormatter(log_format))
         self._lines_max = lines_max
         self._clock = clock
         self._windows: dict[_Kind, _Window] = {}

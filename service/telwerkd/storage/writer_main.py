@@ -14,6 +14,7 @@ from typing import Any
 from telwerkd.application.ports import DamagedRowError
 from telwerkd.devoted import LOG_FORMAT, devote_process
 from telwerkd.domain.errors import UnavailableError
+from telwerkd.log_format import UtcFormatter
 from telwerkd.storage.sqlite_file import OpenedFile
 from telwerkd.storage.sqlite_writer import SqliteWriter, Works
 from telwerkd.storage.writer_process import SIZE_BYTES, Failed
@@ -68,6 +69,8 @@ def _pickled(reply: list[Any] | Failed | None) -> bytes:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    lines = logging.StreamHandler()
+    lines.setFormatter(UtcFormatter(LOG_FORMAT))
+    logging.basicConfig(level=logging.INFO, handlers=[lines])
     of, inodes = Path(sys.argv[1]), json.loads(sys.argv[3])
     main(of, int(sys.argv[2]), inodes and OpenedFile(of, tuple((device, number) for device, number in inodes)))

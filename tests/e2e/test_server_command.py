@@ -1,12 +1,17 @@
 """`telwerkd` as a command: its version, its completion, and what it says of a setting that is wrong."""
 
 import os
+import re
+import signal
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import serving
 
 
 def telwerkd(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -44,3 +49,23 @@ def test_a_wrong_setting_is_said_in_words_of_its_own(tmp_path: Path, line: str, 
     assert expected in done.stderr
     assert "Input should" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_log_begins_with_what_runs_ends_with_stopped_and_has_one_format(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    """In UTC, whatever the machine's time zone."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    with serving(tmp_path / "telwerk.db") as server:
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(30)
+    lines = capfd.readouterr().err.splitlines()
+    form = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})Z (INFO|WARNING|ERROR) [\w.]+(\[\d+\])?: .+"
+    found = [re.fullmatch(form, line) for line in lines]
+    assert all(found), lines
+    first = found[0]
+    assert first
+    assert abs(datetime.fromisoformat(f"{first[1]}+00:00") - datetime.now(UTC)) < timedelta(hours=1)
+    assert f"telwerkd {version('telwerkd')} started: database {tmp_path / 'telwerk.db'} at schema" in lines[0]
+    assert "plain text, no keys" in lines[0]
+    assert lines[-1].endswith(": stopped")
