@@ -195,6 +195,7 @@ def _options(
     rest: bool,
 ) -> TotalsOptions:
     """What `query` and `totals` ask alike."""
+    order = None if order_by is None else _order(order_by)
     _check_rows(group_by, order_by, top, page_size, page_token, rest=rest)
     first, last = parse_range(start, end, clock)
     options = TotalsOptions(
@@ -209,8 +210,8 @@ def _options(
     )
     if compare is not None:
         options["compare_to"] = "previous" if compare == "previous" else parse_period(compare, clock, "--compare")
-    if order_by is not None:
-        options["order_by"] = _order(order_by)
+    if order is not None:
+        options["order_by"] = order
     return options
 
 
