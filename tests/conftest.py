@@ -170,6 +170,13 @@ async def connected(address: str) -> AsyncIterator[Server]:
         yield Server(address, channel)
 
 
+class SureClock(Clock):
+    """Never doubted at a start: most tests are of chats of long ago, and wait for no confirmation."""
+
+    def resume(self, stored: Micros | None) -> None:
+        pass
+
+
 @asynccontextmanager
 async def started(database: Path | Location, *, clock: Clock | None = None, **settings: Any) -> AsyncIterator[Server]:
     """A server in this process, from the root that `telwerkd serve` uses too, and a client of it.
@@ -180,7 +187,7 @@ async def started(database: Path | Location, *, clock: Clock | None = None, **se
     errors = Errors()
     logging.getLogger("telwerkd").addHandler(errors)
     try:
-        async with running(Settings(**wanted), clock=clock) as server, connected(server.address) as client:
+        async with running(Settings(**wanted), clock=clock or SureClock()) as server, connected(server.address) as client:
             yield client
     finally:
         logging.getLogger("telwerkd").removeHandler(errors)
