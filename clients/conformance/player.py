@@ -14,9 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from building import UUID, event_of
 from calls import CALLS, Call
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from google.protobuf.message import Message
+from sending import Sending
 
 from telwerk import Telwerk
 from telwerk.errors import TelwerkError
@@ -39,6 +41,7 @@ class Player:
         self._connecting = connecting
         self._telwerk = Telwerk(**connecting)
         self._volatile = frozenset(scenario["volatile"])
+        self._sending = Sending()
         self._named: dict[str, Json] = dict(scenario.get("let", {}))
 
     def play_all(self, steps: Iterable[Json]) -> bool:
@@ -54,6 +57,10 @@ class Player:
                 print(f"ok {step['name']}", flush=True)
         return ok
 
+    def end(self) -> None:
+        """Leaves nothing behind."""
+        self._sending.end()
+
     def _play_until_right(self, step: Json) -> None:
         """Plays a step once, or again and again where it says that it holds eventually."""
         end = time.monotonic() + EVENTUALLY_SECONDS
@@ -64,6 +71,41 @@ class Player:
         return self._play(step)
 
     def _play(self, step: Json) -> None:
+        if "pause" in step:
+            self._pause(step["pause"])
+        elif "sender" in step:
+            self._play_sender(step)
+        elif "build" in step:
+            self._play_build(step)
+        else:
+            self._play_call(step)
+
+    @staticmethod
+    def _pause(what: str) -> None:
+        """Asks the one who plays to do something, and waits for a line that says that it is done."""
+        print(f"pause {what}", flush=True)
+        sys.stdin.readline()
+
+    def _play_sender(self, step: Json) -> None:
+        try:
+            came = self._sending.play(self._telwerk, step)
+        except TelwerkError as error:
+            came = {"error": told(error)}
+        if came.get("timeout"):
+            raise WrongError("the flush took too long")
+        for name in ("error", "tally", "rejected", "unsent"):
+            if name in step or (name == "error" and name in came):
+                self._equal(step.get(name), came.get(name))
+
+    def _play_build(self, step: Json) -> None:
+        """What has no id must have got one by chance."""
+        for one, expected in zip(step["build"], step["events"], strict=True):
+            got = MessageToDict(event_of(one))
+            if "eventId" not in one and not UUID.fullmatch(got.pop("eventId")):
+                raise WrongError("the event's id is no UUID by chance")
+            self._equal(expected, got)
+
+    def _play_call(self, step: Json) -> None:
         call = CALLS.get(step["call"])
         if call is None:
             raise WrongError(f"there is no call {step['call']}")
@@ -72,7 +114,11 @@ class Player:
         except TelwerkError as error:
             if "error" not in step:
                 raise
-            self._equal(step["error"], told(error))
+            expected = dict(step["error"])
+            for said in expected.pop("says", []):
+                if said not in str(error):
+                    raise WrongError(f"expected {said!r} in {str(error)!r}") from error
+            self._equal(expected, told(error))
         else:
             if "error" in step:
                 raise WrongError(f"expected {step['error']}, got answers")
@@ -144,7 +190,11 @@ def main(scenario: str, address: str, ca_file: str | None = None) -> int:
     """Plays all."""
     read = json.loads(Path(scenario).read_text(encoding="utf-8"))
     connecting = {"address": address, "tls": ca_file or False, "api_key": os.environ.get("TELWERK_API_KEY")}
-    return 0 if Player(connecting, read).play_all(read["steps"]) else 1
+    player = Player(connecting, read)
+    try:
+        return 0 if player.play_all(read["steps"]) else 1
+    finally:
+        player.end()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@
 //	answer, err := client.Ingestion.IngestEvents(ctx, &telwerkv1.IngestEventsRequest{...})
 //
 // Requests and answers are the contract's own messages, in telwerk.io/go/telwerkv1, where every field is described.
-// FromError says what an error means.
+// A call that goes wrong returns an *Error. EventSender sends events in the background, and package
+// telwerk.io/go/events builds them.
 package telwerk
 
 import (
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
@@ -34,6 +36,13 @@ const (
 
 	keepaliveTime    = 30 * time.Second
 	keepaliveTimeout = 10 * time.Second
+
+	// By default grpc tries a server that is away less and less often, down to every two minutes.
+	reconnectFirst    = 200 * time.Millisecond
+	reconnectMax      = 5 * time.Second
+	connectTimeout    = 20 * time.Second
+	reconnectFactor   = 1.6
+	reconnectByChance = 0.2
 )
 
 // Which calls are tried again, and when: the same file in every language.
@@ -62,13 +71,14 @@ type Option func(*options)
 
 type options struct {
 	transport credentials.TransportCredentials
+	tls       bool
 	apiKey    string
 	timeout   time.Duration
 }
 
 // WithTLS encrypts, and checks who the server is. Nil trusts the authorities of the system.
 func WithTLS(config *tls.Config) Option {
-	return func(o *options) { o.transport = credentials.NewTLS(config) }
+	return func(o *options) { o.transport, o.tls = credentials.NewTLS(config), true }
 }
 
 // WithAPIKey sends a key with every call. Without TLS anyone on the way can read it.
@@ -87,7 +97,7 @@ func New(address string, with ...Option) (*Client, error) {
 	for _, option := range with {
 		option(&chosen)
 	}
-	connection, err := grpc.NewClient(address, chosen.dial()...)
+	connection, err := grpc.NewClient(address, chosen.dial(address)...)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +115,8 @@ func (c *Client) Close() error {
 	return c.connection.Close()
 }
 
-func (o *options) dial() []grpc.DialOption {
+func (o *options) dial(address string) []grpc.DialOption {
+	target := targetOf(address, o.tls)
 	dial := []grpc.DialOption{
 		grpc.WithTransportCredentials(o.transport),
 		grpc.WithDefaultServiceConfig(serviceConfig),
@@ -114,8 +125,18 @@ func (o *options) dial() []grpc.DialOption {
 			grpc.MaxRetryRPCBufferSize(retryBufferBytesMax),
 		),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
-		grpc.WithUnaryInterceptor(bounded(o.timeout)),
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff: backoff.Config{
+				BaseDelay: reconnectFirst, Multiplier: reconnectFactor, Jitter: reconnectByChance, MaxDelay: reconnectMax,
+			},
+			MinConnectTimeout: connectTimeout,
+		}),
+		grpc.WithChainUnaryInterceptor(target.unary, bounded(o.timeout)),
+		grpc.WithChainStreamInterceptor(target.stream),
 		grpc.WithUserAgent("telwerk-go"),
+	}
+	if isLoopback(address) {
+		dial = append(dial, grpc.WithNoProxy())
 	}
 	if o.apiKey != "" {
 		dial = append(dial, grpc.WithPerRPCCredentials(bearer(o.apiKey)))

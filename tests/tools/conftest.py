@@ -126,6 +126,8 @@ class Endpoint(NamedTuple):
     ca: Path | None = None
     key: str = ""
     process: "subprocess.Popen[str] | None" = None
+    flags: Sequence[str] = ()
+    """Of the server, to start it again."""
 
     def arguments(self) -> tuple[str | Path, ...]:
         """For a player."""
@@ -157,7 +159,7 @@ def tls(tmp_path: Path) -> Iterator[Endpoint]:
     database = tmp_path / "telwerk.db"
     flags = ("--tls-cert", str(certificate), "--tls-key", str(key), "--keys-file", str(keys))
     with serving(database, *flags) as running:
-        yield Endpoint(running.address, database, ca, token, running.process)
+        yield Endpoint(running.address, database, ca, token, running.process, flags)
 
 
 @pytest.fixture(params=["plain", "tls"])

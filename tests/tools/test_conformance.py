@@ -1,13 +1,21 @@
 """One scenario, every language: see clients/conformance/README.md."""
 
 import json
+import os
+import signal
+import subprocess
+import tempfile
+import threading
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.tools.conftest import CLIENTS, ROOT, Client, Endpoint, run
+from telwerk.v1.event_pb2 import Event
+from tests.conftest import serving
+from tests.tools.conftest import CLIENTS, ROOT, RUN_SECONDS, Client, Endpoint, run
 
 SCENARIO = CLIENTS / "conformance" / "scenario.json"
 BATCH = {
@@ -24,11 +32,62 @@ BATCH = {
 }
 
 
-def play(client: Client, endpoint: Endpoint, scenario: Path) -> list[str]:
-    """The lines that the player prints; fails if a step does."""
-    played = run(*client.player, scenario, *endpoint.arguments(), env=endpoint.environment())
-    assert played.returncode == 0, f"{played.stdout}\n{played.stderr}"
-    return played.stdout.splitlines()
+class Stage(ExitStack):
+    """The server that a player calls, as the scenario stops and starts it."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__()
+        self._endpoint = endpoint
+        self._process = endpoint.process
+
+    def does(self, what: str) -> None:
+        """What a step `pause` asks for; `stop` is a death without a word, `restart` one in order."""
+        assert self._process is not None
+        if what in {"stop", "restart"}:
+            self._process.send_signal(signal.SIGKILL if what == "stop" else signal.SIGTERM)
+            self._process.wait(RUN_SECONDS)
+        if what in {"start", "restart"}:
+            flags = ("--listen", self._endpoint.address, *self._endpoint.flags)
+            self._process = self.enter_context(serving(self._endpoint.database, *flags)).process
+
+
+def play(client: Client, endpoint: Endpoint, scenario: Path, **environment: str) -> list[str]:
+    """The lines that the player prints but for its pauses; fails if a step does."""
+    command = [str(part) for part in (*client.player, scenario, *endpoint.arguments())]
+    known = {name: value for name, value in os.environ.items() if not name.startswith("TELWERK_")}
+    with (
+        Stage(endpoint) as stage,
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            command,
+            env={**known, **endpoint.environment(), **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as played,
+    ):
+        watchdog = threading.Timer(RUN_SECONDS, played.kill)
+        watchdog.start()
+        lines = list(_lines(played, stage))
+        code = played.wait()
+        watchdog.cancel()
+        errors.seek(0)
+        assert code == 0, "\n".join([*lines, errors.read()])
+    return lines
+
+
+def _lines(played: "subprocess.Popen[str]", stage: Stage) -> Iterator[str]:
+    assert played.stdin is not None
+    assert played.stdout is not None
+    for line in played.stdout:
+        word, _, what = line.rstrip("\n").partition(" ")
+        if word != "pause":
+            yield line.rstrip("\n")
+            continue
+        stage.does(what)
+        played.stdin.write("done\n")
+        played.stdin.flush()
 
 
 def lines_of(steps: list[dict[str, Any]]) -> Iterator[str]:
@@ -45,11 +104,25 @@ def test_every_step_of_the_scenario_goes_as_told(client, endpoint, capfd):
     assert " ERROR " not in capfd.readouterr().err
 
 
+def test_the_scenario_has_every_kind_of_event_built():
+    """So that no language can lack a builder."""
+    steps = json.loads(SCENARIO.read_text(encoding="utf-8"))["steps"]
+    built = {name for step in steps for event in step.get("events", ()) for name in event}
+    assert built >= {field.json_name for field in Event.DESCRIPTOR.oneofs_by_name["kind"].fields}
+
+
 def test_a_step_that_goes_otherwise_is_told_and_ends_the_run_with_1(client, plain, tmp_path):
     """Without this a player that compares nothing would pass."""
+    opened = {"name": "opened", "sender": "open", "accountId": "acme"}
     wrong = [
         {"name": "count", "call": "IngestionService/IngestEvents", "request": BATCH, "response": {"acceptedCount": 2}},
         {"name": "refused", "call": "IngestionService/IngestEvents", "request": BATCH, "error": refused("INTERNAL")},
+        {
+            "name": "built",
+            "build": [{"kind": "ended", "conversation": "c", "widget": "w", "at": "2026-01-05T09:00:00Z"}],
+            "events": [{"conversationId": "c", "widgetId": "w", "occurTime": "2026-01-05T09:00:00Z"}],
+        },
+        {"name": "unsent", "sender": "close", "unsent": ["1"]},
         {"name": "taken", "call": "KpiService/QueryTotals", "request": {"accountId": "acme"}, "response": {}},
         {
             "name": "fewer",
@@ -61,10 +134,11 @@ def test_a_step_that_goes_otherwise_is_told_and_ends_the_run_with_1(client, plai
             ],
         },
     ]
-    played = run(*client.player, scenario_of(tmp_path, wrong), *plain.arguments())
+    played = run(*client.player, scenario_of(tmp_path, [opened, *wrong]), *plain.arguments())
     assert played.returncode == 1, played.stderr
     assert [line for line in played.stdout.splitlines() if line.startswith(("ok", "FAILED"))] == [
-        f"FAILED {step['name']}" for step in wrong
+        "ok opened",
+        *(f"FAILED {step['name']}" for step in wrong),
     ]
 
 

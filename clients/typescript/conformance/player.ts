@@ -6,6 +6,7 @@
  * An API key is taken from TELWERK_API_KEY. Prints a line per step; ends with 1 if one went otherwise than told.
  */
 
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
@@ -20,7 +21,10 @@ import {
   SettingsService,
   Telwerk,
   TelwerkError,
+  QueryTimeSeriesResponseSchema,
 } from "../src/index.js";
+import { compareBuilt, type Told } from "./building.js";
+import { Sending, type SenderStep } from "./sending.js";
 
 interface Scenario {
   volatile: string[];
@@ -28,22 +32,26 @@ interface Scenario {
   steps: Step[];
 }
 
-interface Step {
+interface Step extends Partial<Omit<SenderStep, "error">> {
   name: string;
-  call: string;
+  /** Something for the one who plays to do. */
+  pause?: string;
+  build?: Told[];
+  events?: JsonObject[];
+  call?: string;
   request?: JsonObject;
   requests?: JsonObject[];
   response?: JsonObject;
   responses?: JsonObject[];
   between?: Step[];
-  error?: { code: string; reason: string; fields: string[] };
+  error?: { code: string; reason: string; fields: string[]; says?: string[] };
   save?: Record<string, string>;
   eventually?: boolean;
   timeoutMs?: number;
 }
 
 interface Call {
-  method: DescMethod;
+  method: Pick<DescMethod, "input" | "output" | "methodKind">;
   /** A function of the client for this method: its types depend on the method, which is known only here. */
   invoke: (request: never, options: CallOptions) => Promise<Message> | AsyncIterable<Message>;
 }
@@ -53,11 +61,14 @@ const EVENTUALLY_TIMEOUT_MS = 60_000;
 const EVENTUALLY_PAUSE_MS = 100;
 
 class Player {
+  readonly #telwerk: Telwerk;
+  readonly #sending = new Sending();
   readonly #calls: Map<string, Call>;
   readonly #volatile: string[];
   readonly #named: Map<string, JsonValue>;
 
   constructor(telwerk: Telwerk, scenario: Scenario) {
+    this.#telwerk = telwerk;
     this.#calls = callsOf(telwerk);
     this.#volatile = scenario.volatile;
     this.#named = new Map(Object.entries(scenario.let ?? {}));
@@ -88,8 +99,29 @@ class Player {
     }
   }
 
+  /** Leaves nothing behind. */
+  async end(): Promise<void> {
+    await this.#sending.end();
+  }
+
   async #play(step: Step): Promise<void> {
-    const call = this.#calls.get(step.call);
+    if (step.pause !== undefined) await pause(step.pause);
+    else if (step.sender !== undefined) await this.#playSender(step as SenderStep, step.error);
+    else if (step.build !== undefined) compareBuilt(step.build, step.events ?? []);
+    else await this.#playCall(step);
+  }
+
+  async #playSender(step: SenderStep, expected: Step["error"]): Promise<void> {
+    try {
+      await this.#sending.play(this.#telwerk, step);
+    } catch (error) {
+      if (expected === undefined || !(error instanceof TelwerkError)) throw error;
+      compareError(expected, error);
+    }
+  }
+
+  async #playCall(step: Step): Promise<void> {
+    const call = this.#calls.get(step.call ?? "");
     if (call === undefined) throw new Error(`there is no call ${step.call}`);
     try {
       await this.#compareAnswers(step, call, this.#answers(step, call));
@@ -170,7 +202,27 @@ function callsOf(telwerk: Telwerk): Map<string, Call> {
       return [`${service.name}/${method.name}`, { method, invoke }];
     }),
   );
-  return new Map(calls);
+  return new Map([...calls, ["watch", watchOf(telwerk)]]);
+}
+
+/** The client's own watch, which opens again what broke. */
+function watchOf(telwerk: Telwerk): Call {
+  return {
+    method: { ...KpiService.method.watchTimeSeries, output: QueryTimeSeriesResponseSchema },
+    invoke: (request, { timeoutMs = STREAM_TIMEOUT_MS }) =>
+      telwerk.watch(request, {
+        signal: AbortSignal.timeout(timeoutMs),
+        patienceMs: Number(process.env["TELWERK_PATIENCE_MS"] ?? 60_000),
+      }),
+  };
+}
+
+/** Asks the one who plays to do something, and waits for a line that says that it is done. */
+async function pause(what: string): Promise<void> {
+  console.log(`pause ${what}`);
+  process.stdin.resume();
+  await once(process.stdin, "data");
+  process.stdin.pause();
 }
 
 function optionsOf(step: Step): CallOptions {
@@ -186,7 +238,11 @@ function listed(one: JsonObject | undefined, several: JsonObject[] | undefined):
 function compareError(expected: NonNullable<Step["error"]>, error: TelwerkError): void {
   const fields = error.violations.map((violation) => violation.field);
   const got = { code: status[error.code], reason: error.reason, fields };
-  if (!isDeepStrictEqual(got, expected)) throw new Error(`  expected ${show(expected)}\n  got      ${show(got)}`);
+  const { says = [], ...told } = expected;
+  for (const said of says) {
+    if (!error.message.includes(said)) throw new Error(`  expected ${said}\n  in       ${error.message}`);
+  }
+  if (!isDeepStrictEqual(got, told)) throw new Error(`  expected ${show(expected)}\n  got      ${show(got)}`);
 }
 
 function show(value: unknown): string {
@@ -204,6 +260,8 @@ const telwerk = new Telwerk(address, {
   ...(caFile === undefined ? {} : { tls: readFileSync(caFile) }),
   ...(apiKey === undefined ? {} : { apiKey }),
 });
-const ok = await new Player(telwerk, scenario).playAll(scenario.steps);
+const player = new Player(telwerk, scenario);
+const ok = await player.playAll(scenario.steps);
+await player.end();
 telwerk.close();
 process.exitCode = ok ? 0 : 1;

@@ -4,6 +4,13 @@ import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
 
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "./gen/google/rpc/error_details_pb.js";
 import { type Status, StatusSchema } from "./gen/google/rpc/status_pb.js";
+import { type Target, unreachable } from "./reach.js";
+
+/**
+ * The `reason` of an error that says that this account or caller uses its whole share just now. The same request may be
+ * answered later: see `retryAfterMs`.
+ */
+export const QUOTA_EXCEEDED = "QUOTA_EXCEEDED";
 
 /** A field of the request, as a path, and what is wrong with it. */
 export interface FieldViolation {
@@ -30,10 +37,10 @@ export class TelwerkError extends Error {
   /** When the server asks to be called again, if it says so. */
   readonly retryAfterMs: number | undefined;
 
-  constructor(cause: ServiceError) {
+  constructor(cause: ServiceError, target?: Target) {
     const details = detailsOf(cause);
     const info = unpacked(details, ErrorInfoSchema);
-    super(cause.details === "" ? `the call failed with ${status[cause.code]}` : cause.details, { cause });
+    super(messageOf(cause, info?.reason, target), { cause });
     this.code = cause.code;
     this.reason = info?.reason ?? "";
     this.metadata = info?.metadata ?? {};
@@ -46,11 +53,35 @@ export class TelwerkError extends Error {
   }
 }
 
-/** What `error`, raised by a call, is to its caller: a status of gRPC becomes a `TelwerkError`, all else stays. */
-export function errorOf(error: unknown): unknown {
+/** The server is away or busy, a quota is used up, or (the last four) the way to the server broke. */
+const TRANSIENT: ReadonlySet<status> = new Set([
+  status.UNAVAILABLE,
+  status.DEADLINE_EXCEEDED,
+  status.INTERNAL,
+  status.UNKNOWN,
+  status.CANCELLED,
+  status.DATA_LOSS,
+]);
+
+/** Whether the same call may be answered later. */
+export function isTransient(error: unknown): boolean {
+  if (!(error instanceof TelwerkError)) return false;
+  // Without a reason RESOURCE_EXHAUSTED is gRPC's own: a message beyond what one of the two sides takes.
+  return TRANSIENT.has(error.code) || (error.code === status.RESOURCE_EXHAUSTED && error.reason === QUOTA_EXCEEDED);
+}
+
+/**
+ * What `error`, raised by a call of `target`, is to its caller: a status of gRPC becomes a `TelwerkError`, all else stays.
+ */
+export function errorOf(error: unknown, target?: Target): unknown {
   return error instanceof Error && "code" in error && "metadata" in error && error.metadata instanceof Metadata
-    ? new TelwerkError(error as ServiceError)
+    ? new TelwerkError(error as ServiceError, target)
     : error;
+}
+
+function messageOf({ code, details }: ServiceError, reason: string | undefined, target: Target | undefined): string {
+  if (code === status.UNAVAILABLE && reason === undefined && target !== undefined) return unreachable(target, details);
+  return details === "" ? `the call failed with ${status[code]}` : details;
 }
 
 function detailsOf(error: ServiceError): Status | undefined {

@@ -16,6 +16,7 @@ import {
 import type { CallOptions as GrpcOptions, Client, ClientDuplexStream, Metadata } from "@grpc/grpc-js";
 
 import { errorOf } from "./errors.js";
+import type { Target } from "./reach.js";
 
 /** What one call may do otherwise. */
 export interface CallOptions {
@@ -44,6 +45,7 @@ export interface Connection {
   client: Client;
   metadata: Metadata;
   timeoutMs: number;
+  target: Target;
 }
 
 /** Bound to one method; how messages become bytes is the same for all of them. */
@@ -87,7 +89,7 @@ function bound(method: DescMethod, connection: Connection): Bound {
 }
 
 function callOnce(method: Bound, request: Init, options: CallOptions = {}): Promise<Message> {
-  const { client, metadata, timeoutMs } = method.connection;
+  const { client, metadata, timeoutMs, target } = method.connection;
   return new Promise((resolve, reject) => {
     options.signal?.throwIfAborted();
     const call = client.makeUnaryRequest(
@@ -99,7 +101,7 @@ function callOnce(method: Bound, request: Init, options: CallOptions = {}): Prom
       grpcOptions({ timeoutMs, ...options }),
       (error, answer) => {
         options.signal?.removeEventListener("abort", cancel);
-        if (answer === undefined) reject(errorOf(error));
+        if (answer === undefined) reject(errorOf(error, target));
         else resolve(answer);
       },
     );
@@ -109,15 +111,16 @@ function callOnce(method: Bound, request: Init, options: CallOptions = {}): Prom
 }
 
 async function* readStream(method: Bound, request: Init, options: CallOptions = {}): AsyncGenerator<Message> {
-  const { client, metadata } = method.connection;
+  const { client, metadata, target } = method.connection;
   yield* answersOf(
     client.makeServerStreamRequest(method.path, method.encode, method.decode, request, metadata, grpcOptions(options)),
     options,
+    target,
   );
 }
 
 async function* exchange(method: Bound, requests: Requests<Init>, options: CallOptions = {}): AsyncGenerator<Message> {
-  const { client, metadata } = method.connection;
+  const { client, metadata, target } = method.connection;
   const call = client.makeBidiStreamRequest(method.path, method.encode, method.decode, metadata, grpcOptions(options));
   let failure: unknown;
   const sending = send(requests, call).catch((error: unknown) => {
@@ -125,7 +128,7 @@ async function* exchange(method: Bound, requests: Requests<Init>, options: CallO
     call.cancel();
   });
   try {
-    yield* answersOf(call, options);
+    yield* answersOf(call, options, target);
   } catch (error) {
     // The requests' own failure comes first: that the call was cancelled is only its consequence.
     throw failure ?? error;
@@ -144,6 +147,7 @@ async function send(requests: Requests<Init>, call: ClientDuplexStream<Init, Mes
 async function* answersOf(
   call: AsyncIterable<Message> & { cancel(): void },
   { signal }: CallOptions,
+  target: Target,
 ): AsyncGenerator<Message> {
   const cancel = () => call.cancel();
   signal?.addEventListener("abort", cancel);
@@ -151,7 +155,7 @@ async function* answersOf(
     if (signal?.aborted === true) cancel();
     yield* call;
   } catch (error) {
-    throw errorOf(error);
+    throw errorOf(error, target);
   } finally {
     signal?.removeEventListener("abort", cancel);
     cancel();

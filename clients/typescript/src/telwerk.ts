@@ -5,7 +5,12 @@ import { AdminService } from "./gen/telwerk/v1/admin_service_pb.js";
 import { IngestionService } from "./gen/telwerk/v1/ingestion_service_pb.js";
 import { KpiService } from "./gen/telwerk/v1/kpi_service_pb.js";
 import { SettingsService } from "./gen/telwerk/v1/settings_service_pb.js";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+
+import type { QueryTimeSeriesResponse, WatchTimeSeriesRequestSchema } from "./gen/telwerk/v1/kpi_service_pb.js";
+import { isLoopback, proxyOf } from "./reach.js";
 import { serviceClient, type ServiceClient } from "./service_client.js";
+import { watch, type WatchOptions } from "./watch.js";
 
 /** How to connect. */
 export interface TelwerkOptions {
@@ -24,6 +29,8 @@ const TIMEOUT_MS = 30_000;
 const MESSAGE_BYTES_MAX = 64 * 2 ** 20;
 const KEEPALIVE_MS = 30_000;
 const KEEPALIVE_TIMEOUT_MS = 10_000;
+const RECONNECT_FIRST_MS = 200;
+const RECONNECT_MAX_MS = 5_000;
 
 /** Which calls are tried again, and when: the same file in every language. */
 const SERVICE_CONFIG = readFileSync(new URL("../../service_config.json", import.meta.url), "utf8");
@@ -36,6 +43,9 @@ const CHANNEL_OPTIONS: ChannelOptions = {
   "grpc.max_receive_message_length": MESSAGE_BYTES_MAX,
   "grpc.keepalive_time_ms": KEEPALIVE_MS,
   "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
+  // By default grpc tries a server that is away less and less often, down to every two minutes.
+  "grpc.initial_reconnect_backoff_ms": RECONNECT_FIRST_MS,
+  "grpc.max_reconnect_backoff_ms": RECONNECT_MAX_MS,
   "grpc.primary_user_agent": "telwerk-node",
 };
 
@@ -63,14 +73,32 @@ export class Telwerk {
   readonly #client: Client;
 
   constructor(address: string, options: TelwerkOptions = {}) {
-    this.#client = new Client(address, channelCredentials(options.tls ?? false), CHANNEL_OPTIONS);
+    const channel = { ...CHANNEL_OPTIONS, "grpc.enable_http_proxy": isLoopback(address) ? 0 : 1 };
+    this.#client = new Client(address, channelCredentials(options.tls ?? false), channel);
+    const tls = options.tls !== undefined && options.tls !== false;
+    const target = { address, tls, proxy: proxyOf(address, this.#client.getChannel().getTarget()) };
     const metadata = new Metadata();
     if (options.apiKey !== undefined) metadata.set("authorization", `Bearer ${options.apiKey}`);
-    const connection = { client: this.#client, metadata, timeoutMs: options.timeoutMs ?? TIMEOUT_MS };
+    const connection = { client: this.#client, metadata, timeoutMs: options.timeoutMs ?? TIMEOUT_MS, target };
     this.ingestion = serviceClient(IngestionService, connection);
     this.kpis = serviceClient(KpiService, connection);
     this.settings = serviceClient(SettingsService, connection);
     this.admin = serviceClient(AdminService, connection);
+  }
+
+  /**
+   * A time series that stays true: the whole answer now, and again whenever it has changed.
+   *
+   *     for await (const answer of telwerk.watch({ accountId, query })) { ... }
+   *
+   * A watch that breaks is opened again by itself, and goes on with the answer as it is then. A server that answered
+   * before is waited for, up to `patienceMs` from when the connection was lost. It ends when its loop is left.
+   */
+  watch(
+    request: MessageInitShape<typeof WatchTimeSeriesRequestSchema>,
+    options: WatchOptions = {},
+  ): AsyncGenerator<QueryTimeSeriesResponse> {
+    return watch(this.kpis, request, options);
   }
 
   /** Ends the connection. Running calls may end first. */

@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strconv"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	telwerk "telwerk.io/go"
+	"telwerk.io/go/telwerkv1"
 )
 
 // call is one RPC, given its requests as JSON.
@@ -29,6 +33,7 @@ type message[M any] interface {
 
 func callsOf(client *telwerk.Client) map[string]call {
 	return map[string]call{
+		"watch":                              watch(client),
 		"IngestionService/IngestEvents":      unary(client.Ingestion.IngestEvents),
 		"IngestionService/StreamEvents":      exchange(client.Ingestion.StreamEvents),
 		"KpiService/ListKpis":                unary(client.Kpis.ListKpis),
@@ -76,6 +81,29 @@ func stream[Q, A any, PQ message[Q], PA message[A]](
 			return err
 		}
 		return each[A, PA](answers, answered)
+	}}
+}
+
+// watch is the client's own, which opens again what broke.
+func watch(client *telwerk.Client) call {
+	return call{answer: empty[telwerkv1.QueryTimeSeriesResponse], run: func(ctx context.Context, requests [][]byte, answered func(proto.Message) error) error {
+		request, err := parsed[telwerkv1.WatchTimeSeriesRequest](requests[0])
+		if err != nil {
+			return err
+		}
+		patience := telwerk.DefaultPatience
+		if ms, err := strconv.Atoi(os.Getenv("TELWERK_PATIENCE_MS")); err == nil {
+			patience = time.Duration(ms) * time.Millisecond
+		}
+		for answer, err := range client.Watch(ctx, request, patience) {
+			if err != nil {
+				return err
+			}
+			if err := answered(answer); err != nil {
+				return err
+			}
+		}
+		return nil
 	}}
 }
 

@@ -32,7 +32,7 @@ func main() {
 		fatal(err)
 	}
 	defer client.Close()
-	player := player{calls: callsOf(client), volatile: scenario.Volatile, named: scenario.Let}
+	player := player{client: client, calls: callsOf(client), volatile: scenario.Volatile, named: scenario.Let}
 	if !player.playAll(scenario.Steps) {
 		os.Exit(1)
 	}

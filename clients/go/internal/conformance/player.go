@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -41,18 +42,33 @@ type step struct {
 	Save       map[string]string `json:"save"`
 	Eventually bool              `json:"eventually"`
 	TimeoutMs  int               `json:"timeoutMs"`
+	// Of builders.
+	Build  []built           `json:"build"`
+	Events []json.RawMessage `json:"events"`
+	// Of a sender.
+	Sender    string     `json:"sender"`
+	AccountID string     `json:"accountId"`
+	Options   settings   `json:"options"`
+	Tally     *tally     `json:"tally"`
+	Rejected  []rejected `json:"rejected"`
+	Unsent    []string   `json:"unsent"`
+	// Of the one who plays.
+	Pause string `json:"pause"`
 }
 
 type failure struct {
 	Code   string   `json:"code"`
 	Reason string   `json:"reason"`
 	Fields []string `json:"fields"`
+	Says   []string `json:"says"`
 }
 
 // enough ends a stream that would go on.
 var enough = errors.New("enough")
 
 type player struct {
+	client   *telwerk.Client
+	sending  sending
 	calls    map[string]call
 	volatile []string
 	named    map[string]json.RawMessage
@@ -82,6 +98,27 @@ func (p *player) playUntilRight(step step) error {
 }
 
 func (p *player) play(step step) error {
+	switch {
+	case step.Pause != "":
+		return pause(step.Pause)
+	case step.Sender != "":
+		return p.sending.play(p.client, step)
+	case step.Build != nil:
+		return p.playBuild(step)
+	default:
+		return p.playCall(step)
+	}
+}
+
+// pause asks the one who plays to do something, and waits for a line that says that it is done.
+func pause(what string) error {
+	fmt.Printf("pause %s\n", what)
+	var done string
+	_, err := fmt.Scanln(&done)
+	return err
+}
+
+func (p *player) playCall(step step) error {
 	call, ok := p.calls[step.Call]
 	if !ok {
 		return fmt.Errorf("there is no call %q", step.Call)
@@ -214,8 +251,8 @@ func (p *player) lasting(value any) any {
 }
 
 func compareError(expected *failure, err error) error {
-	found, ok := telwerk.FromError(err)
-	if !ok {
+	var found *telwerk.Error
+	if !errors.As(err, &found) {
 		return fmt.Errorf("expected %v, got %v", *expected, err)
 	}
 	fields := []string{}
@@ -227,7 +264,12 @@ func compareError(expected *failure, err error) error {
 		return err
 	}
 	if found.Code != code || found.Reason != expected.Reason || !slices.Equal(fields, expected.Fields) {
-		return fmt.Errorf("  expected %v\n  got      %v", *expected, failure{found.Code.String(), found.Reason, fields})
+		return fmt.Errorf("  expected %v\n  got      %v", *expected, failure{found.Code.String(), found.Reason, fields, nil})
+	}
+	for _, said := range expected.Says {
+		if !strings.Contains(found.Error(), said) {
+			return fmt.Errorf("  expected %q\n  in       %q", said, found.Error())
+		}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import io.grpc.ClientInterceptor;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
+import io.grpc.ManagedChannelBuilder;
 import io.grpc.Metadata;
 import io.grpc.TlsChannelCredentials;
 import io.grpc.stub.MetadataUtils;
@@ -17,6 +18,7 @@ import io.telwerk.v1.KpiServiceGrpc;
 import io.telwerk.v1.KpiServiceGrpc.KpiServiceBlockingStub;
 import io.telwerk.v1.SettingsServiceGrpc;
 import io.telwerk.v1.SettingsServiceGrpc.SettingsServiceBlockingStub;
+import io.telwerk.v1.WatchTimeSeriesRequest;
 import java.io.File;
 import java.io.IOException;
 import java.time.Duration;
@@ -44,6 +46,9 @@ public final class Telwerk implements AutoCloseable {
 
   /** How long a call takes at most, unless the builder or the stub's own deadline says otherwise; streams go on. */
   public static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(30);
+
+  /** How long a watch waits for a server that went away. */
+  public static final Duration DEFAULT_PATIENCE = Duration.ofSeconds(60);
 
   private static final int ANSWER_BYTES_MAX = 64 << 20;
   // A call whose request is larger is silently never retried.
@@ -86,6 +91,24 @@ public final class Telwerk implements AutoCloseable {
   /** Takes data out. */
   public AdminServiceBlockingStub admin() {
     return AdminServiceGrpc.newBlockingStub(channel);
+  }
+
+  /**
+   * A time series that stays true: the whole answer now, and again whenever it has changed.
+   *
+   * <pre>{@code
+   * try (Watch watch = telwerk.watch(request, Telwerk.DEFAULT_PATIENCE)) {
+   *   while (watch.hasNext()) {
+   *     QueryTimeSeriesResponse answer = watch.next();
+   *   }
+   * }
+   * }</pre>
+   *
+   * <p>A watch that breaks is opened again by itself, and goes on with the answer as it is then. A server that answered
+   * before is waited for, up to the patience from when the connection was lost.
+   */
+  public Watch watch(WatchTimeSeriesRequest request, Duration patience) {
+    return new Watch(this, request, patience);
   }
 
   /** For stubs of other kinds: {@code KpiServiceGrpc.newFutureStub(telwerk.channel())}. */
@@ -148,8 +171,12 @@ public final class Telwerk implements AutoCloseable {
 
     /** The connection; nothing is sent yet. */
     public Telwerk build() {
+      ManagedChannelBuilder<?> builder = Grpc.newChannelBuilder(address, credentials);
+      if (Reach.isLoopback(address)) {
+        builder.proxyDetector(target -> null);
+      }
       ManagedChannel channel =
-          Grpc.newChannelBuilder(address, credentials)
+          builder
               .defaultServiceConfig(ServiceConfig.read())
               .enableRetry()
               .retryBufferSize(RETRY_BUFFER_BYTES_MAX)
@@ -166,6 +193,7 @@ public final class Telwerk implements AutoCloseable {
     private List<ClientInterceptor> interceptors() {
       List<ClientInterceptor> interceptors = new ArrayList<>();
       interceptors.add(new Deadlines(timeout));
+      interceptors.add(Reach.of(address, !(credentials instanceof InsecureChannelCredentials)));
       if (apiKey != null) {
         Metadata headers = new Metadata();
         headers.put(Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER), "Bearer " + apiKey);

@@ -34,6 +34,12 @@ public record TelwerkError(
     List<Violation> violations,
     Optional<Duration> retryAfter) {
 
+  /**
+   * The {@link #reason} of an error that says that this account or caller uses its whole share just now. The same request
+   * may be answered later: see {@link #retryAfter}.
+   */
+  public static final String QUOTA_EXCEEDED = "QUOTA_EXCEEDED";
+
   /** A field of the request, as a path, and what is wrong with it. */
   public record Violation(String field, String description) {}
 
@@ -50,6 +56,19 @@ public record TelwerkError(
         info.map(ErrorInfo::getMetadataMap).orElse(Map.of()),
         first(all, BadRequest.class).map(TelwerkError::violations).orElse(List.of()),
         first(all, RetryInfo.class).map(TelwerkError::delay));
+  }
+
+  /**
+   * Whether the same call may be answered later: the server is away or busy, a quota is used up, or the way to the server
+   * broke.
+   */
+  public boolean isTransient() {
+    return switch (code) {
+      case UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL, UNKNOWN, CANCELLED, DATA_LOSS -> true;
+      // Without a reason it is gRPC's own: a message beyond what one of the two sides takes.
+      case RESOURCE_EXHAUSTED -> reason.equals(QUOTA_EXCEEDED);
+      default -> false;
+    };
   }
 
   private static List<Violation> violations(BadRequest bad) {

@@ -71,6 +71,7 @@ final class Calls {
         unary("IngestionService/IngestEvents", IngestEventsRequest.getDefaultInstance(),
             IngestEventsResponse.getDefaultInstance(), ingestion, IngestionServiceBlockingStub::ingestEvents),
         exchange(telwerk.ingestionAsync()),
+        watch(telwerk),
         unary("KpiService/ListKpis", ListKpisRequest.getDefaultInstance(),
             ListKpisResponse.getDefaultInstance(), kpis, KpiServiceBlockingStub::listKpis),
         unary("KpiService/QueryTimeSeries", QueryTimeSeriesRequest.getDefaultInstance(),
@@ -100,6 +101,16 @@ final class Calls {
             EraseConversationResponse.getDefaultInstance(), admin, AdminServiceBlockingStub::eraseConversation),
         unary("AdminService/PurgeEvents", PurgeEventsRequest.getDefaultInstance(),
             PurgeEventsResponse.getDefaultInstance(), admin, AdminServiceBlockingStub::purgeEvents));
+  }
+
+  /** The client's own watch, which opens again what broke; it ends with the context of the step. */
+  private static Map.Entry<String, Call> watch(Telwerk telwerk) {
+    String given = System.getenv("TELWERK_PATIENCE_MS");
+    Duration patience = given == null ? Telwerk.DEFAULT_PATIENCE : Duration.ofMillis(Long.parseLong(given));
+    Run run = (requests, timeout) -> telwerk.watch((WatchTimeSeriesRequest) requests.get(0), patience);
+    return Map.entry(
+        "watch",
+        new Call(WatchTimeSeriesRequest.getDefaultInstance(), QueryTimeSeriesResponse.getDefaultInstance(), run));
   }
 
   private static <S extends AbstractStub<S>, Q extends Message, A extends Message> Map.Entry<String, Call> unary(

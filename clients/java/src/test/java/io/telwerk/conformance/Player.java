@@ -35,11 +35,14 @@ final class Player {
   private static final long EVENTUALLY_TIMEOUT_MS = 60_000;
   private static final long EVENTUALLY_PAUSE_MS = 100;
 
+  private final Telwerk telwerk;
+  private final Sending sending = new Sending();
   private final Map<String, Call> calls;
   private final List<String> volatileNames;
   private final JsonObject named;
 
   private Player(Telwerk telwerk, Scenario scenario) {
+    this.telwerk = telwerk;
     this.calls = Calls.of(telwerk);
     this.volatileNames = scenario.volatileNames();
     this.named = scenario.let() == null ? new JsonObject() : scenario.let();
@@ -53,7 +56,9 @@ final class Player {
     Scenario scenario = Scenario.read(Path.of(arguments[0]));
     boolean ok;
     try (Telwerk telwerk = connected(arguments)) {
-      ok = new Player(telwerk, scenario).playAll(scenario.steps());
+      Player player = new Player(telwerk, scenario);
+      ok = player.playAll(scenario.steps());
+      player.sending.end();
     }
     System.exit(ok ? 0 : 1);
   }
@@ -101,6 +106,43 @@ final class Player {
   }
 
   private void play(Step step) throws Exception {
+    if (step.pause() != null) {
+      pause(step.pause());
+    } else if (step.sender() != null) {
+      playSender(step);
+    } else if (step.build() != null) {
+      throwIfDifferent(Building.difference(step.build(), step.events()));
+    } else {
+      playCall(step);
+    }
+  }
+
+  /** Asks the one who plays to do something, and waits for a line that says that it is done. */
+  private static void pause(String what) throws IOException {
+    System.out.println("pause " + what);
+    while (System.in.read() != '\n') {
+      // The line says nothing more.
+    }
+  }
+
+  private void playSender(Step step) throws Exception {
+    try {
+      throwIfDifferent(sending.play(telwerk, step));
+    } catch (StatusRuntimeException thrown) {
+      if (step.error() == null) {
+        throw thrown;
+      }
+      compareError(step.error(), TelwerkError.of(thrown));
+    }
+  }
+
+  private static void throwIfDifferent(String difference) throws Wrong {
+    if (difference != null) {
+      throw new Wrong(difference);
+    }
+  }
+
+  private void playCall(Step step) throws Exception {
     Call call = calls.get(step.call());
     if (call == null) {
       throw new Wrong("there is no call " + step.call());
@@ -214,7 +256,10 @@ final class Player {
 
   private static void compareError(Failure expected, TelwerkError error) throws Wrong {
     List<String> fields = error.violations().stream().map(TelwerkError.Violation::field).toList();
-    Failure got = new Failure(error.code().name(), error.reason(), fields);
+    for (String said : expected.says() == null ? List.<String>of() : expected.says()) {
+      throwIfDifferent(error.message().contains(said) ? null : "  expected " + said + "\n  in       " + error.message());
+    }
+    Failure got = new Failure(error.code().name(), error.reason(), fields, expected.says());
     if (!got.equals(expected)) {
       throw new Wrong("  expected " + expected + "\n  got      " + got);
     }

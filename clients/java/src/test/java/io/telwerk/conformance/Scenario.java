@@ -22,7 +22,16 @@ record Scenario(List<String> volatileNames, JsonObject let, List<Step> steps) {
       Failure error,
       Map<String, String> save,
       boolean eventually,
-      int timeoutMs) {
+      int timeoutMs,
+      String pause,
+      List<JsonObject> build,
+      List<JsonObject> events,
+      String sender,
+      String accountId,
+      Options options,
+      Tally tally,
+      List<Rejected> rejected,
+      List<String> unsent) {
 
     List<JsonObject> allRequests() {
       return listed(request, requests);
@@ -40,7 +49,21 @@ record Scenario(List<String> volatileNames, JsonObject let, List<Step> steps) {
     }
   }
 
-  record Failure(String code, String reason, List<String> fields) {}
+  record Failure(String code, String reason, List<String> fields, List<String> says) {}
+
+  /** How a sender works. */
+  record Options(
+      Integer batchEvents,
+      Long batchBytes,
+      Long lingerMs,
+      Integer bufferEvents,
+      Long bufferBytes,
+      String whenFull,
+      Integer calls) {}
+
+  record Tally(long taken, long rejected) {}
+
+  record Rejected(String eventId, String reason, String field) {}
 
   static Scenario read(Path path) throws IOException {
     JsonObject file = new Gson().fromJson(Files.readString(path), JsonObject.class);

@@ -1,0 +1,139 @@
+package telwerk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+)
+
+var (
+	refused    = regexp.MustCompile(`connection refused`)
+	unknown    = regexp.MustCompile(`(?i)name resol|no such host|lookup `)
+	badTLS     = regexp.MustCompile(`(?i)handshake|tls:|x509|certificate`)
+	wantsTLS   = regexp.MustCompile(`(?i)server preface|frame too large|connection reset|closing transport|EOF`)
+	lastError  = regexp.MustCompile(`(?s)^.*(?:latest balancer error|last error): `)
+	descOfDial = regexp.MustCompile(`^connection error: desc = "(.*)"$`)
+)
+
+// target is the server that a client calls: what its errors name.
+type target struct {
+	address string
+	// proxy is what stands between, "" for nothing.
+	proxy string
+	tls   bool
+}
+
+// targetOf finds the proxy as grpc does, in HTTPS_PROXY and NO_PROXY.
+func targetOf(address string, tls bool) target {
+	found := target{address: address, tls: tls}
+	if isLoopback(address) {
+		return found
+	}
+	host := address[strings.LastIndex(address, "/")+1:]
+	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: "https", Host: host}})
+	if err == nil && proxy != nil {
+		found.proxy = proxy.Redacted()
+	}
+	return found
+}
+
+// isLoopback says whether the address is one of this host itself, to which no proxy leads.
+func isLoopback(address string) bool {
+	scheme, _, _ := strings.Cut(address, ":")
+	if strings.HasPrefix(scheme, "unix") {
+		return true
+	}
+	address = address[strings.LastIndex(address, "/")+1:]
+	address = strings.TrimPrefix(strings.TrimPrefix(address, "ipv4:"), "dns:")
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = strings.Trim(address, "[]")
+	}
+	name := strings.ToLower(strings.TrimSuffix(host, "."))
+	ip := net.ParseIP(host)
+	return name == "localhost" || strings.HasSuffix(name, ".localhost") || ip != nil && ip.IsLoopback()
+}
+
+// explained is the error of a call as an *Error; that no server can be reached is said in a sentence that helps.
+func (t target) explained(err error) error {
+	if err == nil || errors.Is(err, io.EOF) {
+		return err
+	}
+	found, ok := FromError(err)
+	if !ok {
+		return err
+	}
+	if found.Code == codes.Unavailable && found.Reason == "" {
+		found.Message = t.unreachable(found.Message)
+	}
+	return found
+}
+
+func (t target) unreachable(text string) string {
+	text = lastError.ReplaceAllString(text, "")
+	if inner := descOfDial.FindStringSubmatch(text); inner != nil {
+		text = inner[1]
+	}
+	where := t.address
+	if t.proxy != "" {
+		return fmt.Sprintf("%s cannot be reached through the proxy %s, which HTTPS_PROXY names (%s)", where, t.proxy, text)
+	}
+	switch {
+	case refused.MatchString(text):
+		return fmt.Sprintf("no server listens at %s: is `telwerkd serve` running, and is the address right?", where)
+	case unknown.MatchString(text):
+		return fmt.Sprintf("the host of %s is not known: is the address right?", where)
+	case t.tls && (badTLS.MatchString(text) || wantsTLS.MatchString(text)):
+		return fmt.Sprintf("no secure connection to %s (%s): is TLS on there, and is its certificate to be trusted?", where, text)
+	case !t.tls && wantsTLS.MatchString(text):
+		return fmt.Sprintf("the connection to %s ended before an answer (%s): does the server want TLS (WithTLS)?", where, text)
+	default:
+		return fmt.Sprintf("the server at %s cannot be reached (%s)", where, text)
+	}
+}
+
+// unary is an interceptor; see explained.
+func (t target) unary(
+	ctx context.Context, method string, request, reply any,
+	connection *grpc.ClientConn, invoke grpc.UnaryInvoker, calls ...grpc.CallOption,
+) error {
+	return t.explained(invoke(ctx, method, request, reply, connection, calls...))
+}
+
+// stream is an interceptor; see explained.
+func (t target) stream(
+	ctx context.Context, desc *grpc.StreamDesc, connection *grpc.ClientConn, method string,
+	open grpc.Streamer, calls ...grpc.CallOption,
+) (grpc.ClientStream, error) {
+	stream, err := open(ctx, desc, connection, method, calls...)
+	if err != nil {
+		return nil, t.explained(err)
+	}
+	return &explainedStream{stream, t}, nil
+}
+
+type explainedStream struct {
+	grpc.ClientStream
+	target target
+}
+
+func (s *explainedStream) SendMsg(message any) error {
+	return s.target.explained(s.ClientStream.SendMsg(message))
+}
+
+func (s *explainedStream) RecvMsg(message any) error {
+	return s.target.explained(s.ClientStream.RecvMsg(message))
+}
+
+func (s *explainedStream) CloseSend() error {
+	return s.target.explained(s.ClientStream.CloseSend())
+}

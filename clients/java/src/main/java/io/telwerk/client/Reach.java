@@ -1,0 +1,129 @@
+package io.telwerk.client;
+
+import io.grpc.CallOptions;
+import io.grpc.Channel;
+import io.grpc.ClientCall;
+import io.grpc.ClientInterceptor;
+import io.grpc.ForwardingClientCall.SimpleForwardingClientCall;
+import io.grpc.ForwardingClientCallListener.SimpleForwardingClientCallListener;
+import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
+import io.grpc.Status;
+import java.net.InetSocketAddress;
+import java.net.Proxy;
+import java.net.ProxySelector;
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.regex.Pattern;
+
+/**
+ * The server that a client calls. As an interceptor it says in a sentence that helps that no server can be reached.
+ *
+ * @param proxy what stands between; null for nothing
+ */
+record Reach(String address, boolean tls, String proxy) implements ClientInterceptor {
+  private static final Metadata.Key<byte[]> DETAILS =
+      Metadata.Key.of("grpc-status-details-bin", Metadata.BINARY_BYTE_MARSHALLER);
+
+  private static final Pattern SCHEME = Pattern.compile("^(?:dns|ipv4|ipv6):(?://[^/]*/)?");
+  private static final Pattern PORT = Pattern.compile(":\\d+$");
+  private static final Pattern LOOPBACK =
+      Pattern.compile("(?:.*\\.)?localhost\\.?|127(?:\\.\\d{1,3}){3}|::1|(?:0+:){7}0*1|::ffff:127\\..*");
+  private static final Pattern UNKNOWN = Pattern.compile("(?i)unable to resolve|UnknownHost");
+  private static final Pattern BAD_TLS = Pattern.compile("(?i)ssl|tls|certif|PKIX|closed|reset");
+  private static final Pattern WANTS_TLS = Pattern.compile("(?i)closed|reset|first received frame|http2 exception|preface");
+
+  /** Of a server at an address; finds the proxy as gRPC does. */
+  static Reach of(String address, boolean tls) {
+    return new Reach(address, tls, isLoopback(address) ? null : proxyOf(address));
+  }
+
+  /** Whether the address is one of this host itself, to which no proxy leads. */
+  static boolean isLoopback(String address) {
+    return address.startsWith("unix:") || LOOPBACK.matcher(hostOf(address).toLowerCase(Locale.ROOT)).matches();
+  }
+
+  private static String hostOf(String address) {
+    String path = SCHEME.matcher(address).replaceFirst("");
+    if (path.startsWith("[")) {
+      return path.substring(1, path.contains("]") ? path.indexOf(']') : path.length());
+    }
+    boolean several = path.indexOf(':') != path.lastIndexOf(':');
+    return several ? path : PORT.matcher(path).replaceFirst("");
+  }
+
+  private static String proxyOf(String address) {
+    String overriding = System.getenv("GRPC_PROXY_EXP");
+    if (overriding != null) {
+      return overriding;
+    }
+    ProxySelector selector = ProxySelector.getDefault();
+    try {
+      URI uri = new URI("https", hostOf(address), "/", null);
+      return selector == null
+          ? null
+          : selector.select(uri).stream().map(Reach::shown).filter(Objects::nonNull).findFirst().orElse(null);
+    } catch (URISyntaxException | IllegalArgumentException notOne) {
+      return null;
+    }
+  }
+
+  private static String shown(Proxy proxy) {
+    return proxy.type() == Proxy.Type.HTTP && proxy.address() instanceof InetSocketAddress address
+        ? address.getHostString() + ":" + address.getPort()
+        : null;
+  }
+
+  @Override
+  public <Q, A> ClientCall<Q, A> interceptCall(MethodDescriptor<Q, A> method, CallOptions options, Channel next) {
+    return new SimpleForwardingClientCall<>(next.newCall(method, options)) {
+      @Override
+      public void start(Listener<A> listener, Metadata headers) {
+        super.start(
+            new SimpleForwardingClientCallListener<>(listener) {
+              @Override
+              public void onClose(Status status, Metadata trailers) {
+                super.onClose(explained(status, trailers), trailers);
+              }
+            },
+            headers);
+      }
+    };
+  }
+
+  private Status explained(Status status, Metadata trailers) {
+    boolean unreachable = status.getCode() == Status.Code.UNAVAILABLE && !trailers.containsKey(DETAILS);
+    return unreachable ? status.withDescription(sentence(text(status))) : status;
+  }
+
+  private static String text(Status status) {
+    StringBuilder text = new StringBuilder(String.valueOf(status.getDescription()));
+    for (Throwable cause = status.getCause(); cause != null; cause = cause.getCause()) {
+      text.append(": ").append(cause.getMessage() == null ? cause.getClass().getSimpleName() : cause.getMessage());
+    }
+    return text.toString();
+  }
+
+  private String sentence(String text) {
+    if (proxy != null) {
+      return address + " cannot be reached through the proxy " + proxy + ", which the environment names (" + text + ")";
+    }
+    if (text.contains("Connection refused")) {
+      return "no server listens at " + address + ": is `telwerkd serve` running, and is the address right?";
+    }
+    if (UNKNOWN.matcher(text).find()) {
+      return "the host of " + address + " is not known: is the address right?";
+    }
+    if (tls && BAD_TLS.matcher(text).find()) {
+      return "no secure connection to " + address + " (" + text
+          + "): is TLS on there, and is its certificate to be trusted?";
+    }
+    if (!tls && WANTS_TLS.matcher(text).find()) {
+      return "the connection to " + address + " ended before an answer (" + text
+          + "): does the server want TLS (the builder's tls)?";
+    }
+    return "the server at " + address + " cannot be reached (" + text + ")";
+  }
+}
