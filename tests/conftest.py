@@ -187,7 +187,10 @@ async def started(database: Path | Location, *, clock: Clock | None = None, **se
     errors = Errors()
     logging.getLogger("telwerkd").addHandler(errors)
     try:
-        async with running(Settings(**wanted), clock=clock or SureClock()) as server, connected(server.address) as client:
+        async with (
+            running(Settings(**wanted), clock=clock or SureClock()) as server,
+            connected(server.address) as client,
+        ):
             yield client
     finally:
         logging.getLogger("telwerkd").removeHandler(errors)
