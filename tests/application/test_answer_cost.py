@@ -32,8 +32,8 @@ YEAR = DateRange(date(2025, 1, 1), date(2026, 1, 1))
 OPERATORS, GROUPS, WIDGETS = 1_000, 50, 20
 CHUNKS = 13
 """Of 32 days, which a year lies in at the most."""
-OVERHEAD = 2 + CHUNKS
-"""The account's row, its earliest limit, and a version for each chunk."""
+OVERHEAD = 3 + CHUNKS
+"""The account's row, its earliest limit, how much is not in chunks yet, and a version for each chunk."""
 
 
 class Asked(NamedTuple):

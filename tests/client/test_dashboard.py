@@ -230,7 +230,7 @@ def test_neighbouring_days_stand_apart_under_their_names(address: str) -> None:
         seen.until(lambda seen: [f"{day:%d}" for day in days] == heading(seen).split()[-7:], "the days by name")
         bars = seen.line("Satisfaction score").rstrip()[heading(seen).index(f"{days[0]:%d}") :]
         assert re.fullmatch(r"( *[·▁▂▃▄▅▆▇█]+){7}", bars)
-    with terminal("dashboard", "--zone", "UTC", address=address, columns=180) as seen:
+    with terminal("dashboard", "--zone", "UTC", address=address, columns=220) as seen:
         seen.until_seen("bram")
         seen.until(lambda seen: f"{days[0]:%a %d}" in heading(seen), "the days with their weekdays")
 

@@ -90,7 +90,8 @@ def page(address: str, tmp_path_factory: pytest.TempPathFactory) -> ET.Element:
 
 def report(address: str, path: Path, *arguments: str, account: str = ACCOUNT) -> ET.Element:
     done = telwerk("report", "--html", path, *arguments, address=address, TELWERK_ACCOUNT=account)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert not done.stderr or "no data yet" in done.stderr
     return ET.fromstring(path.read_text(encoding="utf-8"))  # noqa: S314 - of our own making
 
 
@@ -473,4 +474,4 @@ def test_without_the_extra_it_is_asked_for(address: str, tmp_path: Path) -> None
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "The `telwerk` command needs its extra: pip install 'telwerk[cli]'\n"
+    assert "needs the extra `cli` of its package" in done.stderr

@@ -12,10 +12,12 @@ import grpc
 import pytest
 
 from telwerk.v1 import kpi_service_pb2 as kpi, settings_service_pb2 as settings_pb
+from telwerkd.storage.location import PostgresUrl, located
 from telwerkd.transport import kpi_service
 from telwerkd.transport.kpi_service import KpiService
 from tests.chats import at
 from tests.conftest import CALL_SECONDS, KPI_IDS, Server, connected, eventually, refusal, serving, started
+from tests.postgres import fresh_database
 
 SCORE = "satisfaction_score"
 RATED = "09:00:00 anna assigned in sales\n09:01:10 contact rates 4"
@@ -210,15 +212,17 @@ async def test_a_watch_ends_when_the_server_drains(tmp_path):
             assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
 
 
-async def test_changes_by_another_process_are_told_too(tmp_path):
+async def test_changes_by_another_process_are_told_too(postgres):
     """What counts is the database: two servers on it, one is written to, the other is watched."""
-    database = tmp_path / "telwerk.db"
-    async with started(database) as watched:
-        with serving(database) as process:
-            async with connected(process.address) as writer, watching(watched) as watch:
-                await watch.update()
-                await writer.ingest_chat("acme", RATED)
-                await watch.until(anna=(1, 4))
+    with fresh_database(postgres) as database:
+        location = located(database)
+        assert isinstance(location, PostgresUrl)
+        async with started(location) as watched:
+            with serving(location) as process:
+                async with connected(process.address) as writer, watching(watched) as watch:
+                    await watch.update()
+                    await writer.ingest_chat("acme", RATED)
+                    await watch.until(anna=(1, 4))
 
 
 async def test_a_reader_that_reads_nothing_is_cut_off(tmp_path):

@@ -12,8 +12,10 @@ from telwerkd.application.ports import Account
 from telwerkd.domain.ids import AccountId
 from telwerkd.storage.bulk_postgres import PostgresBulk
 from telwerkd.storage.tables import accounts
+from telwerkd.storage.transaction import ACCOUNT
 
-_LOCK = "UPDATE accounts SET version = version WHERE account_id = $1 RETURNING version, high_water, time_zone, horizon"
+_RETURNED = ", ".join(column.name for column in ACCOUNT)
+_LOCK = f"UPDATE accounts SET version = version WHERE account_id = $1 RETURNING {_RETURNED}"  # noqa: S608  # names alone
 
 
 def lock_account(connection: sa.Connection, account: AccountId) -> Account | None:

@@ -264,18 +264,22 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         return reply
 
     async def _abort(self, context: Context, status: RichStatus | None) -> None:
-        """Ends the RPC with `status`, and returns: grpc raises the abort again by itself once its handler is done.
-
-        An abort, not `set_code`: only a reply of nothing but trailers leaves gRPC's clients free to retry.
-        """
         if status is None:
             return
         if self._replies is not None:
             self._replies.hand_over(0)
-        try:
-            await context.abort(status.code, status.details, status.trailing_metadata)
-        except grpc.aio.AbortError as error:
-            let_go(error)
+        await end_with(context, status)
+
+
+async def end_with(context: Context, status: RichStatus) -> None:
+    """Ends the RPC with `status`, and returns: grpc raises the abort again by itself once its handler is done.
+
+    An abort, not `set_code`: only a reply of nothing but trailers leaves gRPC's clients free to retry.
+    """
+    try:
+        await context.abort(status.code, status.details, status.trailing_metadata)
+    except grpc.aio.AbortError as error:
+        let_go(error)
 
 
 class Encoded(NamedTuple):

@@ -7,8 +7,8 @@ refuse it on, and its first message is read against the clock.
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ import grpc
 import grpc.aio
 
 from telwerkd.domain.errors import InvalidArgumentError, QuotaExceededError, Reason, TelwerkError, UnavailableError
-from telwerkd.transport.errors import to_status
+from telwerkd.transport.errors import RichStatus, end_with, let_go, to_status
 from telwerkd.transport.handlers import Behaviour, Context, Handler, behaviour_of
 from telwerkd.transport.peers import host_of
 
@@ -26,6 +26,9 @@ _Response = TypeVar("_Response")
 
 _RETRY_SECONDS = 1.0
 _WINDOW_SECONDS = 60.0
+_UNKNOWN_METHOD = RichStatus(grpc.StatusCode.UNIMPLEMENTED, "Method not found!", ())
+"""As gRPC itself answers a method that is not there."""
+
 _HOSTS_MAX = 4_096
 """Hosts whose refused calls are remembered; beyond it, those that were refused longest ago are forgotten."""
 
@@ -84,28 +87,27 @@ class GateInterceptor(grpc.aio.ServerInterceptor):
         """See the class."""
         handler: Handler | None = await continuation(handler_call_details)
         if handler is None:
-            return grpc.stream_stream_rpc_method_handler(self._unknown)
+            return grpc.stream_stream_rpc_method_handler(_ended(self._unknown))
         if handler.request_deserializer is None:
-            return grpc.stream_stream_rpc_method_handler(self._refusing(behaviour_of(handler)))
+            return grpc.stream_stream_rpc_method_handler(_ended(self._refusing(behaviour_of(handler))))
         if handler.request_streaming:
             decode, serve = handler.request_deserializer, self._stream(behaviour_of(handler))
         else:
             decode, serve = None, self._single(behaviour_of(handler), handler.request_deserializer)
         if handler.response_streaming:
-            return grpc.stream_stream_rpc_method_handler(serve, decode, handler.response_serializer)
-        return grpc.stream_unary_rpc_method_handler(serve, decode, handler.response_serializer)
+            return grpc.stream_stream_rpc_method_handler(_ended(serve), decode, handler.response_serializer)
+        return grpc.stream_unary_rpc_method_handler(_ended(serve), decode, handler.response_serializer)
 
     async def _unknown(self, _requests: Any, context: Context) -> None:
-        async with self._place(context):
+        with self._place(context):
             await self._wait(context)
-        # As gRPC itself answers it.
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+        await end_with(context, _UNKNOWN_METHOD)
 
     def _refusing(self, behaviour: Behaviour) -> Behaviour:
         """What has no way to decode a request is a refusal (`errors.refusing`): no key, or one that is not known."""
 
         async def serve(requests: Any, context: Context) -> None:
-            async with self._place(context):
+            with self._place(context):
                 await self._wait(context)
                 await behaviour(requests, context)
 
@@ -113,14 +115,14 @@ class GateInterceptor(grpc.aio.ServerInterceptor):
 
     def _single(self, behaviour: Behaviour, decode: Callable[[bytes], Any]) -> Behaviour:
         async def serve(_requests: Any, context: Context) -> Any:
-            async with self._place(context):
+            with self._place(context):
                 return await behaviour(decode(await self._first(context)), context)
 
         return serve
 
     def _stream(self, behaviour: Behaviour) -> Behaviour:
         async def serve(_requests: Any, context: Context) -> Any:
-            async with self._place(context):
+            with self._place(context):
                 return await behaviour(_Messages(self._read, context), context)
 
         return serve
@@ -128,38 +130,34 @@ class GateInterceptor(grpc.aio.ServerInterceptor):
     async def _first(self, context: Context) -> bytes:
         message: Any = await self._read(context)
         if message is grpc.aio.EOF:
-            await _abort(context, InvalidArgumentError.of("request", "none was sent"))
+            raise InvalidArgumentError.of("request", "none was sent")
         raw: bytes = message
         return raw
 
     async def _read(self, context: Context) -> Any:
+        seconds = self._limits.first_message_seconds
         try:
-            async with asyncio.timeout(self._limits.first_message_seconds):
+            async with asyncio.timeout(seconds):
                 return await context.read()
         except TimeoutError:
-            pass
-        seconds = self._limits.first_message_seconds
-        return await _abort(
-            context,
-            UnavailableError(
+            raise UnavailableError(
                 Reason.SLOW_REQUEST,
                 f"no request was received within {seconds:g} s (first_message_seconds)",
                 _RETRY_SECONDS,
-            ),
-        )
+            ) from None
 
     async def _wait(self, context: Context) -> None:
         seconds = self._refusals.delay(host_of(context.peer()))
         if seconds:
             await asyncio.sleep(seconds)
 
-    @asynccontextmanager
-    async def _place(self, context: Context) -> AsyncIterator[None]:
-        """A place for a call until it ends; aborts it if there is none."""
+    @contextmanager
+    def _place(self, context: Context) -> Iterator[None]:
+        """A place for a call until it ends. Raises a TelwerkError if there is none."""
         host = host_of(context.peer())
         full = self._full(host)
         if full is not None:
-            await _abort(context, full)
+            raise full
         self._calls += 1
         self._by_host[host] += 1
         try:
@@ -201,6 +199,15 @@ class _Messages:
         return message
 
 
-async def _abort(context: Context, error: TelwerkError) -> Any:
-    status = to_status(error)
-    await context.abort(status.code, status.details, status.trailing_metadata)
+def _ended(serve: Behaviour) -> Behaviour:
+    """`serve`, with what the gate itself refuses as the call's status."""
+
+    async def ending(requests: Any, context: Context) -> Any:
+        try:
+            return await serve(requests, context)
+        except TelwerkError as error:
+            status = to_status(let_go(error))
+        await end_with(context, status)
+        return b""
+
+    return ending

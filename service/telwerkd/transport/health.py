@@ -117,7 +117,9 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # it
         """The status of a service; NOT_FOUND for an unknown one, as the protocol has it."""
         status = self._health.statuses.get(request.service)
         if status is None:
-            await context.abort(grpc.StatusCode.NOT_FOUND, "the health of no such service is known")
+            # Not an abort, whose error would keep the call: whoever probes a wrong name does so for ever.
+            context.set_code(grpc.StatusCode.NOT_FOUND)
+            context.set_details("the health of no such service is known")
         return health_pb2.HealthCheckResponse(status=status)
 
     async def List(
@@ -135,7 +137,8 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # it
         """Tells the status now and whenever it changes, until the server drains, of which it tells last."""
         with self._counted(host_of(context.peer())), self._health.watching(request.service) as watcher:
             told: _Status | None = None
-            while told is None or not self._health.is_draining:
+            # Also one that was told something else in the very moment in which the server began to drain.
+            while not (self._health.is_draining and watcher.status == told):
                 await watcher.changed.wait()
                 watcher.changed.clear()
                 if watcher.status == told:
