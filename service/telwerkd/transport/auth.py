@@ -10,6 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -22,7 +23,16 @@ from telwerkd.domain.errors import InvalidArgumentError, PermissionDeniedError, 
 from telwerkd.transport import keys_file
 from telwerkd.transport.errors import refusing
 from telwerkd.transport.event_batch import EventBatch
-from telwerkd.transport.handlers import Behaviour, Context, Deserializer, Handler, behaviour_of, rebuilt, writing
+from telwerkd.transport.handlers import (
+    HANDLERS_MAX,
+    Behaviour,
+    Context,
+    Deserializer,
+    Handler,
+    behaviour_of,
+    rebuilt,
+    writing,
+)
 from telwerkd.transport.keys_file import Key, KeysFileError, Role
 from telwerkd.transport.query_batch import QueryBatch
 from telwerkd.transport.refused_keys import RefusedKeys
@@ -168,6 +178,7 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
+        self._made = lru_cache(HANDLERS_MAX)(self._checking)
 
     async def intercept_service(
         self,
@@ -193,7 +204,8 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
             denied = _role_not_granted(key, access)
             self._keyring.refuse(key, denied)
             return refusing(denied)
-        return self._checking(handler, token, access, handler_call_details.method)
+        # By keys that are known: others do not come here.
+        return self._made(handler, token, access, handler_call_details.method)
 
     def _checking(self, handler: Handler, token: str, role: Role, method: str) -> Handler:
         decode = handler.request_deserializer

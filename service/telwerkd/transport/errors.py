@@ -13,6 +13,7 @@ import math
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeVar
 
 import grpc
@@ -39,6 +40,7 @@ from telwerkd.domain.errors import (
     UnavailableError,
 )
 from telwerkd.transport.handlers import (
+    HANDLERS_MAX,
     Behaviour,
     Context,
     Deserializer,
@@ -197,6 +199,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
 
     def __init__(self, replies: Replies | None = None) -> None:
         self._replies = replies
+        self._made = lru_cache(HANDLERS_MAX)(self._shielded)
 
     async def intercept_service(
         self,
@@ -210,7 +213,10 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         handler: Handler | None
         try:
             handler = await continuation(handler_call_details)
-            return None if handler is None else self._shielded(handler, method)
+            if handler is None:
+                return None
+            # A refusal is made for one call, and must not be kept.
+            return (self._shielded if handler.request_deserializer is None else self._made)(handler, method)
         except Exception as error:  # noqa: BLE001 - out here there is no context to answer on; the handler has one.
             return self._shielded(refusing(error), method)
 

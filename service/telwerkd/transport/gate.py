@@ -7,9 +7,9 @@ refuse it on, and its first message is read against the clock.
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ import grpc.aio
 
 from telwerkd.domain.errors import InvalidArgumentError, QuotaExceededError, Reason, TelwerkError, UnavailableError
 from telwerkd.transport.errors import RichStatus, end_with, let_go, to_status
-from telwerkd.transport.handlers import Behaviour, Context, Handler, behaviour_of
+from telwerkd.transport.handlers import HANDLERS_MAX, Behaviour, Context, Handler, behaviour_of
 from telwerkd.transport.peers import host_of
 
 _Request = TypeVar("_Request")
@@ -28,6 +28,9 @@ _RETRY_SECONDS = 1.0
 _WINDOW_SECONDS = 60.0
 _UNKNOWN_METHOD = RichStatus(grpc.StatusCode.UNIMPLEMENTED, "Method not found!", ())
 """As gRPC itself answers a method that is not there."""
+
+_LOOKS = 4
+"""How often within the time that a request has it is looked whether it has come."""
 
 _HOSTS_MAX = 4_096
 """Hosts whose refused calls are remembered; beyond it, those that were refused longest ago are forgotten."""
@@ -68,14 +71,67 @@ class Refusals:
         return self._delay_seconds if calls >= self._calls_max else 0.0
 
 
+class FirstMessages:
+    """Reads the first message of calls against the clock.
+
+    One timer serves all calls, because each may wait equally long: a timeout of its own costs a call more than all else
+    here.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        # In the order of their times.
+        self._since: dict[asyncio.Task[Any], float] = {}
+        self._expired = set[asyncio.Task[Any]]()
+        self._looking: asyncio.TimerHandle | None = None
+
+    async def read(self, context: Context) -> Any:
+        """The message, or grpc's EOF.
+
+        Raises:
+            UnavailableError: SLOW_REQUEST, it did not come in time.
+        """
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        if task is None:
+            raise RuntimeError("a request is read outside of its call")
+        self._since[task] = loop.time()
+        if self._looking is None:
+            self._looking = loop.call_later(self._seconds / _LOOKS, self._look)
+        try:
+            return await context.read()
+        except asyncio.CancelledError:
+            if task not in self._expired:
+                raise
+            task.uncancel()
+            raise UnavailableError(
+                Reason.SLOW_REQUEST,
+                f"no request was received within {self._seconds:g} s (first_message_seconds)",
+                _RETRY_SECONDS,
+            ) from None
+        finally:
+            self._since.pop(task, None)
+            self._expired.discard(task)
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        before = loop.time() - self._seconds
+        for task in [task for task, since in self._since.items() if since <= before]:
+            del self._since[task]
+            self._expired.add(task)
+            task.cancel()
+        self._looking = loop.call_later(self._seconds / _LOOKS, self._look) if self._since else None
+
+
 class GateInterceptor(grpc.aio.ServerInterceptor):
     """**Outermost**: it stands before the `ErrorInterceptor`, because refusing must cost next to nothing."""
 
     def __init__(self, limits: GateLimits) -> None:
         self._limits = limits
         self._refusals = Refusals(limits.refused_calls_max, limits.refused_delay_seconds)
+        self._first_messages = FirstMessages(limits.first_message_seconds)
         self._calls = 0
         self._by_host = Counter[str]()
+        self._made = lru_cache(HANDLERS_MAX)(self._gated)
 
     async def intercept_service(
         self,
@@ -90,83 +146,86 @@ class GateInterceptor(grpc.aio.ServerInterceptor):
             return grpc.stream_stream_rpc_method_handler(_ended(self._unknown))
         if handler.request_deserializer is None:
             return grpc.stream_stream_rpc_method_handler(_ended(self._refusing(behaviour_of(handler))))
-        if handler.request_streaming:
-            decode, serve = handler.request_deserializer, self._stream(behaviour_of(handler))
+        return self._made(handler)
+
+    def _gated(self, handler: Handler) -> Handler:
+        decode = handler.request_deserializer
+        if handler.request_streaming or decode is None:
+            serve = self._stream(behaviour_of(handler))
         else:
-            decode, serve = None, self._single(behaviour_of(handler), handler.request_deserializer)
+            serve, decode = self._single(behaviour_of(handler), decode), None
         if handler.response_streaming:
             return grpc.stream_stream_rpc_method_handler(_ended(serve), decode, handler.response_serializer)
         return grpc.stream_unary_rpc_method_handler(_ended(serve), decode, handler.response_serializer)
 
     async def _unknown(self, _requests: Any, context: Context) -> None:
-        with self._place(context):
-            await self._wait(context)
+        host = self._enter(context)
+        try:
+            await self._wait(host)
+        finally:
+            self._leave(host)
         await end_with(context, _UNKNOWN_METHOD)
 
     def _refusing(self, behaviour: Behaviour) -> Behaviour:
         """What has no way to decode a request is a refusal (`errors.refusing`): no key, or one that is not known."""
 
         async def serve(requests: Any, context: Context) -> None:
-            with self._place(context):
-                await self._wait(context)
+            host = self._enter(context)
+            try:
+                await self._wait(host)
                 await behaviour(requests, context)
+            finally:
+                self._leave(host)
 
         return serve
 
     def _single(self, behaviour: Behaviour, decode: Callable[[bytes], Any]) -> Behaviour:
         async def serve(_requests: Any, context: Context) -> Any:
-            with self._place(context):
+            host = self._enter(context)
+            try:
                 return await behaviour(decode(await self._first(context)), context)
+            finally:
+                self._leave(host)
 
         return serve
 
     def _stream(self, behaviour: Behaviour) -> Behaviour:
         async def serve(_requests: Any, context: Context) -> Any:
-            with self._place(context):
-                return await behaviour(_Messages(self._read, context), context)
+            host = self._enter(context)
+            try:
+                return await behaviour(_Messages(self._first_messages.read, context), context)
+            finally:
+                self._leave(host)
 
         return serve
 
     async def _first(self, context: Context) -> bytes:
-        message: Any = await self._read(context)
+        message: Any = await self._first_messages.read(context)
         if message is grpc.aio.EOF:
             raise InvalidArgumentError.of("request", "none was sent")
         raw: bytes = message
         return raw
 
-    async def _read(self, context: Context) -> Any:
-        seconds = self._limits.first_message_seconds
-        try:
-            async with asyncio.timeout(seconds):
-                return await context.read()
-        except TimeoutError:
-            raise UnavailableError(
-                Reason.SLOW_REQUEST,
-                f"no request was received within {seconds:g} s (first_message_seconds)",
-                _RETRY_SECONDS,
-            ) from None
-
-    async def _wait(self, context: Context) -> None:
-        seconds = self._refusals.delay(host_of(context.peer()))
+    async def _wait(self, host: str) -> None:
+        seconds = self._refusals.delay(host)
         if seconds:
             await asyncio.sleep(seconds)
 
-    @contextmanager
-    def _place(self, context: Context) -> Iterator[None]:
-        """A place for a call until it ends. Raises a TelwerkError if there is none."""
+    def _enter(self, context: Context) -> str:
+        """Takes a place for a call, which `_leave` gives back; whose it is. Raises a TelwerkError if there is none."""
         host = host_of(context.peer())
         full = self._full(host)
         if full is not None:
             raise full
         self._calls += 1
         self._by_host[host] += 1
-        try:
-            yield
-        finally:
-            self._calls -= 1
-            self._by_host[host] -= 1
-            if not self._by_host[host]:
-                del self._by_host[host]
+        return host
+
+    def _leave(self, host: str) -> None:
+        self._calls -= 1
+        self._by_host[host] -= 1
+        if not self._by_host[host]:
+            del self._by_host[host]
 
     def _full(self, host: str) -> TelwerkError | None:
         limits = self._limits

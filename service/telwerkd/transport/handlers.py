@@ -17,6 +17,9 @@ Behaviour: TypeAlias = Callable[[Any, Context], Any]
 Deserializer: TypeAlias = Callable[[bytes], Any]
 Serializer: TypeAlias = Callable[[Any], bytes]
 
+HANDLERS_MAX = 512
+"""Handlers that an interceptor keeps made, so that it makes none anew for every call."""
+
 
 def writing(behaviour: Behaviour, replies: Replies | None = None) -> Behaviour:
     """The coroutine function that writes what an asynchronous generator yields; `behaviour` itself if it is one.

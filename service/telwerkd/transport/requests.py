@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -12,7 +13,7 @@ from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.domain.errors import LimitExceededError
 from telwerkd.transport.event_batch import EventBatches
 from telwerkd.transport.event_codec import EventLimits
-from telwerkd.transport.handlers import Deserializer, Handler, behaviour_of, rebuilt
+from telwerkd.transport.handlers import HANDLERS_MAX, Deserializer, Handler, behaviour_of, rebuilt
 from telwerkd.transport.query_batch import split_queries
 from telwerkd.transport.splitting import DECODED_WHOLE_MAX
 
@@ -53,6 +54,7 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
         self._limits = limits
         self._budget = budget
         self._batches = EventBatches(events, budget)
+        self._made = lru_cache(HANDLERS_MAX)(self._bounded)
 
     async def intercept_service(
         self,
@@ -65,8 +67,11 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
         handler: Handler | None = await continuation(handler_call_details)
         if handler is None or handler.request_deserializer is None:
             return handler
-        decode = self._deserializer(handler_call_details.method, handler.request_deserializer)
-        return rebuilt(handler, behaviour_of(handler), decode, handler.response_serializer)
+        return self._made(handler, handler.request_deserializer, handler_call_details.method)
+
+    def _bounded(self, handler: Handler, decode: Deserializer, method: str) -> Handler:
+        bounded = self._deserializer(method, decode)
+        return rebuilt(handler, behaviour_of(handler), bounded, handler.response_serializer)
 
     def _deserializer(self, method: str, decode: Deserializer) -> Deserializer:
         if method == INGEST_EVENTS:
