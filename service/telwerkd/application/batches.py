@@ -110,9 +110,10 @@ def weight_of(submitted: Submitted) -> int:
 
 def weights_of(events: Sequence[Submitted]) -> list[int] | None:
     """The weight of each event; None if each weighs 1, as in most batches."""
-    if not {type(submitted.event.kind) for submitted in events}.isdisjoint(_HEAVY):
-        return [weight_of(submitted) for submitted in events]
-    return None
+    if {type(submitted.event.kind) for submitted in events}.isdisjoint(_HEAVY):
+        return None
+    weights = [weight_of(submitted) for submitted in events]
+    return weights if sum(weights) > len(weights) else None
 
 
 def resolved_weight(kind: Kind) -> int:
