@@ -210,6 +210,21 @@ async def test_memory_is_given_back_by_every_end_of_a_call(tmp_path):
         await eventually(most_of_it_is_free)
 
 
+async def test_a_stream_for_an_account_that_is_not_granted_keeps_no_memory(tmp_path):
+    """One key, and large messages of an account that is not its own, must not use up what all calls share."""
+    path = tmp_path / "keys.toml"
+    mine = [("authorization", f"Bearer {keys_file.create(path, ['mine'], [Role.INGEST])}")]
+    batch = [survey(f"e{n}", 50, 20) for n in range(40)]
+    async with started(tmp_path / "telwerk.db", keys_file=path, memory_bytes_max=1_200_000) as server:
+        for _ in range(20):
+            stream = server.ingestion.StreamEvents(metadata=mine, timeout=CALL_SECONDS)
+            await stream.write(ingestion.StreamEventsRequest(account_id="theirs", events=batch))
+            assert (await refusal(stream.read())).code is DENIED
+        request = ingestion.IngestEventsRequest(account_id="mine", events=batch)
+        answer = await server.ingestion.IngestEvents(request, metadata=mine, timeout=CALL_SECONDS)
+        assert answer.accepted_count == 40
+
+
 async def test_a_window_is_full_of_bytes_as_it_is_of_events():
     """A few large batches are as much as many small ones."""
     window = UnackedWindow(1_000, 100)

@@ -138,11 +138,15 @@ def test_what_does_not_fit_into_the_memory_is_refused_for_now():
     held = budget.reserve(9_000, "another")
     raw = REQUEST(account_id="a", events=[pb.Event(event_id="x" * 200)] * 10).SerializeToString()
     batch = EventBatches(LIMITS, budget).split(raw)
+    batch.reserve()
     assert isinstance(batch.refusal, UnavailableError)
     assert "memory_bytes_max" in batch.refusal.message
     assert not batch.pieces
     held.release()
-    assert EventBatches(LIMITS, budget).split(raw).refusal is None
+    batch = EventBatches(LIMITS, budget).split(raw)
+    batch.reserve()
+    assert batch.refusal is None
+    assert budget.bytes_reserved == 2 * len(raw)
 
 
 def queries_of(raw: bytes) -> list[Message]:

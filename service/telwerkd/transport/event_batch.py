@@ -59,7 +59,7 @@ class EventBatch:
     What is wrong with the whole of it is `refusal`, to be told where a request is answered: on a stream, in its place.
     """
 
-    __slots__ = ("account_id", "count", "pieces", "refusal", "reservation", "size", "too_large", "whole")
+    __slots__ = ("_budget", "account_id", "count", "pieces", "refusal", "reservation", "size", "too_large", "whole")
 
     def __init__(self, account_id: str, count: int, size: int) -> None:
         self.account_id = account_id
@@ -74,7 +74,25 @@ class EventBatch:
         """By their place."""
         self.refusal: TelwerkError | None = None
         self.reservation: Reservation | None = None
-        """Of the memory that it takes; None of a small one."""
+        """Of the memory that it takes, after `reserve`; None of a small one."""
+        self._budget: MemoryBudget | None = None
+
+    def takes_memory_of(self, budget: MemoryBudget) -> None:
+        """Says that it is large, and where its memory is to be reserved."""
+        self._budget = budget
+
+    def reserve(self) -> None:
+        """Reserves the memory of a large one; it is refused if there is too little.
+
+        By whoever will release it: between being decoded and being received a batch may get lost, for its account is
+        not granted, or its call is cancelled.
+        """
+        if self._budget is None or self.refusal is not None:
+            return
+        try:
+            self.reservation = self._budget.reserve(2 * self.size, "the request")
+        except UnavailableError as error:
+            self.refuse(error)
 
     def refuse(self, error: TelwerkError) -> "EventBatch":
         """The batch, of which nothing but the refusal is kept."""
@@ -93,7 +111,7 @@ class EventBatches:
         self._whole_max = min(DECODED_WHOLE_MAX, limits.event_bytes)
 
     def split(self, raw: bytes) -> EventBatch:
-        """The batch of a request; its memory is reserved if there is much of it.
+        """The batch of a request; whoever receives it calls its `reserve`.
 
         Raises:
             InvalidArgumentError: these bytes are no such request.
@@ -101,11 +119,7 @@ class EventBatches:
         if len(raw) <= self._whole_max:
             return self._whole(raw)
         batch = _Walk(raw, self._limits).batch()
-        if batch.refusal is None:
-            try:
-                batch.reservation = self._budget.reserve(2 * len(raw), "the request")
-            except UnavailableError as error:
-                batch.refuse(error)
+        batch.takes_memory_of(self._budget)
         return batch
 
     def _whole(self, raw: bytes) -> EventBatch:

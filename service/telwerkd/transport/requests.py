@@ -86,6 +86,7 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
 
     def _ingested(self, raw: bytes) -> Any:
         batch = self._batches.split(raw)
+        batch.reserve()
         if batch.reservation is not None:
             _until_the_call_ends(batch.reservation)
         return batch

@@ -85,6 +85,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
                 if batch is None:
                     return
                 number += 1
+                batch.reserve()
                 answering = asyncio.create_task(self._answer(number, batch, in_order))
                 unacked.add(batch.count, answering, batch.size, batch.reservation)
                 del batch
