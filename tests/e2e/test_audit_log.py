@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from telwerk.v1 import (
     admin_service_pb2 as admin,
     admin_service_pb2_grpc as admin_grpc,
+    kpi_service_pb2 as kpi,
     settings_service_pb2 as settings,
     settings_service_pb2_grpc as settings_grpc,
 )
@@ -111,6 +112,22 @@ async def test_a_refused_key_is_recorded_and_never_what_was_sent(tmp_path, lines
         "refused key=crm account='' ACCOUNT_NOT_GRANTED",
         "refused key=crm account='' ROLE_NOT_GRANTED",
     ]
+
+
+async def test_a_large_request_for_an_account_that_is_not_granted_is_recorded(tmp_path, lines):
+    """It is refused before it is decoded, and that is no less a refusal."""
+    keys = tmp_path / "keys.toml"
+    good = keys_file.create(keys, ["acme"], [Role.QUERY], "crm")
+    lines.clear()
+    async with started(tmp_path / "telwerk.db", keys_file=keys) as server:
+        many = kpi.Filter(operators=kpi.IdFilter(any_of=[f"{n:0>100}" for n in range(300)]))
+        with pytest.raises(grpc.aio.AioRpcError):
+            await server.kpis.QueryTotals(
+                kpi.QueryTotalsRequest(account_id="other", filter=many),
+                metadata=[("authorization", f"Bearer {good}")],
+                timeout=CALL_SECONDS,
+            )
+    assert lines == ["refused key=crm account='' ACCOUNT_NOT_GRANTED"]
 
 
 def test_refusals_cannot_fill_a_disk(lines):

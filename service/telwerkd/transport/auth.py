@@ -235,10 +235,10 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
     def _decoding(self, decode: Deserializer, token: str, role: Role, *, peek: bool) -> Deserializer:
         def decoded(raw: bytes) -> Any:
             key = self._granting(token, role)
-            if peek and len(raw) > DECODED_WHOLE_MAX:
-                _check_grant(key, account_of(raw))
-            message = decode(raw)
             try:
+                if peek and len(raw) > DECODED_WHOLE_MAX:
+                    _check_grant(key, account_of(raw))
+                message = decode(raw)
                 _check_account(key, message)
             except PermissionDeniedError as error:
                 self._keyring.refuse(key, error)
