@@ -157,6 +157,18 @@ async def test_limits_at_one_instant_are_counted_at_once_and_written_in_steps(st
     await assert_clean(store)
 
 
+async def test_a_server_whose_clock_is_behind_writes_what_another_has_counted(store, monkeypatch):
+    """Counted is counted, by whichever clock: else it could write the same rows until its own is there."""
+    monkeypatch.setattr(upkeep, "TIES_MAX", 4)
+    early, late = Micros(500), Micros(1_000)
+    for n, limit in enumerate([late] * 10 + [early] * 2):
+        await put(store, event("live", 0, WentLive(limit, limit), f"c{n}"), event("m", 0, HELLO, f"c{n}"))
+    assert await settle_due(store, Micros(START + 1_000_000), 3)
+    assert await settle_due(store, Micros(START + 700), 3)
+    assert (await store.read(ACCOUNT, lambda view: view.due_count(Micros(START + 1_000), 100)))[1] == 9
+    await assert_clean(store)
+
+
 async def test_a_compaction_changes_a_bounded_number_of_chunks(store):
     """Also of one transaction's leaves; no count changes on the way, and in the end all are in chunks."""
     events = [

@@ -62,10 +62,15 @@ async def settle_due(store: Store, now: Micros, conversations_max: int = SETTLED
 
 
 def _settle_account(now: Micros, conversations_max: int, tx: Transaction) -> int:
-    counted = dict(islice(tx.every_due(tx.account().high_water), conversations_max))
+    # Not by `now`: it may have been another server that counted them, whose clock is ahead of this one's.
+    high_water = tx.account().high_water
+    counted = dict(islice(tx.every_due(high_water), conversations_max))
     if counted:
         tx.put_conversations(
-            {conversation: row._replace(state=settle(row.state, now)[0]) for conversation, row in counted.items()}
+            {
+                conversation: row._replace(state=settle(row.state, high_water)[0])
+                for conversation, row in counted.items()
+            }
         )
         tx.bump_version()
         return conversations_max
