@@ -238,6 +238,20 @@ async def test_thousands_of_keys_at_once(store: Store) -> None:
     assert len(await write(store, lambda tx: tx.stored([(c, EventId("e")) for c in many]))) == len(many) / 2
 
 
+async def test_what_takes_long_may_pause_wherever_it_runs(store: Store) -> None:
+    """A long log is read, and work pauses, in views and in transactions alike."""
+    long = [Event(EventId(f"e{n}"), Micros(n), 0, WEB, Message(Sender.CONTACT)) for n in range(1_200)]
+    await store.write([(ACME, lambda tx: tx.add_events({ConversationId("c"): long}))])
+
+    def work(view: Snapshot) -> int:
+        view.pause()
+        return len(view.log(ConversationId("c")))
+
+    assert await store.read(ACME, work) == len(long)
+    assert await store.write([(ACME, work)]) == [len(long)]
+    assert await store.upkeep(ACME, work) == len(long)
+
+
 async def test_an_event_is_added_once(store: Store) -> None:
     """Adding an event that is in the log already is refused: nothing is ever overwritten."""
     await write(store, lambda tx: tx.add_events({conversation("c"): [message("e", 1)]}))

@@ -182,7 +182,8 @@ class AccountTransaction:
 
     def pause(self) -> None:
         """Lets the event loop go on, if the transaction runs there."""
-        if self._connection.dialect.is_async:
+        # In a thread, where nothing waits for it, `StatementsInLoop` stands for the connection (`postgres_threads`).
+        if self._connection.dialect.is_async and isinstance(self._connection, sa.Connection):
             await_only(asyncio.sleep(0))
 
     # What is read.
