@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from telwerkd.application import audit_log
 from telwerkd.log_limit import LimitedHandler
 
 
@@ -45,6 +46,16 @@ def test_what_was_left_out_is_written_at_the_end(log):
         log.logger.error("the same")
     log.handler.close()
     assert log.written().endswith("\nERROR the same (repeated 3 times)\n")
+
+
+def test_no_line_of_the_audit_log_is_left_out(log, monkeypatch):
+    """All have one place in the program; who does much of one thing must not hide another's."""
+    monkeypatch.setattr(audit_log, "_log", log.logger)
+    log.logger.name = audit_log.LOGGER
+    for number in range(5):
+        audit_log.record("widget settings", f"a{number}", "done")
+    audit_log.record("erase", "acme", "events=12")
+    assert log.written().count("\n") == 6
 
 
 def test_a_line_has_an_end(log):

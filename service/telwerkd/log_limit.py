@@ -1,7 +1,8 @@
 """A log that no caller can fill: of one kind of line so many within a minute, and then how many there were.
 
 A kind is the place in the program that logs it, gRPC and asyncio included, whose lines about one and the same failure
-differ in addresses and names.
+differ in addresses and names. The audit log is left whole: each of its lines is an act of somebody who has the right
+to it, or bounded where it is written (`telwerkd.transport.refused_keys`).
 """
 
 import logging
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from telwerkd.application import audit_log
 from telwerkd.log_format import UtcFormatter
 
 FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -41,6 +43,9 @@ class LimitedHandler(logging.StreamHandler):  # type: ignore[type-arg]  # generi
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes the line, or counts it. The logging module holds the handler's lock."""
+        if record.name == audit_log.LOGGER:
+            super().emit(record)
+            return
         now = self._clock()
         self._end_windows(now - _WINDOW_SECONDS)
         kind = (record.pathname, record.lineno)

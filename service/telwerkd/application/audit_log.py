@@ -8,10 +8,13 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Final
 
 from telwerkd.domain.errors import TelwerkError
 
-_log = logging.getLogger("telwerkd.audit")
+LOGGER: Final = "telwerkd.audit"
+
+_log = logging.getLogger(LOGGER)
 
 caller: ContextVar[str] = ContextVar("caller", default="-")
 """The id of the API key of the call that is being answered; `-` where keys are not asked for."""
