@@ -165,7 +165,7 @@ def test_only_so_many_large_bodies_are_read_at_once_and_small_ones_always(
             pass
 
 
-def test_a_key_that_is_refused_keeps_the_events_and_the_bridge_is_not_ready(tmp_path: Path) -> None:
+def test_a_key_that_is_refused_keeps_the_events_and_is_told_by_the_metrics_and_the_log(tmp_path: Path) -> None:
     keys = tmp_path / "keys.toml"
     command = ["keys", "create", "-f", keys, "--account", "acme", "--role", "ingest"]
     subprocess.run([sys.executable, "-m", "telwerkd.cli", *command], check=True, capture_output=True)
@@ -174,7 +174,11 @@ def test_a_key_that_is_refused_keeps_the_events_and_the_bridge_is_not_ready(tmp_
         bridge(server.address, tmp_path / "bridge.db", TELWERK_API_KEY="tw_old_expired") as started,
     ):
         assert [deliver(started.url, body)[0] for body in STORY[1:3]] == [200, 200]
-        eventually_true(lambda: text_of(started.url, "/readyz")[0] == 503)
+        failing = 'telwerk_bridge_forwarding_failing{account="acme"} 1\n'
+        eventually_true(lambda: failing in text_of(started.url, "/metrics")[1])
+        assert "account acme: events wait, and are tried again: " in started.log()
+        # Deliveries can be taken all the same.
+        assert text_of(started.url, "/readyz")[0] == 200
         assert json.loads(text_of(started.url, "/health")[1]) == {"waiting_events": 2}
 
 

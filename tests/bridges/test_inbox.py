@@ -120,11 +120,14 @@ def test_a_full_inbox_answers_503_says_which_limit_and_keeps_what_it_has(tmp_pat
         assert status == 503
         assert "TELWERK_BRIDGE_INBOX_MIB_MAX" in answer["error"]
         assert "TELWERK_BRIDGE_INBOX_MIB_MAX" in started.log()
+        assert text_of(started.url, "/readyz")[0] == 503
         assert taken > 10
         with serving(database, "--listen", server.address):
             settled(started.url)
             assert unanswered(server.address) == taken
             assert deliver(started.url, ended(5_000))[0] == 200
+            settled(started.url)
+            assert unanswered(server.address) == taken + 1
 
 
 def test_two_bridges_never_share_a_file(tmp_path: Path) -> None:
@@ -149,6 +152,7 @@ def test_a_file_of_a_newer_version_or_of_another_program_is_left_alone(
     ended_with = command("serve", "--port", "0", inbox=inbox)
     assert ended_with.returncode != 0
     assert said in ended_with.stderr
+    assert "Traceback" not in ended_with.stderr
     assert inbox.read_bytes() == before
 
 

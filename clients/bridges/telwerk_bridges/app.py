@@ -5,8 +5,8 @@
     telwerk-bridge serve
 
 An answer of 200 says that the events are in the inbox, or are none; they are sent to Telwerk in the background. 503
-says that nothing was taken. `GET /health` tells how many events wait, `/readyz` whether deliveries can be taken and
-sent, and `/metrics` counts.
+says that nothing was taken. `GET /health` tells how many events wait, `/readyz` whether deliveries can be taken, be
+Telwerk there or not, and `/metrics` counts.
 """
 
 import asyncio
@@ -161,12 +161,11 @@ async def _health(request: Request) -> JSONResponse:
 
 async def _ready(request: Request) -> PlainTextResponse:
     bridge: Bridge = request.app.state.bridge
-    troubles = [f"{account}: {one.trouble}" for account, one in bridge.forwarders.items() if one.trouble]
     try:
         await bridge.inbox.check()
     except (InboxError, InboxFullError) as error:
-        troubles.append(str(error))
-    return PlainTextResponse("\n".join(troubles) or "ready", 503 if troubles else 200)
+        return PlainTextResponse(str(error), 503)
+    return PlainTextResponse("ready")
 
 
 async def _metrics(request: Request) -> PlainTextResponse:
@@ -182,7 +181,17 @@ async def _metrics(request: Request) -> PlainTextResponse:
         f"telwerk_bridge_events_waiting {counts.waiting}",
         "# TYPE telwerk_bridge_events_refused gauge",
         f"telwerk_bridge_events_refused {counts.refused}",
+        "# TYPE telwerk_bridge_forwarding_failing gauge",
+        *(
+            f'telwerk_bridge_forwarding_failing{{account="{_label(account)}"}} {int(one.trouble is not None)}'
+            for account, one in bridge.forwarders.items()
+        ),
         "# TYPE telwerk_bridge_inbox_bytes gauge",
         f"telwerk_bridge_inbox_bytes {counts.bytes_used}",
     ]
     return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+
+
+def _label(text: str) -> str:
+    """As a label's value is written."""
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

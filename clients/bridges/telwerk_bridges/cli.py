@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from telwerk_bridges.app import from_environment
-from telwerk_bridges.config import ConfigurationError, inbox_path
-from telwerk_bridges.inbox import Inbox, InboxError, InboxFullError, opened
+from telwerk_bridges.config import Configuration, ConfigurationError, configured, inbox_path
+from telwerk_bridges.inbox import Inbox, InboxError, InboxFullError, locked, opened
 
 _CONNECTIONS_MAX: Final = 200
 _STOP_SECONDS: Final = 3
@@ -51,6 +51,7 @@ def _serve(host: str, port: int) -> int:
     except ImportError as error:
         raise ConfigurationError("uvicorn is not installed: pip install 'telwerk-bridges[serve]'") from error
     app = from_environment()
+    asyncio.run(_check_inbox(configured(os.environ)))
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -63,6 +64,13 @@ def _serve(host: str, port: int) -> int:
     )
     server.run()
     return 0 if server.started else 1
+
+
+async def _check_inbox(configuration: Configuration) -> None:
+    """Says what is wrong with it before there is a server around."""
+    with locked(configuration.inbox_path):
+        async with opened(configuration.inbox_path, configuration.inbox_bytes_max):
+            pass
 
 
 async def _tend(given: argparse.Namespace) -> int:

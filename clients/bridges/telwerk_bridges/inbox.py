@@ -29,6 +29,7 @@ FORMAT: Final = 1
 _PAGE_BYTES: Final = 4096
 _BUSY_SECONDS: Final = 10.0
 _DAY_SECONDS: Final = 86_400.0
+_ROOM_BYTES: Final = 16_384
 _FORGOTTEN_PART: Final = 10
 
 _SCHEMA: Final = """
@@ -167,10 +168,10 @@ class Inbox:
                 raise
             return await self._take(target, delivery)
 
-    async def waiting(self, account_id: str, limit: int) -> list[Held]:
-        """The oldest events of the account that wait for Telwerk."""
+    async def waiting(self, account_id: str, after: int, limit: int) -> list[Held]:
+        """The oldest events of the account that wait for Telwerk, after that number."""
         query = "SELECT number, account_id, event, refusal FROM events WHERE account_id = ? AND refusal IS NULL"
-        return await self._held(f"{query} ORDER BY number LIMIT ?", account_id, limit)
+        return await self._held(f"{query} AND number > ? ORDER BY number LIMIT ?", account_id, after, limit)
 
     async def held(self, *, refused: bool, limit: int) -> list[Held]:
         """The oldest events that were refused, or that wait."""
@@ -199,13 +200,15 @@ class Inbox:
             return (await connection.execute("DELETE FROM conversations WHERE touched < ?", (before,))).rowcount
 
     async def check(self) -> None:
-        """Whether the file can be written.
+        """Tries whether there is room for a delivery, without keeping anything.
 
         Raises:
-            InboxError, InboxFullError: it cannot.
+            InboxError, InboxFullError: there is none.
         """
-        async with self._transaction():
-            pass
+        async with self._transaction() as connection:
+            await connection.execute("INSERT INTO events (account_id, event) VALUES ('', zeroblob(?))", (_ROOM_BYTES,))
+            await connection.execute("ROLLBACK")
+            await connection.execute("BEGIN")
 
     async def counts(self) -> Counts:
         """What the file holds."""
