@@ -185,3 +185,17 @@ def test_the_memory_of_conversations_of_long_ago_is_given_up(tmp_path: Path) -> 
                 return int(connection.execute("SELECT count(*) FROM conversations").fetchone()[0])
 
         eventually_true(lambda: count() == 0)
+
+
+def test_a_file_that_was_moved_away_takes_nothing_until_it_is_back(tmp_path: Path) -> None:
+    inbox, away = tmp_path / "bridge.db", tmp_path / "away.db"
+    with bridge("127.0.0.1:1", inbox) as started:
+        assert deliver(started.url, ended(1))[0] == 200
+        inbox.rename(away)
+        status, answer = deliver(started.url, ended(2))
+        assert status == 503
+        assert "was moved or deleted" in answer["error"]
+        assert text_of(started.url, "/readyz")[0] == 503
+        away.rename(inbox)
+        assert deliver(started.url, ended(2)) == (200, {"events": 1})
+        assert text_of(started.url, "/readyz")[0] == 200

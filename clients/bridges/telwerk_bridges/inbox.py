@@ -109,6 +109,7 @@ async def opened(path: Path, bytes_max: int) -> AsyncIterator["Inbox"]:
     connection = None
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        _sync_folder(path)
         connection = await aiosqlite.connect(path, isolation_level=None, timeout=_BUSY_SECONDS)
         await _prepare(connection, path, bytes_max)
     except OSError as error:
@@ -120,9 +121,18 @@ async def opened(path: Path, bytes_max: int) -> AsyncIterator["Inbox"]:
             raise
         raise InboxError(f"the inbox {path} cannot be opened: {error}") from error
     try:
-        yield Inbox(connection)
+        yield Inbox(connection, path)
     finally:
         await connection.close()
+
+
+def _sync_folder(path: Path) -> None:
+    """Makes the name of a new file as durable as what will stand in it."""
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 async def _prepare(connection: aiosqlite.Connection, path: Path, bytes_max: int) -> None:
@@ -150,8 +160,10 @@ async def _number(connection: aiosqlite.Connection, query: str) -> int:
 class Inbox:
     """See the module; made by `opened`."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
         self._connection = connection
+        self._path = path
+        self._file = path.stat().st_ino
         self._turn = asyncio.Lock()
 
     async def take(self, target: Target, delivery: Delivery) -> int:
@@ -267,9 +279,19 @@ class Inbox:
             done = [await connection.execute(f"{statement} AND number = ?", (number,)) for number in numbers]
             return sum(one.rowcount for one in done)
 
+    def _check_file(self) -> None:
+        """What is written to a file without a name would be lost with the process."""
+        try:
+            is_same = self._path.stat().st_ino == self._file
+        except OSError:
+            is_same = False
+        if not is_same:
+            raise InboxError(f"the inbox {self._path} was moved or deleted: put it back, or restart the bridge")
+
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[aiosqlite.Connection]:
         async with self._turn:
+            self._check_file()
             try:
                 await self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
