@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import socket
 import sqlite3
 import time
 from contextlib import closing
@@ -18,7 +19,7 @@ from tests.bridges.bridging import FIXTURES, bridge, command, deliver, eventuall
 from tests.conftest import serving
 
 RANGE: dict[str, Any] = {"start": date(2026, 10, 1), "end": date(2026, 12, 1)}
-KILLS = 2 if os.environ.get("TELWERK_LAWS", "1") == "1" else 5
+KILLS = int(os.environ.get("TELWERK_LAWS", "1"))
 """Each costs two starts."""
 AT = 1_793_610_600
 FUTURE = 4_000_000_000
@@ -46,40 +47,35 @@ def unanswered(address: str) -> int:
         return client.totals("acme", "unanswered_ended_conversations", **RANGE).totals[0].count
 
 
-def test_an_outage_and_a_restart_lose_nothing(tmp_path: Path) -> None:
-    """100 deliveries while Telwerk is away, and the bridge is stopped before it is back. Stopping is quiet."""
-    inbox, database = tmp_path / "bridge.db", tmp_path / "telwerk.db"
-    with serving(database) as server:
-        pass
-    with bridge(server.address, inbox) as started:
+def free_address() -> str:
+    """Where Telwerk will be."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{reserved.getsockname()[1]}"
+
+
+def test_neither_outage_nor_stop_nor_sigkill_loses_what_was_answered_or_counts_it_twice(tmp_path: Path) -> None:
+    """Telwerk is away, and the bridge is stopped; then both are killed with events on their way, as often as told."""
+    inbox, database, address = tmp_path / "bridge.db", tmp_path / "telwerk.db", free_address()
+    chance = random.Random(11)  # noqa: S311 - to be repeatable
+    with bridge(address, inbox) as started:
         assert [deliver(started.url, ended(number))[0] for number in range(1, 101)] == [200] * 100
         started.process.terminate()
         started.process.wait(timeout=30)
         assert "Traceback" not in started.log()
-    with serving(database, "--listen", server.address), bridge(server.address, inbox) as started:
-        settled(started.url)
-        assert unanswered(server.address) == 100
-
-
-def test_sigkill_at_any_moment_loses_nothing_that_was_answered_and_counts_nothing_twice(tmp_path: Path) -> None:
-    """Bridge and Telwerk are killed, each time with events on their way; each delivery comes once."""
-    inbox, database = tmp_path / "bridge.db", tmp_path / "telwerk.db"
-    chance = random.Random(11)  # noqa: S311 - to be repeatable
-    with serving(database) as server:
-        pass
-    answered = 0
+    answered = 100
     for _ in range(KILLS):
-        with serving(database, "--listen", server.address) as server, bridge(server.address, inbox) as started:
-            for _ in range(100 // KILLS):
+        with serving(database, "--listen", address) as server, bridge(address, inbox) as started:
+            for _ in range(chance.randint(5, 30)):
                 answered += 1
                 assert deliver(started.url, ended(answered))[0] == 200
             time.sleep(chance.uniform(0, 0.1))
             for process in chance.sample([started.process, server.process], 2):
                 process.send_signal(signal.SIGKILL)
                 process.wait(timeout=30)
-    with serving(database, "--listen", server.address), bridge(server.address, inbox) as started:
+    with serving(database, "--listen", address), bridge(address, inbox) as started:
         settled(started.url)
-        assert unanswered(server.address) == answered
+        assert unanswered(address) == answered
         # What it remembers survives too: the same deliveries mean nothing new.
         assert [deliver(started.url, ended(one))[1] for one in range(1, 4)] == [{"events": 0}] * 3
 
@@ -101,17 +97,14 @@ def test_what_telwerk_refuses_for_good_stays_for_a_look_and_blocks_nothing(tmp_p
         assert command("retry", number, inbox=inbox).stdout == "1 events are sent again\n"
         # Sent, and refused again.
         eventually_true(lambda: len(command("list", inbox=inbox).stdout.splitlines()) == 2)
-        assert command("drop", inbox=inbox).returncode == 2
         assert command("drop", "--all", inbox=inbox).stdout == "2 events are dropped\n"
         assert command("list", inbox=inbox).stdout == ""
 
 
 def test_a_full_inbox_answers_503_says_which_limit_and_keeps_what_it_has(tmp_path: Path) -> None:
-    inbox, database = tmp_path / "bridge.db", tmp_path / "telwerk.db"
-    with serving(database) as server:
-        pass
+    inbox, database, address = tmp_path / "bridge.db", tmp_path / "telwerk.db", free_address()
     taken = 0
-    with bridge(server.address, inbox, TELWERK_BRIDGE_INBOX_MIB_MAX="0.06") as started:
+    with bridge(address, inbox, TELWERK_BRIDGE_INBOX_MIB_MAX="0.05") as started:
         for number in range(1, 2_000):
             status, answer = deliver(started.url, ended(number))
             if status != 200:
@@ -122,12 +115,12 @@ def test_a_full_inbox_answers_503_says_which_limit_and_keeps_what_it_has(tmp_pat
         assert "TELWERK_BRIDGE_INBOX_MIB_MAX" in started.log()
         assert text_of(started.url, "/readyz")[0] == 503
         assert taken > 10
-        with serving(database, "--listen", server.address):
+        with serving(database, "--listen", address):
             settled(started.url)
-            assert unanswered(server.address) == taken
+            assert unanswered(address) == taken
             assert deliver(started.url, ended(5_000))[0] == 200
             settled(started.url)
-            assert unanswered(server.address) == taken + 1
+            assert unanswered(address) == taken + 1
 
 
 def test_two_bridges_never_share_a_file(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ before: new events are told, and what no longer follows is retracted.
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal, Self, TypeAlias
+from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
 from telwerk import events
 from telwerk.v1.event_pb2 import Event
@@ -72,17 +72,17 @@ _Standing: TypeAlias = Literal["stands", "retracted"]
 
 @dataclass
 class Story:
-    """One conversation. `said` has each event that was told, by its id, with how often it was taken back."""
+    """One conversation, and what was told of it."""
 
     conversation_id: str
     widget_id: str
     observations: set[Observation] = field(default_factory=set)
     said: dict[str, tuple[_Standing, int, int]] = field(default_factory=dict)
-    """Per event: whether it stands, its generation, and its instant, in microseconds."""
+    """By the id of an event: whether it stands, the how manieth time it was told, and its instant."""
 
     def to_json(self) -> str:
         """What is kept of it: ids, states and instants."""
-        known = sorted(([_NAMES[type(one)], *astuple(one)] for one in self.observations), key=repr)
+        known = [[_NAMES[type(one)], *vars(one).values()] for one in self.observations]
         return json.dumps([self.widget_id, known, self.said], separators=(",", ":"))
 
     @classmethod
@@ -95,29 +95,33 @@ class Story:
     def told(self, observations: Iterable[Observation]) -> list[Event]:
         """Adds the observations; the events, retractions included, that are to be sent since then."""
         self.observations.update(observations)
-        wanted = {event.event_id: event for event in _events(self)}
+        wanted = {one.name: one for one in _events(self)}
         sent = []
-        for name, (standing, generation, micros) in list(self.said.items()):
+        for name, (standing, generation, at) in list(self.said.items()):
             if standing == "stands" and name not in wanted:
-                self.said[name] = ("retracted", generation, micros)
-                sent.append(self._retraction(_generation_id(name, generation), micros))
-        for name, event in wanted.items():
+                self.said[name] = ("retracted", generation, at)
+                event_id = _generation_id(name, generation)
+                content = {"retracted_event_id": event_id}
+                sent.append(self._event(_Wanted(name, at, events.retracted, content), f"no-{event_id}"))
+        for name, one in wanted.items():
             standing, generation, _ = self.said.get(name, ("retracted", 0, 0))
             if standing == "retracted":
-                self.said[name] = ("stands", generation + 1, event.occur_time.ToMicroseconds())
-                event.event_id = _generation_id(name, generation + 1)
-                sent.append(event)
+                self.said[name] = ("stands", generation + 1, one.at)
+                sent.append(self._event(one, _generation_id(name, generation + 1)))
         return sent
 
-    def _retraction(self, event_id: str, micros: int) -> Event:
-        at = _EPOCH + timedelta(microseconds=micros)
-        return events.retracted(
-            self.conversation_id,
-            widget=self.widget_id,
-            at=at,
-            event_id=f"no-{event_id}",
-            retracted_event_id=event_id,
-        )
+    def _event(self, one: "_Wanted", event_id: str) -> Event:
+        at = _EPOCH + timedelta(milliseconds=one.at)
+        return one.build(self.conversation_id, widget=self.widget_id, at=at, event_id=event_id, **one.content)
+
+
+class _Wanted(NamedTuple):
+    """An event that follows; only those that were not told are built."""
+
+    name: str
+    at: int
+    build: Callable[..., Event]
+    content: Mapping[str, object]
 
 
 def _generation_id(name: str, generation: int) -> str:
@@ -125,7 +129,7 @@ def _generation_id(name: str, generation: int) -> str:
     return name if generation == 1 else f"{name}.{generation}"
 
 
-def _events(story: Story) -> Iterator[Event]:
+def _events(story: Story) -> Iterator["_Wanted"]:
     """All that follows; in the order in which a person would tell it."""
     messages = _messages(story)
     registers = {
@@ -133,38 +137,32 @@ def _events(story: Story) -> Iterator[Event]:
         for name, unknown in ((STATUS, "?"), (OPERATOR, ""), (GROUP, ""), (LABELS, ""))
     }
     for message in messages:
-        yield _event(story, events.message_sent, f"message-{message.number}", message.at, sender=message.sender)
-    ended, resumed = set[int](), set[int]()
+        yield _wanted(events.message_sent, f"message-{message.number}", message.at, sender=message.sender)
     for place, is_end in _endings(registers[STATUS]):
-        (ended if is_end else resumed).add(place[0])
         build, name = (events.ended, "ended") if is_end else (events.resumed, "resumed")
         suffix = f"-{place[1]}" if place[1] else ""
-        yield _event(story, build, f"{name}-{place[0]}{suffix}", place[0], sequence=place[1])
-    yield from _assignments(story, registers[OPERATOR], registers[GROUP])
+        yield _wanted(build, f"{name}-{place[0]}{suffix}", place[0], sequence=place[1])
+    yield from _assignments(registers[OPERATOR], registers[GROUP])
     for step in registers[LABELS]:
         # After an assignment of the same instant: the labels are of those who are assigned then.
         topics = step.value.split(SEPARATOR) if step.value else []
         name = f"labels-{step.at}-{_digest(*topics)}"
-        yield _event(story, events.topics_set, name, step.at, topics=topics, sequence=1 + step.order)
+        yield _wanted(events.topics_set, name, step.at, topics=topics, sequence=1 + step.order)
     yield from _answers(story)
     yield from _live(story, messages, registers)
 
 
-def _event(story: Story, build: Callable[..., Event], event_id: str, at: int, **kind: object) -> Event:
-    return build(
-        story.conversation_id,
-        widget=story.widget_id,
-        at=_EPOCH + timedelta(milliseconds=at),
-        event_id=event_id,
-        **kind,
-    )
+def _wanted(build: Callable[..., Event], name: str, at: int, **content: object) -> _Wanted:
+    return _Wanted(name, at, build, content)
 
 
 def _messages(story: Story) -> list[Message]:
     """One for each id; where two payloads differ (a sender who was deleted since), the first in order."""
     found: dict[int, Message] = {}
-    for message in sorted(one for one in story.observations if isinstance(one, Message)):
-        found.setdefault(message.number, message)
+    for message in (one for one in story.observations if isinstance(one, Message)):
+        other = found.setdefault(message.number, message)
+        if message < other:
+            found[message.number] = message
     return sorted(found.values(), key=lambda message: (message.at, message.number))
 
 
@@ -178,7 +176,7 @@ def _endings(status: Iterable[Step]) -> Iterator[tuple[tuple[int, int], bool]]:
             yield (step.at, step.order), False
 
 
-def _assignments(story: Story, operators: list[Step], groups: list[Step]) -> Iterator[Event]:
+def _assignments(operators: list[Step], groups: list[Step]) -> Iterator["_Wanted"]:
     places = sorted({(step.at, step.order) for step in (*operators, *groups)})
     before = ("", "")
     for at, order in places:
@@ -186,7 +184,7 @@ def _assignments(story: Story, operators: list[Step], groups: list[Step]) -> Ite
         if pair != before:
             name = f"assigned-{at}-{_digest(*pair)}" + (f"-{order}" if order else "")
             operator, group = pair
-            yield _event(story, events.operator_assigned, name, at, operator=operator, group=group, sequence=order)
+            yield _wanted(events.operator_assigned, name, at, operator=operator, group=group, sequence=order)
         before = pair
 
 
@@ -198,7 +196,7 @@ def _value_at(timeline: list[Step], place: tuple[int, int]) -> str:
     return (timeline[0].previous or "") if timeline else ""
 
 
-def _answers(story: Story) -> Iterator[Event]:
+def _answers(story: Story) -> Iterator["_Wanted"]:
     """One rating and one feedback per survey: the last, since it was given first without a change."""
     surveys: dict[int, list[Answer]] = {}
     for answer in sorted(one for one in story.observations if isinstance(one, Answer)):
@@ -206,10 +204,10 @@ def _answers(story: Story) -> Iterator[Event]:
     for number, answers in sorted(surveys.items()):
         stars, at = _last_run([(one.stars, one.at) for one in answers if one.stars])
         if stars:
-            yield _event(story, events.rated, f"rating-{number}-{stars}-{at}", at, stars=stars)
+            yield _wanted(events.rated, f"rating-{number}-{stars}-{at}", at, stars=stars)
         feedback, at = _last_run([(int(one.feedback), one.at) for one in answers])
         if feedback:
-            yield _event(story, events.feedback_left, f"feedback-{number}-{at}", at)
+            yield _wanted(events.feedback_left, f"feedback-{number}-{at}", at)
 
 
 def _last_run(values: list[tuple[int, int]]) -> tuple[int, int]:
@@ -221,7 +219,7 @@ def _last_run(values: list[tuple[int, int]]) -> tuple[int, int]:
     return last, since
 
 
-def _live(story: Story, messages: list[Message], registers: Mapping[str, list[Step]]) -> Iterator[Event]:
+def _live(story: Story, messages: list[Message], registers: Mapping[str, list[Step]]) -> Iterator["_Wanted"]:
     """Live from when the contact has written and the assigned person is online, until that person is not or it ends.
 
     After an end the contact must write again. The end itself ends being live.
@@ -251,7 +249,7 @@ def _live(story: Story, messages: list[Message], registers: Mapping[str, list[St
             live = is_live
             # A stretch begins and ends after what else is said of the instant.
             build, name = (events.went_live, "live") if live else (events.left_live, "left")
-            yield _event(story, build, f"{name}-{at}", at, sequence=_LAST)
+            yield _wanted(build, f"{name}-{at}", at, sequence=_LAST)
 
 
 def _digest(*state: str) -> str:
