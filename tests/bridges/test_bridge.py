@@ -16,7 +16,7 @@ from telwerk import Telwerk
 from telwerk.queries import DimensionName
 from telwerk_bridges.app import from_environment
 from telwerk_bridges.config import ConfigurationError
-from telwerk_bridges.receiving import BODY_BYTES_MAX, LARGE_BODIES_MAX, SMALL_BODY_BYTES
+from telwerk_bridges.receiving import BODY_BYTES_MAX
 from tests.bridges.bridging import FIXTURES, bridge, deliver, eventually_true, settled, signed, text_of
 from tests.bridges.days import some_day
 from tests.conftest import ServerProcess, line_of, serving
@@ -139,30 +139,6 @@ def test_a_body_is_bounded_before_it_is_known_who_sends_it(server: ServerProcess
         assert slow.startswith(b"HTTP/1.1 408 ")
         assert b"BODY_SECONDS" in slow
         assert deliver(url, STORY[0])[0] == 200
-
-
-def test_only_so_many_large_bodies_are_read_at_once_and_small_ones_always(
-    server: ServerProcess, tmp_path: Path
-) -> None:
-    head = b"POST /chatwoot HTTP/1.1\r\nhost: x\r\ncontent-length: 9000000\r\n\r\n"
-    large = json.dumps({"event": "contact_updated", "note": "x" * SMALL_BODY_BYTES}).encode()
-    with bridge(server.address, tmp_path / "bridge.db") as started:
-        url = started.url
-        host, _, port = url.removeprefix("http://").partition(":")
-        held = [socket.create_connection((host, int(port)), timeout=30) for _ in range(LARGE_BODIES_MAX)]
-        try:
-            for connection in held:
-                connection.sendall(head + b"x" * (SMALL_BODY_BYTES + 65_536))
-            status, answer = deliver(url, large)
-            assert status == 503
-            assert "LARGE_BODIES_MAX" in answer["error"]
-            assert deliver(url, STORY[0])[0] == 200
-        finally:
-            for connection in held:
-                connection.close()
-        # The others have given their places back once they are gone, or their time is over.
-        while deliver(url, large)[0] == 503:
-            pass
 
 
 def test_a_key_that_is_refused_keeps_the_events_and_is_told_by_the_metrics_and_the_log(tmp_path: Path) -> None:

@@ -253,6 +253,8 @@ def test_who_said_it(change: dict[str, Any], sender: int) -> None:
         ({"assignee": {"id": 7, "type": "captain_assistant"}}, ""),
         ({"assignee": {"id": 99, "type": "user"}}, ""),
         ({"assignee": {"id": 7}, "assignee_type": None}, "agent-7"),
+        ({"assignee": {"id": "7"}}, "agent-7"),
+        ({"assignee": {"id": 7.0}}, "agent-7"),
     ],
 )
 def test_a_bot_is_assigned_as_nobody(meta: dict[str, Any], operator: str) -> None:
@@ -262,6 +264,21 @@ def test_a_bot_is_assigned_as_nobody(meta: dict[str, Any], operator: str) -> Non
     delivery["changed_attributes"][0]["assignee_id"]["current_value"] = number
     [event] = [one for one in Translator(bot_agents=[99])(delivery) if one.HasField("operator_assigned")]
     assert event.operator_assigned.operator_id == operator
+
+
+@pytest.mark.parametrize("assignee", [None, {}, {"id": None}])
+def test_a_message_counts_whatever_is_shown_of_who_is_assigned(assignee: object) -> None:
+    delivery = payload("contact_again")
+    delivery["conversation"]["meta"]["assignee"] = assignee
+    assert kinds(delivery) == ["message_sent"]
+
+
+def test_changes_are_read_from_one_object_as_from_a_list_of_them() -> None:
+    delivery = payload("updated_assignee")
+    listed = translated(delivery)
+    one = {name: change for each in delivery["changed_attributes"] for name, change in each.items()}
+    assert translated(delivery | {"changed_attributes": one}) == listed
+    assert translated(delivery | {"changed_attributes": [one, None]}) == listed
 
 
 def test_inboxes_and_prefixes_keep_accounts_apart() -> None:

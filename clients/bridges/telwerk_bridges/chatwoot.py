@@ -190,9 +190,9 @@ class Chatwoot:
 
     def _is_agent(self, meta: Node) -> bool:
         """Whether a person is assigned, rather than a bot or nobody."""
-        if not meta["assignee"].is_there or meta["assignee_type"].text().lower() not in _PEOPLE:
-            return False
         assignee = meta["assignee"]
+        if not assignee.is_there or not assignee["id"].is_there or meta["assignee_type"].text().lower() not in _PEOPLE:
+            return False
         return assignee["type"].text().lower() in _PEOPLE and assignee["id"].number() not in self._bot_agents
 
 
@@ -243,7 +243,8 @@ def _answer(payload: Node, created_at: int) -> Iterator[Answer]:
 
 def _changed_attributes(payload: Node) -> dict[str, Node]:
     """The changes by name; several in one element are several."""
-    changes = [change for change in payload["changed_attributes"].items() if change.is_there]
+    told = payload["changed_attributes"]
+    changes = [told] if isinstance(told.value, dict) else [change for change in told.items() if change.is_there]
     return {name: change[name].object() for change in changes for name in _names(change)}
 
 

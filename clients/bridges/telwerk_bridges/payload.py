@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 _NUMBER_LIMIT: Final = 10**20
+_FLOAT_LIMIT: Final = 2**53
+"""Below it, a float is exactly the number that was written."""
 
 
 class PayloadError(Exception):
@@ -67,6 +69,8 @@ class Node:
         """A whole number of at most 20 digits that must be there, also one that is written as a text."""
         if isinstance(self.value, int) and not isinstance(self.value, bool) and abs(self.value) < _NUMBER_LIMIT:
             return self.value
+        if isinstance(self.value, float) and self.value.is_integer() and abs(self.value) < _FLOAT_LIMIT:
+            return int(self.value)
         if isinstance(self.value, str) and re.fullmatch(r"[0-9]{1,20}", self.value):
             return int(self.value)
         raise self._wrong("a whole number")
