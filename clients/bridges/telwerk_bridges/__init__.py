@@ -1,5 +1,10 @@
 """Turns what chat platforms send to their webhooks into the events of Telwerk.
 
-`app` receives, checks and sends; each platform is one file (`chatwoot`), which knows how its webhooks are signed and
-what they mean. A new one is such a file, and a line in `app.PLATFORMS`.
+    app, receiving     receive deliveries and answer once what they mean is durable
+    chatwoot           how a platform's webhooks are signed, and what each tells, as observations
+    story, register    what follows from the observations of a conversation
+    inbox, forwarding  keep it on disk, and send it until Telwerk has acknowledged it
+    config, cli        what a bridge is told, and its commands
+
+A new platform is a file like `chatwoot`, and its entry in `config`.
 """

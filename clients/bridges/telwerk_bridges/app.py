@@ -1,13 +1,12 @@
-"""The app that receives webhooks: checks the signature, translates, and answers once Telwerk has the events.
+"""The app that receives webhooks: checks the signature, reads, and answers once what it means is durable.
 
     export TELWERK_ADDRESS=kpi.example:443 TELWERK_TLS=true TELWERK_API_KEY=… TELWERK_ACCOUNT=acme
-    export TELWERK_BRIDGE_CHATWOOT_SECRET=…
-    uvicorn --factory telwerk_bridges.app:from_environment
+    export TELWERK_BRIDGE_CHATWOOT_SECRET=… TELWERK_BRIDGE_INBOX=/var/lib/telwerk/bridge.db
+    telwerk-bridge serve
 
-Each platform whose secret is set is received at its name: `POST /chatwoot`. `GET /health` tells how many events wait.
-
-An answer of 200 says that the events are durable, or are none. 503 says that they are not yet: the platform may deliver
-again, and the events are sent meanwhile; neither counts twice.
+An answer of 200 says that the events are in the inbox, or are none; they are sent to Telwerk in the background. 503
+says that nothing was taken. `GET /health` tells how many events wait, `/readyz` whether deliveries can be taken, be
+Telwerk there or not, and `/metrics` counts.
 """
 
 import asyncio
@@ -15,166 +14,184 @@ import json
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from typing import Final, TypeAlias
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
-from telwerk import AsyncEventSender, AsyncTelwerk
-from telwerk.errors import TelwerkError
-from telwerk.sending import SenderError, log_rejection
-from telwerk.v1.event_pb2 import Event
-from telwerk.v1.ingestion_service_pb2 import Rejection
-from telwerk_bridges.chatwoot import Chatwoot
+from telwerk_bridges.config import Configuration, Source, configured
+from telwerk_bridges.forwarding import Forwarder
+from telwerk_bridges.inbox import Inbox, InboxError, InboxFullError, locked, opened
 from telwerk_bridges.payload import Node, PayloadError
-from telwerk_bridges.platform import Platform, SignatureError
+from telwerk_bridges.platform import SignatureError
+from telwerk_bridges.receiving import Bodies, RefusedError
 
-PLATFORMS: Final[Mapping[str, Callable[[str], Platform]]] = {"chatwoot": Chatwoot}
-"""Each by the name of its route and of its secret's variable."""
-
-BODY_BYTES_MAX: Final = 2**20
-"""A delivery of Chatwoot has some kilobytes."""
-
-BODY_SECONDS: Final = 5.0
-"""How long a delivery may take to arrive; Chatwoot itself waits as long for everything."""
-
-ANSWER_SECONDS: Final = 4.0
-"""Chatwoot waits five seconds for an answer."""
-
-_DISCARDED_BYTES_MAX: Final = 4 * BODY_BYTES_MAX
-_DISCARD_SECONDS: Final = 1.0
-
-_SECRET: Final = "TELWERK_BRIDGE_{}_SECRET"  # noqa: S105 - the name of a variable
-_CLOSE_SECONDS: Final = 20.0
-
-Connect: TypeAlias = Callable[[], AsyncTelwerk]
-"""Makes the client, within the event loop that it is to belong to."""
+_FORGET_SECONDS: Final = 3_600.0
+_SERVER_ERROR: Final = 500
 
 _log = logging.getLogger("telwerk.bridges")
-
-
-class ConfigurationError(Exception):
-    """The environment lacks something; the text names the variable."""
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Starlette:
     """The app as its environment describes it.
 
     Raises:
-        ConfigurationError: a variable is missing.
+        ConfigurationError: a variable is missing, or cannot be.
     """
-    account = environment.get("TELWERK_ACCOUNT")
-    if not account:
-        raise ConfigurationError("TELWERK_ACCOUNT is not set: which account do the events belong to?")
-    secrets = {name: environment.get(_SECRET.format(name.upper())) for name in PLATFORMS}
-    platforms = {name: PLATFORMS[name](secret) for name, secret in secrets.items() if secret}
-    if not platforms:
-        wanted = ", ".join(_SECRET.format(name.upper()) for name in PLATFORMS)
-        raise ConfigurationError(f"no platform has a secret: set one of {wanted}")
-    trusted = environment.get("TELWERK_TLS_CA") or environment.get("TELWERK_TLS", "").lower() in {"1", "true", "yes"}
-
-    def connect() -> AsyncTelwerk:
-        address = environment.get("TELWERK_ADDRESS", "127.0.0.1:50051")
-        return AsyncTelwerk(address, api_key=environment.get("TELWERK_API_KEY"), tls=trusted)
-
-    return create_app(platforms, connect, account)
+    return create_app(configured(environment))
 
 
-def create_app(platforms: Mapping[str, Platform], connect: Connect, account_id: str) -> Starlette:
-    """The app for these platforms, all of one account."""
+def create_app(configuration: Configuration) -> Starlette:
+    """The app of this bridge; it opens its inbox when it is started."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with (
-            connect() as telwerk,
-            AsyncEventSender(
-                telwerk, account_id, when_full="raise", on_rejected=_on_rejected, close_seconds=_CLOSE_SECONDS
-            ) as sender,
-        ):
-            app.state.sender = sender
+        async with AsyncExitStack() as stack:
+            stack.enter_context(locked(configuration.inbox_path))
+            inbox = await stack.enter_async_context(opened(configuration.inbox_path, configuration.inbox_bytes_max))
+            app.state.bridge = Bridge(configuration, inbox)
+            await stack.enter_async_context(app.state.bridge.running())
             yield
 
-    async def health(request: Request) -> JSONResponse:
-        sender: AsyncEventSender = request.app.state.sender
-        return JSONResponse({"waiting_events": sender.held_count})
+    routes = [Route("/health", _health), Route("/readyz", _ready), Route("/metrics", _metrics)]
+    for source in configuration.sources:
+        receive = _receiver(source)
+        routes += [Route(path, receive, methods=["POST"]) for path in (source.path, f"{source.path}/")]
+    return Starlette(routes=routes, lifespan=lifespan)
 
-    receivers = [Route(f"/{name}", _receiver(name, one), methods=["POST"]) for name, one in platforms.items()]
-    return Starlette(routes=[*receivers, Route("/health", health)], lifespan=lifespan)
+
+class Bridge:
+    """What the routes share."""
+
+    def __init__(self, configuration: Configuration, inbox: Inbox) -> None:
+        self._configuration = configuration
+        self.inbox = inbox
+        self.bodies = Bodies()
+        self.answers: Counter[tuple[str, int]] = Counter()
+        self.forwarders = {
+            source.account_id: Forwarder(inbox, partial(configuration.connect, source), source.account_id)
+            for source in configuration.sources
+        }
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Forwards meanwhile. What is not answered at the end stays in the inbox."""
+        tasks = [asyncio.create_task(one.run()) for one in self.forwarders.values()]
+        tasks.append(asyncio.create_task(self._forget()))
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def take(self, source: Source, body: bytes) -> int:
+        """Stores what a verified body means; how many events that are.
+
+        Raises:
+            ValueError: it is no JSON.
+            PayloadError: it is not what the platform documents.
+            InboxFullError, InboxError: it cannot be stored.
+        """
+        delivery = source.platform.read(Node(json.loads(body)))
+        if delivery is None:
+            return 0
+        count = await self.inbox.take(self._configuration.target(source), delivery)
+        if count:
+            self.forwarders[source.account_id].wake()
+        return count
+
+    async def _forget(self) -> None:
+        while True:
+            with suppress(InboxError, InboxFullError):
+                await self.inbox.forget(self._configuration.memory_days)
+            await asyncio.sleep(_FORGET_SECONDS)
 
 
-def _receiver(name: str, platform: Platform) -> Callable[[Request], Awaitable[JSONResponse]]:
+def _receiver(source: Source) -> Callable[[Request], Awaitable[JSONResponse]]:
     async def receive(request: Request) -> JSONResponse:
-        # Nothing is known yet of who sends it.
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                body = await _body_of(request)
-        except TimeoutError:
-            return _refused(408, f"a delivery arrives within {BODY_SECONDS:.0f} s (BODY_SECONDS)", close=True)
-        if body is None:
-            return _refused(413, f"a delivery has at most {BODY_BYTES_MAX} bytes (BODY_BYTES_MAX)", close=True)
-        try:
-            platform.verify(request.headers, body, time.time())
-            events = platform.events(Node(json.loads(body)))
-        except SignatureError as error:
-            return _refused(401, str(error))
-        except PayloadError as error:
-            _log.warning("%s: a delivery cannot be read: %s", name, error)
-            return _refused(422, str(error))
-        except (ValueError, RecursionError):
-            return _refused(400, "the body is no JSON")
-        return await _send(request.app.state.sender, events)
+        bridge: Bridge = request.app.state.bridge
+        answer = await _answer(bridge, source, request)
+        bridge.answers[source.path, answer.status_code] += 1
+        return answer
 
     return receive
 
 
-async def _body_of(request: Request) -> bytes | None:
-    """The body; None as soon as it is too long, or says that it will be far too long. No more than that is kept."""
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length[:20]) > _DISCARDED_BYTES_MAX:
-        return None
-    body, chunks = bytearray(), request.stream()
-    async for chunk in chunks:
-        if len(body) + len(chunk) > BODY_BYTES_MAX:
-            await _discard(chunks)
-            return None
-        body += chunk
-    return bytes(body)
-
-
-async def _discard(chunks: AsyncIterator[bytes]) -> None:
-    """Reads on for a moment: a sender that is cut off while it sends never sees the answer."""
-    discarded = 0
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_DISCARD_SECONDS):
-            async for chunk in chunks:
-                discarded += len(chunk)
-                if discarded > _DISCARDED_BYTES_MAX:
-                    return
-
-
-async def _send(sender: AsyncEventSender, events: Sequence[Event]) -> JSONResponse:
-    """Answers when the events are answered."""
+async def _answer(bridge: Bridge, source: Source, request: Request) -> JSONResponse:
     try:
-        for event in events:
-            await sender.add(event)
-        if events and not await sender.flush(ANSWER_SECONDS):
-            return _refused(503, "Telwerk has not answered yet")
-    except (SenderError, TelwerkError) as error:
-        _log.error("events cannot be sent: %s", error)
-        return _refused(503, "events cannot be sent at present")
-    return JSONResponse({"events": len(events)})
+        # Nothing is known yet of who sends it.
+        body = await bridge.bodies.read(request)
+        source.platform.verify(request.headers, body, time.time())
+        return JSONResponse({"events": await bridge.take(source, body)})
+    except RefusedError as error:
+        status, text = error.status, str(error)
+    except SignatureError as error:
+        status, text = 401, str(error)
+    except PayloadError as error:
+        status, text = 422, str(error)
+    except InboxFullError as error:
+        status, text = 503, f"{error} (TELWERK_BRIDGE_INBOX_MIB_MAX, or the disk)"
+    except InboxError as error:
+        status, text = 503, str(error)
+    except (ValueError, RecursionError):
+        status, text = 400, "the body is no JSON"
+    return _refused(source, status, text)
 
 
-def _refused(status: int, text: str, *, close: bool = False) -> JSONResponse:
-    """Why not; with `close` the rest of the request is not read either."""
-    return JSONResponse({"error": text}, status, {"connection": "close"} if close else None)
+def _refused(source: Source, status: int, text: str) -> JSONResponse:
+    """Why not, in the answer and in the log."""
+    level = logging.ERROR if status >= _SERVER_ERROR else logging.WARNING
+    _log.log(level, "%s: a delivery is refused with %d: %s", source.path, status, text)
+    # What is left of the request is not read.
+    headers = {"connection": "close"} if status in {408, 413} else None
+    return JSONResponse({"error": text}, status, headers)
 
 
-def _on_rejected(event: Event, rejection: Rejection) -> None:
-    """An id that is known with another content is an answer that the contact gave a second time: the first stays."""
-    if rejection.reason != "EVENT_ID_REUSED":
-        log_rejection(event, rejection)
+async def _health(request: Request) -> JSONResponse:
+    bridge: Bridge = request.app.state.bridge
+    return JSONResponse({"waiting_events": (await bridge.inbox.counts()).waiting})
+
+
+async def _ready(request: Request) -> PlainTextResponse:
+    bridge: Bridge = request.app.state.bridge
+    try:
+        await bridge.inbox.check()
+    except (InboxError, InboxFullError) as error:
+        return PlainTextResponse(str(error), 503)
+    return PlainTextResponse("ready")
+
+
+async def _metrics(request: Request) -> PlainTextResponse:
+    bridge: Bridge = request.app.state.bridge
+    counts = await bridge.inbox.counts()
+    lines = [
+        "# TYPE telwerk_bridge_deliveries_total counter",
+        *(
+            f'telwerk_bridge_deliveries_total{{path="{path}",status="{status}"}} {count}'
+            for (path, status), count in sorted(bridge.answers.items())
+        ),
+        "# TYPE telwerk_bridge_events_waiting gauge",
+        f"telwerk_bridge_events_waiting {counts.waiting}",
+        "# TYPE telwerk_bridge_events_refused gauge",
+        f"telwerk_bridge_events_refused {counts.refused}",
+        "# TYPE telwerk_bridge_forwarding_failing gauge",
+        *(
+            f'telwerk_bridge_forwarding_failing{{account="{_label(account)}"}} {int(one.trouble is not None)}'
+            for account, one in bridge.forwarders.items()
+        ),
+        "# TYPE telwerk_bridge_inbox_bytes gauge",
+        f"telwerk_bridge_inbox_bytes {counts.bytes_used}",
+    ]
+    return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+
+
+def _label(text: str) -> str:
+    """As a label's value is written."""
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -4,6 +4,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
+
+_NUMBER_LIMIT: Final = 10**20
+_FLOAT_LIMIT: Final = 2**53
+"""Below it, a float is exactly the number that was written."""
 
 
 class PayloadError(Exception):
@@ -31,6 +36,10 @@ class Node:
             raise self._wrong("an object")
         return Node(self.value.get(name), path)
 
+    def object(self) -> "Node":
+        """Itself where it is an object; anything else is as if it were not there."""
+        return self if isinstance(self.value, dict) else Node(None, self.path)
+
     def items(self) -> Iterator["Node"]:
         """The elements of a list; none where there is no list."""
         if self.value is None:
@@ -57,9 +66,11 @@ class Node:
         return self.value
 
     def number(self) -> int:
-        """A whole number that must be there, also one that is written as a text."""
-        if isinstance(self.value, int) and not isinstance(self.value, bool):
+        """A whole number of at most 20 digits that must be there, also one that is written as a text."""
+        if isinstance(self.value, int) and not isinstance(self.value, bool) and abs(self.value) < _NUMBER_LIMIT:
             return self.value
+        if isinstance(self.value, float) and self.value.is_integer() and abs(self.value) < _FLOAT_LIMIT:
+            return int(self.value)
         if isinstance(self.value, str) and re.fullmatch(r"[0-9]{1,20}", self.value):
             return int(self.value)
         raise self._wrong("a whole number")

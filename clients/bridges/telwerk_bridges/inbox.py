@@ -1,0 +1,306 @@
+"""The durable inbox: a SQLite file with what deliveries meant and Telwerk has not acknowledged yet.
+
+It holds events, and of each conversation the ids, states and instants that its `Story` needs; never a delivery. What a
+delivery adds to both is one transaction: once `take` has returned, the loss of the process or of the machine loses
+nothing. One process writes at a time, and holds a lock on `PATH.lock`; `telwerk-bridge list`, `retry` and `drop` may
+work beside it.
+"""
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import aiosqlite
+
+from telwerk.v1.event_pb2 import Event
+from telwerk_bridges.platform import Delivery
+from telwerk_bridges.story import Story
+
+FORMAT: Final = 1
+"""Of the file; in SQLite's `user_version`."""
+
+_PAGE_BYTES: Final = 4096
+_BUSY_SECONDS: Final = 10.0
+_DAY_SECONDS: Final = 86_400.0
+_ROOM_BYTES: Final = 16_384
+_FORGOTTEN_PART: Final = 10
+
+_SCHEMA: Final = """
+CREATE TABLE conversations (
+    target TEXT NOT NULL, conversation_id TEXT NOT NULL, story TEXT NOT NULL, touched REAL NOT NULL,
+    PRIMARY KEY (target, conversation_id)
+) WITHOUT ROWID;
+CREATE INDEX conversations_by_age ON conversations (touched);
+CREATE TABLE events (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, account_id TEXT NOT NULL, event BLOB NOT NULL, refusal TEXT
+);
+CREATE INDEX events_by_account ON events (account_id, refusal, number);
+"""
+
+
+class InboxError(Exception):
+    """The file cannot be used; the text says why."""
+
+
+class InboxFullError(Exception):
+    """There is no room for what a delivery means."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Whose events they are: an account of the Telwerk at an address. Another has been told nothing yet."""
+
+    address: str
+    account_id: str
+
+
+class Held(NamedTuple):
+    """An event that the file holds; `refusal` says why Telwerk will never take it, if it said so."""
+
+    number: int
+    account_id: str
+    event: Event
+    refusal: str | None = None
+
+
+class Counts(NamedTuple):
+    """How many events wait, and how many were refused; the size of what is stored."""
+
+    waiting: int
+    refused: int
+    bytes_used: int
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds the file's lock, which ends with the process.
+
+    Raises:
+        InboxError: another process holds it, or it cannot be made.
+    """
+    try:
+        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise InboxError(f"the inbox {path} cannot be opened: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InboxError(f"another bridge has the inbox {path}: each needs a file of its own") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@asynccontextmanager
+async def opened(path: Path, bytes_max: int) -> AsyncIterator["Inbox"]:
+    """The inbox of this file, which is made if it is not there.
+
+    Raises:
+        InboxError: the file is not an inbox, is of a newer version, or cannot be opened.
+    """
+    connection = None
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        _sync_folder(path)
+        connection = await aiosqlite.connect(path, isolation_level=None, timeout=_BUSY_SECONDS)
+        await _prepare(connection, path, bytes_max)
+    except OSError as error:
+        raise InboxError(f"the inbox {path} cannot be opened: {error.strerror}") from error
+    except (sqlite3.Error, InboxError) as error:
+        if connection:
+            await connection.close()
+        if isinstance(error, InboxError):
+            raise
+        raise InboxError(f"the inbox {path} cannot be opened: {error}") from error
+    try:
+        yield Inbox(connection, path)
+    finally:
+        await connection.close()
+
+
+def _sync_folder(path: Path) -> None:
+    """Makes the name of a new file as durable as what will stand in it."""
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+async def _prepare(connection: aiosqlite.Connection, path: Path, bytes_max: int) -> None:
+    version = await _number(connection, "PRAGMA user_version")
+    if version > FORMAT:
+        raise InboxError(f"the inbox {path} is of version {version}, and this bridge knows {FORMAT}: it is newer")
+    if version == 0 and await _number(connection, "SELECT count(*) FROM sqlite_master"):
+        raise InboxError(f"{path} is a database, but no inbox")
+    # Nothing is changed before the file is known to be an inbox, or empty.
+    await connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+    await connection.execute("PRAGMA journal_mode = WAL")
+    await connection.execute("PRAGMA synchronous = FULL")
+    if version == 0:
+        await connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {FORMAT};COMMIT;")
+    page_bytes = await _number(connection, "PRAGMA page_size")
+    await connection.execute(f"PRAGMA max_page_count = {max(bytes_max // page_bytes, 1)}")
+
+
+async def _number(connection: aiosqlite.Connection, query: str) -> int:
+    async with connection.execute(query) as rows:
+        row = await rows.fetchone()
+    return int(row[0]) if row else 0
+
+
+class Inbox:
+    """See the module; made by `opened`."""
+
+    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+        self._file = path.stat().st_ino
+        self._turn = asyncio.Lock()
+
+    async def take(self, target: Target, delivery: Delivery) -> int:
+        """Stores what the delivery adds; how many events that are.
+
+        Raises:
+            InboxFullError: it does not fit, even after the memory of the oldest conversations is given up.
+            InboxError: the file cannot be written.
+        """
+        try:
+            return await self._take(target, delivery)
+        except InboxFullError:
+            if not await self._forget_oldest():
+                raise
+            return await self._take(target, delivery)
+
+    async def waiting(self, account_id: str, after: int, limit: int) -> list[Held]:
+        """The oldest events of the account that wait for Telwerk, after that number."""
+        query = "SELECT number, account_id, event, refusal FROM events WHERE account_id = ? AND refusal IS NULL"
+        return await self._held(f"{query} AND number > ? ORDER BY number LIMIT ?", account_id, after, limit)
+
+    async def held(self, *, refused: bool, limit: int) -> list[Held]:
+        """The oldest events that were refused, or that wait."""
+        query = "SELECT number, account_id, event, refusal FROM events WHERE (refusal IS NOT NULL) = ?"
+        return await self._held(f"{query} ORDER BY number LIMIT ?", refused, limit)
+
+    async def answered(self, numbers: Iterable[int], refusals: Iterable[tuple[int, str]]) -> None:
+        """Telwerk has these events; and will never have those, which are kept for a look."""
+        async with self._transaction() as connection:
+            await connection.executemany("DELETE FROM events WHERE number = ?", [(number,) for number in numbers])
+            kept = [(text, number) for number, text in refusals]
+            await connection.executemany("UPDATE events SET refusal = ? WHERE number = ?", kept)
+
+    async def retry(self, numbers: Sequence[int]) -> int:
+        """Refused events wait again; all where none is named. How many."""
+        return await self._change("UPDATE events SET refusal = NULL WHERE refusal IS NOT NULL", numbers)
+
+    async def drop(self, numbers: Sequence[int]) -> int:
+        """Refused events are given up; all where none is named. How many."""
+        return await self._change("DELETE FROM events WHERE refusal IS NOT NULL", numbers)
+
+    async def forget(self, days: float) -> int:
+        """Gives up the memory of conversations that no delivery was about for so long. How many."""
+        before = time.time() - days * _DAY_SECONDS
+        async with self._transaction() as connection:
+            return (await connection.execute("DELETE FROM conversations WHERE touched < ?", (before,))).rowcount
+
+    async def check(self) -> None:
+        """Tries whether there is room for a delivery, without keeping anything.
+
+        Raises:
+            InboxError, InboxFullError: there is none.
+        """
+        async with self._transaction() as connection:
+            await connection.execute("INSERT INTO events (account_id, event) VALUES ('', zeroblob(?))", (_ROOM_BYTES,))
+            await connection.execute("ROLLBACK")
+            await connection.execute("BEGIN")
+
+    async def counts(self) -> Counts:
+        """What the file holds."""
+        async with self._turn:
+            waiting = await _number(self._connection, "SELECT count(*) FROM events WHERE refusal IS NULL")
+            refused = await _number(self._connection, "SELECT count(*) FROM events WHERE refusal IS NOT NULL")
+            pages = await _number(self._connection, "PRAGMA page_count")
+            free = await _number(self._connection, "PRAGMA freelist_count")
+            return Counts(waiting, refused, (pages - free) * await _number(self._connection, "PRAGMA page_size"))
+
+    async def _take(self, target: Target, delivery: Delivery) -> int:
+        key = (f"{target.account_id}@{target.address}", delivery.conversation_id)
+        async with self._transaction() as connection:
+            query = "SELECT story FROM conversations WHERE target = ? AND conversation_id = ?"
+            async with connection.execute(query, key) as rows:
+                row = await rows.fetchone()
+            story = (
+                Story.from_json(delivery.conversation_id, row[0])
+                if row
+                else Story(delivery.conversation_id, delivery.widget_id)
+            )
+            if delivery.observations <= story.observations:
+                return 0
+            said = story.told(delivery.observations)
+            await connection.execute(
+                "INSERT OR REPLACE INTO conversations VALUES (?, ?, ?, ?)", (*key, story.to_json(), time.time())
+            )
+            await connection.executemany(
+                "INSERT INTO events (account_id, event) VALUES (?, ?)",
+                [(target.account_id, event.SerializeToString()) for event in said],
+            )
+            return len(said)
+
+    async def _forget_oldest(self) -> int:
+        """Gives up a part of all memories: it makes room without losing an event."""
+        query = """
+            DELETE FROM conversations WHERE touched <= (
+                SELECT touched FROM conversations ORDER BY touched
+                LIMIT 1 OFFSET (SELECT count(*) / ? FROM conversations)
+            )
+        """
+        try:
+            async with self._transaction() as connection:
+                return (await connection.execute(query, (_FORGOTTEN_PART,))).rowcount
+        except InboxFullError:
+            return 0
+
+    async def _held(self, query: str, *parameters: object) -> list[Held]:
+        async with self._turn, self._connection.execute(query, parameters) as rows:
+            return [Held(row[0], row[1], Event.FromString(row[2]), row[3]) for row in await rows.fetchall()]
+
+    async def _change(self, statement: str, numbers: Sequence[int]) -> int:
+        async with self._transaction() as connection:
+            if not numbers:
+                return (await connection.execute(statement)).rowcount
+            done = [await connection.execute(f"{statement} AND number = ?", (number,)) for number in numbers]
+            return sum(one.rowcount for one in done)
+
+    def _check_file(self) -> None:
+        """What is written to a file without a name would be lost with the process."""
+        try:
+            is_same = self._path.stat().st_ino == self._file
+        except OSError:
+            is_same = False
+        if not is_same:
+            raise InboxError(f"the inbox {self._path} was moved or deleted: put it back, or restart the bridge")
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[aiosqlite.Connection]:
+        async with self._turn:
+            self._check_file()
+            try:
+                await self._connection.execute("BEGIN IMMEDIATE")
+                yield self._connection
+                await self._connection.execute("COMMIT")
+            except BaseException as error:
+                # SQLite itself has rolled back after some errors.
+                if self._connection.in_transaction:
+                    await self._connection.execute("ROLLBACK")
+                if isinstance(error, sqlite3.Error):
+                    full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+                    raise (InboxFullError if full else InboxError)(f"the inbox cannot be written: {error}") from error
+                raise

@@ -1,0 +1,111 @@
+"""A value that changes over time (status, assignee, team, labels), from what deliveries tell of its changes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a delivery tells of one register.
+
+    exact: the value became `current` at this instant.
+    late:  it became `current` at this instant or before; the payload was built when it was `shown`.
+    whole: it is `current` at this instant, nobody says since when; so is an empty value.
+    shown: the same beside another change; an empty value says nothing, for what is left out is empty too.
+    """
+
+    register: str
+    at: int
+    told: Literal["exact", "late", "whole", "shown"]
+    current: str
+    previous: str | None = None
+    shown: str | None = None
+
+    def __lt__(self, other: "Change") -> bool:
+        """By instant; the rest only so that equal sets have equal orders."""
+        return self._key() < other._key()
+
+    def _key(self) -> tuple[int, str, str, str, str]:
+        return (self.at, self.told, self.current, self.previous or "", self.shown or "")
+
+
+@dataclass(frozen=True)
+class Step:
+    """The value changed: at this instant, in this order within it, from `was`; `previous` is what the platform says."""
+
+    at: int
+    order: int
+    was: str
+    previous: str | None
+    value: str
+
+
+def steps(changes: Sequence[Change], unknown: str) -> list[Step]:
+    """The value over time; `unknown` stands for what it was before anything is known."""
+    exact = {one for one in changes if one.told == "exact"}
+    known = sorted(exact | set(_placed([one for one in changes if one.told == "late"], exact)))
+    told = _walk(known, unknown)
+    missed = [one for one in sorted(changes) if one.told in {"whole", "shown"} and _is_missed(one, told, unknown)]
+    return _walk(sorted([*known, *missed]), unknown) if missed else told
+
+
+def _placed(late: list[Change], exact: set[Change]) -> Iterable[Change]:
+    """Those that no exact change explains, each with the best instant that is known.
+
+    One exact change explains one late one: that of the other kind of delivery.
+    """
+    unused = set(exact)
+    for one in sorted(late):
+        same = [
+            other
+            for other in unused
+            if other.current == one.current and other.at <= one.at and one.previous in {None, other.previous}
+        ]
+        if same:
+            unused.discard(max(same))
+            continue
+        # The payload shows a later value: the change came before the one that left this value again.
+        left = [other.at for other in (*exact, *late) if other.previous == one.current and other.at <= one.at]
+        yield replace(one, at=max(left)) if left and one.shown not in {None, one.current} else one
+
+
+def _walk(changes: list[Change], unknown: str) -> list[Step]:
+    walked: list[Step] = []
+    value = unknown
+    waiting = list(changes)
+    while waiting:
+        instant = [one for one in waiting if one.at == waiting[0].at]
+        # Several of one instant: each follows from the one before.
+        one = _first_of(instant, value)
+        waiting.remove(one)
+        is_missing = one.told == "exact" and one.previous not in {None, value}
+        if one.current != value or is_missing:
+            order = walked[-1].order + 1 if walked and walked[-1].at == one.at else 0
+            walked.append(Step(one.at, order, value, one.previous, one.current))
+        value = one.current
+    return walked
+
+
+def _first_of(instant: list[Change], value: str) -> Change:
+    """Which change of one instant came first: each follows from the one before, and the last one is what is shown."""
+    produced = {each.current for each in instant}
+    for is_it in (
+        lambda each: each.previous == value,
+        lambda each: each.shown not in {None, each.current},
+        lambda each: each.previous not in produced,
+    ):
+        if found := [each for each in instant if is_it(each)]:
+            return found[0]
+    return instant[0]
+
+
+def _is_missed(seen: Change, told: list[Step], unknown: str) -> bool:
+    """Whether what a payload shows tells a change that no delivery told."""
+    before = [step for step in told if step.at <= seen.at]
+    after = [step for step in told if step.at > seen.at]
+    if seen.current == (before[-1].value if before else unknown):
+        return False
+    if after and after[0].previous is not None:
+        return after[0].previous == seen.current
+    return seen.told == "whole" or bool(seen.current)

@@ -1,0 +1,257 @@
+"""What is known of one conversation, and the events that follow from it.
+
+A platform reads each delivery as observations. They are a set: the events are a function of the set alone, so that the
+order, the delay and the repetition of deliveries never matter. `told` compares what follows now with what was told
+before: new events are told, and what no longer follows is retracted.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal, NamedTuple, Self, TypeAlias
+
+from telwerk import events
+from telwerk.v1.event_pb2 import Event
+from telwerk_bridges.register import Change, Step, steps
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, order=True)
+class Message:
+    """Somebody sent a message. Instants are milliseconds since 1970, here and below."""
+
+    number: int
+    at: int
+    sender: events.SenderName
+
+
+@dataclass(frozen=True, order=True)
+class Presence:
+    """A payload of that instant shows that a person is assigned, and whether that person is online."""
+
+    at: int
+    online: bool
+
+
+@dataclass(frozen=True, order=True)
+class Answer:
+    """A payload shows this answer to a survey, changed at that instant. No stars is 0."""
+
+    survey: int
+    at: int
+    stars: int
+    feedback: bool
+
+
+Observation: TypeAlias = Message | Change | Presence | Answer
+
+_KINDS: Final[Mapping[str, type[Observation]]] = {
+    "message": Message,
+    "change": Change,
+    "presence": Presence,
+    "answer": Answer,
+}
+_NAMES: Final = {kind: name for name, kind in _KINDS.items()}
+
+STATUS: Final = "status"
+OPERATOR: Final = "operator"
+GROUP: Final = "group"
+LABELS: Final = "labels"
+SEPARATOR: Final = "\0"
+"""Between the labels of a set."""
+RESOLVED: Final = "resolved"
+
+_LAST: Final = 1_000
+"""The sequence of what is said after all else of an instant."""
+
+_Standing: TypeAlias = Literal["stands", "retracted"]
+
+
+@dataclass
+class Story:
+    """One conversation, and what was told of it."""
+
+    conversation_id: str
+    widget_id: str
+    observations: set[Observation] = field(default_factory=set)
+    said: dict[str, tuple[_Standing, int, int]] = field(default_factory=dict)
+    """By the id of an event: whether it stands, the how manieth time it was told, and its instant."""
+
+    def to_json(self) -> str:
+        """What is kept of it: ids, states and instants."""
+        known = [[_NAMES[type(one)], *vars(one).values()] for one in self.observations]
+        return json.dumps([self.widget_id, known, self.said], separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, conversation_id: str, text: str) -> Self:
+        """The inverse of `to_json`."""
+        widget_id, known, said = json.loads(text)
+        observations = {_KINDS[name](*values) for name, *values in known}
+        return cls(conversation_id, widget_id, observations, {name: tuple(one) for name, one in said.items()})
+
+    def told(self, observations: Iterable[Observation]) -> list[Event]:
+        """Adds the observations; the events, retractions included, that are to be sent since then."""
+        self.observations.update(observations)
+        wanted = {one.name: one for one in _events(self)}
+        sent = []
+        for name, (standing, generation, at) in list(self.said.items()):
+            if standing == "stands" and name not in wanted:
+                self.said[name] = ("retracted", generation, at)
+                event_id = _generation_id(name, generation)
+                content = {"retracted_event_id": event_id}
+                sent.append(self._event(_Wanted(name, at, events.retracted, content), f"no-{event_id}"))
+        for name, one in wanted.items():
+            standing, generation, _ = self.said.get(name, ("retracted", 0, 0))
+            if standing == "retracted":
+                self.said[name] = ("stands", generation + 1, one.at)
+                sent.append(self._event(one, _generation_id(name, generation + 1)))
+        return sent
+
+    def _event(self, one: "_Wanted", event_id: str) -> Event:
+        at = _EPOCH + timedelta(milliseconds=one.at)
+        return one.build(self.conversation_id, widget=self.widget_id, at=at, event_id=event_id, **one.content)
+
+
+class _Wanted(NamedTuple):
+    """An event that follows; only those that were not told are built."""
+
+    name: str
+    at: int
+    build: Callable[..., Event]
+    content: Mapping[str, object]
+
+
+def _generation_id(name: str, generation: int) -> str:
+    """An event that was taken back and follows again is another one."""
+    return name if generation == 1 else f"{name}.{generation}"
+
+
+def _events(story: Story) -> Iterator["_Wanted"]:
+    """All that follows; in the order in which a person would tell it."""
+    messages = _messages(story)
+    registers = {
+        name: steps([one for one in story.observations if isinstance(one, Change) and one.register == name], unknown)
+        for name, unknown in ((STATUS, "?"), (OPERATOR, ""), (GROUP, ""), (LABELS, ""))
+    }
+    for message in messages:
+        yield _wanted(events.message_sent, f"message-{message.number}", message.at, sender=message.sender)
+    for place, is_end in _endings(registers[STATUS]):
+        build, name = (events.ended, "ended") if is_end else (events.resumed, "resumed")
+        suffix = f"-{place[1]}" if place[1] else ""
+        yield _wanted(build, f"{name}-{place[0]}{suffix}", place[0], sequence=place[1])
+    yield from _assignments(registers[OPERATOR], registers[GROUP])
+    for step in registers[LABELS]:
+        # After an assignment of the same instant: the labels are of those who are assigned then.
+        topics = step.value.split(SEPARATOR) if step.value else []
+        name = f"labels-{step.at}-{_digest(*topics)}"
+        yield _wanted(events.topics_set, name, step.at, topics=topics, sequence=1 + step.order)
+    yield from _answers(story)
+    yield from _live(story, messages, registers)
+
+
+def _wanted(build: Callable[..., Event], name: str, at: int, **content: object) -> _Wanted:
+    return _Wanted(name, at, build, content)
+
+
+def _messages(story: Story) -> list[Message]:
+    """One for each id; where two payloads differ (a sender who was deleted since), the first in order."""
+    found: dict[int, Message] = {}
+    for message in (one for one in story.observations if isinstance(one, Message)):
+        other = found.setdefault(message.number, message)
+        if message < other:
+            found[message.number] = message
+    return sorted(found.values(), key=lambda message: (message.at, message.number))
+
+
+def _endings(status: Iterable[Step]) -> Iterator[tuple[tuple[int, int], bool]]:
+    """Instant and order of each end and resumption. Any status but "resolved" is one that goes on."""
+    for step in status:
+        before = {one for one in (step.was, step.previous) if one is not None}
+        if step.value == RESOLVED and before != {RESOLVED}:
+            yield (step.at, step.order), True
+        elif step.value != RESOLVED and (RESOLVED in before or before == {"?"}):
+            yield (step.at, step.order), False
+
+
+def _assignments(operators: list[Step], groups: list[Step]) -> Iterator["_Wanted"]:
+    places = sorted({(step.at, step.order) for step in (*operators, *groups)})
+    before = ("", "")
+    for at, order in places:
+        pair = (_value_at(operators, (at, order)), _value_at(groups, (at, order)))
+        if pair != before:
+            name = f"assigned-{at}-{_digest(*pair)}" + (f"-{order}" if order else "")
+            operator, group = pair
+            yield _wanted(events.operator_assigned, name, at, operator=operator, group=group, sequence=order)
+        before = pair
+
+
+def _value_at(timeline: list[Step], place: tuple[int, int]) -> str:
+    """The value then; before the first change, the one that it replaced."""
+    known = [step.value for step in timeline if (step.at, step.order) <= place]
+    if known:
+        return known[-1]
+    return (timeline[0].previous or "") if timeline else ""
+
+
+def _answers(story: Story) -> Iterator["_Wanted"]:
+    """One rating and one feedback per survey: the last, since it was given first without a change."""
+    surveys: dict[int, list[Answer]] = {}
+    for answer in sorted(one for one in story.observations if isinstance(one, Answer)):
+        surveys.setdefault(answer.survey, []).append(answer)
+    for number, answers in sorted(surveys.items()):
+        stars, at = _last_run([(one.stars, one.at) for one in answers if one.stars])
+        if stars:
+            yield _wanted(events.rated, f"rating-{number}-{stars}-{at}", at, stars=stars)
+        feedback, at = _last_run([(int(one.feedback), one.at) for one in answers])
+        if feedback:
+            yield _wanted(events.feedback_left, f"feedback-{number}-{at}", at)
+
+
+def _last_run(values: list[tuple[int, int]]) -> tuple[int, int]:
+    """The last value, and since when it is that; 0 where there is none."""
+    last, since = 0, 0
+    for value, at in values:
+        if value != last:
+            last, since = value, at
+    return last, since
+
+
+def _live(story: Story, messages: list[Message], registers: Mapping[str, list[Step]]) -> Iterator["_Wanted"]:
+    """Live from when the contact has written and the assigned person is online, until that person is not or it ends.
+
+    After an end the contact must write again. The end itself ends being live.
+    """
+    presences: dict[int, bool] = {}
+    for presence in (one for one in story.observations if isinstance(one, Presence)):
+        # Two payloads of one state that differ: the person came or went in between.
+        presences[presence.at] = presences.get(presence.at, False) or presence.online
+    # At one instant: the end, what comes after it, and last who is there.
+    happened: list[tuple[int, int, str]] = []
+    happened += [(place[0], 1, "end" if is_end else "resume") for place, is_end in _endings(registers[STATUS])]
+    happened += [(message.at, 2, "wrote") for message in messages if message.sender == "contact"]
+    happened += [(step.at, 3, "away") for step in registers[OPERATOR] if not step.value]
+    happened += [(at, 4, "online" if online else "away") for at, online in presences.items()]
+    wrote = online = ended = live = False
+    for at, _, what in sorted(happened, key=lambda one: one[:2]):
+        if what == "end":
+            wrote, ended, live = False, True, False
+        elif what == "resume":
+            ended = False
+        elif what == "wrote":
+            wrote = True
+        else:
+            online = what == "online"
+        is_live = wrote and online and not ended
+        if is_live != live and what != "end":
+            live = is_live
+            # A stretch begins and ends after what else is said of the instant.
+            build, name = (events.went_live, "live") if live else (events.left_live, "left")
+            yield _wanted(build, f"{name}-{at}", at, sequence=_LAST)
+
+
+def _digest(*state: str) -> str:
+    """Of what is said: two changes may carry the same time."""
+    return hashlib.sha256("\0".join(state).encode()).hexdigest()[:12]

@@ -1,0 +1,194 @@
+"""The durable inbox: what was answered with 200 is counted once, whatever happens to the bridge or to Telwerk."""
+
+import json
+import os
+import random
+import signal
+import socket
+import sqlite3
+import time
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from telwerk import Telwerk
+from tests.bridges.bridging import FIXTURES, bridge, command, deliver, eventually_true, settled, text_of
+from tests.conftest import serving
+
+RANGE: dict[str, Any] = {"start": date(2026, 10, 1), "end": date(2026, 12, 1)}
+KILLS = int(os.environ.get("TELWERK_LAWS", "1"))
+"""Each costs two starts."""
+AT = 1_793_610_600
+FUTURE = 4_000_000_000
+
+
+def ended(number: int, at: int = AT) -> bytes:
+    """A conversation that is resolved unanswered."""
+    return json.dumps(
+        {
+            "event": "conversation_status_changed",
+            "id": number,
+            "inbox_id": 1,
+            "channel": "Channel::WebWidget",
+            "status": "resolved",
+            "labels": [],
+            "meta": {"assignee": None, "team": None},
+            "updated_at": float(at),
+            "changed_attributes": [{"status": {"previous_value": "open", "current_value": "resolved"}}],
+        }
+    ).encode()
+
+
+def unanswered(address: str) -> int:
+    with Telwerk(address) as client:
+        return client.totals("acme", "unanswered_ended_conversations", **RANGE).totals[0].count
+
+
+def free_address() -> str:
+    """Where Telwerk will be."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{reserved.getsockname()[1]}"
+
+
+def test_neither_outage_nor_stop_nor_sigkill_loses_what_was_answered_or_counts_it_twice(tmp_path: Path) -> None:
+    """Telwerk is away, and the bridge is stopped; then both are killed with events on their way, as often as told."""
+    inbox, database, address = tmp_path / "bridge.db", tmp_path / "telwerk.db", free_address()
+    chance = random.Random(11)  # noqa: S311 - to be repeatable
+    with bridge(address, inbox) as started:
+        assert [deliver(started.url, ended(number))[0] for number in range(1, 101)] == [200] * 100
+        started.process.terminate()
+        started.process.wait(timeout=30)
+        assert "Traceback" not in started.log()
+    answered = 100
+    for _ in range(KILLS):
+        with serving(database, "--listen", address) as server, bridge(address, inbox) as started:
+            for _ in range(chance.randint(5, 30)):
+                answered += 1
+                assert deliver(started.url, ended(answered))[0] == 200
+            time.sleep(chance.uniform(0, 0.1))
+            for process in chance.sample([started.process, server.process], 2):
+                process.send_signal(signal.SIGKILL)
+                process.wait(timeout=30)
+    with serving(database, "--listen", address), bridge(address, inbox) as started:
+        settled(started.url)
+        assert unanswered(address) == answered
+        # What it remembers survives too: the same deliveries mean nothing new.
+        assert [deliver(started.url, ended(one))[1] for one in range(1, 4)] == [{"events": 0}] * 3
+
+
+def test_what_telwerk_refuses_for_good_stays_for_a_look_and_blocks_nothing(tmp_path: Path) -> None:
+    inbox = tmp_path / "bridge.db"
+    with serving(tmp_path / "telwerk.db") as server, bridge(server.address, inbox) as started:
+        for number, at in ((1, FUTURE), (2, AT), (3, FUTURE)):
+            assert deliver(started.url, ended(number, at)) == (200, {"events": 1})
+        settled(started.url)
+        assert unanswered(server.address) == 1
+        assert "telwerk_bridge_events_refused 2\n" in text_of(started.url, "/metrics")[1]
+        listed = command("list", inbox=inbox).stdout.splitlines()
+        assert [line.split("\t")[1:5] for line in listed] == [
+            ["acme", f"chatwoot-{number}", f"ended-{FUTURE}000", "conversation_ended"] for number in (1, 3)
+        ]
+        assert "INVALID_EVENT" in listed[0]
+        number = listed[0].split("\t")[0]
+        assert command("retry", number, inbox=inbox).stdout == "1 events are sent again\n"
+        # Sent, and refused again.
+        eventually_true(lambda: len(command("list", inbox=inbox).stdout.splitlines()) == 2)
+        assert command("drop", "--all", inbox=inbox).stdout == "2 events are dropped\n"
+        assert command("list", inbox=inbox).stdout == ""
+
+
+def test_a_full_inbox_answers_503_says_which_limit_and_keeps_what_it_has(tmp_path: Path) -> None:
+    inbox, database, address = tmp_path / "bridge.db", tmp_path / "telwerk.db", free_address()
+    taken = 0
+    with bridge(address, inbox, TELWERK_BRIDGE_INBOX_MIB_MAX="0.05") as started:
+        for number in range(1, 2_000):
+            status, answer = deliver(started.url, ended(number))
+            if status != 200:
+                break
+            taken += 1
+        assert status == 503
+        assert "TELWERK_BRIDGE_INBOX_MIB_MAX" in answer["error"]
+        assert "TELWERK_BRIDGE_INBOX_MIB_MAX" in started.log()
+        assert text_of(started.url, "/readyz")[0] == 503
+        assert taken > 10
+        with serving(database, "--listen", address):
+            settled(started.url)
+            assert unanswered(address) == taken
+            assert deliver(started.url, ended(5_000))[0] == 200
+            settled(started.url)
+            assert unanswered(address) == taken + 1
+
+
+def test_two_bridges_never_share_a_file(tmp_path: Path) -> None:
+    inbox = tmp_path / "bridge.db"
+    with bridge("127.0.0.1:1", inbox):
+        second = command("serve", "--port", "0", inbox=inbox)
+    assert second.returncode != 0
+    assert f"another bridge has the inbox {inbox}" in second.stderr
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [("PRAGMA user_version = 99", "of version 99"), ("CREATE TABLE other (x)", "a database, but no inbox")],
+)
+def test_a_file_of_a_newer_version_or_of_another_program_is_left_alone(
+    statement: str, said: str, tmp_path: Path
+) -> None:
+    inbox = tmp_path / "bridge.db"
+    with closing(sqlite3.connect(inbox)) as connection:
+        connection.execute(statement)
+    before = inbox.read_bytes()
+    ended_with = command("serve", "--port", "0", inbox=inbox)
+    assert ended_with.returncode != 0
+    assert said in ended_with.stderr
+    assert "Traceback" not in ended_with.stderr
+    assert inbox.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    inbox = tmp_path / "bridge.db"
+    inbox.write_bytes(b"no database at all " * 100)
+    ended_with = command("serve", "--port", "0", inbox=inbox)
+    assert ended_with.returncode != 0
+    assert f"the inbox {inbox} cannot be opened" in ended_with.stderr
+
+
+def test_nothing_of_a_delivery_but_ids_states_and_instants_is_in_the_file(tmp_path: Path) -> None:
+    inbox = tmp_path / "bridge.db"
+    with bridge("127.0.0.1:1", inbox) as started:
+        for path in FIXTURES:
+            assert deliver(started.url, path.read_bytes())[0] == 200
+    stored = b"".join(path.read_bytes() for path in tmp_path.glob("bridge.db*"))
+    assert b"chatwoot-10" in stored
+    assert b"PRIVATE" not in stored
+
+
+def test_the_memory_of_conversations_of_long_ago_is_given_up(tmp_path: Path) -> None:
+    inbox = tmp_path / "bridge.db"
+    with bridge("127.0.0.1:1", inbox) as started:
+        assert deliver(started.url, ended(1))[0] == 200
+    with bridge("127.0.0.1:1", inbox, TELWERK_BRIDGE_MEMORY_DAYS="0.0000001"):
+
+        def count() -> int:
+            with closing(sqlite3.connect(inbox)) as connection:
+                return int(connection.execute("SELECT count(*) FROM conversations").fetchone()[0])
+
+        eventually_true(lambda: count() == 0)
+
+
+def test_a_file_that_was_moved_away_takes_nothing_until_it_is_back(tmp_path: Path) -> None:
+    inbox, away = tmp_path / "bridge.db", tmp_path / "away.db"
+    with bridge("127.0.0.1:1", inbox) as started:
+        assert deliver(started.url, ended(1))[0] == 200
+        inbox.rename(away)
+        status, answer = deliver(started.url, ended(2))
+        assert status == 503
+        assert "was moved or deleted" in answer["error"]
+        assert text_of(started.url, "/readyz")[0] == 503
+        away.rename(inbox)
+        assert deliver(started.url, ended(2)) == (200, {"events": 1})
+        assert text_of(started.url, "/readyz")[0] == 200
