@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from telwerk.cli.usage import PlainGroup
 from telwerkd import cli_health, log_limit, maintenance, workers
 from telwerkd.app import NotStoredError, running
 from telwerkd.application.clock import Clock
@@ -31,6 +32,7 @@ from telwerkd.transport.tls import StartupError
 T = TypeVar("T")
 
 app = typer.Typer(
+    cls=PlainGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
