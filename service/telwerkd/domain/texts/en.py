@@ -28,8 +28,8 @@ _ACTIONS = (
     ValueText(
         "New or unanswered conversation set to unassigned",
         'A conversation stayed "new" or "open" for longer than the widget allows, and its operator did not react. So '
-        "that the contact need not wait any longer, it was taken from the operator, and all available operators were told that "
-        "somebody has to step in.",
+        "that the contact need not wait any longer, it was taken from the operator, and all available operators were "
+        "told that somebody has to step in.",
     ),
     ValueText(
         "New or unanswered conversation reassigned",
