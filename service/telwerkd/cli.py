@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from telwerk.cli.usage import PlainGroup
 from telwerkd import cli_health, log_limit, maintenance, workers
 from telwerkd.app import NotStoredError, running
 from telwerkd.application.clock import Clock
@@ -30,7 +31,10 @@ from telwerkd.transport.tls import StartupError
 
 T = TypeVar("T")
 
+log = logging.getLogger("telwerkd.cli")
+
 app = typer.Typer(
+    cls=PlainGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -232,18 +236,19 @@ async def _serve(settings: Settings) -> None:
     clock = Clock()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, clock.confirm)
     if settings.workers > 1:
-        await workers.serve(settings)
+        await workers.serve(settings, f"{_what_runs(settings)}, {settings.workers} workers")
+        log.info("stopped")
         return
     stop = Stop(settings.grace_seconds)
     async with running(settings, clock=clock) as server:
         # The one line on standard output, for whoever started this with port 0.
         print(f"Telwerk listens on {server.address}", flush=True)  # noqa: T201
-        logging.getLogger(__name__).info(_what_runs(settings))
+        log.info(_what_runs(settings))
         devote_process()
         await either(stop.asked, server.failed)
         stop.ask()
-        logging.getLogger(__name__).info("stopping: running calls end, at most %.0f s", settings.grace_seconds)
-    logging.getLogger(__name__).info("stopped")
+        log.info("stopping: running calls end, at most %.0f s", settings.grace_seconds)
+    log.info("stopped")
 
 
 def main() -> None:

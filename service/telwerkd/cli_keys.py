@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from telwerkd.log_format import UtcFormatter
+from telwerkd.log_limit import FORMAT
 from telwerkd.transport import keys_file
 from telwerkd.transport.keys_file import EVERY_ACCOUNT, KeysFileError, Role
 
@@ -15,7 +17,9 @@ keys_app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help
 @keys_app.callback()
 def _log_to_stderr() -> None:
     """What is changed goes to the audit log, which here is standard error."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    lines = logging.StreamHandler()
+    lines.setFormatter(UtcFormatter(FORMAT))
+    logging.basicConfig(level=logging.INFO, handlers=[lines])
 
 
 _File = Annotated[

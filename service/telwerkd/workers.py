@@ -45,8 +45,10 @@ _STOP_MARGIN_SECONDS = STOP_SECONDS - 5.0
 _spawn = multiprocessing.get_context("spawn")
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, what_runs: str) -> None:
     """Runs workers until a signal says stop, and ends when all have drained.
+
+    `what_runs` is logged once all have started.
 
     Raises:
         StartupError: they cannot run so, or one of the first did not start.
@@ -62,6 +64,7 @@ async def serve(settings: Settings) -> None:
             await asyncio.gather(*(worker.started() for worker in workers))
             # The one line on standard output, for whoever started this with port 0.
             print(f"Telwerk listens on {address}", flush=True)  # noqa: T201
+            log.info(what_runs)
             keeping = [asyncio.create_task(worker.kept_alive()) for worker in workers]
             asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _confirm_clocks, workers)
             await stop.asked.wait()

@@ -276,3 +276,8 @@ def test_what_is_elsewhere(target: str) -> None:
 )
 def test_where_grpc_would_use_no_proxy_none_is_named(environment: dict[str, str]) -> None:
     assert proxy_of("10.1.2.3:443", environment) is None
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:50051", "https://kpi.example"])
+def test_a_url_in_place_of_an_address_is_said_to_be_one(url: str) -> None:
+    assert said(url) == f"{url} is a URL: give host:port alone (and tls=True, or --tls, for TLS)"

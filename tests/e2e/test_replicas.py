@@ -167,8 +167,11 @@ def workers_of(process: "subprocess.Popen[str]") -> set[int]:
     return found
 
 
-async def test_workers_serve_one_port_and_one_that_dies_is_replaced(database):
-    """Every connection is answered, before and after; all stop when told to, and what was taken in is there."""
+async def test_workers_serve_one_port_and_one_that_dies_is_replaced(database, capfd):
+    """Every connection is answered, before and after; all stop when told to, and what was taken in is there.
+
+    The log says what runs, and at its end that it stopped, as with one process.
+    """
     with serving(database, "--workers", "2") as (address, process):
         before = workers_of(process)
         assert len(before) == 2
@@ -191,6 +194,9 @@ async def test_workers_serve_one_port_and_one_that_dies_is_replaced(database):
         process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(process.wait, 60) == 0
         assert not workers_of(process)
+    lines = capfd.readouterr().err.splitlines()
+    assert [line.endswith(", 2 workers") for line in lines if " started: " in line] == [True]
+    assert lines[-1].endswith(": stopped")
     assert await maintenance.verify(database)
 
 

@@ -98,6 +98,8 @@ def unreachable(text: str, connection: Connection) -> str:
     """What grpc's text of an UNAVAILABLE call means for who made it."""
     cause = text.rpartition("last error: ")[2]
     address, proxy = connection.address, connection.proxy
+    if re.match("https?://", address):
+        return f"{address} is a URL: give host:port alone (and tls=True, or --tls, for TLS)"
     if proxy is None:
         return _sentence(text, cause, connection)
     if refused := re.search(r"proxy returned response code (\d+)", cause):

@@ -16,6 +16,7 @@ from telwerk.cli.removing import erase, purge
 from telwerk.cli.report.command import report
 from telwerk.cli.settings import settings
 from telwerk.cli.simulate import simulate
+from telwerk.cli.usage import PlainGroup
 from telwerk.errors import DeadlineExceededError, TelwerkError, UnauthenticatedError, UnavailableError
 
 EXIT_CODES = """
@@ -24,6 +25,7 @@ reached or is not available; 4 the server refused the call (key, account, or wha
 """
 
 app = typer.Typer(
+    cls=PlainGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     # In a pipe, help and usage errors are plain lines as well.

@@ -26,15 +26,15 @@ _STARS = (
 
 _ACTIONS = (
     ValueText(
-        "Neues oder unbeantwortetes Gespräch auf nicht zugewiesen gesetzt",
+        'Neues oder unbeantwortetes Gespräch auf "nicht zugewiesen" gesetzt',
         'Ein Gespräch blieb länger "neu" oder "offen", als es das Widget zulässt, und der zugewiesene Operator '
-        "reagierte nicht. Damit der Kontakt nicht weiter warten muss, wurde die Zuweisung aufgehoben; alle verfügbaren "
-        "Operatoren wurden benachrichtigt, dass jemand einspringen muss.",
+        "reagierte nicht. Damit der Kontakt nicht weiter warten musste, wurde die Zuweisung aufgehoben; alle "
+        "verfügbaren Operatoren wurden benachrichtigt, dass jemand einspringen muss.",
     ),
     ValueText(
         "Neues oder unbeantwortetes Gespräch neu zugewiesen",
         'Ein Gespräch blieb länger "neu" oder "offen", als es das Widget zulässt, und der zugewiesene Operator '
-        "reagierte nicht. Damit der Kontakt nicht weiter warten muss, bekam es ein anderer verfügbarer Operator.",
+        "reagierte nicht. Damit der Kontakt nicht weiter warten musste, bekam es ein anderer verfügbarer Operator.",
     ),
     ValueText(
         "Neues oder unbeantwortetes Gespräch nicht neu zugewiesen",
@@ -50,8 +50,8 @@ _ACTIONS = (
     ValueText(
         "Live-Gespräch neu zugewiesen",
         "Der Operator eines Live-Gesprächs brauchte länger für eine Antwort, als es das Widget zulässt. Damit der "
-        "Kontakt nicht weiter warten muss, übernahm ein anderer verfügbarer Operator. Das zählt auch dann, wenn zuvor "
-        "schon die Inaktivitätsnachricht gesendet wurde.",
+        "Kontakt nicht weiter warten musste, übernahm ein anderer verfügbarer Operator. Das zählt auch dann, wenn "
+        "zuvor schon die Inaktivitätsnachricht gesendet wurde.",
     ),
     ValueText(
         "Live-Gespräch nicht neu zugewiesen",
@@ -83,7 +83,7 @@ _KPIS = {
         what="Wie viele Sterne Ihre Kontakte Ihren Operatoren im Durchschnitt geben.",
         unit="Sternebewertungen (1 bis 5)",
         when="Immer wenn ein Kontakt ein Gespräch bewertet. Ein Gespräch kann mehrmals bewertet werden, und jede "
-        "Bewertung zählt. Eine Bewertung, bei der kein Operator zugewiesen ist, bleibt außer Acht.",
+        "Bewertung zählt. Eine Bewertung in einem Moment, in dem kein Operator zugewiesen ist, bleibt außer Acht.",
         why="Drückt in Zahlen aus, wie zufrieden Ihre Kontakte mit Ihren Operatoren und Ihrem Support per Chat sind.",
         values=_STARS,
     ),
@@ -92,7 +92,7 @@ _KPIS = {
         what="Wie oft Ihre Kontakte Feedback geben.",
         unit="Feedbacks",
         when="Immer wenn ein Kontakt Feedback gibt. Zu einem Gespräch kann es mehrere Feedbacks geben, und jedes "
-        "zählt. Feedback, bei dem kein Operator zugewiesen ist, bleibt außer Acht.",
+        "zählt. Feedback in einem Moment, in dem kein Operator zugewiesen ist, bleibt außer Acht.",
         why="Feedback geben Menschen vor allem, wenn der Service auffallend gut oder auffallend schlecht war. Hier "
         "sehen Sie, wie oft das der Fall ist.",
     ),
@@ -125,8 +125,8 @@ _KPIS = {
     ),
     Kpi.INACTIVITY_ACTIONS: KpiText(
         name="Ausgeführte Inaktivitätsaktionen",
-        what="Wie oft die einzelnen Aktionen des Inaktivitätsschutzes zum Zug kamen. Welche Aktionen vorkommen können, "
-        "hängt von den Einstellungen Ihrer Widgets ab.",
+        what="Wie oft die einzelnen Aktionen des Inaktivitätsschutzes ausgelöst wurden. Welche Aktionen vorkommen "
+        "können, hängt von den Einstellungen Ihrer Widgets ab.",
         unit="Inaktivitätsaktionen",
         when="Immer wenn eine Inaktivitätsaktion ausgelöst wird oder fehlschlägt. Daten gibt es nur für Widgets, in "
         "denen mindestens eine Inaktivitätsaktion eingeschaltet ist.",
@@ -140,12 +140,12 @@ _KPIS = {
         what="Wie oft wiederkehrende Kontakte ein Gespräch fortsetzen, dessen Operator nicht verfügbar ist. Zwei Werte "
         "zeigen, wie es ausging: Ein anderer Operator bekam den Kontakt, oder niemand war verfügbar.",
         unit="Inaktivitätsaktionen",
-        when="Immer wenn ein Kontakt ein Gespräch fortsetzt, während dessen Operator nicht verfügbar ist, und das "
+        when="Immer wenn ein Kontakt ein Gespräch fortsetzt, dessen Operator gerade nicht verfügbar ist, und das "
         "Gespräch einem anderen Operator oder aber niemandem zugewiesen werden kann.",
         why="Zeigt, wie zuverlässig wiederkehrende Kontakte zu jemand anderem gelangen, wenn ihr eigener Operator "
         "nicht da ist.",
         example="Ein Kontakt schreibt erneut, während der zugewiesene Operator nicht verfügbar ist. Wie im "
-        "Inaktivitätsschutz eingestellt, geht das Gespräch an einen anderen, der es ist.",
+        "Inaktivitätsschutz eingestellt, geht das Gespräch an einen anderen, der verfügbar ist.",
         values=_OFFLINE_ASSIGNMENTS,
     ),
     Kpi.GOALS_REACHED: KpiText(

@@ -28,13 +28,13 @@ _ACTIONS = (
     ValueText(
         "New or unanswered conversation set to unassigned",
         'A conversation stayed "new" or "open" for longer than the widget allows, and its operator did not react. So '
-        "that the contact need not wait on, it was taken from the operator, and all available operators were told that "
-        "somebody has to step in.",
+        "that the contact need not wait any longer, it was taken from the operator, and all available operators were "
+        "told that somebody has to step in.",
     ),
     ValueText(
         "New or unanswered conversation reassigned",
         'A conversation stayed "new" or "open" for longer than the widget allows, and its operator did not react. So '
-        "that the contact need not wait on, it was given to another available operator.",
+        "that the contact need not wait any longer, it was given to another available operator.",
     ),
     ValueText(
         "New or unanswered conversation not reassigned",
@@ -50,8 +50,8 @@ _ACTIONS = (
     ValueText(
         "Live conversation reassigned",
         "The operator of a live conversation took longer to answer than the widget allows. So that the contact need "
-        "not wait on, another available operator got it. This is also counted when the inactivity message had been "
-        "sent before.",
+        "not wait any longer, another available operator got it. This is also counted when the inactivity message had "
+        "been sent before.",
     ),
     ValueText(
         "Live conversation not reassigned",
@@ -141,7 +141,7 @@ _KPIS = {
         "given to another operator or cannot be given to anybody.",
         why="Shows how reliably returning contacts get to somebody else when their own operator is away.",
         example="A contact writes again while the assigned operator is not available. As the inactivity protection is "
-        "set up to do, the conversation goes to another operator, who is.",
+        "set up to do, the conversation goes to another operator who is available.",
         values=_OFFLINE_ASSIGNMENTS,
     ),
     Kpi.GOALS_REACHED: KpiText(

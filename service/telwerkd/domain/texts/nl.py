@@ -26,7 +26,7 @@ _STARS = (
 
 _ACTIONS = (
     ValueText(
-        "Nieuw of onbeantwoord gesprek niet meer toegewezen",
+        'Nieuw of onbeantwoord gesprek op "niet toegewezen" ingesteld',
         'Een gesprek stond langer op "nieuw" of "open" dan de widget toelaat, en de toegewezen operator deed er niets '
         "mee. Om het contact niet langer te laten wachten is de toewijzing ingetrokken; alle beschikbare operators "
         "kregen bericht dat iemand het moet oppakken.",
@@ -140,8 +140,8 @@ _KPIS = {
         unit="Acties voor inactiviteitsbescherming",
         when="Telkens als een contact een gesprek voortzet terwijl de operator ervan niet beschikbaar is, en het "
         "gesprek aan een andere operator of juist aan niemand kan worden toegewezen.",
-        why="Laat zien hoe zeker terugkerende contacten bij iemand anders terechtkomen als hun eigen operator er niet "
-        "is.",
+        why="Laat zien hoe betrouwbaar terugkerende contacten bij iemand anders terechtkomen als hun eigen operator "
+        "er niet is.",
         example="Een contact schrijft opnieuw op een moment dat de toegewezen operator er niet is. Zoals in de "
         "inactiviteitsbescherming is ingesteld, gaat het gesprek naar een operator die er wel is.",
         values=_OFFLINE_ASSIGNMENTS,
@@ -166,7 +166,7 @@ _KPIS = {
         "bericht wordt toegewezen, wordt tot dan vastgehouden en daarna geteld op het moment van toewijzen. "
         "Verandert u de onderwerpen later, dan komen de nieuwe in de cijfers in de plaats van de eerdere.",
         why="Laat zien wat uw contacten meer bezighoudt, en wat minder.",
-        example='Een gesprek krijgt het onderwerp "Prijzen", en later "Prijzen" en "Levering". Van dan af telt alleen '
+        example='Een gesprek krijgt het onderwerp "Prijzen", en later "Prijzen" en "Levering". Vanaf dan telt alleen '
         "de combinatie van die twee, op het moment van de wijziging.",
     ),
     Kpi.PRE_CHAT_SURVEY_RESULTS: KpiText(
