@@ -272,7 +272,8 @@ async def test_a_reader_that_goes_while_its_update_waits_leaves_nothing_behind(t
 
         await eventually(free)
         gc.collect()
-    assert lost == []
+    # grpc polls for the whole process: what comes for the loop of an earlier test, which is closed, is told here.
+    assert [context for context in lost if "PollerCompletionQueue" not in context["message"]] == []
 
 
 def more(found: Sequence[object], than: int) -> Callable[[], Awaitable[bool]]:
