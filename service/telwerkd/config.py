@@ -1,5 +1,6 @@
 """The server's settings: from flags, then environment (`TELWERK_...`), then a TOML file, then the defaults here."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from telwerkd.application.batches import IngestLimits
 from telwerkd.application.query import QueryLimits
-from telwerkd.config_errors import setting_error
+from telwerkd.config_errors import misspelt_variables, setting_error
 from telwerkd.descriptors import connections_max
 from telwerkd.storage.location import Location, SqliteFile, located
 from telwerkd.transport.address import DEFAULT_LISTEN, normal
@@ -19,6 +20,8 @@ from telwerkd.transport.requests import RequestLimits
 from telwerkd.transport.server import ConnectionLimits
 from telwerkd.transport.tls import TlsFiles
 
+_PREFIX = "TELWERK_"
+
 
 class ConfigurationError(Exception):
     """The settings cannot be right; the text names the setting."""
@@ -27,7 +30,7 @@ class ConfigurationError(Exception):
 class Settings(BaseSettings):
     """How a server runs. Every limit's name is in the text of the error that it causes."""
 
-    model_config = SettingsConfigDict(env_prefix="TELWERK_", frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     database: Annotated[Location, BeforeValidator(located)] = Field(
         SqliteFile(Path("telwerk.db")),
@@ -227,6 +230,10 @@ def load(config_file: Path | None, flags: dict[str, Any]) -> Settings:
     """
     if config_file is not None and not config_file.is_file():
         raise ConfigurationError(f"--config {config_file}: there is no such file")
+
+    misspelt = misspelt_variables(os.environ.keys(), Settings.model_fields, _PREFIX)
+    if misspelt:
+        raise ConfigurationError("; ".join(misspelt))
 
     class FromFile(Settings):
         @classmethod

@@ -25,6 +25,23 @@ _EXPECTED: Final[Mapping[str, str]] = {
 }
 
 
+_NEAR: Final = 0.8
+"""How alike two names must be. The clients' variables have the same prefix; none of them is as near to a setting."""
+
+
+def misspelt_variables(names: Collection[str], known: Collection[str], prefix: str) -> list[str]:
+    """What is wrong with variables that look like settings and are none: they would be left out without a word."""
+    sentences = []
+    for name in sorted(names):
+        setting = name.removeprefix(prefix).lower()
+        if not name.startswith(prefix) or setting in known:
+            continue
+        near = get_close_matches(setting, known, n=1, cutoff=_NEAR)
+        if near:
+            sentences.append(f"there is no setting for {name}: did you mean {prefix}{near[0].upper()}?")
+    return sentences
+
+
 def setting_error(error: "ErrorDetails", known: Collection[str]) -> str:
     """What is wrong, with the setting's name, and the nearest one where there is none of that name."""
     name = ".".join(map(str, error["loc"])) or "settings"
