@@ -16,8 +16,8 @@ from telwerk.v1 import (
     settings_service_pb2 as settings,
 )
 from telwerkd.transport import keys_file
+from telwerkd.transport.decoding_turns import DecodingTurns
 from telwerkd.transport.keys_file import Role
-from telwerkd.transport.turns import Turns
 from telwerkd.transport.unacked import UnackedWindow
 from tests.conftest import ALL_TIME, CALL_SECONDS, Server, connected, eventually, refusal, started
 
@@ -242,7 +242,7 @@ async def test_a_window_is_full_of_bytes_as_it_is_of_events():
 
 async def test_accounts_decode_in_turn():
     """A turn of the loop has room for so many bytes; the next one is of the account that waits for longest."""
-    turns, order = Turns(100), list[str]()
+    turns, order = DecodingTurns(100), list[str]()
 
     async def decode(name: str) -> None:
         await turns.turn(name[0], 60)

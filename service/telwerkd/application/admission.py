@@ -6,7 +6,7 @@ from typing import NamedTuple
 from telwerkd.application.batches import IngestLimits, Rejected, Submitted, Verdict, resolved_weight
 from telwerkd.application.names import FAMILY_TEXT, names_of
 from telwerkd.application.ports import Conversation, Transaction
-from telwerkd.application.turns import Postponable
+from telwerkd.application.waiting_room import Postponable
 from telwerkd.domain.errors import Reason
 from telwerkd.domain.events import Event, Kind
 from telwerkd.domain.ids import SECOND, ConversationId, EventId, WidgetId

@@ -1,7 +1,8 @@
 """Group commit: batches of all calls that arrive while a transaction runs go into the next ones.
 
 Where the database takes several transactions at once, each is of one account, and an account waits only for itself.
-Whose events are next is decided in `telwerkd.application.turns`; `telwerkd.application.storing` stores and counts them.
+Whose events are next is decided in `telwerkd.application.waiting_room`; `telwerkd.application.storing` stores and
+counts them.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from itertools import chain
 from telwerkd.application.batches import Batch, IngestLimits, Outcomes, Rejected, Submitted, Verdict
 from telwerkd.application.ports import Store
 from telwerkd.application.storing import take_in
-from telwerkd.application.turns import Part, Pending, Postponable, WaitingRoom
+from telwerkd.application.waiting_room import Part, Pending, Postponable, WaitingRoom
 from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.domain.ids import AccountId
 

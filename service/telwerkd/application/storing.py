@@ -12,7 +12,7 @@ from typing import NamedTuple
 from telwerkd.application.admission import Admission
 from telwerkd.application.batches import IngestLimits, Rejected, Submitted
 from telwerkd.application.ports import Conversation, Transaction
-from telwerkd.application.turns import Postponable
+from telwerkd.application.waiting_room import Postponable
 from telwerkd.domain.conversation import EMPTY, Effect, State, fold, follows, run, settle
 from telwerkd.domain.errors import Reason
 from telwerkd.domain.events import Event, PreChatSurveyCompleted, Retracted

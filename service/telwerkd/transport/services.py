@@ -29,12 +29,12 @@ from telwerkd.domain.errors import (
     UnavailableError,
 )
 from telwerkd.domain.ids import AccountId, ConversationId, WidgetId
+from telwerkd.transport.decoding_turns import DecodingTurns
 from telwerkd.transport.draining import unless_drained
 from telwerkd.transport.errors import Encoded, let_go
 from telwerkd.transport.event_batch import EventBatch, TooLarge
 from telwerkd.transport.event_codec import EventDecoder, EventLimits, FieldError, instant
 from telwerkd.transport.settings_codec import decode_version, encode_version, page_of
-from telwerkd.transport.turns import Turns
 from telwerkd.transport.unacked import UnackedWindow
 from telwerkd.transport.verdicts import Refused, Taken, accepted, echoed, encoded_verdicts, held_bytes, refusals
 
@@ -49,7 +49,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         self._clock = clock
         self._limits = limits
         self._decoder = EventDecoder(limits)
-        self._turns = Turns()
+        self._turns = DecodingTurns()
         self._draining = draining
 
     async def IngestEvents(self, request: Any, context: _Context) -> Any:

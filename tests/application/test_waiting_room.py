@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from telwerkd.application.batches import IngestLimits, Submitted, Verdict, weight_of
-from telwerkd.application.turns import Part, Pending, WaitingRoom
+from telwerkd.application.waiting_room import Part, Pending, WaitingRoom
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
 from telwerkd.domain.events import Event, Kind, Message, PageVisited, PostChatSurveyAnswered, Sender, SurveyAnswer
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId

@@ -8,7 +8,7 @@ from telwerkd.transport.splitting import DECODED_WHOLE_MAX
 _Waiting = deque[tuple[int, asyncio.Future[None]]]
 
 
-class Turns:
+class DecodingTurns:
     """Lets through so much work in a turn of the event loop that it holds up nothing else for long.
 
     Who waits is let through by account in turn, and of one account in the order of coming.
