@@ -85,6 +85,11 @@ class Settings(BaseSettings):
     transaction_shared_events_max: int = Field(
         2_000, gt=0, description="The same while several accounts send events, which wait for one another."
     )
+    transaction_shared_seconds_max: float = Field(
+        0.025,
+        gt=0,
+        description="How long such a transaction counts events before it leaves the rest to the next. SQLite only.",
+    )
     conversation_events_max: int = Field(20_000, gt=0, description="Events in the log of one conversation.")
     conversation_pending_max: int = Field(
         500,
@@ -214,6 +219,7 @@ class Settings(BaseSettings):
             self.conversation_events_max,
             self.conversation_pending_max,
             self.transaction_shared_events_max,
+            self.transaction_shared_seconds_max,
         )
 
     @property

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from telwerkd.application.batches import IngestLimits, Submitted, Verdict, weight_of
+from telwerkd.application.batches import Batch, IngestLimits, Rejected, Submitted, Verdict, weight_of, weights_of
 from telwerkd.application.waiting_room import Part, Pending, WaitingRoom
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
 from telwerkd.domain.events import Event, Kind, Message, PageVisited, PostChatSurveyAnswered, Sender, SurveyAnswer
@@ -14,9 +14,9 @@ BIG, SMALL, OTHER = AccountId("big"), AccountId("small"), AccountId("other")
 HELLO = Message(Sender.CONTACT)
 
 
-def events(count: int, kind: Kind = HELLO) -> list[Submitted]:
+def events(count: int, kind: Kind = HELLO, conversations: int = 1) -> list[Submitted]:
     return [
-        Submitted(ConversationId("c"), Event(EventId(f"e{n}"), Micros(n), 0, WidgetId("web"), kind))
+        Submitted(ConversationId(f"c{n % conversations}"), Event(EventId(f"e{n}"), Micros(n), 0, WidgetId("web"), kind))
         for n in range(count)
     ]
 
@@ -57,6 +57,39 @@ async def test_transactions_are_shorter_while_several_accounts_send_events():
     room.add(pending(SMALL, events(1)))
     assert taken(room.take((), merges_accounts=True)) == {BIG: 9, SMALL: 1}
     assert taken(room.take((), merges_accounts=True)) == {BIG: 10}
+
+
+async def test_accounts_that_share_get_shorter_transactions_still_while_those_are_cut_short():
+    """Half as much after each that had too much to do, and more again, a little at a time, when it had not."""
+    room = WaitingRoom(IngestLimits(transaction_events_max=1_000, transaction_shared_events_max=800))
+    room.add(pending(BIG, events(20_000)))
+    assert not room.is_shared
+    assert taken(room.take((), merges_accounts=True)) == {BIG: 1_000}
+    room.add(pending(SMALL, events(1)))
+    assert room.is_shared
+    taken(room.take((), merges_accounts=True))
+    weights = []
+    for is_cut_short in (True, True, True, True, False, False):
+        room.note(is_cut_short=is_cut_short)
+        weights.append(taken(room.take((), merges_accounts=True))[BIG])
+    assert weights == [400, 200, 100, 100, 126, 158]
+
+
+async def test_a_batch_that_is_divided_goes_by_conversation():
+    """So a conversation that must be folded again is so once; and the answers are in the order of the events."""
+    room = WaitingRoom(IngestLimits(transaction_events_max=4))
+    batch = pending(BIG, events(6, conversations=3))
+    room.add(batch)
+    seen: list[list[str]] = []
+    while parts := room.take((), merges_accounts=True):
+        for part in parts:
+            seen.append([submitted.event.event_id for submitted in batch.events_at(part.places)])
+            outcomes = [Rejected(Reason.INVALID_EVENT, "", f"e{place}") for place in part.places]
+            assert not batch.answer(part.places, outcomes)
+    assert seen == [["e0", "e3", "e1", "e4"], ["e2", "e5"]]
+    assert [outcome.message for outcome in await batch.verdicts if isinstance(outcome, Rejected)] == [
+        f"e{n}" for n in range(6)
+    ]
 
 
 async def test_where_a_transaction_is_of_one_account_accounts_take_turns():
@@ -118,7 +151,7 @@ async def test_a_batch_is_answered_in_its_order_whatever_was_postponed():
             outcomes = [None if first and place == 1 else Verdict.ACCEPTED for place in part.places]
             if batch.answer(part.places, outcomes):
                 room.put_back(batch)
-    assert seen == [["e0", "e1", "e2", "e3"], ["e1"], ["e4", "e5"]]
+    assert seen == [["e0", "e1", "e2", "e3"], ["e1", "e4", "e5"]]
     assert await batch.verdicts == [Verdict.ACCEPTED] * 6
 
 
@@ -140,3 +173,12 @@ async def test_an_event_that_is_heavier_than_a_transaction_is_taken_alone():
     room = WaitingRoom(IngestLimits(transaction_events_max=2))
     room.add(pending(BIG, events(2, survey(100))))
     assert [len(part.places) for part in room.take((), merges_accounts=True)] == [1]
+
+
+async def test_a_batch_that_comes_in_pieces_is_weighed_as_it_comes():
+    """So a large one is never gone through as a whole; its weights are those of its events."""
+    batch = Batch()
+    batch.add(events(3))
+    batch.add(events(2, survey(100)))
+    assert batch.weights == [1, 1, 1, 27, 27] == weights_of(list(batch))
+    assert pending(BIG, batch).waiting_weight == 57

@@ -29,6 +29,8 @@ class IngestLimits(msgspec.Struct, frozen=True):
 
     transaction_shared_events_max: int = 2_000
     """The same while several accounts send events: each waits for the others' transactions."""
+    transaction_shared_seconds_max: float = 0.025
+    """While several accounts send events, how long a transaction counts before it leaves the rest to later ones."""
 
     @property
     def waiting_account_events_max(self) -> int:
@@ -65,6 +67,16 @@ class Submitted(msgspec.Struct, frozen=True, gc=False):
 
 class Batch(list[Submitted]):
     """Events that come together. Pickled by columns, which takes 0.5 µs an event both ways instead of 1.1."""
+
+    weights: list[int] | None = None
+    """Of each event, where they are known already."""
+
+    def add(self, events: Sequence[Submitted]) -> None:
+        """Adds events, and weighs them: a large batch comes piece by piece, and is never gone through as a whole."""
+        if self.weights is None:
+            self.weights = []
+        self.weights += weights_of(events) or [1] * len(events)
+        self += events
 
     def __reduce__(self) -> tuple[Callable[..., "Batch"], tuple[list[object], ...]]:
         events = [submitted.event for submitted in self]
@@ -110,6 +122,8 @@ def weight_of(submitted: Submitted) -> int:
 
 def weights_of(events: Sequence[Submitted]) -> list[int] | None:
     """The weight of each event; None if each weighs 1, as in most batches."""
+    if isinstance(events, Batch) and events.weights is not None:
+        return events.weights
     if {type(submitted.event.kind) for submitted in events}.isdisjoint(_HEAVY):
         return None
     weights = [weight_of(submitted) for submitted in events]

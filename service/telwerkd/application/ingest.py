@@ -9,12 +9,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
+from math import inf
 
 from telwerkd.application.batches import Batch, IngestLimits, Outcomes, Rejected, Submitted, Verdict
 from telwerkd.application.ports import Store
 from telwerkd.application.storing import take_in
 from telwerkd.application.waiting_room import Part, Pending, Postponable, WaitingRoom
-from telwerkd.domain.errors import Reason, UnavailableError
+from telwerkd.domain.errors import Reason, TelwerkError, UnavailableError
 from telwerkd.domain.ids import AccountId
 
 __all__ = ["Batch", "Ingest", "IngestLimits", "Outcomes", "Rejected", "Submitted", "Verdict", "take_in"]
@@ -57,9 +58,16 @@ class Ingest:
         if not events:
             return []
         batch = Pending(account, events, asyncio.get_running_loop().create_future())
-        self._waiting.add(batch)
+        del events
+        try:
+            self._waiting.add(batch)
+        except TelwerkError:
+            await batch.let_go()
+            raise
         self._wake.set()
-        return await batch.verdicts
+        verdicts = batch.verdicts
+        del batch
+        return await verdicts
 
     async def run(self) -> None:
         """Commits what is submitted until `close`."""
@@ -96,8 +104,8 @@ class Ingest:
         busy = set[AccountId]()
         if not self._store.merges_accounts:
             busy.update(*self._committing.values())
-        elif self._committing and self._waiting.weight < _AHEAD_EVENTS_MIN:
-            return []
+        elif self._committing and (self._waiting.is_shared or self._waiting.weight < _AHEAD_EVENTS_MIN):
+            return []  # an account that shares waits for the rest of one transaction, not for another whole one
         return self._waiting.take(busy, merges_accounts=self._store.merges_accounts)
 
     async def _commit(self, parts: list[Part]) -> None:
@@ -118,17 +126,33 @@ class Ingest:
         by_account: dict[AccountId, list[Part]] = {}
         for part in parts:
             by_account.setdefault(part.batch.account, []).append(part)
+        seconds_max = self._seconds_max(len(by_account))
         works = [
-            (account, partial(take_in, [part.batch.events_at(part.places) for part in of_account], self._limits))
+            (
+                account,
+                partial(
+                    take_in,
+                    [part.batch.events_at(part.places) for part in of_account],
+                    self._limits,
+                    seconds_max=seconds_max,
+                ),
+            )
             for account, of_account in by_account.items()
         ]
         results = await self._store.write(works)
+        self._waiting.note(is_cut_short=None in chain.from_iterable(chain.from_iterable(results)))
         for account, of_account, outcomes_of in zip(by_account, by_account.values(), results, strict=True):
             if any(map(_brings_too_many_names, chain.from_iterable(outcomes_of))):
                 self._names_exhausted(account)
             for part, outcomes in zip(of_account, outcomes_of, strict=True):
                 if part.batch.answer(part.places, outcomes) and not part.batch.failed:
                     self._waiting.put_back(part.batch)
+
+    def _seconds_max(self, accounts: int) -> float:
+        """How long each account's part of a transaction may count."""
+        if self._store.merges_accounts and self._waiting.is_shared:
+            return self._limits.transaction_shared_seconds_max / accounts
+        return inf
 
 
 def _brings_too_many_names(outcome: Postponable) -> bool:

@@ -6,7 +6,10 @@ events at every commit.
 """
 
 from collections.abc import Sequence
+from itertools import islice
+from math import inf
 from operator import attrgetter, ge
+from time import monotonic
 from typing import NamedTuple
 
 from telwerkd.application.admission import Admission
@@ -30,11 +33,15 @@ _PAUSE_EVENTS = 250
 """Events after which a transaction lets other tasks of its thread run."""
 
 
-def take_in(batches: Sequence[Sequence[Submitted]], limits: IngestLimits, tx: Transaction) -> list[list[Postponable]]:
+def take_in(
+    batches: Sequence[Sequence[Submitted]], limits: IngestLimits, tx: Transaction, *, seconds_max: float = inf
+) -> list[list[Postponable]]:
     """Stores and counts an account's batches in a transaction; gives what became of the events of each.
 
-    None of an event is postponed for ever: every transaction finishes at least one conversation.
+    After `seconds_max` the conversations that have not been reached are left to a later transaction. None of an event
+    is postponed for ever: every transaction finishes at least one conversation.
     """
+    end = monotonic() + seconds_max
     ids = {s.conversation for batch in batches for s in batch}
     stored = tx.conversations(ids)
     admission = Admission(tx, batches, ids, stored, limits)
@@ -43,7 +50,10 @@ def take_in(batches: Sequence[Sequence[Submitted]], limits: IngestLimits, tx: Tr
     if accepted:
         counting = _Counting(tx, limits)
         changed: dict[ConversationId, Conversation] = {}
-        for conversation, events in accepted.items():
+        for place, (conversation, events) in enumerate(accepted.items()):
+            if changed and monotonic() > end:
+                counting.postponed.update(islice(accepted, place, None))
+                break
             row = counting.advance(conversation, stored.get(conversation), events)
             if row is not None:
                 changed[conversation] = row

@@ -9,13 +9,14 @@ import asyncio
 from collections import deque
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from itertools import chain
 from math import inf
 from time import monotonic
 from typing import NamedTuple
 
 from telwerkd.application.batches import Batch, IngestLimits, Outcomes, Rejected, Submitted, Verdict, weights_of
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
-from telwerkd.domain.ids import AccountId
+from telwerkd.domain.ids import AccountId, ConversationId
 
 _RETRY_SECONDS = 0.5
 
@@ -24,6 +25,11 @@ _SHARED_SECONDS = 10.0
 
 An account that is alone gets longer ones, which take a quarter less time for each event.
 """
+
+_LET_GO_AT_ONCE = 50
+
+_SHARED_ROOM_MIN = 100
+"""Weight that a transaction which accounts share has room for, however long the ones before took."""
 
 Postponable = Verdict | Rejected | None
 """None: postponed, the transaction had enough to do."""
@@ -35,10 +41,10 @@ class Pending:
     def __init__(self, account: AccountId, events: Sequence[Submitted], verdicts: "asyncio.Future[Outcomes]") -> None:
         self.account = account
         self.verdicts = verdicts
-        self._events = events
+        self._events: list[Submitted | None] = [*events]
+        """Those that are answered are let go of."""
         self._weights = weights_of(events)
-        self._next = 0
-        self._postponed: list[int] = []
+        self._waiting: Sequence[int] = range(len(events))
         self._outcomes: list[Postponable] = [None] * len(events)
         self._unanswered = len(events)
         self.failed = False
@@ -46,64 +52,83 @@ class Pending:
     @property
     def waiting_weight(self) -> int:
         """The weight of what is not yet in a transaction."""
-        return self._weight(range(self._next, len(self._events))) + self._weight(self._postponed)
+        return self._weight(self._waiting)
 
     @property
     def waiting_events(self) -> int:
         """How many of its events are not yet in a transaction."""
-        return len(self._events) - self._next + len(self._postponed)
+        return len(self._waiting)
 
     @property
     def next_weight(self) -> int:
         """The weight of the event that is next."""
-        return self._weight([self._postponed[0] if self._postponed else self._next])
+        return self._weight(self._waiting[:1])
 
     @property
     def is_waiting(self) -> bool:
         """Whether any of it is not yet in a transaction."""
-        return bool(self._postponed) or self._next < len(self._events)
+        return bool(self._waiting)
 
     def take(self, room: int) -> "Part":
-        """Its next events, up to a weight of `room`, but at least one. What was postponed comes first."""
-        waiting: Sequence[int] = self._postponed or range(self._next, len(self._events))
-        count = self._count(waiting, room)
-        places, rest = waiting[:count], waiting[count:]
-        if self._postponed:
-            self._postponed = list(rest)
-        else:
-            self._next += count
+        """Its next events, up to a weight of `room`, but at least one. What was postponed comes first.
+
+        Where not all fit, they go by conversation: one that is folded again is so once, not for each of its events.
+        """
+        count = self._count(self._waiting, room)
+        if count < len(self._waiting) and isinstance(self._waiting, range):
+            self._waiting = self._by_conversation()
+            count = self._count(self._waiting, room)
+        places, self._waiting = self._waiting[:count], self._waiting[count:]
         return Part(self, places, self._weight(places))
 
-    def events_at(self, places: Sequence[int]) -> Sequence[Submitted]:
-        """Some of its events."""
-        if len(places) == len(self._events):
-            return self._events
+    def events_at(self, places: Sequence[int]) -> Batch:
+        """Some of its events, which are not answered yet."""
         if isinstance(places, range):
-            return Batch(self._events[places.start : places.stop])
-        return Batch(self._events[place] for place in places)
+            some = self._events[places.start : places.stop]
+        else:
+            some = [self._events[place] for place in places]
+        return Batch(event for event in some if event is not None)
 
     def answer(self, places: Sequence[int], outcomes: Sequence[Postponable]) -> bool:
         """Notes what became of some of its events; the call is answered once that is known of all.
 
         Gives whether some are postponed: they wait again.
         """
-        postponed = len(self._postponed)
+        postponed: list[int] = []
         for place, outcome in zip(places, outcomes, strict=True):
             if outcome is None:
-                self._postponed.append(place)
+                postponed.append(place)
             else:
                 self._outcomes[place] = outcome
+                self._events[place] = None
                 self._unanswered -= 1
+        if postponed:
+            self._waiting = [*postponed, *self._waiting]
         if not self._unanswered:
             with suppress(asyncio.InvalidStateError):  # the caller has gone
                 self.verdicts.set_result([outcome for outcome in self._outcomes if outcome is not None])
-        return len(self._postponed) > postponed
+        return bool(postponed)
+
+    async def let_go(self) -> None:
+        """Lets go of the events, a few in each turn of the event loop: all together may take a tenth of a second."""
+        while self._events:
+            del self._events[-_LET_GO_AT_ONCE:]
+            await asyncio.sleep(0)
 
     def fail(self, error: Exception) -> None:
         """Answers the call with an error. What it has stored stays stored: sending it again gives duplicates."""
         self.failed = True
         if not self.verdicts.done():
             self.verdicts.set_exception(error)
+
+    def _by_conversation(self) -> list[int]:
+        """The places of what waits, those of a conversation together."""
+        places: dict[ConversationId, list[int]] = {}
+        for place in self._waiting:
+            submitted = self._events[place]
+            if submitted is not None:
+                places.setdefault(submitted.conversation, []).append(place)
+        return list(chain.from_iterable(places.values()))
 
     def _count(self, places: Sequence[int], room: int) -> int:
         if self._weights is None:
@@ -140,6 +165,7 @@ class WaitingRoom:
         self.weight = 0
         self._last_account: AccountId | None = None
         self._shared_until = -inf
+        self._shared_room = limits.transaction_shared_events_max
 
     def __bool__(self) -> bool:
         return bool(self._batches)
@@ -148,6 +174,22 @@ class WaitingRoom:
     def events(self) -> int:
         """How many events wait."""
         return sum(batch.waiting_events for batches in self._batches.values() for batch in batches)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several accounts have sent events lately, so that each waits for the others' transactions."""
+        return monotonic() < self._shared_until
+
+    def note(self, *, is_cut_short: bool) -> None:
+        """Takes less at once while accounts share transactions and those have too much to do; else more again.
+
+        What a transaction does not come to was sent to it and looked up there for nothing.
+        """
+        most = self._limits.transaction_shared_events_max
+        if is_cut_short:
+            self._shared_room = max(min(_SHARED_ROOM_MIN, most), self._shared_room // 2)
+        else:
+            self._shared_room = min(most, self._shared_room + self._shared_room // 4 + 1)
 
     def add(self, batch: Pending) -> None:
         """Lets a batch wait. One that is larger than the whole room waits alone, one larger than a share as only one.
@@ -202,8 +244,8 @@ class WaitingRoom:
         if not merges_accounts:
             accounts = accounts[:1]
         room = self._limits.transaction_events_max
-        if monotonic() < self._shared_until:
-            room = min(room, self._limits.transaction_shared_events_max)
+        if self.is_shared:
+            room = min(room, self._shared_room)
         share = max(1, room // max(1, len(accounts)))
         parts: list[Part] = []
         for account in accounts:

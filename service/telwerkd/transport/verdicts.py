@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion
-from telwerkd.application.ingest import Batch, Outcomes, Rejected, Verdict
+from telwerkd.application.ingest import Outcomes, Rejected, Verdict
 from telwerkd.domain.events import PostChatSurveyAnswered, PreChatSurveyCompleted
+from telwerkd.domain.ids import EventId
 from telwerkd.transport.errors import Encoded
 from telwerkd.transport.event_codec import Decoded
 
@@ -40,11 +41,12 @@ class Taken(NamedTuple):
 
     size: int
     """Events of the batch."""
-    valid: Batch
+    ids: list[EventId]
+    """Of the events that are valid."""
     refused: dict[int, Refused]
     """By their place in the batch."""
     outcomes: Outcomes
-    """Of those that are valid, in their order."""
+    """Of those events, in the same order."""
 
     @property
     def all_accepted(self) -> bool:
@@ -53,15 +55,15 @@ class Taken(NamedTuple):
 
     def rejections(self) -> Iterator[tuple[int, str, Rejected]]:
         """Place, id and reason of every event that is not stored, by place."""
-        of_valid = zip(self.valid, self.outcomes, strict=True)
+        of_valid = zip(self.ids, self.outcomes, strict=True)
         for place in range(self.size):
             refused = self.refused.get(place)
             if refused is not None:
                 yield place, refused.event_id, refused.outcome
                 continue
-            submitted, outcome = next(of_valid)
+            event_id, outcome = next(of_valid)
             if isinstance(outcome, Rejected):
-                yield place, echoed(submitted.event.event_id), outcome
+                yield place, echoed(event_id), outcome
 
 
 def echoed(event_id: str) -> str:
