@@ -188,6 +188,35 @@ async def test_a_compaction_changes_a_bounded_number_of_chunks(store):
     assert steps > 3
 
 
+async def test_what_a_compaction_leaves_is_read_in_parts(store):
+    """Half a million counter rows of one transaction are not gone through whole for the few thousand of each step."""
+    for n in range(3):
+        await put(store, event(f"m{n}", n, PostChatSurveyAnswered(answers(1))), limits=IngestLimits())
+    wide = [event(f"e{n}", n, PostChatSurveyAnswered(answers(100, f"{n}-")), f"c{n}", f"w{n}") for n in range(50)]
+    await put(store, *wide, limits=IngestLimits())
+    kpi = Kpi.POST_CHAT_SURVEY_RESULTS
+    await store.write([(ACCOUNT, lambda tx: tx.compact(kpi, 40_000, 60))])
+    rows, leaves = await store.read(ACCOUNT, lambda view: view.filed(kpi))
+    assert rows == 3
+    assert leaves > 4_900
+    [moved] = await store.write([(ACCOUNT, lambda tx: tx.compact(kpi, 1, 1_000_000))])
+    assert 0 < moved <= 2_000
+    await assert_clean(store)
+
+
+async def test_a_transaction_that_lasts_too_long_leaves_the_rest_to_the_next(store):
+    """It finishes one conversation however long it has taken; nothing is lost, and nothing is counted twice."""
+    events = [event(f"e{n}", n, PostChatSurveyAnswered(answers(2)), f"c{n % 3}") for n in range(9)]
+    stored: list[int] = []
+    while events:
+        work = partial(take_in, [events], IngestLimits(), seconds_max=0.0)
+        [[outcomes]] = await store.write([(ACCOUNT, work)])
+        stored.append(outcomes.count(ACCEPTED))
+        events = [each for each, outcome in zip(events, outcomes, strict=True) if outcome is None]
+        await assert_clean(store)
+    assert stored == [3, 3, 3]
+
+
 async def test_a_purge_reads_a_bounded_number_of_events_at_a_time(store, monkeypatch):
     """And goes on until all is purged."""
     monkeypatch.setattr(removal, "PURGED_EVENTS_MAX", 7)

@@ -293,7 +293,7 @@ class Transaction(Snapshot, Protocol):
     def add_deltas(self, changes: Deltas) -> None:
         """Counts: the next query sees it, and `compact` moves it into chunks later."""
 
-    def compact(self, measure: Measure, leaves_max: int) -> int:
+    def compact(self, measure: Measure, leaves_max: int, chunks_max: int = 4_000) -> int:
         """Moves deltas of a measure into its chunks, oldest first: about `leaves_max` leaves, of a number of chunks.
 
         Gives by how many leaves fewer there are. No answer changes.

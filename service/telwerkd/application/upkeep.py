@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from time import monotonic
+from typing import NamedTuple
 
 from telwerkd.application import audit_log
 from telwerkd.application.ports import Conversation, DamagedRowError, Store, Transaction
@@ -38,6 +39,15 @@ COMPACT_ANYWAY_AT = 30_000
 
 COMPACTED_MAX = 40_000
 """About how many leaves of a measure are compacted one after the other, in transactions of bounded size."""
+
+_STEP_LEAVES_MAX, _STEP_CHUNKS_MAX = COMPACTED_MAX, 4_000
+"""How many leaves one transaction reads at most, and about how many chunks it writes."""
+
+_STEP_SECONDS = 0.04
+"""How long such a transaction should take: those who send events wait for it."""
+
+_STEP_MIN = 1 / 20
+"""How much of the most a transaction does even where that takes longer."""
 
 REST_TIMES = 40
 """How much longer than its last compaction took a measure then rests.
@@ -116,6 +126,8 @@ class Compaction:
         self._store = store
         self._seen: dict[tuple[AccountId, Measure], int] = {}
         self._rests_until: dict[tuple[AccountId, Measure], float] = {}
+        self._step = 0.25
+        """How much of the most the next transaction does."""
 
     async def run_once(self) -> bool:
         """Compacts each measure that is to be compacted; whether one may have many deltas still."""
@@ -138,10 +150,12 @@ class Compaction:
         """One short transaction after the other, with those of others between them; gives how many leaves it moved."""
         moved = 0
         while moved < min(size, COMPACTED_MAX):
-            step = await self._store.upkeep(account, partial(_compact, measure))
-            if not step:
+            bounds = int(_STEP_LEAVES_MAX * self._step), int(_STEP_CHUNKS_MAX * self._step)
+            step = await self._store.upkeep(account, partial(_compact, measure, *bounds))
+            if step is None or not step.moved:
                 break
-            moved += step
+            moved += step.moved
+            self._step = min(1.0, max(_STEP_MIN, self._step * min(1.25, _STEP_SECONDS / step.seconds)))
         return moved
 
     def _is_ripe(self, key: tuple[AccountId, Measure], size: int) -> bool:
@@ -150,8 +164,14 @@ class Compaction:
         return size >= COMPACT_ANYWAY_AT or self._seen.get(key) == size
 
 
-def _compact(measure: Measure, tx: Transaction) -> int:
-    return tx.compact(measure, COMPACTED_MAX)
+class _Step(NamedTuple):
+    moved: int
+    seconds: float
+
+
+def _compact(measure: Measure, leaves_max: int, chunks_max: int, tx: Transaction) -> _Step:
+    begun = monotonic()
+    return _Step(tx.compact(measure, leaves_max, chunks_max), monotonic() - begun)
 
 
 async def purge_old(store: Store, now: Micros, retention_days: int) -> None:

@@ -89,9 +89,20 @@ class Leaves:
         columns = np.vstack((columns[:-1, starts], sums))
         return Leaves(self.ids, columns[:, sums != 0])
 
+    def pruned(self) -> "Leaves":
+        """The same, without ids that no leaf has."""
+        used, places = np.unique(self.columns[:_IDS], return_inverse=True)
+        ids = [self.ids[place] for place in used.tolist()]
+        return Leaves(ids, np.vstack((places.reshape(_IDS, -1), self.columns[_IDS:])))
+
     def divided(self, count: int) -> tuple["Leaves", "Leaves"]:
         """The first `count` leaves, and the others."""
         return Leaves(self.ids, self.columns[:, :count]), Leaves(self.ids, self.columns[:, count:])
+
+    def pieces(self, leaves_max: int) -> list["Leaves"]:
+        """The same in pieces of so many leaves at most."""
+        starts = range(0, len(self), leaves_max)
+        return [Leaves(self.ids, self.columns[:, start : start + leaves_max]) for start in starts]
 
     def __len__(self) -> int:
         return int(self.columns.shape[1])

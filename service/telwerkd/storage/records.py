@@ -82,15 +82,15 @@ def version_of(blob: bytes) -> WidgetVersion:
         raise DamagedRowError(Damage("widget_settings", (), str(error))) from error
 
 
-def leaves_blob(leaves: Sequence[Leaf]) -> bytes:
+def leaves_blob(leaves: Sequence[Leaf] | Leaves) -> bytes:
     """What a transaction adds to a measure: a few leaves as they are, many by columns.
 
     Raises:
         OverflowError: a number does not fit into 32 bits: nothing that a transaction counts is as large.
     """
     if len(leaves) < _COLUMNS_FROM:
-        return _encoder.encode(leaves)
-    made = Leaves.of(leaves)
+        return _encoder.encode(list(leaves))
+    made = leaves.pruned() if isinstance(leaves, Leaves) else Leaves.of(leaves)
     columns = made.columns.astype(_SHORT)
     if not np.array_equal(columns, made.columns):
         raise OverflowError("leaves with numbers beyond 32 bits")

@@ -72,6 +72,9 @@ _PAUSE_ROWS = 500
 COMPACTED_CHUNKS_MAX = 4_000
 """About how many chunks one compaction reads and writes, so that it takes a tenth of a second."""
 
+_LEFT_LEAVES_MAX = 2_000
+"""Leaves of a row that a compaction leaves for later."""
+
 _IN_MAX = 2_000
 """Values in one IN list, well below every database's limit on parameters."""
 
@@ -583,10 +586,11 @@ class AccountTransaction:
         self._add_cells(counters, changes)
         self._touch(changes.keys)
         self._connection.execute(sa.delete(deltas).where(*oldest))
-        if len(left):
-            # Under a key that has just become free: the next compaction begins with them.
-            row = (measure, last, len(left), records.leaves_blob(list(left)))
-            self._bulk.insert(deltas, ("measure", "version", "size", "leaves"), [row])
+        # Under keys that have just become free, so that the next compaction begins with them; in rows of which it need
+        # not read all.
+        pieces = left.pieces(max(_LEFT_LEAVES_MAX, -(-len(left) // max(1, last))))
+        rows = [(measure, last - place, len(piece), records.leaves_blob(piece)) for place, piece in enumerate(pieces)]
+        self._bulk.insert(deltas, ("measure", "version", "size", "leaves"), rows)
         return wanted - len(left)
 
     @_naming_the_account
