@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from telwerkd.config import Settings
-from telwerkd.domain.kpis import CATALOGUE
-from telwerkd.storage.tables import metadata
+from telwerkd.domain.catalogue.kpis import CATALOGUE
+from telwerkd.server.settings import Settings
+from telwerkd.storage.schema.tables import metadata
 
 ROOT = Path(__file__).parents[1]
 DOCS = [
