@@ -188,7 +188,7 @@ async def test_who_watches_health_learns_that_the_server_drains(tmp_path):
 
 async def test_readiness_follows_the_database_and_liveness_does_not(tmp_path, monkeypatch):
     """A server that cannot reach its data says so and lives on; when the data is back, so is it."""
-    monkeypatch.setattr(app, "_PING_EVERY_SECONDS", 0.1)
+    monkeypatch.setattr(wiring, "_PING_EVERY_SECONDS", 0.1)
     path = tmp_path / "telwerk.db"
     async with started(path) as server:
         for renaming, expected in (

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from tests.storage.test_statements import ACCOUNTS, LIMIT, START, WEB, chat, event
 
 from telwerkd.application.audit import examine
 from telwerkd.application.ingest.batches import IngestLimits
@@ -34,6 +33,7 @@ from telwerkd.storage.open_store import opened, prepare
 from telwerkd.storage.schema import versions
 from telwerkd.storage.schema.tables import metadata
 from tests.postgres import execute, fresh_database, some_postgres
+from tests.storage.sql.test_statements import ACCOUNTS, LIMIT, START, WEB, chat, event
 
 FOLDER = Path(__file__).with_name("schemas")
 ACCOUNT = ACCOUNTS[1]
