@@ -17,7 +17,7 @@ import psutil
 from benchmarks.workload import ACCOUNT, GOAL_URL, LIVE_LIMIT_SECONDS, START_SECONDS, WIDGETS
 from telwerk import Telwerk
 from telwerk.v1 import event_pb2, settings_service_pb2 as settings
-from telwerkd.config import Settings
+from telwerkd.server.settings import Settings
 
 _ACTIONS = [action for action in event_pb2.InactivityAction.values() if action]
 _STOP_SECONDS = 60

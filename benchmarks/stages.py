@@ -21,22 +21,23 @@ from benchmarks.results import figure
 from benchmarks.run import save
 from benchmarks.workload import ACCOUNT, GOAL_URL, LIVE_LIMIT_SECONDS, START_SECONDS, WIDGETS, Part, Workload
 from telwerk.v1 import ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
-from telwerkd.application.allowance import Points
-from telwerkd.application.answering import answer
-from telwerkd.application.ingest import IngestLimits, take_in
+from telwerkd.application.ingest.batches import IngestLimits
+from telwerkd.application.ingest.storing import take_in
 from telwerkd.application.ports import Snapshot, Transaction
-from telwerkd.application.query import QueryLimits
-from telwerkd.application.rollup_cache import RollupCache
-from telwerkd.application.upkeep import COMPACTED_MAX
-from telwerkd.devoted import devote_process
-from telwerkd.domain.goals import Goal
+from telwerkd.application.query.allowance import Points
+from telwerkd.application.query.answering import answer
+from telwerkd.application.query.question import QueryLimits
+from telwerkd.application.query.rollup_cache import RollupCache
+from telwerkd.application.upkeep.upkeep import COMPACTED_MAX
+from telwerkd.domain.conversation.goals import Goal
+from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.ids import SECOND, AccountId, GoalId, Micros, WidgetId
-from telwerkd.domain.settings import WidgetVersion
-from telwerkd.storage.schema import prepare
-from telwerkd.storage.sqlite import SqliteStore
-from telwerkd.transport.answer_codec import encode_answer
-from telwerkd.transport.event_codec import EventDecoder, EventLimits
-from telwerkd.transport.query_codec import decode_query
+from telwerkd.process.gc_tuning import devote_process
+from telwerkd.storage.sqlite.schema import prepare
+from telwerkd.storage.sqlite.store import SqliteStore
+from telwerkd.transport.codec.answers import encode_answer
+from telwerkd.transport.codec.events import EventDecoder, EventLimits
+from telwerkd.transport.codec.queries import decode_query
 
 T = TypeVar("T")
 

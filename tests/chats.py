@@ -17,8 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from telwerkd.domain.conversation import EMPTY, Effect, fold
-from telwerkd.domain.events import (
+from telwerkd.domain.conversation.events import (
     ActionPerformed,
     Assigned,
     Ended,
@@ -41,7 +40,17 @@ from telwerkd.domain.events import (
     Unassigned,
     WentLive,
 )
-from telwerkd.domain.facts import Change, Fact, Kpi, LeftOut, OfflineAssignment, Outcome, value_answer, value_topics
+from telwerkd.domain.conversation.facts import (
+    Change,
+    Fact,
+    Kpi,
+    LeftOut,
+    OfflineAssignment,
+    Outcome,
+    value_answer,
+    value_topics,
+)
+from telwerkd.domain.conversation.fold import EMPTY, Effect, fold
 from telwerkd.domain.ids import NO_GROUP, NOBODY, SECOND, EventId, GoalId, Micros, OperatorGroupId, OperatorId, WidgetId
 
 DAY = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)

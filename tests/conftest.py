@@ -30,15 +30,16 @@ from telwerk.v1 import (
     kpi_service_pb2_grpc as kpi_grpc,
     settings_service_pb2_grpc as settings_grpc,
 )
-from telwerkd.app import running
 from telwerkd.application.clock import Clock
-from telwerkd.application.ingest import Ingest, Outcomes
-from telwerkd.config import Settings
-from telwerkd.domain import events
+from telwerkd.application.ingest.batches import Outcomes
+from telwerkd.application.ingest.group_commit import Ingest
+from telwerkd.domain.catalogue.kpis import CATALOGUE
+from telwerkd.domain.conversation import events
 from telwerkd.domain.ids import SECOND, Micros
-from telwerkd.domain.kpis import CATALOGUE
+from telwerkd.server.settings import Settings
+from telwerkd.server.wiring import running
 from telwerkd.storage.location import Location, PostgresUrl, SqliteFile, located
-from telwerkd.storage.sqlite import SqliteStore
+from telwerkd.storage.sqlite.store import SqliteStore
 from tests.chats import END_OF_DAY, chat
 from tests.postgres import execute, fresh_database, some_postgres, template_database
 
@@ -315,7 +316,7 @@ def writing_driver(store: SqliteStore) -> sqlite3.Connection:
 def writer_of(server_pid: int) -> psutil.Process:
     """The process that writes to a server's SQLite file."""
     children = psutil.Process(server_pid).children()
-    [writer] = [child for child in children if "telwerkd.storage.writer_main" in child.cmdline()]
+    [writer] = [child for child in children if "telwerkd.storage.sqlite.writer_main" in child.cmdline()]
     return writer
 
 

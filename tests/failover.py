@@ -20,7 +20,7 @@ from grpc_health.v1 import health_pb2
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from telwerkd import maintenance
+from telwerkd.server import maintenance
 from telwerkd.storage.location import PostgresUrl, located
 from tests.conftest import Server, connected, eventually, serving
 from tests.crash import ACCOUNTS, Producer

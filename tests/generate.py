@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from telwerkd.domain.events import (
+from telwerkd.domain.conversation.events import (
     ActionPerformed,
     Assigned,
     Ended,

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
-from telwerkd.domain.events import (
+from telwerkd.domain.conversation.events import (
     ActionPerformed,
     Assigned,
     Ended,
@@ -30,7 +30,7 @@ from telwerkd.domain.events import (
     Unassigned,
     WentLive,
 )
-from telwerkd.domain.facts import Kpi, OfflineAssignment, answer_value, stars_value, topics_value
+from telwerkd.domain.conversation.facts import Kpi, OfflineAssignment, answer_value, stars_value, topics_value
 from telwerkd.domain.ids import NO_GROUP, NOBODY
 
 Log: TypeAlias = list[Event]

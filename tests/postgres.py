@@ -22,7 +22,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from telwerkd.storage.location import PostgresUrl, located
-from telwerkd.storage.schema_postgres import migrate
+from telwerkd.storage.postgres.schema import migrate
 
 T = TypeVar("T")
 

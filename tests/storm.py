@@ -20,8 +20,8 @@ import grpc.aio
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from telwerk.v1 import event_pb2 as pb
-from telwerkd import maintenance
 from telwerkd.domain.ids import SECOND, Micros
+from telwerkd.server import maintenance
 from telwerkd.storage.location import PostgresUrl, located
 from tests.conftest import Server, connected, serving, timestamp
 from tests.postgres import PostgresServer, execute

@@ -23,7 +23,7 @@ from benchmarks.attack import attackers, victim
 from benchmarks.client import client
 from benchmarks.machine import described
 from benchmarks.results import figure
-from telwerkd.config import Settings
+from telwerkd.server.settings import Settings
 
 KINDS = ("ingest", "query", "health")
 _MEMORY_MARGIN_BYTES = 300 * 2**20

@@ -15,7 +15,7 @@ from array import array
 from asyncio import events
 from collections.abc import Callable
 
-from telwerkd import cli
+from telwerkd.cli import app
 
 _LOOK_SECONDS = 0.002
 _RUN = "_run"
@@ -90,7 +90,7 @@ def main() -> None:
     meter = LoopMeter()
     meter.attach()
     threading.Thread(target=_obey, args=(meter,), daemon=True).start()
-    cli.main()
+    app.main()
 
 
 if __name__ == "__main__":

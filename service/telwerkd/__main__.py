@@ -1,23 +1,6 @@
-"""The entry point. Each of the two kinds of commands imports what it needs: a health check no server."""
-# ruff: noqa: PLC0415
+"""`python -m telwerkd`, and the command `telwerkd`."""
 
-import os
-import sys
-
-
-def main() -> None:
-    """Runs `telwerkd`."""
-    # What gRPC's core logs by itself has another format, and comes back as an error anyway.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    command, *rest = sys.argv[1:] or [""]
-    if command == "health" and "--help" not in rest:
-        from telwerkd import cli_health
-
-        sys.exit(cli_health.main(rest))
-    from telwerkd import cli
-
-    cli.main()
-
+from telwerkd.cli.__main__ import main
 
 if __name__ == "__main__":
     main()

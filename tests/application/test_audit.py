@@ -13,16 +13,16 @@ import pytest
 
 import tests.laws.conftest  # noqa: F401  # what is taken from the laws below needs their profile
 from telwerkd.application.audit import Audit, examine, repair
-from telwerkd.application.ingest import Submitted
-from telwerkd.application.removal import erase, purge
-from telwerkd.domain.conversation import State
-from telwerkd.domain.counters import CHUNK_QUARTERS, ChunkKey, chunk_changes, merged
-from telwerkd.domain.events import Assigned, Event, Message, Rated, Sender, TopicsSet, WentLive
-from telwerkd.domain.facts import Change, Fact, Kpi, Outcome
-from telwerkd.domain.fingerprint import Fingerprints, Part
+from telwerkd.application.ingest.batches import Submitted
+from telwerkd.application.retention.removal import erase, purge
+from telwerkd.domain.conversation.events import Assigned, Event, Message, Rated, Sender, TopicsSet, WentLive
+from telwerkd.domain.conversation.facts import Change, Fact, Kpi, Outcome
+from telwerkd.domain.conversation.fold import State
+from telwerkd.domain.counting.counters import CHUNK_QUARTERS, ChunkKey, chunk_changes, merged
+from telwerkd.domain.counting.deltas import Deltas, Leaf, Leaves
+from telwerkd.domain.counting.fingerprint import Fingerprints, Part
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, OperatorId
-from telwerkd.domain.leaves import Deltas, Leaf, Leaves
-from telwerkd.storage import records
+from telwerkd.storage.sql import records
 from tests.generate import ACTIONS, ANNA, ASSIGNED, DELIVERY, FAMILIES, PRICE, SALES, START, WIDGETS
 from tests.laws.test_service_laws import Service, stored_cells
 

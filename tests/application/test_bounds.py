@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from telwerkd.application import removal, storing, upkeep
 from telwerkd.application.audit import examine
-from telwerkd.application.batches import IngestLimits, Rejected, Submitted, Verdict
-from telwerkd.application.ingest import take_in
-from telwerkd.application.removal import purge
-from telwerkd.application.upkeep import settle_due
-from telwerkd.domain.errors import Reason
-from telwerkd.domain.events import (
+from telwerkd.application.ingest import storing
+from telwerkd.application.ingest.batches import IngestLimits, Rejected, Submitted, Verdict
+from telwerkd.application.ingest.storing import take_in
+from telwerkd.application.retention import removal
+from telwerkd.application.retention.removal import purge
+from telwerkd.application.upkeep import upkeep
+from telwerkd.application.upkeep.upkeep import settle_due
+from telwerkd.domain.conversation.events import (
     Event,
     Kind,
     Message,
@@ -25,10 +26,11 @@ from telwerkd.domain.events import (
     SurveyAnswer,
     WentLive,
 )
-from telwerkd.domain.facts import Kpi
+from telwerkd.domain.conversation.facts import Kpi
+from telwerkd.domain.errors import Reason
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
-from telwerkd.storage.schema import prepare
-from telwerkd.storage.sqlite import SqliteStore
+from telwerkd.storage.sqlite.schema import prepare
+from telwerkd.storage.sqlite.store import SqliteStore
 
 ACCOUNT = AccountId("acme")
 START = 1_767_225_600_000_000

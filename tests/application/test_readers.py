@@ -13,7 +13,7 @@ from telwerkd.application.readers import Readers
 from telwerkd.domain.errors import QuotaExceededError
 from telwerkd.domain.ids import AccountId
 from telwerkd.storage.location import Location
-from telwerkd.storage.opening import opened, prepare
+from telwerkd.storage.open_store import opened, prepare
 from tests.conftest import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -59,7 +59,7 @@ def test_a_misspelt_option_of_the_command_itself_gets_its_own_nearest_name() -> 
 def test_a_folder_named_telwerk_in_the_working_folder_hides_nothing(tmp_path: Path) -> None:
     """As where somebody works beside a checkout, with what `make` installed."""
     (tmp_path / "telwerk").mkdir()
-    code = "from telwerk import Telwerk, events; import telwerkd.cli"
+    code = "from telwerk import Telwerk, events; import telwerkd.cli.app"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )

@@ -10,9 +10,9 @@ from itertools import accumulate, repeat
 
 import pytest
 
-from telwerkd.domain.conversation import EMPTY, Effect, State, carried, fold, follows, settle, step
-from telwerkd.domain.events import Event, InactivityAction, Retracted
-from telwerkd.domain.facts import Kpi, Outcome, Rule
+from telwerkd.domain.conversation.events import Event, InactivityAction, Retracted
+from telwerkd.domain.conversation.facts import Kpi, Outcome, Rule
+from telwerkd.domain.conversation.fold import EMPTY, Effect, State, carried, fold, follows, settle, step
 from telwerkd.domain.ids import Micros
 from tests import chats
 from tests.chats import at, chat, facts, net

@@ -4,7 +4,7 @@ import pickle
 import socket
 import sys
 
-from telwerkd.storage.writer_process import SIZE_BYTES
+from telwerkd.storage.sqlite.writer_process import SIZE_BYTES
 
 ready = pickle.dumps(None)
 with socket.socket(fileno=int(sys.argv[2])) as connection:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from telwerkd.config import ConfigurationError, load
+from telwerkd.server.settings import ConfigurationError, load
 from tests.conftest import ServerProcess, serving
 
 HEALTH = [sys.executable, "-m", "telwerkd", "health"]
@@ -114,7 +114,7 @@ LARGE = (
     "typer",
     "google.protobuf",
     "telwerk.v1",
-    "telwerkd.app",
+    "telwerkd.server.wiring",
     "msgspec",
 )
 
@@ -122,8 +122,8 @@ LARGE = (
 def test_a_health_check_imports_none_of_the_server(server: ServerProcess):
     """It runs all day: what it imports is gRPC, and what that needs."""
     program = (
-        "import sys; from telwerkd import cli_health; "
-        f"code = cli_health.main(['{server.address}']); "
+        "import sys; from telwerkd.cli import health; "
+        f"code = health.main(['{server.address}']); "
         f"print(code, [name for name in {LARGE} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)

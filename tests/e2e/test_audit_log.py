@@ -16,11 +16,11 @@ from telwerk.v1 import (
     settings_service_pb2_grpc as settings_grpc,
 )
 from telwerkd.domain.errors import Reason
-from telwerkd.transport import keys_file
-from telwerkd.transport.auth import Keyring
-from telwerkd.transport.keys_file import KeysFileError, Role
-from telwerkd.transport.refused_keys import RefusedKeys
-from telwerkd.transport.tls import StartupError
+from telwerkd.transport.security import keys_file
+from telwerkd.transport.security.auth import Keyring
+from telwerkd.transport.security.keys_file import KeysFileError, Role
+from telwerkd.transport.security.refused_keys import RefusedKeys
+from telwerkd.transport.security.tls import StartupError
 from tests.conftest import CALL_SECONDS, Server, started, wired
 
 

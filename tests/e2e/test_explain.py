@@ -20,24 +20,25 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 from telwerk.v1 import admin_service_pb2 as admin, admin_service_pb2_grpc as admin_grpc, kpi_service_pb2 as kpi
-from telwerkd.application.allowance import Points
-from telwerkd.application.answering import answer
 from telwerkd.application.explain import Explained, Place, explain
-from telwerkd.application.ingest import IngestLimits, Submitted, take_in
+from telwerkd.application.ingest.batches import IngestLimits, Submitted
+from telwerkd.application.ingest.storing import take_in
 from telwerkd.application.ports import Snapshot
-from telwerkd.application.query import Filter, Ids, Query, QueryLimits, Topics
-from telwerkd.application.removal import erase, purge
-from telwerkd.application.rollup_cache import RollupCache
-from telwerkd.application.upkeep import Compaction, settle_due
-from telwerkd.domain.calendar import QUARTER_HOUR_MICROS
-from telwerkd.domain.events import Event, WentLive
-from telwerkd.domain.facts import Fact, Kpi, answer_value, topics_value
+from telwerkd.application.query.allowance import Points
+from telwerkd.application.query.answering import answer
+from telwerkd.application.query.question import Filter, Ids, Query, QueryLimits, Topics
+from telwerkd.application.query.rollup_cache import RollupCache
+from telwerkd.application.retention.removal import erase, purge
+from telwerkd.application.upkeep.upkeep import Compaction, settle_due
+from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo, ValueKind
+from telwerkd.domain.conversation.events import Event, WentLive
+from telwerkd.domain.conversation.facts import Fact, Kpi, answer_value, topics_value
 from telwerkd.domain.ids import NO_GROUP, NOBODY, AccountId, ConversationId, Micros
-from telwerkd.domain.kpis import CATALOGUE, KpiInfo, ValueKind
-from telwerkd.domain.ranges import QuarterRange
-from telwerkd.storage.schema import prepare
-from telwerkd.storage.sqlite import SqliteStore
-from telwerkd.transport import kpi_service
+from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
+from telwerkd.domain.time.ranges import QuarterRange
+from telwerkd.storage.sqlite.schema import prepare
+from telwerkd.storage.sqlite.store import SqliteStore
+from telwerkd.transport.services import kpi as kpi_service
 from tests.conftest import ALL_TIME, CALL_SECONDS, Refusal, Server, line_of, refusal, started
 from tests.generate import ANNA, BRAM, DELIVERY, GRID, PRICE, SALES, START, SUPPORT, WIDGETS, Batch, deliveries
 from tests.oracle import oracle_facts, oracle_held
@@ -832,7 +833,7 @@ def test_a_late_page_costs_no_more_than_the_first(tmp_path):
         connection.set_progress_handler(step, 10)
         with pytest.MonkeyPatch.context() as patch:
             # The rows have no states to be read.
-            patch.setattr("telwerkd.storage.transaction._conversation", lambda row: row.conversation_id)
+            patch.setattr("telwerkd.storage.sql.transaction._conversation", lambda row: row.conversation_id)
             found = snapshot.conversations_in(START, Micros(START + 10**12), after, 200)
         connection.set_progress_handler(None, 0)
         assert len(found) == 200

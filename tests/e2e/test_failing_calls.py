@@ -19,8 +19,8 @@ from telwerk.v1 import (
     kpi_service_pb2 as kpi,
     settings_service_pb2 as settings,
 )
-from telwerkd.transport import keys_file
-from telwerkd.transport.keys_file import Role
+from telwerkd.transport.security import keys_file
+from telwerkd.transport.security.keys_file import Role
 from tests.conftest import ALL_TIME, CALL_SECONDS
 
 CALLS = 6

@@ -7,9 +7,9 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2
 
-from telwerkd.app import running
-from telwerkd.config import Settings
-from telwerkd.transport.health import Health
+from telwerkd.server.settings import Settings
+from telwerkd.server.wiring import running
+from telwerkd.transport.services.health import Health
 from tests.conftest import CALL_SECONDS, Server, connected, eventually, started
 from tests.http2 import raw
 

@@ -563,7 +563,7 @@ async def test_a_database_that_stays_locked_is_unavailable_and_nothing_is_half_d
 
 async def test_one_broken_account_does_not_sink_those_beside_it(tmp_path, monkeypatch, submitted):
     """A state that cannot be read is a defect for its own conversation's batch alone, though both commit together."""
-    monkeypatch.setattr(logging.getLogger("telwerkd.transport.errors"), "disabled", True)  # this defect is meant
+    monkeypatch.setattr(logging.getLogger("telwerkd.transport.grpc.errors"), "disabled", True)  # this defect is meant
     path = tmp_path / "telwerk.db"
     async with started_warm(path) as server:
         await server.ingest("broken", wired(RATED))

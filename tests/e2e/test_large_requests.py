@@ -15,10 +15,10 @@ from telwerk.v1 import (
     kpi_service_pb2 as kpi,
     settings_service_pb2 as settings,
 )
-from telwerkd.transport import keys_file
-from telwerkd.transport.decoding_turns import DecodingTurns
-from telwerkd.transport.keys_file import Role
-from telwerkd.transport.unacked import UnackedWindow
+from telwerkd.transport.codec.decoding_turns import DecodingTurns
+from telwerkd.transport.security import keys_file
+from telwerkd.transport.security.keys_file import Role
+from telwerkd.transport.services.unacked import UnackedWindow
 from tests.conftest import ALL_TIME, CALL_SECONDS, Server, connected, eventually, refusal, started
 
 INVALID, UNAVAILABLE = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNAVAILABLE

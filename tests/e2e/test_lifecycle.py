@@ -21,8 +21,9 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from typer.testing import CliRunner
 
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion
-from telwerkd import app, cli
-from telwerkd.config import Settings
+from telwerkd.cli.app import app
+from telwerkd.server import wiring
+from telwerkd.server.settings import Settings
 from tests.chats import at
 from tests.conftest import (
     CALL_SECONDS,
@@ -129,7 +130,7 @@ async def test_a_killed_server_has_stored_what_it_acknowledged(tmp_path):
 
 async def outliving(client: AsyncExitStack, life: AsyncExitStack, path: Path, **settings: float) -> Server:
     """A client that stays when its server goes."""
-    running = await life.enter_async_context(app.running(Settings(database=path, listen="127.0.0.1:0", **settings)))
+    running = await life.enter_async_context(wiring.running(Settings(database=path, listen="127.0.0.1:0", **settings)))
     return await client.enter_async_context(connected(running.address))
 
 
@@ -187,7 +188,7 @@ async def test_who_watches_health_learns_that_the_server_drains(tmp_path):
 
 async def test_readiness_follows_the_database_and_liveness_does_not(tmp_path, monkeypatch):
     """A server that cannot reach its data says so and lives on; when the data is back, so is it."""
-    monkeypatch.setattr(app, "_PING_EVERY_SECONDS", 0.1)
+    monkeypatch.setattr(wiring, "_PING_EVERY_SECONDS", 0.1)
     path = tmp_path / "telwerk.db"
     async with started(path) as server:
         for renaming, expected in (
@@ -243,7 +244,7 @@ WIDE = {"COLUMNS": "200", "NO_COLOR": "1"}
 
 def in_process(*arguments: str | Path) -> Done:
     """The command in this process: what it says is the same, and importing it again takes a second."""
-    done = CliRunner().invoke(cli.app, [str(argument) for argument in arguments], env=WIDE)
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments], env=WIDE)
     return Done(done.exit_code, done.stdout, done.stderr)
 
 

@@ -20,9 +20,8 @@ import pytest
 import pytest_asyncio
 
 from telwerk.v1 import event_pb2 as pb, kpi_service_pb2 as kpi, settings_service_pb2 as settings
-from telwerkd import app
-from telwerkd.domain.conversation import EMPTY, fold
-from telwerkd.domain.events import (
+from telwerkd.domain.catalogue.kpis import CATALOGUE, Dimension, KpiInfo
+from telwerkd.domain.conversation.events import (
     ActionPerformed,
     Assigned,
     Ended,
@@ -41,9 +40,10 @@ from telwerkd.domain.events import (
     Unassigned,
     WentLive,
 )
-from telwerkd.domain.facts import Change, Fact, Kpi, Outcome, value_answer, value_topics
+from telwerkd.domain.conversation.facts import Change, Fact, Kpi, Outcome, value_answer, value_topics
+from telwerkd.domain.conversation.fold import EMPTY, fold
 from telwerkd.domain.ids import SECOND, EventId, GoalId, Micros, OperatorGroupId, OperatorId, TopicId, WidgetId
-from telwerkd.domain.kpis import CATALOGUE, Dimension, KpiInfo
+from telwerkd.server import wiring
 from telwerkd.storage.location import Location
 from tests.conftest import CALL_SECONDS, KPI_IDS, Server, compacted, started, timestamp, wire
 
@@ -131,7 +131,7 @@ async def prepared(path: Path | Location, state: str, monkeypatch: pytest.Monkey
     """A database with all chats, in this state."""
     never = 3_600.0
     with monkeypatch.context() as held:
-        held.setattr(app, "_COMPACT_EVERY_SECONDS", never if state == "leaves" else 0.05)
+        held.setattr(wiring, "_COMPACT_EVERY_SECONDS", never if state == "leaves" else 0.05)
         async with started(path) as server:
             await send(server, BATCHES[0])
             if state == "leaves":
@@ -142,7 +142,7 @@ async def prepared(path: Path | Location, state: str, monkeypatch: pytest.Monkey
                 await send(server, BATCHES[1])
                 await compacted(path)
         if state == "half":
-            held.setattr(app, "_COMPACT_EVERY_SECONDS", never)
+            held.setattr(wiring, "_COMPACT_EVERY_SECONDS", never)
             async with started(path) as server:
                 await send(server, BATCHES[1])
 
@@ -152,7 +152,7 @@ async def server(request, databases) -> AsyncIterator[Server]:
     """One for all tests of a state: none of them changes what it counts."""
     with databases() as database, pytest.MonkeyPatch.context() as monkeypatch:
         await prepared(database, request.param, monkeypatch)
-        monkeypatch.setattr(app, "_COMPACT_EVERY_SECONDS", 3_600.0)
+        monkeypatch.setattr(wiring, "_COMPACT_EVERY_SECONDS", 3_600.0)
         async with started(database) as server:
             yield server
 
@@ -663,14 +663,14 @@ async def test_compaction_changes_no_byte_of_any_answer(tmp_path, monkeypatch):
     shutil.copy(path, tmp_path / "copy.db")
     before = []
     with monkeypatch.context() as held:
-        held.setattr(app, "_COMPACT_EVERY_SECONDS", 3_600.0)
+        held.setattr(wiring, "_COMPACT_EVERY_SECONDS", 3_600.0)
         async with started(path) as server:
             before.append(await answers(server))
             await retract_everything_rated(server)
             before.append(await answers(server))
     assert before[0] != before[1]
     after = []
-    monkeypatch.setattr(app, "_COMPACT_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(wiring, "_COMPACT_EVERY_SECONDS", 0.05)
     async with started(tmp_path / "copy.db") as server:
         await compacted(tmp_path / "copy.db")
         after.append(await answers(server))

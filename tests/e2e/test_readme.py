@@ -184,5 +184,5 @@ def test_the_places_that_contributing_names_are_there():
         ROOT / "protos" / "telwerk" / "v1",
     )
     for place in re.findall(r"`([\w/]+\.(?:py|proto|json))`", adding):
-        folders = (*bases, ROOT / "service" / "telwerkd" / "domain" / "texts")
+        folders = (*bases, ROOT / "service" / "telwerkd" / "domain" / "catalogue" / "texts")
         assert any((folder / place).exists() for folder in folders), place

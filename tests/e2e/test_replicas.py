@@ -14,9 +14,9 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2
 
-from telwerkd import app, maintenance
+from telwerkd.server import maintenance, wiring
 from telwerkd.storage.location import PostgresUrl, SqliteFile, located
-from telwerkd.storage.opening import prepare
+from telwerkd.storage.open_store import prepare
 from tests.conftest import (
     CALL_SECONDS,
     Server,
@@ -247,7 +247,7 @@ def test_a_worker_that_cannot_start_stops_them_all(database, tmp_path):
 
 async def test_a_server_goes_and_comes_with_its_database(monkeypatch):
     """Calls are UNAVAILABLE and say when to come back; readiness follows, and nobody restarts anything."""
-    monkeypatch.setattr(app, "_PING_EVERY_SECONDS", 0.1)
+    monkeypatch.setattr(wiring, "_PING_EVERY_SECONDS", 0.1)
     postgres = PostgresServer("fsync=off")
     try:
         postgres.start()

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from telwerkd.config import Settings
-from telwerkd.config_errors import misspelt_variables
+from telwerkd.server.settings import Settings
+from telwerkd.server.settings_errors import misspelt_variables
 from tests.conftest import serving
 
 
@@ -29,7 +29,7 @@ def test_the_version_is_told():
 
 def test_the_shell_completes_commands():
     """As the script that `--install-completion` installs asks it to."""
-    code = "import sys; sys.argv[0] = 'telwerkd'; from telwerkd.cli import app; app(prog_name='telwerkd')"
+    code = "import sys; sys.argv[0] = 'telwerkd'; from telwerkd.cli.app import app; app(prog_name='telwerkd')"
     asked = {"_TELWERKD_COMPLETE": "complete_bash", "COMP_WORDS": "telwerkd ver", "COMP_CWORD": "1"}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=os.environ | asked

@@ -14,11 +14,11 @@ import pytest
 from grpc_health.v1 import health_pb2
 
 from telwerk.v1 import ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
-from telwerkd import app
-from telwerkd.application.ingest import Ingest
-from telwerkd.background import BackgroundTaskError
-from telwerkd.config import Settings
-from telwerkd.stopping import EXIT_NOT_STORED
+from telwerkd.application.ingest.group_commit import Ingest
+from telwerkd.server import wiring
+from telwerkd.server.background import BackgroundTaskError
+from telwerkd.server.settings import Settings
+from telwerkd.server.stopping import EXIT_NOT_STORED
 from tests.conftest import ALL_TIME, ServerProcess, connected, serving, wired
 from tests.http2 import RawClient, raw
 
@@ -151,7 +151,7 @@ async def test_a_task_that_dies_ends_the_server(tmp_path, monkeypatch):
 
     async def live() -> None:
         settings = Settings(database=tmp_path / "t.db", listen="127.0.0.1:0", grace_seconds=0)
-        async with app.running(settings) as running, asyncio.timeout(30):
+        async with wiring.running(settings) as running, asyncio.timeout(30):
             await running.failed.wait()
 
     with pytest.raises(BackgroundTaskError, match="group commit"):

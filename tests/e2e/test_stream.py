@@ -13,9 +13,9 @@ import pytest
 import pytest_asyncio
 
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion
-from telwerkd.transport import keys_file
-from telwerkd.transport.keys_file import Role
-from telwerkd.transport.unacked import UnackedWindow
+from telwerkd.transport.security import keys_file
+from telwerkd.transport.security.keys_file import Role
+from telwerkd.transport.services.unacked import UnackedWindow
 from tests.chats import at
 from tests.conftest import (
     CALL_SECONDS,

@@ -13,8 +13,8 @@ import pytest
 
 from telwerk.v1 import kpi_service_pb2 as kpi, settings_service_pb2 as settings_pb
 from telwerkd.storage.location import PostgresUrl, located
-from telwerkd.transport import kpi_service
-from telwerkd.transport.kpi_service import KpiService
+from telwerkd.transport.services import kpi as kpi_service
+from telwerkd.transport.services.kpi import KpiService
 from tests.chats import at
 from tests.conftest import CALL_SECONDS, KPI_IDS, Server, connected, eventually, refusal, serving, started
 from tests.postgres import fresh_database

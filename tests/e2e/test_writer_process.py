@@ -19,9 +19,9 @@ import pytest
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.domain.ids import AccountId
 from telwerkd.storage.location import SqliteFile
-from telwerkd.storage.opening import opened, prepare
-from telwerkd.storage.sqlite import SqliteStore
-from telwerkd.storage.writer_process import WriterDefectError, WriterProcess
+from telwerkd.storage.open_store import opened, prepare
+from telwerkd.storage.sqlite.store import SqliteStore
+from telwerkd.storage.sqlite.writer_process import WriterDefectError, WriterProcess
 from tests.conftest import Server, connected, eventually, locked, refusal, serving, started, wired, writer_of
 from tests.e2e.test_lifecycle import Producers
 from tests.e2e.works import bumped, exiting, failing, remembering, unpicklable
@@ -180,7 +180,7 @@ async def test_a_stop_for_all_processes_is_a_stop_of_the_server(tmp_path, how):
 async def test_a_writer_that_cannot_start_is_a_server_that_cannot(tmp_path, monkeypatch, caplog):
     """It says so instead of waiting."""
     await prepare(SqliteFile(tmp_path / "telwerk.db"))
-    monkeypatch.setattr("telwerkd.storage.writer_process._PROGRAM", "telwerkd.storage.no_such_module")
+    monkeypatch.setattr("telwerkd.storage.sqlite.writer_process._PROGRAM", "telwerkd.storage.sqlite.no_such_module")
     with pytest.raises(UnavailableError):
         async with opened(SqliteFile(tmp_path / "telwerk.db"), serving=True):
             pass
@@ -203,7 +203,7 @@ async def test_a_writer_that_cannot_be_run_is_unavailable_and_leaves_nothing_ope
 
 async def test_a_writer_that_dies_once_it_is_ready_keeps_nobody_waiting(tmp_path, monkeypatch):
     """That it is ready and that it is gone are learned at once, with nothing under way that could fail."""
-    monkeypatch.setattr("telwerkd.storage.writer_process._PROGRAM", "tests.e2e.dying_writer")
+    monkeypatch.setattr("telwerkd.storage.sqlite.writer_process._PROGRAM", "tests.e2e.dying_writer")
     writing = asyncio.create_task(WriterProcess(tmp_path / "telwerk.db").write([(ACME, bumped)]))
     await asyncio.sleep(0.05)
     time.sleep(1.0)  # noqa: ASYNC251  # the loop is to be busy until both are there

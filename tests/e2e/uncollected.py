@@ -6,8 +6,8 @@ import json
 import sys
 from collections import Counter
 
-from telwerkd.app import running
-from telwerkd.config import Settings
+from telwerkd.server.settings import Settings
+from telwerkd.server.wiring import running
 
 
 def say(line: str) -> None:

@@ -18,24 +18,26 @@ import pytest
 from hypothesis import HealthCheck, settings, strategies as st
 
 from telwerk.v1 import kpi_service_pb2 as pb
-from telwerkd.application.allowance import Points
-from telwerkd.application.answering import answer
-from telwerkd.application.cost import LOOP_COST_MAX, Budget, NotInLoopError
-from telwerkd.application.ingest import IngestLimits, Submitted, take_in
+from telwerkd.application.ingest.batches import IngestLimits, Submitted
+from telwerkd.application.ingest.storing import take_in
 from telwerkd.application.ports import Store
-from telwerkd.application.query import Answer, Filter, Ids, Query, QueryLimits, Topics
-from telwerkd.application.rollup_cache import RollupCache
-from telwerkd.application.upkeep import settle_due
-from telwerkd.domain.calendar import Granularity
-from telwerkd.domain.events import Event, Kind, WentLive
-from telwerkd.domain.facts import Kpi, answer_value, topics_value
+from telwerkd.application.query.allowance import Points
+from telwerkd.application.query.answering import answer
+from telwerkd.application.query.cost import LOOP_COST_MAX, Budget, NotInLoopError
+from telwerkd.application.query.question import Filter, Ids, Query, QueryLimits, Topics
+from telwerkd.application.query.result import Answer
+from telwerkd.application.query.rollup_cache import RollupCache
+from telwerkd.application.upkeep.upkeep import settle_due
+from telwerkd.domain.catalogue.kpis import CATALOGUE, Dimension
+from telwerkd.domain.conversation.events import Event, Kind, WentLive
+from telwerkd.domain.conversation.facts import Kpi, answer_value, topics_value
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros
-from telwerkd.domain.kpis import CATALOGUE, Dimension
-from telwerkd.domain.ranges import DateRange, QuarterRange
-from telwerkd.storage import schema
+from telwerkd.domain.time.calendar import Granularity
+from telwerkd.domain.time.ranges import DateRange, QuarterRange
 from telwerkd.storage.location import SqliteFile, located
-from telwerkd.storage.opening import opened
-from telwerkd.transport.answer_codec import encode_answer
+from telwerkd.storage.open_store import opened
+from telwerkd.storage.sqlite.schema import prepare
+from telwerkd.transport.codec.answers import encode_answer
 from tests.generate import ACTIONS, ASSIGNED, CONTACT_WRITES, FAMILIES, THEMES, WIDGETS
 from tests.oracle import Counted, oracle_facts, oracle_held
 from tests.postgres import fresh_database
@@ -147,7 +149,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, postgres: str, postgres_temp
     everything = [Submitted(c, event) for c, log in logs.items() for event in log]
     late = set(random.sample(range(len(everything)), len(everything) // 3))
     file = SqliteFile(tmp_path_factory.mktemp("world") / "telwerk.db")
-    schema.prepare(file.path)
+    prepare(file.path)
 
     def facts_of(judge: Callable[[Iterable[Event], int], Counter[Counted]]) -> Facts:
         facts = [fact for log in logs.values() for fact in judge(log, now).elements()]

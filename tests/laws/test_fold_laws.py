@@ -6,9 +6,9 @@ from collections.abc import Iterable
 import msgspec
 from hypothesis import given, settings, strategies as st
 
-from telwerkd.domain.conversation import EMPTY, Effect, State, carried, fold, follows, retract, run, settle, step
-from telwerkd.domain.events import Event, Retracted
-from telwerkd.domain.facts import Change, Fact, Outcome
+from telwerkd.domain.conversation.events import Event, Retracted
+from telwerkd.domain.conversation.facts import Change, Fact, Outcome
+from telwerkd.domain.conversation.fold import EMPTY, Effect, State, carried, fold, follows, retract, run, settle, step
 from telwerkd.domain.ids import EventId, Micros, WidgetId
 from tests.generate import Batch, deliveries, nows, observations
 from tests.oracle import Counted, oracle_facts, oracle_held

@@ -4,10 +4,10 @@ from collections import Counter
 
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from telwerkd.application.query import Query
-from telwerkd.domain.facts import Kpi
-from telwerkd.domain.kpis import Dimension
-from telwerkd.domain.ranges import QuarterRange
+from telwerkd.application.query.question import Query
+from telwerkd.domain.catalogue.kpis import Dimension
+from telwerkd.domain.conversation.facts import Kpi
+from telwerkd.domain.time.ranges import QuarterRange
 from tests.laws.asked import PROFILE, World, beginnings, counted, edges, kept, law, nonzero, queries, span
 
 

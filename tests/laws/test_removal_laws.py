@@ -16,12 +16,22 @@ from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from telwerkd.application.audit import Audit, examine
-from telwerkd.application.ingest import Rejected, Submitted, Verdict
-from telwerkd.application.removal import erase, purge
-from telwerkd.domain.conversation import Effect, fold
+from telwerkd.application.ingest.batches import Rejected, Submitted, Verdict
+from telwerkd.application.retention.removal import erase, purge
+from telwerkd.domain.conversation.events import (
+    Assigned,
+    Event,
+    Kind,
+    Message,
+    Rated,
+    Retracted,
+    Sender,
+    TopicsSet,
+    WentLive,
+)
+from telwerkd.domain.conversation.facts import Change, Kpi, Outcome
+from telwerkd.domain.conversation.fold import Effect, fold
 from telwerkd.domain.errors import Reason
-from telwerkd.domain.events import Assigned, Event, Kind, Message, Rated, Retracted, Sender, TopicsSet, WentLive
-from telwerkd.domain.facts import Change, Kpi, Outcome
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros
 from tests.generate import ANNA, DELIVERY, GRID, PRICE, SALES, START, WIDGETS, conversations, nows
 from tests.laws.test_service_laws import (

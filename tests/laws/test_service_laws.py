@@ -21,25 +21,36 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from telwerkd.application.account_settings import AccountSettings
-from telwerkd.application.answering import Points, answer
-from telwerkd.application.ingest import Ingest, IngestLimits, Rejected, Submitted, Verdict
-from telwerkd.application.query import Answer, Filter, Query, QueryLimits
+from telwerkd.application.ingest.batches import IngestLimits, Rejected, Submitted, Verdict
+from telwerkd.application.ingest.group_commit import Ingest
+from telwerkd.application.query.answering import Points, answer
+from telwerkd.application.query.question import Filter, Query, QueryLimits
+from telwerkd.application.query.result import Answer
+from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.readers import Readers
-from telwerkd.application.rollup_cache import RollupCache
-from telwerkd.application.upkeep import Compaction, settle_due
-from telwerkd.domain.conversation import EMPTY, fold
+from telwerkd.application.settings import AccountSettings
+from telwerkd.application.upkeep.upkeep import Compaction, settle_due
+from telwerkd.domain.catalogue.kpis import CATALOGUE, Dimension
+from telwerkd.domain.conversation.events import (
+    Assigned,
+    Event,
+    GoalReached,
+    Message,
+    PageVisited,
+    Sender,
+    TopicsSet,
+    WentLive,
+)
+from telwerkd.domain.conversation.facts import Kpi
+from telwerkd.domain.conversation.fold import EMPTY, fold
+from telwerkd.domain.conversation.goals import Goal
+from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.errors import Reason
-from telwerkd.domain.events import Assigned, Event, GoalReached, Message, PageVisited, Sender, TopicsSet, WentLive
-from telwerkd.domain.facts import Kpi
-from telwerkd.domain.goals import Goal
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, TopicId, WidgetId
-from telwerkd.domain.kpis import CATALOGUE, Dimension
-from telwerkd.domain.ranges import QuarterRange
-from telwerkd.domain.settings import WidgetVersion
-from telwerkd.storage import records
-from telwerkd.storage.schema import prepare
-from telwerkd.storage.sqlite import SqliteStore
+from telwerkd.domain.time.ranges import QuarterRange
+from telwerkd.storage.sql import records
+from telwerkd.storage.sqlite.schema import prepare
+from telwerkd.storage.sqlite.store import SqliteStore
 from tests.generate import ANNA, BRAM, GRID, ORDER, QUOTE, SALES, START, WIDGETS, Batch, conversations, deliveries, nows
 from tests.oracle import Counted, oracle_facts, oracle_held
 
@@ -71,7 +82,7 @@ def empty_database() -> bytes:
 
 
 class Service:
-    """What `telwerkd.app` wires, but for the network and the clock."""
+    """What `telwerkd.server.wiring` wires, but for the network and the clock."""
 
     def __init__(self, limits: IngestLimits | None = None) -> None:
         self._folder = tempfile.mkdtemp(prefix="telwerk-laws-")

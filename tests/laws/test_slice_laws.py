@@ -10,22 +10,21 @@ from typing import Any, TypeAlias
 
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from telwerkd.application.query import (
+from telwerkd.application.query.question import (
     NEEDS_COMPARISON,
     NEEDS_MEAN,
     Filter,
-    KpiRows,
     Order,
     OrderMeasure,
     Page,
     PreviousPeriod,
     Query,
-    Row,
     Top,
 )
-from telwerkd.domain.facts import Kpi
-from telwerkd.domain.kpis import CATALOGUE, Dimension, KpiInfo
-from telwerkd.domain.ranges import DateRange, QuarterRange
+from telwerkd.application.query.result import KpiRows, Row
+from telwerkd.domain.catalogue.kpis import CATALOGUE, Dimension, KpiInfo
+from telwerkd.domain.conversation.facts import Kpi
+from telwerkd.domain.time.ranges import DateRange, QuarterRange
 from tests.laws.asked import PROFILE, World, counted, edges, kept, nonzero, place, queries, ranges
 from tests.oracle import Counted
 

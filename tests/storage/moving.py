@@ -11,8 +11,8 @@ from typing import Any
 import asyncpg
 import sqlalchemy as sa
 
-from telwerkd.storage.postgres import PostgresStore
-from telwerkd.storage.tables import metadata
+from telwerkd.storage.postgres.store import PostgresStore
+from telwerkd.storage.schema.tables import metadata
 
 _TABLE = re.compile(rf"\b(FROM|JOIN|INTO|UPDATE)(\s+)({'|'.join(metadata.tables)})\b")
 _CONFLICTS_WITH_WRITES_ONLY = "SHARE MODE"

@@ -16,23 +16,24 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from telwerkd.application.account_settings import AccountSettings
 from telwerkd.application.audit import examine
-from telwerkd.application.ingest import IngestLimits, take_in
+from telwerkd.application.ingest.batches import IngestLimits
+from telwerkd.application.ingest.storing import take_in
 from telwerkd.application.ports import Snapshot, Store
 from telwerkd.application.readers import Readers
-from telwerkd.application.removal import erase, purge
-from telwerkd.application.upkeep import Compaction, settle_due
-from telwerkd.domain.counters import unpack
-from telwerkd.domain.events import Message, Retracted, Sender
+from telwerkd.application.retention.removal import erase, purge
+from telwerkd.application.settings import AccountSettings
+from telwerkd.application.upkeep.upkeep import Compaction, settle_due
+from telwerkd.domain.conversation.events import Message, Retracted, Sender
+from telwerkd.domain.conversation.settings import WidgetVersion
+from telwerkd.domain.counting.counters import unpack
 from telwerkd.domain.ids import SECOND, ConversationId, EventId, Micros
-from telwerkd.domain.settings import WidgetVersion
-from telwerkd.storage import schema
 from telwerkd.storage.location import Location, SqliteFile, located
-from telwerkd.storage.opening import opened, prepare
-from telwerkd.storage.tables import metadata
+from telwerkd.storage.open_store import opened, prepare
+from telwerkd.storage.schema import versions
+from telwerkd.storage.schema.tables import metadata
 from tests.postgres import execute, fresh_database, some_postgres
-from tests.storage.test_statements import ACCOUNTS, LIMIT, START, WEB, chat, event
+from tests.storage.sql.test_statements import ACCOUNTS, LIMIT, START, WEB, chat, event
 
 FOLDER = Path(__file__).with_name("schemas")
 ACCOUNT = ACCOUNTS[1]
@@ -124,7 +125,7 @@ def main() -> None:
         content["postgres"], same = asyncio.run(_write(located(url)))
         assert same == content["facts"]
     FOLDER.mkdir(exist_ok=True)
-    (FOLDER / f"{schema.head()}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    (FOLDER / f"{versions.head()}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 
 from telwerkd.domain.ids import AccountId, ConversationId
 from telwerkd.storage import copying
-from telwerkd.storage.bulk_postgres import PostgresBulk
 from telwerkd.storage.copying import copy
 from telwerkd.storage.location import PostgresUrl, SqliteFile, located
-from telwerkd.storage.opening import migrate, opened, prepare
-from telwerkd.storage.schema import SchemaError
-from telwerkd.storage.tables import metadata
+from telwerkd.storage.open_store import migrate, opened, prepare
+from telwerkd.storage.schema.tables import metadata
+from telwerkd.storage.schema.versions import SchemaError
+from telwerkd.storage.sql.bulk_postgres import PostgresBulk
 from tests.postgres import execute, fresh_database
 from tests.storage.schemas import ACCOUNT, facts, tables_of, written
 

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from telwerkd.storage import postgres_engine, schema, schema_postgres
 from telwerkd.storage.location import Location, PostgresUrl, SqliteFile, located
-from telwerkd.storage.opening import distribute, migrate, opened, prepare
-from telwerkd.storage.schema import SchemaError, head, revisions
+from telwerkd.storage.open_store import distribute, migrate, opened, prepare
+from telwerkd.storage.postgres import engine, schema
+from telwerkd.storage.schema import versions
+from telwerkd.storage.schema.versions import SchemaError, head, revisions
 from tests.conftest import rows
 from tests.postgres import BARRED, execute, fresh_database
 from tests.storage.schemas import ACCOUNT, FOLDER, facts, fill
@@ -34,7 +35,7 @@ async def on(database: Location, work: Callable[[sa.Connection], Any]) -> Any:
         engine = sa.create_engine(sa.URL.create("sqlite", database=str(database.path)), poolclass=sa.NullPool)
         with engine.connect() as connection:
             return work(connection)
-    async with schema_postgres.connected(database) as connection:
+    async with schema.connected(database) as connection:
         return await connection.run_sync(work)
 
 
@@ -54,7 +55,7 @@ async def test_a_database_of_every_earlier_schema_is_brought_up_to_date_with_all
     kind = "sqlite" if isinstance(database, SqliteFile) else "postgres"
 
     def as_it_was(connection: sa.Connection) -> None:
-        schema.upgrade(connection, revision)
+        versions.upgrade(connection, revision)
         fill(connection, content[kind])
 
     await on(database, as_it_was)
@@ -75,7 +76,7 @@ async def test_the_tables_are_those_that_the_statements_are_made_for(database):
 
     found = await on(database, shape)
     del found["alembic_version"]
-    wanted = {name: sorted(table.c.keys()) for name, table in schema_postgres.metadata.tables.items()}
+    wanted = {name: sorted(table.c.keys()) for name, table in schema.metadata.tables.items()}
     if isinstance(database, PostgresUrl):
         for table, column in (("counters", "value"), ("base_counters", "value"), ("names", "name")):
             wanted[table] = sorted([*wanted[table], f"{column}_digest"])
@@ -109,8 +110,7 @@ async def test_a_schema_from_the_future_is_refused(database, use):
 async def test_an_older_schema_is_refused_with_the_command_to_run(database, monkeypatch):
     """Only on purpose is a database migrated."""
     await migrate(database)
-    for module in (schema, schema_postgres):
-        monkeypatch.setattr(module, "head", lambda: "0999", raising=False)
+    monkeypatch.setattr(versions, "head", lambda: "0999")
     with pytest.raises(
         SchemaError, match=rf"has schema {head()}, this program needs 0999: .*`telwerkd migrate --database"
     ):
@@ -221,7 +221,7 @@ async def test_another_product(answer):
 
 async def test_a_server_that_never_answers(monkeypatch):
     """After a while it is given up, with a question."""
-    monkeypatch.setattr(postgres_engine, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(engine, "CONNECT_SECONDS", 0.5)
     async with listener(None) as port:
         said = await refused(f"postgresql://me:secret@127.0.0.1:{port}/telwerk?sslmode=disable")
         assert "is it PostgreSQL that listens there?" in said

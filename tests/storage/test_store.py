@@ -14,11 +14,13 @@ import pytest
 import sqlalchemy as sa
 
 from telwerkd.application.ports import Account, CellRow, Conversation, Cut, Snapshot, Store, Transaction
-from telwerkd.domain.conversation import EMPTY, State, fold
-from telwerkd.domain.counters import CounterError, unpack
-from telwerkd.domain.events import Event, InactivityAction, Message, Retracted, Sender, WentLive
-from telwerkd.domain.facts import Change, Fact, Kpi, Outcome
-from telwerkd.domain.goals import Goal
+from telwerkd.domain.conversation.events import Event, InactivityAction, Message, Retracted, Sender, WentLive
+from telwerkd.domain.conversation.facts import Change, Fact, Kpi, Outcome
+from telwerkd.domain.conversation.fold import EMPTY, State, fold
+from telwerkd.domain.conversation.goals import Goal
+from telwerkd.domain.conversation.settings import WidgetVersion
+from telwerkd.domain.counting.counters import CounterError, unpack
+from telwerkd.domain.counting.deltas import Deltas, Leaf
 from telwerkd.domain.ids import (
     AccountId,
     ConversationId,
@@ -29,13 +31,11 @@ from telwerkd.domain.ids import (
     OperatorId,
     WidgetId,
 )
-from telwerkd.domain.leaves import Deltas, Leaf
-from telwerkd.domain.settings import WidgetVersion
-from telwerkd.storage import tables
 from telwerkd.storage.location import Location, SqliteFile, located
-from telwerkd.storage.opening import opened
-from telwerkd.storage.schema import prepare
-from telwerkd.storage.sqlite import SqliteStore
+from telwerkd.storage.open_store import opened
+from telwerkd.storage.schema import tables
+from telwerkd.storage.sqlite.schema import prepare
+from telwerkd.storage.sqlite.store import SqliteStore
 from tests.conftest import writing_driver
 from tests.generate import FAMILIES
 from tests.postgres import apart, fresh_database

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 import trustme
 
-from telwerkd.transport.keys_file import Role, create
+from telwerkd.transport.security.keys_file import Role, create
 from tests.conftest import serving
 
 ROOT = Path(__file__).parents[2]

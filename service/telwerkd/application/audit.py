@@ -10,13 +10,13 @@ from functools import partial
 from typing import NamedTuple
 
 from telwerkd.application.ports import Conversation, Damage, Filed, Report, Snapshot, Store, Transaction
-from telwerkd.domain.conversation import EMPTY, Effect, State, fold, settle
-from telwerkd.domain.counters import CHUNK_QUARTERS, ChunkKey, Slots, chunk_deltas, has_packed_values, unpack
-from telwerkd.domain.events import Event
-from telwerkd.domain.facts import Outcome
-from telwerkd.domain.fingerprint import Fingerprints, Part
+from telwerkd.domain.conversation.events import Event
+from telwerkd.domain.conversation.facts import Outcome
+from telwerkd.domain.conversation.fold import EMPTY, Effect, State, fold, settle
+from telwerkd.domain.counting.counters import CHUNK_QUARTERS, ChunkKey, Slots, chunk_deltas, has_packed_values, unpack
+from telwerkd.domain.counting.deltas import Deltas, Leaf, Leaves, Measure
+from telwerkd.domain.counting.fingerprint import Fingerprints, Part
 from telwerkd.domain.ids import AccountId, ConversationId, Micros
-from telwerkd.domain.leaves import Deltas, Leaf, Leaves, Measure
 
 Progress = Callable[[int, int], None]
 """Told how many conversations are done, of how many."""

@@ -10,16 +10,17 @@ from typing import NamedTuple, TypeVar
 
 from telwerkd.application.clock import Clock
 from telwerkd.application.ports import CellRow, Conversation, Snapshot
-from telwerkd.application.query import Query, check, complete_until, place_in_time
+from telwerkd.application.query.checks import check, complete_until, place_in_time
+from telwerkd.application.query.question import Query
+from telwerkd.application.query.slices import keeps
 from telwerkd.application.readers import Readers
-from telwerkd.application.slices import keeps
-from telwerkd.domain.calendar import QUARTER_HOUR_MICROS
-from telwerkd.domain.conversation import Effect, fold
-from telwerkd.domain.counters import CHUNK_QUARTERS, has_packed_values, unpack
-from telwerkd.domain.events import Event
-from telwerkd.domain.facts import Change, Fact, LeftOut, Outcome, Rule
+from telwerkd.domain.conversation.events import Event
+from telwerkd.domain.conversation.facts import Change, Fact, LeftOut, Outcome, Rule
+from telwerkd.domain.conversation.fold import Effect, fold
+from telwerkd.domain.counting.counters import CHUNK_QUARTERS, has_packed_values, unpack
 from telwerkd.domain.ids import ConversationId, EventId, Micros, WidgetId
-from telwerkd.domain.ranges import QuarterRange
+from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
+from telwerkd.domain.time.ranges import QuarterRange
 
 T = TypeVar("T")
 

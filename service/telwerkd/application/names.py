@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from telwerkd.domain.events import (
+from telwerkd.domain.conversation.events import (
     Assigned,
     Event,
     GoalReached,
@@ -12,7 +12,7 @@ from telwerkd.domain.events import (
     TopicsSet,
     Unassigned,
 )
-from telwerkd.domain.facts import Kpi, answer_value, topics_value
+from telwerkd.domain.conversation.facts import Kpi, answer_value, topics_value
 
 OPERATORS, GROUPS, WIDGETS = 101, 102, 103
 """Families beside the KPIs whose values producers choose. The numbers are the storage format."""

@@ -8,12 +8,12 @@ of a module, or a `partial` of one with plain arguments; what it gives can be to
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from telwerkd.domain.conversation import State
-from telwerkd.domain.counters import ChunkKey, Slots
-from telwerkd.domain.events import Event
+from telwerkd.domain.conversation.events import Event
+from telwerkd.domain.conversation.fold import State
+from telwerkd.domain.conversation.settings import WidgetVersion
+from telwerkd.domain.counting.counters import ChunkKey, Slots
+from telwerkd.domain.counting.deltas import Deltas, Leaf, Leaves, Measure
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
-from telwerkd.domain.leaves import Deltas, Leaf, Leaves, Measure
-from telwerkd.domain.settings import WidgetVersion
 
 T = TypeVar("T")
 

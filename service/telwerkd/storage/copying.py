@@ -14,13 +14,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from telwerkd.domain.ids import AccountId
-from telwerkd.storage import schema
-from telwerkd.storage.account_lock import lock_account
-from telwerkd.storage.bulk_postgres import PostgresBulk
 from telwerkd.storage.location import PostgresUrl
-from telwerkd.storage.schema import SchemaError
-from telwerkd.storage.schema_postgres import COPYING, connected, is_copying, migrate
-from telwerkd.storage.tables import metadata
+from telwerkd.storage.postgres.account_lock import lock_account
+from telwerkd.storage.postgres.schema import COPYING, connected, is_copying, migrate
+from telwerkd.storage.schema.tables import metadata
+from telwerkd.storage.schema.versions import SchemaError
+from telwerkd.storage.sql.bulk_postgres import PostgresBulk
+from telwerkd.storage.sqlite import schema as sqlite_schema
 
 Tell = Callable[[AccountId, int], None]
 """Told of each account that is copied and compared, and how many rows it has."""
@@ -37,7 +37,7 @@ async def copy(source: Path, target: PostgresUrl, tell: Tell) -> None:
     Raises:
         SchemaError: a side cannot be used, the target holds something else, or the two differ at the end.
     """
-    schema.prepare(source, create=False)
+    sqlite_schema.prepare(source, create=False)
     await migrate(target)
     file = sqlite3.connect(source, timeout=_LOCK_SECONDS, isolation_level=None)
     try:

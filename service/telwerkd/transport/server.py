@@ -17,10 +17,12 @@ from telwerk.v1 import (
     settings_service_pb2,
     settings_service_pb2_grpc,
 )
-from telwerkd.transport import health, reflection
-from telwerkd.transport.health import HealthService
-from telwerkd.transport.kpi_service import KpiService
-from telwerkd.transport.services import AdminService, IngestionService, SettingsService
+from telwerkd.transport.services import health, reflection
+from telwerkd.transport.services.admin import AdminService
+from telwerkd.transport.services.health import HealthService
+from telwerkd.transport.services.ingestion import IngestionService
+from telwerkd.transport.services.kpi import KpiService
+from telwerkd.transport.services.settings import SettingsService
 
 SERVICE_NAMES = tuple(
     descriptor.services_by_name[name].full_name

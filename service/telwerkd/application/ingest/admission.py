@@ -1,0 +1,184 @@
+"""The verdict on each event of an account: duplicate, refused, or accepted, resolved by the settings that hold now."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from telwerkd.application.ingest.batches import IngestLimits, Rejected, Submitted, Verdict, resolved_weight
+from telwerkd.application.ingest.waiting_room import Postponable
+from telwerkd.application.names import FAMILY_TEXT, names_of
+from telwerkd.application.ports import Conversation, Transaction
+from telwerkd.domain.conversation.events import Event, Kind
+from telwerkd.domain.conversation.settings import Widgets
+from telwerkd.domain.errors import Reason
+from telwerkd.domain.ids import SECOND, ConversationId, EventId, WidgetId
+
+_NEVER = -1
+
+
+class _Known(NamedTuple):
+    """What one transaction of an account leaves for the next, each as of one of its versions."""
+
+    version: int
+    names: dict[int, set[str]]
+    """Other servers may have added some since. None goes but when `names_freed` grows."""
+    names_freed: int
+    settings_version: int
+    widgets: Widgets
+
+
+class _Log(NamedTuple):
+    """A conversation's events, as far as they matter here."""
+
+    present: dict[EventId, Event]
+    """Those with the ids that were sent, stored or accepted."""
+    accepted: list[Event]
+
+
+class Admission:
+    """Judges the events of an account's batches, one after the other."""
+
+    def __init__(
+        self,
+        tx: Transaction,
+        batches: Sequence[Sequence[Submitted]],
+        ids: set[ConversationId],
+        stored: Mapping[ConversationId, Conversation],
+        limits: IngestLimits,
+    ) -> None:
+        self._logs = {conversation: _Log({}, []) for conversation in ids}
+        # A conversation that is not stored has no events either.
+        if stored:
+            keys = {(s.conversation, s.event.event_id) for batch in batches for s in batch if s.conversation in stored}
+            for (conversation, event_id), event in tx.stored(keys).items():
+                self._logs[conversation].present[event_id] = event
+        new = ids - stored.keys()
+        self._erased = tx.erased(new) if new else set()
+        account = tx.account()
+        self._horizon = account.horizon
+        known: _Known | None = tx.recall()
+        if known is not None and known.settings_version == account.version:
+            self._widgets = known.widgets
+        else:
+            self._widgets = Widgets(tx.widget_versions())
+        self._tx = tx
+        self._stored = stored
+        self._known, self._known_at = {}, _NEVER
+        if known is not None and known.names_freed == account.names_freed:
+            self._known, self._known_at = known.names, known.version
+        self._version = account.version
+        self._names_freed = account.names_freed
+        self._names_max = account.names_max or limits.names_max
+        self._limits = limits
+        self._work = 0
+        # Conversations that may become full in this transaction: nearly always none, and then none is looked at.
+        most = limits.conversation_events_max - sum(map(len, batches))
+        self._nearly_full = {each for each, row in stored.items() if row.events is None or row.events > most}
+        self.new_names: dict[int, set[str]] = {}
+        # Widgets and contents all of whose names are known: most events bring nothing else.
+        self._familiar: set[WidgetId | Kind] = set()
+
+    def judge(self, batch: Sequence[Submitted]) -> list[Postponable]:
+        """The verdicts on a batch; an event that is accepted is resolved by the settings that hold now."""
+        return [self._judge(submitted.conversation, submitted.event, submitted.url) for submitted in batch]
+
+    def _judge(self, conversation: ConversationId, event: Event, url: str | None) -> Postponable:
+        log = self._logs[conversation]
+        present = log.present.get(event.event_id)
+        if present is not None:
+            return _sent_again(conversation, present, event)
+        if conversation in self._erased or event.occur_time < self._horizon:
+            return self._gone(conversation, event)
+        if self._work > self._limits.transaction_events_max:
+            return None
+        if conversation in self._nearly_full and (full := self._full(conversation, log)):
+            return full
+        event = self._widgets.resolve(event, url)
+        familiar = self._familiar
+        if event.widget_id not in familiar or event.kind not in familiar:
+            refused = self._names(event)
+            if refused:
+                return refused
+            familiar.update((event.widget_id, event.kind))
+        if url is not None:
+            self._work += resolved_weight(event.kind)
+        log.present[event.event_id] = event
+        log.accepted.append(event)
+        return Verdict.ACCEPTED
+
+    def accepted(self) -> dict[ConversationId, list[Event]]:
+        """The events that were accepted, in the order in which they came."""
+        return {conversation: log.accepted for conversation, log in self._logs.items() if log.accepted}
+
+    def known(self) -> _Known:
+        """The account's names, with those that are new, and its settings."""
+        version = self._tx.account().version
+        added = {family: self._known.get(family, set()) | new for family, new in self.new_names.items()}
+        # What others have added since is still not in it, if nothing made us look.
+        names_at = version if self._known_at == self._version else self._known_at
+        return _Known(names_at, {**self._known, **added}, self._names_freed, version, self._widgets)
+
+    def _full(self, conversation: ConversationId, log: _Log) -> Rejected | None:
+        """Refuses what would make a conversation longer than a late event can be counted in."""
+        count = self._stored[conversation].events
+        if count is None:
+            count = self._tx.event_count(conversation)
+        most = self._limits.conversation_events_max
+        if count + len(log.accepted) < most:
+            return None
+        return Rejected(
+            Reason.CONVERSATION_FULL,
+            "conversation_id",
+            f"conversation {conversation!r} has {count + len(log.accepted)} events already, and at most {most} "
+            "(conversation_events_max) are kept in one: begin another conversation",
+        )
+
+    def _gone(self, conversation: ConversationId, event: Event) -> Rejected:
+        """Refuses what was counted or erased already, so that sending it again cannot count twice."""
+        if conversation in self._erased:
+            return Rejected(Reason.CONVERSATION_ERASED, "conversation_id", f"conversation {conversation!r} was erased")
+        return Rejected(
+            Reason.BEFORE_HORIZON,
+            "occur_time",
+            f"lies {(self._horizon - event.occur_time) / SECOND:.0f} s before the account's retention horizon: "
+            "what happened then is counted, and purged",
+        )
+
+    def _names(self, event: Event) -> Rejected | None:
+        new: list[tuple[int, str]] = []
+        for family, name in names_of(event):
+            if self._is_known(family, name) or (family, name) in new:
+                continue
+            new.append((family, name))
+            known, added = self._known.get(family, ()), self.new_names.get(family, ())
+            count = len(known) + len(added) + sum(f == family for f, _ in new)
+            if count > self._names_max:
+                text = FAMILY_TEXT[family]
+                return Rejected(
+                    Reason.TOO_MANY_VALUES,
+                    "",
+                    f"the account has {len(known) + len(added)} distinct {text} already, and at most "
+                    f"{self._names_max} (names_max) are kept apart",
+                )
+        for family, name in new:
+            self.new_names.setdefault(family, set()).add(name)
+        return None
+
+    def _is_known(self, family: int, name: str) -> bool:
+        if name in self._known.get(family, ()) or name in self.new_names.get(family, ()):
+            return True
+        if self._known_at == self._version:
+            return False
+        # It may be another server that brought this name, and others that count against the limit.
+        self._known, self._known_at = self._tx.names(), self._version
+        return name in self._known.get(family, ())
+
+
+def _sent_again(conversation: ConversationId, present: Event, event: Event) -> Verdict | Rejected:
+    if present.same_content(event):
+        return Verdict.DUPLICATE
+    return Rejected(
+        Reason.EVENT_ID_REUSED,
+        "event_id",
+        f"event {event.event_id!r} of conversation {conversation!r} is already stored with another content; "
+        "nothing was changed: choose another event_id, or retract the stored event",
+    )

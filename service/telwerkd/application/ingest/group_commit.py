@@ -1,0 +1,157 @@
+"""Group commit: batches of all calls that arrive while a transaction runs go into the next ones.
+
+Where the database takes several transactions at once, each is of one account, and an account waits only for itself.
+Whose events are next is decided in `telwerkd.application.ingest.waiting_room`;
+`telwerkd.application.ingest.storing` stores and counts them.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import chain
+from math import inf
+
+from telwerkd.application.ingest.batches import IngestLimits, Outcomes, Rejected, Submitted
+from telwerkd.application.ingest.storing import take_in
+from telwerkd.application.ingest.waiting_room import Part, Pending, Postponable, WaitingRoom
+from telwerkd.application.ports import Store
+from telwerkd.domain.errors import Reason, TelwerkError, UnavailableError
+from telwerkd.domain.ids import AccountId
+
+_AHEAD_EVENTS_MIN = 500
+"""Waiting events that are sent to a store's one writer while it is at another transaction, so that it goes on at once.
+
+Of fewer, more had better come together first: a commit takes as long as a hundred events and more.
+"""
+
+
+class Ingest:
+    """Stores batches, in the order in which an account's come. Start with `run` in a task of its own."""
+
+    def __init__(
+        self, store: Store, limits: IngestLimits, names_exhausted: Callable[[AccountId], None] = lambda _account: None
+    ) -> None:
+        """`names_exhausted` is told of accounts whose events bring more names than they may."""
+        self._names_exhausted = names_exhausted
+        self._store = store
+        self._limits = limits
+        self._waiting = WaitingRoom(limits)
+        self._committing: dict[asyncio.Task[None], set[AccountId]] = {}
+        self._committing_events: dict[asyncio.Task[None], int] = {}
+        self._wake = asyncio.Event()
+        self._closing = False
+
+    async def submit(self, account: AccountId, events: Sequence[Submitted]) -> Outcomes:
+        """Stores and counts events; answers after the last of them is committed, in their order.
+
+        A caller that goes away does not undo anything: sending the batch again gives the same, as duplicates.
+
+        Raises:
+            QuotaExceededError: too much of this account is waiting.
+            UnavailableError: too much is waiting, the server is stopping, or the database did not take the batch.
+                Whether it, or a part of it, was stored is then unknown, and sending it again is safe.
+        """
+        if self._closing:
+            raise UnavailableError(Reason.SHUTTING_DOWN, "the server is stopping", 1.0)
+        if not events:
+            return []
+        batch = Pending(account, events, asyncio.get_running_loop().create_future())
+        del events
+        try:
+            self._waiting.add(batch)
+        except TelwerkError:
+            await batch.let_go()
+            raise
+        self._wake.set()
+        verdicts = batch.verdicts
+        del batch
+        return await verdicts
+
+    async def run(self) -> None:
+        """Commits what is submitted until `close`."""
+        while not (self._closing and not self._waiting and not self._committing):
+            self._wake.clear()
+            parts = self._take()
+            if not parts:
+                await self._wake.wait()
+                continue
+            task = asyncio.create_task(self._commit(parts), name="commit")
+            self._committing[task] = {part.batch.account for part in parts}
+            self._committing_events[task] = sum(len(part.places) for part in parts)
+            task.add_done_callback(self._committed)
+
+    def close(self) -> None:
+        """Accepts no more; `run` ends when what was submitted is stored."""
+        self._closing = True
+        self._wake.set()
+
+    @property
+    def unstored_events(self) -> int:
+        """Events that were submitted and not yet stored or refused, whether their caller still waits or not."""
+        return self._waiting.events + sum(self._committing_events.values())
+
+    def _committed(self, task: asyncio.Task[None]) -> None:
+        del self._committing[task]
+        del self._committing_events[task]
+        self._wake.set()
+
+    def _take(self) -> list[Part]:
+        """What goes into the next transaction; nothing if none can begin now."""
+        if len(self._committing) >= self._store.writes_at_once:
+            return []
+        busy = set[AccountId]()
+        if not self._store.merges_accounts:
+            busy.update(*self._committing.values())
+        elif self._committing and (self._waiting.is_shared or self._waiting.weight < _AHEAD_EVENTS_MIN):
+            return []  # an account that shares waits for the rest of one transaction, not for another whole one
+        return self._waiting.take(busy, merges_accounts=self._store.merges_accounts)
+
+    async def _commit(self, parts: list[Part]) -> None:
+        try:
+            await self._store_together(parts)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to those who wait for it
+            if len(parts) == 1 or isinstance(error, UnavailableError):
+                for part in parts:
+                    self._waiting.discard(part.batch)
+                    part.batch.fail(error)
+                return
+            # One batch must not sink the others that happened to come along with it. What was on the way behind them is
+            # stored first then: after a defect the order is another, and the counters are the same.
+            for part in parts:
+                await self._commit([part])
+
+    async def _store_together(self, parts: list[Part]) -> None:
+        by_account: dict[AccountId, list[Part]] = {}
+        for part in parts:
+            by_account.setdefault(part.batch.account, []).append(part)
+        seconds_max = self._seconds_max(len(by_account))
+        works = [
+            (
+                account,
+                partial(
+                    take_in,
+                    [part.batch.events_at(part.places) for part in of_account],
+                    self._limits,
+                    seconds_max=seconds_max,
+                ),
+            )
+            for account, of_account in by_account.items()
+        ]
+        results = await self._store.write(works)
+        self._waiting.note(is_cut_short=None in chain.from_iterable(chain.from_iterable(results)))
+        for account, of_account, outcomes_of in zip(by_account, by_account.values(), results, strict=True):
+            if any(map(_brings_too_many_names, chain.from_iterable(outcomes_of))):
+                self._names_exhausted(account)
+            for part, outcomes in zip(of_account, outcomes_of, strict=True):
+                if part.batch.answer(part.places, outcomes) and not part.batch.failed:
+                    self._waiting.put_back(part.batch)
+
+    def _seconds_max(self, accounts: int) -> float:
+        """How long each account's part of a transaction may count."""
+        if self._store.merges_accounts and self._waiting.is_shared:
+            return self._limits.transaction_shared_seconds_max / accounts
+        return inf
+
+
+def _brings_too_many_names(outcome: Postponable) -> bool:
+    return type(outcome) is Rejected and outcome.reason is Reason.TOO_MANY_VALUES

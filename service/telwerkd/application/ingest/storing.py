@@ -1,0 +1,222 @@
+"""Storing and counting an account's events in a transaction: the step from events to counters.
+
+A transaction adds the new events to the log, steps their conversations' states (or folds again from the log, where an
+event is late or takes another back), and adds the difference of the facts to the counters; so they are true of the same
+events at every commit.
+"""
+
+from collections.abc import Sequence
+from itertools import islice
+from math import inf
+from operator import attrgetter, ge
+from time import monotonic
+from typing import NamedTuple
+
+from telwerkd.application.ingest.admission import Admission
+from telwerkd.application.ingest.batches import IngestLimits, Rejected, Submitted
+from telwerkd.application.ingest.waiting_room import Postponable
+from telwerkd.application.ports import Conversation, Transaction
+from telwerkd.domain.conversation.events import Event, PreChatSurveyCompleted, Retracted
+from telwerkd.domain.conversation.facts import Change, Kpi, Outcome
+from telwerkd.domain.conversation.fold import EMPTY, Effect, State, fold, follows, run, settle
+from telwerkd.domain.counting.deltas import Deltas
+from telwerkd.domain.errors import Reason
+from telwerkd.domain.ids import ConversationId, EventId, Micros
+
+_ORDER = attrgetter("order")
+
+
+_REFOLDED_EVENTS_MAX = 5_000
+"""Logged events that one transaction folds again for late ones, unless a single conversation has more."""
+
+_PAUSE_EVENTS = 250
+"""Events after which a transaction lets other tasks of its thread run."""
+
+
+def take_in(
+    batches: Sequence[Sequence[Submitted]], limits: IngestLimits, tx: Transaction, *, seconds_max: float = inf
+) -> list[list[Postponable]]:
+    """Stores and counts an account's batches in a transaction; gives what became of the events of each.
+
+    After `seconds_max` the conversations that have not been reached are left to a later transaction. None of an event
+    is postponed for ever: every transaction finishes at least one conversation.
+    """
+    end = monotonic() + seconds_max
+    ids = {s.conversation for batch in batches for s in batch}
+    stored = tx.conversations(ids)
+    admission = Admission(tx, batches, ids, stored, limits)
+    outcomes = [admission.judge(batch) for batch in batches]
+    accepted = admission.accepted()
+    if accepted:
+        counting = _Counting(tx, limits)
+        changed: dict[ConversationId, Conversation] = {}
+        for place, (conversation, events) in enumerate(accepted.items()):
+            if changed and monotonic() > end:
+                counting.postponed.update(islice(accepted, place, None))
+                break
+            row = counting.advance(conversation, stored.get(conversation), events)
+            if row is not None:
+                changed[conversation] = row
+        if counting.refused or counting.postponed:
+            outcomes = [_revised(counting, batch, of_batch) for batch, of_batch in zip(batches, outcomes, strict=True)]
+            accepted = {conversation: accepted[conversation] for conversation in changed}
+        if changed:
+            tx.add_events(accepted)
+            tx.put_conversations(changed)
+            tx.add_names(admission.new_names)
+            tx.bump_version()
+            tx.add_deltas(counting.deltas)
+        else:
+            admission.new_names.clear()
+    known = admission.known()
+    tx.remember(known, sum(map(len, known.names.values())))
+    return outcomes
+
+
+def _revised(counting: "_Counting", batch: Sequence[Submitted], outcomes: Sequence[Postponable]) -> list[Postponable]:
+    """The outcomes, with what was found out only when the conversations were advanced."""
+    return [
+        None
+        if submitted.conversation in counting.postponed
+        else counting.refused.get((submitted.conversation, submitted.event.event_id), outcome)
+        for submitted, outcome in zip(batch, outcomes, strict=True)
+    ]
+
+
+class _Next(NamedTuple):
+    """A conversation's next state, and the effects that go and come with it."""
+
+    state: State
+    gone: Sequence[Effect]
+    come: Sequence[Effect]
+    held: int
+    """Pre-chat answers that ever were held back, as far as is known."""
+
+    @property
+    def pending(self) -> int:
+        """How much of what waits for other events it keeps."""
+        return max(self.held, len(self.state.held), len(self.state.awaited))
+
+
+class _Counting:
+    """Advances the conversations of a transaction, and sums up what that changes."""
+
+    def __init__(self, tx: Transaction, limits: IngestLimits) -> None:
+        self._tx = tx
+        self._limits = limits
+        self._now = tx.account().high_water
+        self._refolded = 0
+        self._since_pause = 0
+        self.deltas = Deltas()
+        self.postponed: set[ConversationId] = set()
+        """Conversations that are left to a later transaction."""
+        self.refused: dict[tuple[ConversationId, EventId], Rejected] = {}
+
+    def advance(
+        self, conversation: ConversationId, before: Conversation | None, events: list[Event]
+    ) -> Conversation | None:
+        """The conversation with `events` added; None if it does not change. Refused events are taken out of them."""
+        self._pause(len(events))
+        times = [event.occur_time for event in events]
+        # Each later than the one before, as most batches are, they are in order.
+        if any(map(ge, times, times[1:])):
+            events.sort(key=_ORDER)
+        if before is None:
+            before = Conversation(EMPTY, EMPTY, events[0].occur_time, events[-1].occur_time, 0)
+        if before.state.limit is not None:
+            # If it is due by now, it is counted already.
+            before = before._replace(state=settle(before.state, self._now)[0])
+        count = before.events
+        after = _stepped(before.state, events, self._now)
+        if after is None or len(after.state.held) > max(self._limits.conversation_pending_max, len(before.state.held)):
+            log = self._log(conversation, before)
+            if log is None:
+                self.postponed.add(conversation)
+                return None
+            after, count = self._folded(conversation, before, log, events), len(log)
+            if not events:
+                return None
+        self.deltas.add_effects(after.come)
+        if after.gone:
+            self.deltas.add_effects(after.gone, -1)
+        if count is None:
+            count = self._tx.event_count(conversation)
+        return _row(before, after.state, events, count + len(events))
+
+    def _log(self, conversation: ConversationId, before: Conversation) -> list[Event] | None:
+        """The conversation's log; None if this transaction has read enough."""
+        if before.state is EMPTY:
+            return []
+        size = before.events if before.events is not None else self._tx.event_count(conversation)
+        if self._refolded and self._refolded + size > _REFOLDED_EVENTS_MAX:
+            return None
+        self._refolded += size
+        return self._tx.log(conversation)
+
+    def _folded(
+        self, conversation: ConversationId, before: Conversation, log: list[Event], events: list[Event]
+    ) -> _Next:
+        """The state with `events`, less those that are refused because too much would wait for other events."""
+        most = self._limits.conversation_pending_max
+        earlier = self._fold(before.base, log)
+        after = self._fold(before.base, [*log, *events])
+        for room in (most - earlier.pending, 0):
+            if after.pending <= max(most, earlier.pending):
+                break
+            for event in _beyond(events, room):
+                self.refused[conversation, event.event_id] = _too_much_pending(conversation, most)
+                events.remove(event)
+            after = self._fold(before.base, [*log, *events])
+        return after._replace(gone=earlier.come)
+
+    def _fold(self, base: State, log: list[Event]) -> _Next:
+        state, effects = fold(base, log, self._now, self._tx.pause)
+        held = sum(
+            type(effect) is Outcome and effect.change is Change.HELD and effect.fact.kpi is Kpi.PRE_CHAT_SURVEY_RESULTS
+            for effect in effects
+        )
+        return _Next(state, (), effects, held)
+
+    def _pause(self, events: int) -> None:
+        self._since_pause += events
+        if self._since_pause >= _PAUSE_EVENTS:
+            self._since_pause = 0
+            self._tx.pause()
+
+
+def _stepped(state: State, events: Sequence[Event], now: Micros) -> _Next | None:
+    """The state with `events`, which are sorted, stepped onto it; None if one of them does not follow."""
+    if not follows(state, events):
+        return None
+    state, effects = run(state, events)
+    state, settled = settle(state, now)
+    effects += settled
+    return _Next(state, (), effects, 0)
+
+
+def _row(before: Conversation, state: State, events: Sequence[Event], count: int) -> Conversation:
+    # A limit's instant can lie after every event: running, it is in the state; settled, it is the state's place.
+    due = state.limit.due if state.limit else Micros(state.order[0])
+    first_time = min(events[0].occur_time, before.first_time)
+    return Conversation(state, before.base, first_time, max(events[-1].occur_time, due, before.last_time), count)
+
+
+def _beyond(events: Sequence[Event], room: int) -> list[Event]:
+    """The events that make others wait, or wait themselves, from the first on that does not fit into `room`."""
+    beyond: list[Event] = []
+    for event in events:
+        if not isinstance(event.kind, PreChatSurveyCompleted | Retracted):
+            continue
+        room -= len(event.kind.answers) if isinstance(event.kind, PreChatSurveyCompleted) else 1
+        if room < 0:
+            beyond.append(event)
+    return beyond
+
+
+def _too_much_pending(conversation: ConversationId, most: int) -> Rejected:
+    return Rejected(
+        Reason.CONVERSATION_FULL,
+        "conversation_id",
+        f"conversation {conversation!r} would hold back more than {most} pre-chat answers, or await more than {most} "
+        "retracted events (conversation_pending_max)",
+    )

@@ -1,0 +1,93 @@
+"""What holds of every query, whatever it asks for."""
+
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+from telwerkd.application.ports import Snapshot, Standing
+from telwerkd.application.query.question import NEEDS_COMPARISON, NEEDS_MEAN, Filter, OrderMeasure, Query
+from telwerkd.application.settings import zone_name
+from telwerkd.domain.catalogue.kpis import Dimension, KpiInfo
+from telwerkd.domain.errors import InvalidArgumentError, Reason
+from telwerkd.domain.ids import Micros
+from telwerkd.domain.time import calendar
+from telwerkd.domain.time.ranges import QuarterRange
+
+
+def check(query: Query) -> None:
+    """Holds that every KPI has the dimensions and the kind of values that the query uses, and the order its numbers.
+
+    Raises:
+        InvalidArgumentError: one has not.
+    """
+    for info in query.kpis:
+        _check_kpi(query, info)
+    chosen = query.top or query.page or query.order.measure is not OrderMeasure.KEY
+    if chosen and Dimension.VALUE in query.group_by and len({info.value_kind for info in query.kpis}) > 1:
+        raise InvalidArgumentError.of(
+            "group_by",
+            "the KPIs have values of different kinds, which have no order in common: ask for each by itself, or in the "
+            "order of keys",
+        )
+    measure, decisive = query.order.measure, query.kpis[query.order.kpi]
+    if measure in NEEDS_COMPARISON and query.compare_to is None:
+        raise InvalidArgumentError.of("order_by.measure", f"{measure.name.lower()} needs `compare_to`")
+    if measure in NEEDS_MEAN and not decisive.has_mean:
+        raise InvalidArgumentError.of(
+            "order_by.measure", f"{decisive.id} has no mean: order by key, count, count_delta or count_change"
+        )
+
+
+def _check_kpi(query: Query, info: KpiInfo) -> None:
+    used = {*query.group_by, *_filtered(query.filter)}
+    missing = sorted(dimension.name.lower() for dimension in used - set(info.dimensions))
+    if missing:
+        has = ", ".join(dimension.name.lower() for dimension in info.dimensions)
+        raise InvalidArgumentError.of(
+            "group_by" if set(query.group_by) - set(info.dimensions) else "filter",
+            f"{info.id} has no dimension {', '.join(missing)}; it has {has}",
+            Reason.UNKNOWN_DIMENSION,
+        )
+    foreign = query.filter.value_kinds - {info.value_kind}
+    if foreign:
+        raise InvalidArgumentError.of(
+            "filter.values",
+            f"{info.id} has values of the kind {info.value_kind.name.lower()}, "
+            f"not {', '.join(sorted(kind.name.lower() for kind in foreign))}",
+        )
+
+
+def _filtered(conditions: Filter) -> Iterator[Dimension]:
+    for condition, dimension in (
+        (conditions.operators, Dimension.OPERATOR),
+        (conditions.groups, Dimension.OPERATOR_GROUP),
+        (conditions.widgets, Dimension.WIDGET),
+        (conditions.values, Dimension.VALUE),
+        (conditions.topics, Dimension.TOPIC),
+        (conditions.questions, Dimension.QUESTION),
+    ):
+        if condition:
+            yield dimension
+
+
+def zone_of(query: Query, snapshot: Snapshot) -> ZoneInfo:
+    """The zone of a query, which is the account's unless it names one.
+
+    Raises:
+        InvalidArgumentError: there is no such zone.
+    """
+    return calendar.zone(query.time_zone or zone_name(snapshot))
+
+
+def place_in_time(query: Query, snapshot: Snapshot) -> tuple[ZoneInfo, QuarterRange]:
+    """The zone of a query (`zone_of`), and its range in quarter-hours.
+
+    Raises:
+        InvalidArgumentError: there is no such zone, or its clocks skipped the whole range.
+    """
+    zone = zone_of(query, snapshot)
+    return zone, query.range.quarters(zone)
+
+
+def complete_until(snapshot: Snapshot, now: Micros) -> Micros:
+    """The instant before which no limit is still open."""
+    return Standing(0, snapshot.earliest_due()).complete_until(now)

@@ -1,0 +1,159 @@
+"""What can be asked about an account: the types."""
+
+import enum
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+
+from telwerkd.domain.catalogue.kpis import Dimension, KpiInfo, ValueKind
+from telwerkd.domain.conversation.facts import value_answer, value_topics
+from telwerkd.domain.ids import AccountId
+from telwerkd.domain.time.calendar import Granularity
+from telwerkd.domain.time.ranges import Range
+
+
+class QueryLimits(msgspec.Struct, frozen=True):
+    """What one query, or one batch of them, may ask for."""
+
+    buckets_max: int = 40_000
+    """Buckets of a series; a year of quarter-hours is 35,136."""
+    points_max: int = 2_000_000
+    """Numbers of an answer: series times buckets, and times values where each value has its own."""
+    groups_max: int = 10_000
+    """Keys of an answer that are not cut into pages."""
+    rows_max: int = 150_000
+    """Rows of chunks that an answer is made of, see `RowsRead`. All KPIs of a year by 1,000 operators are 130,000; each
+    takes 5 us and 1.3 kB."""
+
+
+class Ids(NamedTuple):
+    """A condition on a dimension. Empty `any_of`: no condition."""
+
+    any_of: frozenset[str] = frozenset()
+    none_of: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.any_of or self.none_of)
+
+    def keeps(self, name: str) -> bool:
+        """Whether the condition holds for `name`."""
+        return (not self.any_of or name in self.any_of) and name not in self.none_of
+
+
+class Topics(NamedTuple):
+    """A condition on the topics of a set."""
+
+    any_of: frozenset[str] = frozenset()
+    all_of: frozenset[str] = frozenset()
+    none_of: frozenset[str] = frozenset()
+    exactly: frozenset[str] = frozenset()
+    """Empty: no condition, for no set that is counted is empty."""
+
+    def __bool__(self) -> bool:
+        return any(self)
+
+    def keeps(self, value: str) -> bool:
+        """Whether the condition holds for a value of KPI 8."""
+        topics = frozenset(value_topics(value))
+        return (
+            (not self.any_of or not self.any_of.isdisjoint(topics))
+            and self.all_of <= topics
+            and self.none_of.isdisjoint(topics)
+            and (not self.exactly or self.exactly == topics)
+        )
+
+
+class Filter(NamedTuple):
+    """What to count; conditions of different dimensions must all hold."""
+
+    operators: Ids = Ids()
+    groups: Ids = Ids()
+    widgets: Ids = Ids()
+    values: Ids = Ids()
+    value_kinds: frozenset[ValueKind] = frozenset()
+    """The kinds that `values` are of."""
+    topics: Topics = Topics()
+    questions: Ids = Ids()
+
+    def keeps_value(self, value: str) -> bool:
+        """Whether the conditions on values, topics and questions hold for a fact's value."""
+        return (
+            self.values.keeps(value)
+            and (not self.topics or self.topics.keeps(value))
+            and (not self.questions or self.questions.keeps(value_answer(value)[0]))
+        )
+
+
+class PreviousPeriod(enum.Enum):
+    """Marks a comparison with the period just before."""
+
+    PREVIOUS = "previous"
+
+
+class OrderMeasure(enum.IntEnum):
+    """By which number of the whole range rows are ordered. The numbers are the contract's."""
+
+    KEY = 1
+    COUNT = 2
+    SUM = 3
+    MEAN = 4
+    COUNT_DELTA = 5
+    COUNT_CHANGE = 6
+    MEAN_DELTA = 7
+
+
+NEEDS_COMPARISON = frozenset({OrderMeasure.COUNT_DELTA, OrderMeasure.COUNT_CHANGE, OrderMeasure.MEAN_DELTA})
+NEEDS_MEAN = frozenset({OrderMeasure.SUM, OrderMeasure.MEAN, OrderMeasure.MEAN_DELTA})
+
+
+class Order(NamedTuple):
+    """In which order rows come. Rows that tie come by key, those without the number last."""
+
+    measure: OrderMeasure = OrderMeasure.KEY
+    descending: bool = False
+    kpi: int = 0
+    """Whose numbers decide: a place among the query's KPIs."""
+
+
+RawKey: TypeAlias = tuple[str, ...]
+"""The ids of a row's key, in the order of `Key`, without those that were not grouped by."""
+
+
+class RowPlace(NamedTuple):
+    """Where a row stands in an order."""
+
+    absent: bool
+    """It has no number to be ordered by."""
+    number: float
+    """Ascending, whatever the order's direction."""
+    key: RawKey
+
+
+class Top(NamedTuple):
+    """Only the first `size` keys; with `rest`, all others summed up in one more row."""
+
+    size: int
+    rest: bool
+
+
+class Page(NamedTuple):
+    """Only the keys after a place."""
+
+    size: int
+    after: RowPlace | None = None
+
+
+class Query(NamedTuple):
+    """A question about an account. `granularity` is None for totals: one bucket."""
+
+    account: AccountId
+    kpis: tuple[KpiInfo, ...]
+    range: Range
+    granularity: Granularity | None
+    time_zone: str | None
+    filter: Filter
+    group_by: tuple[Dimension, ...]
+    compare_to: Range | PreviousPeriod | None = None
+    order: Order = Order()
+    top: Top | None = None
+    page: Page | None = None

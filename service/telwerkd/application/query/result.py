@@ -1,0 +1,86 @@
+"""What a query is answered with: the types."""
+
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from telwerkd.application.ports import Standing
+from telwerkd.application.query.question import RowPlace
+from telwerkd.domain.catalogue.kpis import KpiInfo
+from telwerkd.domain.time.calendar import Buckets
+
+Counts: TypeAlias = npt.NDArray[np.int64]
+
+
+class Key(NamedTuple):
+    """What a row was grouped by; None where it was not."""
+
+    operator: str | None = None
+    group: str | None = None
+    widget: str | None = None
+    value: str | None = None
+    topic: str | None = None
+    question: str | None = None
+
+
+class Numbers(NamedTuple):
+    """A row's numbers in one period: arrays with a number per bucket."""
+
+    counts: Counts
+    sums: Counts | None
+    """KPI 1: the stars."""
+    distribution: Counts | None
+    """For values known beforehand: by value, in the catalogue's order, and bucket."""
+
+
+class Row(NamedTuple):
+    """One series of a KPI."""
+
+    key: Key
+    counts: Counts
+    sums: Counts | None
+    distribution: Counts | None
+    """These three: see `Numbers`."""
+    compared: Numbers | None = None
+    """Those of the compared period, in its own buckets."""
+    rest: bool = False
+    """The sum of all keys that are not named."""
+    share: float | None = None
+    """Of totals: the row's part of its whole; None where that is 0, or the rest is of several wholes."""
+
+
+class Summed(NamedTuple):
+    """All facts of a range and slice, each once."""
+
+    facts: int = 0
+    stars: int = 0
+
+
+class KpiRows(NamedTuple):
+    """The answer for a KPI."""
+
+    info: KpiInfo
+    rows: list[Row]
+    held_back: int
+    enabled: bool
+    """False for KPI 5 where each widget asked for is known to have no action enabled."""
+    not_enabled: list[str]
+    """KPI 5: the widgets of the slice that are known to have no action enabled."""
+    overlapping: bool
+    summed: Summed
+    compared: Summed
+    row_count: int
+    """Rows on all pages."""
+
+
+class Answer(NamedTuple):
+    """The answer to a query."""
+
+    buckets: Buckets
+    compared: Buckets | None
+    kpis: list[KpiRows]
+    time_zone: str
+    standing: Standing
+    next: RowPlace | None
+    """Where the next page begins, after this place; None on the last."""

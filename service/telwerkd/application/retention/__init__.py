@@ -1,0 +1,1 @@
+"""Removing events without losing counts."""

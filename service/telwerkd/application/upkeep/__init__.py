@@ -1,0 +1,1 @@
+"""What runs in the background: timers that expire, compaction, retention, unused names."""

@@ -1,0 +1,217 @@
+"""What the service does by itself: noticing limits that pass, and packing what was counted into chunks."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from time import monotonic
+from typing import NamedTuple
+
+from telwerkd.application import audit_log
+from telwerkd.application.ports import Conversation, DamagedRowError, Store, Transaction
+from telwerkd.application.retention.removal import purge
+from telwerkd.application.upkeep.stored_time import reached
+from telwerkd.domain.conversation.fold import settle
+from telwerkd.domain.counting.deltas import Deltas, Measure
+from telwerkd.domain.errors import UnavailableError
+from telwerkd.domain.ids import SECOND, AccountId, ConversationId, Micros
+
+log = logging.getLogger(__name__)
+
+DAY = Micros(86_400 * SECOND)
+
+SETTLED_MAX = 500
+"""Conversations settled in one transaction, so that ingest never waits long behind a backlog."""
+
+TIES_MAX = 2_000
+"""Limits due at one instant that are still settled in one transaction, rows and all."""
+
+COMPACT_AT = 3_000
+"""Leaves of a measure at which it is compacted while events keep coming.
+
+A chunk is read and written once for all of its leaves, so the more, the less each costs; but queries add them up until
+then.
+"""
+
+COMPACT_ANYWAY_AT = 30_000
+"""Leaves at which a measure rests no longer."""
+
+COMPACTED_MAX = 40_000
+"""About how many leaves of a measure are compacted one after the other, in transactions of bounded size."""
+
+_STEP_LEAVES_MAX, _STEP_CHUNKS_MAX = COMPACTED_MAX, 4_000
+"""How many leaves one transaction reads at most, and about how many chunks it writes."""
+
+_STEP_SECONDS = 0.04
+"""How long such a transaction should take: those who send events wait for it."""
+
+_STEP_MIN = 1 / 20
+"""How much of the most a transaction does even where that takes longer."""
+
+REST_TIMES = 40
+"""How much longer than its last compaction took a measure then rests.
+
+Chunks are written whole. Those of a busy account grow through a month to many times what a few thousand leaves change,
+and compacting them as often at its end as at its beginning would take most of the writer's time.
+"""
+
+
+async def settle_due(store: Store, now: Micros, conversations_max: int = SETTLED_MAX) -> bool:
+    """Counts limits that are due by `now`, one bounded transaction per account; whether some may be left.
+
+    Raises:
+        UnavailableError: the database does not answer.
+    """
+    left = False
+    for account in await store.accounts_due(now):
+        with _apart(f"the limits of account {account!r}"):
+            settled = await store.upkeep(account, partial(_settle_account, now, conversations_max))
+            left = left or (settled or 0) >= conversations_max
+    return left
+
+
+def _settle_account(now: Micros, conversations_max: int, tx: Transaction) -> int:
+    # Not by `now`: it may have been another server that counted them, whose clock is ahead of this one's.
+    high_water = tx.account().high_water
+    counted = dict(islice(tx.every_due(high_water), conversations_max))
+    if counted:
+        tx.put_conversations(
+            {
+                conversation: row._replace(state=settle(row.state, high_water)[0])
+                for conversation, row in counted.items()
+            }
+        )
+        tx.bump_version()
+        return conversations_max
+    until, count = tx.due_count(now, conversations_max)
+    if count > max(TIES_MAX, conversations_max):
+        _count_ties(until, tx)
+        return conversations_max
+    until, due = tx.due(now, conversations_max)
+    deltas = Deltas()
+    changed: dict[ConversationId, Conversation] = {}
+    for conversation, row in due.items():
+        state, effects = settle(row.state, until)
+        changed[conversation] = row._replace(state=state)
+        deltas.add_effects(effects)
+    if changed:
+        tx.put_conversations(changed)
+        tx.raise_high_water(until)
+        tx.bump_version()
+        tx.add_deltas(deltas)
+    return len(changed)
+
+
+def _count_ties(until: Micros, tx: Transaction) -> None:
+    """Counts limits that are due at one instant and cannot be divided, and leaves their rows for later transactions.
+
+    The high-water mark says of an instant that all of its limits are counted. To read the states takes a tenth of what
+    it takes to write them.
+    """
+    deltas = Deltas()
+    for number, state in enumerate(tx.due_states(until), 1):
+        deltas.add_effects(settle(state, until)[1])
+        if not number % SETTLED_MAX:
+            tx.pause()
+    tx.raise_high_water(until)
+    tx.bump_version()
+    tx.add_deltas(deltas)
+
+
+class Compaction:
+    """Compacts measures that have many deltas, or whose account has been quiet since the last look."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._seen: dict[tuple[AccountId, Measure], int] = {}
+        self._rests_until: dict[tuple[AccountId, Measure], float] = {}
+        self._step = 0.25
+        """How much of the most the next transaction does."""
+
+    async def run_once(self) -> bool:
+        """Compacts each measure that is to be compacted; whether one may have many deltas still."""
+        sizes = {(account, measure): size for account, measure, size in await self._store.compactable()}
+        now = monotonic()
+        self._rests_until = {key: until for key, until in self._rests_until.items() if until > now}
+        ripe = [key for key, size in sizes.items() if self._is_ripe(key, size)]
+        self._seen = sizes
+        left = False
+        for account, measure in ripe:
+            with _apart(f"compaction of measure {measure} of account {account!r}"):
+                begun = monotonic()
+                moved = await self._compact(account, measure, sizes[account, measure])
+                ended = monotonic()
+                self._rests_until[account, measure] = ended + REST_TIMES * (ended - begun)
+                left = left or (moved > 0 and sizes[account, measure] >= COMPACT_ANYWAY_AT)
+        return left
+
+    async def _compact(self, account: AccountId, measure: Measure, size: int) -> int:
+        """One short transaction after the other, with those of others between them; gives how many leaves it moved."""
+        moved = 0
+        while moved < min(size, COMPACTED_MAX):
+            bounds = int(_STEP_LEAVES_MAX * self._step), int(_STEP_CHUNKS_MAX * self._step)
+            step = await self._store.upkeep(account, partial(_compact, measure, *bounds))
+            if step is None or not step.moved:
+                break
+            moved += step.moved
+            self._step = min(1.0, max(_STEP_MIN, self._step * min(1.25, _STEP_SECONDS / step.seconds)))
+        return moved
+
+    def _is_ripe(self, key: tuple[AccountId, Measure], size: int) -> bool:
+        if size >= COMPACT_AT and key not in self._rests_until:
+            return True
+        return size >= COMPACT_ANYWAY_AT or self._seen.get(key) == size
+
+
+class _Step(NamedTuple):
+    moved: int
+    seconds: float
+
+
+def _compact(measure: Measure, leaves_max: int, chunks_max: int, tx: Transaction) -> _Step:
+    begun = monotonic()
+    return _Step(tx.compact(measure, leaves_max, chunks_max), monotonic() - begun)
+
+
+async def purge_old(store: Store, now: Micros, retention_days: int) -> None:
+    """Purges every account's events that are older than the retention, in whole days.
+
+    `now` is what `Clock.deletable` gives. Counted back from the account's newest event, or limit that has passed, if
+    the clock is further ahead: purging cannot be undone, and a clock that was set wrong must not purge everything. So
+    an account that goes quiet keeps the last days before it did.
+
+    Raises:
+        UnavailableError: the database does not answer.
+    """
+    for account in await store.accounts():
+        with _apart(f"retention of account {account!r}"):
+            newest = await store.read(account, reached)
+            if newest is not None:
+                until = min(now, newest + DAY)
+                purged = await purge(store, account, Micros((until // DAY - retention_days) * DAY))
+                if purged:
+                    audit_log.record("purge", account, f"by retention_days={retention_days} events={purged}")
+
+
+_SAID_MAX = 1_000
+_said: dict[str, str] = {}
+"""What was said last of damaged rows, by what could not be done for them."""
+
+
+@contextmanager
+def _apart(what: str) -> Iterator[None]:
+    """What fails for one account must not keep the others waiting."""
+    try:
+        yield
+    except UnavailableError:
+        raise
+    except DamagedRowError as error:
+        # It comes again twice a second, until somebody mends it: said once.
+        if _said.get(what) != str(error):
+            if len(_said) >= _SAID_MAX:
+                _said.clear()
+            _said[what] = str(error)
+            log.error("%s: %s", what, error)  # noqa: TRY400  # where it was met does not matter
+    except Exception:
+        log.exception("%s: a defect", what)

@@ -1,0 +1,130 @@
+"""The last answer of a watch, kept small: what comparing the next answer with it needs, and no more.
+
+Most numbers of a series are 0, and the others small. So of each KPI the numbers of all rows are kept as one array of
+the smallest type that holds them, or as those that are not 0 and where they stand.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from telwerkd.application.query.result import Answer, Counts, Key, KpiRows, Numbers, Row
+from telwerkd.domain.time.calendar import Buckets
+
+_ROW_BYTES, _KPI_BYTES = 400, 2_000
+"""About what the ids of a row, and what is said of a KPI beside its rows, take in memory."""
+
+
+class _Packed(NamedTuple):
+    """An array of numbers."""
+
+    shape: tuple[int, ...]
+    places: npt.NDArray[np.uint32] | None
+    """Where the numbers stand; None: all numbers are there."""
+    numbers: npt.NDArray[np.unsignedinteger[npt.NBitBase]]
+
+    @property
+    def nbytes(self) -> int:
+        return self.numbers.nbytes + (0 if self.places is None else self.places.nbytes)
+
+    def unpacked(self) -> Counts:
+        """The array as it was."""
+        if self.places is None:
+            return self.numbers.astype(np.int64).reshape(self.shape)
+        flat = np.zeros(int(np.prod(self.shape)), np.int64)
+        flat[self.places] = self.numbers
+        return flat.reshape(self.shape)
+
+
+def _packed(arrays: Sequence[Counts]) -> _Packed:
+    whole = np.array(arrays)
+    flat = whole.reshape(-1)
+    places = np.flatnonzero(flat).astype(np.uint32)
+    narrow = flat.astype(np.min_scalar_type(int(flat.max(initial=0))))
+    some = narrow[places]
+    if some.nbytes + places.nbytes < narrow.nbytes:
+        return _Packed(whole.shape, places, some)
+    return _Packed(whole.shape, None, narrow)
+
+
+class _Columns(NamedTuple):
+    """The numbers of some rows in one period."""
+
+    counts: _Packed
+    distribution: _Packed | None
+    has_sums: bool
+    """Stars are not kept: they are different only where the distribution is."""
+
+    @property
+    def nbytes(self) -> int:
+        return self.counts.nbytes + (0 if self.distribution is None else self.distribution.nbytes)
+
+    def numbers(self) -> list[Numbers]:
+        """Row by row; the sums are zeros."""
+        counts = self.counts.unpacked()
+        sums = np.zeros_like(counts)
+        distribution = None if self.distribution is None else self.distribution.unpacked()
+        return [
+            Numbers(row, sums[i] if self.has_sums else None, None if distribution is None else distribution[i])
+            for i, row in enumerate(counts)
+        ]
+
+
+def _columns(numbers: Sequence[Numbers]) -> _Columns:
+    distributions = [of.distribution for of in numbers if of.distribution is not None]
+    return _Columns(
+        _packed([of.counts for of in numbers]),
+        _packed(distributions) if distributions else None,
+        numbers[0].sums is not None,
+    )
+
+
+class _Kpi(NamedTuple):
+    """The answer for a KPI."""
+
+    without_rows: KpiRows
+    keys: list[tuple[Key, bool]]
+    """Each row's, and whether it is the rest."""
+    periods: list[_Columns]
+
+    @property
+    def nbytes(self) -> int:
+        return _KPI_BYTES + _ROW_BYTES * len(self.keys) + sum(columns.nbytes for columns in self.periods)
+
+    def rows(self) -> list[Row]:
+        """The rows as they were, but for their stars."""
+        main, *compared = [columns.numbers() for columns in self.periods] or [[]]
+        return [
+            Row(key, *main[i], compared[0][i] if compared else None, rest) for i, (key, rest) in enumerate(self.keys)
+        ]
+
+
+_NO_BUCKETS = Buckets(np.zeros(0, np.int64), first_clipped=False, last_clipped=False)
+
+
+class KeptAnswer:
+    """An answer to a time series without its buckets and its stars."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.version = answer.standing.version
+        self._without_kpis = answer._replace(kpis=[], buckets=_NO_BUCKETS, compared=None)
+        self._kpis = [_kept(rows) for rows in answer.kpis]
+        self.nbytes = sum(kpi.nbytes for kpi in self._kpis)
+        """About how much memory it takes."""
+
+    def answer(self) -> Answer:
+        """The answer, as far as it was kept."""
+        kpis = [kpi.without_rows._replace(rows=kpi.rows()) for kpi in self._kpis]
+        return self._without_kpis._replace(kpis=kpis)
+
+
+def _kept(rows: KpiRows) -> _Kpi:
+    periods: list[_Columns] = []
+    if rows.rows:
+        periods.append(_columns([Numbers(row.counts, row.sums, row.distribution) for row in rows.rows]))
+    compared = [row.compared for row in rows.rows if row.compared is not None]
+    if compared:
+        periods.append(_columns(compared))
+    return _Kpi(rows._replace(rows=[]), [(row.key, row.rest) for row in rows.rows], periods)

@@ -1,0 +1,227 @@
+"""Answers that stay true: a watch asks again when its account has changed, and says what is different.
+
+A watch keeps the last answer, packed, and nothing else: what changes while its reader is busy is in the next answer.
+One look for all watched accounts tells which have changed, also by other processes on the same database. Answers are
+made, compared and encoded in threads; of one account one watch at a time, so that its own questions, and other
+accounts, need not wait for all of its watches.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+from weakref import WeakValueDictionary
+
+import numpy as np
+
+from telwerkd.application.memory_budget import MemoryBudget, Reservation
+from telwerkd.application.ports import Store
+from telwerkd.application.query.answering import Queries
+from telwerkd.application.query.question import OrderMeasure, Query
+from telwerkd.application.query.result import Answer, Counts, KpiRows, Row
+from telwerkd.application.watch.kept_answer import KeptAnswer
+from telwerkd.domain.catalogue.kpis import KpiInfo
+from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
+from telwerkd.domain.ids import AccountId
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY_SECONDS = 0.2
+"""How often watched accounts are looked at: changes that come faster are told together."""
+
+_RETRY_SECONDS = 1.0
+
+_WATCH_BYTES = 20_000
+"""About what an open call takes, whatever it watches."""
+
+Changes: TypeAlias = list[tuple[KpiInfo, Row, Counts]]
+"""The lines that changed, and which of their buckets."""
+
+
+class Watches:
+    """The open watches of this process. Start with `run` in a task of its own."""
+
+    def __init__(
+        self,
+        store: Store,
+        queries: Queries,
+        budget: MemoryBudget,
+        watches_max: int,
+        watches_per_account_max: int,
+    ) -> None:
+        self._store = store
+        self._queries = queries
+        self._budget = budget
+        self._watches_max = watches_max
+        self._per_account_max = watches_per_account_max
+        self._watching: Counter[AccountId] = Counter()
+        self._updating: WeakValueDictionary[AccountId, asyncio.Lock] = WeakValueDictionary()
+        """One watch of an account at a time makes its answer."""
+        self._versions: dict[AccountId, int] = {}
+        self._looked = asyncio.Condition()
+
+    async def run(self) -> None:
+        """Looks for accounts that have changed, for good."""
+        while True:
+            if self._watching:
+                await self._look()
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+
+    async def _look(self) -> None:
+        try:
+            versions = await self._store.versions(list(self._watching))
+        except UnavailableError as error:
+            log.warning("watches: %s", error)
+            return
+        except Exception:
+            log.exception("watches: a defect")
+            return
+        async with self._looked:
+            self._versions = versions
+            self._looked.notify_all()
+
+    @contextmanager
+    def watch(self, query: Query, request_bytes: int) -> Iterator["Watch"]:
+        """A watch, open until it is left; `request_bytes` is what its request takes.
+
+        Raises:
+            QuotaExceededError: the account has too many.
+            UnavailableError: there are too many, or too little memory.
+        """
+        account = query.account
+        if self._watching.total() >= self._watches_max:
+            raise UnavailableError(
+                Reason.OVERLOADED,
+                f"{self._watches_max} watches (watches_max) are open on this server: close one, or ask another server",
+                _RETRY_SECONDS,
+            )
+        if self._watching[account] >= self._per_account_max:
+            raise QuotaExceededError(
+                "watches_per_account_max",
+                f"{self._per_account_max} watches of this account (watches_per_account_max) are open on this server: "
+                "close one, or ask another server",
+                _RETRY_SECONDS,
+            )
+        with self._budget.reserve(_WATCH_BYTES + request_bytes, "a watch") as reservation:
+            self._watching[account] += 1
+            lock = self._updating.setdefault(account, asyncio.Lock())
+            try:
+                yield Watch(self, self._queries, query, lock, reservation)
+            finally:
+                self._watching[account] -= 1
+                self._watching = +self._watching
+
+    async def changed(self, account: AccountId, seen: int) -> None:
+        """Waits until a look finds a later version of the account than the one seen."""
+        async with self._looked:
+            await self._looked.wait_for(lambda: self._versions.get(account, 0) > seen)
+
+
+class Watch:
+    """A query, and what was last answered to it."""
+
+    def __init__(
+        self, watches: Watches, queries: Queries, query: Query, lock: asyncio.Lock, reservation: Reservation
+    ) -> None:
+        self._watches = watches
+        self._queries = queries
+        self._query = query
+        self._lock = lock
+        self._reservation = reservation
+        self._bytes_open = reservation.size
+        self._kept: KeptAnswer | None = None
+
+    async def changed(self) -> None:
+        """Waits until the account has changed since the last update; the first time not at all.
+
+        Raises:
+            UnavailableError: there is too little memory.
+        """
+        if self._kept is not None:
+            self._reservation.resize(self._bytes_open + self._kept.nbytes)
+            await self._watches.changed(self._query.account, self._kept.version)
+
+    async def update(self, encode: Callable[[Answer | None, Answer], bytes | None]) -> bytes | None:
+        """What `encode` makes, in a thread, of the answer before (None the first time) and the answer now.
+
+        The answer before has no buckets and no stars. The memory of an update is counted until the next is waited for.
+
+        Raises:
+            InvalidArgumentError, LimitExceededError: see `Queries.ask`.
+            UnavailableError: the database does not answer, or there is too little memory.
+        """
+        before = self._kept
+
+        def work(answer: Answer) -> tuple[bytes | None, KeptAnswer]:
+            return encode(None if before is None else before.answer(), answer), KeptAnswer(answer)
+
+        async with self._lock:
+            update, kept = await self._queries.ask_in_turn(self._query, work)
+        self._reservation.resize(self._bytes_open + kept.nbytes + len(update or b""))
+        self._kept = kept
+        return update
+
+
+def changes(query: Query, before: Answer, after: Answer) -> Changes | None:
+    """What is different in a later answer to the same query; None where only the whole answer can say it."""
+    if before.time_zone != after.time_zone:
+        return None  # the account's was changed, and with it the buckets
+    if query.compare_to is not None or query.top is not None or query.order.measure is not OrderMeasure.KEY:
+        return None if _differ(before, after) or about_differs(before, after) else []
+    return [change for pair in zip(before.kpis, after.kpis, strict=True) for change in _changed_lines(*pair)]
+
+
+def about_differs(before: Answer, after: Answer) -> bool:
+    """Whether something beside the lines is different."""
+    return any(
+        earlier._replace(rows=[]) != later._replace(rows=[])
+        for earlier, later in zip(before.kpis, after.kpis, strict=True)
+    )
+
+
+def _differ(before: Answer, after: Answer) -> bool:
+    return any(
+        len(earlier.rows) != len(later.rows)
+        or any(not _same(*pair) for pair in zip(earlier.rows, later.rows, strict=True))
+        for earlier, later in zip(before.kpis, after.kpis, strict=True)
+    )
+
+
+def _same(first: Row, second: Row) -> bool:
+    """Whether two rows say the same in both periods."""
+    numbers = ((first.counts, second.counts), (first.distribution, second.distribution))
+    compared = (
+        ()
+        if first.compared is None or second.compared is None
+        else (
+            (first.compared.counts, second.compared.counts),
+            (first.compared.distribution, second.compared.distribution),
+        )
+    )
+    return (first.key, first.rest) == (second.key, second.rest) and all(
+        np.array_equal(one, other) for one, other in (*numbers, *compared) if one is not None and other is not None
+    )
+
+
+def _changed_lines(before: KpiRows, after: KpiRows) -> Iterator[tuple[KpiInfo, Row, Counts]]:
+    old, new = ({row.key: row for row in rows.rows} for rows in (before, after))
+    for key in sorted(old.keys() | new.keys(), key=lambda key: [part or "" for part in key]):
+        row = new[key] if key in new else _emptied(old[key])
+        was = old[key] if key in old else _emptied(new[key])
+        changed = row.counts != was.counts
+        if row.distribution is not None and was.distribution is not None:
+            # As many ratings may be other stars.
+            changed |= (row.distribution != was.distribution).any(axis=0)
+        if changed.any():
+            yield after.info, row, np.flatnonzero(changed)
+
+
+def _emptied(row: Row) -> Row:
+    """A line of zeros."""
+    return row._replace(
+        counts=np.zeros_like(row.counts),
+        sums=None if row.sums is None else np.zeros_like(row.sums),
+        distribution=None if row.distribution is None else np.zeros_like(row.distribution),
+    )

@@ -1,0 +1,1 @@
+"""The `telwerkd` command: arguments only."""

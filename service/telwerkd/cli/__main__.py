@@ -1,0 +1,23 @@
+"""The entry point. Each of the two kinds of commands imports what it needs: a health check no server."""
+# ruff: noqa: PLC0415
+
+import os
+import sys
+
+
+def main() -> None:
+    """Runs `telwerkd`."""
+    # What gRPC's core logs by itself has another format, and comes back as an error anyway.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    command, *rest = sys.argv[1:] or [""]
+    if command == "health" and "--help" not in rest:
+        from telwerkd.cli import health
+
+        sys.exit(health.main(rest))
+    from telwerkd.cli import app
+
+    app.main()
+
+
+if __name__ == "__main__":
+    main()

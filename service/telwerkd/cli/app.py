@@ -1,0 +1,75 @@
+"""The `telwerkd` command: its commands, and those that need nothing of a server."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from telwerk.cli.usage import PlainGroup
+from telwerkd.cli import database, serve
+from telwerkd.cli.health import DEFAULT_SERVICE, ask
+from telwerkd.cli.keys import keys_app
+from telwerkd.cli.shared import Config, fail, settings_of
+from telwerkd.server.settings import Settings
+from telwerkd.transport.endpoint.probe import ProbeError
+
+app = typer.Typer(
+    cls=PlainGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version_asked(wanted: bool) -> None:  # noqa: FBT001  # as a callback is called
+    if wanted:
+        typer.echo(f"telwerkd {version('telwerkd')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    show_version: Annotated[  # its callback has answered
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_version_asked)
+    ] = False,
+) -> None:
+    """Telwerk: exact KPI counters for live-chat customer service, over gRPC."""
+
+
+app.command()(serve.serve)
+app.command()(database.migrate)
+app.command()(database.copy)
+app.command()(database.verify)
+app.command()(database.rebuild)
+app.command()(database.limits)
+app.command()(database.horizon)
+
+
+@app.command()
+def health(
+    address: Annotated[str | None, typer.Argument(help="Its address.", show_default="where `listen` says")] = None,
+    service: Annotated[str, typer.Option(help="A service, or `liveness` or `readiness`.")] = DEFAULT_SERVICE,
+    config: Config = None,
+) -> None:
+    """Ask a server on this machine whether it is serving; exit code 0 if so. For container health checks."""
+    try:
+        answer = ask(address, service, config)
+    except ProbeError as error:
+        fail(str(error))
+    typer.echo(answer)
+
+
+@app.command("settings")
+def show_settings(config: Config = None) -> None:
+    """List every setting with its value now, as flags, environment (TELWERK_...) and file give it."""
+    settings = settings_of(config, {})
+    for name, field in Settings.model_fields.items():
+        typer.echo(f"{name} = {getattr(settings, name)}\n    {field.description}")
+
+
+app.add_typer(keys_app, name="keys")
+
+
+def main() -> None:
+    """The entry point."""
+    app()

@@ -1,0 +1,94 @@
+"""`telwerkd migrate`, `copy`, `verify`, `rebuild`, `limits`, `horizon`: what is done to a database without a server."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from telwerkd.cli.shared import Config, Database, fail, run, settings_of
+from telwerkd.domain.ids import SECOND, AccountId, Micros
+from telwerkd.server import maintenance
+from telwerkd.storage import open_store
+from telwerkd.storage.location import Location, located
+
+EXIT_DIFFERENT = 1
+
+
+def migrate(
+    database: Database = None,
+    distribute: Annotated[  # noqa: FBT002  # a flag of the command line
+        bool, typer.Option("--distribute", help="Then shard the tables by account, where PostgreSQL has Citus.")
+    ] = False,
+    config: Config = None,
+) -> None:
+    """Bring the database's schema up to date. Safe to repeat, and twice at once; on SQLite, stop the server first."""
+    settings = settings_of(config, {"database": database})
+    revision = run(open_store.migrate(settings.database))
+    typer.echo(f"{settings.database} is at schema {revision}.")
+    if distribute:
+        sharded = run(open_store.distribute(settings.database))
+        typer.echo(f"Sharded by account: {', '.join(sharded) or 'nothing, all was already'}.")
+
+
+def copy(
+    source: Annotated[str, typer.Option("--from", help="The SQLite file: a path, or sqlite:///path.")],
+    target: Annotated[str, typer.Option("--to", help="An empty PostgreSQL: postgresql://user@host/database.")],
+) -> None:
+    """Move from a SQLite file to PostgreSQL, and compare both. Stop the server first; run it again if interrupted."""
+    run(maintenance.copy(_located(source), _located(target)))
+
+
+def verify(database: Database = None, config: Config = None) -> None:
+    """Check every counter against the fold of the log; exit code 1 on any difference. Safe beside a running server."""
+    settings = settings_of(config, {"database": database})
+    clean = run(maintenance.verify(settings.database))
+    raise typer.Exit(0 if clean else EXIT_DIFFERENT)
+
+
+def rebuild(database: Database = None, config: Config = None) -> None:
+    """Make the counters what the log says: after a changed rule, or damage. Safe beside a running server."""
+    settings = settings_of(config, {"database": database})
+    clean = run(maintenance.rebuild(settings.database))
+    raise typer.Exit(0 if clean else EXIT_DIFFERENT)
+
+
+def limits(
+    account: Annotated[str, typer.Option(help="The account.")],
+    names_max: Annotated[
+        int | None, typer.Option(min=0, help="Set the account's own names_max; 0 takes the setting again.")
+    ] = None,
+    database: Database = None,
+    config: Config = None,
+) -> None:
+    """Show how many names an account has, and change how many it may have. Safe beside a running server."""
+    settings = settings_of(config, {"database": database})
+    run(maintenance.limits(settings.database, AccountId(account), settings.names_max, names_max))
+
+
+def horizon(
+    account: Annotated[str, typer.Option(help="The account.")],
+    lower_to: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"],
+            help="Take it back to this instant (UTC), so that events from then on are taken again.",
+        ),
+    ] = None,
+    database: Database = None,
+    config: Config = None,
+) -> None:
+    """Show an account's horizon, before which events were purged and are refused; or take it back.
+
+    For after a purge by a clock that was wrong: set the clock right first. What was purged stays purged, counted, and
+    refused. Safe beside a running server, whose writes wait meanwhile.
+    """
+    settings = settings_of(config, {"database": database})
+    to = None if lower_to is None else Micros(round(lower_to.replace(tzinfo=UTC).timestamp() * SECOND))
+    run(maintenance.horizon(settings.database, AccountId(account), to))
+
+
+def _located(database: str) -> Location:
+    try:
+        return located(database)
+    except ValueError as error:
+        fail(str(error))

@@ -1,0 +1,67 @@
+"""`telwerkd health`: run again and again by a container's health check, so it imports none of the server.
+
+It reads the four settings that it needs by itself, from where `telwerkd.server.settings` reads all of them.
+"""
+
+import argparse
+import os
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from telwerkd.transport.endpoint.address import DEFAULT_LISTEN, AddressError, parse, reachable
+from telwerkd.transport.endpoint.probe import ProbeError, probe
+from telwerkd.transport.security.tls import StartupError, TlsFiles
+
+DEFAULT_SERVICE: Final = "readiness"
+_PREFIX = "telwerk_"
+_NAMES = ("listen", "tls_cert", "tls_key", "tls_client_ca")
+_EXIT_NOT_SERVING = 1
+
+
+def ask(address: str | None, service: str, config: Path | None) -> str:
+    """What the server says, if it is SERVING. Without an address, the one that the settings say is listened on.
+
+    Raises:
+        ProbeError: it is not, or cannot be asked so.
+    """
+    settings = _settings(config)
+    certificate, key, client_ca = (Path(settings[name]) if settings.get(name) else None for name in _NAMES[1:])
+    try:
+        place = parse(address) if address else reachable(parse(settings.get("listen", DEFAULT_LISTEN)))
+        return probe(place, service, TlsFiles.of(certificate, key, client_ca))
+    except (AddressError, StartupError) as error:
+        raise ProbeError(str(error)) from None
+
+
+def _settings(config: Path | None) -> dict[str, str]:
+    """Those of `_NAMES` that file and environment give."""
+    found: dict[str, object] = {}
+    if config is not None:
+        try:
+            found = tomllib.loads(config.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ProbeError(f"--config {config}: {error.strerror}") from None
+        except ValueError as error:
+            raise ProbeError(f"--config {config}: {error}") from None
+    environment = {name.lower(): value for name, value in os.environ.items()}
+    found |= {name: environment[_PREFIX + name] for name in _NAMES if _PREFIX + name in environment}
+    return {name: str(found[name]) for name in _NAMES if name in found}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command; its exit code."""
+    parser = argparse.ArgumentParser("telwerkd health", add_help=False)
+    parser.add_argument("address", nargs="?")
+    parser.add_argument("--service", default=DEFAULT_SERVICE)
+    parser.add_argument("--config", type=Path)
+    asked = parser.parse_args(arguments)
+    try:
+        answer = ask(asked.address, asked.service, asked.config)
+    except ProbeError as error:
+        print(f"telwerkd: {error}", file=sys.stderr)  # noqa: T201  # what the command says
+        return _EXIT_NOT_SERVING
+    print(answer)  # noqa: T201
+    return 0

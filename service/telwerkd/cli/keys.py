@@ -1,0 +1,75 @@
+"""`telwerkd keys …`: API keys by hand. Arguments only; the work is done in `transport.security.keys_file`."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from telwerkd.process.log_format import UtcFormatter
+from telwerkd.server.log_limit import FORMAT
+from telwerkd.transport.security import keys_file
+from telwerkd.transport.security.keys_file import EVERY_ACCOUNT, KeysFileError, Role
+
+keys_app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
+
+
+@keys_app.callback()
+def _log_to_stderr() -> None:
+    """What is changed goes to the audit log, which here is standard error."""
+    lines = logging.StreamHandler()
+    lines.setFormatter(UtcFormatter(FORMAT))
+    logging.basicConfig(level=logging.INFO, handlers=[lines])
+
+
+_File = Annotated[
+    Path, typer.Option("--file", "-f", help="The keys file (TOML).", envvar="TELWERK_KEYS_FILE", dir_okay=False)
+]
+
+
+@keys_app.command()
+def create(
+    file: _File,
+    account: Annotated[
+        list[str], typer.Option(help=f"An account to grant; `{EVERY_ACCOUNT}` is every one. Repeatable.")
+    ],
+    role: Annotated[list[Role], typer.Option(help="A role to grant. Repeatable.")],
+    key_id: Annotated[str | None, typer.Option("--id", help="The key's id in the file. Default: a random one.")] = None,
+) -> None:
+    """Make a key, add it to the file, and print it: this once, for only its hash is kept."""
+    try:
+        token = keys_file.create(file, account, role, key_id)
+    except KeysFileError as error:
+        raise _failure(error) from error
+    # The key alone goes to standard output, so that it can be piped into wherever secrets are kept.
+    typer.echo(token)
+    typer.echo(f"Added to {file}. Keep the key safe: it cannot be shown again.", err=True)
+
+
+@keys_app.command(name="list")
+def list_keys(file: _File) -> None:
+    """List ids, accounts and roles, a key to a line."""
+    try:
+        keys = keys_file.load(file)
+    except KeysFileError as error:
+        raise _failure(error) from error
+    width = max((len(key_id) for key_id in keys), default=0)
+    for key in keys.values():
+        typer.echo(f"{key.id:{width}}  {','.join(r.value for r in key.roles)}  {' '.join(key.accounts)}")
+
+
+@keys_app.command()
+def revoke(
+    file: _File, key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `list` shows it.")]
+) -> None:
+    """Take a key out of the file. A running service refuses it from the next second on."""
+    try:
+        keys_file.revoke(file, key_id)
+    except KeysFileError as error:
+        raise _failure(error) from error
+    typer.echo(f"Revoked {key_id}.", err=True)
+
+
+def _failure(error: KeysFileError) -> typer.Exit:
+    typer.echo(f"telwerkd keys: {error}", err=True)
+    return typer.Exit(1)

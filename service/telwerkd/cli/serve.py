@@ -1,0 +1,75 @@
+"""`telwerkd serve`: runs the server until it is told to stop."""
+
+import asyncio
+import logging
+import signal
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from telwerkd.application.clock import Clock
+from telwerkd.cli.shared import Config, Database, help_of, run, settings_of
+from telwerkd.process.descriptors import raise_limit
+from telwerkd.process.gc_tuning import devote_process
+from telwerkd.server import log_limit, workers
+from telwerkd.server.settings import Settings
+from telwerkd.server.stopping import Stop, either
+from telwerkd.server.wiring import running
+from telwerkd.storage.schema.versions import head
+
+log = logging.getLogger("telwerkd.cli")
+
+
+def serve(
+    database: Database = None,
+    listen: Annotated[str | None, typer.Option(help=help_of("listen"), show_default="127.0.0.1:50051")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help=help_of("tls_cert"))] = None,
+    tls_key: Annotated[Path | None, typer.Option(help=help_of("tls_key"))] = None,
+    tls_client_ca: Annotated[Path | None, typer.Option(help=help_of("tls_client_ca"))] = None,
+    keys_file: Annotated[Path | None, typer.Option(help=help_of("keys_file"))] = None,
+    insecure_plaintext: Annotated[
+        bool | None, typer.Option("--insecure-plaintext", help=help_of("insecure_plaintext"))
+    ] = None,
+    insecure_no_auth: Annotated[
+        bool | None, typer.Option("--insecure-no-auth", help=help_of("insecure_no_auth"))
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help=help_of("workers"), show_default="1")] = None,
+    config: Config = None,
+) -> None:
+    """Run the server until SIGTERM or Ctrl-C. Needs no set-up: a SQLite file, loopback, plain text."""
+    flags = {name: value for name, value in locals().items() if name != "config"}
+    settings = settings_of(config, flags)
+    log_limit.set_up(settings.log_lines_max)
+    raise_limit()
+    run(_serve(settings))
+
+
+def _what_runs(settings: Settings) -> str:
+    """The line that a start is known by: what runs, on what, and how it is guarded."""
+    guarded = "TLS with client certificates" if settings.tls_client_ca else "TLS" if settings.tls_cert else "plain text"
+    keys = f"keys of {settings.keys_file}" if settings.keys_file else "no keys"
+    return (
+        f"telwerkd {version('telwerkd')} started: database {settings.database} at schema {head()}, {guarded}, {keys}, "
+        f"at most {settings.calls_max} calls of {settings.message_bytes_max:,} bytes"
+    )
+
+
+async def _serve(settings: Settings) -> None:
+    clock = Clock()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, clock.confirm)
+    if settings.workers > 1:
+        await workers.serve(settings, f"{_what_runs(settings)}, {settings.workers} workers")
+        log.info("stopped")
+        return
+    stop = Stop(settings.grace_seconds)
+    async with running(settings, clock=clock) as server:
+        # The one line on standard output, for whoever started this with port 0.
+        print(f"Telwerk listens on {server.address}", flush=True)  # noqa: T201
+        log.info(_what_runs(settings))
+        devote_process()
+        await either(stop.asked, server.failed)
+        stop.ask()
+        log.info("stopping: running calls end, at most %.0f s", settings.grace_seconds)
+    log.info("stopped")

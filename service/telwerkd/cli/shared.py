@@ -1,0 +1,53 @@
+"""What the commands share: options, settings, and how an error ends one."""
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+from telwerkd.domain.errors import InvalidArgumentError, UnavailableError
+from telwerkd.server.background import BackgroundTaskError
+from telwerkd.server.settings import ConfigurationError, Settings, load
+from telwerkd.server.stopping import EXIT_NOT_STORED
+from telwerkd.server.wiring import NotStoredError
+from telwerkd.storage.schema.versions import SchemaError
+from telwerkd.transport.security.tls import StartupError
+
+T = TypeVar("T")
+
+EXIT_CANNOT_START = 1
+
+
+def help_of(setting: str) -> str:
+    """The description of a setting, which is the help of its option."""
+    return Settings.model_fields[setting].description or ""
+
+
+Database = Annotated[str | None, typer.Option(help=help_of("database"), show_default="telwerk.db")]
+Config = Annotated[Path | None, typer.Option(help="A TOML file of settings; names as in `telwerkd settings`.")]
+
+
+def settings_of(config: Path | None, flags: dict[str, Any]) -> Settings:
+    """The settings as flags, environment and file give them; ends the command if they are not valid."""
+    try:
+        return load(config, flags)
+    except ConfigurationError as error:
+        fail(str(error))
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Runs a coroutine; an error that its user can do something about ends the command with its text."""
+    try:
+        return asyncio.run(main)
+    except (StartupError, SchemaError, InvalidArgumentError, UnavailableError, BackgroundTaskError) as error:
+        fail(str(error))
+    except NotStoredError as error:
+        fail(str(error), EXIT_NOT_STORED)
+
+
+def fail(message: str, exit_code: int = EXIT_CANNOT_START) -> NoReturn:
+    """Ends the command with a message on standard error."""
+    typer.echo(f"telwerkd: {message}", err=True)
+    raise typer.Exit(exit_code)

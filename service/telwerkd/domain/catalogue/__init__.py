@@ -1,0 +1,1 @@
+"""The KPIs: what they are, and what they are called."""

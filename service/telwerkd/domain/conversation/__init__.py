@@ -1,0 +1,1 @@
+"""What a conversation is: its events, and the facts that they come to."""

@@ -1,0 +1,163 @@
+"""Leaves: signed facts, summed, from which counters are made.
+
+A transaction counts by filing its leaves, and nothing else: they are cut into series and packed into chunks later, many
+transactions at a time (`telwerkd.domain.counting.counters`). Until then queries add them to what the chunks say.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from telwerkd.domain.conversation.facts import Change, LeftOut, Outcome
+from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
+
+Numbers: TypeAlias = npt.NDArray[np.int64]
+
+HELD_BACK = 100
+"""Added to a KPI's number: the measure of what is held back of it, counted in the same way."""
+
+Measure: TypeAlias = int
+"""A KPI's number, or that plus `HELD_BACK`."""
+
+Leaf: TypeAlias = tuple[str, str, str, str, int, int]
+"""Signed facts of one measure that agree in everything: value, operator, group, widget, quarter-hour, and how many.
+
+The quarter-hour is since 1970-01-01T00:00:00Z. A plain tuple: they come by the thousand, and one with names takes four
+times as long to make.
+"""
+
+FIELDS = 6
+"""Of a leaf."""
+
+_IDS = 4
+"""The fields that are ids come first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaves:
+    """Many leaves of one measure, by columns: so they are stored, read and cut without an object for each.
+
+    A query reads 10,000 leaves in an eighth of the time that objects took (docs/decisions/0003).
+    """
+
+    ids: Sequence[str]
+    """The distinct ids, sorted; of what was read from storage in any order, until it is `together`."""
+    columns: Numbers
+    """Six rows, in the order of a leaf's fields; an id is its place in `ids`."""
+
+    @classmethod
+    def of(cls, leaves: Collection[Leaf]) -> "Leaves":
+        """The same leaves, from plain ones."""
+        if not leaves:
+            return _NONE
+        fields = list(zip(*leaves, strict=True))
+        ids = sorted(set().union(*fields[:_IDS]))
+        places = {each: place for place, each in enumerate(ids)}
+        columns = [[places[each] for each in column] for column in fields[:_IDS]]
+        return cls(ids, np.array([*columns, *fields[_IDS:]], np.int64))
+
+    @classmethod
+    def together(cls, parts: Sequence["Leaves"]) -> "Leaves":
+        """All leaves of the parts, in their order. The parts' ids may come in any order.
+
+        Raises:
+            ValueError: a part names an id that it does not have.
+        """
+        ids = sorted(set().union(*(part.ids for part in parts)))
+        places = {each: place for place, each in enumerate(ids)}
+        columns = np.concatenate([_NONE.columns, *(part.columns for part in parts)], axis=1)
+        end = 0
+        for part in parts:
+            start, end = end, end + len(part)
+            named = part.columns[:_IDS]
+            if len(part) and not 0 <= named.min() <= named.max() < len(part.ids):
+                raise ValueError("leaves with ids that are not there")
+            of_part = np.array([places[each] for each in part.ids], np.int64)
+            columns[:_IDS, start:end] = of_part[named]
+        return cls(ids, columns)
+
+    def summed(self) -> "Leaves":
+        """The same, each cell once, those of a series side by side; what cancels out is gone."""
+        values, *dimensions, quarters, ns = self.columns
+        order = np.lexsort((quarters, values, *reversed(dimensions)))
+        columns = self.columns[:, order]
+        starts = np.flatnonzero(np.any(np.diff(columns[:-1], axis=1, prepend=-1), axis=0))
+        sums = np.add.reduceat(ns[order], starts) if len(starts) else ns[:0]
+        columns = np.vstack((columns[:-1, starts], sums))
+        return Leaves(self.ids, columns[:, sums != 0])
+
+    def pruned(self) -> "Leaves":
+        """The same, without ids that no leaf has."""
+        used, places = np.unique(self.columns[:_IDS], return_inverse=True)
+        ids = [self.ids[place] for place in used.tolist()]
+        return Leaves(ids, np.vstack((places.reshape(_IDS, -1), self.columns[_IDS:])))
+
+    def divided(self, count: int) -> tuple["Leaves", "Leaves"]:
+        """The first `count` leaves, and the others."""
+        return Leaves(self.ids, self.columns[:, :count]), Leaves(self.ids, self.columns[:, count:])
+
+    def pieces(self, leaves_max: int) -> list["Leaves"]:
+        """The same in pieces of so many leaves at most."""
+        starts = range(0, len(self), leaves_max)
+        return [Leaves(self.ids, self.columns[:, start : start + leaves_max]) for start in starts]
+
+    def __len__(self) -> int:
+        return int(self.columns.shape[1])
+
+    def __iter__(self) -> Iterator[Leaf]:
+        ids = (map(self.ids.__getitem__, column) for column in self.columns[:_IDS].tolist())
+        return zip(*ids, *self.columns[_IDS:].tolist(), strict=True)
+
+
+_NONE = Leaves([], np.zeros((FIELDS, 0), np.int64))
+
+_MEANING = {Change.TAKEN_BACK: (0, -1), Change.HELD: (HELD_BACK, 1), Change.RELEASED: (HELD_BACK, -1)}
+"""What is added to the measure, and the sign, where a fact is not simply counted."""
+
+
+class Deltas:
+    """What a transaction adds to the counters of one account: signed facts, summed."""
+
+    def __init__(self) -> None:
+        self._leaves: dict[tuple[Measure, str, str, str, str, int], int] = {}
+
+    def add(self, outcome: Outcome, times: int = 1) -> None:
+        """Adds what `outcome` does, `times` times; -1 undoes it."""
+        self.add_effects((outcome,), times)
+
+    def add_effects(self, effects: Iterable[Outcome | LeftOut], times: int = 1) -> None:
+        """Adds the outcomes among the effects of a fold."""
+        leaves = self._leaves
+        for effect in effects:
+            if type(effect) is not Outcome:
+                continue
+            fact = effect.fact
+            measure: Measure = fact.kpi
+            n = times
+            # Not a `match`: nearly all are counted, and every event that counts comes here.
+            if effect.change is not Change.COUNTED:
+                held, sign = _MEANING[effect.change]
+                measure, n = measure + held, sign * times
+            quarter = fact.instant // QUARTER_HOUR_MICROS
+            leaf = (measure, fact.value, fact.operator, fact.group, fact.widget, quarter)
+            leaves[leaf] = leaves.get(leaf, 0) + n
+
+    def add_all(self, other: "Deltas") -> None:
+        """Adds what `other` adds."""
+        for leaf, n in other._leaves.items():  # noqa: SLF001  # of its own kind
+            self._leaves[leaf] = self._leaves.get(leaf, 0) + n
+
+    def by_measure(self) -> dict[Measure, list[Leaf]]:
+        """What is left after everything that cancels out, sorted."""
+        return {measure: sorted(leaves) for measure, leaves in self.unsorted().items()}
+
+    def unsorted(self) -> dict[Measure, list[Leaf]]:
+        """The same, the leaves in any order: for storage."""
+        measures: dict[Measure, list[Leaf]] = {}
+        for (measure, value, operator, group, widget, quarter), n in self._leaves.items():
+            if n:
+                measures.setdefault(measure, []).append((value, operator, group, widget, quarter, n))
+        return {int(measure): measures[measure] for measure in sorted(measures)}

@@ -1,0 +1,120 @@
+"""Rollups: the counts of a chunk, or of several, summed up in quarter-hours, or in the hours or days of a time zone.
+
+A chunk holds the quarter-hours that have facts, so that it serves every zone; the busier an account, the more of them.
+Answers add up the same quarter-hours again and again. A rollup does so once: a dense array of numbers by row, bucket
+and value, as large as the answer whatever the number of facts.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+
+from telwerkd.domain.counting.counters import CHUNK_QUARTERS, Cells
+from telwerkd.domain.time.calendar import EARLIEST, LATEST, Buckets, Granularity, Quarters, buckets
+
+_ROW_BYTES = 300
+"""About what the ids of a row take in memory."""
+
+_SMALL_BYTES = 1 << 16
+_DENSE_MAX = 4
+"""A rollup may be so many times larger than the cells it is made of; with fewer facts than that, cells are as good."""
+
+
+class RowIds(NamedTuple):
+    """Whose counts they are, cut by a grouping: empty where it does not cut."""
+
+    operator: str
+    group: str
+    widget: str
+    value: str
+
+
+class Rollup(NamedTuple):
+    """The counts of rows of one or more chunks. Treat as frozen: it is shared."""
+
+    rows: Sequence[RowIds]
+    edges: Quarters
+    """Bucket `i` is `[edges[i], edges[i + 1])`; together they are the chunks, as far as the calendar knows them."""
+    counts: npt.NDArray[np.int32]
+    """By row, bucket and packed value (one where the measure packs none)."""
+    sources: int
+    """Of how many chunks' rows it was made."""
+
+    @property
+    def nbytes(self) -> int:
+        """About how much memory it takes."""
+        return int(self.counts.nbytes) + _ROW_BYTES * len(self.rows)
+
+
+def resolution(granularity: Granularity | None) -> Granularity:
+    """In which rollups an answer is read: by quarter-hour, by hour, or by day (totals too)."""
+    match granularity:
+        case Granularity.QUARTER_HOUR | Granularity.HOUR:
+            return granularity
+        case _:
+            return Granularity.DAY
+
+
+def chunk_buckets(first: int, last: int, width: Granularity, zone: ZoneInfo) -> Buckets:
+    """The buckets of chunks, hours or days at their ends clipped. The calendar begins and ends within a chunk."""
+    start, end = max(first * CHUNK_QUARTERS, EARLIEST), min((last + 1) * CHUNK_QUARTERS, LATEST)
+    return buckets(start, end, width, zone)
+
+
+def is_worth_it(rows: int, buckets_: int, values: int, cell_bytes: int) -> bool:
+    """Whether a rollup would not be much larger than the cells it is made of."""
+    return rows * buckets_ * values * 4 <= _DENSE_MAX * cell_bytes + _SMALL_BYTES
+
+
+def roll_up(rows: Sequence[RowIds], cells: Cells, edges: Quarters, values: int) -> Rollup:
+    """Sums up the cells of a chunk; their rows are places in `rows`."""
+    width = len(edges) - 1
+    bucket = np.searchsorted(edges, cells.quarter, side="right") - 1
+    at = (cells.row * width + bucket) * values + np.maximum(cells.code - 1, 0)
+    counts = np.bincount(at, weights=cells.n, minlength=len(rows) * width * values)
+    return Rollup(rows, edges, counts.astype(np.int32).reshape(len(rows), width, values), len(rows))
+
+
+def joined(rollups: Sequence[Rollup], edges: Quarters) -> Rollup:
+    """The same counts as one rollup in wider or equal buckets, which hold all of them whole.
+
+    Raises:
+        ValueError: a bucket of a rollup is cut, or not there.
+    """
+    rows = {ids: place for place, ids in enumerate(dict.fromkeys(ids for rollup in rollups for ids in rollup.rows))}
+    counts = np.zeros((len(rows), len(edges) - 1, rollups[0].counts.shape[2]), np.int32)
+    for rollup in rollups:
+        found = regrouped(rollup, edges)
+        if found is None or rollup.edges[0] < edges[0] or rollup.edges[-1] > edges[-1]:
+            raise ValueError("the buckets do not hold those of every rollup")
+        first, of_rollup = found
+        counts[[rows[ids] for ids in rollup.rows], first : first + of_rollup.shape[1]] += of_rollup
+    return Rollup(list(rows), edges, counts, sum(rollup.sources for rollup in rollups))
+
+
+def regrouped(rollup: Rollup, edges: Quarters) -> tuple[int, npt.NDArray[np.signedinteger[Any]]] | None:
+    """The part of a rollup that lies in `edges`, in their buckets: the first bucket, and numbers by row, bucket, value.
+
+    Sums are of 64 bits: those of a year may be more than 32 hold.
+
+    None where an edge cuts one of the rollup's buckets, or nothing of the rollup lies within.
+    """
+    own = rollup.edges
+    start, end = max(own[0], edges[0]), min(own[-1], edges[-1])
+    if start >= end:
+        return None
+    first = int(edges.searchsorted(start, side="right")) - 1
+    wanted = edges[first : int(edges.searchsorted(end)) + 1].clip(start, end)
+    if len(own) - 1 == own[-1] - own[0]:  # quarter-hours: every edge fits, and where is plain
+        cuts = wanted - own[0]
+    else:
+        cuts = own.searchsorted(wanted)
+        if (own[cuts] != wanted).any():
+            return None
+    counts = rollup.counts[:, cuts[0] : cuts[-1]]
+    if len(cuts) - 1 == counts.shape[1]:
+        return first, counts
+    return first, np.add.reduceat(counts, cuts[:-1] - cuts[0], axis=1)

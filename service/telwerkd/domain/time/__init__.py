@@ -1,0 +1,1 @@
+"""Days, weeks and months in a time zone, as quarter-hours."""

@@ -1,0 +1,1 @@
+"""What holds for each process of a server, whatever it does: its log lines, garbage collector and files."""

@@ -1,0 +1,257 @@
+"""`telwerkd verify` and `telwerkd rebuild`: the audit of every account, with progress, beside a running server.
+
+And `telwerkd copy`, from one database to the other.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from telwerkd.application import audit_log
+from telwerkd.application.audit import Audit, examine, repair
+from telwerkd.application.names import FAMILY_TEXT
+from telwerkd.application.ports import Store, Transaction
+from telwerkd.application.retention.removal import horizon_of, lower_horizon
+from telwerkd.domain.conversation.facts import SEPARATOR, Kpi
+from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET, ChunkKey, Slots
+from telwerkd.domain.counting.deltas import HELD_BACK
+from telwerkd.domain.errors import InvalidArgumentError, UnavailableError
+from telwerkd.domain.ids import SECOND, AccountId, Micros
+from telwerkd.storage.location import Location, PostgresUrl, SqliteFile
+from telwerkd.storage.open_store import opened, prepare
+from telwerkd.storage.schema.versions import SchemaError
+
+_SHOWN_MAX = 20
+_ROUNDS_MAX = 3
+"""Rebuilding beside a running server: events counted onto a wrong state meanwhile are found in the next round."""
+
+_PARTS = ((BY_OPERATOR, "operator"), (BY_GROUP, "group"), (BY_WIDGET, "widget"), (BY_VALUE, "value"))
+
+
+async def verify(database: Location) -> bool:
+    """Examines every account and says what it found, what is damaged too; whether all is well."""
+    console = Console(soft_wrap=True)
+    await prepare(database, create=False)
+    async with opened(database) as store:
+        accounts, clean = await _accounts(store, console)
+        for account in accounts:
+            audit = await _examined(store, account, console)
+            clean = clean and audit is not None and audit.clean
+    console.print("[green]Every counter equals the log." if clean else "[red]Some counters differ from the log.")
+    return clean
+
+
+async def rebuild(database: Location) -> bool:
+    """Examines every account and repairs what differs, as far as the log can be read; whether all is well then."""
+    console = Console(soft_wrap=True)
+    await prepare(database, create=False)
+    async with opened(database) as store:
+        accounts, clean = await _accounts(store, console)
+        for account in accounts:
+            clean = await _rebuild(store, account, console) and clean
+    console.print("[green]Every counter equals the log." if clean else "[red]Some counters still differ: run it again.")
+    return clean
+
+
+async def _accounts(store: Store, console: Console) -> tuple[list[AccountId], bool]:
+    """Every account that anything is known of, also those whose own row is lost; whether both tables can be read."""
+    found: set[AccountId] = set()
+    readable = True
+    for table, listed in (("accounts", store.accounts), ("conversations", _with_conversations(store))):
+        try:
+            found.update(await listed())
+        except UnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001  # a damaged file fails in ways that are the database's own
+            readable = False
+            _complain(console, f"table {table}: {_in_short(error)}")
+    return sorted(found), readable
+
+
+def _with_conversations(store: Store) -> Callable[[], Awaitable[list[AccountId]]]:
+    async def listed() -> list[AccountId]:
+        return [account for account, _ in await store.last_times()]
+
+    return listed
+
+
+def _in_short(error: Exception) -> str:
+    """What is wrong, without statements and parameters."""
+    return " ".join(str(getattr(error, "orig", error)).split())[:300] or type(error).__name__
+
+
+def _shown(text: str) -> str:
+    """An id as it is, as far as a terminal can show it."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _complain(console: Console, text: str) -> None:
+    console.print(text, highlight=False, markup=False, style="red")
+
+
+async def horizon(database: Location, account: AccountId, lower_to: Micros | None) -> None:
+    """Says where an account's horizon is, after taking it back to `lower_to` if that is given.
+
+    Raises:
+        InvalidArgumentError: it cannot be taken back so far.
+    """
+    await prepare(database, create=False)
+    async with opened(database) as store:
+        if account not in await store.accounts():
+            raise InvalidArgumentError.of("account", f"nothing is stored of {account!r}")
+        if lower_to is not None:
+            with audit_log.recorded("horizon", account) as entry:
+                before = await lower_horizon(store, account, lower_to)
+                entry.outcome = f"taken back from {_instant(before.instant)} to {_instant(lower_to)}"
+        now = await horizon_of(store, account)
+    console = Console(soft_wrap=True)
+    console.print(f"{account}: events before {_instant(now.instant)} are refused", highlight=False, markup=False)
+    if now.instant > now.floor:
+        console.print(f"  it can be taken back to {_instant(now.floor)} or later", highlight=False)
+
+
+def _instant(instant: Micros) -> str:
+    """To the second, up."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=-(-instant // SECOND))).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def limits(database: Location, account: AccountId, default: int, names_max: int | None) -> None:
+    """Says how many names an account has; sets its own bound on them first if one is given, 0 for the default.
+
+    It is the operator of the service who may raise it, so it is a command on the database and no call: a key with the
+    role `admin` may belong to the account.
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    await prepare(database, create=False)
+    async with opened(database) as store:
+        if names_max is not None:
+            await store.write([(account, partial(_put_names_max, names_max or None))])
+        own, found = await store.read(account, lambda view: (view.account().names_max, view.names()))
+    bound = f"{own} (its own)" if own else f"{default} (names_max)"
+    for family, text in FAMILY_TEXT.items():
+        console.print(f"{text}: {len(found.get(family, ()))} of {bound}", markup=False)
+
+
+def _put_names_max(names_max: int | None, tx: Transaction) -> None:
+    tx.put_names_max(names_max)
+
+
+async def copy(source: Location, target: Location) -> None:
+    """Copies a SQLite file into a PostgreSQL, saying what it has done.
+
+    Raises:
+        SchemaError: it cannot be done; the text says why.
+    """
+    from telwerkd.storage import copying  # noqa: PLC0415  # see telwerkd.storage.open_store
+
+    if not (isinstance(source, SqliteFile) and isinstance(target, PostgresUrl)):
+        raise SchemaError(
+            "a copy goes from a SQLite file to PostgreSQL: --from path --to postgresql://user@host/database"
+        )
+    console = Console(soft_wrap=True)
+    await copying.copy(
+        source.path,
+        target,
+        lambda account, rows: console.print(f"{account}: {rows:,} rows copied, and the same", highlight=False),
+    )
+    console.print(f"[green]All is in {target}. Start the server there.")
+
+
+async def _rebuild(store: Store, account: AccountId, console: Console) -> bool:
+    for _ in range(_ROUNDS_MAX):
+        audit = await _examined(store, account, console)
+        if audit is None or audit.clean:
+            return audit is not None
+        try:
+            await repair(store, account, audit)
+        except UnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001  # see `_accounts`
+            _complain(console, f"{_shown(account)} could not be repaired: {_in_short(error)}")
+            return False
+        corrected = audit.mendable_cells
+        console.print(
+            f"{_shown(account)}: corrected {len(corrected)} counters, {len(audit.states)} states",
+            highlight=False,
+            markup=False,
+        )
+        if audit.sources_damaged:
+            _complain(
+                console, f"{_shown(account)}: what is damaged of events, bases and settings can come from a backup only"
+            )
+            return False
+    last = await _examined(store, account, console)
+    return last is not None and last.clean
+
+
+async def _examined(store: Store, account: AccountId, console: Console) -> Audit | None:
+    """What the examination of an account found, which it says; None if it failed."""
+    try:
+        audit = await _examine(store, account, console)
+    except UnavailableError:
+        raise
+    except Exception as error:  # noqa: BLE001  # see `_accounts`
+        _complain(console, f"{_shown(account)} could not be examined: {type(error).__name__}: {_in_short(error)}")
+        return None
+    _report(console, account, audit)
+    return audit
+
+
+async def _examine(store: Store, account: AccountId, console: Console) -> Audit:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(f"{account}: conversations", total=None)
+
+        def tell(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        return await store.read(account, partial(examine, tell))
+
+
+def _report(console: Console, account: AccountId, audit: Audit) -> None:
+    verdict = (
+        "clean"
+        if audit.clean
+        else f"{len(audit.cells)} counters and the states of {len(audit.states)} conversations differ"
+        + (f", and {len(audit.damages)} rows are damaged" if audit.damages else "")
+    )
+    console.print(
+        f"{_shown(account)}: {audit.events:,} events of {audit.conversations:,} conversations: {verdict}",
+        highlight=False,
+        markup=False,
+    )
+    for damage in audit.damages[:_SHOWN_MAX]:
+        _complain(console, f"  damaged: {damage}")
+    if len(audit.damages) > _SHOWN_MAX:
+        _complain(console, f"  and {len(audit.damages) - _SHOWN_MAX:,} damages more")
+    for key, slots in sorted(audit.cells.items())[:_SHOWN_MAX]:
+        console.print(f"  {_describe(key, slots)}", highlight=False, markup=False)
+    for conversation in audit.states[:_SHOWN_MAX]:
+        console.print(f"  the state of conversation {conversation!a}", highlight=False, markup=False)
+
+
+def _describe(key: ChunkKey, slots: Slots) -> str:
+    try:
+        kpi = Kpi(key.measure % HELD_BACK).name.lower() + (" held back" if key.measure > HELD_BACK else "")
+    except ValueError:
+        kpi = f"measure {key.measure}, which is none,"
+    values = (key.operator, key.group, key.widget, key.value.replace(SEPARATOR, ", "))
+    cut = [
+        f"{part} {_shown(value) or 'nobody'}"
+        for (bit, part), value in zip(_PARTS, values, strict=True)
+        if key.grouping & bit
+    ]
+    missing = sum(n for n in slots.values() if n > 0)
+    surplus = -sum(n for n in slots.values() if n < 0)
+    where = ", ".join(cut) or "total"
+    return f"{kpi} ({where}), 32 days from {_day(key.chunk)}: {missing} too few, {surplus} too many"
+
+
+def _day(chunk: int) -> date | str:
+    try:
+        return date(1970, 1, 1) + timedelta(days=32 * chunk)
+    except OverflowError:
+        return f"an impossible day ({32 * chunk} after 1970-01-01)"

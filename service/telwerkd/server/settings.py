@@ -1,0 +1,262 @@
+"""The server's settings: from flags, then environment (`TELWERK_...`), then a TOML file, then the defaults here."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from telwerkd.application.ingest.batches import IngestLimits
+from telwerkd.application.query.question import QueryLimits
+from telwerkd.process.descriptors import connections_max
+from telwerkd.server.settings_errors import misspelt_variables, setting_error
+from telwerkd.storage.location import Location, SqliteFile, located
+from telwerkd.transport.codec.events import EventLimits
+from telwerkd.transport.endpoint.address import DEFAULT_LISTEN, normal
+from telwerkd.transport.grpc.gate import GateLimits
+from telwerkd.transport.grpc.requests import RequestLimits
+from telwerkd.transport.security.tls import TlsFiles
+from telwerkd.transport.server import ConnectionLimits
+from telwerkd.transport.services.health import WatchLimits
+
+_PREFIX = "TELWERK_"
+
+
+class ConfigurationError(Exception):
+    """The settings cannot be right; the text names the setting."""
+
+
+class Settings(BaseSettings):
+    """How a server runs. Every limit's name is in the text of the error that it causes."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    database: Annotated[Location, BeforeValidator(located)] = Field(
+        SqliteFile(Path("telwerk.db")),
+        description="A SQLite file, made if it is not there, or `postgresql://user@host/database`.",
+    )
+    listen: Annotated[str, AfterValidator(normal)] = Field(
+        DEFAULT_LISTEN,
+        description="Its address: `host:port`, `[IPv6]:port` or `unix:path`; port 0 takes a free one.",
+    )
+    workers: int = Field(1, gt=0, description="Server processes on one port; more than one need PostgreSQL.")
+    tls_cert: Path | None = Field(None, description="The server's certificate chain, PEM.")
+    tls_key: Path | None = Field(None, description="Its key, PEM.")
+    tls_client_ca: Path | None = Field(None, description="Clients must show a certificate of this authority, PEM.")
+    keys_file: Path | None = Field(None, description="API keys, see `telwerkd keys`. Without it, everyone may do all.")
+    insecure_plaintext: bool = Field(default=False, description="Allow plain text beyond loopback.")
+    insecure_no_auth: bool = Field(default=False, description="Allow everyone everything beyond loopback.")
+    grace_seconds: float = Field(10.0, ge=0, description="How long running calls may take to end on SIGTERM.")
+    writer_stall_seconds: float = Field(
+        10.0, gt=0, description="Without a reply for so long, what writes to a SQLite file counts as stalled."
+    )
+
+    batch_events_max: int = Field(5_000, gt=0, description="Events in one IngestEvents call.")
+    id_bytes_max: int = Field(128, gt=0, description="UTF-8 bytes of an id.")
+    url_bytes_max: int = Field(2_048, gt=0, description="UTF-8 bytes of a URL.")
+    answers_max: int = Field(100, gt=0, description="Answers of one survey event.")
+    future_skew_seconds_max: int = Field(
+        300, ge=0, description="How far ahead of this clock an event may have happened."
+    )
+    stream_unacked_events_max: int = Field(20_000, gt=0, description="Events of a stream read but not yet answered.")
+    stream_unacked_bytes_max: int = Field(8 * 2**20, gt=0, description="Bytes of these events, as they were sent.")
+    event_bytes_max: int | None = Field(
+        None, gt=0, description="Bytes of one event as sent. Absent: room for what ids, answers and URL may have."
+    )
+    retention_days: int | None = Field(None, gt=0, description="Events older than this are purged; counts stay.")
+    names_max: int = Field(
+        10_000, gt=0, description="Distinct operators, groups, widgets, and values of each KPI, per account."
+    )
+    waiting_events_max: int = Field(
+        200_000,
+        gt=0,
+        description="Events waiting to be stored before calls are turned away; weighed as by transaction_events_max.",
+    )
+    waiting_account_percent_max: int = Field(
+        50, gt=0, le=100, description="How much of waiting_events_max one account may use."
+    )
+    transaction_events_max: int = Field(
+        10_000,
+        gt=0,
+        description="Events in one transaction. Each 4 answers, and each 256 characters of URL, topics or answers, "
+        "weigh as one more.",
+    )
+    transaction_shared_events_max: int = Field(
+        2_000, gt=0, description="The same while several accounts send events, which wait for one another."
+    )
+    transaction_shared_seconds_max: float = Field(
+        0.025,
+        gt=0,
+        description="How long such a transaction counts events before it leaves the rest to the next. SQLite only.",
+    )
+    conversation_events_max: int = Field(20_000, gt=0, description="Events in the log of one conversation.")
+    conversation_pending_max: int = Field(
+        500,
+        gt=0,
+        description="Pre-chat answers held back, and retracted events that have not arrived, each, per conversation.",
+    )
+    buckets_max: int = Field(40_000, gt=0, description="Buckets of a time series.")
+    points_max: int = Field(2_000_000, gt=0, description="Numbers of an answer: series times buckets times values.")
+    groups_max: int = Field(10_000, gt=0, description="Groups of an answer that is not asked for by pages.")
+    rows_max: int = Field(
+        150_000,
+        gt=0,
+        description="Rows that an answer is made of: combinations of ids in 32 days, of each KPI and period.",
+    )
+    waiting_queries_per_account_max: int = Field(
+        200, gt=0, description="Questions of an account that wait for a reader, of which an account has half at most."
+    )
+    rollup_cache_bytes_max: int = Field(
+        64 * 2**20,
+        ge=0,
+        description="Memory for quarter-hours, hours and days that are summed up already; 0 keeps none.",
+    )
+    answer_cache_bytes_max: int = Field(
+        64 * 2**20, ge=0, description="Memory for answers that are still true; 0 keeps none."
+    )
+    watches_max: int = Field(1_000, gt=0, description="Open WatchTimeSeries calls.")
+    watches_per_account_max: int = Field(500, gt=0, description="Open WatchTimeSeries calls of one account.")
+    watch_stall_seconds: float = Field(30.0, gt=0, description="How long a watch may go unread before it is cut off.")
+    health_watches_max: int = Field(1_000, gt=0, description="Open Watch calls of the health service.")
+    health_watches_per_peer_max: int = Field(100, gt=0, description="The same, of one address.")
+    connections_max: int | None = Field(
+        None, gt=0, description="Open connections; unless set, the limit of open files less 128, at most 10,000."
+    )
+    handshake_seconds: float = Field(10.0, gt=0, description="How long a connection may take to say that it is HTTP/2.")
+    connection_idle_seconds: float = Field(300.0, gt=0, description="How long a connection may have no open call.")
+    connection_age_seconds: float = Field(
+        3_600.0, gt=0, description="After this a connection takes no new calls, and after as long again it is closed."
+    )
+    calls_max: int = Field(4_000, gt=0, description="Open calls, streams and watches included.")
+    calls_per_peer_max: int = Field(
+        2_000, ge=0, description="The same, of one address; 0 leaves this away, for a proxy that all come through."
+    )
+    first_message_seconds: float = Field(30.0, gt=0, description="How long a call may take to send its first request.")
+    refused_calls_max: int = Field(
+        60, ge=0, description="Refused calls of one address in a minute, after which its refusals are delayed."
+    )
+    refused_delay_seconds: float = Field(1.0, ge=0, description="How long they are delayed.")
+    log_lines_max: int = Field(
+        60, gt=0, description="Lines that one place in the program logs within a minute; the rest are counted."
+    )
+    message_bytes_max: int = Field(16 * 2**20, gt=0, description="Bytes of one request.")
+    request_bytes_max: int = Field(
+        2**19, gt=0, description="Bytes of one request that brings no events, and of each query of a batch."
+    )
+    open_request_bytes_max: int = Field(
+        4_096, gt=0, description="Bytes of one request that needs no key: health and reflection."
+    )
+    reply_stall_seconds: float = Field(
+        30.0, gt=0, description="How long an answer may go unread before its call is reset."
+    )
+    memory_bytes_max: int = Field(
+        512 * 2**20, gt=0, description="Memory for what calls hold at one time: requests, replies, open watches."
+    )
+
+    @property
+    def tls_files(self) -> TlsFiles | None:
+        """Where the certificates are; None for plain text.
+
+        Raises:
+            StartupError: some are named, but not both certificate and key.
+        """
+        return TlsFiles.of(self.tls_cert, self.tls_key, self.tls_client_ca)
+
+    @property
+    def event_limits(self) -> EventLimits:
+        """How large an event, or a batch of them, may be."""
+        return EventLimits(
+            self.batch_events_max,
+            self.id_bytes_max,
+            self.url_bytes_max,
+            self.answers_max,
+            self.future_skew_seconds_max,
+            self.stream_unacked_events_max,
+            self.stream_unacked_bytes_max,
+            self.event_bytes_max,
+        )
+
+    @property
+    def gate_limits(self) -> GateLimits:
+        """What may be open, before it is known whose it is."""
+        return GateLimits(
+            self.calls_max,
+            self.calls_per_peer_max,
+            self.first_message_seconds,
+            self.refused_calls_max,
+            self.refused_delay_seconds,
+        )
+
+    @property
+    def connection_limits(self) -> ConnectionLimits:
+        """How many connections there may be, and for how long."""
+        return ConnectionLimits(
+            self.connections_max or connections_max(),
+            self.handshake_seconds,
+            self.connection_idle_seconds,
+            self.connection_age_seconds,
+        )
+
+    @property
+    def watch_limits(self) -> WatchLimits:
+        """How many may watch the health, and how long one may go unread."""
+        return WatchLimits(self.health_watches_max, self.health_watches_per_peer_max, self.watch_stall_seconds)
+
+    @property
+    def request_limits(self) -> RequestLimits:
+        """How many bytes a request may have."""
+        return RequestLimits(self.request_bytes_max, self.open_request_bytes_max)
+
+    @property
+    def ingest_limits(self) -> IngestLimits:
+        """What an account and a transaction may hold."""
+        return IngestLimits(
+            self.names_max,
+            self.transaction_events_max,
+            self.waiting_events_max,
+            self.waiting_account_percent_max,
+            self.conversation_events_max,
+            self.conversation_pending_max,
+            self.transaction_shared_events_max,
+            self.transaction_shared_seconds_max,
+        )
+
+    @property
+    def query_limits(self) -> QueryLimits:
+        """What a query may ask for."""
+        return QueryLimits(self.buckets_max, self.points_max, self.groups_max, self.rows_max)
+
+
+def load(config_file: Path | None, flags: dict[str, Any]) -> Settings:
+    """The settings of flags (those that are not None), environment and file.
+
+    Raises:
+        ConfigurationError: a setting is unknown or wrong, or the file cannot be read.
+    """
+    if config_file is not None and not config_file.is_file():
+        raise ConfigurationError(f"--config {config_file}: there is no such file")
+
+    misspelt = misspelt_variables(os.environ.keys(), Settings.model_fields, _PREFIX)
+    if misspelt:
+        raise ConfigurationError("; ".join(misspelt))
+
+    class FromFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the signature is the library's
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file)
+
+    try:
+        return FromFile(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        wrong = "; ".join(setting_error(one, Settings.model_fields) for one in error.errors())
+        raise ConfigurationError(wrong) from None
+    except ValueError as error:  # the file is not TOML
+        raise ConfigurationError(f"--config {config_file}: {error}") from None

@@ -1,0 +1,227 @@
+"""Several server processes on one port: the operating system gives each some of the connections.
+
+One process starts the others, starts a new one where one dies, and passes the signal to stop on. It serves nothing
+itself. Workers are spawned, not forked: gRPC's threads do not survive a fork.
+"""
+
+import asyncio
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from telwerkd.application.clock import Clock
+from telwerkd.process.descriptors import raise_limit
+from telwerkd.process.gc_tuning import devote_process
+from telwerkd.process.log_format import LOG_FORMAT
+from telwerkd.server import log_limit
+from telwerkd.server.background import BackgroundTaskError
+from telwerkd.server.settings import Settings
+from telwerkd.server.stopping import EXIT_NOT_STORED, STOP_SECONDS, Stop, either
+from telwerkd.server.wiring import NotStoredError, check, running
+from telwerkd.storage.location import PostgresUrl
+from telwerkd.storage.open_store import prepare
+from telwerkd.storage.schema.versions import SchemaError
+from telwerkd.transport.endpoint.address import TcpAddress, parse
+from telwerkd.transport.endpoint.binding import cannot_listen, resolved
+from telwerkd.transport.security.tls import StartupError
+
+log = logging.getLogger(__name__)
+
+_RESTART_SECONDS = 1.0
+"""Before a worker that died is started anew, so that one that cannot live does not keep the machine busy."""
+
+_STOP_MARGIN_SECONDS = STOP_SECONDS - 5.0
+"""What storing the rest may take after the grace, before a worker is killed; then it is time for us to end as well."""
+
+_spawn = multiprocessing.get_context("spawn")
+
+
+async def serve(settings: Settings, what_runs: str) -> None:
+    """Runs workers until a signal says stop, and ends when all have drained.
+
+    `what_runs` is logged once all have started.
+
+    Raises:
+        StartupError: they cannot run so, or one of the first did not start.
+        SchemaError: the database is not one that this program can use.
+        NotStoredError: after the stop: a worker did not end as it should.
+    """
+    _check(settings)
+    await prepare(settings.database)
+    with _reserved(settings.listen) as address:
+        workers = [_Worker(settings.model_copy(update={"listen": address})) for _ in range(settings.workers)]
+        stop = Stop(settings.grace_seconds, partial(_kill, workers))
+        try:
+            await asyncio.gather(*(worker.started() for worker in workers))
+            # The one line on standard output, for whoever started this with port 0.
+            print(f"Telwerk listens on {address}", flush=True)  # noqa: T201
+            log.info(what_runs)
+            keeping = [asyncio.create_task(worker.kept_alive()) for worker in workers]
+            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _confirm_clocks, workers)
+            await stop.asked.wait()
+            log.info("stopping: running calls end, at most %.0f s", settings.grace_seconds)
+            for task in keeping:
+                task.cancel()
+        finally:
+            codes = await asyncio.gather(*(worker.stopped() for worker in workers))
+    if any(codes):
+        raise NotStoredError(f"workers ended with exit codes {codes}: what was not acknowledged may not be stored")
+
+
+def _kill(workers: "Sequence[_Worker]") -> None:
+    for worker in workers:
+        worker.kill()
+
+
+def _check(settings: Settings) -> None:
+    if not isinstance(settings.database, PostgresUrl):
+        raise StartupError(
+            f"one process writes to a SQLite file, and {settings.workers} workers were asked for: "
+            "leave --workers away, or move to PostgreSQL with `telwerkd copy`"
+        )
+    if not isinstance(parse(settings.listen), TcpAddress):
+        raise StartupError(f"workers share a port, and --listen {settings.listen} has none")
+    check(settings)
+
+
+@contextmanager
+def _reserved(listen: str) -> Iterator[str]:
+    """Holds a port, a free one for port 0, that workers can listen on. Gives its address.
+
+    A socket that does not listen gets no connections; it keeps the port ours while workers come and go.
+    """
+    address = parse(listen)
+    assert isinstance(address, TcpAddress)  # noqa: S101  # `_check` holds it
+    family, place = resolved(address)[0]
+    try:
+        # Sharing is for our own workers only: with another server there it must fail.
+        with socket.socket(family, socket.SOCK_STREAM) as alone:
+            alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            alone.bind(place)
+        with socket.socket(family, socket.SOCK_STREAM) as held:
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            held.bind(place)
+            yield str(replace(address, port=held.getsockname()[1]))
+    except OSError as error:
+        raise cannot_listen(address, error) from None
+
+
+class _Worker:
+    """A place for a server process: when one dies there, the next takes its place."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._grace_seconds = settings.grace_seconds
+        self._fields = {name: getattr(settings, name) for name in Settings.model_fields}
+        self._process, self._word = self._spawned()
+
+    def _spawned(self) -> tuple[SpawnProcess, Connection]:
+        ours, theirs = _spawn.Pipe()
+        process = _spawn.Process(target=_work, args=(self._fields, theirs), name="telwerkd worker")
+        process.start()
+        theirs.close()
+        return process, ours
+
+    async def started(self) -> None:
+        """Returns when it takes calls.
+
+        Raises:
+            StartupError: it died instead.
+        """
+        await _readable(self._word.fileno())
+        try:
+            self._word.recv()
+        except EOFError:
+            raise StartupError("a worker did not start; what it said is above") from None
+
+    async def kept_alive(self) -> None:
+        """Starts a new process whenever the one there has died, for good."""
+        while True:
+            await _readable(self._process.sentinel)
+            log.warning("worker %s died (exit code %s): starting another", self._process.pid, self._process.exitcode)
+            await asyncio.sleep(_RESTART_SECONDS)
+            self._word.close()
+            self._process, self._word = self._spawned()
+
+    def confirm_clock(self) -> None:
+        """Passes on that the system's clock is right."""
+        if self._process.pid is not None and self._process.is_alive():
+            os.kill(self._process.pid, signal.SIGUSR1)
+
+    async def stopped(self) -> int:
+        """Returns when it has drained and ended: 0, or the exit code of one that may have left something unstored."""
+        if not self._process.is_alive():
+            self._word.close()
+            return 0
+        self._process.terminate()
+        try:
+            async with asyncio.timeout(self._grace_seconds + _STOP_MARGIN_SECONDS):
+                await _readable(self._process.sentinel)
+        except TimeoutError:
+            log.error("worker %s did not end and is killed", self._process.pid)  # noqa: TRY400  # nothing was raised
+            self._process.kill()
+            await _readable(self._process.sentinel)
+        self._process.join()
+        self._word.close()
+        # The signal ends at once only one that does not serve yet.
+        return 0 if self._process.exitcode == -signal.SIGTERM else self._process.exitcode or 0
+
+    def kill(self) -> None:
+        """Ends it now."""
+        self._process.kill()
+
+
+def _confirm_clocks(workers: Sequence[_Worker]) -> None:
+    for worker in workers:
+        worker.confirm_clock()
+
+
+async def _readable(file: int) -> None:
+    """Returns when there is something to read, or the other side is gone."""
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(file, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(file)
+
+
+def _work(fields: dict[str, Any], word: Connection) -> None:
+    """A worker's life."""
+    # Ctrl-C and the end of a terminal reach all; the process that started us tells us to stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    settings = Settings(**fields)
+    log_limit.set_up(settings.log_lines_max, LOG_FORMAT)
+    raise_limit()
+    try:
+        asyncio.run(_serve_one(settings, word))
+    except (StartupError, SchemaError, BackgroundTaskError) as error:
+        sys.exit(f"telwerkd: {error}")
+    except NotStoredError as error:
+        log.error("%s", error)  # noqa: TRY400  # the text says it all
+        sys.exit(EXIT_NOT_STORED)
+
+
+async def _serve_one(settings: Settings, word: Connection) -> None:
+    stop = Stop(settings.grace_seconds)
+    loop = asyncio.get_running_loop()
+    clock = Clock()
+    loop.add_signal_handler(signal.SIGUSR1, clock.confirm)
+    # Nothing is ever sent to us: what can be read is the end of the process that started us.
+    loop.add_reader(word.fileno(), stop.ask)
+    async with running(settings, is_worker=True, clock=clock) as server:
+        word.send("ready")
+        devote_process()
+        await either(stop.asked, server.failed)
+        stop.ask()
+        loop.remove_reader(word.fileno())

@@ -1,9 +1,0 @@
-"""Alembic's entry: runs on the connection that `telwerkd.storage.schema` hands over."""
-
-from alembic import context
-
-from telwerkd.storage.tables import metadata
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
-with context.begin_transaction():
-    context.run_migrations()

@@ -1,0 +1,101 @@
+"""The one place that knows which databases there are.
+
+What PostgreSQL needs is imported where there is one: it takes 10 MB, and most servers have a file.
+"""
+# ruff: noqa: PLC0415
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeAlias
+
+from telwerkd.storage.location import Location, PostgresUrl
+from telwerkd.storage.schema.versions import SchemaError
+from telwerkd.storage.sqlite import schema as sqlite_schema
+from telwerkd.storage.sqlite.file import served
+from telwerkd.storage.sqlite.store import SqliteStore
+from telwerkd.storage.sqlite.writer_process import WRITER_STALL_SECONDS, WriterProcess
+
+if TYPE_CHECKING:
+    from telwerkd.storage.postgres.store import PostgresStore
+
+AnyStore: TypeAlias = "SqliteStore | PostgresStore"
+
+
+async def migrate(database: Location) -> str:
+    """Brings a database's schema up to date. Gives the revision it is at.
+
+    Raises:
+        SchemaError: it is not a database that this program can use.
+    """
+    if isinstance(database, PostgresUrl):
+        from telwerkd.storage.postgres import schema as postgres_schema
+
+        return await postgres_schema.migrate(database)
+    return sqlite_schema.migrate(database.path)
+
+
+async def distribute(database: Location) -> list[str]:
+    """Shards the tables by account over a Citus cluster. Gives those that were not sharded before.
+
+    Raises:
+        SchemaError: there is no Citus.
+    """
+    if isinstance(database, PostgresUrl):
+        from telwerkd.storage.postgres import schema as postgres_schema
+
+        return await postgres_schema.distribute(database)
+    raise SchemaError(f"{database} is a SQLite file: only PostgreSQL with Citus can be sharded")
+
+
+async def prepare(database: Location, *, create: bool = True) -> None:
+    """Makes the schema where there is none yet, unless told not to.
+
+    Raises:
+        SchemaError: it is not a database that this program can use, or its schema is another than this program's.
+    """
+    if isinstance(database, PostgresUrl):
+        from telwerkd.storage.postgres import schema as postgres_schema
+
+        await postgres_schema.prepare(database, create=create)
+    else:
+        sqlite_schema.prepare(database.path, create=create)
+
+
+@asynccontextmanager
+async def opened(
+    database: Location, *, serving: bool = False, writer_stall_seconds: float = WRITER_STALL_SECONDS
+) -> AsyncIterator[AnyStore]:
+    """The store of a database that is prepared; closed at the end, when what it was writing is written.
+
+    For a server, a process of its own writes to a SQLite file, and no other server may serve that.
+
+    Raises:
+        SchemaError: a server cannot write to the file, or another one serves it.
+        UnavailableError: the process does not start; or at the end, what it was storing may not be stored.
+    """
+    if isinstance(database, PostgresUrl):
+        from telwerkd.storage.postgres.store import PostgresStore
+
+        postgres = PostgresStore(database)
+        try:
+            yield postgres
+        finally:
+            await postgres.close()
+        return
+    if not serving:
+        async with _closing(SqliteStore(database.path)) as commands:
+            yield commands
+        return
+    with served(database.path) as file:
+        writer = WriterProcess(database.path, file, writer_stall_seconds)
+        await writer.start()
+        async with _closing(SqliteStore(database.path, writer)) as sqlite:
+            yield sqlite
+
+
+@asynccontextmanager
+async def _closing(store: SqliteStore) -> AsyncIterator[SqliteStore]:
+    try:
+        yield store
+    finally:
+        await store.close()

@@ -1,0 +1,168 @@
+"""The schema's version on PostgreSQL, and what else must be so before a server can work on it."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from telwerkd.storage.location import PostgresUrl
+from telwerkd.storage.postgres.engine import CONNECT_SECONDS, Statements, make_engine
+from telwerkd.storage.postgres.errors import DATABASE_ERRORS, is_standby, sqlstate
+from telwerkd.storage.schema.tables import metadata
+from telwerkd.storage.schema.versions import SchemaError, known_revision, refuse_older, upgrade
+
+T = TypeVar("T")
+
+_MIGRATION_LOCK = 8_387_236_824_920_056_683
+"""A number that other programs' advisory locks will hardly have."""
+
+_TOO_MANY_CONNECTIONS = "53300"
+
+COPYING = "telwerk_copying"
+"""The table that is there while a copy into a database is not done."""
+
+_REVISION_TABLE = "alembic_version"
+
+_SHARD = sa.text("SELECT create_distributed_table(:table, 'account_id', colocate_with => :with)")
+
+
+async def migrate(url: PostgresUrl) -> str:
+    """Brings the schema up to date. Two at once are safe: the second waits, and finds it done. Gives the revision.
+
+    Raises:
+        SchemaError: the database does not answer, is not ours, or comes from a newer program.
+    """
+
+    def run(connection: sa.Connection) -> str:
+        _lock(connection)
+        known_revision(connection, url)
+        if _has_citus(connection):
+            # Else it refuses to change the table of the revision after it has changed tables shard by shard.
+            connection.exec_driver_sql("SET LOCAL citus.multi_shard_modify_mode TO 'sequential'")
+        return upgrade(connection)
+
+    return await _run(url, run)
+
+
+async def distribute(url: PostgresUrl) -> list[str]:
+    """Shards every table by account over the nodes of a Citus cluster. Gives those that were not sharded before.
+
+    Raises:
+        SchemaError: see `migrate`; or the database has no Citus, or cannot shard.
+    """
+
+    def run(connection: sa.Connection) -> list[str]:
+        _lock(connection)
+        if not _has_citus(connection):
+            raise SchemaError(
+                f"{url} has no extension citus: install it, run CREATE EXTENSION citus there, add its nodes, try again"
+            )
+        connection.exec_driver_sql("SET LOCAL citus.multi_shard_modify_mode TO 'sequential'")
+        done = set(connection.scalars(sa.text("SELECT logicalrelid::regclass::text FROM pg_dist_partition")))
+        sharded = [name for name in ("accounts", *sorted(metadata.tables.keys() - {"accounts"})) if name not in done]
+        for name in sharded:
+            with_ = "none" if name == "accounts" else "accounts"
+            connection.execute(_SHARD, {"table": name, "with": with_})
+        if _REVISION_TABLE not in done:
+            connection.execute(sa.text("SELECT create_reference_table(:table)"), {"table": _REVISION_TABLE})
+            sharded.append(_REVISION_TABLE)
+        connection.commit()
+        return sharded
+
+    return await _run(url, run)
+
+
+async def prepare(url: PostgresUrl, *, create: bool = True) -> None:
+    """Makes the schema in an empty database; refuses an older one, which must be migrated on purpose.
+
+    Raises:
+        SchemaError: see `migrate`; the schema is older than this program's, or there is none and none may be made.
+    """
+
+    def look(connection: sa.Connection) -> str | None:
+        if is_copying(connection):
+            raise SchemaError(f"a copy into {url} is not done: run the same `telwerkd copy` again to its end")
+        return known_revision(connection, url)
+
+    revision = await _run(url, look)
+    if revision is not None:
+        refuse_older(revision, url)
+    elif create:
+        await migrate(url)
+    else:
+        raise SchemaError(f"{url} is empty: `telwerkd serve` or `telwerkd migrate` makes its tables")
+
+
+def is_copying(connection: sa.Connection) -> bool:
+    """Whether a copy into the database has begun and is not done."""
+    return connection.scalar(sa.select(sa.func.to_regclass(COPYING))) is not None
+
+
+def _lock(connection: sa.Connection) -> None:
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+
+
+def _has_citus(connection: sa.Connection) -> bool:
+    return bool(connection.scalar(sa.text("SELECT count(*) FROM pg_extension WHERE extname = 'citus'")))
+
+
+async def _run(url: PostgresUrl, work: Callable[[sa.Connection], T]) -> T:
+    async with connected(url) as connection:
+        return await connection.run_sync(work)
+
+
+@asynccontextmanager
+async def connected(url: PostgresUrl) -> AsyncIterator[AsyncConnection]:
+    """A connection to a database that takes writes.
+
+    Raises:
+        SchemaError: there is none to be had, or it fails; the text says why.
+    """
+    try:
+        # Each is sent once or twice: to prepare them would spare little, and a pooler may not keep them.
+        engine = make_engine(url, 1, "READ COMMITTED", Statements(are_prepared=False))
+        try:
+            async with engine.connect() as connection:
+                if await connection.scalar(sa.text("SELECT current_setting('transaction_read_only')")) == "on":
+                    raise SchemaError(_READ_ONLY.format(url))
+                yield connection
+        finally:
+            await engine.dispose()
+    except DATABASE_ERRORS as error:
+        raise SchemaError(_why(url, error)) from error
+    except AssertionError as error:  # SQLAlchemy's answer to a version that it cannot read
+        raise SchemaError(f"{url} does not say that it is PostgreSQL: {error}") from error
+
+
+_READ_ONLY = (
+    "{} is read-only, perhaps a standby: name the primary, or all servers with ?target_session_attrs=primary behind"
+)
+
+
+_OF_POOLERS = {
+    "unsupported startup parameter": (
+        "perhaps PgBouncer, that refuses a setting: name it in the pooler's ignore_startup_parameters, "
+        "or leave it out of the URL"
+    ),
+    "statement pooling mode": "perhaps PgBouncer, whose pool_mode is `statement`: set pool_mode = transaction",
+}
+"""What a pooler says, and what to do."""
+
+
+def _why(url: PostgresUrl, error: Exception) -> str:
+    if is_standby(error):
+        return _READ_ONLY.format(url)
+    if sqlstate(error) == _TOO_MANY_CONNECTIONS:
+        return f"{url} has no connection left: raise its max_connections, or run fewer servers ({error})"
+    if isinstance(error, TimeoutError):
+        return f"{url} does not answer within {CONNECT_SECONDS:.0f} s: is it PostgreSQL that listens there?"
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    if isinstance(error, OSError):
+        return f"{url} cannot be reached: {error.strerror or error}"
+    if isinstance(cause, asyncpg.InterfaceError | asyncpg.InternalClientError):
+        return f"{url} cannot be used: {cause}"
+    pooler = next((what for hint, what in _OF_POOLERS.items() if hint in str(cause)), None)
+    return f"{url} refuses: {cause}" if pooler is None else f"{url} leads to a pooler, {pooler} ({cause})"

@@ -1,0 +1,239 @@
+"""PostgreSQL, shared by any number of servers.
+
+Writers of one account are serialised by a write to its row (`telwerkd.storage.postgres.account_lock`): each begins
+with it, and then sees all that the one before has committed (READ COMMITTED takes a new view with every statement).
+Nothing else is ever waited for, so there is no order of locks to get wrong. A transaction is of one account, so that
+the tables can be sharded by account.
+
+A transaction's work is an ordinary function, which runs in a greenlet that SQLAlchemy suspends whenever a statement is
+under way, on the event loop; one that reads runs in a thread
+(`telwerkd.storage.postgres.threads`).
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar, cast
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from telwerkd.application.ports import Snapshot, Standing, Transaction
+from telwerkd.domain.ids import AccountId
+from telwerkd.storage.location import PostgresUrl
+from telwerkd.storage.postgres.account_lock import locked_account
+from telwerkd.storage.postgres.engine import Statements, make_engine
+from telwerkd.storage.postgres.errors import (
+    DATABASE_ERRORS,
+    Fate,
+    aborted_for_sure,
+    fate_of,
+    is_standby,
+    lost_its_statements,
+    said,
+)
+from telwerkd.storage.postgres.threads import StatementsInLoop
+from telwerkd.storage.schema.tables import accounts
+from telwerkd.storage.sql.across_accounts import AcrossAccounts
+from telwerkd.storage.sql.memory import Memory
+from telwerkd.storage.sql.transaction import AccountTransaction
+from telwerkd.storage.unavailable import Outage, database_unavailable
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+WRITERS = 4
+READERS = 4
+STANDINGS = 2
+"""Connections of one server process: those that write, those that read for answers, those that look where an account
+stands; one more looks across accounts."""
+
+_ATTEMPTS_MAX = 6
+_PAUSE_SECONDS = 0.02
+"""Before the second attempt; twice as long before each further one, and by chance up to half of it."""
+
+_TRY_UPKEEP = sa.text("SELECT pg_try_advisory_xact_lock(hashtextextended(:account, 0))")
+
+
+class PostgresStore(AcrossAccounts):
+    """`telwerkd.application.ports.Store` over a PostgreSQL database that has its tables."""
+
+    merges_accounts = False
+    writes_at_once = WRITERS
+    reads_at_once = READERS
+
+    def __init__(self, url: PostgresUrl) -> None:
+        self._statements = Statements()
+        self._writers = make_engine(url, WRITERS, "READ COMMITTED", self._statements)
+        self._readers = make_engine(url, READERS, "REPEATABLE READ", self._statements, read_only=True)
+        self._threads = ThreadPoolExecutor(READERS, "postgres-reader")
+        self._standings = make_engine(url, STANDINGS, "REPEATABLE READ", self._statements, read_only=True)
+        # Of its own: slow queries must not make limits late, or the database seem away.
+        self._upkeep = make_engine(url, 1, "READ COMMITTED", self._statements)
+        self._outages = {
+            self._writers: Outage(log, "writing"),
+            self._readers: Outage(log, "reading"),
+            self._standings: Outage(log, "reading"),
+            self._upkeep: Outage(log, "upkeep"),
+        }
+        self._writing: set[asyncio.Task[Any]] = set()
+        self._memory = Memory()
+
+    async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
+        """Runs `work` on one consistent view, in a thread."""
+
+        def run(connection: sa.Connection) -> T:
+            return work(AccountTransaction(connection, account))
+
+        # A caller that goes away must not take the connection from under a thread that uses it.
+        return await self._shielded(self._answered(self._readers, run, self._threads))
+
+    async def glance(self, _account: AccountId, _work: Callable[[Snapshot], T]) -> T | None:
+        """Nothing: what computes must not run in a greenlet (`postgres_threads`)."""
+        return None
+
+    async def write(self, works: Sequence[tuple[AccountId, Callable[[Transaction], T]]]) -> list[T]:
+        """Runs the works, which are all of one account, and commits them together."""
+        if not works:
+            return []
+        account = works[0][0]
+        if any(other != account for other, _ in works):
+            raise ValueError("a transaction is of one account")
+
+        def run(connection: sa.Connection) -> tuple[list[T], tuple[Any, int]]:
+            first, recalled = locked_account(connection, account), self._memory.of(account)
+            remembered: tuple[Any, int] = (None, 0)
+            results = []
+            for place, (_, work) in enumerate(works):
+                tx = AccountTransaction(connection, account, None if place else first, remembered[0] or recalled)
+                results.append(work(tx))
+                remembered = tx.remembered if tx.remembered[0] is not None else remembered
+            return results, remembered
+
+        async def written() -> list[T]:
+            results, remembered = await self._answered(self._writers, run)
+            self._memory.keep(account, *remembered)
+            return results
+
+        return await self._shielded(written())
+
+    async def upkeep(self, account: AccountId, work: Callable[[Transaction], T]) -> T | None:
+        """Runs `work` as `write` does; None if another server is at the account's upkeep just now.
+
+        The advisory lock spares servers the same work, and no more: it is not shared between the nodes of a cluster,
+        and nothing rests on it. What is right rests on the account's row.
+        """
+
+        def run(connection: sa.Connection) -> T | None:
+            if not connection.scalar(_TRY_UPKEEP, {"account": account}):
+                return None
+            return work(AccountTransaction(connection, account, locked_account(connection, account)))
+
+        return await self._shielded(self._answered(self._writers, run))
+
+    async def standing(self, account: AccountId) -> Standing:
+        """Where an account stands."""
+
+        def work(connection: sa.Connection) -> Standing:
+            view = AccountTransaction(connection, account)
+            return Standing(view.account().version, view.earliest_due())
+
+        return await self._answered(self._standings, work)
+
+    async def versions(self, accounts_: Collection[AccountId]) -> dict[AccountId, int]:
+        """The versions of accounts."""
+        c = accounts.c
+        asked = sa.bindparam("asked", sorted(accounts_), sa.ARRAY(sa.Text))
+        query = sa.select(c.account_id, c.version).where(c.account_id == sa.any_(asked))
+        return {AccountId(row.account_id): row.version for row in await self._scan(query)}
+
+    async def close(self) -> None:
+        """Lets running transactions end, and closes the connections."""
+        await asyncio.gather(*self._writing, return_exceptions=True)
+        self._threads.shutdown()
+        for engine in (self._writers, self._readers, self._standings, self._upkeep):
+            await engine.dispose()
+
+    async def ping(self) -> None:
+        """Returns if the tables can be read, and what is written now would be committed."""
+        await super().ping()
+        await self._answered(self._upkeep, _prove_write)
+        for outage in self._outages.values():
+            outage.over()
+
+    async def _scan(self, query: sa.Select[*tuple[Any, ...]]) -> Sequence[Any]:
+        """What a query across accounts gives."""
+        return await self._answered(self._upkeep, lambda connection: connection.execute(query).all())
+
+    async def _answered(
+        self, engine: AsyncEngine, work: Callable[[sa.Connection], T], threads: ThreadPoolExecutor | None = None
+    ) -> T:
+        """What `work` gives, run in a transaction until one of them comes through; in a thread where there are some.
+
+        Raises:
+            UnavailableError: none did, or what became of one is unknown.
+        """
+        for attempt in range(1, _ATTEMPTS_MAX + 1):
+            try:
+                return await _once(engine, work, threads)
+            except DATABASE_ERRORS as error:
+                fate = fate_of(error)
+                if fate is Fate.DEFECT:
+                    raise
+                if fate is Fate.LATER or attempt == _ATTEMPTS_MAX:
+                    self._outages[engine].met(said(error))
+                    raise database_unavailable() from error
+                if lost_its_statements(error):
+                    self._statements.learn()
+            await asyncio.sleep(_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311  # spreads, hides nothing
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _shielded(self, writing: Awaitable[T]) -> T:
+        """A caller that goes away does not stop a transaction half-way: the commit runs to its end."""
+        task = asyncio.ensure_future(writing)
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+        return await asyncio.shield(task)
+
+
+def _prove_write(connection: sa.Connection) -> None:
+    """Makes the transaction one whose commit is flushed like any other's, and changes nothing.
+
+    No row is touched: the connection may be read-only, but where the rows are is not asked.
+    """
+    if connection.scalar(_READ_ONLY) == "on":
+        raise asyncpg.ReadOnlySQLTransactionError("the database is read-only, perhaps a standby")
+    connection.execute(_PROOF)
+
+
+_READ_ONLY = sa.text("SELECT current_setting('transaction_read_only')")
+_PROOF = sa.text("SELECT pg_logical_emit_message(true, 'telwerk', '')")
+
+
+async def _once(engine: AsyncEngine, work: Callable[[sa.Connection], T], threads: ThreadPoolExecutor | None) -> T:
+    async with engine.connect() as connection, connection.begin() as transaction:
+        try:
+            if threads is None:
+                result = await connection.run_sync(work)
+            else:
+                loop = asyncio.get_running_loop()
+                statements = cast("sa.Connection", StatementsInLoop(connection, loop))
+                result = await loop.run_in_executor(threads, work, statements)
+        except DATABASE_ERRORS as error:
+            if is_standby(error) or lost_its_statements(error):
+                # Another connection may lead to the new primary; or prepares nothing.
+                await connection.invalidate(error)
+            raise
+        try:
+            await transaction.commit()
+        except DATABASE_ERRORS as error:
+            await connection.invalidate(error)
+            if aborted_for_sure(error):
+                raise
+            # PostgreSQL may have kept it all the same.
+            log.warning("the outcome of a commit is unknown: %s", said(error))
+            raise database_unavailable() from error
+        return result

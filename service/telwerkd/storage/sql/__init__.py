@@ -1,0 +1,1 @@
+"""What is the same on SQLite and PostgreSQL."""

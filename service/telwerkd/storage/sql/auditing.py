@@ -1,0 +1,240 @@
+"""Reads all of an account for the audit: row by row, and past rows that are damaged, each of which is reported.
+
+Nothing that stands in a row is trusted here: a disk, a file system or a hand may have changed it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import groupby
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+import numpy as np
+import sqlalchemy as sa
+
+from telwerkd.application.ports import CellRow, Conversation, Damage, Filed, Report
+from telwerkd.domain.conversation.events import Event
+from telwerkd.domain.conversation.facts import Kpi
+from telwerkd.domain.conversation.fold import EMPTY, State
+from telwerkd.domain.counting.counters import PAIR_BYTES, ChunkKey, slot_of
+from telwerkd.domain.counting.deltas import HELD_BACK, Leaf, Measure
+from telwerkd.domain.ids import ConversationId, Micros
+from telwerkd.storage.schema.tables import base_counters, conversations, counters, deltas, events, widget_settings
+from telwerkd.storage.sql import records
+
+T = TypeVar("T")
+
+UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, msgspec.MsgspecError)
+"""What decoding raises of bytes that were never written so."""
+
+_FIRST_INSTANT, _LAST_INSTANT = 946_684_800_000_000, 7_258_118_400_000_000
+"""Of events: from 2000 to 2199."""
+_GROUPINGS = 16
+
+_NO_LOG: tuple[None, Iterator[Any]] = (None, iter(()))
+
+
+class _Log(NamedTuple):
+    events: list[Event]
+    is_whole: bool
+
+
+class AccountReader:
+    """Reads an account's tables. What is damaged goes to `damaged`, and is left out."""
+
+    def __init__(
+        self,
+        connection: sa.Connection,
+        account: str,
+        damaged: Report,
+        conversation_of: Callable[[Sequence[Any]], tuple[ConversationId, Conversation]],
+    ) -> None:
+        self._connection = connection
+        self._account = account
+        self._damaged = damaged
+        self._conversation_of = conversation_of
+
+    def filed(self, columns: Sequence[sa.Column[Any]]) -> Iterator[Filed]:
+        """All conversations with their events; one whose row is lost or unreadable by its events alone."""
+        e = events.c
+        rows = self._rows(conversations, columns, conversations.c.conversation_id)
+        logged = self._rows(
+            events, (e.conversation_id, e.event_id, e.occur_time, e.body), e.conversation_id, e.event_id
+        )
+        # Both come in the order of their conversations; one without events has had all of them purged. One without a
+        # row has lost it: the audit is told of it all the same, and the logs that follow still find theirs.
+        logs = groupby(logged, key=lambda row: row.conversation_id)
+        owner, log = next(logs, _NO_LOG)
+        for row in rows:
+            conversation = row.conversation_id
+            while owner is not None and owner < conversation:
+                yield from self._without_row(owner, log)
+                owner, log = next(logs, _NO_LOG)
+            if owner == conversation:
+                yield self._with_row(row, self._log(log))
+                owner, log = next(logs, _NO_LOG)
+            else:
+                yield self._with_row(row, _Log([], is_whole=True))
+        while owner is not None:
+            yield from self._without_row(owner, log)
+            owner, log = next(logs, _NO_LOG)
+
+    def chunks(self) -> Iterator[tuple[ChunkKey, bytes]]:
+        """All chunks of the counters."""
+        columns = [column for column in counters.primary_key if column.name != "account_id"]
+        for row in self._rows(counters, [*columns, counters.c.cells]):
+            key = ChunkKey(*row[:-1])
+            if self._read(counters, row[:-1], partial(_checked_chunk, key, row[-1])):
+                yield key, row[-1]
+
+    def base_chunks(self) -> Iterator[tuple[Measure, CellRow]]:
+        """All facts that no event explains any more."""
+        columns = [column for column in base_counters.primary_key if column.name != "account_id"]
+        for row in self._rows(base_counters, [*columns, base_counters.c.cells]):
+            key = ChunkKey(row[0], 0, *row[1:-1])
+            if self._read(base_counters, row[:-1], partial(_checked_chunk, key, row[-1]), is_source=True):
+                yield row[0], CellRow(*row[1:])
+
+    def deltas(self) -> Iterator[tuple[Measure, Leaf]]:
+        """All that is counted but not yet in chunks."""
+        c = deltas.c
+        for row in self._rows(deltas, (c.measure, c.version, c.size, c.leaves)):
+            leaves = self._read(deltas, row[:2], partial(_leaves, row.measure, row.size, row.leaves))
+            for leaf in leaves or ():
+                yield row.measure, leaf
+
+    def check_settings(self) -> None:
+        """Looks at every version of every widget's settings."""
+        c = widget_settings.c
+        for row in self._rows(widget_settings, (c.widget_id, c.effective_time, c.settings)):
+            self._read(widget_settings, row[:2], partial(records.version_of, row.settings), is_source=True)
+
+    def mendable(self, row: Any) -> Conversation | None:
+        """A conversation's row of which all is right that its log cannot give; None if it is not."""
+        fields = row._asdict()
+        key = (fields["conversation_id"],)
+        with suppress(*UNREADABLE):
+            return self._conversation_of(row)[1]
+        try:
+            State() if fields["base"] is None else records.state_of(fields["base"])
+        except UNREADABLE as error:
+            self._damaged(Damage(conversations.name, key, f"base: {_said(error)}", is_source=True))
+            return None
+        fields["state"] = records.state_blob(EMPTY)
+        for name, value in fields.items():
+            if name.endswith("_time") and type(value) is not int:
+                fields[name] = 0
+        return self._conversation_of(tuple(fields.values()))[1]
+
+    # One row.
+
+    def _with_row(self, row: Any, log: _Log) -> Filed:
+        conversation = ConversationId(row.conversation_id)
+        try:
+            stored = self._conversation_of(row)[1]
+            _check_instants(row.first_time, row.last_time, row.due)
+        except UNREADABLE as error:
+            mendable = self.mendable(row)
+            if mendable is not None:
+                self._damaged(Damage(conversations.name, (conversation,), _said(error)))
+            is_whole = mendable is not None and log.is_whole
+            readable = Conversation(EMPTY, EMPTY, Micros(0), Micros(0)) if mendable is None else mendable
+            return Filed(conversation, readable, None, log.events, is_whole, is_row_whole=False)
+        return Filed(conversation, stored, row.due, log.events, log.is_whole)
+
+    def _without_row(self, conversation: str, rows: Iterable[Any]) -> Iterator[Filed]:
+        log = self._log(rows)
+        times = [event.occur_time for event in log.events]
+        if times:
+            row = Conversation(EMPTY, EMPTY, min(times), max(times))
+            yield Filed(ConversationId(conversation), row, None, log.events, log.is_whole)
+
+    def _log(self, rows: Iterable[Any]) -> _Log:
+        log: list[Event] = []
+        is_whole = True
+        for row in rows:
+            event = self._read(events, row[:2], partial(_event, *row[1:]), is_source=True)
+            if event is None:
+                is_whole = False
+            else:
+                log.append(event)
+        return _Log(log, is_whole)
+
+    def _read(
+        self, table: sa.Table, key: Sequence[object], read: Callable[[], T], *, is_source: bool = False
+    ) -> T | None:
+        try:
+            return read()
+        except UNREADABLE as error:
+            self._damaged(Damage(table.name, tuple(key), _said(error), is_source=is_source))
+            return None
+
+    def _rows(self, table: sa.Table, columns: Sequence[Any], *order: sa.Column[Any]) -> Iterator[Any]:
+        """An account's rows of a table, as the cursor gives them, as far as the table can be read."""
+        query = sa.select(*columns).where(table.c.account_id == self._account).order_by(*order)
+        last: Sequence[object] = ()
+        try:
+            for row in self._connection.execute(query, execution_options={"yield_per": 1_000}):
+                last = row[:2]
+                yield row
+        except sa.exc.DatabaseError as error:
+            if self._connection.dialect.name != "sqlite":
+                raise
+            why = f"cannot be read any further: {error.orig}"
+            self._damaged(Damage(table.name, tuple(last), why, is_source=True, is_row=False))
+
+
+def _event(event_id: str, occur_time: int, body: bytes) -> Event:
+    event = records.event_of(_text(event_id), occur_time, body)
+    _check_instants(occur_time)
+    if not _FIRST_INSTANT <= occur_time < _LAST_INSTANT:
+        raise ValueError(f"happened at {occur_time} µs, which no event can")
+    return event
+
+
+def _leaves(measure: int, size: int, blob: bytes) -> list[Leaf]:
+    _check_measure(measure)
+    leaves = list(records.leaves_of([blob]))
+    if len(leaves) != size:
+        raise ValueError(f"has {len(leaves)} leaves, and says {size}")
+    for value, operator, group, widget, quarter, _ in leaves:
+        for name in (value, operator, group, widget):
+            _text(name)
+        slot_of(measure, value, quarter)
+    return leaves
+
+
+def _checked_chunk(key: ChunkKey, cells: bytes) -> bytes:
+    _check_measure(key.measure)
+    if not 0 <= key.grouping < _GROUPINGS:
+        raise ValueError(f"there is no grouping {key.grouping}")
+    _check_instants(key.chunk)
+    for name in (key.operator, key.group, key.widget, key.value):
+        _text(name)
+    if not cells or len(cells) % PAIR_BYTES:
+        raise ValueError(f"cells of {len(cells)} bytes")
+    pairs = np.frombuffer(cells, "<u2").reshape(-1, 2)
+    if not pairs[:, 1].all() or (np.diff(pairs[:, 0].astype(np.int64)) < 0).any():
+        raise ValueError("cells that are not in order, or empty")
+    return cells
+
+
+def _check_measure(measure: int) -> None:
+    Kpi(measure % HELD_BACK)
+
+
+def _check_instants(*numbers: object) -> None:
+    for number in numbers:
+        if number is not None and type(number) is not int:
+            raise TypeError(f"{number!r:.40} where a number belongs")
+
+
+def _text(name: str) -> str:
+    name.encode()
+    return name
+
+
+def _said(error: Exception) -> str:
+    error = error.__cause__ if isinstance(error.__cause__, Exception) else error
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,119 @@
+"""Many rows at once on PostgreSQL: statements of many rows, and keys as one array per column.
+
+The account is one parameter of the statement, however many rows it has, so that a database that is sharded by account
+sees at once to which shard it goes.
+
+Values and names can be longer than an entry of an index may be. Where they are part of a key, a digest of them stands
+in the key, in a column of its own; that is known here and in the migrations only.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import cache, lru_cache
+from hashlib import blake2b
+from itertools import chain
+
+import sqlalchemy as sa
+
+from telwerkd.domain.ids import AccountId
+from telwerkd.storage.sql.bulk import Values, delete_text, insert_text, pages
+
+_PAGE_ROWS_MAX = 512
+"""Rows of one INSERT; with ten columns far below the 32,767 parameters that a statement may have."""
+
+_DIGESTED = {"counters": "value", "base_counters": "value", "names": "name"}
+"""Which column of a key a table has the digest of: the last one."""
+
+_ARRAY_TYPES = {sa.SmallInteger: "smallint[]", sa.BigInteger: "bigint[]", sa.Integer: "integer[]", sa.Text: "text[]"}
+
+
+class PostgresBulk:
+    """`telwerkd.storage.sql.bulk.Bulk` on PostgreSQL."""
+
+    def __init__(self, connection: sa.Connection, account: AccountId) -> None:
+        self._connection = connection
+        self._account = account
+
+    def insert(
+        self,
+        table: sa.Table,
+        columns: tuple[str, ...],
+        rows: Sequence[Values],
+        replacing: tuple[str, ...] | None = None,
+    ) -> None:
+        """Adds rows in pages whose sizes are powers of two: so there are few statements, and they stay prepared."""
+        key = tuple(column.name for column in table.primary_key)
+        digested = _DIGESTED.get(table.name)
+        if digested is not None:
+            place = columns.index(digested)
+            rows = [(*row, _digest(row[place])) for row in rows]
+            columns, key = (*columns, f"{digested}_digest"), _in_index(table, key)
+        for start, size in pages(len(rows), _PAGE_ROWS_MAX):
+            statement = insert_text(table, columns, _marks(size, len(columns)), key, replacing)
+            values = chain.from_iterable(rows[start : start + size])
+            self._connection.exec_driver_sql(statement, (self._account, *values))
+
+    def delete(self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values]) -> None:
+        """Removes the rows with these keys."""
+        if keys:
+            indexed = _in_index(table, key)
+            marked = (f"{column} = ${place}" for place, column in enumerate(("account_id", *indexed), start=1))
+            rows = [(self._account, *values) for values in _for_index(table, key, keys)]
+            self._connection.exec_driver_sql(delete_text(table, tuple(marked)), rows)
+
+    def find(
+        self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], columns: tuple[str, ...]
+    ) -> Iterable[Values]:
+        """The rows with these keys."""
+        if not keys:
+            return ()
+        arrays = (list(column) for column in zip(*_for_index(table, key, keys), strict=True))
+        statement = _find_text(table, _in_index(table, key), columns)
+        return self._connection.exec_driver_sql(statement, (self._account, *arrays)).all()
+
+
+def _in_index(table: sa.Table, key: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns of a key as the index has them."""
+    return (*key[:-1], f"{key[-1]}_digest") if _DIGESTED.get(table.name) == key[-1] else key
+
+
+def _for_index(table: sa.Table, key: tuple[str, ...], keys: Sequence[Values]) -> Sequence[Values]:
+    """Keys as the index has them."""
+    if _DIGESTED.get(table.name) != key[-1]:
+        return keys
+    return [(*values[:-1], _digest(values[-1])) for values in keys]
+
+
+@lru_cache(100_000)
+def _digest(value: str) -> bytes:
+    return blake2b(value.encode(), digest_size=16).digest()
+
+
+@cache
+def _marks(rows: int, columns: int) -> str:
+    """The list of rows: each begins with the account, which is `$1` in all of them."""
+    return ", ".join(
+        f"($1, {', '.join(f'${row * columns + column}' for column in range(2, columns + 2))})" for row in range(rows)
+    )
+
+
+@cache
+def _find_text(table: sa.Table, key: tuple[str, ...], columns: tuple[str, ...]) -> str:
+    """Each key is looked up by itself: with OFFSET 0 the planner cannot turn it into a scan of the table.
+
+    Without that, one statistic that is out of date is enough for a hash join with all rows of the account.
+    """
+    arrays = ", ".join(f"${place}::{_array_type(table, column)}" for place, column in enumerate(key, start=2))
+    names = ", ".join(f"k{place}" for place in range(len(key)))
+    selected = ", ".join(f"t.{column}" for column in columns)
+    same = " AND ".join(f"t.{column} = wanted.k{place}" for place, column in enumerate(key))
+    return (
+        f"SELECT wanted.place - 1, found.* FROM unnest({arrays}) WITH ORDINALITY AS wanted ({names}, place) "
+        f"CROSS JOIN LATERAL (SELECT {selected} FROM {table.name} AS t "
+        f"WHERE t.account_id = $1 AND {same} OFFSET 0) AS found"
+    )
+
+
+def _array_type(table: sa.Table, column: str) -> str:
+    if column not in table.c:
+        return "bytea[]"
+    return next(text for type_, text in _ARRAY_TYPES.items() if isinstance(table.c[column].type, type_))

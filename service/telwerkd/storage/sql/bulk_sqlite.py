@@ -1,0 +1,88 @@
+"""Many rows at once on SQLite: rows are added, and keys looked up, in pages of 64; rows that fill no page one by one.
+
+A statement of 64 rows takes two thirds of the time of 64 executions: it is bound, stepped and reset once, and lets go
+of the interpreter once. Looking keys up took 1.6 times as long with all of them in one JSON parameter.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from itertools import chain
+
+import sqlalchemy as sa
+
+from telwerkd.domain.ids import AccountId
+from telwerkd.storage.sql.bulk import Values, delete_text, insert_text, pages
+
+_PAGE_ROWS = 64
+"""With ten columns far below the 32,766 parameters that a statement may have."""
+
+
+class SqliteBulk:
+    """`telwerkd.storage.sql.bulk.Bulk` on SQLite."""
+
+    def __init__(self, connection: sa.Connection, account: AccountId) -> None:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)  # noqa: S101  # the engine has no other
+        self._driver = driver
+        self._account = account
+
+    def insert(
+        self,
+        table: sa.Table,
+        columns: tuple[str, ...],
+        rows: Sequence[Values],
+        replacing: tuple[str, ...] | None = None,
+    ) -> None:
+        """Adds rows."""
+        key = tuple(column.name for column in table.primary_key)
+        in_pages = len(rows) - len(rows) % _PAGE_ROWS
+        if in_pages:
+            in_page = (rows[start : start + _PAGE_ROWS] for start in range(0, in_pages, _PAGE_ROWS))
+            values = [(self._account, *chain.from_iterable(page)) for page in in_page]
+            statement = insert_text(table, columns, _marks(_PAGE_ROWS, len(columns)), key, replacing)
+            self._driver.executemany(statement, values)
+        if in_pages < len(rows):
+            self._many(insert_text(table, columns, _marks(1, len(columns)), key, replacing), rows[in_pages:])
+
+    def delete(self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values]) -> None:
+        """Removes the rows with these keys."""
+        if keys:
+            self._many(delete_text(table, ("account_id = ?", *(f"{column} = ?" for column in key))), keys)
+
+    def find(
+        self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], columns: tuple[str, ...]
+    ) -> Iterable[Values]:
+        """The rows with these keys."""
+        return chain.from_iterable(self._found(table, key, keys, columns))
+
+    def _found(
+        self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], columns: tuple[str, ...]
+    ) -> Iterator[Iterable[Values]]:
+        for start, size in pages(len(keys), _PAGE_ROWS):
+            wanted = chain.from_iterable((place, *keys[place]) for place in range(start, start + size))
+            yield self._driver.execute(_find_text(table, key, columns, size), (self._account, *wanted)).fetchall()
+
+    def _many(self, statement: str, executions: Sequence[Values]) -> None:
+        self._driver.executemany(statement, [(self._account, *values) for values in executions])
+
+
+@cache
+def _marks(rows: int, columns: int) -> str:
+    """The list of rows: each begins with the account, which is `?1` in all of them."""
+    return ", ".join(f"(?1{', ?' * columns})" for _ in range(rows))
+
+
+@cache
+def _find_text(table: sa.Table, key: tuple[str, ...], columns: tuple[str, ...], keys: int) -> str:
+    """A cross join, so that SQLite goes through the keys and looks each up, never through the table."""
+    wanted = ", ".join(f"k{place}" for place in range(len(key)))
+    marks = ", ".join(f"(?{', ?' * len(key)})" for _ in range(keys))
+    selected = ", ".join(f"{table.name}.{column}" for column in columns)
+    same = " AND ".join(f"{table.name}.{column} = wanted.k{place}" for place, column in enumerate(key))
+    # `?1` comes first in the text, so that the marks without a number count on from it.
+    return (
+        f"WITH account(id) AS (VALUES (?1)), wanted(place, {wanted}) AS (VALUES {marks}) "
+        f"SELECT wanted.place, {selected} FROM account CROSS JOIN wanted "
+        f"CROSS JOIN {table.name} ON {table.name}.account_id = account.id AND {same}"
+    )

@@ -1,0 +1,122 @@
+"""How events, states, settings and deltas are written into columns: MessagePack, structs as arrays but for `_Leaves`.
+
+Fields may be added at the end of a struct, with a default; never reordered or removed.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import numpy as np
+
+from telwerkd.application.ports import Damage, DamagedRowError
+from telwerkd.domain.conversation.events import Event, Kind
+from telwerkd.domain.conversation.fold import State
+from telwerkd.domain.conversation.settings import WidgetVersion
+from telwerkd.domain.counting.deltas import FIELDS, Leaf, Leaves
+from telwerkd.domain.ids import EventId, Micros, WidgetId
+
+
+class _Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    sequence: int
+    widget_id: WidgetId
+    kind: Kind
+
+
+_SHORT = np.dtype("<i4")
+
+_COLUMNS_FROM = 16
+"""Leaves: of fewer, making arrays takes longer than making objects."""
+
+
+# By names, so that it is not taken for a list of leaves.
+class _Leaves(msgspec.Struct, frozen=True, gc=False):
+    ids: Sequence[str]
+    columns: bytes
+    """Signed 32-bit numbers, little-endian, one column after the other."""
+
+
+_encoder = msgspec.msgpack.Encoder()
+_body = msgspec.msgpack.Decoder(_Body)
+_state = msgspec.msgpack.Decoder(State)
+_leaves = msgspec.msgpack.Decoder(_Leaves | list[Leaf])
+_version = msgspec.msgpack.Decoder(WidgetVersion)
+
+
+def event_body(event: Event) -> bytes:
+    """All of an event but its key and its time."""
+    return _encoder.encode((event.sequence, event.widget_id, event.kind))
+
+
+def event_of(event_id: str, occur_time: int, body: bytes) -> Event:
+    """The event of a row. Like all that read, it raises `DamagedRowError` where a row is damaged."""
+    try:
+        decoded = _body.decode(body)
+    except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        raise DamagedRowError(Damage("events", (event_id,), str(error))) from error
+    return Event(EventId(event_id), Micros(occur_time), decoded.sequence, decoded.widget_id, decoded.kind)
+
+
+def state_blob(state: State) -> bytes:
+    """A conversation's state."""
+    return _encoder.encode(state)
+
+
+def state_of(blob: bytes) -> State:
+    """The state of a row."""
+    try:
+        return _state.decode(blob)
+    except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        raise DamagedRowError(Damage("conversations", (), str(error))) from error
+
+
+def version_blob(version: WidgetVersion) -> bytes:
+    """A version of a widget's settings."""
+    return _encoder.encode(version)
+
+
+def version_of(blob: bytes) -> WidgetVersion:
+    """The version of a row."""
+    try:
+        return _version.decode(blob)
+    except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        raise DamagedRowError(Damage("widget_settings", (), str(error))) from error
+
+
+def leaves_blob(leaves: Sequence[Leaf] | Leaves) -> bytes:
+    """What a transaction adds to a measure: a few leaves as they are, many by columns.
+
+    Raises:
+        OverflowError: a number does not fit into 32 bits: nothing that a transaction counts is as large.
+    """
+    if len(leaves) < _COLUMNS_FROM:
+        return _encoder.encode(list(leaves))
+    made = leaves.pruned() if isinstance(leaves, Leaves) else Leaves.of(leaves)
+    columns = made.columns.astype(_SHORT)
+    if not np.array_equal(columns, made.columns):
+        raise OverflowError("leaves with numbers beyond 32 bits")
+    return _encoder.encode(_Leaves(made.ids, columns.tobytes()))
+
+
+def leaves_of(blobs: Iterable[bytes]) -> Leaves:
+    """The deltas of rows, all together; those that are filed as they are come first.
+
+    Raises:
+        DamagedRowError: a row is damaged.
+    """
+    try:
+        return _together(blobs)
+    except (msgspec.MsgspecError, ValueError, TypeError, LookupError) as error:
+        raise DamagedRowError(Damage("deltas", (), str(error))) from error
+
+
+def _together(blobs: Iterable[bytes]) -> Leaves:
+    plain: list[Leaf] = []
+    parts: list[Leaves] = []
+    for blob in blobs:
+        decoded = _leaves.decode(blob)
+        if isinstance(decoded, list):
+            plain += decoded
+        else:
+            columns = np.frombuffer(decoded.columns, _SHORT).astype(np.int64).reshape(FIELDS, -1)
+            parts.append(Leaves(decoded.ids, columns))
+    return Leaves.together([Leaves.of(plain), *parts])

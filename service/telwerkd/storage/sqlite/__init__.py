@@ -1,0 +1,1 @@
+"""A SQLite file, and the process that writes to it."""

@@ -1,0 +1,70 @@
+"""How connections to a SQLite file are made, and what their failures mean."""
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from telwerkd.storage.sqlite.file import FileGoneError, connect, use_log
+from telwerkd.storage.unavailable import Outage, database_unavailable
+
+log = logging.getLogger(__name__)
+
+READERS = 4
+_BUSY_SECONDS = 10.0
+
+READING = Outage(log, "reading")
+
+
+def make_engine(path: Path, *, writes: bool, any_text: bool = False) -> sa.Engine:
+    """Connections to a file that is there: one that writes, or several that only read.
+
+    With `any_text`, texts that are damaged are read too, with surrogates where they are no UTF-8.
+    """
+    engine = sa.create_engine(
+        "sqlite+pysqlite://",
+        creator=lambda: connect(path, busy_seconds=_BUSY_SECONDS),
+        poolclass=sa.QueuePool,
+        pool_size=1 if writes else READERS + 2,
+        max_overflow=0,
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, _record: object) -> None:
+        use_log(connection)
+        connection.execute(f"PRAGMA cache_size = -{32_768 if writes else 8_192}")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        if not writes:
+            connection.execute("PRAGMA query_only = ON")
+        if any_text:
+            connection.text_factory = _text_of
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        # Asked directly, the driver takes a tenth of the time.
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)  # noqa: S101  # the engine has no other
+        driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _text_of(stored: bytes) -> str:
+    return stored.decode(errors="surrogateescape")
+
+
+@contextmanager
+def unavailable(outage: Outage = READING) -> Iterator[None]:
+    """A database that is locked, full, damaged or gone is a matter of now, not of the request."""
+    try:
+        yield
+    except (sa.exc.DatabaseError, sqlite3.DatabaseError, FileGoneError, OSError) as error:
+        cause = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig is not None else error
+        # Plainly a DatabaseError: damaged, or no database. Its other kinds are defects of a statement.
+        if isinstance(cause, sqlite3.Error) and type(cause) not in {sqlite3.OperationalError, sqlite3.DatabaseError}:
+            raise
+        outage.met(str(cause))
+        raise database_unavailable() from error

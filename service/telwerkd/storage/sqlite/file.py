@@ -1,0 +1,143 @@
+"""A SQLite file as its file system has it: who serves it, whether it is still the one that was opened, and has room.
+
+SQLite goes on with a file that was deleted or replaced: what it commits then is in no directory, and lost with the last
+process that has it open. So whoever writes looks before each transaction, and after it, before it is acknowledged.
+"""
+
+import errno
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from telwerkd.storage.schema.versions import SchemaError
+from telwerkd.storage.sqlite.causes import ROOM_BYTES, is_busy, why_not
+
+Inode = tuple[int, int]
+"""Device and number: what a name leads to."""
+
+_SUFFIXES = ("", "-wal", "-shm")
+_START_BUSY_SECONDS = 1.0
+
+
+class FileGoneError(Exception):
+    """A name of the database leads to nothing, or to another file than the one that was opened; the text says which."""
+
+
+class OpenedFile:
+    """The files of a database that somebody has open: the database, its log, and the log's index."""
+
+    def __init__(self, path: Path, inodes: tuple[Inode, ...] | None = None) -> None:
+        self._path = path
+        self._names = [f"{path}{suffix}" for suffix in _SUFFIXES]
+        self.inodes = tuple(map(_inode, self._names)) if inodes is None else inodes
+
+    def check(self) -> None:
+        """Raises FileGoneError unless every name still leads to what was opened."""
+        for name, opened in zip(self._names, self.inodes, strict=True):
+            try:
+                now = _inode(name)
+            except OSError as error:
+                raise FileGoneError(f"{name} is gone ({error.strerror}): {_BACK}") from None
+            if now != opened:
+                raise FileGoneError(f"{name} was replaced by another file: {_BACK}")
+
+    def check_writable(self) -> None:
+        """Raises OSError unless the files may be written to, also by who opens them next, and there is room."""
+        for each in self._names:
+            if not os.access(each, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), each)
+        name = Path(f"{self._path}-room")
+        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            name.unlink()
+            if os.write(file, bytes(ROOM_BYTES)) < ROOM_BYTES:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            os.close(file)
+
+
+_BACK = "nothing is stored until the file that this server opened is back in its place, or the server is started again"
+
+
+def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
+    """A connection to a file that is there; SQLite would make an empty one in its place."""
+    return sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?mode=rw",
+        uri=True,
+        timeout=busy_seconds,
+        isolation_level=None,  # transactions begin by our own statements, not by the driver's guess
+        check_same_thread=False,
+    )
+
+
+def use_log(connection: sqlite3.Connection) -> None:
+    """Lets a connection use the log, and makes the log if it is not there."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    # Under NORMAL a power loss takes every acknowledged row since the last checkpoint.
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+
+def prove_write(connection: sqlite3.Connection) -> None:
+    """Commits a transaction that changes nothing, as durably as any other: a page of the log, and a flush.
+
+    Raises:
+        sqlite3.OperationalError: it cannot be committed.
+    """
+    [version] = connection.execute("PRAGMA user_version").fetchone()
+    connection.execute(f"PRAGMA user_version = {version}")
+
+
+@contextmanager
+def served(path: Path) -> Iterator[OpenedFile]:
+    """A file that one server serves, until it ends, however it ends; proven to take writes.
+
+    Raises:
+        SchemaError: another server has it, or it takes no writes; the text says why.
+    """
+    with _sole_server(path):
+        try:
+            connection = connect(path, busy_seconds=_START_BUSY_SECONDS)
+        except sqlite3.Error as error:
+            raise SchemaError(why_not(path, error)) from error
+        # Kept open: so the log stays in its place, whatever becomes of the process that writes.
+        with closing(connection):
+            try:
+                use_log(connection)
+                file = OpenedFile(path)
+                file.check_writable()
+                prove_write(connection)
+            except (sqlite3.Error, OSError) as error:
+                if not is_busy(error):
+                    raise SchemaError(why_not(path, error)) from error
+                file = OpenedFile(path)
+            yield file
+
+
+@contextmanager
+def _sole_server(path: Path) -> Iterator[None]:
+    # Not the database itself: when any descriptor of that is closed, SQLite's own locks on it are gone.
+    name = f"{path}-server"
+    try:
+        file = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise SchemaError(why_not(path, error)) from error
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SchemaError(
+                f"another server serves {path}: one file has one server; several share a PostgreSQL (`telwerkd copy`)"
+            ) from None
+        yield
+    finally:
+        os.close(file)
+
+
+def _inode(name: str) -> Inode:
+    status = os.stat(name)  # noqa: PTH116  # three times in each transaction; a Path takes three times as long
+    return status.st_dev, status.st_ino

@@ -1,0 +1,105 @@
+"""The one connection that writes to a SQLite file, and the thread that it may run in."""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from telwerkd.application.ports import Transaction
+from telwerkd.domain.ids import AccountId
+from telwerkd.storage.sql.memory import Memory
+from telwerkd.storage.sql.transaction import AccountTransaction
+from telwerkd.storage.sqlite.engine import make_engine, unavailable
+from telwerkd.storage.sqlite.file import OpenedFile, prove_write
+from telwerkd.storage.unavailable import Outage
+
+log = logging.getLogger(__name__)
+
+Works = Sequence[tuple[AccountId, Callable[[Transaction], Any]]]
+"""What a transaction is to do, each for an account."""
+
+
+class SqliteWriter:
+    """Writes to a file that has its tables. For one thread at a time.
+
+    A server says which file it has opened; else it is the one that is there at the first transaction.
+    """
+
+    def __init__(self, path: Path, file: OpenedFile | None = None) -> None:
+        self._path = path
+        self._file = file
+        self._engine = make_engine(path, writes=True)
+        self._memory = Memory()
+        self._outage = Outage(log, "writing")
+
+    def write(self, works: Works) -> list[Any]:
+        """Runs all of `works` and commits them together; what they gave.
+
+        Raises:
+            UnavailableError: the database did not take it; whether it was stored is unknown.
+        """
+        with unavailable(self._outage):
+            file = self._checked()
+            with self._engine.begin() as connection:
+                txs = [
+                    AccountTransaction(connection, account, recalled=self._memory.of(account)) for account, _ in works
+                ]
+                results = [work(tx) for tx, (_, work) in zip(txs, works, strict=True)]
+            # It may have been deleted meanwhile.
+            file.check()
+        for tx, (account, _) in zip(txs, works, strict=True):
+            self._memory.keep(account, *tx.remembered)
+        return results
+
+    def prove(self) -> None:
+        """Returns if what is written now would be committed, and be there afterwards. It changes nothing.
+
+        Raises:
+            UnavailableError: it would not.
+        """
+        with unavailable(self._outage):
+            file = self._checked()
+            file.check_writable()
+            with self._engine.connect() as connection:
+                driver = connection.connection.driver_connection
+                assert isinstance(driver, sqlite3.Connection)  # noqa: S101  # the engine has no other
+                prove_write(driver)
+            file.check()
+        self._outage.over()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._engine.dispose()
+
+    def _checked(self) -> OpenedFile:
+        """The file, which is in its place."""
+        if self._file is None:
+            self._engine.connect().close()
+            self._file = OpenedFile(self._path)
+        self._file.check()
+        return self._file
+
+
+class WriterThread:
+    """Writes in a thread of this process, one transaction after the other."""
+
+    def __init__(self, path: Path) -> None:
+        self._writer = SqliteWriter(path)
+        self._thread = ThreadPoolExecutor(1, "sqlite-writer")
+
+    async def write(self, works: Works) -> list[Any]:
+        """What `SqliteWriter.write` gives. A caller that goes away does not stop it."""
+        # Nor must it leave the thread's result without an owner.
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, self._writer.write, works))
+
+    async def prove(self) -> None:
+        """As `SqliteWriter.prove`."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.prove)
+
+    async def close(self) -> None:
+        """Lets what was begun end, and closes the file."""
+        self._thread.shutdown()
+        self._writer.close()

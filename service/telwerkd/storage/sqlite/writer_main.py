@@ -1,0 +1,76 @@
+"""What runs in the process of `telwerkd.storage.sqlite.writer_process`."""
+
+import json
+import logging
+import pickle
+import socket
+import sys
+import traceback
+from contextlib import suppress
+from io import BufferedRWPair
+from pathlib import Path
+from typing import Any
+
+from telwerkd.application.ports import DamagedRowError
+from telwerkd.domain.errors import UnavailableError
+from telwerkd.process.gc_tuning import devote_process
+from telwerkd.process.log_format import LOG_FORMAT, UtcFormatter
+from telwerkd.storage.sqlite.file import OpenedFile
+from telwerkd.storage.sqlite.writer import SqliteWriter, Works
+from telwerkd.storage.sqlite.writer_process import SIZE_BYTES, Failed
+
+
+def main(path: Path, file_descriptor: int, file: OpenedFile | None) -> None:
+    """The process's life: works in, what they gave out, until the other end is closed."""
+    writer = SqliteWriter(path, file)
+    # Closed in the middle of a message is closed as well.
+    with (
+        socket.socket(fileno=file_descriptor) as connection,
+        suppress(EOFError, ConnectionError),
+        connection.makefile("rwb") as line,
+    ):
+        _say(line, _pickled(None))
+        devote_process()
+        while True:
+            _say(line, _reply(writer, _heard(line)))
+    writer.close()
+
+
+def _heard(line: BufferedRWPair) -> bytes:
+    size = int.from_bytes(line.read(SIZE_BYTES))
+    message = line.read(size)
+    if not size or len(message) < size:
+        raise EOFError
+    return message
+
+
+def _say(line: BufferedRWPair, message: bytes) -> None:
+    line.write(len(message).to_bytes(SIZE_BYTES) + message)
+    line.flush()
+
+
+def _reply(writer: SqliteWriter, message: bytes) -> bytes:
+    try:
+        works: Works | None = pickle.loads(message)  # noqa: S301  # of our own server
+        if works is None:
+            writer.prove()
+            return _pickled([])
+        return _pickled(writer.write(works))
+    except UnavailableError as error:
+        return _pickled(Failed((error.reason, error.message, error.retry_after_seconds), ""))
+    except DamagedRowError as error:
+        return _pickled(Failed(None, "", error))
+    except Exception:  # noqa: BLE001  # the server says it, with the call that it belongs to
+        return _pickled(Failed(None, traceback.format_exc()))
+
+
+def _pickled(reply: list[Any] | Failed | None) -> bytes:
+    return pickle.dumps(reply, pickle.HIGHEST_PROTOCOL)
+
+
+if __name__ == "__main__":
+    lines = logging.StreamHandler()
+    lines.setFormatter(UtcFormatter(LOG_FORMAT))
+    logging.basicConfig(level=logging.INFO, handlers=[lines])
+    of, inodes = Path(sys.argv[1]), json.loads(sys.argv[3])
+    main(of, int(sys.argv[2]), inodes and OpenedFile(of, tuple((device, number) for device, number in inodes)))

@@ -1,0 +1,323 @@
+"""A process that does nothing but write to a SQLite file, so that taking in and answering have a core each.
+
+The server that started it sends it the works of transactions, pickled, and it replies to each with what they gave. They
+are one program, and nobody else can reach the socket between them. When that socket closes the process ends: so it
+outlives its server, however that ended, by no more than the transactions that it was sent.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+from typing import Any, NamedTuple
+
+from telwerkd.application.ports import DamagedRowError
+from telwerkd.domain.errors import Reason, UnavailableError
+from telwerkd.storage.sqlite.file import OpenedFile
+from telwerkd.storage.sqlite.writer import Works
+from telwerkd.storage.unavailable import database_unavailable
+
+log = logging.getLogger(__name__)
+
+WRITER_STALL_SECONDS = 10.0
+"""After how long without a reply a process counts as stalled, unless a setting says otherwise."""
+_START_SECONDS = 30.0
+"""What a process may take until it is ready, before it is killed."""
+_STOP_SECONDS = 10.0
+"""What the process may take to end when it has replied to everything, before it is killed."""
+_LOOKS_A_STALL = 10
+"""How often it is looked, in the time after which a process counts as stalled, whether it replies."""
+
+_PROGRAM = "telwerkd.storage.sqlite.writer_main"
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PROVEN_SECONDS = 2.0
+"""How long what was stored shows that storing goes on."""
+SIZE_BYTES = 4
+"""Before each message stands how long it is."""
+_BUFFER_BYTES = 2**20
+
+
+class WriterDefectError(Exception):
+    """A work raised what it should not; the text is the traceback over there."""
+
+
+class Failed(NamedTuple):
+    """What came of works instead of results."""
+
+    unavailable: tuple[Reason, str, float] | None
+    defect: str
+    damaged: DamagedRowError | None = None
+
+
+class WriterProcess:
+    """Writes in a process of its own, one transaction after the other.
+
+    A process that has replied to nothing for `stall_seconds`, though it was asked, is stalled: stopped, or held up by a
+    disk. Who waits is told so, and who comes is turned away, until it replies again.
+    """
+
+    def __init__(self, path: Path, file: OpenedFile | None = None, stall_seconds: float = WRITER_STALL_SECONDS) -> None:
+        self._path = path
+        self._file = file
+        self._stall_seconds = stall_seconds
+        self._line: asyncio.Task[_Line] | None = None
+        """Of the process that runs, or is being started."""
+
+    async def start(self) -> None:
+        """Starts the process, if none runs.
+
+        Raises:
+            UnavailableError: it does not start; what it said is on standard error.
+        """
+        await self._running()
+
+    async def write(self, works: Works) -> list[Any]:
+        """Runs all of `works` over there and commits them together; what they gave.
+
+        A caller that goes away does not stop it.
+
+        Raises:
+            UnavailableError: the database did not take it, or the process died or is stalled; whether it was stored is
+                unknown. The next call starts another process where it died.
+            DamagedRowError: a work met a row that is damaged; nothing was stored.
+            WriterDefectError: a work failed; nothing was stored.
+        """
+        message = pickle.dumps(works, pickle.HIGHEST_PROTOCOL)
+        line = await self._running()
+        return _result(await line.ask(message, stores=True))
+
+    async def prove(self) -> None:
+        """Returns if what is written now would be committed: as it was a moment ago, or as an empty transaction shows.
+
+        Raises:
+            UnavailableError: it would not.
+        """
+        line = await self._running()
+        if not line.is_proven():
+            _result(await line.ask(pickle.dumps(None), stores=False))
+
+    async def close(self) -> None:
+        """Lets what was begun end, and then the process; in bounded time.
+
+        Raises:
+            UnavailableError: the process had to be killed, and what it was asked to store may not be stored.
+        """
+        if self._line is not None:
+            [line] = await asyncio.gather(self._line, return_exceptions=True)
+            if isinstance(line, _Line):
+                await line.close()
+
+    async def _running(self) -> "_Line":
+        # Several may find it dead: one starts another, and the rest wait for that. A caller that goes away does not
+        # stop it: the next one finds it.
+        if self._line is None or _is_over(self._line):
+            starting = _Line.to(self._path, self._file, self._stall_seconds)
+            self._line = asyncio.create_task(starting, name="writer's start")
+        return await asyncio.shield(self._line)
+
+
+def _result(reply: list[Any] | Failed) -> list[Any]:
+    if not isinstance(reply, Failed):
+        return reply
+    if reply.unavailable:
+        raise UnavailableError(*reply.unavailable)
+    if reply.damaged:
+        raise reply.damaged
+    raise WriterDefectError(reply.defect)
+
+
+class _Asked(NamedTuple):
+    reply: asyncio.Future[Any]
+    stores: bool
+
+
+class _Line:
+    """A process that writes, and the socket to it. It replies in the order in which it was asked."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        stall_seconds: float,
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+        self._stall_seconds = stall_seconds
+        self._asked = deque[_Asked]()
+        self._moved_at = monotonic()
+        """When it replied last, or was asked after it had replied to everything."""
+        self._stored_at = -stall_seconds
+        self._watch: asyncio.TimerHandle | None = None
+        self._listening = asyncio.create_task(self._listen(), name="writer's replies")
+        self.is_broken = False
+        self.is_stalled = False
+
+    @classmethod
+    async def to(cls, path: Path, file: OpenedFile | None, stall_seconds: float) -> "_Line":
+        """To a new process, which is ready.
+
+        Raises:
+            UnavailableError: it does not start, or is not ready in time.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                process = _started(path, file, theirs)
+            except OSError as error:
+                ours.close()
+                log.exception("the writer's process cannot be started")
+                raise database_unavailable() from error
+            reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_BUFFER_BYTES)
+            line = cls(process, reader, writer, stall_seconds)
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await line._next_reply(stores=False)
+        except TimeoutError:
+            log.error("the writer's process is not ready after %.0f s and is killed", _START_SECONDS)  # noqa: TRY400
+            process.kill()
+            raise database_unavailable() from None
+        except UnavailableError:
+            await line._listening  # until it has said how the process ended
+            raise
+        line._look()
+        return line
+
+    async def ask(self, message: bytes, *, stores: bool) -> Any:
+        """What the process replies.
+
+        Raises:
+            UnavailableError: it died, or is stalled.
+        """
+        if self.is_broken or self.is_stalled:  # broken: died since it was ready, and nobody listens any more
+            raise database_unavailable()
+        # Nothing waits for room: the messages that are on the way are as many as transactions that run at once.
+        self._writer.write(len(message).to_bytes(SIZE_BYTES) + message)
+        return await self._next_reply(stores=stores)
+
+    def is_proven(self) -> bool:
+        """Whether something was stored so lately that nothing needs to be tried."""
+        return not self.is_stalled and monotonic() - self._stored_at < _PROVEN_SECONDS
+
+    def _next_reply(self, *, stores: bool) -> asyncio.Future[Any]:
+        """The reply to what was just asked. A caller that goes away must not take it from the one after it."""
+        if not self._asked:
+            self._moved_at = monotonic()
+        asked = _Asked(asyncio.get_running_loop().create_future(), stores)
+        self._asked.append(asked)
+        return asyncio.shield(asked.reply)
+
+    async def _listen(self) -> None:
+        try:
+            while True:
+                size = int.from_bytes(await self._reader.readexactly(SIZE_BYTES))
+                reply = pickle.loads(await self._reader.readexactly(size))  # noqa: S301  # of our own process
+                self._replied(reply)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        except Exception:
+            log.exception("the writer's process replied what cannot be read: a defect")
+        self.is_broken = True
+        self._writer.close()
+        if self._watch is not None:
+            self._watch.cancel()
+        self._fail_all()
+        self._asked.clear()
+        code = await self._ended()
+        if code:
+            log.error("the writer's process ended (exit code %s)", code)
+
+    def _replied(self, reply: Any) -> None:
+        self._moved_at = monotonic()
+        asked = self._asked.popleft()
+        if asked.stores and isinstance(reply, list):
+            self._stored_at = self._moved_at
+        if self.is_stalled:
+            self.is_stalled = False
+            log.warning("the writer's process %s replies again", self._process.pid)
+        if not asked.reply.done():
+            asked.reply.set_result(reply)
+
+    def _look(self) -> None:
+        """Notices a stall."""
+        if self._asked and not self.is_stalled and monotonic() - self._moved_at >= self._stall_seconds:
+            self.is_stalled = True
+            log.error(
+                "the writer's process %s has not replied for %.0f s (writer_stall_seconds): it is stopped, or its disk "
+                "does not answer; nothing is taken in until it replies",
+                self._process.pid,
+                self._stall_seconds,
+            )
+            self._fail_all()
+        later = self._stall_seconds / _LOOKS_A_STALL
+        self._watch = asyncio.get_running_loop().call_later(later, self._look)
+
+    def _fail_all(self) -> None:
+        for asked in self._asked:
+            if not asked.reply.done():
+                asked.reply.set_exception(database_unavailable())
+
+    async def close(self) -> None:
+        """Ends the process when it has replied to everything, or is stalled.
+
+        Raises:
+            UnavailableError: it was killed, and what it was asked to store may not be stored.
+        """
+        if waiting := list(self._waiting()):
+            # Unlike `gather`, it leaves them be if it is cancelled.
+            await asyncio.wait(waiting, timeout=self._stall_seconds)
+        unstored = any(asked.stores for asked in self._asked)
+        if self._asked:
+            log.error("the writer's process %s does not reply and is killed", self._process.pid)
+            self._process.kill()
+        self._writer.close()
+        await self._listening
+        if unstored:
+            raise UnavailableError(
+                Reason.DATABASE_UNAVAILABLE,
+                "the writer's process did not reply and was killed: what it was storing may not be stored, and its "
+                "callers were not told that it is",
+                0.0,
+            )
+
+    def _waiting(self) -> Iterator[asyncio.Future[Any]]:
+        return (asked.reply for asked in self._asked if not asked.reply.done())
+
+    async def _ended(self) -> int:
+        try:
+            return await asyncio.to_thread(self._process.wait, _STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            log.error("the writer's process %s did not end and is killed", self._process.pid)  # noqa: TRY400
+            self._process.kill()
+            return self._process.wait()
+
+
+def _is_over(line: "asyncio.Task[_Line]") -> bool:
+    return line.done() and (line.cancelled() or line.exception() is not None or line.result().is_broken)
+
+
+def _started(path: Path, file: OpenedFile | None, theirs: socket.socket) -> subprocess.Popen[bytes]:
+    # What is blocked here stays blocked there: Ctrl-C, and a stop that reaches all processes of a container, are for
+    # the server, which still has transactions for the writer then.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    try:
+        # It imports what its server imports, and nothing from the folder in which that happened to be started.
+        return subprocess.Popen(  # noqa: S603  # this very program
+            [sys.executable, "-P", "-m", _PROGRAM, str(path), str(theirs.fileno()), json.dumps(file and file.inodes)],
+            pass_fds=[theirs.fileno()],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

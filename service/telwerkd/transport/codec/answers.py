@@ -1,0 +1,258 @@
+"""From the application's answers to `telwerk.v1` replies, encoded.
+
+Replies leave here as bytes: their columns are put behind the rest (`wire`), and a reply that is kept is finished with
+up to when it is complete, which is the one thing that changes while the account stands where it stood.
+
+Each row is encoded by itself: a call of the library holds the interpreter, in whatever thread.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from telwerk.v1 import kpi_service_pb2 as pb
+from telwerkd.application.ports import Standing
+from telwerkd.application.query.ordering import ratio
+from telwerkd.application.query.result import Answer, Counts, Key, KpiRows, Numbers, Row
+from telwerkd.application.watch.watches import Changes
+from telwerkd.domain.catalogue.kpis import KpiInfo
+from telwerkd.domain.catalogue.texts import Language
+from telwerkd.domain.errors import InvalidArgumentError, TelwerkError
+from telwerkd.domain.ids import Micros
+from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS, Buckets
+from telwerkd.transport.codec import page_tokens, wire
+from telwerkd.transport.codec.queries import QueryRequest
+from telwerkd.transport.codec.settings import encode_instant
+from telwerkd.transport.codec.values import encode_value
+
+_QUARTER_SECONDS = QUARTER_HOUR_MICROS // 1_000_000
+
+_BUCKET_STARTS = pb.QueryTimeSeriesResponse.BUCKET_START_SECONDS_FIELD_NUMBER
+_SERIES = pb.QueryTimeSeriesResponse.SERIES_FIELD_NUMBER
+_COUNTS = pb.Series.COUNTS_FIELD_NUMBER
+_SUMS = pb.Series.SUMS_FIELD_NUMBER
+_INDEXES = pb.Series.BUCKET_INDEXES_FIELD_NUMBER
+
+
+class Reply(NamedTuple):
+    """An encoded answer that lacks up to when it is complete."""
+
+    kind: type[pb.QueryTimeSeriesResponse | pb.QueryTotalsResponse]
+    body: bytes
+    standing: Standing
+
+    def finished(self, now: Micros) -> bytes:
+        """The whole message."""
+        return (
+            self.body + self.kind(complete_until=encode_instant(self.standing.complete_until(now))).SerializeToString()
+        )
+
+
+def encode_answer(request: QueryRequest, answer: Answer) -> Reply:
+    """The reply to a request."""
+    if isinstance(request, pb.QueryTotalsRequest):
+        return Reply(pb.QueryTotalsResponse, _totals(request, answer), answer.standing)
+    return Reply(pb.QueryTimeSeriesResponse, _time_series(request, answer), answer.standing)
+
+
+def encode_batched(reply: Reply | TelwerkError, now: Micros) -> bytes:
+    """The reply to one query of a batch, or what is wrong with it, as bytes of `BatchedAnswer`."""
+    if isinstance(reply, TelwerkError):
+        field = reply.violations[0].field if isinstance(reply, InvalidArgumentError) else ""
+        error = pb.QueryError(reason=reply.reason.name, field=field, message=reply.message)
+        return pb.BatchedAnswer(error=error).SerializeToString()
+    is_series = reply.kind is pb.QueryTimeSeriesResponse
+    number = pb.BatchedAnswer.TIME_SERIES_FIELD_NUMBER if is_series else pb.BatchedAnswer.TOTALS_FIELD_NUMBER
+    return wire.nested(number, reply.finished(now))
+
+
+def encode_changes(request: pb.QueryTimeSeriesRequest, changes: Changes, answer: Answer, now: Micros) -> bytes:
+    """What has changed in a time series, as bytes of `TimeSeriesChanges`."""
+    message = pb.TimeSeriesChanges(
+        answers=[_answer(rows) for rows in answer.kpis],
+        complete_until=encode_instant(answer.standing.complete_until(now)),
+    )
+    number = pb.TimeSeriesChanges.SERIES_FIELD_NUMBER
+    lines = (
+        wire.nested(number, _line(info, row, shown, distribution=request.include_distribution))
+        for info, row, shown in changes
+    )
+    return b"".join(lines) + message.SerializeToString()
+
+
+def _time_series(request: pb.QueryTimeSeriesRequest, answer: Answer) -> bytes:
+    starts = answer.buckets.edges * _QUARTER_SECONDS
+    message = pb.QueryTimeSeriesResponse(
+        end_seconds=int(starts[-1]),
+        first_bucket_clipped=answer.buckets.first_clipped,
+        last_bucket_clipped=answer.buckets.last_clipped,
+        answers=[_answer(rows) for rows in answer.kpis],
+        time_zone=answer.time_zone,
+        next_page_token=page_tokens.encode(request, answer.next) if answer.next else "",
+    )
+    parts = [message.SerializeToString(), wire.packed(_BUCKET_STARTS, starts[:-1])]
+    if answer.compared is not None:
+        number = pb.QueryTimeSeriesResponse.COMPARED_PERIOD_FIELD_NUMBER
+        parts.append(wire.nested(number, _compared_period(answer.compared)))
+    for rows in answer.kpis:
+        lines = (_sparse_lines if request.sparse else _lines)(rows, distribution=request.include_distribution)
+        parts += (wire.nested(_SERIES, line) for line in lines)
+    return b"".join(parts)
+
+
+def _lines(rows: KpiRows, *, distribution: bool) -> Iterator[bytes]:
+    """The lines of a KPI with all their buckets, each as bytes of `Series`."""
+    if not rows.rows:
+        return
+    counts = wire.packed_lines(_COUNTS, np.array([row.counts for row in rows.rows]))
+    sums = [b""] * len(counts)
+    if rows.info.has_mean:
+        sums = wire.packed_lines(_SUMS, np.array([row.sums for row in rows.rows]))
+    for row, of_counts, of_sums in zip(rows.rows, counts, sums, strict=True):
+        yield _head(rows.info, row, slice(None), distribution=distribution) + of_counts + of_sums
+
+
+def _sparse_lines(rows: KpiRows, *, distribution: bool) -> Iterator[bytes]:
+    """The same with only the buckets that have facts."""
+    for row in rows.rows:
+        yield _line(rows.info, row, np.flatnonzero(row.counts), distribution=distribution)
+
+
+def _line(info: KpiInfo, row: Row, shown: Counts, *, distribution: bool) -> bytes:
+    """A line with only the buckets that are shown."""
+    columns = [_head(info, row, shown, distribution=distribution), wire.packed(_COUNTS, row.counts[shown])]
+    columns.append(wire.packed(_INDEXES, shown))
+    if row.sums is not None:
+        columns.append(wire.packed(_SUMS, row.sums[shown]))
+    return b"".join(columns)
+
+
+def _head(info: KpiInfo, row: Row, shown: Counts | slice, *, distribution: bool) -> bytes:
+    """A line without its counts and stars."""
+    parts = [pb.Series(kpi_id=info.id, key=_key(info, row.key), rest=row.rest).SerializeToString()]
+    if row.compared is not None:
+        parts.append(wire.nested(pb.Series.COMPARISON_FIELD_NUMBER, _series_comparison(row, row.compared)))
+    if distribution and row.distribution is not None:
+        for known, counts in zip(info.values, row.distribution, strict=True):
+            value = pb.Distribution(value=encode_value(info.value_kind, known.value)).SerializeToString()
+            columns = wire.packed(pb.Distribution.COUNTS_FIELD_NUMBER, counts[shown])
+            parts.append(wire.nested(pb.Series.DISTRIBUTION_FIELD_NUMBER, value + columns))
+    return b"".join(parts)
+
+
+def _series_comparison(row: Row, compared: Numbers) -> bytes:
+    """The comparison of a line as bytes of `SeriesComparison`."""
+    both = min(len(row.counts), len(compared.counts))
+    counts, before = row.counts[:both], compared.counts[:both]
+    kind = pb.SeriesComparison
+    parts = [
+        wire.packed(kind.COUNTS_FIELD_NUMBER, compared.counts),
+        wire.packed_signed(kind.COUNT_DELTAS_FIELD_NUMBER, counts - before),
+        wire.packed_doubles(kind.COUNT_CHANGES_FIELD_NUMBER, ratio(counts - before, before)),
+    ]
+    if row.sums is not None and compared.sums is not None:
+        mean_deltas = ratio(row.sums[:both], counts) - ratio(compared.sums[:both], before)
+        parts.append(wire.packed(kind.SUMS_FIELD_NUMBER, compared.sums))
+        parts.append(wire.packed_doubles(kind.MEAN_DELTAS_FIELD_NUMBER, mean_deltas))
+    return b"".join(parts)
+
+
+def _totals(request: pb.QueryTotalsRequest, answer: Answer) -> bytes:
+    start, end = (answer.buckets.edges * _QUARTER_SECONDS).tolist()
+    message = pb.QueryTotalsResponse(
+        answers=[_answer(rows) for rows in answer.kpis],
+        time_zone=answer.time_zone,
+        next_page_token=page_tokens.encode(request, answer.next) if answer.next else "",
+        start_seconds=start,
+        end_seconds=end,
+    )
+    number = pb.QueryTotalsResponse.TOTALS_FIELD_NUMBER
+    parts = [
+        wire.nested(number, _total(rows.info, row).SerializeToString()) for rows in answer.kpis for row in rows.rows
+    ]
+    if answer.compared is not None:
+        period = _compared_period(answer.compared)
+        parts.append(wire.nested(pb.QueryTotalsResponse.COMPARED_PERIOD_FIELD_NUMBER, period))
+    return message.SerializeToString() + b"".join(parts)
+
+
+def _total(info: KpiInfo, row: Row) -> pb.Total:
+    total = pb.Total(
+        kpi_id=info.id,
+        key=_key(info, row.key),
+        count=int(row.counts[0]),
+        sum=_stars(row),
+        mean=_mean(row),
+        rest=row.rest,
+        share=row.share,
+    )
+    if row.distribution is not None:
+        for known, counts in zip(info.values, row.distribution, strict=True):
+            total.distribution.append(
+                pb.ValueCount(value=encode_value(info.value_kind, known.value), count=int(counts[0]))
+            )
+    if row.compared is not None:
+        total.comparison.CopyFrom(_total_comparison(row, row.compared))
+    return total
+
+
+def _total_comparison(row: Row, compared: Numbers) -> pb.TotalComparison:
+    count = int(compared.counts[0])
+    delta = int(row.counts[0]) - count
+    mean, before = _mean(row), _mean(compared)
+    return pb.TotalComparison(
+        count=count,
+        sum=_stars(compared),
+        mean=before,
+        count_delta=delta,
+        count_change=delta / count if count else None,
+        mean_delta=None if mean is None or before is None else mean - before,
+    )
+
+
+def _stars(numbers: Row | Numbers) -> int:
+    return 0 if numbers.sums is None else int(numbers.sums[0])
+
+
+def _mean(numbers: Row | Numbers) -> float | None:
+    count = int(numbers.counts[0])
+    return None if numbers.sums is None or not count else int(numbers.sums[0]) / count
+
+
+def _compared_period(buckets: Buckets) -> bytes:
+    """The buckets of the compared period as bytes of `ComparedPeriod`."""
+    starts = buckets.edges * _QUARTER_SECONDS
+    message = pb.ComparedPeriod(
+        end_seconds=int(starts[-1]),
+        first_bucket_clipped=buckets.first_clipped,
+        last_bucket_clipped=buckets.last_clipped,
+    )
+    return wire.packed(pb.ComparedPeriod.BUCKET_START_SECONDS_FIELD_NUMBER, starts[:-1]) + message.SerializeToString()
+
+
+def _answer(rows: KpiRows) -> pb.KpiAnswer:
+    return pb.KpiAnswer(
+        kpi_id=rows.info.id,
+        unit=rows.info.texts[Language.EN].unit,
+        held_back_count=rows.held_back,
+        availability=pb.AVAILABILITY_AVAILABLE if rows.enabled else pb.AVAILABILITY_NOT_ENABLED,
+        overlapping=rows.overlapping,
+        count=rows.summed.facts,
+        sum=rows.summed.stars,
+        compared_count=rows.compared.facts,
+        compared_sum=rows.compared.stars,
+        row_count=rows.row_count,
+        not_enabled_widget_ids=rows.not_enabled,
+    )
+
+
+def _key(info: KpiInfo, key: Key) -> pb.Key:
+    return pb.Key(
+        operator_id=key.operator,
+        operator_group_id=key.group,
+        widget_id=key.widget,
+        value=None if key.value is None else encode_value(info.value_kind, key.value),
+        topic_id=key.topic,
+        question_id=key.question,
+    )

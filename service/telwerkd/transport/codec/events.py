@@ -1,0 +1,381 @@
+"""From `telwerk.v1.Event` to the domain's events: every field is validated, and the first that is wrong is named."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from telwerk.v1 import event_pb2 as pb
+from telwerkd.application.ingest.batches import Batch, Rejected, Submitted
+from telwerkd.domain.conversation.events import (
+    ActionPerformed,
+    Assigned,
+    Ended,
+    Event,
+    FeedbackLeft,
+    GoalReached,
+    InactivityAction,
+    Kind,
+    LeftLive,
+    Message,
+    PageVisited,
+    PostChatSurveyAnswered,
+    PreChatSurveyCompleted,
+    Rated,
+    Resumed,
+    Retracted,
+    Sender,
+    SurveyAnswer,
+    TopicsSet,
+    Unassigned,
+    WentLive,
+)
+from telwerkd.domain.conversation.goals import url_digest, valid_url
+from telwerkd.domain.errors import FieldViolation, InvalidArgumentError, Reason
+from telwerkd.domain.ids import (
+    SECOND,
+    ConversationId,
+    EventId,
+    GoalId,
+    Micros,
+    OperatorGroupId,
+    OperatorId,
+    TopicId,
+    WidgetId,
+)
+from telwerkd.transport.codec.remembering import remembering
+
+EARLIEST_SECONDS = 946_684_800
+"""2000-01-01T00:00:00Z, where the calendar begins: every zone is on quarters of an hour since then."""
+
+END_SECONDS = 7_258_118_400
+"""2200-01-01T00:00:00Z."""
+
+LIVE_LIMIT_MAX = 30 * 86_400 * SECOND
+TOPICS_MAX = 20
+_TOPICS_SENT_MAX = 5 * TOPICS_MAX
+STARS_MAX = 5
+
+_NANOS_MAX = 999_999_999
+
+_VALID_IDS_MAX = 20_000
+"""Conversations that are remembered, and widgets."""
+
+_LENGTH_BYTES = 6
+"""Of a field's tag and length."""
+
+_OTHER_BYTES = 2_048
+"""Of an event's time and sequence, and of fields that are not known here."""
+
+Id = TypeVar("Id", bound=str)
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class EventLimits(msgspec.Struct, frozen=True):
+    """How large an event, or a batch of them, may be."""
+
+    batch_events_max: int = 5_000
+    id_bytes_max: int = 128
+    url_bytes_max: int = 2_048
+    answers_max: int = 100
+    future_skew_seconds_max: int = 300
+    """How far ahead of this server's clock an event may have happened."""
+    stream_unacked_events_max: int = 20_000
+    """Events of a stream that are read but not answered."""
+    stream_unacked_bytes_max: int = 8 * 2**20
+    """Bytes of them as they were sent; a single message larger than that is read when nothing else is unanswered."""
+    event_bytes_max: int | None = None
+    """Of one event as it is sent; None for what the other limits allow."""
+
+    @property
+    def event_bytes(self) -> int:
+        """Bytes of one event: at least those of the largest that is valid, and room for fields of newer contracts."""
+        if self.event_bytes_max is not None:
+            return self.event_bytes_max
+        one_id = self.id_bytes_max + _LENGTH_BYTES
+        largest_kind = max(
+            self.answers_max * (2 * one_id + _LENGTH_BYTES), _TOPICS_SENT_MAX * one_id, self.url_bytes_max
+        )
+        return largest_kind + 3 * one_id + _OTHER_BYTES
+
+
+class FieldError(InvalidArgumentError):
+    """A field of a message is wrong."""
+
+    def __init__(self, field: str, description: str) -> None:
+        super().__init__([FieldViolation(field, description)])
+        self.field = field
+
+
+class Decoded(NamedTuple):
+    """What became of a batch."""
+
+    valid: Batch
+    """In the order in which they came."""
+    refused: dict[int, Rejected]
+    """By their place in the batch."""
+
+
+class EventDecoder:
+    """Decodes events within limits.
+
+    What producers send repeats: few widgets, operators, topics and pages, and many events of a conversation. So ids and
+    contents that were found valid are remembered, up to a bound, and looked at once.
+    """
+
+    def __init__(self, limits: EventLimits) -> None:
+        self._limits = limits
+        self._conversations: dict[str, ConversationId] = {}
+        self._widgets: dict[str, WidgetId] = {}
+        self._kinds: dict[str, Callable[[Any], Kind]] = {
+            "went_live": _went_live,
+            "left_live": lambda _: _LEFT_LIVE,
+            "message_sent": _message,
+            "operator_assigned": remembering(self._assigned),
+            "operator_unassigned": self._unassigned,
+            "conversation_ended": lambda _: _ENDED,
+            "conversation_resumed": lambda _: _RESUMED,
+            "conversation_rated": _rated,
+            "feedback_left": lambda _: _FEEDBACK_LEFT,
+            "inactivity_action_performed": _action,
+            "page_visited": remembering(self._page),
+            "goal_reached": remembering(self._goal),
+            "topics_set": remembering(self._topics),
+            "pre_chat_survey_completed": remembering(self._pre_chat),
+            "post_chat_survey_answered": remembering(self._post_chat),
+            "event_retracted": self._retracted,
+        }
+
+    def decode(self, events: Iterable[pb.Event], now: Micros, first: int = 0) -> Decoded:
+        """The events that are valid, and why the others are refused; `first` is the place of the first in its batch.
+
+        `now` bounds how late they may have happened.
+        """
+        latest_time = Micros(now + self._limits.future_skew_seconds_max * SECOND)
+        valid = Batch()
+        refused: dict[int, Rejected] = {}
+        for index, event in enumerate(events, first):
+            try:
+                valid.append(self._decode(event, latest_time))
+            except FieldError as error:
+                refused[index] = Rejected(Reason.INVALID_EVENT, error.field, error.message)
+        return Decoded(valid, refused)
+
+    def _decode(self, event: pb.Event, latest_time: Micros) -> Submitted:
+        event_id = EventId(self.id("event_id", event.event_id))
+        conversation = self._conversations.get(event.conversation_id)
+        if conversation is None:
+            conversation = ConversationId(self.id("conversation_id", event.conversation_id))
+            _remember(self._conversations, conversation)
+        widget = self._widgets.get(event.widget_id)
+        if widget is None:
+            widget = WidgetId(self.id("widget_id", event.widget_id))
+            _remember(self._widgets, widget)
+        timestamp = event.occur_time
+        if not timestamp.seconds and not event.HasField("occur_time"):
+            raise FieldError("occur_time", "is required")
+        occur_time = instant("occur_time", timestamp)
+        if occur_time > latest_time:
+            raise self._ahead(occur_time, latest_time)
+        sequence = event.sequence
+        if sequence < 0:
+            raise FieldError("sequence", f"must not be negative, is {sequence}")
+        name = event.WhichOneof("kind")
+        if name is None:
+            raise FieldError("kind", f"one of {', '.join(self._kinds)} is required")
+        message = getattr(event, name)
+        kind = self._kinds[name](message)
+        if type(kind) is Retracted and kind.event_id == event_id:
+            raise FieldError("event_retracted.retracted_event_id", "an event cannot take itself back")
+        url = message.url if type(kind) is PageVisited else None
+        return Submitted(conversation, Event(event_id, occur_time, sequence, widget, kind), url)
+
+    def _ahead(self, occur_time: Micros, latest_time: Micros) -> FieldError:
+        skew_seconds_max = self._limits.future_skew_seconds_max
+        now = latest_time - skew_seconds_max * SECOND
+        return FieldError(
+            "occur_time",
+            f"lies {(occur_time - now) / SECOND:.0f} s ahead of this server's clock, at most "
+            f"{skew_seconds_max} s (future_skew_seconds_max) may: check the producer's clock",
+        )
+
+    def id(self, field: str, value: str) -> str:
+        """A valid id.
+
+        Raises:
+            FieldError: it is empty, too long, or has control characters.
+        """
+        # What is ASCII and printable has no control characters, and a byte for each character.
+        if value.isascii() and value.isprintable() and 0 < len(value) <= self._limits.id_bytes_max:
+            return value
+        if not value:
+            raise FieldError(field, "is required")
+        size = len(value.encode())
+        if size > self._limits.id_bytes_max:
+            raise FieldError(field, f"has {size} bytes, at most {self._limits.id_bytes_max} (id_bytes_max) are allowed")
+        if _CONTROL.search(value):
+            raise FieldError(field, "contains a control character")
+        return value
+
+    def optional_id(self, field: str, value: str) -> str:
+        """A valid id, or nothing.
+
+        Raises:
+            FieldError: it is too long, or has control characters.
+        """
+        return self.id(field, value) if value else value
+
+    def url(self, field: str, value: str) -> str:
+        """An absolute http or https URL.
+
+        Raises:
+            FieldError: it is none, or too long.
+        """
+        size = len(value.encode())
+        if size > self._limits.url_bytes_max:
+            raise FieldError(
+                field, f"has {size} bytes, at most {self._limits.url_bytes_max} (url_bytes_max) are allowed"
+            )
+        refused = valid_url(value)
+        if refused:
+            raise FieldError(field, refused)
+        return value
+
+    def _assigned(self, message: pb.OperatorAssigned) -> Assigned:
+        return Assigned(
+            OperatorId(self.optional_id("operator_assigned.operator_id", message.operator_id)),
+            OperatorGroupId(self.optional_id("operator_assigned.operator_group_id", message.operator_group_id)),
+        )
+
+    def _unassigned(self, message: pb.OperatorUnassigned) -> Unassigned:
+        field = "operator_unassigned.operator_group_id"
+        return Unassigned(OperatorGroupId(self.optional_id(field, message.operator_group_id)))
+
+    def _page(self, message: pb.PageVisited) -> PageVisited:
+        return PageVisited(url_digest(self.url("page_visited.url", message.url)))
+
+    def _goal(self, message: pb.GoalReached) -> GoalReached:
+        return GoalReached(GoalId(self.id("goal_reached.goal_id", message.goal_id)))
+
+    def _topics(self, message: pb.TopicsSet) -> TopicsSet:
+        # Repetition is allowed, a flood of it is not.
+        if len(message.topic_ids) > _TOPICS_SENT_MAX:
+            raise FieldError(
+                "topics_set.topic_ids", f"has {len(message.topic_ids)} entries, at most {TOPICS_MAX} topics are allowed"
+            )
+        topics = sorted({self.id(f"topics_set.topic_ids[{i}]", topic) for i, topic in enumerate(message.topic_ids)})
+        if len(topics) > TOPICS_MAX:
+            raise FieldError("topics_set.topic_ids", f"has {len(topics)} topics, at most {TOPICS_MAX} are allowed")
+        return TopicsSet(tuple(TopicId(topic) for topic in topics))
+
+    def _pre_chat(self, message: pb.PreChatSurveyCompleted) -> PreChatSurveyCompleted:
+        return PreChatSurveyCompleted(self._answers("pre_chat_survey_completed", message.answers))
+
+    def _post_chat(self, message: pb.PostChatSurveyAnswered) -> PostChatSurveyAnswered:
+        return PostChatSurveyAnswered(self._answers("post_chat_survey_answered", message.answers))
+
+    def _retracted(self, message: pb.EventRetracted) -> Retracted:
+        field = "event_retracted.retracted_event_id"
+        return Retracted(EventId(self.id(field, message.retracted_event_id)))
+
+    def _answers(self, field: str, answers: Sequence[pb.SurveyAnswer]) -> tuple[SurveyAnswer, ...]:
+        if not answers:
+            raise FieldError(f"{field}.answers", "at least one answer is required")
+        if len(answers) > self._limits.answers_max:
+            raise FieldError(
+                f"{field}.answers",
+                f"has {len(answers)} answers, at most {self._limits.answers_max} (answers_max) are allowed",
+            )
+        return tuple(
+            SurveyAnswer(
+                self.id(f"{field}.answers[{i}].question_id", answer.question_id),
+                self.id(f"{field}.answers[{i}].option_id", answer.option_id),
+            )
+            for i, answer in enumerate(answers)
+        )
+
+
+def instant(field: str, timestamp: Timestamp) -> Micros:
+    """An instant, cut to microseconds.
+
+    Raises:
+        FieldError: it is not from 2000-01-01 to 2199-12-31, or not a valid timestamp.
+    """
+    seconds, nanos = timestamp.seconds, timestamp.nanos
+    if not EARLIEST_SECONDS <= seconds < END_SECONDS:
+        raise FieldError(field, f"{seconds} s is not from 2000-01-01 to 2199-12-31")
+    if not 0 <= nanos <= _NANOS_MAX:
+        raise FieldError(field, f"nanos must be from 0 to 999,999,999, are {nanos}")
+    return Micros(seconds * 1_000_000 + nanos // 1_000)
+
+
+def live_limit(field: str, duration: Duration) -> Micros:
+    """A limit of KPI 3.
+
+    Raises:
+        FieldError: it is not from 1 microsecond to 30 days, or not a valid duration.
+    """
+    if not 0 <= duration.nanos <= _NANOS_MAX:
+        raise FieldError(field, f"nanos must be from 0 to 999,999,999, are {duration.nanos}")
+    limit = Micros(duration.seconds * 1_000_000 + duration.nanos // 1_000)
+    if not 1 <= limit <= LIVE_LIMIT_MAX:
+        raise FieldError(field, "must be from 1 microsecond to 30 days")
+    return limit
+
+
+def action(field: str, number: int) -> InactivityAction:
+    """One of the eight actions.
+
+    Raises:
+        FieldError: it is none of them.
+    """
+    try:
+        return InactivityAction(number)
+    except ValueError:
+        raise FieldError(field, f"{number} is not one of {choices(pb.InactivityAction.keys())}") from None
+
+
+def choices(enum: Iterable[str]) -> str:
+    """The names of an enum of the contract that a caller may use, for an error's text."""
+    return ", ".join(name for name in enum if not name.endswith("_UNSPECIFIED"))
+
+
+def _remember(known: dict[str, Id], valid: Id) -> None:
+    """Sent again, the id is the same object, whose hash is known."""
+    if len(known) >= _VALID_IDS_MAX:
+        known.clear()
+    known[valid] = valid
+
+
+# Kinds that are made once, for all events.
+_LEFT_LIVE, _ENDED, _RESUMED, _FEEDBACK_LEFT = LeftLive(), Ended(), Resumed(), FeedbackLeft()
+_MESSAGES = {int(sender): Message(sender) for sender in Sender}
+_RATINGS = {stars: Rated(stars) for stars in range(1, STARS_MAX + 1)}
+_ACTIONS = {int(each): ActionPerformed(each) for each in InactivityAction}
+
+
+def _went_live(message: pb.WentLive) -> WentLive:
+    sent = live_limit("went_live.live_limit", message.live_limit) if message.HasField("live_limit") else None
+    return WentLive(sent, sent)
+
+
+def _action(message: pb.InactivityActionPerformed) -> ActionPerformed:
+    return _ACTIONS[action("inactivity_action_performed.action", message.action)]
+
+
+def _message(message: pb.MessageSent) -> Message:
+    made = _MESSAGES.get(message.sender)
+    if made is None:
+        raise FieldError("message_sent.sender", f"{message.sender} is not one of {choices(pb.Sender.keys())}")
+    return made
+
+
+def _rated(message: pb.ConversationRated) -> Rated:
+    made = _RATINGS.get(message.stars)
+    if made is None:
+        raise FieldError("conversation_rated.stars", f"must be from 1 to {STARS_MAX}, is {message.stars}")
+    return made

@@ -1,0 +1,266 @@
+"""From `telwerk.v1` queries to the application's: every field is validated, and the first that is wrong is named."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Literal, TypeAlias
+
+from telwerk.v1 import kpi_service_pb2 as pb
+from telwerkd.application.query.question import (
+    Filter,
+    Ids,
+    Order,
+    OrderMeasure,
+    Page,
+    PreviousPeriod,
+    Query,
+    RowPlace,
+    Top,
+    Topics,
+)
+from telwerkd.domain.catalogue.kpis import Dimension, KpiInfo, ValueKind, by_id
+from telwerkd.domain.conversation.facts import Kpi
+from telwerkd.domain.ids import AccountId
+from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS, Granularity
+from telwerkd.domain.time.ranges import DateRange, QuarterRange, Range
+from telwerkd.transport.codec import page_tokens
+from telwerkd.transport.codec.events import EventDecoder, FieldError, choices, instant
+from telwerkd.transport.codec.values import checked, decode_topics, decode_value
+
+QueryRequest: TypeAlias = pb.QueryTimeSeriesRequest | pb.QueryTotalsRequest
+
+_KPIS_MAX = len(Kpi)
+
+PAGE_SIZE_MAX = 1_000
+TOP_MAX = 1_000
+
+
+def decode_query(request: QueryRequest, decoder: EventDecoder) -> Query:
+    """The query of a time series or of totals.
+
+    Raises:
+        InvalidArgumentError: a field is wrong.
+    """
+    kpis = _kpis(request.kpi_ids)
+    query = Query(
+        AccountId(decoder.id("account_id", request.account_id)),
+        kpis,
+        decode_range(request.range),
+        _granularity(request),
+        request.time_zone or None,
+        decode_filter(request.filter, decoder),
+        _group_by(request.group_by),
+        _comparison(request),
+        _order(request, kpis),
+        _top(request.top) if request.HasField("top") else None,
+        _page(request),
+    )
+    if query.top and query.page:
+        raise FieldError("top", "excludes paging: ask for the largest, or for one page after the other")
+    return query
+
+
+def _granularity(request: QueryRequest) -> Granularity | None:
+    if isinstance(request, pb.QueryTotalsRequest):
+        return None
+    try:
+        return Granularity(request.granularity)
+    except ValueError:
+        raise FieldError(
+            "granularity", f"{request.granularity} is not one of {choices(pb.Granularity.keys())}"
+        ) from None
+
+
+def _comparison(request: QueryRequest) -> Range | PreviousPeriod | None:
+    if not request.HasField("compare_to"):
+        return None
+    if isinstance(request, pb.QueryTimeSeriesRequest) and request.sparse:
+        raise FieldError("sparse", "excludes `compare_to`: bucket is compared with bucket, so every one is needed")
+    match request.compare_to.WhichOneof("period"):
+        case "previous_period":
+            if not request.compare_to.previous_period:
+                raise FieldError("compare_to.previous_period", "must be true, or left out with all of `compare_to`")
+            return PreviousPeriod.PREVIOUS
+        case "range":
+            return decode_range(request.compare_to.range, "compare_to.range")
+        case _:
+            raise FieldError("compare_to", "`previous_period` or a `range` is required")
+
+
+def _order(request: QueryRequest, kpis: Sequence[KpiInfo]) -> Order:
+    message = request.order_by
+    place = 0
+    if message.kpi_id:
+        ids = [info.id for info in kpis]
+        if message.kpi_id not in ids:
+            raise FieldError("order_by.kpi_id", f"must be one of those asked for: {', '.join(ids)}")
+        place = ids.index(message.kpi_id)
+    if not message.measure:
+        if request.HasField("top"):
+            return Order(OrderMeasure.COUNT, descending=True, kpi=place)
+        return Order(OrderMeasure.KEY, message.descending, place)
+    try:
+        return Order(OrderMeasure(message.measure), message.descending, place)
+    except ValueError:
+        known = choices(pb.OrderMeasure.keys())
+        raise FieldError("order_by.measure", f"{message.measure} is not one of {known}") from None
+
+
+def _top(message: pb.Top) -> Top:
+    if not 1 <= message.count <= TOP_MAX:
+        raise FieldError("top.count", f"must be from 1 to {TOP_MAX}, is {message.count}")
+    return Top(message.count, message.include_rest)
+
+
+def _page(request: QueryRequest) -> Page | None:
+    size = decode_page_size(request.page_size)
+    if not request.page_token:
+        return Page(size) if size else None
+    after = page_tokens.decode(request, request.page_token, RowPlace)
+    if len(after.key) != len(request.group_by):
+        raise page_tokens.refused("is not a token of this server")
+    return Page(size or PAGE_SIZE_MAX, after)
+
+
+def decode_page_size(size: int) -> int:
+    """How many items a page holds; 0 where the request does not say.
+
+    Raises:
+        FieldError: it is out of range.
+    """
+    if not 0 <= size <= PAGE_SIZE_MAX:
+        raise FieldError("page_size", f"must be from 1 to {PAGE_SIZE_MAX}, is {size}")
+    return size
+
+
+def _kpis(ids: Sequence[str]) -> tuple[KpiInfo, ...]:
+    """The KPIs of a query.
+
+    Raises:
+        InvalidArgumentError: there are none, one is unknown or there twice.
+    """
+    if not ids:
+        raise FieldError("kpi_ids", "at least one KPI is required")
+    if len(ids) > _KPIS_MAX or len(set(ids)) < len(ids):
+        raise FieldError("kpi_ids", "each KPI may be named once")
+    return tuple(by_id(kpi_id) for kpi_id in ids)
+
+
+def decode_range(message: pb.TimeRange, field: str = "range") -> Range:
+    """A range of time; `field` is where it stands.
+
+    Raises:
+        InvalidArgumentError: it is none.
+    """
+    match message.WhichOneof("bounds"):
+        case "instants":
+            start = _quarter(field, message.instants, "start_time")
+            end = _quarter(field, message.instants, "end_time")
+            if end <= start:
+                raise FieldError(f"{field}.instants.end_time", "must be later than the start")
+            return QuarterRange(start, end)
+        case "dates":
+            first = _date(f"{field}.dates.start_date", message.dates.start_date)
+            last = _date(f"{field}.dates.end_date", message.dates.end_date)
+            if last <= first:
+                raise FieldError(f"{field}.dates.end_date", "must be later than the start")
+            return DateRange(first, last)
+        case _:
+            raise FieldError(field, "instants or dates are required")
+
+
+def _quarter(range_field: str, message: pb.InstantRange, name: Literal["start_time", "end_time"]) -> int:
+    field = f"{range_field}.instants.{name}"
+    if not message.HasField(name):
+        raise FieldError(field, "is required")
+    quarter, rest = divmod(instant(field, getattr(message, name)), QUARTER_HOUR_MICROS)
+    if rest:
+        raise FieldError(field, "must lie on a quarter of an hour: that is the resolution of the counters")
+    return quarter
+
+
+def _date(field: str, message: pb.CalendarDate) -> date:
+    try:
+        day = date(message.year, message.month, message.day)
+    except ValueError:
+        raise FieldError(field, f"{message.year}-{message.month}-{message.day} is not a date") from None
+    if not 2000 <= day.year <= 2199:  # noqa: PLR2004  # what the calendar knows
+        raise FieldError(field, f"{day} is not from 2000-01-01 to 2199-12-31")
+    return day
+
+
+def _group_by(numbers: Sequence[int]) -> tuple[Dimension, ...]:
+    dimensions: list[Dimension] = []
+    for i, number in enumerate(numbers):
+        try:
+            dimension = Dimension(number)
+        except ValueError:
+            raise FieldError(f"group_by[{i}]", f"{number} is not one of {choices(pb.Dimension.keys())}") from None
+        if dimension in dimensions:
+            raise FieldError(f"group_by[{i}]", f"{dimension.name} is there twice")
+        dimensions.append(dimension)
+    if {Dimension.VALUE, Dimension.TOPIC} <= set(dimensions):
+        raise FieldError("group_by", "value and topic exclude each other: exact sets add up, single topics overlap")
+    if {Dimension.VALUE, Dimension.QUESTION} <= set(dimensions):
+        raise FieldError("group_by", "value and question exclude each other: a value names its question")
+    return tuple(dimensions)
+
+
+def decode_filter(message: pb.Filter, decoder: EventDecoder) -> Filter:
+    """What to count.
+
+    Raises:
+        FieldError: a condition is wrong, or contradicts another.
+    """
+    values, kinds = _values("filter.values", message.values, decoder)
+    return Filter(
+        _ids("filter.operators", message.operators, decoder.optional_id),
+        _ids("filter.operator_groups", message.operator_groups, decoder.optional_id),
+        _ids("filter.widgets", message.widgets, decoder.id),
+        values,
+        kinds,
+        _topics("filter.topics", message.topics, decoder),
+        _ids("filter.questions", message.questions, decoder.id),
+    )
+
+
+def _ids(field: str, message: pb.IdFilter, check: Callable[[str, str], str]) -> Ids:
+    """The condition. The empty id is "nobody" where `check` lets it pass."""
+    any_of = checked(f"{field}.any_of", message.any_of, check)
+    none_of = checked(f"{field}.none_of", message.none_of, check)
+    _check_disjoint(field, "any_of", any_of, none_of)
+    return Ids(frozenset(any_of), frozenset(none_of))
+
+
+def _topics(field: str, message: pb.TopicFilter, decoder: EventDecoder) -> Topics:
+    any_of = checked(f"{field}.any_of", message.any_of, decoder.id)
+    all_of = checked(f"{field}.all_of", message.all_of, decoder.id)
+    none_of = checked(f"{field}.none_of", message.none_of, decoder.id)
+    _check_disjoint(field, "any_of", any_of, none_of)
+    _check_disjoint(field, "all_of", all_of, none_of)
+    exactly: list[str] = []
+    if message.HasField("exactly"):
+        exactly = decode_topics(f"{field}.exactly", message.exactly, decoder)
+        if any_of or all_of or none_of:
+            raise FieldError(f"{field}.exactly", "excludes the other conditions on topics")
+    return Topics(frozenset(any_of), frozenset(all_of), frozenset(none_of), frozenset(exactly))
+
+
+def _values(field: str, message: pb.ValueFilter, decoder: EventDecoder) -> tuple[Ids, frozenset[ValueKind]]:
+    """The condition, and the kinds of value in it."""
+    kinds: set[ValueKind] = set()
+
+    def decode(path: str, value: pb.Value) -> str:
+        kind, decoded = decode_value(path, value, decoder)
+        kinds.add(kind)
+        return decoded
+
+    any_of = checked(f"{field}.any_of", message.any_of, decode)
+    none_of = checked(f"{field}.none_of", message.none_of, decode)
+    if len(kinds) == 1:  # else what looks equal may be of two kinds, which is refused later
+        _check_disjoint(field, "any_of", any_of, none_of)
+    return Ids(frozenset(any_of), frozenset(none_of)), frozenset(kinds)
+
+
+def _check_disjoint(field: str, name: str, wanted: Sequence[str], unwanted: Sequence[str]) -> None:
+    if both := set(wanted) & set(unwanted):
+        raise FieldError(field, f"{min(both)!r} is both wanted ({name}) and unwanted (none_of)")

@@ -1,0 +1,92 @@
+"""Between `telwerk.v1.Value` and the values of facts."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from telwerk.v1 import event_pb2, kpi_service_pb2 as pb
+from telwerkd.domain.catalogue.kpis import ValueKind
+from telwerkd.domain.conversation.facts import OfflineAssignment, answer_value, topics_value, value_answer, value_topics
+from telwerkd.transport.codec.events import STARS_MAX, EventDecoder, FieldError, action, choices
+
+T = TypeVar("T")
+
+FILTER_IDS_MAX = 1_000
+"""Ids, topics or values in one list of a filter."""
+
+
+def decode_value(field: str, message: pb.Value, decoder: EventDecoder) -> tuple[ValueKind, str]:
+    """The kind of a value, and the value as a fact carries it.
+
+    Raises:
+        FieldError: it is none; names the part of `field` that is wrong.
+    """
+    match message.WhichOneof("kind"):
+        case "stars":
+            if not 1 <= message.stars <= STARS_MAX:
+                raise FieldError(f"{field}.stars", f"must be from 1 to {STARS_MAX}, is {message.stars}")
+            return ValueKind.STARS, str(message.stars)
+        case "action":
+            return ValueKind.INACTIVITY_ACTION, str(int(action(f"{field}.action", message.action)))
+        case "offline_assignment":
+            outcome = _offline_assignment(f"{field}.offline_assignment", message.offline_assignment)
+            return ValueKind.OFFLINE_ASSIGNMENT, str(outcome)
+        case "goal_id":
+            return ValueKind.GOAL, decoder.id(f"{field}.goal_id", message.goal_id)
+        case "topics":
+            return ValueKind.TOPIC_SET, topics_value(decode_topics(f"{field}.topics", message.topics, decoder))
+        case "answer":
+            question = decoder.id(f"{field}.answer.question_id", message.answer.question_id)
+            option = decoder.id(f"{field}.answer.option_id", message.answer.option_id)
+            return ValueKind.SURVEY_ANSWER, answer_value(question, option)
+        case _:
+            raise FieldError(field, "a kind of value is required")
+
+
+def _offline_assignment(field: str, number: int) -> int:
+    try:
+        return int(OfflineAssignment(number))
+    except ValueError:
+        names = choices(pb.OfflineAssignment.keys())
+        raise FieldError(field, f"{number} is not one of {names}") from None
+
+
+def decode_topics(field: str, message: pb.TopicSet, decoder: EventDecoder) -> list[str]:
+    """The topics of a set.
+
+    Raises:
+        FieldError: there are none, or too many, or one is no id.
+    """
+    if not message.topic_ids:
+        raise FieldError(field, "is empty: no set that is counted is")
+    return checked(f"{field}.topic_ids", message.topic_ids, decoder.id)
+
+
+def checked(field: str, wanted: Sequence[T], check: Callable[[str, T], str]) -> list[str]:
+    """The entries of a list of a filter, each checked.
+
+    Raises:
+        FieldError: they are too many, or `check` says so.
+    """
+    if len(wanted) > FILTER_IDS_MAX:
+        raise FieldError(field, f"has {len(wanted)} entries, at most {FILTER_IDS_MAX} are allowed")
+    return [check(f"{field}[{i}]", entry) for i, entry in enumerate(wanted)]
+
+
+def encode_value(kind: ValueKind, value: str) -> pb.Value:  # noqa: PLR0911  # one case a kind
+    """A fact's value as a message."""
+    match kind:
+        case ValueKind.STARS:
+            return pb.Value(stars=int(value))
+        case ValueKind.INACTIVITY_ACTION:
+            return pb.Value(action=event_pb2.InactivityAction.ValueType(int(value)))
+        case ValueKind.OFFLINE_ASSIGNMENT:
+            return pb.Value(offline_assignment=pb.OfflineAssignment.ValueType(OfflineAssignment(int(value))))
+        case ValueKind.GOAL:
+            return pb.Value(goal_id=value)
+        case ValueKind.TOPIC_SET:
+            return pb.Value(topics=pb.TopicSet(topic_ids=value_topics(value)))
+        case ValueKind.SURVEY_ANSWER:
+            question, option = value_answer(value)
+            return pb.Value(answer=event_pb2.SurveyAnswer(question_id=question, option_id=option))
+        case ValueKind.NONE:
+            return pb.Value()

@@ -1,0 +1,73 @@
+"""Protobuf's wire format, as far as long columns of numbers need it.
+
+A message is the concatenation of its fields, so a column that numpy has made into bytes is put behind a message that
+the library has encoded. Measured: for 50 series of 365 buckets this takes a tenth of the library's time, which takes
+every number as a Python object.
+"""
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from telwerkd.application.query.result import Counts
+
+_LENGTH_DELIMITED = 2
+_ONE_BYTE = 1 << 7
+_BITS = 7
+_SIGN_BIT = 63
+
+
+def packed(field: int, numbers: Counts) -> bytes:
+    """A repeated field of numbers, none negative. Empty for none, as the library has it."""
+    return nested(field, varints(numbers)) if len(numbers) else b""
+
+
+def packed_lines(field: int, lines: Counts) -> list[bytes]:
+    """The same for each line of a table."""
+    if lines.max(initial=0) >= _ONE_BYTE or not lines.shape[1]:
+        return [packed(field, line) for line in lines]
+    head = _tag(field) + _varint(lines.shape[1])
+    return [head + line.tobytes() for line in lines.astype(np.uint8)]
+
+
+def nested(field: int, payload: bytes) -> bytes:
+    """A field that holds a message, or anything else of its own length."""
+    return _tag(field) + _varint(len(payload)) + payload
+
+
+def varints(numbers: Counts) -> bytes:
+    """Each number in base 128, the lowest digits first; the highest bit of a byte says that more follow."""
+    largest = int(numbers.max(initial=0))
+    if largest < _ONE_BYTE:
+        return numbers.astype(np.uint8).tobytes()
+    # What is left of each number at each of its digits: it tells the digit, and whether there are more.
+    left = numbers[:, None] >> np.arange(0, largest.bit_length(), _BITS)
+    encoded = (left & (_ONE_BYTE - 1) | (left >= _ONE_BYTE) * _ONE_BYTE).astype(np.uint8)
+    used = left > 0
+    used[:, 0] = True
+    return encoded.tobytes() if used.all() else encoded[used].tobytes()
+
+
+def packed_signed(field: int, numbers: Counts) -> bytes:
+    """A repeated field of numbers of the type sint64, each less than 2**62 either way; the sign comes last (zigzag)."""
+    return packed(field, numbers << 1 ^ numbers >> _SIGN_BIT)
+
+
+def packed_doubles(field: int, numbers: npt.NDArray[np.float64]) -> bytes:
+    """A repeated field of floating-point numbers."""
+    return nested(field, numbers.astype("<f8").tobytes()) if len(numbers) else b""
+
+
+@cache
+def _tag(field: int) -> bytes:
+    return _varint(field << 3 | _LENGTH_DELIMITED)
+
+
+def _varint(number: int) -> bytes:
+    encoded = bytearray()
+    while number >= _ONE_BYTE:
+        encoded.append(number & (_ONE_BYTE - 1) | _ONE_BYTE)
+        number >>= _BITS
+    encoded.append(number)
+    return bytes(encoded)

@@ -1,0 +1,1 @@
+"""Where a server listens, and how it is asked there whether it serves."""

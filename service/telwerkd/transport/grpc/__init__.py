@@ -1,0 +1,1 @@
+"""What holds of every call, whichever method: interceptors, requests, replies, errors."""

@@ -1,0 +1,396 @@
+"""How errors leave the server: one table from the domain's error classes to gRPC statuses, and who applies it.
+
+Every error carries `google.rpc.Status` details (AIP-193): an `ErrorInfo` always, a `BadRequest` where fields are at
+fault, a `RetryInfo` where sending again later helps. What is no `TelwerkError` is a defect: it is logged whole, and the
+client learns no more of it than an `error_id` to ask about.
+
+The one answer that comes without details is gRPC's own UNIMPLEMENTED, for a method that this server does not have.
+"""
+
+import inspect
+import logging
+import math
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final, TypeVar
+
+import grpc
+import grpc.aio
+from google.protobuf.message import Message
+from google.rpc import (  # type: ignore[import-untyped] # googleapis-common-protos has stubs, but no py.typed
+    code_pb2,
+    error_details_pb2,
+    status_pb2,
+)
+
+from telwerkd.application.ports import DamagedRowError
+from telwerkd.domain.errors import (
+    DOMAIN,
+    FieldViolation,
+    InvalidArgumentError,
+    LimitExceededError,
+    NotFoundError,
+    PermissionDeniedError,
+    QuotaExceededError,
+    Reason,
+    TelwerkError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+from telwerkd.transport.codec.encoded import Encoded
+from telwerkd.transport.grpc.handlers import (
+    HANDLERS_MAX,
+    Behaviour,
+    Context,
+    Deserializer,
+    Handler,
+    Serializer,
+    behaviour_of,
+    rebuilt,
+    writing,
+)
+from telwerkd.transport.grpc.replies import Replies
+
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+
+STATUS_CODES: Final[Mapping[type[TelwerkError], grpc.StatusCode]] = {
+    TelwerkError: grpc.StatusCode.INTERNAL,
+    InvalidArgumentError: grpc.StatusCode.INVALID_ARGUMENT,
+    # Not RESOURCE_EXHAUSTED, which clients take for "later": this request will never fit.
+    LimitExceededError: grpc.StatusCode.INVALID_ARGUMENT,
+    UnauthenticatedError: grpc.StatusCode.UNAUTHENTICATED,
+    PermissionDeniedError: grpc.StatusCode.PERMISSION_DENIED,
+    NotFoundError: grpc.StatusCode.NOT_FOUND,
+    QuotaExceededError: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    UnavailableError: grpc.StatusCode.UNAVAILABLE,
+}
+"""Every class of the tree; a test holds that none is left out. A class of somebody else's takes its parent's status."""
+
+DETAILS_KEY: Final = "grpc-status-details-bin"
+PUSHBACK_KEY: Final = "grpc-retry-pushback-ms"
+
+# A client refuses trailers of more than 8 KiB, and then sees RESOURCE_EXHAUSTED in place of the error. The text goes
+# out twice (once percent-encoded: up to three times its size) and the details in base64, so the two stay well below.
+_MESSAGE_BYTES_MAX = 768
+_VIOLATIONS_BYTES_MAX = 2_560
+_RETRY_SECONDS_MAX = 3_600.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RichStatus(grpc.Status):
+    """What ends an RPC that went wrong; fit for `context.abort_with_status`. The details stand in the trailers."""
+
+    code: grpc.StatusCode
+    details: str
+    trailing_metadata: tuple[tuple[str, str | bytes], ...] = field(repr=False)
+
+
+def to_status(error: TelwerkError) -> RichStatus:
+    """The status that tells a client of `error`. Texts and violations are cut to what fits into trailers."""
+    return _as_trailers(to_rpc_status(error), _retry_seconds(error))
+
+
+def to_rpc_status(error: TelwerkError) -> status_pb2.Status:
+    """The same as a message, for replies that carry errors in-band."""
+    details: list[Message] = [_error_info(error.reason, _metadata(error))]
+    if isinstance(error, InvalidArgumentError):
+        details.append(_bad_request(error))
+    if (seconds := _retry_seconds(error)) is not None:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromMilliseconds(_milliseconds(seconds))
+        details.append(retry)
+    return _rpc_status(_code_of(type(error)), error.message, details)
+
+
+def _code_of(kind: type[TelwerkError]) -> grpc.StatusCode:
+    return next(STATUS_CODES[base] for base in kind.__mro__ if base in STATUS_CODES)
+
+
+def _metadata(error: TelwerkError) -> dict[str, str]:
+    """What a program may want without parsing the text (AIP-193)."""
+    if isinstance(error, InvalidArgumentError) and error.violations:
+        return {"field": _cut(error.violations[0].field, _MESSAGE_BYTES_MAX)}
+    if isinstance(error, QuotaExceededError):
+        return {"limit": error.limit}
+    return {}
+
+
+def _bad_request(error: InvalidArgumentError) -> error_details_pb2.BadRequest:
+    """As many of the violations as fit; the first always."""
+    bad_request = error_details_pb2.BadRequest()
+    for violation in error.violations:
+        bad_request.field_violations.append(_field_violation(violation, error.reason))
+        if bad_request.ByteSize() > _VIOLATIONS_BYTES_MAX and len(bad_request.field_violations) > 1:
+            del bad_request.field_violations[-1]
+            break
+    return bad_request
+
+
+def _field_violation(violation: FieldViolation, reason: Reason) -> error_details_pb2.BadRequest.FieldViolation:
+    return error_details_pb2.BadRequest.FieldViolation(
+        field=_cut(violation.field, _MESSAGE_BYTES_MAX),
+        description=_cut(violation.description, _MESSAGE_BYTES_MAX),
+        reason=reason.name,
+    )
+
+
+def _retry_seconds(error: TelwerkError) -> float | None:
+    """After how long to send again; None where sending again does not help."""
+    if not isinstance(error, QuotaExceededError | UnavailableError):
+        return None
+    return min(max(0.0, error.retry_after_seconds), _RETRY_SECONDS_MAX)
+
+
+def _milliseconds(seconds: float) -> int:
+    """Rounded up, so that a client never comes too early."""
+    return math.ceil(seconds * 1_000)
+
+
+def _error_info(reason: Reason, metadata: Mapping[str, str]) -> error_details_pb2.ErrorInfo:
+    return error_details_pb2.ErrorInfo(reason=reason.name, domain=DOMAIN, metadata=dict(metadata))
+
+
+def _rpc_status(code: grpc.StatusCode, text: str, details: Sequence[Message]) -> status_pb2.Status:
+    status = status_pb2.Status(code=code_pb2.Code.Value(code.name), message=_cut(text, _MESSAGE_BYTES_MAX))
+    for detail in details:
+        status.details.add().Pack(detail)
+    return status
+
+
+def _as_trailers(status: status_pb2.Status, retry_seconds: float | None = None) -> RichStatus:
+    trailers: tuple[tuple[str, str | bytes], ...] = ((DETAILS_KEY, status.SerializeToString()),)
+    if retry_seconds is not None:
+        # What gRPC's own retries heed (gRFC A6); `RetryInfo` is for everyone else.
+        trailers += ((PUSHBACK_KEY, str(_milliseconds(retry_seconds))),)
+    return RichStatus(grpc.StatusCode[code_pb2.Code.Name(status.code)], status.message, trailers)
+
+
+def _internal(error_id: str) -> RichStatus:
+    text = "internal error: a defect of the server, which has logged it under this error_id"
+    info = _error_info(Reason.INTERNAL, {"error_id": error_id})
+    return _as_trailers(_rpc_status(grpc.StatusCode.INTERNAL, f"{text}: {error_id}", [info]))
+
+
+def _cut(text: str, bytes_max: int) -> str:
+    """The text as valid UTF-8 of at most so many bytes; a cut is shown."""
+    encoded = text.encode(errors="replace")
+    if len(encoded) <= bytes_max:
+        return encoded.decode()
+    mark = "…"
+    return encoded[: bytes_max - len(mark.encode())].decode(errors="ignore") + mark
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
+    """Turns whatever is raised inside into a status. **Outermost** but for the gate: all others stand inside it.
+
+    A `TelwerkError` is answered as the table says, wherever it is raised: by a servicer, by an interceptor, or while a
+    request is decoded. Bytes that are no message of the method are INVALID_ARGUMENT. Anything else, a failure to encode
+    the reply included, is logged with its traceback and answered INTERNAL without a word of its own. A cancelled RPC
+    stays cancelled, and an abort of the servicer's own stays as it is.
+
+    Servicers are coroutines or asynchronous generators; others are refused, for they would block the loop in here.
+
+    The last words of every call are handed over to `replies`, if there are any.
+    """
+
+    def __init__(self, replies: Replies | None = None) -> None:
+        self._replies = replies
+        self._made = lru_cache(HANDLERS_MAX)(self._shielded)
+
+    async def intercept_service(
+        self,
+        continuation: Callable[
+            [grpc.HandlerCallDetails], Awaitable["grpc.RpcMethodHandler[_Request, _Response] | None"]
+        ],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> "grpc.RpcMethodHandler[_Request, _Response] | None":
+        """See the class."""
+        method = handler_call_details.method
+        handler: Handler | None
+        try:
+            handler = await continuation(handler_call_details)
+            if handler is None:
+                return None
+            # A refusal is made for one call, and must not be kept.
+            return (self._shielded if handler.request_deserializer is None else self._made)(handler, method)
+        except Exception as error:  # noqa: BLE001 - out here there is no context to answer on; the handler has one.
+            return self._shielded(refusing(error), method)
+
+    def _shielded(self, handler: Handler, method: str) -> Handler:
+        """The handler with decoding, servicer and encoding all inside the shield, whichever of the four kinds it is."""
+        inner = behaviour_of(handler)
+        if not inspect.iscoroutinefunction(inner) and not inspect.isasyncgenfunction(inner):
+            raise TypeError(f"the servicer of {method} is neither a coroutine function nor an asynchronous generator")
+        decode = handler.request_deserializer
+        encode = None if handler.response_serializer is None else _unless_encoded(handler.response_serializer)
+        if handler.response_streaming:
+            # `context.write` encodes with the handler's serializer, and does so inside the shield.
+            behaviour = self._streaming_reply(inner, method)
+        else:
+            behaviour, encode = self._single_reply(inner, method, encode), None
+        defer = not handler.request_streaming
+        return rebuilt(handler, behaviour, None if decode is None else _decoding(decode, defer=defer), encode)
+
+    def _single_reply(self, inner: Behaviour, method: str, encode: Serializer | None) -> Behaviour:
+        async def reply(request: Any, context: Context) -> Any:
+            try:
+                response = await inner(_unless_undecodable(request), context)
+                if context.code() not in (None, grpc.StatusCode.OK, grpc.StatusCode.OK.value[0]):
+                    return b""  # The servicer has set a status of its own, which gRPC sends in the reply's place.
+                encoded = response if encode is None else encode(response)
+                if self._replies is not None:
+                    self._replies.hand_over(len(encoded))
+            except Exception as error:  # noqa: BLE001 - this is the one place that takes them all.
+                status = _ending(method, context, error)
+            else:
+                return encoded
+            await self._abort(context, status)
+            return b""
+
+        return reply
+
+    def _streaming_reply(self, inner: Behaviour, method: str) -> Behaviour:
+        write = writing(inner, self._replies)
+
+        async def reply(request: Any, context: Context) -> None:
+            try:
+                await write(_unless_undecodable(request), context)
+            except Exception as error:  # noqa: BLE001 - this is the one place that takes them all.
+                status = _ending(method, context, error)
+            else:
+                if self._replies is not None:
+                    self._replies.hand_over(0)
+                return
+            await self._abort(context, status)
+
+        return reply
+
+    async def _abort(self, context: Context, status: RichStatus | None) -> None:
+        if status is None:
+            return
+        if self._replies is not None:
+            self._replies.hand_over(0)
+        await end_with(context, status)
+
+
+async def end_with(context: Context, status: RichStatus) -> None:
+    """Ends the RPC with `status`, and returns: grpc raises the abort again by itself once its handler is done.
+
+    An abort, not `set_code`: only a reply of nothing but trailers leaves gRPC's clients free to retry.
+    """
+    try:
+        await context.abort(status.code, status.details, status.trailing_metadata)
+    except grpc.aio.AbortError as error:
+        let_go(error)
+
+
+def _unless_encoded(encode: Serializer) -> Serializer:
+    return lambda response: response.payload if isinstance(response, Encoded) else encode(response)
+
+
+def _ending(method: str, context: Context, error: Exception) -> RichStatus | None:
+    """What to end the RPC with; None where it has ended. The error keeps nothing of the RPC any more.
+
+    `asyncio.CancelledError` is no `Exception`, and so never comes here: swallowed, it would leave the RPC without an
+    end.
+
+    Raises:
+        Exception: it is grpc's own, of a client that has gone or a server that has stopped; or a status was sent
+            already, and grpc logs the error.
+    """
+    if isinstance(error, grpc.aio.AbortError) and context.done():
+        let_go(error)
+        return None
+    if isinstance(error, grpc.aio.BaseError) and not isinstance(error, grpc.aio.UsageError):
+        raise error
+    if context.done():
+        raise error
+    status = to_status(error) if isinstance(error, TelwerkError) else _defect(method, context.peer(), error)
+    let_go(error)
+    return status
+
+
+def _defect(method: str, peer: str, error: Exception) -> RichStatus:
+    error_id = secrets.token_hex(6)
+    # Of a damaged row it matters which it is, not where it was met.
+    is_damage = isinstance(error, DamagedRowError)
+    _log.error(
+        "unexpected error %s in %s, called by %s%s",
+        error_id,
+        method,
+        peer,
+        f": {error}" if is_damage else "",
+        exc_info=None if is_damage else error,
+        extra={"error_id": error_id, "method": method, "peer": peer},
+    )
+    return _internal(error_id)
+
+
+_E = TypeVar("_E", bound=BaseException)
+
+
+def let_go(error: _E) -> _E:
+    """The error without its tracebacks, for one that is kept beyond the call that it ended.
+
+    A traceback holds its frames, and they hold the request and, through a context, a future or a local name, the error
+    again: a cycle, which keeps the whole request until the garbage collector comes by.
+    """
+    chained: list[BaseException | None] = [error]
+    while chained:
+        each = chained.pop()
+        if each is not None and each.__traceback__ is not None:
+            each.__traceback__ = None
+            chained += (each.__cause__, each.__context__)
+    return error
+
+
+class _Undecodable:
+    """Stands for a request until there is a context to answer its error on."""
+
+    def __init__(self, error: TelwerkError) -> None:
+        self.error = error
+
+
+def _decoding(decode: Deserializer, *, defer: bool) -> Deserializer:
+    """`decode` with its failures as `TelwerkError`.
+
+    A message of a stream is decoded when the servicer reads it: the error is raised there. A single request is decoded
+    before the servicer is called (`defer`), where grpc would answer by itself: the error is handed on in its place.
+    """
+
+    def decoded(raw: bytes) -> Any:
+        try:
+            return decode(raw)
+        except TelwerkError as raised:
+            error = raised
+        except Exception:  # noqa: BLE001 - whatever a deserializer raises, the bytes are at fault.
+            error = InvalidArgumentError.of("request", "these bytes are no message of this method")
+        if defer:
+            return _Undecodable(error)
+        raise error
+
+    return decoded
+
+
+def _unless_undecodable(request: Any) -> Any:
+    if isinstance(request, _Undecodable):
+        raise request.error
+    return request
+
+
+def refusing(error: Exception) -> Handler:
+    """A handler for a method of any kind, which reads no request and raises `error`.
+
+    It has no deserializer, and no other handler is without one: so the gate knows a refusal before it is called.
+    """
+
+    async def refuse(_requests: Any, _context: Context) -> None:
+        raise error
+
+    # On the wire all four kinds are the same; this one waits for no message before it answers.
+    return grpc.stream_stream_rpc_method_handler(refuse)

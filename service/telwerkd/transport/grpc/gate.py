@@ -1,0 +1,272 @@
+"""The gate that every call passes before anything is known of it: how many are open, and how long its request takes.
+
+gRPC hands a call over as soon as its headers are there, and then waits for its message for ever. So every call is
+served here as a stream of requests, whichever kind it is (on the wire all four are the same): there is a context to
+refuse it on, and its first message is read against the clock.
+"""
+
+import asyncio
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from time import monotonic
+from typing import Any, TypeVar
+
+import grpc
+import grpc.aio
+
+from telwerkd.domain.errors import InvalidArgumentError, QuotaExceededError, Reason, TelwerkError, UnavailableError
+from telwerkd.transport.grpc.errors import RichStatus, end_with, let_go, to_status
+from telwerkd.transport.grpc.handlers import HANDLERS_MAX, Behaviour, Context, Handler, behaviour_of
+from telwerkd.transport.grpc.peers import host_of
+
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+
+_RETRY_SECONDS = 1.0
+_WINDOW_SECONDS = 60.0
+_UNKNOWN_METHOD = RichStatus(grpc.StatusCode.UNIMPLEMENTED, "Method not found!", ())
+"""As gRPC itself answers a method that is not there."""
+
+_LOOKS = 4
+"""How often within the time that a request has it is looked whether it has come."""
+
+_HOSTS_MAX = 4_096
+"""Hosts whose refused calls are remembered; beyond it, those that were refused longest ago are forgotten."""
+
+
+@dataclass(frozen=True)
+class GateLimits:
+    """What one address, and all together, may have open; the names are those of the settings."""
+
+    calls_max: int
+    calls_per_peer_max: int
+    first_message_seconds: float
+    refused_calls_max: int
+    refused_delay_seconds: float
+
+
+class Refusals:
+    """Counts the refused calls of each host, and says how long the next refusal has to wait.
+
+    Only refusals wait: whoever shares an address with an attacker, and has a key, is answered as always.
+    """
+
+    def __init__(self, calls_max: int, delay_seconds: float, clock: Callable[[], float] = monotonic) -> None:
+        self._calls_max = calls_max
+        self._delay_seconds = delay_seconds
+        self._clock = clock
+        self._seen = OrderedDict[str, tuple[float, int]]()
+
+    def delay(self, host: str) -> float:
+        """Counts one refused call; seconds until it may be answered."""
+        now = self._clock()
+        began, calls = self._seen.pop(host, (now, 0))
+        if now - began >= _WINDOW_SECONDS:
+            began, calls = now, 0
+        self._seen[host] = began, calls + 1
+        if len(self._seen) > _HOSTS_MAX:
+            self._seen.popitem(last=False)
+        return self._delay_seconds if calls >= self._calls_max else 0.0
+
+
+class FirstMessages:
+    """Reads the first message of calls against the clock.
+
+    One timer serves all calls, because each may wait equally long: a timeout of its own costs a call more than all else
+    here.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        # In the order of their times.
+        self._since: dict[asyncio.Task[Any], float] = {}
+        self._expired = set[asyncio.Task[Any]]()
+        self._looking: asyncio.TimerHandle | None = None
+
+    async def read(self, context: Context) -> Any:
+        """The message, or grpc's EOF.
+
+        Raises:
+            UnavailableError: SLOW_REQUEST, it did not come in time.
+        """
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        if task is None:
+            raise RuntimeError("a request is read outside of its call")
+        self._since[task] = loop.time()
+        if self._looking is None:
+            self._looking = loop.call_later(self._seconds / _LOOKS, self._look)
+        try:
+            return await context.read()
+        except asyncio.CancelledError:
+            if task not in self._expired:
+                raise
+            task.uncancel()
+            raise UnavailableError(
+                Reason.SLOW_REQUEST,
+                f"no request was received within {self._seconds:g} s (first_message_seconds)",
+                _RETRY_SECONDS,
+            ) from None
+        finally:
+            self._since.pop(task, None)
+            self._expired.discard(task)
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        before = loop.time() - self._seconds
+        for task in [task for task, since in self._since.items() if since <= before]:
+            del self._since[task]
+            self._expired.add(task)
+            task.cancel()
+        self._looking = loop.call_later(self._seconds / _LOOKS, self._look) if self._since else None
+
+
+class GateInterceptor(grpc.aio.ServerInterceptor):
+    """**Outermost**: it stands before the `ErrorInterceptor`, because refusing must cost next to nothing."""
+
+    def __init__(self, limits: GateLimits) -> None:
+        self._limits = limits
+        self._refusals = Refusals(limits.refused_calls_max, limits.refused_delay_seconds)
+        self._first_messages = FirstMessages(limits.first_message_seconds)
+        self._calls = 0
+        self._by_host = Counter[str]()
+        self._made = lru_cache(HANDLERS_MAX)(self._gated)
+
+    async def intercept_service(
+        self,
+        continuation: Callable[
+            [grpc.HandlerCallDetails], Awaitable["grpc.RpcMethodHandler[_Request, _Response] | None"]
+        ],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> "grpc.RpcMethodHandler[_Request, _Response] | None":
+        """See the class."""
+        handler: Handler | None = await continuation(handler_call_details)
+        if handler is None:
+            return grpc.stream_stream_rpc_method_handler(_ended(self._unknown))
+        if handler.request_deserializer is None:
+            return grpc.stream_stream_rpc_method_handler(_ended(self._refusing(behaviour_of(handler))))
+        return self._made(handler)
+
+    def _gated(self, handler: Handler) -> Handler:
+        decode = handler.request_deserializer
+        if handler.request_streaming or decode is None:
+            serve = self._stream(behaviour_of(handler))
+        else:
+            serve, decode = self._single(behaviour_of(handler), decode), None
+        if handler.response_streaming:
+            return grpc.stream_stream_rpc_method_handler(_ended(serve), decode, handler.response_serializer)
+        return grpc.stream_unary_rpc_method_handler(_ended(serve), decode, handler.response_serializer)
+
+    async def _unknown(self, _requests: Any, context: Context) -> None:
+        host = self._enter(context)
+        try:
+            await self._wait(host)
+        finally:
+            self._leave(host)
+        await end_with(context, _UNKNOWN_METHOD)
+
+    def _refusing(self, behaviour: Behaviour) -> Behaviour:
+        """What has no way to decode a request is a refusal (`errors.refusing`): no key, or one that is not known."""
+
+        async def serve(requests: Any, context: Context) -> None:
+            host = self._enter(context)
+            try:
+                await self._wait(host)
+                await behaviour(requests, context)
+            finally:
+                self._leave(host)
+
+        return serve
+
+    def _single(self, behaviour: Behaviour, decode: Callable[[bytes], Any]) -> Behaviour:
+        async def serve(_requests: Any, context: Context) -> Any:
+            host = self._enter(context)
+            try:
+                return await behaviour(decode(await self._first(context)), context)
+            finally:
+                self._leave(host)
+
+        return serve
+
+    def _stream(self, behaviour: Behaviour) -> Behaviour:
+        async def serve(_requests: Any, context: Context) -> Any:
+            host = self._enter(context)
+            try:
+                return await behaviour(_Messages(self._first_messages.read, context), context)
+            finally:
+                self._leave(host)
+
+        return serve
+
+    async def _first(self, context: Context) -> bytes:
+        message: Any = await self._first_messages.read(context)
+        if message is grpc.aio.EOF:
+            raise InvalidArgumentError.of("request", "none was sent")
+        raw: bytes = message
+        return raw
+
+    async def _wait(self, host: str) -> None:
+        seconds = self._refusals.delay(host)
+        if seconds:
+            await asyncio.sleep(seconds)
+
+    def _enter(self, context: Context) -> str:
+        """Takes a place for a call, which `_leave` gives back; whose it is. Raises a TelwerkError if there is none."""
+        host = host_of(context.peer())
+        full = self._full(host)
+        if full is not None:
+            raise full
+        self._calls += 1
+        self._by_host[host] += 1
+        return host
+
+    def _leave(self, host: str) -> None:
+        self._calls -= 1
+        self._by_host[host] -= 1
+        if not self._by_host[host]:
+            del self._by_host[host]
+
+    def _full(self, host: str) -> TelwerkError | None:
+        limits = self._limits
+        if limits.calls_per_peer_max and self._by_host[host] >= limits.calls_per_peer_max:
+            return QuotaExceededError(
+                "calls_per_peer_max",
+                f"{limits.calls_per_peer_max} calls are open from this address (calls_per_peer_max)",
+                _RETRY_SECONDS,
+            )
+        if self._calls >= limits.calls_max:
+            return UnavailableError(Reason.OVERLOADED, f"{limits.calls_max} calls are open (calls_max)", _RETRY_SECONDS)
+        return None
+
+
+class _Messages:
+    """The requests of a stream, the first of them against the clock."""
+
+    def __init__(self, first: Callable[[Context], Awaitable[Any]], context: Context) -> None:
+        self._first: Callable[[Context], Awaitable[Any]] | None = first
+        self._context = context
+
+    def __aiter__(self) -> "_Messages":
+        return self
+
+    async def __anext__(self) -> Any:
+        first, self._first = self._first, None
+        message = await (self._context.read() if first is None else first(self._context))
+        if message is grpc.aio.EOF:
+            raise StopAsyncIteration
+        return message
+
+
+def _ended(serve: Behaviour) -> Behaviour:
+    """`serve`, with what the gate itself refuses as the call's status."""
+
+    async def ending(requests: Any, context: Context) -> Any:
+        try:
+            return await serve(requests, context)
+        except TelwerkError as error:
+            status = to_status(let_go(error))
+        await end_with(context, status)
+        return b""
+
+    return ending

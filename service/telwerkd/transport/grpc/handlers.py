@@ -1,0 +1,74 @@
+"""What grpc calls for a method: a handler of one of four kinds, taken apart and put together again."""
+
+import inspect
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import Any, TypeAlias
+
+import grpc
+import grpc.aio
+
+from telwerkd.transport.grpc.replies import Replies
+
+# A handler of whatever messages: grpc decides which at run time, so `Any` is the truth here.
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Behaviour: TypeAlias = Callable[[Any, Context], Any]
+Deserializer: TypeAlias = Callable[[bytes], Any]
+Serializer: TypeAlias = Callable[[Any], bytes]
+
+HANDLERS_MAX = 512
+"""Handlers that an interceptor keeps made, so that it makes none anew for every call."""
+
+
+def writing(behaviour: Behaviour, replies: Replies | None = None) -> Behaviour:
+    """The coroutine function that writes what an asynchronous generator yields; `behaviour` itself if it is one.
+
+    With `replies`, a reply that nobody takes ends the call.
+    """
+    if not inspect.isasyncgenfunction(behaviour):
+        return behaviour
+
+    async def write(request: Any, context: Context) -> None:
+        async with aclosing(behaviour(request, context)) as responses:
+            async for response in responses:
+                if replies is not None:
+                    replies.hand_over(0)
+                await context.write(response)
+                if replies is not None:
+                    replies.taken()
+
+    return write
+
+
+def behaviour_of(handler: Handler) -> Behaviour:
+    """What the handler calls, whichever of the four kinds it is."""
+    match handler.request_streaming, handler.response_streaming:
+        case False, False:
+            name = "unary_unary"
+        case False, True:
+            name = "unary_stream"
+        case True, False:
+            name = "stream_unary"
+        case _:
+            name = "stream_stream"
+    # By name, because the stubs type all four for synchronous servicers.
+    behaviour: Behaviour | None = getattr(handler, name)
+    if behaviour is None:
+        raise TypeError(f"a handler without a {name} servicer")
+    return behaviour
+
+
+def rebuilt(
+    handler: Handler, behaviour: Behaviour, deserializer: Deserializer | None, serializer: Serializer | None
+) -> Handler:
+    """A handler of the same kind as `handler` with these parts."""
+    match handler.request_streaming, handler.response_streaming:
+        case False, False:
+            return grpc.unary_unary_rpc_method_handler(behaviour, deserializer, serializer)
+        case False, True:
+            return grpc.unary_stream_rpc_method_handler(behaviour, deserializer, serializer)
+        case True, False:
+            return grpc.stream_unary_rpc_method_handler(behaviour, deserializer, serializer)
+        case _:
+            return grpc.stream_stream_rpc_method_handler(behaviour, deserializer, serializer)

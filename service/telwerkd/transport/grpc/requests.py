@@ -1,0 +1,124 @@
+"""How large a request may be, and how it is decoded: by its method, before anything is made of its bytes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import Any, Final, TypeVar
+
+import grpc
+import grpc.aio
+import msgspec
+
+from telwerkd.application.memory_budget import MemoryBudget, Reservation
+from telwerkd.domain.errors import LimitExceededError
+from telwerkd.transport.codec.event_batch import EventBatches
+from telwerkd.transport.codec.events import EventLimits
+from telwerkd.transport.codec.query_batch import split_queries
+from telwerkd.transport.codec.splitting import DECODED_WHOLE_MAX
+from telwerkd.transport.grpc.handlers import HANDLERS_MAX, Deserializer, Handler, behaviour_of, rebuilt
+
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+
+INGEST_EVENTS: Final = "/telwerk.v1.IngestionService/IngestEvents"
+STREAM_EVENTS: Final = "/telwerk.v1.IngestionService/StreamEvents"
+BATCH_QUERY: Final = "/telwerk.v1.KpiService/BatchQuery"
+
+SPLIT: Final = frozenset({INGEST_EVENTS, STREAM_EVENTS, BATCH_QUERY})
+"""Methods whose requests are not decoded before their servicer does it, piece by piece."""
+
+_OPEN: Final = ("/grpc.health.", "/grpc.reflection.")
+
+_DECODED_FACTOR = 20
+"""Bytes in memory for each byte on the wire, of what is decoded in one go: measured for lists of empty values."""
+
+
+class RequestLimits(msgspec.Struct, frozen=True):
+    """How many bytes a request may have."""
+
+    request_bytes_max: int = 2**19
+    """Of one that brings no events, and of each query of a batch."""
+    open_request_bytes_max: int = 4_096
+    """Of one that needs no key."""
+
+
+class RequestInterceptor(grpc.aio.ServerInterceptor):
+    """Bounds requests, and reserves the memory of large ones until their calls have ended.
+
+    **Innermost**: what it puts in place of a method's deserializer is what the others wrap. Batches of events and of
+    queries are split, and reach their servicers as `EventBatch` and `QueryBatch`; all else is decoded whole, if it is
+    not too large.
+    """
+
+    def __init__(self, limits: RequestLimits, events: EventLimits, budget: MemoryBudget) -> None:
+        self._limits = limits
+        self._budget = budget
+        self._batches = EventBatches(events, budget)
+        self._made = lru_cache(HANDLERS_MAX)(self._bounded)
+
+    async def intercept_service(
+        self,
+        continuation: Callable[
+            [grpc.HandlerCallDetails], Awaitable["grpc.RpcMethodHandler[_Request, _Response] | None"]
+        ],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> "grpc.RpcMethodHandler[_Request, _Response] | None":
+        """See the class."""
+        handler: Handler | None = await continuation(handler_call_details)
+        if handler is None or handler.request_deserializer is None:
+            return handler
+        return self._made(handler, handler.request_deserializer, handler_call_details.method)
+
+    def _bounded(self, handler: Handler, decode: Deserializer, method: str) -> Handler:
+        bounded = self._deserializer(method, decode)
+        return rebuilt(handler, behaviour_of(handler), bounded, handler.response_serializer)
+
+    def _deserializer(self, method: str, decode: Deserializer) -> Deserializer:
+        if method == INGEST_EVENTS:
+            return self._ingested
+        if method == STREAM_EVENTS:
+            return self._batches.split
+        if method == BATCH_QUERY:
+            return self._queries
+        if method.startswith(_OPEN):
+            return _at_most(self._limits.open_request_bytes_max, "open_request_bytes_max", decode)
+        return _at_most(self._limits.request_bytes_max, "request_bytes_max", self._reserving(decode))
+
+    def _ingested(self, raw: bytes) -> Any:
+        batch = self._batches.split(raw)
+        batch.reserve()
+        if batch.reservation is not None:
+            _until_the_call_ends(batch.reservation)
+        return batch
+
+    def _queries(self, raw: bytes) -> Any:
+        self._reserve(len(raw), 2)
+        return split_queries(raw, self._limits.request_bytes_max)
+
+    def _reserving(self, decode: Deserializer) -> Deserializer:
+        def reserving(raw: bytes) -> Any:
+            self._reserve(len(raw), _DECODED_FACTOR)
+            return decode(raw)
+
+        return reserving
+
+    def _reserve(self, size: int, factor: int) -> None:
+        if size > DECODED_WHOLE_MAX:
+            _until_the_call_ends(self._budget.reserve(size * factor, "the request"))
+
+
+def _at_most(bytes_max: int, setting: str, decode: Deserializer) -> Deserializer:
+    def bounded(raw: bytes) -> Any:
+        if len(raw) > bytes_max:
+            raise LimitExceededError("request", f"has {len(raw)} bytes, at most {bytes_max} ({setting}) are allowed")
+        return decode(raw)
+
+    return bounded
+
+
+def _until_the_call_ends(reservation: Reservation) -> None:
+    """Releases it then: grpc keeps the bytes of a single request as long, and decodes it in the call's own task."""
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("a request is decoded outside of its call")
+    task.add_done_callback(lambda _: reservation.release())

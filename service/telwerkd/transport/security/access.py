@@ -1,0 +1,61 @@
+"""What may be open to the network: nothing without TLS and API keys, unless it was said out loud."""
+
+import ipaddress
+from typing import Final
+
+from telwerkd.transport.security.tls import StartupError
+
+ALLOW_PLAINTEXT_FLAG: Final = "--insecure-plaintext"
+ALLOW_NO_AUTH_FLAG: Final = "--insecure-no-auth"
+
+_LOOPBACK_V4 = ipaddress.IPv4Network("127.0.0.0/8")
+
+
+def check_exposure(address: str, *, tls: bool, auth: bool, allow_plaintext: bool, allow_no_auth: bool) -> None:
+    """Holds that an address beyond this machine has TLS and API keys, or the flag that does without.
+
+    Raises:
+        StartupError: it has not. The text names every flag that is missing, so that nobody meets them one by one.
+    """
+    if is_loopback(address):
+        return
+    wrongs = []
+    if not tls and not allow_plaintext:
+        wrongs.append(
+            "without TLS, everyone on the way can read and change what is sent: "
+            f"give --tls-cert and --tls-key, or {ALLOW_PLAINTEXT_FLAG} if a proxy or a private network protects it"
+        )
+    if not auth and not allow_no_auth:
+        wrongs.append(
+            "without API keys, everyone who reaches it can read and change every account: "
+            f"give --keys-file, or {ALLOW_NO_AUTH_FLAG} if something else decides who reaches it"
+        )
+    if wrongs:
+        raise StartupError("\n".join([f"{address} can be reached from other machines:", *(f"  - {w}" for w in wrongs)]))
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine reaches `address`, in gRPC's form: 127.0.0.0/8, ::1, localhost, and Unix sockets.
+
+    Wildcards and all other names are not, and neither is what cannot be understood.
+    """
+    if address.startswith(("unix:", "unix-abstract:")):
+        return True
+    host = _host(address)
+    if host.lower() == "localhost":
+        return True
+    try:
+        ip = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return ip in _LOOPBACK_V4 if isinstance(ip, ipaddress.IPv4Address) else ip == ipaddress.IPv6Address("::1")
+
+
+def _host(address: str) -> str:
+    """The host of `host:port`, `[host]:port`, or either with gRPC's `ipv4:`, `ipv6:`, `dns:///` before it."""
+    for scheme in ("ipv4:", "ipv6:", "dns:///", "dns:"):
+        address = address.removeprefix(scheme)
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    # More than one colon and no brackets: a bare IPv6 address.
+    return address if address.count(":") > 1 else address.partition(":")[0]

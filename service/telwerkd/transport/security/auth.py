@@ -1,0 +1,296 @@
+"""Who may call what: API keys, sent as metadata `authorization: Bearer tw_<id>_<secret>`.
+
+One interceptor decides, for every RPC and for every message of a stream; servicers decide nothing. With no keys file,
+the interceptor is not installed, and `access.check_exposure` holds that the service then listens on loopback only.
+"""
+
+import asyncio
+import enum
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, TypeAlias, TypeVar
+
+import grpc
+import grpc.aio
+from google.protobuf.message import Message
+
+from telwerkd.application import audit_log
+from telwerkd.domain.errors import InvalidArgumentError, PermissionDeniedError, Reason, UnauthenticatedError
+from telwerkd.transport.codec.event_batch import EventBatch
+from telwerkd.transport.codec.query_batch import QueryBatch
+from telwerkd.transport.codec.splitting import DECODED_WHOLE_MAX, account_of
+from telwerkd.transport.grpc.errors import refusing
+from telwerkd.transport.grpc.handlers import (
+    HANDLERS_MAX,
+    Behaviour,
+    Context,
+    Deserializer,
+    Handler,
+    behaviour_of,
+    rebuilt,
+    writing,
+)
+from telwerkd.transport.grpc.requests import SPLIT
+from telwerkd.transport.security import keys_file
+from telwerkd.transport.security.keys_file import Key, KeysFileError, Role
+from telwerkd.transport.security.refused_keys import RefusedKeys
+from telwerkd.transport.security.tls import StartupError
+
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+_Signature: TypeAlias = tuple[int, int, int]
+
+_log = logging.getLogger(__name__)
+
+
+class Open(enum.Enum):
+    """Marks what needs no key."""
+
+    TO_ALL = "to all"
+
+
+_RULES: Final[tuple[tuple[str, Role | Open], ...]] = (
+    ("/telwerk.v1.IngestionService/", Role.INGEST),
+    ("/telwerk.v1.KpiService/", Role.QUERY),
+    ("/telwerk.v1.SettingsService/Get", Role.QUERY),
+    ("/telwerk.v1.SettingsService/List", Role.QUERY),
+    ("/telwerk.v1.SettingsService/Set", Role.ADMIN),
+    ("/telwerk.v1.AdminService/", Role.ADMIN),
+    # Probes have no keys, and the contract is no secret.
+    ("/grpc.health.v1.Health/", Open.TO_ALL),
+    ("/grpc.reflection.v1.ServerReflection/", Open.TO_ALL),
+    ("/grpc.reflection.v1alpha.ServerReflection/", Open.TO_ALL),
+)
+"""What each method needs, by the beginning of its name."""
+
+
+_RECHECK_SECONDS: Final = 1.0
+"""How often the key of a stream of replies is looked at again."""
+
+_WITHOUT_ACCOUNT: Final = frozenset({"telwerk.v1.ListKpisRequest"})
+_METHODS_WITHOUT_ACCOUNT: Final = frozenset({"/telwerk.v1.KpiService/ListKpis"})
+
+
+def access_of(method: str) -> Role | Open | None:
+    """What a method (`/package.Service/Rpc`) needs; None if nothing was decided, and then nobody may call it."""
+    return next((access for beginning, access in _RULES if method.startswith(beginning)), None)
+
+
+class Keyring:
+    """The keys in force: those in the file, which is looked at again at most every `check_interval_seconds`.
+
+    So a key that is taken out of the file stops working within that time, for calls and for messages on open streams.
+    A file that has become wrong or unreadable changes nothing: the keys read last stay in force, and the log says so.
+
+    Raises:
+        StartupError: the file cannot be used at the start.
+    """
+
+    def __init__(
+        self, path: Path, check_interval_seconds: float = 1.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._path = path
+        self._check_interval_seconds = check_interval_seconds
+        self._clock = clock
+        self._checked_at = clock()
+        self._complaint = ""
+        self._refused = RefusedKeys()
+        try:
+            self._signature = _signature(path)
+            self._keys = keys_file.load(path)
+        except KeysFileError as error:
+            raise StartupError(f"API keys: {error}") from error
+
+    def refuse(self, key: Key, error: PermissionDeniedError, account: str = "") -> None:
+        """Records that a key that is known was refused."""
+        self._refused.tell(key.id, error.reason, account)
+
+    def key(self, token: str) -> Key:
+        """The key that a client proves to hold.
+
+        Raises:
+            UnauthenticatedError: KEY_UNKNOWN. Malformed, never known, revoked or with a wrong secret: the caller is
+                not told which.
+        """
+        self._refresh()
+        parts = keys_file.split(token)
+        found = None if parts is None else self._keys.get(parts[0])
+        if parts is None or found is None or not found.is_opened_by(parts[1]):
+            # What is not in the file may be a secret that was sent in the wrong place.
+            self._refused.tell("-" if found is None else found.id, Reason.KEY_UNKNOWN)
+            raise UnauthenticatedError(Reason.KEY_UNKNOWN, "this API key is not known, or was revoked")
+        return found
+
+    def _refresh(self) -> None:
+        now = self._clock()
+        if now - self._checked_at < self._check_interval_seconds:
+            return
+        self._checked_at = now
+        try:
+            # Before reading: if the file changes while it is read, the next look sees that.
+            signature = _signature(self._path)
+            if signature != self._signature:
+                before, self._keys = self._keys, keys_file.load(self._path)
+                self._signature = signature
+                _record_changes(before, self._keys)
+                _log.info("API keys: %d read from %s", len(self._keys), self._path)
+            self._complaint = ""
+        except KeysFileError as error:
+            if str(error) != self._complaint:  # Said once, not at every look.
+                self._complaint = str(error)
+                _log.error("API keys: %s; the keys read before stay in force", error)
+
+
+def _record_changes(before: Mapping[str, Key], after: Mapping[str, Key]) -> None:
+    for key_id in sorted(before.keys() | after.keys()):
+        was, now = before.get(key_id), after.get(key_id)
+        if was != now:
+            action = "key added" if was is None else "key removed" if now is None else "key changed"
+            granted = "" if now is None else f"roles={','.join(role.value for role in now.roles)}"
+            audit_log.record(action, "" if now is None else " ".join(now.accounts), granted, key_id)
+
+
+def _signature(path: Path) -> _Signature:
+    """Differs when the file was written or replaced."""
+    try:
+        stat: os.stat_result = path.stat()
+    except OSError as error:
+        raise KeysFileError(f"{path}: cannot be read: {error.strerror}") from error
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+class AuthInterceptor(grpc.aio.ServerInterceptor):
+    """Lets a call through if its key grants the method's role and the account that the request names.
+
+    Stands inside the `ErrorInterceptor`, which turns its errors into statuses. Key and role are checked before anything
+    is read of the request. The account is checked as each message is decoded (before, if it is large), with the keys in
+    force at that moment: so none reaches a servicer unchecked, whichever way it reads, and a stream of requests ends
+    with the first one after its key was revoked. A stream of replies to a single request has no further message to
+    check: it is ended soon after its key was, whether it says anything or not.
+
+    A method for which no rule was written is refused. One that does not exist is left to gRPC's UNIMPLEMENTED, so that
+    a newer client learns what it needs to; but not without a key.
+    """
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+        self._made = lru_cache(HANDLERS_MAX)(self._checking)
+
+    async def intercept_service(
+        self,
+        continuation: Callable[
+            [grpc.HandlerCallDetails], Awaitable["grpc.RpcMethodHandler[_Request, _Response] | None"]
+        ],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> "grpc.RpcMethodHandler[_Request, _Response] | None":
+        """See the class."""
+        access = access_of(handler_call_details.method)
+        if access is Open.TO_ALL:
+            return await continuation(handler_call_details)
+        try:
+            token = _bearer(handler_call_details.invocation_metadata)
+            key = self._keyring.key(token)
+        except UnauthenticatedError as error:
+            return refusing(error)
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        audit_log.caller.set(key.id)
+        if not isinstance(access, Role) or access not in key.roles:
+            denied = _role_not_granted(key, access)
+            self._keyring.refuse(key, denied)
+            return refusing(denied)
+        # By keys that are known: others do not come here.
+        return self._made(handler, token, access, handler_call_details.method)
+
+    def _checking(self, handler: Handler, token: str, role: Role, method: str) -> Handler:
+        decode = handler.request_deserializer
+        if decode is None:
+            raise TypeError("a method whose requests are not decoded cannot be checked")
+        behaviour = behaviour_of(handler)
+        if handler.response_streaming and not handler.request_streaming:
+            behaviour = self._while_granted(writing(behaviour), token, role)
+        peek = method not in _METHODS_WITHOUT_ACCOUNT | SPLIT
+        return rebuilt(handler, behaviour, self._decoding(decode, token, role, peek=peek), handler.response_serializer)
+
+    def _while_granted(self, behaviour: Behaviour, token: str, role: Role) -> Behaviour:
+        async def reply(request: Message, context: Context) -> None:
+            replying = asyncio.ensure_future(behaviour(request, context))
+            try:
+                while not replying.done():
+                    await asyncio.wait({replying}, timeout=_RECHECK_SECONDS)
+                    _check_account(self._granting(token, role), request)
+                replying.result()
+            finally:
+                replying.cancel()
+                # Its last words, if it has any, are heard: nothing of it goes on alone.
+                await asyncio.gather(replying, return_exceptions=True)
+
+        return reply
+
+    def _decoding(self, decode: Deserializer, token: str, role: Role, *, peek: bool) -> Deserializer:
+        def decoded(raw: bytes) -> Any:
+            key = self._granting(token, role)
+            try:
+                if peek and len(raw) > DECODED_WHOLE_MAX:
+                    _check_grant(key, account_of(raw))
+                message = decode(raw)
+                _check_account(key, message)
+            except PermissionDeniedError as error:
+                self._keyring.refuse(key, error)
+                raise
+            return message
+
+        return decoded
+
+    def _granting(self, token: str, role: Role) -> Key:
+        key = self._keyring.key(token)
+        if role not in key.roles:
+            raise _role_not_granted(key, role)
+        return key
+
+
+def _role_not_granted(key: Key, access: Role | None) -> PermissionDeniedError:
+    needed = "a right that no key has" if access is None else f"the role {access.value}"
+    return PermissionDeniedError(
+        Reason.ROLE_NOT_GRANTED, f"this method needs {needed}; the API key {key.id} has it not"
+    )
+
+
+def _check_account(key: Key, message: Message | EventBatch | QueryBatch) -> None:
+    """The role alone is enough for what is about no account, and that is named here: anything else must say its own."""
+    if isinstance(message, EventBatch | QueryBatch):
+        _check_grant(key, message.account_id)
+        return
+    if message.DESCRIPTOR.full_name in _WITHOUT_ACCOUNT:
+        return
+    if "account_id" not in message.DESCRIPTOR.fields_by_name:
+        raise PermissionDeniedError(
+            Reason.ACCOUNT_NOT_GRANTED, f"{message.DESCRIPTOR.full_name} names no account to be granted"
+        )
+    _check_grant(key, message.account_id)  # type: ignore[attr-defined] # the descriptor says so
+
+
+def _check_grant(key: Key, account_id: str) -> None:
+    if not account_id:
+        raise InvalidArgumentError.of("account_id", "is required")
+    if not key.grants_account(account_id):
+        raise PermissionDeniedError(
+            Reason.ACCOUNT_NOT_GRANTED, f"the API key {key.id} does not grant the account {account_id}"
+        )
+
+
+def _bearer(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
+    """The token that was sent. Raises `UnauthenticatedError` (KEY_MISSING)."""
+    for name, value in metadata or ():
+        if name == "authorization" and isinstance(value, str):
+            scheme, _, token = value.partition(" ")
+            if scheme.lower() == "bearer" and token.strip():
+                return token.strip()
+    raise UnauthenticatedError(
+        Reason.KEY_MISSING, "an API key is required, as metadata `authorization: Bearer tw_<id>_<secret>`"
+    )

@@ -1,0 +1,1 @@
+"""The RPCs: decode, call, encode; nothing else is decided here."""

@@ -1,0 +1,53 @@
+"""`telwerk.v1.AdminService`: decode, call, encode; nothing else is decided here."""
+
+from typing import Any, TypeAlias
+
+import grpc.aio
+
+from telwerk.v1 import admin_service_pb2 as admin, admin_service_pb2_grpc as admin_grpc
+from telwerkd.application import audit_log
+from telwerkd.application.clock import Clock
+from telwerkd.application.ports import Store
+from telwerkd.application.retention.removal import erase, purge
+from telwerkd.application.upkeep.freeing import NameKeeper
+from telwerkd.domain.ids import AccountId, ConversationId
+from telwerkd.transport.codec.events import EventDecoder, EventLimits, FieldError, instant
+
+_Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+
+
+class AdminService(admin_grpc.AdminServiceServicer):
+    """`telwerk.v1.AdminService`."""
+
+    def __init__(self, store: Store, clock: Clock, limits: EventLimits, names: NameKeeper) -> None:
+        self._store = store
+        self._clock = clock
+        self._decoder = EventDecoder(limits)
+        self._names = names
+
+    async def EraseConversation(
+        self, request: admin.EraseConversationRequest, context: _Context
+    ) -> admin.EraseConversationResponse:
+        """Erases a conversation."""
+        account = AccountId(self._decoder.id("account_id", request.account_id))
+        conversation = ConversationId(self._decoder.id("conversation_id", request.conversation_id))
+        with audit_log.recorded("erase", account) as entry:
+            erased = await erase(self._store, account, conversation, keep_counts=request.keep_counts)
+            entry.outcome = f"events={erased.events} counts={'kept' if request.keep_counts else 'removed'}"
+        self._names.notice(account)
+        return admin.EraseConversationResponse(erased_event_count=erased.events, fact_count=erased.facts)
+
+    async def PurgeEvents(self, request: admin.PurgeEventsRequest, context: _Context) -> admin.PurgeEventsResponse:
+        """Purges events before an instant."""
+        account = AccountId(self._decoder.id("account_id", request.account_id))
+        if not request.HasField("before_time"):
+            raise FieldError("before_time", "is required")
+        horizon = instant("before_time", request.before_time)
+        if horizon > self._clock.trusted():
+            doubt = " (this server's clock is further ahead, and doubted)" if self._clock.is_doubted else ""
+            raise FieldError("before_time", f"must not lie in the future{doubt}: what is to come cannot be purged")
+        with audit_log.recorded("purge", account) as entry:
+            purged = await purge(self._store, account, horizon)
+            entry.outcome = f"before={request.before_time.ToJsonString()} events={purged}"
+        self._names.notice(account)
+        return admin.PurgeEventsResponse(purged_event_count=purged)

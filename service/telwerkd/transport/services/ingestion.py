@@ -1,0 +1,157 @@
+"""`telwerk.v1.IngestionService`: decode, call, encode; nothing else is decided here."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, TypeAlias
+
+import grpc.aio
+
+from telwerk.v1 import ingestion_service_pb2 as ingestion, ingestion_service_pb2_grpc as ingestion_grpc
+from telwerkd.application.clock import Clock
+from telwerkd.application.ingest.batches import Batch, Rejected, Verdict
+from telwerkd.application.ingest.group_commit import Ingest
+from telwerkd.domain.errors import (
+    InvalidArgumentError,
+    QuotaExceededError,
+    Reason,
+    TelwerkError,
+    UnavailableError,
+)
+from telwerkd.domain.ids import AccountId
+from telwerkd.transport.codec.decoding_turns import DecodingTurns
+from telwerkd.transport.codec.encoded import Encoded
+from telwerkd.transport.codec.event_batch import EventBatch, TooLarge
+from telwerkd.transport.codec.events import EventDecoder, EventLimits, FieldError
+from telwerkd.transport.codec.verdicts import Refused, Taken, accepted, echoed, encoded_verdicts, held_bytes, refusals
+from telwerkd.transport.grpc.errors import let_go
+from telwerkd.transport.services.draining import unless_drained
+from telwerkd.transport.services.unacked import UnackedWindow
+
+_Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+
+
+class IngestionService(ingestion_grpc.IngestionServiceServicer):
+    """`telwerk.v1.IngestionService`."""
+
+    def __init__(self, ingest: Ingest, clock: Clock, limits: EventLimits, draining: asyncio.Event) -> None:
+        self._ingest = ingest
+        self._clock = clock
+        self._limits = limits
+        self._decoder = EventDecoder(limits)
+        self._turns = DecodingTurns()
+        self._draining = draining
+
+    async def IngestEvents(self, request: Any, context: _Context) -> Any:
+        """Stores and counts a batch, which is an `EventBatch`; the reply is encoded."""
+        taken = await self._take(request)
+        if taken.all_accepted:
+            return ingestion.IngestEventsResponse(**accepted(taken.size))
+        return await encoded_verdicts(ingestion.IngestEventsResponse, taken)
+
+    async def StreamEvents(self, request_iterator: AsyncIterator[Any], context: _Context) -> AsyncIterator[Any]:
+        """Stores and counts batches, one after the other."""
+        requests = aiter(request_iterator)
+        unacked = UnackedWindow(self._limits.stream_unacked_events_max, self._limits.stream_unacked_bytes_max)
+        reading = asyncio.create_task(self._read(requests, unacked))
+        try:
+            while (taking := await unacked.next()) is not None:
+                yield await taking
+            await reading
+        finally:
+            reading.cancel()
+            # What was submitted is stored all the same; its answers have nobody to go to.
+            unacked.close()
+
+    async def _read(self, requests: AsyncIterator[EventBatch], unacked: UnackedWindow) -> None:
+        """Reads requests while the window has room; ends with the stream, or when the server drains."""
+        draining = asyncio.create_task(self._draining.wait())
+        in_order = asyncio.Lock()
+        number = 0
+        try:
+            while True:
+                await unless_drained(draining, unacked.room())
+                batch = await unless_drained(draining, anext(requests, None))
+                if batch is None:
+                    return
+                number += 1
+                batch.reserve()
+                answering = asyncio.create_task(self._answer(number, batch, in_order))
+                unacked.add(batch.count, answering, batch.size, batch.reservation)
+                del batch
+        finally:
+            draining.cancel()
+            unacked.end()
+
+    async def _answer(self, number: int, batch: EventBatch, in_order: asyncio.Lock) -> Any:
+        try:
+            taken = await self._take(batch, in_order)
+        except TelwerkError as error:
+            return ingestion.StreamEventsResponse(request_number=number, error=_batch_error(let_go(error)))
+        if taken.all_accepted:
+            return ingestion.StreamEventsResponse(request_number=number, **accepted(taken.size))
+        numbered = ingestion.StreamEventsResponse(request_number=number).SerializeToString()
+        verdicts = await encoded_verdicts(ingestion.StreamEventsResponse, taken)
+        return Encoded(numbered + verdicts.payload)
+
+    async def _take(self, batch: EventBatch, in_order: asyncio.Lock | None = None) -> Taken:
+        """What became of the events of a batch; those of one stream are decoded, and taken in, in their order."""
+        account = AccountId(self._decoder.id("account_id", batch.account_id))
+        if batch.refusal is not None:
+            raise batch.refusal
+        if not batch.count:
+            raise InvalidArgumentError.of("events", "at least one event is required")
+        if in_order is None:
+            valid, refused = await self._decoded(account, batch)
+        else:
+            async with in_order:
+                valid, refused = await self._decoded(account, batch)
+        ids = [submitted.event.event_id for submitted in valid]
+        times = [submitted.event.occur_time for submitted in valid]
+        storing = self._ingest.submit(account, valid)
+        del valid  # half a million answers are let go as they are stored: together they take a tenth of a second
+        outcomes = await storing
+        self._clock.hear(time for time, outcome in zip(times, outcomes, strict=True) if outcome is Verdict.ACCEPTED)
+        return Taken(batch.count, ids, refused, outcomes)
+
+    async def _decoded(self, account: AccountId, batch: EventBatch) -> tuple[Batch, dict[int, Refused]]:
+        """The events of a batch; of a large one a few at a time, so that nobody else waits for all of them."""
+        now = self._clock.latest()
+        if batch.whole is not None:
+            if not self._turns.now(batch.size):
+                await self._turns.turn(account, batch.size)
+            decoded = self._decoder.decode(batch.whole, now)
+            return decoded.valid, refusals(decoded, batch.whole) if decoded.refused else {}
+        valid, refused = Batch(), dict[int, Refused]()
+        held = batch.size
+        for place, too_large in batch.too_large.items():
+            refused[place] = Refused(self._too_large(too_large), echoed(too_large.event_id))
+        while batch.pieces:
+            piece = batch.pieces.popleft()
+            await self._turns.turn(account, len(piece.raw))
+            events = piece.events()
+            some = self._decoder.decode(events, now, piece.first)
+            valid.add(some.valid)
+            refused |= refusals(some, events, piece.first)
+            if batch.reservation is not None:
+                held += held_bytes(some)
+                batch.reservation.resize(held)
+        return valid, refused
+
+    def _too_large(self, event: TooLarge) -> Rejected:
+        """Why an event is refused undecoded: its id alone is too long, or it is."""
+        if event.event_id:
+            try:
+                self._decoder.id("event_id", event.event_id)
+            except FieldError as error:
+                return Rejected(Reason.INVALID_EVENT, error.field, error.message)
+        text = f"has {event.size} bytes, at most {self._limits.event_bytes} (event_bytes_max) are allowed"
+        return Rejected(Reason.INVALID_EVENT, "", text)
+
+
+def _batch_error(error: TelwerkError) -> ingestion.BatchError:
+    message = ingestion.BatchError(reason=error.reason.name, message=error.message)
+    if isinstance(error, InvalidArgumentError):
+        message.field = error.violations[0].field
+    if isinstance(error, UnavailableError | QuotaExceededError):
+        message.retry_delay.FromMilliseconds(int(error.retry_after_seconds * 1_000))
+    return message

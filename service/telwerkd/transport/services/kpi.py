@@ -1,0 +1,209 @@
+"""`telwerk.v1.KpiService`: decode, ask, encode; nothing else is decided here."""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
+
+import grpc.aio
+
+from telwerk.v1 import kpi_service_pb2 as pb, kpi_service_pb2_grpc as kpi_grpc
+from telwerkd.application.clock import Clock
+from telwerkd.application.explain import Explanations
+from telwerkd.application.query.answering import Queries
+from telwerkd.application.query.question import Query
+from telwerkd.application.query.result import Answer
+from telwerkd.application.watch.watches import Watches, about_differs, changes
+from telwerkd.domain.errors import TelwerkError
+from telwerkd.domain.ids import AccountId, Micros
+from telwerkd.transport.codec import wire
+from telwerkd.transport.codec.answers import Reply, encode_answer, encode_batched, encode_changes
+from telwerkd.transport.codec.catalogue import encode_catalogue
+from telwerkd.transport.codec.encoded import Encoded
+from telwerkd.transport.codec.events import EventDecoder, EventLimits, FieldError
+from telwerkd.transport.codec.explanations import decode_explain, encode_explanation
+from telwerkd.transport.codec.queries import QueryRequest, decode_query
+from telwerkd.transport.codec.query_batch import QueryBatch
+from telwerkd.transport.grpc.errors import let_go
+from telwerkd.transport.services.answer_cache import AnswerCache
+from telwerkd.transport.services.draining import unless_drained
+from telwerkd.transport.services.stalling import write_within
+
+_Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+
+_LOOP_BYTES_MAX = 4_096
+"""Larger requests are decoded in a thread: a thousand ids take a millisecond. Nor are replies to them kept."""
+
+
+class _Finished(NamedTuple):
+    """A reply, and the whole message, which is put together where it was encoded: it may have megabytes."""
+
+    reply: Reply
+    whole: bytes
+
+
+class KpiService(kpi_grpc.KpiServiceServicer):
+    """`telwerk.v1.KpiService`.
+
+    Replies to queries are encoded already, and the error interceptor passes them on: hence the `Any` of their types.
+    """
+
+    def __init__(
+        self,
+        queries: Queries,
+        watches: Watches,
+        explanations: Explanations,
+        clock: Clock,
+        limits: EventLimits,
+        cache: AnswerCache,
+        watch_stall_seconds: float,
+        draining: asyncio.Event,
+    ) -> None:
+        self._queries = queries
+        self._watches = watches
+        self._explanations = explanations
+        self._clock = clock
+        self._decoder = EventDecoder(limits)
+        self._cache = cache
+        self._watch_stall_seconds = watch_stall_seconds
+        self._draining = draining
+
+    async def ListKpis(self, request: pb.ListKpisRequest, context: _Context) -> pb.ListKpisResponse:
+        """The catalogue."""
+        return encode_catalogue(request.language_code)
+
+    async def QueryTimeSeries(self, request: pb.QueryTimeSeriesRequest, context: _Context) -> Any:
+        """KPIs over time."""
+        return await self._reply(request)
+
+    async def QueryTotals(self, request: pb.QueryTotalsRequest, context: _Context) -> Any:
+        """KPIs over a whole range."""
+        return await self._reply(request)
+
+    async def _reply(self, request: QueryRequest) -> Encoded:
+        account = AccountId(self._decoder.id("account_id", request.account_id))
+        if request.ByteSize() > _LOOP_BYTES_MAX:
+            query = await self._queries.compute(account, partial(decode_query, request, self._decoder))
+            return Encoded((await self._encoded(request, query, short=False)).whole)
+        key = (type(request), request.SerializeToString(deterministic=True))
+        kept = self._cache.get(key, await self._queries.standing(account)) if self._cache.holds(key) else None
+        if kept is not None:
+            return Encoded(kept.finished(self._clock.now()))
+        # To encode each value's counts takes several times as long as their sums.
+        short = isinstance(request, pb.QueryTotalsRequest) or not request.include_distribution
+        finished = await self._encoded(request, decode_query(request, self._decoder), short=short)
+        self._cache.put(key, finished.reply)
+        return Encoded(finished.whole)
+
+    async def _encoded(self, request: QueryRequest, query: Query, *, short: bool) -> "_Finished":
+        now = self._clock.now()
+
+        def encoded(answer: Answer) -> _Finished:
+            reply = encode_answer(request, answer)
+            return _Finished(reply, reply.finished(now))
+
+        return await self._queries.ask(query, encoded, short=short)
+
+    async def BatchQuery(self, request: Any, context: _Context) -> Any:
+        """Several queries on one view; they come as a `QueryBatch`."""
+        batch: QueryBatch = request
+        account = AccountId(self._decoder.id("account_id", batch.account_id))
+        decode = partial(self._batch, account, batch)
+        is_short = sum(part.size for part in batch.queries) <= _LOOP_BYTES_MAX
+        asked, queries = decode() if is_short else await self._queries.compute(account, decode)
+        now = self._clock.now()
+        number = pb.BatchQueryResponse.ANSWERS_FIELD_NUMBER
+
+        def encoded(place: int, answer: Answer) -> bytes:
+            return wire.nested(number, encode_batched(encode_answer(asked[place], answer), now))
+
+        def joined(answers: Sequence[bytes | TelwerkError]) -> bytes:
+            return b"".join(
+                wire.nested(number, encode_batched(one, now)) if isinstance(one, TelwerkError) else one
+                for one in answers
+            )
+
+        return Encoded(await self._queries.ask_all(account, queries, encoded, joined))
+
+    def _batch(self, account: AccountId, batch: QueryBatch) -> tuple[list[QueryRequest], list[Query | TelwerkError]]:
+        """The requests of a batch, of its account, and the query of each or what is wrong with it."""
+        asked: list[QueryRequest] = []
+        queries: list[Query | TelwerkError] = []
+        for part in batch.queries:
+            message = _query_of(part.decoded())
+            asked.append(message)
+            try:
+                _set_account(account, message)
+                queries.append(decode_query(message, self._decoder))
+            except TelwerkError as error:
+                queries.append(let_go(error))
+        return asked, queries
+
+    async def WatchTimeSeries(  # type: ignore[override]  # it writes by itself, to see how long that takes
+        self, request: pb.WatchTimeSeriesRequest, context: _Context
+    ) -> None:
+        """A time series that stays true."""
+        account = AccountId(self._decoder.id("account_id", request.account_id))
+        asked, query = await self._queries.compute(account, partial(self._watched, account, request))
+        draining = asyncio.create_task(self._draining.wait())
+        try:
+            with self._watches.watch(query, request.ByteSize()) as watch:
+                while True:
+                    await unless_drained(draining, watch.changed())
+                    encode = partial(_update, asked, query, self._clock.now())
+                    update = await unless_drained(draining, watch.update(encode))
+                    if update is not None:
+                        await self._write(context, update)
+        finally:
+            draining.cancel()
+
+    def _watched(
+        self, account: AccountId, request: pb.WatchTimeSeriesRequest
+    ) -> tuple[pb.QueryTimeSeriesRequest, Query]:
+        asked = request.query
+        _set_account(account, asked)
+        query = decode_query(asked, self._decoder)
+        if query.page is not None:
+            raise FieldError("query.page_size", "a watch has no pages: filter, or ask for the largest (top)")
+        return asked, query
+
+    async def _write(self, context: _Context, update: bytes) -> None:
+        await write_within(context, Encoded(update), self._watch_stall_seconds)
+
+    async def ExplainCount(self, request: pb.ExplainCountRequest, context: _Context) -> Any:
+        """What made a number."""
+        account = AccountId(self._decoder.id("account_id", request.account_id))
+        decode = partial(decode_explain, request, self._decoder)
+        is_short = request.ByteSize() <= _LOOP_BYTES_MAX
+        query, after, size = decode() if is_short else await self._queries.compute(account, decode)
+        return Encoded(await self._explanations.explain(query, after, size, partial(encode_explanation, request)))
+
+
+def _update(
+    request: pb.QueryTimeSeriesRequest, query: Query, now: Micros, before: Answer | None, answer: Answer
+) -> bytes | None:
+    """What a watch is told; nothing where nothing it shows is different."""
+    different = None if before is None else changes(query, before, answer)
+    if different is None:
+        number = pb.WatchTimeSeriesResponse.SNAPSHOT_FIELD_NUMBER
+        return wire.nested(number, encode_answer(request, answer).finished(now))
+    if different or (before is not None and about_differs(before, answer)):
+        number = pb.WatchTimeSeriesResponse.CHANGES_FIELD_NUMBER
+        return wire.nested(number, encode_changes(request, different, answer, now))
+    return None
+
+
+def _query_of(batched: pb.BatchedQuery) -> QueryRequest:
+    """The query; an empty one, which is refused as such, where there is none."""
+    return batched.totals if batched.HasField("totals") else batched.time_series
+
+
+def _set_account(account: AccountId, request: QueryRequest) -> None:
+    """Makes a query one of the account that the message around it names.
+
+    Raises:
+        FieldError: it names another.
+    """
+    if request.account_id not in {"", account}:
+        raise FieldError("account_id", f"must be absent, or {account!r} as in the message around it")
+    request.account_id = account

@@ -1,0 +1,192 @@
+"""Accounts take turns: no account fills a transaction, or the waiting room, that others wait for."""
+
+import asyncio
+
+import pytest
+
+from telwerkd.application.ingest.batches import Batch, IngestLimits, Rejected, Submitted, Verdict, weight_of, weights_of
+from telwerkd.application.ingest.waiting_room import Part, Pending, WaitingRoom
+from telwerkd.domain.conversation.events import (
+    Event,
+    Kind,
+    Message,
+    PageVisited,
+    PostChatSurveyAnswered,
+    Sender,
+    SurveyAnswer,
+)
+from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
+from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
+
+BIG, SMALL, OTHER = AccountId("big"), AccountId("small"), AccountId("other")
+HELLO = Message(Sender.CONTACT)
+
+
+def events(count: int, kind: Kind = HELLO, conversations: int = 1) -> list[Submitted]:
+    return [
+        Submitted(ConversationId(f"c{n % conversations}"), Event(EventId(f"e{n}"), Micros(n), 0, WidgetId("web"), kind))
+        for n in range(count)
+    ]
+
+
+def survey(answers: int) -> PostChatSurveyAnswered:
+    return PostChatSurveyAnswered(tuple(SurveyAnswer(f"q{n}", "o") for n in range(answers)))
+
+
+def pending(account: AccountId, batch: list[Submitted]) -> Pending:
+    return Pending(account, batch, asyncio.get_running_loop().create_future())
+
+
+def taken(parts: list[Part]) -> dict[AccountId, int]:
+    """The weight of each account in a transaction."""
+    weights: dict[AccountId, int] = {}
+    for part in parts:
+        weights[part.batch.account] = weights.get(part.batch.account, 0) + part.weight
+    return weights
+
+
+async def test_an_account_with_a_mountain_leaves_room_for_every_other():
+    """Each account gets an equal part of a transaction first; what the others leave over goes to the mountain."""
+    room = WaitingRoom(IngestLimits(transaction_events_max=100))
+    for _ in range(5):
+        room.add(pending(BIG, events(5_000)))
+    room.add(pending(SMALL, events(1)))
+    room.add(pending(OTHER, events(50)))
+    assert taken(room.take((), merges_accounts=True)) == {BIG: 66, SMALL: 1, OTHER: 33}
+    assert taken(room.take((), merges_accounts=True)) == {BIG: 83, OTHER: 17}
+    assert taken(room.take((), merges_accounts=True)) == {BIG: 100}
+
+
+async def test_transactions_are_shorter_while_several_accounts_send_events():
+    """An account that is alone gets long ones; beside another, each waits for short ones only."""
+    room = WaitingRoom(IngestLimits(transaction_events_max=100, transaction_shared_events_max=10))
+    room.add(pending(BIG, events(500)))
+    assert taken(room.take((), merges_accounts=True)) == {BIG: 100}
+    room.add(pending(SMALL, events(1)))
+    assert taken(room.take((), merges_accounts=True)) == {BIG: 9, SMALL: 1}
+    assert taken(room.take((), merges_accounts=True)) == {BIG: 10}
+
+
+async def test_accounts_that_share_get_shorter_transactions_still_while_those_are_cut_short():
+    """Half as much after each that had too much to do, and more again, a little at a time, when it had not."""
+    room = WaitingRoom(IngestLimits(transaction_events_max=1_000, transaction_shared_events_max=800))
+    room.add(pending(BIG, events(20_000)))
+    assert not room.is_shared
+    assert taken(room.take((), merges_accounts=True)) == {BIG: 1_000}
+    room.add(pending(SMALL, events(1)))
+    assert room.is_shared
+    taken(room.take((), merges_accounts=True))
+    weights = []
+    for is_cut_short in (True, True, True, True, False, False):
+        room.note(is_cut_short=is_cut_short)
+        weights.append(taken(room.take((), merges_accounts=True))[BIG])
+    assert weights == [400, 200, 100, 100, 126, 158]
+
+
+async def test_a_batch_that_is_divided_goes_by_conversation():
+    """So a conversation that must be folded again is so once; and the answers are in the order of the events."""
+    room = WaitingRoom(IngestLimits(transaction_events_max=4))
+    batch = pending(BIG, events(6, conversations=3))
+    room.add(batch)
+    seen: list[list[str]] = []
+    while parts := room.take((), merges_accounts=True):
+        for part in parts:
+            seen.append([submitted.event.event_id for submitted in batch.events_at(part.places)])
+            outcomes = [Rejected(Reason.INVALID_EVENT, "", f"e{place}") for place in part.places]
+            assert not batch.answer(part.places, outcomes)
+    assert seen == [["e0", "e3", "e1", "e4"], ["e2", "e5"]]
+    assert [outcome.message for outcome in await batch.verdicts if isinstance(outcome, Rejected)] == [
+        f"e{n}" for n in range(6)
+    ]
+
+
+async def test_where_a_transaction_is_of_one_account_accounts_take_turns():
+    """The one that was served goes to the end, whatever it still has."""
+    room = WaitingRoom(IngestLimits(transaction_events_max=10))
+    room.add(pending(BIG, events(100)))
+    room.add(pending(SMALL, events(1)))
+    turns = [taken(room.take((), merges_accounts=False)) for _ in range(3)]
+    assert turns == [{BIG: 10}, {SMALL: 1}, {BIG: 10}]
+
+
+async def test_more_accounts_than_a_transaction_has_room_for_are_served_in_their_order():
+    """Nobody is served twice before everybody was once."""
+    room = WaitingRoom(IngestLimits(transaction_events_max=3))
+    accounts = [AccountId(f"a{n}") for n in range(8)]
+    for account in accounts:
+        room.add(pending(account, events(2)))
+    served = [account for _ in range(2) for account in taken(room.take((), merges_accounts=True))]
+    assert served == accounts[:6]
+
+
+async def test_an_account_holds_no_more_than_its_share_of_the_waiting_room():
+    """It is told which setting says so; others are let in, until there is no room for anybody."""
+    room = WaitingRoom(IngestLimits(waiting_events_max=100, waiting_account_percent_max=50))
+    room.add(pending(BIG, events(50)))
+    with pytest.raises(QuotaExceededError, match="waiting_account_percent_max") as refused:
+        room.add(pending(BIG, events(1)))
+    assert refused.value.limit == "waiting_account_percent_max"
+    room.add(pending(SMALL, events(50)))
+    with pytest.raises(UnavailableError, match="waiting_events_max") as full:
+        room.add(pending(OTHER, events(1)))
+    assert full.value.reason is Reason.OVERLOADED
+
+
+async def test_what_is_taken_makes_room():
+    """The waiting room is exact: taken, failed and postponed events are counted as what they are."""
+    room = WaitingRoom(IngestLimits(waiting_events_max=100, transaction_events_max=30))
+    batch = pending(BIG, events(50))
+    room.add(batch)
+    [part] = room.take((), merges_accounts=True)
+    assert room.weight == 20
+    assert batch.answer(part.places, [Verdict.ACCEPTED] * 20 + [None] * 10)
+    room.put_back(batch)
+    assert room.weight == 30
+    room.discard(batch)
+    assert (room.weight, bool(room)) == (0, False)
+
+
+async def test_a_batch_is_answered_in_its_order_whatever_was_postponed():
+    """Postponed events come first in the next transaction; the answer is given once all are known."""
+    room = WaitingRoom(IngestLimits(transaction_events_max=4))
+    batch = pending(BIG, events(6))
+    room.add(batch)
+    seen: list[list[str]] = []
+    while parts := room.take((), merges_accounts=True):
+        for part in parts:
+            seen.append([submitted.event.event_id for submitted in batch.events_at(part.places)])
+            first = len(seen) == 1
+            outcomes = [None if first and place == 1 else Verdict.ACCEPTED for place in part.places]
+            if batch.answer(part.places, outcomes):
+                room.put_back(batch)
+    assert seen == [["e0", "e1", "e2", "e3"], ["e1", "e4", "e5"]]
+    assert await batch.verdicts == [Verdict.ACCEPTED] * 6
+
+
+async def test_answers_and_long_texts_weigh_more_than_an_event():
+    """So half a million facts are not one transaction."""
+    [plain], [full] = events(1), events(1, survey(100))
+    visit = Submitted(plain.conversation, events(1, PageVisited(b""))[0].event, "https://x/" + "a" * 2_048)
+    assert [weight_of(each) for each in (plain, full, visit)] == [1, 27, 9]
+    room = WaitingRoom(IngestLimits(transaction_events_max=100))
+    room.add(pending(BIG, events(10, survey(100))))
+    weights = []
+    while parts := room.take((), merges_accounts=True):
+        weights.append([len(part.places) for part in parts])
+    assert weights == [[3], [3], [3], [1]]
+
+
+async def test_an_event_that_is_heavier_than_a_transaction_is_taken_alone():
+    """No bound makes a valid event impossible."""
+    room = WaitingRoom(IngestLimits(transaction_events_max=2))
+    room.add(pending(BIG, events(2, survey(100))))
+    assert [len(part.places) for part in room.take((), merges_accounts=True)] == [1]
+
+
+async def test_a_batch_that_comes_in_pieces_is_weighed_as_it_comes():
+    """So a large one is never gone through as a whole; its weights are those of its events."""
+    batch = Batch()
+    batch.add(events(3))
+    batch.add(events(2, survey(100)))
+    assert batch.weights == [1, 1, 1, 27, 27] == weights_of(list(batch))
+    assert pending(BIG, batch).waiting_weight == 57

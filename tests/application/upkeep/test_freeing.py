@@ -1,0 +1,146 @@
+"""Names that nothing uses are freed, those in use never are, and the bound stays exact: on both databases."""
+
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from telwerkd.application.ingest.batches import IngestLimits, Rejected, Submitted, Verdict
+from telwerkd.application.ingest.storing import take_in
+from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS
+from telwerkd.application.ports import Store
+from telwerkd.application.retention.removal import erase, purge
+from telwerkd.application.upkeep.freeing import NameKeeper, _free, free_names, unused_names
+from telwerkd.domain.conversation.events import (
+    Assigned,
+    Event,
+    Kind,
+    Message,
+    PreChatSurveyCompleted,
+    Rated,
+    Sender,
+    SurveyAnswer,
+)
+from telwerkd.domain.conversation.facts import Kpi
+from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, OperatorGroupId, OperatorId, WidgetId
+from telwerkd.storage.location import Location
+from telwerkd.storage.open_store import opened, prepare
+
+ACCOUNT = AccountId("acme")
+START = 1_767_225_600_000_000
+HELLO = Message(Sender.CONTACT)
+
+
+@pytest.fixture
+async def database(databases) -> AsyncIterator[Location]:
+    """With its tables, and nothing in them."""
+    with databases() as database:
+        await prepare(database)
+        yield database
+
+
+@pytest.fixture
+async def store(database) -> AsyncIterator[Store]:
+    async with opened(database) as store:
+        yield store
+
+
+def event(event_id: str, kind: Kind = HELLO, conversation: str = "c", widget: str = "web", at: int = 0) -> Submitted:
+    return Submitted(
+        ConversationId(conversation), Event(EventId(event_id), Micros(START + at), 0, WidgetId(widget), kind)
+    )
+
+
+async def put(store: Store, *events: Submitted, names_max: int = 3) -> list[Any]:
+    [[outcomes]] = await store.write([(ACCOUNT, partial(take_in, [events], IngestLimits(names_max=names_max)))])
+    return [outcome.reason.name if isinstance(outcome, Rejected) else outcome for outcome in outcomes]
+
+
+async def names(store: Store) -> dict[int, set[str]]:
+    return await store.read(ACCOUNT, lambda view: view.names())
+
+
+async def test_an_account_full_of_widgets_recovers_when_they_are_erased(store):
+    """What is refused as one too many is taken once nothing uses the others; the bound then counts what is left."""
+    await put(store, *(event(f"e{n}", conversation=f"c{n}", widget=f"w{n}") for n in range(3)))
+    assert await put(store, event("new", widget="new")) == ["TOO_MANY_VALUES"]
+    assert await free_names(store, ACCOUNT) == 0
+    for n in range(2):
+        await erase(store, ACCOUNT, ConversationId(f"c{n}"), keep_counts=False)
+    assert await free_names(store, ACCOUNT) == 2
+    assert await put(store, event("a", widget="a"), event("b", widget="b"), event("d", widget="d")) == [
+        Verdict.ACCEPTED,
+        Verdict.ACCEPTED,
+        "TOO_MANY_VALUES",
+    ]
+    assert (await names(store))[WIDGETS] == {"w2", "a", "b"}
+
+
+async def test_names_in_events_counters_and_states_stay(store):
+    """Counts that an erasure keeps, base states of purged conversations, and answers held back keep their names."""
+    anna = Assigned(OperatorId("anna"), OperatorGroupId("sales"))
+    await put(store, event("a", anna, "kept"), event("r", Rated(5), "kept", at=1), names_max=9)
+    await erase(store, ACCOUNT, ConversationId("kept"), keep_counts=True)
+    bram = Assigned(OperatorId("bram"), OperatorGroupId("help"))
+    held = PreChatSurveyCompleted((SurveyAnswer("q", "o"),))
+    await put(store, event("b", bram, "purged", "shop"), event("h", held, "purged", "shop"), names_max=9)
+    await put(
+        store, event("x", conversation="purged", widget="gone"), event("m", conversation="log", widget="seen", at=9)
+    )
+    await purge(store, ACCOUNT, Micros(START + 5))
+    before = await names(store)
+    await free_names(store, ACCOUNT)
+    freed = {
+        (family, name) for family, all_ in before.items() for name in all_ - (await names(store)).get(family, set())
+    }
+    assert freed == {(WIDGETS, "gone")}
+    left = await names(store)
+    assert (left[OPERATORS], left[GROUPS]) == ({"anna", "bram"}, {"sales", "help"})
+    assert len(left[Kpi.PRE_CHAT_SURVEY_RESULTS]) == 1
+
+
+async def test_nothing_is_freed_that_an_event_brought_after_the_look(store):
+    """The look is for one version of the account: what it found is dropped when the account has changed."""
+    await put(store, event("e", conversation="c1", widget="w"))
+    await erase(store, ACCOUNT, ConversationId("c1"), keep_counts=False)
+    unused = await store.read(ACCOUNT, unused_names)
+    assert unused.names == {WIDGETS: ["w"]}
+    await put(store, event("again", conversation="c2", widget="w"))
+    assert await store.write([(ACCOUNT, partial(_free, unused))]) == [None]
+    assert await free_names(store, ACCOUNT) == 0
+    assert (await names(store))[WIDGETS] == {"w"}
+
+
+async def test_who_remembers_a_freed_name_adds_it_again(database):
+    """Another server's memory of names is out of date once one is freed: no event is stored with an uncounted name."""
+    async with opened(database) as one, opened(database) as two:
+        await put(one, event("e", conversation="c1", widget="w"))
+        await put(one, event("f", conversation="c3", widget="w"))
+        for conversation in ("c1", "c3"):
+            await erase(two, ACCOUNT, ConversationId(conversation), keep_counts=False)
+        assert await free_names(two, ACCOUNT) == 1
+        assert await put(one, event("g", conversation="c2", widget="w")) == [Verdict.ACCEPTED]
+        assert (await names(two))[WIDGETS] == {"w"}
+
+
+async def test_an_account_has_its_own_bound_on_names(store):
+    """It goes before the setting, at once, and back."""
+    for own, verdict in ((4, Verdict.ACCEPTED), (None, "TOO_MANY_VALUES")):
+        await put(store, *(event(f"e{n}", widget=f"w{n}") for n in range(3)))
+        await store.write([(ACCOUNT, lambda tx, own=own: tx.put_names_max(own))])
+        assert await put(store, event(f"own{own}", widget=f"own{own}")) == [verdict]
+
+
+async def test_the_keeper_frees_what_was_noticed_once_it_changed(store):
+    """An account that nothing was taken out of since it was looked at is not looked at again."""
+    keeper = NameKeeper(store)
+    await put(store, event("e", conversation="c1", widget="w"))
+    keeper.notice(ACCOUNT)
+    await keeper.run_once()
+    assert (await names(store))[WIDGETS] == {"w"}
+    await erase(store, ACCOUNT, ConversationId("c1"), keep_counts=False)
+    keeper.notice(ACCOUNT)
+    keeper._looked.clear()  # it rests for a moment otherwise
+    await keeper.run_once()
+    assert await names(store) == {}

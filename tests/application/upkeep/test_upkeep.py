@@ -1,0 +1,104 @@
+"""What the service does by itself: one account's damage is its own, and a wrong clock purges nothing recent."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from telwerkd.application.ingest.batches import IngestLimits, Submitted
+from telwerkd.application.ingest.storing import take_in
+from telwerkd.application.upkeep import upkeep
+from telwerkd.application.upkeep.upkeep import DAY, Compaction, purge_old, settle_due
+from telwerkd.domain.conversation.events import (
+    ActionPerformed,
+    Event,
+    InactivityAction,
+    Kind,
+    Message,
+    Sender,
+    WentLive,
+)
+from telwerkd.domain.conversation.facts import Kpi
+from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, WidgetId
+from telwerkd.storage.sqlite.schema import prepare
+from telwerkd.storage.sqlite.store import SqliteStore
+
+BROKEN, WHOLE = AccountId("a-broken"), AccountId("b-whole")
+START = Micros(1_767_225_600 * SECOND)
+LIMIT = Micros(60 * SECOND)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    prepare(tmp_path / "telwerk.db")
+    return tmp_path / "telwerk.db"
+
+
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[SqliteStore]:
+    opened = SqliteStore(path)
+    yield opened
+    await opened.close()
+
+
+def event(event_id: str, seconds: int, kind: Kind) -> Submitted:
+    instant = Micros(START + seconds * SECOND)
+    return Submitted(ConversationId("c"), Event(EventId(event_id), instant, 0, WidgetId("web"), kind))
+
+
+async def put(store: SqliteStore, account: AccountId, *events: Submitted) -> None:
+    await store.write([(account, lambda tx: take_in([events], IngestLimits(), tx))])
+
+
+def damage(path: Path, statement: str) -> None:
+    with sqlite3.connect(path) as connection:
+        assert connection.execute(statement, (BROKEN,)).rowcount > 0
+    connection.close()
+
+
+async def test_a_damaged_account_does_not_keep_the_limits_of_others_waiting(path, store):
+    """KPI 3 of every other account is counted in time."""
+    for account in (BROKEN, WHOLE):
+        await put(store, account, event("live", 0, WentLive(LIMIT, LIMIT)), event("hello", 0, Message(Sender.CONTACT)))
+    damage(path, "UPDATE conversations SET state = x'00' WHERE account_id = ?")
+    assert not await settle_due(store, Micros(START + LIMIT))
+    leaves = await store.read(WHOLE, lambda view: view.deltas(Kpi.UNANSWERED_LIVE_CONVERSATIONS))
+    assert [n for *_, n in leaves] == [1]
+
+
+async def test_a_damaged_account_does_not_keep_the_compaction_of_others_waiting(path, store):
+    """What cannot be packed stays filed; the rest is packed once it is quiet."""
+    for account in (BROKEN, WHOLE):
+        await put(store, account, event("late", 0, ActionPerformed(InactivityAction.INACTIVITY_MESSAGE_SENT)))
+    damage(path, "UPDATE deltas SET leaves = x'00' WHERE account_id = ?")
+    compaction = Compaction(store)
+    for _ in range(2):
+        await compaction.run_once()
+    assert [account for account, _, _ in await store.compactable()] == [BROKEN]
+
+
+async def test_a_measure_rests_after_its_compaction_until_it_is_quiet_or_too_much_waits(store, monkeypatch):
+    """Chunks that take long to write are written less often; what waits is bounded, and is packed once it is quiet."""
+    for name, value in (("COMPACT_AT", 2), ("COMPACT_ANYWAY_AT", 5), ("REST_TIMES", 10**9)):
+        monkeypatch.setattr(upkeep, name, value)
+    compaction, waiting = Compaction(store), []
+    for n in range(12):
+        await put(store, WHOLE, event(f"e{n}", n, ActionPerformed(InactivityAction.INACTIVITY_MESSAGE_SENT)))
+        await compaction.run_once()
+        waiting.append(sum(size for _, _, size in await store.compactable()))
+    assert waiting == [1, 0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0]
+    await put(store, WHOLE, event("last", 99, ActionPerformed(InactivityAction.INACTIVITY_MESSAGE_SENT)))
+    for _ in range(2):
+        await compaction.run_once()
+    assert await store.compactable() == []
+
+
+async def test_a_clock_that_is_years_ahead_purges_no_recent_event(store):
+    """The retention counts back from the newest event when the clock is further ahead."""
+    day = DAY // SECOND
+    await put(store, WHOLE, event("old", 0, Message(Sender.CONTACT)), event("new", 40 * day, Message(Sender.BOT)))
+    await purge_old(store, Micros(START + 3_000 * DAY), retention_days=30)
+    log = await store.read(WHOLE, lambda view: view.log(ConversationId("c")))
+    assert [kept.event_id for kept in log] == ["new"]
+    assert (await store.read(WHOLE, lambda view: view.account().horizon)) == START + 11 * DAY

@@ -1,0 +1,185 @@
+"""The catalogue against the contract, the rules, and the facts that the fold makes."""
+
+import pytest
+
+from telwerk.v1 import event_pb2, kpi_service_pb2
+from telwerkd.domain.catalogue.kpis import (
+    CATALOGUE,
+    TEXTS,
+    Dimension,
+    Direction,
+    KpiInfo,
+    Revisability,
+    ValueKind,
+    by_id,
+    language,
+)
+from telwerkd.domain.catalogue.texts import Language, Section
+from telwerkd.domain.conversation.events import InactivityAction
+from telwerkd.domain.conversation.facts import Kpi, OfflineAssignment, stars_value
+from telwerkd.domain.errors import InvalidArgumentError, Reason
+
+INFOS = pytest.mark.parametrize("info", CATALOGUE.values(), ids=lambda info: info.id)
+LANGUAGES = pytest.mark.parametrize("code", Language)
+
+
+def test_order() -> None:
+    """The catalogue lists the ten KPIs in the order of the rules, under the ids of the rules."""
+    assert [(int(kpi), info.kpi, info.id) for kpi, info in CATALOGUE.items()] == [
+        (1, Kpi.SATISFACTION_SCORE, "satisfaction_score"),
+        (2, Kpi.FEEDBACK_COUNT, "feedback_count"),
+        (3, Kpi.UNANSWERED_LIVE_CONVERSATIONS, "unanswered_live_conversations"),
+        (4, Kpi.UNANSWERED_ENDED_CONVERSATIONS, "unanswered_ended_conversations"),
+        (5, Kpi.INACTIVITY_ACTIONS, "inactivity_actions"),
+        (6, Kpi.OFFLINE_ASSIGNMENTS, "offline_assignments"),
+        (7, Kpi.GOALS_REACHED, "goals_reached"),
+        (8, Kpi.CONVERSATION_TOPICS, "conversation_topics"),
+        (9, Kpi.PRE_CHAT_SURVEY_RESULTS, "pre_chat_survey_results"),
+        (10, Kpi.POST_CHAT_SURVEY_RESULTS, "post_chat_survey_results"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ours", "prefix", "theirs"),
+    [
+        (Dimension, "DIMENSION_", kpi_service_pb2.Dimension),
+        (ValueKind, "VALUE_KIND_", kpi_service_pb2.ValueKind),
+        (Revisability, "REVISABILITY_", kpi_service_pb2.Revisability),
+        (InactivityAction, "INACTIVITY_ACTION_", event_pb2.InactivityAction),
+        (OfflineAssignment, "OFFLINE_ASSIGNMENT_", kpi_service_pb2.OfflineAssignment),
+    ],
+)
+def test_numbers(ours, prefix: str, theirs) -> None:
+    """Names and numbers are those of the contract."""
+    assert {prefix + member.name: int(member) for member in ours} == {k: v for k, v in theirs.items() if v}
+
+
+def test_dimensions() -> None:
+    """Every KPI goes by operator, group and widget; by value unless it only counts; 8 by topic, 9, 10 by question."""
+    always = {Dimension.OPERATOR, Dimension.OPERATOR_GROUP, Dimension.WIDGET}
+    for kpi, info in CATALOGUE.items():
+        more = set() if kpi in {2, 3, 4} else {Dimension.VALUE}
+        parts = {8: {Dimension.TOPIC}, 9: {Dimension.QUESTION}, 10: {Dimension.QUESTION}}
+        assert set(info.dimensions) == always | more | parts.get(kpi, set())
+
+
+def test_revisable() -> None:
+    """Only topics are replaced by what happens later (KPI 8)."""
+    assert [kpi for kpi, info in CATALOGUE.items() if info.revisability is Revisability.REVISABLE] == [8]
+
+
+def test_direction() -> None:
+    """More stars and goals are better, fewer unanswered and inactive chats are; the rest depends on the account."""
+    by_direction = {d: [kpi for kpi, info in CATALOGUE.items() if info.direction is d] for d in Direction}
+    assert by_direction == {
+        Direction.HIGHER_IS_BETTER: [1, 7],
+        Direction.LOWER_IS_BETTER: [3, 4, 5, 6],
+        Direction.NEITHER: [2, 8, 9, 10],
+    }
+
+
+def test_mean() -> None:
+    """Only stars have a mean (KPI 1)."""
+    assert [kpi for kpi, info in CATALOGUE.items() if info.has_mean] == [1]
+
+
+def test_sections() -> None:
+    """KPI 1 to 6 stand under quality, 7 to 10 under goals, topics and surveys, as in the sources."""
+    assert [info.section for info in CATALOGUE.values()] == [Section.QUALITY] * 6 + [Section.GOALS_TOPICS_SURVEYS] * 4
+
+
+def test_known_values() -> None:
+    """Stars, actions and outcomes are known beforehand, in order and as facts carry them; nothing else is."""
+    known = {kpi: [value.value for value in info.values] for kpi, info in CATALOGUE.items() if info.values}
+    assert known == {
+        Kpi.SATISFACTION_SCORE: [stars_value(stars) for stars in range(1, 6)],
+        Kpi.INACTIVITY_ACTIONS: [str(int(action)) for action in InactivityAction],
+        Kpi.OFFLINE_ASSIGNMENTS: [str(int(outcome)) for outcome in OfflineAssignment],
+    }
+
+
+@LANGUAGES
+@INFOS
+def test_texts(info: KpiInfo, code: Language) -> None:
+    """Every KPI answers the help page's questions in every language, in whole sentences."""
+    text = info.texts[code]
+    assert text.name
+    assert text.unit
+    assert info.section_texts[code].name
+    assert info.section_texts[code].intro
+    for sentences in (text.what, text.when, text.why, *filter(None, [text.example])):
+        assert_sentences(sentences)
+
+
+@LANGUAGES
+@INFOS
+def test_examples(info: KpiInfo, code: Language) -> None:
+    """Where the sources give an example, so does the catalogue (KPI 3 to 7)."""
+    assert info.texts[code].example or info.kpi not in {3, 4, 5, 6, 7}
+
+
+@LANGUAGES
+def test_known_value_texts(code: Language) -> None:
+    """Every known value has a name of its own; actions and outcomes are explained too."""
+    for info in CATALOGUE.values():
+        texts = [value.texts[code] for value in info.values]
+        assert len({text.name for text in texts}) == len(texts)
+        for text in texts:
+            assert text.name
+            if info.kpi in {Kpi.INACTIVITY_ACTIONS, Kpi.OFFLINE_ASSIGNMENTS}:
+                assert_sentences(text.description)
+
+
+def assert_sentences(text: str) -> None:
+    assert text == " ".join(text.split())
+    assert text.endswith(".")
+    assert text[0].isupper()
+
+
+def test_names_differ() -> None:
+    """No two KPIs share a name in a language, and no language repeats another's sentences."""
+    for texts in TEXTS.values():
+        assert len({text.name for text in texts.kpis.values()}) == 10
+    for kpi in Kpi:
+        assert len({texts.kpis[kpi].when for texts in TEXTS.values()}) == len(Language)
+
+
+@INFOS
+def test_by_id(info: KpiInfo) -> None:
+    """A KPI is found by its id."""
+    assert by_id(info.id) is info
+
+
+@pytest.mark.parametrize("kpi_id", ["", "SATISFACTION_SCORE", "satisfaction", "1", "x" * 100_000])
+def test_unknown_id(kpi_id: str) -> None:
+    """Any other id is refused, in a message of bounded length that lists all there are."""
+    with pytest.raises(InvalidArgumentError) as error:
+        by_id(kpi_id)
+    assert error.value.reason is Reason.UNKNOWN_KPI
+    assert [v.field for v in error.value.violations] == ["kpi_ids"]
+    assert all(info.id in error.value.message for info in CATALOGUE.values())
+    assert len(error.value.message) < 600
+
+
+def test_near_miss() -> None:
+    """The id that was probably meant is suggested."""
+    with pytest.raises(InvalidArgumentError, match="did you mean 'feedback_count'"):
+        by_id("feedback_counts")
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("en", "en"),
+        ("de", "de"),
+        ("nl", "nl"),
+        ("de-AT", "de"),
+        ("nl_BE", "nl"),
+        ("NL", "nl"),
+        ("", "en"),
+        ("fr", "en"),
+    ],
+)
+def test_language(code: str, expected: str) -> None:
+    """A region after a language is ignored, and so is case; any other language is English."""
+    assert language(code) == expected

@@ -1,0 +1,320 @@
+"""The laws of packed counters: a chunk is a dictionary in bytes, and its series are sums of facts, however cut."""
+
+import struct
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from random import Random
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from telwerkd.domain.conversation.facts import Change, Fact, Kpi, Outcome, answer_value, topics_value
+from telwerkd.domain.counting import counters
+from telwerkd.domain.counting.counters import (
+    BY_OPERATOR,
+    CHUNK_QUARTERS,
+    ChunkKey,
+    CounterError,
+    Slots,
+    changes_of,
+    chunk_changes,
+    chunk_deltas,
+    cut_leaves,
+    merged,
+    unpack,
+)
+from telwerkd.domain.counting.deltas import HELD_BACK, Deltas, Leaf, Leaves
+from telwerkd.domain.ids import EventId, Micros, OperatorGroupId, OperatorId, WidgetId
+
+QUARTER_MICROS = 15 * 60 * 1_000_000
+FULL = 65_535
+FIRST_QUARTER = 20_400 * 96
+"""2025-11-08: within a chunk; the next chunk begins 16 days later."""
+
+law = settings(deadline=None)
+
+# Few slots, so that they meet; the last one of a chunk of KPI 5 is 8 * 3072 + 3071.
+slots = st.sampled_from([0, 1, 2, 3_071, 3_072, 27_647, FULL])
+counts = st.one_of(
+    st.integers(0, 3),
+    st.sampled_from([FULL - 1, FULL, FULL + 1, 2 * FULL, 2 * FULL + 1]),
+    st.integers(0, 200_000),
+)
+contents = st.dictionaries(slots, counts)
+
+
+def unpacked(cells: bytes) -> dict[int, int]:
+    """What a chunk holds, read pair by pair as its documentation says."""
+    held: Counter[int] = Counter()
+    for slot, count in struct.iter_unpack("<HH", cells):
+        held[slot] += count
+    return dict(held)
+
+
+def packed(content: Mapping[int, int]) -> bytes:
+    """The one form of a content, written pair by pair."""
+    cells = b""
+    for slot, count in sorted(content.items()):
+        cells += struct.pack("<HH", slot, FULL) * (count // FULL)
+        cells += struct.pack("<HH", slot, count % FULL) if count % FULL else b""
+    return cells
+
+
+def total(content: Mapping[int, int], *deltas: Mapping[int, int]) -> dict[int, int]:
+    """The sum of dictionaries, without zeros."""
+    sums = Counter(content)
+    for delta in deltas:
+        sums.update(delta)
+    return {slot: count for slot, count in sums.items() if count}
+
+
+def merge(cells: bytes, delta: Slots) -> bytes:
+    """One chunk's cells with a change."""
+    [after] = merged([cells], changes_of({SOME_CHUNK: delta}))
+    return after
+
+
+SOME_CHUNK = ChunkKey(Kpi.FEEDBACK_COUNT, 0, 7, "", "", "", "")
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> tuple[dict[int, int], dict[int, int]]:
+    """A content, and a signed change that it can bear."""
+    content = draw(contents)
+    taken = {
+        slot: -draw(st.one_of(st.just(n), st.integers(0, n))) for slot, n in content.items() if draw(st.booleans())
+    }
+    return content, {**draw(contents), **taken}
+
+
+@law
+@given(changes())
+def test_merging_is_adding(change: tuple[dict[int, int], dict[int, int]]) -> None:
+    """A merged chunk holds, slot by slot, what it held and the change; nothing else, and no zeros."""
+    content, delta = change
+    cells = merge(packed(content), delta)
+    assert unpacked(cells) == total(content, delta)
+
+
+@law
+@given(changes())
+def test_equal_contents_are_equal_bytes(change: tuple[dict[int, int], dict[int, int]]) -> None:
+    """A chunk's bytes follow from what it holds: ascending slots, full pairs before the rest, nothing when empty."""
+    content, delta = change
+    assert merge(packed(content), delta) == packed(total(content, delta))
+
+
+@law
+@given(st.lists(contents, max_size=6), st.data())
+def test_neither_order_nor_splitting_matters(parts: list[dict[int, int]], data: st.DataObject) -> None:
+    """The same additions in another order, or all at once, give the same bytes."""
+    one_by_one, shuffled = b"", b""
+    for part in parts:
+        one_by_one = merge(one_by_one, part)
+    for part in data.draw(st.permutations(parts)):
+        shuffled = merge(shuffled, part)
+    assert one_by_one == shuffled == merge(b"", total({}, *parts))
+
+
+@law
+@given(contents)
+def test_taking_everything_back_leaves_nothing(content: dict[int, int]) -> None:
+    """A chunk whose facts are all taken back is empty: no zero remains."""
+    cells = merge(b"", content)
+    assert merge(cells, {slot: -count for slot, count in content.items()}) == b""
+
+
+@law
+@given(contents, slots, st.integers(1, 100_000))
+def test_no_count_goes_below_zero(content: dict[int, int], slot: int, more: int) -> None:
+    """Taking back more than a slot holds is refused, whatever else the change does."""
+    with pytest.raises(CounterError):
+        merge(merge(b"", content), {**dict.fromkeys(content, 1), slot: -content.get(slot, 0) - more})
+
+
+@law
+@given(st.lists(st.tuples(st.integers(0, 700), contents), max_size=5))
+def test_unpacking_is_the_inverse_of_packing(chunks: list[tuple[int, dict[int, int]]]) -> None:
+    """Many chunks unpack to what each holds: the quarter-hour and packed value of every cell, and whose it is."""
+    cells = unpack([chunk for chunk, _ in chunks], [packed(content) for _, content in chunks])
+    found = Counter[tuple[int, int, int]]()
+    for row, quarter, code, n in zip(*(column.tolist() for column in cells), strict=True):
+        found[row, quarter, code] += n
+    wanted = {
+        (row, chunk * CHUNK_QUARTERS + slot % CHUNK_QUARTERS, slot // CHUNK_QUARTERS): n
+        for row, (chunk, content) in enumerate(chunks)
+        for slot, n in content.items()
+        if n
+    }
+    assert found == wanted
+
+
+# --- from facts to chunks -------------------------------------------------------------------------------------------
+
+VALUES = {
+    Kpi.SATISFACTION_SCORE: ["1", "5"],
+    Kpi.FEEDBACK_COUNT: [""],
+    Kpi.UNANSWERED_LIVE_CONVERSATIONS: [""],
+    Kpi.UNANSWERED_ENDED_CONVERSATIONS: [""],
+    Kpi.INACTIVITY_ACTIONS: ["1", "8"],
+    Kpi.OFFLINE_ASSIGNMENTS: ["1", "2"],
+    Kpi.GOALS_REACHED: ["order", "quote"],
+    Kpi.CONVERSATION_TOPICS: [topics_value(["price"]), topics_value(["price", "delivery"])],
+    Kpi.PRE_CHAT_SURVEY_RESULTS: [answer_value("q1", "yes"), answer_value("q1", "no")],
+    Kpi.POST_CHAT_SURVEY_RESULTS: [answer_value("q1", "yes"), answer_value("q2", "yes")],
+}
+PACKED = {Kpi.SATISFACTION_SCORE, Kpi.INACTIVITY_ACTIONS, Kpi.OFFLINE_ASSIGNMENTS}
+OPEN = {Kpi.GOALS_REACHED, Kpi.CONVERSATION_TOPICS, Kpi.PRE_CHAT_SURVEY_RESULTS, Kpi.POST_CHAT_SURVEY_RESULTS}
+
+
+@st.composite
+def facts(draw: st.DrawFn) -> Fact:
+    kpi = draw(st.sampled_from(Kpi))
+    quarter = draw(st.sampled_from([0, 1, CHUNK_QUARTERS - 1, CHUNK_QUARTERS])) + FIRST_QUARTER
+    return Fact(
+        kpi,
+        draw(st.sampled_from(VALUES[kpi])),
+        OperatorId(draw(st.sampled_from(["", "anna", "bram"]))),
+        OperatorGroupId(draw(st.sampled_from(["", "sales"]))),
+        WidgetId(draw(st.sampled_from(["shop", "help"]))),
+        Micros(quarter * QUARTER_MICROS + draw(st.sampled_from([0, QUARTER_MICROS - 1]))),
+        EventId("e"),
+    )
+
+
+def counted(of: Iterable[Fact]) -> dict[int, list[Leaf]]:
+    """The leaves of facts that all count."""
+    deltas = Deltas()
+    for fact in of:
+        deltas.add(Outcome(Change.COUNTED, fact))
+    return deltas.by_measure()
+
+
+def quarter_of(fact: Fact) -> int:
+    return fact.instant // QUARTER_MICROS
+
+
+@law
+@given(st.lists(facts(), max_size=12))
+def test_every_grouping_sums_the_facts(of: list[Fact]) -> None:
+    """Every fact is once in each of the eight groupings of its KPI, and again in each by value where that is open."""
+    found: Counter[tuple[object, ...]] = Counter()
+    for measure, leaves in counted(of).items():
+        for key, cells in chunk_deltas(measure, Leaves.of(leaves)).items():
+            for slot, n in cells.items():
+                quarter, code = key.chunk * CHUNK_QUARTERS + slot % CHUNK_QUARTERS, slot // CHUNK_QUARTERS
+                where = (key.grouping, key.operator, key.group, key.widget, key.value)
+                found[measure, *where, quarter, code] += n
+    wanted: Counter[tuple[object, ...]] = Counter()
+    for fact in of:
+        code = int(fact.value) if fact.kpi in PACKED else 0
+        for grouping in range(16 if fact.kpi in OPEN else 8):
+            where = (
+                grouping,
+                fact.operator if grouping & 1 else "",
+                fact.group if grouping & 2 else "",
+                fact.widget if grouping & 4 else "",
+                fact.value if grouping & 8 else "",
+            )
+            wanted[fact.kpi, *where, quarter_of(fact), code] += 1
+    assert found == wanted
+
+
+@law
+@given(st.lists(facts(), max_size=12), st.sampled_from([Change.COUNTED, Change.HELD]))
+def test_changes_and_their_opposites_cancel_out(of: list[Fact], change: Change) -> None:
+    """What is counted and taken back, held and released, or undone, leaves no trace, in whatever order."""
+    opposite = {Change.COUNTED: Change.TAKEN_BACK, Change.HELD: Change.RELEASED}[change]
+    deltas = Deltas()
+    for fact in of:
+        deltas.add(Outcome(opposite, fact))
+    for fact in reversed(of):
+        deltas.add(Outcome(change, fact))
+        deltas.add(Outcome(opposite, fact), 2)
+    for fact in of:
+        deltas.add(Outcome(opposite, fact), -2)
+    assert deltas.by_measure() == {}
+
+
+@law
+@given(st.lists(facts(), max_size=12))
+def test_what_is_held_back_is_a_measure_of_its_own(of: list[Fact]) -> None:
+    """Held back facts are counted like any others, under the KPI's number and a hundred."""
+    deltas = Deltas()
+    for fact in of:
+        deltas.add(Outcome(Change.HELD, fact))
+    assert deltas.by_measure() == {measure + HELD_BACK: leaves for measure, leaves in counted(of).items()}
+    for measure, leaves in deltas.by_measure().items():
+        keys = {key.grouping for key in chunk_deltas(measure, Leaves.of(leaves))}
+        # Nobody asks what is held back of stars and actions: nothing ever is.
+        assert keys == set(range(16 if measure - HELD_BACK in OPEN else 8))
+
+
+@law
+@given(st.lists(facts(), max_size=12), st.integers(0, 12))
+def test_what_leaves_cancel_is_no_chunk(of: list[Fact], kept: int) -> None:
+    """Chunks of leaves that cancel out are those of the leaves that remain: no chunk is touched for nothing."""
+    for kpi in Kpi:
+        mine = [fact for fact in of if fact.kpi == kpi]
+        plus, back = counted(mine).get(kpi, []), counted(mine[kept:]).get(kpi, [])
+        leaves = plus + [(*ids, -n) for *ids, n in back]
+        left = counted(mine[:kept]).get(kpi, [])
+        assert chunk_deltas(kpi, Leaves.of(leaves)) == chunk_deltas(kpi, Leaves.of(left))
+
+
+@law
+@given(st.lists(facts(), max_size=12), st.lists(facts(), max_size=12), st.sampled_from(Kpi))
+def test_chunks_and_leaves_are_read_together(first: list[Fact], second: list[Fact], kpi: Kpi) -> None:
+    """Chunks of some facts and leaves of others are cells of them all; every cell knows its row."""
+    chunks = chunk_deltas(kpi, Leaves.of(counted(first).get(kpi, [])))
+    keys = [key for key in chunks if key.grouping == 7 + 8 * (kpi in OPEN)]
+    of_leaves, leaf_cells = cut_leaves(kpi, Leaves.of(counted(second).get(kpi, [])), 15)
+    packed_cells = unpack([key.chunk for key in keys], [merge(b"", chunks[key]) for key in keys])
+    found: Counter[tuple[object, ...]] = Counter()
+    of_keys = [(key.operator, key.group, key.widget, key.value) for key in keys]
+    for rows, cells in ((of_keys, packed_cells), (of_leaves, leaf_cells)):
+        for row, quarter, code, n in zip(*(column.tolist() for column in cells), strict=True):
+            *of, value = rows[row]
+            found[value if kpi not in PACKED else str(code), *of, quarter] += n
+    wanted = Counter(
+        (fact.value, fact.operator, fact.group, fact.widget, quarter_of(fact))
+        for fact in first + second
+        if fact.kpi == kpi
+    )
+    assert found == wanted
+
+
+@law
+@given(st.lists(facts(), max_size=12), st.sampled_from(Kpi), st.sampled_from([1, 2**62]))
+def test_chunks_come_in_the_order_of_their_keys(of: list[Fact], kpi: Kpi, combined_max: int) -> None:
+    """Each once, sorted, however many ids there are: so two transactions that change the same ones wait in turn."""
+    with patch.object(counters, "_COMBINED_MAX", combined_max):
+        changes = chunk_changes(kpi, Leaves.of(counted(of).get(kpi, [])))
+    assert changes.keys == sorted(chunk_deltas(kpi, Leaves.of(counted(of).get(kpi, []))))
+    places = list(zip(changes.row.tolist(), changes.slot.tolist(), strict=True))
+    assert places == sorted(places)
+
+
+def test_a_grouping_may_have_more_chunks_than_a_short_number_counts() -> None:
+    """70,000 operators are 70,000 chunks."""
+    leaves = [("", f"o{n}", "", "", 1, 1) for n in range(70_000)]
+    changes = chunk_changes(Kpi.FEEDBACK_COUNT, Leaves.of(leaves), [BY_OPERATOR])
+    assert [key[3] for key in changes.keys] == sorted(operator for _, operator, *_ in leaves)
+    assert changes.row.tolist() == list(range(70_000))
+
+
+def test_combinations_of_ids_may_be_more_than_a_number_counts() -> None:
+    """40,000 values, operators, groups and widgets, over centuries: their chunks are still in order."""
+    shuffled = Random(1).sample(range(40_000), 40_000)  # noqa: S311  # any will do
+    leaves = [(f"v{n}", f"o{m}", f"g{n}", f"w{m}", 200 * n, 1) for n, m in enumerate(shuffled)]
+    changes = chunk_changes(Kpi.GOALS_REACHED, Leaves.of(leaves), [15])
+    assert changes.keys == sorted((7, 15, q // CHUNK_QUARTERS, o, g, w, v) for v, o, g, w, q, _ in leaves)
+
+
+def test_a_chunk_holds_more_than_65535_facts_of_a_quarter_hour() -> None:
+    """A count of 65,536 takes two pairs; of 65,535 one, and then none."""
+    cells: Slots = {7: FULL + 1, 8: 1}
+    assert merge(b"", cells) == struct.pack("<HHHHHH", 7, FULL, 7, 1, 8, 1)
+    assert merge(merge(b"", cells), {7: -1}) == struct.pack("<HHHH", 7, FULL, 8, 1)
+    assert merge(merge(b"", cells), {7: -FULL - 1}) == struct.pack("<HH", 8, 1)
