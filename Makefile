@@ -10,7 +10,7 @@ EDITABLE := PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip i
 BENCH  := $(BIN)/python -m benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-clients laws crash storm failover bench bench-quick bench-growth bench-stages bench-attack bench-docs soak
+.PHONY: help demo serve test test-clients laws golden crash storm failover bench bench-quick bench-growth bench-stages bench-attack bench-docs soak
 .PHONY: check format stubs check-stubs image clean
 
 help: ## this list
@@ -56,6 +56,9 @@ test-clients: $(VENV)/checked ## the clients of all languages and the tools of t
 
 laws: $(VENV)/tested ## the property tests, with ten times the examples
 	TELWERK_LAWS=10 $(BIN)/python -m pytest -q tests/laws
+
+golden: $(VENV)/tested ## record the golden replies anew, once a change of what clients see is meant
+	$(BIN)/python -m tests.golden.record
 
 crash: $(VENV)/tested ## kill -9 a busy server 50 times, or what writes for it: nothing acknowledged is lost, every counter is right
 	$(BIN)/python tests/crash.py 50

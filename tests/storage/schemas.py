@@ -96,7 +96,7 @@ def fill(connection: sa.Connection, tables: dict[str, Any]) -> None:
     for name, content in tables.items():
         columns = content["columns"]
         table = sa.table(name, *map(sa.column, columns))
-        rows = [dict(zip(columns, map(_from_text, row), strict=True)) for row in content["rows"]]
+        rows = [dict(zip(columns, map(from_text, row), strict=True)) for row in content["rows"]]
         for row in rows:
             connection.execute(sa.insert(table).values(row))
     connection.commit()
@@ -106,7 +106,7 @@ def _to_text(value: object) -> object:
     return {"bytes": value.hex()} if isinstance(value, bytes) else value
 
 
-def _from_text(value: Any) -> object:
+def from_text(value: Any) -> object:
     return bytes.fromhex(value["bytes"]) if isinstance(value, dict) else value
 
 
