@@ -13,9 +13,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from telwerkd.storage import schema
 from telwerkd.storage.location import Location, SqliteFile
-from telwerkd.storage.opening import migrate
+from telwerkd.storage.open_store import migrate
+from telwerkd.storage.schema import versions as schema
 from tests.conftest import rows
 from tests.golden.world import ACME
 from tests.storage.schemas import from_text, tables_of
