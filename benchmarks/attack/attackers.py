@@ -16,6 +16,7 @@ import grpc.aio
 from grpc_health.v1 import health_pb2
 
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
+from telwerkd.server.settings import Settings
 
 ACCOUNT = "attacker"
 INGEST, STREAM, HEALTH, SERIES, TOTALS, BATCH, WATCH, EXPLAIN = (
@@ -250,8 +251,12 @@ async def _surveys(attacker: Attacker) -> None:
     await attacker.again_and_again(2, one)
 
 
+_LONG_EVENTS = Settings.model_fields["conversation_events_max"].default - 500
+"""The longest conversation in which there is room for the attack."""
+
+
 async def _long_conversation(attacker: Attacker) -> None:
-    await _store(attacker, (_message("long", late_seconds=n % 3_600) for n in range(100_000)), 5_000)
+    await _store(attacker, (_message("long", late_seconds=n % 3_600) for n in range(_LONG_EVENTS)), 1_000)
 
 
 async def _late_events(attacker: Attacker) -> None:
@@ -488,7 +493,7 @@ ATTACKS = {
         Attack("A5a", "15 MB for a foreign account", _foreign_account),
         Attack("A5s", "a stream of 6 MB batches", _heavy_stream),
         Attack("A5w", "1,000 watches of 259,200 points", _watches),
-        Attack("A6", "late events in a conversation of 100,000", _late_events, _long_conversation),
+        Attack("A6", "late events in a conversation as long as may be", _late_events, _long_conversation),
         Attack("A6h", "events on 3,800 held surveys", _more_held, _many_held),
         Attack("A6a", "events on 50,000 awaited ids", _more_awaited, _many_awaited),
         Attack("A6t", "25,000 limits at one instant", _limits_at_one_instant),

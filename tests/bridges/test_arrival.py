@@ -10,7 +10,7 @@ from telwerk.v1.event_pb2 import Event, Sender
 from tests.bridges.bridging import Translator
 from tests.bridges.days import ACTIONS, START, Happening, deliveries, meaning, story_of
 
-EXAMPLES = 200 * int(os.environ.get("TELWERK_LAWS", "1"))
+EXAMPLES = 60 * int(os.environ.get("TELWERK_LAWS", "1"))
 law = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 

@@ -90,7 +90,7 @@ class Settings(BaseSettings):
         gt=0,
         description="How long such a transaction counts events before it leaves the rest to the next. SQLite only.",
     )
-    conversation_events_max: int = Field(20_000, gt=0, description="Events in the log of one conversation.")
+    conversation_events_max: int = Field(5_000, gt=0, description="Events in the log of one conversation.")
     conversation_pending_max: int = Field(
         500,
         gt=0,

@@ -67,7 +67,7 @@ async def test_transactions_are_shorter_while_several_accounts_send_events():
     assert taken(room.take((), merges_accounts=True)) == {BIG: 10}
 
 
-async def test_accounts_that_share_get_shorter_transactions_still_while_those_are_cut_short():
+async def test_accounts_that_share_get_shorter_transactions_still_while_those_take_long():
     """Half as much after each that had too much to do, and more again, a little at a time, when it had not."""
     room = WaitingRoom(IngestLimits(transaction_events_max=1_000, transaction_shared_events_max=800))
     room.add(pending(BIG, events(20_000)))
@@ -77,8 +77,8 @@ async def test_accounts_that_share_get_shorter_transactions_still_while_those_ar
     assert room.is_shared
     taken(room.take((), merges_accounts=True))
     weights = []
-    for is_cut_short in (True, True, True, True, False, False):
-        room.note(is_cut_short=is_cut_short)
+    for is_long in (True, True, True, True, False, False):
+        room.note(is_long=is_long)
         weights.append(taken(room.take((), merges_accounts=True))[BIG])
     assert weights == [400, 200, 100, 100, 126, 158]
 

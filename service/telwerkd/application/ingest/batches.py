@@ -29,7 +29,7 @@ class IngestLimits(msgspec.Struct, frozen=True):
     """Weight of the events waiting to be stored, of all calls together, beyond which calls are turned away."""
     waiting_account_percent_max: int = 50
     """How much of `waiting_events_max` one account may use."""
-    conversation_events_max: int = 20_000
+    conversation_events_max: int = 5_000
     """Events in the log of one conversation."""
     conversation_pending_max: int = 500
     """Pre-chat answers held back, and retracted events that have not arrived, each, in one conversation."""

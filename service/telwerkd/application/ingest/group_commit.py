@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
 from math import inf
+from time import monotonic
 
 from telwerkd.application.ingest.batches import IngestLimits, Outcomes, Rejected, Submitted
 from telwerkd.application.ingest.storing import take_in
@@ -23,6 +24,10 @@ _AHEAD_EVENTS_MIN = 500
 
 Of fewer, more had better come together first: a commit takes as long as a hundred events and more.
 """
+
+_LONG_TIMES = 2
+"""How many times `transaction_shared_seconds_max` a shared transaction may take with all else it does, until the next
+ones are made smaller."""
 
 
 class Ingest:
@@ -137,8 +142,10 @@ class Ingest:
             )
             for account, of_account in by_account.items()
         ]
+        begun = monotonic()
         results = await self._store.write(works)
-        self._waiting.note(is_cut_short=None in chain.from_iterable(chain.from_iterable(results)))
+        is_long = monotonic() - begun > _LONG_TIMES * self._limits.transaction_shared_seconds_max
+        self._waiting.note(is_long=is_long or None in chain.from_iterable(chain.from_iterable(results)))
         for account, of_account, outcomes_of in zip(by_account, by_account.values(), results, strict=True):
             if any(map(_brings_too_many_names, chain.from_iterable(outcomes_of))):
                 self._names_exhausted(account)

@@ -180,13 +180,13 @@ class WaitingRoom:
         """Whether several accounts have sent events lately, so that each waits for the others' transactions."""
         return monotonic() < self._shared_until
 
-    def note(self, *, is_cut_short: bool) -> None:
-        """Takes less at once while accounts share transactions and those have too much to do; else more again.
+    def note(self, *, is_long: bool) -> None:
+        """Takes less at once while accounts share transactions and those take too long; else more again.
 
         What a transaction does not come to was sent to it and looked up there for nothing.
         """
         most = self._limits.transaction_shared_events_max
-        if is_cut_short:
+        if is_long:
             self._shared_room = max(min(_SHARED_ROOM_MIN, most), self._shared_room // 2)
         else:
             self._shared_room = min(most, self._shared_room + self._shared_room // 4 + 1)

@@ -43,7 +43,7 @@ COMPACTED_MAX = 40_000
 _STEP_LEAVES_MAX, _STEP_CHUNKS_MAX = COMPACTED_MAX, 4_000
 """How many leaves one transaction reads at most, and about how many chunks it writes."""
 
-_STEP_SECONDS = 0.04
+_STEP_SECONDS = 0.025
 """How long such a transaction should take: those who send events wait for it."""
 
 _STEP_MIN = 1 / 20
