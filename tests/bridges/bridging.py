@@ -21,9 +21,10 @@ import pytest
 from telwerk.v1.event_pb2 import Event
 from telwerk_bridges.chatwoot import Chatwoot
 from telwerk_bridges.payload import Node
+from telwerk_bridges.platform import Platform
 from telwerk_bridges.story import Story
 
-FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("*.json"))
+FIXTURES = sorted((Path(__file__).parent / "fixtures" / "chatwoot").glob("*.json"))
 SECRET = "secret"  # noqa: S105 - of tests
 WAIT_SECONDS = 60.0
 """Nothing takes as long, however busy the machine is."""
@@ -137,14 +138,14 @@ def eventually_true(holds: Callable[[], bool]) -> None:
 
 
 class Translator:
-    """What deliveries mean, one after the other, without a bridge around it."""
+    """What deliveries mean, one after the other, without a bridge around it; of Chatwoot unless told otherwise."""
 
-    def __init__(self, **options: Any) -> None:
-        self._chatwoot = Chatwoot(SECRET, **options)
+    def __init__(self, platform: Platform | None = None, **options: Any) -> None:
+        self._platform = platform or Chatwoot(SECRET, **options)
         self._stories: dict[str, str] = {}
 
-    def __call__(self, payload: object) -> list[Event]:
-        delivery = self._chatwoot.read(Node(payload))
+    def __call__(self, payload: object, received_at: int = 0) -> list[Event]:
+        delivery = self._platform.read(Node(payload), received_at)
         if delivery is None:
             return []
         name = delivery.conversation_id
@@ -153,6 +154,10 @@ class Translator:
         events = story.told(delivery.observations)
         self._stories[name] = story.to_json()
         return events
+
+    def kept(self) -> str:
+        """All that is remembered of the conversations."""
+        return json.dumps(self._stories)
 
     def standing(self) -> dict[str, list[str]]:
         """By conversation, the events that stand, without how often they were taken back."""

@@ -49,7 +49,7 @@ async def failing(servicer: FailsOn) -> AsyncIterator[str]:
 
 async def take(inbox: Inbox, number: int) -> None:
     story = [Happening(1_793_610_000_000, "contact")]
-    delivery = Chatwoot("secret").read(Node(deliveries(story, number, [0])[1]))
+    delivery = Chatwoot("secret").read(Node(deliveries(story, number, [0])[1]), 0)
     assert delivery
     assert await inbox.take(Target("here", "acme"), delivery) == 1
 

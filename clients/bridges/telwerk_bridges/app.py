@@ -91,7 +91,7 @@ class Bridge:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def take(self, source: Source, body: bytes) -> int:
+    async def take(self, source: Source, body: bytes, now_seconds: float) -> int:
         """Stores what a verified body means; how many events that are.
 
         Raises:
@@ -99,7 +99,7 @@ class Bridge:
             PayloadError: it is not what the platform documents.
             InboxFullError, InboxError: it cannot be stored.
         """
-        delivery = source.platform.read(Node(json.loads(body)))
+        delivery = source.platform.read(Node(json.loads(body)), int(now_seconds * 1_000))
         if delivery is None:
             return 0
         count = await self.inbox.take(self._configuration.target(source), delivery)
@@ -128,8 +128,9 @@ async def _answer(bridge: Bridge, source: Source, request: Request) -> JSONRespo
     try:
         # Nothing is known yet of who sends it.
         body = await bridge.bodies.read(request)
-        source.platform.verify(request.headers, body, time.time())
-        return JSONResponse({"events": await bridge.take(source, body)})
+        now = time.time()
+        source.platform.verify(request.headers, body, now)
+        return JSONResponse({"events": await bridge.take(source, body, now)})
     except RefusedError as error:
         status, text = error.status, str(error)
     except SignatureError as error:

@@ -23,10 +23,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from telwerk import events
-from telwerk_bridges.payload import Node, PayloadError
-from telwerk_bridges.platform import Delivery, SignatureError
-from telwerk_bridges.register import Change
-from telwerk_bridges.story import (
+from telwerk_bridges.observations import (
     GROUP,
     LABELS,
     OPERATOR,
@@ -37,6 +34,9 @@ from telwerk_bridges.story import (
     Observation,
     Presence,
 )
+from telwerk_bridges.payload import Node, PayloadError
+from telwerk_bridges.platform import Delivery, PlatformType, SignatureError
+from telwerk_bridges.register import Change
 
 FRESH_SECONDS: Final = 300
 """How old a delivery may be; Chatwoot signs each attempt anew."""
@@ -84,7 +84,7 @@ class Chatwoot:
         if not timestamp.isascii() or not timestamp.isdigit() or abs(now_seconds - int(timestamp[:20])) > FRESH_SECONDS:
             raise SignatureError(f"x-chatwoot-timestamp is more than {FRESH_SECONDS} s from now")
 
-    def read(self, payload: Node) -> Delivery | None:
+    def read(self, payload: Node, received_at: int) -> Delivery | None:  # noqa: ARG002 - the payload has every instant
         """As `Platform.read`."""
         match payload["event"].text():
             case "message_created" if _sender_of(payload, self._bot_agents) is not None:
@@ -196,6 +196,9 @@ class Chatwoot:
         return assignee["type"].text().lower() in _PEOPLE and assignee["id"].number() not in self._bot_agents
 
 
+TYPE: Final = PlatformType("chatwoot", Chatwoot, {"bot_agents": int, "inboxes": int})
+
+
 def _sender_of(message: Node, bot_agents: Collection[int]) -> events.SenderName | None:
     """Who sent it; None for what is no message to or from the contact."""
     kind = _named(message["message_type"], _MESSAGE_TYPES)
@@ -273,9 +276,9 @@ def _status(node: Node) -> str:
 def _labels(node: Node) -> str:
     """A set of labels as a text."""
     if isinstance(node.value, str):
-        found = {label.strip() for label in node.value.split(",")}
+        found = {label.strip() for label in node.name().split(",")}
     else:
-        found = {label.text() for label in node.items()}
+        found = {label.name() for label in node.items()}
     return SEPARATOR.join(sorted(found - {""}))
 
 

@@ -1,5 +1,7 @@
 """What a bridge is told: by environment variables, and by a TOML file for several accounts or inboxes.
 
+Platforms and their options are those of platforms.py; Chatwoot is the example.
+
 TELWERK_BRIDGE_CONFIG=bridge.toml
 
 [[chatwoot]]                        # received at /chatwoot
@@ -24,22 +26,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from telwerk import AsyncTelwerk
-from telwerk_bridges.chatwoot import Chatwoot
 from telwerk_bridges.inbox import Target
-from telwerk_bridges.platform import Platform
+from telwerk_bridges.platform import Platform, PlatformType
+from telwerk_bridges.platforms import PLATFORMS
 
-_SECRET: Final = "TELWERK_BRIDGE_CHATWOOT_SECRET"  # noqa: S105 - the name of a variable
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _MEBIBYTE: Final = 2**20
-_FIELDS: Final[Mapping[str, type]] = {
-    "name": str,
-    "secrets": list,
-    "account": str,
-    "api_key": str,
-    "bot_agents": list,
-    "inboxes": list,
-    "prefix": str,
-}
+_FIELDS: Final[Mapping[str, type]] = {"name": str, "secrets": list, "account": str, "api_key": str, "prefix": str}
+"""Of every section; those of a platform's own are its options, which are lists."""
 
 
 class ConfigurationError(Exception):
@@ -106,21 +100,40 @@ def inbox_path(environment: Mapping[str, str]) -> Path:
 
 def _sources(environment: Mapping[str, str]) -> list[Source]:
     name = environment.get("TELWERK_BRIDGE_CONFIG")
-    secret, account = environment.get(_SECRET, "").strip(), environment.get("TELWERK_ACCOUNT", "").strip()
+    account, api_key = environment.get("TELWERK_ACCOUNT", "").strip(), environment.get("TELWERK_API_KEY")
+    secrets = {platform: _listed(environment, platform, "secret") for platform in PLATFORMS}
     found = []
-    if secret or not name:
+    if any(secrets.values()) or not name:
         if not account:
             raise ConfigurationError("TELWERK_ACCOUNT is not set: which account do the events belong to?")
-        if not secret:
-            raise ConfigurationError(f"no platform has a secret: set {_SECRET}, or TELWERK_BRIDGE_CONFIG")
-        variable = "TELWERK_BRIDGE_CHATWOOT_BOT_AGENTS"
-        bots = re.split(r"[\s,]+", environment.get(variable, "").strip())
-        if not all(one.isdecimal() for one in bots if one):
-            raise ConfigurationError(f"{variable} is not a list of numbers, such as 7,9")
-        platform = Chatwoot(*re.split(r"[\s,]+", secret), bot_agents=[int(one) for one in bots if one])
-        found.append(Source("/chatwoot", platform, account, environment.get("TELWERK_API_KEY")))
+        if not any(secrets.values()):
+            known = ", ".join(_variable(platform, "secret") for platform in PLATFORMS)
+            raise ConfigurationError(f"no platform has a secret: set one of {known}, or TELWERK_BRIDGE_CONFIG")
+        for platform in (one for one in PLATFORMS.values() if secrets[one.name]):
+            options = _options_of_environment(environment, platform)
+            made = platform.create(*secrets[platform.name], prefix="", **options)
+            found.append(Source(f"/{platform.name}", made, account, api_key))
     if name:
-        found += _of_file(Path(name), account, environment.get("TELWERK_API_KEY"))
+        found += _of_file(Path(name), account, api_key)
+    return found
+
+
+def _variable(platform: str, name: str) -> str:
+    return f"TELWERK_BRIDGE_{platform}_{name}".upper()
+
+
+def _listed(environment: Mapping[str, str], platform: str, name: str) -> list[str]:
+    """The texts that a variable lists."""
+    return [one for one in re.split(r"[\s,]+", environment.get(_variable(platform, name), "")) if one]
+
+
+def _options_of_environment(environment: Mapping[str, str], platform: PlatformType) -> dict[str, list[int] | list[str]]:
+    found: dict[str, list[int] | list[str]] = {}
+    for name, kind in platform.options.items():
+        texts = _listed(environment, platform.name, name)
+        if kind is int and not all(re.fullmatch(r"[0-9]{1,18}", text) for text in texts):
+            raise ConfigurationError(f"{_variable(platform.name, name)} is not a list of numbers, such as 7,9")
+        found[name] = [int(text) for text in texts] if kind is int else texts
     return found
 
 
@@ -129,16 +142,25 @@ def _of_file(path: Path, account: str, api_key: str | None) -> list[Source]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"TELWERK_BRIDGE_CONFIG: {path} cannot be read: {error}") from error
-    entries = content.get("chatwoot")
-    if set(content) != {"chatwoot"} or not isinstance(entries, list):
-        raise ConfigurationError(f"{path} has [[chatwoot]] sections, and nothing else")
-    return [_of_entry(entry, f"{path}: chatwoot {number}", account, api_key) for number, entry in enumerate(entries, 1)]
+    if not content or not set(content) <= set(PLATFORMS) or not all(isinstance(one, list) for one in content.values()):
+        known = ", ".join(f"[[{platform}]]" for platform in PLATFORMS)
+        raise ConfigurationError(f"{path} has sections of {known}, and nothing else")
+    return [
+        _of_entry(entry, PLATFORMS[platform], f"{path}: {platform} {number}", account, api_key)
+        for platform, entries in content.items()
+        for number, entry in enumerate(entries, 1)
+    ]
 
 
-def _of_entry(entry: Mapping[str, Any], place: str, account: str, api_key: str | None) -> Source:
+def _of_entry(
+    entry: Mapping[str, Any], platform: PlatformType, place: str, account: str, api_key: str | None
+) -> Source:
+    if not isinstance(entry, dict):
+        raise ConfigurationError(f"{place} is not a section")
+    fields = {**_FIELDS, **dict.fromkeys(platform.options, list)}
     for key, value in entry.items():
-        if not isinstance(value, _FIELDS.get(key, ())):
-            known = ", ".join(_FIELDS)
+        if not isinstance(value, fields.get(key, ())):
+            known = ", ".join(fields)
             raise ConfigurationError(f"{place}: `{key}` is not known, or not of its type; there are {known}")
     name = entry.get("name", "")
     if name and not _NAME.fullmatch(name):
@@ -146,20 +168,16 @@ def _of_entry(entry: Mapping[str, Any], place: str, account: str, api_key: str |
     secrets = [one.strip() for one in entry.get("secrets", []) if isinstance(one, str) and one.strip()]
     if not secrets or len(secrets) != len(entry["secrets"]):
         raise ConfigurationError(f"{place}: `secrets` is a list of at least one text, none of them empty")
-    for key in ("bot_agents", "inboxes"):
-        if not all(type(one) is int for one in entry.get(key, [])):
-            raise ConfigurationError(f"{place}: `{key}` is a list of numbers")
+    for key, kind in platform.options.items():
+        if not all(type(one) is kind for one in entry.get(key, [])):
+            raise ConfigurationError(f"{place}: `{key}` is a list of {'numbers' if kind is int else 'texts'}")
     account = entry.get("account", account).strip()
     if not account:
         raise ConfigurationError(f"{place}: `account` is not given, and TELWERK_ACCOUNT is not set")
-    platform = Chatwoot(
-        *secrets,
-        bot_agents=entry.get("bot_agents", ()),
-        inboxes=entry.get("inboxes", ()),
-        prefix=entry.get("prefix", f"{name}-" if name else ""),
-    )
-    path = f"/chatwoot/{name}" if name else "/chatwoot"
-    return Source(path, platform, account, entry.get("api_key", api_key))
+    options = {key: entry[key] for key in platform.options if key in entry}
+    made = platform.create(*secrets, prefix=entry.get("prefix", f"{name}-" if name else ""), **options)
+    path = f"/{platform.name}/{name}" if name else f"/{platform.name}"
+    return Source(path, made, account, entry.get("api_key", api_key))
 
 
 def _positive(environment: Mapping[str, str], name: str, default: float) -> float:

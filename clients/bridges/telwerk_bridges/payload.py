@@ -10,6 +10,9 @@ _NUMBER_LIMIT: Final = 10**20
 _FLOAT_LIMIT: Final = 2**53
 """Below it, a float is exactly the number that was written."""
 
+_IDENTIFIER_BYTES_MAX: Final = 96
+"""Telwerk's own ids have at most 128, with what a bridge puts before and after."""
+
 
 class PayloadError(Exception):
     """A delivery is not what its platform documents; the text names the field."""
@@ -57,6 +60,13 @@ class Node:
             raise self._wrong("a text")
         return self.value
 
+    def name(self) -> str:
+        """A text of printable characters; empty where there is none."""
+        text = self.text().strip()
+        if not text.isprintable():
+            raise self._wrong("a printable text")
+        return text
+
     def flag(self) -> bool:
         """True or false; false where it is not said."""
         if self.value is None:
@@ -75,6 +85,15 @@ class Node:
             return int(self.value)
         raise self._wrong("a whole number")
 
+    def identifier(self) -> str:
+        """An id that must be there: a whole number, or a printable text of at most 96 bytes."""
+        if not isinstance(self.value, str):
+            return str(self.number())
+        text = self.value.strip()
+        if text and text.isprintable() and len(text.encode()) <= _IDENTIFIER_BYTES_MAX:
+            return text
+        raise self._wrong("an id")
+
     def instant(self) -> datetime:
         """A time that must be there: seconds since 1970, or ISO 8601; cut to microseconds."""
         try:
@@ -82,7 +101,8 @@ class Node:
                 return datetime.fromtimestamp(self.value, UTC)
             if isinstance(self.value, str):
                 at = datetime.fromisoformat(self.value.removesuffix(" UTC"))
-                return at if at.tzinfo else at.replace(tzinfo=UTC)
+                # Before year 1 and after 9999 by its offset, it could be read but not told.
+                return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
         except (ValueError, OverflowError, OSError):
             pass
         raise self._wrong("a time")

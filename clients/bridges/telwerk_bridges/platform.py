@@ -1,11 +1,16 @@
-"""What a platform must be able to do, and how it says that something is wrong."""
+"""What a platform must provide, and how it says that something is wrong.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+A platform is one file: a class with `verify` and `read`, and a `PlatformType`, which platforms.py lists. From its name
+follow the variables (`TELWERK_BRIDGE_<NAME>_SECRET`, and one for each option), the section of the TOML file
+(`[[<name>]]`) and the path (`/<name>`). tests/bridges/conformance.py is the test that each platform must pass.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from telwerk_bridges.observations import Observation
 from telwerk_bridges.payload import Node
-from telwerk_bridges.story import Observation
 
 
 class SignatureError(Exception):
@@ -31,12 +36,25 @@ class Platform(Protocol):
             SignatureError: it is not.
         """
 
-    def read(self, payload: Node) -> Delivery | None:
+    def read(self, payload: Node, received_at: int) -> Delivery | None:
         """What the delivery tells; None where it tells nothing that is counted.
 
-        The same delivery gives the same observations. No text of a message, no feedback and nothing about a contact may
-        be in them.
+        `received_at` is when it came, in milliseconds since 1970: only for what has no instant of its own. The same
+        delivery gives the same observations. No text of a message, no feedback and nothing about a contact may be in
+        them.
 
         Raises:
             PayloadError: the delivery is not what the platform documents.
         """
+
+
+@dataclass(frozen=True)
+class PlatformType:
+    """A platform as the settings know it.
+
+    `create(*secrets, prefix=..., **options)` makes it. Each option is a list of numbers or of texts.
+    """
+
+    name: str
+    create: Callable[..., Platform]
+    options: Mapping[str, type[int] | type[str]] = field(default_factory=dict)

@@ -14,55 +14,34 @@ from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
 from telwerk import events
 from telwerk.v1.event_pb2 import Event
+from telwerk_bridges.observations import (
+    GROUP,
+    LABELS,
+    OPERATOR,
+    RESOLVED,
+    SEPARATOR,
+    STATUS,
+    Answer,
+    Form,
+    Goal,
+    Key,
+    Message,
+    Observation,
+    Presence,
+)
 from telwerk_bridges.register import Change, Step, steps
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, order=True)
-class Message:
-    """Somebody sent a message. Instants are milliseconds since 1970, here and below."""
-
-    number: int
-    at: int
-    sender: events.SenderName
-
-
-@dataclass(frozen=True, order=True)
-class Presence:
-    """A payload of that instant shows that a person is assigned, and whether that person is online."""
-
-    at: int
-    online: bool
-
-
-@dataclass(frozen=True, order=True)
-class Answer:
-    """A payload shows this answer to a survey, changed at that instant. No stars is 0."""
-
-    survey: int
-    at: int
-    stars: int
-    feedback: bool
-
-
-Observation: TypeAlias = Message | Change | Presence | Answer
 
 _KINDS: Final[Mapping[str, type[Observation]]] = {
     "message": Message,
     "change": Change,
     "presence": Presence,
     "answer": Answer,
+    "goal": Goal,
+    "form": Form,
 }
 _NAMES: Final = {kind: name for name, kind in _KINDS.items()}
-
-STATUS: Final = "status"
-OPERATOR: Final = "operator"
-GROUP: Final = "group"
-LABELS: Final = "labels"
-SEPARATOR: Final = "\0"
-"""Between the labels of a set."""
-RESOLVED: Final = "resolved"
 
 _LAST: Final = 1_000
 """The sequence of what is said after all else of an instant."""
@@ -136,8 +115,8 @@ def _events(story: Story) -> Iterator["_Wanted"]:
         name: steps([one for one in story.observations if isinstance(one, Change) and one.register == name], unknown)
         for name, unknown in ((STATUS, "?"), (OPERATOR, ""), (GROUP, ""), (LABELS, ""))
     }
-    for message in messages:
-        yield _wanted(events.message_sent, f"message-{message.number}", message.at, sender=message.sender)
+    for name, message in messages:
+        yield _wanted(events.message_sent, name, message.at, sender=message.sender)
     for place, is_end in _endings(registers[STATUS]):
         build, name = (events.ended, "ended") if is_end else (events.resumed, "resumed")
         suffix = f"-{place[1]}" if place[1] else ""
@@ -149,21 +128,27 @@ def _events(story: Story) -> Iterator["_Wanted"]:
         name = f"labels-{step.at}-{_digest(*topics)}"
         yield _wanted(events.topics_set, name, step.at, topics=topics, sequence=1 + step.order)
     yield from _answers(story)
-    yield from _live(story, messages, registers)
+    yield from _goals(story)
+    yield from _forms(story)
+    yield from _live(story, [message for _, message in messages], registers)
 
 
 def _wanted(build: Callable[..., Event], name: str, at: int, **content: object) -> _Wanted:
     return _Wanted(name, at, build, content)
 
 
-def _messages(story: Story) -> list[Message]:
+def _messages(story: Story) -> list[tuple[str, Message]]:
     """One for each id; where two payloads differ (a sender who was deleted since), the first in order."""
-    found: dict[int, Message] = {}
+    found: dict[Key, list[Message]] = {}
     for message in (one for one in story.observations if isinstance(one, Message)):
-        other = found.setdefault(message.number, message)
-        if message < other:
-            found[message.number] = message
-    return sorted(found.values(), key=lambda message: (message.at, message.number))
+        found.setdefault(message.number, []).append(message)
+    chosen = []
+    for number, same in found.items():
+        first = min(same)
+        # What was told by the other payload is another event.
+        name = f"message-{number}" if len(same) == 1 else f"message-{number}-{first.at}-{first.sender}"
+        chosen.append((name, first))
+    return sorted(chosen, key=lambda one: (one[1].at, one[1].number))
 
 
 def _endings(status: Iterable[Step]) -> Iterator[tuple[tuple[int, int], bool]]:
@@ -198,7 +183,7 @@ def _value_at(timeline: list[Step], place: tuple[int, int]) -> str:
 
 def _answers(story: Story) -> Iterator["_Wanted"]:
     """One rating and one feedback per survey: the last, since it was given first without a change."""
-    surveys: dict[int, list[Answer]] = {}
+    surveys: dict[Key, list[Answer]] = {}
     for answer in sorted(one for one in story.observations if isinstance(one, Answer)):
         surveys.setdefault(answer.survey, []).append(answer)
     for number, answers in sorted(surveys.items()):
@@ -217,6 +202,30 @@ def _last_run(values: list[tuple[int, int]]) -> tuple[int, int]:
         if value != last:
             last, since = value, at
     return last, since
+
+
+def _goals(story: Story) -> Iterator["_Wanted"]:
+    found: dict[tuple[Key, str], int] = {}
+    for one in sorted(one for one in story.observations if isinstance(one, Goal)):
+        found.setdefault((one.number, one.goal), one.at)
+    for (number, goal), at in found.items():
+        yield _wanted(events.goal_reached, f"goal-{number}-{at}-{_digest(goal)}", at, goal=goal)
+
+
+def _forms(story: Story) -> Iterator["_Wanted"]:
+    """The last answers of each, since they were given first without a change."""
+    found: dict[tuple[Key, str], Form] = {}
+    for form in sorted(one for one in story.observations if isinstance(one, Form)):
+        other = found.get((form.number, form.asked))
+        if other is None or other.answers != form.answers:
+            found[form.number, form.asked] = form
+    for (number, asked), form in found.items():
+        words = iter(form.answers.split(SEPARATOR) if form.answers else ())
+        answers = list(zip(words, words, strict=True))
+        if answers:
+            build = events.pre_chat_survey_completed if asked == "before" else events.post_chat_survey_answered
+            name = f"form-{asked}-{number}-{form.at}-{_digest(form.answers)}"
+            yield _wanted(build, name, form.at, answers=answers)
 
 
 def _live(story: Story, messages: list[Message], registers: Mapping[str, list[Step]]) -> Iterator["_Wanted"]:
