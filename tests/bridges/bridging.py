@@ -20,6 +20,7 @@ import pytest
 
 from telwerk.v1.event_pb2 import Event
 from telwerk_bridges.chatwoot import Chatwoot
+from telwerk_bridges.memory import take
 from telwerk_bridges.payload import Node
 from telwerk_bridges.platform import Platform
 from telwerk_bridges.story import Story
@@ -142,26 +143,32 @@ class Translator:
 
     def __init__(self, platform: Platform | None = None, **options: Any) -> None:
         self._platform = platform or Chatwoot(SECRET, **options)
-        self._stories: dict[str, str] = {}
+        self._kept: dict[str, str] = {}
 
     def __call__(self, payload: object, received_at: int = 0) -> list[Event]:
-        delivery = self._platform.read(Node(payload), received_at)
-        if delivery is None:
+        told = self._platform.read(Node(payload), received_at)
+        if told is None:
             return []
-        name = delivery.conversation_id
-        stored = self._stories.get(name)
-        story = Story.from_json(name, stored) if stored else Story(name, delivery.widget_id)
-        events = story.told(delivery.observations)
-        self._stories[name] = story.to_json()
-        return events
+        try:
+            take(self, told).send(None)
+        except StopIteration as stopped:
+            events: list[Event] = stopped.value
+            return events
+        raise AssertionError("this shelf waits for nothing")
+
+    async def read(self, name: str) -> str | None:
+        return self._kept.get(name)
+
+    async def write(self, name: str, text: str) -> None:
+        self._kept[name] = text
 
     def kept(self) -> str:
         """All that is remembered of the conversations."""
-        return json.dumps(self._stories)
+        return json.dumps(self._kept)
 
     def standing(self) -> dict[str, list[str]]:
         """By conversation, the events that stand, without how often they were taken back."""
-        stories = {name: Story.from_json(name, text) for name, text in self._stories.items()}
+        stories = {name: Story.from_json(name, text) for name, text in self._kept.items()}
         return {
             name: sorted(event for event, (standing, _, _) in story.said.items() if standing == "stands")
             for name, story in stories.items()

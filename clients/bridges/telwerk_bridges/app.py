@@ -99,10 +99,10 @@ class Bridge:
             PayloadError: it is not what the platform documents.
             InboxFullError, InboxError: it cannot be stored.
         """
-        delivery = source.platform.read(Node(json.loads(body)), int(now_seconds * 1_000))
-        if delivery is None:
+        told = source.platform.read(Node(json.loads(body)), int(now_seconds * 1_000))
+        if told is None:
             return 0
-        count = await self.inbox.take(self._configuration.target(source), delivery)
+        count = await self.inbox.take(self._configuration.target(source), told)
         if count:
             self.forwarders[source.account_id].wake()
         return count

@@ -1,9 +1,9 @@
 """The durable inbox: a SQLite file with what deliveries meant and Telwerk has not acknowledged yet.
 
-It holds events, and of each conversation the ids, states and instants that its `Story` needs; never a delivery. What a
-delivery adds to both is one transaction: once `take` has returned, the loss of the process or of the machine loses
-nothing. One process writes at a time, and holds a lock on `PATH.lock`; `telwerk-bridge list`, `retry` and `drop` may
-work beside it.
+It holds events, and of each conversation (and each operator, in the same table) the ids, states and instants that
+memory.py needs; never a delivery. What a delivery adds to both is one transaction: once `take` has returned, the loss
+of the process or of the machine loses nothing. One process writes at a time, and holds a lock on `PATH.lock`;
+`telwerk-bridge list`, `retry` and `drop` may work beside it.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from typing import Final, NamedTuple
 import aiosqlite
 
 from telwerk.v1.event_pb2 import Event
-from telwerk_bridges.platform import Delivery
-from telwerk_bridges.story import Story
+from telwerk_bridges.memory import take
+from telwerk_bridges.platform import Delivery, OperatorStatus
 
 FORMAT: Final = 1
 """Of the file; in SQLite's `user_version`."""
@@ -157,6 +157,26 @@ async def _number(connection: aiosqlite.Connection, query: str) -> int:
     return int(row[0]) if row else 0
 
 
+class _Shelf:
+    """What is remembered for one target, within a transaction."""
+
+    def __init__(self, connection: aiosqlite.Connection, target: str) -> None:
+        self._connection = connection
+        self._target = target
+
+    async def read(self, name: str) -> str | None:
+        """As `Shelf.read`."""
+        query = "SELECT story FROM conversations WHERE target = ? AND conversation_id = ?"
+        async with self._connection.execute(query, (self._target, name)) as rows:
+            row = await rows.fetchone()
+        return str(row[0]) if row else None
+
+    async def write(self, name: str, text: str) -> None:
+        """As `Shelf.write`."""
+        values = (self._target, name, text, time.time())
+        await self._connection.execute("INSERT OR REPLACE INTO conversations VALUES (?, ?, ?, ?)", values)
+
+
 class Inbox:
     """See the module; made by `opened`."""
 
@@ -166,7 +186,7 @@ class Inbox:
         self._file = path.stat().st_ino
         self._turn = asyncio.Lock()
 
-    async def take(self, target: Target, delivery: Delivery) -> int:
+    async def take(self, target: Target, told: Delivery | OperatorStatus) -> int:
         """Stores what the delivery adds; how many events that are.
 
         Raises:
@@ -174,11 +194,11 @@ class Inbox:
             InboxError: the file cannot be written.
         """
         try:
-            return await self._take(target, delivery)
+            return await self._take(target, told)
         except InboxFullError:
             if not await self._forget_oldest():
                 raise
-            return await self._take(target, delivery)
+            return await self._take(target, told)
 
     async def waiting(self, account_id: str, after: int, limit: int) -> list[Held]:
         """The oldest events of the account that wait for Telwerk, after that number."""
@@ -231,23 +251,9 @@ class Inbox:
             free = await _number(self._connection, "PRAGMA freelist_count")
             return Counts(waiting, refused, (pages - free) * await _number(self._connection, "PRAGMA page_size"))
 
-    async def _take(self, target: Target, delivery: Delivery) -> int:
-        key = (f"{target.account_id}@{target.address}", delivery.conversation_id)
+    async def _take(self, target: Target, told: Delivery | OperatorStatus) -> int:
         async with self._transaction() as connection:
-            query = "SELECT story FROM conversations WHERE target = ? AND conversation_id = ?"
-            async with connection.execute(query, key) as rows:
-                row = await rows.fetchone()
-            story = (
-                Story.from_json(delivery.conversation_id, row[0])
-                if row
-                else Story(delivery.conversation_id, delivery.widget_id)
-            )
-            if delivery.observations <= story.observations:
-                return 0
-            said = story.told(delivery.observations)
-            await connection.execute(
-                "INSERT OR REPLACE INTO conversations VALUES (?, ?, ?, ?)", (*key, story.to_json(), time.time())
-            )
+            said = await take(_Shelf(connection, f"{target.account_id}@{target.address}"), told)
             await connection.executemany(
                 "INSERT INTO events (account_id, event) VALUES (?, ?)",
                 [(target.account_id, event.SerializeToString()) for event in said],

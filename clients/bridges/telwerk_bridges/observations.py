@@ -12,11 +12,15 @@ Key: TypeAlias = int | str
 
 @dataclass(frozen=True, order=True)
 class Message:
-    """Somebody sent a message."""
+    """Somebody sent a message.
+
+    Where a payload does not show what its author is, `author` is who, and `sender` stands until an `Author` is known.
+    """
 
     number: Key
     at: int
     sender: events.SenderName
+    author: str = ""
 
 
 @dataclass(frozen=True, order=True)
@@ -28,8 +32,28 @@ class Presence:
 
 
 @dataclass(frozen=True, order=True)
+class Author:
+    """What the author of messages is."""
+
+    author: str
+    sender: events.SenderName
+
+
+@dataclass(frozen=True, order=True)
+class Attendance:
+    """An operator, or with CONTACT as `who` the contact, is there from that instant on, or no longer.
+
+    Where a story has any, it is live while the contact and the assigned operator both are there.
+    """
+
+    who: str
+    at: int
+    there: bool
+
+
+@dataclass(frozen=True, order=True)
 class Answer:
-    """A payload shows this answer to a survey, changed at that instant. No stars is 0."""
+    """A payload shows this answer to a survey, changed at that instant. No stars is 0, those taken back -1."""
 
     survey: Key
     at: int
@@ -39,7 +63,7 @@ class Answer:
 
 @dataclass(frozen=True, order=True)
 class Goal:
-    """The contact reached a goal; told twice with two instants, at the earlier one."""
+    """The contact reached a goal; told again within a minute, it is the same time."""
 
     number: Key
     at: int
@@ -59,7 +83,19 @@ class Form:
     answers: str
 
 
-Observation: TypeAlias = Message | Change | Presence | Answer | Goal | Form
+@dataclass(frozen=True, order=True)
+class Action:
+    """The platform acted upon an operator's inactivity; `action` is the number of Telwerk's `InactivityAction`."""
+
+    number: Key
+    at: int
+    action: int
+
+
+Observation: TypeAlias = Message | Author | Change | Presence | Attendance | Answer | Goal | Form | Action
+
+CONTACT: Final = ""
+"""Who the contact is among those who attend."""
 
 STATUS: Final = "status"
 OPERATOR: Final = "operator"
@@ -68,3 +104,6 @@ LABELS: Final = "labels"
 SEPARATOR: Final = "\0"
 """Between the labels of a set, and between the answers of a form."""
 RESOLVED: Final = "resolved"
+OPEN: Final = "open"
+TAG: Final = "tag"
+"""The registers that begin with it are of one label each: their value is the label, or empty."""

@@ -19,11 +19,25 @@ class SignatureError(Exception):
 
 @dataclass(frozen=True)
 class Delivery:
-    """What a delivery tells of one conversation."""
+    """What a delivery tells of one conversation.
+
+    `widget_id` is empty where the delivery does not show it. `follows_operators` says that the platform tells when
+    operators come and go (`OperatorStatus`), and that being live depends on it.
+    """
 
     conversation_id: str
     widget_id: str
     observations: frozenset[Observation]
+    follows_operators: bool = False
+
+
+@dataclass(frozen=True)
+class OperatorStatus:
+    """An operator came or went: it concerns every conversation that is assigned to them."""
+
+    operator_id: str
+    at: int
+    there: bool
 
 
 class Platform(Protocol):
@@ -36,7 +50,7 @@ class Platform(Protocol):
             SignatureError: it is not.
         """
 
-    def read(self, payload: Node, received_at: int) -> Delivery | None:
+    def read(self, payload: Node, received_at: int) -> Delivery | OperatorStatus | None:
         """What the delivery tells; None where it tells nothing that is counted.
 
         `received_at` is when it came, in milliseconds since 1970: only for what has no instant of its own. The same

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal
 
 
 @dataclass(frozen=True)
@@ -13,21 +13,26 @@ class Change:
     late:  it became `current` at this instant or before; the payload was built when it was `shown`.
     whole: it is `current` at this instant, nobody says since when; so is an empty value.
     shown: the same beside another change; an empty value says nothing, for what is left out is empty too.
+    joined: it became `current` at this instant, if it was empty.
+
+    Where a platform dates nothing, `at` is when the delivery came, and `key` tells what came: the same again within a
+    minute is a repetition.
     """
 
     register: str
     at: int
-    told: Literal["exact", "late", "whole", "shown"]
+    told: Literal["exact", "late", "whole", "shown", "joined"]
     current: str
     previous: str | None = None
     shown: str | None = None
+    key: str = ""
 
     def __lt__(self, other: "Change") -> bool:
         """By instant; the rest only so that equal sets have equal orders."""
         return self._key() < other._key()
 
-    def _key(self) -> tuple[int, str, str, str, str]:
-        return (self.at, self.told, self.current, self.previous or "", self.shown or "")
+    def _key(self) -> tuple[int, str, str, str, str, str]:
+        return (self.at, self.told, self.current, self.previous or "", self.shown or "", self.key)
 
 
 @dataclass(frozen=True)
@@ -41,13 +46,43 @@ class Step:
     value: str
 
 
+REPEAT_MILLIS: Final = 60_000
+"""How long a platform repeats what was not answered in time, where it does not date what it tells."""
+
+
 def steps(changes: Sequence[Change], unknown: str) -> list[Step]:
     """The value over time; `unknown` stands for what it was before anything is known."""
+    changes = _unrepeated(changes)
     exact = {one for one in changes if one.told == "exact"}
-    known = sorted(exact | set(_placed([one for one in changes if one.told == "late"], exact)))
+    late = set(_placed([one for one in changes if one.told == "late"], exact))
+    known = sorted(exact | late | {one for one in changes if one.told == "joined"})
     told = _walk(known, unknown)
     missed = [one for one in sorted(changes) if one.told in {"whole", "shown"} and _is_missed(one, told, unknown)]
     return _walk(sorted([*known, *missed]), unknown) if missed else told
+
+
+def together(registers: Sequence[Sequence[Step]], separator: str) -> list[Step]:
+    """Several registers of one label each as one of sets."""
+    places = sorted({(step.at, step.order) for one in registers for step in one})
+    found: list[Step] = []
+    for at, order in places:
+        latest = [[step.value for step in one if (step.at, step.order) <= (at, order)] for one in registers]
+        labels = sorted({values[-1] for values in latest if values} - {""})
+        value, was = separator.join(labels), found[-1].value if found else ""
+        if value != was:
+            found.append(Step(at, order, was, None, value))
+    return found
+
+
+def _unrepeated(changes: Sequence[Change]) -> list[Change]:
+    latest: dict[tuple[str, str], int] = {}
+    found = []
+    for one in sorted(changes):
+        what = (one.key, one.current)
+        if not one.key or one.at - latest.get(what, -REPEAT_MILLIS - 1) > REPEAT_MILLIS:
+            found.append(one)
+        latest[what] = one.at
+    return found
 
 
 def _placed(late: list[Change], exact: set[Change]) -> Iterable[Change]:
@@ -79,6 +114,8 @@ def _walk(changes: list[Change], unknown: str) -> list[Step]:
         # Several of one instant: each follows from the one before.
         one = _first_of(instant, value)
         waiting.remove(one)
+        if one.told == "joined" and value not in {"", unknown}:
+            continue
         is_missing = one.told == "exact" and one.previous not in {None, value}
         if one.current != value or is_missing:
             order = walked[-1].order + 1 if walked and walked[-1].at == one.at else 0
@@ -108,4 +145,7 @@ def _is_missed(seen: Change, told: list[Step], unknown: str) -> bool:
         return False
     if after and after[0].previous is not None:
         return after[0].previous == seen.current
+    if after and after[0].value == seen.current:
+        # The payload was built after that change.
+        return False
     return seen.told == "whole" or bool(seen.current)

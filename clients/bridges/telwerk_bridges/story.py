@@ -8,20 +8,26 @@ before: new events are told, and what no longer follows is retracted.
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
 from telwerk import events
 from telwerk.v1.event_pb2 import Event
+from telwerk_bridges.live import turns
 from telwerk_bridges.observations import (
+    CONTACT,
     GROUP,
     LABELS,
     OPERATOR,
     RESOLVED,
     SEPARATOR,
     STATUS,
+    TAG,
+    Action,
     Answer,
+    Attendance,
+    Author,
     Form,
     Goal,
     Key,
@@ -29,17 +35,20 @@ from telwerk_bridges.observations import (
     Observation,
     Presence,
 )
-from telwerk_bridges.register import Change, Step, steps
+from telwerk_bridges.register import REPEAT_MILLIS, Change, Step, steps, together
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _KINDS: Final[Mapping[str, type[Observation]]] = {
     "message": Message,
+    "author": Author,
     "change": Change,
     "presence": Presence,
+    "attendance": Attendance,
     "answer": Answer,
     "goal": Goal,
     "form": Form,
+    "action": Action,
 }
 _NAMES: Final = {kind: name for name, kind in _KINDS.items()}
 
@@ -55,6 +64,7 @@ class Story:
 
     conversation_id: str
     widget_id: str
+    """Empty as long as no delivery has told it; nothing is told until then."""
     observations: set[Observation] = field(default_factory=set)
     said: dict[str, tuple[_Standing, int, int]] = field(default_factory=dict)
     """By the id of an event: whether it stands, the how manieth time it was told, and its instant."""
@@ -74,6 +84,9 @@ class Story:
     def told(self, observations: Iterable[Observation]) -> list[Event]:
         """Adds the observations; the events, retractions included, that are to be sent since then."""
         self.observations.update(observations)
+        if not self.widget_id:
+            # A later delivery will say.
+            return []
         wanted = {one.name: one for one in _events(self)}
         sent = []
         for name, (standing, generation, at) in list(self.said.items()):
@@ -88,6 +101,24 @@ class Story:
                 self.said[name] = ("stands", generation + 1, one.at)
                 sent.append(self._event(one, _generation_id(name, generation + 1)))
         return sent
+
+    def first_at(self) -> int:
+        """The first instant of which anything is known, but for when operators came and went."""
+        return min(self._instants(), default=0)
+
+    def last_at(self) -> int:
+        """The last such instant."""
+        return max(self._instants(), default=0)
+
+    def contact_is_there(self) -> bool:
+        """Whether the contact has come, and not gone since."""
+        came = [(one.at, one.there) for one in self.observations if isinstance(one, Attendance) and one.who == CONTACT]
+        return bool(came) and max(came)[1]
+
+    def _instants(self) -> Iterator[int]:
+        for one in self.observations:
+            if not isinstance(one, Author) and not (isinstance(one, Attendance) and one.who != CONTACT):
+                yield one.at
 
     def _event(self, one: "_Wanted", event_id: str) -> Event:
         at = _EPOCH + timedelta(milliseconds=one.at)
@@ -111,10 +142,14 @@ def _generation_id(name: str, generation: int) -> str:
 def _events(story: Story) -> Iterator["_Wanted"]:
     """All that follows; in the order in which a person would tell it."""
     messages = _messages(story)
+    changes: dict[str, list[Change]] = {}
+    for change in (one for one in story.observations if isinstance(one, Change)):
+        changes.setdefault(change.register, []).append(change)
     registers = {
-        name: steps([one for one in story.observations if isinstance(one, Change) and one.register == name], unknown)
+        name: steps(changes.get(name, []), unknown)
         for name, unknown in ((STATUS, "?"), (OPERATOR, ""), (GROUP, ""), (LABELS, ""))
     }
+    tags = [steps(told, "") for name, told in sorted(changes.items()) if name.startswith(TAG)]
     for name, message in messages:
         yield _wanted(events.message_sent, name, message.at, sender=message.sender)
     for place, is_end in _endings(registers[STATUS]):
@@ -122,7 +157,7 @@ def _events(story: Story) -> Iterator["_Wanted"]:
         suffix = f"-{place[1]}" if place[1] else ""
         yield _wanted(build, f"{name}-{place[0]}{suffix}", place[0], sequence=place[1])
     yield from _assignments(registers[OPERATOR], registers[GROUP])
-    for step in registers[LABELS]:
+    for step in (*registers[LABELS], *together(tags, SEPARATOR)):
         # After an assignment of the same instant: the labels are of those who are assigned then.
         topics = step.value.split(SEPARATOR) if step.value else []
         name = f"labels-{step.at}-{_digest(*topics)}"
@@ -130,7 +165,8 @@ def _events(story: Story) -> Iterator["_Wanted"]:
     yield from _answers(story)
     yield from _goals(story)
     yield from _forms(story)
-    yield from _live(story, [message for _, message in messages], registers)
+    yield from _actions(story)
+    yield from _live(story, [message for _, message in messages], registers[STATUS], registers[OPERATOR])
 
 
 def _wanted(build: Callable[..., Event], name: str, at: int, **content: object) -> _Wanted:
@@ -142,12 +178,15 @@ def _messages(story: Story) -> list[tuple[str, Message]]:
     found: dict[Key, list[Message]] = {}
     for message in (one for one in story.observations if isinstance(one, Message)):
         found.setdefault(message.number, []).append(message)
+    authors = {one.author: one.sender for one in sorted(one for one in story.observations if isinstance(one, Author))}
     chosen = []
     for number, same in found.items():
         first = min(same)
-        # What was told by the other payload is another event.
-        name = f"message-{number}" if len(same) == 1 else f"message-{number}-{first.at}-{first.sender}"
-        chosen.append((name, first))
+        sender = authors.get(first.author, first.sender)
+        # What was told by another payload, or of a sender of whom less was known, is another event.
+        is_plain = len(same) == 1 and sender == first.sender
+        name = f"message-{number}" if is_plain else f"message-{number}-{first.at}-{sender}"
+        chosen.append((name, replace(first, sender=sender)))
     return sorted(chosen, key=lambda one: (one[1].at, one[1].number))
 
 
@@ -188,7 +227,7 @@ def _answers(story: Story) -> Iterator["_Wanted"]:
         surveys.setdefault(answer.survey, []).append(answer)
     for number, answers in sorted(surveys.items()):
         stars, at = _last_run([(one.stars, one.at) for one in answers if one.stars])
-        if stars:
+        if stars > 0:
             yield _wanted(events.rated, f"rating-{number}-{stars}-{at}", at, stars=stars)
         feedback, at = _last_run([(int(one.feedback), one.at) for one in answers])
         if feedback:
@@ -205,11 +244,17 @@ def _last_run(values: list[tuple[int, int]]) -> tuple[int, int]:
 
 
 def _goals(story: Story) -> Iterator["_Wanted"]:
-    found: dict[tuple[Key, str], int] = {}
+    latest: dict[tuple[Key, str], int] = {}
     for one in sorted(one for one in story.observations if isinstance(one, Goal)):
-        found.setdefault((one.number, one.goal), one.at)
-    for (number, goal), at in found.items():
-        yield _wanted(events.goal_reached, f"goal-{number}-{at}-{_digest(goal)}", at, goal=goal)
+        goal = (one.number, one.goal)
+        if one.at - latest.get(goal, -REPEAT_MILLIS - 1) > REPEAT_MILLIS:
+            yield _wanted(events.goal_reached, f"goal-{one.number}-{one.at}-{_digest(one.goal)}", one.at, goal=one.goal)
+        latest[goal] = one.at
+
+
+def _actions(story: Story) -> Iterator["_Wanted"]:
+    for one in sorted(one for one in story.observations if isinstance(one, Action)):
+        yield _wanted(events.inactivity_action, f"action-{one.number}-{one.at}", one.at, action=one.action)
 
 
 def _forms(story: Story) -> Iterator["_Wanted"]:
@@ -228,37 +273,15 @@ def _forms(story: Story) -> Iterator["_Wanted"]:
             yield _wanted(build, name, form.at, answers=answers)
 
 
-def _live(story: Story, messages: list[Message], registers: Mapping[str, list[Step]]) -> Iterator["_Wanted"]:
-    """Live from when the contact has written and the assigned person is online, until that person is not or it ends.
-
-    After an end the contact must write again. The end itself ends being live.
-    """
-    presences: dict[int, bool] = {}
-    for presence in (one for one in story.observations if isinstance(one, Presence)):
-        # Two payloads of one state that differ: the person came or went in between.
-        presences[presence.at] = presences.get(presence.at, False) or presence.online
-    # At one instant: the end, what comes after it, and last who is there.
-    happened: list[tuple[int, int, str]] = []
-    happened += [(place[0], 1, "end" if is_end else "resume") for place, is_end in _endings(registers[STATUS])]
-    happened += [(message.at, 2, "wrote") for message in messages if message.sender == "contact"]
-    happened += [(step.at, 3, "away") for step in registers[OPERATOR] if not step.value]
-    happened += [(at, 4, "online" if online else "away") for at, online in presences.items()]
-    wrote = online = ended = live = False
-    for at, _, what in sorted(happened, key=lambda one: one[:2]):
-        if what == "end":
-            wrote, ended, live = False, True, False
-        elif what == "resume":
-            ended = False
-        elif what == "wrote":
-            wrote = True
-        else:
-            online = what == "online"
-        is_live = wrote and online and not ended
-        if is_live != live and what != "end":
-            live = is_live
-            # A stretch begins and ends after what else is said of the instant.
-            build, name = (events.went_live, "live") if live else (events.left_live, "left")
-            yield _wanted(build, f"{name}-{at}", at, sequence=_LAST)
+def _live(
+    story: Story, messages: Iterable[Message], status: Iterable[Step], operators: list[Step]
+) -> Iterator["_Wanted"]:
+    wrote = [message.at for message in messages if message.sender == "contact"]
+    ends = [(place[0], is_end) for place, is_end in _endings(status)]
+    for turn in turns(story.observations, wrote, ends, operators):
+        # A stretch begins and ends after what else is said of the instant.
+        build, name = (events.went_live, "live") if turn.live else (events.left_live, "left")
+        yield _wanted(build, f"{name}-{turn.at}", turn.at, sequence=_LAST)
 
 
 def _digest(*state: str) -> str:
