@@ -14,7 +14,7 @@ import json
 import random
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar, Final, NamedTuple
@@ -142,9 +142,7 @@ class PlatformConformance:
 
     def test_a_changed_body_is_noticed_where_the_platform_signs_it(self) -> None:
         body, headers = self.sign(self.body, SECRETS[0], NOW)
-        if not self.signs_body:
-            pytest.skip("the platform sends its secret only")
-        with pytest.raises(SignatureError):
+        with pytest.raises(SignatureError) if self.signs_body else nullcontext():
             self.made().verify(headers, body + b" ", NOW)
 
     def test_an_old_or_replayed_delivery_and_one_of_a_clock_hours_ahead_are_refused_where_a_time_is_signed(
@@ -163,19 +161,7 @@ class PlatformConformance:
     # --- what deliveries mean together -------------------------------------------------------------------------------
 
     def told(self, deliveries: Sequence[Sample]) -> list[bytes]:
-        """The events that stand after these deliveries; none is told twice."""
-        translate, standing = Translator(self.made()), dict[tuple[str, str], Event]()
-        ids = set[tuple[str, str]]()
-        for received_at, payload in deliveries:
-            for event in translate(payload, received_at):
-                key = (event.conversation_id, event.event_id)
-                assert key not in ids
-                ids.add(key)
-                if event.HasField("event_retracted"):
-                    del standing[event.conversation_id, event.event_retracted.retracted_event_id]
-                else:
-                    standing[key] = event
-        return sorted(facts_of(event) for event in standing.values())
+        return sorted(facts_of(event) for event in standing(self.made(), deliveries))
 
     def test_any_order_and_any_repetition_tell_the_same(self) -> None:
         """Whatever came before is remembered, whatever comes after explains it."""
@@ -286,7 +272,8 @@ class PlatformConformance:
         bodies = [json.dumps(payload).encode() for _, payload in self.story]
         shuffled = bodies * 2
         random.Random(3).shuffle(shuffled)  # noqa: S311 - to be repeatable
-        for body in (*shuffled, *bodies):
+        # What happened when it is received comes in order first.
+        for body in (*(bodies if self.undated else ()), *shuffled, *bodies):
             assert self.sent(started, body, "story")[0] == 200
         settled(started.url)
         assert counted_lines(server.address, "story") == sorted(self.counted)
@@ -310,6 +297,21 @@ class PlatformConformance:
         assert text_of(started.url, "/readyz") == (200, "ready")
         assert "Traceback" not in started.log()
         assert "is refused with 401: " in started.log()
+
+
+def standing(platform: Platform, deliveries: Sequence[Sample]) -> list[Event]:
+    """The events that stand after these deliveries; none is told twice."""
+    translate, found, ids = Translator(platform), dict[tuple[str, str], Event](), set[tuple[str, str]]()
+    for received_at, payload in deliveries:
+        for event in translate(payload, received_at):
+            key = (event.conversation_id, event.event_id)
+            assert key not in ids
+            ids.add(key)
+            if event.HasField("event_retracted"):
+                del found[event.conversation_id, event.event_retracted.retracted_event_id]
+            else:
+                found[key] = event
+    return list(found.values())
 
 
 def facts_of(event: Event) -> bytes:

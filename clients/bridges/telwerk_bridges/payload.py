@@ -10,7 +10,7 @@ _NUMBER_LIMIT: Final = 10**20
 _FLOAT_LIMIT: Final = 2**53
 """Below it, a float is exactly the number that was written."""
 
-_IDENTIFIER_BYTES_MAX: Final = 96
+_IDENTIFIER_BYTES_MAX: Final = 64
 """Telwerk's own ids have at most 128, with what a bridge puts before and after."""
 
 
@@ -86,7 +86,7 @@ class Node:
         raise self._wrong("a whole number")
 
     def identifier(self) -> str:
-        """An id that must be there: a whole number, or a printable text of at most 96 bytes."""
+        """An id that must be there: a whole number, or a printable text of at most 64 bytes."""
         if not isinstance(self.value, str):
             return str(self.number())
         text = self.value.strip()

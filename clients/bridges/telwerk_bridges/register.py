@@ -57,7 +57,10 @@ def steps(changes: Sequence[Change], unknown: str) -> list[Step]:
     late = set(_placed([one for one in changes if one.told == "late"], exact))
     known = sorted(exact | late | {one for one in changes if one.told == "joined"})
     told = _walk(known, unknown)
-    missed = [one for one in sorted(changes) if one.told in {"whole", "shown"} and _is_missed(one, told, unknown)]
+    missed: list[Change] = []
+    for one in sorted(changes):
+        if one.told in {"whole", "shown"} and _is_missed(one, told, missed, unknown):
+            missed.append(one)
     return _walk(sorted([*known, *missed]), unknown) if missed else told
 
 
@@ -80,8 +83,8 @@ def _unrepeated(changes: Sequence[Change]) -> list[Change]:
     for one in sorted(changes):
         what = (one.key, one.current)
         if not one.key or one.at - latest.get(what, -REPEAT_MILLIS - 1) > REPEAT_MILLIS:
+            latest[what] = one.at
             found.append(one)
-        latest[what] = one.at
     return found
 
 
@@ -137,11 +140,14 @@ def _first_of(instant: list[Change], value: str) -> Change:
     return instant[0]
 
 
-def _is_missed(seen: Change, told: list[Step], unknown: str) -> bool:
-    """Whether what a payload shows tells a change that no delivery told."""
+def _is_missed(seen: Change, told: list[Step], missed: list[Change], unknown: str) -> bool:
+    """Whether what a payload shows tells a change that no delivery told; `missed` are the earlier ones."""
     before = [step for step in told if step.at <= seen.at]
     after = [step for step in told if step.at > seen.at]
-    if seen.current == (before[-1].value if before else unknown):
+    known = before[-1].value if before else unknown
+    if missed and (not before or missed[-1].at > before[-1].at):
+        known = missed[-1].current
+    if seen.current == known:
         return False
     if after and after[0].previous is not None:
         return after[0].previous == seen.current
