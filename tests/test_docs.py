@@ -18,6 +18,7 @@ DOCS = [
     *sorted((ROOT / "docs").rglob("*.md")),
     ROOT / "clients" / "python" / "README.md",
     ROOT / "clients" / "bridges" / "README.md",
+    *sorted((ROOT / "clients" / "bridges" / "docs").glob("*.md")),
 ]
 DECISIONS = ROOT / "docs" / "decisions"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"

@@ -24,7 +24,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -70,7 +70,7 @@ class LiveChat:
     those without an address, which LiveChat gives to bots only. `prefix` stands before every id.
     """
 
-    def __init__(self, *secrets: str, bots: tuple[str, ...] | list[str] = (), prefix: str = "") -> None:
+    def __init__(self, *secrets: str, bots: Collection[str] = (), prefix: str = "") -> None:
         self._secrets = [secret.strip().encode() for secret in secrets]
         self._bots = frozenset(bots)
         self._prefix = prefix
