@@ -84,6 +84,19 @@ def test_an_old_version_that_gives_no_ids_of_messages_and_not_since_when_an_agen
     )
 
 
+def test_a_closing_makes_up_for_all_deliveries_before_it() -> None:
+    close = payload("LivechatSession", said(1), said(3, "anna"), servedBy=served("anna", 2), tags=["a"])
+    close |= {"departmentId": "sales", "closedAt": iso(START + 5 * SECOND)}
+    department = line(START + 5 * SECOND - 1, "operator_assigned", "agent-anna department-sales")
+    assert told(platform(), [close]) == sorted(
+        [
+            *lines((1, "message_sent", "contact"), (2, "operator_assigned", "agent-anna -"), (2, "went_live", "")),
+            *lines((3, "message_sent", "operator"), (5, "conversation_ended", ""), (5, "topics_set", "a")),
+            department,
+        ]
+    )
+
+
 @pytest.mark.parametrize(
     ("message", "sender"),
     [
