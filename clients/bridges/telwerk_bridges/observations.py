@@ -1,6 +1,6 @@
 """What a delivery can tell of a conversation. Instants are milliseconds since 1970; `Change` stands in register.py."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from telwerk import events
@@ -92,7 +92,22 @@ class Action:
     action: int
 
 
-Observation: TypeAlias = Message | Author | Change | Presence | Attendance | Answer | Goal | Form | Action
+@dataclass(frozen=True, order=True)
+class Visit:
+    """The contact opened a page, which Telwerk matches against the goals of the widget."""
+
+    number: Key
+    at: int
+    url: str
+
+
+Observation: TypeAlias = Message | Author | Change | Presence | Attendance | Answer | Goal | Form | Action | Visit
+
+
+def remembered(one: Observation) -> Observation:
+    """What is kept of it once it is told: ids, states and instants, never the address of a page."""
+    return replace(one, url="") if isinstance(one, Visit) else one
+
 
 CONTACT: Final = ""
 """Who the contact is among those who attend."""

@@ -34,6 +34,8 @@ from telwerk_bridges.observations import (
     Message,
     Observation,
     Presence,
+    Visit,
+    remembered,
 )
 from telwerk_bridges.register import REPEAT_MILLIS, Change, Step, steps, together
 
@@ -49,6 +51,7 @@ _KINDS: Final[Mapping[str, type[Observation]]] = {
     "goal": Goal,
     "form": Form,
     "action": Action,
+    "visit": Visit,
 }
 _NAMES: Final = {kind: name for name, kind in _KINDS.items()}
 
@@ -71,7 +74,7 @@ class Story:
 
     def to_json(self) -> str:
         """What is kept of it: ids, states and instants."""
-        known = [[_NAMES[type(one)], *vars(one).values()] for one in self.observations]
+        known = [[_NAMES[type(one)], *vars(one).values()] for one in set(map(remembered, self.observations))]
         return json.dumps([self.widget_id, known, self.said], separators=(",", ":"))
 
     @classmethod
@@ -164,6 +167,7 @@ def _events(story: Story) -> Iterator["_Wanted"]:
         yield _wanted(events.topics_set, name, step.at, topics=topics, sequence=1 + step.order)
     yield from _answers(story)
     yield from _goals(story)
+    yield from _visits(story)
     yield from _forms(story)
     yield from _actions(story)
     yield from _live(story, [message for _, message in messages], registers[STATUS], registers[OPERATOR])
@@ -255,6 +259,17 @@ def _goals(story: Story) -> Iterator["_Wanted"]:
 def _actions(story: Story) -> Iterator["_Wanted"]:
     for one in sorted(one for one in story.observations if isinstance(one, Action)):
         yield _wanted(events.inactivity_action, f"action-{one.number}-{one.at}", one.at, action=one.action)
+
+
+def _visits(story: Story) -> Iterator["_Wanted"]:
+    """The address is known as long as the visit was not told."""
+    found: dict[Key, Visit] = {}
+    for one in (one for one in story.observations if isinstance(one, Visit)):
+        other = found.get(one.number)
+        if other is None or (one.at, not one.url) < (other.at, not other.url):
+            found[one.number] = one
+    for number, visit in found.items():
+        yield _wanted(events.page_visited, f"page-{number}-{visit.at}", visit.at, url=visit.url)
 
 
 def _forms(story: Story) -> Iterator["_Wanted"]:
