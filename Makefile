@@ -26,7 +26,7 @@ $(VENV)/installed: pyproject.toml clients/python/pyproject.toml
 
 $(VENV)/tested: $(VENV)/installed clients/bridges/pyproject.toml
 	$(GROUP) test
-	$(EDITABLE) -e 'clients/bridges[serve]'
+	$(EDITABLE) -e 'clients/bridges[serve,import]'
 	@touch $@
 
 $(VENV)/checked: $(VENV)/tested
