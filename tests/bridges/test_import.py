@@ -232,6 +232,8 @@ def test_an_api_that_cannot_be_read_is_one_sentence(
     [
         ({"TELWERK_BRIDGE_CHATWOOT_URL": ""}, "TELWERK_BRIDGE_CHATWOOT_URL is not set"),
         ({"TELWERK_BRIDGE_CHATWOOT_URL": "chatwoot.example"}, "is no address of a Chatwoot"),
+        ({"TELWERK_BRIDGE_CHATWOOT_URL": "https://[::1"}, "is no address of a Chatwoot"),
+        ({"TELWERK_BRIDGE_CHATWOOT_API_TOKEN": "a\nb"}, "TELWERK_BRIDGE_CHATWOOT_API_TOKEN is no token"),
         ({"TELWERK_BRIDGE_CHATWOOT_ACCOUNT": "acme"}, "TELWERK_BRIDGE_CHATWOOT_ACCOUNT is not the number"),
         ({"TELWERK_BRIDGE_CHATWOOT_API_TOKEN": " "}, "TELWERK_BRIDGE_CHATWOOT_API_TOKEN is not set"),
         ({"TELWERK_ACCOUNT": ""}, "TELWERK_ACCOUNT is not set"),

@@ -69,7 +69,7 @@ class ChatwootApi:
         Raises:
             HistoryError: the address is none.
         """
-        if httpx2.URL(url).scheme not in {"http", "https"}:
+        if not _is_address(url):
             raise HistoryError(f"{url} is no address of a Chatwoot, such as https://chatwoot.example")
         # Loopback is never reached through a proxy.
         client = httpx2.AsyncClient(
@@ -137,7 +137,7 @@ class ChatwootApi:
             pause = min(_PAUSE_SECONDS * 2 ** (tried - 1), _PAUSE_SECONDS_MAX)
             try:
                 status, headers, body = await self._request(path, parameters)
-            except httpx2.TransportError as error:
+            except httpx2.RequestError as error:
                 reason = f"cannot be reached: {error or type(error).__name__}"
             else:
                 if status == _OK:
@@ -160,6 +160,14 @@ class ChatwootApi:
                 if len(body) > BODY_BYTES_MAX:
                     raise HistoryError(f"{path} answers with more than {BODY_BYTES_MAX} bytes (BODY_BYTES_MAX)")
             return answer.status_code, answer.headers, bytes(body)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        address = httpx2.URL(url)
+    except httpx2.InvalidURL:
+        return False
+    return address.scheme in {"http", "https"} and bool(address.host)
 
 
 def _json(path: str, body: bytes) -> Node:

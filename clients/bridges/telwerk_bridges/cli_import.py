@@ -50,6 +50,8 @@ async def import_chatwoot(environment: Mapping[str, str], name: str, file: Path 
                     progress.end()
         _report(counts)
         await importer.drained()
+        if refused := await importer.refused():
+            _notice(f"{refused:,} events were refused by Telwerk: `telwerk-bridge list` shows them")
     return 1 if counts["unread"] else 0
 
 
@@ -72,7 +74,7 @@ def _api_of(environment: Mapping[str, str]) -> tuple[str, int, str]:
             raise ConfigurationError(f"{name} is not set: the API needs {_URL}, {_ACCOUNT} and {_TOKEN}")
     if not (account.isascii() and account.isdecimal()):
         raise ConfigurationError(f"{_ACCOUNT} is not the number of an account, as in /app/accounts/1")
-    if not token.isascii():
+    if not (token.isascii() and token.isprintable()):
         raise ConfigurationError(f"{_TOKEN} is no token of Chatwoot")
     return url, int(account), token
 

@@ -105,12 +105,18 @@ class Importer:
         return progress.counts()
 
     async def drained(self, waiting_max: int = 0) -> None:
-        """Returns once no more events wait for Telwerk than that."""
+        """Returns once no more events wait than that, or none of this account: who sends the others is another."""
         while (waiting := (await self._inbox.counts()).waiting) > waiting_max:
+            if not await self._inbox.waiting(self._target.account_id, 0, 1):
+                return
             self._forwarder.wake()
             trouble = f": {self._forwarder.trouble}" if self._forwarder.trouble else ""
             self._note(f"{waiting:,} events wait for Telwerk{trouble}")
             await asyncio.sleep(_LOOK_SECONDS)
+
+    async def refused(self) -> int:
+        """How many events the inbox holds that Telwerk refused."""
+        return (await self._inbox.counts()).refused
 
     async def _read_answers(self, api: ChatwootApi, progress: Progress, first: int) -> None:
         async for page, answers in api.answers(first):

@@ -5,6 +5,7 @@ It holds numbers, instants, stars and the numbers of agents; no text and nothing
 
 import hashlib
 import json
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -47,6 +48,7 @@ class Progress:
         """
         path = inbox.with_name(f"{inbox.name}.import-{hashlib.sha256(of_what.encode()).hexdigest()[:12]}")
         try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             with closing(sqlite3.connect(path, isolation_level=None)) as connection:
                 [version] = connection.execute("PRAGMA user_version").fetchone()
                 if version > FORMAT:
