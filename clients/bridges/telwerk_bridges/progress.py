@@ -49,6 +49,9 @@ class Progress:
         path = inbox.with_name(f"{inbox.name}.import-{hashlib.sha256(of_what.encode()).hexdigest()[:12]}")
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise HistoryError(f"the progress of the import cannot be kept in {path}: {error.strerror}") from error
+        try:
             with closing(sqlite3.connect(path, isolation_level=None)) as connection:
                 [version] = connection.execute("PRAGMA user_version").fetchone()
                 if version > FORMAT:
