@@ -105,6 +105,8 @@ def test_an_import_alone_tells_each_message_end_resumption_and_answer_once(
     """Each message at its second, each end less than one late; with what only recent versions show, or not."""
     found = told([read(past(story, 1, reports=data.draw(st.booleans())))[0]])
     expected = meaning(story)
+    # Who is online is shown as of now.
+    assert without_live(found) == found
     for kind in ("message_sent", "conversation_ended", "conversation_resumed", "feedback_left", "conversation_rated"):
         seen, wanted = instants(found, kind), instants(expected, kind)
         assert len(seen) == len(wanted)
@@ -140,6 +142,21 @@ def test_an_import_alone_knows_who_was_assigned_at_an_answer_at_an_end_and_in_th
         "    70250 topics_set a b",
     ]
     assert +unknown == {"assignments": 1, "labels": 1, "live": 1, "notes": 5}
+
+
+def test_notes_of_one_second_follow_each_other_and_a_later_import_says_the_same() -> None:
+    """Without reports, each by a millisecond."""
+    statuses = ["resolved", "open", "resolved", "snoozed"]
+    story = [Happening(START + 1_100 * 10 + at, "status", status) for at, status in enumerate(statuses)]
+    whole, earlier = (read(past(story[:until], 1, reports=False))[0] for until in (4, 2))
+    expected = [
+        "    11999 conversation_ended",
+        "    12000 conversation_resumed",
+        "    12001 conversation_ended",
+        "    12002 conversation_resumed",
+    ]
+    assert told([whole]) == expected
+    assert told([whole, earlier]) == told([earlier, whole]) == expected
 
 
 def test_what_the_api_does_not_tell_is_counted_by_kind() -> None:

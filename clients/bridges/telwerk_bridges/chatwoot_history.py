@@ -68,9 +68,9 @@ def read(chatwoot: Chatwoot, past: Past) -> tuple[Delivery, Counter[str]] | None
     """
     statuses = _statuses(past)
     shown = _payload(past.conversation)
-    # A status that is shown is one that was reached; only an end, and what follows one, is told.
-    tells_status = shown["status"].text() == RESOLVED or bool(statuses)
-    event = "conversation_status_changed" if tells_status else "conversation_created"
+    # Only an end, and what follows one, is told; by what is shown where nothing better says so.
+    status, (last, _) = shown["status"].text(), _resumptions(statuses)
+    event = "conversation_status_changed" if status != last and RESOLVED in {status, last} else "conversation_created"
     state = chatwoot.read(Node({**_fields(shown), "event": event}), 0)
     if state is None:
         return None
