@@ -160,9 +160,10 @@ async def _number(connection: aiosqlite.Connection, query: str) -> int:
 class _Shelf:
     """What is remembered for one target, within a transaction."""
 
-    def __init__(self, connection: aiosqlite.Connection, target: str) -> None:
+    def __init__(self, connection: aiosqlite.Connection, target: str, touched: float | None) -> None:
         self._connection = connection
         self._target = target
+        self._touched = touched
 
     async def read(self, name: str) -> str | None:
         """As `Shelf.read`."""
@@ -173,8 +174,12 @@ class _Shelf:
 
     async def write(self, name: str, text: str) -> None:
         """As `Shelf.write`."""
-        values = (self._target, name, text, time.time())
-        await self._connection.execute("INSERT OR REPLACE INTO conversations VALUES (?, ?, ?, ?)", values)
+        values = (self._target, name, text, time.time() if self._touched is None else self._touched)
+        statement = """
+            INSERT INTO conversations VALUES (?, ?, ?, ?) ON CONFLICT (target, conversation_id)
+            DO UPDATE SET story = excluded.story, touched = max(touched, excluded.touched)
+        """
+        await self._connection.execute(statement, values)
 
 
 class Inbox:
@@ -186,19 +191,22 @@ class Inbox:
         self._file = path.stat().st_ino
         self._turn = asyncio.Lock()
 
-    async def take(self, target: Target, told: Delivery | OperatorStatus) -> int:
+    async def take(self, target: Target, told: Delivery | OperatorStatus, touched: float | None = None) -> int:
         """Stores what the delivery adds; how many events that are.
+
+        `touched` is when the conversation was active last, for what is no delivery of now; the memory of those that
+        were quiet the longest is given up first.
 
         Raises:
             InboxFullError: it does not fit, even after the memory of the oldest conversations is given up.
             InboxError: the file cannot be written.
         """
         try:
-            return await self._take(target, told)
+            return await self._take(target, told, touched)
         except InboxFullError:
             if not await self._forget_oldest():
                 raise
-            return await self._take(target, told)
+            return await self._take(target, told, touched)
 
     async def waiting(self, account_id: str, after: int, limit: int) -> list[Held]:
         """The oldest events of the account that wait for Telwerk, after that number."""
@@ -251,9 +259,9 @@ class Inbox:
             free = await _number(self._connection, "PRAGMA freelist_count")
             return Counts(waiting, refused, (pages - free) * await _number(self._connection, "PRAGMA page_size"))
 
-    async def _take(self, target: Target, told: Delivery | OperatorStatus) -> int:
+    async def _take(self, target: Target, told: Delivery | OperatorStatus, touched: float | None) -> int:
         async with self._transaction() as connection:
-            said = await take(_Shelf(connection, f"{target.account_id}@{target.address}"), told)
+            said = await take(_Shelf(connection, f"{target.account_id}@{target.address}", touched), told)
             await connection.executemany(
                 "INSERT INTO events (account_id, event) VALUES (?, ?)",
                 [(target.account_id, event.SerializeToString()) for event in said],
