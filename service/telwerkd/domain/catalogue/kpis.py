@@ -27,7 +27,7 @@ class Dimension(enum.IntEnum):
     WIDGET = 3
     VALUE = 4
     TOPIC = 5
-    """KPI 8 by single topic: overlaps, and does not add up."""
+    """KPI 8 by single topic: overlaps, and does not add up (R-NUM-5)."""
     QUESTION = 6
     """KPI 9 and 10 by the question that was answered."""
 
@@ -142,7 +142,7 @@ def _info(kpi: Kpi) -> KpiInfo:
         section=section,
         dimensions=_dimensions(kind),
         value_kind=kind,
-        # Topics are the only thing that a later event replaces.
+        # Topics are the only thing that a later event replaces (R-FROZEN-3).
         revisability=Revisability.REVISABLE if kind is ValueKind.TOPIC_SET else Revisability.FROZEN,
         direction=_DIRECTIONS.get(kpi, Direction.NEITHER),
         has_mean=kind is ValueKind.STARS,
@@ -175,6 +175,6 @@ def _known_values(kpi: Kpi) -> tuple[KnownValue, ...]:
 
 
 CATALOGUE: Mapping[Kpi, KpiInfo] = MappingProxyType({kpi: _info(kpi) for kpi in Kpi})
-"""The ten KPIs, in the order of the rules."""
+"""The ten KPIs, in the order of docs/rules.md."""
 
 _BY_ID: Mapping[str, KpiInfo] = MappingProxyType({info.id: info for info in CATALOGUE.values()})

@@ -1,7 +1,7 @@
 """The fold over one conversation: its events, in event order, and the present instant give its facts.
 
 Every transition of a conversation stands in this file, and nothing here looks at a clock, a database or another
-conversation. Theory of operation:
+conversation. What it does is the law of docs/rules.md, whose rules are cited by their ids. Theory of operation:
 
 - `step` takes the state and the next event *in event order* and gives the next state and what changed.
 - A limit of KPI 3 runs as `State.limit`. Events pass it (`_pass_limit`) when one comes that is later than it; it is
@@ -61,7 +61,7 @@ BEGINNING: Order = (-(2**62), 0, 0, "")
 """Before every event."""
 
 _AFTER_ALL_OF_INSTANT = (2**63 - 1, 127, "")
-"""A timer that falls due comes after all events of its instant."""
+"""A limit that falls due comes after all events of its instant (R-ORDER-6)."""
 
 _with = msgspec.structs.replace
 """`_with(state, ended=True)` is the state with that changed."""
@@ -133,7 +133,7 @@ def fold(
 ) -> tuple[State, list[Effect]]:
     """The state and all effects of a whole log, in whatever order it is given, at the present instant `now`.
 
-    `pause` is called from time to time while a long one goes on.
+    Arrival never matters (R-ORDER-8). `pause` is called from time to time while a long one goes on.
     """
     effective, retracted, awaited = retract(events, base.awaited)
     effects: list[Effect] = [*carried(base)]
@@ -152,7 +152,7 @@ def fold(
 
 
 def carried(base: State) -> Effects:
-    """The facts of purged events that are not final: newer topics may replace them, a first message release them."""
+    """The facts of purged events that are not final (R-KEEP-3): topics may be replaced, what is held back released."""
     topics = () if base.topics is None else (base.topics,)
     change = Change.COUNTED if base.started else Change.HELD
     return (
@@ -165,6 +165,8 @@ def retract(
     events: Iterable[Event], awaited: Iterable[EventId] = ()
 ) -> tuple[list[Event], list[Event], tuple[EventId, ...]]:
     """Divides a log into the events that stand and those taken back, and names the taken back that have not arrived.
+
+    It does not matter which comes first (R-BACK-2), and what never arrives takes nothing with it (R-BACK-3).
 
     The retractions themselves are in neither: they act on the log, not on the state.
     """
@@ -192,7 +194,7 @@ def taken_back(log: Iterable[Event], awaited: Iterable[EventId] = ()) -> set[Eve
 def effective_retractions(log: Iterable[Event]) -> list[tuple[EventId, EventId]]:
     """The retractions of a log that take something back: which, and what they name.
 
-    A retraction that was taken back by a later one (in event order) takes nothing back.
+    A retraction that was taken back by a later one (in event order) takes nothing back (R-BACK-4).
     """
     retractions = [(event.order, event.event_id, event.kind) for event in log if type(event.kind) is Retracted]
     gone: set[EventId] = set()
@@ -207,7 +209,7 @@ def effective_retractions(log: Iterable[Event]) -> list[tuple[EventId, EventId]]
 def follows(state: State, events: Sequence[Event]) -> bool:
     """Whether `events`, which are in event order, can be stepped onto `state`.
 
-    If not, their conversation must be folded again from the log.
+    If not, their conversation must be folded again from the log: what happened earlier corrects (R-FROZEN-4).
     """
     if events and events[0].order <= state.order:
         return False
@@ -219,7 +221,7 @@ def follows(state: State, events: Sequence[Event]) -> bool:
 
 
 def settle(state: State, now: Micros) -> tuple[State, Effects]:
-    """Counts the limit of KPI 3 if it is due by `now`. Idempotent."""
+    """Counts the limit of KPI 3 if it is due by `now` (R-KPI3-1, R-KPI3-13). Idempotent."""
     limit = state.limit
     if limit is None or limit.due > now:
         return state, ()
@@ -227,7 +229,7 @@ def settle(state: State, now: Micros) -> tuple[State, Effects]:
         limit = _with(limit, operator=state.operator, group=state.group)
     fact = Fact(
         Kpi.UNANSWERED_LIVE_CONVERSATIONS, "", limit.operator, limit.group, limit.widget, limit.due, limit.event_id
-    )
+    )  # the widget is that of its went-live event (R-FACT-5)
     order = max(state.order, (limit.due, *_AFTER_ALL_OF_INSTANT))
     state = _with(state, order=order, limit=None, unanswered_live=True)
     return state, (Outcome(Change.COUNTED, fact),)
@@ -262,9 +264,9 @@ def _apply(state: State, event: Event) -> tuple[State, Effects]:  # noqa: C901, 
     if type(kind) is Message:
         return _message(state, event, kind.sender)
     if type(kind) is Assigned:
-        return _with(state, operator=kind.operator, group=kind.group), ()
+        return _with(state, operator=kind.operator, group=kind.group), ()  # R-ASSIGN-1
     if type(kind) is Unassigned:
-        return _with(state, operator=NOBODY, group=kind.group), ()
+        return _with(state, operator=NOBODY, group=kind.group), ()  # R-ASSIGN-2
     if type(kind) is WentLive:
         return _went_live(state, event, kind)
     if type(kind) is LeftLive:
@@ -272,10 +274,10 @@ def _apply(state: State, event: Event) -> tuple[State, Effects]:  # noqa: C901, 
     if type(kind) is Ended:
         return _ended(state, event)
     if type(kind) is Resumed:
-        return _with(state, ended=False), ()
-    if type(kind) is Rated:
+        return _with(state, ended=False), ()  # neither live (R-KPI3-6) nor another assignment (R-ASSIGN-5)
+    if type(kind) is Rated:  # R-KPI1-1
         return state, _if_operator(state, event, Kpi.SATISFACTION_SCORE, stars_value(kind.stars))
-    if type(kind) is FeedbackLeft:
+    if type(kind) is FeedbackLeft:  # R-KPI2-1
         return state, _if_operator(state, event, Kpi.FEEDBACK_COUNT, "")
     if type(kind) is ActionPerformed:
         return state, _action(state, event, kind.action)
@@ -287,7 +289,7 @@ def _apply(state: State, event: Event) -> tuple[State, Effects]:  # noqa: C901, 
         return _topics(state, event, topics_value(kind.topics))
     if type(kind) is PreChatSurveyCompleted:
         return _pre_chat(state, event, kind.answers)
-    if type(kind) is PostChatSurveyAnswered:
+    if type(kind) is PostChatSurveyAnswered:  # R-KPI10-1, R-KPI10-2
         return state, _answers(state, event, Kpi.POST_CHAT_SURVEY_RESULTS, kind.answers)
     if type(kind) is Retracted:
         # Retractions act on the log (`retract`), not on the state.
@@ -299,7 +301,7 @@ def _apply(state: State, event: Event) -> tuple[State, Effects]:  # noqa: C901, 
 
 
 def _pass_limit(state: State, instant: Micros) -> State:
-    """Marks the limit as passed, with the assignment at it, when an event comes that is later than it."""
+    """Marks the limit as passed, with the assignment at it (R-KPI3-10), when an event comes that is later than it."""
     limit = state.limit
     if limit is None or limit.passed or limit.due >= instant:
         return state
@@ -308,7 +310,10 @@ def _pass_limit(state: State, instant: Micros) -> State:
 
 
 def _start_limit(state: State, instant: Micros) -> State:
-    """Starts the limit if there is something to wait for: live, the contact has written, nobody has answered."""
+    """Starts the limit if there is something to wait for: live, the contact has written, nobody has answered.
+
+    R-KPI3-2, R-KPI3-4, R-KPI3-8, R-KPI3-9, R-KPI3-12.
+    """
     live = state.live
     if (
         live is None
@@ -324,7 +329,7 @@ def _start_limit(state: State, instant: Micros) -> State:
 
 
 def _stop_limit(state: State, rule: Rule) -> tuple[State, Effects]:
-    """Stops a running limit. One that events have passed is certain, and stays."""
+    """Stops a running limit (R-KPI3-3). One that events have passed is certain, and stays (R-FROZEN-1)."""
     limit = state.limit
     if limit is None or limit.passed:
         return state, ()
@@ -334,7 +339,8 @@ def _stop_limit(state: State, rule: Rule) -> tuple[State, Effects]:
 
 def _went_live(state: State, event: Event, kind: WentLive) -> tuple[State, Effects]:
     if state.live is not None:
-        return state, ()
+        return state, ()  # R-KPI3-5
+    # Also where the conversation has ended (R-KPI3-7).
     state = _with(state, live=Live(event.event_id, event.widget_id, kind.limit))
     effects: Effects = ()
     if kind.limit is None:
@@ -358,6 +364,7 @@ def _stop_being_live(state: State, rule: Rule) -> tuple[State, Effects]:
 
 
 def _ended(state: State, event: Event) -> tuple[State, Effects]:
+    """Ended also ends being live (R-KPI3-6), and counts once (R-KPI4-1, R-KPI4-2), whatever KPI 3 did (R-FROZEN-2)."""
     state, effects = _stop_being_live(state, Rule.ENDED_IN_TIME)
     state = _with(state, ended=True)
     if state.answered:
@@ -372,6 +379,7 @@ def _ended(state: State, event: Event) -> tuple[State, Effects]:
 
 
 def _message(state: State, event: Event, sender: Sender) -> tuple[State, Effects]:
+    """Any message starts the conversation (R-MSG-1); an operator's answers (R-MSG-2), a proactive one too (R-MSG-3)."""
     effects: Effects = ()
     if not state.started:
         state, effects = _release(state)
@@ -387,7 +395,7 @@ def _message(state: State, event: Event, sender: Sender) -> tuple[State, Effects
 
 
 def _release(state: State) -> tuple[State, Effects]:
-    """The first message: what was held back counts, at the instant at which it happened."""
+    """The first message: what was held back counts, at the instant at which it happened (R-KPI8-5, R-KPI9-2)."""
     facts: Sequence[Fact] = (*state.held, state.topics) if state.topics else state.held
     effects = tuple(Outcome(change, fact) for fact in facts for change in (Change.RELEASED, Change.COUNTED))
     return _with(state, started=True, held=()), effects
@@ -404,7 +412,10 @@ def _pre_chat(state: State, event: Event, answers: tuple[SurveyAnswer, ...]) -> 
 
 
 def _topics(state: State, event: Event, value: str) -> tuple[State, Effects]:
-    """Newly set topics replace the earlier ones, which are taken back where they were counted."""
+    """Newly set topics replace the earlier ones, which are taken back where they were counted.
+
+    R-KPI8-1, R-KPI8-2, R-KPI8-3, R-KPI8-4, R-KPI8-5, R-KPI8-6. KPI 8 alone is revisable (R-FROZEN-3).
+    """
     before = state.topics
     if (before.value if before else "") == value:
         rule = Rule.EQUAL_SET if value else Rule.NO_TOPICS
@@ -423,16 +434,18 @@ _OFFLINE_ASSIGNMENTS = {
     InactivityAction.RESUMED_CONVERSATION_REASSIGNED: OfflineAssignment.ASSIGNED,
     InactivityAction.RESUMED_CONVERSATION_NOT_REASSIGNED: OfflineAssignment.NO_OPERATOR_AVAILABLE,
 }
-"""The actions that KPI 6 counts too, and as what."""
+"""The actions that KPI 6 counts too, and as what (R-KPI6-1)."""
 
 
 def _if_operator(state: State, event: Event, kpi: Kpi, value: str) -> Effects:
+    """KPI 1 and 2 count while an operator is assigned (R-KPI1-2, R-KPI2-2); a group alone is none (R-ASSIGN-3)."""
     if state.operator == NOBODY:
         return (_left_out(event, kpi, Rule.NO_OPERATOR),)
     return (_counted(state, event, kpi, value),)
 
 
 def _action(state: State, event: Event, action: InactivityAction) -> Effects:
+    """Each action counts (R-KPI5-1), and that is all: it assigns nobody (R-KPI5-4) and is no message (R-MSG-4)."""
     counted = _counted(state, event, Kpi.INACTIVITY_ACTIONS, str(int(action)))
     outcome = _OFFLINE_ASSIGNMENTS.get(action)
     if outcome is None:
@@ -441,6 +454,7 @@ def _action(state: State, event: Event, action: InactivityAction) -> Effects:
 
 
 def _goals(state: State, event: Event, goals: Sequence[str]) -> Effects:
+    """Every reach counts (R-KPI7-1), live or not (R-KPI7-6), except as R-KPI7-3, R-KPI7-4 and R-KPI7-5 say."""
     if not goals:
         return (_left_out(event, Kpi.GOALS_REACHED, Rule.NO_GOAL_MATCHED),)
     if state.operator == NOBODY:
@@ -455,10 +469,15 @@ def _goals(state: State, event: Event, goals: Sequence[str]) -> Effects:
 
 
 def _answers(state: State, event: Event, kpi: Kpi, answers: Sequence[SurveyAnswer]) -> Effects:
+    """One fact per answer (R-KPI9-1, R-KPI10-1)."""
     return tuple(_counted(state, event, kpi, answer_value(a.question_id, a.option_id)) for a in answers)
 
 
 def _fact(state: State, event: Event, kpi: Kpi, value: str) -> Fact:
+    """For whoever is assigned just before the event (R-FACT-2), be it nobody (R-FACT-3), on the event's own widget.
+
+    R-FACT-4; the group is the one that the conversation has then (R-FACT-6).
+    """
     return Fact(kpi, value, state.operator, state.group, event.widget_id, event.occur_time, event.event_id)
 
 

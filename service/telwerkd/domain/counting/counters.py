@@ -2,8 +2,8 @@
 
 A *series* is a KPI cut by some of operator, group, widget and value; a *grouping* says by which, as in SQL's GROUPING
 SETS. Every fact counts in the series of all eight groupings of operator, group and widget; where producers choose the
-values (goals, topic sets, survey answers) also in the same eight cut by value. So no query ever sums over what it did
-not ask for.
+values (goals, topic sets, survey answers) also in the same eight cut by value (R-FACT-1). So no query ever sums over
+what it did not ask for.
 
 A series is kept in *chunks* of 32 UTC days, each a packed array of the quarter-hours that have facts: `(slot, count)`
 pairs of unsigned 16-bit numbers, little-endian, sorted by slot. The slot is the quarter-hour within the chunk; where
