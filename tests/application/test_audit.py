@@ -13,7 +13,7 @@ import pytest
 
 import tests.laws.conftest  # noqa: F401  # what is taken from the laws below needs their profile
 from telwerkd.application.audit import Audit, examine, repair
-from telwerkd.application.ingest.batches import Submitted
+from telwerkd.application.batches import Submitted
 from telwerkd.application.retention.removal import erase, purge
 from telwerkd.domain.conversation.events import Assigned, Event, Message, Rated, Sender, TopicsSet, WentLive
 from telwerkd.domain.conversation.facts import Change, Fact, Kpi, Outcome

@@ -36,6 +36,7 @@ from telwerkd.storage.open_store import opened
 from telwerkd.storage.schema import tables
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
+from tests.commands import Do
 from tests.conftest import writing_driver
 from tests.generate import FAMILIES
 from tests.postgres import apart, fresh_database
@@ -109,13 +110,13 @@ def elsewhere(location: Location) -> Callable[[Callable[[Transaction], Any]], No
 
     async def run(work: Callable[[Transaction], Any]) -> None:
         async with opened(location) as other:
-            await other.write([(ACME, work)])
+            await other.write([(ACME, Do(work))])
 
     return lambda work: apart(run(work))
 
 
 async def write(store: Store, work: Callable[[Transaction], Any], account: AccountId = ACME) -> Any:
-    [result] = await store.write([(account, work)])
+    [result] = await store.write([(account, Do(work))])
     return result
 
 
@@ -241,15 +242,15 @@ async def test_thousands_of_keys_at_once(store: Store) -> None:
 async def test_what_takes_long_may_pause_wherever_it_runs(store: Store) -> None:
     """A long log is read, and work pauses, in views and in transactions alike."""
     long = [Event(EventId(f"e{n}"), Micros(n), 0, WEB, Message(Sender.CONTACT)) for n in range(1_200)]
-    await store.write([(ACME, lambda tx: tx.add_events({ConversationId("c"): long}))])
+    await store.write([(ACME, Do(lambda tx: tx.add_events({ConversationId("c"): long})))])
 
     def work(view: Snapshot) -> int:
         view.pause()
         return len(view.log(ConversationId("c")))
 
     assert await store.read(ACME, work) == len(long)
-    assert await store.write([(ACME, work)]) == [len(long)]
-    assert await store.upkeep(ACME, work) == len(long)
+    assert await store.write([(ACME, Do(work))]) == [len(long)]
+    assert await store.upkeep(ACME, Do(work)) == len(long)
 
 
 async def test_an_event_is_added_once(store: Store) -> None:
@@ -535,13 +536,13 @@ def bumped(tx: Transaction) -> int:
 
 async def test_works_of_a_write_happen_together(store: Store) -> None:
     """The results are those of the works, in their order; the same account may come twice."""
-    assert await store.write([(ACME, bumped), (ACME, bumped)]) == [1, 2]
+    assert await store.write([(ACME, Do(bumped)), (ACME, Do(bumped))]) == [1, 2]
     assert await store.write([]) == []
 
 
 async def test_only_a_store_that_says_so_takes_several_accounts_at_once(store: Store) -> None:
     """Where transactions are of one account each, a write of two is refused whole."""
-    works = [(ACME, bumped), (OTHER, bumped), (ACME, bumped)]
+    works = [(ACME, Do(bumped)), (OTHER, Do(bumped)), (ACME, Do(bumped))]
     if store.merges_accounts:
         assert await store.write(works) == [1, 1, 2]
         return
@@ -562,7 +563,7 @@ async def test_a_failing_work_undoes_all(store: Store) -> None:
     before = [await write(store, everything, account) for account in (ACME, OTHER)]
     third, other = (AccountId("third"), OTHER) if store.merges_accounts else (ACME, ACME)
     with pytest.raises(LookupError):
-        await store.write([(other, change([fact()])), (third, fails), (ACME, bumped)])
+        await store.write([(other, Do(change([fact()]))), (third, Do(fails)), (ACME, Do(bumped))])
     assert [await write(store, everything, account) for account in (ACME, OTHER)] == before
     assert (await store.read(AccountId("third"), lambda view: view.account())).version == 0
     await write(store, something(2), OTHER)
@@ -607,15 +608,15 @@ async def test_versions_are_those_of_the_accounts_asked_for(store: Store) -> Non
 
 async def test_upkeep_is_a_write(store: Store) -> None:
     """Where nobody else is at it, upkeep writes and gives what the work gives; if it fails, nothing has happened."""
-    assert await store.upkeep(ACME, bumped) == 1
+    assert await store.upkeep(ACME, Do(bumped)) == 1
 
     def fails(tx: Transaction) -> None:
         tx.bump_version()
         raise LookupError
 
     with pytest.raises(LookupError):
-        await store.upkeep(ACME, fails)
-    assert await store.upkeep(ACME, bumped) == 2
+        await store.upkeep(ACME, Do(fails))
+    assert await store.upkeep(ACME, Do(bumped)) == 2
 
 
 # --- SQLite's own ---------------------------------------------------------------------------------------------------

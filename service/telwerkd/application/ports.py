@@ -1,8 +1,7 @@
 """What the application needs from storage.
 
-A transaction's work is an ordinary function over a `Transaction`: the store runs it where its database driver is at
-home, commits, and only then gives its result. What writes may run in another process, so it can be pickled: a function
-of a module, or a `partial` of one with plain arguments; what it gives can be too.
+What reads is a function over a `Snapshot`. What writes is a command (`telwerkd.application.commands`), whose `run` gets
+a `Transaction`: the store runs it where its database driver lives, commits, and only then returns its result.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from telwerkd.domain.counting.deltas import Deltas, Leaf, Leaves, Measure
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 EventKey = tuple[ConversationId, EventId]
 
@@ -321,12 +321,19 @@ class Transaction(Snapshot, Protocol):
         """Tells readers that the account has changed. Before `add_deltas`, which is filed under the new version."""
 
 
+class Command(Protocol[T_co]):
+    """What one account's part of a transaction that writes does, and the type of its result. See `AnyCommand`."""
+
+    def run(self, tx: Transaction) -> T_co:
+        """Does it. It may run more than once, so it must not keep anything outside of the transaction."""
+
+
 class Store(Protocol):
     """A database."""
 
     merges_accounts: bool
-    """Whether there is one writer for all accounts: a `write` may have works of several of them, and happens after all
-    that were asked for before it. If not, each `write` is of one account."""
+    """Whether there is one writer for all accounts: a `write` may have commands of several of them, and happens after
+    all that were asked for before it. If not, each `write` is of one account."""
     writes_at_once: int
     """How many `write`s to ask for at the same time: of one writer, so that it always has the next; else as many as
     get on beside one another, of different accounts."""
@@ -349,22 +356,20 @@ class Store(Protocol):
             UnavailableError: the database does not answer.
         """
 
-    async def write(self, works: Sequence[tuple[AccountId, Callable[[Transaction], T]]]) -> list[T]:
-        """Runs all of `works` and commits them together; if that fails, none of them has happened.
+    async def write(self, commands: Sequence[tuple[AccountId, Command[T]]]) -> list[T]:
+        """Runs all of `commands` and commits them together; if that fails, none of them has happened.
 
         They are of one account unless the store `merges_accounts`. Writers of one account wait for one another, in this
-        process and in every other: a work sees all that was committed before it.
-
-        A work may run more than once, so it must not keep anything outside of the transaction.
+        process and in every other: a command sees all that was committed before it.
 
         Raises:
             UnavailableError: the database did not take it; whether it was stored is unknown.
         """
 
-    async def upkeep(self, account: AccountId, work: Callable[[Transaction], T]) -> T | None:
-        """Runs `work` as `write` does; None if another server is at the account's upkeep just now.
+    async def upkeep(self, account: AccountId, command: Command[T]) -> T | None:
+        """Runs `command` as `write` does; None if another server is at the account's upkeep just now.
 
-        What every server does by itself, one of them is to do. `work` still has to look whether it is done already.
+        What every server does by itself, one of them is to do. The command has to look whether it is done already.
 
         Raises:
             UnavailableError: the database did not take it; whether it was stored is unknown.

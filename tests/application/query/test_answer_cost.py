@@ -27,6 +27,7 @@ from telwerkd.domain.time.calendar import Granularity
 from telwerkd.domain.time.ranges import DateRange
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
+from tests.commands import Do
 
 ACCOUNT = AccountId("acme")
 YEAR = DateRange(date(2025, 1, 1), date(2026, 1, 1))
@@ -91,7 +92,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
             tx.add_deltas(deltas)
             tx.compact(Kpi.SATISFACTION_SCORE, 1_000_000)
 
-        await store.write([(ACCOUNT, work)])
+        await store.write([(ACCOUNT, Do(work))])
 
     with asyncio.Runner() as runner:
         runner.run(fill())

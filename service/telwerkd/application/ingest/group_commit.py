@@ -2,19 +2,18 @@
 
 Where the database takes several transactions at once, each is of one account, and an account waits only for itself.
 Whose events are next is decided in `telwerkd.application.ingest.waiting_room`;
-`telwerkd.application.ingest.storing` stores and counts them.
+`telwerkd.application.commands.ingest_batch` stores and counts them.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import chain
 from math import inf
 from time import monotonic
 
-from telwerkd.application.ingest.batches import IngestLimits, Outcomes, Rejected, Submitted
-from telwerkd.application.ingest.storing import take_in
-from telwerkd.application.ingest.waiting_room import Part, Pending, Postponable, WaitingRoom
+from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Submitted, Verdicts
+from telwerkd.application.commands.ingest_batch import IngestBatch
+from telwerkd.application.ingest.waiting_room import Part, Pending, WaitingRoom
 from telwerkd.application.ports import Store
 from telwerkd.domain.errors import Reason, TelwerkError, UnavailableError
 from telwerkd.domain.ids import AccountId
@@ -46,7 +45,7 @@ class Ingest:
         self._wake = asyncio.Event()
         self._closing = False
 
-    async def submit(self, account: AccountId, events: Sequence[Submitted]) -> Outcomes:
+    async def submit(self, account: AccountId, events: Sequence[Submitted]) -> Verdicts:
         """Stores and counts events; answers after the last of them is committed, in their order.
 
         A caller that goes away does not undo anything: sending the batch again gives the same, as duplicates.
@@ -130,20 +129,15 @@ class Ingest:
         for part in parts:
             by_account.setdefault(part.batch.account, []).append(part)
         seconds_max = self._seconds_max(len(by_account))
-        works = [
+        commands = [
             (
                 account,
-                partial(
-                    take_in,
-                    [part.batch.events_at(part.places) for part in of_account],
-                    self._limits,
-                    seconds_max=seconds_max,
-                ),
+                IngestBatch([part.batch.events_at(part.places) for part in of_account], self._limits, seconds_max),
             )
             for account, of_account in by_account.items()
         ]
         begun = monotonic()
-        results = await self._store.write(works)
+        results = await self._store.write(commands)
         is_long = monotonic() - begun > _LONG_TIMES * self._limits.transaction_shared_seconds_max
         self._waiting.note(is_long=is_long or None in chain.from_iterable(chain.from_iterable(results)))
         for account, of_account, outcomes_of in zip(by_account, by_account.values(), results, strict=True):

@@ -14,7 +14,14 @@ from math import inf
 from time import monotonic
 from typing import NamedTuple
 
-from telwerkd.application.ingest.batches import Batch, IngestLimits, Outcomes, Rejected, Submitted, Verdict, weights_of
+from telwerkd.application.batches import (
+    Batch,
+    IngestLimits,
+    Postponable,
+    Submitted,
+    Verdicts,
+    weights_of,
+)
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
 from telwerkd.domain.ids import AccountId, ConversationId
 
@@ -31,14 +38,11 @@ _LET_GO_AT_ONCE = 50
 _SHARED_ROOM_MIN = 100
 """Weight that a transaction which accounts share has room for, however long the ones before took."""
 
-Postponable = Verdict | Rejected | None
-"""None: postponed, the transaction had enough to do."""
-
 
 class Pending:
     """A batch until all of its events are answered."""
 
-    def __init__(self, account: AccountId, events: Sequence[Submitted], verdicts: "asyncio.Future[Outcomes]") -> None:
+    def __init__(self, account: AccountId, events: Sequence[Submitted], verdicts: "asyncio.Future[Verdicts]") -> None:
         self.account = account
         self.verdicts = verdicts
         self._events: list[Submitted | None] = [*events]

@@ -5,7 +5,7 @@ with it, and then sees all that the one before has committed (READ COMMITTED tak
 Nothing else is ever waited for, so there is no order of locks to get wrong. A transaction is of one account, so that
 the tables can be sharded by account.
 
-A transaction's work is an ordinary function, which runs in a greenlet that SQLAlchemy suspends whenever a statement is
+A transaction's commands run in a greenlet that SQLAlchemy suspends whenever a statement is
 under way, on the event loop; one that reads runs in a thread
 (`telwerkd.storage.postgres.threads`).
 """
@@ -21,7 +21,7 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from telwerkd.application.ports import Snapshot, Standing, Transaction
+from telwerkd.application.ports import Command, Snapshot, Standing
 from telwerkd.domain.ids import AccountId
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.postgres.account_lock import locked_account
@@ -95,21 +95,21 @@ class PostgresStore(AcrossAccounts):
         """Nothing: what computes must not run in a greenlet (`postgres_threads`)."""
         return None
 
-    async def write(self, works: Sequence[tuple[AccountId, Callable[[Transaction], T]]]) -> list[T]:
-        """Runs the works, which are all of one account, and commits them together."""
-        if not works:
+    async def write(self, commands: Sequence[tuple[AccountId, Command[T]]]) -> list[T]:
+        """Runs the commands, which are all of one account, and commits them together."""
+        if not commands:
             return []
-        account = works[0][0]
-        if any(other != account for other, _ in works):
+        account = commands[0][0]
+        if any(other != account for other, _ in commands):
             raise ValueError("a transaction is of one account")
 
         def run(connection: sa.Connection) -> tuple[list[T], tuple[Any, int]]:
             first, recalled = locked_account(connection, account), self._memory.of(account)
             remembered: tuple[Any, int] = (None, 0)
             results = []
-            for place, (_, work) in enumerate(works):
+            for place, (_, command) in enumerate(commands):
                 tx = AccountTransaction(connection, account, None if place else first, remembered[0] or recalled)
-                results.append(work(tx))
+                results.append(command.run(tx))
                 remembered = tx.remembered if tx.remembered[0] is not None else remembered
             return results, remembered
 
@@ -120,8 +120,8 @@ class PostgresStore(AcrossAccounts):
 
         return await self._shielded(written())
 
-    async def upkeep(self, account: AccountId, work: Callable[[Transaction], T]) -> T | None:
-        """Runs `work` as `write` does; None if another server is at the account's upkeep just now.
+    async def upkeep(self, account: AccountId, command: Command[T]) -> T | None:
+        """Runs `command` as `write` does; None if another server is at the account's upkeep just now.
 
         The advisory lock spares servers the same work, and no more: it is not shared between the nodes of a cluster,
         and nothing rests on it. What is right rests on the account's row.
@@ -130,7 +130,7 @@ class PostgresStore(AcrossAccounts):
         def run(connection: sa.Connection) -> T | None:
             if not connection.scalar(_TRY_UPKEEP, {"account": account}):
                 return None
-            return work(AccountTransaction(connection, account, locked_account(connection, account)))
+            return command.run(AccountTransaction(connection, account, locked_account(connection, account)))
 
         return await self._shielded(self._answered(self._writers, run))
 

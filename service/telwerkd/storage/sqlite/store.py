@@ -14,13 +14,13 @@ from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 
-from telwerkd.application.ports import Snapshot, Standing, Transaction
+from telwerkd.application.ports import Command, Snapshot, Standing
 from telwerkd.domain.ids import AccountId
 from telwerkd.storage.schema.tables import accounts
 from telwerkd.storage.sql.across_accounts import AcrossAccounts
 from telwerkd.storage.sql.transaction import AccountTransaction
 from telwerkd.storage.sqlite.engine import READERS, READING, make_engine, unavailable
-from telwerkd.storage.sqlite.writer import Works, WriterThread
+from telwerkd.storage.sqlite.writer import Commands, WriterThread
 
 T = TypeVar("T")
 
@@ -33,8 +33,8 @@ _STANDING = (
 class Writer(Protocol):
     """Who writes: a thread of this process (`WriterThread`), or a process of its own (`WriterProcess`)."""
 
-    async def write(self, works: Works) -> list[Any]:
-        """Runs all of `works` and commits them together, after all that was written before."""
+    async def write(self, commands: Commands) -> list[Any]:
+        """Runs all of `commands` and commits them together, after all that was written before."""
 
     async def prove(self) -> None:
         """Returns if what is written now would be committed, and be there afterwards."""
@@ -73,13 +73,13 @@ class SqliteStore(AcrossAccounts):
         with unavailable(), self._glances.begin():
             return work(AccountTransaction(self._glances, account))
 
-    async def write(self, works: Sequence[tuple[AccountId, Callable[[Transaction], T]]]) -> list[T]:
-        """Runs all of `works` and commits them together."""
-        return await self._writer.write(works)
+    async def write(self, commands: Sequence[tuple[AccountId, Command[T]]]) -> list[T]:
+        """Runs all of `commands` and commits them together."""
+        return await self._writer.write(commands)
 
-    async def upkeep(self, account: AccountId, work: Callable[[Transaction], T]) -> T | None:
-        """Runs `work` as `write` does: the file has one server (`telwerkd.storage.sqlite.file`)."""
-        [result] = await self.write([(account, work)])
+    async def upkeep(self, account: AccountId, command: Command[T]) -> T | None:
+        """Runs `command` as `write` does: the file has one server (`telwerkd.storage.sqlite.file`)."""
+        [result] = await self.write([(account, command)])
         return result
 
     async def standing(self, account: AccountId) -> Standing:

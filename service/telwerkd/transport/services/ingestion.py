@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 import grpc.aio
 
 from telwerk.v1 import ingestion_service_pb2 as ingestion, ingestion_service_pb2_grpc as ingestion_grpc
+from telwerkd.application.batches import Batch, Rejected, Verdict
 from telwerkd.application.clock import Clock
-from telwerkd.application.ingest.batches import Batch, Rejected, Verdict
 from telwerkd.application.ingest.group_commit import Ingest
 from telwerkd.domain.errors import (
     InvalidArgumentError,
