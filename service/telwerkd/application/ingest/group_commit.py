@@ -6,6 +6,7 @@ Whose events are next is decided in `telwerkd.application.ingest.waiting_room`;
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from itertools import chain
 from math import inf
@@ -17,6 +18,8 @@ from telwerkd.application.ingest.waiting_room import Part, Pending, WaitingRoom
 from telwerkd.application.ports import Store
 from telwerkd.domain.errors import Reason, TelwerkError, UnavailableError
 from telwerkd.domain.ids import AccountId
+
+log = logging.getLogger(__name__)
 
 _AHEAD_EVENTS_MIN = 500
 """Waiting events that are sent to a store's one writer while it is at another transaction, so that it goes on at once.
@@ -40,10 +43,10 @@ class Ingest:
         self._store = store
         self._limits = limits
         self._waiting = WaitingRoom(limits)
-        self._committing: dict[asyncio.Task[None], set[AccountId]] = {}
-        self._committing_events: dict[asyncio.Task[None], int] = {}
+        self._committing: dict[asyncio.Task[None], list[Part]] = {}
         self._wake = asyncio.Event()
         self._closing = False
+        self._dead = False
 
     async def submit(self, account: AccountId, events: Sequence[Submitted]) -> Verdicts:
         """Stores and counts events; answers after the last of them is committed, in their order.
@@ -56,7 +59,7 @@ class Ingest:
                 Whether it, or a part of it, was stored is then unknown, and sending it again is safe.
         """
         if self._closing:
-            raise UnavailableError(Reason.SHUTTING_DOWN, "the server is stopping", 1.0)
+            raise _stopping()
         if not events:
             return []
         batch = Pending(account, events, asyncio.get_running_loop().create_future())
@@ -72,7 +75,19 @@ class Ingest:
         return await verdicts
 
     async def run(self) -> None:
-        """Commits what is submitted until `close`."""
+        """Commits what is submitted until `close`.
+
+        However it ends, nobody is left waiting: what is not in a transaction by then is answered with UNAVAILABLE, and
+        nothing more is accepted.
+        """
+        try:
+            await self._commit_until_closed()
+        finally:
+            self._closing = self._dead = True
+            for batch in self._waiting.clear():
+                batch.fail(_stopping())
+
+    async def _commit_until_closed(self) -> None:
         while not (self._closing and not self._waiting and not self._committing):
             self._wake.clear()
             parts = self._take()
@@ -80,8 +95,7 @@ class Ingest:
                 await self._wake.wait()
                 continue
             task = asyncio.create_task(self._commit(parts), name="commit")
-            self._committing[task] = {part.batch.account for part in parts}
-            self._committing_events[task] = sum(len(part.places) for part in parts)
+            self._committing[task] = parts
             task.add_done_callback(self._committed)
 
     def close(self) -> None:
@@ -92,12 +106,19 @@ class Ingest:
     @property
     def unstored_events(self) -> int:
         """Events that were submitted and not yet stored or refused, whether their caller still waits or not."""
-        return self._waiting.events + sum(self._committing_events.values())
+        return self._waiting.events + sum(len(part.places) for parts in self._committing.values() for part in parts)
 
     def _committed(self, task: asyncio.Task[None]) -> None:
-        del self._committing[task]
-        del self._committing_events[task]
+        parts = self._committing.pop(task)
         self._wake.set()
+        if task.cancelled() or (error := task.exception()) is not None:
+            log.error("a commit did not come to its end: a defect", exc_info=None if task.cancelled() else error)
+            self._fail(parts, UnavailableError(Reason.DATABASE_UNAVAILABLE, "whether it was stored is unknown", 1.0))
+
+    def _fail(self, parts: list[Part], error: Exception) -> None:
+        for part in parts:
+            self._waiting.discard(part.batch)
+            part.batch.fail(error)
 
     def _take(self) -> list[Part]:
         """What goes into the next transaction; nothing if none can begin now."""
@@ -105,7 +126,7 @@ class Ingest:
             return []
         busy = set[AccountId]()
         if not self._store.merges_accounts:
-            busy.update(*self._committing.values())
+            busy.update(part.batch.account for parts in self._committing.values() for part in parts)
         elif self._committing and (self._waiting.is_shared or self._waiting.weight < _AHEAD_EVENTS_MIN):
             return []  # an account that shares waits for the rest of one transaction, not for another whole one
         return self._waiting.take(busy, merges_accounts=self._store.merges_accounts)
@@ -115,9 +136,7 @@ class Ingest:
             await self._store_together(parts)
         except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to those who wait for it
             if len(parts) == 1 or isinstance(error, UnavailableError):
-                for part in parts:
-                    self._waiting.discard(part.batch)
-                    part.batch.fail(error)
+                self._fail(parts, error)
                 return
             # One batch must not sink the others that happened to come along with it. What was on the way behind them is
             # stored first then: after a defect the order is another, and the counters are the same.
@@ -145,13 +164,23 @@ class Ingest:
                 self._names_exhausted(account)
             for part, outcomes in zip(of_account, outcomes_of, strict=True):
                 if part.batch.answer(part.places, outcomes) and not part.batch.failed:
-                    self._waiting.put_back(part.batch)
+                    self._postpone(part.batch)
+
+    def _postpone(self, batch: Pending) -> None:
+        if self._dead:
+            batch.fail(_stopping())
+        else:
+            self._waiting.put_back(batch)
 
     def _seconds_max(self, accounts: int) -> float:
         """How long each account's part of a transaction may count."""
         if self._store.merges_accounts and self._waiting.is_shared:
             return self._limits.transaction_shared_seconds_max / accounts
         return inf
+
+
+def _stopping() -> UnavailableError:
+    return UnavailableError(Reason.SHUTTING_DOWN, "the server is stopping", 1.0)
 
 
 def _brings_too_many_names(outcome: Postponable) -> bool:

@@ -242,6 +242,14 @@ class WaitingRoom:
             self._weigh(batch.account, -batch.waiting_weight)
             self._forget_if_idle(batch.account)
 
+    def clear(self) -> list[Pending]:
+        """Lets nothing wait any more; returns what waited."""
+        waiting = [batch for batches in self._batches.values() for batch in batches]
+        self._batches.clear()
+        self._weights.clear()
+        self.weight = 0
+        return waiting
+
     def take(self, busy: Collection[AccountId], *, merges_accounts: bool) -> list[Part]:
         """What goes into the next transaction: of one account, unless accounts are merged."""
         accounts = [account for account in self._batches if account not in busy]

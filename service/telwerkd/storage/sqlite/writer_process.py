@@ -227,12 +227,13 @@ class _WriterConnection:
             pass
         except Exception:
             log.exception("the writer's process replied what cannot be read: a defect")
-        self.is_broken = True
-        self._writer.close()
-        if self._watch is not None:
-            self._watch.cancel()
-        self._fail_all()
-        self._asked.clear()
+        finally:  # also where it is cancelled: nobody may wait for a reply that nobody reads
+            self.is_broken = True
+            self._writer.close()
+            if self._watch is not None:
+                self._watch.cancel()
+            self._fail_all()
+            self._asked.clear()
         code = await self._ended()
         if code:
             log.error("the writer's process ended (exit code %s)", code)
