@@ -23,6 +23,7 @@ from benchmarks.run import save
 from benchmarks.workload import ACCOUNT, GOAL_URL, LIVE_LIMIT_SECONDS, START_SECONDS, WIDGETS, Part, Workload
 from telwerk.v1 import ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
 from telwerkd.application.batches import IngestLimits
+from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.ports import Snapshot, Transaction
 from telwerkd.application.query.allowance import Points
@@ -203,7 +204,7 @@ async def _whole(stages: _Stages, store: SqliteStore, work: Callable[[Transactio
 
 async def _compacted(stages: _Stages, store: SqliteStore, measure_: int) -> int:
     begun = time.process_time()
-    moved: list[int] = await store.write([(_ACCOUNT, _Do(lambda tx: tx.compact(measure_, COMPACTED_MAX)))])
+    moved: list[int] = await store.write([(_ACCOUNT, _Do(lambda tx: compact(tx, measure_, COMPACTED_MAX)))])
     stages.seconds["compaction"] += time.process_time() - begun
     return moved[0]
 

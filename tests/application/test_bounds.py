@@ -9,10 +9,10 @@ import pytest
 
 from telwerkd.application.audit import examine
 from telwerkd.application.batches import IngestLimits, Rejected, Submitted, Verdict
-from telwerkd.application.commands import ingest_batch, purge as purge_command
+from telwerkd.application.commands import ingest_batch, purge as purge_command, settle_timers
+from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.retention.removal import purge
-from telwerkd.application.upkeep import upkeep
 from telwerkd.application.upkeep.upkeep import settle_due
 from telwerkd.domain.conversation.events import (
     Event,
@@ -138,7 +138,7 @@ async def test_late_events_of_several_long_conversations_are_postponed(store, mo
 
 async def test_limits_at_one_instant_are_counted_at_once_and_written_in_steps(store, monkeypatch):
     """At every commit the counters are those of the log at the high-water mark; a late answer still takes one back."""
-    monkeypatch.setattr(upkeep, "TIES_MAX", 4)
+    monkeypatch.setattr(settle_timers, "TIES_MAX", 4)
     limit = Micros(1_000)
     for n in range(10):
         await put(store, event("live", 0, WentLive(limit, limit), f"c{n}"), event("m", 0, HELLO, f"c{n}"))
@@ -161,7 +161,7 @@ async def test_limits_at_one_instant_are_counted_at_once_and_written_in_steps(st
 
 async def test_a_server_whose_clock_is_behind_writes_what_another_has_counted(store, monkeypatch):
     """Counted is counted, by whichever clock: else it could write the same rows until its own is there."""
-    monkeypatch.setattr(upkeep, "TIES_MAX", 4)
+    monkeypatch.setattr(settle_timers, "TIES_MAX", 4)
     early, late = Micros(500), Micros(1_000)
     for n, limit in enumerate([late] * 10 + [early] * 2):
         await put(store, event("live", 0, WentLive(limit, limit), f"c{n}"), event("m", 0, HELLO, f"c{n}"))
@@ -180,7 +180,7 @@ async def test_a_compaction_changes_a_bounded_number_of_chunks(store):
     kpi, steps = Kpi.POST_CHAT_SURVEY_RESULTS, 0
     _, before = await store.read(ACCOUNT, lambda view: view.filed(kpi))
     while True:
-        [moved] = await store.write([(ACCOUNT, Do(lambda tx: tx.compact(kpi, 40_000, 60)))])
+        [moved] = await store.write([(ACCOUNT, Do(lambda tx: compact(tx, kpi, 40_000, 60)))])
         _, left = await store.read(ACCOUNT, lambda view: view.filed(kpi))
         assert before - left == moved
         await assert_clean(store)
@@ -197,11 +197,11 @@ async def test_what_a_compaction_leaves_is_read_in_parts(store):
     wide = [event(f"e{n}", n, PostChatSurveyAnswered(answers(100, f"{n}-")), f"c{n}", f"w{n}") for n in range(50)]
     await put(store, *wide, limits=IngestLimits())
     kpi = Kpi.POST_CHAT_SURVEY_RESULTS
-    await store.write([(ACCOUNT, Do(lambda tx: tx.compact(kpi, 40_000, 60)))])
+    await store.write([(ACCOUNT, Do(lambda tx: compact(tx, kpi, 40_000, 60)))])
     rows, leaves = await store.read(ACCOUNT, lambda view: view.filed(kpi))
     assert rows == 3
     assert leaves > 4_900
-    [moved] = await store.write([(ACCOUNT, Do(lambda tx: tx.compact(kpi, 1, 1_000_000)))])
+    [moved] = await store.write([(ACCOUNT, Do(lambda tx: compact(tx, kpi, 1, 1_000_000)))])
     assert 0 < moved <= 2_000
     await assert_clean(store)
 

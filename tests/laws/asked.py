@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, settings, strategies as st
 
 from telwerk.v1 import kpi_service_pb2 as pb
 from telwerkd.application.batches import IngestLimits, Submitted
+from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.ports import Store
 from telwerkd.application.query.allowance import Points
@@ -182,7 +183,7 @@ async def fill(store: Store, everything: Sequence[Submitted], late: Container[in
 
     async def pack(which: Iterable[int]) -> None:
         for measure in which:
-            await store.write([(ACCOUNT, Do(lambda tx, measure=measure: tx.compact(measure, 1_000_000)))])
+            await store.write([(ACCOUNT, Do(lambda tx, measure=measure: compact(tx, measure, 1_000_000)))])
 
     await receive(sorted((s for n, s in enumerate(everything) if n not in late), key=lambda s: s.event.order))
     await pack(measures)

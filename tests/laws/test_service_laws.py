@@ -22,6 +22,7 @@ from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from telwerkd.application.batches import IngestLimits, Rejected, Submitted, Verdict
+from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.ingest.group_commit import Ingest
 from telwerkd.application.query.answering import Points, answer
 from telwerkd.application.query.question import Filter, Query, QueryLimits
@@ -452,7 +453,7 @@ class ServiceMachine(RuleBasedStateMachine):
     @rule(account=st.sampled_from(ACCOUNTS), measures=st.sets(st.sampled_from(MEASURES)), leaves_max=st.integers(1, 5))
     def pack_some(self, account: AccountId, measures: set[int], leaves_max: int) -> None:
         for measure in sorted(measures):
-            self.service.write(account, lambda tx, measure=measure: tx.compact(measure, leaves_max))
+            self.service.write(account, lambda tx, measure=measure: compact(tx, measure, leaves_max))
 
     @rule(turns=st.integers(1, 2))
     def pack(self, turns: int) -> None:

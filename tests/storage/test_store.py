@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.ports import Account, CellRow, Conversation, Cut, Snapshot, Store, Transaction
 from telwerkd.domain.conversation.events import Event, InactivityAction, Message, Retracted, Sender, WentLive
 from telwerkd.domain.conversation.facts import Change, Fact, Kpi, Outcome
@@ -310,7 +311,7 @@ async def test_an_account_begins_with_nothing(store: Store) -> None:
     assert await store.read(ACME, lambda view: view.cells(cut(Kpi.FEEDBACK_COUNT))) == []
     assert list(await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT))) == []
     assert await write(store, lambda tx: tx.names()) == {}
-    assert await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, 10)) == 0
+    assert await write(store, lambda tx: compact(tx, Kpi.FEEDBACK_COUNT, 10)) == 0
     assert await store.compactable() == []
 
 
@@ -368,14 +369,14 @@ async def test_deltas_wait_until_they_are_compacted(store: Store) -> None:
     assert len(await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT))) == 6
     assert [await store.read(ACME, lambda view, m=m: view.filed(m)) for m in (2, 108, 3)] == [(3, 6), (1, 1), (0, 0)]
     assert sorted(await store.compactable()) == [(ACME, 1, 1), (ACME, 2, 6), (ACME, 108, 1)]
-    assert await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, 1)) == 3
+    assert await write(store, lambda tx: compact(tx, Kpi.FEEDBACK_COUNT, 1)) == 3
     assert sorted(await store.compactable()) == [(ACME, 1, 1), (ACME, 2, 3), (ACME, 108, 1)]
     left = await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT))
     assert Counter(left) == Counter([leaf(1, "o0"), leaf(1, "o1"), leaf(1, "o0")])
     rows = await store.read(ACME, lambda view: view.cells(cut(Kpi.FEEDBACK_COUNT)))
     assert counts(rows) == {("", "", "", "", QUARTER, 0): 3}
-    assert await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, 100)) == 3
-    assert await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, 100)) == 0
+    assert await write(store, lambda tx: compact(tx, Kpi.FEEDBACK_COUNT, 100)) == 3
+    assert await write(store, lambda tx: compact(tx, Kpi.FEEDBACK_COUNT, 100)) == 0
     assert list(await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT))) == []
 
 
@@ -398,7 +399,7 @@ async def test_compaction_changes_no_answer(store: Store, leaves_max: int) -> No
         return Counter({key: n for key, n in found.items() if n})
 
     assert await store.read(ACME, seen) == wanted
-    while await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, leaves_max)):
+    while await write(store, lambda tx: compact(tx, Kpi.FEEDBACK_COUNT, leaves_max)):
         assert await store.read(ACME, seen) == wanted
     assert await store.compactable() == []
     for grouping in range(8):
@@ -411,9 +412,9 @@ async def test_a_chunk_without_facts_is_no_row(store: Store) -> None:
     """When all facts of a chunk are taken back, its rows are gone; the chunks beside it stay."""
     mine = [fact(Kpi.GOALS_REACHED, "order"), fact(Kpi.GOALS_REACHED, "order", quarter=QUARTER + 3_072)]
     await write(store, change(mine))
-    await write(store, lambda tx: tx.compact(Kpi.GOALS_REACHED, 100))
+    await write(store, lambda tx: compact(tx, Kpi.GOALS_REACHED, 100))
     await write(store, change(mine[:1], Change.TAKEN_BACK))
-    await write(store, lambda tx: tx.compact(Kpi.GOALS_REACHED, 100))
+    await write(store, lambda tx: compact(tx, Kpi.GOALS_REACHED, 100))
     for grouping in range(16):
         [row] = await store.read(ACME, lambda view, g=grouping: view.cells(cut(Kpi.GOALS_REACHED, g)))
         assert row.chunk == (QUARTER + 3_072) // 3_072
@@ -425,7 +426,7 @@ async def test_cells_gives_the_cut_and_nothing_else(store: Store) -> None:
     mine = [fact(goal, v, o, QUARTER + q) for v in ("order", "quote") for o in ("", "anna", "bram") for q in (0, 3_072)]
     await write(store, change([*mine, fact(Kpi.POST_CHAT_SURVEY_RESULTS, "order")]))
     for measure in (goal, Kpi.POST_CHAT_SURVEY_RESULTS):
-        await write(store, lambda tx, measure=measure: tx.compact(measure, 100))
+        await write(store, lambda tx, measure=measure: compact(tx, measure, 100))
 
     async def rows(wanted: Cut) -> list[tuple[int, str, str]]:
         found = await store.read(ACME, lambda view: view.cells(wanted))
@@ -454,10 +455,10 @@ async def test_values_and_names_of_any_length_are_kept_apart(store: Store) -> No
     long = "".join(chance.choice("abcdefghijklmnopqrstuvwxyz0123456789é") for _ in range(20 * 129))
     values = [long, f"{long}x", f"{long}y", long[:-1]]
     await write(store, change(fact(Kpi.CONVERSATION_TOPICS, value) for value in values))
-    await write(store, lambda tx: tx.compact(Kpi.CONVERSATION_TOPICS, 100))
+    await write(store, lambda tx: compact(tx, Kpi.CONVERSATION_TOPICS, 100))
     await write(store, change([fact(Kpi.CONVERSATION_TOPICS, values[1])]))
     await write(store, change([fact(Kpi.CONVERSATION_TOPICS, values[2])], Change.TAKEN_BACK))
-    await write(store, lambda tx: tx.compact(Kpi.CONVERSATION_TOPICS, 100))
+    await write(store, lambda tx: compact(tx, Kpi.CONVERSATION_TOPICS, 100))
     rows = await store.read(ACME, lambda view: view.cells(cut(Kpi.CONVERSATION_TOPICS, 8)))
     found = {row.value: n for row, n in zip(rows, counts(rows).values(), strict=True)}
     assert found == {long: 1, values[1]: 2, values[3]: 1}
@@ -472,7 +473,7 @@ async def test_a_count_below_zero_is_refused(store: Store) -> None:
     """Compaction never makes a count negative: it fails, and everything is as it was."""
     await write(store, change([fact()], Change.TAKEN_BACK))
     with pytest.raises(CounterError):
-        await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, 10))
+        await write(store, lambda tx: compact(tx, Kpi.FEEDBACK_COUNT, 10))
     assert list(await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT))) == [leaf(-1)]
     assert await store.read(ACME, lambda view: view.cells(cut(Kpi.FEEDBACK_COUNT))) == []
 
@@ -507,7 +508,7 @@ def something(n: int) -> Callable[[Transaction], None]:
         tx.put_time_zone(f"Etc/GMT+{n}")
         tx.raise_high_water(Micros(n))
         change([fact(operator=f"o{n}")])(tx)
-        tx.compact(Kpi.FEEDBACK_COUNT, 10)
+        compact(tx, Kpi.FEEDBACK_COUNT, 10)
         change([fact(operator=f"p{n}")])(tx)
 
     return work
@@ -524,7 +525,7 @@ async def test_accounts_do_not_see_one_another(store: Store) -> None:
     others = await write(store, everything, OTHER)
     assert all(a != b for a, b in zip(mine, others, strict=True))
     assert sorted(await store.compactable()) == [(ACME, 2, 1), (OTHER, 2, 1)]
-    await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, 10))
+    await write(store, lambda tx: compact(tx, Kpi.FEEDBACK_COUNT, 10))
     assert await store.compactable() == [(OTHER, 2, 1)]
     assert await write(store, everything, OTHER) == others
 
@@ -584,7 +585,7 @@ async def test_a_reader_sees_one_moment(store: Store, elsewhere: Callable[[Any],
 
     def at_once(tx: Transaction) -> None:
         change([fact()])(tx)
-        tx.compact(measure, 100)
+        compact(tx, measure, 100)
         tx.put_conversations({conversation("c"): row(5)})
 
     def slow(view: Snapshot) -> list[object]:
@@ -679,7 +680,7 @@ def full(request: pytest.FixtureRequest, empty: Path, tmp_path_factory: pytest.T
         await write(store, lambda tx: tx.put_conversations({c: row(n + 1) for n, c in enumerate(many)}))
         await write(store, lambda tx: tx.add_events({c: [message("e")] for c in many}))
         await write(store, change(fact(Kpi.GOALS_REACHED, f"goal{n % 7}", f"o{n}") for n in range(200)))
-        await write(store, lambda tx: tx.compact(Kpi.GOALS_REACHED, 1_000))
+        await write(store, lambda tx: compact(tx, Kpi.GOALS_REACHED, 1_000))
         await write(store, change([fact(Kpi.GOALS_REACHED, "goal1", "o1")], Change.TAKEN_BACK))
         await write(store, change([fact(Kpi.GOALS_REACHED, "goal9", "o9")]))
         await store.close()
@@ -695,7 +696,7 @@ def full(request: pytest.FixtureRequest, empty: Path, tmp_path_factory: pytest.T
 @pytest.mark.parametrize(
     ("table", "index", "work"),
     [
-        ("counters", "PRIMARY KEY", lambda tx: tx.compact(Kpi.GOALS_REACHED, 100)),
+        ("counters", "PRIMARY KEY", lambda tx: compact(tx, Kpi.GOALS_REACHED, 100)),
         ("counters", "PRIMARY KEY", lambda tx: tx.cells(cut(Kpi.GOALS_REACHED))),
         ("counters", "PRIMARY KEY", lambda tx: tx.cells(cut(Kpi.GOALS_REACHED, 9, operators=["a"], values=["order"]))),
         ("conversations", "PRIMARY KEY", lambda tx: tx.conversations([C, conversation("d")])),

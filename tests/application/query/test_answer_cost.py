@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 import sqlalchemy as sa
 
+from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.query.allowance import Points
 from telwerkd.application.query.answering import answer
 from telwerkd.application.query.question import Filter, Ids, Query, QueryLimits, Top
@@ -90,7 +91,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         def work(tx: Any) -> None:
             tx.bump_version()
             tx.add_deltas(deltas)
-            tx.compact(Kpi.SATISFACTION_SCORE, 1_000_000)
+            compact(tx, Kpi.SATISFACTION_SCORE, 1_000_000)
 
         await store.write([(ACCOUNT, Do(work))])
 

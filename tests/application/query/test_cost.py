@@ -93,7 +93,7 @@ async def count(store: SqliteStore, *days: int, times: int = 1, compact: bool = 
         tx.bump_version()
         tx.add_deltas(counted(*days, times=times))
         for kpi in (Kpi.FEEDBACK_COUNT, Kpi.INACTIVITY_ACTIONS) if compact else ():
-            tx.compact(kpi, 1_000_000)
+            compact(tx, kpi, 1_000_000)
 
     await store.write([(ACCOUNT, Do(work))])
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import NamedTuple
 
+from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.ports import Transaction
 from telwerkd.domain.counting.deltas import Measure
 
@@ -29,4 +30,4 @@ class Compact:
     def run(self, tx: Transaction) -> Compacted:
         """Returns what was moved, and how long it took."""
         begun = monotonic()
-        return Compacted(tx.compact(self.measure, self.entries_max, self.chunks_max), monotonic() - begun)
+        return Compacted(compact(tx, self.measure, self.entries_max, self.chunks_max), monotonic() - begun)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from telwerkd.application.commands.chunk_merging import add_base
 from telwerkd.application.commands.fact_sums import sum_of
 from telwerkd.application.ports import Transaction
 from telwerkd.domain.conversation.facts import Change, Outcome
@@ -45,7 +46,7 @@ def _erase(command: Erase, tx: Transaction) -> Erased:
     anonymous, removed = sum_of((kept, 1)), sum_of((gone, -1))
     tx.remove_conversation(conversation)
     tx.bump_version()
-    tx.add_base(anonymous)
+    add_base(tx, anonymous)
     tx.add_deltas(removed)
     changes = (anonymous.by_measure(), removed.by_measure())
     count = sum(abs(n) for by_measure in changes for leaves in by_measure.values() for *_, n in leaves)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from telwerkd.application.commands.chunk_merging import add_base
 from telwerkd.application.commands.fact_sums import sum_of
 from telwerkd.application.ports import Conversation, Transaction
 from telwerkd.domain.conversation.events import Event, Retracted
@@ -73,7 +74,7 @@ def _purge(
     first_time = min(times, default=horizon)
     last_time = max(row.last_time, first_time)
     tx.put_conversations({conversation: Conversation(state, base, first_time, last_time, len(rest))})
-    tx.add_base(final)
+    add_base(tx, final)
     return len(old)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from telwerkd.application.commands.chunk_merging import correct_counters
 from telwerkd.application.ports import Conversation, Damage, Transaction
 from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.conversation.fold import EMPTY, fold
@@ -45,7 +46,7 @@ def _repair(command: Repair, tx: Transaction) -> None:
     unreadable_deltas = any(damage.table == "deltas" for damage in command.damages)
     if not (command.sources_damaged and unreadable_deltas):  # else nothing is left to tell what they counted
         tx.discard(command.damages)
-        tx.correct_cells(command.corrections)
+        correct_counters(tx, command.corrections)
     tx.bump_version()
 
 
