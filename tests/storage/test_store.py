@@ -544,7 +544,7 @@ async def test_works_of_a_write_happen_together(store: Store) -> None:
 async def test_only_a_store_that_says_so_takes_several_accounts_at_once(store: Store) -> None:
     """Where transactions are of one account each, a write of two is refused whole."""
     works = [(ACME, Do(bumped)), (OTHER, Do(bumped)), (ACME, Do(bumped))]
-    if store.merges_accounts:
+    if store.scheduling.merges_accounts:
         assert await store.write(works) == [1, 1, 2]
         return
     with pytest.raises(ValueError, match="one account"):
@@ -562,7 +562,7 @@ async def test_a_failing_work_undoes_all(store: Store) -> None:
 
     await write(store, something(1))
     before = [await write(store, everything, account) for account in (ACME, OTHER)]
-    third, other = (AccountId("third"), OTHER) if store.merges_accounts else (ACME, ACME)
+    third, other = (AccountId("third"), OTHER) if store.scheduling.merges_accounts else (ACME, ACME)
     with pytest.raises(LookupError):
         await store.write([(other, Do(change([fact()]))), (third, Do(fails)), (ACME, Do(bumped))])
     assert [await write(store, everything, account) for account in (ACME, OTHER)] == before

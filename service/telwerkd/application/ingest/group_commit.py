@@ -21,12 +21,6 @@ from telwerkd.domain.ids import AccountId
 
 log = logging.getLogger(__name__)
 
-_AHEAD_EVENTS_MIN = 500
-"""Waiting events that are sent to a store's one writer while it is at another transaction, so that it goes on at once.
-
-Of fewer, more had better come together first: a commit takes as long as a hundred events and more.
-"""
-
 _LONG_TIMES = 2
 """How many times `transaction_shared_seconds_max` a shared transaction may take with all else it does, until the next
 ones are made smaller."""
@@ -41,6 +35,7 @@ class Ingest:
         """`names_exhausted` is told of accounts whose events bring more names than they may."""
         self._names_exhausted = names_exhausted
         self._store = store
+        self._scheduling = store.scheduling
         self._limits = limits
         self._waiting = WaitingRoom(limits)
         self._committing: dict[asyncio.Task[None], list[Part]] = {}
@@ -122,14 +117,14 @@ class Ingest:
 
     def _take(self) -> list[Part]:
         """What goes into the next transaction; nothing if none can begin now."""
-        if len(self._committing) >= self._store.writes_at_once:
+        if len(self._committing) >= self._scheduling.writes_at_once:
             return []
         busy = set[AccountId]()
-        if not self._store.merges_accounts:
+        if not self._scheduling.merges_accounts:
             busy.update(part.batch.account for parts in self._committing.values() for part in parts)
-        elif self._committing and (self._waiting.is_shared or self._waiting.weight < _AHEAD_EVENTS_MIN):
+        elif self._committing and (self._waiting.is_shared or self._waiting.weight < self._scheduling.ahead_weight_min):
             return []  # an account that shares waits for the rest of one transaction, not for another whole one
-        return self._waiting.take(busy, merges_accounts=self._store.merges_accounts)
+        return self._waiting.take(busy, merges_accounts=self._scheduling.merges_accounts)
 
     async def _commit(self, parts: list[Part]) -> None:
         try:
@@ -174,7 +169,7 @@ class Ingest:
 
     def _seconds_max(self, accounts: int) -> float:
         """How long each account's part of a transaction may count."""
-        if self._store.merges_accounts and self._waiting.is_shared:
+        if self._scheduling.merges_accounts and self._waiting.is_shared:
             return self._limits.transaction_shared_seconds_max / accounts
         return inf
 

@@ -20,7 +20,7 @@ from telwerkd.application.ports.rows import (
     Report,
     Standing,
 )
-from telwerkd.application.ports.store import Command, Store
+from telwerkd.application.ports.store import Command, Store, WriteScheduling
 from telwerkd.application.ports.transaction import Snapshot, Transaction
 
 __all__ = [
@@ -39,4 +39,5 @@ __all__ = [
     "Standing",
     "Store",
     "Transaction",
+    "WriteScheduling",
 ]

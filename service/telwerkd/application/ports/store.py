@@ -1,6 +1,7 @@
 """A database, which runs what reads and what writes."""
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from telwerkd.application.ports.rows import Standing
@@ -10,6 +11,21 @@ from telwerkd.domain.ids import AccountId, Micros
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteScheduling:
+    """How a store wants to be asked for transactions, so that its writers are neither idle nor in one another's way."""
+
+    merges_accounts: bool
+    """Whether there is one writer for all accounts: a `write` may have commands of several of them, and happens after
+    all that were asked for before it. If not, each `write` is of one account."""
+    writes_at_once: int
+    """How many `write`s to ask for at the same time: of one writer, so that it always has the next; else as many as
+    get on beside one another, of different accounts."""
+    ahead_weight_min: int = 0
+    """Weight of waiting events from which on they are sent to one writer while it is at another transaction, so that
+    it goes on at once. Of fewer, more had better come together first."""
 
 
 class Command(Protocol[T_co]):
@@ -22,12 +38,8 @@ class Command(Protocol[T_co]):
 class Store(Protocol):
     """A database."""
 
-    merges_accounts: bool
-    """Whether there is one writer for all accounts: a `write` may have commands of several of them, and happens after
-    all that were asked for before it. If not, each `write` is of one account."""
-    writes_at_once: int
-    """How many `write`s to ask for at the same time: of one writer, so that it always has the next; else as many as
-    get on beside one another, of different accounts."""
+    scheduling: WriteScheduling
+    """How it wants to be asked for `write`s."""
     reads_at_once: int
     """How many `read`s get on beside one another."""
 
@@ -50,8 +62,8 @@ class Store(Protocol):
     async def write(self, commands: Sequence[tuple[AccountId, Command[T]]]) -> list[T]:
         """Runs all of `commands` and commits them together; if that fails, none of them has happened.
 
-        They are of one account unless the store `merges_accounts`. Writers of one account wait for one another, in this
-        process and in every other: a command sees all that was committed before it.
+        They are of one account unless the `scheduling` merges accounts. Writers of one account wait for one another, in
+        this process and in every other: a command sees all that was committed before it.
 
         Raises:
             UnavailableError: the database did not take it; whether it was stored is unknown.
