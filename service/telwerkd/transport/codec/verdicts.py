@@ -30,7 +30,7 @@ _SURVEYS = frozenset(_WITH_ANSWERS)
 
 
 class Refused(NamedTuple):
-    """An event that was refused before it was taken in."""
+    """An event that was refused before ingest."""
 
     outcome: Rejected
     event_id: str

@@ -94,7 +94,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         return Encoded(numbered + verdicts.payload)
 
     async def _take(self, batch: EventBatch, in_order: asyncio.Lock | None = None) -> Taken:
-        """What became of the events of a batch; those of one stream are decoded, and taken in, in their order."""
+        """What became of the events of a batch; those of one stream are decoded, and ingested, in their order."""
         account = AccountId(self._decoder.id("account_id", batch.account_id))
         if batch.refusal is not None:
             raise batch.refusal
