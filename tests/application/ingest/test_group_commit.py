@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,10 +44,16 @@ async def refused(submitting: "asyncio.Task[object]") -> Reason:
     return error.value.reason
 
 
-async def test_who_waits_is_told_when_group_commit_dies(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("taken", [False, True], ids=["as it begins", "with batches in hand"])
+async def test_who_waits_is_told_when_group_commit_dies(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, *, taken: bool
+) -> None:
     """A defect in it: those that wait, and those that come later, are answered with UNAVAILABLE."""
+    take = WaitingRoom.take
 
-    def defect(*_: object, **__: object) -> None:
+    def defect(*arguments: Any, **options: Any) -> None:
+        if taken:
+            take(*arguments, **options)
         raise ZeroDivisionError
 
     ingest = Ingest(store, IngestLimits())

@@ -8,6 +8,7 @@ Whose events are next is decided in `telwerkd.application.ingest.waiting_room`;
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain
 from math import inf
 from time import monotonic
@@ -39,6 +40,7 @@ class Ingest:
         self._limits = limits
         self._waiting = WaitingRoom(limits)
         self._committing: dict[asyncio.Task[None], list[Part]] = {}
+        self._unanswered = set[Pending]()
         self._wake = asyncio.Event()
         self._closing = False
         self._dead = False
@@ -64,16 +66,21 @@ class Ingest:
         except TelwerkError:
             await batch.let_go()
             raise
+        self._unanswered.add(batch)
+        batch.verdicts.add_done_callback(partial(self._answered, batch))
         self._wake.set()
         verdicts = batch.verdicts
         del batch
         return await verdicts
 
+    def _answered(self, batch: Pending, _verdicts: "asyncio.Future[Verdicts]") -> None:
+        self._unanswered.discard(batch)
+
     async def run(self) -> None:
         """Commits what is submitted until `close`.
 
-        However it ends, nobody is left waiting: what is not in a transaction by then is answered with UNAVAILABLE, and
-        nothing more is accepted.
+        However it ends, nobody is left waiting: what is not answered by a transaction that runs by then is answered
+        with UNAVAILABLE, and nothing more is accepted.
         """
         try:
             await self._commit_until_closed()
@@ -81,6 +88,7 @@ class Ingest:
             self._closing = self._dead = True
             for batch in self._waiting.clear():
                 batch.fail(_stopping())
+            self._fail_the_rest()
 
     async def _commit_until_closed(self) -> None:
         while not (self._closing and not self._waiting and not self._committing):
@@ -109,6 +117,15 @@ class Ingest:
         if task.cancelled() or (error := task.exception()) is not None:
             log.error("a commit did not come to its end: a defect", exc_info=None if task.cancelled() else error)
             self._fail(parts, UnavailableError(Reason.DATABASE_UNAVAILABLE, "whether it was stored is unknown", 1.0))
+
+        if self._dead:
+            self._fail_the_rest()
+
+    def _fail_the_rest(self) -> None:
+        """Once no transaction runs any more, nothing can answer those that are not answered yet."""
+        if not self._committing:
+            for batch in list(self._unanswered):
+                batch.fail(_stopping())
 
     def _fail(self, parts: list[Part], error: Exception) -> None:
         for part in parts:
@@ -159,13 +176,7 @@ class Ingest:
                 self._names_exhausted(account)
             for part, outcomes in zip(of_account, outcomes_of, strict=True):
                 if part.batch.answer(part.places, outcomes) and not part.batch.failed:
-                    self._postpone(part.batch)
-
-    def _postpone(self, batch: Pending) -> None:
-        if self._dead:
-            batch.fail(_stopping())
-        else:
-            self._waiting.put_back(batch)
+                    self._waiting.put_back(part.batch)
 
     def _seconds_max(self, accounts: int) -> float:
         """How long each account's part of a transaction may count."""

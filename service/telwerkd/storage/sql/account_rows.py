@@ -2,16 +2,10 @@
 
 import sqlalchemy as sa
 
-from telwerkd.application.ports import (
-    Names,
-)
+from telwerkd.application.ports import Names
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.ids import Micros, WidgetId
-from telwerkd.storage.schema.tables import (
-    accounts,
-    names,
-    widget_settings,
-)
+from telwerkd.storage.schema.tables import accounts, names, widget_settings
 from telwerkd.storage.sql import records
 from telwerkd.storage.sql.part import AccountPart, naming_the_account
 

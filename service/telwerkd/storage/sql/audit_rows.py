@@ -5,24 +5,11 @@ from typing import Any, NoReturn
 
 import sqlalchemy as sa
 
-from telwerkd.application.ports import (
-    CellRow,
-    Conversation,
-    Damage,
-    DamagedRowError,
-    Filed,
-    Report,
-)
-from telwerkd.domain.counting.counters import (
-    ChunkKey,
-)
+from telwerkd.application.ports import CellRow, Conversation, Damage, DamagedRowError, Filed, Report
+from telwerkd.domain.counting.counters import ChunkKey
 from telwerkd.domain.counting.deltas import Leaf, Measure
 from telwerkd.domain.ids import ConversationId
-from telwerkd.storage.schema.tables import (
-    conversations,
-    counters,
-    deltas,
-)
+from telwerkd.storage.schema.tables import conversations, counters, deltas
 from telwerkd.storage.sql.auditing import AccountReader
 from telwerkd.storage.sql.conversation_rows import CONVERSATION, conversation_of
 from telwerkd.storage.sql.part import AccountPart

@@ -6,17 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from telwerkd.application.ports import (
-    Conversation,
-    DamagedRowError,
-)
+from telwerkd.application.ports import Conversation, DamagedRowError
 from telwerkd.domain.conversation.fold import EMPTY, State, last_event_time
 from telwerkd.domain.ids import AccountId, ConversationId, Micros
-from telwerkd.storage.schema.tables import (
-    conversations,
-    events,
-    tombstones,
-)
+from telwerkd.storage.schema.tables import conversations, events, tombstones
 from telwerkd.storage.sql import records
 from telwerkd.storage.sql.part import AccountPart, naming_the_account
 from telwerkd.storage.sql.statements import Statement

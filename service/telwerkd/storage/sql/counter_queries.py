@@ -6,24 +6,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS
-from telwerkd.application.ports import (
-    CellRow,
-    Cut,
-)
-from telwerkd.domain.counting.counters import (
-    BY_GROUP,
-    BY_OPERATOR,
-    BY_VALUE,
-    BY_WIDGET,
-    PAIR_BYTES,
-)
+from telwerkd.application.ports import CellRow, Cut
+from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET, PAIR_BYTES
 from telwerkd.domain.counting.deltas import HELD_BACK, Leaves, Measure
-from telwerkd.storage.schema.tables import (
-    base_counters,
-    chunk_versions,
-    counters,
-    deltas,
-)
+from telwerkd.storage.schema.tables import base_counters, chunk_versions, counters, deltas
 from telwerkd.storage.sql import records
 from telwerkd.storage.sql.part import AccountPart, naming_the_account, whole_cells
 from telwerkd.storage.sql.statements import Statement

@@ -5,16 +5,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from telwerkd.domain.counting.counters import (
-    KeyParts,
-)
+from telwerkd.domain.counting.counters import KeyParts
 from telwerkd.domain.counting.deltas import Deltas, Leaves, Measure
-from telwerkd.storage.schema.tables import (
-    base_counters,
-    chunk_versions,
-    counters,
-    deltas,
-)
+from telwerkd.storage.schema.tables import base_counters, chunk_versions, counters, deltas
 from telwerkd.storage.sql import records
 from telwerkd.storage.sql.part import AccountPart, naming_the_account, whole_cells
 

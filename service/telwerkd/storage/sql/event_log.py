@@ -5,14 +5,10 @@ from operator import attrgetter
 
 import sqlalchemy as sa
 
-from telwerkd.application.ports import (
-    EventKey,
-)
+from telwerkd.application.ports import EventKey
 from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.ids import ConversationId, EventId
-from telwerkd.storage.schema.tables import (
-    events,
-)
+from telwerkd.storage.schema.tables import events
 from telwerkd.storage.sql import records
 from telwerkd.storage.sql.part import AccountPart, naming_the_account
 

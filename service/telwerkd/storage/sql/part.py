@@ -8,18 +8,10 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.util import await_only
 
-from telwerkd.application.ports import (
-    Account,
-    Damage,
-    DamagedRowError,
-)
-from telwerkd.domain.counting.counters import (
-    PAIR_BYTES,
-)
+from telwerkd.application.ports import Account, Damage, DamagedRowError
+from telwerkd.domain.counting.counters import PAIR_BYTES
 from telwerkd.domain.ids import AccountId, Micros
-from telwerkd.storage.schema.tables import (
-    accounts,
-)
+from telwerkd.storage.schema.tables import accounts
 from telwerkd.storage.sql.bulk import Bulk
 from telwerkd.storage.sql.bulk_postgres import PostgresBulk
 from telwerkd.storage.sql.bulk_sqlite import SqliteBulk
@@ -37,9 +29,7 @@ T = TypeVar("T")
 Part = TypeVar("Part", bound="AccountPart")
 
 
-def naming_the_account(
-    read: Callable[Concatenate[Part, P], T],
-) -> Callable[Concatenate[Part, P], T]:
+def naming_the_account(read: Callable[Concatenate[Part, P], T]) -> Callable[Concatenate[Part, P], T]:
     """Says of which account a damaged row is."""
 
     @wraps(read)
