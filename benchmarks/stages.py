@@ -140,11 +140,11 @@ def tables(found: dict[str, Any]) -> str:
 async def _all(folder: Path) -> tuple[dict[str, float], dict[str, float], dict[str, dict[str, float]]]:
     calls = _calls(Workload())
     async with _opened(folder / "telwerk.db") as store:
-        taken = await _take_in(store, calls), _pipe(folder / "floor.db", calls)
+        taken = await _ingest(store, calls), _pipe(folder / "floor.db", calls)
     events = _CONVERSATIONS * Workload().conversation_events
     ours, pipe = ({stage: s / events * 1e6 for stage, s in of.seconds.items()} for of in taken)
     async with _opened(folder / "asked.db") as store:
-        await _take_in(store, _calls(Workload(conversations_per_day=_CONVERSATIONS / _ASKED_DAYS)))
+        await _ingest(store, _calls(Workload(conversations_per_day=_CONVERSATIONS / _ASKED_DAYS)))
         questions = {name: await _ask(store, question) for name, question in _QUESTIONS_ASKED.items()}
     return ours, pipe, questions
 
@@ -172,7 +172,7 @@ def _put_settings(tx: Transaction) -> None:
         )
 
 
-async def _take_in(store: SqliteStore, calls: Sequence[bytes]) -> _Stages:
+async def _ingest(store: SqliteStore, calls: Sequence[bytes]) -> _Stages:
     stages, decoder = _Stages(), EventDecoder(EventLimits())
     for start in range(0, len(calls), _CALLS_AT_ONCE):
         some = [

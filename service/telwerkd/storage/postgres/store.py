@@ -5,9 +5,8 @@ with it, and then sees all that the one before has committed (READ COMMITTED tak
 Nothing else is ever waited for, so there is no order of locks to get wrong. A transaction is of one account, so that
 the tables can be sharded by account.
 
-A transaction's commands run in a greenlet that SQLAlchemy suspends whenever a statement is
-under way, on the event loop; one that reads runs in a thread
-(`telwerkd.storage.postgres.threads`).
+A transaction's commands run in a greenlet that SQLAlchemy suspends whenever a statement is under way, on the event
+loop; one that reads runs in a thread (`telwerkd.storage.postgres.threads`).
 """
 
 import asyncio

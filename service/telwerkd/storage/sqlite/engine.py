@@ -46,11 +46,15 @@ def make_engine(path: Path, *, writes: bool, any_text: bool = False) -> sa.Engin
 def configured(path: Path, *, writes: bool, any_text: bool) -> sqlite3.Connection:
     """A connection to a file that is there, set up as all of this program are."""
     connection = connect(path, busy_seconds=_BUSY_SECONDS)
-    use_log(connection)
-    connection.execute(f"PRAGMA cache_size = -{32_768 if writes else 8_192}")
-    connection.execute("PRAGMA temp_store = MEMORY")
-    if not writes:
-        connection.execute("PRAGMA query_only = ON")
+    try:
+        use_log(connection)
+        connection.execute(f"PRAGMA cache_size = -{32_768 if writes else 8_192}")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        if not writes:
+            connection.execute("PRAGMA query_only = ON")
+    except BaseException:
+        connection.close()
+        raise
     if any_text:
         connection.text_factory = _text_of
     return connection
