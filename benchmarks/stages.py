@@ -9,10 +9,11 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from benchmarks.bare_pipe import rows_of, sqlite_commit
 from benchmarks.machine import described
@@ -21,8 +22,9 @@ from benchmarks.results import figure
 from benchmarks.run import save
 from benchmarks.workload import ACCOUNT, GOAL_URL, LIVE_LIMIT_SECONDS, START_SECONDS, WIDGETS, Part, Workload
 from telwerk.v1 import ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
-from telwerkd.application.ingest.batches import IngestLimits
-from telwerkd.application.ingest.storing import take_in
+from telwerkd.application.batches import IngestLimits
+from telwerkd.application.commands.chunk_merging import compact
+from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.ports import Snapshot, Transaction
 from telwerkd.application.query.allowance import Points
 from telwerkd.application.query.answering import answer
@@ -57,6 +59,16 @@ _QUESTIONS_ASKED: dict[str, Callable[[int], bytes]] = {
     "year by day, by 50 operators": lambda day: YearByDay(ZONES[0], day, by_operator=True).request(),
     "2,880 points": lambda day: quarter_hours(96 * day),
 }
+
+
+@dataclass(frozen=True)
+class _Do(Generic[T]):
+    """A command that runs a function."""
+
+    function: Callable[[Transaction], T]
+
+    def run(self, tx: Transaction) -> T:
+        return self.function(tx)
 
 
 class _Stages:
@@ -128,11 +140,11 @@ def tables(found: dict[str, Any]) -> str:
 async def _all(folder: Path) -> tuple[dict[str, float], dict[str, float], dict[str, dict[str, float]]]:
     calls = _calls(Workload())
     async with _opened(folder / "telwerk.db") as store:
-        taken = await _take_in(store, calls), _pipe(folder / "floor.db", calls)
+        taken = await _ingest(store, calls), _pipe(folder / "floor.db", calls)
     events = _CONVERSATIONS * Workload().conversation_events
     ours, pipe = ({stage: s / events * 1e6 for stage, s in of.seconds.items()} for of in taken)
     async with _opened(folder / "asked.db") as store:
-        await _take_in(store, _calls(Workload(conversations_per_day=_CONVERSATIONS / _ASKED_DAYS)))
+        await _ingest(store, _calls(Workload(conversations_per_day=_CONVERSATIONS / _ASKED_DAYS)))
         questions = {name: await _ask(store, question) for name, question in _QUESTIONS_ASKED.items()}
     return ours, pipe, questions
 
@@ -146,7 +158,7 @@ async def _opened(database: Path) -> AsyncIterator[SqliteStore]:
     prepare(database)
     store = SqliteStore(database)
     try:
-        await store.write([(_ACCOUNT, _put_settings)])
+        await store.write([(_ACCOUNT, _Do(_put_settings))])
         yield store
     finally:
         await store.close()
@@ -160,7 +172,7 @@ def _put_settings(tx: Transaction) -> None:
         )
 
 
-async def _take_in(store: SqliteStore, calls: Sequence[bytes]) -> _Stages:
+async def _ingest(store: SqliteStore, calls: Sequence[bytes]) -> _Stages:
     stages, decoder = _Stages(), EventDecoder(EventLimits())
     for start in range(0, len(calls), _CALLS_AT_ONCE):
         some = [
@@ -171,7 +183,7 @@ async def _take_in(store: SqliteStore, calls: Sequence[bytes]) -> _Stages:
 
         def work(tx: Transaction, batches: Any = batches) -> list[Any]:
             watched: Any = _Watched(tx, stages, "rows written and read")
-            return stages.run("verdicts, the fold, leaves", take_in, batches, IngestLimits(), watched)
+            return stages.run("verdicts, the fold, leaves", IngestBatch(batches, IngestLimits()).run, watched)
 
         await _whole(stages, store, work)
     for _, measure_, _ in await store.compactable():
@@ -185,14 +197,14 @@ async def _take_in(store: SqliteStore, calls: Sequence[bytes]) -> _Stages:
 async def _whole(stages: _Stages, store: SqliteStore, work: Callable[[Transaction], T]) -> list[T]:
     """A transaction; its time, that of its commit too, is the process's."""
     begun = time.process_time()
-    results = await store.write([(_ACCOUNT, work)])
+    results = await store.write([(_ACCOUNT, _Do(work))])
     stages.seconds[_REST] += time.process_time() - begun
     return results
 
 
 async def _compacted(stages: _Stages, store: SqliteStore, measure_: int) -> int:
     begun = time.process_time()
-    moved: list[int] = await store.write([(_ACCOUNT, lambda tx: tx.compact(measure_, COMPACTED_MAX))])
+    moved: list[int] = await store.write([(_ACCOUNT, _Do(lambda tx: compact(tx, measure_, COMPACTED_MAX)))])
     stages.seconds["compaction"] += time.process_time() - begun
     return moved[0]
 

@@ -31,8 +31,8 @@ from telwerk.v1 import (
     kpi_service_pb2_grpc as kpi_grpc,
     settings_service_pb2_grpc as settings_grpc,
 )
+from telwerkd.application.batches import Verdicts
 from telwerkd.application.clock import Clock
-from telwerkd.application.ingest.batches import Outcomes
 from telwerkd.application.ingest.group_commit import Ingest
 from telwerkd.domain.catalogue.kpis import CATALOGUE
 from telwerkd.domain.conversation import events
@@ -249,7 +249,7 @@ def submitted(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Awaitable[None
     """Awaited with a number: returns when so many batches of this test are taken in, stored or not."""
     original, taken_in = Ingest.submit, 0
 
-    async def submit(self: Ingest, *arguments: Any) -> Outcomes:
+    async def submit(self: Ingest, *arguments: Any) -> Verdicts:
         nonlocal taken_in
         taken_in += 1
         return await original(self, *arguments)

@@ -13,7 +13,8 @@ import pytest
 
 import tests.laws.conftest  # noqa: F401  # what is taken from the laws below needs their profile
 from telwerkd.application.audit import Audit, examine, repair
-from telwerkd.application.ingest.batches import Submitted
+from telwerkd.application.batches import Submitted
+from telwerkd.application.commands.chunk_merging import add_base
 from telwerkd.application.retention.removal import erase, purge
 from telwerkd.domain.conversation.events import Assigned, Event, Message, Rated, Sender, TopicsSet, WentLive
 from telwerkd.domain.conversation.facts import Change, Fact, Kpi, Outcome
@@ -279,7 +280,7 @@ def test_counts_beyond_65535_are_examined(service: Service) -> None:
     many.add(Outcome(Change.COUNTED, fact), 2 * FULL + 7)
 
     def count(tx: Any) -> None:
-        tx.add_base(many)
+        add_base(tx, many)
         tx.bump_version()
         tx.add_deltas(many)
 

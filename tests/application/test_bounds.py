@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from telwerkd.application.audit import examine
-from telwerkd.application.ingest import storing
-from telwerkd.application.ingest.batches import IngestLimits, Rejected, Submitted, Verdict
-from telwerkd.application.ingest.storing import take_in
-from telwerkd.application.retention import removal
+from telwerkd.application.batches import IngestLimits, Rejected, Submitted, Verdict
+from telwerkd.application.commands import ingest_batch, purge as purge_command, settle_timers
+from telwerkd.application.commands.chunk_merging import compact
+from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.retention.removal import purge
-from telwerkd.application.upkeep import upkeep
 from telwerkd.application.upkeep.upkeep import settle_due
 from telwerkd.domain.conversation.events import (
     Event,
@@ -31,6 +30,7 @@ from telwerkd.domain.errors import Reason
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
+from tests.commands import Do
 
 ACCOUNT = AccountId("acme")
 START = 1_767_225_600_000_000
@@ -58,7 +58,7 @@ def answers(count: int, tag: str = "q") -> tuple[SurveyAnswer, ...]:
 
 
 async def put(store: SqliteStore, *events: Submitted, limits: IngestLimits = LIMITS) -> list[Any]:
-    [[outcomes]] = await store.write([(ACCOUNT, partial(take_in, [events], limits))])
+    [[outcomes]] = await store.write([(ACCOUNT, IngestBatch([events], limits))])
     return outcomes
 
 
@@ -125,7 +125,7 @@ async def test_retracted_events_that_have_not_arrived_are_bounded(store):
 
 async def test_late_events_of_several_long_conversations_are_postponed(store, monkeypatch):
     """A transaction folds a bounded number of logged events again, but always one conversation."""
-    monkeypatch.setattr(storing, "_REFOLDED_EVENTS_MAX", 12)
+    monkeypatch.setattr(ingest_batch, "_REFOLDED_EVENTS_MAX", 12)
     names = ["a", "b", "c"]
     await put(store, *(event(f"e{n}", 10 + n, conversation=name) for name in names for n in range(8)))
     late = [event(f"l{n}", n, conversation=name) for n in range(2) for name in names]
@@ -138,7 +138,7 @@ async def test_late_events_of_several_long_conversations_are_postponed(store, mo
 
 async def test_limits_at_one_instant_are_counted_at_once_and_written_in_steps(store, monkeypatch):
     """At every commit the counters are those of the log at the high-water mark; a late answer still takes one back."""
-    monkeypatch.setattr(upkeep, "TIES_MAX", 4)
+    monkeypatch.setattr(settle_timers, "TIES_MAX", 4)
     limit = Micros(1_000)
     for n in range(10):
         await put(store, event("live", 0, WentLive(limit, limit), f"c{n}"), event("m", 0, HELLO, f"c{n}"))
@@ -161,7 +161,7 @@ async def test_limits_at_one_instant_are_counted_at_once_and_written_in_steps(st
 
 async def test_a_server_whose_clock_is_behind_writes_what_another_has_counted(store, monkeypatch):
     """Counted is counted, by whichever clock: else it could write the same rows until its own is there."""
-    monkeypatch.setattr(upkeep, "TIES_MAX", 4)
+    monkeypatch.setattr(settle_timers, "TIES_MAX", 4)
     early, late = Micros(500), Micros(1_000)
     for n, limit in enumerate([late] * 10 + [early] * 2):
         await put(store, event("live", 0, WentLive(limit, limit), f"c{n}"), event("m", 0, HELLO, f"c{n}"))
@@ -180,7 +180,7 @@ async def test_a_compaction_changes_a_bounded_number_of_chunks(store):
     kpi, steps = Kpi.POST_CHAT_SURVEY_RESULTS, 0
     _, before = await store.read(ACCOUNT, lambda view: view.filed(kpi))
     while True:
-        [moved] = await store.write([(ACCOUNT, lambda tx: tx.compact(kpi, 40_000, 60))])
+        [moved] = await store.write([(ACCOUNT, Do(lambda tx: compact(tx, kpi, 40_000, 60)))])
         _, left = await store.read(ACCOUNT, lambda view: view.filed(kpi))
         assert before - left == moved
         await assert_clean(store)
@@ -197,11 +197,11 @@ async def test_what_a_compaction_leaves_is_read_in_parts(store):
     wide = [event(f"e{n}", n, PostChatSurveyAnswered(answers(100, f"{n}-")), f"c{n}", f"w{n}") for n in range(50)]
     await put(store, *wide, limits=IngestLimits())
     kpi = Kpi.POST_CHAT_SURVEY_RESULTS
-    await store.write([(ACCOUNT, lambda tx: tx.compact(kpi, 40_000, 60))])
+    await store.write([(ACCOUNT, Do(lambda tx: compact(tx, kpi, 40_000, 60)))])
     rows, leaves = await store.read(ACCOUNT, lambda view: view.filed(kpi))
     assert rows == 3
     assert leaves > 4_900
-    [moved] = await store.write([(ACCOUNT, lambda tx: tx.compact(kpi, 1, 1_000_000))])
+    [moved] = await store.write([(ACCOUNT, Do(lambda tx: compact(tx, kpi, 1, 1_000_000)))])
     assert 0 < moved <= 2_000
     await assert_clean(store)
 
@@ -211,7 +211,7 @@ async def test_a_transaction_that_lasts_too_long_leaves_the_rest_to_the_next(sto
     events = [event(f"e{n}", n, PostChatSurveyAnswered(answers(2)), f"c{n % 3}") for n in range(9)]
     stored: list[int] = []
     while events:
-        work = partial(take_in, [events], IngestLimits(), seconds_max=0.0)
+        work = IngestBatch([events], IngestLimits(), seconds_max=0.0)
         [[outcomes]] = await store.write([(ACCOUNT, work)])
         stored.append(outcomes.count(ACCEPTED))
         events = [each for each, outcome in zip(events, outcomes, strict=True) if outcome is None]
@@ -221,7 +221,7 @@ async def test_a_transaction_that_lasts_too_long_leaves_the_rest_to_the_next(sto
 
 async def test_a_purge_reads_a_bounded_number_of_events_at_a_time(store, monkeypatch):
     """And goes on until all is purged."""
-    monkeypatch.setattr(removal, "PURGED_EVENTS_MAX", 7)
+    monkeypatch.setattr(purge_command, "PURGED_EVENTS_MAX", 7)
     await put(store, *(event(f"e{n}", n, conversation=f"c{n % 6}") for n in range(30)))
     writes = 0
     write = store.write

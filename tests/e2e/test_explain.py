@@ -20,9 +20,9 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 from telwerk.v1 import admin_service_pb2 as admin, admin_service_pb2_grpc as admin_grpc, kpi_service_pb2 as kpi
+from telwerkd.application.batches import IngestLimits, Submitted
+from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.explain import Explained, Place, explain
-from telwerkd.application.ingest.batches import IngestLimits, Submitted
-from telwerkd.application.ingest.storing import take_in
 from telwerkd.application.ports import Snapshot
 from telwerkd.application.query.allowance import Points
 from telwerkd.application.query.answering import answer
@@ -558,7 +558,7 @@ class Numbers:
     def take(self, conversation: ConversationId, batch: Batch) -> None:
         """A batch arrives, then limits up to its instant pass."""
         submitted = [Submitted(conversation, as_sent(event)) for event in batch.events]
-        work = partial(take_in, [submitted], IngestLimits())
+        work = IngestBatch([submitted], IngestLimits())
         self.runner.run(self.store.write([(ACCOUNT, work)]))
         while self.runner.run(settle_due(self.store, batch.now)):
             pass

@@ -9,12 +9,15 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import grpc
+import grpc.aio
 import psutil
 import pytest
 from grpc_health.v1 import health_pb2
 
 from telwerk.v1 import ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
 from telwerkd.application.ingest.group_commit import Ingest
+from telwerkd.application.ingest.waiting_room import WaitingRoom
 from telwerkd.server import wiring
 from telwerkd.server.background import BackgroundTaskError
 from telwerkd.server.settings import Settings
@@ -153,6 +156,26 @@ async def test_a_task_that_dies_ends_the_server(tmp_path, monkeypatch):
         settings = Settings(database=tmp_path / "t.db", listen="127.0.0.1:0", grace_seconds=0)
         async with wiring.running(settings) as running, asyncio.timeout(30):
             await running.failed.wait()
+
+    with pytest.raises(BackgroundTaskError, match="group commit"):
+        await live()
+
+
+async def test_callers_are_told_when_group_commit_dies(tmp_path, monkeypatch):
+    """A call that waits to be stored when that happens gets UNAVAILABLE at once, and the server ends."""
+
+    def defect(*_, **__):
+        raise ZeroDivisionError
+
+    async def live() -> None:
+        settings = Settings(database=tmp_path / "t.db", listen="127.0.0.1:0", grace_seconds=0)
+        async with wiring.running(settings) as running, connected(running.address) as server:
+            monkeypatch.setattr(WaitingRoom, "take", defect)
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                await server.ingest("acme", wired("09:00:00 anna assigned in sales"))
+            assert error.value.code() is grpc.StatusCode.UNAVAILABLE
+            async with asyncio.timeout(30):
+                await running.failed.wait()
 
     with pytest.raises(BackgroundTaskError, match="group commit"):
         await live()

@@ -22,6 +22,7 @@ from telwerkd.storage.location import SqliteFile
 from telwerkd.storage.open_store import opened, prepare
 from telwerkd.storage.sqlite.store import SqliteStore
 from telwerkd.storage.sqlite.writer_process import WriterDefectError, WriterProcess
+from tests.commands import Do
 from tests.conftest import Server, connected, eventually, locked, refusal, serving, started, wired, writer_of
 from tests.e2e.test_lifecycle import Producers
 from tests.e2e.works import bumped, exiting, failing, remembering, unpicklable
@@ -51,15 +52,15 @@ async def store(tmp_path: Path) -> Any:
 
 async def test_replies_belong_to_what_was_asked(store):
     """Writes that are asked for at once happen in their order, and each gets what it gave."""
-    versions = await asyncio.gather(*(store.write([(ACME, bumped)]) for _ in range(50)))
+    versions = await asyncio.gather(*(store.write([(ACME, Do(bumped))]) for _ in range(50)))
     assert versions == [[n] for n in range(1, 51)]
 
 
 async def test_who_goes_away_takes_no_ones_reply(store):
     """Its own write happens, and the replies to the others are theirs."""
     for n in range(20):
-        leaving = asyncio.create_task(store.write([(ACME, bumped)]))
-        staying = asyncio.create_task(store.write([(ACME, bumped)]))
+        leaving = asyncio.create_task(store.write([(ACME, Do(bumped))]))
+        staying = asyncio.create_task(store.write([(ACME, Do(bumped))]))
         await asyncio.sleep(0)
         leaving.cancel()
         assert await staying == [2 * n + 2]
@@ -68,16 +69,16 @@ async def test_who_goes_away_takes_no_ones_reply(store):
 async def test_a_defect_stores_nothing_and_tells_where_it_was(store):
     """Of the works of one transaction none has happened; the next transaction is not concerned."""
     with pytest.raises(WriterDefectError, match=r"works.py(.|\n)*ValueError: a defect of this work"):
-        await store.write([(ACME, bumped), (OTHER, failing)])
-    assert await store.write([(ACME, bumped)]) == [1]
+        await store.write([(ACME, Do(bumped)), (OTHER, Do(failing))])
+    assert await store.write([(ACME, Do(bumped))]) == [1]
 
 
 @pytest.mark.parametrize("work", [unpicklable, exiting])
 async def test_what_cannot_be_told_is_an_error_too(store, work):
     """A work's result that cannot travel, or one that ends the process: an error, and the next write goes on."""
     with pytest.raises((WriterDefectError, UnavailableError)):
-        await store.write([(ACME, work)])
-    [version] = await store.write([(ACME, bumped)])
+        await store.write([(ACME, Do(work))])
+    [version] = await store.write([(ACME, Do(bumped))])
     assert version >= 1
 
 
@@ -85,7 +86,7 @@ async def test_only_what_is_committed_is_remembered(store):
     """What a transaction leaves for the next one is of its account, and gone if it fails."""
 
     async def remembers(account: AccountId, kept: str) -> str | None:
-        [before] = await store.write([(account, partial(remembering, kept))])
+        [before] = await store.write([(account, Do(partial(remembering, kept)))])
         return before
 
     assert await remembers(ACME, "first") is None
@@ -93,7 +94,7 @@ async def test_only_what_is_committed_is_remembered(store):
         await remembers(ACME, "fails")
     assert await remembers(OTHER, "another's") is None
     assert await remembers(ACME, "second") == "first"
-    works = [(ACME, partial(remembering, "third")), (OTHER, partial(remembering, "another's third"))]
+    works = [(ACME, Do(partial(remembering, "third"))), (OTHER, Do(partial(remembering, "another's third")))]
     assert await store.write(works) == ["second", "another's"]
     assert await remembers(ACME, "fourth") == "third"
     assert await remembers(OTHER, "another's fourth") == "another's third"
@@ -195,16 +196,16 @@ async def test_a_writer_that_cannot_be_run_is_unavailable_and_leaves_nothing_ope
         without.setattr(sys, "executable", str(tmp_path / "missing"))
         for _ in range(3):
             with pytest.raises(UnavailableError):
-                await writer.write([(ACME, bumped)])
+                await writer.write([(ACME, Do(bumped))])
     assert psutil.Process().num_fds() <= open_files
-    assert await writer.write([(ACME, bumped)]) == [1]
+    assert await writer.write([(ACME, Do(bumped))]) == [1]
     await writer.close()
 
 
 async def test_a_writer_that_dies_once_it_is_ready_keeps_nobody_waiting(tmp_path, monkeypatch):
     """That it is ready and that it is gone are learned at once, with nothing under way that could fail."""
     monkeypatch.setattr("telwerkd.storage.sqlite.writer_process._PROGRAM", "tests.e2e.dying_writer")
-    writing = asyncio.create_task(WriterProcess(tmp_path / "telwerk.db").write([(ACME, bumped)]))
+    writing = asyncio.create_task(WriterProcess(tmp_path / "telwerk.db").write([(ACME, Do(bumped))]))
     await asyncio.sleep(0.05)
     time.sleep(1.0)  # noqa: ASYNC251  # the loop is to be busy until both are there
     async with asyncio.timeout(20):
@@ -217,10 +218,10 @@ async def test_who_goes_away_while_a_writer_starts_leaves_no_other(tmp_path):
     await prepare(SqliteFile(tmp_path / "telwerk.db"))
     writer = WriterProcess(tmp_path / "telwerk.db")
     for _ in range(5):
-        leaving = asyncio.create_task(writer.write([(ACME, bumped)]))
+        leaving = asyncio.create_task(writer.write([(ACME, Do(bumped))]))
         await asyncio.sleep(0.02)
         leaving.cancel()
-    assert await writer.write([(ACME, bumped)]) == [1]
+    assert await writer.write([(ACME, Do(bumped))]) == [1]
     process = writer_of(os.getpid())
     await writer.close()
     assert not process.is_running()
@@ -236,7 +237,7 @@ async def test_a_writer_that_dies_while_nobody_writes_is_noticed(store, caplog):
 
     await eventually(noticed)
     assert not process.is_running()
-    assert await store.write([(ACME, bumped)]) == [1]
+    assert await store.write([(ACME, Do(bumped))]) == [1]
 
 
 async def test_a_writer_that_hangs_does_not_keep_the_server_from_stopping(tmp_path):
@@ -246,10 +247,10 @@ async def test_a_writer_that_hangs_does_not_keep_the_server_from_stopping(tmp_pa
     store = await life.enter_async_context(
         opened(SqliteFile(tmp_path / "telwerk.db"), serving=True, writer_stall_seconds=0.5)
     )
-    await store.write([(ACME, bumped)])
+    await store.write([(ACME, Do(bumped))])
     process = writer_of(os.getpid())
     process.suspend()
-    writing = asyncio.create_task(store.write([(ACME, bumped)]))
+    writing = asyncio.create_task(store.write([(ACME, Do(bumped))]))
     await asyncio.sleep(0)
     with pytest.raises(UnavailableError, match="may not be stored"):
         await life.aclose()
@@ -262,12 +263,12 @@ async def test_a_stopped_writer_keeps_nobody_waiting_and_goes_on_when_it_runs_ag
     """Who waits is told after the stall, who comes then at once; readiness sees it; the log says it once."""
     await prepare(SqliteFile(tmp_path / "telwerk.db"))
     async with opened(SqliteFile(tmp_path / "telwerk.db"), serving=True, writer_stall_seconds=1.0) as store:
-        await store.write([(ACME, bumped)])
+        await store.write([(ACME, Do(bumped))])
         process = writer_of(os.getpid())
         process.suspend()
         with pytest.raises(UnavailableError):
-            await store.write([(ACME, bumped)])
-        for call in (*(store.write([(ACME, bumped)]) for _ in range(20)), store.ping()):
+            await store.write([(ACME, Do(bumped))])
+        for call in (*(store.write([(ACME, Do(bumped))]) for _ in range(20)), store.ping()):
             with pytest.raises(UnavailableError):
                 await call
         assert caplog.text.count("has not replied for 1 s (writer_stall_seconds)") == 1
@@ -279,7 +280,7 @@ async def test_a_stopped_writer_keeps_nobody_waiting_and_goes_on_when_it_runs_ag
         await eventually(replies)
         await store.ping()
         # What was on the way when it stopped was stored after all; what came later was not.
-        assert await store.write([(ACME, bumped)]) == [3]
+        assert await store.write([(ACME, Do(bumped))]) == [3]
 
 
 async def test_a_stopped_writer_that_had_nothing_to_store_loses_nothing_by_being_killed(tmp_path):
@@ -321,5 +322,5 @@ async def test_a_store_in_one_process_and_one_in_two_agree(tmp_path):
     async with opened(SqliteFile(path), serving=True) as served, opened(SqliteFile(path)) as command:
         assert isinstance(command, SqliteStore)
         for n in range(0, 10, 2):
-            assert await served.write([(ACME, bumped)]) == [n + 1]
-            assert await command.write([(ACME, bumped)]) == [n + 2]
+            assert await served.write([(ACME, Do(bumped))]) == [n + 1]
+            assert await command.write([(ACME, Do(bumped))]) == [n + 2]

@@ -1,4 +1,4 @@
-"""Works for another process, which must be functions of a module that it can import."""
+"""Functions for `tests.commands.Do` in another process, so of a module that it can import."""
 
 from typing import Any
 

@@ -18,8 +18,9 @@ import pytest
 from hypothesis import HealthCheck, settings, strategies as st
 
 from telwerk.v1 import kpi_service_pb2 as pb
-from telwerkd.application.ingest.batches import IngestLimits, Submitted
-from telwerkd.application.ingest.storing import take_in
+from telwerkd.application.batches import IngestLimits, Submitted
+from telwerkd.application.commands.chunk_merging import compact
+from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.ports import Store
 from telwerkd.application.query.allowance import Points
 from telwerkd.application.query.answering import answer
@@ -38,6 +39,7 @@ from telwerkd.storage.location import SqliteFile, located
 from telwerkd.storage.open_store import opened
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.transport.codec.answers import encode_answer
+from tests.commands import Do
 from tests.generate import ACTIONS, ASSIGNED, CONTACT_WRITES, FAMILIES, THEMES, WIDGETS
 from tests.oracle import Counted, oracle_facts, oracle_held
 from tests.postgres import fresh_database
@@ -174,14 +176,14 @@ async def fill(store: Store, everything: Sequence[Submitted], late: Container[in
 
     async def receive(events: Sequence[Submitted]) -> None:
         for n in range(0, len(events), 500):
-            work = partial(take_in, [events[n : n + 500]], IngestLimits())
+            work = IngestBatch([events[n : n + 500]], IngestLimits())
             await store.write([(ACCOUNT, work)])
         while await settle_due(store, now):
             pass
 
     async def pack(which: Iterable[int]) -> None:
         for measure in which:
-            await store.write([(ACCOUNT, lambda tx, measure=measure: tx.compact(measure, 1_000_000))])
+            await store.write([(ACCOUNT, Do(lambda tx, measure=measure: compact(tx, measure, 1_000_000)))])
 
     await receive(sorted((s for n, s in enumerate(everything) if n not in late), key=lambda s: s.event.order))
     await pack(measures)

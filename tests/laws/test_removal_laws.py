@@ -16,7 +16,7 @@ from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from telwerkd.application.audit import Audit, examine
-from telwerkd.application.ingest.batches import Rejected, Submitted, Verdict
+from telwerkd.application.batches import Rejected, Submitted, Verdict
 from telwerkd.application.retention.removal import erase, purge
 from telwerkd.domain.conversation.events import (
     Assigned,

@@ -21,7 +21,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from telwerkd.application.ingest.batches import IngestLimits, Rejected, Submitted, Verdict
+from telwerkd.application.batches import IngestLimits, Rejected, Submitted, Verdict
+from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.ingest.group_commit import Ingest
 from telwerkd.application.query.answering import Points, answer
 from telwerkd.application.query.question import Filter, Query, QueryLimits
@@ -51,6 +52,7 @@ from telwerkd.domain.time.ranges import QuarterRange
 from telwerkd.storage.sql import records
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
+from tests.commands import Do
 from tests.generate import ANNA, BRAM, GRID, ORDER, QUOTE, SALES, START, WIDGETS, Batch, conversations, deliveries, nows
 from tests.oracle import Counted, oracle_facts, oracle_held
 
@@ -117,7 +119,7 @@ class Service:
         return self.run(self.store.read(account, work))
 
     def write(self, account: AccountId, work: Callable[[Any], Any]) -> Any:
-        return self.run(self.store.write([(account, work)]))[0]
+        return self.run(self.store.write([(account, Do(work))]))[0]
 
     def settle(self, now: Micros, conversations_max: int = 500) -> bool:
         return self.run(settle_due(self.store, now, conversations_max))
@@ -451,7 +453,7 @@ class ServiceMachine(RuleBasedStateMachine):
     @rule(account=st.sampled_from(ACCOUNTS), measures=st.sets(st.sampled_from(MEASURES)), leaves_max=st.integers(1, 5))
     def pack_some(self, account: AccountId, measures: set[int], leaves_max: int) -> None:
         for measure in sorted(measures):
-            self.service.write(account, lambda tx, measure=measure: tx.compact(measure, leaves_max))
+            self.service.write(account, lambda tx, measure=measure: compact(tx, measure, leaves_max))
 
     @rule(turns=st.integers(1, 2))
     def pack(self, turns: int) -> None:

@@ -17,8 +17,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from telwerkd.application.audit import examine
-from telwerkd.application.ingest.batches import IngestLimits
-from telwerkd.application.ingest.storing import take_in
+from telwerkd.application.batches import IngestLimits
+from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.ports import Snapshot, Store
 from telwerkd.application.readers import Readers
 from telwerkd.application.retention.removal import erase, purge
@@ -47,7 +47,7 @@ async def written(store: Store) -> None:
     await settings.set_time_zone(ACCOUNT, "Europe/Berlin")
 
     async def put(*events: Any) -> None:
-        await store.write([(ACCOUNT, lambda tx: take_in([events], IngestLimits(), tx))])
+        await store.write([(ACCOUNT, IngestBatch([events], IngestLimits()))])
 
     await put(*(each for n in range(6) for each in chat(f"c{n}")))
     await purge(store, ACCOUNT, Micros(START + 4 * SECOND))

@@ -18,6 +18,7 @@ from telwerkd.storage.open_store import migrate, opened, prepare
 from telwerkd.storage.schema.tables import metadata
 from telwerkd.storage.schema.versions import SchemaError
 from telwerkd.storage.sql.bulk_postgres import PostgresBulk
+from tests.commands import Do
 from tests.postgres import execute, fresh_database
 from tests.storage.schemas import ACCOUNT, facts, tables_of, written
 
@@ -31,7 +32,7 @@ async def file(tmp_path: Path) -> Path:
     await prepare(SqliteFile(path))
     async with opened(SqliteFile(path)) as store:
         await written(store)
-        await store.write([(OTHER, lambda tx: tx.remove_conversation(ConversationId("never there")))])
+        await store.write([(OTHER, Do(lambda tx: tx.remove_conversation(ConversationId("never there"))))])
     return path
 
 
@@ -140,8 +141,8 @@ async def test_what_has_changed_since_an_interruption_is_copied_again(file, targ
         with pytest.raises(SchemaError):
             await said(file, target)
     async with opened(SqliteFile(file)) as store:
-        await store.write([(ACCOUNT, lambda tx: tx.put_time_zone("Asia/Tokyo"))])
-        await store.write([(ACCOUNT, lambda tx: tx.remove_conversation(ConversationId("c1")))])
+        await store.write([(ACCOUNT, Do(lambda tx: tx.put_time_zone("Asia/Tokyo")))])
+        await store.write([(ACCOUNT, Do(lambda tx: tx.remove_conversation(ConversationId("c1"))))])
     await said(file, target)
     assert everything(target) == everything(SqliteFile(file))
 
@@ -166,7 +167,7 @@ async def test_a_target_that_holds_something_is_left_alone(file, target):
     """Nothing is merged into accounts that are there."""
     await migrate(target)
     async with opened(target) as store:
-        await store.write([(OTHER, lambda tx: tx.bump_version())])
+        await store.write([(OTHER, Do(lambda tx: tx.bump_version()))])
     with pytest.raises(SchemaError, match="holds accounts already"):
         await said(file, target)
     assert execute(target.dsn, "SELECT count(*) FROM accounts")[0][0] == 1

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.ports import Account, CellRow, Conversation, Cut, Snapshot, Store, Transaction
 from telwerkd.domain.conversation.events import Event, InactivityAction, Message, Retracted, Sender, WentLive
 from telwerkd.domain.conversation.facts import Change, Fact, Kpi, Outcome
@@ -36,6 +37,7 @@ from telwerkd.storage.open_store import opened
 from telwerkd.storage.schema import tables
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
+from tests.commands import Do
 from tests.conftest import writing_driver
 from tests.generate import FAMILIES
 from tests.postgres import apart, fresh_database
@@ -109,13 +111,13 @@ def elsewhere(location: Location) -> Callable[[Callable[[Transaction], Any]], No
 
     async def run(work: Callable[[Transaction], Any]) -> None:
         async with opened(location) as other:
-            await other.write([(ACME, work)])
+            await other.write([(ACME, Do(work))])
 
     return lambda work: apart(run(work))
 
 
 async def write(store: Store, work: Callable[[Transaction], Any], account: AccountId = ACME) -> Any:
-    [result] = await store.write([(account, work)])
+    [result] = await store.write([(account, Do(work))])
     return result
 
 
@@ -241,15 +243,15 @@ async def test_thousands_of_keys_at_once(store: Store) -> None:
 async def test_what_takes_long_may_pause_wherever_it_runs(store: Store) -> None:
     """A long log is read, and work pauses, in views and in transactions alike."""
     long = [Event(EventId(f"e{n}"), Micros(n), 0, WEB, Message(Sender.CONTACT)) for n in range(1_200)]
-    await store.write([(ACME, lambda tx: tx.add_events({ConversationId("c"): long}))])
+    await store.write([(ACME, Do(lambda tx: tx.add_events({ConversationId("c"): long})))])
 
     def work(view: Snapshot) -> int:
         view.pause()
         return len(view.log(ConversationId("c")))
 
     assert await store.read(ACME, work) == len(long)
-    assert await store.write([(ACME, work)]) == [len(long)]
-    assert await store.upkeep(ACME, work) == len(long)
+    assert await store.write([(ACME, Do(work))]) == [len(long)]
+    assert await store.upkeep(ACME, Do(work)) == len(long)
 
 
 async def test_an_event_is_added_once(store: Store) -> None:
@@ -309,7 +311,7 @@ async def test_an_account_begins_with_nothing(store: Store) -> None:
     assert await store.read(ACME, lambda view: view.cells(cut(Kpi.FEEDBACK_COUNT))) == []
     assert list(await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT))) == []
     assert await write(store, lambda tx: tx.names()) == {}
-    assert await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, 10)) == 0
+    assert await write(store, lambda tx: compact(tx, Kpi.FEEDBACK_COUNT, 10)) == 0
     assert await store.compactable() == []
 
 
@@ -370,14 +372,14 @@ async def test_deltas_wait_until_they_are_compacted(store: Store) -> None:
     assert len(await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT))) == 6
     assert [await store.read(ACME, lambda view, m=m: view.filed(m)) for m in (2, 108, 3)] == [(3, 6), (1, 1), (0, 0)]
     assert sorted(await store.compactable()) == [(ACME, 1, 1), (ACME, 2, 6), (ACME, 108, 1)]
-    assert await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, 1)) == 3
+    assert await write(store, lambda tx: compact(tx, Kpi.FEEDBACK_COUNT, 1)) == 3
     assert sorted(await store.compactable()) == [(ACME, 1, 1), (ACME, 2, 3), (ACME, 108, 1)]
     left = await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT))
     assert Counter(left) == Counter([leaf(1, "o0"), leaf(1, "o1"), leaf(1, "o0")])
     rows = await store.read(ACME, lambda view: view.cells(cut(Kpi.FEEDBACK_COUNT)))
     assert counts(rows) == {("", "", "", "", QUARTER, 0): 3}
-    assert await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, 100)) == 3
-    assert await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, 100)) == 0
+    assert await write(store, lambda tx: compact(tx, Kpi.FEEDBACK_COUNT, 100)) == 3
+    assert await write(store, lambda tx: compact(tx, Kpi.FEEDBACK_COUNT, 100)) == 0
     assert list(await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT))) == []
 
 
@@ -400,7 +402,7 @@ async def test_compaction_changes_no_answer(store: Store, leaves_max: int) -> No
         return Counter({key: n for key, n in found.items() if n})
 
     assert await store.read(ACME, seen) == wanted
-    while await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, leaves_max)):
+    while await write(store, lambda tx: compact(tx, Kpi.FEEDBACK_COUNT, leaves_max)):
         assert await store.read(ACME, seen) == wanted
     assert await store.compactable() == []
     for grouping in range(8):
@@ -413,9 +415,9 @@ async def test_a_chunk_without_facts_is_no_row(store: Store) -> None:
     """When all facts of a chunk are taken back, its rows are gone; the chunks beside it stay."""
     mine = [fact(Kpi.GOALS_REACHED, "order"), fact(Kpi.GOALS_REACHED, "order", quarter=QUARTER + 3_072)]
     await write(store, change(mine))
-    await write(store, lambda tx: tx.compact(Kpi.GOALS_REACHED, 100))
+    await write(store, lambda tx: compact(tx, Kpi.GOALS_REACHED, 100))
     await write(store, change(mine[:1], Change.TAKEN_BACK))
-    await write(store, lambda tx: tx.compact(Kpi.GOALS_REACHED, 100))
+    await write(store, lambda tx: compact(tx, Kpi.GOALS_REACHED, 100))
     for grouping in range(16):
         [row] = await store.read(ACME, lambda view, g=grouping: view.cells(cut(Kpi.GOALS_REACHED, g)))
         assert row.chunk == (QUARTER + 3_072) // 3_072
@@ -427,7 +429,7 @@ async def test_cells_gives_the_cut_and_nothing_else(store: Store) -> None:
     mine = [fact(goal, v, o, QUARTER + q) for v in ("order", "quote") for o in ("", "anna", "bram") for q in (0, 3_072)]
     await write(store, change([*mine, fact(Kpi.POST_CHAT_SURVEY_RESULTS, "order")]))
     for measure in (goal, Kpi.POST_CHAT_SURVEY_RESULTS):
-        await write(store, lambda tx, measure=measure: tx.compact(measure, 100))
+        await write(store, lambda tx, measure=measure: compact(tx, measure, 100))
 
     async def rows(wanted: Cut) -> list[tuple[int, str, str]]:
         found = await store.read(ACME, lambda view: view.cells(wanted))
@@ -456,10 +458,10 @@ async def test_values_and_names_of_any_length_are_kept_apart(store: Store) -> No
     long = "".join(chance.choice("abcdefghijklmnopqrstuvwxyz0123456789é") for _ in range(20 * 129))
     values = [long, f"{long}x", f"{long}y", long[:-1]]
     await write(store, change(fact(Kpi.CONVERSATION_TOPICS, value) for value in values))
-    await write(store, lambda tx: tx.compact(Kpi.CONVERSATION_TOPICS, 100))
+    await write(store, lambda tx: compact(tx, Kpi.CONVERSATION_TOPICS, 100))
     await write(store, change([fact(Kpi.CONVERSATION_TOPICS, values[1])]))
     await write(store, change([fact(Kpi.CONVERSATION_TOPICS, values[2])], Change.TAKEN_BACK))
-    await write(store, lambda tx: tx.compact(Kpi.CONVERSATION_TOPICS, 100))
+    await write(store, lambda tx: compact(tx, Kpi.CONVERSATION_TOPICS, 100))
     rows = await store.read(ACME, lambda view: view.cells(cut(Kpi.CONVERSATION_TOPICS, 8)))
     found = {row.value: n for row, n in zip(rows, counts(rows).values(), strict=True)}
     assert found == {long: 1, values[1]: 2, values[3]: 1}
@@ -474,7 +476,7 @@ async def test_a_count_below_zero_is_refused(store: Store) -> None:
     """Compaction never makes a count negative: it fails, and everything is as it was."""
     await write(store, change([fact()], Change.TAKEN_BACK))
     with pytest.raises(CounterError):
-        await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, 10))
+        await write(store, lambda tx: compact(tx, Kpi.FEEDBACK_COUNT, 10))
     assert list(await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT))) == [leaf(-1)]
     assert await store.read(ACME, lambda view: view.cells(cut(Kpi.FEEDBACK_COUNT))) == []
 
@@ -509,7 +511,7 @@ def something(n: int) -> Callable[[Transaction], None]:
         tx.put_time_zone(f"Etc/GMT+{n}")
         tx.raise_high_water(Micros(n))
         change([fact(operator=f"o{n}")])(tx)
-        tx.compact(Kpi.FEEDBACK_COUNT, 10)
+        compact(tx, Kpi.FEEDBACK_COUNT, 10)
         change([fact(operator=f"p{n}")])(tx)
 
     return work
@@ -526,7 +528,7 @@ async def test_accounts_do_not_see_one_another(store: Store) -> None:
     others = await write(store, everything, OTHER)
     assert all(a != b for a, b in zip(mine, others, strict=True))
     assert sorted(await store.compactable()) == [(ACME, 2, 1), (OTHER, 2, 1)]
-    await write(store, lambda tx: tx.compact(Kpi.FEEDBACK_COUNT, 10))
+    await write(store, lambda tx: compact(tx, Kpi.FEEDBACK_COUNT, 10))
     assert await store.compactable() == [(OTHER, 2, 1)]
     assert await write(store, everything, OTHER) == others
 
@@ -538,14 +540,14 @@ def bumped(tx: Transaction) -> int:
 
 async def test_works_of_a_write_happen_together(store: Store) -> None:
     """The results are those of the works, in their order; the same account may come twice."""
-    assert await store.write([(ACME, bumped), (ACME, bumped)]) == [1, 2]
+    assert await store.write([(ACME, Do(bumped)), (ACME, Do(bumped))]) == [1, 2]
     assert await store.write([]) == []
 
 
 async def test_only_a_store_that_says_so_takes_several_accounts_at_once(store: Store) -> None:
     """Where transactions are of one account each, a write of two is refused whole."""
-    works = [(ACME, bumped), (OTHER, bumped), (ACME, bumped)]
-    if store.merges_accounts:
+    works = [(ACME, Do(bumped)), (OTHER, Do(bumped)), (ACME, Do(bumped))]
+    if store.scheduling.merges_accounts:
         assert await store.write(works) == [1, 1, 2]
         return
     with pytest.raises(ValueError, match="one account"):
@@ -563,9 +565,9 @@ async def test_a_failing_work_undoes_all(store: Store) -> None:
 
     await write(store, something(1))
     before = [await write(store, everything, account) for account in (ACME, OTHER)]
-    third, other = (AccountId("third"), OTHER) if store.merges_accounts else (ACME, ACME)
+    third, other = (AccountId("third"), OTHER) if store.scheduling.merges_accounts else (ACME, ACME)
     with pytest.raises(LookupError):
-        await store.write([(other, change([fact()])), (third, fails), (ACME, bumped)])
+        await store.write([(other, Do(change([fact()]))), (third, Do(fails)), (ACME, Do(bumped))])
     assert [await write(store, everything, account) for account in (ACME, OTHER)] == before
     assert (await store.read(AccountId("third"), lambda view: view.account())).version == 0
     await write(store, something(2), OTHER)
@@ -586,7 +588,7 @@ async def test_a_reader_sees_one_moment(store: Store, elsewhere: Callable[[Any],
 
     def at_once(tx: Transaction) -> None:
         change([fact()])(tx)
-        tx.compact(measure, 100)
+        compact(tx, measure, 100)
         tx.put_conversations({conversation("c"): row(5)})
 
     def slow(view: Snapshot) -> list[object]:
@@ -610,15 +612,15 @@ async def test_versions_are_those_of_the_accounts_asked_for(store: Store) -> Non
 
 async def test_upkeep_is_a_write(store: Store) -> None:
     """Where nobody else is at it, upkeep writes and gives what the work gives; if it fails, nothing has happened."""
-    assert await store.upkeep(ACME, bumped) == 1
+    assert await store.upkeep(ACME, Do(bumped)) == 1
 
     def fails(tx: Transaction) -> None:
         tx.bump_version()
         raise LookupError
 
     with pytest.raises(LookupError):
-        await store.upkeep(ACME, fails)
-    assert await store.upkeep(ACME, bumped) == 2
+        await store.upkeep(ACME, Do(fails))
+    assert await store.upkeep(ACME, Do(bumped)) == 2
 
 
 # --- SQLite's own ---------------------------------------------------------------------------------------------------
@@ -681,7 +683,7 @@ def full(request: pytest.FixtureRequest, empty: Path, tmp_path_factory: pytest.T
         await write(store, lambda tx: tx.put_conversations({c: row(n + 1) for n, c in enumerate(many)}))
         await write(store, lambda tx: tx.add_events({c: [message("e")] for c in many}))
         await write(store, change(fact(Kpi.GOALS_REACHED, f"goal{n % 7}", f"o{n}") for n in range(200)))
-        await write(store, lambda tx: tx.compact(Kpi.GOALS_REACHED, 1_000))
+        await write(store, lambda tx: compact(tx, Kpi.GOALS_REACHED, 1_000))
         await write(store, change([fact(Kpi.GOALS_REACHED, "goal1", "o1")], Change.TAKEN_BACK))
         await write(store, change([fact(Kpi.GOALS_REACHED, "goal9", "o9")]))
         await store.close()
@@ -697,7 +699,7 @@ def full(request: pytest.FixtureRequest, empty: Path, tmp_path_factory: pytest.T
 @pytest.mark.parametrize(
     ("table", "index", "work"),
     [
-        ("counters", "PRIMARY KEY", lambda tx: tx.compact(Kpi.GOALS_REACHED, 100)),
+        ("counters", "PRIMARY KEY", lambda tx: compact(tx, Kpi.GOALS_REACHED, 100)),
         ("counters", "PRIMARY KEY", lambda tx: tx.cells(cut(Kpi.GOALS_REACHED))),
         ("counters", "PRIMARY KEY", lambda tx: tx.cells(cut(Kpi.GOALS_REACHED, 9, operators=["a"], values=["order"]))),
         ("conversations", "PRIMARY KEY", lambda tx: tx.conversations([C, conversation("d")])),

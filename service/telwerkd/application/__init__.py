@@ -1,1 +1,1 @@
-"""What the service does with the rules: taking events in, working off limits, answering queries."""
+"""What the service does with the rules: ingest, settling limits, answering queries."""

@@ -6,13 +6,12 @@ the counters as they are by then: they are linear, so what was counted meanwhile
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import NamedTuple
 
-from telwerkd.application.ports import Conversation, Damage, Filed, Report, Snapshot, Store, Transaction
-from telwerkd.domain.conversation.events import Event
+from telwerkd.application.commands.repair import Repair
+from telwerkd.application.ports import Damage, Filed, Report, Snapshot, Store
 from telwerkd.domain.conversation.facts import Outcome
-from telwerkd.domain.conversation.fold import EMPTY, Effect, State, fold, settle
+from telwerkd.domain.conversation.fold import Effect, State, fold, settle
 from telwerkd.domain.counting.counters import CHUNK_QUARTERS, ChunkKey, Slots, chunk_deltas, has_packed_values, unpack
 from telwerkd.domain.counting.deltas import Deltas, Leaf, Leaves, Measure
 from telwerkd.domain.counting.fingerprint import Fingerprints, Part
@@ -94,36 +93,7 @@ def _known_already(_damage: Damage) -> None:
 
 async def repair(store: Store, account: AccountId, audit: Audit) -> None:
     """Makes the counters and states what the log says, in one transaction, as far as it can be read."""
-    await store.write([(account, partial(_repair, audit))])
-
-
-def _repair(audit: Audit, tx: Transaction) -> None:
-    high_water = tx.account().high_water
-    rows = tx.mendable(audit.states)
-    logs = {conversation: tx.log(conversation) for conversation in audit.states}
-    tx.put_conversations(
-        {
-            conversation: _repaired(rows.get(conversation), log, high_water)
-            for conversation, log in logs.items()
-            if log or conversation in rows  # else it was erased meanwhile
-        }
-    )
-    unreadable_deltas = any(damage.table == "deltas" for damage in audit.damages)
-    if not (audit.sources_damaged and unreadable_deltas):  # else nothing is left to tell what they counted
-        tx.discard(audit.damages)
-        tx.correct_cells(audit.mendable_cells)
-    tx.bump_version()
-
-
-def _repaired(row: Conversation | None, log: list[Event], high_water: Micros) -> Conversation:
-    """The row as its log makes it; `None` is a row that was lost."""
-    times = [event.occur_time for event in log]
-    row = row or Conversation(EMPTY, EMPTY, min(times), max(times), len(log))
-    state, _ = fold(row.base, log, high_water)
-    due = state.limit.due if state.limit else Micros(state.order[0])
-    first_time = row.first_time or min([*times, due])  # 0: it could not be read
-    last_time = max([row.last_time, due, *times])
-    return row._replace(state=state, first_time=min([first_time, *times]), last_time=last_time, events=len(log))
+    await store.write([(account, Repair(audit.states, audit.damages, audit.mendable_cells, audit.sources_damaged))])
 
 
 class _Logged:

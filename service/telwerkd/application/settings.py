@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from telwerkd.application.ports import Snapshot, Store, Transaction
+from telwerkd.application.commands.settings import SetTimeZone, SetWidgetSettings
+from telwerkd.application.ports import Snapshot, Store
 from telwerkd.application.readers import Readers
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.errors import NotFoundError, Reason
@@ -21,7 +22,7 @@ class AccountSettings:
 
     async def set_widget(self, account: AccountId, widget: WidgetId, version: WidgetVersion) -> None:
         """Adds a version, or replaces the one with the same effective time."""
-        await self._store.write([(account, partial(_put_widget_version, widget, version))])
+        await self._store.write([(account, SetWidgetSettings(widget, version))])
 
     async def widget(self, account: AccountId, widget: WidgetId) -> list[WidgetVersion]:
         """Every version of a widget's settings, oldest first.
@@ -47,7 +48,7 @@ class AccountSettings:
         """
         # The name nearest to an unknown one takes long to find.
         await self._readers.compute(account, partial(calendar.zone, time_zone, "settings.time_zone"))
-        await self._store.write([(account, partial(_put_time_zone, time_zone))])
+        await self._store.write([(account, SetTimeZone(time_zone))])
 
     async def time_zone(self, account: AccountId) -> str:
         """The zone of queries that name none."""
@@ -61,13 +62,3 @@ def zone_name(view: Snapshot) -> str:
 
 def _versions(view: Snapshot) -> dict[WidgetId, list[WidgetVersion]]:
     return view.widget_versions()
-
-
-def _put_widget_version(widget: WidgetId, version: WidgetVersion, tx: Transaction) -> None:
-    tx.put_widget_version(widget, version)
-    tx.bump_version()
-
-
-def _put_time_zone(time_zone: str, tx: Transaction) -> None:
-    tx.put_time_zone(time_zone)
-    tx.bump_version()

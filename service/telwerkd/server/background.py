@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -20,11 +21,12 @@ class Background:
         """Set when one of them has died; the server must end."""
         self._tasks = list[asyncio.Task[None]]()
         self._died = ""
+        self._ending = False
 
-    def start(self, task: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Runs it until it ends, or until `end`."""
+    def start(self, task: Coroutine[Any, Any, None], name: str, *, returns: bool = False) -> asyncio.Task[None]:
+        """Runs it until `end`. One that `returns` may come to its end before; of any other that is a death too."""
         started = asyncio.create_task(task, name=name)
-        started.add_done_callback(self._ended)
+        started.add_done_callback(partial(self._ended, returns=returns))
         self._tasks.append(started)
         return started
 
@@ -34,14 +36,16 @@ class Background:
         Raises:
             BackgroundTaskError: a task died before.
         """
+        self._ending = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._died:
             raise BackgroundTaskError(f"the server ended because its task for {self._died} died: a defect, see the log")
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled() or (error := task.exception()) is None:
+    def _ended(self, task: asyncio.Task[None], *, returns: bool) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is None and (self._ending or (returns and not task.cancelled())):
             return
         log.critical("the task for %s died: the server ends", task.get_name(), exc_info=error)
         self._died = self._died or task.get_name()

@@ -12,8 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from telwerkd.application import audit_log
 from telwerkd.application.audit import Audit, examine, repair
+from telwerkd.application.commands.settings import SetNamesMax
 from telwerkd.application.names import FAMILY_TEXT
-from telwerkd.application.ports import Store, Transaction
+from telwerkd.application.ports import Store
 from telwerkd.application.retention.removal import horizon_of, lower_horizon
 from telwerkd.domain.conversation.facts import SEPARATOR, Kpi
 from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET, ChunkKey, Slots
@@ -128,15 +129,11 @@ async def limits(database: Location, account: AccountId, default: int, names_max
     await prepare(database, create=False)
     async with opened(database) as store:
         if names_max is not None:
-            await store.write([(account, partial(_put_names_max, names_max or None))])
+            await store.write([(account, SetNamesMax(names_max or None))])
         own, found = await store.read(account, lambda view: (view.account().names_max, view.names()))
     bound = f"{own} (its own)" if own else f"{default} (names_max)"
     for family, text in FAMILY_TEXT.items():
         console.print(f"{text}: {len(found.get(family, ()))} of {bound}", markup=False)
-
-
-def _put_names_max(names_max: int | None, tx: Transaction) -> None:
-    tx.put_names_max(names_max)
 
 
 async def copy(source: Location, target: Location) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from telwerkd.application.ingest.batches import IngestLimits
+from telwerkd.application.batches import IngestLimits
 from telwerkd.application.query.question import QueryLimits
 from telwerkd.process.descriptors import connections_max
 from telwerkd.server.settings_errors import misspelt_variables, setting_error

@@ -168,7 +168,7 @@ async def _serving(settings: Settings, store: Store, clock: Clock, *, shares_por
     background = Background()
     with held(parse(settings.listen), shares_port=shares_port):
         port = _bind(server, settings)
-        committing = background.start(ingest.run(), "group commit")
+        committing = background.start(ingest.run(), "group commit", returns=True)
         background.start(_settle(store, clock, resumed), "limits")
         background.start(_compact(store), "compaction")
         background.start(_free_names(names), "names")

@@ -1,14 +1,13 @@
 """A conversation may be long: an event in order costs the same, only a late one reads the log."""
 
 from collections.abc import AsyncIterator
-from functools import partial
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from telwerkd.application.ingest.batches import IngestLimits, Submitted, Verdict
-from telwerkd.application.ingest.storing import take_in
+from telwerkd.application.batches import IngestLimits, Submitted, Verdict
+from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.domain.conversation.events import Event, Message, Rated, Sender
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.storage.sqlite.schema import prepare
@@ -46,7 +45,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 
 
 async def put(store: SqliteStore, *events: Submitted) -> None:
-    [outcomes] = await store.write([(ACCOUNT, partial(take_in, [events], IngestLimits()))])
+    [outcomes] = await store.write([(ACCOUNT, IngestBatch([events], IngestLimits()))])
     assert outcomes == [[Verdict.ACCEPTED] * len(events)]
 
 

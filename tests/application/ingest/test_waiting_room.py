@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from telwerkd.application.ingest.batches import Batch, IngestLimits, Rejected, Submitted, Verdict, weight_of, weights_of
+from telwerkd.application.batches import Batch, IngestLimits, Rejected, Submitted, Verdict, weight_of, weights_of
 from telwerkd.application.ingest.waiting_room import Part, Pending, WaitingRoom
 from telwerkd.domain.conversation.events import (
     Event,

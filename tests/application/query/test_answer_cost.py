@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 import sqlalchemy as sa
 
+from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.query.allowance import Points
 from telwerkd.application.query.answering import answer
 from telwerkd.application.query.question import Filter, Ids, Query, QueryLimits, Top
@@ -27,6 +28,7 @@ from telwerkd.domain.time.calendar import Granularity
 from telwerkd.domain.time.ranges import DateRange
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
+from tests.commands import Do
 
 ACCOUNT = AccountId("acme")
 YEAR = DateRange(date(2025, 1, 1), date(2026, 1, 1))
@@ -89,9 +91,9 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         def work(tx: Any) -> None:
             tx.bump_version()
             tx.add_deltas(deltas)
-            tx.compact(Kpi.SATISFACTION_SCORE, 1_000_000)
+            compact(tx, Kpi.SATISFACTION_SCORE, 1_000_000)
 
-        await store.write([(ACCOUNT, work)])
+        await store.write([(ACCOUNT, Do(work))])
 
     with asyncio.Runner() as runner:
         runner.run(fill())

@@ -31,6 +31,7 @@ from telwerkd.domain.time.ranges import DateRange
 from telwerkd.storage.sql.transaction import AccountTransaction
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
+from tests.commands import Do
 
 ACCOUNT = AccountId("acme")
 YEAR = DateRange(date(2025, 1, 1), date(2026, 1, 1))
@@ -92,9 +93,9 @@ async def count(store: SqliteStore, *days: int, times: int = 1, compact: bool = 
         tx.bump_version()
         tx.add_deltas(counted(*days, times=times))
         for kpi in (Kpi.FEEDBACK_COUNT, Kpi.INACTIVITY_ACTIONS) if compact else ():
-            tx.compact(kpi, 1_000_000)
+            compact(tx, kpi, 1_000_000)
 
-    await store.write([(ACCOUNT, work)])
+    await store.write([(ACCOUNT, Do(work))])
 
 
 @pytest.fixture
@@ -196,7 +197,7 @@ async def test_many_leaves_are_not_read_at_once(asking: Asking, monkeypatch: pyt
         tx.bump_version()
         tx.add_deltas(many)
 
-    await asking.store.write([(ACCOUNT, work)])
+    await asking.store.write([(ACCOUNT, Do(work))])
     readers: list[threading.Thread] = []
     read = AccountTransaction.deltas
 

@@ -1,17 +1,17 @@
 """Names that nothing uses are freed, those in use never are, and the bound stays exact: on both databases."""
 
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Any
 
 import pytest
 
-from telwerkd.application.ingest.batches import IngestLimits, Rejected, Submitted, Verdict
-from telwerkd.application.ingest.storing import take_in
+from telwerkd.application.batches import IngestLimits, Rejected, Submitted, Verdict
+from telwerkd.application.commands.free_names import FreeNames, unused_names
+from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS
 from telwerkd.application.ports import Store
 from telwerkd.application.retention.removal import erase, purge
-from telwerkd.application.upkeep.freeing import NameKeeper, _free, free_names, unused_names
+from telwerkd.application.upkeep.freeing import NameKeeper, free_names
 from telwerkd.domain.conversation.events import (
     Assigned,
     Event,
@@ -26,6 +26,7 @@ from telwerkd.domain.conversation.facts import Kpi
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, OperatorGroupId, OperatorId, WidgetId
 from telwerkd.storage.location import Location
 from telwerkd.storage.open_store import opened, prepare
+from tests.commands import Do
 
 ACCOUNT = AccountId("acme")
 START = 1_767_225_600_000_000
@@ -53,7 +54,7 @@ def event(event_id: str, kind: Kind = HELLO, conversation: str = "c", widget: st
 
 
 async def put(store: Store, *events: Submitted, names_max: int = 3) -> list[Any]:
-    [[outcomes]] = await store.write([(ACCOUNT, partial(take_in, [events], IngestLimits(names_max=names_max)))])
+    [[outcomes]] = await store.write([(ACCOUNT, IngestBatch([events], IngestLimits(names_max=names_max)))])
     return [outcome.reason.name if isinstance(outcome, Rejected) else outcome for outcome in outcomes]
 
 
@@ -107,7 +108,7 @@ async def test_nothing_is_freed_that_an_event_brought_after_the_look(store):
     unused = await store.read(ACCOUNT, unused_names)
     assert unused.names == {WIDGETS: ["w"]}
     await put(store, event("again", conversation="c2", widget="w"))
-    assert await store.write([(ACCOUNT, partial(_free, unused))]) == [None]
+    assert await store.write([(ACCOUNT, FreeNames(unused))]) == [None]
     assert await free_names(store, ACCOUNT) == 0
     assert (await names(store))[WIDGETS] == {"w"}
 
@@ -128,7 +129,7 @@ async def test_an_account_has_its_own_bound_on_names(store):
     """It goes before the setting, at once, and back."""
     for own, verdict in ((4, Verdict.ACCEPTED), (None, "TOO_MANY_VALUES")):
         await put(store, *(event(f"e{n}", widget=f"w{n}") for n in range(3)))
-        await store.write([(ACCOUNT, lambda tx, own=own: tx.put_names_max(own))])
+        await store.write([(ACCOUNT, Do(lambda tx, own=own: tx.put_names_max(own)))])
         assert await put(store, event(f"own{own}", widget=f"own{own}")) == [verdict]
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from telwerkd.application.audit import examine
+from telwerkd.application.batches import IngestLimits, Rejected, Submitted, Verdict, Verdicts
 from telwerkd.application.clock import Clock
-from telwerkd.application.ingest.batches import IngestLimits, Outcomes, Rejected, Submitted, Verdict
-from telwerkd.application.ingest.storing import take_in
+from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.retention.removal import horizon_of, lower_horizon, purge
 from telwerkd.application.upkeep.stored_time import StoredTime, reached
 from telwerkd.application.upkeep.upkeep import DAY, purge_old, settle_due
@@ -27,6 +27,7 @@ from telwerkd.domain.errors import InvalidArgumentError, Reason
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
+from tests.commands import Do
 
 ACME, OTHER = AccountId("acme"), AccountId("other")
 START = Micros(1_767_225_600 * SECOND)
@@ -63,8 +64,8 @@ def event(event_id: str, seconds: float, kind: Kind, conversation: str = "c") ->
     return Submitted(ConversationId(conversation), Event(EventId(event_id), instant, 0, WidgetId("web"), kind))
 
 
-async def put(store: SqliteStore, *events: Submitted, account: AccountId = ACME) -> Outcomes:
-    [[outcomes]] = await store.write([(account, partial(take_in, [events], IngestLimits()))])
+async def put(store: SqliteStore, *events: Submitted, account: AccountId = ACME) -> Verdicts:
+    [[outcomes]] = await store.write([(account, IngestBatch([events], IngestLimits()))])
     return outcomes
 
 
@@ -109,7 +110,7 @@ async def test_a_damaged_account_does_not_keep_the_clock_from_resuming(store):
     def damage(tx):
         tx._connection.exec_driver_sql("UPDATE conversations SET state = x'00' WHERE account_id = 'other'")
 
-    await store.write([(OTHER, damage)])
+    await store.write([(OTHER, Do(damage))])
     times, _ = await resumed(store, 5_000)
     assert times.trusted == 50
 
@@ -216,11 +217,11 @@ async def test_what_was_taken_back_and_purged_is_still_refused(store):
     assert (await horizon_of(store, ACME)).floor == START + 300 * SECOND + 1
 
 
-def reasons(outcomes: Outcomes) -> list[Reason | Verdict]:
+def reasons(outcomes: Verdicts) -> list[Reason | Verdict]:
     return [outcome.reason if isinstance(outcome, Rejected) else outcome for outcome in outcomes]
 
 
 async def test_reached_is_nothing_where_nothing_happened(store):
     """An account that has settings only knows of no time."""
-    await store.write([(ACME, lambda tx: tx.put_time_zone("Europe/Amsterdam"))])
+    await store.write([(ACME, Do(lambda tx: tx.put_time_zone("Europe/Amsterdam")))])
     assert await store.read(ACME, reached) is None

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from telwerkd.application.ingest.batches import IngestLimits, Submitted
-from telwerkd.application.ingest.storing import take_in
+from telwerkd.application.batches import IngestLimits, Submitted
+from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.upkeep import upkeep
 from telwerkd.application.upkeep.upkeep import DAY, Compaction, purge_old, settle_due
 from telwerkd.domain.conversation.events import (
@@ -48,7 +48,7 @@ def event(event_id: str, seconds: int, kind: Kind) -> Submitted:
 
 
 async def put(store: SqliteStore, account: AccountId, *events: Submitted) -> None:
-    await store.write([(account, lambda tx: take_in([events], IngestLimits(), tx))])
+    await store.write([(account, IngestBatch([events], IngestLimits()))])
 
 
 def damage(path: Path, statement: str) -> None:

@@ -10,6 +10,7 @@ from telwerkd.domain.ids import AccountId
 from telwerkd.storage.location import PostgresUrl, located
 from telwerkd.storage.open_store import opened, prepare
 from telwerkd.storage.schema.versions import SchemaError
+from tests.commands import Do
 from tests.postgres import execute, fresh_database
 from tests.storage.pooler import pooled
 
@@ -44,7 +45,7 @@ async def test_no_stronger_setting_is_lowered(url, value):
     execute(url, f"ALTER DATABASE {urlsplit(url).path[1:]} SET synchronous_commit = {value}")
     await prepare(_located(url))
     async with opened(_located(url)) as store:
-        [(_, synchronous_commit, *others)] = await store.write([(ACCOUNTS[0], stated)])
+        [(_, synchronous_commit, *others)] = await store.write([(ACCOUNTS[0], Do(stated))])
     assert synchronous_commit == ("on" if value == "off" else value)
     assert others == ["10s", "30s", "off"]
 
@@ -65,6 +66,6 @@ async def test_statements_have_names_that_no_other_client_has(url):
             rows = tx._connection.exec_driver_sql("SELECT name FROM pg_prepared_statements").all()
             return [name for [name] in rows]
 
-        [names] = await store.write([(ACCOUNTS[0], prepared)])
+        [names] = await store.write([(ACCOUNTS[0], Do(prepared))])
     assert names
     assert all(name.startswith("telwerk_") and len(name) == 32 for name in names)

@@ -3,15 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 import asyncpg
 import pytest
 import sqlalchemy as sa
 
-from telwerkd.application.ingest.batches import IngestLimits, Rejected, Submitted, Verdict
-from telwerkd.application.ingest.storing import take_in
+from telwerkd.application.batches import IngestLimits, Rejected, Submitted, Verdict
+from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.ports import Transaction
 from telwerkd.application.upkeep.upkeep import settle_due
 from telwerkd.domain.conversation.events import Assigned, Event, Kind, Message, Sender, WentLive
@@ -29,6 +28,7 @@ from telwerkd.domain.ids import (
 )
 from telwerkd.storage.location import PostgresUrl, located
 from telwerkd.storage.postgres.store import PostgresStore
+from tests.commands import Do
 from tests.conftest import eventually
 from tests.postgres import execute, fresh_database
 from tests.storage.moving import Cluster
@@ -78,7 +78,7 @@ def assigned(operator: str) -> Submitted:
 
 async def put(store: PostgresStore, *events: Submitted, names_max: int = 100) -> Any:
     """What becomes of a batch."""
-    [[outcomes]] = await store.write([(ACME, partial(take_in, [events], IngestLimits(names_max=names_max)))])
+    [[outcomes]] = await store.write([(ACME, IngestBatch([events], IngestLimits(names_max=names_max)))])
     return outcomes
 
 
@@ -88,19 +88,19 @@ async def put(store: PostgresStore, *events: Submitted, names_max: int = 100) ->
 async def test_no_update_is_lost_between_servers(url):
     """Two servers that write to one account at the same time write one after the other."""
     async with servers(url, 2) as both:
-        versions = await asyncio.gather(*(store.write([(ACME, bumped)]) for _ in range(25) for store in both))
+        versions = await asyncio.gather(*(store.write([(ACME, Do(bumped))]) for _ in range(25) for store in both))
         assert sorted(version for [version] in versions) == list(range(1, 51))
 
 
 async def test_a_writer_waits_for_its_own_account_only(url, store):
     """While another server holds an account, nothing is written to it, and everything to the others."""
     other_server = await asyncpg.connect(url)
-    await store.write([(ACME, bumped)])
+    await store.write([(ACME, Do(bumped))])
     async with other_server.transaction():
         await other_server.execute("SELECT 1 FROM accounts WHERE account_id = 'acme' FOR UPDATE")
-        waiting = asyncio.create_task(store.write([(ACME, bumped)]))
+        waiting = asyncio.create_task(store.write([(ACME, Do(bumped))]))
         for version in (1, 2, 3):
-            assert await store.write([(OTHER, bumped)]) == [version]
+            assert await store.write([(OTHER, Do(bumped))]) == [version]
         assert not waiting.done()
     assert await waiting == [2]
     await other_server.close()
@@ -111,7 +111,7 @@ async def test_an_account_is_first_written_to_by_two_servers_at_once(url):
     async with servers(url, 2) as both:
         for n in range(20):
             account = AccountId(f"new-{n}")
-            versions = await asyncio.gather(*(store.write([(account, bumped)]) for store in both))
+            versions = await asyncio.gather(*(store.write([(account, Do(bumped))]) for store in both))
             assert sorted(version for [version] in versions) == [1, 2]
 
 
@@ -169,9 +169,9 @@ async def test_upkeep_of_an_account_is_one_servers_business_at_a_time(url, store
     other_server = await asyncpg.connect(url)
     async with other_server.transaction():
         await other_server.execute("SELECT pg_advisory_xact_lock(hashtextextended('acme', 0))")
-        assert await store.upkeep(ACME, bumped) is None
-        assert await store.upkeep(OTHER, bumped) == 1
-    assert await store.upkeep(ACME, bumped) == 1
+        assert await store.upkeep(ACME, Do(bumped)) is None
+        assert await store.upkeep(OTHER, Do(bumped)) == 1
+    assert await store.upkeep(ACME, Do(bumped)) == 1
     await other_server.close()
 
 
@@ -238,17 +238,17 @@ def failing_once(statement: str) -> tuple[Callable[[Transaction], int], list[int
 async def test_what_passes_by_itself_is_run_again(store, statement):
     """The caller learns nothing of it, and it has happened once."""
     work, runs = failing_once(statement)
-    assert await store.write([(ACME, work)]) == [1]
+    assert await store.write([(ACME, Do(work))]) == [1]
     assert runs == [0, 1]
     assert await store.versions([ACME]) == {ACME: 1}
 
 
 async def test_connections_that_died_while_nobody_used_them_are_replaced(url, store):
     """After a restart of the database every connection is dead; the next transactions find that out by themselves."""
-    await asyncio.gather(*(store.write([(AccountId(f"a{n}"), bumped)]) for n in range(4)))
+    await asyncio.gather(*(store.write([(AccountId(f"a{n}"), Do(bumped))]) for n in range(4)))
     await asyncio.gather(*(store.read(ACME, lambda view: view.account()) for _ in range(4)))
     execute(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'telwerkd'")
-    assert await asyncio.gather(*(store.write([(AccountId(f"a{n}"), bumped)]) for n in range(4))) == [[2]] * 4
+    assert await asyncio.gather(*(store.write([(AccountId(f"a{n}"), Do(bumped))]) for n in range(4))) == [[2]] * 4
     await asyncio.gather(*(store.read(ACME, lambda view: view.account()) for _ in range(4)))
     await store.ping()
 
@@ -258,18 +258,18 @@ async def test_what_does_not_pass_at_once_is_for_the_client_to_repeat(store, sta
     """Disk full, out of memory, no connections, an I/O error, a lock not had: nothing has happened, and all goes on."""
     work, runs = failing_once(f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{state}'; END $$")
     with pytest.raises(UnavailableError) as caught:
-        await store.write([(ACME, work)])
+        await store.write([(ACME, Do(work))])
     assert caught.value.reason is Reason.DATABASE_UNAVAILABLE
     assert caught.value.retry_after_seconds > 0
     assert runs == [0]
-    assert await store.write([(ACME, work)]) == [1]
+    assert await store.write([(ACME, Do(work))]) == [1]
 
 
 async def test_a_commit_whose_answer_is_lost_is_not_run_again(url):
     """PostgreSQL has kept it: the caller is told that nothing is known, and its resend finds duplicates."""
     async with wired_to(url) as (through, wire), servers(through, 1) as [store]:
         events = [event("hello", Message(Sender.CONTACT)), event("1", Message(Sender.OPERATOR), 1)]
-        await store.write([(OTHER, bumped)])
+        await store.write([(OTHER, Do(bumped))])
         wire.cuts_commits = 1
         with pytest.raises(UnavailableError):
             await put(store, *events)
@@ -294,23 +294,23 @@ async def test_a_commit_that_fails_is_not_run_again(url, store):
         tx.add_names({101: ["anna"]})
 
     with pytest.raises(UnavailableError):
-        await store.write([(ACME, work)])
+        await store.write([(ACME, Do(work))])
     assert runs == [1]
     execute(url, "DROP TRIGGER dying ON names")
-    await store.write([(ACME, work)])
-    assert await store.write([(ACME, lambda tx: tx.names())]) == [{101: {"anna"}}]
+    await store.write([(ACME, Do(work))])
+    assert await store.write([(ACME, Do(lambda tx: tx.names()))]) == [{101: {"anna"}}]
 
 
 async def test_a_database_that_is_away_is_unavailable_and_comes_back_by_itself(url):
     """Reading, writing and looking: each says so while the wire is cut, and works when it is mended."""
     async with wired_to(url) as (through, wire), servers(through, 1) as [store]:
-        await store.write([(ACME, bumped)])
+        await store.write([(ACME, Do(bumped))])
         wire.cut()
-        for call in (store.write([(ACME, bumped)]), store.read(ACME, lambda view: view.account()), store.ping()):
+        for call in (store.write([(ACME, Do(bumped))]), store.read(ACME, lambda view: view.account()), store.ping()):
             with pytest.raises(UnavailableError):
                 await call
         wire.is_cut = False
-        assert await store.write([(ACME, bumped)]) == [2]
+        assert await store.write([(ACME, Do(bumped))]) == [2]
         assert (await store.read(ACME, lambda view: view.account())).version == 2
         await store.ping()
 
@@ -320,21 +320,21 @@ async def test_a_database_that_has_become_read_only_is_unavailable(url, store):
     name = execute(url, "SELECT current_database()")[0][0]
     execute(url, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     with pytest.raises(UnavailableError):
-        await store.write([(ACME, bumped)])
+        await store.write([(ACME, Do(bumped))])
     assert (await store.read(ACME, lambda view: view.account())).version == 0
     execute(
         url, "SET default_transaction_read_only = off", f"ALTER DATABASE {name} RESET default_transaction_read_only"
     )
-    assert await store.write([(ACME, bumped)]) == [1]
+    assert await store.write([(ACME, Do(bumped))]) == [1]
 
 
 async def test_a_caller_that_goes_away_does_not_stop_a_commit(url, store):
     """The work is done whole, though nobody waits for it any more; closing waits for it too."""
     other_server = await asyncpg.connect(url)
-    await store.write([(ACME, bumped)])
+    await store.write([(ACME, Do(bumped))])
     async with other_server.transaction():
         await other_server.execute("SELECT 1 FROM accounts WHERE account_id = 'acme' FOR UPDATE")
-        caller = asyncio.create_task(store.write([(ACME, bumped)]))
+        caller = asyncio.create_task(store.write([(ACME, Do(bumped))]))
 
         async def waits() -> bool:
             locks = await other_server.fetch("SELECT 1 FROM pg_locks WHERE NOT granted")
@@ -355,6 +355,6 @@ async def test_acknowledged_means_on_disk_whatever_the_database_was_set_to(url):
     execute(url, f"ALTER DATABASE {name} SET synchronous_commit = off")
     async with servers(url, 1) as [store]:
         [[setting]] = await store.write(
-            [(ACME, lambda tx: tx._connection.exec_driver_sql("SHOW synchronous_commit").one())]
+            [(ACME, Do(lambda tx: tx._connection.exec_driver_sql("SHOW synchronous_commit").one()))]
         )
         assert setting == "on"

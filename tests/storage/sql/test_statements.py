@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from telwerkd.application.audit import examine, repair
-from telwerkd.application.ingest.batches import IngestLimits, Submitted
-from telwerkd.application.ingest.storing import take_in
+from telwerkd.application.batches import IngestLimits, Submitted
+from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.readers import Readers
 from telwerkd.application.retention.removal import erase, purge
 from telwerkd.application.settings import AccountSettings
@@ -128,7 +128,7 @@ async def everything(store: PostgresStore, account: AccountId) -> None:
     """All that servers and commands do with an account."""
 
     async def put(*events: Submitted) -> None:
-        await store.write([(account, lambda tx: take_in([events], IngestLimits(), tx))])
+        await store.write([(account, IngestBatch([events], IngestLimits()))])
 
     settings = AccountSettings(store, Readers(store, 10))
     await settings.set_widget(account, WEB, WidgetVersion(Micros(START), LIMIT, (), ()))

@@ -4,7 +4,7 @@ import pytest
 from google.protobuf.descriptor import Descriptor
 
 from telwerk.v1 import event_pb2 as pb
-from telwerkd.application.ingest.batches import Submitted
+from telwerkd.application.batches import Submitted
 from telwerkd.domain.ids import Micros
 from telwerkd.transport.codec import events, remembering
 from telwerkd.transport.codec.events import EventDecoder, EventLimits

@@ -2,28 +2,25 @@
 
 Where the database takes several transactions at once, each is of one account, and an account waits only for itself.
 Whose events are next is decided in `telwerkd.application.ingest.waiting_room`;
-`telwerkd.application.ingest.storing` stores and counts them.
+`telwerkd.application.commands.ingest_batch` stores and counts them.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
 from math import inf
 from time import monotonic
 
-from telwerkd.application.ingest.batches import IngestLimits, Outcomes, Rejected, Submitted
-from telwerkd.application.ingest.storing import take_in
-from telwerkd.application.ingest.waiting_room import Part, Pending, Postponable, WaitingRoom
+from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Submitted, Verdicts
+from telwerkd.application.commands.ingest_batch import IngestBatch
+from telwerkd.application.ingest.waiting_room import Part, Pending, WaitingRoom
 from telwerkd.application.ports import Store
 from telwerkd.domain.errors import Reason, TelwerkError, UnavailableError
 from telwerkd.domain.ids import AccountId
 
-_AHEAD_EVENTS_MIN = 500
-"""Waiting events that are sent to a store's one writer while it is at another transaction, so that it goes on at once.
-
-Of fewer, more had better come together first: a commit takes as long as a hundred events and more.
-"""
+log = logging.getLogger(__name__)
 
 _LONG_TIMES = 2
 """How many times `transaction_shared_seconds_max` a shared transaction may take with all else it does, until the next
@@ -39,14 +36,16 @@ class Ingest:
         """`names_exhausted` is told of accounts whose events bring more names than they may."""
         self._names_exhausted = names_exhausted
         self._store = store
+        self._scheduling = store.scheduling
         self._limits = limits
         self._waiting = WaitingRoom(limits)
-        self._committing: dict[asyncio.Task[None], set[AccountId]] = {}
-        self._committing_events: dict[asyncio.Task[None], int] = {}
+        self._committing: dict[asyncio.Task[None], list[Part]] = {}
+        self._unanswered = set[Pending]()
         self._wake = asyncio.Event()
         self._closing = False
+        self._dead = False
 
-    async def submit(self, account: AccountId, events: Sequence[Submitted]) -> Outcomes:
+    async def submit(self, account: AccountId, events: Sequence[Submitted]) -> Verdicts:
         """Stores and counts events; answers after the last of them is committed, in their order.
 
         A caller that goes away does not undo anything: sending the batch again gives the same, as duplicates.
@@ -57,7 +56,7 @@ class Ingest:
                 Whether it, or a part of it, was stored is then unknown, and sending it again is safe.
         """
         if self._closing:
-            raise UnavailableError(Reason.SHUTTING_DOWN, "the server is stopping", 1.0)
+            raise _stopping()
         if not events:
             return []
         batch = Pending(account, events, asyncio.get_running_loop().create_future())
@@ -67,13 +66,31 @@ class Ingest:
         except TelwerkError:
             await batch.let_go()
             raise
+        self._unanswered.add(batch)
+        batch.verdicts.add_done_callback(partial(self._answered, batch))
         self._wake.set()
         verdicts = batch.verdicts
         del batch
         return await verdicts
 
+    def _answered(self, batch: Pending, _verdicts: "asyncio.Future[Verdicts]") -> None:
+        self._unanswered.discard(batch)
+
     async def run(self) -> None:
-        """Commits what is submitted until `close`."""
+        """Commits what is submitted until `close`.
+
+        However it ends, nobody is left waiting: what is not answered by a transaction that runs by then is answered
+        with UNAVAILABLE, and nothing more is accepted.
+        """
+        try:
+            await self._commit_until_closed()
+        finally:
+            self._closing = self._dead = True
+            for batch in self._waiting.clear():
+                batch.fail(_stopping())
+            self._fail_the_rest()
+
+    async def _commit_until_closed(self) -> None:
         while not (self._closing and not self._waiting and not self._committing):
             self._wake.clear()
             parts = self._take()
@@ -81,8 +98,7 @@ class Ingest:
                 await self._wake.wait()
                 continue
             task = asyncio.create_task(self._commit(parts), name="commit")
-            self._committing[task] = {part.batch.account for part in parts}
-            self._committing_events[task] = sum(len(part.places) for part in parts)
+            self._committing[task] = parts
             task.add_done_callback(self._committed)
 
     def close(self) -> None:
@@ -93,32 +109,46 @@ class Ingest:
     @property
     def unstored_events(self) -> int:
         """Events that were submitted and not yet stored or refused, whether their caller still waits or not."""
-        return self._waiting.events + sum(self._committing_events.values())
+        return self._waiting.events + sum(len(part.places) for parts in self._committing.values() for part in parts)
 
     def _committed(self, task: asyncio.Task[None]) -> None:
-        del self._committing[task]
-        del self._committing_events[task]
+        parts = self._committing.pop(task)
         self._wake.set()
+        if task.cancelled() or (error := task.exception()) is not None:
+            log.error("a commit did not come to its end: a defect", exc_info=None if task.cancelled() else error)
+            self._fail(parts, UnavailableError(Reason.DATABASE_UNAVAILABLE, "whether it was stored is unknown", 1.0))
+
+        if self._dead:
+            self._fail_the_rest()
+
+    def _fail_the_rest(self) -> None:
+        """Once no transaction runs any more, nothing can answer those that are not answered yet."""
+        if not self._committing:
+            for batch in list(self._unanswered):
+                batch.fail(_stopping())
+
+    def _fail(self, parts: list[Part], error: Exception) -> None:
+        for part in parts:
+            self._waiting.discard(part.batch)
+            part.batch.fail(error)
 
     def _take(self) -> list[Part]:
         """What goes into the next transaction; nothing if none can begin now."""
-        if len(self._committing) >= self._store.writes_at_once:
+        if len(self._committing) >= self._scheduling.writes_at_once:
             return []
         busy = set[AccountId]()
-        if not self._store.merges_accounts:
-            busy.update(*self._committing.values())
-        elif self._committing and (self._waiting.is_shared or self._waiting.weight < _AHEAD_EVENTS_MIN):
+        if not self._scheduling.merges_accounts:
+            busy.update(part.batch.account for parts in self._committing.values() for part in parts)
+        elif self._committing and (self._waiting.is_shared or self._waiting.weight < self._scheduling.ahead_weight_min):
             return []  # an account that shares waits for the rest of one transaction, not for another whole one
-        return self._waiting.take(busy, merges_accounts=self._store.merges_accounts)
+        return self._waiting.take(busy, merges_accounts=self._scheduling.merges_accounts)
 
     async def _commit(self, parts: list[Part]) -> None:
         try:
             await self._store_together(parts)
         except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to those who wait for it
             if len(parts) == 1 or isinstance(error, UnavailableError):
-                for part in parts:
-                    self._waiting.discard(part.batch)
-                    part.batch.fail(error)
+                self._fail(parts, error)
                 return
             # One batch must not sink the others that happened to come along with it. What was on the way behind them is
             # stored first then: after a defect the order is another, and the counters are the same.
@@ -130,20 +160,15 @@ class Ingest:
         for part in parts:
             by_account.setdefault(part.batch.account, []).append(part)
         seconds_max = self._seconds_max(len(by_account))
-        works = [
+        commands = [
             (
                 account,
-                partial(
-                    take_in,
-                    [part.batch.events_at(part.places) for part in of_account],
-                    self._limits,
-                    seconds_max=seconds_max,
-                ),
+                IngestBatch([part.batch.events_at(part.places) for part in of_account], self._limits, seconds_max),
             )
             for account, of_account in by_account.items()
         ]
         begun = monotonic()
-        results = await self._store.write(works)
+        results = await self._store.write(commands)
         is_long = monotonic() - begun > _LONG_TIMES * self._limits.transaction_shared_seconds_max
         self._waiting.note(is_long=is_long or None in chain.from_iterable(chain.from_iterable(results)))
         for account, of_account, outcomes_of in zip(by_account, by_account.values(), results, strict=True):
@@ -155,9 +180,13 @@ class Ingest:
 
     def _seconds_max(self, accounts: int) -> float:
         """How long each account's part of a transaction may count."""
-        if self._store.merges_accounts and self._waiting.is_shared:
+        if self._scheduling.merges_accounts and self._waiting.is_shared:
             return self._limits.transaction_shared_seconds_max / accounts
         return inf
+
+
+def _stopping() -> UnavailableError:
+    return UnavailableError(Reason.SHUTTING_DOWN, "the server is stopping", 1.0)
 
 
 def _brings_too_many_names(outcome: Postponable) -> bool:

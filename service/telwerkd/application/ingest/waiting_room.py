@@ -14,7 +14,14 @@ from math import inf
 from time import monotonic
 from typing import NamedTuple
 
-from telwerkd.application.ingest.batches import Batch, IngestLimits, Outcomes, Rejected, Submitted, Verdict, weights_of
+from telwerkd.application.batches import (
+    Batch,
+    IngestLimits,
+    Postponable,
+    Submitted,
+    Verdicts,
+    weights_of,
+)
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
 from telwerkd.domain.ids import AccountId, ConversationId
 
@@ -31,14 +38,11 @@ _LET_GO_AT_ONCE = 50
 _SHARED_ROOM_MIN = 100
 """Weight that a transaction which accounts share has room for, however long the ones before took."""
 
-Postponable = Verdict | Rejected | None
-"""None: postponed, the transaction had enough to do."""
-
 
 class Pending:
     """A batch until all of its events are answered."""
 
-    def __init__(self, account: AccountId, events: Sequence[Submitted], verdicts: "asyncio.Future[Outcomes]") -> None:
+    def __init__(self, account: AccountId, events: Sequence[Submitted], verdicts: "asyncio.Future[Verdicts]") -> None:
         self.account = account
         self.verdicts = verdicts
         self._events: list[Submitted | None] = [*events]
@@ -237,6 +241,14 @@ class WaitingRoom:
             batches.remove(batch)
             self._weigh(batch.account, -batch.waiting_weight)
             self._forget_if_idle(batch.account)
+
+    def clear(self) -> list[Pending]:
+        """Lets nothing wait any more; returns what waited."""
+        waiting = [batch for batches in self._batches.values() for batch in batches]
+        self._batches.clear()
+        self._weights.clear()
+        self.weight = 0
+        return waiting
 
     def take(self, busy: Collection[AccountId], *, merges_accounts: bool) -> list[Part]:
         """What goes into the next transaction: of one account, unless accounts are merged."""

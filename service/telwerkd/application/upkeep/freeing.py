@@ -6,17 +6,11 @@ since: so a name is never removed while an event that brings it is stored.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
-from functools import partial
 from time import monotonic
 from typing import NamedTuple
 
-from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS, names_of
-from telwerkd.application.ports import Names, Snapshot, Store, Transaction
-from telwerkd.domain.conversation.facts import Fact, Kpi
-from telwerkd.domain.conversation.fold import State
-from telwerkd.domain.counting.counters import has_open_values
-from telwerkd.domain.counting.deltas import HELD_BACK
+from telwerkd.application.commands.free_names import FreeNames, unused_names
+from telwerkd.application.ports import Store
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.domain.ids import AccountId, Micros
 
@@ -27,17 +21,6 @@ _LOCKED_SECONDS_MAX = 0.1
 
 _REST_TIMES = 40
 """How much longer than looking took an account then rests, so that it takes little of the machine."""
-
-_PAUSE_CONVERSATIONS = 200
-
-_Name = tuple[int, str]
-
-
-class Unused(NamedTuple):
-    """The names of an account that nothing used at one of its versions."""
-
-    version: int
-    names: Names
 
 
 class _Looked(NamedTuple):
@@ -110,66 +93,7 @@ async def free_names(store: Store, account: AccountId) -> int | None:
     if not unused.names:
         return 0
     took = monotonic() - begun
-    [freed] = await store.write([(account, partial(_free, unused))])
+    [freed] = await store.write([(account, FreeNames(unused))])
     if freed is None and took <= _LOCKED_SECONDS_MAX:
-        [freed] = await store.write([(account, partial(_free, None))])
+        [freed] = await store.write([(account, FreeNames(None))])
     return freed
-
-
-def _free(unused: Unused | None, tx: Transaction) -> int | None:
-    if unused is None:
-        unused = unused_names(tx)
-    elif tx.account().version != unused.version:
-        return None
-    if unused.names:
-        tx.free_names(unused.names)
-    return sum(map(len, unused.names.values()))
-
-
-def unused_names(view: Snapshot) -> Unused:
-    """The names that nothing uses in a view of an account."""
-    version = view.account().version
-    unused = {(family, name) for family, of_family in view.names().items() for name in of_family}
-    for used in _uses(view):
-        unused.difference_update(used)
-        if not unused:
-            break
-    by_family: dict[int, list[str]] = {}
-    for family, name in sorted(unused):
-        by_family.setdefault(family, []).append(name)
-    return Unused(version, by_family)
-
-
-def _uses(view: Snapshot) -> Iterator[Iterable[_Name]]:
-    """All uses of names, some at a time."""
-    yield view.counted_names()
-    for measure, (value, operator, group, widget, _, _) in view.every_delta():
-        yield _of_counts(measure, value, operator, group, widget)
-    for number, filed in enumerate(view.every_conversation(), 1):
-        for event in filed.log:
-            yield names_of(event)
-        yield _of_state(filed.row.state)
-        yield _of_state(filed.row.base)
-        if not number % _PAUSE_CONVERSATIONS:
-            view.pause()
-
-
-def _of_counts(measure: int, value: str, operator: str, group: str, widget: str) -> Iterator[_Name]:
-    yield from ((OPERATORS, operator), (GROUPS, group), (WIDGETS, widget))
-    kpi = measure % HELD_BACK
-    if has_open_values(Kpi(kpi)):
-        yield kpi, value
-
-
-def _of_state(state: State) -> Iterator[_Name]:
-    yield from ((OPERATORS, state.operator), (GROUPS, state.group))
-    if state.live is not None:
-        yield WIDGETS, state.live.widget
-    if state.limit is not None:
-        yield from ((OPERATORS, state.limit.operator), (GROUPS, state.limit.group), (WIDGETS, state.limit.widget))
-    for fact in state.held if state.topics is None else (*state.held, state.topics):
-        yield from _of_fact(fact)
-
-
-def _of_fact(fact: Fact) -> Iterator[_Name]:
-    return _of_counts(fact.kpi, fact.value, fact.operator, fact.group, fact.widget)

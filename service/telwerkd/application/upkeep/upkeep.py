@@ -3,29 +3,21 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from itertools import islice
 from time import monotonic
-from typing import NamedTuple
 
 from telwerkd.application import audit_log
-from telwerkd.application.ports import Conversation, DamagedRowError, Store, Transaction
+from telwerkd.application.commands.compact import Compact
+from telwerkd.application.commands.settle_timers import SETTLED_MAX, SettleTimers
+from telwerkd.application.ports import DamagedRowError, Store
 from telwerkd.application.retention.removal import purge
 from telwerkd.application.upkeep.stored_time import reached
-from telwerkd.domain.conversation.fold import settle
-from telwerkd.domain.counting.deltas import Deltas, Measure
+from telwerkd.domain.counting.deltas import Measure
 from telwerkd.domain.errors import UnavailableError
-from telwerkd.domain.ids import SECOND, AccountId, ConversationId, Micros
+from telwerkd.domain.ids import SECOND, AccountId, Micros
 
 log = logging.getLogger(__name__)
 
 DAY = Micros(86_400 * SECOND)
-
-SETTLED_MAX = 500
-"""Conversations settled in one transaction, so that ingest never waits long behind a backlog."""
-
-TIES_MAX = 2_000
-"""Limits due at one instant that are still settled in one transaction, rows and all."""
 
 COMPACT_AT = 3_000
 """Leaves of a measure at which it is compacted while events keep coming.
@@ -66,57 +58,9 @@ async def settle_due(store: Store, now: Micros, conversations_max: int = SETTLED
     left = False
     for account in await store.accounts_due(now):
         with _apart(f"the limits of account {account!r}"):
-            settled = await store.upkeep(account, partial(_settle_account, now, conversations_max))
+            settled = await store.upkeep(account, SettleTimers(now, conversations_max))
             left = left or (settled or 0) >= conversations_max
     return left
-
-
-def _settle_account(now: Micros, conversations_max: int, tx: Transaction) -> int:
-    # Not by `now`: it may have been another server that counted them, whose clock is ahead of this one's.
-    high_water = tx.account().high_water
-    counted = dict(islice(tx.every_due(high_water), conversations_max))
-    if counted:
-        tx.put_conversations(
-            {
-                conversation: row._replace(state=settle(row.state, high_water)[0])
-                for conversation, row in counted.items()
-            }
-        )
-        tx.bump_version()
-        return conversations_max
-    until, count = tx.due_count(now, conversations_max)
-    if count > max(TIES_MAX, conversations_max):
-        _count_ties(until, tx)
-        return conversations_max
-    until, due = tx.due(now, conversations_max)
-    deltas = Deltas()
-    changed: dict[ConversationId, Conversation] = {}
-    for conversation, row in due.items():
-        state, effects = settle(row.state, until)
-        changed[conversation] = row._replace(state=state)
-        deltas.add_effects(effects)
-    if changed:
-        tx.put_conversations(changed)
-        tx.raise_high_water(until)
-        tx.bump_version()
-        tx.add_deltas(deltas)
-    return len(changed)
-
-
-def _count_ties(until: Micros, tx: Transaction) -> None:
-    """Counts limits that are due at one instant and cannot be divided, and leaves their rows for later transactions.
-
-    The high-water mark says of an instant that all of its limits are counted. To read the states takes a tenth of what
-    it takes to write them.
-    """
-    deltas = Deltas()
-    for number, state in enumerate(tx.due_states(until), 1):
-        deltas.add_effects(settle(state, until)[1])
-        if not number % SETTLED_MAX:
-            tx.pause()
-    tx.raise_high_water(until)
-    tx.bump_version()
-    tx.add_deltas(deltas)
 
 
 class Compaction:
@@ -151,7 +95,7 @@ class Compaction:
         moved = 0
         while moved < min(size, COMPACTED_MAX):
             bounds = int(_STEP_LEAVES_MAX * self._step), int(_STEP_CHUNKS_MAX * self._step)
-            step = await self._store.upkeep(account, partial(_compact, measure, *bounds))
+            step = await self._store.upkeep(account, Compact(measure, *bounds))
             if step is None or not step.moved:
                 break
             moved += step.moved
@@ -162,16 +106,6 @@ class Compaction:
         if size >= COMPACT_AT and key not in self._rests_until:
             return True
         return size >= COMPACT_ANYWAY_AT or self._seen.get(key) == size
-
-
-class _Step(NamedTuple):
-    moved: int
-    seconds: float
-
-
-def _compact(measure: Measure, leaves_max: int, chunks_max: int, tx: Transaction) -> _Step:
-    begun = monotonic()
-    return _Step(tx.compact(measure, leaves_max, chunks_max), monotonic() - begun)
 
 
 async def purge_old(store: Store, now: Micros, retention_days: int) -> None:

@@ -5,23 +5,22 @@ with it, and then sees all that the one before has committed (READ COMMITTED tak
 Nothing else is ever waited for, so there is no order of locks to get wrong. A transaction is of one account, so that
 the tables can be sharded by account.
 
-A transaction's work is an ordinary function, which runs in a greenlet that SQLAlchemy suspends whenever a statement is
-under way, on the event loop; one that reads runs in a thread
-(`telwerkd.storage.postgres.threads`).
+A transaction's commands run in a greenlet that SQLAlchemy suspends whenever a statement is under way, on the event
+loop; one that reads runs in a thread (`telwerkd.storage.postgres.threads`).
 """
 
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 
 import asyncpg
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from telwerkd.application.ports import Snapshot, Standing, Transaction
+from telwerkd.application.ports import Command, Snapshot, Standing, WriteScheduling
 from telwerkd.domain.ids import AccountId
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.postgres.account_lock import locked_account
@@ -36,8 +35,7 @@ from telwerkd.storage.postgres.errors import (
     said,
 )
 from telwerkd.storage.postgres.threads import StatementsInLoop
-from telwerkd.storage.schema.tables import accounts
-from telwerkd.storage.sql.across_accounts import AcrossAccounts
+from telwerkd.storage.sql.across import AcrossAccounts, Look
 from telwerkd.storage.sql.memory import Memory
 from telwerkd.storage.sql.transaction import AccountTransaction
 from telwerkd.storage.unavailable import Outage, database_unavailable
@@ -61,11 +59,11 @@ _TRY_UPKEEP = sa.text("SELECT pg_try_advisory_xact_lock(hashtextextended(:accoun
 class PostgresStore(AcrossAccounts):
     """`telwerkd.application.ports.Store` over a PostgreSQL database that has its tables."""
 
-    merges_accounts = False
-    writes_at_once = WRITERS
+    scheduling = WriteScheduling(merges_accounts=False, writes_at_once=WRITERS)
     reads_at_once = READERS
 
     def __init__(self, url: PostgresUrl) -> None:
+        super().__init__(self._looking_across)
         self._statements = Statements()
         self._writers = make_engine(url, WRITERS, "READ COMMITTED", self._statements)
         self._readers = make_engine(url, READERS, "REPEATABLE READ", self._statements, read_only=True)
@@ -88,40 +86,45 @@ class PostgresStore(AcrossAccounts):
         def run(connection: sa.Connection) -> T:
             return work(AccountTransaction(connection, account))
 
+        def in_thread(connection: AsyncConnection) -> Awaitable[T]:
+            loop = asyncio.get_running_loop()
+            statements = cast("sa.Connection", StatementsInLoop(connection, loop))
+            return loop.run_in_executor(self._threads, run, statements)
+
         # A caller that goes away must not take the connection from under a thread that uses it.
-        return await self._shielded(self._answered(self._readers, run, self._threads))
+        return await self._shielded(self._answered(self._readers, in_thread))
 
     async def glance(self, _account: AccountId, _work: Callable[[Snapshot], T]) -> T | None:
         """Nothing: what computes must not run in a greenlet (`postgres_threads`)."""
         return None
 
-    async def write(self, works: Sequence[tuple[AccountId, Callable[[Transaction], T]]]) -> list[T]:
-        """Runs the works, which are all of one account, and commits them together."""
-        if not works:
+    async def write(self, commands: Sequence[tuple[AccountId, Command[T]]]) -> list[T]:
+        """Runs the commands, which are all of one account, and commits them together."""
+        if not commands:
             return []
-        account = works[0][0]
-        if any(other != account for other, _ in works):
+        account = commands[0][0]
+        if any(other != account for other, _ in commands):
             raise ValueError("a transaction is of one account")
 
         def run(connection: sa.Connection) -> tuple[list[T], tuple[Any, int]]:
             first, recalled = locked_account(connection, account), self._memory.of(account)
             remembered: tuple[Any, int] = (None, 0)
             results = []
-            for place, (_, work) in enumerate(works):
+            for place, (_, command) in enumerate(commands):
                 tx = AccountTransaction(connection, account, None if place else first, remembered[0] or recalled)
-                results.append(work(tx))
+                results.append(command.run(tx))
                 remembered = tx.remembered if tx.remembered[0] is not None else remembered
             return results, remembered
 
         async def written() -> list[T]:
-            results, remembered = await self._answered(self._writers, run)
+            results, remembered = await self._answered(self._writers, _in_greenlet(run))
             self._memory.keep(account, *remembered)
             return results
 
         return await self._shielded(written())
 
-    async def upkeep(self, account: AccountId, work: Callable[[Transaction], T]) -> T | None:
-        """Runs `work` as `write` does; None if another server is at the account's upkeep just now.
+    async def upkeep(self, account: AccountId, command: Command[T]) -> T | None:
+        """Runs `command` as `write` does; None if another server is at the account's upkeep just now.
 
         The advisory lock spares servers the same work, and no more: it is not shared between the nodes of a cluster,
         and nothing rests on it. What is right rests on the account's row.
@@ -130,9 +133,9 @@ class PostgresStore(AcrossAccounts):
         def run(connection: sa.Connection) -> T | None:
             if not connection.scalar(_TRY_UPKEEP, {"account": account}):
                 return None
-            return work(AccountTransaction(connection, account, locked_account(connection, account)))
+            return command.run(AccountTransaction(connection, account, locked_account(connection, account)))
 
-        return await self._shielded(self._answered(self._writers, run))
+        return await self._shielded(self._answered(self._writers, _in_greenlet(run)))
 
     async def standing(self, account: AccountId) -> Standing:
         """Where an account stands."""
@@ -141,14 +144,7 @@ class PostgresStore(AcrossAccounts):
             view = AccountTransaction(connection, account)
             return Standing(view.account().version, view.earliest_due())
 
-        return await self._answered(self._standings, work)
-
-    async def versions(self, accounts_: Collection[AccountId]) -> dict[AccountId, int]:
-        """The versions of accounts."""
-        c = accounts.c
-        asked = sa.bindparam("asked", sorted(accounts_), sa.ARRAY(sa.Text))
-        query = sa.select(c.account_id, c.version).where(c.account_id == sa.any_(asked))
-        return {AccountId(row.account_id): row.version for row in await self._scan(query)}
+        return await self._answered(self._standings, _in_greenlet(work))
 
     async def close(self) -> None:
         """Lets running transactions end, and closes the connections."""
@@ -160,25 +156,22 @@ class PostgresStore(AcrossAccounts):
     async def ping(self) -> None:
         """Returns if the tables can be read, and what is written now would be committed."""
         await super().ping()
-        await self._answered(self._upkeep, _prove_write)
+        await self._answered(self._upkeep, _in_greenlet(_prove_write))
         for outage in self._outages.values():
             outage.over()
 
-    async def _scan(self, query: sa.Select[*tuple[Any, ...]]) -> Sequence[Any]:
-        """What a query across accounts gives."""
-        return await self._answered(self._upkeep, lambda connection: connection.execute(query).all())
+    async def _looking_across(self, look: Look) -> Sequence[Any]:
+        return await self._answered(self._upkeep, look)
 
-    async def _answered(
-        self, engine: AsyncEngine, work: Callable[[sa.Connection], T], threads: ThreadPoolExecutor | None = None
-    ) -> T:
-        """What `work` gives, run in a transaction until one of them comes through; in a thread where there are some.
+    async def _answered(self, engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """What `work` gives, run in a transaction until one of them comes through.
 
         Raises:
             UnavailableError: none did, or what became of one is unknown.
         """
         for attempt in range(1, _ATTEMPTS_MAX + 1):
             try:
-                return await _once(engine, work, threads)
+                return await _once(engine, work)
             except DATABASE_ERRORS as error:
                 fate = fate_of(error)
                 if fate is Fate.DEFECT:
@@ -199,6 +192,10 @@ class PostgresStore(AcrossAccounts):
         return await asyncio.shield(task)
 
 
+def _in_greenlet(work: Callable[[sa.Connection], T]) -> Callable[[AsyncConnection], Awaitable[T]]:
+    return lambda connection: connection.run_sync(work)
+
+
 def _prove_write(connection: sa.Connection) -> None:
     """Makes the transaction one whose commit is flushed like any other's, and changes nothing.
 
@@ -213,15 +210,10 @@ _READ_ONLY = sa.text("SELECT current_setting('transaction_read_only')")
 _PROOF = sa.text("SELECT pg_logical_emit_message(true, 'telwerk', '')")
 
 
-async def _once(engine: AsyncEngine, work: Callable[[sa.Connection], T], threads: ThreadPoolExecutor | None) -> T:
+async def _once(engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
     async with engine.connect() as connection, connection.begin() as transaction:
         try:
-            if threads is None:
-                result = await connection.run_sync(work)
-            else:
-                loop = asyncio.get_running_loop()
-                statements = cast("sa.Connection", StatementsInLoop(connection, loop))
-                result = await loop.run_in_executor(threads, work, statements)
+            result = await work(connection)
         except DATABASE_ERRORS as error:
             if is_standby(error) or lost_its_statements(error):
                 # Another connection may lead to the new primary; or prepares nothing.

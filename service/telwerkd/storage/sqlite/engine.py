@@ -4,6 +4,7 @@ import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -26,21 +27,11 @@ def make_engine(path: Path, *, writes: bool, any_text: bool = False) -> sa.Engin
     """
     engine = sa.create_engine(
         "sqlite+pysqlite://",
-        creator=lambda: connect(path, busy_seconds=_BUSY_SECONDS),
+        creator=partial(configured, path, writes=writes, any_text=any_text),
         poolclass=sa.QueuePool,
-        pool_size=1 if writes else READERS + 2,
+        pool_size=1 if writes else READERS + 1,
         max_overflow=0,
     )
-
-    @sa.event.listens_for(engine, "connect")
-    def _configure(connection: sqlite3.Connection, _record: object) -> None:
-        use_log(connection)
-        connection.execute(f"PRAGMA cache_size = -{32_768 if writes else 8_192}")
-        connection.execute("PRAGMA temp_store = MEMORY")
-        if not writes:
-            connection.execute("PRAGMA query_only = ON")
-        if any_text:
-            connection.text_factory = _text_of
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
@@ -52,6 +43,23 @@ def make_engine(path: Path, *, writes: bool, any_text: bool = False) -> sa.Engin
     return engine
 
 
+def configured(path: Path, *, writes: bool, any_text: bool) -> sqlite3.Connection:
+    """A connection to a file that is there, set up as all of this program are."""
+    connection = connect(path, busy_seconds=_BUSY_SECONDS)
+    try:
+        use_log(connection)
+        connection.execute(f"PRAGMA cache_size = -{32_768 if writes else 8_192}")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        if not writes:
+            connection.execute("PRAGMA query_only = ON")
+    except BaseException:
+        connection.close()
+        raise
+    if any_text:
+        connection.text_factory = _text_of
+    return connection
+
+
 def _text_of(stored: bytes) -> str:
     return stored.decode(errors="surrogateescape")
 
@@ -61,7 +69,7 @@ def unavailable(outage: Outage = READING) -> Iterator[None]:
     """A database that is locked, full, damaged or gone is a matter of now, not of the request."""
     try:
         yield
-    except (sa.exc.DatabaseError, sqlite3.DatabaseError, FileGoneError, OSError) as error:
+    except (sa.exc.DatabaseError, sa.exc.TimeoutError, sqlite3.DatabaseError, FileGoneError, OSError) as error:
         cause = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig is not None else error
         # Plainly a DatabaseError: damaged, or no database. Its other kinds are defects of a statement.
         if isinstance(cause, sqlite3.Error) and type(cause) not in {sqlite3.OperationalError, sqlite3.DatabaseError}:

@@ -3,24 +3,22 @@
 Every transaction is one hop, and runs with the synchronous driver: one that reads in a thread, or if it is short in the
 event loop (docs/decisions/0011); one that writes in a process of its own, or in a thread where no server runs
 (docs/decisions/0010). Measured: nine statements in one transaction take 0.8 ms so, and 5 to 6 ms with a hop for each
-(docs/decisions/0002).
+(docs/decisions/0002). What is a single statement, across accounts, is awaited by itself, through aiosqlite.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-import sqlalchemy as sa
-
-from telwerkd.application.ports import Snapshot, Standing, Transaction
+from telwerkd.application.ports import Command, Snapshot, Standing, WriteScheduling
 from telwerkd.domain.ids import AccountId
-from telwerkd.storage.schema.tables import accounts
-from telwerkd.storage.sql.across_accounts import AcrossAccounts
+from telwerkd.storage.sql.across import AcrossAccounts, Look
 from telwerkd.storage.sql.transaction import AccountTransaction
+from telwerkd.storage.sqlite.async_engine import make_async_engine
 from telwerkd.storage.sqlite.engine import READERS, READING, make_engine, unavailable
-from telwerkd.storage.sqlite.writer import Works, WriterThread
+from telwerkd.storage.sqlite.writer import Commands, WriterThread
 
 T = TypeVar("T")
 
@@ -33,8 +31,8 @@ _STANDING = (
 class Writer(Protocol):
     """Who writes: a thread of this process (`WriterThread`), or a process of its own (`WriterProcess`)."""
 
-    async def write(self, works: Works) -> list[Any]:
-        """Runs all of `works` and commits them together, after all that was written before."""
+    async def write(self, commands: Commands) -> list[Any]:
+        """Runs all of `commands` and commits them together, after all that was written before."""
 
     async def prove(self) -> None:
         """Returns if what is written now would be committed, and be there afterwards."""
@@ -46,18 +44,18 @@ class Writer(Protocol):
 class SqliteStore(AcrossAccounts):
     """`telwerkd.application.ports.Store` over a SQLite file that has its tables."""
 
-    merges_accounts = True
-    writes_at_once = 2
+    # A commit takes as long as a hundred events and more.
+    scheduling = WriteScheduling(merges_accounts=True, writes_at_once=2, ahead_weight_min=500)
     reads_at_once = READERS
 
     def __init__(self, path: Path, writer: Writer | None = None) -> None:
+        super().__init__(self._looking_across)
         self._writer = writer or WriterThread(path)
         # Where no server runs, it is for looking after the file.
         self._reader = make_engine(path, writes=False, any_text=writer is None)
         self._glances = self._reader.connect()
         self._read_threads = ThreadPoolExecutor(READERS, "sqlite-reader")
-        # Of its own: slow queries must not make limits late, or the database seem away.
-        self._upkeep_thread = ThreadPoolExecutor(1, "sqlite-upkeep")
+        self._across = make_async_engine(path, any_text=writer is None)
 
     async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
         """Runs `work` on one consistent view."""
@@ -73,13 +71,13 @@ class SqliteStore(AcrossAccounts):
         with unavailable(), self._glances.begin():
             return work(AccountTransaction(self._glances, account))
 
-    async def write(self, works: Sequence[tuple[AccountId, Callable[[Transaction], T]]]) -> list[T]:
-        """Runs all of `works` and commits them together."""
-        return await self._writer.write(works)
+    async def write(self, commands: Sequence[tuple[AccountId, Command[T]]]) -> list[T]:
+        """Runs all of `commands` and commits them together."""
+        return await self._writer.write(commands)
 
-    async def upkeep(self, account: AccountId, work: Callable[[Transaction], T]) -> T | None:
-        """Runs `work` as `write` does: the file has one server (`telwerkd.storage.sqlite.file`)."""
-        [result] = await self.write([(account, work)])
+    async def upkeep(self, account: AccountId, command: Command[T]) -> T | None:
+        """Runs `command` as `write` does: the file has one server (`telwerkd.storage.sqlite.file`)."""
+        [result] = await self.write([(account, command)])
         return result
 
     async def standing(self, account: AccountId) -> Standing:
@@ -90,31 +88,21 @@ class SqliteStore(AcrossAccounts):
             [(version, due)] = driver.execute(_STANDING, {"account": account}).fetchall()
         return Standing(version or 0, due)
 
-    async def versions(self, accounts_: Collection[AccountId]) -> dict[AccountId, int]:
-        """The versions of accounts."""
-        c = accounts.c
-        query = sa.select(c.account_id, c.version).where(c.account_id.in_(sorted(accounts_)))
-        return {AccountId(row.account_id): row.version for row in await self._scan(query)}
-
     async def ping(self) -> None:
         """Returns if the file can be read, and takes what is written."""
         await super().ping()
         READING.over()
         await self._writer.prove()
 
-    async def _scan(self, query: sa.Select[*tuple[Any, ...]]) -> Sequence[Any]:
-        """What a query across accounts gives, in the thread that keeps such queries apart."""
-
-        def run() -> Sequence[Any]:
-            with unavailable(), self._reader.begin() as connection:
-                return connection.execute(query).all()
-
-        return await asyncio.get_running_loop().run_in_executor(self._upkeep_thread, run)
+    async def _looking_across(self, look: Look) -> Sequence[Any]:
+        with unavailable():
+            async with self._across.connect() as connection:
+                return await look(connection)
 
     async def close(self) -> None:
         """Lets running transactions end, and closes the file."""
         self._read_threads.shutdown()
-        self._upkeep_thread.shutdown()
+        await self._across.dispose()
         self._glances.close()
         self._reader.dispose()
         # Last, so that the file is left whole, without its journal.

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from telwerkd.application.ports import Transaction
+from telwerkd.application.ports import Command
 from telwerkd.domain.ids import AccountId
 from telwerkd.storage.sql.memory import Memory
 from telwerkd.storage.sql.transaction import AccountTransaction
@@ -18,7 +18,7 @@ from telwerkd.storage.unavailable import Outage
 
 log = logging.getLogger(__name__)
 
-Works = Sequence[tuple[AccountId, Callable[[Transaction], Any]]]
+Commands = Sequence[tuple[AccountId, Command[Any]]]
 """What a transaction is to do, each for an account."""
 
 
@@ -35,8 +35,8 @@ class SqliteWriter:
         self._memory = Memory()
         self._outage = Outage(log, "writing")
 
-    def write(self, works: Works) -> list[Any]:
-        """Runs all of `works` and commits them together; what they gave.
+    def write(self, commands: Commands) -> list[Any]:
+        """Runs all of `commands` and commits them together; returns their results.
 
         Raises:
             UnavailableError: the database did not take it; whether it was stored is unknown.
@@ -45,12 +45,13 @@ class SqliteWriter:
             file = self._checked()
             with self._engine.begin() as connection:
                 txs = [
-                    AccountTransaction(connection, account, recalled=self._memory.of(account)) for account, _ in works
+                    AccountTransaction(connection, account, recalled=self._memory.of(account))
+                    for account, _ in commands
                 ]
-                results = [work(tx) for tx, (_, work) in zip(txs, works, strict=True)]
+                results = [command.run(tx) for tx, (_, command) in zip(txs, commands, strict=True)]
             # It may have been deleted meanwhile.
             file.check()
-        for tx, (account, _) in zip(txs, works, strict=True):
+        for tx, (account, _) in zip(txs, commands, strict=True):
             self._memory.keep(account, *tx.remembered)
         return results
 
@@ -90,10 +91,12 @@ class WriterThread:
         self._writer = SqliteWriter(path)
         self._thread = ThreadPoolExecutor(1, "sqlite-writer")
 
-    async def write(self, works: Works) -> list[Any]:
+    async def write(self, commands: Commands) -> list[Any]:
         """What `SqliteWriter.write` gives. A caller that goes away does not stop it."""
         # Nor must it leave the thread's result without an owner.
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, self._writer.write, works))
+        return await asyncio.shield(
+            asyncio.get_running_loop().run_in_executor(self._thread, self._writer.write, commands)
+        )
 
     async def prove(self) -> None:
         """As `SqliteWriter.prove`."""

@@ -16,12 +16,12 @@ from telwerkd.domain.errors import UnavailableError
 from telwerkd.process.gc_tuning import devote_process
 from telwerkd.process.log_format import LOG_FORMAT, UtcFormatter
 from telwerkd.storage.sqlite.file import OpenedFile
-from telwerkd.storage.sqlite.writer import SqliteWriter, Works
+from telwerkd.storage.sqlite.writer import Commands, SqliteWriter
 from telwerkd.storage.sqlite.writer_process import SIZE_BYTES, Failed
 
 
 def main(path: Path, file_descriptor: int, file: OpenedFile | None) -> None:
-    """The process's life: works in, what they gave out, until the other end is closed."""
+    """The process's life: commands in, their results out, until the other end is closed."""
     writer = SqliteWriter(path, file)
     # Closed in the middle of a message is closed as well.
     with (
@@ -29,14 +29,14 @@ def main(path: Path, file_descriptor: int, file: OpenedFile | None) -> None:
         suppress(EOFError, ConnectionError),
         connection.makefile("rwb") as line,
     ):
-        _say(line, _pickled(None))
+        _send(line, _pickled(None))
         devote_process()
         while True:
-            _say(line, _reply(writer, _heard(line)))
+            _send(line, _reply(writer, _receive(line)))
     writer.close()
 
 
-def _heard(line: BufferedRWPair) -> bytes:
+def _receive(line: BufferedRWPair) -> bytes:
     size = int.from_bytes(line.read(SIZE_BYTES))
     message = line.read(size)
     if not size or len(message) < size:
@@ -44,18 +44,18 @@ def _heard(line: BufferedRWPair) -> bytes:
     return message
 
 
-def _say(line: BufferedRWPair, message: bytes) -> None:
+def _send(line: BufferedRWPair, message: bytes) -> None:
     line.write(len(message).to_bytes(SIZE_BYTES) + message)
     line.flush()
 
 
 def _reply(writer: SqliteWriter, message: bytes) -> bytes:
     try:
-        works: Works | None = pickle.loads(message)  # noqa: S301  # of our own server
-        if works is None:
+        commands: Commands | None = pickle.loads(message)  # noqa: S301  # of our own server
+        if commands is None:
             writer.prove()
             return _pickled([])
-        return _pickled(writer.write(works))
+        return _pickled(writer.write(commands))
     except UnavailableError as error:
         return _pickled(Failed((error.reason, error.message, error.retry_after_seconds), ""))
     except DamagedRowError as error:

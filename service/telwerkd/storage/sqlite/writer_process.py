@@ -1,7 +1,7 @@
-"""A process that does nothing but write to a SQLite file, so that taking in and answering have a core each.
+"""A process that does nothing but write to a SQLite file, so that ingest and queries have a core each.
 
-The server that started it sends it the works of transactions, pickled, and it replies to each with what they gave. They
-are one program, and nobody else can reach the socket between them. When that socket closes the process ends: so it
+The server that started it sends it the commands of transactions, pickled, and it replies to each with their results.
+They are one program, and nobody else can reach the socket between them. When that socket closes the process ends: so it
 outlives its server, however that ended, by no more than the transactions that it was sent.
 """
 
@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from telwerkd.application.ports import DamagedRowError
 from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.storage.sqlite.file import OpenedFile
-from telwerkd.storage.sqlite.writer import Works
+from telwerkd.storage.sqlite.writer import Commands
 from telwerkd.storage.unavailable import database_unavailable
 
 log = logging.getLogger(__name__)
@@ -47,11 +47,11 @@ _BUFFER_BYTES = 2**20
 
 
 class WriterDefectError(Exception):
-    """A work raised what it should not; the text is the traceback over there."""
+    """A command raised what it should not; the text is the traceback over there."""
 
 
 class Failed(NamedTuple):
-    """What came of works instead of results."""
+    """What came of commands instead of results."""
 
     unavailable: tuple[Reason, str, float] | None
     defect: str
@@ -69,7 +69,7 @@ class WriterProcess:
         self._path = path
         self._file = file
         self._stall_seconds = stall_seconds
-        self._line: asyncio.Task[_Line] | None = None
+        self._connection: asyncio.Task[_WriterConnection] | None = None
         """Of the process that runs, or is being started."""
 
     async def start(self) -> None:
@@ -80,20 +80,20 @@ class WriterProcess:
         """
         await self._running()
 
-    async def write(self, works: Works) -> list[Any]:
-        """Runs all of `works` over there and commits them together; what they gave.
+    async def write(self, commands: Commands) -> list[Any]:
+        """Runs all of `commands` over there and commits them together; returns their results.
 
         A caller that goes away does not stop it.
 
         Raises:
             UnavailableError: the database did not take it, or the process died or is stalled; whether it was stored is
                 unknown. The next call starts another process where it died.
-            DamagedRowError: a work met a row that is damaged; nothing was stored.
-            WriterDefectError: a work failed; nothing was stored.
+            DamagedRowError: a command met a row that is damaged; nothing was stored.
+            WriterDefectError: a command failed; nothing was stored.
         """
-        message = pickle.dumps(works, pickle.HIGHEST_PROTOCOL)
-        line = await self._running()
-        return _result(await line.ask(message, stores=True))
+        message = pickle.dumps(commands, pickle.HIGHEST_PROTOCOL)
+        connection = await self._running()
+        return _result(await connection.ask(message, stores=True))
 
     async def prove(self) -> None:
         """Returns if what is written now would be committed: as it was a moment ago, or as an empty transaction shows.
@@ -101,9 +101,9 @@ class WriterProcess:
         Raises:
             UnavailableError: it would not.
         """
-        line = await self._running()
-        if not line.is_proven():
-            _result(await line.ask(pickle.dumps(None), stores=False))
+        connection = await self._running()
+        if not connection.is_proven():
+            _result(await connection.ask(pickle.dumps(None), stores=False))
 
     async def close(self) -> None:
         """Lets what was begun end, and then the process; in bounded time.
@@ -111,18 +111,18 @@ class WriterProcess:
         Raises:
             UnavailableError: the process had to be killed, and what it was asked to store may not be stored.
         """
-        if self._line is not None:
-            [line] = await asyncio.gather(self._line, return_exceptions=True)
-            if isinstance(line, _Line):
-                await line.close()
+        if self._connection is not None:
+            [connection] = await asyncio.gather(self._connection, return_exceptions=True)
+            if isinstance(connection, _WriterConnection):
+                await connection.close()
 
-    async def _running(self) -> "_Line":
+    async def _running(self) -> "_WriterConnection":
         # Several may find it dead: one starts another, and the rest wait for that. A caller that goes away does not
         # stop it: the next one finds it.
-        if self._line is None or _is_over(self._line):
-            starting = _Line.to(self._path, self._file, self._stall_seconds)
-            self._line = asyncio.create_task(starting, name="writer's start")
-        return await asyncio.shield(self._line)
+        if self._connection is None or _is_over(self._connection):
+            starting = _WriterConnection.to(self._path, self._file, self._stall_seconds)
+            self._connection = asyncio.create_task(starting, name="writer's start")
+        return await asyncio.shield(self._connection)
 
 
 def _result(reply: list[Any] | Failed) -> list[Any]:
@@ -140,7 +140,7 @@ class _Asked(NamedTuple):
     stores: bool
 
 
-class _Line:
+class _WriterConnection:
     """A process that writes, and the socket to it. It replies in the order in which it was asked."""
 
     def __init__(
@@ -164,7 +164,7 @@ class _Line:
         self.is_stalled = False
 
     @classmethod
-    async def to(cls, path: Path, file: OpenedFile | None, stall_seconds: float) -> "_Line":
+    async def to(cls, path: Path, file: OpenedFile | None, stall_seconds: float) -> "_WriterConnection":
         """To a new process, which is ready.
 
         Raises:
@@ -179,19 +179,19 @@ class _Line:
                 log.exception("the writer's process cannot be started")
                 raise database_unavailable() from error
             reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_BUFFER_BYTES)
-            line = cls(process, reader, writer, stall_seconds)
+            connection = cls(process, reader, writer, stall_seconds)
         try:
             async with asyncio.timeout(_START_SECONDS):
-                await line._next_reply(stores=False)
+                await connection._next_reply(stores=False)
         except TimeoutError:
             log.error("the writer's process is not ready after %.0f s and is killed", _START_SECONDS)  # noqa: TRY400
             process.kill()
             raise database_unavailable() from None
         except UnavailableError:
-            await line._listening  # until it has said how the process ended
+            await connection._listening  # until it has said how the process ended
             raise
-        line._look()
-        return line
+        connection._look()
+        return connection
 
     async def ask(self, message: bytes, *, stores: bool) -> Any:
         """What the process replies.
@@ -227,12 +227,13 @@ class _Line:
             pass
         except Exception:
             log.exception("the writer's process replied what cannot be read: a defect")
-        self.is_broken = True
-        self._writer.close()
-        if self._watch is not None:
-            self._watch.cancel()
-        self._fail_all()
-        self._asked.clear()
+        finally:  # also where it is cancelled: nobody may wait for a reply that nobody reads
+            self.is_broken = True
+            self._writer.close()
+            if self._watch is not None:
+                self._watch.cancel()
+            self._fail_all()
+            self._asked.clear()
         code = await self._ended()
         if code:
             log.error("the writer's process ended (exit code %s)", code)
@@ -302,8 +303,8 @@ class _Line:
             return self._process.wait()
 
 
-def _is_over(line: "asyncio.Task[_Line]") -> bool:
-    return line.done() and (line.cancelled() or line.exception() is not None or line.result().is_broken)
+def _is_over(started: "asyncio.Task[_WriterConnection]") -> bool:
+    return started.done() and (started.cancelled() or started.exception() is not None or started.result().is_broken)
 
 
 def _started(path: Path, file: OpenedFile | None, theirs: socket.socket) -> subprocess.Popen[bytes]:

@@ -54,7 +54,7 @@ class TooLarge(NamedTuple):
 
 
 class EventBatch:
-    """A request to take in events.
+    """A request to ingest events.
 
     What is wrong with the whole of it is `refusal`, to be told where a request is answered: on a stream, in its place.
     """

@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from telwerk.v1 import event_pb2 as pb
-from telwerkd.application.ingest.batches import Batch, Rejected, Submitted
+from telwerkd.application.batches import Batch, Rejected, Submitted
 from telwerkd.domain.conversation.events import (
     ActionPerformed,
     Assigned,

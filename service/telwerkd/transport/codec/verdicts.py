@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion
-from telwerkd.application.ingest.batches import Outcomes, Rejected, Verdict
+from telwerkd.application.batches import Rejected, Verdict, Verdicts
 from telwerkd.domain.conversation.events import PostChatSurveyAnswered, PreChatSurveyCompleted
 from telwerkd.domain.ids import EventId
 from telwerkd.transport.codec.encoded import Encoded
@@ -30,7 +30,7 @@ _SURVEYS = frozenset(_WITH_ANSWERS)
 
 
 class Refused(NamedTuple):
-    """An event that was refused before it was taken in."""
+    """An event that was refused before ingest."""
 
     outcome: Rejected
     event_id: str
@@ -45,7 +45,7 @@ class Taken(NamedTuple):
     """Of the events that are valid."""
     refused: dict[int, Refused]
     """By their place in the batch."""
-    outcomes: Outcomes
+    outcomes: Verdicts
     """Of those events, in the same order."""
 
     @property

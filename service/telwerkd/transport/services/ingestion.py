@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 import grpc.aio
 
 from telwerk.v1 import ingestion_service_pb2 as ingestion, ingestion_service_pb2_grpc as ingestion_grpc
+from telwerkd.application.batches import Batch, Rejected, Verdict
 from telwerkd.application.clock import Clock
-from telwerkd.application.ingest.batches import Batch, Rejected, Verdict
 from telwerkd.application.ingest.group_commit import Ingest
 from telwerkd.domain.errors import (
     InvalidArgumentError,
@@ -94,7 +94,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         return Encoded(numbered + verdicts.payload)
 
     async def _take(self, batch: EventBatch, in_order: asyncio.Lock | None = None) -> Taken:
-        """What became of the events of a batch; those of one stream are decoded, and taken in, in their order."""
+        """What became of the events of a batch; those of one stream are decoded, and ingested, in their order."""
         account = AccountId(self._decoder.id("account_id", batch.account_id))
         if batch.refusal is not None:
             raise batch.refusal

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from telwerkd.application.ingest.batches import IngestLimits, Rejected, Submitted, Verdict, resolved_weight
-from telwerkd.application.ingest.waiting_room import Postponable
+from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Submitted, Verdict, resolved_weight
 from telwerkd.application.names import FAMILY_TEXT, names_of
 from telwerkd.application.ports import Conversation, Transaction
 from telwerkd.domain.conversation.events import Event, Kind

@@ -1,4 +1,4 @@
-"""Storing and counting an account's events in a transaction: the step from events to counters.
+"""Storing and counting an account's events in one transaction: the step from events to counters.
 
 A transaction adds the new events to the log, steps their conversations' states (or folds again from the log, where an
 event is late or takes another back), and adds the difference of the facts to the counters; so they are true of the same
@@ -6,15 +6,15 @@ events at every commit.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
 from math import inf
 from operator import attrgetter, ge
 from time import monotonic
 from typing import NamedTuple
 
-from telwerkd.application.ingest.admission import Admission
-from telwerkd.application.ingest.batches import IngestLimits, Rejected, Submitted
-from telwerkd.application.ingest.waiting_room import Postponable
+from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Submitted
+from telwerkd.application.commands.admission import Admission
 from telwerkd.application.ports import Conversation, Transaction
 from telwerkd.domain.conversation.events import Event, PreChatSurveyCompleted, Retracted
 from telwerkd.domain.conversation.facts import Change, Kpi, Outcome
@@ -33,14 +33,26 @@ _PAUSE_EVENTS = 250
 """Events after which a transaction lets other tasks of its thread run."""
 
 
-def take_in(
-    batches: Sequence[Sequence[Submitted]], limits: IngestLimits, tx: Transaction, *, seconds_max: float = inf
-) -> list[list[Postponable]]:
-    """Stores and counts an account's batches in a transaction; gives what became of the events of each.
+@dataclass(frozen=True, slots=True)
+class IngestBatch:
+    """Stores and counts an account's batches of events.
 
-    After `seconds_max` the conversations that have not been reached are left to a later transaction. None of an event
-    is postponed for ever: every transaction finishes at least one conversation.
+    Every transaction finishes at least one conversation, so no event is postponed for ever.
     """
+
+    batches: Sequence[Sequence[Submitted]]
+    limits: IngestLimits
+    seconds_max: float = inf
+    """After this time the conversations that have not been reached are left to a later transaction."""
+
+    def run(self, tx: Transaction) -> list[list[Postponable]]:
+        """Returns what became of each event, by batch."""
+        return _ingest(self.batches, self.limits, tx, self.seconds_max)
+
+
+def _ingest(
+    batches: Sequence[Sequence[Submitted]], limits: IngestLimits, tx: Transaction, seconds_max: float
+) -> list[list[Postponable]]:
     end = monotonic() + seconds_max
     ids = {s.conversation for batch in batches for s in batch}
     stored = tx.conversations(ids)

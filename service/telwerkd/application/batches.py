@@ -60,7 +60,10 @@ class Rejected(NamedTuple):
     message: str
 
 
-Outcomes = list[Verdict | Rejected]
+Verdicts = list[Verdict | Rejected]
+
+Postponable = Verdict | Rejected | None
+"""None: postponed to a later transaction, because this one had enough to do."""
 
 
 class Submitted(msgspec.Struct, frozen=True, gc=False):

@@ -1,0 +1,77 @@
+"""Adding to chunks, which are stored whole: read, merge, write."""
+
+from collections.abc import Mapping
+
+from telwerkd.application.ports import Transaction
+from telwerkd.domain.counting.counters import (
+    ChunkChanges,
+    ChunkKey,
+    Slots,
+    bounded_changes,
+    changes_of,
+    chunk_changes,
+    chunk_deltas,
+    merged,
+    uncut_grouping,
+)
+from telwerkd.domain.counting.deltas import Deltas, Leaf, Leaves, Measure
+
+CHUNKS_MAX = 4_000
+"""About how many chunks one compaction reads and writes, so that it takes a tenth of a second."""
+
+_LEFT_ENTRIES_MAX = 2_000
+"""Delta entries of a row that a compaction leaves for later."""
+
+
+def compact(tx: Transaction, measure: Measure, entries_max: int, chunks_max: int = CHUNKS_MAX) -> int:
+    """Moves about `entries_max` delta entries of a measure, the oldest, into about `chunks_max` of its chunks at most.
+
+    Returns by how many entries fewer there are.
+    """
+    # A row has one entry at least, so more rows are not needed; which are is known before any of them is read.
+    last, wanted = 0, 0
+    for version, size in tx.delta_sizes(measure, entries_max):
+        last, wanted = version, wanted + size
+        if wanted >= entries_max:
+            break
+    if not wanted:
+        return 0
+    entries = tx.deltas_until(measure, last)
+    tx.pause()
+    changes, left = bounded_changes(measure, entries, chunks_max)
+    tx.pause()
+    _add(tx, changes)
+    # The next compaction begins with what is left; in rows of which it need not read all.
+    pieces = left.pieces(max(_LEFT_ENTRIES_MAX, -(-len(left) // max(1, last))))
+    tx.replace_deltas(measure, last, list(pieces))
+    return wanted - len(left)
+
+
+def correct_counters(tx: Transaction, corrections: Mapping[ChunkKey, Slots]) -> None:
+    """Adds signed corrections to the counters, and compacts all deltas with them.
+
+    Together: what is wrong may be in either, and one without the other may be less than nothing.
+    """
+    total = {key: dict(slots) for key, slots in corrections.items()}
+    by_measure: dict[Measure, list[Leaf]] = {}
+    for measure, leaf in tx.every_delta():
+        by_measure.setdefault(measure, []).append(leaf)
+    for measure, leaves in by_measure.items():
+        for key, slots in chunk_deltas(measure, Leaves.of(leaves)).items():
+            sums = total.setdefault(key, {})
+            for slot, n in slots.items():
+                sums[slot] = sums.get(slot, 0) + n
+    _add(tx, changes_of(total))
+    tx.remove_deltas()
+
+
+def add_base(tx: Transaction, facts: Deltas) -> None:
+    """Adds facts that no event explains any more."""
+    for measure, leaves in facts.by_measure().items():
+        changes = chunk_changes(measure, Leaves.of(leaves), [uncut_grouping(measure)])
+        tx.put_base_chunks(changes.keys, merged(tx.base_chunks(changes.keys), changes))
+
+
+def _add(tx: Transaction, changes: ChunkChanges) -> None:
+    tx.put_chunks(changes.keys, merged(tx.chunks(changes.keys), changes))
+    tx.bump_chunk_versions(changes.keys)

@@ -1,0 +1,33 @@
+"""Moving deltas of a measure into its chunks, in transactions of bounded size."""
+
+from dataclasses import dataclass
+from time import monotonic
+from typing import NamedTuple
+
+from telwerkd.application.commands.chunk_merging import compact
+from telwerkd.application.ports import Transaction
+from telwerkd.domain.counting.deltas import Measure
+
+
+class Compacted(NamedTuple):
+    """What a compaction did."""
+
+    moved: int
+    """By how many delta entries fewer there are."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Compact:
+    """Moves deltas of a measure into its chunks, oldest first. No answer changes."""
+
+    measure: Measure
+    entries_max: int
+    """About how many delta entries are read."""
+    chunks_max: int
+    """About how many chunks are written."""
+
+    def run(self, tx: Transaction) -> Compacted:
+        """Returns what was moved, and how long it took."""
+        begun = monotonic()
+        return Compacted(compact(tx, self.measure, self.entries_max, self.chunks_max), monotonic() - begun)

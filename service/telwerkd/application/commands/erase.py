@@ -1,0 +1,57 @@
+"""Erasing a conversation."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from telwerkd.application.commands.chunk_merging import add_base
+from telwerkd.application.commands.fact_sums import sum_of
+from telwerkd.application.ports import Transaction
+from telwerkd.domain.conversation.facts import Change, Outcome
+from telwerkd.domain.conversation.fold import Effect, fold
+from telwerkd.domain.ids import ConversationId
+
+
+class Erased(NamedTuple):
+    """What an erasure removed."""
+
+    events: int
+    facts: int
+    """Facts that its events explained: taken out of the counts, or anonymous from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """Erases a conversation: its events and its state, and its counts too or the link of these to it."""
+
+    conversation: ConversationId
+    keep_counts: bool
+    """Whether its counts stay, as anonymous facts."""
+
+    def run(self, tx: Transaction) -> Erased:
+        """Returns what was erased."""
+        return _erase(self, tx)
+
+
+def _erase(command: Erase, tx: Transaction) -> Erased:
+    conversation, keep_counts = command.conversation, command.keep_counts
+    row = tx.conversations([conversation]).get(conversation)
+    if row is None:
+        tx.remove_conversation(conversation)
+        return Erased(0, 0)
+    log = tx.log(conversation)
+    _, effects = fold(row.base, log, tx.account().high_water)
+    # What is held back is no count yet, and nothing can release it any more: it goes in either case (R-KEEP-5).
+    kept = [effect for effect in effects if keep_counts and not _holds(effect)]
+    gone = [effect for effect in effects if not keep_counts or _holds(effect)]
+    anonymous, removed = sum_of((kept, 1)), sum_of((gone, -1))
+    tx.remove_conversation(conversation)
+    tx.bump_version()
+    add_base(tx, anonymous)
+    tx.add_deltas(removed)
+    changes = (anonymous.by_measure(), removed.by_measure())
+    count = sum(abs(n) for by_measure in changes for leaves in by_measure.values() for *_, n in leaves)
+    return Erased(len(log), count)
+
+
+def _holds(effect: Effect) -> bool:
+    return isinstance(effect, Outcome) and effect.change in {Change.HELD, Change.RELEASED}

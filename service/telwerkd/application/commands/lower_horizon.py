@@ -1,0 +1,50 @@
+"""Taking an account's horizon back, as after a purge by a clock that was wrong."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from telwerkd.application.ports import Snapshot, Transaction
+from telwerkd.domain.errors import InvalidArgumentError
+from telwerkd.domain.ids import Micros
+
+
+class Horizon(NamedTuple):
+    """An account's horizon, and how far it can be taken back."""
+
+    instant: Micros
+    """Events before it are refused. 0: none are."""
+    floor: Micros
+    """The earliest instant that it can be taken back to: everything that was purged lies before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LowerHorizon:
+    """Takes an account's horizon back to an instant. What was purged stays purged and counted, and is still refused."""
+
+    instant: Micros
+
+    def run(self, tx: Transaction) -> Horizon:
+        """Returns what the horizon was before.
+
+        Raises:
+            InvalidArgumentError: `instant` is not before the horizon, or something that was purged is not before it.
+        """
+        return _lower_horizon(self.instant, tx)
+
+
+def horizon_in(view: Snapshot) -> Horizon:
+    """Returns where an account's horizon is."""
+    floor = max((base.order[0] + 1 for base in view.every_base()), default=0)
+    return Horizon(view.account().horizon, Micros(floor))
+
+
+def _lower_horizon(instant: Micros, tx: Transaction) -> Horizon:
+    before = horizon_in(tx)
+    if instant >= before.instant:
+        raise InvalidArgumentError.of("horizon", "can only be taken back: the new one must lie before the present one")
+    if instant < before.floor:
+        raise InvalidArgumentError.of(
+            "horizon", "events up to the newest purged one must stay refused, for they are counted already"
+        )
+    tx.lower_horizon(instant)
+    return before

@@ -1,0 +1,112 @@
+"""Replacing an account's old events by base states and base facts, without a count changing."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+
+from telwerkd.application.commands.chunk_merging import add_base
+from telwerkd.application.commands.fact_sums import sum_of
+from telwerkd.application.ports import Conversation, Transaction
+from telwerkd.domain.conversation.events import Event, Retracted
+from telwerkd.domain.conversation.facts import Outcome
+from telwerkd.domain.conversation.fold import State, carried, effective_retractions, fold, taken_back
+from telwerkd.domain.counting.deltas import Deltas
+from telwerkd.domain.ids import ConversationId, Micros
+
+PURGED_MAX = 200
+"""Conversations purged in one transaction, so that ingest never waits long behind a purge."""
+
+PURGED_EVENTS_MAX = 5_000
+"""Events of their logs, unless one conversation alone has more."""
+
+
+class PurgeStep(NamedTuple):
+    """What one transaction of a purge did."""
+
+    events: int
+    last: ConversationId | None
+    """The last conversation looked at; None if there are no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """Raises an account's horizon, and purges some of its conversations."""
+
+    horizon: Micros
+    """Events before it are replaced, and refused from now on."""
+    after: ConversationId
+    """Conversations up to this one are purged already."""
+
+    def run(self, tx: Transaction) -> PurgeStep:
+        """Returns how far the purge has come."""
+        return _purge_some(self.horizon, self.after, tx)
+
+
+def _purge_some(horizon: Micros, after: ConversationId, tx: Transaction) -> PurgeStep:
+    tx.raise_horizon(horizon)
+    high_water = tx.account().high_water
+    rows = tx.conversations_before(horizon, after, PURGED_MAX)
+    purged, read, last = 0, 0, None
+    for conversation, row in rows:
+        log = tx.log(conversation)
+        if last is not None and read + len(log) > PURGED_EVENTS_MAX:
+            break
+        purged += _purge(tx, conversation, row, log, horizon, high_water)
+        read, last = read + len(log), conversation
+    return PurgeStep(purged, last)
+
+
+def _purge(
+    tx: Transaction, conversation: ConversationId, row: Conversation, log: list[Event], horizon: Micros, now: Micros
+) -> int:
+    old = [event for event in log if event.occur_time < horizon]
+    limit = row.state.limit
+    if not old or (limit is not None and limit.due < horizon):
+        return 0
+    base, final = _base(row.base, log, old, horizon)
+    rest = [event for event in log if event.occur_time >= horizon]
+    state = _check_unchanged(row.base, log, base, rest, final, now)
+    tx.remove_events(conversation, [event.event_id for event in old])
+    # What lies before it is looked at no more: by the next purge, or by an explanation.
+    times = [event.occur_time for event in rest]
+    times += (effect.fact.instant for effect in carried(base) if isinstance(effect, Outcome))
+    first_time = min(times, default=horizon)
+    last_time = max(row.last_time, first_time)
+    tx.put_conversations({conversation: Conversation(state, base, first_time, last_time, len(rest))})
+    add_base(tx, final)
+    return len(old)
+
+
+def _base(base: State, log: list[Event], old: list[Event], horizon: Micros) -> tuple[State, Deltas]:
+    """The state that the old events lead to, and the facts that are final there.
+
+    Retractions act across the horizon: one that stays takes a purged event back, now and for good; what a purged one
+    takes back is awaited, whether it is in the log or still to come.
+    """
+    gone = taken_back(log, base.awaited)
+    ids = {event.event_id for event in old}
+    awaited = {named for event_id, named in effective_retractions(log) if event_id in ids}.union(base.awaited) - ids
+    ordinary = [event for event in old if event.event_id not in gone and not isinstance(event.kind, Retracted)]
+    # Limits due before the horizon can be stopped by nothing that is still accepted.
+    state, effects = fold(msgspec.structs.replace(base, awaited=()), ordinary, Micros(horizon - 1))
+    # Its place is that of the last event that is gone, taken back or not: `Horizon.floor` rests on it.
+    order = max(state.order, *(event.order for event in old))
+    state = msgspec.structs.replace(state, awaited=tuple(sorted(awaited)), order=order)
+    return state, sum_of((effects, 1), (carried(state), -1))
+
+
+def _check_unchanged(
+    base: State, log: list[Event], new_base: State, rest: list[Event], final: Deltas, now: Micros
+) -> State:
+    """The state that is left, if the law of retention holds for this conversation.
+
+    A purge that broke it would be found out too late to be undone.
+    """
+    before = sum_of((fold(base, log, now)[1], 1))
+    state, effects = fold(new_base, rest, now)
+    after = sum_of((effects, 1))
+    after.add_all(final)
+    if before.by_measure() != after.by_measure():
+        raise AssertionError("a purge would change counts; nothing was purged")
+    return state

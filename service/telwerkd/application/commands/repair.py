@@ -1,0 +1,61 @@
+"""Making the counters and states of an account what its log says."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from telwerkd.application.commands.chunk_merging import correct_counters
+from telwerkd.application.ports import Conversation, Damage, Transaction
+from telwerkd.domain.conversation.events import Event
+from telwerkd.domain.conversation.fold import EMPTY, fold
+from telwerkd.domain.counting.counters import ChunkKey, Slots
+from telwerkd.domain.ids import ConversationId, Micros
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """Makes counters and states what the log says, as far as it can be read.
+
+    The corrections are added to the counters as they are by then: they are linear, so what was counted meanwhile stays
+    counted.
+    """
+
+    states: Sequence[ConversationId]
+    """Conversations whose row is not what the fold of their log makes it."""
+    damages: Sequence[Damage]
+    corrections: Mapping[ChunkKey, Slots]
+    """By how much counters differ."""
+    sources_damaged: bool
+    """Whether something cannot be read that follows from nothing else."""
+
+    def run(self, tx: Transaction) -> None:
+        """Stores it."""
+        _repair(self, tx)
+
+
+def _repair(command: Repair, tx: Transaction) -> None:
+    high_water = tx.account().high_water
+    rows = tx.mendable(command.states)
+    logs = {conversation: tx.log(conversation) for conversation in command.states}
+    tx.put_conversations(
+        {
+            conversation: _repaired(rows.get(conversation), log, high_water)
+            for conversation, log in logs.items()
+            if log or conversation in rows  # else it was erased meanwhile
+        }
+    )
+    unreadable_deltas = any(damage.table == "deltas" for damage in command.damages)
+    if not (command.sources_damaged and unreadable_deltas):  # else nothing is left to tell what they counted
+        tx.discard(command.damages)
+        correct_counters(tx, command.corrections)
+    tx.bump_version()
+
+
+def _repaired(row: Conversation | None, log: list[Event], high_water: Micros) -> Conversation:
+    """The row as its log makes it; `None` is a row that was lost."""
+    times = [event.occur_time for event in log]
+    row = row or Conversation(EMPTY, EMPTY, min(times), max(times), len(log))
+    state, _ = fold(row.base, log, high_water)
+    due = state.limit.due if state.limit else Micros(state.order[0])
+    first_time = row.first_time or min([*times, due])  # 0: it could not be read
+    last_time = max([row.last_time, due, *times])
+    return row._replace(state=state, first_time=min([first_time, *times]), last_time=last_time, events=len(log))

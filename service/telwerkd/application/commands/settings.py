@@ -1,0 +1,44 @@
+"""Setting what an account, or a widget of it, has of its own."""
+
+from dataclasses import dataclass
+
+from telwerkd.application.ports import Transaction
+from telwerkd.domain.conversation.settings import WidgetVersion
+from telwerkd.domain.ids import WidgetId
+
+
+@dataclass(frozen=True, slots=True)
+class SetWidgetSettings:
+    """Adds a version of a widget's settings, or replaces the one with the same effective time."""
+
+    widget: WidgetId
+    version: WidgetVersion
+
+    def run(self, tx: Transaction) -> None:
+        """Stores it."""
+        tx.put_widget_version(self.widget, self.version)
+        tx.bump_version()
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimeZone:
+    """Sets the time zone of queries that name none."""
+
+    time_zone: str
+
+    def run(self, tx: Transaction) -> None:
+        """Stores it."""
+        tx.put_time_zone(self.time_zone)
+        tx.bump_version()
+
+
+@dataclass(frozen=True, slots=True)
+class SetNamesMax:
+    """Sets the account's own bound on distinct names."""
+
+    names_max: int | None
+    """None: the bound of the settings."""
+
+    def run(self, tx: Transaction) -> None:
+        """Stores it."""
+        tx.put_names_max(self.names_max)

@@ -1,0 +1,43 @@
+"""What the application needs from storage.
+
+What reads is a function over a `Snapshot`. What writes is a command (`telwerkd.application.commands`), whose `run` gets
+a `Transaction`: the store runs it where its database driver lives, commits, and only then returns its result.
+
+By role: `account`, `log`, `ingest`, `timers`, `counters`, `retention`, `audit`; `transaction` composes them, `store`
+runs them, and `rows` is what they read and write.
+"""
+
+from telwerkd.application.ports.rows import (
+    Account,
+    CellRow,
+    Conversation,
+    Cut,
+    Damage,
+    DamagedRowError,
+    EventKey,
+    Filed,
+    Names,
+    Report,
+    Standing,
+)
+from telwerkd.application.ports.store import Command, Store, WriteScheduling
+from telwerkd.application.ports.transaction import Snapshot, Transaction
+
+__all__ = [
+    "Account",
+    "CellRow",
+    "Command",
+    "Conversation",
+    "Cut",
+    "Damage",
+    "DamagedRowError",
+    "EventKey",
+    "Filed",
+    "Names",
+    "Report",
+    "Snapshot",
+    "Standing",
+    "Store",
+    "Transaction",
+    "WriteScheduling",
+]

@@ -1,0 +1,42 @@
+"""An account's own row, its settings and its names."""
+
+from typing import Protocol
+
+from telwerkd.application.ports.rows import Account, Names
+from telwerkd.domain.conversation.settings import WidgetVersion
+from telwerkd.domain.ids import WidgetId
+
+
+class AccountView(Protocol):
+    """What is read of an account itself."""
+
+    def account(self) -> Account:
+        """The account's row; version 0 if nothing was ever stored."""
+
+    def widget_versions(self) -> dict[WidgetId, list[WidgetVersion]]:
+        """Every version of every widget's settings, oldest first, by widget id."""
+
+    def names(self) -> dict[int, set[str]]:
+        """The account's distinct names by family."""
+
+
+class AccountWrites(Protocol):
+    """What changes an account itself."""
+
+    def put_widget_version(self, widget: WidgetId, version: WidgetVersion) -> None:
+        """Adds a version, or replaces the one with the same effective time."""
+
+    def put_time_zone(self, time_zone: str) -> None:
+        """Sets the account's time zone."""
+
+    def put_names_max(self, names_max: int | None) -> None:
+        """Sets the account's own bound on distinct names; None takes the one of the settings."""
+
+    def add_names(self, names: Names) -> None:
+        """Adds names that are not there yet."""
+
+    def free_names(self, names: Names) -> None:
+        """Removes names, and tells everyone who remembers them."""
+
+    def bump_version(self) -> None:
+        """Tells readers that the account has changed. Before `add_deltas`, which is filed under the new version."""

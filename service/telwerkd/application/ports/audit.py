@@ -1,0 +1,47 @@
+"""All of an account."""
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Protocol
+
+from telwerkd.application.ports.rows import CellRow, Conversation, Damage, Filed, Report
+from telwerkd.domain.conversation.fold import State
+from telwerkd.domain.counting.counters import ChunkKey
+from telwerkd.domain.counting.deltas import Leaf, Measure
+from telwerkd.domain.ids import ConversationId
+
+
+class AuditView(Protocol):
+    """Reads all of an account, one thing after the other, never in memory at once."""
+
+    # Without `damaged`, what is damaged raises `DamagedRowError`; with it, that is told of it, and the rest is read.
+
+    def conversation_count(self) -> int:
+        """How many conversations the account has."""
+
+    def every_base(self) -> Iterator[State]:
+        """What the purged events of each conversation led to, where any were."""
+
+    def every_conversation(self, damaged: Report | None = None) -> Iterator[Filed]:
+        """All conversations with their events, one after the other."""
+
+    def check_settings(self, damaged: Report) -> None:
+        """Reads every version of every widget's settings, only to tell of what is damaged."""
+
+    def every_chunk(self, damaged: Report | None = None) -> Iterator[tuple[ChunkKey, bytes]]:
+        """All chunks, one after the other."""
+
+    def every_base_chunk(self, damaged: Report | None = None) -> Iterator[tuple[Measure, CellRow]]:
+        """All facts that no event explains any more."""
+
+    def every_delta(self, damaged: Report | None = None) -> Iterator[tuple[Measure, Leaf]]:
+        """All that is counted but not yet in chunks."""
+
+
+class RepairPort(Protocol):
+    """What a repair needs beside what others write."""
+
+    def mendable(self, ids: Collection[ConversationId]) -> dict[ConversationId, Conversation]:
+        """Those of the conversations whose row is readable as far as their log does not give it."""
+
+    def discard(self, damages: Iterable[Damage]) -> None:
+        """Removes damaged rows of the counters, and of what is not in them yet; what they counted must be added."""

@@ -1,0 +1,25 @@
+"""The log: conversations and their events."""
+
+from typing import Protocol
+
+from telwerkd.application.ports.rows import Conversation
+from telwerkd.domain.conversation.events import Event
+from telwerkd.domain.ids import ConversationId, Micros
+
+
+class LogView(Protocol):
+    """What is read of the log."""
+
+    def conversations_in(
+        self, start: Micros, end: Micros, after: tuple[Micros, ConversationId] | None, limit: int
+    ) -> list[tuple[ConversationId, Conversation]]:
+        """Conversations in which something may have happened in `[start, end)`, by last time and id, after a place."""
+
+    def log(self, conversation: ConversationId) -> list[Event]:
+        """All events of a conversation, in no particular order."""
+
+    def latest_event_time(self) -> Micros | None:
+        """When the newest event happened; None if none is known.
+
+        Where very many limits are open that lie far ahead, or events were taken back, it may be an older one.
+        """

@@ -1,0 +1,131 @@
+"""What is stored, as the application sees it."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
+
+from telwerkd.domain.conversation.events import Event
+from telwerkd.domain.conversation.fold import State
+from telwerkd.domain.counting.deltas import Measure
+from telwerkd.domain.ids import ConversationId, EventId, Micros
+
+EventKey = tuple[ConversationId, EventId]
+
+Names = Mapping[int, Collection[str]]
+"""Distinct names by family, see `telwerkd.application.names`."""
+
+
+class Account(NamedTuple):
+    """An account's row."""
+
+    version: int
+    """Grows by one with every transaction that changes the account's counters or settings."""
+    high_water: Micros
+    """Limits due at or before this instant are settled, later ones are not. Never runs backwards (R-CLOCK-1)."""
+    time_zone: str | None
+    horizon: Micros
+    """Events before it were purged, and are refused. 0: none were."""
+    names_max: int | None = None
+    """Its own bound on distinct names; None: the one of the settings."""
+    names_freed: int = 0
+    """Grows whenever names are freed: what is remembered of them from before is out of date."""
+
+
+class Standing(NamedTuple):
+    """Where an account stands: answers are the same while it does, but for how far they are complete."""
+
+    version: int
+    due: Micros | None
+    """The earliest limit that is still open."""
+
+    def complete_until(self, now: Micros) -> Micros:
+        """The instant before which no limit is still open (R-NUM-6), doubted clock or not (R-CLOCK-8)."""
+        return now if self.due is None else min(now, self.due)
+
+
+class Conversation(NamedTuple):
+    """A conversation's row."""
+
+    state: State
+    """What its events led to. A limit in it that is due by the account's high-water mark is counted already."""
+    base: State
+    """What its purged events led to; `EMPTY` while all are there."""
+    first_time: Micros
+    last_time: Micros
+    """Between these lies everything that ever happened in it."""
+    events: int | None = None
+    """How many are in its log; None in a row of an earlier schema that was not written since: count them."""
+
+
+class Filed(NamedTuple):
+    """A conversation as it is filed: its row, the instant at which its limit is looked for, its events."""
+
+    conversation: ConversationId
+    row: Conversation
+    due: Micros | None
+    log: list[Event]
+    is_source_whole: bool = True
+    """Whether its events and its base could all be read."""
+    is_row_whole: bool = True
+    """Whether the rest of its row could be."""
+
+
+class Damage(NamedTuple):
+    """A row that cannot be read, or a table from some row on."""
+
+    table: str
+    key: tuple[object, ...]
+    """After the account. Where a table cannot be read any further, that of the last row that could be."""
+    why: str
+    is_source: bool = False
+    """Whether what it said follows from nothing else that is stored."""
+    is_row: bool = True
+
+    def __str__(self) -> str:
+        where = "row" if self.is_row else "after row"
+        return f"table {self.table}, {where} {', '.join(map(ascii, self.key)) or 'one'}: {self.why}"
+
+
+class DamagedRowError(ValueError):
+    """What is stored of an account cannot be read."""
+
+    def __init__(self, damage: Damage, account: str = "") -> None:
+        super().__init__(damage, account)
+        self.damage = damage
+        self.account = account
+        """Where it is known."""
+
+    def __reduce__(self) -> tuple[type["DamagedRowError"], tuple[Damage, str]]:
+        return DamagedRowError, (self.damage, self.account)
+
+    def __str__(self) -> str:
+        return f"damaged data of account {self.account!a}: {self.damage} (`telwerkd verify` shows all)"
+
+
+Report = Callable[[Damage], None]
+"""Is told of what is damaged. What it raises ends the reading."""
+
+
+class CellRow(NamedTuple):
+    """A chunk of a series, as stored."""
+
+    chunk: int
+    operator: str
+    group: str
+    widget: str
+    value: str
+    cells: bytes
+
+
+class Cut(NamedTuple):
+    """Which chunks to read: those of a grouping, in a range, with any of these ids where some are named."""
+
+    measure: Measure
+    grouping: int
+    first_chunk: int
+    last_chunk: int
+    operators: Collection[str] = ()
+    groups: Collection[str] = ()
+    widgets: Collection[str] = ()
+    values: Collection[str] = ()
+    rows_max: int = 2**31 - 1
+    """No more rows are read; which ones they are is not said."""

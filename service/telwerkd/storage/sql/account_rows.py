@@ -1,0 +1,106 @@
+"""The row of an account, the settings of its widgets, and its distinct names."""
+
+import sqlalchemy as sa
+
+from telwerkd.application.ports import Names
+from telwerkd.domain.conversation.settings import WidgetVersion
+from telwerkd.domain.ids import Micros, WidgetId
+from telwerkd.storage.schema.tables import accounts, names, widget_settings
+from telwerkd.storage.sql import records
+from telwerkd.storage.sql.part import AccountPart, naming_the_account
+
+_BUMP = sa.text(
+    "INSERT INTO accounts (account_id, version, high_water) VALUES (:account, 1, 0) "
+    "ON CONFLICT (account_id) DO UPDATE SET version = accounts.version + 1 RETURNING version"
+)
+
+
+class AccountRows(AccountPart):
+    """Reads and writes what an account has of its own."""
+
+    @naming_the_account
+    def widget_versions(self) -> dict[WidgetId, list[WidgetVersion]]:
+        """Every version of every widget's settings, oldest first, by widget id."""
+        query = (
+            sa.select(widget_settings.c.widget_id, widget_settings.c.settings)
+            .where(widget_settings.c.account_id == self._account)
+            .order_by(widget_settings.c.widget_id, widget_settings.c.effective_time)
+        )
+        versions: dict[WidgetId, list[WidgetVersion]] = {}
+        for widget, blob in self._connection.execute(query):
+            versions.setdefault(widget, []).append(records.version_of(blob))
+        return versions
+
+    def put_widget_version(self, widget: WidgetId, version: WidgetVersion) -> None:
+        """Adds a version, or replaces the one with the same effective time."""
+        row = (widget, version.effective_time, records.version_blob(version))
+        columns = ("widget_id", "effective_time", "settings")
+        self._bulk.insert(widget_settings, columns, [row], replacing=("settings",))
+
+    def put_time_zone(self, time_zone: str) -> None:
+        """Sets the account's time zone."""
+        self._ensure_account()
+        self._connection.execute(
+            sa.update(accounts).where(accounts.c.account_id == self._account).values(time_zone=time_zone)
+        )
+        self._row = None
+
+    def put_names_max(self, names_max: int | None) -> None:
+        """Sets the account's own bound on distinct names."""
+        self._ensure_account()
+        self._connection.execute(
+            sa.update(accounts).where(accounts.c.account_id == self._account).values(names_max=names_max)
+        )
+        self._row = None
+
+    def names(self) -> dict[int, set[str]]:
+        """The account's distinct names by family."""
+        query = sa.select(names.c.family, names.c.name).where(names.c.account_id == self._account)
+        found: dict[int, set[str]] = {}
+        for family, name in self._connection.execute(query):
+            found.setdefault(family, set()).add(name)
+        return found
+
+    def add_names(self, new: Names) -> None:
+        """Adds names that are not there yet."""
+        rows = [(int(family), name) for family in sorted(new) for name in sorted(new[family])]
+        self._bulk.insert(names, ("family", "name"), rows, replacing=())
+
+    def free_names(self, unused: Names) -> None:
+        """Removes names."""
+        keys = [(family, name) for family in sorted(unused) for name in sorted(unused[family])]
+        self._bulk.delete(names, ("family", "name"), keys)
+        self._connection.execute(
+            sa.update(accounts)
+            .where(accounts.c.account_id == self._account)
+            .values(names_freed=accounts.c.names_freed + 1)
+        )
+        self._row = None
+
+    def raise_high_water(self, instant: Micros) -> None:
+        """Moves the account's high-water mark, never backwards."""
+        self._raise(accounts.c.high_water, instant)
+
+    def raise_horizon(self, instant: Micros) -> None:
+        """Moves the account's horizon, never backwards."""
+        self._raise(accounts.c.horizon, instant)
+
+    def lower_horizon(self, instant: Micros) -> None:
+        """Takes the account's horizon back."""
+        mine = accounts.c.account_id == self._account
+        self._connection.execute(sa.update(accounts).where(mine).values(horizon=instant))
+        self._row = None
+
+    def _raise(self, mark: sa.Column[int], instant: Micros) -> None:
+        self._ensure_account()
+        lower = (accounts.c.account_id == self._account, mark < instant)
+        self._connection.execute(sa.update(accounts).where(*lower).values({mark: instant}))
+        self._row = None
+
+    def bump_version(self) -> None:
+        """Tells readers that the account has changed. Before `add_deltas`, which is filed under the new version."""
+        version = self._connection.scalar(_BUMP, {"account": self._account})
+        self._row = self.account()._replace(version=version)
+
+    def _ensure_account(self) -> None:
+        self._bulk.insert(accounts, ("version", "high_water"), [(0, 0)], replacing=())

@@ -1,0 +1,78 @@
+"""What is asked across accounts: single statements for upkeep, watches and readiness, the same for every database."""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from operator import itemgetter
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from telwerkd.domain.counting.deltas import Measure
+from telwerkd.domain.ids import AccountId, Micros
+from telwerkd.storage.schema.tables import accounts, conversations, deltas
+
+Look = Callable[[AsyncConnection], Awaitable[Sequence[Any]]]
+Looking = Callable[[Look], Awaitable[Sequence[Any]]]
+"""Runs a look on a connection of a database's `AsyncEngine`, and says what its errors mean."""
+
+_IN_MAX = 2_000
+"""Values in one IN list, well below every database's limit on parameters."""
+
+
+class AcrossAccounts:
+    """The part of `telwerkd.application.ports.Store` that looks across accounts, without locks.
+
+    It has a connection of its own in either database: slow queries of accounts must not make limits late, or the
+    database seem away.
+    """
+
+    def __init__(self, looking: Looking) -> None:
+        self._looking = looking
+
+    async def accounts(self) -> list[AccountId]:
+        """Every account that anything is stored of."""
+        rows = await self._rows(sa.select(accounts.c.account_id).order_by(accounts.c.account_id))
+        return [AccountId(row.account_id) for row in rows]
+
+    async def versions(self, accounts_: Collection[AccountId]) -> dict[AccountId, int]:
+        """The versions of accounts."""
+        c, asked, found = accounts.c, sorted(accounts_), dict[AccountId, int]()
+        for start in range(0, len(asked), _IN_MAX):
+            some = _padded(asked[start : start + _IN_MAX])
+            query = sa.select(c.account_id, c.version).where(c.account_id.in_(some))
+            found.update({AccountId(row.account_id): row.version for row in await self._rows(query)})
+        return found
+
+    async def last_times(self) -> list[tuple[AccountId, Micros]]:
+        """For each account an instant after which no event happened, the latest first."""
+        c = conversations.c
+        query = sa.select(c.account_id, sa.func.max(c.last_time)).group_by(c.account_id)
+        found = [(AccountId(account), Micros(last_time)) for account, last_time in await self._rows(query)]
+        return sorted(found, key=itemgetter(1), reverse=True)
+
+    async def accounts_due(self, until: Micros) -> list[AccountId]:
+        """The accounts that have a limit due by `until`."""
+        c = conversations.c
+        query = sa.select(c.account_id).where(c.due.is_not(None), c.due <= until).distinct().order_by(c.account_id)
+        return [AccountId(row.account_id) for row in await self._rows(query)]
+
+    async def compactable(self) -> list[tuple[AccountId, Measure, int]]:
+        """Every measure that has deltas, with how many entries."""
+        c = deltas.c
+        query = sa.select(c.account_id, c.measure, sa.func.sum(c.size)).group_by(c.account_id, c.measure)
+        return [(AccountId(account), measure, size) for account, measure, size in await self._rows(query)]
+
+    async def ping(self) -> None:
+        """Returns if the tables can be read."""
+        await self._rows(sa.select(accounts.c.version).limit(1))
+
+    async def _rows(self, query: sa.Select[*tuple[Any, ...]]) -> Sequence[Any]:
+        async def look(connection: AsyncConnection) -> Sequence[Any]:
+            return (await connection.execute(query)).all()
+
+        return await self._looking(look)
+
+
+def _padded(asked: list[AccountId]) -> list[AccountId]:
+    """As many as a power of two, the last one several times: so there are few statements, and they stay prepared."""
+    return asked + asked[-1:] * ((1 << (len(asked) - 1).bit_length()) - len(asked))

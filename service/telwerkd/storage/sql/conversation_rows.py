@@ -1,0 +1,206 @@
+"""The rows of conversations: their states, their limits, and the tombstones of those that were erased."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import sqlalchemy as sa
+
+from telwerkd.application.ports import Conversation, DamagedRowError
+from telwerkd.domain.conversation.fold import EMPTY, State, last_event_time
+from telwerkd.domain.ids import AccountId, ConversationId, Micros
+from telwerkd.storage.schema.tables import conversations, events, tombstones
+from telwerkd.storage.sql import records
+from telwerkd.storage.sql.part import AccountPart, naming_the_account
+from telwerkd.storage.sql.statements import Statement
+
+_IN_MAX = 2_000
+"""Values in one IN list, well below every database's limit on parameters."""
+
+_LATEST_LOOKED_AT = ((0, 20), (20, 2_000))
+"""Conversations that are looked at to find the newest event: the first so many after so many."""
+
+_PLACE = (conversations.c.last_time.type, conversations.c.conversation_id.type)
+
+_EARLIEST_DUE = Statement(
+    sa.select(sa.func.min(conversations.c.due)).where(
+        conversations.c.account_id == sa.bindparam("account"), conversations.c.due.is_not(None)
+    )
+)
+
+_ANY_TOMBSTONE = Statement(sa.select(sa.exists().where(tombstones.c.account_id == sa.bindparam("account"))))
+
+_CONVERSATION_COLUMNS = ("conversation_id", "due", "first_time", "last_time", "state", "base", "events")
+
+CONVERSATION = tuple(conversations.c[name] for name in _CONVERSATION_COLUMNS)
+
+
+class ConversationRows(AccountPart):
+    """Reads and writes conversations."""
+
+    @naming_the_account
+    def latest_event_time(self) -> Micros | None:
+        """When the newest event happened; None if none is known."""
+        c = conversations.c
+        # A conversation's last time may be a limit that is still ahead, but no event is later than it.
+        newest_first = sa.select(c.last_time, c.state).where(c.account_id == self._account).order_by(c.last_time.desc())
+        latest: Micros | None = None
+        for first, count in _LATEST_LOOKED_AT:
+            rows = self._connection.execute(newest_first.offset(first).limit(count)).all()
+            for last_time, state in rows:
+                if latest is not None and latest >= last_time:
+                    return latest
+                happened = last_event_time(records.state_of(state))
+                latest = max(filter(None, (latest, happened)), default=None)
+            if len(rows) < count:
+                break
+        return latest
+
+    def earliest_due(self) -> Micros | None:
+        """The earliest limit that is not settled."""
+        [[due]] = _EARLIEST_DUE.on(self._connection, account=self._account)
+        return None if due is None else Micros(due)
+
+    @naming_the_account
+    def conversations(self, ids: Collection[ConversationId]) -> dict[ConversationId, Conversation]:
+        """Those of the conversations that are stored."""
+        keys = [(conversation,) for conversation in sorted(ids)]
+        found = self._bulk.find(conversations, ("conversation_id",), keys, _CONVERSATION_COLUMNS)
+        return dict(conversation_of(row[1:]) for row in found)
+
+    def erased(self, ids: Collection[ConversationId]) -> set[ConversationId]:
+        """Those of the conversations that were erased."""
+        c = tombstones.c
+        [[any_erased]] = _ANY_TOMBSTONE.on(self._connection, account=self._account)
+        if not any_erased:
+            return set()
+        digests = {tombstone(self._account, conversation): conversation for conversation in ids}
+        found: set[ConversationId] = set()
+        for start in range(0, len(digests), _IN_MAX):
+            some = list(digests)[start : start + _IN_MAX]
+            query = sa.select(c.digest).where(c.account_id == self._account, c.digest.in_(some))
+            found.update(digests[digest] for digest in self._connection.scalars(query))
+        return found
+
+    @naming_the_account
+    def conversations_in(
+        self, start: Micros, end: Micros, after: tuple[Micros, ConversationId] | None, limit: int
+    ) -> list[tuple[ConversationId, Conversation]]:
+        """Conversations in which something may have happened in `[start, end)`, by last time and id, after a place."""
+        c = conversations.c
+        # Where the page begins is in the bound that the index search takes; else each page would read all before it.
+        first = start if after is None else max(start, after[0])
+        query = (
+            sa.select(*CONVERSATION)
+            .where(c.account_id == self._account, c.last_time >= first, c.first_time < end)
+            .order_by(c.last_time, c.conversation_id)
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(sa.tuple_(c.last_time, c.conversation_id) > sa.tuple_(*after, types=_PLACE))
+        return [conversation_of(row) for row in self._connection.execute(query)]
+
+    @naming_the_account
+    def conversations_before(
+        self, horizon: Micros, after: ConversationId, limit: int
+    ) -> list[tuple[ConversationId, Conversation]]:
+        """Conversations that began before `horizon`, by id, after one, at most `limit`."""
+        c = conversations.c
+        query = (
+            sa.select(*CONVERSATION)
+            .where(c.account_id == self._account, c.conversation_id > after, c.first_time < horizon)
+            .order_by(c.conversation_id)
+            .limit(limit)
+        )
+        return [conversation_of(row) for row in self._connection.execute(query)]
+
+    def conversation_count(self) -> int:
+        """How many conversations the account has."""
+        query = sa.select(sa.func.count()).where(conversations.c.account_id == self._account)
+        return self._connection.scalar(query) or 0
+
+    def every_base(self) -> Iterator[State]:
+        """What the purged events of each conversation led to, where any were."""
+        c = conversations.c
+        query = sa.select(c.base).where(c.account_id == self._account, c.base.is_not(None))
+        return (records.state_of(row.base) for row in self._stream(query))
+
+    @naming_the_account
+    def due(self, until: Micros, limit: int) -> tuple[Micros, dict[ConversationId, Conversation]]:
+        """The conversations whose limit is due by `until`, and up to which instant they are all there."""
+        c = conversations.c
+        mine = (c.account_id == self._account, c.due.is_not(None), c.due <= until)
+        last = self._connection.scalar(sa.select(c.due).where(*mine).order_by(c.due).offset(limit - 1).limit(1))
+        until = until if last is None else Micros(last)
+        rows = self._connection.execute(sa.select(*CONVERSATION).where(*mine, c.due <= until)).all()
+        reached = max((row.due for row in rows), default=until)
+        return Micros(reached), dict(conversation_of(row) for row in rows)
+
+    def due_count(self, until: Micros, limit: int) -> tuple[Micros, int]:
+        """Up to which instant the first `limit` limits that are due by `until` reach, and how many are due by that."""
+        c = conversations.c
+        mine = (c.account_id == self._account, c.due.is_not(None), c.due <= until)
+        last = self._connection.scalar(sa.select(c.due).where(*mine).order_by(c.due).offset(limit - 1).limit(1))
+        reached = until if last is None else Micros(last)
+        count = self._connection.scalar(sa.select(sa.func.count()).where(*mine, c.due <= reached))
+        return reached, count or 0
+
+    def every_due(self, until: Micros) -> Iterator[tuple[ConversationId, Conversation]]:
+        """All conversations whose limit is due by `until`, one after the other."""
+        c = conversations.c
+        query = sa.select(*CONVERSATION).where(c.account_id == self._account, c.due.is_not(None), c.due <= until)
+        return map(conversation_of, self._stream(query))
+
+    def due_states(self, until: Micros) -> Iterator[State]:
+        """The states of all conversations whose limit is due by `until`."""
+        c = conversations.c
+        query = sa.select(c.state).where(c.account_id == self._account, c.due.is_not(None), c.due <= until)
+        return (records.state_of(row.state) for row in self._stream(query))
+
+    def put_conversations(self, rows: Mapping[ConversationId, Conversation]) -> None:
+        """Stores conversations; where a limit runs, with its instant."""
+        values = [
+            (
+                conversation,
+                row.state.limit.due if row.state.limit else None,
+                row.first_time,
+                row.last_time,
+                records.state_blob(row.state),
+                None if row.base == EMPTY else records.state_blob(row.base),
+                row.events,
+            )
+            for conversation, row in sorted(rows.items())
+        ]
+        self._bulk.insert(conversations, _CONVERSATION_COLUMNS, values, replacing=_CONVERSATION_COLUMNS[1:])
+
+    def remove_conversation(self, conversation: ConversationId) -> None:
+        """Removes a conversation and its events, and leaves a tombstone."""
+        for table in (events, conversations):
+            self._connection.execute(
+                sa.delete(table).where(table.c.account_id == self._account, table.c.conversation_id == conversation)
+            )
+        digest = tombstone(self._account, conversation)
+        self._bulk.insert(tombstones, ("digest",), [(digest,)], replacing=())
+
+
+def tombstone(account: AccountId, conversation: ConversationId) -> bytes:
+    """What is left of an erased conversation: enough to know its id again, without keeping it.
+
+    An id that can be guessed can be tried: use ids that say nothing.
+    """
+    return blake2b(conversation.encode(), digest_size=16, key=blake2b(account.encode()).digest()).digest()
+
+
+def conversation_of(row: Sequence[Any]) -> tuple[ConversationId, Conversation]:
+    """A conversation from its columns."""
+    conversation, _, first_time, last_time, state, base, count = row
+    try:
+        return ConversationId(conversation), Conversation(
+            records.state_of(state),
+            EMPTY if base is None else records.state_of(base),
+            Micros(first_time),
+            Micros(last_time),
+            count,
+        )
+    except DamagedRowError as error:
+        raise DamagedRowError(error.damage._replace(key=(conversation,))) from error.__cause__

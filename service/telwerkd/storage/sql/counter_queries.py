@@ -1,0 +1,140 @@
+"""What queries read of the counters."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS
+from telwerkd.application.ports import CellRow, Cut
+from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET, PAIR_BYTES
+from telwerkd.domain.counting.deltas import HELD_BACK, Leaves, Measure
+from telwerkd.storage.schema.tables import base_counters, chunk_versions, counters, deltas
+from telwerkd.storage.sql import records
+from telwerkd.storage.sql.part import AccountPart, naming_the_account, whole_cells
+from telwerkd.storage.sql.statements import Statement
+
+
+def _cells_of(table: sa.Table) -> sa.Select[*tuple[Any, ...]]:
+    return sa.select(*(table.c[name] for name in ("chunk", "operator_id", "group_id", "widget_id", "value", "cells")))
+
+
+def _within(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
+    """An account's rows of a measure, of some chunks."""
+    c = table.c
+    return (
+        c.account_id == sa.bindparam("account", type_=c.account_id.type),
+        c.measure == sa.bindparam("measure", type_=c.measure.type),
+        c.chunk.between(sa.bindparam("first", type_=c.chunk.type), sa.bindparam("last", type_=c.chunk.type)),
+    )
+
+
+_CELLS = Statement(
+    _cells_of(counters)
+    .where(*_within(counters), counters.c.grouping == sa.bindparam("grouping", type_=sa.SmallInteger))
+    .limit(sa.bindparam("rows_max", type_=sa.BigInteger))
+)
+
+_CHUNK_VERSIONS = Statement(sa.select(chunk_versions.c.chunk, chunk_versions.c.version).where(*_within(chunk_versions)))
+
+_DELTAS = Statement(
+    sa.select(deltas.c.leaves).where(
+        deltas.c.account_id == sa.bindparam("account"), deltas.c.measure == sa.bindparam("measure")
+    )
+)
+
+_FILED = Statement(
+    sa.select(sa.func.count(), sa.func.sum(deltas.c.size)).where(
+        deltas.c.account_id == sa.bindparam("account"), deltas.c.measure == sa.bindparam("measure")
+    )
+)
+
+
+class CounterQueries(AccountPart):
+    """Reads counters for answers."""
+
+    @naming_the_account
+    def cells(self, cut: Cut) -> list[CellRow]:
+        """The chunks of a cut."""
+        if not (cut.operators or cut.groups or cut.widgets or cut.values):
+            found = _CELLS.on(
+                self._connection,
+                account=self._account,
+                measure=cut.measure,
+                grouping=cut.grouping,
+                first=cut.first_chunk,
+                last=cut.last_chunk,
+                rows_max=cut.rows_max,
+            )
+        else:
+            found = self._connection.execute(self._sought(cut)).all()
+        # All at once, for there may be thousands; which one it is, is looked for only then.
+        blobs = [row[-1] for row in found]
+        if {*map(type, blobs)} - {bytes} or any(size % PAIR_BYTES for size in {*map(len, blobs)}):
+            for *key, cells in found:
+                whole_cells(counters.name, (cut.measure, cut.grouping, *key), cells)
+        return [CellRow(*row) for row in found]
+
+    def _sought(self, cut: Cut) -> sa.Select[*tuple[Any, ...]]:
+        """Each chunk of the ids that are named is looked up by its key, so that no other is read.
+
+        So every part of the key is given up to the last that is named: what a grouping leaves out is empty.
+        """
+        c = counters.c
+        versions = self.chunk_versions(cut.measure, cut.first_chunk, cut.last_chunk)
+        query = _cells_of(counters).where(
+            c.account_id == self._account,
+            c.measure == cut.measure,
+            c.grouping == cut.grouping,
+            c.chunk.in_(sorted(versions)),
+        )
+        for column, bit, ids in (
+            (c.operator_id, BY_OPERATOR, cut.operators),
+            (c.group_id, BY_GROUP, cut.groups),
+            (c.widget_id, BY_WIDGET, cut.widgets),
+            (c.value, BY_VALUE, cut.values),
+        ):
+            if not cut.grouping & bit:
+                query = query.where(column == "")
+            elif ids:
+                query = query.where(column.in_(sorted(ids)))
+        return query.limit(cut.rows_max)
+
+    def chunk_versions(self, measure: Measure, first_chunk: int, last_chunk: int) -> dict[int, int]:
+        """The chunks of a measure in a range that hold anything, each with a number that grows when it changes."""
+        found = _CHUNK_VERSIONS.on(
+            self._connection, account=self._account, measure=measure, first=first_chunk, last=last_chunk
+        )
+        return dict(found)
+
+    def filed(self, measure: Measure) -> tuple[int, int]:
+        """How many transactions filed what `deltas` gives, and how many leaves it has."""
+        [[rows, leaf_count]] = _FILED.on(self._connection, account=self._account, measure=measure)
+        return int(rows), int(leaf_count or 0)
+
+    @naming_the_account
+    def deltas(self, measure: Measure) -> Leaves:
+        """What is counted of a measure but not yet in its chunks."""
+        found = _DELTAS.on(self._connection, account=self._account, measure=measure)
+        return records.leaves_of(blob for [blob] in found)
+
+    def base_cells(self, measure: Measure, first_chunk: int, last_chunk: int) -> list[CellRow]:
+        """The facts of a measure that no event explains any more, uncut."""
+        c = base_counters.c
+        query = _cells_of(base_counters).where(
+            c.account_id == self._account, c.measure == measure, c.chunk.between(first_chunk, last_chunk)
+        )
+        return [CellRow(*row) for row in self._connection.execute(query)]
+
+    def counted_names(self) -> Iterator[tuple[int, str]]:
+        """The names that the counters have, by family."""
+        c = counters.c
+        for grouping, family, column in (
+            (BY_OPERATOR, OPERATORS, c.operator_id),
+            (BY_GROUP, GROUPS, c.group_id),
+            (BY_WIDGET, WIDGETS, c.widget_id),
+            (BY_VALUE, None, c.value),
+        ):
+            mine = (c.account_id == self._account, c.grouping == grouping)
+            for measure, name in self._stream(sa.select(c.measure, column).where(*mine).distinct()):
+                yield (measure % HELD_BACK if family is None else family), name

@@ -1,0 +1,108 @@
+"""The counters: chunks, the deltas that are not in them yet, and the facts that no event explains any more."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from telwerkd.domain.counting.counters import KeyParts
+from telwerkd.domain.counting.deltas import Deltas, Leaves, Measure
+from telwerkd.storage.schema.tables import base_counters, chunk_versions, counters, deltas
+from telwerkd.storage.sql import records
+from telwerkd.storage.sql.part import AccountPart, naming_the_account, whole_cells
+
+_CHUNK_KEY = ("measure", "grouping", "chunk", "operator_id", "group_id", "widget_id", "value")
+_DELTA_COLUMNS = ("measure", "version", "size", "leaves")
+
+
+class CounterRows(AccountPart):
+    """Reads and writes counters by their keys."""
+
+    def add_deltas(self, changes: Deltas) -> None:
+        """Counts: the next query sees it, and `compact` moves it into chunks later."""
+        version = self.account().version
+        rows = [
+            (measure, version, len(leaves), records.leaves_blob(leaves))
+            for measure, leaves in changes.unsorted().items()
+        ]
+        self._bulk.insert(deltas, _DELTA_COLUMNS, rows)
+
+    def delta_sizes(self, measure: Measure, rows_max: int) -> list[tuple[int, int]]:
+        """The oldest deltas of a measure: the version under which each is filed, and how many entries it has."""
+        c = deltas.c
+        query = (
+            sa.select(c.version, c.size)
+            .where(c.account_id == self._account, c.measure == measure)
+            .order_by(c.version)
+            .limit(rows_max)
+        )
+        return [(version, size) for version, size in self._connection.execute(query)]
+
+    @naming_the_account
+    def deltas_until(self, measure: Measure, version: int) -> Leaves:
+        """The deltas of a measure that are filed under versions up to one."""
+        blobs = self._connection.scalars(sa.select(deltas.c.leaves).where(*self._deltas_until(measure, version)))
+        return records.leaves_of(blobs.all())
+
+    def replace_deltas(self, measure: Measure, version: int, pieces: Sequence[Leaves]) -> None:
+        """Replaces what `deltas_until` gives by pieces: at most as many as the version, under keys that become free."""
+        self._connection.execute(sa.delete(deltas).where(*self._deltas_until(measure, version)))
+        rows = [
+            (measure, version - place, len(piece), records.leaves_blob(piece)) for place, piece in enumerate(pieces)
+        ]
+        self._bulk.insert(deltas, _DELTA_COLUMNS, rows)
+
+    def _deltas_until(self, measure: Measure, version: int) -> tuple[sa.ColumnElement[bool], ...]:
+        c = deltas.c
+        return c.account_id == self._account, c.measure == measure, c.version <= version
+
+    def remove_deltas(self) -> None:
+        """Removes all deltas of all measures."""
+        self._connection.execute(sa.delete(deltas).where(deltas.c.account_id == self._account))
+
+    @naming_the_account
+    def chunks(self, keys: Sequence[KeyParts]) -> list[bytes]:
+        """The cells of chunks, whose keys are sorted; empty where there is none."""
+        return self._chunks(counters, keys)
+
+    def put_chunks(self, keys: Sequence[KeyParts], cells: Sequence[bytes]) -> None:
+        """Stores whole chunks, whose keys are sorted; removes those that are empty."""
+        self._put_chunks(counters, keys, cells)
+
+    @naming_the_account
+    def base_chunks(self, keys: Sequence[KeyParts]) -> list[bytes]:
+        """As `chunks`, of the facts that no event explains any more."""
+        return self._chunks(base_counters, keys)
+
+    def put_base_chunks(self, keys: Sequence[KeyParts], cells: Sequence[bytes]) -> None:
+        """As `put_chunks`, of the facts that no event explains any more."""
+        self._put_chunks(base_counters, keys, cells)
+
+    def _chunks(self, table: sa.Table, keys: Sequence[KeyParts]) -> list[bytes]:
+        columns, values = _key_in(table, keys)
+        found = [b""] * len(keys)
+        for place, cells in self._bulk.find(table, columns, values, ("cells",)):
+            found[place] = whole_cells(table.name, values[place], cells)
+        return found
+
+    def _put_chunks(self, table: sa.Table, keys: Sequence[KeyParts], cells: Sequence[bytes]) -> None:
+        columns, values = _key_in(table, keys)
+        changed = [(*key, of_key) for key, of_key in zip(values, cells, strict=True) if of_key]
+        self._bulk.insert(table, (*columns, "cells"), changed, replacing=("cells",))
+        self._bulk.delete(table, columns, [key for key, of_key in zip(values, cells, strict=True) if not of_key])
+
+    def bump_chunk_versions(self, changed: Iterable[KeyParts]) -> None:
+        """Tells readers that chunks have changed."""
+        keys = sorted({(measure, chunk) for measure, _, chunk, *_ in changed})
+        found: dict[int, int] = dict(self._bulk.find(chunk_versions, ("measure", "chunk"), keys, ("version",)))
+        rows = [(*key, found.get(place, 0) + 1) for place, key in enumerate(keys)]
+        self._bulk.insert(chunk_versions, ("measure", "chunk", "version"), rows, replacing=("version",))
+
+
+def _key_in(table: sa.Table, keys: Sequence[KeyParts]) -> tuple[tuple[str, ...], Sequence[tuple[Any, ...]]]:
+    """The key columns of a table of chunks, and the parts of chunks' keys that it has."""
+    columns = tuple(name for name in _CHUNK_KEY if name in table.c)
+    if columns == _CHUNK_KEY:
+        return columns, keys
+    places = [place for place, name in enumerate(_CHUNK_KEY) if name in columns]
+    return columns, [tuple([key[place] for place in places]) for key in keys]

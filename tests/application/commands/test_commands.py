@@ -1,0 +1,78 @@
+"""What writes is a closed set of frozen commands."""
+
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from telwerkd.application import commands
+from telwerkd.application.batches import Batch, IngestLimits, Submitted
+from telwerkd.application.commands import (
+    AnyCommand,
+    Compact,
+    Erase,
+    FreeNames,
+    IngestBatch,
+    LowerHorizon,
+    Purge,
+    Repair,
+    SetNamesMax,
+    SetTimeZone,
+    SettleTimers,
+    SetWidgetSettings,
+)
+from telwerkd.application.commands.free_names import Unused
+from telwerkd.domain.conversation.facts import Kpi
+from telwerkd.domain.conversation.settings import WidgetVersion
+from telwerkd.domain.ids import AccountId, ConversationId, Micros, WidgetId
+from telwerkd.storage.location import SqliteFile
+from telwerkd.storage.open_store import opened, prepare
+from tests.chats import at, chat
+
+CLOSED_SET: tuple[type[Any], ...] = get_args(AnyCommand)
+C, WEB = ConversationId("c"), WidgetId("web")
+EVENTS = Batch(Submitted(C, event) for event in chat("09:00:00 anna assigned in sales\n09:01:00 contact rates 4"))
+EXAMPLES: list[AnyCommand] = [
+    SetWidgetSettings(WEB, WidgetVersion(Micros(0), None, (), ())),
+    SetTimeZone("Europe/Amsterdam"),
+    SetNamesMax(20),
+    IngestBatch([EVENTS], IngestLimits()),
+    SettleTimers(at("10:00:00")),
+    Compact(Kpi.FEEDBACK_COUNT, 100, 100),
+    Purge(at("08:00:00"), ConversationId("")),
+    LowerHorizon(at("07:00:00")),
+    FreeNames(Unused(1, {})),
+    FreeNames(None),
+    Repair([C], [], {}, sources_damaged=False),
+    Erase(C, keep_counts=False),
+]
+
+
+def test_the_set_is_closed():
+    """Every class of the package that runs in a transaction is in the union, and has an example here."""
+    found = set[type[Any]]()
+    for module in pkgutil.iter_modules(commands.__path__, f"{commands.__name__}."):
+        members = vars(importlib.import_module(module.name)).values()
+        found.update(each for each in members if isinstance(each, type) and hasattr(each, "run"))
+    assert found == set(CLOSED_SET) == {type(example) for example in EXAMPLES}
+
+
+@pytest.mark.parametrize("kind", CLOSED_SET)
+def test_a_command_is_frozen(kind):
+    """What is to be stored cannot change between being asked for and being stored."""
+    assert kind.__dataclass_params__.frozen
+    assert not hasattr(object.__new__(kind), "__dict__")
+
+
+async def test_every_command_reaches_the_process_that_writes(tmp_path: Path):
+    """All of them, and their results, can be sent to another process; there they do what they say."""
+    database, acme = SqliteFile(tmp_path / "telwerk.db"), AccountId("acme")
+    await prepare(database)
+    async with opened(database, serving=True) as store:
+        for example in EXAMPLES:
+            await store.write([(acme, example)])
+        account = await store.read(acme, lambda view: view.account())
+        assert (account.time_zone, account.names_max, account.horizon) == ("Europe/Amsterdam", 20, at("07:00:00"))
+        assert await store.read(acme, lambda view: view.conversation_count()) == 0
