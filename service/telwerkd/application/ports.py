@@ -6,6 +6,7 @@ of a module, or a `partial` of one with plain arguments; what it gives can be to
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from telwerkd.domain.conversation.events import Event
@@ -332,6 +333,8 @@ class Store(Protocol):
     get on beside one another, of different accounts."""
     reads_at_once: int
     """How many `read`s get on beside one another."""
+    reads_inline: bool
+    """Whether its statements need not be waited for, so that a short one takes less time in the event loop."""
 
     async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
         """Runs `work` on one consistent view, in another thread than the event loop's.
@@ -340,10 +343,10 @@ class Store(Protocol):
             UnavailableError: the database does not answer.
         """
 
-    async def glance(self, account: AccountId, work: Callable[[Snapshot], T]) -> T | None:
-        """Runs `work` on one consistent view, in the event loop; None from a database that has to be waited for.
+    def inline_view(self, account: AccountId) -> AbstractContextManager[Snapshot]:
+        """Opens one consistent view in the event loop; only where the store `reads_inline`.
 
-        While it computes nothing else runs: it is for work of a millisecond or two.
+        While it is open nothing else runs: it is for reading that takes a millisecond or two.
 
         Raises:
             UnavailableError: the database does not answer.

@@ -13,7 +13,7 @@ import numpy as np
 
 from telwerk.v1 import kpi_service_pb2 as pb
 from telwerkd.application.ports import Standing
-from telwerkd.application.query.ordering import ratio
+from telwerkd.application.query.rank import ratio
 from telwerkd.application.query.result import Answer, Counts, Key, KpiRows, Numbers, Row
 from telwerkd.application.watch.watches import Changes
 from telwerkd.domain.catalogue.kpis import KpiInfo
