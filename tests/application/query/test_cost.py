@@ -63,15 +63,19 @@ class Asking:
         """Asks about a year by day; how many facts there are."""
         wanted = {"kpis": (CATALOGUE[Kpi.FEEDBACK_COUNT],), "granularity": Granularity.DAY, "filter": Filter()}
         query = Query(ACCOUNT, range=over, **{"time_zone": "Europe/Berlin", "group_by": (), **wanted, **fields})
-        found: Answer = await self._queries.ask(query, lambda answer: answer)
+        found: Answer = await self._queries.ask(query, self._made)
         return found.kpis[0].summed.facts
 
+    def _made(self, found: Answer) -> Answer:
+        self._made_in = threading.current_thread()
+        return found
+
     async def in_thread(self, **fields: Any) -> bool:
-        """Whether the answer, which is the right one, took a thread."""
+        """Whether the answer, which is the right one, was read or made in a thread."""
         before = self.store.reads
         assert await self.ask(**fields)
         await asyncio.sleep(0)  # the next turn
-        return self.store.reads > before
+        return self.store.reads > before or self._made_in is not threading.current_thread()
 
 
 def counted(*days: int, times: int = 1) -> Deltas:
