@@ -10,7 +10,7 @@ from telwerkd.application.query.periods import Period
 from telwerkd.application.query.question import Query, RawKey
 from telwerkd.application.query.rank import Selection
 from telwerkd.application.query.read import Reading
-from telwerkd.application.query.result import Answer, Counts, Key, KpiRows, Numbers, Row, Summed
+from telwerkd.application.query.result import Answer, Counts, GrandTotal, GroupKey, KpiRows, Numbers, Row
 from telwerkd.domain.catalogue.kpis import Dimension, KpiInfo, ValueKind
 from telwerkd.domain.conversation.facts import Kpi, value_answer
 from telwerkd.domain.conversation.settings import Widgets
@@ -35,7 +35,7 @@ def assemble(reading: Reading, grouped: Grouped, selection: Selection, points: P
             *_enabled(query, kpi.info, periods[0], reading.widgets),
             Dimension.TOPIC in query.group_by,
             _summed(kpi, 0),
-            _summed(kpi, 1) if query.compare_to is not None else Summed(),
+            _summed(kpi, 1) if query.compare_to is not None else GrandTotal(),
             _row_count(query, kpi),
         )
         for kpi in grouped.kpis
@@ -49,10 +49,10 @@ def _row_count(query: Query, kpi: GroupedKpi) -> int:
     return int(np.count_nonzero(sum(of.by_key.counts for of in kpi.periods))) if query.group_by else 1
 
 
-def _summed(kpi: GroupedKpi, period: int) -> Summed:
+def _summed(kpi: GroupedKpi, period: int) -> GrandTotal:
     """Returns all facts of a period, each once."""
     by_value = kpi.periods[period].totals.sum(axis=0)
-    return Summed(int(by_value.sum()), int(by_value @ kpi.stars))
+    return GrandTotal(int(by_value.sum()), int(by_value @ kpi.stars))
 
 
 def _enabled(query: Query, info: KpiInfo, period: Period, widgets: Widgets) -> tuple[bool, list[str]]:
@@ -107,10 +107,10 @@ def _made(
             yield _row(key_of(raw), [period[i] for period in numbers], share)
     if selection.rest and any(period[-1].counts.any() for period in numbers):
         share = wholes.share_of_rest(int(numbers[0][-1].counts[0])) if wholes else None
-        yield _row(Key(), [period[-1] for period in numbers], share)._replace(rest=True)
+        yield _row(GroupKey(), [period[-1] for period in numbers], share)._replace(rest=True)
 
 
-def _row(key: Key, periods: Sequence[Numbers], share: float | None) -> Row:
+def _row(key: GroupKey, periods: Sequence[Numbers], share: float | None) -> Row:
     return Row(key, *periods[0], periods[1] if len(periods) > 1 else None, share=share)
 
 

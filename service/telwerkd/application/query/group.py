@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from telwerkd.application.query.question import RawKey
 from telwerkd.application.query.read import KpiReading, Reading
-from telwerkd.application.query.result import Counts, Key
+from telwerkd.application.query.result import Counts, GroupKey
 from telwerkd.application.query.slices import NONE, Layer, Slice
 from telwerkd.domain.catalogue.kpis import Dimension, KpiInfo
 from telwerkd.domain.conversation.facts import value_answer, value_topics
@@ -173,7 +173,7 @@ _FIELDS = {
 
 
 def _key_getter(dimensions: Sequence[Dimension]) -> Callable[[RowIds], RawKey]:
-    """Takes a row's key, in the order of `Key`."""
+    """Takes a row's key, in the order of `GroupKey`."""
     places = [RowIds._fields.index(_FIELDS[dimension]) for dimension in sorted(dimensions)]
     if Dimension.QUESTION in dimensions:
         return lambda row: (*(row[place] for place in places[:-1]), value_answer(row.value)[0])
@@ -182,10 +182,10 @@ def _key_getter(dimensions: Sequence[Dimension]) -> Callable[[RowIds], RawKey]:
     return lambda row: tuple(row[place] for place in places)
 
 
-def key_maker(dimensions: Sequence[Dimension]) -> Callable[[RawKey], Key]:
+def key_maker(dimensions: Sequence[Dimension]) -> Callable[[RawKey], GroupKey]:
     """Makes keys of rows' ids."""
     fields = [_KEY_FIELDS[dimension] for dimension in sorted(dimensions)]
-    return lambda raw: Key(**dict(zip(fields, raw, strict=True)))
+    return lambda raw: GroupKey(**dict(zip(fields, raw, strict=True)))
 
 
-_KEY_FIELDS = dict(zip(sorted(Dimension), Key._fields, strict=True))
+_KEY_FIELDS = dict(zip(sorted(Dimension), GroupKey._fields, strict=True))

@@ -73,27 +73,12 @@ class Outline(NamedTuple):
     bucket_counts: list[int]
     """Of each span; at least as many as there are."""
     kpis: list[KpiOutline]
-
-    def slices(self) -> Iterator[SliceOutline]:
-        """All slices, each KPI's together."""
-        for kpi in self.kpis:
-            yield from kpi.slices
-            yield from kpi.held_back
-
-    @property
-    def reads_settings(self) -> bool:
-        """Whether the settings of all widgets are read."""
-        return any(kpi.info.kpi == Kpi.INACTIVITY_ACTIONS for kpi in self.kpis)
-
-    @property
-    def by_value(self) -> bool:
-        """Whether anything is read by values that producers choose, of which there may be thousands."""
-        return any(of.by_value for of in self.slices())
-
-    @property
-    def names_ids(self) -> bool:
-        """Whether any chunks are looked up by the ids that the filter names."""
-        return any(of.names_ids for of in self.slices())
+    names_ids: bool
+    """Whether any chunks are looked up by the ids that the filter names."""
+    by_value: bool
+    """Whether anything is read by values that producers choose, of which there may be thousands."""
+    reads_settings: bool
+    """Whether the settings of all widgets are read."""
 
 
 def outline(query: Query, zone: ZoneInfo, limits: QueryLimits) -> Outline:
@@ -105,7 +90,17 @@ def outline(query: Query, zone: ZoneInfo, limits: QueryLimits) -> Outline:
     """
     spans = spans_of(query, zone)
     bucket_counts = [_bucket_count(span, query.granularity, limits) for span in spans]
-    return Outline(query, zone, spans, bucket_counts, [_kpi_outline(query, info, spans) for info in query.kpis])
+    kpis = [_kpi_outline(query, info, spans) for info in query.kpis]
+    return Outline(
+        query,
+        zone,
+        spans,
+        bucket_counts,
+        kpis,
+        names_ids=any(kpi.slices[0].names_ids for kpi in kpis),
+        by_value=any(kpi.slices[0].by_value for kpi in kpis),
+        reads_settings=any(kpi.info.kpi == Kpi.INACTIVITY_ACTIONS for kpi in kpis),
+    )
 
 
 def _bucket_count(span: QuarterRange, granularity: Granularity | None, limits: QueryLimits) -> int:

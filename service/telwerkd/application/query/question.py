@@ -120,7 +120,7 @@ class Order(NamedTuple):
 
 
 RawKey: TypeAlias = tuple[str, ...]
-"""The ids of a row's key, in the order of `Key`, without those that were not grouped by."""
+"""The ids of a row's key, in the order of `GroupKey`, without those that were not grouped by."""
 
 
 class RowPlace(NamedTuple):
