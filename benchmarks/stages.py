@@ -26,10 +26,9 @@ from telwerkd.application.batches import IngestLimits
 from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.ports import Snapshot, Transaction
-from telwerkd.application.query.allowance import Points
-from telwerkd.application.query.answering import answer
 from telwerkd.application.query.question import QueryLimits
 from telwerkd.application.query.rollup_cache import RollupCache
+from telwerkd.application.query.runner import answer
 from telwerkd.application.upkeep.upkeep import COMPACTED_MAX
 from telwerkd.domain.conversation.goals import Goal
 from telwerkd.domain.conversation.settings import WidgetVersion
@@ -233,7 +232,7 @@ async def _ask(store: SqliteStore, question: Callable[[int], bytes]) -> dict[str
 
         def work(snapshot: Snapshot, stages: _Stages = stages, query: Any = query, request: Any = request) -> None:
             watched: Any = _Watched(snapshot, stages, "rows read")
-            found = stages.run("cells to numbers", answer, query, Points(QueryLimits()), rollups, watched)
+            found = stages.run("cells to numbers", answer, query, QueryLimits(), rollups, watched)
             stages.run("encode", lambda: encode_answer(request, found).finished(_NOW))
 
         await store.read(_ACCOUNT, work)

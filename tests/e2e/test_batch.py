@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from telwerk.v1 import kpi_service_pb2 as kpi
-from telwerkd.application.query.answering import Queries
+from telwerkd.application.query.runner import Queries
 from tests.conftest import ALL_TIME, CALL_SECONDS, KPI_IDS, Server, refusal, started
 
 CHAT = """

@@ -24,10 +24,9 @@ from telwerkd.application.batches import IngestLimits, Submitted
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.explain import Explained, Place, explain
 from telwerkd.application.ports import Snapshot
-from telwerkd.application.query.allowance import Points
-from telwerkd.application.query.answering import answer
 from telwerkd.application.query.question import Filter, Ids, Query, QueryLimits, Topics
 from telwerkd.application.query.rollup_cache import RollupCache
+from telwerkd.application.query.runner import answer
 from telwerkd.application.retention.removal import erase, purge
 from telwerkd.application.upkeep.upkeep import Compaction, settle_due
 from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo, ValueKind
@@ -576,7 +575,7 @@ class Numbers:
 
     def counted(self, query: Query) -> tuple[int, int]:
         """QueryTotals' count, and what it says is held back."""
-        found = self.runner.run(self.store.read(ACCOUNT, partial(answer, query, Points(QueryLimits()), RollupCache(0))))
+        found = self.runner.run(self.store.read(ACCOUNT, partial(answer, query, QueryLimits(), RollupCache(0))))
         [rows_] = found.kpis
         return int(rows_.rows[0].counts.sum()), rows_.held_back
 

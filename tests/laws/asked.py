@@ -22,12 +22,11 @@ from telwerkd.application.batches import IngestLimits, Submitted
 from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.ports import Store
-from telwerkd.application.query.allowance import Points
-from telwerkd.application.query.answering import answer
-from telwerkd.application.query.cost import LOOP_COST_MAX, Budget, NotInLoopError
+from telwerkd.application.query.budgets import PointBudget
 from telwerkd.application.query.question import Filter, Ids, Query, QueryLimits, Topics
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
+from telwerkd.application.query.runner import ReadInline, answer, answer_from, read_inline
 from telwerkd.application.upkeep.upkeep import settle_due
 from telwerkd.domain.catalogue.kpis import CATALOGUE, Dimension
 from telwerkd.domain.conversation.events import Event, Kind, WentLive
@@ -110,29 +109,30 @@ class World:
         self._stores = [(store, RollupCache(1 << 20)) for store in stores]
         self.facts = facts
         self.held = held
-        self.asked = self.found_at_hand = 0
+        self.asked = self.found_inline = 0
 
     def ask(self, query: Query) -> Answer:
         self.asked += 1
         first, *others = [self._answer(query, *of_store) for of_store in self._stores]
-        others += [found for of_store in self._stores if (found := self._at_hand(query, *of_store)) is not None]
+        others += [found for of_store in self._stores if (found := self._inline(query, *of_store)) is not None]
         for other in others:
             assert encoded(query, first) == encoded(query, other)
         return first
 
     def _answer(self, query: Query, store: Store, rollups: RollupCache) -> Answer:
-        work: Callable[[Any], Answer] = partial(answer, query, Points(LIMITS), rollups)
+        work: Callable[[Any], Answer] = partial(answer, query, LIMITS, rollups)
         return self._runner.run(store.read(ACCOUNT, work))
 
-    def _at_hand(self, query: Query, store: Store, rollups: RollupCache) -> Answer | None:
-        """The same from what is kept by now."""
-        work: Callable[[Any], Answer] = partial(answer, query, Points(LIMITS), rollups, budget=Budget(LOOP_COST_MAX))
-        try:
-            found = self._runner.run(store.glance(ACCOUNT, work))
-        except NotInLoopError:
+    def _inline(self, query: Query, store: Store, rollups: RollupCache) -> Answer | None:
+        """The same from what is cached by now."""
+        if not store.reads_inline:
             return None
-        self.found_at_hand += found is not None
-        return found
+        with store.inline_view(ACCOUNT) as view:
+            found = read_inline(query, LIMITS, rollups, view)
+        if not isinstance(found, ReadInline):
+            return None
+        self.found_inline += 1
+        return answer_from(found.reading, LIMITS, PointBudget(LIMITS.points_max))
 
 
 def encoded(query: Query, found: Answer) -> bytes:
@@ -166,7 +166,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, postgres: str, postgres_temp
         assert min(len(facts) for facts in world.facts.values()) > 50, "too little happened to ask about"
         assert min(len(world.held[kpi]) for kpi in (Kpi.CONVERSATION_TOPICS, Kpi.PRE_CHAT_SURVEY_RESULTS)) > 50
         yield world
-        assert world.asked < 100 or world.found_at_hand > world.asked // 50, "hardly anything was at hand"
+        assert world.asked < 100 or world.found_inline > world.asked // 50, "hardly anything was at hand"
         runner.run(stack.aclose())
 
 

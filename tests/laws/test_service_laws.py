@@ -24,10 +24,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from telwerkd.application.batches import IngestLimits, Rejected, Submitted, Verdict
 from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.ingest.group_commit import Ingest
-from telwerkd.application.query.answering import Points, answer
 from telwerkd.application.query.question import Filter, Query, QueryLimits
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
+from telwerkd.application.query.runner import answer
 from telwerkd.application.readers import Readers
 from telwerkd.application.settings import AccountSettings
 from telwerkd.application.upkeep.upkeep import Compaction, settle_due
@@ -170,7 +170,7 @@ class Service:
 
     def ask(self, account: AccountId, kpis: Iterable[Kpi], group_by: Iterable[Dimension] = ()) -> Answer:
         query = Query(account, tuple(map(CATALOGUE.get, kpis)), ALL_TIME, None, None, Filter(), tuple(group_by))
-        return self.read(account, partial(answer, query, Points(QueryLimits()), RollupCache(0)))
+        return self.read(account, partial(answer, query, QueryLimits(), RollupCache(0)))
 
 
 # --- what the tables hold, and what they should ----------------------------------------------------------------------

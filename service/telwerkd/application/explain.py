@@ -6,19 +6,21 @@ explained is what is counted, by the same rules.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from telwerkd.application.clock import Clock
-from telwerkd.application.ports import CellRow, Conversation, Snapshot
-from telwerkd.application.query.checks import check, complete_until, place_in_time
+from telwerkd.application.ports import Conversation, Snapshot, Standing, Store
+from telwerkd.application.query.checks import check
 from telwerkd.application.query.question import Query
-from telwerkd.application.query.slices import keeps
 from telwerkd.application.readers import Readers
+from telwerkd.application.settings import zone_name
 from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.conversation.facts import Change, Fact, LeftOut, Outcome, Rule
 from telwerkd.domain.conversation.fold import Effect, fold
 from telwerkd.domain.counting.counters import CHUNK_QUARTERS, has_packed_values, unpack
 from telwerkd.domain.ids import ConversationId, EventId, Micros, WidgetId
+from telwerkd.domain.time import calendar
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
 from telwerkd.domain.time.ranges import QuarterRange
 
@@ -69,7 +71,8 @@ class Explanation(NamedTuple):
 class Explanations:
     """Explains the numbers of a store."""
 
-    def __init__(self, readers: Readers, clock: Clock) -> None:
+    def __init__(self, store: Store, readers: Readers, clock: Clock) -> None:
+        self._store = store
         self._readers = readers
         self._clock = clock
 
@@ -85,13 +88,18 @@ class Explanations:
         """
         check(query)
         now = self._clock.now()
-        return await self._readers.read(query.account, lambda view: then(explain(query, after, size, now, view)))
+
+        async def job() -> T:
+            found = await self._store.read(query.account, partial(explain, query, after, size, now))
+            return await self._readers.in_thread(lambda: then(found))
+
+        return await self._readers.run(query.account, job)
 
 
 def explain(query: Query, after: Place | None, size: int, now: Micros, snapshot: Snapshot) -> Explanation:
     """A page of what made a number, on a view of its account."""
     high_water = snapshot.account().high_water
-    _, span = place_in_time(query, snapshot)
+    span = query.range.quarters(calendar.zone(query.time_zone or zone_name(snapshot)))
     slice_ = _Slice(query, Micros(span.start * QUARTER_HOUR_MICROS), Micros(span.end * QUARTER_HOUR_MICROS))
     page: list[Explained] = []
     last: Place | None = None
@@ -108,7 +116,8 @@ def explain(query: Query, after: Place | None, size: int, now: Micros, snapshot:
         if len(page) == size or folded == _FOLDED_MAX or events >= _EVENTS_MAX or listed >= _LISTED_MAX:
             last = place
             break
-    return Explanation(page, last, _unexplainable(query, span, snapshot), complete_until(snapshot, now))
+    complete_until = Standing(0, snapshot.earliest_due()).complete_until(now)
+    return Explanation(page, last, _unexplainable(query, span, snapshot), complete_until)
 
 
 def _conversations(
@@ -167,22 +176,28 @@ class _Slice:
         return sorted(kept, key=lambda fact: (fact.instant, fact.event_id, fact.value))
 
     def _keeps(self, fact: Fact) -> bool:
-        return self.start <= fact.instant < self.end and keeps(self._filter, _as_row(fact), by_value=True)
+        kept = self._filter
+        return (
+            self.start <= fact.instant < self.end
+            and kept.keeps(fact.operator, fact.group, fact.widget)
+            and kept.keeps_value(fact.value)
+        )
 
     def _left_out(self, event_id: EventId, instant: Micros, widget: WidgetId, rule: Rule) -> list[LeftOutEvent]:
         shown = self.start <= instant < self.end and self._filter.widgets.keeps(widget)
         return [LeftOutEvent(event_id, instant, rule)] if shown else []
 
 
-def _as_row(fact: Fact) -> CellRow:
-    return CellRow(0, fact.operator, fact.group, fact.widget, fact.value, b"")
-
-
 def _unexplainable(query: Query, span: QuarterRange, snapshot: Snapshot) -> int:
     info = query.kpis[0]
     packs = has_packed_values(info.kpi)
     first, last = span.start // CHUNK_QUARTERS, (span.end - 1) // CHUNK_QUARTERS
-    rows = [row for row in snapshot.base_cells(info.kpi, first, last) if keeps(query.filter, row, by_value=not packs)]
+    kept = query.filter
+    rows = [
+        row
+        for row in snapshot.base_cells(info.kpi, first, last)
+        if kept.keeps(row.operator, row.group, row.widget) and (packs or kept.keeps_value(row.value))
+    ]
     cells = unpack([row.chunk for row in rows], [row.cells for row in rows])
     in_range = (cells.quarter >= span.start) & (cells.quarter < span.end)
     return sum(

@@ -6,7 +6,7 @@ so what one account asks, however much of it, delays another account by one of i
 
 import asyncio
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -99,18 +99,14 @@ class Readers:
         self._turns = Turns(store.reads_at_once, waiting_queries_per_account_max)
         self._threads = ThreadPoolExecutor(store.reads_at_once, "computing")
 
-    async def read(self, account: AccountId, work: Callable[[Snapshot], T], *, waiting_is_bounded: bool = True) -> T:
+    async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
         """Runs `work` on one consistent view, not in the event loop.
-
-        A caller that goes away before its turn is never worked for; later, the work runs to its end, and holds its
-        place until then. Who asks one question at a time only may wait in any case.
 
         Raises:
             QuotaExceededError: too much of the account waits.
             UnavailableError: the database does not answer.
         """
-        await self._turns.take(account, waiting_is_bounded=waiting_is_bounded)
-        return await self._held(account, asyncio.ensure_future(self._store.read(account, work)))
+        return await self.run(account, lambda: self._store.read(account, work))
 
     async def compute(self, account: AccountId, work: Callable[[], T]) -> T:
         """Runs what needs no database, as `read` does.
@@ -118,8 +114,25 @@ class Readers:
         Raises:
             QuotaExceededError: too much of the account waits.
         """
-        await self._turns.take(account)
-        return await self._held(account, asyncio.get_running_loop().run_in_executor(self._threads, work))
+        return await self.run(account, lambda: self.in_thread(work))
+
+    async def run(
+        self, account: AccountId, job: Callable[[], Coroutine[Any, Any, T]], *, waiting_is_bounded: bool = True
+    ) -> T:
+        """Awaits `job` in a turn of the account: one place, however many threads the job uses one after the other.
+
+        A caller that goes away before its turn is never worked for; later, the job runs to its end, and holds its
+        place until then. Who asks one question at a time only may wait in any case.
+
+        Raises:
+            QuotaExceededError: too much of the account waits.
+        """
+        await self._turns.take(account, waiting_is_bounded=waiting_is_bounded)
+        return await self._held(account, asyncio.ensure_future(job()))
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Runs in a thread what needs no database. For jobs that have their turn (`run`)."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def _held(self, account: AccountId, running: "asyncio.Future[T]") -> T:
         def ended(ended: "asyncio.Future[Any]") -> None:

@@ -15,8 +15,8 @@ from telwerkd.application.explain import Explanations
 from telwerkd.application.ingest.group_commit import Ingest
 from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.application.ports import Store
-from telwerkd.application.query.answering import Queries
 from telwerkd.application.query.rollup_cache import RollupCache
+from telwerkd.application.query.runner import Queries
 from telwerkd.application.readers import Readers
 from telwerkd.application.settings import AccountSettings
 from telwerkd.application.upkeep.freeing import NameKeeper
@@ -150,7 +150,7 @@ async def _serving(settings: Settings, store: Store, clock: Clock, *, shares_por
         KpiService(
             queries,
             watches,
-            Explanations(readers, clock),
+            Explanations(store, readers, clock),
             clock,
             limits,
             AnswerCache(settings.answer_cache_bytes_max),

@@ -15,11 +15,10 @@ import pytest
 import sqlalchemy as sa
 
 from telwerkd.application.commands.chunk_merging import compact
-from telwerkd.application.query.allowance import Points
-from telwerkd.application.query.answering import answer
 from telwerkd.application.query.question import Filter, Ids, Query, QueryLimits, Top
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
+from telwerkd.application.query.runner import answer
 from telwerkd.domain.catalogue.kpis import CATALOGUE, Dimension
 from telwerkd.domain.conversation.facts import Change, Fact, Kpi, Outcome
 from telwerkd.domain.counting.deltas import Deltas
@@ -74,7 +73,7 @@ class Account:
         wanted = {"granularity": Granularity.DAY, "filter": Filter(), "group_by": (), **fields}
         query = Query(ACCOUNT, (CATALOGUE[Kpi.SATISFACTION_SCORE],), YEAR, time_zone="Europe/Berlin", **wanted)
         self._rows = 0
-        work = partial(answer, query, Points(QueryLimits()), RollupCache(0) if rollups is None else rollups)
+        work = partial(answer, query, QueryLimits(), RollupCache(0) if rollups is None else rollups)
         return Asked(self._runner.run(self._store.read(ACCOUNT, work)), self._rows)
 
 

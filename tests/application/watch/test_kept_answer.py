@@ -8,7 +8,7 @@ import pytest
 
 from telwerkd.application.ports import Standing
 from telwerkd.application.query.question import Filter, PreviousPeriod, Query
-from telwerkd.application.query.result import Answer, Key, KpiRows, Numbers, Row, Summed
+from telwerkd.application.query.result import Answer, GrandTotal, GroupKey, KpiRows, Numbers, Row
 from telwerkd.application.watch.kept_answer import KeptAnswer
 from telwerkd.application.watch.watches import about_differs, changes
 from telwerkd.domain.catalogue.kpis import CATALOGUE, Dimension
@@ -42,14 +42,14 @@ def answered(random: Random, width: int, *, rows: int, facts: int, compared: boo
     """An answer to a time series of KPI 1."""
     made = [
         Row(
-            Key(operator=f"o{n}"),
+            GroupKey(operator=f"o{n}"),
             *numbers(random, width, facts),
             numbers(random, width, facts) if compared else None,
             rest=compared and n == rows - 1,
         )
         for n in range(rows)
     ]
-    of_kpi = KpiRows(SCORE, made, 0, True, [], False, Summed(facts, facts), Summed(), rows)  # noqa: FBT003  # its fields
+    of_kpi = KpiRows(SCORE, made, 0, True, [], False, GrandTotal(facts, facts), GrandTotal(), rows)  # noqa: FBT003  # its fields
     buckets = Buckets(np.arange(width + 1), first_clipped=False, last_clipped=False)
     return Answer(buckets, None, [of_kpi], "UTC", Standing(7, None), None)
 

@@ -1,6 +1,7 @@
 """A database, which runs what reads and what writes."""
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -42,6 +43,8 @@ class Store(Protocol):
     """How it wants to be asked for `write`s."""
     reads_at_once: int
     """How many `read`s get on beside one another."""
+    reads_inline: bool
+    """Whether its statements need not be waited for, so that a short one takes less time in the event loop."""
 
     async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
         """Runs `work` on one consistent view, in another thread than the event loop's.
@@ -50,10 +53,10 @@ class Store(Protocol):
             UnavailableError: the database does not answer.
         """
 
-    async def glance(self, account: AccountId, work: Callable[[Snapshot], T]) -> T | None:
-        """Runs `work` on one consistent view, in the event loop; None from a database that has to be waited for.
+    def inline_view(self, account: AccountId) -> AbstractContextManager[Snapshot]:
+        """Opens one consistent view in the event loop; only where the store `reads_inline`.
 
-        While it computes nothing else runs: it is for work of a millisecond or two.
+        While it is open nothing else runs: it is for reading that takes a millisecond or two.
 
         Raises:
             UnavailableError: the database does not answer.

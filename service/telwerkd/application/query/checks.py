@@ -1,20 +1,14 @@
-"""What holds of every query, whatever it asks for."""
+"""Checks that a query suits the catalogue, before anything else is done."""
 
 from collections.abc import Iterator
-from zoneinfo import ZoneInfo
 
-from telwerkd.application.ports import Snapshot, Standing
 from telwerkd.application.query.question import NEEDS_COMPARISON, NEEDS_MEAN, Filter, OrderMeasure, Query
-from telwerkd.application.settings import zone_name
 from telwerkd.domain.catalogue.kpis import Dimension, KpiInfo
 from telwerkd.domain.errors import InvalidArgumentError, Reason
-from telwerkd.domain.ids import Micros
-from telwerkd.domain.time import calendar
-from telwerkd.domain.time.ranges import QuarterRange
 
 
 def check(query: Query) -> None:
-    """Holds that every KPI has the dimensions and the kind of values that the query uses, and the order its numbers.
+    """Checks that every KPI has the dimensions and the kind of values that the query uses, and the order its numbers.
 
     Raises:
         InvalidArgumentError: one has not.
@@ -67,27 +61,3 @@ def _filtered(conditions: Filter) -> Iterator[Dimension]:
     ):
         if condition:
             yield dimension
-
-
-def zone_of(query: Query, snapshot: Snapshot) -> ZoneInfo:
-    """The zone of a query, which is the account's unless it names one.
-
-    Raises:
-        InvalidArgumentError: there is no such zone.
-    """
-    return calendar.zone(query.time_zone or zone_name(snapshot))
-
-
-def place_in_time(query: Query, snapshot: Snapshot) -> tuple[ZoneInfo, QuarterRange]:
-    """The zone of a query (`zone_of`), and its range in quarter-hours.
-
-    Raises:
-        InvalidArgumentError: there is no such zone, or its clocks skipped the whole range.
-    """
-    zone = zone_of(query, snapshot)
-    return zone, query.range.quarters(zone)
-
-
-def complete_until(snapshot: Snapshot, now: Micros) -> Micros:
-    """The instant before which no limit is still open."""
-    return Standing(0, snapshot.earliest_due()).complete_until(now)

@@ -1,12 +1,15 @@
-"""What an answer costs, estimated before anything is read or allocated; this decides between event loop and thread.
+"""What the stages of an answer cost, estimated before they run; by it the runner chooses event loop or thread.
 
 Costs are in units of 8 ns, the time to add one number of a rollup. They were measured on two slow cores and include
-what encoding takes. An answer begins in the event loop with a budget of `LOOP_COST_MAX`; each step spends its estimate
-first, and where the budget does not suffice the answer is begun again in a thread. A thread has no such budget: there
-the limits of `QueryLimits` hold.
+what encoding takes.
 """
 
-from collections.abc import Sequence
+from telwerkd.application.ports import Snapshot
+from telwerkd.application.query.plan import CachedWhole, Outline, QueryPlan
+from telwerkd.application.query.rank import Selection
+from telwerkd.application.query.read import Reading
+from telwerkd.application.query.slices import Slice
+from telwerkd.domain.counting.counters import has_open_values
 
 LOOP_COST_MAX = 240_000
 """What an answer may cost in the event loop: 1.9 ms. A year by day by 50 operators is 210,000."""
@@ -20,50 +23,46 @@ _BUCKET, _COMPARED_BUCKET = 12, 16
 _COUNT, _COMPARED_COUNT = 2, 8
 """A count of a series: allocated, summed up over its values and encoded; with its differences where it is compared."""
 
-CHUNK, LEAF, OPEN_LEAF, FILED, ROW = 60, 12, 60, 60, 800
-"""A chunk whose version is read, a leaf, one whose value producers choose, a transaction's leaves, a row of an answer.
-"""
+_CHUNK, _ENTRY, _OPEN_ENTRY, _FILED = 60, 12, 60, 60
+"""A chunk whose version is read, a delta entry, one whose value producers choose, a transaction's entries."""
+
+ROW = 800
+"""A row of an answer."""
 
 
-class NotInLoopError(Exception):
-    """An answer costs more than the event loop is to be held for."""
+def of_outline(outlined: Outline) -> int:
+    """Returns what a query costs whatever its account holds: its buckets, and the statements that read it."""
+    per_bucket = _BUCKET if len(outlined.spans) == 1 else _COMPARED_BUCKET
+    return sum(outlined.bucket_counts) * per_bucket + len(outlined.kpis) * len(outlined.spans) * _READ
 
 
-class Budget:
-    """What may still be spent; without a limit, anything may."""
+def of_reading(planned: QueryPlan, view: Snapshot) -> int:
+    """Returns what reading a plan costs whose chunks are all cached, beside what its outline costs.
 
-    def __init__(self, limit: int | None = None) -> None:
-        self._left = limit
-
-    @property
-    def is_limited(self) -> bool:
-        """Whether this is an answer in the event loop."""
-        return self._left is not None
-
-    def spend(self, cost: int) -> None:
-        """Takes a cost off the budget.
-
-        Raises:
-            NotInLoopError: it does not suffice.
-        """
-        if self._left is not None:
-            self._left -= cost
-            if self._left < 0:
-                raise NotInLoopError
-
-    def refuse(self) -> None:
-        """Raises NotInLoopError if there is a limit: what comes next has no estimate."""
-        if self._left is not None:
-            raise NotInLoopError
+    The delta entries are counted for it, and not read.
+    """
+    cost = 0
+    for of in planned.slices():
+        filed, entries = view.filed(of.outline.selector.measure)
+        cost += _FILED * filed + (_OPEN_ENTRY if has_open_values(of.outline.info.kpi) else _ENTRY) * entries
+        if isinstance(of.source, CachedWhole):
+            rollup = of.source.rollup
+            cost += _CHUNK * of.source.chunk_count + rollup.counts.size + ROW * len(rollup.rows)
+    return cost
 
 
-def of_buckets(widths: Sequence[int], kpis: int) -> int:
-    """What an answer costs by its buckets alone, whatever it holds: `widths` are those of its periods."""
-    per_bucket = _BUCKET if len(widths) == 1 else _COMPARED_BUCKET
-    return sum(widths) * per_bucket + kpis * len(widths) * _READ
+def of_grouping(reading: Reading) -> int:
+    """Returns what it costs to put what was read under its keys, and the keys in their order."""
+    return sum(_of_slice(of) for kpi in reading.kpis for of in kpi.slices)
 
 
-def of_counts(series: int, widths: Sequence[int], kpis: int) -> int:
-    """What the counts of an answer cost beside what was read for them: so many series of each KPI."""
-    per_count = _COUNT if len(widths) == 1 else _COMPARED_COUNT
-    return series * sum(widths) * kpis * per_count
+def _of_slice(of: Slice) -> int:
+    cells = sum(len(part.row) for part in of.sparse)
+    return ROW * len(of.rows) + sum(part.counts.size for part in of.dense) + _ENTRY * cells
+
+
+def of_assembling(reading: Reading, selection: Selection) -> int:
+    """Returns what it costs to allocate and to encode the numbers of the selected keys."""
+    per_count = _COUNT if len(reading.periods) == 1 else _COMPARED_COUNT
+    widths = sum(period.width for period in reading.periods)
+    return selection.size * widths * len(reading.kpis) * per_count

@@ -22,8 +22,8 @@ class QueryLimits(msgspec.Struct, frozen=True):
     groups_max: int = 10_000
     """Keys of an answer that are not cut into pages."""
     rows_max: int = 150_000
-    """Rows of chunks that an answer is made of, see `RowsRead`. All KPIs of a year by 1,000 operators are 130,000; each
-    takes 5 us and 1.3 kB."""
+    """Rows of chunks that an answer is made of, see `RowBudget`. All KPIs of a year by 1,000 operators are 130,000;
+    each takes 5 us and 1.3 kB."""
 
 
 class Ids(NamedTuple):
@@ -75,6 +75,10 @@ class Filter(NamedTuple):
     topics: Topics = Topics()
     questions: Ids = Ids()
 
+    def keeps(self, operator: str, group: str, widget: str) -> bool:
+        """Whether the conditions on operator, group and widget hold."""
+        return self.operators.keeps(operator) and self.groups.keeps(group) and self.widgets.keeps(widget)
+
     def keeps_value(self, value: str) -> bool:
         """Whether the conditions on values, topics and questions hold for a fact's value."""
         return (
@@ -116,7 +120,7 @@ class Order(NamedTuple):
 
 
 RawKey: TypeAlias = tuple[str, ...]
-"""The ids of a row's key, in the order of `Key`, without those that were not grouped by."""
+"""The ids of a row's key, in the order of `GroupKey`, without those that were not grouped by."""
 
 
 class RowPlace(NamedTuple):

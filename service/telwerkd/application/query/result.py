@@ -13,7 +13,7 @@ from telwerkd.domain.time.calendar import Buckets
 Counts: TypeAlias = npt.NDArray[np.int64]
 
 
-class Key(NamedTuple):
+class GroupKey(NamedTuple):
     """What a row was grouped by; None where it was not."""
 
     operator: str | None = None
@@ -37,7 +37,7 @@ class Numbers(NamedTuple):
 class Row(NamedTuple):
     """One series of a KPI. Rows add up to the total, and buckets to the range (R-NUM-4)."""
 
-    key: Key
+    key: GroupKey
     counts: Counts
     sums: Counts | None
     distribution: Counts | None
@@ -50,7 +50,7 @@ class Row(NamedTuple):
     """Of totals: the row's part of its whole; None where that is 0, or the rest is of several wholes."""
 
 
-class Summed(NamedTuple):
+class GrandTotal(NamedTuple):
     """All facts of a range and slice, each once; 0 without any (R-NUM-3)."""
 
     facts: int = 0
@@ -70,8 +70,8 @@ class KpiRows(NamedTuple):
     """KPI 5: the widgets of the slice that are known to have no action enabled."""
     overlapping: bool
     """Rows do not add up: they are of single topics (R-NUM-5)."""
-    summed: Summed
-    compared: Summed
+    summed: GrandTotal
+    compared: GrandTotal
     row_count: int
     """Rows on all pages."""
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.application.query.result import Answer, Counts, Key, KpiRows, Numbers, Row
+from telwerkd.application.query.result import Answer, Counts, GroupKey, KpiRows, Numbers, Row
 from telwerkd.domain.time.calendar import Buckets
 
 _ROW_BYTES, _KPI_BYTES = 400, 2_000
@@ -85,7 +85,7 @@ class _Kpi(NamedTuple):
     """The answer for a KPI."""
 
     without_rows: KpiRows
-    keys: list[tuple[Key, bool]]
+    keys: list[tuple[GroupKey, bool]]
     """Each row's, and whether it is the rest."""
     periods: list[_Columns]
 

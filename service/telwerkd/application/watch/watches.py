@@ -18,9 +18,9 @@ import numpy as np
 
 from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.application.ports import Store
-from telwerkd.application.query.answering import Queries
 from telwerkd.application.query.question import OrderMeasure, Query
 from telwerkd.application.query.result import Answer, Counts, KpiRows, Row
+from telwerkd.application.query.runner import Queries
 from telwerkd.application.watch.kept_answer import KeptAnswer
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError

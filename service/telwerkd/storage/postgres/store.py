@@ -14,6 +14,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar, cast
 
 import asyncpg
@@ -61,6 +62,7 @@ class PostgresStore(AcrossAccounts):
 
     scheduling = WriteScheduling(merges_accounts=False, writes_at_once=WRITERS)
     reads_at_once = READERS
+    reads_inline = False
 
     def __init__(self, url: PostgresUrl) -> None:
         super().__init__(self._looking_across)
@@ -94,9 +96,9 @@ class PostgresStore(AcrossAccounts):
         # A caller that goes away must not take the connection from under a thread that uses it.
         return await self._shielded(self._answered(self._readers, in_thread))
 
-    async def glance(self, _account: AccountId, _work: Callable[[Snapshot], T]) -> T | None:
-        """Nothing: what computes must not run in a greenlet (`postgres_threads`)."""
-        return None
+    def inline_view(self, account: AccountId) -> AbstractContextManager[Snapshot]:
+        """There is none: statements are waited for, and what computes must not run in a greenlet (`threads`)."""
+        raise NotImplementedError(f"account {account}: PostgreSQL has no view in the event loop (reads_inline)")
 
     async def write(self, commands: Sequence[tuple[AccountId, Command[T]]]) -> list[T]:
         """Runs the commands, which are all of one account, and commits them together."""

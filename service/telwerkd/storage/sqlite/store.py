@@ -7,8 +7,9 @@ event loop (docs/decisions/0011); one that writes in a process of its own, or in
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -47,13 +48,14 @@ class SqliteStore(AcrossAccounts):
     # A commit takes as long as a hundred events and more.
     scheduling = WriteScheduling(merges_accounts=True, writes_at_once=2, ahead_weight_min=500)
     reads_at_once = READERS
+    reads_inline = True
 
     def __init__(self, path: Path, writer: Writer | None = None) -> None:
         super().__init__(self._looking_across)
         self._writer = writer or WriterThread(path)
         # Where no server runs, it is for looking after the file.
         self._reader = make_engine(path, writes=False, any_text=writer is None)
-        self._glances = self._reader.connect()
+        self._inline = self._reader.connect()
         self._read_threads = ThreadPoolExecutor(READERS, "sqlite-reader")
         self._across = make_async_engine(path, any_text=writer is None)
 
@@ -66,10 +68,11 @@ class SqliteStore(AcrossAccounts):
 
         return await asyncio.get_running_loop().run_in_executor(self._read_threads, run)
 
-    async def glance(self, account: AccountId, work: Callable[[Snapshot], T]) -> T | None:
-        """Runs `work` on one consistent view, in the event loop."""
-        with unavailable(), self._glances.begin():
-            return work(AccountTransaction(self._glances, account))
+    @contextmanager
+    def inline_view(self, account: AccountId) -> Iterator[Snapshot]:
+        """Opens one consistent view in the event loop, on a connection of its own."""
+        with unavailable(), self._inline.begin():
+            yield AccountTransaction(self._inline, account)
 
     async def write(self, commands: Sequence[tuple[AccountId, Command[T]]]) -> list[T]:
         """Runs all of `commands` and commits them together."""
@@ -84,7 +87,7 @@ class SqliteStore(AcrossAccounts):
         """Where an account stands: two look-ups by key, on the event loop, for a hop to a thread would take longer."""
         with unavailable():
             # Asked directly: one statement needs no transaction.
-            driver: Any = self._glances.connection.driver_connection
+            driver: Any = self._inline.connection.driver_connection
             [(version, due)] = driver.execute(_STANDING, {"account": account}).fetchall()
         return Standing(version or 0, due)
 
@@ -103,7 +106,7 @@ class SqliteStore(AcrossAccounts):
         """Lets running transactions end, and closes the file."""
         self._read_threads.shutdown()
         await self._across.dispose()
-        self._glances.close()
+        self._inline.close()
         self._reader.dispose()
         # Last, so that the file is left whole, without its journal.
         await self._writer.close()

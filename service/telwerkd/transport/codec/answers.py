@@ -13,8 +13,8 @@ import numpy as np
 
 from telwerk.v1 import kpi_service_pb2 as pb
 from telwerkd.application.ports import Standing
-from telwerkd.application.query.ordering import ratio
-from telwerkd.application.query.result import Answer, Counts, Key, KpiRows, Numbers, Row
+from telwerkd.application.query.rank import ratio
+from telwerkd.application.query.result import Answer, Counts, GroupKey, KpiRows, Numbers, Row
 from telwerkd.application.watch.watches import Changes
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.texts import Language
@@ -248,7 +248,7 @@ def _answer(rows: KpiRows) -> pb.KpiAnswer:
     )
 
 
-def _key(info: KpiInfo, key: Key) -> pb.Key:
+def _key(info: KpiInfo, key: GroupKey) -> pb.Key:
     return pb.Key(
         operator_id=key.operator,
         operator_group_id=key.group,

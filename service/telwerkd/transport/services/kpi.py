@@ -10,9 +10,9 @@ import grpc.aio
 from telwerk.v1 import kpi_service_pb2 as pb, kpi_service_pb2_grpc as kpi_grpc
 from telwerkd.application.clock import Clock
 from telwerkd.application.explain import Explanations
-from telwerkd.application.query.answering import Queries
 from telwerkd.application.query.question import Query
 from telwerkd.application.query.result import Answer
+from telwerkd.application.query.runner import Queries
 from telwerkd.application.watch.watches import Watches, about_differs, changes
 from telwerkd.domain.errors import TelwerkError
 from telwerkd.domain.ids import AccountId, Micros

@@ -1,16 +1,15 @@
-"""What a query, or a batch of queries together, may take: counted before it is read or allocated."""
+"""What a query, or the queries of a batch together, may use: counted before it is read or allocated."""
 
 from collections.abc import Sequence
 
-from telwerkd.application.query.question import QueryLimits
 from telwerkd.domain.errors import LimitExceededError
 
 
-class RowsRead:
-    """The rows of chunks that a query is made of, or a batch of queries, counted before they are put under keys.
+class RowBudget:
+    """The rows that are read for a query, or for a batch.
 
-    A row is a series in one chunk of 32 days. Those that are kept as a rollup count as well, so that what is refused
-    does not depend on what was asked before.
+    A row is a series in one chunk of 32 days. Rows of cached rollups count as well, so that what is refused does not
+    depend on what was asked before.
     """
 
     def __init__(self, rows_max: int) -> None:
@@ -18,15 +17,15 @@ class RowsRead:
         self._taken = 0
 
     @property
-    def too_many(self) -> int:
-        """How many more rows are too many: nothing needs to be read further."""
-        return self._rows_max - self._taken + 1
+    def left(self) -> int:
+        """How many rows may still be taken."""
+        return self._rows_max - self._taken
 
     def take(self, rows: int) -> None:
         """Counts rows.
 
         Raises:
-            LimitExceededError: they are too many, together with those before.
+            LimitExceededError: they are too many, together with those before. After that every other row is too many.
         """
         self._taken += rows
         if self._taken > self._rows_max:
@@ -38,27 +37,26 @@ class RowsRead:
             )
 
 
-class Points:
-    """The numbers of an answer, or of a batch of them, counted before they are allocated."""
+class PointBudget:
+    """The numbers of an answer, or of a batch of them."""
 
-    def __init__(self, limits: QueryLimits) -> None:
-        self.limits = limits
-        self.rows = RowsRead(limits.rows_max)
+    def __init__(self, points_max: int) -> None:
+        self._points_max = points_max
         self._taken = 0
 
     def take(self, series: int, buckets: int, values: Sequence[int]) -> None:
-        """Adds a query's numbers: of each KPI, so many series of so many buckets, and `values` numbers in each.
+        """Counts a query's numbers: of each KPI, so many series of so many buckets, and `values` numbers in each.
 
         Raises:
-            LimitExceededError: they are too many, together with those before. Then none of them is added.
+            LimitExceededError: they are too many, together with those before. Then none of them is counted.
         """
         wanted = series * buckets * sum(values)
-        if self._taken + wanted > self.limits.points_max:
+        if self._taken + wanted > self._points_max:
             before = f", and the queries before it take {self._taken}" if self._taken else ""
             raise LimitExceededError(
                 "group_by",
                 f"the answer would take {wanted} numbers ({len(values)} KPIs, {series} series each, {buckets} buckets, "
-                f"up to {max(values)} values){before}; at most {self.limits.points_max} (points_max) are answered: ask "
+                f"up to {max(values)} values){before}; at most {self._points_max} (points_max) are answered: ask "
                 "for pages (page_size) or the largest (top), filter, group by less, choose a coarser granularity, a "
                 "shorter range or fewer KPIs",
             )

@@ -1,4 +1,4 @@
-"""In which order rows come, and which of them are asked for."""
+"""Rank: the order of keys, and which of them the query asks for."""
 
 from collections.abc import Sequence
 from heapq import merge
@@ -7,18 +7,12 @@ from typing import NamedTuple, TypeAlias, assert_never
 import numpy as np
 import numpy.typing as npt
 
+from telwerkd.application.query.group import Grouped, KeyTotals
 from telwerkd.application.query.question import Order, OrderMeasure, Page, Query, RawKey, RowPlace
 from telwerkd.application.query.result import Counts
 from telwerkd.domain.errors import LimitExceededError
 
 Floats: TypeAlias = npt.NDArray[np.float64]
-
-
-class KeyTotals(NamedTuple):
-    """What the deciding KPI counts under each key in one period: arrays by the keys' places."""
-
-    counts: Counts
-    stars: Counts
 
 
 class Selection(NamedTuple):
@@ -42,21 +36,23 @@ class Selection(NamedTuple):
         return slots
 
 
-def select(query: Query, keys: Sequence[RawKey], kpis: Sequence[Sequence[KeyTotals]], groups_max: int) -> Selection:
-    """The keys that a query asks for, in its order; `kpis` are the totals of each KPI in each period.
+def rank(query: Query, grouped: Grouped, groups_max: int) -> Selection:
+    """Returns the keys that a query asks for, in its order.
 
     Raises:
         LimitExceededError: there are more than `groups_max`, and the query neither pages nor asks for the largest.
     """
-    number = _numbers(query.order, kpis[query.order.kpi])
+    keys = grouped.keys
+    number = _numbers(query.order, [of.by_key for of in grouped.kpis[query.order.kpi].periods])
     absent = np.isnan(number)
-    rank = np.empty(len(keys), np.int64)
-    rank[_in_order(keys)] = np.arange(len(keys))
+    ranks = np.empty(len(keys), np.int64)
+    ranks[_in_order(keys)] = np.arange(len(keys))
     backwards = query.order.measure is OrderMeasure.KEY and query.order.descending
-    order = np.lexsort((-rank if backwards else rank, np.where(absent, 0.0, number), absent))
+    order = np.lexsort((-ranks if backwards else ranks, np.where(absent, 0.0, number), absent))
     if query.group_by:
         # What was counted and taken back leaves a key without facts until it is compacted.
-        order = order[np.any([period.counts != 0 for periods in kpis for period in periods], axis=0)[order]]
+        counted = [of.by_key.counts != 0 for kpi in grouped.kpis for of in kpi.periods]
+        order = order[np.any(counted, axis=0)[order]]
     if query.top is not None:
         return Selection(order[: query.top.size], query.top.rest and len(order) > query.top.size, None)
     if query.page is not None:

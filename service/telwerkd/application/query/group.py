@@ -1,0 +1,191 @@
+"""Group: under which keys the rows of all slices count, and how much under each.
+
+A row has one key, but: by single topic it counts under each of its topics, and by a packed value under one key a value.
+So keys come in layers, each of which gives a row one key at most.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from telwerkd.application.query.question import RawKey
+from telwerkd.application.query.read import KpiReading, Reading
+from telwerkd.application.query.result import Counts, GroupKey
+from telwerkd.application.query.slices import NONE, Layer, Slice
+from telwerkd.domain.catalogue.kpis import Dimension, KpiInfo
+from telwerkd.domain.conversation.facts import value_answer, value_topics
+from telwerkd.domain.counting.counters import has_packed_values
+from telwerkd.domain.counting.rollups import RowIds
+
+
+class KeyTotals(NamedTuple):
+    """What is counted under each key in one period: arrays by the keys' places."""
+
+    counts: Counts
+    stars: Counts
+
+
+class GroupedSlice(NamedTuple):
+    """A slice, and how its rows count."""
+
+    slice: Slice
+    totals: Counts
+    """By row and value."""
+    layers: list[Layer]
+    overlaps: bool
+    """Whether a row may count under several keys with the same facts."""
+    by_key: KeyTotals
+
+    def selected(self, slots: Counts) -> list[Layer]:
+        """Returns the layers with slots in the keys' place; `slots` has one for each key, -1 where it is not wanted."""
+        return [layer._replace(key=_through(slots, layer.key)) for layer in self.layers]
+
+    def left_over(self, slots: Counts) -> list[Layer]:
+        """Returns slot 0 for every fact that counts under any key that is not wanted: each once."""
+        left = [layer._replace(key=np.where(_is_left(slots, layer.key), 0, NONE)) for layer in self.layers]
+        if not self.overlaps or not left:
+            return left
+        return [Layer(np.max([layer.key for layer in left], axis=0))]
+
+
+class GroupedKpi(NamedTuple):
+    """The slices of one KPI, each with how its rows count."""
+
+    info: KpiInfo
+    periods: list[GroupedSlice]
+    held_back: int
+    stars: Counts
+    """How many stars each packed value is; none for KPIs without a mean."""
+
+    @property
+    def values(self) -> int:
+        """How many numbers each bucket of a series has."""
+        return self.periods[0].slice.values
+
+
+class Grouped(NamedTuple):
+    """All slices of a query under their keys."""
+
+    keys: list[RawKey]
+    """The distinct keys of all KPIs and periods; elsewhere a key is its place here."""
+    kpis: list[GroupedKpi]
+
+
+def group_rows(reading: Reading) -> Grouped:
+    """Returns what was read under the keys that the query groups by."""
+    dimensions = reading.outline.query.group_by
+    places: dict[RawKey, int] = {}
+    layers = [[_layers(of.rows, dimensions, kpi.info, places) for of in kpi.slices] for kpi in reading.kpis]
+    kpis = [_grouped(kpi, of_kpi, len(places)) for kpi, of_kpi in zip(reading.kpis, layers, strict=True)]
+    return Grouped(list(places), kpis)
+
+
+def _grouped(kpi: KpiReading, layers: Sequence[list[Layer]], keys: int) -> GroupedKpi:
+    stars = np.arange(1, kpi.slices[0].values + 1) * kpi.info.has_mean
+    periods = []
+    for of, of_slice in zip(kpi.slices, layers, strict=True):
+        totals = of.totals()
+        by_key = _by_key(totals, of_slice, stars, keys)
+        # Only topics overlap; they have a layer each.
+        overlaps = len(of_slice) > 1 and of_slice[0].code is None
+        periods.append(GroupedSlice(of, totals, of_slice, overlaps, by_key))
+    return GroupedKpi(kpi.info, periods, kpi.held_back, stars)
+
+
+def _by_key(totals: Counts, layers: Sequence[Layer], stars: Counts, keys: int) -> KeyTotals:
+    counts = np.zeros(keys, np.int64)
+    of_stars = np.zeros_like(counts)
+    for layer in layers:
+        has_key = layer.key >= 0
+        values = totals if layer.code is None else totals[:, [layer.code]]
+        of_value = stars if layer.code is None else stars[[layer.code]]
+        np.add.at(counts, layer.key[has_key], values.sum(axis=1)[has_key])
+        np.add.at(of_stars, layer.key[has_key], (values @ of_value)[has_key])
+    return KeyTotals(counts, of_stars)
+
+
+def sums_by(of: GroupedSlice, info: KpiInfo, dimensions: Sequence[Dimension]) -> dict[RawKey, int]:
+    """Returns the facts of a slice by other dimensions than the query's, none of which is a packed value or a topic."""
+    places: dict[RawKey, int] = {}
+    [layer] = _layers(of.slice.rows, dimensions, info, places)
+    counts = np.zeros(len(places), np.int64)
+    np.add.at(counts, layer.key, of.totals.sum(axis=1))
+    return dict(zip(places, counts.tolist(), strict=True))
+
+
+def _through(slots: Counts, key: Counts) -> Counts:
+    return np.where(key == NONE, NONE, slots[key]) if len(slots) else key
+
+
+def _is_left(slots: Counts, key: Counts) -> npt.NDArray[np.bool_]:
+    left: npt.NDArray[np.bool_] = (key != NONE) & (_through(slots, key) == NONE)
+    return left
+
+
+def _layers(
+    rows: Sequence[RowIds], dimensions: Sequence[Dimension], info: KpiInfo, places: dict[RawKey, int]
+) -> list[Layer]:
+    """Returns how the rows of a KPI count by some dimensions; new keys get the next places."""
+    if Dimension.TOPIC in dimensions:
+        return _by_topic(rows, dimensions, places)
+    if Dimension.VALUE in dimensions and has_packed_values(info.kpi):
+        # The value is the last of the dimensions that such a KPI has.
+        get = _key_getter([d for d in dimensions if d is not Dimension.VALUE])
+        raw = [get(row) for row in rows]
+        return [
+            Layer(_places_of(((*key, known.value) for key in raw), places), code)
+            for code, known in enumerate(info.values)
+        ]
+    if not dimensions:
+        return [Layer(np.full(len(rows), places.setdefault((), len(places))))]
+    return [Layer(_places_of(map(_key_getter(dimensions), rows), places))]
+
+
+def _places_of(keys: Iterable[RawKey], places: dict[RawKey, int]) -> Counts:
+    return np.array([places.setdefault(key, len(places)) for key in keys], np.int64)
+
+
+def _by_topic(rows: Sequence[RowIds], dimensions: Sequence[Dimension], places: dict[RawKey, int]) -> list[Layer]:
+    """Returns a layer for the first topic of each row, one for the second, and so on."""
+    get = _key_getter(dimensions)
+    topics = [value_topics(row.value) for row in rows]
+    layers = []
+    for n in range(max(map(len, topics), default=0)):
+        key = np.full(len(rows), NONE)
+        having = [place for place, of_row in enumerate(topics) if len(of_row) > n]
+        key[having] = _places_of((get(rows[place]._replace(value=topics[place][n])) for place in having), places)
+        layers.append(Layer(key))
+    return layers
+
+
+_FIELDS = {
+    Dimension.OPERATOR: "operator",
+    Dimension.OPERATOR_GROUP: "group",
+    Dimension.WIDGET: "widget",
+    Dimension.VALUE: "value",
+    Dimension.TOPIC: "value",
+    Dimension.QUESTION: "value",
+}
+"""Where a row has a dimension. By topic, each copy of a row has one topic as its value."""
+
+
+def _key_getter(dimensions: Sequence[Dimension]) -> Callable[[RowIds], RawKey]:
+    """Takes a row's key, in the order of `GroupKey`."""
+    places = [RowIds._fields.index(_FIELDS[dimension]) for dimension in sorted(dimensions)]
+    if Dimension.QUESTION in dimensions:
+        return lambda row: (*(row[place] for place in places[:-1]), value_answer(row.value)[0])
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda row: tuple(row[place] for place in places)
+
+
+def key_maker(dimensions: Sequence[Dimension]) -> Callable[[RawKey], GroupKey]:
+    """Makes keys of rows' ids."""
+    fields = [_KEY_FIELDS[dimension] for dimension in sorted(dimensions)]
+    return lambda raw: GroupKey(**dict(zip(fields, raw, strict=True)))
+
+
+_KEY_FIELDS = dict(zip(sorted(Dimension), GroupKey._fields, strict=True))

@@ -1,0 +1,316 @@
+"""Plan: what a query reads and how much of it there is. No counter is read for it.
+
+First the outline, which follows from the query and its time zone alone; then, from the versions of chunks and from the
+rollups that are cached, where each slice comes from.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypeAlias
+from zoneinfo import ZoneInfo
+
+from telwerkd.application.ports import Cut, Snapshot
+from telwerkd.application.query.budgets import RowBudget
+from telwerkd.application.query.periods import spans_of
+from telwerkd.application.query.question import Filter, Query, QueryLimits
+from telwerkd.application.query.rollup_cache import RollupCache, RollupKey, Versions
+from telwerkd.domain.catalogue.kpis import Dimension, KpiInfo
+from telwerkd.domain.conversation.facts import Kpi
+from telwerkd.domain.counting.counters import (
+    BY_GROUP,
+    BY_OPERATOR,
+    BY_VALUE,
+    BY_WIDGET,
+    CHUNK_QUARTERS,
+    has_open_values,
+)
+from telwerkd.domain.counting.deltas import HELD_BACK, Measure
+from telwerkd.domain.counting.rollups import Rollup, resolution
+from telwerkd.domain.errors import LimitExceededError
+from telwerkd.domain.time import calendar
+from telwerkd.domain.time.calendar import Granularity, Quarters
+from telwerkd.domain.time.ranges import QuarterRange
+
+_LOOK_UPS_MAX = 1_000
+"""Keys looked up in each chunk. Three lists of a thousand ids each would be a thousand million."""
+
+
+# --- Outline ---------------------------------------------------------------------------------------------------------
+
+
+class SliceOutline(NamedTuple):
+    """One measure of one KPI in one period: which chunks it is in."""
+
+    info: KpiInfo
+    period: int
+    """Its place among the spans."""
+    selector: Cut
+    """Without its limit on rows."""
+    by_value: bool
+    """Whether it is read by values that producers choose."""
+
+    @property
+    def names_ids(self) -> bool:
+        """Whether chunks are looked up by the ids that the filter names."""
+        return bool(self.selector.operators or self.selector.groups or self.selector.widgets or self.selector.values)
+
+
+class KpiOutline(NamedTuple):
+    """What is read of one KPI."""
+
+    info: KpiInfo
+    slices: tuple[SliceOutline, ...]
+    """One for each period."""
+    held_back: tuple[SliceOutline, ...]
+    """What is held back in the first period; empty where the KPI holds nothing back."""
+
+
+class Outline(NamedTuple):
+    """What a query reads, whatever its account holds."""
+
+    query: Query
+    zone: ZoneInfo
+    spans: list[QuarterRange]
+    bucket_counts: list[int]
+    """Of each span; at least as many as there are."""
+    kpis: list[KpiOutline]
+    names_ids: bool
+    """Whether any chunks are looked up by the ids that the filter names."""
+    by_value: bool
+    """Whether anything is read by values that producers choose, of which there may be thousands."""
+    reads_settings: bool
+    """Whether the settings of all widgets are read."""
+
+
+def outline(query: Query, zone: ZoneInfo, limits: QueryLimits) -> Outline:
+    """Returns the outline of a query.
+
+    Raises:
+        InvalidArgumentError: see `spans_of`.
+        LimitExceededError: too many buckets.
+    """
+    spans = spans_of(query, zone)
+    bucket_counts = [_bucket_count(span, query.granularity, limits) for span in spans]
+    kpis = [_kpi_outline(query, info, spans) for info in query.kpis]
+    return Outline(
+        query,
+        zone,
+        spans,
+        bucket_counts,
+        kpis,
+        names_ids=any(kpi.slices[0].names_ids for kpi in kpis),
+        by_value=any(kpi.slices[0].by_value for kpi in kpis),
+        reads_settings=any(kpi.info.kpi == Kpi.INACTIVITY_ACTIONS for kpi in kpis),
+    )
+
+
+def _bucket_count(span: QuarterRange, granularity: Granularity | None, limits: QueryLimits) -> int:
+    if granularity is None:
+        return 1
+    wanted = calendar.count_upper_bound(span.start, span.end, granularity)
+    if wanted > limits.buckets_max:
+        raise LimitExceededError(
+            "granularity",
+            f"the range holds up to {wanted} buckets of this width, at most {limits.buckets_max} (buckets_max) are "
+            "answered: choose a coarser granularity or a shorter range",
+        )
+    return wanted
+
+
+_HELD_KPIS = frozenset({Kpi.CONVERSATION_TOPICS, Kpi.PRE_CHAT_SURVEY_RESULTS})
+
+
+def _kpi_outline(query: Query, info: KpiInfo, spans: Sequence[QuarterRange]) -> KpiOutline:
+    by_value = has_open_values(info.kpi) and _uses_values(query)
+
+    def slice_outline(measure: Measure, period: int) -> SliceOutline:
+        return SliceOutline(info, period, _selector(query, measure, spans[period], by_value=by_value), by_value)
+
+    held_back = (slice_outline(info.kpi + HELD_BACK, 0),) if info.kpi in _HELD_KPIS else ()
+    return KpiOutline(info, tuple(slice_outline(info.kpi, period) for period in range(len(spans))), held_back)
+
+
+_VALUE_DIMENSIONS = frozenset({Dimension.VALUE, Dimension.TOPIC, Dimension.QUESTION})
+
+
+def _uses_values(query: Query) -> bool:
+    conditions = query.filter
+    filters = bool(conditions.values or conditions.topics or conditions.questions)
+    return filters or not _VALUE_DIMENSIONS.isdisjoint(query.group_by)
+
+
+def _selector(query: Query, measure: Measure, span: QuarterRange, *, by_value: bool) -> Cut:
+    conditions = query.filter
+    operators, groups, widgets, values = _looked_up(
+        conditions.operators.any_of,
+        conditions.groups.any_of,
+        conditions.widgets.any_of,
+        conditions.values.any_of if by_value else frozenset(),
+    )
+    grouping = _grouping(conditions, query.group_by) | (BY_VALUE if by_value else 0)
+    first, last = span.start // CHUNK_QUARTERS, (span.end - 1) // CHUNK_QUARTERS
+    return Cut(measure, grouping, first, last, operators, groups, widgets, values)
+
+
+def _looked_up(*lists: frozenset[str]) -> list[frozenset[str]]:
+    """Returns the lists of ids that are looked up by key: each id of one with each of the others, if not too many.
+
+    The other lists come out empty. They are not forgotten: the conditions hold for every row that is read.
+    """
+    combinations, kept = 1, [frozenset[str]()] * len(lists)
+    for place, ids in sorted(enumerate(lists), key=lambda placed: len(placed[1])):
+        if ids and combinations * len(ids) <= _LOOK_UPS_MAX:
+            combinations *= len(ids)
+            kept[place] = ids
+    return kept
+
+
+_BITS = {Dimension.OPERATOR: BY_OPERATOR, Dimension.OPERATOR_GROUP: BY_GROUP, Dimension.WIDGET: BY_WIDGET}
+
+
+def _grouping(conditions: Filter, group_by: Sequence[Dimension]) -> int:
+    filtered = (
+        (Dimension.OPERATOR, conditions.operators),
+        (Dimension.OPERATOR_GROUP, conditions.groups),
+        (Dimension.WIDGET, conditions.widgets),
+    )
+    return sum(_BITS[dimension] for dimension, condition in filtered if condition or dimension in group_by)
+
+
+# --- Sources ---------------------------------------------------------------------------------------------------------
+
+
+class LookUp(NamedTuple):
+    """Chunks of named ids, looked up by their keys."""
+
+    known_rows: int = 0
+
+
+class CachedWhole(NamedTuple):
+    """One cached rollup of all chunks of the range."""
+
+    rollup: Rollup
+    chunk_count: int
+
+    @property
+    def known_rows(self) -> int:
+        """How many rows it has."""
+        return self.rollup.sources
+
+
+class ChunkSource(NamedTuple):
+    """Where one chunk comes from."""
+
+    key: RollupKey
+    versions: Versions
+    rollups: tuple[Rollup, ...]
+    """The cached rollup, if there is one that fits; else the chunk's cells are read."""
+
+
+class ByChunk(NamedTuple):
+    """Each chunk of the range by itself."""
+
+    key: RollupKey
+    """Of all of them together."""
+    chunks: tuple[ChunkSource, ...]
+    join: bool
+    """Whether one rollup of all chunks is worth making, if each of them comes as a rollup."""
+
+    @property
+    def known_rows(self) -> int:
+        """How many rows the cached rollups have."""
+        return sum(rollup.sources for chunk in self.chunks for rollup in chunk.rollups)
+
+    @property
+    def versions(self) -> Versions:
+        """Of all chunks."""
+        return tuple(version for chunk in self.chunks for version in chunk.versions)
+
+
+Source: TypeAlias = LookUp | CachedWhole | ByChunk
+
+
+class SlicePlan(NamedTuple):
+    """A slice, and where its chunks come from. What is not in chunks yet is read beside them in any case."""
+
+    outline: SliceOutline
+    source: Source
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether no chunk has to be read."""
+        return isinstance(self.source, CachedWhole) or (isinstance(self.source, ByChunk) and not self.source.chunks)
+
+
+class KpiPlan(NamedTuple):
+    """What is read of one KPI, and where it comes from."""
+
+    info: KpiInfo
+    slices: list[SlicePlan]
+    held_back: list[SlicePlan]
+
+
+class QueryPlan(NamedTuple):
+    """All that a query reads, and where it comes from, on one view of its account."""
+
+    outline: Outline
+    kpis: list[KpiPlan]
+    rows: RowBudget
+    """How many rows may be read from the database; those of cached rollups are counted already."""
+
+    def slices(self) -> Iterator[SlicePlan]:
+        """All slices, each KPI's together."""
+        for kpi in self.kpis:
+            yield from kpi.slices
+            yield from kpi.held_back
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether no chunk has to be read."""
+        return all(of.is_cached for of in self.slices())
+
+
+def plan(outlined: Outline, view: Snapshot, rollups: RollupCache, rows: RowBudget) -> QueryPlan:
+    """Returns the plan of a query on a view of its account. The rows that are cached are taken off the budget.
+
+    Raises:
+        LimitExceededError: the cached rows are too many.
+    """
+
+    def planned(slices: Sequence[SliceOutline]) -> list[SlicePlan]:
+        return [SlicePlan(of, _source(of, outlined, view, rollups)) for of in slices]
+
+    kpis = [KpiPlan(of.info, planned(of.slices), planned(of.held_back)) for of in outlined.kpis]
+    rows.take(sum(of.source.known_rows for kpi in kpis for of in (*kpi.slices, *kpi.held_back)))
+    return QueryPlan(outlined, kpis, rows)
+
+
+def _source(of: SliceOutline, outlined: Outline, view: Snapshot, rollups: RollupCache) -> Source:
+    if of.names_ids:
+        return LookUp()
+    selector, query = of.selector, outlined.query
+    found = view.chunk_versions(selector.measure, selector.first_chunk, selector.last_chunk)
+    versions = tuple(sorted(found.items()))
+    width, zone = resolution(query.granularity), outlined.zone.key
+    first, last = selector.first_chunk, selector.last_chunk
+    key = RollupKey(query.account, selector.measure, selector.grouping, first, last, width, zone)
+    if not versions:
+        return ByChunk(key, (), join=False)
+    span = outlined.spans[of.period]
+    [whole] = rollups.get([(key, versions)])
+    if whole is not None and fits(whole.edges, span):
+        return CachedWhole(whole, len(versions))
+    parts = [(key._replace(first_chunk=version[0], last_chunk=version[0]), (version,)) for version in versions]
+    chunks = tuple(
+        ChunkSource(*part, (rollup,) if rollup is not None and fits(rollup.edges, span) else ())
+        for part, rollup in zip(parts, rollups.get(parts), strict=True)
+    )
+    return ByChunk(key, chunks, join=whole is None and first < last)
+
+
+def fits(edges: Quarters, span: QuarterRange) -> bool:
+    """Whether neither end of a span cuts a bucket of a rollup.
+
+    The edges between the ends never do: those of a query's buckets are edges of the rollups that it is read in.
+    """
+    inside = [end for end in (span.start, span.end) if edges[0] < end < edges[-1]]
+    return all(edges[edges.searchsorted(end)] == end for end in inside)

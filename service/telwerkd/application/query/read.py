@@ -1,0 +1,245 @@
+"""Read: what a plan says, on one view of the account. Nothing after this stage needs the database.
+
+Whole chunks come as rollups, which are cached; what a rollup does not fit (an end within a day, a few named ids) comes
+from the chunks' cells, and what is not in chunks yet from the deltas.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from telwerkd.application.ports import CellRow, Snapshot, Standing
+from telwerkd.application.query.periods import Period
+from telwerkd.application.query.plan import (
+    ByChunk,
+    CachedWhole,
+    ChunkSource,
+    LookUp,
+    Outline,
+    QueryPlan,
+    SliceOutline,
+    SlicePlan,
+    fits,
+)
+from telwerkd.application.query.question import Filter
+from telwerkd.application.query.result import Counts
+from telwerkd.application.query.rollup_cache import RollupCache
+from telwerkd.application.query.slices import NONE, DensePart, Slice, SparsePart
+from telwerkd.domain.catalogue.kpis import KpiInfo
+from telwerkd.domain.conversation.settings import Widgets
+from telwerkd.domain.counting.counters import Cells, Row, cut_leaves, has_packed_values, unpack
+from telwerkd.domain.counting.deltas import Measure
+from telwerkd.domain.counting.rollups import Rollup, RowIds, chunk_buckets, is_worth_it, joined, regrouped, roll_up
+from telwerkd.domain.time.ranges import QuarterRange
+
+_JOINED_MAX = 1 << 18
+"""How many numbers rollups are joined to. Of more, adding the numbers takes longer than finding the chunks."""
+
+
+class KpiReading(NamedTuple):
+    """What was read of one KPI."""
+
+    info: KpiInfo
+    slices: list[Slice]
+    """One for each period."""
+    held_back: int
+    """How many facts of the first period are held back."""
+
+
+class Reading(NamedTuple):
+    """All that was read for a query."""
+
+    outline: Outline
+    periods: tuple[Period, ...]
+    kpis: list[KpiReading]
+    widgets: Widgets
+    """Their settings, where the query needs them (KPI 5); else none."""
+    standing: Standing
+
+
+def read(planned: QueryPlan, periods: tuple[Period, ...], view: Snapshot, rollups: RollupCache) -> Reading:
+    """Returns what a plan says, read from the view that it was made on. New rollups are put into the cache.
+
+    Raises:
+        LimitExceededError: there are too many rows.
+    """
+    reader = _Reader(planned, periods, view, rollups)
+    kpis = [
+        KpiReading(
+            kpi.info,
+            [reader.slice(of) for of in kpi.slices],
+            sum(int(reader.slice(of).totals().sum()) for of in kpi.held_back),
+        )
+        for kpi in planned.kpis
+    ]
+    widgets = Widgets(view.widget_versions() if planned.outline.reads_settings else {})
+    standing = Standing(view.account().version, view.earliest_due())
+    return Reading(planned.outline, periods, kpis, widgets, standing)
+
+
+class _Reader:
+    """Reads the slices of one query."""
+
+    def __init__(self, planned: QueryPlan, periods: Sequence[Period], view: Snapshot, rollups: RollupCache) -> None:
+        self._outline = planned.outline
+        self._periods = periods
+        self._view = view
+        self._rollups = rollups
+        self._rows = planned.rows
+        self._deltas: dict[Measure, tuple[list[Row], Cells]] = {}
+        """By measure: a query reads each in one grouping."""
+
+    def slice(self, planned: SlicePlan) -> Slice:
+        """Returns what is counted of a measure in a period."""
+        builder = _SliceBuilder(planned.outline, self._outline.query.filter, self._periods[planned.outline.period])
+        match planned.source:
+            case LookUp():
+                rows = self._view.cells(planned.outline.selector._replace(rows_max=self._rows.left + 1))
+                self._rows.take(len(rows))
+                builder.add_chunks(rows)
+            case CachedWhole(rollup=rollup):
+                builder.add_rollup(rollup)
+            case ByChunk() as source:
+                self._add_by_chunk(builder, planned.outline, source)
+        delta_rows, cells = self._deltas_of(planned.outline)
+        self._rows.take(len(delta_rows))
+        if delta_rows:
+            builder.add_cells(delta_rows, cells)
+        return builder.slice
+
+    def _deltas_of(self, of: SliceOutline) -> tuple[list[Row], Cells]:
+        measure = of.selector.measure
+        if measure not in self._deltas:
+            leaves = self._view.deltas(measure)
+            self._deltas[measure] = cut_leaves(measure, leaves, of.selector.grouping) if len(leaves) else _NO_DELTAS
+        return self._deltas[measure]
+
+    def _add_by_chunk(self, builder: "_SliceBuilder", of: SliceOutline, source: ByChunk) -> None:
+        """Adds each chunk: by its rollup, or from its cells."""
+        parts = [rollup for chunk in source.chunks for rollup in chunk.rollups]
+        for rollup in parts:
+            builder.add_rollup(rollup)
+        missing = [chunk for chunk in source.chunks if not chunk.rollups]
+        if missing:
+            by_chunk = self._cells_of(of, source, missing)
+            for chunk in missing:
+                # Of a chunk that was emptied nothing is left, which is worth to be cached too.
+                parts += self._add_missing(builder, chunk, by_chunk.get(chunk.key.first_chunk, []))
+        if source.join and len(parts) == len(source.chunks):
+            self._join(parts, source, builder.slice.values)
+
+    def _cells_of(self, of: SliceOutline, source: ByChunk, missing: Sequence[ChunkSource]) -> dict[int, list[CellRow]]:
+        """Returns the rows of the missing chunks, by chunk.
+
+        Cached chunks between them are read with them. Their rows are counted already, and not again.
+        """
+        wanted = {chunk.key.first_chunk for chunk in missing}
+        rows_max = self._rows.left + source.known_rows + 1
+        first, last = min(wanted), max(wanted)
+        rows = self._view.cells(of.selector._replace(first_chunk=first, last_chunk=last, rows_max=rows_max))
+        self._rows.take(sum(row.chunk in wanted for row in rows) if len(rows) < rows_max else rows_max)
+        by_chunk: dict[int, list[CellRow]] = {}
+        for row in rows:
+            by_chunk.setdefault(row.chunk, []).append(row)
+        return by_chunk
+
+    def _add_missing(self, builder: "_SliceBuilder", chunk: ChunkSource, rows: list[CellRow]) -> list[Rollup]:
+        """Adds a chunk's rows: by a rollup, returned and cached from now on, where it fits and is worth it."""
+        key, values = chunk.key, builder.slice.values
+        edges = chunk_buckets(key.first_chunk, key.last_chunk, key.width, self._outline.zone).edges
+        if fits(edges, builder.span) and is_worth_it(
+            len(rows), len(edges) - 1, values, sum(len(row.cells) for row in rows)
+        ):
+            ids = [RowIds(row.operator, row.group, row.widget, row.value) for row in rows]
+            rollup = roll_up(ids, _unpacked(rows), edges, values)
+            self._rollups.put(key, chunk.versions, rollup)
+            builder.add_rollup(rollup)
+            return [rollup]
+        builder.add_chunks(rows)
+        return []
+
+    def _join(self, parts: Sequence[Rollup], source: ByChunk, values: int) -> None:
+        key = source.key
+        edges = chunk_buckets(key.first_chunk, key.last_chunk, key.width, self._outline.zone).edges
+        if len({ids for part in parts for ids in part.rows}) * len(edges) * values <= _JOINED_MAX:
+            self._rollups.put(key, source.versions, joined(parts, edges))
+
+
+_NO_DELTAS: tuple[list[Row], Cells] = ([], unpack([], []))
+
+
+class _SliceBuilder:
+    """Makes a slice of what is added; rows that the filter leaves out are not in it."""
+
+    def __init__(self, of: SliceOutline, conditions: Filter, period: Period) -> None:
+        values = len(of.info.values) if has_packed_values(of.info.kpi) else 1
+        self.slice = Slice([], values, period.width, [], [])
+        self.span = QuarterRange(period.start, period.end)
+        self._conditions = conditions
+        self._filters = any(conditions)
+        self._by_value = of.by_value
+        self._period = period
+        self._kept_codes = _kept_codes(conditions, of.info)
+        self._places: dict[Row, int] = {}
+
+    def add_rollup(self, rollup: Rollup) -> None:
+        """Adds the part of a rollup within the period, whose ends must fit it (`fits`)."""
+        found = regrouped(rollup, self._period.buckets.edges)
+        if found is None:
+            raise AssertionError("a rollup was planned whose buckets the period cuts")
+        first, counts = found
+        row = self._places_of(rollup.rows)
+        if self._filters and (row == NONE).any():
+            counts, row = counts[row != NONE], row[row != NONE]
+        kept = self._kept_codes
+        self.slice.dense.append(DensePart(row, first, counts if kept is None else counts * kept))
+
+    def add_chunks(self, rows: Sequence[CellRow]) -> None:
+        """Adds chunks as stored."""
+        if rows:
+            self.add_cells([(row.operator, row.group, row.widget, row.value) for row in rows], _unpacked(rows))
+
+    def add_cells(self, rows: Sequence[Row], cells: Cells) -> None:
+        """Adds those of the cells that lie within the period; their rows are places in `rows`."""
+        keep = (cells.quarter >= self.span.start) & (cells.quarter < self.span.end)
+        row = self._places_of(rows)[cells.row]
+        keep &= row != NONE
+        code = np.maximum(cells.code - 1, 0)
+        if self._kept_codes is not None:
+            keep &= self._kept_codes[code]
+        if keep.any():
+            bucket = self._period.bucket_of(cells.quarter[keep])
+            self.slice.sparse.append(SparsePart(row[keep], bucket, code[keep], cells.n[keep]))
+
+    def _places_of(self, rows: Iterable[Row]) -> Counts:
+        """Returns the place of each row among all; `NONE` where the conditions leave it out."""
+        places = self._places
+        return np.array([places[ids] if ids in places else self._new_place(ids) for ids in rows], np.int64)
+
+    def _new_place(self, ids: Row) -> int:
+        row = RowIds._make(ids)
+        if self._filters and not self._keeps(row):
+            self._places[row] = NONE
+        else:
+            self._places[row] = len(self.slice.rows)
+            self.slice.rows.append(row)
+        return self._places[row]
+
+    def _keeps(self, row: RowIds) -> bool:
+        conditions = self._conditions
+        return conditions.keeps(row.operator, row.group, row.widget) and (
+            not self._by_value or conditions.keeps_value(row.value)
+        )
+
+
+def _kept_codes(conditions: Filter, info: KpiInfo) -> npt.NDArray[np.bool_] | None:
+    """Returns which packed values the filter keeps, by their codes; None for all."""
+    if not conditions.values or not has_packed_values(info.kpi):
+        return None
+    return np.array([conditions.values.keeps(known.value) for known in info.values])
+
+
+def _unpacked(rows: Sequence[CellRow]) -> Cells:
+    return unpack([row.chunk for row in rows], [row.cells for row in rows])
