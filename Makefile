@@ -66,7 +66,7 @@ crash: $(VENV)/tested ## kill -9 a busy server 50 times, or what writes for it: 
 storm: $(VENV)/tested ## four server processes on one PostgreSQL for a minute: no deadlock, every counter right
 	$(BIN)/python tests/storm.py 60
 
-# How many; one takes some 20 ms.
+# How many; one takes some 30 ms.
 DAYS := 1000
 .PHONY: bridge-days
 bridge-days: $(VENV)/tested ## simulated days of Chatwoot, shuffled, late and repeated, against the stories; DAYS=1000
