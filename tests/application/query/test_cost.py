@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from telwerkd.application.commands.chunk_merging import compact as compacted
 from telwerkd.application.ports import Snapshot
 from telwerkd.application.query import cost
 from telwerkd.application.query.cost import LOOP_COST_MAX
@@ -97,7 +98,7 @@ async def count(store: SqliteStore, *days: int, times: int = 1, compact: bool = 
         tx.bump_version()
         tx.add_deltas(counted(*days, times=times))
         for kpi in (Kpi.FEEDBACK_COUNT, Kpi.INACTIVITY_ACTIONS) if compact else ():
-            compact(tx, kpi, 1_000_000)
+            compacted(tx, kpi, 1_000_000)
 
     await store.write([(ACCOUNT, Do(work))])
 

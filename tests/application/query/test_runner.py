@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.ports import Snapshot
 from telwerkd.application.query.budgets import RowBudget
 from telwerkd.application.query.plan import ByChunk, CachedWhole, LookUp, fits, outline, plan
@@ -29,6 +30,7 @@ from telwerkd.domain.time.ranges import DateRange, QuarterRange
 from telwerkd.storage.sql.transaction import AccountTransaction
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
+from tests.commands import Do
 
 ACCOUNT = AccountId("acme")
 LIMITS = QueryLimits()
@@ -83,9 +85,9 @@ async def store(tmp_path: Path) -> AsyncIterator[WatchedStore]:
     def work(tx: Any) -> None:
         tx.bump_version()
         tx.add_deltas(deltas)
-        tx.compact(Kpi.FEEDBACK_COUNT, 1_000_000)
+        compact(tx, Kpi.FEEDBACK_COUNT, 1_000_000)
 
-    await store.write([(ACCOUNT, work)])
+    await store.write([(ACCOUNT, Do(work))])
     yield store
     await store.close()
 
