@@ -31,6 +31,7 @@ from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.upkeep.upkeep import COMPACTED_MAX
 from telwerkd.domain.conversation.goals import Goal
 from telwerkd.domain.conversation.settings import WidgetVersion
+from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import SECOND, AccountId, GoalId, Micros, WidgetId
 from telwerkd.process.gc_tuning import devote_process
 from telwerkd.storage.sqlite.schema import prepare
@@ -190,7 +191,7 @@ async def _whole(stages: _Stages, store: SqliteStore, work: Callable[[Transactio
     return results
 
 
-async def _compacted(stages: _Stages, store: SqliteStore, measure_: int) -> int:
+async def _compacted(stages: _Stages, store: SqliteStore, measure_: Measure) -> int:
     begun = time.process_time()
     moved: list[int] = await store.write([(_ACCOUNT, lambda tx: tx.compact(measure_, COMPACTED_MAX))])
     stages.seconds["compaction"] += time.process_time() - begun

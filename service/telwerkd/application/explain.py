@@ -18,6 +18,7 @@ from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.conversation.facts import Change, Fact, LeftOut, Outcome, Rule
 from telwerkd.domain.conversation.fold import Effect, fold
 from telwerkd.domain.counting.counters import CHUNK_QUARTERS, has_packed_values, unpack
+from telwerkd.domain.counting.measures import COUNTED
 from telwerkd.domain.ids import ConversationId, EventId, Micros, WidgetId
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
 from telwerkd.domain.time.ranges import QuarterRange
@@ -180,9 +181,9 @@ def _as_row(fact: Fact) -> CellRow:
 
 def _unexplainable(query: Query, span: QuarterRange, snapshot: Snapshot) -> int:
     info = query.kpis[0]
-    packs = has_packed_values(info.kpi)
+    packs, measure = has_packed_values(info.kpi), COUNTED[info.kpi]
     first, last = span.start // CHUNK_QUARTERS, (span.end - 1) // CHUNK_QUARTERS
-    rows = [row for row in snapshot.base_cells(info.kpi, first, last) if keeps(query.filter, row, by_value=not packs)]
+    rows = [row for row in snapshot.base_cells(measure, first, last) if keeps(query.filter, row, by_value=not packs)]
     cells = unpack([row.chunk for row in rows], [row.cells for row in rows])
     in_range = (cells.quarter >= span.start) & (cells.quarter < span.end)
     return sum(

@@ -28,7 +28,7 @@ from telwerkd.domain.catalogue.kpis import Dimension, KpiInfo, ValueKind
 from telwerkd.domain.conversation.facts import Kpi, value_answer
 from telwerkd.domain.conversation.settings import Widgets
 from telwerkd.domain.counting.counters import has_packed_values
-from telwerkd.domain.counting.deltas import HELD_BACK, Measure
+from telwerkd.domain.counting.measures import COUNTED, HELD_BACK, Measure
 from telwerkd.domain.errors import LimitExceededError, TelwerkError
 from telwerkd.domain.ids import AccountId, Micros, WidgetId
 from telwerkd.domain.time import calendar
@@ -255,9 +255,6 @@ def _enabled(query: Query, info: KpiInfo, period: Period, snapshot: Snapshot) ->
     return not widgets.none_enabled([WidgetId(w) for w in sorted(asked.any_of)], *instants), list(none)
 
 
-_HELD_KPIS = frozenset({Kpi.CONVERSATION_TOPICS, Kpi.PRE_CHAT_SURVEY_RESULTS})
-
-
 class _OfPeriod(NamedTuple):
     """A KPI in one period."""
 
@@ -279,7 +276,7 @@ class _Kpi:
         self._read = [self._of_period(period) for period in periods]
 
     def _of_period(self, period: Period) -> _OfPeriod:
-        read = self._slice(self._info.kpi, period)
+        read = self._slice(COUNTED[self._info.kpi], period)
         return _OfPeriod(read, read.totals(), keyed(read.rows, self._query.group_by, self._info, self._keys))
 
     def _slice(self, measure: Measure, period: Period) -> Slice:
@@ -287,9 +284,9 @@ class _Kpi:
 
     def held_back(self) -> int:
         """How many facts of the range and slice are held back."""
-        if self._info.kpi not in _HELD_KPIS:
+        if not self._info.is_held_back:
             return 0
-        return int(self._slice(self._info.kpi + HELD_BACK, self._periods[0]).totals().sum())
+        return int(self._slice(HELD_BACK[self._info.kpi], self._periods[0]).totals().sum())
 
     def totals(self) -> list[KeyTotals]:
         """What is counted under each key in each period."""

@@ -25,8 +25,12 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.domain.conversation.facts import Kpi
-from telwerkd.domain.counting.deltas import HELD_BACK, Leaves, Measure, Numbers
+from telwerkd.domain.counting.deltas import Leaves, Numbers
+from telwerkd.domain.counting.measures import (
+    Measure,
+    has_open_values as has_open_values,  # noqa: PLC0414  # still imported from here
+    has_packed_values as has_packed_values,  # noqa: PLC0414  # still imported from here
+)
 
 CHUNK_QUARTERS = 32 * 96
 """Quarter-hours in a chunk."""
@@ -37,16 +41,6 @@ BY_OPERATOR, BY_GROUP, BY_WIDGET, BY_VALUE = 1, 2, 4, 8
 _FULL = 0xFFFF
 _SLOTS = 1 << 16
 PAIR_BYTES = 4
-
-_PACKED_VALUE_KPIS = frozenset({Kpi.SATISFACTION_SCORE, Kpi.INACTIVITY_ACTIONS, Kpi.OFFLINE_ASSIGNMENTS})
-_OPEN_VALUE_KPIS = frozenset(
-    {
-        Kpi.GOALS_REACHED,
-        Kpi.CONVERSATION_TOPICS,
-        Kpi.PRE_CHAT_SURVEY_RESULTS,
-        Kpi.POST_CHAT_SURVEY_RESULTS,
-    }
-)
 
 
 class ChunkKey(NamedTuple):
@@ -182,7 +176,7 @@ _BITS = (BY_OPERATOR, BY_GROUP, BY_WIDGET, BY_VALUE)
 
 def _groupings(measure: Measure) -> range:
     """All eight of operator, group and widget; where producers choose the values, the same again by value."""
-    return range(16 if measure % HELD_BACK in _OPEN_VALUE_KPIS else 8)
+    return range(16 if has_open_values(measure) else 8)
 
 
 def _distinct(columns: Sequence[Numbers]) -> tuple[Numbers, Numbers]:
@@ -223,7 +217,7 @@ def changes_of(chunks: Mapping[ChunkKey, Slots]) -> ChunkChanges:
 def slot_of(measure: Measure, value: str, quarter: int) -> tuple[int, int]:
     """In which chunk, and there in which slot, a leaf counts."""
     chunk, slot = divmod(quarter, CHUNK_QUARTERS)
-    if measure in _PACKED_VALUE_KPIS:
+    if has_packed_values(measure):
         slot += int(value) * CHUNK_QUARTERS
     return chunk, slot
 
@@ -338,20 +332,9 @@ def unpack(chunks: Sequence[int], blobs: Sequence[bytes]) -> Cells:
     return Cells(row, quarter, code, pairs[:, 1])
 
 
-def has_open_values(kpi: Kpi) -> bool:
-    """Whether producers choose the KPI's values, so that it is also kept by value."""
-    return kpi in _OPEN_VALUE_KPIS
-
-
 def uncut_grouping(measure: Measure) -> int:
     """The grouping by everything that a measure is cut by: no other says more."""
-    open_values = measure % HELD_BACK in _OPEN_VALUE_KPIS
-    return BY_OPERATOR | BY_GROUP | BY_WIDGET | (BY_VALUE if open_values else 0)
-
-
-def has_packed_values(measure: Measure) -> bool:
-    """Whether the measure's values are few and known beforehand, so that every cell holds its value."""
-    return measure in _PACKED_VALUE_KPIS
+    return BY_OPERATOR | BY_GROUP | BY_WIDGET | (BY_VALUE if has_open_values(measure) else 0)
 
 
 Row: TypeAlias = tuple[str, str, str, str]
@@ -371,7 +354,7 @@ def _codes(measure: Measure, leaves: Leaves) -> Numbers:
     """The packed value of each leaf: 0 where the measure packs none."""
     values = leaves.columns[0]
     codes = np.zeros(len(leaves.ids), np.int64)
-    if measure in _PACKED_VALUE_KPIS:
+    if has_packed_values(measure):
         for place in set(values.tolist()):
             codes[place] = int(leaves.ids[place])
     of_leaves: Numbers = codes[values]

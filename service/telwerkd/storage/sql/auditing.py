@@ -15,10 +15,10 @@ import sqlalchemy as sa
 
 from telwerkd.application.ports import CellRow, Conversation, Damage, Filed, Report
 from telwerkd.domain.conversation.events import Event
-from telwerkd.domain.conversation.facts import Kpi
 from telwerkd.domain.conversation.fold import EMPTY, State
 from telwerkd.domain.counting.counters import PAIR_BYTES, ChunkKey, slot_of
-from telwerkd.domain.counting.deltas import HELD_BACK, Leaf, Measure
+from telwerkd.domain.counting.deltas import Leaf
+from telwerkd.domain.counting.measures import Measure, kpi_of
 from telwerkd.domain.ids import ConversationId, Micros
 from telwerkd.storage.schema.tables import base_counters, conversations, counters, deltas, events, widget_settings
 from telwerkd.storage.sql import records
@@ -194,19 +194,19 @@ def _event(event_id: str, occur_time: int, body: bytes) -> Event:
 
 
 def _leaves(measure: int, size: int, blob: bytes) -> list[Leaf]:
-    _check_measure(measure)
+    checked = _checked_measure(measure)
     leaves = list(records.leaves_of([blob]))
     if len(leaves) != size:
         raise ValueError(f"has {len(leaves)} leaves, and says {size}")
     for value, operator, group, widget, quarter, _ in leaves:
         for name in (value, operator, group, widget):
             _text(name)
-        slot_of(measure, value, quarter)
+        slot_of(checked, value, quarter)
     return leaves
 
 
 def _checked_chunk(key: ChunkKey, cells: bytes) -> bytes:
-    _check_measure(key.measure)
+    _checked_measure(key.measure)
     if not 0 <= key.grouping < _GROUPINGS:
         raise ValueError(f"there is no grouping {key.grouping}")
     _check_instants(key.chunk)
@@ -220,8 +220,9 @@ def _checked_chunk(key: ChunkKey, cells: bytes) -> bytes:
     return cells
 
 
-def _check_measure(measure: int) -> None:
-    Kpi(measure % HELD_BACK)
+def _checked_measure(measure: int) -> Measure:
+    kpi_of(measure)
+    return Measure(measure)
 
 
 def _check_instants(*numbers: object) -> None:

@@ -43,7 +43,8 @@ from telwerkd.domain.counting.counters import (
     merged,
     uncut_grouping,
 )
-from telwerkd.domain.counting.deltas import HELD_BACK, Deltas, Leaf, Leaves, Measure
+from telwerkd.domain.counting.deltas import Deltas, Leaf, Leaves
+from telwerkd.domain.counting.measures import Measure, kpi_of
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.storage.schema.tables import (
     accounts,
@@ -630,7 +631,7 @@ class AccountTransaction:
         ):
             mine = (c.account_id == self._account, c.grouping == grouping)
             for measure, name in self._stream(sa.select(c.measure, column).where(*mine).distinct()):
-                yield (measure % HELD_BACK if family is None else family), name
+                yield (kpi_of(measure) if family is None else family), name
 
     def free_names(self, unused: Names) -> None:
         """Removes names."""
