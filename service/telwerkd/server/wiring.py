@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from time import monotonic
 from typing import NamedTuple
@@ -12,6 +12,7 @@ import grpc.aio
 
 from telwerkd.application.clock import Clock
 from telwerkd.application.explain import Explanations
+from telwerkd.application.failures import carrying_on
 from telwerkd.application.ingest.group_commit import Ingest
 from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.application.ports import Store
@@ -223,7 +224,7 @@ async def _settle(store: Store, clock: Clock, resumed: asyncio.Event) -> None:
     """Notices limits that pass, also those that passed while no server ran, once the clock is held against the past."""
     stored, listens_at = StoredTime(store, clock), monotonic()
     while True:
-        with _carrying_on("limits"):
+        with carrying_on("limits"):
             if not resumed.is_set():
                 await stored.resume()
                 resumed.set()
@@ -239,7 +240,7 @@ async def _compact(store: Store) -> None:
     """Packs what was counted into chunks."""
     compaction = Compaction(store)
     while True:
-        with _carrying_on("compaction"):
+        with carrying_on("compaction"):
             while await compaction.run_once():
                 pass
         await asyncio.sleep(_COMPACT_EVERY_SECONDS)
@@ -248,7 +249,7 @@ async def _compact(store: Store) -> None:
 async def _free_names(names: NameKeeper) -> None:
     """Frees the names that nothing uses any more, of accounts that need it."""
     while True:
-        with _carrying_on("names"):
+        with carrying_on("names"):
             await names.run_once()
         await asyncio.sleep(_FREE_NAMES_EVERY_SECONDS)
 
@@ -257,20 +258,9 @@ async def _purge(store: Store, clock: Clock, resumed: asyncio.Event, retention_d
     """Purges what is older than the retention."""
     await resumed.wait()
     while True:
-        with _carrying_on("retention"):
+        with carrying_on("retention"):
             await purge_old(store, clock.deletable(), retention_days)
         await asyncio.sleep(_PURGE_EVERY_SECONDS)
-
-
-@contextmanager
-def _carrying_on(what: str) -> Iterator[None]:
-    """Upkeep that fails is tried again at its next turn; nothing is lost meanwhile."""
-    try:
-        yield
-    except UnavailableError as error:
-        log.debug("%s: %s", what, error)  # the store has said why, once
-    except Exception:
-        log.exception("%s: a defect", what)
 
 
 async def _watch_database(store: Store, health: Health) -> None:

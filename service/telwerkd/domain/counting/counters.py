@@ -5,11 +5,9 @@ SETS. Every fact counts in the series of all eight groupings of operator, group 
 values (goals, topic sets, survey answers) also in the same eight cut by value. So no query ever sums over what it did
 not ask for.
 
-A series is kept in *chunks* of 32 UTC days, each a packed array of the quarter-hours that have facts: `(slot, count)`
-pairs of unsigned 16-bit numbers, little-endian, sorted by slot. The slot is the quarter-hour within the chunk; where
-the values are few and known beforehand (stars, actions, outcomes) it also holds the value, so that one row answers
-count, sum and distribution. A count above 65,535 takes several pairs of the same slot: full ones, then the rest.
-Equal contents are equal bytes.
+A series is kept in *chunks* of 32 UTC days, each a packed array of the quarter-hours that have facts
+(`telwerkd.domain.counting.cells`). Where the values are few and known beforehand (stars, actions, outcomes) it also
+holds the value, so that one row answers count, sum and distribution.
 
 Chunks are written late and many facts at a time (`chunk_changes`): a transaction only files its signed facts as
 *leaves* (`telwerkd.domain.counting.deltas`), which queries add to what the chunks say, and compaction moves into them.
@@ -19,12 +17,21 @@ that local days of any zone are sums of slots.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise, repeat
+from itertools import repeat
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from telwerkd.domain.counting.cells import (
+    CHUNK_QUARTERS as CHUNK_QUARTERS,  # noqa: PLC0414  # still imported from here
+    COUNT_MAX,
+    SLOTS,
+    Cells as Cells,  # noqa: PLC0414  # still imported from here
+    Pairs,
+    blobs_of,
+    pairs_of,
+    unpack as unpack,  # noqa: PLC0414  # still imported from here
+)
 from telwerkd.domain.counting.deltas import Leaves, Numbers
 from telwerkd.domain.counting.measures import (
     Measure,
@@ -32,15 +39,8 @@ from telwerkd.domain.counting.measures import (
     has_packed_values as has_packed_values,  # noqa: PLC0414  # still imported from here
 )
 
-CHUNK_QUARTERS = 32 * 96
-"""Quarter-hours in a chunk."""
-
 BY_OPERATOR, BY_GROUP, BY_WIDGET, BY_VALUE = 1, 2, 4, 8
 """The bits of a grouping."""
-
-_FULL = 0xFFFF
-_SLOTS = 1 << 16
-PAIR_BYTES = 4
 
 
 class ChunkKey(NamedTuple):
@@ -166,7 +166,7 @@ def _summed(slot: Numbers, of_series: Numbers, n: Numbers) -> tuple[Numbers, Num
 
 def _stable_order(numbers: Numbers, below: int) -> Numbers:
     """The places of numbers in their order, equal ones as they stand. Short numbers are sorted without comparing."""
-    return np.argsort(numbers.astype(np.uint16) if below <= _SLOTS else numbers, kind="stable")
+    return np.argsort(numbers.astype(np.uint16) if below <= SLOTS else numbers, kind="stable")
 
 
 _NO_CHANGES = ChunkChanges([], *np.zeros((3, 0), np.int64))
@@ -242,26 +242,19 @@ def merged(cells: Sequence[bytes], changes: ChunkChanges) -> list[bytes]:
     Raises:
         CounterError: a count would become negative.
     """
-    pairs = np.frombuffer(b"".join(cells), "<u2").reshape(-1, 2)
-    lengths = np.array([*map(len, cells)], np.int64) // PAIR_BYTES
-    at = np.repeat(np.arange(len(cells)) * _SLOTS, lengths) + pairs[:, 0]
-    changed, n = _sums(changes.row * _SLOTS + changes.slot, changes.n)
-    if int(pairs[:, 1].max(initial=0)) + int(n.max(initial=0)) < _FULL:
+    pairs, lengths = pairs_of(cells)
+    at = np.repeat(np.arange(len(cells)) * SLOTS, lengths) + pairs[:, 0]
+    changed, n = _sums(changes.row * SLOTS + changes.slot, changes.n)
+    if int(pairs[:, 1].max(initial=0)) + int(n.max(initial=0)) < COUNT_MAX:
         at, pairs = _merged_short(at, pairs, changed, n, changes)
     else:
         at, pairs = _merged_any(at, pairs, changed, n, changes)
-    packed = pairs.tobytes()
-    ends = PAIR_BYTES * np.searchsorted(at, np.arange(len(cells) + 1) * _SLOTS)
-    return [packed[start:end] for start, end in pairwise(ends.tolist())]
-
-
-_Pairs: TypeAlias = npt.NDArray[np.uint16]
-"""Slots and counts."""
+    return blobs_of(pairs, np.searchsorted(at, np.arange(len(cells) + 1) * SLOTS))
 
 
 def _merged_short(
-    at: Numbers, pairs: _Pairs, changed: Numbers, n: Numbers, changes: ChunkChanges
-) -> tuple[Numbers, _Pairs]:
+    at: Numbers, pairs: Pairs, changed: Numbers, n: Numbers, changes: ChunkChanges
+) -> tuple[Numbers, Pairs]:
     """Where every count is one pair: changes find their place, so that the other pairs are only copied.
 
     The chunks of a busy account have a thousand times the cells that change.
@@ -275,24 +268,24 @@ def _merged_short(
     pairs = pairs.copy()
     pairs[place[there], 1] = counts[there]
     new = ~there & (counts > 0)
-    pairs = np.insert(pairs, place[new], np.stack((changed[new] % _SLOTS, counts[new]), axis=1), axis=0)
+    pairs = np.insert(pairs, place[new], np.stack((changed[new] % SLOTS, counts[new]), axis=1), axis=0)
     at = np.insert(at, place[new], changed[new])
     filled = pairs[:, 1] > 0
     return (at, pairs) if filled.all() else (at[filled], pairs[filled])
 
 
 def _merged_any(
-    at: Numbers, pairs: _Pairs, changed: Numbers, n: Numbers, changes: ChunkChanges
-) -> tuple[Numbers, _Pairs]:
+    at: Numbers, pairs: Pairs, changed: Numbers, n: Numbers, changes: ChunkChanges
+) -> tuple[Numbers, Pairs]:
     """The same for any counts: one above what a pair holds takes several of them, full ones and then the rest."""
     at, counts = _sums(np.concatenate((at, changed)), np.concatenate((pairs[:, 1], n)))
     _check(at, counts, changes)
-    needed = -(-counts // _FULL)
+    needed = -(-counts // COUNT_MAX)
     last = np.cumsum(needed)
-    held = np.full(int(needed.sum()), _FULL)
-    held[last[needed > 0] - 1] = (counts - (needed - 1) * _FULL)[needed > 0]
+    held = np.full(int(needed.sum()), COUNT_MAX)
+    held[last[needed > 0] - 1] = (counts - (needed - 1) * COUNT_MAX)[needed > 0]
     at = np.repeat(at, needed)
-    return at, np.stack((at % _SLOTS, held), axis=1).astype("<u2")
+    return at, np.stack((at % SLOTS, held), axis=1).astype("<u2")
 
 
 def _sums(at: Numbers, n: Numbers) -> tuple[Numbers, Numbers]:
@@ -305,31 +298,8 @@ def _sums(at: Numbers, n: Numbers) -> tuple[Numbers, Numbers]:
 
 def _check(at: Numbers, counts: Numbers, changes: ChunkChanges) -> None:
     if counts.min(initial=0) < 0:
-        row, slot = divmod(int(at[counts.argmin()]), _SLOTS)
+        row, slot = divmod(int(at[counts.argmin()]), SLOTS)
         raise CounterError(f"slot {slot} of {ChunkKey(*changes.keys[row])} would hold {counts.min()}")
-
-
-class Cells(NamedTuple):
-    """The cells of many chunks, unpacked: aligned arrays."""
-
-    row: npt.NDArray[np.int64]
-    """Which of the chunks a cell is of, by its place."""
-    quarter: npt.NDArray[np.int64]
-    """Quarter-hours since 1970-01-01T00:00:00Z."""
-    code: npt.NDArray[np.int64]
-    """The packed value; 0 where the measure packs none."""
-    n: npt.NDArray[np.int64]
-    """How many facts."""
-
-
-def unpack(chunks: Sequence[int], blobs: Sequence[bytes]) -> Cells:
-    """Unpacks chunks; `chunks[i]` is the number of the chunk whose cells are `blobs[i]`."""
-    pairs = np.frombuffer(b"".join(blobs), dtype="<u2").astype(np.int64).reshape(-1, 2)
-    lengths = np.fromiter((len(blob) // 4 for blob in blobs), np.int64, len(blobs))
-    row = np.repeat(np.arange(len(blobs)), lengths)
-    code, slot = np.divmod(pairs[:, 0], CHUNK_QUARTERS)
-    quarter = np.repeat(np.asarray(chunks, np.int64) * CHUNK_QUARTERS, lengths) + slot
-    return Cells(row, quarter, code, pairs[:, 1])
 
 
 def uncut_grouping(measure: Measure) -> int:

@@ -26,12 +26,12 @@ from telwerkd.application.ports import (
 from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.conversation.fold import EMPTY, State, last_event_time
 from telwerkd.domain.conversation.settings import WidgetVersion
+from telwerkd.domain.counting.cells import are_cells
 from telwerkd.domain.counting.counters import (
     BY_GROUP,
     BY_OPERATOR,
     BY_VALUE,
     BY_WIDGET,
-    PAIR_BYTES,
     ChunkChanges,
     ChunkKey,
     KeyParts,
@@ -252,7 +252,7 @@ class AccountTransaction:
             found = self._connection.execute(self._sought(cut)).all()
         # All at once, for there may be thousands; which one it is, is looked for only then.
         blobs = [row[-1] for row in found]
-        if {*map(type, blobs)} - {bytes} or any(size % PAIR_BYTES for size in {*map(len, blobs)}):
+        if not are_cells(blobs):
             for *key, cells in found:
                 _whole(counters.name, (cut.measure, cut.grouping, *key), cells)
         return [CellRow(*row) for row in found]
@@ -732,7 +732,7 @@ def _bound(value: object) -> Any:
 
 def _whole(table: str, key: Sequence[Any], cells: bytes) -> bytes:
     """The cells of a chunk. Raises DamagedRowError if they are none: nothing that is to follow could name the row."""
-    if type(cells) is not bytes or len(cells) % PAIR_BYTES:
+    if not are_cells([cells]):
         raise DamagedRowError(Damage(table, tuple(key), "these are no cells"))
     return cells
 

@@ -46,13 +46,10 @@ from telwerkd.domain.ids import (
     TopicId,
     WidgetId,
 )
+from telwerkd.domain.time.years import END_INSTANT, FIRST_INSTANT, YEARS
 from telwerkd.transport.codec.remembering import remembering
 
-EARLIEST_SECONDS = 946_684_800
-"""2000-01-01T00:00:00Z, where the calendar begins: every zone is on quarters of an hour since then."""
-
-END_SECONDS = 7_258_118_400
-"""2200-01-01T00:00:00Z."""
+_FIRST_SECOND, _END_SECOND = FIRST_INSTANT // SECOND, END_INSTANT // SECOND
 
 LIVE_LIMIT_MAX = 30 * 86_400 * SECOND
 TOPICS_MAX = 20
@@ -306,8 +303,8 @@ def instant(field: str, timestamp: Timestamp) -> Micros:
         FieldError: it is not from 2000-01-01 to 2199-12-31, or not a valid timestamp.
     """
     seconds, nanos = timestamp.seconds, timestamp.nanos
-    if not EARLIEST_SECONDS <= seconds < END_SECONDS:
-        raise FieldError(field, f"{seconds} s is not from 2000-01-01 to 2199-12-31")
+    if not _FIRST_SECOND <= seconds < _END_SECOND:
+        raise FieldError(field, f"{seconds} s is not {YEARS}")
     if not 0 <= nanos <= _NANOS_MAX:
         raise FieldError(field, f"nanos must be from 0 to 999,999,999, are {nanos}")
     return Micros(seconds * 1_000_000 + nanos // 1_000)

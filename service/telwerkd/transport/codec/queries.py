@@ -22,6 +22,7 @@ from telwerkd.domain.conversation.facts import Kpi
 from telwerkd.domain.ids import AccountId
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS, Granularity
 from telwerkd.domain.time.ranges import DateRange, QuarterRange, Range
+from telwerkd.domain.time.years import YEARS, is_known_date
 from telwerkd.transport.codec import page_tokens
 from telwerkd.transport.codec.events import EventDecoder, FieldError, choices, instant
 from telwerkd.transport.codec.values import checked, decode_topics, decode_value
@@ -183,8 +184,8 @@ def _date(field: str, message: pb.CalendarDate) -> date:
         day = date(message.year, message.month, message.day)
     except ValueError:
         raise FieldError(field, f"{message.year}-{message.month}-{message.day} is not a date") from None
-    if not 2000 <= day.year <= 2199:  # noqa: PLR2004  # what the calendar knows
-        raise FieldError(field, f"{day} is not from 2000-01-01 to 2199-12-31")
+    if not is_known_date(day):
+        raise FieldError(field, f"{day} is not {YEARS}")
     return day
 
 

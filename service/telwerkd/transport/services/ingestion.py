@@ -10,16 +10,11 @@ from telwerk.v1 import ingestion_service_pb2 as ingestion, ingestion_service_pb2
 from telwerkd.application.clock import Clock
 from telwerkd.application.ingest.batches import Batch, Rejected, Verdict
 from telwerkd.application.ingest.group_commit import Ingest
-from telwerkd.domain.errors import (
-    InvalidArgumentError,
-    QuotaExceededError,
-    Reason,
-    TelwerkError,
-    UnavailableError,
-)
+from telwerkd.domain.errors import InvalidArgumentError, Reason, TelwerkError
 from telwerkd.domain.ids import AccountId
 from telwerkd.transport.codec.decoding_turns import DecodingTurns
 from telwerkd.transport.codec.encoded import Encoded
+from telwerkd.transport.codec.errors import told
 from telwerkd.transport.codec.event_batch import EventBatch, TooLarge
 from telwerkd.transport.codec.events import EventDecoder, EventLimits, FieldError
 from telwerkd.transport.codec.verdicts import Refused, Taken, accepted, echoed, encoded_verdicts, held_bytes, refusals
@@ -149,9 +144,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
 
 
 def _batch_error(error: TelwerkError) -> ingestion.BatchError:
-    message = ingestion.BatchError(reason=error.reason.name, message=error.message)
-    if isinstance(error, InvalidArgumentError):
-        message.field = error.violations[0].field
-    if isinstance(error, UnavailableError | QuotaExceededError):
-        message.retry_delay.FromMilliseconds(int(error.retry_after_seconds * 1_000))
-    return message
+    about = told(error)
+    return ingestion.BatchError(
+        reason=about.reason, message=about.message, field=about.field, retry_delay=about.retry_delay
+    )
