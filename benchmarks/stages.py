@@ -38,6 +38,7 @@ from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
 from telwerkd.transport.codec.answers import encode_answer
 from telwerkd.transport.codec.events import EventDecoder, EventLimits
+from telwerkd.transport.codec.fields import FieldReader
 from telwerkd.transport.codec.queries import decode_query
 
 T = TypeVar("T")
@@ -50,6 +51,7 @@ _CALLS_AT_ONCE = 4
 _QUESTIONS = 100
 _ROLLUPS_BYTES_MAX = 64 * 2**20
 _ACCOUNT = AccountId(ACCOUNT)
+_FIELDS = FieldReader(id_bytes_max=128, url_bytes_max=2_048)
 _NOW = Micros(START_SECONDS * SECOND + 10**15)
 """After all events."""
 _REST = "the rest of the transaction"
@@ -162,7 +164,7 @@ def _put_settings(tx: Transaction) -> None:
 
 
 async def _take_in(store: SqliteStore, calls: Sequence[bytes]) -> _Stages:
-    stages, decoder = _Stages(), EventDecoder(EventLimits())
+    stages, decoder = _Stages(), EventDecoder(EventLimits(), _FIELDS)
     for start in range(0, len(calls), _CALLS_AT_ONCE):
         some = [
             stages.run("parse", ingestion.IngestEventsRequest.FromString, call)
@@ -212,13 +214,13 @@ def _pipe(database: Path, calls: Sequence[bytes]) -> _Stages:
 
 async def _ask(store: SqliteStore, question: Callable[[int], bytes]) -> dict[str, float]:
     """µs of a question, by stage; each is of another day, after one that fills the caches."""
-    decoder, rollups = EventDecoder(EventLimits()), RollupCache(_ROLLUPS_BYTES_MAX)
+    rollups = RollupCache(_ROLLUPS_BYTES_MAX)
     stages = _Stages()
     for day in range(_QUESTIONS + 1):
         if day == 1:
             stages = _Stages()
         request = stages.run("parse and decode", kpi.QueryTimeSeriesRequest.FromString, question(day))
-        query = stages.run("parse and decode", decode_query, request, decoder)
+        query = stages.run("parse and decode", decode_query, request, _FIELDS)
 
         def work(snapshot: Snapshot, stages: _Stages = stages, query: Any = query, request: Any = request) -> None:
             watched: Any = _Watched(snapshot, stages, "rows read")

@@ -45,10 +45,11 @@ NEW_KPI = [
     Edit(
         "domain/conversation/fold.py",
         "return _with(state, ended=False), ()",
-        "return _with(state, ended=False), (_counted(state, event, Kpi.RESUMED_CONVERSATIONS),)",
+        "return _with(state, ended=False), (counted(state, event, Kpi.RESUMED_CONVERSATIONS),)",
     ),
+    Edit("domain/conversation/effects.py", "    Rated,\n", "    Rated,\n    Resumed,\n"),
     Edit(
-        "domain/conversation/fold.py",
+        "domain/conversation/effects.py",
         "    Ended: (Kpi.UNANSWERED_ENDED_CONVERSATIONS,),\n",
         "    Ended: (Kpi.UNANSWERED_ENDED_CONVERSATIONS,),\n    Resumed: (Kpi.RESUMED_CONVERSATIONS,),\n",
     ),

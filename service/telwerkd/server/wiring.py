@@ -29,6 +29,7 @@ from telwerkd.server.background import Background
 from telwerkd.server.settings import Settings
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.open_store import opened, prepare
+from telwerkd.transport.codec.fields import FieldReader
 from telwerkd.transport.endpoint.address import TcpAddress, parse
 from telwerkd.transport.endpoint.binding import held
 from telwerkd.transport.grpc.errors import ErrorInterceptor
@@ -133,6 +134,7 @@ async def _serving(settings: Settings, store: Store, clock: Clock, *, shares_por
     names = NameKeeper(store)
     ingest = Ingest(store, settings.ingest_limits, names.notice)
     limits = settings.event_limits
+    fields = FieldReader(limits.id_bytes_max, limits.url_bytes_max)
     budget = MemoryBudget(settings.memory_bytes_max)
     draining = asyncio.Event()
     readers = Readers(store, settings.waiting_queries_per_account_max)
@@ -147,19 +149,19 @@ async def _serving(settings: Settings, store: Store, clock: Clock, *, shares_por
     interceptors.append(RequestInterceptor(settings.request_limits, limits, budget))
     health = Health(SERVICE_NAMES)
     server = make_server(
-        IngestionService(ingest, clock, limits, draining),
+        IngestionService(ingest, clock, limits, fields, draining),
         KpiService(
             queries,
             watches,
             Explanations(readers, clock),
             clock,
-            limits,
+            fields,
             AnswerCache(settings.answer_cache_bytes_max),
             settings.watch_stall_seconds,
             draining,
         ),
-        SettingsService(AccountSettings(store, readers), clock, limits),
-        AdminService(store, clock, limits, names),
+        SettingsService(AccountSettings(store, readers), clock, fields),
+        AdminService(store, clock, fields, names),
         HealthService(health, settings.watch_limits),
         interceptors,
         settings.message_bytes_max,
