@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.domain.counting.deltas import Numbers
+from telwerkd.domain.counting.arrays import IntArray
 
 CHUNK_QUARTERS: Final = 32 * 96
 """Quarter-hours in a chunk."""
@@ -31,23 +31,23 @@ Pairs: TypeAlias = npt.NDArray[np.uint16]
 class Cells(NamedTuple):
     """The cells of many chunks, unpacked: aligned arrays."""
 
-    row: Numbers
+    row: IntArray
     """Which of the chunks a cell is of, by its place."""
-    quarter: Numbers
+    quarter: IntArray
     """Quarter-hours since 1970-01-01T00:00:00Z."""
-    code: Numbers
+    code: IntArray
     """The packed value; 0 where the measure packs none."""
-    n: Numbers
+    n: IntArray
     """How many facts."""
 
 
-def pairs_of(blobs: Sequence[bytes]) -> tuple[Pairs, Numbers]:
+def pairs_of(blobs: Sequence[bytes]) -> tuple[Pairs, IntArray]:
     """Returns the pairs of all chunks, one chunk after the other, and how many each chunk has."""
     pairs = np.frombuffer(b"".join(blobs), "<u2").reshape(-1, 2)
     return pairs, np.array([*map(len, blobs)], np.int64) // _PAIR_BYTES
 
 
-def blobs_of(pairs: Pairs, ends: Numbers) -> list[bytes]:
+def blobs_of(pairs: Pairs, ends: IntArray) -> list[bytes]:
     """Returns the chunks of the pairs; `ends` are the places between them, first and last included."""
     packed = pairs.tobytes()
     return [packed[start:end] for start, end in pairwise((_PAIR_BYTES * ends).tolist())]

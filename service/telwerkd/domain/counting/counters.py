@@ -22,6 +22,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.cells import (
     CHUNK_QUARTERS as CHUNK_QUARTERS,  # noqa: PLC0414  # still imported from here
     COUNT_MAX,
@@ -32,7 +33,7 @@ from telwerkd.domain.counting.cells import (
     pairs_of,
     unpack as unpack,  # noqa: PLC0414  # still imported from here
 )
-from telwerkd.domain.counting.deltas import Leaves, Numbers
+from telwerkd.domain.counting.deltas import Leaves
 from telwerkd.domain.counting.measures import (
     Measure,
     has_open_values as has_open_values,  # noqa: PLC0414  # still imported from here
@@ -70,11 +71,11 @@ class ChunkChanges(NamedTuple):
 
     keys: Sequence[KeyParts]
     """The chunks, sorted."""
-    row: Numbers
+    row: IntArray
     """Which of the chunks: a place in `keys`."""
-    slot: Numbers
+    slot: IntArray
     """The quarter-hour within the chunk, and the packed value."""
-    n: Numbers
+    n: IntArray
     """How many facts more, or less."""
 
 
@@ -98,7 +99,7 @@ def chunk_changes(measure: Measure, leaves: Leaves, groupings: Sequence[int] = (
     keys: list[KeyParts] = []
     cells = [np.zeros((3, 0), np.int64)]
     for grouping in groupings or _groupings(measure):
-        # Numbers are in the order of their ids, groupings ascend: so the keys come out sorted.
+        # Places are in the order of their ids, groupings ascend: so the keys come out sorted.
         firsts, of_key = _distinct([chunk, *_cut(columns, grouping)])
         row = of_key[of_series]
         order = _stable_order(row, len(firsts))
@@ -144,18 +145,18 @@ _SERIES_CHUNKS = 4
 _NO_LEAVES = Leaves.of([])
 
 
-def _cut(columns: Sequence[Numbers], grouping: int) -> list[Numbers]:
+def _cut(columns: Sequence[IntArray], grouping: int) -> list[IntArray]:
     """Those of the columns (operator, group, widget, value) that a grouping cuts by."""
     return [column for bit, column in zip(_BITS, columns, strict=True) if grouping & bit]
 
 
-def _names(ids: Sequence[str], columns: Sequence[Numbers], grouping: int, places: Numbers) -> Iterator[Iterable[str]]:
+def _names(ids: Sequence[str], columns: Sequence[IntArray], grouping: int, places: IntArray) -> Iterator[Iterable[str]]:
     """The ids at some places of the columns: empty where the grouping does not cut."""
     for bit, column in zip(_BITS, columns, strict=True):
         yield map(ids.__getitem__, column[places].tolist()) if grouping & bit else [""] * len(places)
 
 
-def _summed(slot: Numbers, of_series: Numbers, n: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+def _summed(slot: IntArray, of_series: IntArray, n: IntArray) -> tuple[IntArray, IntArray, IntArray]:
     """Slot, series and number of what does not cancel out, each series' slot once, in the order of the slots."""
     firsts, cell = _distinct([slot, of_series])
     sums = np.zeros(len(firsts), np.int64)
@@ -164,7 +165,7 @@ def _summed(slot: Numbers, of_series: Numbers, n: Numbers) -> tuple[Numbers, Num
     return slot[left], of_series[left], sums[sums != 0]
 
 
-def _stable_order(numbers: Numbers, below: int) -> Numbers:
+def _stable_order(numbers: IntArray, below: int) -> IntArray:
     """The places of numbers in their order, equal ones as they stand. Short numbers are sorted without comparing."""
     return np.argsort(numbers.astype(np.uint16) if below <= SLOTS else numbers, kind="stable")
 
@@ -179,7 +180,7 @@ def _groupings(measure: Measure) -> range:
     return range(16 if has_open_values(measure) else 8)
 
 
-def _distinct(columns: Sequence[Numbers]) -> tuple[Numbers, Numbers]:
+def _distinct(columns: Sequence[IntArray]) -> tuple[IntArray, IntArray]:
     """A place of each distinct combination, in their order, and which combination each place has."""
     combined = columns[0] - columns[0].min(initial=0)
     for column in columns[1:]:
@@ -253,8 +254,8 @@ def merged(cells: Sequence[bytes], changes: ChunkChanges) -> list[bytes]:
 
 
 def _merged_short(
-    at: Numbers, pairs: Pairs, changed: Numbers, n: Numbers, changes: ChunkChanges
-) -> tuple[Numbers, Pairs]:
+    at: IntArray, pairs: Pairs, changed: IntArray, n: IntArray, changes: ChunkChanges
+) -> tuple[IntArray, Pairs]:
     """Where every count is one pair: changes find their place, so that the other pairs are only copied.
 
     The chunks of a busy account have a thousand times the cells that change.
@@ -275,8 +276,8 @@ def _merged_short(
 
 
 def _merged_any(
-    at: Numbers, pairs: Pairs, changed: Numbers, n: Numbers, changes: ChunkChanges
-) -> tuple[Numbers, Pairs]:
+    at: IntArray, pairs: Pairs, changed: IntArray, n: IntArray, changes: ChunkChanges
+) -> tuple[IntArray, Pairs]:
     """The same for any counts: one above what a pair holds takes several of them, full ones and then the rest."""
     at, counts = _sums(np.concatenate((at, changed)), np.concatenate((pairs[:, 1], n)))
     _check(at, counts, changes)
@@ -288,7 +289,7 @@ def _merged_any(
     return at, np.stack((at % SLOTS, held), axis=1).astype("<u2")
 
 
-def _sums(at: Numbers, n: Numbers) -> tuple[Numbers, Numbers]:
+def _sums(at: IntArray, n: IntArray) -> tuple[IntArray, IntArray]:
     """Each place once, in order, with its sum."""
     order = np.argsort(at, kind="stable")
     at = at[order]
@@ -296,7 +297,7 @@ def _sums(at: Numbers, n: Numbers) -> tuple[Numbers, Numbers]:
     return at[firsts], np.add.reduceat(n[order], firsts) if len(firsts) else n[:0]
 
 
-def _check(at: Numbers, counts: Numbers, changes: ChunkChanges) -> None:
+def _check(at: IntArray, counts: IntArray, changes: ChunkChanges) -> None:
     if counts.min(initial=0) < 0:
         row, slot = divmod(int(at[counts.argmin()]), SLOTS)
         raise CounterError(f"slot {slot} of {ChunkKey(*changes.keys[row])} would hold {counts.min()}")
@@ -320,12 +321,12 @@ def cut_leaves(measure: Measure, leaves: Leaves, grouping: int) -> tuple[list[Ro
     return rows, Cells(row, quarters, _codes(measure, leaves), ns)
 
 
-def _codes(measure: Measure, leaves: Leaves) -> Numbers:
+def _codes(measure: Measure, leaves: Leaves) -> IntArray:
     """The packed value of each leaf: 0 where the measure packs none."""
     values = leaves.columns[0]
     codes = np.zeros(len(leaves.ids), np.int64)
     if has_packed_values(measure):
         for place in set(values.tolist()):
             codes[place] = int(leaves.ids[place])
-    of_leaves: Numbers = codes[values]
+    of_leaves: IntArray = codes[values]
     return of_leaves

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from telwerkd.domain.conversation.facts import Change, LeftOut, Outcome
+from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.measures import COUNTED, HELD_BACK, Measure as Measure  # noqa: PLC0414  # still imported from here
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
-
-Numbers: TypeAlias = npt.NDArray[np.int64]
 
 Leaf: TypeAlias = tuple[str, str, str, str, int, int]
 """Signed facts of one measure that agree in everything: value, operator, group, widget, quarter-hour, and how many.
@@ -40,7 +38,7 @@ class Leaves:
 
     ids: Sequence[str]
     """The distinct ids, sorted; of what was read from storage in any order, until it is `together`."""
-    columns: Numbers
+    columns: IntArray
     """Six rows, in the order of a leaf's fields; an id is its place in `ids`."""
 
     @classmethod
