@@ -21,7 +21,6 @@ from google.rpc import code_pb2, status_pb2  # type: ignore[import-untyped] # it
 
 from telwerkd.application.ports import DamagedRowError
 from telwerkd.domain.errors import InvalidArgumentError, Reason, TelwerkError
-from telwerkd.transport.codec.encoded import Encoded
 from telwerkd.transport.codec.errors import error_info, rpc_status, to_rpc_status, told
 from telwerkd.transport.grpc.handlers import (
     HANDLERS_MAX,
@@ -115,7 +114,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         if not inspect.iscoroutinefunction(inner) and not inspect.isasyncgenfunction(inner):
             raise TypeError(f"the servicer of {method} is neither a coroutine function nor an asynchronous generator")
         decode = handler.request_deserializer
-        encode = None if handler.response_serializer is None else _unless_encoded(handler.response_serializer)
+        encode = handler.response_serializer
         if handler.response_streaming:
             # `context.write` encodes with the handler's serializer, and does so inside the shield.
             behaviour = self._streaming_reply(inner, method)
@@ -175,10 +174,6 @@ async def end_with(context: Context, status: RichStatus) -> None:
         await context.abort(status.code, status.details, status.trailing_metadata)
     except grpc.aio.AbortError as error:
         let_go(error)
-
-
-def _unless_encoded(encode: Serializer) -> Serializer:
-    return lambda response: response.payload if isinstance(response, Encoded) else encode(response)
 
 
 def _ending(method: str, context: Context, error: Exception) -> RichStatus | None:

@@ -45,7 +45,7 @@ class _Finished(NamedTuple):
 class KpiService(kpi_grpc.KpiServiceServicer):
     """`telwerk.v1.KpiService`.
 
-    Replies to queries are encoded already, and the error interceptor passes them on: hence the `Any` of their types.
+    Replies to queries are encoded already, and the `RequestInterceptor` lets them be: hence the `Any` of their types.
     """
 
     def __init__(
