@@ -96,7 +96,7 @@ def _no_pause() -> None:
 def fold(
     base: State, events: Iterable[Event], now: Micros, pause: Callable[[], None] = _no_pause
 ) -> tuple[State, list[Effect]]:
-    """The state and all effects of a whole log, in whatever order it is given, at the present instant `now`.
+    """Returns the state and all effects of a whole log, in whatever order it is given, at the present instant `now`.
 
     `pause` is called from time to time while a long one goes on.
     """
@@ -117,7 +117,7 @@ def fold(
 
 
 def carried(base: State) -> Effects:
-    """The facts of purged events that are not final: newer topics may replace them, a first message release them."""
+    """Returns the facts of purged events that are not final: newer topics may replace them, a message release them."""
     topics = () if base.topics is None else (base.topics,)
     change = Change.COUNTED if base.started else Change.HELD
     return (
@@ -141,13 +141,13 @@ def follows(state: State, events: Sequence[Event]) -> bool:
 
 
 def step(state: State, event: Event) -> tuple[State, Effects]:
-    """The state after `event`, which must follow `state` in event order, and what the event changed."""
+    """Returns the state after `event`, which must follow `state` in event order, and what the event changed."""
     after, effects = _apply(pass_limit(state, event.occur_time), event)
     return _with(after, order=event.order), effects
 
 
 def run(state: State, events: Sequence[Event]) -> tuple[State, list[Effect]]:
-    """The state after `events`, a `step` for each, and all that they changed. Only the last one's place is noted."""
+    """Returns the state after `events`, as by a `step` for each, and all that they changed."""
     effects: list[Effect] = []
     for event in events:
         if state.limit is not None:

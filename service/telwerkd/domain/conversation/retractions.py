@@ -27,7 +27,7 @@ def retract(
 
 
 def taken_back(log: Iterable[Event], awaited: Iterable[EventId] = ()) -> set[EventId]:
-    """The ids that the retractions of a log take back, and those that a base state `awaited`.
+    """Returns the ids that the retractions of a log take back, and those that a base state `awaited`.
 
     What a base state awaits stands if it is itself a retraction: all that named it came earlier.
     """
@@ -35,7 +35,7 @@ def taken_back(log: Iterable[Event], awaited: Iterable[EventId] = ()) -> set[Eve
 
 
 def effective_retractions(log: Iterable[Event]) -> list[tuple[EventId, EventId]]:
-    """The retractions of a log that take something back: which, and what they name.
+    """Returns the retractions of a log that take something back, as pairs of their own id and the id that they name.
 
     A retraction that was taken back by a later one (in event order) takes nothing back.
     """

@@ -25,7 +25,7 @@ class Live(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Limit(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A running limit of KPI 3. Once events have passed it, `operator` and `group` are those assigned at `due`."""
+    """A running response timer (KPI 3). Once passed by an event, it has the operator and group assigned at `due`."""
 
     due: Micros
     event_id: EventId
@@ -67,6 +67,6 @@ EMPTY = State()
 
 
 def last_event_time(state: State) -> Micros | None:
-    """When the last event of a conversation happened; None if its last place is a limit's, or if nothing happened."""
+    """Returns when the last event of a conversation happened; None if a timer came last, or nothing."""
     instant, *rest = state.order
     return None if state.order == BEGINNING or tuple(rest) == AFTER_ALL_OF_INSTANT else Micros(instant)

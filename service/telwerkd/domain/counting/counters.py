@@ -80,7 +80,7 @@ class ChunkChanges(NamedTuple):
 
 
 def chunk_changes(measure: Measure, leaves: Leaves, groupings: Sequence[int] = ()) -> ChunkChanges:
-    """What leaves change in the chunks of these groupings, or of all that the measure has.
+    """Returns what leaves change in the chunks of these groupings, or of all that the measure has.
 
     Compaction's work, and so the larger part of the cost of counting: each leaf counts in 8 or 16 chunks. Whole columns
     are cut by each grouping. Leaves that cancel each other out touch no chunk.
@@ -110,7 +110,7 @@ def chunk_changes(measure: Measure, leaves: Leaves, groupings: Sequence[int] = (
 
 
 def bounded_changes(measure: Measure, leaves: Leaves, chunks_max: int) -> tuple[ChunkChanges, Leaves]:
-    """What leaves change in at most about `chunks_max` chunks, and the leaves that are left for later.
+    """Returns what leaves change in at most about `chunks_max` chunks, and the leaves that are left for later.
 
     A cell is never divided: so no count is negative in between, if none is before and after all of the leaves.
     """
@@ -127,7 +127,7 @@ def bounded_changes(measure: Measure, leaves: Leaves, chunks_max: int) -> tuple[
 
 
 def _within_series(leaves: Leaves, chunks_max: int) -> int:
-    """How many of the leaves, which are `summed`, may be in so many chunks, as the chunks of all four ids tell.
+    """Returns how many of the leaves, which are `summed`, go into so many chunks, estimated by the finest grouping.
 
     To cut leaves costs many times what it costs to count those: a few thousand are not cut for a hundred that fit.
     """
@@ -146,18 +146,18 @@ _NO_LEAVES = Leaves.of([])
 
 
 def _cut(columns: Sequence[IntArray], grouping: int) -> list[IntArray]:
-    """Those of the columns (operator, group, widget, value) that a grouping cuts by."""
+    """Returns those of the columns (operator, group, widget, value) that a grouping divides by."""
     return [column for bit, column in zip(_BITS, columns, strict=True) if grouping & bit]
 
 
 def _names(ids: Sequence[str], columns: Sequence[IntArray], grouping: int, places: IntArray) -> Iterator[Iterable[str]]:
-    """The ids at some places of the columns: empty where the grouping does not cut."""
+    """Yields the ids at some places of the columns: empty ones where the grouping does not divide."""
     for bit, column in zip(_BITS, columns, strict=True):
         yield map(ids.__getitem__, column[places].tolist()) if grouping & bit else [""] * len(places)
 
 
 def _summed(slot: IntArray, of_series: IntArray, n: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-    """Slot, series and number of what does not cancel out, each series' slot once, in the order of the slots."""
+    """Returns slot, series and number of what does not cancel out: each slot of a series once, in order."""
     firsts, cell = _distinct([slot, of_series])
     sums = np.zeros(len(firsts), np.int64)
     np.add.at(sums, cell, n)
@@ -166,7 +166,7 @@ def _summed(slot: IntArray, of_series: IntArray, n: IntArray) -> tuple[IntArray,
 
 
 def _stable_order(numbers: IntArray, below: int) -> IntArray:
-    """The places of numbers in their order, equal ones as they stand. Short numbers are sorted without comparing."""
+    """Returns the places of numbers in ascending order; the sort is stable, and by radix where numbers are short."""
     return np.argsort(numbers.astype(np.uint16) if below <= SLOTS else numbers, kind="stable")
 
 
@@ -181,7 +181,7 @@ def _groupings(measure: Measure) -> range:
 
 
 def _distinct(columns: Sequence[IntArray]) -> tuple[IntArray, IntArray]:
-    """A place of each distinct combination, in their order, and which combination each place has."""
+    """Returns the first place of each distinct combination, in their order, and the combination of each place."""
     combined = columns[0] - columns[0].min(initial=0)
     for column in columns[1:]:
         radix = int(column.max(initial=0)) + 1
@@ -199,7 +199,7 @@ _COMBINED_MAX = 2**62
 
 
 def chunk_deltas(measure: Measure, leaves: Leaves) -> dict[ChunkKey, Slots]:
-    """The same chunk by chunk and slot by slot."""
+    """Returns `chunk_changes` as a dictionary of chunks and slots."""
     changes = chunk_changes(measure, leaves)
     chunks: dict[ChunkKey, Slots] = {}
     for row, slot, n in zip(changes.row.tolist(), changes.slot.tolist(), changes.n.tolist(), strict=True):
@@ -209,14 +209,14 @@ def chunk_deltas(measure: Measure, leaves: Leaves) -> dict[ChunkKey, Slots]:
 
 
 def changes_of(chunks: Mapping[ChunkKey, Slots]) -> ChunkChanges:
-    """Changes that are known chunk by chunk."""
+    """Returns such a dictionary as aligned arrays."""
     keys = sorted(chunks)
     cells = [(row, slot, n) for row, key in enumerate(keys) for slot, n in chunks[key].items()]
     return ChunkChanges(keys, *np.array(cells, np.int64).reshape(-1, 3).T)
 
 
 def slot_of(measure: Measure, value: str, quarter: int) -> tuple[int, int]:
-    """In which chunk, and there in which slot, a leaf counts."""
+    """Returns in which chunk, and in which slot of it, a leaf counts."""
     chunk, slot = divmod(quarter, CHUNK_QUARTERS)
     if has_packed_values(measure):
         slot += int(value) * CHUNK_QUARTERS
@@ -224,7 +224,7 @@ def slot_of(measure: Measure, value: str, quarter: int) -> tuple[int, int]:
 
 
 def chunk_keys(measure: Measure, chunk: int, operator: str, group: str, widget: str, value: str) -> Iterator[ChunkKey]:
-    """The chunks in which a leaf counts: one in each grouping."""
+    """Yields the chunks in which a leaf counts: one in each grouping."""
     for grouping in _groupings(measure):
         yield ChunkKey(
             measure,
@@ -238,7 +238,7 @@ def chunk_keys(measure: Measure, chunk: int, operator: str, group: str, widget: 
 
 
 def merged(cells: Sequence[bytes], changes: ChunkChanges) -> list[bytes]:
-    """The cells of chunks with their changes added, `cells[i]` those of `changes.keys[i]`; empty where nothing is left.
+    """Returns the cells of chunks with changes added, `cells[i]` those of `changes.keys[i]`; empty where none is left.
 
     Raises:
         CounterError: a count would become negative.
@@ -256,7 +256,7 @@ def merged(cells: Sequence[bytes], changes: ChunkChanges) -> list[bytes]:
 def _merged_short(
     at: IntArray, pairs: Pairs, changed: IntArray, n: IntArray, changes: ChunkChanges
 ) -> tuple[IntArray, Pairs]:
-    """Where every count is one pair: changes find their place, so that the other pairs are only copied.
+    """Merges where every count is one pair: changes find their place, so that the other pairs are only copied.
 
     The chunks of a busy account have a thousand times the cells that change.
     """
@@ -278,7 +278,7 @@ def _merged_short(
 def _merged_any(
     at: IntArray, pairs: Pairs, changed: IntArray, n: IntArray, changes: ChunkChanges
 ) -> tuple[IntArray, Pairs]:
-    """The same for any counts: one above what a pair holds takes several of them, full ones and then the rest."""
+    """Merges any counts: one above what a pair holds takes several of them, full ones and then the rest."""
     at, counts = _sums(np.concatenate((at, changed)), np.concatenate((pairs[:, 1], n)))
     _check(at, counts, changes)
     needed = -(-counts // COUNT_MAX)
@@ -290,7 +290,7 @@ def _merged_any(
 
 
 def _sums(at: IntArray, n: IntArray) -> tuple[IntArray, IntArray]:
-    """Each place once, in order, with its sum."""
+    """Returns each place once, in order, with its sum."""
     order = np.argsort(at, kind="stable")
     at = at[order]
     firsts = np.flatnonzero(np.diff(at, prepend=-1))
@@ -304,16 +304,16 @@ def _check(at: IntArray, counts: IntArray, changes: ChunkChanges) -> None:
 
 
 def uncut_grouping(measure: Measure) -> int:
-    """The grouping by everything that a measure is cut by: no other says more."""
+    """Returns the finest grouping of a measure."""
     return BY_OPERATOR | BY_GROUP | BY_WIDGET | (BY_VALUE if has_open_values(measure) else 0)
 
 
 Row: TypeAlias = tuple[str, str, str, str]
-"""Whose counts they are: operator, group, widget and value, empty where the grouping does not cut."""
+"""Operator, group, widget and value of a series, empty where the grouping does not divide."""
 
 
 def cut_leaves(measure: Measure, leaves: Leaves, grouping: int) -> tuple[list[Row], Cells]:
-    """Leaves as the cells of a grouping's rows."""
+    """Returns leaves as the series of a grouping and their cells."""
     values, *dimensions, quarters, ns = leaves.columns
     columns = [*dimensions, values]
     firsts, row = _distinct([np.zeros_like(ns), *_cut(columns, grouping)])
@@ -322,7 +322,7 @@ def cut_leaves(measure: Measure, leaves: Leaves, grouping: int) -> tuple[list[Ro
 
 
 def _codes(measure: Measure, leaves: Leaves) -> IntArray:
-    """The packed value of each leaf: 0 where the measure packs none."""
+    """Returns the packed value of each leaf: 0 where the measure packs none."""
     values = leaves.columns[0]
     codes = np.zeros(len(leaves.ids), np.int64)
     if has_packed_values(measure):

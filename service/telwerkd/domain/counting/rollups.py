@@ -24,7 +24,7 @@ _DENSE_MAX = 4
 
 
 class RowIds(NamedTuple):
-    """Whose counts they are, cut by a grouping: empty where it does not cut."""
+    """Which series of a measure: empty where the grouping does not divide."""
 
     operator: str
     group: str
