@@ -26,7 +26,7 @@ $(VENV)/installed: pyproject.toml clients/python/pyproject.toml
 
 $(VENV)/tested: $(VENV)/installed clients/bridges/pyproject.toml
 	$(GROUP) test
-	$(EDITABLE) -e 'clients/bridges[serve]'
+	$(EDITABLE) -e 'clients/bridges[serve,import]'
 	@touch $@
 
 $(VENV)/checked: $(VENV)/tested
@@ -66,6 +66,12 @@ crash: $(VENV)/tested ## kill -9 a busy server 50 times, or what writes for it: 
 storm: $(VENV)/tested ## four server processes on one PostgreSQL for a minute: no deadlock, every counter right
 	$(BIN)/python tests/storm.py 60
 
+# How many; one takes some 20 ms.
+DAYS := 1000
+.PHONY: bridge-days
+bridge-days: $(VENV)/tested ## simulated days of Chatwoot, shuffled, late and repeated, against the stories; DAYS=1000
+	$(BIN)/python tests/bridges/many_days.py $(DAYS)
+
 failover: $(VENV)/tested ## PostgreSQL killed 20 times under a busy server: nothing acknowledged lost, SERVING again
 	$(BIN)/python tests/failover.py 20
 
@@ -94,14 +100,14 @@ bench-docs: $(VENV)/benchable ## write the last results into docs/performance.md
 soak: $(VENV)/benchable ## 30 minutes at 70% of the peak: the last five must be like the first
 	$(BENCH) soak
 
-check: $(VENV)/checked check-stubs ## format, lint, types, the import ladder, the contract, the Dockerfile
+check: $(VENV)/checked check-stubs ## format, lint, types, the import ladder, the contract, the Dockerfiles
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code
 	$(MAKE) -s breaking
-	$(BIN)/hadolint Dockerfile
+	$(BIN)/hadolint Dockerfile clients/bridges/Dockerfile
 
 # Whether the contract breaks those who use the last release; before the first there is nothing to break.
 # `REPOSITORY` says whose.
@@ -194,21 +200,23 @@ check-java-stubs:
 # The Python of the image's base.
 IMAGE_PYTHON := 3.13
 LOCK := $(BIN)/uv pip compile - --quiet --python-version $(IMAGE_PYTHON) --python-platform linux --generate-hashes --upgrade \
-  --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-package telwerk --no-emit-package telwerkd \
+  --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-package telwerk --no-emit-package telwerkd --no-emit-package telwerk-bridges \
   --custom-compile-command 'make image-lock'
 
 .PHONY: image-lock image-digest
-image-lock: $(VENV)/checked ## lock what the image installs, with hashes, at the newest versions allowed
+image-lock: $(VENV)/checked ## lock what the images install, with hashes, at the newest versions allowed
 	printf '%s\n' ./clients/python . | $(LOCK) -o deploy/image.lock
+	printf '%s\n' ./clients/python './clients/bridges[serve,import]' | $(LOCK) -o deploy/bridge.lock
 	printf '%s\n' 'setuptools>=77' wheel | $(LOCK) -o deploy/image-build.lock
 
 image-digest: ## pin the image's base to the digest that its tag has now; needs docker and a registry
 	@base=$$(sed -n 's/^ARG BASE=\([^@]*\).*/\1/p' Dockerfile) && \
 	digest=$$(docker buildx imagetools inspect "$$base" --format '{{.Manifest.Digest}}') && \
-	sed -i "s|^ARG BASE=.*|ARG BASE=$$base@$$digest|" Dockerfile && grep '^ARG BASE=' Dockerfile
+	sed -i "s|^ARG BASE=.*|ARG BASE=$$base@$$digest|" Dockerfile clients/bridges/Dockerfile && grep '^ARG BASE=' Dockerfile
 
-image: ## build the image; needs docker
+image: ## build the images of the server and of the bridge; needs docker
 	docker build --build-arg REVISION=$$(git rev-parse --short HEAD) -t telwerk .
+	docker build --build-arg REVISION=$$(git rev-parse --short HEAD) -t telwerk-bridge -f clients/bridges/Dockerfile .
 
 clean: ## remove what make made
 	rm -rf $(VENV) $(NODE) clients/typescript/dist clients/java/target demo.db* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

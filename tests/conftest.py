@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -83,6 +84,13 @@ def serving(database: Path | PostgresUrl, *flags: str, service: Path | None = No
         process.wait(timeout=30)
         assert process.stdout is not None
         process.stdout.close()
+
+
+def free_address() -> str:
+    """Where a server will be: a port that nobody listens on."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{reserved.getsockname()[1]}"
 
 
 @pytest.fixture

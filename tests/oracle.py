@@ -1,8 +1,8 @@
-"""The rules page once more, as plainly as possible: what counts in one conversation, by looking at all of it at once.
+"""docs/rules.md once more, as plainly as possible: what counts in one conversation, by looking at all of it at once.
 
 This is the judge of the fold, so it shares nothing with it but the nouns: there is no state and no step here. Each rule
 is a question about the sorted list of events ("who was assigned just before this one?", "was there any message at
-all?"), asked again for every event, however slow. Sentences in quotes are those of `docs/kpi-rules.md`.
+all?"), asked again for every event, however slow. Beside each stand the ids of its rules.
 """
 
 from collections import Counter
@@ -38,7 +38,7 @@ Counted: TypeAlias = tuple[Kpi, str, str, str, str, int]
 """`(kpi, value, operator, group, widget, instant)`."""
 
 RANKS: dict[type, int] = {
-    # "went live and resumed 0, messages 1, counted events 2, ended 3, assigned and unassigned 4, left live 5"
+    # R-ORDER-4
     WentLive: 0,
     Resumed: 0,
     Message: 1,
@@ -79,7 +79,7 @@ def oracle_held(events: Iterable[Event], now: int) -> Counter[Counted]:  # noqa:
 
 
 def in_order(events: Iterable[Event]) -> Log:
-    """ "ordered by (occur_time, sequence, rank, event_id) … ids compare as UTF-8 bytes"."""
+    """By time, sequence, rank and id, which compares as UTF-8 bytes (R-ORDER-2, R-ORDER-3, R-ORDER-5)."""
     return sorted(events, key=lambda e: (e.occur_time, e.sequence, RANKS[type(e.kind)], e.event_id.encode()))
 
 
@@ -90,7 +90,7 @@ def what_happened(events: Iterable[Event]) -> Log:
 
 
 def taken_back(event: Event, log: Log) -> bool:
-    """ "It is then as if it had never been, whichever of the two arrives first"; a retraction only by a later one."""
+    """Whether something takes it back, wherever that stands (R-BACK-2); a retraction only by a later one (R-BACK-4)."""
     able = log[log.index(event) + 1 :] if isinstance(event.kind, Retracted) else log
     return any(
         isinstance(r.kind, Retracted) and r.kind.event_id == event.event_id and not taken_back(r, log) for r in able
@@ -107,7 +107,7 @@ def last_of(kinds: tuple[type, ...], log: Log) -> Event | None:
 
 
 def assigned(before: Log) -> tuple[str, str]:
-    """Operator and group after these events: what the last word on it says. "Ended and resumed never change" it."""
+    """Operator and group after these events: what the last word on it says (R-ASSIGN-1, R-ASSIGN-2, R-ASSIGN-5)."""
     last = last_of((Assigned, Unassigned), before)
     match last.kind if last else None:
         case Assigned(operator=operator, group=group):
@@ -119,24 +119,24 @@ def assigned(before: Log) -> tuple[str, str]:
 
 
 def messages(log: Log, sender: Sender | None = None) -> Log:
-    """The messages, of one sender or ("by contact, operator or bot") of all."""
+    """The messages, of one sender, or of contact, operator and bot (R-MSG-1)."""
     return [e for e in log if isinstance(e.kind, Message) and sender in (None, e.kind.sender)]
 
 
 def has_ended(before: Log) -> bool:
-    """ "between its end and its resumption"."""
+    """Whether it is between its end and its resumption (R-KPI7-5)."""
     last = last_of((Ended, Resumed), before)
     return last is not None and isinstance(last.kind, Ended)
 
 
 def is_live(before: Log) -> bool:
-    """Live, that is, went live and neither left live nor ended since ("ended also ends being live")."""
+    """Live, that is, went live and neither left live nor ended since (R-KPI3-6)."""
     last = last_of((WentLive, LeftLive, Ended), before)
     return last is not None and isinstance(last.kind, WentLive)
 
 
 def counted(kpi: Kpi, value: str, event: Event, before: Log) -> Counted:
-    """ "Operator and group are those assigned just before the event … the widget is the counted event's own"."""
+    """For whoever is assigned just before the event, on the event's own widget (R-FACT-2, R-FACT-4)."""
     return (kpi, value, *assigned(before), event.widget_id, event.occur_time)
 
 
@@ -176,12 +176,12 @@ def immediate(event: Event, before: Log) -> Iterator[tuple[Kpi, str]]:
 
 
 def unanswered_live(log: Log, now: int) -> list[Counted]:
-    """ "At most one fact per conversation": that of the earliest limit that was reached."""
+    """At most one fact per conversation (R-KPI3-9): that of the earliest limit that was reached."""
     reached = [(limit, w) for w, limit in live_limits(log) if limit <= now and not stopped(w, limit, log)]
     if not reached:
         return []
     limit, went_live = min(reached, key=lambda r: r[0])
-    # "The fact goes to whoever is assigned at the limit, after all events of that instant".
+    # R-KPI3-10
     then = [e for e in log if e.occur_time <= limit]
     return [(Kpi.UNANSWERED_LIVE_CONVERSATIONS, "", *assigned(then), went_live.widget_id, limit)]
 
@@ -189,7 +189,7 @@ def unanswered_live(log: Log, now: int) -> list[Counted]:
 def live_limits(log: Log) -> Iterator[tuple[Event, int]]:
     """For each live stretch with a limit, its went-live event and the instant of the limit.
 
-    It starts at the later of going live and "the contact's first message of the conversation".
+    It starts at the later of going live and the contact's first message of the conversation (R-KPI3-2).
     """
     for i, event in enumerate(log):
         if not isinstance(event.kind, WentLive) or is_live(log[:i]) or event.kind.limit is None:
@@ -199,7 +199,7 @@ def live_limits(log: Log) -> Iterator[tuple[Event, int]]:
 
 
 def stopped(went_live: Event, limit: int, log: Log) -> bool:
-    """Whether an operator answered ever, or the live stretch was over, at or before the limit."""
+    """Whether an operator answered ever, or the live stretch was over, at or before the limit (R-KPI3-3, R-KPI3-8)."""
     answered = any(m.occur_time <= limit for m in messages(log, Sender.OPERATOR))
     since = log[log.index(went_live) + 1 :]
     over = any(isinstance(e.kind, LeftLive | Ended) and e.occur_time <= limit for e in since)
@@ -210,7 +210,7 @@ def stopped(went_live: Event, limit: int, log: Log) -> bool:
 
 
 def unanswered_ended(log: Log) -> list[Counted]:
-    """The first end that no operator's message comes before; "at most once per conversation"."""
+    """The first end that no operator's message comes before (R-KPI4-1); at most one (R-KPI4-2)."""
     ends = [
         counted(Kpi.UNANSWERED_ENDED_CONVERSATIONS, "", event, log[:i])
         for i, event in enumerate(log)
@@ -231,7 +231,7 @@ def when_started(log: Log) -> Iterator[Counted]:
 
 
 def standing_topics(log: Log) -> list[Counted]:
-    """The set that was set last, at the instant since which it stands: "setting an equal set again changes nothing"."""
+    """The set that was set last (R-KPI8-2), at the instant since which it stands without a break (R-KPI8-4)."""
     tagged = [(i, set(e.kind.topics)) for i, e in enumerate(log) if isinstance(e.kind, TopicsSet)]
     if not tagged or not tagged[-1][1]:
         return []

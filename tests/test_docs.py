@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ def test_every_dependency_is_listed_with_its_reason():
     text = read(ROOT / "docs" / "dependencies.md")
     for heading, wanted in {
         "The client": [*client["project"]["dependencies"], *client["project"]["optional-dependencies"]["cli"]],
-        "The bridges": [*bridges["dependencies"], *bridges["optional-dependencies"]["serve"]],
+        "The bridges": [*bridges["dependencies"], *chain(*bridges["optional-dependencies"].values())],
         "The server": server["project"]["dependencies"],
         "Tests": server["dependency-groups"]["test"],
         "Checks": server["dependency-groups"]["check"],

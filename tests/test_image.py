@@ -1,4 +1,4 @@
-"""What the image is built from is pinned, whole and told."""
+"""What the images of the server and of the bridge are built from is pinned, whole and told."""
 
 import re
 import tomllib
@@ -8,9 +8,14 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
-DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-LOCKS = ["deploy/image.lock", "deploy/image-build.lock"]
-PROJECTS = ["pyproject.toml", "clients/python/pyproject.toml"]
+DOCKERFILES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("Dockerfile", "clients/bridges/Dockerfile")}
+LOCKS = ["deploy/image.lock", "deploy/bridge.lock", "deploy/image-build.lock"]
+PROJECTS = {
+    "deploy/image.lock": ["pyproject.toml", "clients/python/pyproject.toml"],
+    "deploy/bridge.lock": ["clients/python/pyproject.toml", "clients/bridges/pyproject.toml"],
+}
+EXTRAS = ("serve", "import")
+"""Of the bridge, which its image has."""
 
 
 def locked(file: str) -> dict[str, str]:
@@ -18,17 +23,22 @@ def locked(file: str) -> dict[str, str]:
     return dict(pinned)
 
 
-def needed() -> list[Requirement]:
-    projects = [tomllib.loads((ROOT / file).read_text(encoding="utf-8"))["project"] for file in PROJECTS]
-    ours = {project["name"] for project in projects}
-    found = [Requirement(text) for project in projects for text in project["dependencies"]]
-    return [requirement for requirement in found if requirement.name not in ours]
+def needed() -> list[tuple[str, Requirement]]:
+    """What is installed into an image, by the file that locks it."""
+    found = []
+    for lock, files in PROJECTS.items():
+        projects = [tomllib.loads((ROOT / file).read_text(encoding="utf-8"))["project"] for file in files]
+        ours = {project["name"] for project in projects}
+        texts = [text for project in projects for text in project["dependencies"]]
+        texts += [text for extra in EXTRAS for text in projects[-1].get("optional-dependencies", {}).get(extra, ())]
+        found += [(lock, one) for one in map(Requirement, texts) if one.name not in ours]
+    return found
 
 
-@pytest.mark.parametrize("requirement", needed(), ids=str)
-def test_what_the_server_needs_is_locked_at_a_version_that_it_allows(requirement):
+@pytest.mark.parametrize(("lock", "requirement"), needed(), ids=str)
+def test_what_an_image_needs_is_locked_at_a_version_that_it_allows(lock, requirement):
     """`make image-lock` was run after the last change of a dependency."""
-    assert requirement.specifier.contains(locked(LOCKS[0])[requirement.name])
+    assert requirement.specifier.contains(locked(lock)[requirement.name])
 
 
 @pytest.mark.parametrize("file", LOCKS)
@@ -40,26 +50,50 @@ def test_every_locked_package_has_hashes_and_no_address(file):
     assert all("--hash=sha256:" in entry for entry in entries)
 
 
-def test_nothing_is_installed_but_what_is_locked():
+@pytest.mark.parametrize("dockerfile", DOCKERFILES.values(), ids=DOCKERFILES)
+def test_nothing_is_installed_but_what_is_locked(dockerfile):
     """Each installation is by hashes, or reaches no index."""
-    commands = DOCKERFILE.replace("\\\n", " ")
+    commands = dockerfile.replace("\\\n", " ")
     installs = re.findall(r"pip (?:--python \S+ )?(?:install|wheel) [^&\n]*", commands)
     assert len(installs) == 4
     for install in installs:
         assert "--require-hashes" in install or "--no-deps" in install, install
 
 
-def test_the_base_is_named_by_its_exact_version():
-    [base] = re.findall(r"^ARG BASE=(\S+)$", DOCKERFILE, re.MULTILINE)
+@pytest.mark.parametrize("dockerfile", DOCKERFILES.values(), ids=DOCKERFILES)
+def test_the_base_is_named_by_its_exact_version_and_is_the_same(dockerfile):
+    [base] = re.findall(r"^ARG BASE=(\S+)$", dockerfile, re.MULTILINE)
     assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+(@sha256:[0-9a-f]{64})?", base)
-    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"${BASE}"}
+    assert set(re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)) == {"${BASE}"}
+    assert f"ARG BASE={base}\n" in DOCKERFILES["Dockerfile"]
 
 
-def test_the_image_tells_its_version_and_its_licence():
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    assert f"ARG VERSION={version}\n" in DOCKERFILE
-    assert 'org.opencontainers.image.version="${VERSION}"' in DOCKERFILE
-    assert 'org.opencontainers.image.licenses="Apache-2.0"' in DOCKERFILE
-    assert "COPY LICENSE " in DOCKERFILE
+@pytest.mark.parametrize(("name", "project"), [("Dockerfile", "."), ("clients/bridges/Dockerfile", "clients/bridges")])
+def test_an_image_tells_its_version_and_its_licence_and_runs_as_nobody(name, project):
+    version = tomllib.loads((ROOT / project / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    dockerfile = DOCKERFILES[name]
+    assert f"ARG VERSION={version}\n" in dockerfile
+    assert 'org.opencontainers.image.version="${VERSION}"' in dockerfile
+    assert 'org.opencontainers.image.licenses="Apache-2.0"' in dockerfile
+    assert "COPY LICENSE " in dockerfile
+    assert "\nUSER 65532:65532\n" in dockerfile
+    assert "HEALTHCHECK " in dockerfile
+
+
+def test_what_the_images_copy_is_in_the_context():
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    assert {"!LICENSE", "!deploy/*.lock"} <= set(ignored)
+    assert {"!LICENSE", "!deploy/*.lock", "!clients/python", "!clients/bridges", "!service"} <= set(ignored)
+
+
+def test_the_composition_is_of_these_images_and_opens_loopback_only():
+    """Its variables are those that the bridge reads."""
+    compose = (ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8")
+    ports = re.findall(r"ports: \[(.*)\]", compose)
+    assert len(ports) == 2
+    assert all(port.startswith('"127.0.0.1:') for port in ports)
+    [dockerfile] = re.findall(r"dockerfile: (\S+)", compose)
+    assert dockerfile in DOCKERFILES
+    readme = (ROOT / "clients" / "bridges" / "README.md").read_text(encoding="utf-8")
+    for variable in re.findall(r"^      (TELWERK_\w+):", compose, re.MULTILINE):
+        assert f"`{variable}`" in readme
+    assert compose.count("read_only: true") == compose.count("no-new-privileges:true") == 2

@@ -252,6 +252,26 @@ def test_an_event_that_is_lost_is_found(service: Service) -> None:
     assert examined(service).clean
 
 
+def test_a_limit_that_nobody_has_noticed_yet_is_no_damage(service: Service) -> None:
+    """The audit's present instant is the account's stored one, as that of the counters: not what a clock says.
+
+    R-CLOCK-2.
+    """
+    start = Micros(START + 200 * 86_400 * SECOND)
+    limit = Micros(60 * SECOND)
+    kinds = [WentLive(limit, limit), Message(Sender.CONTACT)]
+    live = [
+        Submitted(ConversationId("live"), Event(EventId(f"{n}"), start, 0, WIDGETS[0], k)) for n, k in enumerate(kinds)
+    ]
+    before = service.read(ACCOUNT, lambda view: view.account().high_water)
+    assert before < start
+    service.submit([(ACCOUNT, live)])
+    assert examined(service).clean
+    service.settle_all(Micros(start + limit))
+    assert service.read(ACCOUNT, lambda view: view.account().high_water) == start + limit
+    assert examined(service).clean
+
+
 def test_counts_beyond_65535_are_examined(service: Service) -> None:
     """A cell of several pairs, in chunks, deltas and base facts, is one number."""
     fact = Fact(Kpi.SATISFACTION_SCORE, "5", ANNA, SALES, WIDGETS[0], START, EventId("x"))

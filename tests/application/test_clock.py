@@ -69,7 +69,7 @@ def test_a_small_jump_or_one_back_that_lasts_is_believed():
 
 
 def test_a_jump_of_more_than_five_minutes_is_doubted_for_two():
-    """Without an event, as after a machine slept, it is believed after 120 s, and not before."""
+    """Without an event, as after a machine slept, it is believed after 120 s, and not before (R-CLOCK-3)."""
     times = Times()
     assert times.after(0, jump=HOUR) == 0
     assert times.clock.is_doubted
@@ -92,7 +92,7 @@ def test_readings_far_apart_do_not_make_a_jump_last():
 
 
 def test_a_start_within_five_minutes_of_what_is_stored_is_trusted():
-    """Nothing stored, or something near, even in the future: there is nothing to doubt the clock by."""
+    """Nothing stored, or something near, even in the future: there is nothing to doubt the clock by (R-CLOCK-3)."""
     for gap in (300, 0, -400 * DAY):
         times = Times().resumed(gap)
         assert not times.clock.is_doubted
@@ -103,7 +103,7 @@ def test_a_start_within_five_minutes_of_what_is_stored_is_trusted():
 
 
 def test_after_a_start_time_passes_from_what_is_stored_until_the_clock_is_confirmed():
-    """Nobody sends anything for 120 s: a quiet night, and the limits of before it are counted then."""
+    """Nobody sends anything for 120 s: a quiet night, and the limits of before it are counted then (R-CLOCK-4)."""
     times = Times().resumed(HOUR)
     assert times.after(0.5) == 0.5 - HOUR
     assert times.after(119) == 119.5 - HOUR
@@ -119,7 +119,7 @@ def test_what_has_passed_since_the_start_counts_until_it_resumes():
 
 
 def test_an_event_near_the_clock_confirms_it_at_once():
-    """Within 5 minutes, and nearer to the clock than to what is trusted."""
+    """Within 5 minutes, and nearer to the clock than to what is trusted (R-CLOCK-5)."""
     for happened in (1, 299, -299):
         times = Times().resumed(HOUR)
         times.hear(happened)
@@ -130,7 +130,10 @@ def test_an_event_near_the_clock_confirms_it_at_once():
 
 
 def test_contrary_events_keep_a_wrong_clock_in_doubt():
-    """As long as events happen where the stored past goes on, the clock is wrong; for 120 s after the last of them."""
+    """As long as events happen where the stored past goes on, the clock is wrong; for 120 s after the last of them.
+
+    R-CLOCK-7.
+    """
     times = Times().resumed(HOUR)
     for n in range(1, 100):
         assert times.after(100) == 100 * n - HOUR
@@ -140,7 +143,7 @@ def test_contrary_events_keep_a_wrong_clock_in_doubt():
 
 
 def test_late_events_say_nothing_about_the_clock():
-    """An import of last month, or of the middle of the gap, neither confirms nor contradicts it."""
+    """An import of last month, or of the middle of the gap, neither confirms nor contradicts it (R-CLOCK-7)."""
     times = Times().resumed(HOUR)
     for n in range(1, 12):
         assert times.after(10) == 10 * n - HOUR
@@ -170,7 +173,7 @@ def test_a_clock_that_is_set_right_during_doubt_is_right():
 
 
 def test_the_operator_of_the_service_confirms_the_clock():
-    """At once, after a start and after a jump."""
+    """At once, after a start and after a jump (R-CLOCK-6)."""
     times = Times().resumed(HOUR)
     times.clock.confirm()
     assert times.after(1) == 1
@@ -189,7 +192,7 @@ def test_answers_are_of_the_present_though_the_clock_is_doubted_after_a_start():
 
 
 def test_what_deletes_ignores_a_clock_that_was_doubted_for_a_day_more():
-    """However the doubt ended: deleting can wait, and cannot be undone."""
+    """However the doubt ended: deleting can wait, and cannot be undone (R-CLOCK-9)."""
     for end in ("event", "operator", "time"):
         times = Times().resumed(400 * DAY)
         assert since_noon(times.clock.deletable()) == -400 * DAY

@@ -15,9 +15,9 @@ law = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[Heal
 
 
 @st.composite
-def stories(draw: st.DrawFn) -> list[Happening]:
+def stories(draw: st.DrawFn, gap_ms_min: int = 1, gap_ms_max: int = 3_000) -> list[Happening]:
     actions = draw(st.lists(st.sampled_from(ACTIONS), max_size=14))
-    gaps = draw(st.lists(st.integers(1, 3_000), min_size=len(actions), max_size=len(actions)))
+    gaps = draw(st.lists(st.integers(gap_ms_min, gap_ms_max), min_size=len(actions), max_size=len(actions)))
     return story_of(actions, gaps)
 
 

@@ -5,6 +5,7 @@ import random
 import socket
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -208,3 +209,20 @@ def test_a_file_that_cannot_be_is_refused_with_the_field_at_fault(text: str, sai
     path.write_text(text)
     with pytest.raises(ConfigurationError, match=said):
         from_environment({"TELWERK_BRIDGE_CONFIG": str(path)})
+
+
+def test_a_delivery_that_is_replayed_counts_once_and_not_at_all_once_it_is_old(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    """Byte by byte with its signature; old by minutes, by hours, or from a clock that is hours ahead."""
+    survey, now = STORY[9], time.time()
+    with bridge(server.address, tmp_path / "bridge.db") as started:
+        proof = signed(survey, f"{now:.0f}")
+        assert [deliver(started.url, survey, proof)[1]["events"] for _ in range(3)] == [1, 0, 0]
+        for seconds in (-301, -7_200, 7_200):
+            status, answer = deliver(started.url, survey, signed(survey, f"{now + seconds:.0f}"))
+            assert status == 401
+            assert "x-chatwoot-timestamp is more than 300 s from now" in answer["error"]
+        # A signature is of one body and one time.
+        assert deliver(started.url, survey + b" ", proof)[0] == 401
+        assert deliver(started.url, survey, proof | {"x-chatwoot-timestamp": f"{now + 1:.0f}"})[0] == 401

@@ -107,15 +107,15 @@ def test_a_survey_answered_with_other_stars_replaces_the_earlier_rating() -> Non
     ]
 
 
-def test_an_event_that_follows_again_after_it_was_taken_back_has_another_id() -> None:
+def test_an_event_that_follows_again_or_at_another_instant_has_another_id() -> None:
     """5 stars at :22; then 5 at :20 is told, which makes that the instant; then 3 at :21 in between."""
     told = translated(*(answered(minute, stars) for minute, stars in ((22, 5), (20, 5), (21, 3))))
-    assert [event.event_id for event in told] == [
-        "rating-125-5-1793611320000",
-        "no-rating-125-5-1793611320000",
-        "rating-125-5-1793611200000",
-        "no-rating-125-5-1793611200000",
-        "rating-125-5-1793611320000.2",
+    assert [(event.event_id, event.occur_time.ToDatetime(UTC).minute) for event in told] == [
+        ("rating-125-5", 22),
+        ("no-rating-125-5", 22),
+        ("rating-125-5.2", 20),
+        ("no-rating-125-5.2", 20),
+        ("rating-125-5.3", 22),
     ]
 
 

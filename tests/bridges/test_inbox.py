@@ -4,23 +4,25 @@ import json
 import os
 import random
 import signal
-import socket
 import sqlite3
-import time
-from contextlib import closing
+import subprocess
+from collections.abc import Iterable
+from contextlib import ExitStack, closing
 from datetime import date
+from http.client import HTTPException
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
 
 from telwerk import Telwerk
 from tests.bridges.bridging import FIXTURES, bridge, command, deliver, eventually_true, settled, text_of
-from tests.conftest import serving
+from tests.conftest import free_address, serving
+from tests.disks import FULLNESS, Fullness, disk
 
 RANGE: dict[str, Any] = {"start": date(2026, 10, 1), "end": date(2026, 12, 1)}
-KILLS = int(os.environ.get("TELWERK_LAWS", "1"))
-"""Each costs two starts."""
+KILLS = 5 * int(os.environ.get("TELWERK_LAWS", "1"))
 AT = 1_793_610_600
 FUTURE = 4_000_000_000
 
@@ -47,15 +49,10 @@ def unanswered(address: str) -> int:
         return client.totals("acme", "unanswered_ended_conversations", **RANGE).totals[0].count
 
 
-def free_address() -> str:
-    """Where Telwerk will be."""
-    with socket.socket() as reserved:
-        reserved.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{reserved.getsockname()[1]}"
-
-
 def test_neither_outage_nor_stop_nor_sigkill_loses_what_was_answered_or_counts_it_twice(tmp_path: Path) -> None:
-    """Telwerk is away, and the bridge is stopped; then both are killed with events on their way, as often as told."""
+    """100 deliveries while Telwerk is away, and the bridge is stopped; then one or both are killed, with deliveries and
+    events on their way. What was not answered is sent again: nobody knows whether it was taken.
+    """
     inbox, database, address = tmp_path / "bridge.db", tmp_path / "telwerk.db", free_address()
     chance = random.Random(11)  # noqa: S311 - to be repeatable
     with bridge(address, inbox) as started:
@@ -63,21 +60,43 @@ def test_neither_outage_nor_stop_nor_sigkill_loses_what_was_answered_or_counts_i
         started.process.terminate()
         started.process.wait(timeout=30)
         assert "Traceback" not in started.log()
-    answered = 100
-    for _ in range(KILLS):
-        with serving(database, "--listen", address) as server, bridge(address, inbox) as started:
-            for _ in range(chance.randint(5, 30)):
-                answered += 1
-                assert deliver(started.url, ended(answered))[0] == 200
-            time.sleep(chance.uniform(0, 0.1))
-            for process in chance.sample([started.process, server.process], 2):
-                process.send_signal(signal.SIGKILL)
-                process.wait(timeout=30)
-    with serving(database, "--listen", address), bridge(address, inbox) as started:
+    delivered, unanswered_ones = 100, set[int]()
+    with ExitStack() as stack:
+        server = stack.enter_context(serving(database, "--listen", address))
+        started = stack.enter_context(bridge(address, inbox))
+        for kill in range(KILLS):
+            # Each of them, and both; in an order by chance.
+            victims = [started.process, server.process][kill % 3 : kill % 3 + 1] or [server.process, started.process]
+            killer = Timer(chance.uniform(0, 0.15), kill_all, [victims])
+            killer.start()
+            while killer.is_alive() or delivered % 7:
+                delivered += 1
+                if not is_taken(started.url, delivered):
+                    unanswered_ones.add(delivered)
+            for victim in victims:
+                victim.wait(timeout=30)
+            if server.process in victims:
+                server = stack.enter_context(serving(database, "--listen", address))
+            if started.process in victims:
+                started = stack.enter_context(bridge(address, inbox))
+        assert all(is_taken(started.url, number) for number in unanswered_ones)
         settled(started.url)
-        assert unanswered(address) == answered
+        assert unanswered(address) == delivered
         # What it remembers survives too: the same deliveries mean nothing new.
         assert [deliver(started.url, ended(one))[1] for one in range(1, 4)] == [{"events": 0}] * 3
+
+
+def kill_all(victims: Iterable["subprocess.Popen[str]"]) -> None:
+    for one in victims:
+        one.send_signal(signal.SIGKILL)
+
+
+def is_taken(url: str, number: int) -> bool:
+    """Whether the delivery was answered with 200; not where the bridge is gone."""
+    try:
+        return deliver(url, ended(number))[0] == 200
+    except (OSError, HTTPException):
+        return False
 
 
 def test_what_telwerk_refuses_for_good_stays_for_a_look_and_blocks_nothing(tmp_path: Path) -> None:
@@ -123,24 +142,55 @@ def test_a_full_inbox_answers_503_says_which_limit_and_keeps_what_it_has(tmp_pat
             assert unanswered(address) == taken + 1
 
 
-def test_two_bridges_never_share_a_file(tmp_path: Path) -> None:
-    inbox = tmp_path / "bridge.db"
+@pytest.mark.parametrize("fullness", FULLNESS)
+def test_a_full_disk_answers_503_keeps_what_was_answered_with_200_and_is_over_by_itself(
+    fullness: Fullness, tmp_path: Path
+) -> None:
+    with disk(fullness, tmp_path, 2**20) as place:
+        # The log of the bridge is beside the name of its inbox, and so on another disk.
+        inbox = tmp_path / "bridge.db"
+        inbox.symlink_to(place.folder / "really.db")
+        with bridge("127.0.0.1:1", inbox) as started:
+            assert deliver(started.url, ended(1))[0] == 200
+            place.fill(started.process.pid)
+            for number in range(2, 2_000):
+                status, answer = deliver(started.url, ended(number))
+                if status != 200:
+                    break
+            assert (status, "the inbox" in answer["error"]) == (503, True)
+            assert "a delivery is refused with 503: the inbox" in started.log()
+            assert text_of(started.url, "/readyz")[0] == 503
+            place.free(started.process.pid)
+            assert text_of(started.url, "/readyz")[0] == 200
+            assert deliver(started.url, ended(number))[0] == 200
+            assert json.loads(text_of(started.url, "/health")[1]) == {"waiting_events": number}
+
+
+def test_two_bridges_never_share_a_file_by_whatever_name(tmp_path: Path) -> None:
+    inbox, link = tmp_path / "bridge.db", tmp_path / "link.db"
+    link.symlink_to(inbox)
     with bridge("127.0.0.1:1", inbox):
-        second = command("serve", "--port", "0", inbox=inbox)
-    assert second.returncode != 0
-    assert f"another bridge has the inbox {inbox}" in second.stderr
+        for name in (inbox, link):
+            second = command("serve", "--port", "0", inbox=name)
+            assert second.returncode != 0
+            assert f"another bridge has the inbox {name}" in second.stderr
 
 
 @pytest.mark.parametrize(
     ("statement", "said"),
-    [("PRAGMA user_version = 99", "of version 99"), ("CREATE TABLE other (x)", "a database, but no inbox")],
+    [
+        ("PRAGMA user_version = 99", "of version 99"),
+        ("CREATE TABLE other (x)", "a database, but no inbox"),
+        # As a program that numbers its formats too: Telwerk's own spool, for one.
+        ("CREATE TABLE events (x); PRAGMA user_version = 1", "a database, but no inbox"),
+    ],
 )
 def test_a_file_of_a_newer_version_or_of_another_program_is_left_alone(
     statement: str, said: str, tmp_path: Path
 ) -> None:
     inbox = tmp_path / "bridge.db"
     with closing(sqlite3.connect(inbox)) as connection:
-        connection.execute(statement)
+        connection.executescript(statement)
     before = inbox.read_bytes()
     ended_with = command("serve", "--port", "0", inbox=inbox)
     assert ended_with.returncode != 0

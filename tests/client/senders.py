@@ -3,14 +3,34 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
-from telwerk import AsyncEventSender, AsyncTelwerk, EventSender, Telwerk
+from telwerk import AsyncEventSender, AsyncTelwerk, EventSender, Telwerk, events
 from telwerk.outbox import Tally
 from telwerk.sending import NotSentError
-from telwerk.v1.event_pb2 import Event
+from telwerk.v1.event_pb2 import Event, InactivityAction
 
 Kind: TypeAlias = Literal["threads", "tasks"]
+
+AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
+
+
+def action(number: int, at: datetime = AT) -> Event:
+    """The event with this number; each is one fact of KPI 5."""
+    return events.inactivity_action(
+        f"c{number % 97}",
+        widget="web",
+        at=at + timedelta(seconds=number % 3_600),
+        event_id=f"e{number}",
+        action=InactivityAction.INACTIVITY_ACTION_INACTIVITY_MESSAGE_SENT,
+    )
+
+
+def counted(address: str) -> int:
+    with Telwerk(address) as client:
+        days: dict[str, Any] = {"start": AT.date(), "end": AT.date() + timedelta(days=2)}
+        return client.totals("acme", "inactivity_actions", **days).totals[0].count
 
 
 class Sender:

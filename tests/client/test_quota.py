@@ -14,8 +14,8 @@ from telwerk.connection import MESSAGE_BYTES_MAX
 from telwerk.v1.event_pb2 import Event
 from telwerk.v1.ingestion_service_pb2 import Rejection
 from tests.client.command import line, telwerk
-from tests.client.senders import Kind, sending
-from tests.client.test_sender import Answer, Scripted, action, scripted
+from tests.client.senders import Kind, action, sending
+from tests.client.test_sender import Answer, Scripted, scripted
 from tests.conftest import ServerProcess
 
 RETRY_SECONDS = 0.7

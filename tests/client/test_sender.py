@@ -21,10 +21,9 @@ from telwerk import Telwerk, errors, events
 from telwerk.outbox import Limits
 from telwerk.sending import BufferFullError, NotSentError, SenderClosedError, SenderError
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion, ingestion_service_pb2_grpc as ingestion_grpc
-from tests.client.senders import Kind, sending
+from tests.client.senders import AT, Kind, action, counted, sending
 from tests.conftest import ServerProcess, eventually, serving, started
 
-AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
 SMALL = Limits(batch_events=10, linger_seconds=0.01, buffer_events=50)
 
 Answer = ingestion.IngestEventsResponse
@@ -33,23 +32,6 @@ Answer = ingestion.IngestEventsResponse
 @pytest.fixture(params=["threads", "tasks"])
 def kind(request: pytest.FixtureRequest) -> Kind:
     return request.param
-
-
-def action(number: int, at: datetime = AT) -> pb.Event:
-    """The event with this number; each is one fact of KPI 5."""
-    return events.inactivity_action(
-        f"c{number % 97}",
-        widget="web",
-        at=at + timedelta(seconds=number % 3_600),
-        event_id=f"e{number}",
-        action=pb.INACTIVITY_ACTION_INACTIVITY_MESSAGE_SENT,
-    )
-
-
-def counted(address: str) -> int:
-    with Telwerk(address) as client:
-        days = {"start": AT.date(), "end": AT.date() + timedelta(days=2)}
-        return client.totals("acme", "inactivity_actions", **days).totals[0].count
 
 
 class Scripted(ingestion_grpc.IngestionServiceServicer):

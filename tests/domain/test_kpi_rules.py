@@ -1,4 +1,4 @@
-"""The rules page, sentence by sentence: each docstring is a rule in its own words, and each input a chat.
+"""docs/rules.md, rule by rule: each docstring says a rule and cites its id, and each input is a chat.
 
 Every chat of `counts` is delivered in several orders (`arrives_in_any_order`): no test rests on the order of its
 lines. Facts read "instant kpi [value] operator/group widget", with "-" for no group.
@@ -132,7 +132,10 @@ LONG_CHATS = [
 @table("script", LONG_CHATS)
 @table("now", ["09:00:30", "09:01:20", "09:01:30", "09:02:00", "24:00:00"])
 def test_arrival_never_matters(script: str, now: str) -> None:
-    """Arrival never matters: any arrival order and any batching lead to the same counts, and to the same state."""
+    """Arrival never matters: any arrival order and any batching lead to the same counts, and to the same state.
+
+    R-ORDER-8.
+    """
     arrives_in_any_order(chat(script), at(now))
 
 
@@ -141,6 +144,8 @@ def test_a_base_state_stands_for_the_events_before_it(script: str) -> None:
     """counters == base facts + fold(base state, remaining events)
 
     What a later event takes back must still be among the remaining ones.
+
+    R-KEEP-1.
     """
     events = sorted(chat(script), key=lambda e: e.order)
     whole, effects = fold(EMPTY, events, chats.END_OF_DAY)
@@ -173,13 +178,16 @@ def test_a_base_state_stands_for_the_events_before_it(script: str) -> None:
     ],
 )
 def test_order_of_events(first: str, last: str) -> None:
-    """Events of a conversation are ordered by `(occur_time, sequence, rank, event_id)`; ids compare as UTF-8 bytes."""
+    """Events of a conversation are ordered by `(occur_time, sequence, rank, event_id)`; ids compare as UTF-8 bytes.
+
+    R-ORDER-2, R-ORDER-3, R-ORDER-5.
+    """
     for script in (f"{first}\n{last}", f"{last}\n{first}"):
         assert counts(f"{script}\n09:01:00 contact rates 4") == ["09:01:00 satisfaction_score 4 anna/- web"]
 
 
 def test_sequence_goes_before_rank() -> None:
-    """`sequence` is an optional producer-given number (absent = 0), `rank` follows from the kind."""
+    """`sequence` is an optional producer-given number (absent = 0), `rank` follows from the kind (R-ORDER-3)."""
     assert counts("""
         09:00:00 contact rates 5
         09:00:00 anna assigned seq 1
@@ -212,12 +220,14 @@ def test_sequence_goes_before_rank() -> None:
 def test_ranks(rank: int, sentence: str) -> None:
     """Ranks at the same instant: went live and resumed 0, messages 1, counted events 2, ended 3,
     assigned and unassigned 4, left live 5.
+
+    R-ORDER-4.
     """
     assert chat(f"09:00:00 {sentence}")[0].kind.rank == rank
 
 
 def test_resumed_goes_before_what_is_counted() -> None:
-    """Ranks at the same instant: … resumed 0, … counted events 2."""
+    """Ranks at the same instant: … resumed 0, … counted events 2 (R-ORDER-4)."""
     assert counts("""
         09:00:00 anna assigned
         09:00:00 anna: message
@@ -228,7 +238,7 @@ def test_resumed_goes_before_what_is_counted() -> None:
 
 
 def test_went_live_goes_before_a_message() -> None:
-    """Ranks at the same instant: went live … 0, messages 1."""
+    """Ranks at the same instant: went live … 0, messages 1 (R-ORDER-4)."""
     assert left_out("""
         09:00:00 contact: message
         09:01:00 goes live, limit 60s #b
@@ -237,7 +247,7 @@ def test_went_live_goes_before_a_message() -> None:
 
 
 def test_a_message_goes_before_what_is_counted() -> None:
-    """Ranks at the same instant: … messages 1, counted events 2."""
+    """Ranks at the same instant: … messages 1, counted events 2 (R-ORDER-4)."""
     assert counts("""
         09:00:00 anna assigned
         09:01:00 contact: message #b
@@ -246,7 +256,7 @@ def test_a_message_goes_before_what_is_counted() -> None:
 
 
 def test_what_is_counted_goes_before_the_end() -> None:
-    """Ranks at the same instant: … counted events 2, … ended 3."""
+    """Ranks at the same instant: … counted events 2, … ended 3 (R-ORDER-4)."""
     assert counts("""
         09:00:00 anna assigned
         09:00:00 anna: message
@@ -256,7 +266,7 @@ def test_what_is_counted_goes_before_the_end() -> None:
 
 
 def test_the_end_goes_before_a_reassignment() -> None:
-    """Ranks at the same instant: … ended 3, assigned and unassigned 4."""
+    """Ranks at the same instant: … ended 3, assigned and unassigned 4 (R-ORDER-4)."""
     assert counts("""
         09:00:00 anna assigned
         09:01:00 bram assigned #a
@@ -265,7 +275,7 @@ def test_the_end_goes_before_a_reassignment() -> None:
 
 
 def test_the_end_goes_before_leaving_live() -> None:
-    """Ranks at the same instant: … ended 3, … left live 5."""
+    """Ranks at the same instant: … ended 3, … left live 5 (R-ORDER-4)."""
     script = """
         09:00:00 goes live, limit 60s #live
         09:00:00 contact: message
@@ -276,7 +286,7 @@ def test_the_end_goes_before_leaving_live() -> None:
 
 
 def test_leaving_live_goes_last() -> None:
-    """Ranks at the same instant: went live … 0, … left live 5."""
+    """Ranks at the same instant: went live … 0, … left live 5 (R-ORDER-4)."""
     script = """
         09:00:00 contact: message
         09:01:00 goes live, limit 60s #b
@@ -307,7 +317,7 @@ def test_leaving_live_goes_last() -> None:
     ],
 )
 def test_reassignment_at_the_same_instant(sentence: str, fact: str, reassignment: str, later: str) -> None:
-    """So something counted at the instant of a reassignment belongs to the operator before it."""
+    """So something counted at the instant of a reassignment belongs to the operator before it (R-ORDER-7)."""
     script = f"""
         09:00:00 anna assigned in sales
         09:00:00 contact: message
@@ -334,7 +344,10 @@ ALL_KINDS = [
 @table("sentence", ALL_KINDS)
 @table("taken_back_at", ["09:00:30", "09:10:00"])
 def test_taken_back(sentence: str, taken_back_at: str) -> None:
-    """An event may be taken back by a later one, naming its `event_id`: it is then as if it had never been."""
+    """An event may be taken back by a later one, naming its `event_id`: it is then as if it had never been.
+
+    R-BACK-1.
+    """
     script = f"""
         09:00:00 anna assigned in sales
         09:00:10 pre-chat survey size=big
@@ -355,7 +368,7 @@ def test_taken_back(sentence: str, taken_back_at: str) -> None:
 
 @table("order", [1, -1])
 def test_taken_back_before_it_arrives(order: int) -> None:
-    """… whichever of the two arrives first."""
+    """… whichever of the two arrives first (R-BACK-2)."""
     script = """
         09:00:00 anna assigned
         09:00:10 contact rates 1 #x
@@ -374,8 +387,20 @@ def test_taken_back_before_it_arrives(order: int) -> None:
     assert state.awaited == ()
 
 
+@table("retraction", ["08:59:00 takes back x", "09:00:10 takes back x seq 0 #w", "09:10:00 takes back x"])
+def test_taken_back_in_advance(retraction: str) -> None:
+    """… nor which of the two happened first (R-BACK-2)."""
+    script = f"""
+        09:00:00 anna assigned
+        09:00:10 contact rates 1 seq 1 #x
+        09:00:20 contact rates 4
+        {retraction}
+    """
+    assert counts(script) == ["09:00:20 satisfaction_score 4 anna/- web"]
+
+
 def test_taking_back_what_never_arrives() -> None:
-    """A retraction of an event that never arrives takes nothing back."""
+    """A retraction of an event that never arrives takes nothing back (R-BACK-3)."""
     assert counts("""
         09:00:00 anna assigned
         09:00:10 contact rates 1
@@ -402,7 +427,7 @@ def test_taking_back_what_never_arrives() -> None:
     ],
 )
 def test_taking_back_a_retraction(retractions: list[str], stars: list[str]) -> None:
-    """An event may be taken back by a later one; a retraction is an event."""
+    """An event may be taken back by a later one; a retraction is an event (R-BACK-4)."""
     script = "\n".join(["09:00:00 anna assigned", "09:00:10 contact rates 4 #x", *retractions])
     assert counts(script) == [f"09:00:10 satisfaction_score {n} anna/- web" for n in stars]
 
@@ -462,7 +487,7 @@ def test_taking_back_a_retraction(retractions: list[str], stars: list[str]) -> N
     ],
 )
 def test_taking_back_changes_what_followed(script: str, without: list[str], with_it: list[str]) -> None:
-    """… it is then as if it had never been."""
+    """… it is then as if it had never been (R-BACK-1)."""
     assert counts(script) == with_it
     assert counts(f"{script}\n10:00:00 takes back x") == without
 
@@ -471,7 +496,7 @@ def test_taking_back_changes_what_followed(script: str, without: list[str], with
 
 
 def test_operator_and_group_just_before() -> None:
-    """Operator and group are those assigned *just before* the event that is counted."""
+    """Operator and group are those assigned *just before* the event that is counted (R-FACT-2)."""
     assert counts("""
         09:00:00 anna assigned in sales
         09:00:01 contact rates 1
@@ -485,7 +510,10 @@ def test_operator_and_group_just_before() -> None:
 
 
 def test_one_operator_in_several_groups() -> None:
-    """A fact carries the group the conversation had at that instant, never the operator's membership list."""
+    """A fact carries the group the conversation had at that instant, never the operator's membership list.
+
+    R-FACT-6.
+    """
     assert counts("""
         09:00:00 anna assigned in sales
         09:00:01 contact rates 1
@@ -498,7 +526,7 @@ def test_one_operator_in_several_groups() -> None:
 
 
 def test_nobody_is_a_value_of_its_own() -> None:
-    """ "nobody" is a value of its own and is never dropped from a total."""
+    """ "nobody" is a value of its own and is never dropped from a total (R-FACT-3)."""
     assert counts("""
         09:00:00 goes live, limit 60s
         09:00:00 contact: message
@@ -521,7 +549,7 @@ def test_nobody_is_a_value_of_its_own() -> None:
 
 
 def test_the_widget_is_the_events_own() -> None:
-    """The widget is the counted event's own …"""
+    """The widget is the counted event's own … (R-FACT-4)"""
     assert counts("""
         09:00:00 anna assigned on shop
         09:00:00 topics price on blog
@@ -536,7 +564,7 @@ def test_the_widget_is_the_events_own() -> None:
 
 
 def test_the_widget_of_a_timer() -> None:
-    """… a timer's is that of its went-live event."""
+    """… a timer's is that of its went-live event (R-FACT-5)."""
     assert counts("""
         09:00:00 goes live, limit 60s on shop
         09:00:10 goes live, limit 60s on blog
@@ -558,7 +586,7 @@ def test_the_widget_of_a_timer() -> None:
     ],
 )
 def test_assignment_states_both(assignments: list[str], who: str) -> None:
-    """An assignment event states operator and group together; what it leaves out becomes nobody."""
+    """An assignment event states operator and group together; what it leaves out becomes nobody (R-ASSIGN-1)."""
     script = "\n".join(f"09:00:0{n} {assignment}" for n, assignment in enumerate(assignments))
     script += "\n09:01:00 post-chat survey happy=yes"
     assert counts(script) == [f"09:01:00 post_chat_survey_results happy=yes {who} web"]
@@ -573,7 +601,7 @@ def test_assignment_states_both(assignments: list[str], who: str) -> None:
     ],
 )
 def test_unassigned(unassigned: str, who: str) -> None:
-    """Unassigned clears both, unless it names a group."""
+    """Unassigned clears both, unless it names a group (R-ASSIGN-2)."""
     script = f"""
         09:00:00 anna assigned in sales
         09:00:30 {unassigned}
@@ -585,7 +613,7 @@ def test_unassigned(unassigned: str, who: str) -> None:
 
 @table("what", ["contact rates 4", "contact leaves feedback", "contact reaches order"])
 def test_a_group_alone_is_not_an_operator(what: str) -> None:
-    """A group alone is not "an operator"."""
+    """A group alone is not "an operator" (R-ASSIGN-3)."""
     script = """
         09:00:00 contact: message
         09:00:00 nobody assigned in sales
@@ -596,7 +624,7 @@ def test_a_group_alone_is_not_an_operator(what: str) -> None:
 
 
 def test_a_bot_is_assigned_as_no_operator() -> None:
-    """A bot is assigned as no operator; a bot or an automation is not an operator."""
+    """A bot is assigned as no operator; a bot or an automation is not an operator (R-ASSIGN-4)."""
     script = """
         09:00:00 anna assigned in sales
         09:00:30 nobody assigned in bots
@@ -608,7 +636,7 @@ def test_a_bot_is_assigned_as_no_operator() -> None:
 
 
 def test_ended_and_resumed_keep_the_assignment() -> None:
-    """Ended and resumed never change the assignment."""
+    """Ended and resumed never change the assignment (R-ASSIGN-5)."""
     assert counts("""
         09:00:00 anna assigned in sales
         09:00:00 anna: message
@@ -627,7 +655,10 @@ def test_ended_and_resumed_keep_the_assignment() -> None:
 
 @table("sender", ["contact", "anna", "bot"])
 def test_any_message_starts_the_conversation(sender: str) -> None:
-    """Any message, by contact, operator or bot, starts the conversation, and it appears in the message centre."""
+    """Any message, by contact, operator or bot, starts the conversation, and it appears in the message centre.
+
+    R-MSG-1.
+    """
     script = f"""
         09:00:00 anna assigned
         09:00:10 pre-chat survey reason=order
@@ -648,7 +679,7 @@ def test_any_message_starts_the_conversation(sender: str) -> None:
     [("contact: message", False), ("bot: message", False), ("anna: message", True)],
 )
 def test_only_an_operators_message_answers(message: str, answers: bool) -> None:  # noqa: FBT001 - a table's column
-    """Only an operator's message answers (3, 4) …"""
+    """Only an operator's message answers (3, 4) … (R-MSG-2)"""
     script = f"""
         09:00:00 goes live, limit 60s
         09:00:00 contact: message
@@ -664,7 +695,7 @@ def test_only_an_operators_message_answers(message: str, answers: bool) -> None:
 
 @table("proactive", ["08:59:00 anna: message", "09:00:00 anna: message", "09:00:10 anna: message"])
 def test_a_proactive_message_answers(proactive: str) -> None:
-    """… a proactive one too."""
+    """… a proactive one too (R-MSG-3)."""
     script = f"""
         {proactive}
         09:00:00 goes live, limit 60s
@@ -675,7 +706,7 @@ def test_a_proactive_message_answers(proactive: str) -> None:
 
 
 def test_the_inactivity_message_is_not_a_message() -> None:
-    """The inactivity message of action 4 is not a message."""
+    """The inactivity message of action 4 is not a message (R-MSG-4)."""
     script = """
         09:00:00 anna assigned
         09:00:05 pre-chat survey reason=order
@@ -691,7 +722,7 @@ def test_the_inactivity_message_is_not_a_message() -> None:
 
 
 def test_the_inactivity_message_stops_no_limit() -> None:
-    """The inactivity message of action 4 is not a message: only an operator's message answers."""
+    """The inactivity message of action 4 is not a message: only an operator's message answers (R-MSG-4)."""
     script = """
         09:00:00 goes live, limit 60s
         09:00:00 contact: message
@@ -704,7 +735,7 @@ def test_the_inactivity_message_stops_no_limit() -> None:
 
 
 def test_satisfaction_score() -> None:
-    """A contact rates; several ratings of one conversation all count; the value is the stars."""
+    """A contact rates; several ratings of one conversation all count; the value is the stars (R-KPI1-1)."""
     assert counts("""
         09:00:00 anna assigned in sales
         09:01:00 contact rates 1
@@ -720,7 +751,7 @@ def test_satisfaction_score() -> None:
 
 
 def test_feedback_count() -> None:
-    """A contact leaves feedback; several per conversation all count."""
+    """A contact leaves feedback; several per conversation all count (R-KPI2-1)."""
     assert counts("""
         09:00:00 anna assigned in sales
         09:01:00 contact leaves feedback
@@ -730,7 +761,7 @@ def test_feedback_count() -> None:
 
 @table(("what", "kpi"), [("contact rates 4", "satisfaction_score"), ("contact leaves feedback", "feedback_count")])
 def test_not_without_an_operator(what: str, kpi: str) -> None:
-    """Not counted: no operator is assigned at that instant."""
+    """Not counted: no operator is assigned at that instant (R-KPI1-2, R-KPI2-2)."""
     script = f"""
         09:00:00 {what} #before
         09:01:00 anna assigned in sales
@@ -751,7 +782,10 @@ UNANSWERED_LIVE = "09:01:00 unanswered_live_conversations anna/sales web"
 
 
 def test_unanswered_live_conversations() -> None:
-    """A live conversation reaches the limit and no operator has sent a message; the instant is the limit itself."""
+    """A live conversation reaches the limit and no operator has sent a message; the instant is the limit itself.
+
+    R-KPI3-1.
+    """
     script = """
         09:00:00 anna assigned in sales
         09:00:00 goes live, limit 60s
@@ -774,7 +808,10 @@ def test_unanswered_live_conversations() -> None:
     [("09:00:00", True), ("09:00:30", True), ("09:01:00", True), ("09:01:00.000001", False), ("09:02:00", False)],
 )
 def test_at_or_before_the_limit(what: str, rule: Rule, instant: str, in_time: bool) -> None:  # noqa: FBT001
-    """An operator message, leaving live, or the end stops it; each of these *at* the limit is in time."""
+    """An operator message, leaving live, or the end stops it; each of these *at* the limit is in time.
+
+    R-ORDER-6, R-KPI3-3.
+    """
     script = f"""
         09:00:00 anna assigned in sales
         09:00:00 goes live, limit 60s #live
@@ -787,7 +824,7 @@ def test_at_or_before_the_limit(what: str, rule: Rule, instant: str, in_time: bo
 
 
 def test_at_most_one_unanswered_live() -> None:
-    """At most once per conversation."""
+    """At most once per conversation (R-KPI3-9)."""
     script = """
         09:00:00 anna assigned in sales
         09:00:00 goes live, limit 60s
@@ -867,18 +904,24 @@ def test_at_most_one_unanswered_live() -> None:
     ],
 )
 def test_the_limit_starts(script: str, limit: str) -> None:
-    """It starts at the later of: the conversation goes live; the contact's first message of the conversation."""
+    """It starts at the later of: the conversation goes live; the contact's first message of the conversation.
+
+    R-KPI3-2.
+    """
     assert counts(script) == [f"{limit} unanswered_live_conversations nobody/- web"]
 
 
 @table("message", ["", "09:00:10 bot: message", "09:05:00 bot: message"])
 def test_no_limit_before_the_contact_writes(message: str) -> None:
-    """It starts at … the contact's first message of the conversation."""
+    """It starts at … the contact's first message of the conversation (R-KPI3-2)."""
     assert counts(f"09:00:00 goes live, limit 60s\n{message}") == []
 
 
 def test_no_limit_when_the_contact_first_writes_after_it_was_live() -> None:
-    """It is no longer live at or before the limit: the contact's first message comes too late to start one."""
+    """It is no longer live at or before the limit: the contact's first message comes too late to start one.
+
+    R-KPI3-2.
+    """
     assert (
         counts("""
         09:00:00 goes live, limit 60s
@@ -895,7 +938,7 @@ def test_no_limit_when_the_contact_first_writes_after_it_was_live() -> None:
     ids=" then ".join,
 )
 def test_a_fresh_limit_each_time_it_goes_live_again(stop: list[str]) -> None:
-    """Each time the conversation goes live again, a fresh limit starts."""
+    """Each time the conversation goes live again, a fresh limit starts (R-KPI3-4, R-KPI3-7)."""
     script = "\n".join(
         [
             "09:00:00 goes live, limit 60s",
@@ -908,7 +951,10 @@ def test_a_fresh_limit_each_time_it_goes_live_again(stop: list[str]) -> None:
 
 
 def test_a_fresh_limit_at_the_instant_it_was_left() -> None:
-    """Each time the conversation goes live again, a fresh limit starts: even at the old limit, in sequence."""
+    """Each time the conversation goes live again, a fresh limit starts: even at the old limit, in sequence.
+
+    R-KPI3-4.
+    """
     assert counts("""
         09:00:00 goes live, limit 60s
         09:00:00 contact: message
@@ -918,7 +964,7 @@ def test_a_fresh_limit_at_the_instant_it_was_left() -> None:
 
 
 def test_the_third_time_live() -> None:
-    """Each time the conversation goes live again, a fresh limit starts: only one of them is reached."""
+    """Each time the conversation goes live again, a fresh limit starts: only one of them is reached (R-KPI3-4)."""
     script = """
         09:00:00 contact: message
         09:00:00 goes live, limit 60s #first
@@ -939,7 +985,7 @@ def test_the_third_time_live() -> None:
 
 @table("again", ["goes live, limit 600s", "goes live, limit 5s", "goes live"])
 def test_going_live_while_live_is_ignored(again: str) -> None:
-    """Going live while live is ignored."""
+    """Going live while live is ignored (R-KPI3-5)."""
     script = f"""
         09:00:00 goes live, limit 60s
         09:00:00 contact: message
@@ -950,7 +996,7 @@ def test_going_live_while_live_is_ignored(again: str) -> None:
 
 
 def test_going_live_while_live_brings_no_limit_either() -> None:
-    """Going live while live is ignored, also where the first time knew no limit."""
+    """Going live while live is ignored, also where the first time knew no limit (R-KPI3-5)."""
     assert (
         counts("""
         09:00:00 goes live
@@ -962,7 +1008,7 @@ def test_going_live_while_live_brings_no_limit_either() -> None:
 
 
 def test_ended_ends_being_live() -> None:
-    """Ended also ends being live, and a resumption is live only when told so."""
+    """Ended also ends being live, and a resumption is live only when told so (R-KPI3-6)."""
     assert (
         counts(
             """
@@ -979,7 +1025,7 @@ def test_ended_ends_being_live() -> None:
 
 @table("answer", ["09:00:10 anna: message", "09:01:00 anna: message", "09:01:45 anna: message"])
 def test_an_operator_who_answered_earlier_has_answered(answer: str) -> None:
-    """An operator who answered earlier in the conversation has answered: it is not counted."""
+    """An operator who answered earlier in the conversation has answered: it is not counted (R-KPI3-8)."""
     script = f"""
         09:00:00 goes live, limit 60s
         09:00:00 contact: message
@@ -1002,7 +1048,7 @@ def test_an_operator_who_answered_earlier_has_answered(answer: str) -> None:
     ],
 )
 def test_whoever_is_assigned_at_the_limit(assignment: str, who: str) -> None:
-    """The fact goes to whoever is assigned at the limit, after all events of that instant."""
+    """The fact goes to whoever is assigned at the limit, after all events of that instant (R-ORDER-6, R-KPI3-10)."""
     script = f"""
         09:00:00 anna assigned in sales
         09:00:00 goes live, limit 60s
@@ -1014,7 +1060,7 @@ def test_whoever_is_assigned_at_the_limit(assignment: str, who: str) -> None:
 
 
 def test_the_limit_that_a_producer_sends_along() -> None:
-    """A producer may send it along with the event, and that one wins."""
+    """A producer may send it along with the event, and that one wins (R-KPI3-11)."""
     assert counts("""
         09:00:00 goes live, sends limit 10s
         09:00:00 contact: message
@@ -1022,7 +1068,7 @@ def test_the_limit_that_a_producer_sends_along() -> None:
 
 
 def test_no_limit_known() -> None:
-    """No limit known: no timer."""
+    """No limit known: no timer (R-KPI3-12)."""
     script = """
         09:00:00 goes live #live
         09:00:00 contact: message
@@ -1034,7 +1080,7 @@ def test_no_limit_known() -> None:
 
 
 def test_a_limit_that_is_known_the_second_time() -> None:
-    """No limit known: no timer; each time the conversation goes live again, a fresh limit starts."""
+    """No limit known: no timer; each time the conversation goes live again, a fresh limit starts (R-KPI3-12)."""
     assert counts("""
         09:00:00 goes live
         09:00:00 contact: message
@@ -1046,7 +1092,10 @@ def test_a_limit_that_is_known_the_second_time() -> None:
 @table(("now", "reached"), [("09:00:59.999999", False), ("09:01:00", True), ("09:01:00.000001", True)])
 @table("what_follows", ["", "09:05:00 contact: message", "09:05:00 anna: message", "09:05:00 leaves live"])
 def test_the_limit_is_reached_when_now_is(now: str, reached: bool, what_follows: str) -> None:  # noqa: FBT001
-    """The service itself must notice, also when no event ever follows, and not before its "now", also when one did."""
+    """The service itself must notice, also when no event ever follows, and not before its "now", also when one did.
+
+    R-KPI3-13.
+    """
     script = f"""
         09:00:00 anna assigned in sales
         09:00:00 goes live, limit 60s
@@ -1057,7 +1106,10 @@ def test_the_limit_is_reached_when_now_is(now: str, reached: bool, what_follows:
 
 
 def test_a_limit_that_events_have_passed_waits_for_now() -> None:
-    """The instant is the limit itself: events beyond it, and a reassignment after it, do not change whose it is."""
+    """The instant is the limit itself: events beyond it, and a reassignment after it, do not change whose it is.
+
+    R-KPI3-13.
+    """
     script = """
         09:00:00 anna assigned in sales
         09:00:00 goes live, limit 60s
@@ -1079,7 +1131,7 @@ def test_a_limit_that_events_have_passed_waits_for_now() -> None:
 
 @table("before", ["", "09:00:10 contact: message", "09:00:10 bot: message", "09:00:10 goes live, limit 60s"])
 def test_unanswered_ended_conversations(before: str) -> None:
-    """A conversation is set to ended and no operator has ever sent a message in it."""
+    """A conversation is set to ended and no operator has ever sent a message in it (R-KPI4-1)."""
     script = f"""
         09:00:00 anna assigned in sales
         {before}
@@ -1090,7 +1142,7 @@ def test_unanswered_ended_conversations(before: str) -> None:
 
 @table("answer", ["08:00:00 anna: message", "09:01:00 anna: message"])
 def test_answered_ended_conversations(answer: str) -> None:
-    """… no operator has *ever* sent a message in it; at the instant of the end is in time, by the ranks."""
+    """… no operator has *ever* sent a message in it; at the instant of the end is in time, by the ranks (R-KPI4-1)."""
     script = f"""
         09:00:00 contact: message
         {answer}
@@ -1102,7 +1154,7 @@ def test_answered_ended_conversations(answer: str) -> None:
 
 @table("between", ["", "09:01:30 contact resumes"])
 def test_at_most_one_unanswered_ended(between: str) -> None:
-    """At most once per conversation."""
+    """At most once per conversation (R-KPI4-2)."""
     script = f"""
         09:00:00 contact: message
         09:01:00 ends
@@ -1130,7 +1182,10 @@ ACTIONS = [
 @table(("number", "action", "offline"), ACTIONS)
 @table(("assigned", "who"), [("anna assigned in sales", "anna/sales"), ("unassigned", "nobody/-")])
 def test_each_action_counts(number: int, action: str, offline: str | None, assigned: str, who: str) -> None:
-    """5: one of the eight actions fires or fails; 6: action 7 (`assigned`) or 8 (`no_operator_available`)."""
+    """5: one of the eight actions fires or fails; 6: action 7 (`assigned`) or 8 (`no_operator_available`).
+
+    R-KPI5-1, R-KPI6-1.
+    """
     script = f"""
         09:00:00 {assigned}
         09:01:00 action {action}
@@ -1141,12 +1196,12 @@ def test_each_action_counts(number: int, action: str, offline: str | None, assig
 
 
 def test_there_are_eight_actions() -> None:
-    """The eight inactivity actions."""
+    """The eight inactivity actions (R-KPI5-2)."""
     assert [(a.value, a.name.lower()) for a in InactivityAction] == [(number, name) for number, name, _ in ACTIONS]
 
 
 def test_every_action_counts() -> None:
-    """5: … another took over (also when 4 fired before); nothing is counted at most once here."""
+    """5: … another took over (also when 4 fired before); nothing is counted at most once here (R-KPI5-1)."""
     assert counts("""
         09:00:00 anna assigned
         09:01:00 action inactivity_message_sent
@@ -1161,7 +1216,7 @@ def test_every_action_counts() -> None:
 
 @table("action", [action for _, action, _ in ACTIONS])
 def test_an_action_does_not_change_who_is_assigned(action: str) -> None:
-    """An action does not itself change who is assigned: the platform sends its own assignment event."""
+    """An action does not itself change who is assigned: the platform sends its own assignment event (R-KPI5-4)."""
     script = f"""
         09:00:00 anna assigned in sales
         09:01:00 action {action}
@@ -1188,7 +1243,10 @@ def test_an_action_does_not_change_who_is_assigned(action: str) -> None:
     ],
 )
 def test_goals_reached(what: str, goals: list[str]) -> None:
-    """A contact reaches a goal: visits the URL defined for it on the widget; the value is the goal."""
+    """A contact reaches a goal: visits the URL defined for it on the widget; the value is the goal.
+
+    R-KPI7-1, R-KPI7-2.
+    """
     script = f"""
         09:00:00 anna assigned in sales
         09:00:00 contact: message
@@ -1200,7 +1258,7 @@ def test_goals_reached(what: str, goals: list[str]) -> None:
 
 
 def test_every_reach_counts() -> None:
-    """Every reach counts."""
+    """Every reach counts (R-KPI7-1)."""
     assert counts("""
         09:00:00 anna assigned
         09:00:00 contact: message
@@ -1232,14 +1290,20 @@ def test_every_reach_counts() -> None:
     ],
 )
 def test_goals_not_counted(before: list[str], rule: Rule, reach: str) -> None:
-    """No operator is assigned, or no message has been sent yet; nor between its end and its resumption."""
+    """No operator is assigned, or no message has been sent yet; nor between its end and its resumption.
+
+    R-KPI7-3, R-KPI7-4, R-KPI7-5.
+    """
     script = "\n".join(f"09:00:0{n} {what}" for n, what in enumerate(before)) + f"\n09:01:00 {reach} #reach"
     assert counts(script, "goals") == []
     assert left_out(script, "#reach") == [f"#reach goals_reached: {rule.value}"]
 
 
 def test_goals_are_not_held_back() -> None:
-    """Not counted: … no message has been sent yet in the conversation; a later message does not change that."""
+    """Not counted: … no message has been sent yet in the conversation; a later message does not change that.
+
+    R-KPI7-4.
+    """
     script = """
         09:00:00 anna assigned
         09:00:10 contact reaches order
@@ -1250,13 +1314,13 @@ def test_goals_are_not_held_back() -> None:
 
 @table("live", ["", "09:00:10 goes live", "09:00:10 goes live\n09:00:20 leaves live"])
 def test_goals_need_not_be_live(live: str) -> None:
-    """It need not be live."""
+    """It need not be live (R-KPI7-6)."""
     script = f"09:00:00 anna assigned\n09:00:00 bot: message\n{live}\n09:01:00 contact reaches order"
     assert counts(script) == ["09:01:00 goals_reached order anna/- web"]
 
 
 def test_goals_after_each_resumption() -> None:
-    """Nor between its end and its resumption, however often."""
+    """Nor between its end and its resumption, however often (R-KPI7-5)."""
     script = """
         09:00:00 anna assigned
         09:00:00 anna: message
@@ -1302,6 +1366,8 @@ def test_conversation_topics(tags: list[str], fact: list[str], message: str) -> 
 
     It does not matter when the conversation's first message was: held back until there is one, then counted at the
     instant of tagging.
+
+    R-KPI8-1, R-KPI8-2, R-KPI8-3.
     """
     assert counts(topics(*tags, message=message)) == [f"{f} anna/- web" for f in fact]
 
@@ -1316,12 +1382,12 @@ def test_conversation_topics(tags: list[str], fact: list[str], message: str) -> 
 )
 @table("message", ["08:00:00 contact: message", ""])
 def test_topics_left_out(tags: list[str], why: str, message: str) -> None:
-    """An empty set takes back and counts nothing; setting an equal set again changes nothing."""
+    """An empty set takes back and counts nothing; setting an equal set again changes nothing (R-KPI8-3, R-KPI8-4)."""
     assert left_out(topics(*tags, message=message)) == [why]
 
 
 def test_an_equal_set_keeps_its_operator_and_widget() -> None:
-    """Setting an equal set again changes nothing."""
+    """Setting an equal set again changes nothing (R-KPI8-4)."""
     assert counts("""
         09:00:00 contact: message
         09:00:00 anna assigned
@@ -1332,7 +1398,10 @@ def test_an_equal_set_keeps_its_operator_and_widget() -> None:
 
 
 def test_topics_are_taken_back_where_they_were_counted() -> None:
-    """The earlier fact is taken back *at the instant where it was counted*, the new one counted at its own."""
+    """The earlier fact is taken back *at the instant where it was counted*, the new one counted at its own.
+
+    R-KPI8-2.
+    """
     script = """
         09:00:00 contact: message
         09:00:00 anna assigned
@@ -1359,7 +1428,10 @@ def test_topics_are_taken_back_where_they_were_counted() -> None:
     ],
 )
 def test_topics_before_the_first_message(tags: list[str], fact: list[str]) -> None:
-    """Before the conversation's first message: held back until there is one, then counted at the instant of tagging."""
+    """Before the conversation's first message: held back until there is one, then counted at the instant of tagging.
+
+    R-KPI8-5.
+    """
     before = topics(*tags, message="")
     assert counts(before) == []
     assert held(before) == fact
@@ -1369,7 +1441,7 @@ def test_topics_before_the_first_message(tags: list[str], fact: list[str]) -> No
 
 
 def test_released_topics_go_to_whoever_was_assigned_then() -> None:
-    """… then counted at the instant of tagging."""
+    """… then counted at the instant of tagging (R-KPI8-5)."""
     assert counts("""
         09:00:00 anna assigned
         09:01:00 topics price on shop
@@ -1380,7 +1452,7 @@ def test_released_topics_go_to_whoever_was_assigned_then() -> None:
 
 @table("around", ["09:00:30 ends", "09:00:30 unassigned", "09:00:30 leaves live"])
 def test_topics_count_always_else(around: str) -> None:
-    """8: not counted only before the conversation's first message."""
+    """8: not counted only before the conversation's first message (R-KPI8-6)."""
     script = f"09:00:00 anna: message\n{around}\n09:01:00 topics price"
     assert counts(script, "topics") == ["09:01:00 conversation_topics price nobody/- web"]
 
@@ -1390,7 +1462,10 @@ def test_topics_count_always_else(around: str) -> None:
 
 @table("survey", ["pre", "post"])
 def test_survey_results(survey: str) -> None:
-    """A contact completes or answers the survey, one fact per answer; (question, chosen option); ids."""
+    """A contact completes or answers the survey, one fact per answer; (question, chosen option); ids.
+
+    R-KPI9-1, R-KPI10-1.
+    """
     script = f"""
         09:00:00 contact: message
         09:00:00 anna assigned in sales
@@ -1407,7 +1482,7 @@ def test_survey_results(survey: str) -> None:
 
 
 def test_pre_chat_survey_is_held_back() -> None:
-    """Until its first message: held back, then counted at the instant of completion."""
+    """Until its first message: held back, then counted at the instant of completion (R-KPI9-2)."""
     before = """
         09:00:00 anna assigned
         09:01:00 pre-chat survey reason=order size=big on shop
@@ -1428,7 +1503,7 @@ def test_pre_chat_survey_is_held_back() -> None:
 
 @table("around", ["09:00:30 anna assigned\n09:00:40 unassigned", "09:00:30 ends", ""])
 def test_post_chat_survey_counts_always(around: str) -> None:
-    """10: a contact answers the post-chat survey; nothing is left out, and nothing waits for a message."""
+    """10: a contact answers the post-chat survey; nothing is left out, and nothing waits for a message (R-KPI10-2)."""
     script = f"{around}\n09:01:00 post-chat survey happy=yes"
     assert counts(script, "post_chat") == ["09:01:00 post_chat_survey_results happy=yes nobody/- web"]
     assert held(script) == []
@@ -1444,6 +1519,8 @@ def test_frozen(later: str) -> None:
     """Frozen: 3 and 4. A later operator message, or a contact who resumes, does not take the count back.
 
     A conversation may be counted in both.
+
+    R-FROZEN-1, R-FROZEN-2.
     """
     script = f"""
         09:00:00 goes live, limit 60s
@@ -1519,7 +1596,7 @@ def test_frozen(later: str) -> None:
     ],
 )
 def test_an_earlier_event_that_arrives_late(script: str, late: str, before: list[str], after: list[str]) -> None:
-    """An event that happened *earlier* but arrives late corrects the count, whatever the KPI."""
+    """An event that happened *earlier* but arrives late corrects the count, whatever the KPI (R-FROZEN-4)."""
     assert counts(script) == before
     assert counts(f"{script}\n{late}") == after
     state, _ = fold(EMPTY, chat(script), at("24:00:00"))
@@ -1545,11 +1622,11 @@ def test_an_earlier_event_that_arrives_late(script: str, late: str, before: list
     ],
 )
 def test_left_out_because_taken_back(sentence: str, kpi: Kpi) -> None:
-    """What was taken back is left out by that rule, and by no other."""
+    """What was taken back is left out by that rule, and by no other (R-BACK-1)."""
     script = f"09:00:00 {sentence} #x\n09:01:00 takes back x"
     assert left_out(script) == [f"#x {kpi.name.lower()}: the event was taken back"]
 
 
 def test_nothing_left_out_where_nothing_was_countable() -> None:
-    """Messages and assignments are not counted, so taking one back leaves nothing out."""
+    """Messages and assignments are not counted, so taking one back leaves nothing out (R-BACK-1)."""
     assert left_out("09:00:00 contact: message #x\n09:01:00 takes back x") == []

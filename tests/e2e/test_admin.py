@@ -121,7 +121,7 @@ async def everything(server: Server, account: str, *conversations: str) -> None:
 
 
 async def test_an_erased_conversation_takes_its_counts_with_it(server, account):
-    """Every KPI is as if it had never been; what other conversations and accounts counted stays."""
+    """Every KPI is as if it had never been; what other conversations and accounts counted stays (R-KEEP-4)."""
     other = f"{account}-other"
     await everything(server, account, "c1")
     await everything(server, other, "c2")
@@ -135,7 +135,7 @@ async def test_an_erased_conversation_takes_its_counts_with_it(server, account):
 
 
 async def test_an_erased_conversation_may_leave_its_counts(server, account):
-    """As facts that no event explains: every answer is the same to the byte."""
+    """As facts that no event explains: every answer is the same to the byte (R-KEEP-4)."""
     await everything(server, account, "c1", "c2")
     before = await answers(server, account)
     assert (await erase(server, account, "c1", keep_counts=True)).fact_count == len(await server.counted(account)) / 2
@@ -150,7 +150,7 @@ async def test_an_erased_conversation_may_leave_its_counts(server, account):
 
 @pytest.mark.parametrize("keep_counts", [False, True])
 async def test_what_was_held_back_is_erased_for_good(server, account, keep_counts):
-    """No message can release it any more, so it is not shown as held back either; it never was a count."""
+    """No message can release it any more, so it is not shown as held back either; it never was a count (R-KEEP-5)."""
     await server.ingest_chat(account, "09:00:00 pre-chat survey reason=order\n09:00:01 topics price")
     await erase(server, account, keep_counts=keep_counts)
     found = await server.totals(account, "pre_chat_survey_results", "conversation_topics")
@@ -160,7 +160,10 @@ async def test_what_was_held_back_is_erased_for_good(server, account, keep_count
 
 @pytest.mark.parametrize("keep_counts", [False, True])
 async def test_what_was_erased_cannot_come_again(server, account, keep_counts):
-    """A resend is refused, event by event, as are new events of it; its neighbours in the batch are taken."""
+    """A resend is refused, event by event, as are new events of it; its neighbours in the batch are taken.
+
+    R-KEEP-6.
+    """
     await everything(server, account, "c1")
     await erase(server, account, keep_counts=keep_counts)
     before = await server.counted(account)
@@ -172,7 +175,10 @@ async def test_what_was_erased_cannot_come_again(server, account, keep_counts):
 
 
 async def test_erasing_is_safe_to_repeat_and_comes_before_its_events(server, account):
-    """Never seen, of another account, or erased already: nothing is there to erase, and its events are refused."""
+    """Never seen, of another account, or erased already: nothing is there to erase, and its events are refused.
+
+    R-KEEP-6.
+    """
     await everything(server, account, "c1")
     await erase(server, account, "c1")
     for where, conversation in ((account, "c2"), (f"{account}-other", "c1"), (account, "c1")):
@@ -205,7 +211,10 @@ HALF_PAST_NINE = at("09:30:00")
 
 @pytest.mark.parametrize("horizon", [at("08:00:00"), at("09:04:00"), HALF_PAST_NINE, at("10:02:00.000001"), NOON])
 async def test_a_purge_changes_no_count(server, account, horizon):
-    """Wherever the horizon lies in the chats: every answer is the same to the byte. Repeating it purges nothing."""
+    """Wherever the horizon lies in the chats: every answer is the same to the byte. Repeating it purges nothing.
+
+    R-KEEP-1.
+    """
     await everything(server, account, "c1", "c2")
     before = await answers(server, account)
     old = sum(event.occur_time.ToMicroseconds() < horizon for event in wired(EVERYTHING))
@@ -216,7 +225,10 @@ async def test_a_purge_changes_no_count(server, account, horizon):
 
 
 async def test_what_was_purged_is_refused_when_it_comes_again(server, account):
-    """BEFORE_HORIZON for all before it, known or new; what lies on it or after is a duplicate. Nothing counts twice."""
+    """BEFORE_HORIZON for all before it, known or new; what lies on it or after is a duplicate. Nothing counts twice.
+
+    R-KEEP-2.
+    """
     await everything(server, account, "c1")
     before = await answers(server, account)
     await purge(server, account, at("09:05:00"))
@@ -330,7 +342,7 @@ AFTER_A_PURGE = {
 
 @pytest.mark.parametrize(("old", "new", "before", "after"), AFTER_A_PURGE.values(), ids=AFTER_A_PURGE)
 async def test_a_conversation_goes_on_after_a_purge(server, account, old, new, before, after):
-    """What the purged events led to still holds; what came before the horizon counts once."""
+    """What the purged events led to still holds; what came before the horizon counts once (R-KEEP-3)."""
     await server.ingest_chat(account, old)
     await server.complete(account)
     assert await server.counted(account) == before

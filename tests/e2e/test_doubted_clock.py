@@ -39,7 +39,10 @@ async def waits_beyond(server: Server, limit: Micros, *, noticed_count: int) -> 
 
 @pytest.mark.parametrize("wall_off", [HOUR, 400 * 24 * HOUR])
 async def test_a_wrong_clock_at_the_start_counts_no_limit_that_has_not_passed(tmp_path, wall_off):
-    """What has passed is counted meanwhile; an event near the clock would confirm it, one near the past does not."""
+    """What has passed is counted meanwhile; an event near the clock would confirm it, one near the past does not.
+
+    R-CLOCK-4, R-CLOCK-8.
+    """
     path = tmp_path / "telwerk.db"
     first, _ = goes_live_now(60, "c1")
     second, limit = goes_live_now(600, "c2")
@@ -57,7 +60,10 @@ async def test_a_wrong_clock_at_the_start_counts_no_limit_that_has_not_passed(tm
 
 
 async def test_after_a_long_outage_limits_are_counted_once_an_event_or_two_minutes_confirm_the_clock(tmp_path):
-    """The clock is right, and nothing was stored for hours: an event of now confirms it; without one, 120 s do."""
+    """The clock is right, and nothing was stored for hours: an event of now confirms it; without one, 120 s do.
+
+    R-CLOCK-5, R-CLOCK-7.
+    """
     path = tmp_path / "telwerk.db"
     events, limit = goes_live_now(1_000)
     async with started(path) as server:
@@ -78,7 +84,7 @@ async def test_after_a_long_outage_limits_are_counted_once_an_event_or_two_minut
 
 
 async def test_the_operator_of_the_service_confirms_the_clock_by_a_signal(tmp_path):
-    """SIGUSR1 to `telwerkd serve`: limits in the gap are counted at once."""
+    """SIGUSR1 to `telwerkd serve`: limits in the gap are counted at once (R-CLOCK-6)."""
     path = tmp_path / "telwerk.db"
     began = Micros(time.time_ns() // 1_000 - HOUR * SECOND)
     events, _ = goes_live_now(600)

@@ -15,7 +15,12 @@ import pytest
 import pytest_asyncio
 from google.protobuf.duration_pb2 import Duration
 
-from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion, settings_service_pb2 as settings
+from telwerk.v1 import (
+    event_pb2 as pb,
+    ingestion_service_pb2 as ingestion,
+    kpi_service_pb2 as kpi,
+    settings_service_pb2 as settings,
+)
 from tests import chats
 from tests.chats import at, chat
 from tests.conftest import (
@@ -116,7 +121,7 @@ async def test_one_chat_counts_in_all_ten_kpis(server, account):
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_arrival_never_matters(server, account, seed):
-    """In any order, in any batches, some of them sent twice: the same counts."""
+    """In any order, in any batches, some of them sent twice: the same counts (R-ORDER-8)."""
     chance = random.Random(seed)  # noqa: S311 -- an order, not a secret
     arriving = wired(TEN_KPIS) * 2
     chance.shuffle(arriving)
@@ -129,7 +134,7 @@ async def test_arrival_never_matters(server, account, seed):
 
 
 async def test_accounts_know_nothing_of_each_other(server, account):
-    """The same ids in two accounts are two conversations."""
+    """The same ids in two accounts are two conversations (R-DUP-2)."""
     for one in (f"{account}-1", f"{account}-2"):
         await server.ingest_chat(one, TEN_KPIS)
     await server.complete(f"{account}-2")
@@ -146,7 +151,7 @@ RATED = """
 
 
 async def test_a_duplicate_within_a_batch_counts_once(server, account):
-    """The first is accepted, the second is a duplicate."""
+    """The first is accepted, the second is a duplicate (R-DUP-1)."""
     response = await server.ingest(account, wired(RATED) * 2)
     assert response.verdicts == [ACCEPTED, ACCEPTED, DUPLICATE, DUPLICATE]
     assert (response.accepted_count, response.duplicate_count) == (2, 2)
@@ -154,7 +159,7 @@ async def test_a_duplicate_within_a_batch_counts_once(server, account):
 
 
 async def test_a_duplicate_of_an_earlier_call_counts_once(server, account):
-    """Sending a batch again is harmless, and says so."""
+    """Sending a batch again is harmless, and says so (R-DUP-1)."""
     await server.ingest(account, wired(RATED))
     response = await server.ingest(account, wired(RATED))
     assert response.verdicts == [DUPLICATE, DUPLICATE]
@@ -162,7 +167,7 @@ async def test_a_duplicate_of_an_earlier_call_counts_once(server, account):
 
 
 async def test_of_concurrent_duplicates_one_is_accepted(server, account):
-    """However many send the same at the same time, each event is accepted once."""
+    """However many send the same at the same time, each event is accepted once (R-DUP-1)."""
     responses = await asyncio.gather(*(server.ingest(account, wired(RATED)) for _ in range(20)))
     verdicts = Counter(verdict for response in responses for verdict in response.verdicts)
     assert verdicts == {ACCEPTED: 2, DUPLICATE: 38}
@@ -180,7 +185,7 @@ OTHER_CONTENTS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("change", OTHER_CONTENTS.values(), ids=OTHER_CONTENTS)
 async def test_an_id_with_another_content_changes_nothing(server, account, change):
-    """EVENT_ID_REUSED, in the same batch or later; the first content stays, and can still be sent again."""
+    """EVENT_ID_REUSED, in the same batch or later; the first content stays, and can still be sent again (R-DUP-3)."""
     first = wired(RATED)
     other = pb.Event(**{name.name: value for name, value in first[1].ListFields()})
     other.MergeFrom(pb.Event(**change))
@@ -197,14 +202,14 @@ async def test_an_id_with_another_content_changes_nothing(server, account, chang
 
 
 async def test_an_id_may_be_taken_in_another_conversation(server, account):
-    """Ids of events are unique in their conversation, not beyond it."""
+    """Ids of events are unique in their conversation, not beyond it (R-DUP-2)."""
     response = await server.ingest(account, [*wired(RATED, "c1"), *wired(RATED, "c2")])
     assert response.verdicts == [ACCEPTED] * 4
     assert await server.total(account, "satisfaction_score") == 2
 
 
 async def test_what_is_cut_from_a_time_makes_no_difference(server, account):
-    """An `occur_time` is cut to microseconds: nanoseconds beyond them are the same content."""
+    """An `occur_time` is cut to microseconds: nanoseconds beyond them are the same content (R-ORDER-1)."""
     batch = wired(RATED)
     await server.ingest(account, batch)
     for event in batch:
@@ -232,7 +237,7 @@ async def test_a_late_message_releases_what_was_held_back(server, account):
 
 
 async def test_a_late_operator_message_corrects_a_frozen_count(server, account):
-    """KPI 4 is frozen against what happened later, not against what arrives late."""
+    """KPI 4 is frozen against what happened later, not against what arrives late (R-FROZEN-4)."""
     await server.ingest_chat(account, "09:01:00 contact: message #m \n 09:05:00 ends #e")
     assert await server.counted(account) == ["unanswered_ended_conversations nobody/- web"]
     await server.ingest_chat(account, "09:06:00 anna: message #after")
@@ -243,7 +248,7 @@ async def test_a_late_operator_message_corrects_a_frozen_count(server, account):
 
 @pytest.mark.parametrize("order", ["the retraction last", "the retraction first", "in one batch"])
 async def test_a_retraction_takes_back_in_either_order(server, account, order):
-    """It is then as if the event had never been, whichever of the two arrives first."""
+    """It is then as if the event had never been, whichever of the two arrives first (R-BACK-2)."""
     script = RATED + "09:02:00 contact rates 1 #slip \n 09:03:00 takes back slip #undo"
     events = wired(script)
     batches = {
@@ -262,6 +267,21 @@ async def test_a_retraction_can_be_retracted(server, account):
     await server.ingest_chat(account, "09:04:00 takes back undo #redo")
     assert await server.counted(account) == [
         "satisfaction_score 1 anna/sales web",
+        "satisfaction_score 4 anna/sales web",
+    ]
+
+
+async def test_a_retraction_is_of_its_own_conversation(server, account):
+    """Another conversation may have an event of the same id: it stands, whichever comes first (R-BACK-5)."""
+    for batch in (
+        wired(RATED + "09:02:00 contact rates 1 #slip", "c1"),
+        wired("09:03:00 takes back slip #undo", "c2"),
+        wired(RATED + "09:02:00 contact rates 2 #slip", "c2"),
+    ):
+        await server.ingest(account, batch)
+    assert await server.counted(account) == [
+        "satisfaction_score 1 anna/sales web",
+        "satisfaction_score 4 anna/sales web",
         "satisfaction_score 4 anna/sales web",
     ]
 
@@ -288,7 +308,10 @@ VISIT = """
 
 
 async def test_a_visited_page_is_matched_with_the_goals_of_its_instant(server, account):
-    """By the version that is effective at the event's `occur_time`; the first holds from the beginning of time."""
+    """By the version that is effective at the event's `occur_time`; the first holds from the beginning of time.
+
+    R-SET-1, R-SET-2.
+    """
     thanks = "https://SHOP.example:443/thanks/"
     await set_widget(server, account, effective_time=timestamp(at("12:00:00")), goals=goals(first=thanks))
     await set_widget(
@@ -306,7 +329,10 @@ async def test_a_visited_page_is_matched_with_the_goals_of_its_instant(server, a
 
 
 async def test_accepted_events_keep_their_goals(server, account):
-    """A version that comes later changes nothing of what is accepted, not even when a late event folds it again."""
+    """A version that comes later changes nothing of what is accepted, not even when a late event folds it again.
+
+    R-DUP-4, R-SET-1.
+    """
     await server.ingest_chat(account, VISIT)
     assert await server.counted(account) == []
     await set_widget(
@@ -326,6 +352,36 @@ async def test_the_page_itself_tells_contents_apart(server, account):
     assert (await server.ingest(account, other)).verdicts == [DUPLICATE, DUPLICATE, REJECTED]
 
 
+async def test_of_a_visited_page_only_a_digest_is_stored(tmp_path):
+    """Neither the page nor what stands behind its question mark is in the database, goal or not (R-KEEP-7)."""
+    path = tmp_path / "telwerk.db"
+    async with started(path) as server:
+        await set_widget(server, "a", goals=goals(order="https://shop.example/thanks"))
+        await server.ingest_chat("a", VISIT + "09:11:00 contact visits https://other.example/?mail=jo@home.example")
+        assert await server.total("a", "goals_reached") == 1
+        await server.complete("a")
+    stored = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert b"shop.example/thanks" in stored  # the goal's, which is a setting
+    assert [text for text in (b"order=7", b"other.example", b"jo@home") if text in stored] == []
+
+
+async def test_no_log_line_names_an_operator(databases, caplog, capfd):
+    """Whatever is ingested, refused and asked, and however much is logged (R-KEEP-8)."""
+    caplog.set_level(logging.DEBUG, "telwerkd")
+    with databases() as database:
+        async with started(database, names_max=2) as server:
+            await server.ingest_chat("a", TEN_KPIS.replace("bram", "anna").replace("anna", "anna-pseudonym"))
+            script = "09:00:00 anna-pseudonym-2 assigned\n09:00:00 anna-pseudonym-3 assigned #x"
+            assert (await server.ingest("a", wired(script, "c2"))).rejections
+            await server.complete("a")
+            asked = kpi.Filter(operators=kpi.IdFilter(any_of=["anna-pseudonym", "x" * 999]))
+            await refusal(server.kpis.QueryTotals(kpi.QueryTotalsRequest(account_id="a", kpi_ids=["x"], filter=asked)))
+            assert any("anna-pseudonym" in line for line in await server.counted("a"))
+    # The process that writes to a SQLite file logs to the standard error.
+    logged = [record.getMessage() for record in caplog.records] + capfd.readouterr().err.splitlines()
+    assert [line for line in logged if "anna-pseudonym" in line] == []
+
+
 LIVE = """
     09:00:00 goes live #live
     09:00:00 contact: message #message
@@ -341,7 +397,7 @@ async def live_minute(server: Server, account: str, minutes: int) -> None:
 
 
 async def test_accepted_events_keep_their_limit(server, account):
-    """Without a limit there is no timer, and a limit that is set later does not reach back."""
+    """Without a limit there is no timer, and a limit that is set later does not reach back (R-KPI3-12)."""
     await server.ingest_chat(account, LIVE)
     await live_minute(server, account, 1)
     assert (await server.ingest(account, wired(LIVE))).duplicate_count == 2
@@ -352,7 +408,10 @@ async def test_accepted_events_keep_their_limit(server, account):
 
 
 async def test_the_limit_is_that_of_acceptance(server, account):
-    """An event accepted under one minute keeps it when ten minutes are set, and an answer after two is too late."""
+    """An event accepted under one minute keeps it when ten minutes are set, and an answer after two is too late.
+
+    R-SET-1.
+    """
     await live_minute(server, account, 1)
     await server.ingest_chat(account, LIVE)
     await live_minute(server, account, 10)
@@ -364,7 +423,7 @@ async def test_the_limit_is_that_of_acceptance(server, account):
 
 
 async def test_the_producers_limit_wins(server, account):
-    """A limit that comes with the event counts, whatever the widget's settings say."""
+    """A limit that comes with the event counts, whatever the widget's settings say (R-KPI3-11)."""
     await live_minute(server, account, 1)
     answered = LIVE.replace("goes live", "goes live, sends limit 600s") + "09:02:00 anna: message"
     await server.ingest_chat(account, answered, "in time by the producer's")
@@ -374,7 +433,7 @@ async def test_the_producers_limit_wins(server, account):
 
 
 async def test_a_limit_that_is_sent_is_content(server, account):
-    """The same id with another limit is another content; the settings' limit is not part of it."""
+    """The same id with another limit is another content; the settings' limit is not part of it (R-DUP-4)."""
     await live_minute(server, account, 1)
     await server.ingest_chat(account, LIVE)
     sent = wired(LIVE.replace("goes live", "goes live, sends limit 60s"))

@@ -75,7 +75,10 @@ def quarter_hour(instant: Micros) -> kpi.TimeRange:
 
 
 async def test_a_limit_that_passes_is_noticed_without_an_event(server, account):
-    """Nobody sends anything, and within moments it is counted, at the limit, for whoever was assigned then."""
+    """Nobody sends anything, and within moments it is counted, at the limit, for whoever was assigned then.
+
+    R-KPI3-14.
+    """
     events, limit = goes_live_now(1)
     await server.ingest(account, events)
     await noticed(server, account)
@@ -85,7 +88,7 @@ async def test_a_limit_that_passes_is_noticed_without_an_event(server, account):
 
 
 async def test_a_limit_is_never_counted_early(server, account):
-    """As long as the limit lies ahead, there is no count."""
+    """As long as the limit lies ahead, there is no count (R-KPI3-13)."""
     events, limit = goes_live_now(3_600)
     await server.ingest(account, events)
     await asyncio.sleep(1)
@@ -102,7 +105,7 @@ async def test_every_one_of_many_limits_is_noticed(server, account):
 
 @table("restart", ["at once", "after the limit"])
 async def test_a_limit_is_noticed_after_a_restart(tmp_path, restart):
-    """Whether it passes while no server runs, or after the next one has started."""
+    """Whether it passes while no server runs, or after the next one has started (R-KPI3-14)."""
     path = tmp_path / "telwerk.db"
     events, limit = goes_live_now(2 if restart == "at once" else 0.7)
     async with started(path) as server:
@@ -136,7 +139,7 @@ COUNTED = [f"{LIVE_KPI} anna/sales web"]
 
 
 async def test_a_late_answer_from_before_the_limit_takes_the_count_back(server, account):
-    """It was answered in time, though the service could not know."""
+    """It was answered in time, though the service could not know (R-FROZEN-4)."""
     await server.ingest_chat(account, LIVE)
     await server.complete(account)
     assert await server.counted(account) == COUNTED
@@ -145,7 +148,7 @@ async def test_a_late_answer_from_before_the_limit_takes_the_count_back(server, 
 
 
 async def test_an_answer_after_the_limit_takes_nothing_back(server, account):
-    """The count is frozen against what happened later."""
+    """The count is frozen against what happened later (R-FROZEN-1)."""
     await server.ingest_chat(account, LIVE)
     await server.ingest_chat(account, "09:01:10.000001 anna: message #too-late")
     await server.complete(account)
@@ -174,7 +177,7 @@ async def test_retracting_the_answer_brings_the_count(server, account):
 
 
 async def test_a_late_reassignment_moves_the_count(server, account):
-    """The fact goes to whoever is assigned at the limit."""
+    """The fact goes to whoever is assigned at the limit (R-KPI3-10)."""
     await server.ingest_chat(account, LIVE)
     await server.complete(account)
     await server.ingest_chat(account, "09:00:40 bram assigned in support #late")
@@ -185,7 +188,7 @@ async def test_a_late_reassignment_moves_the_count(server, account):
 
 
 async def test_without_an_open_limit_an_answer_is_complete_until_now(server, account):
-    """Also of an account of which nothing is known; and series say the same as totals."""
+    """Also of an account of which nothing is known; and series say the same as totals (R-NUM-6)."""
     await server.ingest_chat(account, "09:00:00 contact: message")
     for one in (account, f"{account}-unknown"):
         before = now()
@@ -200,7 +203,10 @@ async def test_without_an_open_limit_an_answer_is_complete_until_now(server, acc
 
 
 async def test_an_answer_is_complete_until_the_earliest_open_limit(server, account):
-    """While a limit is due and not counted, no answer says that it is complete beyond it; afterwards it is."""
+    """While a limit is due and not counted, no answer says that it is complete beyond it; afterwards it is.
+
+    R-NUM-6.
+    """
     events, limit = goes_live_now(1)
     later, _ = goes_live_now(3_600, "c2")
     await server.ingest(account, [*later, *events])
@@ -241,7 +247,10 @@ HELD_KPIS = ("conversation_topics", "pre_chat_survey_results", "post_chat_survey
 
 
 async def test_what_waits_for_a_message_is_shown_as_held_back(server, account):
-    """Survey answers and topics count with the first message; until then the answer says how many there are."""
+    """Survey answers and topics count with the first message; until then the answer says how many there are.
+
+    R-NUM-7.
+    """
     await server.ingest_chat(account, HELD)
     answer = await server.totals(account, *HELD_KPIS)
     assert [row.count for row in answer.totals] == [0, 0, 0]
@@ -253,7 +262,7 @@ async def test_what_waits_for_a_message_is_shown_as_held_back(server, account):
 
 
 async def test_held_back_is_that_of_the_range_and_slice(server, account):
-    """Filtered as the counts are: by time, by operator, by widget, by value."""
+    """Filtered as the counts are: by time, by operator, by widget, by value (R-NUM-7)."""
     await server.ingest_chat(account, HELD)
     answers = {
         "the quarter-hour": {"range": quarter_hour(at("09:00:00"))},
@@ -295,7 +304,10 @@ async def set_actions(server: Server, account: str, widget: str, time: str, *act
 
 
 async def test_a_widget_without_actions_says_so(server, account):
-    """KPI 5 of widgets that are all known to have none enabled is NOT_ENABLED; anything else is AVAILABLE."""
+    """KPI 5 of widgets that are all known to have none enabled is NOT_ENABLED; anything else is AVAILABLE.
+
+    R-KPI5-3.
+    """
     await set_actions(server, account, "none", "00:00:00")
     await set_actions(server, account, "none-too", "00:00:00")
     await set_actions(server, account, "some", "00:00:00", pb.INACTIVITY_ACTION_INACTIVITY_MESSAGE_SENT)
@@ -314,7 +326,10 @@ async def test_a_widget_without_actions_says_so(server, account):
 
 
 async def test_availability_is_that_of_the_range(server, account):
-    """Enabled at noon, an action can have data from then on; the first version holds from the beginning of time."""
+    """Enabled at noon, an action can have data from then on; the first version holds from the beginning of time.
+
+    R-SET-2, R-KPI5-3.
+    """
     await set_actions(server, account, "web", "06:00:00")
     await set_actions(server, account, "web", "12:00:00", pb.INACTIVITY_ACTION_INACTIVITY_MESSAGE_SENT)
     await set_actions(server, account, "web", "18:00:00")
@@ -332,7 +347,7 @@ async def test_availability_is_that_of_the_range(server, account):
 
 
 async def test_the_server_as_its_users_start_it_notices_too(tmp_path):
-    """`telwerkd serve`, in a process of its own, killed while the limit runs: the next one counts it."""
+    """`telwerkd serve`, in a process of its own, killed while the limit runs: the next one counts it (R-KPI3-14)."""
     path = tmp_path / "telwerk.db"
     events, _ = goes_live_now(1.5)
     with serving(path) as first:

@@ -384,7 +384,10 @@ async def test_totals_of_topics_are_those_counted_by_hand(server, sliced):
 
 
 async def test_rows_by_topic_overlap_and_say_so(server):
-    """A conversation with two topics is in both rows, so that they sum to more than the total; by value they add up."""
+    """A conversation with two topics is in both rows, so that they sum to more than the total; by value they add up.
+
+    R-NUM-5.
+    """
     [total] = (await server.totals(ACCOUNT, "conversation_topics")).totals
     by_value = await server.totals(ACCOUNT, "conversation_topics", group_by=[Dimension.VALUE])
     by_topic = await server.totals(ACCOUNT, "conversation_topics", group_by=[Dimension.TOPIC])
@@ -394,7 +397,7 @@ async def test_rows_by_topic_overlap_and_say_so(server):
 
 
 async def test_nobody_is_a_value_of_its_own(server):
-    """It is a row with an empty id, and without it the rows would not add up to the total."""
+    """It is a row with an empty id, and without it the rows would not add up to the total (R-FACT-3)."""
     for info in CATALOGUE.values():
         [total] = (await server.totals(ACCOUNT, info.id)).totals
         for dimension in (Dimension.OPERATOR, Dimension.OPERATOR_GROUP, Dimension.WIDGET):
@@ -546,7 +549,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
 
 @table("question", QUESTIONS.values(), ids=QUESTIONS)
 async def test_series_sum_to_totals(server, question):
-    """The sum of the buckets is the range, row by row: counts, stars, and the distribution."""
+    """The sum of the buckets is the range, row by row: counts, stars, and the distribution (R-NUM-4)."""
     answer = await series(server, KPI_IDS, **question)
     same = {name: question[name] for name in ("filter", "group_by", "time_zone") if name in question}
     totals = await server.totals(ACCOUNT, *KPI_IDS, range=dates(*ALL_DATES), **same)
@@ -587,7 +590,7 @@ async def test_a_sparse_series_says_the_same(server, question):
 
 
 async def test_a_mean_comes_with_its_count_and_distribution(server):
-    """Of the stars that were given, operator by operator."""
+    """Of the stars that were given, operator by operator (R-NUM-2)."""
     rows = (await server.totals(ACCOUNT, "satisfaction_score", group_by=[Dimension.OPERATOR])).totals
     assert len(rows) == 3
     for row in rows:
@@ -599,7 +602,7 @@ async def test_a_mean_comes_with_its_count_and_distribution(server):
 
 
 async def test_a_mean_without_ratings_is_absent(server):
-    """Never 0; the count is."""
+    """Never 0; the count is (R-NUM-1)."""
     nothing = dates(date(2024, 1, 1), date(2024, 2, 1))
     [row] = (await server.totals(ACCOUNT, "satisfaction_score", range=nothing)).totals
     assert not row.HasField("mean")
@@ -618,7 +621,7 @@ async def test_only_values_known_beforehand_have_a_distribution(server):
 
 
 async def test_an_account_without_events_has_zeros(server):
-    """One row per KPI when nothing is grouped by, none when something is."""
+    """One row per KPI when nothing is grouped by, none when something is (R-NUM-3)."""
     totals = await server.totals("nobody's", *KPI_IDS)
     assert [(row.kpi_id, row.count) for row in totals.totals] == [(kpi_id, 0) for kpi_id in KPI_IDS]
     assert list((await server.totals("nobody's", *KPI_IDS, group_by=[Dimension.WIDGET])).totals) == []

@@ -283,7 +283,7 @@ async def set_actions(server: Server, widget: str, time: str, *actions: int) -> 
 
 
 async def test_widgets_without_actions_are_named(rated):
-    """KPI 5: an answer about everything still says which widgets cannot have data."""
+    """KPI 5: an answer about everything still says which widgets cannot have data (R-KPI5-3)."""
     await set_actions(rated, "web", "09:00:00", 4)
     await set_actions(rated, "shop", "09:00:00")
     [about] = (await rated.totals("acme", "inactivity_actions")).answers

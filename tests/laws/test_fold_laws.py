@@ -94,7 +94,7 @@ class Service:
 @often
 @given(observations(), st.data())
 def test_fold_counts_what_the_rules_count(seen: Batch, data: st.DataObject) -> None:
-    """At any instant, a conversation's facts and its held-back facts are those of the rules page."""
+    """At any instant, a conversation's facts and its held-back facts are those of docs/rules.md (R-FACT-1)."""
     log, now = seen
     for instant in {now, *data.draw(st.lists(nows(log), max_size=3))}:
         judge(folded(log, instant), log, instant)
@@ -106,7 +106,10 @@ def test_fold_counts_what_the_rules_count(seen: Batch, data: st.DataObject) -> N
 @often
 @given(deliveries())
 def test_arrival_never_matters(delivery: list[Batch]) -> None:
-    """In any order and any batching, after every batch: the counters are right, and the state is to the letter."""
+    """In any order and any batching, after every batch: the counters are right, and the state is to the letter.
+
+    R-ORDER-8.
+    """
     service = Service()
     for batch in delivery:
         service.receive(batch)
@@ -131,7 +134,7 @@ def test_a_log_has_no_order_of_its_own(delivery: list[Batch]) -> None:
 
 @given(deliveries(resends=True))
 def test_duplicates_change_nothing(delivery: list[Batch]) -> None:
-    """Events that are sent again, in the same batch or a later one, count once."""
+    """Events that are sent again, in the same batch or a later one, count once (R-DUP-1)."""
     service = Service()
     for batch in delivery:
         service.receive(batch)
@@ -249,6 +252,8 @@ def test_a_base_state_stands_for_its_events(seen: Batch, kept_max: int) -> None:
     """Counters are base facts plus the fold of what remains onto the base; the state is as if nothing had been purged.
 
     Only what is purged cannot be taken back any more.
+
+    R-KEEP-1.
     """
     log = sorted(seen.events, key=lambda e: e.order)
     purged, kept = log[: max(0, len(log) - kept_max)], log[max(0, len(log) - kept_max) :]

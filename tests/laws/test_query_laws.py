@@ -47,7 +47,10 @@ def test_an_answer_is_the_facts_counted_one_by_one(world: World, query: Query) -
 @settings(max_examples=PROFILE.max_examples // 2, suppress_health_check=[HealthCheck.too_slow])
 @given(query=queries())
 def test_groups_sum_to_totals_and_buckets_to_the_range(world: World, query: Query) -> None:
-    """The groups, with nobody, are the total in every bucket (not so topics); the buckets of each are its range."""
+    """The groups, with nobody, are the total in every bucket (not so topics); the buckets of each are its range.
+
+    R-NUM-4.
+    """
     [rows] = world.ask(query).kpis
     [whole] = world.ask(query._replace(granularity=None)).kpis
     sums = {row.key: (int(row.counts.sum()), None if row.sums is None else int(row.sums.sum())) for row in rows.rows}

@@ -400,7 +400,10 @@ def test_a_limit_exactly_at_the_horizon_is_still_open(service: Service, settled:
 
 
 def test_a_limit_before_the_horizon_waits_for_its_time(service: Service) -> None:
-    """Nothing is purged while a limit that passed is not settled; the next purge takes it, and it counts once."""
+    """Nothing is purged while a limit that passed is not settled; the next purge takes it, and it counts once.
+
+    R-KEEP-3.
+    """
     log = [event("l", 0, WentLive(GRID, GRID)), event("m", 0, Message(Sender.CONTACT))]
     take(service, *log)
     assert service.run(purge(service.store, ACCOUNT, Micros(START + 2 * GRID))) == 0
@@ -414,7 +417,10 @@ def test_a_limit_before_the_horizon_waits_for_its_time(service: Service) -> None
 
 
 def test_what_lies_at_the_horizon_stays(service: Service) -> None:
-    """An event at the horizon is not purged, and another of that instant is still accepted, in either order."""
+    """An event at the horizon is not purged, and another of that instant is still accepted, in either order.
+
+    R-KEEP-2.
+    """
     log = [
         event("m", 0, Message(Sender.CONTACT)),
         event("t1", 1, TopicsSet((PRICE,))),

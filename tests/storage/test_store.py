@@ -314,7 +314,10 @@ async def test_an_account_begins_with_nothing(store: Store) -> None:
 
 
 async def test_the_account_row(store: Store) -> None:
-    """The version grows by one, the high-water mark never falls, and none of the three columns disturbs another."""
+    """The version grows by one, the high-water mark never falls, and none of the three columns disturbs another.
+
+    R-CLOCK-1.
+    """
     await write(store, lambda tx: tx.raise_high_water(Micros(50)))
     await write(store, lambda tx: tx.raise_high_water(Micros(49)))
     assert await store.read(ACME, lambda view: view.account()) == Account(0, Micros(50), None, Micros(0))

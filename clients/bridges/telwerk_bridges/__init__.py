@@ -5,6 +5,7 @@
     story, register    what follows from the observations of a conversation
     inbox, forwarding  keep it on disk, and send it until Telwerk has acknowledged it
     config, cli        what a bridge is told, and its commands
+    chatwoot_history, chatwoot_api, importing, progress   past conversations, and where an import is
 
 A new platform is a file like `chatwoot`, and its entry in `config`.
 """

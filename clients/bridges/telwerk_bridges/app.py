@@ -143,6 +143,9 @@ async def _answer(bridge: Bridge, source: Source, request: Request) -> JSONRespo
         status, text = 503, str(error)
     except (ValueError, RecursionError):
         status, text = 400, "the body is no JSON"
+    except asyncio.CancelledError:
+        # So the server ends what takes longer than its stop may; whoever sends it is told.
+        status, text = 503, "the bridge stops"
     return _refused(source, status, text)
 
 

@@ -49,7 +49,7 @@ _STATUSES: Final = ("open", "resolved", "pending", "snoozed")
 """By the numbers that some payloads have in place of names."""
 _PEOPLE: Final = frozenset({"", "user"})
 _LABEL_NAMES: Final = ("label_list", "labels", "cached_label_list")
-_STARS_MAX: Final = 5
+STARS_MAX: Final = 5
 
 
 class Chatwoot:
@@ -174,8 +174,11 @@ class Chatwoot:
             return ""
         number, meta = node.number(), payload["meta"]
         is_shown = meta["assignee"].is_there and meta["assignee"]["id"].value == node.value
-        is_bot = number in self._bot_agents or (is_shown and not self._is_agent(meta))
-        return "" if is_bot else f"{self._prefix}agent-{number}"
+        return "" if is_shown and not self._is_agent(meta) else self.operator_id(number)
+
+    def operator_id(self, number: int) -> str:
+        """Of the agent with that number; empty for one who is a bot by the settings."""
+        return "" if number in self._bot_agents else f"{self._prefix}agent-{number}"
 
     def _team(self, node: Node) -> str:
         return f"{self._prefix}team-{node.number()}" if node.is_there else ""
@@ -241,7 +244,7 @@ def _answer(payload: Node, created_at: int) -> Iterator[Answer]:
     changed = [one["updated_at"] for one in conversation["messages"].items() if one["id"].value == payload["id"].value]
     at = _millis(changed[0].instant()) if changed and changed[0].is_there else _state_at(conversation) or created_at
     stars = answer["rating"].number() if answer["rating"].is_there else 0
-    yield Answer(number, at, stars if 1 <= stars <= _STARS_MAX else 0, bool(answer["feedback_message"].text().strip()))
+    yield Answer(number, at, stars if 1 <= stars <= STARS_MAX else 0, bool(answer["feedback_message"].text().strip()))
 
 
 def _changed_attributes(payload: Node) -> dict[str, Node]:

@@ -1,15 +1,17 @@
-"""`telwerk-bridge`: serves a bridge, and looks after the events that Telwerk refused."""
+"""`telwerk-bridge`: serves a bridge, imports history, and looks after the events that Telwerk refused."""
 
 import argparse
 import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from telwerk_bridges.app import from_environment
 from telwerk_bridges.config import Configuration, ConfigurationError, configured, inbox_path
 from telwerk_bridges.inbox import Inbox, InboxError, InboxFullError, locked, opened
+from telwerk_bridges.progress import HistoryError
 
 _CONNECTIONS_MAX: Final = 200
 _STOP_SECONDS: Final = 3
@@ -23,8 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.command == "serve":
             return _serve(given.host, given.port)
+        if given.command == "import":
+            return _import(given.name, given.file)
         return asyncio.run(_tend(given))
-    except (ConfigurationError, InboxError, InboxFullError) as error:
+    except (ConfigurationError, InboxError, InboxFullError, HistoryError) as error:
         print(f"telwerk-bridge: {error}", file=sys.stderr)  # noqa: T201 - a command
         return 2
 
@@ -35,6 +39,12 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="receive webhooks, as the environment says")
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
     serve.add_argument("--port", type=int, default=8000, help="the port, 0 for a free one (default: %(default)s)")
+    importing = commands.add_parser("import", help="read past conversations, by the platform's API or from an export")
+    importing.add_argument("platform", choices=["chatwoot"], help="whose")
+    importing.add_argument(
+        "--file", type=Path, help="an export, a line of JSON for each conversation (default: the API)"
+    )
+    importing.add_argument("--name", default="", help="of a section of TELWERK_BRIDGE_CONFIG, where there are several")
     listing = commands.add_parser("list", help="the events that Telwerk refused, and why")
     listing.add_argument("--waiting", action="store_true", help="those that wait for Telwerk instead")
     for name, text in (("retry", "send refused events again"), ("drop", "give refused events up")):
@@ -64,6 +74,18 @@ def _serve(host: str, port: int) -> int:
     )
     server.run()
     return 0 if server.started else 1
+
+
+def _import(name: str, file: Path | None) -> int:
+    try:
+        from telwerk_bridges.cli_import import import_chatwoot  # noqa: PLC0415 - only with the extra `import`
+    except ImportError as error:
+        raise ConfigurationError(f"{error.name} is not installed: pip install 'telwerk-bridges[import]'") from error
+    try:
+        return asyncio.run(import_chatwoot(os.environ, name, file))
+    except KeyboardInterrupt:
+        print("telwerk-bridge: stopped; the same command goes on from here", file=sys.stderr)  # noqa: T201 - a command
+        return 130
 
 
 async def _check_inbox(configuration: Configuration) -> None:

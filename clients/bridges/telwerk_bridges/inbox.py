@@ -7,7 +7,6 @@ of the process or of the machine loses nothing. One process writes at a time, an
 """
 
 import asyncio
-import fcntl
 import os
 import sqlite3
 import time
@@ -19,6 +18,7 @@ from typing import Final, NamedTuple
 
 import aiosqlite
 
+from telwerk.owned_file import FileIdentity, FileLock, FileTakenError, make_file
 from telwerk.v1.event_pb2 import Event
 from telwerk_bridges.memory import take
 from telwerk_bridges.platform import Delivery, OperatorStatus
@@ -31,6 +31,7 @@ _BUSY_SECONDS: Final = 10.0
 _DAY_SECONDS: Final = 86_400.0
 _ROOM_BYTES: Final = 16_384
 _FORGOTTEN_PART: Final = 10
+_TABLES: Final = 2
 
 _SCHEMA: Final = """
 CREATE TABLE conversations (
@@ -86,17 +87,15 @@ def locked(path: Path) -> Iterator[None]:
         InboxError: another process holds it, or it cannot be made.
     """
     try:
-        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = FileLock(path)
+    except FileTakenError as error:
+        raise InboxError(f"another bridge has the inbox {path}: each needs a file of its own") from error
     except OSError as error:
         raise InboxError(f"the inbox {path} cannot be opened: {error.strerror}") from error
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InboxError(f"another bridge has the inbox {path}: each needs a file of its own") from error
         yield
     finally:
-        os.close(descriptor)
+        lock.release()
 
 
 @asynccontextmanager
@@ -108,8 +107,7 @@ async def opened(path: Path, bytes_max: int) -> AsyncIterator["Inbox"]:
     """
     connection = None
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        _sync_folder(path)
+        make_file(path)
         connection = await aiosqlite.connect(path, isolation_level=None, timeout=_BUSY_SECONDS)
         await _prepare(connection, path, bytes_max)
     except OSError as error:
@@ -126,20 +124,13 @@ async def opened(path: Path, bytes_max: int) -> AsyncIterator["Inbox"]:
         await connection.close()
 
 
-def _sync_folder(path: Path) -> None:
-    """Makes the name of a new file as durable as what will stand in it."""
-    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 async def _prepare(connection: aiosqlite.Connection, path: Path, bytes_max: int) -> None:
     version = await _number(connection, "PRAGMA user_version")
     if version > FORMAT:
         raise InboxError(f"the inbox {path} is of version {version}, and this bridge knows {FORMAT}: it is newer")
-    if version == 0 and await _number(connection, "SELECT count(*) FROM sqlite_master"):
+    tables = await _number(connection, "SELECT count(*) FROM sqlite_master WHERE type = 'table'")
+    own = "SELECT count(*) FROM sqlite_master WHERE name IN ('conversations', 'events')"
+    if (version or tables) and await _number(connection, own) != _TABLES:
         raise InboxError(f"{path} is a database, but no inbox")
     # Nothing is changed before the file is known to be an inbox, or empty.
     await connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
@@ -160,9 +151,10 @@ async def _number(connection: aiosqlite.Connection, query: str) -> int:
 class _Shelf:
     """What is remembered for one target, within a transaction."""
 
-    def __init__(self, connection: aiosqlite.Connection, target: str) -> None:
+    def __init__(self, connection: aiosqlite.Connection, target: str, touched: float | None) -> None:
         self._connection = connection
         self._target = target
+        self._touched = touched
 
     async def read(self, name: str) -> str | None:
         """As `Shelf.read`."""
@@ -173,8 +165,12 @@ class _Shelf:
 
     async def write(self, name: str, text: str) -> None:
         """As `Shelf.write`."""
-        values = (self._target, name, text, time.time())
-        await self._connection.execute("INSERT OR REPLACE INTO conversations VALUES (?, ?, ?, ?)", values)
+        values = (self._target, name, text, time.time() if self._touched is None else self._touched)
+        statement = """
+            INSERT INTO conversations VALUES (?, ?, ?, ?) ON CONFLICT (target, conversation_id)
+            DO UPDATE SET story = excluded.story, touched = max(touched, excluded.touched)
+        """
+        await self._connection.execute(statement, values)
 
 
 class Inbox:
@@ -183,22 +179,25 @@ class Inbox:
     def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
         self._connection = connection
         self._path = path
-        self._file = path.stat().st_ino
+        self._file = FileIdentity(path)
         self._turn = asyncio.Lock()
 
-    async def take(self, target: Target, told: Delivery | OperatorStatus) -> int:
+    async def take(self, target: Target, told: Delivery | OperatorStatus, touched: float | None = None) -> int:
         """Stores what the delivery adds; how many events that are.
+
+        `touched` is when the conversation was active last, for what is no delivery of now; the memory of those that
+        were quiet the longest is given up first.
 
         Raises:
             InboxFullError: it does not fit, even after the memory of the oldest conversations is given up.
             InboxError: the file cannot be written.
         """
         try:
-            return await self._take(target, told)
+            return await self._take(target, told, touched)
         except InboxFullError:
             if not await self._forget_oldest():
                 raise
-            return await self._take(target, told)
+            return await self._take(target, told, touched)
 
     async def waiting(self, account_id: str, after: int, limit: int) -> list[Held]:
         """The oldest events of the account that wait for Telwerk, after that number."""
@@ -240,7 +239,12 @@ class Inbox:
         async with self._transaction() as connection:
             await connection.execute("INSERT INTO events (account_id, event) VALUES ('', zeroblob(?))", (_ROOM_BYTES,))
             await connection.execute("ROLLBACK")
-            await connection.execute("BEGIN")
+            # What is rolled back never comes to the disk. This does, and changes nothing.
+            await connection.execute("BEGIN IMMEDIATE")
+            await connection.execute(f"PRAGMA user_version = {FORMAT}")
+        status = await asyncio.to_thread(os.statvfs, self._path)
+        if status.f_bavail * status.f_frsize < _ROOM_BYTES:
+            raise InboxFullError("the inbox cannot be written: the disk is full")
 
     async def counts(self) -> Counts:
         """What the file holds."""
@@ -251,9 +255,9 @@ class Inbox:
             free = await _number(self._connection, "PRAGMA freelist_count")
             return Counts(waiting, refused, (pages - free) * await _number(self._connection, "PRAGMA page_size"))
 
-    async def _take(self, target: Target, told: Delivery | OperatorStatus) -> int:
+    async def _take(self, target: Target, told: Delivery | OperatorStatus, touched: float | None) -> int:
         async with self._transaction() as connection:
-            said = await take(_Shelf(connection, f"{target.account_id}@{target.address}"), told)
+            said = await take(_Shelf(connection, f"{target.account_id}@{target.address}", touched), told)
             await connection.executemany(
                 "INSERT INTO events (account_id, event) VALUES (?, ?)",
                 [(target.account_id, event.SerializeToString()) for event in said],
@@ -275,8 +279,11 @@ class Inbox:
             return 0
 
     async def _held(self, query: str, *parameters: object) -> list[Held]:
-        async with self._turn, self._connection.execute(query, parameters) as rows:
-            return [Held(row[0], row[1], Event.FromString(row[2]), row[3]) for row in await rows.fetchall()]
+        try:
+            async with self._turn, self._connection.execute(query, parameters) as rows:
+                return [Held(row[0], row[1], Event.FromString(row[2]), row[3]) for row in await rows.fetchall()]
+        except sqlite3.Error as error:
+            raise InboxError(f"the inbox {self._path} cannot be read: {error}") from error
 
     async def _change(self, statement: str, numbers: Sequence[int]) -> int:
         async with self._transaction() as connection:
@@ -287,11 +294,7 @@ class Inbox:
 
     def _check_file(self) -> None:
         """What is written to a file without a name would be lost with the process."""
-        try:
-            is_same = self._path.stat().st_ino == self._file
-        except OSError:
-            is_same = False
-        if not is_same:
+        if not self._file.holds():
             raise InboxError(f"the inbox {self._path} was moved or deleted: put it back, or restart the bridge")
 
     @asynccontextmanager

@@ -15,12 +15,14 @@ class Message:
     """Somebody sent a message.
 
     Where a payload does not show what its author is, `author` is who, and `sender` stands until an `Author` is known.
+    What is imported is cut to seconds, and may not show who sent it: a delivery tells better.
     """
 
     number: Key
     at: int
     sender: events.SenderName
     author: str = ""
+    imported: bool = False
 
 
 @dataclass(frozen=True, order=True)
@@ -53,12 +55,16 @@ class Attendance:
 
 @dataclass(frozen=True, order=True)
 class Answer:
-    """A payload shows this answer to a survey, changed at that instant. No stars is 0, those taken back -1."""
+    """A payload shows this answer to a survey, changed at that instant. No stars is 0, those taken back -1.
+
+    An imported one is the last answer with an instant that is cut to seconds: a delivery tells better.
+    """
 
     survey: Key
     at: int
     stars: int
     feedback: bool
+    imported: bool = False
 
 
 @dataclass(frozen=True, order=True)

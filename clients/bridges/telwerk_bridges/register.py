@@ -17,11 +17,16 @@ class Change:
 
     Where a platform dates nothing, `at` is when the delivery came, and `key` tells what came: the same again within a
     minute is a repetition.
+
+    An import reads changes too. They are as late ones, and explained by what a delivery or a better source tells:
+
+    reported: from a list of reports, each soon after its change.
+    logged:   from a log whose instants are cut to seconds; `at` is the end of its second.
     """
 
     register: str
     at: int
-    told: Literal["exact", "late", "whole", "shown", "joined"]
+    told: Literal["exact", "late", "reported", "logged", "whole", "shown", "joined"]
     current: str
     previous: str | None = None
     shown: str | None = None
@@ -53,9 +58,11 @@ REPEAT_MILLIS: Final = 60_000
 def steps(changes: Sequence[Change], unknown: str) -> list[Step]:
     """The value over time; `unknown` stands for what it was before anything is known."""
     changes = _unrepeated(changes)
-    exact = {one for one in changes if one.told == "exact"}
-    late = set(_placed([one for one in changes if one.told == "late"], exact))
-    known = sorted(exact | late | {one for one in changes if one.told == "joined"})
+    placed = {one for one in changes if one.told == "exact"}
+    for told_as in ("late", "reported", "logged"):
+        # Each source tells a change once: what the better ones have told explains it.
+        placed |= set(_placed([one for one in changes if one.told == told_as], placed))
+    known = sorted(placed | {one for one in changes if one.told == "joined"})
     told = _walk(known, unknown)
     missed: list[Change] = []
     for one in sorted(changes):
@@ -88,12 +95,12 @@ def _unrepeated(changes: Sequence[Change]) -> list[Change]:
     return found
 
 
-def _placed(late: list[Change], exact: set[Change]) -> Iterable[Change]:
-    """Those that no exact change explains, each with the best instant that is known.
+def _placed(late: list[Change], known: set[Change]) -> Iterable[Change]:
+    """Those that no known change explains, each with the best instant that is known.
 
-    One exact change explains one late one: that of the other kind of delivery.
+    One known change explains one late one: that of the other source.
     """
-    unused = set(exact)
+    unused = set(known)
     for one in sorted(late):
         same = [
             other
@@ -104,7 +111,7 @@ def _placed(late: list[Change], exact: set[Change]) -> Iterable[Change]:
             unused.discard(max(same))
             continue
         # The payload shows a later value: the change came before the one that left this value again.
-        left = [other.at for other in (*exact, *late) if other.previous == one.current and other.at <= one.at]
+        left = [other.at for other in (*known, *late) if other.previous == one.current and other.at <= one.at]
         yield replace(one, at=max(left)) if left and one.shown not in {None, one.current} else one
 
 

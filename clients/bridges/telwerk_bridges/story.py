@@ -93,7 +93,8 @@ class Story:
         wanted = {one.name: one for one in _events(self)}
         sent = []
         for name, (standing, generation, at) in list(self.said.items()):
-            if standing == "stands" and name not in wanted:
+            # The same at another instant is another event.
+            if standing == "stands" and (name not in wanted or wanted[name].at != at):
                 self.said[name] = ("retracted", generation, at)
                 event_id = _generation_id(name, generation)
                 content = {"retracted_event_id": event_id}
@@ -178,17 +179,21 @@ def _wanted(build: Callable[..., Event], name: str, at: int, **content: object) 
 
 
 def _messages(story: Story) -> list[tuple[str, Message]]:
-    """One for each id; where two payloads differ (a sender who was deleted since), the first in order."""
+    """One for each id; where two payloads differ (a sender who was deleted since), the first in order.
+
+    A delivery goes before an import.
+    """
     found: dict[Key, list[Message]] = {}
     for message in (one for one in story.observations if isinstance(one, Message)):
         found.setdefault(message.number, []).append(message)
     authors = {one.author: one.sender for one in sorted(one for one in story.observations if isinstance(one, Author))}
     chosen = []
     for number, same in found.items():
-        first = min(same)
+        first = min(same, key=lambda message: (message.imported, message))
         sender = authors.get(first.author, first.sender)
+        told = [one for one in same if one.imported == first.imported]
         # What was told by another payload, or of a sender of whom less was known, is another event.
-        is_plain = len(same) == 1 and sender == first.sender
+        is_plain = len(told) == 1 and {one.sender for one in same} == {sender}
         name = f"message-{number}" if is_plain else f"message-{number}-{first.at}-{sender}"
         chosen.append((name, replace(first, sender=sender)))
     return sorted(chosen, key=lambda one: (one[1].at, one[1].number))
@@ -229,13 +234,16 @@ def _answers(story: Story) -> Iterator["_Wanted"]:
     surveys: dict[Key, list[Answer]] = {}
     for answer in sorted(one for one in story.observations if isinstance(one, Answer)):
         surveys.setdefault(answer.survey, []).append(answer)
-    for number, answers in sorted(surveys.items()):
+    for number, shown in sorted(surveys.items()):
+        delivered = next((one.at for one in shown if not one.imported), 0)
+        answers = [one for one in shown if one.at >= delivered]
+        # The ids are without instants: two bridges, or a bridge and an import, may know them differently.
         stars, at = _last_run([(one.stars, one.at) for one in answers if one.stars])
         if stars > 0:
-            yield _wanted(events.rated, f"rating-{number}-{stars}-{at}", at, stars=stars)
+            yield _wanted(events.rated, f"rating-{number}-{stars}", at, stars=stars)
         feedback, at = _last_run([(int(one.feedback), one.at) for one in answers])
         if feedback:
-            yield _wanted(events.feedback_left, f"feedback-{number}-{at}", at)
+            yield _wanted(events.feedback_left, f"feedback-{number}", at)
 
 
 def _last_run(values: list[tuple[int, int]]) -> tuple[int, int]:

@@ -58,6 +58,7 @@ class Refused(NamedTuple):
 
 class _Waiting(NamedTuple):
     event: Event
+    number: int
     bytes_total: int
     since: float
 
@@ -67,9 +68,9 @@ class Batch:
     """Events that are sent together."""
 
     events: Sequence[Event]
+    numbers: Sequence[int]
+    """Of each event, see `Outbox.put`."""
     bytes_total: int
-    number_first: int
-    """The place of its oldest event among all that were ever put, from 1."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,8 @@ class Outbox:
     error_last: Exception | None = None
     stopped_by: Exception | None = None
     """Why nothing more can be sent: a key that is refused, or an account that cannot be."""
-    put_count: int = 0
-    """Events that were ever put."""
+    number_last: int = 0
+    """Of the event that was put last."""
     held_count: int = 0
     """Events that are not answered yet."""
 
@@ -130,12 +131,23 @@ class Outbox:
         bytes_after = self._held_bytes + event.ByteSize()
         return self.held_count < self.limits.buffer_events and bytes_after <= self.limits.buffer_bytes
 
-    def put(self, event: Event, now: float) -> bool:
-        """Holds the event until it is answered; `has_room` was asked before. Whether `due_seconds` is another now."""
+    def has_room_for_batch(self) -> bool:
+        """Whether a whole batch can be put, of whatever events."""
+        events_after = self.held_count + self.limits.batch_events
+        bytes_after = self._held_bytes + self.limits.batch_bytes
+        return not self.held_count or (
+            events_after <= self.limits.buffer_events and bytes_after <= self.limits.buffer_bytes
+        )
+
+    def put(self, event: Event, now: float, number: int | None = None) -> bool:
+        """Holds the event until it is answered; `has_room` was asked before. Whether `due_seconds` is another now.
+
+        `number` is the event's place among all, and larger than that of the one before; left out, it is the next.
+        """
         size = event.ByteSize()
-        self._waiting.append(_Waiting(event, size, now))
+        self.number_last = self.number_last + 1 if number is None else number
+        self._waiting.append(_Waiting(event, self.number_last, size, now))
         self._waiting_bytes += size
-        self.put_count += 1
         self.held_count += 1
         self._held_bytes += size
         return len(self._waiting) == 1 or self._is_full_batch()
@@ -175,10 +187,10 @@ class Outbox:
             self._not_before = now + self._backoff.failed(outcome.error)
 
     def settled(self, number: int) -> bool:
-        """Whether the first `number` events that were ever put are all answered."""
-        firsts = [batch.number_first for batch in (*self._again, *self._on_the_way)]
+        """Whether all events that were put, up to that number, are answered."""
+        firsts = [batch.numbers[0] for batch in (*self._again, *self._on_the_way)]
         if self._waiting:
-            firsts.append(self.put_count - len(self._waiting) + 1)
+            firsts.append(self._waiting[0].number)
         return all(first > number for first in firsts)
 
     def unanswered(self) -> Iterator[Event]:
@@ -193,17 +205,18 @@ class Outbox:
 
     def _new_batch(self) -> Batch:
         """The oldest that wait; at least one, however large."""
-        number_first = self.put_count - len(self._waiting) + 1
         events: list[Event] = []
+        numbers: list[int] = []
         bytes_total = 0
         while self._waiting and len(events) < self.limits.batch_events:
             if events and bytes_total + self._waiting[0].bytes_total > self.limits.batch_bytes:
                 break
             waiting = self._waiting.popleft()
             events.append(waiting.event)
+            numbers.append(waiting.number)
             bytes_total += waiting.bytes_total
         self._waiting_bytes -= bytes_total
-        return Batch(events, bytes_total, number_first)
+        return Batch(events, numbers, bytes_total)
 
 
 def judge(batch: Batch, answer: IngestEventsResponse | Exception) -> Outcome:
@@ -215,6 +228,12 @@ def judge(batch: Batch, answer: IngestEventsResponse | Exception) -> Outcome:
     if isinstance(answer, InvalidArgumentError) and not _is_of_account(answer):
         return _halved(batch, answer)
     return Outcome(again=[batch], error=answer, is_final=True)
+
+
+def answered(batch: Batch, outcome: Outcome) -> list[int]:
+    """The numbers of the events that are answered, one way or the other."""
+    left = {number for rest in outcome.again for number in rest.numbers}
+    return [number for number in batch.numbers if number not in left]
 
 
 def is_transient_error(error: Exception) -> bool:
@@ -232,7 +251,6 @@ def _answered(batch: Batch, response: IngestEventsResponse) -> Outcome:
     if not verdicts:
         return Outcome(again=[batch], error=IncompleteAnswerError("the server's answer has no verdicts"))
     rejections = {rejection.index: rejection for rejection in response.rejections}
-    rest = batch.events[len(verdicts) :]
     return Outcome(
         accepted_count=verdicts.count(Verdict.VERDICT_ACCEPTED),
         duplicate_count=verdicts.count(Verdict.VERDICT_DUPLICATE),
@@ -241,7 +259,7 @@ def _answered(batch: Batch, response: IngestEventsResponse) -> Outcome:
             for index, verdict in enumerate(verdicts)
             if verdict == Verdict.VERDICT_REJECTED
         ],
-        again=[_part(batch, rest)] if rest else (),
+        again=[_part(batch, len(verdicts), None)] if len(verdicts) < len(batch.events) else (),
     )
 
 
@@ -249,7 +267,7 @@ def _halved(batch: Batch, error: InvalidArgumentError) -> Outcome:
     """The server refuses the batch whatever its state: which event is to blame shows when it stands alone."""
     if len(batch.events) > 1:
         middle = len(batch.events) // 2
-        return Outcome(again=[_part(batch, batch.events[:middle]), _part(batch, batch.events[middle:])], error=error)
+        return Outcome(again=[_part(batch, 0, middle), _part(batch, middle, None)], error=error)
     event = batch.events[0]
     rejection = Rejection(
         event_id=event.event_id,
@@ -260,8 +278,9 @@ def _halved(batch: Batch, error: InvalidArgumentError) -> Outcome:
     return Outcome(refused=[Refused(event, rejection)], error=error)
 
 
-def _part(batch: Batch, events: Sequence[Event]) -> Batch:
-    return Batch(events, sum(event.ByteSize() for event in events), batch.number_first)
+def _part(batch: Batch, start: int, stop: int | None) -> Batch:
+    events = batch.events[start:stop]
+    return Batch(events, batch.numbers[start:stop], sum(event.ByteSize() for event in events))
 
 
 def _is_of_account(error: InvalidArgumentError) -> bool:

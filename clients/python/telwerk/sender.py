@@ -10,27 +10,34 @@ Leaving the `with` sends what is left.
 """
 
 import atexit
+import os
 import threading
 import time
+from concurrent.futures import Future
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from telwerk.client import Telwerk
 from telwerk.errors import TelwerkError
-from telwerk.outbox import Batch, Limits, judge
+from telwerk.outbox import Batch, Limits, answered, judge
 from telwerk.sending import (
+    SPOOL_BYTES_MAX,
     BufferFullError,
     NotSentError,
     OnRejected,
     SenderClosedError,
     SenderError,
     Sending,
+    SpoolError,
     WhenFull,
     log_rejection,
 )
 from telwerk.v1.event_pb2 import Event
 from telwerk.v1.ingestion_service_pb2 import IngestEventsResponse
+
+if TYPE_CHECKING:
+    from telwerk.spool import Spool
 
 __all__ = [
     "BufferFullError",
@@ -40,6 +47,7 @@ __all__ = [
     "OnRejected",
     "SenderClosedError",
     "SenderError",
+    "SpoolError",
     "WhenFull",
     "log_rejection",
 ]
@@ -64,6 +72,23 @@ class EventSender(Sending):
       `close_seconds`.
 
     An event must not be changed after it was added.
+
+    **With a spool** (`spool=PATH`) what was added survives the process and the machine:
+
+    - `add` returns once the event is in the file and the disk is synced. Events that are added at the same time share a
+      sync. An `add` that raised or was broken off may have stored its event: adding it again counts nothing twice.
+    - The file holds what the server has not answered, in the order in which it was added. A sender that opens it sends
+      that unasked; what a crash left there although it was answered is sent again, and counts once.
+    - In memory are at most the events of `Limits`, on disk at most `spool_bytes_max` bytes, SQLite's log beside the
+      file included. Without room, `add` waits or raises as above. On a disk that is full or fails, it always raises.
+    - One sender has the file, until it is closed or its process ends, and for one account: others raise `SpoolError`.
+    - An event that the server refuses leaves the file once it was told to `on_rejected`.
+    - `close` leaves in the file what was not sent, and logs how much that is. It raises `NotSentError` only if the
+      sender had to stop.
+
+    Raises:
+        ValueError: `spool_bytes_max` is too small.
+        SpoolError: the file cannot be used; the text says why, and the file is as it was.
     """
 
     def __init__(
@@ -76,6 +101,8 @@ class EventSender(Sending):
         on_rejected: OnRejected = log_rejection,
         calls: int = 2,
         close_seconds: float = 30.0,
+        spool: str | os.PathLike[str] | None = None,
+        spool_bytes_max: int = SPOOL_BYTES_MAX,
     ) -> None:
         super().__init__(limits, when_full, on_rejected)
         self._telwerk = telwerk
@@ -85,6 +112,9 @@ class EventSender(Sending):
         self._flushing = 0
         names = [f"telwerk-sender-{number}" for number in range(calls)]
         self._threads = [threading.Thread(target=self._work, name=name, daemon=True) for name in names]
+        if spool is not None:
+            own = self._open_spool(spool, account_id, spool_bytes_max, self._notify)
+            self._threads.append(threading.Thread(target=self._feed, args=[own], name="telwerk-feeder", daemon=True))
         for thread in self._threads:
             thread.start()
         atexit.register(self.close)
@@ -98,14 +128,18 @@ class EventSender(Sending):
         self.close()
 
     def add(self, event: Event) -> None:
-        """Takes the event, to be sent soon.
+        """Takes the event, to be sent soon; with a spool, it is durable then.
 
         Raises:
+            SpoolError: the spool cannot be written, or the event is too large for it.
             BufferFullError: there is no room, and the sender does not wait; the event was not taken.
             SenderClosedError: the sender was closed.
             TelwerkError, SenderError: the sender had to stop, or is the parent's of this process.
         """
         self._check_process()
+        if self._spool is not None:
+            _wait(self._spool.append(event.SerializeToString()))
+            return
         with self._changed:
             while not self._can_take(event):
                 self._changed.wait()
@@ -123,16 +157,16 @@ class EventSender(Sending):
         """
         self._check_process()
         with self._changed:
-            number = self._outbox.put_count
+            number = self._number_last
             self._flushing += 1
             self._changed.notify_all()
             try:
                 self._changed.wait_for(
-                    lambda: self._outbox.settled(number) or self._outbox.stopped_by is not None, timeout_seconds
+                    lambda: self._is_settled(number) or self._outbox.stopped_by is not None, timeout_seconds
                 )
             finally:
                 self._flushing -= 1
-            if self._outbox.settled(number):
+            if self._is_settled(number):
                 return True
             self._raise_if_stopped()
             return False
@@ -144,7 +178,8 @@ class EventSender(Sending):
         left to itself.
 
         Raises:
-            NotSentError: not everything was answered in time, or the sender had to stop. It has the events.
+            NotSentError: not everything was answered in time, or the sender had to stop. It has the events, which with
+                a spool stay there instead.
         """
         atexit.unregister(self.close)
         if self._closed or self._is_of_parent:
@@ -155,17 +190,24 @@ class EventSender(Sending):
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+            if self._spool is None:
+                self._check_all_sent()
+        if self._spool is not None:
+            self._close_spool(self._spool)
             self._check_all_sent()
-        for thread in self._threads:
-            thread.join()
+        if not self.held_count:
+            for thread in self._threads:
+                thread.join()
 
     def _work(self) -> None:
         while (batch := self._next_batch()) is not None:
             outcome = judge(batch, self._answer(batch))
             # Before the batch is settled, so that after a flush everything was told.
             self._tell(outcome.refused)
+            if self._spool is not None and (numbers := answered(batch, outcome)):
+                self._spool.remove(numbers).result()
             with self._changed:
-                self._outbox.settle(batch, outcome, time.monotonic())
+                self._settle(batch, outcome, time.monotonic())
                 self._changed.notify_all()
 
     def _next_batch(self) -> Batch | None:
@@ -178,8 +220,39 @@ class EventSender(Sending):
                 self._changed.wait(self._outbox.due_seconds(now, hurry=hurry))
         return None
 
+    def _feed(self, spool: "Spool") -> None:
+        """Moves what is in the spool into the outbox, a batch at a time, as long as there is room."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self._can_read(spool))
+            if self._closed:
+                return
+            try:
+                stored = self._read_spool(spool).result()
+            except (TelwerkError, SenderError) as error:
+                with self._changed:
+                    self._stop(error)
+                    self._changed.notify_all()
+                return
+            with self._changed:
+                self._put_stored(stored, time.monotonic())
+                self._changed.notify_all()
+
+    def _notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
     def _answer(self, batch: Batch) -> IngestEventsResponse | Exception:
         try:
             return self._telwerk.ingest(self._account_id, batch.events)
         except Exception as error:  # noqa: BLE001 - whatever it is, the events must not be lost with this thread
             return error
+
+
+def _wait(done: Future[None]) -> None:
+    """Returns once it is done. A wait that is broken off, by a signal, leaves nothing behind that is stored later."""
+    try:
+        done.result()
+    except BaseException:
+        done.cancel()
+        raise

@@ -138,6 +138,7 @@ class _Logged:
         self.states: list[ConversationId] = []
 
     def facts(self) -> Iterator[Effect]:
+        """By the present instant of the counters (R-CLOCK-2)."""
         high_water = self._snapshot.account().high_water
         total = self._snapshot.conversation_count()
         for filed in self._snapshot.every_conversation(self._damaged):

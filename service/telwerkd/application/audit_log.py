@@ -1,7 +1,7 @@
 """The audit log: who erased, purged or configured what, one line each on the logger `telwerkd.audit`.
 
 A line names an action, the API key's id and the account. It never has the id of a conversation, an operator or a
-contact in it, and no secret.
+contact in it (R-KEEP-8), and no secret.
 """
 
 import logging

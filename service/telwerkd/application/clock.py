@@ -1,4 +1,4 @@
-"""The present instant, as far as the system's clock can be trusted (docs/decisions/0013)."""
+"""The present instant, as far as the system's clock can be trusted (R-CLOCK in docs/rules.md, decision 13)."""
 
 import logging
 import time
@@ -15,10 +15,10 @@ _BELIEVED_AFTER = 30 * SECOND
 """How long a small jump, or one back, must last to be believed: it was no glitch, the clock was set right."""
 
 DOUBTED_BEYOND = 300 * SECOND
-"""A clock that is further than this ahead of what is known to have passed is doubted (KPI 3 of the rules)."""
+"""A clock that is further than this ahead of what is known to have passed is doubted (R-CLOCK-3)."""
 
 CONFIRMED_AFTER = 120 * SECOND
-"""How long a doubted clock must go without a contrary event to be believed."""
+"""How long a doubted clock must go without a contrary event to be believed (R-CLOCK-7)."""
 
 _CAUTIOUS = 86_400 * SECOND
 """How long after a doubt that ended in the clock's favour nothing is deleted by it."""
@@ -75,7 +75,7 @@ class Clock:
         return max(self.trusted(), Micros(self._read()[0]))
 
     def trusted(self) -> Micros:
-        """The instant that has certainly been reached, as far as is known: limits due by it have passed."""
+        """The instant that has certainly been reached, as far as is known: limits due by it have passed (R-CLOCK-4)."""
         wall, steady = self._read()
         ahead = wall - steady - self._line
         if abs(ahead) <= _TOLERATED:
@@ -89,7 +89,7 @@ class Clock:
         return Micros(self._line + steady)
 
     def deletable(self) -> Micros:
-        """The present instant for what cannot be undone: `trusted`, a day later where the clock was doubted."""
+        """The present instant for what cannot be undone: `trusted`, a day later after a doubt (R-CLOCK-9)."""
         trusted = self.trusted()
         if self._cautious is None:
             return trusted
@@ -109,8 +109,8 @@ class Clock:
     def hear(self, occur_times: Iterable[Micros]) -> None:
         """Tells of events that were accepted just now, and when they happened. Cheap while there is no doubt.
 
-        One near the system's clock confirms it; one near the trusted line speaks against it. Late events, which are
-        near neither, say nothing.
+        One near the system's clock confirms it (R-CLOCK-5); one near the trusted line speaks against it. Late events,
+        which are near neither, say nothing (R-CLOCK-7).
         """
         if not self.is_doubted:
             return
@@ -126,7 +126,7 @@ class Clock:
                 self._since = steady
 
     def confirm(self) -> None:
-        """The operator of the service says that the system's clock is right."""
+        """The operator of the service says that the system's clock is right (R-CLOCK-6)."""
         wall, steady = self._read()
         log.info("the clock is confirmed by the operator of the service")
         self._adopt(wall, steady)

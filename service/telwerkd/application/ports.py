@@ -29,7 +29,7 @@ class Account(NamedTuple):
     version: int
     """Grows by one with every transaction that changes the account's counters or settings."""
     high_water: Micros
-    """Limits due at or before this instant are settled, later ones are not. Never runs backwards."""
+    """Limits due at or before this instant are settled, later ones are not. Never runs backwards (R-CLOCK-1)."""
     time_zone: str | None
     horizon: Micros
     """Events before it were purged, and are refused. 0: none were."""
@@ -47,7 +47,7 @@ class Standing(NamedTuple):
     """The earliest limit that is still open."""
 
     def complete_until(self, now: Micros) -> Micros:
-        """The instant before which no limit is still open."""
+        """The instant before which no limit is still open (R-NUM-6), doubted clock or not (R-CLOCK-8)."""
         return now if self.due is None else min(now, self.due)
 
 

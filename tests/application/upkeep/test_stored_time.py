@@ -84,7 +84,7 @@ async def resumed(store: SqliteStore, wall: float) -> tuple[Times, StoredTime]:
 
 
 async def test_a_clock_resumes_at_the_newest_event_of_all_accounts(store):
-    """Whatever limits lie ahead, open or stopped: they are no time that has passed."""
+    """Whatever limits lie ahead, open or stopped: they are no time that has passed (R-CLOCK-3)."""
     times, _ = await resumed(store, 5_000)
     assert times.trusted == 5_000, "nothing is stored"
     await put(store, *goes_live(0, 30 * 86_400))
@@ -149,7 +149,10 @@ async def test_a_limit_that_is_counted_is_no_event_against_the_clock(store):
 
 @pytest.mark.parametrize("confirmed_by", ["nothing", "event", "time"])
 async def test_a_clock_that_starts_400_days_ahead_purges_nothing_recent(store, confirmed_by):
-    """Doubted, and also once it is believed: even an event that carries the wrong time does not help it for a day."""
+    """Doubted, and also once it is believed: even an event that carries the wrong time does not help it for a day.
+
+    R-CLOCK-9.
+    """
     await put(store, *(event(f"{n}", n * 86_400, ACTION) for n in range(60)))
     times, _ = await resumed(store, 459 * 86_400)
     if confirmed_by == "event":

@@ -64,7 +64,7 @@ def test_dimensions() -> None:
 
 
 def test_revisable() -> None:
-    """Only topics are replaced by what happens later (KPI 8)."""
+    """Only topics are replaced by what happens later (KPI 8) (R-FROZEN-3)."""
     assert [kpi for kpi, info in CATALOGUE.items() if info.revisability is Revisability.REVISABLE] == [8]
 
 

@@ -42,7 +42,10 @@ GOAL = "https://shop.example/prices"
     ],
 )
 def test_matching(goal: str, page: str) -> None:
-    """A page matches in every spelling of scheme, host, port, path and query, with or without a trailing slash."""
+    """A page matches in every spelling of scheme, host, port, path and query, with or without a trailing slash.
+
+    R-KPI7-7, R-KPI7-8.
+    """
     assert matches(goal, page)
 
 
@@ -65,7 +68,7 @@ def test_matching(goal: str, page: str) -> None:
     ],
 )
 def test_not_matching(goal: str, page: str) -> None:
-    """A page does not match if scheme, host, port, path, or the query that the goal has, is another."""
+    """A page does not match if scheme, host, port, path, or the query that the goal has, is another (R-KPI7-7)."""
     assert not matches(goal, page)
 
 
@@ -100,7 +103,7 @@ def test_not_matching(goal: str, page: str) -> None:
     ],
 )
 def test_not_valid(url: str, reason: str) -> None:
-    """What is not an absolute http or https URL is refused with a reason, reaches no goal and is no goal."""
+    """What is not an absolute http or https URL is refused with a reason, reaches no goal and is no goal (R-KPI7-9)."""
     assert reason in (valid_url(url) or "")
     assert GoalMatcher([Goal(GoalId("prices"), GOAL)]).match(url) == ()
     assert GoalMatcher([Goal(GoalId("odd"), url)]).match(url) == ()
@@ -141,7 +144,7 @@ def test_normalizing_twice(path: str) -> None:
 @settings(deadline=None)
 @given(paths.map(lambda path: path.replace("?", "")))
 def test_trailing_slash(path: str) -> None:
-    """A slash more or less at the end of the path makes no difference."""
+    """A slash more or less at the end of the path makes no difference (R-KPI7-8)."""
     assert matches(f"https://shop.example/{path}", f"https://shop.example/{path}/")
 
 

@@ -199,7 +199,10 @@ def quarter_of(fact: Fact) -> int:
 @law
 @given(st.lists(facts(), max_size=12))
 def test_every_grouping_sums_the_facts(of: list[Fact]) -> None:
-    """Every fact is once in each of the eight groupings of its KPI, and again in each by value where that is open."""
+    """Every fact is once in each of the eight groupings of its KPI, and again in each by value where that is open.
+
+    R-FACT-1.
+    """
     found: Counter[tuple[object, ...]] = Counter()
     for measure, leaves in counted(of).items():
         for key, cells in chunk_deltas(measure, Leaves.of(leaves)).items():

@@ -150,7 +150,7 @@ async def test_servers_that_settle_at_the_same_time_count_a_limit_once(url):
 
 
 async def test_a_server_whose_clock_is_behind_takes_nothing_back(url):
-    """The high-water mark is the account's, not the server's: what one server has settled stays settled."""
+    """The high-water mark is the account's, not the server's: what one server has settled stays settled (R-CLOCK-1)."""
     limit = Micros(60 * SECOND)
     async with servers(url, 2) as [ahead, behind]:
         await put(ahead, event("live", WentLive(limit, limit)), event("hello", Message(Sender.CONTACT)))

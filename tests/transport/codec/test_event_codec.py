@@ -1,6 +1,7 @@
 """What a decoder remembers: it makes decoding cheap, and changes nothing."""
 
 import pytest
+from google.protobuf.descriptor import Descriptor
 
 from telwerk.v1 import event_pb2 as pb
 from telwerkd.application.ingest.batches import Submitted
@@ -96,3 +97,18 @@ def test_what_is_remembered_is_bounded():
         some = [pb.Event(conversation_id=f"{n}", event_id="e", widget_id="w") for n in range(number, number + 1_000)]
         decoder.decode(some, NOW)
         assert len(decoder._conversations) <= events._VALID_IDS_MAX
+
+
+def test_an_event_has_no_room_for_text():
+    """Every string that an event can carry is an id, or the URL of a page: no message, no feedback, no contact data.
+
+    R-KEEP-7.
+    """
+
+    def strings(message: Descriptor) -> set[str]:
+        inner = [field.message_type for field in message.fields if field.message_type]
+        own = {field.name for field in message.fields if field.type in {field.TYPE_STRING, field.TYPE_BYTES}}
+        return own.union(*map(strings, inner))
+
+    found = strings(pb.Event.DESCRIPTOR)
+    assert {name for name in found if not name.endswith(("_id", "_ids"))} == {"url"}

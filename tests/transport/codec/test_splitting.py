@@ -2,7 +2,7 @@
 
 import pytest
 from google.protobuf.message import DecodeError, Message
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
 from telwerkd.application.memory_budget import MemoryBudget
@@ -69,6 +69,7 @@ def test_a_walk_finds_what_protobuf_finds(fields, filling):
 
 
 @given(st.binary(max_size=60))
+@example(b"\x89\x80\x80\x80\x10" + bytes(8))  # a field number that does not fit into 29 bits
 def test_no_bytes_are_read_otherwise_than_protobuf_does(tail):
     """What protobuf refuses is refused, and what is taken is the same."""
     raw = field(15, b"x" * 400) + tail

@@ -83,7 +83,7 @@ class Admission:
 
     def _judge(self, conversation: ConversationId, event: Event, url: str | None) -> Postponable:
         log = self._logs[conversation]
-        present = log.present.get(event.event_id)
+        present = log.present.get(event.event_id)  # its id is of its conversation (R-DUP-2)
         if present is not None:
             return _sent_again(conversation, present, event)
         if conversation in self._erased or event.occur_time < self._horizon:
@@ -133,7 +133,7 @@ class Admission:
         )
 
     def _gone(self, conversation: ConversationId, event: Event) -> Rejected:
-        """Refuses what was counted or erased already, so that sending it again cannot count twice."""
+        """Refuses what was counted or erased already (R-KEEP-2, R-KEEP-6), so that sending it again counts nothing."""
         if conversation in self._erased:
             return Rejected(Reason.CONVERSATION_ERASED, "conversation_id", f"conversation {conversation!r} was erased")
         return Rejected(
@@ -174,6 +174,7 @@ class Admission:
 
 
 def _sent_again(conversation: ConversationId, present: Event, event: Event) -> Verdict | Rejected:
+    """Counts once (R-DUP-1), and changes nothing if it says something else (R-DUP-3)."""
     if present.same_content(event):
         return Verdict.DUPLICATE
     return Rejected(

@@ -31,11 +31,11 @@ class Numbers(NamedTuple):
     sums: Counts | None
     """KPI 1: the stars."""
     distribution: Counts | None
-    """For values known beforehand: by value, in the catalogue's order, and bucket."""
+    """For values known beforehand: by value, in the catalogue's order, and bucket. A mean comes with it (R-NUM-2)."""
 
 
 class Row(NamedTuple):
-    """One series of a KPI."""
+    """One series of a KPI. Rows add up to the total, and buckets to the range (R-NUM-4)."""
 
     key: Key
     counts: Counts
@@ -51,7 +51,7 @@ class Row(NamedTuple):
 
 
 class Summed(NamedTuple):
-    """All facts of a range and slice, each once."""
+    """All facts of a range and slice, each once; 0 without any (R-NUM-3)."""
 
     facts: int = 0
     stars: int = 0
@@ -63,11 +63,13 @@ class KpiRows(NamedTuple):
     info: KpiInfo
     rows: list[Row]
     held_back: int
+    """Facts of the range and slice that wait for a first message (R-NUM-7)."""
     enabled: bool
-    """False for KPI 5 where each widget asked for is known to have no action enabled."""
+    """False for KPI 5 where each widget asked for is known to have no action enabled (R-KPI5-3)."""
     not_enabled: list[str]
     """KPI 5: the widgets of the slice that are known to have no action enabled."""
     overlapping: bool
+    """Rows do not add up: they are of single topics (R-NUM-5)."""
     summed: Summed
     compared: Summed
     row_count: int

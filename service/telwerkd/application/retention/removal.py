@@ -1,6 +1,6 @@
 """Taking events out of the log without taking the counters' truth away: retention and erasure.
 
-The law is then: counters == base facts + the facts of the fold over base states and remaining events.
+The law is then: counters == base facts + the facts of the fold over base states and remaining events (R-KEEP-1).
 """
 
 from collections.abc import Iterable
@@ -168,6 +168,8 @@ def _lower_horizon(instant: Micros, tx: Transaction) -> Horizon:
 async def erase(store: Store, account: AccountId, conversation: ConversationId, *, keep_counts: bool) -> Erased:
     """Erases a conversation: its events, its state, and its counts too unless they are to stay as anonymous facts.
 
+    R-KEEP-4.
+
     Its events are refused from then on, those that have not arrived yet as well, so it need not be there to be erased.
     Facts of purged events are anonymous already, and stay.
     """
@@ -182,7 +184,7 @@ def _erase(conversation: ConversationId, keep_counts: bool, tx: Transaction) -> 
         return Erased(0, 0)
     log = tx.log(conversation)
     _, effects = fold(row.base, log, tx.account().high_water)
-    # What is held back is no count yet, and nothing can release it any more: it goes in either case.
+    # What is held back is no count yet, and nothing can release it any more: it goes in either case (R-KEEP-5).
     kept = [effect for effect in effects if keep_counts and not _holds(effect)]
     gone = [effect for effect in effects if not keep_counts or _holds(effect)]
     anonymous, removed = _sum((kept, 1)), _sum((gone, -1))

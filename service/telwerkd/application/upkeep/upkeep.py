@@ -53,7 +53,7 @@ and compacting them as often at its end as at its beginning would take most of t
 
 
 async def settle_due(store: Store, now: Micros, conversations_max: int = SETTLED_MAX) -> bool:
-    """Counts limits that are due by `now`, one bounded transaction per account; whether some may be left.
+    """Counts limits that are due by `now` (R-KPI3-14), one bounded transaction per account; whether some may be left.
 
     Raises:
         UnavailableError: the database does not answer.

@@ -84,6 +84,6 @@ def _known_values(kpi: Kpi) -> tuple[KnownValue, ...]:
 
 
 CATALOGUE: Mapping[Kpi, KpiInfo] = MappingProxyType({kpi: _info(spec) for kpi, spec in SPECS.items()})
-"""The ten KPIs, in the order of the rules."""
+"""The ten KPIs, in the order of docs/rules.md."""
 
 _BY_ID: Mapping[str, KpiInfo] = MappingProxyType({info.id: info for info in CATALOGUE.values()})

@@ -43,7 +43,7 @@ class Dimension(enum.IntEnum):
     WIDGET = 3
     VALUE = 4
     TOPIC = 5
-    """KPI 8 by single topic: overlaps, and does not add up."""
+    """KPI 8 by single topic: overlaps, and does not add up (R-NUM-5)."""
     QUESTION = 6
     """KPI 9 and 10 by the question that was answered."""
 
@@ -172,7 +172,7 @@ _SPECS = (
         kpi=Kpi.CONVERSATION_TOPICS,
         section=Section.GOALS_TOPICS_SURVEYS,
         value_kind=ValueKind.TOPIC_SET,
-        revisability=Revisability.REVISABLE,
+        revisability=Revisability.REVISABLE,  # topics alone are replaced by a later event (R-FROZEN-3)
         is_held_back=True,
         names="sets of topics",
     ),

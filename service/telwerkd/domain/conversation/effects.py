@@ -28,11 +28,15 @@ OFFLINE_ASSIGNMENTS = {
     InactivityAction.RESUMED_CONVERSATION_REASSIGNED: OfflineAssignment.ASSIGNED,
     InactivityAction.RESUMED_CONVERSATION_NOT_REASSIGNED: OfflineAssignment.NO_OPERATOR_AVAILABLE,
 }
-"""The actions that KPI 6 counts too, and as what."""
+"""The actions that KPI 6 counts too, and as what (R-KPI6-1)."""
 
 
 def fact_of(state: State, event: Event, kpi: Kpi, value: str) -> Fact:
-    """Returns a fact of an event, for whom the state has assigned."""
+    """Returns a fact of an event, on the event's own widget (R-FACT-4).
+
+    It is for whoever is assigned just before the event (R-FACT-2), be it nobody (R-FACT-3), in the group that the
+    conversation has then (R-FACT-6).
+    """
     return Fact(kpi, value, state.operator, state.group, event.widget_id, event.occur_time, event.event_id)
 
 

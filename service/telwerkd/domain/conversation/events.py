@@ -1,7 +1,7 @@
 """What can happen in a conversation: one frozen noun per kind, and the order of events.
 
 An event here is *resolved*: what the widget's settings said about it when it was accepted (its live limit, the goals
-that its page matches) is kept with it, so that folding the log again later gives the same facts.
+that its page matches) is kept with it, so that folding the log again later gives the same facts (R-SET-1).
 
 Events are made by the thousand, and frozen: no cycle of references can ever begin in one. So the garbage collector,
 which looks for cycles, is spared them (`gc=False`).
@@ -15,11 +15,14 @@ import msgspec
 from telwerkd.domain.ids import EventId, GoalId, Micros, OperatorGroupId, OperatorId, TopicId, WidgetId
 
 Order: TypeAlias = tuple[int, int, int, str]
-"""An event's place: `(occur_time, sequence, rank, event_id)`. Code points compare as UTF-8 bytes do."""
+"""An event's place: `(occur_time, sequence, rank, event_id)` (R-ORDER-2, R-ORDER-3).
+
+Code points compare as UTF-8 bytes do (R-ORDER-5).
+"""
 
 
 class Sender(enum.IntEnum):
-    """Who sends a message; only an operator's message answers (KPI 3 and 4)."""
+    """Who sends a message; only an operator's message answers (R-MSG-2)."""
 
     __hash__ = int.__hash__  # an enum's own is written in Python, and every message is looked up by its sender
 
@@ -29,7 +32,7 @@ class Sender(enum.IntEnum):
 
 
 class InactivityAction(enum.IntEnum):
-    """The eight inactivity actions (KPI 5); the last two are KPI 6 as well."""
+    """The eight inactivity actions (R-KPI5-2); the last two are KPI 6 as well (R-KPI6-1)."""
 
     __hash__ = int.__hash__  # as that of `Sender`
 
@@ -44,14 +47,14 @@ class InactivityAction(enum.IntEnum):
 
 
 class SurveyAnswer(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A chosen option of a question; ids, never free text."""
+    """A chosen option of a question; ids, never free text (R-KPI9-1)."""
 
     question_id: str
     option_id: str
 
 
 class _Kind(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Base of the kinds. The tags are the storage format: never reuse one for another kind."""
+    """Base of the kinds. Ranks are R-ORDER-4. The tags are the storage format: never reuse one for another kind."""
 
     rank: ClassVar[int]
 
@@ -74,7 +77,7 @@ class Resumed(_Kind, frozen=True, array_like=True, gc=False, tag="resume"):
 
 @final
 class Message(_Kind, frozen=True, array_like=True, gc=False, tag="msg"):
-    """Someone sent a message; any message starts the conversation."""
+    """Someone sent a message; any message starts the conversation (R-MSG-1)."""
 
     rank: ClassVar[int] = 1
     sender: Sender
@@ -97,7 +100,7 @@ class FeedbackLeft(_Kind, frozen=True, array_like=True, gc=False, tag="feedback"
 
 @final
 class ActionPerformed(_Kind, frozen=True, array_like=True, gc=False, tag="action"):
-    """An inactivity action fired or failed (KPI 5, 6). It does not itself change the assignment."""
+    """An inactivity action fired or failed (KPI 5, 6). It does not itself change the assignment (R-KPI5-4)."""
 
     rank: ClassVar[int] = 2
     action: InactivityAction
@@ -105,7 +108,7 @@ class ActionPerformed(_Kind, frozen=True, array_like=True, gc=False, tag="action
 
 @final
 class PageVisited(_Kind, frozen=True, array_like=True, gc=False, tag="page"):
-    """The contact visited a page; `goals` are those it matched (KPI 7). The URL itself is not kept."""
+    """The contact visited a page; `goals` are those it matched (KPI 7). The URL itself is not kept (R-KEEP-7)."""
 
     rank: ClassVar[int] = 2
     url_digest: bytes
@@ -114,7 +117,7 @@ class PageVisited(_Kind, frozen=True, array_like=True, gc=False, tag="page"):
 
 @final
 class GoalReached(_Kind, frozen=True, array_like=True, gc=False, tag="goal"):
-    """The producer matched the goal itself (KPI 7)."""
+    """The producer matched the goal itself (R-KPI7-2)."""
 
     rank: ClassVar[int] = 2
     goal: GoalId
@@ -153,7 +156,10 @@ class Ended(_Kind, frozen=True, array_like=True, gc=False, tag="end"):
 
 @final
 class Assigned(_Kind, frozen=True, array_like=True, gc=False, tag="assign"):
-    """States operator and group together; what was left out is nobody."""
+    """States operator and group together; what was left out is nobody (R-ASSIGN-1), as is a bot (R-ASSIGN-4).
+
+    By its rank, what is counted at its instant belongs to the operator before it (R-ORDER-7).
+    """
 
     rank: ClassVar[int] = 4
     operator: OperatorId
@@ -162,7 +168,7 @@ class Assigned(_Kind, frozen=True, array_like=True, gc=False, tag="assign"):
 
 @final
 class Unassigned(_Kind, frozen=True, array_like=True, gc=False, tag="unassign"):
-    """Clears the operator, and the group unless one is named."""
+    """Clears the operator, and the group unless one is named (R-ASSIGN-2)."""
 
     rank: ClassVar[int] = 4
     group: OperatorGroupId
@@ -177,7 +183,7 @@ class LeftLive(_Kind, frozen=True, array_like=True, gc=False, tag="unlive"):
 
 @final
 class Retracted(_Kind, frozen=True, array_like=True, gc=False, tag="retract"):
-    """Another event of the conversation is as if it had never been."""
+    """Another event of the same conversation is as if it had never been (R-BACK-1, R-BACK-5)."""
 
     rank: ClassVar[int] = 6
     event_id: EventId
@@ -218,7 +224,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         return (self.occur_time, self.sequence, self.kind.rank, self.event_id)
 
     def same_content(self, other: "Event") -> bool:
-        """Whether a producer sent the same twice: all but what the settings of the moment added."""
+        """Whether a producer sent the same twice: all but what the settings of the moment added (R-DUP-4)."""
         return self.as_sent() == other.as_sent()
 
     def as_sent(self) -> "Event":

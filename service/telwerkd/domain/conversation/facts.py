@@ -1,4 +1,4 @@
-"""Facts: one thing counted each. The counters are sums of facts.
+"""Facts: one thing counted each. The counters are sums of facts (R-FACT-1).
 
 A fact's value is a plain string, so that it can be a key: see the `*_value` functions for its form per KPI.
 """
@@ -16,7 +16,7 @@ SEPARATOR = "\x1f"
 
 
 class OfflineAssignment(enum.IntEnum):
-    """What became of a returning contact whose operator was away (KPI 6)."""
+    """What became of a returning contact whose operator was away (R-KPI6-1)."""
 
     ASSIGNED = 1
     NO_OPERATOR_AVAILABLE = 2
@@ -44,23 +44,23 @@ class Change(enum.Enum):
 
 
 class Rule(enum.Enum):
-    """Why something was left out, in the words of the rules."""
+    """Why something was left out, in the words of docs/rules.md; beside each the rules that say so."""
 
-    NO_OPERATOR = "no operator was assigned"
-    NO_MESSAGE = "no message had been sent yet"
-    BETWEEN_END_AND_RESUMPTION = "the conversation had ended and was not resumed"
-    OPERATOR_HAD_ANSWERED = "an operator had sent a message"
-    ONCE_PER_CONVERSATION = "the conversation was counted before"
-    EQUAL_SET = "an equal set of topics was set before"
-    NO_TOPICS = "the set of topics is empty"
-    NO_GOAL_MATCHED = "the page matches no goal of the widget"
-    NO_LIMIT_KNOWN = "the widget has no time limit for live conversations"
-    ANSWERED_IN_TIME = "an operator answered within the limit"
-    LEFT_LIVE_IN_TIME = "the conversation left live within the limit"
-    ENDED_IN_TIME = "the conversation ended within the limit"
-    CONTACT_HAD_NOT_WRITTEN = "the contact had not written while the conversation was live"
-    REPLACED = "newer topics replaced these"
-    RETRACTED = "the event was taken back"
+    NO_OPERATOR = "no operator was assigned"  # R-KPI1-2, R-KPI2-2, R-KPI7-3
+    NO_MESSAGE = "no message had been sent yet"  # R-KPI7-4
+    BETWEEN_END_AND_RESUMPTION = "the conversation had ended and was not resumed"  # R-KPI7-5
+    OPERATOR_HAD_ANSWERED = "an operator had sent a message"  # R-KPI3-8, R-KPI4-1
+    ONCE_PER_CONVERSATION = "the conversation was counted before"  # R-KPI3-9, R-KPI4-2
+    EQUAL_SET = "an equal set of topics was set before"  # R-KPI8-4
+    NO_TOPICS = "the set of topics is empty"  # R-KPI8-3
+    NO_GOAL_MATCHED = "the page matches no goal of the widget"  # R-KPI7-1
+    NO_LIMIT_KNOWN = "the widget has no time limit for live conversations"  # R-KPI3-12
+    ANSWERED_IN_TIME = "an operator answered within the limit"  # R-KPI3-3
+    LEFT_LIVE_IN_TIME = "the conversation left live within the limit"  # R-KPI3-3
+    ENDED_IN_TIME = "the conversation ended within the limit"  # R-KPI3-3
+    CONTACT_HAD_NOT_WRITTEN = "the contact had not written while the conversation was live"  # R-KPI3-2
+    REPLACED = "newer topics replaced these"  # R-KPI8-2
+    RETRACTED = "the event was taken back"  # R-BACK-1
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):

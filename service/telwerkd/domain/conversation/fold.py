@@ -1,8 +1,8 @@
 """The fold over one conversation: its events, in event order, and the present instant give its facts.
 
 Every transition of a conversation stands in this file; its state, how facts are made, the timer of KPI 3 and what
-retractions do stand in the files beside it. None looks at a clock, a database or another conversation. Theory of
-operation:
+retractions do stand in the files beside it. None looks at a clock, a database or another conversation. What
+they do is the law of docs/rules.md, whose rules are cited by their ids. Theory of operation:
 
 - `step` takes the state and the next event *in event order* and gives the next state and what changed.
 - The limit of KPI 3 runs as `State.limit` (`telwerkd.domain.conversation.response_timer`).
@@ -98,7 +98,7 @@ def fold(
 ) -> tuple[State, list[Effect]]:
     """Returns the state and all effects of a whole log, in whatever order it is given, at the present instant `now`.
 
-    `pause` is called from time to time while a long one goes on.
+    Arrival never matters (R-ORDER-8). `pause` is called from time to time while a long one goes on.
     """
     effective, retracted, awaited = retract(events, base.awaited)
     effects: list[Effect] = [*carried(base)]
@@ -117,7 +117,7 @@ def fold(
 
 
 def carried(base: State) -> Effects:
-    """Returns the facts of purged events that are not final: newer topics may replace them, a message release them."""
+    """Returns the facts of purged events that are not final (R-KEEP-3): topics may be replaced, held facts released."""
     topics = () if base.topics is None else (base.topics,)
     change = Change.COUNTED if base.started else Change.HELD
     return (
@@ -129,7 +129,7 @@ def carried(base: State) -> Effects:
 def follows(state: State, events: Sequence[Event]) -> bool:
     """Whether `events`, which are in event order, can be stepped onto `state`.
 
-    If not, their conversation must be folded again from the log.
+    If not, their conversation must be folded again from the log: what happened earlier corrects (R-FROZEN-4).
     """
     if events and events[0].order <= state.order:
         return False
@@ -163,9 +163,9 @@ def _apply(state: State, event: Event) -> tuple[State, Effects]:  # noqa: C901, 
     if type(kind) is Message:
         return _message(state, event, kind.sender)
     if type(kind) is Assigned:
-        return _with(state, operator=kind.operator, group=kind.group), ()
+        return _with(state, operator=kind.operator, group=kind.group), ()  # R-ASSIGN-1
     if type(kind) is Unassigned:
-        return _with(state, operator=NOBODY, group=kind.group), ()
+        return _with(state, operator=NOBODY, group=kind.group), ()  # R-ASSIGN-2
     if type(kind) is WentLive:
         return _went_live(state, event, kind)
     if type(kind) is LeftLive:
@@ -173,10 +173,10 @@ def _apply(state: State, event: Event) -> tuple[State, Effects]:  # noqa: C901, 
     if type(kind) is Ended:
         return _ended(state, event)
     if type(kind) is Resumed:
-        return _with(state, ended=False), ()
-    if type(kind) is Rated:
+        return _with(state, ended=False), ()  # neither live (R-KPI3-6) nor another assignment (R-ASSIGN-5)
+    if type(kind) is Rated:  # R-KPI1-1
         return state, _if_operator(state, event, Kpi.SATISFACTION_SCORE, stars_value(kind.stars))
-    if type(kind) is FeedbackLeft:
+    if type(kind) is FeedbackLeft:  # R-KPI2-1
         return state, _if_operator(state, event, Kpi.FEEDBACK_COUNT, "")
     if type(kind) is ActionPerformed:
         return state, _action(state, event, kind.action)
@@ -188,7 +188,7 @@ def _apply(state: State, event: Event) -> tuple[State, Effects]:  # noqa: C901, 
         return _topics(state, event, topics_value(kind.topics))
     if type(kind) is PreChatSurveyCompleted:
         return _pre_chat(state, event, kind.answers)
-    if type(kind) is PostChatSurveyAnswered:
+    if type(kind) is PostChatSurveyAnswered:  # R-KPI10-1, R-KPI10-2
         return state, _answers(state, event, Kpi.POST_CHAT_SURVEY_RESULTS, kind.answers)
     if type(kind) is Retracted:
         # Retractions act on the log (`retract`), not on the state.
@@ -201,7 +201,8 @@ def _apply(state: State, event: Event) -> tuple[State, Effects]:  # noqa: C901, 
 
 def _went_live(state: State, event: Event, kind: WentLive) -> tuple[State, Effects]:
     if state.live is not None:
-        return state, ()
+        return state, ()  # R-KPI3-5
+    # Also where the conversation has ended (R-KPI3-7).
     state = _with(state, live=Live(event.event_id, event.widget_id, kind.limit))
     effects: Effects = ()
     if kind.limit is None:
@@ -225,6 +226,7 @@ def _stop_being_live(state: State, rule: Rule) -> tuple[State, Effects]:
 
 
 def _ended(state: State, event: Event) -> tuple[State, Effects]:
+    """Ended also ends being live (R-KPI3-6), and counts once (R-KPI4-1, R-KPI4-2), whatever KPI 3 did (R-FROZEN-2)."""
     state, effects = _stop_being_live(state, Rule.ENDED_IN_TIME)
     state = _with(state, ended=True)
     if state.answered:
@@ -239,6 +241,7 @@ def _ended(state: State, event: Event) -> tuple[State, Effects]:
 
 
 def _message(state: State, event: Event, sender: Sender) -> tuple[State, Effects]:
+    """Any message starts the conversation (R-MSG-1); an operator's answers (R-MSG-2), a proactive one too (R-MSG-3)."""
     effects: Effects = ()
     if not state.started:
         state, effects = _release(state)
@@ -254,7 +257,7 @@ def _message(state: State, event: Event, sender: Sender) -> tuple[State, Effects
 
 
 def _release(state: State) -> tuple[State, Effects]:
-    """The first message: what was held back counts, at the instant at which it happened."""
+    """The first message: what was held back counts, at the instant at which it happened (R-KPI8-5, R-KPI9-2)."""
     facts: Sequence[Fact] = (*state.held, state.topics) if state.topics else state.held
     effects = tuple(Outcome(change, fact) for fact in facts for change in (Change.RELEASED, Change.COUNTED))
     return _with(state, started=True, held=()), effects
@@ -271,7 +274,10 @@ def _pre_chat(state: State, event: Event, answers: tuple[SurveyAnswer, ...]) -> 
 
 
 def _topics(state: State, event: Event, value: str) -> tuple[State, Effects]:
-    """Newly set topics replace the earlier ones, which are taken back where they were counted."""
+    """Newly set topics replace the earlier ones, which are taken back where they were counted.
+
+    R-KPI8-1, R-KPI8-2, R-KPI8-3, R-KPI8-4, R-KPI8-5, R-KPI8-6. KPI 8 alone is revisable (R-FROZEN-3).
+    """
     before = state.topics
     if (before.value if before else "") == value:
         rule = Rule.EQUAL_SET if value else Rule.NO_TOPICS
@@ -288,12 +294,14 @@ def _topics(state: State, event: Event, value: str) -> tuple[State, Effects]:
 
 
 def _if_operator(state: State, event: Event, kpi: Kpi, value: str) -> Effects:
+    """KPI 1 and 2 count while an operator is assigned (R-KPI1-2, R-KPI2-2); a group alone is none (R-ASSIGN-3)."""
     if state.operator == NOBODY:
         return (left_out(event, kpi, Rule.NO_OPERATOR),)
     return (counted(state, event, kpi, value),)
 
 
 def _action(state: State, event: Event, action: InactivityAction) -> Effects:
+    """Each action counts (R-KPI5-1), and that is all: it assigns nobody (R-KPI5-4) and is no message (R-MSG-4)."""
     action_counted = counted(state, event, Kpi.INACTIVITY_ACTIONS, str(int(action)))
     outcome = OFFLINE_ASSIGNMENTS.get(action)
     if outcome is None:
@@ -302,6 +310,7 @@ def _action(state: State, event: Event, action: InactivityAction) -> Effects:
 
 
 def _goals(state: State, event: Event, goals: Sequence[str]) -> Effects:
+    """Every reach counts (R-KPI7-1), live or not (R-KPI7-6), except as R-KPI7-3, R-KPI7-4 and R-KPI7-5 say."""
     if not goals:
         return (left_out(event, Kpi.GOALS_REACHED, Rule.NO_GOAL_MATCHED),)
     if state.operator == NOBODY:

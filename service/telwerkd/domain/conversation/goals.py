@@ -1,8 +1,8 @@
-"""Goals: which visited pages reach them (KPI 7).
+"""Goals: which visited pages reach them (R-KPI7-7).
 
 Two spellings of one address must match, as browsers rewrite what people type: scheme and host in any case, a host in
 Unicode or in Punycode, the default port written or not, a character encoded or not where that makes no difference, a
-trailing slash or none. A query counts only where the goal's URL has one; a fragment never does.
+trailing slash or none (R-KPI7-8). A query counts only where the goal's URL has one; a fragment never does.
 """
 
 import re
@@ -93,7 +93,7 @@ def matches(goal_url: str, url: str) -> bool:
 
 
 def valid_url(url: str) -> str | None:
-    """Why this is not an absolute http or https URL, in words for the caller; None if it is one."""
+    """Why this is not an absolute http or https URL (R-KPI7-9), in words for the caller; None if it is one."""
     try:
         normalize(url)
     except ValueError as error:
@@ -116,7 +116,7 @@ def normalize(url: str) -> NormalizedUrl:
 
 
 def url_digest(url: str) -> bytes:
-    """16 bytes that tell URLs apart without keeping them: of the URL as sent, so that a resend can be recognised."""
+    """16 bytes that tell URLs apart without keeping them (R-KEEP-7): of the URL as sent, to recognise a resend."""
     return blake2b(url.encode(), digest_size=16).digest()
 
 

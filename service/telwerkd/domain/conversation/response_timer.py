@@ -17,7 +17,7 @@ _with = msgspec.structs.replace
 
 
 def pass_limit(state: State, instant: Micros) -> State:
-    """Marks the timer as passed, with the assignment at it, when an event comes that is later than it."""
+    """Marks the timer as passed, with the assignment at it (R-KPI3-10), when an event comes that is later than it."""
     limit = state.limit
     if limit is None or limit.passed or limit.due >= instant:
         return state
@@ -26,7 +26,10 @@ def pass_limit(state: State, instant: Micros) -> State:
 
 
 def start_limit(state: State, instant: Micros) -> State:
-    """Starts the timer if there is something to wait for: live, the contact has written, nobody has answered."""
+    """Starts the timer if there is something to wait for: live, the contact has written, nobody has answered.
+
+    R-KPI3-2, R-KPI3-4, R-KPI3-8, R-KPI3-9, R-KPI3-12.
+    """
     live = state.live
     if (
         live is None
@@ -42,7 +45,7 @@ def start_limit(state: State, instant: Micros) -> State:
 
 
 def stop_limit(state: State, rule: Rule) -> tuple[State, Effects]:
-    """Stops a running timer. One that events have passed is certain, and stays."""
+    """Stops a running timer (R-KPI3-3). One that events have passed is certain, and stays (R-FROZEN-1)."""
     limit = state.limit
     if limit is None or limit.passed:
         return state, ()
@@ -51,7 +54,7 @@ def stop_limit(state: State, rule: Rule) -> tuple[State, Effects]:
 
 
 def settle(state: State, now: Micros) -> tuple[State, Effects]:
-    """Counts the limit of KPI 3 if it is due by `now`. Idempotent."""
+    """Counts the limit of KPI 3 if it is due by `now` (R-KPI3-1, R-KPI3-13). Idempotent."""
     limit = state.limit
     if limit is None or limit.due > now:
         return state, ()
@@ -59,7 +62,7 @@ def settle(state: State, now: Micros) -> tuple[State, Effects]:
         limit = _with(limit, operator=state.operator, group=state.group)
     fact = Fact(
         Kpi.UNANSWERED_LIVE_CONVERSATIONS, "", limit.operator, limit.group, limit.widget, limit.due, limit.event_id
-    )
+    )  # the widget is that of its went-live event (R-FACT-5)
     order = max(state.order, (limit.due, *AFTER_ALL_OF_INSTANT))
     state = _with(state, order=order, limit=None, unanswered_live=True)
     return state, (Outcome(Change.COUNTED, fact),)

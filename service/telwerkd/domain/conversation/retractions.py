@@ -11,6 +11,8 @@ def retract(
 ) -> tuple[list[Event], list[Event], tuple[EventId, ...]]:
     """Divides a log into the events that stand and those taken back, and names the taken back that have not arrived.
 
+    It does not matter which comes first (R-BACK-2), and what never arrives takes nothing with it (R-BACK-3).
+
     The retractions themselves are in neither: they act on the log, not on the state.
     """
     log = list(events)
@@ -37,7 +39,7 @@ def taken_back(log: Iterable[Event], awaited: Iterable[EventId] = ()) -> set[Eve
 def effective_retractions(log: Iterable[Event]) -> list[tuple[EventId, EventId]]:
     """Returns the retractions of a log that take something back, as pairs of their own id and the id that they name.
 
-    A retraction that was taken back by a later one (in event order) takes nothing back.
+    A retraction that was taken back by a later one (in event order) takes nothing back (R-BACK-4).
     """
     retractions = [(event.order, event.event_id, event.kind) for event in log if type(event.kind) is Retracted]
     gone: set[EventId] = set()

@@ -26,16 +26,16 @@ class Widgets:
         self._matchers: dict[tuple[WidgetId, Micros], GoalMatcher] = {}
 
     def at(self, widget: WidgetId, instant: Micros) -> WidgetVersion | None:
-        """The version that holds at `instant`; the first holds from the beginning of time. None if there are none."""
+        """The version that holds at `instant`, the first one from the beginning of time (R-SET-2). None without any."""
         versions = self.versions.get(widget)
         if not versions:
             return None
         return next((v for v in reversed(versions) if v.effective_time <= instant), versions[0])
 
     def resolve(self, event: Event, url: str | None) -> Event:
-        """The event with what its widget's settings say about it, to be kept with it (rules, "Settings").
+        """The event with what its widget's settings say about it, to be kept with it (R-SET-1).
 
-        `url` is the page of a `PageVisited`, which is not kept.
+        A limit that the producer sent stays (R-KPI3-11). `url` is the page of a `PageVisited`, which is not kept.
         """
         kind = event.kind
         if type(kind) is WentLive and kind.sent_limit is None:
@@ -51,7 +51,7 @@ class Widgets:
         return event
 
     def none_enabled(self, widgets: Sequence[WidgetId], start: Micros, end: Micros) -> bool:
-        """Whether each of `widgets` is known to have had no inactivity action enabled in `[start, end)` (KPI 5)."""
+        """Whether each of `widgets` is known to have had no inactivity action enabled in `[start, end)` (R-KPI5-3)."""
         return bool(widgets) and all(self._none_enabled(widget, start, end) for widget in widgets)
 
     def _none_enabled(self, widget: WidgetId, start: Micros, end: Micros) -> bool:

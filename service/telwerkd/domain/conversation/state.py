@@ -13,7 +13,7 @@ BEGINNING: Order = (-(2**62), 0, 0, "")
 """Before every event."""
 
 AFTER_ALL_OF_INSTANT = (2**63 - 1, 127, "")
-"""A timer that falls due comes after all events of its instant."""
+"""A timer that falls due comes after all events of its instant (R-ORDER-6)."""
 
 
 class Live(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -2,8 +2,8 @@
 
 A *series* is a KPI cut by some of operator, group, widget and value; a *grouping* says by which, as in SQL's GROUPING
 SETS. Every fact counts in the series of all eight groupings of operator, group and widget; where producers choose the
-values (goals, topic sets, survey answers) also in the same eight cut by value. So no query ever sums over what it did
-not ask for.
+values (goals, topic sets, survey answers) also in the same eight cut by value (R-FACT-1). So no query ever sums over
+what it did not ask for.
 
 A series is kept in *chunks* of 32 UTC days, each a packed array of the quarter-hours that have facts
 (`telwerkd.domain.counting.cells`). Where the values are few and known beforehand (stars, actions, outcomes) it also

@@ -217,6 +217,7 @@ def _stars(numbers: Row | Numbers) -> int:
 
 
 def _mean(numbers: Row | Numbers) -> float | None:
+    """Absent without ratings (R-NUM-1)."""
     count = int(numbers.counts[0])
     return None if numbers.sums is None or not count else int(numbers.sums[0]) / count
 

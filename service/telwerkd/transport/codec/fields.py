@@ -79,7 +79,7 @@ class FieldReader:
 
 
 def instant(field: str, timestamp: Timestamp) -> Micros:
-    """An instant, cut to microseconds.
+    """An instant, cut to microseconds (R-ORDER-1).
 
     Raises:
         FieldError: it is not from 2000-01-01 to 2199-12-31, or not a valid timestamp.

@@ -26,6 +26,7 @@ OTHER_FIELDS_MAX: Final = 1_000
 _VARINT, _FIXED64, _DELIMITED, _FIXED32 = 0, 1, 2, 5
 _FIXED_BYTES: Final = {_FIXED64: 8, _FIXED32: 4}
 _VARINT_BYTES_MAX, _TAG_BYTES_MAX = 10, 5
+_FIELD_MAX: Final = 2**29 - 1
 _MORE = 0x80
 
 
@@ -62,7 +63,7 @@ def parts(raw: bytes, position: int = 0) -> Iterator[Part]:
             position += _FIXED_BYTES[kind]
         else:
             raise malformed()
-        if position > size or not field:
+        if position > size or not 0 < field <= _FIELD_MAX:
             raise malformed()
         yield Part(field, start, content, position, kind == _DELIMITED)
 

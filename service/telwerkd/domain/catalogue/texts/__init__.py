@@ -1,7 +1,7 @@
 """The help texts of the KPIs, one module per language, each complete enough to draw a help page from.
 
-The texts say what `kpi-rules.md` says, in words for the people who read the numbers. A change of a rule changes them
-too.
+The texts say what docs/rules.md says, in words for the people who read the numbers. A change of a rule is a change of
+that page first, and changes them too.
 """
 
 import enum

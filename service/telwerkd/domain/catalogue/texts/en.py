@@ -1,4 +1,4 @@
-"""The help texts in English."""
+"""The help texts in English. Beside each KPI stand the rules that it tells of; the other languages say the same."""
 
 from telwerkd.domain.catalogue.specs import Kpi, Section
 from telwerkd.domain.catalogue.texts import Headings, KpiText, SectionText, Texts, ValueText
@@ -76,6 +76,7 @@ _OFFLINE_ASSIGNMENTS = (
 )
 
 _KPIS = {
+    # R-KPI1-1, R-KPI1-2
     Kpi.SATISFACTION_SCORE: KpiText(
         name="Satisfaction score",
         what="How many stars your contacts give your operators on average.",
@@ -85,6 +86,7 @@ _KPIS = {
         why="Puts a number on how content your contacts are with your operators and with your support by chat.",
         values=_STARS,
     ),
+    # R-KPI2-1, R-KPI2-2
     Kpi.FEEDBACK_COUNT: KpiText(
         name="Feedback count",
         what="How often your contacts leave feedback.",
@@ -94,6 +96,7 @@ _KPIS = {
         why="People tend to leave feedback when service was remarkably good or remarkably bad. This tells you how "
         "often they feel so.",
     ),
+    # R-KPI3-1, R-KPI3-2, R-KPI3-3, R-KPI3-9, R-FROZEN-1
     Kpi.UNANSWERED_LIVE_CONVERSATIONS: KpiText(
         name="Unanswered live conversations",
         what="How many conversations got no answer from an operator although contact and operator were online at the "
@@ -108,6 +111,7 @@ _KPIS = {
         example="A conversation reaches an operator who is available, and the time limit passes before the operator "
         "has written anything.",
     ),
+    # R-KPI4-1, R-KPI4-2, R-FROZEN-1, R-FROZEN-2
     Kpi.UNANSWERED_ENDED_CONVERSATIONS: KpiText(
         name="Unanswered ended conversations",
         what="How many conversations end without a single message from an operator.",
@@ -120,6 +124,7 @@ _KPIS = {
         example="A contact starts a conversation and writes. Nobody answers, and the next morning an operator sets the "
         'conversation to "Ended" without having written anything.',
     ),
+    # R-KPI5-1, R-KPI5-3
     Kpi.INACTIVITY_ACTIONS: KpiText(
         name="Inactivity actions performed",
         what="How often each action of the inactivity protection came into play. Which actions can occur depends on "
@@ -132,6 +137,7 @@ _KPIS = {
         "inactivity message.",
         values=_ACTIONS,
     ),
+    # R-KPI6-1
     Kpi.OFFLINE_ASSIGNMENTS: KpiText(
         name="Offline assignments of returning contacts",
         what="How often returning contacts resume a conversation whose operator is not available. Two values tell how "
@@ -144,6 +150,7 @@ _KPIS = {
         "set up to do, the conversation goes to another operator who is available.",
         values=_OFFLINE_ASSIGNMENTS,
     ),
+    # R-KPI7-1, R-KPI7-3, R-KPI7-4, R-KPI7-5, R-KPI7-6
     Kpi.GOALS_REACHED: KpiText(
         name="Goals reached",
         what="When, and how often, your conversations lead to the goals of your widgets.",
@@ -157,6 +164,7 @@ _KPIS = {
         example="You define your price page as a goal. A contact goes to that page during the conversation, by "
         "themselves or because an operator led them there: the goal is reached.",
     ),
+    # R-KPI8-1, R-KPI8-2, R-KPI8-3, R-KPI8-5
     Kpi.CONVERSATION_TOPICS: KpiText(
         name="Conversation topics",
         what="When, and how often, a topic or a combination of topics is assigned to a conversation.",
@@ -168,6 +176,7 @@ _KPIS = {
         example='A conversation is tagged "Prices", and later "Prices" and "Delivery". From then on, only the '
         "combination of the two is counted, at the time of the change.",
     ),
+    # R-KPI9-1, R-KPI9-2
     Kpi.PRE_CHAT_SURVEY_RESULTS: KpiText(
         name="Pre-chat survey results",
         what="When, and how often, contacts choose each answer of your survey before a conversation.",
@@ -177,6 +186,7 @@ _KPIS = {
         "first message, even if that comes later.",
         why="Gives you survey results that you can rely on, as every answer is counted.",
     ),
+    # R-KPI10-1, R-KPI10-2
     Kpi.POST_CHAT_SURVEY_RESULTS: KpiText(
         name="Post-chat survey results",
         what="When, and how often, contacts choose each answer of your survey after a conversation.",
