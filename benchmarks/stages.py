@@ -32,12 +32,14 @@ from telwerkd.application.query.runner import answer
 from telwerkd.application.upkeep.upkeep import COMPACTED_MAX
 from telwerkd.domain.conversation.goals import Goal
 from telwerkd.domain.conversation.settings import WidgetVersion
+from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import SECOND, AccountId, GoalId, Micros, WidgetId
 from telwerkd.process.gc_tuning import devote_process
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
 from telwerkd.transport.codec.answers import encode_answer
 from telwerkd.transport.codec.events import EventDecoder, EventLimits
+from telwerkd.transport.codec.fields import FieldReader
 from telwerkd.transport.codec.queries import decode_query
 
 T = TypeVar("T")
@@ -50,6 +52,7 @@ _CALLS_AT_ONCE = 4
 _QUESTIONS = 100
 _ROLLUPS_BYTES_MAX = 64 * 2**20
 _ACCOUNT = AccountId(ACCOUNT)
+_FIELDS = FieldReader(id_bytes_max=128, url_bytes_max=2_048)
 _NOW = Micros(START_SECONDS * SECOND + 10**15)
 """After all events."""
 _REST = "the rest of the transaction"
@@ -172,7 +175,7 @@ def _put_settings(tx: Transaction) -> None:
 
 
 async def _ingest(store: SqliteStore, calls: Sequence[bytes]) -> _Stages:
-    stages, decoder = _Stages(), EventDecoder(EventLimits())
+    stages, decoder = _Stages(), EventDecoder(EventLimits(), _FIELDS)
     for start in range(0, len(calls), _CALLS_AT_ONCE):
         some = [
             stages.run("parse", ingestion.IngestEventsRequest.FromString, call)
@@ -201,7 +204,7 @@ async def _whole(stages: _Stages, store: SqliteStore, work: Callable[[Transactio
     return results
 
 
-async def _compacted(stages: _Stages, store: SqliteStore, measure_: int) -> int:
+async def _compacted(stages: _Stages, store: SqliteStore, measure_: Measure) -> int:
     begun = time.process_time()
     moved: list[int] = await store.write([(_ACCOUNT, _Do(lambda tx: compact(tx, measure_, COMPACTED_MAX)))])
     stages.seconds["compaction"] += time.process_time() - begun
@@ -222,13 +225,13 @@ def _pipe(database: Path, calls: Sequence[bytes]) -> _Stages:
 
 async def _ask(store: SqliteStore, question: Callable[[int], bytes]) -> dict[str, float]:
     """µs of a question, by stage; each is of another day, after one that fills the caches."""
-    decoder, rollups = EventDecoder(EventLimits()), RollupCache(_ROLLUPS_BYTES_MAX)
+    rollups = RollupCache(_ROLLUPS_BYTES_MAX)
     stages = _Stages()
     for day in range(_QUESTIONS + 1):
         if day == 1:
             stages = _Stages()
         request = stages.run("parse and decode", kpi.QueryTimeSeriesRequest.FromString, question(day))
-        query = stages.run("parse and decode", decode_query, request, decoder)
+        query = stages.run("parse and decode", decode_query, request, _FIELDS)
 
         def work(snapshot: Snapshot, stages: _Stages = stages, query: Any = query, request: Any = request) -> None:
             watched: Any = _Watched(snapshot, stages, "rows read")

@@ -61,11 +61,16 @@ class ServerProcess(NamedTuple):
 
 
 @contextmanager
-def serving(database: Path | PostgresUrl, *flags: str) -> Iterator[ServerProcess]:
-    """`telwerkd serve` as its users start it, on a free port of loopback; stopped by SIGTERM."""
+def serving(database: Path | PostgresUrl, *flags: str, service: Path | None = None) -> Iterator[ServerProcess]:
+    """`telwerkd serve` as its users start it, on a free port of loopback; stopped by SIGTERM.
+
+    `service` is the folder of another copy of the service.
+    """
     named = database.dsn if isinstance(database, PostgresUrl) else str(database)
     command = [sys.executable, "-m", "telwerkd.cli", "serve", "--database", named, "--listen", "127.0.0.1:0"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TELWERK_")}
+    if service is not None:
+        environment["PYTHONPATH"] = str(service)
     process = subprocess.Popen([*command, *flags], stdout=subprocess.PIPE, text=True, env=environment)
     try:
         assert process.stdout is not None

@@ -104,8 +104,8 @@ async def test_a_small_batch_does_not_overtake_a_large_one(tmp_path):
     async with started(tmp_path / "telwerk.db") as server:
         stream = server.ingestion.StreamEvents()
         for n in range(5):
-            await send(stream, "a", actions(f"r{n}", 3_000))
-            other = action(f"r{n}-2999")
+            await send(stream, "a", actions(f"r{n}", 3_000, f"c{n}"))
+            other = action(f"r{n}-2999", f"c{n}")
             other.inactivity_action_performed.action = 5
             await send(stream, "a", [other])
         responses = await rest(stream)

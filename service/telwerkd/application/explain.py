@@ -19,6 +19,7 @@ from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.conversation.facts import Change, Fact, LeftOut, Outcome, Rule
 from telwerkd.domain.conversation.fold import Effect, fold
 from telwerkd.domain.counting.counters import CHUNK_QUARTERS, has_packed_values, unpack
+from telwerkd.domain.counting.measures import COUNTED
 from telwerkd.domain.ids import ConversationId, EventId, Micros, WidgetId
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
@@ -190,12 +191,12 @@ class _Slice:
 
 def _unexplainable(query: Query, span: QuarterRange, snapshot: Snapshot) -> int:
     info = query.kpis[0]
-    packs = has_packed_values(info.kpi)
+    packs, measure = has_packed_values(info.kpi), COUNTED[info.kpi]
     first, last = span.start // CHUNK_QUARTERS, (span.end - 1) // CHUNK_QUARTERS
     kept = query.filter
     rows = [
         row
-        for row in snapshot.base_cells(info.kpi, first, last)
+        for row in snapshot.base_cells(measure, first, last)
         if kept.keeps(row.operator, row.group, row.widget) and (packs or kept.keeps_value(row.value))
     ]
     cells = unpack([row.chunk for row in rows], [row.cells for row in rows])

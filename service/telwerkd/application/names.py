@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from telwerkd.domain.catalogue.specs import SPECS, Kpi, Packing
 from telwerkd.domain.conversation.events import (
     Assigned,
     Event,
@@ -12,7 +13,7 @@ from telwerkd.domain.conversation.events import (
     TopicsSet,
     Unassigned,
 )
-from telwerkd.domain.conversation.facts import Kpi, answer_value, topics_value
+from telwerkd.domain.conversation.facts import answer_value, topics_value
 
 OPERATORS, GROUPS, WIDGETS = 101, 102, 103
 """Families beside the KPIs whose values producers choose. The numbers are the storage format."""
@@ -21,10 +22,7 @@ FAMILY_TEXT = {
     OPERATORS: "operators",
     GROUPS: "operator groups",
     WIDGETS: "widgets",
-    Kpi.GOALS_REACHED: "goals",
-    Kpi.CONVERSATION_TOPICS: "sets of topics",
-    Kpi.PRE_CHAT_SURVEY_RESULTS: "pre-chat survey answers",
-    Kpi.POST_CHAT_SURVEY_RESULTS: "post-chat survey answers",
+    **{int(spec.kpi): spec.names for spec in SPECS.values() if spec.packing is Packing.IN_SERIES},
 }
 
 

@@ -16,9 +16,9 @@ from telwerkd.application.commands.settings import SetNamesMax
 from telwerkd.application.names import FAMILY_TEXT
 from telwerkd.application.ports import Store
 from telwerkd.application.retention.removal import horizon_of, lower_horizon
-from telwerkd.domain.conversation.facts import SEPARATOR, Kpi
+from telwerkd.domain.conversation.facts import SEPARATOR
 from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET, ChunkKey, Slots
-from telwerkd.domain.counting.deltas import HELD_BACK
+from telwerkd.domain.counting.measures import is_held_back, kpi_of
 from telwerkd.domain.errors import InvalidArgumentError, UnavailableError
 from telwerkd.domain.ids import SECOND, AccountId, Micros
 from telwerkd.storage.location import Location, PostgresUrl, SqliteFile
@@ -232,7 +232,7 @@ def _report(console: Console, account: AccountId, audit: Audit) -> None:
 
 def _describe(key: ChunkKey, slots: Slots) -> str:
     try:
-        kpi = Kpi(key.measure % HELD_BACK).name.lower() + (" held back" if key.measure > HELD_BACK else "")
+        kpi = kpi_of(key.measure).name.lower() + (" held back" if is_held_back(key.measure) else "")
     except ValueError:
         kpi = f"measure {key.measure}, which is none,"
     values = (key.operator, key.group, key.widget, key.value.replace(SEPARATOR, ", "))

@@ -2,8 +2,9 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
+import msgspec
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
@@ -21,6 +22,11 @@ from telwerkd.transport.server import ConnectionLimits
 from telwerkd.transport.services.health import WatchLimits
 
 _PREFIX = "TELWERK_"
+
+# The defaults of limits stand beside what they limit.
+_EVENTS, _INGEST, _QUERIES, _REQUESTS = EventLimits(), IngestLimits(), QueryLimits(), RequestLimits()
+
+_Limits = TypeVar("_Limits", bound=msgspec.Struct)
 
 
 class ConfigurationError(Exception):
@@ -52,55 +58,72 @@ class Settings(BaseSettings):
         10.0, gt=0, description="Without a reply for so long, what writes to a SQLite file counts as stalled."
     )
 
-    batch_events_max: int = Field(5_000, gt=0, description="Events in one IngestEvents call.")
-    id_bytes_max: int = Field(128, gt=0, description="UTF-8 bytes of an id.")
-    url_bytes_max: int = Field(2_048, gt=0, description="UTF-8 bytes of a URL.")
-    answers_max: int = Field(100, gt=0, description="Answers of one survey event.")
+    batch_events_max: int = Field(_EVENTS.batch_events_max, gt=0, description="Events in one IngestEvents call.")
+    id_bytes_max: int = Field(_EVENTS.id_bytes_max, gt=0, description="UTF-8 bytes of an id.")
+    url_bytes_max: int = Field(_EVENTS.url_bytes_max, gt=0, description="UTF-8 bytes of a URL.")
+    answers_max: int = Field(_EVENTS.answers_max, gt=0, description="Answers of one survey event.")
     future_skew_seconds_max: int = Field(
-        300, ge=0, description="How far ahead of this clock an event may have happened."
+        _EVENTS.future_skew_seconds_max, ge=0, description="How far ahead of this clock an event may have happened."
     )
-    stream_unacked_events_max: int = Field(20_000, gt=0, description="Events of a stream read but not yet answered.")
-    stream_unacked_bytes_max: int = Field(8 * 2**20, gt=0, description="Bytes of these events, as they were sent.")
+    stream_unacked_events_max: int = Field(
+        _EVENTS.stream_unacked_events_max, gt=0, description="Events of a stream read but not yet answered."
+    )
+    stream_unacked_bytes_max: int = Field(
+        _EVENTS.stream_unacked_bytes_max, gt=0, description="Bytes of these events, as they were sent."
+    )
     event_bytes_max: int | None = Field(
-        None, gt=0, description="Bytes of one event as sent. Absent: room for what ids, answers and URL may have."
+        _EVENTS.event_bytes_max,
+        gt=0,
+        description="Bytes of one event as sent. Absent: room for what ids, answers and URL may have.",
     )
     retention_days: int | None = Field(None, gt=0, description="Events older than this are purged; counts stay.")
     names_max: int = Field(
-        10_000, gt=0, description="Distinct operators, groups, widgets, and values of each KPI, per account."
+        _INGEST.names_max, gt=0, description="Distinct operators, groups, widgets, and values of each KPI, per account."
     )
     waiting_events_max: int = Field(
-        200_000,
+        _INGEST.waiting_events_max,
         gt=0,
         description="Events waiting to be stored before calls are turned away; weighed as by transaction_events_max.",
     )
     waiting_account_percent_max: int = Field(
-        50, gt=0, le=100, description="How much of waiting_events_max one account may use."
+        _INGEST.waiting_account_percent_max,
+        gt=0,
+        le=100,
+        description="How much of waiting_events_max one account may use.",
     )
     transaction_events_max: int = Field(
-        10_000,
+        _INGEST.transaction_events_max,
         gt=0,
         description="Events in one transaction. Each 4 answers, and each 256 characters of URL, topics or answers, "
         "weigh as one more.",
     )
     transaction_shared_events_max: int = Field(
-        2_000, gt=0, description="The same while several accounts send events, which wait for one another."
+        _INGEST.transaction_shared_events_max,
+        gt=0,
+        description="The same while several accounts send events, which wait for one another.",
     )
     transaction_shared_seconds_max: float = Field(
-        0.025,
+        _INGEST.transaction_shared_seconds_max,
         gt=0,
         description="How long such a transaction counts events before it leaves the rest to the next. SQLite only.",
     )
-    conversation_events_max: int = Field(5_000, gt=0, description="Events in the log of one conversation.")
+    conversation_events_max: int = Field(
+        _INGEST.conversation_events_max, gt=0, description="Events in the log of one conversation."
+    )
     conversation_pending_max: int = Field(
-        500,
+        _INGEST.conversation_pending_max,
         gt=0,
         description="Pre-chat answers held back, and retracted events that have not arrived, each, per conversation.",
     )
-    buckets_max: int = Field(40_000, gt=0, description="Buckets of a time series.")
-    points_max: int = Field(2_000_000, gt=0, description="Numbers of an answer: series times buckets times values.")
-    groups_max: int = Field(10_000, gt=0, description="Groups of an answer that is not asked for by pages.")
+    buckets_max: int = Field(_QUERIES.buckets_max, gt=0, description="Buckets of a time series.")
+    points_max: int = Field(
+        _QUERIES.points_max, gt=0, description="Numbers of an answer: series times buckets times values."
+    )
+    groups_max: int = Field(
+        _QUERIES.groups_max, gt=0, description="Groups of an answer that is not asked for by pages."
+    )
     rows_max: int = Field(
-        150_000,
+        _QUERIES.rows_max,
         gt=0,
         description="Rows that an answer is made of: combinations of ids in 32 days, of each KPI and period.",
     )
@@ -142,10 +165,14 @@ class Settings(BaseSettings):
     )
     message_bytes_max: int = Field(16 * 2**20, gt=0, description="Bytes of one request.")
     request_bytes_max: int = Field(
-        2**19, gt=0, description="Bytes of one request that brings no events, and of each query of a batch."
+        _REQUESTS.request_bytes_max,
+        gt=0,
+        description="Bytes of one request that brings no events, and of each query of a batch.",
     )
     open_request_bytes_max: int = Field(
-        4_096, gt=0, description="Bytes of one request that needs no key: health and reflection."
+        _REQUESTS.open_request_bytes_max,
+        gt=0,
+        description="Bytes of one request that needs no key: health and reflection.",
     )
     reply_stall_seconds: float = Field(
         30.0, gt=0, description="How long an answer may go unread before its call is reset."
@@ -166,66 +193,56 @@ class Settings(BaseSettings):
     @property
     def event_limits(self) -> EventLimits:
         """How large an event, or a batch of them, may be."""
-        return EventLimits(
-            self.batch_events_max,
-            self.id_bytes_max,
-            self.url_bytes_max,
-            self.answers_max,
-            self.future_skew_seconds_max,
-            self.stream_unacked_events_max,
-            self.stream_unacked_bytes_max,
-            self.event_bytes_max,
-        )
+        return self._named(EventLimits)
 
     @property
     def gate_limits(self) -> GateLimits:
         """What may be open, before it is known whose it is."""
         return GateLimits(
-            self.calls_max,
-            self.calls_per_peer_max,
-            self.first_message_seconds,
-            self.refused_calls_max,
-            self.refused_delay_seconds,
+            calls_max=self.calls_max,
+            calls_per_peer_max=self.calls_per_peer_max,
+            first_message_seconds=self.first_message_seconds,
+            refused_calls_max=self.refused_calls_max,
+            refused_delay_seconds=self.refused_delay_seconds,
         )
 
     @property
     def connection_limits(self) -> ConnectionLimits:
         """How many connections there may be, and for how long."""
         return ConnectionLimits(
-            self.connections_max or connections_max(),
-            self.handshake_seconds,
-            self.connection_idle_seconds,
-            self.connection_age_seconds,
+            connections_max=self.connections_max or connections_max(),
+            handshake_seconds=self.handshake_seconds,
+            idle_seconds=self.connection_idle_seconds,
+            age_seconds=self.connection_age_seconds,
         )
 
     @property
     def watch_limits(self) -> WatchLimits:
         """How many may watch the health, and how long one may go unread."""
-        return WatchLimits(self.health_watches_max, self.health_watches_per_peer_max, self.watch_stall_seconds)
+        return WatchLimits(
+            watches_max=self.health_watches_max,
+            watches_per_peer_max=self.health_watches_per_peer_max,
+            stall_seconds=self.watch_stall_seconds,
+        )
 
     @property
     def request_limits(self) -> RequestLimits:
         """How many bytes a request may have."""
-        return RequestLimits(self.request_bytes_max, self.open_request_bytes_max)
+        return self._named(RequestLimits)
 
     @property
     def ingest_limits(self) -> IngestLimits:
         """What an account and a transaction may hold."""
-        return IngestLimits(
-            self.names_max,
-            self.transaction_events_max,
-            self.waiting_events_max,
-            self.waiting_account_percent_max,
-            self.conversation_events_max,
-            self.conversation_pending_max,
-            self.transaction_shared_events_max,
-            self.transaction_shared_seconds_max,
-        )
+        return self._named(IngestLimits)
 
     @property
     def query_limits(self) -> QueryLimits:
         """What a query may ask for."""
-        return QueryLimits(self.buckets_max, self.points_max, self.groups_max, self.rows_max)
+        return self._named(QueryLimits)
+
+    def _named(self, limits: type[_Limits]) -> _Limits:
+        """The limits whose fields are settings of the same names."""
+        return limits(**{name: getattr(self, name) for name in limits.__struct_fields__})
 
 
 def load(config_file: Path | None, flags: dict[str, Any]) -> Settings:

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from time import monotonic
 from typing import NamedTuple
@@ -12,6 +12,7 @@ import grpc.aio
 
 from telwerkd.application.clock import Clock
 from telwerkd.application.explain import Explanations
+from telwerkd.application.failures import carrying_on
 from telwerkd.application.ingest.group_commit import Ingest
 from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.application.ports import Store
@@ -28,6 +29,7 @@ from telwerkd.server.background import Background
 from telwerkd.server.settings import Settings
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.open_store import opened, prepare
+from telwerkd.transport.codec.fields import FieldReader
 from telwerkd.transport.endpoint.address import TcpAddress, parse
 from telwerkd.transport.endpoint.binding import held
 from telwerkd.transport.grpc.errors import ErrorInterceptor
@@ -132,6 +134,7 @@ async def _serving(settings: Settings, store: Store, clock: Clock, *, shares_por
     names = NameKeeper(store)
     ingest = Ingest(store, settings.ingest_limits, names.notice)
     limits = settings.event_limits
+    fields = FieldReader(limits.id_bytes_max, limits.url_bytes_max)
     budget = MemoryBudget(settings.memory_bytes_max)
     draining = asyncio.Event()
     readers = Readers(store, settings.waiting_queries_per_account_max)
@@ -146,19 +149,19 @@ async def _serving(settings: Settings, store: Store, clock: Clock, *, shares_por
     interceptors.append(RequestInterceptor(settings.request_limits, limits, budget))
     health = Health(SERVICE_NAMES)
     server = make_server(
-        IngestionService(ingest, clock, limits, draining),
+        IngestionService(ingest, clock, limits, fields, draining),
         KpiService(
             queries,
             watches,
             Explanations(store, readers, clock),
             clock,
-            limits,
+            fields,
             AnswerCache(settings.answer_cache_bytes_max),
             settings.watch_stall_seconds,
             draining,
         ),
-        SettingsService(AccountSettings(store, readers), clock, limits),
-        AdminService(store, clock, limits, names),
+        SettingsService(AccountSettings(store, readers), clock, fields),
+        AdminService(store, clock, fields, names),
         HealthService(health, settings.watch_limits),
         interceptors,
         settings.message_bytes_max,
@@ -223,7 +226,7 @@ async def _settle(store: Store, clock: Clock, resumed: asyncio.Event) -> None:
     """Notices limits that pass, also those that passed while no server ran, once the clock is held against the past."""
     stored, listens_at = StoredTime(store, clock), monotonic()
     while True:
-        with _carrying_on("limits"):
+        with carrying_on("limits"):
             if not resumed.is_set():
                 await stored.resume()
                 resumed.set()
@@ -239,7 +242,7 @@ async def _compact(store: Store) -> None:
     """Packs what was counted into chunks."""
     compaction = Compaction(store)
     while True:
-        with _carrying_on("compaction"):
+        with carrying_on("compaction"):
             while await compaction.run_once():
                 pass
         await asyncio.sleep(_COMPACT_EVERY_SECONDS)
@@ -248,7 +251,7 @@ async def _compact(store: Store) -> None:
 async def _free_names(names: NameKeeper) -> None:
     """Frees the names that nothing uses any more, of accounts that need it."""
     while True:
-        with _carrying_on("names"):
+        with carrying_on("names"):
             await names.run_once()
         await asyncio.sleep(_FREE_NAMES_EVERY_SECONDS)
 
@@ -257,20 +260,9 @@ async def _purge(store: Store, clock: Clock, resumed: asyncio.Event, retention_d
     """Purges what is older than the retention."""
     await resumed.wait()
     while True:
-        with _carrying_on("retention"):
+        with carrying_on("retention"):
             await purge_old(store, clock.deletable(), retention_days)
         await asyncio.sleep(_PURGE_EVERY_SECONDS)
-
-
-@contextmanager
-def _carrying_on(what: str) -> Iterator[None]:
-    """Upkeep that fails is tried again at its next turn; nothing is lost meanwhile."""
-    try:
-        yield
-    except UnavailableError as error:
-        log.debug("%s: %s", what, error)  # the store has said why, once
-    except Exception:
-        log.exception("%s: a defect", what)
 
 
 async def _watch_database(store: Store, health: Health) -> None:

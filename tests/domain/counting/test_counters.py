@@ -24,7 +24,8 @@ from telwerkd.domain.counting.counters import (
     merged,
     unpack,
 )
-from telwerkd.domain.counting.deltas import HELD_BACK, Deltas, Leaf, Leaves
+from telwerkd.domain.counting.deltas import Deltas, Leaf, Leaves
+from telwerkd.domain.counting.measures import HELD_BACK, kpi_of
 from telwerkd.domain.ids import EventId, Micros, OperatorGroupId, OperatorId, WidgetId
 
 QUARTER_MICROS = 15 * 60 * 1_000_000
@@ -247,11 +248,11 @@ def test_what_is_held_back_is_a_measure_of_its_own(of: list[Fact]) -> None:
     deltas = Deltas()
     for fact in of:
         deltas.add(Outcome(Change.HELD, fact))
-    assert deltas.by_measure() == {measure + HELD_BACK: leaves for measure, leaves in counted(of).items()}
+    assert deltas.by_measure() == {HELD_BACK[measure]: leaves for measure, leaves in counted(of).items()}
     for measure, leaves in deltas.by_measure().items():
         keys = {key.grouping for key in chunk_deltas(measure, Leaves.of(leaves))}
         # Nobody asks what is held back of stars and actions: nothing ever is.
-        assert keys == set(range(16 if measure - HELD_BACK in OPEN else 8))
+        assert keys == set(range(16 if kpi_of(measure) in OPEN else 8))
 
 
 @law

@@ -8,8 +8,11 @@ from telwerkd.application.batches import Submitted
 from telwerkd.domain.ids import Micros
 from telwerkd.transport.codec import events, remembering
 from telwerkd.transport.codec.events import EventDecoder, EventLimits
+from telwerkd.transport.codec.fields import FieldReader
 
 NOW = Micros(1_767_225_600_000_000)
+
+FIELDS = FieldReader(id_bytes_max=128, url_bytes_max=2_048)
 
 
 def event(number: int, **kind: object) -> pb.Event:
@@ -61,7 +64,7 @@ REFUSED = [
 
 
 def alone(sent: pb.Event) -> Submitted:
-    [decoded] = EventDecoder(EventLimits()).decode([sent], NOW).valid
+    [decoded] = EventDecoder(EventLimits(), FIELDS).decode([sent], NOW).valid
     return decoded
 
 
@@ -71,7 +74,7 @@ def test_what_a_decoder_has_seen_does_not_change_what_it_says(monkeypatch, remem
     monkeypatch.setattr(remembering, "REMEMBERED_MAX", remembered_max)
     monkeypatch.setattr(events, "_VALID_IDS_MAX", remembered_max)
     sent = [event(number, **kind) for number, kind in enumerate(KINDS)]
-    decoder = EventDecoder(EventLimits())
+    decoder = EventDecoder(EventLimits(), FIELDS)
     for _ in range(2):
         assert decoder.decode(sent, NOW).valid == [alone(each) for each in sent]
     assert {each.WhichOneof("kind") for each in sent} == {field.name for field in pb.Event.DESCRIPTOR.oneofs[0].fields}
@@ -79,7 +82,7 @@ def test_what_a_decoder_has_seen_does_not_change_what_it_says(monkeypatch, remem
 
 def test_what_was_refused_is_refused_again():
     """Nothing that is wrong is remembered as right, and an index says which event it was."""
-    decoder = EventDecoder(EventLimits())
+    decoder = EventDecoder(EventLimits(), FIELDS)
     sent = [event(number, **kind) for number, kind in enumerate([*REFUSED, KINDS[0]])]
     once, again = decoder.decode(sent, NOW), decoder.decode(sent, NOW)
     assert list(once.refused) == list(range(len(REFUSED)))
@@ -89,7 +92,7 @@ def test_what_was_refused_is_refused_again():
 
 def test_what_is_remembered_is_bounded():
     """However many ids and contents come, and however long they are, only so many are kept."""
-    decoder = EventDecoder(EventLimits())
+    decoder = EventDecoder(EventLimits(), FIELDS)
     for number in range(0, 3 * events._VALID_IDS_MAX, 1_000):
         some = [pb.Event(conversation_id=f"{n}", event_id="e", widget_id="w") for n in range(number, number + 1_000)]
         decoder.decode(some, NOW)

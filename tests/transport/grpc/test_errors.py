@@ -27,7 +27,8 @@ from telwerkd.domain.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
-from telwerkd.transport.grpc.errors import STATUS_CODES, ErrorInterceptor, refusing, to_rpc_status, to_status
+from telwerkd.transport.codec.errors import STATUS_CODES, to_rpc_status
+from telwerkd.transport.grpc.errors import ErrorInterceptor, refusing, to_status
 
 REQUEST, RESPONSE = ingestion.IngestEventsRequest, ingestion.IngestEventsResponse
 LEAK = "postgresql://telwerk:hunter2@db"

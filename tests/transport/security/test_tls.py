@@ -139,23 +139,6 @@ async def test_files_that_vanish_change_nothing(files, ca, gone):
         assert await gets_in(port, ca)
 
 
-def test_a_replaced_link_is_noticed_as_kubernetes_mounts_secrets(tmp_path, ca):
-    link = tmp_path / "..data"
-    versions = [tmp_path / name for name in ("first", "second")]
-    for version in versions:
-        version.mkdir()
-        issue(ca, TlsFiles(version / "tls.crt", version / "tls.key"))
-    link.symlink_to(versions[0])
-    from telwerkd.transport.security.tls import _Follower  # noqa: PLC0415 - the one test that looks inside
-
-    follower = _Follower(TlsFiles(link / "tls.crt", link / "tls.key"))
-    assert follower.changed() is None
-    (tmp_path / "new").symlink_to(versions[1])
-    (tmp_path / "new").rename(link)
-    assert follower.changed() is not None
-    assert follower.changed() is None
-
-
 def refusal(files: TlsFiles) -> str:
     with pytest.raises(StartupError) as caught:
         server_credentials(files)

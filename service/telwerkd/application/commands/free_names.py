@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS, names_of
 from telwerkd.application.ports import Names, Snapshot, Transaction
-from telwerkd.domain.conversation.facts import Fact, Kpi
+from telwerkd.domain.conversation.facts import Fact
 from telwerkd.domain.conversation.fold import State
-from telwerkd.domain.counting.counters import has_open_values
-from telwerkd.domain.counting.deltas import HELD_BACK
+from telwerkd.domain.counting.measures import has_open_values, kpi_of
 
 _PAUSE_CONVERSATIONS = 200
 
@@ -75,9 +74,8 @@ def _uses(view: Snapshot) -> Iterator[Iterable[_Name]]:
 
 def _of_counts(measure: int, value: str, operator: str, group: str, widget: str) -> Iterator[_Name]:
     yield from ((OPERATORS, operator), (GROUPS, group), (WIDGETS, widget))
-    kpi = measure % HELD_BACK
-    if has_open_values(Kpi(kpi)):
-        yield kpi, value
+    if has_open_values(measure):
+        yield kpi_of(measure), value
 
 
 def _of_state(state: State) -> Iterator[_Name]:

@@ -23,7 +23,7 @@ from telwerkd.domain.counting.counters import (
     CHUNK_QUARTERS,
     has_open_values,
 )
-from telwerkd.domain.counting.deltas import HELD_BACK, Measure
+from telwerkd.domain.counting.measures import COUNTED, HELD_BACK, Measure
 from telwerkd.domain.counting.rollups import Rollup, resolution
 from telwerkd.domain.errors import LimitExceededError
 from telwerkd.domain.time import calendar
@@ -116,17 +116,14 @@ def _bucket_count(span: QuarterRange, granularity: Granularity | None, limits: Q
     return wanted
 
 
-_HELD_KPIS = frozenset({Kpi.CONVERSATION_TOPICS, Kpi.PRE_CHAT_SURVEY_RESULTS})
-
-
 def _kpi_outline(query: Query, info: KpiInfo, spans: Sequence[QuarterRange]) -> KpiOutline:
     by_value = has_open_values(info.kpi) and _uses_values(query)
 
     def slice_outline(measure: Measure, period: int) -> SliceOutline:
         return SliceOutline(info, period, _selector(query, measure, spans[period], by_value=by_value), by_value)
 
-    held_back = (slice_outline(info.kpi + HELD_BACK, 0),) if info.kpi in _HELD_KPIS else ()
-    return KpiOutline(info, tuple(slice_outline(info.kpi, period) for period in range(len(spans))), held_back)
+    held_back = (slice_outline(HELD_BACK[info.kpi], 0),) if info.is_held_back else ()
+    return KpiOutline(info, tuple(slice_outline(COUNTED[info.kpi], period) for period in range(len(spans))), held_back)
 
 
 _VALUE_DIMENSIONS = frozenset({Dimension.VALUE, Dimension.TOPIC, Dimension.QUESTION})

@@ -10,6 +10,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from telwerkd.application.commands.free_names import FreeNames, unused_names
+from telwerkd.application.failures import set_apart
 from telwerkd.application.ports import Store
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.domain.ids import AccountId, Micros
@@ -59,13 +60,11 @@ class NameKeeper:
                 continue
             self._noticed.discard(account)
             try:
-                await self._look(account, looked)
+                with set_apart(f"the names of account {account!r}"):
+                    await self._look(account, looked)
             except UnavailableError:
                 self.notice(account)
                 raise
-            except Exception:
-                # What fails for one account must not keep the others waiting.
-                log.exception("the names of account %r: a defect", account)
 
     async def _look(self, account: AccountId, looked: _Looked | None) -> None:
         row = await self._store.read(account, lambda view: view.account())

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Callable
 
 from telwerkd.application.clock import Clock
+from telwerkd.application.failures import set_apart
 from telwerkd.application.ports import Snapshot, Store
-from telwerkd.domain.errors import UnavailableError
 from telwerkd.domain.ids import AccountId, Micros
 
 log = logging.getLogger(__name__)
@@ -53,13 +53,9 @@ class StoredTime:
         return latest
 
     async def _of(self, account: AccountId, of: Callable[[Snapshot], Micros | None]) -> Micros | None:
-        try:
+        with set_apart(f"the newest event of account {account!r}"):
             return await self._store.read(account, of)
-        except UnavailableError:
-            raise
-        except Exception:
-            log.exception("the newest event of account %r: a defect", account)
-            return None
+        return None
 
 
 def _latest_event(view: Snapshot) -> Micros | None:

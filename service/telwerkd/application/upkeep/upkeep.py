@@ -1,21 +1,16 @@
 """What the service does by itself: noticing limits that pass, and packing what was counted into chunks."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from time import monotonic
 
 from telwerkd.application import audit_log
 from telwerkd.application.commands.compact import Compact
 from telwerkd.application.commands.settle_timers import SETTLED_MAX, SettleTimers
-from telwerkd.application.ports import DamagedRowError, Store
+from telwerkd.application.failures import set_apart
+from telwerkd.application.ports import Store
 from telwerkd.application.retention.removal import purge
 from telwerkd.application.upkeep.stored_time import reached
 from telwerkd.domain.counting.deltas import Measure
-from telwerkd.domain.errors import UnavailableError
 from telwerkd.domain.ids import SECOND, AccountId, Micros
-
-log = logging.getLogger(__name__)
 
 DAY = Micros(86_400 * SECOND)
 
@@ -57,7 +52,7 @@ async def settle_due(store: Store, now: Micros, conversations_max: int = SETTLED
     """
     left = False
     for account in await store.accounts_due(now):
-        with _apart(f"the limits of account {account!r}"):
+        with set_apart(f"the limits of account {account!r}"):
             settled = await store.upkeep(account, SettleTimers(now, conversations_max))
             left = left or (settled or 0) >= conversations_max
     return left
@@ -82,7 +77,7 @@ class Compaction:
         self._seen = sizes
         left = False
         for account, measure in ripe:
-            with _apart(f"compaction of measure {measure} of account {account!r}"):
+            with set_apart(f"compaction of measure {measure} of account {account!r}"):
                 begun = monotonic()
                 moved = await self._compact(account, measure, sizes[account, measure])
                 ended = monotonic()
@@ -119,33 +114,10 @@ async def purge_old(store: Store, now: Micros, retention_days: int) -> None:
         UnavailableError: the database does not answer.
     """
     for account in await store.accounts():
-        with _apart(f"retention of account {account!r}"):
+        with set_apart(f"retention of account {account!r}"):
             newest = await store.read(account, reached)
             if newest is not None:
                 until = min(now, newest + DAY)
                 purged = await purge(store, account, Micros((until // DAY - retention_days) * DAY))
                 if purged:
                     audit_log.record("purge", account, f"by retention_days={retention_days} events={purged}")
-
-
-_SAID_MAX = 1_000
-_said: dict[str, str] = {}
-"""What was said last of damaged rows, by what could not be done for them."""
-
-
-@contextmanager
-def _apart(what: str) -> Iterator[None]:
-    """What fails for one account must not keep the others waiting."""
-    try:
-        yield
-    except UnavailableError:
-        raise
-    except DamagedRowError as error:
-        # It comes again twice a second, until somebody mends it: said once.
-        if _said.get(what) != str(error):
-            if len(_said) >= _SAID_MAX:
-                _said.clear()
-            _said[what] = str(error)
-            log.error("%s: %s", what, error)  # noqa: TRY400  # where it was met does not matter
-    except Exception:
-        log.exception("%s: a defect", what)

@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
+from telwerkd.application.failures import carrying_on
 from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.application.ports import Store
 from telwerkd.application.query.question import OrderMeasure, Query
@@ -66,18 +67,12 @@ class Watches:
         """Looks for accounts that have changed, for good."""
         while True:
             if self._watching:
-                await self._look()
+                with carrying_on("watches"):
+                    await self._look()
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
     async def _look(self) -> None:
-        try:
-            versions = await self._store.versions(list(self._watching))
-        except UnavailableError as error:
-            log.warning("watches: %s", error)
-            return
-        except Exception:
-            log.exception("watches: a defect")
-            return
+        versions = await self._store.versions(list(self._watching))
         async with self._looked:
             self._versions = versions
             self._looked.notify_all()

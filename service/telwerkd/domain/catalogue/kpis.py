@@ -1,14 +1,21 @@
-"""The catalogue of the ten KPIs: what each means, what it can be grouped by, and which values it knows beforehand."""
+"""The catalogue of the ten KPIs: their specifications with what people read about them."""
 
-import enum
 from collections.abc import Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 
 import msgspec
 
-from telwerkd.domain.catalogue.texts import KpiText, Language, Section, SectionText, Texts, ValueText, de, en, nl
-from telwerkd.domain.conversation.facts import Kpi
+from telwerkd.domain.catalogue.specs import (
+    SPECS,
+    Dimension as Dimension,  # noqa: PLC0414  # still imported from here
+    Direction as Direction,  # noqa: PLC0414  # still imported from here
+    Kpi,
+    KpiSpec,
+    Revisability as Revisability,  # noqa: PLC0414  # still imported from here
+    ValueKind as ValueKind,  # noqa: PLC0414  # still imported from here
+)
+from telwerkd.domain.catalogue.texts import KpiText, Language, SectionText, Texts, ValueText, de, en, nl
 from telwerkd.domain.errors import InvalidArgumentError, Reason
 
 TEXTS: Mapping[Language, Texts] = MappingProxyType(
@@ -19,46 +26,6 @@ TEXTS: Mapping[Language, Texts] = MappingProxyType(
 _LONGEST_ECHO = 64
 
 
-class Dimension(enum.IntEnum):
-    """By what KPIs can be grouped and filtered. The numbers are the contract's."""
-
-    OPERATOR = 1
-    OPERATOR_GROUP = 2
-    WIDGET = 3
-    VALUE = 4
-    TOPIC = 5
-    """KPI 8 by single topic: overlaps, and does not add up (R-NUM-5)."""
-    QUESTION = 6
-    """KPI 9 and 10 by the question that was answered."""
-
-
-class ValueKind(enum.IntEnum):
-    """What kind of value a fact carries. The numbers are the contract's."""
-
-    NONE = 1
-    STARS = 2
-    INACTIVITY_ACTION = 3
-    OFFLINE_ASSIGNMENT = 4
-    GOAL = 5
-    TOPIC_SET = 6
-    SURVEY_ANSWER = 7
-
-
-class Revisability(enum.IntEnum):
-    """Whether what happens later can take a count back. The numbers are the contract's."""
-
-    FROZEN = 1
-    REVISABLE = 2
-
-
-class Direction(enum.IntEnum):
-    """Whether a larger number is good news. The numbers are the contract's."""
-
-    HIGHER_IS_BETTER = 1
-    LOWER_IS_BETTER = 2
-    NEITHER = 3
-
-
 class KnownValue(msgspec.Struct, frozen=True):
     """A value that is known beforehand: as a fact carries it, and what people read about it."""
 
@@ -66,19 +33,9 @@ class KnownValue(msgspec.Struct, frozen=True):
     texts: Mapping[Language, ValueText]
 
 
-class KpiInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """One KPI, complete enough to draw its help text and to check a query about it."""
+class KpiInfo(KpiSpec, frozen=True, kw_only=True):
+    """One KPI with its texts, complete enough to draw its help text and to check a query about it."""
 
-    kpi: Kpi
-    id: str
-    """Its name in the contract, such as `satisfaction_score`."""
-    section: Section
-    dimensions: tuple[Dimension, ...]
-    value_kind: ValueKind
-    revisability: Revisability
-    direction: Direction
-    has_mean: bool
-    """A mean of the values is given beside the count."""
     texts: Mapping[Language, KpiText]
     section_texts: Mapping[Language, SectionText]
     values: tuple[KnownValue, ...]
@@ -108,61 +65,13 @@ def language(code: str) -> Language:
     return next((known for known in Language if known == primary), Language.EN)
 
 
-_VALUE_KINDS: Mapping[Kpi, ValueKind] = {
-    Kpi.SATISFACTION_SCORE: ValueKind.STARS,
-    Kpi.FEEDBACK_COUNT: ValueKind.NONE,
-    Kpi.UNANSWERED_LIVE_CONVERSATIONS: ValueKind.NONE,
-    Kpi.UNANSWERED_ENDED_CONVERSATIONS: ValueKind.NONE,
-    Kpi.INACTIVITY_ACTIONS: ValueKind.INACTIVITY_ACTION,
-    Kpi.OFFLINE_ASSIGNMENTS: ValueKind.OFFLINE_ASSIGNMENT,
-    Kpi.GOALS_REACHED: ValueKind.GOAL,
-    Kpi.CONVERSATION_TOPICS: ValueKind.TOPIC_SET,
-    Kpi.PRE_CHAT_SURVEY_RESULTS: ValueKind.SURVEY_ANSWER,
-    Kpi.POST_CHAT_SURVEY_RESULTS: ValueKind.SURVEY_ANSWER,
-}
-
-
-_DIRECTIONS: Mapping[Kpi, Direction] = {
-    Kpi.SATISFACTION_SCORE: Direction.HIGHER_IS_BETTER,
-    Kpi.UNANSWERED_LIVE_CONVERSATIONS: Direction.LOWER_IS_BETTER,
-    Kpi.UNANSWERED_ENDED_CONVERSATIONS: Direction.LOWER_IS_BETTER,
-    Kpi.INACTIVITY_ACTIONS: Direction.LOWER_IS_BETTER,
-    Kpi.OFFLINE_ASSIGNMENTS: Direction.LOWER_IS_BETTER,
-    Kpi.GOALS_REACHED: Direction.HIGHER_IS_BETTER,
-}
-"""Of the others more is neither good nor bad by itself: feedback, topics and answers tell what contacts say."""
-
-
-def _info(kpi: Kpi) -> KpiInfo:
-    kind = _VALUE_KINDS[kpi]
-    section = Section.QUALITY if kpi < Kpi.GOALS_REACHED else Section.GOALS_TOPICS_SURVEYS
+def _info(spec: KpiSpec) -> KpiInfo:
     return KpiInfo(
-        kpi=kpi,
-        id=kpi.name.lower(),
-        section=section,
-        dimensions=_dimensions(kind),
-        value_kind=kind,
-        # Topics are the only thing that a later event replaces (R-FROZEN-3).
-        revisability=Revisability.REVISABLE if kind is ValueKind.TOPIC_SET else Revisability.FROZEN,
-        direction=_DIRECTIONS.get(kpi, Direction.NEITHER),
-        has_mean=kind is ValueKind.STARS,
-        texts=MappingProxyType({code: texts.kpis[kpi] for code, texts in TEXTS.items()}),
-        section_texts=MappingProxyType({code: texts.sections[section] for code, texts in TEXTS.items()}),
-        values=_known_values(kpi),
+        **msgspec.structs.asdict(spec),
+        texts=MappingProxyType({code: texts.kpis[spec.kpi] for code, texts in TEXTS.items()}),
+        section_texts=MappingProxyType({code: texts.sections[spec.section] for code, texts in TEXTS.items()}),
+        values=_known_values(spec.kpi),
     )
-
-
-def _dimensions(kind: ValueKind) -> tuple[Dimension, ...]:
-    always = (Dimension.OPERATOR, Dimension.OPERATOR_GROUP, Dimension.WIDGET)
-    match kind:
-        case ValueKind.NONE:
-            return always
-        case ValueKind.TOPIC_SET:
-            return (*always, Dimension.VALUE, Dimension.TOPIC)
-        case ValueKind.SURVEY_ANSWER:
-            return (*always, Dimension.VALUE, Dimension.QUESTION)
-        case _:
-            return (*always, Dimension.VALUE)
 
 
 def _known_values(kpi: Kpi) -> tuple[KnownValue, ...]:
@@ -174,7 +83,7 @@ def _known_values(kpi: Kpi) -> tuple[KnownValue, ...]:
     )
 
 
-CATALOGUE: Mapping[Kpi, KpiInfo] = MappingProxyType({kpi: _info(kpi) for kpi in Kpi})
+CATALOGUE: Mapping[Kpi, KpiInfo] = MappingProxyType({kpi: _info(spec) for kpi, spec in SPECS.items()})
 """The ten KPIs, in the order of docs/rules.md."""
 
 _BY_ID: Mapping[str, KpiInfo] = MappingProxyType({info.id: info for info in CATALOGUE.values()})

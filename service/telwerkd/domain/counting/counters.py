@@ -5,11 +5,9 @@ SETS. Every fact counts in the series of all eight groupings of operator, group 
 values (goals, topic sets, survey answers) also in the same eight cut by value (R-FACT-1). So no query ever sums over
 what it did not ask for.
 
-A series is kept in *chunks* of 32 UTC days, each a packed array of the quarter-hours that have facts: `(slot, count)`
-pairs of unsigned 16-bit numbers, little-endian, sorted by slot. The slot is the quarter-hour within the chunk; where
-the values are few and known beforehand (stars, actions, outcomes) it also holds the value, so that one row answers
-count, sum and distribution. A count above 65,535 takes several pairs of the same slot: full ones, then the rest.
-Equal contents are equal bytes.
+A series is kept in *chunks* of 32 UTC days, each a packed array of the quarter-hours that have facts
+(`telwerkd.domain.counting.cells`). Where the values are few and known beforehand (stars, actions, outcomes) it also
+holds the value, so that one row answers count, sum and distribution.
 
 Chunks are written late and many facts at a time (`chunk_changes`): a transaction only files its signed facts as
 *leaves* (`telwerkd.domain.counting.deltas`), which queries add to what the chunks say, and compaction moves into them.
@@ -19,34 +17,31 @@ that local days of any zone are sums of slots.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise, repeat
+from itertools import repeat
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from telwerkd.domain.conversation.facts import Kpi
-from telwerkd.domain.counting.deltas import HELD_BACK, Leaves, Measure, Numbers
-
-CHUNK_QUARTERS = 32 * 96
-"""Quarter-hours in a chunk."""
+from telwerkd.domain.counting.arrays import IntArray
+from telwerkd.domain.counting.cells import (
+    CHUNK_QUARTERS as CHUNK_QUARTERS,  # noqa: PLC0414  # still imported from here
+    COUNT_MAX,
+    SLOTS,
+    Cells as Cells,  # noqa: PLC0414  # still imported from here
+    Pairs,
+    blobs_of,
+    pairs_of,
+    unpack as unpack,  # noqa: PLC0414  # still imported from here
+)
+from telwerkd.domain.counting.deltas import Leaves
+from telwerkd.domain.counting.measures import (
+    Measure,
+    has_open_values as has_open_values,  # noqa: PLC0414  # still imported from here
+    has_packed_values as has_packed_values,  # noqa: PLC0414  # still imported from here
+)
 
 BY_OPERATOR, BY_GROUP, BY_WIDGET, BY_VALUE = 1, 2, 4, 8
 """The bits of a grouping."""
-
-_FULL = 0xFFFF
-_SLOTS = 1 << 16
-PAIR_BYTES = 4
-
-_PACKED_VALUE_KPIS = frozenset({Kpi.SATISFACTION_SCORE, Kpi.INACTIVITY_ACTIONS, Kpi.OFFLINE_ASSIGNMENTS})
-_OPEN_VALUE_KPIS = frozenset(
-    {
-        Kpi.GOALS_REACHED,
-        Kpi.CONVERSATION_TOPICS,
-        Kpi.PRE_CHAT_SURVEY_RESULTS,
-        Kpi.POST_CHAT_SURVEY_RESULTS,
-    }
-)
 
 
 class ChunkKey(NamedTuple):
@@ -76,16 +71,16 @@ class ChunkChanges(NamedTuple):
 
     keys: Sequence[KeyParts]
     """The chunks, sorted."""
-    row: Numbers
+    row: IntArray
     """Which of the chunks: a place in `keys`."""
-    slot: Numbers
+    slot: IntArray
     """The quarter-hour within the chunk, and the packed value."""
-    n: Numbers
+    n: IntArray
     """How many facts more, or less."""
 
 
 def chunk_changes(measure: Measure, leaves: Leaves, groupings: Sequence[int] = ()) -> ChunkChanges:
-    """What leaves change in the chunks of these groupings, or of all that the measure has.
+    """Returns what leaves change in the chunks of these groupings, or of all that the measure has.
 
     Compaction's work, and so the larger part of the cost of counting: each leaf counts in 8 or 16 chunks. Whole columns
     are cut by each grouping. Leaves that cancel each other out touch no chunk.
@@ -104,7 +99,7 @@ def chunk_changes(measure: Measure, leaves: Leaves, groupings: Sequence[int] = (
     keys: list[KeyParts] = []
     cells = [np.zeros((3, 0), np.int64)]
     for grouping in groupings or _groupings(measure):
-        # Numbers are in the order of their ids, groupings ascend: so the keys come out sorted.
+        # Places are in the order of their ids, groupings ascend: so the keys come out sorted.
         firsts, of_key = _distinct([chunk, *_cut(columns, grouping)])
         row = of_key[of_series]
         order = _stable_order(row, len(firsts))
@@ -115,7 +110,7 @@ def chunk_changes(measure: Measure, leaves: Leaves, groupings: Sequence[int] = (
 
 
 def bounded_changes(measure: Measure, leaves: Leaves, chunks_max: int) -> tuple[ChunkChanges, Leaves]:
-    """What leaves change in at most about `chunks_max` chunks, and the leaves that are left for later.
+    """Returns what leaves change in at most about `chunks_max` chunks, and the leaves that are left for later.
 
     A cell is never divided: so no count is negative in between, if none is before and after all of the leaves.
     """
@@ -132,7 +127,7 @@ def bounded_changes(measure: Measure, leaves: Leaves, chunks_max: int) -> tuple[
 
 
 def _within_series(leaves: Leaves, chunks_max: int) -> int:
-    """How many of the leaves, which are `summed`, may be in so many chunks, as the chunks of all four ids tell.
+    """Returns how many of the leaves, which are `summed`, go into so many chunks, estimated by the finest grouping.
 
     To cut leaves costs many times what it costs to count those: a few thousand are not cut for a hundred that fit.
     """
@@ -150,19 +145,19 @@ _SERIES_CHUNKS = 4
 _NO_LEAVES = Leaves.of([])
 
 
-def _cut(columns: Sequence[Numbers], grouping: int) -> list[Numbers]:
-    """Those of the columns (operator, group, widget, value) that a grouping cuts by."""
+def _cut(columns: Sequence[IntArray], grouping: int) -> list[IntArray]:
+    """Returns those of the columns (operator, group, widget, value) that a grouping divides by."""
     return [column for bit, column in zip(_BITS, columns, strict=True) if grouping & bit]
 
 
-def _names(ids: Sequence[str], columns: Sequence[Numbers], grouping: int, places: Numbers) -> Iterator[Iterable[str]]:
-    """The ids at some places of the columns: empty where the grouping does not cut."""
+def _names(ids: Sequence[str], columns: Sequence[IntArray], grouping: int, places: IntArray) -> Iterator[Iterable[str]]:
+    """Yields the ids at some places of the columns: empty ones where the grouping does not divide."""
     for bit, column in zip(_BITS, columns, strict=True):
         yield map(ids.__getitem__, column[places].tolist()) if grouping & bit else [""] * len(places)
 
 
-def _summed(slot: Numbers, of_series: Numbers, n: Numbers) -> tuple[Numbers, Numbers, Numbers]:
-    """Slot, series and number of what does not cancel out, each series' slot once, in the order of the slots."""
+def _summed(slot: IntArray, of_series: IntArray, n: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Returns slot, series and number of what does not cancel out: each slot of a series once, in order."""
     firsts, cell = _distinct([slot, of_series])
     sums = np.zeros(len(firsts), np.int64)
     np.add.at(sums, cell, n)
@@ -170,9 +165,9 @@ def _summed(slot: Numbers, of_series: Numbers, n: Numbers) -> tuple[Numbers, Num
     return slot[left], of_series[left], sums[sums != 0]
 
 
-def _stable_order(numbers: Numbers, below: int) -> Numbers:
-    """The places of numbers in their order, equal ones as they stand. Short numbers are sorted without comparing."""
-    return np.argsort(numbers.astype(np.uint16) if below <= _SLOTS else numbers, kind="stable")
+def _stable_order(numbers: IntArray, below: int) -> IntArray:
+    """Returns the places of numbers in ascending order; the sort is stable, and by radix where numbers are short."""
+    return np.argsort(numbers.astype(np.uint16) if below <= SLOTS else numbers, kind="stable")
 
 
 _NO_CHANGES = ChunkChanges([], *np.zeros((3, 0), np.int64))
@@ -182,11 +177,11 @@ _BITS = (BY_OPERATOR, BY_GROUP, BY_WIDGET, BY_VALUE)
 
 def _groupings(measure: Measure) -> range:
     """All eight of operator, group and widget; where producers choose the values, the same again by value."""
-    return range(16 if measure % HELD_BACK in _OPEN_VALUE_KPIS else 8)
+    return range(16 if has_open_values(measure) else 8)
 
 
-def _distinct(columns: Sequence[Numbers]) -> tuple[Numbers, Numbers]:
-    """A place of each distinct combination, in their order, and which combination each place has."""
+def _distinct(columns: Sequence[IntArray]) -> tuple[IntArray, IntArray]:
+    """Returns the first place of each distinct combination, in their order, and the combination of each place."""
     combined = columns[0] - columns[0].min(initial=0)
     for column in columns[1:]:
         radix = int(column.max(initial=0)) + 1
@@ -204,7 +199,7 @@ _COMBINED_MAX = 2**62
 
 
 def chunk_deltas(measure: Measure, leaves: Leaves) -> dict[ChunkKey, Slots]:
-    """The same chunk by chunk and slot by slot."""
+    """Returns `chunk_changes` as a dictionary of chunks and slots."""
     changes = chunk_changes(measure, leaves)
     chunks: dict[ChunkKey, Slots] = {}
     for row, slot, n in zip(changes.row.tolist(), changes.slot.tolist(), changes.n.tolist(), strict=True):
@@ -214,22 +209,22 @@ def chunk_deltas(measure: Measure, leaves: Leaves) -> dict[ChunkKey, Slots]:
 
 
 def changes_of(chunks: Mapping[ChunkKey, Slots]) -> ChunkChanges:
-    """Changes that are known chunk by chunk."""
+    """Returns such a dictionary as aligned arrays."""
     keys = sorted(chunks)
     cells = [(row, slot, n) for row, key in enumerate(keys) for slot, n in chunks[key].items()]
     return ChunkChanges(keys, *np.array(cells, np.int64).reshape(-1, 3).T)
 
 
 def slot_of(measure: Measure, value: str, quarter: int) -> tuple[int, int]:
-    """In which chunk, and there in which slot, a leaf counts."""
+    """Returns in which chunk, and in which slot of it, a leaf counts."""
     chunk, slot = divmod(quarter, CHUNK_QUARTERS)
-    if measure in _PACKED_VALUE_KPIS:
+    if has_packed_values(measure):
         slot += int(value) * CHUNK_QUARTERS
     return chunk, slot
 
 
 def chunk_keys(measure: Measure, chunk: int, operator: str, group: str, widget: str, value: str) -> Iterator[ChunkKey]:
-    """The chunks in which a leaf counts: one in each grouping."""
+    """Yields the chunks in which a leaf counts: one in each grouping."""
     for grouping in _groupings(measure):
         yield ChunkKey(
             measure,
@@ -243,32 +238,25 @@ def chunk_keys(measure: Measure, chunk: int, operator: str, group: str, widget: 
 
 
 def merged(cells: Sequence[bytes], changes: ChunkChanges) -> list[bytes]:
-    """The cells of chunks with their changes added, `cells[i]` those of `changes.keys[i]`; empty where nothing is left.
+    """Returns the cells of chunks with changes added, `cells[i]` those of `changes.keys[i]`; empty where none is left.
 
     Raises:
         CounterError: a count would become negative.
     """
-    pairs = np.frombuffer(b"".join(cells), "<u2").reshape(-1, 2)
-    lengths = np.array([*map(len, cells)], np.int64) // PAIR_BYTES
-    at = np.repeat(np.arange(len(cells)) * _SLOTS, lengths) + pairs[:, 0]
-    changed, n = _sums(changes.row * _SLOTS + changes.slot, changes.n)
-    if int(pairs[:, 1].max(initial=0)) + int(n.max(initial=0)) < _FULL:
+    pairs, lengths = pairs_of(cells)
+    at = np.repeat(np.arange(len(cells)) * SLOTS, lengths) + pairs[:, 0]
+    changed, n = _sums(changes.row * SLOTS + changes.slot, changes.n)
+    if int(pairs[:, 1].max(initial=0)) + int(n.max(initial=0)) < COUNT_MAX:
         at, pairs = _merged_short(at, pairs, changed, n, changes)
     else:
         at, pairs = _merged_any(at, pairs, changed, n, changes)
-    packed = pairs.tobytes()
-    ends = PAIR_BYTES * np.searchsorted(at, np.arange(len(cells) + 1) * _SLOTS)
-    return [packed[start:end] for start, end in pairwise(ends.tolist())]
-
-
-_Pairs: TypeAlias = npt.NDArray[np.uint16]
-"""Slots and counts."""
+    return blobs_of(pairs, np.searchsorted(at, np.arange(len(cells) + 1) * SLOTS))
 
 
 def _merged_short(
-    at: Numbers, pairs: _Pairs, changed: Numbers, n: Numbers, changes: ChunkChanges
-) -> tuple[Numbers, _Pairs]:
-    """Where every count is one pair: changes find their place, so that the other pairs are only copied.
+    at: IntArray, pairs: Pairs, changed: IntArray, n: IntArray, changes: ChunkChanges
+) -> tuple[IntArray, Pairs]:
+    """Merges where every count is one pair: changes find their place, so that the other pairs are only copied.
 
     The chunks of a busy account have a thousand times the cells that change.
     """
@@ -281,85 +269,51 @@ def _merged_short(
     pairs = pairs.copy()
     pairs[place[there], 1] = counts[there]
     new = ~there & (counts > 0)
-    pairs = np.insert(pairs, place[new], np.stack((changed[new] % _SLOTS, counts[new]), axis=1), axis=0)
+    pairs = np.insert(pairs, place[new], np.stack((changed[new] % SLOTS, counts[new]), axis=1), axis=0)
     at = np.insert(at, place[new], changed[new])
     filled = pairs[:, 1] > 0
     return (at, pairs) if filled.all() else (at[filled], pairs[filled])
 
 
 def _merged_any(
-    at: Numbers, pairs: _Pairs, changed: Numbers, n: Numbers, changes: ChunkChanges
-) -> tuple[Numbers, _Pairs]:
-    """The same for any counts: one above what a pair holds takes several of them, full ones and then the rest."""
+    at: IntArray, pairs: Pairs, changed: IntArray, n: IntArray, changes: ChunkChanges
+) -> tuple[IntArray, Pairs]:
+    """Merges any counts: one above what a pair holds takes several of them, full ones and then the rest."""
     at, counts = _sums(np.concatenate((at, changed)), np.concatenate((pairs[:, 1], n)))
     _check(at, counts, changes)
-    needed = -(-counts // _FULL)
+    needed = -(-counts // COUNT_MAX)
     last = np.cumsum(needed)
-    held = np.full(int(needed.sum()), _FULL)
-    held[last[needed > 0] - 1] = (counts - (needed - 1) * _FULL)[needed > 0]
+    held = np.full(int(needed.sum()), COUNT_MAX)
+    held[last[needed > 0] - 1] = (counts - (needed - 1) * COUNT_MAX)[needed > 0]
     at = np.repeat(at, needed)
-    return at, np.stack((at % _SLOTS, held), axis=1).astype("<u2")
+    return at, np.stack((at % SLOTS, held), axis=1).astype("<u2")
 
 
-def _sums(at: Numbers, n: Numbers) -> tuple[Numbers, Numbers]:
-    """Each place once, in order, with its sum."""
+def _sums(at: IntArray, n: IntArray) -> tuple[IntArray, IntArray]:
+    """Returns each place once, in order, with its sum."""
     order = np.argsort(at, kind="stable")
     at = at[order]
     firsts = np.flatnonzero(np.diff(at, prepend=-1))
     return at[firsts], np.add.reduceat(n[order], firsts) if len(firsts) else n[:0]
 
 
-def _check(at: Numbers, counts: Numbers, changes: ChunkChanges) -> None:
+def _check(at: IntArray, counts: IntArray, changes: ChunkChanges) -> None:
     if counts.min(initial=0) < 0:
-        row, slot = divmod(int(at[counts.argmin()]), _SLOTS)
+        row, slot = divmod(int(at[counts.argmin()]), SLOTS)
         raise CounterError(f"slot {slot} of {ChunkKey(*changes.keys[row])} would hold {counts.min()}")
 
 
-class Cells(NamedTuple):
-    """The cells of many chunks, unpacked: aligned arrays."""
-
-    row: npt.NDArray[np.int64]
-    """Which of the chunks a cell is of, by its place."""
-    quarter: npt.NDArray[np.int64]
-    """Quarter-hours since 1970-01-01T00:00:00Z."""
-    code: npt.NDArray[np.int64]
-    """The packed value; 0 where the measure packs none."""
-    n: npt.NDArray[np.int64]
-    """How many facts."""
-
-
-def unpack(chunks: Sequence[int], blobs: Sequence[bytes]) -> Cells:
-    """Unpacks chunks; `chunks[i]` is the number of the chunk whose cells are `blobs[i]`."""
-    pairs = np.frombuffer(b"".join(blobs), dtype="<u2").astype(np.int64).reshape(-1, 2)
-    lengths = np.fromiter((len(blob) // 4 for blob in blobs), np.int64, len(blobs))
-    row = np.repeat(np.arange(len(blobs)), lengths)
-    code, slot = np.divmod(pairs[:, 0], CHUNK_QUARTERS)
-    quarter = np.repeat(np.asarray(chunks, np.int64) * CHUNK_QUARTERS, lengths) + slot
-    return Cells(row, quarter, code, pairs[:, 1])
-
-
-def has_open_values(kpi: Kpi) -> bool:
-    """Whether producers choose the KPI's values, so that it is also kept by value."""
-    return kpi in _OPEN_VALUE_KPIS
-
-
 def uncut_grouping(measure: Measure) -> int:
-    """The grouping by everything that a measure is cut by: no other says more."""
-    open_values = measure % HELD_BACK in _OPEN_VALUE_KPIS
-    return BY_OPERATOR | BY_GROUP | BY_WIDGET | (BY_VALUE if open_values else 0)
-
-
-def has_packed_values(measure: Measure) -> bool:
-    """Whether the measure's values are few and known beforehand, so that every cell holds its value."""
-    return measure in _PACKED_VALUE_KPIS
+    """Returns the finest grouping of a measure."""
+    return BY_OPERATOR | BY_GROUP | BY_WIDGET | (BY_VALUE if has_open_values(measure) else 0)
 
 
 Row: TypeAlias = tuple[str, str, str, str]
-"""Whose counts they are: operator, group, widget and value, empty where the grouping does not cut."""
+"""Operator, group, widget and value of a series, empty where the grouping does not divide."""
 
 
 def cut_leaves(measure: Measure, leaves: Leaves, grouping: int) -> tuple[list[Row], Cells]:
-    """Leaves as the cells of a grouping's rows."""
+    """Returns leaves as the series of a grouping and their cells."""
     values, *dimensions, quarters, ns = leaves.columns
     columns = [*dimensions, values]
     firsts, row = _distinct([np.zeros_like(ns), *_cut(columns, grouping)])
@@ -367,12 +321,12 @@ def cut_leaves(measure: Measure, leaves: Leaves, grouping: int) -> tuple[list[Ro
     return rows, Cells(row, quarters, _codes(measure, leaves), ns)
 
 
-def _codes(measure: Measure, leaves: Leaves) -> Numbers:
-    """The packed value of each leaf: 0 where the measure packs none."""
+def _codes(measure: Measure, leaves: Leaves) -> IntArray:
+    """Returns the packed value of each leaf: 0 where the measure packs none."""
     values = leaves.columns[0]
     codes = np.zeros(len(leaves.ids), np.int64)
-    if measure in _PACKED_VALUE_KPIS:
+    if has_packed_values(measure):
         for place in set(values.tolist()):
             codes[place] = int(leaves.ids[place])
-    of_leaves: Numbers = codes[values]
+    of_leaves: IntArray = codes[values]
     return of_leaves

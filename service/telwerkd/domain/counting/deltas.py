@@ -9,18 +9,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from telwerkd.domain.conversation.facts import Change, LeftOut, Outcome
+from telwerkd.domain.counting.arrays import IntArray
+from telwerkd.domain.counting.measures import COUNTED, HELD_BACK, Measure as Measure  # noqa: PLC0414  # still imported from here
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
-
-Numbers: TypeAlias = npt.NDArray[np.int64]
-
-HELD_BACK = 100
-"""Added to a KPI's number: the measure of what is held back of it, counted in the same way."""
-
-Measure: TypeAlias = int
-"""A KPI's number, or that plus `HELD_BACK`."""
 
 Leaf: TypeAlias = tuple[str, str, str, str, int, int]
 """Signed facts of one measure that agree in everything: value, operator, group, widget, quarter-hour, and how many.
@@ -45,7 +38,7 @@ class Leaves:
 
     ids: Sequence[str]
     """The distinct ids, sorted; of what was read from storage in any order, until it is `together`."""
-    columns: Numbers
+    columns: IntArray
     """Six rows, in the order of a leaf's fields; an id is its place in `ids`."""
 
     @classmethod
@@ -114,8 +107,8 @@ class Leaves:
 
 _NONE = Leaves([], np.zeros((FIELDS, 0), np.int64))
 
-_MEANING = {Change.TAKEN_BACK: (0, -1), Change.HELD: (HELD_BACK, 1), Change.RELEASED: (HELD_BACK, -1)}
-"""What is added to the measure, and the sign, where a fact is not simply counted."""
+_MEANING = {Change.TAKEN_BACK: (COUNTED, -1), Change.HELD: (HELD_BACK, 1), Change.RELEASED: (HELD_BACK, -1)}
+"""The measures and the sign, where a fact is not simply counted."""
 
 
 class Deltas:
@@ -135,14 +128,13 @@ class Deltas:
             if type(effect) is not Outcome:
                 continue
             fact = effect.fact
-            measure: Measure = fact.kpi
-            n = times
+            measures, n = COUNTED, times
             # Not a `match`: nearly all are counted, and every event that counts comes here.
             if effect.change is not Change.COUNTED:
-                held, sign = _MEANING[effect.change]
-                measure, n = measure + held, sign * times
+                measures, sign = _MEANING[effect.change]
+                n = sign * times
             quarter = fact.instant // QUARTER_HOUR_MICROS
-            leaf = (measure, fact.value, fact.operator, fact.group, fact.widget, quarter)
+            leaf = (measures[fact.kpi], fact.value, fact.operator, fact.group, fact.widget, quarter)
             leaves[leaf] = leaves.get(leaf, 0) + n
 
     def add_all(self, other: "Deltas") -> None:
@@ -160,4 +152,4 @@ class Deltas:
         for (measure, value, operator, group, widget, quarter), n in self._leaves.items():
             if n:
                 measures.setdefault(measure, []).append((value, operator, group, widget, quarter, n))
-        return {int(measure): measures[measure] for measure in sorted(measures)}
+        return dict(sorted(measures.items()))

@@ -12,11 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from telwerkd.domain.counting.cells import SLOTS, pairs_of
 from telwerkd.domain.counting.counters import ChunkKey, chunk_keys, slot_of
 from telwerkd.domain.counting.deltas import Leaf, Measure
-
-_SLOTS = 2**16
-"""All that a cell can name; a damaged chunk may well name one that no fact has."""
 
 _MODULUS = 2**64
 _CHUNKS_AT_ONCE = 1_000
@@ -62,10 +60,9 @@ class Fingerprints:
         filled = ((key, cells) for key, cells in chunks if cells)
         while portion := list(islice(filled, _CHUNKS_AT_ONCE)):
             keys, blobs = zip(*portion, strict=True)
-            pairs = np.frombuffer(b"".join(blobs), "<u2").reshape(-1, 2)
+            pairs, lengths = pairs_of(blobs)
             # Unsigned numbers wrap around, which is the modulus wanted.
             weighed = _WEIGHTS[pairs[:, 0]] * pairs[:, 1].astype(np.uint64)
-            lengths = np.fromiter((len(blob) // 4 for blob in blobs), np.int64, len(blobs))
             sums = np.add.reduceat(weighed, np.cumsum(lengths) - lengths)
             for key, weight in zip(keys, sums.tolist(), strict=True):
                 self._add(key, weight)
@@ -87,7 +84,7 @@ class Fingerprints:
 
 
 def _random_weights() -> npt.NDArray[np.uint64]:
-    weights = np.random.default_rng().integers(0, _MODULUS - 1, _SLOTS, np.uint64)
+    weights = np.random.default_rng().integers(0, _MODULUS - 1, SLOTS, np.uint64)
     return weights | np.uint64(1)
 
 

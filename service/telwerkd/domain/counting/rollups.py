@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.domain.counting.counters import CHUNK_QUARTERS, Cells
+from telwerkd.domain.counting.cells import CHUNK_QUARTERS, Cells
 from telwerkd.domain.time.calendar import EARLIEST, LATEST, Buckets, Granularity, Quarters, buckets
 
 _ROW_BYTES = 300
@@ -24,7 +24,7 @@ _DENSE_MAX = 4
 
 
 class RowIds(NamedTuple):
-    """Whose counts they are, cut by a grouping: empty where it does not cut."""
+    """Which series of a measure: empty where the grouping does not divide."""
 
     operator: str
     group: str

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from telwerkd.domain.errors import InvalidArgumentError
 from telwerkd.domain.time.calendar import EARLIEST, day_start
+from telwerkd.domain.time.years import FIRST_DATE
 
 
 class QuarterRange(NamedTuple):
@@ -62,14 +63,12 @@ class DateRange(NamedTuple):
                 start = date.fromordinal(2 * self.start.toordinal() - self.end.toordinal())
         except ValueError:
             raise _too_early() from None
-        if start.year < _FIRST_YEAR:
+        if start < FIRST_DATE:
             raise _too_early()
         return DateRange(start, self.start)
 
 
 Range: TypeAlias = QuarterRange | DateRange
-
-_FIRST_YEAR = 2000
 
 
 def _months(day: date) -> int:
@@ -82,5 +81,6 @@ def _month(months: int) -> date:
 
 def _too_early() -> InvalidArgumentError:
     return InvalidArgumentError.of(
-        "compare_to.previous_period", f"the period before this range begins before {_FIRST_YEAR}: name one by `range`"
+        "compare_to.previous_period",
+        f"the period before this range begins before {FIRST_DATE.year}: name one by `range`",
     )

@@ -10,16 +10,17 @@ from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-import numpy as np
 import sqlalchemy as sa
 
 from telwerkd.application.ports import CellRow, Conversation, Damage, Filed, Report
 from telwerkd.domain.conversation.events import Event
-from telwerkd.domain.conversation.facts import Kpi
 from telwerkd.domain.conversation.fold import EMPTY, State
-from telwerkd.domain.counting.counters import PAIR_BYTES, ChunkKey, slot_of
-from telwerkd.domain.counting.deltas import HELD_BACK, Leaf, Measure
+from telwerkd.domain.counting.cells import check_cells
+from telwerkd.domain.counting.counters import ChunkKey, slot_of
+from telwerkd.domain.counting.deltas import Leaf
+from telwerkd.domain.counting.measures import Measure, kpi_of
 from telwerkd.domain.ids import ConversationId, Micros
+from telwerkd.domain.time.years import is_known_instant
 from telwerkd.storage.schema.tables import base_counters, conversations, counters, deltas, events, widget_settings
 from telwerkd.storage.sql import records
 
@@ -28,8 +29,6 @@ T = TypeVar("T")
 UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, msgspec.MsgspecError)
 """What decoding raises of bytes that were never written so."""
 
-_FIRST_INSTANT, _LAST_INSTANT = 946_684_800_000_000, 7_258_118_400_000_000
-"""Of events: from 2000 to 2199."""
 _GROUPINGS = 16
 
 _NO_LOG: tuple[None, Iterator[Any]] = (None, iter(()))
@@ -188,40 +187,37 @@ class AccountReader:
 def _event(event_id: str, occur_time: int, body: bytes) -> Event:
     event = records.event_of(_text(event_id), occur_time, body)
     _check_instants(occur_time)
-    if not _FIRST_INSTANT <= occur_time < _LAST_INSTANT:
+    if not is_known_instant(occur_time):
         raise ValueError(f"happened at {occur_time} µs, which no event can")
     return event
 
 
 def _leaves(measure: int, size: int, blob: bytes) -> list[Leaf]:
-    _check_measure(measure)
+    checked = _checked_measure(measure)
     leaves = list(records.leaves_of([blob]))
     if len(leaves) != size:
         raise ValueError(f"has {len(leaves)} leaves, and says {size}")
     for value, operator, group, widget, quarter, _ in leaves:
         for name in (value, operator, group, widget):
             _text(name)
-        slot_of(measure, value, quarter)
+        slot_of(checked, value, quarter)
     return leaves
 
 
 def _checked_chunk(key: ChunkKey, cells: bytes) -> bytes:
-    _check_measure(key.measure)
+    _checked_measure(key.measure)
     if not 0 <= key.grouping < _GROUPINGS:
         raise ValueError(f"there is no grouping {key.grouping}")
     _check_instants(key.chunk)
     for name in (key.operator, key.group, key.widget, key.value):
         _text(name)
-    if not cells or len(cells) % PAIR_BYTES:
-        raise ValueError(f"cells of {len(cells)} bytes")
-    pairs = np.frombuffer(cells, "<u2").reshape(-1, 2)
-    if not pairs[:, 1].all() or (np.diff(pairs[:, 0].astype(np.int64)) < 0).any():
-        raise ValueError("cells that are not in order, or empty")
+    check_cells(cells)
     return cells
 
 
-def _check_measure(measure: int) -> None:
-    Kpi(measure % HELD_BACK)
+def _checked_measure(measure: int) -> Measure:
+    kpi_of(measure)
+    return Measure(measure)
 
 
 def _check_instants(*numbers: object) -> None:

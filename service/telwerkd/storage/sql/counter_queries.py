@@ -7,8 +7,10 @@ import sqlalchemy as sa
 
 from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS
 from telwerkd.application.ports import CellRow, Cut
-from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET, PAIR_BYTES
-from telwerkd.domain.counting.deltas import HELD_BACK, Leaves, Measure
+from telwerkd.domain.counting.cells import are_cells
+from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET
+from telwerkd.domain.counting.deltas import Leaves
+from telwerkd.domain.counting.measures import Measure, kpi_of
 from telwerkd.storage.schema.tables import base_counters, chunk_versions, counters, deltas
 from telwerkd.storage.sql import records
 from telwerkd.storage.sql.part import AccountPart, naming_the_account, whole_cells
@@ -70,7 +72,7 @@ class CounterQueries(AccountPart):
             found = self._connection.execute(self._sought(cut)).all()
         # All at once, for there may be thousands; which one it is, is looked for only then.
         blobs = [row[-1] for row in found]
-        if {*map(type, blobs)} - {bytes} or any(size % PAIR_BYTES for size in {*map(len, blobs)}):
+        if not are_cells(blobs):
             for *key, cells in found:
                 whole_cells(counters.name, (cut.measure, cut.grouping, *key), cells)
         return [CellRow(*row) for row in found]
@@ -137,4 +139,4 @@ class CounterQueries(AccountPart):
         ):
             mine = (c.account_id == self._account, c.grouping == grouping)
             for measure, name in self._stream(sa.select(c.measure, column).where(*mine).distinct()):
-                yield (measure % HELD_BACK if family is None else family), name
+                yield (kpi_of(measure) if family is None else family), name

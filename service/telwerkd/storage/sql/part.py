@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.util import await_only
 
 from telwerkd.application.ports import Account, Damage, DamagedRowError
-from telwerkd.domain.counting.counters import PAIR_BYTES
+from telwerkd.domain.counting.cells import are_cells
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.storage.schema.tables import accounts
 from telwerkd.storage.sql.bulk import Bulk
@@ -77,6 +77,6 @@ def _bulk(connection: sa.Connection, account: AccountId) -> Bulk:
 
 def whole_cells(table: str, key: Sequence[Any], cells: bytes) -> bytes:
     """The cells of a chunk. Raises DamagedRowError if they are none: nothing that is to follow could name the row."""
-    if type(cells) is not bytes or len(cells) % PAIR_BYTES:
+    if not are_cells([cells]):
         raise DamagedRowError(Damage(table, tuple(key), "these are no cells"))
     return cells

@@ -18,10 +18,11 @@ from telwerkd.application.query.result import Answer, Counts, GroupKey, KpiRows,
 from telwerkd.application.watch.watches import Changes
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.texts import Language
-from telwerkd.domain.errors import InvalidArgumentError, TelwerkError
+from telwerkd.domain.errors import TelwerkError
 from telwerkd.domain.ids import Micros
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS, Buckets
 from telwerkd.transport.codec import page_tokens, wire
+from telwerkd.transport.codec.errors import told
 from telwerkd.transport.codec.queries import QueryRequest
 from telwerkd.transport.codec.settings import encode_instant
 from telwerkd.transport.codec.values import encode_value
@@ -59,8 +60,8 @@ def encode_answer(request: QueryRequest, answer: Answer) -> Reply:
 def encode_batched(reply: Reply | TelwerkError, now: Micros) -> bytes:
     """The reply to one query of a batch, or what is wrong with it, as bytes of `BatchedAnswer`."""
     if isinstance(reply, TelwerkError):
-        field = reply.violations[0].field if isinstance(reply, InvalidArgumentError) else ""
-        error = pb.QueryError(reason=reply.reason.name, field=field, message=reply.message)
+        about = told(reply)
+        error = pb.QueryError(reason=about.reason, field=about.field, message=about.message)
         return pb.BatchedAnswer(error=error).SerializeToString()
     is_series = reply.kind is pb.QueryTimeSeriesResponse
     number = pb.BatchedAnswer.TIME_SERIES_FIELD_NUMBER if is_series else pb.BatchedAnswer.TOTALS_FIELD_NUMBER

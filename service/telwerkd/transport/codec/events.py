@@ -1,12 +1,9 @@
 """From `telwerk.v1.Event` to the domain's events: every field is validated, and the first that is wrong is named."""
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from telwerk.v1 import event_pb2 as pb
 from telwerkd.application.batches import Batch, Rejected, Submitted
@@ -33,8 +30,8 @@ from telwerkd.domain.conversation.events import (
     Unassigned,
     WentLive,
 )
-from telwerkd.domain.conversation.goals import url_digest, valid_url
-from telwerkd.domain.errors import FieldViolation, InvalidArgumentError, Reason
+from telwerkd.domain.conversation.goals import url_digest
+from telwerkd.domain.errors import Reason
 from telwerkd.domain.ids import (
     SECOND,
     ConversationId,
@@ -46,20 +43,12 @@ from telwerkd.domain.ids import (
     TopicId,
     WidgetId,
 )
+from telwerkd.transport.codec.fields import FieldError, FieldReader, action, choices, instant, live_limit
 from telwerkd.transport.codec.remembering import remembering
 
-EARLIEST_SECONDS = 946_684_800
-"""2000-01-01T00:00:00Z, where the calendar begins: every zone is on quarters of an hour since then."""
-
-END_SECONDS = 7_258_118_400
-"""2200-01-01T00:00:00Z."""
-
-LIVE_LIMIT_MAX = 30 * 86_400 * SECOND
 TOPICS_MAX = 20
 _TOPICS_SENT_MAX = 5 * TOPICS_MAX
 STARS_MAX = 5
-
-_NANOS_MAX = 999_999_999
 
 _VALID_IDS_MAX = 20_000
 """Conversations that are remembered, and widgets."""
@@ -71,8 +60,6 @@ _OTHER_BYTES = 2_048
 """Of an event's time and sequence, and of fields that are not known here."""
 
 Id = TypeVar("Id", bound=str)
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class EventLimits(msgspec.Struct, frozen=True):
@@ -103,14 +90,6 @@ class EventLimits(msgspec.Struct, frozen=True):
         return largest_kind + 3 * one_id + _OTHER_BYTES
 
 
-class FieldError(InvalidArgumentError):
-    """A field of a message is wrong."""
-
-    def __init__(self, field: str, description: str) -> None:
-        super().__init__([FieldViolation(field, description)])
-        self.field = field
-
-
 class Decoded(NamedTuple):
     """What became of a batch."""
 
@@ -127,8 +106,11 @@ class EventDecoder:
     contents that were found valid are remembered, up to a bound, and looked at once.
     """
 
-    def __init__(self, limits: EventLimits) -> None:
+    def __init__(self, limits: EventLimits, fields: FieldReader) -> None:
         self._limits = limits
+        self._fields = fields
+        # Bound once: every event asks for its id.
+        self._id = fields.id
         self._conversations: dict[str, ConversationId] = {}
         self._widgets: dict[str, WidgetId] = {}
         self._kinds: dict[str, Callable[[Any], Kind]] = {
@@ -166,14 +148,14 @@ class EventDecoder:
         return Decoded(valid, refused)
 
     def _decode(self, event: pb.Event, latest_time: Micros) -> Submitted:
-        event_id = EventId(self.id("event_id", event.event_id))
+        event_id = EventId(self._id("event_id", event.event_id))
         conversation = self._conversations.get(event.conversation_id)
         if conversation is None:
-            conversation = ConversationId(self.id("conversation_id", event.conversation_id))
+            conversation = ConversationId(self._id("conversation_id", event.conversation_id))
             _remember(self._conversations, conversation)
         widget = self._widgets.get(event.widget_id)
         if widget is None:
-            widget = WidgetId(self.id("widget_id", event.widget_id))
+            widget = WidgetId(self._id("widget_id", event.widget_id))
             _remember(self._widgets, widget)
         timestamp = event.occur_time
         if not timestamp.seconds and not event.HasField("occur_time"):
@@ -203,63 +185,21 @@ class EventDecoder:
             f"{skew_seconds_max} s (future_skew_seconds_max) may: check the producer's clock",
         )
 
-    def id(self, field: str, value: str) -> str:
-        """A valid id.
-
-        Raises:
-            FieldError: it is empty, too long, or has control characters.
-        """
-        # What is ASCII and printable has no control characters, and a byte for each character.
-        if value.isascii() and value.isprintable() and 0 < len(value) <= self._limits.id_bytes_max:
-            return value
-        if not value:
-            raise FieldError(field, "is required")
-        size = len(value.encode())
-        if size > self._limits.id_bytes_max:
-            raise FieldError(field, f"has {size} bytes, at most {self._limits.id_bytes_max} (id_bytes_max) are allowed")
-        if _CONTROL.search(value):
-            raise FieldError(field, "contains a control character")
-        return value
-
-    def optional_id(self, field: str, value: str) -> str:
-        """A valid id, or nothing.
-
-        Raises:
-            FieldError: it is too long, or has control characters.
-        """
-        return self.id(field, value) if value else value
-
-    def url(self, field: str, value: str) -> str:
-        """An absolute http or https URL.
-
-        Raises:
-            FieldError: it is none, or too long.
-        """
-        size = len(value.encode())
-        if size > self._limits.url_bytes_max:
-            raise FieldError(
-                field, f"has {size} bytes, at most {self._limits.url_bytes_max} (url_bytes_max) are allowed"
-            )
-        refused = valid_url(value)
-        if refused:
-            raise FieldError(field, refused)
-        return value
-
     def _assigned(self, message: pb.OperatorAssigned) -> Assigned:
         return Assigned(
-            OperatorId(self.optional_id("operator_assigned.operator_id", message.operator_id)),
-            OperatorGroupId(self.optional_id("operator_assigned.operator_group_id", message.operator_group_id)),
+            OperatorId(self._fields.optional_id("operator_assigned.operator_id", message.operator_id)),
+            OperatorGroupId(self._fields.optional_id("operator_assigned.operator_group_id", message.operator_group_id)),
         )
 
     def _unassigned(self, message: pb.OperatorUnassigned) -> Unassigned:
         field = "operator_unassigned.operator_group_id"
-        return Unassigned(OperatorGroupId(self.optional_id(field, message.operator_group_id)))
+        return Unassigned(OperatorGroupId(self._fields.optional_id(field, message.operator_group_id)))
 
     def _page(self, message: pb.PageVisited) -> PageVisited:
-        return PageVisited(url_digest(self.url("page_visited.url", message.url)))
+        return PageVisited(url_digest(self._fields.url("page_visited.url", message.url)))
 
     def _goal(self, message: pb.GoalReached) -> GoalReached:
-        return GoalReached(GoalId(self.id("goal_reached.goal_id", message.goal_id)))
+        return GoalReached(GoalId(self._id("goal_reached.goal_id", message.goal_id)))
 
     def _topics(self, message: pb.TopicsSet) -> TopicsSet:
         # Repetition is allowed, a flood of it is not.
@@ -267,7 +207,7 @@ class EventDecoder:
             raise FieldError(
                 "topics_set.topic_ids", f"has {len(message.topic_ids)} entries, at most {TOPICS_MAX} topics are allowed"
             )
-        topics = sorted({self.id(f"topics_set.topic_ids[{i}]", topic) for i, topic in enumerate(message.topic_ids)})
+        topics = sorted({self._id(f"topics_set.topic_ids[{i}]", topic) for i, topic in enumerate(message.topic_ids)})
         if len(topics) > TOPICS_MAX:
             raise FieldError("topics_set.topic_ids", f"has {len(topics)} topics, at most {TOPICS_MAX} are allowed")
         return TopicsSet(tuple(TopicId(topic) for topic in topics))
@@ -280,7 +220,7 @@ class EventDecoder:
 
     def _retracted(self, message: pb.EventRetracted) -> Retracted:
         field = "event_retracted.retracted_event_id"
-        return Retracted(EventId(self.id(field, message.retracted_event_id)))
+        return Retracted(EventId(self._id(field, message.retracted_event_id)))
 
     def _answers(self, field: str, answers: Sequence[pb.SurveyAnswer]) -> tuple[SurveyAnswer, ...]:
         if not answers:
@@ -292,56 +232,11 @@ class EventDecoder:
             )
         return tuple(
             SurveyAnswer(
-                self.id(f"{field}.answers[{i}].question_id", answer.question_id),
-                self.id(f"{field}.answers[{i}].option_id", answer.option_id),
+                self._id(f"{field}.answers[{i}].question_id", answer.question_id),
+                self._id(f"{field}.answers[{i}].option_id", answer.option_id),
             )
             for i, answer in enumerate(answers)
         )
-
-
-def instant(field: str, timestamp: Timestamp) -> Micros:
-    """An instant, cut to microseconds (R-ORDER-1).
-
-    Raises:
-        FieldError: it is not from 2000-01-01 to 2199-12-31, or not a valid timestamp.
-    """
-    seconds, nanos = timestamp.seconds, timestamp.nanos
-    if not EARLIEST_SECONDS <= seconds < END_SECONDS:
-        raise FieldError(field, f"{seconds} s is not from 2000-01-01 to 2199-12-31")
-    if not 0 <= nanos <= _NANOS_MAX:
-        raise FieldError(field, f"nanos must be from 0 to 999,999,999, are {nanos}")
-    return Micros(seconds * 1_000_000 + nanos // 1_000)
-
-
-def live_limit(field: str, duration: Duration) -> Micros:
-    """A limit of KPI 3.
-
-    Raises:
-        FieldError: it is not from 1 microsecond to 30 days, or not a valid duration.
-    """
-    if not 0 <= duration.nanos <= _NANOS_MAX:
-        raise FieldError(field, f"nanos must be from 0 to 999,999,999, are {duration.nanos}")
-    limit = Micros(duration.seconds * 1_000_000 + duration.nanos // 1_000)
-    if not 1 <= limit <= LIVE_LIMIT_MAX:
-        raise FieldError(field, "must be from 1 microsecond to 30 days")
-    return limit
-
-
-def action(field: str, number: int) -> InactivityAction:
-    """One of the eight actions.
-
-    Raises:
-        FieldError: it is none of them.
-    """
-    try:
-        return InactivityAction(number)
-    except ValueError:
-        raise FieldError(field, f"{number} is not one of {choices(pb.InactivityAction.keys())}") from None
-
-
-def choices(enum: Iterable[str]) -> str:
-    """The names of an enum of the contract that a caller may use, for an error's text."""
-    return ", ".join(name for name in enum if not name.endswith("_UNSPECIFIED"))
 
 
 def _remember(known: dict[str, Id], valid: Id) -> None:

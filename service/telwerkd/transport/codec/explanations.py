@@ -9,7 +9,7 @@ from telwerkd.domain.catalogue.kpis import KpiInfo, ValueKind, by_id
 from telwerkd.domain.conversation.facts import Fact
 from telwerkd.domain.ids import AccountId, ConversationId, Micros
 from telwerkd.transport.codec import page_tokens, wire
-from telwerkd.transport.codec.events import EventDecoder, FieldError
+from telwerkd.transport.codec.fields import FieldError, FieldReader
 from telwerkd.transport.codec.queries import decode_filter, decode_page_size, decode_range
 from telwerkd.transport.codec.settings import encode_instant
 from telwerkd.transport.codec.values import encode_value
@@ -22,7 +22,7 @@ class _Place(NamedTuple):
     conversation: page_tokens.Text
 
 
-def decode_explain(request: pb.ExplainCountRequest, decoder: EventDecoder) -> tuple[Query, Place | None, int]:
+def decode_explain(request: pb.ExplainCountRequest, fields: FieldReader) -> tuple[Query, Place | None, int]:
     """The query of an explanation, the place after which its page begins, and the page's size.
 
     Raises:
@@ -30,12 +30,12 @@ def decode_explain(request: pb.ExplainCountRequest, decoder: EventDecoder) -> tu
     """
     size = decode_page_size(request.page_size) or _PAGE_SIZE
     query = Query(
-        AccountId(decoder.id("account_id", request.account_id)),
+        AccountId(fields.id("account_id", request.account_id)),
         (_kpi(request.kpi_id),),
         decode_range(request.range),
         None,
         request.time_zone or None,
-        decode_filter(request.filter, decoder),
+        decode_filter(request.filter, fields),
         (),
     )
     place = None

@@ -22,8 +22,9 @@ from telwerkd.domain.conversation.facts import Kpi
 from telwerkd.domain.ids import AccountId
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS, Granularity
 from telwerkd.domain.time.ranges import DateRange, QuarterRange, Range
+from telwerkd.domain.time.years import YEARS, is_known_date
 from telwerkd.transport.codec import page_tokens
-from telwerkd.transport.codec.events import EventDecoder, FieldError, choices, instant
+from telwerkd.transport.codec.fields import FieldError, FieldReader, choices, instant
 from telwerkd.transport.codec.values import checked, decode_topics, decode_value
 
 QueryRequest: TypeAlias = pb.QueryTimeSeriesRequest | pb.QueryTotalsRequest
@@ -34,7 +35,7 @@ PAGE_SIZE_MAX = 1_000
 TOP_MAX = 1_000
 
 
-def decode_query(request: QueryRequest, decoder: EventDecoder) -> Query:
+def decode_query(request: QueryRequest, fields: FieldReader) -> Query:
     """The query of a time series or of totals.
 
     Raises:
@@ -42,12 +43,12 @@ def decode_query(request: QueryRequest, decoder: EventDecoder) -> Query:
     """
     kpis = _kpis(request.kpi_ids)
     query = Query(
-        AccountId(decoder.id("account_id", request.account_id)),
+        AccountId(fields.id("account_id", request.account_id)),
         kpis,
         decode_range(request.range),
         _granularity(request),
         request.time_zone or None,
-        decode_filter(request.filter, decoder),
+        decode_filter(request.filter, fields),
         _group_by(request.group_by),
         _comparison(request),
         _order(request, kpis),
@@ -183,8 +184,8 @@ def _date(field: str, message: pb.CalendarDate) -> date:
         day = date(message.year, message.month, message.day)
     except ValueError:
         raise FieldError(field, f"{message.year}-{message.month}-{message.day} is not a date") from None
-    if not 2000 <= day.year <= 2199:  # noqa: PLR2004  # what the calendar knows
-        raise FieldError(field, f"{day} is not from 2000-01-01 to 2199-12-31")
+    if not is_known_date(day):
+        raise FieldError(field, f"{day} is not {YEARS}")
     return day
 
 
@@ -205,21 +206,21 @@ def _group_by(numbers: Sequence[int]) -> tuple[Dimension, ...]:
     return tuple(dimensions)
 
 
-def decode_filter(message: pb.Filter, decoder: EventDecoder) -> Filter:
+def decode_filter(message: pb.Filter, fields: FieldReader) -> Filter:
     """What to count.
 
     Raises:
         FieldError: a condition is wrong, or contradicts another.
     """
-    values, kinds = _values("filter.values", message.values, decoder)
+    values, kinds = _values("filter.values", message.values, fields)
     return Filter(
-        _ids("filter.operators", message.operators, decoder.optional_id),
-        _ids("filter.operator_groups", message.operator_groups, decoder.optional_id),
-        _ids("filter.widgets", message.widgets, decoder.id),
+        _ids("filter.operators", message.operators, fields.optional_id),
+        _ids("filter.operator_groups", message.operator_groups, fields.optional_id),
+        _ids("filter.widgets", message.widgets, fields.id),
         values,
         kinds,
-        _topics("filter.topics", message.topics, decoder),
-        _ids("filter.questions", message.questions, decoder.id),
+        _topics("filter.topics", message.topics, fields),
+        _ids("filter.questions", message.questions, fields.id),
     )
 
 
@@ -231,26 +232,26 @@ def _ids(field: str, message: pb.IdFilter, check: Callable[[str, str], str]) -> 
     return Ids(frozenset(any_of), frozenset(none_of))
 
 
-def _topics(field: str, message: pb.TopicFilter, decoder: EventDecoder) -> Topics:
-    any_of = checked(f"{field}.any_of", message.any_of, decoder.id)
-    all_of = checked(f"{field}.all_of", message.all_of, decoder.id)
-    none_of = checked(f"{field}.none_of", message.none_of, decoder.id)
+def _topics(field: str, message: pb.TopicFilter, fields: FieldReader) -> Topics:
+    any_of = checked(f"{field}.any_of", message.any_of, fields.id)
+    all_of = checked(f"{field}.all_of", message.all_of, fields.id)
+    none_of = checked(f"{field}.none_of", message.none_of, fields.id)
     _check_disjoint(field, "any_of", any_of, none_of)
     _check_disjoint(field, "all_of", all_of, none_of)
     exactly: list[str] = []
     if message.HasField("exactly"):
-        exactly = decode_topics(f"{field}.exactly", message.exactly, decoder)
+        exactly = decode_topics(f"{field}.exactly", message.exactly, fields)
         if any_of or all_of or none_of:
             raise FieldError(f"{field}.exactly", "excludes the other conditions on topics")
     return Topics(frozenset(any_of), frozenset(all_of), frozenset(none_of), frozenset(exactly))
 
 
-def _values(field: str, message: pb.ValueFilter, decoder: EventDecoder) -> tuple[Ids, frozenset[ValueKind]]:
+def _values(field: str, message: pb.ValueFilter, fields: FieldReader) -> tuple[Ids, frozenset[ValueKind]]:
     """The condition, and the kinds of value in it."""
     kinds: set[ValueKind] = set()
 
     def decode(path: str, value: pb.Value) -> str:
-        kind, decoded = decode_value(path, value, decoder)
+        kind, decoded = decode_value(path, value, fields)
         kinds.add(kind)
         return decoded
 

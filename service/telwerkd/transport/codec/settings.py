@@ -11,7 +11,7 @@ from telwerkd.domain.conversation.goals import Goal
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.ids import GoalId, Micros, WidgetId
 from telwerkd.transport.codec import page_tokens
-from telwerkd.transport.codec.events import EventDecoder, FieldError, action, instant, live_limit
+from telwerkd.transport.codec.fields import FieldError, FieldReader, action, instant, live_limit
 
 GOALS_MAX = 1_000
 _PAGE_SIZE = 20
@@ -20,13 +20,13 @@ _PAGE_SIZE_MAX = 100
 T = TypeVar("T")
 
 
-def decode_version(settings: pb.WidgetSettings, decoder: EventDecoder, now: Micros) -> tuple[WidgetId, WidgetVersion]:
+def decode_version(settings: pb.WidgetSettings, fields: FieldReader, now: Micros) -> tuple[WidgetId, WidgetVersion]:
     """A version of a widget's settings; without an effective time it holds from `now`.
 
     Raises:
         FieldError: a field is wrong.
     """
-    widget = WidgetId(decoder.id("settings.widget_id", settings.widget_id))
+    widget = WidgetId(fields.id("settings.widget_id", settings.widget_id))
     has_time = settings.HasField("effective_time")
     effective = instant("settings.effective_time", settings.effective_time) if has_time else now
     limit = live_limit("settings.live_limit", settings.live_limit) if settings.HasField("live_limit") else None
@@ -34,8 +34,8 @@ def decode_version(settings: pb.WidgetSettings, decoder: EventDecoder, now: Micr
         raise FieldError("settings.goals", f"has {len(settings.goals)} goals, at most {GOALS_MAX} are allowed")
     goals = tuple(
         Goal(
-            GoalId(decoder.id(f"settings.goals[{i}].goal_id", goal.goal_id)),
-            decoder.url(f"settings.goals[{i}].url", goal.url),
+            GoalId(fields.id(f"settings.goals[{i}].goal_id", goal.goal_id)),
+            fields.url(f"settings.goals[{i}].url", goal.url),
         )
         for i, goal in enumerate(settings.goals)
     )

@@ -6,7 +6,8 @@ from typing import TypeVar
 from telwerk.v1 import event_pb2, kpi_service_pb2 as pb
 from telwerkd.domain.catalogue.kpis import ValueKind
 from telwerkd.domain.conversation.facts import OfflineAssignment, answer_value, topics_value, value_answer, value_topics
-from telwerkd.transport.codec.events import STARS_MAX, EventDecoder, FieldError, action, choices
+from telwerkd.transport.codec.events import STARS_MAX
+from telwerkd.transport.codec.fields import FieldError, FieldReader, action, choices
 
 T = TypeVar("T")
 
@@ -14,7 +15,7 @@ FILTER_IDS_MAX = 1_000
 """Ids, topics or values in one list of a filter."""
 
 
-def decode_value(field: str, message: pb.Value, decoder: EventDecoder) -> tuple[ValueKind, str]:
+def decode_value(field: str, message: pb.Value, fields: FieldReader) -> tuple[ValueKind, str]:
     """The kind of a value, and the value as a fact carries it.
 
     Raises:
@@ -31,12 +32,12 @@ def decode_value(field: str, message: pb.Value, decoder: EventDecoder) -> tuple[
             outcome = _offline_assignment(f"{field}.offline_assignment", message.offline_assignment)
             return ValueKind.OFFLINE_ASSIGNMENT, str(outcome)
         case "goal_id":
-            return ValueKind.GOAL, decoder.id(f"{field}.goal_id", message.goal_id)
+            return ValueKind.GOAL, fields.id(f"{field}.goal_id", message.goal_id)
         case "topics":
-            return ValueKind.TOPIC_SET, topics_value(decode_topics(f"{field}.topics", message.topics, decoder))
+            return ValueKind.TOPIC_SET, topics_value(decode_topics(f"{field}.topics", message.topics, fields))
         case "answer":
-            question = decoder.id(f"{field}.answer.question_id", message.answer.question_id)
-            option = decoder.id(f"{field}.answer.option_id", message.answer.option_id)
+            question = fields.id(f"{field}.answer.question_id", message.answer.question_id)
+            option = fields.id(f"{field}.answer.option_id", message.answer.option_id)
             return ValueKind.SURVEY_ANSWER, answer_value(question, option)
         case _:
             raise FieldError(field, "a kind of value is required")
@@ -50,7 +51,7 @@ def _offline_assignment(field: str, number: int) -> int:
         raise FieldError(field, f"{number} is not one of {names}") from None
 
 
-def decode_topics(field: str, message: pb.TopicSet, decoder: EventDecoder) -> list[str]:
+def decode_topics(field: str, message: pb.TopicSet, fields: FieldReader) -> list[str]:
     """The topics of a set.
 
     Raises:
@@ -58,7 +59,7 @@ def decode_topics(field: str, message: pb.TopicSet, decoder: EventDecoder) -> li
     """
     if not message.topic_ids:
         raise FieldError(field, "is empty: no set that is counted is")
-    return checked(f"{field}.topic_ids", message.topic_ids, decoder.id)
+    return checked(f"{field}.topic_ids", message.topic_ids, fields.id)
 
 
 def checked(field: str, wanted: Sequence[T], check: Callable[[str, T], str]) -> list[str]:

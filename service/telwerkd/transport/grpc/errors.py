@@ -1,4 +1,4 @@
-"""How errors leave the server: one table from the domain's error classes to gRPC statuses, and who applies it.
+"""How errors end RPCs; `telwerkd.transport.codec.errors` says what is told of each.
 
 Every error carries `google.rpc.Status` details (AIP-193): an `ErrorInfo` always, a `BadRequest` where fields are at
 fault, a `RetryInfo` where sending again later helps. What is no `TelwerkError` is a defect: it is logged whole, and the
@@ -9,37 +9,19 @@ The one answer that comes without details is gRPC's own UNIMPLEMENTED, for a met
 
 import inspect
 import logging
-import math
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import grpc
 import grpc.aio
-from google.protobuf.message import Message
-from google.rpc import (  # type: ignore[import-untyped] # googleapis-common-protos has stubs, but no py.typed
-    code_pb2,
-    error_details_pb2,
-    status_pb2,
-)
+from google.rpc import code_pb2, status_pb2  # type: ignore[import-untyped] # it has stubs, but no py.typed
 
 from telwerkd.application.ports import DamagedRowError
-from telwerkd.domain.errors import (
-    DOMAIN,
-    FieldViolation,
-    InvalidArgumentError,
-    LimitExceededError,
-    NotFoundError,
-    PermissionDeniedError,
-    QuotaExceededError,
-    Reason,
-    TelwerkError,
-    UnauthenticatedError,
-    UnavailableError,
-)
-from telwerkd.transport.codec.encoded import Encoded
+from telwerkd.domain.errors import InvalidArgumentError, Reason, TelwerkError
+from telwerkd.transport.codec.errors import error_info, rpc_status, to_rpc_status, told
 from telwerkd.transport.grpc.handlers import (
     HANDLERS_MAX,
     Behaviour,
@@ -56,27 +38,8 @@ from telwerkd.transport.grpc.replies import Replies
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
 
-STATUS_CODES: Final[Mapping[type[TelwerkError], grpc.StatusCode]] = {
-    TelwerkError: grpc.StatusCode.INTERNAL,
-    InvalidArgumentError: grpc.StatusCode.INVALID_ARGUMENT,
-    # Not RESOURCE_EXHAUSTED, which clients take for "later": this request will never fit.
-    LimitExceededError: grpc.StatusCode.INVALID_ARGUMENT,
-    UnauthenticatedError: grpc.StatusCode.UNAUTHENTICATED,
-    PermissionDeniedError: grpc.StatusCode.PERMISSION_DENIED,
-    NotFoundError: grpc.StatusCode.NOT_FOUND,
-    QuotaExceededError: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    UnavailableError: grpc.StatusCode.UNAVAILABLE,
-}
-"""Every class of the tree; a test holds that none is left out. A class of somebody else's takes its parent's status."""
-
 DETAILS_KEY: Final = "grpc-status-details-bin"
 PUSHBACK_KEY: Final = "grpc-retry-pushback-ms"
-
-# A client refuses trailers of more than 8 KiB, and then sees RESOURCE_EXHAUSTED in place of the error. The text goes
-# out twice (once percent-encoded: up to three times its size) and the details in base64, so the two stay well below.
-_MESSAGE_BYTES_MAX = 768
-_VIOLATIONS_BYTES_MAX = 2_560
-_RETRY_SECONDS_MAX = 3_600.0
 
 _log = logging.getLogger(__name__)
 
@@ -92,97 +55,21 @@ class RichStatus(grpc.Status):
 
 def to_status(error: TelwerkError) -> RichStatus:
     """The status that tells a client of `error`. Texts and violations are cut to what fits into trailers."""
-    return _as_trailers(to_rpc_status(error), _retry_seconds(error))
+    return _as_trailers(to_rpc_status(error), told(error).retry_milliseconds)
 
 
-def to_rpc_status(error: TelwerkError) -> status_pb2.Status:
-    """The same as a message, for replies that carry errors in-band."""
-    details: list[Message] = [_error_info(error.reason, _metadata(error))]
-    if isinstance(error, InvalidArgumentError):
-        details.append(_bad_request(error))
-    if (seconds := _retry_seconds(error)) is not None:
-        retry = error_details_pb2.RetryInfo()
-        retry.retry_delay.FromMilliseconds(_milliseconds(seconds))
-        details.append(retry)
-    return _rpc_status(_code_of(type(error)), error.message, details)
-
-
-def _code_of(kind: type[TelwerkError]) -> grpc.StatusCode:
-    return next(STATUS_CODES[base] for base in kind.__mro__ if base in STATUS_CODES)
-
-
-def _metadata(error: TelwerkError) -> dict[str, str]:
-    """What a program may want without parsing the text (AIP-193)."""
-    if isinstance(error, InvalidArgumentError) and error.violations:
-        return {"field": _cut(error.violations[0].field, _MESSAGE_BYTES_MAX)}
-    if isinstance(error, QuotaExceededError):
-        return {"limit": error.limit}
-    return {}
-
-
-def _bad_request(error: InvalidArgumentError) -> error_details_pb2.BadRequest:
-    """As many of the violations as fit; the first always."""
-    bad_request = error_details_pb2.BadRequest()
-    for violation in error.violations:
-        bad_request.field_violations.append(_field_violation(violation, error.reason))
-        if bad_request.ByteSize() > _VIOLATIONS_BYTES_MAX and len(bad_request.field_violations) > 1:
-            del bad_request.field_violations[-1]
-            break
-    return bad_request
-
-
-def _field_violation(violation: FieldViolation, reason: Reason) -> error_details_pb2.BadRequest.FieldViolation:
-    return error_details_pb2.BadRequest.FieldViolation(
-        field=_cut(violation.field, _MESSAGE_BYTES_MAX),
-        description=_cut(violation.description, _MESSAGE_BYTES_MAX),
-        reason=reason.name,
-    )
-
-
-def _retry_seconds(error: TelwerkError) -> float | None:
-    """After how long to send again; None where sending again does not help."""
-    if not isinstance(error, QuotaExceededError | UnavailableError):
-        return None
-    return min(max(0.0, error.retry_after_seconds), _RETRY_SECONDS_MAX)
-
-
-def _milliseconds(seconds: float) -> int:
-    """Rounded up, so that a client never comes too early."""
-    return math.ceil(seconds * 1_000)
-
-
-def _error_info(reason: Reason, metadata: Mapping[str, str]) -> error_details_pb2.ErrorInfo:
-    return error_details_pb2.ErrorInfo(reason=reason.name, domain=DOMAIN, metadata=dict(metadata))
-
-
-def _rpc_status(code: grpc.StatusCode, text: str, details: Sequence[Message]) -> status_pb2.Status:
-    status = status_pb2.Status(code=code_pb2.Code.Value(code.name), message=_cut(text, _MESSAGE_BYTES_MAX))
-    for detail in details:
-        status.details.add().Pack(detail)
-    return status
-
-
-def _as_trailers(status: status_pb2.Status, retry_seconds: float | None = None) -> RichStatus:
+def _as_trailers(status: status_pb2.Status, retry_milliseconds: int | None = None) -> RichStatus:
     trailers: tuple[tuple[str, str | bytes], ...] = ((DETAILS_KEY, status.SerializeToString()),)
-    if retry_seconds is not None:
+    if retry_milliseconds is not None:
         # What gRPC's own retries heed (gRFC A6); `RetryInfo` is for everyone else.
-        trailers += ((PUSHBACK_KEY, str(_milliseconds(retry_seconds))),)
+        trailers += ((PUSHBACK_KEY, str(retry_milliseconds)),)
     return RichStatus(grpc.StatusCode[code_pb2.Code.Name(status.code)], status.message, trailers)
 
 
 def _internal(error_id: str) -> RichStatus:
     text = "internal error: a defect of the server, which has logged it under this error_id"
-    info = _error_info(Reason.INTERNAL, {"error_id": error_id})
-    return _as_trailers(_rpc_status(grpc.StatusCode.INTERNAL, f"{text}: {error_id}", [info]))
-
-
-def _cut(text: str, bytes_max: int) -> str:
-    """The text as valid UTF-8 of at most so many bytes; a cut is shown."""
-    encoded = text.encode(errors="replace")
-    if len(encoded) <= bytes_max:
-        return encoded.decode()
-    mark = "…"
-    return encoded[: bytes_max - len(mark.encode())].decode(errors="ignore") + mark
+    info = error_info(Reason.INTERNAL, {"error_id": error_id})
+    return _as_trailers(rpc_status(grpc.StatusCode.INTERNAL, f"{text}: {error_id}", [info]))
 
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):
@@ -227,7 +114,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         if not inspect.iscoroutinefunction(inner) and not inspect.isasyncgenfunction(inner):
             raise TypeError(f"the servicer of {method} is neither a coroutine function nor an asynchronous generator")
         decode = handler.request_deserializer
-        encode = None if handler.response_serializer is None else _unless_encoded(handler.response_serializer)
+        encode = handler.response_serializer
         if handler.response_streaming:
             # `context.write` encodes with the handler's serializer, and does so inside the shield.
             behaviour = self._streaming_reply(inner, method)
@@ -287,10 +174,6 @@ async def end_with(context: Context, status: RichStatus) -> None:
         await context.abort(status.code, status.details, status.trailing_metadata)
     except grpc.aio.AbortError as error:
         let_go(error)
-
-
-def _unless_encoded(encode: Serializer) -> Serializer:
-    return lambda response: response.payload if isinstance(response, Encoded) else encode(response)
 
 
 def _ending(method: str, context: Context, error: Exception) -> RichStatus | None:

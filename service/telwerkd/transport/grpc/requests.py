@@ -11,6 +11,7 @@ import msgspec
 
 from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.domain.errors import LimitExceededError
+from telwerkd.transport.codec.encoded import unless_encoded
 from telwerkd.transport.codec.event_batch import EventBatches
 from telwerkd.transport.codec.events import EventLimits
 from telwerkd.transport.codec.query_batch import split_queries
@@ -45,9 +46,9 @@ class RequestLimits(msgspec.Struct, frozen=True):
 class RequestInterceptor(grpc.aio.ServerInterceptor):
     """Bounds requests, and reserves the memory of large ones until their calls have ended.
 
-    **Innermost**: what it puts in place of a method's deserializer is what the others wrap. Batches of events and of
-    queries are split, and reach their servicers as `EventBatch` and `QueryBatch`; all else is decoded whole, if it is
-    not too large.
+    **Innermost**: what it puts in place of a method's deserializer and serializer is what the others wrap. Batches of
+    events and of queries are split, and reach their servicers as `EventBatch` and `QueryBatch`; all else is decoded
+    whole, if it is not too large. Replies that are encoded already are passed on.
     """
 
     def __init__(self, limits: RequestLimits, events: EventLimits, budget: MemoryBudget) -> None:
@@ -71,7 +72,8 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
 
     def _bounded(self, handler: Handler, decode: Deserializer, method: str) -> Handler:
         bounded = self._deserializer(method, decode)
-        return rebuilt(handler, behaviour_of(handler), bounded, handler.response_serializer)
+        encode = None if handler.response_serializer is None else unless_encoded(handler.response_serializer)
+        return rebuilt(handler, behaviour_of(handler), bounded, encode)
 
     def _deserializer(self, method: str, decode: Deserializer) -> Deserializer:
         if method == INGEST_EVENTS:

@@ -7,12 +7,11 @@ the interceptor is not installed, and `access.check_exposure` holds that the ser
 import asyncio
 import enum
 import logging
-import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 
 import grpc
 import grpc.aio
@@ -36,13 +35,13 @@ from telwerkd.transport.grpc.handlers import (
 )
 from telwerkd.transport.grpc.requests import SPLIT
 from telwerkd.transport.security import keys_file
+from telwerkd.transport.security.followed_files import FollowedFiles
 from telwerkd.transport.security.keys_file import Key, KeysFileError, Role
 from telwerkd.transport.security.refused_keys import RefusedKeys
 from telwerkd.transport.security.tls import StartupError
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
-_Signature: TypeAlias = tuple[int, int, int]
 
 _log = logging.getLogger(__name__)
 
@@ -97,13 +96,18 @@ class Keyring:
         self._check_interval_seconds = check_interval_seconds
         self._clock = clock
         self._checked_at = clock()
-        self._complaint = ""
         self._refused = RefusedKeys()
         try:
-            self._signature = _signature(path)
-            self._keys = keys_file.load(path)
+            self._file = FollowedFiles(
+                [path],
+                lambda: keys_file.load(path),
+                KeysFileError,
+                keys_file.unreadable,
+                "API keys: %s; the keys read before stay in force",
+            )
         except KeysFileError as error:
             raise StartupError(f"API keys: {error}") from error
+        self._keys = self._file.content
 
     def refuse(self, key: Key, error: PermissionDeniedError, account: str = "") -> None:
         """Records that a key that is known was refused."""
@@ -130,19 +134,11 @@ class Keyring:
         if now - self._checked_at < self._check_interval_seconds:
             return
         self._checked_at = now
-        try:
-            # Before reading: if the file changes while it is read, the next look sees that.
-            signature = _signature(self._path)
-            if signature != self._signature:
-                before, self._keys = self._keys, keys_file.load(self._path)
-                self._signature = signature
-                _record_changes(before, self._keys)
-                _log.info("API keys: %d read from %s", len(self._keys), self._path)
-            self._complaint = ""
-        except KeysFileError as error:
-            if str(error) != self._complaint:  # Said once, not at every look.
-                self._complaint = str(error)
-                _log.error("API keys: %s; the keys read before stay in force", error)
+        keys = self._file.changed()
+        if keys is not None:
+            before, self._keys = self._keys, keys
+            _record_changes(before, keys)
+            _log.info("API keys: %d read from %s", len(keys), self._path)
 
 
 def _record_changes(before: Mapping[str, Key], after: Mapping[str, Key]) -> None:
@@ -152,15 +148,6 @@ def _record_changes(before: Mapping[str, Key], after: Mapping[str, Key]) -> None
             action = "key added" if was is None else "key removed" if now is None else "key changed"
             granted = "" if now is None else f"roles={','.join(role.value for role in now.roles)}"
             audit_log.record(action, "" if now is None else " ".join(now.accounts), granted, key_id)
-
-
-def _signature(path: Path) -> _Signature:
-    """Differs when the file was written or replaced."""
-    try:
-        stat: os.stat_result = path.stat()
-    except OSError as error:
-        raise KeysFileError(f"{path}: cannot be read: {error.strerror}") from error
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
 class AuthInterceptor(grpc.aio.ServerInterceptor):

@@ -259,13 +259,18 @@ def _parse_hash(text: str) -> tuple[bytes, bytes]:
     return salt, digest
 
 
+def unreadable(path: Path, error: OSError) -> KeysFileError:
+    """The error of a file that cannot be read."""
+    return KeysFileError(f"{path}: cannot be read: {error.strerror}")
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise KeysFileError(f"{path}: is not UTF-8 text") from error
     except OSError as error:
-        raise KeysFileError(f"{path}: cannot be read: {error.strerror}") from error
+        raise unreadable(path, error) from error
 
 
 def _replace(path: Path, text: str) -> None:

@@ -6,18 +6,15 @@ use and the log says why: a renewal that went wrong must not take the service do
 """
 
 import logging
-import os
 import ssl
-import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import grpc
 
-_log = logging.getLogger(__name__)
+from telwerkd.transport.security.followed_files import FollowedFiles
 
-_Signature: TypeAlias = tuple[tuple[int, int, int], ...]
+_log = logging.getLogger(__name__)
 
 
 class StartupError(Exception):
@@ -54,60 +51,32 @@ def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
     Raises:
         StartupError: a file is missing or unreadable, is no certificate or no key, or the two do not belong together.
     """
-    follower = _Follower(files)
+    paths = [path for path in (files.certificate, files.key, files.client_ca) if path is not None]
+    follower = FollowedFiles(
+        paths,
+        lambda: _read(files),
+        StartupError,
+        _unreadable,
+        "the TLS files have changed, and cannot be used: %s; the old ones stay in use",
+    )
+
+    def changed() -> grpc.ServerCertificateConfiguration | None:
+        """Called by grpc from threads of its own, several."""
+        configuration = follower.changed()
+        if configuration is not None:
+            _log.info("new TLS certificate from %s", files.certificate)
+        return configuration
+
     return grpc.dynamic_ssl_server_credentials(
-        follower.configuration,
+        follower.content,
         # Typed as if it had to return one; None means "no change".
-        follower.changed,  # type: ignore[arg-type]
+        changed,  # type: ignore[arg-type]
         require_client_authentication=files.client_ca is not None,
     )
 
 
-class _Follower:
-    """Reads the files, and reads them again when they change. grpc calls `changed` from threads of its own, several."""
-
-    def __init__(self, files: TlsFiles) -> None:
-        self._files = files
-        self._lock = threading.Lock()
-        self._complaint = ""
-        self._seen = _signature(files)
-        self.configuration = _read(files)
-
-    def changed(self) -> grpc.ServerCertificateConfiguration | None:
-        """The new configuration if the files hold one, else None. Never raises."""
-        with self._lock:
-            try:
-                signature = _signature(self._files)
-                if signature == self._seen:
-                    return None
-                configuration = _read(self._files)
-                if _signature(self._files) != signature:
-                    return None  # Being written right now; the next connection will look again.
-            except StartupError as error:
-                # Not remembered as seen, so that it is tried until it is put right; but said only once.
-                if str(error) != self._complaint:
-                    self._complaint = str(error)
-                    _log.error("the TLS files have changed, and cannot be used: %s; the old ones stay in use", error)
-                return None
-            self._seen = signature
-            self._complaint = ""
-            _log.info("new TLS certificate from %s", self._files.certificate)
-            return configuration
-
-
-def _signature(files: TlsFiles) -> _Signature:
-    """Differs when a file was written or replaced. Follows links, as certificate managers and Kubernetes use them."""
-    return tuple(
-        (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-        for stat in (_stat(path) for path in (files.certificate, files.key, files.client_ca) if path is not None)
-    )
-
-
-def _stat(path: Path) -> os.stat_result:
-    try:
-        return path.stat()
-    except OSError as error:
-        raise StartupError(f"TLS: {path} cannot be read: {error.strerror}") from error
+def _unreadable(path: Path, error: OSError) -> StartupError:
+    return StartupError(f"TLS: {path} cannot be read: {error.strerror}")
 
 
 def _read(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
@@ -123,7 +92,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise StartupError(f"TLS: {path} cannot be read: {error.strerror}") from error
+        raise _unreadable(path, error) from error
 
 
 def _check(files: TlsFiles) -> None:

@@ -11,7 +11,7 @@ from telwerkd.application.ports import Store
 from telwerkd.application.retention.removal import erase, purge
 from telwerkd.application.upkeep.freeing import NameKeeper
 from telwerkd.domain.ids import AccountId, ConversationId
-from telwerkd.transport.codec.events import EventDecoder, EventLimits, FieldError, instant
+from telwerkd.transport.codec.fields import FieldError, FieldReader, instant
 
 _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
@@ -19,18 +19,18 @@ _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 class AdminService(admin_grpc.AdminServiceServicer):
     """`telwerk.v1.AdminService`."""
 
-    def __init__(self, store: Store, clock: Clock, limits: EventLimits, names: NameKeeper) -> None:
+    def __init__(self, store: Store, clock: Clock, fields: FieldReader, names: NameKeeper) -> None:
         self._store = store
         self._clock = clock
-        self._decoder = EventDecoder(limits)
+        self._fields = fields
         self._names = names
 
     async def EraseConversation(
         self, request: admin.EraseConversationRequest, context: _Context
     ) -> admin.EraseConversationResponse:
         """Erases a conversation."""
-        account = AccountId(self._decoder.id("account_id", request.account_id))
-        conversation = ConversationId(self._decoder.id("conversation_id", request.conversation_id))
+        account = AccountId(self._fields.id("account_id", request.account_id))
+        conversation = ConversationId(self._fields.id("conversation_id", request.conversation_id))
         with audit_log.recorded("erase", account) as entry:
             erased = await erase(self._store, account, conversation, keep_counts=request.keep_counts)
             entry.outcome = f"events={erased.events} counts={'kept' if request.keep_counts else 'removed'}"
@@ -39,7 +39,7 @@ class AdminService(admin_grpc.AdminServiceServicer):
 
     async def PurgeEvents(self, request: admin.PurgeEventsRequest, context: _Context) -> admin.PurgeEventsResponse:
         """Purges events before an instant."""
-        account = AccountId(self._decoder.id("account_id", request.account_id))
+        account = AccountId(self._fields.id("account_id", request.account_id))
         if not request.HasField("before_time"):
             raise FieldError("before_time", "is required")
         horizon = instant("before_time", request.before_time)

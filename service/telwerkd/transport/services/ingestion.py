@@ -10,18 +10,14 @@ from telwerk.v1 import ingestion_service_pb2 as ingestion, ingestion_service_pb2
 from telwerkd.application.batches import Batch, Rejected, Verdict
 from telwerkd.application.clock import Clock
 from telwerkd.application.ingest.group_commit import Ingest
-from telwerkd.domain.errors import (
-    InvalidArgumentError,
-    QuotaExceededError,
-    Reason,
-    TelwerkError,
-    UnavailableError,
-)
+from telwerkd.domain.errors import InvalidArgumentError, Reason, TelwerkError
 from telwerkd.domain.ids import AccountId
 from telwerkd.transport.codec.decoding_turns import DecodingTurns
 from telwerkd.transport.codec.encoded import Encoded
+from telwerkd.transport.codec.errors import told
 from telwerkd.transport.codec.event_batch import EventBatch, TooLarge
-from telwerkd.transport.codec.events import EventDecoder, EventLimits, FieldError
+from telwerkd.transport.codec.events import EventDecoder, EventLimits
+from telwerkd.transport.codec.fields import FieldError, FieldReader
 from telwerkd.transport.codec.verdicts import Refused, Taken, accepted, echoed, encoded_verdicts, held_bytes, refusals
 from telwerkd.transport.grpc.errors import let_go
 from telwerkd.transport.services.draining import unless_drained
@@ -33,11 +29,14 @@ _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 class IngestionService(ingestion_grpc.IngestionServiceServicer):
     """`telwerk.v1.IngestionService`."""
 
-    def __init__(self, ingest: Ingest, clock: Clock, limits: EventLimits, draining: asyncio.Event) -> None:
+    def __init__(
+        self, ingest: Ingest, clock: Clock, limits: EventLimits, fields: FieldReader, draining: asyncio.Event
+    ) -> None:
         self._ingest = ingest
         self._clock = clock
         self._limits = limits
-        self._decoder = EventDecoder(limits)
+        self._fields = fields
+        self._decoder = EventDecoder(limits, fields)
         self._turns = DecodingTurns()
         self._draining = draining
 
@@ -95,7 +94,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
 
     async def _take(self, batch: EventBatch, in_order: asyncio.Lock | None = None) -> Taken:
         """What became of the events of a batch; those of one stream are decoded, and ingested, in their order."""
-        account = AccountId(self._decoder.id("account_id", batch.account_id))
+        account = AccountId(self._fields.id("account_id", batch.account_id))
         if batch.refusal is not None:
             raise batch.refusal
         if not batch.count:
@@ -141,7 +140,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         """Why an event is refused undecoded: its id alone is too long, or it is."""
         if event.event_id:
             try:
-                self._decoder.id("event_id", event.event_id)
+                self._fields.id("event_id", event.event_id)
             except FieldError as error:
                 return Rejected(Reason.INVALID_EVENT, error.field, error.message)
         text = f"has {event.size} bytes, at most {self._limits.event_bytes} (event_bytes_max) are allowed"
@@ -149,9 +148,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
 
 
 def _batch_error(error: TelwerkError) -> ingestion.BatchError:
-    message = ingestion.BatchError(reason=error.reason.name, message=error.message)
-    if isinstance(error, InvalidArgumentError):
-        message.field = error.violations[0].field
-    if isinstance(error, UnavailableError | QuotaExceededError):
-        message.retry_delay.FromMilliseconds(int(error.retry_after_seconds * 1_000))
-    return message
+    about = told(error)
+    return ingestion.BatchError(
+        reason=about.reason, message=about.message, field=about.field, retry_delay=about.retry_delay
+    )

@@ -20,8 +20,8 @@ from telwerkd.transport.codec import wire
 from telwerkd.transport.codec.answers import Reply, encode_answer, encode_batched, encode_changes
 from telwerkd.transport.codec.catalogue import encode_catalogue
 from telwerkd.transport.codec.encoded import Encoded
-from telwerkd.transport.codec.events import EventDecoder, EventLimits, FieldError
 from telwerkd.transport.codec.explanations import decode_explain, encode_explanation
+from telwerkd.transport.codec.fields import FieldError, FieldReader
 from telwerkd.transport.codec.queries import QueryRequest, decode_query
 from telwerkd.transport.codec.query_batch import QueryBatch
 from telwerkd.transport.grpc.errors import let_go
@@ -45,7 +45,7 @@ class _Finished(NamedTuple):
 class KpiService(kpi_grpc.KpiServiceServicer):
     """`telwerk.v1.KpiService`.
 
-    Replies to queries are encoded already, and the error interceptor passes them on: hence the `Any` of their types.
+    Replies to queries are encoded already, and the `RequestInterceptor` lets them be: hence the `Any` of their types.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         watches: Watches,
         explanations: Explanations,
         clock: Clock,
-        limits: EventLimits,
+        fields: FieldReader,
         cache: AnswerCache,
         watch_stall_seconds: float,
         draining: asyncio.Event,
@@ -63,7 +63,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         self._watches = watches
         self._explanations = explanations
         self._clock = clock
-        self._decoder = EventDecoder(limits)
+        self._fields = fields
         self._cache = cache
         self._watch_stall_seconds = watch_stall_seconds
         self._draining = draining
@@ -81,9 +81,9 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         return await self._reply(request)
 
     async def _reply(self, request: QueryRequest) -> Encoded:
-        account = AccountId(self._decoder.id("account_id", request.account_id))
+        account = AccountId(self._fields.id("account_id", request.account_id))
         if request.ByteSize() > _LOOP_BYTES_MAX:
-            query = await self._queries.compute(account, partial(decode_query, request, self._decoder))
+            query = await self._queries.compute(account, partial(decode_query, request, self._fields))
             return Encoded((await self._encoded(request, query, short=False)).whole)
         key = (type(request), request.SerializeToString(deterministic=True))
         kept = self._cache.get(key, await self._queries.standing(account)) if self._cache.holds(key) else None
@@ -91,7 +91,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
             return Encoded(kept.finished(self._clock.now()))
         # To encode each value's counts takes several times as long as their sums.
         short = isinstance(request, pb.QueryTotalsRequest) or not request.include_distribution
-        finished = await self._encoded(request, decode_query(request, self._decoder), short=short)
+        finished = await self._encoded(request, decode_query(request, self._fields), short=short)
         self._cache.put(key, finished.reply)
         return Encoded(finished.whole)
 
@@ -107,7 +107,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
     async def BatchQuery(self, request: Any, context: _Context) -> Any:
         """Several queries on one view; they come as a `QueryBatch`."""
         batch: QueryBatch = request
-        account = AccountId(self._decoder.id("account_id", batch.account_id))
+        account = AccountId(self._fields.id("account_id", batch.account_id))
         decode = partial(self._batch, account, batch)
         is_short = sum(part.size for part in batch.queries) <= _LOOP_BYTES_MAX
         asked, queries = decode() if is_short else await self._queries.compute(account, decode)
@@ -134,7 +134,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
             asked.append(message)
             try:
                 _set_account(account, message)
-                queries.append(decode_query(message, self._decoder))
+                queries.append(decode_query(message, self._fields))
             except TelwerkError as error:
                 queries.append(let_go(error))
         return asked, queries
@@ -143,7 +143,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         self, request: pb.WatchTimeSeriesRequest, context: _Context
     ) -> None:
         """A time series that stays true."""
-        account = AccountId(self._decoder.id("account_id", request.account_id))
+        account = AccountId(self._fields.id("account_id", request.account_id))
         asked, query = await self._queries.compute(account, partial(self._watched, account, request))
         draining = asyncio.create_task(self._draining.wait())
         try:
@@ -162,7 +162,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
     ) -> tuple[pb.QueryTimeSeriesRequest, Query]:
         asked = request.query
         _set_account(account, asked)
-        query = decode_query(asked, self._decoder)
+        query = decode_query(asked, self._fields)
         if query.page is not None:
             raise FieldError("query.page_size", "a watch has no pages: filter, or ask for the largest (top)")
         return asked, query
@@ -172,8 +172,8 @@ class KpiService(kpi_grpc.KpiServiceServicer):
 
     async def ExplainCount(self, request: pb.ExplainCountRequest, context: _Context) -> Any:
         """What made a number."""
-        account = AccountId(self._decoder.id("account_id", request.account_id))
-        decode = partial(decode_explain, request, self._decoder)
+        account = AccountId(self._fields.id("account_id", request.account_id))
+        decode = partial(decode_explain, request, self._fields)
         is_short = request.ByteSize() <= _LOOP_BYTES_MAX
         query, after, size = decode() if is_short else await self._queries.compute(account, decode)
         return Encoded(await self._explanations.explain(query, after, size, partial(encode_explanation, request)))

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from telwerkd.domain.conversation.facts import Kpi
+from telwerkd.domain.catalogue.specs import Kpi, Section as Section
 
 
 class Language(enum.StrEnum):
@@ -18,13 +18,6 @@ class Language(enum.StrEnum):
     EN = "en"
     DE = "de"
     NL = "nl"
-
-
-class Section(enum.Enum):
-    """The parts of the help page."""
-
-    QUALITY = "quality"
-    GOALS_TOPICS_SURVEYS = "goals_topics_surveys"
 
 
 class SectionText(msgspec.Struct, frozen=True):

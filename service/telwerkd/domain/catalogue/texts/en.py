@@ -1,7 +1,7 @@
 """The help texts in English. Beside each KPI stand the rules that it tells of; the other languages say the same."""
 
-from telwerkd.domain.catalogue.texts import Headings, KpiText, Section, SectionText, Texts, ValueText
-from telwerkd.domain.conversation.facts import Kpi
+from telwerkd.domain.catalogue.specs import Kpi, Section
+from telwerkd.domain.catalogue.texts import Headings, KpiText, SectionText, Texts, ValueText
 
 _SECTIONS = {
     Section.QUALITY: SectionText(

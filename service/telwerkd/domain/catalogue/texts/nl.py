@@ -1,7 +1,7 @@
 """The help texts in Dutch: in words of our own, with the terms of the sources."""
 
-from telwerkd.domain.catalogue.texts import Headings, KpiText, Section, SectionText, Texts, ValueText
-from telwerkd.domain.conversation.facts import Kpi
+from telwerkd.domain.catalogue.specs import Kpi, Section
+from telwerkd.domain.catalogue.texts import Headings, KpiText, SectionText, Texts, ValueText
 
 _SECTIONS = {
     Section.QUALITY: SectionText(

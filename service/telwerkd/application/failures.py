@@ -1,0 +1,49 @@
+"""What becomes of a failure in work that no caller waits for: it is logged, and the work goes on at its next turn.
+
+A task that dies in spite of this ends the server (`telwerkd.server.background`).
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from telwerkd.application.ports import DamagedRowError
+from telwerkd.domain.errors import UnavailableError
+
+log = logging.getLogger(__name__)
+
+_LOGGED_MAX = 1_000
+_logged: dict[str, str] = {}
+"""What was logged last about damaged rows, by the work that met them."""
+
+
+@contextmanager
+def set_apart(what: str) -> Iterator[None]:
+    """Logs a failure of the work for one account, so that the other accounts do not wait for it.
+
+    Raises:
+        UnavailableError: the database does not answer, which concerns all accounts.
+    """
+    try:
+        yield
+    except UnavailableError:
+        raise
+    except DamagedRowError as error:
+        # It comes again twice a second, until somebody mends it: logged once.
+        if _logged.get(what) != str(error):
+            if len(_logged) >= _LOGGED_MAX:
+                _logged.clear()
+            _logged[what] = str(error)
+            log.error("%s: %s", what, error)  # noqa: TRY400  # where it was met does not matter
+    except Exception:
+        log.exception("%s: a defect", what)
+
+
+@contextmanager
+def carrying_on(what: str) -> Iterator[None]:
+    """Logs any failure of one turn of repeated work. Nothing is lost: the next turn does what this one did not."""
+    try:
+        with set_apart(what):
+            yield
+    except UnavailableError as error:
+        log.debug("%s: %s", what, error)  # the store has logged why, once

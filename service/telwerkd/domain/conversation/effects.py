@@ -1,0 +1,73 @@
+"""Effects: what a step of the fold does with facts, and how facts are made of an event and the state before it."""
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+from telwerkd.domain.catalogue.specs import Kpi
+from telwerkd.domain.conversation.events import (
+    ActionPerformed,
+    Ended,
+    Event,
+    FeedbackLeft,
+    GoalReached,
+    InactivityAction,
+    PageVisited,
+    PostChatSurveyAnswered,
+    PreChatSurveyCompleted,
+    Rated,
+    TopicsSet,
+    WentLive,
+)
+from telwerkd.domain.conversation.facts import Change, Fact, LeftOut, OfflineAssignment, Outcome, Rule
+from telwerkd.domain.conversation.state import State
+
+Effect: TypeAlias = Outcome | LeftOut
+Effects: TypeAlias = tuple[Effect, ...]
+
+OFFLINE_ASSIGNMENTS = {
+    InactivityAction.RESUMED_CONVERSATION_REASSIGNED: OfflineAssignment.ASSIGNED,
+    InactivityAction.RESUMED_CONVERSATION_NOT_REASSIGNED: OfflineAssignment.NO_OPERATOR_AVAILABLE,
+}
+"""The actions that KPI 6 counts too, and as what (R-KPI6-1)."""
+
+
+def fact_of(state: State, event: Event, kpi: Kpi, value: str) -> Fact:
+    """Returns a fact of an event, on the event's own widget (R-FACT-4).
+
+    It is for whoever is assigned just before the event (R-FACT-2), be it nobody (R-FACT-3), in the group that the
+    conversation has then (R-FACT-6).
+    """
+    return Fact(kpi, value, state.operator, state.group, event.widget_id, event.occur_time, event.event_id)
+
+
+def counted(state: State, event: Event, kpi: Kpi, value: str = "") -> Outcome:
+    """Returns that a fact of an event is counted."""
+    return Outcome(Change.COUNTED, fact_of(state, event, kpi, value))
+
+
+def left_out(event: Event, kpi: Kpi, rule: Rule) -> LeftOut:
+    """Returns that an event is not counted under a KPI, and the rule that says so."""
+    return LeftOut(kpi, event.event_id, rule)
+
+
+_KPIS_OF_KIND: Mapping[type, tuple[Kpi, ...]] = {
+    WentLive: (Kpi.UNANSWERED_LIVE_CONVERSATIONS,),
+    Rated: (Kpi.SATISFACTION_SCORE,),
+    FeedbackLeft: (Kpi.FEEDBACK_COUNT,),
+    ActionPerformed: (Kpi.INACTIVITY_ACTIONS,),
+    PageVisited: (Kpi.GOALS_REACHED,),
+    GoalReached: (Kpi.GOALS_REACHED,),
+    TopicsSet: (Kpi.CONVERSATION_TOPICS,),
+    PreChatSurveyCompleted: (Kpi.PRE_CHAT_SURVEY_RESULTS,),
+    PostChatSurveyAnswered: (Kpi.POST_CHAT_SURVEY_RESULTS,),
+    Ended: (Kpi.UNANSWERED_ENDED_CONVERSATIONS,),
+}
+"""What each kind of event may be counted as."""
+
+
+def left_out_by_retraction(event: Event) -> Iterable[LeftOut]:
+    """Returns what a retracted event would be counted as."""
+    kpis = _KPIS_OF_KIND.get(type(event.kind), ())
+    if type(event.kind) is ActionPerformed and event.kind.action in OFFLINE_ASSIGNMENTS:
+        kpis = (*kpis, Kpi.OFFLINE_ASSIGNMENTS)
+    return (LeftOut(kpi, event.event_id, Rule.RETRACTED) for kpi in kpis)

@@ -1,0 +1,68 @@
+"""The response timer of a live conversation (KPI 3): how long the contact may wait for the first answer.
+
+It starts once the contact has written while the conversation is live, and stops when an operator answers or the live
+stretch ends. One that events have passed is certain, but becomes a fact only once the present instant has reached it
+(`settle`): a producer's clock may be ahead.
+"""
+
+import msgspec
+
+from telwerkd.domain.catalogue.specs import Kpi
+from telwerkd.domain.conversation.effects import Effects
+from telwerkd.domain.conversation.facts import Change, Fact, LeftOut, Outcome, Rule
+from telwerkd.domain.conversation.state import AFTER_ALL_OF_INSTANT, Limit, State
+from telwerkd.domain.ids import Micros
+
+_with = msgspec.structs.replace
+
+
+def pass_limit(state: State, instant: Micros) -> State:
+    """Marks the timer as passed, with the assignment at it (R-KPI3-10), when an event comes that is later than it."""
+    limit = state.limit
+    if limit is None or limit.passed or limit.due >= instant:
+        return state
+    passed = _with(limit, passed=True, operator=state.operator, group=state.group)
+    return _with(state, limit=passed)
+
+
+def start_limit(state: State, instant: Micros) -> State:
+    """Starts the timer if there is something to wait for: live, the contact has written, nobody has answered.
+
+    R-KPI3-2, R-KPI3-4, R-KPI3-8, R-KPI3-9, R-KPI3-12.
+    """
+    live = state.live
+    if (
+        live is None
+        or live.limit is None
+        or not state.contact_wrote
+        or state.answered
+        or state.unanswered_live
+        or state.limit is not None
+    ):
+        return state
+    due = Micros(instant + live.limit)
+    return _with(state, limit=Limit(due, live.event_id, live.widget))
+
+
+def stop_limit(state: State, rule: Rule) -> tuple[State, Effects]:
+    """Stops a running timer (R-KPI3-3). One that events have passed is certain, and stays (R-FROZEN-1)."""
+    limit = state.limit
+    if limit is None or limit.passed:
+        return state, ()
+    given_up = LeftOut(Kpi.UNANSWERED_LIVE_CONVERSATIONS, limit.event_id, rule)
+    return _with(state, limit=None), (given_up,)
+
+
+def settle(state: State, now: Micros) -> tuple[State, Effects]:
+    """Counts the limit of KPI 3 if it is due by `now` (R-KPI3-1, R-KPI3-13). Idempotent."""
+    limit = state.limit
+    if limit is None or limit.due > now:
+        return state, ()
+    if not limit.passed:
+        limit = _with(limit, operator=state.operator, group=state.group)
+    fact = Fact(
+        Kpi.UNANSWERED_LIVE_CONVERSATIONS, "", limit.operator, limit.group, limit.widget, limit.due, limit.event_id
+    )  # the widget is that of its went-live event (R-FACT-5)
+    order = max(state.order, (limit.due, *AFTER_ALL_OF_INSTANT))
+    state = _with(state, order=order, limit=None, unanswered_live=True)
+    return state, (Outcome(Change.COUNTED, fact),)

@@ -1,0 +1,72 @@
+"""The state of one conversation: all that its later events need to know of the earlier ones.
+
+It is stored as MessagePack arrays: new fields go to the end, with a default.
+"""
+
+import msgspec
+
+from telwerkd.domain.conversation.events import Order
+from telwerkd.domain.conversation.facts import Fact
+from telwerkd.domain.ids import NO_GROUP, NOBODY, EventId, Micros, OperatorGroupId, OperatorId, WidgetId
+
+BEGINNING: Order = (-(2**62), 0, 0, "")
+"""Before every event."""
+
+AFTER_ALL_OF_INSTANT = (2**63 - 1, 127, "")
+"""A timer that falls due comes after all events of its instant (R-ORDER-6)."""
+
+
+class Live(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A live stretch: the event that opened it, its widget, and the limit that holds for it, if one is known."""
+
+    event_id: EventId
+    widget: WidgetId
+    limit: Micros | None
+
+
+class Limit(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A running response timer (KPI 3). Once passed by an event, it has the operator and group assigned at `due`."""
+
+    due: Micros
+    event_id: EventId
+    widget: WidgetId
+    passed: bool = False
+    operator: OperatorId = NOBODY
+    group: OperatorGroupId = NO_GROUP
+
+
+class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """All that later events need to know of the earlier ones. A pure function of events and present instant."""
+
+    order: Order = BEGINNING
+    """The place of the last event or timer. An event before it is late."""
+    operator: OperatorId = NOBODY
+    group: OperatorGroupId = NO_GROUP
+    started: bool = False
+    """Somebody has sent a message."""
+    contact_wrote: bool = False
+    answered: bool = False
+    """An operator has sent a message."""
+    ended: bool = False
+    """Between an end and its resumption."""
+    live: Live | None = None
+    limit: Limit | None = None
+    unanswered_live: bool = False
+    """KPI 3 has counted this conversation."""
+    unanswered_ended: bool = False
+    """KPI 4 has counted this conversation."""
+    topics: Fact | None = None
+    """The topics that hold now: counted if `started`, else held back."""
+    held: tuple[Fact, ...] = ()
+    """Pre-chat survey answers held back."""
+    awaited: tuple[EventId, ...] = ()
+    """Events that were taken back before they arrived, sorted."""
+
+
+EMPTY = State()
+
+
+def last_event_time(state: State) -> Micros | None:
+    """Returns when the last event of a conversation happened; None if a timer came last, or nothing."""
+    instant, *rest = state.order
+    return None if state.order == BEGINNING or tuple(rest) == AFTER_ALL_OF_INSTANT else Micros(instant)

@@ -1,0 +1,55 @@
+"""Measures: what the counters count. A measure is a KPI, and either what is counted of it or what is held back of it.
+
+It is one number, which is the storage format. It is not a class with two fields: every fact that counts has one, and
+plain numbers are hashed and stored in a fraction of the time. Only this module knows how the number is made.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NewType
+
+from telwerkd.domain.catalogue.specs import SPECS, Kpi, Packing
+
+Measure = NewType("Measure", int)
+"""Made by `COUNTED`, `HELD_BACK`, or read from storage."""
+
+_HELD_BACK_OFFSET = 100
+
+COUNTED: Mapping[Kpi, Measure] = MappingProxyType({kpi: Measure(int(kpi)) for kpi in Kpi})
+"""The measure of what is counted, by KPI."""
+
+HELD_BACK: Mapping[Kpi, Measure] = MappingProxyType({kpi: Measure(kpi + _HELD_BACK_OFFSET) for kpi in Kpi})
+"""The measure of what is held back, by KPI."""
+
+
+def kpi_of(measure: int) -> Kpi:
+    """Returns the KPI of a measure.
+
+    Raises:
+        ValueError: there is no such measure.
+    """
+    return Kpi(measure % _HELD_BACK_OFFSET)
+
+
+def is_held_back(measure: int) -> bool:
+    """Whether a measure is of what is held back."""
+    return measure > _HELD_BACK_OFFSET
+
+
+def has_open_values(measure: int) -> bool:
+    """Whether producers choose the values of a measure, or of a KPI, so that it is also kept by value."""
+    return measure in _IN_SERIES
+
+
+def has_packed_values(measure: int) -> bool:
+    """Whether the values of a measure, or of a KPI, are few and known beforehand: every cell then holds its value."""
+    return measure in _IN_CELLS
+
+
+def _measures_of(packing: Packing) -> frozenset[int]:
+    kpis = [spec.kpi for spec in SPECS.values() if spec.packing is packing]
+    return frozenset(int(measures[kpi]) for measures in (COUNTED, HELD_BACK) for kpi in kpis)
+
+
+_IN_SERIES = _measures_of(Packing.IN_SERIES)
+_IN_CELLS = _measures_of(Packing.IN_CELLS)

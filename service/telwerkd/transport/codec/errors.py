@@ -1,0 +1,140 @@
+"""What clients are told of an error, in one table: as a status, and within a reply (in-band)."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import grpc
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc import (  # type: ignore[import-untyped] # googleapis-common-protos has stubs, but no py.typed
+    code_pb2,
+    error_details_pb2,
+    status_pb2,
+)
+
+from telwerkd.domain.errors import (
+    DOMAIN,
+    FieldViolation,
+    InvalidArgumentError,
+    LimitExceededError,
+    NotFoundError,
+    PermissionDeniedError,
+    QuotaExceededError,
+    Reason,
+    TelwerkError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+
+STATUS_CODES: Final[Mapping[type[TelwerkError], grpc.StatusCode]] = {
+    TelwerkError: grpc.StatusCode.INTERNAL,
+    InvalidArgumentError: grpc.StatusCode.INVALID_ARGUMENT,
+    # Not RESOURCE_EXHAUSTED, which clients take for "later": this request will never fit.
+    LimitExceededError: grpc.StatusCode.INVALID_ARGUMENT,
+    UnauthenticatedError: grpc.StatusCode.UNAUTHENTICATED,
+    PermissionDeniedError: grpc.StatusCode.PERMISSION_DENIED,
+    NotFoundError: grpc.StatusCode.NOT_FOUND,
+    QuotaExceededError: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    UnavailableError: grpc.StatusCode.UNAVAILABLE,
+}
+"""Every class of the tree; a test holds that none is left out. A class of somebody else's takes its parent's status."""
+
+# A client refuses trailers of more than 8 KiB, and then sees RESOURCE_EXHAUSTED in place of the error. The text goes
+# out twice (once percent-encoded: up to three times its size) and the details in base64, so the two stay well below.
+_MESSAGE_BYTES_MAX = 768
+_VIOLATIONS_BYTES_MAX = 2_560
+_RETRY_SECONDS_MAX = 3_600.0
+
+
+class Told(NamedTuple):
+    """What every form of an error says. `field` is empty where no field is at fault."""
+
+    reason: str
+    message: str
+    field: str
+    retry_milliseconds: int | None
+    """After how long to send again, rounded up, so that a client never comes too early; None: it does not help."""
+
+    @property
+    def retry_delay(self) -> Duration | None:
+        """The same as a message."""
+        if self.retry_milliseconds is None:
+            return None
+        delay = Duration()
+        delay.FromMilliseconds(self.retry_milliseconds)
+        return delay
+
+
+def told(error: TelwerkError) -> Told:
+    """Returns what a client is told of an error; an error within a reply has just these fields."""
+    field = error.violations[0].field if isinstance(error, InvalidArgumentError) and error.violations else ""
+    retry = None
+    if isinstance(error, QuotaExceededError | UnavailableError):
+        retry = math.ceil(min(max(0.0, error.retry_after_seconds), _RETRY_SECONDS_MAX) * 1_000)
+    return Told(error.reason.name, error.message, field, retry)
+
+
+def to_rpc_status(error: TelwerkError) -> status_pb2.Status:
+    """Returns the status of an error as a message. Texts and violations are cut to what fits into trailers."""
+    about = told(error)
+    details: list[Message] = [error_info(error.reason, _metadata(error, about))]
+    if isinstance(error, InvalidArgumentError):
+        details.append(_bad_request(error))
+    if about.retry_delay is not None:
+        details.append(error_details_pb2.RetryInfo(retry_delay=about.retry_delay))
+    return rpc_status(_code_of(type(error)), error.message, details)
+
+
+def _code_of(kind: type[TelwerkError]) -> grpc.StatusCode:
+    return next(STATUS_CODES[base] for base in kind.__mro__ if base in STATUS_CODES)
+
+
+def _metadata(error: TelwerkError, about: Told) -> dict[str, str]:
+    """What a program may want without parsing the text (AIP-193)."""
+    if isinstance(error, InvalidArgumentError) and error.violations:
+        return {"field": _cut(about.field, _MESSAGE_BYTES_MAX)}
+    if isinstance(error, QuotaExceededError):
+        return {"limit": error.limit}
+    return {}
+
+
+def _bad_request(error: InvalidArgumentError) -> error_details_pb2.BadRequest:
+    """As many of the violations as fit; the first always."""
+    bad_request = error_details_pb2.BadRequest()
+    for violation in error.violations:
+        bad_request.field_violations.append(_field_violation(violation, error.reason))
+        if bad_request.ByteSize() > _VIOLATIONS_BYTES_MAX and len(bad_request.field_violations) > 1:
+            del bad_request.field_violations[-1]
+            break
+    return bad_request
+
+
+def _field_violation(violation: FieldViolation, reason: Reason) -> error_details_pb2.BadRequest.FieldViolation:
+    return error_details_pb2.BadRequest.FieldViolation(
+        field=_cut(violation.field, _MESSAGE_BYTES_MAX),
+        description=_cut(violation.description, _MESSAGE_BYTES_MAX),
+        reason=reason.name,
+    )
+
+
+def error_info(reason: Reason, metadata: Mapping[str, str]) -> error_details_pb2.ErrorInfo:
+    """Returns what a program tells errors apart by (AIP-193)."""
+    return error_details_pb2.ErrorInfo(reason=reason.name, domain=DOMAIN, metadata=dict(metadata))
+
+
+def rpc_status(code: grpc.StatusCode, text: str, details: Sequence[Message]) -> status_pb2.Status:
+    """Returns a status with its details packed."""
+    status = status_pb2.Status(code=code_pb2.Code.Value(code.name), message=_cut(text, _MESSAGE_BYTES_MAX))
+    for detail in details:
+        status.details.add().Pack(detail)
+    return status
+
+
+def _cut(text: str, bytes_max: int) -> str:
+    """The text as valid UTF-8 of at most so many bytes; a cut is shown."""
+    encoded = text.encode(errors="replace")
+    if len(encoded) <= bytes_max:
+        return encoded.decode()
+    mark = "…"
+    return encoded[: bytes_max - len(mark.encode())].decode(errors="ignore") + mark

@@ -1,0 +1,74 @@
+"""Files that are read again when they change, without a restart.
+
+What was read last stays in use until all of the files can be read and fit together: a change that went wrong must not
+take the service down.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Generic, TypeAlias, TypeVar
+
+_T = TypeVar("_T")
+_Signature: TypeAlias = tuple[tuple[int, int, int], ...]
+
+_log = logging.getLogger(__name__)
+
+
+class FollowedFiles(Generic[_T]):
+    """What stands in files, as `load` reads it. Threads may share it.
+
+    `load` raises `error`, and so does the constructor; `unreadable` makes one of a file that cannot be looked at.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[Path],
+        load: Callable[[], _T],
+        error: type[Exception],
+        unreadable: Callable[[Path, OSError], Exception],
+        complaint: str,
+    ) -> None:
+        """`complaint` is logged, with the error in it, when a change cannot be used."""
+        self._files = files
+        self._load = load
+        self._error = error
+        self._unreadable = unreadable
+        self._complaint = complaint
+        self._logged = ""
+        self._lock = Lock()
+        # Before reading: a change meanwhile is then seen at the next look.
+        self._seen = self._signature()
+        self.content = load()
+
+    def changed(self) -> _T | None:
+        """Returns the new content if the files have changed and can be used, else None. Never raises."""
+        with self._lock:
+            try:
+                signature = self._signature()
+                if signature == self._seen:
+                    self._logged = ""
+                    return None
+                content = self._load()
+                if self._signature() != signature:
+                    return None  # being written right now: the next look comes soon
+            except self._error as error:
+                # Not noted as seen, so that it is tried until it is put right; but logged only once.
+                if str(error) != self._logged:
+                    self._logged = str(error)
+                    _log.error(self._complaint, error)  # the text says it all
+                return None
+            self._seen, self._logged, self.content = signature, "", content
+            return content
+
+    def _signature(self) -> _Signature:
+        """Differs when a file was written or replaced. Follows links, as certificate managers and Kubernetes use."""
+        return tuple(self._of(path) for path in self._files)
+
+    def _of(self, path: Path) -> tuple[int, int, int]:
+        try:
+            stat = path.stat()
+        except OSError as error:
+            raise self._unreadable(path, error) from error
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino
