@@ -44,8 +44,8 @@ class Chat:
     wrote: bool = False
     live: bool = False
     told_tags: Sequence[str] = ()
-    queued: bool = False
-    """It was given back to the queue. From there no bot takes it: it would be nobody's only since then."""
+    queued: str = ""
+    """Who gave it back to the queue. From there neither a bot takes it nor they themselves: see docs/rocketchat.md."""
     lines: list[str] = field(default_factory=list)
     deliveries: list[dict[str, Any]] = field(default_factory=list)
 
@@ -61,7 +61,7 @@ def chat_of(actions: Sequence[tuple[str, Any]], gaps: Sequence[int], department:
         match what:
             case "contact" | "message" | "page":
                 send(chat, what, value, at)
-            case "serve" if not is_served_by(chat, value) and not (chat.queued and value in BOTS):
+            case "serve" if not is_served_by(chat, value) and not (chat.queued and value in {chat.queued, *BOTS}):
                 serve(chat, value, at)
             case "department" if chat.served and chat.department != value[0] and not is_served_by(chat, value[1]):
                 forward(chat, *value, at)
@@ -97,7 +97,7 @@ def send(chat: Chat, what: str, name: str | None, at: int) -> None:
 def serve(chat: Chat, name: str, at: int) -> None:
     """Taken, or forwarded by whoever served it before."""
     old, chat.served = chat.served, {**user(name), "at": at}
-    chat.queued = False
+    chat.queued = ""
     deliver(chat, "LivechatSessionTaken", **shown(chat))
     if old:
         deliver(chat, "LivechatSessionForwarded", **shown(chat), oldServedBy=as_served(old))
@@ -121,7 +121,7 @@ def forward(chat: Chat, department: str, name: str, at: int) -> None:
 def queue(chat: Chat) -> None:
     """Dated by the last message: by nothing else does it show when it is."""
     was_person = not is_bot(chat)
-    chat.served, chat.queued = None, True
+    chat.served, chat.queued = None, str(chat.served and chat.served["_id"])
     deliver(chat, "LivechatSessionQueued", departmentId=chat.department or None)
     if was_person:
         assigned(chat, chat.newest)
