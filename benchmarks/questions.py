@@ -81,12 +81,12 @@ class YearByDay:
         return (replace(self, first_day=self.first_day + days) for days in count())
 
 
-def quarter_hours(first_quarter: int) -> bytes:
+def quarter_hours(first_quarter_hour: int) -> bytes:
     """The ratings of 30 days by quarter-hour, from a quarter-hour after the workload's beginning."""
     request = kpi.QueryTimeSeriesRequest(account_id=ACCOUNT, kpi_ids=[RATINGS], time_zone=ZONES[0])
     request.granularity = kpi.GRANULARITY_QUARTER_HOUR
-    request.range.instants.start_time.seconds = START_SECONDS + first_quarter * 900
-    request.range.instants.end_time.seconds = START_SECONDS + (first_quarter + POINTS) * 900
+    request.range.instants.start_time.seconds = START_SECONDS + first_quarter_hour * 900
+    request.range.instants.end_time.seconds = START_SECONDS + (first_quarter_hour + POINTS) * 900
     return request.SerializeToString()
 
 

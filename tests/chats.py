@@ -17,6 +17,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from telwerkd.domain.catalogue.specs import Kpi
+from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.events import (
     ActionPerformed,
     Assigned,
@@ -43,14 +45,14 @@ from telwerkd.domain.conversation.events import (
 from telwerkd.domain.conversation.facts import (
     Change,
     Fact,
-    Kpi,
+    FactChange,
     LeftOut,
     OfflineAssignment,
-    Outcome,
     value_answer,
     value_topics,
 )
-from telwerkd.domain.conversation.fold import EMPTY, Effect, fold
+from telwerkd.domain.conversation.fold import fold
+from telwerkd.domain.conversation.state import EMPTY
 from telwerkd.domain.ids import NO_GROUP, NOBODY, SECOND, EventId, GoalId, Micros, OperatorGroupId, OperatorId, WidgetId
 
 DAY = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
@@ -164,7 +166,7 @@ def net(effects: Iterable[Effect], plus: Change = Change.COUNTED, minus: Change 
     """The facts of one change less those of its opposite, each as often as it counts. None may count below zero."""
     sums: Counter[Fact] = Counter()
     for effect in effects:
-        if isinstance(effect, Outcome) and effect.change in (plus, minus):
+        if isinstance(effect, FactChange) and effect.change in (plus, minus):
             sums[effect.fact] += 1 if effect.change is plus else -1
     assert min(sums.values(), default=0) >= 0, f"taken back, but never there: {sums}"
     return sorted(map(readable, sums.elements()))

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
+from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.events import (
     ActionPerformed,
     Assigned,
@@ -30,7 +31,7 @@ from telwerkd.domain.conversation.events import (
     Unassigned,
     WentLive,
 )
-from telwerkd.domain.conversation.facts import Kpi, OfflineAssignment, answer_value, stars_value, topics_value
+from telwerkd.domain.conversation.facts import OfflineAssignment, answer_value, stars_value, topics_value
 from telwerkd.domain.ids import NO_GROUP, NOBODY
 
 Log: TypeAlias = list[Event]

@@ -16,11 +16,13 @@ from telwerkd.application.audit import Audit, examine, repair
 from telwerkd.application.batches import Submitted
 from telwerkd.application.commands.chunk_merging import add_base
 from telwerkd.application.retention.removal import erase, purge
+from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.events import Assigned, Event, Message, Rated, Sender, TopicsSet, WentLive
-from telwerkd.domain.conversation.facts import Change, Fact, Kpi, Outcome
-from telwerkd.domain.conversation.fold import State
-from telwerkd.domain.counting.counters import CHUNK_QUARTERS, ChunkKey, chunk_changes, merged
-from telwerkd.domain.counting.deltas import Deltas, Leaf, Leaves
+from telwerkd.domain.conversation.facts import Change, Fact, FactChange
+from telwerkd.domain.conversation.state import State
+from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
+from telwerkd.domain.counting.counters import ChunkKey, chunk_changes, merged
+from telwerkd.domain.counting.deltas import DeltaEntries, DeltaEntry, Deltas
 from telwerkd.domain.counting.fingerprint import Fingerprints, Part
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, OperatorId
 from telwerkd.storage.sql import records
@@ -277,7 +279,7 @@ def test_counts_beyond_65535_are_examined(service: Service) -> None:
     """A cell of several pairs, in chunks, deltas and base facts, is one number."""
     fact = Fact(Kpi.SATISFACTION_SCORE, "5", ANNA, SALES, WIDGETS[0], START, EventId("x"))
     many = Deltas()
-    many.add(Outcome(Change.COUNTED, fact), 2 * FULL + 7)
+    many.add(FactChange(Change.COUNTED, fact), 2 * FULL + 7)
 
     def count(tx: Any) -> None:
         add_base(tx, many)
@@ -300,7 +302,7 @@ def test_counts_beyond_65535_are_examined(service: Service) -> None:
 # --- fingerprints ----------------------------------------------------------------------------------------------------
 
 
-def made_up(random: Random, size: int) -> list[Leaf]:
+def made_up(random: Random, size: int) -> list[DeltaEntry]:
     """Leaves of KPI 7, some beyond what a pair holds."""
     return [
         (
@@ -315,9 +317,9 @@ def made_up(random: Random, size: int) -> list[Leaf]:
     ]
 
 
-def fingerprint(leaves: Sequence[Leaf]) -> Fingerprints:
+def fingerprint(entries: Sequence[DeltaEntry]) -> Fingerprints:
     made = Fingerprints()
-    made.add_leaves(Kpi.GOALS_REACHED, leaves)
+    made.add_entries(Kpi.GOALS_REACHED, entries)
     return made
 
 
@@ -325,14 +327,14 @@ def fingerprint(leaves: Sequence[Leaf]) -> Fingerprints:
 def test_fingerprints_are_linear_and_know_no_order(seed: int) -> None:
     """However leaves are ordered and divided, packed or not, the sum is the same; their negatives cancel it."""
     random = Random(seed)  # noqa: S311  # any will do
-    leaves = made_up(random, 60)
-    changes = chunk_changes(Kpi.GOALS_REACHED, Leaves.of(leaves))
-    shuffled, in_parts, packed = random.sample(leaves, len(leaves)), Fingerprints(), Fingerprints()
-    for n in range(0, len(leaves), 7):
-        in_parts.add_leaves(Kpi.GOALS_REACHED, shuffled[n : n + 7])
+    entries = made_up(random, 60)
+    changes = chunk_changes(Kpi.GOALS_REACHED, DeltaEntries.of(entries))
+    shuffled, in_parts, packed = random.sample(entries, len(entries)), Fingerprints(), Fingerprints()
+    for n in range(0, len(entries), 7):
+        in_parts.add_entries(Kpi.GOALS_REACHED, shuffled[n : n + 7])
     packed.add_chunks(zip(map(ChunkKey._make, changes.keys), merged([b""] * len(changes.keys), changes), strict=True))
-    assert fingerprint(leaves).sums == in_parts.sums == packed.sums
-    in_parts.add_leaves(Kpi.GOALS_REACHED, [(*ids, -n) for *ids, n in leaves])
+    assert fingerprint(entries).sums == in_parts.sums == packed.sums
+    in_parts.add_entries(Kpi.GOALS_REACHED, [(*ids, -n) for *ids, n in entries])
     assert in_parts.differing(Fingerprints()) == set()
 
 
@@ -340,10 +342,10 @@ def test_fingerprints_are_linear_and_know_no_order(seed: int) -> None:
 def test_another_count_has_another_fingerprint(seed: int) -> None:
     """In all sixteen groupings of its chunk, and in no other chunk."""
     random = Random(seed)  # noqa: S311  # any will do
-    leaves = made_up(random, 60)
+    entries = made_up(random, 60)
     at = random.randrange(60)
-    *ids, n = leaves[at]
-    other = [*leaves[:at], (*ids, n + 1), *leaves[at + 1 :]]
-    differing = fingerprint(leaves).differing(fingerprint(other))
-    chunk = leaves[at][4] // CHUNK_QUARTERS
+    *ids, n = entries[at]
+    other = [*entries[:at], (*ids, n + 1), *entries[at + 1 :]]
+    differing = fingerprint(entries).differing(fingerprint(other))
+    chunk = entries[at][4] // CHUNK_QUARTER_HOURS
     assert differing == {Part(Kpi.GOALS_REACHED, grouping, chunk) for grouping in range(16)}

@@ -14,6 +14,7 @@ from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.retention.removal import purge
 from telwerkd.application.upkeep.upkeep import settle_due
+from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.events import (
     Event,
     Kind,
@@ -25,7 +26,6 @@ from telwerkd.domain.conversation.events import (
     SurveyAnswer,
     WentLive,
 )
-from telwerkd.domain.conversation.facts import Kpi
 from telwerkd.domain.errors import Reason
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.storage.sqlite.schema import prepare
@@ -103,8 +103,8 @@ async def test_answers_held_back_are_bounded(store, late):
     assert "conversation_pending_max" in outcomes[0].message
     await assert_clean(store)
     assert await put(store, event("hello", 100)) == [ACCEPTED]
-    leaves = await store.read(ACCOUNT, lambda view: view.deltas(Kpi.PRE_CHAT_SURVEY_RESULTS))
-    assert sum(n for *_, n in leaves) == 4
+    entries = await store.read(ACCOUNT, lambda view: view.deltas(Kpi.PRE_CHAT_SURVEY_RESULTS))
+    assert sum(n for *_, n in entries) == 4
     await assert_clean(store)
 
 
@@ -146,15 +146,15 @@ async def test_limits_at_one_instant_are_counted_at_once_and_written_in_steps(st
     while await settle_due(store, now, 3):
         steps += 1
         await assert_clean(store)
-        leaves = await store.read(ACCOUNT, lambda view: view.deltas(Kpi.UNANSWERED_LIVE_CONVERSATIONS))
+        entries = await store.read(ACCOUNT, lambda view: view.deltas(Kpi.UNANSWERED_LIVE_CONVERSATIONS))
         if steps == 1:
-            assert sum(n for *_, n in leaves) == 10
+            assert sum(n for *_, n in entries) == 10
             answered = event("answer", 10, Message(Sender.OPERATOR), "c9")
             assert await put(store, answered, event("more", 20, HELLO, "c8")) == [ACCEPTED] * 2
             await assert_clean(store)
     assert steps >= 3
-    leaves = await store.read(ACCOUNT, lambda view: view.deltas(Kpi.UNANSWERED_LIVE_CONVERSATIONS))
-    assert sum(n for *_, n in leaves) == 9
+    entries = await store.read(ACCOUNT, lambda view: view.deltas(Kpi.UNANSWERED_LIVE_CONVERSATIONS))
+    assert sum(n for *_, n in entries) == 9
     assert await store.accounts_due(now) == []
     await assert_clean(store)
 
@@ -172,7 +172,7 @@ async def test_a_server_whose_clock_is_behind_writes_what_another_has_counted(st
 
 
 async def test_a_compaction_changes_a_bounded_number_of_chunks(store):
-    """Also of one transaction's leaves; no count changes on the way, and in the end all are in chunks."""
+    """Also of one transaction's entries; no count changes on the way, and in the end all are in chunks."""
     events = [
         event(f"e{n}", n, PostChatSurveyAnswered(answers(3, f"q{n % 7}-")), f"c{n % 5}", f"w{n % 4}") for n in range(40)
     ]
@@ -198,9 +198,9 @@ async def test_what_a_compaction_leaves_is_read_in_parts(store):
     await put(store, *wide, limits=IngestLimits())
     kpi = Kpi.POST_CHAT_SURVEY_RESULTS
     await store.write([(ACCOUNT, Do(lambda tx: compact(tx, kpi, 40_000, 60)))])
-    rows, leaves = await store.read(ACCOUNT, lambda view: view.filed(kpi))
+    rows, entries = await store.read(ACCOUNT, lambda view: view.filed(kpi))
     assert rows == 3
-    assert leaves > 4_900
+    assert entries > 4_900
     [moved] = await store.write([(ACCOUNT, Do(lambda tx: compact(tx, kpi, 1, 1_000_000)))])
     assert 0 < moved <= 2_000
     await assert_clean(store)

@@ -10,9 +10,13 @@ from itertools import accumulate, repeat
 
 import pytest
 
+from telwerkd.domain.catalogue.specs import Kpi
+from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.events import Event, InactivityAction, Retracted
-from telwerkd.domain.conversation.facts import Kpi, Outcome, Rule
-from telwerkd.domain.conversation.fold import EMPTY, Effect, State, carried, fold, follows, settle, step
+from telwerkd.domain.conversation.facts import FactChange, Rule
+from telwerkd.domain.conversation.fold import carried, fold, follows, step
+from telwerkd.domain.conversation.response_timer import settle
+from telwerkd.domain.conversation.state import EMPTY, State
 from telwerkd.domain.ids import Micros
 from tests import chats
 from tests.chats import at, chat, facts, net
@@ -72,7 +76,7 @@ LONG_CHATS = [
         09:00:02 topics delivery price
         09:00:10 goes live, limit 60s
         09:00:20 contact: message
-        09:00:50 leaves live
+        09:00:50 entries live
         09:01:00 goes live, limit 30s on help
         09:01:30 bram assigned in support
         09:01:31 anna: message
@@ -279,7 +283,7 @@ def test_the_end_goes_before_leaving_live() -> None:
     script = """
         09:00:00 goes live, limit 60s #live
         09:00:00 contact: message
-        09:00:30 leaves live #a
+        09:00:30 entries live #a
         09:00:30 ends #b
     """
     assert left_out(script) == ["#live unanswered_live_conversations: the conversation ended within the limit"]
@@ -290,7 +294,7 @@ def test_leaving_live_goes_last() -> None:
     script = """
         09:00:00 contact: message
         09:01:00 goes live, limit 60s #b
-        09:01:00 leaves live #a
+        09:01:00 entries live #a
     """
     assert counts(script) == []
 
@@ -829,7 +833,7 @@ def test_at_most_one_unanswered_live() -> None:
         09:00:00 anna assigned in sales
         09:00:00 goes live, limit 60s
         09:00:00 contact: message
-        09:02:00 leaves live
+        09:02:00 entries live
         09:03:00 goes live, limit 60s #again
         09:10:00 ends
         09:11:00 contact resumes
@@ -925,7 +929,7 @@ def test_no_limit_when_the_contact_first_writes_after_it_was_live() -> None:
     assert (
         counts("""
         09:00:00 goes live, limit 60s
-        09:00:10 leaves live
+        09:00:10 entries live
         09:00:20 contact: message
     """)
         == []
@@ -958,7 +962,7 @@ def test_a_fresh_limit_at_the_instant_it_was_left() -> None:
     assert counts("""
         09:00:00 goes live, limit 60s
         09:00:00 contact: message
-        09:01:00 leaves live seq 1
+        09:01:00 entries live seq 1
         09:01:00 goes live, limit 60s seq 2
     """) == ["09:02:00 unanswered_live_conversations nobody/- web"]
 
@@ -968,11 +972,11 @@ def test_the_third_time_live() -> None:
     script = """
         09:00:00 contact: message
         09:00:00 goes live, limit 60s #first
-        09:00:30 leaves live
+        09:00:30 entries live
         09:01:00 goes live, limit 60s #second
-        09:01:30 leaves live
+        09:01:30 entries live
         09:02:00 goes live, limit 60s #third
-        09:04:00 leaves live
+        09:04:00 entries live
         09:05:00 goes live, limit 60s #fourth
     """
     assert counts(script) == ["09:03:00 unanswered_live_conversations nobody/- web"]
@@ -1084,7 +1088,7 @@ def test_a_limit_that_is_known_the_second_time() -> None:
     assert counts("""
         09:00:00 goes live
         09:00:00 contact: message
-        09:01:00 leaves live
+        09:01:00 entries live
         09:02:00 goes live, limit 60s
     """) == ["09:03:00 unanswered_live_conversations nobody/- web"]
 
@@ -1410,7 +1414,7 @@ def test_topics_are_taken_back_where_they_were_counted() -> None:
         09:03:00 topics delivery
     """
     _, effects = fold(EMPTY, chat(script), at("24:00:00"))
-    changes = [(e.change.value, chats.readable(e.fact)) for e in effects if isinstance(e, Outcome)]
+    changes = [(e.change.value, chats.readable(e.fact)) for e in effects if isinstance(e, FactChange)]
     assert changes == [
         ("counted", "09:01:00 conversation_topics price anna/- shop"),
         ("taken back", "09:01:00 conversation_topics price anna/- shop"),

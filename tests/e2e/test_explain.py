@@ -29,12 +29,13 @@ from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.runner import answer
 from telwerkd.application.retention.removal import erase, purge
 from telwerkd.application.upkeep.upkeep import Compaction, settle_due
-from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo, ValueKind
+from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo
+from telwerkd.domain.catalogue.specs import Kpi, ValueKind
 from telwerkd.domain.conversation.events import Event, WentLive
-from telwerkd.domain.conversation.facts import Fact, Kpi, answer_value, topics_value
+from telwerkd.domain.conversation.facts import Fact, answer_value, topics_value
 from telwerkd.domain.ids import NO_GROUP, NOBODY, AccountId, ConversationId, Micros
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
-from telwerkd.domain.time.ranges import QuarterRange
+from telwerkd.domain.time.ranges import QuarterHourRange
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
 from telwerkd.transport.services import kpi as kpi_service
@@ -138,7 +139,7 @@ CHATS = {
         09:00:00 goes live, sends limit 60s #live
         09:00:05 contact: message
         09:00:10 anna assigned in sales
-        09:05:00 leaves live
+        09:05:00 entries live
         09:06:00 goes live, sends limit 60s #again
         """,
         counted=["#live 09:01:05 anna/sales web"],
@@ -148,11 +149,11 @@ CHATS = {
         "unanswered_live_conversations",
         """
         09:00:00 goes live #limitless
-        09:00:30 leaves live
+        09:00:30 entries live
         09:01:00 goes live, sends limit 60s #live
         09:01:05 contact: message
         09:02:05 anna: message
-        09:03:00 leaves live
+        09:03:00 entries live
         09:04:00 goes live, sends limit 60s #later
         """,
         left_out=[
@@ -165,10 +166,10 @@ CHATS = {
         "unanswered_live_conversations",
         """
         09:00:00 goes live, sends limit 60s #silent
-        09:00:30 leaves live
+        09:00:30 entries live
         09:01:00 contact: message
         09:02:00 goes live, sends limit 60s #left
-        09:02:30 leaves live
+        09:02:30 entries live
         09:03:00 goes live, sends limit 60s #ended
         09:03:30 ends
         """,
@@ -510,11 +511,11 @@ async def test_a_cut_token_is_refused(server, account):
 # --- the law: explained is what is counted ---------------------------------------------------------------------------
 
 ACCOUNT = AccountId("acme")
-DAY_QUARTERS = 96
-FIRST_QUARTER = START // QUARTER_HOUR_MICROS
-EVER = QuarterRange(FIRST_QUARTER - 50_000, FIRST_QUARTER + 50_000)
+DAY_QUARTER_HOURS = 96
+FIRST_QUARTER_HOUR = START // QUARTER_HOUR_MICROS
+EVER = QuarterHourRange(FIRST_QUARTER_HOUR - 50_000, FIRST_QUARTER_HOUR + 50_000)
 # Conversations at the same time, over the end of a quarter-hour, of a chunk, before and after one another.
-SHIFTS = [0, 0, QUARTER_HOUR_MICROS - 2 * GRID, -QUARTER_HOUR_MICROS, 40 * DAY_QUARTERS * QUARTER_HOUR_MICROS]
+SHIFTS = [0, 0, QUARTER_HOUR_MICROS - 2 * GRID, -QUARTER_HOUR_MICROS, 40 * DAY_QUARTER_HOURS * QUARTER_HOUR_MICROS]
 
 
 @cache
@@ -657,7 +658,7 @@ def filters(draw: st.DrawFn, info: KpiInfo) -> Filter:
 @st.composite
 def queries(draw: st.DrawFn, info: KpiInfo) -> Query:
     near = st.builds(
-        lambda first, width: QuarterRange(FIRST_QUARTER + first, FIRST_QUARTER + first + width),
+        lambda first, width: QuarterHourRange(FIRST_QUARTER_HOUR + first, FIRST_QUARTER_HOUR + first + width),
         st.integers(-2, 2),
         st.integers(1, 3),
     )

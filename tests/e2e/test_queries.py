@@ -20,7 +20,8 @@ import pytest
 import pytest_asyncio
 
 from telwerk.v1 import event_pb2 as pb, kpi_service_pb2 as kpi, settings_service_pb2 as settings
-from telwerkd.domain.catalogue.kpis import CATALOGUE, Dimension, KpiInfo
+from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo
+from telwerkd.domain.catalogue.specs import Dimension, Kpi
 from telwerkd.domain.conversation.events import (
     ActionPerformed,
     Assigned,
@@ -40,8 +41,9 @@ from telwerkd.domain.conversation.events import (
     Unassigned,
     WentLive,
 )
-from telwerkd.domain.conversation.facts import Change, Fact, Kpi, Outcome, value_answer, value_topics
-from telwerkd.domain.conversation.fold import EMPTY, fold
+from telwerkd.domain.conversation.facts import Change, Fact, FactChange, value_answer, value_topics
+from telwerkd.domain.conversation.fold import fold
+from telwerkd.domain.conversation.state import EMPTY
 from telwerkd.domain.ids import SECOND, EventId, GoalId, Micros, OperatorGroupId, OperatorId, TopicId, WidgetId
 from telwerkd.server import wiring
 from telwerkd.storage.location import Location
@@ -106,7 +108,7 @@ def facts() -> list[Fact]:
     net: Counter[Fact] = Counter()
     for events in (events for batch in BATCHES for events in batch.values()):
         for effect in fold(EMPTY, events, Micros(int(datetime.now(UTC).timestamp()) * SECOND))[1]:
-            if isinstance(effect, Outcome) and effect.change in {Change.COUNTED, Change.TAKEN_BACK}:
+            if isinstance(effect, FactChange) and effect.change in {Change.COUNTED, Change.TAKEN_BACK}:
                 net[effect.fact] += 1 if effect.change is Change.COUNTED else -1
     return list(net.elements())
 

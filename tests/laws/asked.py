@@ -28,12 +28,13 @@ from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.runner import ReadInline, answer, answer_from, read_inline
 from telwerkd.application.upkeep.upkeep import settle_due
-from telwerkd.domain.catalogue.kpis import CATALOGUE, Dimension
+from telwerkd.domain.catalogue.kpis import CATALOGUE
+from telwerkd.domain.catalogue.specs import Dimension, Kpi
 from telwerkd.domain.conversation.events import Event, Kind, WentLive
-from telwerkd.domain.conversation.facts import Kpi, answer_value, topics_value
+from telwerkd.domain.conversation.facts import answer_value, topics_value
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros
 from telwerkd.domain.time.calendar import Granularity
-from telwerkd.domain.time.ranges import DateRange, QuarterRange
+from telwerkd.domain.time.ranges import DateRange, QuarterHourRange
 from telwerkd.storage.location import SqliteFile, located
 from telwerkd.storage.open_store import opened
 from telwerkd.storage.sqlite.schema import prepare
@@ -240,13 +241,13 @@ days = st.one_of(
 
 
 @st.composite
-def ranges(draw: st.DrawFn) -> QuarterRange | DateRange:
+def ranges(draw: st.DrawFn) -> QuarterHourRange | DateRange:
     first, second = draw(days), draw(days)
     if draw(st.booleans()):
         second = min(max(second, first), first + timedelta(draw(st.sampled_from([1, 2, 40, 500]))))
         return DateRange(first, max(second, first + timedelta(1)))
     start, end = ((day - date(1970, 1, 1)).days * 96 + draw(st.integers(0, 96)) for day in sorted((first, second)))
-    return QuarterRange(start, max(end, start + draw(st.sampled_from([1, 3, 100]))))
+    return QuarterHourRange(start, max(end, start + draw(st.sampled_from([1, 3, 100]))))
 
 
 @st.composite
@@ -309,7 +310,7 @@ def beginnings(name: str, granularity: Granularity) -> frozenset[int]:
 
 def span(query: Query) -> tuple[int, int]:
     """The range's first quarter-hour and the one after its last."""
-    if isinstance(query.range, QuarterRange):
+    if isinstance(query.range, QuarterHourRange):
         return query.range
     zone = ZoneInfo(str(query.time_zone))
     start, end = (

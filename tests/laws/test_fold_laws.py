@@ -6,9 +6,13 @@ from collections.abc import Iterable
 import msgspec
 from hypothesis import given, settings, strategies as st
 
+from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.events import Event, Retracted
-from telwerkd.domain.conversation.facts import Change, Fact, Outcome
-from telwerkd.domain.conversation.fold import EMPTY, Effect, State, carried, fold, follows, retract, run, settle, step
+from telwerkd.domain.conversation.facts import Change, Fact, FactChange
+from telwerkd.domain.conversation.fold import carried, fold, follows, run, step
+from telwerkd.domain.conversation.response_timer import settle
+from telwerkd.domain.conversation.retractions import retract
+from telwerkd.domain.conversation.state import EMPTY, State
 from telwerkd.domain.ids import EventId, Micros, WidgetId
 from tests.generate import Batch, deliveries, nows, observations
 from tests.oracle import Counted, oracle_facts, oracle_held
@@ -29,10 +33,10 @@ class Counters:
 
     def add(self, effects: Iterable[Effect], sign: int = 1) -> None:
         for effect in effects:
-            if isinstance(effect, Outcome):
+            if isinstance(effect, FactChange):
                 self._add(effect, sign)
 
-    def _add(self, outcome: Outcome, sign: int) -> None:
+    def _add(self, outcome: FactChange, sign: int) -> None:
         counter = self.held if outcome.change in HELD_BACK else self.facts
         key = counted(outcome.fact)
         counter[key] += sign * SIGNS[outcome.change]

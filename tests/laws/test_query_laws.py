@@ -5,9 +5,8 @@ from collections import Counter
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from telwerkd.application.query.question import Query
-from telwerkd.domain.catalogue.kpis import Dimension
-from telwerkd.domain.conversation.facts import Kpi
-from telwerkd.domain.time.ranges import QuarterRange
+from telwerkd.domain.catalogue.specs import Dimension, Kpi
+from telwerkd.domain.time.ranges import QuarterHourRange
 from tests.laws.asked import PROFILE, World, beginnings, counted, edges, kept, law, nonzero, queries, span
 
 
@@ -70,8 +69,8 @@ def test_a_range_is_the_sum_of_its_parts(world: World, query: Query, at: float) 
     """Wherever a range is cut in two, each fact is counted on one side: none at the cut is lost or doubled."""
     start, end = span(query)
     cut = min(max(start + 1, start + int((end - start) * at)), end)
-    whole = query._replace(granularity=None, range=QuarterRange(start, end))
-    parts = [QuarterRange(start, cut), *([QuarterRange(cut, end)] if cut < end else [])]
+    whole = query._replace(granularity=None, range=QuarterHourRange(start, end))
+    parts = [QuarterHourRange(start, cut), *([QuarterHourRange(cut, end)] if cut < end else [])]
     sums: Counter[object] = Counter()
     held = 0
     for part in parts:

@@ -18,6 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from telwerkd.application.audit import Audit, examine
 from telwerkd.application.batches import Rejected, Submitted, Verdict
 from telwerkd.application.retention.removal import erase, purge
+from telwerkd.domain.catalogue.specs import Kpi
+from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.events import (
     Assigned,
     Event,
@@ -29,8 +31,8 @@ from telwerkd.domain.conversation.events import (
     TopicsSet,
     WentLive,
 )
-from telwerkd.domain.conversation.facts import Change, Kpi, Outcome
-from telwerkd.domain.conversation.fold import Effect, fold
+from telwerkd.domain.conversation.facts import Change, FactChange
+from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.errors import Reason
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros
 from tests.generate import ANNA, DELIVERY, GRID, PRICE, SALES, START, WIDGETS, conversations, nows
@@ -97,7 +99,7 @@ def facts_of(effects: Iterable[Effect]) -> tuple[Counter[Counted], Counter[Count
     counted: Counter[Counted] = Counter()
     held: Counter[Counted] = Counter()
     for effect in effects:
-        if isinstance(effect, Outcome):
+        if isinstance(effect, FactChange):
             f = effect.fact
             fact = (f.kpi, f.value, f.operator, f.group, f.widget, f.instant)
             of = counted if effect.change in {Change.COUNTED, Change.TAKEN_BACK} else held

@@ -31,7 +31,8 @@ from telwerkd.application.query.runner import answer
 from telwerkd.application.readers import Readers
 from telwerkd.application.settings import AccountSettings
 from telwerkd.application.upkeep.upkeep import Compaction, settle_due
-from telwerkd.domain.catalogue.kpis import CATALOGUE, Dimension
+from telwerkd.domain.catalogue.kpis import CATALOGUE
+from telwerkd.domain.catalogue.specs import Dimension, Kpi
 from telwerkd.domain.conversation.events import (
     Assigned,
     Event,
@@ -42,13 +43,13 @@ from telwerkd.domain.conversation.events import (
     TopicsSet,
     WentLive,
 )
-from telwerkd.domain.conversation.facts import Kpi
-from telwerkd.domain.conversation.fold import EMPTY, fold
+from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.conversation.goals import Goal
 from telwerkd.domain.conversation.settings import WidgetVersion
+from telwerkd.domain.conversation.state import EMPTY
 from telwerkd.domain.errors import Reason
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, TopicId, WidgetId
-from telwerkd.domain.time.ranges import QuarterRange
+from telwerkd.domain.time.ranges import QuarterHourRange
 from telwerkd.storage.sql import records
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
@@ -65,7 +66,7 @@ PACKED = {Kpi.SATISFACTION_SCORE, Kpi.INACTIVITY_ACTIONS, Kpi.OFFLINE_ASSIGNMENT
 OPEN = {*range(Kpi.GOALS_REACHED, Kpi.POST_CHAT_SURVEY_RESULTS + 1)}
 PLAIN = (Dimension.OPERATOR, Dimension.OPERATOR_GROUP, Dimension.WIDGET, Dimension.VALUE)
 FAR = Micros(4_000_000_000 * SECOND)
-ALL_TIME = QuarterRange(1_900_000, 2_100_000)
+ALL_TIME = QuarterHourRange(1_900_000, 2_100_000)
 
 ConversationKey: TypeAlias = tuple[AccountId, ConversationId]
 Cells: TypeAlias = Counter[tuple[Any, ...]]
@@ -191,10 +192,10 @@ def stored_cells(service: Service, account: AccountId) -> Cells:
         for slot, n in pairs:
             found[*key, chunk * CHUNK + slot % CHUNK, slot // CHUNK] += n
     for measure, size, blob in service.rows("SELECT measure, size, leaves FROM deltas WHERE account_id = ?", account):
-        leaves = plain(msgspec.msgpack.decode(blob))
-        assert 0 < size == len(leaves), "a delta that says nothing, or not how much"
-        for value, operator, group, widget, quarter, n in leaves:
-            for key in keys(measure, value, operator, group, widget, quarter):
+        entries = plain(msgspec.msgpack.decode(blob))
+        assert 0 < size == len(entries), "a delta that says nothing, or not how much"
+        for value, operator, group, widget, quarter_hour, n in entries:
+            for key in keys(measure, value, operator, group, widget, quarter_hour):
                 found[key] += n
     return Counter({key: n for key, n in found.items() if n})
 
@@ -202,7 +203,7 @@ def stored_cells(service: Service, account: AccountId) -> Cells:
 def plain(filed: Any) -> list[tuple[Any, ...]]:
     """The leaves of a row: few are there as they are, many by columns."""
     if isinstance(filed, list):
-        return [tuple(leaf) for leaf in filed]
+        return [tuple(entry) for entry in filed]
     numbers = list(struct.iter_unpack("<i", filed["columns"]))
     size = len(numbers) // 6
     columns = [[n for (n,) in numbers[start : start + size]] for start in range(0, 6 * size, size)]
@@ -220,12 +221,14 @@ def wanted_cells(facts: Counter[Counted], held: Counter[Counted]) -> Cells:
     return wanted
 
 
-def keys(measure: int, value: str, operator: str, group: str, widget: str, quarter: int) -> Iterator[tuple[Any, ...]]:
+def keys(
+    measure: int, value: str, operator: str, group: str, widget: str, quarter_hour: int
+) -> Iterator[tuple[Any, ...]]:
     """The cells in which something counts: in eight groupings, where values are open in sixteen."""
     code = int(value) if measure in PACKED else 0
     for grouping in range(16 if measure % HELD in OPEN else 8):
         cut = [operator, group, widget, value]
-        yield measure, grouping, *(part if grouping >> i & 1 else "" for i, part in enumerate(cut)), quarter, code
+        yield measure, grouping, *(part if grouping >> i & 1 else "" for i, part in enumerate(cut)), quarter_hour, code
 
 
 @cache
@@ -450,10 +453,10 @@ class ServiceMachine(RuleBasedStateMachine):
             high_water = self.service.read(account, lambda view: view.account().high_water)
             assert self.facts(account, self.now) == self.facts(account, high_water)
 
-    @rule(account=st.sampled_from(ACCOUNTS), measures=st.sets(st.sampled_from(MEASURES)), leaves_max=st.integers(1, 5))
-    def pack_some(self, account: AccountId, measures: set[int], leaves_max: int) -> None:
+    @rule(account=st.sampled_from(ACCOUNTS), measures=st.sets(st.sampled_from(MEASURES)), entries_max=st.integers(1, 5))
+    def pack_some(self, account: AccountId, measures: set[int], entries_max: int) -> None:
         for measure in sorted(measures):
-            self.service.write(account, lambda tx, measure=measure: compact(tx, measure, leaves_max))
+            self.service.write(account, lambda tx, measure=measure: compact(tx, measure, entries_max))
 
     @rule(turns=st.integers(1, 2))
     def pack(self, turns: int) -> None:

@@ -21,10 +21,10 @@ from telwerkd.application.query.question import (
     Query,
     Top,
 )
-from telwerkd.application.query.result import KpiRows, Row
-from telwerkd.domain.catalogue.kpis import CATALOGUE, Dimension, KpiInfo
-from telwerkd.domain.conversation.facts import Kpi
-from telwerkd.domain.time.ranges import DateRange, QuarterRange
+from telwerkd.application.query.result import AnswerRow, KpiRows
+from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo
+from telwerkd.domain.catalogue.specs import Dimension, Kpi
+from telwerkd.domain.time.ranges import DateRange, QuarterHourRange
 from tests.laws.asked import PROFILE, World, counted, edges, kept, nonzero, place, queries, ranges
 from tests.oracle import Counted
 
@@ -60,10 +60,10 @@ def other(query: Query) -> Query:
     return query._replace(range=compared, compare_to=None)
 
 
-def before(period: QuarterRange | DateRange) -> QuarterRange | DateRange:
+def before(period: QuarterHourRange | DateRange) -> QuarterHourRange | DateRange:
     """The period just before, by a walk over days: whole months as months, else as many days."""
-    if isinstance(period, QuarterRange):
-        return QuarterRange(period.start - (period.end - period.start), period.start)
+    if isinstance(period, QuarterHourRange):
+        return QuarterHourRange(period.start - (period.end - period.start), period.start)
     day = period.start
     length = (period.end - period.start).days
     if period.start.day == period.end.day == 1:
@@ -243,7 +243,7 @@ def test_several_kpis_are_each_of_them_alone_in_one_order(world: World, query: Q
 Shown: TypeAlias = list[list[int]]
 
 
-def shown(row: Row) -> Shown:
+def shown(row: AnswerRow) -> Shown:
     """Counts and stars of both periods, bucket by bucket."""
     arrays = [row.counts, row.sums, *((row.compared.counts, row.compared.sums) if row.compared is not None else ())]
     return [array.tolist() for array in arrays if array is not None]

@@ -26,7 +26,7 @@ from telwerkd.application.settings import AccountSettings
 from telwerkd.application.upkeep.upkeep import Compaction, settle_due
 from telwerkd.domain.conversation.events import Message, Retracted, Sender
 from telwerkd.domain.conversation.settings import WidgetVersion
-from telwerkd.domain.counting.counters import unpack
+from telwerkd.domain.counting.cells import unpack
 from telwerkd.domain.ids import SECOND, ConversationId, EventId, Micros
 from telwerkd.storage.location import Location, SqliteFile, located
 from telwerkd.storage.open_store import opened, prepare
@@ -69,8 +69,8 @@ def facts(view: Snapshot) -> dict[str, Any]:
     for key, cells in view.every_chunk():
         if key.grouping == 0:
             counts[str(key.measure)] = counts.get(str(key.measure), 0) + int(unpack([0], [cells]).n.sum())
-    for measure, leaf in view.every_delta():
-        counts[str(measure)] = counts.get(str(measure), 0) + leaf[-1]
+    for measure, entry in view.every_delta():
+        counts[str(measure)] = counts.get(str(measure), 0) + entry[-1]
     return {"events": audit.events, "conversations": audit.conversations, "counts": dict(sorted(counts.items()))}
 
 

@@ -14,14 +14,17 @@ import pytest
 import sqlalchemy as sa
 
 from telwerkd.application.commands.chunk_merging import compact
-from telwerkd.application.ports import Account, CellRow, Conversation, Cut, Snapshot, Store, Transaction
+from telwerkd.application.ports import Account, Conversation, Cut, Snapshot, Store, StoredChunk, Transaction
+from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.events import Event, InactivityAction, Message, Retracted, Sender, WentLive
-from telwerkd.domain.conversation.facts import Change, Fact, Kpi, Outcome
-from telwerkd.domain.conversation.fold import EMPTY, State, fold
+from telwerkd.domain.conversation.facts import Change, Fact, FactChange
+from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.conversation.goals import Goal
 from telwerkd.domain.conversation.settings import WidgetVersion
-from telwerkd.domain.counting.counters import CounterError, unpack
-from telwerkd.domain.counting.deltas import Deltas, Leaf
+from telwerkd.domain.conversation.state import EMPTY, State
+from telwerkd.domain.counting.cells import unpack
+from telwerkd.domain.counting.counters import CounterError
+from telwerkd.domain.counting.deltas import DeltaEntry, Deltas
 from telwerkd.domain.ids import (
     AccountId,
     ConversationId,
@@ -144,8 +147,8 @@ def row(due: int | None) -> Conversation:
     return Conversation(state_due(due), EMPTY, Micros(0), Micros(due or 0))
 
 
-def fact(kpi: Kpi = Kpi.FEEDBACK_COUNT, value: str = "", operator: str = "anna", quarter: int = QUARTER) -> Fact:
-    instant = Micros(quarter * QUARTER_MICROS)
+def fact(kpi: Kpi = Kpi.FEEDBACK_COUNT, value: str = "", operator: str = "anna", quarter_hour: int = QUARTER) -> Fact:
+    instant = Micros(quarter_hour * QUARTER_MICROS)
     return Fact(kpi, value, OperatorId(operator), OperatorGroupId("sales"), WEB, instant, EventId("e"))
 
 
@@ -153,7 +156,7 @@ def change(facts: Iterable[Fact], of: Change = Change.COUNTED) -> Callable[[Tran
     """A transaction that counts facts, or takes them back."""
     deltas = Deltas()
     for each in facts:
-        deltas.add(Outcome(of, each))
+        deltas.add(FactChange(of, each))
 
     def work(tx: Transaction) -> None:
         tx.bump_version()
@@ -162,21 +165,21 @@ def change(facts: Iterable[Fact], of: Change = Change.COUNTED) -> Callable[[Tran
     return work
 
 
-def leaf(n: int, operator: str = "anna", quarter: int = QUARTER) -> Leaf:
-    return ("", operator, "sales", "web", quarter, n)
+def entry(n: int, operator: str = "anna", quarter_hour: int = QUARTER) -> DeltaEntry:
+    return ("", operator, "sales", "web", quarter_hour, n)
 
 
 def cut(kpi: Kpi, grouping: int = 0, **ids: list[str]) -> Cut:
     return Cut(kpi, grouping, 0, 10_000, **ids)
 
 
-def counts(rows: list[CellRow]) -> Counter[tuple[str, str, str, str, int, int]]:
+def counts(rows: list[StoredChunk]) -> Counter[tuple[str, str, str, str, int, int]]:
     """What chunks hold, by their dimensions, quarter-hour and packed value."""
     cells = unpack([row.chunk for row in rows], [row.cells for row in rows])
     found: Counter[tuple[str, str, str, str, int, int]] = Counter()
-    for row, quarter, code, n in zip(*(column.tolist() for column in cells), strict=True):
+    for row, quarter_hour, code, n in zip(*(column.tolist() for column in cells), strict=True):
         of = rows[row]
-        found[of.operator, of.group, of.widget, of.value, quarter, code] += n
+        found[of.operator, of.group, of.widget, of.value, quarter_hour, code] += n
     return found
 
 
@@ -375,7 +378,7 @@ async def test_deltas_wait_until_they_are_compacted(store: Store) -> None:
     assert await write(store, lambda tx: compact(tx, Kpi.FEEDBACK_COUNT, 1)) == 3
     assert sorted(await store.compactable()) == [(ACME, 1, 1), (ACME, 2, 3), (ACME, 108, 1)]
     left = await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT))
-    assert Counter(left) == Counter([leaf(1, "o0"), leaf(1, "o1"), leaf(1, "o0")])
+    assert Counter(left) == Counter([entry(1, "o0"), entry(1, "o1"), entry(1, "o0")])
     rows = await store.read(ACME, lambda view: view.cells(cut(Kpi.FEEDBACK_COUNT)))
     assert counts(rows) == {("", "", "", "", QUARTER, 0): 3}
     assert await write(store, lambda tx: compact(tx, Kpi.FEEDBACK_COUNT, 100)) == 3
@@ -383,10 +386,10 @@ async def test_deltas_wait_until_they_are_compacted(store: Store) -> None:
     assert list(await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT))) == []
 
 
-@pytest.mark.parametrize("leaves_max", [1, 2, 3, 100])
-async def test_compaction_changes_no_answer(store: Store, leaves_max: int) -> None:
+@pytest.mark.parametrize("entries_max", [1, 2, 3, 100])
+async def test_compaction_changes_no_answer(store: Store, entries_max: int) -> None:
     """At every moment, both together are the facts; in the end there are no deltas and no empty chunks."""
-    mine = [fact(operator=operator, quarter=QUARTER + q) for operator in ("", "anna") for q in (0, 1, 3_072)]
+    mine = [fact(operator=operator, quarter_hour=QUARTER + q) for operator in ("", "anna") for q in (0, 1, 3_072)]
     await write(store, change(mine))
     await write(store, change(mine[:2], Change.TAKEN_BACK))
     await write(store, change(mine[:1]))
@@ -395,14 +398,14 @@ async def test_compaction_changes_no_answer(store: Store, leaves_max: int) -> No
 
     def seen(view: Snapshot) -> Counter[tuple[str, int]]:
         found = Counter[tuple[str, int]]()
-        for (operator, _, _, _, quarter, _), n in counts(view.cells(cut(Kpi.FEEDBACK_COUNT, 1))).items():
-            found[operator, quarter] += n
-        for _, operator, _, _, quarter, n in view.deltas(Kpi.FEEDBACK_COUNT):
-            found[operator, quarter] += n
+        for (operator, _, _, _, quarter_hour, _), n in counts(view.cells(cut(Kpi.FEEDBACK_COUNT, 1))).items():
+            found[operator, quarter_hour] += n
+        for _, operator, _, _, quarter_hour, n in view.deltas(Kpi.FEEDBACK_COUNT):
+            found[operator, quarter_hour] += n
         return Counter({key: n for key, n in found.items() if n})
 
     assert await store.read(ACME, seen) == wanted
-    while await write(store, lambda tx: compact(tx, Kpi.FEEDBACK_COUNT, leaves_max)):
+    while await write(store, lambda tx: compact(tx, Kpi.FEEDBACK_COUNT, entries_max)):
         assert await store.read(ACME, seen) == wanted
     assert await store.compactable() == []
     for grouping in range(8):
@@ -413,7 +416,7 @@ async def test_compaction_changes_no_answer(store: Store, leaves_max: int) -> No
 
 async def test_a_chunk_without_facts_is_no_row(store: Store) -> None:
     """When all facts of a chunk are taken back, its rows are gone; the chunks beside it stay."""
-    mine = [fact(Kpi.GOALS_REACHED, "order"), fact(Kpi.GOALS_REACHED, "order", quarter=QUARTER + 3_072)]
+    mine = [fact(Kpi.GOALS_REACHED, "order"), fact(Kpi.GOALS_REACHED, "order", quarter_hour=QUARTER + 3_072)]
     await write(store, change(mine))
     await write(store, lambda tx: compact(tx, Kpi.GOALS_REACHED, 100))
     await write(store, change(mine[:1], Change.TAKEN_BACK))
@@ -477,7 +480,7 @@ async def test_a_count_below_zero_is_refused(store: Store) -> None:
     await write(store, change([fact()], Change.TAKEN_BACK))
     with pytest.raises(CounterError):
         await write(store, lambda tx: compact(tx, Kpi.FEEDBACK_COUNT, 10))
-    assert list(await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT))) == [leaf(-1)]
+    assert list(await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT))) == [entry(-1)]
     assert await store.read(ACME, lambda view: view.cells(cut(Kpi.FEEDBACK_COUNT))) == []
 
 
@@ -597,7 +600,7 @@ async def test_a_reader_sees_one_moment(store: Store, elsewhere: Callable[[Any],
         rest = [list(view.deltas(measure)), view.cells(cut(measure)), view.earliest_due(), view.conversation_count()]
         return [first, view.account().version, *rest]
 
-    assert await store.read(ACME, slow) == [None, 1, [leaf(1)], [], None, 0]
+    assert await store.read(ACME, slow) == [None, 1, [entry(1)], [], None, 0]
     assert (await store.read(ACME, lambda view: view.account())).version == 2
     assert list(await store.read(ACME, lambda view: view.deltas(Kpi.FEEDBACK_COUNT))) == []
 

@@ -152,9 +152,9 @@ def tls(tmp_path: Path) -> Iterator[Endpoint]:
     authority = trustme.CA()
     ca, certificate, key, keys = (tmp_path / name for name in ("ca.pem", "tls.crt", "tls.key", "keys.toml"))
     authority.cert_pem.write_to_path(str(ca))
-    leaf = authority.issue_cert("localhost", "127.0.0.1")
-    leaf.private_key_pem.write_to_path(str(key))
-    certificate.write_bytes(b"".join(pem.bytes() for pem in leaf.cert_chain_pems))
+    entry = authority.issue_cert("localhost", "127.0.0.1")
+    entry.private_key_pem.write_to_path(str(key))
+    certificate.write_bytes(b"".join(pem.bytes() for pem in entry.cert_chain_pems))
     token = create(keys, ["acme"], list(Role))
     database = tmp_path / "telwerk.db"
     flags = ("--tls-cert", str(certificate), "--tls-key", str(key), "--keys-file", str(keys))

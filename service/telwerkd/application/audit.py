@@ -10,11 +10,16 @@ from typing import NamedTuple
 
 from telwerkd.application.commands.repair import Repair
 from telwerkd.application.ports import Damage, Filed, Report, Snapshot, Store
-from telwerkd.domain.conversation.facts import Outcome
-from telwerkd.domain.conversation.fold import Effect, State, fold, settle
-from telwerkd.domain.counting.counters import CHUNK_QUARTERS, ChunkKey, Slots, chunk_deltas, has_packed_values, unpack
-from telwerkd.domain.counting.deltas import Deltas, Leaf, Leaves, Measure
+from telwerkd.domain.conversation.effects import Effect
+from telwerkd.domain.conversation.facts import FactChange
+from telwerkd.domain.conversation.fold import fold
+from telwerkd.domain.conversation.response_timer import settle
+from telwerkd.domain.conversation.state import State
+from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, unpack
+from telwerkd.domain.counting.counters import ChunkKey, Slots, chunk_deltas
+from telwerkd.domain.counting.deltas import DeltaEntries, DeltaEntry, Deltas
 from telwerkd.domain.counting.fingerprint import Fingerprints, Part
+from telwerkd.domain.counting.measures import Measure, has_packed_values
 from telwerkd.domain.ids import AccountId, ConversationId, Micros
 
 Progress = Callable[[int, int], None]
@@ -61,11 +66,11 @@ def examine(progress: Progress, snapshot: Snapshot) -> Audit:
     damages = _Damages()
     logged = _Logged(snapshot, progress, damages.add)
     expected, actual = Fingerprints(), Fingerprints()
-    for measure, leaves in _expected(snapshot, logged, damages.add):
-        expected.add_leaves(measure, leaves)
+    for measure, entries in _expected(snapshot, logged, damages.add):
+        expected.add_entries(measure, entries)
     actual.add_chunks(snapshot.every_chunk(damages.add))
-    for measure, leaves in _uncompacted(snapshot, damages.add):
-        actual.add_leaves(measure, leaves)
+    for measure, entries in _uncompacted(snapshot, damages.add):
+        actual.add_entries(measure, entries)
     parts = expected.differing(actual)
     snapshot.check_settings(damages.add)
     cells = _differences(snapshot, parts) if parts else {}
@@ -149,11 +154,11 @@ def _rightly_filed(filed: Filed, state: State, now: Micros) -> bool:
     )
 
 
-def _expected(snapshot: Snapshot, logged: _Logged, damaged: Report) -> Iterator[tuple[Measure, list[Leaf]]]:
+def _expected(snapshot: Snapshot, logged: _Logged, damaged: Report) -> Iterator[tuple[Measure, list[DeltaEntry]]]:
     """What the counters must be, in portions."""
     deltas, size = Deltas(), 0
     for effect in logged.facts():
-        if isinstance(effect, Outcome):
+        if isinstance(effect, FactChange):
             deltas.add(effect)
             size += 1
         if size >= _FACTS_AT_ONCE:
@@ -163,19 +168,21 @@ def _expected(snapshot: Snapshot, logged: _Logged, damaged: Report) -> Iterator[
     for measure, row in snapshot.every_base_chunk(damaged):
         cells = unpack([row.chunk], [row.cells])
         packs = has_packed_values(measure)
-        leaves = [
-            (str(code) if packs else row.value, row.operator, row.group, row.widget, quarter, n)
-            for quarter, code, n in zip(cells.quarter.tolist(), cells.code.tolist(), cells.n.tolist(), strict=True)
+        entries = [
+            (str(code) if packs else row.value, row.operator, row.group, row.widget, quarter_hour, n)
+            for quarter_hour, code, n in zip(
+                cells.quarter_hour.tolist(), cells.code.tolist(), cells.n.tolist(), strict=True
+            )
         ]
-        yield measure, leaves
+        yield measure, entries
 
 
-def _uncompacted(snapshot: Snapshot, damaged: Report) -> Iterator[tuple[Measure, list[Leaf]]]:
+def _uncompacted(snapshot: Snapshot, damaged: Report) -> Iterator[tuple[Measure, list[DeltaEntry]]]:
     """What is counted but not in chunks yet, in portions."""
-    portion: dict[Measure, list[Leaf]] = {}
+    portion: dict[Measure, list[DeltaEntry]] = {}
     size = 0
-    for measure, leaf in snapshot.every_delta(damaged):
-        portion.setdefault(measure, []).append(leaf)
+    for measure, entry in snapshot.every_delta(damaged):
+        portion.setdefault(measure, []).append(entry)
         size += 1
         if size >= _FACTS_AT_ONCE:
             yield from portion.items()
@@ -196,13 +203,13 @@ def _differences(snapshot: Snapshot, parts: set[Part]) -> dict[ChunkKey, Slots]:
         (1, _expected(snapshot, _Logged(snapshot, lambda _done, _total: None, _known_already), _known_already)),
         (-1, _uncompacted(snapshot, _known_already)),
     ):
-        for measure, leaves in portions:
-            for key, slots in chunk_deltas(measure, Leaves.of(leaves)).items():
+        for measure, entries in portions:
+            for key, slots in chunk_deltas(measure, DeltaEntries.of(entries)).items():
                 for slot, n in slots.items():
                     add(key, slot, times * n)
     for key, blob in snapshot.every_chunk(_known_already):
         cells = unpack([0], [blob])
-        places = cells.code * CHUNK_QUARTERS + cells.quarter
+        places = cells.code * CHUNK_QUARTER_HOURS + cells.quarter_hour
         for slot, n in zip(places.tolist(), cells.n.tolist(), strict=True):
             add(key, slot, -n)
     only = {key: {slot: n for slot, n in slots.items() if n} for key, slots in differences.items()}

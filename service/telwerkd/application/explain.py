@@ -15,15 +15,16 @@ from telwerkd.application.query.checks import check
 from telwerkd.application.query.question import Query
 from telwerkd.application.readers import Readers
 from telwerkd.application.settings import zone_name
+from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.events import Event
-from telwerkd.domain.conversation.facts import Change, Fact, LeftOut, Outcome, Rule
-from telwerkd.domain.conversation.fold import Effect, fold
-from telwerkd.domain.counting.counters import CHUNK_QUARTERS, has_packed_values, unpack
-from telwerkd.domain.counting.measures import COUNTED
+from telwerkd.domain.conversation.facts import Change, Fact, FactChange, LeftOut, Rule
+from telwerkd.domain.conversation.fold import fold
+from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, unpack
+from telwerkd.domain.counting.measures import COUNTED, has_packed_values
 from telwerkd.domain.ids import ConversationId, EventId, Micros, WidgetId
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
-from telwerkd.domain.time.ranges import QuarterRange
+from telwerkd.domain.time.ranges import QuarterHourRange
 
 T = TypeVar("T")
 
@@ -100,7 +101,7 @@ class Explanations:
 def explain(query: Query, after: Place | None, size: int, now: Micros, snapshot: Snapshot) -> Explanation:
     """A page of what made a number, on a view of its account."""
     high_water = snapshot.account().high_water
-    span = query.range.quarters(calendar.zone(query.time_zone or zone_name(snapshot)))
+    span = query.range.quarter_hours(calendar.zone(query.time_zone or zone_name(snapshot)))
     slice_ = _Slice(query, Micros(span.start * QUARTER_HOUR_MICROS), Micros(span.end * QUARTER_HOUR_MICROS))
     page: list[Explained] = []
     last: Place | None = None
@@ -150,7 +151,7 @@ class _Slice:
         events = {event.event_id: event for event in log}
         for effect in effects:
             match effect:
-                case Outcome(change=change, fact=fact) if fact.kpi == self._kpi:
+                case FactChange(change=change, fact=fact) if fact.kpi == self._kpi:
                     held = change in {Change.HELD, Change.RELEASED}
                     signed[held][fact] += 1 if change in {Change.COUNTED, Change.HELD} else -1
                     if change is Change.TAKEN_BACK:
@@ -189,10 +190,10 @@ class _Slice:
         return [LeftOutEvent(event_id, instant, rule)] if shown else []
 
 
-def _unexplainable(query: Query, span: QuarterRange, snapshot: Snapshot) -> int:
+def _unexplainable(query: Query, span: QuarterHourRange, snapshot: Snapshot) -> int:
     info = query.kpis[0]
     packs, measure = has_packed_values(info.kpi), COUNTED[info.kpi]
-    first, last = span.start // CHUNK_QUARTERS, (span.end - 1) // CHUNK_QUARTERS
+    first, last = span.start // CHUNK_QUARTER_HOURS, (span.end - 1) // CHUNK_QUARTER_HOURS
     kept = query.filter
     rows = [
         row
@@ -200,7 +201,7 @@ def _unexplainable(query: Query, span: QuarterRange, snapshot: Snapshot) -> int:
         if kept.keeps(row.operator, row.group, row.widget) and (packs or kept.keeps_value(row.value))
     ]
     cells = unpack([row.chunk for row in rows], [row.cells for row in rows])
-    in_range = (cells.quarter >= span.start) & (cells.quarter < span.end)
+    in_range = (cells.quarter_hour >= span.start) & (cells.quarter_hour < span.end)
     return sum(
         n
         for code, n in zip(cells.code[in_range].tolist(), cells.n[in_range].tolist(), strict=True)

@@ -24,7 +24,7 @@ from telwerkd.application.commands import (
     SetWidgetSettings,
 )
 from telwerkd.application.commands.free_names import Unused
-from telwerkd.domain.conversation.facts import Kpi
+from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.ids import AccountId, ConversationId, Micros, WidgetId
 from telwerkd.storage.location import SqliteFile

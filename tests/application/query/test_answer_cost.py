@@ -19,8 +19,9 @@ from telwerkd.application.query.question import Filter, Ids, Query, QueryLimits,
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.runner import answer
-from telwerkd.domain.catalogue.kpis import CATALOGUE, Dimension
-from telwerkd.domain.conversation.facts import Change, Fact, Kpi, Outcome
+from telwerkd.domain.catalogue.kpis import CATALOGUE
+from telwerkd.domain.catalogue.specs import Dimension, Kpi
+from telwerkd.domain.conversation.facts import Change, Fact, FactChange
 from telwerkd.domain.counting.deltas import Deltas
 from telwerkd.domain.ids import AccountId, EventId, Micros, OperatorGroupId, OperatorId, WidgetId
 from telwerkd.domain.time.calendar import Granularity
@@ -84,7 +85,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     store = SqliteStore(database)
     deltas = Deltas()
     for fact in ratings(Random(7)):  # noqa: S311 - any will do
-        deltas.add(Outcome(Change.COUNTED, fact))
+        deltas.add(FactChange(Change.COUNTED, fact))
 
     async def fill() -> None:
         def work(tx: Any) -> None:

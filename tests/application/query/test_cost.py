@@ -20,10 +20,11 @@ from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.runner import Queries
 from telwerkd.application.readers import Readers
-from telwerkd.domain.catalogue.kpis import CATALOGUE, Dimension
-from telwerkd.domain.conversation.facts import Change, Fact, Kpi, Outcome
-from telwerkd.domain.counting.counters import CHUNK_QUARTERS
-from telwerkd.domain.counting.deltas import Deltas, Leaves
+from telwerkd.domain.catalogue.kpis import CATALOGUE
+from telwerkd.domain.catalogue.specs import Dimension, Kpi
+from telwerkd.domain.conversation.facts import Change, Fact, FactChange
+from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
+from telwerkd.domain.counting.deltas import DeltaEntries, Deltas
 from telwerkd.domain.errors import InvalidArgumentError, LimitExceededError
 from telwerkd.domain.ids import AccountId, EventId, Micros, OperatorGroupId, OperatorId, WidgetId
 from telwerkd.domain.time import calendar
@@ -89,7 +90,7 @@ def counted(*days: int, times: int = 1) -> Deltas:
             instant = Micros((FIRST_DAY + day) * DAY_MICROS + DAY_MICROS // 2)
             for kpi, value in ((Kpi.FEEDBACK_COUNT, ""), (Kpi.INACTIVITY_ACTIONS, "1")):
                 fact = Fact(kpi, value, operator, OperatorGroupId(""), widget, instant, EventId("e"))
-                deltas.add(Outcome(Change.COUNTED, fact), times)
+                deltas.add(FactChange(Change.COUNTED, fact), times)
     return deltas
 
 
@@ -192,11 +193,11 @@ async def test_many_leaves_are_not_read_at_once(asking: Asking, monkeypatch: pyt
     """They are counted first: of a backlog that compaction cannot work off, the loop reads nothing."""
     await asking.ask()
     many = Deltas()
-    for quarter in range(LOOP_COST_MAX // (12 * OPERATORS) + 1):
+    for quarter_hour in range(LOOP_COST_MAX // (12 * OPERATORS) + 1):
         for operator in range(OPERATORS):
-            instant = Micros((FIRST_DAY + 5) * DAY_MICROS + quarter * 900_000_000)
+            instant = Micros((FIRST_DAY + 5) * DAY_MICROS + quarter_hour * 900_000_000)
             ids = OperatorId(f"o{operator}"), OperatorGroupId(""), WidgetId("web")
-            many.add(Outcome(Change.COUNTED, Fact(Kpi.FEEDBACK_COUNT, "", *ids, instant, EventId("e"))))
+            many.add(FactChange(Change.COUNTED, Fact(Kpi.FEEDBACK_COUNT, "", *ids, instant, EventId("e"))))
 
     def work(tx: Any) -> None:
         tx.bump_version()
@@ -206,7 +207,7 @@ async def test_many_leaves_are_not_read_at_once(asking: Asking, monkeypatch: pyt
     readers: list[threading.Thread] = []
     read = AccountTransaction.deltas
 
-    def watched(tx: AccountTransaction, measure: int) -> Leaves:
+    def watched(tx: AccountTransaction, measure: int) -> DeltaEntries:
         readers.append(threading.current_thread())
         return read(tx, measure)
 
@@ -304,7 +305,7 @@ async def test_the_name_nearest_to_an_unknown_zone_is_looked_for_in_a_thread(ask
 # --- rows ------------------------------------------------------------------------------------------------------------
 
 BY_OPERATOR: dict[str, Any] = {"group_by": (Dimension.OPERATOR,)}
-CHUNKS = len({(FIRST_DAY + day) * 96 // CHUNK_QUARTERS for day in range(5, 360, 10)})
+CHUNKS = len({(FIRST_DAY + day) * 96 // CHUNK_QUARTER_HOURS for day in range(5, 360, 10)})
 ROWS = CHUNKS * OPERATORS
 
 

@@ -18,15 +18,16 @@ from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.runner import Queries, answer
 from telwerkd.application.readers import Readers
-from telwerkd.domain.catalogue.kpis import CATALOGUE, Dimension
-from telwerkd.domain.conversation.facts import Change, Fact, Kpi, Outcome
-from telwerkd.domain.counting.counters import CHUNK_QUARTERS
+from telwerkd.domain.catalogue.kpis import CATALOGUE
+from telwerkd.domain.catalogue.specs import Dimension, Kpi
+from telwerkd.domain.conversation.facts import Change, Fact, FactChange
+from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
 from telwerkd.domain.counting.deltas import Deltas
 from telwerkd.domain.errors import LimitExceededError
 from telwerkd.domain.ids import AccountId, EventId, Micros, OperatorGroupId, OperatorId, WidgetId
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.calendar import Granularity
-from telwerkd.domain.time.ranges import DateRange, QuarterRange
+from telwerkd.domain.time.ranges import DateRange, QuarterHourRange
 from telwerkd.storage.sql.transaction import AccountTransaction
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
@@ -37,7 +38,7 @@ LIMITS = QueryLimits()
 YEAR = DateRange(date(2025, 1, 1), date(2026, 1, 1))
 FIRST_DAY = (date(2025, 1, 1) - date(1970, 1, 1)).days
 DAYS = range(5, 360, 10)
-CHUNKS = len({(FIRST_DAY + day) * 96 // CHUNK_QUARTERS for day in DAYS})
+CHUNKS = len({(FIRST_DAY + day) * 96 // CHUNK_QUARTER_HOURS for day in DAYS})
 QUERY = Query(
     ACCOUNT, (CATALOGUE[Kpi.FEEDBACK_COUNT],), YEAR, Granularity.DAY, "Europe/Berlin", Filter(), (Dimension.OPERATOR,)
 )
@@ -80,7 +81,7 @@ async def store(tmp_path: Path) -> AsyncIterator[WatchedStore]:
         for operator in ("a", "b"):
             ids = OperatorId(operator), OperatorGroupId(""), WidgetId("web")
             instant = Micros((FIRST_DAY + day) * 86_400_000_000 + 43_200_000_000)
-            deltas.add(Outcome(Change.COUNTED, Fact(Kpi.FEEDBACK_COUNT, "", *ids, instant, EventId("e"))))
+            deltas.add(FactChange(Change.COUNTED, Fact(Kpi.FEEDBACK_COUNT, "", *ids, instant, EventId("e"))))
 
     def work(tx: Any) -> None:
         tx.bump_version()
@@ -124,7 +125,7 @@ async def test_a_plan_says_where_each_chunk_comes_from(store: WatchedStore) -> N
         assert isinstance(whole, CachedWhole)
         assert whole.known_rows == 2 * CHUNKS
         start, end = (day * 96 for day in (FIRST_DAY + 2, FIRST_DAY + 357))
-        cut = source_of(QUERY._replace(range=QuarterRange(start + 1, end)), rollups, view)
+        cut = source_of(QUERY._replace(range=QuarterHourRange(start + 1, end)), rollups, view)
         assert isinstance(cut, ByChunk)
         assert [bool(chunk.rollups) for chunk in cut.chunks] == [False, *(CHUNKS - 2) * [True], False]
         named = source_of(QUERY._replace(filter=Filter(operators=Ids(frozenset({"a"})))), rollups, view)
@@ -182,6 +183,6 @@ def test_a_span_fits_where_no_bucket_is_cut() -> None:
     edges = calendar.buckets(0 + 20_000 * 96, 20_010 * 96, Granularity.DAY, calendar.zone("UTC")).edges
     start, end = int(edges[0]), int(edges[-1])
     for span in ((start, end), (start - 5, end + 5), (start + 96, end - 96), (start - 1, start + 96)):
-        assert fits(edges, QuarterRange(*span))
+        assert fits(edges, QuarterHourRange(*span))
     for span in ((start + 1, end), (start, end - 1), (start + 95, end + 5)):
-        assert not fits(edges, QuarterRange(*span))
+        assert not fits(edges, QuarterHourRange(*span))

@@ -12,6 +12,7 @@ from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS
 from telwerkd.application.ports import Store
 from telwerkd.application.retention.removal import erase, purge
 from telwerkd.application.upkeep.freeing import NameKeeper, free_names
+from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.events import (
     Assigned,
     Event,
@@ -22,7 +23,6 @@ from telwerkd.domain.conversation.events import (
     Sender,
     SurveyAnswer,
 )
-from telwerkd.domain.conversation.facts import Kpi
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, OperatorGroupId, OperatorId, WidgetId
 from telwerkd.storage.location import Location
 from telwerkd.storage.open_store import opened, prepare

@@ -10,6 +10,7 @@ from telwerkd.application.batches import IngestLimits, Submitted
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.upkeep import upkeep
 from telwerkd.application.upkeep.upkeep import DAY, Compaction, purge_old, settle_due
+from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.events import (
     ActionPerformed,
     Event,
@@ -19,7 +20,6 @@ from telwerkd.domain.conversation.events import (
     Sender,
     WentLive,
 )
-from telwerkd.domain.conversation.facts import Kpi
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
@@ -63,8 +63,8 @@ async def test_a_damaged_account_does_not_keep_the_limits_of_others_waiting(path
         await put(store, account, event("live", 0, WentLive(LIMIT, LIMIT)), event("hello", 0, Message(Sender.CONTACT)))
     damage(path, "UPDATE conversations SET state = x'00' WHERE account_id = ?")
     assert not await settle_due(store, Micros(START + LIMIT))
-    leaves = await store.read(WHOLE, lambda view: view.deltas(Kpi.UNANSWERED_LIVE_CONVERSATIONS))
-    assert [n for *_, n in leaves] == [1]
+    entries = await store.read(WHOLE, lambda view: view.deltas(Kpi.UNANSWERED_LIVE_CONVERSATIONS))
+    assert [n for *_, n in entries] == [1]
 
 
 async def test_a_damaged_account_does_not_keep_the_compaction_of_others_waiting(path, store):

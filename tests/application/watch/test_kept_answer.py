@@ -8,11 +8,11 @@ import pytest
 
 from telwerkd.application.ports import Standing
 from telwerkd.application.query.question import Filter, PreviousPeriod, Query
-from telwerkd.application.query.result import Answer, GrandTotal, GroupKey, KpiRows, Numbers, Row
+from telwerkd.application.query.result import Answer, AnswerRow, GrandTotal, GroupKey, KpiRows, Numbers
 from telwerkd.application.watch.kept_answer import KeptAnswer
 from telwerkd.application.watch.watches import about_differs, changes
-from telwerkd.domain.catalogue.kpis import CATALOGUE, Dimension
-from telwerkd.domain.conversation.facts import Kpi
+from telwerkd.domain.catalogue.kpis import CATALOGUE
+from telwerkd.domain.catalogue.specs import Dimension, Kpi
 from telwerkd.domain.ids import AccountId
 from telwerkd.domain.time.calendar import Buckets, Granularity
 from telwerkd.domain.time.ranges import DateRange
@@ -41,7 +41,7 @@ def numbers(random: Random, width: int, facts: int) -> Numbers:
 def answered(random: Random, width: int, *, rows: int, facts: int, compared: bool = False) -> Answer:
     """An answer to a time series of KPI 1."""
     made = [
-        Row(
+        AnswerRow(
             GroupKey(operator=f"o{n}"),
             *numbers(random, width, facts),
             numbers(random, width, facts) if compared else None,

@@ -3,20 +3,11 @@
 import pytest
 
 from telwerk.v1 import event_pb2, kpi_service_pb2
-from telwerkd.domain.catalogue.kpis import (
-    CATALOGUE,
-    TEXTS,
-    Dimension,
-    Direction,
-    KpiInfo,
-    Revisability,
-    ValueKind,
-    by_id,
-    language,
-)
-from telwerkd.domain.catalogue.texts import Language, Section
+from telwerkd.domain.catalogue.kpis import CATALOGUE, TEXTS, KpiInfo, by_id, language
+from telwerkd.domain.catalogue.specs import Dimension, Direction, Kpi, Revisability, Section, ValueKind
+from telwerkd.domain.catalogue.texts import Language
 from telwerkd.domain.conversation.events import InactivityAction
-from telwerkd.domain.conversation.facts import Kpi, OfflineAssignment, stars_value
+from telwerkd.domain.conversation.facts import OfflineAssignment, stars_value
 from telwerkd.domain.errors import InvalidArgumentError, Reason
 
 INFOS = pytest.mark.parametrize("info", CATALOGUE.values(), ids=lambda info: info.id)

@@ -9,28 +9,28 @@ from unittest.mock import patch
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from telwerkd.domain.conversation.facts import Change, Fact, Kpi, Outcome, answer_value, topics_value
+from telwerkd.domain.catalogue.specs import Kpi
+from telwerkd.domain.conversation.facts import Change, Fact, FactChange, answer_value, topics_value
 from telwerkd.domain.counting import counters
+from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, unpack
 from telwerkd.domain.counting.counters import (
     BY_OPERATOR,
-    CHUNK_QUARTERS,
     ChunkKey,
     CounterError,
     Slots,
     changes_of,
     chunk_changes,
     chunk_deltas,
-    cut_leaves,
+    cut_entries,
     merged,
-    unpack,
 )
-from telwerkd.domain.counting.deltas import Deltas, Leaf, Leaves
+from telwerkd.domain.counting.deltas import DeltaEntries, DeltaEntry, Deltas
 from telwerkd.domain.counting.measures import HELD_BACK, kpi_of
 from telwerkd.domain.ids import EventId, Micros, OperatorGroupId, OperatorId, WidgetId
 
 QUARTER_MICROS = 15 * 60 * 1_000_000
 FULL = 65_535
-FIRST_QUARTER = 20_400 * 96
+FIRST_QUARTER_HOUR = 20_400 * 96
 """2025-11-08: within a chunk; the next chunk begins 16 days later."""
 
 law = settings(deadline=None)
@@ -140,10 +140,10 @@ def test_unpacking_is_the_inverse_of_packing(chunks: list[tuple[int, dict[int, i
     """Many chunks unpack to what each holds: the quarter-hour and packed value of every cell, and whose it is."""
     cells = unpack([chunk for chunk, _ in chunks], [packed(content) for _, content in chunks])
     found = Counter[tuple[int, int, int]]()
-    for row, quarter, code, n in zip(*(column.tolist() for column in cells), strict=True):
-        found[row, quarter, code] += n
+    for row, quarter_hour, code, n in zip(*(column.tolist() for column in cells), strict=True):
+        found[row, quarter_hour, code] += n
     wanted = {
-        (row, chunk * CHUNK_QUARTERS + slot % CHUNK_QUARTERS, slot // CHUNK_QUARTERS): n
+        (row, chunk * CHUNK_QUARTER_HOURS + slot % CHUNK_QUARTER_HOURS, slot // CHUNK_QUARTER_HOURS): n
         for row, (chunk, content) in enumerate(chunks)
         for slot, n in content.items()
         if n
@@ -172,27 +172,27 @@ OPEN = {Kpi.GOALS_REACHED, Kpi.CONVERSATION_TOPICS, Kpi.PRE_CHAT_SURVEY_RESULTS,
 @st.composite
 def facts(draw: st.DrawFn) -> Fact:
     kpi = draw(st.sampled_from(Kpi))
-    quarter = draw(st.sampled_from([0, 1, CHUNK_QUARTERS - 1, CHUNK_QUARTERS])) + FIRST_QUARTER
+    quarter_hour = draw(st.sampled_from([0, 1, CHUNK_QUARTER_HOURS - 1, CHUNK_QUARTER_HOURS])) + FIRST_QUARTER_HOUR
     return Fact(
         kpi,
         draw(st.sampled_from(VALUES[kpi])),
         OperatorId(draw(st.sampled_from(["", "anna", "bram"]))),
         OperatorGroupId(draw(st.sampled_from(["", "sales"]))),
         WidgetId(draw(st.sampled_from(["shop", "help"]))),
-        Micros(quarter * QUARTER_MICROS + draw(st.sampled_from([0, QUARTER_MICROS - 1]))),
+        Micros(quarter_hour * QUARTER_MICROS + draw(st.sampled_from([0, QUARTER_MICROS - 1]))),
         EventId("e"),
     )
 
 
-def counted(of: Iterable[Fact]) -> dict[int, list[Leaf]]:
+def counted(of: Iterable[Fact]) -> dict[int, list[DeltaEntry]]:
     """The leaves of facts that all count."""
     deltas = Deltas()
     for fact in of:
-        deltas.add(Outcome(Change.COUNTED, fact))
+        deltas.add(FactChange(Change.COUNTED, fact))
     return deltas.by_measure()
 
 
-def quarter_of(fact: Fact) -> int:
+def quarter_hour_of(fact: Fact) -> int:
     return fact.instant // QUARTER_MICROS
 
 
@@ -204,12 +204,15 @@ def test_every_grouping_sums_the_facts(of: list[Fact]) -> None:
     R-FACT-1.
     """
     found: Counter[tuple[object, ...]] = Counter()
-    for measure, leaves in counted(of).items():
-        for key, cells in chunk_deltas(measure, Leaves.of(leaves)).items():
+    for measure, entries in counted(of).items():
+        for key, cells in chunk_deltas(measure, DeltaEntries.of(entries)).items():
             for slot, n in cells.items():
-                quarter, code = key.chunk * CHUNK_QUARTERS + slot % CHUNK_QUARTERS, slot // CHUNK_QUARTERS
+                quarter_hour, code = (
+                    key.chunk * CHUNK_QUARTER_HOURS + slot % CHUNK_QUARTER_HOURS,
+                    slot // CHUNK_QUARTER_HOURS,
+                )
                 where = (key.grouping, key.operator, key.group, key.widget, key.value)
-                found[measure, *where, quarter, code] += n
+                found[measure, *where, quarter_hour, code] += n
     wanted: Counter[tuple[object, ...]] = Counter()
     for fact in of:
         code = int(fact.value) if fact.kpi in PACKED else 0
@@ -221,7 +224,7 @@ def test_every_grouping_sums_the_facts(of: list[Fact]) -> None:
                 fact.widget if grouping & 4 else "",
                 fact.value if grouping & 8 else "",
             )
-            wanted[fact.kpi, *where, quarter_of(fact), code] += 1
+            wanted[fact.kpi, *where, quarter_hour_of(fact), code] += 1
     assert found == wanted
 
 
@@ -232,12 +235,12 @@ def test_changes_and_their_opposites_cancel_out(of: list[Fact], change: Change) 
     opposite = {Change.COUNTED: Change.TAKEN_BACK, Change.HELD: Change.RELEASED}[change]
     deltas = Deltas()
     for fact in of:
-        deltas.add(Outcome(opposite, fact))
+        deltas.add(FactChange(opposite, fact))
     for fact in reversed(of):
-        deltas.add(Outcome(change, fact))
-        deltas.add(Outcome(opposite, fact), 2)
+        deltas.add(FactChange(change, fact))
+        deltas.add(FactChange(opposite, fact), 2)
     for fact in of:
-        deltas.add(Outcome(opposite, fact), -2)
+        deltas.add(FactChange(opposite, fact), -2)
     assert deltas.by_measure() == {}
 
 
@@ -247,10 +250,10 @@ def test_what_is_held_back_is_a_measure_of_its_own(of: list[Fact]) -> None:
     """Held back facts are counted like any others, under the KPI's number and a hundred."""
     deltas = Deltas()
     for fact in of:
-        deltas.add(Outcome(Change.HELD, fact))
-    assert deltas.by_measure() == {HELD_BACK[measure]: leaves for measure, leaves in counted(of).items()}
-    for measure, leaves in deltas.by_measure().items():
-        keys = {key.grouping for key in chunk_deltas(measure, Leaves.of(leaves))}
+        deltas.add(FactChange(Change.HELD, fact))
+    assert deltas.by_measure() == {HELD_BACK[measure]: entries for measure, entries in counted(of).items()}
+    for measure, entries in deltas.by_measure().items():
+        keys = {key.grouping for key in chunk_deltas(measure, DeltaEntries.of(entries))}
         # Nobody asks what is held back of stars and actions: nothing ever is.
         assert keys == set(range(16 if kpi_of(measure) in OPEN else 8))
 
@@ -258,31 +261,31 @@ def test_what_is_held_back_is_a_measure_of_its_own(of: list[Fact]) -> None:
 @law
 @given(st.lists(facts(), max_size=12), st.integers(0, 12))
 def test_what_leaves_cancel_is_no_chunk(of: list[Fact], kept: int) -> None:
-    """Chunks of leaves that cancel out are those of the leaves that remain: no chunk is touched for nothing."""
+    """Chunks of entries that cancel out are those of the entries that remain: no chunk is touched for nothing."""
     for kpi in Kpi:
         mine = [fact for fact in of if fact.kpi == kpi]
         plus, back = counted(mine).get(kpi, []), counted(mine[kept:]).get(kpi, [])
-        leaves = plus + [(*ids, -n) for *ids, n in back]
+        entries = plus + [(*ids, -n) for *ids, n in back]
         left = counted(mine[:kept]).get(kpi, [])
-        assert chunk_deltas(kpi, Leaves.of(leaves)) == chunk_deltas(kpi, Leaves.of(left))
+        assert chunk_deltas(kpi, DeltaEntries.of(entries)) == chunk_deltas(kpi, DeltaEntries.of(left))
 
 
 @law
 @given(st.lists(facts(), max_size=12), st.lists(facts(), max_size=12), st.sampled_from(Kpi))
 def test_chunks_and_leaves_are_read_together(first: list[Fact], second: list[Fact], kpi: Kpi) -> None:
     """Chunks of some facts and leaves of others are cells of them all; every cell knows its row."""
-    chunks = chunk_deltas(kpi, Leaves.of(counted(first).get(kpi, [])))
+    chunks = chunk_deltas(kpi, DeltaEntries.of(counted(first).get(kpi, [])))
     keys = [key for key in chunks if key.grouping == 7 + 8 * (kpi in OPEN)]
-    of_leaves, leaf_cells = cut_leaves(kpi, Leaves.of(counted(second).get(kpi, [])), 15)
+    of_entries, entry_cells = cut_entries(kpi, DeltaEntries.of(counted(second).get(kpi, [])), 15)
     packed_cells = unpack([key.chunk for key in keys], [merge(b"", chunks[key]) for key in keys])
     found: Counter[tuple[object, ...]] = Counter()
     of_keys = [(key.operator, key.group, key.widget, key.value) for key in keys]
-    for rows, cells in ((of_keys, packed_cells), (of_leaves, leaf_cells)):
-        for row, quarter, code, n in zip(*(column.tolist() for column in cells), strict=True):
+    for rows, cells in ((of_keys, packed_cells), (of_entries, entry_cells)):
+        for row, quarter_hour, code, n in zip(*(column.tolist() for column in cells), strict=True):
             *of, value = rows[row]
-            found[value if kpi not in PACKED else str(code), *of, quarter] += n
+            found[value if kpi not in PACKED else str(code), *of, quarter_hour] += n
     wanted = Counter(
-        (fact.value, fact.operator, fact.group, fact.widget, quarter_of(fact))
+        (fact.value, fact.operator, fact.group, fact.widget, quarter_hour_of(fact))
         for fact in first + second
         if fact.kpi == kpi
     )
@@ -294,26 +297,26 @@ def test_chunks_and_leaves_are_read_together(first: list[Fact], second: list[Fac
 def test_chunks_come_in_the_order_of_their_keys(of: list[Fact], kpi: Kpi, combined_max: int) -> None:
     """Each once, sorted, however many ids there are: so two transactions that change the same ones wait in turn."""
     with patch.object(counters, "_COMBINED_MAX", combined_max):
-        changes = chunk_changes(kpi, Leaves.of(counted(of).get(kpi, [])))
-    assert changes.keys == sorted(chunk_deltas(kpi, Leaves.of(counted(of).get(kpi, []))))
+        changes = chunk_changes(kpi, DeltaEntries.of(counted(of).get(kpi, [])))
+    assert changes.keys == sorted(chunk_deltas(kpi, DeltaEntries.of(counted(of).get(kpi, []))))
     places = list(zip(changes.row.tolist(), changes.slot.tolist(), strict=True))
     assert places == sorted(places)
 
 
 def test_a_grouping_may_have_more_chunks_than_a_short_number_counts() -> None:
     """70,000 operators are 70,000 chunks."""
-    leaves = [("", f"o{n}", "", "", 1, 1) for n in range(70_000)]
-    changes = chunk_changes(Kpi.FEEDBACK_COUNT, Leaves.of(leaves), [BY_OPERATOR])
-    assert [key[3] for key in changes.keys] == sorted(operator for _, operator, *_ in leaves)
+    entries = [("", f"o{n}", "", "", 1, 1) for n in range(70_000)]
+    changes = chunk_changes(Kpi.FEEDBACK_COUNT, DeltaEntries.of(entries), [BY_OPERATOR])
+    assert [key[3] for key in changes.keys] == sorted(operator for _, operator, *_ in entries)
     assert changes.row.tolist() == list(range(70_000))
 
 
 def test_combinations_of_ids_may_be_more_than_a_number_counts() -> None:
     """40,000 values, operators, groups and widgets, over centuries: their chunks are still in order."""
     shuffled = Random(1).sample(range(40_000), 40_000)  # noqa: S311  # any will do
-    leaves = [(f"v{n}", f"o{m}", f"g{n}", f"w{m}", 200 * n, 1) for n, m in enumerate(shuffled)]
-    changes = chunk_changes(Kpi.GOALS_REACHED, Leaves.of(leaves), [15])
-    assert changes.keys == sorted((7, 15, q // CHUNK_QUARTERS, o, g, w, v) for v, o, g, w, q, _ in leaves)
+    entries = [(f"v{n}", f"o{m}", f"g{n}", f"w{m}", 200 * n, 1) for n, m in enumerate(shuffled)]
+    changes = chunk_changes(Kpi.GOALS_REACHED, DeltaEntries.of(entries), [15])
+    assert changes.keys == sorted((7, 15, q // CHUNK_QUARTER_HOURS, o, g, w, v) for v, o, g, w, q, _ in entries)
 
 
 def test_a_chunk_holds_more_than_65535_facts_of_a_quarter_hour() -> None:

@@ -7,21 +7,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from telwerkd.domain.counting.counters import CHUNK_QUARTERS, Cells
-from telwerkd.domain.counting.rollups import RowIds, chunk_buckets, joined, regrouped, resolution, roll_up
+from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, Cells
+from telwerkd.domain.counting.rollups import SeriesKey, chunk_buckets, joined, regrouped, resolution, roll_up
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.calendar import Granularity
 
 ZONES = ["UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "America/Sao_Paulo", "Pacific/Apia"]
 CHUNK = 480  # 2012-01-17 on; Apia had skipped a day shortly before
-ROWS = [RowIds("anna", "", "", ""), RowIds("bram", "", "", "")]
+ROWS = [SeriesKey("anna", "", "", ""), SeriesKey("bram", "", "", "")]
 VALUES = 5
 
 cells = st.lists(
     st.tuples(
         st.integers(0, 1),
         st.one_of(
-            st.integers(0, CHUNK_QUARTERS - 1), st.sampled_from([0, 20, CHUNK_QUARTERS - 20, CHUNK_QUARTERS - 1])
+            st.integers(0, CHUNK_QUARTER_HOURS - 1),
+            st.sampled_from([0, 20, CHUNK_QUARTER_HOURS - 20, CHUNK_QUARTER_HOURS - 1]),
         ),
         st.integers(1, VALUES),
         st.integers(1, 70_000),
@@ -41,8 +42,10 @@ cells = st.lists(
 )
 def test_a_part_of_a_rollup_is_its_cells_counted(found, zone, chunk, granularity, first, days) -> None:
     """In every zone, by whatever granularity, wherever local days begin; None only where an edge cuts a bucket."""
-    start = chunk * CHUNK_QUARTERS
-    array = np.array([(row, start + quarter, code, n) for row, quarter, code, n in found], np.int64).reshape(-1, 4)
+    start = chunk * CHUNK_QUARTER_HOURS
+    array = np.array([(row, start + quarter_hour, code, n) for row, quarter_hour, code, n in found], np.int64).reshape(
+        -1, 4
+    )
     width = resolution(granularity)
     rollup = roll_up(ROWS, Cells(*array.T), chunk_buckets(chunk, chunk, width, zone).edges, VALUES)
     days_edges = calendar.buckets(start - 50 * 96, start + 140 * 96, Granularity.DAY, zone).edges
@@ -50,11 +53,11 @@ def test_a_part_of_a_rollup_is_its_cells_counted(found, zone, chunk, granularity
     edges = np.array([begin, end]) if granularity is None else calendar.buckets(begin, end, granularity, zone).edges
     part = regrouped(rollup, edges)
     wanted: Counter[tuple[int, int, int]] = Counter()
-    for row, quarter, code, n in array.tolist():
-        if begin <= quarter < end:
-            wanted[row, int(np.searchsorted(edges, quarter, side="right")) - 1, code - 1] += n
+    for row, quarter_hour, code, n in array.tolist():
+        if begin <= quarter_hour < end:
+            wanted[row, int(np.searchsorted(edges, quarter_hour, side="right")) - 1, code - 1] += n
     if part is None:
-        assert begin >= start + CHUNK_QUARTERS or end <= start
+        assert begin >= start + CHUNK_QUARTER_HOURS or end <= start
         assert not wanted
         return
     at, counts = part
@@ -76,7 +79,9 @@ def test_joined_rollups_are_one_of_all_their_cells(of_chunks, zone, width, wider
     rollups, arrays = [], []
     for place, found in enumerate(of_chunks):
         chunk = CHUNK + place * 2 - place // 2  # some side by side, some not
-        array = np.array([(0, chunk * CHUNK_QUARTERS + quarter, *rest) for _, quarter, *rest in found], np.int64)
+        array = np.array(
+            [(0, chunk * CHUNK_QUARTER_HOURS + quarter_hour, *rest) for _, quarter_hour, *rest in found], np.int64
+        )
         array = array.reshape(-1, 4)
         of_row = int(place in {1, 2})  # the two side by side
         rows = [ROWS[of_row]]
@@ -111,19 +116,19 @@ def test_an_edge_within_a_day_fits_no_rollup_by_day(shift: int) -> None:
     rollup = roll_up(
         ROWS, Cells(*np.zeros((4, 0), np.int64)), chunk_buckets(CHUNK, CHUNK, Granularity.DAY, zone).edges, 1
     )
-    start = CHUNK * CHUNK_QUARTERS
+    start = CHUNK * CHUNK_QUARTER_HOURS
     assert regrouped(rollup, np.array([start + shift, start + 960])) is None
     assert regrouped(rollup, np.array([start, start + 960 + shift])) is None
     assert regrouped(rollup, np.array([start + 96, start + 960])) is not None
 
 
 @pytest.mark.parametrize("width", [Granularity.QUARTER_HOUR, Granularity.HOUR, Granularity.DAY])
-@pytest.mark.parametrize("quarter", [calendar.EARLIEST, calendar.LATEST - 1])
-def test_the_chunks_in_which_the_calendar_begins_and_ends_have_rollups(width: Granularity, quarter: int) -> None:
+@pytest.mark.parametrize("quarter_hour", [calendar.EARLIEST, calendar.LATEST - 1])
+def test_the_chunks_in_which_the_calendar_begins_and_ends_have_rollups(width: Granularity, quarter_hour: int) -> None:
     """They begin before it, or end after it."""
-    chunk = quarter // CHUNK_QUARTERS
+    chunk = quarter_hour // CHUNK_QUARTER_HOURS
     edges = chunk_buckets(chunk, chunk, width, ZoneInfo("Asia/Kathmandu")).edges
-    rollup = roll_up(ROWS[:1], Cells(*np.array([[0], [quarter], [1], [7]], np.int64)), edges, VALUES)
+    rollup = roll_up(ROWS[:1], Cells(*np.array([[0], [quarter_hour], [1], [7]], np.int64)), edges, VALUES)
     found = regrouped(rollup, np.array([calendar.EARLIEST, calendar.LATEST]))
     assert found is not None
     assert found[1][0, 0].tolist() == [7, 0, 0, 0, 0]

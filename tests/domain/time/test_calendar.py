@@ -54,7 +54,7 @@ days = st.one_of(
 within_a_day = st.integers(-100, 100)
 
 
-def quarter(text: str) -> int:
+def quarter_hour(text: str) -> int:
     """The quarter of an instant in UTC, such as `2024-03-31T01:00`."""
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) // 900
 
@@ -70,7 +70,7 @@ def wall(index: int, tz: ZoneInfo) -> datetime:
 
 def lengths(start: str, end: str, granularity: Granularity, name: str) -> list[int]:
     """The buckets' lengths, in minutes."""
-    return (np.diff(buckets(quarter(start), quarter(end), granularity, zone(name)).edges) * 15).tolist()
+    return (np.diff(buckets(quarter_hour(start), quarter_hour(end), granularity, zone(name)).edges) * 15).tolist()
 
 
 # The slow walk.
@@ -231,19 +231,19 @@ def test_hours_of_half_an_hour_more_or_less() -> None:
 @pytest.mark.parametrize(("name", "first"), [("Asia/Kolkata", 30), ("Asia/Kathmandu", 15), ("Europe/Berlin", 60)])
 def test_hours_of_uneven_offsets(name: str, first: int) -> None:
     """Hours begin when the wall clock shows them, at +05:30 and +05:45 too."""
-    found = buckets(quarter("2024-01-01T00:00"), quarter("2024-01-01T03:00"), Granularity.HOUR, zone(name))
+    found = buckets(quarter_hour("2024-01-01T00:00"), quarter_hour("2024-01-01T03:00"), Granularity.HOUR, zone(name))
     assert (found.edges[1] - found.edges[0]) * 15 == first
     assert found.first_clipped == found.last_clipped == (first != 60)
 
 
 def test_skipped_midnight() -> None:
     """A day without a midnight begins where the gap ends (Sao Paulo, 2018-11-04 at 01:00 local)."""
-    assert day_start(date(2018, 11, 4), zone("America/Sao_Paulo")) == quarter("2018-11-04T03:00")
+    assert day_start(date(2018, 11, 4), zone("America/Sao_Paulo")) == quarter_hour("2018-11-04T03:00")
 
 
 def test_midnight_twice() -> None:
     """A day that begins twice begins at the first midnight (St John's, 2010-11-07, at 02:30 and 03:30 UTC)."""
-    assert day_start(date(2010, 11, 7), zone("America/St_Johns")) == quarter("2010-11-07T02:30")
+    assert day_start(date(2010, 11, 7), zone("America/St_Johns")) == quarter_hour("2010-11-07T02:30")
 
 
 def test_skipped_day() -> None:
@@ -256,11 +256,11 @@ def test_skipped_day() -> None:
 
 def test_weeks_begin_on_monday() -> None:
     """A week begins on Monday, across the turn of a year too."""
-    found = buckets(quarter("2024-12-30T00:00"), quarter("2025-01-13T00:00"), Granularity.WEEK, zone("UTC"))
+    found = buckets(quarter_hour("2024-12-30T00:00"), quarter_hour("2025-01-13T00:00"), Granularity.WEEK, zone("UTC"))
     assert found.edges.tolist() == [
-        quarter("2024-12-30T00:00"),
-        quarter("2025-01-06T00:00"),
-        quarter("2025-01-13T00:00"),
+        quarter_hour("2024-12-30T00:00"),
+        quarter_hour("2025-01-06T00:00"),
+        quarter_hour("2025-01-13T00:00"),
     ]
     assert not found.first_clipped
     assert not found.last_clipped
@@ -268,11 +268,11 @@ def test_weeks_begin_on_monday() -> None:
 
 def test_clipped() -> None:
     """A bucket is clipped where the range begins, or ends, inside it; a range inside one bucket is clipped twice."""
-    inside = buckets(quarter("2024-02-02T00:00"), quarter("2024-02-03T00:00"), Granularity.MONTH, zone("UTC"))
+    inside = buckets(quarter_hour("2024-02-02T00:00"), quarter_hour("2024-02-03T00:00"), Granularity.MONTH, zone("UTC"))
     assert len(inside.edges) == 2
     assert inside.first_clipped
     assert inside.last_clipped
-    whole = buckets(quarter("2024-02-01T00:00"), quarter("2024-03-01T00:00"), Granularity.MONTH, zone("UTC"))
+    whole = buckets(quarter_hour("2024-02-01T00:00"), quarter_hour("2024-03-01T00:00"), Granularity.MONTH, zone("UTC"))
     assert (whole.first_clipped, whole.last_clipped) == (False, False)
 
 
@@ -288,8 +288,8 @@ def test_ranges_that_are_none(start: int, end: int) -> None:
 @pytest.mark.parametrize("name", ["Etc/GMT+12", "Pacific/Kiritimati", *ZONES])
 def test_known_years(name: str) -> None:
     """The calendar knows the years 2000 to 2199 in every zone, from their beginning to their end."""
-    assert quarter("1999-12-31T00:00") == EARLIEST <= day_start(date(2000, 1, 1), zone(name))
-    assert day_start(date(2200, 1, 1), zone(name)) <= LATEST == quarter("2200-01-02T00:00")
+    assert quarter_hour("1999-12-31T00:00") == EARLIEST <= day_start(date(2000, 1, 1), zone(name))
+    assert day_start(date(2200, 1, 1), zone(name)) <= LATEST == quarter_hour("2200-01-02T00:00")
     years = buckets(
         day_start(date(2000, 1, 1), zone(name)), day_start(date(2200, 1, 1), zone(name)), Granularity.YEAR, zone(name)
     )

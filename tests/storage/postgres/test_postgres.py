@@ -13,8 +13,8 @@ from telwerkd.application.batches import IngestLimits, Rejected, Submitted, Verd
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.ports import Transaction
 from telwerkd.application.upkeep.upkeep import settle_due
+from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.events import Assigned, Event, Kind, Message, Sender, WentLive
-from telwerkd.domain.conversation.facts import Kpi
 from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.domain.ids import (
     SECOND,
@@ -143,8 +143,8 @@ async def test_servers_that_settle_at_the_same_time_count_a_limit_once(url):
     async with servers(url, 3) as three:
         await put(three[0], event("live", WentLive(limit, limit)), event("hello", Message(Sender.CONTACT)))
         await asyncio.gather(*(settle_due(store, Micros(limit + n)) for n in range(3) for store in three))
-        leaves = await three[0].read(ACME, lambda view: view.deltas(Kpi.UNANSWERED_LIVE_CONVERSATIONS))
-        assert sum(n for *_, n in leaves) == 1
+        entries = await three[0].read(ACME, lambda view: view.deltas(Kpi.UNANSWERED_LIVE_CONVERSATIONS))
+        assert sum(n for *_, n in entries) == 1
         account = await three[1].read(ACME, lambda view: view.account())
         assert account.high_water >= limit
 
@@ -160,8 +160,8 @@ async def test_a_server_whose_clock_is_behind_takes_nothing_back(url):
         late = Event(EventId("more"), Micros(1), 0, WidgetId("web"), Message(Sender.CONTACT))
         await put(behind, Submitted(ConversationId("c"), late))
         assert (await behind.read(ACME, lambda view: view.account())).high_water == before
-        leaves = await behind.read(ACME, lambda view: view.deltas(Kpi.UNANSWERED_LIVE_CONVERSATIONS))
-        assert sum(n for *_, n in leaves) == 1
+        entries = await behind.read(ACME, lambda view: view.deltas(Kpi.UNANSWERED_LIVE_CONVERSATIONS))
+        assert sum(n for *_, n in entries) == 1
 
 
 async def test_upkeep_of_an_account_is_one_servers_business_at_a_time(url, store):
@@ -204,8 +204,8 @@ async def test_a_shard_that_moves_in_the_middle_of_a_transaction_counts_nothing_
         may_write.set()
         await asyncio.gather(settling, moving)
         await settle_due(two, limit)
-        leaves = await two.read(ACME, lambda view: view.deltas(Kpi.UNANSWERED_LIVE_CONVERSATIONS))
-        assert sum(n for *_, n in leaves) == 1
+        entries = await two.read(ACME, lambda view: view.deltas(Kpi.UNANSWERED_LIVE_CONVERSATIONS))
+        assert sum(n for *_, n in entries) == 1
 
 
 _WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted"

@@ -16,6 +16,7 @@ from telwerkd.application.readers import Readers
 from telwerkd.application.retention.removal import erase, purge
 from telwerkd.application.settings import AccountSettings
 from telwerkd.application.upkeep.upkeep import Compaction, settle_due
+from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.events import (
     Assigned,
     Event,
@@ -28,7 +29,6 @@ from telwerkd.domain.conversation.events import (
     TopicsSet,
     WentLive,
 )
-from telwerkd.domain.conversation.facts import Kpi
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.counting.counters import ChunkKey
 from telwerkd.domain.ids import (

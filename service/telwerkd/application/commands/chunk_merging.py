@@ -14,7 +14,8 @@ from telwerkd.domain.counting.counters import (
     merged,
     uncut_grouping,
 )
-from telwerkd.domain.counting.deltas import Deltas, Leaf, Leaves, Measure
+from telwerkd.domain.counting.deltas import DeltaEntries, DeltaEntry, Deltas
+from telwerkd.domain.counting.measures import Measure
 
 CHUNKS_MAX = 4_000
 """About how many chunks one compaction reads and writes, so that it takes a tenth of a second."""
@@ -53,11 +54,11 @@ def correct_counters(tx: Transaction, corrections: Mapping[ChunkKey, Slots]) -> 
     Together: what is wrong may be in either, and one without the other may be less than nothing.
     """
     total = {key: dict(slots) for key, slots in corrections.items()}
-    by_measure: dict[Measure, list[Leaf]] = {}
-    for measure, leaf in tx.every_delta():
-        by_measure.setdefault(measure, []).append(leaf)
-    for measure, leaves in by_measure.items():
-        for key, slots in chunk_deltas(measure, Leaves.of(leaves)).items():
+    by_measure: dict[Measure, list[DeltaEntry]] = {}
+    for measure, entry in tx.every_delta():
+        by_measure.setdefault(measure, []).append(entry)
+    for measure, entries in by_measure.items():
+        for key, slots in chunk_deltas(measure, DeltaEntries.of(entries)).items():
             sums = total.setdefault(key, {})
             for slot, n in slots.items():
                 sums[slot] = sums.get(slot, 0) + n
@@ -67,8 +68,8 @@ def correct_counters(tx: Transaction, corrections: Mapping[ChunkKey, Slots]) -> 
 
 def add_base(tx: Transaction, facts: Deltas) -> None:
     """Adds facts that no event explains any more."""
-    for measure, leaves in facts.by_measure().items():
-        changes = chunk_changes(measure, Leaves.of(leaves), [uncut_grouping(measure)])
+    for measure, entries in facts.by_measure().items():
+        changes = chunk_changes(measure, DeltaEntries.of(entries), [uncut_grouping(measure)])
         tx.put_base_chunks(changes.keys, merged(tx.base_chunks(changes.keys), changes))
 
 

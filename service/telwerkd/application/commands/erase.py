@@ -6,8 +6,9 @@ from typing import NamedTuple
 from telwerkd.application.commands.chunk_merging import add_base
 from telwerkd.application.commands.fact_sums import sum_of
 from telwerkd.application.ports import Transaction
-from telwerkd.domain.conversation.facts import Change, Outcome
-from telwerkd.domain.conversation.fold import Effect, fold
+from telwerkd.domain.conversation.effects import Effect
+from telwerkd.domain.conversation.facts import Change, FactChange
+from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.ids import ConversationId
 
 
@@ -49,9 +50,9 @@ def _erase(command: Erase, tx: Transaction) -> Erased:
     add_base(tx, anonymous)
     tx.add_deltas(removed)
     changes = (anonymous.by_measure(), removed.by_measure())
-    count = sum(abs(n) for by_measure in changes for leaves in by_measure.values() for *_, n in leaves)
+    count = sum(abs(n) for by_measure in changes for entries in by_measure.values() for *_, n in entries)
     return Erased(len(log), count)
 
 
 def _holds(effect: Effect) -> bool:
-    return isinstance(effect, Outcome) and effect.change in {Change.HELD, Change.RELEASED}
+    return isinstance(effect, FactChange) and effect.change in {Change.HELD, Change.RELEASED}

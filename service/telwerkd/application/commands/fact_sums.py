@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from telwerkd.domain.conversation.fold import Effect
+from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.counting.deltas import Deltas
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS, names_of
 from telwerkd.application.ports import Names, Snapshot, Transaction
 from telwerkd.domain.conversation.facts import Fact
-from telwerkd.domain.conversation.fold import State
+from telwerkd.domain.conversation.state import State
 from telwerkd.domain.counting.measures import has_open_values, kpi_of
 
 _PAUSE_CONVERSATIONS = 200

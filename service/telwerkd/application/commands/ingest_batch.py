@@ -16,9 +16,13 @@ from typing import NamedTuple
 from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Submitted
 from telwerkd.application.commands.admission import Admission
 from telwerkd.application.ports import Conversation, Transaction
+from telwerkd.domain.catalogue.specs import Kpi
+from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.events import Event, PreChatSurveyCompleted, Retracted
-from telwerkd.domain.conversation.facts import Change, Kpi, Outcome
-from telwerkd.domain.conversation.fold import EMPTY, Effect, State, fold, follows, run, settle
+from telwerkd.domain.conversation.facts import Change, FactChange
+from telwerkd.domain.conversation.fold import fold, follows, run
+from telwerkd.domain.conversation.response_timer import settle
+from telwerkd.domain.conversation.state import EMPTY, State
 from telwerkd.domain.counting.deltas import Deltas
 from telwerkd.domain.errors import Reason
 from telwerkd.domain.ids import ConversationId, EventId, Micros
@@ -184,7 +188,9 @@ class _Counting:
     def _fold(self, base: State, log: list[Event]) -> _Next:
         state, effects = fold(base, log, self._now, self._tx.pause)
         held = sum(
-            type(effect) is Outcome and effect.change is Change.HELD and effect.fact.kpi is Kpi.PRE_CHAT_SURVEY_RESULTS
+            type(effect) is FactChange
+            and effect.change is Change.HELD
+            and effect.fact.kpi is Kpi.PRE_CHAT_SURVEY_RESULTS
             for effect in effects
         )
         return _Next(state, (), effects, held)

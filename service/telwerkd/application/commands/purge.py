@@ -9,8 +9,10 @@ from telwerkd.application.commands.chunk_merging import add_base
 from telwerkd.application.commands.fact_sums import sum_of
 from telwerkd.application.ports import Conversation, Transaction
 from telwerkd.domain.conversation.events import Event, Retracted
-from telwerkd.domain.conversation.facts import Outcome
-from telwerkd.domain.conversation.fold import State, carried, effective_retractions, fold, taken_back
+from telwerkd.domain.conversation.facts import FactChange
+from telwerkd.domain.conversation.fold import carried, fold
+from telwerkd.domain.conversation.retractions import effective_retractions, taken_back
+from telwerkd.domain.conversation.state import State
 from telwerkd.domain.counting.deltas import Deltas
 from telwerkd.domain.ids import ConversationId, Micros
 
@@ -70,7 +72,7 @@ def _purge(
     tx.remove_events(conversation, [event.event_id for event in old])
     # What lies before it is looked at no more: by the next purge, or by an explanation.
     times = [event.occur_time for event in rest]
-    times += (effect.fact.instant for effect in carried(base) if isinstance(effect, Outcome))
+    times += (effect.fact.instant for effect in carried(base) if isinstance(effect, FactChange))
     first_time = min(times, default=horizon)
     last_time = max(row.last_time, first_time)
     tx.put_conversations({conversation: Conversation(state, base, first_time, last_time, len(rest))})

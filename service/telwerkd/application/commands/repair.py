@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from telwerkd.application.commands.chunk_merging import correct_counters
 from telwerkd.application.ports import Conversation, Damage, Transaction
 from telwerkd.domain.conversation.events import Event
-from telwerkd.domain.conversation.fold import EMPTY, fold
+from telwerkd.domain.conversation.fold import fold
+from telwerkd.domain.conversation.state import EMPTY
 from telwerkd.domain.counting.counters import ChunkKey, Slots
 from telwerkd.domain.ids import ConversationId, Micros
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from telwerkd.application.ports import Conversation, Transaction
-from telwerkd.domain.conversation.fold import settle
+from telwerkd.domain.conversation.response_timer import settle
 from telwerkd.domain.counting.deltas import Deltas
 from telwerkd.domain.ids import ConversationId, Micros
 

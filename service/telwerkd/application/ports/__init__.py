@@ -9,7 +9,6 @@ runs them, and `rows` is what they read and write.
 
 from telwerkd.application.ports.rows import (
     Account,
-    CellRow,
     Conversation,
     Cut,
     Damage,
@@ -19,13 +18,13 @@ from telwerkd.application.ports.rows import (
     Names,
     Report,
     Standing,
+    StoredChunk,
 )
 from telwerkd.application.ports.store import Command, Store, WriteScheduling
 from telwerkd.application.ports.transaction import Snapshot, Transaction
 
 __all__ = [
     "Account",
-    "CellRow",
     "Command",
     "Conversation",
     "Cut",
@@ -38,6 +37,7 @@ __all__ = [
     "Snapshot",
     "Standing",
     "Store",
+    "StoredChunk",
     "Transaction",
     "WriteScheduling",
 ]

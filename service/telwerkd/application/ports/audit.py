@@ -3,10 +3,11 @@
 from collections.abc import Collection, Iterable, Iterator
 from typing import Protocol
 
-from telwerkd.application.ports.rows import CellRow, Conversation, Damage, Filed, Report
-from telwerkd.domain.conversation.fold import State
+from telwerkd.application.ports.rows import Conversation, Damage, Filed, Report, StoredChunk
+from telwerkd.domain.conversation.state import State
 from telwerkd.domain.counting.counters import ChunkKey
-from telwerkd.domain.counting.deltas import Leaf, Measure
+from telwerkd.domain.counting.deltas import DeltaEntry
+from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import ConversationId
 
 
@@ -30,10 +31,10 @@ class AuditView(Protocol):
     def every_chunk(self, damaged: Report | None = None) -> Iterator[tuple[ChunkKey, bytes]]:
         """All chunks, one after the other."""
 
-    def every_base_chunk(self, damaged: Report | None = None) -> Iterator[tuple[Measure, CellRow]]:
+    def every_base_chunk(self, damaged: Report | None = None) -> Iterator[tuple[Measure, StoredChunk]]:
         """All facts that no event explains any more."""
 
-    def every_delta(self, damaged: Report | None = None) -> Iterator[tuple[Measure, Leaf]]:
+    def every_delta(self, damaged: Report | None = None) -> Iterator[tuple[Measure, DeltaEntry]]:
         """All that is counted but not yet in chunks."""
 
 

@@ -3,27 +3,28 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
-from telwerkd.application.ports.rows import CellRow, Cut
+from telwerkd.application.ports.rows import Cut, StoredChunk
 from telwerkd.domain.counting.counters import KeyParts
-from telwerkd.domain.counting.deltas import Leaves, Measure
+from telwerkd.domain.counting.deltas import DeltaEntries
+from telwerkd.domain.counting.measures import Measure
 
 
 class CountersView(Protocol):
     """What is read of the counters for answers."""
 
-    def cells(self, cut: Cut) -> list[CellRow]:
+    def cells(self, cut: Cut) -> list[StoredChunk]:
         """The chunks of a cut."""
 
     def chunk_versions(self, measure: Measure, first_chunk: int, last_chunk: int) -> dict[int, int]:
         """The chunks of a measure in a range that ever held anything, each with a number that grows when it changes."""
 
     def filed(self, measure: Measure) -> tuple[int, int]:
-        """How many transactions filed what `deltas` gives, and how many leaves it has. None of them is read for it."""
+        """How many transactions filed what `deltas` gives, and how many entries it has. None of them is read for it."""
 
-    def deltas(self, measure: Measure) -> Leaves:
+    def deltas(self, measure: Measure) -> DeltaEntries:
         """What is counted of a measure but not yet in its chunks."""
 
-    def base_cells(self, measure: Measure, first_chunk: int, last_chunk: int) -> list[CellRow]:
+    def base_cells(self, measure: Measure, first_chunk: int, last_chunk: int) -> list[StoredChunk]:
         """The facts of a measure that no event explains any more, uncut."""
 
     def counted_names(self) -> Iterator[tuple[int, str]]:
@@ -36,10 +37,10 @@ class CounterWrites(Protocol):
     def delta_sizes(self, measure: Measure, rows_max: int) -> list[tuple[int, int]]:
         """The oldest deltas of a measure: the version under which each is filed, and how many entries it has."""
 
-    def deltas_until(self, measure: Measure, version: int) -> Leaves:
+    def deltas_until(self, measure: Measure, version: int) -> DeltaEntries:
         """The deltas of a measure that are filed under versions up to one."""
 
-    def replace_deltas(self, measure: Measure, version: int, pieces: Sequence[Leaves]) -> None:
+    def replace_deltas(self, measure: Measure, version: int, pieces: Sequence[DeltaEntries]) -> None:
         """Replaces what `deltas_until` gives by pieces, at most as many as the version, to be read first."""
 
     def remove_deltas(self) -> None:

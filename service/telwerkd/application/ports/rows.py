@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from telwerkd.domain.conversation.events import Event
-from telwerkd.domain.conversation.fold import State
-from telwerkd.domain.counting.deltas import Measure
+from telwerkd.domain.conversation.state import State
+from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import ConversationId, EventId, Micros
 
 EventKey = tuple[ConversationId, EventId]
@@ -105,7 +105,7 @@ Report = Callable[[Damage], None]
 """Is told of what is damaged. What it raises ends the reading."""
 
 
-class CellRow(NamedTuple):
+class StoredChunk(NamedTuple):
     """A chunk of a series, as stored."""
 
     chunk: int

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from telwerkd.application.ports.rows import Standing
 from telwerkd.application.ports.transaction import Snapshot, Transaction
-from telwerkd.domain.counting.deltas import Measure
+from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import AccountId, Micros
 
 T = TypeVar("T")
@@ -105,7 +105,7 @@ class Store(Protocol):
         """The accounts that have a limit due by `until`."""
 
     async def compactable(self) -> list[tuple[AccountId, Measure, int]]:
-        """Every measure that has deltas, with how many leaves."""
+        """Every measure that has deltas, with how many entries."""
 
     async def ping(self) -> None:
         """Answers if the database does.

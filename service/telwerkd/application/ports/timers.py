@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from telwerkd.application.ports.rows import Conversation
-from telwerkd.domain.conversation.fold import State
+from telwerkd.domain.conversation.state import State
 from telwerkd.domain.ids import ConversationId, Micros
 
 

@@ -10,11 +10,13 @@ from telwerkd.application.query.periods import Period
 from telwerkd.application.query.question import Query, RawKey
 from telwerkd.application.query.rank import Selection
 from telwerkd.application.query.read import Reading
-from telwerkd.application.query.result import Answer, Counts, GrandTotal, GroupKey, KpiRows, Numbers, Row
-from telwerkd.domain.catalogue.kpis import Dimension, KpiInfo, ValueKind
-from telwerkd.domain.conversation.facts import Kpi, value_answer
+from telwerkd.application.query.result import Answer, AnswerRow, GrandTotal, GroupKey, KpiRows, Numbers
+from telwerkd.domain.catalogue.kpis import KpiInfo
+from telwerkd.domain.catalogue.specs import Dimension, Kpi, ValueKind
+from telwerkd.domain.conversation.facts import value_answer
 from telwerkd.domain.conversation.settings import Widgets
-from telwerkd.domain.counting.counters import has_packed_values
+from telwerkd.domain.counting.arrays import IntArray
+from telwerkd.domain.counting.measures import has_packed_values
 from telwerkd.domain.ids import Micros, WidgetId
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
 
@@ -68,7 +70,7 @@ def _enabled(query: Query, info: KpiInfo, period: Period, widgets: Widgets) -> t
 # --- Rows ------------------------------------------------------------------------------------------------------------
 
 
-def _rows(query: Query, kpi: GroupedKpi, keys: Sequence[RawKey], selection: Selection) -> list[Row]:
+def _rows(query: Query, kpi: GroupedKpi, keys: Sequence[RawKey], selection: Selection) -> list[AnswerRow]:
     """Returns the rows of the selected keys, and last the rest where it is asked for."""
     slots = selection.slots(len(keys))
     numbers = [_numbers(kpi, of, selection, slots) for of in kpi.periods]
@@ -76,7 +78,7 @@ def _rows(query: Query, kpi: GroupedKpi, keys: Sequence[RawKey], selection: Sele
     return list(_made(query, kpi, [keys[place] for place in selection.places.tolist()], selection, numbers, facts))
 
 
-def _numbers(kpi: GroupedKpi, of: GroupedSlice, selection: Selection, slots: Counts) -> list[Numbers]:
+def _numbers(kpi: GroupedKpi, of: GroupedSlice, selection: Selection, slots: IntArray) -> list[Numbers]:
     """Returns the numbers of each selected key in a period, and last of the rest."""
     series = of.slice.series(of.selected(slots), len(selection.places))
     if selection.rest:
@@ -97,8 +99,8 @@ def _made(
     keys: Sequence[RawKey],
     selection: Selection,
     numbers: Sequence[Sequence[Numbers]],
-    facts: Counts,
-) -> Iterator[Row]:
+    facts: IntArray,
+) -> Iterator[AnswerRow]:
     wholes = _Wholes(query, kpi.info, kpi.periods[0]) if query.granularity is None else None
     key_of = key_maker(query.group_by)
     for i, raw in enumerate(keys):
@@ -110,8 +112,8 @@ def _made(
         yield _row(GroupKey(), [period[-1] for period in numbers], share)._replace(rest=True)
 
 
-def _row(key: GroupKey, periods: Sequence[Numbers], share: float | None) -> Row:
-    return Row(key, *periods[0], periods[1] if len(periods) > 1 else None, share=share)
+def _row(key: GroupKey, periods: Sequence[Numbers], share: float | None) -> AnswerRow:
+    return AnswerRow(key, *periods[0], periods[1] if len(periods) > 1 else None, share=share)
 
 
 _PARTS = frozenset({Dimension.VALUE, Dimension.TOPIC, Dimension.QUESTION})

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from telwerkd.application.query.question import NEEDS_COMPARISON, NEEDS_MEAN, Filter, OrderMeasure, Query
-from telwerkd.domain.catalogue.kpis import Dimension, KpiInfo
+from telwerkd.domain.catalogue.kpis import KpiInfo
+from telwerkd.domain.catalogue.specs import Dimension
 from telwerkd.domain.errors import InvalidArgumentError, Reason
 
 

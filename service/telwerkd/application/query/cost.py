@@ -9,7 +9,7 @@ from telwerkd.application.query.plan import CachedWhole, Outline, QueryPlan
 from telwerkd.application.query.rank import Selection
 from telwerkd.application.query.read import Reading
 from telwerkd.application.query.slices import Slice
-from telwerkd.domain.counting.counters import has_open_values
+from telwerkd.domain.counting.measures import has_open_values
 
 LOOP_COST_MAX = 240_000
 """What an answer may cost in the event loop: 1.9 ms. A year by day by 50 operators is 210,000."""

@@ -13,37 +13,39 @@ import numpy.typing as npt
 
 from telwerkd.application.query.question import RawKey
 from telwerkd.application.query.read import KpiReading, Reading
-from telwerkd.application.query.result import Counts, GroupKey
+from telwerkd.application.query.result import GroupKey
 from telwerkd.application.query.slices import NONE, Layer, Slice
-from telwerkd.domain.catalogue.kpis import Dimension, KpiInfo
+from telwerkd.domain.catalogue.kpis import KpiInfo
+from telwerkd.domain.catalogue.specs import Dimension
 from telwerkd.domain.conversation.facts import value_answer, value_topics
-from telwerkd.domain.counting.counters import has_packed_values
-from telwerkd.domain.counting.rollups import RowIds
+from telwerkd.domain.counting.arrays import IntArray
+from telwerkd.domain.counting.measures import has_packed_values
+from telwerkd.domain.counting.rollups import SeriesKey
 
 
 class KeyTotals(NamedTuple):
     """What is counted under each key in one period: arrays by the keys' places."""
 
-    counts: Counts
-    stars: Counts
+    counts: IntArray
+    stars: IntArray
 
 
 class GroupedSlice(NamedTuple):
     """A slice, and how its rows count."""
 
     slice: Slice
-    totals: Counts
+    totals: IntArray
     """By row and value."""
     layers: list[Layer]
     overlaps: bool
     """Whether a row may count under several keys with the same facts."""
     by_key: KeyTotals
 
-    def selected(self, slots: Counts) -> list[Layer]:
+    def selected(self, slots: IntArray) -> list[Layer]:
         """Returns the layers with slots in the keys' place; `slots` has one for each key, -1 where it is not wanted."""
         return [layer._replace(key=_through(slots, layer.key)) for layer in self.layers]
 
-    def left_over(self, slots: Counts) -> list[Layer]:
+    def left_over(self, slots: IntArray) -> list[Layer]:
         """Returns slot 0 for every fact that counts under any key that is not wanted: each once."""
         left = [layer._replace(key=np.where(_is_left(slots, layer.key), 0, NONE)) for layer in self.layers]
         if not self.overlaps or not left:
@@ -57,7 +59,7 @@ class GroupedKpi(NamedTuple):
     info: KpiInfo
     periods: list[GroupedSlice]
     held_back: int
-    stars: Counts
+    stars: IntArray
     """How many stars each packed value is; none for KPIs without a mean."""
 
     @property
@@ -95,7 +97,7 @@ def _grouped(kpi: KpiReading, layers: Sequence[list[Layer]], keys: int) -> Group
     return GroupedKpi(kpi.info, periods, kpi.held_back, stars)
 
 
-def _by_key(totals: Counts, layers: Sequence[Layer], stars: Counts, keys: int) -> KeyTotals:
+def _by_key(totals: IntArray, layers: Sequence[Layer], stars: IntArray, keys: int) -> KeyTotals:
     counts = np.zeros(keys, np.int64)
     of_stars = np.zeros_like(counts)
     for layer in layers:
@@ -116,17 +118,17 @@ def sums_by(of: GroupedSlice, info: KpiInfo, dimensions: Sequence[Dimension]) ->
     return dict(zip(places, counts.tolist(), strict=True))
 
 
-def _through(slots: Counts, key: Counts) -> Counts:
+def _through(slots: IntArray, key: IntArray) -> IntArray:
     return np.where(key == NONE, NONE, slots[key]) if len(slots) else key
 
 
-def _is_left(slots: Counts, key: Counts) -> npt.NDArray[np.bool_]:
+def _is_left(slots: IntArray, key: IntArray) -> npt.NDArray[np.bool_]:
     left: npt.NDArray[np.bool_] = (key != NONE) & (_through(slots, key) == NONE)
     return left
 
 
 def _layers(
-    rows: Sequence[RowIds], dimensions: Sequence[Dimension], info: KpiInfo, places: dict[RawKey, int]
+    rows: Sequence[SeriesKey], dimensions: Sequence[Dimension], info: KpiInfo, places: dict[RawKey, int]
 ) -> list[Layer]:
     """Returns how the rows of a KPI count by some dimensions; new keys get the next places."""
     if Dimension.TOPIC in dimensions:
@@ -144,11 +146,11 @@ def _layers(
     return [Layer(_places_of(map(_key_getter(dimensions), rows), places))]
 
 
-def _places_of(keys: Iterable[RawKey], places: dict[RawKey, int]) -> Counts:
+def _places_of(keys: Iterable[RawKey], places: dict[RawKey, int]) -> IntArray:
     return np.array([places.setdefault(key, len(places)) for key in keys], np.int64)
 
 
-def _by_topic(rows: Sequence[RowIds], dimensions: Sequence[Dimension], places: dict[RawKey, int]) -> list[Layer]:
+def _by_topic(rows: Sequence[SeriesKey], dimensions: Sequence[Dimension], places: dict[RawKey, int]) -> list[Layer]:
     """Returns a layer for the first topic of each row, one for the second, and so on."""
     get = _key_getter(dimensions)
     topics = [value_topics(row.value) for row in rows]
@@ -172,9 +174,9 @@ _FIELDS = {
 """Where a row has a dimension. By topic, each copy of a row has one topic as its value."""
 
 
-def _key_getter(dimensions: Sequence[Dimension]) -> Callable[[RowIds], RawKey]:
+def _key_getter(dimensions: Sequence[Dimension]) -> Callable[[SeriesKey], RawKey]:
     """Takes a row's key, in the order of `GroupKey`."""
-    places = [RowIds._fields.index(_FIELDS[dimension]) for dimension in sorted(dimensions)]
+    places = [SeriesKey._fields.index(_FIELDS[dimension]) for dimension in sorted(dimensions)]
     if Dimension.QUESTION in dimensions:
         return lambda row: (*(row[place] for place in places[:-1]), value_answer(row.value)[0])
     if len(places) > 1:

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from telwerkd.application.query.question import PreviousPeriod, Query
-from telwerkd.application.query.result import Counts
+from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.calendar import Buckets, Granularity
-from telwerkd.domain.time.ranges import QuarterRange
+from telwerkd.domain.time.ranges import QuarterHourRange
 
 
 class Period(NamedTuple):
@@ -34,33 +34,35 @@ class Period(NamedTuple):
         """How many buckets it has."""
         return len(self.buckets.edges) - 1
 
-    def bucket_of(self, quarters: Counts) -> Counts:
+    def bucket_of(self, quarter_hours: IntArray) -> IntArray:
         """Returns the bucket in which each of its quarter-hours lies."""
         if self.granularity is Granularity.QUARTER_HOUR:
-            return quarters - self.start
-        return np.searchsorted(self.buckets.edges, quarters, side="right") - 1
+            return quarter_hours - self.start
+        return np.searchsorted(self.buckets.edges, quarter_hours, side="right") - 1
 
 
-def spans_of(query: Query, zone: ZoneInfo) -> list[QuarterRange]:
+def spans_of(query: Query, zone: ZoneInfo) -> list[QuarterHourRange]:
     """Returns the range of a query in quarter-hours, and after it the one that it is compared with, if any.
 
     Raises:
         InvalidArgumentError: the zone's clocks skipped a whole range, or the previous period is before the calendar.
     """
-    spans = [query.range.quarters(zone)]
+    spans = [query.range.quarter_hours(zone)]
     if isinstance(query.compare_to, PreviousPeriod):
-        spans.append(query.range.previous().quarters(zone, "compare_to.previous_period"))
+        spans.append(query.range.previous().quarter_hours(zone, "compare_to.previous_period"))
     elif query.compare_to is not None:
-        spans.append(query.compare_to.quarters(zone, "compare_to.range.dates.end_date"))
+        spans.append(query.compare_to.quarter_hours(zone, "compare_to.range.dates.end_date"))
     return spans
 
 
-def place_in_time(spans: Sequence[QuarterRange], granularity: Granularity | None, zone: ZoneInfo) -> tuple[Period, ...]:
+def place_in_time(
+    spans: Sequence[QuarterHourRange], granularity: Granularity | None, zone: ZoneInfo
+) -> tuple[Period, ...]:
     """Returns the spans divided into buckets; without a granularity, into one."""
     return tuple(Period(_buckets(span, granularity, zone), granularity) for span in spans)
 
 
-def _buckets(span: QuarterRange, granularity: Granularity | None, zone: ZoneInfo) -> Buckets:
+def _buckets(span: QuarterHourRange, granularity: Granularity | None, zone: ZoneInfo) -> Buckets:
     if granularity is None:
         return Buckets(np.array([span.start, span.end]), first_clipped=False, last_clipped=False)
     return calendar.buckets(span.start, span.end, granularity, zone)

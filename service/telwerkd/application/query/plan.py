@@ -13,22 +13,16 @@ from telwerkd.application.query.budgets import RowBudget
 from telwerkd.application.query.periods import spans_of
 from telwerkd.application.query.question import Filter, Query, QueryLimits
 from telwerkd.application.query.rollup_cache import RollupCache, RollupKey, Versions
-from telwerkd.domain.catalogue.kpis import Dimension, KpiInfo
-from telwerkd.domain.conversation.facts import Kpi
-from telwerkd.domain.counting.counters import (
-    BY_GROUP,
-    BY_OPERATOR,
-    BY_VALUE,
-    BY_WIDGET,
-    CHUNK_QUARTERS,
-    has_open_values,
-)
-from telwerkd.domain.counting.measures import COUNTED, HELD_BACK, Measure
+from telwerkd.domain.catalogue.kpis import KpiInfo
+from telwerkd.domain.catalogue.specs import Dimension, Kpi
+from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
+from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET
+from telwerkd.domain.counting.measures import COUNTED, HELD_BACK, Measure, has_open_values
 from telwerkd.domain.counting.rollups import Rollup, resolution
 from telwerkd.domain.errors import LimitExceededError
 from telwerkd.domain.time import calendar
-from telwerkd.domain.time.calendar import Granularity, Quarters
-from telwerkd.domain.time.ranges import QuarterRange
+from telwerkd.domain.time.calendar import Granularity, QuarterHours
+from telwerkd.domain.time.ranges import QuarterHourRange
 
 _LOOK_UPS_MAX = 1_000
 """Keys looked up in each chunk. Three lists of a thousand ids each would be a thousand million."""
@@ -69,7 +63,7 @@ class Outline(NamedTuple):
 
     query: Query
     zone: ZoneInfo
-    spans: list[QuarterRange]
+    spans: list[QuarterHourRange]
     bucket_counts: list[int]
     """Of each span; at least as many as there are."""
     kpis: list[KpiOutline]
@@ -103,7 +97,7 @@ def outline(query: Query, zone: ZoneInfo, limits: QueryLimits) -> Outline:
     )
 
 
-def _bucket_count(span: QuarterRange, granularity: Granularity | None, limits: QueryLimits) -> int:
+def _bucket_count(span: QuarterHourRange, granularity: Granularity | None, limits: QueryLimits) -> int:
     if granularity is None:
         return 1
     wanted = calendar.count_upper_bound(span.start, span.end, granularity)
@@ -116,7 +110,7 @@ def _bucket_count(span: QuarterRange, granularity: Granularity | None, limits: Q
     return wanted
 
 
-def _kpi_outline(query: Query, info: KpiInfo, spans: Sequence[QuarterRange]) -> KpiOutline:
+def _kpi_outline(query: Query, info: KpiInfo, spans: Sequence[QuarterHourRange]) -> KpiOutline:
     by_value = has_open_values(info.kpi) and _uses_values(query)
 
     def slice_outline(measure: Measure, period: int) -> SliceOutline:
@@ -135,7 +129,7 @@ def _uses_values(query: Query) -> bool:
     return filters or not _VALUE_DIMENSIONS.isdisjoint(query.group_by)
 
 
-def _selector(query: Query, measure: Measure, span: QuarterRange, *, by_value: bool) -> Cut:
+def _selector(query: Query, measure: Measure, span: QuarterHourRange, *, by_value: bool) -> Cut:
     conditions = query.filter
     operators, groups, widgets, values = _looked_up(
         conditions.operators.any_of,
@@ -144,7 +138,7 @@ def _selector(query: Query, measure: Measure, span: QuarterRange, *, by_value: b
         conditions.values.any_of if by_value else frozenset(),
     )
     grouping = _grouping(conditions, query.group_by) | (BY_VALUE if by_value else 0)
-    first, last = span.start // CHUNK_QUARTERS, (span.end - 1) // CHUNK_QUARTERS
+    first, last = span.start // CHUNK_QUARTER_HOURS, (span.end - 1) // CHUNK_QUARTER_HOURS
     return Cut(measure, grouping, first, last, operators, groups, widgets, values)
 
 
@@ -304,7 +298,7 @@ def _source(of: SliceOutline, outlined: Outline, view: Snapshot, rollups: Rollup
     return ByChunk(key, chunks, join=whole is None and first < last)
 
 
-def fits(edges: Quarters, span: QuarterRange) -> bool:
+def fits(edges: QuarterHours, span: QuarterHourRange) -> bool:
     """Whether neither end of a span cuts a bucket of a rollup.
 
     The edges between the ends never do: those of a query's buckets are edges of the rollups that it is read in.

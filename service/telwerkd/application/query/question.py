@@ -5,7 +5,8 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from telwerkd.domain.catalogue.kpis import Dimension, KpiInfo, ValueKind
+from telwerkd.domain.catalogue.kpis import KpiInfo
+from telwerkd.domain.catalogue.specs import Dimension, ValueKind
 from telwerkd.domain.conversation.facts import value_answer, value_topics
 from telwerkd.domain.ids import AccountId
 from telwerkd.domain.time.calendar import Granularity

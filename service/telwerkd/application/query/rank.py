@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from telwerkd.application.query.group import Grouped, KeyTotals
 from telwerkd.application.query.question import Order, OrderMeasure, Page, Query, RawKey, RowPlace
-from telwerkd.application.query.result import Counts
+from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.errors import LimitExceededError
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -18,7 +18,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 class Selection(NamedTuple):
     """The keys whose rows are asked for, by place and in order."""
 
-    places: Counts
+    places: IntArray
     rest: bool
     """All others are summed up in one more row."""
     next: RowPlace | None
@@ -29,7 +29,7 @@ class Selection(NamedTuple):
         """How many rows there are at most."""
         return len(self.places) + self.rest
 
-    def slots(self, keys: int) -> Counts:
+    def slots(self, keys: int) -> IntArray:
         """For each of so many keys: which selected row it is; -1 for none."""
         slots = np.full(keys, -1)
         slots[self.places] = np.arange(len(self.places))
@@ -82,7 +82,7 @@ _RUN = 4_000
 """Keys sorted at once: 4 ms."""
 
 
-def _page(page: Page, order: Counts, places: list[RowPlace], *, backwards: bool) -> Selection:
+def _page(page: Page, order: IntArray, places: list[RowPlace], *, backwards: bool) -> Selection:
     begin = 0
     if page.after is not None:
         after = page.after
@@ -118,7 +118,7 @@ def _numbers(order: Order, periods: Sequence[KeyTotals]) -> Floats:
     return -number if order.descending else number
 
 
-def ratio(numerators: Counts, denominators: Counts) -> Floats:
+def ratio(numerators: IntArray, denominators: IntArray) -> Floats:
     """Each numerator by its denominator; NaN where that is 0."""
     ratios = np.full(np.shape(denominators), np.nan)
     np.divide(numerators, denominators, out=ratios, where=denominators != 0)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.application.ports import CellRow, Snapshot, Standing
+from telwerkd.application.ports import Snapshot, Standing, StoredChunk
 from telwerkd.application.query.periods import Period
 from telwerkd.application.query.plan import (
     ByChunk,
@@ -24,15 +24,16 @@ from telwerkd.application.query.plan import (
     fits,
 )
 from telwerkd.application.query.question import Filter
-from telwerkd.application.query.result import Counts
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.slices import NONE, DensePart, Slice, SparsePart
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.conversation.settings import Widgets
-from telwerkd.domain.counting.counters import Cells, Row, cut_leaves, has_packed_values, unpack
-from telwerkd.domain.counting.deltas import Measure
-from telwerkd.domain.counting.rollups import Rollup, RowIds, chunk_buckets, is_worth_it, joined, regrouped, roll_up
-from telwerkd.domain.time.ranges import QuarterRange
+from telwerkd.domain.counting.arrays import IntArray
+from telwerkd.domain.counting.cells import Cells, unpack
+from telwerkd.domain.counting.counters import SeriesParts, cut_entries
+from telwerkd.domain.counting.measures import Measure, has_packed_values
+from telwerkd.domain.counting.rollups import Rollup, SeriesKey, chunk_buckets, is_worth_it, joined, regrouped, roll_up
+from telwerkd.domain.time.ranges import QuarterHourRange
 
 _JOINED_MAX = 1 << 18
 """How many numbers rollups are joined to. Of more, adding the numbers takes longer than finding the chunks."""
@@ -88,7 +89,7 @@ class _Reader:
         self._view = view
         self._rollups = rollups
         self._rows = planned.rows
-        self._deltas: dict[Measure, tuple[list[Row], Cells]] = {}
+        self._deltas: dict[Measure, tuple[list[SeriesParts], Cells]] = {}
         """By measure: a query reads each in one grouping."""
 
     def slice(self, planned: SlicePlan) -> Slice:
@@ -109,11 +110,11 @@ class _Reader:
             builder.add_cells(delta_rows, cells)
         return builder.slice
 
-    def _deltas_of(self, of: SliceOutline) -> tuple[list[Row], Cells]:
+    def _deltas_of(self, of: SliceOutline) -> tuple[list[SeriesParts], Cells]:
         measure = of.selector.measure
         if measure not in self._deltas:
-            leaves = self._view.deltas(measure)
-            self._deltas[measure] = cut_leaves(measure, leaves, of.selector.grouping) if len(leaves) else _NO_DELTAS
+            entries = self._view.deltas(measure)
+            self._deltas[measure] = cut_entries(measure, entries, of.selector.grouping) if len(entries) else _NO_DELTAS
         return self._deltas[measure]
 
     def _add_by_chunk(self, builder: "_SliceBuilder", of: SliceOutline, source: ByChunk) -> None:
@@ -130,7 +131,9 @@ class _Reader:
         if source.join and len(parts) == len(source.chunks):
             self._join(parts, source, builder.slice.values)
 
-    def _cells_of(self, of: SliceOutline, source: ByChunk, missing: Sequence[ChunkSource]) -> dict[int, list[CellRow]]:
+    def _cells_of(
+        self, of: SliceOutline, source: ByChunk, missing: Sequence[ChunkSource]
+    ) -> dict[int, list[StoredChunk]]:
         """Returns the rows of the missing chunks, by chunk.
 
         Cached chunks between them are read with them. Their rows are counted already, and not again.
@@ -140,19 +143,19 @@ class _Reader:
         first, last = min(wanted), max(wanted)
         rows = self._view.cells(of.selector._replace(first_chunk=first, last_chunk=last, rows_max=rows_max))
         self._rows.take(sum(row.chunk in wanted for row in rows) if len(rows) < rows_max else rows_max)
-        by_chunk: dict[int, list[CellRow]] = {}
+        by_chunk: dict[int, list[StoredChunk]] = {}
         for row in rows:
             by_chunk.setdefault(row.chunk, []).append(row)
         return by_chunk
 
-    def _add_missing(self, builder: "_SliceBuilder", chunk: ChunkSource, rows: list[CellRow]) -> list[Rollup]:
+    def _add_missing(self, builder: "_SliceBuilder", chunk: ChunkSource, rows: list[StoredChunk]) -> list[Rollup]:
         """Adds a chunk's rows: by a rollup, returned and cached from now on, where it fits and is worth it."""
         key, values = chunk.key, builder.slice.values
         edges = chunk_buckets(key.first_chunk, key.last_chunk, key.width, self._outline.zone).edges
         if fits(edges, builder.span) and is_worth_it(
             len(rows), len(edges) - 1, values, sum(len(row.cells) for row in rows)
         ):
-            ids = [RowIds(row.operator, row.group, row.widget, row.value) for row in rows]
+            ids = [SeriesKey(row.operator, row.group, row.widget, row.value) for row in rows]
             rollup = roll_up(ids, _unpacked(rows), edges, values)
             self._rollups.put(key, chunk.versions, rollup)
             builder.add_rollup(rollup)
@@ -167,7 +170,7 @@ class _Reader:
             self._rollups.put(key, source.versions, joined(parts, edges))
 
 
-_NO_DELTAS: tuple[list[Row], Cells] = ([], unpack([], []))
+_NO_DELTAS: tuple[list[SeriesParts], Cells] = ([], unpack([], []))
 
 
 class _SliceBuilder:
@@ -176,13 +179,13 @@ class _SliceBuilder:
     def __init__(self, of: SliceOutline, conditions: Filter, period: Period) -> None:
         values = len(of.info.values) if has_packed_values(of.info.kpi) else 1
         self.slice = Slice([], values, period.width, [], [])
-        self.span = QuarterRange(period.start, period.end)
+        self.span = QuarterHourRange(period.start, period.end)
         self._conditions = conditions
         self._filters = any(conditions)
         self._by_value = of.by_value
         self._period = period
         self._kept_codes = _kept_codes(conditions, of.info)
-        self._places: dict[Row, int] = {}
+        self._places: dict[SeriesParts, int] = {}
 
     def add_rollup(self, rollup: Rollup) -> None:
         """Adds the part of a rollup within the period, whose ends must fit it (`fits`)."""
@@ -196,30 +199,30 @@ class _SliceBuilder:
         kept = self._kept_codes
         self.slice.dense.append(DensePart(row, first, counts if kept is None else counts * kept))
 
-    def add_chunks(self, rows: Sequence[CellRow]) -> None:
+    def add_chunks(self, rows: Sequence[StoredChunk]) -> None:
         """Adds chunks as stored."""
         if rows:
             self.add_cells([(row.operator, row.group, row.widget, row.value) for row in rows], _unpacked(rows))
 
-    def add_cells(self, rows: Sequence[Row], cells: Cells) -> None:
+    def add_cells(self, rows: Sequence[SeriesParts], cells: Cells) -> None:
         """Adds those of the cells that lie within the period; their rows are places in `rows`."""
-        keep = (cells.quarter >= self.span.start) & (cells.quarter < self.span.end)
+        keep = (cells.quarter_hour >= self.span.start) & (cells.quarter_hour < self.span.end)
         row = self._places_of(rows)[cells.row]
         keep &= row != NONE
         code = np.maximum(cells.code - 1, 0)
         if self._kept_codes is not None:
             keep &= self._kept_codes[code]
         if keep.any():
-            bucket = self._period.bucket_of(cells.quarter[keep])
+            bucket = self._period.bucket_of(cells.quarter_hour[keep])
             self.slice.sparse.append(SparsePart(row[keep], bucket, code[keep], cells.n[keep]))
 
-    def _places_of(self, rows: Iterable[Row]) -> Counts:
+    def _places_of(self, rows: Iterable[SeriesParts]) -> IntArray:
         """Returns the place of each row among all; `NONE` where the conditions leave it out."""
         places = self._places
         return np.array([places[ids] if ids in places else self._new_place(ids) for ids in rows], np.int64)
 
-    def _new_place(self, ids: Row) -> int:
-        row = RowIds._make(ids)
+    def _new_place(self, ids: SeriesParts) -> int:
+        row = SeriesKey._make(ids)
         if self._filters and not self._keeps(row):
             self._places[row] = NONE
         else:
@@ -227,7 +230,7 @@ class _SliceBuilder:
             self.slice.rows.append(row)
         return self._places[row]
 
-    def _keeps(self, row: RowIds) -> bool:
+    def _keeps(self, row: SeriesKey) -> bool:
         conditions = self._conditions
         return conditions.keeps(row.operator, row.group, row.widget) and (
             not self._by_value or conditions.keeps_value(row.value)
@@ -241,5 +244,5 @@ def _kept_codes(conditions: Filter, info: KpiInfo) -> npt.NDArray[np.bool_] | No
     return np.array([conditions.values.keeps(known.value) for known in info.values])
 
 
-def _unpacked(rows: Sequence[CellRow]) -> Cells:
+def _unpacked(rows: Sequence[StoredChunk]) -> Cells:
     return unpack([row.chunk for row in rows], [row.cells for row in rows])

@@ -1,16 +1,12 @@
 """What a query is answered with: the types."""
 
-from typing import NamedTuple, TypeAlias
-
-import numpy as np
-import numpy.typing as npt
+from typing import NamedTuple
 
 from telwerkd.application.ports import Standing
 from telwerkd.application.query.question import RowPlace
 from telwerkd.domain.catalogue.kpis import KpiInfo
+from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.time.calendar import Buckets
-
-Counts: TypeAlias = npt.NDArray[np.int64]
 
 
 class GroupKey(NamedTuple):
@@ -27,20 +23,20 @@ class GroupKey(NamedTuple):
 class Numbers(NamedTuple):
     """A row's numbers in one period: arrays with a number per bucket."""
 
-    counts: Counts
-    sums: Counts | None
+    counts: IntArray
+    sums: IntArray | None
     """KPI 1: the stars."""
-    distribution: Counts | None
+    distribution: IntArray | None
     """For values known beforehand: by value, in the catalogue's order, and bucket. A mean comes with it (R-NUM-2)."""
 
 
-class Row(NamedTuple):
+class AnswerRow(NamedTuple):
     """One series of a KPI. Rows add up to the total, and buckets to the range (R-NUM-4)."""
 
     key: GroupKey
-    counts: Counts
-    sums: Counts | None
-    distribution: Counts | None
+    counts: IntArray
+    sums: IntArray | None
+    distribution: IntArray | None
     """These three: see `Numbers`."""
     compared: Numbers | None = None
     """Those of the compared period, in its own buckets."""
@@ -61,7 +57,7 @@ class KpiRows(NamedTuple):
     """The answer for a KPI."""
 
     info: KpiInfo
-    rows: list[Row]
+    rows: list[AnswerRow]
     held_back: int
     """Facts of the range and slice that wait for a first message (R-NUM-7)."""
     enabled: bool

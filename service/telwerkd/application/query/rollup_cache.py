@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-from telwerkd.domain.counting.deltas import Measure
+from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.counting.rollups import Rollup
 from telwerkd.domain.ids import AccountId
 from telwerkd.domain.time.calendar import Granularity

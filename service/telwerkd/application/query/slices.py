@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.application.query.result import Counts
-from telwerkd.domain.counting.rollups import RowIds
+from telwerkd.domain.counting.arrays import IntArray
+from telwerkd.domain.counting.rollups import SeriesKey
 
 NONE = -1
 """Marks a row that is not wanted."""
@@ -16,7 +16,7 @@ NONE = -1
 class Layer(NamedTuple):
     """The key under which each row counts, or `NONE`: with all its values, or with one packed value only."""
 
-    key: Counts
+    key: IntArray
     code: int | None = None
 
     def is_distinct(self) -> bool:
@@ -27,7 +27,7 @@ class Layer(NamedTuple):
 class DensePart(NamedTuple):
     """Dense counts of some rows: by line, bucket from `first` on, and value. A row is in a part once."""
 
-    row: Counts
+    row: IntArray
     first: int
     counts: npt.NDArray[np.integer[Any]]
 
@@ -35,24 +35,24 @@ class DensePart(NamedTuple):
 class SparsePart(NamedTuple):
     """Single counts: aligned arrays."""
 
-    row: Counts
-    bucket: Counts
-    code: Counts
+    row: IntArray
+    bucket: IntArray
+    code: IntArray
     """Of the packed value, from 0; 0 where the measure packs none."""
-    n: Counts
+    n: IntArray
 
 
 class Slice(NamedTuple):
     """Rows, and what is counted in each by bucket and packed value (one where the measure packs none)."""
 
-    rows: list[RowIds]
+    rows: list[SeriesKey]
     values: int
     width: int
     """How many buckets there are."""
     dense: list[DensePart]
     sparse: list[SparsePart]
 
-    def totals(self) -> Counts:
+    def totals(self) -> IntArray:
         """Returns what is counted in the whole period, by row and value."""
         totals = np.zeros((len(self.rows), self.values), np.int64)
         for part in self.dense:
@@ -61,7 +61,7 @@ class Slice(NamedTuple):
             np.add.at(totals.reshape(-1), cells.row * self.values + cells.code, cells.n)
         return totals
 
-    def series(self, layers: Iterable[Layer], keys: int) -> Counts:
+    def series(self, layers: Iterable[Layer], keys: int) -> IntArray:
         """Returns what is counted by key, bucket and value, where each layer gives the key of each row."""
         series = np.zeros((keys, self.width, self.values), np.int64)
         flat = series.reshape(-1)
@@ -78,7 +78,7 @@ class Slice(NamedTuple):
         return series
 
 
-def _add_dense(series: Counts, part: DensePart, layer: Layer, *, distinct: bool) -> None:
+def _add_dense(series: IntArray, part: DensePart, layer: Layer, *, distinct: bool) -> None:
     key, counts = layer.key[part.row], part.counts
     if key.min(initial=0) == NONE:
         counts, key = counts[key != NONE], key[key != NONE]

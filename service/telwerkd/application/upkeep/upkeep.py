@@ -9,26 +9,26 @@ from telwerkd.application.failures import set_apart
 from telwerkd.application.ports import Store
 from telwerkd.application.retention.removal import purge
 from telwerkd.application.upkeep.stored_time import reached
-from telwerkd.domain.counting.deltas import Measure
+from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import SECOND, AccountId, Micros
 
 DAY = Micros(86_400 * SECOND)
 
 COMPACT_AT = 3_000
-"""Leaves of a measure at which it is compacted while events keep coming.
+"""Entries of a measure at which it is compacted while events keep coming.
 
-A chunk is read and written once for all of its leaves, so the more, the less each costs; but queries add them up until
+A chunk is read and written once for all of its entries, so the more, the less each costs; but queries add them up until
 then.
 """
 
 COMPACT_ANYWAY_AT = 30_000
-"""Leaves at which a measure rests no longer."""
+"""Entries at which a measure rests no longer."""
 
 COMPACTED_MAX = 40_000
-"""About how many leaves of a measure are compacted one after the other, in transactions of bounded size."""
+"""About how many entries of a measure are compacted one after the other, in transactions of bounded size."""
 
-_STEP_LEAVES_MAX, _STEP_CHUNKS_MAX = COMPACTED_MAX, 4_000
-"""How many leaves one transaction reads at most, and about how many chunks it writes."""
+_STEP_ENTRIES_MAX, _STEP_CHUNKS_MAX = COMPACTED_MAX, 4_000
+"""How many entries one transaction reads at most, and about how many chunks it writes."""
 
 _STEP_SECONDS = 0.025
 """How long such a transaction should take: those who send events wait for it."""
@@ -86,10 +86,10 @@ class Compaction:
         return left
 
     async def _compact(self, account: AccountId, measure: Measure, size: int) -> int:
-        """One short transaction after the other, with those of others between them; gives how many leaves it moved."""
+        """One short transaction after the other, with those of others between them; gives how many entries it moved."""
         moved = 0
         while moved < min(size, COMPACTED_MAX):
-            bounds = int(_STEP_LEAVES_MAX * self._step), int(_STEP_CHUNKS_MAX * self._step)
+            bounds = int(_STEP_ENTRIES_MAX * self._step), int(_STEP_CHUNKS_MAX * self._step)
             step = await self._store.upkeep(account, Compact(measure, *bounds))
             if step is None or not step.moved:
                 break

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.application.query.result import Answer, Counts, GroupKey, KpiRows, Numbers, Row
+from telwerkd.application.query.result import Answer, AnswerRow, GroupKey, KpiRows, Numbers
+from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.time.calendar import Buckets
 
 _ROW_BYTES, _KPI_BYTES = 400, 2_000
@@ -29,7 +30,7 @@ class _Packed(NamedTuple):
     def nbytes(self) -> int:
         return self.numbers.nbytes + (0 if self.places is None else self.places.nbytes)
 
-    def unpacked(self) -> Counts:
+    def unpacked(self) -> IntArray:
         """The array as it was."""
         if self.places is None:
             return self.numbers.astype(np.int64).reshape(self.shape)
@@ -38,7 +39,7 @@ class _Packed(NamedTuple):
         return flat.reshape(self.shape)
 
 
-def _packed(arrays: Sequence[Counts]) -> _Packed:
+def _packed(arrays: Sequence[IntArray]) -> _Packed:
     whole = np.array(arrays)
     flat = whole.reshape(-1)
     places = np.flatnonzero(flat).astype(np.uint32)
@@ -93,11 +94,12 @@ class _Kpi(NamedTuple):
     def nbytes(self) -> int:
         return _KPI_BYTES + _ROW_BYTES * len(self.keys) + sum(columns.nbytes for columns in self.periods)
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[AnswerRow]:
         """The rows as they were, but for their stars."""
         main, *compared = [columns.numbers() for columns in self.periods] or [[]]
         return [
-            Row(key, *main[i], compared[0][i] if compared else None, rest) for i, (key, rest) in enumerate(self.keys)
+            AnswerRow(key, *main[i], compared[0][i] if compared else None, rest)
+            for i, (key, rest) in enumerate(self.keys)
         ]
 
 

@@ -20,10 +20,11 @@ from telwerkd.application.failures import carrying_on
 from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.application.ports import Store
 from telwerkd.application.query.question import OrderMeasure, Query
-from telwerkd.application.query.result import Answer, Counts, KpiRows, Row
+from telwerkd.application.query.result import Answer, AnswerRow, KpiRows
 from telwerkd.application.query.runner import Queries
 from telwerkd.application.watch.kept_answer import KeptAnswer
 from telwerkd.domain.catalogue.kpis import KpiInfo
+from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
 from telwerkd.domain.ids import AccountId
 
@@ -37,7 +38,7 @@ _RETRY_SECONDS = 1.0
 _WATCH_BYTES = 20_000
 """About what an open call takes, whatever it watches."""
 
-Changes: TypeAlias = list[tuple[KpiInfo, Row, Counts]]
+Changes: TypeAlias = list[tuple[KpiInfo, AnswerRow, IntArray]]
 """The lines that changed, and which of their buckets."""
 
 
@@ -184,7 +185,7 @@ def _differ(before: Answer, after: Answer) -> bool:
     )
 
 
-def _same(first: Row, second: Row) -> bool:
+def _same(first: AnswerRow, second: AnswerRow) -> bool:
     """Whether two rows say the same in both periods."""
     numbers = ((first.counts, second.counts), (first.distribution, second.distribution))
     compared = (
@@ -200,7 +201,7 @@ def _same(first: Row, second: Row) -> bool:
     )
 
 
-def _changed_lines(before: KpiRows, after: KpiRows) -> Iterator[tuple[KpiInfo, Row, Counts]]:
+def _changed_lines(before: KpiRows, after: KpiRows) -> Iterator[tuple[KpiInfo, AnswerRow, IntArray]]:
     old, new = ({row.key: row for row in rows.rows} for rows in (before, after))
     for key in sorted(old.keys() | new.keys(), key=lambda key: [part or "" for part in key]):
         row = new[key] if key in new else _emptied(old[key])
@@ -213,7 +214,7 @@ def _changed_lines(before: KpiRows, after: KpiRows) -> Iterator[tuple[KpiInfo, R
             yield after.info, row, np.flatnonzero(changed)
 
 
-def _emptied(row: Row) -> Row:
+def _emptied(row: AnswerRow) -> AnswerRow:
     """A line of zeros."""
     return row._replace(
         counts=np.zeros_like(row.counts),

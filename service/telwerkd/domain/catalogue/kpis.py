@@ -8,12 +8,8 @@ import msgspec
 
 from telwerkd.domain.catalogue.specs import (
     SPECS,
-    Dimension as Dimension,  # noqa: PLC0414  # still imported from here
-    Direction as Direction,  # noqa: PLC0414  # still imported from here
     Kpi,
     KpiSpec,
-    Revisability as Revisability,  # noqa: PLC0414  # still imported from here
-    ValueKind as ValueKind,  # noqa: PLC0414  # still imported from here
 )
 from telwerkd.domain.catalogue.texts import KpiText, Language, SectionText, Texts, ValueText, de, en, nl
 from telwerkd.domain.errors import InvalidArgumentError, Reason

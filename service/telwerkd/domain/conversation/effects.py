@@ -18,10 +18,10 @@ from telwerkd.domain.conversation.events import (
     TopicsSet,
     WentLive,
 )
-from telwerkd.domain.conversation.facts import Change, Fact, LeftOut, OfflineAssignment, Outcome, Rule
+from telwerkd.domain.conversation.facts import Change, Fact, FactChange, LeftOut, OfflineAssignment, Rule
 from telwerkd.domain.conversation.state import State
 
-Effect: TypeAlias = Outcome | LeftOut
+Effect: TypeAlias = FactChange | LeftOut
 Effects: TypeAlias = tuple[Effect, ...]
 
 OFFLINE_ASSIGNMENTS = {
@@ -40,9 +40,9 @@ def fact_of(state: State, event: Event, kpi: Kpi, value: str) -> Fact:
     return Fact(kpi, value, state.operator, state.group, event.widget_id, event.occur_time, event.event_id)
 
 
-def counted(state: State, event: Event, kpi: Kpi, value: str = "") -> Outcome:
+def counted(state: State, event: Event, kpi: Kpi, value: str = "") -> FactChange:
     """Returns that a fact of an event is counted."""
-    return Outcome(Change.COUNTED, fact_of(state, event, kpi, value))
+    return FactChange(Change.COUNTED, fact_of(state, event, kpi, value))
 
 
 def left_out(event: Event, kpi: Kpi, rule: Rule) -> LeftOut:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from telwerkd.domain.catalogue.specs import Kpi as Kpi  # noqa: PLC0414  # still imported from here
+from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.ids import EventId, Micros, OperatorGroupId, OperatorId, WidgetId
 
 SEPARATOR = "\x1f"
@@ -63,7 +63,7 @@ class Rule(enum.Enum):
     RETRACTED = "the event was taken back"  # R-BACK-1
 
 
-class Outcome(msgspec.Struct, frozen=True, gc=False):
+class FactChange(msgspec.Struct, frozen=True, gc=False):
     """A fact, and what became of it."""
 
     change: Change

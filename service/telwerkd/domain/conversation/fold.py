@@ -19,10 +19,11 @@ from typing import assert_never
 
 import msgspec
 
+from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.effects import (
     OFFLINE_ASSIGNMENTS,
-    Effect as Effect,  # noqa: PLC0414  # still imported from here
-    Effects as Effects,  # noqa: PLC0414  # still imported from here
+    Effect,
+    Effects,
     counted,
     fact_of,
     left_out,
@@ -53,32 +54,25 @@ from telwerkd.domain.conversation.events import (
 from telwerkd.domain.conversation.facts import (
     Change,
     Fact,
-    Kpi,
+    FactChange,
     LeftOut,
-    Outcome,
     Rule,
     answer_value,
     stars_value,
     topics_value,
 )
 from telwerkd.domain.conversation.response_timer import (
-    pass_limit,
-    settle as settle,  # noqa: PLC0414  # still imported from here
-    start_limit,
-    stop_limit,
+    pass_timer,
+    settle,
+    start_timer,
+    stop_timer,
 )
 from telwerkd.domain.conversation.retractions import (
-    effective_retractions as effective_retractions,  # noqa: PLC0414  # still imported from here
-    retract as retract,  # noqa: PLC0414  # still imported from here
-    taken_back as taken_back,  # noqa: PLC0414  # still imported from here
+    retract,
 )
 from telwerkd.domain.conversation.state import (
-    BEGINNING as BEGINNING,  # noqa: PLC0414  # still imported from here
-    EMPTY as EMPTY,  # noqa: PLC0414  # still imported from here
-    Limit as Limit,  # noqa: PLC0414  # still imported from here
-    Live as Live,  # noqa: PLC0414  # still imported from here
-    State as State,  # noqa: PLC0414  # still imported from here
-    last_event_time as last_event_time,  # noqa: PLC0414  # still imported from here
+    Live,
+    State,
 )
 from telwerkd.domain.ids import NOBODY, Micros
 
@@ -121,8 +115,8 @@ def carried(base: State) -> Effects:
     topics = () if base.topics is None else (base.topics,)
     change = Change.COUNTED if base.started else Change.HELD
     return (
-        *(Outcome(Change.HELD, fact) for fact in base.held),
-        *(Outcome(change, fact) for fact in topics),
+        *(FactChange(Change.HELD, fact) for fact in base.held),
+        *(FactChange(change, fact) for fact in topics),
     )
 
 
@@ -142,7 +136,7 @@ def follows(state: State, events: Sequence[Event]) -> bool:
 
 def step(state: State, event: Event) -> tuple[State, Effects]:
     """Returns the state after `event`, which must follow `state` in event order, and what the event changed."""
-    after, effects = _apply(pass_limit(state, event.occur_time), event)
+    after, effects = _apply(pass_timer(state, event.occur_time), event)
     return _with(after, order=event.order), effects
 
 
@@ -151,7 +145,7 @@ def run(state: State, events: Sequence[Event]) -> tuple[State, list[Effect]]:
     effects: list[Effect] = []
     for event in events:
         if state.limit is not None:
-            state = pass_limit(state, event.occur_time)
+            state = pass_timer(state, event.occur_time)
         state, more = _apply(state, event)
         effects += more
     return (_with(state, order=events[-1].order) if events else state), effects
@@ -211,7 +205,7 @@ def _went_live(state: State, event: Event, kind: WentLive) -> tuple[State, Effec
         effects = (left_out(event, Kpi.UNANSWERED_LIVE_CONVERSATIONS, Rule.OPERATOR_HAD_ANSWERED),)
     elif state.unanswered_live or state.limit is not None:
         effects = (left_out(event, Kpi.UNANSWERED_LIVE_CONVERSATIONS, Rule.ONCE_PER_CONVERSATION),)
-    return start_limit(state, event.occur_time), effects
+    return start_timer(state, event.occur_time), effects
 
 
 def _stop_being_live(state: State, rule: Rule) -> tuple[State, Effects]:
@@ -221,7 +215,7 @@ def _stop_being_live(state: State, rule: Rule) -> tuple[State, Effects]:
     effects: Effects = ()
     if live.limit is not None and not state.contact_wrote and not state.answered:
         effects = (LeftOut(Kpi.UNANSWERED_LIVE_CONVERSATIONS, live.event_id, Rule.CONTACT_HAD_NOT_WRITTEN),)
-    state, stopped = stop_limit(_with(state, live=None), rule)
+    state, stopped = stop_timer(_with(state, live=None), rule)
     return state, effects + stopped
 
 
@@ -246,12 +240,12 @@ def _message(state: State, event: Event, sender: Sender) -> tuple[State, Effects
     if not state.started:
         state, effects = _release(state)
     if sender is Sender.CONTACT and not state.contact_wrote:
-        state = start_limit(_with(state, contact_wrote=True), event.occur_time)
+        state = start_timer(_with(state, contact_wrote=True), event.occur_time)
     elif sender is Sender.OPERATOR and not state.answered:
         if state.live and state.live.limit is not None and not state.contact_wrote:
             live = state.live.event_id
             effects += (LeftOut(Kpi.UNANSWERED_LIVE_CONVERSATIONS, live, Rule.ANSWERED_IN_TIME),)
-        state, stopped = stop_limit(_with(state, answered=True), Rule.ANSWERED_IN_TIME)
+        state, stopped = stop_timer(_with(state, answered=True), Rule.ANSWERED_IN_TIME)
         effects += stopped
     return state, effects
 
@@ -259,7 +253,7 @@ def _message(state: State, event: Event, sender: Sender) -> tuple[State, Effects
 def _release(state: State) -> tuple[State, Effects]:
     """The first message: what was held back counts, at the instant at which it happened (R-KPI8-5, R-KPI9-2)."""
     facts: Sequence[Fact] = (*state.held, state.topics) if state.topics else state.held
-    effects = tuple(Outcome(change, fact) for fact in facts for change in (Change.RELEASED, Change.COUNTED))
+    effects = tuple(FactChange(change, fact) for fact in facts for change in (Change.RELEASED, Change.COUNTED))
     return _with(state, started=True, held=()), effects
 
 
@@ -270,7 +264,7 @@ def _pre_chat(state: State, event: Event, answers: tuple[SurveyAnswer, ...]) -> 
         fact_of(state, event, Kpi.PRE_CHAT_SURVEY_RESULTS, answer_value(a.question_id, a.option_id)) for a in answers
     )
     state = _with(state, held=state.held + facts)
-    return state, tuple(Outcome(Change.HELD, fact) for fact in facts)
+    return state, tuple(FactChange(Change.HELD, fact) for fact in facts)
 
 
 def _topics(state: State, event: Event, value: str) -> tuple[State, Effects]:
@@ -284,9 +278,9 @@ def _topics(state: State, event: Event, value: str) -> tuple[State, Effects]:
         return state, (left_out(event, Kpi.CONVERSATION_TOPICS, rule),)
     take, give = (Change.TAKEN_BACK, Change.COUNTED) if state.started else (Change.RELEASED, Change.HELD)
     fact = fact_of(state, event, Kpi.CONVERSATION_TOPICS, value) if value else None
-    effects: Effects = (Outcome(take, before),) if before else ()
+    effects: Effects = (FactChange(take, before),) if before else ()
     if fact:
-        effects += (Outcome(give, fact),)
+        effects += (FactChange(give, fact),)
     return _with(state, topics=fact), effects
 
 

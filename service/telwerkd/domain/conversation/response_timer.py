@@ -9,14 +9,14 @@ import msgspec
 
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.effects import Effects
-from telwerkd.domain.conversation.facts import Change, Fact, LeftOut, Outcome, Rule
-from telwerkd.domain.conversation.state import AFTER_ALL_OF_INSTANT, Limit, State
+from telwerkd.domain.conversation.facts import Change, Fact, FactChange, LeftOut, Rule
+from telwerkd.domain.conversation.state import AFTER_ALL_OF_INSTANT, ResponseTimer, State
 from telwerkd.domain.ids import Micros
 
 _with = msgspec.structs.replace
 
 
-def pass_limit(state: State, instant: Micros) -> State:
+def pass_timer(state: State, instant: Micros) -> State:
     """Marks the timer as passed, with the assignment at it (R-KPI3-10), when an event comes that is later than it."""
     limit = state.limit
     if limit is None or limit.passed or limit.due >= instant:
@@ -25,7 +25,7 @@ def pass_limit(state: State, instant: Micros) -> State:
     return _with(state, limit=passed)
 
 
-def start_limit(state: State, instant: Micros) -> State:
+def start_timer(state: State, instant: Micros) -> State:
     """Starts the timer if there is something to wait for: live, the contact has written, nobody has answered.
 
     R-KPI3-2, R-KPI3-4, R-KPI3-8, R-KPI3-9, R-KPI3-12.
@@ -41,10 +41,10 @@ def start_limit(state: State, instant: Micros) -> State:
     ):
         return state
     due = Micros(instant + live.limit)
-    return _with(state, limit=Limit(due, live.event_id, live.widget))
+    return _with(state, limit=ResponseTimer(due, live.event_id, live.widget))
 
 
-def stop_limit(state: State, rule: Rule) -> tuple[State, Effects]:
+def stop_timer(state: State, rule: Rule) -> tuple[State, Effects]:
     """Stops a running timer (R-KPI3-3). One that events have passed is certain, and stays (R-FROZEN-1)."""
     limit = state.limit
     if limit is None or limit.passed:
@@ -65,4 +65,4 @@ def settle(state: State, now: Micros) -> tuple[State, Effects]:
     )  # the widget is that of its went-live event (R-FACT-5)
     order = max(state.order, (limit.due, *AFTER_ALL_OF_INSTANT))
     state = _with(state, order=order, limit=None, unanswered_live=True)
-    return state, (Outcome(Change.COUNTED, fact),)
+    return state, (FactChange(Change.COUNTED, fact),)

@@ -24,7 +24,7 @@ class Live(msgspec.Struct, frozen=True, array_like=True, gc=False):
     limit: Micros | None
 
 
-class Limit(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class ResponseTimer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A running response timer (KPI 3). Once passed by an event, it has the operator and group assigned at `due`."""
 
     due: Micros
@@ -50,7 +50,7 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ended: bool = False
     """Between an end and its resumption."""
     live: Live | None = None
-    limit: Limit | None = None
+    limit: ResponseTimer | None = None
     unanswered_live: bool = False
     """KPI 3 has counted this conversation."""
     unanswered_ended: bool = False

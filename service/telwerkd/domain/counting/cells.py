@@ -1,7 +1,8 @@
 """The cells of a chunk as bytes: `(slot, count)` pairs of unsigned 16-bit numbers, little-endian, sorted by slot.
 
-The slot is the quarter-hour within the chunk, plus `CHUNK_QUARTERS` times the value where the measure packs values. A
-count above 65,535 takes several pairs of the same slot: full ones, then the rest. Equal contents are equal bytes.
+The slot is the quarter-hour within the chunk, plus `CHUNK_QUARTER_HOURS` times the value where the measure packs
+values. A count above 65,535 takes several pairs of the same slot: full ones, then the rest. Equal contents are equal
+bytes.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from telwerkd.domain.counting.arrays import IntArray
 
-CHUNK_QUARTERS: Final = 32 * 96
+CHUNK_QUARTER_HOURS: Final = 32 * 96
 """Quarter-hours in a chunk."""
 
 SLOTS: Final = 1 << 16
@@ -33,7 +34,7 @@ class Cells(NamedTuple):
 
     row: IntArray
     """Which of the chunks a cell is of, by its place."""
-    quarter: IntArray
+    quarter_hour: IntArray
     """Quarter-hours since 1970-01-01T00:00:00Z."""
     code: IntArray
     """The packed value; 0 where the measure packs none."""
@@ -58,9 +59,9 @@ def unpack(chunks: Sequence[int], blobs: Sequence[bytes]) -> Cells:
     packed, lengths = pairs_of(blobs)
     pairs = packed.astype(np.int64)
     row = np.repeat(np.arange(len(blobs)), lengths)
-    code, slot = np.divmod(pairs[:, 0], CHUNK_QUARTERS)
-    quarter = np.repeat(np.asarray(chunks, np.int64) * CHUNK_QUARTERS, lengths) + slot
-    return Cells(row, quarter, code, pairs[:, 1])
+    code, slot = np.divmod(pairs[:, 0], CHUNK_QUARTER_HOURS)
+    quarter_hour = np.repeat(np.asarray(chunks, np.int64) * CHUNK_QUARTER_HOURS, lengths) + slot
+    return Cells(row, quarter_hour, code, pairs[:, 1])
 
 
 def are_cells(blobs: Sequence[object]) -> bool:

@@ -9,8 +9,8 @@ A series is kept in *chunks* of 32 UTC days, each a packed array of the quarter-
 (`telwerkd.domain.counting.cells`). Where the values are few and known beforehand (stars, actions, outcomes) it also
 holds the value, so that one row answers count, sum and distribution.
 
-Chunks are written late and many facts at a time (`chunk_changes`): a transaction only files its signed facts as
-*leaves* (`telwerkd.domain.counting.deltas`), which queries add to what the chunks say, and compaction moves into them.
+Chunks are written late and many facts at a time (`chunk_changes`): a transaction only files its signed facts as *delta
+entries* (`telwerkd.domain.counting.deltas`), which queries add to what the chunks say, and compaction moves into them.
 
 Every zone's offset has been a multiple of a quarter of an hour since long before 2000, where the calendar begins, so
 that local days of any zone are sums of slots.
@@ -24,20 +24,19 @@ import numpy as np
 
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.cells import (
-    CHUNK_QUARTERS as CHUNK_QUARTERS,  # noqa: PLC0414  # still imported from here
+    CHUNK_QUARTER_HOURS,
     COUNT_MAX,
     SLOTS,
-    Cells as Cells,  # noqa: PLC0414  # still imported from here
+    Cells,
     Pairs,
     blobs_of,
     pairs_of,
-    unpack as unpack,  # noqa: PLC0414  # still imported from here
 )
-from telwerkd.domain.counting.deltas import Leaves
+from telwerkd.domain.counting.deltas import DeltaEntries
 from telwerkd.domain.counting.measures import (
     Measure,
-    has_open_values as has_open_values,  # noqa: PLC0414  # still imported from here
-    has_packed_values as has_packed_values,  # noqa: PLC0414  # still imported from here
+    has_open_values,
+    has_packed_values,
 )
 
 BY_OPERATOR, BY_GROUP, BY_WIDGET, BY_VALUE = 1, 2, 4, 8
@@ -79,21 +78,21 @@ class ChunkChanges(NamedTuple):
     """How many facts more, or less."""
 
 
-def chunk_changes(measure: Measure, leaves: Leaves, groupings: Sequence[int] = ()) -> ChunkChanges:
+def chunk_changes(measure: Measure, entries: DeltaEntries, groupings: Sequence[int] = ()) -> ChunkChanges:
     """Returns what leaves change in the chunks of these groupings, or of all that the measure has.
 
-    Compaction's work, and so the larger part of the cost of counting: each leaf counts in 8 or 16 chunks. Whole columns
-    are cut by each grouping. Leaves that cancel each other out touch no chunk.
+    Compaction's work, and so the larger part of the cost of counting: each entry counts in 8 or 16 chunks. Whole
+    columns are cut by each grouping. Entries that cancel each other out touch no chunk.
     """
-    if not len(leaves):
+    if not len(entries):
         return _NO_CHANGES
-    values, *dimensions, quarters, ns = leaves.columns
+    values, *dimensions, quarter_hours, ns = entries.columns
     columns = [*dimensions, values]
-    chunk, slot = np.divmod(quarters, CHUNK_QUARTERS)
-    slot += CHUNK_QUARTERS * _codes(measure, leaves)
+    chunk, slot = np.divmod(quarter_hours, CHUNK_QUARTER_HOURS)
+    slot += CHUNK_QUARTER_HOURS * _codes(measure, entries)
     series, of_series = _distinct([chunk, *columns])
     slot, of_series, n = _summed(slot, of_series, ns)
-    # What is left of the series: each is cut once, however many leaves it has.
+    # What is left of the series: each is cut once, however many entries it has.
     left, of_series = np.unique(of_series, return_inverse=True)
     chunk, columns = chunk[series[left]], [column[series[left]] for column in columns]
     keys: list[KeyParts] = []
@@ -104,45 +103,45 @@ def chunk_changes(measure: Measure, leaves: Leaves, groupings: Sequence[int] = (
         row = of_key[of_series]
         order = _stable_order(row, len(firsts))
         cells.append(np.stack((row[order] + len(keys), slot[order], n[order])))
-        ids = _names(leaves.ids, columns, grouping, firsts)
+        ids = _names(entries.ids, columns, grouping, firsts)
         keys += zip(repeat(measure), repeat(grouping), chunk[firsts].tolist(), *ids, strict=False)
     return ChunkChanges(keys, *np.concatenate(cells, axis=1))
 
 
-def bounded_changes(measure: Measure, leaves: Leaves, chunks_max: int) -> tuple[ChunkChanges, Leaves]:
-    """Returns what leaves change in at most about `chunks_max` chunks, and the leaves that are left for later.
+def bounded_changes(measure: Measure, entries: DeltaEntries, chunks_max: int) -> tuple[ChunkChanges, DeltaEntries]:
+    """Returns what leaves change in at most about `chunks_max` chunks, and the entries that are left for later.
 
-    A cell is never divided: so no count is negative in between, if none is before and after all of the leaves.
+    A cell is never divided: so no count is negative in between, if none is before and after all of the entries.
     """
-    leaves = leaves.summed()
-    count = _within_series(leaves, chunks_max)
-    changes = chunk_changes(measure, leaves.divided(count)[0])
-    if count < len(leaves) and len(changes.keys) <= chunks_max // 2:
-        count = min(len(leaves), count * chunks_max // max(1, len(changes.keys)))
-        changes = chunk_changes(measure, leaves.divided(count)[0])
+    entries = entries.summed()
+    count = _within_series(entries, chunks_max)
+    changes = chunk_changes(measure, entries.divided(count)[0])
+    if count < len(entries) and len(changes.keys) <= chunks_max // 2:
+        count = min(len(entries), count * chunks_max // max(1, len(changes.keys)))
+        changes = chunk_changes(measure, entries.divided(count)[0])
     while len(changes.keys) > chunks_max and count > 1:
         count = max(1, min(count // 2, count * chunks_max // len(changes.keys)))
-        changes = chunk_changes(measure, leaves.divided(count)[0])
-    return changes, leaves.divided(count)[1]
+        changes = chunk_changes(measure, entries.divided(count)[0])
+    return changes, entries.divided(count)[1]
 
 
-def _within_series(leaves: Leaves, chunks_max: int) -> int:
-    """Returns how many of the leaves, which are `summed`, go into so many chunks, estimated by the finest grouping.
+def _within_series(entries: DeltaEntries, chunks_max: int) -> int:
+    """Returns how many of the entries, which are `summed`, go into so many chunks, estimated by the finest grouping.
 
     To cut leaves costs many times what it costs to count those: a few thousand are not cut for a hundred that fit.
     """
-    *ids, quarters, _ = leaves.columns
-    series = np.vstack((*ids, quarters // CHUNK_QUARTERS))
+    *ids, quarter_hours, _ = entries.columns
+    series = np.vstack((*ids, quarter_hours // CHUNK_QUARTER_HOURS))
     starts = np.flatnonzero(np.any(np.diff(series, axis=1, prepend=-1), axis=0))
     most = max(1, chunks_max // _SERIES_CHUNKS)
-    return len(leaves) if len(starts) <= chunks_max else int(starts[most])
+    return len(entries) if len(starts) <= chunks_max else int(starts[most])
 
 
 _SERIES_CHUNKS = 4
 """Chunks of a series, where there are far too many series: those of some groupings are shared with the next ones."""
 
 
-_NO_LEAVES = Leaves.of([])
+_NO_ENTRIES = DeltaEntries.of([])
 
 
 def _cut(columns: Sequence[IntArray], grouping: int) -> list[IntArray]:
@@ -198,9 +197,9 @@ def _distinct(columns: Sequence[IntArray]) -> tuple[IntArray, IntArray]:
 _COMBINED_MAX = 2**62
 
 
-def chunk_deltas(measure: Measure, leaves: Leaves) -> dict[ChunkKey, Slots]:
+def chunk_deltas(measure: Measure, entries: DeltaEntries) -> dict[ChunkKey, Slots]:
     """Returns `chunk_changes` as a dictionary of chunks and slots."""
-    changes = chunk_changes(measure, leaves)
+    changes = chunk_changes(measure, entries)
     chunks: dict[ChunkKey, Slots] = {}
     for row, slot, n in zip(changes.row.tolist(), changes.slot.tolist(), changes.n.tolist(), strict=True):
         slots = chunks.setdefault(ChunkKey(*changes.keys[row]), {})
@@ -215,16 +214,16 @@ def changes_of(chunks: Mapping[ChunkKey, Slots]) -> ChunkChanges:
     return ChunkChanges(keys, *np.array(cells, np.int64).reshape(-1, 3).T)
 
 
-def slot_of(measure: Measure, value: str, quarter: int) -> tuple[int, int]:
-    """Returns in which chunk, and in which slot of it, a leaf counts."""
-    chunk, slot = divmod(quarter, CHUNK_QUARTERS)
+def slot_of(measure: Measure, value: str, quarter_hour: int) -> tuple[int, int]:
+    """Returns in which chunk, and in which slot of it, an entry counts."""
+    chunk, slot = divmod(quarter_hour, CHUNK_QUARTER_HOURS)
     if has_packed_values(measure):
-        slot += int(value) * CHUNK_QUARTERS
+        slot += int(value) * CHUNK_QUARTER_HOURS
     return chunk, slot
 
 
 def chunk_keys(measure: Measure, chunk: int, operator: str, group: str, widget: str, value: str) -> Iterator[ChunkKey]:
-    """Yields the chunks in which a leaf counts: one in each grouping."""
+    """Yields the chunks in which an entry counts: one in each grouping."""
     for grouping in _groupings(measure):
         yield ChunkKey(
             measure,
@@ -308,25 +307,25 @@ def uncut_grouping(measure: Measure) -> int:
     return BY_OPERATOR | BY_GROUP | BY_WIDGET | (BY_VALUE if has_open_values(measure) else 0)
 
 
-Row: TypeAlias = tuple[str, str, str, str]
+SeriesParts: TypeAlias = tuple[str, str, str, str]
 """Operator, group, widget and value of a series, empty where the grouping does not divide."""
 
 
-def cut_leaves(measure: Measure, leaves: Leaves, grouping: int) -> tuple[list[Row], Cells]:
+def cut_entries(measure: Measure, entries: DeltaEntries, grouping: int) -> tuple[list[SeriesParts], Cells]:
     """Returns leaves as the series of a grouping and their cells."""
-    values, *dimensions, quarters, ns = leaves.columns
+    values, *dimensions, quarter_hours, ns = entries.columns
     columns = [*dimensions, values]
     firsts, row = _distinct([np.zeros_like(ns), *_cut(columns, grouping)])
-    rows = list(zip(*_names(leaves.ids, columns, grouping, firsts), strict=True))
-    return rows, Cells(row, quarters, _codes(measure, leaves), ns)
+    rows = list(zip(*_names(entries.ids, columns, grouping, firsts), strict=True))
+    return rows, Cells(row, quarter_hours, _codes(measure, entries), ns)
 
 
-def _codes(measure: Measure, leaves: Leaves) -> IntArray:
-    """Returns the packed value of each leaf: 0 where the measure packs none."""
-    values = leaves.columns[0]
-    codes = np.zeros(len(leaves.ids), np.int64)
+def _codes(measure: Measure, entries: DeltaEntries) -> IntArray:
+    """Returns the packed value of each entry: 0 where the measure packs none."""
+    values = entries.columns[0]
+    codes = np.zeros(len(entries.ids), np.int64)
     if has_packed_values(measure):
         for place in set(values.tolist()):
-            codes[place] = int(leaves.ids[place])
-    of_leaves: IntArray = codes[values]
-    return of_leaves
+            codes[place] = int(entries.ids[place])
+    of_entries: IntArray = codes[values]
+    return of_entries

@@ -1,7 +1,7 @@
-"""Leaves: signed facts, summed, from which counters are made.
+"""Delta entries: signed facts, summed, from which counters are made.
 
-A transaction counts by filing its leaves, and nothing else: they are cut into series and packed into chunks later, many
-transactions at a time (`telwerkd.domain.counting.counters`). Until then queries add them to what the chunks say.
+A transaction counts by filing its entries, and nothing else: they are cut into series and packed into chunks later,
+many transactions at a time (`telwerkd.domain.counting.counters`). Until then queries add them to what the chunks say.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -10,12 +10,12 @@ from typing import TypeAlias
 
 import numpy as np
 
-from telwerkd.domain.conversation.facts import Change, LeftOut, Outcome
+from telwerkd.domain.conversation.facts import Change, FactChange, LeftOut
 from telwerkd.domain.counting.arrays import IntArray
-from telwerkd.domain.counting.measures import COUNTED, HELD_BACK, Measure as Measure  # noqa: PLC0414  # still imported from here
+from telwerkd.domain.counting.measures import COUNTED, HELD_BACK, Measure
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
 
-Leaf: TypeAlias = tuple[str, str, str, str, int, int]
+DeltaEntry: TypeAlias = tuple[str, str, str, str, int, int]
 """Signed facts of one measure that agree in everything: value, operator, group, widget, quarter-hour, and how many.
 
 The quarter-hour is since 1970-01-01T00:00:00Z. A plain tuple: they come by the thousand, and one with names takes four
@@ -23,37 +23,37 @@ times as long to make.
 """
 
 FIELDS = 6
-"""Of a leaf."""
+"""Of an entry."""
 
 _IDS = 4
 """The fields that are ids come first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Leaves:
-    """Many leaves of one measure, by columns: so they are stored, read and cut without an object for each.
+class DeltaEntries:
+    """Many entries of one measure, by columns: so they are stored, read and cut without an object for each.
 
-    A query reads 10,000 leaves in an eighth of the time that objects took (docs/decisions/0003).
+    A query reads 10,000 entries in an eighth of the time that objects took (docs/decisions/0003).
     """
 
     ids: Sequence[str]
     """The distinct ids, sorted; of what was read from storage in any order, until it is `together`."""
     columns: IntArray
-    """Six rows, in the order of a leaf's fields; an id is its place in `ids`."""
+    """Six rows, in the order of an entry's fields; an id is its place in `ids`."""
 
     @classmethod
-    def of(cls, leaves: Collection[Leaf]) -> "Leaves":
+    def of(cls, entries: Collection[DeltaEntry]) -> "DeltaEntries":
         """The same leaves, from plain ones."""
-        if not leaves:
+        if not entries:
             return _NONE
-        fields = list(zip(*leaves, strict=True))
+        fields = list(zip(*entries, strict=True))
         ids = sorted(set().union(*fields[:_IDS]))
         places = {each: place for place, each in enumerate(ids)}
         columns = [[places[each] for each in column] for column in fields[:_IDS]]
         return cls(ids, np.array([*columns, *fields[_IDS:]], np.int64))
 
     @classmethod
-    def together(cls, parts: Sequence["Leaves"]) -> "Leaves":
+    def together(cls, parts: Sequence["DeltaEntries"]) -> "DeltaEntries":
         """All leaves of the parts, in their order. The parts' ids may come in any order.
 
         Raises:
@@ -72,40 +72,40 @@ class Leaves:
             columns[:_IDS, start:end] = of_part[named]
         return cls(ids, columns)
 
-    def summed(self) -> "Leaves":
+    def summed(self) -> "DeltaEntries":
         """The same, each cell once, those of a series side by side; what cancels out is gone."""
-        values, *dimensions, quarters, ns = self.columns
-        order = np.lexsort((quarters, values, *reversed(dimensions)))
+        values, *dimensions, quarter_hours, ns = self.columns
+        order = np.lexsort((quarter_hours, values, *reversed(dimensions)))
         columns = self.columns[:, order]
         starts = np.flatnonzero(np.any(np.diff(columns[:-1], axis=1, prepend=-1), axis=0))
         sums = np.add.reduceat(ns[order], starts) if len(starts) else ns[:0]
         columns = np.vstack((columns[:-1, starts], sums))
-        return Leaves(self.ids, columns[:, sums != 0])
+        return DeltaEntries(self.ids, columns[:, sums != 0])
 
-    def pruned(self) -> "Leaves":
-        """The same, without ids that no leaf has."""
+    def pruned(self) -> "DeltaEntries":
+        """The same, without ids that no entry has."""
         used, places = np.unique(self.columns[:_IDS], return_inverse=True)
         ids = [self.ids[place] for place in used.tolist()]
-        return Leaves(ids, np.vstack((places.reshape(_IDS, -1), self.columns[_IDS:])))
+        return DeltaEntries(ids, np.vstack((places.reshape(_IDS, -1), self.columns[_IDS:])))
 
-    def divided(self, count: int) -> tuple["Leaves", "Leaves"]:
-        """The first `count` leaves, and the others."""
-        return Leaves(self.ids, self.columns[:, :count]), Leaves(self.ids, self.columns[:, count:])
+    def divided(self, count: int) -> tuple["DeltaEntries", "DeltaEntries"]:
+        """The first `count` entries, and the others."""
+        return DeltaEntries(self.ids, self.columns[:, :count]), DeltaEntries(self.ids, self.columns[:, count:])
 
-    def pieces(self, leaves_max: int) -> list["Leaves"]:
-        """The same in pieces of so many leaves at most."""
-        starts = range(0, len(self), leaves_max)
-        return [Leaves(self.ids, self.columns[:, start : start + leaves_max]) for start in starts]
+    def pieces(self, entries_max: int) -> list["DeltaEntries"]:
+        """The same in pieces of so many entries at most."""
+        starts = range(0, len(self), entries_max)
+        return [DeltaEntries(self.ids, self.columns[:, start : start + entries_max]) for start in starts]
 
     def __len__(self) -> int:
         return int(self.columns.shape[1])
 
-    def __iter__(self) -> Iterator[Leaf]:
+    def __iter__(self) -> Iterator[DeltaEntry]:
         ids = (map(self.ids.__getitem__, column) for column in self.columns[:_IDS].tolist())
         return zip(*ids, *self.columns[_IDS:].tolist(), strict=True)
 
 
-_NONE = Leaves([], np.zeros((FIELDS, 0), np.int64))
+_NONE = DeltaEntries([], np.zeros((FIELDS, 0), np.int64))
 
 _MEANING = {Change.TAKEN_BACK: (COUNTED, -1), Change.HELD: (HELD_BACK, 1), Change.RELEASED: (HELD_BACK, -1)}
 """The measures and the sign, where a fact is not simply counted."""
@@ -115,17 +115,17 @@ class Deltas:
     """What a transaction adds to the counters of one account: signed facts, summed."""
 
     def __init__(self) -> None:
-        self._leaves: dict[tuple[Measure, str, str, str, str, int], int] = {}
+        self._entries: dict[tuple[Measure, str, str, str, str, int], int] = {}
 
-    def add(self, outcome: Outcome, times: int = 1) -> None:
+    def add(self, outcome: FactChange, times: int = 1) -> None:
         """Adds what `outcome` does, `times` times; -1 undoes it."""
         self.add_effects((outcome,), times)
 
-    def add_effects(self, effects: Iterable[Outcome | LeftOut], times: int = 1) -> None:
+    def add_effects(self, effects: Iterable[FactChange | LeftOut], times: int = 1) -> None:
         """Adds the outcomes among the effects of a fold."""
-        leaves = self._leaves
+        entries = self._entries
         for effect in effects:
-            if type(effect) is not Outcome:
+            if type(effect) is not FactChange:
                 continue
             fact = effect.fact
             measures, n = COUNTED, times
@@ -133,23 +133,23 @@ class Deltas:
             if effect.change is not Change.COUNTED:
                 measures, sign = _MEANING[effect.change]
                 n = sign * times
-            quarter = fact.instant // QUARTER_HOUR_MICROS
-            leaf = (measures[fact.kpi], fact.value, fact.operator, fact.group, fact.widget, quarter)
-            leaves[leaf] = leaves.get(leaf, 0) + n
+            quarter_hour = fact.instant // QUARTER_HOUR_MICROS
+            entry = (measures[fact.kpi], fact.value, fact.operator, fact.group, fact.widget, quarter_hour)
+            entries[entry] = entries.get(entry, 0) + n
 
     def add_all(self, other: "Deltas") -> None:
         """Adds what `other` adds."""
-        for leaf, n in other._leaves.items():  # noqa: SLF001  # of its own kind
-            self._leaves[leaf] = self._leaves.get(leaf, 0) + n
+        for entry, n in other._entries.items():  # noqa: SLF001  # of its own kind
+            self._entries[entry] = self._entries.get(entry, 0) + n
 
-    def by_measure(self) -> dict[Measure, list[Leaf]]:
+    def by_measure(self) -> dict[Measure, list[DeltaEntry]]:
         """What is left after everything that cancels out, sorted."""
-        return {measure: sorted(leaves) for measure, leaves in self.unsorted().items()}
+        return {measure: sorted(entries) for measure, entries in self.unsorted().items()}
 
-    def unsorted(self) -> dict[Measure, list[Leaf]]:
-        """The same, the leaves in any order: for storage."""
-        measures: dict[Measure, list[Leaf]] = {}
-        for (measure, value, operator, group, widget, quarter), n in self._leaves.items():
+    def unsorted(self) -> dict[Measure, list[DeltaEntry]]:
+        """The same, the entries in any order: for storage."""
+        measures: dict[Measure, list[DeltaEntry]] = {}
+        for (measure, value, operator, group, widget, quarter_hour), n in self._entries.items():
             if n:
-                measures.setdefault(measure, []).append((value, operator, group, widget, quarter, n))
+                measures.setdefault(measure, []).append((value, operator, group, widget, quarter_hour, n))
         return dict(sorted(measures.items()))

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from telwerkd.domain.counting.cells import SLOTS, pairs_of
 from telwerkd.domain.counting.counters import ChunkKey, chunk_keys, slot_of
-from telwerkd.domain.counting.deltas import Leaf, Measure
+from telwerkd.domain.counting.deltas import DeltaEntry
+from telwerkd.domain.counting.measures import Measure
 
 _MODULUS = 2**64
 _CHUNKS_AT_ONCE = 1_000
@@ -35,15 +36,15 @@ class Fingerprints:
     def __init__(self) -> None:
         self._sums: dict[Part, int] = {}
         self._series: dict[tuple[Measure, int, str, str, str, str], int] = {}
-        """The summed weights of leaves that are in no sum yet."""
+        """The summed weights of entries that are in no sum yet."""
 
-    def add_leaves(self, measure: Measure, leaves: Iterable[Leaf]) -> None:
+    def add_entries(self, measure: Measure, entries: Iterable[DeltaEntry]) -> None:
         """Adds signed facts, in all groupings.
 
         A series' slots are summed before its groupings are looked at: that is what makes a million facts quick.
         """
-        for value, operator, group, widget, quarter, n in leaves:
-            chunk, slot = slot_of(measure, value, quarter)
+        for value, operator, group, widget, quarter_hour, n in entries:
+            chunk, slot = slot_of(measure, value, quarter_hour)
             series = (measure, chunk, operator, group, widget, value)
             self._series[series] = self._series.get(series, 0) + n * _WEIGHT_LIST[slot]
         if len(self._series) >= _SERIES_MAX:

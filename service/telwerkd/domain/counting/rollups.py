@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.domain.counting.cells import CHUNK_QUARTERS, Cells
-from telwerkd.domain.time.calendar import EARLIEST, LATEST, Buckets, Granularity, Quarters, buckets
+from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, Cells
+from telwerkd.domain.time.calendar import EARLIEST, LATEST, Buckets, Granularity, QuarterHours, buckets
 
 _ROW_BYTES = 300
 """About what the ids of a row take in memory."""
@@ -23,7 +23,7 @@ _DENSE_MAX = 4
 """A rollup may be so many times larger than the cells it is made of; with fewer facts than that, cells are as good."""
 
 
-class RowIds(NamedTuple):
+class SeriesKey(NamedTuple):
     """Which series of a measure: empty where the grouping does not divide."""
 
     operator: str
@@ -35,8 +35,8 @@ class RowIds(NamedTuple):
 class Rollup(NamedTuple):
     """The counts of rows of one or more chunks. Treat as frozen: it is shared."""
 
-    rows: Sequence[RowIds]
-    edges: Quarters
+    rows: Sequence[SeriesKey]
+    edges: QuarterHours
     """Bucket `i` is `[edges[i], edges[i + 1])`; together they are the chunks, as far as the calendar knows them."""
     counts: npt.NDArray[np.int32]
     """By row, bucket and packed value (one where the measure packs none)."""
@@ -60,7 +60,7 @@ def resolution(granularity: Granularity | None) -> Granularity:
 
 def chunk_buckets(first: int, last: int, width: Granularity, zone: ZoneInfo) -> Buckets:
     """The buckets of chunks, hours or days at their ends clipped. The calendar begins and ends within a chunk."""
-    start, end = max(first * CHUNK_QUARTERS, EARLIEST), min((last + 1) * CHUNK_QUARTERS, LATEST)
+    start, end = max(first * CHUNK_QUARTER_HOURS, EARLIEST), min((last + 1) * CHUNK_QUARTER_HOURS, LATEST)
     return buckets(start, end, width, zone)
 
 
@@ -69,16 +69,16 @@ def is_worth_it(rows: int, buckets_: int, values: int, cell_bytes: int) -> bool:
     return rows * buckets_ * values * 4 <= _DENSE_MAX * cell_bytes + _SMALL_BYTES
 
 
-def roll_up(rows: Sequence[RowIds], cells: Cells, edges: Quarters, values: int) -> Rollup:
+def roll_up(rows: Sequence[SeriesKey], cells: Cells, edges: QuarterHours, values: int) -> Rollup:
     """Sums up the cells of a chunk; their rows are places in `rows`."""
     width = len(edges) - 1
-    bucket = np.searchsorted(edges, cells.quarter, side="right") - 1
+    bucket = np.searchsorted(edges, cells.quarter_hour, side="right") - 1
     at = (cells.row * width + bucket) * values + np.maximum(cells.code - 1, 0)
     counts = np.bincount(at, weights=cells.n, minlength=len(rows) * width * values)
     return Rollup(rows, edges, counts.astype(np.int32).reshape(len(rows), width, values), len(rows))
 
 
-def joined(rollups: Sequence[Rollup], edges: Quarters) -> Rollup:
+def joined(rollups: Sequence[Rollup], edges: QuarterHours) -> Rollup:
     """The same counts as one rollup in wider or equal buckets, which hold all of them whole.
 
     Raises:
@@ -95,7 +95,7 @@ def joined(rollups: Sequence[Rollup], edges: Quarters) -> Rollup:
     return Rollup(list(rows), edges, counts, sum(rollup.sources for rollup in rollups))
 
 
-def regrouped(rollup: Rollup, edges: Quarters) -> tuple[int, npt.NDArray[np.signedinteger[Any]]] | None:
+def regrouped(rollup: Rollup, edges: QuarterHours) -> tuple[int, npt.NDArray[np.signedinteger[Any]]] | None:
     """The part of a rollup that lies in `edges`, in their buckets: the first bucket, and numbers by row, bucket, value.
 
     Sums are of 64 bits: those of a year may be more than 32 hold.

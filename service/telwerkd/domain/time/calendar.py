@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from telwerkd.domain.errors import InvalidArgumentError, Reason
 
-Quarters: TypeAlias = npt.NDArray[np.int64]
+QuarterHours: TypeAlias = npt.NDArray[np.int64]
 """Quarter indexes, or readings of a wall clock in quarters."""
 
 QUARTER_HOUR_MICROS: Final = 900_000_000
@@ -73,7 +73,7 @@ class Buckets(NamedTuple):
     `edges` ascend strictly, from the range's start to its end. A clipped bucket is only part of its hour, day or week.
     """
 
-    edges: Quarters
+    edges: QuarterHours
     first_clipped: bool
     last_clipped: bool
 
@@ -153,9 +153,9 @@ _SHORTEST: Mapping[Granularity, int] = {
 class _Stretches(NamedTuple):
     """A zone's offsets. Stretch `i` is `[begins[i], begins[i + 1])`; the first and the last one are endless."""
 
-    begins: Quarters
-    offsets: Quarters
-    reach: Quarters
+    begins: QuarterHours
+    offsets: QuarterHours
+    reach: QuarterHours
     """By the end of stretch `i` the clock has reached all readings below this.
 
     Ascending, although the clock may go back: every stretch is longer than any change.
@@ -200,22 +200,22 @@ def _first_with(offset: timedelta, before: int, sample: int, tz: ZoneInfo) -> in
     return sample
 
 
-def _offset(quarter: int, tz: ZoneInfo) -> timedelta:
+def _offset(quarter_hour: int, tz: ZoneInfo) -> timedelta:
     """How far the wall clock is ahead of UTC."""
-    return datetime.fromtimestamp(quarter * 900, tz).utcoffset() or timedelta()
+    return datetime.fromtimestamp(quarter_hour * 900, tz).utcoffset() or timedelta()
 
 
 # Boundaries.
 
 
-def _reached(stretches: _Stretches, local: Quarters) -> Quarters:
+def _reached(stretches: _Stretches, local: QuarterHours) -> QuarterHours:
     """The first quarter at which the wall clock has reached each reading."""
     stretch = np.searchsorted(stretches.reach, local, side="right")
-    quarters: Quarters = np.maximum(local - stretches.offsets[stretch], stretches.begins[stretch])
-    return quarters
+    quarter_hours: QuarterHours = np.maximum(local - stretches.offsets[stretch], stretches.begins[stretch])
+    return quarter_hours
 
 
-def _midnights(first: int, last: int, granularity: Granularity) -> Quarters:
+def _midnights(first: int, last: int, granularity: Granularity) -> QuarterHours:
     """What the wall clock reads when units of days begin: all such readings from `first` to `last`, and some around."""
     first_day, last_day = first // _PER_DAY, last // _PER_DAY
     match granularity:
@@ -233,14 +233,14 @@ def _midnights(first: int, last: int, granularity: Granularity) -> Quarters:
     return days * _PER_DAY
 
 
-def _month_starts(first_day: int, last_day: int, months: int) -> Quarters:
+def _month_starts(first_day: int, last_day: int, months: int) -> QuarterHours:
     """The days on which every `months`-th month begins, counted from a January."""
     first, last = np.array([first_day, last_day], "datetime64[D]").astype("datetime64[M]").astype(np.int64).tolist()
-    starts: Quarters = np.arange(first - first % months, last + months + 1, months, dtype=np.int64)
+    starts: QuarterHours = np.arange(first - first % months, last + months + 1, months, dtype=np.int64)
     return starts.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
 
 
-def _hours(stretches: _Stretches, start: int, end: int) -> Quarters:
+def _hours(stretches: _Stretches, start: int, end: int) -> QuarterHours:
     """Where hours begin, from `start` to `end`, both included."""
     first, last = np.searchsorted(stretches.begins, [start, end], side="right").tolist()
     parts = []
@@ -254,13 +254,13 @@ def _hours(stretches: _Stretches, start: int, end: int) -> Quarters:
     return np.concatenate(parts)
 
 
-def _jumps_over_hour(quarter: int, offset_before: int, offset: int) -> bool:
-    """Whether the wall clock, changed at `quarter`, jumps to within an hour that it had not reached."""
-    local = quarter + offset
-    return local % _PER_HOUR != 0 and local // _PER_HOUR > (quarter - 1 + offset_before) // _PER_HOUR
+def _jumps_over_hour(quarter_hour: int, offset_before: int, offset: int) -> bool:
+    """Whether the wall clock, changed at `quarter_hour`, jumps to within an hour that it had not reached."""
+    local = quarter_hour + offset
+    return local % _PER_HOUR != 0 and local // _PER_HOUR > (quarter_hour - 1 + offset_before) // _PER_HOUR
 
 
-def _cut(boundaries: Quarters, start: int, end: int) -> Buckets:
+def _cut(boundaries: QuarterHours, start: int, end: int) -> Buckets:
     """Cuts `[start, end)` at ascending boundaries, which may repeat (skipped days) and reach further than the range."""
     low, high = np.searchsorted(boundaries, start, side="right"), np.searchsorted(boundaries, end, side="left")
     inner = boundaries[low:high]

@@ -9,17 +9,17 @@ from telwerkd.domain.time.calendar import EARLIEST, day_start
 from telwerkd.domain.time.years import FIRST_DATE
 
 
-class QuarterRange(NamedTuple):
+class QuarterHourRange(NamedTuple):
     """From one quarter-hour to another, both since 1970-01-01T00:00:00Z."""
 
     start: int
     end: int
 
-    def quarters(self, _zone: ZoneInfo, _field: str = "") -> "QuarterRange":
+    def quarter_hours(self, _zone: ZoneInfo, _field: str = "") -> "QuarterHourRange":
         """Itself: instants are the same in every zone."""
         return self
 
-    def previous(self) -> "QuarterRange":
+    def previous(self) -> "QuarterHourRange":
         """As much time just before.
 
         Raises:
@@ -28,7 +28,7 @@ class QuarterRange(NamedTuple):
         start = 2 * self.start - self.end
         if start < EARLIEST:
             raise _too_early()
-        return QuarterRange(start, self.start)
+        return QuarterHourRange(start, self.start)
 
 
 class DateRange(NamedTuple):
@@ -37,7 +37,7 @@ class DateRange(NamedTuple):
     start: date
     end: date
 
-    def quarters(self, zone: ZoneInfo, field: str = "range.dates.end_date") -> QuarterRange:
+    def quarter_hours(self, zone: ZoneInfo, field: str = "range.dates.end_date") -> QuarterHourRange:
         """The same range in quarter-hours; `field` is what an error names.
 
         Raises:
@@ -46,7 +46,7 @@ class DateRange(NamedTuple):
         start, end = day_start(self.start, zone), day_start(self.end, zone)
         if end <= start:
             raise InvalidArgumentError.of(field, f"the clocks of {zone.key} skipped the whole range")
-        return QuarterRange(start, end)
+        return QuarterHourRange(start, end)
 
     def previous(self) -> "DateRange":
         """As many months just before whole months, as many days before any other days.
@@ -68,7 +68,7 @@ class DateRange(NamedTuple):
         return DateRange(start, self.start)
 
 
-Range: TypeAlias = QuarterRange | DateRange
+Range: TypeAlias = QuarterHourRange | DateRange
 
 
 def _months(day: date) -> int:

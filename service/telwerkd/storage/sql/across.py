@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from telwerkd.domain.counting.deltas import Measure
+from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.storage.schema.tables import accounts, conversations, deltas
 

@@ -5,9 +5,10 @@ from typing import Any, NoReturn
 
 import sqlalchemy as sa
 
-from telwerkd.application.ports import CellRow, Conversation, Damage, DamagedRowError, Filed, Report
+from telwerkd.application.ports import Conversation, Damage, DamagedRowError, Filed, Report, StoredChunk
 from telwerkd.domain.counting.counters import ChunkKey
-from telwerkd.domain.counting.deltas import Leaf, Measure
+from telwerkd.domain.counting.deltas import DeltaEntry
+from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import ConversationId
 from telwerkd.storage.schema.tables import conversations, counters, deltas
 from telwerkd.storage.sql.auditing import AccountReader
@@ -30,11 +31,11 @@ class AuditRows(AccountPart):
         """All chunks, one after the other."""
         return self._reader(damaged).chunks()
 
-    def every_base_chunk(self, damaged: Report | None = None) -> Iterator[tuple[Measure, CellRow]]:
+    def every_base_chunk(self, damaged: Report | None = None) -> Iterator[tuple[Measure, StoredChunk]]:
         """All facts that no event explains any more."""
         return self._reader(damaged).base_chunks()
 
-    def every_delta(self, damaged: Report | None = None) -> Iterator[tuple[Measure, Leaf]]:
+    def every_delta(self, damaged: Report | None = None) -> Iterator[tuple[Measure, DeltaEntry]]:
         """All that is counted but not yet in chunks."""
         return self._reader(damaged).deltas()
 

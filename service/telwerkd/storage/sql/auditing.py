@@ -12,12 +12,12 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 import sqlalchemy as sa
 
-from telwerkd.application.ports import CellRow, Conversation, Damage, Filed, Report
+from telwerkd.application.ports import Conversation, Damage, Filed, Report, StoredChunk
 from telwerkd.domain.conversation.events import Event
-from telwerkd.domain.conversation.fold import EMPTY, State
+from telwerkd.domain.conversation.state import EMPTY, State
 from telwerkd.domain.counting.cells import check_cells
 from telwerkd.domain.counting.counters import ChunkKey, slot_of
-from telwerkd.domain.counting.deltas import Leaf
+from telwerkd.domain.counting.deltas import DeltaEntry
 from telwerkd.domain.counting.measures import Measure, kpi_of
 from telwerkd.domain.ids import ConversationId, Micros
 from telwerkd.domain.time.years import is_known_instant
@@ -87,21 +87,21 @@ class AccountReader:
             if self._read(counters, row[:-1], partial(_checked_chunk, key, row[-1])):
                 yield key, row[-1]
 
-    def base_chunks(self) -> Iterator[tuple[Measure, CellRow]]:
+    def base_chunks(self) -> Iterator[tuple[Measure, StoredChunk]]:
         """All facts that no event explains any more."""
         columns = [column for column in base_counters.primary_key if column.name != "account_id"]
         for row in self._rows(base_counters, [*columns, base_counters.c.cells]):
             key = ChunkKey(row[0], 0, *row[1:-1])
             if self._read(base_counters, row[:-1], partial(_checked_chunk, key, row[-1]), is_source=True):
-                yield row[0], CellRow(*row[1:])
+                yield row[0], StoredChunk(*row[1:])
 
-    def deltas(self) -> Iterator[tuple[Measure, Leaf]]:
+    def deltas(self) -> Iterator[tuple[Measure, DeltaEntry]]:
         """All that is counted but not yet in chunks."""
         c = deltas.c
         for row in self._rows(deltas, (c.measure, c.version, c.size, c.leaves)):
-            leaves = self._read(deltas, row[:2], partial(_leaves, row.measure, row.size, row.leaves))
-            for leaf in leaves or ():
-                yield row.measure, leaf
+            entries = self._read(deltas, row[:2], partial(_entries, row.measure, row.size, row.leaves))
+            for entry in entries or ():
+                yield row.measure, entry
 
     def check_settings(self) -> None:
         """Looks at every version of every widget's settings."""
@@ -192,16 +192,16 @@ def _event(event_id: str, occur_time: int, body: bytes) -> Event:
     return event
 
 
-def _leaves(measure: int, size: int, blob: bytes) -> list[Leaf]:
+def _entries(measure: int, size: int, blob: bytes) -> list[DeltaEntry]:
     checked = _checked_measure(measure)
-    leaves = list(records.leaves_of([blob]))
-    if len(leaves) != size:
-        raise ValueError(f"has {len(leaves)} leaves, and says {size}")
-    for value, operator, group, widget, quarter, _ in leaves:
+    entries = list(records.entries_of([blob]))
+    if len(entries) != size:
+        raise ValueError(f"has {len(entries)} leaves, and says {size}")
+    for value, operator, group, widget, quarter_hour, _ in entries:
         for name in (value, operator, group, widget):
             _text(name)
-        slot_of(checked, value, quarter)
-    return leaves
+        slot_of(checked, value, quarter_hour)
+    return entries
 
 
 def _checked_chunk(key: ChunkKey, cells: bytes) -> bytes:

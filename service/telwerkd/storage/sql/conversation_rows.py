@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from telwerkd.application.ports import Conversation, DamagedRowError
-from telwerkd.domain.conversation.fold import EMPTY, State, last_event_time
+from telwerkd.domain.conversation.state import EMPTY, State, last_event_time
 from telwerkd.domain.ids import AccountId, ConversationId, Micros
 from telwerkd.storage.schema.tables import conversations, events, tombstones
 from telwerkd.storage.sql import records

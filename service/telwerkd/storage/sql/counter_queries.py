@@ -6,10 +6,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS
-from telwerkd.application.ports import CellRow, Cut
+from telwerkd.application.ports import Cut, StoredChunk
 from telwerkd.domain.counting.cells import are_cells
 from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET
-from telwerkd.domain.counting.deltas import Leaves
+from telwerkd.domain.counting.deltas import DeltaEntries
 from telwerkd.domain.counting.measures import Measure, kpi_of
 from telwerkd.storage.schema.tables import base_counters, chunk_versions, counters, deltas
 from telwerkd.storage.sql import records
@@ -56,7 +56,7 @@ class CounterQueries(AccountPart):
     """Reads counters for answers."""
 
     @naming_the_account
-    def cells(self, cut: Cut) -> list[CellRow]:
+    def cells(self, cut: Cut) -> list[StoredChunk]:
         """The chunks of a cut."""
         if not (cut.operators or cut.groups or cut.widgets or cut.values):
             found = _CELLS.on(
@@ -75,7 +75,7 @@ class CounterQueries(AccountPart):
         if not are_cells(blobs):
             for *key, cells in found:
                 whole_cells(counters.name, (cut.measure, cut.grouping, *key), cells)
-        return [CellRow(*row) for row in found]
+        return [StoredChunk(*row) for row in found]
 
     def _sought(self, cut: Cut) -> sa.Select[*tuple[Any, ...]]:
         """Each chunk of the ids that are named is looked up by its key, so that no other is read.
@@ -110,23 +110,23 @@ class CounterQueries(AccountPart):
         return dict(found)
 
     def filed(self, measure: Measure) -> tuple[int, int]:
-        """How many transactions filed what `deltas` gives, and how many leaves it has."""
-        [[rows, leaf_count]] = _FILED.on(self._connection, account=self._account, measure=measure)
-        return int(rows), int(leaf_count or 0)
+        """How many transactions filed what `deltas` gives, and how many entries it has."""
+        [[rows, entry_count]] = _FILED.on(self._connection, account=self._account, measure=measure)
+        return int(rows), int(entry_count or 0)
 
     @naming_the_account
-    def deltas(self, measure: Measure) -> Leaves:
+    def deltas(self, measure: Measure) -> DeltaEntries:
         """What is counted of a measure but not yet in its chunks."""
         found = _DELTAS.on(self._connection, account=self._account, measure=measure)
-        return records.leaves_of(blob for [blob] in found)
+        return records.entries_of(blob for [blob] in found)
 
-    def base_cells(self, measure: Measure, first_chunk: int, last_chunk: int) -> list[CellRow]:
+    def base_cells(self, measure: Measure, first_chunk: int, last_chunk: int) -> list[StoredChunk]:
         """The facts of a measure that no event explains any more, uncut."""
         c = base_counters.c
         query = _cells_of(base_counters).where(
             c.account_id == self._account, c.measure == measure, c.chunk.between(first_chunk, last_chunk)
         )
-        return [CellRow(*row) for row in self._connection.execute(query)]
+        return [StoredChunk(*row) for row in self._connection.execute(query)]
 
     def counted_names(self) -> Iterator[tuple[int, str]]:
         """The names that the counters have, by family."""

@@ -6,7 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from telwerkd.domain.counting.counters import KeyParts
-from telwerkd.domain.counting.deltas import Deltas, Leaves, Measure
+from telwerkd.domain.counting.deltas import DeltaEntries, Deltas
+from telwerkd.domain.counting.measures import Measure
 from telwerkd.storage.schema.tables import base_counters, chunk_versions, counters, deltas
 from telwerkd.storage.sql import records
 from telwerkd.storage.sql.part import AccountPart, naming_the_account, whole_cells
@@ -22,8 +23,8 @@ class CounterRows(AccountPart):
         """Counts: the next query sees it, and `compact` moves it into chunks later."""
         version = self.account().version
         rows = [
-            (measure, version, len(leaves), records.leaves_blob(leaves))
-            for measure, leaves in changes.unsorted().items()
+            (measure, version, len(entries), records.entries_blob(entries))
+            for measure, entries in changes.unsorted().items()
         ]
         self._bulk.insert(deltas, _DELTA_COLUMNS, rows)
 
@@ -39,16 +40,16 @@ class CounterRows(AccountPart):
         return [(version, size) for version, size in self._connection.execute(query)]
 
     @naming_the_account
-    def deltas_until(self, measure: Measure, version: int) -> Leaves:
+    def deltas_until(self, measure: Measure, version: int) -> DeltaEntries:
         """The deltas of a measure that are filed under versions up to one."""
         blobs = self._connection.scalars(sa.select(deltas.c.leaves).where(*self._deltas_until(measure, version)))
-        return records.leaves_of(blobs.all())
+        return records.entries_of(blobs.all())
 
-    def replace_deltas(self, measure: Measure, version: int, pieces: Sequence[Leaves]) -> None:
+    def replace_deltas(self, measure: Measure, version: int, pieces: Sequence[DeltaEntries]) -> None:
         """Replaces what `deltas_until` gives by pieces: at most as many as the version, under keys that become free."""
         self._connection.execute(sa.delete(deltas).where(*self._deltas_until(measure, version)))
         rows = [
-            (measure, version - place, len(piece), records.leaves_blob(piece)) for place, piece in enumerate(pieces)
+            (measure, version - place, len(piece), records.entries_blob(piece)) for place, piece in enumerate(pieces)
         ]
         self._bulk.insert(deltas, _DELTA_COLUMNS, rows)
 

@@ -1,4 +1,4 @@
-"""How events, states, settings and deltas are written into columns: MessagePack, structs as arrays but for `_Leaves`.
+"""How events, states, settings and deltas are written into columns: MessagePack, structs as arrays but for `_Columns`.
 
 Fields may be added at the end of a struct, with a default; never reordered or removed.
 """
@@ -10,9 +10,9 @@ import numpy as np
 
 from telwerkd.application.ports import Damage, DamagedRowError
 from telwerkd.domain.conversation.events import Event, Kind
-from telwerkd.domain.conversation.fold import State
 from telwerkd.domain.conversation.settings import WidgetVersion
-from telwerkd.domain.counting.deltas import FIELDS, Leaf, Leaves
+from telwerkd.domain.conversation.state import State
+from telwerkd.domain.counting.deltas import FIELDS, DeltaEntries, DeltaEntry
 from telwerkd.domain.ids import EventId, Micros, WidgetId
 
 
@@ -25,11 +25,11 @@ class _Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
 _SHORT = np.dtype("<i4")
 
 _COLUMNS_FROM = 16
-"""Leaves: of fewer, making arrays takes longer than making objects."""
+"""Delta entries: of fewer, making arrays takes longer than making objects."""
 
 
-# By names, so that it is not taken for a list of leaves.
-class _Leaves(msgspec.Struct, frozen=True, gc=False):
+# By names, so that it is not taken for a list of entries.
+class _Columns(msgspec.Struct, frozen=True, gc=False):
     ids: Sequence[str]
     columns: bytes
     """Signed 32-bit numbers, little-endian, one column after the other."""
@@ -38,7 +38,7 @@ class _Leaves(msgspec.Struct, frozen=True, gc=False):
 _encoder = msgspec.msgpack.Encoder()
 _body = msgspec.msgpack.Decoder(_Body)
 _state = msgspec.msgpack.Decoder(State)
-_leaves = msgspec.msgpack.Decoder(_Leaves | list[Leaf])
+_entries = msgspec.msgpack.Decoder(_Columns | list[DeltaEntry])
 _version = msgspec.msgpack.Decoder(WidgetVersion)
 
 
@@ -82,22 +82,22 @@ def version_of(blob: bytes) -> WidgetVersion:
         raise DamagedRowError(Damage("widget_settings", (), str(error))) from error
 
 
-def leaves_blob(leaves: Sequence[Leaf] | Leaves) -> bytes:
-    """What a transaction adds to a measure: a few leaves as they are, many by columns.
+def entries_blob(entries: Sequence[DeltaEntry] | DeltaEntries) -> bytes:
+    """What a transaction adds to a measure: a few entries as they are, many by columns.
 
     Raises:
         OverflowError: a number does not fit into 32 bits: nothing that a transaction counts is as large.
     """
-    if len(leaves) < _COLUMNS_FROM:
-        return _encoder.encode(list(leaves))
-    made = leaves.pruned() if isinstance(leaves, Leaves) else Leaves.of(leaves)
+    if len(entries) < _COLUMNS_FROM:
+        return _encoder.encode(list(entries))
+    made = entries.pruned() if isinstance(entries, DeltaEntries) else DeltaEntries.of(entries)
     columns = made.columns.astype(_SHORT)
     if not np.array_equal(columns, made.columns):
         raise OverflowError("leaves with numbers beyond 32 bits")
-    return _encoder.encode(_Leaves(made.ids, columns.tobytes()))
+    return _encoder.encode(_Columns(made.ids, columns.tobytes()))
 
 
-def leaves_of(blobs: Iterable[bytes]) -> Leaves:
+def entries_of(blobs: Iterable[bytes]) -> DeltaEntries:
     """The deltas of rows, all together; those that are filed as they are come first.
 
     Raises:
@@ -109,14 +109,14 @@ def leaves_of(blobs: Iterable[bytes]) -> Leaves:
         raise DamagedRowError(Damage("deltas", (), str(error))) from error
 
 
-def _together(blobs: Iterable[bytes]) -> Leaves:
-    plain: list[Leaf] = []
-    parts: list[Leaves] = []
+def _together(blobs: Iterable[bytes]) -> DeltaEntries:
+    plain: list[DeltaEntry] = []
+    parts: list[DeltaEntries] = []
     for blob in blobs:
-        decoded = _leaves.decode(blob)
+        decoded = _entries.decode(blob)
         if isinstance(decoded, list):
             plain += decoded
         else:
             columns = np.frombuffer(decoded.columns, _SHORT).astype(np.int64).reshape(FIELDS, -1)
-            parts.append(Leaves(decoded.ids, columns))
-    return Leaves.together([Leaves.of(plain), *parts])
+            parts.append(DeltaEntries(decoded.ids, columns))
+    return DeltaEntries.together([DeltaEntries.of(plain), *parts])

@@ -14,10 +14,11 @@ import numpy as np
 from telwerk.v1 import kpi_service_pb2 as pb
 from telwerkd.application.ports import Standing
 from telwerkd.application.query.rank import ratio
-from telwerkd.application.query.result import Answer, Counts, GroupKey, KpiRows, Numbers, Row
+from telwerkd.application.query.result import Answer, AnswerRow, GroupKey, KpiRows, Numbers
 from telwerkd.application.watch.watches import Changes
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.texts import Language
+from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.errors import TelwerkError
 from telwerkd.domain.ids import Micros
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS, Buckets
@@ -120,7 +121,7 @@ def _sparse_lines(rows: KpiRows, *, distribution: bool) -> Iterator[bytes]:
         yield _line(rows.info, row, np.flatnonzero(row.counts), distribution=distribution)
 
 
-def _line(info: KpiInfo, row: Row, shown: Counts, *, distribution: bool) -> bytes:
+def _line(info: KpiInfo, row: AnswerRow, shown: IntArray, *, distribution: bool) -> bytes:
     """A line with only the buckets that are shown."""
     columns = [_head(info, row, shown, distribution=distribution), wire.packed(_COUNTS, row.counts[shown])]
     columns.append(wire.packed(_INDEXES, shown))
@@ -129,7 +130,7 @@ def _line(info: KpiInfo, row: Row, shown: Counts, *, distribution: bool) -> byte
     return b"".join(columns)
 
 
-def _head(info: KpiInfo, row: Row, shown: Counts | slice, *, distribution: bool) -> bytes:
+def _head(info: KpiInfo, row: AnswerRow, shown: IntArray | slice, *, distribution: bool) -> bytes:
     """A line without its counts and stars."""
     parts = [pb.Series(kpi_id=info.id, key=_key(info, row.key), rest=row.rest).SerializeToString()]
     if row.compared is not None:
@@ -142,7 +143,7 @@ def _head(info: KpiInfo, row: Row, shown: Counts | slice, *, distribution: bool)
     return b"".join(parts)
 
 
-def _series_comparison(row: Row, compared: Numbers) -> bytes:
+def _series_comparison(row: AnswerRow, compared: Numbers) -> bytes:
     """The comparison of a line as bytes of `SeriesComparison`."""
     both = min(len(row.counts), len(compared.counts))
     counts, before = row.counts[:both], compared.counts[:both]
@@ -178,7 +179,7 @@ def _totals(request: pb.QueryTotalsRequest, answer: Answer) -> bytes:
     return message.SerializeToString() + b"".join(parts)
 
 
-def _total(info: KpiInfo, row: Row) -> pb.Total:
+def _total(info: KpiInfo, row: AnswerRow) -> pb.Total:
     total = pb.Total(
         kpi_id=info.id,
         key=_key(info, row.key),
@@ -198,7 +199,7 @@ def _total(info: KpiInfo, row: Row) -> pb.Total:
     return total
 
 
-def _total_comparison(row: Row, compared: Numbers) -> pb.TotalComparison:
+def _total_comparison(row: AnswerRow, compared: Numbers) -> pb.TotalComparison:
     count = int(compared.counts[0])
     delta = int(row.counts[0]) - count
     mean, before = _mean(row), _mean(compared)
@@ -212,11 +213,11 @@ def _total_comparison(row: Row, compared: Numbers) -> pb.TotalComparison:
     )
 
 
-def _stars(numbers: Row | Numbers) -> int:
+def _stars(numbers: AnswerRow | Numbers) -> int:
     return 0 if numbers.sums is None else int(numbers.sums[0])
 
 
-def _mean(numbers: Row | Numbers) -> float | None:
+def _mean(numbers: AnswerRow | Numbers) -> float | None:
     """Absent without ratings (R-NUM-1)."""
     count = int(numbers.counts[0])
     return None if numbers.sums is None or not count else int(numbers.sums[0]) / count

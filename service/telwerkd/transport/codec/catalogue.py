@@ -4,7 +4,8 @@ import msgspec
 
 from telwerk.v1 import kpi_service_pb2 as pb
 from telwerkd.domain.catalogue.kpis import CATALOGUE, TEXTS, KnownValue, KpiInfo, language
-from telwerkd.domain.catalogue.texts import Language, Section
+from telwerkd.domain.catalogue.specs import Section
+from telwerkd.domain.catalogue.texts import Language
 from telwerkd.transport.codec.values import encode_value
 
 

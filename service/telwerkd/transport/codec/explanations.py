@@ -5,7 +5,8 @@ from typing import NamedTuple
 from telwerk.v1 import kpi_service_pb2 as pb
 from telwerkd.application.explain import Explained, Explanation, Place
 from telwerkd.application.query.question import Query
-from telwerkd.domain.catalogue.kpis import KpiInfo, ValueKind, by_id
+from telwerkd.domain.catalogue.kpis import KpiInfo, by_id
+from telwerkd.domain.catalogue.specs import ValueKind
 from telwerkd.domain.conversation.facts import Fact
 from telwerkd.domain.ids import AccountId, ConversationId, Micros
 from telwerkd.transport.codec import page_tokens, wire

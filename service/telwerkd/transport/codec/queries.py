@@ -17,11 +17,11 @@ from telwerkd.application.query.question import (
     Top,
     Topics,
 )
-from telwerkd.domain.catalogue.kpis import Dimension, KpiInfo, ValueKind, by_id
-from telwerkd.domain.conversation.facts import Kpi
+from telwerkd.domain.catalogue.kpis import KpiInfo, by_id
+from telwerkd.domain.catalogue.specs import Dimension, Kpi, ValueKind
 from telwerkd.domain.ids import AccountId
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS, Granularity
-from telwerkd.domain.time.ranges import DateRange, QuarterRange, Range
+from telwerkd.domain.time.ranges import DateRange, QuarterHourRange, Range
 from telwerkd.domain.time.years import YEARS, is_known_date
 from telwerkd.transport.codec import page_tokens
 from telwerkd.transport.codec.fields import FieldError, FieldReader, choices, instant
@@ -154,11 +154,11 @@ def decode_range(message: pb.TimeRange, field: str = "range") -> Range:
     """
     match message.WhichOneof("bounds"):
         case "instants":
-            start = _quarter(field, message.instants, "start_time")
-            end = _quarter(field, message.instants, "end_time")
+            start = _quarter_hour(field, message.instants, "start_time")
+            end = _quarter_hour(field, message.instants, "end_time")
             if end <= start:
                 raise FieldError(f"{field}.instants.end_time", "must be later than the start")
-            return QuarterRange(start, end)
+            return QuarterHourRange(start, end)
         case "dates":
             first = _date(f"{field}.dates.start_date", message.dates.start_date)
             last = _date(f"{field}.dates.end_date", message.dates.end_date)
@@ -169,14 +169,14 @@ def decode_range(message: pb.TimeRange, field: str = "range") -> Range:
             raise FieldError(field, "instants or dates are required")
 
 
-def _quarter(range_field: str, message: pb.InstantRange, name: Literal["start_time", "end_time"]) -> int:
+def _quarter_hour(range_field: str, message: pb.InstantRange, name: Literal["start_time", "end_time"]) -> int:
     field = f"{range_field}.instants.{name}"
     if not message.HasField(name):
         raise FieldError(field, "is required")
-    quarter, rest = divmod(instant(field, getattr(message, name)), QUARTER_HOUR_MICROS)
+    quarter_hour, rest = divmod(instant(field, getattr(message, name)), QUARTER_HOUR_MICROS)
     if rest:
         raise FieldError(field, "must lie on a quarter of an hour: that is the resolution of the counters")
-    return quarter
+    return quarter_hour
 
 
 def _date(field: str, message: pb.CalendarDate) -> date:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from telwerk.v1 import event_pb2, kpi_service_pb2 as pb
-from telwerkd.domain.catalogue.kpis import ValueKind
+from telwerkd.domain.catalogue.specs import ValueKind
 from telwerkd.domain.conversation.facts import OfflineAssignment, answer_value, topics_value, value_answer, value_topics
 from telwerkd.transport.codec.events import STARS_MAX
 from telwerkd.transport.codec.fields import FieldError, FieldReader, action, choices

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.application.query.result import Counts
+from telwerkd.domain.counting.arrays import IntArray
 
 _LENGTH_DELIMITED = 2
 _ONE_BYTE = 1 << 7
@@ -18,12 +18,12 @@ _BITS = 7
 _SIGN_BIT = 63
 
 
-def packed(field: int, numbers: Counts) -> bytes:
+def packed(field: int, numbers: IntArray) -> bytes:
     """A repeated field of numbers, none negative. Empty for none, as the library has it."""
     return nested(field, varints(numbers)) if len(numbers) else b""
 
 
-def packed_lines(field: int, lines: Counts) -> list[bytes]:
+def packed_lines(field: int, lines: IntArray) -> list[bytes]:
     """The same for each line of a table."""
     if lines.max(initial=0) >= _ONE_BYTE or not lines.shape[1]:
         return [packed(field, line) for line in lines]
@@ -36,7 +36,7 @@ def nested(field: int, payload: bytes) -> bytes:
     return _tag(field) + _varint(len(payload)) + payload
 
 
-def varints(numbers: Counts) -> bytes:
+def varints(numbers: IntArray) -> bytes:
     """Each number in base 128, the lowest digits first; the highest bit of a byte says that more follow."""
     largest = int(numbers.max(initial=0))
     if largest < _ONE_BYTE:
@@ -49,7 +49,7 @@ def varints(numbers: Counts) -> bytes:
     return encoded.tobytes() if used.all() else encoded[used].tobytes()
 
 
-def packed_signed(field: int, numbers: Counts) -> bytes:
+def packed_signed(field: int, numbers: IntArray) -> bytes:
     """A repeated field of numbers of the type sint64, each less than 2**62 either way; the sign comes last (zigzag)."""
     return packed(field, numbers << 1 ^ numbers >> _SIGN_BIT)
 
