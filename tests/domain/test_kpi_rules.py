@@ -76,7 +76,7 @@ LONG_CHATS = [
         09:00:02 topics delivery price
         09:00:10 goes live, limit 60s
         09:00:20 contact: message
-        09:00:50 entries live
+        09:00:50 leaves live
         09:01:00 goes live, limit 30s on help
         09:01:30 bram assigned in support
         09:01:31 anna: message
@@ -283,7 +283,7 @@ def test_the_end_goes_before_leaving_live() -> None:
     script = """
         09:00:00 goes live, limit 60s #live
         09:00:00 contact: message
-        09:00:30 entries live #a
+        09:00:30 leaves live #a
         09:00:30 ends #b
     """
     assert left_out(script) == ["#live unanswered_live_conversations: the conversation ended within the limit"]
@@ -294,7 +294,7 @@ def test_leaving_live_goes_last() -> None:
     script = """
         09:00:00 contact: message
         09:01:00 goes live, limit 60s #b
-        09:01:00 entries live #a
+        09:01:00 leaves live #a
     """
     assert counts(script) == []
 
@@ -833,7 +833,7 @@ def test_at_most_one_unanswered_live() -> None:
         09:00:00 anna assigned in sales
         09:00:00 goes live, limit 60s
         09:00:00 contact: message
-        09:02:00 entries live
+        09:02:00 leaves live
         09:03:00 goes live, limit 60s #again
         09:10:00 ends
         09:11:00 contact resumes
@@ -929,7 +929,7 @@ def test_no_limit_when_the_contact_first_writes_after_it_was_live() -> None:
     assert (
         counts("""
         09:00:00 goes live, limit 60s
-        09:00:10 entries live
+        09:00:10 leaves live
         09:00:20 contact: message
     """)
         == []
@@ -962,7 +962,7 @@ def test_a_fresh_limit_at_the_instant_it_was_left() -> None:
     assert counts("""
         09:00:00 goes live, limit 60s
         09:00:00 contact: message
-        09:01:00 entries live seq 1
+        09:01:00 leaves live seq 1
         09:01:00 goes live, limit 60s seq 2
     """) == ["09:02:00 unanswered_live_conversations nobody/- web"]
 
@@ -972,11 +972,11 @@ def test_the_third_time_live() -> None:
     script = """
         09:00:00 contact: message
         09:00:00 goes live, limit 60s #first
-        09:00:30 entries live
+        09:00:30 leaves live
         09:01:00 goes live, limit 60s #second
-        09:01:30 entries live
+        09:01:30 leaves live
         09:02:00 goes live, limit 60s #third
-        09:04:00 entries live
+        09:04:00 leaves live
         09:05:00 goes live, limit 60s #fourth
     """
     assert counts(script) == ["09:03:00 unanswered_live_conversations nobody/- web"]
@@ -1088,7 +1088,7 @@ def test_a_limit_that_is_known_the_second_time() -> None:
     assert counts("""
         09:00:00 goes live
         09:00:00 contact: message
-        09:01:00 entries live
+        09:01:00 leaves live
         09:02:00 goes live, limit 60s
     """) == ["09:03:00 unanswered_live_conversations nobody/- web"]
 

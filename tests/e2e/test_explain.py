@@ -139,7 +139,7 @@ CHATS = {
         09:00:00 goes live, sends limit 60s #live
         09:00:05 contact: message
         09:00:10 anna assigned in sales
-        09:05:00 entries live
+        09:05:00 leaves live
         09:06:00 goes live, sends limit 60s #again
         """,
         counted=["#live 09:01:05 anna/sales web"],
@@ -149,11 +149,11 @@ CHATS = {
         "unanswered_live_conversations",
         """
         09:00:00 goes live #limitless
-        09:00:30 entries live
+        09:00:30 leaves live
         09:01:00 goes live, sends limit 60s #live
         09:01:05 contact: message
         09:02:05 anna: message
-        09:03:00 entries live
+        09:03:00 leaves live
         09:04:00 goes live, sends limit 60s #later
         """,
         left_out=[
@@ -166,10 +166,10 @@ CHATS = {
         "unanswered_live_conversations",
         """
         09:00:00 goes live, sends limit 60s #silent
-        09:00:30 entries live
+        09:00:30 leaves live
         09:01:00 contact: message
         09:02:00 goes live, sends limit 60s #left
-        09:02:30 entries live
+        09:02:30 leaves live
         09:03:00 goes live, sends limit 60s #ended
         09:03:30 ends
         """,
@@ -833,7 +833,7 @@ def test_a_late_page_costs_no_more_than_the_first(tmp_path):
         connection.set_progress_handler(step, 10)
         with pytest.MonkeyPatch.context() as patch:
             # The rows have no states to be read.
-            patch.setattr("telwerkd.storage.sql.transaction._conversation", lambda row: row.conversation_id)
+            patch.setattr("telwerkd.storage.sql.conversation_rows.conversation_of", lambda row: row.conversation_id)
             found = snapshot.conversations_in(START, Micros(START + 10**12), after, 200)
         connection.set_progress_handler(None, 0)
         assert len(found) == 200

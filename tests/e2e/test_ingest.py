@@ -509,7 +509,7 @@ async def test_each_family_of_names_has_the_limit(tmp_path):
 
 
 async def test_a_refused_event_takes_no_name(tmp_path):
-    """A survey whose second answer is one too many entries room for the first."""
+    """A survey whose second answer is one too many leaves room for the first."""
     async with started(tmp_path / "telwerk.db", names_max=2) as server:
         script = """
             09:00:00 post-chat survey q=1

@@ -5,14 +5,12 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from time import monotonic
 from typing import NamedTuple
 
 import grpc.aio
 
 from telwerkd.application.clock import Clock
 from telwerkd.application.explain import Explanations
-from telwerkd.application.failures import carrying_on
 from telwerkd.application.ingest.group_commit import Ingest
 from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.application.ports import Store
@@ -21,10 +19,9 @@ from telwerkd.application.query.runner import Queries
 from telwerkd.application.readers import Readers
 from telwerkd.application.settings import AccountSettings
 from telwerkd.application.upkeep.freeing import NameKeeper
-from telwerkd.application.upkeep.stored_time import StoredTime
-from telwerkd.application.upkeep.upkeep import Compaction, purge_old, settle_due
 from telwerkd.application.watch.watches import Watches
 from telwerkd.domain.errors import UnavailableError
+from telwerkd.server import upkeep_tasks
 from telwerkd.server.background import Background
 from telwerkd.server.settings import Settings
 from telwerkd.storage.location import PostgresUrl
@@ -49,18 +46,7 @@ from telwerkd.transport.services.settings import SettingsService
 
 log = logging.getLogger(__name__)
 
-SETTLE_EVERY_SECONDS = 0.5
-"""How often limits that fell due are looked for; the rules ask for two seconds at most."""
 
-_LISTEN_EVERY_SECONDS = 5.0
-"""How often a doubted clock is told what other servers have stored."""
-
-_COMPACT_EVERY_SECONDS = 0.5
-_FREE_NAMES_EVERY_SECONDS = 1.0
-_PING_EVERY_SECONDS = 2.0
-_PING_SECONDS = 15.0
-"""What an answer may take, before the database counts as away."""
-_PURGE_EVERY_SECONDS = 3_600.0
 _STORE_SECONDS = 10.0
 """What storing the rest may take when the server stops; a database that has gone must not keep it for ever."""
 
@@ -130,68 +116,98 @@ def check(settings: Settings) -> None:
 
 @asynccontextmanager
 async def _serving(settings: Settings, store: Store, clock: Clock, *, shares_port: bool) -> AsyncIterator[Running]:
-    resumed = asyncio.Event()
-    names = NameKeeper(store)
-    ingest = Ingest(store, settings.ingest_limits, names.notice)
+    parts = _Parts.of(settings, store)
+    server = _grpc_server(settings, store, clock, parts, shares_port=shares_port)
+    background = Background()
+    with held(parse(settings.listen), shares_port=shares_port):
+        port = _bind(server, settings)
+        committing = background.start(parts.ingest.run(), "group commit", returns=True)
+        background.start(parts.watches.run(), "watches")
+        upkeep_tasks.start(background, settings, store, clock, parts.names)
+        background.start(upkeep_tasks.watch_database(store, parts.health), "readiness")
+        try:
+            await server.start()
+            parts.health.live()
+            parts.health.ready(serving=True)
+            yield Running(_address(settings.listen, port), background.failed)
+        finally:
+            parts.health.drain()
+            parts.draining.set()
+            await server.stop(settings.grace_seconds)
+            try:
+                await _store_rest(parts.ingest, committing)
+            finally:
+                await background.end()
+
+
+class _Parts(NamedTuple):
+    """What the services of a server share."""
+
+    names: NameKeeper
+    ingest: Ingest
+    readers: Readers
+    queries: Queries
+    watches: Watches
+    budget: MemoryBudget
+    health: Health
+    draining: asyncio.Event
+
+    @classmethod
+    def of(cls, settings: Settings, store: Store) -> "_Parts":
+        """The parts of a server with these settings."""
+        names = NameKeeper(store)
+        budget = MemoryBudget(settings.memory_bytes_max)
+        readers = Readers(store, settings.waiting_queries_per_account_max)
+        queries = Queries(store, readers, settings.query_limits, RollupCache(settings.rollup_cache_bytes_max))
+        return cls(
+            names,
+            Ingest(store, settings.ingest_limits, names.notice),
+            readers,
+            queries,
+            Watches(store, queries, budget, settings.watches_max, settings.watches_per_account_max),
+            budget,
+            Health(SERVICE_NAMES),
+            asyncio.Event(),
+        )
+
+
+def _grpc_server(
+    settings: Settings, store: Store, clock: Clock, parts: _Parts, *, shares_port: bool
+) -> grpc.aio.Server:
     limits = settings.event_limits
     fields = FieldReader(limits.id_bytes_max, limits.url_bytes_max)
-    budget = MemoryBudget(settings.memory_bytes_max)
-    draining = asyncio.Event()
-    readers = Readers(store, settings.waiting_queries_per_account_max)
-    queries = Queries(store, readers, settings.query_limits, RollupCache(settings.rollup_cache_bytes_max))
-    watches = Watches(store, queries, budget, settings.watches_max, settings.watches_per_account_max)
+    return make_server(
+        IngestionService(parts.ingest, clock, limits, fields, parts.draining),
+        KpiService(
+            parts.queries,
+            parts.watches,
+            Explanations(store, parts.readers, clock),
+            clock,
+            fields,
+            AnswerCache(settings.answer_cache_bytes_max),
+            settings.watch_stall_seconds,
+            parts.draining,
+        ),
+        SettingsService(AccountSettings(store, parts.readers), clock, fields),
+        AdminService(store, clock, fields, parts.names),
+        HealthService(parts.health, settings.watch_limits),
+        _interceptors(settings, parts.budget),
+        settings.message_bytes_max,
+        settings.connection_limits,
+        shares_port=shares_port,
+    )
+
+
+def _interceptors(settings: Settings, budget: MemoryBudget) -> list[grpc.aio.ServerInterceptor]:
+    """The interceptors, the outermost first."""
     interceptors: list[grpc.aio.ServerInterceptor] = [
         GateInterceptor(settings.gate_limits),
         ErrorInterceptor(Replies(budget, settings.reply_stall_seconds)),
     ]
     if settings.keys_file is not None:
         interceptors.append(AuthInterceptor(Keyring(settings.keys_file)))
-    interceptors.append(RequestInterceptor(settings.request_limits, limits, budget))
-    health = Health(SERVICE_NAMES)
-    server = make_server(
-        IngestionService(ingest, clock, limits, fields, draining),
-        KpiService(
-            queries,
-            watches,
-            Explanations(store, readers, clock),
-            clock,
-            fields,
-            AnswerCache(settings.answer_cache_bytes_max),
-            settings.watch_stall_seconds,
-            draining,
-        ),
-        SettingsService(AccountSettings(store, readers), clock, fields),
-        AdminService(store, clock, fields, names),
-        HealthService(health, settings.watch_limits),
-        interceptors,
-        settings.message_bytes_max,
-        settings.connection_limits,
-        shares_port=shares_port,
-    )
-    background = Background()
-    with held(parse(settings.listen), shares_port=shares_port):
-        port = _bind(server, settings)
-        committing = background.start(ingest.run(), "group commit", returns=True)
-        background.start(_settle(store, clock, resumed), "limits")
-        background.start(_compact(store), "compaction")
-        background.start(_free_names(names), "names")
-        background.start(watches.run(), "watches")
-        background.start(_watch_database(store, health), "readiness")
-        if settings.retention_days is not None:
-            background.start(_purge(store, clock, resumed, settings.retention_days), "retention")
-        try:
-            await server.start()
-            health.live()
-            health.ready(serving=True)
-            yield Running(_address(settings.listen, port), background.failed)
-        finally:
-            health.drain()
-            draining.set()
-            await server.stop(settings.grace_seconds)
-            try:
-                await _store_rest(ingest, committing)
-            finally:
-                await background.end()
+    interceptors.append(RequestInterceptor(settings.request_limits, settings.event_limits, budget))
+    return interceptors
 
 
 async def _store_rest(ingest: Ingest, committing: "asyncio.Task[None]") -> None:
@@ -220,65 +236,3 @@ def _bind(server: grpc.aio.Server, settings: Settings) -> int:
         raise StartupError(
             f"cannot listen on {settings.listen}: it is no address of this machine, or another program listens there"
         ) from None
-
-
-async def _settle(store: Store, clock: Clock, resumed: asyncio.Event) -> None:
-    """Notices limits that pass, also those that passed while no server ran, once the clock is held against the past."""
-    stored, listens_at = StoredTime(store, clock), monotonic()
-    while True:
-        with carrying_on("limits"):
-            if not resumed.is_set():
-                await stored.resume()
-                resumed.set()
-            if clock.is_doubted and monotonic() >= listens_at:
-                listens_at = monotonic() + _LISTEN_EVERY_SECONDS
-                await stored.listen()
-            while await settle_due(store, clock.trusted()):
-                pass
-        await asyncio.sleep(SETTLE_EVERY_SECONDS)
-
-
-async def _compact(store: Store) -> None:
-    """Packs what was counted into chunks."""
-    compaction = Compaction(store)
-    while True:
-        with carrying_on("compaction"):
-            while await compaction.run_once():
-                pass
-        await asyncio.sleep(_COMPACT_EVERY_SECONDS)
-
-
-async def _free_names(names: NameKeeper) -> None:
-    """Frees the names that nothing uses any more, of accounts that need it."""
-    while True:
-        with carrying_on("names"):
-            await names.run_once()
-        await asyncio.sleep(_FREE_NAMES_EVERY_SECONDS)
-
-
-async def _purge(store: Store, clock: Clock, resumed: asyncio.Event, retention_days: int) -> None:
-    """Purges what is older than the retention."""
-    await resumed.wait()
-    while True:
-        with carrying_on("retention"):
-            await purge_old(store, clock.deletable(), retention_days)
-        await asyncio.sleep(_PURGE_EVERY_SECONDS)
-
-
-async def _watch_database(store: Store, health: Health) -> None:
-    """Readiness follows whether a write could be committed; liveness does not. The log tells of changes."""
-    was_ready = True
-    while True:
-        await asyncio.sleep(_PING_EVERY_SECONDS)
-        try:
-            async with asyncio.timeout(_PING_SECONDS):
-                await store.ping()
-        except Exception as error:  # noqa: BLE001  # whatever it is, the services cannot do their work
-            if was_ready:
-                log.warning("not ready: %s", error or f"the database did not answer within {_PING_SECONDS:.0f} s")
-            was_ready = False
-        else:
-            if not was_ready:
-                log.warning("ready again")
-            was_ready = True
-        health.ready(serving=was_ready)

@@ -1,0 +1,100 @@
+"""What a server does by itself, again and again: each a task that carries on when one turn of it fails."""
+
+import asyncio
+import logging
+from time import monotonic
+
+from telwerkd.application.clock import Clock
+from telwerkd.application.failures import carrying_on
+from telwerkd.application.ports import Store
+from telwerkd.application.upkeep.freeing import NameKeeper
+from telwerkd.application.upkeep.stored_time import StoredTime
+from telwerkd.application.upkeep.upkeep import Compaction, purge_old, settle_due
+from telwerkd.server.background import Background
+from telwerkd.server.settings import Settings
+from telwerkd.transport.services.health import Health
+
+log = logging.getLogger(__name__)
+
+SETTLE_EVERY_SECONDS = 0.5
+"""How often limits that fell due are looked for; the rules ask for two seconds at most."""
+_LISTEN_EVERY_SECONDS = 5.0
+"""How often a doubted clock is told what other servers have stored."""
+_COMPACT_EVERY_SECONDS = 0.5
+_FREE_NAMES_EVERY_SECONDS = 1.0
+_PING_EVERY_SECONDS = 2.0
+_PING_SECONDS = 15.0
+"""What an answer may take, before the database counts as away."""
+_PURGE_EVERY_SECONDS = 3_600.0
+
+
+def start(background: Background, settings: Settings, store: Store, clock: Clock, names: NameKeeper) -> None:
+    """Starts the upkeep of the database."""
+    resumed = asyncio.Event()
+    background.start(_settle(store, clock, resumed), "limits")
+    background.start(_compact(store), "compaction")
+    background.start(_free_names(names), "names")
+    if settings.retention_days is not None:
+        background.start(_purge(store, clock, resumed, settings.retention_days), "retention")
+
+
+async def _settle(store: Store, clock: Clock, resumed: asyncio.Event) -> None:
+    """Notices limits that pass, also those that passed while no server ran, once the clock is held against the past."""
+    stored, listens_at = StoredTime(store, clock), monotonic()
+    while True:
+        with carrying_on("limits"):
+            if not resumed.is_set():
+                await stored.resume()
+                resumed.set()
+            if clock.is_doubted and monotonic() >= listens_at:
+                listens_at = monotonic() + _LISTEN_EVERY_SECONDS
+                await stored.listen()
+            while await settle_due(store, clock.trusted()):
+                pass
+        await asyncio.sleep(SETTLE_EVERY_SECONDS)
+
+
+async def _compact(store: Store) -> None:
+    """Packs what was counted into chunks."""
+    compaction = Compaction(store)
+    while True:
+        with carrying_on("compaction"):
+            while await compaction.run_once():
+                pass
+        await asyncio.sleep(_COMPACT_EVERY_SECONDS)
+
+
+async def _free_names(names: NameKeeper) -> None:
+    """Frees the names that nothing uses any more, of accounts that need it."""
+    while True:
+        with carrying_on("names"):
+            await names.run_once()
+        await asyncio.sleep(_FREE_NAMES_EVERY_SECONDS)
+
+
+async def _purge(store: Store, clock: Clock, resumed: asyncio.Event, retention_days: int) -> None:
+    """Purges what is older than the retention."""
+    await resumed.wait()
+    while True:
+        with carrying_on("retention"):
+            await purge_old(store, clock.deletable(), retention_days)
+        await asyncio.sleep(_PURGE_EVERY_SECONDS)
+
+
+async def watch_database(store: Store, health: Health) -> None:
+    """Readiness follows whether a write could be committed; liveness does not. The log tells of changes."""
+    was_ready = True
+    while True:
+        await asyncio.sleep(_PING_EVERY_SECONDS)
+        try:
+            async with asyncio.timeout(_PING_SECONDS):
+                await store.ping()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the services cannot do their work
+            if was_ready:
+                log.warning("not ready: %s", error or f"the database did not answer within {_PING_SECONDS:.0f} s")
+            was_ready = False
+        else:
+            if not was_ready:
+                log.warning("ready again")
+            was_ready = True
+        health.ready(serving=was_ready)
