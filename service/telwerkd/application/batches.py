@@ -34,9 +34,9 @@ class IngestLimits(msgspec.Struct, frozen=True):
     conversation_pending_max: int = 500
     """Pre-chat answers held back, and retracted events that have not arrived, each, in one conversation."""
 
-    transaction_shared_events_max: int = 2_000
+    transaction_shared_events_max: int = 1_000
     """The same while several accounts send events: each waits for the others' transactions."""
-    transaction_shared_seconds_max: float = 0.025
+    transaction_shared_seconds_max: float = 0.015
     """While several accounts send events, how long a transaction counts before it leaves the rest to later ones."""
 
     @property
