@@ -71,7 +71,7 @@ def line_of(event: Event) -> str:
     return f"{event.occur_time.ToMilliseconds() - START:>9} {kind} {detail}".rstrip()
 
 
-@settings(max_examples=150 * int(os.environ.get("TELWERK_LAWS", "1")), deadline=None)
+@settings(max_examples=60 * int(os.environ.get("TELWERK_LAWS", "1")), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(1, 900_000)), max_size=16), st.data())
 def test_shuffled_late_and_repeated_deliveries_tell_the_story(
     story: list[tuple[tuple[str, Any], int]], data: st.DataObject

@@ -19,7 +19,7 @@ from tests.bridges.telling import line, told
 from tests.conftest import serving
 
 FIXTURES: Final = Path(__file__).parent / "fixtures" / "rocketchat"
-EXAMPLES = 200 * int(os.environ.get("TELWERK_LAWS", "1"))
+EXAMPLES = 60 * int(os.environ.get("TELWERK_LAWS", "1"))
 law = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SECOND: Final = 1_000
 

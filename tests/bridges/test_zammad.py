@@ -14,7 +14,7 @@ from telwerk_bridges.zammad import Zammad
 from tests.bridges.telling import line, told
 from tests.bridges.zammad_days import ACTIONS, BOTS, START, TICKET, Happening, deliveries, iso, meaning, ticket_of
 
-EXAMPLES = 200 * int(os.environ.get("TELWERK_LAWS", "1"))
+EXAMPLES = 60 * int(os.environ.get("TELWERK_LAWS", "1"))
 law = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 

@@ -69,7 +69,7 @@ def answers(service: Service, pick: int) -> list[Any]:
         by = subsets(kpi)[pick % len(subsets(kpi))]
         asked = service.ask(ACCOUNT, [kpi], by)
         [rows] = asked.kpis
-        found.append((kpi, asked.standing.due, rows.held_back, rows.enabled))
+        found.append((kpi, asked.answer_version.due, rows.held_back, rows.enabled))
         found.extend((row.key, *(None if n is None else n.tolist() for n in row[1:4])) for row in rows.rows)
     return found
 

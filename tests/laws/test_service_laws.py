@@ -494,7 +494,7 @@ class ServiceMachine(RuleBasedStateMachine):
             assert found == (grouped(facts, kpi, by) if by else {(None,) * 4: grouped(facts, kpi, by).total()})
             assert rows.held_back == sum(n for key, n in held.items() if key[0] == kpi)
             if kpi == Kpi.UNANSWERED_LIVE_CONVERSATIONS:
-                self.complete(account, asked.standing.complete_until(FAR))
+                self.complete(account, asked.answer_version.complete_until(FAR))
 
     def complete(self, account: AccountId, until: Micros) -> None:
         """The first instant at which a limit is still to count; `FAR` if there is none."""

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from telwerkd.application.commands.chunk_merging import compact
-from telwerkd.application.ports import Account, Conversation, Cut, Snapshot, Store, StoredChunk, Transaction
+from telwerkd.application.ports import Account, ChunkSelector, Conversation, Snapshot, Store, StoredChunk, Transaction
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.events import Event, InactivityAction, Message, Retracted, Sender, WentLive
 from telwerkd.domain.conversation.facts import Change, Fact, FactChange
@@ -169,8 +169,8 @@ def entry(n: int, operator: str = "anna", quarter_hour: int = QUARTER) -> DeltaE
     return ("", operator, "sales", "web", quarter_hour, n)
 
 
-def cut(kpi: Kpi, grouping: int = 0, **ids: list[str]) -> Cut:
-    return Cut(kpi, grouping, 0, 10_000, **ids)
+def cut(kpi: Kpi, grouping: int = 0, **ids: list[str]) -> ChunkSelector:
+    return ChunkSelector(kpi, grouping, 0, 10_000, **ids)
 
 
 def counts(rows: list[StoredChunk]) -> Counter[tuple[str, str, str, str, int, int]]:
@@ -434,7 +434,7 @@ async def test_cells_gives_the_cut_and_nothing_else(store: Store) -> None:
     for measure in (goal, Kpi.POST_CHAT_SURVEY_RESULTS):
         await write(store, lambda tx, measure=measure: compact(tx, measure, 100))
 
-    async def rows(wanted: Cut) -> list[tuple[int, str, str]]:
+    async def rows(wanted: ChunkSelector) -> list[tuple[int, str, str]]:
         found = await store.read(ACME, lambda view: view.cells(wanted))
         return sorted((row.chunk - QUARTER // 3_072, row.operator, row.value) for row in found)
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 from telwerkd.application.clock import Clock
-from telwerkd.application.ports import Conversation, Snapshot, Standing, Store
+from telwerkd.application.ports import AnswerVersion, Conversation, Snapshot, Store
 from telwerkd.application.query.checks import check
 from telwerkd.application.query.question import Query
 from telwerkd.application.readers import Readers
@@ -118,7 +118,7 @@ def explain(query: Query, after: Place | None, size: int, now: Micros, snapshot:
         if len(page) == size or folded == _FOLDED_MAX or events >= _EVENTS_MAX or listed >= _LISTED_MAX:
             last = place
             break
-    complete_until = Standing(0, snapshot.earliest_due()).complete_until(now)
+    complete_until = AnswerVersion(0, snapshot.earliest_due()).complete_until(now)
     return Explanation(page, last, _unexplainable(query, span, snapshot), complete_until)
 
 

@@ -6,7 +6,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from telwerkd.application.ports import Standing
+from telwerkd.application.ports import AnswerVersion
 from telwerkd.application.query.question import Filter, PreviousPeriod, Query
 from telwerkd.application.query.result import Answer, AnswerRow, GrandTotal, GroupKey, KpiRows, Numbers
 from telwerkd.application.watch.kept_answer import KeptAnswer
@@ -51,7 +51,7 @@ def answered(random: Random, width: int, *, rows: int, facts: int, compared: boo
     ]
     of_kpi = KpiRows(SCORE, made, 0, True, [], False, GrandTotal(facts, facts), GrandTotal(), rows)  # noqa: FBT003  # its fields
     buckets = Buckets(np.arange(width + 1), first_clipped=False, last_clipped=False)
-    return Answer(buckets, None, [of_kpi], "UTC", Standing(7, None), None)
+    return Answer(buckets, None, [of_kpi], "UTC", AnswerVersion(7, None), None)
 
 
 def told(query: Query, before: Answer, after: Answer) -> object:

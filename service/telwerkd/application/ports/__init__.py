@@ -9,15 +9,15 @@ runs them, and `rows` is what they read and write.
 
 from telwerkd.application.ports.rows import (
     Account,
+    AnswerVersion,
+    ChunkSelector,
     Conversation,
-    Cut,
     Damage,
     DamagedRowError,
     EventKey,
     Filed,
     Names,
     Report,
-    Standing,
     StoredChunk,
 )
 from telwerkd.application.ports.store import Command, Store, WriteScheduling
@@ -25,9 +25,10 @@ from telwerkd.application.ports.transaction import Snapshot, Transaction
 
 __all__ = [
     "Account",
+    "AnswerVersion",
+    "ChunkSelector",
     "Command",
     "Conversation",
-    "Cut",
     "Damage",
     "DamagedRowError",
     "EventKey",
@@ -35,7 +36,6 @@ __all__ = [
     "Names",
     "Report",
     "Snapshot",
-    "Standing",
     "Store",
     "StoredChunk",
     "Transaction",

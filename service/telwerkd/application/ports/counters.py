@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
-from telwerkd.application.ports.rows import Cut, StoredChunk
+from telwerkd.application.ports.rows import ChunkSelector, StoredChunk
 from telwerkd.domain.counting.counters import KeyParts
 from telwerkd.domain.counting.deltas import DeltaEntries
 from telwerkd.domain.counting.measures import Measure
@@ -12,8 +12,8 @@ from telwerkd.domain.counting.measures import Measure
 class CountersView(Protocol):
     """What is read of the counters for answers."""
 
-    def cells(self, cut: Cut) -> list[StoredChunk]:
-        """The chunks of a cut."""
+    def cells(self, selector: ChunkSelector) -> list[StoredChunk]:
+        """The chunks that a selector names."""
 
     def chunk_versions(self, measure: Measure, first_chunk: int, last_chunk: int) -> dict[int, int]:
         """The chunks of a measure in a range that ever held anything, each with a number that grows when it changes."""

@@ -30,7 +30,7 @@ class Account(NamedTuple):
     """Grows whenever names are freed: what is remembered of them from before is out of date."""
 
 
-class Standing(NamedTuple):
+class AnswerVersion(NamedTuple):
     """Where an account stands: answers are the same while it does, but for how far they are complete."""
 
     version: int
@@ -116,7 +116,7 @@ class StoredChunk(NamedTuple):
     cells: bytes
 
 
-class Cut(NamedTuple):
+class ChunkSelector(NamedTuple):
     """Which chunks to read: those of a grouping, in a range, with any of these ids where some are named."""
 
     measure: Measure

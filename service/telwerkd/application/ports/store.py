@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from telwerkd.application.ports.rows import Standing
+from telwerkd.application.ports.rows import AnswerVersion
 from telwerkd.application.ports.transaction import Snapshot, Transaction
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import AccountId, Micros
@@ -81,7 +81,7 @@ class Store(Protocol):
             UnavailableError: the database did not take it; whether it was stored is unknown.
         """
 
-    async def standing(self, account: AccountId) -> Standing:
+    async def answer_version(self, account: AccountId) -> AnswerVersion:
         """Where an account stands. Cheap: it is asked before every answer that may be known already.
 
         Raises:

@@ -43,7 +43,7 @@ def assemble(reading: Reading, grouped: Grouped, selection: Selection, points: P
         for kpi in grouped.kpis
     ]
     compared = periods[1].buckets if query.compare_to is not None else None
-    return Answer(periods[0].buckets, compared, kpis, reading.outline.zone.key, reading.standing, selection.next)
+    return Answer(periods[0].buckets, compared, kpis, reading.outline.zone.key, reading.answer_version, selection.next)
 
 
 def _row_count(query: Query, kpi: GroupedKpi) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
-from telwerkd.application.ports import Cut, Snapshot
+from telwerkd.application.ports import ChunkSelector, Snapshot
 from telwerkd.application.query.budgets import RowBudget
 from telwerkd.application.query.periods import spans_of
 from telwerkd.application.query.question import Filter, Query, QueryLimits
@@ -37,7 +37,7 @@ class SliceOutline(NamedTuple):
     info: KpiInfo
     period: int
     """Its place among the spans."""
-    selector: Cut
+    selector: ChunkSelector
     """Without its limit on rows."""
     by_value: bool
     """Whether it is read by values that producers choose."""
@@ -129,7 +129,7 @@ def _uses_values(query: Query) -> bool:
     return filters or not _VALUE_DIMENSIONS.isdisjoint(query.group_by)
 
 
-def _selector(query: Query, measure: Measure, span: QuarterHourRange, *, by_value: bool) -> Cut:
+def _selector(query: Query, measure: Measure, span: QuarterHourRange, *, by_value: bool) -> ChunkSelector:
     conditions = query.filter
     operators, groups, widgets, values = _looked_up(
         conditions.operators.any_of,
@@ -139,7 +139,7 @@ def _selector(query: Query, measure: Measure, span: QuarterHourRange, *, by_valu
     )
     grouping = _grouping(conditions, query.group_by) | (BY_VALUE if by_value else 0)
     first, last = span.start // CHUNK_QUARTER_HOURS, (span.end - 1) // CHUNK_QUARTER_HOURS
-    return Cut(measure, grouping, first, last, operators, groups, widgets, values)
+    return ChunkSelector(measure, grouping, first, last, operators, groups, widgets, values)
 
 
 def _looked_up(*lists: frozenset[str]) -> list[frozenset[str]]:

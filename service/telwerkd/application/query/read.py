@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.application.ports import Snapshot, Standing, StoredChunk
+from telwerkd.application.ports import AnswerVersion, Snapshot, StoredChunk
 from telwerkd.application.query.periods import Period
 from telwerkd.application.query.plan import (
     ByChunk,
@@ -57,7 +57,7 @@ class Reading(NamedTuple):
     kpis: list[KpiReading]
     widgets: Widgets
     """Their settings, where the query needs them (KPI 5); else none."""
-    standing: Standing
+    answer_version: AnswerVersion
 
 
 def read(planned: QueryPlan, periods: tuple[Period, ...], view: Snapshot, rollups: RollupCache) -> Reading:
@@ -76,8 +76,8 @@ def read(planned: QueryPlan, periods: tuple[Period, ...], view: Snapshot, rollup
         for kpi in planned.kpis
     ]
     widgets = Widgets(view.widget_versions() if planned.outline.reads_settings else {})
-    standing = Standing(view.account().version, view.earliest_due())
-    return Reading(planned.outline, periods, kpis, widgets, standing)
+    answer_version = AnswerVersion(view.account().version, view.earliest_due())
+    return Reading(planned.outline, periods, kpis, widgets, answer_version)
 
 
 class _Reader:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from telwerkd.application.ports import Standing
+from telwerkd.application.ports import AnswerVersion
 from telwerkd.application.query.question import RowPlace
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.counting.arrays import IntArray
@@ -79,6 +79,6 @@ class Answer(NamedTuple):
     compared: Buckets | None
     kpis: list[KpiRows]
     time_zone: str
-    standing: Standing
+    answer_version: AnswerVersion
     next: RowPlace | None
     """Where the next page begins, after this place; None on the last."""

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from telwerkd.application.ports import Snapshot, Standing, Store
+from telwerkd.application.ports import AnswerVersion, Snapshot, Store
 from telwerkd.application.query import cost
 from telwerkd.application.query.assemble import assemble
 from telwerkd.application.query.budgets import PointBudget, RowBudget
@@ -148,13 +148,13 @@ class Queries:
 
         return await self._readers.run(account, job)
 
-    async def standing(self, account: AccountId) -> Standing:
+    async def answer_version(self, account: AccountId) -> AnswerVersion:
         """Returns where the account stands: as long as it stands there, answers stay what they are.
 
         Raises:
             UnavailableError: the database does not answer.
         """
-        return await self._store.standing(account)
+        return await self._store.answer_version(account)
 
 
 # --- The stages on one view ------------------------------------------------------------------------------------------

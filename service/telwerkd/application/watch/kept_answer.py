@@ -110,7 +110,7 @@ class KeptAnswer:
     """An answer to a time series without its buckets and its stars."""
 
     def __init__(self, answer: Answer) -> None:
-        self.version = answer.standing.version
+        self.version = answer.answer_version.version
         self._without_kpis = answer._replace(kpis=[], buckets=_NO_BUCKETS, compared=None)
         self._kpis = [_kept(rows) for rows in answer.kpis]
         self.nbytes = sum(kpi.nbytes for kpi in self._kpis)

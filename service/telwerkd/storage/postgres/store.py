@@ -21,7 +21,7 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from telwerkd.application.ports import Command, Snapshot, Standing, WriteScheduling
+from telwerkd.application.ports import AnswerVersion, Command, Snapshot, WriteScheduling
 from telwerkd.domain.ids import AccountId
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.postgres.account_lock import locked_account
@@ -139,12 +139,12 @@ class PostgresStore(AcrossAccounts):
 
         return await self._shielded(self._answered(self._writers, _in_greenlet(run)))
 
-    async def standing(self, account: AccountId) -> Standing:
+    async def answer_version(self, account: AccountId) -> AnswerVersion:
         """Where an account stands."""
 
-        def work(connection: sa.Connection) -> Standing:
+        def work(connection: sa.Connection) -> AnswerVersion:
             view = AccountTransaction(connection, account)
-            return Standing(view.account().version, view.earliest_due())
+            return AnswerVersion(view.account().version, view.earliest_due())
 
         return await self._answered(self._standings, _in_greenlet(work))
 

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS
-from telwerkd.application.ports import Cut, StoredChunk
+from telwerkd.application.ports import ChunkSelector, StoredChunk
 from telwerkd.domain.counting.cells import are_cells
 from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET
 from telwerkd.domain.counting.deltas import DeltaEntries
@@ -56,51 +56,51 @@ class CounterQueries(AccountPart):
     """Reads counters for answers."""
 
     @naming_the_account
-    def cells(self, cut: Cut) -> list[StoredChunk]:
-        """The chunks of a cut."""
-        if not (cut.operators or cut.groups or cut.widgets or cut.values):
+    def cells(self, selector: ChunkSelector) -> list[StoredChunk]:
+        """The chunks that a selector names."""
+        if not (selector.operators or selector.groups or selector.widgets or selector.values):
             found = _CELLS.on(
                 self._connection,
                 account=self._account,
-                measure=cut.measure,
-                grouping=cut.grouping,
-                first=cut.first_chunk,
-                last=cut.last_chunk,
-                rows_max=cut.rows_max,
+                measure=selector.measure,
+                grouping=selector.grouping,
+                first=selector.first_chunk,
+                last=selector.last_chunk,
+                rows_max=selector.rows_max,
             )
         else:
-            found = self._connection.execute(self._sought(cut)).all()
+            found = self._connection.execute(self._sought(selector)).all()
         # All at once, for there may be thousands; which one it is, is looked for only then.
         blobs = [row[-1] for row in found]
         if not are_cells(blobs):
             for *key, cells in found:
-                whole_cells(counters.name, (cut.measure, cut.grouping, *key), cells)
+                whole_cells(counters.name, (selector.measure, selector.grouping, *key), cells)
         return [StoredChunk(*row) for row in found]
 
-    def _sought(self, cut: Cut) -> sa.Select[*tuple[Any, ...]]:
+    def _sought(self, selector: ChunkSelector) -> sa.Select[*tuple[Any, ...]]:
         """Each chunk of the ids that are named is looked up by its key, so that no other is read.
 
         So every part of the key is given up to the last that is named: what a grouping leaves out is empty.
         """
         c = counters.c
-        versions = self.chunk_versions(cut.measure, cut.first_chunk, cut.last_chunk)
+        versions = self.chunk_versions(selector.measure, selector.first_chunk, selector.last_chunk)
         query = _cells_of(counters).where(
             c.account_id == self._account,
-            c.measure == cut.measure,
-            c.grouping == cut.grouping,
+            c.measure == selector.measure,
+            c.grouping == selector.grouping,
             c.chunk.in_(sorted(versions)),
         )
         for column, bit, ids in (
-            (c.operator_id, BY_OPERATOR, cut.operators),
-            (c.group_id, BY_GROUP, cut.groups),
-            (c.widget_id, BY_WIDGET, cut.widgets),
-            (c.value, BY_VALUE, cut.values),
+            (c.operator_id, BY_OPERATOR, selector.operators),
+            (c.group_id, BY_GROUP, selector.groups),
+            (c.widget_id, BY_WIDGET, selector.widgets),
+            (c.value, BY_VALUE, selector.values),
         ):
-            if not cut.grouping & bit:
+            if not selector.grouping & bit:
                 query = query.where(column == "")
             elif ids:
                 query = query.where(column.in_(sorted(ids)))
-        return query.limit(cut.rows_max)
+        return query.limit(selector.rows_max)
 
     def chunk_versions(self, measure: Measure, first_chunk: int, last_chunk: int) -> dict[int, int]:
         """The chunks of a measure in a range that hold anything, each with a number that grows when it changes."""

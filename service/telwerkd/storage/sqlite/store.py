@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from telwerkd.application.ports import Command, Snapshot, Standing, WriteScheduling
+from telwerkd.application.ports import AnswerVersion, Command, Snapshot, WriteScheduling
 from telwerkd.domain.ids import AccountId
 from telwerkd.storage.sql.across import AcrossAccounts, Look
 from telwerkd.storage.sql.transaction import AccountTransaction
@@ -83,13 +83,13 @@ class SqliteStore(AcrossAccounts):
         [result] = await self.write([(account, command)])
         return result
 
-    async def standing(self, account: AccountId) -> Standing:
+    async def answer_version(self, account: AccountId) -> AnswerVersion:
         """Where an account stands: two look-ups by key, on the event loop, for a hop to a thread would take longer."""
         with unavailable():
             # Asked directly: one statement needs no transaction.
             driver: Any = self._inline.connection.driver_connection
             [(version, due)] = driver.execute(_STANDING, {"account": account}).fetchall()
-        return Standing(version or 0, due)
+        return AnswerVersion(version or 0, due)
 
     async def ping(self) -> None:
         """Returns if the file can be read, and takes what is written."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from telwerk.v1 import kpi_service_pb2 as pb
-from telwerkd.application.ports import Standing
+from telwerkd.application.ports import AnswerVersion
 from telwerkd.application.query.rank import ratio
 from telwerkd.application.query.result import Answer, AnswerRow, GroupKey, KpiRows, Numbers
 from telwerkd.application.watch.watches import Changes
@@ -42,20 +42,21 @@ class Reply(NamedTuple):
 
     kind: type[pb.QueryTimeSeriesResponse | pb.QueryTotalsResponse]
     body: bytes
-    standing: Standing
+    answer_version: AnswerVersion
 
     def finished(self, now: Micros) -> bytes:
         """The whole message."""
         return (
-            self.body + self.kind(complete_until=encode_instant(self.standing.complete_until(now))).SerializeToString()
+            self.body
+            + self.kind(complete_until=encode_instant(self.answer_version.complete_until(now))).SerializeToString()
         )
 
 
 def encode_answer(request: QueryRequest, answer: Answer) -> Reply:
     """The reply to a request."""
     if isinstance(request, pb.QueryTotalsRequest):
-        return Reply(pb.QueryTotalsResponse, _totals(request, answer), answer.standing)
-    return Reply(pb.QueryTimeSeriesResponse, _time_series(request, answer), answer.standing)
+        return Reply(pb.QueryTotalsResponse, _totals(request, answer), answer.answer_version)
+    return Reply(pb.QueryTimeSeriesResponse, _time_series(request, answer), answer.answer_version)
 
 
 def encode_batched(reply: Reply | TelwerkError, now: Micros) -> bytes:
@@ -73,7 +74,7 @@ def encode_changes(request: pb.QueryTimeSeriesRequest, changes: Changes, answer:
     """What has changed in a time series, as bytes of `TimeSeriesChanges`."""
     message = pb.TimeSeriesChanges(
         answers=[_answer(rows) for rows in answer.kpis],
-        complete_until=encode_instant(answer.standing.complete_until(now)),
+        complete_until=encode_instant(answer.answer_version.complete_until(now)),
     )
     number = pb.TimeSeriesChanges.SERIES_FIELD_NUMBER
     lines = (

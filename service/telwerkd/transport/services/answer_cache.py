@@ -2,7 +2,7 @@
 
 from typing import TypeAlias
 
-from telwerkd.application.ports import Standing
+from telwerkd.application.ports import AnswerVersion
 from telwerkd.process.bounded_cache import BoundedCache
 from telwerkd.transport.codec.answers import Reply
 
@@ -27,10 +27,10 @@ class AnswerCache:
         """Whether there is a reply, true or not any more."""
         return self._replies.peek(key) is not None
 
-    def get(self, key: CacheKey, standing: Standing) -> Reply | None:
+    def get(self, key: CacheKey, answer_version: AnswerVersion) -> Reply | None:
         """The reply to a request, if its account still stands where it stood then."""
         reply = self._replies.peek(key)
-        if reply is None or reply.standing != standing:
+        if reply is None or reply.answer_version != answer_version:
             return None
         self._replies.use(key)
         return reply

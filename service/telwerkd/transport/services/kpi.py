@@ -86,7 +86,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
             query = await self._queries.compute(account, partial(decode_query, request, self._fields))
             return Encoded((await self._encoded(request, query, short=False)).whole)
         key = (type(request), request.SerializeToString(deterministic=True))
-        kept = self._cache.get(key, await self._queries.standing(account)) if self._cache.holds(key) else None
+        kept = self._cache.get(key, await self._queries.answer_version(account)) if self._cache.holds(key) else None
         if kept is not None:
             return Encoded(kept.finished(self._clock.now()))
         # To encode each value's counts takes several times as long as their sums.
