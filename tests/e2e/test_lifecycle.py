@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion
 from telwerkd.cli.app import app
-from telwerkd.server import wiring
+from telwerkd.server import upkeep_tasks, wiring
 from telwerkd.server.settings import Settings
 from tests.chats import at
 from tests.conftest import (
@@ -188,7 +188,7 @@ async def test_who_watches_health_learns_that_the_server_drains(tmp_path):
 
 async def test_readiness_follows_the_database_and_liveness_does_not(tmp_path, monkeypatch):
     """A server that cannot reach its data says so and lives on; when the data is back, so is it."""
-    monkeypatch.setattr(wiring, "_PING_EVERY_SECONDS", 0.1)
+    monkeypatch.setattr(upkeep_tasks, "_PING_EVERY_SECONDS", 0.1)
     path = tmp_path / "telwerk.db"
     async with started(path) as server:
         for renaming, expected in (

@@ -45,7 +45,7 @@ from telwerkd.domain.conversation.facts import Change, Fact, FactChange, value_a
 from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.conversation.state import EMPTY
 from telwerkd.domain.ids import SECOND, EventId, GoalId, Micros, OperatorGroupId, OperatorId, TopicId, WidgetId
-from telwerkd.server import wiring
+from telwerkd.server import upkeep_tasks
 from telwerkd.storage.location import Location
 from tests.conftest import CALL_SECONDS, KPI_IDS, Server, compacted, started, timestamp, wire
 
@@ -133,7 +133,7 @@ async def prepared(path: Path | Location, state: str, monkeypatch: pytest.Monkey
     """A database with all chats, in this state."""
     never = 3_600.0
     with monkeypatch.context() as held:
-        held.setattr(wiring, "_COMPACT_EVERY_SECONDS", never if state == "leaves" else 0.05)
+        held.setattr(upkeep_tasks, "_COMPACT_EVERY_SECONDS", never if state == "leaves" else 0.05)
         async with started(path) as server:
             await send(server, BATCHES[0])
             if state == "leaves":
@@ -144,7 +144,7 @@ async def prepared(path: Path | Location, state: str, monkeypatch: pytest.Monkey
                 await send(server, BATCHES[1])
                 await compacted(path)
         if state == "half":
-            held.setattr(wiring, "_COMPACT_EVERY_SECONDS", never)
+            held.setattr(upkeep_tasks, "_COMPACT_EVERY_SECONDS", never)
             async with started(path) as server:
                 await send(server, BATCHES[1])
 
@@ -154,7 +154,7 @@ async def server(request, databases) -> AsyncIterator[Server]:
     """One for all tests of a state: none of them changes what it counts."""
     with databases() as database, pytest.MonkeyPatch.context() as monkeypatch:
         await prepared(database, request.param, monkeypatch)
-        monkeypatch.setattr(wiring, "_COMPACT_EVERY_SECONDS", 3_600.0)
+        monkeypatch.setattr(upkeep_tasks, "_COMPACT_EVERY_SECONDS", 3_600.0)
         async with started(database) as server:
             yield server
 
@@ -668,14 +668,14 @@ async def test_compaction_changes_no_byte_of_any_answer(tmp_path, monkeypatch):
     shutil.copy(path, tmp_path / "copy.db")
     before = []
     with monkeypatch.context() as held:
-        held.setattr(wiring, "_COMPACT_EVERY_SECONDS", 3_600.0)
+        held.setattr(upkeep_tasks, "_COMPACT_EVERY_SECONDS", 3_600.0)
         async with started(path) as server:
             before.append(await answers(server))
             await retract_everything_rated(server)
             before.append(await answers(server))
     assert before[0] != before[1]
     after = []
-    monkeypatch.setattr(wiring, "_COMPACT_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(upkeep_tasks, "_COMPACT_EVERY_SECONDS", 0.05)
     async with started(tmp_path / "copy.db") as server:
         await compacted(tmp_path / "copy.db")
         after.append(await answers(server))

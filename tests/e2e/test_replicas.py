@@ -14,7 +14,7 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2
 
-from telwerkd.server import maintenance, wiring
+from telwerkd.server import maintenance
 from telwerkd.storage.location import PostgresUrl, SqliteFile, located
 from telwerkd.storage.open_store import prepare
 from tests.conftest import (
@@ -247,7 +247,7 @@ def test_a_worker_that_cannot_start_stops_them_all(database, tmp_path):
 
 async def test_a_server_goes_and_comes_with_its_database(monkeypatch):
     """Calls are UNAVAILABLE and say when to come back; readiness follows, and nobody restarts anything."""
-    monkeypatch.setattr(wiring, "_PING_EVERY_SECONDS", 0.1)
+    monkeypatch.setattr(upkeep_tasks, "_PING_EVERY_SECONDS", 0.1)
     postgres = PostgresServer("fsync=off")
     try:
         postgres.start()
