@@ -14,7 +14,7 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2
 
-from telwerkd.server import maintenance
+from telwerkd.server import maintenance, upkeep_tasks
 from telwerkd.storage.location import PostgresUrl, SqliteFile, located
 from telwerkd.storage.open_store import prepare
 from tests.conftest import (
