@@ -81,6 +81,8 @@ async def test_accounts_that_share_get_shorter_transactions_still_while_those_ta
         room.note(is_long=is_long)
         weights.append(taken(room.take((), merges_accounts=True))[BIG])
     assert weights == [400, 200, 100, 100, 126, 158]
+    # Where each transaction is of one account, nobody else waits for it.
+    assert taken(room.take((), merges_accounts=False)) == {BIG: 800}
 
 
 async def test_a_batch_that_is_divided_goes_by_conversation():

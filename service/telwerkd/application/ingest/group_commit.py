@@ -117,7 +117,6 @@ class Ingest:
         if task.cancelled() or (error := task.exception()) is not None:
             log.error("a commit did not come to its end: a defect", exc_info=None if task.cancelled() else error)
             self._fail(parts, UnavailableError(Reason.DATABASE_UNAVAILABLE, "whether it was stored is unknown", 1.0))
-
         if self._dead:
             self._fail_the_rest()
 

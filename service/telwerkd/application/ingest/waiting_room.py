@@ -14,14 +14,7 @@ from math import inf
 from time import monotonic
 from typing import NamedTuple
 
-from telwerkd.application.batches import (
-    Batch,
-    IngestLimits,
-    Postponable,
-    Submitted,
-    Verdicts,
-    weights_of,
-)
+from telwerkd.application.batches import Batch, IngestLimits, Postponable, Submitted, Verdicts, weights_of
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
 from telwerkd.domain.ids import AccountId, ConversationId
 
@@ -34,6 +27,7 @@ An account that is alone gets longer ones, which take a quarter less time for ea
 """
 
 _LET_GO_AT_ONCE = 50
+"""Events that are freed in one turn of the event loop; a survey has up to `answers_max` answers."""
 
 _SHARED_ROOM_MIN = 100
 """Weight that a transaction which accounts share has room for, however long the ones before took."""
@@ -185,8 +179,9 @@ class WaitingRoom:
         return monotonic() < self._shared_until
 
     def note(self, *, is_long: bool) -> None:
-        """Takes less at once while accounts share transactions and those take too long; else more again.
+        """Adapts how much accounts that share a transaction get into it: less after one that took too long, else more.
 
+        Also after one of an account that was alone: so whoever comes beside it begins with what was found bearable.
         What a transaction does not come to was sent to it and looked up there for nothing.
         """
         most = self._limits.transaction_shared_events_max
@@ -257,7 +252,7 @@ class WaitingRoom:
             accounts = accounts[:1]
         room = self._limits.transaction_events_max
         if self.is_shared:
-            room = min(room, self._shared_room)
+            room = min(room, self._shared_room if merges_accounts else self._limits.transaction_shared_events_max)
         share = max(1, room // max(1, len(accounts)))
         parts: list[Part] = []
         for account in accounts:
