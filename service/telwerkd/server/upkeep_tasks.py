@@ -16,15 +16,18 @@ from telwerkd.transport.services.health import Health
 
 log = logging.getLogger(__name__)
 
-SETTLE_EVERY_SECONDS = 0.5
+_SETTLE_EVERY_SECONDS = 0.5
 """How often limits that fell due are looked for; the rules ask for two seconds at most."""
+
 _LISTEN_EVERY_SECONDS = 5.0
 """How often a doubted clock is told what other servers have stored."""
+
 _COMPACT_EVERY_SECONDS = 0.5
 _FREE_NAMES_EVERY_SECONDS = 1.0
 _PING_EVERY_SECONDS = 2.0
 _PING_SECONDS = 15.0
 """What an answer may take, before the database counts as away."""
+
 _PURGE_EVERY_SECONDS = 3_600.0
 
 
@@ -51,7 +54,7 @@ async def _settle(store: Store, clock: Clock, resumed: asyncio.Event) -> None:
                 await stored.listen()
             while await settle_due(store, clock.trusted()):
                 pass
-        await asyncio.sleep(SETTLE_EVERY_SECONDS)
+        await asyncio.sleep(_SETTLE_EVERY_SECONDS)
 
 
 async def _compact(store: Store) -> None:

@@ -18,7 +18,7 @@ from telwerkd.domain.counting.deltas import DeltaEntries, DeltaEntry, Deltas
 from telwerkd.domain.counting.measures import Measure
 
 CHUNKS_MAX = 4_000
-"""About how many chunks one compaction reads and writes, so that it takes a tenth of a second."""
+"""About how many chunks one compaction reads and writes at most; `Compaction` asks for fewer where that takes long."""
 
 _LEFT_ENTRIES_MAX = 2_000
 """Delta entries of a row that a compaction leaves for later."""

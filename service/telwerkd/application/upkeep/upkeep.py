@@ -3,6 +3,7 @@
 from time import monotonic
 
 from telwerkd.application import audit_log
+from telwerkd.application.commands.chunk_merging import CHUNKS_MAX
 from telwerkd.application.commands.compact import Compact
 from telwerkd.application.commands.settle_timers import SETTLED_MAX, SettleTimers
 from telwerkd.application.failures import set_apart
@@ -27,19 +28,16 @@ COMPACT_ANYWAY_AT = 30_000
 COMPACTED_MAX = 40_000
 """About how many entries of a measure are compacted one after the other, in transactions of bounded size."""
 
-_STEP_ENTRIES_MAX, _STEP_CHUNKS_MAX = COMPACTED_MAX, 4_000
-"""How many entries one transaction reads at most, and about how many chunks it writes."""
-
 _STEP_SECONDS = 0.025
 """How long such a transaction should take: those who send events wait for it."""
 
 _STEP_MIN = 1 / 20
-"""How much of the most a transaction does even where that takes longer."""
+"""Which part of `COMPACTED_MAX` entries and `CHUNKS_MAX` chunks a transaction does even where that takes longer."""
 
 REST_TIMES = 40
 """How much longer than its last compaction took a measure then rests.
 
-Chunks are written whole. Those of a busy account grow through a month to many times what a few thousand leaves change,
+Chunks are written whole. Those of a busy account grow through a month to many times what a few thousand entries change,
 and compacting them as often at its end as at its beginning would take most of the writer's time.
 """
 
@@ -66,7 +64,7 @@ class Compaction:
         self._seen: dict[tuple[AccountId, Measure], int] = {}
         self._rests_until: dict[tuple[AccountId, Measure], float] = {}
         self._step = 0.25
-        """How much of the most the next transaction does."""
+        """Which part of `COMPACTED_MAX` entries and `CHUNKS_MAX` chunks the next transaction does at most."""
 
     async def run_once(self) -> bool:
         """Compacts each measure that is to be compacted; whether one may have many deltas still."""
@@ -89,7 +87,7 @@ class Compaction:
         """One short transaction after the other, with those of others between them; gives how many entries it moved."""
         moved = 0
         while moved < min(size, COMPACTED_MAX):
-            bounds = int(_STEP_ENTRIES_MAX * self._step), int(_STEP_CHUNKS_MAX * self._step)
+            bounds = int(COMPACTED_MAX * self._step), int(CHUNKS_MAX * self._step)
             step = await self._store.upkeep(account, Compact(measure, *bounds))
             if step is None or not step.moved:
                 break

@@ -79,7 +79,7 @@ class ChunkChanges(NamedTuple):
 
 
 def chunk_changes(measure: Measure, entries: DeltaEntries, groupings: Sequence[int] = ()) -> ChunkChanges:
-    """Returns what leaves change in the chunks of these groupings, or of all that the measure has.
+    """Returns what entries change in the chunks of these groupings, or of all that the measure has.
 
     Compaction's work, and so the larger part of the cost of counting: each entry counts in 8 or 16 chunks. Whole
     columns are cut by each grouping. Entries that cancel each other out touch no chunk.
@@ -109,7 +109,7 @@ def chunk_changes(measure: Measure, entries: DeltaEntries, groupings: Sequence[i
 
 
 def bounded_changes(measure: Measure, entries: DeltaEntries, chunks_max: int) -> tuple[ChunkChanges, DeltaEntries]:
-    """Returns what leaves change in at most about `chunks_max` chunks, and the entries that are left for later.
+    """Returns what entries change in at most about `chunks_max` chunks, and the entries that are left for later.
 
     A cell is never divided: so no count is negative in between, if none is before and after all of the entries.
     """
@@ -128,7 +128,7 @@ def bounded_changes(measure: Measure, entries: DeltaEntries, chunks_max: int) ->
 def _within_series(entries: DeltaEntries, chunks_max: int) -> int:
     """Returns how many of the entries, which are `summed`, go into so many chunks, estimated by the finest grouping.
 
-    To cut leaves costs many times what it costs to count those: a few thousand are not cut for a hundred that fit.
+    To cut entries costs many times what it costs to count those: a few thousand are not cut for a hundred that fit.
     """
     *ids, quarter_hours, _ = entries.columns
     series = np.vstack((*ids, quarter_hours // CHUNK_QUARTER_HOURS))
@@ -312,7 +312,7 @@ SeriesParts: TypeAlias = tuple[str, str, str, str]
 
 
 def cut_entries(measure: Measure, entries: DeltaEntries, grouping: int) -> tuple[list[SeriesParts], Cells]:
-    """Returns leaves as the series of a grouping and their cells."""
+    """Returns entries as the series of a grouping and their cells."""
     values, *dimensions, quarter_hours, ns = entries.columns
     columns = [*dimensions, values]
     firsts, row = _distinct([np.zeros_like(ns), *_cut(columns, grouping)])

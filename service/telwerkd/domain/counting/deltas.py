@@ -43,7 +43,7 @@ class DeltaEntries:
 
     @classmethod
     def of(cls, entries: Collection[DeltaEntry]) -> "DeltaEntries":
-        """The same leaves, from plain ones."""
+        """The same entries, from plain ones."""
         if not entries:
             return _NONE
         fields = list(zip(*entries, strict=True))
@@ -54,7 +54,7 @@ class DeltaEntries:
 
     @classmethod
     def together(cls, parts: Sequence["DeltaEntries"]) -> "DeltaEntries":
-        """All leaves of the parts, in their order. The parts' ids may come in any order.
+        """All entries of the parts, in their order. The parts' ids may come in any order.
 
         Raises:
             ValueError: a part names an id that it does not have.
@@ -67,7 +67,7 @@ class DeltaEntries:
             start, end = end, end + len(part)
             named = part.columns[:_IDS]
             if len(part) and not 0 <= named.min() <= named.max() < len(part.ids):
-                raise ValueError("leaves with ids that are not there")
+                raise ValueError("entries with ids that are not there")
             of_part = np.array([places[each] for each in part.ids], np.int64)
             columns[:_IDS, start:end] = of_part[named]
         return cls(ids, columns)

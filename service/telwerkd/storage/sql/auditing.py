@@ -196,7 +196,7 @@ def _entries(measure: int, size: int, blob: bytes) -> list[DeltaEntry]:
     checked = _checked_measure(measure)
     entries = list(records.entries_of([blob]))
     if len(entries) != size:
-        raise ValueError(f"has {len(entries)} leaves, and says {size}")
+        raise ValueError(f"has {len(entries)} entries, and says {size}")
     for value, operator, group, widget, quarter_hour, _ in entries:
         for name in (value, operator, group, widget):
             _text(name)

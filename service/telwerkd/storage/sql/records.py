@@ -93,7 +93,7 @@ def entries_blob(entries: Sequence[DeltaEntry] | DeltaEntries) -> bytes:
     made = entries.pruned() if isinstance(entries, DeltaEntries) else DeltaEntries.of(entries)
     columns = made.columns.astype(_SHORT)
     if not np.array_equal(columns, made.columns):
-        raise OverflowError("leaves with numbers beyond 32 bits")
+        raise OverflowError("entries with numbers beyond 32 bits")
     return _encoder.encode(_Columns(made.ids, columns.tobytes()))
 
 
