@@ -28,7 +28,7 @@ from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.ports import Snapshot, Transaction
 from telwerkd.application.query.question import QueryLimits
 from telwerkd.application.query.rollup_cache import RollupCache
-from telwerkd.application.query.runner import answer
+from telwerkd.application.query.stages import answer
 from telwerkd.application.upkeep.upkeep import COMPACTED_MAX
 from telwerkd.domain.conversation.goals import Goal
 from telwerkd.domain.conversation.settings import WidgetVersion

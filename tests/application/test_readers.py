@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 import pytest_asyncio
 
-from telwerkd.application.ports import Snapshot, Store
+from telwerkd.application.ports import ReadsInline, Snapshot, Store
 from telwerkd.application.readers import Readers
 from telwerkd.domain.errors import QuotaExceededError
 from telwerkd.domain.ids import AccountId
@@ -138,6 +138,6 @@ async def test_reading_and_computing_run_in_threads(store: Store) -> None:
     readers, here = Readers(store, 100), threading.current_thread()
     assert await readers.read(OTHER, thread) is not here
     assert await readers.compute(OTHER, threading.current_thread) is not here
-    if store.reads_inline:
+    if isinstance(store, ReadsInline):
         with store.inline_view(OTHER) as view:
             assert thread(view) is here

@@ -26,7 +26,7 @@ from telwerkd.application.explain import Explained, Place, explain
 from telwerkd.application.ports import Snapshot
 from telwerkd.application.query.question import Filter, Ids, Query, QueryLimits, Topics
 from telwerkd.application.query.rollup_cache import RollupCache
-from telwerkd.application.query.runner import answer
+from telwerkd.application.query.stages import answer
 from telwerkd.application.retention.removal import erase, purge
 from telwerkd.application.upkeep.upkeep import Compaction, settle_due
 from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo

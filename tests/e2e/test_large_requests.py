@@ -15,9 +15,9 @@ from telwerk.v1 import (
     kpi_service_pb2 as kpi,
     settings_service_pb2 as settings,
 )
-from telwerkd.transport.codec.decoding_turns import DecodingTurns
 from telwerkd.transport.security import keys_file
 from telwerkd.transport.security.keys_file import Role
+from telwerkd.transport.services.ingestion import DecodingTurns
 from telwerkd.transport.services.unacked import UnackedWindow
 from tests.conftest import ALL_TIME, CALL_SECONDS, Server, connected, eventually, refusal, started
 

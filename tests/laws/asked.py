@@ -21,12 +21,12 @@ from telwerk.v1 import kpi_service_pb2 as pb
 from telwerkd.application.batches import IngestLimits, Submitted
 from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.commands.ingest_batch import IngestBatch
-from telwerkd.application.ports import Store
+from telwerkd.application.ports import ReadsInline, Store
 from telwerkd.application.query.budgets import PointBudget
 from telwerkd.application.query.question import Filter, Ids, Query, QueryLimits, Topics
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
-from telwerkd.application.query.runner import ReadInline, answer, answer_from, read_inline
+from telwerkd.application.query.stages import ReadInline, answer, answer_from, read_inline
 from telwerkd.application.upkeep.upkeep import settle_due
 from telwerkd.domain.catalogue.kpis import CATALOGUE
 from telwerkd.domain.catalogue.specs import Dimension, Kpi
@@ -126,7 +126,7 @@ class World:
 
     def _inline(self, query: Query, store: Store, rollups: RollupCache) -> Answer | None:
         """The same from what is cached by now."""
-        if not store.reads_inline:
+        if not isinstance(store, ReadsInline):
             return None
         with store.inline_view(ACCOUNT) as view:
             found = read_inline(query, LIMITS, rollups, view)

@@ -27,7 +27,7 @@ from telwerkd.application.ingest.group_commit import Ingest
 from telwerkd.application.query.question import Filter, Query, QueryLimits
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
-from telwerkd.application.query.runner import answer
+from telwerkd.application.query.stages import answer
 from telwerkd.application.readers import Readers
 from telwerkd.application.settings import AccountSettings
 from telwerkd.application.upkeep.upkeep import Compaction, settle_due

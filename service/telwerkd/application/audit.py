@@ -141,17 +141,9 @@ def _rightly_filed(filed: Filed, state: State, now: Micros) -> bool:
 
     A limit that is due by now may still stand in the state: it is counted, and the row is yet to be written.
     """
-    row, times = filed.row, [event.occur_time for event in filed.log]
-    due = row.state.limit.due if row.state.limit else None
-    row = row._replace(state=settle(row.state, now)[0])
-    reached = state.limit.due if state.limit else state.order[0]
-    return (
-        filed.is_row_whole
-        and row.state == state
-        and filed.due == due
-        and row.first_time <= min(times, default=row.first_time)
-        and row.last_time >= max(*times, reached, row.first_time)
-    )
+    settled = filed.row._replace(state=settle(filed.row.state, now)[0])
+    times = [event.occur_time for event in filed.log]
+    return filed.is_row_whole and filed.due == filed.row.due and settled.is_advanced(state, times)
 
 
 def _expected(snapshot: Snapshot, logged: _Logged, damaged: Report) -> Iterator[tuple[Measure, list[DeltaEntry]]]:

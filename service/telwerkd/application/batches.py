@@ -14,7 +14,7 @@ from telwerkd.domain.conversation.events import (
     PreChatSurveyCompleted,
     TopicsSet,
 )
-from telwerkd.domain.errors import Reason
+from telwerkd.domain.errors import Part, Reason
 from telwerkd.domain.ids import ConversationId
 
 
@@ -56,7 +56,8 @@ class Rejected(NamedTuple):
     """Why an event was refused."""
 
     reason: Reason
-    field: str
+    field: Part | str
+    """What of it is wrong; in the transport, the field. Empty where it is no single one."""
     message: str
 
 

@@ -47,7 +47,7 @@ class AccountSettings:
             InvalidArgumentError: it is not an IANA time zone.
         """
         # The name nearest to an unknown one takes long to find.
-        await self._readers.compute(account, partial(calendar.zone, time_zone, "settings.time_zone"))
+        await self._readers.compute(account, partial(calendar.zone, time_zone))
         await self._store.write([(account, SetTimeZone(time_zone))])
 
     async def time_zone(self, account: AccountId) -> str:

@@ -10,7 +10,7 @@
     └── UnavailableError         right, but not now: send it again after a while
 
 `Reason` is the catalogue of what clients can tell apart (`ErrorInfo.reason`, `Rejection.reason`); the transport maps
-the classes to gRPC statuses, and nothing else.
+the classes to gRPC statuses. `Part` is what can be wrong; which field of a request says it, the transport adds.
 """
 
 import enum
@@ -51,11 +51,34 @@ class Reason(enum.Enum):
     INTERNAL = "a defect of the server"
 
 
-class FieldViolation(msgspec.Struct, frozen=True):
-    """A field, as a path in the request (`range.instants.end_time`), and what is wrong with it."""
+class Part(enum.Enum):
+    """What of a question or an event can be wrong, in the words of the domain."""
 
-    field: str
+    KPI = "KPI"
+    TIME_ZONE = "time zone"
+    RANGE = "range"
+    PREVIOUS_PERIOD = "previous period"
+    COMPARED_RANGE = "compared range"
+    GRANULARITY = "granularity"
+    GROUPING = "grouping"
+    FILTER = "filter"
+    FILTERED_VALUES = "filtered values"
+    ORDER_MEASURE = "measure of the order"
+    CONVERSATION = "conversation"
+    EVENT_ID = "event id"
+    OCCUR_TIME = "time of the event"
+    HORIZON = "horizon"
+
+
+class FieldViolation(msgspec.Struct, frozen=True):
+    """What is wrong, and with what: a part of a question, or in the transport a field, as a path in the request."""
+
+    field: Part | str
     description: str
+
+    def __str__(self) -> str:
+        field = self.field.value if isinstance(self.field, Part) else self.field
+        return f"{field}: {self.description}"
 
 
 class TelwerkError(Exception):
@@ -71,19 +94,19 @@ class InvalidArgumentError(TelwerkError):
     """The request cannot be right, whatever the server's state."""
 
     def __init__(self, violations: Sequence[FieldViolation], reason: Reason = Reason.INVALID_REQUEST) -> None:
-        super().__init__(reason, "; ".join(f"{v.field}: {v.description}" for v in violations))
+        super().__init__(reason, "; ".join(map(str, violations)))
         self.violations = tuple(violations)
 
     @classmethod
-    def of(cls, field: str, description: str, reason: Reason = Reason.INVALID_REQUEST) -> "InvalidArgumentError":
-        """The common case: one field."""
+    def of(cls, field: Part | str, description: str, reason: Reason = Reason.INVALID_REQUEST) -> "InvalidArgumentError":
+        """The common case: one part, or one field."""
         return cls([FieldViolation(field, description)], reason)
 
 
 class LimitExceededError(InvalidArgumentError):
     """The request is larger than this server takes."""
 
-    def __init__(self, field: str, description: str) -> None:
+    def __init__(self, field: Part | str, description: str) -> None:
         super().__init__([FieldViolation(field, description)], Reason.LIMIT_EXCEEDED)
 
 

@@ -38,10 +38,9 @@ from telwerkd.transport.security.auth import AuthInterceptor, Keyring
 from telwerkd.transport.security.tls import StartupError, server_credentials
 from telwerkd.transport.server import SERVICE_NAMES, make_server
 from telwerkd.transport.services.admin import AdminService
-from telwerkd.transport.services.answer_cache import AnswerCache
 from telwerkd.transport.services.health import Health, HealthService
 from telwerkd.transport.services.ingestion import IngestionService
-from telwerkd.transport.services.kpi import KpiService
+from telwerkd.transport.services.kpi import AnswerCache, KpiService
 from telwerkd.transport.services.settings import SettingsService
 
 log = logging.getLogger(__name__)

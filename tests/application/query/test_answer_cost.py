@@ -18,7 +18,7 @@ from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.query.question import Filter, Ids, Query, QueryLimits, Top
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
-from telwerkd.application.query.runner import answer
+from telwerkd.application.query.stages import answer
 from telwerkd.domain.catalogue.kpis import CATALOGUE
 from telwerkd.domain.catalogue.specs import Dimension, Kpi
 from telwerkd.domain.conversation.facts import Change, Fact, FactChange

@@ -12,8 +12,7 @@ import pytest
 
 from telwerkd.application.commands.chunk_merging import compact as compacted
 from telwerkd.application.ports import Snapshot
-from telwerkd.application.query import cost
-from telwerkd.application.query.cost import LOOP_COST_MAX
+from telwerkd.application.query import stages
 from telwerkd.application.query.question import Filter, Ids, PreviousPeriod, Query, QueryLimits
 from telwerkd.application.query.rank import _in_order
 from telwerkd.application.query.result import Answer
@@ -156,11 +155,11 @@ async def test_much_that_is_kept_is_not_added_up_at_once(asking: Asking, monkeyp
     for fields in ({}, by_operator):
         assert await asking.in_thread(**fields)
         assert not await asking.in_thread(**fields)
-    monkeypatch.setattr(cost, "LOOP_COST_MAX", 40_000)
+    monkeypatch.setattr(stages, "LOOP_COST_MAX", 40_000)
     assert await asking.in_thread(**by_operator)
     assert not await asking.in_thread()
-    monkeypatch.setattr(cost, "ROW", 10_000)
-    monkeypatch.setattr(cost, "LOOP_COST_MAX", 100_000)
+    monkeypatch.setattr(stages, "ROW", 10_000)
+    monkeypatch.setattr(stages, "LOOP_COST_MAX", 100_000)
     assert await asking.in_thread(**by_operator)
 
 
@@ -193,7 +192,7 @@ async def test_many_leaves_are_not_read_at_once(asking: Asking, monkeypatch: pyt
     """They are counted first: of a backlog that compaction cannot work off, the loop reads nothing."""
     await asking.ask()
     many = Deltas()
-    for quarter_hour in range(LOOP_COST_MAX // (12 * OPERATORS) + 1):
+    for quarter_hour in range(stages.LOOP_COST_MAX // (12 * OPERATORS) + 1):
         for operator in range(OPERATORS):
             instant = Micros((FIRST_DAY + 5) * DAY_MICROS + quarter_hour * 900_000_000)
             ids = OperatorId(f"o{operator}"), OperatorGroupId(""), WidgetId("web")

@@ -16,7 +16,8 @@ from telwerkd.application.query.plan import ByChunk, CachedWhole, LookUp, fits, 
 from telwerkd.application.query.question import Filter, Ids, Query, QueryLimits
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
-from telwerkd.application.query.runner import Queries, answer
+from telwerkd.application.query.runner import Queries
+from telwerkd.application.query.stages import answer
 from telwerkd.application.readers import Readers
 from telwerkd.domain.catalogue.kpis import CATALOGUE
 from telwerkd.domain.catalogue.specs import Dimension, Kpi

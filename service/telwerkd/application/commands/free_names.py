@@ -82,8 +82,8 @@ def _of_state(state: State) -> Iterator[_Name]:
     yield from ((OPERATORS, state.operator), (GROUPS, state.group))
     if state.live is not None:
         yield WIDGETS, state.live.widget
-    if state.limit is not None:
-        yield from ((OPERATORS, state.limit.operator), (GROUPS, state.limit.group), (WIDGETS, state.limit.widget))
+    if state.timer is not None:
+        yield from ((OPERATORS, state.timer.operator), (GROUPS, state.timer.group), (WIDGETS, state.timer.widget))
     for fact in state.held if state.topics is None else (*state.held, state.topics):
         yield from _of_fact(fact)
 

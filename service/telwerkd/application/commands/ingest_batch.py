@@ -24,7 +24,7 @@ from telwerkd.domain.conversation.fold import fold, follows, run
 from telwerkd.domain.conversation.response_timer import settle
 from telwerkd.domain.conversation.state import EMPTY, State
 from telwerkd.domain.counting.deltas import Deltas
-from telwerkd.domain.errors import Reason
+from telwerkd.domain.errors import Part, Reason
 from telwerkd.domain.ids import ConversationId, EventId, Micros
 
 _ORDER = attrgetter("order")
@@ -139,7 +139,7 @@ class _Counting:
             events.sort(key=_ORDER)
         if before is None:
             before = Conversation(EMPTY, EMPTY, events[0].occur_time, events[-1].occur_time, 0)
-        if before.state.limit is not None:
+        if before.state.timer is not None:
             # If it is due by now, it is counted already.
             before = before._replace(state=settle(before.state, self._now)[0])
         count = before.events
@@ -157,7 +157,7 @@ class _Counting:
             self.deltas.add_effects(after.gone, -1)
         if count is None:
             count = self._tx.event_count(conversation)
-        return _row(before, after.state, events, count + len(events))
+        return before.advanced(after.state, (events[0].occur_time, events[-1].occur_time), count + len(events))
 
     def _log(self, conversation: ConversationId, before: Conversation) -> list[Event] | None:
         """The conversation's log; None if this transaction has read enough."""
@@ -212,13 +212,6 @@ def _stepped(state: State, events: Sequence[Event], now: Micros) -> _Next | None
     return _Next(state, (), effects, 0)
 
 
-def _row(before: Conversation, state: State, events: Sequence[Event], count: int) -> Conversation:
-    # A limit's instant can lie after every event: running, it is in the state; settled, it is the state's place.
-    due = state.limit.due if state.limit else Micros(state.order[0])
-    first_time = min(events[0].occur_time, before.first_time)
-    return Conversation(state, before.base, first_time, max(events[-1].occur_time, due, before.last_time), count)
-
-
 def _beyond(events: Sequence[Event], room: int) -> list[Event]:
     """The events that make others wait, or wait themselves, from the first on that does not fit into `room`."""
     beyond: list[Event] = []
@@ -234,7 +227,7 @@ def _beyond(events: Sequence[Event], room: int) -> list[Event]:
 def _too_much_pending(conversation: ConversationId, most: int) -> Rejected:
     return Rejected(
         Reason.CONVERSATION_FULL,
-        "conversation_id",
+        Part.CONVERSATION,
         f"conversation {conversation!r} would hold back more than {most} pre-chat answers, or await more than {most} "
         "retracted events (conversation_pending_max)",
     )

@@ -63,8 +63,7 @@ def _purge(
     tx: Transaction, conversation: ConversationId, row: Conversation, log: list[Event], horizon: Micros, now: Micros
 ) -> int:
     old = [event for event in log if event.occur_time < horizon]
-    limit = row.state.limit
-    if not old or (limit is not None and limit.due < horizon):
+    if not old or (row.due is not None and row.due < horizon):
         return 0
     base, final = _base(row.base, log, old, horizon)
     rest = [event for event in log if event.occur_time >= horizon]
@@ -74,8 +73,8 @@ def _purge(
     times = [event.occur_time for event in rest]
     times += (effect.fact.instant for effect in carried(base) if isinstance(effect, FactChange))
     first_time = min(times, default=horizon)
-    last_time = max(row.last_time, first_time)
-    tx.put_conversations({conversation: Conversation(state, base, first_time, last_time, len(rest))})
+    purged = row._replace(base=base, first_time=first_time).advanced(state, (), len(rest))
+    tx.put_conversations({conversation: purged})
     add_base(tx, final)
     return len(old)
 

@@ -56,7 +56,5 @@ def _repaired(row: Conversation | None, log: list[Event], high_water: Micros) ->
     times = [event.occur_time for event in log]
     row = row or Conversation(EMPTY, EMPTY, min(times), max(times), len(log))
     state, _ = fold(row.base, log, high_water)
-    due = state.limit.due if state.limit else Micros(state.order[0])
-    first_time = row.first_time or min([*times, due])  # 0: it could not be read
-    last_time = max([row.last_time, due, *times])
-    return row._replace(state=state, first_time=min([first_time, *times]), last_time=last_time, events=len(log))
+    first_time = row.first_time or min([*times, state.reached])  # 0: it could not be read
+    return row._replace(first_time=first_time).advanced(state, times, len(log))

@@ -20,7 +20,7 @@ from telwerkd.application.ports.rows import (
     Report,
     StoredChunk,
 )
-from telwerkd.application.ports.store import Command, Store, WriteScheduling
+from telwerkd.application.ports.store import Command, ReadsInline, Store, WriteScheduling
 from telwerkd.application.ports.transaction import Snapshot, Transaction
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "EventKey",
     "Filed",
     "Names",
+    "ReadsInline",
     "Report",
     "Snapshot",
     "Store",

@@ -1,6 +1,6 @@
 """What is stored, as the application sees it."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from telwerkd.domain.conversation.events import Event
@@ -54,6 +54,26 @@ class Conversation(NamedTuple):
     """Between these lies everything that ever happened in it."""
     events: int | None = None
     """How many are in its log; None in a row of an earlier schema that was not written since: count them."""
+
+    # What makes a row valid: `due` is that of its state, and all that happened or will lies between its times.
+
+    @property
+    def due(self) -> Micros | None:
+        """When its response timer is due; None where none runs."""
+        return self.state.timer.due if self.state.timer else None
+
+    def advanced(self, state: State, times: Iterable[Micros], events: int) -> "Conversation":
+        """Returns the row with a later state, events at these times as well, and so many events in all."""
+        first = min((self.first_time, *times))
+        return Conversation(state, self.base, first, max(first, self.last_time, *times, state.reached), events)
+
+    def is_advanced(self, state: State, times: Sequence[Micros]) -> bool:
+        """Whether it says what `advanced` makes it say: this state, and times between which these instants lie."""
+        return (
+            self.state == state
+            and self.first_time <= min(times, default=self.first_time)
+            and self.last_time >= max(*times, state.reached, self.first_time)
+        )
 
 
 class Filed(NamedTuple):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from telwerkd.application.ports.rows import AnswerVersion
 from telwerkd.application.ports.transaction import Snapshot, Transaction
@@ -36,27 +36,30 @@ class Command(Protocol[T_co]):
         """Does it. It may run more than once, so it must not keep anything outside of the transaction."""
 
 
-class Store(Protocol):
-    """A database."""
+@runtime_checkable
+class ReadsInline(Protocol):
+    """What a store can do as well whose statements need not be waited for: read in the event loop, sooner if short."""
 
-    scheduling: WriteScheduling
-    """How it wants to be asked for `write`s."""
-    reads_at_once: int
-    """How many `read`s get on beside one another."""
-    reads_inline: bool
-    """Whether its statements need not be waited for, so that a short one takes less time in the event loop."""
+    def inline_view(self, account: AccountId) -> AbstractContextManager[Snapshot]:
+        """Opens one consistent view in the event loop.
 
-    async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
-        """Runs `work` on one consistent view, in another thread than the event loop's.
+        While it is open nothing else runs: it is for reading that takes a millisecond or two.
 
         Raises:
             UnavailableError: the database does not answer.
         """
 
-    def inline_view(self, account: AccountId) -> AbstractContextManager[Snapshot]:
-        """Opens one consistent view in the event loop; only where the store `reads_inline`.
 
-        While it is open nothing else runs: it is for reading that takes a millisecond or two.
+class Store(Protocol):
+    """A database. One that `ReadsInline` too may be read in the event loop."""
+
+    scheduling: WriteScheduling
+    """How it wants to be asked for `write`s."""
+    reads_at_once: int
+    """How many `read`s get on beside one another."""
+
+    async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
+        """Runs `work` on one consistent view, in another thread than the event loop's.
 
         Raises:
             UnavailableError: the database does not answer.

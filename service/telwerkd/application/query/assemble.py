@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from telwerkd.application.query.budgets import PointBudget
-from telwerkd.application.query.group import Grouped, GroupedKpi, GroupedSlice, key_maker, sums_by
-from telwerkd.application.query.periods import Period
+from telwerkd.application.query.group import Grouped, GroupedKpi, GroupedSlice, key_maker, series, sums_by
 from telwerkd.application.query.question import Query, RawKey
 from telwerkd.application.query.rank import Selection
 from telwerkd.application.query.read import Reading
@@ -19,6 +18,7 @@ from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.measures import has_packed_values
 from telwerkd.domain.ids import Micros, WidgetId
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
+from telwerkd.domain.time.ranges import Period
 
 
 def assemble(reading: Reading, grouped: Grouped, selection: Selection, points: PointBudget) -> Answer:
@@ -80,15 +80,14 @@ def _rows(query: Query, kpi: GroupedKpi, keys: Sequence[RawKey], selection: Sele
 
 def _numbers(kpi: GroupedKpi, of: GroupedSlice, selection: Selection, slots: IntArray) -> list[Numbers]:
     """Returns the numbers of each selected key in a period, and last of the rest."""
-    series = of.slice.series(of.selected(slots), len(selection.places))
+    numbers = series(of.slice, of.selected(slots), len(selection.places))
     if selection.rest:
-        rest = of.slice.series(of.left_over(slots), 1)
-        series = np.concatenate((series, rest))
-    counts = np.einsum("kbv->kb", series)  # `sum` takes four times as long over a handful of values
-    sums = series @ kpi.stars if kpi.info.has_mean else None
+        numbers = np.concatenate((numbers, series(of.slice, of.left_over(slots), 1)))
+    counts = np.einsum("kbv->kb", numbers)  # `sum` takes four times as long over a handful of values
+    sums = numbers @ kpi.stars if kpi.info.has_mean else None
     packs = has_packed_values(kpi.info.kpi)
     return [
-        Numbers(counts[i], None if sums is None else sums[i], series[i].T if packs else None)
+        Numbers(counts[i], None if sums is None else sums[i], numbers[i].T if packs else None)
         for i in range(selection.size)
     ]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from telwerkd.domain.errors import LimitExceededError
+from telwerkd.domain.errors import LimitExceededError, Part
 
 
 class RowBudget:
@@ -30,7 +30,7 @@ class RowBudget:
         self._taken += rows
         if self._taken > self._rows_max:
             raise LimitExceededError(
-                "group_by",
+                Part.GROUPING,
                 f"the answer is made of more than {self._rows_max} rows (rows_max), one for each combination of the "
                 "ids that it groups or filters by in each 32 days, of each KPI and period: group or filter by less, "
                 "name a few ids in the filter, choose a shorter range or fewer KPIs",
@@ -54,7 +54,7 @@ class PointBudget:
         if self._taken + wanted > self._points_max:
             before = f", and the queries before it take {self._taken}" if self._taken else ""
             raise LimitExceededError(
-                "group_by",
+                Part.GROUPING,
                 f"the answer would take {wanted} numbers ({len(values)} KPIs, {series} series each, {buckets} buckets, "
                 f"up to {max(values)} values){before}; at most {self._points_max} (points_max) are answered: ask "
                 "for pages (page_size) or the largest (top), filter, group by less, choose a coarser granularity, a "

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from telwerkd.application.query.question import NEEDS_COMPARISON, NEEDS_MEAN, Filter, OrderMeasure, Query
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension
-from telwerkd.domain.errors import InvalidArgumentError, Reason
+from telwerkd.domain.errors import InvalidArgumentError, Part, Reason
 
 
 def check(query: Query) -> None:
@@ -19,16 +19,16 @@ def check(query: Query) -> None:
     chosen = query.top or query.page or query.order.measure is not OrderMeasure.KEY
     if chosen and Dimension.VALUE in query.group_by and len({info.value_kind for info in query.kpis}) > 1:
         raise InvalidArgumentError.of(
-            "group_by",
+            Part.GROUPING,
             "the KPIs have values of different kinds, which have no order in common: ask for each by itself, or in the "
             "order of keys",
         )
     measure, decisive = query.order.measure, query.kpis[query.order.kpi]
     if measure in NEEDS_COMPARISON and query.compare_to is None:
-        raise InvalidArgumentError.of("order_by.measure", f"{measure.name.lower()} needs `compare_to`")
+        raise InvalidArgumentError.of(Part.ORDER_MEASURE, f"{measure.name.lower()} needs `compare_to`")
     if measure in NEEDS_MEAN and not decisive.has_mean:
         raise InvalidArgumentError.of(
-            "order_by.measure", f"{decisive.id} has no mean: order by key, count, count_delta or count_change"
+            Part.ORDER_MEASURE, f"{decisive.id} has no mean: order by key, count, count_delta or count_change"
         )
 
 
@@ -38,14 +38,14 @@ def _check_kpi(query: Query, info: KpiInfo) -> None:
     if missing:
         has = ", ".join(dimension.name.lower() for dimension in info.dimensions)
         raise InvalidArgumentError.of(
-            "group_by" if set(query.group_by) - set(info.dimensions) else "filter",
+            Part.GROUPING if set(query.group_by) - set(info.dimensions) else Part.FILTER,
             f"{info.id} has no dimension {', '.join(missing)}; it has {has}",
             Reason.UNKNOWN_DIMENSION,
         )
     foreign = query.filter.value_kinds - {info.value_kind}
     if foreign:
         raise InvalidArgumentError.of(
-            "filter.values",
+            Part.FILTERED_VALUES,
             f"{info.id} has values of the kind {info.value_kind.name.lower()}, "
             f"not {', '.join(sorted(kind.name.lower() for kind in foreign))}",
         )

@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 
 from telwerkd.application.ports import ChunkSelector, Snapshot
 from telwerkd.application.query.budgets import RowBudget
-from telwerkd.application.query.periods import spans_of
-from telwerkd.application.query.question import Filter, Query, QueryLimits
+from telwerkd.application.query.question import Filter, PreviousPeriod, Query, QueryLimits
 from telwerkd.application.query.rollup_cache import RollupCache, RollupKey, Versions
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension, Kpi
@@ -19,7 +18,7 @@ from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
 from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET
 from telwerkd.domain.counting.measures import COUNTED, HELD_BACK, Measure, has_open_values
 from telwerkd.domain.counting.rollups import Rollup, resolution
-from telwerkd.domain.errors import LimitExceededError
+from telwerkd.domain.errors import LimitExceededError, Part
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.calendar import Granularity, QuarterHours
 from telwerkd.domain.time.ranges import QuarterHourRange
@@ -79,10 +78,10 @@ def outline(query: Query, zone: ZoneInfo, limits: QueryLimits) -> Outline:
     """Returns the outline of a query.
 
     Raises:
-        InvalidArgumentError: see `spans_of`.
+        InvalidArgumentError: see `_spans`.
         LimitExceededError: too many buckets.
     """
-    spans = spans_of(query, zone)
+    spans = _spans(query, zone)
     bucket_counts = [_bucket_count(span, query.granularity, limits) for span in spans]
     kpis = [_kpi_outline(query, info, spans) for info in query.kpis]
     return Outline(
@@ -97,13 +96,27 @@ def outline(query: Query, zone: ZoneInfo, limits: QueryLimits) -> Outline:
     )
 
 
+def _spans(query: Query, zone: ZoneInfo) -> list[QuarterHourRange]:
+    """Returns the range of a query in quarter-hours, and after it the one that it is compared with, if any.
+
+    Raises:
+        InvalidArgumentError: the zone's clocks skipped a whole range, or the previous period is before the calendar.
+    """
+    spans = [query.range.quarter_hours(zone)]
+    if isinstance(query.compare_to, PreviousPeriod):
+        spans.append(query.range.previous().quarter_hours(zone, Part.PREVIOUS_PERIOD))
+    elif query.compare_to is not None:
+        spans.append(query.compare_to.quarter_hours(zone, Part.COMPARED_RANGE))
+    return spans
+
+
 def _bucket_count(span: QuarterHourRange, granularity: Granularity | None, limits: QueryLimits) -> int:
     if granularity is None:
         return 1
     wanted = calendar.count_upper_bound(span.start, span.end, granularity)
     if wanted > limits.buckets_max:
         raise LimitExceededError(
-            "granularity",
+            Part.GRANULARITY,
             f"the range holds up to {wanted} buckets of this width, at most {limits.buckets_max} (buckets_max) are "
             "answered: choose a coarser granularity or a shorter range",
         )
@@ -171,7 +184,7 @@ def _grouping(conditions: Filter, group_by: Sequence[Dimension]) -> int:
 
 
 class LookUp(NamedTuple):
-    """Chunks of named ids, looked up by their keys."""
+    """Chunks of named ids, looked up by their keys, on whichever view they are read."""
 
     known_rows: int = 0
 
@@ -180,7 +193,7 @@ class CachedWhole(NamedTuple):
     """One cached rollup of all chunks of the range."""
 
     rollup: Rollup
-    chunk_count: int
+    versions: Versions
 
     @property
     def known_rows(self) -> int:
@@ -259,6 +272,13 @@ class QueryPlan(NamedTuple):
         """Whether no chunk has to be read."""
         return all(of.is_cached for of in self.slices())
 
+    def holds_on(self, view: Snapshot) -> bool:
+        """Whether it is the plan on another view of the account as well: no chunk has changed in between."""
+        return all(
+            isinstance(of.source, LookUp) or of.source.versions == _versions(of.outline.selector, view)
+            for of in self.slices()
+        )
+
 
 def plan(outlined: Outline, view: Snapshot, rollups: RollupCache, rows: RowBudget) -> QueryPlan:
     """Returns the plan of a query on a view of its account. The rows that are cached are taken off the budget.
@@ -279,8 +299,7 @@ def _source(of: SliceOutline, outlined: Outline, view: Snapshot, rollups: Rollup
     if of.names_ids:
         return LookUp()
     selector, query = of.selector, outlined.query
-    found = view.chunk_versions(selector.measure, selector.first_chunk, selector.last_chunk)
-    versions = tuple(sorted(found.items()))
+    versions = _versions(selector, view)
     width, zone = resolution(query.granularity), outlined.zone.key
     first, last = selector.first_chunk, selector.last_chunk
     key = RollupKey(query.account, selector.measure, selector.grouping, first, last, width, zone)
@@ -289,13 +308,18 @@ def _source(of: SliceOutline, outlined: Outline, view: Snapshot, rollups: Rollup
     span = outlined.spans[of.period]
     [whole] = rollups.get([(key, versions)])
     if whole is not None and fits(whole.edges, span):
-        return CachedWhole(whole, len(versions))
+        return CachedWhole(whole, versions)
     parts = [(key._replace(first_chunk=version[0], last_chunk=version[0]), (version,)) for version in versions]
     chunks = tuple(
         ChunkSource(*part, (rollup,) if rollup is not None and fits(rollup.edges, span) else ())
         for part, rollup in zip(parts, rollups.get(parts), strict=True)
     )
     return ByChunk(key, chunks, join=whole is None and first < last)
+
+
+def _versions(selector: ChunkSelector, view: Snapshot) -> Versions:
+    found = view.chunk_versions(selector.measure, selector.first_chunk, selector.last_chunk)
+    return tuple(sorted(found.items()))
 
 
 def fits(edges: QuarterHours, span: QuarterHourRange) -> bool:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from telwerkd.application.query.group import Grouped, KeyTotals
 from telwerkd.application.query.question import Order, OrderMeasure, Page, Query, RawKey, RowPlace
 from telwerkd.domain.counting.arrays import IntArray
-from telwerkd.domain.errors import LimitExceededError
+from telwerkd.domain.errors import LimitExceededError, Part
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
@@ -60,7 +60,7 @@ def rank(query: Query, grouped: Grouped, groups_max: int) -> Selection:
         return _page(query.page, order, places, backwards=backwards)
     if len(order) > groups_max:
         raise LimitExceededError(
-            "group_by",
+            Part.GROUPING,
             f"the answer would have {len(order)} groups, at most {groups_max} (groups_max) are answered at once: ask "
             "for pages (page_size) or the largest (top), filter, or group by less",
         )

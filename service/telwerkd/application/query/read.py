@@ -5,13 +5,12 @@ from the chunks' cells, and what is not in chunks yet from the deltas.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from telwerkd.application.ports import AnswerVersion, Snapshot, StoredChunk
-from telwerkd.application.query.periods import Period
 from telwerkd.application.query.plan import (
     ByChunk,
     CachedWhole,
@@ -25,7 +24,6 @@ from telwerkd.application.query.plan import (
 )
 from telwerkd.application.query.question import Filter
 from telwerkd.application.query.rollup_cache import RollupCache
-from telwerkd.application.query.slices import NONE, DensePart, Slice, SparsePart
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.conversation.settings import Widgets
 from telwerkd.domain.counting.arrays import IntArray
@@ -33,10 +31,52 @@ from telwerkd.domain.counting.cells import Cells, unpack
 from telwerkd.domain.counting.counters import SeriesParts, cut_entries
 from telwerkd.domain.counting.measures import Measure, has_packed_values
 from telwerkd.domain.counting.rollups import Rollup, SeriesKey, chunk_buckets, is_worth_it, joined, regrouped, roll_up
-from telwerkd.domain.time.ranges import QuarterHourRange
+from telwerkd.domain.time.ranges import Period, QuarterHourRange
 
 _JOINED_MAX = 1 << 18
 """How many numbers rollups are joined to. Of more, adding the numbers takes longer than finding the chunks."""
+
+
+NONE = -1
+"""Marks a row that is not wanted."""
+
+
+class DensePart(NamedTuple):
+    """Dense counts of some rows: by line, bucket from `first` on, and value. A row is in a part once."""
+
+    row: IntArray
+    first: int
+    counts: npt.NDArray[np.integer[Any]]
+
+
+class SparsePart(NamedTuple):
+    """Single counts: aligned arrays."""
+
+    row: IntArray
+    bucket: IntArray
+    code: IntArray
+    """Of the packed value, from 0; 0 where the measure packs none."""
+    n: IntArray
+
+
+class Slice(NamedTuple):
+    """Rows, and what is counted in each by bucket and packed value (one where the measure packs none)."""
+
+    rows: list[SeriesKey]
+    values: int
+    width: int
+    """How many buckets there are."""
+    dense: list[DensePart]
+    sparse: list[SparsePart]
+
+    def totals(self) -> IntArray:
+        """Returns what is counted in the whole period, by row and value."""
+        totals = np.zeros((len(self.rows), self.values), np.int64)
+        for part in self.dense:
+            totals[part.row] += np.einsum("rbv->rv", part.counts, dtype=np.int64)
+        for cells in self.sparse:
+            np.add.at(totals.reshape(-1), cells.row * self.values + cells.code, cells.n)
+        return totals
 
 
 class KpiReading(NamedTuple):

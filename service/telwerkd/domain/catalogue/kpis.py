@@ -12,7 +12,7 @@ from telwerkd.domain.catalogue.specs import (
     KpiSpec,
 )
 from telwerkd.domain.catalogue.texts import KpiText, Language, SectionText, Texts, ValueText, de, en, nl
-from telwerkd.domain.errors import InvalidArgumentError, Reason
+from telwerkd.domain.errors import InvalidArgumentError, Part, Reason
 
 TEXTS: Mapping[Language, Texts] = MappingProxyType(
     {Language.EN: en.TEXTS, Language.DE: de.TEXTS, Language.NL: nl.TEXTS}
@@ -38,18 +38,18 @@ class KpiInfo(KpiSpec, frozen=True, kw_only=True):
     """Those known beforehand, in order; none where producers choose them."""
 
 
-def by_id(kpi_id: str, field: str = "kpi_ids") -> KpiInfo:
+def by_id(kpi_id: str) -> KpiInfo:
     """The KPI of an id.
 
     Raises:
-        InvalidArgumentError: there is none; it names `field`, the nearest id if one is near, and all there are.
+        InvalidArgumentError: there is none; the text has the nearest id if one is near, and all there are.
     """
     if info := _BY_ID.get(kpi_id):
         return info
     near = get_close_matches(kpi_id.lower(), _BY_ID, n=1) if len(kpi_id) <= _LONGEST_ECHO else []
     hint = f"; did you mean {near[0]!r}?" if near else "."
     raise InvalidArgumentError.of(
-        field,
+        Part.KPI,
         f"no KPI has the id {kpi_id[:_LONGEST_ECHO]!r}{hint} There are: {', '.join(_BY_ID)}",
         Reason.UNKNOWN_KPI,
     )

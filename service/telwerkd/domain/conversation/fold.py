@@ -5,7 +5,7 @@ retractions do stand in the files beside it. None looks at a clock, a database o
 they do is the law of docs/rules.md, whose rules are cited by their ids. Theory of operation:
 
 - `step` takes the state and the next event *in event order* and gives the next state and what changed.
-- The limit of KPI 3 runs as `State.limit` (`telwerkd.domain.conversation.response_timer`).
+- The timer of KPI 3 runs as `State.timer` (`telwerkd.domain.conversation.response_timer`).
 - What must wait for the first message (KPI 8 and 9) is held in the state and released by that message.
 - `run` is `step` for one event after the other; `fold` is that over a whole log, then `settle`. An event that arrives
   in order can be stepped onto the stored state; one that arrives late, or takes another back, needs the log again.
@@ -144,7 +144,7 @@ def run(state: State, events: Sequence[Event]) -> tuple[State, list[Effect]]:
     """Returns the state after `events`, as by a `step` for each, and all that they changed."""
     effects: list[Effect] = []
     for event in events:
-        if state.limit is not None:
+        if state.timer is not None:
             state = pass_timer(state, event.occur_time)
         state, more = _apply(state, event)
         effects += more
@@ -203,7 +203,7 @@ def _went_live(state: State, event: Event, kind: WentLive) -> tuple[State, Effec
         effects = (left_out(event, Kpi.UNANSWERED_LIVE_CONVERSATIONS, Rule.NO_LIMIT_KNOWN),)
     elif state.answered:
         effects = (left_out(event, Kpi.UNANSWERED_LIVE_CONVERSATIONS, Rule.OPERATOR_HAD_ANSWERED),)
-    elif state.unanswered_live or state.limit is not None:
+    elif state.unanswered_live or state.timer is not None:
         effects = (left_out(event, Kpi.UNANSWERED_LIVE_CONVERSATIONS, Rule.ONCE_PER_CONVERSATION),)
     return start_timer(state, event.occur_time), effects
 

@@ -18,11 +18,11 @@ _with = msgspec.structs.replace
 
 def pass_timer(state: State, instant: Micros) -> State:
     """Marks the timer as passed, with the assignment at it (R-KPI3-10), when an event comes that is later than it."""
-    limit = state.limit
-    if limit is None or limit.passed or limit.due >= instant:
+    timer = state.timer
+    if timer is None or timer.passed or timer.due >= instant:
         return state
-    passed = _with(limit, passed=True, operator=state.operator, group=state.group)
-    return _with(state, limit=passed)
+    passed = _with(timer, passed=True, operator=state.operator, group=state.group)
+    return _with(state, timer=passed)
 
 
 def start_timer(state: State, instant: Micros) -> State:
@@ -37,32 +37,32 @@ def start_timer(state: State, instant: Micros) -> State:
         or not state.contact_wrote
         or state.answered
         or state.unanswered_live
-        or state.limit is not None
+        or state.timer is not None
     ):
         return state
     due = Micros(instant + live.limit)
-    return _with(state, limit=ResponseTimer(due, live.event_id, live.widget))
+    return _with(state, timer=ResponseTimer(due, live.event_id, live.widget))
 
 
 def stop_timer(state: State, rule: Rule) -> tuple[State, Effects]:
     """Stops a running timer (R-KPI3-3). One that events have passed is certain, and stays (R-FROZEN-1)."""
-    limit = state.limit
-    if limit is None or limit.passed:
+    timer = state.timer
+    if timer is None or timer.passed:
         return state, ()
-    given_up = LeftOut(Kpi.UNANSWERED_LIVE_CONVERSATIONS, limit.event_id, rule)
-    return _with(state, limit=None), (given_up,)
+    given_up = LeftOut(Kpi.UNANSWERED_LIVE_CONVERSATIONS, timer.event_id, rule)
+    return _with(state, timer=None), (given_up,)
 
 
 def settle(state: State, now: Micros) -> tuple[State, Effects]:
-    """Counts the limit of KPI 3 if it is due by `now` (R-KPI3-1, R-KPI3-13). Idempotent."""
-    limit = state.limit
-    if limit is None or limit.due > now:
+    """Counts the timer of KPI 3 if it is due by `now` (R-KPI3-1, R-KPI3-13). Idempotent."""
+    timer = state.timer
+    if timer is None or timer.due > now:
         return state, ()
-    if not limit.passed:
-        limit = _with(limit, operator=state.operator, group=state.group)
+    if not timer.passed:
+        timer = _with(timer, operator=state.operator, group=state.group)
     fact = Fact(
-        Kpi.UNANSWERED_LIVE_CONVERSATIONS, "", limit.operator, limit.group, limit.widget, limit.due, limit.event_id
+        Kpi.UNANSWERED_LIVE_CONVERSATIONS, "", timer.operator, timer.group, timer.widget, timer.due, timer.event_id
     )  # the widget is that of its went-live event (R-FACT-5)
-    order = max(state.order, (limit.due, *AFTER_ALL_OF_INSTANT))
-    state = _with(state, order=order, limit=None, unanswered_live=True)
+    order = max(state.order, (timer.due, *AFTER_ALL_OF_INSTANT))
+    state = _with(state, order=order, timer=None, unanswered_live=True)
     return state, (FactChange(Change.COUNTED, fact),)

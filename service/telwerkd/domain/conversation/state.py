@@ -50,7 +50,7 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ended: bool = False
     """Between an end and its resumption."""
     live: Live | None = None
-    limit: ResponseTimer | None = None
+    timer: ResponseTimer | None = None
     unanswered_live: bool = False
     """KPI 3 has counted this conversation."""
     unanswered_ended: bool = False
@@ -61,6 +61,11 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Pre-chat survey answers held back."""
     awaited: tuple[EventId, ...] = ()
     """Events that were taken back before they arrived, sorted."""
+
+    @property
+    def reached(self) -> Micros:
+        """The latest instant that it tells of: when a running timer is due, be it after every event; else its place."""
+        return self.timer.due if self.timer else Micros(self.order[0])
 
 
 EMPTY = State()

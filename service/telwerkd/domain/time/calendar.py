@@ -26,7 +26,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.domain.errors import InvalidArgumentError, Reason
+from telwerkd.domain.errors import InvalidArgumentError, Part, Reason
 
 QuarterHours: TypeAlias = npt.NDArray[np.int64]
 """Quarter indexes, or readings of a wall clock in quarters."""
@@ -78,18 +78,18 @@ class Buckets(NamedTuple):
     last_clipped: bool
 
 
-def zone(name: str, field: str = "time_zone") -> ZoneInfo:
+def zone(name: str) -> ZoneInfo:
     """The zone of an IANA name, spelled as IANA does.
 
     Raises:
-        InvalidArgumentError: there is none; it names `field`, and the nearest name if one is.
+        InvalidArgumentError: there is none; the text has the nearest name if one is.
     """
     # Never hand an unknown name to ZoneInfo: it would look for a file.
     if name in _names():
         return ZoneInfo(name)
     hint = _nearest(name)
     raise InvalidArgumentError.of(
-        field,
+        Part.TIME_ZONE,
         f"{name[:_LONGEST_NAME]!r} is not an IANA time zone" + (f"; did you mean {hint!r}?" if hint else ""),
         Reason.UNKNOWN_TIME_ZONE,
     )

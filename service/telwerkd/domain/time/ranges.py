@@ -1,11 +1,15 @@
-"""Ranges of time: half-open, their start in them and their end not."""
+"""Ranges of time, half-open: their start in them and their end not. And their place in time: cut into buckets."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
-from telwerkd.domain.errors import InvalidArgumentError
-from telwerkd.domain.time.calendar import EARLIEST, day_start
+import numpy as np
+
+from telwerkd.domain.errors import InvalidArgumentError, Part
+from telwerkd.domain.time import calendar
+from telwerkd.domain.time.calendar import EARLIEST, Buckets, Granularity, QuarterHours, day_start
 from telwerkd.domain.time.years import FIRST_DATE
 
 
@@ -15,7 +19,7 @@ class QuarterHourRange(NamedTuple):
     start: int
     end: int
 
-    def quarter_hours(self, _zone: ZoneInfo, _field: str = "") -> "QuarterHourRange":
+    def quarter_hours(self, _zone: ZoneInfo, _part: Part = Part.RANGE) -> "QuarterHourRange":
         """Itself: instants are the same in every zone."""
         return self
 
@@ -37,15 +41,15 @@ class DateRange(NamedTuple):
     start: date
     end: date
 
-    def quarter_hours(self, zone: ZoneInfo, field: str = "range.dates.end_date") -> QuarterHourRange:
-        """The same range in quarter-hours; `field` is what an error names.
+    def quarter_hours(self, zone: ZoneInfo, part: Part = Part.RANGE) -> QuarterHourRange:
+        """The same range in quarter-hours; `part` is which range of a question it is.
 
         Raises:
             InvalidArgumentError: the zone's clocks skipped all of its days.
         """
         start, end = day_start(self.start, zone), day_start(self.end, zone)
         if end <= start:
-            raise InvalidArgumentError.of(field, f"the clocks of {zone.key} skipped the whole range")
+            raise InvalidArgumentError.of(part, f"the clocks of {zone.key} skipped the whole range")
         return QuarterHourRange(start, end)
 
     def previous(self) -> "DateRange":
@@ -81,6 +85,50 @@ def _month(months: int) -> date:
 
 def _too_early() -> InvalidArgumentError:
     return InvalidArgumentError.of(
-        "compare_to.previous_period",
+        Part.PREVIOUS_PERIOD,
         f"the period before this range begins before {FIRST_DATE.year}: name one by `range`",
     )
+
+
+# Place in time.
+
+
+class Period(NamedTuple):
+    """A range of time, divided into buckets."""
+
+    buckets: Buckets
+    granularity: Granularity | None
+
+    @property
+    def start(self) -> int:
+        """Its first quarter-hour."""
+        return int(self.buckets.edges[0])
+
+    @property
+    def end(self) -> int:
+        """The quarter-hour after its last."""
+        return int(self.buckets.edges[-1])
+
+    @property
+    def width(self) -> int:
+        """How many buckets it has."""
+        return len(self.buckets.edges) - 1
+
+    def bucket_of(self, quarter_hours: QuarterHours) -> QuarterHours:
+        """Returns the bucket in which each of its quarter-hours lies."""
+        if self.granularity is Granularity.QUARTER_HOUR:
+            return quarter_hours - self.start
+        return np.searchsorted(self.buckets.edges, quarter_hours, side="right") - 1
+
+
+def place_in_time(
+    spans: Sequence[QuarterHourRange], granularity: Granularity | None, zone: ZoneInfo
+) -> tuple[Period, ...]:
+    """Returns the spans divided into buckets; without a granularity, into one."""
+    return tuple(Period(_buckets(span, granularity, zone), granularity) for span in spans)
+
+
+def _buckets(span: QuarterHourRange, granularity: Granularity | None, zone: ZoneInfo) -> Buckets:
+    if granularity is None:
+        return Buckets(np.array([span.start, span.end]), first_clipped=False, last_clipped=False)
+    return calendar.buckets(span.start, span.end, granularity, zone)

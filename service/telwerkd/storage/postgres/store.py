@@ -14,7 +14,6 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from typing import Any, TypeVar, cast
 
 import asyncpg
@@ -58,11 +57,14 @@ _TRY_UPKEEP = sa.text("SELECT pg_try_advisory_xact_lock(hashtextextended(:accoun
 
 
 class PostgresStore(AcrossAccounts):
-    """`telwerkd.application.ports.Store` over a PostgreSQL database that has its tables."""
+    """`telwerkd.application.ports.Store` over a PostgreSQL database that has its tables.
+
+    It does not read in the event loop (`ReadsInline`): statements are waited for, and what computes must not run in a
+    greenlet (`telwerkd.storage.postgres.threads`).
+    """
 
     scheduling = WriteScheduling(merges_accounts=False, writes_at_once=WRITERS)
     reads_at_once = READERS
-    reads_inline = False
 
     def __init__(self, url: PostgresUrl) -> None:
         super().__init__(self._looking_across)
@@ -86,7 +88,8 @@ class PostgresStore(AcrossAccounts):
         """Runs `work` on one consistent view, in a thread."""
 
         def run(connection: sa.Connection) -> T:
-            return work(AccountTransaction(connection, account))
+            with AccountTransaction(connection, account) as view:
+                return work(view)
 
         def in_thread(connection: AsyncConnection) -> Awaitable[T]:
             loop = asyncio.get_running_loop()
@@ -95,10 +98,6 @@ class PostgresStore(AcrossAccounts):
 
         # A caller that goes away must not take the connection from under a thread that uses it.
         return await self._shielded(self._answered(self._readers, in_thread))
-
-    def inline_view(self, account: AccountId) -> AbstractContextManager[Snapshot]:
-        """There is none: statements are waited for, and what computes must not run in a greenlet (`threads`)."""
-        raise NotImplementedError(f"account {account}: PostgreSQL has no view in the event loop (reads_inline)")
 
     async def write(self, commands: Sequence[tuple[AccountId, Command[T]]]) -> list[T]:
         """Runs the commands, which are all of one account, and commits them together."""
@@ -113,8 +112,9 @@ class PostgresStore(AcrossAccounts):
             remembered: tuple[Any, int] = (None, 0)
             results = []
             for place, (_, command) in enumerate(commands):
-                tx = AccountTransaction(connection, account, None if place else first, remembered[0] or recalled)
-                results.append(command.run(tx))
+                row = None if place else first
+                with AccountTransaction(connection, account, row, remembered[0] or recalled) as tx:
+                    results.append(command.run(tx))
                 remembered = tx.remembered if tx.remembered[0] is not None else remembered
             return results, remembered
 
@@ -135,7 +135,8 @@ class PostgresStore(AcrossAccounts):
         def run(connection: sa.Connection) -> T | None:
             if not connection.scalar(_TRY_UPKEEP, {"account": account}):
                 return None
-            return command.run(AccountTransaction(connection, account, locked_account(connection, account)))
+            with AccountTransaction(connection, account, locked_account(connection, account)) as tx:
+                return command.run(tx)
 
         return await self._shielded(self._answered(self._writers, _in_greenlet(run)))
 

@@ -7,7 +7,7 @@ from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.ids import Micros, WidgetId
 from telwerkd.storage.schema.tables import accounts, names, widget_settings
 from telwerkd.storage.sql import records
-from telwerkd.storage.sql.part import AccountPart, naming_the_account
+from telwerkd.storage.sql.part import AccountPart
 
 _BUMP = sa.text(
     "INSERT INTO accounts (account_id, version, high_water) VALUES (:account, 1, 0) "
@@ -18,7 +18,6 @@ _BUMP = sa.text(
 class AccountRows(AccountPart):
     """Reads and writes what an account has of its own."""
 
-    @naming_the_account
     def widget_versions(self) -> dict[WidgetId, list[WidgetVersion]]:
         """Every version of every widget's settings, oldest first, by widget id."""
         query = (

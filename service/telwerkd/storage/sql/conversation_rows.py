@@ -1,18 +1,19 @@
-"""The rows of conversations: their states, their limits, and the tombstones of those that were erased."""
+"""Conversations: their rows with states and limits, their events, and the tombstones of those that were erased."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
 
-from telwerkd.application.ports import Conversation, DamagedRowError
+from telwerkd.application.ports import Conversation, DamagedRowError, EventKey
+from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.conversation.state import EMPTY, State, last_event_time
-from telwerkd.domain.ids import AccountId, ConversationId, Micros
+from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros
 from telwerkd.storage.schema.tables import conversations, events, tombstones
 from telwerkd.storage.sql import records
-from telwerkd.storage.sql.part import AccountPart, naming_the_account
-from telwerkd.storage.sql.statements import Statement
+from telwerkd.storage.sql.part import AccountPart, Statement
 
 _IN_MAX = 2_000
 """Values in one IN list, well below every database's limit on parameters."""
@@ -22,23 +23,23 @@ _LATEST_LOOKED_AT = ((0, 20), (20, 2_000))
 
 _PLACE = (conversations.c.last_time.type, conversations.c.conversation_id.type)
 
-_EARLIEST_DUE = Statement(
-    sa.select(sa.func.min(conversations.c.due)).where(
-        conversations.c.account_id == sa.bindparam("account"), conversations.c.due.is_not(None)
-    )
-)
-
 _ANY_TOMBSTONE = Statement(sa.select(sa.exists().where(tombstones.c.account_id == sa.bindparam("account"))))
 
 _CONVERSATION_COLUMNS = ("conversation_id", "due", "first_time", "last_time", "state", "base", "events")
+
+_PAUSE_ROWS = 500
+"""Rows that are read before other tasks of the event loop get their turn."""
+
+_EVENT_ID = attrgetter("event_id")
+
+_EVENT_COLUMNS = ("conversation_id", "event_id", "occur_time", "body")
 
 CONVERSATION = tuple(conversations.c[name] for name in _CONVERSATION_COLUMNS)
 
 
 class ConversationRows(AccountPart):
-    """Reads and writes conversations."""
+    """Reads and writes conversations and their events."""
 
-    @naming_the_account
     def latest_event_time(self) -> Micros | None:
         """When the newest event happened; None if none is known."""
         c = conversations.c
@@ -56,12 +57,6 @@ class ConversationRows(AccountPart):
                 break
         return latest
 
-    def earliest_due(self) -> Micros | None:
-        """The earliest limit that is not settled."""
-        [[due]] = _EARLIEST_DUE.on(self._connection, account=self._account)
-        return None if due is None else Micros(due)
-
-    @naming_the_account
     def conversations(self, ids: Collection[ConversationId]) -> dict[ConversationId, Conversation]:
         """Those of the conversations that are stored."""
         keys = [(conversation,) for conversation in sorted(ids)]
@@ -82,7 +77,6 @@ class ConversationRows(AccountPart):
             found.update(digests[digest] for digest in self._connection.scalars(query))
         return found
 
-    @naming_the_account
     def conversations_in(
         self, start: Micros, end: Micros, after: tuple[Micros, ConversationId] | None, limit: int
     ) -> list[tuple[ConversationId, Conversation]]:
@@ -100,7 +94,6 @@ class ConversationRows(AccountPart):
             query = query.where(sa.tuple_(c.last_time, c.conversation_id) > sa.tuple_(*after, types=_PLACE))
         return [conversation_of(row) for row in self._connection.execute(query)]
 
-    @naming_the_account
     def conversations_before(
         self, horizon: Micros, after: ConversationId, limit: int
     ) -> list[tuple[ConversationId, Conversation]]:
@@ -125,7 +118,6 @@ class ConversationRows(AccountPart):
         query = sa.select(c.base).where(c.account_id == self._account, c.base.is_not(None))
         return (records.state_of(row.base) for row in self._stream(query))
 
-    @naming_the_account
     def due(self, until: Micros, limit: int) -> tuple[Micros, dict[ConversationId, Conversation]]:
         """The conversations whose limit is due by `until`, and up to which instant they are all there."""
         c = conversations.c
@@ -162,7 +154,7 @@ class ConversationRows(AccountPart):
         values = [
             (
                 conversation,
-                row.state.limit.due if row.state.limit else None,
+                row.due,
                 row.first_time,
                 row.last_time,
                 records.state_blob(row.state),
@@ -181,6 +173,49 @@ class ConversationRows(AccountPart):
             )
         digest = tombstone(self._account, conversation)
         self._bulk.insert(tombstones, ("digest",), [(digest,)], replacing=())
+
+    # The log.
+
+    def stored(self, keys: Collection[EventKey]) -> dict[EventKey, Event]:
+        """Those of the events that are in the log."""
+        ordered = sorted(keys)
+        found = self._bulk.find(events, _EVENT_COLUMNS[:2], ordered, _EVENT_COLUMNS[2:])
+        return {
+            ordered[place]: records.event_of(ordered[place][1], occur_time, body) for place, occur_time, body in found
+        }
+
+    def log(self, conversation: ConversationId) -> list[Event]:
+        """All events of a conversation, in no particular order."""
+        c = events.c
+        query = sa.select(c.event_id, c.occur_time, c.body).where(
+            c.account_id == self._account, c.conversation_id == conversation
+        )
+        logged: list[Event] = []
+        for number, row in enumerate(self._connection.execute(query), 1):
+            logged.append(records.event_of(*row))
+            if not number % _PAUSE_ROWS:
+                self.pause()
+        return logged
+
+    def event_count(self, conversation: ConversationId) -> int:
+        """How many events of a conversation are in the log."""
+        c = events.c
+        query = sa.select(sa.func.count()).where(c.account_id == self._account, c.conversation_id == conversation)
+        return self._connection.scalar(query) or 0
+
+    def add_events(self, new: Mapping[ConversationId, Sequence[Event]]) -> None:
+        """Adds events that are not in the log."""
+        rows = [
+            (conversation, event.event_id, event.occur_time, records.event_body(event))
+            for conversation in sorted(new)
+            for event in sorted(new[conversation], key=_EVENT_ID)
+        ]
+        self._bulk.insert(events, _EVENT_COLUMNS, rows)
+
+    def remove_events(self, conversation: ConversationId, events_: Iterable[EventId]) -> None:
+        """Removes events from the log."""
+        keys = [(conversation, event_id) for event_id in sorted(events_)]
+        self._bulk.delete(events, _EVENT_COLUMNS[:2], keys)
 
 
 def tombstone(account: AccountId, conversation: ConversationId) -> bytes:

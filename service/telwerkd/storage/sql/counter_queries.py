@@ -1,4 +1,4 @@
-"""What queries read of the counters."""
+"""What answers read: the counters, and up to when these are complete."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,10 +11,10 @@ from telwerkd.domain.counting.cells import are_cells
 from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET
 from telwerkd.domain.counting.deltas import DeltaEntries
 from telwerkd.domain.counting.measures import Measure, kpi_of
-from telwerkd.storage.schema.tables import base_counters, chunk_versions, counters, deltas
+from telwerkd.domain.ids import Micros
+from telwerkd.storage.schema.tables import base_counters, chunk_versions, conversations, counters, deltas
 from telwerkd.storage.sql import records
-from telwerkd.storage.sql.part import AccountPart, naming_the_account, whole_cells
-from telwerkd.storage.sql.statements import Statement
+from telwerkd.storage.sql.part import AccountPart, Statement, whole_cells
 
 
 def _cells_of(table: sa.Table) -> sa.Select[*tuple[Any, ...]]:
@@ -40,7 +40,7 @@ _CELLS = Statement(
 _CHUNK_VERSIONS = Statement(sa.select(chunk_versions.c.chunk, chunk_versions.c.version).where(*_within(chunk_versions)))
 
 _DELTAS = Statement(
-    sa.select(deltas.c.leaves).where(
+    sa.select(deltas.c.entries).where(
         deltas.c.account_id == sa.bindparam("account"), deltas.c.measure == sa.bindparam("measure")
     )
 )
@@ -52,10 +52,16 @@ _FILED = Statement(
 )
 
 
-class CounterQueries(AccountPart):
-    """Reads counters for answers."""
+_EARLIEST_DUE = Statement(
+    sa.select(sa.func.min(conversations.c.due)).where(
+        conversations.c.account_id == sa.bindparam("account"), conversations.c.due.is_not(None)
+    )
+)
 
-    @naming_the_account
+
+class CounterQueries(AccountPart):
+    """Reads counters for answers, and the earliest limit that is open."""
+
     def cells(self, selector: ChunkSelector) -> list[StoredChunk]:
         """The chunks that a selector names."""
         if not (selector.operators or selector.groups or selector.widgets or selector.values):
@@ -114,11 +120,15 @@ class CounterQueries(AccountPart):
         [[rows, entry_count]] = _FILED.on(self._connection, account=self._account, measure=measure)
         return int(rows), int(entry_count or 0)
 
-    @naming_the_account
     def deltas(self, measure: Measure) -> DeltaEntries:
         """What is counted of a measure but not yet in its chunks."""
         found = _DELTAS.on(self._connection, account=self._account, measure=measure)
-        return records.entries_of(blob for [blob] in found)
+        return records.entries_of([blob for [blob] in found])
+
+    def earliest_due(self) -> Micros | None:
+        """The earliest limit that is not settled."""
+        [[due]] = _EARLIEST_DUE.on(self._connection, account=self._account)
+        return None if due is None else Micros(due)
 
     def base_cells(self, measure: Measure, first_chunk: int, last_chunk: int) -> list[StoredChunk]:
         """The facts of a measure that no event explains any more, uncut."""

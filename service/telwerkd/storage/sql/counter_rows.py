@@ -10,10 +10,10 @@ from telwerkd.domain.counting.deltas import DeltaEntries, Deltas
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.storage.schema.tables import base_counters, chunk_versions, counters, deltas
 from telwerkd.storage.sql import records
-from telwerkd.storage.sql.part import AccountPart, naming_the_account, whole_cells
+from telwerkd.storage.sql.part import AccountPart, whole_cells
 
 _CHUNK_KEY = ("measure", "grouping", "chunk", "operator_id", "group_id", "widget_id", "value")
-_DELTA_COLUMNS = ("measure", "version", "size", "leaves")
+_DELTA_COLUMNS = ("measure", "version", "size", deltas.c.entries.name)
 
 
 class CounterRows(AccountPart):
@@ -39,10 +39,9 @@ class CounterRows(AccountPart):
         )
         return [(version, size) for version, size in self._connection.execute(query)]
 
-    @naming_the_account
     def deltas_until(self, measure: Measure, version: int) -> DeltaEntries:
         """The deltas of a measure that are filed under versions up to one."""
-        blobs = self._connection.scalars(sa.select(deltas.c.leaves).where(*self._deltas_until(measure, version)))
+        blobs = self._connection.scalars(sa.select(deltas.c.entries).where(*self._deltas_until(measure, version)))
         return records.entries_of(blobs.all())
 
     def replace_deltas(self, measure: Measure, version: int, pieces: Sequence[DeltaEntries]) -> None:
@@ -61,7 +60,6 @@ class CounterRows(AccountPart):
         """Removes all deltas of all measures."""
         self._connection.execute(sa.delete(deltas).where(deltas.c.account_id == self._account))
 
-    @naming_the_account
     def chunks(self, keys: Sequence[KeyParts]) -> list[bytes]:
         """The cells of chunks, whose keys are sorted; empty where there is none."""
         return self._chunks(counters, keys)
@@ -70,7 +68,6 @@ class CounterRows(AccountPart):
         """Stores whole chunks, whose keys are sorted; removes those that are empty."""
         self._put_chunks(counters, keys, cells)
 
-    @naming_the_account
     def base_chunks(self, keys: Sequence[KeyParts]) -> list[bytes]:
         """As `chunks`, of the facts that no event explains any more."""
         return self._chunks(base_counters, keys)

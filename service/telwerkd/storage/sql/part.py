@@ -1,9 +1,11 @@
 """What the parts of a transaction share."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+import sqlite3
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.util import await_only
@@ -12,10 +14,42 @@ from telwerkd.application.ports import Account, Damage, DamagedRowError
 from telwerkd.domain.counting.cells import are_cells
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.storage.schema.tables import accounts
-from telwerkd.storage.sql.bulk import Bulk
+from telwerkd.storage.sql.bulk import Bulk, Values
 from telwerkd.storage.sql.bulk_postgres import PostgresBulk
 from telwerkd.storage.sql.bulk_sqlite import SqliteBulk
-from telwerkd.storage.sql.statements import Statement
+
+
+class Statement:
+    """A query, made once for each database. Parameters (`bindparam`) and what comes back are the driver's.
+
+    For what is read with every query: SQLAlchemy makes a statement's text anew, or at least its cache key, for every
+    execution; that took longer than SQLite took to execute it. What it makes of a result took longer still: on SQLite
+    the driver is asked directly, in a tenth of the time. So a transaction must have begun already, and SQLAlchemy's
+    events do not tell of these statements.
+    """
+
+    def __init__(self, query: sa.Select[*tuple[Any, ...]]) -> None:
+        self._query = query
+        self._texts: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}
+
+    def on(self, connection: sa.Connection, **values: Any) -> Sequence[Values]:
+        """The rows that it gives on a connection."""
+        made = self._texts.get(connection.dialect.name)
+        if made is None:
+            compiled = self._query.compile(dialect=connection.dialect)
+            made = self._texts[connection.dialect.name] = (
+                str(compiled),
+                tuple(compiled.positiontup or ()),
+                # SQLite's LIMIT comes with an OFFSET that nobody asked for.
+                {name: value for name, value in compiled.params.items() if value is not None},
+            )
+        text, names, fixed = made
+        parameters = tuple([values[name] if name in values else fixed[name] for name in names])
+        driver = connection.connection.driver_connection
+        if isinstance(driver, sqlite3.Connection):
+            return driver.execute(text, parameters).fetchall()
+        return connection.exec_driver_sql(text, parameters).all()
+
 
 ACCOUNT = tuple(
     accounts.c[name] for name in ("version", "high_water", "time_zone", "horizon", "names_max", "names_freed")
@@ -24,32 +58,21 @@ ACCOUNT = tuple(
 
 _ACCOUNT_ROW = Statement(sa.select(*ACCOUNT).where(accounts.c.account_id == sa.bindparam("account")))
 
-P = ParamSpec("P")
-T = TypeVar("T")
-Part = TypeVar("Part", bound="AccountPart")
-
-
-def naming_the_account(read: Callable[Concatenate[Part, P], T]) -> Callable[Concatenate[Part, P], T]:
-    """Says of which account a damaged row is."""
-
-    @wraps(read)
-    def reads(transaction: Part, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return read(transaction, *args, **kwargs)
-        except DamagedRowError as error:
-            error.account = transaction.account_id
-            raise
-
-    return reads
-
 
 class AccountPart:
-    """What every part of a transaction of one account has: the connection, and the account's row."""
+    """What every part of a transaction of one account has: the connection, the account's row, what is remembered.
 
-    def __init__(self, connection: sa.Connection, account: AccountId, row: Account | None = None) -> None:
+    A context manager, in which an error about a damaged row gets the account's name.
+    """
+
+    def __init__(
+        self, connection: sa.Connection, account: AccountId, row: Account | None = None, recalled: Any = None
+    ) -> None:
         self._connection = connection
         self._account = self.account_id = account
-        self._bulk = _bulk(connection, account)
+        self._recalled = recalled
+        self.remembered: tuple[Any, int] = (None, 0)
+        """What is to be recalled once this transaction is committed, and its weight; None if nothing new is."""
         # Nobody else changes the account's row before this transaction ends, or this one does not see it.
         self._row = row
 
@@ -60,6 +83,29 @@ class AccountPart:
             self._row = Account(*rows[0]) if rows else Account(0, Micros(0), None, Micros(0))
         return self._row
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Says of which account a damaged row is."""
+        if isinstance(error, DamagedRowError):
+            error.account = self.account_id
+
+    def recall(self) -> Any:
+        """What the last transaction of the account left, as far as the store knows."""
+        return self._recalled
+
+    def remember(self, kept: Any, weight: int = 1) -> None:
+        """Leaves something for the next."""
+        self.remembered = kept, weight
+
+    @cached_property
+    def _bulk(self) -> Bulk:
+        of_dialect = PostgresBulk if self._connection.dialect.name == "postgresql" else SqliteBulk
+        return of_dialect(self._connection, self._account)
+
     def pause(self) -> None:
         """Lets the event loop go on, if the transaction runs there."""
         # In a thread, where nothing waits for it, `StatementsInLoop` stands for the connection (`postgres.threads`).
@@ -68,11 +114,6 @@ class AccountPart:
 
     def _stream(self, query: sa.Select[*tuple[Any, ...]]) -> Iterator[Any]:
         return iter(self._connection.execute(query, execution_options={"yield_per": 1_000}))
-
-
-def _bulk(connection: sa.Connection, account: AccountId) -> Bulk:
-    of_dialect = PostgresBulk if connection.dialect.name == "postgresql" else SqliteBulk
-    return of_dialect(connection, account)
 
 
 def whole_cells(table: str, key: Sequence[Any], cells: bytes) -> bytes:

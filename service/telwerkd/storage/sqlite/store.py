@@ -43,12 +43,11 @@ class Writer(Protocol):
 
 
 class SqliteStore(AcrossAccounts):
-    """`telwerkd.application.ports.Store` over a SQLite file that has its tables."""
+    """`telwerkd.application.ports.Store` over a SQLite file that has its tables; it `ReadsInline` too."""
 
     # A commit takes as long as a hundred events and more.
     scheduling = WriteScheduling(merges_accounts=True, writes_at_once=2, ahead_weight_min=500)
     reads_at_once = READERS
-    reads_inline = True
 
     def __init__(self, path: Path, writer: Writer | None = None) -> None:
         super().__init__(self._looking_across)
@@ -63,16 +62,16 @@ class SqliteStore(AcrossAccounts):
         """Runs `work` on one consistent view."""
 
         def run() -> T:
-            with unavailable(), self._reader.begin() as connection:
-                return work(AccountTransaction(connection, account))
+            with unavailable(), self._reader.begin() as connection, AccountTransaction(connection, account) as view:
+                return work(view)
 
         return await asyncio.get_running_loop().run_in_executor(self._read_threads, run)
 
     @contextmanager
     def inline_view(self, account: AccountId) -> Iterator[Snapshot]:
         """Opens one consistent view in the event loop, on a connection of its own."""
-        with unavailable(), self._inline.begin():
-            yield AccountTransaction(self._inline, account)
+        with unavailable(), self._inline.begin(), AccountTransaction(self._inline, account) as view:
+            yield view
 
     async def write(self, commands: Sequence[tuple[AccountId, Command[T]]]) -> list[T]:
         """Runs all of `commands` and commits them together."""

@@ -24,8 +24,8 @@ from telwerkd.domain.ids import Micros
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS, Buckets
 from telwerkd.transport.codec import page_tokens, wire
 from telwerkd.transport.codec.errors import told
+from telwerkd.transport.codec.fields import encode_instant
 from telwerkd.transport.codec.queries import QueryRequest
-from telwerkd.transport.codec.settings import encode_instant
 from telwerkd.transport.codec.values import encode_value
 
 _QUARTER_SECONDS = QUARTER_HOUR_MICROS // 1_000_000
@@ -50,6 +50,19 @@ class Reply(NamedTuple):
             self.body
             + self.kind(complete_until=encode_instant(self.answer_version.complete_until(now))).SerializeToString()
         )
+
+
+class Finished(NamedTuple):
+    """A reply, and the whole message, which is put together where it was encoded: it may have megabytes."""
+
+    reply: Reply
+    whole: bytes
+
+
+def encode_finished(request: QueryRequest, now: Micros, answer: Answer) -> Finished:
+    """The reply to a request, and the message that says what is complete at an instant."""
+    reply = encode_answer(request, answer)
+    return Finished(reply, reply.finished(now))
 
 
 def encode_answer(request: QueryRequest, answer: Answer) -> Reply:

@@ -1,7 +1,8 @@
 """What clients are told of an error, in one table: as a status, and within a reply (in-band)."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 import grpc
@@ -19,6 +20,7 @@ from telwerkd.domain.errors import (
     InvalidArgumentError,
     LimitExceededError,
     NotFoundError,
+    Part,
     PermissionDeniedError,
     QuotaExceededError,
     Reason,
@@ -39,6 +41,24 @@ STATUS_CODES: Final[Mapping[type[TelwerkError], grpc.StatusCode]] = {
     UnavailableError: grpc.StatusCode.UNAVAILABLE,
 }
 """Every class of the tree; a test holds that none is left out. A class of somebody else's takes its parent's status."""
+
+_PATHS: Final[Mapping[Part, str]] = {
+    Part.KPI: "kpi_ids",
+    Part.TIME_ZONE: "time_zone",
+    Part.RANGE: "range.dates.end_date",
+    Part.PREVIOUS_PERIOD: "compare_to.previous_period",
+    Part.COMPARED_RANGE: "compare_to.range.dates.end_date",
+    Part.GRANULARITY: "granularity",
+    Part.GROUPING: "group_by",
+    Part.FILTER: "filter",
+    Part.FILTERED_VALUES: "filter.values",
+    Part.ORDER_MEASURE: "order_by.measure",
+    Part.CONVERSATION: "conversation_id",
+    Part.EVENT_ID: "event_id",
+    Part.OCCUR_TIME: "occur_time",
+    Part.HORIZON: "horizon",
+}
+"""Which field of a query or an event says what. A request that says it elsewhere names its field (`in_field`)."""
 
 # A client refuses trailers of more than 8 KiB, and then sees RESOURCE_EXHAUSTED in place of the error. The text goes
 # out twice (once percent-encoded: up to three times its size) and the details in base64, so the two stay well below.
@@ -66,13 +86,35 @@ class Told(NamedTuple):
         return delay
 
 
+def path_of(what: Part | str) -> str:
+    """Returns the field that says a part; a field as it is."""
+    return _PATHS[what] if isinstance(what, Part) else what
+
+
+@contextmanager
+def in_field(part: Part, field: str) -> Iterator[None]:
+    """Lets what is found wrong with a part be wrong with a field of the request that is not the usual one.
+
+    Raises:
+        InvalidArgumentError: it is, and names the field.
+    """
+    try:
+        yield
+    except InvalidArgumentError as error:
+        placed = [FieldViolation(field, of.description) if of.field is part else of for of in error.violations]
+        raise InvalidArgumentError(placed, error.reason) from None
+
+
 def told(error: TelwerkError) -> Told:
     """Returns what a client is told of an error; an error within a reply has just these fields."""
-    field = error.violations[0].field if isinstance(error, InvalidArgumentError) and error.violations else ""
+    field, message = "", error.message
+    if isinstance(error, InvalidArgumentError) and error.violations:
+        placed = [FieldViolation(path_of(of.field), of.description) for of in error.violations]
+        field, message = path_of(error.violations[0].field), "; ".join(map(str, placed))
     retry = None
     if isinstance(error, QuotaExceededError | UnavailableError):
         retry = math.ceil(min(max(0.0, error.retry_after_seconds), _RETRY_SECONDS_MAX) * 1_000)
-    return Told(error.reason.name, error.message, field, retry)
+    return Told(error.reason.name, message, field, retry)
 
 
 def to_rpc_status(error: TelwerkError) -> status_pb2.Status:
@@ -83,7 +125,7 @@ def to_rpc_status(error: TelwerkError) -> status_pb2.Status:
         details.append(_bad_request(error))
     if about.retry_delay is not None:
         details.append(error_details_pb2.RetryInfo(retry_delay=about.retry_delay))
-    return rpc_status(_code_of(type(error)), error.message, details)
+    return rpc_status(_code_of(type(error)), about.message, details)
 
 
 def _code_of(kind: type[TelwerkError]) -> grpc.StatusCode:
@@ -112,7 +154,7 @@ def _bad_request(error: InvalidArgumentError) -> error_details_pb2.BadRequest:
 
 def _field_violation(violation: FieldViolation, reason: Reason) -> error_details_pb2.BadRequest.FieldViolation:
     return error_details_pb2.BadRequest.FieldViolation(
-        field=_cut(violation.field, _MESSAGE_BYTES_MAX),
+        field=_cut(path_of(violation.field), _MESSAGE_BYTES_MAX),
         description=_cut(violation.description, _MESSAGE_BYTES_MAX),
         reason=reason.name,
     )

@@ -8,11 +8,12 @@ from telwerkd.application.query.question import Query
 from telwerkd.domain.catalogue.kpis import KpiInfo, by_id
 from telwerkd.domain.catalogue.specs import ValueKind
 from telwerkd.domain.conversation.facts import Fact
+from telwerkd.domain.errors import Part
 from telwerkd.domain.ids import AccountId, ConversationId, Micros
 from telwerkd.transport.codec import page_tokens, wire
-from telwerkd.transport.codec.fields import FieldError, FieldReader
+from telwerkd.transport.codec.errors import in_field
+from telwerkd.transport.codec.fields import FieldError, FieldReader, encode_instant
 from telwerkd.transport.codec.queries import decode_filter, decode_page_size, decode_range
-from telwerkd.transport.codec.settings import encode_instant
 from telwerkd.transport.codec.values import encode_value
 
 _PAGE_SIZE = 50
@@ -49,7 +50,8 @@ def decode_explain(request: pb.ExplainCountRequest, fields: FieldReader) -> tupl
 def _kpi(kpi_id: str) -> KpiInfo:
     if not kpi_id:
         raise FieldError("kpi_id", "is required")
-    return by_id(kpi_id, "kpi_id")
+    with in_field(Part.KPI, "kpi_id"):
+        return by_id(kpi_id)
 
 
 def encode_explanation(request: pb.ExplainCountRequest, page: Explanation) -> bytes:

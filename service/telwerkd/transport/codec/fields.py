@@ -1,7 +1,8 @@
 """Fields that many messages have: ids, URLs, instants, choices. Each is validated here, and an error names its path."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -17,9 +18,15 @@ _FIRST_SECOND, _END_SECOND = FIRST_INSTANT // SECOND, END_INSTANT // SECOND
 
 LIVE_LIMIT_MAX = 30 * 86_400 * SECOND
 
+FILTER_IDS_MAX = 1_000
+"""Ids, topics or values in one list of a filter."""
+
 _NANOS_MAX = 999_999_999
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+T = TypeVar("T")
 
 
 class FieldError(InvalidArgumentError):
@@ -116,6 +123,23 @@ def action(field: str, number: int) -> InactivityAction:
         return InactivityAction(number)
     except ValueError:
         raise FieldError(field, f"{number} is not one of {choices(pb.InactivityAction.keys())}") from None
+
+
+def encode_instant(instant_: Micros) -> Timestamp:
+    """An instant as a message."""
+    seconds, micros = divmod(instant_, 1_000_000)
+    return Timestamp(seconds=seconds, nanos=micros * 1_000)
+
+
+def checked(field: str, wanted: Sequence[T], check: Callable[[str, T], str]) -> list[str]:
+    """The entries of a list of a filter, each checked.
+
+    Raises:
+        FieldError: they are too many, or `check` says so.
+    """
+    if len(wanted) > FILTER_IDS_MAX:
+        raise FieldError(field, f"has {len(wanted)} entries, at most {FILTER_IDS_MAX} are allowed")
+    return [check(f"{field}[{i}]", entry) for i, entry in enumerate(wanted)]
 
 
 def choices(enum: Iterable[str]) -> str:

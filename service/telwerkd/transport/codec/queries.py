@@ -24,8 +24,8 @@ from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS, Granularity
 from telwerkd.domain.time.ranges import DateRange, QuarterHourRange, Range
 from telwerkd.domain.time.years import YEARS, is_known_date
 from telwerkd.transport.codec import page_tokens
-from telwerkd.transport.codec.fields import FieldError, FieldReader, choices, instant
-from telwerkd.transport.codec.values import checked, decode_topics, decode_value
+from telwerkd.transport.codec.fields import FieldError, FieldReader, checked, choices, instant
+from telwerkd.transport.codec.values import decode_topics, decode_value
 
 QueryRequest: TypeAlias = pb.QueryTimeSeriesRequest | pb.QueryTotalsRequest
 

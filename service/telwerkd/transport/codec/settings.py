@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from telwerk.v1 import settings_service_pb2 as pb
 from telwerkd.domain.conversation.goals import Goal
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.ids import GoalId, Micros, WidgetId
 from telwerkd.transport.codec import page_tokens
-from telwerkd.transport.codec.fields import FieldError, FieldReader, action, instant, live_limit
+from telwerkd.transport.codec.fields import FieldError, FieldReader, action, encode_instant, instant, live_limit
 
 GOALS_MAX = 1_000
 _PAGE_SIZE = 20
@@ -73,12 +72,6 @@ def encode_version(widget: WidgetId, version: WidgetVersion) -> pb.WidgetSetting
         goals=[pb.Goal(goal_id=goal.goal_id, url=goal.url) for goal in version.goals],
         enabled_actions=[int(a) for a in version.enabled_actions],  # type: ignore[misc]  # enums are ints on the wire
     )
-
-
-def encode_instant(instant_: Micros) -> Timestamp:
-    """An instant as a message."""
-    seconds, micros = divmod(instant_, 1_000_000)
-    return Timestamp(seconds=seconds, nanos=micros * 1_000)
 
 
 def _duration(length: Micros) -> Duration:

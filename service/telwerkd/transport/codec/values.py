@@ -1,18 +1,10 @@
 """Between `telwerk.v1.Value` and the values of facts."""
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
-
 from telwerk.v1 import event_pb2, kpi_service_pb2 as pb
 from telwerkd.domain.catalogue.specs import ValueKind
 from telwerkd.domain.conversation.facts import OfflineAssignment, answer_value, topics_value, value_answer, value_topics
 from telwerkd.transport.codec.events import STARS_MAX
-from telwerkd.transport.codec.fields import FieldError, FieldReader, action, choices
-
-T = TypeVar("T")
-
-FILTER_IDS_MAX = 1_000
-"""Ids, topics or values in one list of a filter."""
+from telwerkd.transport.codec.fields import FieldError, FieldReader, action, checked, choices
 
 
 def decode_value(field: str, message: pb.Value, fields: FieldReader) -> tuple[ValueKind, str]:
@@ -60,17 +52,6 @@ def decode_topics(field: str, message: pb.TopicSet, fields: FieldReader) -> list
     if not message.topic_ids:
         raise FieldError(field, "is empty: no set that is counted is")
     return checked(f"{field}.topic_ids", message.topic_ids, fields.id)
-
-
-def checked(field: str, wanted: Sequence[T], check: Callable[[str, T], str]) -> list[str]:
-    """The entries of a list of a filter, each checked.
-
-    Raises:
-        FieldError: they are too many, or `check` says so.
-    """
-    if len(wanted) > FILTER_IDS_MAX:
-        raise FieldError(field, f"has {len(wanted)} entries, at most {FILTER_IDS_MAX} are allowed")
-    return [check(f"{field}[{i}]", entry) for i, entry in enumerate(wanted)]
 
 
 def encode_value(kind: ValueKind, value: str) -> pb.Value:  # noqa: PLR0911  # one case a kind

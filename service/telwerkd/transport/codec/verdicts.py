@@ -9,6 +9,7 @@ from telwerkd.application.batches import Rejected, Verdict, Verdicts
 from telwerkd.domain.conversation.events import PostChatSurveyAnswered, PreChatSurveyCompleted
 from telwerkd.domain.ids import EventId
 from telwerkd.transport.codec.encoded import Encoded
+from telwerkd.transport.codec.errors import path_of
 from telwerkd.transport.codec.events import Decoded
 
 Response = type[ingestion.IngestEventsResponse] | type[ingestion.StreamEventsResponse]
@@ -107,7 +108,7 @@ async def encoded_verdicts(response: Response, taken: Taken) -> Encoded:
             index=place,
             event_id=event_id,
             reason=rejected.reason.name,
-            field=rejected.field,
+            field=path_of(rejected.field),
             message=rejected.message,
         )
         if not number % _ENCODED_AT_ONCE:

@@ -3,21 +3,30 @@
 import asyncio
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import grpc.aio
 
 from telwerk.v1 import kpi_service_pb2 as pb, kpi_service_pb2_grpc as kpi_grpc
 from telwerkd.application.clock import Clock
 from telwerkd.application.explain import Explanations
+from telwerkd.application.ports import AnswerVersion
 from telwerkd.application.query.question import Query
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.runner import Queries
 from telwerkd.application.watch.watches import Watches, about_differs, changes
 from telwerkd.domain.errors import TelwerkError
 from telwerkd.domain.ids import AccountId, Micros
+from telwerkd.process.bounded_cache import BoundedCache
 from telwerkd.transport.codec import wire
-from telwerkd.transport.codec.answers import Reply, encode_answer, encode_batched, encode_changes
+from telwerkd.transport.codec.answers import (
+    Finished,
+    Reply,
+    encode_answer,
+    encode_batched,
+    encode_changes,
+    encode_finished,
+)
 from telwerkd.transport.codec.catalogue import encode_catalogue
 from telwerkd.transport.codec.encoded import Encoded
 from telwerkd.transport.codec.explanations import decode_explain, encode_explanation
@@ -25,7 +34,6 @@ from telwerkd.transport.codec.fields import FieldError, FieldReader
 from telwerkd.transport.codec.queries import QueryRequest, decode_query
 from telwerkd.transport.codec.query_batch import QueryBatch
 from telwerkd.transport.grpc.errors import let_go
-from telwerkd.transport.services.answer_cache import AnswerCache
 from telwerkd.transport.services.draining import unless_drained
 from telwerkd.transport.services.stalling import write_within
 
@@ -35,11 +43,42 @@ _LOOP_BYTES_MAX = 4_096
 """Larger requests are decoded in a thread: a thousand ids take a millisecond. Nor are replies to them kept."""
 
 
-class _Finished(NamedTuple):
-    """A reply, and the whole message, which is put together where it was encoded: it may have megabytes."""
+CacheKey: TypeAlias = tuple[type, bytes]
+"""A request's type and bytes; its account is among them."""
 
-    reply: Reply
-    whole: bytes
+_OVERHEAD_BYTES = 200
+"""About what an entry takes beside its request and reply."""
+
+
+_REPLY_BYTES_MAX = 1 << 20
+"""Larger replies are not kept: a kept one is copied in the event loop when it is sent again."""
+
+
+class AnswerCache:
+    """The replies that were used last, of at most so many bytes in all; 0 keeps none."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._replies: BoundedCache[CacheKey, Reply] = BoundedCache(bytes_max)
+
+    def holds(self, key: CacheKey) -> bool:
+        """Whether there is a reply, true or not any more."""
+        return self._replies.peek(key) is not None
+
+    def get(self, key: CacheKey, answer_version: AnswerVersion) -> Reply | None:
+        """The reply to a request, if its account still stands where it stood then."""
+        reply = self._replies.peek(key)
+        if reply is None or reply.answer_version != answer_version:
+            return None
+        self._replies.use(key)
+        return reply
+
+    def put(self, key: CacheKey, reply: Reply) -> None:
+        """Keeps a reply, in the place of an earlier one."""
+        size = len(key[1]) + len(reply.body) + _OVERHEAD_BYTES
+        if size > _REPLY_BYTES_MAX:
+            self._replies.drop(key)
+        else:
+            self._replies.put(key, reply, size)
 
 
 class KpiService(kpi_grpc.KpiServiceServicer):
@@ -95,14 +134,8 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         self._cache.put(key, finished.reply)
         return Encoded(finished.whole)
 
-    async def _encoded(self, request: QueryRequest, query: Query, *, short: bool) -> "_Finished":
-        now = self._clock.now()
-
-        def encoded(answer: Answer) -> _Finished:
-            reply = encode_answer(request, answer)
-            return _Finished(reply, reply.finished(now))
-
-        return await self._queries.ask(query, encoded, short=short)
+    async def _encoded(self, request: QueryRequest, query: Query, *, short: bool) -> Finished:
+        return await self._queries.ask(query, partial(encode_finished, request, self._clock.now()), short=short)
 
     async def BatchQuery(self, request: Any, context: _Context) -> Any:
         """Several queries on one view; they come as a `QueryBatch`."""

@@ -8,7 +8,9 @@ from telwerk.v1 import settings_service_pb2 as settings, settings_service_pb2_gr
 from telwerkd.application import audit_log
 from telwerkd.application.clock import Clock
 from telwerkd.application.settings import AccountSettings
+from telwerkd.domain.errors import Part
 from telwerkd.domain.ids import AccountId, WidgetId
+from telwerkd.transport.codec.errors import in_field
 from telwerkd.transport.codec.fields import FieldReader
 from telwerkd.transport.codec.settings import decode_version, encode_version, page_of
 
@@ -61,7 +63,7 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
         """Sets an account's settings."""
         account = AccountId(self._fields.id("account_id", request.account_id))
         if request.settings.HasField("time_zone"):
-            with audit_log.recorded("account settings", account):
+            with audit_log.recorded("account settings", account), in_field(Part.TIME_ZONE, "settings.time_zone"):
                 await self._settings.set_time_zone(account, request.settings.time_zone)
         time_zone = await self._settings.time_zone(account)
         return settings.SetAccountSettingsResponse(settings=settings.AccountSettings(time_zone=time_zone))

@@ -1,0 +1,223 @@
+"""The stages of a query in their order: plan, place in time and read on a view; group, rank and assemble after it.
+
+And what they cost, estimated before they run: in units of 8 ns, the time to add one number of a rollup, measured on two
+slow cores, with what encoding takes. By it the runner chooses event loop or thread.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias, TypeVar
+
+from telwerkd.application.ports import Snapshot
+from telwerkd.application.query.assemble import assemble
+from telwerkd.application.query.budgets import PointBudget, RowBudget
+from telwerkd.application.query.checks import check
+from telwerkd.application.query.group import group_rows
+from telwerkd.application.query.plan import CachedWhole, Outline, QueryPlan, outline, plan
+from telwerkd.application.query.question import Query, QueryLimits
+from telwerkd.application.query.rank import Selection, rank
+from telwerkd.application.query.read import Reading, Slice, read
+from telwerkd.application.query.result import Answer
+from telwerkd.application.query.rollup_cache import RollupCache
+from telwerkd.application.settings import zone_name
+from telwerkd.domain.counting.measures import has_open_values
+from telwerkd.domain.errors import TelwerkError
+from telwerkd.domain.time import calendar
+from telwerkd.domain.time.ranges import place_in_time
+
+T = TypeVar("T")
+
+LOOP_COST_MAX = 240_000
+"""What an answer may cost in the event loop: 1.9 ms. A year by day by 50 operators is 210,000."""
+
+_READ = 20_000
+"""The statements that read one measure in one period, and all that is done for a KPI that has nothing."""
+
+_BUCKET, _COMPARED_BUCKET = 12, 16
+"""A bucket: its edge is found and encoded."""
+
+_COUNT, _COMPARED_COUNT = 2, 8
+"""A count of a series: allocated, summed up over its values and encoded; with its differences where it is compared."""
+
+_CHUNK, _ENTRY, _OPEN_ENTRY, _FILED = 60, 12, 60, 60
+"""A chunk whose version is read, a delta entry, one whose value producers choose, a transaction's entries."""
+
+ROW = 800
+"""A row of an answer."""
+
+
+class ToThread(NamedTuple):
+    """Says that a query is to be read in a thread, and what is known of it by then."""
+
+    known: "Known"
+
+
+class ReadInline(NamedTuple):
+    """What was read in the event loop."""
+
+    reading: Reading
+    cost: int
+    """Of its outline."""
+
+
+Known: TypeAlias = Query | Outline | QueryPlan
+"""How far a query has come: nothing is done again that still holds on the view that it is read on."""
+
+
+def read_view(known: Known, limits: QueryLimits, rollups: RollupCache, view: Snapshot) -> Reading:
+    """Returns what was read for a query, whatever that costs.
+
+    Raises:
+        InvalidArgumentError: the zone is unknown, or a range is empty.
+        LimitExceededError: too many buckets or rows.
+    """
+    return _placed_and_read(_planned(known, limits, rollups, RowBudget(limits.rows_max), view), view, rollups)
+
+
+def _planned(known: Known, limits: QueryLimits, rollups: RollupCache, rows: RowBudget, view: Snapshot) -> QueryPlan:
+    """Returns the plan of a query on a view, made of what is known of it as far as that holds here."""
+    if isinstance(known, QueryPlan):
+        if _is_of_zone(known.outline, view) and known.holds_on(view):
+            return known
+        known = known.outline
+    if isinstance(known, Outline):
+        if _is_of_zone(known, view):
+            return plan(known, view, rollups, rows)
+        known = known.query
+    return plan(outline(known, calendar.zone(_zone_of(known, view)), limits), view, rollups, rows)
+
+
+def _zone_of(query: Query, view: Snapshot) -> str:
+    return query.time_zone or zone_name(view)
+
+
+def _is_of_zone(outlined: Outline, view: Snapshot) -> bool:
+    """Whether the account's zone, if the query names none, is still that of the outline."""
+    return outlined.zone.key == _zone_of(outlined.query, view)
+
+
+def query_of(known: Known) -> Query:
+    """Returns the query of which something is known."""
+    if isinstance(known, QueryPlan):
+        return known.outline.query
+    return known.query if isinstance(known, Outline) else known
+
+
+def _placed_and_read(planned: QueryPlan, view: Snapshot, rollups: RollupCache) -> Reading:
+    outlined = planned.outline
+    periods = place_in_time(outlined.spans, outlined.query.granularity, outlined.zone)
+    return read(planned, periods, view, rollups)
+
+
+def read_inline(query: Query, limits: QueryLimits, rollups: RollupCache, view: Snapshot) -> ReadInline | ToThread:
+    """Returns what was read for a query if that costs little; else that a thread is to read it.
+
+    Raises what `read_view` does.
+    """
+    name = _zone_of(query, view)
+    if not calendar.is_used(name):
+        return ToThread(query)  # the boundaries of a zone take long to find, the name nearest to an unknown one too
+    outlined = outline(query, calendar.zone(name), limits)
+    spent = cost_of_outline(outlined)
+    if outlined.names_ids or outlined.by_value or outlined.reads_settings or spent > LOOP_COST_MAX:
+        return ToThread(outlined)
+    planned = plan(outlined, view, rollups, RowBudget(limits.rows_max))
+    if not planned.is_cached or spent + cost_of_reading(planned, view) > LOOP_COST_MAX:
+        return ToThread(planned)
+    return ReadInline(_placed_and_read(planned, view, rollups), spent)
+
+
+def answer_from(reading: Reading, limits: QueryLimits, points: PointBudget) -> Answer:
+    """Returns the answer that is made of what was read.
+
+    Raises:
+        LimitExceededError: too many points or groups.
+    """
+    grouped = group_rows(reading)
+    return assemble(reading, grouped, rank(reading.outline.query, grouped, limits.groups_max), points)
+
+
+def answer(query: Query, limits: QueryLimits, rollups: RollupCache, view: Snapshot) -> Answer:
+    """Returns the answer to a query on a view of its account, by all stages one after the other.
+
+    Raises what `read_view` and `answer_from` do.
+    """
+    return answer_from(read_view(query, limits, rollups, view), limits, PointBudget(limits.points_max))
+
+
+# --- Costs -----------------------------------------------------------------------------------------------------------
+
+
+def cost_of_outline(outlined: Outline) -> int:
+    """Returns what a query costs whatever its account holds: its buckets, and the statements that read it."""
+    per_bucket = _BUCKET if len(outlined.spans) == 1 else _COMPARED_BUCKET
+    return sum(outlined.bucket_counts) * per_bucket + len(outlined.kpis) * len(outlined.spans) * _READ
+
+
+def cost_of_reading(planned: QueryPlan, view: Snapshot) -> int:
+    """Returns what reading a plan costs whose chunks are all cached, beside what its outline costs.
+
+    The delta entries are counted for it, and not read.
+    """
+    cost = 0
+    for of in planned.slices():
+        filed, entries = view.filed(of.outline.selector.measure)
+        cost += _FILED * filed + (_OPEN_ENTRY if has_open_values(of.outline.info.kpi) else _ENTRY) * entries
+        if isinstance(of.source, CachedWhole):
+            rollup = of.source.rollup
+            cost += _CHUNK * len(of.source.versions) + rollup.counts.size + ROW * len(rollup.rows)
+    return cost
+
+
+def cost_of_grouping(reading: Reading) -> int:
+    """Returns what it costs to put what was read under its keys, and the keys in their order."""
+    return sum(_cost_of_slice(of) for kpi in reading.kpis for of in kpi.slices)
+
+
+def _cost_of_slice(of: Slice) -> int:
+    cells = sum(len(part.row) for part in of.sparse)
+    return ROW * len(of.rows) + sum(part.counts.size for part in of.dense) + _ENTRY * cells
+
+
+def cost_of_assembling(reading: Reading, selection: Selection) -> int:
+    """Returns what it costs to allocate and to encode the numbers of the selected keys."""
+    per_count = _COUNT if len(reading.periods) == 1 else _COMPARED_COUNT
+    widths = sum(period.width for period in reading.periods)
+    return selection.size * widths * len(reading.kpis) * per_count
+
+
+# --- Batches ---------------------------------------------------------------------------------------------------------
+
+
+def read_all(
+    queries: Sequence[Query | TelwerkError], limits: QueryLimits, rollups: RollupCache, view: Snapshot
+) -> list[Reading | TelwerkError]:
+    """Returns what was read for each query of a batch on one view, or what is wrong with it."""
+    rows = RowBudget(limits.rows_max)
+
+    def one(query: Query | TelwerkError) -> Reading | TelwerkError:
+        if isinstance(query, TelwerkError):
+            return query
+        try:
+            check(query)
+            return _placed_and_read(_planned(query, limits, rollups, rows, view), view, rollups)
+        except TelwerkError as error:
+            return error
+
+    return [one(query) for query in queries]
+
+
+def answer_all(
+    readings: Sequence[Reading | TelwerkError], limits: QueryLimits, then: Callable[[int, Answer], T]
+) -> list[T | TelwerkError]:
+    """Returns what `then` makes of the place and the answer of each query of a batch, or what is wrong with it."""
+    points = PointBudget(limits.points_max)
+
+    def one(place: int, reading: Reading | TelwerkError) -> T | TelwerkError:
+        if isinstance(reading, TelwerkError):
+            return reading
+        try:
+            return then(place, answer_from(reading, limits, points))
+        except TelwerkError as error:
+            return error
+
+    return [one(place, reading) for place, reading in enumerate(readings)]

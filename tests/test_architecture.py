@@ -1,0 +1,216 @@
+"""How far it is through the code: the files that a call crosses, traced while a real server answers it."""
+
+import ast
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from graphlib import TopologicalSorter
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import telwerkd
+from telwerk.v1 import ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
+from telwerkd.server import upkeep_tasks
+from tests.conftest import compacted, started, wired
+from tests.test_docs import ARCHITECTURE, read, section
+
+SERVICE = Path(telwerkd.__file__).parent
+PREFIX = f"{SERVICE}{os.sep}"
+FILES_MAX = 15
+
+CHAT = """
+    09:00:00 anna assigned in sales
+    09:00:05 contact: message
+    09:01:00 anna: message
+    09:02:00 contact rates 4
+"""
+
+JANUARY = kpi.DateRange(
+    start_date=kpi.CalendarDate(year=2026, month=1, day=1), end_date=kpi.CalendarDate(year=2026, month=2, day=1)
+)
+
+LAYERS = ("application/", "storage/", "transport/codec/", "transport/services/")
+"""A call's way begins at the method of its service. The interceptors before it are the same for every call, and the
+domain beneath it is functions of values: neither counts."""
+
+BACKGROUND = ("application/failures.py", "application/upkeep/", "application/watch/")
+"""What a server does by itself."""
+
+HELPERS = {
+    "application/batches.py": "events and verdicts as values",
+    "application/clock.py": "what the present is",
+    "application/memory_budget.py": "counts bytes, for the interceptors",
+    "application/names.py": "the names that an event brings",
+    "application/ports/rows.py": "rows as values",
+    "application/query/budgets.py": "counts rows and numbers",
+    "application/query/question.py": "a question as a value",
+    "application/query/rollup_cache.py": "a cache",
+    "storage/sql/bulk.py": "statements of many rows",
+    "storage/sql/bulk_sqlite.py": "statements of many rows",
+    "storage/sql/memory.py": "what is remembered of an account",
+    "storage/sql/records.py": "values as columns",
+    "storage/sqlite/engine.py": "connections, and what their errors mean",
+    "storage/sqlite/file.py": "whether the file is in its place",
+    "transport/codec/encoded.py": "a reply as a value",
+    "transport/codec/event_batch.py": "a request as a value, made by the interceptors",
+    "transport/codec/fields.py": "a field as a value",
+    "transport/codec/remembering.py": "a cache",
+    "transport/codec/wire.py": "numbers as bytes",
+}
+"""What computes a value for those who call it, and leads nowhere: it calls no file of the way."""
+
+_IN_WRITER = """
+import os, sys
+if "telwerkd.storage.sqlite.writer_main" in sys.orig_argv:
+    service = os.environ["TELWERK_TEST_SERVICE"]
+    told = os.open(os.environ["TELWERK_TEST_CALLS"], os.O_WRONLY | os.O_APPEND)
+    def watch(frame, event, _):
+        if event == "call" and frame.f_code.co_filename.startswith(service):
+            before = "" if frame.f_back is None else frame.f_back.f_code.co_filename
+            if before != frame.f_code.co_filename:
+                os.write(told, f"{before}\\t{frame.f_code.co_filename}\\n".encode())
+    sys.setprofile(watch)
+"""
+"""Is run by Python's start in the writer's process: the same as `Calls.watch`."""
+
+Call = tuple[str, str]
+"""From one file to another, as paths within the service; empty where it is none of these."""
+
+
+def within(path: str) -> str:
+    return path.removeprefix(PREFIX) if path.startswith(PREFIX) else ""
+
+
+class Calls:
+    """Calls from file to file, in all threads and in the writer's process, while somebody listens."""
+
+    def __init__(self, of_writer: Path) -> None:
+        self._of_writer = of_writer
+        self._found: list[Call] | None = None
+
+    def watch(self, frame: FrameType, event: str, _: Any) -> None:
+        if event == "call" and self._found is not None and frame.f_code.co_filename.startswith(PREFIX):
+            before = "" if frame.f_back is None else frame.f_back.f_code.co_filename
+            if before != frame.f_code.co_filename:
+                self._found.append((before, frame.f_code.co_filename))
+
+    @contextmanager
+    def heard(self) -> Iterator[list[Call]]:
+        """The calls of what happens meanwhile, once it is over; each once, in the order of the first."""
+        self._of_writer.write_text("")
+        calls: list[Call] = []
+        self._found = []
+        try:
+            yield calls
+        finally:
+            found, self._found = self._found, None
+            found += [(before, after) for before, _, after in map(_parted, self._of_writer.read_text().splitlines())]
+            calls += dict.fromkeys((within(before), within(after)) for before, after in found)
+
+
+def _parted(line: str) -> tuple[str, str, str]:
+    return line.partition("\t")
+
+
+@pytest.fixture
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
+    """Before the server starts, so that its threads and its writer's process are heard too."""
+    folder = tmp_path / "watching"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(_IN_WRITER)
+    (tmp_path / "calls").touch()
+    monkeypatch.setenv("TELWERK_TEST_SERVICE", PREFIX)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setenv("TELWERK_TEST_CALLS", str(tmp_path / "calls"))
+    made = Calls(tmp_path / "calls")
+    before = sys.getprofile()
+    threading.setprofile(made.watch)
+    sys.setprofile(made.watch)
+    yield made
+    sys.setprofile(before)
+    threading.setprofile(None)  # type: ignore[arg-type]  # none is what it takes, and what there was
+
+
+def way_of(calls: list[Call]) -> list[str]:
+    """The files that a call crosses."""
+    files = dict.fromkeys(file for call in calls for file in call)
+    return [
+        file for file in files if file.startswith(LAYERS) and file not in HELPERS and not file.startswith(BACKGROUND)
+    ]
+
+
+def check_way(name: str, calls: list[Call]) -> None:
+    """Fails unless a way is short, never leads back, and is the one that docs/architecture.md shows."""
+    way = way_of(calls)
+    assert len(way) <= FILES_MAX, f"{name} crosses {len(way)} files: {way}"
+    led = {(before, after) for before, after in calls if after in way}
+    assert not {before for before, _ in led} & HELPERS.keys(), "what is called a helper leads somewhere"
+    before_each = {file: {before for before, after in led if after == file and before in way} for file in way}
+    assert len([*TopologicalSorter(before_each).static_order()]) == len(way)  # raises CycleError
+    assert set(way) == set(drawn(name)), f"docs/architecture.md shows another way of {name}"
+
+
+def drawn(name: str) -> list[str]:
+    """The files in the picture of a way."""
+    picture = re.search(r"```text\n(.*?)```", section(read(ARCHITECTURE), name), re.DOTALL)
+    assert picture
+    return re.findall(r"[\w/]+\.py", picture[1])
+
+
+async def test_the_ways_of_an_event_and_of_a_query_are_short(
+    tmp_path: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At most 15 files each, none entered from what it led to, and as docs/architecture.md draws them."""
+    asked = kpi.QueryTimeSeriesRequest(
+        account_id="acme",
+        kpi_ids=["satisfaction_score"],
+        range=kpi.TimeRange(dates=JANUARY),
+        granularity=kpi.GRANULARITY_DAY,
+        time_zone="Europe/Berlin",
+        group_by=[kpi.DIMENSION_OPERATOR],
+    )
+    async with started(tmp_path / "telwerk.db") as server:
+        await server.ingestion.IngestEvents(ingestion.IngestEventsRequest(account_id="acme", events=wired(CHAT)))
+        await compacted(tmp_path / "telwerk.db")
+    for name in ("_SETTLE", "_COMPACT", "_FREE_NAMES", "_PING"):
+        monkeypatch.setattr(upkeep_tasks, f"{name}_EVERY_SECONDS", 3_600)
+    async with started(tmp_path / "telwerk.db") as server:
+        send = server.ingestion.IngestEvents
+        # What the server does by itself when it starts is done before this is stored.
+        await send(ingestion.IngestEventsRequest(account_id="acme", events=wired(CHAT, "c2")))
+        with calls.heard() as of_event:
+            stored = await send(ingestion.IngestEventsRequest(account_id="acme", events=wired(CHAT, "c3")))
+        assert stored.accepted_count == len(stored.verdicts)
+        with calls.heard() as in_thread:
+            assert (await server.kpis.QueryTimeSeries(asked)).series
+        asked.granularity = kpi.GRANULARITY_WEEK
+        with calls.heard() as inline:
+            assert (await server.kpis.QueryTimeSeries(asked)).series
+    check_way("An event", of_event)
+    check_way("A query", in_thread)
+    assert {*way_of(in_thread)} - {*way_of(inline)} == {"application/readers.py"}
+
+
+def spelled(tree: ast.AST) -> Iterator[str]:
+    """The fields that are named by a text where an error is made."""
+    makers = {"InvalidArgumentError", "LimitExceededError", "FieldViolation", "Rejected", "of"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            where = node.args[1 if name == "Rejected" else 0 :][:1] if name in makers else []
+            for field in (inner for argument in where for inner in ast.walk(argument)):
+                if isinstance(field, ast.Constant) and isinstance(field.value, str) and field.value:
+                    yield field.value
+
+
+def test_inner_layers_spell_no_field_of_a_request() -> None:
+    """What is wrong is a `Part` in domain and application; the transport knows where a request says it."""
+    files = [path for layer in ("domain", "application") for path in (SERVICE / layer).rglob("*.py")]
+    found = {str(path.relative_to(SERVICE)): [*spelled(ast.parse(read(path)))] for path in files}
+    assert {path: fields for path, fields in found.items() if fields} == {}
