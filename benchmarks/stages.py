@@ -185,14 +185,14 @@ async def _ingest(store: SqliteStore, calls: Sequence[bytes]) -> _Stages:
 
         def work(tx: Transaction, batches: Any = batches) -> list[Any]:
             watched: Any = _Watched(tx, stages, "rows written and read")
-            return stages.run("verdicts, the fold, leaves", IngestBatch(batches, IngestLimits()).run, watched)
+            return stages.run("verdicts, the fold, deltas", IngestBatch(batches, IngestLimits()).run, watched)
 
         await _whole(stages, store, work)
     for _, measure_, _ in await store.compactable():
         while await _compacted(stages, store, measure_):
             pass
-    stages.less(_REST, "verdicts, the fold, leaves")
-    stages.less("verdicts, the fold, leaves", "rows written and read")
+    stages.less(_REST, "verdicts, the fold, deltas")
+    stages.less("verdicts, the fold, deltas", "rows written and read")
     return stages
 
 

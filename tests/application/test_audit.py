@@ -325,7 +325,7 @@ def fingerprint(entries: Sequence[DeltaEntry]) -> Fingerprints:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_fingerprints_are_linear_and_know_no_order(seed: int) -> None:
-    """However leaves are ordered and divided, packed or not, the sum is the same; their negatives cancel it."""
+    """However entries are ordered and divided, packed or not, the sum is the same; their negatives cancel it."""
     random = Random(seed)  # noqa: S311  # any will do
     entries = made_up(random, 60)
     changes = chunk_changes(Kpi.GOALS_REACHED, DeltaEntries.of(entries))

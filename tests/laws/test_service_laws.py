@@ -201,7 +201,7 @@ def stored_cells(service: Service, account: AccountId) -> Cells:
 
 
 def plain(filed: Any) -> list[tuple[Any, ...]]:
-    """The leaves of a row: few are there as they are, many by columns."""
+    """The delta entries of a row: few are there as they are, many by columns."""
     if isinstance(filed, list):
         return [tuple(entry) for entry in filed]
     numbers = list(struct.iter_unpack("<i", filed["columns"]))

@@ -123,7 +123,7 @@ async def test_what_is_kept_is_answered_at_once(asking: Asking) -> None:
 
 
 async def test_what_was_counted_since_is_in_an_inline_answer(asking: Asking) -> None:
-    """Leaves are added at once; what compaction changes is read in a thread, and then kept again."""
+    """Delta entries are added at once; what compaction changes is read in a thread, and then kept again."""
     before = await asking.ask()
     await count(asking.store, 7, compact=False)
     assert not await asking.in_thread()
@@ -188,7 +188,7 @@ async def test_a_chunk_that_was_emptied_is_kept_as_such(asking: Asking) -> None:
     assert not await asking.in_thread()
 
 
-async def test_many_leaves_are_not_read_at_once(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_delta_entries_are_not_read_at_once(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are counted first: of a backlog that compaction cannot work off, the loop reads nothing."""
     await asking.ask()
     many = Deltas()

@@ -10,14 +10,25 @@ from typing import Any
 import pytest
 
 from telwerkd.application.commands.chunk_merging import compact
+from telwerkd.application.commands.settings import SetTimeZone
 from telwerkd.application.ports import Snapshot
+from telwerkd.application.query import stages
 from telwerkd.application.query.budgets import RowBudget
-from telwerkd.application.query.plan import ByChunk, CachedWhole, LookUp, fits, outline, plan
+from telwerkd.application.query.plan import (
+    ByChunk,
+    CachedWhole,
+    LookUp,
+    Outline,
+    QueryPlan,
+    fits,
+    outline,
+    plan,
+)
 from telwerkd.application.query.question import Filter, Ids, Query, QueryLimits
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.runner import Queries
-from telwerkd.application.query.stages import answer
+from telwerkd.application.query.stages import ToThread, answer, read_inline, read_view
 from telwerkd.application.readers import Readers
 from telwerkd.domain.catalogue.kpis import CATALOGUE
 from telwerkd.domain.catalogue.specs import Dimension, Kpi
@@ -162,6 +173,62 @@ async def test_what_is_made_of_an_answer_needs_no_view(store: WatchedStore, *, s
     together = await queries.ask_all(ACCOUNT, [QUERY, QUERY], lambda _place, found: encode(found), list)
     assert together == [2 * len(DAYS)] * 2
     assert seen == 5 * [False]
+
+
+async def counted(store: WatchedStore, operator: str) -> None:
+    """One more fact of an operator, in the middle of the year, in its chunk."""
+    instant = Micros((FIRST_DAY + 185) * 86_400_000_000)
+    fact = Fact(
+        Kpi.FEEDBACK_COUNT, "", OperatorId(operator), OperatorGroupId(""), WidgetId("web"), instant, EventId("e")
+    )
+    deltas = Deltas()
+    deltas.add(FactChange(Change.COUNTED, fact))
+
+    def work(tx: Any) -> None:
+        tx.bump_version()
+        tx.add_deltas(deltas)
+        compact(tx, Kpi.FEEDBACK_COUNT, 1_000_000)
+
+    await store.write([(ACCOUNT, Do(work))])
+
+
+async def test_a_query_that_goes_to_a_thread_is_planned_once(
+    store: WatchedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the event loop planned of it before it found that out holds in the thread, as long as no chunk changed."""
+    calendar.buckets(20_000 * 96, 20_010 * 96, Granularity.DAY, calendar.zone("Europe/Berlin"))  # the zone is used
+    planned: list[str] = []
+
+    def watched(name: str) -> Callable[..., Any]:
+        of_stage = getattr(stages, name)
+        return lambda *args: planned.append(name) or of_stage(*args)
+
+    for name in ("outline", "plan"):
+        monkeypatch.setattr(stages, name, watched(name))
+    queries = Queries(store, Readers(store, 10), LIMITS, RollupCache(64 << 20))
+    assert await queries.ask(QUERY, lambda found: found.kpis[0].summed.facts) == 2 * len(DAYS)
+    assert planned == ["outline", "plan"]
+
+
+async def test_a_plan_does_not_outlive_its_chunks_nor_its_zone(store: WatchedStore) -> None:
+    """What a thread is given of an earlier view is made anew where that view is no longer what there is."""
+    rollups, query = RollupCache(64 << 20), QUERY._replace(time_zone=None)
+    calendar.buckets(20_000 * 96, 20_010 * 96, Granularity.DAY, calendar.zone("UTC"))
+    with store.inline_view(ACCOUNT) as view:
+        found = read_inline(query, LIMITS, rollups, view)
+    assert isinstance(found, ToThread)
+    assert isinstance(found.known, QueryPlan)
+    await counted(store, "c")
+    with store.inline_view(ACCOUNT) as view:
+        assert not found.known.holds_on(view)
+        assert len(read_view(found.known, LIMITS, rollups, view).kpis[0].slices[0].rows) == 3  # a, b and c
+        planned = read_inline(query._replace(filter=Filter(operators=Ids(frozenset({"c"})))), LIMITS, rollups, view)
+    assert isinstance(planned, ToThread)
+    assert isinstance(planned.known, Outline)
+    await store.write([(ACCOUNT, SetTimeZone("Asia/Kathmandu"))])
+    with store.inline_view(ACCOUNT) as view:
+        for known in (found.known, planned.known):
+            assert read_view(known, LIMITS, rollups, view).outline.zone.key == "Asia/Kathmandu"
 
 
 async def test_deltas_of_both_periods_are_read_once(store: WatchedStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """An error within a reply says the same as the status of a call that fails with it."""
 
+import re
+
 import pytest
 from google.rpc import error_details_pb2
 
@@ -7,6 +9,7 @@ from telwerk.v1 import kpi_service_pb2 as kpi
 from telwerkd.domain.errors import (
     InvalidArgumentError,
     LimitExceededError,
+    Part,
     QuotaExceededError,
     Reason,
     TelwerkError,
@@ -14,7 +17,7 @@ from telwerkd.domain.errors import (
 )
 from telwerkd.domain.ids import Micros
 from telwerkd.transport.codec.answers import encode_batched
-from telwerkd.transport.codec.errors import to_rpc_status
+from telwerkd.transport.codec.errors import in_field, to_rpc_status, told
 from telwerkd.transport.services.ingestion import _batch_error
 
 ERRORS = [
@@ -40,6 +43,27 @@ def test_reason_field_and_delay_are_those_of_the_status(error: TelwerkError) -> 
     assert in_stream.retry_delay == retry.retry_delay
     in_batch = kpi.BatchedAnswer.FromString(encode_batched(error, Micros(0))).error
     assert (in_batch.reason, in_batch.field, in_batch.message) == (info.reason, in_stream.field, error.message)
+
+
+@pytest.mark.parametrize("part", Part)
+def test_every_part_of_a_question_has_its_field(part: Part) -> None:
+    """What is wrong inside is a part; a client reads the path of a field, in every form and in the text."""
+    error = LimitExceededError(part, "is too large")
+    reply = _batch_error(error)
+    assert re.fullmatch(r"[a-z_]+(\.[a-z_]+)*", reply.field)
+    assert reply.message == f"{reply.field}: is too large"
+    status = to_rpc_status(error)
+    assert status.message == reply.message
+    bad_request = error_details_pb2.BadRequest()
+    assert any(detail.Unpack(bad_request) for detail in status.details)
+    assert [violation.field for violation in bad_request.field_violations] == [reply.field]
+
+
+def test_a_request_may_say_a_part_elsewhere() -> None:
+    """Then its field is named, with the same text and reason."""
+    with pytest.raises(InvalidArgumentError) as refused, in_field(Part.TIME_ZONE, "settings.time_zone"):
+        raise InvalidArgumentError.of(Part.TIME_ZONE, "is none", Reason.UNKNOWN_TIME_ZONE)
+    assert told(refused.value)[:3] == ("UNKNOWN_TIME_ZONE", "settings.time_zone: is none", "settings.time_zone")
 
 
 def test_a_delay_is_rounded_up() -> None:

@@ -114,7 +114,7 @@ class AccountReader:
         fields = row._asdict()
         key = (fields["conversation_id"],)
         with suppress(*UNREADABLE):
-            return self._conversation_of(row)[1]
+            return self._readable(row)
         try:
             State() if fields["base"] is None else records.state_of(fields["base"])
         except UNREADABLE as error:
@@ -128,11 +128,15 @@ class AccountReader:
 
     # One row.
 
+    def _readable(self, row: Any) -> Conversation:
+        """A conversation's row. What it raises is among `UNREADABLE`."""
+        _check_instants(row.first_time, row.last_time, row.due)
+        return self._conversation_of(row)[1]
+
     def _with_row(self, row: Any, log: _Log) -> Filed:
         conversation = ConversationId(row.conversation_id)
         try:
-            stored = self._conversation_of(row)[1]
-            _check_instants(row.first_time, row.last_time, row.due)
+            stored = self._readable(row)
         except UNREADABLE as error:
             mendable = self.mendable(row)
             if mendable is not None:
