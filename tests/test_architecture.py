@@ -1,8 +1,10 @@
 """How far it is through the code: the files that a call crosses, traced while a real server answers it."""
 
 import ast
+import asyncio
 import os
 import re
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -16,8 +18,18 @@ import pytest
 
 import telwerkd
 from telwerk.v1 import ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
+from telwerkd.application.batches import IngestLimits, Submitted
+from telwerkd.application.commands.compact import Compact
+from telwerkd.application.commands.ingest_batch import IngestBatch
+from telwerkd.application.watch.watches import Watches
+from telwerkd.domain.catalogue.specs import Kpi
+from telwerkd.domain.counting.measures import COUNTED
+from telwerkd.domain.ids import AccountId, ConversationId
 from telwerkd.server import upkeep_tasks
-from tests.conftest import compacted, started, wired
+from telwerkd.storage.sqlite.schema import prepare
+from telwerkd.storage.sqlite.store import SqliteStore
+from tests.chats import chat
+from tests.conftest import eventually, started, wired, writer_of
 from tests.test_docs import ARCHITECTURE, read, section
 
 SERVICE = Path(telwerkd.__file__).parent
@@ -38,9 +50,6 @@ JANUARY = kpi.DateRange(
 LAYERS = ("application/", "storage/", "transport/codec/", "transport/services/")
 """A call's way begins at the method of its service. The interceptors before it are the same for every call, and the
 domain beneath it is functions of values: neither counts."""
-
-BACKGROUND = ("application/failures.py", "application/upkeep/", "application/watch/")
-"""What a server does by itself."""
 
 HELPERS = {
     "application/batches.py": "events and verdicts as values",
@@ -66,7 +75,7 @@ HELPERS = {
 """What computes a value for those who call it, and leads nowhere: it calls no file of the way."""
 
 _IN_WRITER = """
-import os, sys
+import os, signal, sys
 if "telwerkd.storage.sqlite.writer_main" in sys.orig_argv:
     service = os.environ["TELWERK_TEST_SERVICE"]
     told = os.open(os.environ["TELWERK_TEST_CALLS"], os.O_WRONLY | os.O_APPEND)
@@ -75,9 +84,12 @@ if "telwerkd.storage.sqlite.writer_main" in sys.orig_argv:
             before = "" if frame.f_back is None else frame.f_back.f_code.co_filename
             if before != frame.f_code.co_filename:
                 os.write(told, f"{before}\\t{frame.f_code.co_filename}\\n".encode())
-    sys.setprofile(watch)
+    def begin(*_):
+        sys.setprofile(watch)
+        os.write(told, b"\\n")
+    signal.signal(signal.SIGUSR2, begin)
 """
-"""Is run by Python's start in the writer's process: the same as `Calls.watch`."""
+"""Is run by Python's start in the writer's process: the same as `Calls.watch`, from a signal on."""
 
 Call = tuple[str, str]
 """From one file to another, as paths within the service; empty where it is none of these."""
@@ -100,15 +112,26 @@ class Calls:
             if before != frame.f_code.co_filename:
                 self._found.append((before, frame.f_code.co_filename))
 
+    async def begin_in_writer(self) -> None:
+        """Returns when the writer's process is heard too."""
+        writer_of(os.getpid()).send_signal(signal.SIGUSR2)
+
+        async def begun() -> bool:
+            return bool(self._of_writer.read_text())
+
+        await eventually(begun)
+
     @contextmanager
     def heard(self) -> Iterator[list[Call]]:
         """The calls of what happens meanwhile, once it is over; each once, in the order of the first."""
         self._of_writer.write_text("")
         calls: list[Call] = []
-        self._found = []
+        before, self._found = sys.getprofile(), []
+        sys.setprofile(self.watch)
         try:
             yield calls
         finally:
+            sys.setprofile(before)
             found, self._found = self._found, None
             found += [(before, after) for before, _, after in map(_parted, self._of_writer.read_text().splitlines())]
             calls += dict.fromkeys((within(before), within(after)) for before, after in found)
@@ -129,20 +152,15 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setenv("TELWERK_TEST_CALLS", str(tmp_path / "calls"))
     made = Calls(tmp_path / "calls")
-    before = sys.getprofile()
     threading.setprofile(made.watch)
-    sys.setprofile(made.watch)
     yield made
-    sys.setprofile(before)
     threading.setprofile(None)  # type: ignore[arg-type]  # none is what it takes, and what there was
 
 
 def way_of(calls: list[Call]) -> list[str]:
     """The files that a call crosses."""
     files = dict.fromkeys(file for call in calls for file in call)
-    return [
-        file for file in files if file.startswith(LAYERS) and file not in HELPERS and not file.startswith(BACKGROUND)
-    ]
+    return [file for file in files if file.startswith(LAYERS) and file not in HELPERS]
 
 
 def check_way(name: str, calls: list[Call]) -> None:
@@ -175,15 +193,20 @@ async def test_the_ways_of_an_event_and_of_a_query_are_short(
         time_zone="Europe/Berlin",
         group_by=[kpi.DIMENSION_OPERATOR],
     )
-    async with started(tmp_path / "telwerk.db") as server:
-        await server.ingestion.IngestEvents(ingestion.IngestEventsRequest(account_id="acme", events=wired(CHAT)))
-        await compacted(tmp_path / "telwerk.db")
-    for name in ("_SETTLE", "_COMPACT", "_FREE_NAMES", "_PING"):
-        monkeypatch.setattr(upkeep_tasks, f"{name}_EVERY_SECONDS", 3_600)
+    prepare(tmp_path / "telwerk.db")
+    store = SqliteStore(tmp_path / "telwerk.db")
+    batch = [Submitted(ConversationId("c1"), event) for event in chat(CHAT)]
+    await store.write([(AccountId("acme"), IngestBatch([batch], IngestLimits()))])
+    await store.write([(AccountId("acme"), Compact(COUNTED[Kpi.SATISFACTION_SCORE], 1_000, 1_000))])
+    await store.close()
+    # A server that does nothing by itself.
+    monkeypatch.setattr(upkeep_tasks, "start", lambda *_: None)
+    for owner, name in ((upkeep_tasks, "watch_database"), (Watches, "run")):
+        monkeypatch.setattr(owner, name, lambda *_: asyncio.Event().wait())
     async with started(tmp_path / "telwerk.db") as server:
         send = server.ingestion.IngestEvents
-        # What the server does by itself when it starts is done before this is stored.
-        await send(ingestion.IngestEventsRequest(account_id="acme", events=wired(CHAT, "c2")))
+        await send(ingestion.IngestEventsRequest(account_id="acme", events=wired(CHAT, "c2")))  # the writer runs
+        await calls.begin_in_writer()
         with calls.heard() as of_event:
             stored = await send(ingestion.IngestEventsRequest(account_id="acme", events=wired(CHAT, "c3")))
         assert stored.accepted_count == len(stored.verdicts)

@@ -223,7 +223,7 @@ def series(of: Slice, layers: Iterable[Layer], keys: int) -> IntArray:
     return numbers
 
 
-def _add_dense(series: IntArray, part: DensePart, layer: Layer, *, distinct: bool) -> None:
+def _add_dense(numbers: IntArray, part: DensePart, layer: Layer, *, distinct: bool) -> None:
     key, counts = layer.key[part.row], part.counts
     if key.min(initial=0) == NONE:
         counts, key = counts[key != NONE], key[key != NONE]
@@ -233,4 +233,4 @@ def _add_dense(series: IntArray, part: DensePart, layer: Layer, *, distinct: boo
         firsts = np.flatnonzero(np.diff(key[order], prepend=NONE))
         counts, key = np.add.reduceat(counts[order], firsts, axis=0), key[order[firsts]]
     values = slice(None) if layer.code is None else slice(layer.code, layer.code + 1)
-    series[key, part.first : part.first + counts.shape[1], values] += counts[:, :, values]
+    numbers[key, part.first : part.first + counts.shape[1], values] += counts[:, :, values]
