@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from telwerk.cli.usage import PlainGroup
-from telwerkd.cli import database, serve
+from telwerkd.cli import backup, database, serve
 from telwerkd.cli.health import DEFAULT_SERVICE, ask
 from telwerkd.cli.keys import keys_app
 from telwerkd.cli.shared import Config, fail, settings_of
@@ -39,6 +39,8 @@ def _root(
 app.command()(serve.serve)
 app.command()(database.migrate)
 app.command()(database.copy)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(database.verify)
 app.command()(database.rebuild)
 app.command()(database.limits)

@@ -1,7 +1,8 @@
 """What the commands share: options, settings, and how an error ends one."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -38,9 +39,16 @@ def settings_of(config: Path | None, flags: dict[str, Any]) -> Settings:
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine; an error that its user can do something about ends the command with its text."""
-    try:
+    """Runs a coroutine, and tells its errors."""
+    with errors_told():
         return asyncio.run(main)
+
+
+@contextmanager
+def errors_told() -> Iterator[None]:
+    """An error that the command's user can do something about ends the command with its text."""
+    try:
+        yield
     except (StartupError, SchemaError, InvalidArgumentError, UnavailableError, BackgroundTaskError) as error:
         fail(str(error))
     except NotStoredError as error:
