@@ -10,11 +10,15 @@ from typing import Annotated
 import typer
 
 from telwerkd.application.clock import Clock
-from telwerkd.cli.shared import Config, Database, help_of, run, settings_of
+from telwerkd.cli.shared import Config, Database, help_of, loaded, run
 from telwerkd.process.descriptors import raise_limit
 from telwerkd.process.gc_tuning import devote_process
 from telwerkd.server import log_limit, workers
 from telwerkd.server.settings import Settings
+from telwerkd.server.settings_contradictions import contradictions
+from telwerkd.server.settings_errors import unknown_variables
+from telwerkd.server.settings_loading import variables
+from telwerkd.server.settings_sources import PREFIX
 from telwerkd.server.stopping import Stop, either
 from telwerkd.server.wiring import running
 from telwerkd.storage.schema.versions import head
@@ -40,8 +44,14 @@ def serve(
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C. Needs no set-up: a SQLite file, loopback, plain text."""
     flags = {name: value for name, value in locals().items() if name != "config"}
-    settings = settings_of(config, flags)
+    found = loaded(config, flags)
+    settings = found.settings
     log_limit.set_up(settings.log_lines_max)
+    for doubtful in (
+        *unknown_variables(variables(), Settings.model_fields, PREFIX),
+        *contradictions(settings, found.origins),
+    ):
+        log.warning("settings: %s", doubtful)
     raise_limit()
     run(_serve(settings))
 

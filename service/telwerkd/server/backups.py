@@ -18,7 +18,7 @@ from telwerkd.storage.sqlite.placing import out_of_service, part_of, place, refu
 
 _TOOLS_OF_POSTGRES = (
     "{0} is PostgreSQL, which has tools of its own for this: `pg_dump --format=custom --file FILE URL` copies one "
-    "database while servers use it, and `pg_restore --dbname URL FILE` fills an empty one with it; `pg_basebackup` with "
+    "database while servers use it, and `pg_restore --dbname URL FILE` fills an empty one; `pg_basebackup` with "
     "archived WAL copies a whole server up to any moment. Check what they made where it is restored: "
     "`telwerkd check --database postgresql://...`"
 )

@@ -27,7 +27,7 @@ from telwerkd.server import log_limit
 from telwerkd.server.background import BackgroundTaskError
 from telwerkd.server.settings import Settings
 from telwerkd.server.stopping import EXIT_NOT_STORED, STOP_SECONDS, Stop, either
-from telwerkd.server.wiring import NotStoredError, check, running
+from telwerkd.server.wiring import NotStoredError, check as check_one, running
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.open_store import prepare
 from telwerkd.storage.schema.versions import SchemaError
@@ -56,7 +56,7 @@ async def serve(settings: Settings, what_runs: str) -> None:
         SchemaError: the database is not one that this program can use.
         NotStoredError: after the stop: a worker did not end as it should.
     """
-    _check(settings)
+    check(settings)
     await prepare(settings.database)
     with _reserved(settings.listen) as address:
         workers = [_Worker(settings.model_copy(update={"listen": address})) for _ in range(settings.workers)]
@@ -83,7 +83,8 @@ def _kill(workers: "Sequence[_Worker]") -> None:
         worker.kill()
 
 
-def _check(settings: Settings) -> None:
+def check(settings: Settings) -> None:
+    """Raises StartupError if workers must not run so."""
     if not isinstance(settings.database, PostgresUrl):
         raise StartupError(
             f"one process writes to a SQLite file, and {settings.workers} workers were asked for: "
@@ -91,7 +92,7 @@ def _check(settings: Settings) -> None:
         )
     if not isinstance(parse(settings.listen), TcpAddress):
         raise StartupError(f"workers share a port, and --listen {settings.listen} has none")
-    check(settings)
+    check_one(settings)
 
 
 @contextmanager
@@ -101,7 +102,7 @@ def _reserved(listen: str) -> Iterator[str]:
     A socket that does not listen gets no connections; it keeps the port ours while workers come and go.
     """
     address = parse(listen)
-    assert isinstance(address, TcpAddress)  # noqa: S101  # `_check` holds it
+    assert isinstance(address, TcpAddress)  # noqa: S101  # `check` holds it
     family, place = resolved(address)[0]
     try:
         # Sharing is for our own workers only: with another server there it must fail.
