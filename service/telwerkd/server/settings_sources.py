@@ -70,16 +70,16 @@ def of_environment(known: Collection[str], paths: Collection[str]) -> tuple[dict
             continue
         found[name] = Given(os.environ[variable], variable)
     for variable in sorted(os.environ):
-        name = file_setting(variable, known)
-        if name is None:
+        of = file_setting(variable, known)
+        if of is None:
             continue
-        if name in paths:
-            wrong.append(f"{variable}: {name} is a path already: set {PREFIX}{name.upper()} to it")
-        elif name in found:
-            wrong.append(f"{found[name].origin} and {variable} are both set: leave one of them away")
+        if of in paths:
+            wrong.append(f"{variable}: {of} is a path already: set {PREFIX}{of.upper()} to it")
+        elif of in found:
+            wrong.append(f"{found[of].origin} and {variable} are both set: leave one of them away")
         else:
             try:
-                found[name] = Given(_held(variable), f"{variable} ({os.environ[variable]})", is_secret=True)
+                found[of] = Given(_held(variable), f"{variable} ({os.environ[variable]})", is_secret=True)
             except SourceError as error:
                 wrong.append(str(error))
     return found, wrong
