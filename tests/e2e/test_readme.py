@@ -125,7 +125,9 @@ def test_the_backup_of_a_database_in_use_has_every_event_and_a_plain_copy_has_no
     schema.migrate(tmp_path / "telwerk.db")
     writer = sqlite3.connect(tmp_path / "telwerk.db", isolation_level=None)
     writer.execute("PRAGMA wal_autocheckpoint = 0")
-    writer.executemany("INSERT INTO accounts (account_id, version, high_water) VALUES (?, 1, 0)", [(str(n),) for n in range(100)])
+    writer.executemany(
+        "INSERT INTO accounts (account_id, version, high_water) VALUES (?, 1, 0)", [(str(n),) for n in range(100)]
+    )
     [line] = [words for words in commands(README) if words[:2] == ["telwerkd", "backup"]]
     (tmp_path / "cp.db").write_bytes((tmp_path / "telwerk.db").read_bytes())
     subprocess.run([sys.executable, "-m", *line], cwd=tmp_path, check=True)

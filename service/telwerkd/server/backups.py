@@ -35,7 +35,7 @@ def backup(database: Location, to: Path, *, force: bool) -> None:
     target = to.resolve()
     _refuse_own(source, target)
     refuse_target(target, force=force)
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
     with out_of_service(target, makes_lock=False), part_of(target) as part:
         with _progress(console, f"{source} to {to}") as tell:
             copy_file(source, part, tell)
@@ -60,7 +60,7 @@ def restore(source: Path, database: Location, *, force: bool) -> None:
     if source.resolve() == target:
         raise SchemaError(f"--from and --database are the same file, {source}")
     refuse_target(target, force=force)
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
     with out_of_service(target, makes_lock=True), part_of(target) as part:
         with _progress(console, f"{source} to {target}") as tell:
             copy_file(source, part, tell)

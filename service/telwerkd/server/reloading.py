@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from telwerkd.application.failures import carrying_on
 from telwerkd.server.settings import Settings
 from telwerkd.server.settings_loading import ConfigurationError, load
 from telwerkd.server.settings_sources import config_file, file_setting
@@ -72,7 +73,8 @@ class Reloading:
             now = self._signature()
             # One that was written a moment ago may be half written: also half of a file can be a valid one.
             if now == before and now != self._seen:
-                self.reload()
+                with carrying_on("settings"):
+                    self.reload()
             before = now
 
     def reload(self) -> None:

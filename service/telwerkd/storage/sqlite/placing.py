@@ -71,10 +71,10 @@ def out_of_service(database: Path, *, makes_lock: bool) -> Iterator[None]:
 
 
 def place(part: Path, target: Path, *, keeps: bool) -> Path | None:
-    """Puts a finished file in its place, flushed. What was there is kept under another name, which is given back.
+    """Puts a finished file in its place, flushed.
 
-    The file that takes another's place gets its owner and mode. To be called while the target is `out_of_service`, or
-    was never a database.
+    With `keeps`, what was there is kept under another name, which is given back, and the new file gets its owner and
+    mode. To be called while the target is `out_of_service`.
 
     Raises:
         SchemaError: it cannot be done, or another program has the target open; then what was there is there still.
@@ -82,9 +82,9 @@ def place(part: Path, target: Path, *, keeps: bool) -> Path | None:
     try:
         kept = None
         if target.is_file():
-            _like(part, target)
             _fold_log(target)
             if keeps:
+                _like(part, target)
                 kept = _kept(target)
         _fold_log(part)
         _remove_beside(target)
