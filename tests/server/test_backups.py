@@ -14,6 +14,7 @@ from telwerkd.storage.schema.versions import SchemaError, head, upgrade
 from telwerkd.storage.sqlite import schema
 from telwerkd.storage.sqlite.file import served
 from tests.conftest import rows, started
+from tests.disks import disk
 
 
 @pytest.fixture
@@ -143,3 +144,16 @@ def test_on_postgresql_its_own_tools_are_named_and_no_password_is_shown(tmp_path
         with pytest.raises(SchemaError, match=r"pg_dump.*pg_basebackup") as caught:
             refused()
         assert "secret" not in str(caught.value)
+
+
+def test_a_full_disk_is_told_and_nothing_is_left_on_it(tmp_path: Path, database: Path):
+    with closing(sqlite3.connect(database)) as connection:
+        accounts = [(f"{number:0>100}",) for number in range(3_000)]
+        connection.executemany("INSERT INTO accounts (account_id, version, high_water) VALUES (?, 1, 0)", accounts)
+        connection.commit()
+    folder = tmp_path / "small"
+    folder.mkdir()
+    with disk("disk", folder, 2**20) as small:
+        small.fill()
+        assert "disk is full" in refused_backup(database, small.folder / "backup.db")
+        assert not list(small.folder.glob("backup*"))

@@ -1,7 +1,7 @@
 """The server's settings, with their defaults. `telwerkd.server.settings_loading` says where they come from."""
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeVar, get_args
 
 import msgspec
 from pydantic import (
@@ -192,7 +192,7 @@ class Settings(BaseModel):
     def _no_truth_for_a_number(cls, value: object, info: ValidationInfo) -> object:
         """`names_max = true` would be taken for 1."""
         kind = cls.model_fields[info.field_name or ""].annotation
-        if isinstance(value, bool) and kind is not bool:
+        if isinstance(value, bool) and bool not in (kind, *get_args(kind)):
             raise ValueError(f"must not be true or false, is {str(value).lower()}")
         return value
 
