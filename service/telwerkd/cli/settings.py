@@ -22,13 +22,13 @@ settings_app = typer.Typer(cls=PlainGroup, invoke_without_command=True)
 
 @settings_app.callback()
 def show(context: typer.Context, config: Config = None) -> None:
-    """List every setting with its value now, and where it comes from: the environment, a file, or the default."""
+    """List every setting with its value now, and where it comes from: environment (TELWERK_...), file, or default."""
     if context.invoked_subcommand is not None:
         return
     found = loaded(config, {})
     for name, field in Settings.model_fields.items():
         value = getattr(found.settings, name)
-        typer.echo(f"{name} = {value}  ({found.origin(name)})\n    {field.description}")
+        typer.echo(f"{name} = {value}\n    {field.description}\n    from: {found.origin(name)}")
 
 
 @settings_app.command()
