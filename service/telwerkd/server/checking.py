@@ -70,7 +70,7 @@ async def _verify_some(store: AnyStore, console: Console) -> bool:
     for account in random.sample(accounts, len(accounts)):
         count = await store.read(account, lambda view: view.conversation_count())
         if verified and conversations + count > _CONVERSATIONS:
-            continue
+            break
         audit = await maintenance.examined(store, account, console)
         clean = clean and audit is not None and audit.clean
         verified, conversations = verified + 1, conversations + count

@@ -89,7 +89,8 @@ class Reloading:
         if self._use is None:
             return
         changed = [name for name in Settings.model_fields if getattr(settings, name) != getattr(self._last, name)]
-        self._use(settings)
+        if changed:
+            self._use(settings)
         for name in changed:
             self._tell(name, settings)
         if not changed:
