@@ -32,7 +32,8 @@ class OpenedFile:
 
     def __init__(self, path: Path, inodes: tuple[Inode, ...] | None = None) -> None:
         self._path = path
-        self._names = [f"{path}{suffix}" for suffix in _SUFFIXES]
+        # As SQLite does: of a name that is a link, the files lie beside what it leads to.
+        self._names = [f"{path.resolve()}{suffix}" for suffix in _SUFFIXES]
         self.inodes = tuple(map(_inode, self._names)) if inodes is None else inodes
 
     def check(self) -> None:
@@ -121,9 +122,10 @@ def served(path: Path) -> Iterator[OpenedFile]:
 def lock_name(path: Path) -> Path:
     """The file whose lock says that a server has the database.
 
-    Not the database itself: when any descriptor of that is closed, SQLite's own locks on it are gone.
+    Not the database itself: when any descriptor of that is closed, SQLite's own locks on it are gone. Of two names of a
+    database, one of them a link, it is the same.
     """
-    return Path(f"{path}-server")
+    return Path(f"{path.resolve()}-server")
 
 
 @contextmanager
