@@ -10,7 +10,7 @@ EDITABLE := PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip i
 BENCH  := $(BIN)/python -m benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-clients laws golden crash storm failover bench bench-quick bench-growth bench-stages bench-attack bench-docs soak
+.PHONY: help demo serve test test-clients laws golden crash storm failover backups bench bench-quick bench-growth bench-stages bench-attack bench-docs soak
 .PHONY: check format stubs check-stubs image clean
 
 help: ## this list
@@ -71,6 +71,9 @@ DAYS := 1000
 .PHONY: bridge-days
 bridge-days: $(VENV)/tested ## simulated days of Chatwoot, shuffled, late and repeated, against the stories; DAYS=1000
 	$(BIN)/python tests/bridges/many_days.py $(DAYS)
+
+backups: $(VENV)/tested ## back up a busy server 20 times, killing backups and servers: what is there verifies
+	$(BIN)/python tests/backups.py 20
 
 failover: $(VENV)/tested ## PostgreSQL killed 20 times under a busy server: nothing acknowledged lost, SERVING again
 	$(BIN)/python tests/failover.py 20

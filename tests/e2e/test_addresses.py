@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from telwerkd.server.settings import ConfigurationError, load
+from telwerkd.server.settings_loading import ConfigurationError, load
 from tests.conftest import ServerProcess, serving
 
 HEALTH = [sys.executable, "-m", "telwerkd", "health"]
@@ -64,7 +64,7 @@ def test_health_finds_a_server_on_all_addresses(tmp_path, host):
         ([], {"TELWERK_LISTEN": "unix:/nowhere/t.sock"}, "does not answer"),
         (["unix:/nowhere/t.sock"], {"TELWERK_TLS_CERT": "/nowhere", "TELWERK_TLS_KEY": "/nowhere"}, "cannot be read"),
         ([], {"TELWERK_TLS_CERT": "/nowhere"}, "TLS needs both"),
-        (["--config", "/nowhere"], {}, "No such file"),
+        (["--config", "/nowhere"], {}, "there is no such file"),
         (["127.0.0.1:1", "--service", "x" * 200], {}, "no service has a name of 200 bytes"),
     ],
 )

@@ -372,7 +372,7 @@ def test_migrate_makes_a_database_and_can_be_repeated(tmp_path):
 
 
 def test_settings_lists_every_setting_with_its_value(tmp_path):
-    """Each with a sentence, and with the value that the file gives it."""
+    """Each with a sentence, with the value that the file gives it, and where that comes from."""
     config = tmp_path / "telwerkd.toml"
     config.write_text("batch_events_max = 77\n", encoding="utf-8")
     done = telwerkd("settings", "--config", config)
@@ -380,6 +380,8 @@ def test_settings_lists_every_setting_with_its_value(tmp_path):
     described = dict(re.findall(r"^(\w+) = .*\n    (.+)$", done.stdout, re.MULTILINE))
     assert described.keys() == Settings.model_fields.keys()
     assert "batch_events_max = 77\n" in done.stdout
+    origins = re.findall(r"^(\w+) = .*\n    .+\n    from: (.+)$", done.stdout, re.MULTILINE)
+    assert dict(origins) == dict.fromkeys(Settings.model_fields, "default") | {"batch_events_max": str(config)}
 
 
 @pytest.mark.parametrize(

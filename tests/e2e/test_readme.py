@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from telwerkd.storage.sqlite import schema
 from tests.conftest import ServerProcess
 
 ROOT = Path(__file__).parents[2]
@@ -119,25 +120,24 @@ def test_every_command_of_ours_has_the_options_that_a_page_gives_it(page: str):
             assert option.partition("=")[0] in known[path], (path, option)
 
 
-def test_the_copy_of_a_database_in_use_has_every_event_and_a_plain_copy_has_not(tmp_path: Path):
+def test_the_backup_of_a_database_in_use_has_every_event_and_a_plain_copy_has_not(tmp_path: Path):
     """The README's line, run as it stands where a writer holds the file."""
+    schema.migrate(tmp_path / "telwerk.db")
     writer = sqlite3.connect(tmp_path / "telwerk.db", isolation_level=None)
-    writer.execute("PRAGMA journal_mode = wal")
     writer.execute("PRAGMA wal_autocheckpoint = 0")
-    writer.execute("CREATE TABLE events (id INTEGER)")
-    writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    writer.executemany("INSERT INTO events VALUES (?)", [(number,) for number in range(100)])
-    [line] = [words for words in commands(README) if "VACUUM INTO ?" in words[-1]]
-    assert line[0] == "python3"
+    writer.executemany(
+        "INSERT INTO accounts (account_id, version, high_water) VALUES (?, 1, 0)", [(str(n),) for n in range(100)]
+    )
+    [line] = [words for words in commands(README) if words[:2] == ["telwerkd", "backup"]]
     (tmp_path / "cp.db").write_bytes((tmp_path / "telwerk.db").read_bytes())
-    subprocess.run([sys.executable, *line[1:]], cwd=tmp_path, check=True)
+    subprocess.run([sys.executable, "-m", *line], cwd=tmp_path, check=True)
     counted = {}
-    for name in ("copy.db", "cp.db"):
+    for name in ("backup.db", "cp.db"):
         copy = sqlite3.connect(tmp_path / name)
-        counted[name] = copy.execute("SELECT count(*) FROM events").fetchone()[0]
+        counted[name] = copy.execute("SELECT count(*) FROM accounts").fetchone()[0]
         copy.close()
     writer.close()
-    assert counted == {"copy.db": 100, "cp.db": 0}
+    assert counted == {"backup.db": 100, "cp.db": 0}
 
 
 # --- make, and contributing ------------------------------------------------------------------------------------------

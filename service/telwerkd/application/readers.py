@@ -25,7 +25,8 @@ class Turns:
     def __init__(self, places: int, waiting_max: int) -> None:
         self._free = places
         self._per_account = max(1, places // 2)
-        self._waiting_max = waiting_max
+        self.waiting_max = waiting_max
+        """How many questions of an account may wait."""
         self._held: Counter[AccountId] = Counter()
         self._waiting: OrderedDict[AccountId, deque[asyncio.Future[None]]] = OrderedDict()
         """Accounts in the order of their turns."""
@@ -40,10 +41,10 @@ class Turns:
             self._hold(account)
             return
         queue = self._waiting.setdefault(account, deque())
-        if waiting_is_bounded and len(queue) >= self._waiting_max:
+        if waiting_is_bounded and len(queue) >= self.waiting_max:
             raise QuotaExceededError(
                 "waiting_queries_per_account_max",
-                f"{self._waiting_max} questions of this account are waiting already (waiting_queries_per_account_max): "
+                f"{self.waiting_max} questions of this account are waiting already (waiting_queries_per_account_max): "
                 "ask again when some are answered",
                 _RETRY_SECONDS,
             )
@@ -98,6 +99,10 @@ class Readers:
         self._store = store
         self._turns = Turns(store.reads_at_once, waiting_queries_per_account_max)
         self._threads = ThreadPoolExecutor(store.reads_at_once, "computing")
+
+    def use(self, waiting_queries_per_account_max: int) -> None:
+        """Goes by another limit; what waits already stays."""
+        self._turns.waiting_max = waiting_queries_per_account_max
 
     async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
         """Runs `work` on one consistent view, not in the event loop.

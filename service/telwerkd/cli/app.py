@@ -6,11 +6,10 @@ from typing import Annotated
 import typer
 
 from telwerk.cli.usage import PlainGroup
-from telwerkd.cli import database, serve
+from telwerkd.cli import backup, database, serve, settings
 from telwerkd.cli.health import DEFAULT_SERVICE, ask
 from telwerkd.cli.keys import keys_app
-from telwerkd.cli.shared import Config, fail, settings_of
-from telwerkd.server.settings import Settings
+from telwerkd.cli.shared import Config, fail
 from telwerkd.transport.endpoint.probe import ProbeError
 
 app = typer.Typer(
@@ -39,6 +38,8 @@ def _root(
 app.command()(serve.serve)
 app.command()(database.migrate)
 app.command()(database.copy)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(database.verify)
 app.command()(database.rebuild)
 app.command()(database.limits)
@@ -59,14 +60,8 @@ def health(
     typer.echo(answer)
 
 
-@app.command("settings")
-def show_settings(config: Config = None) -> None:
-    """List every setting with its value now, as flags, environment (TELWERK_...) and file give it."""
-    settings = settings_of(config, {})
-    for name, field in Settings.model_fields.items():
-        typer.echo(f"{name} = {getattr(settings, name)}\n    {field.description}")
-
-
+app.command()(settings.check)
+app.add_typer(settings.settings_app, name="settings")
 app.add_typer(keys_app, name="keys")
 
 

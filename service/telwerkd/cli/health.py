@@ -1,22 +1,20 @@
 """`telwerkd health`: run again and again by a container's health check, so it imports none of the server.
 
-It reads the four settings that it needs by itself, from where `telwerkd.server.settings` reads all of them.
+It reads the four settings that it needs by itself, from where `telwerkd.server.settings_loading` has all of them.
 """
 
 import argparse
-import os
 import sys
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from telwerkd.server.settings_sources import SourceError, config_file, of_config, of_environment
 from telwerkd.transport.endpoint.address import DEFAULT_LISTEN, AddressError, parse, reachable
 from telwerkd.transport.endpoint.probe import ProbeError, probe
 from telwerkd.transport.security.tls import StartupError, TlsFiles
 
 DEFAULT_SERVICE: Final = "readiness"
-_PREFIX = "telwerk_"
 _NAMES = ("listen", "tls_cert", "tls_key", "tls_client_ca")
 _EXIT_NOT_SERVING = 1
 
@@ -38,17 +36,16 @@ def ask(address: str | None, service: str, config: Path | None) -> str:
 
 def _settings(config: Path | None) -> dict[str, str]:
     """Those of `_NAMES` that file and environment give."""
-    found: dict[str, object] = {}
-    if config is not None:
-        try:
-            found = tomllib.loads(config.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ProbeError(f"--config {config}: {error.strerror}") from None
-        except ValueError as error:
-            raise ProbeError(f"--config {config}: {error}") from None
-    environment = {name.lower(): value for name, value in os.environ.items()}
-    found |= {name: environment[_PREFIX + name] for name in _NAMES if _PREFIX + name in environment}
-    return {name: str(found[name]) for name in _NAMES if name in found}
+    path = config_file(config)
+    try:
+        found = {} if path is None else of_config(path)
+    except SourceError as error:
+        raise ProbeError(str(error)) from None
+    given, wrong = of_environment(_NAMES, _NAMES[1:])
+    if wrong:
+        raise ProbeError("; ".join(wrong))
+    found |= given
+    return {name: str(found[name].value) for name in _NAMES if name in found}
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -10,11 +10,16 @@ from typing import Annotated
 import typer
 
 from telwerkd.application.clock import Clock
-from telwerkd.cli.shared import Config, Database, help_of, run, settings_of
+from telwerkd.cli.shared import Config, Database, help_of, loaded, run
 from telwerkd.process.descriptors import raise_limit
 from telwerkd.process.gc_tuning import devote_process
 from telwerkd.server import log_limit, workers
+from telwerkd.server.reloading import Reloading, Source
 from telwerkd.server.settings import Settings
+from telwerkd.server.settings_contradictions import contradictions
+from telwerkd.server.settings_errors import unknown_variables
+from telwerkd.server.settings_loading import variables
+from telwerkd.server.settings_sources import PREFIX
 from telwerkd.server.stopping import Stop, either
 from telwerkd.server.wiring import running
 from telwerkd.storage.schema.versions import head
@@ -40,10 +45,16 @@ def serve(
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C. Needs no set-up: a SQLite file, loopback, plain text."""
     flags = {name: value for name, value in locals().items() if name != "config"}
-    settings = settings_of(config, flags)
+    found = loaded(config, flags)
+    settings = found.settings
     log_limit.set_up(settings.log_lines_max)
+    for doubtful in (
+        *unknown_variables(variables(), Settings.model_fields, PREFIX),
+        *contradictions(settings, found.origins),
+    ):
+        log.warning("settings: %s", doubtful)
     raise_limit()
-    run(_serve(settings))
+    run(_serve(settings, Reloading(Source(config, flags), settings)))
 
 
 def _what_runs(settings: Settings) -> str:
@@ -56,20 +67,21 @@ def _what_runs(settings: Settings) -> str:
     )
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, reloading: Reloading) -> None:
     clock = Clock()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, clock.confirm)
     if settings.workers > 1:
-        await workers.serve(settings, f"{_what_runs(settings)}, {settings.workers} workers")
+        await workers.serve(settings, f"{_what_runs(settings)}, {settings.workers} workers", reloading)
         log.info("stopped")
         return
-    stop = Stop(settings.grace_seconds)
+    stop = Stop(settings.grace_seconds, on_hangup=reloading.on_hangup)
     async with running(settings, clock=clock) as server:
         # The one line on standard output, for whoever started this with port 0.
         print(f"Telwerk listens on {server.address}", flush=True)  # noqa: T201
         log.info(_what_runs(settings))
         devote_process()
-        await either(stop.asked, server.failed)
+        async with reloading.followed(server.use):
+            await either(stop.asked, server.failed)
         stop.ask()
         log.info("stopping: running calls end, at most %.0f s", settings.grace_seconds)
     log.info("stopped")

@@ -1,7 +1,8 @@
 """What the commands share: options, settings, and how an error ends one."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -9,7 +10,8 @@ import typer
 
 from telwerkd.domain.errors import InvalidArgumentError, UnavailableError
 from telwerkd.server.background import BackgroundTaskError
-from telwerkd.server.settings import ConfigurationError, Settings, load
+from telwerkd.server.settings import Settings
+from telwerkd.server.settings_loading import ConfigurationError, Loaded, load
 from telwerkd.server.stopping import EXIT_NOT_STORED
 from telwerkd.server.wiring import NotStoredError
 from telwerkd.storage.schema.versions import SchemaError
@@ -26,11 +28,22 @@ def help_of(setting: str) -> str:
 
 
 Database = Annotated[str | None, typer.Option(help=help_of("database"), show_default="telwerk.db")]
-Config = Annotated[Path | None, typer.Option(help="A TOML file of settings; names as in `telwerkd settings`.")]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        help="A TOML file of settings; names as in `telwerkd settings`. Else the one that TELWERKD_CONFIG names.",
+        show_default=False,
+    ),
+]
 
 
 def settings_of(config: Path | None, flags: dict[str, Any]) -> Settings:
-    """The settings as flags, environment and file give them; ends the command if they are not valid."""
+    """The settings as flags, environment and files give them; ends the command if they are not valid."""
+    return loaded(config, flags).settings
+
+
+def loaded(config: Path | None, flags: dict[str, Any]) -> Loaded:
+    """The settings with where they come from; ends the command if they are not valid."""
     try:
         return load(config, flags)
     except ConfigurationError as error:
@@ -38,9 +51,16 @@ def settings_of(config: Path | None, flags: dict[str, Any]) -> Settings:
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine; an error that its user can do something about ends the command with its text."""
-    try:
+    """Runs a coroutine, and tells its errors."""
+    with errors_told():
         return asyncio.run(main)
+
+
+@contextmanager
+def errors_told() -> Iterator[None]:
+    """An error that the command's user can do something about ends the command with its text."""
+    try:
+        yield
     except (StartupError, SchemaError, InvalidArgumentError, UnavailableError, BackgroundTaskError) as error:
         fail(str(error))
     except NotStoredError as error:

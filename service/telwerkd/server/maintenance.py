@@ -37,9 +37,9 @@ async def verify(database: Location) -> bool:
     console = Console(soft_wrap=True)
     await prepare(database, create=False)
     async with opened(database) as store:
-        accounts, clean = await _accounts(store, console)
+        accounts, clean = await accounts_of(store, console)
         for account in accounts:
-            audit = await _examined(store, account, console)
+            audit = await examined(store, account, console)
             clean = clean and audit is not None and audit.clean
     console.print("[green]Every counter equals the log." if clean else "[red]Some counters differ from the log.")
     return clean
@@ -50,14 +50,14 @@ async def rebuild(database: Location) -> bool:
     console = Console(soft_wrap=True)
     await prepare(database, create=False)
     async with opened(database) as store:
-        accounts, clean = await _accounts(store, console)
+        accounts, clean = await accounts_of(store, console)
         for account in accounts:
             clean = await _rebuild(store, account, console) and clean
     console.print("[green]Every counter equals the log." if clean else "[red]Some counters still differ: run it again.")
     return clean
 
 
-async def _accounts(store: Store, console: Console) -> tuple[list[AccountId], bool]:
+async def accounts_of(store: Store, console: Console) -> tuple[list[AccountId], bool]:
     """Every account that anything is known of, also those whose own row is lost; whether both tables can be read."""
     found: set[AccountId] = set()
     readable = True
@@ -68,7 +68,7 @@ async def _accounts(store: Store, console: Console) -> tuple[list[AccountId], bo
             raise
         except Exception as error:  # noqa: BLE001  # a damaged file fails in ways that are the database's own
             readable = False
-            _complain(console, f"table {table}: {_in_short(error)}")
+            complain(console, f"table {table}: {_in_short(error)}")
     return sorted(found), readable
 
 
@@ -89,7 +89,8 @@ def _shown(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def _complain(console: Console, text: str) -> None:
+def complain(console: Console, text: str) -> None:
+    """Says what is wrong, as it is."""
     console.print(text, highlight=False, markup=False, style="red")
 
 
@@ -159,15 +160,15 @@ async def copy(source: Location, target: Location) -> None:
 
 async def _rebuild(store: Store, account: AccountId, console: Console) -> bool:
     for _ in range(_ROUNDS_MAX):
-        audit = await _examined(store, account, console)
+        audit = await examined(store, account, console)
         if audit is None or audit.clean:
             return audit is not None
         try:
             await repair(store, account, audit)
         except UnavailableError:
             raise
-        except Exception as error:  # noqa: BLE001  # see `_accounts`
-            _complain(console, f"{_shown(account)} could not be repaired: {_in_short(error)}")
+        except Exception as error:  # noqa: BLE001  # see `accounts_of`
+            complain(console, f"{_shown(account)} could not be repaired: {_in_short(error)}")
             return False
         corrected = audit.mendable_cells
         console.print(
@@ -176,22 +177,22 @@ async def _rebuild(store: Store, account: AccountId, console: Console) -> bool:
             markup=False,
         )
         if audit.sources_damaged:
-            _complain(
+            complain(
                 console, f"{_shown(account)}: what is damaged of events, bases and settings can come from a backup only"
             )
             return False
-    last = await _examined(store, account, console)
+    last = await examined(store, account, console)
     return last is not None and last.clean
 
 
-async def _examined(store: Store, account: AccountId, console: Console) -> Audit | None:
+async def examined(store: Store, account: AccountId, console: Console) -> Audit | None:
     """What the examination of an account found, which it says; None if it failed."""
     try:
         audit = await _examine(store, account, console)
     except UnavailableError:
         raise
-    except Exception as error:  # noqa: BLE001  # see `_accounts`
-        _complain(console, f"{_shown(account)} could not be examined: {type(error).__name__}: {_in_short(error)}")
+    except Exception as error:  # noqa: BLE001  # see `accounts_of`
+        complain(console, f"{_shown(account)} could not be examined: {type(error).__name__}: {_in_short(error)}")
         return None
     _report(console, account, audit)
     return audit
@@ -221,9 +222,9 @@ def _report(console: Console, account: AccountId, audit: Audit) -> None:
         markup=False,
     )
     for damage in audit.damages[:_SHOWN_MAX]:
-        _complain(console, f"  damaged: {damage}")
+        complain(console, f"  damaged: {damage}")
     if len(audit.damages) > _SHOWN_MAX:
-        _complain(console, f"  and {len(audit.damages) - _SHOWN_MAX:,} damages more")
+        complain(console, f"  and {len(audit.damages) - _SHOWN_MAX:,} damages more")
     for key, slots in sorted(audit.cells.items())[:_SHOWN_MAX]:
         console.print(f"  {_describe(key, slots)}", highlight=False, markup=False)
     for conversation in audit.states[:_SHOWN_MAX]:

@@ -1,17 +1,24 @@
-"""The server's settings: from flags, then environment (`TELWERK_...`), then a TOML file, then the defaults here."""
+"""The server's settings, with their defaults. `telwerkd.server.settings_loading` says where they come from."""
 
-import os
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar, get_args
 
 import msgspec
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from telwerkd.application.batches import IngestLimits
 from telwerkd.application.query.question import QueryLimits
 from telwerkd.process.descriptors import connections_max
-from telwerkd.server.settings_errors import misspelt_variables, setting_error
 from telwerkd.storage.location import Location, SqliteFile, located
 from telwerkd.transport.codec.events import EventLimits
 from telwerkd.transport.endpoint.address import DEFAULT_LISTEN, normal
@@ -21,26 +28,25 @@ from telwerkd.transport.security.tls import TlsFiles
 from telwerkd.transport.server import ConnectionLimits
 from telwerkd.transport.services.health import WatchLimits
 
-_PREFIX = "TELWERK_"
-
 # The defaults of limits stand beside what they limit.
 _EVENTS, _INGEST, _QUERIES, _REQUESTS = EventLimits(), IngestLimits(), QueryLimits(), RequestLimits()
 
 _Limits = TypeVar("_Limits", bound=msgspec.Struct)
 
 
-class ConfigurationError(Exception):
-    """The settings cannot be right; the text names the setting."""
-
-
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """How a server runs. Every limit's name is in the text of the error that it causes."""
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=True, allow_inf_nan=False
+    )
 
-    database: Annotated[Location, BeforeValidator(located)] = Field(
+    database: Annotated[
+        Location, BeforeValidator(located), PlainSerializer(str), WithJsonSchema({"type": "string"})
+    ] = Field(
         SqliteFile(Path("telwerk.db")),
         description="A SQLite file, made if it is not there, or `postgresql://user@host/database`.",
+        json_schema_extra={"default": "telwerk.db"},
     )
     listen: Annotated[str, AfterValidator(normal)] = Field(
         DEFAULT_LISTEN,
@@ -181,6 +187,15 @@ class Settings(BaseSettings):
         512 * 2**20, gt=0, description="Memory for what calls hold at one time: requests, replies, open watches."
     )
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        """`names_max = true` would be taken for 1."""
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and bool not in (kind, *get_args(kind)):
+            raise ValueError(f"must not be true or false, is {str(value).lower()}")
+        return value
+
     @property
     def tls_files(self) -> TlsFiles | None:
         """Where the certificates are; None for plain text.
@@ -243,37 +258,3 @@ class Settings(BaseSettings):
     def _named(self, limits: type[_Limits]) -> _Limits:
         """The limits whose fields are settings of the same names."""
         return limits(**{name: getattr(self, name) for name in limits.__struct_fields__})
-
-
-def load(config_file: Path | None, flags: dict[str, Any]) -> Settings:
-    """The settings of flags (those that are not None), environment and file.
-
-    Raises:
-        ConfigurationError: a setting is unknown or wrong, or the file cannot be read.
-    """
-    if config_file is not None and not config_file.is_file():
-        raise ConfigurationError(f"--config {config_file}: there is no such file")
-
-    misspelt = misspelt_variables(os.environ.keys(), Settings.model_fields, _PREFIX)
-    if misspelt:
-        raise ConfigurationError("; ".join(misspelt))
-
-    class FromFile(Settings):
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the signature is the library's
-            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file)
-
-    try:
-        return FromFile(**{name: value for name, value in flags.items() if value is not None})
-    except ValidationError as error:
-        wrong = "; ".join(setting_error(one, Settings.model_fields) for one in error.errors())
-        raise ConfigurationError(wrong) from None
-    except ValueError as error:  # the file is not TOML
-        raise ConfigurationError(f"--config {config_file}: {error}") from None

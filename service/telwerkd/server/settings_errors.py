@@ -1,5 +1,6 @@
 """What is wrong with a setting, as a sentence: pydantic's own words name types of Python."""
 
+import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
@@ -28,18 +29,54 @@ _EXPECTED: Final[Mapping[str, str]] = {
 _NEAR: Final = 0.8
 """How alike two names must be. The clients' variables have the same prefix; none of them is as near to a setting."""
 
+_OF_OTHERS: Final = re.compile(
+    # What the clients and the bridge read, and what Kubernetes sets for a service that is named `telwerk`.
+    r"account|address|api_key|client_cert|client_key|config|output|timeout|tls|tls_ca|zone|bridge_.*"
+    r"|port|port_\d.*|service_host|service_port.*"
+)
+_OTHER_PREFIX: Final = "TELWERKD_"
+_OUR_VARIABLES: Final = frozenset({"TELWERKD_CONFIG"})
+
 
 def misspelt_variables(names: Collection[str], known: Collection[str], prefix: str) -> list[str]:
     """What is wrong with variables that look like settings and are none: they would be left out without a word."""
     sentences = []
     for name in sorted(names):
-        setting = name.removeprefix(prefix).lower()
-        if not name.startswith(prefix) or setting in known:
+        setting = _without_prefix(name, prefix)
+        if setting is None or (setting in known and not _has_other_prefix(name)):
             continue
         near = get_close_matches(setting, known, n=1, cutoff=_NEAR)
         if near:
             sentences.append(f"there is no setting for {name}: did you mean {prefix}{near[0].upper()}?")
     return sentences
+
+
+def unknown_variables(names: Collection[str], known: Collection[str], prefix: str) -> list[str]:
+    """Variables with our prefix that nobody reads, those of `misspelt_variables` left out."""
+    sentences = []
+    for name in sorted(names):
+        setting = _without_prefix(name, prefix)
+        if setting is None or setting in known or _OF_OTHERS.fullmatch(setting):
+            continue
+        near = get_close_matches(setting, known, n=1)
+        if not get_close_matches(setting, known, n=1, cutoff=_NEAR):
+            hint = f": did you mean {prefix}{near[0].upper()}?" if near else ""
+            sentences.append(f"there is no setting for {name}{hint}")
+    return sentences
+
+
+def _without_prefix(name: str, prefix: str) -> str | None:
+    """The name of a setting that a variable seems to mean; None if it is not one of ours, or a file of one."""
+    upper = name.upper()
+    if upper in _OUR_VARIABLES:
+        return None
+    if _has_other_prefix(name):
+        return upper.removeprefix(_OTHER_PREFIX).lower()
+    return upper.removeprefix(prefix).lower() if upper.startswith(prefix) else None
+
+
+def _has_other_prefix(name: str) -> bool:
+    return name.upper().startswith(_OTHER_PREFIX)
 
 
 def setting_error(error: "ErrorDetails", known: Collection[str]) -> str:

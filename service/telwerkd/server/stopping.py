@@ -1,7 +1,7 @@
 """How a server process is told to stop, and that it ends.
 
-The first SIGTERM, SIGINT or SIGHUP stops it gracefully. SIGHUP is sent when a terminal goes away, and nothing needs to
-be read again on demand: keys and certificates are followed by themselves. Where it is ignored, as `nohup` has it, it
+The first SIGTERM, SIGINT or SIGHUP stops it gracefully. SIGHUP is sent when a terminal goes away; only a server whose
+settings come from files takes it for the wish that they are read again. Where it is ignored, as `nohup` has it, it
 stays ignored. A second SIGTERM or SIGINT ends the process at once. So does time: a stop that does not come to its end,
 because the database or a process hangs, is given up `STOP_SECONDS` after the grace.
 """
@@ -26,7 +26,13 @@ _AT_ONCE = 128
 class Stop:
     """The wish to stop, from signals. Must be made in the main thread, with the event loop running."""
 
-    def __init__(self, grace_seconds: float, before_exit: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        grace_seconds: float,
+        before_exit: Callable[[], None] = lambda: None,
+        on_hangup: Callable[[], None] | None = None,
+    ) -> None:
+        """`on_hangup` is called on SIGHUP in place of a stop."""
         self.asked = asyncio.Event()
         self._seconds = grace_seconds + STOP_SECONDS
         self._before_exit = before_exit
@@ -34,7 +40,8 @@ class Stop:
         signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         self._signals = [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]
         for number in self._signals:
-            loop.add_signal_handler(number, self.ask)
+            is_hangup = number is signal.SIGHUP and on_hangup is not None
+            loop.add_signal_handler(number, on_hangup if is_hangup and on_hangup else self.ask)
 
     def ask(self) -> None:
         """Stops gracefully; called again it changes nothing."""

@@ -2,18 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import grpc.aio
 
+from telwerkd.application.batches import IngestLimits
 from telwerkd.application.clock import Clock
 from telwerkd.application.explain import Explanations
 from telwerkd.application.ingest.group_commit import Ingest
 from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.application.ports import Store
+from telwerkd.application.query.question import QueryLimits
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.runner import Queries
 from telwerkd.application.readers import Readers
@@ -58,6 +60,19 @@ class NotStoredError(Exception):
     """The server stopped, and some of what was submitted may not be stored. None of that was acknowledged."""
 
 
+RELOADED: Final = frozenset(
+    {
+        *IngestLimits.__struct_fields__,
+        *QueryLimits.__struct_fields__,
+        "waiting_queries_per_account_max",
+        "watches_max",
+        "watches_per_account_max",
+        "memory_bytes_max",
+    }
+)
+"""The settings by which `Running.use` lets a server go on. All others are built into its parts."""
+
+
 class Running(NamedTuple):
     """A server that takes calls."""
 
@@ -65,6 +80,8 @@ class Running(NamedTuple):
     """Host and the port it is bound to."""
     failed: asyncio.Event
     """Set when the server must end, because a part of it died."""
+    use: Callable[[Settings], None]
+    """Makes it go by what of other settings can be taken up without a restart (`RELOADED`)."""
 
 
 @asynccontextmanager
@@ -128,7 +145,7 @@ async def _serving(settings: Settings, store: Store, clock: Clock, *, shares_por
             await server.start()
             parts.health.live()
             parts.health.ready(serving=True)
-            yield Running(_address(settings.listen, port), background.failed)
+            yield Running(_address(settings.listen, port), background.failed, parts.use)
         finally:
             parts.health.drain()
             parts.draining.set()
@@ -168,6 +185,14 @@ class _Parts(NamedTuple):
             Health(SERVICE_NAMES),
             asyncio.Event(),
         )
+
+    def use(self, settings: Settings) -> None:
+        """See `Running.use`."""
+        self.ingest.use(settings.ingest_limits)
+        self.queries.use(settings.query_limits)
+        self.readers.use(settings.waiting_queries_per_account_max)
+        self.watches.use(settings.watches_max, settings.watches_per_account_max)
+        self.budget.bytes_max = settings.memory_bytes_max
 
 
 def _grpc_server(

@@ -25,9 +25,10 @@ from telwerkd.process.gc_tuning import devote_process
 from telwerkd.process.log_format import LOG_FORMAT
 from telwerkd.server import log_limit
 from telwerkd.server.background import BackgroundTaskError
+from telwerkd.server.reloading import Reloading
 from telwerkd.server.settings import Settings
 from telwerkd.server.stopping import EXIT_NOT_STORED, STOP_SECONDS, Stop, either
-from telwerkd.server.wiring import NotStoredError, check, running
+from telwerkd.server.wiring import NotStoredError, check as check_one, running
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.open_store import prepare
 from telwerkd.storage.schema.versions import SchemaError
@@ -46,28 +47,30 @@ _STOP_MARGIN_SECONDS = STOP_SECONDS - 5.0
 _spawn = multiprocessing.get_context("spawn")
 
 
-async def serve(settings: Settings, what_runs: str) -> None:
+async def serve(settings: Settings, what_runs: str, reloading: Reloading) -> None:
     """Runs workers until a signal says stop, and ends when all have drained.
 
-    `what_runs` is logged once all have started.
+    `what_runs` is logged once all have started. Each worker follows the files of the settings by itself.
 
     Raises:
         StartupError: they cannot run so, or one of the first did not start.
         SchemaError: the database is not one that this program can use.
         NotStoredError: after the stop: a worker did not end as it should.
     """
-    _check(settings)
+    check(settings)
     await prepare(settings.database)
     with _reserved(settings.listen) as address:
-        workers = [_Worker(settings.model_copy(update={"listen": address})) for _ in range(settings.workers)]
-        stop = Stop(settings.grace_seconds, partial(_kill, workers))
+        copied = settings.model_copy(update={"listen": address})
+        workers = [_Worker(copied, reloading) for _ in range(settings.workers)]
+        hangup = partial(_pass_on, workers, signal.SIGHUP) if reloading.on_hangup else None
+        stop = Stop(settings.grace_seconds, partial(_kill, workers), hangup)
         try:
             await asyncio.gather(*(worker.started() for worker in workers))
             # The one line on standard output, for whoever started this with port 0.
             print(f"Telwerk listens on {address}", flush=True)  # noqa: T201
             log.info(what_runs)
             keeping = [asyncio.create_task(worker.kept_alive()) for worker in workers]
-            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _confirm_clocks, workers)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _pass_on, workers, signal.SIGUSR1)
             await stop.asked.wait()
             log.info("stopping: running calls end, at most %.0f s", settings.grace_seconds)
             for task in keeping:
@@ -83,7 +86,8 @@ def _kill(workers: "Sequence[_Worker]") -> None:
         worker.kill()
 
 
-def _check(settings: Settings) -> None:
+def check(settings: Settings) -> None:
+    """Raises StartupError if workers must not run so."""
     if not isinstance(settings.database, PostgresUrl):
         raise StartupError(
             f"one process writes to a SQLite file, and {settings.workers} workers were asked for: "
@@ -91,7 +95,7 @@ def _check(settings: Settings) -> None:
         )
     if not isinstance(parse(settings.listen), TcpAddress):
         raise StartupError(f"workers share a port, and --listen {settings.listen} has none")
-    check(settings)
+    check_one(settings)
 
 
 @contextmanager
@@ -101,7 +105,7 @@ def _reserved(listen: str) -> Iterator[str]:
     A socket that does not listen gets no connections; it keeps the port ours while workers come and go.
     """
     address = parse(listen)
-    assert isinstance(address, TcpAddress)  # noqa: S101  # `_check` holds it
+    assert isinstance(address, TcpAddress)  # noqa: S101  # `check` holds it
     family, place = resolved(address)[0]
     try:
         # Sharing is for our own workers only: with another server there it must fail.
@@ -119,14 +123,15 @@ def _reserved(listen: str) -> Iterator[str]:
 class _Worker:
     """A place for a server process: when one dies there, the next takes its place."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, reloading: Reloading) -> None:
+        self._reloading = reloading
         self._grace_seconds = settings.grace_seconds
         self._fields = {name: getattr(settings, name) for name in Settings.model_fields}
         self._process, self._word = self._spawned()
 
     def _spawned(self) -> tuple[SpawnProcess, Connection]:
         ours, theirs = _spawn.Pipe()
-        process = _spawn.Process(target=_work, args=(self._fields, theirs), name="telwerkd worker")
+        process = _spawn.Process(target=_work, args=(self._fields, self._reloading, theirs), name="telwerkd worker")
         process.start()
         theirs.close()
         return process, ours
@@ -152,10 +157,10 @@ class _Worker:
             self._word.close()
             self._process, self._word = self._spawned()
 
-    def confirm_clock(self) -> None:
-        """Passes on that the system's clock is right."""
+    def send(self, number: int) -> None:
+        """Passes a signal on: that the clock is right, or that settings are to be read again."""
         if self._process.pid is not None and self._process.is_alive():
-            os.kill(self._process.pid, signal.SIGUSR1)
+            os.kill(self._process.pid, number)
 
     async def stopped(self) -> int:
         """Returns when it has drained and ended: 0, or the exit code of one that may have left something unstored."""
@@ -180,9 +185,9 @@ class _Worker:
         self._process.kill()
 
 
-def _confirm_clocks(workers: Sequence[_Worker]) -> None:
+def _pass_on(workers: Sequence[_Worker], number: int) -> None:
     for worker in workers:
-        worker.confirm_clock()
+        worker.send(number)
 
 
 async def _readable(file: int) -> None:
@@ -195,7 +200,7 @@ async def _readable(file: int) -> None:
         loop.remove_reader(file)
 
 
-def _work(fields: dict[str, Any], word: Connection) -> None:
+def _work(fields: dict[str, Any], reloading: Reloading, word: Connection) -> None:
     """A worker's life."""
     # Ctrl-C and the end of a terminal reach all; the process that started us tells us to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -204,7 +209,7 @@ def _work(fields: dict[str, Any], word: Connection) -> None:
     log_limit.set_up(settings.log_lines_max, LOG_FORMAT)
     raise_limit()
     try:
-        asyncio.run(_serve_one(settings, word))
+        asyncio.run(_serve_one(settings, reloading, word))
     except (StartupError, SchemaError, BackgroundTaskError) as error:
         sys.exit(f"telwerkd: {error}")
     except NotStoredError as error:
@@ -212,16 +217,19 @@ def _work(fields: dict[str, Any], word: Connection) -> None:
         sys.exit(EXIT_NOT_STORED)
 
 
-async def _serve_one(settings: Settings, word: Connection) -> None:
+async def _serve_one(settings: Settings, reloading: Reloading, word: Connection) -> None:
     stop = Stop(settings.grace_seconds)
     loop = asyncio.get_running_loop()
     clock = Clock()
     loop.add_signal_handler(signal.SIGUSR1, clock.confirm)
+    if reloading.on_hangup:
+        loop.add_signal_handler(signal.SIGHUP, reloading.on_hangup)
     # Nothing is ever sent to us: what can be read is the end of the process that started us.
     loop.add_reader(word.fileno(), stop.ask)
     async with running(settings, is_worker=True, clock=clock) as server:
         word.send("ready")
         devote_process()
-        await either(stop.asked, server.failed)
+        async with reloading.followed(server.use):
+            await either(stop.asked, server.failed)
         stop.ask()
         loop.remove_reader(word.fileno())

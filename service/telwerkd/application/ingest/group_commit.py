@@ -45,6 +45,11 @@ class Ingest:
         self._closing = False
         self._dead = False
 
+    def use(self, limits: IngestLimits) -> None:
+        """Goes by other limits from the next batch and the next transaction on."""
+        self._limits = limits
+        self._waiting.use(limits)
+
     async def submit(self, account: AccountId, events: Sequence[Submitted]) -> Verdicts:
         """Stores and counts events; answers after the last of them is committed, in their order.
 

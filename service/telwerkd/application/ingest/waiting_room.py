@@ -168,6 +168,11 @@ class WaitingRoom:
     def __bool__(self) -> bool:
         return bool(self._batches)
 
+    def use(self, limits: IngestLimits) -> None:
+        """Goes by other limits. What waits already stays, also where there is too much of it now."""
+        self._limits = limits
+        self._shared_room = limits.transaction_shared_events_max
+
     @property
     def events(self) -> int:
         """How many events wait."""

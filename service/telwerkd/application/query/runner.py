@@ -47,6 +47,10 @@ class Queries:
         self._is_loop_free = True
         """One answer in a turn of the event loop: many questions at once must not keep everything else waiting."""
 
+    def use(self, limits: QueryLimits) -> None:
+        """Goes by other limits from the next question on."""
+        self._limits = limits
+
     async def ask(self, query: Query, then: Callable[[Answer], T], *, short: bool = True) -> T:
         """Returns what `then` makes of the answer to `query`, in the event loop only if `then` is `short`.
 

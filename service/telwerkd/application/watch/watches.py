@@ -64,6 +64,11 @@ class Watches:
         self._versions: dict[AccountId, int] = {}
         self._looked = asyncio.Condition()
 
+    def use(self, watches_max: int, watches_per_account_max: int) -> None:
+        """Goes by other limits; what is open stays."""
+        self._watches_max = watches_max
+        self._per_account_max = watches_per_account_max
+
     async def run(self) -> None:
         """Looks for accounts that have changed, for good."""
         while True:

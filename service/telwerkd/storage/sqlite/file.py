@@ -32,7 +32,8 @@ class OpenedFile:
 
     def __init__(self, path: Path, inodes: tuple[Inode, ...] | None = None) -> None:
         self._path = path
-        self._names = [f"{path}{suffix}" for suffix in _SUFFIXES]
+        # As SQLite does: of a name that is a link, the files lie beside what it leads to.
+        self._names = [f"{path.resolve()}{suffix}" for suffix in _SUFFIXES]
         self.inodes = tuple(map(_inode, self._names)) if inodes is None else inodes
 
     def check(self) -> None:
@@ -99,7 +100,7 @@ def served(path: Path) -> Iterator[OpenedFile]:
     Raises:
         SchemaError: another server has it, or it takes no writes; the text says why.
     """
-    with _sole_server(path):
+    with sole_server(path):
         try:
             connection = connect(path, busy_seconds=_START_BUSY_SECONDS)
         except sqlite3.Error as error:
@@ -118,12 +119,25 @@ def served(path: Path) -> Iterator[OpenedFile]:
             yield file
 
 
+def lock_name(path: Path) -> Path:
+    """The file whose lock says that a server has the database.
+
+    Not the database itself: when any descriptor of that is closed, SQLite's own locks on it are gone. Of two names of a
+    database, one of them a link, it is the same.
+    """
+    return Path(f"{path.resolve()}-server")
+
+
 @contextmanager
-def _sole_server(path: Path) -> Iterator[None]:
-    # Not the database itself: when any descriptor of that is closed, SQLite's own locks on it are gone.
-    name = f"{path}-server"
+def sole_server(path: Path) -> Iterator[None]:
+    """The one server of a file, or what must not happen beside one.
+
+    Raises:
+        SchemaError: a server has it.
+    """
     try:
-        file = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
+        file = os.open(lock_name(path), os.O_RDWR | os.O_CREAT, 0o600)
+        _give_to_owner(file, path)
     except OSError as error:
         raise SchemaError(why_not(path, error)) from error
     try:
@@ -131,11 +145,19 @@ def _sole_server(path: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise SchemaError(
-                f"another server serves {path}: one file has one server; several share a PostgreSQL (`telwerkd copy`)"
+                f"another server serves {path}: one file has one server, which must be stopped first; "
+                "several share a PostgreSQL (`telwerkd copy`)"
             ) from None
         yield
     finally:
         os.close(file)
+
+
+def _give_to_owner(file: int, path: Path) -> None:
+    """What root makes beside somebody's database must not keep its owner out."""
+    if os.geteuid() == 0:
+        of = (path if path.exists() else path.parent).stat()
+        os.fchown(file, of.st_uid, of.st_gid)
 
 
 def _inode(name: str) -> Inode:

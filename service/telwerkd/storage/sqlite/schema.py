@@ -45,6 +45,21 @@ def prepare(database: Path, *, create: bool = True) -> None:
         refuse_older(revision, database)
 
 
+def revision_of(database: Path) -> str:
+    """The revision of a SQLite file that holds our tables, also of an older one.
+
+    Raises:
+        SchemaError: there is no such file, it is empty or not ours, or it comes from a newer program.
+    """
+    if not database.is_file():
+        raise SchemaError(f"there is no database {database}")
+    with _connect(database) as connection:
+        revision = _known(connection, database)
+    if revision is None:
+        raise SchemaError(f"{database} is empty: it holds no tables of Telwerk")
+    return revision
+
+
 def _known(connection: sa.Connection, database: Path) -> str | None:
     try:
         return known_revision(connection, database)

@@ -1,0 +1,119 @@
+"""Settings of a running server that follow their files: those that `wiring.RELOADED` names; the others need a restart.
+
+The files are the configuration and what `TELWERK_..._FILE` names. They are looked at once a second, and read again when
+they have changed and have been still for a second, or at once on SIGHUP. Files that are wrong change nothing.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from telwerkd.application.failures import carrying_on
+from telwerkd.server.settings import Settings
+from telwerkd.server.settings_loading import ConfigurationError, load
+from telwerkd.server.settings_sources import config_file, file_setting
+from telwerkd.server.wiring import RELOADED, check
+from telwerkd.transport.security.tls import StartupError
+
+log = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 1.0
+
+_Signature = tuple[tuple[int, int, int] | None, ...]
+
+
+class Source(NamedTuple):
+    """What settings were loaded from."""
+
+    config: Path | None
+    flags: Mapping[str, Any]
+
+    def files(self) -> list[Path]:
+        """Those that may change while a server runs."""
+        config = config_file(self.config)
+        named = [os.environ[name] for name in os.environ if file_setting(name, Settings.model_fields)]
+        return [*([] if config is None else [config]), *map(Path, named)]
+
+
+class Reloading:
+    """Follows the files of a server's settings."""
+
+    def __init__(self, source: Source, started: Settings) -> None:
+        self._source = source
+        self._files = source.files()
+        self._started = started
+        self._last = started
+        self._seen = self._signature()
+        self._use: Callable[[Settings], None] | None = None
+
+    @property
+    def on_hangup(self) -> Callable[[], None] | None:
+        """What SIGHUP is for; None if there is nothing to read again."""
+        return self.reload if self._files else None
+
+    @asynccontextmanager
+    async def followed(self, use: Callable[[Settings], None]) -> AsyncIterator[None]:
+        """Follows the files until it is left; `use` makes a server go by what of them can be reloaded."""
+        self._use = use
+        following = asyncio.create_task(self._follow(), name="settings")
+        try:
+            yield
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+    async def _follow(self) -> None:
+        before = self._seen
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            now = self._signature()
+            # One that was written a moment ago may be half written: also half of a file can be a valid one.
+            if now == before and now != self._seen:
+                with carrying_on("settings"):
+                    self.reload()
+            before = now
+
+    def reload(self) -> None:
+        """Reads the files again, and says what it has taken from them, or why nothing."""
+        self._seen = self._signature()
+        try:
+            settings = load(self._source.config, self._source.flags).settings
+            check(settings)
+        except (ConfigurationError, StartupError) as error:
+            log.error("settings: not reloaded, all stay as they are: %s", error)  # noqa: TRY400  # the text says it all
+            return
+        if self._use is None:
+            return
+        changed = [name for name in Settings.model_fields if getattr(settings, name) != getattr(self._last, name)]
+        if changed:
+            self._use(settings)
+        for name in changed:
+            self._tell(name, settings)
+        if not changed:
+            log.info("settings: read again, nothing has changed")
+        self._last = settings
+
+    def _tell(self, name: str, settings: Settings) -> None:
+        now, running = getattr(settings, name), getattr(self._started, name)
+        if name in RELOADED:
+            log.info("settings: %s is %s from now on, and was %s", name, now, getattr(self._last, name))
+        elif now == running:
+            log.info("settings: %s is %s again, as this server runs", name, now)
+        else:
+            log.warning("settings: %s is %s in the files, and %s until this server is restarted", name, now, running)
+
+    def _signature(self) -> _Signature:
+        """Differs when a file was written, replaced or removed. Follows links, as Kubernetes uses."""
+        return tuple(map(_looked_at, self._files))
+
+
+def _looked_at(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -1,0 +1,34 @@
+"""Settings that are each allowed, and make no sense together."""
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from telwerkd.server.settings import Settings
+from telwerkd.storage.location import PostgresUrl
+
+_PARTS: Final = (
+    ("transaction_shared_events_max", "transaction_events_max"),
+    ("watches_per_account_max", "watches_max"),
+    ("health_watches_per_peer_max", "health_watches_max"),
+    ("calls_per_peer_max", "calls_max"),
+    ("event_bytes_max", "message_bytes_max"),
+    ("request_bytes_max", "message_bytes_max"),
+    ("open_request_bytes_max", "message_bytes_max"),
+    ("message_bytes_max", "memory_bytes_max"),
+)
+"""A bound on a part, and the bound on the whole, which is met first if it is the smaller one."""
+
+
+def contradictions(settings: Settings, given: Collection[str]) -> Iterator[str]:
+    """What was given and can have no effect, a sentence each. A server runs so all the same, and logs it."""
+    for part, whole in _PARTS:
+        limit, bound = getattr(settings, part), getattr(settings, whole)
+        if part in given and limit is not None and limit > bound:
+            yield f"{part} is {limit}, and never met: {whole} is {bound}"
+    if settings.insecure_plaintext and settings.tls_cert is not None:
+        yield "insecure_plaintext allows plain text, and tls_cert switches it off: leave one of them away"
+    if settings.insecure_no_auth and settings.keys_file is not None:
+        yield "insecure_no_auth allows everyone everything, and keys_file asks for keys: leave one of them away"
+    for name in ("transaction_shared_seconds_max", "writer_stall_seconds"):
+        if name in given and isinstance(settings.database, PostgresUrl):
+            yield f"{name} is for SQLite only, and {settings.database} is PostgreSQL"

@@ -1,0 +1,22 @@
+"""Who serves a SQLite file."""
+
+from pathlib import Path
+
+import pytest
+
+from telwerkd.storage.schema.versions import SchemaError
+from telwerkd.storage.sqlite import schema
+from telwerkd.storage.sqlite.file import served
+
+
+def test_a_file_has_one_server_also_by_a_name_that_is_a_link(tmp_path: Path):
+    """By the link it can be served too: what SQLite keeps beside the file lies where the link leads to."""
+    schema.migrate(tmp_path / "telwerk.db")
+    link = tmp_path / "elsewhere" / "link.db"
+    link.parent.mkdir()
+    link.symlink_to(tmp_path / "telwerk.db")
+    with served(link) as file:
+        file.check()
+        with pytest.raises(SchemaError, match="another server serves"), served(tmp_path / "telwerk.db"):
+            pass
+    assert [path.name for path in link.parent.iterdir()] == ["link.db"]
