@@ -45,7 +45,7 @@ from telwerkd.domain.conversation.facts import Change, Fact, FactChange, value_a
 from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.conversation.state import EMPTY
 from telwerkd.domain.ids import SECOND, EventId, GoalId, Micros, OperatorGroupId, OperatorId, TopicId, WidgetId
-from telwerkd.server import upkeep_tasks
+from telwerkd.server.upkeep_tasks import Periods
 from telwerkd.storage.location import Location
 from tests.conftest import CALL_SECONDS, KPI_IDS, Server, compacted, started, timestamp, wire
 
@@ -129,33 +129,31 @@ async def send(server: Server, batch: dict[str, list[Event]]) -> None:
     await server.complete(ACCOUNT)
 
 
-async def prepared(path: Path | Location, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+NEVER, OFTEN = Periods(compact_every_seconds=3_600.0), Periods(compact_every_seconds=0.05)
+
+
+async def prepared(path: Path | Location, state: str) -> None:
     """A database with all chats, in this state."""
-    never = 3_600.0
-    with monkeypatch.context() as held:
-        held.setattr(upkeep_tasks, "_COMPACT_EVERY_SECONDS", never if state == "leaves" else 0.05)
-        async with started(path) as server:
-            await send(server, BATCHES[0])
-            if state == "leaves":
-                await send(server, BATCHES[1])
-            else:
-                await compacted(path)
-            if state == "chunks":
-                await send(server, BATCHES[1])
-                await compacted(path)
-        if state == "half":
-            held.setattr(upkeep_tasks, "_COMPACT_EVERY_SECONDS", never)
-            async with started(path) as server:
-                await send(server, BATCHES[1])
+    async with started(path, periods=NEVER if state == "leaves" else OFTEN) as server:
+        await send(server, BATCHES[0])
+        if state == "leaves":
+            await send(server, BATCHES[1])
+        else:
+            await compacted(path)
+        if state == "chunks":
+            await send(server, BATCHES[1])
+            await compacted(path)
+    if state == "half":
+        async with started(path, periods=NEVER) as server:
+            await send(server, BATCHES[1])
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["half", "chunks"])
 async def server(request, databases) -> AsyncIterator[Server]:
     """One for all tests of a state: none of them changes what it counts."""
-    with databases() as database, pytest.MonkeyPatch.context() as monkeypatch:
-        await prepared(database, request.param, monkeypatch)
-        monkeypatch.setattr(upkeep_tasks, "_COMPACT_EVERY_SECONDS", 3_600.0)
-        async with started(database) as server:
+    with databases() as database:
+        await prepared(database, request.param)
+        async with started(database, periods=NEVER) as server:
             yield server
 
 
@@ -661,29 +659,26 @@ async def answers(server: Server) -> list[bytes]:
     return found
 
 
-async def test_compaction_changes_no_byte_of_any_answer(tmp_path, monkeypatch):
+async def test_compaction_changes_no_byte_of_any_answer(tmp_path):
     """The same before anything is packed into chunks, half-way, and when all is; also with an event taken back."""
     path = tmp_path / "telwerk.db"
-    await prepared(path, "leaves", monkeypatch)
+    await prepared(path, "leaves")
     shutil.copy(path, tmp_path / "copy.db")
     before = []
-    with monkeypatch.context() as held:
-        held.setattr(upkeep_tasks, "_COMPACT_EVERY_SECONDS", 3_600.0)
-        async with started(path) as server:
-            before.append(await answers(server))
-            await retract_everything_rated(server)
-            before.append(await answers(server))
+    async with started(path, periods=NEVER) as server:
+        before.append(await answers(server))
+        await retract_everything_rated(server)
+        before.append(await answers(server))
     assert before[0] != before[1]
     after = []
-    monkeypatch.setattr(upkeep_tasks, "_COMPACT_EVERY_SECONDS", 0.05)
-    async with started(tmp_path / "copy.db") as server:
+    async with started(tmp_path / "copy.db", periods=OFTEN) as server:
         await compacted(tmp_path / "copy.db")
         after.append(await answers(server))
         await retract_everything_rated(server)
         await compacted(tmp_path / "copy.db")
         after.append(await answers(server))
     assert before == after
-    async with started(path) as server:
+    async with started(path, periods=OFTEN) as server:
         await compacted(path)
         assert await answers(server) == before[1]
 
