@@ -9,6 +9,9 @@ GROUP  := $(BIN)/python -m pip install -q --disable-pip-version-check --group
 EDITABLE := PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip install -q --disable-pip-version-check
 BENCH  := $(BIN)/python -m benchmarks
 
+# Tests start hundreds of programs: each begins in half the time where Python may keep what it compiled.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test test-clients laws golden crash storm failover bench bench-quick bench-growth bench-stages bench-attack bench-docs soak
 .PHONY: check format stubs check-stubs image clean

@@ -49,7 +49,7 @@ class PostgresServer:
 
     def __init__(self, *settings: str) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="telwerk-pg-"))
-        self._as = [sys.executable, "-c", _AS, *map(str, pwd.getpwnam("nobody")[2:4])] if _is_root() else []
+        self._as: list[str] = [sys.executable, "-c", _AS, *map(str, pwd.getpwnam("nobody")[2:4])] if _is_root() else []
         self._bin = _binaries(self._folder)
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
