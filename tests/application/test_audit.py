@@ -30,7 +30,7 @@ from tests.generate import ACTIONS, ANNA, ASSIGNED, DELIVERY, FAMILIES, PRICE, S
 from tests.laws.test_service_laws import Service, stored_cells
 
 ACCOUNT = AccountId("acme")
-CONVERSATIONS = 40
+CONVERSATIONS = 16
 FULL = 65_535
 
 
@@ -59,6 +59,7 @@ class Whole(NamedTuple):
 
     file: bytes
     everything: tuple[Any, ...]
+    conversations: int
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +76,10 @@ def whole() -> Whole:
     for n in range(len(events) // 2, len(events), 50):
         service.submit([(ACCOUNT, events[n : n + 50])])
     service.settle_all(far)
-    assert examined(service).clean
+    audit = examined(service)
+    assert audit.clean
     with closing(sqlite3.connect(service.path)) as connection:
-        found = Whole(connection.serialize(), everything(service))
+        found = Whole(connection.serialize(), everything(service), audit.conversations)
     service.end()
     return found
 
