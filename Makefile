@@ -9,6 +9,9 @@ GROUP  := $(BIN)/python -m pip install -q --disable-pip-version-check --group
 EDITABLE := PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip install -q --disable-pip-version-check
 BENCH  := $(BIN)/python -m benchmarks
 
+# Tests start hundreds of programs: each begins in half the time where Python may keep what it compiled.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test test-clients laws golden crash storm failover backups bench bench-quick bench-growth bench-stages bench-attack bench-docs soak
 .PHONY: check format stubs check-stubs image clean
@@ -61,22 +64,22 @@ golden: $(VENV)/tested ## record the golden replies anew, once a change of what 
 	$(BIN)/python -m tests.golden.record
 
 crash: $(VENV)/tested ## kill -9 a busy server 50 times, or what writes for it: nothing acknowledged is lost, every counter is right
-	$(BIN)/python tests/crash.py 50
+	$(BIN)/python -m tests.programs.crash 50
 
 storm: $(VENV)/tested ## four server processes on one PostgreSQL for a minute: no deadlock, every counter right
-	$(BIN)/python tests/storm.py 60
+	$(BIN)/python -m tests.programs.storm 60
 
 # How many; one takes some 30 ms.
 DAYS := 1000
 .PHONY: bridge-days
 bridge-days: $(VENV)/tested ## simulated days of Chatwoot, shuffled, late and repeated, against the stories; DAYS=1000
-	$(BIN)/python tests/bridges/many_days.py $(DAYS)
+	$(BIN)/python -m tests.programs.many_days $(DAYS)
 
 backups: $(VENV)/tested ## back up a busy server 20 times, killing backups and servers: what is there verifies
 	$(BIN)/python tests/backups.py 20
 
 failover: $(VENV)/tested ## PostgreSQL killed 20 times under a busy server: nothing acknowledged lost, SERVING again
-	$(BIN)/python tests/failover.py 20
+	$(BIN)/python -m tests.programs.failover 20
 
 $(VENV)/benchable: $(VENV)/tested
 	$(GROUP) bench

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.postgres import PostgresServer
+from support.postgres import PostgresServer
 
 _SETTINGS = (
     # As one would who runs it in earnest: the defaults are for small machines, and compiling costs more than it saves.

@@ -12,7 +12,7 @@ from benchmarks.measures import ingest, peers, queries
 from benchmarks.postgres import postgres
 from benchmarks.results import Line, table
 from benchmarks.scale import Scale
-from tests.postgres import fresh_database
+from support.postgres import fresh_database
 
 RESULTS = Path("build")
 """Where results are put, for `document`."""

@@ -38,6 +38,7 @@ from telwerkd.domain.catalogue.kpis import CATALOGUE
 from telwerkd.domain.conversation import events
 from telwerkd.domain.ids import SECOND, Micros
 from telwerkd.server.settings import Settings
+from telwerkd.server.upkeep_tasks import PERIODS, Periods
 from telwerkd.server.wiring import running
 from telwerkd.storage.location import Location, PostgresUrl, SqliteFile, located
 from telwerkd.storage.sqlite.store import SqliteStore
@@ -204,7 +205,9 @@ class SureClock(Clock):
 
 
 @asynccontextmanager
-async def started(database: Path | Location, *, clock: Clock | None = None, **settings: Any) -> AsyncIterator[Server]:
+async def started(
+    database: Path | Location, *, clock: Clock | None = None, periods: Periods = PERIODS, **settings: Any
+) -> AsyncIterator[Server]:
     """A server in this process, from the root that `telwerkd serve` uses too, and a client of it.
 
     Fails if the server logs an error, for what it does by itself has no other way to tell.
@@ -214,7 +217,7 @@ async def started(database: Path | Location, *, clock: Clock | None = None, **se
     logging.getLogger("telwerkd").addHandler(errors)
     try:
         async with (
-            running(Settings(**wanted), clock=clock or SureClock()) as server,
+            running(Settings(**wanted), clock=clock or SureClock(), periods=periods) as server,
             connected(server.address) as client,
         ):
             yield client

@@ -84,6 +84,23 @@ class RawClient:
             if isinstance(event, ResponseReceived) and event.stream_id == stream:
                 return
 
+    async def all_ended(self, *streams: int) -> None:
+        """Returns when the server has ended each of these calls."""
+        left = set(streams)
+        while left:
+            event = await self._next()
+            if isinstance(event, StreamEnded | StreamReset):
+                left.discard(event.stream_id)
+
+    async def read_late(self, stream: int) -> bytes:
+        """Opens the window of a call at last; gives what comes then."""
+        self._h2.increment_flow_control_window(2**20, stream)
+        self._flush()
+        while True:
+            event = await self._next()
+            if isinstance(event, DataReceived) and event.stream_id == stream:
+                return event.data
+
     def reset(self, stream: int) -> None:
         """Gives a call up."""
         self._h2.reset_stream(stream)

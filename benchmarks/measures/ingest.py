@@ -7,7 +7,7 @@ from benchmarks.client import HEALTH, ask, send
 from benchmarks.results import Bar, Line, Missing, Row
 from benchmarks.servers import Server, bare_pipe, has_workers, telwerkd
 from benchmarks.workload import Part
-from tests.postgres import fresh_database
+from support.postgres import fresh_database
 
 _SINGLE_CALLERS = 64
 _SINGLE_CONNECTIONS = 4

@@ -4,9 +4,9 @@ import sqlite3
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from functools import partial
+from functools import cache, partial
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -30,7 +30,7 @@ from tests.generate import ACTIONS, ANNA, ASSIGNED, DELIVERY, FAMILIES, PRICE, S
 from tests.laws.test_service_laws import Service, stored_cells
 
 ACCOUNT = AccountId("acme")
-CONVERSATIONS = 40
+CONVERSATIONS = 16
 FULL = 65_535
 
 
@@ -54,8 +54,16 @@ def more() -> list[Submitted]:
     return made
 
 
+class Whole(NamedTuple):
+    """An undamaged database, and what it holds."""
+
+    file: bytes
+    everything: tuple[Any, ...]
+    conversations: int
+
+
 @pytest.fixture(scope="module")
-def database() -> bytes:
+def whole() -> Whole:
     """An account part of which is packed, part not; some purged, and an erased conversation whose counts stay."""
     service = Service()
     events = list(history(Random(3)))  # noqa: S311  # any will do
@@ -68,17 +76,18 @@ def database() -> bytes:
     for n in range(len(events) // 2, len(events), 50):
         service.submit([(ACCOUNT, events[n : n + 50])])
     service.settle_all(far)
+    audit = examined(service)
+    assert audit.clean
     with closing(sqlite3.connect(service.path)) as connection:
-        whole = connection.serialize()
+        found = Whole(connection.serialize(), everything(service), audit.conversations)
     service.end()
-    return whole
+    return found
 
 
 @pytest.fixture
-def service(database: bytes) -> Iterator[Service]:
+def service(whole: Whole) -> Iterator[Service]:
     service = Service()
-    service.path.write_bytes(database)
-    assert examined(service).clean
+    service.path.write_bytes(whole.file)
     yield service
     service.end()
 
@@ -195,22 +204,24 @@ DAMAGES: list[Any] = [
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damage_is_found_and_repaired(service: Service, damage: Damage, request: pytest.FixtureRequest) -> None:
+def test_damage_is_found_and_repaired(
+    service: Service, whole: Whole, damage: Damage, request: pytest.FixtureRequest
+) -> None:
     """Every single damage is found; repaired, all is as it was, with what was counted between."""
     random = Random(request.node.name)  # noqa: S311  # any will do
-    whole = everything(service)
+    wanted = whole.everything
     damage(service, random)
     audit = examined(service)
     assert not audit.clean
     if random.random() < 0.5:
         # As many facts are added to both.
         service.submit([(ACCOUNT, more())])
-        whole = plus_more(service, whole)
+        wanted = plus_more(service, wanted)
     if random.random() < 0.5:
         service.restart(crashed=True)
     service.run(repair(service.store, ACCOUNT, audit))
     assert examined(service).clean
-    assert everything(service) == whole
+    assert everything(service) == wanted
 
 
 def everything(service: Service) -> tuple[Any, ...]:
@@ -221,15 +232,19 @@ def everything(service: Service) -> tuple[Any, ...]:
 def plus_more(service: Service, whole: tuple[Any, ...]) -> tuple[Any, ...]:
     """What is there, and what `more` brings: as a service has it that got nothing else."""
     cells, conversations = whole
+    new = [row for row in rows(service, "conversations") if row["conversation_id"].startswith("new")]
+    by_id = sorted([*conversations, *new], key=lambda row: str(row["conversation_id"]))
+    return cells + cells_of_more(), by_id
+
+
+@cache
+def cells_of_more() -> Any:
     other = Service()
     try:
         other.submit([(ACCOUNT, more())])
-        added = stored_cells(other, ACCOUNT)
+        return stored_cells(other, ACCOUNT)
     finally:
         other.end()
-    new = [row for row in rows(service, "conversations") if row["conversation_id"].startswith("new")]
-    by_id = sorted([*conversations, *new], key=lambda row: str(row["conversation_id"]))
-    return cells + added, by_id
 
 
 def test_changed_base_facts_are_found(service: Service) -> None:

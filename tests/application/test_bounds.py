@@ -9,7 +9,6 @@ import pytest
 
 from telwerkd.application.audit import examine
 from telwerkd.application.batches import IngestLimits, Rejected, Submitted, Verdict
-from telwerkd.application.commands import ingest_batch, purge as purge_command, settle_timers
 from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.retention.removal import purge
@@ -57,8 +56,8 @@ def answers(count: int, tag: str = "q") -> tuple[SurveyAnswer, ...]:
     return tuple(SurveyAnswer(f"{tag}{n}", "o") for n in range(count))
 
 
-async def put(store: SqliteStore, *events: Submitted, limits: IngestLimits = LIMITS) -> list[Any]:
-    [[outcomes]] = await store.write([(ACCOUNT, IngestBatch([events], limits))])
+async def put(store: SqliteStore, *events: Submitted, limits: IngestLimits = LIMITS, **bounds: int) -> list[Any]:
+    [[outcomes]] = await store.write([(ACCOUNT, IngestBatch([events], limits, **bounds))])
     return outcomes
 
 
@@ -123,27 +122,25 @@ async def test_retracted_events_that_have_not_arrived_are_bounded(store):
     await assert_clean(store)
 
 
-async def test_late_events_of_several_long_conversations_are_postponed(store, monkeypatch):
+async def test_late_events_of_several_long_conversations_are_postponed(store):
     """A transaction folds a bounded number of logged events again, but always one conversation."""
-    monkeypatch.setattr(ingest_batch, "_REFOLDED_EVENTS_MAX", 12)
     names = ["a", "b", "c"]
     await put(store, *(event(f"e{n}", 10 + n, conversation=name) for name in names for n in range(8)))
     late = [event(f"l{n}", n, conversation=name) for n in range(2) for name in names]
     for conversations_left in (2, 1, 0):
-        outcomes = await put(store, *late)
+        outcomes = await put(store, *late, refolded_events_max=12)
         late = [each for each, outcome in zip(late, outcomes, strict=True) if outcome is None]
         assert len(late) == 2 * conversations_left
         await assert_clean(store)
 
 
-async def test_limits_at_one_instant_are_counted_at_once_and_written_in_steps(store, monkeypatch):
+async def test_limits_at_one_instant_are_counted_at_once_and_written_in_steps(store):
     """At every commit the counters are those of the log at the high-water mark; a late answer still takes one back."""
-    monkeypatch.setattr(settle_timers, "TIES_MAX", 4)
     limit = Micros(1_000)
     for n in range(10):
         await put(store, event("live", 0, WentLive(limit, limit), f"c{n}"), event("m", 0, HELLO, f"c{n}"))
     now, steps = Micros(START + 1_000_000), 0
-    while await settle_due(store, now, 3):
+    while await settle_due(store, now, 3, ties_max=4):
         steps += 1
         await assert_clean(store)
         entries = await store.read(ACCOUNT, lambda view: view.deltas(Kpi.UNANSWERED_LIVE_CONVERSATIONS))
@@ -159,14 +156,13 @@ async def test_limits_at_one_instant_are_counted_at_once_and_written_in_steps(st
     await assert_clean(store)
 
 
-async def test_a_server_whose_clock_is_behind_writes_what_another_has_counted(store, monkeypatch):
+async def test_a_server_whose_clock_is_behind_writes_what_another_has_counted(store):
     """Counted is counted, by whichever clock: else it could write the same rows until its own is there."""
-    monkeypatch.setattr(settle_timers, "TIES_MAX", 4)
     early, late = Micros(500), Micros(1_000)
     for n, limit in enumerate([late] * 10 + [early] * 2):
         await put(store, event("live", 0, WentLive(limit, limit), f"c{n}"), event("m", 0, HELLO, f"c{n}"))
-    assert await settle_due(store, Micros(START + 1_000_000), 3)
-    assert await settle_due(store, Micros(START + 700), 3)
+    assert await settle_due(store, Micros(START + 1_000_000), 3, ties_max=4)
+    assert await settle_due(store, Micros(START + 700), 3, ties_max=4)
     assert (await store.read(ACCOUNT, lambda view: view.due_count(Micros(START + 1_000), 100)))[1] == 9
     await assert_clean(store)
 
@@ -221,7 +217,6 @@ async def test_a_transaction_that_lasts_too_long_leaves_the_rest_to_the_next(sto
 
 async def test_a_purge_reads_a_bounded_number_of_events_at_a_time(store, monkeypatch):
     """And goes on until all is purged."""
-    monkeypatch.setattr(purge_command, "PURGED_EVENTS_MAX", 7)
     await put(store, *(event(f"e{n}", n, conversation=f"c{n % 6}") for n in range(30)))
     writes = 0
     write = store.write
@@ -232,6 +227,6 @@ async def test_a_purge_reads_a_bounded_number_of_events_at_a_time(store, monkeyp
         return await write(works)
 
     monkeypatch.setattr(store, "write", counted)
-    assert await purge(store, ACCOUNT, Micros(START + 100)) == 30
+    assert await purge(store, ACCOUNT, Micros(START + 100), events_max=7) == 30
     assert writes == 7
     await assert_clean(store)

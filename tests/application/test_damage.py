@@ -10,10 +10,10 @@ import pytest
 
 from telwerkd.application.audit import repair
 from telwerkd.application.ports import DamagedRowError
-from tests.application.test_audit import ACCOUNT, change, database, everything, examined, rows, service
+from tests.application.test_audit import ACCOUNT, Whole, change, everything, examined, rows, service, whole
 from tests.laws.test_service_laws import Service, stored_cells
 
-__all__ = ["database", "service"]  # fixtures
+__all__ = ["service", "whole"]  # fixtures
 
 BLOBS = [
     ("events", "body"),
@@ -69,15 +69,14 @@ def spoil(service: Service, table: str, column: str, way: Callable[..., Any], ra
 
 @pytest.mark.parametrize(("table", "column"), BLOBS)
 @pytest.mark.parametrize("way", WAYS)
-def test_whatever_stands_in_a_row_the_audit_goes_on(service: Service, table, column, way) -> None:
+def test_whatever_stands_in_a_row_the_audit_goes_on(service: Service, whole: Whole, table, column, way) -> None:
     """Nothing is raised; what cannot be decoded is named by table and key, and what the log gives is mended."""
-    conversations = examined(service).conversations
     for seed in range(1 if table == "deltas" else 3):  # repair leaves none
         random = Random(f"{table} {column} {way.__name__} {seed}")  # noqa: S311  # any will do
-        whole, copied = everything(service), service.rows(f"SELECT * FROM {table}")  # noqa: S608  # a table's name
+        copied = service.rows(f"SELECT * FROM {table}")  # noqa: S608  # a table's name
         row = spoil(service, table, column, way, random)
         audit = examined(service)
-        assert audit.conversations == conversations
+        assert audit.conversations == whole.conversations
         assert not audit.clean or way is a_bit_flips
         if way in {it_is_a_text, it_is_a_number}:
             [damage] = audit.damages
@@ -86,11 +85,11 @@ def test_whatever_stands_in_a_row_the_audit_goes_on(service: Service, table, col
         after = examined(service)
         if (table, column) in MENDABLE:
             assert after.clean
-            assert everything(service) == whole
+            assert everything(service) == whole.everything
         else:
             restore(service, table, copied)
             service.run(repair(service.store, ACCOUNT, examined(service)))
-            assert everything(service) == whole, "with the row from a backup all is as it was"
+            assert everything(service) == whole.everything, "with the row from a backup all is as it was"
 
 
 def restore(service: Service, table: str, copied: list[tuple[Any, ...]]) -> None:

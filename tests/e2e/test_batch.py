@@ -1,14 +1,18 @@
 """BatchQuery: a whole dashboard in one call, from one view, parts failing alone. And answers that are kept."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 import pytest
+import pytest_asyncio
 
 from telwerk.v1 import kpi_service_pb2 as kpi
 from telwerkd.application.query.runner import Queries
 from tests.conftest import ALL_TIME, CALL_SECONDS, KPI_IDS, Server, refusal, started
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CHAT = """
     09:00:00 anna assigned in sales
@@ -22,9 +26,10 @@ CHAT = """
 """
 
 
-@pytest.fixture
-async def server(tmp_path: Any) -> Any:
-    async with started(tmp_path / "telwerk.db") as server:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    """One for all tests that need no limits of their own. Those that change what is counted have their own account."""
+    async with started(tmp_path_factory.mktemp("batch") / "telwerk.db") as server:
         await server.ingest_chat("acme", CHAT)
         yield server
 
@@ -38,8 +43,10 @@ def totals(**fields: Any) -> kpi.QueryTotalsRequest:
     return kpi.QueryTotalsRequest(**{"kpi_ids": KPI_IDS, "range": ALL_TIME, **fields})
 
 
-async def batch(server: Server, *queries: kpi.QueryTimeSeriesRequest | kpi.QueryTotalsRequest) -> list[Any]:
-    request = kpi.BatchQueryRequest(account_id="acme")
+async def batch(
+    server: Server, *queries: kpi.QueryTimeSeriesRequest | kpi.QueryTotalsRequest, account: str = "acme"
+) -> list[Any]:
+    request = kpi.BatchQueryRequest(account_id=account)
     for query in queries:
         if isinstance(query, kpi.QueryTimeSeriesRequest):
             request.queries.add(time_series=query)
@@ -144,7 +151,7 @@ async def test_a_batch_sees_one_state_of_the_account(server):
     seen = set()
     try:
         while not sending.done():
-            answers = await batch(server, *[totals(kpi_ids=["feedback_count"])] * 8)
+            answers = await batch(server, *[totals(kpi_ids=["feedback_count"])] * 8, account="busy")
             counts = {answer.totals[0].count for answer in answers}
             assert len(counts) == 1
             seen |= counts
@@ -155,7 +162,7 @@ async def test_a_batch_sees_one_state_of_the_account(server):
 
 async def many_chats(server: Server) -> None:
     for n in range(40):
-        await server.ingest_chat("acme", CHAT, f"more-{n}")
+        await server.ingest_chat("busy", CHAT, f"more-{n}")
 
 
 # --- answers that are kept -------------------------------------------------------------------------------------------
@@ -176,19 +183,21 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 async def test_the_same_again_is_answered_from_what_was_kept(asked, server):
     """Byte for byte, until the account changes; then anew. Only how far it is complete goes on."""
-    first = await server.totals("acme", "feedback_count")
-    again = await server.totals("acme", "feedback_count")
+    await server.ingest_chat("kept", CHAT)
+    first = await server.totals("kept", "feedback_count")
+    again = await server.totals("kept", "feedback_count")
     assert len(asked) == 1
     assert again.complete_until.ToMicroseconds() >= first.complete_until.ToMicroseconds()
     assert timeless(first).SerializeToString() == timeless(again).SerializeToString()
-    await server.ingest_chat("acme", CHAT, "c2")
-    assert (await server.totals("acme", "feedback_count")).totals[0].count == 2
+    await server.ingest_chat("kept", CHAT, "c2")
+    assert (await server.totals("kept", "feedback_count")).totals[0].count == 2
     assert len(asked) == 2
 
 
 async def test_what_is_kept_of_one_account_answers_no_other(asked, server):
     """The account is part of the question."""
-    assert (await server.totals("acme", "feedback_count")).totals[0].count == 1
+    await server.ingest_chat("one", CHAT)
+    assert (await server.totals("one", "feedback_count")).totals[0].count == 1
     assert (await server.totals("other", "feedback_count")).totals[0].count == 0
     assert len(asked) == 2
 

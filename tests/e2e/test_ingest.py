@@ -662,7 +662,7 @@ async def test_many_callers_on_one_connection_are_all_answered(tmp_path):
     """Whose calls are answered together by a group commit, and who all call again at once: none is refused."""
 
     async def caller(client: Server, name: int) -> None:
-        for n in range(50):
+        for n in range(10):
             await client.ingest_chat("acme", f"09:00:00 contact: message #{n}", f"caller-{name}")
 
     # A server of its own: in one process with its callers it would take turns with them.

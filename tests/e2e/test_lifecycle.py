@@ -22,8 +22,9 @@ from typer.testing import CliRunner
 
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion
 from telwerkd.cli.app import app
-from telwerkd.server import upkeep_tasks, wiring
+from telwerkd.server import wiring
 from telwerkd.server.settings import Settings
+from telwerkd.server.upkeep_tasks import Periods
 from tests.chats import at
 from tests.conftest import (
     CALL_SECONDS,
@@ -186,11 +187,10 @@ async def test_who_watches_health_learns_that_the_server_drains(tmp_path):
         await stopping
 
 
-async def test_readiness_follows_the_database_and_liveness_does_not(tmp_path, monkeypatch):
+async def test_readiness_follows_the_database_and_liveness_does_not(tmp_path):
     """A server that cannot reach its data says so and lives on; when the data is back, so is it."""
-    monkeypatch.setattr(upkeep_tasks, "_PING_EVERY_SECONDS", 0.1)
     path = tmp_path / "telwerk.db"
-    async with started(path) as server:
+    async with started(path, periods=Periods(ping_every_seconds=0.1)) as server:
         for renaming, expected in (
             ("accounts RENAME TO away", NOT_SERVING),
             ("away RENAME TO accounts", SERVING),

@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2
 
 from telwerkd.storage.location import PostgresUrl, SqliteFile, located
 from telwerkd.storage.open_store import opened, prepare
-from telwerkd.storage.schema.versions import SchemaError
+from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.storage.sqlite.file import OpenedFile
 from tests.conftest import Server, connected, eventually, refusal, serving, wired, writer_of
 from tests.postgres import execute, fresh_database

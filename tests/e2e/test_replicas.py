@@ -14,7 +14,8 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2
 
-from telwerkd.server import maintenance, upkeep_tasks
+from telwerkd.server import maintenance
+from telwerkd.server.upkeep_tasks import Periods
 from telwerkd.storage.location import PostgresUrl, SqliteFile, located
 from telwerkd.storage.open_store import prepare
 from tests.conftest import (
@@ -245,13 +246,12 @@ def test_a_worker_that_cannot_start_stops_them_all(database, tmp_path):
 # --- a database that comes and goes ----------------------------------------------------------------------------------
 
 
-async def test_a_server_goes_and_comes_with_its_database(monkeypatch):
+async def test_a_server_goes_and_comes_with_its_database():
     """Calls are UNAVAILABLE and say when to come back; readiness follows, and nobody restarts anything."""
-    monkeypatch.setattr(upkeep_tasks, "_PING_EVERY_SECONDS", 0.1)
     postgres = PostgresServer("fsync=off")
     try:
         postgres.start()
-        async with started(postgres_at(postgres.url)) as server:
+        async with started(postgres_at(postgres.url), periods=Periods(ping_every_seconds=0.1)) as server:
             await server.ingest_chat("acme", RATED, "c1")
             await asyncio.to_thread(postgres.stop, "immediate")
             for call in (server.ingest("acme", wired(RATED, "c2")), server.total("acme", "satisfaction_score")):

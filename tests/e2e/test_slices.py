@@ -1,14 +1,20 @@
 """Order, the largest, pages, comparison and shares over the wire, on a day small enough to count by hand."""
 
 import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+import pytest_asyncio
 
 from telwerk.v1 import kpi_service_pb2 as kpi, settings_service_pb2 as settings_pb
 from tests.chats import at
 from tests.conftest import CALL_SECONDS, Server, refusal, started
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SCORE = "satisfaction_score"
 TOPICS = "conversation_topics"
@@ -27,9 +33,23 @@ RATED = """
 """
 
 
-@pytest.fixture
-async def rated(tmp_path: Any) -> Any:
-    async with started(tmp_path / "telwerk.db") as server:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def rated(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    """One for all tests that only ask."""
+    async with rated_server(tmp_path_factory.mktemp("rated")) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def own_rated(tmp_path: Path) -> AsyncIterator[Server]:
+    """One for a test that changes what is counted, or how."""
+    async with rated_server(tmp_path) as server:
+        yield server
+
+
+@asynccontextmanager
+async def rated_server(folder: Path) -> AsyncIterator[Server]:
+    async with started(folder / "telwerk.db") as server:
         await server.ingest_chat("acme", RATED)
         yield server
 
@@ -117,10 +137,10 @@ async def test_pages_go_on_where_the_last_one_ended(rated):
     assert (other.reason, other.fields) == ("PAGE_TOKEN_INVALID", ["page_token"])
 
 
-async def test_kpis_list_the_same_keys_in_the_same_order(rated):
+async def test_kpis_list_the_same_keys_in_the_same_order(own_rated):
     """The order of one KPI's numbers is everyone's; a row without facts is left out."""
-    await rated.ingest_chat("acme", "12:00:00 bram assigned\n12:01:00 contact leaves feedback", "c2")
-    response = await rated.totals(
+    await own_rated.ingest_chat("acme", "12:00:00 bram assigned\n12:01:00 contact leaves feedback", "c2")
+    response = await own_rated.totals(
         "acme",
         "feedback_count",
         SCORE,
@@ -208,9 +228,9 @@ TAGGED = {
 }
 
 
-@pytest.fixture
-async def tagged(tmp_path: Any) -> Any:
-    async with started(tmp_path / "telwerk.db") as server:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def tagged(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    async with started(tmp_path_factory.mktemp("tagged") / "telwerk.db") as server:
         for conversation, script in TAGGED.items():
             await server.ingest_chat("acme", script, conversation)
         yield server
@@ -282,24 +302,24 @@ async def set_actions(server: Server, widget: str, time: str, *actions: int) -> 
     await server.settings.SetWidgetSettings(request, timeout=CALL_SECONDS)
 
 
-async def test_widgets_without_actions_are_named(rated):
+async def test_widgets_without_actions_are_named(own_rated):
     """KPI 5: an answer about everything still says which widgets cannot have data (R-KPI5-3)."""
-    await set_actions(rated, "web", "09:00:00", 4)
-    await set_actions(rated, "shop", "09:00:00")
-    [about] = (await rated.totals("acme", "inactivity_actions")).answers
+    await set_actions(own_rated, "web", "09:00:00", 4)
+    await set_actions(own_rated, "shop", "09:00:00")
+    [about] = (await own_rated.totals("acme", "inactivity_actions")).answers
     assert about.not_enabled_widget_ids == ["shop"]
     assert about.availability == kpi.AVAILABILITY_AVAILABLE
 
 
-async def test_widgets_without_actions_are_those_of_the_range_itself(rated):
+async def test_widgets_without_actions_are_those_of_the_range_itself(own_rated):
     """Not of the period that it is compared with."""
-    await set_actions(rated, "web", "09:00:00")
-    await set_actions(rated, "web", "10:00:00", 4)
+    await set_actions(own_rated, "web", "09:00:00")
+    await set_actions(own_rated, "web", "10:00:00", 4)
     only = kpi.Filter(widgets=kpi.IdFilter(any_of=["web"]))
     for first, before, named in ((11, 9, []), (9, 11, ["web"])):
         compared = kpi.Comparison(range=hours(before, before + 1))
         asked = {"range": hours(first, first + 1), "compare_to": compared, "filter": only}
-        [about] = (await rated.totals("acme", "inactivity_actions", **asked)).answers
+        [about] = (await own_rated.totals("acme", "inactivity_actions", **asked)).answers
         assert list(about.not_enabled_widget_ids) == named
         assert (about.availability == kpi.AVAILABILITY_NOT_ENABLED) == bool(named)
 

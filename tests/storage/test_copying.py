@@ -15,8 +15,8 @@ from telwerkd.storage import copying
 from telwerkd.storage.copying import copy
 from telwerkd.storage.location import PostgresUrl, SqliteFile, located
 from telwerkd.storage.open_store import migrate, opened, prepare
+from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.storage.schema.tables import metadata
-from telwerkd.storage.schema.versions import SchemaError
 from telwerkd.storage.sql.bulk_postgres import PostgresBulk
 from tests.commands import Do
 from tests.postgres import execute, fresh_database

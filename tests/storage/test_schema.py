@@ -14,7 +14,8 @@ from telwerkd.storage.location import Location, PostgresUrl, SqliteFile, located
 from telwerkd.storage.open_store import distribute, migrate, opened, prepare
 from telwerkd.storage.postgres import engine, schema
 from telwerkd.storage.schema import versions
-from telwerkd.storage.schema.versions import SchemaError, head, revisions
+from telwerkd.storage.schema.errors import SchemaError
+from telwerkd.storage.schema.versions import head, revisions
 from tests.conftest import rows
 from tests.postgres import BARRED, execute, fresh_database
 from tests.storage.schemas import ACCOUNT, FOLDER, facts, fill

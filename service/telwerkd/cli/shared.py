@@ -14,7 +14,7 @@ from telwerkd.server.settings import Settings
 from telwerkd.server.settings_loading import ConfigurationError, Loaded, load
 from telwerkd.server.stopping import EXIT_NOT_STORED
 from telwerkd.server.wiring import NotStoredError
-from telwerkd.storage.schema.versions import SchemaError
+from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.transport.security.tls import StartupError
 
 T = TypeVar("T")

@@ -23,7 +23,7 @@ from telwerkd.domain.errors import InvalidArgumentError, UnavailableError
 from telwerkd.domain.ids import SECOND, AccountId, Micros
 from telwerkd.storage.location import Location, PostgresUrl, SqliteFile
 from telwerkd.storage.open_store import opened, prepare
-from telwerkd.storage.schema.versions import SchemaError
+from telwerkd.storage.schema.errors import SchemaError
 
 _SHOWN_MAX = 20
 _ROUNDS_MAX = 3

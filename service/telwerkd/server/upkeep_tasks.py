@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from time import monotonic
 
 from telwerkd.application.clock import Clock
@@ -22,20 +23,31 @@ _SETTLE_EVERY_SECONDS = 0.5
 _LISTEN_EVERY_SECONDS = 5.0
 """How often a doubted clock is told what other servers have stored."""
 
-_COMPACT_EVERY_SECONDS = 0.5
 _FREE_NAMES_EVERY_SECONDS = 1.0
-_PING_EVERY_SECONDS = 2.0
 _PING_SECONDS = 15.0
 """What an answer may take, before the database counts as away."""
 
 _PURGE_EVERY_SECONDS = 3_600.0
 
 
-def start(background: Background, settings: Settings, store: Store, clock: Clock, names: NameKeeper) -> None:
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """How often a server does what it need not do at once."""
+
+    compact_every_seconds: float = 0.5
+    ping_every_seconds: float = 2.0
+
+
+PERIODS = Periods()
+
+
+def start(
+    background: Background, settings: Settings, store: Store, clock: Clock, names: NameKeeper, periods: Periods
+) -> None:
     """Starts the upkeep of the database."""
     resumed = asyncio.Event()
     background.start(_settle(store, clock, resumed), "limits")
-    background.start(_compact(store), "compaction")
+    background.start(_compact(store, periods.compact_every_seconds), "compaction")
     background.start(_free_names(names), "names")
     if settings.retention_days is not None:
         background.start(_purge(store, clock, resumed, settings.retention_days), "retention")
@@ -57,14 +69,14 @@ async def _settle(store: Store, clock: Clock, resumed: asyncio.Event) -> None:
         await asyncio.sleep(_SETTLE_EVERY_SECONDS)
 
 
-async def _compact(store: Store) -> None:
+async def _compact(store: Store, every_seconds: float) -> None:
     """Packs what was counted into chunks."""
     compaction = Compaction(store)
     while True:
         with carrying_on("compaction"):
             while await compaction.run_once():
                 pass
-        await asyncio.sleep(_COMPACT_EVERY_SECONDS)
+        await asyncio.sleep(every_seconds)
 
 
 async def _free_names(names: NameKeeper) -> None:
@@ -84,11 +96,11 @@ async def _purge(store: Store, clock: Clock, resumed: asyncio.Event, retention_d
         await asyncio.sleep(_PURGE_EVERY_SECONDS)
 
 
-async def watch_database(store: Store, health: Health) -> None:
+async def watch_database(store: Store, health: Health, every_seconds: float) -> None:
     """Readiness follows whether a write could be committed; liveness does not. The log tells of changes."""
     was_ready = True
     while True:
-        await asyncio.sleep(_PING_EVERY_SECONDS)
+        await asyncio.sleep(every_seconds)
         try:
             async with asyncio.timeout(_PING_SECONDS):
                 await store.ping()

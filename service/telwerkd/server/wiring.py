@@ -26,6 +26,7 @@ from telwerkd.domain.errors import UnavailableError
 from telwerkd.server import upkeep_tasks
 from telwerkd.server.background import Background
 from telwerkd.server.settings import Settings
+from telwerkd.server.upkeep_tasks import PERIODS, Periods
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.open_store import opened, prepare
 from telwerkd.transport.codec.fields import FieldReader
@@ -85,7 +86,9 @@ class Running(NamedTuple):
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, is_worker: bool = False, clock: Clock | None = None) -> AsyncIterator[Running]:
+async def running(
+    settings: Settings, *, is_worker: bool = False, clock: Clock | None = None, periods: Periods = PERIODS
+) -> AsyncIterator[Running]:
     """A server, from ready to stopped. Leaving it drains: running calls end, and what was submitted is stored.
 
     A worker shares its port with others, and leaves the schema to the process that started it. Whoever gives the clock
@@ -104,7 +107,7 @@ async def running(settings: Settings, *, is_worker: bool = False, clock: Clock |
     try:
         async with (
             opened(settings.database, serving=True, writer_stall_seconds=settings.writer_stall_seconds) as store,
-            _serving(settings, store, clock or Clock(), shares_port=is_worker) as server,
+            _serving(settings, store, clock or Clock(), periods, shares_port=is_worker) as server,
         ):
             served = True
             yield server
@@ -131,7 +134,9 @@ def check(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _serving(settings: Settings, store: Store, clock: Clock, *, shares_port: bool) -> AsyncIterator[Running]:
+async def _serving(
+    settings: Settings, store: Store, clock: Clock, periods: Periods, *, shares_port: bool
+) -> AsyncIterator[Running]:
     parts = _Parts.of(settings, store)
     server = _grpc_server(settings, store, clock, parts, shares_port=shares_port)
     background = Background()
@@ -139,8 +144,8 @@ async def _serving(settings: Settings, store: Store, clock: Clock, *, shares_por
         port = _bind(server, settings)
         committing = background.start(parts.ingest.run(), "group commit", returns=True)
         background.start(parts.watches.run(), "watches")
-        upkeep_tasks.start(background, settings, store, clock, parts.names)
-        background.start(upkeep_tasks.watch_database(store, parts.health), "readiness")
+        upkeep_tasks.start(background, settings, store, clock, parts.names, periods)
+        background.start(upkeep_tasks.watch_database(store, parts.health, periods.ping_every_seconds), "readiness")
         try:
             await server.start()
             parts.health.live()

@@ -31,7 +31,7 @@ from telwerkd.server.stopping import EXIT_NOT_STORED, STOP_SECONDS, Stop, either
 from telwerkd.server.wiring import NotStoredError, check as check_one, running
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.open_store import prepare
-from telwerkd.storage.schema.versions import SchemaError
+from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.transport.endpoint.address import TcpAddress, parse
 from telwerkd.transport.endpoint.binding import cannot_listen, resolved
 from telwerkd.transport.security.tls import StartupError

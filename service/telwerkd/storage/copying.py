@@ -17,8 +17,8 @@ from telwerkd.domain.ids import AccountId
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.postgres.account_lock import lock_account
 from telwerkd.storage.postgres.schema import COPYING, connected, is_copying, migrate
+from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.storage.schema.tables import metadata
-from telwerkd.storage.schema.versions import SchemaError
 from telwerkd.storage.sql.bulk_postgres import PostgresBulk
 from telwerkd.storage.sqlite import schema as sqlite_schema
 

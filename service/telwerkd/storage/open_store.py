@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
 from telwerkd.storage.location import Location, PostgresUrl
-from telwerkd.storage.schema.versions import SchemaError
+from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.storage.sqlite import schema as sqlite_schema
 from telwerkd.storage.sqlite.file import served
 from telwerkd.storage.sqlite.store import SqliteStore

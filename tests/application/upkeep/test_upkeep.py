@@ -8,7 +8,6 @@ import pytest
 
 from telwerkd.application.batches import IngestLimits, Submitted
 from telwerkd.application.commands.ingest_batch import IngestBatch
-from telwerkd.application.upkeep import upkeep
 from telwerkd.application.upkeep.upkeep import DAY, Compaction, purge_old, settle_due
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.events import (
@@ -78,11 +77,9 @@ async def test_a_damaged_account_does_not_keep_the_compaction_of_others_waiting(
     assert [account for account, _, _ in await store.compactable()] == [BROKEN]
 
 
-async def test_a_measure_rests_after_its_compaction_until_it_is_quiet_or_too_much_waits(store, monkeypatch):
+async def test_a_measure_rests_after_its_compaction_until_it_is_quiet_or_too_much_waits(store):
     """Chunks that take long to write are written less often; what waits is bounded, and is packed once it is quiet."""
-    for name, value in (("COMPACT_AT", 2), ("COMPACT_ANYWAY_AT", 5), ("REST_TIMES", 10**9)):
-        monkeypatch.setattr(upkeep, name, value)
-    compaction, waiting = Compaction(store), []
+    compaction, waiting = Compaction(store, compact_at=2, compact_anyway_at=5, rest_times=10**9), []
     for n in range(12):
         await put(store, WHOLE, event(f"e{n}", n, ActionPerformed(InactivityAction.INACTIVITY_MESSAGE_SENT)))
         await compaction.run_once()

@@ -9,7 +9,7 @@ import pytest
 from telwerkd.domain.ids import AccountId
 from telwerkd.storage.location import PostgresUrl, located
 from telwerkd.storage.open_store import opened, prepare
-from telwerkd.storage.schema.versions import SchemaError
+from telwerkd.storage.schema.errors import SchemaError
 from tests.commands import Do
 from tests.postgres import execute, fresh_database
 from tests.storage.pooler import pooled

@@ -30,7 +30,7 @@ from telwerkd.domain.ids import ConversationId, EventId, Micros
 _ORDER = attrgetter("order")
 
 
-_REFOLDED_EVENTS_MAX = 5_000
+REFOLDED_EVENTS_MAX = 5_000
 """Logged events that one transaction folds again for late ones, unless a single conversation has more."""
 
 _PAUSE_EVENTS = 250
@@ -48,23 +48,23 @@ class IngestBatch:
     limits: IngestLimits
     seconds_max: float = inf
     """After this time the conversations that have not been reached are left to a later transaction."""
+    refolded_events_max: int = REFOLDED_EVENTS_MAX
 
     def run(self, tx: Transaction) -> list[list[Postponable]]:
         """Returns what became of each event, by batch."""
-        return _ingest(self.batches, self.limits, tx, self.seconds_max)
+        return _ingest(self, tx)
 
 
-def _ingest(
-    batches: Sequence[Sequence[Submitted]], limits: IngestLimits, tx: Transaction, seconds_max: float
-) -> list[list[Postponable]]:
-    end = monotonic() + seconds_max
+def _ingest(command: IngestBatch, tx: Transaction) -> list[list[Postponable]]:
+    end = monotonic() + command.seconds_max
+    batches, limits = command.batches, command.limits
     ids = {s.conversation for batch in batches for s in batch}
     stored = tx.conversations(ids)
     admission = Admission(tx, batches, ids, stored, limits)
     outcomes = [admission.judge(batch) for batch in batches]
     accepted = admission.accepted()
     if accepted:
-        counting = _Counting(tx, limits)
+        counting = _Counting(tx, limits, command.refolded_events_max)
         changed: dict[ConversationId, Conversation] = {}
         for place, (conversation, events) in enumerate(accepted.items()):
             if changed and monotonic() > end:
@@ -117,11 +117,12 @@ class _Next(NamedTuple):
 class _Counting:
     """Advances the conversations of a transaction, and sums up what that changes."""
 
-    def __init__(self, tx: Transaction, limits: IngestLimits) -> None:
+    def __init__(self, tx: Transaction, limits: IngestLimits, refolded_events_max: int) -> None:
         self._tx = tx
         self._limits = limits
         self._now = tx.account().high_water
         self._refolded = 0
+        self._refolded_max = refolded_events_max
         self._since_pause = 0
         self.deltas = Deltas()
         self.postponed: set[ConversationId] = set()
@@ -164,7 +165,7 @@ class _Counting:
         if before.state is EMPTY:
             return []
         size = before.events if before.events is not None else self._tx.event_count(conversation)
-        if self._refolded and self._refolded + size > _REFOLDED_EVENTS_MAX:
+        if self._refolded and self._refolded + size > self._refolded_max:
             return None
         self._refolded += size
         return self._tx.log(conversation)

@@ -39,20 +39,22 @@ class Purge:
     """Events before it are replaced, and refused from now on."""
     after: ConversationId
     """Conversations up to this one are purged already."""
+    events_max: int = PURGED_EVENTS_MAX
 
     def run(self, tx: Transaction) -> PurgeStep:
         """Returns how far the purge has come."""
-        return _purge_some(self.horizon, self.after, tx)
+        return _purge_some(self, tx)
 
 
-def _purge_some(horizon: Micros, after: ConversationId, tx: Transaction) -> PurgeStep:
+def _purge_some(command: Purge, tx: Transaction) -> PurgeStep:
+    horizon = command.horizon
     tx.raise_horizon(horizon)
     high_water = tx.account().high_water
-    rows = tx.conversations_before(horizon, after, PURGED_MAX)
+    rows = tx.conversations_before(horizon, command.after, PURGED_MAX)
     purged, read, last = 0, 0, None
     for conversation, row in rows:
         log = tx.log(conversation)
-        if last is not None and read + len(log) > PURGED_EVENTS_MAX:
+        if last is not None and read + len(log) > command.events_max:
             break
         purged += _purge(tx, conversation, row, log, horizon, high_water)
         read, last = read + len(log), conversation

@@ -21,13 +21,15 @@ class SettleTimers:
 
     now: Micros
     conversations_max: int = SETTLED_MAX
+    ties_max: int = TIES_MAX
 
     def run(self, tx: Transaction) -> int:
         """Returns how many conversations were settled; `conversations_max` or more if some may be left."""
-        return _settle(self.now, self.conversations_max, tx)
+        return _settle(self, tx)
 
 
-def _settle(now: Micros, conversations_max: int, tx: Transaction) -> int:
+def _settle(command: SettleTimers, tx: Transaction) -> int:
+    now, conversations_max = command.now, command.conversations_max
     # Not by `now`: it may have been another server that counted them, whose clock is ahead of this one's.
     high_water = tx.account().high_water
     counted = dict(islice(tx.every_due(high_water), conversations_max))
@@ -41,7 +43,7 @@ def _settle(now: Micros, conversations_max: int, tx: Transaction) -> int:
         tx.bump_version()
         return conversations_max
     until, count = tx.due_count(now, conversations_max)
-    if count > max(TIES_MAX, conversations_max):
+    if count > max(command.ties_max, conversations_max):
         _count_ties(until, tx)
         return conversations_max
     until, due = tx.due(now, conversations_max)

@@ -5,20 +5,21 @@ The law is then: counters == base facts + the facts of the fold over base states
 
 from telwerkd.application.commands.erase import Erase, Erased
 from telwerkd.application.commands.lower_horizon import Horizon, LowerHorizon, horizon_in
-from telwerkd.application.commands.purge import Purge
+from telwerkd.application.commands.purge import PURGED_EVENTS_MAX, Purge
 from telwerkd.application.ports import Store
 from telwerkd.domain.ids import AccountId, ConversationId, Micros
 
 
-async def purge(store: Store, account: AccountId, horizon: Micros) -> int:
+async def purge(store: Store, account: AccountId, horizon: Micros, events_max: int = PURGED_EVENTS_MAX) -> int:
     """Replaces an account's events before `horizon` by base states and base facts; gives how many.
 
     Counts stay as they are. From the first moment on, events before the horizon are refused. A conversation whose limit
-    before the horizon is not settled yet keeps its events until the next purge.
+    before the horizon is not settled yet keeps its events until the next purge. A transaction reads logs of
+    `events_max` events at most, but always one conversation's.
     """
     purged, after = 0, ConversationId("")
     while True:
-        [step] = await store.write([(account, Purge(horizon, after))])
+        [step] = await store.write([(account, Purge(horizon, after, events_max))])
         purged += step.events
         if step.last is None:
             return purged

@@ -5,7 +5,7 @@ from time import monotonic
 from telwerkd.application import audit_log
 from telwerkd.application.commands.chunk_merging import CHUNKS_MAX
 from telwerkd.application.commands.compact import Compact
-from telwerkd.application.commands.settle_timers import SETTLED_MAX, SettleTimers
+from telwerkd.application.commands.settle_timers import SETTLED_MAX, TIES_MAX, SettleTimers
 from telwerkd.application.failures import set_apart
 from telwerkd.application.ports import Store
 from telwerkd.application.retention.removal import purge
@@ -42,7 +42,7 @@ and compacting them as often at its end as at its beginning would take most of t
 """
 
 
-async def settle_due(store: Store, now: Micros, conversations_max: int = SETTLED_MAX) -> bool:
+async def settle_due(store: Store, now: Micros, conversations_max: int = SETTLED_MAX, ties_max: int = TIES_MAX) -> bool:
     """Counts limits that are due by `now` (R-KPI3-14), one bounded transaction per account; whether some may be left.
 
     Raises:
@@ -51,7 +51,7 @@ async def settle_due(store: Store, now: Micros, conversations_max: int = SETTLED
     left = False
     for account in await store.accounts_due(now):
         with set_apart(f"the limits of account {account!r}"):
-            settled = await store.upkeep(account, SettleTimers(now, conversations_max))
+            settled = await store.upkeep(account, SettleTimers(now, conversations_max, ties_max))
             left = left or (settled or 0) >= conversations_max
     return left
 
@@ -59,8 +59,18 @@ async def settle_due(store: Store, now: Micros, conversations_max: int = SETTLED
 class Compaction:
     """Compacts measures that have many deltas, or whose account has been quiet since the last look."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        compact_at: int = COMPACT_AT,
+        compact_anyway_at: int = COMPACT_ANYWAY_AT,
+        rest_times: float = REST_TIMES,
+    ) -> None:
         self._store = store
+        self._compact_at = compact_at
+        self._compact_anyway_at = compact_anyway_at
+        self._rest_times = rest_times
         self._seen: dict[tuple[AccountId, Measure], int] = {}
         self._rests_until: dict[tuple[AccountId, Measure], float] = {}
         self._step = 0.25
@@ -79,8 +89,8 @@ class Compaction:
                 begun = monotonic()
                 moved = await self._compact(account, measure, sizes[account, measure])
                 ended = monotonic()
-                self._rests_until[account, measure] = ended + REST_TIMES * (ended - begun)
-                left = left or (moved > 0 and sizes[account, measure] >= COMPACT_ANYWAY_AT)
+                self._rests_until[account, measure] = ended + self._rest_times * (ended - begun)
+                left = left or (moved > 0 and sizes[account, measure] >= self._compact_anyway_at)
         return left
 
     async def _compact(self, account: AccountId, measure: Measure, size: int) -> int:
@@ -96,9 +106,9 @@ class Compaction:
         return moved
 
     def _is_ripe(self, key: tuple[AccountId, Measure], size: int) -> bool:
-        if size >= COMPACT_AT and key not in self._rests_until:
+        if size >= self._compact_at and key not in self._rests_until:
             return True
-        return size >= COMPACT_ANYWAY_AT or self._seen.get(key) == size
+        return size >= self._compact_anyway_at or self._seen.get(key) == size
 
 
 async def purge_old(store: Store, now: Micros, retention_days: int) -> None:

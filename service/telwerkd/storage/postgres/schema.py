@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.postgres.engine import CONNECT_SECONDS, Statements, make_engine
 from telwerkd.storage.postgres.errors import DATABASE_ERRORS, is_standby, sqlstate
+from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.storage.schema.tables import metadata
-from telwerkd.storage.schema.versions import SchemaError, known_revision, refuse_older, upgrade
+from telwerkd.storage.schema.versions import known_revision, refuse_older, upgrade
 
 T = TypeVar("T")
 

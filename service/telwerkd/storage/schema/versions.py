@@ -8,9 +8,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-
-class SchemaError(Exception):
-    """The database, or its schema, is not one that this program can use; the text says what to do."""
+from telwerkd.storage.schema.errors import SchemaError
 
 
 def upgrade(connection: sa.Connection, to: str = "head") -> str:

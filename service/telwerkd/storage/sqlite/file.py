@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from telwerkd.storage.schema.versions import SchemaError
+from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.storage.sqlite.causes import ROOM_BYTES, is_busy, why_not
 
 Inode = tuple[int, int]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from telwerkd.storage.schema.versions import SchemaError, known_revision, refuse_older, upgrade
+from telwerkd.storage.schema.errors import SchemaError
+from telwerkd.storage.schema.versions import known_revision, refuse_older, upgrade
 from telwerkd.storage.sqlite.causes import why_not
 
 log = logging.getLogger(__name__)

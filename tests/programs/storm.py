@@ -1,7 +1,7 @@
 # ruff: noqa: T201, S311  # a program that prints, and whose chance is to be repeatable
 """Four server processes on one PostgreSQL take in what overlaps as much as it can, and nobody gets in another's way.
 
-    python tests/storm.py [SECONDS] [SEED]
+    python -m tests.programs.storm [SECONDS] [SEED]
 
 Two `telwerkd serve --workers 2` share a database. Producers send to 200 accounts through all four; they share their
 conversations, their batches are shuffled, many come late, and some are sent twice, to two servers at the same time.
@@ -13,11 +13,8 @@ import random
 import sys
 import time
 from contextlib import AsyncExitStack, ExitStack
-from pathlib import Path
 
 import grpc.aio
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from telwerk.v1 import event_pb2 as pb
 from telwerkd.domain.ids import SECOND, Micros

@@ -1,7 +1,7 @@
 # ruff: noqa: T201, S311  # a program that prints, and whose chance is to be repeatable
 """Kills a server that is at work, again and again, and looks whether it kept its word.
 
-    python tests/crash.py [ROUNDS] [SEED]
+    python -m tests.programs.crash [ROUNDS] [SEED]
 
 Each round starts `telwerkd serve` on the same database and port, lets several producers send (some by single calls,
 some by streams; each sends again, with the same ids, what was not answered), kills it with SIGKILL at a random moment,
@@ -24,8 +24,6 @@ from pathlib import Path
 
 import grpc.aio
 from google.protobuf.duration_pb2 import Duration
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion
 from telwerkd.domain.ids import SECOND, Micros

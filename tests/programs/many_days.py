@@ -1,7 +1,7 @@
 # ruff: noqa: T201  # a program that prints
 """Simulates many days of Chatwoot, and compares what the bridge tells with what the stories say.
 
-    python tests/bridges/many_days.py [DAYS] [FIRST_SEED]
+    python -m tests.programs.many_days [DAYS] [FIRST_SEED]
 
 Each day has five conversations; its deliveries are shuffled, and a fifth comes twice. In every other day payloads
 are built up to four happenings late. What the bridge tells is retracted and told as over HTTP, decoded as the server
@@ -16,9 +16,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from telwerk.v1.event_pb2 import Event
 from telwerkd.domain.conversation.facts import Kpi, stars_value, topics_value

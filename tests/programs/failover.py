@@ -1,7 +1,7 @@
 # ruff: noqa: T201, S311  # a program that prints, and whose chance is to be repeatable
 """Kills PostgreSQL under a busy server, again and again, and looks whether the server kept its word.
 
-    python tests/failover.py [ROUNDS] [SEED]
+    python -m tests.programs.failover [ROUNDS] [SEED]
 
 Producers send without pause; what is answered UNAVAILABLE they send again, with the same ids. Each round stops
 PostgreSQL by immediate shutdown, which is how a crash looks, at a random moment; waits until the server says that it is
@@ -13,18 +13,15 @@ import asyncio
 import random
 import sys
 import time
-from pathlib import Path
 
 import grpc.aio
 from grpc_health.v1 import health_pb2
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
 from telwerkd.server import maintenance
 from telwerkd.storage.location import PostgresUrl, located
 from tests.conftest import Server, connected, eventually, serving
-from tests.crash import ACCOUNTS, Producer
 from tests.postgres import PostgresServer, execute
+from tests.programs.crash import ACCOUNTS, Producer
 
 ROUNDS = 20
 PRODUCERS = 6
