@@ -76,7 +76,7 @@ bridge-days: $(VENV)/tested ## simulated days of Chatwoot, shuffled, late and re
 	$(BIN)/python -m tests.programs.many_days $(DAYS)
 
 backups: $(VENV)/tested ## back up a busy server 20 times, killing backups and servers: what is there verifies
-	$(BIN)/python tests/backups.py 20
+	$(BIN)/python tests/programs/backups.py 20
 
 failover: $(VENV)/tested ## PostgreSQL killed 20 times under a busy server: nothing acknowledged lost, SERVING again
 	$(BIN)/python -m tests.programs.failover 20

@@ -70,8 +70,8 @@ class PostgresServer:
 
     def start(self) -> None:
         """Returns when it takes connections."""
-        settings = [part for setting in self._settings for part in ("-c", setting)]
-        command = [self._bin / "postgres", "-D", self._data, "-k", self._folder, "-h", "", *settings]
+        settings: list[str] = [part for setting in self._settings for part in ("-c", setting)]
+        command: list[str | Path] = [self._bin / "postgres", "-D", self._data, "-k", self._folder, "-h", "", *settings]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen([*self._as, *command], stdout=log, stderr=log)
         for _ in range(_LOOKS_MAX):

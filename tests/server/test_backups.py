@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from telwerkd.server import backups
 from telwerkd.storage.location import SqliteFile, located
-from telwerkd.storage.schema.versions import SchemaError, head, upgrade
+from telwerkd.storage.schema.errors import SchemaError
+from telwerkd.storage.schema.versions import head, upgrade
 from telwerkd.storage.sqlite import schema
 from telwerkd.storage.sqlite.file import served
 from tests.conftest import rows, started

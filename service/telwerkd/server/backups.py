@@ -10,7 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from telwerkd.server import maintenance
 from telwerkd.storage.location import Location, PostgresUrl, SqliteFile
-from telwerkd.storage.schema.versions import SchemaError
+from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.storage.sqlite import schema
 from telwerkd.storage.sqlite.backup import Tell, copy_file, damages
 from telwerkd.storage.sqlite.file import lock_name

@@ -13,7 +13,8 @@ from telwerkd.server import maintenance, wiring, workers
 from telwerkd.server.settings import Settings
 from telwerkd.storage.location import Location, SqliteFile
 from telwerkd.storage.open_store import AnyStore, opened, prepare
-from telwerkd.storage.schema.versions import SchemaError, head
+from telwerkd.storage.schema.errors import SchemaError
+from telwerkd.storage.schema.versions import head
 from telwerkd.storage.sqlite.backup import damages
 from telwerkd.transport.security import keys_file
 from telwerkd.transport.security.keys_file import KeysFileError

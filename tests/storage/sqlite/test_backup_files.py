@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from telwerkd.storage.schema.versions import SchemaError
+from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.storage.sqlite.backup import copy_file, damages
 from telwerkd.storage.sqlite.placing import out_of_service, part_of, place
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from telwerkd.storage.schema.versions import SchemaError
+from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.storage.sqlite import schema
 from telwerkd.storage.sqlite.file import served
 

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from telwerkd.storage.schema.versions import SchemaError
+from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.storage.sqlite.causes import is_busy, why_not
 from telwerkd.storage.sqlite.file import connect, lock_name, sole_server
 

@@ -1,7 +1,7 @@
 # ruff: noqa: T201, S311, ASYNC110, ASYNC240  # a program that prints, and whose chance is to be repeatable
 """Backs up a server that is at work, again and again, kills one of the two, and looks what there is afterwards.
 
-    python tests/backups.py [ROUNDS] [SEED]
+    python tests/programs/backups.py [ROUNDS] [SEED]
 
 Each round starts a server and producers, kills a backup with SIGKILL at a random moment, and makes one that ends; in
 every other round the server is killed meanwhile. What then stands under a final name must be whole: it opens elsewhere,
@@ -25,8 +25,9 @@ import grpc.aio
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from tests.conftest import Server, connected, serving
 from tests.crash import ACCOUNTS, NotTakenError, Producer
+
+from tests.conftest import Server, connected, serving
 
 ROUNDS = 20
 PRODUCERS = 3
