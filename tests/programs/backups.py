@@ -23,11 +23,10 @@ from pathlib import Path
 
 import grpc.aio
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from tests.crash import ACCOUNTS, NotTakenError, Producer
+sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from tests.conftest import Server, connected, serving
+from tests.programs.crash import ACCOUNTS, NotTakenError, Producer
 
 ROUNDS = 20
 PRODUCERS = 3
