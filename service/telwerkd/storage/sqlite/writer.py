@@ -48,7 +48,10 @@ class SqliteWriter:
                     AccountTransaction(connection, account, recalled=self._memory.of(account))
                     for account, _ in commands
                 ]
-                results = [_ran(command, tx) for tx, (_, command) in zip(txs, commands, strict=True)]
+                results = []
+                for tx, (_, command) in zip(txs, commands, strict=True):
+                    with tx:
+                        results.append(command.run(tx))
             # It may have been deleted meanwhile.
             file.check()
         for tx, (account, _) in zip(txs, commands, strict=True):
@@ -82,11 +85,6 @@ class SqliteWriter:
             self._file = OpenedFile(self._path)
         self._file.check()
         return self._file
-
-
-def _ran(command: Command[Any], tx: AccountTransaction) -> Any:
-    with tx:
-        return command.run(tx)
 
 
 class WriterThread:
