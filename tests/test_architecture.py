@@ -36,6 +36,9 @@ SERVICE = Path(telwerkd.__file__).parent
 PREFIX = f"{SERVICE}{os.sep}"
 FILES_MAX = 15
 
+STALL_SECONDS = 600
+"""Ten times in it the server looks whether its writer replies."""
+
 CHAT = """
     09:00:00 anna assigned in sales
     09:00:05 contact: message
@@ -203,7 +206,7 @@ async def test_the_ways_of_an_event_and_of_a_query_are_short(
     monkeypatch.setattr(upkeep_tasks, "start", lambda *_: None)
     for owner, name in ((upkeep_tasks, "watch_database"), (Watches, "run")):
         monkeypatch.setattr(owner, name, lambda *_: asyncio.Event().wait())
-    async with started(tmp_path / "telwerk.db") as server:
+    async with started(tmp_path / "telwerk.db", writer_stall_seconds=STALL_SECONDS) as server:
         send = server.ingestion.IngestEvents
         await send(ingestion.IngestEventsRequest(account_id="acme", events=wired(CHAT, "c2")))  # the writer runs
         await calls.begin_in_writer()
