@@ -5,9 +5,9 @@ from pathlib import Path
 
 from telwerkd.server import backups
 from telwerkd.storage.location import SqliteFile
-from tests.backups import Rounds
 from tests.conftest import rows, started
 from tests.e2e.test_server_command import telwerkd
+from tests.programs.backups import Rounds
 
 CHAT = "09:00:00 anna assigned\n09:00:05 contact rates 4"
 

@@ -30,8 +30,8 @@ from tests.programs.crash import ACCOUNTS, NotTakenError, Producer
 
 ROUNDS = 20
 PRODUCERS = 3
-KILL_SECONDS_MAX = 1.6
-"""A backup takes about as long, most of it for its start."""
+KILL_SECONDS_MAX = 0.15
+"""A backup writes and checks for about as long."""
 WARM_UP_EVENTS = 2_000
 
 
@@ -65,18 +65,22 @@ class Rounds:
                 await self.warmed_up()
                 killed = self.folder / f"killed-{number}.db"
                 backup = await self.backup_to(killed)
+                await self.writing(backup, killed)
                 seconds = self.chance.uniform(0, KILL_SECONDS_MAX)
                 await asyncio.sleep(seconds)
                 if backup.returncode is None:
                     backup.kill()
                 await backup.communicate()
-                print(f"round {number}: a backup killed after {seconds:.1f} s, ", end="")
-                print("which had ended" if killed.exists() else "which is not there", flush=True)
+                part = Path(f"{killed}.part")
+                left = f"{part.stat().st_size:,} bytes of a part" if part.exists() else "no part"
+                print(f"round {number}: a backup killed {seconds * 1_000:.0f} ms after it began to write; ", end="")
+                print("it had ended" if killed.exists() else f"it left {left}", flush=True)
                 before = self.acknowledged
                 to = self.folder / f"backup-{number}.db"
                 begun = time.monotonic()
                 backup = await self.backup_to(to)
                 if kills_server:
+                    await self.writing(backup, to)
                     await asyncio.sleep(self.chance.uniform(0, KILL_SECONDS_MAX))
                     running.process.send_signal(signal.SIGKILL)
                 said = (await backup.communicate())[0].decode()
@@ -104,6 +108,11 @@ class Rounds:
     def acknowledged(self) -> set[tuple[str, str]]:
         """Account and id of all that was."""
         return {(p.account, name) for p in self.producers for name in p.acknowledged}
+
+    async def writing(self, backup: asyncio.subprocess.Process, to: Path) -> None:
+        """Returns when a backup has begun to write, or is over."""
+        while backup.returncode is None and not (to.exists() or Path(f"{to}.part").exists()):
+            await asyncio.sleep(0.001)
 
     async def send(self, producer: Producer, server: Server) -> None:
         """Until the server is gone, or we are."""
