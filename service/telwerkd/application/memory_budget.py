@@ -58,6 +58,13 @@ class Reservation:
         budget.bytes_reserved = others + size
         self.size = size
 
+    def split(self, size: int) -> "Reservation":
+        """Makes up to `size` of the bytes a reservation of their own, which somebody else will release."""
+        part = Reservation(self._budget, self._what)
+        part.size = min(size, self.size)
+        self.size -= part.size
+        return part
+
     def release(self) -> None:
         """Counts them no more. Safe to repeat."""
         self.resize(0)

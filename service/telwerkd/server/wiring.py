@@ -182,7 +182,7 @@ class _Parts(NamedTuple):
         queries = Queries(store, readers, settings.query_limits, RollupCache(settings.rollup_cache_bytes_max))
         return cls(
             names,
-            Ingest(store, settings.ingest_limits, names.notice),
+            Ingest(store, settings.ingest_limits, names.notice, budget),
             readers,
             queries,
             Watches(store, queries, budget, settings.watches_max, settings.watches_per_account_max),

@@ -6,6 +6,7 @@ import pytest
 
 from telwerkd.application.batches import Batch, IngestLimits, Rejected, Submitted, Verdict, weight_of, weights_of
 from telwerkd.application.ingest.waiting_room import Part, Pending, WaitingRoom
+from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.domain.conversation.events import (
     Event,
     Kind,
@@ -192,3 +193,17 @@ async def test_a_batch_that_comes_in_pieces_is_weighed_as_it_comes():
     batch.add(events(2, survey(100)))
     assert batch.weights == [1, 1, 1, 27, 27] == weights_of(list(batch))
     assert pending(BIG, batch).waiting_weight == 57
+
+
+@pytest.mark.parametrize("how", ["answered", "failed"])
+async def test_a_batch_that_is_over_counts_nothing_when_its_caller_goes(how: str) -> None:
+    """Both may happen in one turn of the event loop; what was counted then, nobody would release."""
+    budget, batch = MemoryBudget(10**6), pending(SMALL, events(3))
+    part = batch.take(10)
+    batch.verdicts.cancel()
+    if how == "answered":
+        batch.answer(part.places, [Verdict.ACCEPTED] * 3)
+    else:
+        batch.fail(UnavailableError(Reason.SHUTTING_DOWN, "", 1.0))
+    batch.count_in(budget)
+    assert budget.bytes_reserved == 0

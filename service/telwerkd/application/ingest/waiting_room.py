@@ -14,11 +14,16 @@ from math import inf
 from time import monotonic
 from typing import NamedTuple
 
-from telwerkd.application.batches import Batch, IngestLimits, Postponable, Submitted, Verdicts, weights_of
+import msgspec
+
+from telwerkd.application.batches import Batch, IngestLimits, Postponable, Submitted, Verdicts, held_bytes, weights_of
+from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
 from telwerkd.domain.ids import AccountId, ConversationId
 
 _RETRY_SECONDS = 0.5
+
+_encoder = msgspec.msgpack.Encoder()
 
 _SHARED_SECONDS = 10.0
 """How long after another account's batch transactions stay short: it may be back at any moment.
@@ -36,9 +41,17 @@ _SHARED_ROOM_MIN = 100
 class Pending:
     """A batch until all of its events are answered."""
 
-    def __init__(self, account: AccountId, events: Sequence[Submitted], verdicts: "asyncio.Future[Verdicts]") -> None:
+    def __init__(
+        self,
+        account: AccountId,
+        events: Sequence[Submitted],
+        verdicts: "asyncio.Future[Verdicts]",
+        memory: Reservation | None = None,
+    ) -> None:
         self.account = account
         self.verdicts = verdicts
+        self._memory = memory
+        """What is reserved for its events until they are not held any more; None for those of a small call."""
         self._events: list[Submitted | None] = [*events]
         """Those that are answered are let go of."""
         self._weights = weights_of(events)
@@ -103,6 +116,7 @@ class Pending:
         if postponed:
             self._waiting = [*postponed, *self._waiting]
         if not self._unanswered:
+            self.release()
             with suppress(asyncio.InvalidStateError):  # the caller has gone
                 self.verdicts.set_result([outcome for outcome in self._outcomes if outcome is not None])
         return bool(postponed)
@@ -116,8 +130,31 @@ class Pending:
     def fail(self, error: Exception) -> None:
         """Answers the call with an error. What it has stored stays stored: sending it again gives duplicates."""
         self.failed = True
+        self.release()
         if not self.verdicts.done():
             self.verdicts.set_exception(error)
+
+    def count_in(self, budget: MemoryBudget) -> None:
+        """Counts the events of a small call whose caller has gone: there may be more of these than calls.
+
+        Raises:
+            UnavailableError: OVERLOADED, they do not fit beside what else is counted.
+        """
+        is_over = self.failed or not self._unanswered  # in the same turn of the loop in which its caller went
+        if self._memory is None and not is_over:
+            held = Batch(event for event in self._events if event is not None)
+            texts = len(_encoder.encode(held))
+            self._memory = budget.reserve(held_bytes(held) + texts, "what a caller left")
+
+    def withdraw(self) -> None:
+        """Lets nothing of it wait again. What is in a transaction may be stored."""
+        self.failed = True
+        self.release()
+
+    def release(self) -> None:
+        """Says that its events are not held any more. Safe to repeat."""
+        if self._memory is not None:
+            self._memory.release()
 
     def _by_conversation(self) -> list[int]:
         """The places of what waits, those of a conversation together."""

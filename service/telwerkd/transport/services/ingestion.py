@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import grpc.aio
 
 from telwerk.v1 import ingestion_service_pb2 as ingestion, ingestion_service_pb2_grpc as ingestion_grpc
-from telwerkd.application.batches import Batch, Rejected, Verdict
+from telwerkd.application.batches import Batch, Rejected, Verdict, held_bytes
 from telwerkd.application.clock import Clock
 from telwerkd.application.ingest.group_commit import Ingest
 from telwerkd.domain.errors import InvalidArgumentError, Reason, TelwerkError
@@ -19,7 +19,15 @@ from telwerkd.transport.codec.event_batch import EventBatch, TooLarge
 from telwerkd.transport.codec.events import EventDecoder, EventLimits
 from telwerkd.transport.codec.fields import FieldError, FieldReader
 from telwerkd.transport.codec.splitting import DECODED_WHOLE_MAX
-from telwerkd.transport.codec.verdicts import Refused, Taken, accepted, echoed, encoded_verdicts, held_bytes, refusals
+from telwerkd.transport.codec.verdicts import (
+    REFUSED_BYTES,
+    Refused,
+    Taken,
+    accepted,
+    echoed,
+    encoded_verdicts,
+    refusals,
+)
 from telwerkd.transport.grpc.errors import let_go
 from telwerkd.transport.services.draining import unless_drained
 from telwerkd.transport.services.unacked import UnackedWindow
@@ -161,7 +169,10 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
                 valid, refused = await self._decoded(account, batch)
         ids = [submitted.event.event_id for submitted in valid]
         times = [submitted.event.occur_time for submitted in valid]
-        storing = self._ingest.submit(account, valid)
+        memory = None
+        if batch.reservation is not None:  # the events may be held for longer than the call
+            memory = batch.reservation.split(batch.reservation.size - batch.size - REFUSED_BYTES * len(refused))
+        storing = self._ingest.submit(account, valid, memory)
         del valid  # half a million answers are let go as they are stored: together they take a tenth of a second
         outcomes = await storing
         self._clock.hear(time for time, outcome in zip(times, outcomes, strict=True) if outcome is Verdict.ACCEPTED)
@@ -187,7 +198,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
             valid.add(some.valid)
             refused |= refusals(some, events, piece.first)
             if batch.reservation is not None:
-                held += held_bytes(some)
+                held += held_bytes(some.valid) + REFUSED_BYTES * len(some.refused)
                 batch.reservation.resize(held)
         return valid, refused
 
