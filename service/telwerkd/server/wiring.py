@@ -217,7 +217,7 @@ def _grpc_server(
             settings.watch_stall_seconds,
             parts.draining,
         ),
-        SettingsService(AccountSettings(store, parts.readers), clock, fields),
+        SettingsService(AccountSettings(store, parts.readers, settings.widget_settings_bytes_max), clock, fields),
         AdminService(store, clock, fields, parts.names),
         HealthService(parts.health, settings.watch_limits),
         _interceptors(settings, parts.budget),
