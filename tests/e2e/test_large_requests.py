@@ -241,6 +241,50 @@ async def test_events_whose_caller_has_gone_take_memory_until_they_are_stored(tm
         assert (await server.ingest("a", batch)).duplicate_count == 40
 
 
+async def test_what_an_answer_takes_while_it_is_made_is_counted(tmp_path):
+    """Its numbers before they are allocated, of a query and of a batch; beside other calls it is refused for now."""
+
+    def quarter_hours(days: int) -> kpi.QueryTimeSeriesRequest:
+        request = kpi.QueryTimeSeriesRequest(kpi_ids=["satisfaction_score"], granularity=kpi.GRANULARITY_QUARTER_HOUR)
+        end = 1_767_600_000 // 86_400 * 86_400
+        request.range.instants.start_time.seconds, request.range.instants.end_time.seconds = end - days * 86_400, end
+        return request
+
+    async def asked(days: int) -> None:
+        request = quarter_hours(days)
+        request.account_id = "a"
+        await server.kpis.QueryTimeSeries(request, timeout=CALL_SECONDS)
+
+    async def asked_together(days: int) -> None:
+        request = kpi.BatchQueryRequest(account_id="a")
+        for _ in range(5):
+            request.queries.add().time_series.CopyFrom(quarter_hours(days // 5))
+        reply = await server.kpis.BatchQuery(request, timeout=CALL_SECONDS)
+        assert [answer.WhichOneof("answer") for answer in reply.answers] == ["time_series"] * 5
+
+    async with started(tmp_path / "telwerk.db", memory_bytes_max=1_500_000) as server:
+        watched = kpi.WatchTimeSeriesRequest(account_id="a", query=quarter_hours(1))
+        watch = server.kpis.WatchTimeSeries(watched, timeout=CALL_SECONDS)
+        await watch.read()
+        for ask in (asked, asked_together):
+            refused = await refusal(ask(200))
+            assert (refused.code, refused.reason) == (UNAVAILABLE, "OVERLOADED")
+            assert "the answer takes about" in refused.text
+            assert "memory_bytes_max" in refused.text
+            await ask(20)
+        watch.cancel()
+
+        async def there_is_room() -> bool:
+            with suppress(grpc.aio.AioRpcError):
+                await asked(200)
+                return True
+            return False
+
+        await eventually(there_is_room)
+        for _ in range(5):
+            await asked(200)
+
+
 async def test_a_stream_for_an_account_that_is_not_granted_keeps_no_memory(tmp_path):
     """One key, and large messages of an account that is not its own, must not use up what all calls share."""
     path = tmp_path / "keys.toml"

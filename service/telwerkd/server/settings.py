@@ -187,7 +187,10 @@ class Settings(BaseModel):
         30.0, gt=0, description="How long an answer may go unread before its call is reset."
     )
     memory_bytes_max: int = Field(
-        512 * 2**20, gt=0, description="Memory for what calls hold at one time: requests, replies, open watches."
+        512 * 2**20,
+        gt=0,
+        description="Memory for what calls hold at one time: requests, waiting events, answers being made, replies, "
+        "watches.",
     )
 
     @field_validator("*", mode="before")

@@ -179,7 +179,7 @@ class _Parts(NamedTuple):
         names = NameKeeper(store)
         budget = MemoryBudget(settings.memory_bytes_max)
         readers = Readers(store, settings.waiting_queries_per_account_max)
-        queries = Queries(store, readers, settings.query_limits, RollupCache(settings.rollup_cache_bytes_max))
+        queries = Queries(store, readers, settings.query_limits, RollupCache(settings.rollup_cache_bytes_max), budget)
         return cls(
             names,
             Ingest(store, settings.ingest_limits, names.notice, budget),
