@@ -139,7 +139,7 @@ def state_due(due: int | None) -> State:
     if due is not None:
         log.append(Event(EventId("l"), Micros(0), 0, WEB, WentLive(None, Micros(due))))
     state, _ = fold(EMPTY, log, Micros(0))
-    assert (state.limit.due if state.limit else None) == due
+    assert (state.timer.due if state.timer else None) == due
     return state
 
 
