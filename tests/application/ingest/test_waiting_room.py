@@ -1,6 +1,8 @@
 """Accounts take turns: no account fills a transaction, or the waiting room, that others wait for."""
 
 import asyncio
+import sys
+from itertools import pairwise
 
 import pytest
 
@@ -206,4 +208,33 @@ async def test_a_batch_that_is_over_counts_nothing_when_its_caller_goes(how: str
     else:
         batch.fail(UnavailableError(Reason.SHUTTING_DOWN, "", 1.0))
     batch.count_in(budget)
+    assert budget.bytes_reserved == 0
+
+
+@pytest.mark.parametrize("how", ["failed", "dropped", "refused"])
+async def test_the_events_of_a_batch_that_is_not_stored_are_freed_a_few_at_a_time(how: str) -> None:
+    """Half a million answers, freed in one turn of the event loop, keep every other call waiting for 50 ms."""
+    mine = events(1_000)
+    unused = [sys.getrefcount(mine[n]) for n in range(1_000)]
+    budget = MemoryBudget(10**6)
+    batch = Pending(SMALL, mine, asyncio.get_running_loop().create_future(), budget.reserve(10, "a request"))
+
+    def held() -> int:
+        return sum(sys.getrefcount(mine[n]) > unused[n] for n in range(1_000))
+
+    before = held()
+    if how == "failed":
+        batch.fail(UnavailableError(Reason.SHUTTING_DOWN, "", 1.0))
+        batch.verdicts.exception()
+    elif how == "dropped":
+        batch.withdraw()
+    else:
+        batch.let_go()
+    turns = [held()]
+    while turns[-1]:
+        assert budget.bytes_reserved == 10
+        await asyncio.sleep(0)
+        turns.append(held())
+    assert before == 1_000
+    assert max(more - less for more, less in pairwise([before, *turns])) <= 50
     assert budget.bytes_reserved == 0

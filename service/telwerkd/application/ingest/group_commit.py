@@ -81,10 +81,7 @@ class Ingest:
         try:
             self._add(batch)
         except TelwerkError:
-            try:
-                await batch.let_go()
-            finally:
-                batch.release()
+            batch.let_go()
             raise
         verdicts = batch.verdicts
         del batch

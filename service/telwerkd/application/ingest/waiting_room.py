@@ -7,12 +7,12 @@ when all of it is stored. No account may use the whole room.
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from itertools import chain
 from math import inf
 from time import monotonic
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -36,6 +36,19 @@ _LET_GO_AT_ONCE = 50
 
 _SHARED_ROOM_MIN = 100
 """Weight that a transaction which accounts share has room for, however long the ones before took."""
+
+
+def let_go_of(events: list[Any], then: Callable[[], None] = lambda: None, start: int = 0) -> None:
+    """Lets go of events, a few in each turn of the event loop; then calls `then`.
+
+    Half a million answers, freed together, hold the loop for 50 ms. The places stay, for a transaction that has some.
+    """
+    stop = start + _LET_GO_AT_ONCE
+    events[start:stop] = [None] * len(events[start:stop])
+    if stop < len(events):
+        asyncio.get_running_loop().call_soon(let_go_of, events, then, stop)
+    else:
+        then()
 
 
 class Pending:
@@ -121,16 +134,14 @@ class Pending:
                 self.verdicts.set_result([outcome for outcome in self._outcomes if outcome is not None])
         return bool(postponed)
 
-    async def let_go(self) -> None:
-        """Lets go of the events, a few in each turn of the event loop: all together may take a tenth of a second."""
-        while self._events:
-            del self._events[-_LET_GO_AT_ONCE:]
-            await asyncio.sleep(0)
+    def let_go(self) -> None:
+        """Lets go of its events, and then of what is reserved for them."""
+        let_go_of(self._events, self.release)
 
     def fail(self, error: Exception) -> None:
         """Answers the call with an error. What it has stored stays stored: sending it again gives duplicates."""
         self.failed = True
-        self.release()
+        self.let_go()
         if not self.verdicts.done():
             self.verdicts.set_exception(error)
 
@@ -149,7 +160,7 @@ class Pending:
     def withdraw(self) -> None:
         """Lets nothing of it wait again. What is in a transaction may be stored."""
         self.failed = True
-        self.release()
+        self.let_go()
 
     def release(self) -> None:
         """Says that its events are not held any more. Safe to repeat."""

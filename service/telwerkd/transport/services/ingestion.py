@@ -11,8 +11,9 @@ from telwerk.v1 import ingestion_service_pb2 as ingestion, ingestion_service_pb2
 from telwerkd.application.batches import Batch, Rejected, Verdict, held_bytes
 from telwerkd.application.clock import Clock
 from telwerkd.application.ingest.group_commit import Ingest
+from telwerkd.application.ingest.waiting_room import let_go_of
 from telwerkd.domain.errors import InvalidArgumentError, Reason, TelwerkError
-from telwerkd.domain.ids import AccountId
+from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.transport.codec.encoded import Encoded
 from telwerkd.transport.codec.errors import told
 from telwerkd.transport.codec.event_batch import EventBatch, TooLarge
@@ -186,7 +187,18 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
                 await self._turns.turn(account, batch.size)
             decoded = self._decoder.decode(batch.whole, now)
             return decoded.valid, refusals(decoded, batch.whole) if decoded.refused else {}
-        valid, refused = Batch(), dict[int, Refused]()
+        valid = Batch()
+        try:
+            return valid, await self._decoded_into(valid, account, batch, now)
+        except BaseException:  # it is wrong, memory has no room for it, or its caller has gone
+            let_go_of(valid)
+            raise
+
+    async def _decoded_into(
+        self, valid: Batch, account: AccountId, batch: EventBatch, now: Micros
+    ) -> dict[int, Refused]:
+        """Adds the events of a large batch to `valid`, and returns those that are refused."""
+        refused = dict[int, Refused]()
         held = batch.size
         for place, too_large in batch.too_large.items():
             refused[place] = Refused(self._too_large(too_large), echoed(too_large.event_id))
@@ -200,7 +212,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
             if batch.reservation is not None:
                 held += held_bytes(some.valid) + REFUSED_BYTES * len(some.refused)
                 batch.reservation.resize(held)
-        return valid, refused
+        return refused
 
     def _too_large(self, event: TooLarge) -> Rejected:
         """Why an event is refused undecoded: its id alone is too long, or it is."""
