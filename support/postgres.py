@@ -49,7 +49,7 @@ class PostgresServer:
 
     def __init__(self, *settings: str) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="telwerk-pg-"))
-        self._as: list[str] = [sys.executable, "-c", _AS, *map(str, pwd.getpwnam("nobody")[2:4])] if _is_root() else []
+        self._as = unprivileged()
         self._bin = _binaries(self._folder)
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
@@ -100,6 +100,11 @@ class PostgresServer:
         command = [*self._as, str(self._bin / program), *map(str, arguments)]
         done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=self._folder)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def unprivileged() -> list[str]:
+    """What to put before a command that refuses to run as root, so that it runs as `nobody` then."""
+    return [sys.executable, "-c", _AS, *map(str, pwd.getpwnam("nobody")[2:4])] if _is_root() else []
 
 
 def _is_root() -> bool:

@@ -137,10 +137,11 @@ class RawClient:
 
 
 @asynccontextmanager
-async def raw(address: str, *, reading: bool = True) -> AsyncIterator[RawClient]:
-    """A connection of its own to a server."""
+async def raw(address: str, *, reading: bool = True, source: str | None = None) -> AsyncIterator[RawClient]:
+    """A connection of its own to a server, from the address `source` (any of 127.0.0.0/8 is the machine's own)."""
     host, _, port = address.rpartition(":")
-    client = RawClient(*await asyncio.open_connection(host, int(port)), reading=reading)
+    local = None if source is None else (source, 0)
+    client = RawClient(*await asyncio.open_connection(host, int(port), local_addr=local), reading=reading)
     try:
         yield client
     finally:

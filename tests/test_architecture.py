@@ -57,7 +57,7 @@ domain beneath it is functions of values: neither counts."""
 HELPERS = {
     "application/batches.py": "events and verdicts as values",
     "application/clock.py": "what the present is",
-    "application/memory_budget.py": "counts bytes, for the interceptors",
+    "application/memory_budget.py": "counts bytes",
     "application/names.py": "the names that an event brings",
     "application/ports/rows.py": "rows as values",
     "application/query/budgets.py": "counts rows and numbers",

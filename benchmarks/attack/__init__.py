@@ -2,6 +2,9 @@
 
 The victim has an account of its own and makes single events, questions and probes at an even pace: first alone, then
 beside the attack. Its p99 may be three times what it was alone, and 100 ms more.
+
+The server listens on all addresses of the machine. The attacker reaches it by IPv4 and the victim by IPv6, so that a
+bound of one address does not meet both.
 """
 
 import json
@@ -29,6 +32,7 @@ KINDS = ("ingest", "query", "health")
 _MEMORY_MARGIN_BYTES = 300 * 2**20
 _LOOK_SECONDS = 0.05
 _STOP_SECONDS = 90
+_ATTACKER_HOST, _VICTIM_HOST = "127.0.0.1", "[::1]"
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,11 @@ class Result:
 class Target:
     """A server with a meter on its loop, and a key each for the attacker and the victim."""
 
-    def __init__(self, process: subprocess.Popen[str], address: str, keys: dict[str, str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], port: int, keys: dict[str, str]) -> None:
         self._process = process
         self._psutil = psutil.Process(process.pid)
-        self.address = address
+        self.attacked = f"{_ATTACKER_HOST}:{port}"
+        self.address = f"{_VICTIM_HOST}:{port}"
         self.keys = keys
 
     def rss_bytes(self) -> int:
@@ -90,7 +95,8 @@ def target(*flags: str) -> Iterator[Target]:
     with TemporaryDirectory(prefix="telwerk-attack-") as folder:
         path = Path(folder)
         keys = {name: _key(path / "keys.toml", name) for name in (attackers.ACCOUNT, victim.ACCOUNT)}
-        command = [sys.executable, "-m", "benchmarks.attack.watched_server", "serve", "--listen", "127.0.0.1:0"]
+        command = [sys.executable, "-m", "benchmarks.attack.watched_server", "serve", "--listen", "[::]:0"]
+        command += ["--insecure-plaintext"]
         command += ["--database", str(path / "telwerk.db"), "--keys-file", str(path / "keys.toml"), *flags]
         with (path / "log").open("w") as log:
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
@@ -100,7 +106,7 @@ def target(*flags: str) -> Iterator[Target]:
                 if not line.startswith("Telwerk listens on "):
                     process.wait(_STOP_SECONDS)
                     raise RuntimeError(f"the server did not start: {line}{(path / 'log').read_text()}")
-                yield Target(process, line.split()[-1], keys)
+                yield Target(process, int(line.rpartition(":")[2]), keys)
             finally:
                 process.terminate()
                 try:
@@ -134,13 +140,13 @@ def _one(name: str, seconds: float) -> Result:
     tried = attackers.ATTACKS[name]
     with target() as server, client() as hostile, client() as harmless:
         attacker_key, victim_key = server.keys[attackers.ACCOUNT], server.keys[victim.ACCOUNT]
-        hostile.run(attackers.prepare, name, server.address, attacker_key)
+        hostile.run(attackers.prepare, name, server.attacked, attacker_key)
         harmless.run(victim.measure, server.address, victim_key, 3.0)  # warms both up
         idle = harmless.run(victim.measure, server.address, victim_key, seconds)
         rss_before = server.rss_bytes()
         server.tell("start")
         with _peak_rss(server) as peak:
-            attacking = hostile.start(attackers.run, name, server.address, attacker_key, seconds + 2)
+            attacking = hostile.start(attackers.run, name, server.attacked, attacker_key, seconds + 2)
             time.sleep(1)
             beside = harmless.run(victim.measure, server.address, victim_key, seconds)
             met = attacking.result()

@@ -5,7 +5,7 @@ import gzip
 import resource
 import socket
 import subprocess
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 
 import grpc.aio
 import pytest
@@ -17,7 +17,7 @@ from telwerkd.transport.grpc.gate import Refusals
 from telwerkd.transport.grpc.peers import host_of
 from telwerkd.transport.security.keys_file import Role, create
 from tests.conftest import CALL_SECONDS, connected, eventually, serving, started, wired
-from tests.http2 import raw
+from tests.http2 import RawClient, raw
 
 CHECK, INGEST, STREAM = (
     "/grpc.health.v1.Health/Check",
@@ -92,6 +92,26 @@ async def test_open_calls_are_bounded(tmp_path, limit, status):
             return await client.status(client.call(CHECK, b"")) == 0
 
         await eventually(answered)
+
+
+async def test_addresses_that_open_all_they_can_leave_calls_for_the_next_one(tmp_path):
+    """Neither two addresses nor more of them hold all of `calls_max`; who is refused is told that it is its share."""
+    async with (
+        started(tmp_path / "telwerk.db", calls_max=32, calls_per_peer_max=16) as server,
+        AsyncExitStack() as stack,
+    ):
+        for number in range(4):
+            client = await stack.enter_async_context(raw(server.address, source=f"127.0.0.{number + 10}"))
+            for _ in range(16):
+                client.call(STREAM, None, ends=False)
+
+            async def refused(client: RawClient = client) -> bool:  # once its calls have arrived
+                return await client.status(client.call(CHECK, b"")) == EXHAUSTED
+
+            await eventually(refused)
+        assert "calls_max" in client.text
+        other = await stack.enter_async_context(raw(server.address, source="127.0.0.99"))
+        assert await other.status(other.call(CHECK, b"")) == 0
 
 
 @pytest.mark.parametrize(

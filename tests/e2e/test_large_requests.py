@@ -19,7 +19,7 @@ from telwerkd.transport.security import keys_file
 from telwerkd.transport.security.keys_file import Role
 from telwerkd.transport.services.ingestion import DecodingTurns
 from telwerkd.transport.services.unacked import UnackedWindow
-from tests.conftest import ALL_TIME, CALL_SECONDS, Server, connected, eventually, refusal, started
+from tests.conftest import ALL_TIME, CALL_SECONDS, Server, connected, eventually, locked, refusal, started
 
 INVALID, UNAVAILABLE = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNAVAILABLE
 DENIED = grpc.StatusCode.PERMISSION_DENIED
@@ -208,6 +208,81 @@ async def test_memory_is_given_back_by_every_end_of_a_call(tmp_path):
             return False
 
         await eventually(most_of_it_is_free)
+
+
+@pytest.mark.parametrize("how", ["call", "stream"])
+async def test_events_whose_caller_has_gone_take_memory_until_they_are_stored(tmp_path, submitted, how):
+    """Who sends and goes holds no more than who waits: while the events wait for the database, they count."""
+    path = tmp_path / "telwerk.db"
+    batch = [survey(f"e{n}", 50, 20) for n in range(40)]
+    async with started(path, memory_bytes_max=1_200_000) as server:
+        await server.ingest("a", batch[:1])
+        with locked(path):
+            async with connected(server.address) as other:
+                if how == "call":
+                    request = ingestion.IngestEventsRequest(account_id="a", events=batch)
+                    left = other.ingestion.IngestEvents(request, timeout=CALL_SECONDS)
+                else:
+                    left = other.ingestion.StreamEvents()
+                    await left.write(ingestion.StreamEventsRequest(account_id="a", events=batch))
+                await submitted(2)
+                left.cancel()
+            await asyncio.sleep(0.1)
+            refused = await refusal(server.ingest("b", [survey(f"f{n}", 50, 20) for n in range(70)]))
+            assert (refused.code, "memory_bytes_max" in refused.text) == (UNAVAILABLE, True)
+
+        async def there_is_room() -> bool:
+            with suppress(grpc.aio.AioRpcError):
+                await server.ingest("b", [survey(f"f{n}", 50, 20) for n in range(70)])
+                return True
+            return False
+
+        await eventually(there_is_room)
+        assert (await server.ingest("a", batch)).duplicate_count == 40
+
+
+async def test_what_an_answer_takes_while_it_is_made_is_counted(tmp_path):
+    """Its numbers before they are allocated, of a query and of a batch; beside other calls it is refused for now."""
+
+    def quarter_hours(days: int) -> kpi.QueryTimeSeriesRequest:
+        request = kpi.QueryTimeSeriesRequest(kpi_ids=["satisfaction_score"], granularity=kpi.GRANULARITY_QUARTER_HOUR)
+        end = 1_767_600_000 // 86_400 * 86_400
+        request.range.instants.start_time.seconds, request.range.instants.end_time.seconds = end - days * 86_400, end
+        return request
+
+    async def asked(days: int) -> None:
+        request = quarter_hours(days)
+        request.account_id = "a"
+        await server.kpis.QueryTimeSeries(request, timeout=CALL_SECONDS)
+
+    async def asked_together(days: int) -> None:
+        request = kpi.BatchQueryRequest(account_id="a")
+        for _ in range(5):
+            request.queries.add().time_series.CopyFrom(quarter_hours(days // 5))
+        reply = await server.kpis.BatchQuery(request, timeout=CALL_SECONDS)
+        assert [answer.WhichOneof("answer") for answer in reply.answers] == ["time_series"] * 5
+
+    async with started(tmp_path / "telwerk.db", memory_bytes_max=1_500_000) as server:
+        watched = kpi.WatchTimeSeriesRequest(account_id="a", query=quarter_hours(1))
+        watch = server.kpis.WatchTimeSeries(watched, timeout=CALL_SECONDS)
+        await watch.read()
+        for ask in (asked, asked_together):
+            refused = await refusal(ask(200))
+            assert (refused.code, refused.reason) == (UNAVAILABLE, "OVERLOADED")
+            assert "the answer takes about" in refused.text
+            assert "memory_bytes_max" in refused.text
+            await ask(20)
+        watch.cancel()
+
+        async def there_is_room() -> bool:
+            with suppress(grpc.aio.AioRpcError):
+                await asked(200)
+                return True
+            return False
+
+        await eventually(there_is_room)
+        for _ in range(5):
+            await asked(200)
 
 
 async def test_a_stream_for_an_account_that_is_not_granted_keeps_no_memory(tmp_path):

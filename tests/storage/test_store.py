@@ -38,6 +38,7 @@ from telwerkd.domain.ids import (
 from telwerkd.storage.location import Location, SqliteFile, located
 from telwerkd.storage.open_store import opened
 from telwerkd.storage.schema import tables
+from telwerkd.storage.sql import records
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
 from tests.commands import Do
@@ -361,6 +362,18 @@ async def test_widget_versions(store: Store) -> None:
         WEB: [version(-5, 2), version(10, 3), version(20, 4)],
         SHOP: [version(0, None)],
     }
+    in_order = [version(-5, 2), version(10, 3), version(20, 4)]
+    for start, count in [(0, 2), (1, 5), (3, 1)]:
+        history = await store.read(ACME, lambda view, place=(start, count): view.widget_history(WEB, *place))
+        assert history == in_order[start : start + count]
+    newest = sorted([(WEB, version(20, 4)), (SHOP, version(0, None))])
+    for start, count in [(0, 5), (0, 1), (1, 1), (2, 1)]:
+        found = await store.read(ACME, lambda view, place=(start, count): view.newest_settings(*place))
+        assert found == newest[start : start + count]
+    assert await store.read(OTHER, lambda view: view.newest_settings(0, 5)) == []
+    sizes = [len(records.version_blob(each)) for each in (*in_order, version(0, None))]
+    assert await store.read(ACME, lambda view: view.settings_bytes(WEB, Micros(20))) == sum(sizes) - sizes[2]
+    assert await store.read(OTHER, lambda view: view.settings_bytes(WEB, Micros(20))) == 0
 
 
 # --- counters -------------------------------------------------------------------------------------------------------
@@ -712,6 +725,9 @@ def full(request: pytest.FixtureRequest, empty: Path, tmp_path_factory: pytest.T
         ("deltas", "PRIMARY KEY", lambda tx: tx.filed(Kpi.GOALS_REACHED)),
         ("names", "PRIMARY KEY", lambda tx: tx.names()),
         ("widget_settings", "PRIMARY KEY", lambda tx: tx.widget_versions()),
+        ("widget_settings", "PRIMARY KEY", lambda tx: tx.widget_history(WEB, 0, 5)),
+        ("widget_settings", "PRIMARY KEY", lambda tx: tx.newest_settings(0, 5)),
+        ("widget_settings", "PRIMARY KEY", lambda tx: tx.settings_bytes(WEB, Micros(0))),
         ("accounts", "PRIMARY KEY", lambda tx: tx.account()),
         ("accounts", "PRIMARY KEY", lambda tx: tx.raise_high_water(Micros(5))),
         ("conversations", "INDEX conversations_due", lambda tx: tx.due(Micros(5), 10)),

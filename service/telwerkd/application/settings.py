@@ -1,44 +1,88 @@
 """Reading and changing the settings of accounts and widgets."""
 
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple, TypeVar
 
 from telwerkd.application.commands.settings import SetTimeZone, SetWidgetSettings
 from telwerkd.application.ports import Snapshot, Store
 from telwerkd.application.readers import Readers
 from telwerkd.domain.conversation.settings import WidgetVersion
-from telwerkd.domain.errors import NotFoundError, Reason
+from telwerkd.domain.errors import LimitExceededError, NotFoundError, Part, Reason
 from telwerkd.domain.ids import AccountId, WidgetId
 from telwerkd.domain.time import calendar
 
+T = TypeVar("T")
+
 DEFAULT_TIME_ZONE = "UTC"
+
+
+_PAGE_BYTES_MAX = 2**20
+"""What a page holds before it ends early: a version may have a thousand goals."""
+
+_READ_AT_ONCE = 10
+
+
+class SettingsPage(NamedTuple):
+    """Some settings, each encoded, and at which place the next page begins; None on the last."""
+
+    encoded: list[bytes]
+    next: int | None
+
+
+Encode = Callable[[WidgetId, WidgetVersion], bytes]
 
 
 class AccountSettings:
     """The settings of accounts and widgets, in a store."""
 
-    def __init__(self, store: Store, readers: Readers) -> None:
+    def __init__(self, store: Store, readers: Readers, widget_settings_bytes_max: int | None = None) -> None:
         self._store = store
         self._readers = readers
+        self._bytes_max = widget_settings_bytes_max
 
     async def set_widget(self, account: AccountId, widget: WidgetId, version: WidgetVersion) -> None:
-        """Adds a version, or replaces the one with the same effective time."""
-        await self._store.write([(account, SetWidgetSettings(widget, version))])
+        """Adds a version, or replaces the one with the same effective time.
 
-    async def widget(self, account: AccountId, widget: WidgetId) -> list[WidgetVersion]:
-        """Every version of a widget's settings, oldest first.
+        Raises:
+            LimitExceededError: the account's other versions take too many bytes.
+        """
+        [others] = await self._store.write([(account, SetWidgetSettings(widget, version, self._bytes_max))])
+        if others is not None:
+            raise LimitExceededError(
+                Part.WIDGET_SETTINGS,
+                f"this account's other widget settings take {others} bytes, of all versions; none is added beyond "
+                f"{self._bytes_max} (widget_settings_bytes_max)",
+            )
+
+    async def widget(
+        self, account: AccountId, widget: WidgetId, start: int, count: int, encode: Encode
+    ) -> SettingsPage:
+        """Up to `count` versions of a widget's settings, oldest first, from a place on.
 
         Raises:
             NotFoundError: it has none.
         """
-        versions = (await self._readers.read(account, _versions)).get(widget)
-        if not versions:
-            raise NotFoundError(Reason.WIDGET_SETTINGS_NOT_FOUND, f"widget {widget!r} has no settings")
-        return versions
 
-    async def widgets(self, account: AccountId) -> dict[WidgetId, WidgetVersion]:
-        """The newest version of every widget that has settings, by widget id."""
-        versions = await self._readers.read(account, _versions)
-        return {widget: of_widget[-1] for widget, of_widget in versions.items()}
+        def page(view: Snapshot) -> SettingsPage | None:
+            if not view.widget_history(widget, 0, 1):
+                return None
+            return _page(
+                lambda *place: [(widget, each) for each in view.widget_history(widget, *place)], start, count, encode
+            )
+
+        found = await self._readers.read(account, page)
+        if found is None:
+            raise NotFoundError(Reason.WIDGET_SETTINGS_NOT_FOUND, f"widget {widget!r} has no settings")
+        return found
+
+    async def widgets(self, account: AccountId, start: int, count: int, encode: Encode) -> SettingsPage:
+        """The newest version of up to `count` widgets that have settings, by widget id, from a place on."""
+        return await self._readers.read(account, lambda view: _page(view.newest_settings, start, count, encode))
+
+    async def compute(self, account: AccountId, work: Callable[[], T]) -> T:
+        """Runs what takes too long for the event loop, see `Readers.compute`."""
+        return await self._readers.compute(account, work)
 
     async def set_time_zone(self, account: AccountId, time_zone: str) -> None:
         """Sets the zone of queries that name none.
@@ -60,5 +104,20 @@ def zone_name(view: Snapshot) -> str:
     return view.account().time_zone or DEFAULT_TIME_ZONE
 
 
-def _versions(view: Snapshot) -> dict[WidgetId, list[WidgetVersion]]:
-    return view.widget_versions()
+def _page(
+    read: Callable[[int, int], Sequence[tuple[WidgetId, WidgetVersion]]], start: int, count: int, encode: Encode
+) -> SettingsPage:
+    """A page of what `read` gives of a place and a number; a few are read at a time."""
+    encoded: list[bytes] = []
+    size = 0
+    while len(encoded) < count and size < _PAGE_BYTES_MAX:
+        some = read(start + len(encoded), min(_READ_AT_ONCE, count - len(encoded)))
+        for each in some:
+            encoded.append(encode(*each))
+            size += len(encoded[-1])
+            if size >= _PAGE_BYTES_MAX:
+                break
+        if not some:
+            return SettingsPage(encoded, None)
+    following = start + len(encoded)
+    return SettingsPage(encoded, following if read(following, 1) else None)

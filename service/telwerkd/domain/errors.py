@@ -68,6 +68,7 @@ class Part(enum.Enum):
     EVENT_ID = "event id"
     OCCUR_TIME = "time of the event"
     HORIZON = "horizon"
+    WIDGET_SETTINGS = "settings of a widget"
 
 
 class FieldViolation(msgspec.Struct, frozen=True):

@@ -86,6 +86,9 @@ class Settings(BaseModel):
     names_max: int = Field(
         _INGEST.names_max, gt=0, description="Distinct operators, groups, widgets, and values of each KPI, per account."
     )
+    widget_settings_bytes_max: int = Field(
+        8 * 2**20, gt=0, description="Bytes of an account's widget settings, of all versions; beyond it none is added."
+    )
     waiting_events_max: int = Field(
         _INGEST.waiting_events_max,
         gt=0,
@@ -184,7 +187,10 @@ class Settings(BaseModel):
         30.0, gt=0, description="How long an answer may go unread before its call is reset."
     )
     memory_bytes_max: int = Field(
-        512 * 2**20, gt=0, description="Memory for what calls hold at one time: requests, replies, open watches."
+        512 * 2**20,
+        gt=0,
+        description="Memory for what calls hold at one time: requests, waiting events, answers being made, replies, "
+        "watches.",
     )
 
     @field_validator("*", mode="before")

@@ -179,10 +179,10 @@ class _Parts(NamedTuple):
         names = NameKeeper(store)
         budget = MemoryBudget(settings.memory_bytes_max)
         readers = Readers(store, settings.waiting_queries_per_account_max)
-        queries = Queries(store, readers, settings.query_limits, RollupCache(settings.rollup_cache_bytes_max))
+        queries = Queries(store, readers, settings.query_limits, RollupCache(settings.rollup_cache_bytes_max), budget)
         return cls(
             names,
-            Ingest(store, settings.ingest_limits, names.notice),
+            Ingest(store, settings.ingest_limits, names.notice, budget),
             readers,
             queries,
             Watches(store, queries, budget, settings.watches_max, settings.watches_per_account_max),
@@ -217,7 +217,7 @@ def _grpc_server(
             settings.watch_stall_seconds,
             parts.draining,
         ),
-        SettingsService(AccountSettings(store, parts.readers), clock, fields),
+        SettingsService(AccountSettings(store, parts.readers, settings.widget_settings_bytes_max), clock, fields),
         AdminService(store, clock, fields, parts.names),
         HealthService(parts.health, settings.watch_limits),
         _interceptors(settings, parts.budget),

@@ -1,4 +1,4 @@
-"""Group commit leaves nobody waiting for ever, whatever becomes of it."""
+"""Group commit leaves nobody waiting for ever, and holds nothing uncounted, whatever becomes of it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,6 +10,7 @@ import pytest
 from telwerkd.application.batches import IngestLimits, Submitted, Verdict
 from telwerkd.application.ingest.group_commit import Ingest
 from telwerkd.application.ingest.waiting_room import WaitingRoom
+from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.domain.ids import AccountId, ConversationId
 from telwerkd.storage.sqlite.schema import prepare
@@ -35,6 +36,11 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
         yield store
     finally:
         await store.close()
+
+
+async def stored_in(store: SqliteStore) -> list[str]:
+    """The conversations of ACME that are stored."""
+    return await store.read(ACME, lambda view: sorted(filed.conversation for filed in view.every_conversation()))
 
 
 async def refused(submitting: "asyncio.Task[object]") -> Reason:
@@ -99,3 +105,98 @@ async def test_a_commit_that_is_cancelled_tells_those_who_wait_for_it(
         assert await ingest.submit(OTHER, rated()) == [Verdict.ACCEPTED] * 2
         ingest.close()
         await running
+
+
+async def left(submitting: "asyncio.Task[object]") -> None:
+    submitting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await submitting
+    await asyncio.sleep(0)
+
+
+async def test_what_a_caller_left_counts_in_memory_until_it_is_stored(store: SqliteStore, tmp_path: Path) -> None:
+    """What was reserved for a large call stays reserved; a small one, which counted nothing, counts from then on."""
+    budget = MemoryBudget(10**6)
+    ingest = Ingest(store, IngestLimits(), budget=budget)
+    running = asyncio.create_task(ingest.run())
+    with locked(tmp_path / "telwerk.db"):
+        with budget.reserve(700, "the request") as call:
+            large = asyncio.create_task(ingest.submit(ACME, rated("large"), call.split(500)))
+            small = asyncio.create_task(ingest.submit(ACME, rated("small")))
+            await asyncio.sleep(0.1)
+            assert budget.bytes_reserved == 700
+            await left(large)
+        assert budget.bytes_reserved == 500
+        await left(small)
+        assert budget.bytes_reserved > 500 + 2 * 1_000
+    ingest.close()
+    await running
+    assert budget.bytes_reserved == 0
+    assert await stored_in(store) == ["large", "small"]
+
+
+async def test_what_callers_left_is_dropped_where_memory_has_no_room_for_it(store: SqliteStore, tmp_path: Path) -> None:
+    """So that those who send and go cannot hold more than the bound; what is in a transaction already is stored."""
+    budget = MemoryBudget(10_000)
+    ingest = Ingest(store, IngestLimits(), budget=budget)
+    running = asyncio.create_task(ingest.run())
+    with locked(tmp_path / "telwerk.db"):
+        calls = [asyncio.create_task(ingest.submit(ACME, rated(f"c{n}"))) for n in range(20)]
+        await asyncio.sleep(0.1)  # the first transaction waits for the file, and has some of them
+        later = [asyncio.create_task(ingest.submit(ACME, rated(f"d{n}"))) for n in range(20)]
+        await asyncio.sleep(0)
+        for call in (*calls, *later):
+            await left(call)
+        assert 5_000 < budget.bytes_reserved <= 10_000
+        assert ingest.unstored_events == 2 * 20
+    ingest.close()
+    await running
+    assert budget.bytes_reserved == 0
+    assert await stored_in(store) == sorted(f"c{n}" for n in range(20))
+
+
+async def test_what_was_dropped_does_not_come_back_from_a_transaction(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events that a transaction postponed wait again; not those for which memory had no room when their caller went."""
+    write, may_end = store.write, asyncio.Event()
+
+    async def postponing(commands: Any) -> list[Any]:
+        monkeypatch.setattr(store, "write", write)
+        await may_end.wait()
+        return [[[None] * len(batch) for batch in command.batches] for _, command in commands]
+
+    budget = MemoryBudget(1_000)
+    ingest = Ingest(store, IngestLimits(), budget=budget)
+    monkeypatch.setattr(store, "write", postponing)
+    running = asyncio.create_task(ingest.run())
+    call = asyncio.create_task(ingest.submit(ACME, rated()))
+    await asyncio.sleep(0.01)
+    with budget.reserve(1_000, "another call"):
+        await left(call)
+    may_end.set()
+    ingest.close()
+    await running
+    assert ingest.unstored_events == 0
+    assert await stored_in(store) == []
+
+
+@pytest.mark.parametrize("why", ["nothing in it", "stopping", "no room"])
+async def test_what_is_not_let_in_keeps_no_memory(store: SqliteStore, why: str) -> None:
+    """Whatever is reserved for a batch is released where the batch does not wait."""
+    budget = MemoryBudget(10**6)
+    ingest = Ingest(store, IngestLimits(waiting_events_max=3), budget=budget)
+    if why == "stopping":
+        ingest.close()
+    elif why == "no room":
+        waiting = asyncio.create_task(ingest.submit(OTHER, rated()))
+        await asyncio.sleep(0)
+    memory = budget.reserve(500, "the request")
+    if why == "nothing in it":
+        assert await ingest.submit(ACME, [], memory) == []
+    else:
+        with pytest.raises(UnavailableError):
+            await ingest.submit(ACME, rated(), memory)
+    assert budget.bytes_reserved == 0
+    if why == "no room":
+        await left(waiting)

@@ -1,11 +1,16 @@
 """Accounts take turns: no account fills a transaction, or the waiting room, that others wait for."""
 
 import asyncio
+import pickle
+import pickletools
+import sys
+from itertools import pairwise
 
 import pytest
 
 from telwerkd.application.batches import Batch, IngestLimits, Rejected, Submitted, Verdict, weight_of, weights_of
 from telwerkd.application.ingest.waiting_room import Part, Pending, WaitingRoom
+from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.domain.conversation.events import (
     Event,
     Kind,
@@ -192,3 +197,54 @@ async def test_a_batch_that_comes_in_pieces_is_weighed_as_it_comes():
     batch.add(events(2, survey(100)))
     assert batch.weights == [1, 1, 1, 27, 27] == weights_of(list(batch))
     assert pending(BIG, batch).waiting_weight == 57
+
+
+@pytest.mark.parametrize("how", ["answered", "failed"])
+async def test_a_batch_that_is_over_counts_nothing_when_its_caller_goes(how: str) -> None:
+    """Both may happen in one turn of the event loop; what was counted then, nobody would release."""
+    budget, batch = MemoryBudget(10**6), pending(SMALL, events(3))
+    part = batch.take(10)
+    batch.verdicts.cancel()
+    if how == "answered":
+        batch.answer(part.places, [Verdict.ACCEPTED] * 3)
+    else:
+        batch.fail(UnavailableError(Reason.SHUTTING_DOWN, "", 1.0))
+    batch.count_in(budget)
+    assert budget.bytes_reserved == 0
+
+
+@pytest.mark.parametrize("how", ["failed", "dropped", "refused"])
+async def test_the_events_of_a_batch_that_is_not_stored_are_freed_a_few_at_a_time(how: str) -> None:
+    """Half a million answers, freed in one turn of the event loop, keep every other call waiting for 50 ms."""
+    mine = events(1_000)
+    unused = [sys.getrefcount(mine[n]) for n in range(1_000)]
+    budget = MemoryBudget(10**6)
+    batch = Pending(SMALL, mine, asyncio.get_running_loop().create_future(), budget.reserve(10, "a request"))
+
+    def held() -> int:
+        return sum(sys.getrefcount(mine[n]) > unused[n] for n in range(1_000))
+
+    before = held()
+    if how == "failed":
+        batch.fail(UnavailableError(Reason.SHUTTING_DOWN, "", 1.0))
+        batch.verdicts.exception()
+    elif how == "dropped":
+        batch.withdraw()
+    else:
+        batch.let_go()
+    turns = [held()]
+    while turns[-1]:
+        assert budget.bytes_reserved == 10
+        await asyncio.sleep(0)
+        turns.append(held())
+    assert before == 1_000
+    assert max(more - less for more, less in pairwise([before, *turns])) <= 50
+    assert budget.bytes_reserved == 0
+
+
+def test_a_survey_goes_to_the_writer_in_one_piece() -> None:
+    """A batch is pickled in the event loop: 370 surveys, answer by answer, held it for 50 ms."""
+    batch = Batch(events(20, survey(100)))
+    pickled = pickle.dumps(batch, pickle.HIGHEST_PROTOCOL)
+    assert pickle.loads(pickled) == batch  # noqa: S301  # what was pickled here
+    assert len(list(pickletools.genops(pickled))) < 20 * 100

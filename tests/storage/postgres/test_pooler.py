@@ -1,17 +1,24 @@
 """Behind a pooler in transaction mode: nothing rests on what was set for a session, or prepared in it."""
 
-from collections.abc import Iterator
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from telwerkd.domain.ids import AccountId
+from telwerkd.application.batches import IngestLimits, Submitted, Verdict
+from telwerkd.application.commands.ingest_batch import IngestBatch
+from telwerkd.domain.ids import AccountId, ConversationId
 from telwerkd.storage.location import PostgresUrl, located
 from telwerkd.storage.open_store import opened, prepare
 from telwerkd.storage.schema.errors import SchemaError
+from tests.chats import chat
 from tests.commands import Do
 from tests.postgres import execute, fresh_database
+from tests.storage.pgbouncer import PROGRAM, bounced
 from tests.storage.pooler import pooled
 
 ACCOUNTS = [AccountId(f"account {n}") for n in range(4)]
@@ -69,3 +76,39 @@ async def test_statements_have_names_that_no_other_client_has(url):
         [names] = await store.write([(ACCOUNTS[0], Do(prepared))])
     assert names
     assert all(name.startswith("telwerk_") and len(name) == 32 for name in names)
+
+
+Pooled = Callable[[str], AbstractAsyncContextManager[str]]
+REAL = pytest.param(bounced, id="PgBouncer", marks=pytest.mark.skipif(not PROGRAM, reason="there is no pgbouncer"))
+
+
+@pytest.mark.parametrize("pooled_by", [pytest.param(pooled, id="ours"), REAL])
+async def test_where_statements_do_not_stay_prepared_all_is_stored_once_without_them(
+    url: str, pooled_by: Pooled, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In a session where nothing was prepared a transaction is run again: no caller sees it, the log says it once.
+
+    One that was run again after its commit would find its events as duplicates.
+    """
+    await prepare(_located(url))
+    events = [
+        Submitted(ConversationId(f"c{n}"), event)
+        for n in range(5)
+        for event in chat("09:00:00 anna assigned in sales\n09:01:00 contact rates 4")
+    ]
+    caplog.set_level(logging.INFO, "telwerkd")
+    async with pooled_by(url) as through, opened(_located(through)) as store:
+
+        async def one(account: AccountId, place: int) -> list[Any]:
+            [[outcomes]] = await store.write([(account, IngestBatch([events[place : place + 1]], IngestLimits()))])
+            await store.answer_version(account)
+            await store.read(account, lambda view: view.account())
+            return outcomes
+
+        for place in range(len(events)):
+            assert await asyncio.gather(*(one(account, place) for account in ACCOUNTS)) == [[Verdict.ACCEPTED]] * 4
+    said = [record for record in caplog.records if "does not keep prepared statements" in record.message]
+    assert len(said) == 1
+    assert caplog.records == said
+    stored = execute(url, "SELECT (SELECT count(*) FROM events), (SELECT sum(version) FROM accounts)")
+    assert [tuple(row) for row in stored] == [(len(events) * len(ACCOUNTS), len(events) * len(ACCOUNTS))]

@@ -13,11 +13,18 @@ class SetWidgetSettings:
 
     widget: WidgetId
     version: WidgetVersion
+    bytes_max: int | None = None
+    """How many bytes the account's other versions may take; None: any number."""
 
-    def run(self, tx: Transaction) -> None:
-        """Stores it."""
+    def run(self, tx: Transaction) -> int | None:
+        """Stores it, and returns None; where the others take too many bytes, returns how many, and stores nothing."""
+        if self.bytes_max is not None:
+            others = tx.settings_bytes(self.widget, self.version.effective_time)
+            if others > self.bytes_max:
+                return others
         tx.put_widget_version(self.widget, self.version)
         tx.bump_version()
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from time import monotonic
 from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Submitted, Verdicts
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.ingest.waiting_room import Part, Pending, WaitingRoom
+from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.application.ports import Store
 from telwerkd.domain.errors import Reason, TelwerkError, UnavailableError
 from telwerkd.domain.ids import AccountId
@@ -31,9 +32,17 @@ class Ingest:
     """Stores batches, in the order in which an account's come. Start with `run` in a task of its own."""
 
     def __init__(
-        self, store: Store, limits: IngestLimits, names_exhausted: Callable[[AccountId], None] = lambda _account: None
+        self,
+        store: Store,
+        limits: IngestLimits,
+        names_exhausted: Callable[[AccountId], None] = lambda _account: None,
+        budget: MemoryBudget | None = None,
     ) -> None:
-        """`names_exhausted` is told of accounts whose events bring more names than they may."""
+        """`names_exhausted` is told of accounts whose events bring more names than they may.
+
+        The events of callers that have gone count to `budget`, if there is one.
+        """
+        self._budget = budget
         self._names_exhausted = names_exhausted
         self._store = store
         self._scheduling = store.scheduling
@@ -50,36 +59,50 @@ class Ingest:
         self._limits = limits
         self._waiting.use(limits)
 
-    async def submit(self, account: AccountId, events: Sequence[Submitted]) -> Verdicts:
+    async def submit(
+        self, account: AccountId, events: Sequence[Submitted], memory: Reservation | None = None
+    ) -> Verdicts:
         """Stores and counts events; answers after the last of them is committed, in their order.
 
-        A caller that goes away does not undo anything: sending the batch again gives the same, as duplicates.
+        A caller that goes away does not undo anything: sending the batch again gives the same, as duplicates. Its
+        events wait on, and count in memory until they are stored; if they do not fit there, those that wait are
+        dropped. `memory` is what is reserved for them already. It is released once they are not held any more.
 
         Raises:
             QuotaExceededError: too much of this account is waiting.
             UnavailableError: too much is waiting, the server is stopping, or the database did not take the batch.
                 Whether it, or a part of it, was stored is then unknown, and sending it again is safe.
         """
-        if self._closing:
-            raise _stopping()
-        if not events:
-            return []
-        batch = Pending(account, events, asyncio.get_running_loop().create_future())
+        batch = Pending(account, events, asyncio.get_running_loop().create_future(), memory)
         del events
+        if not batch.is_waiting and not self._closing:
+            batch.release()
+            return []
         try:
-            self._waiting.add(batch)
+            self._add(batch)
         except TelwerkError:
-            await batch.let_go()
+            batch.let_go()
             raise
-        self._unanswered.add(batch)
-        batch.verdicts.add_done_callback(partial(self._answered, batch))
-        self._wake.set()
         verdicts = batch.verdicts
         del batch
         return await verdicts
 
-    def _answered(self, batch: Pending, _verdicts: "asyncio.Future[Verdicts]") -> None:
+    def _add(self, batch: Pending) -> None:
+        if self._closing:
+            raise _stopping()
+        self._waiting.add(batch)
+        self._unanswered.add(batch)
+        batch.verdicts.add_done_callback(partial(self._answered, batch))
+        self._wake.set()
+
+    def _answered(self, batch: Pending, verdicts: "asyncio.Future[Verdicts]") -> None:
         self._unanswered.discard(batch)
+        if verdicts.cancelled() and self._budget is not None:
+            try:
+                batch.count_in(self._budget)
+            except UnavailableError:
+                self._waiting.discard(batch)
+                batch.withdraw()
 
     async def run(self) -> None:
         """Commits what is submitted until `close`.

@@ -7,18 +7,23 @@ when all of it is stored. No account may use the whole room.
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from itertools import chain
 from math import inf
 from time import monotonic
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from telwerkd.application.batches import Batch, IngestLimits, Postponable, Submitted, Verdicts, weights_of
+import msgspec
+
+from telwerkd.application.batches import Batch, IngestLimits, Postponable, Submitted, Verdicts, held_bytes, weights_of
+from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
 from telwerkd.domain.ids import AccountId, ConversationId
 
 _RETRY_SECONDS = 0.5
+
+_encoder = msgspec.msgpack.Encoder()
 
 _SHARED_SECONDS = 10.0
 """How long after another account's batch transactions stay short: it may be back at any moment.
@@ -33,12 +38,33 @@ _SHARED_ROOM_MIN = 100
 """Weight that a transaction which accounts share has room for, however long the ones before took."""
 
 
+def let_go_of(events: list[Any], then: Callable[[], None] = lambda: None, start: int = 0) -> None:
+    """Lets go of events, a few in each turn of the event loop; then calls `then`.
+
+    Half a million answers, freed together, hold the loop for 50 ms. The places stay, for a transaction that has some.
+    """
+    stop = start + _LET_GO_AT_ONCE
+    events[start:stop] = [None] * len(events[start:stop])
+    if stop < len(events):
+        asyncio.get_running_loop().call_soon(let_go_of, events, then, stop)
+    else:
+        then()
+
+
 class Pending:
     """A batch until all of its events are answered."""
 
-    def __init__(self, account: AccountId, events: Sequence[Submitted], verdicts: "asyncio.Future[Verdicts]") -> None:
+    def __init__(
+        self,
+        account: AccountId,
+        events: Sequence[Submitted],
+        verdicts: "asyncio.Future[Verdicts]",
+        memory: Reservation | None = None,
+    ) -> None:
         self.account = account
         self.verdicts = verdicts
+        self._memory = memory
+        """What is reserved for its events until they are not held any more; None for those of a small call."""
         self._events: list[Submitted | None] = [*events]
         """Those that are answered are let go of."""
         self._weights = weights_of(events)
@@ -103,21 +129,43 @@ class Pending:
         if postponed:
             self._waiting = [*postponed, *self._waiting]
         if not self._unanswered:
+            self.release()
             with suppress(asyncio.InvalidStateError):  # the caller has gone
                 self.verdicts.set_result([outcome for outcome in self._outcomes if outcome is not None])
         return bool(postponed)
 
-    async def let_go(self) -> None:
-        """Lets go of the events, a few in each turn of the event loop: all together may take a tenth of a second."""
-        while self._events:
-            del self._events[-_LET_GO_AT_ONCE:]
-            await asyncio.sleep(0)
+    def let_go(self) -> None:
+        """Lets go of its events, and then of what is reserved for them."""
+        let_go_of(self._events, self.release)
 
     def fail(self, error: Exception) -> None:
         """Answers the call with an error. What it has stored stays stored: sending it again gives duplicates."""
         self.failed = True
+        self.let_go()
         if not self.verdicts.done():
             self.verdicts.set_exception(error)
+
+    def count_in(self, budget: MemoryBudget) -> None:
+        """Counts the events of a small call whose caller has gone: there may be more of these than calls.
+
+        Raises:
+            UnavailableError: OVERLOADED, they do not fit beside what else is counted.
+        """
+        is_over = self.failed or not self._unanswered  # in the same turn of the loop in which its caller went
+        if self._memory is None and not is_over:
+            held = Batch(event for event in self._events if event is not None)
+            texts = len(_encoder.encode(held))
+            self._memory = budget.reserve(held_bytes(held) + texts, "what a caller left")
+
+    def withdraw(self) -> None:
+        """Lets nothing of it wait again. What is in a transaction may be stored."""
+        self.failed = True
+        self.let_go()
+
+    def release(self) -> None:
+        """Says that its events are not held any more. Safe to repeat."""
+        if self._memory is not None:
+            self._memory.release()
 
     def _by_conversation(self) -> list[int]:
         """The places of what waits, those of a conversation together."""

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from telwerkd.application.ports.rows import Account, Names
 from telwerkd.domain.conversation.settings import WidgetVersion
-from telwerkd.domain.ids import WidgetId
+from telwerkd.domain.ids import Micros, WidgetId
 
 
 class AccountView(Protocol):
@@ -15,6 +15,15 @@ class AccountView(Protocol):
 
     def widget_versions(self) -> dict[WidgetId, list[WidgetVersion]]:
         """Every version of every widget's settings, oldest first, by widget id."""
+
+    def widget_history(self, widget: WidgetId, start: int, count: int) -> list[WidgetVersion]:
+        """Up to `count` versions of a widget's settings, oldest first, without the first `start` of them."""
+
+    def newest_settings(self, start: int, count: int) -> list[tuple[WidgetId, WidgetVersion]]:
+        """The newest version of up to `count` widgets, by widget id, without the first `start` of them."""
+
+    def settings_bytes(self, widget: WidgetId, effective_time: Micros) -> int:
+        """How many bytes all versions of all widgets take in the database, but for one of them."""
 
     def names(self) -> dict[int, set[str]]:
         """The account's distinct names by family."""

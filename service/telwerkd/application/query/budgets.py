@@ -2,7 +2,14 @@
 
 from collections.abc import Sequence
 
+from telwerkd.application.memory_budget import AnswerMemory
 from telwerkd.domain.errors import LimitExceededError, Part
+
+_ROW_BYTES = 1_500
+"""A row that is read: its ids, its numbers and its place among the answer's keys. Measured by 100,000 rows."""
+
+_NUMBER_BYTES = 32
+"""A number of an answer: summed up, copied to be encoded, and encoded."""
 
 
 class RowBudget:
@@ -15,6 +22,17 @@ class RowBudget:
     def __init__(self, rows_max: int) -> None:
         self._rows_max = rows_max
         self._taken = 0
+        self._memory: AnswerMemory | None = None
+
+    def count_in(self, memory: AnswerMemory | None) -> None:
+        """Counts the rows in memory too: those before and those to come.
+
+        Raises:
+            UnavailableError: OVERLOADED, they do not fit.
+        """
+        self._memory = memory
+        if memory is not None:
+            memory.take(self._taken * _ROW_BYTES)
 
     @property
     def left(self) -> int:
@@ -26,6 +44,7 @@ class RowBudget:
 
         Raises:
             LimitExceededError: they are too many, together with those before. After that every other row is too many.
+            UnavailableError: OVERLOADED, memory has no room for them now.
         """
         self._taken += rows
         if self._taken > self._rows_max:
@@ -35,20 +54,24 @@ class RowBudget:
                 "ids that it groups or filters by in each 32 days, of each KPI and period: group or filter by less, "
                 "name a few ids in the filter, choose a shorter range or fewer KPIs",
             )
+        if self._memory is not None:
+            self._memory.take(rows * _ROW_BYTES)
 
 
 class PointBudget:
     """The numbers of an answer, or of a batch of them."""
 
-    def __init__(self, points_max: int) -> None:
+    def __init__(self, points_max: int, memory: AnswerMemory | None = None) -> None:
         self._points_max = points_max
         self._taken = 0
+        self._memory = memory
 
     def take(self, series: int, buckets: int, values: Sequence[int]) -> None:
         """Counts a query's numbers: of each KPI, so many series of so many buckets, and `values` numbers in each.
 
         Raises:
             LimitExceededError: they are too many, together with those before. Then none of them is counted.
+            UnavailableError: OVERLOADED, memory has no room for them now.
         """
         wanted = series * buckets * sum(values)
         if self._taken + wanted > self._points_max:
@@ -61,3 +84,5 @@ class PointBudget:
                 "shorter range or fewer KPIs",
             )
         self._taken += wanted
+        if self._memory is not None:
+            self._memory.take(wanted * _NUMBER_BYTES)

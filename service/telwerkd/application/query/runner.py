@@ -6,10 +6,12 @@ nothing that was read is read again (docs/decisions/0011).
 """
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
+from telwerkd.application.memory_budget import AnswerMemory, MemoryBudget
 from telwerkd.application.ports import AnswerVersion, ReadsInline, Store
 from telwerkd.application.query import stages
 from telwerkd.application.query.assemble import assemble
@@ -36,7 +38,15 @@ Hop = Callable[[Callable[[], T]], Awaitable[T]]
 class Queries:
     """Answers queries from a store."""
 
-    def __init__(self, store: Store, readers: Readers, limits: QueryLimits, rollups: RollupCache) -> None:
+    def __init__(
+        self,
+        store: Store,
+        readers: Readers,
+        limits: QueryLimits,
+        rollups: RollupCache,
+        budget: MemoryBudget | None = None,
+    ) -> None:
+        self._budget = budget or MemoryBudget(sys.maxsize)
         self._store = store
         self._readers = readers
         self._limits = limits
@@ -59,12 +69,14 @@ class Queries:
                 range is empty.
             LimitExceededError: too many buckets, points, groups or rows.
             QuotaExceededError: too many questions of the account wait.
-            UnavailableError: the database does not answer.
+            UnavailableError: the database does not answer, or memory has no room for the answer.
         """
         check(query)
         found = self._read_here(query) if short else ToThread(query)
         if isinstance(found, ReadInline):
-            return await self._finish(found.reading, found.cost, then, partial(self._readers.compute, query.account))
+            with AnswerMemory(self._budget) as memory:
+                hop = partial(self._readers.compute, query.account)
+                return await self._finish(found.reading, found.cost, then, hop, memory)
         return await self._readers.run(query.account, partial(self._ask_in_thread, found.known, then, short=short))
 
     async def ask_in_turn(self, query: Query, then: Callable[[Answer], T]) -> T:
@@ -83,17 +95,20 @@ class Queries:
             return stages.read_inline(query, self._limits, self._rollups, view)
 
     async def _ask_in_thread(self, known: Known, then: Callable[[Answer], T], *, short: bool) -> T:
-        work = partial(read_view, known, self._limits, self._rollups)
-        reading = await self._store.read(stages.query_of(known).account, work)
-        if short and self._take_turn():
-            return await self._finish(reading, stages.cost_of_outline(reading.outline), then, self._readers.in_thread)
-        return await self._readers.in_thread(
-            lambda: then(answer_from(reading, self._limits, PointBudget(self._limits.points_max)))
-        )
+        with AnswerMemory(self._budget) as memory:
+            work = partial(read_view, known, self._limits, self._rollups, memory=memory)
+            reading = await self._store.read(stages.query_of(known).account, work)
+            if short and self._take_turn():
+                spent = stages.cost_of_outline(reading.outline)
+                return await self._finish(reading, spent, then, self._readers.in_thread, memory)
+            points = PointBudget(self._limits.points_max, memory)
+            return await self._readers.in_thread(lambda: then(answer_from(reading, self._limits, points)))
 
-    async def _finish(self, reading: Reading, spent: int, then: Callable[[Answer], T], hop: Hop[T]) -> T:
+    async def _finish(
+        self, reading: Reading, spent: int, then: Callable[[Answer], T], hop: Hop[T], memory: AnswerMemory
+    ) -> T:
         """Runs the stages that need no database: here as long as they cost little, the others in a thread."""
-        query, points = reading.outline.query, PointBudget(self._limits.points_max)
+        query, points = reading.outline.query, PointBudget(self._limits.points_max, memory)
         spent += stages.cost_of_grouping(reading)
         if reading.outline.by_value or reading.outline.reads_settings or spent > stages.LOOP_COST_MAX:
             return await hop(lambda: then(answer_from(reading, self._limits, points)))
@@ -136,8 +151,12 @@ class Queries:
         """
 
         async def job() -> U:
-            readings = await self._store.read(account, partial(stages.read_all, queries, self._limits, self._rollups))
-            return await self._readers.in_thread(lambda: together(stages.answer_all(readings, self._limits, then)))
+            with AnswerMemory(self._budget) as memory:
+                work = partial(stages.read_all, queries, self._limits, self._rollups, memory=memory)
+                readings = await self._store.read(account, work)
+                return await self._readers.in_thread(
+                    lambda: together(stages.answer_all(readings, self._limits, then, memory))
+                )
 
         return await self._readers.run(account, job)
 

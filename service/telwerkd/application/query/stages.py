@@ -7,6 +7,7 @@ slow cores, with what encoding takes. By it the runner chooses event loop or thr
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias, TypeVar
 
+from telwerkd.application.memory_budget import AnswerMemory
 from telwerkd.application.ports import Snapshot
 from telwerkd.application.query.assemble import assemble
 from telwerkd.application.query.budgets import PointBudget, RowBudget
@@ -20,7 +21,7 @@ from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.settings import zone_name
 from telwerkd.domain.counting.measures import has_open_values
-from telwerkd.domain.errors import TelwerkError
+from telwerkd.domain.errors import TelwerkError, UnavailableError
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.ranges import place_in_time
 
@@ -63,14 +64,19 @@ Known: TypeAlias = Query | Outline | QueryPlan
 """How far a query has come: nothing is done again that still holds on the view that it is read on."""
 
 
-def read_view(known: Known, limits: QueryLimits, rollups: RollupCache, view: Snapshot) -> Reading:
+def read_view(
+    known: Known, limits: QueryLimits, rollups: RollupCache, view: Snapshot, *, memory: AnswerMemory | None = None
+) -> Reading:
     """Returns what was read for a query, whatever that costs.
 
     Raises:
         InvalidArgumentError: the zone is unknown, or a range is empty.
         LimitExceededError: too many buckets or rows.
+        UnavailableError: memory has no room for the rows.
     """
-    return _placed_and_read(_planned(known, limits, rollups, RowBudget(limits.rows_max), view), view, rollups)
+    planned = _planned(known, limits, rollups, RowBudget(limits.rows_max), view)
+    planned.rows.count_in(memory)
+    return _placed_and_read(planned, view, rollups)
 
 
 def _planned(known: Known, limits: QueryLimits, rollups: RollupCache, rows: RowBudget, view: Snapshot) -> QueryPlan:
@@ -189,10 +195,20 @@ def cost_of_assembling(reading: Reading, selection: Selection) -> int:
 
 
 def read_all(
-    queries: Sequence[Query | TelwerkError], limits: QueryLimits, rollups: RollupCache, view: Snapshot
+    queries: Sequence[Query | TelwerkError],
+    limits: QueryLimits,
+    rollups: RollupCache,
+    view: Snapshot,
+    *,
+    memory: AnswerMemory | None = None,
 ) -> list[Reading | TelwerkError]:
-    """Returns what was read for each query of a batch on one view, or what is wrong with it."""
+    """Returns what was read for each query of a batch on one view, or what is wrong with it.
+
+    Raises:
+        UnavailableError: memory has no room for the rows of all.
+    """
     rows = RowBudget(limits.rows_max)
+    rows.count_in(memory)
 
     def one(query: Query | TelwerkError) -> Reading | TelwerkError:
         if isinstance(query, TelwerkError):
@@ -200,6 +216,8 @@ def read_all(
         try:
             check(query)
             return _placed_and_read(_planned(query, limits, rollups, rows, view), view, rollups)
+        except UnavailableError:
+            raise
         except TelwerkError as error:
             return error
 
@@ -207,16 +225,25 @@ def read_all(
 
 
 def answer_all(
-    readings: Sequence[Reading | TelwerkError], limits: QueryLimits, then: Callable[[int, Answer], T]
+    readings: Sequence[Reading | TelwerkError],
+    limits: QueryLimits,
+    then: Callable[[int, Answer], T],
+    memory: AnswerMemory | None = None,
 ) -> list[T | TelwerkError]:
-    """Returns what `then` makes of the place and the answer of each query of a batch, or what is wrong with it."""
-    points = PointBudget(limits.points_max)
+    """Returns what `then` makes of the place and the answer of each query of a batch, or what is wrong with it.
+
+    Raises:
+        UnavailableError: memory has no room for the numbers of all.
+    """
+    points = PointBudget(limits.points_max, memory)
 
     def one(place: int, reading: Reading | TelwerkError) -> T | TelwerkError:
         if isinstance(reading, TelwerkError):
             return reading
         try:
             return then(place, answer_from(reading, limits, points))
+        except UnavailableError:
+            raise
         except TelwerkError as error:
             return error
 

@@ -53,6 +53,10 @@ class SurveyAnswer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     option_id: str
 
 
+_answers_bytes = msgspec.msgpack.Encoder().encode
+_answers_of = msgspec.msgpack.Decoder(tuple[SurveyAnswer, ...]).decode
+
+
 class _Kind(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Base of the kinds. Ranks are R-ORDER-4. The tags are the storage format: never reuse one for another kind."""
 
@@ -131,20 +135,35 @@ class TopicsSet(_Kind, frozen=True, array_like=True, gc=False, tag="topics"):
     topics: tuple[TopicId, ...]
 
 
+class _Survey(_Kind, frozen=True, array_like=True, gc=False):
+    """Base of those with answers.
+
+    It is pickled as one piece of bytes, in a tenth of the time: each answer by itself takes a microsecond and an object
+    of the garbage collector, and there may be half a million at once.
+    """
+
+    answers: tuple[SurveyAnswer, ...]
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _unpickled, (type(self), _answers_bytes(self.answers))
+
+
 @final
-class PreChatSurveyCompleted(_Kind, frozen=True, array_like=True, gc=False, tag="pre"):
+class PreChatSurveyCompleted(_Survey, frozen=True, array_like=True, gc=False, tag="pre"):
     """The contact completed the pre-chat survey (KPI 9)."""
 
     rank: ClassVar[int] = 2
-    answers: tuple[SurveyAnswer, ...]
 
 
 @final
-class PostChatSurveyAnswered(_Kind, frozen=True, array_like=True, gc=False, tag="post"):
+class PostChatSurveyAnswered(_Survey, frozen=True, array_like=True, gc=False, tag="post"):
     """The contact answered the post-chat survey (KPI 10)."""
 
     rank: ClassVar[int] = 2
-    answers: tuple[SurveyAnswer, ...]
+
+
+def _unpickled(kind: type[_Survey], answers: bytes) -> _Survey:
+    return kind(_answers_of(answers))
 
 
 @final

@@ -3,7 +3,7 @@
 A pooler in transaction mode gives every transaction another of its own connections. So nothing may rest on what was set
 for a session, or prepared in it: each transaction states its settings itself, in the message that begins it. Statements
 are prepared, under names that no other client has, until a server proves not to know them; from then on they are sent
-each time (docs/decisions/0013-transactions-behind-a-pooler.md).
+each time (docs/reliability.md).
 """
 
 import logging

@@ -30,6 +30,46 @@ class AccountRows(AccountPart):
             versions.setdefault(widget, []).append(records.version_of(blob))
         return versions
 
+    def widget_history(self, widget: WidgetId, start: int, count: int) -> list[WidgetVersion]:
+        """Up to `count` versions of a widget's settings, oldest first, without the first `start` of them."""
+        c = widget_settings.c
+        query = (
+            sa.select(c.settings)
+            .where(c.account_id == self._account, c.widget_id == widget)
+            .order_by(c.effective_time)
+            .offset(start)
+            .limit(count)
+        )
+        return [records.version_of(blob) for blob in self._connection.scalars(query)]
+
+    def newest_settings(self, start: int, count: int) -> list[tuple[WidgetId, WidgetVersion]]:
+        """The newest version of up to `count` widgets, by widget id, without the first `start` of them."""
+        c = widget_settings.c
+        newest = (
+            sa.select(c.widget_id, sa.func.max(c.effective_time).label("effective_time"))
+            .where(c.account_id == self._account)
+            .group_by(c.widget_id)
+            .order_by(c.widget_id)
+            .offset(start)
+            .limit(count)
+            .subquery()
+        )
+        same = sa.and_(c.widget_id == newest.c.widget_id, c.effective_time == newest.c.effective_time)
+        query = (
+            sa.select(c.widget_id, c.settings)
+            .join_from(newest, widget_settings, same)
+            .where(c.account_id == self._account)
+            .order_by(c.widget_id)
+        )
+        return [(widget, records.version_of(blob)) for widget, blob in self._connection.execute(query)]
+
+    def settings_bytes(self, widget: WidgetId, effective_time: Micros) -> int:
+        """How many bytes all versions of all widgets take in the database, but for one of them."""
+        c = widget_settings.c
+        others = sa.or_(c.widget_id != widget, c.effective_time != effective_time)
+        query = sa.select(sa.func.sum(sa.func.length(c.settings))).where(c.account_id == self._account, others)
+        return self._connection.scalar(query) or 0
+
     def put_widget_version(self, widget: WidgetId, version: WidgetVersion) -> None:
         """Adds a version, or replaces the one with the same effective time."""
         row = (widget, version.effective_time, records.version_blob(version))

@@ -57,6 +57,7 @@ _PATHS: Final[Mapping[Part, str]] = {
     Part.EVENT_ID: "event_id",
     Part.OCCUR_TIME: "occur_time",
     Part.HORIZON: "horizon",
+    Part.WIDGET_SETTINGS: "settings",
 }
 """Which field of a query or an event says what. A request that says it elsewhere names its field (`in_field`)."""
 

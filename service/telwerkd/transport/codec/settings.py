@@ -1,22 +1,25 @@
 """Between `telwerk.v1` settings and the domain's."""
 
-from collections.abc import Sequence
-from typing import TypeVar
+from typing import TypeAlias
 
 from google.protobuf.duration_pb2 import Duration
 
 from telwerk.v1 import settings_service_pb2 as pb
+from telwerkd.application.settings import SettingsPage
 from telwerkd.domain.conversation.goals import Goal
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.ids import GoalId, Micros, WidgetId
-from telwerkd.transport.codec import page_tokens
+from telwerkd.transport.codec import page_tokens, wire
 from telwerkd.transport.codec.fields import FieldError, FieldReader, action, encode_instant, instant, live_limit
 
 GOALS_MAX = 1_000
 _PAGE_SIZE = 20
 _PAGE_SIZE_MAX = 100
 
-T = TypeVar("T")
+_VERSIONS = pb.GetWidgetSettingsResponse.VERSIONS_FIELD_NUMBER
+_NEWEST = pb.ListWidgetSettingsResponse.SETTINGS_FIELD_NUMBER
+
+PageRequest: TypeAlias = pb.GetWidgetSettingsRequest | pb.ListWidgetSettingsRequest
 
 
 def decode_version(settings: pb.WidgetSettings, fields: FieldReader, now: Micros) -> tuple[WidgetId, WidgetVersion]:
@@ -47,10 +50,8 @@ def decode_version(settings: pb.WidgetSettings, fields: FieldReader, now: Micros
     return widget, WidgetVersion(effective, limit, goals, tuple(actions))
 
 
-def page_of(
-    request: pb.GetWidgetSettingsRequest | pb.ListWidgetSettingsRequest, items: Sequence[T]
-) -> tuple[Sequence[T], str]:
-    """The page that a request asks for, and the token of the next; an empty one on the last.
+def place_of(request: PageRequest) -> tuple[int, int]:
+    """Where the page that a request asks for begins, and how many items it has at most.
 
     Raises:
         InvalidArgumentError: the page's size is out of range, or the token is not of this request.
@@ -58,9 +59,22 @@ def page_of(
     if not 0 <= request.page_size <= _PAGE_SIZE_MAX:
         raise FieldError("page_size", f"must be from 1 to {_PAGE_SIZE_MAX}, is {request.page_size}")
     start = page_tokens.decode(request, request.page_token, page_tokens.Number) if request.page_token else 0
-    end = start + (request.page_size or _PAGE_SIZE)
-    token = page_tokens.encode(request, end) if end < len(items) else ""
-    return items[start:end], token
+    return start, request.page_size or _PAGE_SIZE
+
+
+def encode_page(request: PageRequest, page: SettingsPage) -> bytes:
+    """The reply to a request."""
+    token = "" if page.next is None else page_tokens.encode(request, page.next)
+    if isinstance(request, pb.GetWidgetSettingsRequest):
+        number, rest = _VERSIONS, pb.GetWidgetSettingsResponse(next_page_token=token).SerializeToString()
+    else:
+        number, rest = _NEWEST, pb.ListWidgetSettingsResponse(next_page_token=token).SerializeToString()
+    return b"".join(wire.nested(number, each) for each in page.encoded) + rest
+
+
+def encoded_version(widget: WidgetId, version: WidgetVersion) -> bytes:
+    """A version as the bytes of a message."""
+    return encode_version(widget, version).SerializeToString()
 
 
 def encode_version(widget: WidgetId, version: WidgetVersion) -> pb.WidgetSettings:

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion
 from telwerkd.application.batches import Rejected, Verdict, Verdicts
-from telwerkd.domain.conversation.events import PostChatSurveyAnswered, PreChatSurveyCompleted
 from telwerkd.domain.ids import EventId
 from telwerkd.transport.codec.encoded import Encoded
 from telwerkd.transport.codec.errors import path_of
@@ -21,13 +20,8 @@ _ENCODED_AT_ONCE = 500
 
 _VERDICTS = {Verdict.ACCEPTED: ingestion.VERDICT_ACCEPTED, Verdict.DUPLICATE: ingestion.VERDICT_DUPLICATE}
 
-# Upper estimates of what is in memory, in bytes. Measured with ids of their own for every event and answer.
-_EVENT_BYTES, _ANSWER_BYTES, _REFUSED_BYTES = 1_000, 256, 1_500
-
-
-_WITH_ANSWERS = (PreChatSurveyCompleted, PostChatSurveyAnswered)
-_SURVEYS = frozenset(_WITH_ANSWERS)
-"""By type: of most events, which are none, that is asked in a third of the time."""
+REFUSED_BYTES = 1_500
+"""About what is in memory of a refused event, rather too much."""
 
 
 class Refused(NamedTuple):
@@ -70,14 +64,6 @@ class Taken(NamedTuple):
 def echoed(event_id: str) -> str:
     """The id as a rejection names it."""
     return event_id[:_ECHOED_MAX]
-
-
-def held_bytes(decoded: Decoded) -> int:
-    """About what decoded events hold in memory, rather too much than too little."""
-    kinds = [submitted.event.kind for submitted in decoded.valid]
-    surveys = [kind for kind in kinds if type(kind) in _SURVEYS]
-    answers = sum([len(kind.answers) for kind in surveys if isinstance(kind, _WITH_ANSWERS)])
-    return _EVENT_BYTES * len(decoded.valid) + _ANSWER_BYTES * answers + _REFUSED_BYTES * len(decoded.refused)
 
 
 def refusals(decoded: Decoded, events: Sequence[pb.Event], first: int = 0) -> dict[int, Refused]:

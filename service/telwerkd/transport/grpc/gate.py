@@ -32,6 +32,10 @@ _UNKNOWN_METHOD = RichStatus(grpc.StatusCode.UNIMPLEMENTED, "Method not found!",
 _LOOKS = 4
 """How often within the time that a request has it is looked whether it has come."""
 
+_KEPT_FREE = 4
+"""The last of so many equal parts of `calls_max` is for addresses that hold fewer calls than are left: each of several
+that open all they can leaves half of what it finds, so that two, or ten, cannot shut out the next."""
+
 _HOSTS_MAX = 4_096
 """Hosts whose refused calls are remembered; beyond it, those that were refused longest ago are forgotten."""
 
@@ -237,7 +241,22 @@ class GateInterceptor(grpc.aio.ServerInterceptor):
             )
         if self._calls >= limits.calls_max:
             return UnavailableError(Reason.OVERLOADED, f"{limits.calls_max} calls are open (calls_max)", _RETRY_SECONDS)
+        own, left = self._by_host[host], limits.calls_max - self._calls
+        if limits.calls_per_peer_max and self._takes_from_others(own, left):
+            return QuotaExceededError(
+                "calls_max",
+                f"{own} calls are open from this address, and {left} of {limits.calls_max} (calls_max) are left: these "
+                "are for addresses that have fewer open",
+                _RETRY_SECONDS,
+            )
         return None
+
+    def _takes_from_others(self, own: int, left: int) -> bool:
+        """Whether an address with `own` calls would open one of the last that are kept for others.
+
+        Never where it is alone: `calls_per_peer_max` bounds it then.
+        """
+        return self._calls > own >= left and left <= self._limits.calls_max // _KEPT_FREE
 
 
 class _Messages:

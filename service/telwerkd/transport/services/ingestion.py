@@ -8,18 +8,27 @@ from typing import Any, TypeAlias
 import grpc.aio
 
 from telwerk.v1 import ingestion_service_pb2 as ingestion, ingestion_service_pb2_grpc as ingestion_grpc
-from telwerkd.application.batches import Batch, Rejected, Verdict
+from telwerkd.application.batches import Batch, Rejected, Verdict, held_bytes
 from telwerkd.application.clock import Clock
 from telwerkd.application.ingest.group_commit import Ingest
+from telwerkd.application.ingest.waiting_room import let_go_of
 from telwerkd.domain.errors import InvalidArgumentError, Reason, TelwerkError
-from telwerkd.domain.ids import AccountId
+from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.transport.codec.encoded import Encoded
 from telwerkd.transport.codec.errors import told
 from telwerkd.transport.codec.event_batch import EventBatch, TooLarge
 from telwerkd.transport.codec.events import EventDecoder, EventLimits
 from telwerkd.transport.codec.fields import FieldError, FieldReader
 from telwerkd.transport.codec.splitting import DECODED_WHOLE_MAX
-from telwerkd.transport.codec.verdicts import Refused, Taken, accepted, echoed, encoded_verdicts, held_bytes, refusals
+from telwerkd.transport.codec.verdicts import (
+    REFUSED_BYTES,
+    Refused,
+    Taken,
+    accepted,
+    echoed,
+    encoded_verdicts,
+    refusals,
+)
 from telwerkd.transport.grpc.errors import let_go
 from telwerkd.transport.services.draining import unless_drained
 from telwerkd.transport.services.unacked import UnackedWindow
@@ -161,7 +170,10 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
                 valid, refused = await self._decoded(account, batch)
         ids = [submitted.event.event_id for submitted in valid]
         times = [submitted.event.occur_time for submitted in valid]
-        storing = self._ingest.submit(account, valid)
+        memory = None
+        if batch.reservation is not None:  # the events may be held for longer than the call
+            memory = batch.reservation.split(batch.reservation.size - batch.size - REFUSED_BYTES * len(refused))
+        storing = self._ingest.submit(account, valid, memory)
         del valid  # half a million answers are let go as they are stored: together they take a tenth of a second
         outcomes = await storing
         self._clock.hear(time for time, outcome in zip(times, outcomes, strict=True) if outcome is Verdict.ACCEPTED)
@@ -175,7 +187,18 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
                 await self._turns.turn(account, batch.size)
             decoded = self._decoder.decode(batch.whole, now)
             return decoded.valid, refusals(decoded, batch.whole) if decoded.refused else {}
-        valid, refused = Batch(), dict[int, Refused]()
+        valid = Batch()
+        try:
+            return valid, await self._decoded_into(valid, account, batch, now)
+        except BaseException:  # it is wrong, memory has no room for it, or its caller has gone
+            let_go_of(valid)
+            raise
+
+    async def _decoded_into(
+        self, valid: Batch, account: AccountId, batch: EventBatch, now: Micros
+    ) -> dict[int, Refused]:
+        """Adds the events of a large batch to `valid`, and returns those that are refused."""
+        refused = dict[int, Refused]()
         held = batch.size
         for place, too_large in batch.too_large.items():
             refused[place] = Refused(self._too_large(too_large), echoed(too_large.event_id))
@@ -187,9 +210,9 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
             valid.add(some.valid)
             refused |= refusals(some, events, piece.first)
             if batch.reservation is not None:
-                held += held_bytes(some)
+                held += held_bytes(some.valid) + REFUSED_BYTES * len(some.refused)
                 batch.reservation.resize(held)
-        return valid, refused
+        return refused
 
     def _too_large(self, event: TooLarge) -> Rejected:
         """Why an event is refused undecoded: its id alone is too long, or it is."""

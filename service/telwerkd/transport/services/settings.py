@@ -1,5 +1,6 @@
 """`telwerk.v1.SettingsService`: decode, call, encode; nothing else is decided here."""
 
+from functools import partial
 from typing import Any, TypeAlias
 
 import grpc.aio
@@ -10,11 +11,15 @@ from telwerkd.application.clock import Clock
 from telwerkd.application.settings import AccountSettings
 from telwerkd.domain.errors import Part
 from telwerkd.domain.ids import AccountId, WidgetId
+from telwerkd.transport.codec.encoded import Encoded
 from telwerkd.transport.codec.errors import in_field
 from telwerkd.transport.codec.fields import FieldReader
-from telwerkd.transport.codec.settings import decode_version, encode_version, page_of
+from telwerkd.transport.codec.settings import decode_version, encode_page, encode_version, encoded_version, place_of
 
 _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+
+_LOOP_BYTES_MAX = 4_096
+"""Larger settings are decoded in a thread: a thousand goals take several milliseconds."""
 
 
 class SettingsService(settings_grpc.SettingsServiceServicer):
@@ -30,32 +35,25 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
     ) -> settings.SetWidgetSettingsResponse:
         """Adds a version of a widget's settings."""
         account = AccountId(self._fields.id("account_id", request.account_id))
-        widget, version = decode_version(request.settings, self._fields, self._clock.now())
+        decode = partial(decode_version, request.settings, self._fields, self._clock.now())
+        is_short = request.ByteSize() <= _LOOP_BYTES_MAX
+        widget, version = decode() if is_short else await self._settings.compute(account, decode)
         with audit_log.recorded("widget settings", account):
             await self._settings.set_widget(account, widget, version)
         return settings.SetWidgetSettingsResponse(settings=encode_version(widget, version))
 
-    async def GetWidgetSettings(
-        self, request: settings.GetWidgetSettingsRequest, context: _Context
-    ) -> settings.GetWidgetSettingsResponse:
-        """All versions of a widget's settings."""
+    async def GetWidgetSettings(self, request: settings.GetWidgetSettingsRequest, context: _Context) -> Any:
+        """Versions of a widget's settings; the reply is encoded."""
         account = AccountId(self._fields.id("account_id", request.account_id))
         widget = WidgetId(self._fields.id("widget_id", request.widget_id))
-        versions = await self._settings.widget(account, widget)
-        page, token = page_of(request, versions)
-        return settings.GetWidgetSettingsResponse(
-            versions=[encode_version(widget, version) for version in page], next_page_token=token
-        )
+        page = await self._settings.widget(account, widget, *place_of(request), encoded_version)
+        return Encoded(encode_page(request, page))
 
-    async def ListWidgetSettings(
-        self, request: settings.ListWidgetSettingsRequest, context: _Context
-    ) -> settings.ListWidgetSettingsResponse:
-        """The newest version of every widget."""
-        widgets = await self._settings.widgets(AccountId(self._fields.id("account_id", request.account_id)))
-        page, token = page_of(request, sorted(widgets.items()))
-        return settings.ListWidgetSettingsResponse(
-            settings=[encode_version(widget, version) for widget, version in page], next_page_token=token
-        )
+    async def ListWidgetSettings(self, request: settings.ListWidgetSettingsRequest, context: _Context) -> Any:
+        """The newest version of each widget; the reply is encoded."""
+        account = AccountId(self._fields.id("account_id", request.account_id))
+        page = await self._settings.widgets(account, *place_of(request), encoded_version)
+        return Encoded(encode_page(request, page))
 
     async def SetAccountSettings(
         self, request: settings.SetAccountSettingsRequest, context: _Context
