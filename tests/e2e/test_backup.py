@@ -3,9 +3,10 @@
 import asyncio
 from pathlib import Path
 
+from tests.backups import Rounds
+
 from telwerkd.server import backups
 from telwerkd.storage.location import SqliteFile
-from tests.backups import Rounds
 from tests.conftest import rows, started
 from tests.e2e.test_server_command import telwerkd
 
