@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import grpc.aio
 import psutil
@@ -66,6 +67,29 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if collection_path == TOOLS and not named else None
 
 
+LONGEST = (
+    *("laws/test_service_laws.py", "laws/test_slice_laws.py", "laws/test_query_laws.py", "laws/test_removal_laws.py"),
+    *("e2e/test_queries.py", "e2e/test_admin.py", "client/test_sender.py", "e2e/test_lifecycle.py"),
+    *("golden/test_golden.py", "e2e/test_writer_process.py", "client/test_dashboard.py", "bridges/test_inbox.py"),
+    *("e2e/test_ingest.py", "e2e/test_stream.py", "client/test_unreachable.py", "e2e/test_adding_a_kpi.py"),
+)
+"""Files that take longest. They begin first, so that at the end no worker is alone with one of them."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The order is kept by `--no-loadscope-reorder`; what is in one file stays together, as it was."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(LONGEST)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Programs in the background of a script ignore SIGINT, and so would all that they start: tests send it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class ServerProcess(NamedTuple):
     """A `telwerkd serve` of its own."""
 
@@ -111,6 +135,19 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
     """A server on an empty database, without keys, in plain text."""
     with serving(tmp_path / "telwerk.db") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """The same, one for all tests of a module that have an `account` of their own."""
+    with serving(tmp_path_factory.mktemp("shared") / "telwerk.db") as running:
+        yield running
+
+
+@pytest.fixture
+def account(request: pytest.FixtureRequest) -> str:
+    """An account of the test's own."""
+    return f"account-{crc32(request.node.nodeid.encode()):08x}"
 
 
 # --- servers in this process, and what is said to them ---------------------------------------------------------------
@@ -282,6 +319,11 @@ def submitted(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Awaitable[None
 
     monkeypatch.setattr(Ingest, "submit", submit)
     return until
+
+
+async def committing() -> bool:
+    """Whether a server of this process is in a transaction that stores batches."""
+    return any(task.get_name() == "commit" for task in asyncio.all_tasks())
 
 
 class Errors(logging.Handler):

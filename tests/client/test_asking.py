@@ -148,4 +148,4 @@ async def test_the_asynchronous_client_asks_the_same(aio: AsyncTelwerk, client: 
 
 
 def test_the_example_of_the_module_is_one_that_is_answered(address: str) -> None:
-    exec(example_of(queries, address), {})  # noqa: S102 - our own
+    exec(example_of(queries, address, "acme"), {})  # noqa: S102 - our own

@@ -31,8 +31,8 @@ DAYS = {"start": date(2026, 11, 2), "end": date(2026, 11, 4)}
 
 
 @pytest.fixture
-def client(server: ServerProcess) -> Iterator[Telwerk]:
-    with Telwerk(server.address) as telwerk:
+def client(shared_server: ServerProcess) -> Iterator[Telwerk]:
+    with Telwerk(shared_server.address) as telwerk:
         yield telwerk
 
 
@@ -45,36 +45,36 @@ def rated_chat() -> list[pb.Event]:
     ]
 
 
-def test_what_is_ingested_is_counted_once_however_often_it_is_sent(client: Telwerk) -> None:
+def test_what_is_ingested_is_counted_once_however_often_it_is_sent(client: Telwerk, account: str) -> None:
     chat = rated_chat()
-    assert client.ingest("acme", chat).accepted_count == 3
-    assert client.ingest("acme", chat).duplicate_count == 3
-    (total,) = client.totals("acme", "satisfaction_score", **DAYS).totals
+    assert client.ingest(account, chat).accepted_count == 3
+    assert client.ingest(account, chat).duplicate_count == 3
+    (total,) = client.totals(account, "satisfaction_score", **DAYS).totals
     assert (total.count, total.sum, total.mean) == (2, 7, 3.5)
 
 
-def test_a_series_adds_up_to_the_totals(client: Telwerk) -> None:
-    client.ingest("acme", rated_chat())
-    (series,) = client.series("acme", "satisfaction_score", **DAYS).series
+def test_a_series_adds_up_to_the_totals(client: Telwerk, account: str) -> None:
+    client.ingest(account, rated_chat())
+    (series,) = client.series(account, "satisfaction_score", **DAYS).series
     assert list(series.counts) == [1, 1]
     assert list(series.sums) == [5, 2]
 
 
-def test_grouped_and_filtered_answers_carry_their_keys(client: Telwerk) -> None:
-    client.ingest("acme", rated_chat())
+def test_grouped_and_filtered_answers_carry_their_keys(client: Telwerk, account: str) -> None:
+    client.ingest(account, rated_chat())
     where = kpi.Filter(widgets=kpi.IdFilter(any_of=["web"]))
     answer = client.totals(
-        "acme", ["satisfaction_score", "feedback_count"], **DAYS, where=where, group_by=["operator", "operator_group"]
+        account, ["satisfaction_score", "feedback_count"], **DAYS, where=where, group_by=["operator", "operator_group"]
     )
     assert [(total.key.operator_id, total.key.operator_group_id, total.count) for total in answer.totals] == [
         ("anna", "sales", 2)
     ]
 
 
-def test_sparse_and_distribution_are_passed_on(client: Telwerk) -> None:
-    client.ingest("acme", rated_chat())
+def test_sparse_and_distribution_are_passed_on(client: Telwerk, account: str) -> None:
+    client.ingest(account, rated_chat())
     answer = client.series(
-        "acme",
+        account,
         "satisfaction_score",
         start=AT,
         end=AT + timedelta(hours=2),
@@ -87,54 +87,54 @@ def test_sparse_and_distribution_are_passed_on(client: Telwerk) -> None:
     assert [list(part.counts) for part in series.distribution] == [[0], [0], [0], [0], [1]]
 
 
-def test_an_explanation_has_every_page_and_adds_up_to_the_total(client: Telwerk) -> None:
+def test_an_explanation_has_every_page_and_adds_up_to_the_total(client: Telwerk, account: str) -> None:
     chats = [f"chat-{number}" for number in range(5)]
     assigned = [events.operator_assigned(chat, widget="web", at=AT, operator="anna") for chat in chats]
     ratings = [events.rated(chat, widget="web", at=AT + timedelta(minutes=1), stars=5) for chat in chats]
     early = events.rated("early", widget="web", at=AT, stars=1)
-    client.ingest("acme", [*assigned, *ratings, early])
-    client.erase_conversation("acme", "chat-4", keep_counts=True)
-    explanation = client.explain("acme", "satisfaction_score", **DAYS, page_size=2)
+    client.ingest(account, [*assigned, *ratings, early])
+    client.erase_conversation(account, "chat-4", keep_counts=True)
+    explanation = client.explain(account, "satisfaction_score", **DAYS, page_size=2)
     assert explanation.unexplainable_count == 1
     assert [one.conversation_id for one in explanation] == ["early", *chats[:4]]
     assert [one.conversation_id for one in explanation] == ["early", *chats[:4]]
     assert sum(len(one.counted) for one in explanation) + 1 == 5
     assert [event.rule for one in explanation for event in one.left_out] == ["NO_OPERATOR"]
     by_ben = kpi.Filter(operators=kpi.IdFilter(any_of=["ben"]))
-    assert not any(one.counted for one in client.explain("acme", "satisfaction_score", **DAYS, where=by_ben))
+    assert not any(one.counted for one in client.explain(account, "satisfaction_score", **DAYS, where=by_ben))
 
 
-def test_an_erased_conversation_is_gone_with_its_counts(client: Telwerk) -> None:
-    client.ingest("acme", rated_chat())
-    erased = client.erase_conversation("acme", "chat-1")
+def test_an_erased_conversation_is_gone_with_its_counts(client: Telwerk, account: str) -> None:
+    client.ingest(account, rated_chat())
+    erased = client.erase_conversation(account, "chat-1")
     assert (erased.erased_event_count, erased.fact_count) == (3, 2)
-    assert client.totals("acme", "satisfaction_score", **DAYS).totals[0].count == 0
-    assert client.erase_conversation("acme", "chat-1").erased_event_count == 0
-    assert client.ingest("acme", rated_chat()).rejections[0].reason == "CONVERSATION_ERASED"
+    assert client.totals(account, "satisfaction_score", **DAYS).totals[0].count == 0
+    assert client.erase_conversation(account, "chat-1").erased_event_count == 0
+    assert client.ingest(account, rated_chat()).rejections[0].reason == "CONVERSATION_ERASED"
 
 
 PAST = datetime(2026, 1, 12, 9, tzinfo=UTC)
 
 
-def test_purged_events_leave_their_counts(client: Telwerk) -> None:
+def test_purged_events_leave_their_counts(client: Telwerk, account: str) -> None:
     days = {"start": date(2026, 1, 12), "end": date(2026, 1, 13)}
     chat = [
         events.operator_assigned("chat-1", widget="web", at=PAST, operator="anna"),
         events.rated("chat-1", widget="web", at=PAST + timedelta(minutes=1), stars=5),
     ]
-    client.ingest("acme", chat)
-    assert client.purge_events("acme", PAST + timedelta(hours=1)).purged_event_count == 2
-    assert client.purge_events("acme", PAST + timedelta(hours=1)).purged_event_count == 0
-    assert client.totals("acme", "satisfaction_score", **days).totals[0].count == 1
-    explanation = client.explain("acme", "satisfaction_score", **days)
+    client.ingest(account, chat)
+    assert client.purge_events(account, PAST + timedelta(hours=1)).purged_event_count == 2
+    assert client.purge_events(account, PAST + timedelta(hours=1)).purged_event_count == 0
+    assert client.totals(account, "satisfaction_score", **days).totals[0].count == 1
+    explanation = client.explain(account, "satisfaction_score", **days)
     assert (list(explanation), explanation.unexplainable_count) == ([], 1)
     with pytest.raises(ValueError, match="no time zone"):
-        client.purge_events("acme", PAST.replace(tzinfo=None))
+        client.purge_events(account, PAST.replace(tzinfo=None))
 
 
-def test_a_stream_answers_every_batch_in_order_and_goes_on_after_an_error(client: Telwerk) -> None:
+def test_a_stream_answers_every_batch_in_order_and_goes_on_after_an_error(client: Telwerk, account: str) -> None:
     chat = rated_chat()
-    answers = list(client.stream([("acme", chat[:1]), ("acme", chat), ("", chat), ("acme", []), ("other", chat)]))
+    answers = list(client.stream([(account, chat[:1]), (account, chat), ("", chat), (account, []), ("other", chat)]))
     assert [answer.request_number for answer in answers] == [1, 2, 3, 4, 5]
     assert [(answer.accepted_count, answer.duplicate_count) for answer in answers] == [
         (1, 0),
@@ -144,12 +144,12 @@ def test_a_stream_answers_every_batch_in_order_and_goes_on_after_an_error(client
         (3, 0),
     ]
     assert [answer.error.field for answer in answers] == ["", "", "account_id", "events", ""]
-    assert client.totals("acme", "satisfaction_score", **DAYS).totals[0].count == 2
+    assert client.totals(account, "satisfaction_score", **DAYS).totals[0].count == 2
 
 
-def test_what_the_batches_raise_comes_after_the_answers_of_all_before(client: Telwerk) -> None:
+def test_what_the_batches_raise_comes_after_the_answers_of_all_before(client: Telwerk, account: str) -> None:
     def batches() -> Iterator[tuple[str, list[pb.Event]]]:
-        yield "acme", rated_chat()
+        yield account, rated_chat()
         raise LookupError("the log ends here")
 
     answers = client.stream(batches())
@@ -158,10 +158,10 @@ def test_what_the_batches_raise_comes_after_the_answers_of_all_before(client: Te
         next(answers)
 
 
-def test_a_stream_can_be_ended_early_and_without_batches(client: Telwerk) -> None:
+def test_a_stream_can_be_ended_early_and_without_batches(client: Telwerk, account: str) -> None:
     assert list(client.stream([])) == []
     numbered = (f"chat-{number}" for number in itertools.count())
-    endless = (("acme", [events.left_live(chat, widget="web", at=AT)]) for chat in numbered)
+    endless = ((account, [events.left_live(chat, widget="web", at=AT)]) for chat in numbered)
     with closing(client.stream(endless)) as answers:
         assert [next(answers).accepted_count for _ in range(3)] == [1, 1, 1]
     assert len(client.kpis()) == 10
@@ -174,30 +174,30 @@ def test_a_stream_to_where_no_server_listens_is_unreachable() -> None:
 
 @pytest.mark.parametrize("module", [telwerk.client, telwerk.events, telwerk.sender])
 def test_the_example_of_a_module_is_one_that_is_counted(
-    client: Telwerk, module: ModuleType, capsys: pytest.CaptureFixture[str]
+    client: Telwerk, module: ModuleType, capsys: pytest.CaptureFixture[str], account: str
 ) -> None:
     now = datetime.now(UTC) - timedelta(hours=1)
     today = now.date()
     given = {"nine": now, "ten_past": now + timedelta(minutes=10), "today": today, "tomorrow": today + timedelta(2)}
-    exec(example_of(module, client.address), given)  # noqa: S102 - our own
+    exec(example_of(module, client.address, account), given)  # noqa: S102 - our own
     days = {"start": today, "end": today + timedelta(2)}
-    assert client.totals("acme", "satisfaction_score", **days).totals[0].count == 1
+    assert client.totals(account, "satisfaction_score", **days).totals[0].count == 1
     assert capsys.readouterr().out in {"", "5.0\n"}
 
 
-def test_settings_come_back_as_kept(client: Telwerk) -> None:
-    assert client.account_settings("acme").time_zone == "UTC"
-    client.set_account_settings("acme", settings_pb.AccountSettings(time_zone="Europe/Berlin"))
-    assert client.account_settings("acme").time_zone == "Europe/Berlin"
+def test_settings_come_back_as_kept(client: Telwerk, account: str) -> None:
+    assert client.account_settings(account).time_zone == "UTC"
+    client.set_account_settings(account, settings_pb.AccountSettings(time_zone="Europe/Berlin"))
+    assert client.account_settings(account).time_zone == "Europe/Berlin"
     wanted = settings_pb.WidgetSettings(
         widget_id="web",
         live_limit=Duration(seconds=60),
         goals=[settings_pb.Goal(goal_id="order", url="https://shop.example/thanks")],
     )
-    kept = client.set_widget_settings("acme", wanted)
+    kept = client.set_widget_settings(account, wanted)
     assert kept.HasField("effective_time")
-    assert list(client.widget_settings("acme", "web")) == [kept]
-    assert list(client.list_widget_settings("acme")) == [kept]
+    assert list(client.widget_settings(account, "web")) == [kept]
+    assert list(client.list_widget_settings(account)) == [kept]
 
 
 def test_the_catalogue_speaks_three_languages(client: Telwerk) -> None:
@@ -205,7 +205,7 @@ def test_the_catalogue_speaks_three_languages(client: Telwerk) -> None:
     assert len(set(names.values())) == 3
 
 
-def test_every_kind_of_event_is_one_that_the_server_takes(client: Telwerk) -> None:
+def test_every_kind_of_event_is_one_that_the_server_takes(client: Telwerk, account: str) -> None:
     live = {"widget": "web", "at": AT}
     all_kinds = [
         events.went_live("c", live_limit=timedelta(seconds=60), **live),
@@ -226,7 +226,7 @@ def test_every_kind_of_event_is_one_that_the_server_takes(client: Telwerk) -> No
         events.retracted("c", retracted_event_id="x", event_id="y", sequence=2, **live),
     ]
     assert {event.WhichOneof("kind") for event in all_kinds} == {field.name for field in kinds()}
-    assert not client.ingest("acme", all_kinds).rejections
+    assert not client.ingest(account, all_kinds).rejections
 
 
 def kinds() -> list[object]:

@@ -50,7 +50,9 @@ def without_time(answer: kpi.QueryTimeSeriesResponse) -> kpi.QueryTimeSeriesResp
     ],
     ids=str,
 )
-def test_after_every_change_a_watch_holds_what_a_query_answers(server: ServerProcess, options: dict[str, Any]) -> None:
+def test_after_every_change_a_watch_holds_what_a_query_answers(
+    shared_server: ServerProcess, options: dict[str, Any], account: str
+) -> None:
     """Ratings of new and known operators, on new and known days; a retraction; a conversation that goes."""
     asked: dict[str, Any] = {**DAYS, **options}
     last = rated("c4", 0, 1)
@@ -61,23 +63,23 @@ def test_after_every_change_a_watch_holds_what_a_query_answers(server: ServerPro
         last,
         [events.retracted("c4", widget="web", at=AT, retracted_event_id=last[1].event_id)],
     ]
-    with Telwerk(server.address) as client, closing(client.watch("acme", RATED, **asked)) as updates:
-        assert without_time(next(updates)) == without_time(client.series("acme", RATED, **asked))
+    with Telwerk(shared_server.address) as client, closing(client.watch(account, RATED, **asked)) as updates:
+        assert without_time(next(updates)) == without_time(client.series(account, RATED, **asked))
         for step in steps:
-            client.ingest("acme", step)
-            assert without_time(next(updates)) == without_time(client.series("acme", RATED, **asked))
-        client.erase_conversation("acme", "c3")
-        assert without_time(next(updates)) == without_time(client.series("acme", RATED, **asked))
+            client.ingest(account, step)
+            assert without_time(next(updates)) == without_time(client.series(account, RATED, **asked))
+        client.erase_conversation(account, "c3")
+        assert without_time(next(updates)) == without_time(client.series(account, RATED, **asked))
 
 
-async def test_the_asynchronous_watch_tells_the_same(server: ServerProcess) -> None:
+async def test_the_asynchronous_watch_tells_the_same(shared_server: ServerProcess, account: str) -> None:
     async with (
-        AsyncTelwerk(server.address) as client,
-        aclosing(client.watch("acme", [RATED, "feedback_count"], **DAYS, group_by=["operator"])) as updates,
+        AsyncTelwerk(shared_server.address) as client,
+        aclosing(client.watch(account, [RATED, "feedback_count"], **DAYS, group_by=["operator"])) as updates,
     ):
         assert not (await anext(updates)).series
         await client.ingest(
-            "acme", [*rated("c1", 0, 5), events.feedback_left("c1", widget="web", at=AT + timedelta(hours=1))]
+            account, [*rated("c1", 0, 5), events.feedback_left("c1", widget="web", at=AT + timedelta(hours=1))]
         )
         told = await anext(updates)
         assert [(line.kpi_id, line.key.operator_id, sum(line.counts)) for line in told.series] == [
@@ -133,12 +135,12 @@ def test_a_server_that_is_gone_for_good_is_waited_for_no_longer_than_the_patienc
             next(updates)
 
 
-def test_a_watch_of_what_cannot_be_is_refused_at_once(server: ServerProcess) -> None:
-    with Telwerk(server.address) as client:
+def test_a_watch_of_what_cannot_be_is_refused_at_once(shared_server: ServerProcess, account: str) -> None:
+    with Telwerk(shared_server.address) as client:
         with pytest.raises(errors.InvalidArgumentError, match="nope"):
-            next(client.watch("acme", "nope", **DAYS))
+            next(client.watch(account, "nope", **DAYS))
         with pytest.raises(errors.InvalidArgumentError, match="no pages"):
-            next(client.watch("acme", RATED, **DAYS, group_by=["operator"], page_size=5))
+            next(client.watch(account, RATED, **DAYS, group_by=["operator"], page_size=5))
 
 
 def test_where_no_server_ever_was_a_watch_does_not_wait() -> None:
@@ -168,13 +170,15 @@ def test_patience_counts_from_the_loss_of_the_connection_and_not_from_the_last_u
             patience.pause_seconds(away, lost_at + 60)
 
 
-async def test_watches_that_were_quiet_for_longer_than_their_patience_outlive_a_cut(server: ServerProcess) -> None:
+async def test_watches_that_were_quiet_for_longer_than_their_patience_outlive_a_cut(
+    shared_server: ServerProcess, account: str
+) -> None:
     """Both clients', through a forwarder that cuts every connection."""
     patience_seconds = 5.0
-    async with _forwarding(server.address) as way, AsyncTelwerk(way.address) as asynchronous:
-        with Telwerk(way.address) as client, Telwerk(server.address) as producer:
-            watched = asynchronous.watch("acme", RATED, **DAYS, patience_seconds=patience_seconds)
-            updates = client.watch("acme", RATED, **DAYS, patience_seconds=patience_seconds)
+    async with _forwarding(shared_server.address) as way, AsyncTelwerk(way.address) as asynchronous:
+        with Telwerk(way.address) as client, Telwerk(shared_server.address) as producer:
+            watched = asynchronous.watch(account, RATED, **DAYS, patience_seconds=patience_seconds)
+            updates = client.watch(account, RATED, **DAYS, patience_seconds=patience_seconds)
 
             async def both() -> list[int]:
                 told = await asyncio.gather(asyncio.to_thread(next, updates), anext(watched))
@@ -188,7 +192,7 @@ async def test_watches_that_were_quiet_for_longer_than_their_patience_outlive_a_
                     assert not again.done()
                     way.cut()
                     assert await asyncio.wait_for(again, 60) == [0, 0]
-                    producer.ingest("acme", rated("c1", 0, 5))
+                    producer.ingest(account, rated("c1", 0, 5))
                     assert await both() == [1, 1]
 
 

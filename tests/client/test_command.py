@@ -17,7 +17,7 @@ import typer.main
 
 from telwerk import Telwerk, events
 from telwerk.cli.app import app
-from tests.client.command import ACCOUNT, line, telwerk, written
+from tests.client.command import ACCOUNT, line, program, telwerk, written
 from tests.conftest import serving
 
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -314,6 +314,7 @@ def test_what_cannot_be_asked_is_a_sentence_and_an_exit_code(
 
 @pytest.mark.parametrize("arguments", [("query", "feedback_count"), ("settings", "show"), ("erase", "c", "--yes")])
 def test_where_no_server_is_the_exit_code_is_3_and_the_text_says_what_to_look_at(arguments: tuple[str, ...]) -> None:
-    done = telwerk(*arguments, address="127.0.0.1:1")
+    """So does the program itself."""
+    done = program(*arguments, address="127.0.0.1:1")
     assert (done.returncode, done.stdout) == (3, "")
     assert "no server listens at 127.0.0.1:1: is `telwerkd serve` running" in done.stderr

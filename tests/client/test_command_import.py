@@ -13,7 +13,7 @@ import pytest
 from telwerk import Telwerk, events
 from telwerk.cli.lines import BATCH_BYTES_MAX, BrokenLineError, batches, opened, parsed
 from telwerk.v1 import ingestion_service_pb2 as ingestion, ingestion_service_pb2_grpc as ingestion_grpc
-from tests.client.command import ACCOUNT, figures, line, telwerk, written
+from tests.client.command import ACCOUNT, figures, line, program, telwerk, written
 from tests.conftest import ServerProcess
 
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -56,7 +56,7 @@ def test_gzip_is_unpacked_whatever_its_name_and_also_from_a_pipe(server: ServerP
     file = tmp_path / "events.data"
     file.write_bytes(gzip.compress("\n".join(feedback(10)).encode()))
     assert figures(telwerk("import", file, address=server.address).stdout)["accepted"] == 10
-    piped = telwerk("import", "-", address=server.address, stdin="\n".join(feedback(11)))
+    piped = program("import", "-", address=server.address, stdin="\n".join(feedback(11)))
     assert figures(piped.stdout) == {"accepted": 1, "duplicate": 10, "rejected": 0, "broken lines": 0}
 
 

@@ -13,7 +13,7 @@ from telwerk import Telwerk, errors
 from telwerk.connection import MESSAGE_BYTES_MAX
 from telwerk.v1.event_pb2 import Event
 from telwerk.v1.ingestion_service_pb2 import Rejection
-from tests.client.command import line, telwerk
+from tests.client.command import line, program
 from tests.client.senders import Kind, action, sending
 from tests.client.test_sender import Answer, Scripted, scripted
 from tests.conftest import ServerProcess
@@ -70,9 +70,9 @@ async def test_the_error_names_the_limit_and_when_to_come_again() -> None:
 async def test_the_command_waits_for_its_share_and_says_3_where_it_may_not() -> None:
     async with scripted(Scripted(used_up, accept, used_up)) as address:
         given = {"address": address, "stdin": line(action(1))}
-        done = await asyncio.to_thread(telwerk, "import", "-", **given)
+        done = await asyncio.to_thread(program, "import", "-", **given)
         assert done.returncode == 0, done.stderr
-        done = await asyncio.to_thread(telwerk, "import", "--patience", "0", "-", **given)
+        done = await asyncio.to_thread(program, "import", "--patience", "0", "-", **given)
     assert done.returncode == 3
     assert "whole share" in done.stderr
 

@@ -21,6 +21,7 @@ from tests.conftest import (
     CALL_SECONDS,
     Refusal,
     Server,
+    committing,
     connected,
     eventually,
     locked,
@@ -215,7 +216,7 @@ async def test_one_bad_event_is_rejected_alone(server, account):
     assert await server.total(account, KPI) == 3
 
 
-async def test_a_busy_server_says_so_in_the_stream_and_when_to_come_back(tmp_path):
+async def test_a_busy_server_says_so_in_the_stream_and_when_to_come_back(tmp_path, submitted):
     """OVERLOADED in place, with a delay; what is sent again after it is stored."""
     async with started(tmp_path / "telwerk.db", waiting_events_max=2) as server:
         stream = server.ingestion.StreamEvents()
@@ -224,10 +225,12 @@ async def test_a_busy_server_says_so_in_the_stream_and_when_to_come_back(tmp_pat
         with locked(tmp_path / "telwerk.db"):
             # One transaction waits for the database; a batch fills the queue behind it; the last finds no room.
             await send(stream, "a", [action("e1")])
-            await asyncio.sleep(0.2)
+            await submitted(2)
+            await eventually(committing)
             await send(stream, "a", [action("e2"), action("e3")])
+            await submitted(3)
             await send(stream, "a", [action("e4")])
-            await asyncio.sleep(0.2)
+            await submitted(4)
         responses = [await answer(stream) for _ in range(3)]
         assert [response.error.reason for response in responses] == ["", "", "OVERLOADED"]
         assert responses[2].error.retry_delay.ToMilliseconds() > 0
@@ -447,15 +450,21 @@ async def ended(stream: Stream) -> tuple[list[ingestion.StreamEventsResponse], R
     return responses, await refusal(asyncio.wait_for(read(), CALL_SECONDS))
 
 
+def patient(folder: Path) -> tuple[str, str]:
+    """Flags for a server whose grace is longer than any test: whatever ends, ends without it."""
+    config = folder / "telwerkd.toml"
+    config.write_text("grace_seconds = 300\n", encoding="utf-8")
+    return "--config", str(config)
+
+
 async def test_an_idle_stream_ends_at_once_when_the_server_stops(tmp_path):
-    """SIGTERM: UNAVAILABLE, SHUTTING_DOWN, with a delay; the server is gone long before its grace of ten seconds."""
-    with serving(tmp_path / "telwerk.db") as running:
+    """SIGTERM: UNAVAILABLE, SHUTTING_DOWN, with a delay; the server is gone long before its grace of five minutes."""
+    with serving(tmp_path / "telwerk.db", *patient(tmp_path)) as running:
         async with connected(running.address) as server:
             untouched, idle = server.ingestion.StreamEvents(), server.ingestion.StreamEvents()
             await untouched.wait_for_connection()
             await send(idle, "a", [action("e1")])
             assert (await answer(idle)).accepted_count == 1
-            begun = time.monotonic()
             running.process.send_signal(signal.SIGTERM)
             for stream in (untouched, idle):
                 responses, how = await ended(stream)
@@ -463,14 +472,13 @@ async def test_an_idle_stream_ends_at_once_when_the_server_stops(tmp_path):
                 assert (how.code, how.reason) == (grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
                 assert how.retry_seconds
             assert await asyncio.to_thread(running.process.wait, 30) == 0
-            assert time.monotonic() - begun < 5
     assert stored_ids(tmp_path / "telwerk.db") == {"e1"}
 
 
 async def test_busy_streams_end_soon_when_the_server_stops(tmp_path):
     """SIGTERM under load: the streams end long before the grace does; everything answered is stored."""
     path, producers = tmp_path / "telwerk.db", [Producer(name, 5_000) for name in "pqr"]
-    with serving(path) as running:
+    with serving(path, *patient(tmp_path)) as running:
         async with connected(running.address) as server:
             sending = asyncio.gather(*(producer.run(server) for producer in producers))
 
@@ -478,13 +486,11 @@ async def test_busy_streams_end_soon_when_the_server_stops(tmp_path):
                 return all(len(producer.answered) >= 100 for producer in producers)
 
             await eventually(busy)
-            begun = time.monotonic()
             running.process.send_signal(signal.SIGTERM)
             # A write that meets the end of its stream makes grpc.aio's client say INTERNAL, whatever the server said,
             # and drop answers that were on their way.
             assert set(await sending) <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL}
             assert await asyncio.to_thread(running.process.wait, 30) == 0
-            assert time.monotonic() - begun < 8
     assert all(producer.unanswered for producer in producers), "it was not stopped, it was done"
     answered = {name for producer in producers for name in producer.answered}
     assert answered <= stored_ids(path)
@@ -505,7 +511,7 @@ async def test_a_stream_that_reads_no_answers_does_not_hold_the_server_up_for_ev
             writer = asyncio.create_task(sending())
             await asyncio.sleep(1)
             begun = time.monotonic()
-        assert time.monotonic() - begun < 8
+        assert time.monotonic() - begun < CALL_SECONDS
         with pytest.raises((grpc.aio.AioRpcError, asyncio.InvalidStateError)):
             await asyncio.wait_for(writer, CALL_SECONDS)
 

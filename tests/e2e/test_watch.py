@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+import pytest_asyncio
 
 from telwerk.v1 import kpi_service_pb2 as kpi, settings_service_pb2 as settings_pb
 from telwerkd.storage.location import PostgresUrl, located
@@ -19,13 +20,16 @@ from tests.chats import at
 from tests.conftest import CALL_SECONDS, KPI_IDS, Server, connected, eventually, refusal, serving, started
 from tests.postgres import fresh_database
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 SCORE = "satisfaction_score"
 RATED = "09:00:00 anna assigned in sales\n09:01:10 contact rates 4"
 
 
-@pytest.fixture
-async def server(tmp_path: Any) -> Any:
-    async with started(tmp_path / "telwerk.db") as server:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    """One for all tests that need no limits of their own, each with an account of its own."""
+    async with started(tmp_path_factory.mktemp("watch") / "telwerk.db") as server:
         yield server
 
 
@@ -87,58 +91,58 @@ async def watching(server: Server, account: str = "acme", **fields: Any) -> Asyn
         call.cancel()
 
 
-async def test_first_a_snapshot_then_only_what_changes(server):
+async def test_first_a_snapshot_then_only_what_changes(server, account):
     """A rating changes one bucket of one line; a taken back one sets it to what is left."""
-    await server.ingest_chat("acme", RATED)
-    async with watching(server) as watch:
+    await server.ingest_chat(account, RATED)
+    async with watching(server, account) as watch:
         first = await watch.update()
         assert first.snapshot.series[0].counts[9] == 1
-        await server.ingest_chat("acme", "09:30:00 anna assigned\n09:31:00 contact rates 5 #r", "c2")
+        await server.ingest_chat(account, "09:30:00 anna assigned\n09:31:00 contact rates 5 #r", "c2")
         second = await watch.update()
         [line] = second.changes.series
         assert (list(line.bucket_indexes), list(line.counts), list(line.sums)) == ([9], [2], [9])
         assert second.changes.answers[0].count == 2
-        await server.ingest_chat("acme", "09:32:00 takes back r #x", "c2")
+        await server.ingest_chat(account, "09:32:00 takes back r #x", "c2")
         third = await watch.update()
         assert list(third.changes.series[0].counts) == [1]
 
 
-async def test_a_line_that_is_new_or_empties_is_told(server):
+async def test_a_line_that_is_new_or_empties_is_told(server, account):
     """A new operator's line begins at zero; one whose last rating is taken back is zeros."""
-    async with watching(server) as watch:
+    async with watching(server, account) as watch:
         assert not (await watch.update()).snapshot.series
-        await server.ingest_chat("acme", "10:00:00 bram assigned\n10:01:00 contact rates 2 #r", "c1")
+        await server.ingest_chat(account, "10:00:00 bram assigned\n10:01:00 contact rates 2 #r", "c1")
         await watch.until(bram=(1, 2))
-        await server.ingest_chat("acme", "10:02:00 takes back r #x", "c1")
+        await server.ingest_chat(account, "10:02:00 takes back r #x", "c1")
         await watch.until(bram=(0, 0))
 
 
-async def test_other_stars_of_as_many_ratings_are_a_change(server):
+async def test_other_stars_of_as_many_ratings_are_a_change(server, account):
     """The count stays, the mean does not."""
-    await server.ingest_chat("acme", "09:00:00 anna assigned\n09:01:00 contact rates 1 #r")
-    async with watching(server) as watch:
+    await server.ingest_chat(account, "09:00:00 anna assigned\n09:01:00 contact rates 1 #r")
+    async with watching(server, account) as watch:
         await watch.update()
-        await server.ingest_chat("acme", "09:02:00 takes back r #x\n09:03:00 contact rates 5 #s")
+        await server.ingest_chat(account, "09:02:00 takes back r #x\n09:03:00 contact rates 5 #s")
         await watch.until(anna=(1, 5))
 
 
-async def test_nothing_is_told_of_what_the_watch_does_not_show(server):
+async def test_nothing_is_told_of_what_the_watch_does_not_show(server, account):
     """Another account, another KPI: the next update is that of the rating after them."""
-    async with watching(server) as watch:
+    async with watching(server, account) as watch:
         await watch.update()
         await server.ingest_chat("other", RATED)
-        await server.ingest_chat("acme", "09:00:00 anna assigned\n09:01:00 contact leaves feedback", "c8")
-        await server.ingest_chat("acme", RATED, "c9")
+        await server.ingest_chat(account, "09:00:00 anna assigned\n09:01:00 contact leaves feedback", "c8")
+        await server.ingest_chat(account, RATED, "c9")
         await watch.update()
         assert watch.day("anna") == (1, 4)
 
 
-async def test_changes_that_come_fast_are_told_together(server):
+async def test_changes_that_come_fast_are_told_together(server, account):
     """Two hundred commits while nobody reads: far fewer updates, and the last is true."""
-    async with watching(server) as watch:
+    async with watching(server, account) as watch:
         await watch.update()
         for n in range(200):
-            await server.ingest_chat("acme", RATED, f"c{n}")
+            await server.ingest_chat(account, RATED, f"c{n}")
         updates = 0
         while watch.day("anna") != (200, 800):
             await watch.update()
@@ -155,47 +159,47 @@ async def test_changes_that_come_fast_are_told_together(server):
     ],
     ids=["compared", "top", "ordered"],
 )
-async def test_where_lines_can_move_every_update_is_a_snapshot(server, fields):
+async def test_where_lines_can_move_every_update_is_a_snapshot(server, fields, account):
     """Compared, ordered by a number, or cut to the largest."""
-    await server.ingest_chat("acme", RATED)
-    async with watching(server, **fields) as watch:
+    await server.ingest_chat(account, RATED)
+    async with watching(server, account, **fields) as watch:
         await watch.update()
         await server.ingest_chat(
-            "acme", "11:00:00 cees assigned\n11:01:00 contact rates 3\n11:02:00 contact rates 3", "c2"
+            account, "11:00:00 cees assigned\n11:01:00 contact rates 3\n11:02:00 contact rates 3", "c2"
         )
         update = await watch.update()
         assert update.HasField("snapshot")
         assert update.snapshot.answers[0].count == 3
 
 
-async def test_where_lines_can_move_what_is_said_beside_them_is_a_snapshot_too(server):
+async def test_where_lines_can_move_what_is_said_beside_them_is_a_snapshot_too(server, account):
     """A topic that is held back changes no line."""
     topics = {"kpi_ids": ["conversation_topics"], "group_by": [], "top": kpi.Top(count=1)}
-    async with watching(server, **topics) as watch:
+    async with watching(server, account, **topics) as watch:
         await watch.update()
-        await server.ingest_chat("acme", "09:00:00 topics price")
+        await server.ingest_chat(account, "09:00:00 topics price")
         update = await watch.update()
         assert update.HasField("snapshot")
         assert update.snapshot.answers[0].held_back_count == 1
 
 
 @pytest.mark.parametrize("fields", [{}, {"compare_to": kpi.Comparison(previous_period=True)}], ids=["", "compared"])
-async def test_another_time_zone_of_the_account_is_told(server, fields):
+async def test_another_time_zone_of_the_account_is_told(server, account, fields):
     """Also where the buckets begin at the same instants, and nothing was counted: they may be clipped elsewhere."""
     whole_day = {"granularity": kpi.GRANULARITY_DAY, **fields}
-    async with watching(server, **whole_day) as watch:
+    async with watching(server, account, **whole_day) as watch:
         first = (await watch.update()).snapshot
         assert (first.time_zone, first.first_bucket_clipped) == ("UTC", False)
-        await set_zone(server, "Africa/Abidjan")
+        await set_zone(server, account, "Africa/Abidjan")
         assert (await watch.update()).snapshot.time_zone == "Africa/Abidjan"
-        await set_zone(server, "Asia/Kathmandu")
+        await set_zone(server, account, "Asia/Kathmandu")
         last = (await watch.update()).snapshot
         assert (last.time_zone, last.first_bucket_clipped) == ("Asia/Kathmandu", True)
 
 
-async def set_zone(server: Server, time_zone: str) -> None:
+async def set_zone(server: Server, account: str, time_zone: str) -> None:
     settings = settings_pb.AccountSettings(time_zone=time_zone)
-    request = settings_pb.SetAccountSettingsRequest(account_id="acme", settings=settings)
+    request = settings_pb.SetAccountSettingsRequest(account_id=account, settings=settings)
     await server.settings.SetAccountSettings(request, timeout=CALL_SECONDS)
 
 
@@ -297,19 +301,19 @@ def year() -> kpi.TimeRange:
     return kpi.TimeRange(dates=kpi.DateRange(start_date=first, end_date=last))
 
 
-async def test_a_watch_of_another_account_inside_is_refused(server):
+async def test_a_watch_of_another_account_inside_is_refused(server, account):
     """Only the account at the top is checked against the key."""
     call = server.kpis.WatchTimeSeries(
-        kpi.WatchTimeSeriesRequest(account_id="acme", query=hourly(account_id="other")), timeout=CALL_SECONDS
+        kpi.WatchTimeSeriesRequest(account_id=account, query=hourly(account_id="other")), timeout=CALL_SECONDS
     )
     refused = await refusal(call.read())
     assert refused.fields == ["account_id"]
 
 
-async def test_a_watch_has_no_pages(server):
+async def test_a_watch_has_no_pages(server, account):
     """It shows all lines, or the largest."""
     call = server.kpis.WatchTimeSeries(
-        kpi.WatchTimeSeriesRequest(account_id="acme", query=hourly(page_size=3)), timeout=CALL_SECONDS
+        kpi.WatchTimeSeriesRequest(account_id=account, query=hourly(page_size=3)), timeout=CALL_SECONDS
     )
     refused = await refusal(call.read())
     assert refused.fields == ["query.page_size"]

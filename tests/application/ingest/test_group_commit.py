@@ -16,7 +16,7 @@ from telwerkd.domain.ids import AccountId, ConversationId
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
 from tests.chats import chat
-from tests.conftest import locked
+from tests.conftest import committing, eventually, locked
 
 ACME, OTHER = AccountId("acme"), AccountId("other")
 SECONDS = 30
@@ -79,7 +79,7 @@ async def test_what_is_in_a_transaction_when_it_dies_is_still_answered(store: Sq
     running = asyncio.create_task(ingest.run())
     with locked(tmp_path / "telwerk.db"):
         first = asyncio.create_task(ingest.submit(ACME, rated()))
-        await asyncio.sleep(0.1)  # until it is in a transaction; if it is not, the test fails
+        await eventually(committing)
         second = asyncio.create_task(ingest.submit(ACME, rated("c2")))
         await asyncio.sleep(0.1)
         running.cancel()
@@ -96,7 +96,7 @@ async def test_a_commit_that_is_cancelled_tells_those_who_wait_for_it(
     running = asyncio.create_task(ingest.run())
     with locked(tmp_path / "telwerk.db"):
         first = asyncio.create_task(ingest.submit(ACME, rated()))
-        await asyncio.sleep(0.1)
+        await eventually(committing)
         [commit] = [task for task in asyncio.all_tasks() if task.get_name() == "commit"]
         commit.cancel()
         assert await refused(first) is Reason.DATABASE_UNAVAILABLE
