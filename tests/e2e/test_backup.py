@@ -3,8 +3,6 @@
 import asyncio
 from pathlib import Path
 
-from tests.backups import Rounds
-
 from telwerkd.server import backups
 from telwerkd.storage.location import SqliteFile
 from tests.conftest import rows, started

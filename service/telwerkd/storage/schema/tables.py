@@ -128,8 +128,8 @@ deltas = sa.Table(
     sa.Column("measure", sa.SmallInteger, primary_key=True, autoincrement=False),
     sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("size", sa.Integer, nullable=False),
-    # Delta entries; the column keeps the name by which databases have it.
-    sa.Column("leaves", Blob, key="entries", nullable=False),
+    # Delta entries; the column keeps the name by which databases have it, since a key beside it would be a second one.
+    sa.Column("leaves", Blob, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -40,7 +40,7 @@ _CELLS = Statement(
 _CHUNK_VERSIONS = Statement(sa.select(chunk_versions.c.chunk, chunk_versions.c.version).where(*_within(chunk_versions)))
 
 _DELTAS = Statement(
-    sa.select(deltas.c.entries).where(
+    sa.select(deltas.c.leaves).where(
         deltas.c.account_id == sa.bindparam("account"), deltas.c.measure == sa.bindparam("measure")
     )
 )

@@ -13,7 +13,7 @@ from telwerkd.storage.sql import records
 from telwerkd.storage.sql.part import AccountPart, whole_cells
 
 _CHUNK_KEY = ("measure", "grouping", "chunk", "operator_id", "group_id", "widget_id", "value")
-_DELTA_COLUMNS = ("measure", "version", "size", deltas.c.entries.name)
+_DELTA_COLUMNS = ("measure", "version", "size", "leaves")
 
 
 class CounterRows(AccountPart):
@@ -41,7 +41,7 @@ class CounterRows(AccountPart):
 
     def deltas_until(self, measure: Measure, version: int) -> DeltaEntries:
         """The deltas of a measure that are filed under versions up to one."""
-        blobs = self._connection.scalars(sa.select(deltas.c.entries).where(*self._deltas_until(measure, version)))
+        blobs = self._connection.scalars(sa.select(deltas.c.leaves).where(*self._deltas_until(measure, version)))
         return records.entries_of(blobs.all())
 
     def replace_deltas(self, measure: Measure, version: int, pieces: Sequence[DeltaEntries]) -> None:
