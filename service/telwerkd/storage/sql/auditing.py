@@ -98,7 +98,7 @@ class AccountReader:
     def deltas(self) -> Iterator[tuple[Measure, DeltaEntry]]:
         """All that is counted but not yet in chunks."""
         c = deltas.c
-        for row in self._rows(deltas, (c.measure, c.version, c.size, c.entries)):
+        for row in self._rows(deltas, (c.measure, c.version, c.size, c.leaves)):
             entries = self._read(deltas, row[:2], partial(_entries, row.measure, row.size, row[-1]))
             for entry in entries or ():
                 yield row.measure, entry
