@@ -38,8 +38,13 @@ class RawClient:
         """Of the last status."""
         self._listening = asyncio.create_task(self._listen())
 
-    def call(self, method: str, message: bytes | None, *, ends: bool = True, gzipped: bool = False) -> int:
-        """Begins a call; without a message its request never comes. Gives the number of its stream."""
+    def call(
+        self, method: str, message: bytes | None, *, ends: bool = True, gzipped: bool = False, timeout: str = "1H"
+    ) -> int:
+        """Begins a call; without a message its request never comes. Gives the number of its stream.
+
+        The `timeout` is told to the server, and else is nobody's.
+        """
         stream = self._h2.get_next_available_stream_id()
         headers = [
             (":method", "POST"),
@@ -49,6 +54,7 @@ class RawClient:
             ("te", "trailers"),
             ("content-type", "application/grpc"),
             ("grpc-encoding", "gzip" if gzipped else "identity"),
+            ("grpc-timeout", timeout),
         ]
         self._h2.send_headers(stream, headers, end_stream=ends and message is None)
         if message is not None:

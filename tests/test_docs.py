@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from telwerkd.domain.catalogue.kpis import CATALOGUE
+from telwerkd.metrics.catalogue import CATALOGUE as METRICS
 from telwerkd.server.settings import Settings
 from telwerkd.storage.schema.tables import metadata
 
@@ -93,6 +94,20 @@ def shown(default: object) -> str:
             return f"`{str(default).lower()}`"
         case _:
             return f"`{default}`"
+
+
+def test_the_table_of_metrics_is_the_catalogue():
+    """In its order: name, type, labels and meaning; and what to do is said of each."""
+    rows = [
+        line.strip("| ").split(" | ")
+        for line in section(read(ROOT / "docs" / "metrics.md"), "The table").splitlines()
+        if line.startswith("| `")
+    ]
+    assert [(*row[:3], row[4]) for row in rows] == [
+        (f"`{of.name}`", of.kind.value, ", ".join(f"`{label}`" for label in of.labels) or "–", of.text)
+        for of in METRICS.values()
+    ]
+    assert all(len(row) == 6 and row[3] and row[5] for row in rows)
 
 
 def test_the_table_of_kpis_is_the_catalogue():

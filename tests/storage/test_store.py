@@ -297,11 +297,14 @@ async def test_a_limit_that_no_longer_runs_is_not_due(store: Store) -> None:
     await write(store, lambda tx: tx.put_conversations({conversation("c"): row(15)}), OTHER)
     assert await store.read(ACME, lambda view: view.earliest_due()) == 10
     assert [await store.accounts_due(Micros(until)) for until in (9, 10, 15)] == [[], [ACME], [ACME, OTHER]]
+    assert [await store.open_timers(Micros(now)) for now in (9, 15)] == [(3, 0, 10), (3, 2, 10)]
     await write(store, lambda tx: tx.put_conversations({conversation("c"): row(None)}))
     assert await store.read(ACME, lambda view: view.earliest_due()) == 20
     assert await store.accounts_due(Micros(15)) == [OTHER]
     await write(store, lambda tx: tx.put_conversations({conversation("d"): row(None)}))
     assert await store.read(ACME, lambda view: view.earliest_due()) is None
+    await write(store, lambda tx: tx.put_conversations({conversation("c"): row(None)}), OTHER)
+    assert await store.open_timers(Micros(15)) == (0, 0, None)
 
 
 # --- the account's row, names, settings -----------------------------------------------------------------------------

@@ -172,6 +172,9 @@ class Settings(BaseModel):
     log_lines_max: int = Field(
         60, gt=0, description="Lines that one place in the program logs within a minute; the rest are counted."
     )
+    metrics_accounts_max: int = Field(
+        0, ge=0, description="Accounts that have metrics of their own, in each process; those beyond it share one."
+    )
     message_bytes_max: int = Field(16 * 2**20, gt=0, description="Bytes of one request.")
     request_bytes_max: int = Field(
         _REQUESTS.request_bytes_max,

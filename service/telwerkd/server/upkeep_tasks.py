@@ -10,7 +10,7 @@ from telwerkd.application.failures import carrying_on
 from telwerkd.application.ports import Store
 from telwerkd.application.upkeep.freeing import NameKeeper
 from telwerkd.application.upkeep.stored_time import StoredTime
-from telwerkd.application.upkeep.upkeep import Compaction, purge_old, settle_due
+from telwerkd.application.upkeep.upkeep import Compaction, UpkeepFigures, purge_old, settle_due
 from telwerkd.server.background import Background
 from telwerkd.server.settings import Settings
 from telwerkd.transport.services.health import Health
@@ -42,12 +42,18 @@ PERIODS = Periods()
 
 
 def start(
-    background: Background, settings: Settings, store: Store, clock: Clock, names: NameKeeper, periods: Periods
+    background: Background,
+    settings: Settings,
+    store: Store,
+    clock: Clock,
+    names: NameKeeper,
+    periods: Periods,
+    figures: UpkeepFigures,
 ) -> None:
     """Starts the upkeep of the database."""
     resumed = asyncio.Event()
     background.start(_settle(store, clock, resumed), "limits")
-    background.start(_compact(store, periods.compact_every_seconds), "compaction")
+    background.start(_compact(store, periods.compact_every_seconds, figures), "compaction")
     background.start(_free_names(names), "names")
     if settings.retention_days is not None:
         background.start(_purge(store, clock, resumed, settings.retention_days), "retention")
@@ -69,9 +75,9 @@ async def _settle(store: Store, clock: Clock, resumed: asyncio.Event) -> None:
         await asyncio.sleep(_SETTLE_EVERY_SECONDS)
 
 
-async def _compact(store: Store, every_seconds: float) -> None:
+async def _compact(store: Store, every_seconds: float, figures: UpkeepFigures) -> None:
     """Packs what was counted into chunks."""
-    compaction = Compaction(store)
+    compaction = Compaction(store, figures)
     while True:
         with carrying_on("compaction"):
             while await compaction.run_once():
@@ -96,11 +102,12 @@ async def _purge(store: Store, clock: Clock, resumed: asyncio.Event, retention_d
         await asyncio.sleep(_PURGE_EVERY_SECONDS)
 
 
-async def watch_database(store: Store, health: Health, every_seconds: float) -> None:
+async def watch_database(store: Store, health: Health, every_seconds: float, figures: UpkeepFigures) -> None:
     """Readiness follows whether a write could be committed; liveness does not. The log tells of changes."""
     was_ready = True
     while True:
         await asyncio.sleep(every_seconds)
+        begun = monotonic()
         try:
             async with asyncio.timeout(_PING_SECONDS):
                 await store.ping()
@@ -108,8 +115,12 @@ async def watch_database(store: Store, health: Health, every_seconds: float) -> 
             if was_ready:
                 log.warning("not ready: %s", error or f"the database did not answer within {_PING_SECONDS:.0f} s")
             was_ready = False
+            figures.pings_failed += 1
         else:
             if not was_ready:
                 log.warning("ready again")
             was_ready = True
+            figures.pings_ok += 1
+        figures.ping_seconds.observe(monotonic() - begun)
+        figures.is_database_up = was_ready
         health.ready(serving=was_ready)

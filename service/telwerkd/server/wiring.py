@@ -12,19 +12,23 @@ import grpc.aio
 from telwerkd.application.batches import IngestLimits
 from telwerkd.application.clock import Clock
 from telwerkd.application.explain import Explanations
+from telwerkd.application.ingest.figures import IngestFigures
 from telwerkd.application.ingest.group_commit import Ingest
 from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.application.ports import Store
+from telwerkd.application.query.figures import QueryFigures
 from telwerkd.application.query.question import QueryLimits
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.runner import Queries
 from telwerkd.application.readers import Readers
 from telwerkd.application.settings import AccountSettings
 from telwerkd.application.upkeep.freeing import NameKeeper
+from telwerkd.application.upkeep.upkeep import UpkeepFigures
 from telwerkd.application.watch.watches import Watches
 from telwerkd.domain.errors import UnavailableError
-from telwerkd.server import upkeep_tasks
+from telwerkd.server import observing, upkeep_tasks
 from telwerkd.server.background import Background
+from telwerkd.server.observing import Metrics
 from telwerkd.server.settings import Settings
 from telwerkd.server.upkeep_tasks import PERIODS, Periods
 from telwerkd.storage.location import PostgresUrl
@@ -32,6 +36,7 @@ from telwerkd.storage.open_store import opened, prepare
 from telwerkd.transport.codec.fields import FieldReader
 from telwerkd.transport.endpoint.address import TcpAddress, parse
 from telwerkd.transport.endpoint.binding import held
+from telwerkd.transport.grpc.calls import Calls
 from telwerkd.transport.grpc.errors import ErrorInterceptor
 from telwerkd.transport.grpc.gate import GateInterceptor
 from telwerkd.transport.grpc.replies import Replies
@@ -39,7 +44,7 @@ from telwerkd.transport.grpc.requests import RequestInterceptor
 from telwerkd.transport.security.access import check_exposure
 from telwerkd.transport.security.auth import AuthInterceptor, Keyring
 from telwerkd.transport.security.tls import StartupError, server_credentials
-from telwerkd.transport.server import SERVICE_NAMES, make_server
+from telwerkd.transport.server import SERVICE_NAMES, SERVICES, make_server
 from telwerkd.transport.services.admin import AdminService
 from telwerkd.transport.services.health import Health, HealthService
 from telwerkd.transport.services.ingestion import IngestionService
@@ -81,6 +86,7 @@ class Running(NamedTuple):
     """Host and the port it is bound to."""
     failed: asyncio.Event
     """Set when the server must end, because a part of it died."""
+    metrics: Metrics
     use: Callable[[Settings], None]
     """Makes it go by what of other settings can be taken up without a restart (`RELOADED`)."""
 
@@ -138,19 +144,21 @@ async def _serving(
     settings: Settings, store: Store, clock: Clock, periods: Periods, *, shares_port: bool
 ) -> AsyncIterator[Running]:
     parts = _Parts.of(settings, store)
+    metrics = Metrics(settings, parts.figures, store, clock)
     server = _grpc_server(settings, store, clock, parts, shares_port=shares_port)
     background = Background()
     with held(parse(settings.listen), shares_port=shares_port):
         port = _bind(server, settings)
         committing = background.start(parts.ingest.run(), "group commit", returns=True)
         background.start(parts.watches.run(), "watches")
-        upkeep_tasks.start(background, settings, store, clock, parts.names, periods)
-        background.start(upkeep_tasks.watch_database(store, parts.health, periods.ping_every_seconds), "readiness")
+        upkeep_tasks.start(background, settings, store, clock, parts.names, periods, parts.upkeep)
+        watching = upkeep_tasks.watch_database(store, parts.health, periods.ping_every_seconds, parts.upkeep)
+        background.start(watching, "readiness")
         try:
             await server.start()
             parts.health.live()
             parts.health.ready(serving=True)
-            yield Running(_address(settings.listen, port), background.failed, parts.use)
+            yield Running(_address(settings.listen, port), background.failed, metrics, parts.use)
         finally:
             parts.health.drain()
             parts.draining.set()
@@ -172,6 +180,11 @@ class _Parts(NamedTuple):
     budget: MemoryBudget
     health: Health
     draining: asyncio.Event
+    calls: Calls
+    gate: GateInterceptor
+    answers: AnswerCache
+    rollups: RollupCache
+    upkeep: UpkeepFigures
 
     @classmethod
     def of(cls, settings: Settings, store: Store) -> "_Parts":
@@ -179,16 +192,33 @@ class _Parts(NamedTuple):
         names = NameKeeper(store)
         budget = MemoryBudget(settings.memory_bytes_max)
         readers = Readers(store, settings.waiting_queries_per_account_max)
-        queries = Queries(store, readers, settings.query_limits, RollupCache(settings.rollup_cache_bytes_max), budget)
+        limits = observing.limit_counts()
+        calls, rollups = Calls(SERVICES, limits), RollupCache(settings.rollup_cache_bytes_max)
+        queries = Queries(store, readers, settings.query_limits, rollups, budget, QueryFigures(limits))
+        watches = Watches(store, queries, budget, settings.watches_max, settings.watches_per_account_max)
+        ingested = IngestFigures(limits, settings.metrics_accounts_max)
         return cls(
             names,
-            Ingest(store, settings.ingest_limits, names.notice, budget),
+            Ingest(store, settings.ingest_limits, names.notice, budget, watches.committed, ingested),
             readers,
             queries,
-            Watches(store, queries, budget, settings.watches_max, settings.watches_per_account_max),
+            watches,
             budget,
             Health(SERVICE_NAMES),
             asyncio.Event(),
+            calls,
+            GateInterceptor(settings.gate_limits, calls),
+            AnswerCache(settings.answer_cache_bytes_max),
+            rollups,
+            UpkeepFigures(),
+        )
+
+    @property
+    def figures(self) -> observing.Parts:
+        """Where the figures for metrics are kept."""
+        caches = {"answers": self.answers.kept, "rollups": self.rollups.kept}
+        return observing.Parts(
+            self.calls, self.gate, self.budget, self.ingest, self.queries.figures, caches, self.watches, self.upkeep
         )
 
     def use(self, settings: Settings) -> None:
@@ -213,29 +243,29 @@ def _grpc_server(
             Explanations(store, parts.readers, clock),
             clock,
             fields,
-            AnswerCache(settings.answer_cache_bytes_max),
+            parts.answers,
             settings.watch_stall_seconds,
             parts.draining,
         ),
         SettingsService(AccountSettings(store, parts.readers, settings.widget_settings_bytes_max), clock, fields),
         AdminService(store, clock, fields, parts.names),
         HealthService(parts.health, settings.watch_limits),
-        _interceptors(settings, parts.budget),
+        _interceptors(settings, parts),
         settings.message_bytes_max,
         settings.connection_limits,
         shares_port=shares_port,
     )
 
 
-def _interceptors(settings: Settings, budget: MemoryBudget) -> list[grpc.aio.ServerInterceptor]:
+def _interceptors(settings: Settings, parts: _Parts) -> list[grpc.aio.ServerInterceptor]:
     """The interceptors, the outermost first."""
     interceptors: list[grpc.aio.ServerInterceptor] = [
-        GateInterceptor(settings.gate_limits),
-        ErrorInterceptor(Replies(budget, settings.reply_stall_seconds)),
+        parts.gate,
+        ErrorInterceptor(Replies(parts.budget, settings.reply_stall_seconds)),
     ]
     if settings.keys_file is not None:
         interceptors.append(AuthInterceptor(Keyring(settings.keys_file)))
-    interceptors.append(RequestInterceptor(settings.request_limits, settings.event_limits, budget))
+    interceptors.append(RequestInterceptor(settings.request_limits, settings.event_limits, parts.budget))
     return interceptors
 
 

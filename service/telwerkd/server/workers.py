@@ -29,6 +29,7 @@ from telwerkd.server.reloading import Reloading
 from telwerkd.server.settings import Settings
 from telwerkd.server.stopping import EXIT_NOT_STORED, STOP_SECONDS, Stop, either
 from telwerkd.server.wiring import NotStoredError, check as check_one, running
+from telwerkd.server.worker_figures import FiguresOfAll, WorkersFigures
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.open_store import prepare
 from telwerkd.storage.schema.errors import SchemaError
@@ -60,8 +61,8 @@ async def serve(settings: Settings, what_runs: str, reloading: Reloading) -> Non
     check(settings)
     await prepare(settings.database)
     with _reserved(settings.listen) as address:
-        copied = settings.model_copy(update={"listen": address})
-        workers = [_Worker(copied, reloading) for _ in range(settings.workers)]
+        figures, copied = WorkersFigures(), settings.model_copy(update={"listen": address})
+        workers = [await _Worker.spawned(copied, reloading, place, figures) for place in range(settings.workers)]
         hangup = partial(_pass_on, workers, signal.SIGHUP) if reloading.on_hangup else None
         stop = Stop(settings.grace_seconds, partial(_kill, workers), hangup)
         try:
@@ -77,6 +78,7 @@ async def serve(settings: Settings, what_runs: str, reloading: Reloading) -> Non
                 task.cancel()
         finally:
             codes = await asyncio.gather(*(worker.stopped() for worker in workers))
+            await figures.close()
     if any(codes):
         raise NotStoredError(f"workers ended with exit codes {codes}: what was not acknowledged may not be stored")
 
@@ -123,18 +125,26 @@ def _reserved(listen: str) -> Iterator[str]:
 class _Worker:
     """A place for a server process: when one dies there, the next takes its place."""
 
-    def __init__(self, settings: Settings, reloading: Reloading) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        reloading: Reloading,
+        place: int,
+        figures: WorkersFigures,
+        process: SpawnProcess,
+        word: Connection,
+    ) -> None:
+        self._settings = settings
         self._reloading = reloading
-        self._grace_seconds = settings.grace_seconds
-        self._fields = {name: getattr(settings, name) for name in Settings.model_fields}
-        self._process, self._word = self._spawned()
+        self._place = place
+        self._figures = figures
+        self._process, self._word = process, word
 
-    def _spawned(self) -> tuple[SpawnProcess, Connection]:
-        ours, theirs = _spawn.Pipe()
-        process = _spawn.Process(target=_work, args=(self._fields, self._reloading, theirs), name="telwerkd worker")
-        process.start()
-        theirs.close()
-        return process, ours
+    @classmethod
+    async def spawned(cls, settings: Settings, reloading: Reloading, place: int, figures: WorkersFigures) -> "_Worker":
+        """A place with its first process, which is starting."""
+        first = _spawned(settings, reloading, await figures.connect(place))
+        return cls(settings, reloading, place, figures, *first)
 
     async def started(self) -> None:
         """Returns when it takes calls.
@@ -155,7 +165,8 @@ class _Worker:
             log.warning("worker %s died (exit code %s): starting another", self._process.pid, self._process.exitcode)
             await asyncio.sleep(_RESTART_SECONDS)
             self._word.close()
-            self._process, self._word = self._spawned()
+            line = await self._figures.connect(self._place)
+            self._process, self._word = _spawned(self._settings, self._reloading, line)
 
     def send(self, number: int) -> None:
         """Passes a signal on: that the clock is right, or that settings are to be read again."""
@@ -169,7 +180,7 @@ class _Worker:
             return 0
         self._process.terminate()
         try:
-            async with asyncio.timeout(self._grace_seconds + _STOP_MARGIN_SECONDS):
+            async with asyncio.timeout(self._settings.grace_seconds + _STOP_MARGIN_SECONDS):
                 await _readable(self._process.sentinel)
         except TimeoutError:
             log.error("worker %s did not end and is killed", self._process.pid)  # noqa: TRY400  # nothing was raised
@@ -200,7 +211,17 @@ async def _readable(file: int) -> None:
         loop.remove_reader(file)
 
 
-def _work(fields: dict[str, Any], reloading: Reloading, word: Connection) -> None:
+def _spawned(settings: Settings, reloading: Reloading, line: socket.socket) -> tuple[SpawnProcess, Connection]:
+    fields = {name: getattr(settings, name) for name in Settings.model_fields}
+    ours, theirs = _spawn.Pipe()
+    process = _spawn.Process(target=_work, args=(fields, reloading, theirs, line), name="telwerkd worker")
+    process.start()
+    theirs.close()
+    line.close()
+    return process, ours
+
+
+def _work(fields: dict[str, Any], reloading: Reloading, word: Connection, line: socket.socket) -> None:
     """A worker's life."""
     # Ctrl-C and the end of a terminal reach all; the process that started us tells us to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -209,7 +230,7 @@ def _work(fields: dict[str, Any], reloading: Reloading, word: Connection) -> Non
     log_limit.set_up(settings.log_lines_max, LOG_FORMAT)
     raise_limit()
     try:
-        asyncio.run(_serve_one(settings, reloading, word))
+        asyncio.run(_serve_one(settings, reloading, word, line))
     except (StartupError, SchemaError, BackgroundTaskError) as error:
         sys.exit(f"telwerkd: {error}")
     except NotStoredError as error:
@@ -217,7 +238,7 @@ def _work(fields: dict[str, Any], reloading: Reloading, word: Connection) -> Non
         sys.exit(EXIT_NOT_STORED)
 
 
-async def _serve_one(settings: Settings, reloading: Reloading, word: Connection) -> None:
+async def _serve_one(settings: Settings, reloading: Reloading, word: Connection, line: socket.socket) -> None:
     stop = Stop(settings.grace_seconds)
     loop = asyncio.get_running_loop()
     clock = Clock()
@@ -227,9 +248,13 @@ async def _serve_one(settings: Settings, reloading: Reloading, word: Connection)
     # Nothing is ever sent to us: what can be read is the end of the process that started us.
     loop.add_reader(word.fileno(), stop.ask)
     async with running(settings, is_worker=True, clock=clock) as server:
+        figures = FiguresOfAll(line, server.metrics.own)
+        await figures.open()
+        server.metrics.of_all = figures.read
         word.send("ready")
         devote_process()
         async with reloading.followed(server.use):
             await either(stop.asked, server.failed)
         stop.ask()
         loop.remove_reader(word.fileno())
+        await figures.close()

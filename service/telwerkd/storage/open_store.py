@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
+from telwerkd.application.ports import StoreFigures
 from telwerkd.storage.location import Location, PostgresUrl
 from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.storage.sqlite import schema as sqlite_schema
@@ -87,9 +88,10 @@ async def opened(
             yield commands
         return
     with served(database.path) as file:
-        writer = WriterProcess(database.path, file, writer_stall_seconds)
+        figures = StoreFigures()
+        writer = WriterProcess(database.path, file, writer_stall_seconds, figures)
         await writer.start()
-        async with _closing(SqliteStore(database.path, writer)) as sqlite:
+        async with _closing(SqliteStore(database.path, writer, figures)) as sqlite:
             yield sqlite
 
 

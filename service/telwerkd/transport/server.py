@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import grpc
 import grpc.aio
-from grpc_health.v1 import health_pb2_grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
 
 from telwerk.v1 import (
     admin_service_pb2,
@@ -24,15 +27,15 @@ from telwerkd.transport.services.ingestion import IngestionService
 from telwerkd.transport.services.kpi import KpiService
 from telwerkd.transport.services.settings import SettingsService
 
-SERVICE_NAMES = tuple(
-    descriptor.services_by_name[name].full_name
-    for descriptor, name in (
-        (ingestion_service_pb2.DESCRIPTOR, "IngestionService"),
-        (kpi_service_pb2.DESCRIPTOR, "KpiService"),
-        (settings_service_pb2.DESCRIPTOR, "SettingsService"),
-        (admin_service_pb2.DESCRIPTOR, "AdminService"),
-    )
+_OWN = (ingestion_service_pb2, kpi_service_pb2, settings_service_pb2, admin_service_pb2)
+_STANDARD = (health_pb2, reflection_pb2)
+
+SERVICES: Final[Sequence[ServiceDescriptor]] = tuple(
+    service for module in (*_OWN, *_STANDARD) for service in module.DESCRIPTOR.services_by_name.values()
 )
+"""All that the server has, health and reflection included."""
+
+SERVICE_NAMES = tuple(name.full_name for module in _OWN for name in module.DESCRIPTOR.services_by_name.values())
 
 # A bound on streams that are opened and reset without end. Far above what a busy client has at once: the streams of
 # calls that were answered together still count while their callers' next ones arrive, and with a bound of 100 a client

@@ -168,6 +168,7 @@ class _Counting:
         if self._refolded and self._refolded + size > self._refolded_max:
             return None
         self._refolded += size
+        self._tx.note_refold(size)
         return self._tx.log(conversation)
 
     def _folded(

@@ -15,6 +15,7 @@ from time import monotonic
 
 from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Submitted, Verdicts
 from telwerkd.application.commands.ingest_batch import IngestBatch
+from telwerkd.application.ingest.figures import IngestFigures
 from telwerkd.application.ingest.waiting_room import Part, Pending, WaitingRoom
 from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.application.ports import Store
@@ -37,13 +38,17 @@ class Ingest:
         limits: IngestLimits,
         names_exhausted: Callable[[AccountId], None] = lambda _account: None,
         budget: MemoryBudget | None = None,
+        committed: Callable[[AccountId], None] = lambda _account: None,
+        figures: IngestFigures | None = None,
     ) -> None:
-        """`names_exhausted` is told of accounts whose events bring more names than they may.
+        """`names_exhausted` is told of accounts whose events bring more names than they may, `committed` of commits.
 
         The events of callers that have gone count to `budget`, if there is one.
         """
         self._budget = budget
         self._names_exhausted = names_exhausted
+        self._tell_committed = committed
+        self.figures = figures or IngestFigures()
         self._store = store
         self._scheduling = store.scheduling
         self._limits = limits
@@ -139,6 +144,10 @@ class Ingest:
         """Events that were submitted and not yet stored or refused, whether their caller still waits or not."""
         return self._waiting.events + sum(len(part.places) for parts in self._committing.values() for part in parts)
 
+    def oldest_seconds(self, now: float) -> float:
+        """How long the oldest batch waits to be answered, at an instant of `monotonic`; 0 where none does."""
+        return now - min((batch.since for batch in self._unanswered), default=now)
+
     def _committed(self, task: asyncio.Task[None]) -> None:
         parts = self._committing.pop(task)
         self._wake.set()
@@ -196,12 +205,15 @@ class Ingest:
         ]
         begun = monotonic()
         results = await self._store.write(commands)
+        self.figures.transaction_events.observe(sum(len(part.places) for part in parts))
         is_long = monotonic() - begun > _LONG_TIMES * self._limits.transaction_shared_seconds_max
         self._waiting.note(is_long=is_long or None in chain.from_iterable(chain.from_iterable(results)))
         for account, of_account, outcomes_of in zip(by_account, by_account.values(), results, strict=True):
+            self._tell_committed(account)
             if any(map(_brings_too_many_names, chain.from_iterable(outcomes_of))):
                 self._names_exhausted(account)
             for part, outcomes in zip(of_account, outcomes_of, strict=True):
+                self.figures.judged(account, outcomes)
                 if part.batch.answer(part.places, outcomes) and not part.batch.failed:
                     self._waiting.put_back(part.batch)
 

@@ -63,6 +63,7 @@ class Pending:
     ) -> None:
         self.account = account
         self.verdicts = verdicts
+        self.since = monotonic()
         self._memory = memory
         """What is reserved for its events until they are not held any more; None for those of a small call."""
         self._events: list[Submitted | None] = [*events]

@@ -4,9 +4,10 @@ What reads is a function over a `Snapshot`. What writes is a command (`telwerkd.
 a `Transaction`: the store runs it where its database driver lives, commits, and only then returns its result.
 
 By role: `account`, `log`, `ingest`, `timers`, `counters`, `retention`, `audit`; `transaction` composes them, `store`
-runs them, and `rows` is what they read and write.
+runs them, `rows` is what they read and write, and `figures` what is counted of that.
 """
 
+from telwerkd.application.ports.figures import OpenTimers, StoreFigures, Written
 from telwerkd.application.ports.rows import (
     Account,
     AnswerVersion,
@@ -34,11 +35,14 @@ __all__ = [
     "EventKey",
     "Filed",
     "Names",
+    "OpenTimers",
     "ReadsInline",
     "Report",
     "Snapshot",
     "Store",
+    "StoreFigures",
     "StoredChunk",
     "Transaction",
     "WriteScheduling",
+    "Written",
 ]

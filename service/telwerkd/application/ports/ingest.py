@@ -41,5 +41,8 @@ class IngestPort(Protocol):
     def put_conversations(self, rows: Mapping[ConversationId, Conversation]) -> None:
         """Stores conversations; where a limit runs, with its instant."""
 
+    def note_refold(self, events: int) -> None:
+        """Counts a conversation that is folded again from a log of so many events, once this is committed."""
+
     def add_deltas(self, changes: Deltas) -> None:
         """Counts: the next query sees it, and `compact` moves it into chunks later."""

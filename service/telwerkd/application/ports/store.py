@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
+from telwerkd.application.ports.figures import OpenTimers, StoreFigures
 from telwerkd.application.ports.rows import AnswerVersion
 from telwerkd.application.ports.transaction import Snapshot, Transaction
 from telwerkd.domain.counting.measures import Measure
@@ -57,6 +58,8 @@ class Store(Protocol):
     """How it wants to be asked for `write`s."""
     reads_at_once: int
     """How many `read`s get on beside one another."""
+    figures: StoreFigures
+    """What it counts of its own work."""
 
     async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
         """Runs `work` on one consistent view, in another thread than the event loop's.
@@ -106,6 +109,9 @@ class Store(Protocol):
 
     async def accounts_due(self, until: Micros) -> list[AccountId]:
         """The accounts that have a limit due by `until`."""
+
+    async def open_timers(self, now: Micros) -> OpenTimers:
+        """The limits that are not settled, of all accounts, and how many of them are due by `now`."""
 
     async def compactable(self) -> list[tuple[AccountId, Measure, int]]:
         """Every measure that has deltas, with how many entries."""

@@ -28,7 +28,8 @@ def assemble(reading: Reading, grouped: Grouped, selection: Selection, points: P
         LimitExceededError: there are too many numbers. None of them is allocated.
     """
     query, periods = reading.outline.query, reading.periods
-    points.take(selection.size, sum(period.width for period in periods), [kpi.values for kpi in grouped.kpis])
+    width = sum(period.width for period in periods)
+    numbers = points.take(selection.size, width, [kpi.values for kpi in grouped.kpis])
     kpis = [
         KpiRows(
             kpi.info,
@@ -43,7 +44,16 @@ def assemble(reading: Reading, grouped: Grouped, selection: Selection, points: P
         for kpi in grouped.kpis
     ]
     compared = periods[1].buckets if query.compare_to is not None else None
-    return Answer(periods[0].buckets, compared, kpis, reading.outline.zone.key, reading.answer_version, selection.next)
+    return Answer(
+        periods[0].buckets,
+        compared,
+        kpis,
+        reading.outline.zone.key,
+        reading.answer_version,
+        selection.next,
+        reading.rows,
+        numbers,
+    )
 
 
 def _row_count(query: Query, kpi: GroupedKpi) -> int:

@@ -21,7 +21,7 @@ class RowBudget:
 
     def __init__(self, rows_max: int) -> None:
         self._rows_max = rows_max
-        self._taken = 0
+        self.taken = 0
         self._memory: AnswerMemory | None = None
 
     def count_in(self, memory: AnswerMemory | None) -> None:
@@ -32,12 +32,12 @@ class RowBudget:
         """
         self._memory = memory
         if memory is not None:
-            memory.take(self._taken * _ROW_BYTES)
+            memory.take(self.taken * _ROW_BYTES)
 
     @property
     def left(self) -> int:
         """How many rows may still be taken."""
-        return self._rows_max - self._taken
+        return self._rows_max - self.taken
 
     def take(self, rows: int) -> None:
         """Counts rows.
@@ -46,8 +46,8 @@ class RowBudget:
             LimitExceededError: they are too many, together with those before. After that every other row is too many.
             UnavailableError: OVERLOADED, memory has no room for them now.
         """
-        self._taken += rows
-        if self._taken > self._rows_max:
+        self.taken += rows
+        if self.taken > self._rows_max:
             raise LimitExceededError(
                 Part.GROUPING,
                 f"the answer is made of more than {self._rows_max} rows (rows_max), one for each combination of the "
@@ -66,8 +66,10 @@ class PointBudget:
         self._taken = 0
         self._memory = memory
 
-    def take(self, series: int, buckets: int, values: Sequence[int]) -> None:
+    def take(self, series: int, buckets: int, values: Sequence[int]) -> int:
         """Counts a query's numbers: of each KPI, so many series of so many buckets, and `values` numbers in each.
+
+        Returns how many they are.
 
         Raises:
             LimitExceededError: they are too many, together with those before. Then none of them is counted.
@@ -86,3 +88,4 @@ class PointBudget:
         self._taken += wanted
         if self._memory is not None:
             self._memory.take(wanted * _NUMBER_BYTES)
+        return wanted

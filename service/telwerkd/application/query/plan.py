@@ -260,6 +260,8 @@ class QueryPlan(NamedTuple):
     kpis: list[KpiPlan]
     rows: RowBudget
     """How many rows may be read from the database; those of cached rollups are counted already."""
+    rows_before: int
+    """How many of them the queries before it took."""
 
     def slices(self) -> Iterator[SlicePlan]:
         """All slices, each KPI's together."""
@@ -291,8 +293,9 @@ def plan(outlined: Outline, view: Snapshot, rollups: RollupCache, rows: RowBudge
         return [SlicePlan(of, _source(of, outlined, view, rollups)) for of in slices]
 
     kpis = [KpiPlan(of.info, planned(of.slices), planned(of.held_back)) for of in outlined.kpis]
+    before = rows.taken
     rows.take(sum(of.source.known_rows for kpi in kpis for of in (*kpi.slices, *kpi.held_back)))
-    return QueryPlan(outlined, kpis, rows)
+    return QueryPlan(outlined, kpis, rows, before)
 
 
 def _source(of: SliceOutline, outlined: Outline, view: Snapshot, rollups: RollupCache) -> Source:

@@ -98,6 +98,8 @@ class Reading(NamedTuple):
     widgets: Widgets
     """Their settings, where the query needs them (KPI 5); else none."""
     answer_version: AnswerVersion
+    rows: int
+    """How many rows of chunks and deltas it was made of."""
 
 
 def read(planned: QueryPlan, periods: tuple[Period, ...], view: Snapshot, rollups: RollupCache) -> Reading:
@@ -117,7 +119,8 @@ def read(planned: QueryPlan, periods: tuple[Period, ...], view: Snapshot, rollup
     ]
     widgets = Widgets(view.widget_versions() if planned.outline.reads_settings else {})
     answer_version = AnswerVersion(view.account().version, view.earliest_due())
-    return Reading(planned.outline, periods, kpis, widgets, answer_version)
+    rows = planned.rows.taken - planned.rows_before
+    return Reading(planned.outline, periods, kpis, widgets, answer_version, rows)
 
 
 class _Reader:

@@ -82,3 +82,7 @@ class Answer(NamedTuple):
     answer_version: AnswerVersion
     next: RowPlace | None
     """Where the next page begins, after this place; None on the last."""
+    rows: int = 0
+    """How many rows of chunks and deltas it was made of."""
+    points: int = 0
+    """How many numbers it has."""

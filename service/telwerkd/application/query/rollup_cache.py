@@ -7,7 +7,7 @@ from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.counting.rollups import Rollup
 from telwerkd.domain.ids import AccountId
 from telwerkd.domain.time.calendar import Granularity
-from telwerkd.process.bounded_cache import BoundedCache
+from telwerkd.process.bounded_cache import AnyCache, BoundedCache
 
 
 class RollupKey(NamedTuple):
@@ -31,6 +31,11 @@ class RollupCache:
 
     def __init__(self, bytes_max: int) -> None:
         self._rollups: BoundedCache[RollupKey, tuple[Versions, Rollup]] = BoundedCache(bytes_max)
+
+    @property
+    def kept(self) -> AnyCache:
+        """What is kept, for the figures of it."""
+        return self._rollups
 
     def get(self, keys: Sequence[tuple[RollupKey, Versions]]) -> list[Rollup | None]:
         """The rollup of each key, if it was made of those versions of its chunks."""

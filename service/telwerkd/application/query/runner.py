@@ -17,6 +17,7 @@ from telwerkd.application.query import stages
 from telwerkd.application.query.assemble import assemble
 from telwerkd.application.query.budgets import PointBudget
 from telwerkd.application.query.checks import check
+from telwerkd.application.query.figures import QueryFigures
 from telwerkd.application.query.group import group_rows
 from telwerkd.application.query.question import Query, QueryLimits
 from telwerkd.application.query.rank import rank
@@ -45,8 +46,10 @@ class Queries:
         limits: QueryLimits,
         rollups: RollupCache,
         budget: MemoryBudget | None = None,
+        figures: QueryFigures | None = None,
     ) -> None:
         self._budget = budget or MemoryBudget(sys.maxsize)
+        self.figures = figures or QueryFigures()
         self._store = store
         self._readers = readers
         self._limits = limits
@@ -72,6 +75,7 @@ class Queries:
             UnavailableError: the database does not answer, or memory has no room for the answer.
         """
         check(query)
+        then = self.figures.noting(then)
         found = self._read_here(query) if short else ToThread(query)
         if isinstance(found, ReadInline):
             with AnswerMemory(self._budget) as memory:
@@ -85,7 +89,7 @@ class Queries:
         For those who ask one after the other. Raises what `ask` does, but no QuotaExceededError.
         """
         check(query)
-        job = partial(self._ask_in_thread, query, then, short=False)
+        job = partial(self._ask_in_thread, query, self.figures.noting(then), short=False)
         return await self._readers.run(query.account, job, waiting_is_bounded=False)
 
     def _read_on_inline_view(self, store: ReadsInline, query: Query) -> ReadInline | ToThread:
@@ -150,12 +154,16 @@ class Queries:
             UnavailableError: the database does not answer.
         """
 
+        def noted(place: int, answer: Answer) -> T:
+            self.figures.note(answer)
+            return then(place, answer)
+
         async def job() -> U:
             with AnswerMemory(self._budget) as memory:
                 work = partial(stages.read_all, queries, self._limits, self._rollups, memory=memory)
                 readings = await self._store.read(account, work)
                 return await self._readers.in_thread(
-                    lambda: together(stages.answer_all(readings, self._limits, then, memory))
+                    lambda: together(stages.answer_all(readings, self._limits, noted, memory))
                 )
 
         return await self._readers.run(account, job)

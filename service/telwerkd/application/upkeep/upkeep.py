@@ -12,6 +12,7 @@ from telwerkd.application.retention.removal import purge
 from telwerkd.application.upkeep.stored_time import reached
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import SECOND, AccountId, Micros
+from telwerkd.process.figures import SECONDS, Histogram
 
 DAY = Micros(86_400 * SECOND)
 
@@ -56,18 +57,33 @@ async def settle_due(store: Store, now: Micros, conversations_max: int = SETTLED
     return left
 
 
+class UpkeepFigures:
+    """What is counted of upkeep."""
+
+    def __init__(self) -> None:
+        self.compaction_seconds = Histogram(SECONDS)
+        """Of each compaction of a measure."""
+        self.compacted_entries = 0
+        self.ping_seconds = Histogram(SECONDS)
+        self.pings_ok = 0
+        self.pings_failed = 0
+        self.is_database_up = True
+
+
 class Compaction:
     """Compacts measures that have many deltas, or whose account has been quiet since the last look."""
 
     def __init__(
         self,
         store: Store,
+        figures: UpkeepFigures | None = None,
         *,
         compact_at: int = COMPACT_AT,
         compact_anyway_at: int = COMPACT_ANYWAY_AT,
         rest_times: float = REST_TIMES,
     ) -> None:
         self._store = store
+        self._figures = figures or UpkeepFigures()
         self._compact_at = compact_at
         self._compact_anyway_at = compact_anyway_at
         self._rest_times = rest_times
@@ -89,6 +105,9 @@ class Compaction:
                 begun = monotonic()
                 moved = await self._compact(account, measure, sizes[account, measure])
                 ended = monotonic()
+                if moved:
+                    self._figures.compaction_seconds.observe(ended - begun)
+                    self._figures.compacted_entries += moved
                 self._rests_until[account, measure] = ended + self._rest_times * (ended - begun)
                 left = left or (moved > 0 and sizes[account, measure] >= self._compact_anyway_at)
         return left

@@ -11,6 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
@@ -22,11 +23,13 @@ from telwerkd.application.ports import Store
 from telwerkd.application.query.question import OrderMeasure, Query
 from telwerkd.application.query.result import Answer, AnswerRow, KpiRows
 from telwerkd.application.query.runner import Queries
+from telwerkd.application.watch.commits import Commits
 from telwerkd.application.watch.kept_answer import KeptAnswer
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
 from telwerkd.domain.ids import AccountId
+from telwerkd.process.figures import SECONDS, Histogram
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +65,9 @@ class Watches:
         self._updating: WeakValueDictionary[AccountId, asyncio.Lock] = WeakValueDictionary()
         """One watch of an account at a time makes its answer."""
         self._versions: dict[AccountId, int] = {}
+        self._commits = Commits()
+        self.lag = Histogram(SECONDS)
+        """Seconds from a commit to the update that tells of it."""
         self._looked = asyncio.Condition()
 
     def use(self, watches_max: int, watches_per_account_max: int) -> None:
@@ -78,10 +84,28 @@ class Watches:
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
     async def _look(self) -> None:
+        self._commits.begin_look()
         versions = await self._store.versions(list(self._watching))
+        self._commits.end_look(self._versions, versions)
         async with self._looked:
             self._versions = versions
             self._looked.notify_all()
+
+    @property
+    def open(self) -> int:
+        """How many watches are open."""
+        return self._watching.total()
+
+    def committed(self, account: AccountId) -> None:
+        """An account's events were committed by this server."""
+        if account in self._watching:
+            self._commits.committed(account)
+
+    def updated(self, account: AccountId, seen: int) -> None:
+        """A watch that had seen a version of the account has an update."""
+        since = self._commits.since(account, seen)
+        if since is not None:
+            self.lag.observe(monotonic() - since)
 
     @contextmanager
     def watch(self, query: Query, request_bytes: int) -> Iterator["Watch"]:
@@ -161,6 +185,8 @@ class Watch:
         async with self._lock:
             update, kept = await self._queries.ask_in_turn(self._query, work)
         self._reservation.resize(self._bytes_open + kept.nbytes + len(update or b""))
+        if before is not None and update is not None:
+            self._watches.updated(self._query.account, before.version)
         self._kept = kept
         return update
 

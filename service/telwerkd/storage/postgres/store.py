@@ -14,13 +14,14 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 from typing import Any, TypeVar, cast
 
 import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from telwerkd.application.ports import AnswerVersion, Command, Snapshot, WriteScheduling
+from telwerkd.application.ports import AnswerVersion, Command, Snapshot, StoreFigures, WriteScheduling, Written
 from telwerkd.domain.ids import AccountId
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.postgres.account_lock import locked_account
@@ -81,6 +82,14 @@ class PostgresStore(AcrossAccounts):
             self._standings: Outage(log, "reading"),
             self._upkeep: Outage(log, "upkeep"),
         }
+        self.figures = StoreFigures()
+        self._labels = {
+            self._writers: ("writing",),
+            self._readers: ("reading",),
+            self._standings: ("reading",),
+            self._upkeep: ("upkeep",),
+        }
+        self.figures.retries.update(dict.fromkeys(self._labels.values(), 0))
         self._writing: set[asyncio.Task[Any]] = set()
         self._memory = Memory()
 
@@ -107,20 +116,23 @@ class PostgresStore(AcrossAccounts):
         if any(other != account for other, _ in commands):
             raise ValueError("a transaction is of one account")
 
-        def run(connection: sa.Connection) -> tuple[list[T], tuple[Any, int]]:
+        def run(connection: sa.Connection) -> tuple[list[T], tuple[Any, int], list[int]]:
             first, recalled = locked_account(connection, account), self._memory.of(account)
             remembered: tuple[Any, int] = (None, 0)
-            results = []
+            results, refolded = [], list[int]()
             for place, (_, command) in enumerate(commands):
                 row = None if place else first
                 with AccountTransaction(connection, account, row, remembered[0] or recalled) as tx:
                     results.append(command.run(tx))
                 remembered = tx.remembered if tx.remembered[0] is not None else remembered
-            return results, remembered
+                refolded += tx.refolded
+            return results, remembered, refolded
 
         async def written() -> list[T]:
-            results, remembered = await self._answered(self._writers, _in_greenlet(run))
+            begun = monotonic()
+            results, remembered, refolded = await self._answered(self._writers, _in_greenlet(run))
             self._memory.keep(account, *remembered)
+            self.figures.note(commands[0][1], Written(results, monotonic() - begun, refolded))
             return results
 
         return await self._shielded(written())
@@ -138,7 +150,14 @@ class PostgresStore(AcrossAccounts):
             with AccountTransaction(connection, account, locked_account(connection, account)) as tx:
                 return command.run(tx)
 
-        return await self._shielded(self._answered(self._writers, _in_greenlet(run)))
+        async def written() -> T | None:
+            begun = monotonic()
+            result = await self._answered(self._writers, _in_greenlet(run))
+            if result is not None:
+                self.figures.note(command, Written([result], monotonic() - begun, ()))
+            return result
+
+        return await self._shielded(written())
 
     async def answer_version(self, account: AccountId) -> AnswerVersion:
         """Where an account stands."""
@@ -184,6 +203,7 @@ class PostgresStore(AcrossAccounts):
                     raise database_unavailable() from error
                 if lost_its_statements(error):
                     self._statements.learn()
+            self.figures.retries[self._labels[engine]] += 1
             await asyncio.sleep(_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311  # spreads, hides nothing
         raise AssertionError("the last attempt returns or raises")
 

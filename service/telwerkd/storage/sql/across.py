@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from telwerkd.application.ports import OpenTimers
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.storage.schema.tables import accounts, conversations, deltas
@@ -55,6 +56,13 @@ class AcrossAccounts:
         c = conversations.c
         query = sa.select(c.account_id).where(c.due.is_not(None), c.due <= until).distinct().order_by(c.account_id)
         return [AccountId(row.account_id) for row in await self._rows(query)]
+
+    async def open_timers(self, now: Micros) -> OpenTimers:
+        """The limits that are not settled, of all accounts, and how many of them are due by `now`."""
+        due, count = conversations.c.due, sa.func.count()
+        query = sa.select(count, count.filter(due <= now), sa.func.min(due)).where(due.is_not(None))
+        [row] = await self._rows(query)
+        return OpenTimers(*row)
 
     async def compactable(self) -> list[tuple[AccountId, Measure, int]]:
         """Every measure that has deltas, with how many entries."""

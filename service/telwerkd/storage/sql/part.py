@@ -73,6 +73,8 @@ class AccountPart:
         self._recalled = recalled
         self.remembered: tuple[Any, int] = (None, 0)
         """What is to be recalled once this transaction is committed, and its weight; None if nothing new is."""
+        self.refolded: list[int] = []
+        """Of each conversation that was folded again, how many events its log had."""
         # Nobody else changes the account's row before this transaction ends, or this one does not see it.
         self._row = row
 
@@ -100,6 +102,10 @@ class AccountPart:
     def remember(self, kept: Any, weight: int = 1) -> None:
         """Leaves something for the next."""
         self.remembered = kept, weight
+
+    def note_refold(self, events: int) -> None:
+        """Counts a conversation that is folded again."""
+        self.refolded.append(events)
 
     @cached_property
     def _bulk(self) -> Bulk:

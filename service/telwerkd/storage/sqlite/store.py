@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from telwerkd.application.ports import AnswerVersion, Command, Snapshot, WriteScheduling
+from telwerkd.application.ports import AnswerVersion, Command, Snapshot, StoreFigures, WriteScheduling
 from telwerkd.domain.ids import AccountId
 from telwerkd.storage.sql.across import AcrossAccounts, Look
 from telwerkd.storage.sql.transaction import AccountTransaction
@@ -49,8 +49,10 @@ class SqliteStore(AcrossAccounts):
     scheduling = WriteScheduling(merges_accounts=True, writes_at_once=2, ahead_weight_min=500)
     reads_at_once = READERS
 
-    def __init__(self, path: Path, writer: Writer | None = None) -> None:
+    def __init__(self, path: Path, writer: Writer | None = None, figures: StoreFigures | None = None) -> None:
+        """`figures` are those to which the writer adds."""
         super().__init__(self._looking_across)
+        self.figures = figures or StoreFigures()
         self._writer = writer or WriterThread(path)
         # Where no server runs, it is for looking after the file.
         self._reader = make_engine(path, writes=False, any_text=writer is None)
@@ -75,7 +77,7 @@ class SqliteStore(AcrossAccounts):
 
     async def write(self, commands: Sequence[tuple[AccountId, Command[T]]]) -> list[T]:
         """Runs all of `commands` and commits them together."""
-        return await self._writer.write(commands)
+        return await self._writer.write(commands) if commands else []
 
     async def upkeep(self, account: AccountId, command: Command[T]) -> T | None:
         """Runs `command` as `write` does: the file has one server (`telwerkd.storage.sqlite.file`)."""

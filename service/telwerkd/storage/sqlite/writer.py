@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
-from telwerkd.application.ports import Command
+from telwerkd.application.ports import Command, Written
 from telwerkd.domain.ids import AccountId
 from telwerkd.storage.sql.memory import Memory
 from telwerkd.storage.sql.transaction import AccountTransaction
@@ -35,12 +36,13 @@ class SqliteWriter:
         self._memory = Memory()
         self._outage = Outage(log, "writing")
 
-    def write(self, commands: Commands) -> list[Any]:
+    def write(self, commands: Commands) -> Written:
         """Runs all of `commands` and commits them together; returns their results.
 
         Raises:
             UnavailableError: the database did not take it; whether it was stored is unknown.
         """
+        begun = monotonic()
         with unavailable(self._outage):
             file = self._checked()
             with self._engine.begin() as connection:
@@ -56,7 +58,7 @@ class SqliteWriter:
             file.check()
         for tx, (account, _) in zip(txs, commands, strict=True):
             self._memory.keep(account, *tx.remembered)
-        return results
+        return Written(results, monotonic() - begun, [events for tx in txs for events in tx.refolded])
 
     def prove(self) -> None:
         """Returns if what is written now would be committed, and be there afterwards. It changes nothing.
@@ -95,11 +97,10 @@ class WriterThread:
         self._thread = ThreadPoolExecutor(1, "sqlite-writer")
 
     async def write(self, commands: Commands) -> list[Any]:
-        """What `SqliteWriter.write` gives. A caller that goes away does not stop it."""
+        """The results that `SqliteWriter.write` gives. A caller that goes away does not stop it."""
         # Nor must it leave the thread's result without an owner.
-        return await asyncio.shield(
-            asyncio.get_running_loop().run_in_executor(self._thread, self._writer.write, commands)
-        )
+        writing = asyncio.get_running_loop().run_in_executor(self._thread, self._writer.write, commands)
+        return (await asyncio.shield(writing)).results
 
     async def prove(self) -> None:
         """As `SqliteWriter.prove`."""

@@ -9,9 +9,8 @@ import traceback
 from contextlib import suppress
 from io import BufferedRWPair
 from pathlib import Path
-from typing import Any
 
-from telwerkd.application.ports import DamagedRowError
+from telwerkd.application.ports import DamagedRowError, Written
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.process.gc_tuning import devote_process
 from telwerkd.process.log_format import LOG_FORMAT, UtcFormatter
@@ -54,7 +53,7 @@ def _reply(writer: SqliteWriter, message: bytes) -> bytes:
         commands: Commands | None = pickle.loads(message)  # noqa: S301  # of our own server
         if commands is None:
             writer.prove()
-            return _pickled([])
+            return _pickled(Written([], 0.0, ()))
         return _pickled(writer.write(commands))
     except UnavailableError as error:
         return _pickled(Failed((error.reason, error.message, error.retry_after_seconds), ""))
@@ -64,7 +63,7 @@ def _reply(writer: SqliteWriter, message: bytes) -> bytes:
         return _pickled(Failed(None, traceback.format_exc()))
 
 
-def _pickled(reply: list[Any] | Failed | None) -> bytes:
+def _pickled(reply: Written | Failed | None) -> bytes:
     return pickle.dumps(reply, pickle.HIGHEST_PROTOCOL)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
 
-from telwerkd.application.ports import DamagedRowError
+from telwerkd.application.ports import DamagedRowError, StoreFigures, Written
 from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.storage.sqlite.file import OpenedFile
 from telwerkd.storage.sqlite.writer import Commands
@@ -65,8 +65,15 @@ class WriterProcess:
     disk. Who waits is told so, and who comes is turned away, until it replies again.
     """
 
-    def __init__(self, path: Path, file: OpenedFile | None = None, stall_seconds: float = WRITER_STALL_SECONDS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        file: OpenedFile | None = None,
+        stall_seconds: float = WRITER_STALL_SECONDS,
+        figures: StoreFigures | None = None,
+    ) -> None:
         self._path = path
+        self._figures = figures or StoreFigures()
         self._file = file
         self._stall_seconds = stall_seconds
         self._connection: asyncio.Task[_WriterConnection] | None = None
@@ -93,7 +100,7 @@ class WriterProcess:
         """
         message = pickle.dumps(commands, pickle.HIGHEST_PROTOCOL)
         connection = await self._running()
-        return _result(await connection.ask(message, stores=True))
+        return _result(await connection.ask(message, commands[0][1]))
 
     async def prove(self) -> None:
         """Returns if what is written now would be committed: as it was a moment ago, or as an empty transaction shows.
@@ -103,7 +110,7 @@ class WriterProcess:
         """
         connection = await self._running()
         if not connection.is_proven():
-            _result(await connection.ask(pickle.dumps(None), stores=False))
+            _result(await connection.ask(pickle.dumps(None)))
 
     async def close(self) -> None:
         """Lets what was begun end, and then the process; in bounded time.
@@ -120,14 +127,15 @@ class WriterProcess:
         # Several may find it dead: one starts another, and the rest wait for that. A caller that goes away does not
         # stop it: the next one finds it.
         if self._connection is None or _is_over(self._connection):
-            starting = _WriterConnection.to(self._path, self._file, self._stall_seconds)
+            self._figures.writer_restarts += self._connection is not None
+            starting = _WriterConnection.to(self._path, self._file, self._stall_seconds, self._figures)
             self._connection = asyncio.create_task(starting, name="writer's start")
         return await asyncio.shield(self._connection)
 
 
-def _result(reply: list[Any] | Failed) -> list[Any]:
-    if not isinstance(reply, Failed):
-        return reply
+def _result(reply: Written | Failed) -> list[Any]:
+    if isinstance(reply, Written):
+        return reply.results
     if reply.unavailable:
         raise UnavailableError(*reply.unavailable)
     if reply.damaged:
@@ -137,7 +145,8 @@ def _result(reply: list[Any] | Failed) -> list[Any]:
 
 class _Asked(NamedTuple):
     reply: asyncio.Future[Any]
-    stores: bool
+    command: object | None
+    """The first of the transaction; None if nothing is to be stored."""
 
 
 class _WriterConnection:
@@ -149,7 +158,10 @@ class _WriterConnection:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         stall_seconds: float,
+        figures: StoreFigures,
     ) -> None:
+        self._figures = figures
+        figures.writer_pid = process.pid
         self._process = process
         self._reader = reader
         self._writer = writer
@@ -164,7 +176,9 @@ class _WriterConnection:
         self.is_stalled = False
 
     @classmethod
-    async def to(cls, path: Path, file: OpenedFile | None, stall_seconds: float) -> "_WriterConnection":
+    async def to(
+        cls, path: Path, file: OpenedFile | None, stall_seconds: float, figures: StoreFigures
+    ) -> "_WriterConnection":
         """To a new process, which is ready.
 
         Raises:
@@ -179,10 +193,10 @@ class _WriterConnection:
                 log.exception("the writer's process cannot be started")
                 raise database_unavailable() from error
             reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_BUFFER_BYTES)
-            connection = cls(process, reader, writer, stall_seconds)
+            connection = cls(process, reader, writer, stall_seconds, figures)
         try:
             async with asyncio.timeout(_START_SECONDS):
-                await connection._next_reply(stores=False)
+                await connection._next_reply(None)
         except TimeoutError:
             log.error("the writer's process is not ready after %.0f s and is killed", _START_SECONDS)  # noqa: TRY400
             process.kill()
@@ -193,8 +207,8 @@ class _WriterConnection:
         connection._look()
         return connection
 
-    async def ask(self, message: bytes, *, stores: bool) -> Any:
-        """What the process replies.
+    async def ask(self, message: bytes, command: object | None = None) -> Any:
+        """What the process replies. A transaction is counted under the name of its first command.
 
         Raises:
             UnavailableError: it died, or is stalled.
@@ -203,17 +217,17 @@ class _WriterConnection:
             raise database_unavailable()
         # Nothing waits for room: the messages that are on the way are as many as transactions that run at once.
         self._writer.write(len(message).to_bytes(SIZE_BYTES) + message)
-        return await self._next_reply(stores=stores)
+        return await self._next_reply(command)
 
     def is_proven(self) -> bool:
         """Whether something was stored so lately that nothing needs to be tried."""
         return not self.is_stalled and monotonic() - self._stored_at < _PROVEN_SECONDS
 
-    def _next_reply(self, *, stores: bool) -> asyncio.Future[Any]:
+    def _next_reply(self, command: object | None) -> asyncio.Future[Any]:
         """The reply to what was just asked. A caller that goes away must not take it from the one after it."""
         if not self._asked:
             self._moved_at = monotonic()
-        asked = _Asked(asyncio.get_running_loop().create_future(), stores)
+        asked = _Asked(asyncio.get_running_loop().create_future(), command)
         self._asked.append(asked)
         return asyncio.shield(asked.reply)
 
@@ -241,8 +255,9 @@ class _WriterConnection:
     def _replied(self, reply: Any) -> None:
         self._moved_at = monotonic()
         asked = self._asked.popleft()
-        if asked.stores and isinstance(reply, list):
+        if asked.command is not None and isinstance(reply, Written):
             self._stored_at = self._moved_at
+            self._figures.note(asked.command, reply)
         if self.is_stalled:
             self.is_stalled = False
             log.warning("the writer's process %s replies again", self._process.pid)
@@ -277,7 +292,7 @@ class _WriterConnection:
         if waiting := list(self._waiting()):
             # Unlike `gather`, it leaves them be if it is cancelled.
             await asyncio.wait(waiting, timeout=self._stall_seconds)
-        unstored = any(asked.stores for asked in self._asked)
+        unstored = any(asked.command is not None for asked in self._asked)
         if self._asked:
             log.error("the writer's process %s does not reply and is killed", self._process.pid)
             self._process.kill()

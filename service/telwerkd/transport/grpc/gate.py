@@ -17,6 +17,7 @@ import grpc
 import grpc.aio
 
 from telwerkd.domain.errors import InvalidArgumentError, QuotaExceededError, Reason, TelwerkError, UnavailableError
+from telwerkd.transport.grpc.calls import Calls, MethodCalls, raised_code
 from telwerkd.transport.grpc.errors import RichStatus, end_with, let_go, to_status
 from telwerkd.transport.grpc.handlers import HANDLERS_MAX, Behaviour, Context, Handler, behaviour_of
 from telwerkd.transport.grpc.peers import host_of
@@ -127,10 +128,14 @@ class FirstMessages:
 
 
 class GateInterceptor(grpc.aio.ServerInterceptor):
-    """**Outermost**: it stands before the `ErrorInterceptor`, because refusing must cost next to nothing."""
+    """**Outermost**: it stands before the `ErrorInterceptor`, because refusing must cost next to nothing.
 
-    def __init__(self, limits: GateLimits) -> None:
+    So it is here that every call is counted, whatever becomes of it.
+    """
+
+    def __init__(self, limits: GateLimits, calls: Calls | None = None) -> None:
         self._limits = limits
+        self._counted = calls or Calls()
         self._refusals = Refusals(limits.refused_calls_max, limits.refused_delay_seconds)
         self._first_messages = FirstMessages(limits.first_message_seconds)
         self._calls = 0
@@ -146,21 +151,30 @@ class GateInterceptor(grpc.aio.ServerInterceptor):
     ) -> "grpc.RpcMethodHandler[_Request, _Response] | None":
         """See the class."""
         handler: Handler | None = await continuation(handler_call_details)
+        method = handler_call_details.method
         if handler is None:
-            return grpc.stream_stream_rpc_method_handler(_ended(self._unknown))
+            return _refusal(self._unknown, self._counted.of(method))
         if handler.request_deserializer is None:
-            return grpc.stream_stream_rpc_method_handler(_ended(self._refusing(behaviour_of(handler))))
-        return self._made(handler)
+            return _refusal(self._refusing(behaviour_of(handler)), self._counted.of(method))
+        return self._made(handler, method)
 
-    def _gated(self, handler: Handler) -> Handler:
+    @property
+    def open_calls(self) -> int:
+        """How many calls are open."""
+        return self._calls
+
+    def _gated(self, handler: Handler, method: str) -> Handler:
         decode = handler.request_deserializer
+        counted = self._counted.of(method, handler)
         if handler.request_streaming or decode is None:
             serve = self._stream(behaviour_of(handler))
         else:
             serve, decode = self._single(behaviour_of(handler), decode), None
+        ending = _ended(serve, counted)
+        decode, encode = counted.receiving(decode), counted.sending(handler.response_serializer)
         if handler.response_streaming:
-            return grpc.stream_stream_rpc_method_handler(_ended(serve), decode, handler.response_serializer)
-        return grpc.stream_unary_rpc_method_handler(_ended(serve), decode, handler.response_serializer)
+            return grpc.stream_stream_rpc_method_handler(ending, decode, encode)
+        return grpc.stream_unary_rpc_method_handler(ending, decode, encode)
 
     async def _unknown(self, _requests: Any, context: Context) -> None:
         host = self._enter(context)
@@ -277,15 +291,26 @@ class _Messages:
         return message
 
 
-def _ended(serve: Behaviour) -> Behaviour:
-    """`serve`, with what the gate itself refuses as the call's status."""
+def _refusal(serve: Behaviour, counted: MethodCalls) -> Handler:
+    return grpc.stream_stream_rpc_method_handler(_ended(serve, counted))
+
+
+def _ended(serve: Behaviour, counted: MethodCalls) -> Behaviour:
+    """`serve`, counted, with what the gate itself refuses as the call's status."""
 
     async def ending(requests: Any, context: Context) -> Any:
+        begun, raised = counted.begin(), 0
         try:
-            return await serve(requests, context)
-        except TelwerkError as error:
-            status = to_status(let_go(error))
-        await end_with(context, status)
+            try:
+                return await serve(requests, context)
+            except TelwerkError as error:
+                status = to_status(let_go(error))
+            await end_with(context, status)
+        except BaseException as error:
+            raised = raised_code(error, context)
+            raise
+        finally:
+            counted.end(begun, context, raised)
         return b""
 
     return ending

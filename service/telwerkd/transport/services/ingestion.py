@@ -149,6 +149,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         try:
             taken = await self._take(batch, in_order)
         except TelwerkError as error:
+            self._ingest.figures.limits.met(error.message)
             return ingestion.StreamEventsResponse(request_number=number, error=_batch_error(let_go(error)))
         if taken.all_accepted:
             return ingestion.StreamEventsResponse(request_number=number, **accepted(taken.size))
@@ -168,6 +169,8 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         else:
             async with in_order:
                 valid, refused = await self._decoded(account, batch)
+        if refused:
+            self._ingest.figures.judged(account, [one.outcome for one in refused.values()])
         ids = [submitted.event.event_id for submitted in valid]
         times = [submitted.event.occur_time for submitted in valid]
         memory = None

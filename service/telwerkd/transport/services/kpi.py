@@ -17,7 +17,7 @@ from telwerkd.application.query.runner import Queries
 from telwerkd.application.watch.watches import Watches, about_differs, changes
 from telwerkd.domain.errors import TelwerkError
 from telwerkd.domain.ids import AccountId, Micros
-from telwerkd.process.bounded_cache import BoundedCache
+from telwerkd.process.bounded_cache import AnyCache, BoundedCache
 from telwerkd.transport.codec import wire
 from telwerkd.transport.codec.answers import (
     Finished,
@@ -59,6 +59,11 @@ class AnswerCache:
 
     def __init__(self, bytes_max: int) -> None:
         self._replies: BoundedCache[CacheKey, Reply] = BoundedCache(bytes_max)
+
+    @property
+    def kept(self) -> AnyCache:
+        """What is kept, for the figures of it."""
+        return self._replies
 
     def holds(self, key: CacheKey) -> bool:
         """Whether there is a reply, true or not any more."""
@@ -151,6 +156,9 @@ class KpiService(kpi_grpc.KpiServiceServicer):
             return wire.nested(number, encode_batched(encode_answer(asked[place], answer), now))
 
         def joined(answers: Sequence[bytes | TelwerkError]) -> bytes:
+            for one in answers:
+                if isinstance(one, TelwerkError):
+                    self._queries.figures.limits.met(one.message)
             return b"".join(
                 wire.nested(number, encode_batched(one, now)) if isinstance(one, TelwerkError) else one
                 for one in answers

@@ -1,0 +1,56 @@
+"""What a store counts of its own work."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from telwerkd.domain.ids import Micros
+from telwerkd.process.figures import SECONDS, SIZES, Histogram, Labels
+
+_CAPITAL = re.compile("(?<!^)(?=[A-Z])")
+
+
+class Written(NamedTuple):
+    """What came of a transaction that was committed."""
+
+    results: list[Any]
+    """Of its commands."""
+    seconds: float
+    refolded: Sequence[int]
+    """Of each conversation that was folded again, how many events its log had."""
+
+
+class OpenTimers(NamedTuple):
+    """The limits of live conversations that are not settled."""
+
+    open: int
+    due: int
+    """How many of them are due."""
+    earliest: Micros | None
+    """The earliest of all."""
+
+
+class StoreFigures:
+    """The transactions of a store. For the event loop's thread only."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[Labels, Histogram] = {}
+        """Of transactions, by their first command: `ingest_batch`."""
+        self._names: dict[type, Labels] = {}
+        self.refolded = Histogram(SIZES)
+        self.retries = Counter[Labels]()
+        """By what the connection is for."""
+        self.writer_restarts = 0
+        self.writer_pid: int | None = None
+        """Of the process that writes, where there is one."""
+
+    def note(self, command: object, written: Written) -> None:
+        """Counts a transaction that was committed."""
+        kind = type(command)
+        if kind not in self._names:
+            self._names[kind] = (_CAPITAL.sub("_", kind.__name__).lower(),)
+            self.seconds[self._names[kind]] = Histogram(SECONDS)
+        self.seconds[self._names[kind]].observe(written.seconds)
+        for events in written.refolded:
+            self.refolded.observe(events)

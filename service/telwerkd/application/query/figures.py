@@ -1,0 +1,32 @@
+"""What is counted of queries."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from telwerkd.application.query.result import Answer
+from telwerkd.process.figures import SIZES, LimitCounts, SharedHistogram
+
+T = TypeVar("T")
+
+
+class QueryFigures:
+    """What answers were made of, and how large they were. Threads share it."""
+
+    def __init__(self, limits: LimitCounts | None = None) -> None:
+        self.limits = limits or LimitCounts()
+        self.rows = SharedHistogram(SIZES)
+        self.points = SharedHistogram(SIZES)
+
+    def note(self, answer: Answer) -> None:
+        """Counts an answer."""
+        self.rows.observe(answer.rows)
+        self.points.observe(answer.points)
+
+    def noting(self, then: Callable[[Answer], T]) -> Callable[[Answer], T]:
+        """`then`, with its answer counted."""
+
+        def noted(answer: Answer) -> T:
+            self.note(answer)
+            return then(answer)
+
+        return noted

@@ -1,0 +1,56 @@
+"""When the versions of watched accounts were committed, as far as this server knows."""
+
+from collections.abc import Mapping
+from time import monotonic
+
+from telwerkd.domain.ids import AccountId
+
+_VERSIONS_MAX = 64
+"""Versions of an account whose times are kept. One comes with each look, so a watch that is later than that is late by
+more than ten seconds, which is all that the last range of its histogram says."""
+
+
+class Commits:
+    """The times of commits, by the versions that looks find.
+
+    A commit does not say which version it made. But each look finds all that was committed before it began; so what
+    was committed between the beginnings of two looks made the version that the second finds. What another server
+    committed is known from the beginning of the look that finds it.
+    """
+
+    def __init__(self) -> None:
+        self._looking_since = monotonic()
+        self._before: dict[AccountId, float] = {}
+        """Of each account, the first commit before the look that runs."""
+        self._since: dict[AccountId, float] = {}
+        """The first commit since it began."""
+        self._times: dict[AccountId, dict[int, float]] = {}
+
+    def committed(self, account: AccountId) -> None:
+        """This server has committed something of the account."""
+        self._since.setdefault(account, monotonic())
+
+    def begin_look(self) -> None:
+        """The accounts are looked at now."""
+        self._looking_since = monotonic()
+        # Those of a look that failed are still there, and earlier.
+        self._before = {**self._since, **self._before}
+        self._since = {}
+
+    def end_look(self, earlier: Mapping[AccountId, int], found: Mapping[AccountId, int]) -> None:
+        """The look has found these versions; the one before it found the `earlier` ones.
+
+        Where none is new, what was committed had been found before its commit was acknowledged.
+        """
+        times: dict[AccountId, dict[int, float]] = {}
+        for account, version in found.items():
+            of_account = times[account] = self._times.get(account, {})
+            if earlier.get(account, 0) < version:
+                of_account[version] = self._before.get(account, self._looking_since)
+                if len(of_account) > _VERSIONS_MAX:
+                    del of_account[next(iter(of_account))]
+        self._times, self._before = times, {}
+
+    def since(self, account: AccountId, seen: int) -> float | None:
+        """When the first version after the one seen was committed; None if no look has found one."""
+        return next((time for version, time in self._times.get(account, {}).items() if version > seen), None)

@@ -1,0 +1,190 @@
+"""The figures of workers together: whichever of them is asked gives the sum.
+
+The process that starts the workers has a line to each. A worker that is asked for metrics asks it; it asks all of
+them, and replies with what they gave as one reading. What a worker has counted that died since stays in the sum, which
+so never becomes smaller. They are one program, and nobody else can reach the lines.
+"""
+
+import asyncio
+import logging
+import pickle
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from itertools import count
+from typing import Final, NamedTuple
+
+from telwerkd.domain.errors import Reason, UnavailableError
+from telwerkd.metrics.reading import Reading, accumulated, merged
+
+log = logging.getLogger(__name__)
+
+_GIVE_SECONDS: Final = 1.0
+"""How long a worker may take to give its figures. After that what it gave before stands for what it has counted."""
+_SUM_SECONDS: Final = 2.0
+_SIZE_BYTES: Final = 4
+_BUFFER_BYTES: Final = 2**20
+_RESTARTS: Final = "telwerk_worker_restarts_total"
+
+
+class _Message(NamedTuple):
+    number: int
+    reading: Reading | None
+    """None: it is a question; else the reply to the one with this number."""
+
+
+class Line:
+    """One end of a line between two processes, both of which may ask for figures and give some."""
+
+    def __init__(self, end: socket.socket, give: Callable[[], Awaitable[Reading]]) -> None:
+        self._end = end
+        self._give = give
+        self._numbers = count()
+        self._asked: dict[int, asyncio.Future[Reading | None]] = {}
+        self._writer: asyncio.StreamWriter | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._giving = set[asyncio.Task[None]]()
+
+    async def open(self) -> None:
+        """Begins to listen."""
+        reader, self._writer = await asyncio.open_unix_connection(sock=self._end, limit=_BUFFER_BYTES)
+        self._listening = asyncio.create_task(self._listen(reader, self._writer), name="figures")
+
+    async def ask(self, seconds: float) -> Reading | None:
+        """What the other end gives within so many seconds; None if it does not."""
+        if self._writer is None:
+            return None
+        number = next(self._numbers)
+        asked: asyncio.Future[Reading | None] = asyncio.get_running_loop().create_future()
+        self._asked[number] = asked
+        try:
+            _send(self._writer, _Message(number, None))
+            async with asyncio.timeout(seconds):
+                return await asked
+        except TimeoutError:
+            return None
+        finally:
+            del self._asked[number]
+
+    async def close(self) -> None:
+        """Ends the line."""
+        if self._listening is None:
+            self._end.close()
+            return
+        self._listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._listening
+
+    async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                size = int.from_bytes(await reader.readexactly(_SIZE_BYTES))
+                number, reading = pickle.loads(await reader.readexactly(size))  # noqa: S301  # of our own process
+                if reading is None:
+                    giving = asyncio.create_task(self._reply(number))
+                    self._giving.add(giving)
+                    giving.add_done_callback(self._giving.discard)
+                elif number in self._asked and not self._asked[number].done():
+                    self._asked[number].set_result(reading)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # the other process has ended
+        finally:
+            self._writer = None
+            writer.close()
+            for asked in self._asked.values():
+                if not asked.done():
+                    asked.set_result(None)
+
+    async def _reply(self, number: int) -> None:
+        reading = await self._give()
+        if self._writer is not None:
+            _send(self._writer, _Message(number, reading))
+
+
+def _send(writer: asyncio.StreamWriter, message: _Message) -> None:
+    # Nothing waits for room: as many messages are on the way as metrics are asked for.
+    pickled = pickle.dumps(tuple(message), pickle.HIGHEST_PROTOCOL)
+    writer.write(len(pickled).to_bytes(_SIZE_BYTES) + pickled)
+
+
+class FiguresOfAll:
+    """A worker's side: it gives its own figures, and asks for those of all."""
+
+    def __init__(self, end: socket.socket, own: Callable[[], Reading]) -> None:
+        async def give() -> Reading:
+            return own()
+
+        self._line = Line(end, give)
+
+    async def open(self) -> None:
+        """Begins to give."""
+        await self._line.open()
+
+    async def read(self) -> Reading:
+        """The figures of all workers as one reading.
+
+        Raises:
+            UnavailableError: they did not come in time. Its own alone would look as if all had begun anew.
+        """
+        reading = await self._line.ask(_SUM_SECONDS)
+        if reading is None:
+            raise UnavailableError(
+                Reason.OVERLOADED, f"the figures of all workers did not come within {_SUM_SECONDS:g} s", _SUM_SECONDS
+            )
+        return reading
+
+    async def close(self) -> None:
+        """Ends the line."""
+        await self._line.close()
+
+
+class WorkersFigures:
+    """The side of the process that starts the workers: it asks all of them for one."""
+
+    def __init__(self) -> None:
+        self._lines: dict[int, Line] = {}
+        """By the worker's place."""
+        self._last: dict[int, Reading] = {}
+        """What each has counted, as of its last reply."""
+        self._gone: Reading = {}
+        """What those had counted that have ended."""
+        self.restarts = 0
+        self._summing: asyncio.Task[Reading] | None = None
+
+    async def connect(self, place: int) -> socket.socket:
+        """A line to the worker that is about to start at a place; gives the worker's end of it.
+
+        If there was one before, it has ended.
+        """
+        before = self._lines.pop(place, None)
+        if before is not None:
+            await before.close()
+            self.restarts += 1
+            self._gone = merged([self._gone, self._last.pop(place, {})])
+        ours, theirs = socket.socketpair()
+        self._lines[place] = Line(ours, self.read)
+        await self._lines[place].open()
+        return theirs
+
+    async def close(self) -> None:
+        """Ends all lines."""
+        for line in self._lines.values():
+            await line.close()
+
+    async def read(self) -> Reading:
+        """The figures of all workers as one reading. Those who ask at one time get the same."""
+        if self._summing is None or self._summing.done():
+            self._summing = asyncio.create_task(self._summed())
+        return await asyncio.shield(self._summing)
+
+    async def _summed(self) -> Reading:
+        lines = dict(self._lines)
+        given = await asyncio.gather(*(line.ask(_GIVE_SECONDS) for line in lines.values()))
+        readings: list[Reading] = [self._gone, {_RESTARTS: {(): self.restarts}}]
+        for (place, line), reading in zip(lines.items(), given, strict=True):
+            if self._lines.get(place) is not line:
+                continue  # it has ended meanwhile, and what it gave before is among those that are gone
+            if reading is not None:
+                self._last[place] = accumulated(reading)
+            readings.append(self._last.get(place, {}) if reading is None else reading)
+        return merged(readings)
