@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -25,6 +25,7 @@ from telwerkd.application.watch.watches import Watches
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.server import upkeep_tasks
 from telwerkd.server.background import Background
+from telwerkd.server.http_ports import HttpPorts, bound_ports
 from telwerkd.server.settings import Settings
 from telwerkd.server.upkeep_tasks import PERIODS, Periods
 from telwerkd.storage.location import PostgresUrl
@@ -39,7 +40,7 @@ from telwerkd.transport.grpc.requests import RequestInterceptor
 from telwerkd.transport.security.access import check_exposure
 from telwerkd.transport.security.auth import AuthInterceptor, Keyring
 from telwerkd.transport.security.tls import StartupError, server_credentials
-from telwerkd.transport.server import SERVICE_NAMES, make_server
+from telwerkd.transport.server import SERVICE_NAMES, Services, make_server
 from telwerkd.transport.services.admin import AdminService
 from telwerkd.transport.services.health import Health, HealthService
 from telwerkd.transport.services.ingestion import IngestionService
@@ -79,6 +80,10 @@ class Running(NamedTuple):
 
     address: str
     """Host and the port it is bound to."""
+    http_address: str | None
+    """The same of HTTP; None if that is off, or its default port was taken."""
+    probe_address: str | None
+    """The same of the probes' own port; None without one."""
     failed: asyncio.Event
     """Set when the server must end, because a part of it died."""
     use: Callable[[Settings], None]
@@ -124,13 +129,14 @@ def check(settings: Settings) -> None:
             f"id_bytes_max is {settings.id_bytes_max}, "
             f"and the keys of PostgreSQL take ids of {POSTGRES_ID_BYTES_MAX} bytes at most"
         )
-    check_exposure(
-        settings.listen,
-        tls=settings.tls_files is not None,
-        auth=settings.keys_file is not None,
-        allow_plaintext=settings.insecure_plaintext,
-        allow_no_auth=settings.insecure_no_auth,
-    )
+    for address in filter(None, (settings.listen, settings.http_listen)):
+        check_exposure(
+            address,
+            tls=settings.tls_files is not None,
+            auth=settings.keys_file is not None,
+            allow_plaintext=settings.insecure_plaintext,
+            allow_no_auth=settings.insecure_no_auth,
+        )
 
 
 @asynccontextmanager
@@ -138,10 +144,16 @@ async def _serving(
     settings: Settings, store: Store, clock: Clock, periods: Periods, *, shares_port: bool
 ) -> AsyncIterator[Running]:
     parts = _Parts.of(settings, store)
-    server = _grpc_server(settings, store, clock, parts, shares_port=shares_port)
+    services = _services(settings, store, clock, parts)
+    keyring = None if settings.keys_file is None else Keyring(settings.keys_file)
+    interceptors = _interceptors(settings, parts.budget, keyring)
+    server = _grpc_server(settings, services, interceptors, parts, shares_port=shares_port)
     background = Background()
-    with held(parse(settings.listen), shares_port=shares_port):
+    with ExitStack() as stack:
+        stack.enter_context(held(parse(settings.listen), shares_port=shares_port))
         port = _bind(server, settings)
+        ports = stack.enter_context(bound_ports(settings, shares_port=shares_port))
+        http = HttpPorts(settings, ports, services, interceptors, parts.health, parts.budget, keyring)
         committing = background.start(parts.ingest.run(), "group commit", returns=True)
         background.start(parts.watches.run(), "watches")
         upkeep_tasks.start(background, settings, store, clock, parts.names, periods)
@@ -150,14 +162,17 @@ async def _serving(
             await server.start()
             parts.health.live()
             parts.health.ready(serving=True)
-            yield Running(_address(settings.listen, port), background.failed, parts.use)
+            await http.start()
+            addresses = _address(settings.listen, port), ports.http_address, ports.probe_address
+            yield Running(*addresses, background.failed, parts.use)
         finally:
             parts.health.drain()
             parts.draining.set()
-            await server.stop(settings.grace_seconds)
+            await asyncio.gather(server.stop(settings.grace_seconds), http.stop(settings.grace_seconds))
             try:
                 await _store_rest(parts.ingest, committing)
             finally:
+                await http.stop_probes()
                 await background.end()
 
 
@@ -200,12 +215,10 @@ class _Parts(NamedTuple):
         self.budget.bytes_max = settings.memory_bytes_max
 
 
-def _grpc_server(
-    settings: Settings, store: Store, clock: Clock, parts: _Parts, *, shares_port: bool
-) -> grpc.aio.Server:
+def _services(settings: Settings, store: Store, clock: Clock, parts: _Parts) -> Services:
     limits = settings.event_limits
     fields = FieldReader(limits.id_bytes_max, limits.url_bytes_max)
-    return make_server(
+    return Services(
         IngestionService(parts.ingest, clock, limits, fields, parts.draining),
         KpiService(
             parts.queries,
@@ -219,22 +232,37 @@ def _grpc_server(
         ),
         SettingsService(AccountSettings(store, parts.readers, settings.widget_settings_bytes_max), clock, fields),
         AdminService(store, clock, fields, parts.names),
+    )
+
+
+def _grpc_server(
+    settings: Settings,
+    services: Services,
+    interceptors: Sequence[grpc.aio.ServerInterceptor],
+    parts: _Parts,
+    *,
+    shares_port: bool,
+) -> grpc.aio.Server:
+    return make_server(
+        services,
         HealthService(parts.health, settings.watch_limits),
-        _interceptors(settings, parts.budget),
+        interceptors,
         settings.message_bytes_max,
         settings.connection_limits,
         shares_port=shares_port,
     )
 
 
-def _interceptors(settings: Settings, budget: MemoryBudget) -> list[grpc.aio.ServerInterceptor]:
-    """The interceptors, the outermost first."""
+def _interceptors(
+    settings: Settings, budget: MemoryBudget, keyring: Keyring | None
+) -> list[grpc.aio.ServerInterceptor]:
+    """The interceptors of both ports, the outermost first."""
     interceptors: list[grpc.aio.ServerInterceptor] = [
         GateInterceptor(settings.gate_limits),
         ErrorInterceptor(Replies(budget, settings.reply_stall_seconds)),
     ]
-    if settings.keys_file is not None:
-        interceptors.append(AuthInterceptor(Keyring(settings.keys_file)))
+    if keyring is not None:
+        interceptors.append(AuthInterceptor(keyring))
     interceptors.append(RequestInterceptor(settings.request_limits, settings.event_limits, budget))
     return interceptors
 
