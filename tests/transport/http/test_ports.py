@@ -20,7 +20,7 @@ from grpc_health.v1 import health_pb2
 from telwerkd.process.descriptors import connections_for
 from telwerkd.server.settings import Settings
 from telwerkd.server.settings_loading import ConfigurationError, load
-from telwerkd.server.upkeep_tasks import PERIODS
+from telwerkd.server.upkeep_tasks import Periods
 from telwerkd.server.wiring import running
 from telwerkd.storage.sqlite.store import SqliteStore
 from telwerkd.transport.security.tls import StartupError
@@ -93,7 +93,7 @@ async def test_probes_with_a_port_of_their_own_are_there_alone_in_plain_text(tmp
 
 async def test_readiness_says_why_not(tmp_path, monkeypatch):
     """503 and the reason while the database does not answer, and 200 for whether it lives."""
-    async with http_started(tmp_path, periods=PERIODS._replace(ping_every_seconds=0.05)) as server:
+    async with http_started(tmp_path, periods=Periods(ping_every_seconds=0.05)) as server:
 
         async def fails(_self: object) -> None:
             raise RuntimeError("away")
