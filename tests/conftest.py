@@ -48,6 +48,9 @@ from tests.postgres import execute, fresh_database, some_postgres, template_data
 
 TOOLS = Path(__file__).parent / "tools"
 
+# Servers of tests have no HTTP port unless one asks for it: its default is one and the same for all that run at a time.
+os.environ["TELWERK_HTTP_LISTEN"] = ""
+
 
 def of_this_test(record: logging.LogRecord) -> bool:
     """Whether a line of asyncio's log concerns the test that runs.
@@ -106,6 +109,7 @@ def serving(database: Path | PostgresUrl, *flags: str, service: Path | None = No
     named = database.dsn if isinstance(database, PostgresUrl) else str(database)
     command = [sys.executable, "-m", "telwerkd.cli", "serve", "--database", named, "--listen", "127.0.0.1:0"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TELWERK_")}
+    environment["TELWERK_HTTP_LISTEN"] = ""
     if service is not None:
         environment["PYTHONPATH"] = str(service)
     process = subprocess.Popen([*command, *flags], stdout=subprocess.PIPE, text=True, env=environment)
@@ -249,7 +253,7 @@ async def started(
 
     Fails if the server logs an error, for what it does by itself has no other way to tell.
     """
-    wanted = {"database": database, "listen": "127.0.0.1:0", **settings}
+    wanted = {"database": database, "listen": "127.0.0.1:0", "http_listen": "", **settings}
     errors = Errors()
     logging.getLogger("telwerkd").addHandler(errors)
     try:

@@ -1,8 +1,10 @@
 """The READMEs' commands and code are run as they stand, or proved to name what is there."""
 
+import json
 import os
 import re
 import shlex
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -13,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from telwerkd.storage.sqlite import schema
-from tests.conftest import ServerProcess
+from tests.conftest import ServerProcess, serving
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -48,6 +50,36 @@ def test_the_example_prints_what_the_readme_says_and_repeating_it_counts_nothing
 def test_the_example_is_ten_lines_on_the_first_screen():
     lines = [line for line in block("python").splitlines() if line.strip()]
     assert len(lines) <= LINES_MAX
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the page uses curl")
+def test_what_the_readme_asks_by_curl_is_answered(tmp_path: Path):
+    """After its example: readiness, metrics, and the rating that the example prints."""
+    commands = (
+        block("bash").replace("127.0.0.1:50080", "$HTTP").replace("curl -s", "curl -sS --fail-with-body --noproxy '*'")
+    )
+    metrics = "curl -sS --fail-with-body --noproxy '*' http://$HTTP/metrics\n"
+    ready, found_metrics, asked = commands.partition(metrics)
+    assert found_metrics
+    with serving(tmp_path / "telwerk.db", "--http-listen", "127.0.0.1:0") as server:
+        line = server.process.stdout.readline()
+        found = re.fullmatch(r"Telwerk serves HTTP on (\S+)\n", line)
+        assert found, line
+        output(block("python").replace(DEFAULT_ADDRESS, repr(server.address)))
+        environment = os.environ | {"HTTP": found[1]}
+        for command in (ready, metrics, asked):
+            done = subprocess.run(
+                ["bash", "-c", command], env=environment, capture_output=True, text=True, timeout=60, check=False
+            )
+            assert done.returncode == 0, done.stderr
+            if command == metrics:
+                assert "telwerk_events_total{" in done.stdout
+                continue
+            answer = json.loads(done.stdout)
+            if command == ready:
+                assert answer == {"status": "SERVING"}
+            else:
+                assert (answer["totals"][0]["count"], answer["totals"][0]["mean"]) == ("1", 5)
 
 
 # --- commands --------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import subprocess
+import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -226,11 +227,17 @@ def test_workers_need_postgresql(tmp_path):
     assert "leave --workers away, or move to PostgreSQL with `telwerkd copy`" in said
 
 
-def test_workers_share_their_port_with_nobody_else(database):
-    """A second server on the port does not start, though its own workers would share one."""
-    with serving(database, "--workers", "2") as (address, _):
-        said = refused("serve", "--database", database.dsn, "--workers", "2", "--listen", address)
-        assert f"cannot listen on {address}: another program listens there" in said
+def test_workers_share_their_ports_with_nobody_else(database):
+    """A second server on a port does not start, though its own workers would share one; each answers on both ports."""
+    with serving(database, "--workers", "2", "--http-listen", "127.0.0.1:0") as (address, process):
+        http = process.stdout.readline().split()[-1]
+        for _ in range(10):
+            with urllib.request.urlopen(f"http://{http}/readyz", timeout=20) as answer:
+                assert answer.read() == b'{"status":"SERVING"}'
+        for flag, taken in (("--listen", address), ("--http-listen", http)):
+            ports = ("--listen", "127.0.0.1:0", flag, taken)
+            said = refused("serve", "--database", database.dsn, "--workers", "2", *ports)
+            assert f"cannot listen on {taken}: another program listens there" in said
     said = refused("serve", "--database", database.dsn, "--workers", "2", "--listen", "unix:/nowhere/telwerk.sock")
     assert "workers share a port" in said
 

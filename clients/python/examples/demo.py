@@ -227,7 +227,7 @@ def server_of_its_own() -> Iterator[Telwerk]:
     with tempfile.TemporaryDirectory(prefix="telwerk-demo-", ignore_cleanup_errors=False) as folder:
         with (Path(folder) / "log").open("w+") as log:
             command = [str(Path(sys.executable).with_name("telwerkd")), "serve", "--listen", "127.0.0.1:0"]
-            command += ["--database", f"{folder}/telwerk.db"]
+            command += ["--http-listen", "", "--database", f"{folder}/telwerk.db"]
             process = subprocess.Popen(  # noqa: S603 -- a fixed command
                 command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder, env=environment
             )

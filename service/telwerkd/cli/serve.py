@@ -14,6 +14,7 @@ from telwerkd.cli.shared import Config, Database, help_of, loaded, run
 from telwerkd.process.descriptors import raise_limit
 from telwerkd.process.gc_tuning import devote_process
 from telwerkd.server import log_limit, workers
+from telwerkd.server.http_ports import start_lines
 from telwerkd.server.reloading import Reloading, Source
 from telwerkd.server.settings import Settings
 from telwerkd.server.settings_contradictions import contradictions
@@ -30,6 +31,10 @@ log = logging.getLogger("telwerkd.cli")
 def serve(
     database: Database = None,
     listen: Annotated[str | None, typer.Option(help=help_of("listen"), show_default="127.0.0.1:50051")] = None,
+    http_listen: Annotated[
+        str | None, typer.Option(help=help_of("http_listen"), show_default="127.0.0.1:50080")
+    ] = None,
+    probe_listen: Annotated[str | None, typer.Option(help=help_of("probe_listen"))] = None,
     tls_cert: Annotated[Path | None, typer.Option(help=help_of("tls_cert"))] = None,
     tls_key: Annotated[Path | None, typer.Option(help=help_of("tls_key"))] = None,
     tls_client_ca: Annotated[Path | None, typer.Option(help=help_of("tls_client_ca"))] = None,
@@ -76,8 +81,7 @@ async def _serve(settings: Settings, reloading: Reloading) -> None:
         return
     stop = Stop(settings.grace_seconds, on_hangup=reloading.on_hangup)
     async with running(settings, clock=clock) as server:
-        # The one line on standard output, for whoever started this with port 0.
-        print(f"Telwerk listens on {server.address}", flush=True)  # noqa: T201
+        print(start_lines(server.address, server.http_address, server.probe_address), flush=True)  # noqa: T201
         log.info(_what_runs(settings))
         devote_process()
         async with reloading.followed(server.use):

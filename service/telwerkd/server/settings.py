@@ -1,5 +1,7 @@
 """The server's settings, with their defaults. `telwerkd.server.settings_loading` says where they come from."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar, get_args
 
@@ -21,9 +23,11 @@ from telwerkd.application.query.question import QueryLimits
 from telwerkd.process.descriptors import connections_max
 from telwerkd.storage.location import Location, SqliteFile, located
 from telwerkd.transport.codec.events import EventLimits
-from telwerkd.transport.endpoint.address import DEFAULT_LISTEN, normal
+from telwerkd.transport.endpoint.address import DEFAULT_HTTP_LISTEN, DEFAULT_LISTEN, normal, normal_or_none
 from telwerkd.transport.grpc.gate import GateLimits
 from telwerkd.transport.grpc.requests import RequestLimits
+from telwerkd.transport.http.connection import HttpLimits
+from telwerkd.transport.http.origins import host_name, origin
 from telwerkd.transport.security.tls import TlsFiles
 from telwerkd.transport.server import ConnectionLimits
 from telwerkd.transport.services.health import WatchLimits
@@ -31,7 +35,25 @@ from telwerkd.transport.services.health import WatchLimits
 # The defaults of limits stand beside what they limit.
 _EVENTS, _INGEST, _QUERIES, _REQUESTS = EventLimits(), IngestLimits(), QueryLimits(), RequestLimits()
 
+_HTTP_PART = 5
+"""Of the connections that there may be, a fifth is for each port of HTTP."""
+
 _Limits = TypeVar("_Limits", bound=msgspec.Struct)
+
+
+def _several(one: Callable[[str], str], given: object) -> tuple[str, ...] | None:
+    """The parts of a text with commas, or of a list. Raises ValueError."""
+    if given is None:
+        return None
+    if not isinstance(given, str | list | tuple):
+        raise ValueError("must be a text, or a list of texts")  # noqa: TRY004  # what pydantic tells of
+    parts = given.split(",") if isinstance(given, str) else given
+    return tuple(one(str(part)) for part in parts if str(part).strip()) or None
+
+
+_TEXTS_SCHEMA = WithJsonSchema(
+    {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}, {"type": "null"}]}
+)
 
 
 class Settings(BaseModel):
@@ -52,6 +74,14 @@ class Settings(BaseModel):
         DEFAULT_LISTEN,
         description="Its address: `host:port`, `[IPv6]:port` or `unix:path`; port 0 takes a free one.",
     )
+    http_listen: Annotated[str, AfterValidator(normal_or_none)] = Field(
+        DEFAULT_HTTP_LISTEN,
+        description="The address of HTTP: calls by the Connect protocol, and the probes; empty switches it off.",
+    )
+    probe_listen: Annotated[str | None, AfterValidator(lambda text: text and normal(text))] = Field(
+        None,
+        description="An address for `/healthz`, `/readyz` and `/metrics` alone, in plain text and without keys.",
+    )
     workers: int = Field(1, gt=0, description="Server processes on one port; more than one need PostgreSQL.")
     tls_cert: Path | None = Field(None, description="The server's certificate chain, PEM.")
     tls_key: Path | None = Field(None, description="Its key, PEM.")
@@ -59,6 +89,13 @@ class Settings(BaseModel):
     keys_file: Path | None = Field(None, description="API keys, see `telwerkd keys`. Without it, everyone may do all.")
     insecure_plaintext: bool = Field(default=False, description="Allow plain text beyond loopback.")
     insecure_no_auth: bool = Field(default=False, description="Allow everyone everything beyond loopback.")
+    http_hosts: Annotated[tuple[str, ...] | None, BeforeValidator(partial(_several, host_name)), _TEXTS_SCHEMA] = Field(
+        None,
+        description="Names that HTTP clients call this server by, beside loopback and its address; commas between.",
+    )
+    http_origins: Annotated[tuple[str, ...] | None, BeforeValidator(partial(_several, origin)), _TEXTS_SCHEMA] = Field(
+        None, description="Origins whose web pages may call by HTTP, as `https://host`; commas between."
+    )
     grace_seconds: float = Field(10.0, ge=0, description="How long running calls may take to end on SIGTERM.")
     writer_stall_seconds: float = Field(
         10.0, gt=0, description="Without a reply for so long, what writes to a SQLite file counts as stalled."
@@ -153,9 +190,19 @@ class Settings(BaseModel):
     health_watches_max: int = Field(1_000, gt=0, description="Open Watch calls of the health service.")
     health_watches_per_peer_max: int = Field(100, gt=0, description="The same, of one address.")
     connections_max: int | None = Field(
-        None, gt=0, description="Open connections; unless set, the limit of open files less 128, at most 10,000."
+        None,
+        gt=0,
+        description="Open connections; unless set, the limit of open files less 128, at most 10,000, less HTTP's.",
     )
-    handshake_seconds: float = Field(10.0, gt=0, description="How long a connection may take to say that it is HTTP/2.")
+    http_connections_max: int | None = Field(
+        None, gt=0, description="The same of HTTP, and of its probes each; unless set, a fifth of what there may be."
+    )
+    handshake_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="How long a connection may take to say that it is HTTP/2, and over HTTP the head of a request.",
+    )
+    http_header_bytes_max: int = Field(16_384, gt=0, description="Bytes of the head of an HTTP request.")
     connection_idle_seconds: float = Field(300.0, gt=0, description="How long a connection may have no open call.")
     connection_age_seconds: float = Field(
         3_600.0, gt=0, description="After this a connection takes no new calls, and after as long again it is closed."
@@ -234,11 +281,32 @@ class Settings(BaseModel):
     def connection_limits(self) -> ConnectionLimits:
         """How many connections there may be, and for how long."""
         return ConnectionLimits(
-            connections_max=self.connections_max or connections_max(),
+            connections_max=self.connections_max or self._connections_left,
             handshake_seconds=self.handshake_seconds,
             idle_seconds=self.connection_idle_seconds,
             age_seconds=self.connection_age_seconds,
         )
+
+    @property
+    def http_limits(self) -> HttpLimits:
+        """What connections of HTTP may do."""
+        return HttpLimits(
+            connections_max=self._http_connections,
+            handshake_seconds=self.handshake_seconds,
+            idle_seconds=self.connection_idle_seconds,
+            age_seconds=self.connection_age_seconds,
+            http_header_bytes_max=self.http_header_bytes_max,
+        )
+
+    @property
+    def _http_connections(self) -> int:
+        return self.http_connections_max or max(1, connections_max() // _HTTP_PART)
+
+    @property
+    def _connections_left(self) -> int:
+        """Of those that there may be, what the ports of HTTP leave for gRPC."""
+        ports = bool(self.http_listen) + bool(self.probe_listen)
+        return max(1, connections_max() - ports * self._http_connections)
 
     @property
     def watch_limits(self) -> WatchLimits:

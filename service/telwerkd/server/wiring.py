@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -28,6 +28,7 @@ from telwerkd.application.watch.watches import Watches
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.server import observing, upkeep_tasks
 from telwerkd.server.background import Background
+from telwerkd.server.http_ports import HttpPorts, bound_ports
 from telwerkd.server.observing import Metrics
 from telwerkd.server.settings import Settings
 from telwerkd.server.upkeep_tasks import PERIODS, Periods
@@ -44,7 +45,7 @@ from telwerkd.transport.grpc.requests import RequestInterceptor
 from telwerkd.transport.security.access import check_exposure
 from telwerkd.transport.security.auth import AuthInterceptor, Keyring
 from telwerkd.transport.security.tls import StartupError, server_credentials
-from telwerkd.transport.server import SERVICE_NAMES, SERVICES, make_server
+from telwerkd.transport.server import SERVICE_NAMES, SERVICES, Services, make_server
 from telwerkd.transport.services.admin import AdminService
 from telwerkd.transport.services.health import Health, HealthService
 from telwerkd.transport.services.ingestion import IngestionService
@@ -84,6 +85,10 @@ class Running(NamedTuple):
 
     address: str
     """Host and the port it is bound to."""
+    http_address: str | None
+    """The same of HTTP; None if that is off, or its default port was taken."""
+    probe_address: str | None
+    """The same of the probes' own port; None without one."""
     failed: asyncio.Event
     """Set when the server must end, because a part of it died."""
     metrics: Metrics
@@ -130,13 +135,14 @@ def check(settings: Settings) -> None:
             f"id_bytes_max is {settings.id_bytes_max}, "
             f"and the keys of PostgreSQL take ids of {POSTGRES_ID_BYTES_MAX} bytes at most"
         )
-    check_exposure(
-        settings.listen,
-        tls=settings.tls_files is not None,
-        auth=settings.keys_file is not None,
-        allow_plaintext=settings.insecure_plaintext,
-        allow_no_auth=settings.insecure_no_auth,
-    )
+    for address in filter(None, (settings.listen, settings.http_listen)):
+        check_exposure(
+            address,
+            tls=settings.tls_files is not None,
+            auth=settings.keys_file is not None,
+            allow_plaintext=settings.insecure_plaintext,
+            allow_no_auth=settings.insecure_no_auth,
+        )
 
 
 @asynccontextmanager
@@ -145,10 +151,18 @@ async def _serving(
 ) -> AsyncIterator[Running]:
     parts = _Parts.of(settings, store)
     metrics = Metrics(settings, parts.figures, store, clock)
-    server = _grpc_server(settings, store, clock, parts, shares_port=shares_port)
+    services = _services(settings, store, clock, parts)
+    keyring = None if settings.keys_file is None else Keyring(settings.keys_file)
+    interceptors = _interceptors(settings, parts, keyring)
+    server = _grpc_server(settings, services, interceptors, parts, shares_port=shares_port)
     background = Background()
-    with held(parse(settings.listen), shares_port=shares_port):
+    with ExitStack() as stack:
+        stack.enter_context(held(parse(settings.listen), shares_port=shares_port))
         port = _bind(server, settings)
+        ports = stack.enter_context(bound_ports(settings, shares_port=shares_port))
+        http = HttpPorts(
+            settings, ports, services, interceptors, parts.health, parts.budget, keyring, metrics.exposition
+        )
         committing = background.start(parts.ingest.run(), "group commit", returns=True)
         background.start(parts.watches.run(), "watches")
         upkeep_tasks.start(background, settings, store, clock, parts.names, periods, parts.upkeep)
@@ -158,14 +172,17 @@ async def _serving(
             await server.start()
             parts.health.live()
             parts.health.ready(serving=True)
-            yield Running(_address(settings.listen, port), background.failed, metrics, parts.use)
+            await http.start()
+            addresses = _address(settings.listen, port), ports.http_address, ports.probe_address
+            yield Running(*addresses, background.failed, metrics, parts.use)
         finally:
             parts.health.drain()
             parts.draining.set()
-            await server.stop(settings.grace_seconds)
+            await asyncio.gather(server.stop(settings.grace_seconds), http.stop(settings.grace_seconds))
             try:
                 await _store_rest(parts.ingest, committing)
             finally:
+                await http.stop_probes()
                 await background.end()
 
 
@@ -230,12 +247,10 @@ class _Parts(NamedTuple):
         self.budget.bytes_max = settings.memory_bytes_max
 
 
-def _grpc_server(
-    settings: Settings, store: Store, clock: Clock, parts: _Parts, *, shares_port: bool
-) -> grpc.aio.Server:
+def _services(settings: Settings, store: Store, clock: Clock, parts: _Parts) -> Services:
     limits = settings.event_limits
     fields = FieldReader(limits.id_bytes_max, limits.url_bytes_max)
-    return make_server(
+    return Services(
         IngestionService(parts.ingest, clock, limits, fields, parts.draining),
         KpiService(
             parts.queries,
@@ -249,22 +264,35 @@ def _grpc_server(
         ),
         SettingsService(AccountSettings(store, parts.readers, settings.widget_settings_bytes_max), clock, fields),
         AdminService(store, clock, fields, parts.names),
+    )
+
+
+def _grpc_server(
+    settings: Settings,
+    services: Services,
+    interceptors: Sequence[grpc.aio.ServerInterceptor],
+    parts: _Parts,
+    *,
+    shares_port: bool,
+) -> grpc.aio.Server:
+    return make_server(
+        services,
         HealthService(parts.health, settings.watch_limits),
-        _interceptors(settings, parts),
+        interceptors,
         settings.message_bytes_max,
         settings.connection_limits,
         shares_port=shares_port,
     )
 
 
-def _interceptors(settings: Settings, parts: _Parts) -> list[grpc.aio.ServerInterceptor]:
-    """The interceptors, the outermost first."""
+def _interceptors(settings: Settings, parts: _Parts, keyring: Keyring | None) -> list[grpc.aio.ServerInterceptor]:
+    """The interceptors of both ports, the outermost first."""
     interceptors: list[grpc.aio.ServerInterceptor] = [
         parts.gate,
         ErrorInterceptor(Replies(parts.budget, settings.reply_stall_seconds)),
     ]
-    if settings.keys_file is not None:
-        interceptors.append(AuthInterceptor(Keyring(settings.keys_file)))
+    if keyring is not None:
+        interceptors.append(AuthInterceptor(keyring))
     interceptors.append(RequestInterceptor(settings.request_limits, settings.event_limits, parts.budget))
     return interceptors
 

@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
@@ -25,6 +25,7 @@ from telwerkd.process.gc_tuning import devote_process
 from telwerkd.process.log_format import LOG_FORMAT
 from telwerkd.server import log_limit
 from telwerkd.server.background import BackgroundTaskError
+from telwerkd.server.http_ports import HTTP_IS_OFF, start_lines
 from telwerkd.server.reloading import Reloading
 from telwerkd.server.settings import Settings
 from telwerkd.server.stopping import EXIT_NOT_STORED, STOP_SECONDS, Stop, either
@@ -60,15 +61,18 @@ async def serve(settings: Settings, what_runs: str, reloading: Reloading) -> Non
     """
     check(settings)
     await prepare(settings.database)
-    with _reserved(settings.listen) as address:
-        figures, copied = WorkersFigures(), settings.model_copy(update={"listen": address})
+    with ExitStack() as ports:
+        address = ports.enter_context(_reserved(settings.listen))
+        http = _reserved_http(settings, ports)
+        probes = None if not settings.probe_listen else ports.enter_context(_reserved(settings.probe_listen))
+        shared = {"listen": address, "http_listen": http or "", "probe_listen": probes}
+        figures, copied = WorkersFigures(), settings.model_copy(update=shared)
         workers = [await _Worker.spawned(copied, reloading, place, figures) for place in range(settings.workers)]
         hangup = partial(_pass_on, workers, signal.SIGHUP) if reloading.on_hangup else None
         stop = Stop(settings.grace_seconds, partial(_kill, workers), hangup)
         try:
             await asyncio.gather(*(worker.started() for worker in workers))
-            # The one line on standard output, for whoever started this with port 0.
-            print(f"Telwerk listens on {address}", flush=True)  # noqa: T201
+            print(start_lines(address, http, probes), flush=True)  # noqa: T201
             log.info(what_runs)
             keeping = [asyncio.create_task(worker.kept_alive()) for worker in workers]
             asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _pass_on, workers, signal.SIGUSR1)
@@ -95,8 +99,10 @@ def check(settings: Settings) -> None:
             f"one process writes to a SQLite file, and {settings.workers} workers were asked for: "
             "leave --workers away, or move to PostgreSQL with `telwerkd copy`"
         )
-    if not isinstance(parse(settings.listen), TcpAddress):
-        raise StartupError(f"workers share a port, and --listen {settings.listen} has none")
+    ports = {"listen": settings.listen, "http-listen": settings.http_listen, "probe-listen": settings.probe_listen}
+    for flag, listen in ports.items():
+        if listen and not isinstance(parse(listen), TcpAddress):
+            raise StartupError(f"workers share a port, and --{flag} {listen} has none")
     check_one(settings)
 
 
@@ -120,6 +126,19 @@ def _reserved(listen: str) -> Iterator[str]:
             yield str(replace(address, port=held.getsockname()[1]))
     except OSError as error:
         raise cannot_listen(address, error) from None
+
+
+def _reserved_http(settings: Settings, ports: ExitStack) -> str | None:
+    """The address of HTTP; None if it is off, or its default port is taken."""
+    if not settings.http_listen:
+        return None
+    try:
+        return ports.enter_context(_reserved(settings.http_listen))
+    except StartupError as error:
+        if "http_listen" in settings.model_fields_set:
+            raise
+        log.warning(HTTP_IS_OFF, error)
+        return None
 
 
 class _Worker:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import grpc
 import grpc.aio
@@ -71,11 +71,24 @@ def _milliseconds(seconds: float) -> int:
     return max(1, min(int(seconds * 1_000), _INT32_MAX))
 
 
+class Services(NamedTuple):
+    """What answers the calls of the contract."""
+
+    ingestion: IngestionService
+    kpi: KpiService
+    settings: SettingsService
+    admin: AdminService
+
+    def register(self, server: Any) -> None:
+        """Registers them with a `grpc.aio.Server`, or what takes services as one does."""
+        ingestion_service_pb2_grpc.add_IngestionServiceServicer_to_server(self.ingestion, server)
+        kpi_service_pb2_grpc.add_KpiServiceServicer_to_server(self.kpi, server)
+        settings_service_pb2_grpc.add_SettingsServiceServicer_to_server(self.settings, server)
+        admin_service_pb2_grpc.add_AdminServiceServicer_to_server(self.admin, server)
+
+
 def make_server(
-    ingestion: IngestionService,
-    kpi: KpiService,
-    settings: SettingsService,
-    admin: AdminService,
+    services: Services,
     health_service: HealthService,
     interceptors: Sequence[grpc.aio.ServerInterceptor],
     message_bytes_max: int,
@@ -97,10 +110,7 @@ def make_server(
             *connections.options(),
         ],
     )
-    ingestion_service_pb2_grpc.add_IngestionServiceServicer_to_server(ingestion, server)
-    kpi_service_pb2_grpc.add_KpiServiceServicer_to_server(kpi, server)
-    settings_service_pb2_grpc.add_SettingsServiceServicer_to_server(settings, server)
-    admin_service_pb2_grpc.add_AdminServiceServicer_to_server(admin, server)
+    services.register(server)
     health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
     reflection.enable(server, (*SERVICE_NAMES, health.SERVICE_NAME))
     return server

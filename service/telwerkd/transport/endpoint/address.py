@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 DEFAULT_LISTEN: Final = "127.0.0.1:50051"
+DEFAULT_HTTP_LISTEN: Final = "127.0.0.1:50080"
 
 _FORMS = "give host:port, [IPv6]:port, unix:path or unix-abstract:name"
 _PORT_MAX = 65_535
@@ -115,6 +116,11 @@ def _unix(text: str, path: str, *, is_abstract: bool) -> UnixAddress:
 def normal(text: str) -> str:
     """The address as this program writes it. Raises AddressError."""
     return str(parse(text))
+
+
+def normal_or_none(text: str) -> str:
+    """The same; an empty text stays one, and switches off what would listen there. Raises AddressError."""
+    return normal(text) if text else ""
 
 
 def reachable(address: Address) -> Address:

@@ -193,12 +193,13 @@ def _ending(method: str, context: Context, error: Exception) -> RichStatus | Non
         raise error
     if context.done():
         raise error
-    status = to_status(error) if isinstance(error, TelwerkError) else _defect(method, context.peer(), error)
+    status = to_status(error) if isinstance(error, TelwerkError) else defect(method, context.peer(), error)
     let_go(error)
     return status
 
 
-def _defect(method: str, peer: str, error: Exception) -> RichStatus:
+def defect(method: str, peer: str, error: Exception) -> RichStatus:
+    """Logs an error that nobody foresaw; the status that tells a client no more of it than an `error_id`."""
     error_id = secrets.token_hex(6)
     # Of a damaged row it matters which it is, not where it was met.
     is_damage = isinstance(error, DamagedRowError)

@@ -241,6 +241,22 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
         return key
 
 
+def check_watcher(keyring: Keyring, metadata: Iterable[tuple[str, str | bytes]]) -> None:
+    """Holds that a caller may read the metrics, which are of all accounts: by a key for them all with the role `query`.
+
+    Raises:
+        UnauthenticatedError: there is no key, or none that is known.
+        PermissionDeniedError: it does not grant that.
+    """
+    key = keyring.key(_bearer(metadata))
+    if Role.QUERY in key.roles and keys_file.EVERY_ACCOUNT in key.accounts:
+        return
+    text = f"metrics need the role query for every account; the API key {key.id} has it not"
+    denied = PermissionDeniedError(Reason.ROLE_NOT_GRANTED, text)
+    keyring.refuse(key, denied)
+    raise denied
+
+
 def _role_not_granted(key: Key, access: Role | None) -> PermissionDeniedError:
     needed = "a right that no key has" if access is None else f"the role {access.value}"
     return PermissionDeniedError(

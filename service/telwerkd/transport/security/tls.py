@@ -75,6 +75,46 @@ def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
     )
 
 
+def server_context(files: TlsFiles) -> ssl.SSLContext:
+    """A context for a server of HTTP that follows the files as `server_credentials` does, under the same conditions.
+
+    Raises:
+        StartupError: as there.
+    """
+    paths = [path for path in (files.certificate, files.key, files.client_ca) if path is not None]
+    follower = FollowedFiles(
+        paths,
+        lambda: _context(files),
+        StartupError,
+        _unreadable,
+        "the TLS files have changed, and cannot be used for HTTP: %s; the old ones stay in use",
+    )
+
+    def newest(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        """Called in each handshake, whether the client names a server or not."""
+        follower.changed()
+        connection.context = follower.content
+
+    context = _context(files)
+    context.sni_callback = newest
+    return context
+
+
+def _context(files: TlsFiles) -> ssl.SSLContext:
+    _check(files)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(files.certificate, files.key, password=_refuse_password)
+        if files.client_ca is not None:
+            context.load_verify_locations(files.client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+    except (OSError, _EncryptedKeyError) as error:  # written anew between the two
+        raise StartupError(f"TLS: {files.certificate} and {files.key} cannot be used: {error}") from error
+    return context
+
+
 def _unreadable(path: Path, error: OSError) -> StartupError:
     return StartupError(f"TLS: {path} cannot be read: {error.strerror}")
 

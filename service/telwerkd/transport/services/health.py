@@ -61,6 +61,13 @@ class Health:
         for watcher in self._watchers:
             watcher.changed.set()
 
+    @property
+    def not_ready_because(self) -> str | None:
+        """Why the services cannot do their work, for people; None while they can."""
+        if self.is_draining:
+            return "the server is stopping"
+        return None if self.statuses[READINESS] == _SERVING else "the database does not answer"
+
     @contextmanager
     def watching(self, service: str) -> Iterator["Watcher"]:
         """A watcher of a service; of an unknown one too, which is told so and waits."""

@@ -1,0 +1,141 @@
+"""The ports of HTTP: what they are bound to, what they serve, how they start and stop with the rest."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from socket import socket
+from typing import Final
+
+import grpc.aio
+
+from telwerkd.application.memory_budget import MemoryBudget
+from telwerkd.server.settings import Settings
+from telwerkd.transport.endpoint.address import Address, parse
+from telwerkd.transport.endpoint.sockets import bound
+from telwerkd.transport.http.app import App, Site, probes_alone
+from telwerkd.transport.http.calls import BodyLimits, Calls
+from telwerkd.transport.http.json_requests import JsonRequests
+from telwerkd.transport.http.methods import Methods
+from telwerkd.transport.http.origins import Origins
+from telwerkd.transport.http.probes import Exposition, Probes
+from telwerkd.transport.http.server import HttpServer
+from telwerkd.transport.security.auth import Keyring
+from telwerkd.transport.security.tls import StartupError, server_context
+from telwerkd.transport.server import Services
+from telwerkd.transport.services.health import Health
+
+log = logging.getLogger(__name__)
+
+HTTP_IS_OFF: Final = "HTTP is off: %s; give another port (http_listen), or an empty one if HTTP is not wanted"
+
+
+@dataclass(frozen=True)
+class BoundPort:
+    """An address with its port, and the sockets that are bound to it."""
+
+    address: Address
+    sockets: Sequence[socket]
+
+
+@dataclass(frozen=True)
+class BoundPorts:
+    """The ports of a server, as far as it has them."""
+
+    http: BoundPort | None
+    probes: BoundPort | None
+
+    @property
+    def http_address(self) -> str | None:
+        """Where calls are taken."""
+        return None if self.http is None else str(self.http.address)
+
+    @property
+    def probe_address(self) -> str | None:
+        """Where the probes have a port of their own."""
+        return None if self.probes is None else str(self.probes.address)
+
+
+@contextmanager
+def bound_ports(settings: Settings, *, shares_port: bool) -> Iterator[BoundPorts]:
+    """The ports of HTTP, bound. The default port is done without if it is taken, for nobody asked for it.
+
+    Raises:
+        StartupError: one that was asked for cannot be bound.
+    """
+    with ExitStack() as stack:
+        http = probes = None
+        if settings.http_listen:
+            try:
+                http = BoundPort(*stack.enter_context(bound(parse(settings.http_listen), shares_port=shares_port)))
+            except StartupError as error:
+                if "http_listen" in settings.model_fields_set:
+                    raise
+                log.warning(HTTP_IS_OFF, error)
+        if settings.probe_listen:
+            probes = BoundPort(*stack.enter_context(bound(parse(settings.probe_listen), shares_port=shares_port)))
+        yield BoundPorts(http, probes)
+
+
+class HttpPorts:
+    """What is served on them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        ports: BoundPorts,
+        services: Services,
+        interceptors: Sequence[grpc.aio.ServerInterceptor],
+        health: Health,
+        budget: MemoryBudget,
+        keyring: Keyring | None,
+        exposition: Exposition,
+    ) -> None:
+        self._site = self._probes = None
+        self._calls: Calls | None = None
+        self._ports = ports
+        limits = settings.http_limits
+        if ports.probes is not None:
+            alone = App(probes_alone(Probes(health, exposition, None)))
+            self._probes = HttpServer(alone, limits, None)
+        if ports.http is None:
+            return
+        methods = Methods(interceptors)
+        services.register(methods)
+        self._calls = Calls(
+            methods,
+            JsonRequests(settings.event_limits, settings.request_bytes_max),
+            BodyLimits(settings.message_bytes_max, settings.request_bytes_max),
+            budget,
+        )
+        origins = Origins(ports.http.address, settings.http_hosts or (), settings.http_origins or ())
+        probes = Probes(health, exposition, keyring) if ports.probes is None else None
+        tls = None if settings.tls_files is None else server_context(settings.tls_files)
+        site = Site(origins, self._calls, probes)
+        self._site = HttpServer(App(site.answer), limits, tls)
+
+    async def start(self) -> None:
+        """Listens."""
+        for server, port in ((self._site, self._ports.http), (self._probes, self._ports.probes)):
+            if server is not None and port is not None:
+                await server.start(port.sockets)
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Takes no new connections for calls, and ends those that are open within the grace."""
+        if self._site is not None:
+            await self._site.stop(grace_seconds)
+        if self._calls is not None:
+            self._calls.close()
+
+    async def stop_probes(self) -> None:
+        """The probes tell that the server stops until it has."""
+        if self._probes is not None:
+            await self._probes.stop(0)
+
+
+def start_lines(address: str, http_address: str | None, probe_address: str | None) -> str:
+    """What is written to standard output at the start, for whoever started a server with port 0: first of gRPC."""
+    lines = [f"Telwerk listens on {address}"]
+    lines += [] if http_address is None else [f"Telwerk serves HTTP on {http_address}"]
+    lines += [] if probe_address is None else [f"Telwerk serves probes on {probe_address}"]
+    return "\n".join(lines)

@@ -1,0 +1,203 @@
+"""A connection of the HTTP port: uvicorn's, with what it leaves open bounded.
+
+uvicorn bounds the head of a request in bytes, but not in time, nor how many connections there are or how old they get;
+and one whose client reads nothing stays for as long as that client likes.
+"""
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from typing import Any, Final
+
+import h11
+import msgspec
+from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+_TEXTS: Final = {
+    431: "the head of the request has more bytes than are allowed (http_header_bytes_max)",
+    501: "this transfer coding is not known here",
+}
+_INVALID: Final = "this is no request of HTTP/1.1"
+_PARSED_BYTES_MAX: Final = 4_096
+_TIMED_OUT: Final = "the head of the request did not come in time (handshake_seconds)"
+
+
+@dataclass(frozen=True)
+class HttpLimits:
+    """What a connection may do; the names are those of the settings, or of `ConnectionLimits`."""
+
+    connections_max: int
+    handshake_seconds: float
+    """For TLS, and then for the head of each request."""
+    idle_seconds: float
+    age_seconds: float
+    """Then it is closed after the response that it is at; after as long again it is cut."""
+    http_header_bytes_max: int
+
+
+class _Flow(FlowControl):
+    """Does not read on while what was read is not parsed, whoever asks for more."""
+
+    is_held = False
+    _is_wanted = True
+
+    def hold(self) -> None:
+        """Reads no more until `release`."""
+        self.is_held = True
+        super().pause_reading()
+
+    def release(self) -> None:
+        """Reads on, if that is wanted."""
+        if self.is_held:
+            self.is_held = False
+            if self._is_wanted:
+                super().resume_reading()
+
+    def pause_reading(self) -> None:
+        """Reads no more."""
+        self._is_wanted = False
+        super().pause_reading()
+
+    def resume_reading(self) -> None:
+        """Reads on, once all is parsed."""
+        self._is_wanted = True
+        if not self.is_held:
+            super().resume_reading()
+
+
+class HttpConnection(H11Protocol):
+    """One connection."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        limits: HttpLimits,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        super().__init__(config, server_state, {"connection": self}, loop)
+        self._limits = limits
+        self._timers = list[asyncio.TimerHandle]()
+        self._head: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._is_old = False
+        self._unparsed = bytearray()
+        self.flow: _Flow
+
+    def serving(self, task: "asyncio.Task[Any] | None") -> None:
+        """Says what is to be cancelled if the client goes."""
+        self._task = task
+
+    def abort(self) -> None:
+        """Cuts the connection, whatever was not sent."""
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+        self.transport.abort()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Counts it, and gives it time for its first request."""
+        super().connection_made(transport)
+        self.flow = _Flow(transport)
+        if len(self.connections) > self._limits.connections_max:
+            transport.abort()
+            return
+        age = self._limits.age_seconds
+        self._timers = [self.loop.call_later(age, self._grow_old), self.loop.call_later(2 * age, self.abort)]
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone: nobody waits for an answer."""
+        super().connection_lost(exc)
+        self._head_came()
+        self._unparsed.clear()
+        for timer in self._timers:
+            timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Reads on, a little in each turn of the loop: 256 KiB in chunks of a byte take half a second."""
+        self._unparsed += data
+        if not self.flow.is_held:
+            self._parse()
+
+    def _parse(self) -> None:
+        if self.transport.is_closing():
+            return
+        piece = bytes(self._unparsed[:_PARSED_BYTES_MAX])
+        del self._unparsed[:_PARSED_BYTES_MAX]
+        self._received(piece)
+        if self._unparsed:
+            self.flow.hold()
+            self.loop.call_soon(self._parse)
+        else:
+            self.flow.release()
+
+    def _received(self, data: bytes) -> None:
+        """The head of a request must come in time, however little comes at once."""
+        super().data_received(data)
+        # Also the rest of a request that was answered already.
+        has_begun = bool(self.conn.trailing_data[0]) or self.conn.their_state is h11.SEND_BODY
+        if self._is_between_requests and has_begun:
+            self._await_head()
+        else:
+            self._head_came()
+
+    def on_response_complete(self) -> None:
+        """Closes it where it is old."""
+        super().on_response_complete()
+        if self._is_old and self._is_between_requests:
+            self.shutdown()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # the signature is uvicorn's
+        """Answers what cannot be read; called while the error is handled that says why."""
+        error = sys.exception()
+        status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else 400
+        self._end_with(status, _TEXTS.get(status, _INVALID))
+
+    @property
+    def _is_between_requests(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _await_head(self) -> None:
+        if self._head is None:
+            self._head = self.loop.call_later(self._limits.handshake_seconds, self._late)
+
+    def _head_came(self) -> None:
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
+
+    def _late(self) -> None:
+        self._end_with(408, _TIMED_OUT)
+
+    def _grow_old(self) -> None:
+        self._is_old = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+        elif self._head is None:
+            self.shutdown()
+
+    def _end_with(self, status: int, text: str) -> None:
+        """Answers and closes; where an answer has begun, it cuts."""
+        if self.transport.is_closing():
+            return
+        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            self.abort()
+            return
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        body = msgspec.json.encode({"code": "invalid_argument", "message": text})
+        head = [("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close")]
+        events: list[h11.Event] = [
+            h11.Response(status_code=status, headers=head, reason=b""),
+            h11.Data(data=body),
+            h11.EndOfMessage(),
+        ]
+        for event in events:
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()

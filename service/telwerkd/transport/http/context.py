@@ -1,0 +1,136 @@
+"""A call over HTTP, as the interceptors and the services know calls: a context of grpc's own kind.
+
+So they are the same for both ports, and decide the same: who may call what, how much may be open, what an error says.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Never
+
+import grpc
+import grpc.aio
+
+Metadata = tuple[tuple[str, str], ...]
+
+
+class HttpContext(grpc.aio.ServicerContext[Any, Any]):
+    """One call. `read` gives its request as bytes, once; `write` takes each of a stream's replies as bytes."""
+
+    rpc_system = "connectrpc"
+    """The protocol, by the name that traces have for it."""
+
+    def __init__(
+        self,
+        peer: str,
+        metadata: Metadata,
+        read: Callable[[], Awaitable[bytes]],
+        write: Callable[[bytes], Awaitable[None]],
+        seconds: float | None,
+    ) -> None:
+        self._peer = peer
+        self._metadata = metadata
+        self._read: Callable[[], Awaitable[bytes]] | None = read
+        self._write = write
+        self._until = None if seconds is None else asyncio.get_running_loop().time() + seconds
+        self.decode: Callable[[bytes], Any] | None = None
+        self.encode: Callable[[Any], bytes] | None = None
+        """What makes bytes of the replies of a stream; `decode` makes requests of bytes."""
+        self._code: grpc.StatusCode | None = None
+        self._details = ""
+        self._trailing: Sequence[tuple[str, str | bytes]] = ()
+        self._aborted = False
+
+    async def read(self) -> Any:
+        """The request, and then grpc's EOF."""
+        read, self._read = self._read, None
+        if read is None:
+            return grpc.aio.EOF
+        raw = await read()
+        return raw if self.decode is None else self.decode(raw)
+
+    def __aiter__(self) -> "HttpContext":
+        return self
+
+    async def __anext__(self) -> Any:
+        request = await self.read()
+        if request is grpc.aio.EOF:
+            raise StopAsyncIteration
+        return request
+
+    async def write(self, message: Any) -> None:
+        """Sends a reply of a stream; returns when there is room for the next."""
+        await self._write(message if self.encode is None else self.encode(message))
+
+    async def abort(self, code: grpc.StatusCode, details: str = "", trailing_metadata: Any = ()) -> Never:
+        """Ends the call with a status."""
+        self._code, self._details, self._trailing, self._aborted = code, details, tuple(trailing_metadata), True
+        raise grpc.aio.AbortError(details)
+
+    async def abort_with_status(self, status: grpc.Status) -> Never:
+        """The same."""
+        await self.abort(status.code, status.details, status.trailing_metadata or ())
+
+    def set_code(self, code: grpc.StatusCode) -> None:
+        """The status that the call ends with."""
+        self._code = code
+
+    def set_details(self, details: str) -> None:
+        """Its text."""
+        self._details = details
+
+    def code(self) -> Any:
+        """The status, as far as one was set; None is success."""
+        return self._code
+
+    def details(self) -> str:
+        """The text of the status."""
+        return self._details
+
+    def trailing_metadata(self) -> Any:
+        """What is told with the status."""
+        return self._trailing
+
+    def set_trailing_metadata(self, trailing_metadata: Any) -> None:
+        """Sets what is told with the status."""
+        self._trailing = tuple(trailing_metadata)
+
+    def done(self) -> bool:
+        """Whether it has ended with a status."""
+        return self._aborted
+
+    def cancelled(self) -> bool:
+        """A call that is cancelled has its task cancelled."""
+        return False
+
+    def invocation_metadata(self) -> Any:
+        """The headers of the request."""
+        return self._metadata
+
+    def peer(self) -> str:
+        """Who calls, in gRPC's form."""
+        return self._peer
+
+    def time_remaining(self) -> float:
+        """Seconds until the caller gives up."""
+        return float("inf") if self._until is None else self._until - asyncio.get_running_loop().time()
+
+    def peer_identities(self) -> Iterable[bytes] | None:
+        """Nothing asks for it."""
+        return None
+
+    def peer_identity_key(self) -> str | None:
+        """Nothing asks for it."""
+        return None
+
+    def auth_context(self) -> Mapping[str, Iterable[bytes]]:
+        """Nothing asks for it."""
+        return {}
+
+    async def send_initial_metadata(self, initial_metadata: Any) -> None:
+        """Headers of an answer are not the services' to set."""
+
+    def set_compression(self, compression: grpc.Compression) -> None:
+        """Decided by what the caller accepts."""
+
+    def disable_next_message_compression(self) -> None:
+        """Decided by what the caller accepts."""

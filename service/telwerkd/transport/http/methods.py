@@ -1,0 +1,107 @@
+"""The methods that the HTTP port has, and their way through the interceptors, which are gRPC's own."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import grpc
+import grpc.aio
+from google.protobuf import message_factory
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import Message
+
+from telwerk.v1 import ingestion_service_pb2, kpi_service_pb2, settings_service_pb2
+from telwerkd.transport.grpc.handlers import Handler, behaviour_of, writing
+from telwerkd.transport.http.connect import STREAM_ENCODING_HEADER
+from telwerkd.transport.http.context import HttpContext, Metadata
+
+_Find: TypeAlias = "Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]"
+
+OFFERED: Final[Mapping[str, tuple[ServiceDescriptor, Sequence[str]]]] = {
+    descriptor.full_name: (descriptor, names)
+    for descriptor, names in (
+        (
+            kpi_service_pb2.DESCRIPTOR.services_by_name["KpiService"],
+            ("ListKpis", "QueryTimeSeries", "QueryTotals", "BatchQuery", "WatchTimeSeries", "ExplainCount"),
+        ),
+        (ingestion_service_pb2.DESCRIPTOR.services_by_name["IngestionService"], ("IngestEvents",)),
+        (
+            settings_service_pb2.DESCRIPTOR.services_by_name["SettingsService"],
+            ("GetWidgetSettings", "ListWidgetSettings", "GetAccountSettings"),
+        ),
+    )
+}
+"""By service: no method that changes settings or erases, and none whose requests are a stream, which needs HTTP/2."""
+
+
+class Method(NamedTuple):
+    """A method, with the messages that it takes and gives."""
+
+    path: str
+    request: type[Message]
+    reply: type[Message]
+    is_stream: bool
+    """Whether its replies are a stream."""
+
+    @property
+    def encoding_header(self) -> str:
+        """What says how its messages are compressed."""
+        return STREAM_ENCODING_HEADER if self.is_stream else "content-encoding"
+
+
+@dataclass
+class _Details:
+    """What interceptors are told of a call at its beginning."""
+
+    method: str
+    invocation_metadata: Any
+
+
+class Methods:
+    """What services are registered with, in place of a `grpc.aio.Server`."""
+
+    def __init__(self, interceptors: Sequence[grpc.aio.ServerInterceptor]) -> None:
+        self._handlers: dict[str, Handler] = {}
+        self.by_path: dict[str, Method] = {}
+        self._find: _Find = self._registered
+        for interceptor in reversed(interceptors):
+            self._find = partial(interceptor.intercept_service, self._find)
+
+    def add_generic_rpc_handlers(self, generic_rpc_handlers: Sequence[Any]) -> None:
+        """The same as below, for servers of before."""
+
+    def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Handler]) -> None:
+        """Takes from a service what is offered of it."""
+        offered = OFFERED.get(service_name)
+        if offered is None:
+            return
+        service, names = offered
+        message = message_factory.GetMessageClass
+        for name in names:
+            rpc = service.methods_by_name[name]
+            path = f"/{service_name}/{name}"
+            self._handlers[path] = method_handlers[name]
+            self.by_path[path] = Method(path, message(rpc.input_type), message(rpc.output_type), rpc.server_streaming)
+
+    async def call(self, method: Method, metadata: Metadata, context: HttpContext) -> bytes:
+        """Calls a method as gRPC would; the reply is encoded. The context knows with what status it ended."""
+        handler = await self._find(_Details(method.path, metadata))
+        if handler is None:
+            raise RuntimeError(f"{method.path} is offered, and no service has it")
+        behaviour, decode, encode = behaviour_of(handler), handler.request_deserializer, handler.response_serializer
+        if handler.request_streaming:
+            context.decode, request = decode, context
+        else:
+            raw = await context.read()
+            request = raw if decode is None else decode(raw)
+        if handler.response_streaming:
+            context.encode = encode
+            await writing(behaviour)(request, context)
+            return b""
+        reply = await behaviour(request, context)
+        encoded: bytes = reply if encode is None else encode(reply)
+        return encoded
+
+    async def _registered(self, details: grpc.HandlerCallDetails) -> "Handler | None":
+        return self._handlers.get(details.method)
