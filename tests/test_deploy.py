@@ -183,6 +183,15 @@ def test_the_chart_sets_settings_that_there_are_and_leaves_nobody_to_set_them_tw
     assert names <= set(re.findall(r"\w+", own)) <= Settings.model_fields.keys()
 
 
+def test_nothing_that_the_chart_gives_by_a_file_is_in_the_image_already():
+    """A server refuses a setting that it is given both ways."""
+    texts = "".join(read(path) for path in sorted((CHART / "templates").iterdir()))
+    by_file = {name for name in re.findall(r"\bTELWERK_([A-Z_]+)_FILE$", texts, re.MULTILINE) if name != "KEYS"}
+    assert by_file == {"DATABASE"}
+    assert not [name for name in by_file if re.search(rf"\bTELWERK_{name}=", read(ROOT / "Dockerfile"))]
+    assert "\nWORKDIR /data\n" in read(ROOT / "Dockerfile").rpartition("FROM ")[2]
+
+
 def test_the_chart_carries_the_alarms_and_the_dashboard_themselves():
     assert (CHART / "files" / "alerts.yaml").resolve() == DEPLOY / "prometheus" / "alerts.yaml"
     assert (CHART / "files" / "telwerk.json").resolve() == DEPLOY / "grafana" / "dashboards" / "telwerk.json"
