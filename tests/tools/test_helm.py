@@ -121,7 +121,7 @@ def test_every_container_is_confined_and_gets_secrets_as_files_only(helm: Path, 
 
 @pytest.mark.parametrize("way", ["PostgreSQL", "SQLite"])
 def test_the_server_is_watched_and_has_the_time_that_its_stop_may_take(helm: Path, way: str) -> None:
-    documents = rendered(helm, {**WAYS[way], "graceSeconds": "12.5"})
+    documents = rendered(helm, {**WAYS[way], "graceSeconds": "12.5", "preStopSeconds": "30"})
     [pod] = [pod for pod in pods(documents) if pod["containers"][0]["name"] == "telwerkd"]
     [server] = pod["containers"]
     ports = {port["name"]: port["containerPort"] for port in server["ports"]}
@@ -129,7 +129,7 @@ def test_the_server_is_watched_and_has_the_time_that_its_stop_may_take(helm: Pat
     assert environment["TELWERK_PROBE_LISTEN"] == f"0.0.0.0:{ports['probe']}"
     for probe, path in {"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"}.items():
         assert server[probe]["httpGet"] == {"path": path, "port": "probe"}
-    assert pod["terminationGracePeriodSeconds"] >= 5 + 12.5 + 20
+    assert pod["terminationGracePeriodSeconds"] >= 30 + 12.5 + 20
     assert environment["TELWERK_GRACE_SECONDS"] == "12.5"
 
 
