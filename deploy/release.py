@@ -21,7 +21,7 @@ import tomllib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -119,7 +119,7 @@ def listed(folder: Path, source: Path, installed: Path, version: str, epoch: int
     """Writes the bills of materials: what an installation of each language's packages brings along."""
     outcome = "--output-reproducible", "--output-format", "JSON"
     project = "--pyproject", str(source / "pyproject.toml")
-    npm = "npm", "sbom", "--sbom-format=cyclonedx", "--omit=dev", "--package-lock-only"
+    npm = "npm", "sbom", "--sbom-format=cyclonedx", "--package-lock-only"
     bills = {
         "python": run(tool("cyclonedx-py"), "environment", *outcome, *project, str(python(installed))),
         "typescript": run(*npm, folder=source / "clients/typescript"),
@@ -129,15 +129,31 @@ def listed(folder: Path, source: Path, installed: Path, version: str, epoch: int
         bill = json.loads(text.replace(f"{folder.as_uri()}/", ""))
         if bill.get("bomFormat") != "CycloneDX" or not bill.get("components"):
             raise ReleaseError(f"the bill of materials for {language} lists nothing")
-        subject = bill["metadata"]["component"]
-        if subject.get("purl", "").startswith("pkg:npm/"):
-            # npm takes the folder's name for it.
-            subject["name"] = unquote(subject["purl"].removeprefix("pkg:npm/").rpartition("@")[0])
+        if language == "typescript":
+            of_users(bill)
         # A number drawn by chance and the time of the build are all that differs from one run to the next.
         bill.pop("serialNumber", None)
         bill["metadata"]["timestamp"] = datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         name = f"telwerk-{version}-{language}.cdx.json"
         (folder / name).write_text(json.dumps(bill, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def of_users(bill: dict[str, Any]) -> None:
+    """Leaves away what only developers of an npm package install.
+
+    npm's own way, `--omit=dev`, forgets a dependency of users that a tool of developers also has.
+    """
+    subject = bill["metadata"]["component"]
+    # npm takes the folder's name for the package's.
+    subject["name"] = unquote(subject["purl"].removeprefix("pkg:npm/").rpartition("@")[0])
+    tool = {"name": "cdx:npm:package:development", "value": "true"}
+    bill["components"] = [one for one in bill["components"] if tool not in one.get("properties", ())]
+    kept = {subject["bom-ref"], *(one["bom-ref"] for one in bill["components"])}
+    bill["dependencies"] = [
+        {**one, "dependsOn": [ref for ref in one.get("dependsOn", ()) if ref in kept]}
+        for one in bill["dependencies"]
+        if one["ref"] in kept
+    ]
 
 
 def python(environment: Path) -> Path:

@@ -80,6 +80,7 @@ def test_a_bill_of_materials_lists_what_is_depended_on_and_nothing_of_the_machin
     listed = {component["name"].lower() for component in bill["components"]}
     assert wanted(language) <= listed
     assert all(component.get("version") for component in bill["components"])
+    assert not listed & {"typescript", "pytest", "ruff", "junit"}
 
 
 def wanted(language: str) -> set[str]:
