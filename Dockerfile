@@ -54,11 +54,11 @@ USER 65532:65532
 WORKDIR /data
 VOLUME ["/data"]
 EXPOSE 50051
-# As environment, not as arguments of CMD, so that they hold for every subcommand and with flags of your own.
+# As environment, not as arguments of CMD, so that they hold for every subcommand and with flags of your own. Not the
+# database: telwerk.db in this working folder is the default, and TELWERK_DATABASE_FILE may name another.
 # Five seconds of grace leave time to store what was taken in before Docker's ten are over.
 ENV PATH=/opt/telwerk/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    TELWERK_DATABASE=/data/telwerk.db \
     TELWERK_LISTEN=0.0.0.0:50051 \
     TELWERK_GRACE_SECONDS=5
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 CMD ["telwerkd", "health"]

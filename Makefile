@@ -14,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test test-clients laws golden crash storm failover backups bench bench-quick bench-growth bench-stages bench-attack bench-docs soak
-.PHONY: check format stubs check-stubs image clean
+.PHONY: check format stubs check-stubs image release clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -107,7 +107,7 @@ bench-docs: $(VENV)/benchable ## write the last results into docs/performance.md
 soak: $(VENV)/benchable ## 30 minutes at 70% of the peak: the last five must be like the first
 	$(BENCH) soak
 
-check: $(VENV)/checked check-stubs ## format, lint, types, the import ladder, the contract, the Dockerfiles
+check: $(VENV)/checked check-stubs ## format, lint, types, the import ladder, the contract, the Dockerfiles and the composition
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -115,6 +115,7 @@ check: $(VENV)/checked check-stubs ## format, lint, types, the import ladder, th
 	cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code
 	$(MAKE) -s breaking
 	$(BIN)/hadolint Dockerfile clients/bridges/Dockerfile
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.compose-spec deploy/compose.yaml
 
 # Whether the contract breaks those who use the last release; before the first there is nothing to break.
 # `REPOSITORY` says whose.
@@ -166,6 +167,25 @@ $(NODE)/installed: clients/typescript/package-lock.json
 
 tools: $(TOOLS)/installed ## grpcurl, grpc-health-probe and ghz, into .venv/tools; needs go
 	@echo 'Next:  make serve, and then  $(TOOLS)/grpcurl -plaintext 127.0.0.1:50051 list'
+
+# Helm and kubeconform, in a module of their own: what they need of each other's packages is not what the others need.
+CLUSTER := tests/tools/kubernetes
+.PHONY: cluster-tools
+$(TOOLS)/schemas/made: $(CLUSTER)/go.mod $(CLUSTER)/go.sum $(wildcard $(CLUSTER)/schemas/*.go)
+	cd $(CLUSTER) && GOBIN=$(CURDIR)/$(TOOLS) go install tool
+	rm -rf $(@D) && mkdir -p $(@D) && cd $(CLUSTER) && go run ./schemas $(CURDIR)/$(@D)
+	@touch $@
+
+cluster-tools: $(TOOLS)/schemas/made
+
+# Prometheus's own judge of configuration and alarms: where it is not on the PATH, out of Debian's package, which is not installed.
+.PHONY: promtool
+promtool: $(TOOLS)/promtool
+$(TOOLS)/promtool:
+	@mkdir -p $(TOOLS)/debian && cd $(TOOLS)/debian && \
+	  { apt-get download -qq prometheus || { apt-get update -qq && apt-get download -qq prometheus; }; } >&2 && \
+	  dpkg-deb --fsys-tarfile prometheus_*.deb | tar -xO ./usr/bin/promtool > promtool && \
+	  chmod +x promtool && mv promtool $(CURDIR)/$@ && rm -f prometheus_*.deb
 
 client-go:
 	cd clients/go && gofmt -l . | (! grep .) && go vet ./... && go build -o $(CURDIR)/$(TOOLS)/ ./internal/conformance ./examples/sendandquery
@@ -225,5 +245,17 @@ image: ## build the images of the server and of the bridge; needs docker
 	docker build --build-arg REVISION=$$(git rev-parse --short HEAD) -t telwerk .
 	docker build --build-arg REVISION=$$(git rev-parse --short HEAD) -t telwerk-bridge -f clients/bridges/Dockerfile .
 
+# --- a release ---
+
+# `DIST` says where to; what is in it is removed.
+DIST := dist
+
+$(VENV)/releasing: $(VENV)/checked
+	$(GROUP) release
+	@touch $@
+
+release: $(VENV)/releasing $(NODE)/installed ## wheels, sdists, tarball, jar, bills of materials and checksums, into dist; needs node with npm, java with mvn
+	$(BIN)/python deploy/release.py $(DIST)
+
 clean: ## remove what make made
-	rm -rf $(VENV) $(NODE) clients/typescript/dist clients/java/target demo.db* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist $(NODE) clients/typescript/dist clients/java/target demo.db* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -163,6 +163,7 @@ def test_every_dependency_is_listed_with_its_reason():
         "The server": server["project"]["dependencies"],
         "Tests": server["dependency-groups"]["test"],
         "Checks": server["dependency-groups"]["check"],
+        "Release": server["dependency-groups"]["release"],
         "Benchmarks": server["dependency-groups"]["bench"],
         "Stubs": server["dependency-groups"]["stubs"],
     }.items():
@@ -189,9 +190,10 @@ def java_artefacts() -> set[str]:
 
 
 def go_tools() -> set[str]:
-    tools = re.search(r"^tool \((.*?)^\)", read(ROOT / "tests" / "tools" / "go.mod"), re.MULTILINE | re.DOTALL)
-    assert tools
-    return set(tools[1].split())
+    files = [read(ROOT / "tests" / "tools" / path) for path in ("go.mod", "kubernetes/go.mod")]
+    tools = [re.findall(r"^tool \((.*?)^\)", text, re.MULTILINE | re.DOTALL) for text in files]
+    direct = re.findall(r"^\t(\S+) v\S+$", "".join(files), re.MULTILINE)
+    return {*direct, *(tool for [found] in tools for tool in found.split())}
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,9 @@ def make(target: str) -> None:
     assert done.returncode == 0, f"make {target}\n{done.stdout}\n{done.stderr}"
 
 
-def run(*command: str | Path, env: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+def run(
+    *command: str | Path, env: Mapping[str, str] | None = None, seconds: float = RUN_SECONDS
+) -> "subprocess.CompletedProcess[str]":
     """Runs a tool to its end, whatever its exit code."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TELWERK_")}
     return subprocess.run(
@@ -60,7 +62,7 @@ def run(*command: str | Path, env: Mapping[str, str] | None = None) -> "subproce
         env={**environment, **(env or {})},
         capture_output=True,
         text=True,
-        timeout=RUN_SECONDS,
+        timeout=seconds,
         check=False,
     )
 

@@ -89,7 +89,7 @@ def answers(shown: "subprocess.CompletedProcess[str]") -> None:
     assert plain.strip().splitlines()[-1:] == [ANSWER], f"{shown.stdout}\n{shown.stderr}"
 
 
-@pytest.mark.parametrize("client", ["go", "typescript"])
+@pytest.mark.parametrize("client", ["go", "typescript", "python", "bridges"])
 def test_every_package_has_the_licence(client: str) -> None:
     assert (CLIENTS / client / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
 

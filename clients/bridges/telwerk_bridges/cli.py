@@ -5,6 +5,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="telwerk-bridge", description="Turns webhooks into the events of Telwerk.")
+    parser.add_argument("--version", action="version", version=f"telwerk-bridge {version('telwerk-bridges')}")
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="receive webhooks, as the environment says")
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
