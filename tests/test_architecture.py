@@ -63,6 +63,7 @@ HELPERS = {
     "application/query/budgets.py": "counts rows and numbers",
     "application/query/question.py": "a question as a value",
     "application/query/rollup_cache.py": "a cache",
+    "application/query/slow_queries.py": "times a query",
     "storage/sql/bulk.py": "statements of many rows",
     "storage/sql/bulk_sqlite.py": "statements of many rows",
     "storage/sql/memory.py": "what is remembered of an account",

@@ -28,6 +28,7 @@ from telwerkd.application.query.stages import Known, ReadInline, ToThread, answe
 from telwerkd.application.readers import Readers
 from telwerkd.domain.errors import TelwerkError
 from telwerkd.domain.ids import AccountId
+from telwerkd.process.tracing import stage
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -116,8 +117,9 @@ class Queries:
         spent += stages.cost_of_grouping(reading)
         if reading.outline.by_value or reading.outline.reads_settings or spent > stages.LOOP_COST_MAX:
             return await hop(lambda: then(answer_from(reading, self._limits, points)))
-        grouped = group_rows(reading)
-        selection = rank(query, grouped, self._limits.groups_max)
+        with stage("assemble"):
+            grouped = group_rows(reading)
+            selection = rank(query, grouped, self._limits.groups_max)
         if spent + stages.cost_of_assembling(reading, selection) > stages.LOOP_COST_MAX:
             return await hop(lambda: then(assemble(reading, grouped, selection, points)))
         return then(assemble(reading, grouped, selection, points))
