@@ -160,7 +160,10 @@ def test_every_dependency_is_listed_with_its_reason():
     for heading, wanted in {
         "The client": [*client["project"]["dependencies"], *client["project"]["optional-dependencies"]["cli"]],
         "The bridges": [*bridges["dependencies"], *chain(*bridges["optional-dependencies"].values())],
-        "The server": server["project"]["dependencies"],
+        "The server": [
+            *server["project"]["dependencies"],
+            *chain(*server["project"]["optional-dependencies"].values()),
+        ],
         "Tests": server["dependency-groups"]["test"],
         "Checks": server["dependency-groups"]["check"],
         "Release": server["dependency-groups"]["release"],

@@ -15,8 +15,8 @@ PROJECTS = {
     "deploy/image.lock": ["pyproject.toml", "clients/python/pyproject.toml"],
     "deploy/bridge.lock": ["clients/python/pyproject.toml", "clients/bridges/pyproject.toml"],
 }
-EXTRAS = ("serve", "import")
-"""Of the bridge, which its image has."""
+EXTRAS = ("serve", "import", "otlp")
+"""Of the bridge and of the server, which their images have."""
 
 
 def locked(file: str) -> dict[str, str]:
@@ -31,7 +31,8 @@ def needed() -> list[tuple[str, Requirement]]:
         projects = [tomllib.loads((ROOT / file).read_text(encoding="utf-8"))["project"] for file in files]
         ours = {project["name"] for project in projects}
         texts = [text for project in projects for text in project["dependencies"]]
-        texts += [text for extra in EXTRAS for text in projects[-1].get("optional-dependencies", {}).get(extra, ())]
+        extras = [project.get("optional-dependencies", {}) for project in projects]
+        texts += [text for of_project in extras for extra in EXTRAS for text in of_project.get(extra, ())]
         found += [(lock, one) for one in map(Requirement, texts) if one.name not in ours]
     return found
 

@@ -1,7 +1,10 @@
 """The audit log: who erased, purged or configured what, by key and account; and nobody's id, and no secret."""
 
+import json
 import logging
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import grpc.aio
@@ -16,6 +19,7 @@ from telwerk.v1 import (
     settings_service_pb2_grpc as settings_grpc,
 )
 from telwerkd.domain.errors import Reason
+from telwerkd.storage.sqlite import schema as sqlite_schema
 from telwerkd.transport.security import keys_file
 from telwerkd.transport.security.auth import Keyring
 from telwerkd.transport.security.keys_file import KeysFileError, Role
@@ -63,8 +67,8 @@ def written(key: str) -> list[str]:
     return [
         f"erase key={key} account='acme' events=0 counts=removed",
         f"purge key={key} account='acme' before=2026-01-01T00:00:00Z events=0",
-        f"widget settings key={key} account='acme' done",
-        f"account settings key={key} account='acme' done",
+        f"widget settings key={key} account='acme' widget='web'",
+        f"account settings key={key} account='acme' time_zone='Europe/Amsterdam'",
         f"account settings key={key} account='acme' failed: UNKNOWN_TIME_ZONE",
     ]
 
@@ -168,6 +172,19 @@ def test_changes_of_the_keys_file_are_recorded(tmp_path, lines):
         "key added key=two account='acme other' roles=query,ingest",
     ]
     assert not any(token.rpartition("_")[2] in line for line in lines)
+
+
+def test_what_a_command_does_to_a_database_is_recorded_at_every_level(tmp_path):
+    """On standard error, in the format of the server's log."""
+    database = tmp_path / "telwerk.db"
+    sqlite_schema.migrate(database)
+    command = [sys.executable, "-m", "telwerkd.cli", "limits", "--account", "acme", "--names-max", "7"]
+    environment = {**os.environ, "TELWERK_LOG_FORMAT": "json", "TELWERK_LOG_LEVEL": "error"}
+    done = subprocess.run(
+        [*command, "--database", str(database)], capture_output=True, text=True, check=True, env=environment
+    )
+    line = json.loads(done.stderr)
+    assert (line["message"], line["account"], line["what"]) == ("names_max", "acme", "set to 7")
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666, 0o660])

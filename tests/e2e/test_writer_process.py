@@ -68,7 +68,7 @@ async def test_who_goes_away_takes_no_ones_reply(store):
 
 async def test_a_defect_stores_nothing_and_tells_where_it_was(store):
     """Of the works of one transaction none has happened; the next transaction is not concerned."""
-    with pytest.raises(WriterDefectError, match=r"works.py(.|\n)*ValueError: a defect of this work"):
+    with pytest.raises(WriterDefectError, match=r"works.py(.|\n)*ValueError$"):
         await store.write([(ACME, Do(bumped)), (OTHER, Do(failing))])
     assert await store.write([(ACME, Do(bumped))]) == [1]
 

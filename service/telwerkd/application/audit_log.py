@@ -8,13 +8,12 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final
 
 from telwerkd.domain.errors import TelwerkError
+from telwerkd.process import log_format
+from telwerkd.process.log_format import Event
 
-LOGGER: Final = "telwerkd.audit"
-
-_log = logging.getLogger(LOGGER)
+_log = logging.getLogger(log_format.AUDIT)
 
 caller: ContextVar[str] = ContextVar("caller", default="-")
 """The id of the API key of the call that is being answered; `-` where keys are not asked for."""
@@ -23,7 +22,8 @@ caller: ContextVar[str] = ContextVar("caller", default="-")
 def record(action: str, account: str, what: str = "", key_id: str | None = None) -> None:
     """Writes a line; of the call that is being answered, unless the key is named."""
     by = caller.get() if key_id is None else key_id
-    _log.info("%s key=%s account=%s%s", action, by, ascii(account), f" {what}" if what else "")
+    in_text = f"{action} key={by} account={account!a}{f' {what}' if what else ''}"
+    _log.info(Event(action, {"key": by, "account": account, "what": what or None}, in_text))
 
 
 class Entry:

@@ -25,6 +25,7 @@ from telwerkd.domain.ids import ConversationId, EventId, Micros, WidgetId
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
 from telwerkd.domain.time.ranges import QuarterHourRange
+from telwerkd.process.tracing import stage
 
 T = TypeVar("T")
 
@@ -92,8 +93,10 @@ class Explanations:
         now = self._clock.now()
 
         async def job() -> T:
-            found = await self._store.read(query.account, partial(explain, query, after, size, now))
-            return await self._readers.in_thread(lambda: then(found))
+            with stage("read"):
+                found = await self._store.read(query.account, partial(explain, query, after, size, now))
+            with stage("encode"):
+                return await self._readers.in_thread(lambda: then(found))
 
         return await self._readers.run(query.account, job)
 

@@ -34,7 +34,7 @@ def set_apart(what: str) -> Iterator[None]:
             if len(_logged) >= _LOGGED_MAX:
                 _logged.clear()
             _logged[what] = str(error)
-            log.error("%s: %s", what, error)  # noqa: TRY400  # where it was met does not matter
+            log.error("%s: %s", what, error.without_ids)  # noqa: TRY400  # where it was met does not matter
     except Exception:
         log.exception("%s: a defect", what)
 

@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 from telwerkd.application.ports import Snapshot, Store
@@ -137,7 +138,7 @@ class Readers:
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Runs in a thread what needs no database. For jobs that have their turn (`run`)."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, copy_context().run, work)
 
     async def _held(self, account: AccountId, running: "asyncio.Future[T]") -> T:
         def ended(ended: "asyncio.Future[Any]") -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from telwerkd.cli.shared import Config, Database, fail, run, settings_of
+from telwerkd.cli.shared import Config, Database, fail, log_to_stderr, run, settings_of
 from telwerkd.domain.ids import SECOND, AccountId, Micros
 from telwerkd.server import maintenance
 from telwerkd.storage import open_store
@@ -48,6 +48,7 @@ def verify(database: Database = None, config: Config = None) -> None:
 def rebuild(database: Database = None, config: Config = None) -> None:
     """Make the counters what the log says: after a changed rule, or damage. Safe beside a running server."""
     settings = settings_of(config, {"database": database})
+    log_to_stderr(settings.log_style)
     clean = run(maintenance.rebuild(settings.database))
     raise typer.Exit(0 if clean else EXIT_DIFFERENT)
 
@@ -62,6 +63,7 @@ def limits(
 ) -> None:
     """Show how many names an account has, and change how many it may have. Safe beside a running server."""
     settings = settings_of(config, {"database": database})
+    log_to_stderr(settings.log_style)
     run(maintenance.limits(settings.database, AccountId(account), settings.names_max, names_max))
 
 
@@ -83,6 +85,7 @@ def horizon(
     refused. Safe beside a running server, whose writes wait meanwhile.
     """
     settings = settings_of(config, {"database": database})
+    log_to_stderr(settings.log_style)
     to = None if lower_to is None else Micros(round(lower_to.replace(tzinfo=UTC).timestamp() * SECOND))
     run(maintenance.horizon(settings.database, AccountId(account), to))
 

@@ -1,13 +1,13 @@
 """`telwerkd keys …`: API keys by hand. Arguments only; the work is done in `transport.security.keys_file`."""
 
-import logging
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from telwerkd.process.log_format import UtcFormatter
-from telwerkd.server.log_limit import FORMAT
+from telwerkd.cli.shared import log_to_stderr
+from telwerkd.process.log_format import LogStyle
 from telwerkd.transport.security import keys_file
 from telwerkd.transport.security.keys_file import EVERY_ACCOUNT, KeysFileError, Role
 
@@ -17,9 +17,8 @@ keys_app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help
 @keys_app.callback()
 def _log_to_stderr() -> None:
     """What is changed goes to the audit log, which here is standard error."""
-    lines = logging.StreamHandler()
-    lines.setFormatter(UtcFormatter(FORMAT))
-    logging.basicConfig(level=logging.INFO, handlers=[lines])
+    json_wanted = os.environ.get("TELWERK_LOG_FORMAT", "").lower() == "json"
+    log_to_stderr(LogStyle("json" if json_wanted else "text"))
 
 
 _File = Annotated[

@@ -13,6 +13,7 @@ from telwerkd.application.clock import Clock
 from telwerkd.cli.shared import Config, Database, help_of, loaded, run
 from telwerkd.process.descriptors import raise_limit
 from telwerkd.process.gc_tuning import devote_process
+from telwerkd.process.log_format import Event, LogFormat, LogLevel
 from telwerkd.server import log_limit, workers
 from telwerkd.server.http_ports import start_lines
 from telwerkd.server.reloading import Reloading, Source
@@ -46,13 +47,15 @@ def serve(
         bool | None, typer.Option("--insecure-no-auth", help=help_of("insecure_no_auth"))
     ] = None,
     workers: Annotated[int | None, typer.Option(help=help_of("workers"), show_default="1")] = None,
+    log_format: Annotated[LogFormat | None, typer.Option(help=help_of("log_format"), show_default="text")] = None,
+    log_level: Annotated[LogLevel | None, typer.Option(help=help_of("log_level"), show_default="info")] = None,
     config: Config = None,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C. Needs no set-up: a SQLite file, loopback, plain text."""
     flags = {name: value for name, value in locals().items() if name != "config"}
     found = loaded(config, flags)
     settings = found.settings
-    log_limit.set_up(settings.log_lines_max)
+    log_limit.set_up(settings.log_style, settings.log_lines_max)
     for doubtful in (
         *unknown_variables(variables(), Settings.model_fields, PREFIX),
         *contradictions(settings, found.origins),
@@ -62,13 +65,24 @@ def serve(
     run(_serve(settings, Reloading(Source(config, flags), settings)))
 
 
-def _what_runs(settings: Settings) -> str:
+def _what_runs(settings: Settings) -> Event:
     """The line that a start is known by: what runs, on what, and how it is guarded."""
     guarded = "TLS with client certificates" if settings.tls_client_ca else "TLS" if settings.tls_cert else "plain text"
     keys = f"keys of {settings.keys_file}" if settings.keys_file else "no keys"
-    return (
+    workers = f", {settings.workers} workers" if settings.workers > 1 else ""
+    fields = {
+        "version": version("telwerkd"),
+        "database": str(settings.database),
+        "schema": head(),
+        "guarded_by": guarded,
+        "keys_file": settings.keys_file,
+        "workers": settings.workers,
+    }
+    return Event(
+        "started",
+        fields,
         f"telwerkd {version('telwerkd')} started: database {settings.database} at schema {head()}, {guarded}, {keys}, "
-        f"at most {settings.calls_max} calls of {settings.message_bytes_max:,} bytes"
+        f"at most {settings.calls_max} calls of {settings.message_bytes_max:,} bytes{workers}",
     )
 
 
@@ -76,7 +90,7 @@ async def _serve(settings: Settings, reloading: Reloading) -> None:
     clock = Clock()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, clock.confirm)
     if settings.workers > 1:
-        await workers.serve(settings, f"{_what_runs(settings)}, {settings.workers} workers", reloading)
+        await workers.serve(settings, _what_runs(settings), reloading)
         log.info("stopped")
         return
     stop = Stop(settings.grace_seconds, on_hangup=reloading.on_hangup)

@@ -1,6 +1,7 @@
 """What the commands share: options, settings, and how an error ends one."""
 
 import asyncio
+import logging
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 
 from telwerkd.domain.errors import InvalidArgumentError, UnavailableError
+from telwerkd.process import log_format
+from telwerkd.process.log_format import LogStyle
 from telwerkd.server.background import BackgroundTaskError
 from telwerkd.server.settings import Settings
 from telwerkd.server.settings_loading import ConfigurationError, Loaded, load
@@ -50,6 +53,11 @@ def loaded(config: Path | None, flags: dict[str, Any]) -> Loaded:
         fail(str(error))
 
 
+def log_to_stderr(style: LogStyle) -> None:
+    """Logs what a command does: the audit log is of commands as much as of calls."""
+    log_format.set_up(style, logging.StreamHandler())
+
+
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Runs a coroutine, and tells its errors."""
     with errors_told():
@@ -69,5 +77,8 @@ def errors_told() -> Iterator[None]:
 
 def fail(message: str, exit_code: int = EXIT_CANNOT_START) -> NoReturn:
     """Ends the command with a message on standard error."""
-    typer.echo(f"telwerkd: {message}", err=True)
+    if log_format.style().format == "json":
+        log_format.complain(message)
+    else:
+        typer.echo(f"telwerkd: {message}", err=True)
     raise typer.Exit(exit_code)

@@ -2,21 +2,18 @@
 
 A kind is the place in the program that logs it, gRPC and asyncio included, whose lines about one and the same failure
 differ in addresses and names. The audit log is left whole: each of its lines is an act of somebody who has the right
-to it, or bounded where it is written (`telwerkd.transport.security.refused_keys`).
+to it, or bounded where it is written (`telwerkd.transport.security.refused_keys`). So is the access log, which is
+written only where it was asked for.
 """
 
 import logging
 import time
 from collections.abc import Callable
-from typing import Final
 
-from telwerkd.application import audit_log
-from telwerkd.process.log_format import UtcFormatter
+from telwerkd.process import log_format
+from telwerkd.process.log_format import LogStyle
 
-FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _WINDOW_SECONDS = 60.0
-_LINE_CHARS_MAX = 16_384
-"""With its traceback. What callers send may be in it."""
 
 _Kind = tuple[str, int]
 
@@ -34,16 +31,15 @@ class _Window:
 class LimitedHandler(logging.StreamHandler):  # type: ignore[type-arg]  # generic for type checkers alone
     """Writes to standard error. How many lines were left out is written with a later line, or at the end."""
 
-    def __init__(self, lines_max: int, log_format: str = FORMAT, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, lines_max: int, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
-        self.setFormatter(UtcFormatter(log_format))
         self._lines_max = lines_max
         self._clock = clock
         self._windows: dict[_Kind, _Window] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes the line, or counts it. The logging module holds the handler's lock."""
-        if record.name == audit_log.LOGGER:
+        if record.name in log_format.ALWAYS_WRITTEN:
             super().emit(record)
             return
         now = self._clock()
@@ -56,11 +52,6 @@ class LimitedHandler(logging.StreamHandler):  # type: ignore[type-arg]  # generi
         else:
             window.left_out += 1
             window.record = record
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line, cut to a bound."""
-        line = super().format(record)
-        return line if len(line) <= _LINE_CHARS_MAX else f"{line[:_LINE_CHARS_MAX]}…"
 
     def close(self) -> None:
         """Says what was left out, at the end of the process."""
@@ -79,12 +70,11 @@ class LimitedHandler(logging.StreamHandler):  # type: ignore[type-arg]  # generi
 def _summary(window: _Window) -> logging.LogRecord:
     """The last line that was left out, and how many there were."""
     last = window.record
-    text = f"{last.getMessage()} (repeated {window.left_out} times)"
+    text = f"{log_format.message_of(last)} (repeated {window.left_out} times)"
     return logging.LogRecord(last.name, last.levelno, last.pathname, last.lineno, text, None, None)
 
 
-def set_up(lines_max: int, log_format: str = FORMAT) -> None:
+def set_up(style: LogStyle, lines_max: int, *, names_process: bool = False) -> None:
     """Logs to standard error, at most so many lines of one kind within a minute."""
-    logging.basicConfig(level=logging.INFO, handlers=[LimitedHandler(lines_max, log_format)])
-    # Its steps are of interest where they are run by hand.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    log_format.set_up(style, LimitedHandler(lines_max), names_process=names_process)
+    log_format.log_the_uncaught()

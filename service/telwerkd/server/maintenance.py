@@ -130,7 +130,9 @@ async def limits(database: Location, account: AccountId, default: int, names_max
     await prepare(database, create=False)
     async with opened(database) as store:
         if names_max is not None:
-            await store.write([(account, SetNamesMax(names_max or None))])
+            with audit_log.recorded("names_max", account) as entry:
+                await store.write([(account, SetNamesMax(names_max or None))])
+                entry.outcome = f"set to {names_max}" if names_max else "left to the setting"
         own, found = await store.read(account, lambda view: (view.account().names_max, view.names()))
     bound = f"{own} (its own)" if own else f"{default} (names_max)"
     for family, text in FAMILY_TEXT.items():
@@ -164,7 +166,9 @@ async def _rebuild(store: Store, account: AccountId, console: Console) -> bool:
         if audit is None or audit.clean:
             return audit is not None
         try:
-            await repair(store, account, audit)
+            with audit_log.recorded("rebuild", account) as entry:
+                await repair(store, account, audit)
+                entry.outcome = f"counters={len(audit.mendable_cells)} states={len(audit.states)}"
         except UnavailableError:
             raise
         except Exception as error:  # noqa: BLE001  # see `accounts_of`

@@ -21,6 +21,7 @@ from pydantic import (
 from telwerkd.application.batches import IngestLimits
 from telwerkd.application.query.question import QueryLimits
 from telwerkd.process.descriptors import connections_max
+from telwerkd.process.log_format import LogFormat, LogLevel, LogStyle
 from telwerkd.storage.location import Location, SqliteFile, located
 from telwerkd.transport.codec.events import EventLimits
 from telwerkd.transport.endpoint.address import DEFAULT_HTTP_LISTEN, DEFAULT_LISTEN, normal, normal_or_none
@@ -216,6 +217,16 @@ class Settings(BaseModel):
         60, ge=0, description="Refused calls of one address in a minute, after which its refusals are delayed."
     )
     refused_delay_seconds: float = Field(1.0, ge=0, description="How long they are delayed.")
+    log_format: LogFormat = Field("text", description="How the log is written: `text` or `json`.")
+    log_level: LogLevel = Field(
+        "info", description="The least that is logged: `debug`, `info`, `warning` or `error`; the audit log always is."
+    )
+    access_log: bool = Field(
+        default=False, description="Log every call: method, code, time, bytes, peer, key, account."
+    )
+    slow_query_seconds: float = Field(
+        1.0, ge=0, description="Queries that take longer are logged with what they cost; 0 logs none."
+    )
     log_lines_max: int = Field(
         60, gt=0, description="Lines that one place in the program logs within a minute; the rest are counted."
     )
@@ -260,6 +271,11 @@ class Settings(BaseModel):
             StartupError: some are named, but not both certificate and key.
         """
         return TlsFiles.of(self.tls_cert, self.tls_key, self.tls_client_ca)
+
+    @property
+    def log_style(self) -> LogStyle:
+        """How all processes log."""
+        return LogStyle(self.log_format, self.log_level)
 
     @property
     def event_limits(self) -> EventLimits:

@@ -23,6 +23,7 @@ _EXPECTED: Final[Mapping[str, str]] = {
     "greater_than": "must be more than {gt}",
     "less_than_equal": "must be at most {le}",
     "less_than": "must be less than {lt}",
+    "literal_error": "must be {expected}",
 }
 
 

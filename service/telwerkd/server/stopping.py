@@ -14,6 +14,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Final
 
+from telwerkd.process import log_format
+
 STOP_SECONDS: Final = 20.0
 """After the grace; the whole stop takes no longer than both."""
 EXIT_NOT_STORED: Final = 3
@@ -69,7 +71,7 @@ class Stop:
 
     def _exit(self, text: str, code: int) -> None:
         # Without the logger, whose lock a thread may hold that hangs.
-        os.write(2, f"telwerkd: {text}\n".encode())
+        log_format.complain(text)
         self._before_exit()
         os._exit(code)
 

@@ -11,6 +11,7 @@ from telwerkd.application.ports import Store
 from telwerkd.application.upkeep.freeing import NameKeeper
 from telwerkd.application.upkeep.stored_time import StoredTime
 from telwerkd.application.upkeep.upkeep import Compaction, UpkeepFigures, purge_old, settle_due
+from telwerkd.process.log_format import Event
 from telwerkd.server.background import Background
 from telwerkd.server.settings import Settings
 from telwerkd.transport.services.health import Health
@@ -113,7 +114,8 @@ async def watch_database(store: Store, health: Health, every_seconds: float, fig
                 await store.ping()
         except Exception as error:  # noqa: BLE001  # whatever it is, the services cannot do their work
             if was_ready:
-                log.warning("not ready: %s", error or f"the database did not answer within {_PING_SECONDS:.0f} s")
+                cause = str(error) or f"the database did not answer within {_PING_SECONDS:.0f} s"
+                log.warning(Event("not ready", {"cause": cause}, f"not ready: {cause}"))
             was_ready = False
             figures.pings_failed += 1
         else:

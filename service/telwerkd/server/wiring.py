@@ -20,13 +20,14 @@ from telwerkd.application.query.figures import QueryFigures
 from telwerkd.application.query.question import QueryLimits
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.runner import Queries
+from telwerkd.application.query.slow_queries import SlowQueries
 from telwerkd.application.readers import Readers
 from telwerkd.application.settings import AccountSettings
 from telwerkd.application.upkeep.freeing import NameKeeper
 from telwerkd.application.upkeep.upkeep import UpkeepFigures
 from telwerkd.application.watch.watches import Watches
 from telwerkd.domain.errors import UnavailableError
-from telwerkd.server import observing, upkeep_tasks
+from telwerkd.server import observing, trace_export, upkeep_tasks
 from telwerkd.server.background import Background
 from telwerkd.server.http_ports import HttpPorts, bound_ports
 from telwerkd.server.observing import Metrics
@@ -34,12 +35,14 @@ from telwerkd.server.settings import Settings
 from telwerkd.server.upkeep_tasks import PERIODS, Periods
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.open_store import opened, prepare
+from telwerkd.transport.calls import Calls as ObservedCalls
 from telwerkd.transport.codec.fields import FieldReader
-from telwerkd.transport.endpoint.address import TcpAddress, parse
+from telwerkd.transport.endpoint.address import Address, TcpAddress, parse
 from telwerkd.transport.endpoint.binding import held
 from telwerkd.transport.grpc.calls import Calls
 from telwerkd.transport.grpc.errors import ErrorInterceptor
 from telwerkd.transport.grpc.gate import GateInterceptor
+from telwerkd.transport.grpc.observing import ObservingInterceptor
 from telwerkd.transport.grpc.replies import Replies
 from telwerkd.transport.grpc.requests import RequestInterceptor
 from telwerkd.transport.security.access import check_exposure
@@ -117,6 +120,7 @@ async def running(
     served = False
     try:
         async with (
+            trace_export.exported(),
             opened(settings.database, serving=True, writer_stall_seconds=settings.writer_stall_seconds) as store,
             _serving(settings, store, clock or Clock(), periods, shares_port=is_worker) as server,
         ):
@@ -159,7 +163,10 @@ async def _serving(
     with ExitStack() as stack:
         stack.enter_context(held(parse(settings.listen), shares_port=shares_port))
         port = _bind(server, settings)
+        parts.observed.listens("grpc", *_place(parse(settings.listen), port))
         ports = stack.enter_context(bound_ports(settings, shares_port=shares_port))
+        if ports.http is not None:
+            parts.observed.listens("connectrpc", *_place(ports.http.address))
         http = HttpPorts(
             settings, ports, services, interceptors, parts.health, parts.budget, keyring, metrics.exposition
         )
@@ -197,6 +204,7 @@ class _Parts(NamedTuple):
     budget: MemoryBudget
     health: Health
     draining: asyncio.Event
+    observed: ObservedCalls
     calls: Calls
     gate: GateInterceptor
     answers: AnswerCache
@@ -223,6 +231,7 @@ class _Parts(NamedTuple):
             budget,
             Health(SERVICE_NAMES),
             asyncio.Event(),
+            ObservedCalls(access_log=settings.access_log),
             calls,
             GateInterceptor(settings.gate_limits, calls),
             AnswerCache(settings.answer_cache_bytes_max),
@@ -261,6 +270,7 @@ def _services(settings: Settings, store: Store, clock: Clock, parts: _Parts) -> 
             parts.answers,
             settings.watch_stall_seconds,
             parts.draining,
+            SlowQueries(settings.slow_query_seconds),
         ),
         SettingsService(AccountSettings(store, parts.readers, settings.widget_settings_bytes_max), clock, fields),
         AdminService(store, clock, fields, parts.names),
@@ -291,6 +301,8 @@ def _interceptors(settings: Settings, parts: _Parts, keyring: Keyring | None) ->
         parts.gate,
         ErrorInterceptor(Replies(parts.budget, settings.reply_stall_seconds)),
     ]
+    if parts.observed.are_observed:
+        interceptors.insert(0, ObservingInterceptor(parts.observed))
     if keyring is not None:
         interceptors.append(AuthInterceptor(keyring))
     interceptors.append(RequestInterceptor(settings.request_limits, settings.event_limits, parts.budget))
@@ -311,6 +323,11 @@ async def _store_rest(ingest: Ingest, committing: "asyncio.Task[None]") -> None:
 def _address(listen: str, port: int) -> str:
     address = parse(listen)
     return str(replace(address, port=port)) if isinstance(address, TcpAddress) else listen
+
+
+def _place(address: Address, port: int | None = None) -> tuple[str, int | None]:
+    """Host and port, by default the address's own; of a Unix socket its path."""
+    return (address.host, port or address.port) if isinstance(address, TcpAddress) else (address.path, None)
 
 
 def _bind(server: grpc.aio.Server, settings: Settings) -> int:

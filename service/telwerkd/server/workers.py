@@ -20,9 +20,10 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from telwerkd.application.clock import Clock
+from telwerkd.process import log_format
 from telwerkd.process.descriptors import raise_limit
 from telwerkd.process.gc_tuning import devote_process
-from telwerkd.process.log_format import LOG_FORMAT
+from telwerkd.process.log_format import Event
 from telwerkd.server import log_limit
 from telwerkd.server.background import BackgroundTaskError
 from telwerkd.server.http_ports import HTTP_IS_OFF, start_lines
@@ -49,7 +50,7 @@ _STOP_MARGIN_SECONDS = STOP_SECONDS - 5.0
 _spawn = multiprocessing.get_context("spawn")
 
 
-async def serve(settings: Settings, what_runs: str, reloading: Reloading) -> None:
+async def serve(settings: Settings, what_runs: Event, reloading: Reloading) -> None:
     """Runs workers until a signal says stop, and ends when all have drained.
 
     `what_runs` is logged once all have started. Each worker follows the files of the settings by itself.
@@ -181,7 +182,9 @@ class _Worker:
         """Starts a new process whenever the one there has died, for good."""
         while True:
             await _readable(self._process.sentinel)
-            log.warning("worker %s died (exit code %s): starting another", self._process.pid, self._process.exitcode)
+            died = {"worker": self._process.pid, "exit_code": self._process.exitcode}
+            told = f"worker {self._process.pid} died (exit code {self._process.exitcode}): starting another"
+            log.warning(Event("worker died", died, told))
             await asyncio.sleep(_RESTART_SECONDS)
             self._word.close()
             line = await self._figures.connect(self._place)
@@ -246,12 +249,13 @@ def _work(fields: dict[str, Any], reloading: Reloading, word: Connection, line: 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     settings = Settings(**fields)
-    log_limit.set_up(settings.log_lines_max, LOG_FORMAT)
+    log_limit.set_up(settings.log_style, settings.log_lines_max, names_process=True)
     raise_limit()
     try:
         asyncio.run(_serve_one(settings, reloading, word, line))
     except (StartupError, SchemaError, BackgroundTaskError) as error:
-        sys.exit(f"telwerkd: {error}")
+        log_format.complain(str(error))
+        sys.exit(1)
     except NotStoredError as error:
         log.error("%s", error)  # noqa: TRY400  # the text says it all
         sys.exit(EXIT_NOT_STORED)

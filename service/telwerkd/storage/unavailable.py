@@ -3,6 +3,7 @@
 import logging
 
 from telwerkd.domain.errors import Reason, UnavailableError
+from telwerkd.process.log_format import Event
 
 _RETRY_SECONDS = 1.0
 _CAUSES_MAX = 20
@@ -28,10 +29,12 @@ class Outage:
         """A transaction met a cause."""
         if cause not in self._told and len(self._told) < _CAUSES_MAX:
             self._told.add(cause)
-            self._log.warning("%s: the database did not answer: %s", self._what, cause)
+            told = "the database did not answer"
+            self._log.warning(Event(told, {"at": self._what, "cause": cause}, f"{self._what}: {told}: {cause}"))
 
     def over(self) -> None:
         """The database is proven to work. That one transaction came through proves nothing of another."""
         if self._told:
             self._told.clear()
-            self._log.warning("%s: the database answers again", self._what)
+            told = "the database answers again"
+            self._log.warning(Event(told, {"at": self._what}, f"{self._what}: {told}"))

@@ -27,6 +27,7 @@ from telwerkd.domain.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from telwerkd.process.log_format import TextFormatter
 from telwerkd.transport.codec.errors import STATUS_CODES, to_rpc_status
 from telwerkd.transport.grpc.errors import ErrorInterceptor, refusing, to_status
 
@@ -243,7 +244,7 @@ async def test_every_kind_of_servicer_is_shielded(way, after):
 
 @pytest.mark.parametrize("after", [0, 2])
 @pytest.mark.parametrize("way", range(len(WAYS)), ids=WAYS)
-async def test_a_defect_is_logged_whole_and_tells_the_client_nothing(way, after, caplog):
+async def test_a_defect_is_logged_with_its_place_and_tells_the_client_nothing(way, after, caplog):
     kind, behaviour = behaviours(ValueError(LEAK), after=after)[way]
     async with serving(one_method(kind, behaviour)) as channel:
         arrived = await failure(channel, kind)
@@ -254,12 +255,14 @@ async def test_a_defect_is_logged_whole_and_tells_the_client_nothing(way, after,
     assert "hunter2" not in told
     assert "ValueError" not in told
     [record] = [record for record in caplog.records if record.name == "telwerkd.transport.grpc.errors"]
-    assert record.method == "/test.Service/Call"
-    assert record.peer.startswith("ipv4:127.0.0.1")
-    assert record.error_id == info.metadata["error_id"]
-    assert record.error_id in arrived.details()
-    assert record.exc_info[1].args == (LEAK,)
-    assert record.exc_info[2] is not None
+    told = record.msg.fields
+    assert told["method"] == "/test.Service/Call"
+    assert told["peer"].startswith("ipv4:127.0.0.1")
+    assert told["error_id"] == info.metadata["error_id"]
+    assert told["error_id"] in arrived.details()
+    written = TextFormatter().format(record)
+    assert "raise error" in written
+    assert LEAK not in written
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -21,6 +21,7 @@ from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.application.ports import Store
 from telwerkd.domain.errors import Reason, TelwerkError, UnavailableError
 from telwerkd.domain.ids import AccountId
+from telwerkd.process import tracing
 
 log = logging.getLogger(__name__)
 
@@ -204,7 +205,8 @@ class Ingest:
             for account, of_account in by_account.items()
         ]
         begun = monotonic()
-        results = await self._store.write(commands)
+        with tracing.transaction([(part.batch.waits, part.batch.is_waiting, len(part.places)) for part in parts]):
+            results = await self._store.write(commands)
         self.figures.transaction_events.observe(sum(len(part.places) for part in parts))
         is_long = monotonic() - begun > _LONG_TIMES * self._limits.transaction_shared_seconds_max
         self._waiting.note(is_long=is_long or None in chain.from_iterable(chain.from_iterable(results)))

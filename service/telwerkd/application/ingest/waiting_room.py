@@ -20,6 +20,7 @@ from telwerkd.application.batches import Batch, IngestLimits, Postponable, Submi
 from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
 from telwerkd.domain.ids import AccountId, ConversationId
+from telwerkd.process import tracing
 
 _RETRY_SECONDS = 0.5
 
@@ -73,6 +74,7 @@ class Pending:
         self._outcomes: list[Postponable] = [None] * len(events)
         self._unanswered = len(events)
         self.failed = False
+        self.waits = tracing.waiting()
 
     @property
     def waiting_weight(self) -> int:
@@ -129,6 +131,8 @@ class Pending:
                 self._unanswered -= 1
         if postponed:
             self._waiting = [*postponed, *self._waiting]
+            if self.waits is not None and not self.failed:
+                self.waits.begin()
         if not self._unanswered:
             self.release()
             with suppress(asyncio.InvalidStateError):  # the caller has gone
@@ -137,6 +141,8 @@ class Pending:
 
     def let_go(self) -> None:
         """Lets go of its events, and then of what is reserved for them."""
+        if self.waits is not None:
+            self.waits.end()
         let_go_of(self._events, self.release)
 
     def fail(self, error: Exception) -> None:

@@ -117,6 +117,11 @@ class DamagedRowError(ValueError):
     def __reduce__(self) -> tuple[type["DamagedRowError"], tuple[Damage, str]]:
         return DamagedRowError, (self.damage, self.account)
 
+    @property
+    def without_ids(self) -> str:
+        """What the log is told: the ids of conversations and people are among the keys of rows."""
+        return f"damaged data of account {self.account!a}: table {self.damage.table} (`telwerkd verify` names the rows)"
+
     def __str__(self) -> str:
         return f"damaged data of account {self.account!a}: {self.damage} (`telwerkd verify` shows all)"
 

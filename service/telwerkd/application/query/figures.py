@@ -1,12 +1,7 @@
 """What is counted of queries."""
 
-from collections.abc import Callable
-from typing import TypeVar
-
 from telwerkd.application.query.result import Answer
 from telwerkd.process.figures import SIZES, LimitCounts, SharedHistogram
-
-T = TypeVar("T")
 
 
 class QueryFigures:
@@ -21,12 +16,3 @@ class QueryFigures:
         """Counts an answer."""
         self.rows.observe(answer.rows)
         self.points.observe(answer.points)
-
-    def noting(self, then: Callable[[Answer], T]) -> Callable[[Answer], T]:
-        """`then`, with its answer counted."""
-
-        def noted(answer: Answer) -> T:
-            self.note(answer)
-            return then(answer)
-
-        return noted

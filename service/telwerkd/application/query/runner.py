@@ -28,6 +28,7 @@ from telwerkd.application.query.stages import Known, ReadInline, ToThread, answe
 from telwerkd.application.readers import Readers
 from telwerkd.domain.errors import TelwerkError
 from telwerkd.domain.ids import AccountId
+from telwerkd.process.tracing import stage
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -75,7 +76,7 @@ class Queries:
             UnavailableError: the database does not answer, or memory has no room for the answer.
         """
         check(query)
-        then = self.figures.noting(then)
+        then = partial(self._noted, then)
         found = self._read_here(query) if short else ToThread(query)
         if isinstance(found, ReadInline):
             with AnswerMemory(self._budget) as memory:
@@ -89,7 +90,7 @@ class Queries:
         For those who ask one after the other. Raises what `ask` does, but no QuotaExceededError.
         """
         check(query)
-        job = partial(self._ask_in_thread, query, self.figures.noting(then), short=False)
+        job = partial(self._ask_in_thread, query, partial(self._noted, then), short=False)
         return await self._readers.run(query.account, job, waiting_is_bounded=False)
 
     def _read_on_inline_view(self, store: ReadsInline, query: Query) -> ReadInline | ToThread:
@@ -116,11 +117,16 @@ class Queries:
         spent += stages.cost_of_grouping(reading)
         if reading.outline.by_value or reading.outline.reads_settings or spent > stages.LOOP_COST_MAX:
             return await hop(lambda: then(answer_from(reading, self._limits, points)))
-        grouped = group_rows(reading)
-        selection = rank(query, grouped, self._limits.groups_max)
+        with stage("assemble"):
+            grouped = group_rows(reading)
+            selection = rank(query, grouped, self._limits.groups_max)
         if spent + stages.cost_of_assembling(reading, selection) > stages.LOOP_COST_MAX:
             return await hop(lambda: then(assemble(reading, grouped, selection, points)))
         return then(assemble(reading, grouped, selection, points))
+
+    def _noted(self, then: Callable[[Answer], T], answer: Answer) -> T:
+        self.figures.note(answer)
+        return then(answer)
 
     def _take_turn(self) -> bool:
         """Whether nothing was computed in this turn of the event loop yet; then this is."""

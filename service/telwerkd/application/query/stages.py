@@ -24,6 +24,7 @@ from telwerkd.domain.counting.measures import has_open_values
 from telwerkd.domain.errors import TelwerkError, UnavailableError
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.ranges import place_in_time
+from telwerkd.process.tracing import note, stage
 
 T = TypeVar("T")
 
@@ -87,9 +88,14 @@ def _planned(known: Known, limits: QueryLimits, rollups: RollupCache, rows: RowB
         known = known.outline
     if isinstance(known, Outline):
         if _is_of_zone(known, view):
-            return plan(known, view, rollups, rows)
+            return _plan(known, view, rollups, rows)
         known = known.query
-    return plan(outline(known, calendar.zone(_zone_of(known, view)), limits), view, rollups, rows)
+    return _plan(outline(known, calendar.zone(_zone_of(known, view)), limits), view, rollups, rows)
+
+
+def _plan(outlined: Outline, view: Snapshot, rollups: RollupCache, rows: RowBudget) -> QueryPlan:
+    with stage("plan"):
+        return plan(outlined, view, rollups, rows)
 
 
 def _zone_of(query: Query, view: Snapshot) -> str:
@@ -110,8 +116,10 @@ def query_of(known: Known) -> Query:
 
 def _placed_and_read(planned: QueryPlan, view: Snapshot, rollups: RollupCache) -> Reading:
     outlined = planned.outline
-    periods = place_in_time(outlined.spans, outlined.query.granularity, outlined.zone)
-    return read(planned, periods, view, rollups)
+    note(planned)
+    with stage("read"):
+        periods = place_in_time(outlined.spans, outlined.query.granularity, outlined.zone)
+        return read(planned, periods, view, rollups)
 
 
 def read_inline(query: Query, limits: QueryLimits, rollups: RollupCache, view: Snapshot) -> ReadInline | ToThread:
@@ -126,7 +134,7 @@ def read_inline(query: Query, limits: QueryLimits, rollups: RollupCache, view: S
     spent = cost_of_outline(outlined)
     if outlined.names_ids or outlined.by_value or outlined.reads_settings or spent > LOOP_COST_MAX:
         return ToThread(outlined)
-    planned = plan(outlined, view, rollups, RowBudget(limits.rows_max))
+    planned = _plan(outlined, view, rollups, RowBudget(limits.rows_max))
     if not planned.is_cached or spent + cost_of_reading(planned, view) > LOOP_COST_MAX:
         return ToThread(planned)
     return ReadInline(_placed_and_read(planned, view, rollups), spent)
@@ -138,8 +146,9 @@ def answer_from(reading: Reading, limits: QueryLimits, points: PointBudget) -> A
     Raises:
         LimitExceededError: too many points or groups.
     """
-    grouped = group_rows(reading)
-    return assemble(reading, grouped, rank(reading.outline.query, grouped, limits.groups_max), points)
+    with stage("assemble"):
+        grouped = group_rows(reading)
+        return assemble(reading, grouped, rank(reading.outline.query, grouped, limits.groups_max), points)
 
 
 def answer(query: Query, limits: QueryLimits, rollups: RollupCache, view: Snapshot) -> Answer:

@@ -14,6 +14,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from time import monotonic
 from typing import Any, TypeVar, cast
 
@@ -103,7 +104,7 @@ class PostgresStore(AcrossAccounts):
         def in_thread(connection: AsyncConnection) -> Awaitable[T]:
             loop = asyncio.get_running_loop()
             statements = cast("sa.Connection", StatementsInLoop(connection, loop))
-            return loop.run_in_executor(self._threads, run, statements)
+            return loop.run_in_executor(self._threads, copy_context().run, run, statements)
 
         # A caller that goes away must not take the connection from under a thread that uses it.
         return await self._shielded(self._answered(self._readers, in_thread))

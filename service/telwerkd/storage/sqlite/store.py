@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -67,7 +68,7 @@ class SqliteStore(AcrossAccounts):
             with unavailable(), self._reader.begin() as connection, AccountTransaction(connection, account) as view:
                 return work(view)
 
-        return await asyncio.get_running_loop().run_in_executor(self._read_threads, run)
+        return await asyncio.get_running_loop().run_in_executor(self._read_threads, copy_context().run, run)
 
     @contextmanager
     def inline_view(self, account: AccountId) -> Iterator[Snapshot]:

@@ -5,15 +5,15 @@ import logging
 import pickle
 import socket
 import sys
-import traceback
 from contextlib import suppress
 from io import BufferedRWPair
 from pathlib import Path
 
 from telwerkd.application.ports import DamagedRowError, Written
 from telwerkd.domain.errors import UnavailableError
+from telwerkd.process import log_format
 from telwerkd.process.gc_tuning import devote_process
-from telwerkd.process.log_format import LOG_FORMAT, UtcFormatter
+from telwerkd.process.log_format import LogStyle
 from telwerkd.storage.sqlite.file import OpenedFile
 from telwerkd.storage.sqlite.writer import Commands, SqliteWriter
 from telwerkd.storage.sqlite.writer_process import SIZE_BYTES, Failed
@@ -59,8 +59,8 @@ def _reply(writer: SqliteWriter, message: bytes) -> bytes:
         return _pickled(Failed((error.reason, error.message, error.retry_after_seconds), ""))
     except DamagedRowError as error:
         return _pickled(Failed(None, "", error))
-    except Exception:  # noqa: BLE001  # the server says it, with the call that it belongs to
-        return _pickled(Failed(None, traceback.format_exc()))
+    except Exception as error:  # noqa: BLE001  # the server says it, with the call that it belongs to
+        return _pickled(Failed(None, log_format.exception_text(error)))
 
 
 def _pickled(reply: Written | Failed | None) -> bytes:
@@ -68,8 +68,7 @@ def _pickled(reply: Written | Failed | None) -> bytes:
 
 
 if __name__ == "__main__":
-    lines = logging.StreamHandler()
-    lines.setFormatter(UtcFormatter(LOG_FORMAT))
-    logging.basicConfig(level=logging.INFO, handlers=[lines])
+    log_format.set_up(LogStyle(*json.loads(sys.argv[4])), logging.StreamHandler(), names_process=True)
+    log_format.log_the_uncaught()
     of, inodes = Path(sys.argv[1]), json.loads(sys.argv[3])
     main(of, int(sys.argv[2]), inodes and OpenedFile(of, tuple((device, number) for device, number in inodes)))

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from telwerkd.application.ports import DamagedRowError, StoreFigures, Written
 from telwerkd.domain.errors import Reason, UnavailableError
+from telwerkd.process import log_format
 from telwerkd.storage.sqlite.file import OpenedFile
 from telwerkd.storage.sqlite.writer import Commands
 from telwerkd.storage.unavailable import database_unavailable
@@ -47,7 +48,9 @@ _BUFFER_BYTES = 2**20
 
 
 class WriterDefectError(Exception):
-    """A command raised what it should not; the text is the traceback over there."""
+    """A command raised what it should not; the text is the traceback over there, as it is fit for the log."""
+
+    is_loggable = True
 
 
 class Failed(NamedTuple):
@@ -326,10 +329,11 @@ def _started(path: Path, file: OpenedFile | None, theirs: socket.socket) -> subp
     # What is blocked here stays blocked there: Ctrl-C, and a stop that reaches all processes of a container, are for
     # the server, which still has transactions for the writer then.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    arguments = json.dumps(file and file.inodes), json.dumps(log_format.style())
     try:
         # It imports what its server imports, and nothing from the folder in which that happened to be started.
         return subprocess.Popen(  # noqa: S603  # this very program
-            [sys.executable, "-P", "-m", _PROGRAM, str(path), str(theirs.fileno()), json.dumps(file and file.inodes)],
+            [sys.executable, "-P", "-m", _PROGRAM, str(path), str(theirs.fileno()), *arguments],
             pass_fds=[theirs.fileno()],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             stdin=subprocess.DEVNULL,

@@ -22,6 +22,7 @@ from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.errors import TelwerkError
 from telwerkd.domain.ids import Micros
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS, Buckets
+from telwerkd.process.tracing import stage
 from telwerkd.transport.codec import page_tokens, wire
 from telwerkd.transport.codec.errors import told
 from telwerkd.transport.codec.fields import encode_instant
@@ -61,8 +62,9 @@ class Finished(NamedTuple):
 
 def encode_finished(request: QueryRequest, now: Micros, answer: Answer) -> Finished:
     """The reply to a request, and the message that says what is complete at an instant."""
-    reply = encode_answer(request, answer)
-    return Finished(reply, reply.finished(now))
+    with stage("encode"):
+        reply = encode_answer(request, answer)
+        return Finished(reply, reply.finished(now))
 
 
 def encode_answer(request: QueryRequest, answer: Answer) -> Reply:

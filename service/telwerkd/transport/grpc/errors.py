@@ -21,6 +21,7 @@ from google.rpc import code_pb2, status_pb2  # type: ignore[import-untyped] # it
 
 from telwerkd.application.ports import DamagedRowError
 from telwerkd.domain.errors import InvalidArgumentError, Reason, TelwerkError
+from telwerkd.process.log_format import Event
 from telwerkd.transport.codec.errors import error_info, rpc_status, to_rpc_status, told
 from telwerkd.transport.grpc.handlers import (
     HANDLERS_MAX,
@@ -201,17 +202,11 @@ def _ending(method: str, context: Context, error: Exception) -> RichStatus | Non
 def defect(method: str, peer: str, error: Exception) -> RichStatus:
     """Logs an error that nobody foresaw; the status that tells a client no more of it than an `error_id`."""
     error_id = secrets.token_hex(6)
-    # Of a damaged row it matters which it is, not where it was met.
-    is_damage = isinstance(error, DamagedRowError)
-    _log.error(
-        "unexpected error %s in %s, called by %s%s",
-        error_id,
-        method,
-        peer,
-        f": {error}" if is_damage else "",
-        exc_info=None if is_damage else error,
-        extra={"error_id": error_id, "method": method, "peer": peer},
-    )
+    # Of a damaged row it matters what it is of, not where it was met.
+    damage = error.without_ids if isinstance(error, DamagedRowError) else None
+    fields = {"error_id": error_id, "method": method, "peer": peer, "damage": damage}
+    told = f"unexpected error {error_id} in {method}, called by {peer}{f': {damage}' if damage else ''}"
+    _log.error(Event("unexpected error", fields, told), exc_info=error if damage is None else None)
     return _internal(error_id)
 
 

@@ -17,6 +17,7 @@ from telwerkd.transport.codec.events import EventLimits
 from telwerkd.transport.codec.query_batch import split_queries
 from telwerkd.transport.codec.splitting import DECODED_WHOLE_MAX
 from telwerkd.transport.grpc.handlers import HANDLERS_MAX, Deserializer, Handler, behaviour_of, rebuilt
+from telwerkd.transport.grpc.observing import noted, spanned
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
@@ -71,8 +72,8 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
         return self._made(handler, handler.request_deserializer, handler_call_details.method)
 
     def _bounded(self, handler: Handler, decode: Deserializer, method: str) -> Handler:
-        bounded = self._deserializer(method, decode)
-        encode = None if handler.response_serializer is None else unless_encoded(handler.response_serializer)
+        bounded = noted(self._deserializer(method, decode), is_stage=method not in SPLIT)
+        encode = None if handler.response_serializer is None else spanned(unless_encoded(handler.response_serializer))
         return rebuilt(handler, behaviour_of(handler), bounded, encode)
 
     def _deserializer(self, method: str, decode: Deserializer) -> Deserializer:

@@ -19,6 +19,7 @@ from google.protobuf.message import Message
 
 from telwerkd.application import audit_log
 from telwerkd.domain.errors import InvalidArgumentError, PermissionDeniedError, Reason, UnauthenticatedError
+from telwerkd.process.log_format import Event
 from telwerkd.transport.codec.event_batch import EventBatch
 from telwerkd.transport.codec.query_batch import QueryBatch
 from telwerkd.transport.codec.splitting import DECODED_WHOLE_MAX, account_of
@@ -138,7 +139,8 @@ class Keyring:
         if keys is not None:
             before, self._keys = self._keys, keys
             _record_changes(before, keys)
-            _log.info("API keys: %d read from %s", len(keys), self._path)
+            told = f"API keys: {len(keys)} read from {self._path}"
+            _log.info(Event("API keys read", {"keys": len(keys), "file": str(self._path)}, told))
 
 
 def _record_changes(before: Mapping[str, Key], after: Mapping[str, Key]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from typing import Any, TypeAlias
 
 import grpc.aio
@@ -14,6 +15,7 @@ from telwerkd.application.ingest.group_commit import Ingest
 from telwerkd.application.ingest.waiting_room import let_go_of
 from telwerkd.domain.errors import InvalidArgumentError, Reason, TelwerkError
 from telwerkd.domain.ids import AccountId, Micros
+from telwerkd.process.tracing import stage
 from telwerkd.transport.codec.encoded import Encoded
 from telwerkd.transport.codec.errors import told
 from telwerkd.transport.codec.event_batch import EventBatch, TooLarge
@@ -109,7 +111,8 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         taken = await self._take(request)
         if taken.all_accepted:
             return ingestion.IngestEventsResponse(**accepted(taken.size))
-        return await encoded_verdicts(ingestion.IngestEventsResponse, taken)
+        with stage("encode"):
+            return await encoded_verdicts(ingestion.IngestEventsResponse, taken)
 
     async def StreamEvents(self, request_iterator: AsyncIterator[Any], context: _Context) -> AsyncIterator[Any]:
         """Stores and counts batches, one after the other."""
@@ -154,7 +157,8 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         if taken.all_accepted:
             return ingestion.StreamEventsResponse(request_number=number, **accepted(taken.size))
         numbered = ingestion.StreamEventsResponse(request_number=number).SerializeToString()
-        verdicts = await encoded_verdicts(ingestion.StreamEventsResponse, taken)
+        with stage("encode"):
+            verdicts = await encoded_verdicts(ingestion.StreamEventsResponse, taken)
         return Encoded(numbered + verdicts.payload)
 
     async def _take(self, batch: EventBatch, in_order: asyncio.Lock | None = None) -> Taken:
@@ -164,10 +168,8 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
             raise batch.refusal
         if not batch.count:
             raise InvalidArgumentError.of("events", "at least one event is required")
-        if in_order is None:
-            valid, refused = await self._decoded(account, batch)
-        else:
-            async with in_order:
+        async with in_order or nullcontext():
+            with stage("decode"):
                 valid, refused = await self._decoded(account, batch)
         if refused:
             self._ingest.figures.judged(account, [one.outcome for one in refused.values()])

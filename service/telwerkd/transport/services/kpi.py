@@ -14,10 +14,12 @@ from telwerkd.application.ports import AnswerVersion
 from telwerkd.application.query.question import Query
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.runner import Queries
+from telwerkd.application.query.slow_queries import SlowQueries
 from telwerkd.application.watch.watches import Watches, about_differs, changes
 from telwerkd.domain.errors import TelwerkError
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.process.bounded_cache import AnyCache, BoundedCache
+from telwerkd.process.tracing import stage
 from telwerkd.transport.codec import wire
 from telwerkd.transport.codec.answers import (
     Finished,
@@ -102,6 +104,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         cache: AnswerCache,
         watch_stall_seconds: float,
         draining: asyncio.Event,
+        slow_queries: SlowQueries,
     ) -> None:
         self._queries = queries
         self._watches = watches
@@ -111,6 +114,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         self._cache = cache
         self._watch_stall_seconds = watch_stall_seconds
         self._draining = draining
+        self._slow_queries = slow_queries
 
     async def ListKpis(self, request: pb.ListKpisRequest, context: _Context) -> pb.ListKpisResponse:
         """The catalogue."""
@@ -140,7 +144,8 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         return Encoded(finished.whole)
 
     async def _encoded(self, request: QueryRequest, query: Query, *, short: bool) -> Finished:
-        return await self._queries.ask(query, partial(encode_finished, request, self._clock.now()), short=short)
+        with self._slow_queries.watched(type(request).__name__.removesuffix("Request"), query.account):
+            return await self._queries.ask(query, partial(encode_finished, request, self._clock.now()), short=short)
 
     async def BatchQuery(self, request: Any, context: _Context) -> Any:
         """Several queries on one view; they come as a `QueryBatch`."""
@@ -153,7 +158,8 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         number = pb.BatchQueryResponse.ANSWERS_FIELD_NUMBER
 
         def encoded(place: int, answer: Answer) -> bytes:
-            return wire.nested(number, encode_batched(encode_answer(asked[place], answer), now))
+            with stage("encode"):
+                return wire.nested(number, encode_batched(encode_answer(asked[place], answer), now))
 
         def joined(answers: Sequence[bytes | TelwerkError]) -> bytes:
             for one in answers:
@@ -164,20 +170,22 @@ class KpiService(kpi_grpc.KpiServiceServicer):
                 for one in answers
             )
 
-        return Encoded(await self._queries.ask_all(account, queries, encoded, joined))
+        with self._slow_queries.watched("BatchQuery", account):
+            return Encoded(await self._queries.ask_all(account, queries, encoded, joined))
 
     def _batch(self, account: AccountId, batch: QueryBatch) -> tuple[list[QueryRequest], list[Query | TelwerkError]]:
         """The requests of a batch, of its account, and the query of each or what is wrong with it."""
         asked: list[QueryRequest] = []
         queries: list[Query | TelwerkError] = []
-        for part in batch.queries:
-            message = _query_of(part.decoded())
-            asked.append(message)
-            try:
-                _set_account(account, message)
-                queries.append(decode_query(message, self._fields))
-            except TelwerkError as error:
-                queries.append(let_go(error))
+        with stage("decode"):
+            for part in batch.queries:
+                message = _query_of(part.decoded())
+                asked.append(message)
+                try:
+                    _set_account(account, message)
+                    queries.append(decode_query(message, self._fields))
+                except TelwerkError as error:
+                    queries.append(let_go(error))
         return asked, queries
 
     async def WatchTimeSeries(  # type: ignore[override]  # it writes by itself, to see how long that takes
@@ -192,7 +200,8 @@ class KpiService(kpi_grpc.KpiServiceServicer):
                 while True:
                     await unless_drained(draining, watch.changed())
                     encode = partial(_update, asked, query, self._clock.now())
-                    update = await unless_drained(draining, watch.update(encode))
+                    with self._slow_queries.watched("WatchTimeSeries", account):
+                        update = await unless_drained(draining, watch.update(encode))
                     if update is not None:
                         await self._write(context, update)
         finally:
@@ -217,13 +226,21 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         decode = partial(decode_explain, request, self._fields)
         is_short = request.ByteSize() <= _LOOP_BYTES_MAX
         query, after, size = decode() if is_short else await self._queries.compute(account, decode)
-        return Encoded(await self._explanations.explain(query, after, size, partial(encode_explanation, request)))
+        with self._slow_queries.watched("ExplainCount", account):
+            return Encoded(await self._explanations.explain(query, after, size, partial(encode_explanation, request)))
 
 
 def _update(
     request: pb.QueryTimeSeriesRequest, query: Query, now: Micros, before: Answer | None, answer: Answer
 ) -> bytes | None:
     """What a watch is told; nothing where nothing it shows is different."""
+    with stage("encode"):
+        return _encoded_update(request, query, now, before, answer)
+
+
+def _encoded_update(
+    request: pb.QueryTimeSeriesRequest, query: Query, now: Micros, before: Answer | None, answer: Answer
+) -> bytes | None:
     different = None if before is None else changes(query, before, answer)
     if different is None:
         number = pb.WatchTimeSeriesResponse.SNAPSHOT_FIELD_NUMBER

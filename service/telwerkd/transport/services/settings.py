@@ -38,7 +38,8 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
         decode = partial(decode_version, request.settings, self._fields, self._clock.now())
         is_short = request.ByteSize() <= _LOOP_BYTES_MAX
         widget, version = decode() if is_short else await self._settings.compute(account, decode)
-        with audit_log.recorded("widget settings", account):
+        with audit_log.recorded("widget settings", account) as entry:
+            entry.outcome = f"widget={widget!a}"
             await self._settings.set_widget(account, widget, version)
         return settings.SetWidgetSettingsResponse(settings=encode_version(widget, version))
 
@@ -61,7 +62,11 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
         """Sets an account's settings."""
         account = AccountId(self._fields.id("account_id", request.account_id))
         if request.settings.HasField("time_zone"):
-            with audit_log.recorded("account settings", account), in_field(Part.TIME_ZONE, "settings.time_zone"):
+            with (
+                audit_log.recorded("account settings", account) as entry,
+                in_field(Part.TIME_ZONE, "settings.time_zone"),
+            ):
+                entry.outcome = f"time_zone={request.settings.time_zone!a}"
                 await self._settings.set_time_zone(account, request.settings.time_zone)
         time_zone = await self._settings.time_zone(account)
         return settings.SetAccountSettingsResponse(settings=settings.AccountSettings(time_zone=time_zone))

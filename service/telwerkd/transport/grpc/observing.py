@@ -1,0 +1,120 @@
+"""Calls, as they are told to `telwerkd.transport.calls`.
+
+A port that answers another protocol through the same interceptors names it by the `rpc_system` of its contexts.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+import grpc
+import grpc.aio
+
+from telwerkd.process import tracing
+from telwerkd.transport import calls
+from telwerkd.transport.calls import Call, Calls
+from telwerkd.transport.codec.encoded import Encoded
+from telwerkd.transport.grpc.handlers import Behaviour, Context, Deserializer, Handler, Serializer, behaviour_of
+
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+
+_NAMES: Final = {code.value[0]: code.name for code in grpc.StatusCode}
+
+
+class ObservingInterceptor(grpc.aio.ServerInterceptor):
+    """**Outermost**, before the gate: what is refused is a call as well. Not there unless somebody wants to be told."""
+
+    def __init__(self, observed_calls: Calls) -> None:
+        self._calls = observed_calls
+
+    async def intercept_service(
+        self,
+        continuation: Callable[
+            [grpc.HandlerCallDetails], Awaitable["grpc.RpcMethodHandler[_Request, _Response] | None"]
+        ],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> "grpc.RpcMethodHandler[_Request, _Response] | None":
+        """See the class."""
+        handler: Handler | None = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        # The gate makes each a stream of requests.
+        serve = self._serving(behaviour_of(handler), handler_call_details.method.removeprefix("/"))
+        decode, encode = handler.request_deserializer, handler.response_serializer
+        if handler.response_streaming:
+            return grpc.stream_stream_rpc_method_handler(serve, decode, None if encode is None else _counting(encode))
+        return grpc.stream_unary_rpc_method_handler(serve, decode, encode)
+
+    def _serving(self, behaviour: Behaviour, method: str) -> Behaviour:
+        async def serve(requests: Any, context: Context) -> Any:
+            carrier = {name: value for name, value in context.invocation_metadata() or () if isinstance(value, str)}
+            system: str = getattr(context, "rpc_system", "grpc")
+            with self._calls.observed(system, method, carrier, context.peer()) as call:
+                try:
+                    reply = await behaviour(requests, context)
+                except asyncio.CancelledError:
+                    left = context.time_remaining()
+                    call.code = "CANCELLED" if left is None or left > 0 else "DEADLINE_EXCEEDED"
+                    raise
+                except grpc.aio.BaseError:  # what became of a caller that has gone
+                    call.code = "CANCELLED"
+                    raise
+                call.code = _name_of(context.code())
+                if isinstance(reply, bytes):
+                    call.sent_bytes += len(reply)
+                return reply
+
+        return serve
+
+
+def _name_of(code: Any) -> str:
+    """Of a code as grpc has it: none, a number, or the enumeration."""
+    return _NAMES.get(0 if code is None else code, getattr(code, "name", "UNKNOWN"))
+
+
+def _counting(encode: Serializer) -> Serializer:
+    def counting(reply: Any) -> bytes:
+        encoded = encode(reply)
+        if (call := calls.current()) is not None:
+            call.sent_bytes += len(encoded)
+        return encoded
+
+    return counting
+
+
+def spanned(encode: Serializer) -> Serializer:
+    """`encode` as a stage; what comes encoded was so in one of its own."""
+
+    def encoded(reply: Any) -> bytes:
+        if isinstance(reply, Encoded):
+            return encode(reply)
+        with tracing.stage("encode"):
+            return encode(reply)
+
+    return encoded
+
+
+def noted(decode: Deserializer, *, is_stage: bool) -> Deserializer:
+    """`decode`, with what is learnt of the call from its request; as a stage of its own unless that comes later."""
+
+    def decoded(raw: bytes) -> Any:
+        call = calls.current()
+        if call is None:
+            return decode(raw)
+        call.received_bytes += len(raw)
+        if is_stage:
+            with tracing.stage("decode"):
+                request = decode(raw)
+        else:
+            request = decode(raw)
+        _note(call, request)
+        return request
+
+    return decoded
+
+
+def _note(call: Call, request: Any) -> None:
+    account = getattr(request, "account_id", None)
+    if isinstance(account, str) and account:
+        call.account = account
