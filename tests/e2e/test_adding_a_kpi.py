@@ -11,9 +11,11 @@ import pytest
 
 import telwerkd
 from telwerk.v1 import kpi_service_pb2 as kpi
+from telwerkd.domain.catalogue.specs import Kpi
 from tests.conftest import ALL_TIME, compacted, connected, serving
 
 ROOT = Path(__file__).parents[2]
+LAST = max(Kpi)
 
 TEXT = """_KPIS = {
     Kpi.RESUMED_CONVERSATIONS: KpiText(
@@ -33,8 +35,8 @@ class Edit(NamedTuple):
 NEW_KPI = [
     Edit(
         "domain/catalogue/specs.py",
-        "    POST_CHAT_SURVEY_RESULTS = 10\n",
-        "    POST_CHAT_SURVEY_RESULTS = 10\n    RESUMED_CONVERSATIONS = 11\n",
+        f"    {LAST.name} = {LAST:d}\n",
+        f"    {LAST.name} = {LAST:d}\n    RESUMED_CONVERSATIONS = {LAST + 1}\n",
     ),
     Edit(
         "domain/catalogue/specs.py",
@@ -100,7 +102,7 @@ async def test_a_kpi_that_is_added_in_a_copy_is_counted_listed_queried_and_expla
         async with connected(running.address) as server:
             await server.ingest_chat("acme", CHAT)
             listed = await server.kpis.ListKpis(kpi.ListKpisRequest(language_code="de"))
-            assert [(each.kpi_id, each.number) for each in listed.kpis][-1] == ("resumed_conversations", 11)
+            assert [(each.kpi_id, each.number) for each in listed.kpis][-1] == ("resumed_conversations", LAST + 1)
             assert listed.kpis[-1].display_name == "Resumed conversations"
             for _ in range(2):
                 assert await server.total("acme", "resumed_conversations") == 2

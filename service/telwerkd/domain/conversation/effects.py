@@ -34,8 +34,8 @@ OFFLINE_ASSIGNMENTS = {
 def fact_of(state: State, event: Event, kpi: Kpi, value: str) -> Fact:
     """Returns a fact of an event, on the event's own widget (R-FACT-4).
 
-    It is for whoever is assigned just before the event (R-FACT-2), be it nobody (R-FACT-3), in the group that the
-    conversation has then (R-FACT-6).
+    It is for whoever is assigned in `state`, which is that just before the event (R-FACT-2), be it nobody (R-FACT-3),
+    in the group that the conversation has then (R-FACT-6).
     """
     return Fact(kpi, value, state.operator, state.group, event.widget_id, event.occur_time, event.event_id)
 
