@@ -88,9 +88,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
-    """Programs in the background of a script ignore SIGINT, and so would all that they start: tests send it."""
+    """In the background of a script SIGINT is ignored, under nohup SIGHUP, and so it is by all that is started."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class ServerProcess(NamedTuple):

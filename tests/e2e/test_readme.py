@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from telwerk.cli import app as telwerk_app
+from telwerkd.cli import app as telwerkd_app
 from telwerkd.storage.sqlite import schema
 from tests.conftest import ServerProcess, serving
 
@@ -138,16 +141,10 @@ def test_every_command_of_ours_has_the_options_that_a_page_gives_it(page: str):
         names = [word for word in words[1:3] if re.fullmatch(r"[a-z]+", word)]
         path = (words[0], *(names[:2] if names[:1] in (["keys"], ["settings"]) else names[:1]))
         if path not in known:
-            module = {"telwerk": "telwerk.cli", "telwerkd": "telwerkd.cli"}[words[0]]
-            helped = subprocess.run(
-                [sys.executable, "-m", module, *path[1:], "--help"],
-                capture_output=True,
-                encoding="utf-8",
-                env=os.environ | {"COLUMNS": "200", "PYTHONIOENCODING": "utf-8"},
-                check=False,
-            )
-            assert helped.returncode == 0, (path, helped.stderr)
-            known[path] = helped.stdout
+            command = {"telwerk": telwerk_app.app, "telwerkd": telwerkd_app.app}[words[0]]
+            helped = CliRunner().invoke(command, [*path[1:], "--help"], env={"COLUMNS": "200"})
+            assert helped.exit_code == 0, (path, helped.output)
+            known[path] = helped.output
         for option in (word for word in words if word.startswith("--")):
             assert option.partition("=")[0] in known[path], (path, option)
 
