@@ -37,7 +37,7 @@ AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 def serving() -> Iterator[str]:
     """A server of its own on loopback; its address."""
     with tempfile.TemporaryDirectory(prefix="telwerk-bench-") as folder:
-        flags = ["--database", str(Path(folder) / "telwerk.db"), "--listen", "127.0.0.1:0"]
+        flags = ["--database", str(Path(folder) / "telwerk.db"), "--listen", "127.0.0.1:0", "--http-listen", ""]
         command = [sys.executable, "-m", "telwerkd.cli", "serve", *flags]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         try:

@@ -85,7 +85,18 @@ def telwerkd(*flags: str, database: str | None = None) -> Iterator[Server]:
     """`telwerkd serve`, as its users start it; on a new SQLite file unless another database is named."""
     with TemporaryDirectory(prefix="telwerk-bench-") as folder:
         target = database or str(Path(folder) / "telwerk.db")
-        command = ["-m", "telwerkd.cli", "serve", "--database", target, "--listen", "127.0.0.1:0", *flags]
+        command = [
+            "-m",
+            "telwerkd.cli",
+            "serve",
+            "--database",
+            target,
+            "--listen",
+            "127.0.0.1:0",
+            "--http-listen",
+            "",
+            *flags,
+        ]
         with _process(command, r"Telwerk listens on (\S+)") as (address, process):
             _prepare(address)
             yield Server(address, (process,), Path(folder))

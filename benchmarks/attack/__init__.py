@@ -95,7 +95,16 @@ def target(*flags: str) -> Iterator[Target]:
     with TemporaryDirectory(prefix="telwerk-attack-") as folder:
         path = Path(folder)
         keys = {name: _key(path / "keys.toml", name) for name in (attackers.ACCOUNT, victim.ACCOUNT)}
-        command = [sys.executable, "-m", "benchmarks.attack.watched_server", "serve", "--listen", "[::]:0"]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.attack.watched_server",
+            "serve",
+            "--listen",
+            "[::]:0",
+            "--http-listen",
+            "",
+        ]
         command += ["--insecure-plaintext"]
         command += ["--database", str(path / "telwerk.db"), "--keys-file", str(path / "keys.toml"), *flags]
         with (path / "log").open("w") as log:
