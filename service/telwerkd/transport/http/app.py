@@ -51,7 +51,11 @@ class App:
         exchange = Exchange(scope, receive, send)
         connection.serving(task)
         try:
-            await self._answer(exchange)
+            if exchange.has_two_lengths:
+                text = "this has both a Content-Length and a Transfer-Encoding"
+                await refuse(exchange, 400, grpc.StatusCode.INVALID_ARGUMENT, text, [(b"connection", b"close")])
+            else:
+                await self._answer(exchange)
         except asyncio.CancelledError:
             # The client is gone or reads nothing, or the time for stopping is over.
             connection.abort()

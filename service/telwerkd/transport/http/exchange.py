@@ -48,6 +48,14 @@ class Exchange:
         values = [value for named, value in self.headers if named == name]
         return ", ".join(values) if values else None
 
+    @property
+    def has_two_lengths(self) -> bool:
+        """Whether its end is told in two ways.
+
+        A proxy may go by the other one: what is between would be a request that it never saw (request smuggling).
+        """
+        return self.header("content-length") is not None and self.header("transfer-encoding") is not None
+
     async def body(self, bytes_max: int, setting: str, reservation: Reservation) -> bytes:
         """The body of the request, which is counted in memory as it comes.
 
