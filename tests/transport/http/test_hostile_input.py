@@ -118,6 +118,9 @@ REQUESTS = {
     ),
     "a number of many digits": ("POST", TOTALS, JSON, b'{"pageSize":' + b"9" * 9_000 + b"}", 400, "invalid_argument"),
     "a number that is none": ("POST", TOTALS, JSON, b'{"pageSize":NaN}', 400, "invalid_argument"),
+    "half a pair as a name": ("POST", TOTALS, JSON, b'{"\\ud800":1}', 400, "invalid_argument"),
+    "half a pair as an enumerator": ("POST", SERIES, JSON, b'{"granularity":"\\ud800"}', 400, "invalid_argument"),
+    "a text of many digits": ("POST", TOTALS, JSON, b'{"pageSize":"' + b"9" * 9_000 + b'"}', 400, "invalid_argument"),
     "the wrong kind": ("POST", TOTALS, JSON, b'{"accountId":{"a":1}}', 400, "invalid_argument"),
     "an enumerator that is none": ("POST", SERIES, JSON, b'{"granularity":"NIX"}', 400, "invalid_argument"),
     "events that are no list": ("POST", INGEST, JSON, b'{"events":{}}', 400, "invalid_argument"),
@@ -167,11 +170,19 @@ async def test_what_is_wrong_has_its_status_and_one_sentence(server, method, pat
     message = error["message"]
     assert 0 < len(message) < 800
     assert "\n" not in message
-    assert not re.search(r"Traceback|Error\b|line \d+, in|0x[0-9a-f]{6}|telwerkd\.|<class", message), message
+    assert not re.search(
+        r"Traceback|Error\b|\bsys\.|recursion|<method|line \d+, in|0x[0-9a-f]{6}|telwerkd\.|<class", message
+    ), message
     assert "access-control-allow-origin" not in answer.headers
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert (await server.call(LIST, {})).status_code == 200
 
+
+SMUGGLED = (
+    b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+)
+"""Two requests, or one with a longer body, by whichever length one goes by."""
 
 HEADS = {
     "no HTTP": (b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03" + bytes(200), 400),
@@ -187,6 +198,7 @@ HEADS = {
     "nothing at all": (b"", 408),
     "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 403),
     "no host in an older HTTP": (b"GET / HTTP/1.0\r\n\r\n", 403),
+    "both lengths": (SMUGGLED, 400),
     "another's address": (b"GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", 403),
 }
 
@@ -198,6 +210,7 @@ async def test_what_is_no_request_is_answered_and_cut_off(server, head, status):
     assert found, answer
     assert int(found[1]) == status
     assert b"message" in answer
+    assert b"ok\n" not in answer
 
 
 async def test_a_body_beyond_the_bound_is_refused_before_it_is_sent(server):

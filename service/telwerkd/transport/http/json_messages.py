@@ -35,6 +35,9 @@ _VALUES_MAX: Final = 50_000
 """Of one message: a parser takes some milliseconds for them, for which it holds the interpreter in whatever thread."""
 _ERROR_CHARS_MAX: Final = 200
 
+_TOLD: Final = (json_format.ParseError, ValueError, TypeError)
+"""What is wrong with a field, or with the text. Others are of what runs here."""
+
 _Shape: TypeAlias = Callable[[Any], Any]
 
 
@@ -57,8 +60,20 @@ def from_json(raw: bytes, kind: type[Message]) -> Message:
     try:
         json_format.Parse(raw, message, ignore_unknown_fields=True)
     except Exception as error:  # noqa: BLE001 - whatever json and protobuf raise, the bytes are at fault.
-        raise _not_json(kind, str(error) if isinstance(error, json_format.ParseError) else "") from None
+        raise _not_json(kind, _reason(error)) from None
     return message
+
+
+def _reason(error: BaseException) -> str:
+    """What an error says in words that are fit for callers: those of Python tell only what runs here."""
+    causes = [error]
+    while (cause := causes[-1].__cause__) is not None:
+        causes.append(cause)
+    if isinstance(causes[-1], RecursionError):
+        return "it is nested too deeply"
+    if all(isinstance(cause, _TOLD) for cause in causes):
+        return str(error).partition("; use sys.")[0]
+    return ""
 
 
 def _not_json(kind: type[Message], why: str) -> InvalidArgumentError:
