@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from telwerkd.transport.http.json_lists import NoListError, TooManyError, split
+from telwerkd.transport.http.json_lists import NoListError, TooFineError, TooManyError, split
 
 VALUES = st.recursive(
     st.none()
@@ -81,3 +81,17 @@ def test_a_list_of_too_many_is_given_up_at_once():
 def test_what_is_made_to_be_slow_is_not(raw):
     """A walk that went back for each quote would not come to its end here."""
     assert split(raw, "events", 9) == (raw, [])
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a":' + b"[]" * 300_000,
+        b'{"events":[{"a":[' + b'"",' * 600_000,
+    ],
+    ids=["before the list", "in one object"],
+)
+def test_a_body_of_nothing_but_brackets_and_texts_is_given_up(raw):
+    """To walk over as many as a body has room for takes a quarter of a minute."""
+    with pytest.raises(TooFineError):
+        split(raw, "events", 9)

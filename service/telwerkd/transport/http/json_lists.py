@@ -17,6 +17,10 @@ _OPENS: Final = frozenset({b"{", b"["})
 _CLOSES: Final = frozenset({b"}", b"]"})
 _BACKSLASH: Final = ord("\\")
 
+_MARKS_MAX: Final = 500_000
+_MARKS_PER_ITEM_MAX: Final = 1_000
+"""Texts and brackets: walking over a million takes a second. An event has some hundreds at most, mostly a dozen."""
+
 
 class _Token(NamedTuple):
     """A text, or a bracket: its first character, and where it is."""
@@ -41,6 +45,15 @@ class TooManyError(Exception):
     """The list has more objects than it may."""
 
 
+class TooFineError(Exception):
+    """There are more texts and brackets than are walked over."""
+
+
+def marks_of(count_max: int) -> int:
+    """How many texts and brackets are walked over for a list of so many objects."""
+    return max(_MARKS_MAX, _MARKS_PER_ITEM_MAX * count_max)
+
+
 def split(raw: bytes, name: str, count_max: int) -> Split:
     """The list that stands under `name` in the outermost object; without one, all of it is `rest`.
 
@@ -49,17 +62,19 @@ def split(raw: bytes, name: str, count_max: int) -> Split:
     Raises:
         NoListError: it is something else.
         TooManyError: it has more objects.
+        TooFineError: there are more texts and brackets than `marks_of` so many objects.
     """
-    start = _start(raw, b'"' + name.encode() + b'"')
+    marks_max = marks_of(count_max)
+    start = _start(raw, b'"' + name.encode() + b'"', marks_max)
     if start is None:
         return Split(raw, [])
-    items, end = _items(raw, start, count_max)
+    items, end = _items(raw, start, count_max, marks_max)
     return Split(raw[:start] + raw[end:], items)
 
 
-def _tokens(raw: bytes, position: int) -> Iterator[_Token]:
+def _tokens(raw: bytes, position: int, marks_max: int) -> Iterator[_Token]:
     """The texts and brackets from a position on; a text that has no end goes to that of all."""
-    size = len(raw)
+    size, marks = len(raw), 0
     while position < size:
         found = _MARK.search(raw, position, position + _SEARCHED_BYTES)
         if found is None:
@@ -67,6 +82,9 @@ def _tokens(raw: bytes, position: int) -> Iterator[_Token]:
             continue
         mark, start = found[0], found.start()
         position = _text_end(raw, start + 1) if mark == b'"' else start + 1
+        marks += 1
+        if marks > marks_max:
+            raise TooFineError
         yield _Token(mark, start, position)
 
 
@@ -82,10 +100,10 @@ def _text_end(raw: bytes, position: int) -> int:
     return len(raw)
 
 
-def _start(raw: bytes, key: bytes) -> int | None:
+def _start(raw: bytes, key: bytes, marks_max: int) -> int | None:
     """Where the list begins, behind its bracket; None if there is none under this key, or null."""
     depth = 0
-    for mark, start, end in _tokens(raw, 0):
+    for mark, start, end in _tokens(raw, 0, marks_max):
         if mark in _OPENS:
             depth += 1
         elif mark in _CLOSES:
@@ -105,11 +123,11 @@ def _opened(raw: bytes, position: int) -> int | None:
     return position + 1
 
 
-def _items(raw: bytes, position: int, count_max: int) -> tuple[list[bytes], int]:
+def _items(raw: bytes, position: int, count_max: int, marks_max: int) -> tuple[list[bytes], int]:
     """The objects from where the list begins, and where its closing bracket is."""
     items: list[bytes] = []
     depth, begun, before = 0, position, position
-    for mark, start, end in _tokens(raw, position):
+    for mark, start, end in _tokens(raw, position, marks_max):
         if depth == 0:
             between = raw[before:start]
             if mark == b"]" and not between.strip():

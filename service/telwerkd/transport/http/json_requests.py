@@ -16,7 +16,7 @@ from telwerkd.transport.codec import wire
 from telwerkd.transport.codec.events import EventLimits
 from telwerkd.transport.codec.query_batch import BATCH_QUERIES_MAX
 from telwerkd.transport.grpc.requests import BATCH_QUERY, INGEST_EVENTS
-from telwerkd.transport.http.json_lists import NoListError, TooManyError, split
+from telwerkd.transport.http.json_lists import NoListError, TooFineError, TooManyError, marks_of, split
 from telwerkd.transport.http.json_messages import from_json
 
 _ESCAPED_FACTOR: Final = 8
@@ -110,6 +110,9 @@ def _split(raw: bytes, listed: _List) -> bytes:
         raise InvalidArgumentError.of(listed.name, "must be a list of objects") from None
     except TooManyError:
         raise LimitExceededError(listed.name, f"has more than {listed.count_max} {listed.too_many}") from None
+    except TooFineError:
+        marks = marks_of(listed.count_max)
+        raise LimitExceededError("request", f"has more than {marks} texts and brackets: send less at once") from None
     if len(rest) > _REST_BYTES_MAX:
         raise LimitExceededError(
             "request", f"has {len(rest)} bytes beside its {listed.name}, at most {_REST_BYTES_MAX} are allowed"
