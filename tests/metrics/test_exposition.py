@@ -6,7 +6,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as plain_text
 
 from telwerkd.metrics.catalogue import CATALOGUE, Kind
-from telwerkd.metrics.exposition import exposition
+from telwerkd.metrics.exposition import exposition, is_openmetrics
 from telwerkd.metrics.reading import Reading, Value
 from telwerkd.process.figures import Histogram
 
@@ -31,7 +31,7 @@ async def test_every_metric_of_the_catalogue_is_read_as_what_it_is():
         ("", plain_text),
         ("text/html, Application/OpenMetrics-Text;version=1.0.0;q=0.5", open_metrics),
     ):
-        body, content_type = await exposition(EVERYTHING, accept)
+        body, content_type = await exposition(EVERYTHING, is_open=is_openmetrics(accept))
         assert content_type.startswith("application/openmetrics-text" if accept else "text/plain; version=0.0.4")
         found = {family.name: family for family in parse(body.decode())}
         assert len(found) == len(CATALOGUE)

@@ -35,12 +35,16 @@ class Exposition(NamedTuple):
     content_type: str
 
 
-async def exposition(reading: Reading, accept: str = "") -> Exposition:
-    """The text of a reading: OpenMetrics where `accept`, an HTTP header, names it, else Prometheus's own.
+def is_openmetrics(accept: str) -> bool:
+    """Whether this HTTP header names OpenMetrics."""
+    return any(part.partition(";")[0].strip().lower() == _OPENMETRICS for part in accept.split(","))
+
+
+async def exposition(reading: Reading, *, is_open: bool = False) -> Exposition:
+    """The text of a reading: OpenMetrics, or Prometheus's own.
 
     The event loop goes on after each metric. (A thread would hold it up longer: Python lets one run for 5 ms.)
     """
-    is_open = any(part.partition(";")[0].strip().lower() == _OPENMETRICS for part in accept.split(","))
     encode: Callable[[Collector], bytes] = generate_openmetrics if is_open else generate_latest
     pieces: list[bytes] = []
     for name, metric in CATALOGUE.items():

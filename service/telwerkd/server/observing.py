@@ -16,7 +16,7 @@ from telwerkd.application.query.figures import QueryFigures
 from telwerkd.application.upkeep.upkeep import UpkeepFigures
 from telwerkd.application.watch.watches import Watches
 from telwerkd.domain.ids import SECOND
-from telwerkd.metrics.exposition import Exposition, exposition, of_process
+from telwerkd.metrics.exposition import Exposition, exposition, is_openmetrics, of_process
 from telwerkd.metrics.reading import Reading, Value, merged
 from telwerkd.process.bounded_cache import AnyCache
 from telwerkd.process.figures import Labels, LimitCounts
@@ -60,16 +60,31 @@ class Metrics:
         self._store = store
         self._clock = clock
         self._stored: asyncio.Task[Reading] | None = None
+        self._shown = dict[bool, asyncio.Task[Exposition]]()
+        """By whether it is OpenMetrics: the text that will be begun, for all who asked since the last was."""
+        self._showing = asyncio.Lock()
         self.of_all: Callable[[], Awaitable[Reading]] | None = None
         """Reads the figures of all workers, where there are several."""
 
     async def exposition(self, accept: str = "") -> Exposition:
         """The text for Prometheus, and its content type; `accept` is the request's header of that name.
 
+        One is made at a time, however many ask: who asks meanwhile shares the next.
+
         Raises:
             UnavailableError: the other workers' figures did not come in time.
         """
-        return await exposition(await self.read(), accept)
+        is_open = is_openmetrics(accept)
+        shown = self._shown.get(is_open)
+        if shown is None:
+            shown = self._shown[is_open] = asyncio.create_task(self._expose(is_open=is_open))
+            shown.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return await asyncio.shield(shown)
+
+    async def _expose(self, *, is_open: bool) -> Exposition:
+        async with self._showing:
+            del self._shown[is_open]
+            return await exposition(await self.read(), is_open=is_open)
 
     async def read(self) -> Reading:
         """All figures: of this server, of the other workers, and of what waits in the database."""
