@@ -16,6 +16,7 @@ async def unless_drained(draining: asyncio.Task[Any], awaitable: Awaitable[T]) -
         UnavailableError: it drains.
     """
     waiting = asyncio.ensure_future(awaitable)
+    waiting.add_done_callback(_seen)
     try:
         await asyncio.wait({waiting, draining}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -25,3 +26,9 @@ async def unless_drained(draining: asyncio.Task[Any], awaitable: Awaitable[T]) -
     if waiting.cancelled() or not waiting.done():
         raise UnavailableError(Reason.SHUTTING_DOWN, "the server is stopping: send the rest to another", 1.0)
     return waiting.result()
+
+
+def _seen(ended: asyncio.Future[Any]) -> None:
+    """It may fail just as the caller goes, who then does not ask how it ended: that is nobody's error."""
+    if not ended.cancelled():
+        ended.exception()
