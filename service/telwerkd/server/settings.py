@@ -29,6 +29,7 @@ from telwerkd.transport.grpc.gate import GateLimits
 from telwerkd.transport.grpc.requests import RequestLimits
 from telwerkd.transport.http.connection import HttpLimits
 from telwerkd.transport.http.origins import host_name, origin
+from telwerkd.transport.security.access import checked_place
 from telwerkd.transport.security.tls import TlsFiles
 from telwerkd.transport.server import ConnectionLimits
 from telwerkd.transport.services.health import WatchLimits
@@ -88,6 +89,28 @@ class Settings(BaseModel):
     tls_key: Path | None = Field(None, description="Its key, PEM.")
     tls_client_ca: Path | None = Field(None, description="Clients must show a certificate of this authority, PEM.")
     keys_file: Path | None = Field(None, description="API keys, see `telwerkd keys`. Without it, everyone may do all.")
+    jwt_issuer: str | None = Field(
+        None,
+        min_length=1,
+        description="Accept tokens (JWT) of this issuer, as their `iss` says it. See docs/security.md.",
+    )
+    jwt_audience: str | None = Field(None, min_length=1, description="What their `aud` must name.")
+    jwt_jwks: Annotated[str | None, AfterValidator(lambda place: place and checked_place(place))] = Field(
+        None, min_length=1, description="The issuer's keys, a JWK set: a URL (`https://`), or a file's path."
+    )
+    jwt_accounts_claim: str = Field(
+        "telwerk_accounts", min_length=1, description="Their claim that names accounts; `*` in it is every one."
+    )
+    jwt_roles_claim: str = Field(
+        "telwerk_roles", min_length=1, description="Their claim that names roles: ingest, query, admin."
+    )
+    jwt_leeway_seconds: float = Field(
+        30.0, ge=0, le=600, description="How far the issuer's clock may be from this one."
+    )
+    jwt_refresh_seconds: float = Field(300.0, gt=0, description="How often keys are fetched from a URL.")
+    jwt_cooldown_seconds: float = Field(
+        10.0, gt=0, description="Within this they are fetched once at most, whichever keys tokens name."
+    )
     insecure_plaintext: bool = Field(default=False, description="Allow plain text beyond loopback.")
     insecure_no_auth: bool = Field(default=False, description="Allow everyone everything beyond loopback.")
     http_hosts: Annotated[tuple[str, ...] | None, BeforeValidator(partial(_several, host_name)), _TEXTS_SCHEMA] = Field(
@@ -276,6 +299,11 @@ class Settings(BaseModel):
     def log_style(self) -> LogStyle:
         """How all processes log."""
         return LogStyle(self.log_format, self.log_level)
+
+    @property
+    def asks_for_credentials(self) -> bool:
+        """Whether a caller must prove who it is."""
+        return self.keys_file is not None or self.jwt_issuer is not None
 
     @property
     def event_limits(self) -> EventLimits:

@@ -29,6 +29,7 @@ from telwerkd.application.watch.watches import Watches
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.server import observing, trace_export, upkeep_tasks
 from telwerkd.server.background import Background
+from telwerkd.server.credentials import accepted_credentials, check_tokens
 from telwerkd.server.http_ports import HttpPorts, bound_ports
 from telwerkd.server.observing import Metrics
 from telwerkd.server.settings import Settings
@@ -46,7 +47,8 @@ from telwerkd.transport.grpc.observing import ObservingInterceptor
 from telwerkd.transport.grpc.replies import Replies
 from telwerkd.transport.grpc.requests import RequestInterceptor
 from telwerkd.transport.security.access import check_exposure
-from telwerkd.transport.security.auth import AuthInterceptor, Keyring
+from telwerkd.transport.security.auth import AuthInterceptor
+from telwerkd.transport.security.grants import Credentials
 from telwerkd.transport.security.tls import StartupError, server_credentials
 from telwerkd.transport.server import SERVICE_NAMES, SERVICES, Services, make_server
 from telwerkd.transport.services.admin import AdminService
@@ -139,11 +141,12 @@ def check(settings: Settings) -> None:
             f"id_bytes_max is {settings.id_bytes_max}, "
             f"and the keys of PostgreSQL take ids of {POSTGRES_ID_BYTES_MAX} bytes at most"
         )
+    check_tokens(settings)
     for address in filter(None, (settings.listen, settings.http_listen)):
         check_exposure(
             address,
             tls=settings.tls_files is not None,
-            auth=settings.keys_file is not None,
+            auth=settings.asks_for_credentials,
             allow_plaintext=settings.insecure_plaintext,
             allow_no_auth=settings.insecure_no_auth,
         )
@@ -156,8 +159,9 @@ async def _serving(
     parts = _Parts.of(settings, store)
     metrics = Metrics(settings, parts.figures, store, clock)
     services = _services(settings, store, clock, parts)
-    keyring = None if settings.keys_file is None else Keyring(settings.keys_file)
-    interceptors = _interceptors(settings, parts, keyring)
+    accepted = accepted_credentials(settings)
+    credentials = accepted.credentials
+    interceptors = _interceptors(settings, parts, credentials)
     server = _grpc_server(settings, services, interceptors, parts, shares_port=shares_port)
     background = Background()
     with ExitStack() as stack:
@@ -168,8 +172,10 @@ async def _serving(
         if ports.http is not None:
             parts.observed.listens("connectrpc", *_place(ports.http.address))
         http = HttpPorts(
-            settings, ports, services, interceptors, parts.health, parts.budget, keyring, metrics.exposition
+            settings, ports, services, interceptors, parts.health, parts.budget, credentials, metrics.exposition
         )
+        if accepted.upkeep is not None:
+            background.start(accepted.upkeep(), "keys of tokens")
         committing = background.start(parts.ingest.run(), "group commit", returns=True)
         background.start(parts.watches.run(), "watches")
         upkeep_tasks.start(background, settings, store, clock, parts.names, periods, parts.upkeep)
@@ -295,7 +301,9 @@ def _grpc_server(
     )
 
 
-def _interceptors(settings: Settings, parts: _Parts, keyring: Keyring | None) -> list[grpc.aio.ServerInterceptor]:
+def _interceptors(
+    settings: Settings, parts: _Parts, credentials: Credentials | None
+) -> list[grpc.aio.ServerInterceptor]:
     """The interceptors of both ports, the outermost first."""
     interceptors: list[grpc.aio.ServerInterceptor] = [
         parts.gate,
@@ -303,8 +311,8 @@ def _interceptors(settings: Settings, parts: _Parts, keyring: Keyring | None) ->
     ]
     if parts.observed.are_observed:
         interceptors.insert(0, ObservingInterceptor(parts.observed))
-    if keyring is not None:
-        interceptors.append(AuthInterceptor(keyring))
+    if credentials is not None:
+        interceptors.append(AuthInterceptor(credentials))
     interceptors.append(RequestInterceptor(settings.request_limits, settings.event_limits, parts.budget))
     return interceptors
 
