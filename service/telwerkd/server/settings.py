@@ -1,5 +1,6 @@
 """The server's settings, with their defaults. `telwerkd.server.settings_loading` says where they come from."""
 
+import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from pydantic import (
 
 from telwerkd.application.batches import IngestLimits
 from telwerkd.application.query.question import QueryLimits
+from telwerkd.application.rates import RateLimits, Rates
 from telwerkd.process.descriptors import connections_max
 from telwerkd.process.log_format import LogFormat, LogLevel, LogStyle
 from telwerkd.storage.location import Location, SqliteFile, located
@@ -56,6 +58,26 @@ def _several(one: Callable[[str], str], given: object) -> tuple[str, ...] | None
 _TEXTS_SCHEMA = WithJsonSchema(
     {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}, {"type": "null"}]}
 )
+
+
+class OwnRates(BaseModel):
+    """Limits of one account, in place of those of all; by the same names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    account_calls_per_second_max: float | None = Field(None, gt=0)
+    account_events_per_second_max: float | None = Field(None, gt=0)
+    account_query_ms_per_second_max: float | None = Field(None, gt=0)
+
+    @property
+    def rates(self) -> Rates:
+        """The same for the application."""
+        return Rates(**self.model_dump())
+
+
+def _of_json(given: object) -> object:
+    """What a variable of the environment holds is a text. Raises ValueError."""
+    return json.loads(given) if isinstance(given, str) else given
 
 
 class Settings(BaseModel):
@@ -207,6 +229,23 @@ class Settings(BaseModel):
     )
     answer_cache_bytes_max: int = Field(
         64 * 2**20, ge=0, description="Memory for answers that are still true; 0 keeps none."
+    )
+    account_calls_per_second_max: float | None = Field(
+        None,
+        gt=0,
+        description="Calls of one account a second; each query of a batch and each request of a stream is one.",
+    )
+    account_events_per_second_max: float | None = Field(
+        None, gt=0, description="Events of one account a second, refused ones included."
+    )
+    account_query_ms_per_second_max: float | None = Field(
+        None, gt=0, description="What queries of one account may compute in a second, in estimated milliseconds."
+    )
+    account_burst_seconds: float = Field(
+        10.0, gt=0, description="How long an account may save up what it does not use of these three."
+    )
+    account_limits: Annotated[dict[str, OwnRates], BeforeValidator(_of_json)] = Field(
+        {}, description="The first three for single accounts: tables `[account_limits.ID]` in the configuration file."
     )
     watches_max: int = Field(1_000, gt=0, description="Open WatchTimeSeries calls.")
     watches_per_account_max: int = Field(500, gt=0, description="Open WatchTimeSeries calls of one account.")
@@ -370,6 +409,12 @@ class Settings(BaseModel):
     def ingest_limits(self) -> IngestLimits:
         """What an account and a transaction may hold."""
         return self._named(IngestLimits)
+
+    @property
+    def rate_limits(self) -> RateLimits:
+        """What accounts may ask for in a second."""
+        own = {account: rates.rates for account, rates in self.account_limits.items()}
+        return RateLimits(self._named(Rates), own, self.account_burst_seconds)
 
     @property
     def query_limits(self) -> QueryLimits:

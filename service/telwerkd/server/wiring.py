@@ -21,6 +21,7 @@ from telwerkd.application.query.question import QueryLimits
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.runner import Queries
 from telwerkd.application.query.slow_queries import SlowQueries
+from telwerkd.application.rates import AccountRates, Rates
 from telwerkd.application.readers import Readers
 from telwerkd.application.settings import AccountSettings
 from telwerkd.application.upkeep.freeing import NameKeeper
@@ -52,6 +53,7 @@ from telwerkd.transport.security.grants import Credentials
 from telwerkd.transport.security.tls import StartupError, server_credentials
 from telwerkd.transport.server import SERVICE_NAMES, SERVICES, Services, make_server
 from telwerkd.transport.services.admin import AdminService
+from telwerkd.transport.services.callers import Callers
 from telwerkd.transport.services.health import Health, HealthService
 from telwerkd.transport.services.ingestion import IngestionService
 from telwerkd.transport.services.kpi import AnswerCache, KpiService
@@ -76,6 +78,9 @@ RELOADED: Final = frozenset(
     {
         *IngestLimits.__struct_fields__,
         *QueryLimits.__struct_fields__,
+        *Rates.__struct_fields__,
+        "account_burst_seconds",
+        "account_limits",
         "waiting_queries_per_account_max",
         "watches_max",
         "watches_per_account_max",
@@ -208,6 +213,7 @@ class _Parts(NamedTuple):
     queries: Queries
     watches: Watches
     budget: MemoryBudget
+    rates: AccountRates
     health: Health
     draining: asyncio.Event
     observed: ObservedCalls
@@ -225,7 +231,8 @@ class _Parts(NamedTuple):
         readers = Readers(store, settings.waiting_queries_per_account_max)
         limits = observing.limit_counts()
         calls, rollups = Calls(SERVICES, limits), RollupCache(settings.rollup_cache_bytes_max)
-        queries = Queries(store, readers, settings.query_limits, rollups, budget, QueryFigures(limits))
+        rates, figures = AccountRates(settings.rate_limits), QueryFigures(limits)
+        queries = Queries(store, readers, settings.query_limits, rollups, budget, figures, rates.spent)
         watches = Watches(store, queries, budget, settings.watches_max, settings.watches_per_account_max)
         ingested = IngestFigures(limits, settings.metrics_accounts_max)
         return cls(
@@ -235,6 +242,7 @@ class _Parts(NamedTuple):
             queries,
             watches,
             budget,
+            rates,
             Health(SERVICE_NAMES),
             asyncio.Event(),
             ObservedCalls(access_log=settings.access_log),
@@ -257,6 +265,7 @@ class _Parts(NamedTuple):
         """See `Running.use`."""
         self.ingest.use(settings.ingest_limits)
         self.queries.use(settings.query_limits)
+        self.rates.use(settings.rate_limits)
         self.readers.use(settings.waiting_queries_per_account_max)
         self.watches.use(settings.watches_max, settings.watches_per_account_max)
         self.budget.bytes_max = settings.memory_bytes_max
@@ -264,22 +273,22 @@ class _Parts(NamedTuple):
 
 def _services(settings: Settings, store: Store, clock: Clock, parts: _Parts) -> Services:
     limits = settings.event_limits
-    fields = FieldReader(limits.id_bytes_max, limits.url_bytes_max)
+    callers = Callers(FieldReader(limits.id_bytes_max, limits.url_bytes_max), parts.rates)
     return Services(
-        IngestionService(parts.ingest, clock, limits, fields, parts.draining),
+        IngestionService(parts.ingest, clock, limits, callers, parts.draining),
         KpiService(
             parts.queries,
             parts.watches,
-            Explanations(store, parts.readers, clock),
+            Explanations(store, parts.readers, clock, parts.rates.spent),
             clock,
-            fields,
+            callers,
             parts.answers,
             settings.watch_stall_seconds,
             parts.draining,
             SlowQueries(settings.slow_query_seconds),
         ),
-        SettingsService(AccountSettings(store, parts.readers, settings.widget_settings_bytes_max), clock, fields),
-        AdminService(store, clock, fields, parts.names),
+        SettingsService(AccountSettings(store, parts.readers, settings.widget_settings_bytes_max), clock, callers),
+        AdminService(store, clock, callers, parts.names),
     )
 
 
