@@ -189,6 +189,7 @@ def test_a_token_expires_at_its_time_and_the_leeway_even_when_it_was_accepted_be
     tokens.key(text)  # the leeway
     clock.seconds = 131
     assert refused(tokens, text) == (Reason.TOKEN_EXPIRED, "the token has expired")
+    tokens.key(token(exp=10**400))
     assert refused(tokens_of(path), token(exp=int(time.time()) - 31))[0] is Reason.TOKEN_EXPIRED
     tokens_of(path).key(token(exp=int(time.time()) - 20))
 
@@ -307,6 +308,12 @@ def provider() -> Iterator[Provider]:
     one.server.shutdown()
     thread.join()
     one.server.server_close()
+
+
+async def test_a_provider_on_this_machine_is_asked_without_a_proxy(provider, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert fetched(provider.url) == KEYS
 
 
 async def test_a_new_key_is_fetched_when_a_token_names_it_and_that_but_once_in_the_cooldown(provider):

@@ -79,6 +79,12 @@ def checked_place(place: str) -> str:
         raise ValueError("must be the path of a file, or a URL with https://")
     if url.username is not None or url.password is not None:
         raise ValueError("must have no user name or password in it")
-    if url.scheme == "http" and not is_loopback(f"[{url.hostname}]" if ":" in url.hostname else url.hostname):
+    if url.scheme == "http" and not is_local(place):
         raise ValueError("must be a URL with https://: whoever changes the answer of another can make tokens")
     return place
+
+
+def is_local(url: str) -> bool:
+    """Whether a URL leads to this machine."""
+    host = urlsplit(url).hostname or ""
+    return is_loopback(f"[{host}]" if ":" in host else host)

@@ -20,6 +20,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from telwerkd.transport.security.access import is_local
 from telwerkd.transport.security.followed_files import FollowedFiles
 
 _log = logging.getLogger(__name__)
@@ -211,7 +212,7 @@ class RemoteKeys:
 
 
 def fetched(url: str) -> bytes:
-    """What stands at a URL. Takes its time, but no more than it may.
+    """What stands at a URL. Takes its time, but no more than it may. This machine is never reached through a proxy.
 
     Raises:
         JwksError: it does not answer, leads elsewhere, or answers too late or too much.
@@ -219,7 +220,8 @@ def fetched(url: str) -> bytes:
     until = time.monotonic() + _FETCH_SECONDS
     raw = b""
     try:
-        with urllib.request.build_opener(_NoRedirects).open(url, timeout=_FETCH_SECONDS) as response:
+        direct = [urllib.request.ProxyHandler({})] if is_local(url) else []
+        with urllib.request.build_opener(_NoRedirects, *direct).open(url, timeout=_FETCH_SECONDS) as response:
             while chunk := response.read1(_CHUNK_BYTES):
                 raw += chunk
                 if len(raw) > _BYTES_MAX:

@@ -26,6 +26,9 @@ _KNOWN_MAX: Final = 4_096
 """Tokens that were verified, and are not verified again as long as they and the keys are in force."""
 
 _RETRY_SECONDS: Final = 5.0
+_END_OF_TIME: Final = 2**53
+"""A JSON number may be larger than what a float holds."""
+
 _SAFE: Final = re.compile(r"[A-Za-z0-9._:/-]{1,100}")
 """Looks like the name of a client or a number; an address of mail does not."""
 
@@ -158,7 +161,7 @@ class Tokens:
             frozenset([accounts] if isinstance(accounts, str) else accounts),
             # One text is written as OAuth's scope is. Identity providers name roles of other services too.
             frozenset(known[one] for one in (roles.split() if isinstance(roles, str) else roles) if one in known),
-            float(claims["exp"]) + rules.leeway_seconds,
+            min(int(claims["exp"]), _END_OF_TIME) + rules.leeway_seconds,
         )
 
 
