@@ -25,6 +25,7 @@ SLOW = 3 / HOUR
 OWN = {
     **{name: {"account_calls_per_second_max": SLOW} for name in ("calls", "settings", "batch", "small-batch")},
     **{name: {"account_events_per_second_max": SLOW} for name in ("events", "stream", "whole")},
+    "watching": {"watches_per_account_max": 1},
     "costly": {"account_query_ms_per_second_max": 0.001 / HOUR},
 }
 
@@ -101,6 +102,23 @@ async def test_queries_are_paid_by_what_they_cost(server):
     said = await refusal(server.totals("costly", KPI))
     check(said, "account_query_ms_per_second_max")
     await server.ingest("costly", events(1))
+
+
+async def test_watches_of_an_account_may_have_a_limit_of_their_own(server):
+    query = kpi.QueryTimeSeriesRequest(kpi_ids=[KPI], granularity=kpi.GRANULARITY_DAY)
+    query.range.instants.start_time.seconds, query.range.instants.end_time.seconds = 1_728_000_000, 1_728_086_400
+
+    def watch(account: str):
+        return server.kpis.WatchTimeSeries(kpi.WatchTimeSeriesRequest(account_id=account, query=query))
+
+    first, other = watch("watching"), watch("others")
+    await first.read()
+    await other.read()
+    check(await refusal(watch("watching").read()), "1 watches of this account (watches_per_account_max)")
+    second = watch("others")
+    await second.read()
+    for open_watch in (first, other, second):
+        open_watch.cancel()
 
 
 async def test_limits_follow_the_settings_while_a_server_runs(tmp_path):

@@ -42,6 +42,9 @@ _EVENTS, _INGEST, _QUERIES, _REQUESTS = EventLimits(), IngestLimits(), QueryLimi
 _HTTP_PART = 5
 """Of the connections that there may be, a fifth is for each port of HTTP."""
 
+INGEST_SETTINGS = frozenset(IngestLimits.__struct_fields__) - {"own_waiting_percents"}
+"""Limits of ingestion that are settings by themselves."""
+
 _Limits = TypeVar("_Limits", bound=msgspec.Struct)
 
 
@@ -60,7 +63,7 @@ _TEXTS_SCHEMA = WithJsonSchema(
 )
 
 
-class OwnRates(BaseModel):
+class OwnLimits(BaseModel):
     """Limits of one account, in place of those of all; by the same names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -68,11 +71,13 @@ class OwnRates(BaseModel):
     account_calls_per_second_max: float | None = Field(None, gt=0)
     account_events_per_second_max: float | None = Field(None, gt=0)
     account_query_ms_per_second_max: float | None = Field(None, gt=0)
+    waiting_account_percent_max: int | None = Field(None, gt=0, le=100)
+    watches_per_account_max: int | None = Field(None, gt=0)
 
     @property
     def rates(self) -> Rates:
-        """The same for the application."""
-        return Rates(**self.model_dump())
+        """Those in a second."""
+        return Rates(**{name: getattr(self, name) for name in Rates.__struct_fields__})
 
 
 def _of_json(given: object) -> object:
@@ -244,8 +249,10 @@ class Settings(BaseModel):
     account_burst_seconds: float = Field(
         10.0, gt=0, description="How long an account may save up what it does not use of these three."
     )
-    account_limits: Annotated[dict[str, OwnRates], BeforeValidator(_of_json)] = Field(
-        {}, description="The first three for single accounts: tables `[account_limits.ID]` in the configuration file."
+    account_limits: Annotated[dict[str, OwnLimits], BeforeValidator(_of_json)] = Field(
+        {},
+        description="These limits, `waiting_account_percent_max` and `watches_per_account_max`, of single accounts: "
+        "tables `[account_limits.ID]` in the configuration file.",
     )
     watches_max: int = Field(1_000, gt=0, description="Open WatchTimeSeries calls.")
     watches_per_account_max: int = Field(500, gt=0, description="Open WatchTimeSeries calls of one account.")
@@ -415,12 +422,20 @@ class Settings(BaseModel):
     @property
     def ingest_limits(self) -> IngestLimits:
         """What an account and a transaction may hold."""
-        return self._named(IngestLimits)
+        own = {account: limits.waiting_account_percent_max for account, limits in self.account_limits.items()}
+        named = {name: getattr(self, name) for name in INGEST_SETTINGS}
+        return IngestLimits(**named, own_waiting_percents={account: most for account, most in own.items() if most})
+
+    @property
+    def own_watches(self) -> dict[str, int]:
+        """How many watches single accounts may have open."""
+        own = {account: limits.watches_per_account_max for account, limits in self.account_limits.items()}
+        return {account: most for account, most in own.items() if most}
 
     @property
     def rate_limits(self) -> RateLimits:
         """What accounts may ask for in a second."""
-        own = {account: rates.rates for account, rates in self.account_limits.items()}
+        own = {account: limits.rates for account, limits in self.account_limits.items()}
         return RateLimits(self._named(Rates), own, self.account_burst_seconds)
 
     @property

@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 
 import grpc.aio
 
-from telwerkd.application.batches import IngestLimits
 from telwerkd.application.clock import Clock
 from telwerkd.application.explain import Explanations
 from telwerkd.application.ingest.figures import IngestFigures
@@ -33,7 +32,7 @@ from telwerkd.server.background import Background
 from telwerkd.server.credentials import accepted_credentials, check_tokens
 from telwerkd.server.http_ports import HttpPorts, bound_ports
 from telwerkd.server.observing import Metrics
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings import INGEST_SETTINGS, Settings
 from telwerkd.server.upkeep_tasks import PERIODS, Periods
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.open_store import opened, prepare
@@ -76,7 +75,7 @@ class NotStoredError(Exception):
 
 RELOADED: Final = frozenset(
     {
-        *IngestLimits.__struct_fields__,
+        *INGEST_SETTINGS,
         *QueryLimits.__struct_fields__,
         *Rates.__struct_fields__,
         "account_burst_seconds",
@@ -233,7 +232,8 @@ class _Parts(NamedTuple):
         calls, rollups = Calls(SERVICES, limits), RollupCache(settings.rollup_cache_bytes_max)
         rates, figures = AccountRates(settings.rate_limits), QueryFigures(limits)
         queries = Queries(store, readers, settings.query_limits, rollups, budget, figures, rates.spent)
-        watches = Watches(store, queries, budget, settings.watches_max, settings.watches_per_account_max)
+        per_account = settings.watches_per_account_max
+        watches = Watches(store, queries, budget, settings.watches_max, per_account, settings.own_watches)
         ingested = IngestFigures(limits, settings.metrics_accounts_max)
         return cls(
             names,
@@ -267,7 +267,7 @@ class _Parts(NamedTuple):
         self.queries.use(settings.query_limits)
         self.rates.use(settings.rate_limits)
         self.readers.use(settings.waiting_queries_per_account_max)
-        self.watches.use(settings.watches_max, settings.watches_per_account_max)
+        self.watches.use(settings.watches_max, settings.watches_per_account_max, settings.own_watches)
         self.budget.bytes_max = settings.memory_bytes_max
 
 
