@@ -18,6 +18,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 KPI = "satisfaction_score"
+DAY = kpi.TimeRange(instants={"start_time": {"seconds": 1_728_000_000}, "end_time": {"seconds": 1_728_086_400}})
+ALL = kpi.TimeRange(instants={"start_time": {"seconds": 1_728_000_000}, "end_time": {"seconds": 1_828_051_200}})
 HOUR = 3_600.0
 SLOW = 3 / HOUR
 """Three an hour, with an hour to save up: three at once, and then none while a test runs."""
@@ -26,7 +28,7 @@ OWN = {
     **{name: {"account_calls_per_second_max": SLOW} for name in ("calls", "settings", "batch", "small-batch")},
     **{name: {"account_events_per_second_max": SLOW} for name in ("events", "stream", "whole")},
     "watching": {"watches_per_account_max": 1},
-    "costly": {"account_query_ms_per_second_max": 0.001 / HOUR},
+    **{name: {"account_query_ms_per_second_max": 0.001 / HOUR} for name in ("costly", "costly-batch", "explained")},
 }
 
 
@@ -102,11 +104,18 @@ async def test_queries_are_paid_by_what_they_cost(server):
     said = await refusal(server.totals("costly", KPI))
     check(said, "account_query_ms_per_second_max")
     await server.ingest("costly", events(1))
+    one = kpi.BatchedQuery(totals=kpi.QueryTotalsRequest(kpi_ids=[KPI], range=DAY))
+    request = kpi.BatchQueryRequest(account_id="costly-batch", queries=[one])
+    await server.kpis.BatchQuery(request, timeout=CALL_SECONDS)
+    check(await refusal(server.kpis.BatchQuery(request, timeout=CALL_SECONDS)), "account_query_ms_per_second_max")
+    await server.ingest_chat("explained", "09:00:00 anna assigned\n09:00:05 contact rates 4")
+    explain = kpi.ExplainCountRequest(account_id="explained", kpi_id=KPI, range=ALL)
+    await server.kpis.ExplainCount(explain, timeout=CALL_SECONDS)
+    check(await refusal(server.totals("explained", KPI)), "account_query_ms_per_second_max")
 
 
 async def test_watches_of_an_account_may_have_a_limit_of_their_own(server):
-    query = kpi.QueryTimeSeriesRequest(kpi_ids=[KPI], granularity=kpi.GRANULARITY_DAY)
-    query.range.instants.start_time.seconds, query.range.instants.end_time.seconds = 1_728_000_000, 1_728_086_400
+    query = kpi.QueryTimeSeriesRequest(kpi_ids=[KPI], granularity=kpi.GRANULARITY_DAY, range=DAY)
 
     def watch(account: str):
         return server.kpis.WatchTimeSeries(kpi.WatchTimeSeriesRequest(account_id=account, query=query))
