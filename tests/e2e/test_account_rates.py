@@ -144,10 +144,10 @@ async def test_limits_of_single_accounts_stand_in_the_file_or_in_a_variable(tmp_
     file = tmp_path / "telwerkd.toml"
     file.write_text('[account_limits."a.b c"]\naccount_calls_per_second_max = 5\n')
     rates = load(file, {}).settings.rate_limits
-    assert rates.of("account_calls_per_second_max", "a.b c") == 5
-    assert rates.of("account_calls_per_second_max", "a") is None
+    assert rates.limit_of("account_calls_per_second_max", "a.b c") == 5
+    assert rates.limit_of("account_calls_per_second_max", "a") is None
     monkeypatch.setenv("TELWERK_ACCOUNT_LIMITS", json.dumps({"acme": {"account_events_per_second_max": 7.5}}))
-    assert load(None, {}).settings.rate_limits.of("account_events_per_second_max", "acme") == 7.5
+    assert load(None, {}).settings.rate_limits.limit_of("account_events_per_second_max", "acme") == 7.5
     monkeypatch.setenv("TELWERK_ACCOUNT_LIMITS", "acme=7")
     with pytest.raises(ConfigurationError, match="account_limits"):
         load(None, {})

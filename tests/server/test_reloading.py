@@ -80,7 +80,7 @@ async def test_a_file_that_has_changed_is_followed_and_every_setting_that_is_sai
             await eventually(taken)
         parts = server.use.__self__  # type: ignore[attr-defined]  # it is a method of them
     assert {name: getattr(used[-1], name) for name in wanted} == wanted
-    assert used[-1].rate_limits.of("account_events_per_second_max", "acme") == 7
+    assert used[-1].rate_limits.limit_of("account_events_per_second_max", "acme") == 7
     assert parts.rates._limits == used[-1].rate_limits
     assert parts.ingest._limits == parts.ingest._waiting._limits == used[-1].ingest_limits
     assert parts.queries._limits == used[-1].query_limits

@@ -36,7 +36,7 @@ class RateLimits(msgspec.Struct, frozen=True):
     burst_seconds: float = 10.0
     """How long a limit may be saved up."""
 
-    def of(self, name: str, account: str) -> float | None:
+    def limit_of(self, name: str, account: str) -> float | None:
         """The limit of an account."""
         own = None if account not in self.by_account else getattr(self.by_account[account], name)
         limit: float | None = getattr(self.default, name) if own is None else own
@@ -105,7 +105,7 @@ class AccountRates:
         now = self._clock()
         taken = list[tuple[Buckets, float]]()
         for buckets, name, what, amount in wanted:
-            limit = self._limits.of(name, account)
+            limit = self._limits.limit_of(name, account)
             if limit is None:
                 continue
             wait = buckets.wait(account, amount / limit, self._limits.burst_seconds, now)
@@ -118,7 +118,7 @@ class AccountRates:
 
     def spent(self, account: AccountId, query_ms: float) -> None:
         """Counts what a query has cost."""
-        limit = self._limits.of("account_query_ms_per_second_max", account)
+        limit = self._limits.limit_of("account_query_ms_per_second_max", account)
         if limit is not None:
             self._queries.take(account, query_ms / limit, self._clock())
 
