@@ -20,6 +20,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from telwerkd.process.log_format import Event
 from telwerkd.transport.security.access import is_local
 from telwerkd.transport.security.followed_files import FollowedFiles
 
@@ -201,14 +202,18 @@ class RemoteKeys:
             self.is_answering = False
             if not self._has_complained:  # once for each time that it goes
                 self._has_complained = True
-                _log.error("tokens: %s; the keys fetched before stay in force", error)  # the text says it all
+                told = f"tokens: {error}; the keys fetched before stay in force"
+                # The text says it all.
+                _log.error(Event("token keys not fetched", {"url": self._url, "reason": str(error)}, told))
             return
         finally:
             self._fetching = None
         self.is_answering, self._has_complained = True, False
         if keys.keys() != self._keys.keys() or any(keys[name] != key for name, key in self._keys.items()):
             self._keys = keys
-            _log.info("tokens: keys of %s: %s", self._url, ", ".join(sorted({ascii(name) for name, _ in keys})))
+            ids = sorted({name for name, _ in keys})
+            told = f"tokens: keys of {self._url}: {', '.join(map(ascii, ids))}"
+            _log.info(Event("token keys fetched", {"url": self._url, "key_ids": ", ".join(ids)}, told))
 
 
 def fetched(url: str) -> bytes:
