@@ -1,6 +1,6 @@
 """How a client reaches its server: address, credentials, deadlines, and what grpc is told about the connection."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
@@ -28,6 +28,9 @@ It holds no time limits: grpc would take the smaller of those and the caller's, 
 _RECONNECT_SECONDS_FIRST: Final = 0.2
 _RECONNECT_SECONDS_MAX: Final = 5.0
 
+ApiKey: TypeAlias = str | Callable[[], str] | None
+"""A key, or what gives it before each call, such as a token that is renewed before it expires. It must not block."""
+
 Metadata: TypeAlias = tuple[tuple[str, str], ...]
 
 
@@ -49,7 +52,7 @@ class Connection:
     """
 
     address: str = "127.0.0.1:50051"
-    api_key: str | None = field(default=None, repr=False)
+    api_key: ApiKey = field(default=None, repr=False)
     tls: bool | str | Path = False
     client_certificate: tuple[str | Path, str | Path] | None = None
     timeout_seconds: float = 30.0
@@ -59,10 +62,11 @@ class Connection:
             raise ValueError("a client certificate goes with TLS only: give tls=True, or the authority to trust")
         target_of(self.address)
 
-    @cached_property
+    @property
     def metadata(self) -> Metadata:
         """What goes with every call."""
-        return (("authorization", f"Bearer {self.api_key}"),) if self.api_key else ()
+        key = self.api_key() if callable(self.api_key) else self.api_key
+        return (("authorization", f"Bearer {key}"),) if key else ()
 
     @cached_property
     def proxy(self) -> Proxy | None:

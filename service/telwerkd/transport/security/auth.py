@@ -308,5 +308,5 @@ def _bearer(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
             if scheme.lower() == "bearer" and token.strip():
                 return token.strip()
     raise UnauthenticatedError(
-        Reason.KEY_MISSING, "an API key is required, as metadata `authorization: Bearer tw_<id>_<secret>`"
+        Reason.KEY_MISSING, "an API key or a token is required, as metadata `authorization: Bearer <key>`"
     )
