@@ -232,7 +232,7 @@ LOCK := $(BIN)/uv pip compile - --quiet --python-version $(IMAGE_PYTHON) --pytho
 
 .PHONY: image-lock image-digest
 image-lock: $(VENV)/checked ## lock what the images install, with hashes, at the newest versions allowed
-	printf '%s\n' ./clients/python '.[otlp]' | $(LOCK) -o deploy/image.lock
+	printf '%s\n' ./clients/python '.[otlp,jwt]' | $(LOCK) -o deploy/image.lock
 	printf '%s\n' ./clients/python './clients/bridges[serve,import]' | $(LOCK) -o deploy/bridge.lock
 	printf '%s\n' 'setuptools>=77' wheel | $(LOCK) -o deploy/image-build.lock
 

@@ -21,6 +21,8 @@ class Scale:
     """Asked in one sample of R6, whose measure is the p99."""
     tail_seconds: float
     """How long a sample of R6 lasts at most."""
+    fair_seconds: float
+    """How long a sample of F1 lasts; an account's calls of one kind are 25 a second."""
     stored_more_events: int
     """Before the second side of R7."""
     raw_ratings: int
@@ -31,5 +33,5 @@ class Scale:
     """As large as the bars of R7 and R8 presume; the peers are asked about the ordinary log as well."""
 
 
-FULL = Scale("full", 5, 24_000, 192, 1_000_000, 40, 500, 6.0, 5_000_000, 1_000_000, 400, whole=True)
-QUICK = Scale("quick", 3, 8_000, 64, 65_000, 15, 100, 2.5, 65_000, 50_000, 40, whole=False)
+FULL = Scale("full", 5, 24_000, 192, 1_000_000, 40, 500, 6.0, 20.0, 5_000_000, 1_000_000, 400, whole=True)
+QUICK = Scale("quick", 3, 8_000, 64, 65_000, 15, 100, 2.5, 4.0, 65_000, 50_000, 40, whole=False)

@@ -67,6 +67,7 @@ HELPERS = {
     "application/query/question.py": "a question as a value",
     "application/query/rollup_cache.py": "a cache",
     "application/query/slow_queries.py": "times a query",
+    "application/rates.py": "counts what an account asks for",
     "application/watch/watches.py": "notes which account was committed",
     "storage/sql/bulk.py": "statements of many rows",
     "storage/sql/bulk_sqlite.py": "statements of many rows",
@@ -79,6 +80,7 @@ HELPERS = {
     "transport/codec/fields.py": "a field as a value",
     "transport/codec/remembering.py": "a cache",
     "transport/codec/wire.py": "numbers as bytes",
+    "transport/services/callers.py": "whose request it is, counted",
 }
 """What computes a value for those who call it, and leads nowhere: it calls no file of the way."""
 

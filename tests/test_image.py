@@ -15,7 +15,7 @@ PROJECTS = {
     "deploy/image.lock": ["pyproject.toml", "clients/python/pyproject.toml"],
     "deploy/bridge.lock": ["clients/python/pyproject.toml", "clients/bridges/pyproject.toml"],
 }
-EXTRAS = ("serve", "import", "otlp")
+EXTRAS = ("serve", "import", "otlp", "jwt")
 """Of the bridge and of the server, which their images have."""
 
 

@@ -112,3 +112,14 @@ def test_every_unary_method_is_retried_and_no_stream_is() -> None:
             retried = entries.pop((service.full_name, method.name), entries[service.full_name, None])
             assert retried is not (method.client_streaming or method.server_streaming), method.full_name
     assert set(entries) == {(service.full_name, None) for service in services}
+
+
+def test_a_key_that_is_a_function_is_asked_for_before_each_call():
+    """As tokens need it, which expire."""
+    tokens = iter(["first", "second"])
+    connection = Connection(api_key=lambda: next(tokens))
+    assert [connection.metadata, connection.metadata] == [
+        (("authorization", "Bearer first"),),
+        (("authorization", "Bearer second"),),
+    ]
+    assert "first" not in repr(connection)

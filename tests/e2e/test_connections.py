@@ -136,7 +136,7 @@ async def test_a_connection_that_does_nothing_is_closed(tmp_path, settings, spea
 async def test_a_connection_has_an_end_and_clients_do_not_notice(tmp_path):
     """Calls one after another over several connections' lives; a stuck reader goes with its connection."""
     async with (
-        started(tmp_path / "telwerk.db", connection_age_seconds=0.5) as server,
+        started(tmp_path / "telwerk.db", connection_age_seconds=0.5, connection_grace_seconds=0.3) as server,
         raw(server.address, reading=False) as silent,
     ):
         silent.call("/grpc.health.v1.Health/Watch", b"")

@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 import grpc.aio
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
 from typer.testing import CliRunner
 
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion
@@ -208,23 +209,35 @@ async def test_readiness_follows_the_database_and_liveness_does_not(tmp_path):
             assert await status_of(server, "liveness") == SERVING
 
 
-async def test_reflection_lists_the_services_and_knows_symbols_of_every_kind(tmp_path):
-    """So that tools like grpcurl and ghz need no files of the contract."""
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+async def test_reflection_lists_the_services_and_knows_symbols_of_every_kind(tmp_path, version):
+    """So that tools like grpcurl and ghz need no files of the contract, whichever version they ask."""
     asked = reflection_pb2.ServerReflectionRequest
+    own = f"grpc.reflection.{version}.ServerReflection"
     symbols = [
         "telwerk.v1.KpiService",
         "telwerk.v1.KpiService.QueryTotals",
         "telwerk.v1.Total",
         "telwerk.v1.Granularity",
+        own,
+        f"{own}.ServerReflectionInfo",
+        f"{own}Request",
     ]
     requests = [asked(list_services=""), *(asked(file_containing_symbol=symbol) for symbol in [*symbols, "telwerk.No"])]
     async with started(tmp_path / "telwerk.db") as server:
-        stub = reflection_pb2_grpc.ServerReflectionStub(server.channel)
-        listed, *found, missing = [reply async for reply in stub.ServerReflectionInfo(iter(requests))]
+        info = server.channel.stream_stream(
+            f"/{own}/ServerReflectionInfo",
+            request_serializer=asked.SerializeToString,
+            response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+        )
+        listed, *found, missing = [reply async for reply in info(iter(requests))]
     names = {service.name for service in listed.list_services_response.service}
-    assert names >= SERVICES | {"grpc.health.v1.Health"}
-    assert all(reply.file_descriptor_response.file_descriptor_proto for reply in found)
+    assert names >= SERVICES | {"grpc.health.v1.Health", own}
+    assert all(reply.file_descriptor_response.file_descriptor_proto for reply in found), found
     assert missing.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
+    described = FileDescriptorProto.FromString(found[4].file_descriptor_response.file_descriptor_proto[0])
+    assert described.package == f"grpc.reflection.{version}"
+    assert described.service[0].method[0].input_type == f".{own}Request"
 
 
 # --- not starting ----------------------------------------------------------------------------------------------------

@@ -56,6 +56,9 @@ async def test_a_hangup_reads_the_files_again_and_says_what_needs_a_restart_and_
         assert await asyncio.to_thread(server.process.wait, 30) == 0
 
 
+OWN_LIMITS = "[account_limits.acme]\naccount_events_per_second_max = 7\n"
+
+
 async def test_a_file_that_has_changed_is_followed_and_every_setting_that_is_said_to_be_reloaded_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -64,18 +67,21 @@ async def test_a_file_that_has_changed_is_followed_and_every_setting_that_is_sai
     config.write_text("")
     flags = {"database": str(tmp_path / "telwerk.db"), "listen": "127.0.0.1:0"}
     settings = load(config, flags).settings
+    wanted = {name: 3 + n for n, name in enumerate(sorted(RELOADED - {"account_limits"}))}
     used: list[Settings] = []
     async with running(settings, clock=SureClock()) as server:
         follower = reloading.Reloading(reloading.Source(config, flags), settings)
         async with follower.followed(lambda new: (server.use(new), used.append(new))[1]):
-            config.write_text("".join(f"{name} = {3 + n}\n" for n, name in enumerate(sorted(RELOADED))))
+            config.write_text("".join(f"{name} = {value}\n" for name, value in wanted.items()) + OWN_LIMITS)
 
             async def taken() -> bool:
                 return bool(used)
 
             await eventually(taken)
         parts = server.use.__self__  # type: ignore[attr-defined]  # it is a method of them
-    assert [getattr(used[-1], name) for name in sorted(RELOADED)] == [3 + n for n in range(len(RELOADED))]
+    assert {name: getattr(used[-1], name) for name in wanted} == wanted
+    assert used[-1].rate_limits.limit_of("account_events_per_second_max", "acme") == 7
+    assert parts.rates._limits == used[-1].rate_limits
     assert parts.ingest._limits == parts.ingest._waiting._limits == used[-1].ingest_limits
     assert parts.queries._limits == used[-1].query_limits
     assert parts.readers._turns.waiting_max == used[-1].waiting_queries_per_account_max

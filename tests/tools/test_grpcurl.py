@@ -9,6 +9,7 @@ from tests.tools.conftest import Endpoint, run
 
 SERVICES = {
     "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
     "telwerk.v1.AdminService",
     "telwerk.v1.IngestionService",

@@ -1,6 +1,6 @@
 """How a client reaches its server: address, credentials, deadlines, and what grpc is told about the connection."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
@@ -11,6 +11,7 @@ import grpc
 import grpc.aio
 
 from telwerk.proxies import Proxy, proxy_of
+from telwerk.targets import addresses_of, balanced, is_balanced, target_of
 
 MESSAGE_BYTES_MAX: Final = 64 * 2**20
 """The largest answer that is taken: a million points of a series are some megabytes, beyond grpc's default of four."""
@@ -27,6 +28,9 @@ It holds no time limits: grpc would take the smaller of those and the caller's, 
 _RECONNECT_SECONDS_FIRST: Final = 0.2
 _RECONNECT_SECONDS_MAX: Final = 5.0
 
+ApiKey: TypeAlias = str | Callable[[], str] | None
+"""A key, or what gives it before each call, such as a token that is renewed before it expires. It must not block."""
+
 Metadata: TypeAlias = tuple[tuple[str, str], ...]
 
 
@@ -34,16 +38,21 @@ Metadata: TypeAlias = tuple[tuple[str, str], ...]
 class Connection:
     """A server and how to talk to it; makes the channels of both clients.
 
+    `address` is `host:port`, `unix:path`, or `dns:///name:port` for all servers that a name leads to; or several IP
+    addresses with commas between (`10.0.0.1:50051,10.0.0.2:50051`). Several servers are called in turn, and one that is
+    away is left out. They are reached without a proxy; with TLS their certificates must name the first address.
+
     `tls`: False for plain text, True for TLS that trusts the well-known authorities, or the path of a PEM file with the
     certificates to trust. `client_certificate`: the paths of a certificate chain and its key, PEM, for a server that
     asks its clients for one (`tls_client_ca`). `timeout_seconds` is the deadline of one call, retries included.
 
     Raises:
-        ValueError: a client certificate without TLS, which nobody would ever ask for.
+        ValueError: a client certificate without TLS, which nobody would ever ask for; or several addresses, and not all
+            of them IP addresses.
     """
 
     address: str = "127.0.0.1:50051"
-    api_key: str | None = field(default=None, repr=False)
+    api_key: ApiKey = field(default=None, repr=False)
     tls: bool | str | Path = False
     client_certificate: tuple[str | Path, str | Path] | None = None
     timeout_seconds: float = 30.0
@@ -51,30 +60,32 @@ class Connection:
     def __post_init__(self) -> None:
         if self.client_certificate and self.tls is False:
             raise ValueError("a client certificate goes with TLS only: give tls=True, or the authority to trust")
+        target_of(self.address)
 
-    @cached_property
+    @property
     def metadata(self) -> Metadata:
         """What goes with every call."""
-        return (("authorization", f"Bearer {self.api_key}"),) if self.api_key else ()
+        key = self.api_key() if callable(self.api_key) else self.api_key
+        return (("authorization", f"Bearer {key}"),) if key else ()
 
     @cached_property
     def proxy(self) -> Proxy | None:
         """The HTTP proxy that the environment prescribes for this server; loopback is never reached through one."""
-        return proxy_of(self.address)
+        return None if len(addresses_of(self.address)) > 1 else proxy_of(self.address)
 
     def channel(self) -> grpc.Channel:
         """A channel; nothing is sent yet."""
         credentials = self._credentials()
         if credentials is None:
-            return grpc.insecure_channel(self.address, self._options())
-        return grpc.secure_channel(self.address, credentials, self._options())
+            return grpc.insecure_channel(target_of(self.address), self._options())
+        return grpc.secure_channel(target_of(self.address), credentials, self._options())
 
     def aio_channel(self) -> grpc.aio.Channel:
         """The same for asyncio; belongs to the running event loop."""
         credentials = self._credentials()
         if credentials is None:
-            return grpc.aio.insecure_channel(self.address, self._options())
-        return grpc.aio.secure_channel(self.address, credentials, self._options())
+            return grpc.aio.insecure_channel(target_of(self.address), self._options())
+        return grpc.aio.secure_channel(target_of(self.address), credentials, self._options())
 
     def _credentials(self) -> grpc.ChannelCredentials | None:
         if self.tls is False:
@@ -86,8 +97,10 @@ class Connection:
         return grpc.ssl_channel_credentials(trusted, key, chain)
 
     def _options(self) -> Sequence[tuple[str, str | int]]:
+        first, *others = addresses_of(self.address)
         return [
-            ("grpc.service_config", SERVICE_CONFIG),
+            *([("grpc.default_authority", first)] if others else []),
+            ("grpc.service_config", balanced(SERVICE_CONFIG) if is_balanced(self.address) else SERVICE_CONFIG),
             ("grpc.enable_http_proxy", int(self.proxy is not None)),
             # Connections of its own: by default grpc shares them within the process and with the processes forked from
             # it, which would then speak at random on one socket.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeAlia
 import grpc
 import grpc.aio
 
-from telwerk.connection import Connection
+from telwerk.connection import ApiKey, Connection
 from telwerk.errors import InvalidArgumentError, refused_query
 from telwerk.queries import (
     Query,
@@ -143,7 +143,7 @@ class Operations:
         self,
         address: str = "127.0.0.1:50051",
         *,
-        api_key: str | None = None,
+        api_key: ApiKey = None,
         tls: bool | str | Path = False,
         client_certificate: tuple[str | Path, str | Path] | None = None,
         timeout_seconds: float = 30.0,

@@ -1,7 +1,7 @@
 """Batches of events that are to be stored, what they weigh, and the verdict on each event."""
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -39,10 +39,16 @@ class IngestLimits(msgspec.Struct, frozen=True):
     transaction_shared_seconds_max: float = 0.015
     """While several accounts send events, how long a transaction counts before it leaves the rest to later ones."""
 
-    @property
-    def waiting_account_events_max(self) -> int:
-        """Weight of the waiting events of one account."""
-        return max(1, self.waiting_events_max * self.waiting_account_percent_max // 100)
+    own_waiting_percents: Mapping[str, int] = {}
+    """Of single accounts, in place of `waiting_account_percent_max`."""
+
+    def waiting_percent_of(self, account: str) -> int:
+        """How much of `waiting_events_max` an account may use."""
+        return self.own_waiting_percents.get(account, self.waiting_account_percent_max)
+
+    def waiting_events_max_of(self, account: str) -> int:
+        """Weight of the waiting events of an account."""
+        return max(1, self.waiting_events_max * self.waiting_percent_of(account) // 100)
 
 
 class Verdict(enum.Enum):

@@ -21,7 +21,7 @@ from telwerkd.domain.conversation.facts import Change, Fact, FactChange, LeftOut
 from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, unpack
 from telwerkd.domain.counting.measures import COUNTED, has_packed_values
-from telwerkd.domain.ids import ConversationId, EventId, Micros, WidgetId
+from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
 from telwerkd.domain.time.ranges import QuarterHourRange
@@ -36,6 +36,9 @@ _READ_AT_ONCE = 200
 _FOLDED_MAX, _EVENTS_MAX, _LISTED_MAX = 2_000, 100_000, 20_000
 """Conversations folded for one page, and their events; facts and events that it lists. A page may be short, even empty,
 and still have a next one; it has one conversation at least, however long."""
+
+_EVENT_MS = 0.02
+"""About what it takes to read an event and to fold it."""
 
 
 class LeftOutEvent(NamedTuple):
@@ -69,12 +72,22 @@ class Explanation(NamedTuple):
     unexplainable: int
     """Counted facts of the whole range and slice that no event explains any more."""
     complete_until: Micros
+    event_count: int
+    """Of the conversations that were looked at."""
 
 
 class Explanations:
     """Explains the numbers of a store."""
 
-    def __init__(self, store: Store, readers: Readers, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        readers: Readers,
+        clock: Clock,
+        spent: Callable[[AccountId, float], None] = lambda _account, _milliseconds: None,
+    ) -> None:
+        """`spent` is told what an account's questions cost, in estimated milliseconds."""
+        self._spent = spent
         self._store = store
         self._readers = readers
         self._clock = clock
@@ -95,6 +108,7 @@ class Explanations:
         async def job() -> T:
             with stage("read"):
                 found = await self._store.read(query.account, partial(explain, query, after, size, now))
+            self._spent(query.account, found.event_count * _EVENT_MS)
             with stage("encode"):
                 return await self._readers.in_thread(lambda: then(found))
 
@@ -122,7 +136,7 @@ def explain(query: Query, after: Place | None, size: int, now: Micros, snapshot:
             last = place
             break
     complete_until = AnswerVersion(0, snapshot.earliest_due()).complete_until(now)
-    return Explanation(page, last, _unexplainable(query, span, snapshot), complete_until)
+    return Explanation(page, last, _unexplainable(query, span, snapshot), complete_until, events)
 
 
 def _conversations(

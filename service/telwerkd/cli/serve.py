@@ -69,6 +69,8 @@ def _what_runs(settings: Settings) -> Event:
     """The line that a start is known by: what runs, on what, and how it is guarded."""
     guarded = "TLS with client certificates" if settings.tls_client_ca else "TLS" if settings.tls_cert else "plain text"
     keys = f"keys of {settings.keys_file}" if settings.keys_file else "no keys"
+    if settings.jwt_issuer:
+        keys += f", tokens of {settings.jwt_issuer}"
     workers = f", {settings.workers} workers" if settings.workers > 1 else ""
     fields = {
         "version": version("telwerkd"),
@@ -76,6 +78,7 @@ def _what_runs(settings: Settings) -> Event:
         "schema": head(),
         "guarded_by": guarded,
         "keys_file": settings.keys_file,
+        "jwt_issuer": settings.jwt_issuer,
         "workers": settings.workers,
     }
     return Event(

@@ -3,7 +3,7 @@
     TelwerkError
     ├── InvalidArgumentError     the request cannot be right; names the fields
     │   └── LimitExceededError   it is larger than this server takes; names the limit
-    ├── UnauthenticatedError     no key, or none that is known
+    ├── UnauthenticatedError     no key or token, or none that counts
     ├── PermissionDeniedError    a known key without the grant
     ├── NotFoundError            what was named is not there
     ├── QuotaExceededError       right, but this account or caller uses its whole share just now; names the limit
@@ -40,8 +40,11 @@ class Reason(enum.Enum):
     WIDGET_SETTINGS_NOT_FOUND = "the widget has no settings"
     KEY_MISSING = "no API key was sent"
     KEY_UNKNOWN = "the API key is not known"
-    ACCOUNT_NOT_GRANTED = "the API key does not grant the account"
-    ROLE_NOT_GRANTED = "the API key does not grant the role"
+    TOKEN_INVALID = "the token proves nothing here"  # noqa: S105  # a text
+    TOKEN_EXPIRED = "the token has expired"  # noqa: S105  # a text
+    TOKEN_KEYS_UNAVAILABLE = "the keys of the token's issuer cannot be fetched"  # noqa: S105  # a text
+    ACCOUNT_NOT_GRANTED = "the API key, or the token, does not grant the account"
+    ROLE_NOT_GRANTED = "the API key, or the token, does not grant the role"
     DATABASE_UNAVAILABLE = "the database does not answer"
     OVERLOADED = "too much is waiting to be stored, or held in memory"
     QUOTA_EXCEEDED = "the account, or the caller, uses its whole share of what all share"
@@ -112,11 +115,11 @@ class LimitExceededError(InvalidArgumentError):
 
 
 class UnauthenticatedError(TelwerkError):
-    """No key was sent, or none that is known."""
+    """No key or token was sent, or none that counts."""
 
 
 class PermissionDeniedError(TelwerkError):
-    """The key is known, but grants neither this account nor this role."""
+    """The key or token is right, but grants neither this account nor this role."""
 
 
 class NotFoundError(TelwerkError):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from rich.console import Console
 
 from telwerkd.server import maintenance, wiring, workers
+from telwerkd.server.credentials import accepted_credentials
 from telwerkd.server.settings import Settings
 from telwerkd.storage.location import Location, SqliteFile
 from telwerkd.storage.open_store import AnyStore, opened, prepare
@@ -32,6 +33,8 @@ def unusable(settings: Settings) -> Iterator[str]:
             wiring.check(settings)
         if settings.tls_files is not None:
             server_credentials(settings.tls_files)
+        # The keys are looked at below.
+        accepted_credentials(settings.model_copy(update={"keys_file": None}))
     except StartupError as error:
         yield str(error)
     if settings.keys_file is not None:

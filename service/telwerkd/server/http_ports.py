@@ -20,7 +20,7 @@ from telwerkd.transport.http.methods import Methods
 from telwerkd.transport.http.origins import Origins
 from telwerkd.transport.http.probes import Exposition, Probes
 from telwerkd.transport.http.server import HttpServer
-from telwerkd.transport.security.auth import Keyring
+from telwerkd.transport.security.grants import Credentials
 from telwerkd.transport.security.tls import StartupError, server_context
 from telwerkd.transport.server import Services
 from telwerkd.transport.services.health import Health
@@ -88,7 +88,7 @@ class HttpPorts:
         interceptors: Sequence[grpc.aio.ServerInterceptor],
         health: Health,
         budget: MemoryBudget,
-        keyring: Keyring | None,
+        credentials: Credentials | None,
         exposition: Exposition,
     ) -> None:
         self._site = self._probes = None
@@ -109,7 +109,7 @@ class HttpPorts:
             budget,
         )
         origins = Origins(ports.http.address, settings.http_hosts or (), settings.http_origins or ())
-        probes = Probes(health, exposition, keyring) if ports.probes is None else None
+        probes = Probes(health, exposition, credentials) if ports.probes is None else None
         tls = None if settings.tls_files is None else server_context(settings.tls_files)
         site = Site(origins, self._calls, probes)
         self._site = HttpServer(App(site.answer), limits, tls)

@@ -1,5 +1,6 @@
 """The server's settings, with their defaults. `telwerkd.server.settings_loading` says where they come from."""
 
+import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from pydantic import (
 
 from telwerkd.application.batches import IngestLimits
 from telwerkd.application.query.question import QueryLimits
+from telwerkd.application.rates import RateLimits, Rates
 from telwerkd.process.descriptors import connections_max
 from telwerkd.process.log_format import LogFormat, LogLevel, LogStyle
 from telwerkd.storage.location import Location, SqliteFile, located
@@ -29,6 +31,7 @@ from telwerkd.transport.grpc.gate import GateLimits
 from telwerkd.transport.grpc.requests import RequestLimits
 from telwerkd.transport.http.connection import HttpLimits
 from telwerkd.transport.http.origins import host_name, origin
+from telwerkd.transport.security.access import checked_place
 from telwerkd.transport.security.tls import TlsFiles
 from telwerkd.transport.server import ConnectionLimits
 from telwerkd.transport.services.health import WatchLimits
@@ -38,6 +41,9 @@ _EVENTS, _INGEST, _QUERIES, _REQUESTS = EventLimits(), IngestLimits(), QueryLimi
 
 _HTTP_PART = 5
 """Of the connections that there may be, a fifth is for each port of HTTP."""
+
+INGEST_SETTINGS = frozenset(IngestLimits.__struct_fields__) - {"own_waiting_percents"}
+"""Limits of ingestion that are settings by themselves."""
 
 _Limits = TypeVar("_Limits", bound=msgspec.Struct)
 
@@ -55,6 +61,28 @@ def _several(one: Callable[[str], str], given: object) -> tuple[str, ...] | None
 _TEXTS_SCHEMA = WithJsonSchema(
     {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}, {"type": "null"}]}
 )
+
+
+class OwnLimits(BaseModel):
+    """Limits of one account, in place of those of all; by the same names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    account_calls_per_second_max: float | None = Field(None, gt=0)
+    account_events_per_second_max: float | None = Field(None, gt=0)
+    account_query_ms_per_second_max: float | None = Field(None, gt=0)
+    waiting_account_percent_max: int | None = Field(None, gt=0, le=100)
+    watches_per_account_max: int | None = Field(None, gt=0)
+
+    @property
+    def rates(self) -> Rates:
+        """Those in a second."""
+        return Rates(**{name: getattr(self, name) for name in Rates.__struct_fields__})
+
+
+def _of_json(given: object) -> object:
+    """What a variable of the environment holds is a text. Raises ValueError."""
+    return json.loads(given) if isinstance(given, str) else given
 
 
 class Settings(BaseModel):
@@ -88,6 +116,28 @@ class Settings(BaseModel):
     tls_key: Path | None = Field(None, description="Its key, PEM.")
     tls_client_ca: Path | None = Field(None, description="Clients must show a certificate of this authority, PEM.")
     keys_file: Path | None = Field(None, description="API keys, see `telwerkd keys`. Without it, everyone may do all.")
+    jwt_issuer: str | None = Field(
+        None,
+        min_length=1,
+        description="Accept tokens (JWT) of this issuer, as their `iss` says it. See docs/security.md.",
+    )
+    jwt_audience: str | None = Field(None, min_length=1, description="What their `aud` must name.")
+    jwt_jwks: Annotated[str | None, AfterValidator(lambda place: place and checked_place(place))] = Field(
+        None, min_length=1, description="The issuer's keys, a JWK set: a URL (`https://`), or a file's path."
+    )
+    jwt_accounts_claim: str = Field(
+        "telwerk_accounts", min_length=1, description="Their claim that names accounts; `*` in it is every one."
+    )
+    jwt_roles_claim: str = Field(
+        "telwerk_roles", min_length=1, description="Their claim that names roles: ingest, query, admin."
+    )
+    jwt_leeway_seconds: float = Field(
+        30.0, ge=0, le=600, description="How far the issuer's clock may be from this one."
+    )
+    jwt_refresh_seconds: float = Field(300.0, gt=0, description="How often keys are fetched from a URL.")
+    jwt_cooldown_seconds: float = Field(
+        10.0, gt=0, description="Within this they are fetched once at most, whichever keys tokens name."
+    )
     insecure_plaintext: bool = Field(default=False, description="Allow plain text beyond loopback.")
     insecure_no_auth: bool = Field(default=False, description="Allow everyone everything beyond loopback.")
     http_hosts: Annotated[tuple[str, ...] | None, BeforeValidator(partial(_several, host_name)), _TEXTS_SCHEMA] = Field(
@@ -185,6 +235,25 @@ class Settings(BaseModel):
     answer_cache_bytes_max: int = Field(
         64 * 2**20, ge=0, description="Memory for answers that are still true; 0 keeps none."
     )
+    account_calls_per_second_max: float | None = Field(
+        None,
+        gt=0,
+        description="Calls of one account a second; each query of a batch and each request of a stream is one.",
+    )
+    account_events_per_second_max: float | None = Field(
+        None, gt=0, description="Events of one account a second, refused ones included."
+    )
+    account_query_ms_per_second_max: float | None = Field(
+        None, gt=0, description="What queries of one account may compute in a second, in estimated milliseconds."
+    )
+    account_burst_seconds: float = Field(
+        10.0, gt=0, description="How long an account may save up what it does not use of these three."
+    )
+    account_limits: Annotated[dict[str, OwnLimits], BeforeValidator(_of_json)] = Field(
+        {},
+        description="These limits, `waiting_account_percent_max` and `watches_per_account_max`, of single accounts: "
+        "tables `[account_limits.ID]` in the configuration file.",
+    )
     watches_max: int = Field(1_000, gt=0, description="Open WatchTimeSeries calls.")
     watches_per_account_max: int = Field(500, gt=0, description="Open WatchTimeSeries calls of one account.")
     watch_stall_seconds: float = Field(30.0, gt=0, description="How long a watch may go unread before it is cut off.")
@@ -206,7 +275,12 @@ class Settings(BaseModel):
     http_header_bytes_max: int = Field(16_384, gt=0, description="Bytes of the head of an HTTP request.")
     connection_idle_seconds: float = Field(300.0, gt=0, description="How long a connection may have no open call.")
     connection_age_seconds: float = Field(
-        3_600.0, gt=0, description="After this a connection takes no new calls, and after as long again it is closed."
+        3_600.0,
+        gt=0,
+        description="After this, give or take a tenth, a connection takes no new calls: its client opens another.",
+    )
+    connection_grace_seconds: float | None = Field(
+        None, gt=0, description="After so long again it is cut, with what runs on it; unless set, the same as its age."
     )
     calls_max: int = Field(4_000, gt=0, description="Open calls, streams and watches included.")
     calls_per_peer_max: int = Field(
@@ -278,6 +352,11 @@ class Settings(BaseModel):
         return LogStyle(self.log_format, self.log_level)
 
     @property
+    def asks_for_credentials(self) -> bool:
+        """Whether a caller must prove who it is."""
+        return self.keys_file is not None or self.jwt_issuer is not None
+
+    @property
     def event_limits(self) -> EventLimits:
         """How large an event, or a batch of them, may be."""
         return self._named(EventLimits)
@@ -301,6 +380,7 @@ class Settings(BaseModel):
             handshake_seconds=self.handshake_seconds,
             idle_seconds=self.connection_idle_seconds,
             age_seconds=self.connection_age_seconds,
+            grace_seconds=self.connection_grace_seconds or self.connection_age_seconds,
         )
 
     @property
@@ -311,6 +391,7 @@ class Settings(BaseModel):
             handshake_seconds=self.handshake_seconds,
             idle_seconds=self.connection_idle_seconds,
             age_seconds=self.connection_age_seconds,
+            grace_seconds=self.connection_grace_seconds or self.connection_age_seconds,
             http_header_bytes_max=self.http_header_bytes_max,
         )
 
@@ -341,7 +422,21 @@ class Settings(BaseModel):
     @property
     def ingest_limits(self) -> IngestLimits:
         """What an account and a transaction may hold."""
-        return self._named(IngestLimits)
+        own = {account: limits.waiting_account_percent_max for account, limits in self.account_limits.items()}
+        named = {name: getattr(self, name) for name in INGEST_SETTINGS}
+        return IngestLimits(**named, own_waiting_percents={account: most for account, most in own.items() if most})
+
+    @property
+    def own_watches(self) -> dict[str, int]:
+        """How many watches single accounts may have open."""
+        own = {account: limits.watches_per_account_max for account, limits in self.account_limits.items()}
+        return {account: most for account, most in own.items() if most}
+
+    @property
+    def rate_limits(self) -> RateLimits:
+        """What accounts may ask for in a second."""
+        own = {account: limits.rates for account, limits in self.account_limits.items()}
+        return RateLimits(self._named(Rates), own, self.account_burst_seconds)
 
     @property
     def query_limits(self) -> QueryLimits:

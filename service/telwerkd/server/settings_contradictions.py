@@ -5,6 +5,7 @@ from typing import Final
 
 from telwerkd.server.settings import Settings
 from telwerkd.storage.location import PostgresUrl
+from telwerkd.transport.security.access import is_url
 
 _PARTS: Final = (
     ("transaction_shared_events_max", "transaction_events_max"),
@@ -29,6 +30,18 @@ def contradictions(settings: Settings, given: Collection[str]) -> Iterator[str]:
         yield "insecure_plaintext allows plain text, and tls_cert switches it off: leave one of them away"
     if settings.insecure_no_auth and settings.keys_file is not None:
         yield "insecure_no_auth allows everyone everything, and keys_file asks for keys: leave one of them away"
+    yield from _of_tokens(settings, given)
     for name in ("transaction_shared_seconds_max", "writer_stall_seconds"):
         if name in given and isinstance(settings.database, PostgresUrl):
             yield f"{name} is for SQLite only, and {settings.database} is PostgreSQL"
+
+
+def _of_tokens(settings: Settings, given: Collection[str]) -> Iterator[str]:
+    if settings.insecure_no_auth and settings.jwt_issuer is not None:
+        yield "insecure_no_auth allows everyone everything, and jwt_issuer asks for tokens: leave one of them away"
+    for name in ("jwt_accounts_claim", "jwt_roles_claim", "jwt_leeway_seconds"):
+        if name in given and settings.jwt_issuer is None:
+            yield f"{name} is for tokens, and without jwt_issuer none are accepted"
+    for name in ("jwt_refresh_seconds", "jwt_cooldown_seconds"):
+        if name in given and not is_url(settings.jwt_jwks or ""):
+            yield f"{name} is for keys at a URL, and jwt_jwks is none"

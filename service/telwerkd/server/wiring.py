@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 
 import grpc.aio
 
-from telwerkd.application.batches import IngestLimits
 from telwerkd.application.clock import Clock
 from telwerkd.application.explain import Explanations
 from telwerkd.application.ingest.figures import IngestFigures
@@ -21,6 +20,7 @@ from telwerkd.application.query.question import QueryLimits
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.runner import Queries
 from telwerkd.application.query.slow_queries import SlowQueries
+from telwerkd.application.rates import AccountRates, Rates
 from telwerkd.application.readers import Readers
 from telwerkd.application.settings import AccountSettings
 from telwerkd.application.upkeep.freeing import NameKeeper
@@ -29,9 +29,10 @@ from telwerkd.application.watch.watches import Watches
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.server import observing, trace_export, upkeep_tasks
 from telwerkd.server.background import Background
+from telwerkd.server.credentials import accepted_credentials, check_tokens
 from telwerkd.server.http_ports import HttpPorts, bound_ports
 from telwerkd.server.observing import Metrics
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings import INGEST_SETTINGS, Settings
 from telwerkd.server.upkeep_tasks import PERIODS, Periods
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.open_store import opened, prepare
@@ -46,10 +47,12 @@ from telwerkd.transport.grpc.observing import ObservingInterceptor
 from telwerkd.transport.grpc.replies import Replies
 from telwerkd.transport.grpc.requests import RequestInterceptor
 from telwerkd.transport.security.access import check_exposure
-from telwerkd.transport.security.auth import AuthInterceptor, Keyring
+from telwerkd.transport.security.auth import AuthInterceptor
+from telwerkd.transport.security.grants import Credentials
 from telwerkd.transport.security.tls import StartupError, server_credentials
 from telwerkd.transport.server import SERVICE_NAMES, SERVICES, Services, make_server
 from telwerkd.transport.services.admin import AdminService
+from telwerkd.transport.services.callers import Callers
 from telwerkd.transport.services.health import Health, HealthService
 from telwerkd.transport.services.ingestion import IngestionService
 from telwerkd.transport.services.kpi import AnswerCache, KpiService
@@ -72,8 +75,11 @@ class NotStoredError(Exception):
 
 RELOADED: Final = frozenset(
     {
-        *IngestLimits.__struct_fields__,
+        *INGEST_SETTINGS,
         *QueryLimits.__struct_fields__,
+        *Rates.__struct_fields__,
+        "account_burst_seconds",
+        "account_limits",
         "waiting_queries_per_account_max",
         "watches_max",
         "watches_per_account_max",
@@ -139,11 +145,12 @@ def check(settings: Settings) -> None:
             f"id_bytes_max is {settings.id_bytes_max}, "
             f"and the keys of PostgreSQL take ids of {POSTGRES_ID_BYTES_MAX} bytes at most"
         )
+    check_tokens(settings)
     for address in filter(None, (settings.listen, settings.http_listen)):
         check_exposure(
             address,
             tls=settings.tls_files is not None,
-            auth=settings.keys_file is not None,
+            auth=settings.asks_for_credentials,
             allow_plaintext=settings.insecure_plaintext,
             allow_no_auth=settings.insecure_no_auth,
         )
@@ -156,8 +163,9 @@ async def _serving(
     parts = _Parts.of(settings, store)
     metrics = Metrics(settings, parts.figures, store, clock)
     services = _services(settings, store, clock, parts)
-    keyring = None if settings.keys_file is None else Keyring(settings.keys_file)
-    interceptors = _interceptors(settings, parts, keyring)
+    accepted = accepted_credentials(settings)
+    credentials = accepted.credentials
+    interceptors = _interceptors(settings, parts, credentials)
     server = _grpc_server(settings, services, interceptors, parts, shares_port=shares_port)
     background = Background()
     with ExitStack() as stack:
@@ -168,8 +176,10 @@ async def _serving(
         if ports.http is not None:
             parts.observed.listens("connectrpc", *_place(ports.http.address))
         http = HttpPorts(
-            settings, ports, services, interceptors, parts.health, parts.budget, keyring, metrics.exposition
+            settings, ports, services, interceptors, parts.health, parts.budget, credentials, metrics.exposition
         )
+        if accepted.upkeep is not None:
+            background.start(accepted.upkeep(), "keys of tokens")
         committing = background.start(parts.ingest.run(), "group commit", returns=True)
         background.start(parts.watches.run(), "watches")
         upkeep_tasks.start(background, settings, store, clock, parts.names, periods, parts.upkeep)
@@ -202,6 +212,7 @@ class _Parts(NamedTuple):
     queries: Queries
     watches: Watches
     budget: MemoryBudget
+    rates: AccountRates
     health: Health
     draining: asyncio.Event
     observed: ObservedCalls
@@ -219,8 +230,10 @@ class _Parts(NamedTuple):
         readers = Readers(store, settings.waiting_queries_per_account_max)
         limits = observing.limit_counts()
         calls, rollups = Calls(SERVICES, limits), RollupCache(settings.rollup_cache_bytes_max)
-        queries = Queries(store, readers, settings.query_limits, rollups, budget, QueryFigures(limits))
-        watches = Watches(store, queries, budget, settings.watches_max, settings.watches_per_account_max)
+        rates, figures = AccountRates(settings.rate_limits), QueryFigures(limits)
+        queries = Queries(store, readers, settings.query_limits, rollups, budget, figures, rates.spent)
+        per_account = settings.watches_per_account_max
+        watches = Watches(store, queries, budget, settings.watches_max, per_account, settings.own_watches)
         ingested = IngestFigures(limits, settings.metrics_accounts_max)
         return cls(
             names,
@@ -229,6 +242,7 @@ class _Parts(NamedTuple):
             queries,
             watches,
             budget,
+            rates,
             Health(SERVICE_NAMES),
             asyncio.Event(),
             ObservedCalls(access_log=settings.access_log),
@@ -251,29 +265,30 @@ class _Parts(NamedTuple):
         """See `Running.use`."""
         self.ingest.use(settings.ingest_limits)
         self.queries.use(settings.query_limits)
+        self.rates.use(settings.rate_limits)
         self.readers.use(settings.waiting_queries_per_account_max)
-        self.watches.use(settings.watches_max, settings.watches_per_account_max)
+        self.watches.use(settings.watches_max, settings.watches_per_account_max, settings.own_watches)
         self.budget.bytes_max = settings.memory_bytes_max
 
 
 def _services(settings: Settings, store: Store, clock: Clock, parts: _Parts) -> Services:
     limits = settings.event_limits
-    fields = FieldReader(limits.id_bytes_max, limits.url_bytes_max)
+    callers = Callers(FieldReader(limits.id_bytes_max, limits.url_bytes_max), parts.rates)
     return Services(
-        IngestionService(parts.ingest, clock, limits, fields, parts.draining),
+        IngestionService(parts.ingest, clock, limits, callers, parts.draining),
         KpiService(
             parts.queries,
             parts.watches,
-            Explanations(store, parts.readers, clock),
+            Explanations(store, parts.readers, clock, parts.rates.spent),
             clock,
-            fields,
+            callers,
             parts.answers,
             settings.watch_stall_seconds,
             parts.draining,
             SlowQueries(settings.slow_query_seconds),
         ),
-        SettingsService(AccountSettings(store, parts.readers, settings.widget_settings_bytes_max), clock, fields),
-        AdminService(store, clock, fields, parts.names),
+        SettingsService(AccountSettings(store, parts.readers, settings.widget_settings_bytes_max), clock, callers),
+        AdminService(store, clock, callers, parts.names),
     )
 
 
@@ -295,7 +310,9 @@ def _grpc_server(
     )
 
 
-def _interceptors(settings: Settings, parts: _Parts, keyring: Keyring | None) -> list[grpc.aio.ServerInterceptor]:
+def _interceptors(
+    settings: Settings, parts: _Parts, credentials: Credentials | None
+) -> list[grpc.aio.ServerInterceptor]:
     """The interceptors of both ports, the outermost first."""
     interceptors: list[grpc.aio.ServerInterceptor] = [
         parts.gate,
@@ -303,8 +320,8 @@ def _interceptors(settings: Settings, parts: _Parts, keyring: Keyring | None) ->
     ]
     if parts.observed.are_observed:
         interceptors.insert(0, ObservingInterceptor(parts.observed))
-    if keyring is not None:
-        interceptors.append(AuthInterceptor(keyring))
+    if credentials is not None:
+        interceptors.append(AuthInterceptor(credentials))
     interceptors.append(RequestInterceptor(settings.request_limits, settings.event_limits, parts.budget))
     return interceptors
 

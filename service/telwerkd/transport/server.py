@@ -54,7 +54,9 @@ class ConnectionLimits:
     handshake_seconds: float
     idle_seconds: float
     age_seconds: float
-    """Then it is asked to end; after as long again it is cut."""
+    """Then it is asked to end. gRPC's core varies it by a tenth, so that not all clients come anew at once."""
+    grace_seconds: float
+    """After so long again it is cut."""
 
     def options(self) -> list[tuple[str, int]]:
         """The same for gRPC's core."""
@@ -63,7 +65,7 @@ class ConnectionLimits:
             ("grpc.server_handshake_timeout_ms", _milliseconds(self.handshake_seconds)),
             ("grpc.max_connection_idle_ms", _milliseconds(self.idle_seconds)),
             ("grpc.max_connection_age_ms", _milliseconds(self.age_seconds)),
-            ("grpc.max_connection_age_grace_ms", _milliseconds(self.age_seconds)),
+            ("grpc.max_connection_age_grace_ms", _milliseconds(self.grace_seconds)),
         ]
 
 

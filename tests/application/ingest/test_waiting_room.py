@@ -139,6 +139,14 @@ async def test_an_account_holds_no_more_than_its_share_of_the_waiting_room():
     assert full.value.reason is Reason.OVERLOADED
 
 
+async def test_the_share_of_an_account_may_be_its_own():
+    room = WaitingRoom(IngestLimits(waiting_events_max=100, own_waiting_percents={BIG: 20}))
+    room.add(pending(BIG, events(20)))
+    with pytest.raises(QuotaExceededError, match="at most 20 may: 20 %"):
+        room.add(pending(BIG, events(1)))
+    room.add(pending(SMALL, events(50)))
+
+
 async def test_what_is_taken_makes_room():
     """The waiting room is exact: taken, failed and postponed events are counted as what they are."""
     room = WaitingRoom(IngestLimits(waiting_events_max=100, transaction_events_max=30))

@@ -265,12 +265,12 @@ class WaitingRoom:
                 f"{limits.waiting_events_max} (waiting_events_max) may",
                 _RETRY_SECONDS,
             )
-        own, share = self._weights.get(batch.account, 0), limits.waiting_account_events_max
+        own, share = self._weights.get(batch.account, 0), limits.waiting_events_max_of(batch.account)
         if own and own + weight > share:
             raise QuotaExceededError(
                 "waiting_account_percent_max",
                 f"{own} events of this account are waiting to be stored, at most {share} may: "
-                f"{limits.waiting_account_percent_max} % (waiting_account_percent_max) of "
+                f"{limits.waiting_percent_of(batch.account)} % (waiting_account_percent_max) of "
                 f"{limits.waiting_events_max} (waiting_events_max)",
                 _RETRY_SECONDS,
             )

@@ -48,7 +48,10 @@ class Queries:
         rollups: RollupCache,
         budget: MemoryBudget | None = None,
         figures: QueryFigures | None = None,
+        spent: Callable[[AccountId, float], None] = lambda _account, _milliseconds: None,
     ) -> None:
+        """`spent` is told what an account's queries cost, in estimated milliseconds."""
+        self._spent = spent
         self._budget = budget or MemoryBudget(sys.maxsize)
         self.figures = figures or QueryFigures()
         self._store = store
@@ -79,6 +82,7 @@ class Queries:
         then = partial(self._noted, then)
         found = self._read_here(query) if short else ToThread(query)
         if isinstance(found, ReadInline):
+            self._spent(query.account, stages.milliseconds(found.reading))
             with AnswerMemory(self._budget) as memory:
                 hop = partial(self._readers.compute, query.account)
                 return await self._finish(found.reading, found.cost, then, hop, memory)
@@ -102,7 +106,9 @@ class Queries:
     async def _ask_in_thread(self, known: Known, then: Callable[[Answer], T], *, short: bool) -> T:
         with AnswerMemory(self._budget) as memory:
             work = partial(read_view, known, self._limits, self._rollups, memory=memory)
-            reading = await self._store.read(stages.query_of(known).account, work)
+            account = stages.query_of(known).account
+            reading = await self._store.read(account, work)
+            self._spent(account, stages.milliseconds(reading))
             if short and self._take_turn():
                 spent = stages.cost_of_outline(reading.outline)
                 return await self._finish(reading, spent, then, self._readers.in_thread, memory)
@@ -168,6 +174,9 @@ class Queries:
             with AnswerMemory(self._budget) as memory:
                 work = partial(stages.read_all, queries, self._limits, self._rollups, memory=memory)
                 readings = await self._store.read(account, work)
+                for reading in readings:
+                    if not isinstance(reading, TelwerkError):
+                        self._spent(account, stages.milliseconds(reading))
                 return await self._readers.in_thread(
                     lambda: together(stages.answer_all(readings, self._limits, noted, memory))
                 )

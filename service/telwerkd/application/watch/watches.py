@@ -9,7 +9,7 @@ accounts, need not wait for all of its watches.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
 from typing import TypeAlias
@@ -55,12 +55,15 @@ class Watches:
         budget: MemoryBudget,
         watches_max: int,
         watches_per_account_max: int,
+        own_watches: Mapping[str, int] | None = None,
     ) -> None:
+        """`own_watches` are the limits of single accounts, in place of `watches_per_account_max`."""
         self._store = store
         self._queries = queries
         self._budget = budget
         self._watches_max = watches_max
         self._per_account_max = watches_per_account_max
+        self._own_max = own_watches or {}
         self._watching: Counter[AccountId] = Counter()
         self._updating: WeakValueDictionary[AccountId, asyncio.Lock] = WeakValueDictionary()
         """One watch of an account at a time makes its answer."""
@@ -70,10 +73,11 @@ class Watches:
         """Seconds from a commit to the update that tells of it."""
         self._looked = asyncio.Condition()
 
-    def use(self, watches_max: int, watches_per_account_max: int) -> None:
+    def use(self, watches_max: int, watches_per_account_max: int, own_watches: Mapping[str, int]) -> None:
         """Goes by other limits; what is open stays."""
         self._watches_max = watches_max
         self._per_account_max = watches_per_account_max
+        self._own_max = own_watches
 
     async def run(self) -> None:
         """Looks for accounts that have changed, for good."""
@@ -122,10 +126,11 @@ class Watches:
                 f"{self._watches_max} watches (watches_max) are open on this server: close one, or ask another server",
                 _RETRY_SECONDS,
             )
-        if self._watching[account] >= self._per_account_max:
+        most = self._own_max.get(account, self._per_account_max)
+        if self._watching[account] >= most:
             raise QuotaExceededError(
                 "watches_per_account_max",
-                f"{self._per_account_max} watches of this account (watches_per_account_max) are open on this server: "
+                f"{most} watches of this account (watches_per_account_max) are open on this server: "
                 "close one, or ask another server",
                 _RETRY_SECONDS,
             )

@@ -5,6 +5,7 @@ and one whose client reads nothing stays for as long as that client likes.
 """
 
 import asyncio
+import random
 import sys
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,6 +22,8 @@ _TEXTS: Final = {
     501: "this transfer coding is not known here",
 }
 _INVALID: Final = "this is no request of HTTP/1.1"
+_AGE_SPREAD: Final = 0.1
+"""As gRPC's core has it: connections that were opened together do not all end together."""
 _PARSED_BYTES_MIN: Final = 64
 _PARSED_BYTES_MAX: Final = 4_096
 _PARSED_SECONDS: Final = 0.001
@@ -37,7 +40,9 @@ class HttpLimits:
     """For TLS, and then for the head of each request."""
     idle_seconds: float
     age_seconds: float
-    """Then it is closed after the response that it is at; after as long again it is cut."""
+    """Then, give or take a tenth by chance, it is closed after the response that it is at."""
+    grace_seconds: float
+    """After so long again it is cut."""
     http_header_bytes_max: int
 
 
@@ -108,8 +113,9 @@ class HttpConnection(H11Protocol):
         if len(self.connections) > self._limits.connections_max:
             transport.abort()
             return
-        age = self._limits.age_seconds
-        self._timers = [self.loop.call_later(age, self._grow_old), self.loop.call_later(2 * age, self.abort)]
+        age = self._limits.age_seconds * random.uniform(1 - _AGE_SPREAD, 1 + _AGE_SPREAD)  # noqa: S311  # no secret
+        end = age + self._limits.grace_seconds
+        self._timers = [self.loop.call_later(age, self._grow_old), self.loop.call_later(end, self.abort)]
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:

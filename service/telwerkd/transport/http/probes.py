@@ -9,7 +9,8 @@ import msgspec
 from telwerkd.domain.errors import TelwerkError
 from telwerkd.transport.http.exchange import Exchange
 from telwerkd.transport.http.responses import error_of, refuse, respond_error
-from telwerkd.transport.security.auth import Keyring, check_watcher
+from telwerkd.transport.security.auth import check_watcher
+from telwerkd.transport.security.grants import Credentials
 from telwerkd.transport.services.health import Health
 
 Exposition: TypeAlias = Callable[[str], Awaitable[tuple[bytes, str]]]
@@ -23,12 +24,12 @@ _TEXT: Final = [(b"content-type", b"text/plain; charset=utf-8")]
 
 
 class Probes:
-    """Answers the three. With a keyring, metrics need a key: they are of all accounts."""
+    """Answers the three. With credentials, metrics need them: they are of all accounts."""
 
-    def __init__(self, health: Health, exposition: Exposition, keyring: Keyring | None) -> None:
+    def __init__(self, health: Health, exposition: Exposition, credentials: Credentials | None) -> None:
         self._health = health
         self._exposition = exposition
-        self._keyring = keyring
+        self._credentials = credentials
 
     async def answer(self, exchange: Exchange) -> None:
         """Answers a request for one of `PATHS`."""
@@ -51,8 +52,8 @@ class Probes:
 
     async def _metrics(self, exchange: Exchange) -> None:
         try:
-            if self._keyring is not None:
-                check_watcher(self._keyring, exchange.headers)
+            if self._credentials is not None:
+                await check_watcher(self._credentials, exchange.headers)
             body, content_type = await self._exposition(exchange.header("accept") or "")
         except TelwerkError as error:
             await respond_error(exchange, error_of(error))

@@ -1,7 +1,11 @@
-"""What may be open to the network: nothing without TLS and API keys, unless it was said out loud."""
+"""What may be open to the network: nothing without TLS and API keys, unless it was said out loud.
+
+Also where the keys may come from that tokens are signed with.
+"""
 
 import ipaddress
 from typing import Final
+from urllib.parse import urlsplit
 
 from telwerkd.transport.security.tls import StartupError
 
@@ -28,7 +32,7 @@ def check_exposure(address: str, *, tls: bool, auth: bool, allow_plaintext: bool
     if not auth and not allow_no_auth:
         wrongs.append(
             "without API keys, everyone who reaches it can read and change every account: "
-            f"give --keys-file, or {ALLOW_NO_AUTH_FLAG} if something else decides who reaches it"
+            f"give --keys-file, or the settings jwt_, or {ALLOW_NO_AUTH_FLAG} if something else decides who reaches it"
         )
     if wrongs:
         raise StartupError("\n".join([f"{address} can be reached from other machines:", *(f"  - {w}" for w in wrongs)]))
@@ -59,3 +63,28 @@ def _host(address: str) -> str:
         return address[1:].partition("]")[0]
     # More than one colon and no brackets: a bare IPv6 address.
     return address if address.count(":") > 1 else address.partition(":")[0]
+
+
+def is_url(place: str) -> bool:
+    """Whether a place is a URL, and no file."""
+    return "://" in place
+
+
+def checked_place(place: str) -> str:
+    """The place of a set: a file's path, or a URL that nobody on the way can change. Raises ValueError."""
+    if not is_url(place):
+        return place
+    url = urlsplit(place)
+    if url.scheme not in {"https", "http"} or not url.hostname:
+        raise ValueError("must be the path of a file, or a URL with https://")
+    if url.username is not None or url.password is not None:
+        raise ValueError("must have no user name or password in it")
+    if url.scheme == "http" and not is_local(place):
+        raise ValueError("must be a URL with https://: whoever changes the answer of another can make tokens")
+    return place
+
+
+def is_local(url: str) -> bool:
+    """Whether a URL leads to this machine."""
+    host = urlsplit(url).hostname or ""
+    return is_loopback(f"[{host}]" if ":" in host else host)

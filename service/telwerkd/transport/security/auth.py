@@ -1,7 +1,8 @@
-"""Who may call what: API keys, sent as metadata `authorization: Bearer tw_<id>_<secret>`.
+"""Who may call what: API keys, sent as metadata `authorization: Bearer tw_<id>_<secret>`, or tokens in their place.
 
-One interceptor decides, for every RPC and for every message of a stream; servicers decide nothing. With no keys file,
-the interceptor is not installed, and `access.check_exposure` holds that the service then listens on loopback only.
+One interceptor decides, for every RPC and for every message of a stream; servicers decide nothing. With neither keys
+nor tokens the interceptor is not installed, and `access.check_exposure` holds that the service then listens on
+loopback only.
 """
 
 import asyncio
@@ -18,7 +19,13 @@ import grpc.aio
 from google.protobuf.message import Message
 
 from telwerkd.application import audit_log
-from telwerkd.domain.errors import InvalidArgumentError, PermissionDeniedError, Reason, UnauthenticatedError
+from telwerkd.domain.errors import (
+    InvalidArgumentError,
+    PermissionDeniedError,
+    Reason,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from telwerkd.process.log_format import Event
 from telwerkd.transport.codec.event_batch import EventBatch
 from telwerkd.transport.codec.query_batch import QueryBatch
@@ -37,6 +44,7 @@ from telwerkd.transport.grpc.handlers import (
 from telwerkd.transport.grpc.requests import SPLIT
 from telwerkd.transport.security import keys_file
 from telwerkd.transport.security.followed_files import FollowedFiles
+from telwerkd.transport.security.grants import Credentials, Grant
 from telwerkd.transport.security.keys_file import Key, KeysFileError, Role
 from telwerkd.transport.security.refused_keys import RefusedKeys
 from telwerkd.transport.security.tls import StartupError
@@ -110,9 +118,12 @@ class Keyring:
             raise StartupError(f"API keys: {error}") from error
         self._keys = self._file.content
 
-    def refuse(self, key: Key, error: PermissionDeniedError, account: str = "") -> None:
-        """Records that a key that is known was refused."""
-        self._refused.tell(key.id, error.reason, account)
+    async def prepare(self, token: str) -> None:
+        """See `Credentials`: a key is checked with what is there."""
+
+    def refuse(self, grant: Grant, error: PermissionDeniedError, account: str = "") -> None:
+        """See `Credentials`."""
+        self._refused.tell(grant.id, error.reason, account)
 
     def key(self, token: str) -> Key:
         """The key that a client proves to hold.
@@ -153,7 +164,7 @@ def _record_changes(before: Mapping[str, Key], after: Mapping[str, Key]) -> None
 
 
 class AuthInterceptor(grpc.aio.ServerInterceptor):
-    """Lets a call through if its key grants the method's role and the account that the request names.
+    """Lets a call through if its key or token grants the method's role and the account that the request names.
 
     Stands inside the `ErrorInterceptor`, which turns its errors into statuses. Key and role are checked before anything
     is read of the request. The account is checked as each message is decoded (before, if it is large), with the keys in
@@ -165,8 +176,8 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
     a newer client learns what it needs to; but not without a key.
     """
 
-    def __init__(self, keyring: Keyring) -> None:
-        self._keyring = keyring
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
         self._made = lru_cache(HANDLERS_MAX)(self._checking)
 
     async def intercept_service(
@@ -182,8 +193,9 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
             return await continuation(handler_call_details)
         try:
             token = _bearer(handler_call_details.invocation_metadata)
-            key = self._keyring.key(token)
-        except UnauthenticatedError as error:
+            await self._credentials.prepare(token)
+            key = self._credentials.key(token)
+        except (UnauthenticatedError, UnavailableError) as error:
             return refusing(error)
         handler = await continuation(handler_call_details)
         if handler is None:
@@ -191,7 +203,7 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
         audit_log.caller.set(key.id)
         if not isinstance(access, Role) or access not in key.roles:
             denied = _role_not_granted(key, access)
-            self._keyring.refuse(key, denied)
+            self._credentials.refuse(key, denied)
             return refusing(denied)
         # By keys that are known: others do not come here.
         return self._made(handler, token, access, handler_call_details.method)
@@ -230,43 +242,44 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
                 message = decode(raw)
                 _check_account(key, message)
             except PermissionDeniedError as error:
-                self._keyring.refuse(key, error)
+                self._credentials.refuse(key, error)
                 raise
             return message
 
         return decoded
 
-    def _granting(self, token: str, role: Role) -> Key:
-        key = self._keyring.key(token)
+    def _granting(self, token: str, role: Role) -> Grant:
+        key = self._credentials.key(token)
         if role not in key.roles:
             raise _role_not_granted(key, role)
         return key
 
 
-def check_watcher(keyring: Keyring, metadata: Iterable[tuple[str, str | bytes]]) -> None:
-    """Holds that a caller may read the metrics, which are of all accounts: by a key for them all with the role `query`.
+async def check_watcher(credentials: Credentials, metadata: Iterable[tuple[str, str | bytes]]) -> None:
+    """Holds that a caller may read the metrics, which are of all accounts: by one for them all with the role `query`.
 
     Raises:
-        UnauthenticatedError: there is no key, or none that is known.
+        UnauthenticatedError: there is no key or token, or none that counts.
         PermissionDeniedError: it does not grant that.
+        UnavailableError: that cannot be told at the moment.
     """
-    key = keyring.key(_bearer(metadata))
+    token = _bearer(metadata)
+    await credentials.prepare(token)
+    key = credentials.key(token)
     if Role.QUERY in key.roles and keys_file.EVERY_ACCOUNT in key.accounts:
         return
-    text = f"metrics need the role query for every account; the API key {key.id} has it not"
+    text = f"metrics need the role query for every account; {key.called} has it not"
     denied = PermissionDeniedError(Reason.ROLE_NOT_GRANTED, text)
-    keyring.refuse(key, denied)
+    credentials.refuse(key, denied)
     raise denied
 
 
-def _role_not_granted(key: Key, access: Role | None) -> PermissionDeniedError:
+def _role_not_granted(key: Grant, access: Role | None) -> PermissionDeniedError:
     needed = "a right that no key has" if access is None else f"the role {access.value}"
-    return PermissionDeniedError(
-        Reason.ROLE_NOT_GRANTED, f"this method needs {needed}; the API key {key.id} has it not"
-    )
+    return PermissionDeniedError(Reason.ROLE_NOT_GRANTED, f"this method needs {needed}; {key.called} has it not")
 
 
-def _check_account(key: Key, message: Message | EventBatch | QueryBatch) -> None:
+def _check_account(key: Grant, message: Message | EventBatch | QueryBatch) -> None:
     """The role alone is enough for what is about no account, and that is named here: anything else must say its own."""
     if isinstance(message, EventBatch | QueryBatch):
         _check_grant(key, message.account_id)
@@ -280,13 +293,11 @@ def _check_account(key: Key, message: Message | EventBatch | QueryBatch) -> None
     _check_grant(key, message.account_id)  # type: ignore[attr-defined] # the descriptor says so
 
 
-def _check_grant(key: Key, account_id: str) -> None:
+def _check_grant(key: Grant, account_id: str) -> None:
     if not account_id:
         raise InvalidArgumentError.of("account_id", "is required")
     if not key.grants_account(account_id):
-        raise PermissionDeniedError(
-            Reason.ACCOUNT_NOT_GRANTED, f"the API key {key.id} does not grant the account {account_id}"
-        )
+        raise PermissionDeniedError(Reason.ACCOUNT_NOT_GRANTED, f"{key.called} does not grant the account {account_id}")
 
 
 def _bearer(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
@@ -297,5 +308,5 @@ def _bearer(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
             if scheme.lower() == "bearer" and token.strip():
                 return token.strip()
     raise UnauthenticatedError(
-        Reason.KEY_MISSING, "an API key is required, as metadata `authorization: Bearer tw_<id>_<secret>`"
+        Reason.KEY_MISSING, "an API key or a token is required, as metadata `authorization: Bearer <key>`"
     )

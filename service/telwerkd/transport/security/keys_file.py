@@ -41,7 +41,7 @@ _HEAD = """\
 # API keys of Telwerk. `telwerkd keys create` and `telwerkd keys revoke` edit this file; the service reads it again when
 # it changes. It holds hashes only: a lost key cannot be read from here, only revoked.
 """
-_PREFIX = "tw_"
+PREFIX: Final = "tw_"
 _SCHEME = "sha256"
 _SECRET_BYTES = 20
 _SALT_BYTES = 16
@@ -81,6 +81,11 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         _parse_hash(self.hash)
 
+    @property
+    def called(self) -> str:
+        """Names it in a sentence."""
+        return f"the API key {self.id}"
+
     def grants_account(self, account_id: str) -> bool:
         """Whether the holder may name this account."""
         return EVERY_ACCOUNT in self.accounts or account_id in self.accounts
@@ -97,9 +102,9 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
 
 def split(token: str) -> tuple[str, str] | None:
     """The id and the secret of `tw_<id>_<secret>`; None if it does not look like that. An id may itself contain `_`."""
-    if not token.startswith(_PREFIX):
+    if not token.startswith(PREFIX):
         return None
-    key_id, _, secret = token.removeprefix(_PREFIX).rpartition("_")
+    key_id, _, secret = token.removeprefix(PREFIX).rpartition("_")
     return (key_id, secret) if key_id and secret else None
 
 
@@ -177,7 +182,7 @@ def create(path: Path, accounts: Sequence[str], roles: Sequence[Role], key_id: s
         _replace(path, changed)
         granted = f"roles={','.join(role.value for role in dict.fromkeys(roles))}"
         audit_log.record("key created", " ".join(accounts), granted, key_id)
-    return f"{_PREFIX}{key_id}_{secret}"
+    return f"{PREFIX}{key_id}_{secret}"
 
 
 def revoke(path: Path, key_id: str) -> None:

@@ -10,8 +10,9 @@ from telwerkd.application.clock import Clock
 from telwerkd.application.ports import Store
 from telwerkd.application.retention.removal import erase, purge
 from telwerkd.application.upkeep.freeing import NameKeeper
-from telwerkd.domain.ids import AccountId, ConversationId
-from telwerkd.transport.codec.fields import FieldError, FieldReader, instant
+from telwerkd.domain.ids import ConversationId
+from telwerkd.transport.codec.fields import FieldError, instant
+from telwerkd.transport.services.callers import Callers
 
 _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
@@ -19,17 +20,18 @@ _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 class AdminService(admin_grpc.AdminServiceServicer):
     """`telwerk.v1.AdminService`."""
 
-    def __init__(self, store: Store, clock: Clock, fields: FieldReader, names: NameKeeper) -> None:
+    def __init__(self, store: Store, clock: Clock, callers: Callers, names: NameKeeper) -> None:
         self._store = store
         self._clock = clock
-        self._fields = fields
+        self._callers = callers
+        self._fields = callers.fields
         self._names = names
 
     async def EraseConversation(
         self, request: admin.EraseConversationRequest, context: _Context
     ) -> admin.EraseConversationResponse:
         """Erases a conversation."""
-        account = AccountId(self._fields.id("account_id", request.account_id))
+        account = self._callers.account(request.account_id)
         conversation = ConversationId(self._fields.id("conversation_id", request.conversation_id))
         with audit_log.recorded("erase", account) as entry:
             erased = await erase(self._store, account, conversation, keep_counts=request.keep_counts)
@@ -39,7 +41,7 @@ class AdminService(admin_grpc.AdminServiceServicer):
 
     async def PurgeEvents(self, request: admin.PurgeEventsRequest, context: _Context) -> admin.PurgeEventsResponse:
         """Purges events before an instant."""
-        account = AccountId(self._fields.id("account_id", request.account_id))
+        account = self._callers.account(request.account_id)
         if not request.HasField("before_time"):
             raise FieldError("before_time", "is required")
         horizon = instant("before_time", request.before_time)

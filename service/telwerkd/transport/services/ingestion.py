@@ -20,7 +20,7 @@ from telwerkd.transport.codec.encoded import Encoded
 from telwerkd.transport.codec.errors import told
 from telwerkd.transport.codec.event_batch import EventBatch, TooLarge
 from telwerkd.transport.codec.events import EventDecoder, EventLimits
-from telwerkd.transport.codec.fields import FieldError, FieldReader
+from telwerkd.transport.codec.fields import FieldError
 from telwerkd.transport.codec.splitting import DECODED_WHOLE_MAX
 from telwerkd.transport.codec.verdicts import (
     REFUSED_BYTES,
@@ -32,6 +32,7 @@ from telwerkd.transport.codec.verdicts import (
     refusals,
 )
 from telwerkd.transport.grpc.errors import let_go
+from telwerkd.transport.services.callers import Callers
 from telwerkd.transport.services.draining import unless_drained
 from telwerkd.transport.services.unacked import UnackedWindow
 
@@ -96,13 +97,14 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
     """`telwerk.v1.IngestionService`."""
 
     def __init__(
-        self, ingest: Ingest, clock: Clock, limits: EventLimits, fields: FieldReader, draining: asyncio.Event
+        self, ingest: Ingest, clock: Clock, limits: EventLimits, callers: Callers, draining: asyncio.Event
     ) -> None:
         self._ingest = ingest
         self._clock = clock
         self._limits = limits
-        self._fields = fields
-        self._decoder = EventDecoder(limits, fields)
+        self._callers = callers
+        self._fields = callers.fields
+        self._decoder = EventDecoder(limits, callers.fields)
         self._turns = DecodingTurns()
         self._draining = draining
 
@@ -163,7 +165,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
 
     async def _take(self, batch: EventBatch, in_order: asyncio.Lock | None = None) -> Taken:
         """What became of the events of a batch; those of one stream are decoded, and ingested, in their order."""
-        account = AccountId(self._fields.id("account_id", batch.account_id))
+        account = self._callers.account(batch.account_id, events=batch.count)
         if batch.refusal is not None:
             raise batch.refusal
         if not batch.count:

@@ -32,10 +32,11 @@ from telwerkd.transport.codec.answers import (
 from telwerkd.transport.codec.catalogue import encode_catalogue
 from telwerkd.transport.codec.encoded import Encoded
 from telwerkd.transport.codec.explanations import decode_explain, encode_explanation
-from telwerkd.transport.codec.fields import FieldError, FieldReader
+from telwerkd.transport.codec.fields import FieldError
 from telwerkd.transport.codec.queries import QueryRequest, decode_query
 from telwerkd.transport.codec.query_batch import QueryBatch
 from telwerkd.transport.grpc.errors import let_go
+from telwerkd.transport.services.callers import Callers
 from telwerkd.transport.services.draining import unless_drained
 from telwerkd.transport.services.stalling import write_within
 
@@ -100,7 +101,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         watches: Watches,
         explanations: Explanations,
         clock: Clock,
-        fields: FieldReader,
+        callers: Callers,
         cache: AnswerCache,
         watch_stall_seconds: float,
         draining: asyncio.Event,
@@ -110,7 +111,8 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         self._watches = watches
         self._explanations = explanations
         self._clock = clock
-        self._fields = fields
+        self._callers = callers
+        self._fields = callers.fields
         self._cache = cache
         self._watch_stall_seconds = watch_stall_seconds
         self._draining = draining
@@ -129,7 +131,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         return await self._reply(request)
 
     async def _reply(self, request: QueryRequest) -> Encoded:
-        account = AccountId(self._fields.id("account_id", request.account_id))
+        account = self._callers.account(request.account_id, is_query=True)
         if request.ByteSize() > _LOOP_BYTES_MAX:
             query = await self._queries.compute(account, partial(decode_query, request, self._fields))
             return Encoded((await self._encoded(request, query, short=False)).whole)
@@ -150,7 +152,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
     async def BatchQuery(self, request: Any, context: _Context) -> Any:
         """Several queries on one view; they come as a `QueryBatch`."""
         batch: QueryBatch = request
-        account = AccountId(self._fields.id("account_id", batch.account_id))
+        account = self._callers.account(batch.account_id, calls=max(1, len(batch.queries)), is_query=True)
         decode = partial(self._batch, account, batch)
         is_short = sum(part.size for part in batch.queries) <= _LOOP_BYTES_MAX
         asked, queries = decode() if is_short else await self._queries.compute(account, decode)
@@ -192,7 +194,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         self, request: pb.WatchTimeSeriesRequest, context: _Context
     ) -> None:
         """A time series that stays true."""
-        account = AccountId(self._fields.id("account_id", request.account_id))
+        account = self._callers.account(request.account_id, is_query=True)
         asked, query = await self._queries.compute(account, partial(self._watched, account, request))
         draining = asyncio.create_task(self._draining.wait())
         try:
@@ -222,7 +224,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
 
     async def ExplainCount(self, request: pb.ExplainCountRequest, context: _Context) -> Any:
         """What made a number."""
-        account = AccountId(self._fields.id("account_id", request.account_id))
+        account = self._callers.account(request.account_id, is_query=True)
         decode = partial(decode_explain, request, self._fields)
         is_short = request.ByteSize() <= _LOOP_BYTES_MAX
         query, after, size = decode() if is_short else await self._queries.compute(account, decode)

@@ -10,11 +10,11 @@ from telwerkd.application import audit_log
 from telwerkd.application.clock import Clock
 from telwerkd.application.settings import AccountSettings
 from telwerkd.domain.errors import Part
-from telwerkd.domain.ids import AccountId, WidgetId
+from telwerkd.domain.ids import WidgetId
 from telwerkd.transport.codec.encoded import Encoded
 from telwerkd.transport.codec.errors import in_field
-from telwerkd.transport.codec.fields import FieldReader
 from telwerkd.transport.codec.settings import decode_version, encode_page, encode_version, encoded_version, place_of
+from telwerkd.transport.services.callers import Callers
 
 _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
@@ -25,16 +25,17 @@ _LOOP_BYTES_MAX = 4_096
 class SettingsService(settings_grpc.SettingsServiceServicer):
     """`telwerk.v1.SettingsService`."""
 
-    def __init__(self, account_settings: AccountSettings, clock: Clock, fields: FieldReader) -> None:
+    def __init__(self, account_settings: AccountSettings, clock: Clock, callers: Callers) -> None:
         self._settings = account_settings
         self._clock = clock
-        self._fields = fields
+        self._callers = callers
+        self._fields = callers.fields
 
     async def SetWidgetSettings(
         self, request: settings.SetWidgetSettingsRequest, context: _Context
     ) -> settings.SetWidgetSettingsResponse:
         """Adds a version of a widget's settings."""
-        account = AccountId(self._fields.id("account_id", request.account_id))
+        account = self._callers.account(request.account_id)
         decode = partial(decode_version, request.settings, self._fields, self._clock.now())
         is_short = request.ByteSize() <= _LOOP_BYTES_MAX
         widget, version = decode() if is_short else await self._settings.compute(account, decode)
@@ -45,14 +46,14 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
 
     async def GetWidgetSettings(self, request: settings.GetWidgetSettingsRequest, context: _Context) -> Any:
         """Versions of a widget's settings; the reply is encoded."""
-        account = AccountId(self._fields.id("account_id", request.account_id))
+        account = self._callers.account(request.account_id)
         widget = WidgetId(self._fields.id("widget_id", request.widget_id))
         page = await self._settings.widget(account, widget, *place_of(request), encoded_version)
         return Encoded(encode_page(request, page))
 
     async def ListWidgetSettings(self, request: settings.ListWidgetSettingsRequest, context: _Context) -> Any:
         """The newest version of each widget; the reply is encoded."""
-        account = AccountId(self._fields.id("account_id", request.account_id))
+        account = self._callers.account(request.account_id)
         page = await self._settings.widgets(account, *place_of(request), encoded_version)
         return Encoded(encode_page(request, page))
 
@@ -60,7 +61,7 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
         self, request: settings.SetAccountSettingsRequest, context: _Context
     ) -> settings.SetAccountSettingsResponse:
         """Sets an account's settings."""
-        account = AccountId(self._fields.id("account_id", request.account_id))
+        account = self._callers.account(request.account_id)
         if request.settings.HasField("time_zone"):
             with (
                 audit_log.recorded("account settings", account) as entry,
@@ -75,5 +76,5 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
         self, request: settings.GetAccountSettingsRequest, context: _Context
     ) -> settings.GetAccountSettingsResponse:
         """An account's settings."""
-        time_zone = await self._settings.time_zone(AccountId(self._fields.id("account_id", request.account_id)))
+        time_zone = await self._settings.time_zone(self._callers.account(request.account_id))
         return settings.GetAccountSettingsResponse(settings=settings.AccountSettings(time_zone=time_zone))

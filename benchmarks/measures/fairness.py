@@ -1,0 +1,97 @@
+"""F1: what an account waits while another one floods the server, beside what it waits alone."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import grpc.aio
+
+from benchmarks.attack.victim import Latencies, measure
+from benchmarks.bench import Bench, Feed
+from benchmarks.client import INGEST, SERIES
+from benchmarks.measures.queries import stored_in_days
+from benchmarks.questions import YEAR_DAYS, ZONES, YearByDay
+from benchmarks.results import Bar, Line, Row
+from benchmarks.servers import Server, telwerkd
+from benchmarks.workload import Part
+
+_FLOODERS = 32
+"""Callers of the account that floods, each with a call open all the time: half send events, half ask for years."""
+
+_FLOOD_SECONDS = 1.0
+"""How long it has flooded before the other account is measured."""
+
+_KINDS: tuple[tuple[str, str], ...] = (("ingest", "single events"), ("query", "new queries"))
+
+
+def of_two_accounts(bench: Bench) -> Iterator[Line]:
+    """F1: p99 of an account's calls with another one flooding, ÷ alone."""
+    with telwerkd() as server:
+        workload, conversations = stored_in_days(bench.scale.stored_events // 10)
+        feed = Feed(workload)
+        bench.load(server, feed.take(conversations))
+        _measure(bench, server)  # warm
+        pairs: dict[str, list[tuple[float, float]]] = {kind: [] for kind, _ in _KINDS}
+        for number in range(bench.scale.pairs):
+            bench.say(f"F1: pair {number + 1}")
+            alone = _measure(bench, server)
+            flooded, calls = _flooded(bench, server, feed)
+            for kind, of_kind in pairs.items():
+                of_kind.append((flooded.p99_seconds(kind) * 1e3, alone.p99_seconds(kind) * 1e3))
+    note = f"{_FLOODERS} callers flood; {calls:,} of their calls in the last pair; both sides on the same cores"
+    for kind, what in _KINDS:
+        yield Row("F1", f"p99 of {what} while another account floods", "alone", "ms", pairs[kind], Bar("≤", 2), note)
+
+
+def _measure(bench: Bench, server: Server) -> Latencies:
+    found = bench.asker.run(measure, server.address, "", bench.scale.fair_seconds)
+    if found.errors:
+        raise RuntimeError(f"calls of the account that does not flood failed: {found.errors[0]}")
+    return found
+
+
+def _flooded(bench: Bench, server: Server, feed: Feed) -> tuple[Latencies, int]:
+    # More than can be sent; the feed begins after it the next time.
+    conversations = round(bench.scale.bulk_conversations * max(1.0, bench.scale.fair_seconds))
+    part = feed.take(conversations, _FLOODERS // 2)
+    seconds = bench.scale.fair_seconds + 2 * _FLOOD_SECONDS
+    flooding = bench.sender.start(flood, server.address, part, seconds)
+    time.sleep(_FLOOD_SECONDS)
+    found = _measure(bench, server)
+    calls = flooding.result()
+    server.finish()
+    return found, calls
+
+
+def flood(address: str, part: Part, seconds: float) -> int:
+    """Sends a part, and asks for years, as fast as it is answered; how many calls were."""
+    return asyncio.run(_flood(address, part, seconds))
+
+
+async def _flood(address: str, part: Part, seconds: float) -> int:
+    end, answered = time.perf_counter() + seconds, 0
+
+    async def caller(method: str, requests: Iterator[bytes]) -> None:
+        nonlocal answered
+        async with grpc.aio.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)]) as channel:
+            call: Callable[..., grpc.aio.UnaryUnaryCall[bytes, bytes]] = channel.unary_unary(method)
+            for request in requests:
+                if time.perf_counter() >= end:
+                    return
+                try:
+                    await call(request, timeout=60.0)
+                    answered += 1
+                except grpc.aio.AioRpcError:
+                    await asyncio.sleep(0.01)  # turned away, as a flood should be
+
+    senders = (caller(INGEST, part.lane(number)) for number in range(part.lanes))
+    askers = (caller(SERIES, _years(number)) for number in range(_FLOODERS - part.lanes))
+    await asyncio.gather(*senders, *askers)
+    return answered
+
+
+def _years(first: int) -> Iterator[bytes]:
+    """Years by day and operator, another one each time."""
+    for number in count(first):
+        yield YearByDay(ZONES[number % len(ZONES)], 1 + number * 7 % YEAR_DAYS, by_operator=True).request()

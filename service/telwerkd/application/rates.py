@@ -1,0 +1,132 @@
+"""How much an account may ask for in a second: calls, events, and time that its queries compute.
+
+Each is a bucket of tokens (a token bucket): it fills at the rate of its limit, holds what comes in `burst_seconds`, and
+begins full. Of a bucket one number is kept, the instant at which it will be full; one that is full is forgotten, so
+that only accounts that were just active take memory. Each server process counts for itself.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import msgspec
+
+from telwerkd.domain.errors import QuotaExceededError
+from telwerkd.domain.ids import AccountId
+
+_SWEPT: Final = 2
+"""Buckets that are looked at whenever one is added: more than one, so that full ones do not add up."""
+
+
+class Rates(msgspec.Struct, frozen=True):
+    """What an account may use of each in a second, by the names of the settings; None is without a limit."""
+
+    account_calls_per_second_max: float | None = None
+    account_events_per_second_max: float | None = None
+    account_query_ms_per_second_max: float | None = None
+
+
+class RateLimits(msgspec.Struct, frozen=True):
+    """The limits of all accounts, and those of single ones."""
+
+    default: Rates = Rates()
+    by_account: Mapping[str, Rates] = {}
+    """In place of the default, where a rate is not None."""
+    burst_seconds: float = 10.0
+    """How long a limit may be saved up."""
+
+    def limit_of(self, name: str, account: str) -> float | None:
+        """The limit of an account."""
+        own = None if account not in self.by_account else getattr(self.by_account[account], name)
+        limit: float | None = getattr(self.default, name) if own is None else own
+        return limit
+
+
+class Buckets:
+    """The buckets of one limit, by account. All is O(1). For the event loop's thread only."""
+
+    def __init__(self) -> None:
+        self._full_at: OrderedDict[AccountId, float] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._full_at)
+
+    def wait(self, account: AccountId, seconds: float, burst_seconds: float, now: float) -> float:
+        """How long it takes until so much may be taken; 0 if it may be now.
+
+        `seconds` is what is wanted, as the time in which it comes in. What is more than a bucket holds is admitted once
+        the bucket is full, so that no limit makes a valid request impossible.
+        """
+        lacking = self._full_at.get(account, now) - now
+        return max(0.0, lacking - (burst_seconds - min(seconds, burst_seconds)))
+
+    def take(self, account: AccountId, seconds: float, now: float) -> None:
+        """Takes it, even if it is not there: then the bucket owes it."""
+        full_at = self._full_at.get(account)
+        if full_at is None:
+            self._sweep(now)
+        self._full_at[account] = max(now if full_at is None else full_at, now) + seconds
+
+    def _sweep(self, now: float) -> None:
+        for _ in range(min(_SWEPT, len(self._full_at))):
+            account, full_at = self._full_at.popitem(last=False)
+            if full_at > now:
+                self._full_at[account] = full_at
+
+
+class AccountRates:
+    """Counts what accounts ask for, and turns away what is beyond their limits."""
+
+    def __init__(self, limits: RateLimits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._calls, self._events, self._queries = Buckets(), Buckets(), Buckets()
+
+    def use(self, limits: RateLimits) -> None:
+        """Goes by other limits from the next call on."""
+        self._limits = limits
+
+    def admit(self, account: AccountId, *, calls: int = 1, events: int = 0, is_query: bool = False) -> None:
+        """Counts a call with what it brings; of a call that is refused nothing is counted.
+
+        A query is counted when its cost is known (`spent`); until what earlier ones cost has come in, it is refused.
+
+        Raises:
+            QuotaExceededError: the account is beyond one of its limits.
+        """
+        wanted: list[tuple[Buckets, str, str, float]] = [
+            (self._calls, "account_calls_per_second_max", "calls", calls),
+        ]
+        if events:
+            wanted.append((self._events, "account_events_per_second_max", "events", events))
+        if is_query:
+            wanted.append((self._queries, "account_query_ms_per_second_max", "ms of queries", 0))
+        now = self._clock()
+        taken = list[tuple[Buckets, float]]()
+        for buckets, name, what, amount in wanted:
+            limit = self._limits.limit_of(name, account)
+            if limit is None:
+                continue
+            wait = buckets.wait(account, amount / limit, self._limits.burst_seconds, now)
+            if wait > 0:
+                raise _beyond(name, what, limit, self._limits.burst_seconds, wait)
+            taken.append((buckets, amount / limit))
+        for buckets, seconds in taken:
+            if seconds:
+                buckets.take(account, seconds, now)
+
+    def spent(self, account: AccountId, query_ms: float) -> None:
+        """Counts what a query has cost."""
+        limit = self._limits.limit_of("account_query_ms_per_second_max", account)
+        if limit is not None:
+            self._queries.take(account, query_ms / limit, self._clock())
+
+
+def _beyond(name: str, what: str, limit: float, burst_seconds: float, wait: float) -> QuotaExceededError:
+    return QuotaExceededError(
+        name,
+        f"this account may use {limit:g} {what} a second ({name}) on this server, and save up what comes in "
+        f"{burst_seconds:g} s (account_burst_seconds): nothing of this was done, try again later",
+        wait,
+    )
