@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 import grpc.aio
@@ -30,6 +29,7 @@ from telwerkd.domain.errors import UnavailableError
 from telwerkd.server import observing, trace_export, upkeep_tasks
 from telwerkd.server.background import Background
 from telwerkd.server.credentials import accepted_credentials, check_tokens
+from telwerkd.server.grpc_port import address_of, bind, place_of
 from telwerkd.server.http_ports import HttpPorts, bound_ports
 from telwerkd.server.observing import Metrics
 from telwerkd.server.settings import INGEST_SETTINGS, Settings
@@ -38,7 +38,7 @@ from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.open_store import opened, prepare
 from telwerkd.transport.calls import Calls as ObservedCalls
 from telwerkd.transport.codec.fields import FieldReader
-from telwerkd.transport.endpoint.address import Address, TcpAddress, parse
+from telwerkd.transport.endpoint.address import parse
 from telwerkd.transport.endpoint.binding import held
 from telwerkd.transport.grpc.calls import Calls
 from telwerkd.transport.grpc.errors import ErrorInterceptor
@@ -49,7 +49,7 @@ from telwerkd.transport.grpc.requests import RequestInterceptor
 from telwerkd.transport.security.access import check_exposure
 from telwerkd.transport.security.auth import AuthInterceptor
 from telwerkd.transport.security.grants import Credentials
-from telwerkd.transport.security.tls import StartupError, server_credentials
+from telwerkd.transport.security.tls import StartupError
 from telwerkd.transport.server import SERVICE_NAMES, SERVICES, Services, make_server
 from telwerkd.transport.services.admin import AdminService
 from telwerkd.transport.services.callers import Callers
@@ -170,11 +170,11 @@ async def _serving(
     background = Background()
     with ExitStack() as stack:
         stack.enter_context(held(parse(settings.listen), shares_port=shares_port))
-        port = _bind(server, settings)
-        parts.observed.listens("grpc", *_place(parse(settings.listen), port))
+        port = bind(server, settings)
+        parts.observed.listens("grpc", *place_of(parse(settings.listen), port))
         ports = stack.enter_context(bound_ports(settings, shares_port=shares_port))
         if ports.http is not None:
-            parts.observed.listens("connectrpc", *_place(ports.http.address))
+            parts.observed.listens("connectrpc", *place_of(ports.http.address))
         http = HttpPorts(
             settings, ports, services, interceptors, parts.health, parts.budget, credentials, metrics.exposition
         )
@@ -190,7 +190,7 @@ async def _serving(
             parts.health.live()
             parts.health.ready(serving=True)
             await http.start()
-            addresses = _address(settings.listen, port), ports.http_address, ports.probe_address
+            addresses = address_of(settings.listen, port), ports.http_address, ports.probe_address
             yield Running(*addresses, background.failed, metrics, parts.use)
         finally:
             parts.health.drain()
@@ -335,25 +335,3 @@ async def _store_rest(ingest: Ingest, committing: "asyncio.Task[None]") -> None:
             f"{ingest.unstored_events} events were not stored within {_STORE_SECONDS:g} s of the grace's end; whether "
             "they will be is unknown, and none of them was acknowledged"
         )
-
-
-def _address(listen: str, port: int) -> str:
-    address = parse(listen)
-    return str(replace(address, port=port)) if isinstance(address, TcpAddress) else listen
-
-
-def _place(address: Address, port: int | None = None) -> tuple[str, int | None]:
-    """Host and port, by default the address's own; of a Unix socket its path."""
-    return (address.host, port or address.port) if isinstance(address, TcpAddress) else (address.path, None)
-
-
-def _bind(server: grpc.aio.Server, settings: Settings) -> int:
-    tls = settings.tls_files
-    try:
-        if tls is None:
-            return server.add_insecure_port(settings.listen)
-        return server.add_secure_port(settings.listen, server_credentials(tls))
-    except RuntimeError:
-        raise StartupError(
-            f"cannot listen on {settings.listen}: it is no address of this machine, or another program listens there"
-        ) from None

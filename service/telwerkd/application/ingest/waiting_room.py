@@ -7,16 +7,25 @@ when all of it is stored. No account may use the whole room.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from itertools import chain
 from math import inf
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-from telwerkd.application.batches import Batch, IngestLimits, Postponable, Submitted, Verdicts, held_bytes, weights_of
+from telwerkd.application.batches import (
+    Batch,
+    IngestLimits,
+    Postponable,
+    Submitted,
+    Verdicts,
+    held_bytes,
+    let_go_of,
+    weights_of,
+)
 from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
 from telwerkd.domain.ids import AccountId, ConversationId
@@ -32,24 +41,8 @@ _SHARED_SECONDS = 10.0
 An account that is alone gets longer ones, which take a quarter less time for each event.
 """
 
-_LET_GO_AT_ONCE = 50
-"""Events that are freed in one turn of the event loop; a survey has up to `answers_max` answers."""
-
 _SHARED_ROOM_MIN = 100
 """Weight that a transaction which accounts share has room for, however long the ones before took."""
-
-
-def let_go_of(events: list[Any], then: Callable[[], None] = lambda: None, start: int = 0) -> None:
-    """Lets go of events, a few in each turn of the event loop; then calls `then`.
-
-    Half a million answers, freed together, hold the loop for 50 ms. The places stay, for a transaction that has some.
-    """
-    stop = start + _LET_GO_AT_ONCE
-    events[start:stop] = [None] * len(events[start:stop])
-    if stop < len(events):
-        asyncio.get_running_loop().call_soon(let_go_of, events, then, stop)
-    else:
-        then()
 
 
 class Pending:

@@ -9,10 +9,9 @@ from typing import Any, TypeAlias
 import grpc.aio
 
 from telwerk.v1 import ingestion_service_pb2 as ingestion, ingestion_service_pb2_grpc as ingestion_grpc
-from telwerkd.application.batches import Batch, Rejected, Verdict, held_bytes
+from telwerkd.application.batches import Batch, Rejected, Verdict, held_bytes, let_go_of
 from telwerkd.application.clock import Clock
 from telwerkd.application.ingest.group_commit import Ingest
-from telwerkd.application.ingest.waiting_room import let_go_of
 from telwerkd.domain.errors import InvalidArgumentError, Reason, TelwerkError
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.process.tracing import stage
