@@ -7,7 +7,6 @@ and one whose client reads nothing stays for as long as that client likes.
 import asyncio
 import sys
 from dataclasses import dataclass
-from time import thread_time
 from typing import Any, Final
 
 import h11
@@ -22,10 +21,7 @@ _TEXTS: Final = {
     501: "this transfer coding is not known here",
 }
 _INVALID: Final = "this is no request of HTTP/1.1"
-_PARSED_BYTES_MIN: Final = 512
 _PARSED_BYTES_MAX: Final = 4_096
-_PARSED_SECONDS: Final = 0.001
-"""Of CPU, of a turn of the event loop: less is parsed in the next one after a turn that took longer."""
 _TIMED_OUT: Final = "the head of the request did not come in time (handshake_seconds)"
 
 
@@ -89,7 +85,6 @@ class HttpConnection(H11Protocol):
         self._task: asyncio.Task[Any] | None = None
         self._is_old = False
         self._unparsed = bytearray()
-        self._piece_bytes = _PARSED_BYTES_MAX
         self.flow: _Flow
 
     def serving(self, task: "asyncio.Task[Any] | None") -> None:
@@ -124,10 +119,7 @@ class HttpConnection(H11Protocol):
             self._task.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Reads on, a little in each turn of the loop: 256 KiB in chunks of a byte take half a second.
-
-        Calls of others need several turns each.
-        """
+        """Reads on, a little in each turn of the loop: 256 KiB in chunks of a byte take half a second."""
         self._unparsed += data
         if not self.flow.is_held:
             self._parse()
@@ -135,13 +127,9 @@ class HttpConnection(H11Protocol):
     def _parse(self) -> None:
         if self.transport.is_closing():
             return
-        piece = bytes(self._unparsed[: self._piece_bytes])
-        del self._unparsed[: self._piece_bytes]
-        begun = thread_time()
+        piece = bytes(self._unparsed[:_PARSED_BYTES_MAX])
+        del self._unparsed[:_PARSED_BYTES_MAX]
         self._received(piece)
-        is_slow = thread_time() - begun > _PARSED_SECONDS
-        wanted = self._piece_bytes // 2 if is_slow else self._piece_bytes * 2
-        self._piece_bytes = min(max(wanted, _PARSED_BYTES_MIN), _PARSED_BYTES_MAX)
         if self._unparsed:
             self.flow.hold()
             self.loop.call_soon(self._parse)
