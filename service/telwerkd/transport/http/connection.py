@@ -24,10 +24,8 @@ _TEXTS: Final = {
 _INVALID: Final = "this is no request of HTTP/1.1"
 _AGE_SPREAD: Final = 0.1
 """As gRPC's core has it: connections that were opened together do not all end together."""
-_PARSED_BYTES_MIN: Final = 64
+
 _PARSED_BYTES_MAX: Final = 4_096
-_PARSED_SECONDS: Final = 0.001
-"""Of a turn of the event loop: less is parsed in the next one after a turn that took longer."""
 _TIMED_OUT: Final = "the head of the request did not come in time (handshake_seconds)"
 
 
@@ -93,7 +91,6 @@ class HttpConnection(H11Protocol):
         self._task: asyncio.Task[Any] | None = None
         self._is_old = False
         self._unparsed = bytearray()
-        self._piece_bytes = _PARSED_BYTES_MAX
         self.flow: _Flow
 
     def serving(self, task: "asyncio.Task[Any] | None") -> None:
@@ -129,10 +126,7 @@ class HttpConnection(H11Protocol):
             self._task.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Reads on, a little in each turn of the loop: 256 KiB in chunks of a byte take half a second.
-
-        Calls of others need several turns each.
-        """
+        """Reads on, a little in each turn of the loop: 256 KiB in chunks of a byte take half a second."""
         self._unparsed += data
         if not self.flow.is_held:
             self._parse()
@@ -140,13 +134,9 @@ class HttpConnection(H11Protocol):
     def _parse(self) -> None:
         if self.transport.is_closing():
             return
-        piece = bytes(self._unparsed[: self._piece_bytes])
-        del self._unparsed[: self._piece_bytes]
-        begun = self.loop.time()
+        piece = bytes(self._unparsed[:_PARSED_BYTES_MAX])
+        del self._unparsed[:_PARSED_BYTES_MAX]
         self._received(piece)
-        is_slow = self.loop.time() - begun > _PARSED_SECONDS
-        wanted = self._piece_bytes // 2 if is_slow else self._piece_bytes * 2
-        self._piece_bytes = min(max(wanted, _PARSED_BYTES_MIN), _PARSED_BYTES_MAX)
         if self._unparsed:
             self.flow.hold()
             self.loop.call_soon(self._parse)

@@ -18,7 +18,7 @@ _CLOSES: Final = frozenset({b"}", b"]"})
 _BACKSLASH: Final = ord("\\")
 
 _MARKS_MAX: Final = 500_000
-_MARKS_PER_ITEM_MAX: Final = 1_000
+_MARKS_PER_ITEM_MAX: Final = 200
 """Texts and brackets: walking over a million takes a second. An event has some hundreds at most, mostly a dozen."""
 
 
