@@ -56,7 +56,13 @@ test: $(VENV)/tested ## every test
 	@echo 'Next:  make check, before a commit;  make demo or make serve, to see it run'
 
 test-clients: $(VENV)/checked ## the clients of all languages and the tools of the field; needs go, node with npm, java with mvn
-	$(BIN)/python -m pytest -q tests/tools
+	$(BIN)/python -m pytest -q tests/tools $(addprefix --ignore=,$(RELEASE_TESTS))
+
+# Minutes, most of them to compile Helm and to build what is handed out.
+RELEASE_TESTS := tests/tools/test_release.py tests/tools/test_helm.py
+.PHONY: test-release
+test-release: $(VENV)/checked ## what is handed out, and the chart; before a release, or a change of deploy/
+	$(BIN)/python -m pytest -q $(RELEASE_TESTS)
 
 laws: $(VENV)/tested ## the property tests, with sixteen times the examples
 	TELWERK_LAWS=16 $(BIN)/python -m pytest -q tests/laws
