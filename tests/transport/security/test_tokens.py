@@ -65,12 +65,15 @@ KEYS = key_set(jwk("r", RSA), jwk("e", EC), jwk("d", ED), jwk("only-256", OTHER_
 
 
 def claims(**more: Any) -> dict[str, Any]:
-    """Those of a token that is right for the account acme, changed; None takes one away."""
+    """Those of a token that is right for the account acme, changed; None takes one away.
+
+    It outlives the tests: tables of tokens are made when they are collected.
+    """
     now = int(time.time())
     right = {
         "iss": ISSUER,
         "aud": AUDIENCE,
-        "exp": now + 600,
+        "exp": now + 86_400,
         "telwerk_accounts": ["acme"],
         "telwerk_roles": ["ingest", "query"],
         "azp": "helpdesk",
@@ -134,7 +137,7 @@ WRONG = {
     "other audience": (token(aud="grafana"), "audience"),
     "no audience": (token(aud=None), "has no aud"),
     "audiences without ours": (token(aud=["a", "b"]), "audience"),
-    "not yet valid": (token(nbf=int(time.time()) + 600), "not valid yet"),
+    "not yet valid": (token(nbf=int(time.time()) + 43_200), "not valid yet"),
     "never ends": (token(exp=None), "has no exp"),
     "ends at infinity": (token(exp=float("inf")), "cannot be read"),
     "ends at a text": (token(exp="tomorrow"), "cannot be read"),
@@ -429,7 +432,7 @@ async def test_open_streams_end_when_their_token_expires(path):
         await echo.write(request)
         await echo.read()
         await silent.read()
-        clock.seconds = 700
+        clock.seconds = 90_000
         await echo.write(request)
         assert await echo.code() is grpc.StatusCode.UNAUTHENTICATED
         assert await silent.code() is grpc.StatusCode.UNAUTHENTICATED
