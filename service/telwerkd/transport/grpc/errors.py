@@ -10,7 +10,6 @@ The one answer that comes without details is gRPC's own UNIMPLEMENTED, for a met
 import inspect
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, TypeVar
@@ -27,6 +26,7 @@ from telwerkd.transport.grpc.handlers import (
     HANDLERS_MAX,
     Behaviour,
     Context,
+    Continuation,
     Deserializer,
     Handler,
     Serializer,
@@ -35,9 +35,6 @@ from telwerkd.transport.grpc.handlers import (
     writing,
 )
 from telwerkd.transport.grpc.replies import Replies
-
-_Request = TypeVar("_Request")
-_Response = TypeVar("_Response")
 
 DETAILS_KEY: Final = "grpc-status-details-bin"
 PUSHBACK_KEY: Final = "grpc-retry-pushback-ms"
@@ -91,12 +88,8 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         self._made = lru_cache(HANDLERS_MAX)(self._shielded)
 
     async def intercept_service(
-        self,
-        continuation: Callable[
-            [grpc.HandlerCallDetails], Awaitable["grpc.RpcMethodHandler[_Request, _Response] | None"]
-        ],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> "grpc.RpcMethodHandler[_Request, _Response] | None":
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> "Handler | None":
         """See the class."""
         method = handler_call_details.method
         handler: Handler | None

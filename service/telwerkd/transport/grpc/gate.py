@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -19,11 +19,8 @@ import grpc.aio
 from telwerkd.domain.errors import InvalidArgumentError, QuotaExceededError, Reason, TelwerkError, UnavailableError
 from telwerkd.transport.grpc.calls import Calls, MethodCalls, raised_code
 from telwerkd.transport.grpc.errors import RichStatus, end_with, let_go, to_status
-from telwerkd.transport.grpc.handlers import HANDLERS_MAX, Behaviour, Context, Handler, behaviour_of
+from telwerkd.transport.grpc.handlers import HANDLERS_MAX, Behaviour, Context, Continuation, Handler, behaviour_of
 from telwerkd.transport.grpc.peers import host_of
-
-_Request = TypeVar("_Request")
-_Response = TypeVar("_Response")
 
 _RETRY_SECONDS = 1.0
 _WINDOW_SECONDS = 60.0
@@ -143,12 +140,8 @@ class GateInterceptor(grpc.aio.ServerInterceptor):
         self._made = lru_cache(HANDLERS_MAX)(self._gated)
 
     async def intercept_service(
-        self,
-        continuation: Callable[
-            [grpc.HandlerCallDetails], Awaitable["grpc.RpcMethodHandler[_Request, _Response] | None"]
-        ],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> "grpc.RpcMethodHandler[_Request, _Response] | None":
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> "Handler | None":
         """See the class."""
         handler: Handler | None = await continuation(handler_call_details)
         method = handler_call_details.method

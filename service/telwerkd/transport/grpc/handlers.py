@@ -1,7 +1,7 @@
 """What grpc calls for a method: a handler of one of four kinds, taken apart and put together again."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, TypeAlias
 
@@ -13,6 +13,8 @@ from telwerkd.transport.grpc.replies import Replies
 # A handler of whatever messages: grpc decides which at run time, so `Any` is the truth here.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Continuation: TypeAlias = Callable[[grpc.HandlerCallDetails], Awaitable["Handler | None"]]
+"""What is behind an interceptor: gives the handler of a call, or None for a method that is not there."""
 Behaviour: TypeAlias = Callable[[Any, Context], Any]
 Deserializer: TypeAlias = Callable[[bytes], Any]
 Serializer: TypeAlias = Callable[[Any], bytes]

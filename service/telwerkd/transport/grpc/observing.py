@@ -4,8 +4,7 @@ A port that answers another protocol through the same interceptors names it by t
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import grpc
 import grpc.aio
@@ -14,10 +13,15 @@ from telwerkd.process import tracing
 from telwerkd.transport import calls
 from telwerkd.transport.calls import Call, Calls
 from telwerkd.transport.codec.encoded import Encoded
-from telwerkd.transport.grpc.handlers import Behaviour, Context, Deserializer, Handler, Serializer, behaviour_of
-
-_Request = TypeVar("_Request")
-_Response = TypeVar("_Response")
+from telwerkd.transport.grpc.handlers import (
+    Behaviour,
+    Context,
+    Continuation,
+    Deserializer,
+    Handler,
+    Serializer,
+    behaviour_of,
+)
 
 _NAMES: Final = {code.value[0]: code.name for code in grpc.StatusCode}
 
@@ -29,12 +33,8 @@ class ObservingInterceptor(grpc.aio.ServerInterceptor):
         self._calls = observed_calls
 
     async def intercept_service(
-        self,
-        continuation: Callable[
-            [grpc.HandlerCallDetails], Awaitable["grpc.RpcMethodHandler[_Request, _Response] | None"]
-        ],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> "grpc.RpcMethodHandler[_Request, _Response] | None":
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> "Handler | None":
         """See the class."""
         handler: Handler | None = await continuation(handler_call_details)
         if handler is None:

@@ -1,9 +1,8 @@
 """How large a request may be, and how it is decoded: by its method, before anything is made of its bytes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import grpc
 import grpc.aio
@@ -16,11 +15,8 @@ from telwerkd.transport.codec.event_batch import EventBatches
 from telwerkd.transport.codec.events import EventLimits
 from telwerkd.transport.codec.query_batch import split_queries
 from telwerkd.transport.codec.splitting import DECODED_WHOLE_MAX
-from telwerkd.transport.grpc.handlers import HANDLERS_MAX, Deserializer, Handler, behaviour_of, rebuilt
+from telwerkd.transport.grpc.handlers import HANDLERS_MAX, Continuation, Deserializer, Handler, behaviour_of, rebuilt
 from telwerkd.transport.grpc.observing import noted, spanned
-
-_Request = TypeVar("_Request")
-_Response = TypeVar("_Response")
 
 INGEST_EVENTS: Final = "/telwerk.v1.IngestionService/IngestEvents"
 STREAM_EVENTS: Final = "/telwerk.v1.IngestionService/StreamEvents"
@@ -59,12 +55,8 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
         self._made = lru_cache(HANDLERS_MAX)(self._bounded)
 
     async def intercept_service(
-        self,
-        continuation: Callable[
-            [grpc.HandlerCallDetails], Awaitable["grpc.RpcMethodHandler[_Request, _Response] | None"]
-        ],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> "grpc.RpcMethodHandler[_Request, _Response] | None":
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> "Handler | None":
         """See the class."""
         handler: Handler | None = await continuation(handler_call_details)
         if handler is None or handler.request_deserializer is None:

@@ -9,10 +9,10 @@ import asyncio
 import enum
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import grpc
 import grpc.aio
@@ -35,6 +35,7 @@ from telwerkd.transport.grpc.handlers import (
     HANDLERS_MAX,
     Behaviour,
     Context,
+    Continuation,
     Deserializer,
     Handler,
     behaviour_of,
@@ -48,9 +49,6 @@ from telwerkd.transport.security.grants import Credentials, Grant
 from telwerkd.transport.security.keys_file import Key, KeysFileError, Role
 from telwerkd.transport.security.refused_keys import RefusedKeys
 from telwerkd.transport.security.tls import StartupError
-
-_Request = TypeVar("_Request")
-_Response = TypeVar("_Response")
 
 _log = logging.getLogger(__name__)
 
@@ -181,12 +179,8 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
         self._made = lru_cache(HANDLERS_MAX)(self._checking)
 
     async def intercept_service(
-        self,
-        continuation: Callable[
-            [grpc.HandlerCallDetails], Awaitable["grpc.RpcMethodHandler[_Request, _Response] | None"]
-        ],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> "grpc.RpcMethodHandler[_Request, _Response] | None":
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> "Handler | None":
         """See the class."""
         access = access_of(handler_call_details.method)
         if access is Open.TO_ALL:
