@@ -13,6 +13,7 @@ from telwerkd.application.clock import Clock
 from telwerkd.cli.shared import Config, Database, help_of, loaded, run
 from telwerkd.process.descriptors import raise_limit
 from telwerkd.process.gc_tuning import devote_process
+from telwerkd.process.heap import tune_heap
 from telwerkd.process.log_format import Event, LogFormat, LogLevel
 from telwerkd.server import log_limit, workers
 from telwerkd.server.http_ports import start_lines
@@ -62,6 +63,7 @@ def serve(
     ):
         log.warning("settings: %s", doubtful)
     raise_limit()
+    tune_heap()
     run(_serve(settings, Reloading(Source(config, flags), settings)))
 
 

@@ -1,6 +1,5 @@
 """What a process does that does one thing for as long as it lives."""
 
-import ctypes
 import gc
 import sys
 
@@ -14,13 +13,6 @@ half a second.
 """
 
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-"""Parameters of glibc's `mallopt`."""
-
-_REUSED_BYTES_MAX, _KEPT_BYTES_MAX = 32 * 2**20, 64 * 2**20
-"""How large a block may be whose memory is used again, and how much freed memory may stay with the process for it."""
-
-
 def devote_process() -> None:
     """For a process that does nothing but serve, once it runs: what is there now stays as long as the process does.
 
@@ -30,16 +22,3 @@ def devote_process() -> None:
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER_OBJECTS)
     sys.setswitchinterval(_SWITCH_SECONDS)
-    _keep_large_blocks()
-
-
-def _keep_large_blocks() -> None:
-    """Has the memory of large messages used again, instead of given back to the system and asked for anew.
-
-    Two thirds of the time in which gRPC copies a message into Python, in one step that holds the event loop, went into
-    pages that were new to the process: 12 ms for 8 MB, 4 ms so. Where the C library is not glibc, nothing is changed.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, _REUSED_BYTES_MAX)
-        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES_MAX)

@@ -23,6 +23,7 @@ from telwerkd.application.clock import Clock
 from telwerkd.process import log_format
 from telwerkd.process.descriptors import raise_limit
 from telwerkd.process.gc_tuning import devote_process
+from telwerkd.process.heap import tune_heap
 from telwerkd.process.log_format import Event
 from telwerkd.server import log_limit
 from telwerkd.server.background import BackgroundTaskError
@@ -251,6 +252,7 @@ def _work(fields: dict[str, Any], reloading: Reloading, word: Connection, line: 
     settings = Settings(**fields)
     log_limit.set_up(settings.log_style, settings.log_lines_max, names_process=True)
     raise_limit()
+    tune_heap()
     try:
         asyncio.run(_serve_one(settings, reloading, word, line))
     except (StartupError, SchemaError, BackgroundTaskError) as error:

@@ -13,6 +13,7 @@ from telwerkd.application.ports import DamagedRowError, Written
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.process import log_format
 from telwerkd.process.gc_tuning import devote_process
+from telwerkd.process.heap import tune_heap
 from telwerkd.process.log_format import LogStyle
 from telwerkd.storage.sqlite.file import OpenedFile
 from telwerkd.storage.sqlite.writer import Commands, SqliteWriter
@@ -21,6 +22,7 @@ from telwerkd.storage.sqlite.writer_process import SIZE_BYTES, Failed
 
 def main(path: Path, file_descriptor: int, file: OpenedFile | None) -> None:
     """The process's life: commands in, their results out, until the other end is closed."""
+    tune_heap()
     writer = SqliteWriter(path, file)
     # Closed in the middle of a message is closed as well.
     with (

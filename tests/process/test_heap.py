@@ -8,9 +8,9 @@ import pytest
 
 PROGRAM = """
 import resource
-from telwerkd.process.gc_tuning import devote_process
+from telwerkd.process.heap import tune_heap
 
-devote_process()
+tune_heap()
 
 def received():
     bytes(bytearray(8 * 2**20))
