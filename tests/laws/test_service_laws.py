@@ -46,7 +46,7 @@ from telwerkd.domain.conversation.events import (
 from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.conversation.goals import Goal
 from telwerkd.domain.conversation.settings import WidgetVersion
-from telwerkd.domain.conversation.state import EMPTY
+from telwerkd.domain.conversation.state import CURRENT_RULES, empty
 from telwerkd.domain.errors import Reason
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, TopicId, WidgetId
 from telwerkd.domain.time.ranges import QuarterHourRange
@@ -512,7 +512,7 @@ class ServiceMachine(RuleBasedStateMachine):
                 "SELECT state, first_time, last_time FROM conversations WHERE account_id = ? AND conversation_id = ?",
                 *(account, conversation),
             )
-            assert records.state_of(blob) == fold(EMPTY, log.values(), self.high_water[account])[0]
+            assert records.state_of(blob) == fold(empty(CURRENT_RULES), log.values(), self.high_water[account])[0]
             instants = [e.occur_time for e in stored]
             instants += [key[-1] for key in oracle_facts(log.values(), self.high_water[account])]
             assert first <= min(instants)

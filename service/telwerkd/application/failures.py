@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 _LOGGED_MAX = 1_000
 _logged: dict[str, str] = {}
-"""What was logged last about damaged rows, by the work that met them."""
+"""What was logged last about damaged rows and newer rules, by the work that met them."""
 
 
 @contextmanager
@@ -26,17 +26,23 @@ def set_apart(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except UnavailableError:
-        raise
+    except UnavailableError as error:
+        if not error.is_of_one_account:
+            raise
+        _log_once(what, str(error), error.message)
     except DamagedRowError as error:
-        # It comes again twice a second, until somebody mends it: logged once.
-        if _logged.get(what) != str(error):
-            if len(_logged) >= _LOGGED_MAX:
-                _logged.clear()
-            _logged[what] = str(error)
-            log.error("%s: %s", what, error.without_ids)  # noqa: TRY400  # where it was met does not matter
+        _log_once(what, str(error), error.without_ids)
     except Exception:
         log.exception("%s: a defect", what)
+
+
+def _log_once(what: str, error: str, text: str) -> None:
+    """It comes again twice a second, until somebody mends it."""
+    if _logged.get(what) != error:
+        if len(_logged) >= _LOGGED_MAX:
+            _logged.clear()
+        _logged[what] = error
+        log.error("%s: %s", what, text)
 
 
 @contextmanager

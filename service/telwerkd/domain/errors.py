@@ -46,6 +46,7 @@ class Reason(enum.Enum):
     ACCOUNT_NOT_GRANTED = "the API key, or the token, does not grant the account"
     ROLE_NOT_GRANTED = "the API key, or the token, does not grant the role"
     DATABASE_UNAVAILABLE = "the database does not answer"
+    RULES_UNKNOWN = "the account is counted by newer rules than this server knows"
     OVERLOADED = "too much is waiting to be stored, or held in memory"
     QUOTA_EXCEEDED = "the account, or the caller, uses its whole share of what all share"
     SLOW_READER = "a watch was not read for too long"
@@ -140,6 +141,11 @@ class QuotaExceededError(TelwerkError):
 
 class UnavailableError(TelwerkError):
     """Right, but not now. Nothing is known to be stored; sending it again is safe."""
+
+    @property
+    def is_of_one_account(self) -> bool:
+        """Whether the database answers, and other accounts are served."""
+        return self.reason is Reason.RULES_UNKNOWN
 
     def __init__(self, reason: Reason, message: str, retry_after_seconds: float) -> None:
         super().__init__(reason, message)

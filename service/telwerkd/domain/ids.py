@@ -16,6 +16,8 @@ Micros = NewType("Micros", int)
 
 SECOND = Micros(1_000_000)
 
+EPOCH = Micros(0)
+
 NOBODY = OperatorId("")
 """The operator of a conversation that has none. No real id is empty."""
 

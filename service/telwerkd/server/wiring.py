@@ -160,7 +160,7 @@ def check(settings: Settings) -> None:
 async def _serving(
     settings: Settings, store: Store, clock: Clock, periods: Periods, *, shares_port: bool
 ) -> AsyncIterator[Running]:
-    parts = _Parts.of(settings, store)
+    parts = _Parts.of(settings, store, clock)
     metrics = Metrics(settings, parts.figures, store, clock)
     services = _services(settings, store, clock, parts)
     accepted = accepted_credentials(settings)
@@ -223,7 +223,7 @@ class _Parts(NamedTuple):
     upkeep: UpkeepFigures
 
     @classmethod
-    def of(cls, settings: Settings, store: Store) -> "_Parts":
+    def of(cls, settings: Settings, store: Store, clock: Clock) -> "_Parts":
         """The parts of a server with these settings."""
         names = NameKeeper(store)
         budget = MemoryBudget(settings.memory_bytes_max)
@@ -237,7 +237,7 @@ class _Parts(NamedTuple):
         ingested = IngestFigures(limits, settings.metrics_accounts_max)
         return cls(
             names,
-            Ingest(store, settings.ingest_limits, names.notice, budget, watches.committed, ingested),
+            Ingest(store, settings.ingest_limits, names.notice, budget, watches.committed, ingested, clock.trusted),
             readers,
             queries,
             watches,

@@ -22,10 +22,10 @@ from telwerkd.domain.conversation.events import Event, PreChatSurveyCompleted, R
 from telwerkd.domain.conversation.facts import Change, FactChange
 from telwerkd.domain.conversation.fold import fold, follows, run
 from telwerkd.domain.conversation.response_timer import settle
-from telwerkd.domain.conversation.state import EMPTY, State
+from telwerkd.domain.conversation.state import State, empty
 from telwerkd.domain.counting.deltas import Deltas
 from telwerkd.domain.errors import Part, Reason
-from telwerkd.domain.ids import ConversationId, EventId, Micros
+from telwerkd.domain.ids import EPOCH, ConversationId, EventId, Micros
 
 _ORDER = attrgetter("order")
 
@@ -49,6 +49,8 @@ class IngestBatch:
     seconds_max: float = inf
     """After this time the conversations that have not been reached are left to a later transaction."""
     refolded_events_max: int = REFOLDED_EVENTS_MAX
+    now: Micros = EPOCH
+    """When they are accepted, as far as is known (R-ASOF-1)."""
 
     def run(self, tx: Transaction) -> list[list[Postponable]]:
         """Returns what became of each event, by batch."""
@@ -77,10 +79,11 @@ def _ingest(command: IngestBatch, tx: Transaction) -> list[list[Postponable]]:
             outcomes = [_revised(counting, batch, of_batch) for batch, of_batch in zip(batches, outcomes, strict=True)]
             accepted = {conversation: accepted[conversation] for conversation in changed}
         if changed:
-            tx.add_events(accepted)
+            mark = tx.account().mark(command.now)
+            tx.add_events(accepted, mark)
             tx.put_conversations(changed)
             tx.add_names(admission.new_names)
-            tx.bump_version()
+            tx.bump_version(mark)
             tx.add_deltas(counting.deltas)
         else:
             admission.new_names.clear()
@@ -121,6 +124,7 @@ class _Counting:
         self._tx = tx
         self._limits = limits
         self._now = tx.account().high_water
+        self._new = empty(tx.account().rules_target)
         self._refolded = 0
         self._refolded_max = refolded_events_max
         self._since_pause = 0
@@ -139,7 +143,7 @@ class _Counting:
         if any(map(ge, times, times[1:])):
             events.sort(key=_ORDER)
         if before is None:
-            before = Conversation(EMPTY, EMPTY, events[0].occur_time, events[-1].occur_time, 0)
+            before = Conversation(self._new, self._new, events[0].occur_time, events[-1].occur_time, 0)
         if before.state.timer is not None:
             # If it is due by now, it is counted already.
             before = before._replace(state=settle(before.state, self._now)[0])
@@ -162,7 +166,7 @@ class _Counting:
 
     def _log(self, conversation: ConversationId, before: Conversation) -> list[Event] | None:
         """The conversation's log; None if this transaction has read enough."""
-        if before.state is EMPTY:
+        if before.events == 0:
             return []
         size = before.events if before.events is not None else self._tx.event_count(conversation)
         if self._refolded and self._refolded + size > self._refolded_max:

@@ -7,7 +7,7 @@ from telwerkd.application.commands.chunk_merging import correct_counters
 from telwerkd.application.ports import Conversation, Damage, Transaction
 from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.conversation.fold import fold
-from telwerkd.domain.conversation.state import EMPTY
+from telwerkd.domain.conversation.state import State, empty
 from telwerkd.domain.counting.counters import ChunkKey, Slots
 from telwerkd.domain.ids import ConversationId, Micros
 
@@ -35,11 +35,12 @@ class Repair:
 
 def _repair(command: Repair, tx: Transaction) -> None:
     high_water = tx.account().high_water
+    new = empty(tx.account().rules_target)
     rows = tx.mendable(command.states)
     logs = {conversation: tx.log(conversation) for conversation in command.states}
     tx.put_conversations(
         {
-            conversation: _repaired(rows.get(conversation), log, high_water)
+            conversation: _repaired(rows.get(conversation), log, high_water, new)
             for conversation, log in logs.items()
             if log or conversation in rows  # else it was erased meanwhile
         }
@@ -51,10 +52,10 @@ def _repair(command: Repair, tx: Transaction) -> None:
     tx.bump_version()
 
 
-def _repaired(row: Conversation | None, log: list[Event], high_water: Micros) -> Conversation:
-    """The row as its log makes it; `None` is a row that was lost."""
+def _repaired(row: Conversation | None, log: list[Event], high_water: Micros, new: State) -> Conversation:
+    """The row as its log makes it; `None` is a row that was lost: it begins with the state `new`."""
     times = [event.occur_time for event in log]
-    row = row or Conversation(EMPTY, EMPTY, min(times), max(times), len(log))
+    row = row or Conversation(new, new, min(times), max(times), len(log))
     state, _ = fold(row.base, log, high_water)
     first_time = row.first_time or min([*times, state.reached])  # 0: it could not be read
     return row._replace(first_time=first_time).advanced(state, times, len(log))

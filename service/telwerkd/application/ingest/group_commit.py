@@ -20,7 +20,7 @@ from telwerkd.application.ingest.waiting_room import Part, Pending, WaitingRoom
 from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.application.ports import Store
 from telwerkd.domain.errors import Reason, TelwerkError, UnavailableError
-from telwerkd.domain.ids import AccountId
+from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.process import tracing
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,11 @@ log = logging.getLogger(__name__)
 _LONG_TIMES = 2
 """How many times `transaction_shared_seconds_max` a shared transaction may take with all else it does, until the next
 ones are made smaller."""
+
+
+def _unknown() -> Micros:
+    """No clock: what was accepted before says when, as far as anything does."""
+    return Micros(0)
 
 
 class Ingest:
@@ -41,15 +46,17 @@ class Ingest:
         budget: MemoryBudget | None = None,
         committed: Callable[[AccountId], None] = lambda _account: None,
         figures: IngestFigures | None = None,
+        now: Callable[[], Micros] = _unknown,
     ) -> None:
         """`names_exhausted` is told of accounts whose events bring more names than they may, `committed` of commits.
 
-        The events of callers that have gone count to `budget`, if there is one.
+        The events of callers that have gone count to `budget`, if there is one. `now` says when events are accepted.
         """
         self._budget = budget
         self._names_exhausted = names_exhausted
         self._tell_committed = committed
         self.figures = figures or IngestFigures()
+        self._now = now
         self._store = store
         self._scheduling = store.scheduling
         self._limits = limits
@@ -184,7 +191,7 @@ class Ingest:
         try:
             await self._store_together(parts)
         except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to those who wait for it
-            if len(parts) == 1 or isinstance(error, UnavailableError):
+            if len(parts) == 1 or (isinstance(error, UnavailableError) and not error.is_of_one_account):
                 self._fail(parts, error)
                 return
             # One batch must not sink the others that happened to come along with it. What was on the way behind them is
@@ -197,10 +204,13 @@ class Ingest:
         for part in parts:
             by_account.setdefault(part.batch.account, []).append(part)
         seconds_max = self._seconds_max(len(by_account))
+        now = self._now()
         commands = [
             (
                 account,
-                IngestBatch([part.batch.events_at(part.places) for part in of_account], self._limits, seconds_max),
+                IngestBatch(
+                    [part.batch.events_at(part.places) for part in of_account], self._limits, seconds_max, now=now
+                ),
             )
             for account, of_account in by_account.items()
         ]

@@ -47,5 +47,11 @@ class AccountWrites(Protocol):
     def free_names(self, names: Names) -> None:
         """Removes names, and tells everyone who remembers them."""
 
-    def bump_version(self) -> None:
-        """Tells readers that the account has changed. Before `add_deltas`, which is filed under the new version."""
+    def note_removed(self, instant: Micros) -> None:
+        """Says that something was purged or erased at an instant, which is not before any that was said."""
+
+    def bump_version(self, accepted: Micros | None = None) -> None:
+        """Tells readers that the account has changed. Before `add_deltas`, which is filed under the new version.
+
+        Where events were accepted, also when: not before any instant that was said.
+        """

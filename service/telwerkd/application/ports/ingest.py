@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from telwerkd.application.ports.rows import Conversation, EventKey
 from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.counting.deltas import Deltas
-from telwerkd.domain.ids import ConversationId
+from telwerkd.domain.ids import ConversationId, Micros
 
 
 class IngestPort(Protocol):
@@ -35,8 +35,8 @@ class IngestPort(Protocol):
     def event_count(self, conversation: ConversationId) -> int:
         """How many events of a conversation are in the log."""
 
-    def add_events(self, new: Mapping[ConversationId, Sequence[Event]]) -> None:
-        """Adds events that are not in the log."""
+    def add_events(self, new: Mapping[ConversationId, Sequence[Event]], accepted: Micros | None = None) -> None:
+        """Adds events that are not in the log, and says when they were accepted if that is known."""
 
     def put_conversations(self, rows: Mapping[ConversationId, Conversation]) -> None:
         """Stores conversations; where a limit runs, with its instant."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from telwerkd.domain.conversation.events import Event
-from telwerkd.domain.conversation.state import State
+from telwerkd.domain.conversation.state import CURRENT_RULES, State
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import ConversationId, EventId, Micros
 
@@ -28,6 +28,22 @@ class Account(NamedTuple):
     """Its own bound on distinct names; None: the one of the settings."""
     names_freed: int = 0
     """Grows whenever names are freed: what is remembered of them from before is out of date."""
+    rules_version: int = CURRENT_RULES
+    """The version of the rules that every conversation of it is counted by (R-ANEW-1)."""
+    rules_target: int = CURRENT_RULES
+    """The version that new conversations begin with, and the others are brought to."""
+    rules_max: int | None = None
+    """The newest version that it wants; None: the newest there is."""
+    accepted: Micros = Micros(0)
+    """When its last event was accepted, and so before which instant none will be. Never runs backwards (R-ASOF-1)."""
+    accepted_from: Micros | None = None
+    """When the first event that says so was accepted; None if none does."""
+    removed_at: Micros = Micros(0)
+    """When something was last purged or erased, on the line of `accepted`. 0: nothing was, as far as is known."""
+
+    def mark(self, now: Micros) -> Micros:
+        """Returns the instant at which something that happens now happens: `now`, but never before what was."""
+        return max(self.accepted, self.high_water, now)
 
 
 class AnswerVersion(NamedTuple):
@@ -48,7 +64,7 @@ class Conversation(NamedTuple):
     state: State
     """What its events led to. A limit in it that is due by the account's high-water mark is counted already."""
     base: State
-    """What its purged events led to; `EMPTY` while all are there."""
+    """What its purged events led to; `empty` of its rules while all are there."""
     first_time: Micros
     last_time: Micros
     """Between these lies everything that ever happened in it."""

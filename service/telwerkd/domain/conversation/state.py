@@ -15,6 +15,12 @@ BEGINNING: Order = (-(2**62), 0, 0, "")
 AFTER_ALL_OF_INSTANT = (2**63 - 1, 127, "")
 """A timer that falls due comes after all events of its instant (R-ORDER-6)."""
 
+PART_ONE = 1
+"""The version of the rules that has the ten KPIs of part one alone."""
+
+CURRENT_RULES = 2
+"""The newest version of the rules that this program knows: part one and part two."""
+
 
 class Live(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A live stretch: the event that opened it, its widget, and the limit that holds for it, if one is known."""
@@ -61,6 +67,8 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Pre-chat survey answers held back."""
     awaited: tuple[EventId, ...] = ()
     """Events that were taken back before they arrived, sorted."""
+    rules: int = PART_ONE
+    """The version of the rules that it is folded by (R-ANEW-1). Nothing that happens changes it."""
 
     @property
     def reached(self) -> Micros:
@@ -69,6 +77,15 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 EMPTY = State()
+"""Before the first event, by the rules of part one alone."""
+
+_EMPTY_BY_RULES = {rules: State(rules=rules) for rules in range(PART_ONE, CURRENT_RULES + 1)}
+
+
+def empty(rules: int) -> State:
+    """Returns the state before the first event of a conversation that is counted by a version of the rules."""
+    known = _EMPTY_BY_RULES.get(rules)
+    return State(rules=rules) if known is None else known
 
 
 def last_event_time(state: State) -> Micros | None:

@@ -12,7 +12,7 @@ from telwerkd.application.ports import Account
 from telwerkd.domain.ids import AccountId
 from telwerkd.storage.schema.tables import accounts
 from telwerkd.storage.sql.bulk_postgres import PostgresBulk
-from telwerkd.storage.sql.part import ACCOUNT
+from telwerkd.storage.sql.part import ACCOUNT, NEW_ACCOUNT
 
 _RETURNED = ", ".join(column.name for column in ACCOUNT)
 _LOCK = f"UPDATE accounts SET version = version WHERE account_id = $1 RETURNING {_RETURNED}"  # noqa: S608  # names alone
@@ -32,7 +32,7 @@ def locked_account(connection: sa.Connection, account: AccountId) -> Account:
     """As `lock_account`; the row is made if it is not there."""
     row = lock_account(connection, account)
     if row is None:
-        PostgresBulk(connection, account).insert(accounts, ("version", "high_water"), [(0, 0)], replacing=())
+        PostgresBulk(connection, account).insert(accounts, *NEW_ACCOUNT, replacing=())
         row = lock_account(connection, account)
     if row is None:
         raise AssertionError("rows of accounts are never removed")

@@ -124,7 +124,7 @@ class PostgresStore(AcrossAccounts):
             for place, (_, command) in enumerate(commands):
                 row = None if place else first
                 with AccountTransaction(connection, account, row, remembered[0] or recalled) as tx:
-                    results.append(command.run(tx))
+                    results.append(tx.run(command))
                 remembered = tx.remembered if tx.remembered[0] is not None else remembered
                 refolded += tx.refolded
             return results, remembered, refolded
@@ -149,7 +149,7 @@ class PostgresStore(AcrossAccounts):
             if not connection.scalar(_TRY_UPKEEP, {"account": account}):
                 return None
             with AccountTransaction(connection, account, locked_account(connection, account)) as tx:
-                return command.run(tx)
+                return tx.run(command)
 
         async def written() -> T | None:
             begun = monotonic()

@@ -26,6 +26,16 @@ accounts = sa.Table(
     sa.Column("names_max", sa.Integer),
     # Grows whenever names are freed: what servers remember of them from before is out of date.
     sa.Column("names_freed", sa.BigInteger, nullable=False, server_default="0"),
+    # The rules that all of its conversations are counted by; those that new ones begin with; the newest that it wants,
+    # NULL: the newest there are.
+    sa.Column("rules_version", sa.SmallInteger, nullable=False, server_default="1"),
+    sa.Column("rules_target", sa.SmallInteger, nullable=False, server_default="1"),
+    sa.Column("rules_max", sa.SmallInteger),
+    # By the server's clock, and never backwards: when its last event was accepted; its first that says so, NULL: none
+    # does; when something was last purged or erased, 0: nothing since schema 0004.
+    sa.Column("accepted", Micros, nullable=False, server_default="0"),
+    sa.Column("accepted_from", Micros),
+    sa.Column("removed_at", Micros, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
 
@@ -47,6 +57,8 @@ events = sa.Table(
     sa.Column("event_id", Id, primary_key=True),
     sa.Column("occur_time", Micros, nullable=False),
     sa.Column("body", Blob, nullable=False),
+    # The account's `accepted` at the time; NULL: before schema 0004.
+    sa.Column("accepted", Micros),
     sqlite_with_rowid=False,
 )
 
@@ -64,6 +76,8 @@ conversations = sa.Table(
     sa.Column("base", Blob),
     # How many are in the log; NULL in a row that was not written since schema 0002.
     sa.Column("events", sa.Integer),
+    # The version of the rules that it is counted by, which its state says too.
+    sa.Column("rules", sa.SmallInteger, nullable=False, server_default="1"),
     sqlite_with_rowid=False,
 )
 # Only the conversations whose limit runs: as many as are live and unanswered at the moment.

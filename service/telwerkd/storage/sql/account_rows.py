@@ -4,14 +4,17 @@ import sqlalchemy as sa
 
 from telwerkd.application.ports import Names
 from telwerkd.domain.conversation.settings import WidgetVersion
+from telwerkd.domain.conversation.state import CURRENT_RULES
 from telwerkd.domain.ids import Micros, WidgetId
 from telwerkd.storage.schema.tables import accounts, names, widget_settings
 from telwerkd.storage.sql import records
-from telwerkd.storage.sql.part import AccountPart
+from telwerkd.storage.sql.part import NEW_ACCOUNT, AccountPart
 
 _BUMP = sa.text(
-    "INSERT INTO accounts (account_id, version, high_water) VALUES (:account, 1, 0) "
-    "ON CONFLICT (account_id) DO UPDATE SET version = accounts.version + 1 RETURNING version"
+    "INSERT INTO accounts (account_id, version, high_water, rules_version, rules_target, accepted, accepted_from) "
+    "VALUES (:account, 1, 0, :rules, :rules, :accepted, :accepted_from) "
+    "ON CONFLICT (account_id) DO UPDATE SET version = accounts.version + 1, "
+    "accepted = excluded.accepted, accepted_from = excluded.accepted_from RETURNING version"
 )
 
 
@@ -130,16 +133,30 @@ class AccountRows(AccountPart):
         self._connection.execute(sa.update(accounts).where(mine).values(horizon=instant))
         self._row = None
 
+    def note_removed(self, instant: Micros) -> None:
+        """Says that something was purged or erased at an instant."""
+        self._set(accepted=instant, removed_at=instant)
+
+    def _set(self, **values: int | None) -> None:
+        self._ensure_account()
+        self._connection.execute(sa.update(accounts).where(accounts.c.account_id == self._account).values(values))
+        self._row = None
+
     def _raise(self, mark: sa.Column[int], instant: Micros) -> None:
         self._ensure_account()
         lower = (accounts.c.account_id == self._account, mark < instant)
         self._connection.execute(sa.update(accounts).where(*lower).values({mark: instant}))
         self._row = None
 
-    def bump_version(self) -> None:
-        """Tells readers that the account has changed. Before `add_deltas`, which is filed under the new version."""
-        version = self._connection.scalar(_BUMP, {"account": self._account})
-        self._row = self.account()._replace(version=version)
+    def bump_version(self, accepted: Micros | None = None) -> None:
+        """Tells readers that the account has changed, and that events were accepted at an instant, if any were."""
+        row = self.account()
+        if accepted is not None:
+            first = accepted if row.accepted_from is None else row.accepted_from
+            row = row._replace(accepted=accepted, accepted_from=first)
+        values = {"accepted": row.accepted, "accepted_from": row.accepted_from, "rules": CURRENT_RULES}
+        version = self._connection.scalar(_BUMP, {"account": self._account, **values})
+        self._row = row._replace(version=version)
 
     def _ensure_account(self) -> None:
-        self._bulk.insert(accounts, ("version", "high_water"), [(0, 0)], replacing=())
+        self._bulk.insert(accounts, *NEW_ACCOUNT, replacing=())

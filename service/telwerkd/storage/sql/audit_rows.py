@@ -60,7 +60,8 @@ class AuditRows(AccountPart):
                     self._connection.execute(sa.delete(table).where(table.c.account_id == self._account, *mine))
 
     def _reader(self, damaged: Report | None) -> AccountReader:
-        return AccountReader(self._connection, self._account, damaged or self._refuse, conversation_of)
+        rules = self.account().rules_target
+        return AccountReader(self._connection, self._account, damaged or self._refuse, conversation_of, rules)
 
     def _refuse(self, damage: Damage) -> NoReturn:
         raise DamagedRowError(damage, self._account)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from telwerkd.application.ports import Conversation, Damage, Filed, Report, StoredChunk
 from telwerkd.domain.conversation.events import Event
-from telwerkd.domain.conversation.state import EMPTY, State
+from telwerkd.domain.conversation.state import empty
 from telwerkd.domain.counting.cells import check_cells
 from telwerkd.domain.counting.counters import ChunkKey, slot_of
 from telwerkd.domain.counting.deltas import DeltaEntry
@@ -48,11 +48,14 @@ class AccountReader:
         account: str,
         damaged: Report,
         conversation_of: Callable[[Sequence[Any]], tuple[ConversationId, Conversation]],
+        rules: int,
     ) -> None:
+        """`rules` is the version that conversations are counted by whose row does not say it."""
         self._connection = connection
         self._account = account
         self._damaged = damaged
         self._conversation_of = conversation_of
+        self._rules = rules
 
     def filed(self, columns: Sequence[sa.Column[Any]]) -> Iterator[Filed]:
         """All conversations with their events; one whose row is lost or unreadable by its events alone."""
@@ -116,11 +119,12 @@ class AccountReader:
         with suppress(*UNREADABLE):
             return self._readable(row)
         try:
-            State() if fields["base"] is None else records.state_of(fields["base"])
+            _ = fields["base"] is None or records.state_of(fields["base"])
         except UNREADABLE as error:
             self._damaged(Damage(conversations.name, key, f"base: {_said(error)}", is_source=True))
             return None
-        fields["state"] = records.state_blob(EMPTY)
+        rules = fields["rules"]
+        fields["state"] = records.state_blob(empty(rules if type(rules) is int else self._rules))
         for name, value in fields.items():
             if name.endswith("_time") and type(value) is not int:
                 fields[name] = 0
@@ -131,7 +135,10 @@ class AccountReader:
     def _readable(self, row: Any) -> Conversation:
         """A conversation's row. What it raises is among `UNREADABLE`."""
         _check_instants(row.first_time, row.last_time, row.due)
-        return self._conversation_of(row)[1]
+        readable = self._conversation_of(row)[1]
+        if row.rules != readable.state.rules:
+            raise ValueError(f"is filed under rules {row.rules!r:.40}, and counted by {readable.state.rules}")
+        return readable
 
     def _with_row(self, row: Any, log: _Log) -> Filed:
         conversation = ConversationId(row.conversation_id)
@@ -142,7 +149,8 @@ class AccountReader:
             if mendable is not None:
                 self._damaged(Damage(conversations.name, (conversation,), _said(error)))
             is_whole = mendable is not None and log.is_whole
-            readable = Conversation(EMPTY, EMPTY, Micros(0), Micros(0)) if mendable is None else mendable
+            new = empty(self._rules)
+            readable = Conversation(new, new, Micros(0), Micros(0)) if mendable is None else mendable
             return Filed(conversation, readable, None, log.events, is_whole, is_row_whole=False)
         return Filed(conversation, stored, row.due, log.events, log.is_whole)
 
@@ -150,7 +158,8 @@ class AccountReader:
         log = self._log(rows)
         times = [event.occur_time for event in log.events]
         if times:
-            row = Conversation(EMPTY, EMPTY, min(times), max(times))
+            new = empty(self._rules)
+            row = Conversation(new, new, min(times), max(times))
             yield Filed(ConversationId(conversation), row, None, log.events, log.is_whole)
 
     def _log(self, rows: Iterable[Any]) -> _Log:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from telwerkd.application.ports import Conversation, DamagedRowError, EventKey
 from telwerkd.domain.conversation.events import Event
-from telwerkd.domain.conversation.state import EMPTY, State, last_event_time
+from telwerkd.domain.conversation.state import State, empty, last_event_time
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros
 from telwerkd.storage.schema.tables import conversations, events, tombstones
 from telwerkd.storage.sql import records
@@ -25,14 +25,14 @@ _PLACE = (conversations.c.last_time.type, conversations.c.conversation_id.type)
 
 _ANY_TOMBSTONE = Statement(sa.select(sa.exists().where(tombstones.c.account_id == sa.bindparam("account"))))
 
-_CONVERSATION_COLUMNS = ("conversation_id", "due", "first_time", "last_time", "state", "base", "events")
+_CONVERSATION_COLUMNS = ("conversation_id", "due", "first_time", "last_time", "state", "base", "events", "rules")
 
 _PAUSE_ROWS = 500
 """Rows that are read before other tasks of the event loop get their turn."""
 
 _EVENT_ID = attrgetter("event_id")
 
-_EVENT_COLUMNS = ("conversation_id", "event_id", "occur_time", "body")
+_EVENT_COLUMNS = ("conversation_id", "event_id", "occur_time", "body", "accepted")
 
 CONVERSATION = tuple(conversations.c[name] for name in _CONVERSATION_COLUMNS)
 
@@ -158,8 +158,9 @@ class ConversationRows(AccountPart):
                 row.first_time,
                 row.last_time,
                 records.state_blob(row.state),
-                None if row.base == EMPTY else records.state_blob(row.base),
+                None if row.base == empty(row.base.rules) else records.state_blob(row.base),
                 row.events,
+                row.state.rules,
             )
             for conversation, row in sorted(rows.items())
         ]
@@ -179,7 +180,7 @@ class ConversationRows(AccountPart):
     def stored(self, keys: Collection[EventKey]) -> dict[EventKey, Event]:
         """Those of the events that are in the log."""
         ordered = sorted(keys)
-        found = self._bulk.find(events, _EVENT_COLUMNS[:2], ordered, _EVENT_COLUMNS[2:])
+        found = self._bulk.find(events, _EVENT_COLUMNS[:2], ordered, _EVENT_COLUMNS[2:4])
         return {
             ordered[place]: records.event_of(ordered[place][1], occur_time, body) for place, occur_time, body in found
         }
@@ -203,10 +204,10 @@ class ConversationRows(AccountPart):
         query = sa.select(sa.func.count()).where(c.account_id == self._account, c.conversation_id == conversation)
         return self._connection.scalar(query) or 0
 
-    def add_events(self, new: Mapping[ConversationId, Sequence[Event]]) -> None:
-        """Adds events that are not in the log."""
+    def add_events(self, new: Mapping[ConversationId, Sequence[Event]], accepted: Micros | None = None) -> None:
+        """Adds events that are not in the log, and says when they were accepted if that is known."""
         rows = [
-            (conversation, event.event_id, event.occur_time, records.event_body(event))
+            (conversation, event.event_id, event.occur_time, records.event_body(event), accepted)
             for conversation in sorted(new)
             for event in sorted(new[conversation], key=_EVENT_ID)
         ]
@@ -228,11 +229,12 @@ def tombstone(account: AccountId, conversation: ConversationId) -> bytes:
 
 def conversation_of(row: Sequence[Any]) -> tuple[ConversationId, Conversation]:
     """A conversation from its columns."""
-    conversation, _, first_time, last_time, state, base, count = row
+    conversation, _, first_time, last_time, blob, base, count, _ = row
     try:
+        state = records.state_of(blob)
         return ConversationId(conversation), Conversation(
-            records.state_of(state),
-            EMPTY if base is None else records.state_of(base),
+            state,
+            empty(state.rules) if base is None else records.state_of(base),
             Micros(first_time),
             Micros(last_time),
             count,

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.util import await_only
 
 from telwerkd.application.ports import Account, Damage, DamagedRowError
+from telwerkd.domain.conversation.state import CURRENT_RULES
 from telwerkd.domain.counting.cells import are_cells
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.storage.schema.tables import accounts
@@ -51,10 +52,14 @@ class Statement:
         return connection.exec_driver_sql(text, parameters).all()
 
 
-ACCOUNT = tuple(
-    accounts.c[name] for name in ("version", "high_water", "time_zone", "horizon", "names_max", "names_freed")
-)
+ACCOUNT = tuple(accounts.c[name] for name in Account._fields)
 """The columns of `telwerkd.application.ports.Account`."""
+
+NEW_ACCOUNT = (
+    ("version", "high_water", "rules_version", "rules_target"),
+    [(0, 0, CURRENT_RULES, CURRENT_RULES)],
+)
+"""Columns, and the row of an account that is not there yet."""
 
 _ACCOUNT_ROW = Statement(sa.select(*ACCOUNT).where(accounts.c.account_id == sa.bindparam("account")))
 

@@ -53,7 +53,7 @@ class SqliteWriter:
                 results = []
                 for tx, (_, command) in zip(txs, commands, strict=True):
                     with tx:
-                        results.append(command.run(tx))
+                        results.append(tx.run(command))
             # It may have been deleted meanwhile.
             file.check()
         for tx, (account, _) in zip(txs, commands, strict=True):
