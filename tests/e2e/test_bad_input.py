@@ -500,7 +500,7 @@ BAD_QUERIES: list[tuple[str, str, str, dict[str, Any]]] = [
     ),
 ]
 BAD_SERIES: list[tuple[str, str, str, dict[str, Any]]] = [
-    *(("granularity", "INVALID_REQUEST", f"granularity {n}", {"granularity": n}) for n in (0, 8, -1)),
+    *(("granularity", "INVALID_REQUEST", f"granularity {n}", {"granularity": n}) for n in (0, 9, -1)),
     ("granularity", "LIMIT_EXCEEDED", "200 years by day", {"range": dates((2000, 1, 1), (2199, 12, 31))}),
     (
         "granularity",

@@ -33,6 +33,7 @@ from telwerk.v1.kpi_service_pb2 import (
     OrderBy,
     OrderMeasure,
     QueryTimeSeriesRequest,
+    QueryTimeSeriesResponse,
     QueryTotalsRequest,
     TimeRange,
     Top,
@@ -44,12 +45,18 @@ Moment: TypeAlias = date | datetime
 GranularityName: TypeAlias = Literal["quarter_hour", "hour", "day", "week", "month", "quarter", "year"]
 """The width of a bucket."""
 
-DimensionName: TypeAlias = Literal["operator", "operator_group", "widget", "value", "topic", "question"]
-"""What KPIs can be grouped by."""
+AskedGranularity: TypeAlias = Literal["quarter_hour", "hour", "day", "week", "month", "quarter", "year", "auto"]
+"""The same, or that it follows from the length of the range: the answer's `granularity` says which it is."""
+
+DimensionName: TypeAlias = Literal[
+    "operator", "operator_group", "widget", "value", "topic", "question", "weekday", "hour_of_day",
+]  # fmt: skip
+"""What KPIs can be grouped by; by the last two in totals only."""
 
 OrderName: TypeAlias = Literal[
-    "key", "count", "sum", "mean", "count_delta", "count_change", "mean_delta",
+    "key", "count", "sum", "mean", "count_delta", "count_change", "mean_delta", "rate", "rate_delta",
     "-key", "-count", "-sum", "-mean", "-count_delta", "-count_change", "-mean_delta",
+    "-rate", "-rate_delta",
 ]  # fmt: skip
 """By what rows are ordered; with a minus the largest comes first. See `OrderMeasure`."""
 
@@ -82,7 +89,8 @@ class TotalsOptions(SliceOptions, total=False):
 
     - `compare_to`: "previous" for the period just before, or another period's start and end.
     - `order_by`: "-count" for the largest first; `order_kpi` says whose numbers decide among several KPIs.
-    - `top`: only so many rows, 1 to 1,000, and with `include_rest` one more for all the others.
+    - `top`: only so many rows, 1 to 1,000, and with `include_rest` one more for all the others. Of a rate, `min_below`
+      leaves out rows with fewer below the line.
     - `page_size` and `page_token`: one page, and which; to have them all, see `totals_pages` and `series_pages`.
     """
 
@@ -92,6 +100,7 @@ class TotalsOptions(SliceOptions, total=False):
     order_kpi: str
     top: int | None
     include_rest: bool
+    min_below: int
     page_size: int
     page_token: str
 
@@ -99,7 +108,7 @@ class TotalsOptions(SliceOptions, total=False):
 class SeriesOptions(TotalsOptions, total=False):
     """Beyond totals: the width of a bucket (a day), whether empty buckets are left out, and stars one by one."""
 
-    granularity: GranularityName
+    granularity: AskedGranularity
     sparse: bool
     include_distribution: bool
 
@@ -107,7 +116,7 @@ class SeriesOptions(TotalsOptions, total=False):
 ComparedTo: TypeAlias = Literal["previous"] | tuple[Moment, Moment]
 """The period that numbers are compared with."""
 
-GRANULARITIES: Final[Mapping[GranularityName, "Granularity.ValueType"]] = {
+GRANULARITIES: Final[Mapping[AskedGranularity, "Granularity.ValueType"]] = {
     "quarter_hour": Granularity.GRANULARITY_QUARTER_HOUR,
     "hour": Granularity.GRANULARITY_HOUR,
     "day": Granularity.GRANULARITY_DAY,
@@ -115,6 +124,7 @@ GRANULARITIES: Final[Mapping[GranularityName, "Granularity.ValueType"]] = {
     "month": Granularity.GRANULARITY_MONTH,
     "quarter": Granularity.GRANULARITY_QUARTER,
     "year": Granularity.GRANULARITY_YEAR,
+    "auto": Granularity.GRANULARITY_AUTO,
 }
 """The contract's constants."""
 
@@ -125,6 +135,8 @@ DIMENSIONS: Final[Mapping[DimensionName, "Dimension.ValueType"]] = {
     "value": Dimension.DIMENSION_VALUE,
     "topic": Dimension.DIMENSION_TOPIC,
     "question": Dimension.DIMENSION_QUESTION,
+    "weekday": Dimension.DIMENSION_WEEKDAY,
+    "hour_of_day": Dimension.DIMENSION_HOUR_OF_DAY,
 }
 """The contract's constants."""
 
@@ -189,6 +201,14 @@ def totals_request(account_id: str, kpis: str | Iterable[str], options: TotalsOp
         page_size=options.get("page_size", 0),
         page_token=options.get("page_token", ""),
     )
+
+
+def granularity_of(asked: AskedGranularity, answer: QueryTimeSeriesResponse) -> GranularityName:
+    """The width of an answer's buckets, where it was left open too."""
+    if asked != "auto":
+        return asked
+    widths: dict[int, GranularityName] = {number: name for name, number in GRANULARITIES.items() if name != "auto"}
+    return widths[answer.granularity]
 
 
 def batch_request(account_id: str, asked: Iterable[Query]) -> BatchQueryRequest:
@@ -266,6 +286,9 @@ def _order(options: TotalsOptions) -> OrderBy | None:
 
 
 def _top(options: TotalsOptions) -> Top | None:
-    """`include_rest` alone is passed on as well: the server says what is wrong with it."""
+    """`include_rest` or `min_below` alone is passed on as well: the server says what is wrong with it."""
     count, include_rest = options.get("top"), options.get("include_rest", False)
-    return None if count is None and not include_rest else Top(count=count or 0, include_rest=include_rest)
+    floor = options.get("min_below", 0)
+    if count is None and not include_rest and not floor:
+        return None
+    return Top(count=count or 0, include_rest=include_rest, min_below=floor)

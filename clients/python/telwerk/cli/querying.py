@@ -15,7 +15,16 @@ from telwerk.cli.tables import print_series, print_totals
 from telwerk.cli.times import Clock, parse_period, parse_range
 from telwerk.cli.values import filter_of
 from telwerk.client import Telwerk
-from telwerk.queries import DIMENSIONS, DimensionName, GranularityName, Moment, OrderName, TotalsOptions
+from telwerk.queries import (
+    DIMENSIONS,
+    AskedGranularity,
+    DimensionName,
+    GranularityName,
+    Moment,
+    OrderName,
+    TotalsOptions,
+    granularity_of,
+)
 from telwerk.v1.kpi_service_pb2 import Filter, Kpi, QueryTimeSeriesResponse, QueryTotalsResponse
 
 _HOURLY_AT_MOST = timedelta(hours=48)
@@ -94,10 +103,10 @@ def query(
     start: From = "7d",
     end: To = None,
     granularity: Annotated[
-        GranularityName | None,
+        AskedGranularity | None,
         typer.Option(
             metavar="WIDTH",
-            help="quarter_hour, hour, day, week, month, quarter or year.",
+            help="quarter_hour, hour, day, week, month, quarter, year, or auto: by the length of the range.",
             show_default="day; hour for up to 48 hours",
             autocompletion=complete_granularities,
         ),
@@ -132,7 +141,7 @@ def query(
         response = telwerk.series(account, kpis, **options, granularity=width, sparse=sparse)
         say_if_no_data(telwerk, account, list(catalogue), response.answers)
     if output is Output.TABLE:
-        print_series(response, catalogue, width, grouped=bool(group_by))
+        print_series(response, catalogue, granularity_of(width, response), grouped=bool(group_by))
     else:
         out.print(series_text(response, output), soft_wrap=True)
     _tell_of_pages(response, output)

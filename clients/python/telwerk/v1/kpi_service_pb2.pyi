@@ -161,6 +161,10 @@ class _DimensionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Dimension.V
     """KPI 8 by single topic. Overlaps: a conversation tagged with two topics is in both rows, so rows do not add up."""
     DIMENSION_QUESTION: _Dimension.ValueType  # 6
     """KPI 9 and 10 by the question that was answered."""
+    DIMENSION_WEEKDAY: _Dimension.ValueType  # 7
+    """The day of the week in the query's time zone: totals only, of every KPI."""
+    DIMENSION_HOUR_OF_DAY: _Dimension.ValueType  # 8
+    """The hour of the day that a clock in the query's time zone shows: totals only, of every KPI."""
 
 class Dimension(_Dimension, metaclass=_DimensionEnumTypeWrapper):
     """What KPIs can be grouped and filtered by."""
@@ -179,6 +183,10 @@ DIMENSION_TOPIC: Dimension.ValueType  # 5
 """KPI 8 by single topic. Overlaps: a conversation tagged with two topics is in both rows, so rows do not add up."""
 DIMENSION_QUESTION: Dimension.ValueType  # 6
 """KPI 9 and 10 by the question that was answered."""
+DIMENSION_WEEKDAY: Dimension.ValueType  # 7
+"""The day of the week in the query's time zone: totals only, of every KPI."""
+DIMENSION_HOUR_OF_DAY: Dimension.ValueType  # 8
+"""The hour of the day that a clock in the query's time zone shows: totals only, of every KPI."""
 Global___Dimension: _TypeAlias = Dimension  # noqa: Y015
 
 class _Granularity:
@@ -203,6 +211,10 @@ class _GranularityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Granulari
     """Calendar quarter, three months."""
     GRANULARITY_YEAR: _Granularity.ValueType  # 7
     """Calendar year."""
+    GRANULARITY_AUTO: _Granularity.ValueType  # 8
+    """By the length of the range on a calendar of the query's time zone: hours up to 7 days, days up to 62 days, months up
+    to 5 years, else years. The answer says which; a compared period has the same.
+    """
 
 class Granularity(_Granularity, metaclass=_GranularityEnumTypeWrapper):
     """The width of a bucket. Buckets begin on the time zone's own boundaries."""
@@ -223,6 +235,10 @@ GRANULARITY_QUARTER: Granularity.ValueType  # 6
 """Calendar quarter, three months."""
 GRANULARITY_YEAR: Granularity.ValueType  # 7
 """Calendar year."""
+GRANULARITY_AUTO: Granularity.ValueType  # 8
+"""By the length of the range on a calendar of the query's time zone: hours up to 7 days, days up to 62 days, months up
+to 5 years, else years. The answer says which; a compared period has the same.
+"""
 Global___Granularity: _TypeAlias = Granularity  # noqa: Y015
 
 class _OrderMeasure:
@@ -247,6 +263,10 @@ class _OrderMeasureEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderMea
     """Facts more than in the compared period, by those in it."""
     ORDER_MEASURE_MEAN_DELTA: _OrderMeasure.ValueType  # 7
     """KPI 1: the mean's difference from the compared period's."""
+    ORDER_MEASURE_RATE: _OrderMeasure.ValueType  # 9
+    """Rates: what is above the line by what is below it."""
+    ORDER_MEASURE_RATE_DELTA: _OrderMeasure.ValueType  # 10
+    """Rates: the rate's difference from the compared period's."""
 
 class OrderMeasure(_OrderMeasure, metaclass=_OrderMeasureEnumTypeWrapper):
     """The numbers that rows can be ordered by."""
@@ -267,6 +287,10 @@ ORDER_MEASURE_COUNT_CHANGE: OrderMeasure.ValueType  # 6
 """Facts more than in the compared period, by those in it."""
 ORDER_MEASURE_MEAN_DELTA: OrderMeasure.ValueType  # 7
 """KPI 1: the mean's difference from the compared period's."""
+ORDER_MEASURE_RATE: OrderMeasure.ValueType  # 9
+"""Rates: what is above the line by what is below it."""
+ORDER_MEASURE_RATE_DELTA: OrderMeasure.ValueType  # 10
+"""Rates: the rate's difference from the compared period's."""
 Global___OrderMeasure: _TypeAlias = OrderMeasure  # noqa: Y015
 
 class _Availability:
@@ -325,6 +349,7 @@ class ListKpisResponse(_message.Message):
     LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     SECTIONS_FIELD_NUMBER: _builtins.int
     HEADINGS_FIELD_NUMBER: _builtins.int
+    RATES_FIELD_NUMBER: _builtins.int
     language_code: _builtins.str
     """The language of the texts."""
     @_builtins.property
@@ -339,6 +364,10 @@ class ListKpisResponse(_message.Message):
     def headings(self) -> Global___HelpHeadings:
         """What stands above the texts on a help page."""
 
+    @_builtins.property
+    def rates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rate]:
+        """The rates, in the order of the rules: KPIs divided by others. They are asked for among `kpi_ids`, by their ids."""
+
     def __init__(
         self,
         *,
@@ -346,14 +375,121 @@ class ListKpisResponse(_message.Message):
         language_code: _builtins.str = ...,
         sections: _abc.Iterable[Global___Section] | None = ...,
         headings: Global___HelpHeadings | None = ...,
+        rates: _abc.Iterable[Global___Rate] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["headings", b"headings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["headings", b"headings", "kpis", b"kpis", "language_code", b"language_code", "sections", b"sections"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["headings", b"headings", "kpis", b"kpis", "language_code", b"language_code", "rates", b"rates", "sections", b"sections"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListKpisResponse: _TypeAlias = ListKpisResponse  # noqa: Y015
+
+@_typing.final
+class Rate(_message.Message):
+    """A KPI divided by another, with texts under the same headings as a KPI's."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RATE_ID_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    WHAT_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    WHEN_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    EXAMPLE_FIELD_NUMBER: _builtins.int
+    ABOVE_FIELD_NUMBER: _builtins.int
+    BELOW_FIELD_NUMBER: _builtins.int
+    DIMENSIONS_FIELD_NUMBER: _builtins.int
+    VALUE_KIND_FIELD_NUMBER: _builtins.int
+    DIRECTION_FIELD_NUMBER: _builtins.int
+    MAY_EXCEED_ONE_FIELD_NUMBER: _builtins.int
+    rate_id: _builtins.str
+    """Its id, such as `live_answer_rate`."""
+    display_name: _builtins.str
+    """Its name."""
+    what: _builtins.str
+    """What is measured."""
+    unit: _builtins.str
+    """What a rate of 1 is: the unit above the line per the unit below it."""
+    when: _builtins.str
+    """When something is counted above and below the line."""
+    why: _builtins.str
+    """Why it is useful."""
+    example: _builtins.str
+    """An example; may be empty."""
+    value_kind: Global___ValueKind.ValueType
+    """What kind of value a row that is grouped by value has."""
+    direction: Global___Direction.ValueType
+    """Whether more of it is better."""
+    may_exceed_one: _builtins.bool
+    """Whether it may exceed 1, as what is above may be of other conversations or days than what is below."""
+    @_builtins.property
+    def above(self) -> Global___RateTerm:
+        """What is above the line."""
+
+    @_builtins.property
+    def below(self) -> _containers.RepeatedCompositeFieldContainer[Global___RateTerm]:
+        """What is below it: the sum of these."""
+
+    @_builtins.property
+    def dimensions(self) -> _containers.RepeatedScalarFieldContainer[Global___Dimension.ValueType]:
+        """By what it can be grouped and filtered: as the KPI above the line. What only that KPI has (value, topic) splits and
+        filters it alone; below is then what the same row has without that dimension.
+        """
+
+    def __init__(
+        self,
+        *,
+        rate_id: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+        what: _builtins.str = ...,
+        unit: _builtins.str = ...,
+        when: _builtins.str = ...,
+        why: _builtins.str = ...,
+        example: _builtins.str = ...,
+        above: Global___RateTerm | None = ...,
+        below: _abc.Iterable[Global___RateTerm] | None = ...,
+        dimensions: _abc.Iterable[Global___Dimension.ValueType] | None = ...,
+        value_kind: Global___ValueKind.ValueType = ...,
+        direction: Global___Direction.ValueType = ...,
+        may_exceed_one: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["above", b"above"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["above", b"above", "below", b"below", "dimensions", b"dimensions", "direction", b"direction", "display_name", b"display_name", "example", b"example", "may_exceed_one", b"may_exceed_one", "rate_id", b"rate_id", "unit", b"unit", "value_kind", b"value_kind", "what", b"what", "when", b"when", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Rate: _TypeAlias = Rate  # noqa: Y015
+
+@_typing.final
+class RateTerm(_message.Message):
+    """A KPI above or below the line of a rate."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KPI_ID_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    kpi_id: _builtins.str
+    """The KPI's id."""
+    @_builtins.property
+    def value(self) -> Global___Value:
+        """Only its facts of this value. Absent: all."""
+
+    def __init__(
+        self,
+        *,
+        kpi_id: _builtins.str = ...,
+        value: Global___Value | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kpi_id", b"kpi_id", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RateTerm: _TypeAlias = RateTerm  # noqa: Y015
 
 @_typing.final
 class Section(_message.Message):
@@ -939,7 +1075,7 @@ class OrderBy(_message.Message):
     DESCENDING_FIELD_NUMBER: _builtins.int
     KPI_ID_FIELD_NUMBER: _builtins.int
     measure: Global___OrderMeasure.ValueType
-    """By which number of the whole range. Absent: by key; with `top`, by count, the largest first."""
+    """By which number of the whole range. Absent: by key; with `top`, by count (of a rate: by the rate), the largest first."""
     descending: _builtins.bool
     """The largest first."""
     kpi_id: _builtins.str
@@ -967,19 +1103,25 @@ class Top(_message.Message):
 
     COUNT_FIELD_NUMBER: _builtins.int
     INCLUDE_REST_FIELD_NUMBER: _builtins.int
+    MIN_BELOW_FIELD_NUMBER: _builtins.int
     count: _builtins.int
     """How many keys, 1 to 1,000. Required."""
     include_rest: _builtins.bool
     """Add one row that sums up all the other keys, with `rest` set: each fact once. Left out where no key is left over."""
+    min_below: _builtins.int
+    """Rates: only keys with at least so many below the line in the whole range; 1 of 1 is not the best operator. The others
+    are among the rest.
+    """
     def __init__(
         self,
         *,
         count: _builtins.int = ...,
         include_rest: _builtins.bool = ...,
+        min_below: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "include_rest", b"include_rest"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "include_rest", b"include_rest", "min_below", b"min_below"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1021,7 +1163,7 @@ class QueryTimeSeriesRequest(_message.Message):
     """Of the page before; absent for the first. Belongs to the very same query."""
     @_builtins.property
     def kpi_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The KPIs' ids; 1 to 10, each once. Every one must have the dimensions used."""
+        """The ids of KPIs and rates; 1 to 40, each once. Every one must have the dimensions used."""
 
     @_builtins.property
     def range(self) -> Global___TimeRange:
@@ -1089,6 +1231,7 @@ class QueryTimeSeriesResponse(_message.Message):
     COMPLETE_UNTIL_FIELD_NUMBER: _builtins.int
     COMPARED_PERIOD_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    GRANULARITY_FIELD_NUMBER: _builtins.int
     end_seconds: _builtins.int
     """Where the last bucket ends; may be clipped."""
     first_bucket_clipped: _builtins.bool
@@ -1099,6 +1242,8 @@ class QueryTimeSeriesResponse(_message.Message):
     """The time zone used."""
     next_page_token: _builtins.str
     """For the next page; empty on the last."""
+    granularity: Global___Granularity.ValueType
+    """The width of the buckets, if `GRANULARITY_AUTO` was asked for."""
     @_builtins.property
     def bucket_start_seconds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Where each bucket begins, in seconds since 1970-01-01T00:00:00Z, ascending. The first may be clipped."""
@@ -1132,10 +1277,11 @@ class QueryTimeSeriesResponse(_message.Message):
         complete_until: _timestamp_pb2.Timestamp | None = ...,
         compared_period: Global___ComparedPeriod | None = ...,
         next_page_token: _builtins.str = ...,
+        granularity: Global___Granularity.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["compared_period", b"compared_period", "complete_until", b"complete_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "bucket_start_seconds", b"bucket_start_seconds", "compared_period", b"compared_period", "complete_until", b"complete_until", "end_seconds", b"end_seconds", "first_bucket_clipped", b"first_bucket_clipped", "last_bucket_clipped", b"last_bucket_clipped", "next_page_token", b"next_page_token", "series", b"series", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "bucket_start_seconds", b"bucket_start_seconds", "compared_period", b"compared_period", "complete_until", b"complete_until", "end_seconds", b"end_seconds", "first_bucket_clipped", b"first_bucket_clipped", "granularity", b"granularity", "last_bucket_clipped", b"last_bucket_clipped", "next_page_token", b"next_page_token", "series", b"series", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1194,6 +1340,9 @@ class KpiAnswer(_message.Message):
     COMPARED_SUM_FIELD_NUMBER: _builtins.int
     ROW_COUNT_FIELD_NUMBER: _builtins.int
     NOT_ENABLED_WIDGET_IDS_FIELD_NUMBER: _builtins.int
+    BELOW_COUNT_FIELD_NUMBER: _builtins.int
+    COMPARED_BELOW_COUNT_FIELD_NUMBER: _builtins.int
+    WEEK_CELLS_FIELD_NUMBER: _builtins.int
     kpi_id: _builtins.str
     """The KPI."""
     unit: _builtins.str
@@ -1216,9 +1365,19 @@ class KpiAnswer(_message.Message):
     """`sum` of the compared period."""
     row_count: _builtins.int
     """Rows on all pages together, "the rest" not among them."""
+    below_count: _builtins.int
+    """Rates: `count` is above the line, this below it; in the range and slice, each fact once."""
+    compared_below_count: _builtins.int
+    """`below_count` of the compared period."""
     @_builtins.property
     def not_enabled_widget_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """KPI 5: widgets of the slice that are known to have no inactivity action enabled in the range, by id."""
+
+    @_builtins.property
+    def week_cells(self) -> _containers.RepeatedCompositeFieldContainer[Global___WeekCell]:
+        """Grouped by weekday or hour of the day: every cell of the week that has any time in either period, in order, those
+        without facts included, which have no row.
+        """
 
     def __init__(
         self,
@@ -1234,14 +1393,60 @@ class KpiAnswer(_message.Message):
         compared_sum: _builtins.int = ...,
         row_count: _builtins.int = ...,
         not_enabled_widget_ids: _abc.Iterable[_builtins.str] | None = ...,
+        below_count: _builtins.int = ...,
+        compared_below_count: _builtins.int = ...,
+        week_cells: _abc.Iterable[Global___WeekCell] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["availability", b"availability", "compared_count", b"compared_count", "compared_sum", b"compared_sum", "count", b"count", "held_back_count", b"held_back_count", "kpi_id", b"kpi_id", "not_enabled_widget_ids", b"not_enabled_widget_ids", "overlapping", b"overlapping", "row_count", b"row_count", "sum", b"sum", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["availability", b"availability", "below_count", b"below_count", "compared_below_count", b"compared_below_count", "compared_count", b"compared_count", "compared_sum", b"compared_sum", "count", b"count", "held_back_count", b"held_back_count", "kpi_id", b"kpi_id", "not_enabled_widget_ids", b"not_enabled_widget_ids", "overlapping", b"overlapping", "row_count", b"row_count", "sum", b"sum", "unit", b"unit", "week_cells", b"week_cells"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___KpiAnswer: _TypeAlias = KpiAnswer  # noqa: Y015
+
+@_typing.final
+class WeekCell(_message.Message):
+    """Real time in a cell of the week."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEEKDAY_FIELD_NUMBER: _builtins.int
+    HOUR_OF_DAY_FIELD_NUMBER: _builtins.int
+    HOURS_FIELD_NUMBER: _builtins.int
+    COMPARED_HOURS_FIELD_NUMBER: _builtins.int
+    weekday: _builtins.int
+    """Present if grouped by weekday: 1 (Monday) to 7."""
+    hour_of_day: _builtins.int
+    """Present if grouped by hour of the day: 0 to 23."""
+    hours: _builtins.float
+    """Hours of real time of the range that lie in it, counted up to `complete_until` and from when the KPI is known. An hour
+    that the clock repeats counts twice, one that it skips not at all.
+    """
+    compared_hours: _builtins.float
+    """The same of the compared period."""
+    def __init__(
+        self,
+        *,
+        weekday: _builtins.int | None = ...,
+        hour_of_day: _builtins.int | None = ...,
+        hours: _builtins.float = ...,
+        compared_hours: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_hour_of_day", b"_hour_of_day", "_weekday", b"_weekday", "hour_of_day", b"hour_of_day", "weekday", b"weekday"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hour_of_day", b"_hour_of_day", "_weekday", b"_weekday", "compared_hours", b"compared_hours", "hour_of_day", b"hour_of_day", "hours", b"hours", "weekday", b"weekday"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__hour_of_day: _TypeAlias = _typing.Literal["hour_of_day"]  # noqa: Y015
+    _WhichOneofArgType__hour_of_day: _TypeAlias = _typing.Literal["_hour_of_day", b"_hour_of_day"]  # noqa: Y015
+    _WhichOneofReturnType__weekday: _TypeAlias = _typing.Literal["weekday"]  # noqa: Y015
+    _WhichOneofArgType__weekday: _TypeAlias = _typing.Literal["_weekday", b"_weekday"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hour_of_day) -> _WhichOneofReturnType__hour_of_day | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__weekday) -> _WhichOneofReturnType__weekday | None: ...
+
+Global___WeekCell: _TypeAlias = WeekCell  # noqa: Y015
 
 @_typing.final
 class Key(_message.Message):
@@ -1255,6 +1460,8 @@ class Key(_message.Message):
     VALUE_FIELD_NUMBER: _builtins.int
     TOPIC_ID_FIELD_NUMBER: _builtins.int
     QUESTION_ID_FIELD_NUMBER: _builtins.int
+    WEEKDAY_FIELD_NUMBER: _builtins.int
+    HOUR_OF_DAY_FIELD_NUMBER: _builtins.int
     operator_id: _builtins.str
     """The operator; present and empty is "nobody"."""
     operator_group_id: _builtins.str
@@ -1265,6 +1472,10 @@ class Key(_message.Message):
     """The single topic."""
     question_id: _builtins.str
     """The question."""
+    weekday: _builtins.int
+    """The day of the week: 1 (Monday) to 7."""
+    hour_of_day: _builtins.int
+    """The hour of the day: 0 to 23."""
     @_builtins.property
     def value(self) -> Global___Value:
         """The value."""
@@ -1278,11 +1489,15 @@ class Key(_message.Message):
         value: Global___Value | None = ...,
         topic_id: _builtins.str | None = ...,
         question_id: _builtins.str | None = ...,
+        weekday: _builtins.int | None = ...,
+        hour_of_day: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_operator_group_id", b"_operator_group_id", "_operator_id", b"_operator_id", "_question_id", b"_question_id", "_topic_id", b"_topic_id", "_widget_id", b"_widget_id", "operator_group_id", b"operator_group_id", "operator_id", b"operator_id", "question_id", b"question_id", "topic_id", b"topic_id", "value", b"value", "widget_id", b"widget_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_hour_of_day", b"_hour_of_day", "_operator_group_id", b"_operator_group_id", "_operator_id", b"_operator_id", "_question_id", b"_question_id", "_topic_id", b"_topic_id", "_weekday", b"_weekday", "_widget_id", b"_widget_id", "hour_of_day", b"hour_of_day", "operator_group_id", b"operator_group_id", "operator_id", b"operator_id", "question_id", b"question_id", "topic_id", b"topic_id", "value", b"value", "weekday", b"weekday", "widget_id", b"widget_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_operator_group_id", b"_operator_group_id", "_operator_id", b"_operator_id", "_question_id", b"_question_id", "_topic_id", b"_topic_id", "_widget_id", b"_widget_id", "operator_group_id", b"operator_group_id", "operator_id", b"operator_id", "question_id", b"question_id", "topic_id", b"topic_id", "value", b"value", "widget_id", b"widget_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hour_of_day", b"_hour_of_day", "_operator_group_id", b"_operator_group_id", "_operator_id", b"_operator_id", "_question_id", b"_question_id", "_topic_id", b"_topic_id", "_weekday", b"_weekday", "_widget_id", b"_widget_id", "hour_of_day", b"hour_of_day", "operator_group_id", b"operator_group_id", "operator_id", b"operator_id", "question_id", b"question_id", "topic_id", b"topic_id", "value", b"value", "weekday", b"weekday", "widget_id", b"widget_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__hour_of_day: _TypeAlias = _typing.Literal["hour_of_day"]  # noqa: Y015
+    _WhichOneofArgType__hour_of_day: _TypeAlias = _typing.Literal["_hour_of_day", b"_hour_of_day"]  # noqa: Y015
     _WhichOneofReturnType__operator_group_id: _TypeAlias = _typing.Literal["operator_group_id"]  # noqa: Y015
     _WhichOneofArgType__operator_group_id: _TypeAlias = _typing.Literal["_operator_group_id", b"_operator_group_id"]  # noqa: Y015
     _WhichOneofReturnType__operator_id: _TypeAlias = _typing.Literal["operator_id"]  # noqa: Y015
@@ -1291,8 +1506,12 @@ class Key(_message.Message):
     _WhichOneofArgType__question_id: _TypeAlias = _typing.Literal["_question_id", b"_question_id"]  # noqa: Y015
     _WhichOneofReturnType__topic_id: _TypeAlias = _typing.Literal["topic_id"]  # noqa: Y015
     _WhichOneofArgType__topic_id: _TypeAlias = _typing.Literal["_topic_id", b"_topic_id"]  # noqa: Y015
+    _WhichOneofReturnType__weekday: _TypeAlias = _typing.Literal["weekday"]  # noqa: Y015
+    _WhichOneofArgType__weekday: _TypeAlias = _typing.Literal["_weekday", b"_weekday"]  # noqa: Y015
     _WhichOneofReturnType__widget_id: _TypeAlias = _typing.Literal["widget_id"]  # noqa: Y015
     _WhichOneofArgType__widget_id: _TypeAlias = _typing.Literal["_widget_id", b"_widget_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hour_of_day) -> _WhichOneofReturnType__hour_of_day | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__operator_group_id) -> _WhichOneofReturnType__operator_group_id | None: ...
     @_typing.overload
@@ -1301,6 +1520,8 @@ class Key(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__question_id) -> _WhichOneofReturnType__question_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__topic_id) -> _WhichOneofReturnType__topic_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__weekday) -> _WhichOneofReturnType__weekday | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__widget_id) -> _WhichOneofReturnType__widget_id | None: ...
 
@@ -1320,6 +1541,8 @@ class Series(_message.Message):
     DISTRIBUTION_FIELD_NUMBER: _builtins.int
     COMPARISON_FIELD_NUMBER: _builtins.int
     REST_FIELD_NUMBER: _builtins.int
+    BELOW_COUNTS_FIELD_NUMBER: _builtins.int
+    RATES_FIELD_NUMBER: _builtins.int
     kpi_id: _builtins.str
     """The KPI."""
     rest: _builtins.bool
@@ -1348,6 +1571,14 @@ class Series(_message.Message):
     def comparison(self) -> Global___SeriesComparison:
         """The compared period's numbers, if there is one."""
 
+    @_builtins.property
+    def below_counts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Rates: per bucket, what is below the line; `counts` are above it."""
+
+    @_builtins.property
+    def rates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Rates: `counts` by `below_counts`. NaN where nothing is below."""
+
     def __init__(
         self,
         *,
@@ -1359,10 +1590,12 @@ class Series(_message.Message):
         distribution: _abc.Iterable[Global___Distribution] | None = ...,
         comparison: Global___SeriesComparison | None = ...,
         rest: _builtins.bool = ...,
+        below_counts: _abc.Iterable[_builtins.int] | None = ...,
+        rates: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["comparison", b"comparison", "key", b"key"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bucket_indexes", b"bucket_indexes", "comparison", b"comparison", "counts", b"counts", "distribution", b"distribution", "key", b"key", "kpi_id", b"kpi_id", "rest", b"rest", "sums", b"sums"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_counts", b"below_counts", "bucket_indexes", b"bucket_indexes", "comparison", b"comparison", "counts", b"counts", "distribution", b"distribution", "key", b"key", "kpi_id", b"kpi_id", "rates", b"rates", "rest", b"rest", "sums", b"sums"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1379,6 +1612,8 @@ class SeriesComparison(_message.Message):
     COUNT_DELTAS_FIELD_NUMBER: _builtins.int
     COUNT_CHANGES_FIELD_NUMBER: _builtins.int
     MEAN_DELTAS_FIELD_NUMBER: _builtins.int
+    BELOW_COUNTS_FIELD_NUMBER: _builtins.int
+    RATE_DELTAS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def counts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Facts per bucket of the compared period."""
@@ -1401,6 +1636,16 @@ class SeriesComparison(_message.Message):
     def mean_deltas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """KPI 1: for each bucket that both periods have: the difference of the means. NaN where one has no rating."""
 
+    @_builtins.property
+    def below_counts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Rates: per bucket of the compared period, what is below the line."""
+
+    @_builtins.property
+    def rate_deltas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Rates: for each bucket that both periods have: the difference of the rates, 0.05 for five percentage points. NaN
+        where one has nothing below.
+        """
+
     def __init__(
         self,
         *,
@@ -1409,10 +1654,12 @@ class SeriesComparison(_message.Message):
         count_deltas: _abc.Iterable[_builtins.int] | None = ...,
         count_changes: _abc.Iterable[_builtins.float] | None = ...,
         mean_deltas: _abc.Iterable[_builtins.float] | None = ...,
+        below_counts: _abc.Iterable[_builtins.int] | None = ...,
+        rate_deltas: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count_changes", b"count_changes", "count_deltas", b"count_deltas", "counts", b"counts", "mean_deltas", b"mean_deltas", "sums", b"sums"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_counts", b"below_counts", "count_changes", b"count_changes", "count_deltas", b"count_deltas", "counts", b"counts", "mean_deltas", b"mean_deltas", "rate_deltas", b"rate_deltas", "sums", b"sums"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1468,14 +1715,14 @@ class QueryTotalsRequest(_message.Message):
     account_id: _builtins.str
     """Required."""
     time_zone: _builtins.str
-    """An IANA name, for a range of dates. Absent: the account's."""
+    """An IANA name, for a range of dates, weekdays and hours of the day. Absent: the account's."""
     page_size: _builtins.int
     """Keys on a page, 1 to 1,000. Absent: all in one answer, if they are within the server's limits."""
     page_token: _builtins.str
     """Of the page before; absent for the first. Belongs to the very same query."""
     @_builtins.property
     def kpi_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The KPIs' ids; 1 to 10, each once. Every one must have the dimensions used."""
+        """The ids of KPIs and rates; 1 to 40, each once. Every one must have the dimensions used."""
 
     @_builtins.property
     def range(self) -> Global___TimeRange:
@@ -1597,6 +1844,9 @@ class Total(_message.Message):
     COMPARISON_FIELD_NUMBER: _builtins.int
     REST_FIELD_NUMBER: _builtins.int
     SHARE_FIELD_NUMBER: _builtins.int
+    BELOW_COUNT_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    HOURS_FIELD_NUMBER: _builtins.int
     kpi_id: _builtins.str
     """The KPI."""
     count: _builtins.int
@@ -1612,6 +1862,12 @@ class Total(_message.Message):
     topic or question, the whole is what agrees with the row in all other dimensions (for a survey's answers: and in the
     question); else all that is counted in the range and slice. Shares of single topics overlap.
     """
+    below_count: _builtins.int
+    """Rates: what is below the line; `count` is above it."""
+    rate: _builtins.float
+    """Rates: `count` by `below_count`; absent where nothing is below."""
+    hours: _builtins.float
+    """Grouped by weekday or hour of the day: hours of real time in the row's cell, see `WeekCell`. Absent in the rest."""
     @_builtins.property
     def key(self) -> Global___Key:
         """What was grouped by."""
@@ -1636,17 +1892,32 @@ class Total(_message.Message):
         comparison: Global___TotalComparison | None = ...,
         rest: _builtins.bool = ...,
         share: _builtins.float | None = ...,
+        below_count: _builtins.int | None = ...,
+        rate: _builtins.float | None = ...,
+        hours: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_mean", b"_mean", "_share", b"_share", "comparison", b"comparison", "key", b"key", "mean", b"mean", "share", b"share"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_below_count", b"_below_count", "_hours", b"_hours", "_mean", b"_mean", "_rate", b"_rate", "_share", b"_share", "below_count", b"below_count", "comparison", b"comparison", "hours", b"hours", "key", b"key", "mean", b"mean", "rate", b"rate", "share", b"share"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mean", b"_mean", "_share", b"_share", "comparison", b"comparison", "count", b"count", "distribution", b"distribution", "key", b"key", "kpi_id", b"kpi_id", "mean", b"mean", "rest", b"rest", "share", b"share", "sum", b"sum"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_below_count", b"_below_count", "_hours", b"_hours", "_mean", b"_mean", "_rate", b"_rate", "_share", b"_share", "below_count", b"below_count", "comparison", b"comparison", "count", b"count", "distribution", b"distribution", "hours", b"hours", "key", b"key", "kpi_id", b"kpi_id", "mean", b"mean", "rate", b"rate", "rest", b"rest", "share", b"share", "sum", b"sum"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__below_count: _TypeAlias = _typing.Literal["below_count"]  # noqa: Y015
+    _WhichOneofArgType__below_count: _TypeAlias = _typing.Literal["_below_count", b"_below_count"]  # noqa: Y015
+    _WhichOneofReturnType__hours: _TypeAlias = _typing.Literal["hours"]  # noqa: Y015
+    _WhichOneofArgType__hours: _TypeAlias = _typing.Literal["_hours", b"_hours"]  # noqa: Y015
     _WhichOneofReturnType__mean: _TypeAlias = _typing.Literal["mean"]  # noqa: Y015
     _WhichOneofArgType__mean: _TypeAlias = _typing.Literal["_mean", b"_mean"]  # noqa: Y015
+    _WhichOneofReturnType__rate: _TypeAlias = _typing.Literal["rate"]  # noqa: Y015
+    _WhichOneofArgType__rate: _TypeAlias = _typing.Literal["_rate", b"_rate"]  # noqa: Y015
     _WhichOneofReturnType__share: _TypeAlias = _typing.Literal["share"]  # noqa: Y015
     _WhichOneofArgType__share: _TypeAlias = _typing.Literal["_share", b"_share"]  # noqa: Y015
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__below_count) -> _WhichOneofReturnType__below_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hours) -> _WhichOneofReturnType__hours | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mean) -> _WhichOneofReturnType__mean | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rate) -> _WhichOneofReturnType__rate | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__share) -> _WhichOneofReturnType__share | None: ...
 
@@ -1664,6 +1935,10 @@ class TotalComparison(_message.Message):
     COUNT_DELTA_FIELD_NUMBER: _builtins.int
     COUNT_CHANGE_FIELD_NUMBER: _builtins.int
     MEAN_DELTA_FIELD_NUMBER: _builtins.int
+    BELOW_COUNT_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    RATE_DELTA_FIELD_NUMBER: _builtins.int
+    HOURS_FIELD_NUMBER: _builtins.int
     count: _builtins.int
     """Facts."""
     sum: _builtins.int
@@ -1676,6 +1951,14 @@ class TotalComparison(_message.Message):
     """`count_delta` by the compared facts, 0.5 for half as many again; absent where there were none."""
     mean_delta: _builtins.float
     """KPI 1: the difference of the means; absent where one period has no rating."""
+    below_count: _builtins.int
+    """Rates: what is below the line."""
+    rate: _builtins.float
+    """Rates: the rate; absent where nothing is below."""
+    rate_delta: _builtins.float
+    """Rates: the difference of the rates, 0.05 for five percentage points; absent where one period has nothing below."""
+    hours: _builtins.float
+    """Grouped by weekday or hour of the day: hours of real time in the row's cell. Absent in the rest."""
     def __init__(
         self,
         *,
@@ -1685,23 +1968,43 @@ class TotalComparison(_message.Message):
         count_delta: _builtins.int = ...,
         count_change: _builtins.float | None = ...,
         mean_delta: _builtins.float | None = ...,
+        below_count: _builtins.int | None = ...,
+        rate: _builtins.float | None = ...,
+        rate_delta: _builtins.float | None = ...,
+        hours: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_count_change", b"_count_change", "_mean", b"_mean", "_mean_delta", b"_mean_delta", "count_change", b"count_change", "mean", b"mean", "mean_delta", b"mean_delta"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_below_count", b"_below_count", "_count_change", b"_count_change", "_hours", b"_hours", "_mean", b"_mean", "_mean_delta", b"_mean_delta", "_rate", b"_rate", "_rate_delta", b"_rate_delta", "below_count", b"below_count", "count_change", b"count_change", "hours", b"hours", "mean", b"mean", "mean_delta", b"mean_delta", "rate", b"rate", "rate_delta", b"rate_delta"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count_change", b"_count_change", "_mean", b"_mean", "_mean_delta", b"_mean_delta", "count", b"count", "count_change", b"count_change", "count_delta", b"count_delta", "mean", b"mean", "mean_delta", b"mean_delta", "sum", b"sum"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_below_count", b"_below_count", "_count_change", b"_count_change", "_hours", b"_hours", "_mean", b"_mean", "_mean_delta", b"_mean_delta", "_rate", b"_rate", "_rate_delta", b"_rate_delta", "below_count", b"below_count", "count", b"count", "count_change", b"count_change", "count_delta", b"count_delta", "hours", b"hours", "mean", b"mean", "mean_delta", b"mean_delta", "rate", b"rate", "rate_delta", b"rate_delta", "sum", b"sum"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__below_count: _TypeAlias = _typing.Literal["below_count"]  # noqa: Y015
+    _WhichOneofArgType__below_count: _TypeAlias = _typing.Literal["_below_count", b"_below_count"]  # noqa: Y015
     _WhichOneofReturnType__count_change: _TypeAlias = _typing.Literal["count_change"]  # noqa: Y015
     _WhichOneofArgType__count_change: _TypeAlias = _typing.Literal["_count_change", b"_count_change"]  # noqa: Y015
+    _WhichOneofReturnType__hours: _TypeAlias = _typing.Literal["hours"]  # noqa: Y015
+    _WhichOneofArgType__hours: _TypeAlias = _typing.Literal["_hours", b"_hours"]  # noqa: Y015
     _WhichOneofReturnType__mean: _TypeAlias = _typing.Literal["mean"]  # noqa: Y015
     _WhichOneofArgType__mean: _TypeAlias = _typing.Literal["_mean", b"_mean"]  # noqa: Y015
     _WhichOneofReturnType__mean_delta: _TypeAlias = _typing.Literal["mean_delta"]  # noqa: Y015
     _WhichOneofArgType__mean_delta: _TypeAlias = _typing.Literal["_mean_delta", b"_mean_delta"]  # noqa: Y015
+    _WhichOneofReturnType__rate: _TypeAlias = _typing.Literal["rate"]  # noqa: Y015
+    _WhichOneofArgType__rate: _TypeAlias = _typing.Literal["_rate", b"_rate"]  # noqa: Y015
+    _WhichOneofReturnType__rate_delta: _TypeAlias = _typing.Literal["rate_delta"]  # noqa: Y015
+    _WhichOneofArgType__rate_delta: _TypeAlias = _typing.Literal["_rate_delta", b"_rate_delta"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__below_count) -> _WhichOneofReturnType__below_count | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__count_change) -> _WhichOneofReturnType__count_change | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hours) -> _WhichOneofReturnType__hours | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mean) -> _WhichOneofReturnType__mean | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_delta) -> _WhichOneofReturnType__mean_delta | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rate) -> _WhichOneofReturnType__rate | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rate_delta) -> _WhichOneofReturnType__rate_delta | None: ...
 
 Global___TotalComparison: _TypeAlias = TotalComparison  # noqa: Y015
 

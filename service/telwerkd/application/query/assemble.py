@@ -53,6 +53,7 @@ def assemble(reading: Reading, grouped: Grouped, selection: Selection, points: P
         selection.next,
         reading.rows,
         numbers,
+        reading.outline.granularity,
     )
 
 

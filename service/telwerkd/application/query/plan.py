@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from telwerkd.application.ports import ChunkSelector, Snapshot
 from telwerkd.application.query.budgets import RowBudget
-from telwerkd.application.query.question import Filter, PreviousPeriod, Query, QueryLimits
+from telwerkd.application.query.question import Automatic, Filter, PreviousPeriod, Query, QueryLimits
 from telwerkd.application.query.rollup_cache import RollupCache, RollupKey, Versions
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension, Kpi
@@ -20,6 +20,7 @@ from telwerkd.domain.counting.measures import COUNTED, HELD_BACK, Measure, has_o
 from telwerkd.domain.counting.rollups import Rollup, resolution
 from telwerkd.domain.errors import LimitExceededError, Part
 from telwerkd.domain.time import calendar
+from telwerkd.domain.time.automatic import automatic
 from telwerkd.domain.time.calendar import Granularity, QuarterHours
 from telwerkd.domain.time.ranges import QuarterHourRange
 
@@ -63,6 +64,8 @@ class Outline(NamedTuple):
     query: Query
     zone: ZoneInfo
     spans: list[QuarterHourRange]
+    granularity: Granularity | None
+    """The width of the buckets of all spans; None for totals."""
     bucket_counts: list[int]
     """Of each span; at least as many as there are."""
     kpis: list[KpiOutline]
@@ -82,12 +85,14 @@ def outline(query: Query, zone: ZoneInfo, limits: QueryLimits) -> Outline:
         LimitExceededError: too many buckets.
     """
     spans = _spans(query, zone)
-    bucket_counts = [_bucket_count(span, query.granularity, limits) for span in spans]
+    granularity = automatic(spans[0], zone) if isinstance(query.granularity, Automatic) else query.granularity
+    bucket_counts = [_bucket_count(span, granularity, limits) for span in spans]
     kpis = [_kpi_outline(query, info, spans) for info in query.kpis]
     return Outline(
         query,
         zone,
         spans,
+        granularity,
         bucket_counts,
         kpis,
         names_ids=any(kpi.slices[0].names_ids for kpi in kpis),
@@ -303,7 +308,7 @@ def _source(of: SliceOutline, outlined: Outline, view: Snapshot, rollups: Rollup
         return LookUp()
     selector, query = of.selector, outlined.query
     versions = _versions(selector, view)
-    width, zone = resolution(query.granularity), outlined.zone.key
+    width, zone = resolution(outlined.granularity), outlined.zone.key
     first, last = selector.first_chunk, selector.last_chunk
     key = RollupKey(query.account, selector.measure, selector.grouping, first, last, width, zone)
     if not versions:

@@ -95,6 +95,12 @@ class PreviousPeriod(enum.Enum):
     PREVIOUS = "previous"
 
 
+class Automatic(enum.Enum):
+    """Marks a granularity that follows from the length of the range."""
+
+    AUTOMATIC = "automatic"
+
+
 class OrderMeasure(enum.IntEnum):
     """By which number of the whole range rows are ordered. The numbers are the contract's."""
 
@@ -154,7 +160,7 @@ class Query(NamedTuple):
     account: AccountId
     kpis: tuple[KpiInfo, ...]
     range: Range
-    granularity: Granularity | None
+    granularity: Granularity | Automatic | None
     time_zone: str | None
     filter: Filter
     group_by: tuple[Dimension, ...]

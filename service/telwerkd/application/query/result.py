@@ -6,7 +6,7 @@ from telwerkd.application.ports import AnswerVersion
 from telwerkd.application.query.question import RowPlace
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.counting.arrays import IntArray
-from telwerkd.domain.time.calendar import Buckets
+from telwerkd.domain.time.calendar import Buckets, Granularity
 
 
 class GroupKey(NamedTuple):
@@ -86,3 +86,5 @@ class Answer(NamedTuple):
     """How many rows of chunks and deltas it was made of."""
     points: int = 0
     """How many numbers it has."""
+    granularity: Granularity | None = None
+    """The width of its buckets; None for totals."""

@@ -61,11 +61,12 @@ def _tell(method: str, account: AccountId, seconds: float, query: Timed) -> None
 def _of_plans(plans: Sequence[QueryPlan]) -> dict[str, object]:
     slices = [of for plan in plans for of in plan.slices()]
     queries = [plan.outline.query for plan in plans]
+    widths = [plan.outline.granularity for plan in plans]
     budgets = {id(plan.rows): plan.rows for plan in plans}  # a batch has one
     return {
         "queries": len(plans),
         "kpis": _listed(info.id for query in queries for info in query.kpis),
-        "granularity": _listed("total" if of.granularity is None else of.granularity.name.lower() for of in queries),
+        "granularity": _listed("total" if width is None else width.name.lower() for width in widths),
         "group_by": _listed(dimension.name.lower() for query in queries for dimension in query.group_by) or None,
         "filter": _listed(name for query in queries for name in _conditions(query)) or None,
         "buckets": sum(sum(plan.outline.bucket_counts) for plan in plans),

@@ -120,7 +120,7 @@ def _placed_and_read(planned: QueryPlan, view: Snapshot, rollups: RollupCache) -
     outlined = planned.outline
     note(planned)
     with stage("read"):
-        periods = place_in_time(outlined.spans, outlined.query.granularity, outlined.zone)
+        periods = place_in_time(outlined.spans, outlined.granularity, outlined.zone)
         return read(planned, periods, view, rollups)
 
 

@@ -40,17 +40,17 @@ LATEST: Final = 8_064_672
 """The last edge the calendar knows: 2200-01-02T00:00Z, when 2200 has begun in every zone."""
 
 _QUARTER_HOUR = timedelta(minutes=15)
-_PER_HOUR = 4
-_PER_DAY = 96
+PER_HOUR: Final = 4
+PER_DAY: Final = 96
 
 # Offsets are sampled this often and bisected in between. Since 2000 no zone changes twice within 6 days (test).
-_SAMPLE = 6 * _PER_DAY
+_SAMPLE = 6 * PER_DAY
 
 # Nor did the offsets of any zone differ by more: Pacific/Apia skipped a day, and had summer time on both sides of it.
-_LARGEST_SHIFT = _PER_DAY + 3 * _PER_HOUR
+_LARGEST_SHIFT = PER_DAY + 3 * PER_HOUR
 
 # Further than any offset, any shift and any skipped day reach: calendar units looked at on both sides of a range.
-_MARGIN = 3 * _PER_DAY
+_MARGIN = 3 * PER_DAY
 
 _LONGEST_NAME = 64
 
@@ -97,7 +97,24 @@ def zone(name: str) -> ZoneInfo:
 
 def day_start(day: date, tz: ZoneInfo) -> int:
     """The quarter at which a local day begins. A day that the clock skipped begins where the next one does."""
-    return int(_reached(_stretches(tz), np.array([_days_since_1970(day) * _PER_DAY], np.int64))[0])
+    return int(_reached(_stretches(tz), np.array([_days_since_1970(day) * PER_DAY], np.int64))[0])
+
+
+def readings(quarter_hours: QuarterHours, tz: ZoneInfo) -> QuarterHours:
+    """What the wall clock reads at each quarter, in quarters since 1970-01-01 00:00 of its own."""
+    stretches = _stretches(tz)
+    return quarter_hours + stretches.offsets[np.searchsorted(stretches.begins, quarter_hours, side="right") - 1]
+
+
+def reached(reading: int, tz: ZoneInfo) -> int:
+    """The first quarter at which the wall clock has reached a reading."""
+    return int(_reached(_stretches(tz), np.array([reading], np.int64))[0])
+
+
+def changes(start: int, end: int, tz: ZoneInfo) -> QuarterHours:
+    """The quarters between two, both excluded, at which the clock is changed."""
+    begins = _stretches(tz).begins
+    return begins[(begins > start) & (begins < end)]
 
 
 def buckets(start: int, end: int, granularity: Granularity, tz: ZoneInfo) -> Buckets:
@@ -132,17 +149,17 @@ def count_upper_bound(start: int, end: int, granularity: Granularity) -> int:
             return length
         case Granularity.HOUR:
             # A change ends one hour early and begins another.
-            return _ceil_div(length, _PER_HOUR) + 1 + 2 * _ceil_div(length, _SAMPLE)
+            return _ceil_div(length, PER_HOUR) + 1 + 2 * _ceil_div(length, _SAMPLE)
         case _:
             return _ceil_div(length + _LARGEST_SHIFT, _SHORTEST[granularity]) + 1
 
 
 _SHORTEST: Mapping[Granularity, int] = {
-    Granularity.DAY: _PER_DAY,
-    Granularity.WEEK: 7 * _PER_DAY,
-    Granularity.MONTH: 28 * _PER_DAY,
-    Granularity.QUARTER: 90 * _PER_DAY,
-    Granularity.YEAR: 365 * _PER_DAY,
+    Granularity.DAY: PER_DAY,
+    Granularity.WEEK: 7 * PER_DAY,
+    Granularity.MONTH: 28 * PER_DAY,
+    Granularity.QUARTER: 90 * PER_DAY,
+    Granularity.YEAR: 365 * PER_DAY,
 }
 """The shortest unit, in quarters of the wall clock."""
 
@@ -217,7 +234,7 @@ def _reached(stretches: _Stretches, local: QuarterHours) -> QuarterHours:
 
 def _midnights(first: int, last: int, granularity: Granularity) -> QuarterHours:
     """What the wall clock reads when units of days begin: all such readings from `first` to `last`, and some around."""
-    first_day, last_day = first // _PER_DAY, last // _PER_DAY
+    first_day, last_day = first // PER_DAY, last // PER_DAY
     match granularity:
         case Granularity.DAY:
             days = np.arange(first_day, last_day + 1, dtype=np.int64)
@@ -230,7 +247,7 @@ def _midnights(first: int, last: int, granularity: Granularity) -> QuarterHours:
             days = _month_starts(first_day, last_day, 3)
         case _:
             days = _month_starts(first_day, last_day, 12)
-    return days * _PER_DAY
+    return days * PER_DAY
 
 
 def _month_starts(first_day: int, last_day: int, months: int) -> QuarterHours:
@@ -250,14 +267,14 @@ def _hours(stretches: _Stretches, start: int, end: int) -> QuarterHours:
         stop = min(end + 1, int(stretches.begins[i + 1])) if i + 1 < len(stretches.begins) else end + 1
         if begin == stretches.begins[i] and _jumps_over_hour(begin, int(stretches.offsets[i - 1]), offset):
             parts.append(np.array([begin], np.int64))
-        parts.append(np.arange(begin + -(begin + offset) % _PER_HOUR, stop, _PER_HOUR, dtype=np.int64))
+        parts.append(np.arange(begin + -(begin + offset) % PER_HOUR, stop, PER_HOUR, dtype=np.int64))
     return np.concatenate(parts)
 
 
 def _jumps_over_hour(quarter_hour: int, offset_before: int, offset: int) -> bool:
     """Whether the wall clock, changed at `quarter_hour`, jumps to within an hour that it had not reached."""
     local = quarter_hour + offset
-    return local % _PER_HOUR != 0 and local // _PER_HOUR > (quarter_hour - 1 + offset_before) // _PER_HOUR
+    return local % PER_HOUR != 0 and local // PER_HOUR > (quarter_hour - 1 + offset_before) // PER_HOUR
 
 
 def _cut(boundaries: QuarterHours, start: int, end: int) -> Buckets:

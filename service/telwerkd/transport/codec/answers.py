@@ -108,6 +108,7 @@ def _time_series(request: pb.QueryTimeSeriesRequest, answer: Answer) -> bytes:
         answers=[_answer(rows) for rows in answer.kpis],
         time_zone=answer.time_zone,
         next_page_token=page_tokens.encode(request, answer.next) if answer.next else "",
+        granularity=_chosen(request, answer),
     )
     parts = [message.SerializeToString(), wire.packed(_BUCKET_STARTS, starts[:-1])]
     if answer.compared is not None:
@@ -117,6 +118,13 @@ def _time_series(request: pb.QueryTimeSeriesRequest, answer: Answer) -> bytes:
         lines = (_sparse_lines if request.sparse else _lines)(rows, distribution=request.include_distribution)
         parts += (wire.nested(_SERIES, line) for line in lines)
     return b"".join(parts)
+
+
+def _chosen(request: pb.QueryTimeSeriesRequest, answer: Answer) -> pb.Granularity.ValueType:
+    """The granularity of an answer, where the request left it open."""
+    if request.granularity != pb.GRANULARITY_AUTO or answer.granularity is None:
+        return pb.GRANULARITY_UNSPECIFIED
+    return pb.Granularity.ValueType(answer.granularity)
 
 
 def _lines(rows: KpiRows, *, distribution: bool) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 from telwerk.v1 import kpi_service_pb2 as pb
 from telwerkd.application.query.question import (
+    Automatic,
     Filter,
     Ids,
     Order,
@@ -60,9 +61,11 @@ def decode_query(request: QueryRequest, fields: FieldReader) -> Query:
     return query
 
 
-def _granularity(request: QueryRequest) -> Granularity | None:
+def _granularity(request: QueryRequest) -> Granularity | Automatic | None:
     if isinstance(request, pb.QueryTotalsRequest):
         return None
+    if request.granularity == pb.GRANULARITY_AUTO:
+        return Automatic.AUTOMATIC
     try:
         return Granularity(request.granularity)
     except ValueError:
