@@ -146,7 +146,7 @@ stubs: $(VENV)/stubs/installed ## make the Python stubs from the contract
 stubs-in: $(VENV)/stubs/installed
 	PATH=$(CURDIR)/$(VENV)/stubs/bin:$$PATH python -m grpc_tools.protoc -I protos \
 	  --python_out=$(STUBS) --mypy_out=quiet:$(STUBS) --grpc_python_out=$(STUBS) --mypy_grpc_out=quiet:$(STUBS) protos/telwerk/v1/*.proto
-	rm -f $(STUBS)/telwerk/v1/event_pb2_grpc.py*
+	rm -f $(STUBS)/telwerk/v1/event_pb2_grpc.py* $(STUBS)/telwerk/v1/display_name_pb2_grpc.py*
 
 check-stubs: $(VENV)/stubs/installed
 	rm -rf $(VENV)/stubs/made && mkdir -p $(VENV)/stubs/made

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from telwerkd.application.audit import examine
 from telwerkd.application.batches import IngestLimits
 from telwerkd.application.commands.ingest_batch import IngestBatch
+from telwerkd.application.display_names import DisplayNames
 from telwerkd.application.ports import Snapshot, Store
 from telwerkd.application.readers import Readers
 from telwerkd.application.retention.removal import erase, purge
@@ -27,6 +28,7 @@ from telwerkd.application.upkeep.upkeep import Compaction, settle_due
 from telwerkd.domain.conversation.events import Message, Retracted, Sender
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.counting.cells import unpack
+from telwerkd.domain.display_names import NameKey, NameKind, option_key
 from telwerkd.domain.ids import SECOND, ConversationId, EventId, Micros
 from telwerkd.storage.location import Location, SqliteFile, located
 from telwerkd.storage.open_store import opened, prepare
@@ -45,6 +47,8 @@ async def written(store: Store) -> None:
     settings = AccountSettings(store, Readers(store, 10))
     await settings.set_widget(ACCOUNT, WEB, WidgetVersion(Micros(START), LIMIT, (), ()))
     await settings.set_time_zone(ACCOUNT, "Europe/Berlin")
+    names = {NameKey(NameKind.WIDGET, WEB): "Web shop", option_key("nps", "9"): "Nine"}
+    await DisplayNames(store, Readers(store, 10)).set(ACCOUNT, names, replaces_all=False)
 
     async def put(*events: Any) -> None:
         await store.write([(ACCOUNT, IngestBatch([events], IngestLimits()))])

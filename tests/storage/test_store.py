@@ -25,6 +25,7 @@ from telwerkd.domain.conversation.state import EMPTY, State
 from telwerkd.domain.counting.cells import unpack
 from telwerkd.domain.counting.counters import CounterError
 from telwerkd.domain.counting.deltas import DeltaEntry, Deltas
+from telwerkd.domain.display_names import NameKey, NameKind, option_key
 from telwerkd.domain.ids import (
     AccountId,
     ConversationId,
@@ -344,6 +345,32 @@ async def test_names_are_a_set(store: Store) -> None:
     await write(store, lambda tx: tx.add_names({101: ["anna", "cees"]}))
     await write(store, lambda tx: tx.add_names({}))
     assert await write(store, lambda tx: tx.names()) == {101: {"anna", "bram", "cees"}, 102: {"anna"}}
+
+
+async def test_display_names_are_kept_by_kind_and_id(store: Store) -> None:
+    """The one set last; ids are bytes, in their order, and as long as ids may be; what is removed is gone."""
+    await write(store, lambda tx: tx.add_names({7: {"order"}, 8: {"price"}}))
+    assert await write(store, lambda tx: tx.names_of_family(7)) == ["order"]
+    names = {NameKey(kind, id_): f"{kind} {id_}" for kind in NameKind for id_ in ODD_IDS}
+    longest, other = option_key("q" * 512, "o" * 512), AccountId("a" * 512)
+    await write(store, lambda tx: tx.put_display_names({**names, longest: "long"}), other)
+    assert await write(store, lambda tx: tx.display_names_of([longest]), other) == {longest: "long"}
+    await write(store, lambda tx: tx.put_display_names(dict.fromkeys(names, "first")))
+    await write(store, lambda tx: tx.put_display_names(names))
+    assert await store.read(ACME, lambda view: view.display_name_count()) == len(names)
+    unknown = NameKey(NameKind.GOAL, "unknown")
+    assert await store.read(ACME, lambda view: view.display_names_of([*names, unknown])) == names
+    goals = sorted((key for key in names if key.kind is NameKind.GOAL), key=lambda key: key.id.encode())
+    for start in range(0, len(goals), 4):
+        after = goals[start - 1].id if start else ""
+        page = await store.read(ACME, lambda view, after=after: view.display_names_after(NameKind.GOAL, after, 4))
+        assert page == [(key, names[key]) for key in goals[start : start + 4]]
+    await write(store, lambda tx: tx.remove_display_names([goals[0], unknown]))
+    assert await write(store, lambda tx: tx.display_names_of(goals[:1])) == {}
+    assert await write(store, lambda tx: tx.display_name_count()) == len(names) - 1
+    await write(store, lambda tx: tx.remove_all_display_names())
+    assert await write(store, lambda tx: tx.display_name_count()) == 0
+    assert await write(store, lambda tx: tx.display_name_count(), other) == len(names) + 1
 
 
 async def test_widget_versions(store: Store) -> None:
@@ -727,6 +754,12 @@ def full(request: pytest.FixtureRequest, empty: Path, tmp_path_factory: pytest.T
         ("deltas", "PRIMARY KEY", lambda tx: tx.deltas(Kpi.GOALS_REACHED)),
         ("deltas", "PRIMARY KEY", lambda tx: tx.filed(Kpi.GOALS_REACHED)),
         ("names", "PRIMARY KEY", lambda tx: tx.names()),
+        ("names", "PRIMARY KEY", lambda tx: tx.names_of_family(7)),
+        ("display_names", "PRIMARY KEY", lambda tx: tx.display_names_after(NameKind.GOAL, "x", 5)),
+        ("display_names", "PRIMARY KEY", lambda tx: tx.display_names_of([NameKey(NameKind.GOAL, "x")])),
+        ("display_names", "PRIMARY KEY", lambda tx: tx.display_name_count()),
+        ("display_names", "PRIMARY KEY", lambda tx: tx.remove_display_names([NameKey(NameKind.GOAL, "x")])),
+        ("display_names", "PRIMARY KEY", lambda tx: tx.remove_all_display_names()),
         ("widget_settings", "PRIMARY KEY", lambda tx: tx.widget_versions()),
         ("widget_settings", "PRIMARY KEY", lambda tx: tx.widget_history(WEB, 0, 5)),
         ("widget_settings", "PRIMARY KEY", lambda tx: tx.newest_settings(0, 5)),
@@ -749,7 +782,7 @@ async def test_no_table_is_searched_without_its_key(
     scanned = {step.split()[1] for step in steps if step.startswith("SCAN")}
     assert scanned.isdisjoint(tables.metadata.tables), steps
     of_whole_account = {step.split()[1] for step in steps if step.endswith("(account_id=?)")}
-    assert of_whole_account <= {"accounts", "names", "widget_settings"}, steps
+    assert of_whole_account <= {"accounts", "names", "widget_settings", "display_names"}, steps
 
 
 async def test_events_are_added_in_the_order_of_their_keys(tmp_path: Path, empty: Path) -> None:

@@ -5,7 +5,7 @@ explained is what is counted, by the same rules.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -21,6 +21,7 @@ from telwerkd.domain.conversation.facts import Change, Fact, FactChange, LeftOut
 from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, unpack
 from telwerkd.domain.counting.measures import COUNTED, has_packed_values
+from telwerkd.domain.display_names import NameKey, keys_of_ids, keys_of_value
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
@@ -74,6 +75,8 @@ class Explanation(NamedTuple):
     complete_until: Micros
     event_count: int
     """Of the conversations that were looked at."""
+    names: Mapping[NameKey, str]
+    """The display names of the ids in it, if they were asked for."""
 
 
 class Explanations:
@@ -136,7 +139,20 @@ def explain(query: Query, after: Place | None, size: int, now: Micros, snapshot:
             last = place
             break
     complete_until = AnswerVersion(0, snapshot.earliest_due()).complete_until(now)
-    return Explanation(page, last, _unexplainable(query, span, snapshot), complete_until, events)
+    names = snapshot.display_names_of(_keys(query, page)) if query.include_names else {}
+    return Explanation(page, last, _unexplainable(query, span, snapshot), complete_until, events, names)
+
+
+def _keys(query: Query, page: Iterable[Explained]) -> set[NameKey]:
+    """What can have a display name in a page."""
+    facts = {
+        (fact.operator, fact.group, fact.widget, fact.value)
+        for explained in page
+        for fact in (*explained.counted, *explained.held_back)
+    }
+    kind = query.kpis[0].value_kind
+    keys = {key for operator, group, widget, _ in facts for key in keys_of_ids([operator], [group], [widget])}
+    return keys | {key for *_, value in facts for key in keys_of_value(kind, value)}
 
 
 def _conversations(

@@ -73,6 +73,7 @@ class Part(enum.Enum):
     OCCUR_TIME = "time of the event"
     HORIZON = "horizon"
     WIDGET_SETTINGS = "settings of a widget"
+    DISPLAY_NAMES = "display names"
 
 
 class FieldViolation(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from telwerkd.application.rates import RateLimits, Rates
 from telwerkd.process.descriptors import connections_max
 from telwerkd.process.log_format import LogStyle
 from telwerkd.server.settings_fields import SettingsFields
+from telwerkd.transport.codec.display_names import NameLimits
 from telwerkd.transport.codec.events import EventLimits
 from telwerkd.transport.grpc.gate import GateLimits
 from telwerkd.transport.grpc.requests import RequestLimits
@@ -133,6 +134,11 @@ class Settings(SettingsFields):
         """What accounts may ask for in a second."""
         own = {account: limits.rates for account, limits in self.account_limits.items()}
         return RateLimits(self._named(Rates), own, self.account_burst_seconds)
+
+    @property
+    def name_limits(self) -> NameLimits:
+        """How long a display name may be, and how many one request may set."""
+        return self._named(NameLimits)
 
     @property
     def query_limits(self) -> QueryLimits:

@@ -19,10 +19,12 @@ from pydantic import (
 )
 
 from telwerkd.application.batches import IngestLimits
+from telwerkd.application.display_names import NAMES_PER_ACCOUNT_MAX
 from telwerkd.application.query.question import QueryLimits
 from telwerkd.application.rates import Rates
 from telwerkd.process.log_format import LogFormat, LogLevel
 from telwerkd.storage.location import Location, SqliteFile, located
+from telwerkd.transport.codec.display_names import NameLimits
 from telwerkd.transport.codec.events import EventLimits
 from telwerkd.transport.endpoint.address import DEFAULT_HTTP_LISTEN, DEFAULT_LISTEN, normal, normal_or_none
 from telwerkd.transport.grpc.requests import RequestLimits
@@ -31,6 +33,7 @@ from telwerkd.transport.security.access import checked_place
 
 # The defaults of limits stand beside what they limit.
 _EVENTS, _INGEST, _QUERIES, _REQUESTS = EventLimits(), IngestLimits(), QueryLimits(), RequestLimits()
+_NAMES = NameLimits()
 
 
 def _several(one: Callable[[str], str], given: object) -> tuple[str, ...] | None:
@@ -161,6 +164,18 @@ class SettingsFields(BaseModel):
     )
     widget_settings_bytes_max: int = Field(
         8 * 2**20, gt=0, description="Bytes of an account's widget settings, of all versions; beyond it none is added."
+    )
+    display_names_max: int = Field(
+        NAMES_PER_ACCOUNT_MAX, gt=0, description="Display names of one account, of all kinds together."
+    )
+    display_name_characters_max: int = Field(
+        _NAMES.display_name_characters_max, gt=0, description="Characters of a display name."
+    )
+    display_name_bytes_max: int = Field(
+        _NAMES.display_name_bytes_max, gt=0, description="UTF-8 bytes of a display name."
+    )
+    display_names_per_request_max: int = Field(
+        _NAMES.display_names_per_request_max, gt=0, description="Display names in one SetDisplayNames call."
     )
     waiting_events_max: int = Field(
         _INGEST.waiting_events_max,

@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 import grpc.aio
 
 from telwerkd.application.clock import Clock
+from telwerkd.application.dimension_values import DimensionValues
+from telwerkd.application.display_names import DisplayNames
 from telwerkd.application.explain import Explanations
 from telwerkd.application.ingest.figures import IngestFigures
 from telwerkd.application.ingest.group_commit import Ingest
@@ -37,6 +39,7 @@ from telwerkd.server.upkeep_tasks import PERIODS, Periods
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.open_store import opened, prepare
 from telwerkd.transport.calls import Calls as ObservedCalls
+from telwerkd.transport.codec.display_names import NameReader
 from telwerkd.transport.codec.fields import FieldReader
 from telwerkd.transport.endpoint.address import parse
 from telwerkd.transport.endpoint.binding import held
@@ -273,21 +276,30 @@ class _Parts(NamedTuple):
 
 def _services(settings: Settings, store: Store, clock: Clock, parts: _Parts) -> Services:
     limits = settings.event_limits
-    callers = Callers(FieldReader(limits.id_bytes_max, limits.url_bytes_max), parts.rates)
+    fields, spent = FieldReader(limits.id_bytes_max, limits.url_bytes_max), parts.rates.spent
+    callers, names = Callers(fields, parts.rates), NameReader(settings.name_limits, fields)
     return Services(
         IngestionService(parts.ingest, clock, limits, callers, parts.draining),
         KpiService(
             parts.queries,
             parts.watches,
-            Explanations(store, parts.readers, clock, parts.rates.spent),
+            Explanations(store, parts.readers, clock, spent),
             clock,
             callers,
             parts.answers,
             settings.watch_stall_seconds,
             parts.draining,
             SlowQueries(settings.slow_query_seconds),
+            DimensionValues(store, parts.readers, spent),
+            names,
         ),
-        SettingsService(AccountSettings(store, parts.readers, settings.widget_settings_bytes_max), clock, callers),
+        SettingsService(
+            AccountSettings(store, parts.readers, settings.widget_settings_bytes_max),
+            clock,
+            callers,
+            DisplayNames(store, parts.readers, settings.display_names_max, spent),
+            names,
+        ),
         AdminService(store, clock, callers, parts.names),
     )
 

@@ -12,10 +12,13 @@ import sqlalchemy as sa
 from telwerkd.application.audit import examine, repair
 from telwerkd.application.batches import IngestLimits, Submitted
 from telwerkd.application.commands.ingest_batch import IngestBatch
+from telwerkd.application.dimension_values import LISTED, Asked, DimensionValues
+from telwerkd.application.display_names import DisplayNames, Listing
 from telwerkd.application.readers import Readers
 from telwerkd.application.retention.removal import erase, purge
 from telwerkd.application.settings import AccountSettings
 from telwerkd.application.upkeep.upkeep import Compaction, settle_due
+from telwerkd.domain.catalogue.kpis import CATALOGUE
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.events import (
     Assigned,
@@ -31,6 +34,7 @@ from telwerkd.domain.conversation.events import (
 )
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.counting.counters import ChunkKey
+from telwerkd.domain.display_names import NameKey, NameKind
 from telwerkd.domain.ids import (
     SECOND,
     AccountId,
@@ -139,6 +143,7 @@ async def everything(store: PostgresStore, account: AccountId) -> None:
     await settle_due(store, Micros(START + 10 * LIMIT))
     await put(event("alone", 20, TopicsSet((TopicId("alone"),)), "c3"))
     await _compacted(store)
+    await name_things(store, account)
     await put(event("none", 21, Retracted(EventId("alone")), "c3"))  # empties its chunks
     await _compacted(store)
     await erase(store, account, ConversationId("c4"), keep_counts=True)
@@ -154,6 +159,22 @@ async def everything(store: PostgresStore, account: AccountId) -> None:
     await store.read(account, lambda view: view.conversations_in(Micros(START), Micros(START + LIMIT), None, 5))
     await store.versions(ACCOUNTS)
     await store.accounts()
+
+
+async def name_things(store: PostgresStore, account: AccountId) -> None:
+    """Names are set, replaced, listed and erased; what a filter can choose from is listed."""
+    names = DisplayNames(store, Readers(store, 10))
+    kinds = {NameKey(kind, f"x{n}"): "name" for kind in NameKind for n in range(20)}
+    await names.set(account, kinds, replaces_all=False)
+    await names.set(
+        account, {NameKey(NameKind.WIDGET, "x1"): "", NameKey(NameKind.WIDGET, WEB): "a"}, replaces_all=True
+    )
+    await names.page(account, Listing(NameKind.WIDGET, "a", "", "", 10), lambda page: page)
+    values = DimensionValues(store, Readers(store, 10))
+    for dimension in LISTED:
+        kpis = tuple(info for info in CATALOGUE.values() if dimension in info.dimensions and info.names)[:1]
+        await values.page(account, Asked(dimension, kpis, "a", "", None, 10), lambda page: page)
+    await names.set(account, {}, replaces_all=True)
 
 
 async def _compacted(store: PostgresStore) -> None:
@@ -208,7 +229,9 @@ def _the_life_was_a_full_one(sent: list[Sent]) -> None:
     every = set(metadata.tables)
     assert {table for verb, table in seen if verb == "INSERT"} == every
     assert {table for verb, table in seen if verb == "SELECT"} == every
-    assert {table for verb, table in seen if verb == "DELETE"} == {"events", "conversations", "counters", "deltas"}
+    assert {table for verb, table in seen if verb == "DELETE"} == {
+        *("events", "conversations", "counters", "deltas", "display_names"),
+    }
     assert {table for verb, table in seen if verb == "UPDATE"} == {"accounts"}
     assert not [each.text for each in sent if each.locks], "a row is locked by a write to it, never by reading it"
     assert max(each.text.count("($1,") for each in sent) > 100

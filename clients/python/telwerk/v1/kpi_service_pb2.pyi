@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from telwerk.v1 import display_name_pb2 as _display_name_pb2
 from telwerk.v1 import event_pb2 as _event_pb2
 import builtins as _builtins
 import sys
@@ -1147,6 +1148,7 @@ class QueryTimeSeriesRequest(_message.Message):
     TOP_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    INCLUDE_NAMES_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Required."""
     granularity: Global___Granularity.ValueType
@@ -1161,6 +1163,8 @@ class QueryTimeSeriesRequest(_message.Message):
     """Keys on a page, 1 to 1,000. Absent: all in one answer, if they are within the server's limits."""
     page_token: _builtins.str
     """Of the page before; absent for the first. Belongs to the very same query."""
+    include_names: _builtins.bool
+    """Add the display names of the ids that occur in the answer."""
     @_builtins.property
     def kpi_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The ids of KPIs and rates; 1 to 40, each once. Every one must have the dimensions used."""
@@ -1206,10 +1210,11 @@ class QueryTimeSeriesRequest(_message.Message):
         top: Global___Top | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        include_names: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["compare_to", b"compare_to", "filter", b"filter", "order_by", b"order_by", "range", b"range", "top", b"top"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "compare_to", b"compare_to", "filter", b"filter", "granularity", b"granularity", "group_by", b"group_by", "include_distribution", b"include_distribution", "kpi_ids", b"kpi_ids", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "range", b"range", "sparse", b"sparse", "time_zone", b"time_zone", "top", b"top"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "compare_to", b"compare_to", "filter", b"filter", "granularity", b"granularity", "group_by", b"group_by", "include_distribution", b"include_distribution", "include_names", b"include_names", "kpi_ids", b"kpi_ids", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "range", b"range", "sparse", b"sparse", "time_zone", b"time_zone", "top", b"top"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1232,6 +1237,7 @@ class QueryTimeSeriesResponse(_message.Message):
     COMPARED_PERIOD_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     GRANULARITY_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
     end_seconds: _builtins.int
     """Where the last bucket ends; may be clipped."""
     first_bucket_clipped: _builtins.bool
@@ -1264,6 +1270,10 @@ class QueryTimeSeriesResponse(_message.Message):
     def compared_period(self) -> Global___ComparedPeriod:
         """The buckets of the compared period, if there is one."""
 
+    @_builtins.property
+    def names(self) -> _containers.RepeatedCompositeFieldContainer[_display_name_pb2.DisplayName]:
+        """If asked for: the display names, as far as there are any, of the ids in this answer, by kind and id."""
+
     def __init__(
         self,
         *,
@@ -1278,10 +1288,11 @@ class QueryTimeSeriesResponse(_message.Message):
         compared_period: Global___ComparedPeriod | None = ...,
         next_page_token: _builtins.str = ...,
         granularity: Global___Granularity.ValueType = ...,
+        names: _abc.Iterable[_display_name_pb2.DisplayName] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["compared_period", b"compared_period", "complete_until", b"complete_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "bucket_start_seconds", b"bucket_start_seconds", "compared_period", b"compared_period", "complete_until", b"complete_until", "end_seconds", b"end_seconds", "first_bucket_clipped", b"first_bucket_clipped", "granularity", b"granularity", "last_bucket_clipped", b"last_bucket_clipped", "next_page_token", b"next_page_token", "series", b"series", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "bucket_start_seconds", b"bucket_start_seconds", "compared_period", b"compared_period", "complete_until", b"complete_until", "end_seconds", b"end_seconds", "first_bucket_clipped", b"first_bucket_clipped", "granularity", b"granularity", "last_bucket_clipped", b"last_bucket_clipped", "names", b"names", "next_page_token", b"next_page_token", "series", b"series", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1712,6 +1723,7 @@ class QueryTotalsRequest(_message.Message):
     TOP_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    INCLUDE_NAMES_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Required."""
     time_zone: _builtins.str
@@ -1720,6 +1732,8 @@ class QueryTotalsRequest(_message.Message):
     """Keys on a page, 1 to 1,000. Absent: all in one answer, if they are within the server's limits."""
     page_token: _builtins.str
     """Of the page before; absent for the first. Belongs to the very same query."""
+    include_names: _builtins.bool
+    """Add the display names of the ids that occur in the answer."""
     @_builtins.property
     def kpi_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The ids of KPIs and rates; 1 to 40, each once. Every one must have the dimensions used."""
@@ -1762,10 +1776,11 @@ class QueryTotalsRequest(_message.Message):
         top: Global___Top | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        include_names: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["compare_to", b"compare_to", "filter", b"filter", "order_by", b"order_by", "range", b"range", "top", b"top"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "compare_to", b"compare_to", "filter", b"filter", "group_by", b"group_by", "kpi_ids", b"kpi_ids", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "range", b"range", "time_zone", b"time_zone", "top", b"top"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "compare_to", b"compare_to", "filter", b"filter", "group_by", b"group_by", "include_names", b"include_names", "kpi_ids", b"kpi_ids", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "range", b"range", "time_zone", b"time_zone", "top", b"top"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1785,6 +1800,7 @@ class QueryTotalsResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     START_SECONDS_FIELD_NUMBER: _builtins.int
     END_SECONDS_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
     time_zone: _builtins.str
     """The time zone used."""
     next_page_token: _builtins.str
@@ -1809,6 +1825,10 @@ class QueryTotalsResponse(_message.Message):
     def compared_period(self) -> Global___ComparedPeriod:
         """The compared period, if there is one."""
 
+    @_builtins.property
+    def names(self) -> _containers.RepeatedCompositeFieldContainer[_display_name_pb2.DisplayName]:
+        """See `QueryTimeSeriesResponse`."""
+
     def __init__(
         self,
         *,
@@ -1820,10 +1840,11 @@ class QueryTotalsResponse(_message.Message):
         next_page_token: _builtins.str = ...,
         start_seconds: _builtins.int = ...,
         end_seconds: _builtins.int = ...,
+        names: _abc.Iterable[_display_name_pb2.DisplayName] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["compared_period", b"compared_period", "complete_until", b"complete_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "compared_period", b"compared_period", "complete_until", b"complete_until", "end_seconds", b"end_seconds", "next_page_token", b"next_page_token", "start_seconds", b"start_seconds", "time_zone", b"time_zone", "totals", b"totals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "compared_period", b"compared_period", "complete_until", b"complete_until", "end_seconds", b"end_seconds", "names", b"names", "next_page_token", b"next_page_token", "start_seconds", b"start_seconds", "time_zone", b"time_zone", "totals", b"totals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2049,6 +2070,7 @@ class ExplainCountRequest(_message.Message):
     FILTER_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    INCLUDE_NAMES_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Required."""
     kpi_id: _builtins.str
@@ -2059,6 +2081,8 @@ class ExplainCountRequest(_message.Message):
     """Conversations on a page, 1 to 1,000. Absent: 50."""
     page_token: _builtins.str
     """Of the page before; absent for the first."""
+    include_names: _builtins.bool
+    """Add the display names of the ids that occur in the page."""
     @_builtins.property
     def range(self) -> Global___TimeRange:
         """The number's range: a bucket's, or a total's. Required."""
@@ -2077,10 +2101,11 @@ class ExplainCountRequest(_message.Message):
         filter: Global___Filter | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        include_names: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "range", b"range"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "filter", b"filter", "kpi_id", b"kpi_id", "page_size", b"page_size", "page_token", b"page_token", "range", b"range", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "filter", b"filter", "include_names", b"include_names", "kpi_id", b"kpi_id", "page_size", b"page_size", "page_token", b"page_token", "range", b"range", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2096,6 +2121,7 @@ class ExplainCountResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     UNEXPLAINABLE_COUNT_FIELD_NUMBER: _builtins.int
     COMPLETE_UNTIL_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty on the last. A page may be shorter than asked for, or empty, before the last."""
     unexplainable_count: _builtins.int
@@ -2110,6 +2136,10 @@ class ExplainCountResponse(_message.Message):
     def complete_until(self) -> _timestamp_pb2.Timestamp:
         """See `QueryTimeSeriesResponse`."""
 
+    @_builtins.property
+    def names(self) -> _containers.RepeatedCompositeFieldContainer[_display_name_pb2.DisplayName]:
+        """See `QueryTimeSeriesResponse`."""
+
     def __init__(
         self,
         *,
@@ -2117,10 +2147,11 @@ class ExplainCountResponse(_message.Message):
         next_page_token: _builtins.str = ...,
         unexplainable_count: _builtins.int = ...,
         complete_until: _timestamp_pb2.Timestamp | None = ...,
+        names: _abc.Iterable[_display_name_pb2.DisplayName] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["complete_until", b"complete_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete_until", b"complete_until", "conversations", b"conversations", "next_page_token", b"next_page_token", "unexplainable_count", b"unexplainable_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete_until", b"complete_until", "conversations", b"conversations", "names", b"names", "next_page_token", b"next_page_token", "unexplainable_count", b"unexplainable_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2473,6 +2504,7 @@ class TimeSeriesChanges(_message.Message):
     SERIES_FIELD_NUMBER: _builtins.int
     ANSWERS_FIELD_NUMBER: _builtins.int
     COMPLETE_UNTIL_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def series(self) -> _containers.RepeatedCompositeFieldContainer[Global___Series]:
         """The lines that changed, new ones among them: `bucket_indexes` are the changed buckets, the numbers are what they now
@@ -2487,17 +2519,138 @@ class TimeSeriesChanges(_message.Message):
     def complete_until(self) -> _timestamp_pb2.Timestamp:
         """See `QueryTimeSeriesResponse`."""
 
+    @_builtins.property
+    def names(self) -> _containers.RepeatedCompositeFieldContainer[_display_name_pb2.DisplayName]:
+        """If names were asked for: those that are new or different, in ids of the whole answer; an empty name: it has none any
+        more.
+        """
+
     def __init__(
         self,
         *,
         series: _abc.Iterable[Global___Series] | None = ...,
         answers: _abc.Iterable[Global___KpiAnswer] | None = ...,
         complete_until: _timestamp_pb2.Timestamp | None = ...,
+        names: _abc.Iterable[_display_name_pb2.DisplayName] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["complete_until", b"complete_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "complete_until", b"complete_until", "series", b"series"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "complete_until", b"complete_until", "names", b"names", "series", b"series"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TimeSeriesChanges: _TypeAlias = TimeSeriesChanges  # noqa: Y015
+
+@_typing.final
+class ListDimensionValuesRequest(_message.Message):
+    """Asks what a filter can choose from."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    DIMENSION_FIELD_NUMBER: _builtins.int
+    KPI_IDS_FIELD_NUMBER: _builtins.int
+    PREFIX_FIELD_NUMBER: _builtins.int
+    QUESTION_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """Required."""
+    dimension: Global___Dimension.ValueType
+    """Operator, operator group, widget, topic or question; or value, of one KPI whose values producers choose. Required."""
+    prefix: _builtins.str
+    """Only what has an id, or a display name in any case of letters, that begins so; of a topic set: one of its topics, of
+    an answer: its option. Empty: all.
+    """
+    question_id: _builtins.str
+    """Only answers to this question. Only with values of KPI 9 or 10."""
+    page_size: _builtins.int
+    """Ids on a page, 1 to 1,000. Absent: 100."""
+    page_token: _builtins.str
+    """Of the page before; absent for the first. Belongs to the very same request."""
+    @_builtins.property
+    def kpi_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only what has facts of one of these KPIs, each of which must have the dimension. Absent: of any; for values, the one
+        KPI is required.
+        """
+
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+        dimension: Global___Dimension.ValueType = ...,
+        kpi_ids: _abc.Iterable[_builtins.str] | None = ...,
+        prefix: _builtins.str = ...,
+        question_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "dimension", b"dimension", "kpi_ids", b"kpi_ids", "page_size", b"page_size", "page_token", b"page_token", "prefix", b"prefix", "question_id", b"question_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDimensionValuesRequest: _TypeAlias = ListDimensionValuesRequest  # noqa: Y015
+
+@_typing.final
+class ListDimensionValuesResponse(_message.Message):
+    """A page of what a filter can choose from."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """For the next page; empty on the last. A page may be shorter than asked for, or empty, before the last."""
+    @_builtins.property
+    def values(self) -> _containers.RepeatedCompositeFieldContainer[Global___DimensionValue]:
+        """By their ids' bytes. Has facts what at least one fact counts of that stands now, whenever it lies: facts of purged
+        events and kept facts of erased conversations among them; not facts that were taken back, or are held back.
+        """
+
+    def __init__(
+        self,
+        *,
+        values: _abc.Iterable[Global___DimensionValue] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDimensionValuesResponse: _TypeAlias = ListDimensionValuesResponse  # noqa: Y015
+
+@_typing.final
+class DimensionValue(_message.Message):
+    """One of them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The id; empty is "nobody" (operator and group). Of an answer: its option's; of a topic set: empty."""
+    name: _builtins.str
+    """Its display name; empty if it has none."""
+    @_builtins.property
+    def value(self) -> Global___Value:
+        """For values: the value itself."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        value: Global___Value | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "name", b"name", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DimensionValue: _TypeAlias = DimensionValue  # noqa: Y015

@@ -65,6 +65,11 @@ class KpiServiceStub(object):
                 request_serializer=telwerk_dot_v1_dot_kpi__service__pb2.ExplainCountRequest.SerializeToString,
                 response_deserializer=telwerk_dot_v1_dot_kpi__service__pb2.ExplainCountResponse.FromString,
                 _registered_method=True)
+        self.ListDimensionValues = channel.unary_unary(
+                '/telwerk.v1.KpiService/ListDimensionValues',
+                request_serializer=telwerk_dot_v1_dot_kpi__service__pb2.ListDimensionValuesRequest.SerializeToString,
+                response_deserializer=telwerk_dot_v1_dot_kpi__service__pb2.ListDimensionValuesResponse.FromString,
+                _registered_method=True)
 
 
 class KpiServiceServicer(object):
@@ -116,6 +121,13 @@ class KpiServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDimensionValues(self, request, context):
+        """What a filter can choose from: the ids of a dimension that have facts, with their display names, by pages.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_KpiServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -148,6 +160,11 @@ def add_KpiServiceServicer_to_server(servicer, server):
                     servicer.ExplainCount,
                     request_deserializer=telwerk_dot_v1_dot_kpi__service__pb2.ExplainCountRequest.FromString,
                     response_serializer=telwerk_dot_v1_dot_kpi__service__pb2.ExplainCountResponse.SerializeToString,
+            ),
+            'ListDimensionValues': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDimensionValues,
+                    request_deserializer=telwerk_dot_v1_dot_kpi__service__pb2.ListDimensionValuesRequest.FromString,
+                    response_serializer=telwerk_dot_v1_dot_kpi__service__pb2.ListDimensionValuesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -313,6 +330,33 @@ class KpiService(object):
             '/telwerk.v1.KpiService/ExplainCount',
             telwerk_dot_v1_dot_kpi__service__pb2.ExplainCountRequest.SerializeToString,
             telwerk_dot_v1_dot_kpi__service__pb2.ExplainCountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDimensionValues(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/telwerk.v1.KpiService/ListDimensionValues',
+            telwerk_dot_v1_dot_kpi__service__pb2.ListDimensionValuesRequest.SerializeToString,
+            telwerk_dot_v1_dot_kpi__service__pb2.ListDimensionValuesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -50,6 +50,8 @@ class KpiServiceStub:
     """Why a number is what it is: the conversations and events that made it, and those that were left out, each with the
     rule. Over all pages, the counted facts and the unexplainable ones add up to the count.
     """
+    ListDimensionValues: _grpc.UnaryUnaryMultiCallable[_kpi_service_pb2.ListDimensionValuesRequest, _kpi_service_pb2.ListDimensionValuesResponse]
+    """What a filter can choose from: the ids of a dimension that have facts, with their display names, by pages."""
 
 @_typing.type_check_only
 class KpiServiceAsyncStub(KpiServiceStub):
@@ -73,6 +75,8 @@ class KpiServiceAsyncStub(KpiServiceStub):
     """Why a number is what it is: the conversations and events that made it, and those that were left out, each with the
     rule. Over all pages, the counted facts and the unexplainable ones add up to the count.
     """
+    ListDimensionValues: _aio.UnaryUnaryMultiCallable[_kpi_service_pb2.ListDimensionValuesRequest, _kpi_service_pb2.ListDimensionValuesResponse]  # type: ignore[assignment]
+    """What a filter can choose from: the ids of a dimension that have facts, with their display names, by pages."""
 
 class KpiServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers from the counters. Needs the role `query` for the account."""
@@ -129,5 +133,13 @@ class KpiServiceServicer(metaclass=_abc_1.ABCMeta):
         """Why a number is what it is: the conversations and events that made it, and those that were left out, each with the
         rule. Over all pages, the counted facts and the unexplainable ones add up to the count.
         """
+
+    @_abc_1.abstractmethod
+    def ListDimensionValues(
+        self,
+        request: _kpi_service_pb2.ListDimensionValuesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_kpi_service_pb2.ListDimensionValuesResponse, _abc.Awaitable[_kpi_service_pb2.ListDimensionValuesResponse]]:
+        """What a filter can choose from: the ids of a dimension that have facts, with their display names, by pages."""
 
 def add_KpiServiceServicer_to_server(servicer: KpiServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

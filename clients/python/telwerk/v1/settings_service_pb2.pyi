@@ -9,6 +9,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from telwerk.v1 import display_name_pb2 as _display_name_pb2
 from telwerk.v1 import event_pb2 as _event_pb2
 import builtins as _builtins
 import sys
@@ -388,3 +389,131 @@ class GetAccountSettingsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetAccountSettingsResponse: _TypeAlias = GetAccountSettingsResponse  # noqa: Y015
+
+@_typing.final
+class SetDisplayNamesRequest(_message.Message):
+    """Names to set or to remove."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
+    REPLACE_ALL_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """Required."""
+    replace_all: _builtins.bool
+    """Remove every other name of the account in the same step."""
+    @_builtins.property
+    def names(self) -> _containers.RepeatedCompositeFieldContainer[_display_name_pb2.DisplayName]:
+        """Each thing once; at most the server's `display_names_per_request_max`. At least one, unless `replace_all` is set."""
+
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+        names: _abc.Iterable[_display_name_pb2.DisplayName] | None = ...,
+        replace_all: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "names", b"names", "replace_all", b"replace_all"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetDisplayNamesRequest: _TypeAlias = SetDisplayNamesRequest  # noqa: Y015
+
+@_typing.final
+class SetDisplayNamesResponse(_message.Message):
+    """What has changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SET_COUNT_FIELD_NUMBER: _builtins.int
+    REMOVED_COUNT_FIELD_NUMBER: _builtins.int
+    set_count: _builtins.int
+    """Names that were not there, or were different."""
+    removed_count: _builtins.int
+    """Names that were there and are no more."""
+    def __init__(
+        self,
+        *,
+        set_count: _builtins.int = ...,
+        removed_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["removed_count", b"removed_count", "set_count", b"set_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetDisplayNamesResponse: _TypeAlias = SetDisplayNamesResponse  # noqa: Y015
+
+@_typing.final
+class ListDisplayNamesRequest(_message.Message):
+    """Which names."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    PREFIX_FIELD_NUMBER: _builtins.int
+    QUESTION_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """Required."""
+    kind: _display_name_pb2.NameKind.ValueType
+    """Required."""
+    prefix: _builtins.str
+    """Only what has an id, or a name in any case of letters, that begins so. Empty: all."""
+    question_id: _builtins.str
+    """Only options of this question. Only with NAME_KIND_OPTION."""
+    page_size: _builtins.int
+    """Names on a page, 1 to 1,000. Absent: 100."""
+    page_token: _builtins.str
+    """Of the page before; absent for the first."""
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+        kind: _display_name_pb2.NameKind.ValueType = ...,
+        prefix: _builtins.str = ...,
+        question_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "kind", b"kind", "page_size", b"page_size", "page_token", b"page_token", "prefix", b"prefix", "question_id", b"question_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDisplayNamesRequest: _TypeAlias = ListDisplayNamesRequest  # noqa: Y015
+
+@_typing.final
+class ListDisplayNamesResponse(_message.Message):
+    """A page of names."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """For the next page; empty on the last. A page may be shorter than asked for, or empty, before the last."""
+    @_builtins.property
+    def names(self) -> _containers.RepeatedCompositeFieldContainer[_display_name_pb2.DisplayName]:
+        """By id."""
+
+    def __init__(
+        self,
+        *,
+        names: _abc.Iterable[_display_name_pb2.DisplayName] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["names", b"names", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDisplayNamesResponse: _TypeAlias = ListDisplayNamesResponse  # noqa: Y015

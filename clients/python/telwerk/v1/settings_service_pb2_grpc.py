@@ -60,6 +60,16 @@ class SettingsServiceStub(object):
                 request_serializer=telwerk_dot_v1_dot_settings__service__pb2.GetAccountSettingsRequest.SerializeToString,
                 response_deserializer=telwerk_dot_v1_dot_settings__service__pb2.GetAccountSettingsResponse.FromString,
                 _registered_method=True)
+        self.SetDisplayNames = channel.unary_unary(
+                '/telwerk.v1.SettingsService/SetDisplayNames',
+                request_serializer=telwerk_dot_v1_dot_settings__service__pb2.SetDisplayNamesRequest.SerializeToString,
+                response_deserializer=telwerk_dot_v1_dot_settings__service__pb2.SetDisplayNamesResponse.FromString,
+                _registered_method=True)
+        self.ListDisplayNames = channel.unary_unary(
+                '/telwerk.v1.SettingsService/ListDisplayNames',
+                request_serializer=telwerk_dot_v1_dot_settings__service__pb2.ListDisplayNamesRequest.SerializeToString,
+                response_deserializer=telwerk_dot_v1_dot_settings__service__pb2.ListDisplayNamesResponse.FromString,
+                _registered_method=True)
 
 
 class SettingsServiceServicer(object):
@@ -102,6 +112,21 @@ class SettingsServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetDisplayNames(self, request, context):
+        """Sets or removes display names, all of them or none. With `replace_all` and no names, it erases every name of the
+        account.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDisplayNames(self, request, context):
+        """Display names of one kind, by the bytes of their ids (of options, their questions' ids first), by pages.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SettingsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -129,6 +154,16 @@ def add_SettingsServiceServicer_to_server(servicer, server):
                     servicer.GetAccountSettings,
                     request_deserializer=telwerk_dot_v1_dot_settings__service__pb2.GetAccountSettingsRequest.FromString,
                     response_serializer=telwerk_dot_v1_dot_settings__service__pb2.GetAccountSettingsResponse.SerializeToString,
+            ),
+            'SetDisplayNames': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetDisplayNames,
+                    request_deserializer=telwerk_dot_v1_dot_settings__service__pb2.SetDisplayNamesRequest.FromString,
+                    response_serializer=telwerk_dot_v1_dot_settings__service__pb2.SetDisplayNamesResponse.SerializeToString,
+            ),
+            'ListDisplayNames': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDisplayNames,
+                    request_deserializer=telwerk_dot_v1_dot_settings__service__pb2.ListDisplayNamesRequest.FromString,
+                    response_serializer=telwerk_dot_v1_dot_settings__service__pb2.ListDisplayNamesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -267,6 +302,60 @@ class SettingsService(object):
             '/telwerk.v1.SettingsService/GetAccountSettings',
             telwerk_dot_v1_dot_settings__service__pb2.GetAccountSettingsRequest.SerializeToString,
             telwerk_dot_v1_dot_settings__service__pb2.GetAccountSettingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetDisplayNames(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/telwerk.v1.SettingsService/SetDisplayNames',
+            telwerk_dot_v1_dot_settings__service__pb2.SetDisplayNamesRequest.SerializeToString,
+            telwerk_dot_v1_dot_settings__service__pb2.SetDisplayNamesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDisplayNames(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/telwerk.v1.SettingsService/ListDisplayNames',
+            telwerk_dot_v1_dot_settings__service__pb2.ListDisplayNamesRequest.SerializeToString,
+            telwerk_dot_v1_dot_settings__service__pb2.ListDisplayNamesResponse.FromString,
             options,
             channel_credentials,
             insecure,

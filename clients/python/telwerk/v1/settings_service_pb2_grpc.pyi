@@ -45,6 +45,12 @@ class SettingsServiceStub:
     """Sets an account's settings: those that are present."""
     GetAccountSettings: _grpc.UnaryUnaryMultiCallable[_settings_service_pb2.GetAccountSettingsRequest, _settings_service_pb2.GetAccountSettingsResponse]
     """An account's settings; the defaults if none were set."""
+    SetDisplayNames: _grpc.UnaryUnaryMultiCallable[_settings_service_pb2.SetDisplayNamesRequest, _settings_service_pb2.SetDisplayNamesResponse]
+    """Sets or removes display names, all of them or none. With `replace_all` and no names, it erases every name of the
+    account.
+    """
+    ListDisplayNames: _grpc.UnaryUnaryMultiCallable[_settings_service_pb2.ListDisplayNamesRequest, _settings_service_pb2.ListDisplayNamesResponse]
+    """Display names of one kind, by the bytes of their ids (of options, their questions' ids first), by pages."""
 
 @_typing.type_check_only
 class SettingsServiceAsyncStub(SettingsServiceStub):
@@ -63,6 +69,12 @@ class SettingsServiceAsyncStub(SettingsServiceStub):
     """Sets an account's settings: those that are present."""
     GetAccountSettings: _aio.UnaryUnaryMultiCallable[_settings_service_pb2.GetAccountSettingsRequest, _settings_service_pb2.GetAccountSettingsResponse]  # type: ignore[assignment]
     """An account's settings; the defaults if none were set."""
+    SetDisplayNames: _aio.UnaryUnaryMultiCallable[_settings_service_pb2.SetDisplayNamesRequest, _settings_service_pb2.SetDisplayNamesResponse]  # type: ignore[assignment]
+    """Sets or removes display names, all of them or none. With `replace_all` and no names, it erases every name of the
+    account.
+    """
+    ListDisplayNames: _aio.UnaryUnaryMultiCallable[_settings_service_pb2.ListDisplayNamesRequest, _settings_service_pb2.ListDisplayNamesResponse]  # type: ignore[assignment]
+    """Display names of one kind, by the bytes of their ids (of options, their questions' ids first), by pages."""
 
 class SettingsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps the settings of accounts and of their widgets. Changing needs the role `admin`, reading the role `query`."""
@@ -108,5 +120,23 @@ class SettingsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_settings_service_pb2.GetAccountSettingsResponse, _abc.Awaitable[_settings_service_pb2.GetAccountSettingsResponse]]:
         """An account's settings; the defaults if none were set."""
+
+    @_abc_1.abstractmethod
+    def SetDisplayNames(
+        self,
+        request: _settings_service_pb2.SetDisplayNamesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_settings_service_pb2.SetDisplayNamesResponse, _abc.Awaitable[_settings_service_pb2.SetDisplayNamesResponse]]:
+        """Sets or removes display names, all of them or none. With `replace_all` and no names, it erases every name of the
+        account.
+        """
+
+    @_abc_1.abstractmethod
+    def ListDisplayNames(
+        self,
+        request: _settings_service_pb2.ListDisplayNamesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_settings_service_pb2.ListDisplayNamesResponse, _abc.Awaitable[_settings_service_pb2.ListDisplayNamesResponse]]:
+        """Display names of one kind, by the bytes of their ids (of options, their questions' ids first), by pages."""
 
 def add_SettingsServiceServicer_to_server(servicer: SettingsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

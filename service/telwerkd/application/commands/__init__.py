@@ -13,6 +13,7 @@ from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.commands.lower_horizon import LowerHorizon
 from telwerkd.application.commands.purge import Purge
 from telwerkd.application.commands.repair import Repair
+from telwerkd.application.commands.set_display_names import SetDisplayNames
 from telwerkd.application.commands.settings import SetNamesMax, SetTimeZone, SetWidgetSettings
 from telwerkd.application.commands.settle_timers import SettleTimers
 
@@ -28,4 +29,5 @@ AnyCommand: TypeAlias = (
     | SetWidgetSettings
     | SetTimeZone
     | SetNamesMax
+    | SetDisplayNames
 )

@@ -3,8 +3,8 @@
 What reads is a function over a `Snapshot`. What writes is a command (`telwerkd.application.commands`), whose `run` gets
 a `Transaction`: the store runs it where its database driver lives, commits, and only then returns its result.
 
-By role: `account`, `log`, `ingest`, `timers`, `counters`, `retention`, `audit`; `transaction` composes them, `store`
-runs them, `rows` is what they read and write, and `figures` what is counted of that.
+By role: `account`, `display_names`, `log`, `ingest`, `timers`, `counters`, `retention`, `audit`; `transaction` composes
+them, `store` runs them, `rows` is what they read and write, and `figures` what is counted of that.
 """
 
 from telwerkd.application.ports.figures import OpenTimers, StoreFigures, Written

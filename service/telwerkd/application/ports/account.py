@@ -28,6 +28,9 @@ class AccountView(Protocol):
     def names(self) -> dict[int, set[str]]:
         """The account's distinct names by family."""
 
+    def names_of_family(self, family: int) -> list[str]:
+        """The account's distinct names of one family, in any order."""
+
 
 class AccountWrites(Protocol):
     """What changes an account itself."""

@@ -5,18 +5,29 @@ from typing import Protocol
 from telwerkd.application.ports.account import AccountView, AccountWrites
 from telwerkd.application.ports.audit import AuditView, RepairPort
 from telwerkd.application.ports.counters import CountersView, CounterWrites
+from telwerkd.application.ports.display_names import DisplayNamesView, DisplayNameWrites
 from telwerkd.application.ports.ingest import IngestPort
 from telwerkd.application.ports.log import LogView
 from telwerkd.application.ports.retention import RetentionPort
 from telwerkd.application.ports.timers import TimersPort, TimersView
 
 
-class Snapshot(AccountView, LogView, TimersView, CountersView, AuditView, Protocol):
+class Snapshot(AccountView, DisplayNamesView, LogView, TimersView, CountersView, AuditView, Protocol):
     """A consistent view of one account."""
 
     def pause(self) -> None:
         """Lets other tasks of the thread run. Work that computes for long calls it every few milliseconds."""
 
 
-class Transaction(Snapshot, AccountWrites, IngestPort, TimersPort, CounterWrites, RetentionPort, RepairPort, Protocol):
+class Transaction(
+    Snapshot,
+    AccountWrites,
+    DisplayNameWrites,
+    IngestPort,
+    TimersPort,
+    CounterWrites,
+    RetentionPort,
+    RepairPort,
+    Protocol,
+):
     """One account's part of a transaction that writes. What it reads stays true until the commit."""

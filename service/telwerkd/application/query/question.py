@@ -168,3 +168,5 @@ class Query(NamedTuple):
     order: Order = Order()
     top: Top | None = None
     page: Page | None = None
+    include_names: bool = False
+    """The answer has the display names of its ids."""

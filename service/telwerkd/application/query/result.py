@@ -1,11 +1,14 @@
 """What a query is answered with: the types."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from telwerkd.application.ports import AnswerVersion
 from telwerkd.application.query.question import RowPlace
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.counting.arrays import IntArray
+from telwerkd.domain.display_names import NameKey
 from telwerkd.domain.time.calendar import Buckets, Granularity
 
 
@@ -88,3 +91,5 @@ class Answer(NamedTuple):
     """How many numbers it has."""
     granularity: Granularity | None = None
     """The width of its buckets; None for totals."""
+    names: Mapping[NameKey, str] = MappingProxyType({})
+    """The display names of the ids in it, if they were asked for."""

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TypeVar
 
 from telwerkd.application.memory_budget import AnswerMemory, MemoryBudget
-from telwerkd.application.ports import AnswerVersion, ReadsInline, Store
+from telwerkd.application.ports import AnswerVersion, ReadsInline, Snapshot, Store
 from telwerkd.application.query import stages
 from telwerkd.application.query.assemble import assemble
 from telwerkd.application.query.budgets import PointBudget
@@ -32,6 +32,9 @@ from telwerkd.process.tracing import stage
 
 T = TypeVar("T")
 U = TypeVar("U")
+
+_NAME_MS = 0.004
+"""About what it takes to read a display name of an answer, and to encode it."""
 
 Hop = Callable[[Callable[[], T]], Awaitable[T]]
 """Runs a function in a thread."""
@@ -80,7 +83,7 @@ class Queries:
         """
         check(query)
         then = partial(self._noted, then)
-        found = self._read_here(query) if short else ToThread(query)
+        found = self._read_here(query) if short and not query.include_names else ToThread(query)
         if isinstance(found, ReadInline):
             self._spent(query.account, stages.milliseconds(found.reading))
             with AnswerMemory(self._budget) as memory:
@@ -104,9 +107,15 @@ class Queries:
             return stages.read_inline(query, self._limits, self._rollups, view)
 
     async def _ask_in_thread(self, known: Known, then: Callable[[Answer], T], *, short: bool) -> T:
+        query = stages.query_of(known)
+        account = query.account
         with AnswerMemory(self._budget) as memory:
+            if query.include_names:
+                read = partial(stages.read_named, known, self._limits, self._rollups, memory=memory)
+                reading, answer = await self._store.read(account, read)
+                self._spent(account, stages.milliseconds(reading) + len(answer.names) * _NAME_MS)
+                return await self._readers.in_thread(partial(then, answer))
             work = partial(read_view, known, self._limits, self._rollups, memory=memory)
-            account = stages.query_of(known).account
             reading = await self._store.read(account, work)
             self._spent(account, stages.milliseconds(reading))
             if short and self._take_turn():
@@ -170,13 +179,25 @@ class Queries:
             self.figures.note(answer)
             return then(place, answer)
 
+        def charge(readings: Sequence[Reading | TelwerkError]) -> None:
+            for reading in readings:
+                if not isinstance(reading, TelwerkError):
+                    self._spent(account, stages.milliseconds(reading))
+
         async def job() -> U:
             with AnswerMemory(self._budget) as memory:
                 work = partial(stages.read_all, queries, self._limits, self._rollups, memory=memory)
+                if any(not isinstance(query, TelwerkError) and query.include_names for query in queries):
+                    # Display names are read once it is known whose, on the same view.
+                    def all_on(view: Snapshot) -> tuple[list[Reading | TelwerkError], U]:
+                        readings = work(view)
+                        return readings, together(stages.answer_all(readings, self._limits, noted, memory, view))
+
+                    readings, answered = await self._store.read(account, all_on)
+                    charge(readings)
+                    return answered
                 readings = await self._store.read(account, work)
-                for reading in readings:
-                    if not isinstance(reading, TelwerkError):
-                        self._spent(account, stages.milliseconds(reading))
+                charge(readings)
                 return await self._readers.in_thread(
                     lambda: together(stages.answer_all(readings, self._limits, noted, memory))
                 )

@@ -13,6 +13,7 @@ from telwerkd.application.query.assemble import assemble
 from telwerkd.application.query.budgets import PointBudget, RowBudget
 from telwerkd.application.query.checks import check
 from telwerkd.application.query.group import group_rows
+from telwerkd.application.query.named import named
 from telwerkd.application.query.plan import CachedWhole, Outline, QueryPlan, outline, plan
 from telwerkd.application.query.question import Query, QueryLimits
 from telwerkd.application.query.rank import Selection, rank
@@ -153,6 +154,17 @@ def answer_from(reading: Reading, limits: QueryLimits, points: PointBudget) -> A
         return assemble(reading, grouped, rank(reading.outline.query, grouped, limits.groups_max), points)
 
 
+def read_named(
+    known: Known, limits: QueryLimits, rollups: RollupCache, view: Snapshot, *, memory: AnswerMemory
+) -> tuple[Reading, Answer]:
+    """Returns what was read for a query, and the answer with display names: these are of the same view.
+
+    Raises what `read_view` and `answer_from` do.
+    """
+    reading = read_view(known, limits, rollups, view, memory=memory)
+    return reading, named(answer_from(reading, limits, PointBudget(limits.points_max, memory)), view, memory)
+
+
 def answer(query: Query, limits: QueryLimits, rollups: RollupCache, view: Snapshot) -> Answer:
     """Returns the answer to a query on a view of its account, by all stages one after the other.
 
@@ -245,8 +257,11 @@ def answer_all(
     limits: QueryLimits,
     then: Callable[[int, Answer], T],
     memory: AnswerMemory | None = None,
+    view: Snapshot | None = None,
 ) -> list[T | TelwerkError]:
     """Returns what `then` makes of the place and the answer of each query of a batch, or what is wrong with it.
+
+    On a view, answers whose queries ask for them have display names.
 
     Raises:
         UnavailableError: memory has no room for the numbers of all.
@@ -257,7 +272,10 @@ def answer_all(
         if isinstance(reading, TelwerkError):
             return reading
         try:
-            return then(place, answer_from(reading, limits, points))
+            answered = answer_from(reading, limits, points)
+            if view is not None and reading.outline.query.include_names:
+                answered = named(answered, view, memory)
+            return then(place, answered)
         except UnavailableError:
             raise
         except TelwerkError as error:

@@ -14,8 +14,9 @@ from telwerkd.application.query.result import Answer, AnswerRow, GroupKey, KpiRo
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.time.calendar import Buckets
 
-_ROW_BYTES, _KPI_BYTES = 400, 2_000
-"""About what the ids of a row, and what is said of a KPI beside its rows, take in memory."""
+_ROW_BYTES, _KPI_BYTES, _NAME_BYTES = 400, 2_000, 300
+"""About what the ids of a row, and what is said of a KPI beside its rows, take in memory; and a display name with
+its key, beside its characters."""
 
 
 class _Packed(NamedTuple):
@@ -113,7 +114,8 @@ class KeptAnswer:
         self.version = answer.answer_version.version
         self._without_kpis = answer._replace(kpis=[], buckets=_NO_BUCKETS, compared=None)
         self._kpis = [_kept(rows) for rows in answer.kpis]
-        self.nbytes = sum(kpi.nbytes for kpi in self._kpis)
+        names = sum(_NAME_BYTES + 4 * len(name) for name in answer.names.values())
+        self.nbytes = names + sum(kpi.nbytes for kpi in self._kpis)
         """About how much memory it takes."""
 
     def answer(self) -> Answer:

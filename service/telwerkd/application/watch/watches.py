@@ -207,7 +207,7 @@ def changes(query: Query, before: Answer, after: Answer) -> Changes | None:
 
 def about_differs(before: Answer, after: Answer) -> bool:
     """Whether something beside the lines is different."""
-    return any(
+    return before.names != after.names or any(
         earlier._replace(rows=[]) != later._replace(rows=[])
         for earlier, later in zip(before.kpis, after.kpis, strict=True)
     )

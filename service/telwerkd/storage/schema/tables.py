@@ -108,6 +108,18 @@ names = sa.Table(
     sqlite_with_rowid=False,
 )
 
+# What people call the things that ids stand for: the only personal data.
+display_names = sa.Table(
+    "display_names",
+    metadata,
+    sa.Column("account_id", Id, primary_key=True),
+    sa.Column("kind", sa.SmallInteger, primary_key=True, autoincrement=False),
+    # Of an option, its question's id stands before it.
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 counters = sa.Table(
     "counters",
     metadata,

@@ -103,6 +103,11 @@ class AccountRows(AccountPart):
             found.setdefault(family, set()).add(name)
         return found
 
+    def names_of_family(self, family: int) -> list[str]:
+        """The account's distinct names of one family, in any order."""
+        query = sa.select(names.c.name).where(names.c.account_id == self._account, names.c.family == family)
+        return list(self._connection.scalars(query))
+
     def add_names(self, new: Names) -> None:
         """Adds names that are not there yet."""
         rows = [(int(family), name) for family in sorted(new) for name in sorted(new[family])]

@@ -10,13 +10,14 @@ from telwerkd.storage.sql.audit_rows import AuditRows
 from telwerkd.storage.sql.conversation_rows import ConversationRows
 from telwerkd.storage.sql.counter_queries import CounterQueries
 from telwerkd.storage.sql.counter_rows import CounterRows
+from telwerkd.storage.sql.display_name_rows import DisplayNameRows
 
 T = TypeVar("T")
 
 _RETRY_SECONDS = 10.0
 
 
-class AccountTransaction(AccountRows, ConversationRows, CounterQueries, CounterRows, AuditRows):
+class AccountTransaction(AccountRows, DisplayNameRows, ConversationRows, CounterQueries, CounterRows, AuditRows):
     """`telwerkd.application.ports.Transaction` over a connection in a transaction. Each role has a module."""
 
     def run(self, command: Command[T]) -> T:

@@ -24,6 +24,7 @@ from telwerkd.domain.ids import Micros
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS, Buckets
 from telwerkd.process.tracing import stage
 from telwerkd.transport.codec import page_tokens, wire
+from telwerkd.transport.codec.display_names import encode_names
 from telwerkd.transport.codec.errors import told
 from telwerkd.transport.codec.fields import encode_instant
 from telwerkd.transport.codec.queries import QueryRequest
@@ -85,7 +86,9 @@ def encode_batched(reply: Reply | TelwerkError, now: Micros) -> bytes:
     return wire.nested(number, reply.finished(now))
 
 
-def encode_changes(request: pb.QueryTimeSeriesRequest, changes: Changes, answer: Answer, now: Micros) -> bytes:
+def encode_changes(
+    request: pb.QueryTimeSeriesRequest, changes: Changes, before: Answer, answer: Answer, now: Micros
+) -> bytes:
     """What has changed in a time series, as bytes of `TimeSeriesChanges`."""
     message = pb.TimeSeriesChanges(
         answers=[_answer(rows) for rows in answer.kpis],
@@ -96,7 +99,10 @@ def encode_changes(request: pb.QueryTimeSeriesRequest, changes: Changes, answer:
         wire.nested(number, _line(info, row, shown, distribution=request.include_distribution))
         for info, row, shown in changes
     )
-    return b"".join(lines) + message.SerializeToString()
+    gone = dict.fromkeys(before.names.keys() - answer.names.keys(), "")
+    new = {key: name for key, name in answer.names.items() if before.names.get(key) != name}
+    names = encode_names(pb.TimeSeriesChanges.NAMES_FIELD_NUMBER, new | gone)
+    return b"".join(lines) + message.SerializeToString() + names
 
 
 def _time_series(request: pb.QueryTimeSeriesRequest, answer: Answer) -> bytes:
@@ -117,6 +123,7 @@ def _time_series(request: pb.QueryTimeSeriesRequest, answer: Answer) -> bytes:
     for rows in answer.kpis:
         lines = (_sparse_lines if request.sparse else _lines)(rows, distribution=request.include_distribution)
         parts += (wire.nested(_SERIES, line) for line in lines)
+    parts.append(encode_names(pb.QueryTimeSeriesResponse.NAMES_FIELD_NUMBER, answer.names))
     return b"".join(parts)
 
 
@@ -200,6 +207,7 @@ def _totals(request: pb.QueryTotalsRequest, answer: Answer) -> bytes:
     if answer.compared is not None:
         period = _compared_period(answer.compared)
         parts.append(wire.nested(pb.QueryTotalsResponse.COMPARED_PERIOD_FIELD_NUMBER, period))
+    parts.append(encode_names(pb.QueryTotalsResponse.NAMES_FIELD_NUMBER, answer.names))
     return message.SerializeToString() + b"".join(parts)
 
 

@@ -58,6 +58,7 @@ _PATHS: Final[Mapping[Part, str]] = {
     Part.OCCUR_TIME: "occur_time",
     Part.HORIZON: "horizon",
     Part.WIDGET_SETTINGS: "settings",
+    Part.DISPLAY_NAMES: "names",
 }
 """Which field of a query or an event says what. A request that says it elsewhere names its field (`in_field`)."""
 

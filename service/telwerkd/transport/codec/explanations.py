@@ -11,6 +11,7 @@ from telwerkd.domain.conversation.facts import Fact
 from telwerkd.domain.errors import Part
 from telwerkd.domain.ids import AccountId, ConversationId, Micros
 from telwerkd.transport.codec import page_tokens, wire
+from telwerkd.transport.codec.display_names import encode_names
 from telwerkd.transport.codec.errors import in_field
 from telwerkd.transport.codec.fields import FieldError, FieldReader, encode_instant
 from telwerkd.transport.codec.queries import decode_filter, decode_page_size, decode_range
@@ -39,6 +40,7 @@ def decode_explain(request: pb.ExplainCountRequest, fields: FieldReader) -> tupl
         request.time_zone or None,
         decode_filter(request.filter, fields),
         (),
+        include_names=request.include_names,
     )
     place = None
     if request.page_token:
@@ -64,7 +66,8 @@ def encode_explanation(request: pb.ExplainCountRequest, page: Explanation) -> by
         complete_until=encode_instant(page.complete_until),
     )
     conversations = [wire.nested(number, _conversation(kind, explained)) for explained in page.conversations]
-    return b"".join([*conversations, message.SerializeToString()])
+    names = encode_names(pb.ExplainCountResponse.NAMES_FIELD_NUMBER, page.names)
+    return b"".join([*conversations, message.SerializeToString(), names])
 
 
 def _conversation(kind: ValueKind, explained: Explained) -> bytes:

@@ -41,7 +41,7 @@ class FieldReader:
     """Reads ids and URLs within limits."""
 
     def __init__(self, id_bytes_max: int, url_bytes_max: int) -> None:
-        self._id_bytes_max = id_bytes_max
+        self.id_bytes_max = self._id_bytes_max = id_bytes_max
         self._url_bytes_max = url_bytes_max
 
     def id(self, field: str, value: str) -> str:

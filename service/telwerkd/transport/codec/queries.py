@@ -55,6 +55,7 @@ def decode_query(request: QueryRequest, fields: FieldReader) -> Query:
         _order(request, kpis),
         _top(request.top) if request.HasField("top") else None,
         _page(request),
+        request.include_names,
     )
     if query.top and query.page:
         raise FieldError("top", "excludes paging: ask for the largest, or for one page after the other")

@@ -23,12 +23,20 @@ OFFERED: Final[Mapping[str, tuple[ServiceDescriptor, Sequence[str]]]] = {
     for descriptor, names in (
         (
             kpi_service_pb2.DESCRIPTOR.services_by_name["KpiService"],
-            ("ListKpis", "QueryTimeSeries", "QueryTotals", "BatchQuery", "WatchTimeSeries", "ExplainCount"),
+            (
+                "ListKpis",
+                "QueryTimeSeries",
+                "QueryTotals",
+                "BatchQuery",
+                "WatchTimeSeries",
+                "ExplainCount",
+                "ListDimensionValues",
+            ),
         ),
         (ingestion_service_pb2.DESCRIPTOR.services_by_name["IngestionService"], ("IngestEvents",)),
         (
             settings_service_pb2.DESCRIPTOR.services_by_name["SettingsService"],
-            ("GetWidgetSettings", "ListWidgetSettings", "GetAccountSettings"),
+            ("GetWidgetSettings", "ListWidgetSettings", "GetAccountSettings", "ListDisplayNames"),
         ),
     )
 }

@@ -9,6 +9,7 @@ import grpc.aio
 
 from telwerk.v1 import kpi_service_pb2 as pb, kpi_service_pb2_grpc as kpi_grpc
 from telwerkd.application.clock import Clock
+from telwerkd.application.dimension_values import DimensionValues
 from telwerkd.application.explain import Explanations
 from telwerkd.application.ports import AnswerVersion
 from telwerkd.application.query.question import Query
@@ -30,6 +31,8 @@ from telwerkd.transport.codec.answers import (
     encode_finished,
 )
 from telwerkd.transport.codec.catalogue import encode_catalogue
+from telwerkd.transport.codec.dimension_values import decode_asked, encode_values
+from telwerkd.transport.codec.display_names import NameReader
 from telwerkd.transport.codec.encoded import Encoded
 from telwerkd.transport.codec.explanations import decode_explain, encode_explanation
 from telwerkd.transport.codec.fields import FieldError
@@ -106,6 +109,8 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         watch_stall_seconds: float,
         draining: asyncio.Event,
         slow_queries: SlowQueries,
+        dimension_values: DimensionValues,
+        names: NameReader,
     ) -> None:
         self._queries = queries
         self._watches = watches
@@ -117,6 +122,8 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         self._watch_stall_seconds = watch_stall_seconds
         self._draining = draining
         self._slow_queries = slow_queries
+        self._dimension_values = dimension_values
+        self._names = names
 
     async def ListKpis(self, request: pb.ListKpisRequest, context: _Context) -> pb.ListKpisResponse:
         """The catalogue."""
@@ -231,6 +238,16 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         with self._slow_queries.watched("ExplainCount", account):
             return Encoded(await self._explanations.explain(query, after, size, partial(encode_explanation, request)))
 
+    async def ListDimensionValues(self, request: pb.ListDimensionValuesRequest, context: _Context) -> Any:
+        """What a filter can choose from; the reply is encoded."""
+        account = self._callers.account(request.account_id, is_query=True)
+        decode = partial(decode_asked, request, self._fields, self._names)
+        is_short = request.ByteSize() <= _LOOP_BYTES_MAX
+        asked = decode() if is_short else await self._queries.compute(account, decode)
+        encode = partial(encode_values, request, asked)
+        with self._slow_queries.watched("ListDimensionValues", account):
+            return Encoded(await self._dimension_values.page(account, asked, encode))
+
 
 def _update(
     request: pb.QueryTimeSeriesRequest, query: Query, now: Micros, before: Answer | None, answer: Answer
@@ -244,12 +261,12 @@ def _encoded_update(
     request: pb.QueryTimeSeriesRequest, query: Query, now: Micros, before: Answer | None, answer: Answer
 ) -> bytes | None:
     different = None if before is None else changes(query, before, answer)
-    if different is None:
+    if before is None or different is None:
         number = pb.WatchTimeSeriesResponse.SNAPSHOT_FIELD_NUMBER
         return wire.nested(number, encode_answer(request, answer).finished(now))
-    if different or (before is not None and about_differs(before, answer)):
+    if different or about_differs(before, answer):
         number = pb.WatchTimeSeriesResponse.CHANGES_FIELD_NUMBER
-        return wire.nested(number, encode_changes(request, different, answer, now))
+        return wire.nested(number, encode_changes(request, different, before, answer, now))
     return None
 
 

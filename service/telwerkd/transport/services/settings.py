@@ -8,9 +8,11 @@ import grpc.aio
 from telwerk.v1 import settings_service_pb2 as settings, settings_service_pb2_grpc as settings_grpc
 from telwerkd.application import audit_log
 from telwerkd.application.clock import Clock
+from telwerkd.application.display_names import DisplayNames
 from telwerkd.application.settings import AccountSettings
 from telwerkd.domain.errors import Part
 from telwerkd.domain.ids import WidgetId
+from telwerkd.transport.codec.display_names import NameReader, encode_page as encode_names
 from telwerkd.transport.codec.encoded import Encoded
 from telwerkd.transport.codec.errors import in_field
 from telwerkd.transport.codec.settings import decode_version, encode_page, encode_version, encoded_version, place_of
@@ -25,8 +27,12 @@ _LOOP_BYTES_MAX = 4_096
 class SettingsService(settings_grpc.SettingsServiceServicer):
     """`telwerk.v1.SettingsService`."""
 
-    def __init__(self, account_settings: AccountSettings, clock: Clock, callers: Callers) -> None:
+    def __init__(
+        self, account_settings: AccountSettings, clock: Clock, callers: Callers, names: DisplayNames, reader: NameReader
+    ) -> None:
         self._settings = account_settings
+        self._names = names
+        self._name_reader = reader
         self._clock = clock
         self._callers = callers
         self._fields = callers.fields
@@ -78,3 +84,23 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
         """An account's settings."""
         time_zone = await self._settings.time_zone(self._callers.account(request.account_id))
         return settings.GetAccountSettingsResponse(settings=settings.AccountSettings(time_zone=time_zone))
+
+    async def SetDisplayNames(
+        self, request: settings.SetDisplayNamesRequest, context: _Context
+    ) -> settings.SetDisplayNamesResponse:
+        """Sets, replaces and removes display names."""
+        account = self._callers.account(request.account_id)
+        decode = partial(self._name_reader.decode, request)
+        is_short = request.ByteSize() <= _LOOP_BYTES_MAX
+        names = decode() if is_short else await self._names.compute(account, decode)
+        # How many, and neither whose nor what: the audit log is kept longer than names are.
+        with audit_log.recorded("display names", account) as entry:
+            done = await self._names.set(account, names, replaces_all=request.replace_all)
+            entry.outcome = f"set={done.set} removed={done.removed}"
+        return settings.SetDisplayNamesResponse(set_count=done.set, removed_count=done.removed)
+
+    async def ListDisplayNames(self, request: settings.ListDisplayNamesRequest, context: _Context) -> Any:
+        """Display names of a kind; the reply is encoded."""
+        account = self._callers.account(request.account_id, is_query=True)
+        listing = self._name_reader.listing(request)
+        return Encoded(await self._names.page(account, listing, partial(encode_names, request)))
