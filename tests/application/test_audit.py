@@ -21,9 +21,10 @@ from telwerkd.domain.conversation.events import Assigned, Event, Message, Rated,
 from telwerkd.domain.conversation.facts import Change, Fact, FactChange
 from telwerkd.domain.conversation.state import State
 from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
-from telwerkd.domain.counting.counters import ChunkKey, chunk_changes, merged
+from telwerkd.domain.counting.counters import ChunkKey, chunk_changes
 from telwerkd.domain.counting.deltas import DeltaEntries, DeltaEntry, Deltas
 from telwerkd.domain.counting.fingerprint import Fingerprints, Part
+from telwerkd.domain.counting.merging import merged
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, OperatorId
 from telwerkd.storage.sql import records
 from tests.generate import ACTIONS, ANNA, ASSIGNED, DELIVERY, FAMILIES, PRICE, SALES, START, WIDGETS

@@ -23,8 +23,8 @@ from telwerkd.domain.conversation.goals import Goal
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.conversation.state import EMPTY, State
 from telwerkd.domain.counting.cells import unpack
-from telwerkd.domain.counting.counters import CounterError
 from telwerkd.domain.counting.deltas import DeltaEntry, Deltas
+from telwerkd.domain.counting.merging import CounterError
 from telwerkd.domain.display_names import NameKey, NameKind, option_key
 from telwerkd.domain.ids import (
     AccountId,

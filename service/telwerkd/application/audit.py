@@ -15,11 +15,12 @@ from telwerkd.domain.conversation.facts import FactChange
 from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.conversation.response_timer import settle
 from telwerkd.domain.conversation.state import State
-from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, unpack
+from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
 from telwerkd.domain.counting.counters import ChunkKey, Slots, chunk_deltas
 from telwerkd.domain.counting.deltas import DeltaEntries, DeltaEntry, Deltas
 from telwerkd.domain.counting.fingerprint import Fingerprints, Part
-from telwerkd.domain.counting.measures import Measure, has_packed_values
+from telwerkd.domain.counting.measures import Measure
+from telwerkd.domain.counting.reading import entries_of_chunk, unpacked
 from telwerkd.domain.ids import AccountId, ConversationId, Micros
 
 Progress = Callable[[int, int], None]
@@ -158,15 +159,7 @@ def _expected(snapshot: Snapshot, logged: _Logged, damaged: Report) -> Iterator[
             deltas, size = Deltas(), 0
     yield from deltas.by_measure().items()
     for measure, row in snapshot.every_base_chunk(damaged):
-        cells = unpack([row.chunk], [row.cells])
-        packs = has_packed_values(measure)
-        entries = [
-            (str(code) if packs else row.value, row.operator, row.group, row.widget, quarter_hour, n)
-            for quarter_hour, code, n in zip(
-                cells.quarter_hour.tolist(), cells.code.tolist(), cells.n.tolist(), strict=True
-            )
-        ]
-        yield measure, entries
+        yield measure, entries_of_chunk(measure, row.chunk, (row.operator, row.group, row.widget, row.value), row.cells)
 
 
 def _uncompacted(snapshot: Snapshot, damaged: Report) -> Iterator[tuple[Measure, list[DeltaEntry]]]:
@@ -200,7 +193,7 @@ def _differences(snapshot: Snapshot, parts: set[Part]) -> dict[ChunkKey, Slots]:
                 for slot, n in slots.items():
                     add(key, slot, times * n)
     for key, blob in snapshot.every_chunk(_known_already):
-        cells = unpack([0], [blob])
+        cells = unpacked(key.measure, [0], [blob])
         places = cells.code * CHUNK_QUARTER_HOURS + cells.quarter_hour
         for slot, n in zip(places.tolist(), cells.n.tolist(), strict=True):
             add(key, slot, -n)

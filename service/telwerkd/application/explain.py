@@ -19,8 +19,10 @@ from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.conversation.facts import Change, Fact, FactChange, LeftOut, Rule
 from telwerkd.domain.conversation.fold import fold
-from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, unpack
-from telwerkd.domain.counting.measures import COUNTED, has_packed_values
+from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
+from telwerkd.domain.counting.durations import SUM
+from telwerkd.domain.counting.measures import COUNTED, has_durations, has_packed_values
+from telwerkd.domain.counting.reading import unpacked
 from telwerkd.domain.display_names import NameKey, keys_of_ids, keys_of_value
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.domain.time import calendar
@@ -233,8 +235,10 @@ def _unexplainable(query: Query, span: QuarterHourRange, snapshot: Snapshot) -> 
         for row in snapshot.base_cells(measure, first, last)
         if kept.keeps(row.operator, row.group, row.widget) and (packs or kept.keeps_value(row.value))
     ]
-    cells = unpack([row.chunk for row in rows], [row.cells for row in rows])
+    cells = unpacked(measure, [row.chunk for row in rows], [row.cells for row in rows])
     in_range = (cells.quarter_hour >= span.start) & (cells.quarter_hour < span.end)
+    if has_durations(measure):
+        in_range &= cells.code != SUM
     return sum(
         n
         for code, n in zip(cells.code[in_range].tolist(), cells.n[in_range].tolist(), strict=True)

@@ -16,16 +16,15 @@ from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, unpack
 from telwerkd.domain.counting.counters import (
     BY_OPERATOR,
     ChunkKey,
-    CounterError,
     Slots,
     changes_of,
     chunk_changes,
     chunk_deltas,
     cut_entries,
-    merged,
 )
 from telwerkd.domain.counting.deltas import DeltaEntries, DeltaEntry, Deltas
 from telwerkd.domain.counting.measures import HELD_BACK, kpi_of
+from telwerkd.domain.counting.merging import CounterError, merged
 from telwerkd.domain.ids import EventId, Micros, OperatorGroupId, OperatorId, WidgetId
 
 QUARTER_MICROS = 15 * 60 * 1_000_000

@@ -11,11 +11,11 @@ from telwerkd.domain.counting.counters import (
     changes_of,
     chunk_changes,
     chunk_deltas,
-    merged,
     uncut_grouping,
 )
 from telwerkd.domain.counting.deltas import DeltaEntries, DeltaEntry, Deltas
 from telwerkd.domain.counting.measures import Measure
+from telwerkd.domain.counting.merging import merged
 
 CHUNKS_MAX = 4_000
 """About how many chunks one compaction reads and writes at most; `Compaction` asks for fewer where that takes long."""

@@ -29,7 +29,9 @@ from telwerkd.domain.conversation.settings import Widgets
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.cells import Cells, unpack
 from telwerkd.domain.counting.counters import SeriesParts, cut_entries
-from telwerkd.domain.counting.measures import Measure, has_packed_values
+from telwerkd.domain.counting.durations import SUM
+from telwerkd.domain.counting.measures import Measure, has_durations, has_packed_values
+from telwerkd.domain.counting.reading import unpacked
 from telwerkd.domain.counting.rollups import Rollup, SeriesKey, chunk_buckets, is_worth_it, joined, regrouped, roll_up
 from telwerkd.domain.time.ranges import Period, QuarterHourRange
 
@@ -157,7 +159,8 @@ class _Reader:
         measure = of.selector.measure
         if measure not in self._deltas:
             entries = self._view.deltas(measure)
-            self._deltas[measure] = cut_entries(measure, entries, of.selector.grouping) if len(entries) else _NO_DELTAS
+            rows, cells = cut_entries(measure, entries, of.selector.grouping) if len(entries) else _NO_DELTAS
+            self._deltas[measure] = rows, _facts(measure, cells)
         return self._deltas[measure]
 
     def _add_by_chunk(self, builder: "_SliceBuilder", of: SliceOutline, source: ByChunk) -> None:
@@ -199,7 +202,7 @@ class _Reader:
             len(rows), len(edges) - 1, values, sum(len(row.cells) for row in rows)
         ):
             ids = [SeriesKey(row.operator, row.group, row.widget, row.value) for row in rows]
-            rollup = roll_up(ids, _unpacked(rows), edges, values)
+            rollup = roll_up(ids, _unpacked(key.measure, rows), edges, values)
             self._rollups.put(key, chunk.versions, rollup)
             builder.add_rollup(rollup)
             return [rollup]
@@ -226,6 +229,7 @@ class _SliceBuilder:
         self._conditions = conditions
         self._filters = any(conditions)
         self._by_value = of.by_value
+        self._measure = of.selector.measure
         self._period = period
         self._kept_codes = _kept_codes(conditions, of.info)
         self._places: dict[SeriesParts, int] = {}
@@ -245,7 +249,9 @@ class _SliceBuilder:
     def add_chunks(self, rows: Sequence[StoredChunk]) -> None:
         """Adds chunks as stored."""
         if rows:
-            self.add_cells([(row.operator, row.group, row.widget, row.value) for row in rows], _unpacked(rows))
+            self.add_cells(
+                [(row.operator, row.group, row.widget, row.value) for row in rows], _unpacked(self._measure, rows)
+            )
 
     def add_cells(self, rows: Sequence[SeriesParts], cells: Cells) -> None:
         """Adds those of the cells that lie within the period; their rows are places in `rows`."""
@@ -287,5 +293,15 @@ def _kept_codes(conditions: Filter, info: KpiInfo) -> npt.NDArray[np.bool_] | No
     return np.array([conditions.values.keeps(known.value) for known in info.values])
 
 
-def _unpacked(rows: Sequence[StoredChunk]) -> Cells:
-    return unpack([row.chunk for row in rows], [row.cells for row in rows])
+def _unpacked(measure: Measure, rows: Sequence[StoredChunk]) -> Cells:
+    return _facts(measure, unpacked(measure, [row.chunk for row in rows], [row.cells for row in rows]))
+
+
+def _facts(measure: Measure, cells: Cells) -> Cells:
+    """Returns the cells that are of facts, without the bins of durations."""
+    if not has_durations(measure):
+        return cells
+    is_fact = cells.code != SUM
+    return Cells(
+        cells.row[is_fact], cells.quarter_hour[is_fact], np.zeros(int(is_fact.sum()), np.int64), cells.n[is_fact]
+    )

@@ -66,6 +66,7 @@ class Packing(enum.Enum):
     NO_VALUE = "the facts have no value"
     IN_CELLS = "the values are few and numbered from 1: every cell of a chunk holds its value"
     IN_SERIES = "producers choose the values: each value has series of its own"
+    DURATIONS = "the values are milliseconds: cells hold their exact sum, and how many there are of each length"
 
 
 class Revisability(enum.IntEnum):

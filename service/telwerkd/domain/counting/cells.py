@@ -3,6 +3,8 @@
 The slot is the quarter-hour within the chunk, plus `CHUNK_QUARTER_HOURS` times the value where the measure packs
 values. A count above 65,535 takes several pairs of the same slot: full ones, then the rest. Equal contents are equal
 bytes.
+
+Measures of durations, which have some 1,300 values, are kept otherwise: `telwerkd.domain.counting.duration_cells`.
 """
 
 from collections.abc import Sequence

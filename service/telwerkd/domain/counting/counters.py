@@ -23,21 +23,10 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from telwerkd.domain.counting.arrays import IntArray
-from telwerkd.domain.counting.cells import (
-    CHUNK_QUARTER_HOURS,
-    COUNT_MAX,
-    SLOTS,
-    Cells,
-    Pairs,
-    blobs_of,
-    pairs_of,
-)
+from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, SLOTS, Cells
 from telwerkd.domain.counting.deltas import DeltaEntries
-from telwerkd.domain.counting.measures import (
-    Measure,
-    has_open_values,
-    has_packed_values,
-)
+from telwerkd.domain.counting.duration_entries import as_cells, cells_of
+from telwerkd.domain.counting.measures import Measure, has_durations, has_open_values, has_packed_values
 
 BY_OPERATOR, BY_GROUP, BY_WIDGET, BY_VALUE = 1, 2, 4, 8
 """The bits of a grouping."""
@@ -61,10 +50,6 @@ KeyParts: TypeAlias = tuple[Measure, int, int, str, str, str, str]
 Slots: TypeAlias = dict[int, int]
 
 
-class CounterError(AssertionError):
-    """A counter would become negative: the counters do not belong to the log."""
-
-
 class ChunkChanges(NamedTuple):
     """Signed changes of many chunks: aligned arrays. A slot of a chunk may be there several times."""
 
@@ -86,10 +71,10 @@ def chunk_changes(measure: Measure, entries: DeltaEntries, groupings: Sequence[i
     """
     if not len(entries):
         return _NO_CHANGES
-    values, *dimensions, quarter_hours, ns = entries.columns
+    (values, *dimensions, quarter_hours, ns), codes = _by_cell(measure, entries)
     columns = [*dimensions, values]
     chunk, slot = np.divmod(quarter_hours, CHUNK_QUARTER_HOURS)
-    slot += CHUNK_QUARTER_HOURS * _codes(measure, entries)
+    slot += CHUNK_QUARTER_HOURS * codes
     series, of_series = _distinct([chunk, *columns])
     slot, of_series, n = _summed(slot, of_series, ns)
     # What is left of the series: each is cut once, however many entries it has.
@@ -114,7 +99,7 @@ def bounded_changes(measure: Measure, entries: DeltaEntries, chunks_max: int) ->
     A cell is never divided: so no count is negative in between, if none is before and after all of the entries.
     """
     entries = entries.summed()
-    count = _within_series(entries, chunks_max)
+    count = _within_series(measure, entries, chunks_max)
     changes = chunk_changes(measure, entries.divided(count)[0])
     if count < len(entries) and len(changes.keys) <= chunks_max // 2:
         count = min(len(entries), count * chunks_max // max(1, len(changes.keys)))
@@ -125,16 +110,20 @@ def bounded_changes(measure: Measure, entries: DeltaEntries, chunks_max: int) ->
     return changes, entries.divided(count)[1]
 
 
-def _within_series(entries: DeltaEntries, chunks_max: int) -> int:
+def _within_series(measure: Measure, entries: DeltaEntries, chunks_max: int) -> int:
     """Returns how many of the entries, which are `summed`, go into so many chunks, estimated by the finest grouping.
 
     To cut entries costs many times what it costs to count those: a few thousand are not cut for a hundred that fit.
     """
-    *ids, quarter_hours, _ = entries.columns
-    series = np.vstack((*ids, quarter_hours // CHUNK_QUARTER_HOURS))
+    values, *dimensions, quarter_hours, _ = entries.columns
+    chunk = quarter_hours // CHUNK_QUARTER_HOURS
+    if has_durations(measure):  # nearly each has a value of its own, and all are in one series
+        series, chunks = np.vstack(dimensions), len(np.unique(chunk))
+    else:
+        series, chunks = np.vstack((values, *dimensions, chunk)), 1
     starts = np.flatnonzero(np.any(np.diff(series, axis=1, prepend=-1), axis=0))
-    most = max(1, chunks_max // _SERIES_CHUNKS)
-    return len(entries) if len(starts) <= chunks_max else int(starts[most])
+    most = max(1, chunks_max // (_SERIES_CHUNKS * chunks))
+    return len(entries) if len(starts) * chunks <= chunks_max or most >= len(starts) else int(starts[most])
 
 
 _SERIES_CHUNKS = 4
@@ -215,11 +204,22 @@ def changes_of(chunks: Mapping[ChunkKey, Slots]) -> ChunkChanges:
 
 
 def slot_of(measure: Measure, value: str, quarter_hour: int) -> tuple[int, int]:
-    """Returns in which chunk, and in which slot of it, an entry counts."""
+    """Returns in which chunk, and in which slot of it, an entry counts that is not of a duration."""
     chunk, slot = divmod(quarter_hour, CHUNK_QUARTER_HOURS)
     if has_packed_values(measure):
         slot += int(value) * CHUNK_QUARTER_HOURS
     return chunk, slot
+
+
+def check_entry(measure: Measure, value: str, quarter_hour: int) -> None:
+    """Checks that a stored entry counts anywhere.
+
+    Raises:
+        ValueError: the measure has no such value.
+    """
+    if has_durations(measure):
+        cells_of(value)
+    slot_of(measure, value, quarter_hour)
 
 
 def chunk_keys(measure: Measure, chunk: int, operator: str, group: str, widget: str, value: str) -> Iterator[ChunkKey]:
@@ -236,72 +236,6 @@ def chunk_keys(measure: Measure, chunk: int, operator: str, group: str, widget: 
         )
 
 
-def merged(cells: Sequence[bytes], changes: ChunkChanges) -> list[bytes]:
-    """Returns the cells of chunks with changes added, `cells[i]` those of `changes.keys[i]`; empty where none is left.
-
-    Raises:
-        CounterError: a count would become negative.
-    """
-    pairs, lengths = pairs_of(cells)
-    at = np.repeat(np.arange(len(cells)) * SLOTS, lengths) + pairs[:, 0]
-    changed, n = _sums(changes.row * SLOTS + changes.slot, changes.n)
-    if int(pairs[:, 1].max(initial=0)) + int(n.max(initial=0)) < COUNT_MAX:
-        at, pairs = _merged_short(at, pairs, changed, n, changes)
-    else:
-        at, pairs = _merged_any(at, pairs, changed, n, changes)
-    return blobs_of(pairs, np.searchsorted(at, np.arange(len(cells) + 1) * SLOTS))
-
-
-def _merged_short(
-    at: IntArray, pairs: Pairs, changed: IntArray, n: IntArray, changes: ChunkChanges
-) -> tuple[IntArray, Pairs]:
-    """Merges where every count is one pair: changes find their place, so that the other pairs are only copied.
-
-    The chunks of a busy account have a thousand times the cells that change.
-    """
-    place = np.searchsorted(at, changed)
-    there = place < len(at)
-    there[there] = at[place[there]] == changed[there]
-    counts = n.copy()
-    counts[there] += pairs[place[there], 1]
-    _check(changed, counts, changes)
-    pairs = pairs.copy()
-    pairs[place[there], 1] = counts[there]
-    new = ~there & (counts > 0)
-    pairs = np.insert(pairs, place[new], np.stack((changed[new] % SLOTS, counts[new]), axis=1), axis=0)
-    at = np.insert(at, place[new], changed[new])
-    filled = pairs[:, 1] > 0
-    return (at, pairs) if filled.all() else (at[filled], pairs[filled])
-
-
-def _merged_any(
-    at: IntArray, pairs: Pairs, changed: IntArray, n: IntArray, changes: ChunkChanges
-) -> tuple[IntArray, Pairs]:
-    """Merges any counts: one above what a pair holds takes several of them, full ones and then the rest."""
-    at, counts = _sums(np.concatenate((at, changed)), np.concatenate((pairs[:, 1], n)))
-    _check(at, counts, changes)
-    needed = -(-counts // COUNT_MAX)
-    last = np.cumsum(needed)
-    held = np.full(int(needed.sum()), COUNT_MAX)
-    held[last[needed > 0] - 1] = (counts - (needed - 1) * COUNT_MAX)[needed > 0]
-    at = np.repeat(at, needed)
-    return at, np.stack((at % SLOTS, held), axis=1).astype("<u2")
-
-
-def _sums(at: IntArray, n: IntArray) -> tuple[IntArray, IntArray]:
-    """Returns each place once, in order, with its sum."""
-    order = np.argsort(at, kind="stable")
-    at = at[order]
-    firsts = np.flatnonzero(np.diff(at, prepend=-1))
-    return at[firsts], np.add.reduceat(n[order], firsts) if len(firsts) else n[:0]
-
-
-def _check(at: IntArray, counts: IntArray, changes: ChunkChanges) -> None:
-    if counts.min(initial=0) < 0:
-        row, slot = divmod(int(at[counts.argmin()]), SLOTS)
-        raise CounterError(f"slot {slot} of {ChunkKey(*changes.keys[row])} would hold {counts.min()}")
-
-
 def uncut_grouping(measure: Measure) -> int:
     """Returns the finest grouping of a measure."""
     return BY_OPERATOR | BY_GROUP | BY_WIDGET | (BY_VALUE if has_open_values(measure) else 0)
@@ -313,19 +247,20 @@ SeriesParts: TypeAlias = tuple[str, str, str, str]
 
 def cut_entries(measure: Measure, entries: DeltaEntries, grouping: int) -> tuple[list[SeriesParts], Cells]:
     """Returns entries as the series of a grouping and their cells."""
-    values, *dimensions, quarter_hours, ns = entries.columns
+    (values, *dimensions, quarter_hours, ns), codes = _by_cell(measure, entries)
     columns = [*dimensions, values]
     firsts, row = _distinct([np.zeros_like(ns), *_cut(columns, grouping)])
     rows = list(zip(*_names(entries.ids, columns, grouping, firsts), strict=True))
-    return rows, Cells(row, quarter_hours, _codes(measure, entries), ns)
+    return rows, Cells(row, quarter_hours, codes, ns)
 
 
-def _codes(measure: Measure, entries: DeltaEntries) -> IntArray:
-    """Returns the packed value of each entry: 0 where the measure packs none."""
+def _by_cell(measure: Measure, entries: DeltaEntries) -> tuple[IntArray, IntArray]:
+    """Returns the columns of entries, each of which counts in one cell, and its packed value: 0 where there is none."""
+    if has_durations(measure):
+        return as_cells(entries)
     values = entries.columns[0]
     codes = np.zeros(len(entries.ids), np.int64)
     if has_packed_values(measure):
         for place in set(values.tolist()):
             codes[place] = int(entries.ids[place])
-    of_entries: IntArray = codes[values]
-    return of_entries
+    return entries.columns, codes[values]

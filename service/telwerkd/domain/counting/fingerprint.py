@@ -5,17 +5,19 @@ matter in which order or portions cells are added, and the same counts give the 
 different ones but for a chance of about 1 in 2 ** 64 per chunk: the weights are random, drawn anew in every process.
 """
 
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Iterable, Sequence
+from itertools import groupby, islice
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.domain.counting.cells import SLOTS, pairs_of
+from telwerkd.domain.counting import duration_cells
+from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, SLOTS, pairs_of
 from telwerkd.domain.counting.counters import ChunkKey, chunk_keys, slot_of
 from telwerkd.domain.counting.deltas import DeltaEntry
-from telwerkd.domain.counting.measures import Measure
+from telwerkd.domain.counting.duration_entries import cells_of
+from telwerkd.domain.counting.measures import Measure, has_durations, has_open_values
 
 _MODULUS = 2**64
 _CHUNKS_AT_ONCE = 1_000
@@ -43,10 +45,12 @@ class Fingerprints:
 
         A series' slots are summed before its groupings are looked at: that is what makes a million facts quick.
         """
+        weight_of = _duration_weight if has_durations(measure) else _weight
+        in_series = has_open_values(measure)
         for value, operator, group, widget, quarter_hour, n in entries:
-            chunk, slot = slot_of(measure, value, quarter_hour)
-            series = (measure, chunk, operator, group, widget, value)
-            self._series[series] = self._series.get(series, 0) + n * _WEIGHT_LIST[slot]
+            chunk, weight = weight_of(measure, value, quarter_hour)
+            series = (measure, chunk, operator, group, widget, value if in_series else "")
+            self._series[series] = self._series.get(series, 0) + n * weight
         if len(self._series) >= _SERIES_MAX:
             self._cut()
 
@@ -61,12 +65,23 @@ class Fingerprints:
         filled = ((key, cells) for key, cells in chunks if cells)
         while portion := list(islice(filled, _CHUNKS_AT_ONCE)):
             keys, blobs = zip(*portion, strict=True)
+            for measure, of_measure in groupby(zip(keys, blobs, strict=True), key=lambda chunk: chunk[0].measure):
+                self._add_portion(measure, *zip(*of_measure, strict=True))
+
+    def _add_portion(self, measure: Measure, keys: Sequence[ChunkKey], blobs: Sequence[bytes]) -> None:
+        """Adds some chunks of a measure."""
+        # Unsigned numbers wrap around, which is the modulus wanted.
+        if has_durations(measure):
+            words, lengths = duration_cells.words_of(blobs)
+            slots, n = duration_cells.decoded(words)
+            # A weight for each slot would be four million: here it is that of the quarter-hour by that of the code.
+            weights = _WEIGHTS[slots % CHUNK_QUARTER_HOURS] * _WEIGHTS[_FIRST_CODE + slots // CHUNK_QUARTER_HOURS]
+        else:
             pairs, lengths = pairs_of(blobs)
-            # Unsigned numbers wrap around, which is the modulus wanted.
-            weighed = _WEIGHTS[pairs[:, 0]] * pairs[:, 1].astype(np.uint64)
-            sums = np.add.reduceat(weighed, np.cumsum(lengths) - lengths)
-            for key, weight in zip(keys, sums.tolist(), strict=True):
-                self._add(key, weight)
+            weights, n = _WEIGHTS[pairs[:, 0]], pairs[:, 1].astype(np.int64)
+        sums = np.add.reduceat(weights * n.astype(np.uint64), np.cumsum(lengths) - lengths)
+        for key, weight in zip(keys, sums.tolist(), strict=True):
+            self._add(key, weight)
 
     def _add(self, key: ChunkKey, weight: int) -> None:
         part = Part(key.measure, key.grouping, key.chunk)
@@ -91,3 +106,17 @@ def _random_weights() -> npt.NDArray[np.uint64]:
 
 _WEIGHTS = _random_weights()
 _WEIGHT_LIST: list[int] = _WEIGHTS.tolist()
+_FIRST_CODE = CHUNK_QUARTER_HOURS
+
+
+def _weight(measure: Measure, value: str, quarter_hour: int) -> tuple[int, int]:
+    """Returns in which chunk an entry counts, and its weight there."""
+    chunk, slot = slot_of(measure, value, quarter_hour)
+    return chunk, _WEIGHT_LIST[slot]
+
+
+def _duration_weight(_: Measure, value: str, quarter_hour: int) -> tuple[int, int]:
+    """The same of a duration."""
+    chunk, slot = divmod(quarter_hour, CHUNK_QUARTER_HOURS)
+    of_codes = sum(times * _WEIGHT_LIST[_FIRST_CODE + code] for code, times in cells_of(value))
+    return chunk, _WEIGHT_LIST[slot] * of_codes

@@ -46,6 +46,11 @@ def has_packed_values(measure: int) -> bool:
     return measure in _IN_CELLS
 
 
+def has_durations(measure: int) -> bool:
+    """Whether the values of a measure, or of a KPI, are durations, whose cells have a form of their own."""
+    return measure in _IN_BINS
+
+
 def _measures_of(packing: Packing) -> frozenset[int]:
     kpis = [spec.kpi for spec in SPECS.values() if spec.packing is packing]
     return frozenset(int(measures[kpi]) for measures in (COUNTED, HELD_BACK) for kpi in kpis)
@@ -53,3 +58,4 @@ def _measures_of(packing: Packing) -> frozenset[int]:
 
 _IN_SERIES = _measures_of(Packing.IN_SERIES)
 _IN_CELLS = _measures_of(Packing.IN_CELLS)
+_IN_BINS = _measures_of(Packing.DURATIONS)

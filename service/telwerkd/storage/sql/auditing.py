@@ -15,10 +15,10 @@ import sqlalchemy as sa
 from telwerkd.application.ports import Conversation, Damage, Filed, Report, StoredChunk
 from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.conversation.state import empty
-from telwerkd.domain.counting.cells import check_cells
-from telwerkd.domain.counting.counters import ChunkKey, slot_of
+from telwerkd.domain.counting.counters import ChunkKey, check_entry
 from telwerkd.domain.counting.deltas import DeltaEntry
 from telwerkd.domain.counting.measures import Measure, kpi_of
+from telwerkd.domain.counting.reading import check_chunk
 from telwerkd.domain.ids import ConversationId, Micros
 from telwerkd.domain.time.years import is_known_instant
 from telwerkd.storage.schema.tables import base_counters, conversations, counters, deltas, events, widget_settings
@@ -213,7 +213,7 @@ def _entries(measure: int, size: int, blob: bytes) -> list[DeltaEntry]:
     for value, operator, group, widget, quarter_hour, _ in entries:
         for name in (value, operator, group, widget):
             _text(name)
-        slot_of(checked, value, quarter_hour)
+        check_entry(checked, value, quarter_hour)
     return entries
 
 
@@ -224,7 +224,7 @@ def _checked_chunk(key: ChunkKey, cells: bytes) -> bytes:
     _check_instants(key.chunk)
     for name in (key.operator, key.group, key.widget, key.value):
         _text(name)
-    check_cells(cells)
+    check_chunk(key.measure, cells)
     return cells
 
 
