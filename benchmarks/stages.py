@@ -236,7 +236,7 @@ async def _ask(store: SqliteStore, question: Callable[[int], bytes]) -> dict[str
         def work(snapshot: Snapshot, stages: _Stages = stages, query: Any = query, request: Any = request) -> None:
             watched: Any = _Watched(snapshot, stages, "rows read")
             found = stages.run("cells to numbers", answer, query, QueryLimits(), rollups, watched)
-            stages.run("encode", lambda: encode_answer(request, found).finished(_NOW))
+            stages.run("encode", lambda: encode_answer(request, found, _NOW).finished(_NOW))
 
         await store.read(_ACCOUNT, work)
     stages.less("cells to numbers", "rows read")

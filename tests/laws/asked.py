@@ -136,11 +136,15 @@ class World:
         return answer_from(found.reading, LIMITS, PointBudget(LIMITS.points_max))
 
 
+NOW = Micros((LAST + 10_000) * QUARTER_MICROS)
+"""When everything is complete."""
+
+
 def encoded(query: Query, found: Answer) -> bytes:
     """What a client would get at a fixed instant; the same query on the wire does not matter for it."""
     totals = query.granularity is None
     request = pb.QueryTotalsRequest() if totals else pb.QueryTimeSeriesRequest(include_distribution=True)
-    return encode_answer(request, found).finished(Micros(0))
+    return encode_answer(request, found, NOW).finished(NOW)
 
 
 @pytest.fixture(scope="session")
@@ -203,6 +207,13 @@ WIDGET_IDS = [*WIDGETS, "web"]
 TOPICS = ["price", "delivery", "weather"]
 QUESTIONS = ["q1", "q2", "q3"]
 ANSWERS = [*(answer_value("q1", option) for option in ("yes", "no", "maybe")), answer_value("q2", "big")]
+TIMES_OF_WEEK = [
+    [],
+    [],
+    [Dimension.WEEKDAY],
+    [Dimension.HOUR_OF_DAY],
+    [Dimension.WEEKDAY, Dimension.HOUR_OF_DAY],
+]
 VALUES = {
     Kpi.SATISFACTION_SCORE: ["1", "4", "5", "2"],
     Kpi.INACTIVITY_ACTIONS: [str(n) for n in range(1, 9)],
@@ -257,11 +268,15 @@ def queries(draw: st.DrawFn) -> Query:
     # They exclude each other: exact sets add up, single topics overlap; an answer names its question.
     other = {Dimension.TOPIC, Dimension.QUESTION}.intersection(has)
     no = draw(st.sampled_from([Dimension.VALUE, *other])) if other else None
+    granularity = draw(st.sampled_from([None, None, *Granularity]))
+    by = [dimension for dimension in draw(st.lists(st.sampled_from(has), unique=True)) if dimension != no]
+    if granularity is None:
+        by = draw(st.permutations(by + draw(st.sampled_from(TIMES_OF_WEEK))))
     return Query(
         ACCOUNT,
         (CATALOGUE[kpi],),
         draw(ranges()),
-        draw(st.sampled_from([None, *Granularity])),
+        granularity,
         draw(st.sampled_from(ZONES)),
         Filter(
             draw(ids(OPERATORS)),
@@ -271,7 +286,7 @@ def queries(draw: st.DrawFn) -> Query:
             topics=draw(topic_conditions) if Dimension.TOPIC in has else Topics(),
             questions=draw(ids(QUESTIONS)) if Dimension.QUESTION in has else Ids(),
         ),
-        tuple(dimension for dimension in draw(st.lists(st.sampled_from(has), unique=True)) if dimension != no),
+        tuple(by),
     )
 
 
@@ -367,9 +382,19 @@ def counted(query: Query, facts: Iterable[Counted]) -> dict[tuple[Any, ...], dic
                 value if Dimension.VALUE in by else None,
                 topic,
                 value.split("\x1f")[0] if Dimension.QUESTION in by else None,
+                *time_of_week(query, instant // QUARTER_MICROS),
             )
             found.setdefault(key, {}).setdefault(bucket, []).append(value)
     return found
+
+
+def time_of_week(query: Query, quarter: int) -> tuple[str | None, str | None]:
+    """What a clock on the wall shows at a quarter-hour, as far as it is grouped by."""
+    shown = wall(str(query.time_zone))[quarter - FIRST + MARGIN]
+    return (
+        str(shown.isoweekday()) if Dimension.WEEKDAY in query.group_by else None,
+        f"{shown.hour:02}" if Dimension.HOUR_OF_DAY in query.group_by else None,
+    )
 
 
 def place(cuts: list[int], instant: int) -> int:

@@ -5,6 +5,7 @@ from collections import Counter
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from telwerkd.application.query.question import Query
+from telwerkd.application.query.result import GroupKey
 from telwerkd.domain.catalogue.specs import Dimension, Kpi
 from telwerkd.domain.time.ranges import QuarterHourRange
 from tests.laws.asked import PROFILE, World, beginnings, counted, edges, kept, law, nonzero, queries, span
@@ -24,7 +25,7 @@ def test_an_answer_is_the_facts_counted_one_by_one(world: World, query: Query) -
         assert (asked.buckets.first_clipped, asked.buckets.last_clipped) == (start not in begins, end not in begins)
     wanted = counted(query, world.facts[kpi])
     if not query.group_by:
-        wanted.setdefault((None,) * 6, {})
+        wanted.setdefault((None,) * len(GroupKey._fields), {})
     assert [tuple(row.key) for row in found.rows] == sorted(wanted, key=lambda key: [part or "" for part in key])
     for row in found.rows:
         values = wanted[tuple(row.key)]

@@ -54,6 +54,7 @@ def assemble(reading: Reading, grouped: Grouped, selection: Selection, points: P
         reading.rows,
         numbers,
         reading.outline.granularity,
+        week=reading.outline.week,
     )
 
 
@@ -133,20 +134,20 @@ class _Wholes:
     """What the rows of totals are parts of: grouped by value, what agrees in all else; else everything."""
 
     def __init__(self, query: Query, info: KpiInfo, of: GroupedSlice) -> None:
-        dimensions = sorted(query.group_by)
+        dimensions = self._dimensions = sorted(query.group_by)
         parts = _PARTS.intersection(dimensions)
-        self._kept = [i for i, d in enumerate(dimensions) if parts and d not in parts]
+        kept = {d for d in dimensions if parts and d not in parts}
         # An answer is a part of its question's answers.
         self._by_question = info.value_kind is ValueKind.SURVEY_ANSWER and Dimension.VALUE in dimensions
-        whole_by = [dimensions[i] for i in self._kept] + ([Dimension.QUESTION] if self._by_question else [])
-        self._counts = sums_by(of, info, whole_by)
+        self._whole_by = sorted(kept | ({Dimension.QUESTION} if self._by_question else set()))
+        self._counts = sums_by(of, info, self._whole_by)
 
     def share(self, raw: RawKey, count: int) -> float | None:
         """The part that a row is of its whole."""
-        whole = tuple(raw[i] for i in self._kept)
+        ids = dict(zip(self._dimensions, raw, strict=True))
         if self._by_question:
-            whole = (*whole, value_answer(raw[-1])[0])
-        of = self._counts.get(whole, 0)
+            ids[Dimension.QUESTION] = value_answer(ids[Dimension.VALUE])[0]
+        of = self._counts.get(tuple(ids[dimension] for dimension in self._whole_by), 0)
         return count / of if of else None
 
     def share_of_rest(self, count: int) -> float | None:

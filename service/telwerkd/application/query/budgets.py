@@ -12,6 +12,17 @@ _NUMBER_BYTES = 32
 """A number of an answer: summed up, copied to be encoded, and encoded."""
 
 
+def too_many_buckets(wanted: int, buckets_max: int, part: Part) -> LimitExceededError:
+    """Says that a range has too many buckets: of a time series, or hours that are put into the cells of a week."""
+    if part is Part.GROUPING:
+        what, how = "hours, of which", "put into the cells of a week: choose a shorter range"
+    else:
+        what, how = "buckets of this width,", "answered: choose a coarser granularity or a shorter range"
+    return LimitExceededError(
+        part, f"the range holds up to {wanted} {what} at most {buckets_max} (buckets_max) are {how}"
+    )
+
+
 class RowBudget:
     """The rows that are read for a query, or for a batch.
 
@@ -51,8 +62,8 @@ class RowBudget:
             raise LimitExceededError(
                 Part.GROUPING,
                 f"the answer is made of more than {self._rows_max} rows (rows_max), one for each combination of the "
-                "ids that it groups or filters by in each 32 days, of each KPI and period: group or filter by less, "
-                "name a few ids in the filter, choose a shorter range or fewer KPIs",
+                "ids that it groups or filters by in each 32 days (or cell of the week), of each KPI and period: group "
+                "or filter by less, name a few ids in the filter, choose a shorter range or fewer KPIs",
             )
         if self._memory is not None:
             self._memory.take(rows * _ROW_BYTES)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from telwerkd.application.query.question import NEEDS_COMPARISON, NEEDS_MEAN, Filter, OrderMeasure, Query
 from telwerkd.domain.catalogue.kpis import KpiInfo
-from telwerkd.domain.catalogue.specs import Dimension
+from telwerkd.domain.catalogue.specs import TIMES_OF_WEEK, Dimension
 from telwerkd.domain.errors import InvalidArgumentError, Part, Reason
 
 
@@ -34,11 +34,11 @@ def check(query: Query) -> None:
 
 def _check_kpi(query: Query, info: KpiInfo) -> None:
     used = {*query.group_by, *_filtered(query.filter)}
-    missing = sorted(dimension.name.lower() for dimension in used - set(info.dimensions))
+    missing = sorted(dimension.name.lower() for dimension in used - set(info.dimensions) - TIMES_OF_WEEK)
     if missing:
         has = ", ".join(dimension.name.lower() for dimension in info.dimensions)
         raise InvalidArgumentError.of(
-            Part.GROUPING if set(query.group_by) - set(info.dimensions) else Part.FILTER,
+            Part.GROUPING if set(query.group_by) - set(info.dimensions) - TIMES_OF_WEEK else Part.FILTER,
             f"{info.id} has no dimension {', '.join(missing)}; it has {has}",
             Reason.UNKNOWN_DIMENSION,
         )

@@ -12,14 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from telwerkd.application.query.question import RawKey
-from telwerkd.application.query.read import NONE, DensePart, KpiReading, Reading, Slice
+from telwerkd.application.query.read import NONE, CellRow, DensePart, KpiReading, Reading, SeriesRow, Slice
 from telwerkd.application.query.result import GroupKey
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension
 from telwerkd.domain.conversation.facts import value_answer, value_topics
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.measures import has_packed_values
-from telwerkd.domain.counting.rollups import SeriesKey
 
 
 class Layer(NamedTuple):
@@ -138,17 +137,16 @@ def _is_left(slots: IntArray, key: IntArray) -> npt.NDArray[np.bool_]:
 
 
 def _layers(
-    rows: Sequence[SeriesKey], dimensions: Sequence[Dimension], info: KpiInfo, places: dict[RawKey, int]
+    rows: Sequence[SeriesRow], dimensions: Sequence[Dimension], info: KpiInfo, places: dict[RawKey, int]
 ) -> list[Layer]:
     """Returns how the rows of a KPI count by some dimensions; new keys get the next places."""
     if Dimension.TOPIC in dimensions:
         return _by_topic(rows, dimensions, places)
     if Dimension.VALUE in dimensions and has_packed_values(info.kpi):
-        # The value is the last of the dimensions that such a KPI has.
         get = _key_getter([d for d in dimensions if d is not Dimension.VALUE])
-        raw = [get(row) for row in rows]
+        raw, at = [get(row) for row in rows], sorted(dimensions).index(Dimension.VALUE)
         return [
-            Layer(_places_of(((*key, known.value) for key in raw), places), code)
+            Layer(_places_of(((*key[:at], known.value, *key[at:]) for key in raw), places), code)
             for code, known in enumerate(info.values)
         ]
     if not dimensions:
@@ -160,7 +158,7 @@ def _places_of(keys: Iterable[RawKey], places: dict[RawKey, int]) -> IntArray:
     return np.array([places.setdefault(key, len(places)) for key in keys], np.int64)
 
 
-def _by_topic(rows: Sequence[SeriesKey], dimensions: Sequence[Dimension], places: dict[RawKey, int]) -> list[Layer]:
+def _by_topic(rows: Sequence[SeriesRow], dimensions: Sequence[Dimension], places: dict[RawKey, int]) -> list[Layer]:
     """Returns a layer for the first topic of each row, one for the second, and so on."""
     get = _key_getter(dimensions)
     topics = [value_topics(row.value) for row in rows]
@@ -180,15 +178,18 @@ _FIELDS = {
     Dimension.VALUE: "value",
     Dimension.TOPIC: "value",
     Dimension.QUESTION: "value",
+    Dimension.WEEKDAY: "weekday",
+    Dimension.HOUR_OF_DAY: "hour",
 }
 """Where a row has a dimension. By topic, each copy of a row has one topic as its value."""
 
 
-def _key_getter(dimensions: Sequence[Dimension]) -> Callable[[SeriesKey], RawKey]:
+def _key_getter(dimensions: Sequence[Dimension]) -> Callable[[SeriesRow], RawKey]:
     """Takes a row's key, in the order of `GroupKey`."""
-    places = [SeriesKey._fields.index(_FIELDS[dimension]) for dimension in sorted(dimensions)]
+    places = [CellRow._fields.index(_FIELDS[dimension]) for dimension in sorted(dimensions)]
     if Dimension.QUESTION in dimensions:
-        return lambda row: (*(row[place] for place in places[:-1]), value_answer(row.value)[0])
+        of_value = CellRow._fields.index("value")
+        return lambda row: tuple(value_answer(row.value)[0] if at == of_value else row[at] for at in places)
     if len(places) > 1:
         return itemgetter(*places)
     return lambda row: tuple(row[place] for place in places)

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 from telwerkd.application.ports import ChunkSelector, Snapshot
-from telwerkd.application.query.budgets import RowBudget
+from telwerkd.application.query.budgets import RowBudget, too_many_buckets
 from telwerkd.application.query.question import Automatic, Filter, PreviousPeriod, Query, QueryLimits
 from telwerkd.application.query.rollup_cache import RollupCache, RollupKey, Versions
 from telwerkd.domain.catalogue.kpis import KpiInfo
@@ -18,11 +18,12 @@ from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
 from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET
 from telwerkd.domain.counting.measures import COUNTED, HELD_BACK, Measure, has_open_values
 from telwerkd.domain.counting.rollups import Rollup, resolution
-from telwerkd.domain.errors import LimitExceededError, Part
+from telwerkd.domain.errors import Part
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.automatic import automatic
 from telwerkd.domain.time.calendar import Granularity, QuarterHours
 from telwerkd.domain.time.ranges import QuarterHourRange
+from telwerkd.domain.time.week import WeekDivision, WeekSpan, in_the_week
 
 _LOOK_UPS_MAX = 1_000
 """Keys looked up in each chunk. Three lists of a thousand ids each would be a thousand million."""
@@ -68,6 +69,8 @@ class Outline(NamedTuple):
     """The width of the buckets of all spans; None for totals."""
     bucket_counts: list[int]
     """Of each span; at least as many as there are."""
+    week: tuple[WeekSpan, ...]
+    """By time of the week: where its cells lie in each span; else empty."""
     kpis: list[KpiOutline]
     names_ids: bool
     """Whether any chunks are looked up by the ids that the filter names."""
@@ -86,7 +89,10 @@ def outline(query: Query, zone: ZoneInfo, limits: QueryLimits) -> Outline:
     """
     spans = _spans(query, zone)
     granularity = automatic(spans[0], zone) if isinstance(query.granularity, Automatic) else query.granularity
-    bucket_counts = [_bucket_count(span, granularity, limits) for span in spans]
+    division = WeekDivision(Dimension.WEEKDAY in query.group_by, Dimension.HOUR_OF_DAY in query.group_by)
+    read_by, part = (Granularity.HOUR, Part.GROUPING) if any(division) else (granularity, Part.GRANULARITY)
+    bucket_counts = [_bucket_count(span, read_by, limits, part) for span in spans]
+    week = tuple(in_the_week(span, division, zone) for span in spans) if any(division) else ()
     kpis = [_kpi_outline(query, info, spans) for info in query.kpis]
     return Outline(
         query,
@@ -94,6 +100,7 @@ def outline(query: Query, zone: ZoneInfo, limits: QueryLimits) -> Outline:
         spans,
         granularity,
         bucket_counts,
+        week,
         kpis,
         names_ids=any(kpi.slices[0].names_ids for kpi in kpis),
         by_value=any(kpi.slices[0].by_value for kpi in kpis),
@@ -115,16 +122,12 @@ def _spans(query: Query, zone: ZoneInfo) -> list[QuarterHourRange]:
     return spans
 
 
-def _bucket_count(span: QuarterHourRange, granularity: Granularity | None, limits: QueryLimits) -> int:
+def _bucket_count(span: QuarterHourRange, granularity: Granularity | None, limits: QueryLimits, part: Part) -> int:
     if granularity is None:
         return 1
     wanted = calendar.count_upper_bound(span.start, span.end, granularity)
     if wanted > limits.buckets_max:
-        raise LimitExceededError(
-            Part.GRANULARITY,
-            f"the range holds up to {wanted} buckets of this width, at most {limits.buckets_max} (buckets_max) are "
-            "answered: choose a coarser granularity or a shorter range",
-        )
+        raise too_many_buckets(wanted, limits.buckets_max, part)
     return wanted
 
 
@@ -308,7 +311,8 @@ def _source(of: SliceOutline, outlined: Outline, view: Snapshot, rollups: Rollup
         return LookUp()
     selector, query = of.selector, outlined.query
     versions = _versions(selector, view)
-    width, zone = resolution(outlined.granularity), outlined.zone.key
+    width = outlined.week[of.period].resolution if outlined.week else resolution(outlined.granularity)
+    zone = outlined.zone.key
     first, last = selector.first_chunk, selector.last_chunk
     key = RollupKey(query.account, selector.measure, selector.grouping, first, last, width, zone)
     if not versions:

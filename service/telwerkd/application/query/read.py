@@ -5,7 +5,7 @@ from the chunks' cells, and what is not in chunks yet from the deltas.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -61,10 +61,24 @@ class SparsePart(NamedTuple):
     n: IntArray
 
 
+class CellRow(NamedTuple):
+    """A row in one cell of the week. It begins as `SeriesKey` does."""
+
+    operator: str
+    group: str
+    widget: str
+    value: str
+    weekday: str
+    hour: str
+
+
+SeriesRow: TypeAlias = SeriesKey | CellRow
+
+
 class Slice(NamedTuple):
     """Rows, and what is counted in each by bucket and packed value (one where the measure packs none)."""
 
-    rows: list[SeriesKey]
+    rows: list[SeriesRow]
     values: int
     width: int
     """How many buckets there are."""

@@ -10,6 +10,7 @@ from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.display_names import NameKey
 from telwerkd.domain.time.calendar import Buckets, Granularity
+from telwerkd.domain.time.week import WeekSpan
 
 
 class GroupKey(NamedTuple):
@@ -21,6 +22,10 @@ class GroupKey(NamedTuple):
     value: str | None = None
     topic: str | None = None
     question: str | None = None
+    weekday: str | None = None
+    """1 (Monday) to 7."""
+    hour: str | None = None
+    """00 to 23."""
 
 
 class Numbers(NamedTuple):
@@ -93,3 +98,5 @@ class Answer(NamedTuple):
     """The width of its buckets; None for totals."""
     names: Mapping[NameKey, str] = MappingProxyType({})
     """The display names of the ids in it, if they were asked for."""
+    week: tuple[WeekSpan, ...] = ()
+    """By time of the week: where the cells lie in the range, and in the compared period if there is one."""

@@ -20,6 +20,7 @@ from telwerkd.application.query.rank import Selection, rank
 from telwerkd.application.query.read import Reading, Slice, read
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
+from telwerkd.application.query.week import into_cells, periods_of
 from telwerkd.application.settings import zone_name
 from telwerkd.domain.counting.measures import has_open_values
 from telwerkd.domain.errors import TelwerkError, UnavailableError
@@ -121,6 +122,8 @@ def _placed_and_read(planned: QueryPlan, view: Snapshot, rollups: RollupCache) -
     outlined = planned.outline
     note(planned)
     with stage("read"):
+        if outlined.week:
+            return into_cells(read(planned, periods_of(outlined.week), view, rollups), planned.rows)
         periods = place_in_time(outlined.spans, outlined.granularity, outlined.zone)
         return read(planned, periods, view, rollups)
 

@@ -46,6 +46,13 @@ class Dimension(enum.IntEnum):
     """KPI 8 by single topic: overlaps, and does not add up (R-NUM-5)."""
     QUESTION = 6
     """KPI 9 and 10 by the question that was answered."""
+    WEEKDAY = 7
+    """Every KPI, in totals, by the day of the week. Not one to filter by."""
+    HOUR_OF_DAY = 8
+    """Every KPI, in totals, by the hour of the day. Not one to filter by."""
+
+
+TIMES_OF_WEEK = frozenset({Dimension.WEEKDAY, Dimension.HOUR_OF_DAY})
 
 
 class ValueKind(enum.IntEnum):

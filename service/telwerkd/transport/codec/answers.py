@@ -29,6 +29,7 @@ from telwerkd.transport.codec.errors import told
 from telwerkd.transport.codec.fields import encode_instant
 from telwerkd.transport.codec.queries import QueryRequest
 from telwerkd.transport.codec.values import encode_value
+from telwerkd.transport.codec.week_hours import WeekHours
 
 _QUARTER_SECONDS = QUARTER_HOUR_MICROS // 1_000_000
 
@@ -45,6 +46,8 @@ class Reply(NamedTuple):
     kind: type[pb.QueryTimeSeriesResponse | pb.QueryTotalsResponse]
     body: bytes
     answer_version: AnswerVersion
+    lasting: bool = True
+    """False where the answer depends on the time in more than up to when it is complete."""
 
     def finished(self, now: Micros) -> bytes:
         """The whole message."""
@@ -64,14 +67,15 @@ class Finished(NamedTuple):
 def encode_finished(request: QueryRequest, now: Micros, answer: Answer) -> Finished:
     """The reply to a request, and the message that says what is complete at an instant."""
     with stage("encode"):
-        reply = encode_answer(request, answer)
+        reply = encode_answer(request, answer, now)
         return Finished(reply, reply.finished(now))
 
 
-def encode_answer(request: QueryRequest, answer: Answer) -> Reply:
-    """The reply to a request."""
+def encode_answer(request: QueryRequest, answer: Answer, now: Micros) -> Reply:
+    """The reply to a request, as it is at an instant."""
     if isinstance(request, pb.QueryTotalsRequest):
-        return Reply(pb.QueryTotalsResponse, _totals(request, answer), answer.answer_version)
+        body = _totals(request, answer, now)
+        return Reply(pb.QueryTotalsResponse, body, answer.answer_version, lasting=not answer.week)
     return Reply(pb.QueryTimeSeriesResponse, _time_series(request, answer), answer.answer_version)
 
 
@@ -191,10 +195,12 @@ def _series_comparison(row: AnswerRow, compared: Numbers) -> bytes:
     return b"".join(parts)
 
 
-def _totals(request: pb.QueryTotalsRequest, answer: Answer) -> bytes:
+def _totals(request: pb.QueryTotalsRequest, answer: Answer, now: Micros) -> bytes:
     start, end = (answer.buckets.edges * _QUARTER_SECONDS).tolist()
+    until = answer.answer_version.complete_until(now)
+    hours = [WeekHours.of(answer.week, Micros(0), until) for _ in answer.kpis]
     message = pb.QueryTotalsResponse(
-        answers=[_answer(rows) for rows in answer.kpis],
+        answers=[_answer(rows, of) for rows, of in zip(answer.kpis, hours, strict=True)],
         time_zone=answer.time_zone,
         next_page_token=page_tokens.encode(request, answer.next) if answer.next else "",
         start_seconds=start,
@@ -202,7 +208,9 @@ def _totals(request: pb.QueryTotalsRequest, answer: Answer) -> bytes:
     )
     number = pb.QueryTotalsResponse.TOTALS_FIELD_NUMBER
     parts = [
-        wire.nested(number, _total(rows.info, row).SerializeToString()) for rows in answer.kpis for row in rows.rows
+        wire.nested(number, _total(rows.info, row, of).SerializeToString())
+        for rows, of in zip(answer.kpis, hours, strict=True)
+        for row in rows.rows
     ]
     if answer.compared is not None:
         period = _compared_period(answer.compared)
@@ -211,7 +219,8 @@ def _totals(request: pb.QueryTotalsRequest, answer: Answer) -> bytes:
     return message.SerializeToString() + b"".join(parts)
 
 
-def _total(info: KpiInfo, row: AnswerRow) -> pb.Total:
+def _total(info: KpiInfo, row: AnswerRow, hours: WeekHours | None) -> pb.Total:
+    in_cell = hours.in_cell(row.key) if hours is not None and not row.rest else None
     total = pb.Total(
         kpi_id=info.id,
         key=_key(info, row.key),
@@ -220,6 +229,7 @@ def _total(info: KpiInfo, row: AnswerRow) -> pb.Total:
         mean=_mean(row),
         rest=row.rest,
         share=row.share,
+        hours=None if in_cell is None else in_cell[0],
     )
     if row.distribution is not None:
         for known, counts in zip(info.values, row.distribution, strict=True):
@@ -228,6 +238,8 @@ def _total(info: KpiInfo, row: AnswerRow) -> pb.Total:
             )
     if row.compared is not None:
         total.comparison.CopyFrom(_total_comparison(row, row.compared))
+        if in_cell is not None:
+            total.comparison.hours = in_cell[1]
     return total
 
 
@@ -266,7 +278,7 @@ def _compared_period(buckets: Buckets) -> bytes:
     return wire.packed(pb.ComparedPeriod.BUCKET_START_SECONDS_FIELD_NUMBER, starts[:-1]) + message.SerializeToString()
 
 
-def _answer(rows: KpiRows) -> pb.KpiAnswer:
+def _answer(rows: KpiRows, hours: WeekHours | None = None) -> pb.KpiAnswer:
     return pb.KpiAnswer(
         kpi_id=rows.info.id,
         unit=rows.info.texts[Language.EN].unit,
@@ -279,6 +291,7 @@ def _answer(rows: KpiRows) -> pb.KpiAnswer:
         compared_sum=rows.compared.stars,
         row_count=rows.row_count,
         not_enabled_widget_ids=rows.not_enabled,
+        week_cells=() if hours is None else hours.cells(),
     )
 
 
@@ -290,4 +303,6 @@ def _key(info: KpiInfo, key: GroupKey) -> pb.Key:
         value=None if key.value is None else encode_value(info.value_kind, key.value),
         topic_id=key.topic,
         question_id=key.question,
+        weekday=None if key.weekday is None else int(key.weekday),
+        hour_of_day=None if key.hour is None else int(key.hour),
     )

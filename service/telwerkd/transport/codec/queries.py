@@ -19,7 +19,7 @@ from telwerkd.application.query.question import (
     Topics,
 )
 from telwerkd.domain.catalogue.kpis import KpiInfo, by_id
-from telwerkd.domain.catalogue.specs import Dimension, Kpi, ValueKind
+from telwerkd.domain.catalogue.specs import TIMES_OF_WEEK, Dimension, Kpi, ValueKind
 from telwerkd.domain.ids import AccountId
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS, Granularity
 from telwerkd.domain.time.ranges import DateRange, QuarterHourRange, Range
@@ -50,7 +50,7 @@ def decode_query(request: QueryRequest, fields: FieldReader) -> Query:
         _granularity(request),
         request.time_zone or None,
         decode_filter(request.filter, fields),
-        _group_by(request.group_by),
+        _group_by(request.group_by, totals=isinstance(request, pb.QueryTotalsRequest)),
         _comparison(request),
         _order(request, kpis),
         _top(request.top) if request.HasField("top") else None,
@@ -193,13 +193,18 @@ def _date(field: str, message: pb.CalendarDate) -> date:
     return day
 
 
-def _group_by(numbers: Sequence[int]) -> tuple[Dimension, ...]:
+def _group_by(numbers: Sequence[int], *, totals: bool) -> tuple[Dimension, ...]:
     dimensions: list[Dimension] = []
     for i, number in enumerate(numbers):
         try:
             dimension = Dimension(number)
         except ValueError:
             raise FieldError(f"group_by[{i}]", f"{number} is not one of {choices(pb.Dimension.keys())}") from None
+        if dimension in TIMES_OF_WEEK and not totals:
+            raise FieldError(
+                f"group_by[{i}]",
+                f"{dimension.name} is for totals: a time series has buckets of its own, by its granularity",
+            )
         if dimension in dimensions:
             raise FieldError(f"group_by[{i}]", f"{dimension.name} is there twice")
         dimensions.append(dimension)

@@ -149,7 +149,8 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         # To encode each value's counts takes several times as long as their sums.
         short = isinstance(request, pb.QueryTotalsRequest) or not request.include_distribution
         finished = await self._encoded(request, decode_query(request, self._fields), short=short)
-        self._cache.put(key, finished.reply)
+        if finished.reply.lasting:
+            self._cache.put(key, finished.reply)
         return Encoded(finished.whole)
 
     async def _encoded(self, request: QueryRequest, query: Query, *, short: bool) -> Finished:
@@ -168,7 +169,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
 
         def encoded(place: int, answer: Answer) -> bytes:
             with stage("encode"):
-                return wire.nested(number, encode_batched(encode_answer(asked[place], answer), now))
+                return wire.nested(number, encode_batched(encode_answer(asked[place], answer, now), now))
 
         def joined(answers: Sequence[bytes | TelwerkError]) -> bytes:
             for one in answers:
@@ -263,7 +264,7 @@ def _encoded_update(
     different = None if before is None else changes(query, before, answer)
     if before is None or different is None:
         number = pb.WatchTimeSeriesResponse.SNAPSHOT_FIELD_NUMBER
-        return wire.nested(number, encode_answer(request, answer).finished(now))
+        return wire.nested(number, encode_answer(request, answer, now).finished(now))
     if different or about_differs(before, answer):
         number = pb.WatchTimeSeriesResponse.CHANGES_FIELD_NUMBER
         return wire.nested(number, encode_changes(request, different, before, answer, now))
