@@ -1,6 +1,7 @@
-"""What can be asked about an account: the types."""
+"""What can be asked about an account: the types, and what is refused of them before anything else is done."""
 
 import enum
+from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -8,6 +9,7 @@ import msgspec
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension, ValueKind
 from telwerkd.domain.conversation.facts import value_answer, value_topics
+from telwerkd.domain.errors import InvalidArgumentError, Part, Reason
 from telwerkd.domain.ids import AccountId
 from telwerkd.domain.time.calendar import Granularity
 from telwerkd.domain.time.ranges import Range
@@ -162,3 +164,59 @@ class Query(NamedTuple):
     order: Order = Order()
     top: Top | None = None
     page: Page | None = None
+
+
+def check(query: Query) -> None:
+    """Checks that every KPI has the dimensions and the kind of values that the query uses, and the order its numbers.
+
+    Raises:
+        InvalidArgumentError: one has not.
+    """
+    for info in query.kpis:
+        _check_kpi(query, info)
+    chosen = query.top or query.page or query.order.measure is not OrderMeasure.KEY
+    if chosen and Dimension.VALUE in query.group_by and len({info.value_kind for info in query.kpis}) > 1:
+        raise InvalidArgumentError.of(
+            Part.GROUPING,
+            "the KPIs have values of different kinds, which have no order in common: ask for each by itself, or in the "
+            "order of keys",
+        )
+    measure, decisive = query.order.measure, query.kpis[query.order.kpi]
+    if measure in NEEDS_COMPARISON and query.compare_to is None:
+        raise InvalidArgumentError.of(Part.ORDER_MEASURE, f"{measure.name.lower()} needs `compare_to`")
+    if measure in NEEDS_MEAN and not decisive.has_mean:
+        raise InvalidArgumentError.of(
+            Part.ORDER_MEASURE, f"{decisive.id} has no mean: order by key, count, count_delta or count_change"
+        )
+
+
+def _check_kpi(query: Query, info: KpiInfo) -> None:
+    used = {*query.group_by, *_filtered(query.filter)}
+    missing = sorted(dimension.name.lower() for dimension in used - set(info.dimensions))
+    if missing:
+        has = ", ".join(dimension.name.lower() for dimension in info.dimensions)
+        raise InvalidArgumentError.of(
+            Part.GROUPING if set(query.group_by) - set(info.dimensions) else Part.FILTER,
+            f"{info.id} has no dimension {', '.join(missing)}; it has {has}",
+            Reason.UNKNOWN_DIMENSION,
+        )
+    foreign = query.filter.value_kinds - {info.value_kind}
+    if foreign:
+        raise InvalidArgumentError.of(
+            Part.FILTERED_VALUES,
+            f"{info.id} has values of the kind {info.value_kind.name.lower()}, "
+            f"not {', '.join(sorted(kind.name.lower() for kind in foreign))}",
+        )
+
+
+def _filtered(conditions: Filter) -> Iterator[Dimension]:
+    for condition, dimension in (
+        (conditions.operators, Dimension.OPERATOR),
+        (conditions.groups, Dimension.OPERATOR_GROUP),
+        (conditions.widgets, Dimension.WIDGET),
+        (conditions.values, Dimension.VALUE),
+        (conditions.topics, Dimension.TOPIC),
+        (conditions.questions, Dimension.QUESTION),
+    ):
+        if condition:
+            yield dimension

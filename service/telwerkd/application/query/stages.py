@@ -11,10 +11,9 @@ from telwerkd.application.memory_budget import AnswerMemory
 from telwerkd.application.ports import Snapshot
 from telwerkd.application.query.assemble import assemble
 from telwerkd.application.query.budgets import PointBudget, RowBudget
-from telwerkd.application.query.checks import check
 from telwerkd.application.query.group import group_rows
 from telwerkd.application.query.plan import CachedWhole, Outline, QueryPlan, outline, plan
-from telwerkd.application.query.question import Query, QueryLimits
+from telwerkd.application.query.question import Query, QueryLimits, check
 from telwerkd.application.query.rank import Selection, rank
 from telwerkd.application.query.read import Reading, Slice, read
 from telwerkd.application.query.result import Answer
