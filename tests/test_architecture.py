@@ -35,6 +35,8 @@ from tests.test_docs import ARCHITECTURE, read, section
 SERVICE = Path(telwerkd.__file__).parent
 PREFIX = f"{SERVICE}{os.sep}"
 FILES_MAX = 15
+ALL_FILES_MAX = 48
+"""Helpers and domain included."""
 
 STALL_SECONDS = 600
 """Ten times in it the server looks whether its writer replies."""
@@ -54,17 +56,17 @@ LAYERS = ("application/", "storage/", "transport/codec/", "transport/services/")
 """A call's way begins at the method of its service. The interceptors before it are the same for every call, and the
 domain beneath it is functions of values: neither counts."""
 
+INTERCEPTORS = ("transport/grpc/", "transport/calls.py")
+"""Their files, and what observes calls for the ports."""
+
 HELPERS = {
     "application/batches.py": "events and verdicts as values",
     "application/clock.py": "what the present is",
-    "application/ingest/figures.py": "counts events for the metrics",
     "application/memory_budget.py": "counts bytes",
     "application/names.py": "the names that an event brings",
     "application/ports/figures.py": "counts transactions for the metrics",
     "application/ports/rows.py": "rows as values",
     "application/query/budgets.py": "counts rows and numbers",
-    "application/query/figures.py": "counts queries for the metrics",
-    "application/query/question.py": "a question as a value",
     "application/query/rollup_cache.py": "a cache",
     "application/query/slow_queries.py": "times a query",
     "application/rates.py": "counts what an account asks for",
@@ -78,7 +80,6 @@ HELPERS = {
     "transport/codec/encoded.py": "a reply as a value",
     "transport/codec/event_batch.py": "a request as a value, made by the interceptors",
     "transport/codec/fields.py": "a field as a value",
-    "transport/codec/remembering.py": "a cache",
     "transport/codec/wire.py": "numbers as bytes",
     "transport/services/callers.py": "whose request it is, counted",
 }
@@ -173,10 +174,18 @@ def way_of(calls: list[Call]) -> list[str]:
     return [file for file in files if file.startswith(LAYERS) and file not in HELPERS]
 
 
+def everything_in(calls: list[Call]) -> set[str]:
+    """Every file of which any function runs, but for the interceptors and what they alone call."""
+    between = [call for call in calls if not any(file.startswith(INTERCEPTORS) for file in call)]
+    return {file for call in between for file in call if file}
+
+
 def check_way(name: str, calls: list[Call]) -> None:
     """Fails unless a way is short, never leads back, and is the one that docs/architecture.md shows."""
     way = way_of(calls)
     assert len(way) <= FILES_MAX, f"{name} crosses {len(way)} files: {way}"
+    everything = everything_in(calls)
+    assert len(everything) <= ALL_FILES_MAX, f"{name} runs in {len(everything)} files: {sorted(everything)}"
     led = {(before, after) for before, after in calls if after in way}
     assert not {before for before, _ in led} & HELPERS.keys(), "what is called a helper leads somewhere"
     before_each = {file: {before for before, after in led if after == file and before in way} for file in way}

@@ -12,7 +12,7 @@ from telwerkd.application.clock import Clock
 from telwerkd.application.ingest.group_commit import Ingest
 from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.application.ports import Store
-from telwerkd.application.query.figures import QueryFigures
+from telwerkd.application.query.runner import QueryFigures
 from telwerkd.application.upkeep.upkeep import UpkeepFigures
 from telwerkd.application.watch.watches import Watches
 from telwerkd.domain.ids import SECOND

@@ -12,14 +12,12 @@ from telwerkd.application.clock import Clock
 from telwerkd.application.dimension_values import DimensionValues
 from telwerkd.application.display_names import DisplayNames
 from telwerkd.application.explain import Explanations
-from telwerkd.application.ingest.figures import IngestFigures
-from telwerkd.application.ingest.group_commit import Ingest
+from telwerkd.application.ingest.group_commit import Ingest, IngestFigures
 from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.application.ports import Store
-from telwerkd.application.query.figures import QueryFigures
 from telwerkd.application.query.question import QueryLimits
 from telwerkd.application.query.rollup_cache import RollupCache
-from telwerkd.application.query.runner import Queries
+from telwerkd.application.query.runner import Queries, QueryFigures
 from telwerkd.application.query.slow_queries import SlowQueries
 from telwerkd.application.rates import AccountRates, Rates
 from telwerkd.application.readers import Readers

@@ -6,7 +6,6 @@ from google.protobuf.descriptor import Descriptor
 from telwerk.v1 import event_pb2 as pb
 from telwerkd.application.batches import Submitted
 from telwerkd.domain.ids import Micros
-from telwerkd.transport.codec import events, remembering
 from telwerkd.transport.codec.events import EventDecoder, EventLimits
 from telwerkd.transport.codec.fields import FieldReader
 
@@ -69,12 +68,10 @@ def alone(sent: pb.Event) -> Submitted:
 
 
 @pytest.mark.parametrize("remembered_max", [2, 2_000])
-def test_what_a_decoder_has_seen_does_not_change_what_it_says(monkeypatch, remembered_max):
+def test_what_a_decoder_has_seen_does_not_change_what_it_says(remembered_max):
     """An event is decoded as a decoder that has seen nothing would, each time, however much is remembered."""
-    monkeypatch.setattr(remembering, "REMEMBERED_MAX", remembered_max)
-    monkeypatch.setattr(events, "_VALID_IDS_MAX", remembered_max)
     sent = [event(number, **kind) for number, kind in enumerate(KINDS)]
-    decoder = EventDecoder(EventLimits(), FIELDS)
+    decoder = EventDecoder(EventLimits(), FIELDS, ids_max=remembered_max, contents_max=remembered_max)
     for _ in range(2):
         assert decoder.decode(sent, NOW).valid == [alone(each) for each in sent]
     assert {each.WhichOneof("kind") for each in sent} == {field.name for field in pb.Event.DESCRIPTOR.oneofs[0].fields}
@@ -92,11 +89,11 @@ def test_what_was_refused_is_refused_again():
 
 def test_what_is_remembered_is_bounded():
     """However many ids and contents come, and however long they are, only so many are kept."""
-    decoder = EventDecoder(EventLimits(), FIELDS)
-    for number in range(0, 3 * events._VALID_IDS_MAX, 1_000):
+    decoder = EventDecoder(EventLimits(), FIELDS, ids_max=2_000)
+    for number in range(0, 6_000, 1_000):
         some = [pb.Event(conversation_id=f"{n}", event_id="e", widget_id="w") for n in range(number, number + 1_000)]
         decoder.decode(some, NOW)
-        assert len(decoder._conversations) <= events._VALID_IDS_MAX
+        assert len(decoder._conversations) <= 2_000
 
 
 def test_an_event_has_no_room_for_text():

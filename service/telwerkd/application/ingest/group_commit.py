@@ -7,23 +7,27 @@ Whose events are next is decided in `telwerkd.application.ingest.waiting_room`;
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
 from math import inf
 from time import monotonic
 
-from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Submitted, Verdicts
+from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Submitted, Verdict, Verdicts
 from telwerkd.application.commands.ingest_batch import IngestBatch
-from telwerkd.application.ingest.figures import IngestFigures
 from telwerkd.application.ingest.waiting_room import Part, Pending, WaitingRoom
 from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.application.ports import Store
 from telwerkd.domain.errors import Reason, TelwerkError, UnavailableError
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.process import tracing
+from telwerkd.process.figures import SIZES, CappedCounts, Histogram, Labels, LimitCounts
 
 log = logging.getLogger(__name__)
+
+_ACCEPTED = Verdict.ACCEPTED
+_REJECTED = "rejected"
 
 _LONG_TIMES = 2
 """How many times `transaction_shared_seconds_max` a shared transaction may take with all else it does, until the next
@@ -33,6 +37,41 @@ ones are made smaller."""
 def _unknown() -> Micros:
     """No clock: what was accepted before says when, as far as anything does."""
     return Micros(0)
+
+
+class IngestFigures:
+    """Events by verdict, and the transactions that they go into. For the event loop's thread only."""
+
+    def __init__(self, limits: LimitCounts | None = None, accounts_max: int = 0) -> None:
+        """So many accounts have counts of their own."""
+        self.limits = limits or LimitCounts()
+        self.by_account = CappedCounts(accounts_max)
+        self.verdicts = Counter[Labels]({(verdict.value, ""): 0 for verdict in Verdict})
+        """By verdict and, of what was rejected, its reason."""
+        self.transaction_events = Histogram(SIZES)
+
+    def judged(self, account: AccountId, outcomes: Sequence[Postponable]) -> None:
+        """Counts what became of some of an account's events, those that were postponed left out."""
+        accepted = outcomes.count(_ACCEPTED)
+        if accepted:
+            self._count(account, (_ACCEPTED.value, ""), accepted)
+        if accepted < len(outcomes):
+            self._others(account, outcomes)
+
+    def _others(self, account: AccountId, outcomes: Sequence[Postponable]) -> None:
+        found = Counter[tuple[str, str]]()
+        for outcome in outcomes:
+            if type(outcome) is Rejected:
+                found[_REJECTED, outcome.reason.name] += 1
+                self.limits.met(outcome.message)
+            elif outcome is Verdict.DUPLICATE:
+                found[outcome.value, ""] += 1
+        for labels, count in found.items():
+            self._count(account, labels, count)
+
+    def _count(self, account: AccountId, labels: tuple[str, str], count: int) -> None:
+        self.verdicts[labels] += count
+        self.by_account.add(account, labels[0], count)
 
 
 class Ingest:

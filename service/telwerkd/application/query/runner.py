@@ -17,7 +17,6 @@ from telwerkd.application.query import stages
 from telwerkd.application.query.assemble import assemble
 from telwerkd.application.query.budgets import PointBudget
 from telwerkd.application.query.checks import check
-from telwerkd.application.query.figures import QueryFigures
 from telwerkd.application.query.group import group_rows
 from telwerkd.application.query.question import Query, QueryLimits
 from telwerkd.application.query.rank import rank
@@ -28,6 +27,7 @@ from telwerkd.application.query.stages import Known, ReadInline, ToThread, answe
 from telwerkd.application.readers import Readers
 from telwerkd.domain.errors import TelwerkError
 from telwerkd.domain.ids import AccountId
+from telwerkd.process.figures import SIZES, LimitCounts, SharedHistogram
 from telwerkd.process.tracing import stage
 
 T = TypeVar("T")
@@ -38,6 +38,20 @@ _NAME_MS = 0.004
 
 Hop = Callable[[Callable[[], T]], Awaitable[T]]
 """Runs a function in a thread."""
+
+
+class QueryFigures:
+    """What answers were made of, and how large they were. Threads share it."""
+
+    def __init__(self, limits: LimitCounts | None = None) -> None:
+        self.limits = limits or LimitCounts()
+        self.rows = SharedHistogram(SIZES)
+        self.points = SharedHistogram(SIZES)
+
+    def note(self, answer: Answer) -> None:
+        """Counts an answer."""
+        self.rows.observe(answer.rows)
+        self.points.observe(answer.points)
 
 
 class Queries:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
+from google.protobuf.message import Message as ProtoMessage
 
 from telwerk.v1 import event_pb2 as pb
 from telwerkd.application.batches import Batch, Rejected, Submitted
@@ -44,14 +45,13 @@ from telwerkd.domain.ids import (
     WidgetId,
 )
 from telwerkd.transport.codec.fields import FieldError, FieldReader, action, choices, instant, live_limit
-from telwerkd.transport.codec.remembering import remembering
 
 TOPICS_MAX = 20
 _TOPICS_SENT_MAX = 5 * TOPICS_MAX
 STARS_MAX = 5
 
-_VALID_IDS_MAX = 20_000
-"""Conversations that are remembered, and widgets."""
+_REMEMBERED_BYTES_MAX = 256
+"""Longer contents are not remembered, so that memory is bounded."""
 
 _LENGTH_BYTES = 6
 """Of a field's tag and length."""
@@ -60,6 +60,8 @@ _OTHER_BYTES = 2_048
 """Of an event's time and sequence, and of fields that are not known here."""
 
 Id = TypeVar("Id", bound=str)
+M = TypeVar("M", bound=ProtoMessage)
+T = TypeVar("T")
 
 
 class EventLimits(msgspec.Struct, frozen=True):
@@ -106,9 +108,14 @@ class EventDecoder:
     contents that were found valid are remembered, up to a bound, and looked at once.
     """
 
-    def __init__(self, limits: EventLimits, fields: FieldReader) -> None:
+    def __init__(
+        self, limits: EventLimits, fields: FieldReader, *, ids_max: int = 20_000, contents_max: int = 2_000
+    ) -> None:
+        """So many conversations are remembered, and widgets; and of each kind that repeats, so many contents."""
         self._limits = limits
         self._fields = fields
+        self._ids_max = ids_max
+        self._contents_max = contents_max
         # Bound once: every event asks for its id.
         self._id = fields.id
         self._conversations: dict[str, ConversationId] = {}
@@ -117,18 +124,18 @@ class EventDecoder:
             "went_live": _went_live,
             "left_live": lambda _: _LEFT_LIVE,
             "message_sent": _message,
-            "operator_assigned": remembering(self._assigned),
+            "operator_assigned": self._remembering(self._assigned),
             "operator_unassigned": self._unassigned,
             "conversation_ended": lambda _: _ENDED,
             "conversation_resumed": lambda _: _RESUMED,
             "conversation_rated": _rated,
             "feedback_left": lambda _: _FEEDBACK_LEFT,
             "inactivity_action_performed": _action,
-            "page_visited": remembering(self._page),
-            "goal_reached": remembering(self._goal),
-            "topics_set": remembering(self._topics),
-            "pre_chat_survey_completed": remembering(self._pre_chat),
-            "post_chat_survey_answered": remembering(self._post_chat),
+            "page_visited": self._remembering(self._page),
+            "goal_reached": self._remembering(self._goal),
+            "topics_set": self._remembering(self._topics),
+            "pre_chat_survey_completed": self._remembering(self._pre_chat),
+            "post_chat_survey_answered": self._remembering(self._post_chat),
             "event_retracted": self._retracted,
         }
 
@@ -147,16 +154,39 @@ class EventDecoder:
                 refused[index] = Rejected(Reason.INVALID_EVENT, error.field, error.message)
         return Decoded(valid, refused)
 
+    def _remembering(self, decode: Callable[[M], T]) -> Callable[[M], T]:
+        """Returns `decode`, which is not called again for a content that it found valid. Its results never change."""
+        known: dict[bytes, T] = {}
+
+        def look_up(message: M) -> T:
+            sent = message.SerializeToString()
+            result = known.get(sent)
+            if result is None:
+                result = decode(message)
+                if len(sent) <= _REMEMBERED_BYTES_MAX:
+                    if len(known) >= self._contents_max:
+                        known.clear()
+                    known[sent] = result
+            return result
+
+        return look_up
+
+    def _remember(self, known: dict[str, Id], valid: Id) -> None:
+        """Sent again, the id is the same object, whose hash is known."""
+        if len(known) >= self._ids_max:
+            known.clear()
+        known[valid] = valid
+
     def _decode(self, event: pb.Event, latest_time: Micros) -> Submitted:
         event_id = EventId(self._id("event_id", event.event_id))
         conversation = self._conversations.get(event.conversation_id)
         if conversation is None:
             conversation = ConversationId(self._id("conversation_id", event.conversation_id))
-            _remember(self._conversations, conversation)
+            self._remember(self._conversations, conversation)
         widget = self._widgets.get(event.widget_id)
         if widget is None:
             widget = WidgetId(self._id("widget_id", event.widget_id))
-            _remember(self._widgets, widget)
+            self._remember(self._widgets, widget)
         timestamp = event.occur_time
         if not timestamp.seconds and not event.HasField("occur_time"):
             raise FieldError("occur_time", "is required")
@@ -237,13 +267,6 @@ class EventDecoder:
             )
             for i, answer in enumerate(answers)
         )
-
-
-def _remember(known: dict[str, Id], valid: Id) -> None:
-    """Sent again, the id is the same object, whose hash is known."""
-    if len(known) >= _VALID_IDS_MAX:
-        known.clear()
-    known[valid] = valid
 
 
 # Kinds that are made once, for all events.
