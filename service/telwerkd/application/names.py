@@ -7,9 +7,11 @@ from telwerkd.domain.conversation.events import (
     Assigned,
     Event,
     GoalReached,
+    Message,
     PageVisited,
     PostChatSurveyAnswered,
     PreChatSurveyCompleted,
+    Sender,
     TopicsSet,
     Unassigned,
 )
@@ -26,12 +28,14 @@ FAMILY_TEXT = {
 }
 
 
-def names_of(event: Event) -> Iterator[tuple[int, str]]:
+def names_of(event: Event) -> Iterator[tuple[int, str]]:  # noqa: C901  # one case a kind
     """The names that an event brings: family and name."""
     yield WIDGETS, event.widget_id
     match event.kind:
         case Assigned(operator=operator, group=group):
             yield from _present((OPERATORS, operator), (GROUPS, group))
+        case Message(sender=Sender.OPERATOR, operator=operator):
+            yield from _present((OPERATORS, operator))
         case Unassigned(group=group):
             yield from _present((GROUPS, group))
         case GoalReached(goal=goal):

@@ -6,8 +6,8 @@ from telwerk.v1 import event_pb2, kpi_service_pb2
 from telwerkd.domain.catalogue.kpis import CATALOGUE, TEXTS, KpiInfo, by_id, language
 from telwerkd.domain.catalogue.specs import Dimension, Direction, Kpi, Revisability, Section, ValueKind
 from telwerkd.domain.catalogue.texts import Language
-from telwerkd.domain.conversation.events import InactivityAction
-from telwerkd.domain.conversation.facts import OfflineAssignment, stars_value
+from telwerkd.domain.conversation.events import InactivityAction, Sender
+from telwerkd.domain.conversation.facts import ConversationEnd, OfflineAssignment, stars_value
 from telwerkd.domain.errors import InvalidArgumentError, Part, Reason
 
 INFOS = pytest.mark.parametrize("info", CATALOGUE.values(), ids=lambda info: info.id)
@@ -15,7 +15,7 @@ LANGUAGES = pytest.mark.parametrize("code", Language)
 
 
 def test_order() -> None:
-    """The catalogue lists the ten KPIs in the order of the rules, under the ids of the rules."""
+    """The catalogue lists the KPIs in the order of the rules, under the ids of the rules."""
     assert [(int(kpi), info.kpi, info.id) for kpi, info in CATALOGUE.items()] == [
         (1, Kpi.SATISFACTION_SCORE, "satisfaction_score"),
         (2, Kpi.FEEDBACK_COUNT, "feedback_count"),
@@ -27,6 +27,16 @@ def test_order() -> None:
         (8, Kpi.CONVERSATION_TOPICS, "conversation_topics"),
         (9, Kpi.PRE_CHAT_SURVEY_RESULTS, "pre_chat_survey_results"),
         (10, Kpi.POST_CHAT_SURVEY_RESULTS, "post_chat_survey_results"),
+        (11, Kpi.CONVERSATIONS_STARTED, "conversations_started"),
+        (12, Kpi.CONVERSATIONS_ENDED, "conversations_ended"),
+        (13, Kpi.LIVE_CONVERSATIONS_ANSWERED, "live_conversations_answered"),
+        (14, Kpi.FIRST_RESPONSE_TIME, "first_response_time"),
+        (15, Kpi.RESPONSE_TIME, "response_time"),
+        (16, Kpi.LIVE_SESSION_DURATION, "live_session_duration"),
+        (17, Kpi.CONVERSATION_DURATION, "conversation_duration"),
+        (18, Kpi.MESSAGES, "messages"),
+        (19, Kpi.REASSIGNMENTS, "reassignments"),
+        (20, Kpi.CONVERSATIONS_RECEIVED, "conversations_received"),
     ]
 
 
@@ -38,6 +48,8 @@ def test_order() -> None:
         (Revisability, "REVISABILITY_", kpi_service_pb2.Revisability),
         (InactivityAction, "INACTIVITY_ACTION_", event_pb2.InactivityAction),
         (OfflineAssignment, "OFFLINE_ASSIGNMENT_", kpi_service_pb2.OfflineAssignment),
+        (Sender, "SENDER_", event_pb2.Sender),
+        (ConversationEnd, "CONVERSATION_END_", kpi_service_pb2.ConversationEnd),
     ],
 )
 def test_numbers(ours, prefix: str, theirs) -> None:
@@ -46,10 +58,10 @@ def test_numbers(ours, prefix: str, theirs) -> None:
 
 
 def test_dimensions() -> None:
-    """Every KPI goes by operator, group and widget; by value unless it only counts; 8 by topic, 9, 10 by question."""
+    """Every KPI goes by operator, group and widget; by value unless it has none; 8 by topic, 9, 10 by question."""
     always = {Dimension.OPERATOR, Dimension.OPERATOR_GROUP, Dimension.WIDGET}
     for kpi, info in CATALOGUE.items():
-        more = set() if kpi in {2, 3, 4} else {Dimension.VALUE}
+        more = set() if kpi in {2, 3, 4, 13, 14, 15, 16, 17, 19, 20} else {Dimension.VALUE}
         parts = {8: {Dimension.TOPIC}, 9: {Dimension.QUESTION}, 10: {Dimension.QUESTION}}
         assert set(info.dimensions) == always | more | parts.get(kpi, set())
 
@@ -60,32 +72,39 @@ def test_revisable() -> None:
 
 
 def test_direction() -> None:
-    """More stars and goals are better, fewer unanswered and inactive chats are; the rest depends on the account."""
+    """More stars, goals and answers in time are better, fewer unanswered, inactive, slow and passed-on chats are.
+
+    The rest depends on the account.
+    """
     by_direction = {d: [kpi for kpi, info in CATALOGUE.items() if info.direction is d] for d in Direction}
     assert by_direction == {
-        Direction.HIGHER_IS_BETTER: [1, 7],
-        Direction.LOWER_IS_BETTER: [3, 4, 5, 6],
-        Direction.NEITHER: [2, 8, 9, 10],
+        Direction.HIGHER_IS_BETTER: [1, 7, 13],
+        Direction.LOWER_IS_BETTER: [3, 4, 5, 6, 14, 15, 19],
+        Direction.NEITHER: [2, 8, 9, 10, 11, 12, 16, 17, 18, 20],
     }
 
 
 def test_mean() -> None:
-    """Only stars have a mean (KPI 1)."""
-    assert [kpi for kpi, info in CATALOGUE.items() if info.has_mean] == [1]
+    """Stars have a mean (KPI 1), and durations (KPI 14 to 17)."""
+    assert [kpi for kpi, info in CATALOGUE.items() if info.has_mean] == [1, 14, 15, 16, 17]
 
 
 def test_sections() -> None:
-    """KPI 1 to 6 stand under quality, 7 to 10 under goals, topics and surveys, as in the sources."""
-    assert [info.section for info in CATALOGUE.values()] == [Section.QUALITY] * 6 + [Section.GOALS_TOPICS_SURVEYS] * 4
+    """KPI 1 to 6 stand under quality, 7 to 10 under goals, topics and surveys, as in the sources; then part two."""
+    sections = [Section.QUALITY] * 6 + [Section.GOALS_TOPICS_SURVEYS] * 4 + [Section.CONVERSATIONS] * 10
+    assert [info.section for info in CATALOGUE.values()] == sections
 
 
 def test_known_values() -> None:
-    """Stars, actions and outcomes are known beforehand, in order and as facts carry them; nothing else is."""
+    """Stars, actions, outcomes, senders and ends are known beforehand, in order, as facts carry them; nothing else is."""
     known = {kpi: [value.value for value in info.values] for kpi, info in CATALOGUE.items() if info.values}
     assert known == {
         Kpi.SATISFACTION_SCORE: [stars_value(stars) for stars in range(1, 6)],
         Kpi.INACTIVITY_ACTIONS: [str(int(action)) for action in InactivityAction],
         Kpi.OFFLINE_ASSIGNMENTS: [str(int(outcome)) for outcome in OfflineAssignment],
+        Kpi.CONVERSATIONS_STARTED: [str(int(sender)) for sender in Sender],
+        Kpi.CONVERSATIONS_ENDED: [str(int(end)) for end in ConversationEnd],
+        Kpi.MESSAGES: [str(int(sender)) for sender in Sender],
     }
 
 
@@ -130,7 +149,7 @@ def assert_sentences(text: str) -> None:
 def test_names_differ() -> None:
     """No two KPIs share a name in a language, and no language repeats another's sentences."""
     for texts in TEXTS.values():
-        assert len({text.name for text in texts.kpis.values()}) == 10
+        assert len({text.name for text in texts.kpis.values()}) == len(Kpi)
     for kpi in Kpi:
         assert len({texts.kpis[kpi].when for texts in TEXTS.values()}) == len(Language)
 

@@ -163,14 +163,23 @@ VALUES = {
     Kpi.CONVERSATION_TOPICS: [topics_value(["price"]), topics_value(["price", "delivery"])],
     Kpi.PRE_CHAT_SURVEY_RESULTS: [answer_value("q1", "yes"), answer_value("q1", "no")],
     Kpi.POST_CHAT_SURVEY_RESULTS: [answer_value("q1", "yes"), answer_value("q2", "yes")],
+    Kpi.CONVERSATIONS_STARTED: ["1", "3"],
+    Kpi.CONVERSATIONS_ENDED: ["1", "2"],
+    Kpi.LIVE_CONVERSATIONS_ANSWERED: [""],
+    Kpi.MESSAGES: ["1", "3"],
+    Kpi.REASSIGNMENTS: [""],
+    Kpi.CONVERSATIONS_RECEIVED: [""],
 }
-PACKED = {Kpi.SATISFACTION_SCORE, Kpi.INACTIVITY_ACTIONS, Kpi.OFFLINE_ASSIGNMENTS}
+PACKED = {
+    *(Kpi.SATISFACTION_SCORE, Kpi.INACTIVITY_ACTIONS, Kpi.OFFLINE_ASSIGNMENTS),
+    *(Kpi.CONVERSATIONS_STARTED, Kpi.CONVERSATIONS_ENDED, Kpi.MESSAGES),
+}
 OPEN = {Kpi.GOALS_REACHED, Kpi.CONVERSATION_TOPICS, Kpi.PRE_CHAT_SURVEY_RESULTS, Kpi.POST_CHAT_SURVEY_RESULTS}
 
 
 @st.composite
 def facts(draw: st.DrawFn) -> Fact:
-    kpi = draw(st.sampled_from(Kpi))
+    kpi = draw(st.sampled_from(sorted(VALUES)))
     quarter_hour = draw(st.sampled_from([0, 1, CHUNK_QUARTER_HOURS - 1, CHUNK_QUARTER_HOURS])) + FIRST_QUARTER_HOUR
     return Fact(
         kpi,

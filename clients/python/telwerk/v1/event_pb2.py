@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16telwerk/v1/event.proto\x12\ntelwerk.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\x08\n\x05\x45vent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x11\n\twidget_id\x18\x03 \x01(\t\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08sequence\x18\x05 \x01(\x03\x12)\n\twent_live\x18\n \x01(\x0b\x32\x14.telwerk.v1.WentLiveH\x00\x12)\n\tleft_live\x18\x0b \x01(\x0b\x32\x14.telwerk.v1.LeftLiveH\x00\x12/\n\x0cmessage_sent\x18\x0c \x01(\x0b\x32\x17.telwerk.v1.MessageSentH\x00\x12\x39\n\x11operator_assigned\x18\r \x01(\x0b\x32\x1c.telwerk.v1.OperatorAssignedH\x00\x12=\n\x13operator_unassigned\x18\x0e \x01(\x0b\x32\x1e.telwerk.v1.OperatorUnassignedH\x00\x12;\n\x12\x63onversation_ended\x18\x0f \x01(\x0b\x32\x1d.telwerk.v1.ConversationEndedH\x00\x12?\n\x14\x63onversation_resumed\x18\x10 \x01(\x0b\x32\x1f.telwerk.v1.ConversationResumedH\x00\x12;\n\x12\x63onversation_rated\x18\x11 \x01(\x0b\x32\x1d.telwerk.v1.ConversationRatedH\x00\x12\x31\n\rfeedback_left\x18\x12 \x01(\x0b\x32\x18.telwerk.v1.FeedbackLeftH\x00\x12L\n\x1binactivity_action_performed\x18\x13 \x01(\x0b\x32%.telwerk.v1.InactivityActionPerformedH\x00\x12/\n\x0cpage_visited\x18\x14 \x01(\x0b\x32\x17.telwerk.v1.PageVisitedH\x00\x12/\n\x0cgoal_reached\x18\x15 \x01(\x0b\x32\x17.telwerk.v1.GoalReachedH\x00\x12+\n\ntopics_set\x18\x16 \x01(\x0b\x32\x15.telwerk.v1.TopicsSetH\x00\x12G\n\x19pre_chat_survey_completed\x18\x17 \x01(\x0b\x32\".telwerk.v1.PreChatSurveyCompletedH\x00\x12G\n\x19post_chat_survey_answered\x18\x18 \x01(\x0b\x32\".telwerk.v1.PostChatSurveyAnsweredH\x00\x12\x35\n\x0f\x65vent_retracted\x18\x19 \x01(\x0b\x32\x1a.telwerk.v1.EventRetractedH\x00\x42\x06\n\x04kind\"9\n\x08WentLive\x12-\n\nlive_limit\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"\n\n\x08LeftLive\"1\n\x0bMessageSent\x12\"\n\x06sender\x18\x01 \x01(\x0e\x32\x12.telwerk.v1.Sender\"B\n\x10OperatorAssigned\x12\x13\n\x0boperator_id\x18\x01 \x01(\t\x12\x19\n\x11operator_group_id\x18\x02 \x01(\t\"/\n\x12OperatorUnassigned\x12\x19\n\x11operator_group_id\x18\x01 \x01(\t\"\x13\n\x11\x43onversationEnded\"\x15\n\x13\x43onversationResumed\"\"\n\x11\x43onversationRated\x12\r\n\x05stars\x18\x01 \x01(\x05\"\x0e\n\x0c\x46\x65\x65\x64\x62\x61\x63kLeft\"I\n\x19InactivityActionPerformed\x12,\n\x06\x61\x63tion\x18\x01 \x01(\x0e\x32\x1c.telwerk.v1.InactivityAction\"\x1a\n\x0bPageVisited\x12\x0b\n\x03url\x18\x01 \x01(\t\"\x1e\n\x0bGoalReached\x12\x0f\n\x07goal_id\x18\x01 \x01(\t\"\x1e\n\tTopicsSet\x12\x11\n\ttopic_ids\x18\x01 \x03(\t\"C\n\x16PreChatSurveyCompleted\x12)\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x18.telwerk.v1.SurveyAnswer\"C\n\x16PostChatSurveyAnswered\x12)\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x18.telwerk.v1.SurveyAnswer\"6\n\x0cSurveyAnswer\x12\x13\n\x0bquestion_id\x18\x01 \x01(\t\x12\x11\n\toption_id\x18\x02 \x01(\t\",\n\x0e\x45ventRetracted\x12\x1a\n\x12retracted_event_id\x18\x01 \x01(\t*Y\n\x06Sender\x12\x16\n\x12SENDER_UNSPECIFIED\x10\x00\x12\x12\n\x0eSENDER_CONTACT\x10\x01\x12\x13\n\x0fSENDER_OPERATOR\x10\x02\x12\x0e\n\nSENDER_BOT\x10\x03*\xdf\x03\n\x10InactivityAction\x12!\n\x1dINACTIVITY_ACTION_UNSPECIFIED\x10\x00\x12\x31\n-INACTIVITY_ACTION_NEW_CONVERSATION_UNASSIGNED\x10\x01\x12\x31\n-INACTIVITY_ACTION_NEW_CONVERSATION_REASSIGNED\x10\x02\x12\x35\n1INACTIVITY_ACTION_NEW_CONVERSATION_NOT_REASSIGNED\x10\x03\x12-\n)INACTIVITY_ACTION_INACTIVITY_MESSAGE_SENT\x10\x04\x12\x32\n.INACTIVITY_ACTION_LIVE_CONVERSATION_REASSIGNED\x10\x05\x12\x36\n2INACTIVITY_ACTION_LIVE_CONVERSATION_NOT_REASSIGNED\x10\x06\x12\x35\n1INACTIVITY_ACTION_RESUMED_CONVERSATION_REASSIGNED\x10\x07\x12\x39\n5INACTIVITY_ACTION_RESUMED_CONVERSATION_NOT_REASSIGNED\x10\x08\x42\'\n\rio.telwerk.v1P\x01Z\x14telwerk/v1;telwerkv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16telwerk/v1/event.proto\x12\ntelwerk.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\x08\n\x05\x45vent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x11\n\twidget_id\x18\x03 \x01(\t\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08sequence\x18\x05 \x01(\x03\x12)\n\twent_live\x18\n \x01(\x0b\x32\x14.telwerk.v1.WentLiveH\x00\x12)\n\tleft_live\x18\x0b \x01(\x0b\x32\x14.telwerk.v1.LeftLiveH\x00\x12/\n\x0cmessage_sent\x18\x0c \x01(\x0b\x32\x17.telwerk.v1.MessageSentH\x00\x12\x39\n\x11operator_assigned\x18\r \x01(\x0b\x32\x1c.telwerk.v1.OperatorAssignedH\x00\x12=\n\x13operator_unassigned\x18\x0e \x01(\x0b\x32\x1e.telwerk.v1.OperatorUnassignedH\x00\x12;\n\x12\x63onversation_ended\x18\x0f \x01(\x0b\x32\x1d.telwerk.v1.ConversationEndedH\x00\x12?\n\x14\x63onversation_resumed\x18\x10 \x01(\x0b\x32\x1f.telwerk.v1.ConversationResumedH\x00\x12;\n\x12\x63onversation_rated\x18\x11 \x01(\x0b\x32\x1d.telwerk.v1.ConversationRatedH\x00\x12\x31\n\rfeedback_left\x18\x12 \x01(\x0b\x32\x18.telwerk.v1.FeedbackLeftH\x00\x12L\n\x1binactivity_action_performed\x18\x13 \x01(\x0b\x32%.telwerk.v1.InactivityActionPerformedH\x00\x12/\n\x0cpage_visited\x18\x14 \x01(\x0b\x32\x17.telwerk.v1.PageVisitedH\x00\x12/\n\x0cgoal_reached\x18\x15 \x01(\x0b\x32\x17.telwerk.v1.GoalReachedH\x00\x12+\n\ntopics_set\x18\x16 \x01(\x0b\x32\x15.telwerk.v1.TopicsSetH\x00\x12G\n\x19pre_chat_survey_completed\x18\x17 \x01(\x0b\x32\".telwerk.v1.PreChatSurveyCompletedH\x00\x12G\n\x19post_chat_survey_answered\x18\x18 \x01(\x0b\x32\".telwerk.v1.PostChatSurveyAnsweredH\x00\x12\x35\n\x0f\x65vent_retracted\x18\x19 \x01(\x0b\x32\x1a.telwerk.v1.EventRetractedH\x00\x42\x06\n\x04kind\"9\n\x08WentLive\x12-\n\nlive_limit\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"\n\n\x08LeftLive\"F\n\x0bMessageSent\x12\"\n\x06sender\x18\x01 \x01(\x0e\x32\x12.telwerk.v1.Sender\x12\x13\n\x0boperator_id\x18\x02 \x01(\t\"B\n\x10OperatorAssigned\x12\x13\n\x0boperator_id\x18\x01 \x01(\t\x12\x19\n\x11operator_group_id\x18\x02 \x01(\t\"/\n\x12OperatorUnassigned\x12\x19\n\x11operator_group_id\x18\x01 \x01(\t\"\x13\n\x11\x43onversationEnded\"\x15\n\x13\x43onversationResumed\"\"\n\x11\x43onversationRated\x12\r\n\x05stars\x18\x01 \x01(\x05\"\x0e\n\x0c\x46\x65\x65\x64\x62\x61\x63kLeft\"I\n\x19InactivityActionPerformed\x12,\n\x06\x61\x63tion\x18\x01 \x01(\x0e\x32\x1c.telwerk.v1.InactivityAction\"\x1a\n\x0bPageVisited\x12\x0b\n\x03url\x18\x01 \x01(\t\"\x1e\n\x0bGoalReached\x12\x0f\n\x07goal_id\x18\x01 \x01(\t\"\x1e\n\tTopicsSet\x12\x11\n\ttopic_ids\x18\x01 \x03(\t\"C\n\x16PreChatSurveyCompleted\x12)\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x18.telwerk.v1.SurveyAnswer\"C\n\x16PostChatSurveyAnswered\x12)\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x18.telwerk.v1.SurveyAnswer\"6\n\x0cSurveyAnswer\x12\x13\n\x0bquestion_id\x18\x01 \x01(\t\x12\x11\n\toption_id\x18\x02 \x01(\t\",\n\x0e\x45ventRetracted\x12\x1a\n\x12retracted_event_id\x18\x01 \x01(\t*Y\n\x06Sender\x12\x16\n\x12SENDER_UNSPECIFIED\x10\x00\x12\x12\n\x0eSENDER_CONTACT\x10\x01\x12\x13\n\x0fSENDER_OPERATOR\x10\x02\x12\x0e\n\nSENDER_BOT\x10\x03*\xdf\x03\n\x10InactivityAction\x12!\n\x1dINACTIVITY_ACTION_UNSPECIFIED\x10\x00\x12\x31\n-INACTIVITY_ACTION_NEW_CONVERSATION_UNASSIGNED\x10\x01\x12\x31\n-INACTIVITY_ACTION_NEW_CONVERSATION_REASSIGNED\x10\x02\x12\x35\n1INACTIVITY_ACTION_NEW_CONVERSATION_NOT_REASSIGNED\x10\x03\x12-\n)INACTIVITY_ACTION_INACTIVITY_MESSAGE_SENT\x10\x04\x12\x32\n.INACTIVITY_ACTION_LIVE_CONVERSATION_REASSIGNED\x10\x05\x12\x36\n2INACTIVITY_ACTION_LIVE_CONVERSATION_NOT_REASSIGNED\x10\x06\x12\x35\n1INACTIVITY_ACTION_RESUMED_CONVERSATION_REASSIGNED\x10\x07\x12\x39\n5INACTIVITY_ACTION_RESUMED_CONVERSATION_NOT_REASSIGNED\x10\x08\x42\'\n\rio.telwerk.v1P\x01Z\x14telwerk/v1;telwerkv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,10 +34,10 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'telwerk.v1.event_pb2', _glo
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\rio.telwerk.v1P\001Z\024telwerk/v1;telwerkv1'
-  _globals['_SENDER']._serialized_start=1908
-  _globals['_SENDER']._serialized_end=1997
-  _globals['_INACTIVITYACTION']._serialized_start=2000
-  _globals['_INACTIVITYACTION']._serialized_end=2479
+  _globals['_SENDER']._serialized_start=1929
+  _globals['_SENDER']._serialized_end=2018
+  _globals['_INACTIVITYACTION']._serialized_start=2021
+  _globals['_INACTIVITYACTION']._serialized_end=2500
   _globals['_EVENT']._serialized_start=104
   _globals['_EVENT']._serialized_end=1164
   _globals['_WENTLIVE']._serialized_start=1166
@@ -45,33 +45,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LEFTLIVE']._serialized_start=1225
   _globals['_LEFTLIVE']._serialized_end=1235
   _globals['_MESSAGESENT']._serialized_start=1237
-  _globals['_MESSAGESENT']._serialized_end=1286
-  _globals['_OPERATORASSIGNED']._serialized_start=1288
-  _globals['_OPERATORASSIGNED']._serialized_end=1354
-  _globals['_OPERATORUNASSIGNED']._serialized_start=1356
-  _globals['_OPERATORUNASSIGNED']._serialized_end=1403
-  _globals['_CONVERSATIONENDED']._serialized_start=1405
-  _globals['_CONVERSATIONENDED']._serialized_end=1424
-  _globals['_CONVERSATIONRESUMED']._serialized_start=1426
-  _globals['_CONVERSATIONRESUMED']._serialized_end=1447
-  _globals['_CONVERSATIONRATED']._serialized_start=1449
-  _globals['_CONVERSATIONRATED']._serialized_end=1483
-  _globals['_FEEDBACKLEFT']._serialized_start=1485
-  _globals['_FEEDBACKLEFT']._serialized_end=1499
-  _globals['_INACTIVITYACTIONPERFORMED']._serialized_start=1501
-  _globals['_INACTIVITYACTIONPERFORMED']._serialized_end=1574
-  _globals['_PAGEVISITED']._serialized_start=1576
-  _globals['_PAGEVISITED']._serialized_end=1602
-  _globals['_GOALREACHED']._serialized_start=1604
-  _globals['_GOALREACHED']._serialized_end=1634
-  _globals['_TOPICSSET']._serialized_start=1636
-  _globals['_TOPICSSET']._serialized_end=1666
-  _globals['_PRECHATSURVEYCOMPLETED']._serialized_start=1668
-  _globals['_PRECHATSURVEYCOMPLETED']._serialized_end=1735
-  _globals['_POSTCHATSURVEYANSWERED']._serialized_start=1737
-  _globals['_POSTCHATSURVEYANSWERED']._serialized_end=1804
-  _globals['_SURVEYANSWER']._serialized_start=1806
-  _globals['_SURVEYANSWER']._serialized_end=1860
-  _globals['_EVENTRETRACTED']._serialized_start=1862
-  _globals['_EVENTRETRACTED']._serialized_end=1906
+  _globals['_MESSAGESENT']._serialized_end=1307
+  _globals['_OPERATORASSIGNED']._serialized_start=1309
+  _globals['_OPERATORASSIGNED']._serialized_end=1375
+  _globals['_OPERATORUNASSIGNED']._serialized_start=1377
+  _globals['_OPERATORUNASSIGNED']._serialized_end=1424
+  _globals['_CONVERSATIONENDED']._serialized_start=1426
+  _globals['_CONVERSATIONENDED']._serialized_end=1445
+  _globals['_CONVERSATIONRESUMED']._serialized_start=1447
+  _globals['_CONVERSATIONRESUMED']._serialized_end=1468
+  _globals['_CONVERSATIONRATED']._serialized_start=1470
+  _globals['_CONVERSATIONRATED']._serialized_end=1504
+  _globals['_FEEDBACKLEFT']._serialized_start=1506
+  _globals['_FEEDBACKLEFT']._serialized_end=1520
+  _globals['_INACTIVITYACTIONPERFORMED']._serialized_start=1522
+  _globals['_INACTIVITYACTIONPERFORMED']._serialized_end=1595
+  _globals['_PAGEVISITED']._serialized_start=1597
+  _globals['_PAGEVISITED']._serialized_end=1623
+  _globals['_GOALREACHED']._serialized_start=1625
+  _globals['_GOALREACHED']._serialized_end=1655
+  _globals['_TOPICSSET']._serialized_start=1657
+  _globals['_TOPICSSET']._serialized_end=1687
+  _globals['_PRECHATSURVEYCOMPLETED']._serialized_start=1689
+  _globals['_PRECHATSURVEYCOMPLETED']._serialized_end=1756
+  _globals['_POSTCHATSURVEYANSWERED']._serialized_start=1758
+  _globals['_POSTCHATSURVEYANSWERED']._serialized_end=1825
+  _globals['_SURVEYANSWER']._serialized_start=1827
+  _globals['_SURVEYANSWER']._serialized_end=1881
+  _globals['_EVENTRETRACTED']._serialized_start=1883
+  _globals['_EVENTRETRACTED']._serialized_end=1927
 # @@protoc_insertion_point(module_scope)

@@ -296,16 +296,22 @@ class MessageSent(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SENDER_FIELD_NUMBER: _builtins.int
+    OPERATOR_ID_FIELD_NUMBER: _builtins.int
     sender: Global___Sender.ValueType
     """Who sent it. Required."""
+    operator_id: _builtins.str
+    """Of an operator's message: who wrote it (a pseudonym), where that is not, or not yet, the operator assigned. KPI 13, 14,
+    15 and 18 count the message for them; it assigns nobody. Empty: not given. Beside another sender it says nothing.
+    """
     def __init__(
         self,
         *,
         sender: Global___Sender.ValueType = ...,
+        operator_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["sender", b"sender"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["operator_id", b"operator_id", "sender", b"sender"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -72,6 +72,12 @@ class _ValueKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ValueKind.V
     """A set of topics."""
     VALUE_KIND_SURVEY_ANSWER: _ValueKind.ValueType  # 7
     """A question and the option chosen."""
+    VALUE_KIND_SENDER: _ValueKind.ValueType  # 8
+    """Who sent a message."""
+    VALUE_KIND_CONVERSATION_END: _ValueKind.ValueType  # 9
+    """Whether a conversation ended for the first time, or again."""
+    VALUE_KIND_DURATION: _ValueKind.ValueType  # 10
+    """A duration, in milliseconds. It is summed up: no single one can be filtered by, or grouped by."""
 
 class ValueKind(_ValueKind, metaclass=_ValueKindEnumTypeWrapper):
     """What kind of value a fact of a KPI carries."""
@@ -92,6 +98,12 @@ VALUE_KIND_TOPIC_SET: ValueKind.ValueType  # 6
 """A set of topics."""
 VALUE_KIND_SURVEY_ANSWER: ValueKind.ValueType  # 7
 """A question and the option chosen."""
+VALUE_KIND_SENDER: ValueKind.ValueType  # 8
+"""Who sent a message."""
+VALUE_KIND_CONVERSATION_END: ValueKind.ValueType  # 9
+"""Whether a conversation ended for the first time, or again."""
+VALUE_KIND_DURATION: ValueKind.ValueType  # 10
+"""A duration, in milliseconds. It is summed up: no single one can be filtered by, or grouped by."""
 Global___ValueKind: _TypeAlias = ValueKind  # noqa: Y015
 
 class _Revisability:
@@ -141,6 +153,30 @@ OFFLINE_ASSIGNMENT_ASSIGNED: OfflineAssignment.ValueType  # 1
 OFFLINE_ASSIGNMENT_NO_OPERATOR_AVAILABLE: OfflineAssignment.ValueType  # 2
 """No operator was available (action 8)."""
 Global___OfflineAssignment: _TypeAlias = OfflineAssignment  # noqa: Y015
+
+class _ConversationEnd:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ConversationEndEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ConversationEnd.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONVERSATION_END_UNSPECIFIED: _ConversationEnd.ValueType  # 0
+    """Not stated; refused."""
+    CONVERSATION_END_FIRST: _ConversationEnd.ValueType  # 1
+    """None came before."""
+    CONVERSATION_END_AGAIN: _ConversationEnd.ValueType  # 2
+    """It had ended before, and was resumed."""
+
+class ConversationEnd(_ConversationEnd, metaclass=_ConversationEndEnumTypeWrapper):
+    """Which end of a conversation it is (KPI 12)."""
+
+CONVERSATION_END_UNSPECIFIED: ConversationEnd.ValueType  # 0
+"""Not stated; refused."""
+CONVERSATION_END_FIRST: ConversationEnd.ValueType  # 1
+"""None came before."""
+CONVERSATION_END_AGAIN: ConversationEnd.ValueType  # 2
+"""It had ended before, and was resumed."""
+Global___ConversationEnd: _TypeAlias = ConversationEnd  # noqa: Y015
 
 class _Dimension:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -355,7 +391,7 @@ class ListKpisResponse(_message.Message):
     """The language of the texts."""
     @_builtins.property
     def kpis(self) -> _containers.RepeatedCompositeFieldContainer[Global___Kpi]:
-        """In the order of the rules, KPI 1 to 10."""
+        """In the order of the rules, KPI 1 to 20."""
 
     @_builtins.property
     def sections(self) -> _containers.RepeatedCompositeFieldContainer[Global___Section]:
@@ -590,7 +626,7 @@ class Kpi(_message.Message):
     kpi_id: _builtins.str
     """Its id, such as `satisfaction_score`."""
     number: _builtins.int
-    """Its number in the rules, 1 to 10."""
+    """Its number in the rules, 1 to 20."""
     display_name: _builtins.str
     """Its name."""
     section: _builtins.str
@@ -692,6 +728,8 @@ class Value(_message.Message):
     GOAL_ID_FIELD_NUMBER: _builtins.int
     TOPICS_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
+    SENDER_FIELD_NUMBER: _builtins.int
+    CONVERSATION_END_FIELD_NUMBER: _builtins.int
     stars: _builtins.int
     """KPI 1: 1 to 5."""
     action: _event_pb2.InactivityAction.ValueType
@@ -700,6 +738,10 @@ class Value(_message.Message):
     """KPI 6."""
     goal_id: _builtins.str
     """KPI 7."""
+    sender: _event_pb2.Sender.ValueType
+    """KPI 11 and 18."""
+    conversation_end: Global___ConversationEnd.ValueType
+    """KPI 12."""
     @_builtins.property
     def topics(self) -> Global___TopicSet:
         """KPI 8: exactly these topics."""
@@ -717,12 +759,14 @@ class Value(_message.Message):
         goal_id: _builtins.str = ...,
         topics: Global___TopicSet | None = ...,
         answer: _event_pb2.SurveyAnswer | None = ...,
+        sender: _event_pb2.Sender.ValueType = ...,
+        conversation_end: Global___ConversationEnd.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "answer", b"answer", "goal_id", b"goal_id", "kind", b"kind", "offline_assignment", b"offline_assignment", "stars", b"stars", "topics", b"topics"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "answer", b"answer", "conversation_end", b"conversation_end", "goal_id", b"goal_id", "kind", b"kind", "offline_assignment", b"offline_assignment", "sender", b"sender", "stars", b"stars", "topics", b"topics"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "answer", b"answer", "goal_id", b"goal_id", "kind", b"kind", "offline_assignment", b"offline_assignment", "stars", b"stars", "topics", b"topics"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "answer", b"answer", "conversation_end", b"conversation_end", "goal_id", b"goal_id", "kind", b"kind", "offline_assignment", b"offline_assignment", "sender", b"sender", "stars", b"stars", "topics", b"topics"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["stars", "action", "offline_assignment", "goal_id", "topics", "answer"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["stars", "action", "offline_assignment", "goal_id", "topics", "answer", "sender", "conversation_end"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

@@ -1,4 +1,4 @@
-"""The catalogue of the ten KPIs: their specifications with what people read about them."""
+"""The catalogue of the KPIs: their specifications with what people read about them."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -71,7 +71,7 @@ def _info(spec: KpiSpec) -> KpiInfo:
 
 
 def _known_values(kpi: Kpi) -> tuple[KnownValue, ...]:
-    """All values known beforehand are numbered from 1: stars, actions and outcomes."""
+    """All values known beforehand are numbered from 1: stars, actions, outcomes, senders and ends."""
     by_language = [[(code, value) for value in texts.kpis[kpi].values] for code, texts in TEXTS.items()]
     return tuple(
         KnownValue(str(number), MappingProxyType(dict(translations)))
@@ -80,6 +80,6 @@ def _known_values(kpi: Kpi) -> tuple[KnownValue, ...]:
 
 
 CATALOGUE: Mapping[Kpi, KpiInfo] = MappingProxyType({kpi: _info(spec) for kpi, spec in SPECS.items()})
-"""The ten KPIs, in the order of docs/rules.md."""
+"""The KPIs, in the order of docs/rules.md."""
 
 _BY_ID: Mapping[str, KpiInfo] = MappingProxyType({info.id: info for info in CATALOGUE.values()})

@@ -12,7 +12,10 @@ import msgspec
 
 
 class Kpi(enum.IntEnum):
-    """The ten KPIs, numbered as in the rules. The numbers are the storage format."""
+    """The KPIs, numbered as in the rules. The numbers are the storage format.
+
+    Those from 11 on are part two of the rules: conversations count in them under the rules of version 2 only.
+    """
 
     __hash__ = int.__hash__  # an enum's own is written in Python, and every fact is looked up by its KPI
 
@@ -26,6 +29,16 @@ class Kpi(enum.IntEnum):
     CONVERSATION_TOPICS = 8
     PRE_CHAT_SURVEY_RESULTS = 9
     POST_CHAT_SURVEY_RESULTS = 10
+    CONVERSATIONS_STARTED = 11
+    CONVERSATIONS_ENDED = 12
+    LIVE_CONVERSATIONS_ANSWERED = 13
+    FIRST_RESPONSE_TIME = 14
+    RESPONSE_TIME = 15
+    LIVE_SESSION_DURATION = 16
+    CONVERSATION_DURATION = 17
+    MESSAGES = 18
+    REASSIGNMENTS = 19
+    CONVERSATIONS_RECEIVED = 20
 
 
 class Section(enum.Enum):
@@ -33,6 +46,7 @@ class Section(enum.Enum):
 
     QUALITY = "quality"
     GOALS_TOPICS_SURVEYS = "goals_topics_surveys"
+    CONVERSATIONS = "conversations"
 
 
 class Dimension(enum.IntEnum):
@@ -65,6 +79,9 @@ class ValueKind(enum.IntEnum):
     GOAL = 5
     TOPIC_SET = 6
     SURVEY_ANSWER = 7
+    SENDER = 8
+    CONVERSATION_END = 9
+    DURATION = 10
 
 
 class Packing(enum.Enum):
@@ -103,6 +120,9 @@ _VALUE_FORMS: Mapping[ValueKind, tuple[Packing, tuple[Dimension, ...]]] = Mappin
         ValueKind.GOAL: (Packing.IN_SERIES, _BY_VALUE),
         ValueKind.TOPIC_SET: (Packing.IN_SERIES, (*_BY_VALUE, Dimension.TOPIC)),
         ValueKind.SURVEY_ANSWER: (Packing.IN_SERIES, (*_BY_VALUE, Dimension.QUESTION)),
+        ValueKind.SENDER: (Packing.IN_CELLS, _BY_VALUE),
+        ValueKind.CONVERSATION_END: (Packing.IN_CELLS, _BY_VALUE),
+        ValueKind.DURATION: (Packing.DURATIONS, _ALWAYS),
     }
 )
 
@@ -197,6 +217,58 @@ _SPECS = (
         value_kind=ValueKind.SURVEY_ANSWER,
         names="post-chat survey answers",
     ),
+    KpiSpec(
+        kpi=Kpi.CONVERSATIONS_STARTED,
+        section=Section.CONVERSATIONS,
+        value_kind=ValueKind.SENDER,
+    ),
+    KpiSpec(
+        kpi=Kpi.CONVERSATIONS_ENDED,
+        section=Section.CONVERSATIONS,
+        value_kind=ValueKind.CONVERSATION_END,
+    ),
+    KpiSpec(
+        kpi=Kpi.LIVE_CONVERSATIONS_ANSWERED,
+        section=Section.CONVERSATIONS,
+        direction=Direction.HIGHER_IS_BETTER,
+    ),
+    KpiSpec(
+        kpi=Kpi.FIRST_RESPONSE_TIME,
+        section=Section.CONVERSATIONS,
+        value_kind=ValueKind.DURATION,
+        direction=Direction.LOWER_IS_BETTER,
+        has_mean=True,
+    ),
+    KpiSpec(
+        kpi=Kpi.RESPONSE_TIME,
+        section=Section.CONVERSATIONS,
+        value_kind=ValueKind.DURATION,
+        direction=Direction.LOWER_IS_BETTER,
+        has_mean=True,
+    ),
+    KpiSpec(
+        kpi=Kpi.LIVE_SESSION_DURATION,
+        section=Section.CONVERSATIONS,
+        value_kind=ValueKind.DURATION,
+        has_mean=True,
+    ),
+    KpiSpec(
+        kpi=Kpi.CONVERSATION_DURATION,
+        section=Section.CONVERSATIONS,
+        value_kind=ValueKind.DURATION,
+        has_mean=True,
+    ),
+    KpiSpec(
+        kpi=Kpi.MESSAGES,
+        section=Section.CONVERSATIONS,
+        value_kind=ValueKind.SENDER,
+    ),
+    KpiSpec(
+        kpi=Kpi.REASSIGNMENTS,
+        section=Section.CONVERSATIONS,
+        direction=Direction.LOWER_IS_BETTER,
+    ),
+    KpiSpec(kpi=Kpi.CONVERSATIONS_RECEIVED, section=Section.CONVERSATIONS),
 )
 
 SPECS: Mapping[Kpi, KpiSpec] = MappingProxyType({spec.kpi: spec for spec in _SPECS})

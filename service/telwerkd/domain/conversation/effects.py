@@ -6,20 +6,24 @@ from typing import TypeAlias
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.events import (
     ActionPerformed,
+    Assigned,
     Ended,
     Event,
     FeedbackLeft,
     GoalReached,
     InactivityAction,
+    LeftLive,
+    Message,
     PageVisited,
     PostChatSurveyAnswered,
     PreChatSurveyCompleted,
     Rated,
+    Sender,
     TopicsSet,
     WentLive,
 )
 from telwerkd.domain.conversation.facts import Change, Fact, FactChange, LeftOut, OfflineAssignment, Rule
-from telwerkd.domain.conversation.state import State
+from telwerkd.domain.conversation.state import PART_ONE, State
 
 Effect: TypeAlias = FactChange | LeftOut
 Effects: TypeAlias = tuple[Effect, ...]
@@ -64,10 +68,25 @@ _KPIS_OF_KIND: Mapping[type, tuple[Kpi, ...]] = {
 }
 """What each kind of event may be counted as."""
 
+_OF_ANY_MESSAGE = (Kpi.CONVERSATIONS_STARTED, Kpi.MESSAGES, Kpi.CONVERSATIONS_RECEIVED)
+_PART_TWO_OF_KIND: Mapping[type, tuple[Kpi, ...]] = {
+    WentLive: (Kpi.LIVE_CONVERSATIONS_ANSWERED,),
+    Message: _OF_ANY_MESSAGE,
+    LeftLive: (Kpi.LIVE_SESSION_DURATION,),
+    Ended: (Kpi.CONVERSATIONS_ENDED, Kpi.LIVE_SESSION_DURATION, Kpi.CONVERSATION_DURATION),
+    Assigned: (Kpi.REASSIGNMENTS, Kpi.CONVERSATIONS_RECEIVED),
+}
+_OF_ANSWERS = (Kpi.LIVE_CONVERSATIONS_ANSWERED, Kpi.FIRST_RESPONSE_TIME, Kpi.RESPONSE_TIME)
 
-def left_out_by_retraction(event: Event) -> Iterable[LeftOut]:
-    """Returns what a retracted event would be counted as."""
-    kpis = _KPIS_OF_KIND.get(type(event.kind), ())
-    if type(event.kind) is ActionPerformed and event.kind.action in OFFLINE_ASSIGNMENTS:
+
+def left_out_by_retraction(event: Event, rules: int) -> Iterable[LeftOut]:
+    """Returns what a retracted event would be counted as, by a version of the rules."""
+    kind = event.kind
+    kpis = _KPIS_OF_KIND.get(type(kind), ())
+    if type(kind) is ActionPerformed and kind.action in OFFLINE_ASSIGNMENTS:
         kpis = (*kpis, Kpi.OFFLINE_ASSIGNMENTS)
+    if rules != PART_ONE:
+        kpis = (*kpis, *_PART_TWO_OF_KIND.get(type(kind), ()))
+        if type(kind) is Message and kind.sender is Sender.OPERATOR:
+            kpis = (*kpis, *_OF_ANSWERS)
     return (LeftOut(kpi, event.event_id, Rule.RETRACTED) for kpi in kpis)

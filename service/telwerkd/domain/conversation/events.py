@@ -12,7 +12,7 @@ from typing import ClassVar, TypeAlias, final
 
 import msgspec
 
-from telwerkd.domain.ids import EventId, GoalId, Micros, OperatorGroupId, OperatorId, TopicId, WidgetId
+from telwerkd.domain.ids import NOBODY, EventId, GoalId, Micros, OperatorGroupId, OperatorId, TopicId, WidgetId
 
 Order: TypeAlias = tuple[int, int, int, str]
 """An event's place: `(occur_time, sequence, rank, event_id)` (R-ORDER-2, R-ORDER-3).
@@ -81,10 +81,14 @@ class Resumed(_Kind, frozen=True, array_like=True, gc=False, tag="resume"):
 
 @final
 class Message(_Kind, frozen=True, array_like=True, gc=False, tag="msg"):
-    """Someone sent a message; any message starts the conversation (R-MSG-1)."""
+    """Someone sent a message; any message starts the conversation (R-MSG-1).
+
+    `operator` is who wrote an operator's message, where the producer says so (R-MSG-5); of others' it says nothing.
+    """
 
     rank: ClassVar[int] = 1
     sender: Sender
+    operator: OperatorId = NOBODY
 
 
 @final

@@ -22,6 +22,13 @@ class OfflineAssignment(enum.IntEnum):
     NO_OPERATOR_AVAILABLE = 2
 
 
+class ConversationEnd(enum.IntEnum):
+    """Which end of a conversation it is (R-KPI12-2)."""
+
+    FIRST = 1
+    AGAIN = 2
+
+
 class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One thing counted: for whom (assigned just before `event_id`), where, when, and which value."""
 
@@ -59,6 +66,18 @@ class Rule(enum.Enum):
     LEFT_LIVE_IN_TIME = "the conversation left live within the limit"  # R-KPI3-3
     ENDED_IN_TIME = "the conversation ended within the limit"  # R-KPI3-3
     CONTACT_HAD_NOT_WRITTEN = "the contact had not written while the conversation was live"  # R-KPI3-2
+    LIMIT_HAD_PASSED = "the limit had passed before an operator answered"  # R-KPI13-1
+    HAD_ENDED = "the conversation had ended before and was not resumed"  # R-KPI12-1
+    NO_CONTACT_WAITED = "no contact was waiting for an answer"  # R-KPI14-1, R-KPI15-1
+    NOT_LIVE = "the conversation was not live"  # R-KPI14-4
+    STRETCH_HAD_BEEN_ANSWERED = "a contact had been answered in this live stretch before"  # R-KPI14-3
+    ENDED_WITHOUT_ANSWER = "the conversation ended before an operator answered"  # R-KPI15-3
+    NO_OPERATOR_WROTE = "no operator had sent a message since the conversation began or was resumed"  # R-KPI17-1
+    NO_MESSAGE_SINCE_RESUMED = "no message had been sent since the conversation began or was resumed"  # R-KPI17-2
+    UNASSIGNED_IN_BETWEEN = "no operator was assigned in between"  # R-KPI19-2
+    SAME_OPERATOR = "the same operator was assigned before"  # R-KPI19-3
+    RECEIVED_BEFORE = "an operator had received the conversation before"  # R-KPI20-2
+    PURGED = "what it looks at was removed by a purge under earlier rules"  # R-ANEW-6
     REPLACED = "newer topics replaced these"  # R-KPI8-2
     RETRACTED = "the event was taken back"  # R-BACK-1
 
@@ -102,3 +121,8 @@ def value_answer(value: str) -> tuple[str, str]:
     """Question and option of a value of KPI 9 or 10."""
     question_id, _, option_id = value.partition(SEPARATOR)
     return question_id, option_id
+
+
+def duration_value(begin: Micros, end: Micros) -> str:
+    """KPI 14 to 17: the whole milliseconds between two events, the earlier first (R-TIME-1)."""
+    return str((end - begin) // 1_000)

@@ -1,7 +1,8 @@
 """The fold over one conversation: its events, in event order, and the present instant give its facts.
 
-Every transition of a conversation stands in this file; its state, how facts are made, the timer of KPI 3 and what
-retractions do stand in the files beside it. None looks at a clock, a database or another conversation. What
+Every transition of a conversation stands in this file, those of part two of the rules (KPI 11 to 20) in
+`telwerkd.domain.conversation.part_two`; its state, how facts are made, the timer of KPI 3 and what retractions do stand
+in the files beside it. None looks at a clock, a database or another conversation. What
 they do is the law of docs/rules.md, whose rules are cited by their ids. Theory of operation:
 
 - `step` takes the state and the next event *in event order* and gives the next state and what changed.
@@ -61,6 +62,13 @@ from telwerkd.domain.conversation.facts import (
     stars_value,
     topics_value,
 )
+from telwerkd.domain.conversation.part_two import (
+    of_the_limit,
+    on_assigned,
+    on_ended,
+    on_message,
+    on_stretch_end,
+)
 from telwerkd.domain.conversation.response_timer import (
     pass_timer,
     settle,
@@ -71,6 +79,8 @@ from telwerkd.domain.conversation.retractions import (
     retract,
 )
 from telwerkd.domain.conversation.state import (
+    PART_ONE,
+    UNKNOWN,
     Live,
     State,
 )
@@ -96,7 +106,7 @@ def fold(
     """
     effective, retracted, awaited = retract(events, base.awaited)
     effects: list[Effect] = [*carried(base)]
-    effects += (each for event in retracted for each in left_out_by_retraction(event))
+    effects += (each for event in retracted for each in left_out_by_retraction(event, base.rules))
     ordered = sorted(effective, key=lambda e: e.order)
     state = base
     for start in range(0, len(ordered), _PAUSE_EVENTS):
@@ -155,17 +165,30 @@ def _apply(state: State, event: Event) -> tuple[State, Effects]:  # noqa: C901, 
     # Not a `match` with classes: a Struct's class that does not match takes four times as long as `is`.
     kind = event.kind
     if type(kind) is Message:
-        return _message(state, event, kind.sender)
+        after, effects = _message(state, event, kind.sender)
+        if state.rules == PART_ONE:
+            return after, effects
+        after, more = on_message(state, after, event, kind)
+        return after, effects + more
     if type(kind) is Assigned:
-        return _with(state, operator=kind.operator, group=kind.group), ()  # R-ASSIGN-1
+        after = _with(state, operator=kind.operator, group=kind.group)  # R-ASSIGN-1
+        return (after, ()) if state.rules == PART_ONE else on_assigned(state, after, event, kind)
     if type(kind) is Unassigned:
         return _with(state, operator=NOBODY, group=kind.group), ()  # R-ASSIGN-2
     if type(kind) is WentLive:
-        return _went_live(state, event, kind)
+        after, effects = _went_live(state, event, kind)
+        return after, (effects if state.rules == PART_ONE else effects + of_the_limit(effects))
     if type(kind) is LeftLive:
-        return _stop_being_live(state, Rule.LEFT_LIVE_IN_TIME)
+        after, effects = _stop_being_live(state, Rule.LEFT_LIVE_IN_TIME)
+        if state.rules == PART_ONE:
+            return after, effects
+        return after, effects + of_the_limit(effects) + on_stretch_end(state, event)
     if type(kind) is Ended:
-        return _ended(state, event)
+        after, effects = _ended(state, event)
+        if state.rules == PART_ONE:
+            return after, effects
+        after, more = on_ended(state, after, event)
+        return after, effects + of_the_limit(effects) + more
     if type(kind) is Resumed:
         return _with(state, ended=False), ()  # neither live (R-KPI3-6) nor another assignment (R-ASSIGN-5)
     if type(kind) is Rated:  # R-KPI1-1
@@ -197,7 +220,8 @@ def _went_live(state: State, event: Event, kind: WentLive) -> tuple[State, Effec
     if state.live is not None:
         return state, ()  # R-KPI3-5
     # Also where the conversation has ended (R-KPI3-7).
-    state = _with(state, live=Live(event.event_id, event.widget_id, kind.limit))
+    since = UNKNOWN if state.rules == PART_ONE else event.occur_time
+    state = _with(state, live=Live(event.event_id, event.widget_id, kind.limit, since))
     effects: Effects = ()
     if kind.limit is None:
         effects = (left_out(event, Kpi.UNANSWERED_LIVE_CONVERSATIONS, Rule.NO_LIMIT_KNOWN),)

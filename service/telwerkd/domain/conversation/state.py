@@ -22,12 +22,20 @@ CURRENT_RULES = 2
 """The newest version of the rules that this program knows: part one and part two."""
 
 
+UNKNOWN = Micros(-1)
+"""When something began of which a purge under earlier rules left no trace (R-ANEW-6). No event happens then."""
+
+
 class Live(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A live stretch: the event that opened it, its widget, and the limit that holds for it, if one is known."""
 
     event_id: EventId
     widget: WidgetId
     limit: Micros | None
+    since: Micros = UNKNOWN
+    """When it began; kept under the rules of version 2 only, as is what follows."""
+    replied: bool = False
+    """KPI 14 has counted it."""
 
 
 class ResponseTimer(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -68,7 +76,22 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     awaited: tuple[EventId, ...] = ()
     """Events that were taken back before they arrived, sorted."""
     rules: int = PART_ONE
-    """The version of the rules that it is folded by (R-ANEW-1). Nothing that happens changes it."""
+    """The version of the rules that it is folded by (R-ANEW-1). Nothing that happens changes it.
+
+    What follows is part two of the rules, and kept from version 2 on.
+    """
+    purged: bool = False
+    """Events were purged under earlier rules, so that the beginning of the conversation is not known (R-ANEW-5)."""
+    received: bool = False
+    """KPI 20 has counted this conversation."""
+    has_ended: bool = False
+    """An end was counted (KPI 12), so that the next one is another."""
+    waiting: Micros | None = None
+    """Since when a contact waits for an operator's message (KPI 14, 15)."""
+    episode: Micros | None = None
+    """When the episode began that has not ended (KPI 17)."""
+    episode_answered: bool = False
+    """An operator has sent a message in it."""
 
     @property
     def reached(self) -> Micros:

@@ -123,7 +123,7 @@ class EventDecoder:
         self._kinds: dict[str, Callable[[Any], Kind]] = {
             "went_live": _went_live,
             "left_live": lambda _: _LEFT_LIVE,
-            "message_sent": _message,
+            "message_sent": self._message,
             "operator_assigned": self._remembering(self._assigned),
             "operator_unassigned": self._unassigned,
             "conversation_ended": lambda _: _ENDED,
@@ -215,6 +215,15 @@ class EventDecoder:
             f"{skew_seconds_max} s (future_skew_seconds_max) may: check the producer's clock",
         )
 
+    def _message(self, message: pb.MessageSent) -> Message:
+        made = _MESSAGES.get(message.sender)
+        if made is None:
+            raise FieldError("message_sent.sender", f"{message.sender} is not one of {choices(pb.Sender.keys())}")
+        operator = message.operator_id
+        if not operator:
+            return made
+        return Message(made.sender, OperatorId(self._id("message_sent.operator_id", operator)))
+
     def _assigned(self, message: pb.OperatorAssigned) -> Assigned:
         return Assigned(
             OperatorId(self._fields.optional_id("operator_assigned.operator_id", message.operator_id)),
@@ -283,13 +292,6 @@ def _went_live(message: pb.WentLive) -> WentLive:
 
 def _action(message: pb.InactivityActionPerformed) -> ActionPerformed:
     return _ACTIONS[action("inactivity_action_performed.action", message.action)]
-
-
-def _message(message: pb.MessageSent) -> Message:
-    made = _MESSAGES.get(message.sender)
-    if made is None:
-        raise FieldError("message_sent.sender", f"{message.sender} is not one of {choices(pb.Sender.keys())}")
-    return made
 
 
 def _rated(message: pb.ConversationRated) -> Rated:

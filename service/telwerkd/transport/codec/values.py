@@ -1,13 +1,24 @@
 """Between `telwerk.v1.Value` and the values of facts."""
 
+from collections.abc import Iterable
+from enum import IntEnum
+
 from telwerk.v1 import event_pb2, kpi_service_pb2 as pb
 from telwerkd.domain.catalogue.specs import ValueKind
-from telwerkd.domain.conversation.facts import OfflineAssignment, answer_value, topics_value, value_answer, value_topics
+from telwerkd.domain.conversation.events import Sender
+from telwerkd.domain.conversation.facts import (
+    ConversationEnd,
+    OfflineAssignment,
+    answer_value,
+    topics_value,
+    value_answer,
+    value_topics,
+)
 from telwerkd.transport.codec.events import STARS_MAX
 from telwerkd.transport.codec.fields import FieldError, FieldReader, action, checked, choices
 
 
-def decode_value(field: str, message: pb.Value, fields: FieldReader) -> tuple[ValueKind, str]:
+def decode_value(field: str, message: pb.Value, fields: FieldReader) -> tuple[ValueKind, str]:  # noqa: PLR0911  # one case a kind
     """The kind of a value, and the value as a fact carries it.
 
     Raises:
@@ -21,8 +32,9 @@ def decode_value(field: str, message: pb.Value, fields: FieldReader) -> tuple[Va
         case "action":
             return ValueKind.INACTIVITY_ACTION, str(int(action(f"{field}.action", message.action)))
         case "offline_assignment":
-            outcome = _offline_assignment(f"{field}.offline_assignment", message.offline_assignment)
-            return ValueKind.OFFLINE_ASSIGNMENT, str(outcome)
+            outcome, names = message.offline_assignment, pb.OfflineAssignment.keys()
+            number = _numbered(f"{field}.offline_assignment", outcome, OfflineAssignment, names)
+            return ValueKind.OFFLINE_ASSIGNMENT, str(number)
         case "goal_id":
             return ValueKind.GOAL, fields.id(f"{field}.goal_id", message.goal_id)
         case "topics":
@@ -31,16 +43,20 @@ def decode_value(field: str, message: pb.Value, fields: FieldReader) -> tuple[Va
             question = fields.id(f"{field}.answer.question_id", message.answer.question_id)
             option = fields.id(f"{field}.answer.option_id", message.answer.option_id)
             return ValueKind.SURVEY_ANSWER, answer_value(question, option)
+        case "sender":
+            return ValueKind.SENDER, str(_numbered(f"{field}.sender", message.sender, Sender, event_pb2.Sender.keys()))
+        case "conversation_end":
+            end, names = message.conversation_end, pb.ConversationEnd.keys()
+            return ValueKind.CONVERSATION_END, str(_numbered(f"{field}.conversation_end", end, ConversationEnd, names))
         case _:
             raise FieldError(field, "a kind of value is required")
 
 
-def _offline_assignment(field: str, number: int) -> int:
+def _numbered(field: str, number: int, of: type[IntEnum], names: Iterable[str]) -> int:
     try:
-        return int(OfflineAssignment(number))
+        return int(of(number))
     except ValueError:
-        names = choices(pb.OfflineAssignment.keys())
-        raise FieldError(field, f"{number} is not one of {names}") from None
+        raise FieldError(field, f"{number} is not one of {choices(names)}") from None
 
 
 def decode_topics(field: str, message: pb.TopicSet, fields: FieldReader) -> list[str]:
@@ -70,5 +86,9 @@ def encode_value(kind: ValueKind, value: str) -> pb.Value:  # noqa: PLR0911  # o
         case ValueKind.SURVEY_ANSWER:
             question, option = value_answer(value)
             return pb.Value(answer=event_pb2.SurveyAnswer(question_id=question, option_id=option))
-        case ValueKind.NONE:
+        case ValueKind.SENDER:
+            return pb.Value(sender=event_pb2.Sender.ValueType(int(value)))
+        case ValueKind.CONVERSATION_END:
+            return pb.Value(conversation_end=pb.ConversationEnd.ValueType(int(value)))
+        case ValueKind.NONE | ValueKind.DURATION:
             return pb.Value()

@@ -14,6 +14,11 @@ _SECTIONS = {
         "Zu welchen Zielen Ihre Gespräche führen, worüber Ihre Kontakte sprechen und wie sie Ihre Umfragen "
         "beantworten: alles, was Sie brauchen, um Ihren Service gut zu organisieren.",
     ),
+    Section.CONVERSATIONS: SectionText(
+        "Gespräche und Antwortzeiten",
+        "Wie viele Gespräche und Nachrichten es gibt, wie schnell Ihre Operatoren antworten und wie lange etwas "
+        "dauert: das Ganze, von dem die anderen Zahlen ein Teil sind.",
+    ),
 }
 
 _STARS = (
@@ -75,6 +80,13 @@ _OFFLINE_ASSIGNMENTS = (
     ValueText(
         "Kein Operator verfügbar", "Der Kontakt konnte niemandem zugewiesen werden: Kein Operator war verfügbar."
     ),
+)
+
+_SENDERS = (ValueText("Kontakt"), ValueText("Operator"), ValueText("Bot", "Ein Bot oder eine andere Automatik."))
+
+_CONVERSATION_ENDS = (
+    ValueText("Erstes Ende", "Das Gespräch war noch nie beendet worden."),
+    ValueText("Erneut beendet", "Das Gespräch war schon einmal beendet, und der Kontakt hat es fortgesetzt."),
 )
 
 _KPIS = {
@@ -187,6 +199,121 @@ _KPIS = {
         unit="Umfrageantworten",
         when="Wenn ein Kontakt die Umfrage nach dem Gespräch beantwortet; jede Antwort zählt.",
         why="Liefert Ihnen verlässliche Umfrageergebnisse, denn jede Antwort wird gezählt.",
+    ),
+    Kpi.CONVERSATIONS_STARTED: KpiText(
+        name="Begonnene Gespräche",
+        what="Wie viele Gespräche beginnen und wer sie beginnt: Kontakte, Operatoren oder Bots.",
+        unit="Gespräche",
+        when="Mit der ersten Nachricht eines Gesprächs, von wem sie auch kommt. Ein Gespräch zählt einmal. Es gehört "
+        "dem, der in diesem Moment zugewiesen ist, also meist niemandem, und wandert bei einer späteren Zuweisung "
+        "nicht mit.",
+        why="Zeigt, wie viel Ihre Kontakte von Ihnen wollen und wann. An dieser Zahl lassen sich die meisten anderen "
+        "messen.",
+        example="Ein Bot begrüßt eine Besucherin, die nicht reagiert: ein Gespräch, das ein Bot begonnen hat. Schreibt "
+        "sie eine Stunde später, ist es noch immer dasselbe.",
+        values=_SENDERS,
+    ),
+    Kpi.CONVERSATIONS_ENDED: KpiText(
+        name="Beendete Gespräche",
+        what="Wie oft Gespräche beendet werden, zum ersten Mal oder erneut, nachdem der Kontakt sie fortgesetzt hat.",
+        unit="Gespräche",
+        when='Immer wenn ein Gespräch auf "Beendet" gesetzt wird, das es nicht schon war, auch wenn nie jemand darin '
+        "geschrieben hat.",
+        why="Zeigt, wie viel erledigt wird und wie oft Kontakte auf etwas zurückkommen, das erledigt schien.",
+        example='Ein Operator setzt ein Gespräch auf "Beendet". Am nächsten Tag setzt der Kontakt es fort, und es wird '
+        "noch einmal beendet: ein erstes Ende und ein erneut beendetes Gespräch.",
+        values=_CONVERSATION_ENDS,
+    ),
+    Kpi.LIVE_CONVERSATIONS_ANSWERED: KpiText(
+        name="Rechtzeitig beantwortete Live-Gespräche",
+        what="Wie viele Live-Gespräche ein Operator innerhalb des Zeitlimits seines Widgets beantwortet hat.",
+        unit="Gespräche",
+        when="Wenn ein Operator eine Nachricht sendet, während das Zeitlimit eines Live-Gesprächs läuft. Ein Gespräch "
+        "zählt höchstens einmal, für den Operator, der geschrieben hat, und nie zugleich als unbeantwortetes "
+        "Live-Gespräch. Nichts wird gezählt, wenn kein Limit lief: weil das Widget keines hat, der Kontakt noch nicht "
+        "geschrieben oder ein Operator schon vorher geantwortet hatte.",
+        why="Zusammen mit den unbeantworteten Live-Gesprächen sind das alle, deren Limit sich entschieden hat. Der "
+        "Anteil daran sagt, wie gut Sie halten, was Ihr Widget verspricht.",
+        example="Ein Kontakt schreibt in einem Live-Gespräch mit einem Limit von einer Minute. Nach vierzig Sekunden "
+        "antwortet ein Operator.",
+    ),
+    Kpi.FIRST_RESPONSE_TIME: KpiText(
+        name="Zeit bis zur ersten Antwort",
+        what="Wie lange Kontakte in Live-Gesprächen auf die erste Antwort eines Operators warten.",
+        unit="Millisekunden",
+        when="Wenn ein Operator einem wartenden Kontakt zum ersten Mal antwortet, seit das Gespräch live ist; jedes "
+        "Mal, wenn es live wird, gibt es wieder eine erste Antwort. Die Zeit läuft ab der Nachricht des Kontakts, "
+        "oder ab dem Moment, in dem das Gespräch live wurde, falls das später war. Sie gehört dem Operator, der "
+        "geschrieben hat.",
+        why="Das spüren Kontakte als Erstes. Wenige sehr lange Wartezeiten fallen im Mittelwert kaum auf: Sehen Sie "
+        "auf den Median und auf die Zeit, in der neun von zehn eine Antwort haben.",
+        example="Ein Kontakt schreibt um 9:00:00, das Gespräch wird um 9:00:10 live, und ein Operator antwortet um "
+        "9:00:45: Die erste Antwort brauchte 35 Sekunden.",
+    ),
+    Kpi.RESPONSE_TIME: KpiText(
+        name="Antwortzeit",
+        what="Wie lange Kontakte im ganzen Verlauf eines Gesprächs auf Antworten eines Operators warten.",
+        unit="Millisekunden",
+        when="Immer wenn ein Operator einem wartenden Kontakt antwortet, live oder nicht. Die Zeit läuft ab der "
+        "ersten Nachricht, die der Kontakt seit der letzten Antwort gesendet hat. Die Nachricht eines Bots ist keine "
+        "Antwort. Endet das Gespräch, bevor jemand antwortet, wird nichts gezählt. Sie gehört dem Operator, der "
+        "geschrieben hat.",
+        why="Zeigt, ob man sich um Kontakte auch dann noch kümmert, wenn die erste Antwort gegeben ist.",
+        example="Ein Kontakt schreibt innerhalb einer Minute drei Nachrichten, die erste um 14:00. Ein Operator "
+        "antwortet um 14:05 mit zwei Nachrichten: eine Antwort, nach fünf Minuten.",
+    ),
+    Kpi.LIVE_SESSION_DURATION: KpiText(
+        name="Dauer der Live-Sitzungen",
+        what="Wie lange Kontakt und Operator in einem Gespräch gleichzeitig online sind.",
+        unit="Millisekunden",
+        when="Wenn ein Gespräch nicht mehr live ist, weil einer von beiden offline ging oder weil es beendet wurde; ob "
+        "jemand geschrieben hat, spielt keine Rolle. Wird ein Gespräch mehrmals live, zählt jedes Mal.",
+        why="Zeigt, wie viel Zeit Ihrer Operatoren die Live-Gespräche brauchen.",
+        example="Ein Gespräch ist von 10:00 bis 10:12 live und noch einmal von 11:30 bis 11:33: zwei Sitzungen, "
+        "zusammen fünfzehn Minuten.",
+    ),
+    Kpi.CONVERSATION_DURATION: KpiText(
+        name="Gesprächsdauer",
+        what="Wie lange Gespräche von der ersten Nachricht bis zum Ende dauern.",
+        unit="Millisekunden",
+        when='Wenn ein Gespräch auf "Beendet" gesetzt wird, in dem ein Operator eine Nachricht gesendet hat. Ein '
+        "fortgesetztes Gespräch wird neu gemessen, ab der ersten Nachricht seitdem; gab es keine, oder keine eines "
+        "Operators, wird nichts gezählt.",
+        why="Zeigt, wie lange es dauert, bis ein Anliegen erledigt ist, und welche Gruppen die langwierigen haben.",
+        example="Ein Kontakt schreibt um 9:00, ein Operator antwortet, und um 9:20 wird das Gespräch beendet: zwanzig "
+        "Minuten. Am nächsten Tag setzt der Kontakt es fort und bedankt sich um 8:00, ein Operator antwortet und "
+        "beendet es um 8:01: eine Minute.",
+    ),
+    Kpi.MESSAGES: KpiText(
+        name="Nachrichten",
+        what="Wie viele Nachrichten Kontakte, Operatoren und Bots senden.",
+        unit="Nachrichten",
+        when="Mit jeder Nachricht. Sie gehört dem Operator, der sie geschrieben hat, sonst dem, der zugewiesen ist.",
+        why="Zeigt, wie viel geschrieben wird, wie viele Nachrichten ein Gespräch braucht und wie viel davon Bots "
+        "Ihnen abnehmen.",
+        values=_SENDERS,
+    ),
+    Kpi.REASSIGNMENTS: KpiText(
+        name="Weitergaben",
+        what="Wie oft ein Gespräch von einem Operator direkt zu einem anderen geht.",
+        unit="Weitergaben",
+        when="Immer wenn ein anderer Operator zugewiesen wird, während einer zugewiesen ist. Gezählt wird für den, "
+        "der das Gespräch vorher hatte. War dazwischen niemand zugewiesen, oder ändert sich nur die Gruppe, wird "
+        "nichts gezählt.",
+        why="Kontakte erzählen ungern alles zweimal. Eine hohe Zahl kann heißen, dass Gespräche zuerst bei der "
+        "falschen Gruppe landen oder dass Operatoren zu viele davon haben.",
+        example="Anna hat ein Gespräch und gibt es an Ben weiter: eine Weitergabe, gezählt für Anna.",
+    ),
+    Kpi.CONVERSATIONS_RECEIVED: KpiText(
+        name="Von Operatoren erhaltene Gespräche",
+        what="Wie viele Gespräche einen Operator erreichen, sei es sofort oder nach einem Bot.",
+        unit="Gespräche",
+        when="Wenn ein Gespräch begonnen hat und zum ersten Mal ein Operator zugewiesen ist. Es zählt einmal, für "
+        "diesen Operator und diese Gruppe, auch wenn es später weitergegeben wird.",
+        why="Zeigt, mit wie vielen Gesprächen Ihre Operatoren zu tun hatten; was Bots allein erledigen, ist nicht "
+        "dabei. Bewertungen, Feedback und Ziele sieht man am besten daneben.",
+        example="Ein Bot antwortet einem Kontakt und kann nicht helfen. Er gibt das Gespräch ab, und Anna wird "
+        "zugewiesen: ein erhaltenes Gespräch, für Anna.",
     ),
 }
 

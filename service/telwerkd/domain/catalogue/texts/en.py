@@ -14,6 +14,11 @@ _SECTIONS = {
         "Which goals your conversations lead to, what your contacts talk about, and how they answer your surveys: what "
         "you need to organise your service well.",
     ),
+    Section.CONVERSATIONS: SectionText(
+        "Conversations and response times",
+        "How many conversations and messages there are, how quickly your operators answer, and how long things take: "
+        "what the other numbers are a part of.",
+    ),
 }
 
 _STARS = (
@@ -73,6 +78,13 @@ _ACTIONS = (
 _OFFLINE_ASSIGNMENTS = (
     ValueText("Assigned", "The contact was given to another operator, who was available."),
     ValueText("No operator available", "The contact could not be given to anybody, as no operator was available."),
+)
+
+_SENDERS = (ValueText("Contact"), ValueText("Operator"), ValueText("Bot", "A bot or another automation."))
+
+_CONVERSATION_ENDS = (
+    ValueText("First end", "The conversation had never ended before."),
+    ValueText("Ended again", "The conversation had ended before, and the contact resumed it."),
 )
 
 _KPIS = {
@@ -193,6 +205,124 @@ _KPIS = {
         unit="Survey answers",
         when="When a contact answers the survey after a conversation; each answer counts.",
         why="Gives you survey results that you can rely on, as every answer is counted.",
+    ),
+    # R-KPI11-1, R-KPI11-2
+    Kpi.CONVERSATIONS_STARTED: KpiText(
+        name="Conversations started",
+        what="How many conversations begin, and who begins them: contacts, operators or bots.",
+        unit="Conversations",
+        when="With the first message of a conversation, whoever sends it. A conversation is counted once. It belongs "
+        "to whoever is assigned at that moment, which is mostly nobody, and is not moved when it is assigned later.",
+        why="Shows how much your contacts ask of you, and when. It is the number to compare most others with.",
+        example="A bot greets a visitor, who does not react: a conversation started by a bot. When the visitor writes "
+        "an hour later, it is still the same one.",
+        values=_SENDERS,
+    ),
+    # R-KPI12-1, R-KPI12-2, R-KPI12-3
+    Kpi.CONVERSATIONS_ENDED: KpiText(
+        name="Conversations ended",
+        what="How often conversations are set to ended, for the first time or again after the contact resumed them.",
+        unit="Conversations",
+        when='Whenever a conversation is set to "Ended" that was not ended already, even if nobody ever wrote in it.',
+        why="Shows how much work is done, and how often contacts come back to what seemed finished.",
+        example='An operator sets a conversation to "Ended". The next day the contact resumes it, and it is ended once '
+        "more: one first end, and one conversation ended again.",
+        values=_CONVERSATION_ENDS,
+    ),
+    # R-KPI13-1, R-KPI13-2
+    Kpi.LIVE_CONVERSATIONS_ANSWERED: KpiText(
+        name="Live conversations answered in time",
+        what="How many live conversations an operator answered within the time limit of the widget.",
+        unit="Conversations",
+        when="When an operator sends a message while the time limit of a live conversation is running. A conversation "
+        "is counted once at most, for the operator who wrote, and never as an unanswered live conversation too. "
+        "Nothing is counted if no limit was running: the widget has none, the contact had not written, or an operator "
+        "had answered before.",
+        why="Together with the unanswered live conversations it is the number of those whose limit was decided. The "
+        "share of it tells how well you keep what your widget promises.",
+        example="A contact writes in a live conversation with a limit of one minute. An operator answers after forty "
+        "seconds.",
+    ),
+    # R-KPI14-1, R-KPI14-2, R-KPI14-3, R-KPI14-4
+    Kpi.FIRST_RESPONSE_TIME: KpiText(
+        name="First response time",
+        what="How long contacts in live conversations wait for the first answer of an operator.",
+        unit="Milliseconds",
+        when="When an operator answers a waiting contact for the first time since the conversation went live; each "
+        "time it goes live, there is another first answer. The time runs from the contact's message, or from the "
+        "moment the conversation went live if that is later. It belongs to the operator who wrote.",
+        why="It is what contacts feel first. Few very long waits hardly show in a mean: look at the median, and at the "
+        "time within which nine of ten are answered.",
+        example="A contact writes at 9:00:00, the conversation goes live at 9:00:10, and an operator answers at "
+        "9:00:45: the first response took 35 seconds.",
+    ),
+    # R-KPI15-1, R-KPI15-2
+    Kpi.RESPONSE_TIME: KpiText(
+        name="Response time",
+        what="How long contacts wait for an answer of an operator, in the whole of a conversation.",
+        unit="Milliseconds",
+        when="Whenever an operator answers a waiting contact, live or not. The time runs from the first message that "
+        "the contact has sent since the last answer. A bot's message is no answer. If the conversation ends before "
+        "anybody answers, nothing is counted. It belongs to the operator who wrote.",
+        why="Shows whether contacts are still looked after once the first answer is given.",
+        example="A contact writes three messages within a minute, the first at 14:00. An operator answers at 14:05 "
+        "with two messages: one response, of five minutes.",
+    ),
+    # R-KPI16-1, R-KPI16-2
+    Kpi.LIVE_SESSION_DURATION: KpiText(
+        name="Live session duration",
+        what="How long contact and operator are online in a conversation at the same time.",
+        unit="Milliseconds",
+        when="When a conversation is no longer live, because one of them went offline or because it ended; whether "
+        "anybody wrote makes no difference. A conversation that goes live several times counts each time.",
+        why="Shows how much of your operators' time live conversations take.",
+        example="A conversation is live from 10:00 to 10:12, and again from 11:30 to 11:33: two sessions, fifteen "
+        "minutes in all.",
+    ),
+    # R-KPI17-1, R-KPI17-2, R-KPI17-3
+    Kpi.CONVERSATION_DURATION: KpiText(
+        name="Conversation duration",
+        what="How long conversations take from the first message to the end.",
+        unit="Milliseconds",
+        when='When a conversation is set to "Ended" in which an operator has sent a message. A conversation that was '
+        "resumed is measured anew, from the first message since; if there was none, or none of an operator, nothing is "
+        "counted.",
+        why="Shows how long it takes until a matter is settled, and which groups have the matters that take long.",
+        example="A contact writes at 9:00, an operator answers, and the conversation is ended at 9:20: twenty "
+        "minutes. It is resumed the next day, the contact says thanks at 8:00, an operator replies and ends it at "
+        "8:01: one minute.",
+    ),
+    # R-KPI18-1, R-KPI18-2
+    Kpi.MESSAGES: KpiText(
+        name="Messages",
+        what="How many messages contacts, operators and bots send.",
+        unit="Messages",
+        when="With each message. It belongs to the operator who wrote it, or else to the one who is assigned.",
+        why="Shows how much is written, how many messages a conversation takes, and how much of that bots do for you.",
+        values=_SENDERS,
+    ),
+    # R-KPI19-1, R-KPI19-2, R-KPI19-3
+    Kpi.REASSIGNMENTS: KpiText(
+        name="Reassignments",
+        what="How often a conversation goes from one operator directly to another.",
+        unit="Reassignments",
+        when="Whenever another operator is assigned while one is assigned. It is counted for the operator who had the "
+        "conversation before. If it was unassigned in between, or if only the group changes, nothing is counted.",
+        why="Contacts dislike to say everything twice. A high number may mean that conversations reach the wrong group "
+        "first, or that operators have too many of them.",
+        example="Anna has a conversation and passes it to Ben: one reassignment, counted for Anna.",
+    ),
+    # R-KPI20-1, R-KPI20-2
+    Kpi.CONVERSATIONS_RECEIVED: KpiText(
+        name="Conversations received by operators",
+        what="How many conversations reach an operator, be it at once or after a bot.",
+        unit="Conversations",
+        when="When a conversation has begun and an operator is assigned for the first time. It is counted once, for "
+        "that operator and group, even if it is passed on later.",
+        why="Shows how many conversations your operators have had to deal with; what bots settle alone is not among "
+        "them. Ratings, feedback and goals are best seen beside it.",
+        example="A bot answers a contact and cannot help. It hands the conversation over, and Anna is assigned: one "
+        "conversation received, by Anna.",
     ),
 }
 

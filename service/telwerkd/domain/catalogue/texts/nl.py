@@ -14,6 +14,11 @@ _SECTIONS = {
         "Tot welke doelen uw gesprekken leiden, waarover uw contacten het hebben en hoe zij uw enquêtes invullen: wat "
         "u nodig heeft om uw service goed in te richten.",
     ),
+    Section.CONVERSATIONS: SectionText(
+        "Gesprekken en reactietijden",
+        "Hoeveel gesprekken en berichten er zijn, hoe snel uw operators antwoorden en hoe lang iets duurt: het geheel "
+        "waarvan de andere cijfers een deel zijn.",
+    ),
 }
 
 _STARS = (
@@ -73,6 +78,13 @@ _ACTIONS = (
 _OFFLINE_ASSIGNMENTS = (
     ValueText("Toegewezen", "Het contact is bij een andere operator terechtgekomen, die wel beschikbaar was."),
     ValueText("Geen operator beschikbaar", "Het contact kon bij niemand terecht: er was geen operator beschikbaar."),
+)
+
+_SENDERS = (ValueText("Contact"), ValueText("Operator"), ValueText("Bot", "Een bot of een andere automatisering."))
+
+_CONVERSATION_ENDS = (
+    ValueText("Eerste einde", "Het gesprek was nog nooit beëindigd."),
+    ValueText("Opnieuw beëindigd", "Het gesprek was al eens beëindigd, en het contact heeft het voortgezet."),
 )
 
 _KPIS = {
@@ -184,6 +196,119 @@ _KPIS = {
         unit="Enquête-antwoorden",
         when="Zodra een contact de enquête na het gesprek invult; elk antwoord telt.",
         why="Levert representatieve resultaten van uw enquêtes op, want elk antwoord telt mee.",
+    ),
+    Kpi.CONVERSATIONS_STARTED: KpiText(
+        name="Begonnen gesprekken",
+        what="Hoeveel gesprekken er beginnen, en wie ze begint: contacten, operators of bots.",
+        unit="Gesprekken",
+        when="Bij het eerste bericht van een gesprek, van wie het ook komt. Een gesprek telt één keer. Het hoort bij "
+        "wie op dat moment is toegewezen, meestal dus bij niemand, en verhuist niet mee als het later wordt "
+        "toegewezen.",
+        why="Laat zien hoeveel uw contacten van u vragen, en wanneer. Aan dit cijfer meet u de meeste andere af.",
+        example="Een bot begroet een bezoeker, die niet reageert: een gesprek dat een bot is begonnen. Schrijft de "
+        "bezoeker een uur later, dan is het nog steeds hetzelfde gesprek.",
+        values=_SENDERS,
+    ),
+    Kpi.CONVERSATIONS_ENDED: KpiText(
+        name="Beëindigde gesprekken",
+        what="Hoe vaak gesprekken worden beëindigd, voor het eerst of opnieuw nadat het contact ze heeft voortgezet.",
+        unit="Gesprekken",
+        when='Telkens als een gesprek op "Beëindigd" komt te staan dat nog niet beëindigd was, ook als niemand er '
+        "ooit in heeft geschreven.",
+        why="Laat zien hoeveel er wordt afgehandeld, en hoe vaak contacten terugkomen op iets dat klaar leek.",
+        example='Een operator zet een gesprek op "Beëindigd". De volgende dag zet het contact het voort, en het wordt '
+        "nog een keer beëindigd: één eerste einde, en één gesprek dat opnieuw is beëindigd.",
+        values=_CONVERSATION_ENDS,
+    ),
+    Kpi.LIVE_CONVERSATIONS_ANSWERED: KpiText(
+        name="Op tijd beantwoorde live-gesprekken",
+        what="Hoeveel live-gesprekken een operator binnen de tijdslimiet van de widget heeft beantwoord.",
+        unit="Gesprekken",
+        when="Zodra een operator een bericht stuurt terwijl de tijdslimiet van een live-gesprek loopt. Een gesprek "
+        "telt hooguit één keer, voor de operator die schreef, en nooit ook als onbeantwoord live-gesprek. Er wordt "
+        "niets geteld als er geen limiet liep: de widget heeft er geen, het contact had nog niet geschreven, of een "
+        "operator had al eerder geantwoord.",
+        why="Samen met de onbeantwoorde live-gesprekken zijn dit alle gesprekken waarvan de limiet is beslist. Het "
+        "aandeel erin zegt hoe goed u waarmaakt wat uw widget belooft.",
+        example="Een contact schrijft in een live-gesprek met een limiet van één minuut. Na veertig seconden "
+        "antwoordt een operator.",
+    ),
+    Kpi.FIRST_RESPONSE_TIME: KpiText(
+        name="Tijd tot het eerste antwoord",
+        what="Hoe lang contacten in live-gesprekken op het eerste antwoord van een operator wachten.",
+        unit="Milliseconden",
+        when="Zodra een operator een wachtend contact voor het eerst antwoordt sinds het gesprek live is; telkens als "
+        "het live wordt, is er weer een eerste antwoord. De tijd loopt vanaf het bericht van het contact, of vanaf "
+        "het moment dat het gesprek live werd als dat later was. Hij hoort bij de operator die schreef.",
+        why="Dit merken contacten het eerst. Een paar heel lange wachttijden vallen in een gemiddelde nauwelijks op: "
+        "kijk naar de mediaan, en naar de tijd waarbinnen negen van de tien antwoord hebben.",
+        example="Een contact schrijft om 9:00:00, het gesprek wordt om 9:00:10 live, en een operator antwoordt om "
+        "9:00:45: het eerste antwoord kostte 35 seconden.",
+    ),
+    Kpi.RESPONSE_TIME: KpiText(
+        name="Reactietijd",
+        what="Hoe lang contacten in het hele verloop van een gesprek op antwoord van een operator wachten.",
+        unit="Milliseconden",
+        when="Telkens als een operator een wachtend contact antwoordt, live of niet. De tijd loopt vanaf het eerste "
+        "bericht dat het contact sinds het vorige antwoord heeft gestuurd. Een bericht van een bot is geen antwoord. "
+        "Eindigt het gesprek voordat iemand antwoordt, dan wordt er niets geteld. De tijd hoort bij de operator die "
+        "schreef.",
+        why="Laat zien of er ook na het eerste antwoord nog naar contacten wordt omgekeken.",
+        example="Een contact stuurt binnen een minuut drie berichten, het eerste om 14:00. Een operator antwoordt om "
+        "14:05 met twee berichten: één reactie, na vijf minuten.",
+    ),
+    Kpi.LIVE_SESSION_DURATION: KpiText(
+        name="Duur van live-sessies",
+        what="Hoe lang contact en operator in een gesprek tegelijk online zijn.",
+        unit="Milliseconden",
+        when="Zodra een gesprek niet meer live is, omdat een van beiden offline ging of omdat het werd beëindigd; of "
+        "er iemand schreef, maakt niet uit. Wordt een gesprek vaker live, dan telt elke keer.",
+        why="Laat zien hoeveel tijd van uw operators live-gesprekken vragen.",
+        example="Een gesprek is live van 10:00 tot 10:12, en nog eens van 11:30 tot 11:33: twee sessies, samen "
+        "vijftien minuten.",
+    ),
+    Kpi.CONVERSATION_DURATION: KpiText(
+        name="Gespreksduur",
+        what="Hoe lang gesprekken duren, van het eerste bericht tot het einde.",
+        unit="Milliseconden",
+        when='Zodra een gesprek op "Beëindigd" komt te staan waarin een operator een bericht heeft gestuurd. Een '
+        "voortgezet gesprek wordt opnieuw gemeten, vanaf het eerste bericht daarna; was dat er niet, of geen van een "
+        "operator, dan wordt er niets geteld.",
+        why="Laat zien hoe lang het duurt voordat een kwestie is afgehandeld, en welke groepen de lange hebben.",
+        example="Een contact schrijft om 9:00, een operator antwoordt, en om 9:20 wordt het gesprek beëindigd: "
+        "twintig minuten. De volgende dag zet het contact het voort en bedankt om 8:00, een operator antwoordt en "
+        "beëindigt het om 8:01: één minuut.",
+    ),
+    Kpi.MESSAGES: KpiText(
+        name="Berichten",
+        what="Hoeveel berichten contacten, operators en bots sturen.",
+        unit="Berichten",
+        when="Bij elk bericht. Het hoort bij de operator die het schreef, en anders bij degene die is toegewezen.",
+        why="Laat zien hoeveel er wordt geschreven, hoeveel berichten een gesprek kost en hoeveel bots u daarvan uit "
+        "handen nemen.",
+        values=_SENDERS,
+    ),
+    Kpi.REASSIGNMENTS: KpiText(
+        name="Overdrachten",
+        what="Hoe vaak een gesprek van de ene operator rechtstreeks naar de andere gaat.",
+        unit="Overdrachten",
+        when="Telkens als een andere operator wordt toegewezen terwijl er een is toegewezen. Het telt voor de "
+        "operator die het gesprek daarvoor had. Was er tussendoor niemand toegewezen, of verandert alleen de groep, "
+        "dan wordt er niets geteld.",
+        why="Contacten vertellen niet graag alles twee keer. Een hoog aantal kan betekenen dat gesprekken eerst bij de "
+        "verkeerde groep komen, of dat operators er te veel hebben.",
+        example="Anna heeft een gesprek en geeft het door aan Ben: één overdracht, geteld voor Anna.",
+    ),
+    Kpi.CONVERSATIONS_RECEIVED: KpiText(
+        name="Door operators ontvangen gesprekken",
+        what="Hoeveel gesprekken een operator bereiken, meteen of na een bot.",
+        unit="Gesprekken",
+        when="Zodra een gesprek is begonnen en er voor het eerst een operator is toegewezen. Het telt één keer, voor "
+        "die operator en die groep, ook als het later wordt doorgegeven.",
+        why="Laat zien met hoeveel gesprekken uw operators te maken kregen; wat bots alleen afhandelen, hoort daar "
+        "niet bij. Beoordelingen, feedback en doelen ziet u het best daarnaast.",
+        example="Een bot antwoordt een contact en kan niet helpen. Hij draagt het gesprek over, en Anna wordt "
+        "toegewezen: één ontvangen gesprek, voor Anna.",
     ),
 }
 

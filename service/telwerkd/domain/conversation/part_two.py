@@ -1,0 +1,230 @@
+"""Part two of the rules, KPI 11 to 20: how many conversations, messages and handovers there are, and how long it takes.
+
+Its transitions stand here, beside those of part one (`telwerkd.domain.conversation.fold`), which calls them where the
+conversation counts by the rules of version 2. Each is given the state `before` the event, which says for whom a fact is
+(R-FACT-2), and the state `after` it as part one has it. What part one knows (started, ended, live, the timer) is asked
+of it, so that the two cannot disagree; only what it does not need is kept beside: since when a contact waits, an
+episode or a live stretch goes on, and what was counted once already.
+
+They run for every event of every conversation: a state is made anew once at most, and not where nothing changes.
+"""
+
+import msgspec
+
+from telwerkd.domain.catalogue.specs import Kpi
+from telwerkd.domain.conversation.effects import Effect, Effects, counted, left_out
+from telwerkd.domain.conversation.events import Assigned, Event, Message, Sender
+from telwerkd.domain.conversation.facts import (
+    Change,
+    ConversationEnd,
+    Fact,
+    FactChange,
+    LeftOut,
+    Rule,
+    duration_value,
+)
+from telwerkd.domain.conversation.state import CURRENT_RULES, UNKNOWN, Live, State
+from telwerkd.domain.ids import NOBODY, Micros, OperatorId
+
+_with = msgspec.structs.replace
+
+_SENDERS = {sender: str(int(sender)) for sender in Sender}
+_FIRST, _AGAIN = (str(int(end)) for end in ConversationEnd)
+
+
+def on_message(before: State, after: State, event: Event, kind: Message) -> tuple[State, Effects]:
+    """Each message counts (R-KPI18-1), the first one as the start (R-KPI11-1); one of an operator may end a wait."""
+    if kind.sender is Sender.OPERATOR:
+        return _on_operator_message(before, after, event, kind.operator or before.operator)
+    effects: Effects = (counted(before, event, Kpi.MESSAGES, _SENDERS[kind.sender]),)
+    if not before.started:
+        after, started = _on_start(before, after, event, kind.sender)
+        effects += started
+    waits = kind.sender is Sender.CONTACT and after.waiting is None  # a bot's message begins no wait (R-TIME-4)
+    begins = after.episode is None and not after.ended  # R-TIME-2
+    if waits:
+        after = (
+            _with(after, waiting=event.occur_time, episode=event.occur_time)
+            if begins
+            else _with(after, waiting=event.occur_time)
+        )
+    elif begins:
+        after = _with(after, episode=event.occur_time)
+    return after, effects
+
+
+def _on_start(before: State, after: State, event: Event, sender: Sender) -> tuple[State, Effects]:
+    """The conversation's first message (R-KPI11-1); with an operator assigned, it is received too (R-KPI20-1)."""
+    if before.purged:
+        effects: Effects = (left_out(event, Kpi.CONVERSATIONS_STARTED, Rule.PURGED),)
+    else:
+        effects = (counted(before, event, Kpi.CONVERSATIONS_STARTED, _SENDERS[sender]),)
+    return (after, effects) if before.operator == NOBODY else _received(after, event, effects)
+
+
+def _received(after: State, event: Event, effects: Effects) -> tuple[State, Effects]:
+    """It has started and an operator is assigned for the first time, by this event or before it (R-KPI20-1)."""
+    if after.purged:
+        received: Effect = left_out(event, Kpi.CONVERSATIONS_RECEIVED, Rule.PURGED)
+    else:
+        received = counted(after, event, Kpi.CONVERSATIONS_RECEIVED)
+    return _with(after, received=True), (*effects, received)
+
+
+# Answers: KPI 13, 14 and 15.
+
+
+def _on_operator_message(before: State, after: State, event: Event, operator: OperatorId) -> tuple[State, Effects]:
+    effects: Effects = (_by(operator, before, event, Kpi.MESSAGES, "2"),)
+    if not before.started:
+        after, started = _on_start(before, after, event, Sender.OPERATOR)
+        effects += started
+    if not before.answered:
+        effects += _on_first_answer(before, event, operator)
+    waiting, live, episode = after.waiting, after.live, after.episode
+    if waiting is not None:
+        effects += _on_answer(before, event, operator, waiting)
+        if live is not None and not live.replied:
+            effects += _on_first_response(before, event, operator, waiting, live)
+            live = _with(live, replied=True)
+    if episode is None and not after.ended:
+        episode = event.occur_time
+    answered = episode is not None
+    if waiting is not None or answered is not after.episode_answered:
+        after = _with(after, waiting=None, live=live, episode=episode, episode_answered=answered)
+    return after, effects
+
+
+def of_the_limit(effects: Effects) -> Effects:
+    """Returns why KPI 13 does not count a live stretch, where KPI 3 does not for the same reason (R-KPI13-3)."""
+    return tuple(
+        LeftOut(Kpi.LIVE_CONVERSATIONS_ANSWERED, effect.event_id, _NOR_ANSWERED.get(effect.rule, effect.rule))
+        for effect in effects
+        if type(effect) is LeftOut and effect.kpi is Kpi.UNANSWERED_LIVE_CONVERSATIONS
+    )
+
+
+_NOR_ANSWERED = {
+    Rule.ONCE_PER_CONVERSATION: Rule.LIMIT_HAD_PASSED,
+    Rule.ANSWERED_IN_TIME: Rule.CONTACT_HAD_NOT_WRITTEN,
+}
+"""What a reason of KPI 3 is for KPI 13, where no limit was stopped by an answer."""
+
+
+def _by(operator: OperatorId, before: State, event: Event, kpi: Kpi, value: str) -> FactChange:
+    """Returns that a fact of an operator's message is counted, for the one who wrote it (R-MSG-5)."""
+    fact = Fact(kpi, value, operator, before.group, event.widget_id, event.occur_time, event.event_id)
+    return FactChange(Change.COUNTED, fact)
+
+
+def _on_first_answer(before: State, event: Event, operator: OperatorId) -> Effects:
+    """The first message of any operator: it may stop a running limit of KPI 3 in time (R-KPI13-1, R-KPI13-2)."""
+    timer = before.timer
+    if before.unanswered_live or (timer is not None and timer.passed):
+        return (left_out(event, Kpi.LIVE_CONVERSATIONS_ANSWERED, Rule.LIMIT_HAD_PASSED),)
+    if timer is None:
+        return ()
+    if before.live is not None and before.live.since == UNKNOWN:
+        return (left_out(event, Kpi.LIVE_CONVERSATIONS_ANSWERED, Rule.PURGED),)
+    return (_by(operator, before, event, Kpi.LIVE_CONVERSATIONS_ANSWERED, ""),)
+
+
+def _on_answer(before: State, event: Event, operator: OperatorId, waiting: Micros) -> Effects:
+    """A wait ends, live or not (R-KPI15-1)."""
+    if waiting == UNKNOWN:
+        return (left_out(event, Kpi.RESPONSE_TIME, Rule.PURGED),)
+    return (_by(operator, before, event, Kpi.RESPONSE_TIME, duration_value(waiting, event.occur_time)),)
+
+
+def _on_first_response(before: State, event: Event, operator: OperatorId, waiting: Micros, live: Live) -> Effects:
+    """A wait ends for the first time in a live stretch (R-KPI14-1); from the later beginning (R-KPI14-2)."""
+    if UNKNOWN in (waiting, live.since):
+        return (left_out(event, Kpi.FIRST_RESPONSE_TIME, Rule.PURGED),)
+    value = duration_value(max(waiting, live.since), event.occur_time)
+    return (_by(operator, before, event, Kpi.FIRST_RESPONSE_TIME, value),)
+
+
+# Endings: KPI 12, 16 and 17.
+
+
+def on_stretch_end(before: State, event: Event) -> Effects:
+    """A live stretch ends, whatever else holds (R-KPI16-1, R-KPI16-2)."""
+    live = before.live
+    if live is None:
+        return ()
+    return (_lasted(before, event, Kpi.LIVE_SESSION_DURATION, live.since),)
+
+
+def on_ended(before: State, after: State, event: Event) -> tuple[State, Effects]:
+    """The conversation had not ended, and does: with it ends the episode (R-KPI12-1, R-KPI17-1).
+
+    A wait that is open is closed without a fact (R-TIME-5).
+    """
+    stretch = on_stretch_end(before, event)
+    if before.ended:
+        return after, (*stretch, left_out(event, Kpi.CONVERSATIONS_ENDED, Rule.HAD_ENDED))
+    effects: Effects = (*stretch, _end(before, event), _end_of_episode(before, event))
+    if before.waiting is not None:
+        effects += (left_out(event, Kpi.RESPONSE_TIME, Rule.ENDED_WITHOUT_ANSWER),)
+    return _with(after, has_ended=True, waiting=None, episode=None, episode_answered=False), effects
+
+
+def _end(before: State, event: Event) -> Effect:
+    """The first, or another one (R-KPI12-2)."""
+    if before.has_ended:
+        return counted(before, event, Kpi.CONVERSATIONS_ENDED, _AGAIN)
+    if before.purged:
+        return left_out(event, Kpi.CONVERSATIONS_ENDED, Rule.PURGED)
+    return counted(before, event, Kpi.CONVERSATIONS_ENDED, _FIRST)
+
+
+def _end_of_episode(before: State, event: Event) -> Effect:
+    if before.episode is None:  # R-KPI17-2
+        return left_out(event, Kpi.CONVERSATION_DURATION, Rule.NO_MESSAGE_SINCE_RESUMED)
+    if before.episode == UNKNOWN:
+        return left_out(event, Kpi.CONVERSATION_DURATION, Rule.PURGED)
+    if not before.episode_answered:
+        return left_out(event, Kpi.CONVERSATION_DURATION, Rule.NO_OPERATOR_WROTE)
+    return _lasted(before, event, Kpi.CONVERSATION_DURATION, before.episode)
+
+
+def _lasted(before: State, event: Event, kpi: Kpi, since: Micros) -> Effect:
+    if since == UNKNOWN:
+        return left_out(event, kpi, Rule.PURGED)
+    return counted(before, event, kpi, duration_value(since, event.occur_time))
+
+
+# Assignments: KPI 19 and 20.
+
+
+def on_assigned(before: State, after: State, event: Event, kind: Assigned) -> tuple[State, Effects]:
+    """An operator replaces another directly (R-KPI19-1), or receives the conversation (R-KPI20-1)."""
+    if kind.operator == NOBODY:
+        return after, ()
+    effects: Effects = ()
+    if before.operator == kind.operator:  # R-KPI19-3
+        effects = (left_out(event, Kpi.REASSIGNMENTS, Rule.SAME_OPERATOR),)
+    elif before.operator != NOBODY:
+        effects = (counted(before, event, Kpi.REASSIGNMENTS),)
+    elif before.received:  # R-KPI19-2
+        effects = (left_out(event, Kpi.REASSIGNMENTS, Rule.UNASSIGNED_IN_BETWEEN),)
+    if not after.started:
+        return after, effects
+    if after.received:  # R-KPI20-2
+        return after, (*effects, left_out(event, Kpi.CONVERSATIONS_RECEIVED, Rule.RECEIVED_BEFORE))
+    return _received(after, event, effects)
+
+
+def recounted(base: State) -> State:
+    """Returns a base state that a purge under earlier rules left, as the present rules go on from it (R-ANEW-5).
+
+    What it cannot know is `UNKNOWN`: what looks at it is left out (R-ANEW-6).
+    """
+    return _with(
+        base,
+        rules=CURRENT_RULES,
+        purged=True,
+        received=False,
+        waiting=UNKNOWN if base.contact_wrote else None,
+        episode=UNKNOWN if base.started and not base.ended else None,
+    )
