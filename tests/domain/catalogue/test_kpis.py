@@ -96,7 +96,7 @@ def test_sections() -> None:
 
 
 def test_known_values() -> None:
-    """Stars, actions, outcomes, senders and ends are known beforehand, in order, as facts carry them; nothing else is."""
+    """Stars, actions, outcomes, senders and ends are known beforehand, in order, as in facts; nothing else is."""
     known = {kpi: [value.value for value in info.values] for kpi, info in CATALOGUE.items() if info.values}
     assert known == {
         Kpi.SATISFACTION_SCORE: [stars_value(stars) for stars in range(1, 6)],
