@@ -1,21 +1,22 @@
 """The Telwerk client: send live-chat events, read exact KPIs.
 
 `Telwerk` is the connection and `AsyncTelwerk` the same for asyncio; `EventSender` and `AsyncEventSender` send events in
-the background. `telwerk.events` builds what is sent, `telwerk.queries` what is asked, `telwerk.errors` is the tree of
-what can go wrong, and `telwerk.v1` holds the messages of the contract. Nothing but grpcio and protobuf is needed.
+the background. `telwerk.events` builds what is sent, `telwerk.queries` what is asked, `telwerk.names` says what ids are
+called, `telwerk.errors` is the tree of what can go wrong, and `telwerk.v1` holds the messages of the contract. Nothing
+but grpcio and protobuf is needed.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from telwerk import errors, events, queries
+    from telwerk import errors, events, names, queries
     from telwerk.aio import AsyncTelwerk
     from telwerk.aio_sender import AsyncEventSender
     from telwerk.client import Telwerk
     from telwerk.sender import EventSender
 
-__all__ = ["AsyncEventSender", "AsyncTelwerk", "EventSender", "Telwerk", "errors", "events", "queries"]
+__all__ = ["AsyncEventSender", "AsyncTelwerk", "EventSender", "Telwerk", "errors", "events", "names", "queries"]
 
 _MODULES: Final = {
     "AsyncEventSender": "telwerk.aio_sender",

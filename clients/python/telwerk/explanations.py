@@ -11,6 +11,7 @@ Page: TypeAlias = ExplainCountResponse
 class _Explained:
     def __init__(self, first: Page) -> None:
         self._first = first
+        self.names = list(first.names)
         self.unexplainable_count = first.unexplainable_count
         self.complete_until = first.complete_until
 
@@ -23,7 +24,8 @@ class Explanation(_Explained):
 
     `unexplainable_count` is how much of the number no event explains any more, because events were purged or
     conversations erased. What is counted in all conversations, and this, add up to the number. `complete_until` is that
-    of `QueryTotalsResponse`. Both are known at once.
+    of `QueryTotalsResponse`. Both are known at once. `names` has the display names of the pages read so far, if they
+    were asked for (`include_names`).
     """
 
     def __init__(self, first: Page, page_of: Callable[[str], Page]) -> None:
@@ -35,6 +37,7 @@ class Explanation(_Explained):
         yield from page.conversations
         while page.next_page_token:
             page = self._page_of(page.next_page_token)
+            self.names += page.names
             yield from page.conversations
 
 
@@ -53,3 +56,4 @@ class AsyncExplanation(_Explained):
             if not page.next_page_token:
                 return
             page = await self._page_of(page.next_page_token)
+            self.names += page.names

@@ -18,11 +18,15 @@ import grpc.aio
 
 from telwerk.connection import ApiKey, Connection
 from telwerk.errors import InvalidArgumentError, refused_query
+from telwerk.names import KINDS, KindName
 from telwerk.queries import (
+    PAGE_SIZE_MAX,
+    DimensionName,
     Query,
     SeriesOptions,
     TotalsOptions,
     batch_request,
+    dimension_values_request,
     series_request,
     timestamp,
     totals_request,
@@ -34,13 +38,16 @@ from telwerk.v1.admin_service_pb2 import (
     PurgeEventsResponse,
 )
 from telwerk.v1.admin_service_pb2_grpc import AdminServiceStub
+from telwerk.v1.display_name_pb2 import DisplayName
 from telwerk.v1.event_pb2 import Event
 from telwerk.v1.ingestion_service_pb2 import IngestEventsRequest, IngestEventsResponse
 from telwerk.v1.ingestion_service_pb2_grpc import IngestionServiceStub
 from telwerk.v1.kpi_service_pb2 import (
     BatchedAnswer,
     BatchQueryResponse,
+    DimensionValue,
     Kpi,
+    ListDimensionValuesResponse,
     ListKpisRequest,
     ListKpisResponse,
     QueryTimeSeriesResponse,
@@ -53,10 +60,14 @@ from telwerk.v1.settings_service_pb2 import (
     GetAccountSettingsResponse,
     GetWidgetSettingsRequest,
     GetWidgetSettingsResponse,
+    ListDisplayNamesRequest,
+    ListDisplayNamesResponse,
     ListWidgetSettingsRequest,
     ListWidgetSettingsResponse,
     SetAccountSettingsRequest,
     SetAccountSettingsResponse,
+    SetDisplayNamesRequest,
+    SetDisplayNamesResponse,
     SetWidgetSettingsRequest,
     SetWidgetSettingsResponse,
     WidgetSettings,
@@ -255,6 +266,58 @@ class Operations:
         request = GetAccountSettingsRequest(account_id=account_id)
         response: GetAccountSettingsResponse = yield from ask(lambda stubs: stubs.settings.GetAccountSettings, request)
         return response.settings
+
+    @operation
+    def set_display_names(
+        self, account_id: str, names: Iterable[DisplayName], *, replace_all: bool = False
+    ) -> Steps[SetDisplayNamesResponse]:
+        """Sets display names, up to 1,000 by default of the server; an empty name removes. All of them, or none.
+
+        With `replace_all` every other name of the account goes; without names, all are erased. Safe to repeat.
+        """
+        request = SetDisplayNamesRequest(account_id=account_id, names=names, replace_all=replace_all)
+        return ask(lambda stubs: stubs.settings.SetDisplayNames, request)
+
+    @operation
+    def display_names(
+        self, account_id: str, kind: KindName, *, prefix: str = "", question: str = ""
+    ) -> Steps[Sequence[DisplayName]]:
+        """The display names of a kind, by id; only those whose id or name begins so, or of a question's options."""
+        request = ListDisplayNamesRequest(
+            account_id=account_id, kind=KINDS[kind], prefix=prefix, question_id=question, page_size=PAGE_SIZE_MAX
+        )
+        names: list[DisplayName] = []
+        while True:
+            page: ListDisplayNamesResponse = yield from ask(lambda stubs: stubs.settings.ListDisplayNames, request)
+            names += page.names
+            if not page.next_page_token:
+                return names
+            request.page_token = page.next_page_token
+
+    @operation
+    def dimension_values(
+        self,
+        account_id: str,
+        dimension: DimensionName,
+        *,
+        kpis: str | Iterable[str] = (),
+        prefix: str = "",
+        question: str = "",
+        limit: int | None = None,
+    ) -> Steps[Sequence[DimensionValue]]:
+        """What a filter can choose from: the ids of a dimension that have facts, with their display names.
+
+        Of any KPI, or of these; for values, of the one. Those whose id or name begins so; at most `limit`.
+        """
+        request = dimension_values_request(account_id, dimension, kpis, prefix, question)
+        values: list[DimensionValue] = []
+        while True:
+            request.page_size = min(PAGE_SIZE_MAX, PAGE_SIZE_MAX if limit is None else limit - len(values))
+            page: ListDimensionValuesResponse = yield from ask(lambda stubs: stubs.kpis.ListDimensionValues, request)
+            values += page.values
+            if not page.next_page_token or (limit is not None and len(values) >= limit):
+                return values
+            request.page_token = page.next_page_token
 
     @operation
     def erase_conversation(

@@ -30,6 +30,7 @@ from telwerk.v1.kpi_service_pb2 import (
     Filter,
     Granularity,
     InstantRange,
+    ListDimensionValuesRequest,
     OrderBy,
     OrderMeasure,
     QueryTimeSeriesRequest,
@@ -79,9 +80,10 @@ class SliceOptions(RangeOptions, total=False):
 
 
 class ExplainOptions(SliceOptions, total=False):
-    """`page_size`: conversations that are asked for at once, 1 to 1,000."""
+    """`page_size`: conversations that are asked for at once, 1 to 1,000. `include_names`: with display names."""
 
     page_size: int
+    include_names: bool
 
 
 class TotalsOptions(SliceOptions, total=False):
@@ -92,6 +94,7 @@ class TotalsOptions(SliceOptions, total=False):
     - `top`: only so many rows, 1 to 1,000, and with `include_rest` one more for all the others. Of a rate, `min_below`
       leaves out rows with fewer below the line.
     - `page_size` and `page_token`: one page, and which; to have them all, see `totals_pages` and `series_pages`.
+    - `include_names`: the answer carries the display names of its ids; `telwerk.names.Names` looks them up.
     """
 
     group_by: Iterable[DimensionName]
@@ -103,6 +106,7 @@ class TotalsOptions(SliceOptions, total=False):
     min_below: int
     page_size: int
     page_token: str
+    include_names: bool
 
 
 class SeriesOptions(TotalsOptions, total=False):
@@ -150,6 +154,9 @@ ORDERS: Final[Mapping[str, "OrderMeasure.ValueType"]] = {
 EXPLAINED_AT_ONCE: Final = 200
 """Conversations on a page of an explanation."""
 
+PAGE_SIZE_MAX: Final = 1_000
+"""Names, or ids, on a page."""
+
 ROWS_AT_ONCE: Final = 500
 """Rows on a page of totals or series, where all pages are read."""
 
@@ -183,6 +190,7 @@ def series_request(account_id: str, kpis: str | Iterable[str], options: SeriesOp
         top=_top(options),
         page_size=options.get("page_size", 0),
         page_token=options.get("page_token", ""),
+        include_names=options.get("include_names", False),
     )
 
 
@@ -200,6 +208,7 @@ def totals_request(account_id: str, kpis: str | Iterable[str], options: TotalsOp
         top=_top(options),
         page_size=options.get("page_size", 0),
         page_token=options.get("page_token", ""),
+        include_names=options.get("include_names", False),
     )
 
 
@@ -229,6 +238,20 @@ def explain_request(account_id: str, kpi: str, options: ExplainOptions) -> Expla
         time_zone=options.get("time_zone", ""),
         filter=options.get("where"),
         page_size=options.get("page_size", EXPLAINED_AT_ONCE),
+        include_names=options.get("include_names", False),
+    )
+
+
+def dimension_values_request(
+    account_id: str, dimension: DimensionName, kpis: str | Iterable[str], prefix: str, question: str
+) -> ListDimensionValuesRequest:
+    """The contract's request."""
+    return ListDimensionValuesRequest(
+        account_id=account_id,
+        dimension=DIMENSIONS[dimension],
+        kpi_ids=_listed(kpis),
+        prefix=prefix,
+        question_id=question,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from telwerk.backoff import Backoff
 from telwerk.errors import TelwerkError, is_transient
+from telwerk.v1.display_name_pb2 import DisplayName
 from telwerk.v1.kpi_service_pb2 import (
     Key,
     QueryTimeSeriesResponse,
@@ -85,10 +86,24 @@ class Watched:
         del answer.answers[:]
         answer.answers.extend(changes.answers)
         answer.complete_until.CopyFrom(changes.complete_until)
+        names = {_named(one): one for one in answer.names} | {_named(one): one for one in changes.names}
+        told = [_copy_name(names[key]) for key in sorted(names) if names[key].name]
+        del answer.names[:]
+        answer.names.extend(told)
 
 
 def _identity(line: Series) -> tuple[str, bytes]:
     return line.kpi_id, line.key.SerializeToString(deterministic=True)
+
+
+def _named(name: DisplayName) -> tuple[int, str, str]:
+    return name.kind, name.question_id, name.id
+
+
+def _copy_name(name: DisplayName) -> DisplayName:
+    copy = DisplayName()
+    copy.CopyFrom(name)
+    return copy
 
 
 def _copy(line: Series) -> Series:

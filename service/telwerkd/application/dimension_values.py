@@ -18,10 +18,11 @@ from telwerkd.application.readers import Readers
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension, ValueKind
 from telwerkd.domain.conversation.facts import value_answer, value_topics
-from telwerkd.domain.counting.cells import unpack
 from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET
 from telwerkd.domain.counting.deltas import DeltaEntries
-from telwerkd.domain.counting.measures import COUNTED, Measure
+from telwerkd.domain.counting.durations import SUM
+from telwerkd.domain.counting.measures import COUNTED, Measure, has_durations
+from telwerkd.domain.counting.reading import unpacked
 from telwerkd.domain.display_names import NameKey, NameKind, keys_of_value
 from telwerkd.domain.ids import AccountId
 from telwerkd.process.tracing import stage
@@ -241,8 +242,10 @@ class _Counting:
                 break
             self.lookups += len(left) * count
             rows = self._view.cells(self._selector(measure, first, last, left))
-            cells = unpack([row.chunk for row in rows], [row.cells for row in rows])
-            facts = np.bincount(cells.row, cells.n, len(rows)) if rows else ()
+            cells = unpacked(measure, [row.chunk for row in rows], [row.cells for row in rows])
+            # The sum of durations is no count.
+            ns = np.where(cells.code == SUM, 0, cells.n) if has_durations(measure) else cells.n
+            facts = np.bincount(cells.row, ns, len(rows)) if rows else ()
             for row, n in zip(rows, facts, strict=True):
                 raw = getattr(row, self._column.in_chunks)
                 sums[raw] += int(n)

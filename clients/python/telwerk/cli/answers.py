@@ -2,7 +2,8 @@
 
 JSON numbers are numbers, times are ISO 8601 with an offset, a number that there is not (a mean without ratings, a
 change from nothing) is null, in CSV empty. CSV has a row per bucket or total, and a column for each dimension that was
-grouped by; with --rest, `rest` marks the row of all others.
+grouped by; with --rest, `rest` marks the row of all others. Where an answer has display names, JSON lists them, and CSV
+has one more column behind each that has any, such as `operator_name` behind `operator`: the ids stay what they were.
 """
 
 import csv
@@ -14,9 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias, assert_never
 
+from telwerk.cli.labels import Labels
 from telwerk.cli.options import Output, out
 from telwerk.cli.times import zone_of
 from telwerk.cli.values import key_texts, text_of
+from telwerk.names import KINDS
+from telwerk.v1.display_name_pb2 import DisplayName
 from telwerk.v1.kpi_service_pb2 import (
     Availability,
     KpiAnswer,
@@ -114,8 +118,9 @@ def _number(number: float) -> float | None:
 
 
 def _series_rows(response: QueryTimeSeriesResponse) -> Iterator[Mapping[str, object]]:
+    labels = Labels(response.names)
     for series in response.series:
-        key = {"kpi": series.kpi_id, **key_texts(series.key), **({"rest": True} if series.rest else {})}
+        key = {"kpi": series.kpi_id, **labels.columns(series.key), **({"rest": True} if series.rest else {})}
         for place, bucket in enumerate(buckets(response, series)):
             mean = {"sum": bucket.stars, "mean": bucket.mean}
             compared = _compared_cells(series.comparison, place) if series.HasField("comparison") else {}
@@ -137,7 +142,8 @@ def _compared_cells(comparison: SeriesComparison, place: int) -> dict[str, objec
 def totals_text(response: QueryTotalsResponse, output: Output) -> str:
     """The totals as JSON or CSV."""
     if output.is_csv:
-        return csv_text((_total_row(one) for one in response.totals), output)
+        labels = Labels(response.names)
+        return csv_text((_total_row(one, labels) for one in response.totals), output)
     totals: list[Json] = [
         {
             "kpi": one.kpi_id,
@@ -154,9 +160,9 @@ def totals_text(response: QueryTotalsResponse, output: Output) -> str:
     return json_text({"totals": totals, **_common(response)})
 
 
-def _total_row(total: Total) -> Mapping[str, object]:
+def _total_row(total: Total, labels: Labels) -> Mapping[str, object]:
     share = total.share if total.HasField("share") else None
-    row = {"kpi": total.kpi_id, **key_texts(total.key), **({"rest": True} if total.rest else {})}
+    row = {"kpi": total.kpi_id, **labels.columns(total.key), **({"rest": True} if total.rest else {})}
     row |= {"count": total.count, **_mean(total), "share": share}
     if total.HasField("comparison"):
         compared = _compared(total.comparison)
@@ -188,9 +194,24 @@ def _common(response: QueryTimeSeriesResponse | QueryTotalsResponse) -> dict[str
         "kpis": [_kpi_json(answer) for answer in response.answers],
         "time_zone": response.time_zone,
         "complete_until": complete_until(response).isoformat(),
+        **({"names": names_json(response.names)} if response.names else {}),
         **({"next_page_token": response.next_page_token} if response.next_page_token else {}),
         **({"compared_period": _period(response)} if response.HasField("compared_period") else {}),
     }
+
+
+def names_json(names: Iterable[DisplayName]) -> Json:
+    """Display names as records."""
+    kinds = {number: kind for kind, number in KINDS.items()}
+    return [
+        {
+            "kind": kinds[one.kind],
+            "id": one.id,
+            "name": one.name,
+            **({"question": one.question_id} if one.question_id else {}),
+        }
+        for one in names
+    ]
 
 
 def _period(response: QueryTimeSeriesResponse | QueryTotalsResponse) -> Json:

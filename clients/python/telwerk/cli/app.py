@@ -10,6 +10,7 @@ from telwerk.cli.dashboard.command import dashboard
 from telwerk.cli.explaining import explain
 from telwerk.cli.guide import examples
 from telwerk.cli.importing import import_events
+from telwerk.cli.names import names
 from telwerk.cli.options import EXIT_REFUSED, EXIT_UNAVAILABLE, err, out, remember_connection, say
 from telwerk.cli.querying import query, totals
 from telwerk.cli.removing import erase, purge
@@ -83,6 +84,7 @@ app.command(
     )
 )(simulate)
 app.add_typer(settings)
+app.add_typer(names)
 app.command(
     epilog=examples(
         "telwerk erase chat-1 --account acme", "telwerk erase chat-1 --account acme --keep-counts --yes -o json"

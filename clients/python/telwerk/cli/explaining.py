@@ -13,18 +13,22 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from telwerk.cli.answers import Json, csv_text, json_text
+from telwerk.cli.answers import Json, csv_text, json_text, names_json
 from telwerk.cli.guide import complete_kpis
+from telwerk.cli.labels import Labels
 from telwerk.cli.noticing import say_if_no_data
 from telwerk.cli.options import Account, Output, OutputOption, connect, out, say
 from telwerk.cli.querying import From, Groups, Operators, Questions, To, Topics, Values, Widgets, Zone, where_of
 from telwerk.cli.slicing import readable_id
 from telwerk.cli.times import Clock, parse_range
 from telwerk.cli.values import NOBODY, text_of
+from telwerk.names import KindName, Names
+from telwerk.v1.display_name_pb2 import DisplayName
 from telwerk.v1.kpi_service_pb2 import ConversationExplanation, ExplainedFact, Kpi, LeftOutEvent, ValueKind
 
 _TABLE_CONVERSATIONS = 50
 _PAGE_CONVERSATIONS_MAX = 1_000
+_WHOSE: Sequence[KindName] = ("operator", "operator_group", "widget")
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Answer:
     unexplainable: int
     complete_until: Timestamp
     zone: ZoneInfo
+    names: Sequence[DisplayName]
 
     @property
     def counted(self) -> int:
@@ -96,6 +101,7 @@ def explain(
             where=where_of([kpi], catalogue, operator, group, widget, topic, question, value),
             # One more than is shown tells whether there are more.
             page_size=_PAGE_CONVERSATIONS_MAX if limit is None else min(limit + 1, _PAGE_CONVERSATIONS_MAX),
+            include_names=True,
         )
         conversations = list(islice(explanation, None if limit is None else limit + 1))
         if not conversations:
@@ -107,6 +113,7 @@ def explain(
         explanation.unexplainable_count,
         explanation.complete_until,
         clock.zone,
+        explanation.names,
     )
     if output is Output.TABLE:
         _print(answer, catalogue[kpi])
@@ -135,6 +142,7 @@ def _json(answer: Answer) -> Json:
         "more": answer.more,
         "time_zone": answer.zone.key,
         "complete_until": answer.at(answer.complete_until).isoformat(),
+        **({"names": names} if (names := names_json(answer.names)) else {}),
     }
 
 
@@ -146,7 +154,20 @@ def _fact_texts(answer: Answer, fact: ExplainedFact) -> dict[str, str]:
         "operator_group": fact.operator_group_id or NOBODY,
         "widget": fact.widget_id,
     }
+    known = Names(answer.names)
+    for kind, id_ in zip(_WHOSE, (fact.operator_id, fact.operator_group_id, fact.widget_id), strict=True):
+        if name := known.of(kind, id_):
+            texts[f"{kind}_name"] = name
     return {**texts, "value": text_of(fact.value)} if fact.HasField("value") else texts
+
+
+def _whose(answer: Answer) -> Iterator[str]:
+    """The columns of ids, and behind each that of names, where there are any of its kind."""
+    known = Names(answer.names)
+    for kind in _WHOSE:
+        yield kind
+        if known.has(kind):
+            yield f"{kind}_name"
 
 
 def _left_out_texts(answer: Answer, event: LeftOutEvent) -> dict[str, str]:
@@ -160,7 +181,7 @@ def _left_out_texts(answer: Answer, event: LeftOutEvent) -> dict[str, str]:
 
 def _rows(answer: Answer) -> Iterator[Mapping[str, str]]:
     """A row per fact and per event left out, all with the same columns."""
-    columns = ("event", "time", "operator", "operator_group", "widget", "value", "rule", "description")
+    columns = ("event", "time", *_whose(answer), "value", "rule", "description")
     for one in answer.conversations:
         for outcome, listed in (
             ("counted", [_fact_texts(answer, fact) for fact in one.counted]),
@@ -195,11 +216,12 @@ def _table(answer: Answer, *, has_value: bool) -> Table:
         table.add_column("Value", overflow="fold")
     table.add_column("Operator · group · widget", overflow="fold")
     table.add_column("Event", overflow="fold")
+    labels = Labels(answer.names)
     for one in answer.conversations:
         name = readable_id(one.conversation_id)
-        for row in _block(one):
-            values = [readable_id(row.value)] if has_value else []
-            ids = [readable_id(row.why), readable_id(row.event_id)]
+        for row in _block(one, labels):
+            values = [row.value] if has_value else []
+            ids = [row.why, readable_id(row.event_id)]
             table.add_row(name, f"{answer.at(row.at):%Y-%m-%d %H:%M:%S}", row.outcome, *values, *ids)
             name = ""
     return table
@@ -213,18 +235,25 @@ class _Row(NamedTuple):
     event_id: str
 
 
-def _block(one: ConversationExplanation) -> list[_Row]:
+def _block(one: ConversationExplanation, labels: Labels) -> list[_Row]:
     rows = [
-        *(_fact_row(fact, Text("counted", "green")) for fact in one.counted),
-        *(_fact_row(fact, Text("held back", "yellow")) for fact in one.held_back),
-        *(_Row(e.occur_time, Text("left out", "yellow"), "", e.description, e.event_id) for e in one.left_out),
+        *(_fact_row(fact, Text("counted", "green"), labels) for fact in one.counted),
+        *(_fact_row(fact, Text("held back", "yellow"), labels) for fact in one.held_back),
+        *(
+            _Row(e.occur_time, Text("left out", "yellow"), "", readable_id(e.description), e.event_id)
+            for e in one.left_out
+        ),
     ]
     return sorted(rows, key=lambda row: row.at.ToMicroseconds())
 
 
-def _fact_row(fact: ExplainedFact, outcome: Text) -> _Row:
-    whose = f"{fact.operator_id or NOBODY} · {fact.operator_group_id or NOBODY} · {fact.widget_id}"
-    return _Row(fact.instant, outcome, text_of(fact.value) if fact.HasField("value") else "", whose, fact.event_id)
+def _fact_row(fact: ExplainedFact, outcome: Text, labels: Labels) -> _Row:
+    operator, group = (
+        labels.person("operator", fact.operator_id),
+        labels.person("operator_group", fact.operator_group_id),
+    )
+    whose = f"{operator} · {group} · {labels.of('widget', fact.widget_id)}"
+    return _Row(fact.instant, outcome, labels.value(fact.value) if fact.HasField("value") else "", whose, fact.event_id)
 
 
 def _sum(answer: Answer) -> str:

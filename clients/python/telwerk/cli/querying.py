@@ -7,7 +7,17 @@ from typing import Annotated, get_args
 import typer
 
 from telwerk.cli.answers import note_of_pages, series_text, totals_text
-from telwerk.cli.guide import complete_dimensions, complete_granularities, complete_kpis, complete_orders
+from telwerk.cli.guide import (
+    complete_dimensions,
+    complete_granularities,
+    complete_groups,
+    complete_kpis,
+    complete_operators,
+    complete_orders,
+    complete_questions,
+    complete_topics,
+    complete_widgets,
+)
 from telwerk.cli.naming import none_of
 from telwerk.cli.noticing import say_if_no_data
 from telwerk.cli.options import Account, Output, OutputOption, connect, out, say
@@ -49,15 +59,30 @@ Zone = Annotated[
     ),
 ]
 Operators = Annotated[
-    list[str] | None, typer.Option("--operator", metavar="ID", help="Only of this operator, or `nobody`.")
+    list[str] | None,
+    typer.Option(
+        "--operator", metavar="ID", help="Only of this operator, or `nobody`.", autocompletion=complete_operators
+    ),
 ]
 Groups = Annotated[
-    list[str] | None, typer.Option("--group", metavar="ID", help="Only of this operator group, or `nobody`.")
+    list[str] | None,
+    typer.Option(
+        "--group", metavar="ID", help="Only of this operator group, or `nobody`.", autocompletion=complete_groups
+    ),
 ]
-Widgets = Annotated[list[str] | None, typer.Option("--widget", metavar="ID", help="Only on this widget.")]
-Topics = Annotated[list[str] | None, typer.Option("--topic", metavar="ID", help="Only with this topic.")]
+Widgets = Annotated[
+    list[str] | None,
+    typer.Option("--widget", metavar="ID", help="Only on this widget.", autocompletion=complete_widgets),
+]
+Topics = Annotated[
+    list[str] | None,
+    typer.Option("--topic", metavar="ID", help="Only with this topic.", autocompletion=complete_topics),
+]
 Questions = Annotated[
-    list[str] | None, typer.Option("--question", metavar="ID", help="Only answers to this question of a survey.")
+    list[str] | None,
+    typer.Option(
+        "--question", metavar="ID", help="Only answers to this question of a survey.", autocompletion=complete_questions
+    ),
 ]
 Values = Annotated[
     list[str] | None, typer.Option("--value", metavar="VALUE", help="Only of this value: 5, a goal, question=option …")
@@ -216,6 +241,7 @@ def _options(
         include_rest=rest,
         page_size=page_size or 0,
         page_token=page_token,
+        include_names=bool(group_by),
     )
     if compare is not None:
         options["compare_to"] = "previous" if compare == "previous" else parse_period(compare, clock, "--compare")

@@ -30,7 +30,7 @@ def erase(
     Sending its events again is refused from then on. Counts of purged events stay: nothing ties them to it any more.
     """
     counts = "keep its counts" if keep_counts else "take its counts back"
-    _confirm(f"Erase conversation {conversation!r} of {account} and {counts}?", yes=yes)
+    confirm(f"Erase conversation {conversation!r} of {account} and {counts}?", yes=yes)
     with connect(ctx) as telwerk:
         erased = telwerk.erase_conversation(account, conversation, keep_counts=keep_counts)
     fate = "kept, which no event explains any more" if keep_counts else "taken out of the counts"
@@ -71,7 +71,7 @@ def purge(
         if not isinstance(moment, datetime):
             moment = datetime.combine(moment, time(), clock.zone)
         when = f"{moment.astimezone(clock.zone):%Y-%m-%d %H:%M:%S} {clock.zone.key}"
-        _confirm(f"Purge all events of {account} before {when}? Counts stay, but cannot be explained then.", yes=yes)
+        confirm(f"Purge all events of {account} before {when}? Counts stay, but cannot be explained then.", yes=yes)
         purged = telwerk.purge_events(account, moment)
     record: dict[str, Json] = {
         "purged_events": purged.purged_event_count,
@@ -80,7 +80,7 @@ def purge(
     print_record(record, output, f"purged {_number(purged.purged_event_count, 'event')} before {when}")
 
 
-def _confirm(question: str, *, yes: bool) -> None:
+def confirm(question: str, *, yes: bool) -> None:
     """Goes on after a yes; a no ends the command."""
     _check_can_ask(yes=yes)
     if not yes:

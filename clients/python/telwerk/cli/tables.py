@@ -9,8 +9,8 @@ from rich.text import Text
 
 from telwerk.cli.answers import Bucket, bucket_starts, buckets, complete_until
 from telwerk.cli.charts import bar, sparkline
+from telwerk.cli.labels import Labels
 from telwerk.cli.options import out
-from telwerk.cli.slicing import readable_id
 from telwerk.cli.values import key_texts
 from telwerk.queries import GranularityName
 from telwerk.v1.kpi_service_pb2 import (
@@ -65,6 +65,7 @@ def print_series(
 def print_totals(response: QueryTotalsResponse, kpis: Mapping[str, Kpi]) -> None:
     """One table, a row for each KPI and key."""
     dimensions = _dimensions(key_texts(total.key) for total in response.totals)
+    labels = Labels(response.names)
     has_mean = any(kpis[total.kpi_id].has_mean for total in response.totals)
     compared = response.HasField("compared_period")
     numbers = ["Count", *(["Mean"] if has_mean else []), *(["Before", "Change"] if compared else [])]
@@ -73,7 +74,9 @@ def print_totals(response: QueryTotalsResponse, kpis: Mapping[str, Kpi]) -> None
         kpi = kpis[total.kpi_id]
         means, stars = _mean_cells(total) if kpi.has_mean else ([""] * has_mean, [""] * has_mean)
         before = _before_cells(total.comparison) if compared else []
-        table.add_row(kpi.display_name, *_key_cells(total, dimensions), f"{total.count:,}", *means, *before, *stars)
+        table.add_row(
+            kpi.display_name, *_key_cells(total, dimensions, labels), f"{total.count:,}", *means, *before, *stars
+        )
     if response.totals:
         out.print(table)
     else:
@@ -83,9 +86,9 @@ def print_totals(response: QueryTotalsResponse, kpis: Mapping[str, Kpi]) -> None
     _footer(response)
 
 
-def _key_cells(row: Total | Series, dimensions: Iterable[str]) -> list[str]:
-    key = key_texts(row.key)
-    return [REST if row.rest else readable_id(key[dimension]) for dimension in dimensions]
+def _key_cells(row: Total | Series, dimensions: Iterable[str], labels: Labels) -> list[str]:
+    key = labels.key(row.key)
+    return [REST if row.rest else key[dimension] for dimension in dimensions]
 
 
 def _mean_cells(total: Total) -> tuple[list[str], list[str]]:
@@ -128,7 +131,7 @@ def _foot(table: Table, cells: Sequence[str]) -> None:
 
 
 def _keys_table(response: QueryTimeSeriesResponse, series: Sequence[Series], kpi: Kpi) -> Table:
-    dimensions = _dimensions(key_texts(one.key) for one in series)
+    dimensions, labels = _dimensions(key_texts(one.key) for one in series), Labels(response.names)
     compared = response.HasField("compared_period")
     numbers = ["Count", *(["Mean"] if kpi.has_mean else []), *(["Before"] if compared else [])]
     table = _table([*dimensions.values()], numbers, [_span(response)])
@@ -140,7 +143,7 @@ def _keys_table(response: QueryTimeSeriesResponse, series: Sequence[Series], kpi
         means = [f"{sum(one.sums) / total:.2f}" if total else ABSENT] if kpi.has_mean else []
         before = [f"{sum(one.comparison.counts):,}"] if compared else []
         chart = Text(sparkline(counts, _CHART_WIDTH), "cyan")
-        table.add_row(*_key_cells(one, dimensions), f"{total:,}", *means, *before, chart)
+        table.add_row(*_key_cells(one, dimensions, labels), f"{total:,}", *means, *before, chart)
     return table
 
 

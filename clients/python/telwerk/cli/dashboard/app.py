@@ -21,10 +21,12 @@ from telwerk.aio import AsyncTelwerk
 from telwerk.backoff import Backoff
 from telwerk.cli.dashboard.drawing import BoardRow, Picture, board_headings, board_rows, kpi_table, notes, title
 from telwerk.cli.dashboard.views import COLUMNS, SPANS, Period, SpanName, View, period_of, questions, slice_of
+from telwerk.cli.labels import Labels
 from telwerk.cli.slicing import readable_id
 from telwerk.cli.tables import ABSENT
 from telwerk.connection import Connection
 from telwerk.errors import InvalidArgumentError, TelwerkError, is_transient
+from telwerk.names import Names
 from telwerk.v1.kpi_service_pb2 import Kpi, QueryTimeSeriesResponse, QueryTotalsResponse
 
 LOOK_EVERY_SECONDS: Final = 10.0
@@ -130,6 +132,8 @@ class Dashboard(App[TelwerkError | None]):
         self._view = View()
         self._picture: Picture | None = None
         self._rows: list[BoardRow] = []
+        self._names = Names()
+        """Of whom the board has shown: who is chosen is on it no more."""
 
     def compose(self) -> ComposeResult:
         """From top to bottom; side by side where there is room."""
@@ -210,7 +214,7 @@ class Dashboard(App[TelwerkError | None]):
 
     def _look(self, view: View) -> None:
         self._view = view
-        self.query_one("#title", Static).update(title(self._account, view, self._zone))
+        self.query_one("#title", Static).update(title(self._account, view, self._zone, Labels(self._names)))
         self._say("○ asking")
         self.run_worker(self._follow(view), exclusive=True)
 
@@ -289,6 +293,7 @@ class Dashboard(App[TelwerkError | None]):
             and isinstance(board, QueryTotalsResponse)
         ):
             self._picture = Picture(view, period, totals, over_time, board)
+            self._names |= Names(board.names)
             self._draw()
             if any(answer.count or answer.held_back_count for answer in totals.answers):
                 self._no_data = None

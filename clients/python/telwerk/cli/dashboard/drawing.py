@@ -12,10 +12,10 @@ from rich.text import Text
 
 from telwerk.cli.dashboard.columns import cells_of, column_rows, count_levels, mean_levels
 from telwerk.cli.dashboard.views import COLUMNS, BoardName, Period, View
+from telwerk.cli.labels import Labels
 from telwerk.cli.slicing import readable_id
 from telwerk.cli.tables import ABSENT
 from telwerk.cli.times import zone_of
-from telwerk.cli.values import NOBODY
 from telwerk.queries import GranularityName
 from telwerk.v1.kpi_service_pb2 import (
     Availability,
@@ -79,17 +79,17 @@ class BoardRow(NamedTuple):
     cells: Sequence[Text]
 
 
-def title(account: str, view: View, zone: ZoneInfo) -> Text:
+def title(account: str, view: View, zone: ZoneInfo, labels: Labels) -> Text:
     """Whose numbers, over what range, of whom."""
     span = f"{view.span}, by {view.granularity.replace('_', ' ')} ({zone})"
-    return Text.assemble((readable_id(account), "bold"), f" · {span} · ", (slice_text(view), "bold"))
+    return Text.assemble((readable_id(account), "bold"), f" · {span} · ", (slice_text(view, labels), "bold"))
 
 
-def slice_text(view: View) -> str:
+def slice_text(view: View, labels: Labels) -> str:
     """Of whom the numbers are."""
     if not view.slice:
         return "everyone"
-    return ", ".join(f"{BOARD_HEADINGS[kind].lower()} {readable_id(chosen) or NOBODY}" for kind, chosen in view.slice)
+    return ", ".join(f"{BOARD_HEADINGS[kind].lower()} {labels.person(kind, chosen)}" for kind, chosen in view.slice)
 
 
 def kpi_table(picture: Picture, kpis: Sequence[Kpi], width: int, height: int) -> Table:
@@ -182,13 +182,14 @@ def board_rows(picture: Picture) -> list[BoardRow]:
     lines: dict[tuple[bool, bytes], dict[str, Total]] = {}
     for total in picture.board.totals:
         lines.setdefault((total.rest, total.key.SerializeToString(deterministic=True)), {})[total.kpi_id] = total
-    return [_board_row(line) for line in lines.values()]
+    labels = Labels(picture.board.names)
+    return [_board_row(line, picture.view.board, labels) for line in lines.values()]
 
 
-def _board_row(line: Mapping[str, Total]) -> BoardRow:
+def _board_row(line: Mapping[str, Total], board: BoardName, labels: Labels) -> BoardRow:
     some = next(iter(line.values()))
     chosen = None if some.rest else _chosen(some.key)
-    name = Text(OTHERS, "italic") if chosen is None else Text(readable_id(chosen) or NOBODY)
+    name = Text(OTHERS, "italic") if chosen is None else Text(labels.person(board, chosen))
     cells = [name]
     for column in COLUMNS:
         total = line.get(column.kpi_id, Total())

@@ -176,6 +176,7 @@ def questions(view: View, period: Period, zone: ZoneInfo, kpi_ids: Sequence[str]
             order_kpi=column.kpi_id,
             top=ROWS_MAX,
             include_rest=True,
+            include_names=True,
         ),
     ]
 

@@ -6,6 +6,7 @@ from typing import Final, Generic, TypeVar, Unpack
 
 from telwerk.client import Telwerk
 from telwerk.errors import InvalidArgumentError
+from telwerk.names import Names
 from telwerk.queries import GranularityName, Query, SliceOptions, series, totals
 from telwerk.v1.kpi_service_pb2 import Kpi, QueryTimeSeriesResponse, QueryTotalsResponse, ValueKind
 
@@ -16,6 +17,12 @@ ANSWERS_MAX: Final = 200
 """Answers of a survey, over all its questions."""
 
 _Response = TypeVar("_Response", QueryTimeSeriesResponse, QueryTotalsResponse)
+
+
+class _Keyed(SliceOptions, total=False):
+    """A slice, of which the ids come with their display names."""
+
+    include_names: bool
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,13 @@ class Answers:
     groups: Part[QueryTotalsResponse]
     widgets: Part[QueryTotalsResponse]
 
+    @property
+    def names(self) -> Names:
+        """The display names that all of them carry."""
+        of_surveys = [part for survey in self.surveys.values() for part in (survey.questions, survey.options)]
+        parts = [self.goals, self.topics, self.combinations, self.operators, self.groups, self.widgets, *of_surveys]
+        return Names(name for part in parts if part.answer is not None for name in part.answer.names)
+
 
 def ask(
     telwerk: Telwerk,
@@ -69,22 +83,33 @@ def ask(
     """
     ids = [kpi.kpi_id for kpi in kpis]
     surveys = [kpi.kpi_id for kpi in kpis if kpi.value_kind == ValueKind.VALUE_KIND_SURVEY_ANSWER]
+    keyed: _Keyed = {**slice_, "include_names": True}
     queries: list[Query] = [
         totals(ids, **slice_, compare_to="previous"),
         series(ids, **slice_, granularity=granularity, compare_to="previous"),
-        totals(_of(kpis, ValueKind.VALUE_KIND_GOAL), **slice_, group_by=["value"], top=ROWS_MAX, include_rest=True),
-        totals(_of(kpis, ValueKind.VALUE_KIND_TOPIC_SET), **slice_, group_by=["topic"], top=ROWS_MAX),
         totals(
-            _of(kpis, ValueKind.VALUE_KIND_TOPIC_SET), **slice_, group_by=["value"], top=ROWS_MAX, include_rest=True
+            _of(kpis, ValueKind.VALUE_KIND_GOAL),
+            **keyed,
+            group_by=["value"],
+            top=ROWS_MAX,
+            include_rest=True,
+        ),
+        totals(_of(kpis, ValueKind.VALUE_KIND_TOPIC_SET), **keyed, group_by=["topic"], top=ROWS_MAX),
+        totals(
+            _of(kpis, ValueKind.VALUE_KIND_TOPIC_SET),
+            **keyed,
+            group_by=["value"],
+            top=ROWS_MAX,
+            include_rest=True,
         ),
         *(
-            totals(ids, **slice_, group_by=[by], compare_to="previous", top=ROWS_MAX, include_rest=True)
+            totals(ids, **keyed, group_by=[by], compare_to="previous", top=ROWS_MAX, include_rest=True)
             for by in ("operator", "operator_group", "widget")
         ),
     ]
     for survey in surveys:
-        queries.append(totals(survey, **slice_, group_by=["question"], top=ROWS_MAX, include_rest=True))
-        queries.append(totals(survey, **slice_, group_by=["value"], top=ANSWERS_MAX, include_rest=True))
+        queries.append(totals(survey, **keyed, group_by=["question"], top=ROWS_MAX, include_rest=True))
+        queries.append(totals(survey, **keyed, group_by=["value"], top=ANSWERS_MAX, include_rest=True))
     answers = list(telwerk.batch(account, queries))
     all_totals, over_time, goals, topics, combinations, operators, groups, widgets, *of_surveys = answers
     return Answers(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from telwerk.cli.labels import Labels
 from telwerk.cli.report import charts, parts
 from telwerk.cli.report.asking import Answers
 from telwerk.cli.report.changes import changed_most
@@ -11,11 +12,13 @@ from telwerk.cli.report.moments import axis_of, bucket_labels, period
 from telwerk.cli.report.words import NOT_THERE, Change, Words
 from telwerk.cli.slicing import readable_id
 from telwerk.cli.times import zone_of
+from telwerk.names import KindName
 from telwerk.queries import GranularityName
 from telwerk.v1.kpi_service_pb2 import (
     Availability,
     Filter,
     HelpHeadings,
+    IdFilter,
     Kpi,
     KpiAnswer,
     ListKpisResponse,
@@ -106,7 +109,7 @@ class Asked:
 def page_of(asked: Asked, answers: Answers, catalogue: ListKpisResponse, words: Words) -> Page:
     """The report of these answers, in the language of the catalogue and of `words`."""
     kpis = catalogue.kpis
-    namer = parts.Namer.of(kpis, words)
+    namer = parts.Namer.of(kpis, words, answers.names)
     told = {answer.kpi_id: answer for answer in answers.totals.answers}
     views = [_kpi_view(kpi, told[kpi.kpi_id], asked.granularity, answers, namer) for kpi in kpis]
     by_id = {kpi.kpi_id: kpi for kpi in kpis}
@@ -145,17 +148,21 @@ def _facts(asked: Asked, answers: Answers, words: Words) -> list[tuple[str, str]
     return [
         (words.range, f"{period(totals.start_seconds, totals.end_seconds, zone)} ({totals.time_zone})"),
         (words.compared_with, period(before.bucket_start_seconds[0], before.end_seconds, zone)),
-        (words.slice, _slice(asked.where, words) or words.everyone),
+        (words.slice, _slice(asked.where, words, Labels(answers.names)) or words.everyone),
         (words.complete_until, f"{complete:%Y-%m-%d %H:%M:%S}"),
         (words.generated, f"{asked.now.astimezone(zone):%Y-%m-%d %H:%M:%S}"),
     ]
 
 
-def _slice(where: Filter, words: Words) -> str:
-    kinds = {words.operator: where.operators, words.group: where.operator_groups, words.widget: where.widgets}
+def _slice(where: Filter, words: Words, labels: Labels) -> str:
+    kinds: list[tuple[str, KindName, IdFilter]] = [
+        (words.operator, "operator", where.operators),
+        (words.group, "operator_group", where.operator_groups),
+        (words.widget, "widget", where.widgets),
+    ]
     return "; ".join(
-        f"{name} {', '.join(readable_id(one) or words.nobody for one in chosen.any_of)}"
-        for name, chosen in kinds.items()
+        f"{name} {', '.join(labels.of(kind, one) or words.nobody for one in chosen.any_of)}"
+        for name, kind, chosen in kinds
         if chosen.any_of
     )
 
@@ -181,7 +188,7 @@ def _kpi_view(kpi: Kpi, told: KpiAnswer, granularity: GranularityName, answers: 
     enabled = told.availability != Availability.AVAILABILITY_NOT_ENABLED
     notes = [] if enabled else [words.not_enabled_why]
     if enabled and told.not_enabled_widget_ids:
-        widgets = ", ".join(readable_id(widget) for widget in told.not_enabled_widget_ids)
+        widgets = ", ".join(namer.labels.of("widget", widget) for widget in told.not_enabled_widget_ids)
         notes.append(words.not_enabled_on.format(widgets=widgets))
     if kpi.kpi_id == parts.PRE_CHAT and told.count:
         notes.append(words.pre_chat_why)

@@ -4,10 +4,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from telwerk.cli.labels import Labels
 from telwerk.cli.report.asking import Answers, Part, Survey
 from telwerk.cli.report.words import NOT_THERE, Change, Words
-from telwerk.cli.slicing import readable_id
 from telwerk.cli.values import text_of
+from telwerk.names import Names
 from telwerk.v1.kpi_service_pb2 import (
     Availability,
     Key,
@@ -77,22 +78,25 @@ class Namer:
     words: Words
     known: Mapping[bytes, tuple[str, str]] = field(default_factory=dict)
     """Name and description of the values that the catalogue knows."""
+    labels: Labels = field(default_factory=Labels)
+    """The display names of the account."""
 
     @classmethod
-    def of(cls, kpis: Iterable[Kpi], words: Words) -> "Namer":
-        """From the catalogue."""
+    def of(cls, kpis: Iterable[Kpi], words: Words, names: Names) -> "Namer":
+        """From the catalogue, and the names that the answers carry."""
         infos = [info for kpi in kpis for info in kpi.values]
-        return cls(words, {_bytes(info.value): (info.display_name, info.description) for info in infos})
+        known = {_bytes(info.value): (info.display_name, info.description) for info in infos}
+        return cls(words, known, Labels(names))
 
     def value(self, value: Value) -> tuple[Sequence[str], str]:
         """Its names and its description."""
         match value.WhichOneof("kind"):
             case "topics":
-                return [readable_id(topic) for topic in value.topics.topic_ids], ""
+                return [self.labels.of("topic", topic) for topic in value.topics.topic_ids], ""
             case "goal_id":
-                return [readable_id(value.goal_id)], ""
+                return [self.labels.of("goal", value.goal_id)], ""
             case "answer":
-                return [readable_id(value.answer.option_id)], ""
+                return [self.labels.of("option", value.answer.option_id, value.answer.question_id)], ""
             case _:
                 name, description = self.known.get(_bytes(value), (text_of(value), ""))
                 return [name], description
@@ -100,9 +104,10 @@ class Namer:
     def person(self, key: Key) -> str:
         """The operator, the group or the widget."""
         if key.HasField("widget_id"):
-            return readable_id(key.widget_id)
-        text = key.operator_id if key.HasField("operator_id") else key.operator_group_id
-        return readable_id(text) or self.words.nobody
+            return self.labels.of("widget", key.widget_id)
+        if key.HasField("operator_id"):
+            return self.labels.of("operator", key.operator_id) or self.words.nobody
+        return self.labels.of("operator_group", key.operator_group_id) or self.words.nobody
 
 
 def _bytes(value: Value) -> bytes:
@@ -172,7 +177,7 @@ def questions(survey: Survey, namer: Namer) -> list[Breakdown]:
         if question.rest:
             continue
         rows = of_question.get(question.key.question_id, [])
-        title = words.questions.format(question=readable_id(question.key.question_id))
+        title = words.questions.format(question=namer.labels.of("question", question.key.question_id))
         shown = [_total_row(total, namer) for total in rows]
         left = question.count - sum(total.count for total in rows)
         if left:
@@ -244,7 +249,7 @@ def _total_row(total: Total, namer: Namer) -> Row:
     if total.rest:
         return _row(namer.words, [namer.words.others], total.count, share)
     if total.key.HasField("topic_id"):
-        return _row(namer.words, [readable_id(total.key.topic_id)], total.count, share)
+        return _row(namer.words, [namer.labels.of("topic", total.key.topic_id)], total.count, share)
     names, description = namer.value(total.key.value)
     return _row(namer.words, names, total.count, share, description)
 
