@@ -1,6 +1,7 @@
 """Questions beyond counts over the wire, on days small enough to count by hand: buckets by the length of the
-range, times of the week."""
+range, times of the week, rates."""
 
+import math
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -8,7 +9,17 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from telwerk.queries import GRANULARITIES, Moment, granularity_of, series_request, timestamp, totals_request
+from telwerk.queries import (
+    GRANULARITIES,
+    Moment,
+    batch_request,
+    explain_request,
+    granularity_of,
+    series_request,
+    timestamp,
+    totals as queries_totals,
+    totals_request,
+)
 from telwerk.v1 import event_pb2, kpi_service_pb2 as kpi
 from tests.conftest import Server, refusal, started
 
@@ -158,3 +169,228 @@ async def test_the_hours_of_a_week_are_bounded_as_buckets_are(week):
     wrong = await refusal(totals(week, date(2025, 1, 1), date(2125, 1, 1), group_by=["weekday"]))
     assert (wrong.reason, wrong.fields) == ("LIMIT_EXCEEDED", ["group_by"])
     assert "(buckets_max)" in wrong.text
+
+
+# --- rates -----------------------------------------------------------------------------------------------------------
+
+RATES = "rates"
+"""An account."""
+
+DAY = (date(2026, 1, 5), date(2026, 1, 6))
+
+# Anna answers c1 in time and c3 without a limit; Bram lets c2 wait, which ends unanswered; nobody has c4.
+CHATS = {
+    "c1": """
+        09:00:00 goes live, sends limit 60s
+        09:00:01 contact: message
+        09:00:02 anna assigned in sales
+        09:00:30 anna: message
+        09:05:00 contact rates 5
+        09:05:01 contact rates 4
+        09:06:00 ends
+    """,
+    "c2": """
+        09:10:00 goes live, sends limit 60s
+        09:10:00 bram assigned in support
+        09:10:01 contact: message
+        09:30:00 action resumed_conversation_reassigned
+        09:31:00 action resumed_conversation_not_reassigned
+        09:40:00 ends
+    """,
+    "c3": """
+        10:00:00 contact: message
+        10:00:01 anna assigned in sales
+        10:00:02 anna: message
+        10:01:00 contact reaches order
+        10:02:00 contact reaches order
+        10:03:00 contact reaches quote
+        10:04:00 topics price delivery
+        10:30:00 ends
+        11:00:00 contact resumes
+        11:00:01 ends
+    """,
+    "c4": """
+        12:00:00 contact: message
+        12:00:01 ends
+    """,
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def rates(server: Server) -> Server:
+    for conversation, script in CHATS.items():
+        await server.ingest_chat(RATES, script, conversation)
+    await server.complete(RATES)
+    return server
+
+
+async def rated(server: Server, *ids: str, **options: Any) -> kpi.QueryTotalsResponse:
+    request = totals_request(RATES, ids, {"start": DAY[0], "end": DAY[1], "time_zone": "UTC", **options})
+    return await server.kpis.QueryTotals(request)
+
+
+def counts_of(row: kpi.Total) -> tuple[int, int]:
+    return row.count, row.below_count
+
+
+async def test_each_rate_is_the_kpi_above_by_those_below(rates):
+    """R-RATE-1, R-RATE-3: counted by hand, both counts with the rate; mixed with KPIs, in the order asked for."""
+    wanted = {
+        "live_answer_rate": (1, 2),
+        "unanswered_ended_rate": (2, 4),
+        "offline_reassignment_rate": (1, 2),
+        "rating_rate": (2, 3),
+        "feedback_rate": (0, 3),
+        "goal_rate": (3, 3),
+        "topic_rate": (1, 4),
+    }
+    response = await rated(rates, *wanted, "conversations_ended")
+    assert {row.kpi_id: counts_of(row) for row in response.totals[:-1]} == wanted
+    assert [row.rate for row in response.totals[:-1]] == [above / below for above, below in wanted.values()]
+    assert (response.totals[-1].count, response.totals[-1].HasField("rate")) == (5, False)
+    assert [(one.count, one.below_count) for one in response.answers] == [*wanted.values(), (5, 0)]
+
+
+async def test_without_anything_below_the_line_a_rate_is_absent(rates):
+    """R-RATE-2: never 0; in a time series it is NaN, and with nothing above it is 0."""
+    options = {"where": operators("nobody-at-all")}
+    [row] = (await rated(rates, "rating_rate", **options)).totals
+    assert (row.HasField("rate"), row.HasField("below_count"), row.below_count) == (False, True, 0)
+    request = series_request(
+        RATES, "feedback_rate", {"start": DAY[0], "end": DAY[1], "time_zone": "UTC", "granularity": "hour"}
+    )
+    [line] = (await rates.kpis.QueryTimeSeries(request)).series
+    assert list(line.below_counts) == [0] * 9 + [2, 1] + [0] * 13
+    assert [n for n, rate in enumerate(line.rates) if rate == 0] == [9, 10]
+    assert all(math.isnan(rate) for n, rate in enumerate(line.rates) if n not in {9, 10})
+    request.sparse = True
+    [line] = (await rates.kpis.QueryTimeSeries(request)).series
+    assert (list(line.bucket_indexes), list(line.counts), list(line.below_counts)) == ([9, 10], [0, 0], [2, 1])
+
+
+def operators(*names: str) -> kpi.Filter:
+    return kpi.Filter(operators=kpi.IdFilter(any_of=names))
+
+
+async def test_an_operator_with_nothing_above_the_line_has_a_row(rates):
+    """Bram received a conversation and got no rating: that is 0 of 1. Ordered by the rate, and the largest by it."""
+    response = await rated(rates, "rating_rate", group_by=["operator"], order_by="rate")
+    assert [(row.key.operator_id, *counts_of(row)) for row in response.totals] == [("bram", 0, 1), ("anna", 2, 2)]
+    [largest] = (await rated(rates, "rating_rate", group_by=["operator"], top=1)).totals
+    assert largest.key.operator_id == "anna"
+
+
+async def test_the_best_need_enough_below_the_line(rates):
+    """`min_below`: 1 of 1 is not the best; those with less are among the rest."""
+    options: dict[str, Any] = {"group_by": ["operator"], "top": 5, "include_rest": True}
+    first, rest = (await rated(rates, "goal_rate", min_below=2, **options)).totals
+    assert (first.key.operator_id, *counts_of(first)) == ("anna", 3, 2)
+    assert (rest.rest, *counts_of(rest), rest.rate) == (True, 0, 1, 0.0)
+
+
+async def test_what_only_the_kpi_above_has_splits_it_alone(rates):
+    """R-RATE-4: by goal, each goal is divided by all conversations of the row; so is the rest."""
+    rows = (await rated(rates, "goal_rate", group_by=["operator", "value"])).totals
+    assert [(r.key.operator_id, r.key.value.goal_id, *counts_of(r)) for r in rows] == [
+        ("anna", "order", 2, 2),
+        ("anna", "quote", 1, 2),
+    ]
+    first, rest = (await rated(rates, "goal_rate", group_by=["value"], top=1, include_rest=True)).totals
+    assert (first.key.value.goal_id, counts_of(first), counts_of(rest)) == ("order", (2, 3), (1, 3))
+    one = kpi.Filter(values=kpi.ValueFilter(any_of=[kpi.Value(goal_id="quote")]))
+    [row] = (await rated(rates, "goal_rate", where=one)).totals
+    assert counts_of(row) == (1, 3)
+    topics = (await rated(rates, "topic_rate", group_by=["topic"])).totals
+    assert [(row.key.topic_id, *counts_of(row)) for row in topics] == [("delivery", 1, 4), ("price", 1, 4)]
+
+
+async def test_rates_are_compared_by_their_difference(rates):
+    """0.05 is five percentage points; absent, or NaN, where one period has nothing below."""
+    nine, ten, eleven = (datetime(2026, 1, 5, hour, tzinfo=UTC) for hour in (9, 10, 11))
+    options: dict[str, Any] = {"start": ten, "end": eleven, "compare_to": (nine, ten)}
+    [row] = (await rated(rates, "rating_rate", **options)).totals
+    assert (counts_of(row), row.comparison.count, row.comparison.below_count) == ((0, 1), 2, 2)
+    assert (row.comparison.rate, row.comparison.rate_delta) == (1.0, -1.0)
+    [row] = (
+        await rated(rates, "rating_rate", **options | {"start": eleven, "end": eleven + timedelta(hours=1)})
+    ).totals
+    assert (row.HasField("rate"), row.comparison.rate, row.comparison.HasField("rate_delta")) == (False, 1.0, False)
+    by_delta = {"group_by": ["operator"], "order_by": "rate_delta"}
+    rows = (await rated(rates, "rating_rate", **options, **by_delta)).totals
+    assert [row.key.operator_id for row in rows] == ["anna", "bram"]
+    request = series_request(RATES, "rating_rate", {**options, "granularity": "hour"})
+    [line] = (await rates.kpis.QueryTimeSeries(request)).series
+    assert (list(line.comparison.below_counts), list(line.comparison.rate_deltas)) == ([2], [-1.0])
+
+
+async def test_rates_by_time_of_the_week_and_by_pages(rates):
+    """As any KPI: cells of the week, pages one after the other, a batch."""
+    rows = (await rated(rates, "rating_rate", group_by=["hour_of_day"])).totals
+    assert [(row.key.hour_of_day, *counts_of(row), row.hours) for row in rows] == [(9, 2, 2, 1.0), (10, 0, 1, 1.0)]
+    options: dict[str, Any] = {"group_by": ["hour_of_day"], "order_by": "-rate", "page_size": 1}
+    first = await rated(rates, "rating_rate", **options)
+    second = await rated(rates, "rating_rate", **options, page_token=first.next_page_token)
+    assert [page.totals[0].key.hour_of_day for page in (first, second)] == [9, 10]
+    assert second.next_page_token == ""
+    queries = [
+        queries_totals("rating_rate", start=DAY[0], end=DAY[1], time_zone="UTC"),
+        queries_totals("live_answer_rate", start=DAY[0], end=DAY[1], time_zone="UTC", group_by=["value"]),
+    ]
+    batch = await rates.kpis.BatchQuery(batch_request(RATES, queries))
+    assert counts_of(batch.answers[0].totals.totals[0]) == (2, 3)
+    assert batch.answers[1].error.reason == "UNKNOWN_DIMENSION"
+
+
+async def test_the_catalogue_has_rates_beside_the_kpis(rates):
+    """Old clients, which ask for all of `kpis`, get what they got; rates have texts in three languages."""
+    for code in ("en", "de", "nl"):
+        catalogue = await rates.kpis.ListKpis(kpi.ListKpisRequest(language_code=code))
+        assert [one.kpi_id for one in catalogue.kpis if one.kpi_id.endswith("_rate")] == []
+        assert len(catalogue.rates) == 7
+        assert all(one.display_name and one.what and one.unit and one.when and one.why for one in catalogue.rates)
+    ended = next(one for one in catalogue.rates if one.rate_id == "unanswered_ended_rate")
+    assert (ended.above.kpi_id, ended.below[0].kpi_id) == ("unanswered_ended_conversations", "conversations_ended")
+    assert ended.below[0].value.conversation_end == kpi.CONVERSATION_END_FIRST
+    everything = [one.kpi_id for one in catalogue.kpis] + [one.rate_id for one in catalogue.rates]
+    assert len((await rated(rates, *everything)).answers) == len(everything)
+
+
+@pytest.mark.parametrize(
+    ("ids", "options", "field", "words"),
+    [
+        (["goal_rate"], {"group_by": ["operator"], "order_by": "mean"}, "order_by.measure", "has no mean"),
+        ([FEEDBACK], {"group_by": ["operator"], "order_by": "rate"}, "order_by.measure", "is no rate"),
+        (["goal_rate"], {"group_by": ["operator"], "order_by": "rate_delta"}, "order_by.measure", "compare_to"),
+        (["goal_rate"], {"group_by": ["operator"], "top": 1, "min_below": -1}, "top.min_below", "negative"),
+        ([FEEDBACK], {"group_by": ["operator"], "top": 1, "min_below": 1}, "top.min_below", "is for rates"),
+        (["offline_reassignment_rate"], {"group_by": ["value"]}, "group_by", "no dimension value"),
+        (["goal_rate"] * 2, {}, "kpi_ids", "once"),
+        ([f"kpi{n}" for n in range(41)], {}, "kpi_ids", "40"),
+        (["goal_rat"], {}, "kpi_ids", "did you mean 'goal_rate'"),
+    ],
+)
+async def test_what_is_wrong_with_a_rate_is_named(rates, ids, options, field, words):
+    """The field, and what would be right."""
+    wrong = await refusal(rated(rates, *ids, **options))
+    assert (wrong.fields, words in wrong.text) == ([field], True), wrong.text
+
+
+async def test_a_rate_is_explained_by_its_kpis(rates):
+    """It has no facts of its own: the error names what to explain."""
+    request = explain_request(RATES, "live_answer_rate", {"start": DAY[0], "end": DAY[1]})
+    wrong = await refusal(rates.kpis.ExplainCount(request))
+    assert wrong.fields == ["kpi_id"]
+    assert "`live_conversations_answered` and `unanswered_live_conversations`" in wrong.text
+
+
+async def test_a_watch_tells_when_only_what_is_below_the_line_changes(rates):
+    """Another conversation that is received changes the rate, though nothing is rated."""
+    account = "watched-rates"
+    await rates.ingest_chat(account, CHATS["c1"], "c1")
+    request = series_request(account, "rating_rate", {"start": DAY[0], "end": DAY[1], "time_zone": "UTC"})
+    watch = rates.kpis.WatchTimeSeries(kpi.WatchTimeSeriesRequest(account_id=account, query=request))
+    assert list((await watch.read()).snapshot.series[0].below_counts) == [1]
+    await rates.ingest_chat(account, CHATS["c3"], "c3")
+    [line] = (await watch.read()).changes.series
+    assert (list(line.counts), list(line.below_counts), list(line.rates)) == ([2], [2], [1.0])
+    watch.cancel()

@@ -28,7 +28,7 @@ from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.stages import ReadInline, answer, answer_from, read_inline
 from telwerkd.application.upkeep.upkeep import settle_due
-from telwerkd.domain.catalogue.kpis import CATALOGUE
+from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension, Kpi
 from telwerkd.domain.conversation.events import Event, Kind, WentLive
 from telwerkd.domain.conversation.facts import answer_value, topics_value
@@ -262,9 +262,9 @@ def ranges(draw: st.DrawFn) -> QuarterHourRange | DateRange:
 
 
 @st.composite
-def queries(draw: st.DrawFn) -> Query:
-    kpi = draw(st.sampled_from(Kpi))
-    has = CATALOGUE[kpi].dimensions
+def queries(draw: st.DrawFn, about: Iterable[KpiInfo] = CATALOGUE.values()) -> Query:
+    info = draw(st.sampled_from([*about]))
+    kpi, has = info.kpi, info.dimensions
     # They exclude each other: exact sets add up, single topics overlap; an answer names its question.
     other = {Dimension.TOPIC, Dimension.QUESTION}.intersection(has)
     no = draw(st.sampled_from([Dimension.VALUE, *other])) if other else None
@@ -274,7 +274,7 @@ def queries(draw: st.DrawFn) -> Query:
         by = draw(st.permutations(by + draw(st.sampled_from(TIMES_OF_WEEK))))
     return Query(
         ACCOUNT,
-        (CATALOGUE[kpi],),
+        (info,),
         draw(ranges()),
         granularity,
         draw(st.sampled_from(ZONES)),

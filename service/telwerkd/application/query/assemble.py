@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from telwerkd.application.query.budgets import PointBudget
-from telwerkd.application.query.group import Grouped, GroupedKpi, GroupedSlice, key_maker, series, sums_by
+from telwerkd.application.query.group import Below, Grouped, GroupedKpi, GroupedSlice, key_maker, series, sums_by
 from telwerkd.application.query.question import Query, RawKey
 from telwerkd.application.query.rank import Selection
 from telwerkd.application.query.read import Reading
@@ -60,13 +61,14 @@ def assemble(reading: Reading, grouped: Grouped, selection: Selection, points: P
 
 def _row_count(query: Query, kpi: GroupedKpi) -> int:
     """Returns the number of rows on all pages."""
-    return int(np.count_nonzero(sum(of.by_key.counts for of in kpi.periods))) if query.group_by else 1
+    return int(np.count_nonzero(kpi.has_row)) if query.group_by else 1
 
 
 def _summed(kpi: GroupedKpi, period: int) -> GrandTotal:
     """Returns all facts of a period, each once."""
     by_value = kpi.periods[period].totals.sum(axis=0)
-    return GrandTotal(int(by_value.sum()), int(by_value @ kpi.stars))
+    below = None if kpi.below is None else kpi.below.total(period)
+    return GrandTotal(int(by_value.sum()), int(by_value @ kpi.stars), below)
 
 
 def _enabled(query: Query, info: KpiInfo, period: Period, widgets: Widgets) -> tuple[bool, list[str]]:
@@ -86,8 +88,10 @@ def _rows(query: Query, kpi: GroupedKpi, keys: Sequence[RawKey], selection: Sele
     """Returns the rows of the selected keys, and last the rest where it is asked for."""
     slots = selection.slots(len(keys))
     numbers = [_numbers(kpi, of, selection, slots) for of in kpi.periods]
-    facts = np.sum([of.by_key.counts for of in kpi.periods], axis=0)[selection.places]
-    return list(_made(query, kpi, [keys[place] for place in selection.places.tolist()], selection, numbers, facts))
+    if kpi.below is not None:
+        numbers = [_with_below(of, period, kpi.below, selection, kpi.has_row) for period, of in enumerate(numbers)]
+    asked = [keys[place] for place in selection.places.tolist()]
+    return list(_made(query, kpi, asked, selection, numbers, kpi.has_row[selection.places]))
 
 
 def _numbers(kpi: GroupedKpi, of: GroupedSlice, selection: Selection, slots: IntArray) -> list[Numbers]:
@@ -97,11 +101,23 @@ def _numbers(kpi: GroupedKpi, of: GroupedSlice, selection: Selection, slots: Int
         numbers = np.concatenate((numbers, series(of.slice, of.left_over(slots), 1)))
     counts = np.einsum("kbv->kb", numbers)  # `sum` takes four times as long over a handful of values
     sums = numbers @ kpi.stars if kpi.info.has_mean else None
-    packs = has_packed_values(kpi.info.kpi)
+    packs = has_packed_values(kpi.info.kpi) and kpi.below is None
     return [
         Numbers(counts[i], None if sums is None else sums[i], numbers[i].T if packs else None)
         for i in range(selection.size)
     ]
+
+
+def _with_below(
+    numbers: Sequence[Numbers], period: int, below: Below, selection: Selection, has_row: npt.NDArray[np.bool_]
+) -> list[Numbers]:
+    """Returns the numbers of each selected key with what is below the line, and last of the rest."""
+    lines = [*below.numbers(period, selection.places)]
+    if selection.rest:
+        has_row = has_row.copy()
+        has_row[selection.places] = False
+        lines.append(below.left_over(period, np.flatnonzero(has_row)))
+    return [of._replace(below=line) for of, line in zip(numbers, lines, strict=True)]
 
 
 def _made(
@@ -110,21 +126,23 @@ def _made(
     keys: Sequence[RawKey],
     selection: Selection,
     numbers: Sequence[Sequence[Numbers]],
-    facts: IntArray,
+    has_row: npt.NDArray[np.bool_],
 ) -> Iterator[AnswerRow]:
     wholes = _Wholes(query, kpi.info, kpi.periods[0]) if query.granularity is None else None
     key_of = key_maker(query.group_by)
     for i, raw in enumerate(keys):
-        if not query.group_by or facts[i]:
+        if not query.group_by or has_row[i]:
             share = wholes.share(raw, int(numbers[0][i].counts[0])) if wholes else None
             yield _row(key_of(raw), [period[i] for period in numbers], share)
-    if selection.rest and any(period[-1].counts.any() for period in numbers):
+    if selection.rest and any(period[-1].is_any() for period in numbers):
         share = wholes.share_of_rest(int(numbers[0][-1].counts[0])) if wholes else None
         yield _row(GroupKey(), [period[-1] for period in numbers], share)._replace(rest=True)
 
 
 def _row(key: GroupKey, periods: Sequence[Numbers], share: float | None) -> AnswerRow:
-    return AnswerRow(key, *periods[0], periods[1] if len(periods) > 1 else None, share=share)
+    main = periods[0]
+    compared = periods[1] if len(periods) > 1 else None
+    return AnswerRow(key, main.counts, main.sums, main.distribution, compared, share=share, below=main.below)
 
 
 _PARTS = frozenset({Dimension.VALUE, Dimension.TOPIC, Dimension.QUESTION})

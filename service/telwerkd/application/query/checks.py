@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from telwerkd.application.query.question import NEEDS_COMPARISON, NEEDS_MEAN, Filter, OrderMeasure, Query
+from telwerkd.application.query.question import NEEDS_COMPARISON, NEEDS_MEAN, NEEDS_RATE, Filter, OrderMeasure, Query
 from telwerkd.domain.catalogue.kpis import KpiInfo
+from telwerkd.domain.catalogue.rates import RateInfo
 from telwerkd.domain.catalogue.specs import TIMES_OF_WEEK, Dimension
 from telwerkd.domain.errors import InvalidArgumentError, Part, Reason
 
@@ -29,6 +30,10 @@ def check(query: Query) -> None:
     if measure in NEEDS_MEAN and not decisive.has_mean:
         raise InvalidArgumentError.of(
             Part.ORDER_MEASURE, f"{decisive.id} has no mean: order by key, count, count_delta or count_change"
+        )
+    if measure in NEEDS_RATE and not isinstance(decisive, RateInfo):
+        raise InvalidArgumentError.of(
+            Part.ORDER_MEASURE, f"{decisive.id} is no rate: order by key, count, count_delta or count_change"
         )
 
 

@@ -6,7 +6,7 @@ So keys come in layers, each of which gives a row one key at most.
 
 from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from telwerkd.application.query.question import RawKey
 from telwerkd.application.query.read import NONE, CellRow, DensePart, KpiReading, Reading, SeriesRow, Slice
 from telwerkd.application.query.result import GroupKey
 from telwerkd.domain.catalogue.kpis import KpiInfo
+from telwerkd.domain.catalogue.rates import SPLITS_ABOVE_ALONE
 from telwerkd.domain.catalogue.specs import Dimension
 from telwerkd.domain.conversation.facts import value_answer, value_topics
 from telwerkd.domain.counting.arrays import IntArray
@@ -37,6 +38,16 @@ class KeyTotals(NamedTuple):
 
     counts: IntArray
     stars: IntArray
+    below: IntArray | None = None
+    """Of a rate: what is below the line."""
+    splits_alone: bool = False
+    """Whether a key has a part that splits only what is above the line."""
+
+    @property
+    def has_row(self) -> npt.NDArray[np.bool_]:
+        """Which keys have a row: what is below alone makes one, but where its key is divided further."""
+        counted: npt.NDArray[np.bool_] = self.counts != 0
+        return counted if self.below is None or self.splits_alone else counted | (self.below != 0)
 
 
 class GroupedSlice(NamedTuple):
@@ -62,6 +73,49 @@ class GroupedSlice(NamedTuple):
         return [Layer(np.max([layer.key for layer in left], axis=0))]
 
 
+class Below(NamedTuple):
+    """What is below the line of a rate, under keys of its own: those without what splits only what is above."""
+
+    periods: list[list[tuple[Slice, Layer]]]
+    """Of each period the KPIs whose sum it is, and how their rows count."""
+    of_key: IntArray
+    """The place of each of the answer's keys among its own keys; `NONE` where nothing is below."""
+    keys: int
+    """How many keys of its own it has."""
+
+    def by_key(self, period: int) -> IntArray:
+        """Returns what is below in a period, by the answer's keys."""
+        sums = np.zeros(self.keys + 1, np.int64)  # and one for `NONE`
+        for of, layer in self.periods[period]:
+            np.add.at(sums, layer.key, of.totals().sum(axis=1))
+        return sums[self.of_key]
+
+    def total(self, period: int) -> int:
+        """Returns all that is below in a period, each fact once."""
+        return sum(int(of.totals().sum()) for of, _ in self.periods[period])
+
+    def numbers(self, period: int, places: IntArray) -> IntArray:
+        """Returns what is below each of the answer's keys at some places, by bucket."""
+        own, lines = np.unique(self.of_key[places], return_inverse=True)
+        return self._added_up(period, own)[lines]
+
+    def left_over(self, period: int, places: IntArray) -> IntArray:
+        """Returns what is below the answer's keys at some places together, each fact once, by bucket."""
+        together: IntArray = self._added_up(period, np.unique(self.of_key[places])).sum(axis=0)
+        return together
+
+    def _added_up(self, period: int, own: IntArray) -> IntArray:
+        """By own key and bucket."""
+        slots = np.full(self.keys + 1, NONE)
+        slots[own] = np.arange(len(own))
+        slots[NONE] = NONE
+        width = self.periods[period][0][0].width
+        sums = np.zeros((len(own), width), np.int64)
+        for of, layer in self.periods[period]:
+            sums += series(of, [layer._replace(key=slots[layer.key])], len(own)).sum(axis=2)
+        return sums
+
+
 class GroupedKpi(NamedTuple):
     """The slices of one KPI, each with how its rows count."""
 
@@ -70,11 +124,19 @@ class GroupedKpi(NamedTuple):
     held_back: int
     stars: IntArray
     """How many stars each packed value is; none for KPIs without a mean."""
+    below: Below | None = None
+    """Of a rate."""
 
     @property
     def values(self) -> int:
         """How many numbers each bucket of a series has."""
-        return self.periods[0].slice.values
+        return self.periods[0].slice.values + (self.below is not None)
+
+    @property
+    def has_row(self) -> npt.NDArray[np.bool_]:
+        """Which keys have a row in any period."""
+        in_any: npt.NDArray[np.bool_] = np.any([of.by_key.has_row for of in self.periods], axis=0)
+        return in_any
 
 
 class Grouped(NamedTuple):
@@ -90,8 +152,46 @@ def group_rows(reading: Reading) -> Grouped:
     dimensions = reading.outline.query.group_by
     places: dict[RawKey, int] = {}
     layers = [[_layers(of.rows, dimensions, kpi.info, places) for of in kpi.slices] for kpi in reading.kpis]
+    # Their keys are places too, so they come before the sums by place.
+    below = [_below_layers(kpi, dimensions, places) for kpi in reading.kpis]
     kpis = [_grouped(kpi, of_kpi, len(places)) for kpi, of_kpi in zip(reading.kpis, layers, strict=True)]
-    return Grouped(list(places), kpis)
+    return Grouped(
+        list(places),
+        [kpi if of is None else _with_below(kpi, *of, dimensions, places) for kpi, of in zip(kpis, below, strict=True)],
+    )
+
+
+_BelowLayers: TypeAlias = tuple[list[list[tuple[Slice, Layer]]], dict[RawKey, int]]
+
+
+def _below_layers(kpi: KpiReading, dimensions: Sequence[Dimension], places: dict[RawKey, int]) -> _BelowLayers | None:
+    """Returns how the rows below the line count, and the keys under which they do: the answer's where it can be."""
+    if not kpi.below:
+        return None
+    shared = [dimension for dimension in dimensions if dimension not in SPLITS_ABOVE_ALONE]
+    own = places if len(shared) == len(dimensions) else {}
+    periods = [
+        [(of.slices[period], _layers(of.slices[period].rows, shared, of.info, own)[0]) for of in kpi.below]
+        for period in range(len(kpi.slices))
+    ]
+    return periods, own
+
+
+def _with_below(
+    kpi: GroupedKpi,
+    periods: list[list[tuple[Slice, Layer]]],
+    own: dict[RawKey, int],
+    dimensions: Sequence[Dimension],
+    places: dict[RawKey, int],
+) -> GroupedKpi:
+    kept = [i for i, dimension in enumerate(sorted(dimensions)) if dimension not in SPLITS_ABOVE_ALONE]
+    of_key = np.array([own.get(tuple(key[i] for i in kept), NONE) for key in places], np.int64)
+    below, alone = Below(periods, of_key, len(own)), len(kept) < len(dimensions)
+    with_below = [
+        of._replace(by_key=of.by_key._replace(below=below.by_key(period), splits_alone=alone))
+        for period, of in enumerate(kpi.periods)
+    ]
+    return kpi._replace(periods=with_below, below=below)
 
 
 def _grouped(kpi: KpiReading, layers: Sequence[list[Layer]], keys: int) -> GroupedKpi:

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 from telwerkd.application.ports import ChunkSelector, Snapshot
 from telwerkd.application.query.budgets import RowBudget, too_many_buckets
-from telwerkd.application.query.question import Automatic, Filter, PreviousPeriod, Query, QueryLimits
+from telwerkd.application.query.question import Automatic, Filter, Ids, PreviousPeriod, Query, QueryLimits
 from telwerkd.application.query.rollup_cache import RollupCache, RollupKey, Versions
 from telwerkd.domain.catalogue.kpis import KpiInfo
+from telwerkd.domain.catalogue.rates import SPLITS_ABOVE_ALONE, Term, above_value, below_the_line
 from telwerkd.domain.catalogue.specs import Dimension, Kpi
 from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
 from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET
@@ -42,6 +43,8 @@ class SliceOutline(NamedTuple):
     """Without its limit on rows."""
     by_value: bool
     """Whether it is read by values that producers choose."""
+    conditions: Filter
+    """What is counted of it."""
 
     @property
     def names_ids(self) -> bool:
@@ -57,6 +60,8 @@ class KpiOutline(NamedTuple):
     """One for each period."""
     held_back: tuple[SliceOutline, ...]
     """What is held back in the first period; empty where the KPI holds nothing back."""
+    below: tuple["KpiOutline", ...] = ()
+    """Of a rate: the KPIs below the line, each with what is counted of it."""
 
 
 class Outline(NamedTuple):
@@ -132,13 +137,30 @@ def _bucket_count(span: QuarterHourRange, granularity: Granularity | None, limit
 
 
 def _kpi_outline(query: Query, info: KpiInfo, spans: Sequence[QuarterHourRange]) -> KpiOutline:
+    query = _of_value(query, above_value(info))
     by_value = has_open_values(info.kpi) and _uses_values(query)
 
     def slice_outline(measure: Measure, period: int) -> SliceOutline:
-        return SliceOutline(info, period, _selector(query, measure, spans[period], by_value=by_value), by_value)
+        selector = _selector(query, measure, spans[period], by_value=by_value)
+        return SliceOutline(info, period, selector, by_value, query.filter)
 
     held_back = (slice_outline(HELD_BACK[info.kpi], 0),) if info.is_held_back else ()
-    return KpiOutline(info, tuple(slice_outline(COUNTED[info.kpi], period) for period in range(len(spans))), held_back)
+    slices = tuple(slice_outline(COUNTED[info.kpi], period) for period in range(len(spans)))
+    below = tuple(_kpi_outline(_below_of(query, term), term.info, spans) for term in below_the_line(info))
+    return KpiOutline(info, slices, held_back, below)
+
+
+def _of_value(query: Query, value: str) -> Query:
+    """A query about one value only."""
+    return query._replace(filter=query.filter._replace(values=Ids(frozenset({value})))) if value else query
+
+
+def _below_of(query: Query, term: Term) -> Query:
+    """What a query about a rate asks about a KPI below the line: without what only the KPI above has."""
+    conditions = query.filter
+    shared = Filter(conditions.operators, conditions.groups, conditions.widgets)
+    group_by = tuple(dimension for dimension in query.group_by if dimension not in SPLITS_ABOVE_ALONE)
+    return _of_value(query._replace(filter=shared, group_by=group_by), term.value)
 
 
 _VALUE_DIMENSIONS = frozenset({Dimension.VALUE, Dimension.TOPIC, Dimension.QUESTION})
@@ -259,6 +281,14 @@ class KpiPlan(NamedTuple):
     info: KpiInfo
     slices: list[SlicePlan]
     held_back: list[SlicePlan]
+    below: list["KpiPlan"]
+
+    def all_slices(self) -> Iterator[SlicePlan]:
+        """Those below the line, too."""
+        yield from self.slices
+        yield from self.held_back
+        for kpi in self.below:
+            yield from kpi.all_slices()
 
 
 class QueryPlan(NamedTuple):
@@ -274,8 +304,7 @@ class QueryPlan(NamedTuple):
     def slices(self) -> Iterator[SlicePlan]:
         """All slices, each KPI's together."""
         for kpi in self.kpis:
-            yield from kpi.slices
-            yield from kpi.held_back
+            yield from kpi.all_slices()
 
     @property
     def is_cached(self) -> bool:
@@ -300,9 +329,12 @@ def plan(outlined: Outline, view: Snapshot, rollups: RollupCache, rows: RowBudge
     def planned(slices: Sequence[SliceOutline]) -> list[SlicePlan]:
         return [SlicePlan(of, _source(of, outlined, view, rollups)) for of in slices]
 
-    kpis = [KpiPlan(of.info, planned(of.slices), planned(of.held_back)) for of in outlined.kpis]
+    def of_kpi(of: KpiOutline) -> KpiPlan:
+        return KpiPlan(of.info, planned(of.slices), planned(of.held_back), [of_kpi(below) for below in of.below])
+
+    kpis = [of_kpi(of) for of in outlined.kpis]
     before = rows.taken
-    rows.take(sum(of.source.known_rows for kpi in kpis for of in (*kpi.slices, *kpi.held_back)))
+    rows.take(sum(of.source.known_rows for kpi in kpis for of in kpi.all_slices()))
     return QueryPlan(outlined, kpis, rows, before)
 
 

@@ -111,9 +111,14 @@ class OrderMeasure(enum.IntEnum):
     COUNT_DELTA = 5
     COUNT_CHANGE = 6
     MEAN_DELTA = 7
+    RATE = 9
+    RATE_DELTA = 10
 
 
-NEEDS_COMPARISON = frozenset({OrderMeasure.COUNT_DELTA, OrderMeasure.COUNT_CHANGE, OrderMeasure.MEAN_DELTA})
+NEEDS_COMPARISON = frozenset(
+    {OrderMeasure.COUNT_DELTA, OrderMeasure.COUNT_CHANGE, OrderMeasure.MEAN_DELTA, OrderMeasure.RATE_DELTA}
+)
+NEEDS_RATE = frozenset({OrderMeasure.RATE, OrderMeasure.RATE_DELTA})
 NEEDS_MEAN = frozenset({OrderMeasure.SUM, OrderMeasure.MEAN, OrderMeasure.MEAN_DELTA})
 
 
@@ -145,6 +150,8 @@ class Top(NamedTuple):
 
     size: int
     rest: bool
+    min_below: int = 0
+    """Of a rate: only keys with so many below the line; the others are among the rest."""
 
 
 class Page(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from telwerkd.application.query.group import Grouped, KeyTotals
-from telwerkd.application.query.question import Order, OrderMeasure, Page, Query, RawKey, RowPlace
+from telwerkd.application.query.question import Order, OrderMeasure, Page, Query, RawKey, RowPlace, Top
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.errors import LimitExceededError, Part
 
@@ -51,10 +51,10 @@ def rank(query: Query, grouped: Grouped, groups_max: int) -> Selection:
     order = np.lexsort((-ranks if backwards else ranks, np.where(absent, 0.0, number), absent))
     if query.group_by:
         # What was counted and taken back leaves a key without facts until it is compacted.
-        counted = [of.by_key.counts != 0 for kpi in grouped.kpis for of in kpi.periods]
-        order = order[np.any(counted, axis=0)[order]]
+        order = order[np.any([kpi.has_row for kpi in grouped.kpis], axis=0)[order]]
     if query.top is not None:
-        return Selection(order[: query.top.size], query.top.rest and len(order) > query.top.size, None)
+        largest = _at_least(query.top, order, grouped.kpis[query.order.kpi].periods[0].by_key)[: query.top.size]
+        return Selection(largest, query.top.rest and len(order) > len(largest), None)
     if query.page is not None:
         places = [RowPlace(bool(absent[i]), _plain(number[i]), keys[i]) for i in order]
         return _page(query.page, order, places, backwards=backwards)
@@ -65,6 +65,13 @@ def rank(query: Query, grouped: Grouped, groups_max: int) -> Selection:
             "for pages (page_size) or the largest (top), filter, or group by less",
         )
     return Selection(order, rest=False, next=None)
+
+
+def _at_least(top: Top, order: IntArray, decisive: KeyTotals) -> IntArray:
+    """The keys of an order that have enough below the line."""
+    if not top.min_below or decisive.below is None:
+        return order
+    return order[decisive.below[order] >= top.min_below]
 
 
 def _in_order(keys: Sequence[RawKey]) -> list[int]:
@@ -111,11 +118,21 @@ def _numbers(order: Order, periods: Sequence[KeyTotals]) -> Floats:
             number = (main.counts - compared.counts).astype(float)
         case OrderMeasure.COUNT_CHANGE:
             number = ratio(main.counts - compared.counts, compared.counts)
+        case OrderMeasure.RATE:
+            number = _rates(main)
+        case OrderMeasure.RATE_DELTA:
+            number = _rates(main) - _rates(compared)
         case OrderMeasure.MEAN_DELTA:
             number = ratio(main.stars, main.counts) - ratio(compared.stars, compared.counts)
         case _:
             assert_never(order.measure)
     return -number if order.descending else number
+
+
+def _rates(totals: KeyTotals) -> Floats:
+    if totals.below is None:
+        raise AssertionError("only rates are ordered by their rate")
+    return ratio(totals.counts, totals.below)
 
 
 def ratio(numerators: IntArray, denominators: IntArray) -> Floats:

@@ -15,6 +15,7 @@ from telwerkd.application.query.plan import (
     ByChunk,
     CachedWhole,
     ChunkSource,
+    KpiPlan,
     LookUp,
     Outline,
     QueryPlan,
@@ -103,6 +104,8 @@ class KpiReading(NamedTuple):
     """One for each period."""
     held_back: int
     """How many facts of the first period are held back."""
+    below: list["KpiReading"]
+    """Of a rate: the KPIs below the line."""
 
 
 class Reading(NamedTuple):
@@ -125,14 +128,7 @@ def read(planned: QueryPlan, periods: tuple[Period, ...], view: Snapshot, rollup
         LimitExceededError: there are too many rows.
     """
     reader = _Reader(planned, periods, view, rollups)
-    kpis = [
-        KpiReading(
-            kpi.info,
-            [reader.slice(of) for of in kpi.slices],
-            sum(int(reader.slice(of).totals().sum()) for of in kpi.held_back),
-        )
-        for kpi in planned.kpis
-    ]
+    kpis = [reader.kpi(kpi) for kpi in planned.kpis]
     widgets = Widgets(view.widget_versions() if planned.outline.reads_settings else {})
     answer_version = AnswerVersion(view.account().version, view.earliest_due())
     rows = planned.rows.taken - planned.rows_before
@@ -150,10 +146,27 @@ class _Reader:
         self._rows = planned.rows
         self._deltas: dict[Measure, tuple[list[SeriesParts], Cells]] = {}
         """By measure: a query reads each in one grouping."""
+        self._slices: dict[tuple[Measure, int, Filter], Slice] = {}
+
+    def kpi(self, planned: KpiPlan) -> KpiReading:
+        """Returns what is counted of a KPI, and of a rate below the line."""
+        return KpiReading(
+            planned.info,
+            [self.slice(of) for of in planned.slices],
+            sum(int(self.slice(of).totals().sum()) for of in planned.held_back),
+            [self.kpi(below) for below in planned.below],
+        )
 
     def slice(self, planned: SlicePlan) -> Slice:
-        """Returns what is counted of a measure in a period."""
-        builder = _SliceBuilder(planned.outline, self._outline.query.filter, self._periods[planned.outline.period])
+        """Returns what is counted of a measure in a period; what was read already is not read again."""
+        of = planned.outline
+        key = (of.selector.measure, of.period, of.conditions)
+        if key not in self._slices:
+            self._slices[key] = self._read(planned)
+        return self._slices[key]
+
+    def _read(self, planned: SlicePlan) -> Slice:
+        builder = _SliceBuilder(planned.outline, planned.outline.conditions, self._periods[planned.outline.period])
         match planned.source:
             case LookUp():
                 rows = self._view.cells(planned.outline.selector._replace(rows_max=self._rows.left + 1))

@@ -36,6 +36,12 @@ class Numbers(NamedTuple):
     """KPI 1: the stars."""
     distribution: IntArray | None
     """For values known beforehand: by value, in the catalogue's order, and bucket. A mean comes with it (R-NUM-2)."""
+    below: IntArray | None = None
+    """Of a rate: what is below the line; `counts` are above it."""
+
+    def is_any(self) -> bool:
+        """Whether anything is in it."""
+        return bool(self.counts.any() or (self.below is not None and self.below.any()))
 
 
 class AnswerRow(NamedTuple):
@@ -52,6 +58,8 @@ class AnswerRow(NamedTuple):
     """The sum of all keys that are not named."""
     share: float | None = None
     """Of totals: the row's part of its whole; None where that is 0, or the rest is of several wholes."""
+    below: IntArray | None = None
+    """See `Numbers`."""
 
 
 class GrandTotal(NamedTuple):
@@ -59,6 +67,8 @@ class GrandTotal(NamedTuple):
 
     facts: int = 0
     stars: int = 0
+    below: int | None = None
+    """Of a rate: what is below the line."""
 
 
 class KpiRows(NamedTuple):

@@ -182,7 +182,8 @@ def answer(query: Query, limits: QueryLimits, rollups: RollupCache, view: Snapsh
 def cost_of_outline(outlined: Outline) -> int:
     """Returns what a query costs whatever its account holds: its buckets, and the statements that read it."""
     per_bucket = _BUCKET if len(outlined.spans) == 1 else _COMPARED_BUCKET
-    return sum(outlined.bucket_counts) * per_bucket + len(outlined.kpis) * len(outlined.spans) * _READ
+    reads = sum(1 + len(kpi.below) for kpi in outlined.kpis) * len(outlined.spans)
+    return sum(outlined.bucket_counts) * per_bucket + reads * _READ
 
 
 def cost_of_reading(planned: QueryPlan, view: Snapshot) -> int:
@@ -207,7 +208,8 @@ def milliseconds(reading: Reading) -> float:
 
 def cost_of_grouping(reading: Reading) -> int:
     """Returns what it costs to put what was read under its keys, and the keys in their order."""
-    return sum(_cost_of_slice(of) for kpi in reading.kpis for of in kpi.slices)
+    kpis = [part for kpi in reading.kpis for part in (kpi, *kpi.below)]
+    return sum(_cost_of_slice(of) for kpi in kpis for of in kpi.slices)
 
 
 def _cost_of_slice(of: Slice) -> int:
@@ -219,7 +221,8 @@ def cost_of_assembling(reading: Reading, selection: Selection) -> int:
     """Returns what it costs to allocate and to encode the numbers of the selected keys."""
     per_count = _COUNT if len(reading.periods) == 1 else _COMPARED_COUNT
     widths = sum(period.width for period in reading.periods)
-    return selection.size * widths * len(reading.kpis) * per_count
+    columns = sum(2 if kpi.below else 1 for kpi in reading.kpis)
+    return selection.size * widths * columns * per_count
 
 
 # --- Batches ---------------------------------------------------------------------------------------------------------

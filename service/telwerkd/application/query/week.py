@@ -6,7 +6,7 @@ From then on a cell is a part of a row's key, as its operator is, and all that f
 import numpy as np
 
 from telwerkd.application.query.budgets import RowBudget
-from telwerkd.application.query.read import CellRow, DensePart, Reading, Slice, SparsePart
+from telwerkd.application.query.read import CellRow, DensePart, KpiReading, Reading, Slice, SparsePart
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.time.calendar import Buckets
 from telwerkd.domain.time.ranges import Period
@@ -25,10 +25,12 @@ def into_cells(reading: Reading, rows: RowBudget) -> Reading:
         LimitExceededError: there are too many rows.
     """
     before, week = rows.taken, reading.outline.week
-    kpis = [
-        kpi._replace(slices=[_in_cells(of, week[period], rows) for period, of in enumerate(kpi.slices)])
-        for kpi in reading.kpis
-    ]
+
+    def of_kpi(kpi: KpiReading) -> KpiReading:
+        slices = [_in_cells(of, week[period], rows) for period, of in enumerate(kpi.slices)]
+        return kpi._replace(slices=slices, below=[of_kpi(below) for below in kpi.below])
+
+    kpis = [of_kpi(kpi) for kpi in reading.kpis]
     whole = tuple(Period(Buckets(of.edges[[0, -1]], first_clipped=False, last_clipped=False), None) for of in week)
     return reading._replace(kpis=kpis, periods=whole, rows=reading.rows + rows.taken - before)
 

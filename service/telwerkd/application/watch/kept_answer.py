@@ -58,28 +58,38 @@ class _Columns(NamedTuple):
     distribution: _Packed | None
     has_sums: bool
     """Stars are not kept: they are different only where the distribution is."""
+    below: _Packed | None
+    """Of a rate."""
 
     @property
     def nbytes(self) -> int:
-        return self.counts.nbytes + (0 if self.distribution is None else self.distribution.nbytes)
+        return self.counts.nbytes + sum(of.nbytes for of in (self.distribution, self.below) if of is not None)
 
     def numbers(self) -> list[Numbers]:
         """Row by row; the sums are zeros."""
         counts = self.counts.unpacked()
         sums = np.zeros_like(counts)
         distribution = None if self.distribution is None else self.distribution.unpacked()
+        below = None if self.below is None else self.below.unpacked()
         return [
-            Numbers(row, sums[i] if self.has_sums else None, None if distribution is None else distribution[i])
+            Numbers(
+                row,
+                sums[i] if self.has_sums else None,
+                None if distribution is None else distribution[i],
+                None if below is None else below[i],
+            )
             for i, row in enumerate(counts)
         ]
 
 
 def _columns(numbers: Sequence[Numbers]) -> _Columns:
     distributions = [of.distribution for of in numbers if of.distribution is not None]
+    below = [of.below for of in numbers if of.below is not None]
     return _Columns(
         _packed([of.counts for of in numbers]),
         _packed(distributions) if distributions else None,
         numbers[0].sums is not None,
+        _packed(below) if below else None,
     )
 
 
@@ -99,7 +109,15 @@ class _Kpi(NamedTuple):
         """The rows as they were, but for their stars."""
         main, *compared = [columns.numbers() for columns in self.periods] or [[]]
         return [
-            AnswerRow(key, *main[i], compared[0][i] if compared else None, rest)
+            AnswerRow(
+                key,
+                main[i].counts,
+                main[i].sums,
+                main[i].distribution,
+                compared[0][i] if compared else None,
+                rest,
+                below=main[i].below,
+            )
             for i, (key, rest) in enumerate(self.keys)
         ]
 
@@ -127,7 +145,7 @@ class KeptAnswer:
 def _kept(rows: KpiRows) -> _Kpi:
     periods: list[_Columns] = []
     if rows.rows:
-        periods.append(_columns([Numbers(row.counts, row.sums, row.distribution) for row in rows.rows]))
+        periods.append(_columns([Numbers(row.counts, row.sums, row.distribution, row.below) for row in rows.rows]))
     compared = [row.compared for row in rows.rows if row.compared is not None]
     if compared:
         periods.append(_columns(compared))

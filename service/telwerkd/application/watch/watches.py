@@ -223,13 +223,18 @@ def _differ(before: Answer, after: Answer) -> bool:
 
 def _same(first: AnswerRow, second: AnswerRow) -> bool:
     """Whether two rows say the same in both periods."""
-    numbers = ((first.counts, second.counts), (first.distribution, second.distribution))
+    numbers = (
+        (first.counts, second.counts),
+        (first.distribution, second.distribution),
+        (first.below, second.below),
+    )
     compared = (
         ()
         if first.compared is None or second.compared is None
         else (
             (first.compared.counts, second.compared.counts),
             (first.compared.distribution, second.compared.distribution),
+            (first.compared.below, second.compared.below),
         )
     )
     return (first.key, first.rest) == (second.key, second.rest) and all(
@@ -246,6 +251,8 @@ def _changed_lines(before: KpiRows, after: KpiRows) -> Iterator[tuple[KpiInfo, A
         if row.distribution is not None and was.distribution is not None:
             # As many ratings may be other stars.
             changed |= (row.distribution != was.distribution).any(axis=0)
+        if row.below is not None and was.below is not None:
+            changed |= row.below != was.below
         if changed.any():
             yield after.info, row, np.flatnonzero(changed)
 
@@ -256,4 +263,5 @@ def _emptied(row: AnswerRow) -> AnswerRow:
         counts=np.zeros_like(row.counts),
         sums=None if row.sums is None else np.zeros_like(row.sums),
         distribution=None if row.distribution is None else np.zeros_like(row.distribution),
+        below=None if row.below is None else np.zeros_like(row.below),
     )

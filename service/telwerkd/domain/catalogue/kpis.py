@@ -44,13 +44,22 @@ def by_id(kpi_id: str) -> KpiInfo:
     Raises:
         InvalidArgumentError: there is none; the text has the nearest id if one is near, and all there are.
     """
-    if info := _BY_ID.get(kpi_id):
+    return named(kpi_id, _BY_ID)
+
+
+def named(kpi_id: str, known: Mapping[str, KpiInfo]) -> KpiInfo:
+    """The one of an id among those known.
+
+    Raises:
+        InvalidArgumentError: there is none; the text has the nearest id if one is near, and all there are.
+    """
+    if info := known.get(kpi_id):
         return info
-    near = get_close_matches(kpi_id.lower(), _BY_ID, n=1) if len(kpi_id) <= _LONGEST_ECHO else []
+    near = get_close_matches(kpi_id.lower(), known, n=1) if len(kpi_id) <= _LONGEST_ECHO else []
     hint = f"; did you mean {near[0]!r}?" if near else "."
     raise InvalidArgumentError.of(
         Part.KPI,
-        f"no KPI has the id {kpi_id[:_LONGEST_ECHO]!r}{hint} There are: {', '.join(_BY_ID)}",
+        f"no KPI has the id {kpi_id[:_LONGEST_ECHO]!r}{hint} There are: {', '.join(known)}",
         Reason.UNKNOWN_KPI,
     )
 

@@ -147,13 +147,15 @@ def _lines(rows: KpiRows, *, distribution: bool) -> Iterator[bytes]:
     if rows.info.has_mean:
         sums = wire.packed_lines(_SUMS, np.array([row.sums for row in rows.rows]))
     for row, of_counts, of_sums in zip(rows.rows, counts, sums, strict=True):
-        yield _head(rows.info, row, slice(None), distribution=distribution) + of_counts + of_sums
+        head = _head(rows.info, row, slice(None), distribution=distribution)
+        yield head + of_counts + of_sums + _rate_columns(row, slice(None))
 
 
 def _sparse_lines(rows: KpiRows, *, distribution: bool) -> Iterator[bytes]:
     """The same with only the buckets that have facts."""
     for row in rows.rows:
-        yield _line(rows.info, row, np.flatnonzero(row.counts), distribution=distribution)
+        counted = row.counts if row.below is None else row.counts + row.below
+        yield _line(rows.info, row, np.flatnonzero(counted), distribution=distribution)
 
 
 def _line(info: KpiInfo, row: AnswerRow, shown: IntArray, *, distribution: bool) -> bytes:
@@ -162,7 +164,17 @@ def _line(info: KpiInfo, row: AnswerRow, shown: IntArray, *, distribution: bool)
     columns.append(wire.packed(_INDEXES, shown))
     if row.sums is not None:
         columns.append(wire.packed(_SUMS, row.sums[shown]))
+    columns.append(_rate_columns(row, shown))
     return b"".join(columns)
+
+
+def _rate_columns(row: AnswerRow, shown: IntArray | slice) -> bytes:
+    """What is below the line, and the rates; nothing for what is no rate."""
+    if row.below is None:
+        return b""
+    below = row.below[shown]
+    rates = wire.packed_doubles(pb.Series.RATES_FIELD_NUMBER, ratio(row.counts[shown], below))
+    return wire.packed(pb.Series.BELOW_COUNTS_FIELD_NUMBER, below) + rates
 
 
 def _head(info: KpiInfo, row: AnswerRow, shown: IntArray | slice, *, distribution: bool) -> bytes:
@@ -192,6 +204,10 @@ def _series_comparison(row: AnswerRow, compared: Numbers) -> bytes:
         mean_deltas = ratio(row.sums[:both], counts) - ratio(compared.sums[:both], before)
         parts.append(wire.packed(kind.SUMS_FIELD_NUMBER, compared.sums))
         parts.append(wire.packed_doubles(kind.MEAN_DELTAS_FIELD_NUMBER, mean_deltas))
+    if row.below is not None and compared.below is not None:
+        rate_deltas = ratio(counts, row.below[:both]) - ratio(before, compared.below[:both])
+        parts.append(wire.packed(kind.BELOW_COUNTS_FIELD_NUMBER, compared.below))
+        parts.append(wire.packed_doubles(kind.RATE_DELTAS_FIELD_NUMBER, rate_deltas))
     return b"".join(parts)
 
 
@@ -230,6 +246,8 @@ def _total(info: KpiInfo, row: AnswerRow, hours: WeekHours | None) -> pb.Total:
         rest=row.rest,
         share=row.share,
         hours=None if in_cell is None else in_cell[0],
+        below_count=_below(row),
+        rate=_rate(row),
     )
     if row.distribution is not None:
         for known, counts in zip(info.values, row.distribution, strict=True):
@@ -247,6 +265,7 @@ def _total_comparison(row: AnswerRow, compared: Numbers) -> pb.TotalComparison:
     count = int(compared.counts[0])
     delta = int(row.counts[0]) - count
     mean, before = _mean(row), _mean(compared)
+    rate, rate_before = _rate(row), _rate(compared)
     return pb.TotalComparison(
         count=count,
         sum=_stars(compared),
@@ -254,6 +273,9 @@ def _total_comparison(row: AnswerRow, compared: Numbers) -> pb.TotalComparison:
         count_delta=delta,
         count_change=delta / count if count else None,
         mean_delta=None if mean is None or before is None else mean - before,
+        below_count=_below(compared),
+        rate=rate_before,
+        rate_delta=None if rate is None or rate_before is None else rate - rate_before,
     )
 
 
@@ -265,6 +287,17 @@ def _mean(numbers: AnswerRow | Numbers) -> float | None:
     """Absent without ratings (R-NUM-1)."""
     count = int(numbers.counts[0])
     return None if numbers.sums is None or not count else int(numbers.sums[0]) / count
+
+
+def _below(numbers: AnswerRow | Numbers) -> int | None:
+    """What is below the line; absent for what is no rate."""
+    return None if numbers.below is None else int(numbers.below[0])
+
+
+def _rate(numbers: AnswerRow | Numbers) -> float | None:
+    """Absent where nothing is below the line (R-RATE-2)."""
+    below = _below(numbers)
+    return int(numbers.counts[0]) / below if below else None
 
 
 def _compared_period(buckets: Buckets) -> bytes:
@@ -290,6 +323,8 @@ def _answer(rows: KpiRows, hours: WeekHours | None = None) -> pb.KpiAnswer:
         compared_count=rows.compared.facts,
         compared_sum=rows.compared.stars,
         row_count=rows.row_count,
+        below_count=rows.summed.below or 0,
+        compared_below_count=rows.compared.below or 0,
         not_enabled_widget_ids=rows.not_enabled,
         week_cells=() if hours is None else hours.cells(),
     )

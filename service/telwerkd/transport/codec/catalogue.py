@@ -4,7 +4,8 @@ import msgspec
 
 from telwerk.v1 import kpi_service_pb2 as pb
 from telwerkd.domain.catalogue.kpis import CATALOGUE, TEXTS, KnownValue, KpiInfo, language
-from telwerkd.domain.catalogue.specs import Section
+from telwerkd.domain.catalogue.rates import RATES, RateInfo, Term
+from telwerkd.domain.catalogue.specs import Dimension, Section, ValueKind
 from telwerkd.domain.catalogue.texts import Language
 from telwerkd.transport.codec.values import encode_value
 
@@ -17,6 +18,7 @@ def encode_catalogue(language_code: str) -> pb.ListKpisResponse:
         language_code=spoken,
         sections=[_section(section, spoken) for section in Section],
         headings=pb.HelpHeadings(**msgspec.structs.asdict(TEXTS[spoken].headings)),
+        rates=[_rate(rate, spoken) for rate in RATES.values()],
     )
 
 
@@ -45,6 +47,30 @@ def _kpi(info: KpiInfo, spoken: Language) -> pb.Kpi:
         has_mean=info.has_mean,
         values=[_value(info, known, spoken) for known in info.values],
     )
+
+
+def _rate(rate: RateInfo, spoken: Language) -> pb.Rate:
+    texts = rate.texts[spoken]
+    return pb.Rate(
+        rate_id=rate.id,
+        display_name=texts.name,
+        what=texts.what,
+        unit=texts.unit,
+        when=texts.when,
+        why=texts.why,
+        example=texts.example,
+        above=_term(rate.above),
+        below=[_term(term) for term in rate.below],
+        dimensions=[pb.Dimension.ValueType(d) for d in rate.dimensions],
+        value_kind=pb.ValueKind.ValueType(rate.value_kind if Dimension.VALUE in rate.dimensions else ValueKind.NONE),
+        direction=pb.Direction.ValueType(rate.direction),
+        may_exceed_one=rate.may_exceed_one,
+    )
+
+
+def _term(term: Term) -> pb.RateTerm:
+    value = encode_value(term.info.value_kind, term.value) if term.value else None
+    return pb.RateTerm(kpi_id=term.info.id, value=value)
 
 
 def _value(info: KpiInfo, known: KnownValue, spoken: Language) -> pb.ValueInfo:

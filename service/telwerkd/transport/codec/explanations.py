@@ -6,6 +6,7 @@ from telwerk.v1 import kpi_service_pb2 as pb
 from telwerkd.application.explain import Explained, Explanation, Place
 from telwerkd.application.query.question import Query
 from telwerkd.domain.catalogue.kpis import KpiInfo, by_id
+from telwerkd.domain.catalogue.rates import RATES
 from telwerkd.domain.catalogue.specs import ValueKind
 from telwerkd.domain.conversation.facts import Fact
 from telwerkd.domain.errors import Part
@@ -52,6 +53,9 @@ def decode_explain(request: pb.ExplainCountRequest, fields: FieldReader) -> tupl
 def _kpi(kpi_id: str) -> KpiInfo:
     if not kpi_id:
         raise FieldError("kpi_id", "is required")
+    if rate := RATES.get(kpi_id):
+        parts = " and ".join(f"`{kpi.name.lower()}`" for kpi in rate.kpis)
+        raise FieldError("kpi_id", f"{rate.id} is a rate, which has no facts of its own: explain {parts}")
     with in_field(Part.KPI, "kpi_id"):
         return by_id(kpi_id)
 

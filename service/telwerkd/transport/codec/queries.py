@@ -18,8 +18,9 @@ from telwerkd.application.query.question import (
     Top,
     Topics,
 )
-from telwerkd.domain.catalogue.kpis import KpiInfo, by_id
-from telwerkd.domain.catalogue.specs import TIMES_OF_WEEK, Dimension, Kpi, ValueKind
+from telwerkd.domain.catalogue.kpis import KpiInfo
+from telwerkd.domain.catalogue.rates import RateInfo, asked_by_id
+from telwerkd.domain.catalogue.specs import TIMES_OF_WEEK, Dimension, ValueKind
 from telwerkd.domain.ids import AccountId
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS, Granularity
 from telwerkd.domain.time.ranges import DateRange, QuarterHourRange, Range
@@ -30,7 +31,8 @@ from telwerkd.transport.codec.values import decode_topics, decode_value
 
 QueryRequest: TypeAlias = pb.QueryTimeSeriesRequest | pb.QueryTotalsRequest
 
-_KPIS_MAX = len(Kpi)
+KPIS_MAX = 40
+"""More than there are KPIs and rates: each may be asked for once."""
 
 PAGE_SIZE_MAX = 1_000
 TOP_MAX = 1_000
@@ -43,6 +45,7 @@ def decode_query(request: QueryRequest, fields: FieldReader) -> Query:
         InvalidArgumentError: a field is wrong.
     """
     kpis = _kpis(request.kpi_ids)
+    order = _order(request, kpis)
     query = Query(
         AccountId(fields.id("account_id", request.account_id)),
         kpis,
@@ -52,8 +55,8 @@ def decode_query(request: QueryRequest, fields: FieldReader) -> Query:
         decode_filter(request.filter, fields),
         _group_by(request.group_by, totals=isinstance(request, pb.QueryTotalsRequest)),
         _comparison(request),
-        _order(request, kpis),
-        _top(request.top) if request.HasField("top") else None,
+        order,
+        _top(request.top, kpis[order.kpi]) if request.HasField("top") else None,
         _page(request),
         request.include_names,
     )
@@ -101,7 +104,8 @@ def _order(request: QueryRequest, kpis: Sequence[KpiInfo]) -> Order:
         place = ids.index(message.kpi_id)
     if not message.measure:
         if request.HasField("top"):
-            return Order(OrderMeasure.COUNT, descending=True, kpi=place)
+            largest = OrderMeasure.RATE if isinstance(kpis[place], RateInfo) else OrderMeasure.COUNT
+            return Order(largest, descending=True, kpi=place)
         return Order(OrderMeasure.KEY, message.descending, place)
     try:
         return Order(OrderMeasure(message.measure), message.descending, place)
@@ -110,10 +114,14 @@ def _order(request: QueryRequest, kpis: Sequence[KpiInfo]) -> Order:
         raise FieldError("order_by.measure", f"{message.measure} is not one of {known}") from None
 
 
-def _top(message: pb.Top) -> Top:
+def _top(message: pb.Top, decisive: KpiInfo) -> Top:
     if not 1 <= message.count <= TOP_MAX:
         raise FieldError("top.count", f"must be from 1 to {TOP_MAX}, is {message.count}")
-    return Top(message.count, message.include_rest)
+    if message.min_below < 0:
+        raise FieldError("top.min_below", f"must not be negative, is {message.min_below}")
+    if message.min_below and not isinstance(decisive, RateInfo):
+        raise FieldError("top.min_below", f"is for rates, which have something below the line; {decisive.id} is none")
+    return Top(message.count, message.include_rest, message.min_below)
 
 
 def _page(request: QueryRequest) -> Page | None:
@@ -145,9 +153,11 @@ def _kpis(ids: Sequence[str]) -> tuple[KpiInfo, ...]:
     """
     if not ids:
         raise FieldError("kpi_ids", "at least one KPI is required")
-    if len(ids) > _KPIS_MAX or len(set(ids)) < len(ids):
+    if len(ids) > KPIS_MAX:
+        raise FieldError("kpi_ids", f"names {len(ids)}, at most {KPIS_MAX} are answered at once")
+    if len(set(ids)) < len(ids):
         raise FieldError("kpi_ids", "each KPI may be named once")
-    return tuple(by_id(kpi_id) for kpi_id in ids)
+    return tuple(asked_by_id(kpi_id) for kpi_id in ids)
 
 
 def decode_range(message: pb.TimeRange, field: str = "range") -> Range:
