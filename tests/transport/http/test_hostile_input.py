@@ -328,6 +328,16 @@ async def test_a_stream_that_does_not_begin_rightly_ends_with_an_error(server, s
     assert json.loads(answer.content[5:])["error"]["code"] == "invalid_argument"
 
 
+@pytest.mark.parametrize(("size", "fits"), [(10_000, True), (10_001, False)])
+async def test_the_message_of_a_stream_may_have_as_many_bytes_as_another(server, size, fits):
+    """The bound is on the message: the envelope around it does not count."""
+    sent = b'{"accountId":"%s"}' % (b"x" * (size - 16))
+    assert len(sent) == size
+    answer = await server.client.post(WATCH, headers=STREAM, content=envelope(sent))
+    error = json.loads(answer.content[5:])["error"]
+    assert ("request_bytes_max" in error["message"]) is not fits
+
+
 # --- with keys -------------------------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from telwerkd.transport.grpc.errors import let_go
 from telwerkd.transport.grpc.requests import BATCH_QUERY, INGEST_EVENTS
 from telwerkd.transport.http.compression import Unpacking, packed, pays
 from telwerkd.transport.http.connect import (
+    ENVELOPE_BYTES,
     STREAM_CODECS,
     TIMEOUT_HEADER,
     UNARY_CODECS,
@@ -99,7 +100,7 @@ class Calls:
     async def request(self, exchange: Exchange, method: Method, codec: Codec, memory: Reservation) -> bytes:
         """The bytes of the request's message, whichever way they came. Raises a TelwerkError."""
         bytes_max, setting = self._limits.of(method)
-        raw = await exchange.body(bytes_max, setting, memory)
+        raw = await exchange.body(bytes_max + ENVELOPE_BYTES * method.is_stream, setting, memory)
         is_packed = exchange.header(method.encoding_header) == "gzip"
         if method.is_stream:
             raw, has_packed = opened_envelope(raw)
