@@ -33,9 +33,11 @@ from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo
 from telwerkd.domain.catalogue.specs import Kpi, ValueKind
 from telwerkd.domain.conversation.events import Event, WentLive
 from telwerkd.domain.conversation.facts import Fact, answer_value, topics_value
+from telwerkd.domain.conversation.state import EMPTY
 from telwerkd.domain.ids import NO_GROUP, NOBODY, AccountId, ConversationId, Micros
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
 from telwerkd.domain.time.ranges import QuarterHourRange
+from telwerkd.storage.sql.records import state_blob
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
 from telwerkd.transport.services import kpi as kpi_service
@@ -388,19 +390,6 @@ async def test_pages_add_up_to_the_whole(server, account, size):
     parts = await pages(server, account, "satisfaction_score", page_size=size)
     assert all(len(part.conversations) <= size for part in parts)
     assert [conversation for part in parts for conversation in part.conversations] == list(whole.conversations)
-
-
-@over_the_wire
-@pytest.mark.parametrize("bound", ["_FOLDED_MAX", "_EVENTS_MAX", "_LISTED_MAX"])
-async def test_a_page_ends_where_it_has_taken_enough(server, account, bound, monkeypatch):
-    """Conversations folded, their events, and what is listed are bounded: pages are short, and add up to the whole."""
-    await six_chats(server, account)
-    [whole] = await pages(server, account, "satisfaction_score")
-    monkeypatch.setattr(f"telwerkd.application.explain.{bound}", 1)
-    parts = await pages(server, account, "satisfaction_score")
-    assert len(parts) >= len(whole.conversations) > 1
-    assert all(len(part.conversations) <= 1 for part in parts)
-    assert [one for part in parts for one in part.conversations] == list(whole.conversations)
 
 
 @over_the_wire
@@ -777,13 +766,13 @@ async def test_what_was_purged_and_erased_is_told_through_the_server(server, acc
 def many_conversations(path: Path, count: int) -> None:
     """Conversations one second apart, as rows: only how they are found is asked."""
     path.write_bytes(empty_database())
-    engine = sa.create_engine(f"sqlite:///{path}")
+    engine, state = sa.create_engine(f"sqlite:///{path}"), state_blob(EMPTY)
     with engine.begin() as connection:
         connection.exec_driver_sql("INSERT INTO accounts (account_id, version, high_water) VALUES ('acme', 1, 0)")
         connection.exec_driver_sql(
             "INSERT INTO conversations (account_id, conversation_id, first_time, last_time, state) "
             "VALUES (?, ?, ?, ?, ?)",
-            [("acme", f"c{n:06}", START + n * 1_000_000, START + (n + 1) * 1_000_000, b"\x90") for n in range(count)],
+            [("acme", f"c{n:06}", START + n * 1_000_000, START + (n + 1) * 1_000_000, state) for n in range(count)],
         )
     engine.dispose()
 
@@ -831,10 +820,7 @@ def test_a_late_page_costs_no_more_than_the_first(tmp_path):
             count += 1
 
         connection.set_progress_handler(step, 10)
-        with pytest.MonkeyPatch.context() as patch:
-            # The rows have no states to be read.
-            patch.setattr("telwerkd.storage.sql.conversation_rows.conversation_of", lambda row: row.conversation_id)
-            found = snapshot.conversations_in(START, Micros(START + 10**12), after, 200)
+        found = snapshot.conversations_in(START, Micros(START + 10**12), after, 200)
         connection.set_progress_handler(None, 0)
         assert len(found) == 200
         return count

@@ -181,7 +181,8 @@ async def test_a_stop_for_all_processes_is_a_stop_of_the_server(tmp_path, how):
 async def test_a_writer_that_cannot_start_is_a_server_that_cannot(tmp_path, monkeypatch, caplog):
     """It says so instead of waiting."""
     await prepare(SqliteFile(tmp_path / "telwerk.db"))
-    monkeypatch.setattr("telwerkd.storage.sqlite.writer_process._PROGRAM", "telwerkd.storage.sqlite.no_such_module")
+    (tmp_path / "sqlalchemy.py").write_text("raise SystemExit(1)")  # the writer imports from where its server does
+    monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UnavailableError):
         async with opened(SqliteFile(tmp_path / "telwerk.db"), serving=True):
             pass
@@ -202,10 +203,10 @@ async def test_a_writer_that_cannot_be_run_is_unavailable_and_leaves_nothing_ope
     await writer.close()
 
 
-async def test_a_writer_that_dies_once_it_is_ready_keeps_nobody_waiting(tmp_path, monkeypatch):
+async def test_a_writer_that_dies_once_it_is_ready_keeps_nobody_waiting(tmp_path):
     """That it is ready and that it is gone are learned at once, with nothing under way that could fail."""
-    monkeypatch.setattr("telwerkd.storage.sqlite.writer_process._PROGRAM", "tests.e2e.dying_writer")
-    writing = asyncio.create_task(WriterProcess(tmp_path / "telwerk.db").write([(ACME, Do(bumped))]))
+    writer = WriterProcess(tmp_path / "telwerk.db", program="tests.e2e.dying_writer")
+    writing = asyncio.create_task(writer.write([(ACME, Do(bumped))]))
     await asyncio.sleep(0.05)
     time.sleep(1.0)  # noqa: ASYNC251  # the loop is to be busy until both are there
     async with asyncio.timeout(20):
