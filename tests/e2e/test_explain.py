@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,10 +38,10 @@ from telwerkd.domain.ids import NO_GROUP, NOBODY, AccountId, ConversationId, Mic
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
 from telwerkd.domain.time.ranges import QuarterHourRange
 from telwerkd.storage.sql.records import state_blob
-from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
 from telwerkd.transport.services import kpi as kpi_service
-from tests.conftest import ALL_TIME, CALL_SECONDS, Refusal, Server, line_of, refusal, started
+from tests.conftest import ALL_TIME, CALL_SECONDS, Refusal, Server, empty_database, line_of, refusal, started
+from tests.effort import examples
 from tests.generate import ANNA, BRAM, DELIVERY, GRID, PRICE, SALES, START, SUPPORT, WIDGETS, Batch, deliveries
 from tests.oracle import oracle_facts, oracle_held
 
@@ -507,14 +507,6 @@ EVER = QuarterHourRange(FIRST_QUARTER_HOUR - 50_000, FIRST_QUARTER_HOUR + 50_000
 SHIFTS = [0, 0, QUARTER_HOUR_MICROS - 2 * GRID, -QUARTER_HOUR_MICROS, 40 * DAY_QUARTER_HOURS * QUARTER_HOUR_MICROS]
 
 
-@cache
-def empty_database() -> bytes:
-    """A SQLite file with empty tables: a copy is made more quickly than the tables."""
-    with tempfile.TemporaryDirectory() as folder:
-        prepare(Path(folder) / "empty.db")
-        return (Path(folder) / "empty.db").read_bytes()
-
-
 class Whole(NamedTuple):
     """All pages of an explanation together."""
 
@@ -658,7 +650,7 @@ def queries(draw: st.DrawFn, info: KpiInfo) -> Query:
 # Without shrinking: an example is a database, and the oracle makes a found one readable enough.
 law = settings(
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    max_examples=12,
+    max_examples=examples(12),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -26,6 +26,7 @@ from tests.commands import Do
 from tests.conftest import Server, connected, eventually, locked, refusal, serving, started, wired, writer_of
 from tests.e2e.test_lifecycle import Producers
 from tests.e2e.works import bumped, exiting, failing, remembering, unpicklable
+from tests.effort import rounds
 
 RATED = """
     09:00:00 anna assigned in sales
@@ -101,11 +102,11 @@ async def test_only_what_is_committed_is_remembered(store):
 
 
 async def test_a_killed_writer_is_followed_by_another(tmp_path):
-    """Under load, five times: whoever meets it may send again, others notice nothing, nothing acknowledged is lost."""
+    """Under load, again and again: who meets it may send again, others notice nothing, nothing acknowledged is lost."""
     path, producers, sending = tmp_path / "telwerk.db", Producers(), []
     with serving(path) as running:
         async with connected(running.address) as server:
-            for _ in range(5):
+            for _ in range(rounds(5)):
                 sending.append(asyncio.create_task(producers.send_until_it_is_gone(server)))
                 enough = len(producers.acknowledged) + 150
 
