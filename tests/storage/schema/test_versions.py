@@ -5,10 +5,12 @@ import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic.script import ScriptDirectory
 
 from telwerkd.storage.location import Location, PostgresUrl, SqliteFile, located
 from telwerkd.storage.open_store import distribute, migrate, opened, prepare
@@ -106,6 +108,13 @@ async def test_a_schema_from_the_future_is_refused(database, use):
     with pytest.raises(SchemaError, match=r"schema 9999, which this program does not know.*upgrade"):
         await use(database)
     assert rows(database, "SELECT version_num FROM alembic_version")[0][0] == "9999"
+
+
+def test_the_schemas_that_are_known_are_those_of_the_migrations():
+    """By the names of their files, which alembic does not read."""
+    scripts = ScriptDirectory(str(Path(versions.__file__).parent / "migrations"))
+    assert revisions() == [script.revision for script in scripts.walk_revisions()][::-1]
+    assert head() == scripts.get_current_head()
 
 
 async def test_an_older_schema_is_refused_with_the_command_to_run(database):
