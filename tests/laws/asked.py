@@ -40,6 +40,7 @@ from telwerkd.storage.open_store import opened
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.transport.codec.answers import encode_answer
 from tests.commands import Do
+from tests.effort import rounds
 from tests.generate import ACTIONS, ASSIGNED, CONTACT_WRITES, FAMILIES, THEMES, WIDGETS
 from tests.oracle import Counted, oracle_facts, oracle_held
 from tests.postgres import fresh_database
@@ -49,7 +50,7 @@ law = settings(max_examples=PROFILE.max_examples * 3 // 2, suppress_health_check
 
 ACCOUNT = AccountId("acme")
 QUARTER_MICROS = 900_000_000
-CONVERSATIONS = 3_000
+CONVERSATIONS = rounds(3_000)
 EVENTS_MAX = 16
 LIMITS = QueryLimits(buckets_max=100_000, points_max=100_000_000)
 

@@ -124,7 +124,7 @@ def _placed_and_read(planned: QueryPlan, view: Snapshot, rollups: RollupCache) -
 
 
 def read_inline(
-    query: Query, limits: QueryLimits, rollups: RollupCache, view: Snapshot, cost_max: int
+    query: Query, limits: QueryLimits, rollups: RollupCache, view: Snapshot, cost_max: int = LOOP_COST_MAX
 ) -> ReadInline | ToThread:
     """Returns what was read for a query if that costs no more than `cost_max`; else that a thread is to read it.
 
