@@ -62,9 +62,8 @@ OWN_LIMITS = "[account_limits.acme]\naccount_events_per_second_max = 7\n"
 
 
 async def test_a_file_that_has_changed_is_followed_and_every_setting_that_is_said_to_be_reloaded_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ):
-    monkeypatch.setattr(reloading, "_LOOK_SECONDS", 0.02)
     config = tmp_path / "telwerkd.toml"
     config.write_text("")
     flags = {"database": str(tmp_path / "telwerk.db"), "listen": "127.0.0.1:0"}
@@ -72,7 +71,7 @@ async def test_a_file_that_has_changed_is_followed_and_every_setting_that_is_sai
     wanted = {name: 3 + n for n, name in enumerate(sorted(RELOADED - {"account_limits"}))}
     used: list[Settings] = []
     async with running(settings, clock=SureClock()) as server:
-        follower = reloading.Reloading(reloading.Source(config, flags), settings)
+        follower = reloading.Reloading(reloading.Source(config, flags), settings, look_seconds=0.02)
         async with follower.followed(lambda new: (server.use(new), used.append(new))[1]):
             config.write_text("".join(f"{name} = {value}\n" for name, value in wanted.items()) + OWN_LIMITS)
 
