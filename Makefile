@@ -13,7 +13,7 @@ BENCH  := $(BIN)/python -m benchmarks
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-clients laws golden crash storm failover backups bench bench-quick bench-growth bench-stages bench-attack bench-docs soak
+.PHONY: help demo serve test test-long test-clients laws golden crash storm failover backups bench bench-quick bench-growth bench-stages bench-attack bench-docs soak
 .PHONY: check format stubs check-stubs image release clean
 
 help: ## this list
@@ -49,11 +49,16 @@ serve: $(VENV)/installed ## a server on 127.0.0.1:50051, on the SQLite file telw
 	@echo 'Next, in another terminal:  $(BIN)/telwerk simulate --conversations 300  and  $(BIN)/telwerk dashboard --account demo'
 	$(BIN)/telwerkd serve
 
-# Most tests wait for servers of their own: three at a time keep two cores busy. A file stays together, and those that
+# Most tests wait for servers of their own: four at a time keep two cores busy. A file stays together, and those that
 # take longest come first (tests/conftest.py).
-test: $(VENV)/tested ## every test
-	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+ALL_TESTS := $(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
+
+test: $(VENV)/tested ## every test; what goes by chance or repeats is tried briefly
+	$(ALL_TESTS)
 	@echo 'Next:  make check, before a commit;  make demo or make serve, to see it run'
+
+test-long: $(VENV)/tested ## the same in full: all examples, kills and damages; half as long again
+	TELWERK_LAWS=1 $(ALL_TESTS)
 
 test-clients: $(VENV)/checked ## the clients of all languages and the tools of the field; needs go, node with npm, java with mvn
 	$(BIN)/python -m pytest -q tests/tools $(addprefix --ignore=,$(RELEASE_TESTS))
@@ -64,7 +69,7 @@ RELEASE_TESTS := tests/tools/test_release.py tests/tools/test_helm.py
 test-release: $(VENV)/checked ## what is handed out, and the chart; before a release, or a change of deploy/
 	$(BIN)/python -m pytest -q $(RELEASE_TESTS)
 
-laws: $(VENV)/tested ## the property tests, with sixteen times the examples
+laws: $(VENV)/tested ## the property tests, with sixteen times the examples of test-long
 	TELWERK_LAWS=16 $(BIN)/python -m pytest -q tests/laws
 
 golden: $(VENV)/tested ## record the golden replies anew, once a change of what clients see is meant

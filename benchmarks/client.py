@@ -25,6 +25,7 @@ T = TypeVar("T")
 INGEST = "/telwerk.v1.IngestionService/IngestEvents"
 HEALTH = "/grpc.health.v1.Health/Check"
 SERIES = "/telwerk.v1.KpiService/QueryTimeSeries"
+TOTALS = "/telwerk.v1.KpiService/QueryTotals"
 
 _CALL_SECONDS_MAX = 120.0
 _REPLY_BYTES_MAX = 64 * 2**20
@@ -42,6 +43,7 @@ _DECODE: dict[str, Callable[[bytes], Any]] = {
     HEALTH: health_pb2.HealthCheckResponse.FromString,
     INGEST: _all_accepted,
     SERIES: kpi.QueryTimeSeriesResponse.FromString,
+    TOTALS: kpi.QueryTotalsResponse.FromString,
 }
 
 

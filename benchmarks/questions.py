@@ -90,5 +90,12 @@ def quarter_hours(first_quarter_hour: int) -> bytes:
     return request.SerializeToString()
 
 
+def totals(first_quarter_hour: int) -> bytes:
+    """The ratings of the same 30 days in all, with how often each value was given."""
+    series = kpi.QueryTimeSeriesRequest.FromString(quarter_hours(first_quarter_hour))
+    request = kpi.QueryTotalsRequest(account_id=ACCOUNT, kpi_ids=[RATINGS], time_zone=ZONES[0], range=series.range)
+    return request.SerializeToString()
+
+
 def _calendar_date(day: date) -> kpi.CalendarDate:
     return kpi.CalendarDate(year=day.year, month=day.month, day=day.day)

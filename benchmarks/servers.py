@@ -36,6 +36,8 @@ class Server:
     processes: tuple[psutil.Process, ...]
     folder: Path
     """Its data, where the database is a file."""
+    http_address: str = ""
+    """Empty where HTTP is off."""
 
     def cpu_seconds(self) -> float:
         """CPU time used so far, by the processes and those that they started."""
@@ -81,7 +83,7 @@ class Server:
 
 
 @contextmanager
-def telwerkd(*flags: str, database: str | None = None) -> Iterator[Server]:
+def telwerkd(*flags: str, database: str | None = None, http: bool = False) -> Iterator[Server]:
     """`telwerkd serve`, as its users start it; on a new SQLite file unless another database is named."""
     with TemporaryDirectory(prefix="telwerk-bench-") as folder:
         target = database or str(Path(folder) / "telwerk.db")
@@ -94,12 +96,13 @@ def telwerkd(*flags: str, database: str | None = None) -> Iterator[Server]:
             "--listen",
             "127.0.0.1:0",
             "--http-listen",
-            "",
+            "127.0.0.1:0" if http else "",
             *flags,
         ]
-        with _process(command, r"Telwerk listens on (\S+)") as (address, process):
+        lines = [r"Telwerk listens on (\S+)", *([r"Telwerk serves HTTP on (\S+)"] if http else [])]
+        with _process(command, *lines) as ((address, *others), process):
             _prepare(address)
-            yield Server(address, (process,), Path(folder))
+            yield Server(address, (process,), Path(folder), *others)
 
 
 def has_workers() -> bool:
@@ -114,14 +117,14 @@ def bare_pipe(database: str | None = None, workers: int = 1) -> Iterator[Server]
         address, processes = "127.0.0.1:0", []
         for _ in range(workers):
             command = ["-m", "benchmarks.bare_pipe", database or str(Path(folder) / "floor.db"), address]
-            address, process = running.enter_context(_process(command, r"The bare pipe listens on (\S+)"))
+            (address,), process = running.enter_context(_process(command, r"The bare pipe listens on (\S+)"))
             processes.append(process)
         yield Server(address, tuple(processes), Path(folder))
 
 
 @contextmanager
-def _process(command: list[str], listening: str) -> Iterator[tuple[str, psutil.Process]]:
-    """A Python program that prints where it listens; stopped by SIGTERM."""
+def _process(command: list[str], *listening: str) -> Iterator[tuple[list[str], psutil.Process]]:
+    """A Python program that prints where it listens, a line each; stopped by SIGTERM."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TELWERK_")}
     with TemporaryDirectory(prefix="telwerk-log-") as folder, (Path(folder) / "log").open("w+") as log:
         process = subprocess.Popen(
@@ -129,13 +132,16 @@ def _process(command: list[str], listening: str) -> Iterator[tuple[str, psutil.P
         )
         assert process.stdout is not None
         try:
-            line = process.stdout.readline()
-            found = re.search(listening, line)
-            if not found:
-                process.wait(timeout=_STOP_SECONDS)
-                log.seek(0)
-                raise RuntimeError(f"{' '.join(command)} did not start: {line}{log.read()}")
-            yield found[1], psutil.Process(process.pid)
+            addresses = []
+            for pattern in listening:
+                line = process.stdout.readline()
+                found = re.search(pattern, line)
+                if not found:
+                    process.wait(timeout=_STOP_SECONDS)
+                    log.seek(0)
+                    raise RuntimeError(f"{' '.join(command)} did not start: {line}{log.read()}")
+                addresses.append(found[1])
+            yield addresses, psutil.Process(process.pid)
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)

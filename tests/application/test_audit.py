@@ -27,6 +27,7 @@ from telwerkd.domain.counting.fingerprint import Fingerprints, Part
 from telwerkd.domain.counting.merging import merged
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, OperatorId
 from telwerkd.storage.sql import records
+from tests.effort import rounds, some_of
 from tests.generate import ACTIONS, ANNA, ASSIGNED, DELIVERY, FAMILIES, PRICE, SALES, START, WIDGETS
 from tests.laws.test_service_laws import Service, stored_cells
 
@@ -198,9 +199,9 @@ DAMAGES: list[Any] = [
     *(
         pytest.param(partial(damage, grouping=grouping), id=f"{damage.__name__}-{grouping}")
         for damage in CHUNK_DAMAGES
-        for grouping in range(16)
+        for grouping in some_of(range(16))
     ),
-    *(pytest.param(damage, id=f"{damage.__name__}-{seed}") for damage in OTHER_DAMAGES for seed in range(4)),
+    *(pytest.param(damage, id=f"{damage.__name__}-{seed}") for damage in OTHER_DAMAGES for seed in range(rounds(4))),
 ]
 
 
@@ -339,7 +340,7 @@ def fingerprint(entries: Sequence[DeltaEntry]) -> Fingerprints:
     return made
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(rounds(20)))
 def test_fingerprints_are_linear_and_know_no_order(seed: int) -> None:
     """However entries are ordered and divided, packed or not, the sum is the same; their negatives cancel it."""
     random = Random(seed)  # noqa: S311  # any will do
@@ -354,7 +355,7 @@ def test_fingerprints_are_linear_and_know_no_order(seed: int) -> None:
     assert in_parts.differing(Fingerprints()) == set()
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(rounds(20)))
 def test_another_count_has_another_fingerprint(seed: int) -> None:
     """In all sixteen groupings of its chunk, and in no other chunk."""
     random = Random(seed)  # noqa: S311  # any will do

@@ -1,6 +1,5 @@
 """The law of the bridge: what is told follows from what happened, however deliveries are shuffled, late or repeated."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,8 +8,9 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from telwerk.v1.event_pb2 import Event, Sender
 from tests.bridges.bridging import Translator
 from tests.bridges.days import ACTIONS, START, Happening, deliveries, meaning, story_of
+from tests.effort import examples
 
-EXAMPLES = 60 * int(os.environ.get("TELWERK_LAWS", "1"))
+EXAMPLES = examples(60)
 law = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 

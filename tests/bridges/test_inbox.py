@@ -1,7 +1,6 @@
 """The durable inbox: what was answered with 200 is counted once, whatever happens to the bridge or to Telwerk."""
 
 import json
-import os
 import random
 import signal
 import sqlite3
@@ -20,9 +19,10 @@ from telwerk import Telwerk
 from tests.bridges.bridging import FIXTURES, bridge, command, deliver, eventually_true, settled, text_of
 from tests.conftest import free_address, serving
 from tests.disks import FULLNESS, Fullness, disk
+from tests.effort import examples
 
 RANGE: dict[str, Any] = {"start": date(2026, 10, 1), "end": date(2026, 12, 1)}
-KILLS = 5 * int(os.environ.get("TELWERK_LAWS", "1"))
+KILLS = examples(5)
 AT = 1_793_610_600
 FUTURE = 4_000_000_000
 

@@ -1,7 +1,6 @@
 """LiveChat's deliveries: what they mean, and that they do what every platform's must."""
 
 import json
-import os
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from telwerk_bridges.livechat import TYPE, LiveChat
 from telwerk_bridges.platform import SignatureError
 from tests.bridges.conformance import PlatformConformance, Sample, samples, standing
 from tests.bridges.livechat_days import ACTIONS, BOT, CUSTOMER, JONES, SMITH, agent, day_of, deliveries, meaning
+from tests.effort import examples
 
 START = 1_793_610_000_000
 STORY = samples("livechat", START)
@@ -71,7 +71,7 @@ def line_of(event: Event) -> str:
     return f"{event.occur_time.ToMilliseconds() - START:>9} {kind} {detail}".rstrip()
 
 
-@settings(max_examples=60 * int(os.environ.get("TELWERK_LAWS", "1")), deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(1, 900_000)), max_size=16), st.data())
 def test_shuffled_late_and_repeated_deliveries_tell_the_story(
     story: list[tuple[tuple[str, Any], int]], data: st.DataObject

@@ -1,7 +1,6 @@
 """The law of the bridge with Rocket.Chat: what is told follows from what happened, however deliveries arrive."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,9 +16,10 @@ from tests.bridges.conformance import counted_lines
 from tests.bridges.rocketchat_days import ACTIONS, BOTS, PAGE, ROOM, START, VISITOR, Chat, chat_of, iso
 from tests.bridges.telling import line, told
 from tests.conftest import serving
+from tests.effort import examples
 
 FIXTURES: Final = Path(__file__).parent / "fixtures" / "rocketchat"
-EXAMPLES = 60 * int(os.environ.get("TELWERK_LAWS", "1"))
+EXAMPLES = examples(60)
 law = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SECOND: Final = 1_000
 

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +20,7 @@ from tests.bridges.bridging import BridgeProcess, bridge, deliver, eventually_tr
 from tests.bridges.conformance import RANGE, PlatformConformance, Sample, samples, standing
 from tests.bridges.userlike_days import ACTIONS, day_of, deliveries, meaning
 from tests.conftest import ServerProcess
+from tests.effort import examples
 
 START = 1_793_610_000_000
 STORY = samples("userlike", START)
@@ -87,7 +87,7 @@ def is_overtaken(repeated: Sample, samples: Sequence[Sample]) -> bool:
     )
 
 
-@settings(max_examples=60 * int(os.environ.get("TELWERK_LAWS", "1")), deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(1, 900_000)), max_size=16), st.data())
 def test_shuffled_late_and_repeated_deliveries_tell_the_story(
     story: list[tuple[tuple[str, Any], int]], data: st.DataObject

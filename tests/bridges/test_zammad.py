@@ -1,6 +1,5 @@
 """The law of the bridge with Zammad: what is told follows from what happened, however deliveries arrive."""
 
-import os
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -13,8 +12,9 @@ from telwerk_bridges.platform import Platform
 from telwerk_bridges.zammad import Zammad
 from tests.bridges.telling import line, told
 from tests.bridges.zammad_days import ACTIONS, BOTS, START, TICKET, Happening, deliveries, iso, meaning, ticket_of
+from tests.effort import examples
 
-EXAMPLES = 60 * int(os.environ.get("TELWERK_LAWS", "1"))
+EXAMPLES = examples(60)
 law = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 

@@ -27,10 +27,10 @@ def action(number: int, at: datetime = AT) -> Event:
     )
 
 
-def counted(address: str) -> int:
+def counted(address: str, account: str = "acme") -> int:
     with Telwerk(address) as client:
         days: dict[str, Any] = {"start": AT.date(), "end": AT.date() + timedelta(days=2)}
-        return client.totals("acme", "inactivity_actions", **days).totals[0].count
+        return client.totals(account, "inactivity_actions", **days).totals[0].count
 
 
 class Sender:
@@ -64,19 +64,19 @@ class Sender:
 
 @asynccontextmanager
 async def sending(
-    kind: Kind, address: str, client: dict[str, Any] | None = None, **options: Any
+    kind: Kind, address: str, client: dict[str, Any] | None = None, account: str = "acme", **options: Any
 ) -> AsyncIterator[Sender]:
-    """A sender for the account `acme`, with a client of its own; it is left to the test to close it."""
+    """A sender for an account, with a client of its own; it is left to the test to close it."""
     if kind == "threads":
         with Telwerk(address, **client or {}) as telwerk:
-            sender = EventSender(telwerk, "acme", **options)
+            sender = EventSender(telwerk, account, **options)
             try:
                 yield Sender(sender)
             finally:
                 await asyncio.to_thread(_let_go, sender)
     else:
         async with AsyncTelwerk(address, **client or {}) as asynchronous:
-            tasks = AsyncEventSender(asynchronous, "acme", **options)
+            tasks = AsyncEventSender(asynchronous, account, **options)
             try:
                 yield Sender(tasks)
             finally:

@@ -1,7 +1,6 @@
 """A sender with a spool loses nothing that was added: the same laws for both senders."""
 
 import asyncio
-import os
 import random
 import signal
 import sqlite3
@@ -25,8 +24,9 @@ from tests.client.senders import Kind, action, counted
 from tests.client.spooling import AT_ONCE, AWAY, BYTES, add_all, numbers_in, spooling
 from tests.client.test_sender import Answer, Scripted, scripted, unavailable
 from tests.conftest import eventually, free_address, serving
+from tests.effort import examples
 
-KILLS = 6 * int(os.environ.get("TELWERK_LAWS", "1"))
+KILLS = examples(6)
 """Each costs two starts."""
 
 

@@ -24,6 +24,7 @@ from telwerk.v1 import (
     settings_service_pb2 as settings,
 )
 from tests.conftest import CALL_SECONDS, Server, refusal, started
+from tests.effort import examples
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 param = pytest.param
@@ -948,7 +949,7 @@ def requests(draw: st.DrawFn) -> tuple[str, bytes]:
 
 
 @hypothesis_settings(
-    max_examples=600,
+    max_examples=examples(600),
     deadline=None,
     derandomize=True,
     database=None,

@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,13 +33,15 @@ from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo
 from telwerkd.domain.catalogue.specs import Kpi, ValueKind
 from telwerkd.domain.conversation.events import Event, WentLive
 from telwerkd.domain.conversation.facts import Fact, answer_value, topics_value
+from telwerkd.domain.conversation.state import EMPTY
 from telwerkd.domain.ids import NO_GROUP, NOBODY, AccountId, ConversationId, Micros
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
 from telwerkd.domain.time.ranges import QuarterHourRange
-from telwerkd.storage.sqlite.schema import prepare
+from telwerkd.storage.sql.records import state_blob
 from telwerkd.storage.sqlite.store import SqliteStore
 from telwerkd.transport.services import kpi as kpi_service
-from tests.conftest import ALL_TIME, CALL_SECONDS, Refusal, Server, line_of, refusal, started
+from tests.conftest import ALL_TIME, CALL_SECONDS, Refusal, Server, empty_database, line_of, refusal, started
+from tests.effort import examples
 from tests.generate import ANNA, BRAM, DELIVERY, GRID, PRICE, SALES, START, SUPPORT, WIDGETS, Batch, deliveries
 from tests.oracle import oracle_facts, oracle_held
 
@@ -391,19 +393,6 @@ async def test_pages_add_up_to_the_whole(server, account, size):
 
 
 @over_the_wire
-@pytest.mark.parametrize("bound", ["_FOLDED_MAX", "_EVENTS_MAX", "_LISTED_MAX"])
-async def test_a_page_ends_where_it_has_taken_enough(server, account, bound, monkeypatch):
-    """Conversations folded, their events, and what is listed are bounded: pages are short, and add up to the whole."""
-    await six_chats(server, account)
-    [whole] = await pages(server, account, "satisfaction_score")
-    monkeypatch.setattr(f"telwerkd.application.explain.{bound}", 1)
-    parts = await pages(server, account, "satisfaction_score")
-    assert len(parts) >= len(whole.conversations) > 1
-    assert all(len(part.conversations) <= 1 for part in parts)
-    assert [one for part in parts for one in part.conversations] == list(whole.conversations)
-
-
-@over_the_wire
 async def test_an_explanation_is_encoded_in_a_thread(server, account, monkeypatch):
     """However much it lists."""
     await six_chats(server, account)
@@ -516,14 +505,6 @@ FIRST_QUARTER_HOUR = START // QUARTER_HOUR_MICROS
 EVER = QuarterHourRange(FIRST_QUARTER_HOUR - 50_000, FIRST_QUARTER_HOUR + 50_000)
 # Conversations at the same time, over the end of a quarter-hour, of a chunk, before and after one another.
 SHIFTS = [0, 0, QUARTER_HOUR_MICROS - 2 * GRID, -QUARTER_HOUR_MICROS, 40 * DAY_QUARTER_HOURS * QUARTER_HOUR_MICROS]
-
-
-@cache
-def empty_database() -> bytes:
-    """A SQLite file with empty tables: a copy is made more quickly than the tables."""
-    with tempfile.TemporaryDirectory() as folder:
-        prepare(Path(folder) / "empty.db")
-        return (Path(folder) / "empty.db").read_bytes()
 
 
 class Whole(NamedTuple):
@@ -669,7 +650,7 @@ def queries(draw: st.DrawFn, info: KpiInfo) -> Query:
 # Without shrinking: an example is a database, and the oracle makes a found one readable enough.
 law = settings(
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    max_examples=12,
+    max_examples=examples(12),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -777,13 +758,13 @@ async def test_what_was_purged_and_erased_is_told_through_the_server(server, acc
 def many_conversations(path: Path, count: int) -> None:
     """Conversations one second apart, as rows: only how they are found is asked."""
     path.write_bytes(empty_database())
-    engine = sa.create_engine(f"sqlite:///{path}")
+    engine, state = sa.create_engine(f"sqlite:///{path}"), state_blob(EMPTY)
     with engine.begin() as connection:
         connection.exec_driver_sql("INSERT INTO accounts (account_id, version, high_water) VALUES ('acme', 1, 0)")
         connection.exec_driver_sql(
             "INSERT INTO conversations (account_id, conversation_id, first_time, last_time, state) "
             "VALUES (?, ?, ?, ?, ?)",
-            [("acme", f"c{n:06}", START + n * 1_000_000, START + (n + 1) * 1_000_000, b"\x90") for n in range(count)],
+            [("acme", f"c{n:06}", START + n * 1_000_000, START + (n + 1) * 1_000_000, state) for n in range(count)],
         )
     engine.dispose()
 
@@ -831,10 +812,7 @@ def test_a_late_page_costs_no_more_than_the_first(tmp_path):
             count += 1
 
         connection.set_progress_handler(step, 10)
-        with pytest.MonkeyPatch.context() as patch:
-            # The rows have no states to be read.
-            patch.setattr("telwerkd.storage.sql.conversation_rows.conversation_of", lambda row: row.conversation_id)
-            found = snapshot.conversations_in(START, Micros(START + 10**12), after, 200)
+        found = snapshot.conversations_in(START, Micros(START + 10**12), after, 200)
         connection.set_progress_handler(None, 0)
         assert len(found) == 200
         return count

@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from itertools import count
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import grpc.aio
 import pytest
+import pytest_asyncio
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
@@ -39,6 +40,7 @@ from tests.conftest import (
     timestamp,
     wired,
 )
+from tests.effort import rounds
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 SERVICES = {
@@ -121,9 +123,9 @@ async def test_a_stopped_server_has_stored_what_it_acknowledged(tmp_path, how):
 
 
 async def test_a_killed_server_has_stored_what_it_acknowledged(tmp_path):
-    """kill -9 under load, five times: nothing acknowledged is lost, and the next server starts without help."""
+    """kill -9 under load, in full five times: nothing acknowledged is lost, and the next server starts without help."""
     path, producers = tmp_path / "telwerk.db", Producers()
-    for _ in range(5):
+    for _ in range(rounds(5)):
         assert await stop_under_load(producers, path, signal.SIGKILL) == -signal.SIGKILL
     async with started(path) as server:
         await producers.find_all(server)
@@ -162,19 +164,29 @@ async def status_of(server: Server, service: str) -> int:
     return (await server.health.Check(health_pb2.HealthCheckRequest(service=service), timeout=CALL_SECONDS)).status
 
 
+over_the_wire = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    """One for all tests that only ask how it is."""
+    async with started(tmp_path_factory.mktemp("running") / "telwerk.db") as server:
+        yield server
+
+
+@over_the_wire
 @pytest.mark.parametrize("service", ["", "liveness", "readiness", *sorted(SERVICES)])
-async def test_health_tells_that_everything_is_serving(tmp_path, service):
+async def test_health_tells_that_everything_is_serving(running, service):
     """The server as a whole, each service, and the names for probes."""
-    async with started(tmp_path / "telwerk.db") as server:
-        assert await status_of(server, service) == SERVING
+    assert await status_of(running, service) == SERVING
 
 
-async def test_health_of_an_unknown_service_is_not_found(tmp_path):
+@over_the_wire
+async def test_health_of_an_unknown_service_is_not_found(running):
     """As the health protocol has it."""
-    async with started(tmp_path / "telwerk.db") as server:
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await status_of(server, "telwerk.v1.Nothing")
-        assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await status_of(running, "telwerk.v1.Nothing")
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 async def test_who_watches_health_learns_that_the_server_drains(tmp_path):
@@ -209,8 +221,9 @@ async def test_readiness_follows_the_database_and_liveness_does_not(tmp_path):
             assert await status_of(server, "liveness") == SERVING
 
 
+@over_the_wire
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])
-async def test_reflection_lists_the_services_and_knows_symbols_of_every_kind(tmp_path, version):
+async def test_reflection_lists_the_services_and_knows_symbols_of_every_kind(running, version):
     """So that tools like grpcurl and ghz need no files of the contract, whichever version they ask."""
     asked = reflection_pb2.ServerReflectionRequest
     own = f"grpc.reflection.{version}.ServerReflection"
@@ -224,13 +237,12 @@ async def test_reflection_lists_the_services_and_knows_symbols_of_every_kind(tmp
         f"{own}Request",
     ]
     requests = [asked(list_services=""), *(asked(file_containing_symbol=symbol) for symbol in [*symbols, "telwerk.No"])]
-    async with started(tmp_path / "telwerk.db") as server:
-        info = server.channel.stream_stream(
-            f"/{own}/ServerReflectionInfo",
-            request_serializer=asked.SerializeToString,
-            response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
-        )
-        listed, *found, missing = [reply async for reply in info(iter(requests))]
+    info = running.channel.stream_stream(
+        f"/{own}/ServerReflectionInfo",
+        request_serializer=asked.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )
+    listed, *found, missing = [reply async for reply in info(iter(requests))]
     names = {service.name for service in listed.list_services_response.service}
     assert names >= SERVICES | {"grpc.health.v1.Health", own}
     assert all(reply.file_descriptor_response.file_descriptor_proto for reply in found), found

@@ -11,9 +11,10 @@ from h2.exceptions import ProtocolError
 
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
 from tests.conftest import ALL_TIME, CALL_SECONDS, connected, serving
+from tests.effort import rounds
 from tests.http2 import raw
 
-SECONDS = 6.0
+SECONDS = rounds(6)
 MEMORY = 64 * 2**20
 MARGIN = 300 * 2**20
 """Beside the bound: the server itself, what grpc has received and not handed over yet, and one piece being decoded."""

@@ -31,6 +31,7 @@ from tests.conftest import (
     started,
     timestamp,
 )
+from tests.effort import rounds
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -364,11 +365,11 @@ def stored_ids(path: Path) -> set[str]:
 
 
 async def test_a_killed_server_loses_and_doubles_nothing(tmp_path):
-    """kill -9 mid-stream, three times, the next server on the same file and port: sending again makes it whole."""
+    """kill -9 mid-stream, in full thrice, the next server on the same file and port: sending again makes it whole."""
     path, listen = tmp_path / "telwerk.db", "127.0.0.1:0"
     producers = [Producer(name, 400) for name in "pqr"]
     wanted = {event.event_id for producer in producers for batch in producer.unanswered for event in batch}
-    for _ in range(3):
+    for _ in range(rounds(3)):
         with serving(path, "--listen", listen) as running:
             listen = running.address
             async with connected(running.address) as server:

@@ -26,6 +26,7 @@ from tests.commands import Do
 from tests.conftest import Server, connected, eventually, locked, refusal, serving, started, wired, writer_of
 from tests.e2e.test_lifecycle import Producers
 from tests.e2e.works import bumped, exiting, failing, remembering, unpicklable
+from tests.effort import rounds
 
 RATED = """
     09:00:00 anna assigned in sales
@@ -101,11 +102,11 @@ async def test_only_what_is_committed_is_remembered(store):
 
 
 async def test_a_killed_writer_is_followed_by_another(tmp_path):
-    """Under load, five times: whoever meets it may send again, others notice nothing, nothing acknowledged is lost."""
+    """Under load, again and again: who meets it may send again, others notice nothing, nothing acknowledged is lost."""
     path, producers, sending = tmp_path / "telwerk.db", Producers(), []
     with serving(path) as running:
         async with connected(running.address) as server:
-            for _ in range(5):
+            for _ in range(rounds(5)):
                 sending.append(asyncio.create_task(producers.send_until_it_is_gone(server)))
                 enough = len(producers.acknowledged) + 150
 
@@ -181,7 +182,8 @@ async def test_a_stop_for_all_processes_is_a_stop_of_the_server(tmp_path, how):
 async def test_a_writer_that_cannot_start_is_a_server_that_cannot(tmp_path, monkeypatch, caplog):
     """It says so instead of waiting."""
     await prepare(SqliteFile(tmp_path / "telwerk.db"))
-    monkeypatch.setattr("telwerkd.storage.sqlite.writer_process._PROGRAM", "telwerkd.storage.sqlite.no_such_module")
+    (tmp_path / "sqlalchemy.py").write_text("raise SystemExit(1)")  # the writer imports from where its server does
+    monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UnavailableError):
         async with opened(SqliteFile(tmp_path / "telwerk.db"), serving=True):
             pass
@@ -202,10 +204,10 @@ async def test_a_writer_that_cannot_be_run_is_unavailable_and_leaves_nothing_ope
     await writer.close()
 
 
-async def test_a_writer_that_dies_once_it_is_ready_keeps_nobody_waiting(tmp_path, monkeypatch):
+async def test_a_writer_that_dies_once_it_is_ready_keeps_nobody_waiting(tmp_path):
     """That it is ready and that it is gone are learned at once, with nothing under way that could fail."""
-    monkeypatch.setattr("telwerkd.storage.sqlite.writer_process._PROGRAM", "tests.e2e.dying_writer")
-    writing = asyncio.create_task(WriterProcess(tmp_path / "telwerk.db").write([(ACME, Do(bumped))]))
+    writer = WriterProcess(tmp_path / "telwerk.db", program="tests.e2e.dying_writer")
+    writing = asyncio.create_task(writer.write([(ACME, Do(bumped))]))
     await asyncio.sleep(0.05)
     time.sleep(1.0)  # noqa: ASYNC251  # the loop is to be busy until both are there
     async with asyncio.timeout(20):

@@ -18,8 +18,8 @@ from telwerkd.storage.open_store import migrate
 from telwerkd.storage.schema import versions as schema
 from tests.conftest import rows
 from tests.golden.world import ACME
+from tests.storage.schema.test_versions import on
 from tests.storage.schemas import from_text, tables_of
-from tests.storage.test_schema import on
 
 FOLDER = Path(__file__).with_name("stored")
 

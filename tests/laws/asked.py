@@ -40,6 +40,7 @@ from telwerkd.storage.open_store import opened
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.transport.codec.answers import encode_answer
 from tests.commands import Do
+from tests.effort import rounds
 from tests.generate import ACTIONS, ASSIGNED, CONTACT_WRITES, FAMILIES, THEMES, WIDGETS
 from tests.oracle import Counted, oracle_facts, oracle_held
 from tests.postgres import fresh_database
@@ -49,7 +50,7 @@ law = settings(max_examples=PROFILE.max_examples * 3 // 2, suppress_health_check
 
 ACCOUNT = AccountId("acme")
 QUARTER_MICROS = 900_000_000
-CONVERSATIONS = 3_000
+CONVERSATIONS = rounds(3_000)
 EVENTS_MAX = 16
 LIMITS = QueryLimits(buckets_max=100_000, points_max=100_000_000)
 
@@ -168,8 +169,9 @@ def world(tmp_path_factory: pytest.TempPathFactory, postgres: str, postgres_temp
         for store in stores:
             runner.run(fill(store, everything, late, now))
         world = World(runner, stores, facts_of(oracle_facts), facts_of(oracle_held))
-        assert min(len(facts) for facts in world.facts.values()) > 50, "too little happened to ask about"
-        assert min(len(world.held[kpi]) for kpi in (Kpi.CONVERSATION_TOPICS, Kpi.PRE_CHAT_SURVEY_RESULTS)) > 50
+        few = CONVERSATIONS // 60
+        assert min(len(facts) for facts in world.facts.values()) > few, "too little happened to ask about"
+        assert min(len(world.held[kpi]) for kpi in (Kpi.CONVERSATION_TOPICS, Kpi.PRE_CHAT_SURVEY_RESULTS)) > few
         yield world
         assert world.asked < 100 or world.found_inline > world.asked // 50, "hardly anything was at hand"
         runner.run(stack.aclose())

@@ -51,9 +51,9 @@ from telwerkd.domain.errors import Reason
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, TopicId, WidgetId
 from telwerkd.domain.time.ranges import QuarterHourRange
 from telwerkd.storage.sql import records
-from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
 from tests.commands import Do
+from tests.conftest import empty_database
 from tests.generate import ANNA, BRAM, GRID, ORDER, QUOTE, SALES, START, WIDGETS, Batch, conversations, deliveries, nows
 from tests.oracle import Counted, oracle_facts, oracle_held
 
@@ -74,14 +74,6 @@ Cells: TypeAlias = Counter[tuple[Any, ...]]
 
 
 # --- a service, with nothing between it and the tests ----------------------------------------------------------------
-
-
-@cache
-def empty_database() -> bytes:
-    """A SQLite file with empty tables: a copy is made more quickly than the tables."""
-    with tempfile.TemporaryDirectory() as folder:
-        prepare(Path(folder) / "empty.db")
-        return (Path(folder) / "empty.db").read_bytes()
 
 
 class Service:

@@ -57,14 +57,13 @@ async def test_a_database_is_checked_beside_its_server_and_what_is_wrong_with_it
 
 
 async def test_of_many_conversations_some_accounts_are_checked_and_it_says_so(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr("telwerkd.server.checking._CONVERSATIONS", 1)
     file = SqliteFile(tmp_path / "telwerk.db")
     async with started(file) as server:
         for account in ("acme", "other"):
             await server.ingest_chat(account, CHAT)
-    assert await check_database(file)
+    assert await check_database(file, conversations_max=1)
     assert "1 of 2 accounts examined, chosen at random" in capsys.readouterr().out
 
 

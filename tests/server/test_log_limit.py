@@ -2,6 +2,7 @@
 
 import io
 import logging
+from collections.abc import Iterator
 
 import pytest
 
@@ -50,10 +51,21 @@ def test_what_was_left_out_is_written_at_the_end(log):
     assert log.written().endswith("\nERROR the same (repeated 3 times)\n")
 
 
-def test_no_line_of_the_audit_log_is_left_out(log, monkeypatch):
+@pytest.fixture
+def of_audit(log) -> Iterator[None]:
+    """The audit log goes there, too."""
+    logger = logging.getLogger(log_format.AUDIT)
+    before = logger.level
+    logger.addHandler(log.handler)
+    logger.setLevel(logging.INFO)
+    yield
+    logger.setLevel(before)
+    logger.removeHandler(log.handler)
+
+
+@pytest.mark.usefixtures("of_audit")
+def test_no_line_of_the_audit_log_is_left_out(log):
     """All have one place in the program; who does much of one thing must not hide another's."""
-    monkeypatch.setattr(audit_log, "_log", log.logger)
-    log.logger.name = log_format.AUDIT
     for number in range(5):
         audit_log.record("widget settings", f"a{number}", "done")
     audit_log.record("erase", "acme", "events=12")

@@ -48,9 +48,11 @@ async def test_a_hangup_reads_the_files_again_and_says_what_needs_a_restart_and_
             assert (await client.ingest("acme", wired(ANNA, "c1"))).accepted_count == 1
             [refused] = (await client.ingest("acme", wired(BRAM, "c2"))).rejections
             assert "names_max" in refused.message
-            hang_up("names_max = 2\ncalls_max = 7\n")
+            hang_up("names_max = 2\nbatch_events_max = 7\n")
             await told.eventually("settings: names_max is 2 from now on, and was 1")
-            await told.eventually("settings: calls_max is 7 in the files, and 4000 until this server is restarted")
+            await told.eventually(
+                "settings: batch_events_max is 7 in the files, and 5000 until this server is restarted"
+            )
             assert (await client.ingest("acme", wired(BRAM, "c2"))).accepted_count == 1
         server.process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(server.process.wait, 30) == 0
@@ -60,9 +62,8 @@ OWN_LIMITS = "[account_limits.acme]\naccount_events_per_second_max = 7\n"
 
 
 async def test_a_file_that_has_changed_is_followed_and_every_setting_that_is_said_to_be_reloaded_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ):
-    monkeypatch.setattr(reloading, "_LOOK_SECONDS", 0.02)
     config = tmp_path / "telwerkd.toml"
     config.write_text("")
     flags = {"database": str(tmp_path / "telwerk.db"), "listen": "127.0.0.1:0"}
@@ -70,7 +71,7 @@ async def test_a_file_that_has_changed_is_followed_and_every_setting_that_is_sai
     wanted = {name: 3 + n for n, name in enumerate(sorted(RELOADED - {"account_limits"}))}
     used: list[Settings] = []
     async with running(settings, clock=SureClock()) as server:
-        follower = reloading.Reloading(reloading.Source(config, flags), settings)
+        follower = reloading.Reloading(reloading.Source(config, flags), settings, look_seconds=0.02)
         async with follower.followed(lambda new: (server.use(new), used.append(new))[1]):
             config.write_text("".join(f"{name} = {value}\n" for name, value in wanted.items()) + OWN_LIMITS)
 
@@ -90,6 +91,11 @@ async def test_a_file_that_has_changed_is_followed_and_every_setting_that_is_sai
         used[-1].watches_per_account_max,
     )
     assert parts.budget.bytes_max == used[-1].memory_bytes_max
+    assert parts.slow_queries.threshold_seconds == used[-1].slow_query_seconds
+    gate, limits = parts.gate, used[-1].gate_limits
+    assert (gate._limits, gate._first_messages._seconds) == (limits, limits.first_message_seconds)
+    delayed = gate._refusals._calls_max, gate._refusals._delay_seconds
+    assert delayed == (limits.refused_calls_max, limits.refused_delay_seconds)
 
 
 def test_a_server_whose_settings_come_from_no_file_stops_on_hangup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

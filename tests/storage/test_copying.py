@@ -11,7 +11,6 @@ import pytest
 import sqlalchemy as sa
 
 from telwerkd.domain.ids import AccountId, ConversationId
-from telwerkd.storage import copying
 from telwerkd.storage.copying import copy
 from telwerkd.storage.location import PostgresUrl, SqliteFile, located
 from telwerkd.storage.open_store import migrate, opened, prepare
@@ -23,6 +22,8 @@ from tests.postgres import execute, fresh_database
 from tests.storage.schemas import ACCOUNT, facts, tables_of, written
 
 OTHER = AccountId("other")
+PORTION_ROWS = 3
+"""So that every table has several."""
 
 
 @pytest.fixture
@@ -45,12 +46,6 @@ def target(postgres: str) -> Iterator[PostgresUrl]:
         yield found
 
 
-@pytest.fixture(autouse=True)
-def _small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that every table has several."""
-    monkeypatch.setattr(copying, "_PORTION_ROWS", 3)
-
-
 def everything(database: SqliteFile | PostgresUrl) -> dict[str, list[tuple[Any, ...]]]:
     """All rows, without the columns that only PostgreSQL has."""
     found = {}
@@ -63,7 +58,9 @@ def everything(database: SqliteFile | PostgresUrl) -> dict[str, list[tuple[Any, 
 async def said(file: Path, target: PostgresUrl) -> dict[str, int]:
     """Copies; gives what it told."""
     told: dict[str, int] = {}
-    await copy(file, target, lambda account, rows: told.update({account: rows}))
+    await copy(
+        file, target, lambda account, rows: told.update({account: rows}), portion_rows=PORTION_ROWS, lock_seconds=0.1
+    )
     return told
 
 
@@ -173,11 +170,10 @@ async def test_a_target_that_holds_something_is_left_alone(file, target):
     assert execute(target.dsn, "SELECT count(*) FROM accounts")[0][0] == 1
 
 
-async def test_a_file_that_is_not_there_or_busy_is_refused(file, target, tmp_path, monkeypatch):
+async def test_a_file_that_is_not_there_or_busy_is_refused(file, target, tmp_path):
     """And the text says why."""
     with pytest.raises(SchemaError, match="there is no database"):
         await said(tmp_path / "nowhere.db", target)
-    monkeypatch.setattr(copying, "_LOCK_SECONDS", 0.1)
     connection = sqlite3.connect(file, isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     with pytest.raises(SchemaError, match="stop the server that works on it"):

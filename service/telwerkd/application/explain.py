@@ -36,12 +36,30 @@ Place = tuple[Micros, ConversationId]
 """A conversation's place in the order of pages: when something last happened in it, and its id."""
 
 _READ_AT_ONCE = 200
-_FOLDED_MAX, _EVENTS_MAX, _LISTED_MAX = 2_000, 100_000, 20_000
-"""Conversations folded for one page, and their events; facts and events that it lists. A page may be short, even empty,
-and still have a next one; it has one conversation at least, however long."""
 
 _EVENT_MS = 0.02
 """About what it takes to read an event and to fold it."""
+
+
+class PageBounds(NamedTuple):
+    """What is done for one page.
+
+    It may be short, even empty, and still have a next one. One conversation is looked at in any case, however long.
+    """
+
+    folded_max: int = 2_000
+    """Conversations folded."""
+    events_max: int = 100_000
+    """Their events."""
+    listed_max: int = 20_000
+    """Facts and events that the page lists."""
+
+    def are_met(self, folded: int, events: int, listed: int) -> bool:
+        """Whether the page ends here."""
+        return folded >= self.folded_max or events >= self.events_max or listed >= self.listed_max
+
+
+_BOUNDS = PageBounds()
 
 
 class LeftOutEvent(NamedTuple):
@@ -90,9 +108,11 @@ class Explanations:
         readers: Readers,
         clock: Clock,
         spent: Callable[[AccountId, float], None] = lambda _account, _milliseconds: None,
+        bounds: PageBounds = _BOUNDS,
     ) -> None:
         """`spent` is told what an account's questions cost, in estimated milliseconds."""
         self._spent = spent
+        self._bounds = bounds
         self._store = store
         self._readers = readers
         self._clock = clock
@@ -112,7 +132,9 @@ class Explanations:
 
         async def job() -> T:
             with stage("read"):
-                found = await self._store.read(query.account, partial(explain, query, after, size, now))
+                found = await self._store.read(
+                    query.account, partial(explain, query, after, size, now, bounds=self._bounds)
+                )
             self._spent(query.account, found.event_count * _EVENT_MS)
             with stage("encode"):
                 return await self._readers.in_thread(lambda: then(found))
@@ -120,7 +142,15 @@ class Explanations:
         return await self._readers.run(query.account, job)
 
 
-def explain(query: Query, after: Place | None, size: int, now: Micros, snapshot: Snapshot) -> Explanation:
+def explain(
+    query: Query,
+    after: Place | None,
+    size: int,
+    now: Micros,
+    snapshot: Snapshot,
+    *,
+    bounds: PageBounds = _BOUNDS,
+) -> Explanation:
     """A page of what made a number, on a view of its account."""
     high_water = snapshot.account().high_water
     span = query.range.quarter_hours(calendar.zone(query.time_zone or zone_name(snapshot)))
@@ -137,7 +167,7 @@ def explain(query: Query, after: Place | None, size: int, now: Micros, snapshot:
         if explained is not None:
             page.append(explained)
             listed += explained.size
-        if len(page) == size or folded == _FOLDED_MAX or events >= _EVENTS_MAX or listed >= _LISTED_MAX:
+        if len(page) == size or bounds.are_met(folded, events, listed):
             last = place
             break
     complete_until = AnswerVersion(0, snapshot.earliest_due()).complete_until(now)

@@ -1,7 +1,7 @@
 """`telwerkd check`: whether a server could be started as the settings say, and whether its database is whole.
 
 The check of the database is of its schema, of the file's structure (SQLite), and a quick verification: of accounts in
-random order, as many as have `_CONVERSATIONS` together, and at least one. `telwerkd verify` examines them all.
+random order, as many as have 10,000 conversations together, and at least one. `telwerkd verify` examines them all.
 """
 
 import random
@@ -21,7 +21,7 @@ from telwerkd.transport.security import keys_file
 from telwerkd.transport.security.keys_file import KeysFileError
 from telwerkd.transport.security.tls import StartupError, server_credentials
 
-_CONVERSATIONS = 10_000
+CONVERSATIONS_MAX = 10_000
 
 
 def unusable(settings: Settings) -> Iterator[str]:
@@ -44,8 +44,11 @@ def unusable(settings: Settings) -> Iterator[str]:
             yield f"API keys: {error}"
 
 
-async def check_database(database: Location) -> bool:
-    """Says what it found of a database, a line each; whether all is well. Safe beside a running server."""
+async def check_database(database: Location, conversations_max: int = CONVERSATIONS_MAX) -> bool:
+    """Says what it found of a database, a line each; whether all is well. Safe beside a running server.
+
+    Accounts are verified as long as they have `conversations_max` conversations together; one is in any case.
+    """
     console = Console(soft_wrap=True)
     try:
         if isinstance(database, SqliteFile) and not _is_whole(database, console):
@@ -56,7 +59,7 @@ async def check_database(database: Location) -> bool:
         return False
     _tell(console, f"{database}: schema {head()}, this program's")
     async with opened(database) as store:
-        return await _verify_some(store, console)
+        return await _verify_some(store, console, conversations_max)
 
 
 def _is_whole(file: SqliteFile, console: Console) -> bool:
@@ -68,12 +71,12 @@ def _is_whole(file: SqliteFile, console: Console) -> bool:
     return not found
 
 
-async def _verify_some(store: AnyStore, console: Console) -> bool:
+async def _verify_some(store: AnyStore, console: Console, conversations_max: int) -> bool:
     accounts, clean = await maintenance.accounts_of(store, console)
     verified = conversations = 0
     for account in random.sample(accounts, len(accounts)):
         count = await store.read(account, lambda view: view.conversation_count())
-        if verified and conversations + count > _CONVERSATIONS:
+        if verified and conversations + count > conversations_max:
             break
         audit = await maintenance.examined(store, account, console)
         clean = clean and audit is not None and audit.clean

@@ -10,6 +10,7 @@ from typing import Final
 import grpc.aio
 
 from telwerkd.application.memory_budget import MemoryBudget
+from telwerkd.server.port_addresses import http_address
 from telwerkd.server.settings import Settings
 from telwerkd.transport.endpoint.address import Address, parse
 from telwerkd.transport.endpoint.sockets import bound
@@ -67,7 +68,8 @@ def bound_ports(settings: Settings, *, shares_port: bool) -> Iterator[BoundPorts
         http = probes = None
         if settings.http_listen:
             try:
-                http = BoundPort(*stack.enter_context(bound(parse(settings.http_listen), shares_port=shares_port)))
+                address = http_address(settings)
+                http = BoundPort(*stack.enter_context(bound(address, shares_port=shares_port)))
             except StartupError as error:
                 if "http_listen" in settings.model_fields_set:
                     raise

@@ -21,8 +21,6 @@ from telwerkd.transport.security.tls import StartupError
 
 log = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 1.0
-
 _Signature = tuple[tuple[int, int, int] | None, ...]
 
 
@@ -42,7 +40,9 @@ class Source(NamedTuple):
 class Reloading:
     """Follows the files of a server's settings."""
 
-    def __init__(self, source: Source, started: Settings) -> None:
+    def __init__(self, source: Source, started: Settings, *, look_seconds: float = 1.0) -> None:
+        """The files are looked at every `look_seconds`."""
+        self._look_seconds = look_seconds
         self._source = source
         self._files = source.files()
         self._started = started
@@ -69,7 +69,7 @@ class Reloading:
     async def _follow(self) -> None:
         before = self._seen
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(self._look_seconds)
             now = self._signature()
             # One that was written a moment ago may be half written: also half of a file can be a valid one.
             if now == before and now != self._seen:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from typing import Final
 
+from telwerkd.server.port_addresses import collisions
 from telwerkd.server.settings import Settings
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.transport.security.access import is_url
@@ -30,6 +31,7 @@ def contradictions(settings: Settings, given: Collection[str]) -> Iterator[str]:
         yield "insecure_plaintext allows plain text, and tls_cert switches it off: leave one of them away"
     if settings.insecure_no_auth and settings.keys_file is not None:
         yield "insecure_no_auth allows everyone everything, and keys_file asks for keys: leave one of them away"
+    yield from (f"{found.text}; there is no HTTP" for found in collisions(settings) if not found.is_fatal)
     yield from _of_tokens(settings, given)
     for name in ("transaction_shared_seconds_max", "writer_stall_seconds"):
         if name in given and isinstance(settings.database, PostgresUrl):

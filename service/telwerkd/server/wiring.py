@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import fields
 from typing import Final, NamedTuple
 
 import grpc.aio
@@ -32,6 +33,7 @@ from telwerkd.server.credentials import accepted_credentials, check_tokens
 from telwerkd.server.grpc_port import address_of, bind, place_of
 from telwerkd.server.http_ports import HttpPorts, bound_ports
 from telwerkd.server.observing import Metrics
+from telwerkd.server.port_addresses import check_ports
 from telwerkd.server.settings import INGEST_SETTINGS, Settings
 from telwerkd.server.upkeep_tasks import PERIODS, Periods
 from telwerkd.storage.location import PostgresUrl
@@ -43,7 +45,7 @@ from telwerkd.transport.endpoint.address import parse
 from telwerkd.transport.endpoint.binding import held
 from telwerkd.transport.grpc.calls import Calls
 from telwerkd.transport.grpc.errors import ErrorInterceptor
-from telwerkd.transport.grpc.gate import GateInterceptor
+from telwerkd.transport.grpc.gate import GateInterceptor, GateLimits
 from telwerkd.transport.grpc.observing import ObservingInterceptor
 from telwerkd.transport.grpc.replies import Replies
 from telwerkd.transport.grpc.requests import RequestInterceptor
@@ -85,6 +87,8 @@ RELOADED: Final = frozenset(
         "watches_max",
         "watches_per_account_max",
         "memory_bytes_max",
+        *(limit.name for limit in fields(GateLimits)),
+        "slow_query_seconds",
     }
 )
 """The settings by which `Running.use` lets a server go on. All others are built into its parts."""
@@ -147,6 +151,7 @@ def check(settings: Settings) -> None:
             f"and the keys of PostgreSQL take ids of {POSTGRES_ID_BYTES_MAX} bytes at most"
         )
     check_tokens(settings)
+    check_ports(settings)
     for address in filter(None, (settings.listen, settings.http_listen)):
         check_exposure(
             address,
@@ -196,6 +201,7 @@ async def _serving(
         finally:
             parts.health.drain()
             parts.draining.set()
+            parts.gate.drain()
             await asyncio.gather(server.stop(settings.grace_seconds), http.stop(settings.grace_seconds))
             try:
                 await _store_rest(parts.ingest, committing)
@@ -219,6 +225,7 @@ class _Parts(NamedTuple):
     observed: ObservedCalls
     calls: Calls
     gate: GateInterceptor
+    slow_queries: SlowQueries
     answers: AnswerCache
     rollups: RollupCache
     upkeep: UpkeepFigures
@@ -249,6 +256,7 @@ class _Parts(NamedTuple):
             ObservedCalls(access_log=settings.access_log),
             calls,
             GateInterceptor(settings.gate_limits, calls),
+            SlowQueries(settings.slow_query_seconds),
             AnswerCache(settings.answer_cache_bytes_max),
             rollups,
             UpkeepFigures(),
@@ -270,6 +278,8 @@ class _Parts(NamedTuple):
         self.readers.use(settings.waiting_queries_per_account_max)
         self.watches.use(settings.watches_max, settings.watches_per_account_max, settings.own_watches)
         self.budget.bytes_max = settings.memory_bytes_max
+        self.gate.use(settings.gate_limits)
+        self.slow_queries.threshold_seconds = settings.slow_query_seconds
 
 
 def _services(settings: Settings, store: Store, clock: Clock, parts: _Parts) -> Services:
@@ -287,7 +297,7 @@ def _services(settings: Settings, store: Store, clock: Clock, parts: _Parts) -> 
             parts.answers,
             settings.watch_stall_seconds,
             parts.draining,
-            SlowQueries(settings.slow_query_seconds),
+            parts.slow_queries,
             DimensionValues(store, parts.readers, spent),
             names,
         ),

@@ -28,6 +28,7 @@ from telwerkd.process.log_format import Event
 from telwerkd.server import log_limit
 from telwerkd.server.background import BackgroundTaskError
 from telwerkd.server.http_ports import HTTP_IS_OFF, start_lines
+from telwerkd.server.port_addresses import http_address
 from telwerkd.server.reloading import Reloading
 from telwerkd.server.settings import Settings
 from telwerkd.server.stopping import EXIT_NOT_STORED, STOP_SECONDS, Stop, either
@@ -135,7 +136,7 @@ def _reserved_http(settings: Settings, ports: ExitStack) -> str | None:
     if not settings.http_listen:
         return None
     try:
-        return ports.enter_context(_reserved(settings.http_listen))
+        return ports.enter_context(_reserved(str(http_address(settings))))
     except StartupError as error:
         if "http_listen" in settings.model_fields_set:
             raise

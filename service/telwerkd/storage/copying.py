@@ -25,25 +25,25 @@ from telwerkd.storage.sqlite import schema as sqlite_schema
 Tell = Callable[[AccountId, int], None]
 """Told of each account that is copied and compared, and how many rows it has."""
 
-_PORTION_ROWS = 2_000
-_LOCK_SECONDS = 15.0
 
-
-async def copy(source: Path, target: PostgresUrl, tell: Tell) -> None:
+async def copy(
+    source: Path, target: PostgresUrl, tell: Tell, *, portion_rows: int = 2_000, lock_seconds: float = 15.0
+) -> None:
     """Copies all accounts of a SQLite file into a PostgreSQL, and compares them. To be repeated if it is interrupted.
 
-    The file takes no events meanwhile: a server on it answers that its database is unavailable.
+    The file takes no events meanwhile: a server on it answers that its database is unavailable. Whoever else writes to
+    it is waited for, `lock_seconds` at most.
 
     Raises:
         SchemaError: a side cannot be used, the target holds something else, or the two differ at the end.
     """
     sqlite_schema.prepare(source, create=False)
     await migrate(target)
-    file = sqlite3.connect(source, timeout=_LOCK_SECONDS, isolation_level=None)
+    file = sqlite3.connect(source, timeout=lock_seconds, isolation_level=None)
     try:
         file.execute("BEGIN IMMEDIATE")
         async with connected(target) as connection:
-            await connection.run_sync(lambda to: _Copy(file, to, target).run(tell))
+            await connection.run_sync(lambda to: _Copy(file, to, target, portion_rows).run(tell))
     except sqlite3.OperationalError as error:
         raise SchemaError(f"{source} cannot be read ({error}): stop the server that works on it") from error
     finally:
@@ -51,10 +51,11 @@ async def copy(source: Path, target: PostgresUrl, tell: Tell) -> None:
 
 
 class _Copy:
-    def __init__(self, source: sqlite3.Connection, target: sa.Connection, name: PostgresUrl) -> None:
+    def __init__(self, source: sqlite3.Connection, target: sa.Connection, name: PostgresUrl, portion_rows: int) -> None:
         self._source = source
         self._target = target
         self._name = name
+        self._portion_rows = portion_rows
 
     def run(self, tell: Tell) -> None:
         self._begin()
@@ -114,12 +115,12 @@ class _Copy:
             after = f"AND ({', '.join(key)}) > ({', '.join('?' * len(key))})" if key and last else ""
             text = (
                 f"SELECT {', '.join(columns)} FROM {table.name} WHERE account_id = ? {after} "  # noqa: S608
-                f"ORDER BY {', '.join(key) or 'account_id'} LIMIT {_PORTION_ROWS}"
+                f"ORDER BY {', '.join(key) or 'account_id'} LIMIT {self._portion_rows}"
             )
             rows = self._source.execute(text, (account, *(last or ()))).fetchall() if key or not last else []
             bulk.insert(table, columns, rows)
             self._target.commit()
-            if len(rows) < _PORTION_ROWS:
+            if len(rows) < self._portion_rows:
                 return
             lock_account(self._target, account)
             last = tuple(rows[-1][columns.index(name)] for name in key)
@@ -141,7 +142,7 @@ class _Copy:
         )
         query = sa.select(*(table.c[name] for name in columns)).where(table.c.account_id == account)
         query = query.order_by(*(table.c[name] for name in key))
-        theirs = self._target.execute(query, execution_options={"yield_per": _PORTION_ROWS})
+        theirs = self._target.execute(query, execution_options={"yield_per": self._portion_rows})
         count = 0
         for row, other in zip_longest(mine, theirs):
             if other is None or row != tuple(other):

@@ -199,6 +199,18 @@ HEADS = {
     "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 403),
     "no host in an older HTTP": (b"GET / HTTP/1.0\r\n\r\n", 403),
     "both lengths": (SMUGGLED, 400),
+    "another's address under our name": (
+        b"GET http://evil.example/healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        403,
+    ),
+    "an address that is no host's": (
+        b"GET http:///healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        403,
+    ),
+    "chunks that are none": (
+        b"POST /x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\nnix\r\n",
+        400,
+    ),
     "another's address": (b"GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", 403),
 }
 
@@ -234,6 +246,18 @@ async def test_a_body_may_come_in_pieces_of_any_size(server):
     answer = await server.raw(first + first + last)
     assert answer.count(b"HTTP/1.1 200 ") == 3
     assert [answer.count(f'"languageCode":"{code}"'.encode()) for code in ("nl", "en")] == [2, 1]
+
+
+async def test_a_target_for_proxies_is_answered_as_its_path(server):
+    """A whole URL, as every server must take it; of what it is on the way only the host is looked at."""
+    host, port = server.place
+    for origin in (f"http://{host}:{port}", "HTTPS://localhost"):
+        head = f"POST {origin}{LIST}?a=b HTTP/1.1\r\nHost: elsewhere.example\r\nContent-Type: application/json\r\n"
+        answer = await server.raw(f"{head}Connection: close\r\nContent-Length: 2\r\n\r\n{{}}".encode())
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b"languageCode" in answer
+    home = await server.raw(b"GET http://localhost HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    assert home.startswith(b"HTTP/1.1 200 ")
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(server):
@@ -302,6 +326,16 @@ async def test_a_stream_that_does_not_begin_rightly_ends_with_an_error(server, s
     assert answer.status_code == 200
     assert answer.content[0] == 2
     assert json.loads(answer.content[5:])["error"]["code"] == "invalid_argument"
+
+
+@pytest.mark.parametrize(("size", "fits"), [(10_000, True), (10_001, False)])
+async def test_the_message_of_a_stream_may_have_as_many_bytes_as_another(server, size, fits):
+    """The bound is on the message: the envelope around it does not count."""
+    sent = b'{"accountId":"%s"}' % (b"x" * (size - 16))
+    assert len(sent) == size
+    answer = await server.client.post(WATCH, headers=STREAM, content=envelope(sent))
+    error = json.loads(answer.content[5:])["error"]
+    assert ("request_bytes_max" in error["message"]) is not fits
 
 
 # --- with keys -------------------------------------------------------------------------------------------------------

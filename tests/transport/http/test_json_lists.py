@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from telwerkd.transport.http.json_lists import NoListError, TooFineError, TooManyError, split
+from tests.effort import examples
 
 VALUES = st.recursive(
     st.none()
@@ -21,7 +22,7 @@ VALUES = st.recursive(
 OBJECTS = st.dictionaries(st.text(max_size=5) | st.just("events"), VALUES, max_size=3)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     before=st.dictionaries(st.text(max_size=5), VALUES, max_size=2),
     items=st.lists(OBJECTS, max_size=4),

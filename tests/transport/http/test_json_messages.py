@@ -12,6 +12,7 @@ from telwerk.v1 import ingestion_service_pb2 as ingestion, kpi_service_pb2 as kp
 from telwerkd.domain.errors import LimitExceededError
 from telwerkd.transport.http.json_messages import from_json, to_json
 from telwerkd.transport.http.methods import OFFERED
+from tests.effort import examples
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 NUMBERS = {
@@ -45,7 +46,7 @@ REPLIES = [kpi.QueryTimeSeriesResponse, kpi.QueryTotalsResponse, ingestion.Inges
 
 
 @pytest.mark.parametrize("kind", REPLIES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(data=st.data())
 def test_a_reply_reads_as_protobuf_would_have_written_it(kind, data):
     message = kind(**data.draw(messages(kind.DESCRIPTOR)))

@@ -8,7 +8,8 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from telwerkd.domain.errors import Reason, UnauthenticatedError, UnavailableErro
 from telwerkd.server.credentials import accepted_credentials, check_tokens
 from telwerkd.server.settings import Settings
 from telwerkd.transport.grpc.errors import ErrorInterceptor
-from telwerkd.transport.security import jwks, keys_file
+from telwerkd.transport.security import keys_file
 from telwerkd.transport.security.access import checked_place
 from telwerkd.transport.security.auth import AuthInterceptor
 from telwerkd.transport.security.jwks import FileKeys, JwksError, RemoteKeys, fetched
@@ -238,9 +239,9 @@ def test_the_audit_log_names_a_token_by_client_and_number_and_never_by_a_person(
     assert tokens_of(path).key(token(**more)).id == name
 
 
-def test_a_key_that_leaves_the_file_ends_the_tokens_that_were_accepted(path, monkeypatch):
-    monkeypatch.setattr(jwks, "_LOOK_SECONDS", 0.0)
-    tokens = tokens_of(path)
+def test_a_key_that_leaves_the_file_ends_the_tokens_that_were_accepted(path):
+    now = count()  # a second passes between any two looks
+    tokens = Tokens(RULES, FileKeys(path, clock=lambda: float(next(now))), time.time)
     tokens.key(token())
     path.write_bytes(key_set(jwk("e", EC)))
     assert refused(tokens, token())[0] is Reason.TOKEN_INVALID
@@ -284,6 +285,7 @@ class Provider:
 
     def __init__(self) -> None:
         self.body, self.status, self.fetches = KEYS, 200, 0
+        self.is_slow, self.ended = False, threading.Event()
         provider = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -291,9 +293,12 @@ class Provider:
                 provider.fetches += 1
                 self.send_response(provider.status)
                 self.send_header("Location", "/elsewhere")
-                self.send_header("Content-Length", str(len(provider.body)))
+                self.send_header("Content-Length", str(len(provider.body) + provider.is_slow * 1_000))
                 self.end_headers()
                 self.wfile.write(provider.body)
+                with suppress(ConnectionError):
+                    while provider.is_slow and not provider.ended.wait(0.02):
+                        self.wfile.write(b" ")
 
             def log_message(self, *_arguments: Any) -> None:
                 pass
@@ -308,6 +313,7 @@ def provider() -> Iterator[Provider]:
     thread = threading.Thread(target=one.server.serve_forever, args=(0.02,))
     thread.start()
     yield one
+    one.ended.set()
     one.server.shutdown()
     thread.join()
     one.server.server_close()
@@ -354,10 +360,11 @@ async def test_while_the_provider_is_down_known_keys_count_and_others_are_not_ca
     assert refused(tokens, token(kid="new"))[0] is Reason.TOKEN_INVALID
 
 
-def test_a_provider_that_sends_its_answer_slowly_is_given_up(monkeypatch):
-    monkeypatch.setattr(jwks, "_FETCH_SECONDS", 0.0)
-    with pytest.raises(JwksError):
-        fetched("http://127.0.0.1:9/keys")
+def test_a_provider_that_sends_its_answer_slowly_is_given_up(provider):
+    """Though it always sends a little in time."""
+    provider.is_slow = True
+    with pytest.raises(JwksError, match=r"was not read within 0.3 s"):
+        fetched(provider.url, seconds=0.3)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from telwerkd.application.query.rank import rank
 from telwerkd.application.query.read import Reading
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
-from telwerkd.application.query.stages import Known, ReadInline, ToThread, answer_from, read_view
+from telwerkd.application.query.stages import LOOP_COST_MAX, Known, ReadInline, ToThread, answer_from, read_view
 from telwerkd.application.readers import Readers
 from telwerkd.domain.errors import TelwerkError
 from telwerkd.domain.ids import AccountId
@@ -66,9 +66,14 @@ class Queries:
         budget: MemoryBudget | None = None,
         figures: QueryFigures | None = None,
         spent: Callable[[AccountId, float], None] = lambda _account, _milliseconds: None,
+        loop_cost_max: int = LOOP_COST_MAX,
     ) -> None:
-        """`spent` is told what an account's queries cost, in estimated milliseconds."""
+        """`spent` is told what an account's queries cost, in estimated milliseconds.
+
+        What costs more than `loop_cost_max` does not run in the event loop.
+        """
         self._spent = spent
+        self._loop_cost_max = loop_cost_max
         self._budget = budget or MemoryBudget(sys.maxsize)
         self.figures = figures or QueryFigures()
         self._store = store
@@ -118,7 +123,7 @@ class Queries:
         if not self._take_turn():
             return ToThread(query)
         with store.inline_view(query.account) as view:
-            return stages.read_inline(query, self._limits, self._rollups, view)
+            return stages.read_inline(query, self._limits, self._rollups, view, self._loop_cost_max)
 
     async def _ask_in_thread(self, known: Known, then: Callable[[Answer], T], *, short: bool) -> T:
         query = stages.query_of(known)
@@ -144,12 +149,12 @@ class Queries:
         """Runs the stages that need no database: here as long as they cost little, the others in a thread."""
         query, points = reading.outline.query, PointBudget(self._limits.points_max, memory)
         spent += stages.cost_of_grouping(reading)
-        if reading.outline.by_value or reading.outline.reads_settings or spent > stages.LOOP_COST_MAX:
+        if reading.outline.by_value or reading.outline.reads_settings or spent > self._loop_cost_max:
             return await hop(lambda: then(answer_from(reading, self._limits, points)))
         with stage("assemble"):
             grouped = group_rows(reading)
             selection = rank(query, grouped, self._limits.groups_max)
-        if spent + stages.cost_of_assembling(reading, selection) > stages.LOOP_COST_MAX:
+        if spent + stages.cost_of_assembling(reading, selection) > self._loop_cost_max:
             return await hop(lambda: then(assemble(reading, grouped, selection, points)))
         return then(assemble(reading, grouped, selection, points))
 

@@ -23,11 +23,11 @@ class SlowQueries:
     """Logs what takes longer than `threshold_seconds`; 0 logs nothing, and then nothing is timed either."""
 
     def __init__(self, threshold_seconds: float) -> None:
-        self._threshold_seconds = threshold_seconds
+        self.threshold_seconds = threshold_seconds
 
     def watched(self, method: str, account: AccountId) -> AbstractContextManager[None]:
         """Times what is done within for a query, or for those of a batch."""
-        return _Watched(method, account, self._threshold_seconds) if self._threshold_seconds else nullcontext()
+        return _Watched(method, account, self.threshold_seconds) if self.threshold_seconds else nullcontext()
 
 
 class _Watched:

@@ -47,7 +47,7 @@ _COUNT, _COMPARED_COUNT = 2, 8
 _CHUNK, _ENTRY, _OPEN_ENTRY, _FILED = 60, 12, 60, 60
 """A chunk whose version is read, a delta entry, one whose value producers choose, a transaction's entries."""
 
-ROW = 800
+_ROW = 800
 """A row of an answer."""
 
 
@@ -128,8 +128,10 @@ def _placed_and_read(planned: QueryPlan, view: Snapshot, rollups: RollupCache) -
         return read(planned, periods, view, rollups)
 
 
-def read_inline(query: Query, limits: QueryLimits, rollups: RollupCache, view: Snapshot) -> ReadInline | ToThread:
-    """Returns what was read for a query if that costs little; else that a thread is to read it.
+def read_inline(
+    query: Query, limits: QueryLimits, rollups: RollupCache, view: Snapshot, cost_max: int = LOOP_COST_MAX
+) -> ReadInline | ToThread:
+    """Returns what was read for a query if that costs no more than `cost_max`; else that a thread is to read it.
 
     Raises what `read_view` does.
     """
@@ -138,10 +140,10 @@ def read_inline(query: Query, limits: QueryLimits, rollups: RollupCache, view: S
         return ToThread(query)  # the boundaries of a zone take long to find, the name nearest to an unknown one too
     outlined = outline(query, calendar.zone(name), limits)
     spent = cost_of_outline(outlined)
-    if outlined.names_ids or outlined.by_value or outlined.reads_settings or spent > LOOP_COST_MAX:
+    if outlined.names_ids or outlined.by_value or outlined.reads_settings or spent > cost_max:
         return ToThread(outlined)
     planned = _plan(outlined, view, rollups, RowBudget(limits.rows_max))
-    if not planned.is_cached or spent + cost_of_reading(planned, view) > LOOP_COST_MAX:
+    if not planned.is_cached or spent + cost_of_reading(planned, view) > cost_max:
         return ToThread(planned)
     return ReadInline(_placed_and_read(planned, view, rollups), spent)
 
@@ -197,7 +199,7 @@ def cost_of_reading(planned: QueryPlan, view: Snapshot) -> int:
         cost += _FILED * filed + (_OPEN_ENTRY if has_open_values(of.outline.info.kpi) else _ENTRY) * entries
         if isinstance(of.source, CachedWhole):
             rollup = of.source.rollup
-            cost += _CHUNK * len(of.source.versions) + rollup.counts.size + ROW * len(rollup.rows)
+            cost += _CHUNK * len(of.source.versions) + rollup.counts.size + _ROW * len(rollup.rows)
     return cost
 
 
@@ -214,7 +216,7 @@ def cost_of_grouping(reading: Reading) -> int:
 
 def _cost_of_slice(of: Slice) -> int:
     cells = sum(len(part.row) for part in of.sparse)
-    return ROW * len(of.rows) + sum(part.counts.size for part in of.dense) + _ENTRY * cells
+    return _ROW * len(of.rows) + sum(part.counts.size for part in of.dense) + _ENTRY * cells
 
 
 def cost_of_assembling(reading: Reading, selection: Selection) -> int:

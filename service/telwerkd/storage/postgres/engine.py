@@ -104,6 +104,7 @@ def make_engine(
     statements: Statements,
     *,
     read_only: bool = False,
+    connect_seconds: float = CONNECT_SECONDS,
 ) -> AsyncEngine:
     """A pool of connections, opened when they are needed first."""
 
@@ -113,7 +114,7 @@ def make_engine(
         # that count from one in every process: SQLAlchemy's, below, is used alone.
         return await asyncpg.connect(
             url.dsn,
-            timeout=CONNECT_SECONDS,
+            timeout=connect_seconds,
             command_timeout=_ANSWER_SECONDS,
             connection_class=_Connection,
             server_settings={"application_name": "telwerkd"},

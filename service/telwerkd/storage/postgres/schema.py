@@ -116,7 +116,7 @@ async def _run(url: PostgresUrl, work: Callable[[sa.Connection], T]) -> T:
 
 
 @asynccontextmanager
-async def connected(url: PostgresUrl) -> AsyncIterator[AsyncConnection]:
+async def connected(url: PostgresUrl, connect_seconds: float = CONNECT_SECONDS) -> AsyncIterator[AsyncConnection]:
     """A connection to a database that takes writes.
 
     Raises:
@@ -124,7 +124,7 @@ async def connected(url: PostgresUrl) -> AsyncIterator[AsyncConnection]:
     """
     try:
         # Each is sent once or twice: to prepare them would spare little, and a pooler may not keep them.
-        engine = make_engine(url, 1, "READ COMMITTED", Statements(are_prepared=False))
+        engine = make_engine(url, 1, "READ COMMITTED", Statements(are_prepared=False), connect_seconds=connect_seconds)
         try:
             async with engine.connect() as connection:
                 if await connection.scalar(sa.text("SELECT current_setting('transaction_read_only')")) == "on":
@@ -133,7 +133,7 @@ async def connected(url: PostgresUrl) -> AsyncIterator[AsyncConnection]:
         finally:
             await engine.dispose()
     except DATABASE_ERRORS as error:
-        raise SchemaError(_why(url, error)) from error
+        raise SchemaError(_why(url, error, connect_seconds)) from error
     except AssertionError as error:  # SQLAlchemy's answer to a version that it cannot read
         raise SchemaError(f"{url} does not say that it is PostgreSQL: {error}") from error
 
@@ -153,13 +153,13 @@ _OF_POOLERS = {
 """What a pooler says, and what to do."""
 
 
-def _why(url: PostgresUrl, error: Exception) -> str:
+def _why(url: PostgresUrl, error: Exception, connect_seconds: float) -> str:
     if is_standby(error):
         return _READ_ONLY.format(url)
     if sqlstate(error) == _TOO_MANY_CONNECTIONS:
         return f"{url} has no connection left: raise its max_connections, or run fewer servers ({error})"
     if isinstance(error, TimeoutError):
-        return f"{url} does not answer within {CONNECT_SECONDS:.0f} s: is it PostgreSQL that listens there?"
+        return f"{url} does not answer within {connect_seconds:g} s: is it PostgreSQL that listens there?"
     cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
     if isinstance(error, OSError):
         return f"{url} cannot be reached: {error.strerror or error}"

@@ -1,20 +1,25 @@
-"""The schema's version: making it, bringing it up to date, and refusing what this program does not know."""
+"""The schema's version: making it, bringing it up to date, and refusing what this program does not know.
+
+Alembic is imported only where something is migrated: that takes a fifth of the time in which a server starts.
+"""
 
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from telwerkd.storage.schema.errors import SchemaError
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_REVISION_TABLE = "alembic_version"
 
 
 def upgrade(connection: sa.Connection, to: str = "head") -> str:
     """Brings a database's schema up to date, in a transaction. Gives the revision it is at."""
+    from alembic import command  # noqa: PLC0415  # see above
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, to)
     connection.commit()
@@ -27,8 +32,9 @@ def known_revision(connection: sa.Connection, database: object) -> str | None:
     Raises:
         SchemaError: it is not ours, or of a program that is newer than this.
     """
-    revision = MigrationContext.configure(connection).get_current_revision()
     tables = sa.inspect(connection).get_table_names()
+    found = sa.text(f"SELECT version_num FROM {_REVISION_TABLE}")  # noqa: S608  # a table's name
+    revision: str | None = connection.scalar(found) if _REVISION_TABLE in tables else None
     if revision is None and tables:
         raise SchemaError(f"{database} holds tables of another program ({', '.join(sorted(tables)[:3])}, ...)")
     if revision is not None and revision not in revisions():
@@ -48,17 +54,13 @@ def refuse_older(revision: str, database: object) -> None:
 
 
 def revisions() -> list[str]:
-    """Every schema that this program knows, oldest first."""
-    return [script.revision for script in _scripts().walk_revisions()][::-1]
+    """Every schema that this program knows, oldest first: each is what the name of its migration's file begins with."""
+    return sorted(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
 def head() -> str:
     """The schema that this program works on."""
-    newest = _scripts().get_current_head()
-    if newest is None:
+    known = revisions()
+    if not known:
         raise SchemaError("this program was installed without its migrations")
-    return newest
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory(str(Path(__file__).parent / "migrations"))
+    return known[-1]

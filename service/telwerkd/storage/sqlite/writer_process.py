@@ -38,7 +38,7 @@ _STOP_SECONDS = 10.0
 _LOOKS_A_STALL = 10
 """How often it is looked, in the time after which a process counts as stalled, whether it replies."""
 
-_PROGRAM = "telwerkd.storage.sqlite.writer_main"
+PROGRAM = "telwerkd.storage.sqlite.writer_main"
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PROVEN_SECONDS = 2.0
 """How long what was stored shows that storing goes on."""
@@ -74,8 +74,11 @@ class WriterProcess:
         file: OpenedFile | None = None,
         stall_seconds: float = WRITER_STALL_SECONDS,
         figures: StoreFigures | None = None,
+        program: str = PROGRAM,
     ) -> None:
+        """`program` is the module that runs in the process."""
         self._path = path
+        self._program = program
         self._figures = figures or StoreFigures()
         self._file = file
         self._stall_seconds = stall_seconds
@@ -131,7 +134,7 @@ class WriterProcess:
         # stop it: the next one finds it.
         if self._connection is None or _is_over(self._connection):
             self._figures.writer_restarts += self._connection is not None
-            starting = _WriterConnection.to(self._path, self._file, self._stall_seconds, self._figures)
+            starting = _WriterConnection.to(self._path, self._file, self._stall_seconds, self._figures, self._program)
             self._connection = asyncio.create_task(starting, name="writer's start")
         return await asyncio.shield(self._connection)
 
@@ -180,7 +183,7 @@ class _WriterConnection:
 
     @classmethod
     async def to(
-        cls, path: Path, file: OpenedFile | None, stall_seconds: float, figures: StoreFigures
+        cls, path: Path, file: OpenedFile | None, stall_seconds: float, figures: StoreFigures, program: str
     ) -> "_WriterConnection":
         """To a new process, which is ready.
 
@@ -190,7 +193,7 @@ class _WriterConnection:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                process = _started(path, file, theirs)
+                process = _started(program, path, file, theirs)
             except OSError as error:
                 ours.close()
                 log.exception("the writer's process cannot be started")
@@ -325,7 +328,7 @@ def _is_over(started: "asyncio.Task[_WriterConnection]") -> bool:
     return started.done() and (started.cancelled() or started.exception() is not None or started.result().is_broken)
 
 
-def _started(path: Path, file: OpenedFile | None, theirs: socket.socket) -> subprocess.Popen[bytes]:
+def _started(program: str, path: Path, file: OpenedFile | None, theirs: socket.socket) -> subprocess.Popen[bytes]:
     # What is blocked here stays blocked there: Ctrl-C, and a stop that reaches all processes of a container, are for
     # the server, which still has transactions for the writer then.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
@@ -333,7 +336,7 @@ def _started(path: Path, file: OpenedFile | None, theirs: socket.socket) -> subp
     try:
         # It imports what its server imports, and nothing from the folder in which that happened to be started.
         return subprocess.Popen(  # noqa: S603  # this very program
-            [sys.executable, "-P", "-m", _PROGRAM, str(path), str(theirs.fileno()), *arguments],
+            [sys.executable, "-P", "-m", program, str(path), str(theirs.fileno()), *arguments],
             pass_fds=[theirs.fileno()],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             stdin=subprocess.DEVNULL,

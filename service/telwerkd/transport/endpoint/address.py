@@ -123,6 +123,20 @@ def normal_or_none(text: str) -> str:
     return normal(text) if text else ""
 
 
+def collide(one: Address, other: Address) -> bool:
+    """Whether a server cannot listen on both. Two names of one host are not known as such."""
+    if not isinstance(one, TcpAddress) or not isinstance(other, TcpAddress):
+        return one == other
+    if one.port != other.port or one.port == 0:
+        return False
+    hosts = one.host.lower().rstrip("."), other.host.lower().rstrip(".")
+    if hosts[0] == hosts[1] or "::" in hosts:  # which is a wildcard of IPv4 too
+        return True
+    if one.is_wildcard or other.is_wildcard:
+        return not any(":" in host for host in hosts)
+    return "localhost" in hosts and bool({"127.0.0.1", "::1"} & set(hosts))
+
+
 def reachable(address: Address) -> Address:
     """The address under which this machine reaches a server that listens on `address`.
 

@@ -7,7 +7,7 @@ refuse it on, and its first message is read against the clock.
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from time import monotonic
@@ -26,6 +26,9 @@ _RETRY_SECONDS = 1.0
 _WINDOW_SECONDS = 60.0
 _UNKNOWN_METHOD = RichStatus(grpc.StatusCode.UNIMPLEMENTED, "Method not found!", ())
 """As gRPC itself answers a method that is not there."""
+
+_STOPPING_SECONDS = 1.0
+"""What a request that is on its way may still take when the server stops."""
 
 _LOOKS = 4
 """How often within the time that a request has it is looked whether it has come."""
@@ -61,6 +64,10 @@ class Refusals:
         self._clock = clock
         self._seen = OrderedDict[str, tuple[float, int]]()
 
+    def use(self, calls_max: int, delay_seconds: float) -> None:
+        """Goes by other limits from now on."""
+        self._calls_max, self._delay_seconds = calls_max, delay_seconds
+
     def delay(self, host: str) -> float:
         """Counts one refused call; seconds until it may be answered."""
         now = self._clock()
@@ -86,12 +93,22 @@ class FirstMessages:
         self._since: dict[asyncio.Task[Any], float] = {}
         self._expired = set[asyncio.Task[Any]]()
         self._looking: asyncio.TimerHandle | None = None
+        self._is_stopping = False
+
+    def use(self, seconds: float) -> None:
+        """Gives other messages so long."""
+        self._seconds = seconds
+
+    def drain(self) -> None:
+        """Waits a moment for what is on its way, and then for nothing any more: a stop must not wait for it."""
+        self._is_stopping = True
+        asyncio.get_running_loop().call_later(_STOPPING_SECONDS, self._stop)
 
     async def read(self, context: Context) -> Any:
         """The message, or grpc's EOF.
 
         Raises:
-            UnavailableError: SLOW_REQUEST, it did not come in time.
+            UnavailableError: SLOW_REQUEST, it did not come in time; or SHUTTING_DOWN, the server stops.
         """
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         if task is None:
@@ -105,22 +122,32 @@ class FirstMessages:
             if task not in self._expired:
                 raise
             task.uncancel()
-            raise UnavailableError(
-                Reason.SLOW_REQUEST,
-                f"no request was received within {self._seconds:g} s (first_message_seconds)",
-                _RETRY_SECONDS,
-            ) from None
+            raise self._late() from None
         finally:
             self._since.pop(task, None)
             self._expired.discard(task)
 
+    def _late(self) -> UnavailableError:
+        if self._is_stopping:
+            text = "the server is stopping, and this request had not come whole: send it to another"
+            return UnavailableError(Reason.SHUTTING_DOWN, text, _RETRY_SECONDS)
+        text = f"no request was received within {self._seconds:g} s (first_message_seconds)"
+        return UnavailableError(Reason.SLOW_REQUEST, text, _RETRY_SECONDS)
+
+    def _stop(self) -> None:
+        self._seconds = min(self._seconds, _STOPPING_SECONDS)
+        self._end(list(self._since))
+
+    def _end(self, waiting: Iterable[asyncio.Task[Any]]) -> None:
+        for task in waiting:
+            if self._since.pop(task, None) is not None:
+                self._expired.add(task)
+                task.cancel()
+
     def _look(self) -> None:
         loop = asyncio.get_running_loop()
         before = loop.time() - self._seconds
-        for task in [task for task, since in self._since.items() if since <= before]:
-            del self._since[task]
-            self._expired.add(task)
-            task.cancel()
+        self._end([task for task, since in self._since.items() if since <= before])
         self._looking = loop.call_later(self._seconds / _LOOKS, self._look) if self._since else None
 
 
@@ -138,6 +165,16 @@ class GateInterceptor(grpc.aio.ServerInterceptor):
         self._calls = 0
         self._by_host = Counter[str]()
         self._made = lru_cache(HANDLERS_MAX)(self._gated)
+
+    def use(self, limits: GateLimits) -> None:
+        """Goes by other limits from the next call on."""
+        self._limits = limits
+        self._refusals.use(limits.refused_calls_max, limits.refused_delay_seconds)
+        self._first_messages.use(limits.first_message_seconds)
+
+    def drain(self) -> None:
+        """Waits for no request any more that does not come within a moment."""
+        self._first_messages.drain()
 
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails

@@ -14,8 +14,9 @@ from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.domain.errors import InvalidArgumentError, TelwerkError
 from telwerkd.transport.grpc.errors import let_go
 from telwerkd.transport.grpc.requests import BATCH_QUERY, INGEST_EVENTS
-from telwerkd.transport.http.compression import packed, pays, unpacked
+from telwerkd.transport.http.compression import Unpacking, packed, pays
 from telwerkd.transport.http.connect import (
+    ENVELOPE_BYTES,
     STREAM_CODECS,
     TIMEOUT_HEADER,
     UNARY_CODECS,
@@ -99,7 +100,7 @@ class Calls:
     async def request(self, exchange: Exchange, method: Method, codec: Codec, memory: Reservation) -> bytes:
         """The bytes of the request's message, whichever way they came. Raises a TelwerkError."""
         bytes_max, setting = self._limits.of(method)
-        raw = await exchange.body(bytes_max, setting, memory)
+        raw = await exchange.body(bytes_max + ENVELOPE_BYTES * method.is_stream, setting, memory)
         is_packed = exchange.header(method.encoding_header) == "gzip"
         if method.is_stream:
             raw, has_packed = opened_envelope(raw)
@@ -109,13 +110,23 @@ class Calls:
         if not codec.is_json and not is_packed:
             return raw
         if is_packed:
-            raw = await self.computed(partial(unpacked, raw, bytes_max, setting), in_thread=True)
+            raw = await self._unpacked(Unpacking(raw, bytes_max, setting), len(raw), memory)
         if not codec.is_json:
             return raw
         if len(raw) > _COUNTED_BYTES_MIN:
             memory.resize(_REQUEST_FACTOR * len(raw))
         read = self._json.reader(method.path, method.request)
         return await self.computed(partial(read, raw), in_thread=len(raw) > _LOOP_BYTES_MAX)
+
+    async def _unpacked(self, unpacking: Unpacking, packed_bytes: int, memory: Reservation) -> bytes:
+        """A body that was compressed, counted in memory as it is unpacked."""
+        body = bytearray()
+        while piece := await self.computed(unpacking.piece, in_thread=unpacking.takes_long):
+            if unpacking.size > _COUNTED_BYTES_MIN:
+                # Once more for the copy that is passed on.
+                memory.resize(packed_bytes + 2 * unpacking.size)
+            body += piece
+        return bytes(body)
 
     async def reply(self, method: Method, codec: Codec, encoded: bytes, memory: Reservation) -> bytes:
         """The reply as it is sent, but for compression."""

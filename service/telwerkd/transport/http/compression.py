@@ -11,25 +11,50 @@ _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 _LEVEL: Final = 1
 """Numbers shrink by a third of their size at once, and by little more at ten times the price."""
 _COMPRESSED_BYTES_MIN: Final = 1_024
+_PIECE_BYTES: Final = 2**20
+"""Unpacked at once, in a thread."""
+_SMALL_BYTES: Final = 64
+"""Gzip makes up to a thousand times as many of them."""
 
 
-def unpacked(raw: bytes, bytes_max: int, setting: str) -> bytes:
-    """What was compressed by gzip; never more than it may be is unpacked.
+class Unpacking:
+    """Unpacks a body that was compressed by gzip, a piece at a time, and never more of it than there may be."""
 
-    Raises:
-        BodyTooLargeError: it would be more.
-        InvalidArgumentError: these bytes are no gzip.
-    """
-    unpacking = zlib.decompressobj(_GZIP_WINDOW)
-    try:
-        body = unpacking.decompress(raw, bytes_max + 1)
-    except zlib.error:
-        raise InvalidArgumentError.of("request", "is no gzip, which its headers say it is") from None
-    if len(body) > bytes_max:
-        raise too_large(len(body), bytes_max, setting)
-    if not unpacking.eof or unpacking.unused_data:
-        raise InvalidArgumentError.of("request", "is no gzip, which its headers say it is")
-    return body
+    def __init__(self, raw: bytes, bytes_max: int, setting: str) -> None:
+        self._unpacking = zlib.decompressobj(_GZIP_WINDOW)
+        self._raw = raw
+        self._bytes_max = bytes_max
+        self._setting = setting
+        self.size = 0
+        """Bytes so far."""
+
+    @property
+    def takes_long(self) -> bool:
+        """Whether the next piece may be a large one."""
+        return len(self._raw) > _SMALL_BYTES
+
+    def piece(self) -> bytes:
+        """The next piece; nothing where there is no more.
+
+        Raises:
+            BodyTooLargeError: the body has more bytes than it may.
+            InvalidArgumentError: these bytes are no gzip.
+        """
+        try:
+            piece = self._unpacking.decompress(self._raw, _PIECE_BYTES)
+        except zlib.error:
+            raise _no_gzip() from None
+        self._raw = self._unpacking.unconsumed_tail
+        self.size += len(piece)
+        if self.size > self._bytes_max:
+            raise too_large(self.size, self._bytes_max, self._setting)
+        if not piece and (not self._unpacking.eof or self._unpacking.unused_data):
+            raise _no_gzip()
+        return piece
+
+
+def _no_gzip() -> InvalidArgumentError:
+    return InvalidArgumentError.of("request", "is no gzip, which its headers say it is")
 
 
 def packed(body: bytes) -> bytes:

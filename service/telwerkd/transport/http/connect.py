@@ -44,6 +44,8 @@ STREAM_ENCODING_HEADER: Final = "connect-content-encoding"
 
 _TIMEOUT_DIGITS_MAX: Final = 10
 _ENVELOPE: Final = struct.Struct(">BI")
+ENVELOPE_BYTES: Final = _ENVELOPE.size
+"""Before each message of a stream."""
 _COMPRESSED, _LAST = 1, 2
 
 Headers = list[tuple[bytes, bytes]]

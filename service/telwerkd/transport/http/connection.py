@@ -17,6 +17,9 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from telwerkd.transport.http.chunks import Requests
+from telwerkd.transport.http.parsing import Parsing, Turns
+
 _TEXTS: Final = {
     431: "the head of the request has more bytes than are allowed (http_header_bytes_max)",
     501: "this transfer coding is not known here",
@@ -25,7 +28,6 @@ _INVALID: Final = "this is no request of HTTP/1.1"
 _AGE_SPREAD: Final = 0.1
 """As gRPC's core has it: connections that were opened together do not all end together."""
 
-_PARSED_BYTES_MAX: Final = 4_096
 _TIMED_OUT: Final = "the head of the request did not come in time (handshake_seconds)"
 
 
@@ -82,15 +84,17 @@ class HttpConnection(H11Protocol):
         config: Config,
         server_state: ServerState,
         limits: HttpLimits,
+        turns: Turns,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         super().__init__(config, server_state, {"connection": self}, loop)
+        self.conn: Requests = Requests(h11.SERVER, limits.http_header_bytes_max)
+        self._parsing = Parsing(self.conn, self._received, self._parsed, turns)
         self._limits = limits
         self._timers = list[asyncio.TimerHandle]()
         self._head: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[Any] | None = None
         self._is_old = False
-        self._unparsed = bytearray()
         self.flow: _Flow
 
     def serving(self, task: "asyncio.Task[Any] | None") -> None:
@@ -119,32 +123,25 @@ class HttpConnection(H11Protocol):
         """The client has gone: nobody waits for an answer."""
         super().connection_lost(exc)
         self._head_came()
-        self._unparsed.clear()
+        self._parsing.drop()
         for timer in self._timers:
             timer.cancel()
         if self._task is not None:
             self._task.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Reads on, a little in each turn of the loop: 256 KiB in chunks of a byte take half a second."""
-        self._unparsed += data
-        if not self.flow.is_held:
-            self._parse()
-
-    def _parse(self) -> None:
-        if self.transport.is_closing():
-            return
-        piece = bytes(self._unparsed[:_PARSED_BYTES_MAX])
-        del self._unparsed[:_PARSED_BYTES_MAX]
-        self._received(piece)
-        if self._unparsed:
+        """Reads on, once this is parsed."""
+        self._parsing.add(data)
+        if self._parsing.is_waiting:
             self.flow.hold()
-            self.loop.call_soon(self._parse)
-        else:
-            self.flow.release()
+
+    def _parsed(self) -> None:
+        self.flow.release()
 
     def _received(self, data: bytes) -> None:
         """The head of a request must come in time, however little comes at once."""
+        if self.transport.is_closing():
+            return
         super().data_received(data)
         # Also the rest of a request that was answered already.
         has_begun = bool(self.conn.trailing_data[0]) or self.conn.their_state is h11.SEND_BODY

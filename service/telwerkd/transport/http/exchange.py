@@ -32,9 +32,11 @@ class Exchange:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.method: str = scope["method"]
-        self.path: str = scope["path"]
+        authority, self.path = _target(scope["path"])
         self.local: str = (scope.get("server") or ("",))[0]
         self.headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        if authority is not None:
+            self.headers = [(name, authority if name == "host" else value) for name, value in self.headers]
         self.peer = _peer(scope.get("client"))
         self._receive = receive
         self._send = send
@@ -133,6 +135,15 @@ class Exchange:
 def too_large(size: int, bytes_max: int, setting: str) -> BodyTooLargeError:
     """What is answered to a body of so many bytes or more."""
     return BodyTooLargeError("request", f"has {size} bytes or more, at most {bytes_max} ({setting}) are allowed")
+
+
+def _target(target: str) -> tuple[str | None, str]:
+    """The host and the path of a request's target. One for proxies has both (RFC 9112), and its host is what counts."""
+    scheme, colon, rest = target.partition("://")
+    if not colon or scheme.lower() not in {"http", "https"}:
+        return None, target
+    authority, slash, path = rest.partition("/")
+    return authority, f"{slash}{path}" or "/"
 
 
 def _peer(client: tuple[str, int] | None) -> str:

@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 
 from telwerkd.transport.http.app import App
 from telwerkd.transport.http.connection import HttpConnection, HttpLimits
+from telwerkd.transport.http.parsing import Turns
 
 _BACKLOG: Final = 1_024
 _CLOSING_SECONDS: Final = 1.0
@@ -29,6 +30,7 @@ class HttpServer:
         self._limits = limits
         self._tls = tls
         self._state = ServerState()
+        self._turns = Turns()
         application: Any = app
         self._config = Config(
             application,
@@ -56,7 +58,7 @@ class HttpServer:
         self._date()
         for listening in sockets:
             server = await loop.create_server(
-                lambda: HttpConnection(self._config, self._state, self._limits, loop),
+                lambda: HttpConnection(self._config, self._state, self._limits, self._turns, loop),
                 sock=listening,
                 ssl=self._tls,
                 backlog=_BACKLOG,

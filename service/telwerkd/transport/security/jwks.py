@@ -216,23 +216,23 @@ class RemoteKeys:
             _log.info(Event("token keys fetched", {"url": self._url, "key_ids": ", ".join(ids)}, told))
 
 
-def fetched(url: str) -> bytes:
-    """What stands at a URL. Takes its time, but no more than it may. This machine is never reached through a proxy.
+def fetched(url: str, seconds: float = _FETCH_SECONDS) -> bytes:
+    """What stands at a URL. Takes its time, but no more than `seconds`. This machine is never reached through a proxy.
 
     Raises:
         JwksError: it does not answer, leads elsewhere, or answers too late or too much.
     """
-    until = time.monotonic() + _FETCH_SECONDS
+    until = time.monotonic() + seconds
     raw = b""
     try:
         direct = [urllib.request.ProxyHandler({})] if is_local(url) else []
-        with urllib.request.build_opener(_NoRedirects, *direct).open(url, timeout=_FETCH_SECONDS) as response:
+        with urllib.request.build_opener(_NoRedirects, *direct).open(url, timeout=seconds) as response:
             while chunk := response.read1(_CHUNK_BYTES):
                 raw += chunk
                 if len(raw) > _BYTES_MAX:
                     raise JwksError(f"{url}: has more than {_BYTES_MAX:,} bytes")
                 if time.monotonic() > until:
-                    raise JwksError(f"{url}: was not read within {_FETCH_SECONDS:g} s")
+                    raise JwksError(f"{url}: was not read within {seconds:g} s")
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise JwksError(f"{url}: cannot be fetched: {error}") from None
     return raw

@@ -57,9 +57,11 @@ class Asking:
 
     store: CountingStore
     limits: QueryLimits = field(default_factory=QueryLimits)
+    loop_cost_max: int = stages.LOOP_COST_MAX
 
     def __post_init__(self) -> None:
-        self._queries = Queries(self.store, Readers(self.store, 10), self.limits, RollupCache(64 << 20))
+        readers, rollups = Readers(self.store, 10), RollupCache(64 << 20)
+        self._queries = Queries(self.store, readers, self.limits, rollups, loop_cost_max=self.loop_cost_max)
 
     async def ask(self, over: DateRange = YEAR, **fields: Any) -> int:
         """Asks about a year by day; how many facts there are."""
@@ -149,18 +151,23 @@ async def test_what_may_take_long_is_not_answered_at_once(asking: Asking, fields
         assert await asking.in_thread(**fields)
 
 
-async def test_much_that_is_kept_is_not_added_up_at_once(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("loop_cost_max", "in_thread"), [(40_000, {"totals", "days"}), (75_000, {"days"}), (stages.LOOP_COST_MAX, set())]
+)
+async def test_much_that_is_kept_is_not_added_up_at_once(
+    asking: Asking, loop_cost_max: int, in_thread: set[str]
+) -> None:
     """Nor are many rows, however few numbers each has."""
-    by_operator: dict[str, Any] = {"group_by": (Dimension.OPERATOR,), "granularity": None}
-    for fields in ({}, by_operator):
-        assert await asking.in_thread(**fields)
-        assert not await asking.in_thread(**fields)
-    monkeypatch.setattr(stages, "LOOP_COST_MAX", 40_000)
-    assert await asking.in_thread(**by_operator)
-    assert not await asking.in_thread()
-    monkeypatch.setattr(stages, "ROW", 10_000)
-    monkeypatch.setattr(stages, "LOOP_COST_MAX", 100_000)
-    assert await asking.in_thread(**by_operator)
+    bounded = Asking(asking.store, loop_cost_max=loop_cost_max)
+    by_operator = {"group_by": (Dimension.OPERATOR,)}
+    asked: dict[str, dict[str, Any]] = {
+        "one row": {},
+        "totals": {**by_operator, "granularity": None},
+        "days": by_operator,
+    }
+    for fields in asked.values():
+        await bounded.in_thread(**fields)  # from now on it is kept
+    assert {name for name, fields in asked.items() if await bounded.in_thread(**fields)} == in_thread
 
 
 async def test_many_numbers_of_little_are_not_made_at_once(asking: Asking) -> None:

@@ -11,6 +11,7 @@ import sys
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
+import grpc.aio
 import httpx2
 import pytest
 import trustme
@@ -19,9 +20,10 @@ from grpc_health.v1 import health_pb2
 
 from telwerkd.process.descriptors import connections_for
 from telwerkd.server.settings import Settings
+from telwerkd.server.settings_contradictions import contradictions
 from telwerkd.server.settings_loading import ConfigurationError, load
 from telwerkd.server.upkeep_tasks import Periods
-from telwerkd.server.wiring import running
+from telwerkd.server.wiring import check, running
 from telwerkd.storage.sqlite.store import SqliteStore
 from telwerkd.transport.security.tls import StartupError
 from tests.conftest import SureClock, connected, eventually
@@ -252,6 +254,52 @@ async def test_a_stop_ends_watches_and_connections_that_wait(tmp_path):
         writer.close()
         with pytest.raises(httpx2.TransportError):
             await client.get(f"{url}/readyz")
+
+
+async def test_a_stop_does_not_wait_for_requests_that_are_half_there(tmp_path):
+    """Over both ports alike; they are told to go elsewhere. The grace is an hour, as is what a request may take."""
+    settings = Settings(
+        database=str(tmp_path / "t.db"),
+        listen="127.0.0.1:0",
+        http_listen="127.0.0.1:0",
+        grace_seconds=3_600,
+        first_message_seconds=3_600,
+    )
+    life = AsyncExitStack()
+    server = await life.enter_async_context(running(settings, clock=SureClock()))
+    async with life, connected(server.address) as client:
+        host, _, port = server.http_address.rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        head = f"POST {LIST} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+        writer.write(f"{head}{{".encode())
+        silent = client.channel.stream_unary(LIST)()
+        await silent.wait_for_connection()
+        await client.health.Check(health_pb2.HealthCheckRequest())
+        async with asyncio.timeout(30):
+            stopping = asyncio.create_task(life.aclose())
+            answer = await reader.read()
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await silent
+            await stopping
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"the server is stopping" in answer
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert "the server is stopping" in caught.value.details()
+
+
+@pytest.mark.parametrize("name", ["http_listen", "probe_listen"])
+async def test_two_ports_of_one_address_are_told_as_that(tmp_path, name, monkeypatch):
+    """Before anything is bound; of HTTP's default address it is a warning, as when another program has it."""
+    same = {"database": str(tmp_path / "t.db"), "listen": "127.0.0.1:50080", name: "0.0.0.0:50080"}
+    with pytest.raises(StartupError, match=rf"^listen \(127.0.0.1:50080\) and {name} \(0.0.0.0:50080\) are the same "):
+        async with running(Settings(**same, insecure_plaintext=True, insecure_no_auth=True)):
+            pass
+    monkeypatch.delenv("TELWERK_HTTP_LISTEN")
+    default = Settings(database=str(tmp_path / "t.db"), listen="127.0.0.1:50080")
+    [found] = contradictions(default, {"listen"})
+    assert found.startswith("listen (127.0.0.1:50080) and http_listen (127.0.0.1:50080) are the same address")
+    check(default)
 
 
 async def test_both_ports_count_calls_together_and_say_when_to_come_back(tmp_path):

@@ -11,6 +11,7 @@ import pytest
 from telwerkd.application.audit import repair
 from telwerkd.application.ports import DamagedRowError
 from tests.application.test_audit import ACCOUNT, Whole, change, everything, examined, rows, service, whole
+from tests.effort import rounds
 from tests.laws.test_service_laws import Service, stored_cells
 
 __all__ = ["service", "whole"]  # fixtures
@@ -71,7 +72,7 @@ def spoil(service: Service, table: str, column: str, way: Callable[..., Any], ra
 @pytest.mark.parametrize("way", WAYS)
 def test_whatever_stands_in_a_row_the_audit_goes_on(service: Service, whole: Whole, table, column, way) -> None:
     """Nothing is raised; what cannot be decoded is named by table and key, and what the log gives is mended."""
-    for seed in range(1 if table == "deltas" else 3):  # repair leaves none
+    for seed in range(1 if table == "deltas" else rounds(3)):  # repair leaves none
         random = Random(f"{table} {column} {way.__name__} {seed}")  # noqa: S311  # any will do
         copied = service.rows(f"SELECT * FROM {table}")  # noqa: S608  # a table's name
         row = spoil(service, table, column, way, random)
@@ -99,7 +100,7 @@ def restore(service: Service, table: str, copied: list[tuple[Any, ...]]) -> None
         connection.executemany(f"INSERT INTO {table} VALUES ({marks})", copied)  # noqa: S608
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(rounds(4)))
 def test_no_readable_count_is_taken_away_because_its_log_is_damaged(service: Service, seed) -> None:
     """An event that cannot be read: repair leaves the counters as they are, and mends damaged chunks beside it."""
     random = Random(seed)  # noqa: S311  # any will do

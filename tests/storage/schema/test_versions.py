@@ -5,14 +5,16 @@ import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic.script import ScriptDirectory
 
 from telwerkd.storage.location import Location, PostgresUrl, SqliteFile, located
 from telwerkd.storage.open_store import distribute, migrate, opened, prepare
-from telwerkd.storage.postgres import engine, schema
+from telwerkd.storage.postgres import schema
 from telwerkd.storage.schema import versions
 from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.storage.schema.versions import head, revisions
@@ -108,14 +110,22 @@ async def test_a_schema_from_the_future_is_refused(database, use):
     assert rows(database, "SELECT version_num FROM alembic_version")[0][0] == "9999"
 
 
-async def test_an_older_schema_is_refused_with_the_command_to_run(database, monkeypatch):
+def test_the_schemas_that_are_known_are_those_of_the_migrations():
+    """By the names of their files, which alembic does not read."""
+    scripts = ScriptDirectory(str(Path(versions.__file__).parent / "migrations"))
+    assert revisions() == [script.revision for script in scripts.walk_revisions()][::-1]
+    assert head() == scripts.get_current_head()
+
+
+async def test_an_older_schema_is_refused_with_the_command_to_run(database):
     """Only on purpose is a database migrated."""
-    await migrate(database)
-    monkeypatch.setattr(versions, "head", lambda: "0999")
+    oldest = revisions()[0]
+    await on(database, lambda connection: versions.upgrade(connection, oldest))
     with pytest.raises(
-        SchemaError, match=rf"has schema {head()}, this program needs 0999: .*`telwerkd migrate --database"
+        SchemaError, match=rf"has schema {oldest}, this program needs {head()}: .*`telwerkd migrate --database"
     ):
         await prepare(database)
+    assert rows(database, "SELECT version_num FROM alembic_version")[0][0] == oldest
 
 
 @pytest.mark.parametrize("use", [prepare, migrate])
@@ -220,9 +230,11 @@ async def test_another_product(answer):
         assert said.startswith(f"postgresql://me@127.0.0.1:{port}/telwerk ")
 
 
-async def test_a_server_that_never_answers(monkeypatch):
+async def test_a_server_that_never_answers():
     """After a while it is given up, with a question."""
-    monkeypatch.setattr(engine, "CONNECT_SECONDS", 0.5)
     async with listener(None) as port:
-        said = await refused(f"postgresql://me:secret@127.0.0.1:{port}/telwerk?sslmode=disable")
-        assert "is it PostgreSQL that listens there?" in said
+        database = located(f"postgresql://me:secret@127.0.0.1:{port}/telwerk?sslmode=disable")
+        assert isinstance(database, PostgresUrl)
+        with pytest.raises(SchemaError, match=r"does not answer within 0.5 s: is it PostgreSQL that listens there\?"):
+            async with schema.connected(database, connect_seconds=0.5):
+                pass
