@@ -245,3 +245,38 @@ def test_without_its_extra_the_command_asks_for_it_and_the_client_works() -> Non
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert "needs the extra `cli` of its package" in done.stderr
+
+
+def test_a_rate_is_shown_with_both_counts(address: str) -> None:
+    """As a table in percent, as JSON and CSV as they are; 2 ratings of 1 received conversation are 200%."""
+    asked = ("totals", "rating_rate", *DAYS, "--group-by", "operator")
+    cells = telwerk(*asked, address=address).stdout.split()
+    assert cells[cells.index("anna") :][:4] == ["anna", "2", "1", "200.0%"]
+    [row] = json.loads(telwerk(*asked, "-o", "json", address=address).stdout)["totals"]
+    assert (row["count"], row["below_count"], row["rate"]) == (2, 1, 2.0)
+    done = telwerk("query", "rating_rate", *DAYS, "-o", "csv", address=address)
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [(row["count"], row["below_count"], row["rate"]) for row in rows] == [("2", "1", "2.0"), ("0", "0", "")]
+    assert "200.0%" in telwerk("query", "rating_rate", *DAYS, address=address).stdout
+    refused = telwerk(*asked, "--top", "1", "--min-below", "5", address=address)
+    assert "nothing was counted" in refused.stdout
+    assert "rating_rate" in telwerk("kpis", address=address).stdout
+    assert "When is it counted?" in telwerk("kpis", "rating_rate", address=address).stdout
+
+
+def test_weekday_and_hour_are_drawn_as_a_heat_map(address: str) -> None:
+    """Seven lines, readable without colours, and the busiest hour in words; alone, a row each with a mean per hour."""
+    asked = ("totals", "satisfaction_score", "--from", "2026-11-02", "--to", "2026-11-03", "--group-by", "weekday")
+    drawn = telwerk(*asked, "--group-by", "hour_of_day", address=address).stdout.splitlines()
+    monday = next(line for line in drawn if line.startswith("Mon"))
+    assert monday == "Mon " + " · " * 9 + "██ " + (" · " * 14).rstrip()
+    assert [line for line in drawn if line.startswith("Tue")] == ["Tue"]
+    assert "busiest: Mon 09:00 to 10:00, 2 an hour (2 in 1 h)" in drawn
+    table = telwerk(*asked, address=address).stdout
+    assert tuple(cell for cell in table.split() if cell in {"Mon", "0.08"}) == ("Mon", "0.08")
+
+
+def test_the_width_can_be_left_to_the_server(address: str) -> None:
+    """Two days: by the hour, and labelled so."""
+    drawn = telwerk("query", "satisfaction_score", *DAYS, "--granularity", "auto", address=address).stdout
+    assert "Mon 2026-11-02 09:00" in drawn

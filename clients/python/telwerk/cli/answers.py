@@ -43,6 +43,8 @@ class Bucket:
     count: int
     stars: int | None
     """Their sum, where the KPI has a mean."""
+    below: int | None = None
+    """Of a rate: what is below the line."""
 
     @property
     def mean(self) -> float | None:
@@ -65,9 +67,9 @@ def buckets(response: QueryTimeSeriesResponse, series: Series) -> list[Bucket]:
     starts = bucket_starts(response)
     indexes: Iterable[int] = series.bucket_indexes or range(len(series.counts))
     stars: Iterable[int | None] = series.sums or [None] * len(series.counts)
-    return [
-        Bucket(starts[index], count, star) for index, count, star in zip(indexes, series.counts, stars, strict=True)
-    ]
+    below: Iterable[int | None] = series.below_counts or [None] * len(series.counts)
+    columns = zip(indexes, series.counts, stars, below, strict=True)
+    return [Bucket(starts[index], count, star, under) for index, count, star, under in columns]
 
 
 def complete_until(response: QueryTimeSeriesResponse | QueryTotalsResponse) -> datetime:
@@ -93,8 +95,15 @@ def series_text(response: QueryTimeSeriesResponse, output: Output) -> str:
 
 
 def _bucket_json(bucket: Bucket) -> Json:
-    counted: dict[str, Json] = {"start": bucket.start.isoformat(), "count": bucket.count}
+    counted: dict[str, Json] = {"start": bucket.start.isoformat(), "count": bucket.count, **_rate_of(bucket)}
     return counted if bucket.stars is None else {**counted, "sum": bucket.stars, "mean": bucket.mean}
+
+
+def _rate_of(bucket: Bucket) -> dict[str, Json]:
+    """Nothing for what is no rate."""
+    if bucket.below is None:
+        return {}
+    return {"below_count": bucket.below, "rate": bucket.count / bucket.below if bucket.below else None}
 
 
 def _compared_columns(comparison: SeriesComparison) -> Json:
@@ -108,6 +117,11 @@ def _compared_columns(comparison: SeriesComparison) -> Json:
         columns |= {
             "sums": list(comparison.sums),
             "mean_deltas": [_number(delta) for delta in comparison.mean_deltas],
+        }
+    if comparison.below_counts:
+        columns |= {
+            "below_counts": list(comparison.below_counts),
+            "rate_deltas": [_number(delta) for delta in comparison.rate_deltas],
         }
     return columns
 
@@ -124,7 +138,8 @@ def _series_rows(response: QueryTimeSeriesResponse) -> Iterator[Mapping[str, obj
         for place, bucket in enumerate(buckets(response, series)):
             mean = {"sum": bucket.stars, "mean": bucket.mean}
             compared = _compared_cells(series.comparison, place) if series.HasField("comparison") else {}
-            yield {**key, "start": bucket.start.isoformat(), "count": bucket.count, **mean, **compared}
+            counted = {"start": bucket.start.isoformat(), "count": bucket.count, **_rate_of(bucket)}
+            yield {**key, **counted, **mean, **compared}
 
 
 def _compared_cells(comparison: SeriesComparison, place: int) -> dict[str, object]:
@@ -136,6 +151,8 @@ def _compared_cells(comparison: SeriesComparison, place: int) -> dict[str, objec
         "count_change": comparison.count_changes,
         "mean_delta": comparison.mean_deltas,
     }
+    if comparison.below_counts:
+        columns |= {"compared_below_count": comparison.below_counts, "rate_delta": comparison.rate_deltas}
     return {name: _number(column[place]) if place < len(column) else None for name, column in columns.items()}
 
 
@@ -152,6 +169,7 @@ def totals_text(response: QueryTotalsResponse, output: Output) -> str:
             "count": one.count,
             "share": one.share if one.HasField("share") else None,
             **({} if _mean(one)["sum"] is None else _mean(one)),
+            **_rate_and_hours(one),
             "distribution": {text_of(part.value): part.count for part in one.distribution},
             **({"compared": _compared(one.comparison)} if one.HasField("comparison") else {}),
         }
@@ -163,23 +181,35 @@ def totals_text(response: QueryTotalsResponse, output: Output) -> str:
 def _total_row(total: Total, labels: Labels) -> Mapping[str, object]:
     share = total.share if total.HasField("share") else None
     row = {"kpi": total.kpi_id, **labels.columns(total.key), **({"rest": True} if total.rest else {})}
-    row |= {"count": total.count, **_mean(total), "share": share}
+    row |= {"count": total.count, **_mean(total), "share": share, **_rate_and_hours(total)}
     if total.HasField("comparison"):
         compared = _compared(total.comparison)
-        row |= {f"compared_{name}" if name in {"count", "sum", "mean"} else name: compared[name] for name in compared}
+        row |= {name if name.endswith(("delta", "change")) else f"compared_{name}": compared[name] for name in compared}
     return row
+
+
+def _rate_and_hours(numbers: Total | TotalComparison) -> dict[str, int | float | None]:
+    """What only rates, and cells of the week, have."""
+    found: dict[str, int | float | None] = {}
+    if numbers.HasField("below_count"):
+        found |= {"below_count": numbers.below_count, "rate": numbers.rate if numbers.HasField("rate") else None}
+    return found | ({"hours": numbers.hours} if numbers.HasField("hours") else {})
 
 
 def _compared(comparison: TotalComparison) -> dict[str, int | float | None]:
     """The other period's numbers, and how far from them."""
-    return {
+    found: dict[str, int | float | None] = {
         "count": comparison.count,
         "sum": comparison.sum,
         "mean": comparison.mean if comparison.HasField("mean") else None,
         "count_delta": comparison.count_delta,
         "count_change": comparison.count_change if comparison.HasField("count_change") else None,
         "mean_delta": comparison.mean_delta if comparison.HasField("mean_delta") else None,
+        **_rate_and_hours(comparison),
     }
+    if comparison.HasField("below_count"):
+        found["rate_delta"] = comparison.rate_delta if comparison.HasField("rate_delta") else None
+    return found
 
 
 def _mean(total: Total) -> dict[str, int | float | None]:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from telwerk.cli.answers import csv_text
+from telwerk.cli.asked import as_kpi
 from telwerk.cli.guide import complete_kpis
 from telwerk.cli.options import EXIT_REFUSED, Language, LanguageOption, Output, OutputOption, connect, out, say
 from telwerk.cli.values import text_of
@@ -49,6 +50,8 @@ def kpis(
     with connect(ctx) as telwerk:
         catalogue = telwerk.catalogue(lang or language)
     chosen = [one for one in catalogue.kpis if kpi in {None, one.kpi_id, str(one.number)}]
+    if kpi is not None or output is Output.TABLE:
+        chosen += [as_kpi(rate) for rate in catalogue.rates if kpi in {None, rate.rate_id}]
     if not chosen:
         say(f"there is no KPI {kpi!r}; `telwerk kpis` lists them")
         raise typer.Exit(EXIT_REFUSED)
@@ -89,12 +92,13 @@ def _overview(kpis: list[Kpi]) -> Table:
     table.add_column("Name")
     table.add_column("Unit")
     for kpi in kpis:
-        table.add_row(str(kpi.number), kpi.kpi_id, kpi.display_name, kpi.unit)
+        table.add_row(str(kpi.number or ""), kpi.kpi_id, kpi.display_name, kpi.unit)
     return table
 
 
 def _explain(kpi: Kpi, headings: HelpHeadings, words: _Words) -> None:
-    out.print(Text.assemble((f"{kpi.number}. {kpi.display_name}", "bold"), f"  {kpi.kpi_id}  ({kpi.section})"))
+    number, section = (f"{kpi.number}. ", f"  ({kpi.section})") if kpi.number else ("", "")
+    out.print(Text.assemble((f"{number}{kpi.display_name}", "bold"), f"  {kpi.kpi_id}{section}"))
     frozen = kpi.revisability == Revisability.REVISABILITY_FROZEN
     for heading, text in {
         headings.what: kpi.what,
@@ -103,7 +107,7 @@ def _explain(kpi: Kpi, headings: HelpHeadings, words: _Words) -> None:
         headings.why: kpi.why,
         headings.example: kpi.example,
         words.grouped_by: ", ".join(_dimensions(kpi)),
-        words.later_events: words.frozen if frozen else words.revisable,
+        words.later_events: "" if not kpi.number else words.frozen if frozen else words.revisable,
     }.items():
         if text:
             out.print(Text(heading, "bold cyan"))

@@ -6,6 +6,7 @@ from typing import TypeVar, get_args
 
 import typer
 
+from telwerk.cli.asked import asked_of
 from telwerk.client import Telwerk
 from telwerk.errors import TelwerkError
 from telwerk.names import KINDS
@@ -41,7 +42,7 @@ def _asked(ctx: typer.Context, ask: Callable[[Telwerk], Sequence[_Told]]) -> Seq
 
 def complete_kpis(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
     """The ids of KPIs with their names, as the server tells them; none where it is not there."""
-    for kpi in _asked(ctx, lambda telwerk: telwerk.kpis()):
+    for kpi in _asked(ctx, lambda telwerk: [*asked_of(telwerk.catalogue()).values()]):
         if kpi.kpi_id.startswith(incomplete):
             yield kpi.kpi_id, kpi.display_name
 

@@ -7,6 +7,7 @@ from typing import Annotated, get_args
 import typer
 
 from telwerk.cli.answers import note_of_pages, series_text, totals_text
+from telwerk.cli.asked import all_asked
 from telwerk.cli.guide import (
     complete_dimensions,
     complete_granularities,
@@ -41,7 +42,9 @@ _HOURLY_AT_MOST = timedelta(hours=48)
 
 Kpis = Annotated[
     list[str],
-    typer.Argument(metavar="KPI", help="Ids of KPIs; `telwerk kpis` lists them.", autocompletion=complete_kpis),
+    typer.Argument(
+        metavar="KPI", help="KPIs and rates by id; `telwerk kpis` lists them.", autocompletion=complete_kpis
+    ),
 ]
 From = Annotated[
     str, typer.Option("--from", metavar="TIME", help="2026-11-23, 2026-11-23T14:00Z, today, now, 7d, 2w or 24h.")
@@ -92,7 +95,8 @@ GroupBy = Annotated[
     typer.Option(
         "--group-by",
         metavar="BY",
-        help="A row for each operator, group, widget, value, topic or question; repeated, for each combination.",
+        help="A row for each operator, group, widget, value, topic or question; of totals also weekday or hour_of_day. "
+        "Repeated: for each combination.",
         autocompletion=complete_dimensions,
     ),
 ]
@@ -107,13 +111,17 @@ Order = Annotated[
     typer.Option(
         "--order-by",
         metavar="NUMBER",
-        help="Rows by key, count, sum, mean, count_delta, count_change or mean_delta; -count: the largest first.",
-        show_default="key; with --top, -count",
+        help="Rows by key, count, sum, mean or rate, or by count_delta, count_change, mean_delta or rate_delta; "
+        "-count: the largest first.",
+        show_default="key; with --top, -count or -rate",
         autocompletion=complete_orders,
     ),
 ]
 TopRows = Annotated[int | None, typer.Option("--top", metavar="N", help="Only the first rows of that order.", min=1)]
 Rest = Annotated[bool, typer.Option("--rest", help="With --top, one more row for all others together.")]
+MinBelow = Annotated[
+    int, typer.Option("--min-below", metavar="N", help="With --top of a rate: only rows with N below the line.", min=0)
+]
 PageSize = Annotated[int | None, typer.Option(metavar="N", help="Rows at a time.", min=1)]
 PageToken = Annotated[
     str, typer.Option(metavar="TOKEN", help="Which page, as the one before says.", show_default=False)
@@ -148,6 +156,7 @@ def query(
     order_by: Order = None,
     top: TopRows = None,
     rest: Rest = False,
+    min_below: MinBelow = 0,
     page_size: PageSize = None,
     page_token: PageToken = "",
     sparse: Annotated[bool, typer.Option("--sparse", help="Leave out what is zero.")] = False,
@@ -158,9 +167,10 @@ def query(
     An option that is repeated keeps any of its values; different options must all hold.
     """
     with connect(ctx) as telwerk:
-        catalogue = {kpi.kpi_id: kpi for kpi in telwerk.kpis()}
+        catalogue = all_asked(telwerk)
         clock = _clock(telwerk, account, zone)
         options = _options(clock, start, end, zone, group_by, compare, order_by, top, page_size, page_token, rest=rest)
+        options["min_below"] = min_below
         options["where"] = where_of(kpis, catalogue, operator, group, widget, topic, question, value)
         width = granularity or _default_granularity(options["start"], options["end"])
         response = telwerk.series(account, kpis, **options, granularity=width, sparse=sparse)
@@ -191,15 +201,17 @@ def totals(
     order_by: Order = None,
     top: TopRows = None,
     rest: Rest = False,
+    min_below: MinBelow = 0,
     page_size: PageSize = None,
     page_token: PageToken = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show KPIs over a whole range. The same options as `query`, but without buckets."""
     with connect(ctx) as telwerk:
-        catalogue = {kpi.kpi_id: kpi for kpi in telwerk.kpis()}
+        catalogue = all_asked(telwerk)
         clock = _clock(telwerk, account, zone)
         options = _options(clock, start, end, zone, group_by, compare, order_by, top, page_size, page_token, rest=rest)
+        options["min_below"] = min_below
         options["where"] = where_of(kpis, catalogue, operator, group, widget, topic, question, value)
         response = telwerk.totals(account, kpis, **options)
         say_if_no_data(telwerk, account, list(catalogue), response.answers)

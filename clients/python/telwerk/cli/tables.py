@@ -9,6 +9,7 @@ from rich.text import Text
 
 from telwerk.cli.answers import Bucket, bucket_starts, buckets, complete_until
 from telwerk.cli.charts import bar, sparkline
+from telwerk.cli.heat_map import WEEKDAYS, caption, cells_of, heat_map
 from telwerk.cli.labels import Labels
 from telwerk.cli.options import out
 from telwerk.cli.values import key_texts
@@ -33,6 +34,8 @@ _DIMENSIONS = {
     "value": "Value",
     "topic": "Topic",
     "question": "Question",
+    "weekday": "Weekday",
+    "hour_of_day": "Hour",
 }
 REST = "all others"
 _FORMATS: Mapping[GranularityName, str] = {
@@ -66,16 +69,29 @@ def print_totals(response: QueryTotalsResponse, kpis: Mapping[str, Kpi]) -> None
     """One table, a row for each KPI and key."""
     dimensions = _dimensions(key_texts(total.key) for total in response.totals)
     labels = Labels(response.names)
+    if list(dimensions) == ["weekday", "hour_of_day"] and not any(total.rest for total in response.totals):
+        _print_weeks(response, kpis)
+        return
     has_mean = any(kpis[total.kpi_id].has_mean for total in response.totals)
     compared = response.HasField("compared_period")
-    numbers = ["Count", *(["Mean"] if has_mean else []), *(["Before", "Change"] if compared else [])]
+    has_rate = any(total.HasField("below_count") for total in response.totals)
+    has_hours = any(total.HasField("hours") for total in response.totals)
+    numbers = ["Count", *(["Of", "Rate"] if has_rate else []), *(["Per hour"] if has_hours else [])]
+    numbers += [*(["Mean"] if has_mean else []), *(["Before", "Change"] if compared else [])]
     table = _table(["KPI", *dimensions.values()], numbers, ["1–5"] * has_mean)  # noqa: RUF001
     for total in response.totals:
         kpi = kpis[total.kpi_id]
         means, stars = _mean_cells(total) if kpi.has_mean else ([""] * has_mean, [""] * has_mean)
         before = _before_cells(total.comparison) if compared else []
         table.add_row(
-            kpi.display_name, *_key_cells(total, dimensions, labels), f"{total.count:,}", *means, *before, *stars
+            kpi.display_name,
+            *_key_cells(total, dimensions, labels),
+            f"{total.count:,}",
+            *(_rate_cells(total) if has_rate else []),
+            *([_per_hour(total)] if has_hours else []),
+            *means,
+            *before,
+            *stars,
         )
     if response.totals:
         out.print(table)
@@ -88,7 +104,38 @@ def print_totals(response: QueryTotalsResponse, kpis: Mapping[str, Kpi]) -> None
 
 def _key_cells(row: Total | Series, dimensions: Iterable[str], labels: Labels) -> list[str]:
     key = labels.key(row.key)
+    if row.key.HasField("weekday"):
+        key["weekday"] = WEEKDAYS[row.key.weekday - 1]
+    if row.key.HasField("hour_of_day"):
+        key["hour_of_day"] = f"{row.key.hour_of_day:02}:00"
     return [REST if row.rest else key[dimension] for dimension in dimensions]
+
+
+def _print_weeks(response: QueryTotalsResponse, kpis: Mapping[str, Kpi]) -> None:
+    """A heat map for each KPI."""
+    for answer in response.answers:
+        _heading(answer, kpis)
+        cells = cells_of(answer, response.totals)
+        out.print(heat_map(cells))
+        out.print(caption(cells))
+        _notes(answer)
+    _footer(response)
+
+
+def _rate_cells(total: Total) -> list[str]:
+    """What is below the line, and the rate; empty for what is no rate."""
+    if not total.HasField("below_count"):
+        return ["", ""]
+    return [f"{total.below_count:,}", percent(total.rate) if total.HasField("rate") else ABSENT]
+
+
+def _per_hour(total: Total) -> str:
+    return f"{total.count / total.hours:.2f}" if total.hours else ABSENT
+
+
+def percent(rate: float) -> str:
+    """A rate in percent, with a digit behind the point."""
+    return f"{rate:.1%}"
 
 
 def _mean_cells(total: Total) -> tuple[list[str], list[str]]:
@@ -100,6 +147,9 @@ def _mean_cells(total: Total) -> tuple[list[str], list[str]]:
 
 def _before_cells(comparison: TotalComparison) -> list[str]:
     """The other period's count, and the change from it in percent."""
+    if comparison.HasField("below_count"):
+        before = percent(comparison.rate) if comparison.HasField("rate") else ABSENT
+        return [before, f"{comparison.rate_delta * 100:+.1f} pp" if comparison.HasField("rate_delta") else ABSENT]
     change = f"{comparison.count_change:+.0%}" if comparison.HasField("count_change") else ABSENT
     return [f"{comparison.count:,}", change]
 
@@ -108,20 +158,28 @@ def _buckets_table(response: QueryTimeSeriesResponse, series: Series, kpi: Kpi, 
     starts, rows = bucket_starts(response), buckets(response, series)
     compared = list(series.comparison.counts) if series.HasField("comparison") else None
     top = max([*(row.count for row in rows), *(compared or ())])
-    numbers = ["Count", *(["Mean"] if kpi.has_mean else []), *([] if compared is None else ["Before"])]
+    is_rate = bool(series.below_counts)
+    numbers = ["Count", *(["Of", "Rate"] if is_rate else []), *(["Mean"] if kpi.has_mean else [])]
+    numbers += [] if compared is None else ["Before"]
     table = _table([granularity.replace("_", " ").capitalize()], numbers, [""])
     for place, (row, label) in enumerate(zip(rows, _labels([row.start for row in rows], granularity), strict=True)):
         clipped = (response.first_bucket_clipped and row.start == starts[0]) or (
             response.last_bucket_clipped and row.start == starts[-1]
         )
-        cells = [f"{row.count:,}", *([_mean(row)] if kpi.has_mean else [])]
+        cells = [f"{row.count:,}", *_of(row.count, row.below), *([_mean(row)] if kpi.has_mean else [])]
         if compared is not None:
             cells.append(f"{compared[place]:,}" if place < len(compared) else ABSENT)
         table.add_row(f"{label} (part)" if clipped else label, *cells, Text(bar(row.count, top, _CHART_WIDTH), "cyan"))
     total = Bucket(rows[0].start, sum(row.count for row in rows), sum(row.stars or 0 for row in rows))
-    sums = [f"{total.count:,}", *([_mean(total)] if kpi.has_mean else [])]
+    below = sum(series.below_counts) if is_rate else None
+    sums = [f"{total.count:,}", *_of(total.count, below), *([_mean(total)] if kpi.has_mean else [])]
     _foot(table, ["Total", *sums, *([] if compared is None else [f"{sum(compared):,}"])])
     return table
+
+
+def _of(count: int, below: int | None) -> list[str]:
+    """What is below the line, and the rate; nothing for what is no rate."""
+    return [] if below is None else [f"{below:,}", percent(count / below) if below else ABSENT]
 
 
 def _foot(table: Table, cells: Sequence[str]) -> None:
@@ -133,7 +191,9 @@ def _foot(table: Table, cells: Sequence[str]) -> None:
 def _keys_table(response: QueryTimeSeriesResponse, series: Sequence[Series], kpi: Kpi) -> Table:
     dimensions, labels = _dimensions(key_texts(one.key) for one in series), Labels(response.names)
     compared = response.HasField("compared_period")
-    numbers = ["Count", *(["Mean"] if kpi.has_mean else []), *(["Before"] if compared else [])]
+    is_rate = any(one.below_counts for one in series)
+    numbers = ["Count", *(["Of", "Rate"] if is_rate else []), *(["Mean"] if kpi.has_mean else [])]
+    numbers += ["Before"] if compared else []
     table = _table([*dimensions.values()], numbers, [_span(response)])
     for one in series:
         counts = [0] * len(response.bucket_start_seconds)
@@ -143,7 +203,8 @@ def _keys_table(response: QueryTimeSeriesResponse, series: Sequence[Series], kpi
         means = [f"{sum(one.sums) / total:.2f}" if total else ABSENT] if kpi.has_mean else []
         before = [f"{sum(one.comparison.counts):,}"] if compared else []
         chart = Text(sparkline(counts, _CHART_WIDTH), "cyan")
-        table.add_row(*_key_cells(one, dimensions, labels), f"{total:,}", *means, *before, chart)
+        rate = _of(total, sum(one.below_counts) if is_rate else None)
+        table.add_row(*_key_cells(one, dimensions, labels), f"{total:,}", *rate, *means, *before, chart)
     return table
 
 

@@ -176,4 +176,8 @@ def key_texts(key: Key) -> dict[str, str]:
         texts["topic"] = key.topic_id
     if key.HasField("question_id"):
         texts["question"] = key.question_id
+    if key.HasField("weekday"):
+        texts["weekday"] = str(key.weekday)
+    if key.HasField("hour_of_day"):
+        texts["hour_of_day"] = str(key.hour_of_day)
     return texts
