@@ -64,6 +64,7 @@ def options_of(request: Any) -> dict[str, Any]:
         options["order_kpi"] = request.order_by.kpi_id
     if request.HasField("top"):
         options |= {"top": request.top.count, "include_rest": request.top.include_rest}
+    options["include_names"] = request.include_names
     return options | {"page_size": request.page_size, "page_token": request.page_token}
 
 
@@ -198,6 +199,11 @@ def get_account(telwerk: Telwerk, request: settings.GetAccountSettingsRequest) -
     return settings.GetAccountSettingsResponse(settings=telwerk.account_settings(request.account_id))
 
 
+def set_names(telwerk: Telwerk, request: settings.SetDisplayNamesRequest) -> Message:
+    """See `Telwerk.set_display_names`."""
+    return telwerk.set_display_names(request.account_id, request.names, replace_all=request.replace_all)
+
+
 def erase(telwerk: Telwerk, request: admin.EraseConversationRequest) -> Message:
     """See `Telwerk.erase_conversation`."""
     return telwerk.erase_conversation(request.account_id, request.conversation_id, keep_counts=request.keep_counts)
@@ -226,6 +232,11 @@ CALLS = {
     "KpiService/ExplainCount": Call(
         kpi.ExplainCountRequest, kpi.ExplainCountResponse, page(lambda stubs: stubs.kpis.ExplainCount)
     ),
+    "KpiService/ListDimensionValues": Call(
+        kpi.ListDimensionValuesRequest,
+        kpi.ListDimensionValuesResponse,
+        page(lambda stubs: stubs.kpis.ListDimensionValues),
+    ),
     "SettingsService/SetWidgetSettings": Call(
         settings.SetWidgetSettingsRequest, settings.SetWidgetSettingsResponse, once(set_widget)
     ),
@@ -244,6 +255,14 @@ CALLS = {
     ),
     "SettingsService/GetAccountSettings": Call(
         settings.GetAccountSettingsRequest, settings.GetAccountSettingsResponse, once(get_account)
+    ),
+    "SettingsService/SetDisplayNames": Call(
+        settings.SetDisplayNamesRequest, settings.SetDisplayNamesResponse, once(set_names)
+    ),
+    "SettingsService/ListDisplayNames": Call(
+        settings.ListDisplayNamesRequest,
+        settings.ListDisplayNamesResponse,
+        page(lambda stubs: stubs.settings.ListDisplayNames),
     ),
     "AdminService/EraseConversation": Call(
         admin.EraseConversationRequest, admin.EraseConversationResponse, once(erase)

@@ -18,6 +18,7 @@ from telwerk.v1 import (
     settings_service_pb2 as settings,
     settings_service_pb2_grpc as settings_grpc,
 )
+from telwerk.v1.display_name_pb2 import DisplayName, NameKind
 from telwerkd.domain.errors import Reason
 from telwerkd.storage.sqlite import schema as sqlite_schema
 from telwerkd.transport.security import keys_file
@@ -61,6 +62,11 @@ async def change_things(server: Server, token: str | None) -> None:
     wrong = settings.AccountSettings(time_zone="Mars/Olympus")
     with pytest.raises(grpc.aio.AioRpcError):
         await setters.SetAccountSettings(settings.SetAccountSettingsRequest(account_id="acme", settings=wrong), **kept)
+    names = [DisplayName(kind=NameKind.NAME_KIND_OPERATOR, id=f"secret-chat{n}", name="secret-chat") for n in range(3)]
+    await setters.SetDisplayNames(settings.SetDisplayNamesRequest(account_id="acme", names=names[:2]), **kept)
+    await setters.SetDisplayNames(settings.SetDisplayNamesRequest(account_id="acme", replace_all=True), **kept)
+    with pytest.raises(grpc.aio.AioRpcError):
+        await setters.SetDisplayNames(settings.SetDisplayNamesRequest(account_id="acme", names=names), **kept)
 
 
 def written(key: str) -> list[str]:
@@ -70,6 +76,9 @@ def written(key: str) -> list[str]:
         f"widget settings key={key} account='acme' widget='web'",
         f"account settings key={key} account='acme' time_zone='Europe/Amsterdam'",
         f"account settings key={key} account='acme' failed: UNKNOWN_TIME_ZONE",
+        f"display names key={key} account='acme' set=2 removed=0",
+        f"display names key={key} account='acme' set=0 removed=2",
+        f"display names key={key} account='acme' failed: LIMIT_EXCEEDED",
     ]
 
 
@@ -78,7 +87,7 @@ async def test_what_is_erased_purged_and_configured_is_recorded_with_the_key(tmp
     keys = tmp_path / "keys.toml"
     tokens = [keys_file.create(keys, ["acme"], [Role.ADMIN], key_id) for key_id in ("one", "two")]
     lines.clear()
-    async with started(tmp_path / "telwerk.db", keys_file=keys) as server:
+    async with started(tmp_path / "telwerk.db", keys_file=keys, display_names_max=2) as server:
         for token, key_id in zip(tokens, ("one", "two"), strict=True):
             await change_things(server, token)
             assert lines == written(key_id)
@@ -88,7 +97,7 @@ async def test_what_is_erased_purged_and_configured_is_recorded_with_the_key(tmp
 
 async def test_without_keys_the_key_is_a_dash(tmp_path, lines):
     """Events and questions are no lines of it."""
-    async with started(tmp_path / "telwerk.db") as server:
+    async with started(tmp_path / "telwerk.db", display_names_max=2) as server:
         await server.ingest("acme", wired("09:00:00 contact: message"))
         await change_things(server, None)
         assert lines == written("-")

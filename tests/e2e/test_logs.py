@@ -22,6 +22,7 @@ from telwerk.v1 import (
     kpi_service_pb2 as kpi,
     settings_service_pb2 as settings,
 )
+from telwerk.v1.display_name_pb2 import DisplayName, NameKind
 from telwerkd.transport.security import keys_file
 from telwerkd.transport.security.keys_file import Role
 from tests.conftest import ALL_TIME, CALL_SECONDS, Server, connected, eventually, serving, wired
@@ -81,6 +82,7 @@ async def say_everything(address: str, token: str, database: Path) -> None:
             settings.SetWidgetSettingsRequest(account_id="acme", settings=settings.WidgetSettings(widget_id="web")),
             **kept,
         )
+        await name_somebody(server, kept)
         for unknown in (f"Bearer tw_{MARK}_{MARK}", MARK):
             with suppress(grpc.aio.AioRpcError):
                 await server.kpis.ListKpis(kpi.ListKpisRequest(), metadata=[("authorization", unknown)])
@@ -103,6 +105,21 @@ async def say_everything(address: str, token: str, database: Path) -> None:
         await eventually(is_away)
 
 
+async def name_somebody(server: Server, kept: dict[str, Any]) -> None:
+    """Rightly and wrongly, and asks for it: no name may be in the log either."""
+    anna = DisplayName(kind=NameKind.NAME_KIND_OPERATOR, id=MARK, name=MARK)
+    for names in ([anna], [anna, anna], [DisplayName(kind=anna.kind, id=MARK, name=f"{MARK}\n")]):
+        with suppress(grpc.aio.AioRpcError):
+            await server.settings.SetDisplayNames(
+                settings.SetDisplayNamesRequest(account_id="acme", names=names), **kept
+            )
+    listing = settings.ListDisplayNamesRequest(account_id="acme", kind=anna.kind, prefix=MARK)
+    assert (await server.settings.ListDisplayNames(listing, **kept)).names == [anna]
+    values = kpi.ListDimensionValuesRequest(account_id="acme", dimension=kpi.DIMENSION_OPERATOR, prefix=MARK)
+    [value] = (await server.kpis.ListDimensionValues(values, **kept)).values
+    assert value.name == MARK
+
+
 async def ask(server: Server, kept: dict[str, Any]) -> None:
     by_operator = {
         "account_id": "acme",
@@ -110,7 +127,7 @@ async def ask(server: Server, kept: dict[str, Any]) -> None:
         "range": ALL_TIME,
         "filter": kpi.Filter(operators=kpi.IdFilter(any_of=[MARK])),
     }
-    totals = kpi.QueryTotalsRequest(group_by=[kpi.DIMENSION_OPERATOR], **by_operator)
+    totals = kpi.QueryTotalsRequest(group_by=[kpi.DIMENSION_OPERATOR], include_names=True, **by_operator)
     await server.kpis.QueryTotals(totals, **kept)
     await server.kpis.BatchQuery(
         kpi.BatchQueryRequest(account_id="acme", queries=[kpi.BatchedQuery(totals=totals)] * 2), **kept
@@ -188,7 +205,7 @@ def test_the_access_log_has_a_line_for_each_call(in_json):
     assert (first["key"], first["account"], first["trace_id"]) == ("crm", "acme", TRACE)
     assert min(first["ms"], first["received_bytes"], first["sent_bytes"]) > 0
     [refused] = {
-        tuple(call.get(name) for name in ("key", "account", "code")) for call in calls if "List" in call["method"]
+        tuple(call.get(name) for name in ("key", "account", "code")) for call in calls if "ListKpis" in call["method"]
     }
     assert refused == ("-", None, "UNAUTHENTICATED")
     assert {call["code"] for call in calls} >= {"UNIMPLEMENTED", "INTERNAL", "INVALID_ARGUMENT", "UNAVAILABLE"}
@@ -196,7 +213,7 @@ def test_the_access_log_has_a_line_for_each_call(in_json):
 
 def test_a_slow_query_is_logged_with_its_plan_and_its_stages(in_json):
     slow = {line["method"]: line for line in in_json.of("telwerkd.application.query.slow_queries")}
-    assert slow.keys() == {"QueryTotals", "BatchQuery", "ExplainCount"}
+    assert slow.keys() == {"QueryTotals", "BatchQuery", "ExplainCount", "ListDimensionValues"}
     of = slow["QueryTotals"]
     assert of["account"] == "acme"
     assert (of["kpis"], of["group_by"], of["granularity"], of["filter"]) == (

@@ -13,6 +13,7 @@ export { create, fromJson, toJson } from "@bufbuild/protobuf";
 export { durationFromMs, durationMs, timestampDate, timestampFromDate, timestampNow } from "@bufbuild/protobuf/wkt";
 export type { CallOptions, ServiceClient } from "./service_client.js";
 export * from "./gen/telwerk/v1/admin_service_pb.js";
+export * from "./gen/telwerk/v1/display_name_pb.js";
 export * from "./gen/telwerk/v1/event_pb.js";
 export * from "./gen/telwerk/v1/ingestion_service_pb.js";
 export * from "./gen/telwerk/v1/kpi_service_pb.js";

@@ -215,6 +215,9 @@ def test_the_roles_are_those_of_the_contract():
         "/telwerk.v1.SettingsService/ListWidgetSettings": Role.QUERY,
         "/telwerk.v1.SettingsService/SetAccountSettings": Role.ADMIN,
         "/telwerk.v1.SettingsService/SetWidgetSettings": Role.ADMIN,
+        "/telwerk.v1.SettingsService/SetDisplayNames": Role.ADMIN,
+        "/telwerk.v1.SettingsService/ListDisplayNames": Role.QUERY,
+        "/telwerk.v1.KpiService/ListDimensionValues": Role.QUERY,
     }.items()
     assert access_of("/telwerk.v1.AdminService/Erase") is Role.ADMIN
 

@@ -20,6 +20,10 @@ import io.telwerk.v1.IngestEventsResponse;
 import io.telwerk.v1.IngestionServiceGrpc.IngestionServiceBlockingStub;
 import io.telwerk.v1.IngestionServiceGrpc.IngestionServiceStub;
 import io.telwerk.v1.KpiServiceGrpc.KpiServiceBlockingStub;
+import io.telwerk.v1.ListDimensionValuesRequest;
+import io.telwerk.v1.ListDimensionValuesResponse;
+import io.telwerk.v1.ListDisplayNamesRequest;
+import io.telwerk.v1.ListDisplayNamesResponse;
 import io.telwerk.v1.ListKpisRequest;
 import io.telwerk.v1.ListKpisResponse;
 import io.telwerk.v1.ListWidgetSettingsRequest;
@@ -32,6 +36,8 @@ import io.telwerk.v1.QueryTotalsRequest;
 import io.telwerk.v1.QueryTotalsResponse;
 import io.telwerk.v1.SetAccountSettingsRequest;
 import io.telwerk.v1.SetAccountSettingsResponse;
+import io.telwerk.v1.SetDisplayNamesRequest;
+import io.telwerk.v1.SetDisplayNamesResponse;
 import io.telwerk.v1.SetWidgetSettingsRequest;
 import io.telwerk.v1.SetWidgetSettingsResponse;
 import io.telwerk.v1.SettingsServiceGrpc.SettingsServiceBlockingStub;
@@ -82,6 +88,8 @@ final class Calls {
             BatchQueryResponse.getDefaultInstance(), kpis, KpiServiceBlockingStub::batchQuery),
         unary("KpiService/ExplainCount", ExplainCountRequest.getDefaultInstance(),
             ExplainCountResponse.getDefaultInstance(), kpis, KpiServiceBlockingStub::explainCount),
+        unary("KpiService/ListDimensionValues", ListDimensionValuesRequest.getDefaultInstance(),
+            ListDimensionValuesResponse.getDefaultInstance(), kpis, KpiServiceBlockingStub::listDimensionValues),
         stream("KpiService/WatchTimeSeries", WatchTimeSeriesRequest.getDefaultInstance(),
             WatchTimeSeriesResponse.getDefaultInstance(), kpis, KpiServiceBlockingStub::watchTimeSeries),
         unary("SettingsService/SetWidgetSettings", SetWidgetSettingsRequest.getDefaultInstance(),
@@ -97,6 +105,10 @@ final class Calls {
         unary("SettingsService/GetAccountSettings", GetAccountSettingsRequest.getDefaultInstance(),
             GetAccountSettingsResponse.getDefaultInstance(), settings,
             SettingsServiceBlockingStub::getAccountSettings),
+        unary("SettingsService/SetDisplayNames", SetDisplayNamesRequest.getDefaultInstance(),
+            SetDisplayNamesResponse.getDefaultInstance(), settings, SettingsServiceBlockingStub::setDisplayNames),
+        unary("SettingsService/ListDisplayNames", ListDisplayNamesRequest.getDefaultInstance(),
+            ListDisplayNamesResponse.getDefaultInstance(), settings, SettingsServiceBlockingStub::listDisplayNames),
         unary("AdminService/EraseConversation", EraseConversationRequest.getDefaultInstance(),
             EraseConversationResponse.getDefaultInstance(), admin, AdminServiceBlockingStub::eraseConversation),
         unary("AdminService/PurgeEvents", PurgeEventsRequest.getDefaultInstance(),
