@@ -15,6 +15,7 @@ from telwerkd.application.query.checks import check
 from telwerkd.application.query.question import Query
 from telwerkd.application.readers import Readers
 from telwerkd.application.settings import zone_name
+from telwerkd.domain.conversation.counting_anew import rules_of
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.conversation.facts import Change, Fact, FactChange, LeftOut, Rule
@@ -24,6 +25,7 @@ from telwerkd.domain.counting.durations import SUM
 from telwerkd.domain.counting.measures import COUNTED, has_durations, has_packed_values
 from telwerkd.domain.counting.reading import unpacked
 from telwerkd.domain.display_names import NameKey, keys_of_ids, keys_of_value
+from telwerkd.domain.errors import InvalidArgumentError, Part, Reason
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
@@ -152,7 +154,14 @@ def explain(
     bounds: PageBounds = _BOUNDS,
 ) -> Explanation:
     """A page of what made a number, on a view of its account."""
-    high_water = snapshot.account().high_water
+    account, kpi = snapshot.account(), query.kpis[0]
+    if rules_of(kpi.kpi) > account.rules_version:
+        raise InvalidArgumentError.of(
+            Part.KPI,
+            f"{kpi.id} is not counted of this account yet: `telwerkd rebuild` counts it",
+            Reason.NOT_YET_COUNTED,
+        )
+    high_water = account.high_water
     span = query.range.quarter_hours(calendar.zone(query.time_zone or zone_name(snapshot)))
     slice_ = _Slice(query, Micros(span.start * QUARTER_HOUR_MICROS), Micros(span.end * QUARTER_HOUR_MICROS))
     page: list[Explained] = []

@@ -1,5 +1,6 @@
 """`telwerkd migrate`, `copy`, `verify`, `rebuild`, `limits`, `horizon`: what is done to a database without a server."""
 
+import enum
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -12,6 +13,13 @@ from telwerkd.storage import open_store
 from telwerkd.storage.location import Location, located
 
 EXIT_DIFFERENT = 1
+
+
+class Counted(enum.Enum):
+    """Which KPIs an account is counted by."""
+
+    TEN = "ten"
+    ALL = "all"
 
 
 def migrate(
@@ -45,11 +53,26 @@ def verify(database: Database = None, config: Config = None) -> None:
     raise typer.Exit(0 if clean else EXIT_DIFFERENT)
 
 
-def rebuild(database: Database = None, config: Config = None) -> None:
-    """Make the counters what the log says: after a changed rule, or damage. Safe beside a running server."""
+def rebuild(
+    account: Annotated[str | None, typer.Option(help="Only this account.")] = None,
+    kpis: Annotated[
+        Counted | None, typer.Option(help="What the account is to be counted from now on; needs --account.")
+    ] = None,
+    database: Database = None,
+    config: Config = None,
+) -> None:
+    """Count by the present rules what is stored, and make the counters what the log says.
+
+    After an upgrade that brings KPIs, a changed rule, or damage. Safe beside a running server; if it was stopped, run
+    it again. With `--account A --kpis ten` the KPIs of part two of the rules are taken out of an account, which is
+    counted by the ten alone from then on; `--kpis all` counts them anew.
+    """
+    if kpis is not None and account is None:
+        fail("--kpis is of one account: name it with --account")
     settings = settings_of(config, {"database": database})
     log_to_stderr(settings.log_style)
-    clean = run(maintenance.rebuild(settings.database))
+    only = None if account is None else AccountId(account)
+    clean = run(maintenance.rebuild(settings.database, only, None if kpis is None else kpis.value))
     raise typer.Exit(0 if clean else EXIT_DIFFERENT)
 
 

@@ -35,6 +35,7 @@ class Reason(enum.Enum):
     TOO_MANY_VALUES = "the account has too many distinct values of one kind"
     CONVERSATION_FULL = "the conversation has too many events, or too much in it waits for others"
     UNKNOWN_KPI = "no KPI has this id"
+    NOT_YET_COUNTED = "the account is not counted by rules that have the KPI"
     UNKNOWN_DIMENSION = "the KPI does not have this dimension"
     UNKNOWN_TIME_ZONE = "not an IANA time zone"
     WIDGET_SETTINGS_NOT_FOUND = "the widget has no settings"

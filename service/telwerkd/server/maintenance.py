@@ -6,6 +6,7 @@ And `telwerkd copy`, from one database to the other.
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from time import monotonic
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -15,6 +16,7 @@ from telwerkd.application.audit import Audit, examine, repair
 from telwerkd.application.commands.settings import SetNamesMax
 from telwerkd.application.names import FAMILY_TEXT
 from telwerkd.application.ports import Store
+from telwerkd.application.recounting import recount
 from telwerkd.application.retention.removal import horizon_of, lower_horizon
 from telwerkd.domain.conversation.facts import SEPARATOR
 from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET, ChunkKey, Slots
@@ -26,6 +28,8 @@ from telwerkd.storage.open_store import opened, prepare
 from telwerkd.storage.schema.errors import SchemaError
 
 _SHOWN_MAX = 20
+_TELL_SECONDS = 5.0
+"""How often progress is told where it is not shown on a terminal."""
 _ROUNDS_MAX = 3
 """Rebuilding beside a running server: events counted onto a wrong state meanwhile are found in the next round."""
 
@@ -45,14 +49,26 @@ async def verify(database: Location) -> bool:
     return clean
 
 
-async def rebuild(database: Location) -> bool:
-    """Examines every account and repairs what differs, as far as the log can be read; whether all is well then."""
+async def rebuild(database: Location, only: AccountId | None = None, kpis: str | None = None) -> bool:
+    """Counts every account, or `only` one, by the present rules, and repairs what differs from the log.
+
+    Gives whether all is well then.
+
+    Raises:
+        InvalidArgumentError: nothing is stored of `only`.
+    """
     console = Console(soft_wrap=True)
     await prepare(database, create=False)
     async with opened(database) as store:
         accounts, clean = await accounts_of(store, console)
+        if only is not None:
+            if only not in accounts:
+                raise InvalidArgumentError.of("account", f"nothing is stored of {only!r}")
+            accounts = [only]
         for account in accounts:
+            counted = await _recounted(store, account, console, kpis)
             clean = await _rebuild(store, account, console) and clean
+            clean = (counted or await _recounted(store, account, console, kpis)) and clean
     console.print("[green]Every counter equals the log." if clean else "[red]Some counters still differ: run it again.")
     return clean
 
@@ -160,6 +176,41 @@ async def copy(source: Location, target: Location) -> None:
     console.print(f"[green]All is in {target}. Start the server there.")
 
 
+async def _recounted(store: Store, account: AccountId, console: Console, kpis: str | None) -> bool:
+    """Counts an account anew where it is not counted by the rules that it is to be; whether it is then."""
+    what, told = f"{_shown(account)}: conversations counted anew", monotonic()
+    with _progress(console) as progress:
+        task = progress.add_task(what, total=None)
+
+        def tell(done: int, total: int) -> None:
+            nonlocal told
+            progress.update(task, completed=done, total=total)
+            if not console.is_terminal and monotonic() - told >= _TELL_SECONDS:
+                told = monotonic()
+                console.print(f"{what}: {done:,} of {total:,}", highlight=False, markup=False)
+
+        try:
+            with audit_log.recorded("recount", account) as entry:
+                count = await recount(store, account, tell, kpis)
+                entry.outcome = f"conversations={count}"
+        except UnavailableError as error:
+            if not error.is_of_one_account:
+                raise
+            complain(console, f"{_shown(account)}: {error.message}")
+            return False
+        except Exception as error:  # noqa: BLE001  # see `accounts_of`
+            complain(console, f"{_shown(account)} could not be counted anew: {_in_short(error)}")
+            return False
+    if count:
+        console.print(f"{what}: {count:,}, all", highlight=False, markup=False)
+    return True
+
+
+def _progress(console: Console) -> Progress:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
 async def _rebuild(store: Store, account: AccountId, console: Console) -> bool:
     for _ in range(_ROUNDS_MAX):
         audit = await examined(store, account, console)
@@ -169,8 +220,11 @@ async def _rebuild(store: Store, account: AccountId, console: Console) -> bool:
             with audit_log.recorded("rebuild", account) as entry:
                 await repair(store, account, audit)
                 entry.outcome = f"counters={len(audit.mendable_cells)} states={len(audit.states)}"
-        except UnavailableError:
-            raise
+        except UnavailableError as error:
+            if not error.is_of_one_account:
+                raise
+            complain(console, f"{_shown(account)}: {error.message}")
+            return False
         except Exception as error:  # noqa: BLE001  # see `accounts_of`
             complain(console, f"{_shown(account)} could not be repaired: {_in_short(error)}")
             return False
@@ -203,8 +257,7 @@ async def examined(store: Store, account: AccountId, console: Console) -> Audit 
 
 
 async def _examine(store: Store, account: AccountId, console: Console) -> Audit:
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with _progress(console) as progress:
         task = progress.add_task(f"{account}: conversations", total=None)
 
         def tell(done: int, total: int) -> None:

@@ -99,7 +99,7 @@ async def _purge(store: Store, clock: Clock, resumed: asyncio.Event, retention_d
     await resumed.wait()
     while True:
         with carrying_on("retention"):
-            await purge_old(store, clock.deletable(), retention_days)
+            await purge_old(store, clock.deletable(), retention_days, clock.trusted())
         await asyncio.sleep(_PURGE_EVERY_SECONDS)
 
 

@@ -10,13 +10,16 @@ import pytest
 from telwerkd.application import commands
 from telwerkd.application.batches import Batch, IngestLimits, Submitted
 from telwerkd.application.commands import (
+    AimAtRules,
     AnyCommand,
     Compact,
+    EndRecount,
     Erase,
     FreeNames,
     IngestBatch,
     LowerHorizon,
     Purge,
+    Recount,
     Repair,
     SetNamesMax,
     SetTimeZone,
@@ -46,6 +49,9 @@ EXAMPLES: list[AnyCommand] = [
     FreeNames(Unused(1, {})),
     FreeNames(None),
     Repair([C], [], {}, sources_damaged=False),
+    AimAtRules(),
+    Recount(ConversationId("")),
+    EndRecount(),
     Erase(C, keep_counts=False),
 ]
 

@@ -342,6 +342,10 @@ class _AvailabilityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Availabi
     """It can."""
     AVAILABILITY_NOT_ENABLED: _Availability.ValueType  # 2
     """KPI 5: each widget asked for is known to have no inactivity action enabled."""
+    AVAILABILITY_NOT_YET_COUNTED: _Availability.ValueType  # 3
+    """The account is not wholly counted by rules that have the KPI, or does not count it: there are no numbers. `telwerkd
+    rebuild` counts what is stored.
+    """
 
 class Availability(_Availability, metaclass=_AvailabilityEnumTypeWrapper):
     """Whether a KPI can have data in a slice."""
@@ -352,6 +356,10 @@ AVAILABILITY_AVAILABLE: Availability.ValueType  # 1
 """It can."""
 AVAILABILITY_NOT_ENABLED: Availability.ValueType  # 2
 """KPI 5: each widget asked for is known to have no inactivity action enabled."""
+AVAILABILITY_NOT_YET_COUNTED: Availability.ValueType  # 3
+"""The account is not wholly counted by rules that have the KPI, or does not count it: there are no numbers. `telwerkd
+rebuild` counts what is stored.
+"""
 Global___Availability: _TypeAlias = Availability  # noqa: Y015
 
 @_typing.final
@@ -1192,6 +1200,7 @@ class QueryTimeSeriesRequest(_message.Message):
     TOP_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
     INCLUDE_NAMES_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Required."""
@@ -1237,6 +1246,14 @@ class QueryTimeSeriesRequest(_message.Message):
     def top(self) -> Global___Top:
         """Only the first keys. Excludes paging."""
 
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """Asks what was known at an instant: the present rules over the events that were accepted at or before it, with the
+        clock at it. Not in the future, nor before the account's first event that says when it was accepted, nor before a
+        purge or an erasure. It is answered from the log, so it costs what its events cost, of which there may be
+        `as_of_events_max` at most. Absent: what is known now.
+        """
+
     def __init__(
         self,
         *,
@@ -1254,11 +1271,12 @@ class QueryTimeSeriesRequest(_message.Message):
         top: Global___Top | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
         include_names: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["compare_to", b"compare_to", "filter", b"filter", "order_by", b"order_by", "range", b"range", "top", b"top"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "compare_to", b"compare_to", "filter", b"filter", "order_by", b"order_by", "range", b"range", "top", b"top"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "compare_to", b"compare_to", "filter", b"filter", "granularity", b"granularity", "group_by", b"group_by", "include_distribution", b"include_distribution", "include_names", b"include_names", "kpi_ids", b"kpi_ids", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "range", b"range", "sparse", b"sparse", "time_zone", b"time_zone", "top", b"top"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "as_of", b"as_of", "compare_to", b"compare_to", "filter", b"filter", "granularity", b"granularity", "group_by", b"group_by", "include_distribution", b"include_distribution", "include_names", b"include_names", "kpi_ids", b"kpi_ids", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "range", b"range", "sparse", b"sparse", "time_zone", b"time_zone", "top", b"top"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1395,6 +1413,7 @@ class KpiAnswer(_message.Message):
     COMPARED_SUM_FIELD_NUMBER: _builtins.int
     ROW_COUNT_FIELD_NUMBER: _builtins.int
     NOT_ENABLED_WIDGET_IDS_FIELD_NUMBER: _builtins.int
+    KNOWN_FROM_FIELD_NUMBER: _builtins.int
     BELOW_COUNT_FIELD_NUMBER: _builtins.int
     COMPARED_BELOW_COUNT_FIELD_NUMBER: _builtins.int
     WEEK_CELLS_FIELD_NUMBER: _builtins.int
@@ -1429,6 +1448,12 @@ class KpiAnswer(_message.Message):
         """KPI 5: widgets of the slice that are known to have no inactivity action enabled in the range, by id."""
 
     @_builtins.property
+    def known_from(self) -> _timestamp_pb2.Timestamp:
+        """Where older events were purged, or conversations erased, before the KPI was counted: it is wholly known of
+        conversations that began from then on. Absent: of all.
+        """
+
+    @_builtins.property
     def week_cells(self) -> _containers.RepeatedCompositeFieldContainer[Global___WeekCell]:
         """Grouped by weekday or hour of the day: every cell of the week that has any time in either period, in order, those
         without facts included, which have no row.
@@ -1448,13 +1473,14 @@ class KpiAnswer(_message.Message):
         compared_sum: _builtins.int = ...,
         row_count: _builtins.int = ...,
         not_enabled_widget_ids: _abc.Iterable[_builtins.str] | None = ...,
+        known_from: _timestamp_pb2.Timestamp | None = ...,
         below_count: _builtins.int = ...,
         compared_below_count: _builtins.int = ...,
         week_cells: _abc.Iterable[Global___WeekCell] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["known_from", b"known_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["availability", b"availability", "below_count", b"below_count", "compared_below_count", b"compared_below_count", "compared_count", b"compared_count", "compared_sum", b"compared_sum", "count", b"count", "held_back_count", b"held_back_count", "kpi_id", b"kpi_id", "not_enabled_widget_ids", b"not_enabled_widget_ids", "overlapping", b"overlapping", "row_count", b"row_count", "sum", b"sum", "unit", b"unit", "week_cells", b"week_cells"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["availability", b"availability", "below_count", b"below_count", "compared_below_count", b"compared_below_count", "compared_count", b"compared_count", "compared_sum", b"compared_sum", "count", b"count", "held_back_count", b"held_back_count", "known_from", b"known_from", "kpi_id", b"kpi_id", "not_enabled_widget_ids", b"not_enabled_widget_ids", "overlapping", b"overlapping", "row_count", b"row_count", "sum", b"sum", "unit", b"unit", "week_cells", b"week_cells"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1767,6 +1793,7 @@ class QueryTotalsRequest(_message.Message):
     TOP_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
     INCLUDE_NAMES_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Required."""
@@ -1806,6 +1833,14 @@ class QueryTotalsRequest(_message.Message):
     def top(self) -> Global___Top:
         """Only the first keys. Excludes paging."""
 
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """Asks what was known at an instant: the present rules over the events that were accepted at or before it, with the
+        clock at it. Not in the future, nor before the account's first event that says when it was accepted, nor before a
+        purge or an erasure. It is answered from the log, so it costs what its events cost, of which there may be
+        `as_of_events_max` at most. Absent: what is known now.
+        """
+
     def __init__(
         self,
         *,
@@ -1820,11 +1855,12 @@ class QueryTotalsRequest(_message.Message):
         top: Global___Top | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
         include_names: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["compare_to", b"compare_to", "filter", b"filter", "order_by", b"order_by", "range", b"range", "top", b"top"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "compare_to", b"compare_to", "filter", b"filter", "order_by", b"order_by", "range", b"range", "top", b"top"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "compare_to", b"compare_to", "filter", b"filter", "group_by", b"group_by", "include_names", b"include_names", "kpi_ids", b"kpi_ids", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "range", b"range", "time_zone", b"time_zone", "top", b"top"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "as_of", b"as_of", "compare_to", b"compare_to", "filter", b"filter", "group_by", b"group_by", "include_names", b"include_names", "kpi_ids", b"kpi_ids", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "range", b"range", "time_zone", b"time_zone", "top", b"top"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,7 +9,7 @@ from telwerkd.application.ports import Transaction
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.facts import Change, FactChange
 from telwerkd.domain.conversation.fold import fold
-from telwerkd.domain.ids import ConversationId
+from telwerkd.domain.ids import EPOCH, ConversationId, Micros
 
 
 class Erased(NamedTuple):
@@ -27,6 +27,8 @@ class Erase:
     conversation: ConversationId
     keep_counts: bool
     """Whether its counts stay, as anonymous facts."""
+    now: Micros = EPOCH
+    """When it happens, as far as is known: what was known before cannot be told any more (R-ASOF-4)."""
 
     def run(self, tx: Transaction) -> Erased:
         """Returns what was erased."""
@@ -46,6 +48,7 @@ def _erase(command: Erase, tx: Transaction) -> Erased:
     gone = [effect for effect in effects if not keep_counts or _holds(effect)]
     anonymous, removed = sum_of((kept, 1)), sum_of((gone, -1))
     tx.remove_conversation(conversation)
+    tx.note_removed(tx.account().mark(command.now))
     tx.bump_version()
     add_base(tx, anonymous)
     tx.add_deltas(removed)

@@ -14,7 +14,7 @@ from telwerkd.domain.conversation.fold import carried, fold
 from telwerkd.domain.conversation.retractions import effective_retractions, taken_back
 from telwerkd.domain.conversation.state import State
 from telwerkd.domain.counting.deltas import Deltas
-from telwerkd.domain.ids import ConversationId, Micros
+from telwerkd.domain.ids import EPOCH, ConversationId, Micros
 
 PURGED_MAX = 200
 """Conversations purged in one transaction, so that ingest never waits long behind a purge."""
@@ -40,6 +40,8 @@ class Purge:
     after: ConversationId
     """Conversations up to this one are purged already."""
     events_max: int = PURGED_EVENTS_MAX
+    now: Micros = EPOCH
+    """When it happens, as far as is known: what was known before cannot be told any more (R-ASOF-4)."""
 
     def run(self, tx: Transaction) -> PurgeStep:
         """Returns how far the purge has come."""
@@ -58,6 +60,8 @@ def _purge_some(command: Purge, tx: Transaction) -> PurgeStep:
             break
         purged += _purge(tx, conversation, row, log, horizon, high_water)
         read, last = read + len(log), conversation
+    if purged:
+        tx.note_removed(max(tx.account().mark(command.now), horizon))
     return PurgeStep(purged, last)
 
 

@@ -44,6 +44,9 @@ class AccountWrites(Protocol):
     def put_names_max(self, names_max: int | None) -> None:
         """Sets the account's own bound on distinct names; None takes the one of the settings."""
 
+    def put_rules(self, version: int, target: int, rules_max: int | None, known_from: Micros) -> None:
+        """Sets the versions of the rules that the account is counted by, see `Account`."""
+
     def add_names(self, names: Names) -> None:
         """Adds names that are not there yet."""
 

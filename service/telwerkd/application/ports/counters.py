@@ -1,6 +1,6 @@
 """The counters: chunks, and the deltas that are not in them yet."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from telwerkd.application.ports.rows import ChunkSelector, StoredChunk
@@ -57,6 +57,9 @@ class CounterWrites(Protocol):
 
     def put_base_chunks(self, keys: Sequence[KeyParts], cells: Sequence[bytes]) -> None:
         """As `put_chunks`, of the facts that no event explains any more."""
+
+    def take_base_chunks(self, measures: Collection[Measure], limit: int) -> list[tuple[Measure, StoredChunk]]:
+        """Removes at most `limit` chunks of the facts of measures that no event explains any more, and returns them."""
 
     def bump_chunk_versions(self, changed: Iterable[KeyParts]) -> None:
         """Tells readers that chunks have changed."""

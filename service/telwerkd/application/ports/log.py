@@ -18,6 +18,9 @@ class LogView(Protocol):
     def log(self, conversation: ConversationId) -> list[Event]:
         """All events of a conversation, in no particular order."""
 
+    def counted_otherwise_count(self, rules: int) -> int:
+        """How many conversations are counted by another version of the rules."""
+
     def latest_event_time(self) -> Micros | None:
         """When the newest event happened; None if none is known.
 

@@ -34,6 +34,9 @@ class Account(NamedTuple):
     """The version that new conversations begin with, and the others are brought to."""
     rules_max: int | None = None
     """The newest version that it wants; None: the newest there is."""
+    known_from: Micros = Micros(0)
+    """What came with its newest rules is wholly counted of conversations that began from then on (R-ANEW-7). 0: of
+    all."""
     accepted: Micros = Micros(0)
     """When its last event was accepted, and so before which instant none will be. Never runs backwards (R-ASOF-1)."""
     accepted_from: Micros | None = None

@@ -34,15 +34,17 @@ def assemble(reading: Reading, grouped: Grouped, selection: Selection, points: P
     kpis = [
         KpiRows(
             kpi.info,
-            _rows(query, kpi, grouped.keys, selection),
+            _rows(query, kpi, grouped.keys, selection) if of.is_counted else [],
             kpi.held_back,
             *_enabled(query, kpi.info, periods[0], reading.widgets),
             Dimension.TOPIC in query.group_by,
             _summed(kpi, 0),
             _summed(kpi, 1) if query.compare_to is not None else GrandTotal(),
-            _row_count(query, kpi),
+            _row_count(query, kpi) if of.is_counted else 0,
+            of.is_counted,
+            of.known_from,
         )
-        for kpi in grouped.kpis
+        for kpi, of in zip(grouped.kpis, reading.kpis, strict=True)
     ]
     compared = periods[1].buckets if query.compare_to is not None else None
     return Answer(

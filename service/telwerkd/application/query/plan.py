@@ -283,6 +283,12 @@ class KpiPlan(NamedTuple):
     held_back: list[SlicePlan]
     below: list["KpiPlan"]
 
+    def infos(self) -> Iterator[KpiInfo]:
+        """The KPIs whose counts it is made of."""
+        yield self.info
+        for kpi in self.below:
+            yield from kpi.infos()
+
     def all_slices(self) -> Iterator[SlicePlan]:
         """Those below the line, too."""
         yield from self.slices

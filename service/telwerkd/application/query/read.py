@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.application.ports import AnswerVersion, Snapshot, StoredChunk
+from telwerkd.application.ports import Account, AnswerVersion, Snapshot, StoredChunk
 from telwerkd.application.query.plan import (
     ByChunk,
     CachedWhole,
@@ -26,7 +26,9 @@ from telwerkd.application.query.plan import (
 from telwerkd.application.query.question import Filter
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.domain.catalogue.kpis import KpiInfo
+from telwerkd.domain.conversation.counting_anew import rules_of
 from telwerkd.domain.conversation.settings import Widgets
+from telwerkd.domain.conversation.state import PART_ONE
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.cells import Cells, unpack
 from telwerkd.domain.counting.counters import SeriesParts, cut_entries
@@ -34,6 +36,7 @@ from telwerkd.domain.counting.durations import SUM
 from telwerkd.domain.counting.measures import Measure, has_durations, has_packed_values
 from telwerkd.domain.counting.reading import unpacked
 from telwerkd.domain.counting.rollups import Rollup, SeriesKey, chunk_buckets, is_worth_it, joined, regrouped, roll_up
+from telwerkd.domain.ids import EPOCH, Micros
 from telwerkd.domain.time.ranges import Period, QuarterHourRange
 
 _JOINED_MAX = 1 << 18
@@ -106,6 +109,10 @@ class KpiReading(NamedTuple):
     """How many facts of the first period are held back."""
     below: list["KpiReading"]
     """Of a rate: the KPIs below the line."""
+    is_counted: bool = True
+    """Whether the account is wholly counted by rules that have it (R-ANEW-2). If not, nothing of it is read."""
+    known_from: Micros = EPOCH
+    """It is wholly counted of conversations that began from then on (R-ANEW-7); 0: of all."""
 
 
 class Reading(NamedTuple):
@@ -128,9 +135,10 @@ def read(planned: QueryPlan, periods: tuple[Period, ...], view: Snapshot, rollup
         LimitExceededError: there are too many rows.
     """
     reader = _Reader(planned, periods, view, rollups)
-    kpis = [reader.kpi(kpi) for kpi in planned.kpis]
+    account = view.account()
+    kpis = [reader.kpi(kpi, account) for kpi in planned.kpis]
     widgets = Widgets(view.widget_versions() if planned.outline.reads_settings else {})
-    answer_version = AnswerVersion(view.account().version, view.earliest_due())
+    answer_version = AnswerVersion(account.version, view.earliest_due())
     rows = planned.rows.taken - planned.rows_before
     return Reading(planned.outline, periods, kpis, widgets, answer_version, rows)
 
@@ -148,14 +156,22 @@ class _Reader:
         """By measure: a query reads each in one grouping."""
         self._slices: dict[tuple[Measure, int, Filter], Slice] = {}
 
-    def kpi(self, planned: KpiPlan) -> KpiReading:
-        """Returns what is counted of a KPI, and of a rate below the line."""
+    def kpi(self, planned: KpiPlan, account: Account) -> KpiReading:
+        """Returns what is counted of a KPI, and of a rate below the line; nothing where the account lacks any of it."""
+        rules = max(rules_of(each.kpi) for each in planned.infos())
+        is_counted = rules <= account.rules_version
         return KpiReading(
             planned.info,
-            [self.slice(of) for of in planned.slices],
-            sum(int(self.slice(of).totals().sum()) for of in planned.held_back),
-            [self.kpi(below) for below in planned.below],
+            [self.slice(of) if is_counted else self._builder(of).slice for of in planned.slices],
+            sum(int(self.slice(of).totals().sum()) for of in planned.held_back) if is_counted else 0,
+            [self.kpi(below, account) for below in planned.below],
+            is_counted,
+            account.known_from if rules > PART_ONE else EPOCH,
         )
+
+    def _builder(self, planned: SlicePlan) -> "_SliceBuilder":
+        period = self._periods[planned.outline.period]
+        return _SliceBuilder(planned.outline, planned.outline.conditions, period)
 
     def slice(self, planned: SlicePlan) -> Slice:
         """Returns what is counted of a measure in a period; what was read already is not read again."""
@@ -166,7 +182,7 @@ class _Reader:
         return self._slices[key]
 
     def _read(self, planned: SlicePlan) -> Slice:
-        builder = _SliceBuilder(planned.outline, planned.outline.conditions, self._periods[planned.outline.period])
+        builder = self._builder(planned)
         match planned.source:
             case LookUp():
                 rows = self._view.cells(planned.outline.selector._replace(rows_max=self._rows.left + 1))

@@ -9,6 +9,7 @@ from telwerkd.application.query.question import RowPlace
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.display_names import NameKey
+from telwerkd.domain.ids import EPOCH, Micros
 from telwerkd.domain.time.calendar import Buckets, Granularity
 from telwerkd.domain.time.week import WeekSpan
 
@@ -88,6 +89,10 @@ class KpiRows(NamedTuple):
     compared: GrandTotal
     row_count: int
     """Rows on all pages."""
+    is_counted: bool = True
+    """False where the account is not wholly counted by rules that have the KPI: there are no numbers (R-ANEW-2)."""
+    known_from: Micros = EPOCH
+    """The KPI is wholly counted of conversations that began from then on (R-ANEW-7); 0: of all."""
 
 
 class Answer(NamedTuple):

@@ -7,19 +7,21 @@ from telwerkd.application.commands.erase import Erase, Erased
 from telwerkd.application.commands.lower_horizon import Horizon, LowerHorizon, horizon_in
 from telwerkd.application.commands.purge import PURGED_EVENTS_MAX, Purge
 from telwerkd.application.ports import Store
-from telwerkd.domain.ids import AccountId, ConversationId, Micros
+from telwerkd.domain.ids import EPOCH, AccountId, ConversationId, Micros
 
 
-async def purge(store: Store, account: AccountId, horizon: Micros, events_max: int = PURGED_EVENTS_MAX) -> int:
+async def purge(
+    store: Store, account: AccountId, horizon: Micros, events_max: int = PURGED_EVENTS_MAX, now: Micros = EPOCH
+) -> int:
     """Replaces an account's events before `horizon` by base states and base facts; gives how many.
 
     Counts stay as they are. From the first moment on, events before the horizon are refused. A conversation whose limit
     before the horizon is not settled yet keeps its events until the next purge. A transaction reads logs of
-    `events_max` events at most, but always one conversation's.
+    `events_max` events at most, but always one conversation's. `now` is when it happens.
     """
     purged, after = 0, ConversationId("")
     while True:
-        [step] = await store.write([(account, Purge(horizon, after, events_max))])
+        [step] = await store.write([(account, Purge(horizon, after, events_max, now))])
         purged += step.events
         if step.last is None:
             return purged
@@ -43,13 +45,15 @@ async def lower_horizon(store: Store, account: AccountId, instant: Micros) -> Ho
     return before
 
 
-async def erase(store: Store, account: AccountId, conversation: ConversationId, *, keep_counts: bool) -> Erased:
+async def erase(
+    store: Store, account: AccountId, conversation: ConversationId, *, keep_counts: bool, now: Micros = EPOCH
+) -> Erased:
     """Erases a conversation: its events, its state, and its counts too unless they are to stay as anonymous facts.
 
-    R-KEEP-4.
+    R-KEEP-4. `now` is when it happens.
 
     Its events are refused from then on, those that have not arrived yet as well, so it need not be there to be erased.
     Facts of purged events are anonymous already, and stay.
     """
-    [erased] = await store.write([(account, Erase(conversation, keep_counts))])
+    [erased] = await store.write([(account, Erase(conversation, keep_counts, now))])
     return erased

@@ -130,12 +130,12 @@ class Compaction:
         return size >= self._compact_anyway_at or self._seen.get(key) == size
 
 
-async def purge_old(store: Store, now: Micros, retention_days: int) -> None:
+async def purge_old(store: Store, now: Micros, retention_days: int, happens: Micros | None = None) -> None:
     """Purges every account's events that are older than the retention, in whole days.
 
-    `now` is what `Clock.deletable` gives. Counted back from the account's newest event, or limit that has passed, if
-    the clock is further ahead: purging cannot be undone, and a clock that was set wrong must not purge everything. So
-    an account that goes quiet keeps the last days before it did.
+    `now` is what `Clock.deletable` gives, `happens` what `Clock.trusted` does. Counted back from the account's newest
+    event, or limit that has passed, if the clock is further ahead: purging cannot be undone, and a clock that was set
+    wrong must not purge everything. So an account that goes quiet keeps the last days before it did.
 
     Raises:
         UnavailableError: the database does not answer.
@@ -145,6 +145,6 @@ async def purge_old(store: Store, now: Micros, retention_days: int) -> None:
             newest = await store.read(account, reached)
             if newest is not None:
                 until = min(now, newest + DAY)
-                purged = await purge(store, account, Micros((until // DAY - retention_days) * DAY))
+                purged = await purge(store, account, Micros((until // DAY - retention_days) * DAY), now=happens or now)
                 if purged:
                     audit_log.record("purge", account, f"by retention_days={retention_days} events={purged}")

@@ -140,6 +140,12 @@ class Deltas:
             entry = (measures[fact.kpi], fact.value, fact.operator, fact.group, fact.widget, quarter_hour)
             entries[entry] = entries.get(entry, 0) + n
 
+    def add_entries(self, measure: Measure, entries: Iterable[DeltaEntry], times: int) -> None:
+        """Adds entries of a measure, `times` times."""
+        for value, operator, group, widget, quarter_hour, n in entries:
+            key = (measure, value, operator, group, widget, quarter_hour)
+            self._entries[key] = self._entries.get(key, 0) + n * times
+
     def add_all(self, other: "Deltas") -> None:
         """Adds what `other` adds."""
         for entry, n in other._entries.items():  # noqa: SLF001  # of its own kind

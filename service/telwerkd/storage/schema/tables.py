@@ -31,6 +31,8 @@ accounts = sa.Table(
     sa.Column("rules_version", sa.SmallInteger, nullable=False, server_default="1"),
     sa.Column("rules_target", sa.SmallInteger, nullable=False, server_default="1"),
     sa.Column("rules_max", sa.SmallInteger),
+    # What its newest rules count is wholly counted of conversations that began from then on; 0: of all.
+    sa.Column("known_from", Micros, nullable=False, server_default="0"),
     # By the server's clock, and never backwards: when its last event was accepted; its first that says so, NULL: none
     # does; when something was last purged or erased, 0: nothing since schema 0004.
     sa.Column("accepted", Micros, nullable=False, server_default="0"),

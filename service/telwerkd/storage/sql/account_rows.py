@@ -138,6 +138,10 @@ class AccountRows(AccountPart):
         self._connection.execute(sa.update(accounts).where(mine).values(horizon=instant))
         self._row = None
 
+    def put_rules(self, version: int, target: int, rules_max: int | None, known_from: Micros) -> None:
+        """Sets the versions of the rules that the account is counted by."""
+        self._set(rules_version=version, rules_target=target, rules_max=rules_max, known_from=known_from)
+
     def note_removed(self, instant: Micros) -> None:
         """Says that something was purged or erased at an instant."""
         self._set(accepted=instant, removed_at=instant)

@@ -107,6 +107,25 @@ class ConversationRows(AccountPart):
         )
         return [conversation_of(row) for row in self._connection.execute(query)]
 
+    def counted_otherwise(
+        self, rules: int, after: ConversationId, limit: int
+    ) -> list[tuple[ConversationId, Conversation]]:
+        """Conversations that are counted by another version of the rules, by id, after one, at most `limit`."""
+        c = conversations.c
+        query = (
+            sa.select(*CONVERSATION)
+            .where(c.account_id == self._account, c.conversation_id > after, c.rules != rules)
+            .order_by(c.conversation_id)
+            .limit(limit)
+        )
+        return [conversation_of(row) for row in self._connection.execute(query)]
+
+    def counted_otherwise_count(self, rules: int) -> int:
+        """How many conversations are counted by another version of the rules."""
+        c = conversations.c
+        query = sa.select(sa.func.count()).where(c.account_id == self._account, c.rules != rules)
+        return self._connection.scalar(query) or 0
+
     def conversation_count(self) -> int:
         """How many conversations the account has."""
         query = sa.select(sa.func.count()).where(conversations.c.account_id == self._account)

@@ -1,11 +1,12 @@
 """The counters: chunks, the deltas that are not in them yet, and the facts that no event explains any more."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from telwerkd.domain.counting.counters import KeyParts
+from telwerkd.application.ports import StoredChunk
+from telwerkd.domain.counting.counters import ChunkKey, KeyParts
 from telwerkd.domain.counting.deltas import DeltaEntries, Deltas
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.storage.schema.tables import base_counters, chunk_versions, counters, deltas
@@ -75,6 +76,17 @@ class CounterRows(AccountPart):
     def put_base_chunks(self, keys: Sequence[KeyParts], cells: Sequence[bytes]) -> None:
         """As `put_chunks`, of the facts that no event explains any more."""
         self._put_chunks(base_counters, keys, cells)
+
+    def take_base_chunks(self, measures: Collection[Measure], limit: int) -> list[tuple[Measure, StoredChunk]]:
+        """Removes at most `limit` chunks of the facts of measures that no event explains any more."""
+        c = base_counters.c
+        key = [column for column in base_counters.primary_key if column.name != "account_id"]
+        query = sa.select(*key, c.cells).where(c.account_id == self._account, c.measure.in_(sorted(measures)))
+        found = self._connection.execute(query.order_by(*key).limit(limit)).all()
+        taken = [(Measure(row[0]), StoredChunk(*row[1:])) for row in found]
+        keys = [ChunkKey(measure, 0, *chunk[:-1]) for measure, chunk in taken]
+        self.put_base_chunks(keys, [b""] * len(keys))
+        return taken
 
     def _chunks(self, table: sa.Table, keys: Sequence[KeyParts]) -> list[bytes]:
         columns, values = _key_in(table, keys)

@@ -316,7 +316,7 @@ def _answer(rows: KpiRows, hours: WeekHours | None = None) -> pb.KpiAnswer:
         kpi_id=rows.info.id,
         unit=rows.info.texts[Language.EN].unit,
         held_back_count=rows.held_back,
-        availability=pb.AVAILABILITY_AVAILABLE if rows.enabled else pb.AVAILABILITY_NOT_ENABLED,
+        availability=_availability(rows),
         overlapping=rows.overlapping,
         count=rows.summed.facts,
         sum=rows.summed.stars,
@@ -327,7 +327,14 @@ def _answer(rows: KpiRows, hours: WeekHours | None = None) -> pb.KpiAnswer:
         compared_below_count=rows.compared.below or 0,
         not_enabled_widget_ids=rows.not_enabled,
         week_cells=() if hours is None else hours.cells(),
+        known_from=encode_instant(rows.known_from) if rows.known_from else None,
     )
+
+
+def _availability(rows: KpiRows) -> pb.Availability:
+    if not rows.is_counted:
+        return pb.AVAILABILITY_NOT_YET_COUNTED
+    return pb.AVAILABILITY_AVAILABLE if rows.enabled else pb.AVAILABILITY_NOT_ENABLED
 
 
 def _key(info: KpiInfo, key: GroupKey) -> pb.Key:

@@ -17,6 +17,7 @@ def upgrade() -> None:
     op.add_column("accounts", sa.Column("rules_version", sa.SmallInteger, nullable=False, server_default="1"))
     op.add_column("accounts", sa.Column("rules_target", sa.SmallInteger, nullable=False, server_default="1"))
     op.add_column("accounts", sa.Column("rules_max", sa.SmallInteger))
+    op.add_column("accounts", sa.Column("known_from", sa.BigInteger, nullable=False, server_default="0"))
     op.add_column("accounts", sa.Column("accepted", sa.BigInteger, nullable=False, server_default="0"))
     op.add_column("accounts", sa.Column("accepted_from", sa.BigInteger))
     op.add_column("accounts", sa.Column("removed_at", sa.BigInteger, nullable=False, server_default="0"))
@@ -28,5 +29,6 @@ def downgrade() -> None:
     """Removes the columns."""
     op.drop_column("events", "accepted")
     op.drop_column("conversations", "rules")
-    for name in ("removed_at", "accepted_from", "accepted", "rules_max", "rules_target", "rules_version"):
+    added = ("removed_at", "accepted_from", "accepted", "known_from", "rules_max", "rules_target", "rules_version")
+    for name in added:
         op.drop_column("accounts", name)

@@ -1,0 +1,167 @@
+"""Counting an account's conversations anew, by another version of the rules, in transactions of bounded size.
+
+`AimAtRules` says by which. From then on new conversations begin with it, and `Recount` brings the others to it, some at
+a time, while events keep coming: what one is counted by stands in its own state, so that nothing is taken back that was
+not counted. `EndRecount` finds that none is left, and says so. Each may be stopped after any transaction, and begun
+again.
+"""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import NamedTuple
+
+from telwerkd.application.commands.chunk_merging import correct_counters
+from telwerkd.application.ports import Account, Conversation, StoredChunk, Transaction
+from telwerkd.domain.conversation.counting_anew import by_rules, kpis_beyond
+from telwerkd.domain.conversation.fold import fold
+from telwerkd.domain.conversation.state import CURRENT_RULES, State, empty
+from telwerkd.domain.counting.counters import ChunkKey, Slots, chunk_deltas
+from telwerkd.domain.counting.deltas import DeltaEntries, Deltas
+from telwerkd.domain.counting.measures import COUNTED, Measure
+from telwerkd.domain.counting.reading import entries_of_chunk, unpacked
+from telwerkd.domain.ids import ConversationId, Micros
+from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
+
+RECOUNTED_MAX = 200
+"""Conversations counted anew in one transaction, so that ingest never waits long behind it."""
+
+RECOUNTED_EVENTS_MAX = 5_000
+"""Events of their logs, unless one conversation alone has more."""
+
+RECOUNT_SECONDS_MAX = 0.05
+"""How long a transaction goes on with conversations after its first."""
+
+REMOVED_CHUNKS_MAX = 500
+"""Chunks of base facts removed in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class AimAtRules:
+    """Says by which version of the rules an account is to be counted."""
+
+    rules_max: int | None = None
+    """The newest that it wants; None: the newest there is."""
+    is_wish: bool = False
+    """Whether `rules_max` is what the account wants from now on; else what it wanted before holds."""
+
+    def run(self, tx: Transaction) -> Account:
+        """Returns the account as it is then."""
+        account = tx.account()
+        rules_max = self.rules_max if self.is_wish else account.rules_max
+        target = CURRENT_RULES if rules_max is None else min(rules_max, CURRENT_RULES)
+        if (target, rules_max) != (account.rules_target, account.rules_max):
+            # At once: what the account does not want any more is not answered while it is taken out.
+            tx.put_rules(min(account.rules_version, target), target, rules_max, account.known_from)
+            tx.bump_version()
+        return tx.account()
+
+
+class Recounted(NamedTuple):
+    """What one transaction counted anew."""
+
+    conversations: int
+    last: ConversationId | None
+    """The last one; None if there are no more."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """Counts some of an account's conversations anew, by the version of the rules that it is brought to."""
+
+    after: ConversationId
+    """Conversations up to this one are counted by it already."""
+    conversations_max: int = RECOUNTED_MAX
+    events_max: int = RECOUNTED_EVENTS_MAX
+    seconds_max: float = RECOUNT_SECONDS_MAX
+
+    def run(self, tx: Transaction) -> Recounted:
+        """Returns how far it has come."""
+        return _recount(self, tx)
+
+
+def _recount(command: Recount, tx: Transaction) -> Recounted:
+    begun = monotonic()
+    account = tx.account()
+    rows = tx.counted_otherwise(account.rules_target, command.after, command.conversations_max)
+    deltas = Deltas()
+    changed: dict[ConversationId, Conversation] = {}
+    known_from, read = account.known_from, 0
+    for conversation, row in rows:
+        log = tx.log(conversation)
+        if changed and (read + len(log) > command.events_max or monotonic() - begun > command.seconds_max):
+            break
+        read += len(log)
+        base = by_rules(row.base, account.rules_target)
+        state, come = fold(base, log, account.high_water, tx.pause)
+        deltas.add_effects(fold(row.base, log, account.high_water, tx.pause)[1], -1)
+        deltas.add_effects(come)
+        changed[conversation] = row._replace(base=base).advanced(state, (), len(log))
+        known_from = max(known_from, _lost_until(row.base))
+    if changed:
+        tx.put_conversations(changed)
+        if known_from > account.known_from:
+            tx.put_rules(account.rules_version, account.rules_target, account.rules_max, known_from)
+        tx.bump_version()
+        tx.add_deltas(deltas)
+    return Recounted(len(changed), max(changed, default=None), monotonic() - begun)
+
+
+def _lost_until(base: State) -> Micros:
+    """Returns the instant before which all lies that was purged of a conversation (R-ANEW-7)."""
+    return Micros(0) if base == empty(base.rules) else Micros(base.order[0] + 1)
+
+
+class Left(enum.Enum):
+    """What is left to do until an account is wholly counted by one version of the rules."""
+
+    NOTHING = "nothing"
+    CONVERSATIONS = "conversations that are counted by another"
+    BASE_FACTS = "facts that no event explains any more, of KPIs that it does not have"
+
+
+@dataclass(frozen=True, slots=True)
+class EndRecount:
+    """Says that an account is wholly counted by the version of the rules that it was brought to, if it is.
+
+    Before, what is left of KPIs that this version does not have is removed: facts that no event explains any more.
+    """
+
+    chunks_max: int = REMOVED_CHUNKS_MAX
+
+    def run(self, tx: Transaction) -> Left:
+        """Returns what is left to do before it can be said."""
+        account = tx.account()
+        target = account.rules_target
+        if tx.counted_otherwise(target, ConversationId(""), 1):
+            return Left.CONVERSATIONS
+        if removed := tx.take_base_chunks([COUNTED[kpi] for kpi in kpis_beyond(target)], self.chunks_max):
+            correct_counters(tx, _taken_out(removed))
+            tx.bump_version()
+            return Left.BASE_FACTS
+        if account.rules_version < target:
+            tx.put_rules(target, target, account.rules_max, max(account.known_from, _anonymous_until(tx)))
+            tx.bump_version()
+        return Left.NOTHING
+
+
+def _taken_out(removed: Sequence[tuple[Measure, StoredChunk]]) -> dict[ChunkKey, Slots]:
+    """Returns what the counters have less without facts."""
+    less: dict[ChunkKey, Slots] = {}
+    for measure, row in removed:
+        entries = entries_of_chunk(measure, row.chunk, row[1:5], row.cells)
+        for key, slots in chunk_deltas(measure, DeltaEntries.of(entries)).items():
+            of_key = less.setdefault(key, {})
+            for slot, n in slots.items():
+                of_key[slot] = of_key.get(slot, 0) - n
+    return less
+
+
+def _anonymous_until(tx: Transaction) -> Micros:
+    """Returns the end of the last quarter-hour that has a fact which no event explains any more (R-ANEW-9)."""
+    last = -1
+    for measure, row in tx.every_base_chunk():
+        last = max(last, int(unpacked(measure, [row.chunk], [row.cells]).quarter_hour.max(initial=-1)))
+    return Micros((last + 1) * QUARTER_HOUR_MICROS)

@@ -1,0 +1,57 @@
+"""Counting an account anew, by the present rules or by those that it wants, while events keep coming (R-ANEW-3)."""
+
+import asyncio
+from collections.abc import Callable
+
+from telwerkd.application.commands.recount import AimAtRules, EndRecount, Left, Recount
+from telwerkd.application.ports import Store
+from telwerkd.domain.conversation.state import PART_ONE
+from telwerkd.domain.ids import AccountId, ConversationId
+
+Progress = Callable[[int, int], None]
+"""Told how many conversations are counted anew, of how many."""
+
+_REST_SECONDS_MAX = 0.1
+"""How long a server beside is left alone at most after each transaction, so that it comes to its own."""
+
+KPIS = {"ten": PART_ONE, "all": None}
+"""What an account may want to be counted: the newest version of the rules for it."""
+
+
+async def recount(store: Store, account: AccountId, progress: Progress, kpis: str | None = None) -> int:
+    """Brings all of an account to the rules that it is to be counted by; gives how many conversations changed theirs.
+
+    `kpis` is one of `KPIS`, which the account wants from now on; None: what it wanted before. Stopped in the middle, it
+    goes on where it was when it is called again.
+
+    Raises:
+        DamagedRowError: something that it needs cannot be read. What was done by then is done.
+        UnavailableError: the database does not answer, or does not let this program write to the account.
+    """
+    wish = AimAtRules(KPIS[kpis], is_wish=True) if kpis is not None else AimAtRules()
+    [aimed] = await store.write([(account, wish)])
+    total = await store.read(account, lambda view: view.counted_otherwise_count(aimed.rules_target))
+    done = 0
+
+    def told(conversations: int) -> None:
+        nonlocal done
+        done += conversations
+        progress(done, max(done, total))
+
+    left = Left.CONVERSATIONS
+    while left is not Left.NOTHING:
+        if left is Left.CONVERSATIONS:
+            await _conversations(store, account, told)
+        [left] = await store.write([(account, EndRecount())])
+    return done
+
+
+async def _conversations(store: Store, account: AccountId, told: Callable[[int], None]) -> None:
+    after = ConversationId("")
+    while True:
+        [step] = await store.write([(account, Recount(after))])
+        if step.last is None:
+            return
+        after = step.last
+        told(step.conversations)
+        await asyncio.sleep(min(step.seconds, _REST_SECONDS_MAX))

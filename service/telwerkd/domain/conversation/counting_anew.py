@@ -1,0 +1,35 @@
+"""Which version of the rules counts what, and how a conversation goes from one version to another.
+
+A conversation is counted by one version of the rules from its first event on; its state says which. To be counted by
+another, it is folded anew from its log, on the base state that `by_rules` gives.
+"""
+
+import msgspec
+
+from telwerkd.domain.catalogue.specs import Kpi
+from telwerkd.domain.conversation.state import CURRENT_RULES, PART_ONE, State, empty
+
+_LAST_OF_PART_ONE = 10
+"""The number of the last KPI of part one. Those after it came with part two."""
+
+
+def rules_of(kpi: int) -> int:
+    """Returns the first version of the rules that has a KPI (R-ANEW-1)."""
+    return PART_ONE if kpi <= _LAST_OF_PART_ONE else CURRENT_RULES
+
+
+def kpis_beyond(rules: int) -> list[Kpi]:
+    """Returns the KPIs that a version of the rules does not have."""
+    return [kpi for kpi in Kpi if rules_of(kpi) > rules]
+
+
+def by_rules(base: State, rules: int) -> State:
+    """Returns what a conversation's purged events led to, as another version of the rules goes on from it.
+
+    While nothing was purged, that is nothing. What a purge under earlier rules removed is not known (R-ANEW-5).
+    """
+    if base.rules == rules:
+        return base
+    if base == empty(base.rules):
+        return empty(rules)
+    return msgspec.structs.replace(base, rules=rules)
