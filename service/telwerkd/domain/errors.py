@@ -36,6 +36,7 @@ class Reason(enum.Enum):
     CONVERSATION_FULL = "the conversation has too many events, or too much in it waits for others"
     UNKNOWN_KPI = "no KPI has this id"
     NOT_YET_COUNTED = "the account is not counted by rules that have the KPI"
+    AS_OF_UNKNOWN = "what was known at that instant cannot be told"
     UNKNOWN_DIMENSION = "the KPI does not have this dimension"
     UNKNOWN_TIME_ZONE = "not an IANA time zone"
     WIDGET_SETTINGS_NOT_FOUND = "the widget has no settings"
@@ -73,6 +74,7 @@ class Part(enum.Enum):
     EVENT_ID = "event id"
     OCCUR_TIME = "time of the event"
     HORIZON = "horizon"
+    AS_OF = "instant of which what was known is asked"
     WIDGET_SETTINGS = "settings of a widget"
     DISPLAY_NAMES = "display names"
 

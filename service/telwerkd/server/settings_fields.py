@@ -219,6 +219,12 @@ class SettingsFields(BaseModel):
     groups_max: int = Field(
         _QUERIES.groups_max, gt=0, description="Groups of an answer that is not asked for by pages."
     )
+    as_of_events_max: int = Field(
+        _QUERIES.as_of_events_max,
+        gt=0,
+        description="Events that are folded for a question as of an instant, or for a batch of them, with one more for "
+        "each conversation.",
+    )
     rows_max: int = Field(
         _QUERIES.rows_max,
         gt=0,

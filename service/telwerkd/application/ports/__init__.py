@@ -22,11 +22,12 @@ from telwerkd.application.ports.rows import (
     StoredChunk,
 )
 from telwerkd.application.ports.store import Command, ReadsInline, Store, WriteScheduling
-from telwerkd.application.ports.transaction import Snapshot, Transaction
+from telwerkd.application.ports.transaction import AnswerView, Snapshot, Transaction
 
 __all__ = [
     "Account",
     "AnswerVersion",
+    "AnswerView",
     "ChunkSelector",
     "Command",
     "Conversation",

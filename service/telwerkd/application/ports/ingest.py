@@ -32,9 +32,6 @@ class IngestPort(Protocol):
     def stored(self, keys: Collection[EventKey]) -> dict[EventKey, Event]:
         """Those of the events that are in the log."""
 
-    def event_count(self, conversation: ConversationId) -> int:
-        """How many events of a conversation are in the log."""
-
     def add_events(self, new: Mapping[ConversationId, Sequence[Event]], accepted: Micros | None = None) -> None:
         """Adds events that are not in the log, and says when they were accepted if that is known."""
 

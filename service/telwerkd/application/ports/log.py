@@ -1,5 +1,6 @@
 """The log: conversations and their events."""
 
+from collections.abc import Collection
 from typing import Protocol
 
 from telwerkd.application.ports.rows import Conversation
@@ -17,6 +18,12 @@ class LogView(Protocol):
 
     def log(self, conversation: ConversationId) -> list[Event]:
         """All events of a conversation, in no particular order."""
+
+    def logs(self, ids: Collection[ConversationId], accepted_until: Micros) -> dict[ConversationId, list[Event]]:
+        """The events of conversations that were accepted by an instant; one of which it is not known was."""
+
+    def event_count(self, conversation: ConversationId) -> int:
+        """How many events of a conversation are in the log."""
 
     def counted_otherwise_count(self, rules: int) -> int:
         """How many conversations are counted by another version of the rules."""

@@ -9,7 +9,37 @@ from telwerkd.application.ports.display_names import DisplayNamesView, DisplayNa
 from telwerkd.application.ports.ingest import IngestPort
 from telwerkd.application.ports.log import LogView
 from telwerkd.application.ports.retention import RetentionPort
+from telwerkd.application.ports.rows import Account, ChunkSelector, StoredChunk
 from telwerkd.application.ports.timers import TimersPort, TimersView
+from telwerkd.domain.conversation.settings import WidgetVersion
+from telwerkd.domain.counting.deltas import DeltaEntries
+from telwerkd.domain.counting.measures import Measure
+from telwerkd.domain.ids import Micros, WidgetId
+
+
+class AnswerView(Protocol):
+    """The counters of one account, as answers read them."""
+
+    def account(self) -> Account:
+        """See `AccountView`."""
+
+    def widget_versions(self) -> dict[WidgetId, list[WidgetVersion]]:
+        """See `AccountView`."""
+
+    def earliest_due(self) -> Micros | None:
+        """See `TimersView`."""
+
+    def cells(self, selector: ChunkSelector, /) -> list[StoredChunk]:
+        """See `CountersView`."""
+
+    def chunk_versions(self, measure: Measure, first_chunk: int, last_chunk: int, /) -> dict[int, int]:
+        """See `CountersView`."""
+
+    def filed(self, measure: Measure) -> tuple[int, int]:
+        """See `CountersView`."""
+
+    def deltas(self, measure: Measure) -> DeltaEntries:
+        """See `CountersView`."""
 
 
 class Snapshot(AccountView, DisplayNamesView, LogView, TimersView, CountersView, AuditView, Protocol):

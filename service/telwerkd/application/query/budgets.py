@@ -100,3 +100,26 @@ class PointBudget:
         if self._memory is not None:
             self._memory.take(wanted * _NUMBER_BYTES)
         return wanted
+
+
+class EventBudget:
+    """The events that are folded for a question as of an instant, or for a batch of them."""
+
+    def __init__(self, events_max: int) -> None:
+        self._events_max = events_max
+        self.taken = 0
+
+    def take(self, events: int) -> None:
+        """Counts events.
+
+        Raises:
+            LimitExceededError: they are too many, together with those before.
+        """
+        self.taken += events
+        if self.taken > self._events_max:
+            raise LimitExceededError(
+                Part.AS_OF,
+                f"more than {self._events_max} events (as_of_events_max) would have to be folded, with one more for "
+                "each conversation: all of the conversations in which anything happened in the range; ask for a "
+                "shorter one",
+            )

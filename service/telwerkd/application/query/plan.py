@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
-from telwerkd.application.ports import ChunkSelector, Snapshot
+from telwerkd.application.ports import AnswerView, ChunkSelector
 from telwerkd.application.query.budgets import RowBudget, too_many_buckets
 from telwerkd.application.query.question import Automatic, Filter, Ids, PreviousPeriod, Query, QueryLimits
 from telwerkd.application.query.rollup_cache import RollupCache, RollupKey, Versions
@@ -317,7 +317,7 @@ class QueryPlan(NamedTuple):
         """Whether no chunk has to be read."""
         return all(of.is_cached for of in self.slices())
 
-    def holds_on(self, view: Snapshot) -> bool:
+    def holds_on(self, view: AnswerView) -> bool:
         """Whether it is the plan on another view of the account as well: no chunk has changed in between."""
         return all(
             isinstance(of.source, LookUp) or of.source.versions == _versions(of.outline.selector, view)
@@ -325,7 +325,7 @@ class QueryPlan(NamedTuple):
         )
 
 
-def plan(outlined: Outline, view: Snapshot, rollups: RollupCache, rows: RowBudget) -> QueryPlan:
+def plan(outlined: Outline, view: AnswerView, rollups: RollupCache, rows: RowBudget) -> QueryPlan:
     """Returns the plan of a query on a view of its account. The rows that are cached are taken off the budget.
 
     Raises:
@@ -344,7 +344,7 @@ def plan(outlined: Outline, view: Snapshot, rollups: RollupCache, rows: RowBudge
     return QueryPlan(outlined, kpis, rows, before)
 
 
-def _source(of: SliceOutline, outlined: Outline, view: Snapshot, rollups: RollupCache) -> Source:
+def _source(of: SliceOutline, outlined: Outline, view: AnswerView, rollups: RollupCache) -> Source:
     if of.names_ids:
         return LookUp()
     selector, query = of.selector, outlined.query
@@ -367,7 +367,7 @@ def _source(of: SliceOutline, outlined: Outline, view: Snapshot, rollups: Rollup
     return ByChunk(key, chunks, join=whole is None and first < last)
 
 
-def _versions(selector: ChunkSelector, view: Snapshot) -> Versions:
+def _versions(selector: ChunkSelector, view: AnswerView) -> Versions:
     found = view.chunk_versions(selector.measure, selector.first_chunk, selector.last_chunk)
     return tuple(sorted(found.items()))
 

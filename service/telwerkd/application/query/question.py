@@ -8,7 +8,7 @@ import msgspec
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension, ValueKind
 from telwerkd.domain.conversation.facts import value_answer, value_topics
-from telwerkd.domain.ids import AccountId
+from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.domain.time.calendar import Granularity
 from telwerkd.domain.time.ranges import Range
 
@@ -22,6 +22,8 @@ class QueryLimits(msgspec.Struct, frozen=True):
     """Numbers of an answer: series times buckets, and times values where each value has its own."""
     groups_max: int = 10_000
     """Keys of an answer that are not cut into pages."""
+    as_of_events_max: int = 200_000
+    """Events that are folded for a question as of an instant; each takes about 30 us."""
     rows_max: int = 150_000
     """Rows of chunks that an answer is made of, see `RowBudget`. All KPIs of a year by 1,000 operators are 130,000;
     each takes 5 us and 1.3 kB."""
@@ -177,3 +179,5 @@ class Query(NamedTuple):
     page: Page | None = None
     include_names: bool = False
     """The answer has the display names of its ids."""
+    as_of: Micros | None = None
+    """What was known at this instant; None: what is known now (R-ASOF-2)."""

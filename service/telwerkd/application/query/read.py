@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.application.ports import Account, AnswerVersion, Snapshot, StoredChunk
+from telwerkd.application.ports import Account, AnswerVersion, AnswerView, StoredChunk
 from telwerkd.application.query.plan import (
     ByChunk,
     CachedWhole,
@@ -126,9 +126,11 @@ class Reading(NamedTuple):
     answer_version: AnswerVersion
     rows: int
     """How many rows of chunks and deltas it was made of."""
+    folded: int = 0
+    """How many events were folded for it."""
 
 
-def read(planned: QueryPlan, periods: tuple[Period, ...], view: Snapshot, rollups: RollupCache) -> Reading:
+def read(planned: QueryPlan, periods: tuple[Period, ...], view: AnswerView, rollups: RollupCache) -> Reading:
     """Returns what a plan says, read from the view that it was made on. New rollups are put into the cache.
 
     Raises:
@@ -146,7 +148,7 @@ def read(planned: QueryPlan, periods: tuple[Period, ...], view: Snapshot, rollup
 class _Reader:
     """Reads the slices of one query."""
 
-    def __init__(self, planned: QueryPlan, periods: Sequence[Period], view: Snapshot, rollups: RollupCache) -> None:
+    def __init__(self, planned: QueryPlan, periods: Sequence[Period], view: AnswerView, rollups: RollupCache) -> None:
         self._outline = planned.outline
         self._periods = periods
         self._view = view

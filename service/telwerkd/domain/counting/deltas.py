@@ -140,6 +140,9 @@ class Deltas:
             entry = (measures[fact.kpi], fact.value, fact.operator, fact.group, fact.widget, quarter_hour)
             entries[entry] = entries.get(entry, 0) + n
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def add_entries(self, measure: Measure, entries: Iterable[DeltaEntry], times: int) -> None:
         """Adds entries of a measure, `times` times."""
         for value, operator, group, widget, quarter_hour, n in entries:

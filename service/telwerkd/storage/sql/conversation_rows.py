@@ -217,6 +217,19 @@ class ConversationRows(AccountPart):
                 self.pause()
         return logged
 
+    def logs(self, ids: Collection[ConversationId], accepted_until: Micros) -> dict[ConversationId, list[Event]]:
+        """The events of conversations that were accepted by an instant; one of which it is not known was."""
+        c = events.c
+        query = sa.select(c.conversation_id, c.event_id, c.occur_time, c.body).where(
+            c.account_id == self._account,
+            c.conversation_id.in_(sorted(ids)),
+            sa.or_(c.accepted.is_(None), c.accepted <= accepted_until),
+        )
+        found: dict[ConversationId, list[Event]] = {}
+        for conversation, *event in self._connection.execute(query):
+            found.setdefault(conversation, []).append(records.event_of(*event))
+        return found
+
     def event_count(self, conversation: ConversationId) -> int:
         """How many events of a conversation are in the log."""
         c = events.c

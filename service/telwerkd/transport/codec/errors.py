@@ -57,6 +57,7 @@ _PATHS: Final[Mapping[Part, str]] = {
     Part.EVENT_ID: "event_id",
     Part.OCCUR_TIME: "occur_time",
     Part.HORIZON: "horizon",
+    Part.AS_OF: "as_of",
     Part.WIDGET_SETTINGS: "settings",
     Part.DISPLAY_NAMES: "names",
 }

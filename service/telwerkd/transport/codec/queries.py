@@ -21,7 +21,7 @@ from telwerkd.application.query.question import (
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.rates import RateInfo, asked_by_id
 from telwerkd.domain.catalogue.specs import TIMES_OF_WEEK, Dimension, ValueKind
-from telwerkd.domain.ids import AccountId
+from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS, Granularity
 from telwerkd.domain.time.ranges import DateRange, QuarterHourRange, Range
 from telwerkd.domain.time.years import YEARS, is_known_date
@@ -38,8 +38,8 @@ PAGE_SIZE_MAX = 1_000
 TOP_MAX = 1_000
 
 
-def decode_query(request: QueryRequest, fields: FieldReader) -> Query:
-    """The query of a time series or of totals.
+def decode_query(request: QueryRequest, fields: FieldReader, now: Micros) -> Query:
+    """The query of a time series or of totals, which is asked at `now`.
 
     Raises:
         InvalidArgumentError: a field is wrong.
@@ -59,10 +59,20 @@ def decode_query(request: QueryRequest, fields: FieldReader) -> Query:
         _top(request.top, kpis[order.kpi]) if request.HasField("top") else None,
         _page(request),
         request.include_names,
+        _as_of(request, now),
     )
     if query.top and query.page:
         raise FieldError("top", "excludes paging: ask for the largest, or for one page after the other")
     return query
+
+
+def _as_of(request: QueryRequest, now: Micros) -> Micros | None:
+    if not request.HasField("as_of"):
+        return None
+    as_of = instant("as_of", request.as_of)
+    if as_of > now:
+        raise FieldError("as_of", "must not lie in the future: what will be known by then is not known yet")
+    return as_of
 
 
 def _granularity(request: QueryRequest) -> Granularity | Automatic | None:

@@ -140,7 +140,8 @@ class KpiService(kpi_grpc.KpiServiceServicer):
     async def _reply(self, request: QueryRequest) -> Encoded:
         account = self._callers.account(request.account_id, is_query=True)
         if request.ByteSize() > _LOOP_BYTES_MAX:
-            query = await self._queries.compute(account, partial(decode_query, request, self._fields))
+            decode = partial(decode_query, request, self._fields, self._clock.trusted())
+            query = await self._queries.compute(account, decode)
             return Encoded((await self._encoded(request, query, short=False)).whole)
         key = (type(request), request.SerializeToString(deterministic=True))
         kept = self._cache.get(key, await self._queries.answer_version(account)) if self._cache.holds(key) else None
@@ -148,8 +149,9 @@ class KpiService(kpi_grpc.KpiServiceServicer):
             return Encoded(kept.finished(self._clock.now()))
         # To encode each value's counts takes several times as long as their sums.
         short = isinstance(request, pb.QueryTotalsRequest) or not request.include_distribution
-        finished = await self._encoded(request, decode_query(request, self._fields), short=short)
-        if finished.reply.lasting:
+        query = decode_query(request, self._fields, self._clock.trusted())
+        finished = await self._encoded(request, query, short=short)
+        if finished.reply.lasting and query.as_of is None:
             self._cache.put(key, finished.reply)
         return Encoded(finished.whole)
 
@@ -161,7 +163,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         """Several queries on one view; they come as a `QueryBatch`."""
         batch: QueryBatch = request
         account = self._callers.account(batch.account_id, calls=max(1, len(batch.queries)), is_query=True)
-        decode = partial(self._batch, account, batch)
+        decode = partial(self._batch, account, batch, self._clock.trusted())
         is_short = sum(part.size for part in batch.queries) <= _LOOP_BYTES_MAX
         asked, queries = decode() if is_short else await self._queries.compute(account, decode)
         now = self._clock.now()
@@ -183,7 +185,9 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         with self._slow_queries.watched("BatchQuery", account):
             return Encoded(await self._queries.ask_all(account, queries, encoded, joined))
 
-    def _batch(self, account: AccountId, batch: QueryBatch) -> tuple[list[QueryRequest], list[Query | TelwerkError]]:
+    def _batch(
+        self, account: AccountId, batch: QueryBatch, now: Micros
+    ) -> tuple[list[QueryRequest], list[Query | TelwerkError]]:
         """The requests of a batch, of its account, and the query of each or what is wrong with it."""
         asked: list[QueryRequest] = []
         queries: list[Query | TelwerkError] = []
@@ -193,7 +197,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
                 asked.append(message)
                 try:
                     _set_account(account, message)
-                    queries.append(decode_query(message, self._fields))
+                    queries.append(decode_query(message, self._fields, now))
                 except TelwerkError as error:
                     queries.append(let_go(error))
         return asked, queries
@@ -203,7 +207,9 @@ class KpiService(kpi_grpc.KpiServiceServicer):
     ) -> None:
         """A time series that stays true."""
         account = self._callers.account(request.account_id, is_query=True)
-        asked, query = await self._queries.compute(account, partial(self._watched, account, request))
+        asked, query = await self._queries.compute(
+            account, partial(self._watched, account, request, self._clock.trusted())
+        )
         draining = asyncio.create_task(self._draining.wait())
         try:
             with self._watches.watch(query, request.ByteSize()) as watch:
@@ -218,11 +224,13 @@ class KpiService(kpi_grpc.KpiServiceServicer):
             draining.cancel()
 
     def _watched(
-        self, account: AccountId, request: pb.WatchTimeSeriesRequest
+        self, account: AccountId, request: pb.WatchTimeSeriesRequest, now: Micros
     ) -> tuple[pb.QueryTimeSeriesRequest, Query]:
         asked = request.query
         _set_account(account, asked)
-        query = decode_query(asked, self._fields)
+        query = decode_query(asked, self._fields, now)
+        if query.as_of is not None:
+            raise FieldError("query.as_of", "a watch is of the present: ask for the past by a query")
         if query.page is not None:
             raise FieldError("query.page_size", "a watch has no pages: filter, or ask for the largest (top)")
         return asked, query

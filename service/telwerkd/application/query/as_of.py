@@ -1,0 +1,177 @@
+"""What was known at an instant: the facts of a query, folded from the log as far as it was accepted by then.
+
+They are read as counts that are in no chunk yet, so all that follows is as for any query. It costs what the events of
+the conversations cost in which anything happened in the query's range, and is bounded by them (`EventBudget`).
+"""
+
+from collections.abc import Iterator, Mapping
+from time import sleep
+
+from telwerkd.application.memory_budget import AnswerMemory
+from telwerkd.application.ports import Account, AnswerView, ChunkSelector, Conversation, Snapshot, StoredChunk
+from telwerkd.application.query.budgets import EventBudget
+from telwerkd.application.query.plan import Outline
+from telwerkd.domain.conversation.effects import Effect
+from telwerkd.domain.conversation.facts import FactChange
+from telwerkd.domain.conversation.fold import fold
+from telwerkd.domain.conversation.settings import WidgetVersion
+from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
+from telwerkd.domain.counting.deltas import DeltaEntries, Deltas
+from telwerkd.domain.counting.measures import Measure
+from telwerkd.domain.counting.reading import entries_of_chunk
+from telwerkd.domain.errors import InvalidArgumentError, Part, Reason
+from telwerkd.domain.ids import ConversationId, Micros, WidgetId
+from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
+from telwerkd.domain.time.ranges import QuarterHourRange
+
+_PAGE = 100
+"""Conversations that are read and folded at once."""
+
+_PAUSE_SECONDS = 0.0005
+"""After each page: the event loop gets the interpreter, which a thread that computes else keeps for 5 ms at a time."""
+
+_ENTRY_BYTES = 400
+
+
+class PastView:
+    """An account's counters as they were at an instant; its settings, time zone and rules are those of the present."""
+
+    def __init__(self, view: Snapshot, instant: Micros, deltas: Mapping[Measure, DeltaEntries]) -> None:
+        self._view = view
+        self._instant = instant
+        self._deltas = deltas
+
+    def account(self) -> Account:
+        """The account's row, as it is now."""
+        return self._view.account()
+
+    def widget_versions(self) -> dict[WidgetId, list[WidgetVersion]]:
+        """Every version of every widget's settings, as they are now."""
+        return self._view.widget_versions()
+
+    def earliest_due(self) -> Micros:
+        """The instant itself: limits due by it are counted, and nothing is said of later."""
+        return self._instant
+
+    def cells(self, _selector: ChunkSelector, /) -> list[StoredChunk]:
+        """None: nothing of it is in chunks."""
+        return []
+
+    def chunk_versions(self, _measure: Measure, _first_chunk: int, _last_chunk: int, /) -> dict[int, int]:
+        """None."""
+        return {}
+
+    def filed(self, measure: Measure) -> tuple[int, int]:
+        """What `deltas` gives counts as one transaction's."""
+        return 1, len(self.deltas(measure))
+
+    def deltas(self, measure: Measure) -> DeltaEntries:
+        """All that was counted of a measure."""
+        return self._deltas.get(measure) or DeltaEntries.of([])
+
+
+def past(
+    outlined: Outline, instant: Micros, view: Snapshot, events: EventBudget, memory: AnswerMemory | None
+) -> AnswerView:
+    """Returns the account as it was at an instant, as far as a query looks at it (R-ASOF-2).
+
+    Raises:
+        InvalidArgumentError: what was known then cannot be told.
+        LimitExceededError: too many events would have to be folded.
+        UnavailableError: memory has no room for the facts.
+    """
+    _check(view.account(), instant)
+    folding = _Folding(outlined, instant, view, events, memory)
+    folding.add_conversations()
+    folding.add_base_facts()
+    entries = folding.deltas.unsorted()
+    return PastView(view, instant, {measure: DeltaEntries.of(entries[measure]) for measure in entries})
+
+
+def _check(account: Account, instant: Micros) -> None:
+    """Refuses an instant of which the log does not tell any more, or never did (R-ASOF-3, R-ASOF-4)."""
+    if account.accepted_from is None or instant < account.accepted_from:
+        raise InvalidArgumentError.of(
+            Part.AS_OF,
+            "lies before the first event of the account of which it is known when it was accepted",
+            Reason.AS_OF_UNKNOWN,
+        )
+    if instant < account.removed_at:
+        raise InvalidArgumentError.of(
+            Part.AS_OF,
+            "events were purged or a conversation was erased since: what was known then cannot be told any more",
+            Reason.AS_OF_UNKNOWN,
+        )
+
+
+class _Folding:
+    """Sums up the facts that a query may read."""
+
+    def __init__(
+        self, outlined: Outline, instant: Micros, view: Snapshot, events: EventBudget, memory: AnswerMemory | None
+    ) -> None:
+        self._instant = instant
+        self._view = view
+        self._events = events
+        self._memory = memory
+        self._spans = outlined.spans
+        slices = [of for kpi in outlined.kpis for of in (*kpi.slices, *kpi.held_back)]
+        self._measures = {of.selector.measure for of in slices}
+        self._kpis = {of.info.kpi for of in slices}
+        self._seen = set[ConversationId]()
+        self.deltas = Deltas()
+
+    def add_conversations(self) -> None:
+        """Adds the facts of the events that were accepted by the instant."""
+        for page in self._pages():
+            logs = self._view.logs([conversation for conversation, _ in page], self._instant)
+            before = len(self.deltas)
+            for conversation, row in page:
+                log = logs.get(conversation, [])
+                # A conversation of which nothing was known yet has no base either: nothing was purged since.
+                self.deltas.add_effects(filter(self._is_wanted, fold(row.base, log, self._instant)[1]))
+            if self._memory is not None:
+                self._memory.take(_ENTRY_BYTES * max(0, len(self.deltas) - before))
+            sleep(_PAUSE_SECONDS)
+
+    def add_base_facts(self) -> None:
+        """Adds the facts that no event explains any more: what they were of was removed before the instant."""
+        chunks = {
+            chunk
+            for span in self._spans
+            for chunk in range(span.start // CHUNK_QUARTER_HOURS, (span.end - 1) // CHUNK_QUARTER_HOURS + 1)
+        }
+        for measure in self._measures:
+            for row in self._view.base_cells(measure, min(chunks), max(chunks)):
+                if row.chunk in chunks:
+                    self.deltas.add_entries(measure, entries_of_chunk(measure, row.chunk, row[1:5], row.cells), 1)
+
+    def _pages(self) -> Iterator[list[tuple[ConversationId, Conversation]]]:
+        """The conversations in which anything happened in a span, each once."""
+        for span in self._spans:
+            start, end = _micros(span)
+            after: tuple[Micros, ConversationId] | None = None
+            while True:
+                rows = self._view.conversations_in(start, end, after, _PAGE)
+                page = [(conversation, row) for conversation, row in rows if conversation not in self._seen]
+                self._seen.update(conversation for conversation, _ in page)
+                self._events.take(sum(self._size(*each) for each in page))
+                if page:
+                    yield page
+                if len(rows) < _PAGE:
+                    break
+                after = (rows[-1][1].last_time, rows[-1][0])
+
+    def _size(self, conversation: ConversationId, row: Conversation) -> int:
+        """How many events are read for a conversation; it counts as one itself."""
+        return 1 + (self._view.event_count(conversation) if row.events is None else row.events)
+
+    def _is_wanted(self, effect: Effect) -> bool:
+        if type(effect) is not FactChange or effect.fact.kpi not in self._kpis:
+            return False
+        quarter_hour = effect.fact.instant // QUARTER_HOUR_MICROS
+        return any(span.start <= quarter_hour < span.end for span in self._spans)
+
+
+def _micros(span: QuarterHourRange) -> tuple[Micros, Micros]:
+    return Micros(span.start * QUARTER_HOUR_MICROS), Micros(span.end * QUARTER_HOUR_MICROS)
