@@ -82,7 +82,7 @@ class CounterRows(AccountPart):
         c = base_counters.c
         key = [column for column in base_counters.primary_key if column.name != "account_id"]
         query = sa.select(*key, c.cells).where(c.account_id == self._account, c.measure.in_(sorted(measures)))
-        found = self._connection.execute(query.order_by(*key).limit(limit)).all()
+        found: Sequence[Any] = self._connection.execute(query.order_by(*key).limit(limit)).all()
         taken = [(Measure(row[0]), StoredChunk(*row[1:])) for row in found]
         keys = [ChunkKey(measure, 0, *chunk[:-1]) for measure, chunk in taken]
         self.put_base_chunks(keys, [b""] * len(keys))

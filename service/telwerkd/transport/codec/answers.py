@@ -331,7 +331,7 @@ def _answer(rows: KpiRows, hours: WeekHours | None = None) -> pb.KpiAnswer:
     )
 
 
-def _availability(rows: KpiRows) -> pb.Availability:
+def _availability(rows: KpiRows) -> pb.Availability.ValueType:
     if not rows.is_counted:
         return pb.AVAILABILITY_NOT_YET_COUNTED
     return pb.AVAILABILITY_AVAILABLE if rows.enabled else pb.AVAILABILITY_NOT_ENABLED
