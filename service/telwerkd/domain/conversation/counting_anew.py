@@ -4,10 +4,12 @@ A conversation is counted by one version of the rules from its first event on; i
 another, it is folded anew from its log, on the base state that `by_rules` gives.
 """
 
-import msgspec
-
 from telwerkd.domain.catalogue.specs import Kpi
-from telwerkd.domain.conversation.state import CURRENT_RULES, PART_ONE, State, empty
+from telwerkd.domain.conversation.part_two import recounted
+from telwerkd.domain.conversation.state import CURRENT_RULES, PART_ONE, Live, State, empty
+
+_OF_PART_ONE = State.__struct_fields__[: State.__struct_fields__.index("rules")]
+"""The fields that every version of the rules has."""
 
 _LAST_OF_PART_ONE = 10
 """The number of the last KPI of part one. Those after it came with part two."""
@@ -32,4 +34,11 @@ def by_rules(base: State, rules: int) -> State:
         return base
     if base == empty(base.rules):
         return empty(rules)
-    return msgspec.structs.replace(base, rules=rules)
+    return _without_part_two(base) if rules == PART_ONE else recounted(base)
+
+
+def _without_part_two(base: State) -> State:
+    """Returns a base state as a purge under the rules of part one leaves it."""
+    live = base.live and Live(base.live.event_id, base.live.widget, base.live.limit)
+    own = {name: getattr(base, name) for name in _OF_PART_ONE}
+    return State(**{**own, "live": live})
