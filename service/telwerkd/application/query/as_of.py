@@ -115,7 +115,7 @@ class _Folding:
         self._events = events
         self._memory = memory
         self._spans = outlined.spans
-        slices = [of for kpi in outlined.kpis for of in (*kpi.slices, *kpi.held_back)]
+        slices = [of for kpi in outlined.kpis for of in kpi.all_slices()]
         self._measures = {of.selector.measure for of in slices}
         self._kpis = {of.info.kpi for of in slices}
         self._seen = set[ConversationId]()

@@ -63,6 +63,13 @@ class KpiOutline(NamedTuple):
     below: tuple["KpiOutline", ...] = ()
     """Of a rate: the KPIs below the line, each with what is counted of it."""
 
+    def all_slices(self) -> Iterator[SliceOutline]:
+        """Those below the line, too."""
+        yield from self.slices
+        yield from self.held_back
+        for kpi in self.below:
+            yield from kpi.all_slices()
+
 
 class Outline(NamedTuple):
     """What a query reads, whatever its account holds."""

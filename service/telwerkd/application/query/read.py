@@ -110,9 +110,8 @@ class KpiReading(NamedTuple):
     below: list["KpiReading"]
     """Of a rate: the KPIs below the line."""
     is_counted: bool = True
-    """Whether the account is wholly counted by rules that have it (R-ANEW-2). If not, nothing of it is read."""
     known_from: Micros = EPOCH
-    """It is wholly counted of conversations that began from then on (R-ANEW-7); 0: of all."""
+    """These two: see `KpiRows`."""
 
 
 class Reading(NamedTuple):
@@ -172,8 +171,8 @@ class _Reader:
         )
 
     def _builder(self, planned: SlicePlan) -> "_SliceBuilder":
-        period = self._periods[planned.outline.period]
-        return _SliceBuilder(planned.outline, planned.outline.conditions, period)
+        of = planned.outline
+        return _SliceBuilder(of, of.conditions, self._periods[of.period])
 
     def slice(self, planned: SlicePlan) -> Slice:
         """Returns what is counted of a measure in a period; what was read already is not read again."""
