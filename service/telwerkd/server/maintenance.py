@@ -66,9 +66,7 @@ async def rebuild(database: Location, only: AccountId | None = None, kpis: str |
                 raise InvalidArgumentError.of("account", f"nothing is stored of {only!r}")
             accounts = [only]
         for account in accounts:
-            counted = await _recounted(store, account, console, kpis)
-            clean = await _rebuild(store, account, console) and clean
-            clean = (counted or await _recounted(store, account, console, kpis)) and clean
+            clean = await _recounted_and_rebuilt(store, account, console, kpis) and clean
     console.print("[green]Every counter equals the log." if clean else "[red]Some counters still differ: run it again.")
     return clean
 
@@ -176,6 +174,19 @@ async def copy(source: Location, target: Location) -> None:
     console.print(f"[green]All is in {target}. Start the server there.")
 
 
+async def _recounted_and_rebuilt(store: Store, account: AccountId, console: Console, kpis: str | None) -> bool:
+    try:
+        counted = await _recounted(store, account, console, kpis)
+        clean = await _rebuild(store, account, console)
+        # What kept it from being counted anew may be mended now.
+        return (counted or await _recounted(store, account, console, kpis)) and clean
+    except UnavailableError as error:
+        if not error.is_of_one_account:
+            raise
+        complain(console, error.message)
+        return False
+
+
 async def _recounted(store: Store, account: AccountId, console: Console, kpis: str | None) -> bool:
     """Counts an account anew where it is not counted by the rules that it is to be; whether it is then."""
     what, told = f"{_shown(account)}: conversations counted anew", monotonic()
@@ -193,11 +204,8 @@ async def _recounted(store: Store, account: AccountId, console: Console, kpis: s
             with audit_log.recorded("recount", account) as entry:
                 count = await recount(store, account, tell, kpis)
                 entry.outcome = f"conversations={count}"
-        except UnavailableError as error:
-            if not error.is_of_one_account:
-                raise
-            complain(console, f"{_shown(account)}: {error.message}")
-            return False
+        except UnavailableError:
+            raise
         except Exception as error:  # noqa: BLE001  # see `accounts_of`
             complain(console, f"{_shown(account)} could not be counted anew: {_in_short(error)}")
             return False
@@ -220,11 +228,8 @@ async def _rebuild(store: Store, account: AccountId, console: Console) -> bool:
             with audit_log.recorded("rebuild", account) as entry:
                 await repair(store, account, audit)
                 entry.outcome = f"counters={len(audit.mendable_cells)} states={len(audit.states)}"
-        except UnavailableError as error:
-            if not error.is_of_one_account:
-                raise
-            complain(console, f"{_shown(account)}: {error.message}")
-            return False
+        except UnavailableError:
+            raise
         except Exception as error:  # noqa: BLE001  # see `accounts_of`
             complain(console, f"{_shown(account)} could not be repaired: {_in_short(error)}")
             return False

@@ -1,0 +1,93 @@
+"""`telwerkd rebuild` counts anew what is stored, beside a server that takes events, past accounts it cannot touch."""
+
+import asyncio
+import sqlite3
+from itertools import count
+from pathlib import Path
+
+from typer.testing import CliRunner, Result
+
+from telwerk.v1 import kpi_service_pb2 as kpi
+from telwerkd.cli.app import app
+from telwerkd.domain.ids import SECOND, Micros
+from tests.chats import at
+from tests.conftest import ALL_TIME, Server, refusal, started, timestamp
+
+CENTURY = 100 * 366 * 86_400 * SECOND
+ANSWERED = "09:00:00 contact: message\n09:00:10 anna assigned in sales\n09:00:30 anna: message\n09:20:00 ends"
+
+
+async def rebuild(path: Path, *arguments: str) -> Result:
+    command = ["rebuild", "--database", str(path), *arguments]
+    return await asyncio.to_thread(CliRunner().invoke, app, command, catch_exceptions=False)
+
+
+async def known(server: Server, account: str, kpi_id: str) -> tuple[str, int]:
+    """Whether a KPI is counted, and how many there are."""
+    [answer] = (await server.totals(account, kpi_id)).answers
+    return kpi.Availability.Name(answer.availability).removeprefix("AVAILABILITY_"), answer.count
+
+
+async def test_an_account_leaves_part_two_and_comes_back_while_events_keep_coming(tmp_path):
+    """Each event that is accepted meanwhile is counted, once (R-ANEW-3, R-ANEW-10)."""
+    path, numbers = tmp_path / "telwerk.db", count()
+    async with started(path) as server:
+        for _ in range(30):
+            await server.ingest_chat("a", ANSWERED, f"c{next(numbers)}")
+        stopped = asyncio.Event()
+
+        async def chatting() -> None:
+            while not stopped.is_set():
+                await server.ingest_chat("a", ANSWERED, f"c{next(numbers)}")
+
+        sending = asyncio.create_task(chatting())
+        try:
+            off = await rebuild(path, "--account", "a", "--kpis", "ten")
+            assert await known(server, "a", "messages") == ("NOT_YET_COUNTED", 0)
+            on = await rebuild(path, "--account", "a", "--kpis", "all")
+        finally:
+            stopped.set()
+            await sending
+        chats = next(numbers)
+        assert await known(server, "a", "messages") == ("AVAILABLE", 2 * chats)
+    for done in (off, on):
+        assert done.exit_code == 0, done.output
+        assert "a: conversations counted anew: " in done.output
+        assert "Every counter equals the log." in done.output
+
+
+async def test_rebuild_says_which_account_it_cannot_touch(tmp_path):
+    """One is counted by rules of a newer program; the other is done all the same (R-ANEW-8)."""
+    path = tmp_path / "telwerk.db"
+    async with started(path) as server:
+        for account in ("a", "b"):
+            await server.ingest_chat(account, ANSWERED, "c")
+        with sqlite3.connect(path) as connection:
+            connection.execute("UPDATE accounts SET rules_version = 7, rules_target = 7 WHERE account_id = 'a'")
+        connection.close()
+        refused = await refusal(server.ingest_chat("a", ANSWERED, "d"))
+        assert (refused.code.name, refused.reason) == ("UNAVAILABLE", "RULES_UNKNOWN")
+        assert (await known(server, "a", "feedback_count")) == ("AVAILABLE", 0)
+        await server.ingest_chat("b", ANSWERED, "d")
+    done = await rebuild(path)
+    assert done.exit_code == 1
+    assert "account 'a' is counted by version 7 of the rules, and this server knows 2" in done.output
+    assert "b: 8 events of 2 conversations: clean" in done.output
+    wrong = await rebuild(path, "--kpis", "ten")
+    assert wrong.exit_code == 1
+    assert "name it with --account" in wrong.output
+
+
+async def test_a_question_as_of_an_instant_says_what_is_wrong_with_it(tmp_path):
+    """Its field is named."""
+    async with started(tmp_path / "telwerk.db") as server:
+        await server.ingest_chat("a", ANSWERED, "c")
+        refused = await refusal(server.totals("a", "messages", as_of=timestamp(Micros(at("23:00:00") + CENTURY))))
+        assert (refused.code.name, refused.fields) == ("INVALID_ARGUMENT", ["as_of"])
+        refused = await refusal(server.totals("a", "messages", as_of=timestamp(at("09:00:00"))))
+        assert (refused.reason, refused.fields) == ("AS_OF_UNKNOWN", ["as_of"])
+        query = kpi.QueryTimeSeriesRequest(as_of=timestamp(at("09:00:00")), granularity=kpi.GRANULARITY_DAY)
+        query.kpi_ids.append("messages")
+        query.range.CopyFrom(ALL_TIME)
+        watch = server.kpis.WatchTimeSeries(kpi.WatchTimeSeriesRequest(account_id="a", query=query))
+        assert (await refusal(watch.read())).fields == ["query.as_of"]
