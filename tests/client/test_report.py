@@ -212,6 +212,26 @@ def test_operators_and_groups_stand_side_by_side_with_nobody_among_them(page: ET
     assert list(table(page, "Widget")) == [WIDGET]
 
 
+def test_rates_stand_with_both_counts_beside_those_before(page: ET.Element) -> None:
+    """Of one received conversation in each week there were 4 ratings, and 1 before."""
+    found = page.find(".//section[@aria-labelledby='rates']/table")
+    assert found is not None
+    assert rows(found)["Ratings per conversation"] == ["400.0%", "–", "–", "4 of 1"]
+    assert rows(found)["Live conversations answered in time"] == ["–", "–", "–", "0 of 0"]
+
+
+def test_the_week_is_a_table_that_can_be_heard(page: ET.Element) -> None:
+    """A heat map whose cells have their numbers in them: two conversations started on the Monday at nine."""
+    week = table(page, "Conversations started per hour, by the clocks of UTC")
+    assert len(week) == 24
+    assert week["09:00"] == ["2.0", *["0.0"] * 6]
+    section = page.find(".//section[@aria-labelledby='week']")
+    assert section is not None
+    assert text(section.find("p")) == "Busiest: Monday from 09:00, 2.0 an hour (2 in 1 hours)."
+    levels = {cell.get("class") for cell in section.iterfind(".//tbody/tr/td")}
+    assert levels == {"heat-0", "heat-8"}
+
+
 def test_the_buckets_of_a_section_add_up_to_its_totals(page: ET.Element) -> None:
     sections = page.findall(".//div[@class='scroll']/table")
     assert len(sections) == 2

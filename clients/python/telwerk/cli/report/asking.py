@@ -59,6 +59,10 @@ class Answers:
     operators: Part[QueryTotalsResponse]
     groups: Part[QueryTotalsResponse]
     widgets: Part[QueryTotalsResponse]
+    rates: Part[QueryTotalsResponse]
+    """All rates, beside the previous period."""
+    week: Part[QueryTotalsResponse]
+    """What the heat map shows, by weekday and hour of the day."""
 
     @property
     def names(self) -> Names:
@@ -72,10 +76,12 @@ def ask(
     telwerk: Telwerk,
     account: str,
     kpis: Sequence[Kpi],
+    rates: Sequence[str],
+    busy: str,
     granularity: GranularityName,
     **slice_: Unpack[SliceOptions],
 ) -> Answers:
-    """Asks all of it in one BatchQuery.
+    """Asks all of it in one BatchQuery. A server that has no rates, or not the KPI of the week, has no such part.
 
     Raises:
         InvalidArgumentError: the totals or the series cannot be had; without them there is nothing to report.
@@ -106,12 +112,15 @@ def ask(
             totals(ids, **keyed, group_by=[by], compare_to="previous", top=ROWS_MAX, include_rest=True)
             for by in ("operator", "operator_group", "widget")
         ),
+        totals(rates, **slice_, compare_to="previous"),
+        totals(busy, **slice_, group_by=["weekday", "hour_of_day"]),
     ]
     for survey in surveys:
         queries.append(totals(survey, **keyed, group_by=["question"], top=ROWS_MAX, include_rest=True))
         queries.append(totals(survey, **keyed, group_by=["value"], top=ANSWERS_MAX, include_rest=True))
     answers = list(telwerk.batch(account, queries))
-    all_totals, over_time, goals, topics, combinations, operators, groups, widgets, *of_surveys = answers
+    all_totals, over_time, goals, topics, combinations, operators, groups, widgets, *others = answers
+    of_rates, week, *of_surveys = others
     return Answers(
         totals=_needed(all_totals, QueryTotalsResponse),
         series=_needed(over_time, QueryTimeSeriesResponse),
@@ -125,6 +134,8 @@ def ask(
         operators=_part(operators),
         groups=_part(groups),
         widgets=_part(widgets),
+        rates=_part(of_rates),
+        week=_part(week),
     )
 
 

@@ -13,10 +13,11 @@ from telwerk.cli.options import Account, Language, LanguageOption, connect, err,
 from telwerk.cli.querying import From, Groups, Operators, To, Widgets, Zone
 from telwerk.cli.report.asking import ask
 from telwerk.cli.report.page import Asked, page_of
+from telwerk.cli.report.rates import BUSY_KPI
 from telwerk.cli.report.words import WORDS
 from telwerk.cli.slicing import people_filter
 from telwerk.cli.times import Clock, parse_range
-from telwerk.queries import GranularityName, Moment
+from telwerk.queries import GranularityName, Moment, SliceOptions
 
 BUCKETS_MAX: Final = 400
 """More columns cannot be told apart on a page."""
@@ -61,7 +62,9 @@ def report(
         zone = zone or telwerk.account_settings(account).time_zone
         first, last = parse_range(start, end, Clock(lambda: zone))
         width = granularity or _width(first, last)
-        answers = ask(telwerk, account, catalogue.kpis, width, start=first, end=last, time_zone=zone, where=where)
+        slice_ = SliceOptions(start=first, end=last, time_zone=zone, where=where)
+        rates = [rate.rate_id for rate in catalogue.rates]
+        answers = ask(telwerk, account, catalogue.kpis, rates, BUSY_KPI, width, **slice_)
         say_if_no_data(telwerk, account, [kpi.kpi_id for kpi in catalogue.kpis], answers.totals.answers)
     buckets = len(answers.series.bucket_start_seconds)
     if buckets > BUCKETS_MAX:

@@ -9,6 +9,7 @@ from telwerk.cli.report import charts, parts
 from telwerk.cli.report.asking import Answers
 from telwerk.cli.report.changes import changed_most
 from telwerk.cli.report.moments import axis_of, bucket_labels, period
+from telwerk.cli.report.rates import WORDS as RATE_WORDS, RateRow, RateWords, WeekMap, rates_of, week_of
 from telwerk.cli.report.words import NOT_THERE, Change, Words
 from telwerk.cli.slicing import readable_id
 from telwerk.cli.times import zone_of
@@ -94,6 +95,9 @@ class Page:
     notes: Sequence[str]
     sections: Sequence[Section]
     boards: Sequence[parts.Board]
+    rate_words: RateWords
+    rates: Sequence[RateRow]
+    week: WeekMap | None
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,9 @@ def page_of(asked: Asked, answers: Answers, catalogue: ListKpisResponse, words: 
             parts.board(words.group, answers.groups, kpis, namer),
             parts.board(words.widget, answers.widgets, kpis, namer),
         ],
+        rate_words=RATE_WORDS[words.language],
+        rates=rates_of(catalogue, answers.rates.answer, words),
+        week=week_of(kpis, answers.week, words),
     )
 
 

@@ -144,6 +144,14 @@ class Words:
             return Change(self.unchanged)
         return self._judged(f"{_arrow(rounded)} {_sign(rounded)}{self.decimal(abs(rounded))}", rounded, direction)
 
+    def points_change(self, delta: float, points: str, direction: "Direction.ValueType") -> Change:
+        """By how many percentage points a rate is different."""
+        rounded = round(100 * delta, 1)
+        if not rounded:
+            return Change(self.unchanged)
+        text = f"{_arrow(rounded)} {_sign(rounded)}{self.decimal(abs(rounded), 1)} {points}"
+        return self._judged(text, rounded, direction)
+
     def _judged(self, text: str, delta: float, direction: "Direction.ValueType") -> Change:
         if direction not in {Direction.DIRECTION_HIGHER_IS_BETTER, Direction.DIRECTION_LOWER_IS_BETTER}:
             return Change(text)
