@@ -44,6 +44,7 @@ from telwerkd.domain.conversation.events import (
 )
 from telwerkd.domain.conversation.facts import (
     Change,
+    ConversationEnd,
     Fact,
     FactChange,
     LeftOut,
@@ -52,7 +53,7 @@ from telwerkd.domain.conversation.facts import (
     value_topics,
 )
 from telwerkd.domain.conversation.fold import fold
-from telwerkd.domain.conversation.state import EMPTY
+from telwerkd.domain.conversation.state import EMPTY, State
 from telwerkd.domain.ids import NO_GROUP, NOBODY, SECOND, EventId, GoalId, Micros, OperatorGroupId, OperatorId, WidgetId
 
 DAY = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
@@ -100,6 +101,7 @@ SENTENCES: dict[str, Callable[..., Kind]] = {
     r"contact resumes": Resumed,
     r"ends": Ended,
     r"(\S+): message": lambda sender: Message(_sender(sender)),
+    r"(\S+): message, by (\S+)": lambda sender, operator: Message(_sender(sender), OperatorId(operator)),
     r"(\S+) assigned(?: in (\S+))?": lambda operator, group: Assigned(_operator(operator), _group(group)),
     r"unassigned(?:, stays in (\S+))?": lambda group: Unassigned(_group(group)),
     r"contact rates (\d)": lambda stars: Rated(int(stars)),
@@ -146,9 +148,9 @@ def _kind(what: str) -> Kind:
 # --- what is read: facts --------------------------------------------------------------------------------------------
 
 
-def facts(events: Iterable[Event], now: Micros = END_OF_DAY) -> list[str]:
+def facts(events: Iterable[Event], now: Micros = END_OF_DAY, base: State = EMPTY) -> list[str]:
     """What counts at `now`, such as "09:01:10 satisfaction_score 4 anna/sales web", by instant."""
-    return net(fold(EMPTY, events, now)[1])
+    return net(fold(base, events, now)[1])
 
 
 def held(events: Iterable[Event], now: Micros = END_OF_DAY) -> list[str]:
@@ -156,9 +158,9 @@ def held(events: Iterable[Event], now: Micros = END_OF_DAY) -> list[str]:
     return net(fold(EMPTY, events, now)[1], Change.HELD, Change.RELEASED)
 
 
-def left_out(events: Iterable[Event], now: Micros = END_OF_DAY) -> list[str]:
+def left_out(events: Iterable[Event], now: Micros = END_OF_DAY, base: State = EMPTY) -> list[str]:
     """What was left out, such as "#my-rating satisfaction_score: no operator was assigned"."""
-    effects = fold(EMPTY, events, now)[1]
+    effects = fold(base, events, now)[1]
     return sorted(f"#{e.event_id} {e.kpi.name.lower()}: {e.rule.value}" for e in effects if isinstance(e, LeftOut))
 
 
@@ -179,12 +181,16 @@ def readable(fact: Fact) -> str:
     return " ".join(part for part in (str(time), fact.kpi.name.lower(), _value(fact), who, fact.widget) if part)
 
 
-def _value(fact: Fact) -> str:
+def _value(fact: Fact) -> str:  # noqa: PLR0911  # one case a KPI
     match fact.kpi:
         case Kpi.INACTIVITY_ACTIONS:
             return InactivityAction(int(fact.value)).name.lower()
         case Kpi.OFFLINE_ASSIGNMENTS:
             return OfflineAssignment(int(fact.value)).name.lower()
+        case Kpi.CONVERSATIONS_STARTED | Kpi.MESSAGES:
+            return Sender(int(fact.value)).name.lower()
+        case Kpi.CONVERSATIONS_ENDED:
+            return ConversationEnd(int(fact.value)).name.lower()
         case Kpi.CONVERSATION_TOPICS:
             return "+".join(value_topics(fact.value))
         case Kpi.PRE_CHAT_SURVEY_RESULTS | Kpi.POST_CHAT_SURVEY_RESULTS:

@@ -50,6 +50,9 @@ from telwerkd.domain.ids import (
 START = Micros(1_767_258_000 * SECOND)
 """2026-01-01 09:00:00 UTC: no event is earlier."""
 
+ALL_TIME = Micros(START + 86_400 * SECOND)
+"""No event of a conversation is later, and no limit."""
+
 GRID = SECOND // 2
 HORIZONS_S = [1, 4, 12, 120]
 EVENTS_MAX = 24
@@ -60,7 +63,7 @@ EVENT_IDS = [EventId(f"{letter}{n}") for n in (10, 9, 1, 2, 8, 0, 5) for letter 
 ABSENT_IDS = [EventId("absent"), EventId("é-absent")]
 
 WIDGETS = [WidgetId("shop"), WidgetId("help")]
-ANNA, BRAM = OperatorId("anna"), OperatorId("bram")
+ANNA, BRAM, CARL = OperatorId("anna"), OperatorId("bram"), OperatorId("carl")
 SALES, SUPPORT = OperatorGroupId("sales"), OperatorGroupId("support")
 ORDER, QUOTE = GoalId("order"), GoalId("quote")
 PRICE, DELIVERY = TopicId("price"), TopicId("delivery")
@@ -69,6 +72,11 @@ YES, NO, BIG = SurveyAnswer("q1", "yes"), SurveyAnswer("q1", "no"), SurveyAnswer
 # Every kind but the retraction.
 CONTACT_WRITES: list[Kind] = [Message(Sender.CONTACT)]
 OPERATOR_WRITES: list[Kind] = [Message(Sender.OPERATOR)]
+NAMED_WRITES: list[Kind] = [
+    Message(Sender.OPERATOR, ANNA),
+    Message(Sender.OPERATOR, CARL),
+    Message(Sender.CONTACT, CARL),
+]
 BOT_WRITES: list[Kind] = [Message(Sender.BOT)]
 LIVE: list[Kind] = [
     WentLive(sent, Micros(n * GRID)) for sent, n in [(None, 1), (None, 2), (Micros(6 * GRID), 6), (None, 20)]
@@ -93,7 +101,7 @@ POST_CHAT: list[Kind] = [PostChatSurveyAnswered(answers) for answers in [(YES,),
 
 FAMILIES = [
     *(CONTACT_WRITES, OPERATOR_WRITES, BOT_WRITES, LIVE, LIVE_WITHOUT_LIMIT, LEFT, ENDED, RESUMED, ASSIGNED),
-    *(NOBODY_ASSIGNED, FEEDBACK, ACTIONS, GOALS, TOPICS, PRE_CHAT, POST_CHAT),
+    *(NOBODY_ASSIGNED, FEEDBACK, ACTIONS, GOALS, TOPICS, PRE_CHAT, POST_CHAT, NAMED_WRITES),
 ]
 THEMES = [
     # A limit runs out (3): nobody answers, or only a bot; or it is interrupted, and who is assigned changes meanwhile.
@@ -115,6 +123,11 @@ THEMES = [
     TOPICS + PRE_CHAT + ASSIGNED,
     TOPICS + PRE_CHAT + ASSIGNED + BOT_WRITES,
     TOPICS + CONTACT_WRITES + NOBODY_ASSIGNED,
+    # Waits and first responses (13, 14, 15), stretch after stretch; episodes (12, 17), and who has them (19, 20).
+    LIVE + LEFT * 2 + CONTACT_WRITES * 2 + OPERATOR_WRITES + NAMED_WRITES,
+    LIVE_WITHOUT_LIMIT * 2 + LEFT + ENDED + RESUMED + CONTACT_WRITES * 2 + OPERATOR_WRITES * 2,
+    ENDED + RESUMED + CONTACT_WRITES + OPERATOR_WRITES + BOT_WRITES,
+    ASSIGNED + NOBODY_ASSIGNED[:1] + CONTACT_WRITES + BOT_WRITES + ENDED,
 ]
 any_kinds = st.lists(st.sampled_from(FAMILIES), min_size=1, max_size=len(FAMILIES), unique_by=id).map(
     lambda families: [kind for family in families for kind in family]

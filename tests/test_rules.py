@@ -13,8 +13,17 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "rules.md"
 RULE = re.compile(r"\bR-[A-Z]+[0-9]*-[0-9]+\b")
-ROW = re.compile(r"^\| (R-\S+) \| .* \| (`tests/[^|]*`) \|$", re.MULTILINE)
-OF_THE_RULES = "tests/domain/test_kpi_rules.py"
+ROW = re.compile(r"^\| (R-\S+) \| .* \| (`tests/[^|]*`|coming) \|$", re.MULTILINE)
+COMING = {
+    *("R-DUR-1", "R-DUR-2", "R-DUR-3", "R-DUR-4"),
+    *("R-SERVICE-1", "R-SERVICE-2", "R-SERVICE-3", "R-SERVICE-4", "R-SERVICE-5", "R-SERVICE-6", "R-SERVICE-7"),
+    *("R-RATE-1", "R-RATE-2", "R-RATE-3", "R-RATE-4", "R-RATE-5", "R-RATE-6"),
+    *("R-WEEK-1", "R-WEEK-2", "R-WEEK-3"),
+    *("R-ANEW-2", "R-ANEW-3", "R-ANEW-4", "R-ANEW-7", "R-ANEW-8", "R-ANEW-9", "R-ANEW-10"),
+    *("R-ASOF-1", "R-ASOF-2", "R-ASOF-3", "R-ASOF-4"),
+}
+"""Rules of part two that are not built yet: this list shrinks, and is empty when it is done."""
+OF_THE_RULES = ("tests/domain/test_kpi_rules.py", "tests/domain/test_part_two.py")
 CITING = [
     *(ROOT / folder for folder in ("service", "tests", "benchmarks", "clients/python", "clients/bridges", "protos")),
     *(ROOT / "docs", ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"),
@@ -52,6 +61,10 @@ def test_every_rule_has_a_row_of_its_own_and_the_rows_of_a_subject_are_numbered_
     assert {subject: of for subject, of in numbers.items() if of != sorted(of)} == {}
 
 
+def test_rules_without_a_proof_are_those_that_are_coming():
+    assert {rule for rule, tests in proofs().items() if not tests} == COMING
+
+
 @pytest.mark.parametrize("rule", proofs())
 def test_a_rule_is_cited_by_each_test_that_proves_it(rule: str):
     for test in proofs()[rule]:
@@ -80,9 +93,9 @@ def test_every_citation_is_of_a_rule_of_the_page():
 def test_every_rule_is_cited_where_it_is_implemented():
     """So that a search for it finds the code, not the proof alone."""
     in_code = set().union(*cited(ROOT / "service").values())
-    assert sorted(set(proofs()) - in_code) == []
+    assert sorted(set(proofs()) - in_code - COMING) == []
 
 
-@pytest.mark.parametrize("test", docstrings(OF_THE_RULES))
-def test_every_test_of_the_rules_cites_one(test: str):
-    assert RULE.search(docstrings(OF_THE_RULES)[test])
+@pytest.mark.parametrize("path", OF_THE_RULES)
+def test_every_test_of_the_rules_cites_one(path: str):
+    assert [test for test, said in docstrings(path).items() if not RULE.search(said)] == []

@@ -12,10 +12,12 @@ from telwerkd.domain.conversation.facts import Change, Fact, FactChange
 from telwerkd.domain.conversation.fold import carried, fold, follows, run, step
 from telwerkd.domain.conversation.response_timer import settle
 from telwerkd.domain.conversation.retractions import retract
-from telwerkd.domain.conversation.state import EMPTY, State
+from telwerkd.domain.conversation.state import CURRENT_RULES, State, empty
 from telwerkd.domain.ids import EventId, Micros, WidgetId
 from tests.generate import Batch, deliveries, nows, observations
 from tests.oracle import Counted, oracle_facts, oracle_held
+
+EMPTY = empty(CURRENT_RULES)
 
 often = settings(max_examples=4 * settings.get_profile("laws").max_examples)
 """For the two laws that the others only sharpen."""
@@ -257,7 +259,7 @@ def test_a_base_state_stands_for_its_events(seen: Batch, kept_max: int) -> None:
 
     Only what is purged cannot be taken back any more.
 
-    R-KEEP-1.
+    R-KEEP-1, R-KEEP-9.
     """
     log = sorted(seen.events, key=lambda e: e.order)
     purged, kept = log[: max(0, len(log) - kept_max)], log[max(0, len(log) - kept_max) :]

@@ -66,12 +66,12 @@ class Rule(enum.Enum):
     LEFT_LIVE_IN_TIME = "the conversation left live within the limit"  # R-KPI3-3
     ENDED_IN_TIME = "the conversation ended within the limit"  # R-KPI3-3
     CONTACT_HAD_NOT_WRITTEN = "the contact had not written while the conversation was live"  # R-KPI3-2
-    LIMIT_HAD_PASSED = "the limit had passed before an operator answered"  # R-KPI13-1
-    HAD_ENDED = "the conversation had ended before and was not resumed"  # R-KPI12-1
-    NO_CONTACT_WAITED = "no contact was waiting for an answer"  # R-KPI14-1, R-KPI15-1
+    LIMIT_HAD_PASSED = "the limit had passed before an operator answered"  # R-KPI13-2
+    HAD_ENDED = "the conversation had ended before and was not resumed"  # R-KPI12-3
+    NO_CONTACT_WAITED = "no contact was waiting for an answer"  # R-KPI15-1
     NOT_LIVE = "the conversation was not live"  # R-KPI14-4
     STRETCH_HAD_BEEN_ANSWERED = "a contact had been answered in this live stretch before"  # R-KPI14-3
-    ENDED_WITHOUT_ANSWER = "the conversation ended before an operator answered"  # R-KPI15-3
+    ENDED_WITHOUT_ANSWER = "the conversation ended before an operator answered"  # R-KPI15-2
     NO_OPERATOR_WROTE = "no operator had sent a message since the conversation began or was resumed"  # R-KPI17-1
     NO_MESSAGE_SINCE_RESUMED = "no message had been sent since the conversation began or was resumed"  # R-KPI17-2
     UNASSIGNED_IN_BETWEEN = "no operator was assigned in between"  # R-KPI19-2

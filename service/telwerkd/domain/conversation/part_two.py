@@ -4,7 +4,7 @@ Its transitions stand here, beside those of part one (`telwerkd.domain.conversat
 conversation counts by the rules of version 2. Each is given the state `before` the event, which says for whom a fact is
 (R-FACT-2), and the state `after` it as part one has it. What part one knows (started, ended, live, the timer) is asked
 of it, so that the two cannot disagree; only what it does not need is kept beside: since when a contact waits, an
-episode or a live stretch goes on, and what was counted once already.
+episode or a live stretch goes on, and what was counted once already. A base state keeps that too (R-KEEP-9).
 
 They run for every event of every conversation: a state is made anew once at most, and not where nothing changes.
 """
@@ -82,11 +82,16 @@ def _on_operator_message(before: State, after: State, event: Event, operator: Op
     if not before.answered:
         effects += _on_first_answer(before, event, operator)
     waiting, live, episode = after.waiting, after.live, after.episode
-    if waiting is not None:
+    if waiting is None:
+        effects += (left_out(event, Kpi.RESPONSE_TIME, Rule.NO_CONTACT_WAITED),)
+    else:
         effects += _on_answer(before, event, operator, waiting)
         if live is not None and not live.replied:
             effects += _on_first_response(before, event, operator, waiting, live)
             live = _with(live, replied=True)
+        else:
+            rule = Rule.NOT_LIVE if live is None else Rule.STRETCH_HAD_BEEN_ANSWERED
+            effects += (left_out(event, Kpi.FIRST_RESPONSE_TIME, rule),)
     if episode is None and not after.ended:
         episode = event.occur_time
     answered = episode is not None
@@ -104,27 +109,31 @@ def of_the_limit(effects: Effects) -> Effects:
     )
 
 
-_NOR_ANSWERED = {
-    Rule.ONCE_PER_CONVERSATION: Rule.LIMIT_HAD_PASSED,
-    Rule.ANSWERED_IN_TIME: Rule.CONTACT_HAD_NOT_WRITTEN,
-}
-"""What a reason of KPI 3 is for KPI 13, where no limit was stopped by an answer."""
+_NOR_ANSWERED = {Rule.ONCE_PER_CONVERSATION: Rule.LIMIT_HAD_PASSED}
+"""What a reason of KPI 3 is for KPI 13, where it is another."""
 
 
 def _by(operator: OperatorId, before: State, event: Event, kpi: Kpi, value: str) -> FactChange:
-    """Returns that a fact of an operator's message is counted, for the one who wrote it (R-MSG-5)."""
+    """Returns that a fact of an operator's message is counted, for the one who wrote it (R-MSG-5, R-KPI18-2)."""
     fact = Fact(kpi, value, operator, before.group, event.widget_id, event.occur_time, event.event_id)
     return FactChange(Change.COUNTED, fact)
 
 
 def _on_first_answer(before: State, event: Event, operator: OperatorId) -> Effects:
-    """The first message of any operator: it may stop a running limit of KPI 3 in time (R-KPI13-1, R-KPI13-2)."""
+    """The first message of any operator: it may stop a running limit of KPI 3 in time (R-KPI13-1).
+
+    It is the other way in which a limit can be decided (R-KPI13-2, R-KPI13-4).
+    """
     timer = before.timer
     if before.unanswered_live or (timer is not None and timer.passed):
         return (left_out(event, Kpi.LIVE_CONVERSATIONS_ANSWERED, Rule.LIMIT_HAD_PASSED),)
+    live = before.live
     if timer is None:
-        return ()
-    if before.live is not None and before.live.since == UNKNOWN:
+        if live is None or live.limit is None or before.contact_wrote:
+            return ()
+        rule = Rule.CONTACT_HAD_NOT_WRITTEN
+        return (LeftOut(Kpi.LIVE_CONVERSATIONS_ANSWERED, live.event_id, rule),)
+    if live is not None and live.since == UNKNOWN:
         return (left_out(event, Kpi.LIVE_CONVERSATIONS_ANSWERED, Rule.PURGED),)
     return (_by(operator, before, event, Kpi.LIVE_CONVERSATIONS_ANSWERED, ""),)
 
@@ -148,7 +157,7 @@ def _on_first_response(before: State, event: Event, operator: OperatorId, waitin
 
 
 def on_stretch_end(before: State, event: Event) -> Effects:
-    """A live stretch ends, whatever else holds (R-KPI16-1, R-KPI16-2)."""
+    """A live stretch ends (R-TIME-3), whatever else holds (R-KPI16-1, R-KPI16-2)."""
     live = before.live
     if live is None:
         return ()
@@ -156,9 +165,9 @@ def on_stretch_end(before: State, event: Event) -> Effects:
 
 
 def on_ended(before: State, after: State, event: Event) -> tuple[State, Effects]:
-    """The conversation had not ended, and does: with it ends the episode (R-KPI12-1, R-KPI17-1).
+    """The conversation had not ended, and does: with it ends the episode (R-KPI12-1, R-KPI17-1, R-KPI17-3).
 
-    A wait that is open is closed without a fact (R-TIME-5).
+    A wait that is open is closed without a fact (R-TIME-5). "Ended" while ended changes nothing (R-TIME-6).
     """
     stretch = on_stretch_end(before, event)
     if before.ended:
@@ -198,7 +207,7 @@ def _lasted(before: State, event: Event, kpi: Kpi, since: Micros) -> Effect:
 
 
 def on_assigned(before: State, after: State, event: Event, kind: Assigned) -> tuple[State, Effects]:
-    """An operator replaces another directly (R-KPI19-1), or receives the conversation (R-KPI20-1)."""
+    """An operator replaces another directly (R-KPI19-1, R-KPI19-4), or receives the conversation (R-KPI20-3)."""
     if kind.operator == NOBODY:
         return after, ()
     effects: Effects = ()
