@@ -2,15 +2,17 @@
 
 import asyncio
 import sqlite3
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
 from typer.testing import CliRunner, Result
 
+from telwerk.queries import time_range
 from telwerk.v1 import kpi_service_pb2 as kpi
 from telwerkd.cli.app import app
 from telwerkd.domain.ids import SECOND, Micros
-from tests.chats import at
+from tests.chats import DAY, at
 from tests.conftest import ALL_TIME, Server, refusal, started, timestamp
 
 CENTURY = 100 * 366 * 86_400 * SECOND
@@ -91,3 +93,20 @@ async def test_a_question_as_of_an_instant_says_what_is_wrong_with_it(tmp_path):
         query.range.CopyFrom(ALL_TIME)
         watch = server.kpis.WatchTimeSeries(kpi.WatchTimeSeriesRequest(account_id="a", query=query))
         assert (await refusal(watch.read())).fields == ["query.as_of"]
+
+
+async def test_a_rate_lacks_its_numbers_as_long_as_any_of_its_kpis_does(tmp_path):
+    """What is below the line is no number either, though one of its KPIs is counted; nor are there hours of a week."""
+    path = tmp_path / "telwerk.db"
+    async with started(path) as server:
+        await server.ingest_chat("a", "09:00:00 goes live, sends limit 60s\n09:00:00 contact: message", "c")
+        await server.complete("a")
+        assert await known(server, "a", "live_answer_rate") == ("AVAILABLE", 0)
+        assert (await rebuild(path, "--account", "a", "--kpis", "ten")).exit_code == 0
+        both, by_week = ("live_answer_rate", "unanswered_live_conversations"), [kpi.DIMENSION_WEEKDAY]
+        week = time_range(DAY.date(), DAY.date() + timedelta(7))
+        response = await server.totals("a", *both, group_by=by_week, range=week)
+        rate, unanswered = response.answers
+        assert (rate.availability, rate.below_count) == (kpi.AVAILABILITY_NOT_YET_COUNTED, 0)
+        assert (len(rate.week_cells), len(unanswered.week_cells), unanswered.count) == (0, 7, 1)
+        assert [row.kpi_id for row in response.totals] == ["unanswered_live_conversations"]

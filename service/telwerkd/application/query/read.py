@@ -160,12 +160,14 @@ class _Reader:
     def kpi(self, planned: KpiPlan, account: Account) -> KpiReading:
         """Returns what is counted of a KPI, and of a rate below the line; nothing where the account lacks any of it."""
         rules = max(rules_of(each.kpi) for each in planned.infos())
-        is_counted = rules <= account.rules_version
+        return self._kpi(planned, account, rules, is_counted=rules <= account.rules_version)
+
+    def _kpi(self, planned: KpiPlan, account: Account, rules: int, *, is_counted: bool) -> KpiReading:
         return KpiReading(
             planned.info,
             [self.slice(of) if is_counted else self._builder(of).slice for of in planned.slices],
             sum(int(self.slice(of).totals().sum()) for of in planned.held_back) if is_counted else 0,
-            [self.kpi(below, account) for below in planned.below],
+            [self._kpi(below, account, rules, is_counted=is_counted) for below in planned.below],
             is_counted,
             account.known_from if rules > PART_ONE else EPOCH,
         )

@@ -20,7 +20,7 @@ from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.texts import Language
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.errors import TelwerkError
-from telwerkd.domain.ids import Micros
+from telwerkd.domain.ids import EPOCH, Micros
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS, Buckets
 from telwerkd.process.tracing import stage
 from telwerkd.transport.codec import page_tokens, wire
@@ -214,7 +214,7 @@ def _series_comparison(row: AnswerRow, compared: Numbers) -> bytes:
 def _totals(request: pb.QueryTotalsRequest, answer: Answer, now: Micros) -> bytes:
     start, end = (answer.buckets.edges * _QUARTER_SECONDS).tolist()
     until = answer.answer_version.complete_until(now)
-    hours = [WeekHours.of(answer.week, Micros(0), until) for _ in answer.kpis]
+    hours = [WeekHours.of(answer.week, rows.known_from, until if rows.is_counted else EPOCH) for rows in answer.kpis]
     message = pb.QueryTotalsResponse(
         answers=[_answer(rows, of) for rows, of in zip(answer.kpis, hours, strict=True)],
         time_zone=answer.time_zone,
