@@ -625,7 +625,10 @@ func (*LeftLive) Descriptor() ([]byte, []int) {
 type MessageSent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who sent it. Required.
-	Sender        Sender `protobuf:"varint,1,opt,name=sender,proto3,enum=telwerk.v1.Sender" json:"sender,omitempty"`
+	Sender Sender `protobuf:"varint,1,opt,name=sender,proto3,enum=telwerk.v1.Sender" json:"sender,omitempty"`
+	// Of an operator's message: who wrote it (a pseudonym), where that is not, or not yet, the operator assigned. KPI 13, 14,
+	// 15 and 18 count the message for them; it assigns nobody. Empty: not given. Beside another sender it says nothing.
+	OperatorId    string `protobuf:"bytes,2,opt,name=operator_id,json=operatorId,proto3" json:"operator_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -665,6 +668,13 @@ func (x *MessageSent) GetSender() Sender {
 		return x.Sender
 	}
 	return Sender_SENDER_UNSPECIFIED
+}
+
+func (x *MessageSent) GetOperatorId() string {
+	if x != nil {
+		return x.OperatorId
+	}
+	return ""
 }
 
 // States operator and group together: what is left out becomes nobody. A bot is assigned by leaving `operator_id` out.
@@ -1341,9 +1351,11 @@ const file_telwerk_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"live_limit\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\tliveLimit\"\n" +
 	"\n" +
-	"\bLeftLive\"9\n" +
+	"\bLeftLive\"Z\n" +
 	"\vMessageSent\x12*\n" +
-	"\x06sender\x18\x01 \x01(\x0e2\x12.telwerk.v1.SenderR\x06sender\"_\n" +
+	"\x06sender\x18\x01 \x01(\x0e2\x12.telwerk.v1.SenderR\x06sender\x12\x1f\n" +
+	"\voperator_id\x18\x02 \x01(\tR\n" +
+	"operatorId\"_\n" +
 	"\x10OperatorAssigned\x12\x1f\n" +
 	"\voperator_id\x18\x01 \x01(\tR\n" +
 	"operatorId\x12*\n" +

@@ -101,19 +101,28 @@ const (
 	ValueKind_VALUE_KIND_TOPIC_SET ValueKind = 6
 	// A question and the option chosen.
 	ValueKind_VALUE_KIND_SURVEY_ANSWER ValueKind = 7
+	// Who sent a message.
+	ValueKind_VALUE_KIND_SENDER ValueKind = 8
+	// Whether a conversation ended for the first time, or again.
+	ValueKind_VALUE_KIND_CONVERSATION_END ValueKind = 9
+	// A duration, in milliseconds. It is summed up: no single one can be filtered by, or grouped by.
+	ValueKind_VALUE_KIND_DURATION ValueKind = 10
 )
 
 // Enum value maps for ValueKind.
 var (
 	ValueKind_name = map[int32]string{
-		0: "VALUE_KIND_UNSPECIFIED",
-		1: "VALUE_KIND_NONE",
-		2: "VALUE_KIND_STARS",
-		3: "VALUE_KIND_INACTIVITY_ACTION",
-		4: "VALUE_KIND_OFFLINE_ASSIGNMENT",
-		5: "VALUE_KIND_GOAL",
-		6: "VALUE_KIND_TOPIC_SET",
-		7: "VALUE_KIND_SURVEY_ANSWER",
+		0:  "VALUE_KIND_UNSPECIFIED",
+		1:  "VALUE_KIND_NONE",
+		2:  "VALUE_KIND_STARS",
+		3:  "VALUE_KIND_INACTIVITY_ACTION",
+		4:  "VALUE_KIND_OFFLINE_ASSIGNMENT",
+		5:  "VALUE_KIND_GOAL",
+		6:  "VALUE_KIND_TOPIC_SET",
+		7:  "VALUE_KIND_SURVEY_ANSWER",
+		8:  "VALUE_KIND_SENDER",
+		9:  "VALUE_KIND_CONVERSATION_END",
+		10: "VALUE_KIND_DURATION",
 	}
 	ValueKind_value = map[string]int32{
 		"VALUE_KIND_UNSPECIFIED":        0,
@@ -124,6 +133,9 @@ var (
 		"VALUE_KIND_GOAL":               5,
 		"VALUE_KIND_TOPIC_SET":          6,
 		"VALUE_KIND_SURVEY_ANSWER":      7,
+		"VALUE_KIND_SENDER":             8,
+		"VALUE_KIND_CONVERSATION_END":   9,
+		"VALUE_KIND_DURATION":           10,
 	}
 )
 
@@ -260,6 +272,59 @@ func (OfflineAssignment) EnumDescriptor() ([]byte, []int) {
 	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{3}
 }
 
+// Which end of a conversation it is (KPI 12).
+type ConversationEnd int32
+
+const (
+	// Not stated; refused.
+	ConversationEnd_CONVERSATION_END_UNSPECIFIED ConversationEnd = 0
+	// None came before.
+	ConversationEnd_CONVERSATION_END_FIRST ConversationEnd = 1
+	// It had ended before, and was resumed.
+	ConversationEnd_CONVERSATION_END_AGAIN ConversationEnd = 2
+)
+
+// Enum value maps for ConversationEnd.
+var (
+	ConversationEnd_name = map[int32]string{
+		0: "CONVERSATION_END_UNSPECIFIED",
+		1: "CONVERSATION_END_FIRST",
+		2: "CONVERSATION_END_AGAIN",
+	}
+	ConversationEnd_value = map[string]int32{
+		"CONVERSATION_END_UNSPECIFIED": 0,
+		"CONVERSATION_END_FIRST":       1,
+		"CONVERSATION_END_AGAIN":       2,
+	}
+)
+
+func (x ConversationEnd) Enum() *ConversationEnd {
+	p := new(ConversationEnd)
+	*p = x
+	return p
+}
+
+func (x ConversationEnd) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ConversationEnd) Descriptor() protoreflect.EnumDescriptor {
+	return file_telwerk_v1_kpi_service_proto_enumTypes[4].Descriptor()
+}
+
+func (ConversationEnd) Type() protoreflect.EnumType {
+	return &file_telwerk_v1_kpi_service_proto_enumTypes[4]
+}
+
+func (x ConversationEnd) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ConversationEnd.Descriptor instead.
+func (ConversationEnd) EnumDescriptor() ([]byte, []int) {
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{4}
+}
+
 // What KPIs can be grouped and filtered by.
 type Dimension int32
 
@@ -278,6 +343,10 @@ const (
 	Dimension_DIMENSION_TOPIC Dimension = 5
 	// KPI 9 and 10 by the question that was answered.
 	Dimension_DIMENSION_QUESTION Dimension = 6
+	// The day of the week in the query's time zone: totals only, of every KPI.
+	Dimension_DIMENSION_WEEKDAY Dimension = 7
+	// The hour of the day that a clock in the query's time zone shows: totals only, of every KPI.
+	Dimension_DIMENSION_HOUR_OF_DAY Dimension = 8
 )
 
 // Enum value maps for Dimension.
@@ -290,6 +359,8 @@ var (
 		4: "DIMENSION_VALUE",
 		5: "DIMENSION_TOPIC",
 		6: "DIMENSION_QUESTION",
+		7: "DIMENSION_WEEKDAY",
+		8: "DIMENSION_HOUR_OF_DAY",
 	}
 	Dimension_value = map[string]int32{
 		"DIMENSION_UNSPECIFIED":    0,
@@ -299,6 +370,8 @@ var (
 		"DIMENSION_VALUE":          4,
 		"DIMENSION_TOPIC":          5,
 		"DIMENSION_QUESTION":       6,
+		"DIMENSION_WEEKDAY":        7,
+		"DIMENSION_HOUR_OF_DAY":    8,
 	}
 )
 
@@ -313,11 +386,11 @@ func (x Dimension) String() string {
 }
 
 func (Dimension) Descriptor() protoreflect.EnumDescriptor {
-	return file_telwerk_v1_kpi_service_proto_enumTypes[4].Descriptor()
+	return file_telwerk_v1_kpi_service_proto_enumTypes[5].Descriptor()
 }
 
 func (Dimension) Type() protoreflect.EnumType {
-	return &file_telwerk_v1_kpi_service_proto_enumTypes[4]
+	return &file_telwerk_v1_kpi_service_proto_enumTypes[5]
 }
 
 func (x Dimension) Number() protoreflect.EnumNumber {
@@ -326,7 +399,7 @@ func (x Dimension) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Dimension.Descriptor instead.
 func (Dimension) EnumDescriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{4}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{5}
 }
 
 // The width of a bucket. Buckets begin on the time zone's own boundaries.
@@ -349,6 +422,9 @@ const (
 	Granularity_GRANULARITY_QUARTER Granularity = 6
 	// Calendar year.
 	Granularity_GRANULARITY_YEAR Granularity = 7
+	// By the length of the range on a calendar of the query's time zone: hours up to 7 days, days up to 62 days, months up
+	// to 5 years, else years. The answer says which; a compared period has the same.
+	Granularity_GRANULARITY_AUTO Granularity = 8
 )
 
 // Enum value maps for Granularity.
@@ -362,6 +438,7 @@ var (
 		5: "GRANULARITY_MONTH",
 		6: "GRANULARITY_QUARTER",
 		7: "GRANULARITY_YEAR",
+		8: "GRANULARITY_AUTO",
 	}
 	Granularity_value = map[string]int32{
 		"GRANULARITY_UNSPECIFIED":  0,
@@ -372,6 +449,7 @@ var (
 		"GRANULARITY_MONTH":        5,
 		"GRANULARITY_QUARTER":      6,
 		"GRANULARITY_YEAR":         7,
+		"GRANULARITY_AUTO":         8,
 	}
 )
 
@@ -386,11 +464,11 @@ func (x Granularity) String() string {
 }
 
 func (Granularity) Descriptor() protoreflect.EnumDescriptor {
-	return file_telwerk_v1_kpi_service_proto_enumTypes[5].Descriptor()
+	return file_telwerk_v1_kpi_service_proto_enumTypes[6].Descriptor()
 }
 
 func (Granularity) Type() protoreflect.EnumType {
-	return &file_telwerk_v1_kpi_service_proto_enumTypes[5]
+	return &file_telwerk_v1_kpi_service_proto_enumTypes[6]
 }
 
 func (x Granularity) Number() protoreflect.EnumNumber {
@@ -399,7 +477,7 @@ func (x Granularity) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Granularity.Descriptor instead.
 func (Granularity) EnumDescriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{5}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{6}
 }
 
 // The numbers that rows can be ordered by.
@@ -422,19 +500,25 @@ const (
 	OrderMeasure_ORDER_MEASURE_COUNT_CHANGE OrderMeasure = 6
 	// KPI 1: the mean's difference from the compared period's.
 	OrderMeasure_ORDER_MEASURE_MEAN_DELTA OrderMeasure = 7
+	// Rates: what is above the line by what is below it.
+	OrderMeasure_ORDER_MEASURE_RATE OrderMeasure = 9
+	// Rates: the rate's difference from the compared period's.
+	OrderMeasure_ORDER_MEASURE_RATE_DELTA OrderMeasure = 10
 )
 
 // Enum value maps for OrderMeasure.
 var (
 	OrderMeasure_name = map[int32]string{
-		0: "ORDER_MEASURE_UNSPECIFIED",
-		1: "ORDER_MEASURE_KEY",
-		2: "ORDER_MEASURE_COUNT",
-		3: "ORDER_MEASURE_SUM",
-		4: "ORDER_MEASURE_MEAN",
-		5: "ORDER_MEASURE_COUNT_DELTA",
-		6: "ORDER_MEASURE_COUNT_CHANGE",
-		7: "ORDER_MEASURE_MEAN_DELTA",
+		0:  "ORDER_MEASURE_UNSPECIFIED",
+		1:  "ORDER_MEASURE_KEY",
+		2:  "ORDER_MEASURE_COUNT",
+		3:  "ORDER_MEASURE_SUM",
+		4:  "ORDER_MEASURE_MEAN",
+		5:  "ORDER_MEASURE_COUNT_DELTA",
+		6:  "ORDER_MEASURE_COUNT_CHANGE",
+		7:  "ORDER_MEASURE_MEAN_DELTA",
+		9:  "ORDER_MEASURE_RATE",
+		10: "ORDER_MEASURE_RATE_DELTA",
 	}
 	OrderMeasure_value = map[string]int32{
 		"ORDER_MEASURE_UNSPECIFIED":  0,
@@ -445,6 +529,8 @@ var (
 		"ORDER_MEASURE_COUNT_DELTA":  5,
 		"ORDER_MEASURE_COUNT_CHANGE": 6,
 		"ORDER_MEASURE_MEAN_DELTA":   7,
+		"ORDER_MEASURE_RATE":         9,
+		"ORDER_MEASURE_RATE_DELTA":   10,
 	}
 )
 
@@ -459,11 +545,11 @@ func (x OrderMeasure) String() string {
 }
 
 func (OrderMeasure) Descriptor() protoreflect.EnumDescriptor {
-	return file_telwerk_v1_kpi_service_proto_enumTypes[6].Descriptor()
+	return file_telwerk_v1_kpi_service_proto_enumTypes[7].Descriptor()
 }
 
 func (OrderMeasure) Type() protoreflect.EnumType {
-	return &file_telwerk_v1_kpi_service_proto_enumTypes[6]
+	return &file_telwerk_v1_kpi_service_proto_enumTypes[7]
 }
 
 func (x OrderMeasure) Number() protoreflect.EnumNumber {
@@ -472,7 +558,7 @@ func (x OrderMeasure) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OrderMeasure.Descriptor instead.
 func (OrderMeasure) EnumDescriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{6}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{7}
 }
 
 // Whether a KPI can have data in a slice.
@@ -512,11 +598,11 @@ func (x Availability) String() string {
 }
 
 func (Availability) Descriptor() protoreflect.EnumDescriptor {
-	return file_telwerk_v1_kpi_service_proto_enumTypes[7].Descriptor()
+	return file_telwerk_v1_kpi_service_proto_enumTypes[8].Descriptor()
 }
 
 func (Availability) Type() protoreflect.EnumType {
-	return &file_telwerk_v1_kpi_service_proto_enumTypes[7]
+	return &file_telwerk_v1_kpi_service_proto_enumTypes[8]
 }
 
 func (x Availability) Number() protoreflect.EnumNumber {
@@ -525,7 +611,7 @@ func (x Availability) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Availability.Descriptor instead.
 func (Availability) EnumDescriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{7}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{8}
 }
 
 // Asks for the catalogue.
@@ -577,14 +663,16 @@ func (x *ListKpisRequest) GetLanguageCode() string {
 // The catalogue.
 type ListKpisResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// In the order of the rules, KPI 1 to 10.
+	// In the order of the rules, KPI 1 to 20.
 	Kpis []*Kpi `protobuf:"bytes,1,rep,name=kpis,proto3" json:"kpis,omitempty"`
 	// The language of the texts.
 	LanguageCode string `protobuf:"bytes,2,opt,name=language_code,json=languageCode,proto3" json:"language_code,omitempty"`
 	// The parts of a help page, in order.
 	Sections []*Section `protobuf:"bytes,3,rep,name=sections,proto3" json:"sections,omitempty"`
 	// What stands above the texts on a help page.
-	Headings      *HelpHeadings `protobuf:"bytes,4,opt,name=headings,proto3" json:"headings,omitempty"`
+	Headings *HelpHeadings `protobuf:"bytes,4,opt,name=headings,proto3" json:"headings,omitempty"`
+	// The rates, in the order of the rules: KPIs divided by others. They are asked for among `kpi_ids`, by their ids.
+	Rates         []*Rate `protobuf:"bytes,5,rep,name=rates,proto3" json:"rates,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -647,6 +735,223 @@ func (x *ListKpisResponse) GetHeadings() *HelpHeadings {
 	return nil
 }
 
+func (x *ListKpisResponse) GetRates() []*Rate {
+	if x != nil {
+		return x.Rates
+	}
+	return nil
+}
+
+// A KPI divided by another, with texts under the same headings as a KPI's.
+type Rate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id, such as `live_answer_rate`.
+	RateId string `protobuf:"bytes,1,opt,name=rate_id,json=rateId,proto3" json:"rate_id,omitempty"`
+	// Its name.
+	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// What is measured.
+	What string `protobuf:"bytes,3,opt,name=what,proto3" json:"what,omitempty"`
+	// What a rate of 1 is: the unit above the line per the unit below it.
+	Unit string `protobuf:"bytes,4,opt,name=unit,proto3" json:"unit,omitempty"`
+	// When something is counted above and below the line.
+	When string `protobuf:"bytes,5,opt,name=when,proto3" json:"when,omitempty"`
+	// Why it is useful.
+	Why string `protobuf:"bytes,6,opt,name=why,proto3" json:"why,omitempty"`
+	// An example; may be empty.
+	Example string `protobuf:"bytes,7,opt,name=example,proto3" json:"example,omitempty"`
+	// What is above the line.
+	Above *RateTerm `protobuf:"bytes,8,opt,name=above,proto3" json:"above,omitempty"`
+	// What is below it: the sum of these.
+	Below []*RateTerm `protobuf:"bytes,9,rep,name=below,proto3" json:"below,omitempty"`
+	// By what it can be grouped and filtered: as the KPI above the line. What only that KPI has (value, topic) splits and
+	// filters it alone; below is then what the same row has without that dimension.
+	Dimensions []Dimension `protobuf:"varint,10,rep,packed,name=dimensions,proto3,enum=telwerk.v1.Dimension" json:"dimensions,omitempty"`
+	// What kind of value a row that is grouped by value has.
+	ValueKind ValueKind `protobuf:"varint,11,opt,name=value_kind,json=valueKind,proto3,enum=telwerk.v1.ValueKind" json:"value_kind,omitempty"`
+	// Whether more of it is better.
+	Direction Direction `protobuf:"varint,12,opt,name=direction,proto3,enum=telwerk.v1.Direction" json:"direction,omitempty"`
+	// Whether it may exceed 1, as what is above may be of other conversations or days than what is below.
+	MayExceedOne  bool `protobuf:"varint,13,opt,name=may_exceed_one,json=mayExceedOne,proto3" json:"may_exceed_one,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rate) Reset() {
+	*x = Rate{}
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rate) ProtoMessage() {}
+
+func (x *Rate) ProtoReflect() protoreflect.Message {
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rate.ProtoReflect.Descriptor instead.
+func (*Rate) Descriptor() ([]byte, []int) {
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Rate) GetRateId() string {
+	if x != nil {
+		return x.RateId
+	}
+	return ""
+}
+
+func (x *Rate) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *Rate) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *Rate) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *Rate) GetWhen() string {
+	if x != nil {
+		return x.When
+	}
+	return ""
+}
+
+func (x *Rate) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *Rate) GetExample() string {
+	if x != nil {
+		return x.Example
+	}
+	return ""
+}
+
+func (x *Rate) GetAbove() *RateTerm {
+	if x != nil {
+		return x.Above
+	}
+	return nil
+}
+
+func (x *Rate) GetBelow() []*RateTerm {
+	if x != nil {
+		return x.Below
+	}
+	return nil
+}
+
+func (x *Rate) GetDimensions() []Dimension {
+	if x != nil {
+		return x.Dimensions
+	}
+	return nil
+}
+
+func (x *Rate) GetValueKind() ValueKind {
+	if x != nil {
+		return x.ValueKind
+	}
+	return ValueKind_VALUE_KIND_UNSPECIFIED
+}
+
+func (x *Rate) GetDirection() Direction {
+	if x != nil {
+		return x.Direction
+	}
+	return Direction_DIRECTION_UNSPECIFIED
+}
+
+func (x *Rate) GetMayExceedOne() bool {
+	if x != nil {
+		return x.MayExceedOne
+	}
+	return false
+}
+
+// A KPI above or below the line of a rate.
+type RateTerm struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The KPI's id.
+	KpiId string `protobuf:"bytes,1,opt,name=kpi_id,json=kpiId,proto3" json:"kpi_id,omitempty"`
+	// Only its facts of this value. Absent: all.
+	Value         *Value `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RateTerm) Reset() {
+	*x = RateTerm{}
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RateTerm) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RateTerm) ProtoMessage() {}
+
+func (x *RateTerm) ProtoReflect() protoreflect.Message {
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RateTerm.ProtoReflect.Descriptor instead.
+func (*RateTerm) Descriptor() ([]byte, []int) {
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *RateTerm) GetKpiId() string {
+	if x != nil {
+		return x.KpiId
+	}
+	return ""
+}
+
+func (x *RateTerm) GetValue() *Value {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
 // A part of the help page.
 type Section struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -662,7 +967,7 @@ type Section struct {
 
 func (x *Section) Reset() {
 	*x = Section{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[2]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -674,7 +979,7 @@ func (x *Section) String() string {
 func (*Section) ProtoMessage() {}
 
 func (x *Section) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[2]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -687,7 +992,7 @@ func (x *Section) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Section.ProtoReflect.Descriptor instead.
 func (*Section) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{2}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Section) GetDisplayName() string {
@@ -732,7 +1037,7 @@ type HelpHeadings struct {
 
 func (x *HelpHeadings) Reset() {
 	*x = HelpHeadings{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[3]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -744,7 +1049,7 @@ func (x *HelpHeadings) String() string {
 func (*HelpHeadings) ProtoMessage() {}
 
 func (x *HelpHeadings) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[3]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -757,7 +1062,7 @@ func (x *HelpHeadings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HelpHeadings.ProtoReflect.Descriptor instead.
 func (*HelpHeadings) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{3}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *HelpHeadings) GetWhat() string {
@@ -807,7 +1112,7 @@ type Kpi struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its id, such as `satisfaction_score`.
 	KpiId string `protobuf:"bytes,1,opt,name=kpi_id,json=kpiId,proto3" json:"kpi_id,omitempty"`
-	// Its number in the rules, 1 to 10.
+	// Its number in the rules, 1 to 20.
 	Number int32 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
 	// Its name.
 	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
@@ -841,7 +1146,7 @@ type Kpi struct {
 
 func (x *Kpi) Reset() {
 	*x = Kpi{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[4]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -853,7 +1158,7 @@ func (x *Kpi) String() string {
 func (*Kpi) ProtoMessage() {}
 
 func (x *Kpi) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[4]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -866,7 +1171,7 @@ func (x *Kpi) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kpi.ProtoReflect.Descriptor instead.
 func (*Kpi) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{4}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Kpi) GetKpiId() string {
@@ -989,7 +1294,7 @@ type ValueInfo struct {
 
 func (x *ValueInfo) Reset() {
 	*x = ValueInfo{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[5]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1001,7 +1306,7 @@ func (x *ValueInfo) String() string {
 func (*ValueInfo) ProtoMessage() {}
 
 func (x *ValueInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[5]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1014,7 +1319,7 @@ func (x *ValueInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValueInfo.ProtoReflect.Descriptor instead.
 func (*ValueInfo) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{5}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ValueInfo) GetValue() *Value {
@@ -1051,6 +1356,8 @@ type Value struct {
 	//	*Value_GoalId
 	//	*Value_Topics
 	//	*Value_Answer
+	//	*Value_Sender
+	//	*Value_ConversationEnd
 	Kind          isValue_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1058,7 +1365,7 @@ type Value struct {
 
 func (x *Value) Reset() {
 	*x = Value{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[6]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1070,7 +1377,7 @@ func (x *Value) String() string {
 func (*Value) ProtoMessage() {}
 
 func (x *Value) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[6]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1083,7 +1390,7 @@ func (x *Value) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Value.ProtoReflect.Descriptor instead.
 func (*Value) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{6}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Value) GetKind() isValue_Kind {
@@ -1147,6 +1454,24 @@ func (x *Value) GetAnswer() *SurveyAnswer {
 	return nil
 }
 
+func (x *Value) GetSender() Sender {
+	if x != nil {
+		if x, ok := x.Kind.(*Value_Sender); ok {
+			return x.Sender
+		}
+	}
+	return Sender_SENDER_UNSPECIFIED
+}
+
+func (x *Value) GetConversationEnd() ConversationEnd {
+	if x != nil {
+		if x, ok := x.Kind.(*Value_ConversationEnd); ok {
+			return x.ConversationEnd
+		}
+	}
+	return ConversationEnd_CONVERSATION_END_UNSPECIFIED
+}
+
 type isValue_Kind interface {
 	isValue_Kind()
 }
@@ -1181,6 +1506,16 @@ type Value_Answer struct {
 	Answer *SurveyAnswer `protobuf:"bytes,6,opt,name=answer,proto3,oneof"`
 }
 
+type Value_Sender struct {
+	// KPI 11 and 18.
+	Sender Sender `protobuf:"varint,7,opt,name=sender,proto3,enum=telwerk.v1.Sender,oneof"`
+}
+
+type Value_ConversationEnd struct {
+	// KPI 12.
+	ConversationEnd ConversationEnd `protobuf:"varint,8,opt,name=conversation_end,json=conversationEnd,proto3,enum=telwerk.v1.ConversationEnd,oneof"`
+}
+
 func (*Value_Stars) isValue_Kind() {}
 
 func (*Value_Action) isValue_Kind() {}
@@ -1193,6 +1528,10 @@ func (*Value_Topics) isValue_Kind() {}
 
 func (*Value_Answer) isValue_Kind() {}
 
+func (*Value_Sender) isValue_Kind() {}
+
+func (*Value_ConversationEnd) isValue_Kind() {}
+
 // A set of topics.
 type TopicSet struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1204,7 +1543,7 @@ type TopicSet struct {
 
 func (x *TopicSet) Reset() {
 	*x = TopicSet{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[7]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1216,7 +1555,7 @@ func (x *TopicSet) String() string {
 func (*TopicSet) ProtoMessage() {}
 
 func (x *TopicSet) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[7]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1229,7 +1568,7 @@ func (x *TopicSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicSet.ProtoReflect.Descriptor instead.
 func (*TopicSet) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{7}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TopicSet) GetTopicIds() []string {
@@ -1255,7 +1594,7 @@ type TimeRange struct {
 
 func (x *TimeRange) Reset() {
 	*x = TimeRange{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[8]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1267,7 +1606,7 @@ func (x *TimeRange) String() string {
 func (*TimeRange) ProtoMessage() {}
 
 func (x *TimeRange) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[8]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1280,7 +1619,7 @@ func (x *TimeRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimeRange.ProtoReflect.Descriptor instead.
 func (*TimeRange) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{8}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TimeRange) GetBounds() isTimeRange_Bounds {
@@ -1339,7 +1678,7 @@ type InstantRange struct {
 
 func (x *InstantRange) Reset() {
 	*x = InstantRange{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[9]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1351,7 +1690,7 @@ func (x *InstantRange) String() string {
 func (*InstantRange) ProtoMessage() {}
 
 func (x *InstantRange) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[9]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1364,7 +1703,7 @@ func (x *InstantRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstantRange.ProtoReflect.Descriptor instead.
 func (*InstantRange) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{9}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *InstantRange) GetStartTime() *timestamppb.Timestamp {
@@ -1394,7 +1733,7 @@ type DateRange struct {
 
 func (x *DateRange) Reset() {
 	*x = DateRange{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[10]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1406,7 +1745,7 @@ func (x *DateRange) String() string {
 func (*DateRange) ProtoMessage() {}
 
 func (x *DateRange) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[10]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1419,7 +1758,7 @@ func (x *DateRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DateRange.ProtoReflect.Descriptor instead.
 func (*DateRange) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{10}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DateRange) GetStartDate() *CalendarDate {
@@ -1451,7 +1790,7 @@ type CalendarDate struct {
 
 func (x *CalendarDate) Reset() {
 	*x = CalendarDate{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[11]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1463,7 +1802,7 @@ func (x *CalendarDate) String() string {
 func (*CalendarDate) ProtoMessage() {}
 
 func (x *CalendarDate) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[11]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1476,7 +1815,7 @@ func (x *CalendarDate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CalendarDate.ProtoReflect.Descriptor instead.
 func (*CalendarDate) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{11}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CalendarDate) GetYear() int32 {
@@ -1521,7 +1860,7 @@ type Filter struct {
 
 func (x *Filter) Reset() {
 	*x = Filter{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[12]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1533,7 +1872,7 @@ func (x *Filter) String() string {
 func (*Filter) ProtoMessage() {}
 
 func (x *Filter) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[12]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1546,7 +1885,7 @@ func (x *Filter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filter.ProtoReflect.Descriptor instead.
 func (*Filter) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{12}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Filter) GetOperators() *IdFilter {
@@ -1604,7 +1943,7 @@ type IdFilter struct {
 
 func (x *IdFilter) Reset() {
 	*x = IdFilter{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[13]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1616,7 +1955,7 @@ func (x *IdFilter) String() string {
 func (*IdFilter) ProtoMessage() {}
 
 func (x *IdFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[13]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1629,7 +1968,7 @@ func (x *IdFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdFilter.ProtoReflect.Descriptor instead.
 func (*IdFilter) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{13}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *IdFilter) GetAnyOf() []string {
@@ -1659,7 +1998,7 @@ type ValueFilter struct {
 
 func (x *ValueFilter) Reset() {
 	*x = ValueFilter{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[14]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1671,7 +2010,7 @@ func (x *ValueFilter) String() string {
 func (*ValueFilter) ProtoMessage() {}
 
 func (x *ValueFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[14]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1684,7 +2023,7 @@ func (x *ValueFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValueFilter.ProtoReflect.Descriptor instead.
 func (*ValueFilter) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{14}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ValueFilter) GetAnyOf() []*Value {
@@ -1718,7 +2057,7 @@ type TopicFilter struct {
 
 func (x *TopicFilter) Reset() {
 	*x = TopicFilter{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[15]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1730,7 +2069,7 @@ func (x *TopicFilter) String() string {
 func (*TopicFilter) ProtoMessage() {}
 
 func (x *TopicFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[15]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1743,7 +2082,7 @@ func (x *TopicFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicFilter.ProtoReflect.Descriptor instead.
 func (*TopicFilter) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{15}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TopicFilter) GetAnyOf() []string {
@@ -1791,7 +2130,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[16]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1803,7 +2142,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[16]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1816,7 +2155,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{16}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Comparison) GetPeriod() isComparison_Period {
@@ -1867,7 +2206,7 @@ func (*Comparison_Range) isComparison_Period() {}
 // number (a mean without ratings), come by key; the latter last.
 type OrderBy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By which number of the whole range. Absent: by key; with `top`, by count, the largest first.
+	// By which number of the whole range. Absent: by key; with `top`, by count (of a rate: by the rate), the largest first.
 	Measure OrderMeasure `protobuf:"varint,1,opt,name=measure,proto3,enum=telwerk.v1.OrderMeasure" json:"measure,omitempty"`
 	// The largest first.
 	Descending bool `protobuf:"varint,2,opt,name=descending,proto3" json:"descending,omitempty"`
@@ -1879,7 +2218,7 @@ type OrderBy struct {
 
 func (x *OrderBy) Reset() {
 	*x = OrderBy{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[17]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1891,7 +2230,7 @@ func (x *OrderBy) String() string {
 func (*OrderBy) ProtoMessage() {}
 
 func (x *OrderBy) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[17]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1904,7 +2243,7 @@ func (x *OrderBy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderBy.ProtoReflect.Descriptor instead.
 func (*OrderBy) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{17}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *OrderBy) GetMeasure() OrderMeasure {
@@ -1934,14 +2273,17 @@ type Top struct {
 	// How many keys, 1 to 1,000. Required.
 	Count int32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
 	// Add one row that sums up all the other keys, with `rest` set: each fact once. Left out where no key is left over.
-	IncludeRest   bool `protobuf:"varint,2,opt,name=include_rest,json=includeRest,proto3" json:"include_rest,omitempty"`
+	IncludeRest bool `protobuf:"varint,2,opt,name=include_rest,json=includeRest,proto3" json:"include_rest,omitempty"`
+	// Rates: only keys with at least so many below the line in the whole range; 1 of 1 is not the best operator. The others
+	// are among the rest.
+	MinBelow      int64 `protobuf:"varint,3,opt,name=min_below,json=minBelow,proto3" json:"min_below,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Top) Reset() {
 	*x = Top{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[18]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1953,7 +2295,7 @@ func (x *Top) String() string {
 func (*Top) ProtoMessage() {}
 
 func (x *Top) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[18]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1966,7 +2308,7 @@ func (x *Top) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Top.ProtoReflect.Descriptor instead.
 func (*Top) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{18}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Top) GetCount() int32 {
@@ -1983,12 +2325,19 @@ func (x *Top) GetIncludeRest() bool {
 	return false
 }
 
+func (x *Top) GetMinBelow() int64 {
+	if x != nil {
+		return x.MinBelow
+	}
+	return 0
+}
+
 // Asks for KPIs over time.
 type QueryTimeSeriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
-	// The KPIs' ids; 1 to 10, each once. Every one must have the dimensions used.
+	// The ids of KPIs and rates; 1 to 40, each once. Every one must have the dimensions used.
 	KpiIds []string `protobuf:"bytes,2,rep,name=kpi_ids,json=kpiIds,proto3" json:"kpi_ids,omitempty"`
 	// Required.
 	Range *TimeRange `protobuf:"bytes,3,opt,name=range,proto3" json:"range,omitempty"`
@@ -2013,14 +2362,16 @@ type QueryTimeSeriesRequest struct {
 	// Keys on a page, 1 to 1,000. Absent: all in one answer, if they are within the server's limits.
 	PageSize int32 `protobuf:"varint,13,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Of the page before; absent for the first. Belongs to the very same query.
-	PageToken     string `protobuf:"bytes,14,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,14,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Add the display names of the ids that occur in the answer.
+	IncludeNames  bool `protobuf:"varint,18,opt,name=include_names,json=includeNames,proto3" json:"include_names,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *QueryTimeSeriesRequest) Reset() {
 	*x = QueryTimeSeriesRequest{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[19]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2032,7 +2383,7 @@ func (x *QueryTimeSeriesRequest) String() string {
 func (*QueryTimeSeriesRequest) ProtoMessage() {}
 
 func (x *QueryTimeSeriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[19]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2045,7 +2396,7 @@ func (x *QueryTimeSeriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryTimeSeriesRequest.ProtoReflect.Descriptor instead.
 func (*QueryTimeSeriesRequest) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{19}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *QueryTimeSeriesRequest) GetAccountId() string {
@@ -2146,6 +2497,13 @@ func (x *QueryTimeSeriesRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *QueryTimeSeriesRequest) GetIncludeNames() bool {
+	if x != nil {
+		return x.IncludeNames
+	}
+	return false
+}
+
 // KPIs over time, in columns.
 type QueryTimeSeriesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2169,13 +2527,17 @@ type QueryTimeSeriesResponse struct {
 	ComparedPeriod *ComparedPeriod `protobuf:"bytes,9,opt,name=compared_period,json=comparedPeriod,proto3" json:"compared_period,omitempty"`
 	// For the next page; empty on the last.
 	NextPageToken string `protobuf:"bytes,10,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// The width of the buckets, if `GRANULARITY_AUTO` was asked for.
+	Granularity Granularity `protobuf:"varint,11,opt,name=granularity,proto3,enum=telwerk.v1.Granularity" json:"granularity,omitempty"`
+	// If asked for: the display names, as far as there are any, of the ids in this answer, by kind and id.
+	Names         []*DisplayName `protobuf:"bytes,12,rep,name=names,proto3" json:"names,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *QueryTimeSeriesResponse) Reset() {
 	*x = QueryTimeSeriesResponse{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[20]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2187,7 +2549,7 @@ func (x *QueryTimeSeriesResponse) String() string {
 func (*QueryTimeSeriesResponse) ProtoMessage() {}
 
 func (x *QueryTimeSeriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[20]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2200,7 +2562,7 @@ func (x *QueryTimeSeriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryTimeSeriesResponse.ProtoReflect.Descriptor instead.
 func (*QueryTimeSeriesResponse) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{20}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *QueryTimeSeriesResponse) GetBucketStartSeconds() []int64 {
@@ -2273,6 +2635,20 @@ func (x *QueryTimeSeriesResponse) GetNextPageToken() string {
 	return ""
 }
 
+func (x *QueryTimeSeriesResponse) GetGranularity() Granularity {
+	if x != nil {
+		return x.Granularity
+	}
+	return Granularity_GRANULARITY_UNSPECIFIED
+}
+
+func (x *QueryTimeSeriesResponse) GetNames() []*DisplayName {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
 // The period that an answer is compared with.
 type ComparedPeriod struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2290,7 +2666,7 @@ type ComparedPeriod struct {
 
 func (x *ComparedPeriod) Reset() {
 	*x = ComparedPeriod{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[21]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2302,7 +2678,7 @@ func (x *ComparedPeriod) String() string {
 func (*ComparedPeriod) ProtoMessage() {}
 
 func (x *ComparedPeriod) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[21]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2315,7 +2691,7 @@ func (x *ComparedPeriod) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ComparedPeriod.ProtoReflect.Descriptor instead.
 func (*ComparedPeriod) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{21}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ComparedPeriod) GetBucketStartSeconds() []int64 {
@@ -2372,13 +2748,20 @@ type KpiAnswer struct {
 	RowCount int32 `protobuf:"varint,10,opt,name=row_count,json=rowCount,proto3" json:"row_count,omitempty"`
 	// KPI 5: widgets of the slice that are known to have no inactivity action enabled in the range, by id.
 	NotEnabledWidgetIds []string `protobuf:"bytes,11,rep,name=not_enabled_widget_ids,json=notEnabledWidgetIds,proto3" json:"not_enabled_widget_ids,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// Rates: `count` is above the line, this below it; in the range and slice, each fact once.
+	BelowCount int64 `protobuf:"varint,14,opt,name=below_count,json=belowCount,proto3" json:"below_count,omitempty"`
+	// `below_count` of the compared period.
+	ComparedBelowCount int64 `protobuf:"varint,15,opt,name=compared_below_count,json=comparedBelowCount,proto3" json:"compared_below_count,omitempty"`
+	// Grouped by weekday or hour of the day: every cell of the week that has any time in either period, in order, those
+	// without facts included, which have no row.
+	WeekCells     []*WeekCell `protobuf:"bytes,19,rep,name=week_cells,json=weekCells,proto3" json:"week_cells,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *KpiAnswer) Reset() {
 	*x = KpiAnswer{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[22]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2390,7 +2773,7 @@ func (x *KpiAnswer) String() string {
 func (*KpiAnswer) ProtoMessage() {}
 
 func (x *KpiAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[22]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2403,7 +2786,7 @@ func (x *KpiAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KpiAnswer.ProtoReflect.Descriptor instead.
 func (*KpiAnswer) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{22}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *KpiAnswer) GetKpiId() string {
@@ -2483,6 +2866,101 @@ func (x *KpiAnswer) GetNotEnabledWidgetIds() []string {
 	return nil
 }
 
+func (x *KpiAnswer) GetBelowCount() int64 {
+	if x != nil {
+		return x.BelowCount
+	}
+	return 0
+}
+
+func (x *KpiAnswer) GetComparedBelowCount() int64 {
+	if x != nil {
+		return x.ComparedBelowCount
+	}
+	return 0
+}
+
+func (x *KpiAnswer) GetWeekCells() []*WeekCell {
+	if x != nil {
+		return x.WeekCells
+	}
+	return nil
+}
+
+// Real time in a cell of the week.
+type WeekCell struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Present if grouped by weekday: 1 (Monday) to 7.
+	Weekday *int32 `protobuf:"varint,1,opt,name=weekday,proto3,oneof" json:"weekday,omitempty"`
+	// Present if grouped by hour of the day: 0 to 23.
+	HourOfDay *int32 `protobuf:"varint,2,opt,name=hour_of_day,json=hourOfDay,proto3,oneof" json:"hour_of_day,omitempty"`
+	// Hours of real time of the range that lie in it, counted up to `complete_until` and from when the KPI is known. An hour
+	// that the clock repeats counts twice, one that it skips not at all.
+	Hours float64 `protobuf:"fixed64,3,opt,name=hours,proto3" json:"hours,omitempty"`
+	// The same of the compared period.
+	ComparedHours float64 `protobuf:"fixed64,4,opt,name=compared_hours,json=comparedHours,proto3" json:"compared_hours,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WeekCell) Reset() {
+	*x = WeekCell{}
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WeekCell) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WeekCell) ProtoMessage() {}
+
+func (x *WeekCell) ProtoReflect() protoreflect.Message {
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WeekCell.ProtoReflect.Descriptor instead.
+func (*WeekCell) Descriptor() ([]byte, []int) {
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *WeekCell) GetWeekday() int32 {
+	if x != nil && x.Weekday != nil {
+		return *x.Weekday
+	}
+	return 0
+}
+
+func (x *WeekCell) GetHourOfDay() int32 {
+	if x != nil && x.HourOfDay != nil {
+		return *x.HourOfDay
+	}
+	return 0
+}
+
+func (x *WeekCell) GetHours() float64 {
+	if x != nil {
+		return x.Hours
+	}
+	return 0
+}
+
+func (x *WeekCell) GetComparedHours() float64 {
+	if x != nil {
+		return x.ComparedHours
+	}
+	return 0
+}
+
 // The dimensions of a row; set are those that were grouped by.
 type Key struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2497,14 +2975,18 @@ type Key struct {
 	// The single topic.
 	TopicId *string `protobuf:"bytes,5,opt,name=topic_id,json=topicId,proto3,oneof" json:"topic_id,omitempty"`
 	// The question.
-	QuestionId    *string `protobuf:"bytes,6,opt,name=question_id,json=questionId,proto3,oneof" json:"question_id,omitempty"`
+	QuestionId *string `protobuf:"bytes,6,opt,name=question_id,json=questionId,proto3,oneof" json:"question_id,omitempty"`
+	// The day of the week: 1 (Monday) to 7.
+	Weekday *int32 `protobuf:"varint,7,opt,name=weekday,proto3,oneof" json:"weekday,omitempty"`
+	// The hour of the day: 0 to 23.
+	HourOfDay     *int32 `protobuf:"varint,8,opt,name=hour_of_day,json=hourOfDay,proto3,oneof" json:"hour_of_day,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[23]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2516,7 +2998,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[23]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2529,7 +3011,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{23}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Key) GetOperatorId() string {
@@ -2574,6 +3056,20 @@ func (x *Key) GetQuestionId() string {
 	return ""
 }
 
+func (x *Key) GetWeekday() int32 {
+	if x != nil && x.Weekday != nil {
+		return *x.Weekday
+	}
+	return 0
+}
+
+func (x *Key) GetHourOfDay() int32 {
+	if x != nil && x.HourOfDay != nil {
+		return *x.HourOfDay
+	}
+	return 0
+}
+
 // One line of a time series.
 type Series struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2592,14 +3088,18 @@ type Series struct {
 	// The compared period's numbers, if there is one.
 	Comparison *SeriesComparison `protobuf:"bytes,7,opt,name=comparison,proto3" json:"comparison,omitempty"`
 	// This is the sum of all keys that are not named; it has no key.
-	Rest          bool `protobuf:"varint,8,opt,name=rest,proto3" json:"rest,omitempty"`
+	Rest bool `protobuf:"varint,8,opt,name=rest,proto3" json:"rest,omitempty"`
+	// Rates: per bucket, what is below the line; `counts` are above it.
+	BelowCounts []int64 `protobuf:"varint,12,rep,packed,name=below_counts,json=belowCounts,proto3" json:"below_counts,omitempty"`
+	// Rates: `counts` by `below_counts`. NaN where nothing is below.
+	Rates         []float64 `protobuf:"fixed64,13,rep,packed,name=rates,proto3" json:"rates,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Series) Reset() {
 	*x = Series{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[24]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2611,7 +3111,7 @@ func (x *Series) String() string {
 func (*Series) ProtoMessage() {}
 
 func (x *Series) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[24]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2624,7 +3124,7 @@ func (x *Series) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Series.ProtoReflect.Descriptor instead.
 func (*Series) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{24}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Series) GetKpiId() string {
@@ -2683,6 +3183,20 @@ func (x *Series) GetRest() bool {
 	return false
 }
 
+func (x *Series) GetBelowCounts() []int64 {
+	if x != nil {
+		return x.BelowCounts
+	}
+	return nil
+}
+
+func (x *Series) GetRates() []float64 {
+	if x != nil {
+		return x.Rates
+	}
+	return nil
+}
+
 // A line of the compared period, bucket by bucket.
 type SeriesComparison struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2696,14 +3210,19 @@ type SeriesComparison struct {
 	// there were none.
 	CountChanges []float64 `protobuf:"fixed64,4,rep,packed,name=count_changes,json=countChanges,proto3" json:"count_changes,omitempty"`
 	// KPI 1: for each bucket that both periods have: the difference of the means. NaN where one has no rating.
-	MeanDeltas    []float64 `protobuf:"fixed64,5,rep,packed,name=mean_deltas,json=meanDeltas,proto3" json:"mean_deltas,omitempty"`
+	MeanDeltas []float64 `protobuf:"fixed64,5,rep,packed,name=mean_deltas,json=meanDeltas,proto3" json:"mean_deltas,omitempty"`
+	// Rates: per bucket of the compared period, what is below the line.
+	BelowCounts []int64 `protobuf:"varint,7,rep,packed,name=below_counts,json=belowCounts,proto3" json:"below_counts,omitempty"`
+	// Rates: for each bucket that both periods have: the difference of the rates, 0.05 for five percentage points. NaN
+	// where one has nothing below.
+	RateDeltas    []float64 `protobuf:"fixed64,8,rep,packed,name=rate_deltas,json=rateDeltas,proto3" json:"rate_deltas,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SeriesComparison) Reset() {
 	*x = SeriesComparison{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[25]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2715,7 +3234,7 @@ func (x *SeriesComparison) String() string {
 func (*SeriesComparison) ProtoMessage() {}
 
 func (x *SeriesComparison) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[25]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2728,7 +3247,7 @@ func (x *SeriesComparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeriesComparison.ProtoReflect.Descriptor instead.
 func (*SeriesComparison) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{25}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SeriesComparison) GetCounts() []int64 {
@@ -2766,6 +3285,20 @@ func (x *SeriesComparison) GetMeanDeltas() []float64 {
 	return nil
 }
 
+func (x *SeriesComparison) GetBelowCounts() []int64 {
+	if x != nil {
+		return x.BelowCounts
+	}
+	return nil
+}
+
+func (x *SeriesComparison) GetRateDeltas() []float64 {
+	if x != nil {
+		return x.RateDeltas
+	}
+	return nil
+}
+
 // How often one value occurs, bucket by bucket.
 type Distribution struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2779,7 +3312,7 @@ type Distribution struct {
 
 func (x *Distribution) Reset() {
 	*x = Distribution{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[26]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2791,7 +3324,7 @@ func (x *Distribution) String() string {
 func (*Distribution) ProtoMessage() {}
 
 func (x *Distribution) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[26]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2804,7 +3337,7 @@ func (x *Distribution) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Distribution.ProtoReflect.Descriptor instead.
 func (*Distribution) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{26}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Distribution) GetValue() *Value {
@@ -2826,11 +3359,11 @@ type QueryTotalsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
-	// The KPIs' ids; 1 to 10, each once. Every one must have the dimensions used.
+	// The ids of KPIs and rates; 1 to 40, each once. Every one must have the dimensions used.
 	KpiIds []string `protobuf:"bytes,2,rep,name=kpi_ids,json=kpiIds,proto3" json:"kpi_ids,omitempty"`
 	// Required.
 	Range *TimeRange `protobuf:"bytes,3,opt,name=range,proto3" json:"range,omitempty"`
-	// An IANA name, for a range of dates. Absent: the account's.
+	// An IANA name, for a range of dates, weekdays and hours of the day. Absent: the account's.
 	TimeZone string `protobuf:"bytes,4,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	// What to count. Absent: everything.
 	Filter *Filter `protobuf:"bytes,5,opt,name=filter,proto3" json:"filter,omitempty"`
@@ -2845,14 +3378,16 @@ type QueryTotalsRequest struct {
 	// Keys on a page, 1 to 1,000. Absent: all in one answer, if they are within the server's limits.
 	PageSize int32 `protobuf:"varint,10,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Of the page before; absent for the first. Belongs to the very same query.
-	PageToken     string `protobuf:"bytes,11,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,11,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Add the display names of the ids that occur in the answer.
+	IncludeNames  bool `protobuf:"varint,15,opt,name=include_names,json=includeNames,proto3" json:"include_names,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *QueryTotalsRequest) Reset() {
 	*x = QueryTotalsRequest{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[27]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2864,7 +3399,7 @@ func (x *QueryTotalsRequest) String() string {
 func (*QueryTotalsRequest) ProtoMessage() {}
 
 func (x *QueryTotalsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[27]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2877,7 +3412,7 @@ func (x *QueryTotalsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryTotalsRequest.ProtoReflect.Descriptor instead.
 func (*QueryTotalsRequest) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{27}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *QueryTotalsRequest) GetAccountId() string {
@@ -2957,6 +3492,13 @@ func (x *QueryTotalsRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *QueryTotalsRequest) GetIncludeNames() bool {
+	if x != nil {
+		return x.IncludeNames
+	}
+	return false
+}
+
 // KPIs over a whole range.
 type QueryTotalsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2975,14 +3517,16 @@ type QueryTotalsResponse struct {
 	// Where the range begins, in seconds since 1970-01-01T00:00:00Z.
 	StartSeconds int64 `protobuf:"varint,7,opt,name=start_seconds,json=startSeconds,proto3" json:"start_seconds,omitempty"`
 	// Where it ends.
-	EndSeconds    int64 `protobuf:"varint,8,opt,name=end_seconds,json=endSeconds,proto3" json:"end_seconds,omitempty"`
+	EndSeconds int64 `protobuf:"varint,8,opt,name=end_seconds,json=endSeconds,proto3" json:"end_seconds,omitempty"`
+	// See `QueryTimeSeriesResponse`.
+	Names         []*DisplayName `protobuf:"bytes,9,rep,name=names,proto3" json:"names,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *QueryTotalsResponse) Reset() {
 	*x = QueryTotalsResponse{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[28]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2994,7 +3538,7 @@ func (x *QueryTotalsResponse) String() string {
 func (*QueryTotalsResponse) ProtoMessage() {}
 
 func (x *QueryTotalsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[28]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3007,7 +3551,7 @@ func (x *QueryTotalsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryTotalsResponse.ProtoReflect.Descriptor instead.
 func (*QueryTotalsResponse) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{28}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *QueryTotalsResponse) GetTotals() []*Total {
@@ -3066,6 +3610,13 @@ func (x *QueryTotalsResponse) GetEndSeconds() int64 {
 	return 0
 }
 
+func (x *QueryTotalsResponse) GetNames() []*DisplayName {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
 // One row.
 type Total struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3088,14 +3639,20 @@ type Total struct {
 	// The row's part of its whole, 0 to 1; absent where the whole is 0, or the rest is of several wholes. Grouped by value,
 	// topic or question, the whole is what agrees with the row in all other dimensions (for a survey's answers: and in the
 	// question); else all that is counted in the range and slice. Shares of single topics overlap.
-	Share         *float64 `protobuf:"fixed64,9,opt,name=share,proto3,oneof" json:"share,omitempty"`
+	Share *float64 `protobuf:"fixed64,9,opt,name=share,proto3,oneof" json:"share,omitempty"`
+	// Rates: what is below the line; `count` is above it.
+	BelowCount *int64 `protobuf:"varint,13,opt,name=below_count,json=belowCount,proto3,oneof" json:"below_count,omitempty"`
+	// Rates: `count` by `below_count`; absent where nothing is below.
+	Rate *float64 `protobuf:"fixed64,14,opt,name=rate,proto3,oneof" json:"rate,omitempty"`
+	// Grouped by weekday or hour of the day: hours of real time in the row's cell, see `WeekCell`. Absent in the rest.
+	Hours         *float64 `protobuf:"fixed64,15,opt,name=hours,proto3,oneof" json:"hours,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Total) Reset() {
 	*x = Total{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[29]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3107,7 +3664,7 @@ func (x *Total) String() string {
 func (*Total) ProtoMessage() {}
 
 func (x *Total) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[29]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3120,7 +3677,7 @@ func (x *Total) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Total.ProtoReflect.Descriptor instead.
 func (*Total) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{29}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Total) GetKpiId() string {
@@ -3186,6 +3743,27 @@ func (x *Total) GetShare() float64 {
 	return 0
 }
 
+func (x *Total) GetBelowCount() int64 {
+	if x != nil && x.BelowCount != nil {
+		return *x.BelowCount
+	}
+	return 0
+}
+
+func (x *Total) GetRate() float64 {
+	if x != nil && x.Rate != nil {
+		return *x.Rate
+	}
+	return 0
+}
+
+func (x *Total) GetHours() float64 {
+	if x != nil && x.Hours != nil {
+		return *x.Hours
+	}
+	return 0
+}
+
 // A row's numbers in the compared period.
 type TotalComparison struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3200,14 +3778,22 @@ type TotalComparison struct {
 	// `count_delta` by the compared facts, 0.5 for half as many again; absent where there were none.
 	CountChange *float64 `protobuf:"fixed64,5,opt,name=count_change,json=countChange,proto3,oneof" json:"count_change,omitempty"`
 	// KPI 1: the difference of the means; absent where one period has no rating.
-	MeanDelta     *float64 `protobuf:"fixed64,6,opt,name=mean_delta,json=meanDelta,proto3,oneof" json:"mean_delta,omitempty"`
+	MeanDelta *float64 `protobuf:"fixed64,6,opt,name=mean_delta,json=meanDelta,proto3,oneof" json:"mean_delta,omitempty"`
+	// Rates: what is below the line.
+	BelowCount *int64 `protobuf:"varint,8,opt,name=below_count,json=belowCount,proto3,oneof" json:"below_count,omitempty"`
+	// Rates: the rate; absent where nothing is below.
+	Rate *float64 `protobuf:"fixed64,9,opt,name=rate,proto3,oneof" json:"rate,omitempty"`
+	// Rates: the difference of the rates, 0.05 for five percentage points; absent where one period has nothing below.
+	RateDelta *float64 `protobuf:"fixed64,10,opt,name=rate_delta,json=rateDelta,proto3,oneof" json:"rate_delta,omitempty"`
+	// Grouped by weekday or hour of the day: hours of real time in the row's cell. Absent in the rest.
+	Hours         *float64 `protobuf:"fixed64,11,opt,name=hours,proto3,oneof" json:"hours,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TotalComparison) Reset() {
 	*x = TotalComparison{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[30]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3219,7 +3805,7 @@ func (x *TotalComparison) String() string {
 func (*TotalComparison) ProtoMessage() {}
 
 func (x *TotalComparison) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[30]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3232,7 +3818,7 @@ func (x *TotalComparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TotalComparison.ProtoReflect.Descriptor instead.
 func (*TotalComparison) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{30}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *TotalComparison) GetCount() int64 {
@@ -3277,6 +3863,34 @@ func (x *TotalComparison) GetMeanDelta() float64 {
 	return 0
 }
 
+func (x *TotalComparison) GetBelowCount() int64 {
+	if x != nil && x.BelowCount != nil {
+		return *x.BelowCount
+	}
+	return 0
+}
+
+func (x *TotalComparison) GetRate() float64 {
+	if x != nil && x.Rate != nil {
+		return *x.Rate
+	}
+	return 0
+}
+
+func (x *TotalComparison) GetRateDelta() float64 {
+	if x != nil && x.RateDelta != nil {
+		return *x.RateDelta
+	}
+	return 0
+}
+
+func (x *TotalComparison) GetHours() float64 {
+	if x != nil && x.Hours != nil {
+		return *x.Hours
+	}
+	return 0
+}
+
 // How often one value occurs.
 type ValueCount struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3290,7 +3904,7 @@ type ValueCount struct {
 
 func (x *ValueCount) Reset() {
 	*x = ValueCount{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[31]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3302,7 +3916,7 @@ func (x *ValueCount) String() string {
 func (*ValueCount) ProtoMessage() {}
 
 func (x *ValueCount) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[31]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3315,7 +3929,7 @@ func (x *ValueCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValueCount.ProtoReflect.Descriptor instead.
 func (*ValueCount) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{31}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ValueCount) GetValue() *Value {
@@ -3348,14 +3962,16 @@ type ExplainCountRequest struct {
 	// Conversations on a page, 1 to 1,000. Absent: 50.
 	PageSize int32 `protobuf:"varint,6,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Of the page before; absent for the first.
-	PageToken     string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Add the display names of the ids that occur in the page.
+	IncludeNames  bool `protobuf:"varint,8,opt,name=include_names,json=includeNames,proto3" json:"include_names,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ExplainCountRequest) Reset() {
 	*x = ExplainCountRequest{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[32]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3367,7 +3983,7 @@ func (x *ExplainCountRequest) String() string {
 func (*ExplainCountRequest) ProtoMessage() {}
 
 func (x *ExplainCountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[32]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3380,7 +3996,7 @@ func (x *ExplainCountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainCountRequest.ProtoReflect.Descriptor instead.
 func (*ExplainCountRequest) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{32}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ExplainCountRequest) GetAccountId() string {
@@ -3432,6 +4048,13 @@ func (x *ExplainCountRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *ExplainCountRequest) GetIncludeNames() bool {
+	if x != nil {
+		return x.IncludeNames
+	}
+	return false
+}
+
 // A page of what made a number.
 type ExplainCountResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3444,13 +4067,15 @@ type ExplainCountResponse struct {
 	UnexplainableCount int64 `protobuf:"varint,3,opt,name=unexplainable_count,json=unexplainableCount,proto3" json:"unexplainable_count,omitempty"`
 	// See `QueryTimeSeriesResponse`.
 	CompleteUntil *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=complete_until,json=completeUntil,proto3" json:"complete_until,omitempty"`
+	// See `QueryTimeSeriesResponse`.
+	Names         []*DisplayName `protobuf:"bytes,5,rep,name=names,proto3" json:"names,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ExplainCountResponse) Reset() {
 	*x = ExplainCountResponse{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[33]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3462,7 +4087,7 @@ func (x *ExplainCountResponse) String() string {
 func (*ExplainCountResponse) ProtoMessage() {}
 
 func (x *ExplainCountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[33]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3475,7 +4100,7 @@ func (x *ExplainCountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainCountResponse.ProtoReflect.Descriptor instead.
 func (*ExplainCountResponse) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{33}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ExplainCountResponse) GetConversations() []*ConversationExplanation {
@@ -3506,6 +4131,13 @@ func (x *ExplainCountResponse) GetCompleteUntil() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ExplainCountResponse) GetNames() []*DisplayName {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
 // What one conversation adds to a number.
 type ConversationExplanation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3524,7 +4156,7 @@ type ConversationExplanation struct {
 
 func (x *ConversationExplanation) Reset() {
 	*x = ConversationExplanation{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[34]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3536,7 +4168,7 @@ func (x *ConversationExplanation) String() string {
 func (*ConversationExplanation) ProtoMessage() {}
 
 func (x *ConversationExplanation) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[34]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3549,7 +4181,7 @@ func (x *ConversationExplanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConversationExplanation.ProtoReflect.Descriptor instead.
 func (*ConversationExplanation) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{34}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ConversationExplanation) GetConversationId() string {
@@ -3601,7 +4233,7 @@ type ExplainedFact struct {
 
 func (x *ExplainedFact) Reset() {
 	*x = ExplainedFact{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[35]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3613,7 +4245,7 @@ func (x *ExplainedFact) String() string {
 func (*ExplainedFact) ProtoMessage() {}
 
 func (x *ExplainedFact) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[35]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3626,7 +4258,7 @@ func (x *ExplainedFact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainedFact.ProtoReflect.Descriptor instead.
 func (*ExplainedFact) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{35}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ExplainedFact) GetEventId() string {
@@ -3688,7 +4320,7 @@ type LeftOutEvent struct {
 
 func (x *LeftOutEvent) Reset() {
 	*x = LeftOutEvent{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[36]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3700,7 +4332,7 @@ func (x *LeftOutEvent) String() string {
 func (*LeftOutEvent) ProtoMessage() {}
 
 func (x *LeftOutEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[36]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3713,7 +4345,7 @@ func (x *LeftOutEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeftOutEvent.ProtoReflect.Descriptor instead.
 func (*LeftOutEvent) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{36}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *LeftOutEvent) GetEventId() string {
@@ -3757,7 +4389,7 @@ type BatchQueryRequest struct {
 
 func (x *BatchQueryRequest) Reset() {
 	*x = BatchQueryRequest{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[37]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3769,7 +4401,7 @@ func (x *BatchQueryRequest) String() string {
 func (*BatchQueryRequest) ProtoMessage() {}
 
 func (x *BatchQueryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[37]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3782,7 +4414,7 @@ func (x *BatchQueryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchQueryRequest.ProtoReflect.Descriptor instead.
 func (*BatchQueryRequest) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{37}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *BatchQueryRequest) GetAccountId() string {
@@ -3815,7 +4447,7 @@ type BatchedQuery struct {
 
 func (x *BatchedQuery) Reset() {
 	*x = BatchedQuery{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[38]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3827,7 +4459,7 @@ func (x *BatchedQuery) String() string {
 func (*BatchedQuery) ProtoMessage() {}
 
 func (x *BatchedQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[38]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3840,7 +4472,7 @@ func (x *BatchedQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchedQuery.ProtoReflect.Descriptor instead.
 func (*BatchedQuery) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{38}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *BatchedQuery) GetQuery() isBatchedQuery_Query {
@@ -3897,7 +4529,7 @@ type BatchQueryResponse struct {
 
 func (x *BatchQueryResponse) Reset() {
 	*x = BatchQueryResponse{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[39]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3909,7 +4541,7 @@ func (x *BatchQueryResponse) String() string {
 func (*BatchQueryResponse) ProtoMessage() {}
 
 func (x *BatchQueryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[39]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3922,7 +4554,7 @@ func (x *BatchQueryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchQueryResponse.ProtoReflect.Descriptor instead.
 func (*BatchQueryResponse) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{39}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *BatchQueryResponse) GetAnswers() []*BatchedAnswer {
@@ -3949,7 +4581,7 @@ type BatchedAnswer struct {
 
 func (x *BatchedAnswer) Reset() {
 	*x = BatchedAnswer{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[40]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3961,7 +4593,7 @@ func (x *BatchedAnswer) String() string {
 func (*BatchedAnswer) ProtoMessage() {}
 
 func (x *BatchedAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[40]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3974,7 +4606,7 @@ func (x *BatchedAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchedAnswer.ProtoReflect.Descriptor instead.
 func (*BatchedAnswer) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{40}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *BatchedAnswer) GetAnswer() isBatchedAnswer_Answer {
@@ -4051,7 +4683,7 @@ type QueryError struct {
 
 func (x *QueryError) Reset() {
 	*x = QueryError{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[41]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4063,7 +4695,7 @@ func (x *QueryError) String() string {
 func (*QueryError) ProtoMessage() {}
 
 func (x *QueryError) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[41]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4076,7 +4708,7 @@ func (x *QueryError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryError.ProtoReflect.Descriptor instead.
 func (*QueryError) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{41}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *QueryError) GetReason() string {
@@ -4113,7 +4745,7 @@ type WatchTimeSeriesRequest struct {
 
 func (x *WatchTimeSeriesRequest) Reset() {
 	*x = WatchTimeSeriesRequest{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[42]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4125,7 +4757,7 @@ func (x *WatchTimeSeriesRequest) String() string {
 func (*WatchTimeSeriesRequest) ProtoMessage() {}
 
 func (x *WatchTimeSeriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[42]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4138,7 +4770,7 @@ func (x *WatchTimeSeriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchTimeSeriesRequest.ProtoReflect.Descriptor instead.
 func (*WatchTimeSeriesRequest) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{42}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *WatchTimeSeriesRequest) GetAccountId() string {
@@ -4171,7 +4803,7 @@ type WatchTimeSeriesResponse struct {
 
 func (x *WatchTimeSeriesResponse) Reset() {
 	*x = WatchTimeSeriesResponse{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[43]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4183,7 +4815,7 @@ func (x *WatchTimeSeriesResponse) String() string {
 func (*WatchTimeSeriesResponse) ProtoMessage() {}
 
 func (x *WatchTimeSeriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[43]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4196,7 +4828,7 @@ func (x *WatchTimeSeriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchTimeSeriesResponse.ProtoReflect.Descriptor instead.
 func (*WatchTimeSeriesResponse) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{43}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *WatchTimeSeriesResponse) GetUpdate() isWatchTimeSeriesResponse_Update {
@@ -4253,13 +4885,16 @@ type TimeSeriesChanges struct {
 	Answers []*KpiAnswer `protobuf:"bytes,2,rep,name=answers,proto3" json:"answers,omitempty"`
 	// See `QueryTimeSeriesResponse`.
 	CompleteUntil *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=complete_until,json=completeUntil,proto3" json:"complete_until,omitempty"`
+	// If names were asked for: those that are new or different, in ids of the whole answer; an empty name: it has none any
+	// more.
+	Names         []*DisplayName `protobuf:"bytes,4,rep,name=names,proto3" json:"names,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TimeSeriesChanges) Reset() {
 	*x = TimeSeriesChanges{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[44]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4271,7 +4906,7 @@ func (x *TimeSeriesChanges) String() string {
 func (*TimeSeriesChanges) ProtoMessage() {}
 
 func (x *TimeSeriesChanges) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[44]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4284,7 +4919,7 @@ func (x *TimeSeriesChanges) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimeSeriesChanges.ProtoReflect.Descriptor instead.
 func (*TimeSeriesChanges) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{44}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *TimeSeriesChanges) GetSeries() []*Series {
@@ -4308,19 +4943,270 @@ func (x *TimeSeriesChanges) GetCompleteUntil() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *TimeSeriesChanges) GetNames() []*DisplayName {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
+// Asks what a filter can choose from.
+type ListDimensionValuesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required.
+	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// Operator, operator group, widget, topic or question; or value, of one KPI whose values producers choose. Required.
+	Dimension Dimension `protobuf:"varint,2,opt,name=dimension,proto3,enum=telwerk.v1.Dimension" json:"dimension,omitempty"`
+	// Only what has facts of one of these KPIs, each of which must have the dimension. Absent: of any; for values, the one
+	// KPI is required.
+	KpiIds []string `protobuf:"bytes,3,rep,name=kpi_ids,json=kpiIds,proto3" json:"kpi_ids,omitempty"`
+	// Only what has an id, or a display name in any case of letters, that begins so; of a topic set: one of its topics, of
+	// an answer: its option. Empty: all.
+	Prefix string `protobuf:"bytes,4,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	// Only answers to this question. Only with values of KPI 9 or 10.
+	QuestionId string `protobuf:"bytes,5,opt,name=question_id,json=questionId,proto3" json:"question_id,omitempty"`
+	// Ids on a page, 1 to 1,000. Absent: 100.
+	PageSize int32 `protobuf:"varint,6,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Of the page before; absent for the first. Belongs to the very same request.
+	PageToken     string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDimensionValuesRequest) Reset() {
+	*x = ListDimensionValuesRequest{}
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDimensionValuesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDimensionValuesRequest) ProtoMessage() {}
+
+func (x *ListDimensionValuesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDimensionValuesRequest.ProtoReflect.Descriptor instead.
+func (*ListDimensionValuesRequest) Descriptor() ([]byte, []int) {
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *ListDimensionValuesRequest) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *ListDimensionValuesRequest) GetDimension() Dimension {
+	if x != nil {
+		return x.Dimension
+	}
+	return Dimension_DIMENSION_UNSPECIFIED
+}
+
+func (x *ListDimensionValuesRequest) GetKpiIds() []string {
+	if x != nil {
+		return x.KpiIds
+	}
+	return nil
+}
+
+func (x *ListDimensionValuesRequest) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+func (x *ListDimensionValuesRequest) GetQuestionId() string {
+	if x != nil {
+		return x.QuestionId
+	}
+	return ""
+}
+
+func (x *ListDimensionValuesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListDimensionValuesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// A page of what a filter can choose from.
+type ListDimensionValuesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By their ids' bytes. Has facts what at least one fact counts of that stands now, whenever it lies: facts of purged
+	// events and kept facts of erased conversations among them; not facts that were taken back, or are held back.
+	Values []*DimensionValue `protobuf:"bytes,1,rep,name=values,proto3" json:"values,omitempty"`
+	// For the next page; empty on the last. A page may be shorter than asked for, or empty, before the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDimensionValuesResponse) Reset() {
+	*x = ListDimensionValuesResponse{}
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDimensionValuesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDimensionValuesResponse) ProtoMessage() {}
+
+func (x *ListDimensionValuesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDimensionValuesResponse.ProtoReflect.Descriptor instead.
+func (*ListDimensionValuesResponse) Descriptor() ([]byte, []int) {
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *ListDimensionValuesResponse) GetValues() []*DimensionValue {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *ListDimensionValuesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// One of them.
+type DimensionValue struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id; empty is "nobody" (operator and group). Of an answer: its option's; of a topic set: empty.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Its display name; empty if it has none.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// For values: the value itself.
+	Value         *Value `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DimensionValue) Reset() {
+	*x = DimensionValue{}
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DimensionValue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DimensionValue) ProtoMessage() {}
+
+func (x *DimensionValue) ProtoReflect() protoreflect.Message {
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DimensionValue.ProtoReflect.Descriptor instead.
+func (*DimensionValue) Descriptor() ([]byte, []int) {
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *DimensionValue) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DimensionValue) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DimensionValue) GetValue() *Value {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
 var File_telwerk_v1_kpi_service_proto protoreflect.FileDescriptor
 
 const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1ctelwerk/v1/kpi_service.proto\x12\n" +
-	"telwerk.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16telwerk/v1/event.proto\"6\n" +
+	"telwerk.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dtelwerk/v1/display_name.proto\x1a\x16telwerk/v1/event.proto\"6\n" +
 	"\x0fListKpisRequest\x12#\n" +
-	"\rlanguage_code\x18\x01 \x01(\tR\flanguageCode\"\xc3\x01\n" +
+	"\rlanguage_code\x18\x01 \x01(\tR\flanguageCode\"\xeb\x01\n" +
 	"\x10ListKpisResponse\x12#\n" +
 	"\x04kpis\x18\x01 \x03(\v2\x0f.telwerk.v1.KpiR\x04kpis\x12#\n" +
 	"\rlanguage_code\x18\x02 \x01(\tR\flanguageCode\x12/\n" +
 	"\bsections\x18\x03 \x03(\v2\x13.telwerk.v1.SectionR\bsections\x124\n" +
-	"\bheadings\x18\x04 \x01(\v2\x18.telwerk.v1.HelpHeadingsR\bheadings\"i\n" +
+	"\bheadings\x18\x04 \x01(\v2\x18.telwerk.v1.HelpHeadingsR\bheadings\x12&\n" +
+	"\x05rates\x18\x05 \x03(\v2\x10.telwerk.v1.RateR\x05rates\"\xca\x03\n" +
+	"\x04Rate\x12\x17\n" +
+	"\arate_id\x18\x01 \x01(\tR\x06rateId\x12!\n" +
+	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x12\n" +
+	"\x04what\x18\x03 \x01(\tR\x04what\x12\x12\n" +
+	"\x04unit\x18\x04 \x01(\tR\x04unit\x12\x12\n" +
+	"\x04when\x18\x05 \x01(\tR\x04when\x12\x10\n" +
+	"\x03why\x18\x06 \x01(\tR\x03why\x12\x18\n" +
+	"\aexample\x18\a \x01(\tR\aexample\x12*\n" +
+	"\x05above\x18\b \x01(\v2\x14.telwerk.v1.RateTermR\x05above\x12*\n" +
+	"\x05below\x18\t \x03(\v2\x14.telwerk.v1.RateTermR\x05below\x125\n" +
+	"\n" +
+	"dimensions\x18\n" +
+	" \x03(\x0e2\x15.telwerk.v1.DimensionR\n" +
+	"dimensions\x124\n" +
+	"\n" +
+	"value_kind\x18\v \x01(\x0e2\x15.telwerk.v1.ValueKindR\tvalueKind\x123\n" +
+	"\tdirection\x18\f \x01(\x0e2\x15.telwerk.v1.DirectionR\tdirection\x12$\n" +
+	"\x0emay_exceed_one\x18\r \x01(\bR\fmayExceedOne\"J\n" +
+	"\bRateTerm\x12\x15\n" +
+	"\x06kpi_id\x18\x01 \x01(\tR\x05kpiId\x12'\n" +
+	"\x05value\x18\x02 \x01(\v2\x11.telwerk.v1.ValueR\x05value\"i\n" +
 	"\aSection\x12!\n" +
 	"\fdisplay_name\x18\x01 \x01(\tR\vdisplayName\x12\"\n" +
 	"\fintroduction\x18\x02 \x01(\tR\fintroduction\x12\x17\n" +
@@ -4355,14 +5241,16 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\tValueInfo\x12'\n" +
 	"\x05value\x18\x01 \x01(\v2\x11.telwerk.v1.ValueR\x05value\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12 \n" +
-	"\vdescription\x18\x03 \x01(\tR\vdescription\"\xae\x02\n" +
+	"\vdescription\x18\x03 \x01(\tR\vdescription\"\xa6\x03\n" +
 	"\x05Value\x12\x16\n" +
 	"\x05stars\x18\x01 \x01(\x05H\x00R\x05stars\x126\n" +
 	"\x06action\x18\x02 \x01(\x0e2\x1c.telwerk.v1.InactivityActionH\x00R\x06action\x12N\n" +
 	"\x12offline_assignment\x18\x03 \x01(\x0e2\x1d.telwerk.v1.OfflineAssignmentH\x00R\x11offlineAssignment\x12\x19\n" +
 	"\agoal_id\x18\x04 \x01(\tH\x00R\x06goalId\x12.\n" +
 	"\x06topics\x18\x05 \x01(\v2\x14.telwerk.v1.TopicSetH\x00R\x06topics\x122\n" +
-	"\x06answer\x18\x06 \x01(\v2\x18.telwerk.v1.SurveyAnswerH\x00R\x06answerB\x06\n" +
+	"\x06answer\x18\x06 \x01(\v2\x18.telwerk.v1.SurveyAnswerH\x00R\x06answer\x12,\n" +
+	"\x06sender\x18\a \x01(\x0e2\x12.telwerk.v1.SenderH\x00R\x06sender\x12H\n" +
+	"\x10conversation_end\x18\b \x01(\x0e2\x1b.telwerk.v1.ConversationEndH\x00R\x0fconversationEndB\x06\n" +
 	"\x04kind\"'\n" +
 	"\bTopicSet\x12\x1b\n" +
 	"\ttopic_ids\x18\x01 \x03(\tR\btopicIds\"|\n" +
@@ -4410,10 +5298,11 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\n" +
 	"descending\x18\x02 \x01(\bR\n" +
 	"descending\x12\x15\n" +
-	"\x06kpi_id\x18\x03 \x01(\tR\x05kpiId\">\n" +
+	"\x06kpi_id\x18\x03 \x01(\tR\x05kpiId\"[\n" +
 	"\x03Top\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x05R\x05count\x12!\n" +
-	"\finclude_rest\x18\x02 \x01(\bR\vincludeRest\"\xc4\x04\n" +
+	"\finclude_rest\x18\x02 \x01(\bR\vincludeRest\x12\x1b\n" +
+	"\tmin_below\x18\x03 \x01(\x03R\bminBelow\"\xe9\x04\n" +
 	"\x16QueryTimeSeriesRequest\x12\x1d\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\x12\x17\n" +
@@ -4432,7 +5321,8 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\x03top\x18\f \x01(\v2\x0f.telwerk.v1.TopR\x03top\x12\x1b\n" +
 	"\tpage_size\x18\r \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x0e \x01(\tR\tpageToken\"\xf8\x03\n" +
+	"page_token\x18\x0e \x01(\tR\tpageToken\x12#\n" +
+	"\rinclude_names\x18\x12 \x01(\bR\fincludeNames\"\xe2\x04\n" +
 	"\x17QueryTimeSeriesResponse\x120\n" +
 	"\x14bucket_start_seconds\x18\x01 \x03(\x03R\x12bucketStartSeconds\x12\x1f\n" +
 	"\vend_seconds\x18\x02 \x01(\x03R\n" +
@@ -4445,13 +5335,15 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\x0ecomplete_until\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\rcompleteUntil\x12C\n" +
 	"\x0fcompared_period\x18\t \x01(\v2\x1a.telwerk.v1.ComparedPeriodR\x0ecomparedPeriod\x12&\n" +
 	"\x0fnext_page_token\x18\n" +
-	" \x01(\tR\rnextPageToken\"\xc5\x01\n" +
+	" \x01(\tR\rnextPageToken\x129\n" +
+	"\vgranularity\x18\v \x01(\x0e2\x17.telwerk.v1.GranularityR\vgranularity\x12-\n" +
+	"\x05names\x18\f \x03(\v2\x17.telwerk.v1.DisplayNameR\x05names\"\xc5\x01\n" +
 	"\x0eComparedPeriod\x120\n" +
 	"\x14bucket_start_seconds\x18\x01 \x03(\x03R\x12bucketStartSeconds\x12\x1f\n" +
 	"\vend_seconds\x18\x02 \x01(\x03R\n" +
 	"endSeconds\x120\n" +
 	"\x14first_bucket_clipped\x18\x03 \x01(\bR\x12firstBucketClipped\x12.\n" +
-	"\x13last_bucket_clipped\x18\x04 \x01(\bR\x11lastBucketClipped\"\x82\x03\n" +
+	"\x13last_bucket_clipped\x18\x04 \x01(\bR\x11lastBucketClipped\"\x8a\x04\n" +
 	"\tKpiAnswer\x12\x15\n" +
 	"\x06kpi_id\x18\x01 \x01(\tR\x05kpiId\x12\x12\n" +
 	"\x04unit\x18\x02 \x01(\tR\x04unit\x12&\n" +
@@ -4464,7 +5356,20 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\fcompared_sum\x18\t \x01(\x03R\vcomparedSum\x12\x1b\n" +
 	"\trow_count\x18\n" +
 	" \x01(\x05R\browCount\x123\n" +
-	"\x16not_enabled_widget_ids\x18\v \x03(\tR\x13notEnabledWidgetIds\"\xbe\x02\n" +
+	"\x16not_enabled_widget_ids\x18\v \x03(\tR\x13notEnabledWidgetIds\x12\x1f\n" +
+	"\vbelow_count\x18\x0e \x01(\x03R\n" +
+	"belowCount\x120\n" +
+	"\x14compared_below_count\x18\x0f \x01(\x03R\x12comparedBelowCount\x123\n" +
+	"\n" +
+	"week_cells\x18\x13 \x03(\v2\x14.telwerk.v1.WeekCellR\tweekCells\"\xa7\x01\n" +
+	"\bWeekCell\x12\x1d\n" +
+	"\aweekday\x18\x01 \x01(\x05H\x00R\aweekday\x88\x01\x01\x12#\n" +
+	"\vhour_of_day\x18\x02 \x01(\x05H\x01R\thourOfDay\x88\x01\x01\x12\x14\n" +
+	"\x05hours\x18\x03 \x01(\x01R\x05hours\x12%\n" +
+	"\x0ecompared_hours\x18\x04 \x01(\x01R\rcomparedHoursB\n" +
+	"\n" +
+	"\b_weekdayB\x0e\n" +
+	"\f_hour_of_day\"\x9e\x03\n" +
 	"\x03Key\x12$\n" +
 	"\voperator_id\x18\x01 \x01(\tH\x00R\n" +
 	"operatorId\x88\x01\x01\x12/\n" +
@@ -4473,13 +5378,18 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\x05value\x18\x04 \x01(\v2\x11.telwerk.v1.ValueR\x05value\x12\x1e\n" +
 	"\btopic_id\x18\x05 \x01(\tH\x03R\atopicId\x88\x01\x01\x12$\n" +
 	"\vquestion_id\x18\x06 \x01(\tH\x04R\n" +
-	"questionId\x88\x01\x01B\x0e\n" +
+	"questionId\x88\x01\x01\x12\x1d\n" +
+	"\aweekday\x18\a \x01(\x05H\x05R\aweekday\x88\x01\x01\x12#\n" +
+	"\vhour_of_day\x18\b \x01(\x05H\x06R\thourOfDay\x88\x01\x01B\x0e\n" +
 	"\f_operator_idB\x14\n" +
 	"\x12_operator_group_idB\f\n" +
 	"\n" +
 	"_widget_idB\v\n" +
 	"\t_topic_idB\x0e\n" +
-	"\f_question_id\"\xa5\x02\n" +
+	"\f_question_idB\n" +
+	"\n" +
+	"\b_weekdayB\x0e\n" +
+	"\f_hour_of_day\"\xde\x02\n" +
 	"\x06Series\x12\x15\n" +
 	"\x06kpi_id\x18\x01 \x01(\tR\x05kpiId\x12!\n" +
 	"\x03key\x18\x02 \x01(\v2\x0f.telwerk.v1.KeyR\x03key\x12%\n" +
@@ -4490,17 +5400,22 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\n" +
 	"comparison\x18\a \x01(\v2\x1c.telwerk.v1.SeriesComparisonR\n" +
 	"comparison\x12\x12\n" +
-	"\x04rest\x18\b \x01(\bR\x04rest\"\xa7\x01\n" +
+	"\x04rest\x18\b \x01(\bR\x04rest\x12!\n" +
+	"\fbelow_counts\x18\f \x03(\x03R\vbelowCounts\x12\x14\n" +
+	"\x05rates\x18\r \x03(\x01R\x05rates\"\xeb\x01\n" +
 	"\x10SeriesComparison\x12\x16\n" +
 	"\x06counts\x18\x01 \x03(\x03R\x06counts\x12\x12\n" +
 	"\x04sums\x18\x02 \x03(\x03R\x04sums\x12!\n" +
 	"\fcount_deltas\x18\x03 \x03(\x12R\vcountDeltas\x12#\n" +
 	"\rcount_changes\x18\x04 \x03(\x01R\fcountChanges\x12\x1f\n" +
 	"\vmean_deltas\x18\x05 \x03(\x01R\n" +
-	"meanDeltas\"O\n" +
+	"meanDeltas\x12!\n" +
+	"\fbelow_counts\x18\a \x03(\x03R\vbelowCounts\x12\x1f\n" +
+	"\vrate_deltas\x18\b \x03(\x01R\n" +
+	"rateDeltas\"O\n" +
 	"\fDistribution\x12'\n" +
 	"\x05value\x18\x01 \x01(\v2\x11.telwerk.v1.ValueR\x05value\x12\x16\n" +
-	"\x06counts\x18\x02 \x03(\x03R\x06counts\"\xba\x03\n" +
+	"\x06counts\x18\x02 \x03(\x03R\x06counts\"\xdf\x03\n" +
 	"\x12QueryTotalsRequest\x12\x1d\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\x12\x17\n" +
@@ -4516,7 +5431,8 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\tpage_size\x18\n" +
 	" \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\v \x01(\tR\tpageToken\"\x84\x03\n" +
+	"page_token\x18\v \x01(\tR\tpageToken\x12#\n" +
+	"\rinclude_names\x18\x0f \x01(\bR\fincludeNames\"\xb3\x03\n" +
 	"\x13QueryTotalsResponse\x12)\n" +
 	"\x06totals\x18\x01 \x03(\v2\x11.telwerk.v1.TotalR\x06totals\x12/\n" +
 	"\aanswers\x18\x02 \x03(\v2\x15.telwerk.v1.KpiAnswerR\aanswers\x12\x1b\n" +
@@ -4526,7 +5442,8 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x06 \x01(\tR\rnextPageToken\x12#\n" +
 	"\rstart_seconds\x18\a \x01(\x03R\fstartSeconds\x12\x1f\n" +
 	"\vend_seconds\x18\b \x01(\x03R\n" +
-	"endSeconds\"\xbd\x02\n" +
+	"endSeconds\x12-\n" +
+	"\x05names\x18\t \x03(\v2\x17.telwerk.v1.DisplayNameR\x05names\"\xba\x03\n" +
 	"\x05Total\x12\x15\n" +
 	"\x06kpi_id\x18\x01 \x01(\tR\x05kpiId\x12!\n" +
 	"\x03key\x18\x02 \x01(\v2\x0f.telwerk.v1.KeyR\x03key\x12\x14\n" +
@@ -4538,9 +5455,16 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"comparison\x18\a \x01(\v2\x1b.telwerk.v1.TotalComparisonR\n" +
 	"comparison\x12\x12\n" +
 	"\x04rest\x18\b \x01(\bR\x04rest\x12\x19\n" +
-	"\x05share\x18\t \x01(\x01H\x01R\x05share\x88\x01\x01B\a\n" +
+	"\x05share\x18\t \x01(\x01H\x01R\x05share\x88\x01\x01\x12$\n" +
+	"\vbelow_count\x18\r \x01(\x03H\x02R\n" +
+	"belowCount\x88\x01\x01\x12\x17\n" +
+	"\x04rate\x18\x0e \x01(\x01H\x03R\x04rate\x88\x01\x01\x12\x19\n" +
+	"\x05hours\x18\x0f \x01(\x01H\x04R\x05hours\x88\x01\x01B\a\n" +
 	"\x05_meanB\b\n" +
-	"\x06_share\"\xe8\x01\n" +
+	"\x06_shareB\x0e\n" +
+	"\f_below_countB\a\n" +
+	"\x05_rateB\b\n" +
+	"\x06_hours\"\x98\x03\n" +
 	"\x0fTotalComparison\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x03R\x05count\x12\x10\n" +
 	"\x03sum\x18\x02 \x01(\x03R\x03sum\x12\x17\n" +
@@ -4549,14 +5473,25 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"countDelta\x12&\n" +
 	"\fcount_change\x18\x05 \x01(\x01H\x01R\vcountChange\x88\x01\x01\x12\"\n" +
 	"\n" +
-	"mean_delta\x18\x06 \x01(\x01H\x02R\tmeanDelta\x88\x01\x01B\a\n" +
+	"mean_delta\x18\x06 \x01(\x01H\x02R\tmeanDelta\x88\x01\x01\x12$\n" +
+	"\vbelow_count\x18\b \x01(\x03H\x03R\n" +
+	"belowCount\x88\x01\x01\x12\x17\n" +
+	"\x04rate\x18\t \x01(\x01H\x04R\x04rate\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"rate_delta\x18\n" +
+	" \x01(\x01H\x05R\trateDelta\x88\x01\x01\x12\x19\n" +
+	"\x05hours\x18\v \x01(\x01H\x06R\x05hours\x88\x01\x01B\a\n" +
 	"\x05_meanB\x0f\n" +
 	"\r_count_changeB\r\n" +
-	"\v_mean_delta\"K\n" +
+	"\v_mean_deltaB\x0e\n" +
+	"\f_below_countB\a\n" +
+	"\x05_rateB\r\n" +
+	"\v_rate_deltaB\b\n" +
+	"\x06_hours\"K\n" +
 	"\n" +
 	"ValueCount\x12'\n" +
 	"\x05value\x18\x01 \x01(\v2\x11.telwerk.v1.ValueR\x05value\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x03R\x05count\"\xfd\x01\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\"\xa2\x02\n" +
 	"\x13ExplainCountRequest\x12\x1d\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\x12\x15\n" +
@@ -4566,12 +5501,14 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\x06filter\x18\x05 \x01(\v2\x12.telwerk.v1.FilterR\x06filter\x12\x1b\n" +
 	"\tpage_size\x18\x06 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\a \x01(\tR\tpageToken\"\xfd\x01\n" +
+	"page_token\x18\a \x01(\tR\tpageToken\x12#\n" +
+	"\rinclude_names\x18\b \x01(\bR\fincludeNames\"\xac\x02\n" +
 	"\x14ExplainCountResponse\x12I\n" +
 	"\rconversations\x18\x01 \x03(\v2#.telwerk.v1.ConversationExplanationR\rconversations\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12/\n" +
 	"\x13unexplainable_count\x18\x03 \x01(\x03R\x12unexplainableCount\x12A\n" +
-	"\x0ecomplete_until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\rcompleteUntil\"\xe4\x01\n" +
+	"\x0ecomplete_until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\rcompleteUntil\x12-\n" +
+	"\x05names\x18\x05 \x03(\v2\x17.telwerk.v1.DisplayNameR\x05names\"\xe4\x01\n" +
 	"\x17ConversationExplanation\x12'\n" +
 	"\x0fconversation_id\x18\x01 \x01(\tR\x0econversationId\x123\n" +
 	"\acounted\x18\x02 \x03(\v2\x19.telwerk.v1.ExplainedFactR\acounted\x126\n" +
@@ -4620,16 +5557,35 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\x17WatchTimeSeriesResponse\x12A\n" +
 	"\bsnapshot\x18\x01 \x01(\v2#.telwerk.v1.QueryTimeSeriesResponseH\x00R\bsnapshot\x129\n" +
 	"\achanges\x18\x02 \x01(\v2\x1d.telwerk.v1.TimeSeriesChangesH\x00R\achangesB\b\n" +
-	"\x06update\"\xb3\x01\n" +
+	"\x06update\"\xe2\x01\n" +
 	"\x11TimeSeriesChanges\x12*\n" +
 	"\x06series\x18\x01 \x03(\v2\x12.telwerk.v1.SeriesR\x06series\x12/\n" +
 	"\aanswers\x18\x02 \x03(\v2\x15.telwerk.v1.KpiAnswerR\aanswers\x12A\n" +
-	"\x0ecomplete_until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\rcompleteUntil*|\n" +
+	"\x0ecomplete_until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\rcompleteUntil\x12-\n" +
+	"\x05names\x18\x04 \x03(\v2\x17.telwerk.v1.DisplayNameR\x05names\"\xfe\x01\n" +
+	"\x1aListDimensionValuesRequest\x12\x1d\n" +
+	"\n" +
+	"account_id\x18\x01 \x01(\tR\taccountId\x123\n" +
+	"\tdimension\x18\x02 \x01(\x0e2\x15.telwerk.v1.DimensionR\tdimension\x12\x17\n" +
+	"\akpi_ids\x18\x03 \x03(\tR\x06kpiIds\x12\x16\n" +
+	"\x06prefix\x18\x04 \x01(\tR\x06prefix\x12\x1f\n" +
+	"\vquestion_id\x18\x05 \x01(\tR\n" +
+	"questionId\x12\x1b\n" +
+	"\tpage_size\x18\x06 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\a \x01(\tR\tpageToken\"y\n" +
+	"\x1bListDimensionValuesResponse\x122\n" +
+	"\x06values\x18\x01 \x03(\v2\x1a.telwerk.v1.DimensionValueR\x06values\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"]\n" +
+	"\x0eDimensionValue\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12'\n" +
+	"\x05value\x18\x03 \x01(\v2\x11.telwerk.v1.ValueR\x05value*|\n" +
 	"\tDirection\x12\x19\n" +
 	"\x15DIRECTION_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aDIRECTION_HIGHER_IS_BETTER\x10\x01\x12\x1d\n" +
 	"\x19DIRECTION_LOWER_IS_BETTER\x10\x02\x12\x15\n" +
-	"\x11DIRECTION_NEITHER\x10\x03*\xe4\x01\n" +
+	"\x11DIRECTION_NEITHER\x10\x03*\xb5\x02\n" +
 	"\tValueKind\x12\x1a\n" +
 	"\x16VALUE_KIND_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fVALUE_KIND_NONE\x10\x01\x12\x14\n" +
@@ -4638,7 +5594,11 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\x1dVALUE_KIND_OFFLINE_ASSIGNMENT\x10\x04\x12\x13\n" +
 	"\x0fVALUE_KIND_GOAL\x10\x05\x12\x18\n" +
 	"\x14VALUE_KIND_TOPIC_SET\x10\x06\x12\x1c\n" +
-	"\x18VALUE_KIND_SURVEY_ANSWER\x10\a*a\n" +
+	"\x18VALUE_KIND_SURVEY_ANSWER\x10\a\x12\x15\n" +
+	"\x11VALUE_KIND_SENDER\x10\b\x12\x1f\n" +
+	"\x1bVALUE_KIND_CONVERSATION_END\x10\t\x12\x17\n" +
+	"\x13VALUE_KIND_DURATION\x10\n" +
+	"*a\n" +
 	"\fRevisability\x12\x1c\n" +
 	"\x18REVISABILITY_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13REVISABILITY_FROZEN\x10\x01\x12\x1a\n" +
@@ -4646,7 +5606,11 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\x11OfflineAssignment\x12\"\n" +
 	"\x1eOFFLINE_ASSIGNMENT_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bOFFLINE_ASSIGNMENT_ASSIGNED\x10\x01\x12,\n" +
-	"(OFFLINE_ASSIGNMENT_NO_OPERATOR_AVAILABLE\x10\x02*\xb4\x01\n" +
+	"(OFFLINE_ASSIGNMENT_NO_OPERATOR_AVAILABLE\x10\x02*k\n" +
+	"\x0fConversationEnd\x12 \n" +
+	"\x1cCONVERSATION_END_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16CONVERSATION_END_FIRST\x10\x01\x12\x1a\n" +
+	"\x16CONVERSATION_END_AGAIN\x10\x02*\xe6\x01\n" +
 	"\tDimension\x12\x19\n" +
 	"\x15DIMENSION_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12DIMENSION_OPERATOR\x10\x01\x12\x1c\n" +
@@ -4654,7 +5618,9 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\x10DIMENSION_WIDGET\x10\x03\x12\x13\n" +
 	"\x0fDIMENSION_VALUE\x10\x04\x12\x13\n" +
 	"\x0fDIMENSION_TOPIC\x10\x05\x12\x16\n" +
-	"\x12DIMENSION_QUESTION\x10\x06*\xcf\x01\n" +
+	"\x12DIMENSION_QUESTION\x10\x06\x12\x15\n" +
+	"\x11DIMENSION_WEEKDAY\x10\a\x12\x19\n" +
+	"\x15DIMENSION_HOUR_OF_DAY\x10\b*\xe5\x01\n" +
 	"\vGranularity\x12\x1b\n" +
 	"\x17GRANULARITY_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18GRANULARITY_QUARTER_HOUR\x10\x01\x12\x14\n" +
@@ -4663,7 +5629,8 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\x10GRANULARITY_WEEK\x10\x04\x12\x15\n" +
 	"\x11GRANULARITY_MONTH\x10\x05\x12\x17\n" +
 	"\x13GRANULARITY_QUARTER\x10\x06\x12\x14\n" +
-	"\x10GRANULARITY_YEAR\x10\a*\xe9\x01\n" +
+	"\x10GRANULARITY_YEAR\x10\a\x12\x14\n" +
+	"\x10GRANULARITY_AUTO\x10\b*\x9f\x02\n" +
 	"\fOrderMeasure\x12\x1d\n" +
 	"\x19ORDER_MEASURE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11ORDER_MEASURE_KEY\x10\x01\x12\x17\n" +
@@ -4672,11 +5639,14 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\x12ORDER_MEASURE_MEAN\x10\x04\x12\x1d\n" +
 	"\x19ORDER_MEASURE_COUNT_DELTA\x10\x05\x12\x1e\n" +
 	"\x1aORDER_MEASURE_COUNT_CHANGE\x10\x06\x12\x1c\n" +
-	"\x18ORDER_MEASURE_MEAN_DELTA\x10\a*f\n" +
+	"\x18ORDER_MEASURE_MEAN_DELTA\x10\a\x12\x16\n" +
+	"\x12ORDER_MEASURE_RATE\x10\t\x12\x1c\n" +
+	"\x18ORDER_MEASURE_RATE_DELTA\x10\n" +
+	"*f\n" +
 	"\fAvailability\x12\x1c\n" +
 	"\x18AVAILABILITY_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16AVAILABILITY_AVAILABLE\x10\x01\x12\x1c\n" +
-	"\x18AVAILABILITY_NOT_ENABLED\x10\x022\xfd\x03\n" +
+	"\x18AVAILABILITY_NOT_ENABLED\x10\x022\xe5\x04\n" +
 	"\n" +
 	"KpiService\x12E\n" +
 	"\bListKpis\x12\x1b.telwerk.v1.ListKpisRequest\x1a\x1c.telwerk.v1.ListKpisResponse\x12Z\n" +
@@ -4685,7 +5655,8 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\n" +
 	"BatchQuery\x12\x1d.telwerk.v1.BatchQueryRequest\x1a\x1e.telwerk.v1.BatchQueryResponse\x12\\\n" +
 	"\x0fWatchTimeSeries\x12\".telwerk.v1.WatchTimeSeriesRequest\x1a#.telwerk.v1.WatchTimeSeriesResponse0\x01\x12Q\n" +
-	"\fExplainCount\x12\x1f.telwerk.v1.ExplainCountRequest\x1a .telwerk.v1.ExplainCountResponseB\x83\x01\n" +
+	"\fExplainCount\x12\x1f.telwerk.v1.ExplainCountRequest\x1a .telwerk.v1.ExplainCountResponse\x12f\n" +
+	"\x13ListDimensionValues\x12&.telwerk.v1.ListDimensionValuesRequest\x1a'.telwerk.v1.ListDimensionValuesResponseB\x83\x01\n" +
 	"\x0ecom.telwerk.v1B\x0fKpiServiceProtoP\x01Z\x17telwerk.io/go/telwerkv1\xa2\x02\x03TXX\xaa\x02\n" +
 	"Telwerk.V1\xca\x02\n" +
 	"Telwerk\\V1\xe2\x02\x16Telwerk\\V1\\GPBMetadata\xea\x02\vTelwerk::V1b\x06proto3"
@@ -4702,168 +5673,197 @@ func file_telwerk_v1_kpi_service_proto_rawDescGZIP() []byte {
 	return file_telwerk_v1_kpi_service_proto_rawDescData
 }
 
-var file_telwerk_v1_kpi_service_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_telwerk_v1_kpi_service_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_telwerk_v1_kpi_service_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
+var file_telwerk_v1_kpi_service_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
 var file_telwerk_v1_kpi_service_proto_goTypes = []any{
-	(Direction)(0),                  // 0: telwerk.v1.Direction
-	(ValueKind)(0),                  // 1: telwerk.v1.ValueKind
-	(Revisability)(0),               // 2: telwerk.v1.Revisability
-	(OfflineAssignment)(0),          // 3: telwerk.v1.OfflineAssignment
-	(Dimension)(0),                  // 4: telwerk.v1.Dimension
-	(Granularity)(0),                // 5: telwerk.v1.Granularity
-	(OrderMeasure)(0),               // 6: telwerk.v1.OrderMeasure
-	(Availability)(0),               // 7: telwerk.v1.Availability
-	(*ListKpisRequest)(nil),         // 8: telwerk.v1.ListKpisRequest
-	(*ListKpisResponse)(nil),        // 9: telwerk.v1.ListKpisResponse
-	(*Section)(nil),                 // 10: telwerk.v1.Section
-	(*HelpHeadings)(nil),            // 11: telwerk.v1.HelpHeadings
-	(*Kpi)(nil),                     // 12: telwerk.v1.Kpi
-	(*ValueInfo)(nil),               // 13: telwerk.v1.ValueInfo
-	(*Value)(nil),                   // 14: telwerk.v1.Value
-	(*TopicSet)(nil),                // 15: telwerk.v1.TopicSet
-	(*TimeRange)(nil),               // 16: telwerk.v1.TimeRange
-	(*InstantRange)(nil),            // 17: telwerk.v1.InstantRange
-	(*DateRange)(nil),               // 18: telwerk.v1.DateRange
-	(*CalendarDate)(nil),            // 19: telwerk.v1.CalendarDate
-	(*Filter)(nil),                  // 20: telwerk.v1.Filter
-	(*IdFilter)(nil),                // 21: telwerk.v1.IdFilter
-	(*ValueFilter)(nil),             // 22: telwerk.v1.ValueFilter
-	(*TopicFilter)(nil),             // 23: telwerk.v1.TopicFilter
-	(*Comparison)(nil),              // 24: telwerk.v1.Comparison
-	(*OrderBy)(nil),                 // 25: telwerk.v1.OrderBy
-	(*Top)(nil),                     // 26: telwerk.v1.Top
-	(*QueryTimeSeriesRequest)(nil),  // 27: telwerk.v1.QueryTimeSeriesRequest
-	(*QueryTimeSeriesResponse)(nil), // 28: telwerk.v1.QueryTimeSeriesResponse
-	(*ComparedPeriod)(nil),          // 29: telwerk.v1.ComparedPeriod
-	(*KpiAnswer)(nil),               // 30: telwerk.v1.KpiAnswer
-	(*Key)(nil),                     // 31: telwerk.v1.Key
-	(*Series)(nil),                  // 32: telwerk.v1.Series
-	(*SeriesComparison)(nil),        // 33: telwerk.v1.SeriesComparison
-	(*Distribution)(nil),            // 34: telwerk.v1.Distribution
-	(*QueryTotalsRequest)(nil),      // 35: telwerk.v1.QueryTotalsRequest
-	(*QueryTotalsResponse)(nil),     // 36: telwerk.v1.QueryTotalsResponse
-	(*Total)(nil),                   // 37: telwerk.v1.Total
-	(*TotalComparison)(nil),         // 38: telwerk.v1.TotalComparison
-	(*ValueCount)(nil),              // 39: telwerk.v1.ValueCount
-	(*ExplainCountRequest)(nil),     // 40: telwerk.v1.ExplainCountRequest
-	(*ExplainCountResponse)(nil),    // 41: telwerk.v1.ExplainCountResponse
-	(*ConversationExplanation)(nil), // 42: telwerk.v1.ConversationExplanation
-	(*ExplainedFact)(nil),           // 43: telwerk.v1.ExplainedFact
-	(*LeftOutEvent)(nil),            // 44: telwerk.v1.LeftOutEvent
-	(*BatchQueryRequest)(nil),       // 45: telwerk.v1.BatchQueryRequest
-	(*BatchedQuery)(nil),            // 46: telwerk.v1.BatchedQuery
-	(*BatchQueryResponse)(nil),      // 47: telwerk.v1.BatchQueryResponse
-	(*BatchedAnswer)(nil),           // 48: telwerk.v1.BatchedAnswer
-	(*QueryError)(nil),              // 49: telwerk.v1.QueryError
-	(*WatchTimeSeriesRequest)(nil),  // 50: telwerk.v1.WatchTimeSeriesRequest
-	(*WatchTimeSeriesResponse)(nil), // 51: telwerk.v1.WatchTimeSeriesResponse
-	(*TimeSeriesChanges)(nil),       // 52: telwerk.v1.TimeSeriesChanges
-	(InactivityAction)(0),           // 53: telwerk.v1.InactivityAction
-	(*SurveyAnswer)(nil),            // 54: telwerk.v1.SurveyAnswer
-	(*timestamppb.Timestamp)(nil),   // 55: google.protobuf.Timestamp
+	(Direction)(0),                      // 0: telwerk.v1.Direction
+	(ValueKind)(0),                      // 1: telwerk.v1.ValueKind
+	(Revisability)(0),                   // 2: telwerk.v1.Revisability
+	(OfflineAssignment)(0),              // 3: telwerk.v1.OfflineAssignment
+	(ConversationEnd)(0),                // 4: telwerk.v1.ConversationEnd
+	(Dimension)(0),                      // 5: telwerk.v1.Dimension
+	(Granularity)(0),                    // 6: telwerk.v1.Granularity
+	(OrderMeasure)(0),                   // 7: telwerk.v1.OrderMeasure
+	(Availability)(0),                   // 8: telwerk.v1.Availability
+	(*ListKpisRequest)(nil),             // 9: telwerk.v1.ListKpisRequest
+	(*ListKpisResponse)(nil),            // 10: telwerk.v1.ListKpisResponse
+	(*Rate)(nil),                        // 11: telwerk.v1.Rate
+	(*RateTerm)(nil),                    // 12: telwerk.v1.RateTerm
+	(*Section)(nil),                     // 13: telwerk.v1.Section
+	(*HelpHeadings)(nil),                // 14: telwerk.v1.HelpHeadings
+	(*Kpi)(nil),                         // 15: telwerk.v1.Kpi
+	(*ValueInfo)(nil),                   // 16: telwerk.v1.ValueInfo
+	(*Value)(nil),                       // 17: telwerk.v1.Value
+	(*TopicSet)(nil),                    // 18: telwerk.v1.TopicSet
+	(*TimeRange)(nil),                   // 19: telwerk.v1.TimeRange
+	(*InstantRange)(nil),                // 20: telwerk.v1.InstantRange
+	(*DateRange)(nil),                   // 21: telwerk.v1.DateRange
+	(*CalendarDate)(nil),                // 22: telwerk.v1.CalendarDate
+	(*Filter)(nil),                      // 23: telwerk.v1.Filter
+	(*IdFilter)(nil),                    // 24: telwerk.v1.IdFilter
+	(*ValueFilter)(nil),                 // 25: telwerk.v1.ValueFilter
+	(*TopicFilter)(nil),                 // 26: telwerk.v1.TopicFilter
+	(*Comparison)(nil),                  // 27: telwerk.v1.Comparison
+	(*OrderBy)(nil),                     // 28: telwerk.v1.OrderBy
+	(*Top)(nil),                         // 29: telwerk.v1.Top
+	(*QueryTimeSeriesRequest)(nil),      // 30: telwerk.v1.QueryTimeSeriesRequest
+	(*QueryTimeSeriesResponse)(nil),     // 31: telwerk.v1.QueryTimeSeriesResponse
+	(*ComparedPeriod)(nil),              // 32: telwerk.v1.ComparedPeriod
+	(*KpiAnswer)(nil),                   // 33: telwerk.v1.KpiAnswer
+	(*WeekCell)(nil),                    // 34: telwerk.v1.WeekCell
+	(*Key)(nil),                         // 35: telwerk.v1.Key
+	(*Series)(nil),                      // 36: telwerk.v1.Series
+	(*SeriesComparison)(nil),            // 37: telwerk.v1.SeriesComparison
+	(*Distribution)(nil),                // 38: telwerk.v1.Distribution
+	(*QueryTotalsRequest)(nil),          // 39: telwerk.v1.QueryTotalsRequest
+	(*QueryTotalsResponse)(nil),         // 40: telwerk.v1.QueryTotalsResponse
+	(*Total)(nil),                       // 41: telwerk.v1.Total
+	(*TotalComparison)(nil),             // 42: telwerk.v1.TotalComparison
+	(*ValueCount)(nil),                  // 43: telwerk.v1.ValueCount
+	(*ExplainCountRequest)(nil),         // 44: telwerk.v1.ExplainCountRequest
+	(*ExplainCountResponse)(nil),        // 45: telwerk.v1.ExplainCountResponse
+	(*ConversationExplanation)(nil),     // 46: telwerk.v1.ConversationExplanation
+	(*ExplainedFact)(nil),               // 47: telwerk.v1.ExplainedFact
+	(*LeftOutEvent)(nil),                // 48: telwerk.v1.LeftOutEvent
+	(*BatchQueryRequest)(nil),           // 49: telwerk.v1.BatchQueryRequest
+	(*BatchedQuery)(nil),                // 50: telwerk.v1.BatchedQuery
+	(*BatchQueryResponse)(nil),          // 51: telwerk.v1.BatchQueryResponse
+	(*BatchedAnswer)(nil),               // 52: telwerk.v1.BatchedAnswer
+	(*QueryError)(nil),                  // 53: telwerk.v1.QueryError
+	(*WatchTimeSeriesRequest)(nil),      // 54: telwerk.v1.WatchTimeSeriesRequest
+	(*WatchTimeSeriesResponse)(nil),     // 55: telwerk.v1.WatchTimeSeriesResponse
+	(*TimeSeriesChanges)(nil),           // 56: telwerk.v1.TimeSeriesChanges
+	(*ListDimensionValuesRequest)(nil),  // 57: telwerk.v1.ListDimensionValuesRequest
+	(*ListDimensionValuesResponse)(nil), // 58: telwerk.v1.ListDimensionValuesResponse
+	(*DimensionValue)(nil),              // 59: telwerk.v1.DimensionValue
+	(InactivityAction)(0),               // 60: telwerk.v1.InactivityAction
+	(*SurveyAnswer)(nil),                // 61: telwerk.v1.SurveyAnswer
+	(Sender)(0),                         // 62: telwerk.v1.Sender
+	(*timestamppb.Timestamp)(nil),       // 63: google.protobuf.Timestamp
+	(*DisplayName)(nil),                 // 64: telwerk.v1.DisplayName
 }
 var file_telwerk_v1_kpi_service_proto_depIdxs = []int32{
-	12, // 0: telwerk.v1.ListKpisResponse.kpis:type_name -> telwerk.v1.Kpi
-	10, // 1: telwerk.v1.ListKpisResponse.sections:type_name -> telwerk.v1.Section
-	11, // 2: telwerk.v1.ListKpisResponse.headings:type_name -> telwerk.v1.HelpHeadings
-	4,  // 3: telwerk.v1.Kpi.dimensions:type_name -> telwerk.v1.Dimension
-	1,  // 4: telwerk.v1.Kpi.value_kind:type_name -> telwerk.v1.ValueKind
-	2,  // 5: telwerk.v1.Kpi.revisability:type_name -> telwerk.v1.Revisability
-	13, // 6: telwerk.v1.Kpi.values:type_name -> telwerk.v1.ValueInfo
-	0,  // 7: telwerk.v1.Kpi.direction:type_name -> telwerk.v1.Direction
-	14, // 8: telwerk.v1.ValueInfo.value:type_name -> telwerk.v1.Value
-	53, // 9: telwerk.v1.Value.action:type_name -> telwerk.v1.InactivityAction
-	3,  // 10: telwerk.v1.Value.offline_assignment:type_name -> telwerk.v1.OfflineAssignment
-	15, // 11: telwerk.v1.Value.topics:type_name -> telwerk.v1.TopicSet
-	54, // 12: telwerk.v1.Value.answer:type_name -> telwerk.v1.SurveyAnswer
-	17, // 13: telwerk.v1.TimeRange.instants:type_name -> telwerk.v1.InstantRange
-	18, // 14: telwerk.v1.TimeRange.dates:type_name -> telwerk.v1.DateRange
-	55, // 15: telwerk.v1.InstantRange.start_time:type_name -> google.protobuf.Timestamp
-	55, // 16: telwerk.v1.InstantRange.end_time:type_name -> google.protobuf.Timestamp
-	19, // 17: telwerk.v1.DateRange.start_date:type_name -> telwerk.v1.CalendarDate
-	19, // 18: telwerk.v1.DateRange.end_date:type_name -> telwerk.v1.CalendarDate
-	21, // 19: telwerk.v1.Filter.operators:type_name -> telwerk.v1.IdFilter
-	21, // 20: telwerk.v1.Filter.operator_groups:type_name -> telwerk.v1.IdFilter
-	21, // 21: telwerk.v1.Filter.widgets:type_name -> telwerk.v1.IdFilter
-	22, // 22: telwerk.v1.Filter.values:type_name -> telwerk.v1.ValueFilter
-	23, // 23: telwerk.v1.Filter.topics:type_name -> telwerk.v1.TopicFilter
-	21, // 24: telwerk.v1.Filter.questions:type_name -> telwerk.v1.IdFilter
-	14, // 25: telwerk.v1.ValueFilter.any_of:type_name -> telwerk.v1.Value
-	14, // 26: telwerk.v1.ValueFilter.none_of:type_name -> telwerk.v1.Value
-	15, // 27: telwerk.v1.TopicFilter.exactly:type_name -> telwerk.v1.TopicSet
-	16, // 28: telwerk.v1.Comparison.range:type_name -> telwerk.v1.TimeRange
-	6,  // 29: telwerk.v1.OrderBy.measure:type_name -> telwerk.v1.OrderMeasure
-	16, // 30: telwerk.v1.QueryTimeSeriesRequest.range:type_name -> telwerk.v1.TimeRange
-	5,  // 31: telwerk.v1.QueryTimeSeriesRequest.granularity:type_name -> telwerk.v1.Granularity
-	20, // 32: telwerk.v1.QueryTimeSeriesRequest.filter:type_name -> telwerk.v1.Filter
-	4,  // 33: telwerk.v1.QueryTimeSeriesRequest.group_by:type_name -> telwerk.v1.Dimension
-	24, // 34: telwerk.v1.QueryTimeSeriesRequest.compare_to:type_name -> telwerk.v1.Comparison
-	25, // 35: telwerk.v1.QueryTimeSeriesRequest.order_by:type_name -> telwerk.v1.OrderBy
-	26, // 36: telwerk.v1.QueryTimeSeriesRequest.top:type_name -> telwerk.v1.Top
-	32, // 37: telwerk.v1.QueryTimeSeriesResponse.series:type_name -> telwerk.v1.Series
-	30, // 38: telwerk.v1.QueryTimeSeriesResponse.answers:type_name -> telwerk.v1.KpiAnswer
-	55, // 39: telwerk.v1.QueryTimeSeriesResponse.complete_until:type_name -> google.protobuf.Timestamp
-	29, // 40: telwerk.v1.QueryTimeSeriesResponse.compared_period:type_name -> telwerk.v1.ComparedPeriod
-	7,  // 41: telwerk.v1.KpiAnswer.availability:type_name -> telwerk.v1.Availability
-	14, // 42: telwerk.v1.Key.value:type_name -> telwerk.v1.Value
-	31, // 43: telwerk.v1.Series.key:type_name -> telwerk.v1.Key
-	34, // 44: telwerk.v1.Series.distribution:type_name -> telwerk.v1.Distribution
-	33, // 45: telwerk.v1.Series.comparison:type_name -> telwerk.v1.SeriesComparison
-	14, // 46: telwerk.v1.Distribution.value:type_name -> telwerk.v1.Value
-	16, // 47: telwerk.v1.QueryTotalsRequest.range:type_name -> telwerk.v1.TimeRange
-	20, // 48: telwerk.v1.QueryTotalsRequest.filter:type_name -> telwerk.v1.Filter
-	4,  // 49: telwerk.v1.QueryTotalsRequest.group_by:type_name -> telwerk.v1.Dimension
-	24, // 50: telwerk.v1.QueryTotalsRequest.compare_to:type_name -> telwerk.v1.Comparison
-	25, // 51: telwerk.v1.QueryTotalsRequest.order_by:type_name -> telwerk.v1.OrderBy
-	26, // 52: telwerk.v1.QueryTotalsRequest.top:type_name -> telwerk.v1.Top
-	37, // 53: telwerk.v1.QueryTotalsResponse.totals:type_name -> telwerk.v1.Total
-	30, // 54: telwerk.v1.QueryTotalsResponse.answers:type_name -> telwerk.v1.KpiAnswer
-	55, // 55: telwerk.v1.QueryTotalsResponse.complete_until:type_name -> google.protobuf.Timestamp
-	29, // 56: telwerk.v1.QueryTotalsResponse.compared_period:type_name -> telwerk.v1.ComparedPeriod
-	31, // 57: telwerk.v1.Total.key:type_name -> telwerk.v1.Key
-	39, // 58: telwerk.v1.Total.distribution:type_name -> telwerk.v1.ValueCount
-	38, // 59: telwerk.v1.Total.comparison:type_name -> telwerk.v1.TotalComparison
-	14, // 60: telwerk.v1.ValueCount.value:type_name -> telwerk.v1.Value
-	16, // 61: telwerk.v1.ExplainCountRequest.range:type_name -> telwerk.v1.TimeRange
-	20, // 62: telwerk.v1.ExplainCountRequest.filter:type_name -> telwerk.v1.Filter
-	42, // 63: telwerk.v1.ExplainCountResponse.conversations:type_name -> telwerk.v1.ConversationExplanation
-	55, // 64: telwerk.v1.ExplainCountResponse.complete_until:type_name -> google.protobuf.Timestamp
-	43, // 65: telwerk.v1.ConversationExplanation.counted:type_name -> telwerk.v1.ExplainedFact
-	43, // 66: telwerk.v1.ConversationExplanation.held_back:type_name -> telwerk.v1.ExplainedFact
-	44, // 67: telwerk.v1.ConversationExplanation.left_out:type_name -> telwerk.v1.LeftOutEvent
-	55, // 68: telwerk.v1.ExplainedFact.instant:type_name -> google.protobuf.Timestamp
-	14, // 69: telwerk.v1.ExplainedFact.value:type_name -> telwerk.v1.Value
-	55, // 70: telwerk.v1.LeftOutEvent.occur_time:type_name -> google.protobuf.Timestamp
-	46, // 71: telwerk.v1.BatchQueryRequest.queries:type_name -> telwerk.v1.BatchedQuery
-	27, // 72: telwerk.v1.BatchedQuery.time_series:type_name -> telwerk.v1.QueryTimeSeriesRequest
-	35, // 73: telwerk.v1.BatchedQuery.totals:type_name -> telwerk.v1.QueryTotalsRequest
-	48, // 74: telwerk.v1.BatchQueryResponse.answers:type_name -> telwerk.v1.BatchedAnswer
-	28, // 75: telwerk.v1.BatchedAnswer.time_series:type_name -> telwerk.v1.QueryTimeSeriesResponse
-	36, // 76: telwerk.v1.BatchedAnswer.totals:type_name -> telwerk.v1.QueryTotalsResponse
-	49, // 77: telwerk.v1.BatchedAnswer.error:type_name -> telwerk.v1.QueryError
-	27, // 78: telwerk.v1.WatchTimeSeriesRequest.query:type_name -> telwerk.v1.QueryTimeSeriesRequest
-	28, // 79: telwerk.v1.WatchTimeSeriesResponse.snapshot:type_name -> telwerk.v1.QueryTimeSeriesResponse
-	52, // 80: telwerk.v1.WatchTimeSeriesResponse.changes:type_name -> telwerk.v1.TimeSeriesChanges
-	32, // 81: telwerk.v1.TimeSeriesChanges.series:type_name -> telwerk.v1.Series
-	30, // 82: telwerk.v1.TimeSeriesChanges.answers:type_name -> telwerk.v1.KpiAnswer
-	55, // 83: telwerk.v1.TimeSeriesChanges.complete_until:type_name -> google.protobuf.Timestamp
-	8,  // 84: telwerk.v1.KpiService.ListKpis:input_type -> telwerk.v1.ListKpisRequest
-	27, // 85: telwerk.v1.KpiService.QueryTimeSeries:input_type -> telwerk.v1.QueryTimeSeriesRequest
-	35, // 86: telwerk.v1.KpiService.QueryTotals:input_type -> telwerk.v1.QueryTotalsRequest
-	45, // 87: telwerk.v1.KpiService.BatchQuery:input_type -> telwerk.v1.BatchQueryRequest
-	50, // 88: telwerk.v1.KpiService.WatchTimeSeries:input_type -> telwerk.v1.WatchTimeSeriesRequest
-	40, // 89: telwerk.v1.KpiService.ExplainCount:input_type -> telwerk.v1.ExplainCountRequest
-	9,  // 90: telwerk.v1.KpiService.ListKpis:output_type -> telwerk.v1.ListKpisResponse
-	28, // 91: telwerk.v1.KpiService.QueryTimeSeries:output_type -> telwerk.v1.QueryTimeSeriesResponse
-	36, // 92: telwerk.v1.KpiService.QueryTotals:output_type -> telwerk.v1.QueryTotalsResponse
-	47, // 93: telwerk.v1.KpiService.BatchQuery:output_type -> telwerk.v1.BatchQueryResponse
-	51, // 94: telwerk.v1.KpiService.WatchTimeSeries:output_type -> telwerk.v1.WatchTimeSeriesResponse
-	41, // 95: telwerk.v1.KpiService.ExplainCount:output_type -> telwerk.v1.ExplainCountResponse
-	90, // [90:96] is the sub-list for method output_type
-	84, // [84:90] is the sub-list for method input_type
-	84, // [84:84] is the sub-list for extension type_name
-	84, // [84:84] is the sub-list for extension extendee
-	0,  // [0:84] is the sub-list for field type_name
+	15,  // 0: telwerk.v1.ListKpisResponse.kpis:type_name -> telwerk.v1.Kpi
+	13,  // 1: telwerk.v1.ListKpisResponse.sections:type_name -> telwerk.v1.Section
+	14,  // 2: telwerk.v1.ListKpisResponse.headings:type_name -> telwerk.v1.HelpHeadings
+	11,  // 3: telwerk.v1.ListKpisResponse.rates:type_name -> telwerk.v1.Rate
+	12,  // 4: telwerk.v1.Rate.above:type_name -> telwerk.v1.RateTerm
+	12,  // 5: telwerk.v1.Rate.below:type_name -> telwerk.v1.RateTerm
+	5,   // 6: telwerk.v1.Rate.dimensions:type_name -> telwerk.v1.Dimension
+	1,   // 7: telwerk.v1.Rate.value_kind:type_name -> telwerk.v1.ValueKind
+	0,   // 8: telwerk.v1.Rate.direction:type_name -> telwerk.v1.Direction
+	17,  // 9: telwerk.v1.RateTerm.value:type_name -> telwerk.v1.Value
+	5,   // 10: telwerk.v1.Kpi.dimensions:type_name -> telwerk.v1.Dimension
+	1,   // 11: telwerk.v1.Kpi.value_kind:type_name -> telwerk.v1.ValueKind
+	2,   // 12: telwerk.v1.Kpi.revisability:type_name -> telwerk.v1.Revisability
+	16,  // 13: telwerk.v1.Kpi.values:type_name -> telwerk.v1.ValueInfo
+	0,   // 14: telwerk.v1.Kpi.direction:type_name -> telwerk.v1.Direction
+	17,  // 15: telwerk.v1.ValueInfo.value:type_name -> telwerk.v1.Value
+	60,  // 16: telwerk.v1.Value.action:type_name -> telwerk.v1.InactivityAction
+	3,   // 17: telwerk.v1.Value.offline_assignment:type_name -> telwerk.v1.OfflineAssignment
+	18,  // 18: telwerk.v1.Value.topics:type_name -> telwerk.v1.TopicSet
+	61,  // 19: telwerk.v1.Value.answer:type_name -> telwerk.v1.SurveyAnswer
+	62,  // 20: telwerk.v1.Value.sender:type_name -> telwerk.v1.Sender
+	4,   // 21: telwerk.v1.Value.conversation_end:type_name -> telwerk.v1.ConversationEnd
+	20,  // 22: telwerk.v1.TimeRange.instants:type_name -> telwerk.v1.InstantRange
+	21,  // 23: telwerk.v1.TimeRange.dates:type_name -> telwerk.v1.DateRange
+	63,  // 24: telwerk.v1.InstantRange.start_time:type_name -> google.protobuf.Timestamp
+	63,  // 25: telwerk.v1.InstantRange.end_time:type_name -> google.protobuf.Timestamp
+	22,  // 26: telwerk.v1.DateRange.start_date:type_name -> telwerk.v1.CalendarDate
+	22,  // 27: telwerk.v1.DateRange.end_date:type_name -> telwerk.v1.CalendarDate
+	24,  // 28: telwerk.v1.Filter.operators:type_name -> telwerk.v1.IdFilter
+	24,  // 29: telwerk.v1.Filter.operator_groups:type_name -> telwerk.v1.IdFilter
+	24,  // 30: telwerk.v1.Filter.widgets:type_name -> telwerk.v1.IdFilter
+	25,  // 31: telwerk.v1.Filter.values:type_name -> telwerk.v1.ValueFilter
+	26,  // 32: telwerk.v1.Filter.topics:type_name -> telwerk.v1.TopicFilter
+	24,  // 33: telwerk.v1.Filter.questions:type_name -> telwerk.v1.IdFilter
+	17,  // 34: telwerk.v1.ValueFilter.any_of:type_name -> telwerk.v1.Value
+	17,  // 35: telwerk.v1.ValueFilter.none_of:type_name -> telwerk.v1.Value
+	18,  // 36: telwerk.v1.TopicFilter.exactly:type_name -> telwerk.v1.TopicSet
+	19,  // 37: telwerk.v1.Comparison.range:type_name -> telwerk.v1.TimeRange
+	7,   // 38: telwerk.v1.OrderBy.measure:type_name -> telwerk.v1.OrderMeasure
+	19,  // 39: telwerk.v1.QueryTimeSeriesRequest.range:type_name -> telwerk.v1.TimeRange
+	6,   // 40: telwerk.v1.QueryTimeSeriesRequest.granularity:type_name -> telwerk.v1.Granularity
+	23,  // 41: telwerk.v1.QueryTimeSeriesRequest.filter:type_name -> telwerk.v1.Filter
+	5,   // 42: telwerk.v1.QueryTimeSeriesRequest.group_by:type_name -> telwerk.v1.Dimension
+	27,  // 43: telwerk.v1.QueryTimeSeriesRequest.compare_to:type_name -> telwerk.v1.Comparison
+	28,  // 44: telwerk.v1.QueryTimeSeriesRequest.order_by:type_name -> telwerk.v1.OrderBy
+	29,  // 45: telwerk.v1.QueryTimeSeriesRequest.top:type_name -> telwerk.v1.Top
+	36,  // 46: telwerk.v1.QueryTimeSeriesResponse.series:type_name -> telwerk.v1.Series
+	33,  // 47: telwerk.v1.QueryTimeSeriesResponse.answers:type_name -> telwerk.v1.KpiAnswer
+	63,  // 48: telwerk.v1.QueryTimeSeriesResponse.complete_until:type_name -> google.protobuf.Timestamp
+	32,  // 49: telwerk.v1.QueryTimeSeriesResponse.compared_period:type_name -> telwerk.v1.ComparedPeriod
+	6,   // 50: telwerk.v1.QueryTimeSeriesResponse.granularity:type_name -> telwerk.v1.Granularity
+	64,  // 51: telwerk.v1.QueryTimeSeriesResponse.names:type_name -> telwerk.v1.DisplayName
+	8,   // 52: telwerk.v1.KpiAnswer.availability:type_name -> telwerk.v1.Availability
+	34,  // 53: telwerk.v1.KpiAnswer.week_cells:type_name -> telwerk.v1.WeekCell
+	17,  // 54: telwerk.v1.Key.value:type_name -> telwerk.v1.Value
+	35,  // 55: telwerk.v1.Series.key:type_name -> telwerk.v1.Key
+	38,  // 56: telwerk.v1.Series.distribution:type_name -> telwerk.v1.Distribution
+	37,  // 57: telwerk.v1.Series.comparison:type_name -> telwerk.v1.SeriesComparison
+	17,  // 58: telwerk.v1.Distribution.value:type_name -> telwerk.v1.Value
+	19,  // 59: telwerk.v1.QueryTotalsRequest.range:type_name -> telwerk.v1.TimeRange
+	23,  // 60: telwerk.v1.QueryTotalsRequest.filter:type_name -> telwerk.v1.Filter
+	5,   // 61: telwerk.v1.QueryTotalsRequest.group_by:type_name -> telwerk.v1.Dimension
+	27,  // 62: telwerk.v1.QueryTotalsRequest.compare_to:type_name -> telwerk.v1.Comparison
+	28,  // 63: telwerk.v1.QueryTotalsRequest.order_by:type_name -> telwerk.v1.OrderBy
+	29,  // 64: telwerk.v1.QueryTotalsRequest.top:type_name -> telwerk.v1.Top
+	41,  // 65: telwerk.v1.QueryTotalsResponse.totals:type_name -> telwerk.v1.Total
+	33,  // 66: telwerk.v1.QueryTotalsResponse.answers:type_name -> telwerk.v1.KpiAnswer
+	63,  // 67: telwerk.v1.QueryTotalsResponse.complete_until:type_name -> google.protobuf.Timestamp
+	32,  // 68: telwerk.v1.QueryTotalsResponse.compared_period:type_name -> telwerk.v1.ComparedPeriod
+	64,  // 69: telwerk.v1.QueryTotalsResponse.names:type_name -> telwerk.v1.DisplayName
+	35,  // 70: telwerk.v1.Total.key:type_name -> telwerk.v1.Key
+	43,  // 71: telwerk.v1.Total.distribution:type_name -> telwerk.v1.ValueCount
+	42,  // 72: telwerk.v1.Total.comparison:type_name -> telwerk.v1.TotalComparison
+	17,  // 73: telwerk.v1.ValueCount.value:type_name -> telwerk.v1.Value
+	19,  // 74: telwerk.v1.ExplainCountRequest.range:type_name -> telwerk.v1.TimeRange
+	23,  // 75: telwerk.v1.ExplainCountRequest.filter:type_name -> telwerk.v1.Filter
+	46,  // 76: telwerk.v1.ExplainCountResponse.conversations:type_name -> telwerk.v1.ConversationExplanation
+	63,  // 77: telwerk.v1.ExplainCountResponse.complete_until:type_name -> google.protobuf.Timestamp
+	64,  // 78: telwerk.v1.ExplainCountResponse.names:type_name -> telwerk.v1.DisplayName
+	47,  // 79: telwerk.v1.ConversationExplanation.counted:type_name -> telwerk.v1.ExplainedFact
+	47,  // 80: telwerk.v1.ConversationExplanation.held_back:type_name -> telwerk.v1.ExplainedFact
+	48,  // 81: telwerk.v1.ConversationExplanation.left_out:type_name -> telwerk.v1.LeftOutEvent
+	63,  // 82: telwerk.v1.ExplainedFact.instant:type_name -> google.protobuf.Timestamp
+	17,  // 83: telwerk.v1.ExplainedFact.value:type_name -> telwerk.v1.Value
+	63,  // 84: telwerk.v1.LeftOutEvent.occur_time:type_name -> google.protobuf.Timestamp
+	50,  // 85: telwerk.v1.BatchQueryRequest.queries:type_name -> telwerk.v1.BatchedQuery
+	30,  // 86: telwerk.v1.BatchedQuery.time_series:type_name -> telwerk.v1.QueryTimeSeriesRequest
+	39,  // 87: telwerk.v1.BatchedQuery.totals:type_name -> telwerk.v1.QueryTotalsRequest
+	52,  // 88: telwerk.v1.BatchQueryResponse.answers:type_name -> telwerk.v1.BatchedAnswer
+	31,  // 89: telwerk.v1.BatchedAnswer.time_series:type_name -> telwerk.v1.QueryTimeSeriesResponse
+	40,  // 90: telwerk.v1.BatchedAnswer.totals:type_name -> telwerk.v1.QueryTotalsResponse
+	53,  // 91: telwerk.v1.BatchedAnswer.error:type_name -> telwerk.v1.QueryError
+	30,  // 92: telwerk.v1.WatchTimeSeriesRequest.query:type_name -> telwerk.v1.QueryTimeSeriesRequest
+	31,  // 93: telwerk.v1.WatchTimeSeriesResponse.snapshot:type_name -> telwerk.v1.QueryTimeSeriesResponse
+	56,  // 94: telwerk.v1.WatchTimeSeriesResponse.changes:type_name -> telwerk.v1.TimeSeriesChanges
+	36,  // 95: telwerk.v1.TimeSeriesChanges.series:type_name -> telwerk.v1.Series
+	33,  // 96: telwerk.v1.TimeSeriesChanges.answers:type_name -> telwerk.v1.KpiAnswer
+	63,  // 97: telwerk.v1.TimeSeriesChanges.complete_until:type_name -> google.protobuf.Timestamp
+	64,  // 98: telwerk.v1.TimeSeriesChanges.names:type_name -> telwerk.v1.DisplayName
+	5,   // 99: telwerk.v1.ListDimensionValuesRequest.dimension:type_name -> telwerk.v1.Dimension
+	59,  // 100: telwerk.v1.ListDimensionValuesResponse.values:type_name -> telwerk.v1.DimensionValue
+	17,  // 101: telwerk.v1.DimensionValue.value:type_name -> telwerk.v1.Value
+	9,   // 102: telwerk.v1.KpiService.ListKpis:input_type -> telwerk.v1.ListKpisRequest
+	30,  // 103: telwerk.v1.KpiService.QueryTimeSeries:input_type -> telwerk.v1.QueryTimeSeriesRequest
+	39,  // 104: telwerk.v1.KpiService.QueryTotals:input_type -> telwerk.v1.QueryTotalsRequest
+	49,  // 105: telwerk.v1.KpiService.BatchQuery:input_type -> telwerk.v1.BatchQueryRequest
+	54,  // 106: telwerk.v1.KpiService.WatchTimeSeries:input_type -> telwerk.v1.WatchTimeSeriesRequest
+	44,  // 107: telwerk.v1.KpiService.ExplainCount:input_type -> telwerk.v1.ExplainCountRequest
+	57,  // 108: telwerk.v1.KpiService.ListDimensionValues:input_type -> telwerk.v1.ListDimensionValuesRequest
+	10,  // 109: telwerk.v1.KpiService.ListKpis:output_type -> telwerk.v1.ListKpisResponse
+	31,  // 110: telwerk.v1.KpiService.QueryTimeSeries:output_type -> telwerk.v1.QueryTimeSeriesResponse
+	40,  // 111: telwerk.v1.KpiService.QueryTotals:output_type -> telwerk.v1.QueryTotalsResponse
+	51,  // 112: telwerk.v1.KpiService.BatchQuery:output_type -> telwerk.v1.BatchQueryResponse
+	55,  // 113: telwerk.v1.KpiService.WatchTimeSeries:output_type -> telwerk.v1.WatchTimeSeriesResponse
+	45,  // 114: telwerk.v1.KpiService.ExplainCount:output_type -> telwerk.v1.ExplainCountResponse
+	58,  // 115: telwerk.v1.KpiService.ListDimensionValues:output_type -> telwerk.v1.ListDimensionValuesResponse
+	109, // [109:116] is the sub-list for method output_type
+	102, // [102:109] is the sub-list for method input_type
+	102, // [102:102] is the sub-list for extension type_name
+	102, // [102:102] is the sub-list for extension extendee
+	0,   // [0:102] is the sub-list for field type_name
 }
 
 func init() { file_telwerk_v1_kpi_service_proto_init() }
@@ -4871,36 +5871,40 @@ func file_telwerk_v1_kpi_service_proto_init() {
 	if File_telwerk_v1_kpi_service_proto != nil {
 		return
 	}
+	file_telwerk_v1_display_name_proto_init()
 	file_telwerk_v1_event_proto_init()
-	file_telwerk_v1_kpi_service_proto_msgTypes[6].OneofWrappers = []any{
+	file_telwerk_v1_kpi_service_proto_msgTypes[8].OneofWrappers = []any{
 		(*Value_Stars)(nil),
 		(*Value_Action)(nil),
 		(*Value_OfflineAssignment)(nil),
 		(*Value_GoalId)(nil),
 		(*Value_Topics)(nil),
 		(*Value_Answer)(nil),
+		(*Value_Sender)(nil),
+		(*Value_ConversationEnd)(nil),
 	}
-	file_telwerk_v1_kpi_service_proto_msgTypes[8].OneofWrappers = []any{
+	file_telwerk_v1_kpi_service_proto_msgTypes[10].OneofWrappers = []any{
 		(*TimeRange_Instants)(nil),
 		(*TimeRange_Dates)(nil),
 	}
-	file_telwerk_v1_kpi_service_proto_msgTypes[16].OneofWrappers = []any{
+	file_telwerk_v1_kpi_service_proto_msgTypes[18].OneofWrappers = []any{
 		(*Comparison_PreviousPeriod)(nil),
 		(*Comparison_Range)(nil),
 	}
-	file_telwerk_v1_kpi_service_proto_msgTypes[23].OneofWrappers = []any{}
-	file_telwerk_v1_kpi_service_proto_msgTypes[29].OneofWrappers = []any{}
-	file_telwerk_v1_kpi_service_proto_msgTypes[30].OneofWrappers = []any{}
-	file_telwerk_v1_kpi_service_proto_msgTypes[38].OneofWrappers = []any{
+	file_telwerk_v1_kpi_service_proto_msgTypes[25].OneofWrappers = []any{}
+	file_telwerk_v1_kpi_service_proto_msgTypes[26].OneofWrappers = []any{}
+	file_telwerk_v1_kpi_service_proto_msgTypes[32].OneofWrappers = []any{}
+	file_telwerk_v1_kpi_service_proto_msgTypes[33].OneofWrappers = []any{}
+	file_telwerk_v1_kpi_service_proto_msgTypes[41].OneofWrappers = []any{
 		(*BatchedQuery_TimeSeries)(nil),
 		(*BatchedQuery_Totals)(nil),
 	}
-	file_telwerk_v1_kpi_service_proto_msgTypes[40].OneofWrappers = []any{
+	file_telwerk_v1_kpi_service_proto_msgTypes[43].OneofWrappers = []any{
 		(*BatchedAnswer_TimeSeries)(nil),
 		(*BatchedAnswer_Totals)(nil),
 		(*BatchedAnswer_Error)(nil),
 	}
-	file_telwerk_v1_kpi_service_proto_msgTypes[43].OneofWrappers = []any{
+	file_telwerk_v1_kpi_service_proto_msgTypes[46].OneofWrappers = []any{
 		(*WatchTimeSeriesResponse_Snapshot)(nil),
 		(*WatchTimeSeriesResponse_Changes)(nil),
 	}
@@ -4909,8 +5913,8 @@ func file_telwerk_v1_kpi_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_telwerk_v1_kpi_service_proto_rawDesc), len(file_telwerk_v1_kpi_service_proto_rawDesc)),
-			NumEnums:      8,
-			NumMessages:   45,
+			NumEnums:      9,
+			NumMessages:   51,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,12 +21,13 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	KpiService_ListKpis_FullMethodName        = "/telwerk.v1.KpiService/ListKpis"
-	KpiService_QueryTimeSeries_FullMethodName = "/telwerk.v1.KpiService/QueryTimeSeries"
-	KpiService_QueryTotals_FullMethodName     = "/telwerk.v1.KpiService/QueryTotals"
-	KpiService_BatchQuery_FullMethodName      = "/telwerk.v1.KpiService/BatchQuery"
-	KpiService_WatchTimeSeries_FullMethodName = "/telwerk.v1.KpiService/WatchTimeSeries"
-	KpiService_ExplainCount_FullMethodName    = "/telwerk.v1.KpiService/ExplainCount"
+	KpiService_ListKpis_FullMethodName            = "/telwerk.v1.KpiService/ListKpis"
+	KpiService_QueryTimeSeries_FullMethodName     = "/telwerk.v1.KpiService/QueryTimeSeries"
+	KpiService_QueryTotals_FullMethodName         = "/telwerk.v1.KpiService/QueryTotals"
+	KpiService_BatchQuery_FullMethodName          = "/telwerk.v1.KpiService/BatchQuery"
+	KpiService_WatchTimeSeries_FullMethodName     = "/telwerk.v1.KpiService/WatchTimeSeries"
+	KpiService_ExplainCount_FullMethodName        = "/telwerk.v1.KpiService/ExplainCount"
+	KpiService_ListDimensionValues_FullMethodName = "/telwerk.v1.KpiService/ListDimensionValues"
 )
 
 // KpiServiceClient is the client API for KpiService service.
@@ -50,6 +51,8 @@ type KpiServiceClient interface {
 	// Why a number is what it is: the conversations and events that made it, and those that were left out, each with the
 	// rule. Over all pages, the counted facts and the unexplainable ones add up to the count.
 	ExplainCount(ctx context.Context, in *ExplainCountRequest, opts ...grpc.CallOption) (*ExplainCountResponse, error)
+	// What a filter can choose from: the ids of a dimension that have facts, with their display names, by pages.
+	ListDimensionValues(ctx context.Context, in *ListDimensionValuesRequest, opts ...grpc.CallOption) (*ListDimensionValuesResponse, error)
 }
 
 type kpiServiceClient struct {
@@ -129,6 +132,16 @@ func (c *kpiServiceClient) ExplainCount(ctx context.Context, in *ExplainCountReq
 	return out, nil
 }
 
+func (c *kpiServiceClient) ListDimensionValues(ctx context.Context, in *ListDimensionValuesRequest, opts ...grpc.CallOption) (*ListDimensionValuesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDimensionValuesResponse)
+	err := c.cc.Invoke(ctx, KpiService_ListDimensionValues_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // KpiServiceServer is the server API for KpiService service.
 // All implementations must embed UnimplementedKpiServiceServer
 // for forward compatibility.
@@ -150,6 +163,8 @@ type KpiServiceServer interface {
 	// Why a number is what it is: the conversations and events that made it, and those that were left out, each with the
 	// rule. Over all pages, the counted facts and the unexplainable ones add up to the count.
 	ExplainCount(context.Context, *ExplainCountRequest) (*ExplainCountResponse, error)
+	// What a filter can choose from: the ids of a dimension that have facts, with their display names, by pages.
+	ListDimensionValues(context.Context, *ListDimensionValuesRequest) (*ListDimensionValuesResponse, error)
 	mustEmbedUnimplementedKpiServiceServer()
 }
 
@@ -177,6 +192,9 @@ func (UnimplementedKpiServiceServer) WatchTimeSeries(*WatchTimeSeriesRequest, gr
 }
 func (UnimplementedKpiServiceServer) ExplainCount(context.Context, *ExplainCountRequest) (*ExplainCountResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ExplainCount not implemented")
+}
+func (UnimplementedKpiServiceServer) ListDimensionValues(context.Context, *ListDimensionValuesRequest) (*ListDimensionValuesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDimensionValues not implemented")
 }
 func (UnimplementedKpiServiceServer) mustEmbedUnimplementedKpiServiceServer() {}
 func (UnimplementedKpiServiceServer) testEmbeddedByValue()                    {}
@@ -300,6 +318,24 @@ func _KpiService_ExplainCount_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _KpiService_ListDimensionValues_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDimensionValuesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(KpiServiceServer).ListDimensionValues(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: KpiService_ListDimensionValues_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(KpiServiceServer).ListDimensionValues(ctx, req.(*ListDimensionValuesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // KpiService_ServiceDesc is the grpc.ServiceDesc for KpiService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -326,6 +362,10 @@ var KpiService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ExplainCount",
 			Handler:    _KpiService_ExplainCount_Handler,
+		},
+		{
+			MethodName: "ListDimensionValues",
+			Handler:    _KpiService_ListDimensionValues_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

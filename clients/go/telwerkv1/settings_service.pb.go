@@ -750,12 +750,277 @@ func (x *GetAccountSettingsResponse) GetSettings() *AccountSettings {
 	return nil
 }
 
+// Names to set or to remove.
+type SetDisplayNamesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required.
+	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// Each thing once; at most the server's `display_names_per_request_max`. At least one, unless `replace_all` is set.
+	Names []*DisplayName `protobuf:"bytes,2,rep,name=names,proto3" json:"names,omitempty"`
+	// Remove every other name of the account in the same step.
+	ReplaceAll    bool `protobuf:"varint,3,opt,name=replace_all,json=replaceAll,proto3" json:"replace_all,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetDisplayNamesRequest) Reset() {
+	*x = SetDisplayNamesRequest{}
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetDisplayNamesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetDisplayNamesRequest) ProtoMessage() {}
+
+func (x *SetDisplayNamesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetDisplayNamesRequest.ProtoReflect.Descriptor instead.
+func (*SetDisplayNamesRequest) Descriptor() ([]byte, []int) {
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *SetDisplayNamesRequest) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *SetDisplayNamesRequest) GetNames() []*DisplayName {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
+func (x *SetDisplayNamesRequest) GetReplaceAll() bool {
+	if x != nil {
+		return x.ReplaceAll
+	}
+	return false
+}
+
+// What has changed.
+type SetDisplayNamesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names that were not there, or were different.
+	SetCount int32 `protobuf:"varint,1,opt,name=set_count,json=setCount,proto3" json:"set_count,omitempty"`
+	// Names that were there and are no more.
+	RemovedCount  int32 `protobuf:"varint,2,opt,name=removed_count,json=removedCount,proto3" json:"removed_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetDisplayNamesResponse) Reset() {
+	*x = SetDisplayNamesResponse{}
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetDisplayNamesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetDisplayNamesResponse) ProtoMessage() {}
+
+func (x *SetDisplayNamesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetDisplayNamesResponse.ProtoReflect.Descriptor instead.
+func (*SetDisplayNamesResponse) Descriptor() ([]byte, []int) {
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *SetDisplayNamesResponse) GetSetCount() int32 {
+	if x != nil {
+		return x.SetCount
+	}
+	return 0
+}
+
+func (x *SetDisplayNamesResponse) GetRemovedCount() int32 {
+	if x != nil {
+		return x.RemovedCount
+	}
+	return 0
+}
+
+// Which names.
+type ListDisplayNamesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required.
+	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// Required.
+	Kind NameKind `protobuf:"varint,2,opt,name=kind,proto3,enum=telwerk.v1.NameKind" json:"kind,omitempty"`
+	// Only what has an id, or a name in any case of letters, that begins so. Empty: all.
+	Prefix string `protobuf:"bytes,3,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	// Only options of this question. Only with NAME_KIND_OPTION.
+	QuestionId string `protobuf:"bytes,4,opt,name=question_id,json=questionId,proto3" json:"question_id,omitempty"`
+	// Names on a page, 1 to 1,000. Absent: 100.
+	PageSize int32 `protobuf:"varint,5,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Of the page before; absent for the first.
+	PageToken     string `protobuf:"bytes,6,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDisplayNamesRequest) Reset() {
+	*x = ListDisplayNamesRequest{}
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDisplayNamesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDisplayNamesRequest) ProtoMessage() {}
+
+func (x *ListDisplayNamesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDisplayNamesRequest.ProtoReflect.Descriptor instead.
+func (*ListDisplayNamesRequest) Descriptor() ([]byte, []int) {
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ListDisplayNamesRequest) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *ListDisplayNamesRequest) GetKind() NameKind {
+	if x != nil {
+		return x.Kind
+	}
+	return NameKind_NAME_KIND_UNSPECIFIED
+}
+
+func (x *ListDisplayNamesRequest) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+func (x *ListDisplayNamesRequest) GetQuestionId() string {
+	if x != nil {
+		return x.QuestionId
+	}
+	return ""
+}
+
+func (x *ListDisplayNamesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListDisplayNamesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// A page of names.
+type ListDisplayNamesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By id.
+	Names []*DisplayName `protobuf:"bytes,1,rep,name=names,proto3" json:"names,omitempty"`
+	// For the next page; empty on the last. A page may be shorter than asked for, or empty, before the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDisplayNamesResponse) Reset() {
+	*x = ListDisplayNamesResponse{}
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDisplayNamesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDisplayNamesResponse) ProtoMessage() {}
+
+func (x *ListDisplayNamesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDisplayNamesResponse.ProtoReflect.Descriptor instead.
+func (*ListDisplayNamesResponse) Descriptor() ([]byte, []int) {
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ListDisplayNamesResponse) GetNames() []*DisplayName {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
+func (x *ListDisplayNamesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 var File_telwerk_v1_settings_service_proto protoreflect.FileDescriptor
 
 const file_telwerk_v1_settings_service_proto_rawDesc = "" +
 	"\n" +
 	"!telwerk/v1/settings_service.proto\x12\n" +
-	"telwerk.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16telwerk/v1/event.proto\"\x99\x02\n" +
+	"telwerk.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dtelwerk/v1/display_name.proto\x1a\x16telwerk/v1/event.proto\"\x99\x02\n" +
 	"\x0eWidgetSettings\x12\x1b\n" +
 	"\twidget_id\x18\x01 \x01(\tR\bwidgetId\x12A\n" +
 	"\x0eeffective_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\reffectiveTime\x128\n" +
@@ -805,13 +1070,37 @@ const file_telwerk_v1_settings_service_proto_rawDesc = "" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\"U\n" +
 	"\x1aGetAccountSettingsResponse\x127\n" +
-	"\bsettings\x18\x01 \x01(\v2\x1b.telwerk.v1.AccountSettingsR\bsettings2\x84\x04\n" +
+	"\bsettings\x18\x01 \x01(\v2\x1b.telwerk.v1.AccountSettingsR\bsettings\"\x87\x01\n" +
+	"\x16SetDisplayNamesRequest\x12\x1d\n" +
+	"\n" +
+	"account_id\x18\x01 \x01(\tR\taccountId\x12-\n" +
+	"\x05names\x18\x02 \x03(\v2\x17.telwerk.v1.DisplayNameR\x05names\x12\x1f\n" +
+	"\vreplace_all\x18\x03 \x01(\bR\n" +
+	"replaceAll\"[\n" +
+	"\x17SetDisplayNamesResponse\x12\x1b\n" +
+	"\tset_count\x18\x01 \x01(\x05R\bsetCount\x12#\n" +
+	"\rremoved_count\x18\x02 \x01(\x05R\fremovedCount\"\xd7\x01\n" +
+	"\x17ListDisplayNamesRequest\x12\x1d\n" +
+	"\n" +
+	"account_id\x18\x01 \x01(\tR\taccountId\x12(\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x14.telwerk.v1.NameKindR\x04kind\x12\x16\n" +
+	"\x06prefix\x18\x03 \x01(\tR\x06prefix\x12\x1f\n" +
+	"\vquestion_id\x18\x04 \x01(\tR\n" +
+	"questionId\x12\x1b\n" +
+	"\tpage_size\x18\x05 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x06 \x01(\tR\tpageToken\"q\n" +
+	"\x18ListDisplayNamesResponse\x12-\n" +
+	"\x05names\x18\x01 \x03(\v2\x17.telwerk.v1.DisplayNameR\x05names\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xbf\x05\n" +
 	"\x0fSettingsService\x12`\n" +
 	"\x11SetWidgetSettings\x12$.telwerk.v1.SetWidgetSettingsRequest\x1a%.telwerk.v1.SetWidgetSettingsResponse\x12`\n" +
 	"\x11GetWidgetSettings\x12$.telwerk.v1.GetWidgetSettingsRequest\x1a%.telwerk.v1.GetWidgetSettingsResponse\x12c\n" +
 	"\x12ListWidgetSettings\x12%.telwerk.v1.ListWidgetSettingsRequest\x1a&.telwerk.v1.ListWidgetSettingsResponse\x12c\n" +
 	"\x12SetAccountSettings\x12%.telwerk.v1.SetAccountSettingsRequest\x1a&.telwerk.v1.SetAccountSettingsResponse\x12c\n" +
-	"\x12GetAccountSettings\x12%.telwerk.v1.GetAccountSettingsRequest\x1a&.telwerk.v1.GetAccountSettingsResponseB\x88\x01\n" +
+	"\x12GetAccountSettings\x12%.telwerk.v1.GetAccountSettingsRequest\x1a&.telwerk.v1.GetAccountSettingsResponse\x12Z\n" +
+	"\x0fSetDisplayNames\x12\".telwerk.v1.SetDisplayNamesRequest\x1a#.telwerk.v1.SetDisplayNamesResponse\x12]\n" +
+	"\x10ListDisplayNames\x12#.telwerk.v1.ListDisplayNamesRequest\x1a$.telwerk.v1.ListDisplayNamesResponseB\x88\x01\n" +
 	"\x0ecom.telwerk.v1B\x14SettingsServiceProtoP\x01Z\x17telwerk.io/go/telwerkv1\xa2\x02\x03TXX\xaa\x02\n" +
 	"Telwerk.V1\xca\x02\n" +
 	"Telwerk\\V1\xe2\x02\x16Telwerk\\V1\\GPBMetadata\xea\x02\vTelwerk::V1b\x06proto3"
@@ -828,7 +1117,7 @@ func file_telwerk_v1_settings_service_proto_rawDescGZIP() []byte {
 	return file_telwerk_v1_settings_service_proto_rawDescData
 }
 
-var file_telwerk_v1_settings_service_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_telwerk_v1_settings_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_telwerk_v1_settings_service_proto_goTypes = []any{
 	(*WidgetSettings)(nil),             // 0: telwerk.v1.WidgetSettings
 	(*Goal)(nil),                       // 1: telwerk.v1.Goal
@@ -843,15 +1132,21 @@ var file_telwerk_v1_settings_service_proto_goTypes = []any{
 	(*SetAccountSettingsResponse)(nil), // 10: telwerk.v1.SetAccountSettingsResponse
 	(*GetAccountSettingsRequest)(nil),  // 11: telwerk.v1.GetAccountSettingsRequest
 	(*GetAccountSettingsResponse)(nil), // 12: telwerk.v1.GetAccountSettingsResponse
-	(*timestamppb.Timestamp)(nil),      // 13: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),        // 14: google.protobuf.Duration
-	(InactivityAction)(0),              // 15: telwerk.v1.InactivityAction
+	(*SetDisplayNamesRequest)(nil),     // 13: telwerk.v1.SetDisplayNamesRequest
+	(*SetDisplayNamesResponse)(nil),    // 14: telwerk.v1.SetDisplayNamesResponse
+	(*ListDisplayNamesRequest)(nil),    // 15: telwerk.v1.ListDisplayNamesRequest
+	(*ListDisplayNamesResponse)(nil),   // 16: telwerk.v1.ListDisplayNamesResponse
+	(*timestamppb.Timestamp)(nil),      // 17: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),        // 18: google.protobuf.Duration
+	(InactivityAction)(0),              // 19: telwerk.v1.InactivityAction
+	(*DisplayName)(nil),                // 20: telwerk.v1.DisplayName
+	(NameKind)(0),                      // 21: telwerk.v1.NameKind
 }
 var file_telwerk_v1_settings_service_proto_depIdxs = []int32{
-	13, // 0: telwerk.v1.WidgetSettings.effective_time:type_name -> google.protobuf.Timestamp
-	14, // 1: telwerk.v1.WidgetSettings.live_limit:type_name -> google.protobuf.Duration
+	17, // 0: telwerk.v1.WidgetSettings.effective_time:type_name -> google.protobuf.Timestamp
+	18, // 1: telwerk.v1.WidgetSettings.live_limit:type_name -> google.protobuf.Duration
 	1,  // 2: telwerk.v1.WidgetSettings.goals:type_name -> telwerk.v1.Goal
-	15, // 3: telwerk.v1.WidgetSettings.enabled_actions:type_name -> telwerk.v1.InactivityAction
+	19, // 3: telwerk.v1.WidgetSettings.enabled_actions:type_name -> telwerk.v1.InactivityAction
 	0,  // 4: telwerk.v1.SetWidgetSettingsRequest.settings:type_name -> telwerk.v1.WidgetSettings
 	0,  // 5: telwerk.v1.SetWidgetSettingsResponse.settings:type_name -> telwerk.v1.WidgetSettings
 	0,  // 6: telwerk.v1.GetWidgetSettingsResponse.versions:type_name -> telwerk.v1.WidgetSettings
@@ -859,21 +1154,28 @@ var file_telwerk_v1_settings_service_proto_depIdxs = []int32{
 	8,  // 8: telwerk.v1.SetAccountSettingsRequest.settings:type_name -> telwerk.v1.AccountSettings
 	8,  // 9: telwerk.v1.SetAccountSettingsResponse.settings:type_name -> telwerk.v1.AccountSettings
 	8,  // 10: telwerk.v1.GetAccountSettingsResponse.settings:type_name -> telwerk.v1.AccountSettings
-	2,  // 11: telwerk.v1.SettingsService.SetWidgetSettings:input_type -> telwerk.v1.SetWidgetSettingsRequest
-	4,  // 12: telwerk.v1.SettingsService.GetWidgetSettings:input_type -> telwerk.v1.GetWidgetSettingsRequest
-	6,  // 13: telwerk.v1.SettingsService.ListWidgetSettings:input_type -> telwerk.v1.ListWidgetSettingsRequest
-	9,  // 14: telwerk.v1.SettingsService.SetAccountSettings:input_type -> telwerk.v1.SetAccountSettingsRequest
-	11, // 15: telwerk.v1.SettingsService.GetAccountSettings:input_type -> telwerk.v1.GetAccountSettingsRequest
-	3,  // 16: telwerk.v1.SettingsService.SetWidgetSettings:output_type -> telwerk.v1.SetWidgetSettingsResponse
-	5,  // 17: telwerk.v1.SettingsService.GetWidgetSettings:output_type -> telwerk.v1.GetWidgetSettingsResponse
-	7,  // 18: telwerk.v1.SettingsService.ListWidgetSettings:output_type -> telwerk.v1.ListWidgetSettingsResponse
-	10, // 19: telwerk.v1.SettingsService.SetAccountSettings:output_type -> telwerk.v1.SetAccountSettingsResponse
-	12, // 20: telwerk.v1.SettingsService.GetAccountSettings:output_type -> telwerk.v1.GetAccountSettingsResponse
-	16, // [16:21] is the sub-list for method output_type
-	11, // [11:16] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	20, // 11: telwerk.v1.SetDisplayNamesRequest.names:type_name -> telwerk.v1.DisplayName
+	21, // 12: telwerk.v1.ListDisplayNamesRequest.kind:type_name -> telwerk.v1.NameKind
+	20, // 13: telwerk.v1.ListDisplayNamesResponse.names:type_name -> telwerk.v1.DisplayName
+	2,  // 14: telwerk.v1.SettingsService.SetWidgetSettings:input_type -> telwerk.v1.SetWidgetSettingsRequest
+	4,  // 15: telwerk.v1.SettingsService.GetWidgetSettings:input_type -> telwerk.v1.GetWidgetSettingsRequest
+	6,  // 16: telwerk.v1.SettingsService.ListWidgetSettings:input_type -> telwerk.v1.ListWidgetSettingsRequest
+	9,  // 17: telwerk.v1.SettingsService.SetAccountSettings:input_type -> telwerk.v1.SetAccountSettingsRequest
+	11, // 18: telwerk.v1.SettingsService.GetAccountSettings:input_type -> telwerk.v1.GetAccountSettingsRequest
+	13, // 19: telwerk.v1.SettingsService.SetDisplayNames:input_type -> telwerk.v1.SetDisplayNamesRequest
+	15, // 20: telwerk.v1.SettingsService.ListDisplayNames:input_type -> telwerk.v1.ListDisplayNamesRequest
+	3,  // 21: telwerk.v1.SettingsService.SetWidgetSettings:output_type -> telwerk.v1.SetWidgetSettingsResponse
+	5,  // 22: telwerk.v1.SettingsService.GetWidgetSettings:output_type -> telwerk.v1.GetWidgetSettingsResponse
+	7,  // 23: telwerk.v1.SettingsService.ListWidgetSettings:output_type -> telwerk.v1.ListWidgetSettingsResponse
+	10, // 24: telwerk.v1.SettingsService.SetAccountSettings:output_type -> telwerk.v1.SetAccountSettingsResponse
+	12, // 25: telwerk.v1.SettingsService.GetAccountSettings:output_type -> telwerk.v1.GetAccountSettingsResponse
+	14, // 26: telwerk.v1.SettingsService.SetDisplayNames:output_type -> telwerk.v1.SetDisplayNamesResponse
+	16, // 27: telwerk.v1.SettingsService.ListDisplayNames:output_type -> telwerk.v1.ListDisplayNamesResponse
+	21, // [21:28] is the sub-list for method output_type
+	14, // [14:21] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_telwerk_v1_settings_service_proto_init() }
@@ -881,6 +1183,7 @@ func file_telwerk_v1_settings_service_proto_init() {
 	if File_telwerk_v1_settings_service_proto != nil {
 		return
 	}
+	file_telwerk_v1_display_name_proto_init()
 	file_telwerk_v1_event_proto_init()
 	file_telwerk_v1_settings_service_proto_msgTypes[8].OneofWrappers = []any{}
 	type x struct{}
@@ -889,7 +1192,7 @@ func file_telwerk_v1_settings_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_telwerk_v1_settings_service_proto_rawDesc), len(file_telwerk_v1_settings_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

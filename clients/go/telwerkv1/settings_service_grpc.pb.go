@@ -26,6 +26,8 @@ const (
 	SettingsService_ListWidgetSettings_FullMethodName = "/telwerk.v1.SettingsService/ListWidgetSettings"
 	SettingsService_SetAccountSettings_FullMethodName = "/telwerk.v1.SettingsService/SetAccountSettings"
 	SettingsService_GetAccountSettings_FullMethodName = "/telwerk.v1.SettingsService/GetAccountSettings"
+	SettingsService_SetDisplayNames_FullMethodName    = "/telwerk.v1.SettingsService/SetDisplayNames"
+	SettingsService_ListDisplayNames_FullMethodName   = "/telwerk.v1.SettingsService/ListDisplayNames"
 )
 
 // SettingsServiceClient is the client API for SettingsService service.
@@ -45,6 +47,11 @@ type SettingsServiceClient interface {
 	SetAccountSettings(ctx context.Context, in *SetAccountSettingsRequest, opts ...grpc.CallOption) (*SetAccountSettingsResponse, error)
 	// An account's settings; the defaults if none were set.
 	GetAccountSettings(ctx context.Context, in *GetAccountSettingsRequest, opts ...grpc.CallOption) (*GetAccountSettingsResponse, error)
+	// Sets or removes display names, all of them or none. With `replace_all` and no names, it erases every name of the
+	// account.
+	SetDisplayNames(ctx context.Context, in *SetDisplayNamesRequest, opts ...grpc.CallOption) (*SetDisplayNamesResponse, error)
+	// Display names of one kind, by the bytes of their ids (of options, their questions' ids first), by pages.
+	ListDisplayNames(ctx context.Context, in *ListDisplayNamesRequest, opts ...grpc.CallOption) (*ListDisplayNamesResponse, error)
 }
 
 type settingsServiceClient struct {
@@ -105,6 +112,26 @@ func (c *settingsServiceClient) GetAccountSettings(ctx context.Context, in *GetA
 	return out, nil
 }
 
+func (c *settingsServiceClient) SetDisplayNames(ctx context.Context, in *SetDisplayNamesRequest, opts ...grpc.CallOption) (*SetDisplayNamesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetDisplayNamesResponse)
+	err := c.cc.Invoke(ctx, SettingsService_SetDisplayNames_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *settingsServiceClient) ListDisplayNames(ctx context.Context, in *ListDisplayNamesRequest, opts ...grpc.CallOption) (*ListDisplayNamesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDisplayNamesResponse)
+	err := c.cc.Invoke(ctx, SettingsService_ListDisplayNames_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // SettingsServiceServer is the server API for SettingsService service.
 // All implementations must embed UnimplementedSettingsServiceServer
 // for forward compatibility.
@@ -122,6 +149,11 @@ type SettingsServiceServer interface {
 	SetAccountSettings(context.Context, *SetAccountSettingsRequest) (*SetAccountSettingsResponse, error)
 	// An account's settings; the defaults if none were set.
 	GetAccountSettings(context.Context, *GetAccountSettingsRequest) (*GetAccountSettingsResponse, error)
+	// Sets or removes display names, all of them or none. With `replace_all` and no names, it erases every name of the
+	// account.
+	SetDisplayNames(context.Context, *SetDisplayNamesRequest) (*SetDisplayNamesResponse, error)
+	// Display names of one kind, by the bytes of their ids (of options, their questions' ids first), by pages.
+	ListDisplayNames(context.Context, *ListDisplayNamesRequest) (*ListDisplayNamesResponse, error)
 	mustEmbedUnimplementedSettingsServiceServer()
 }
 
@@ -146,6 +178,12 @@ func (UnimplementedSettingsServiceServer) SetAccountSettings(context.Context, *S
 }
 func (UnimplementedSettingsServiceServer) GetAccountSettings(context.Context, *GetAccountSettingsRequest) (*GetAccountSettingsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetAccountSettings not implemented")
+}
+func (UnimplementedSettingsServiceServer) SetDisplayNames(context.Context, *SetDisplayNamesRequest) (*SetDisplayNamesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetDisplayNames not implemented")
+}
+func (UnimplementedSettingsServiceServer) ListDisplayNames(context.Context, *ListDisplayNamesRequest) (*ListDisplayNamesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDisplayNames not implemented")
 }
 func (UnimplementedSettingsServiceServer) mustEmbedUnimplementedSettingsServiceServer() {}
 func (UnimplementedSettingsServiceServer) testEmbeddedByValue()                         {}
@@ -258,6 +296,42 @@ func _SettingsService_GetAccountSettings_Handler(srv interface{}, ctx context.Co
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SettingsService_SetDisplayNames_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetDisplayNamesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SettingsServiceServer).SetDisplayNames(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SettingsService_SetDisplayNames_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SettingsServiceServer).SetDisplayNames(ctx, req.(*SetDisplayNamesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SettingsService_ListDisplayNames_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDisplayNamesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SettingsServiceServer).ListDisplayNames(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SettingsService_ListDisplayNames_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SettingsServiceServer).ListDisplayNames(ctx, req.(*ListDisplayNamesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // SettingsService_ServiceDesc is the grpc.ServiceDesc for SettingsService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -284,6 +358,14 @@ var SettingsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetAccountSettings",
 			Handler:    _SettingsService_GetAccountSettings_Handler,
+		},
+		{
+			MethodName: "SetDisplayNames",
+			Handler:    _SettingsService_SetDisplayNames_Handler,
+		},
+		{
+			MethodName: "ListDisplayNames",
+			Handler:    _SettingsService_ListDisplayNames_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -8,7 +8,9 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { InactivityAction, SurveyAnswer } from "./event_pb.js";
+import type { DisplayName } from "./display_name_pb.js";
+import { file_telwerk_v1_display_name } from "./display_name_pb.js";
+import type { InactivityAction, Sender, SurveyAnswer } from "./event_pb.js";
 import { file_telwerk_v1_event } from "./event_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -16,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file telwerk/v1/kpi_service.proto.
  */
 export const file_telwerk_v1_kpi_service: GenFile = /*@__PURE__*/
-  fileDesc("Chx0ZWx3ZXJrL3YxL2twaV9zZXJ2aWNlLnByb3RvEgp0ZWx3ZXJrLnYxIigKD0xpc3RLcGlzUmVxdWVzdBIVCg1sYW5ndWFnZV9jb2RlGAEgASgJIpsBChBMaXN0S3Bpc1Jlc3BvbnNlEh0KBGtwaXMYASADKAsyDy50ZWx3ZXJrLnYxLktwaRIVCg1sYW5ndWFnZV9jb2RlGAIgASgJEiUKCHNlY3Rpb25zGAMgAygLMhMudGVsd2Vyay52MS5TZWN0aW9uEioKCGhlYWRpbmdzGAQgASgLMhgudGVsd2Vyay52MS5IZWxwSGVhZGluZ3MiRgoHU2VjdGlvbhIUCgxkaXNwbGF5X25hbWUYASABKAkSFAoMaW50cm9kdWN0aW9uGAIgASgJEg8KB2twaV9pZHMYAyADKAkiZgoMSGVscEhlYWRpbmdzEgwKBHdoYXQYASABKAkSDAoEdW5pdBgCIAEoCRIMCgR3aGVuGAMgASgJEgsKA3doeRgEIAEoCRIPCgdleGFtcGxlGAUgASgJEg4KBnZhbHVlcxgGIAEoCSL9AgoDS3BpEg4KBmtwaV9pZBgBIAEoCRIOCgZudW1iZXIYAiABKAUSFAoMZGlzcGxheV9uYW1lGAMgASgJEg8KB3NlY3Rpb24YBCABKAkSDAoEd2hhdBgFIAEoCRIMCgR1bml0GAYgASgJEgwKBHdoZW4YByABKAkSCwoDd2h5GAggASgJEg8KB2V4YW1wbGUYCSABKAkSKQoKZGltZW5zaW9ucxgKIAMoDjIVLnRlbHdlcmsudjEuRGltZW5zaW9uEikKCnZhbHVlX2tpbmQYCyABKA4yFS50ZWx3ZXJrLnYxLlZhbHVlS2luZBIuCgxyZXZpc2FiaWxpdHkYDCABKA4yGC50ZWx3ZXJrLnYxLlJldmlzYWJpbGl0eRIQCghoYXNfbWVhbhgNIAEoCBIlCgZ2YWx1ZXMYDiADKAsyFS50ZWx3ZXJrLnYxLlZhbHVlSW5mbxIoCglkaXJlY3Rpb24YDyABKA4yFS50ZWx3ZXJrLnYxLkRpcmVjdGlvbiJYCglWYWx1ZUluZm8SIAoFdmFsdWUYASABKAsyES50ZWx3ZXJrLnYxLlZhbHVlEhQKDGRpc3BsYXlfbmFtZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCSL0AQoFVmFsdWUSDwoFc3RhcnMYASABKAVIABIuCgZhY3Rpb24YAiABKA4yHC50ZWx3ZXJrLnYxLkluYWN0aXZpdHlBY3Rpb25IABI7ChJvZmZsaW5lX2Fzc2lnbm1lbnQYAyABKA4yHS50ZWx3ZXJrLnYxLk9mZmxpbmVBc3NpZ25tZW50SAASEQoHZ29hbF9pZBgEIAEoCUgAEiYKBnRvcGljcxgFIAEoCzIULnRlbHdlcmsudjEuVG9waWNTZXRIABIqCgZhbnN3ZXIYBiABKAsyGC50ZWx3ZXJrLnYxLlN1cnZleUFuc3dlckgAQgYKBGtpbmQiHQoIVG9waWNTZXQSEQoJdG9waWNfaWRzGAEgAygJImsKCVRpbWVSYW5nZRIsCghpbnN0YW50cxgBIAEoCzIYLnRlbHdlcmsudjEuSW5zdGFudFJhbmdlSAASJgoFZGF0ZXMYAiABKAsyFS50ZWx3ZXJrLnYxLkRhdGVSYW5nZUgAQggKBmJvdW5kcyJsCgxJbnN0YW50UmFuZ2USLgoKc3RhcnRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImUKCURhdGVSYW5nZRIsCgpzdGFydF9kYXRlGAEgASgLMhgudGVsd2Vyay52MS5DYWxlbmRhckRhdGUSKgoIZW5kX2RhdGUYAiABKAsyGC50ZWx3ZXJrLnYxLkNhbGVuZGFyRGF0ZSI4CgxDYWxlbmRhckRhdGUSDAoEeWVhchgBIAEoBRINCgVtb250aBgCIAEoBRILCgNkYXkYAyABKAUiggIKBkZpbHRlchInCglvcGVyYXRvcnMYASABKAsyFC50ZWx3ZXJrLnYxLklkRmlsdGVyEi0KD29wZXJhdG9yX2dyb3VwcxgCIAEoCzIULnRlbHdlcmsudjEuSWRGaWx0ZXISJQoHd2lkZ2V0cxgDIAEoCzIULnRlbHdlcmsudjEuSWRGaWx0ZXISJwoGdmFsdWVzGAQgASgLMhcudGVsd2Vyay52MS5WYWx1ZUZpbHRlchInCgZ0b3BpY3MYBSABKAsyFy50ZWx3ZXJrLnYxLlRvcGljRmlsdGVyEicKCXF1ZXN0aW9ucxgGIAEoCzIULnRlbHdlcmsudjEuSWRGaWx0ZXIiKwoISWRGaWx0ZXISDgoGYW55X29mGAEgAygJEg8KB25vbmVfb2YYAiADKAkiVAoLVmFsdWVGaWx0ZXISIQoGYW55X29mGAEgAygLMhEudGVsd2Vyay52MS5WYWx1ZRIiCgdub25lX29mGAIgAygLMhEudGVsd2Vyay52MS5WYWx1ZSJlCgtUb3BpY0ZpbHRlchIOCgZhbnlfb2YYASADKAkSDgoGYWxsX29mGAIgAygJEg8KB25vbmVfb2YYAyADKAkSJQoHZXhhY3RseRgEIAEoCzIULnRlbHdlcmsudjEuVG9waWNTZXQiWQoKQ29tcGFyaXNvbhIZCg9wcmV2aW91c19wZXJpb2QYASABKAhIABImCgVyYW5nZRgCIAEoCzIVLnRlbHdlcmsudjEuVGltZVJhbmdlSABCCAoGcGVyaW9kIlgKB09yZGVyQnkSKQoHbWVhc3VyZRgBIAEoDjIYLnRlbHdlcmsudjEuT3JkZXJNZWFzdXJlEhIKCmRlc2NlbmRpbmcYAiABKAgSDgoGa3BpX2lkGAMgASgJIioKA1RvcBINCgVjb3VudBgBIAEoBRIUCgxpbmNsdWRlX3Jlc3QYAiABKAgitwMKFlF1ZXJ5VGltZVNlcmllc1JlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIPCgdrcGlfaWRzGAIgAygJEiQKBXJhbmdlGAMgASgLMhUudGVsd2Vyay52MS5UaW1lUmFuZ2USLAoLZ3JhbnVsYXJpdHkYBCABKA4yFy50ZWx3ZXJrLnYxLkdyYW51bGFyaXR5EhEKCXRpbWVfem9uZRgFIAEoCRIiCgZmaWx0ZXIYBiABKAsyEi50ZWx3ZXJrLnYxLkZpbHRlchInCghncm91cF9ieRgHIAMoDjIVLnRlbHdlcmsudjEuRGltZW5zaW9uEg4KBnNwYXJzZRgIIAEoCBIcChRpbmNsdWRlX2Rpc3RyaWJ1dGlvbhgJIAEoCBIqCgpjb21wYXJlX3RvGAogASgLMhYudGVsd2Vyay52MS5Db21wYXJpc29uEiUKCG9yZGVyX2J5GAsgASgLMhMudGVsd2Vyay52MS5PcmRlckJ5EhwKA3RvcBgMIAEoCzIPLnRlbHdlcmsudjEuVG9wEhEKCXBhZ2Vfc2l6ZRgNIAEoBRISCgpwYWdlX3Rva2VuGA4gASgJIugCChdRdWVyeVRpbWVTZXJpZXNSZXNwb25zZRIcChRidWNrZXRfc3RhcnRfc2Vjb25kcxgBIAMoAxITCgtlbmRfc2Vjb25kcxgCIAEoAxIcChRmaXJzdF9idWNrZXRfY2xpcHBlZBgDIAEoCBIbChNsYXN0X2J1Y2tldF9jbGlwcGVkGAQgASgIEiIKBnNlcmllcxgFIAMoCzISLnRlbHdlcmsudjEuU2VyaWVzEiYKB2Fuc3dlcnMYBiADKAsyFS50ZWx3ZXJrLnYxLktwaUFuc3dlchIRCgl0aW1lX3pvbmUYByABKAkSMgoOY29tcGxldGVfdW50aWwYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD2NvbXBhcmVkX3BlcmlvZBgJIAEoCzIaLnRlbHdlcmsudjEuQ29tcGFyZWRQZXJpb2QSFwoPbmV4dF9wYWdlX3Rva2VuGAogASgJIn4KDkNvbXBhcmVkUGVyaW9kEhwKFGJ1Y2tldF9zdGFydF9zZWNvbmRzGAEgAygDEhMKC2VuZF9zZWNvbmRzGAIgASgDEhwKFGZpcnN0X2J1Y2tldF9jbGlwcGVkGAMgASgIEhsKE2xhc3RfYnVja2V0X2NsaXBwZWQYBCABKAgihAIKCUtwaUFuc3dlchIOCgZrcGlfaWQYASABKAkSDAoEdW5pdBgCIAEoCRIXCg9oZWxkX2JhY2tfY291bnQYAyABKAMSLgoMYXZhaWxhYmlsaXR5GAQgASgOMhgudGVsd2Vyay52MS5BdmFpbGFiaWxpdHkSEwoLb3ZlcmxhcHBpbmcYBSABKAgSDQoFY291bnQYBiABKAMSCwoDc3VtGAcgASgDEhYKDmNvbXBhcmVkX2NvdW50GAggASgDEhQKDGNvbXBhcmVkX3N1bRgJIAEoAxIRCglyb3dfY291bnQYCiABKAUSHgoWbm90X2VuYWJsZWRfd2lkZ2V0X2lkcxgLIAMoCSL7AQoDS2V5EhgKC29wZXJhdG9yX2lkGAEgASgJSACIAQESHgoRb3BlcmF0b3JfZ3JvdXBfaWQYAiABKAlIAYgBARIWCgl3aWRnZXRfaWQYAyABKAlIAogBARIgCgV2YWx1ZRgEIAEoCzIRLnRlbHdlcmsudjEuVmFsdWUSFQoIdG9waWNfaWQYBSABKAlIA4gBARIYCgtxdWVzdGlvbl9pZBgGIAEoCUgEiAEBQg4KDF9vcGVyYXRvcl9pZEIUChJfb3BlcmF0b3JfZ3JvdXBfaWRCDAoKX3dpZGdldF9pZEILCglfdG9waWNfaWRCDgoMX3F1ZXN0aW9uX2lkItwBCgZTZXJpZXMSDgoGa3BpX2lkGAEgASgJEhwKA2tleRgCIAEoCzIPLnRlbHdlcmsudjEuS2V5EhYKDmJ1Y2tldF9pbmRleGVzGAMgAygFEg4KBmNvdW50cxgEIAMoAxIMCgRzdW1zGAUgAygDEi4KDGRpc3RyaWJ1dGlvbhgGIAMoCzIYLnRlbHdlcmsudjEuRGlzdHJpYnV0aW9uEjAKCmNvbXBhcmlzb24YByABKAsyHC50ZWx3ZXJrLnYxLlNlcmllc0NvbXBhcmlzb24SDAoEcmVzdBgIIAEoCCJyChBTZXJpZXNDb21wYXJpc29uEg4KBmNvdW50cxgBIAMoAxIMCgRzdW1zGAIgAygDEhQKDGNvdW50X2RlbHRhcxgDIAMoEhIVCg1jb3VudF9jaGFuZ2VzGAQgAygBEhMKC21lYW5fZGVsdGFzGAUgAygBIkAKDERpc3RyaWJ1dGlvbhIgCgV2YWx1ZRgBIAEoCzIRLnRlbHdlcmsudjEuVmFsdWUSDgoGY291bnRzGAIgAygDItcCChJRdWVyeVRvdGFsc1JlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIPCgdrcGlfaWRzGAIgAygJEiQKBXJhbmdlGAMgASgLMhUudGVsd2Vyay52MS5UaW1lUmFuZ2USEQoJdGltZV96b25lGAQgASgJEiIKBmZpbHRlchgFIAEoCzISLnRlbHdlcmsudjEuRmlsdGVyEicKCGdyb3VwX2J5GAYgAygOMhUudGVsd2Vyay52MS5EaW1lbnNpb24SKgoKY29tcGFyZV90bxgHIAEoCzIWLnRlbHdlcmsudjEuQ29tcGFyaXNvbhIlCghvcmRlcl9ieRgIIAEoCzITLnRlbHdlcmsudjEuT3JkZXJCeRIcCgN0b3AYCSABKAsyDy50ZWx3ZXJrLnYxLlRvcBIRCglwYWdlX3NpemUYCiABKAUSEgoKcGFnZV90b2tlbhgLIAEoCSKhAgoTUXVlcnlUb3RhbHNSZXNwb25zZRIhCgZ0b3RhbHMYASADKAsyES50ZWx3ZXJrLnYxLlRvdGFsEiYKB2Fuc3dlcnMYAiADKAsyFS50ZWx3ZXJrLnYxLktwaUFuc3dlchIRCgl0aW1lX3pvbmUYAyABKAkSMgoOY29tcGxldGVfdW50aWwYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD2NvbXBhcmVkX3BlcmlvZBgFIAEoCzIaLnRlbHdlcmsudjEuQ29tcGFyZWRQZXJpb2QSFwoPbmV4dF9wYWdlX3Rva2VuGAYgASgJEhUKDXN0YXJ0X3NlY29uZHMYByABKAMSEwoLZW5kX3NlY29uZHMYCCABKAMi+AEKBVRvdGFsEg4KBmtwaV9pZBgBIAEoCRIcCgNrZXkYAiABKAsyDy50ZWx3ZXJrLnYxLktleRINCgVjb3VudBgDIAEoAxILCgNzdW0YBCABKAMSEQoEbWVhbhgFIAEoAUgAiAEBEiwKDGRpc3RyaWJ1dGlvbhgGIAMoCzIWLnRlbHdlcmsudjEuVmFsdWVDb3VudBIvCgpjb21wYXJpc29uGAcgASgLMhsudGVsd2Vyay52MS5Ub3RhbENvbXBhcmlzb24SDAoEcmVzdBgIIAEoCBISCgVzaGFyZRgJIAEoAUgBiAEBQgcKBV9tZWFuQggKBl9zaGFyZSKyAQoPVG90YWxDb21wYXJpc29uEg0KBWNvdW50GAEgASgDEgsKA3N1bRgCIAEoAxIRCgRtZWFuGAMgASgBSACIAQESEwoLY291bnRfZGVsdGEYBCABKBISGQoMY291bnRfY2hhbmdlGAUgASgBSAGIAQESFwoKbWVhbl9kZWx0YRgGIAEoAUgCiAEBQgcKBV9tZWFuQg8KDV9jb3VudF9jaGFuZ2VCDQoLX21lYW5fZGVsdGEiPQoKVmFsdWVDb3VudBIgCgV2YWx1ZRgBIAEoCzIRLnRlbHdlcmsudjEuVmFsdWUSDQoFY291bnQYAiABKAMivQEKE0V4cGxhaW5Db3VudFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIOCgZrcGlfaWQYAiABKAkSJAoFcmFuZ2UYAyABKAsyFS50ZWx3ZXJrLnYxLlRpbWVSYW5nZRIRCgl0aW1lX3pvbmUYBCABKAkSIgoGZmlsdGVyGAUgASgLMhIudGVsd2Vyay52MS5GaWx0ZXISEQoJcGFnZV9zaXplGAYgASgFEhIKCnBhZ2VfdG9rZW4YByABKAkivAEKFEV4cGxhaW5Db3VudFJlc3BvbnNlEjoKDWNvbnZlcnNhdGlvbnMYASADKAsyIy50ZWx3ZXJrLnYxLkNvbnZlcnNhdGlvbkV4cGxhbmF0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIbChN1bmV4cGxhaW5hYmxlX2NvdW50GAMgASgDEjIKDmNvbXBsZXRlX3VudGlsGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCK4AQoXQ29udmVyc2F0aW9uRXhwbGFuYXRpb24SFwoPY29udmVyc2F0aW9uX2lkGAEgASgJEioKB2NvdW50ZWQYAiADKAsyGS50ZWx3ZXJrLnYxLkV4cGxhaW5lZEZhY3QSLAoJaGVsZF9iYWNrGAMgAygLMhkudGVsd2Vyay52MS5FeHBsYWluZWRGYWN0EioKCGxlZnRfb3V0GAQgAygLMhgudGVsd2Vyay52MS5MZWZ0T3V0RXZlbnQiswEKDUV4cGxhaW5lZEZhY3QSEAoIZXZlbnRfaWQYASABKAkSKwoHaW5zdGFudBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLb3BlcmF0b3JfaWQYAyABKAkSGQoRb3BlcmF0b3JfZ3JvdXBfaWQYBCABKAkSEQoJd2lkZ2V0X2lkGAUgASgJEiAKBXZhbHVlGAYgASgLMhEudGVsd2Vyay52MS5WYWx1ZSJzCgxMZWZ0T3V0RXZlbnQSEAoIZXZlbnRfaWQYASABKAkSLgoKb2NjdXJfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEcnVsZRgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCSJSChFCYXRjaFF1ZXJ5UmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJEikKB3F1ZXJpZXMYAiADKAsyGC50ZWx3ZXJrLnYxLkJhdGNoZWRRdWVyeSKEAQoMQmF0Y2hlZFF1ZXJ5EjkKC3RpbWVfc2VyaWVzGAEgASgLMiIudGVsd2Vyay52MS5RdWVyeVRpbWVTZXJpZXNSZXF1ZXN0SAASMAoGdG90YWxzGAIgASgLMh4udGVsd2Vyay52MS5RdWVyeVRvdGFsc1JlcXVlc3RIAEIHCgVxdWVyeSJAChJCYXRjaFF1ZXJ5UmVzcG9uc2USKgoHYW5zd2VycxgBIAMoCzIZLnRlbHdlcmsudjEuQmF0Y2hlZEFuc3dlciKxAQoNQmF0Y2hlZEFuc3dlchI6Cgt0aW1lX3NlcmllcxgBIAEoCzIjLnRlbHdlcmsudjEuUXVlcnlUaW1lU2VyaWVzUmVzcG9uc2VIABIxCgZ0b3RhbHMYAiABKAsyHy50ZWx3ZXJrLnYxLlF1ZXJ5VG90YWxzUmVzcG9uc2VIABInCgVlcnJvchgDIAEoCzIWLnRlbHdlcmsudjEuUXVlcnlFcnJvckgAQggKBmFuc3dlciI8CgpRdWVyeUVycm9yEg4KBnJlYXNvbhgBIAEoCRINCgVmaWVsZBgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIl8KFldhdGNoVGltZVNlcmllc1JlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIxCgVxdWVyeRgCIAEoCzIiLnRlbHdlcmsudjEuUXVlcnlUaW1lU2VyaWVzUmVxdWVzdCKOAQoXV2F0Y2hUaW1lU2VyaWVzUmVzcG9uc2USNwoIc25hcHNob3QYASABKAsyIy50ZWx3ZXJrLnYxLlF1ZXJ5VGltZVNlcmllc1Jlc3BvbnNlSAASMAoHY2hhbmdlcxgCIAEoCzIdLnRlbHdlcmsudjEuVGltZVNlcmllc0NoYW5nZXNIAEIICgZ1cGRhdGUikwEKEVRpbWVTZXJpZXNDaGFuZ2VzEiIKBnNlcmllcxgBIAMoCzISLnRlbHdlcmsudjEuU2VyaWVzEiYKB2Fuc3dlcnMYAiADKAsyFS50ZWx3ZXJrLnYxLktwaUFuc3dlchIyCg5jb21wbGV0ZV91bnRpbBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqfAoJRGlyZWN0aW9uEhkKFURJUkVDVElPTl9VTlNQRUNJRklFRBAAEh4KGkRJUkVDVElPTl9ISUdIRVJfSVNfQkVUVEVSEAESHQoZRElSRUNUSU9OX0xPV0VSX0lTX0JFVFRFUhACEhUKEURJUkVDVElPTl9ORUlUSEVSEAMq5AEKCVZhbHVlS2luZBIaChZWQUxVRV9LSU5EX1VOU1BFQ0lGSUVEEAASEwoPVkFMVUVfS0lORF9OT05FEAESFAoQVkFMVUVfS0lORF9TVEFSUxACEiAKHFZBTFVFX0tJTkRfSU5BQ1RJVklUWV9BQ1RJT04QAxIhCh1WQUxVRV9LSU5EX09GRkxJTkVfQVNTSUdOTUVOVBAEEhMKD1ZBTFVFX0tJTkRfR09BTBAFEhgKFFZBTFVFX0tJTkRfVE9QSUNfU0VUEAYSHAoYVkFMVUVfS0lORF9TVVJWRVlfQU5TV0VSEAcqYQoMUmV2aXNhYmlsaXR5EhwKGFJFVklTQUJJTElUWV9VTlNQRUNJRklFRBAAEhcKE1JFVklTQUJJTElUWV9GUk9aRU4QARIaChZSRVZJU0FCSUxJVFlfUkVWSVNBQkxFEAIqhgEKEU9mZmxpbmVBc3NpZ25tZW50EiIKHk9GRkxJTkVfQVNTSUdOTUVOVF9VTlNQRUNJRklFRBAAEh8KG09GRkxJTkVfQVNTSUdOTUVOVF9BU1NJR05FRBABEiwKKE9GRkxJTkVfQVNTSUdOTUVOVF9OT19PUEVSQVRPUl9BVkFJTEFCTEUQAiq0AQoJRGltZW5zaW9uEhkKFURJTUVOU0lPTl9VTlNQRUNJRklFRBAAEhYKEkRJTUVOU0lPTl9PUEVSQVRPUhABEhwKGERJTUVOU0lPTl9PUEVSQVRPUl9HUk9VUBACEhQKEERJTUVOU0lPTl9XSURHRVQQAxITCg9ESU1FTlNJT05fVkFMVUUQBBITCg9ESU1FTlNJT05fVE9QSUMQBRIWChJESU1FTlNJT05fUVVFU1RJT04QBirPAQoLR3JhbnVsYXJpdHkSGwoXR1JBTlVMQVJJVFlfVU5TUEVDSUZJRUQQABIcChhHUkFOVUxBUklUWV9RVUFSVEVSX0hPVVIQARIUChBHUkFOVUxBUklUWV9IT1VSEAISEwoPR1JBTlVMQVJJVFlfREFZEAMSFAoQR1JBTlVMQVJJVFlfV0VFSxAEEhUKEUdSQU5VTEFSSVRZX01PTlRIEAUSFwoTR1JBTlVMQVJJVFlfUVVBUlRFUhAGEhQKEEdSQU5VTEFSSVRZX1lFQVIQByrpAQoMT3JkZXJNZWFzdXJlEh0KGU9SREVSX01FQVNVUkVfVU5TUEVDSUZJRUQQABIVChFPUkRFUl9NRUFTVVJFX0tFWRABEhcKE09SREVSX01FQVNVUkVfQ09VTlQQAhIVChFPUkRFUl9NRUFTVVJFX1NVTRADEhYKEk9SREVSX01FQVNVUkVfTUVBThAEEh0KGU9SREVSX01FQVNVUkVfQ09VTlRfREVMVEEQBRIeChpPUkRFUl9NRUFTVVJFX0NPVU5UX0NIQU5HRRAGEhwKGE9SREVSX01FQVNVUkVfTUVBTl9ERUxUQRAHKmYKDEF2YWlsYWJpbGl0eRIcChhBVkFJTEFCSUxJVFlfVU5TUEVDSUZJRUQQABIaChZBVkFJTEFCSUxJVFlfQVZBSUxBQkxFEAESHAoYQVZBSUxBQklMSVRZX05PVF9FTkFCTEVEEAIy/QMKCktwaVNlcnZpY2USRQoITGlzdEtwaXMSGy50ZWx3ZXJrLnYxLkxpc3RLcGlzUmVxdWVzdBocLnRlbHdlcmsudjEuTGlzdEtwaXNSZXNwb25zZRJaCg9RdWVyeVRpbWVTZXJpZXMSIi50ZWx3ZXJrLnYxLlF1ZXJ5VGltZVNlcmllc1JlcXVlc3QaIy50ZWx3ZXJrLnYxLlF1ZXJ5VGltZVNlcmllc1Jlc3BvbnNlEk4KC1F1ZXJ5VG90YWxzEh4udGVsd2Vyay52MS5RdWVyeVRvdGFsc1JlcXVlc3QaHy50ZWx3ZXJrLnYxLlF1ZXJ5VG90YWxzUmVzcG9uc2USSwoKQmF0Y2hRdWVyeRIdLnRlbHdlcmsudjEuQmF0Y2hRdWVyeVJlcXVlc3QaHi50ZWx3ZXJrLnYxLkJhdGNoUXVlcnlSZXNwb25zZRJcCg9XYXRjaFRpbWVTZXJpZXMSIi50ZWx3ZXJrLnYxLldhdGNoVGltZVNlcmllc1JlcXVlc3QaIy50ZWx3ZXJrLnYxLldhdGNoVGltZVNlcmllc1Jlc3BvbnNlMAESUQoMRXhwbGFpbkNvdW50Eh8udGVsd2Vyay52MS5FeHBsYWluQ291bnRSZXF1ZXN0GiAudGVsd2Vyay52MS5FeHBsYWluQ291bnRSZXNwb25zZUKDAQoOY29tLnRlbHdlcmsudjFCD0twaVNlcnZpY2VQcm90b1ABWhd0ZWx3ZXJrLmlvL2dvL3RlbHdlcmt2MaICA1RYWKoCClRlbHdlcmsuVjHKAgpUZWx3ZXJrXFYx4gIWVGVsd2Vya1xWMVxHUEJNZXRhZGF0YeoCC1RlbHdlcms6OlYxYgZwcm90bzM", [file_google_protobuf_timestamp, file_telwerk_v1_event]);
+  fileDesc("Chx0ZWx3ZXJrL3YxL2twaV9zZXJ2aWNlLnByb3RvEgp0ZWx3ZXJrLnYxIigKD0xpc3RLcGlzUmVxdWVzdBIVCg1sYW5ndWFnZV9jb2RlGAEgASgJIrwBChBMaXN0S3Bpc1Jlc3BvbnNlEh0KBGtwaXMYASADKAsyDy50ZWx3ZXJrLnYxLktwaRIVCg1sYW5ndWFnZV9jb2RlGAIgASgJEiUKCHNlY3Rpb25zGAMgAygLMhMudGVsd2Vyay52MS5TZWN0aW9uEioKCGhlYWRpbmdzGAQgASgLMhgudGVsd2Vyay52MS5IZWxwSGVhZGluZ3MSHwoFcmF0ZXMYBSADKAsyEC50ZWx3ZXJrLnYxLlJhdGUi1wIKBFJhdGUSDwoHcmF0ZV9pZBgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSDAoEd2hhdBgDIAEoCRIMCgR1bml0GAQgASgJEgwKBHdoZW4YBSABKAkSCwoDd2h5GAYgASgJEg8KB2V4YW1wbGUYByABKAkSIwoFYWJvdmUYCCABKAsyFC50ZWx3ZXJrLnYxLlJhdGVUZXJtEiMKBWJlbG93GAkgAygLMhQudGVsd2Vyay52MS5SYXRlVGVybRIpCgpkaW1lbnNpb25zGAogAygOMhUudGVsd2Vyay52MS5EaW1lbnNpb24SKQoKdmFsdWVfa2luZBgLIAEoDjIVLnRlbHdlcmsudjEuVmFsdWVLaW5kEigKCWRpcmVjdGlvbhgMIAEoDjIVLnRlbHdlcmsudjEuRGlyZWN0aW9uEhYKDm1heV9leGNlZWRfb25lGA0gASgIIjwKCFJhdGVUZXJtEg4KBmtwaV9pZBgBIAEoCRIgCgV2YWx1ZRgCIAEoCzIRLnRlbHdlcmsudjEuVmFsdWUiRgoHU2VjdGlvbhIUCgxkaXNwbGF5X25hbWUYASABKAkSFAoMaW50cm9kdWN0aW9uGAIgASgJEg8KB2twaV9pZHMYAyADKAkiZgoMSGVscEhlYWRpbmdzEgwKBHdoYXQYASABKAkSDAoEdW5pdBgCIAEoCRIMCgR3aGVuGAMgASgJEgsKA3doeRgEIAEoCRIPCgdleGFtcGxlGAUgASgJEg4KBnZhbHVlcxgGIAEoCSL9AgoDS3BpEg4KBmtwaV9pZBgBIAEoCRIOCgZudW1iZXIYAiABKAUSFAoMZGlzcGxheV9uYW1lGAMgASgJEg8KB3NlY3Rpb24YBCABKAkSDAoEd2hhdBgFIAEoCRIMCgR1bml0GAYgASgJEgwKBHdoZW4YByABKAkSCwoDd2h5GAggASgJEg8KB2V4YW1wbGUYCSABKAkSKQoKZGltZW5zaW9ucxgKIAMoDjIVLnRlbHdlcmsudjEuRGltZW5zaW9uEikKCnZhbHVlX2tpbmQYCyABKA4yFS50ZWx3ZXJrLnYxLlZhbHVlS2luZBIuCgxyZXZpc2FiaWxpdHkYDCABKA4yGC50ZWx3ZXJrLnYxLlJldmlzYWJpbGl0eRIQCghoYXNfbWVhbhgNIAEoCBIlCgZ2YWx1ZXMYDiADKAsyFS50ZWx3ZXJrLnYxLlZhbHVlSW5mbxIoCglkaXJlY3Rpb24YDyABKA4yFS50ZWx3ZXJrLnYxLkRpcmVjdGlvbiJYCglWYWx1ZUluZm8SIAoFdmFsdWUYASABKAsyES50ZWx3ZXJrLnYxLlZhbHVlEhQKDGRpc3BsYXlfbmFtZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCSLTAgoFVmFsdWUSDwoFc3RhcnMYASABKAVIABIuCgZhY3Rpb24YAiABKA4yHC50ZWx3ZXJrLnYxLkluYWN0aXZpdHlBY3Rpb25IABI7ChJvZmZsaW5lX2Fzc2lnbm1lbnQYAyABKA4yHS50ZWx3ZXJrLnYxLk9mZmxpbmVBc3NpZ25tZW50SAASEQoHZ29hbF9pZBgEIAEoCUgAEiYKBnRvcGljcxgFIAEoCzIULnRlbHdlcmsudjEuVG9waWNTZXRIABIqCgZhbnN3ZXIYBiABKAsyGC50ZWx3ZXJrLnYxLlN1cnZleUFuc3dlckgAEiQKBnNlbmRlchgHIAEoDjISLnRlbHdlcmsudjEuU2VuZGVySAASNwoQY29udmVyc2F0aW9uX2VuZBgIIAEoDjIbLnRlbHdlcmsudjEuQ29udmVyc2F0aW9uRW5kSABCBgoEa2luZCIdCghUb3BpY1NldBIRCgl0b3BpY19pZHMYASADKAkiawoJVGltZVJhbmdlEiwKCGluc3RhbnRzGAEgASgLMhgudGVsd2Vyay52MS5JbnN0YW50UmFuZ2VIABImCgVkYXRlcxgCIAEoCzIVLnRlbHdlcmsudjEuRGF0ZVJhbmdlSABCCAoGYm91bmRzImwKDEluc3RhbnRSYW5nZRIuCgpzdGFydF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiZQoJRGF0ZVJhbmdlEiwKCnN0YXJ0X2RhdGUYASABKAsyGC50ZWx3ZXJrLnYxLkNhbGVuZGFyRGF0ZRIqCghlbmRfZGF0ZRgCIAEoCzIYLnRlbHdlcmsudjEuQ2FsZW5kYXJEYXRlIjgKDENhbGVuZGFyRGF0ZRIMCgR5ZWFyGAEgASgFEg0KBW1vbnRoGAIgASgFEgsKA2RheRgDIAEoBSKCAgoGRmlsdGVyEicKCW9wZXJhdG9ycxgBIAEoCzIULnRlbHdlcmsudjEuSWRGaWx0ZXISLQoPb3BlcmF0b3JfZ3JvdXBzGAIgASgLMhQudGVsd2Vyay52MS5JZEZpbHRlchIlCgd3aWRnZXRzGAMgASgLMhQudGVsd2Vyay52MS5JZEZpbHRlchInCgZ2YWx1ZXMYBCABKAsyFy50ZWx3ZXJrLnYxLlZhbHVlRmlsdGVyEicKBnRvcGljcxgFIAEoCzIXLnRlbHdlcmsudjEuVG9waWNGaWx0ZXISJwoJcXVlc3Rpb25zGAYgASgLMhQudGVsd2Vyay52MS5JZEZpbHRlciIrCghJZEZpbHRlchIOCgZhbnlfb2YYASADKAkSDwoHbm9uZV9vZhgCIAMoCSJUCgtWYWx1ZUZpbHRlchIhCgZhbnlfb2YYASADKAsyES50ZWx3ZXJrLnYxLlZhbHVlEiIKB25vbmVfb2YYAiADKAsyES50ZWx3ZXJrLnYxLlZhbHVlImUKC1RvcGljRmlsdGVyEg4KBmFueV9vZhgBIAMoCRIOCgZhbGxfb2YYAiADKAkSDwoHbm9uZV9vZhgDIAMoCRIlCgdleGFjdGx5GAQgASgLMhQudGVsd2Vyay52MS5Ub3BpY1NldCJZCgpDb21wYXJpc29uEhkKD3ByZXZpb3VzX3BlcmlvZBgBIAEoCEgAEiYKBXJhbmdlGAIgASgLMhUudGVsd2Vyay52MS5UaW1lUmFuZ2VIAEIICgZwZXJpb2QiWAoHT3JkZXJCeRIpCgdtZWFzdXJlGAEgASgOMhgudGVsd2Vyay52MS5PcmRlck1lYXN1cmUSEgoKZGVzY2VuZGluZxgCIAEoCBIOCgZrcGlfaWQYAyABKAkiPQoDVG9wEg0KBWNvdW50GAEgASgFEhQKDGluY2x1ZGVfcmVzdBgCIAEoCBIRCgltaW5fYmVsb3cYAyABKAMizgMKFlF1ZXJ5VGltZVNlcmllc1JlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIPCgdrcGlfaWRzGAIgAygJEiQKBXJhbmdlGAMgASgLMhUudGVsd2Vyay52MS5UaW1lUmFuZ2USLAoLZ3JhbnVsYXJpdHkYBCABKA4yFy50ZWx3ZXJrLnYxLkdyYW51bGFyaXR5EhEKCXRpbWVfem9uZRgFIAEoCRIiCgZmaWx0ZXIYBiABKAsyEi50ZWx3ZXJrLnYxLkZpbHRlchInCghncm91cF9ieRgHIAMoDjIVLnRlbHdlcmsudjEuRGltZW5zaW9uEg4KBnNwYXJzZRgIIAEoCBIcChRpbmNsdWRlX2Rpc3RyaWJ1dGlvbhgJIAEoCBIqCgpjb21wYXJlX3RvGAogASgLMhYudGVsd2Vyay52MS5Db21wYXJpc29uEiUKCG9yZGVyX2J5GAsgASgLMhMudGVsd2Vyay52MS5PcmRlckJ5EhwKA3RvcBgMIAEoCzIPLnRlbHdlcmsudjEuVG9wEhEKCXBhZ2Vfc2l6ZRgNIAEoBRISCgpwYWdlX3Rva2VuGA4gASgJEhUKDWluY2x1ZGVfbmFtZXMYEiABKAgivgMKF1F1ZXJ5VGltZVNlcmllc1Jlc3BvbnNlEhwKFGJ1Y2tldF9zdGFydF9zZWNvbmRzGAEgAygDEhMKC2VuZF9zZWNvbmRzGAIgASgDEhwKFGZpcnN0X2J1Y2tldF9jbGlwcGVkGAMgASgIEhsKE2xhc3RfYnVja2V0X2NsaXBwZWQYBCABKAgSIgoGc2VyaWVzGAUgAygLMhIudGVsd2Vyay52MS5TZXJpZXMSJgoHYW5zd2VycxgGIAMoCzIVLnRlbHdlcmsudjEuS3BpQW5zd2VyEhEKCXRpbWVfem9uZRgHIAEoCRIyCg5jb21wbGV0ZV91bnRpbBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoPY29tcGFyZWRfcGVyaW9kGAkgASgLMhoudGVsd2Vyay52MS5Db21wYXJlZFBlcmlvZBIXCg9uZXh0X3BhZ2VfdG9rZW4YCiABKAkSLAoLZ3JhbnVsYXJpdHkYCyABKA4yFy50ZWx3ZXJrLnYxLkdyYW51bGFyaXR5EiYKBW5hbWVzGAwgAygLMhcudGVsd2Vyay52MS5EaXNwbGF5TmFtZSJ+Cg5Db21wYXJlZFBlcmlvZBIcChRidWNrZXRfc3RhcnRfc2Vjb25kcxgBIAMoAxITCgtlbmRfc2Vjb25kcxgCIAEoAxIcChRmaXJzdF9idWNrZXRfY2xpcHBlZBgDIAEoCBIbChNsYXN0X2J1Y2tldF9jbGlwcGVkGAQgASgIIuECCglLcGlBbnN3ZXISDgoGa3BpX2lkGAEgASgJEgwKBHVuaXQYAiABKAkSFwoPaGVsZF9iYWNrX2NvdW50GAMgASgDEi4KDGF2YWlsYWJpbGl0eRgEIAEoDjIYLnRlbHdlcmsudjEuQXZhaWxhYmlsaXR5EhMKC292ZXJsYXBwaW5nGAUgASgIEg0KBWNvdW50GAYgASgDEgsKA3N1bRgHIAEoAxIWCg5jb21wYXJlZF9jb3VudBgIIAEoAxIUCgxjb21wYXJlZF9zdW0YCSABKAMSEQoJcm93X2NvdW50GAogASgFEh4KFm5vdF9lbmFibGVkX3dpZGdldF9pZHMYCyADKAkSEwoLYmVsb3dfY291bnQYDiABKAMSHAoUY29tcGFyZWRfYmVsb3dfY291bnQYDyABKAMSKAoKd2Vla19jZWxscxgTIAMoCzIULnRlbHdlcmsudjEuV2Vla0NlbGwifQoIV2Vla0NlbGwSFAoHd2Vla2RheRgBIAEoBUgAiAEBEhgKC2hvdXJfb2ZfZGF5GAIgASgFSAGIAQESDQoFaG91cnMYAyABKAESFgoOY29tcGFyZWRfaG91cnMYBCABKAFCCgoIX3dlZWtkYXlCDgoMX2hvdXJfb2ZfZGF5IscCCgNLZXkSGAoLb3BlcmF0b3JfaWQYASABKAlIAIgBARIeChFvcGVyYXRvcl9ncm91cF9pZBgCIAEoCUgBiAEBEhYKCXdpZGdldF9pZBgDIAEoCUgCiAEBEiAKBXZhbHVlGAQgASgLMhEudGVsd2Vyay52MS5WYWx1ZRIVCgh0b3BpY19pZBgFIAEoCUgDiAEBEhgKC3F1ZXN0aW9uX2lkGAYgASgJSASIAQESFAoHd2Vla2RheRgHIAEoBUgFiAEBEhgKC2hvdXJfb2ZfZGF5GAggASgFSAaIAQFCDgoMX29wZXJhdG9yX2lkQhQKEl9vcGVyYXRvcl9ncm91cF9pZEIMCgpfd2lkZ2V0X2lkQgsKCV90b3BpY19pZEIOCgxfcXVlc3Rpb25faWRCCgoIX3dlZWtkYXlCDgoMX2hvdXJfb2ZfZGF5IoECCgZTZXJpZXMSDgoGa3BpX2lkGAEgASgJEhwKA2tleRgCIAEoCzIPLnRlbHdlcmsudjEuS2V5EhYKDmJ1Y2tldF9pbmRleGVzGAMgAygFEg4KBmNvdW50cxgEIAMoAxIMCgRzdW1zGAUgAygDEi4KDGRpc3RyaWJ1dGlvbhgGIAMoCzIYLnRlbHdlcmsudjEuRGlzdHJpYnV0aW9uEjAKCmNvbXBhcmlzb24YByABKAsyHC50ZWx3ZXJrLnYxLlNlcmllc0NvbXBhcmlzb24SDAoEcmVzdBgIIAEoCBIUCgxiZWxvd19jb3VudHMYDCADKAMSDQoFcmF0ZXMYDSADKAEinQEKEFNlcmllc0NvbXBhcmlzb24SDgoGY291bnRzGAEgAygDEgwKBHN1bXMYAiADKAMSFAoMY291bnRfZGVsdGFzGAMgAygSEhUKDWNvdW50X2NoYW5nZXMYBCADKAESEwoLbWVhbl9kZWx0YXMYBSADKAESFAoMYmVsb3dfY291bnRzGAcgAygDEhMKC3JhdGVfZGVsdGFzGAggAygBIkAKDERpc3RyaWJ1dGlvbhIgCgV2YWx1ZRgBIAEoCzIRLnRlbHdlcmsudjEuVmFsdWUSDgoGY291bnRzGAIgAygDIu4CChJRdWVyeVRvdGFsc1JlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIPCgdrcGlfaWRzGAIgAygJEiQKBXJhbmdlGAMgASgLMhUudGVsd2Vyay52MS5UaW1lUmFuZ2USEQoJdGltZV96b25lGAQgASgJEiIKBmZpbHRlchgFIAEoCzISLnRlbHdlcmsudjEuRmlsdGVyEicKCGdyb3VwX2J5GAYgAygOMhUudGVsd2Vyay52MS5EaW1lbnNpb24SKgoKY29tcGFyZV90bxgHIAEoCzIWLnRlbHdlcmsudjEuQ29tcGFyaXNvbhIlCghvcmRlcl9ieRgIIAEoCzITLnRlbHdlcmsudjEuT3JkZXJCeRIcCgN0b3AYCSABKAsyDy50ZWx3ZXJrLnYxLlRvcBIRCglwYWdlX3NpemUYCiABKAUSEgoKcGFnZV90b2tlbhgLIAEoCRIVCg1pbmNsdWRlX25hbWVzGA8gASgIIskCChNRdWVyeVRvdGFsc1Jlc3BvbnNlEiEKBnRvdGFscxgBIAMoCzIRLnRlbHdlcmsudjEuVG90YWwSJgoHYW5zd2VycxgCIAMoCzIVLnRlbHdlcmsudjEuS3BpQW5zd2VyEhEKCXRpbWVfem9uZRgDIAEoCRIyCg5jb21wbGV0ZV91bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoPY29tcGFyZWRfcGVyaW9kGAUgASgLMhoudGVsd2Vyay52MS5Db21wYXJlZFBlcmlvZBIXCg9uZXh0X3BhZ2VfdG9rZW4YBiABKAkSFQoNc3RhcnRfc2Vjb25kcxgHIAEoAxITCgtlbmRfc2Vjb25kcxgIIAEoAxImCgVuYW1lcxgJIAMoCzIXLnRlbHdlcmsudjEuRGlzcGxheU5hbWUi3AIKBVRvdGFsEg4KBmtwaV9pZBgBIAEoCRIcCgNrZXkYAiABKAsyDy50ZWx3ZXJrLnYxLktleRINCgVjb3VudBgDIAEoAxILCgNzdW0YBCABKAMSEQoEbWVhbhgFIAEoAUgAiAEBEiwKDGRpc3RyaWJ1dGlvbhgGIAMoCzIWLnRlbHdlcmsudjEuVmFsdWVDb3VudBIvCgpjb21wYXJpc29uGAcgASgLMhsudGVsd2Vyay52MS5Ub3RhbENvbXBhcmlzb24SDAoEcmVzdBgIIAEoCBISCgVzaGFyZRgJIAEoAUgBiAEBEhgKC2JlbG93X2NvdW50GA0gASgDSAKIAQESEQoEcmF0ZRgOIAEoAUgDiAEBEhIKBWhvdXJzGA8gASgBSASIAQFCBwoFX21lYW5CCAoGX3NoYXJlQg4KDF9iZWxvd19jb3VudEIHCgVfcmF0ZUIICgZfaG91cnMivgIKD1RvdGFsQ29tcGFyaXNvbhINCgVjb3VudBgBIAEoAxILCgNzdW0YAiABKAMSEQoEbWVhbhgDIAEoAUgAiAEBEhMKC2NvdW50X2RlbHRhGAQgASgSEhkKDGNvdW50X2NoYW5nZRgFIAEoAUgBiAEBEhcKCm1lYW5fZGVsdGEYBiABKAFIAogBARIYCgtiZWxvd19jb3VudBgIIAEoA0gDiAEBEhEKBHJhdGUYCSABKAFIBIgBARIXCgpyYXRlX2RlbHRhGAogASgBSAWIAQESEgoFaG91cnMYCyABKAFIBogBAUIHCgVfbWVhbkIPCg1fY291bnRfY2hhbmdlQg0KC19tZWFuX2RlbHRhQg4KDF9iZWxvd19jb3VudEIHCgVfcmF0ZUINCgtfcmF0ZV9kZWx0YUIICgZfaG91cnMiPQoKVmFsdWVDb3VudBIgCgV2YWx1ZRgBIAEoCzIRLnRlbHdlcmsudjEuVmFsdWUSDQoFY291bnQYAiABKAMi1AEKE0V4cGxhaW5Db3VudFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIOCgZrcGlfaWQYAiABKAkSJAoFcmFuZ2UYAyABKAsyFS50ZWx3ZXJrLnYxLlRpbWVSYW5nZRIRCgl0aW1lX3pvbmUYBCABKAkSIgoGZmlsdGVyGAUgASgLMhIudGVsd2Vyay52MS5GaWx0ZXISEQoJcGFnZV9zaXplGAYgASgFEhIKCnBhZ2VfdG9rZW4YByABKAkSFQoNaW5jbHVkZV9uYW1lcxgIIAEoCCLkAQoURXhwbGFpbkNvdW50UmVzcG9uc2USOgoNY29udmVyc2F0aW9ucxgBIAMoCzIjLnRlbHdlcmsudjEuQ29udmVyc2F0aW9uRXhwbGFuYXRpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhsKE3VuZXhwbGFpbmFibGVfY291bnQYAyABKAMSMgoOY29tcGxldGVfdW50aWwYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBW5hbWVzGAUgAygLMhcudGVsd2Vyay52MS5EaXNwbGF5TmFtZSK4AQoXQ29udmVyc2F0aW9uRXhwbGFuYXRpb24SFwoPY29udmVyc2F0aW9uX2lkGAEgASgJEioKB2NvdW50ZWQYAiADKAsyGS50ZWx3ZXJrLnYxLkV4cGxhaW5lZEZhY3QSLAoJaGVsZF9iYWNrGAMgAygLMhkudGVsd2Vyay52MS5FeHBsYWluZWRGYWN0EioKCGxlZnRfb3V0GAQgAygLMhgudGVsd2Vyay52MS5MZWZ0T3V0RXZlbnQiswEKDUV4cGxhaW5lZEZhY3QSEAoIZXZlbnRfaWQYASABKAkSKwoHaW5zdGFudBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLb3BlcmF0b3JfaWQYAyABKAkSGQoRb3BlcmF0b3JfZ3JvdXBfaWQYBCABKAkSEQoJd2lkZ2V0X2lkGAUgASgJEiAKBXZhbHVlGAYgASgLMhEudGVsd2Vyay52MS5WYWx1ZSJzCgxMZWZ0T3V0RXZlbnQSEAoIZXZlbnRfaWQYASABKAkSLgoKb2NjdXJfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEcnVsZRgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCSJSChFCYXRjaFF1ZXJ5UmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJEikKB3F1ZXJpZXMYAiADKAsyGC50ZWx3ZXJrLnYxLkJhdGNoZWRRdWVyeSKEAQoMQmF0Y2hlZFF1ZXJ5EjkKC3RpbWVfc2VyaWVzGAEgASgLMiIudGVsd2Vyay52MS5RdWVyeVRpbWVTZXJpZXNSZXF1ZXN0SAASMAoGdG90YWxzGAIgASgLMh4udGVsd2Vyay52MS5RdWVyeVRvdGFsc1JlcXVlc3RIAEIHCgVxdWVyeSJAChJCYXRjaFF1ZXJ5UmVzcG9uc2USKgoHYW5zd2VycxgBIAMoCzIZLnRlbHdlcmsudjEuQmF0Y2hlZEFuc3dlciKxAQoNQmF0Y2hlZEFuc3dlchI6Cgt0aW1lX3NlcmllcxgBIAEoCzIjLnRlbHdlcmsudjEuUXVlcnlUaW1lU2VyaWVzUmVzcG9uc2VIABIxCgZ0b3RhbHMYAiABKAsyHy50ZWx3ZXJrLnYxLlF1ZXJ5VG90YWxzUmVzcG9uc2VIABInCgVlcnJvchgDIAEoCzIWLnRlbHdlcmsudjEuUXVlcnlFcnJvckgAQggKBmFuc3dlciI8CgpRdWVyeUVycm9yEg4KBnJlYXNvbhgBIAEoCRINCgVmaWVsZBgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIl8KFldhdGNoVGltZVNlcmllc1JlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIxCgVxdWVyeRgCIAEoCzIiLnRlbHdlcmsudjEuUXVlcnlUaW1lU2VyaWVzUmVxdWVzdCKOAQoXV2F0Y2hUaW1lU2VyaWVzUmVzcG9uc2USNwoIc25hcHNob3QYASABKAsyIy50ZWx3ZXJrLnYxLlF1ZXJ5VGltZVNlcmllc1Jlc3BvbnNlSAASMAoHY2hhbmdlcxgCIAEoCzIdLnRlbHdlcmsudjEuVGltZVNlcmllc0NoYW5nZXNIAEIICgZ1cGRhdGUiuwEKEVRpbWVTZXJpZXNDaGFuZ2VzEiIKBnNlcmllcxgBIAMoCzISLnRlbHdlcmsudjEuU2VyaWVzEiYKB2Fuc3dlcnMYAiADKAsyFS50ZWx3ZXJrLnYxLktwaUFuc3dlchIyCg5jb21wbGV0ZV91bnRpbBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoFbmFtZXMYBCADKAsyFy50ZWx3ZXJrLnYxLkRpc3BsYXlOYW1lIrcBChpMaXN0RGltZW5zaW9uVmFsdWVzUmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJEigKCWRpbWVuc2lvbhgCIAEoDjIVLnRlbHdlcmsudjEuRGltZW5zaW9uEg8KB2twaV9pZHMYAyADKAkSDgoGcHJlZml4GAQgASgJEhMKC3F1ZXN0aW9uX2lkGAUgASgJEhEKCXBhZ2Vfc2l6ZRgGIAEoBRISCgpwYWdlX3Rva2VuGAcgASgJImIKG0xpc3REaW1lbnNpb25WYWx1ZXNSZXNwb25zZRIqCgZ2YWx1ZXMYASADKAsyGi50ZWx3ZXJrLnYxLkRpbWVuc2lvblZhbHVlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJMCg5EaW1lbnNpb25WYWx1ZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEiAKBXZhbHVlGAMgASgLMhEudGVsd2Vyay52MS5WYWx1ZSp8CglEaXJlY3Rpb24SGQoVRElSRUNUSU9OX1VOU1BFQ0lGSUVEEAASHgoaRElSRUNUSU9OX0hJR0hFUl9JU19CRVRURVIQARIdChlESVJFQ1RJT05fTE9XRVJfSVNfQkVUVEVSEAISFQoRRElSRUNUSU9OX05FSVRIRVIQAyq1AgoJVmFsdWVLaW5kEhoKFlZBTFVFX0tJTkRfVU5TUEVDSUZJRUQQABITCg9WQUxVRV9LSU5EX05PTkUQARIUChBWQUxVRV9LSU5EX1NUQVJTEAISIAocVkFMVUVfS0lORF9JTkFDVElWSVRZX0FDVElPThADEiEKHVZBTFVFX0tJTkRfT0ZGTElORV9BU1NJR05NRU5UEAQSEwoPVkFMVUVfS0lORF9HT0FMEAUSGAoUVkFMVUVfS0lORF9UT1BJQ19TRVQQBhIcChhWQUxVRV9LSU5EX1NVUlZFWV9BTlNXRVIQBxIVChFWQUxVRV9LSU5EX1NFTkRFUhAIEh8KG1ZBTFVFX0tJTkRfQ09OVkVSU0FUSU9OX0VORBAJEhcKE1ZBTFVFX0tJTkRfRFVSQVRJT04QCiphCgxSZXZpc2FiaWxpdHkSHAoYUkVWSVNBQklMSVRZX1VOU1BFQ0lGSUVEEAASFwoTUkVWSVNBQklMSVRZX0ZST1pFThABEhoKFlJFVklTQUJJTElUWV9SRVZJU0FCTEUQAiqGAQoRT2ZmbGluZUFzc2lnbm1lbnQSIgoeT0ZGTElORV9BU1NJR05NRU5UX1VOU1BFQ0lGSUVEEAASHwobT0ZGTElORV9BU1NJR05NRU5UX0FTU0lHTkVEEAESLAooT0ZGTElORV9BU1NJR05NRU5UX05PX09QRVJBVE9SX0FWQUlMQUJMRRACKmsKD0NvbnZlcnNhdGlvbkVuZBIgChxDT05WRVJTQVRJT05fRU5EX1VOU1BFQ0lGSUVEEAASGgoWQ09OVkVSU0FUSU9OX0VORF9GSVJTVBABEhoKFkNPTlZFUlNBVElPTl9FTkRfQUdBSU4QAirmAQoJRGltZW5zaW9uEhkKFURJTUVOU0lPTl9VTlNQRUNJRklFRBAAEhYKEkRJTUVOU0lPTl9PUEVSQVRPUhABEhwKGERJTUVOU0lPTl9PUEVSQVRPUl9HUk9VUBACEhQKEERJTUVOU0lPTl9XSURHRVQQAxITCg9ESU1FTlNJT05fVkFMVUUQBBITCg9ESU1FTlNJT05fVE9QSUMQBRIWChJESU1FTlNJT05fUVVFU1RJT04QBhIVChFESU1FTlNJT05fV0VFS0RBWRAHEhkKFURJTUVOU0lPTl9IT1VSX09GX0RBWRAIKuUBCgtHcmFudWxhcml0eRIbChdHUkFOVUxBUklUWV9VTlNQRUNJRklFRBAAEhwKGEdSQU5VTEFSSVRZX1FVQVJURVJfSE9VUhABEhQKEEdSQU5VTEFSSVRZX0hPVVIQAhITCg9HUkFOVUxBUklUWV9EQVkQAxIUChBHUkFOVUxBUklUWV9XRUVLEAQSFQoRR1JBTlVMQVJJVFlfTU9OVEgQBRIXChNHUkFOVUxBUklUWV9RVUFSVEVSEAYSFAoQR1JBTlVMQVJJVFlfWUVBUhAHEhQKEEdSQU5VTEFSSVRZX0FVVE8QCCqfAgoMT3JkZXJNZWFzdXJlEh0KGU9SREVSX01FQVNVUkVfVU5TUEVDSUZJRUQQABIVChFPUkRFUl9NRUFTVVJFX0tFWRABEhcKE09SREVSX01FQVNVUkVfQ09VTlQQAhIVChFPUkRFUl9NRUFTVVJFX1NVTRADEhYKEk9SREVSX01FQVNVUkVfTUVBThAEEh0KGU9SREVSX01FQVNVUkVfQ09VTlRfREVMVEEQBRIeChpPUkRFUl9NRUFTVVJFX0NPVU5UX0NIQU5HRRAGEhwKGE9SREVSX01FQVNVUkVfTUVBTl9ERUxUQRAHEhYKEk9SREVSX01FQVNVUkVfUkFURRAJEhwKGE9SREVSX01FQVNVUkVfUkFURV9ERUxUQRAKKmYKDEF2YWlsYWJpbGl0eRIcChhBVkFJTEFCSUxJVFlfVU5TUEVDSUZJRUQQABIaChZBVkFJTEFCSUxJVFlfQVZBSUxBQkxFEAESHAoYQVZBSUxBQklMSVRZX05PVF9FTkFCTEVEEAIy5QQKCktwaVNlcnZpY2USRQoITGlzdEtwaXMSGy50ZWx3ZXJrLnYxLkxpc3RLcGlzUmVxdWVzdBocLnRlbHdlcmsudjEuTGlzdEtwaXNSZXNwb25zZRJaCg9RdWVyeVRpbWVTZXJpZXMSIi50ZWx3ZXJrLnYxLlF1ZXJ5VGltZVNlcmllc1JlcXVlc3QaIy50ZWx3ZXJrLnYxLlF1ZXJ5VGltZVNlcmllc1Jlc3BvbnNlEk4KC1F1ZXJ5VG90YWxzEh4udGVsd2Vyay52MS5RdWVyeVRvdGFsc1JlcXVlc3QaHy50ZWx3ZXJrLnYxLlF1ZXJ5VG90YWxzUmVzcG9uc2USSwoKQmF0Y2hRdWVyeRIdLnRlbHdlcmsudjEuQmF0Y2hRdWVyeVJlcXVlc3QaHi50ZWx3ZXJrLnYxLkJhdGNoUXVlcnlSZXNwb25zZRJcCg9XYXRjaFRpbWVTZXJpZXMSIi50ZWx3ZXJrLnYxLldhdGNoVGltZVNlcmllc1JlcXVlc3QaIy50ZWx3ZXJrLnYxLldhdGNoVGltZVNlcmllc1Jlc3BvbnNlMAESUQoMRXhwbGFpbkNvdW50Eh8udGVsd2Vyay52MS5FeHBsYWluQ291bnRSZXF1ZXN0GiAudGVsd2Vyay52MS5FeHBsYWluQ291bnRSZXNwb25zZRJmChNMaXN0RGltZW5zaW9uVmFsdWVzEiYudGVsd2Vyay52MS5MaXN0RGltZW5zaW9uVmFsdWVzUmVxdWVzdBonLnRlbHdlcmsudjEuTGlzdERpbWVuc2lvblZhbHVlc1Jlc3BvbnNlQoMBCg5jb20udGVsd2Vyay52MUIPS3BpU2VydmljZVByb3RvUAFaF3RlbHdlcmsuaW8vZ28vdGVsd2Vya3YxogIDVFhYqgIKVGVsd2Vyay5WMcoCClRlbHdlcmtcVjHiAhZUZWx3ZXJrXFYxXEdQQk1ldGFkYXRh6gILVGVsd2Vyazo6VjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_telwerk_v1_display_name, file_telwerk_v1_event]);
 
 /**
  * Asks for the catalogue.
@@ -46,7 +48,7 @@ export const ListKpisRequestSchema: GenMessage<ListKpisRequest> = /*@__PURE__*/
  */
 export type ListKpisResponse = Message<"telwerk.v1.ListKpisResponse"> & {
   /**
-   * In the order of the rules, KPI 1 to 10.
+   * In the order of the rules, KPI 1 to 20.
    *
    * @generated from field: repeated telwerk.v1.Kpi kpis = 1;
    */
@@ -72,6 +74,13 @@ export type ListKpisResponse = Message<"telwerk.v1.ListKpisResponse"> & {
    * @generated from field: telwerk.v1.HelpHeadings headings = 4;
    */
   headings?: HelpHeadings | undefined;
+
+  /**
+   * The rates, in the order of the rules: KPIs divided by others. They are asked for among `kpi_ids`, by their ids.
+   *
+   * @generated from field: repeated telwerk.v1.Rate rates = 5;
+   */
+  rates: Rate[];
 };
 
 /**
@@ -80,6 +89,140 @@ export type ListKpisResponse = Message<"telwerk.v1.ListKpisResponse"> & {
  */
 export const ListKpisResponseSchema: GenMessage<ListKpisResponse> = /*@__PURE__*/
   messageDesc(file_telwerk_v1_kpi_service, 1);
+
+/**
+ * A KPI divided by another, with texts under the same headings as a KPI's.
+ *
+ * @generated from message telwerk.v1.Rate
+ */
+export type Rate = Message<"telwerk.v1.Rate"> & {
+  /**
+   * Its id, such as `live_answer_rate`.
+   *
+   * @generated from field: string rate_id = 1;
+   */
+  rateId: string;
+
+  /**
+   * Its name.
+   *
+   * @generated from field: string display_name = 2;
+   */
+  displayName: string;
+
+  /**
+   * What is measured.
+   *
+   * @generated from field: string what = 3;
+   */
+  what: string;
+
+  /**
+   * What a rate of 1 is: the unit above the line per the unit below it.
+   *
+   * @generated from field: string unit = 4;
+   */
+  unit: string;
+
+  /**
+   * When something is counted above and below the line.
+   *
+   * @generated from field: string when = 5;
+   */
+  when: string;
+
+  /**
+   * Why it is useful.
+   *
+   * @generated from field: string why = 6;
+   */
+  why: string;
+
+  /**
+   * An example; may be empty.
+   *
+   * @generated from field: string example = 7;
+   */
+  example: string;
+
+  /**
+   * What is above the line.
+   *
+   * @generated from field: telwerk.v1.RateTerm above = 8;
+   */
+  above?: RateTerm | undefined;
+
+  /**
+   * What is below it: the sum of these.
+   *
+   * @generated from field: repeated telwerk.v1.RateTerm below = 9;
+   */
+  below: RateTerm[];
+
+  /**
+   * By what it can be grouped and filtered: as the KPI above the line. What only that KPI has (value, topic) splits and
+   * filters it alone; below is then what the same row has without that dimension.
+   *
+   * @generated from field: repeated telwerk.v1.Dimension dimensions = 10;
+   */
+  dimensions: Dimension[];
+
+  /**
+   * What kind of value a row that is grouped by value has.
+   *
+   * @generated from field: telwerk.v1.ValueKind value_kind = 11;
+   */
+  valueKind: ValueKind;
+
+  /**
+   * Whether more of it is better.
+   *
+   * @generated from field: telwerk.v1.Direction direction = 12;
+   */
+  direction: Direction;
+
+  /**
+   * Whether it may exceed 1, as what is above may be of other conversations or days than what is below.
+   *
+   * @generated from field: bool may_exceed_one = 13;
+   */
+  mayExceedOne: boolean;
+};
+
+/**
+ * Describes the message telwerk.v1.Rate.
+ * Use `create(RateSchema)` to create a new message.
+ */
+export const RateSchema: GenMessage<Rate> = /*@__PURE__*/
+  messageDesc(file_telwerk_v1_kpi_service, 2);
+
+/**
+ * A KPI above or below the line of a rate.
+ *
+ * @generated from message telwerk.v1.RateTerm
+ */
+export type RateTerm = Message<"telwerk.v1.RateTerm"> & {
+  /**
+   * The KPI's id.
+   *
+   * @generated from field: string kpi_id = 1;
+   */
+  kpiId: string;
+
+  /**
+   * Only its facts of this value. Absent: all.
+   *
+   * @generated from field: telwerk.v1.Value value = 2;
+   */
+  value?: Value | undefined;
+};
+
+/**
+ * Describes the message telwerk.v1.RateTerm.
+ * Use `create(RateTermSchema)` to create a new message.
+ */
+export const RateTermSchema: GenMessage<RateTerm> = /*@__PURE__*/
+  messageDesc(file_telwerk_v1_kpi_service, 3);
 
 /**
  * A part of the help page.
@@ -114,7 +257,7 @@ export type Section = Message<"telwerk.v1.Section"> & {
  * Use `create(SectionSchema)` to create a new message.
  */
 export const SectionSchema: GenMessage<Section> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 2);
+  messageDesc(file_telwerk_v1_kpi_service, 4);
 
 /**
  * The headings of a help page, in the language of its texts.
@@ -170,7 +313,7 @@ export type HelpHeadings = Message<"telwerk.v1.HelpHeadings"> & {
  * Use `create(HelpHeadingsSchema)` to create a new message.
  */
 export const HelpHeadingsSchema: GenMessage<HelpHeadings> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 3);
+  messageDesc(file_telwerk_v1_kpi_service, 5);
 
 /**
  * One KPI, complete enough to draw its help text.
@@ -186,7 +329,7 @@ export type Kpi = Message<"telwerk.v1.Kpi"> & {
   kpiId: string;
 
   /**
-   * Its number in the rules, 1 to 10.
+   * Its number in the rules, 1 to 20.
    *
    * @generated from field: int32 number = 2;
    */
@@ -289,7 +432,7 @@ export type Kpi = Message<"telwerk.v1.Kpi"> & {
  * Use `create(KpiSchema)` to create a new message.
  */
 export const KpiSchema: GenMessage<Kpi> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 4);
+  messageDesc(file_telwerk_v1_kpi_service, 6);
 
 /**
  * A value known beforehand.
@@ -324,7 +467,7 @@ export type ValueInfo = Message<"telwerk.v1.ValueInfo"> & {
  * Use `create(ValueInfoSchema)` to create a new message.
  */
 export const ValueInfoSchema: GenMessage<ValueInfo> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 5);
+  messageDesc(file_telwerk_v1_kpi_service, 7);
 
 /**
  * What a fact carries beside its instant.
@@ -385,6 +528,22 @@ export type Value = Message<"telwerk.v1.Value"> & {
      */
     value: SurveyAnswer;
     case: "answer";
+  } | {
+    /**
+     * KPI 11 and 18.
+     *
+     * @generated from field: telwerk.v1.Sender sender = 7;
+     */
+    value: Sender;
+    case: "sender";
+  } | {
+    /**
+     * KPI 12.
+     *
+     * @generated from field: telwerk.v1.ConversationEnd conversation_end = 8;
+     */
+    value: ConversationEnd;
+    case: "conversationEnd";
   } | { case: undefined; value?: undefined };
 };
 
@@ -393,7 +552,7 @@ export type Value = Message<"telwerk.v1.Value"> & {
  * Use `create(ValueSchema)` to create a new message.
  */
 export const ValueSchema: GenMessage<Value> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 6);
+  messageDesc(file_telwerk_v1_kpi_service, 8);
 
 /**
  * A set of topics.
@@ -414,7 +573,7 @@ export type TopicSet = Message<"telwerk.v1.TopicSet"> & {
  * Use `create(TopicSetSchema)` to create a new message.
  */
 export const TopicSetSchema: GenMessage<TopicSet> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 7);
+  messageDesc(file_telwerk_v1_kpi_service, 9);
 
 /**
  * A half-open range of time: its start is in it, its end is not.
@@ -451,7 +610,7 @@ export type TimeRange = Message<"telwerk.v1.TimeRange"> & {
  * Use `create(TimeRangeSchema)` to create a new message.
  */
 export const TimeRangeSchema: GenMessage<TimeRange> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 8);
+  messageDesc(file_telwerk_v1_kpi_service, 10);
 
 /**
  * From `start_time` up to, not including, `end_time`.
@@ -479,7 +638,7 @@ export type InstantRange = Message<"telwerk.v1.InstantRange"> & {
  * Use `create(InstantRangeSchema)` to create a new message.
  */
 export const InstantRangeSchema: GenMessage<InstantRange> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 9);
+  messageDesc(file_telwerk_v1_kpi_service, 11);
 
 /**
  * From the beginning of `start_date` up to, not including, the beginning of `end_date`.
@@ -507,7 +666,7 @@ export type DateRange = Message<"telwerk.v1.DateRange"> & {
  * Use `create(DateRangeSchema)` to create a new message.
  */
 export const DateRangeSchema: GenMessage<DateRange> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 10);
+  messageDesc(file_telwerk_v1_kpi_service, 12);
 
 /**
  * A day of the Gregorian calendar.
@@ -542,7 +701,7 @@ export type CalendarDate = Message<"telwerk.v1.CalendarDate"> & {
  * Use `create(CalendarDateSchema)` to create a new message.
  */
 export const CalendarDateSchema: GenMessage<CalendarDate> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 11);
+  messageDesc(file_telwerk_v1_kpi_service, 13);
 
 /**
  * What to count. Conditions of different dimensions must all hold.
@@ -598,7 +757,7 @@ export type Filter = Message<"telwerk.v1.Filter"> & {
  * Use `create(FilterSchema)` to create a new message.
  */
 export const FilterSchema: GenMessage<Filter> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 12);
+  messageDesc(file_telwerk_v1_kpi_service, 14);
 
 /**
  * Keeps ids.
@@ -626,7 +785,7 @@ export type IdFilter = Message<"telwerk.v1.IdFilter"> & {
  * Use `create(IdFilterSchema)` to create a new message.
  */
 export const IdFilterSchema: GenMessage<IdFilter> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 13);
+  messageDesc(file_telwerk_v1_kpi_service, 15);
 
 /**
  * Keeps values.
@@ -654,7 +813,7 @@ export type ValueFilter = Message<"telwerk.v1.ValueFilter"> & {
  * Use `create(ValueFilterSchema)` to create a new message.
  */
 export const ValueFilterSchema: GenMessage<ValueFilter> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 14);
+  messageDesc(file_telwerk_v1_kpi_service, 16);
 
 /**
  * Keeps topic sets by the topics in them.
@@ -696,7 +855,7 @@ export type TopicFilter = Message<"telwerk.v1.TopicFilter"> & {
  * Use `create(TopicFilterSchema)` to create a new message.
  */
 export const TopicFilterSchema: GenMessage<TopicFilter> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 15);
+  messageDesc(file_telwerk_v1_kpi_service, 17);
 
 /**
  * A second period that every number is compared with. Bucket is compared with bucket by index, from the first one on;
@@ -735,7 +894,7 @@ export type Comparison = Message<"telwerk.v1.Comparison"> & {
  * Use `create(ComparisonSchema)` to create a new message.
  */
 export const ComparisonSchema: GenMessage<Comparison> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 16);
+  messageDesc(file_telwerk_v1_kpi_service, 18);
 
 /**
  * In which order rows come, and with them which ones a page or the largest N are. Rows that tie, and rows without the
@@ -745,7 +904,7 @@ export const ComparisonSchema: GenMessage<Comparison> = /*@__PURE__*/
  */
 export type OrderBy = Message<"telwerk.v1.OrderBy"> & {
   /**
-   * By which number of the whole range. Absent: by key; with `top`, by count, the largest first.
+   * By which number of the whole range. Absent: by key; with `top`, by count (of a rate: by the rate), the largest first.
    *
    * @generated from field: telwerk.v1.OrderMeasure measure = 1;
    */
@@ -771,7 +930,7 @@ export type OrderBy = Message<"telwerk.v1.OrderBy"> & {
  * Use `create(OrderBySchema)` to create a new message.
  */
 export const OrderBySchema: GenMessage<OrderBy> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 17);
+  messageDesc(file_telwerk_v1_kpi_service, 19);
 
 /**
  * Only the first rows in the order asked for.
@@ -792,6 +951,14 @@ export type Top = Message<"telwerk.v1.Top"> & {
    * @generated from field: bool include_rest = 2;
    */
   includeRest: boolean;
+
+  /**
+   * Rates: only keys with at least so many below the line in the whole range; 1 of 1 is not the best operator. The others
+   * are among the rest.
+   *
+   * @generated from field: int64 min_below = 3;
+   */
+  minBelow: bigint;
 };
 
 /**
@@ -799,7 +966,7 @@ export type Top = Message<"telwerk.v1.Top"> & {
  * Use `create(TopSchema)` to create a new message.
  */
 export const TopSchema: GenMessage<Top> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 18);
+  messageDesc(file_telwerk_v1_kpi_service, 20);
 
 /**
  * Asks for KPIs over time.
@@ -815,7 +982,7 @@ export type QueryTimeSeriesRequest = Message<"telwerk.v1.QueryTimeSeriesRequest"
   accountId: string;
 
   /**
-   * The KPIs' ids; 1 to 10, each once. Every one must have the dimensions used.
+   * The ids of KPIs and rates; 1 to 40, each once. Every one must have the dimensions used.
    *
    * @generated from field: repeated string kpi_ids = 2;
    */
@@ -904,6 +1071,13 @@ export type QueryTimeSeriesRequest = Message<"telwerk.v1.QueryTimeSeriesRequest"
    * @generated from field: string page_token = 14;
    */
   pageToken: string;
+
+  /**
+   * Add the display names of the ids that occur in the answer.
+   *
+   * @generated from field: bool include_names = 18;
+   */
+  includeNames: boolean;
 };
 
 /**
@@ -911,7 +1085,7 @@ export type QueryTimeSeriesRequest = Message<"telwerk.v1.QueryTimeSeriesRequest"
  * Use `create(QueryTimeSeriesRequestSchema)` to create a new message.
  */
 export const QueryTimeSeriesRequestSchema: GenMessage<QueryTimeSeriesRequest> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 19);
+  messageDesc(file_telwerk_v1_kpi_service, 21);
 
 /**
  * KPIs over time, in columns.
@@ -988,6 +1162,20 @@ export type QueryTimeSeriesResponse = Message<"telwerk.v1.QueryTimeSeriesRespons
    * @generated from field: string next_page_token = 10;
    */
   nextPageToken: string;
+
+  /**
+   * The width of the buckets, if `GRANULARITY_AUTO` was asked for.
+   *
+   * @generated from field: telwerk.v1.Granularity granularity = 11;
+   */
+  granularity: Granularity;
+
+  /**
+   * If asked for: the display names, as far as there are any, of the ids in this answer, by kind and id.
+   *
+   * @generated from field: repeated telwerk.v1.DisplayName names = 12;
+   */
+  names: DisplayName[];
 };
 
 /**
@@ -995,7 +1183,7 @@ export type QueryTimeSeriesResponse = Message<"telwerk.v1.QueryTimeSeriesRespons
  * Use `create(QueryTimeSeriesResponseSchema)` to create a new message.
  */
 export const QueryTimeSeriesResponseSchema: GenMessage<QueryTimeSeriesResponse> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 20);
+  messageDesc(file_telwerk_v1_kpi_service, 22);
 
 /**
  * The period that an answer is compared with.
@@ -1037,7 +1225,7 @@ export type ComparedPeriod = Message<"telwerk.v1.ComparedPeriod"> & {
  * Use `create(ComparedPeriodSchema)` to create a new message.
  */
 export const ComparedPeriodSchema: GenMessage<ComparedPeriod> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 21);
+  messageDesc(file_telwerk_v1_kpi_service, 23);
 
 /**
  * What holds for a KPI's whole answer.
@@ -1122,6 +1310,28 @@ export type KpiAnswer = Message<"telwerk.v1.KpiAnswer"> & {
    * @generated from field: repeated string not_enabled_widget_ids = 11;
    */
   notEnabledWidgetIds: string[];
+
+  /**
+   * Rates: `count` is above the line, this below it; in the range and slice, each fact once.
+   *
+   * @generated from field: int64 below_count = 14;
+   */
+  belowCount: bigint;
+
+  /**
+   * `below_count` of the compared period.
+   *
+   * @generated from field: int64 compared_below_count = 15;
+   */
+  comparedBelowCount: bigint;
+
+  /**
+   * Grouped by weekday or hour of the day: every cell of the week that has any time in either period, in order, those
+   * without facts included, which have no row.
+   *
+   * @generated from field: repeated telwerk.v1.WeekCell week_cells = 19;
+   */
+  weekCells: WeekCell[];
 };
 
 /**
@@ -1129,7 +1339,50 @@ export type KpiAnswer = Message<"telwerk.v1.KpiAnswer"> & {
  * Use `create(KpiAnswerSchema)` to create a new message.
  */
 export const KpiAnswerSchema: GenMessage<KpiAnswer> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 22);
+  messageDesc(file_telwerk_v1_kpi_service, 24);
+
+/**
+ * Real time in a cell of the week.
+ *
+ * @generated from message telwerk.v1.WeekCell
+ */
+export type WeekCell = Message<"telwerk.v1.WeekCell"> & {
+  /**
+   * Present if grouped by weekday: 1 (Monday) to 7.
+   *
+   * @generated from field: optional int32 weekday = 1;
+   */
+  weekday?: number | undefined;
+
+  /**
+   * Present if grouped by hour of the day: 0 to 23.
+   *
+   * @generated from field: optional int32 hour_of_day = 2;
+   */
+  hourOfDay?: number | undefined;
+
+  /**
+   * Hours of real time of the range that lie in it, counted up to `complete_until` and from when the KPI is known. An hour
+   * that the clock repeats counts twice, one that it skips not at all.
+   *
+   * @generated from field: double hours = 3;
+   */
+  hours: number;
+
+  /**
+   * The same of the compared period.
+   *
+   * @generated from field: double compared_hours = 4;
+   */
+  comparedHours: number;
+};
+
+/**
+ * Describes the message telwerk.v1.WeekCell.
+ * Use `create(WeekCellSchema)` to create a new message.
+ */
+export const WeekCellSchema: GenMessage<WeekCell> = /*@__PURE__*/
+  messageDesc(file_telwerk_v1_kpi_service, 25);
 
 /**
  * The dimensions of a row; set are those that were grouped by.
@@ -1178,6 +1431,20 @@ export type Key = Message<"telwerk.v1.Key"> & {
    * @generated from field: optional string question_id = 6;
    */
   questionId?: string | undefined;
+
+  /**
+   * The day of the week: 1 (Monday) to 7.
+   *
+   * @generated from field: optional int32 weekday = 7;
+   */
+  weekday?: number | undefined;
+
+  /**
+   * The hour of the day: 0 to 23.
+   *
+   * @generated from field: optional int32 hour_of_day = 8;
+   */
+  hourOfDay?: number | undefined;
 };
 
 /**
@@ -1185,7 +1452,7 @@ export type Key = Message<"telwerk.v1.Key"> & {
  * Use `create(KeySchema)` to create a new message.
  */
 export const KeySchema: GenMessage<Key> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 23);
+  messageDesc(file_telwerk_v1_kpi_service, 26);
 
 /**
  * One line of a time series.
@@ -1248,6 +1515,20 @@ export type Series = Message<"telwerk.v1.Series"> & {
    * @generated from field: bool rest = 8;
    */
   rest: boolean;
+
+  /**
+   * Rates: per bucket, what is below the line; `counts` are above it.
+   *
+   * @generated from field: repeated int64 below_counts = 12;
+   */
+  belowCounts: bigint[];
+
+  /**
+   * Rates: `counts` by `below_counts`. NaN where nothing is below.
+   *
+   * @generated from field: repeated double rates = 13;
+   */
+  rates: number[];
 };
 
 /**
@@ -1255,7 +1536,7 @@ export type Series = Message<"telwerk.v1.Series"> & {
  * Use `create(SeriesSchema)` to create a new message.
  */
 export const SeriesSchema: GenMessage<Series> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 24);
+  messageDesc(file_telwerk_v1_kpi_service, 27);
 
 /**
  * A line of the compared period, bucket by bucket.
@@ -1298,6 +1579,21 @@ export type SeriesComparison = Message<"telwerk.v1.SeriesComparison"> & {
    * @generated from field: repeated double mean_deltas = 5;
    */
   meanDeltas: number[];
+
+  /**
+   * Rates: per bucket of the compared period, what is below the line.
+   *
+   * @generated from field: repeated int64 below_counts = 7;
+   */
+  belowCounts: bigint[];
+
+  /**
+   * Rates: for each bucket that both periods have: the difference of the rates, 0.05 for five percentage points. NaN
+   * where one has nothing below.
+   *
+   * @generated from field: repeated double rate_deltas = 8;
+   */
+  rateDeltas: number[];
 };
 
 /**
@@ -1305,7 +1601,7 @@ export type SeriesComparison = Message<"telwerk.v1.SeriesComparison"> & {
  * Use `create(SeriesComparisonSchema)` to create a new message.
  */
 export const SeriesComparisonSchema: GenMessage<SeriesComparison> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 25);
+  messageDesc(file_telwerk_v1_kpi_service, 28);
 
 /**
  * How often one value occurs, bucket by bucket.
@@ -1333,7 +1629,7 @@ export type Distribution = Message<"telwerk.v1.Distribution"> & {
  * Use `create(DistributionSchema)` to create a new message.
  */
 export const DistributionSchema: GenMessage<Distribution> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 26);
+  messageDesc(file_telwerk_v1_kpi_service, 29);
 
 /**
  * Asks for KPIs over a whole range.
@@ -1349,7 +1645,7 @@ export type QueryTotalsRequest = Message<"telwerk.v1.QueryTotalsRequest"> & {
   accountId: string;
 
   /**
-   * The KPIs' ids; 1 to 10, each once. Every one must have the dimensions used.
+   * The ids of KPIs and rates; 1 to 40, each once. Every one must have the dimensions used.
    *
    * @generated from field: repeated string kpi_ids = 2;
    */
@@ -1363,7 +1659,7 @@ export type QueryTotalsRequest = Message<"telwerk.v1.QueryTotalsRequest"> & {
   range?: TimeRange | undefined;
 
   /**
-   * An IANA name, for a range of dates. Absent: the account's.
+   * An IANA name, for a range of dates, weekdays and hours of the day. Absent: the account's.
    *
    * @generated from field: string time_zone = 4;
    */
@@ -1417,6 +1713,13 @@ export type QueryTotalsRequest = Message<"telwerk.v1.QueryTotalsRequest"> & {
    * @generated from field: string page_token = 11;
    */
   pageToken: string;
+
+  /**
+   * Add the display names of the ids that occur in the answer.
+   *
+   * @generated from field: bool include_names = 15;
+   */
+  includeNames: boolean;
 };
 
 /**
@@ -1424,7 +1727,7 @@ export type QueryTotalsRequest = Message<"telwerk.v1.QueryTotalsRequest"> & {
  * Use `create(QueryTotalsRequestSchema)` to create a new message.
  */
 export const QueryTotalsRequestSchema: GenMessage<QueryTotalsRequest> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 27);
+  messageDesc(file_telwerk_v1_kpi_service, 30);
 
 /**
  * KPIs over a whole range.
@@ -1487,6 +1790,13 @@ export type QueryTotalsResponse = Message<"telwerk.v1.QueryTotalsResponse"> & {
    * @generated from field: int64 end_seconds = 8;
    */
   endSeconds: bigint;
+
+  /**
+   * See `QueryTimeSeriesResponse`.
+   *
+   * @generated from field: repeated telwerk.v1.DisplayName names = 9;
+   */
+  names: DisplayName[];
 };
 
 /**
@@ -1494,7 +1804,7 @@ export type QueryTotalsResponse = Message<"telwerk.v1.QueryTotalsResponse"> & {
  * Use `create(QueryTotalsResponseSchema)` to create a new message.
  */
 export const QueryTotalsResponseSchema: GenMessage<QueryTotalsResponse> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 28);
+  messageDesc(file_telwerk_v1_kpi_service, 31);
 
 /**
  * One row.
@@ -1566,6 +1876,27 @@ export type Total = Message<"telwerk.v1.Total"> & {
    * @generated from field: optional double share = 9;
    */
   share?: number | undefined;
+
+  /**
+   * Rates: what is below the line; `count` is above it.
+   *
+   * @generated from field: optional int64 below_count = 13;
+   */
+  belowCount?: bigint | undefined;
+
+  /**
+   * Rates: `count` by `below_count`; absent where nothing is below.
+   *
+   * @generated from field: optional double rate = 14;
+   */
+  rate?: number | undefined;
+
+  /**
+   * Grouped by weekday or hour of the day: hours of real time in the row's cell, see `WeekCell`. Absent in the rest.
+   *
+   * @generated from field: optional double hours = 15;
+   */
+  hours?: number | undefined;
 };
 
 /**
@@ -1573,7 +1904,7 @@ export type Total = Message<"telwerk.v1.Total"> & {
  * Use `create(TotalSchema)` to create a new message.
  */
 export const TotalSchema: GenMessage<Total> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 29);
+  messageDesc(file_telwerk_v1_kpi_service, 32);
 
 /**
  * A row's numbers in the compared period.
@@ -1622,6 +1953,34 @@ export type TotalComparison = Message<"telwerk.v1.TotalComparison"> & {
    * @generated from field: optional double mean_delta = 6;
    */
   meanDelta?: number | undefined;
+
+  /**
+   * Rates: what is below the line.
+   *
+   * @generated from field: optional int64 below_count = 8;
+   */
+  belowCount?: bigint | undefined;
+
+  /**
+   * Rates: the rate; absent where nothing is below.
+   *
+   * @generated from field: optional double rate = 9;
+   */
+  rate?: number | undefined;
+
+  /**
+   * Rates: the difference of the rates, 0.05 for five percentage points; absent where one period has nothing below.
+   *
+   * @generated from field: optional double rate_delta = 10;
+   */
+  rateDelta?: number | undefined;
+
+  /**
+   * Grouped by weekday or hour of the day: hours of real time in the row's cell. Absent in the rest.
+   *
+   * @generated from field: optional double hours = 11;
+   */
+  hours?: number | undefined;
 };
 
 /**
@@ -1629,7 +1988,7 @@ export type TotalComparison = Message<"telwerk.v1.TotalComparison"> & {
  * Use `create(TotalComparisonSchema)` to create a new message.
  */
 export const TotalComparisonSchema: GenMessage<TotalComparison> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 30);
+  messageDesc(file_telwerk_v1_kpi_service, 33);
 
 /**
  * How often one value occurs.
@@ -1657,7 +2016,7 @@ export type ValueCount = Message<"telwerk.v1.ValueCount"> & {
  * Use `create(ValueCountSchema)` to create a new message.
  */
 export const ValueCountSchema: GenMessage<ValueCount> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 31);
+  messageDesc(file_telwerk_v1_kpi_service, 34);
 
 /**
  * Asks for what made a number.
@@ -1713,6 +2072,13 @@ export type ExplainCountRequest = Message<"telwerk.v1.ExplainCountRequest"> & {
    * @generated from field: string page_token = 7;
    */
   pageToken: string;
+
+  /**
+   * Add the display names of the ids that occur in the page.
+   *
+   * @generated from field: bool include_names = 8;
+   */
+  includeNames: boolean;
 };
 
 /**
@@ -1720,7 +2086,7 @@ export type ExplainCountRequest = Message<"telwerk.v1.ExplainCountRequest"> & {
  * Use `create(ExplainCountRequestSchema)` to create a new message.
  */
 export const ExplainCountRequestSchema: GenMessage<ExplainCountRequest> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 32);
+  messageDesc(file_telwerk_v1_kpi_service, 35);
 
 /**
  * A page of what made a number.
@@ -1756,6 +2122,13 @@ export type ExplainCountResponse = Message<"telwerk.v1.ExplainCountResponse"> & 
    * @generated from field: google.protobuf.Timestamp complete_until = 4;
    */
   completeUntil?: Timestamp | undefined;
+
+  /**
+   * See `QueryTimeSeriesResponse`.
+   *
+   * @generated from field: repeated telwerk.v1.DisplayName names = 5;
+   */
+  names: DisplayName[];
 };
 
 /**
@@ -1763,7 +2136,7 @@ export type ExplainCountResponse = Message<"telwerk.v1.ExplainCountResponse"> & 
  * Use `create(ExplainCountResponseSchema)` to create a new message.
  */
 export const ExplainCountResponseSchema: GenMessage<ExplainCountResponse> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 33);
+  messageDesc(file_telwerk_v1_kpi_service, 36);
 
 /**
  * What one conversation adds to a number.
@@ -1806,7 +2179,7 @@ export type ConversationExplanation = Message<"telwerk.v1.ConversationExplanatio
  * Use `create(ConversationExplanationSchema)` to create a new message.
  */
 export const ConversationExplanationSchema: GenMessage<ConversationExplanation> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 34);
+  messageDesc(file_telwerk_v1_kpi_service, 37);
 
 /**
  * One fact.
@@ -1862,7 +2235,7 @@ export type ExplainedFact = Message<"telwerk.v1.ExplainedFact"> & {
  * Use `create(ExplainedFactSchema)` to create a new message.
  */
 export const ExplainedFactSchema: GenMessage<ExplainedFact> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 35);
+  messageDesc(file_telwerk_v1_kpi_service, 38);
 
 /**
  * An event that looked countable and was not counted.
@@ -1904,7 +2277,7 @@ export type LeftOutEvent = Message<"telwerk.v1.LeftOutEvent"> & {
  * Use `create(LeftOutEventSchema)` to create a new message.
  */
 export const LeftOutEventSchema: GenMessage<LeftOutEvent> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 36);
+  messageDesc(file_telwerk_v1_kpi_service, 39);
 
 /**
  * Asks several queries about one account.
@@ -1932,7 +2305,7 @@ export type BatchQueryRequest = Message<"telwerk.v1.BatchQueryRequest"> & {
  * Use `create(BatchQueryRequestSchema)` to create a new message.
  */
 export const BatchQueryRequestSchema: GenMessage<BatchQueryRequest> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 37);
+  messageDesc(file_telwerk_v1_kpi_service, 40);
 
 /**
  * One of them.
@@ -1969,7 +2342,7 @@ export type BatchedQuery = Message<"telwerk.v1.BatchedQuery"> & {
  * Use `create(BatchedQuerySchema)` to create a new message.
  */
 export const BatchedQuerySchema: GenMessage<BatchedQuery> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 38);
+  messageDesc(file_telwerk_v1_kpi_service, 41);
 
 /**
  * The answers, all from one consistent view of the account.
@@ -1990,7 +2363,7 @@ export type BatchQueryResponse = Message<"telwerk.v1.BatchQueryResponse"> & {
  * Use `create(BatchQueryResponseSchema)` to create a new message.
  */
 export const BatchQueryResponseSchema: GenMessage<BatchQueryResponse> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 39);
+  messageDesc(file_telwerk_v1_kpi_service, 42);
 
 /**
  * One of them.
@@ -2035,7 +2408,7 @@ export type BatchedAnswer = Message<"telwerk.v1.BatchedAnswer"> & {
  * Use `create(BatchedAnswerSchema)` to create a new message.
  */
 export const BatchedAnswerSchema: GenMessage<BatchedAnswer> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 40);
+  messageDesc(file_telwerk_v1_kpi_service, 43);
 
 /**
  * Why one query of a batch is not answered.
@@ -2070,7 +2443,7 @@ export type QueryError = Message<"telwerk.v1.QueryError"> & {
  * Use `create(QueryErrorSchema)` to create a new message.
  */
 export const QueryErrorSchema: GenMessage<QueryError> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 41);
+  messageDesc(file_telwerk_v1_kpi_service, 44);
 
 /**
  * Asks for a time series that stays true.
@@ -2098,7 +2471,7 @@ export type WatchTimeSeriesRequest = Message<"telwerk.v1.WatchTimeSeriesRequest"
  * Use `create(WatchTimeSeriesRequestSchema)` to create a new message.
  */
 export const WatchTimeSeriesRequestSchema: GenMessage<WatchTimeSeriesRequest> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 42);
+  messageDesc(file_telwerk_v1_kpi_service, 45);
 
 /**
  * An update of a watched time series.
@@ -2136,7 +2509,7 @@ export type WatchTimeSeriesResponse = Message<"telwerk.v1.WatchTimeSeriesRespons
  * Use `create(WatchTimeSeriesResponseSchema)` to create a new message.
  */
 export const WatchTimeSeriesResponseSchema: GenMessage<WatchTimeSeriesResponse> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 43);
+  messageDesc(file_telwerk_v1_kpi_service, 46);
 
 /**
  * What has changed in a watched time series.
@@ -2165,6 +2538,14 @@ export type TimeSeriesChanges = Message<"telwerk.v1.TimeSeriesChanges"> & {
    * @generated from field: google.protobuf.Timestamp complete_until = 3;
    */
   completeUntil?: Timestamp | undefined;
+
+  /**
+   * If names were asked for: those that are new or different, in ids of the whole answer; an empty name: it has none any
+   * more.
+   *
+   * @generated from field: repeated telwerk.v1.DisplayName names = 4;
+   */
+  names: DisplayName[];
 };
 
 /**
@@ -2172,7 +2553,136 @@ export type TimeSeriesChanges = Message<"telwerk.v1.TimeSeriesChanges"> & {
  * Use `create(TimeSeriesChangesSchema)` to create a new message.
  */
 export const TimeSeriesChangesSchema: GenMessage<TimeSeriesChanges> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_kpi_service, 44);
+  messageDesc(file_telwerk_v1_kpi_service, 47);
+
+/**
+ * Asks what a filter can choose from.
+ *
+ * @generated from message telwerk.v1.ListDimensionValuesRequest
+ */
+export type ListDimensionValuesRequest = Message<"telwerk.v1.ListDimensionValuesRequest"> & {
+  /**
+   * Required.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * Operator, operator group, widget, topic or question; or value, of one KPI whose values producers choose. Required.
+   *
+   * @generated from field: telwerk.v1.Dimension dimension = 2;
+   */
+  dimension: Dimension;
+
+  /**
+   * Only what has facts of one of these KPIs, each of which must have the dimension. Absent: of any; for values, the one
+   * KPI is required.
+   *
+   * @generated from field: repeated string kpi_ids = 3;
+   */
+  kpiIds: string[];
+
+  /**
+   * Only what has an id, or a display name in any case of letters, that begins so; of a topic set: one of its topics, of
+   * an answer: its option. Empty: all.
+   *
+   * @generated from field: string prefix = 4;
+   */
+  prefix: string;
+
+  /**
+   * Only answers to this question. Only with values of KPI 9 or 10.
+   *
+   * @generated from field: string question_id = 5;
+   */
+  questionId: string;
+
+  /**
+   * Ids on a page, 1 to 1,000. Absent: 100.
+   *
+   * @generated from field: int32 page_size = 6;
+   */
+  pageSize: number;
+
+  /**
+   * Of the page before; absent for the first. Belongs to the very same request.
+   *
+   * @generated from field: string page_token = 7;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message telwerk.v1.ListDimensionValuesRequest.
+ * Use `create(ListDimensionValuesRequestSchema)` to create a new message.
+ */
+export const ListDimensionValuesRequestSchema: GenMessage<ListDimensionValuesRequest> = /*@__PURE__*/
+  messageDesc(file_telwerk_v1_kpi_service, 48);
+
+/**
+ * A page of what a filter can choose from.
+ *
+ * @generated from message telwerk.v1.ListDimensionValuesResponse
+ */
+export type ListDimensionValuesResponse = Message<"telwerk.v1.ListDimensionValuesResponse"> & {
+  /**
+   * By their ids' bytes. Has facts what at least one fact counts of that stands now, whenever it lies: facts of purged
+   * events and kept facts of erased conversations among them; not facts that were taken back, or are held back.
+   *
+   * @generated from field: repeated telwerk.v1.DimensionValue values = 1;
+   */
+  values: DimensionValue[];
+
+  /**
+   * For the next page; empty on the last. A page may be shorter than asked for, or empty, before the last.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message telwerk.v1.ListDimensionValuesResponse.
+ * Use `create(ListDimensionValuesResponseSchema)` to create a new message.
+ */
+export const ListDimensionValuesResponseSchema: GenMessage<ListDimensionValuesResponse> = /*@__PURE__*/
+  messageDesc(file_telwerk_v1_kpi_service, 49);
+
+/**
+ * One of them.
+ *
+ * @generated from message telwerk.v1.DimensionValue
+ */
+export type DimensionValue = Message<"telwerk.v1.DimensionValue"> & {
+  /**
+   * The id; empty is "nobody" (operator and group). Of an answer: its option's; of a topic set: empty.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Its display name; empty if it has none.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * For values: the value itself.
+   *
+   * @generated from field: telwerk.v1.Value value = 3;
+   */
+  value?: Value | undefined;
+};
+
+/**
+ * Describes the message telwerk.v1.DimensionValue.
+ * Use `create(DimensionValueSchema)` to create a new message.
+ */
+export const DimensionValueSchema: GenMessage<DimensionValue> = /*@__PURE__*/
+  messageDesc(file_telwerk_v1_kpi_service, 50);
 
 /**
  * Whether a larger number of a KPI is good news.
@@ -2276,6 +2786,27 @@ export enum ValueKind {
    * @generated from enum value: VALUE_KIND_SURVEY_ANSWER = 7;
    */
   SURVEY_ANSWER = 7,
+
+  /**
+   * Who sent a message.
+   *
+   * @generated from enum value: VALUE_KIND_SENDER = 8;
+   */
+  SENDER = 8,
+
+  /**
+   * Whether a conversation ended for the first time, or again.
+   *
+   * @generated from enum value: VALUE_KIND_CONVERSATION_END = 9;
+   */
+  CONVERSATION_END = 9,
+
+  /**
+   * A duration, in milliseconds. It is summed up: no single one can be filtered by, or grouped by.
+   *
+   * @generated from enum value: VALUE_KIND_DURATION = 10;
+   */
+  DURATION = 10,
 }
 
 /**
@@ -2353,6 +2884,40 @@ export const OfflineAssignmentSchema: GenEnum<OfflineAssignment> = /*@__PURE__*/
   enumDesc(file_telwerk_v1_kpi_service, 3);
 
 /**
+ * Which end of a conversation it is (KPI 12).
+ *
+ * @generated from enum telwerk.v1.ConversationEnd
+ */
+export enum ConversationEnd {
+  /**
+   * Not stated; refused.
+   *
+   * @generated from enum value: CONVERSATION_END_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * None came before.
+   *
+   * @generated from enum value: CONVERSATION_END_FIRST = 1;
+   */
+  FIRST = 1,
+
+  /**
+   * It had ended before, and was resumed.
+   *
+   * @generated from enum value: CONVERSATION_END_AGAIN = 2;
+   */
+  AGAIN = 2,
+}
+
+/**
+ * Describes the enum telwerk.v1.ConversationEnd.
+ */
+export const ConversationEndSchema: GenEnum<ConversationEnd> = /*@__PURE__*/
+  enumDesc(file_telwerk_v1_kpi_service, 4);
+
+/**
  * What KPIs can be grouped and filtered by.
  *
  * @generated from enum telwerk.v1.Dimension
@@ -2406,13 +2971,27 @@ export enum Dimension {
    * @generated from enum value: DIMENSION_QUESTION = 6;
    */
   QUESTION = 6,
+
+  /**
+   * The day of the week in the query's time zone: totals only, of every KPI.
+   *
+   * @generated from enum value: DIMENSION_WEEKDAY = 7;
+   */
+  WEEKDAY = 7,
+
+  /**
+   * The hour of the day that a clock in the query's time zone shows: totals only, of every KPI.
+   *
+   * @generated from enum value: DIMENSION_HOUR_OF_DAY = 8;
+   */
+  HOUR_OF_DAY = 8,
 }
 
 /**
  * Describes the enum telwerk.v1.Dimension.
  */
 export const DimensionSchema: GenEnum<Dimension> = /*@__PURE__*/
-  enumDesc(file_telwerk_v1_kpi_service, 4);
+  enumDesc(file_telwerk_v1_kpi_service, 5);
 
 /**
  * The width of a bucket. Buckets begin on the time zone's own boundaries.
@@ -2475,13 +3054,21 @@ export enum Granularity {
    * @generated from enum value: GRANULARITY_YEAR = 7;
    */
   YEAR = 7,
+
+  /**
+   * By the length of the range on a calendar of the query's time zone: hours up to 7 days, days up to 62 days, months up
+   * to 5 years, else years. The answer says which; a compared period has the same.
+   *
+   * @generated from enum value: GRANULARITY_AUTO = 8;
+   */
+  AUTO = 8,
 }
 
 /**
  * Describes the enum telwerk.v1.Granularity.
  */
 export const GranularitySchema: GenEnum<Granularity> = /*@__PURE__*/
-  enumDesc(file_telwerk_v1_kpi_service, 5);
+  enumDesc(file_telwerk_v1_kpi_service, 6);
 
 /**
  * The numbers that rows can be ordered by.
@@ -2544,13 +3131,27 @@ export enum OrderMeasure {
    * @generated from enum value: ORDER_MEASURE_MEAN_DELTA = 7;
    */
   MEAN_DELTA = 7,
+
+  /**
+   * Rates: what is above the line by what is below it.
+   *
+   * @generated from enum value: ORDER_MEASURE_RATE = 9;
+   */
+  RATE = 9,
+
+  /**
+   * Rates: the rate's difference from the compared period's.
+   *
+   * @generated from enum value: ORDER_MEASURE_RATE_DELTA = 10;
+   */
+  RATE_DELTA = 10,
 }
 
 /**
  * Describes the enum telwerk.v1.OrderMeasure.
  */
 export const OrderMeasureSchema: GenEnum<OrderMeasure> = /*@__PURE__*/
-  enumDesc(file_telwerk_v1_kpi_service, 6);
+  enumDesc(file_telwerk_v1_kpi_service, 7);
 
 /**
  * Whether a KPI can have data in a slice.
@@ -2584,7 +3185,7 @@ export enum Availability {
  * Describes the enum telwerk.v1.Availability.
  */
 export const AvailabilitySchema: GenEnum<Availability> = /*@__PURE__*/
-  enumDesc(file_telwerk_v1_kpi_service, 7);
+  enumDesc(file_telwerk_v1_kpi_service, 8);
 
 /**
  * Answers from the counters. Needs the role `query` for the account.
@@ -2654,6 +3255,16 @@ export const KpiService: GenService<{
     methodKind: "unary";
     input: typeof ExplainCountRequestSchema;
     output: typeof ExplainCountResponseSchema;
+  },
+  /**
+   * What a filter can choose from: the ids of a dimension that have facts, with their display names, by pages.
+   *
+   * @generated from rpc telwerk.v1.KpiService.ListDimensionValues
+   */
+  listDimensionValues: {
+    methodKind: "unary";
+    input: typeof ListDimensionValuesRequestSchema;
+    output: typeof ListDimensionValuesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_telwerk_v1_kpi_service, 0);

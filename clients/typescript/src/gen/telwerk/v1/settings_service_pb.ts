@@ -8,6 +8,8 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { DisplayName, NameKind } from "./display_name_pb.js";
+import { file_telwerk_v1_display_name } from "./display_name_pb.js";
 import type { InactivityAction } from "./event_pb.js";
 import { file_telwerk_v1_event } from "./event_pb.js";
 import type { Message } from "@bufbuild/protobuf";
@@ -16,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file telwerk/v1/settings_service.proto.
  */
 export const file_telwerk_v1_settings_service: GenFile = /*@__PURE__*/
-  fileDesc("CiF0ZWx3ZXJrL3YxL3NldHRpbmdzX3NlcnZpY2UucHJvdG8SCnRlbHdlcmsudjEi3gEKDldpZGdldFNldHRpbmdzEhEKCXdpZGdldF9pZBgBIAEoCRIyCg5lZmZlY3RpdmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoKbGl2ZV9saW1pdBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIfCgVnb2FscxgEIAMoCzIQLnRlbHdlcmsudjEuR29hbBI1Cg9lbmFibGVkX2FjdGlvbnMYBSADKA4yHC50ZWx3ZXJrLnYxLkluYWN0aXZpdHlBY3Rpb24iJAoER29hbBIPCgdnb2FsX2lkGAEgASgJEgsKA3VybBgCIAEoCSJcChhTZXRXaWRnZXRTZXR0aW5nc1JlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIsCghzZXR0aW5ncxgCIAEoCzIaLnRlbHdlcmsudjEuV2lkZ2V0U2V0dGluZ3MiSQoZU2V0V2lkZ2V0U2V0dGluZ3NSZXNwb25zZRIsCghzZXR0aW5ncxgBIAEoCzIaLnRlbHdlcmsudjEuV2lkZ2V0U2V0dGluZ3MiaAoYR2V0V2lkZ2V0U2V0dGluZ3NSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSEQoJd2lkZ2V0X2lkGAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJImIKGUdldFdpZGdldFNldHRpbmdzUmVzcG9uc2USLAoIdmVyc2lvbnMYASADKAsyGi50ZWx3ZXJrLnYxLldpZGdldFNldHRpbmdzEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJWChlMaXN0V2lkZ2V0U2V0dGluZ3NSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiYwoaTGlzdFdpZGdldFNldHRpbmdzUmVzcG9uc2USLAoIc2V0dGluZ3MYASADKAsyGi50ZWx3ZXJrLnYxLldpZGdldFNldHRpbmdzEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI3Cg9BY2NvdW50U2V0dGluZ3MSFgoJdGltZV96b25lGAEgASgJSACIAQFCDAoKX3RpbWVfem9uZSJeChlTZXRBY2NvdW50U2V0dGluZ3NSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSLQoIc2V0dGluZ3MYAiABKAsyGy50ZWx3ZXJrLnYxLkFjY291bnRTZXR0aW5ncyJLChpTZXRBY2NvdW50U2V0dGluZ3NSZXNwb25zZRItCghzZXR0aW5ncxgBIAEoCzIbLnRlbHdlcmsudjEuQWNjb3VudFNldHRpbmdzIi8KGUdldEFjY291bnRTZXR0aW5nc1JlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCSJLChpHZXRBY2NvdW50U2V0dGluZ3NSZXNwb25zZRItCghzZXR0aW5ncxgBIAEoCzIbLnRlbHdlcmsudjEuQWNjb3VudFNldHRpbmdzMoQECg9TZXR0aW5nc1NlcnZpY2USYAoRU2V0V2lkZ2V0U2V0dGluZ3MSJC50ZWx3ZXJrLnYxLlNldFdpZGdldFNldHRpbmdzUmVxdWVzdBolLnRlbHdlcmsudjEuU2V0V2lkZ2V0U2V0dGluZ3NSZXNwb25zZRJgChFHZXRXaWRnZXRTZXR0aW5ncxIkLnRlbHdlcmsudjEuR2V0V2lkZ2V0U2V0dGluZ3NSZXF1ZXN0GiUudGVsd2Vyay52MS5HZXRXaWRnZXRTZXR0aW5nc1Jlc3BvbnNlEmMKEkxpc3RXaWRnZXRTZXR0aW5ncxIlLnRlbHdlcmsudjEuTGlzdFdpZGdldFNldHRpbmdzUmVxdWVzdBomLnRlbHdlcmsudjEuTGlzdFdpZGdldFNldHRpbmdzUmVzcG9uc2USYwoSU2V0QWNjb3VudFNldHRpbmdzEiUudGVsd2Vyay52MS5TZXRBY2NvdW50U2V0dGluZ3NSZXF1ZXN0GiYudGVsd2Vyay52MS5TZXRBY2NvdW50U2V0dGluZ3NSZXNwb25zZRJjChJHZXRBY2NvdW50U2V0dGluZ3MSJS50ZWx3ZXJrLnYxLkdldEFjY291bnRTZXR0aW5nc1JlcXVlc3QaJi50ZWx3ZXJrLnYxLkdldEFjY291bnRTZXR0aW5nc1Jlc3BvbnNlQogBCg5jb20udGVsd2Vyay52MUIUU2V0dGluZ3NTZXJ2aWNlUHJvdG9QAVoXdGVsd2Vyay5pby9nby90ZWx3ZXJrdjGiAgNUWFiqAgpUZWx3ZXJrLlYxygIKVGVsd2Vya1xWMeICFlRlbHdlcmtcVjFcR1BCTWV0YWRhdGHqAgtUZWx3ZXJrOjpWMWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_telwerk_v1_event]);
+  fileDesc("CiF0ZWx3ZXJrL3YxL3NldHRpbmdzX3NlcnZpY2UucHJvdG8SCnRlbHdlcmsudjEi3gEKDldpZGdldFNldHRpbmdzEhEKCXdpZGdldF9pZBgBIAEoCRIyCg5lZmZlY3RpdmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoKbGl2ZV9saW1pdBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIfCgVnb2FscxgEIAMoCzIQLnRlbHdlcmsudjEuR29hbBI1Cg9lbmFibGVkX2FjdGlvbnMYBSADKA4yHC50ZWx3ZXJrLnYxLkluYWN0aXZpdHlBY3Rpb24iJAoER29hbBIPCgdnb2FsX2lkGAEgASgJEgsKA3VybBgCIAEoCSJcChhTZXRXaWRnZXRTZXR0aW5nc1JlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIsCghzZXR0aW5ncxgCIAEoCzIaLnRlbHdlcmsudjEuV2lkZ2V0U2V0dGluZ3MiSQoZU2V0V2lkZ2V0U2V0dGluZ3NSZXNwb25zZRIsCghzZXR0aW5ncxgBIAEoCzIaLnRlbHdlcmsudjEuV2lkZ2V0U2V0dGluZ3MiaAoYR2V0V2lkZ2V0U2V0dGluZ3NSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSEQoJd2lkZ2V0X2lkGAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJImIKGUdldFdpZGdldFNldHRpbmdzUmVzcG9uc2USLAoIdmVyc2lvbnMYASADKAsyGi50ZWx3ZXJrLnYxLldpZGdldFNldHRpbmdzEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJWChlMaXN0V2lkZ2V0U2V0dGluZ3NSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiYwoaTGlzdFdpZGdldFNldHRpbmdzUmVzcG9uc2USLAoIc2V0dGluZ3MYASADKAsyGi50ZWx3ZXJrLnYxLldpZGdldFNldHRpbmdzEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI3Cg9BY2NvdW50U2V0dGluZ3MSFgoJdGltZV96b25lGAEgASgJSACIAQFCDAoKX3RpbWVfem9uZSJeChlTZXRBY2NvdW50U2V0dGluZ3NSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSLQoIc2V0dGluZ3MYAiABKAsyGy50ZWx3ZXJrLnYxLkFjY291bnRTZXR0aW5ncyJLChpTZXRBY2NvdW50U2V0dGluZ3NSZXNwb25zZRItCghzZXR0aW5ncxgBIAEoCzIbLnRlbHdlcmsudjEuQWNjb3VudFNldHRpbmdzIi8KGUdldEFjY291bnRTZXR0aW5nc1JlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCSJLChpHZXRBY2NvdW50U2V0dGluZ3NSZXNwb25zZRItCghzZXR0aW5ncxgBIAEoCzIbLnRlbHdlcmsudjEuQWNjb3VudFNldHRpbmdzImkKFlNldERpc3BsYXlOYW1lc1JlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRImCgVuYW1lcxgCIAMoCzIXLnRlbHdlcmsudjEuRGlzcGxheU5hbWUSEwoLcmVwbGFjZV9hbGwYAyABKAgiQwoXU2V0RGlzcGxheU5hbWVzUmVzcG9uc2USEQoJc2V0X2NvdW50GAEgASgFEhUKDXJlbW92ZWRfY291bnQYAiABKAUinQEKF0xpc3REaXNwbGF5TmFtZXNSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSIgoEa2luZBgCIAEoDjIULnRlbHdlcmsudjEuTmFtZUtpbmQSDgoGcHJlZml4GAMgASgJEhMKC3F1ZXN0aW9uX2lkGAQgASgJEhEKCXBhZ2Vfc2l6ZRgFIAEoBRISCgpwYWdlX3Rva2VuGAYgASgJIlsKGExpc3REaXNwbGF5TmFtZXNSZXNwb25zZRImCgVuYW1lcxgBIAMoCzIXLnRlbHdlcmsudjEuRGlzcGxheU5hbWUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMr8FCg9TZXR0aW5nc1NlcnZpY2USYAoRU2V0V2lkZ2V0U2V0dGluZ3MSJC50ZWx3ZXJrLnYxLlNldFdpZGdldFNldHRpbmdzUmVxdWVzdBolLnRlbHdlcmsudjEuU2V0V2lkZ2V0U2V0dGluZ3NSZXNwb25zZRJgChFHZXRXaWRnZXRTZXR0aW5ncxIkLnRlbHdlcmsudjEuR2V0V2lkZ2V0U2V0dGluZ3NSZXF1ZXN0GiUudGVsd2Vyay52MS5HZXRXaWRnZXRTZXR0aW5nc1Jlc3BvbnNlEmMKEkxpc3RXaWRnZXRTZXR0aW5ncxIlLnRlbHdlcmsudjEuTGlzdFdpZGdldFNldHRpbmdzUmVxdWVzdBomLnRlbHdlcmsudjEuTGlzdFdpZGdldFNldHRpbmdzUmVzcG9uc2USYwoSU2V0QWNjb3VudFNldHRpbmdzEiUudGVsd2Vyay52MS5TZXRBY2NvdW50U2V0dGluZ3NSZXF1ZXN0GiYudGVsd2Vyay52MS5TZXRBY2NvdW50U2V0dGluZ3NSZXNwb25zZRJjChJHZXRBY2NvdW50U2V0dGluZ3MSJS50ZWx3ZXJrLnYxLkdldEFjY291bnRTZXR0aW5nc1JlcXVlc3QaJi50ZWx3ZXJrLnYxLkdldEFjY291bnRTZXR0aW5nc1Jlc3BvbnNlEloKD1NldERpc3BsYXlOYW1lcxIiLnRlbHdlcmsudjEuU2V0RGlzcGxheU5hbWVzUmVxdWVzdBojLnRlbHdlcmsudjEuU2V0RGlzcGxheU5hbWVzUmVzcG9uc2USXQoQTGlzdERpc3BsYXlOYW1lcxIjLnRlbHdlcmsudjEuTGlzdERpc3BsYXlOYW1lc1JlcXVlc3QaJC50ZWx3ZXJrLnYxLkxpc3REaXNwbGF5TmFtZXNSZXNwb25zZUKIAQoOY29tLnRlbHdlcmsudjFCFFNldHRpbmdzU2VydmljZVByb3RvUAFaF3RlbHdlcmsuaW8vZ28vdGVsd2Vya3YxogIDVFhYqgIKVGVsd2Vyay5WMcoCClRlbHdlcmtcVjHiAhZUZWx3ZXJrXFYxXEdQQk1ldGFkYXRh6gILVGVsd2Vyazo6VjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_telwerk_v1_display_name, file_telwerk_v1_event]);
 
 /**
  * One version of a widget's settings.
@@ -391,6 +393,153 @@ export const GetAccountSettingsResponseSchema: GenMessage<GetAccountSettingsResp
   messageDesc(file_telwerk_v1_settings_service, 12);
 
 /**
+ * Names to set or to remove.
+ *
+ * @generated from message telwerk.v1.SetDisplayNamesRequest
+ */
+export type SetDisplayNamesRequest = Message<"telwerk.v1.SetDisplayNamesRequest"> & {
+  /**
+   * Required.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * Each thing once; at most the server's `display_names_per_request_max`. At least one, unless `replace_all` is set.
+   *
+   * @generated from field: repeated telwerk.v1.DisplayName names = 2;
+   */
+  names: DisplayName[];
+
+  /**
+   * Remove every other name of the account in the same step.
+   *
+   * @generated from field: bool replace_all = 3;
+   */
+  replaceAll: boolean;
+};
+
+/**
+ * Describes the message telwerk.v1.SetDisplayNamesRequest.
+ * Use `create(SetDisplayNamesRequestSchema)` to create a new message.
+ */
+export const SetDisplayNamesRequestSchema: GenMessage<SetDisplayNamesRequest> = /*@__PURE__*/
+  messageDesc(file_telwerk_v1_settings_service, 13);
+
+/**
+ * What has changed.
+ *
+ * @generated from message telwerk.v1.SetDisplayNamesResponse
+ */
+export type SetDisplayNamesResponse = Message<"telwerk.v1.SetDisplayNamesResponse"> & {
+  /**
+   * Names that were not there, or were different.
+   *
+   * @generated from field: int32 set_count = 1;
+   */
+  setCount: number;
+
+  /**
+   * Names that were there and are no more.
+   *
+   * @generated from field: int32 removed_count = 2;
+   */
+  removedCount: number;
+};
+
+/**
+ * Describes the message telwerk.v1.SetDisplayNamesResponse.
+ * Use `create(SetDisplayNamesResponseSchema)` to create a new message.
+ */
+export const SetDisplayNamesResponseSchema: GenMessage<SetDisplayNamesResponse> = /*@__PURE__*/
+  messageDesc(file_telwerk_v1_settings_service, 14);
+
+/**
+ * Which names.
+ *
+ * @generated from message telwerk.v1.ListDisplayNamesRequest
+ */
+export type ListDisplayNamesRequest = Message<"telwerk.v1.ListDisplayNamesRequest"> & {
+  /**
+   * Required.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * Required.
+   *
+   * @generated from field: telwerk.v1.NameKind kind = 2;
+   */
+  kind: NameKind;
+
+  /**
+   * Only what has an id, or a name in any case of letters, that begins so. Empty: all.
+   *
+   * @generated from field: string prefix = 3;
+   */
+  prefix: string;
+
+  /**
+   * Only options of this question. Only with NAME_KIND_OPTION.
+   *
+   * @generated from field: string question_id = 4;
+   */
+  questionId: string;
+
+  /**
+   * Names on a page, 1 to 1,000. Absent: 100.
+   *
+   * @generated from field: int32 page_size = 5;
+   */
+  pageSize: number;
+
+  /**
+   * Of the page before; absent for the first.
+   *
+   * @generated from field: string page_token = 6;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message telwerk.v1.ListDisplayNamesRequest.
+ * Use `create(ListDisplayNamesRequestSchema)` to create a new message.
+ */
+export const ListDisplayNamesRequestSchema: GenMessage<ListDisplayNamesRequest> = /*@__PURE__*/
+  messageDesc(file_telwerk_v1_settings_service, 15);
+
+/**
+ * A page of names.
+ *
+ * @generated from message telwerk.v1.ListDisplayNamesResponse
+ */
+export type ListDisplayNamesResponse = Message<"telwerk.v1.ListDisplayNamesResponse"> & {
+  /**
+   * By id.
+   *
+   * @generated from field: repeated telwerk.v1.DisplayName names = 1;
+   */
+  names: DisplayName[];
+
+  /**
+   * For the next page; empty on the last. A page may be shorter than asked for, or empty, before the last.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message telwerk.v1.ListDisplayNamesResponse.
+ * Use `create(ListDisplayNamesResponseSchema)` to create a new message.
+ */
+export const ListDisplayNamesResponseSchema: GenMessage<ListDisplayNamesResponse> = /*@__PURE__*/
+  messageDesc(file_telwerk_v1_settings_service, 16);
+
+/**
  * Keeps the settings of accounts and of their widgets. Changing needs the role `admin`, reading the role `query`.
  *
  * @generated from service telwerk.v1.SettingsService
@@ -446,6 +595,27 @@ export const SettingsService: GenService<{
     methodKind: "unary";
     input: typeof GetAccountSettingsRequestSchema;
     output: typeof GetAccountSettingsResponseSchema;
+  },
+  /**
+   * Sets or removes display names, all of them or none. With `replace_all` and no names, it erases every name of the
+   * account.
+   *
+   * @generated from rpc telwerk.v1.SettingsService.SetDisplayNames
+   */
+  setDisplayNames: {
+    methodKind: "unary";
+    input: typeof SetDisplayNamesRequestSchema;
+    output: typeof SetDisplayNamesResponseSchema;
+  },
+  /**
+   * Display names of one kind, by the bytes of their ids (of options, their questions' ids first), by pages.
+   *
+   * @generated from rpc telwerk.v1.SettingsService.ListDisplayNames
+   */
+  listDisplayNames: {
+    methodKind: "unary";
+    input: typeof ListDisplayNamesRequestSchema;
+    output: typeof ListDisplayNamesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_telwerk_v1_settings_service, 0);
