@@ -291,15 +291,17 @@ class _OrderMeasureEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderMea
     ORDER_MEASURE_COUNT: _OrderMeasure.ValueType  # 2
     """Facts."""
     ORDER_MEASURE_SUM: _OrderMeasure.ValueType  # 3
-    """KPI 1: stars."""
+    """KPI 1: stars; durations: milliseconds."""
     ORDER_MEASURE_MEAN: _OrderMeasure.ValueType  # 4
-    """KPI 1: stars by rating."""
+    """KPI 1: stars by rating; durations: milliseconds by fact."""
     ORDER_MEASURE_COUNT_DELTA: _OrderMeasure.ValueType  # 5
     """Facts more than in the compared period."""
     ORDER_MEASURE_COUNT_CHANGE: _OrderMeasure.ValueType  # 6
     """Facts more than in the compared period, by those in it."""
     ORDER_MEASURE_MEAN_DELTA: _OrderMeasure.ValueType  # 7
-    """KPI 1: the mean's difference from the compared period's."""
+    """The mean's difference from the compared period's."""
+    ORDER_MEASURE_PERCENTILE: _OrderMeasure.ValueType  # 8
+    """KPIs with durations: `OrderBy.percentile` of them."""
     ORDER_MEASURE_RATE: _OrderMeasure.ValueType  # 9
     """Rates: what is above the line by what is below it."""
     ORDER_MEASURE_RATE_DELTA: _OrderMeasure.ValueType  # 10
@@ -315,15 +317,17 @@ ORDER_MEASURE_KEY: OrderMeasure.ValueType  # 1
 ORDER_MEASURE_COUNT: OrderMeasure.ValueType  # 2
 """Facts."""
 ORDER_MEASURE_SUM: OrderMeasure.ValueType  # 3
-"""KPI 1: stars."""
+"""KPI 1: stars; durations: milliseconds."""
 ORDER_MEASURE_MEAN: OrderMeasure.ValueType  # 4
-"""KPI 1: stars by rating."""
+"""KPI 1: stars by rating; durations: milliseconds by fact."""
 ORDER_MEASURE_COUNT_DELTA: OrderMeasure.ValueType  # 5
 """Facts more than in the compared period."""
 ORDER_MEASURE_COUNT_CHANGE: OrderMeasure.ValueType  # 6
 """Facts more than in the compared period, by those in it."""
 ORDER_MEASURE_MEAN_DELTA: OrderMeasure.ValueType  # 7
-"""KPI 1: the mean's difference from the compared period's."""
+"""The mean's difference from the compared period's."""
+ORDER_MEASURE_PERCENTILE: OrderMeasure.ValueType  # 8
+"""KPIs with durations: `OrderBy.percentile` of them."""
 ORDER_MEASURE_RATE: OrderMeasure.ValueType  # 9
 """Rates: what is above the line by what is below it."""
 ORDER_MEASURE_RATE_DELTA: OrderMeasure.ValueType  # 10
@@ -1127,24 +1131,30 @@ class OrderBy(_message.Message):
     MEASURE_FIELD_NUMBER: _builtins.int
     DESCENDING_FIELD_NUMBER: _builtins.int
     KPI_ID_FIELD_NUMBER: _builtins.int
+    PERCENTILE_FIELD_NUMBER: _builtins.int
     measure: Global___OrderMeasure.ValueType
     """By which number of the whole range. Absent: by key; with `top`, by count (of a rate: by the rate), the largest first."""
     descending: _builtins.bool
     """The largest first."""
     kpi_id: _builtins.str
     """Whose numbers decide where several KPIs are asked for; one of them. Absent: the first."""
+    percentile: _builtins.float
+    """Which percentile, 0 to 1, where `measure` is one. Required there, refused elsewhere."""
     def __init__(
         self,
         *,
         measure: Global___OrderMeasure.ValueType = ...,
         descending: _builtins.bool = ...,
         kpi_id: _builtins.str = ...,
+        percentile: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_percentile", b"_percentile", "percentile", b"percentile"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["descending", b"descending", "kpi_id", b"kpi_id", "measure", b"measure"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_percentile", b"_percentile", "descending", b"descending", "kpi_id", b"kpi_id", "measure", b"measure", "percentile", b"percentile"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__percentile: _TypeAlias = _typing.Literal["percentile"]  # noqa: Y015
+    _WhichOneofArgType__percentile: _TypeAlias = _typing.Literal["_percentile", b"_percentile"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__percentile) -> _WhichOneofReturnType__percentile | None: ...
 
 Global___OrderBy: _TypeAlias = OrderBy  # noqa: Y015
 
@@ -1200,6 +1210,8 @@ class QueryTimeSeriesRequest(_message.Message):
     TOP_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    PERCENTILES_FIELD_NUMBER: _builtins.int
+    INCLUDE_HISTOGRAM_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     INCLUDE_NAMES_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
@@ -1216,6 +1228,8 @@ class QueryTimeSeriesRequest(_message.Message):
     """Keys on a page, 1 to 1,000. Absent: all in one answer, if they are within the server's limits."""
     page_token: _builtins.str
     """Of the page before; absent for the first. Belongs to the very same query."""
+    include_histogram: _builtins.bool
+    """Add how many durations there are of each length, for KPIs with durations."""
     include_names: _builtins.bool
     """Add the display names of the ids that occur in the answer."""
     @_builtins.property
@@ -1247,6 +1261,12 @@ class QueryTimeSeriesRequest(_message.Message):
         """Only the first keys. Excludes paging."""
 
     @_builtins.property
+    def percentiles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Percentiles to add, of KPIs with durations: 0 to 1 each, 0.5 for the median; up to 10, each once. A percentile p of n
+        durations is the one at the place p * n, rounded up, at least the first; within one per cent of it, and 0 exactly.
+        """
+
+    @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp:
         """Asks what was known at an instant: the present rules over the events that were accepted at or before it, with the
         clock at it. Not in the future, nor before the account's first event that says when it was accepted, nor before a
@@ -1271,12 +1291,14 @@ class QueryTimeSeriesRequest(_message.Message):
         top: Global___Top | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        percentiles: _abc.Iterable[_builtins.float] | None = ...,
+        include_histogram: _builtins.bool = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
         include_names: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "compare_to", b"compare_to", "filter", b"filter", "order_by", b"order_by", "range", b"range", "top", b"top"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "as_of", b"as_of", "compare_to", b"compare_to", "filter", b"filter", "granularity", b"granularity", "group_by", b"group_by", "include_distribution", b"include_distribution", "include_names", b"include_names", "kpi_ids", b"kpi_ids", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "range", b"range", "sparse", b"sparse", "time_zone", b"time_zone", "top", b"top"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "as_of", b"as_of", "compare_to", b"compare_to", "filter", b"filter", "granularity", b"granularity", "group_by", b"group_by", "include_distribution", b"include_distribution", "include_histogram", b"include_histogram", "include_names", b"include_names", "kpi_ids", b"kpi_ids", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "percentiles", b"percentiles", "range", b"range", "sparse", b"sparse", "time_zone", b"time_zone", "top", b"top"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1416,6 +1438,8 @@ class KpiAnswer(_message.Message):
     KNOWN_FROM_FIELD_NUMBER: _builtins.int
     BELOW_COUNT_FIELD_NUMBER: _builtins.int
     COMPARED_BELOW_COUNT_FIELD_NUMBER: _builtins.int
+    PERCENTILES_FIELD_NUMBER: _builtins.int
+    HISTOGRAM_FIELD_NUMBER: _builtins.int
     WEEK_CELLS_FIELD_NUMBER: _builtins.int
     kpi_id: _builtins.str
     """The KPI."""
@@ -1432,7 +1456,7 @@ class KpiAnswer(_message.Message):
     count: _builtins.int
     """Facts in the range and slice, each once: of all rows and pages, also where rows overlap."""
     sum: _builtins.int
-    """KPI 1: their stars. 0 for others."""
+    """KPI 1: their stars; durations: their milliseconds. 0 for others."""
     compared_count: _builtins.int
     """`count` of the compared period."""
     compared_sum: _builtins.int
@@ -1452,6 +1476,14 @@ class KpiAnswer(_message.Message):
         """Where older events were purged, or conversations erased, before the KPI was counted: it is wholly known of
         conversations that began from then on. Absent: of all.
         """
+
+    @_builtins.property
+    def percentiles(self) -> _containers.RepeatedCompositeFieldContainer[Global___Percentile]:
+        """If asked for, with durations: the percentiles of all facts in the range and slice; none without facts."""
+
+    @_builtins.property
+    def histogram(self) -> _containers.RepeatedCompositeFieldContainer[Global___HistogramBin]:
+        """If asked for, with durations: how many there are of each length, in the range and slice."""
 
     @_builtins.property
     def week_cells(self) -> _containers.RepeatedCompositeFieldContainer[Global___WeekCell]:
@@ -1476,11 +1508,13 @@ class KpiAnswer(_message.Message):
         known_from: _timestamp_pb2.Timestamp | None = ...,
         below_count: _builtins.int = ...,
         compared_below_count: _builtins.int = ...,
+        percentiles: _abc.Iterable[Global___Percentile] | None = ...,
+        histogram: _abc.Iterable[Global___HistogramBin] | None = ...,
         week_cells: _abc.Iterable[Global___WeekCell] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["known_from", b"known_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["availability", b"availability", "below_count", b"below_count", "compared_below_count", b"compared_below_count", "compared_count", b"compared_count", "compared_sum", b"compared_sum", "count", b"count", "held_back_count", b"held_back_count", "known_from", b"known_from", "kpi_id", b"kpi_id", "not_enabled_widget_ids", b"not_enabled_widget_ids", "overlapping", b"overlapping", "row_count", b"row_count", "sum", b"sum", "unit", b"unit", "week_cells", b"week_cells"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["availability", b"availability", "below_count", b"below_count", "compared_below_count", b"compared_below_count", "compared_count", b"compared_count", "compared_sum", b"compared_sum", "count", b"count", "held_back_count", b"held_back_count", "histogram", b"histogram", "known_from", b"known_from", "kpi_id", b"kpi_id", "not_enabled_widget_ids", b"not_enabled_widget_ids", "overlapping", b"overlapping", "percentiles", b"percentiles", "row_count", b"row_count", "sum", b"sum", "unit", b"unit", "week_cells", b"week_cells"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1622,6 +1656,8 @@ class Series(_message.Message):
     DISTRIBUTION_FIELD_NUMBER: _builtins.int
     COMPARISON_FIELD_NUMBER: _builtins.int
     REST_FIELD_NUMBER: _builtins.int
+    PERCENTILES_FIELD_NUMBER: _builtins.int
+    HISTOGRAMS_FIELD_NUMBER: _builtins.int
     BELOW_COUNTS_FIELD_NUMBER: _builtins.int
     RATES_FIELD_NUMBER: _builtins.int
     kpi_id: _builtins.str
@@ -1642,7 +1678,7 @@ class Series(_message.Message):
 
     @_builtins.property
     def sums(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """KPI 1: stars per bucket, to be divided by the counts. Empty for others."""
+        """KPI 1: stars per bucket; durations: milliseconds. To be divided by the counts. Empty for others."""
 
     @_builtins.property
     def distribution(self) -> _containers.RepeatedCompositeFieldContainer[Global___Distribution]:
@@ -1651,6 +1687,14 @@ class Series(_message.Message):
     @_builtins.property
     def comparison(self) -> Global___SeriesComparison:
         """The compared period's numbers, if there is one."""
+
+    @_builtins.property
+    def percentiles(self) -> _containers.RepeatedCompositeFieldContainer[Global___PercentileSeries]:
+        """If asked for: one for each percentile, in the order asked for."""
+
+    @_builtins.property
+    def histograms(self) -> _containers.RepeatedCompositeFieldContainer[Global___Histogram]:
+        """If asked for: how many durations there are of each length, aligned with the counts."""
 
     @_builtins.property
     def below_counts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
@@ -1671,16 +1715,126 @@ class Series(_message.Message):
         distribution: _abc.Iterable[Global___Distribution] | None = ...,
         comparison: Global___SeriesComparison | None = ...,
         rest: _builtins.bool = ...,
+        percentiles: _abc.Iterable[Global___PercentileSeries] | None = ...,
+        histograms: _abc.Iterable[Global___Histogram] | None = ...,
         below_counts: _abc.Iterable[_builtins.int] | None = ...,
         rates: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["comparison", b"comparison", "key", b"key"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_counts", b"below_counts", "bucket_indexes", b"bucket_indexes", "comparison", b"comparison", "counts", b"counts", "distribution", b"distribution", "key", b"key", "kpi_id", b"kpi_id", "rates", b"rates", "rest", b"rest", "sums", b"sums"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_counts", b"below_counts", "bucket_indexes", b"bucket_indexes", "comparison", b"comparison", "counts", b"counts", "distribution", b"distribution", "histograms", b"histograms", "key", b"key", "kpi_id", b"kpi_id", "percentiles", b"percentiles", "rates", b"rates", "rest", b"rest", "sums", b"sums"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Series: _TypeAlias = Series  # noqa: Y015
+
+@_typing.final
+class PercentileSeries(_message.Message):
+    """One percentile, bucket by bucket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERCENTILE_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    percentile: _builtins.float
+    """Which one, as it was asked for."""
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """In milliseconds, aligned with the counts. NaN where there is no fact."""
+
+    def __init__(
+        self,
+        *,
+        percentile: _builtins.float = ...,
+        values: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["percentile", b"percentile", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PercentileSeries: _TypeAlias = PercentileSeries  # noqa: Y015
+
+@_typing.final
+class Percentile(_message.Message):
+    """One percentile."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERCENTILE_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    percentile: _builtins.float
+    """Which one, as it was asked for."""
+    value: _builtins.float
+    """In milliseconds."""
+    def __init__(
+        self,
+        *,
+        percentile: _builtins.float = ...,
+        value: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["percentile", b"percentile", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Percentile: _TypeAlias = Percentile  # noqa: Y015
+
+@_typing.final
+class Histogram(_message.Message):
+    """How many durations there are of each length."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BINS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def bins(self) -> _containers.RepeatedCompositeFieldContainer[Global___HistogramBin]:
+        """By length; those without any are left out."""
+
+    def __init__(
+        self,
+        *,
+        bins: _abc.Iterable[Global___HistogramBin] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bins", b"bins"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Histogram: _TypeAlias = Histogram  # noqa: Y015
+
+@_typing.final
+class HistogramBin(_message.Message):
+    """How many durations there are between two bounds. The bounds are the same in every answer, so that bins add up."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOWER_FIELD_NUMBER: _builtins.int
+    UPPER_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    lower: _builtins.float
+    """The shortest of the bin, in milliseconds."""
+    upper: _builtins.float
+    """The longest of the bin, in milliseconds."""
+    count: _builtins.int
+    """Durations."""
+    def __init__(
+        self,
+        *,
+        lower: _builtins.float = ...,
+        upper: _builtins.float = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "lower", b"lower", "upper", b"upper"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HistogramBin: _TypeAlias = HistogramBin  # noqa: Y015
 
 @_typing.final
 class SeriesComparison(_message.Message):
@@ -1693,6 +1847,7 @@ class SeriesComparison(_message.Message):
     COUNT_DELTAS_FIELD_NUMBER: _builtins.int
     COUNT_CHANGES_FIELD_NUMBER: _builtins.int
     MEAN_DELTAS_FIELD_NUMBER: _builtins.int
+    PERCENTILES_FIELD_NUMBER: _builtins.int
     BELOW_COUNTS_FIELD_NUMBER: _builtins.int
     RATE_DELTAS_FIELD_NUMBER: _builtins.int
     @_builtins.property
@@ -1701,7 +1856,7 @@ class SeriesComparison(_message.Message):
 
     @_builtins.property
     def sums(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """KPI 1: stars per bucket of the compared period. Empty for others."""
+        """KPI 1: stars per bucket of the compared period; durations: milliseconds. Empty for others."""
 
     @_builtins.property
     def count_deltas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
@@ -1715,7 +1870,11 @@ class SeriesComparison(_message.Message):
 
     @_builtins.property
     def mean_deltas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """KPI 1: for each bucket that both periods have: the difference of the means. NaN where one has no rating."""
+        """Where there are means: their difference, for each bucket that both periods have. NaN where one has no fact."""
+
+    @_builtins.property
+    def percentiles(self) -> _containers.RepeatedCompositeFieldContainer[Global___PercentileSeries]:
+        """If asked for: the percentiles of the compared period, aligned with its counts."""
 
     @_builtins.property
     def below_counts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
@@ -1735,12 +1894,13 @@ class SeriesComparison(_message.Message):
         count_deltas: _abc.Iterable[_builtins.int] | None = ...,
         count_changes: _abc.Iterable[_builtins.float] | None = ...,
         mean_deltas: _abc.Iterable[_builtins.float] | None = ...,
+        percentiles: _abc.Iterable[Global___PercentileSeries] | None = ...,
         below_counts: _abc.Iterable[_builtins.int] | None = ...,
         rate_deltas: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_counts", b"below_counts", "count_changes", b"count_changes", "count_deltas", b"count_deltas", "counts", b"counts", "mean_deltas", b"mean_deltas", "rate_deltas", b"rate_deltas", "sums", b"sums"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_counts", b"below_counts", "count_changes", b"count_changes", "count_deltas", b"count_deltas", "counts", b"counts", "mean_deltas", b"mean_deltas", "percentiles", b"percentiles", "rate_deltas", b"rate_deltas", "sums", b"sums"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1793,6 +1953,8 @@ class QueryTotalsRequest(_message.Message):
     TOP_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    PERCENTILES_FIELD_NUMBER: _builtins.int
+    INCLUDE_HISTOGRAM_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     INCLUDE_NAMES_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
@@ -1803,6 +1965,8 @@ class QueryTotalsRequest(_message.Message):
     """Keys on a page, 1 to 1,000. Absent: all in one answer, if they are within the server's limits."""
     page_token: _builtins.str
     """Of the page before; absent for the first. Belongs to the very same query."""
+    include_histogram: _builtins.bool
+    """Add how many durations there are of each length, for KPIs with durations."""
     include_names: _builtins.bool
     """Add the display names of the ids that occur in the answer."""
     @_builtins.property
@@ -1834,6 +1998,12 @@ class QueryTotalsRequest(_message.Message):
         """Only the first keys. Excludes paging."""
 
     @_builtins.property
+    def percentiles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Percentiles to add, of KPIs with durations: 0 to 1 each, 0.5 for the median; up to 10, each once. A percentile p of n
+        durations is the one at the place p * n, rounded up, at least the first; within one per cent of it, and 0 exactly.
+        """
+
+    @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp:
         """Asks what was known at an instant: the present rules over the events that were accepted at or before it, with the
         clock at it. Not in the future, nor before the account's first event that says when it was accepted, nor before a
@@ -1855,12 +2025,14 @@ class QueryTotalsRequest(_message.Message):
         top: Global___Top | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        percentiles: _abc.Iterable[_builtins.float] | None = ...,
+        include_histogram: _builtins.bool = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
         include_names: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "compare_to", b"compare_to", "filter", b"filter", "order_by", b"order_by", "range", b"range", "top", b"top"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "as_of", b"as_of", "compare_to", b"compare_to", "filter", b"filter", "group_by", b"group_by", "include_names", b"include_names", "kpi_ids", b"kpi_ids", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "range", b"range", "time_zone", b"time_zone", "top", b"top"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "as_of", b"as_of", "compare_to", b"compare_to", "filter", b"filter", "group_by", b"group_by", "include_histogram", b"include_histogram", "include_names", b"include_names", "kpi_ids", b"kpi_ids", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "percentiles", b"percentiles", "range", b"range", "time_zone", b"time_zone", "top", b"top"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1945,6 +2117,8 @@ class Total(_message.Message):
     COMPARISON_FIELD_NUMBER: _builtins.int
     REST_FIELD_NUMBER: _builtins.int
     SHARE_FIELD_NUMBER: _builtins.int
+    PERCENTILES_FIELD_NUMBER: _builtins.int
+    HISTOGRAM_FIELD_NUMBER: _builtins.int
     BELOW_COUNT_FIELD_NUMBER: _builtins.int
     RATE_FIELD_NUMBER: _builtins.int
     HOURS_FIELD_NUMBER: _builtins.int
@@ -1953,9 +2127,9 @@ class Total(_message.Message):
     count: _builtins.int
     """Facts."""
     sum: _builtins.int
-    """KPI 1: stars. 0 for others."""
+    """KPI 1: stars; durations: milliseconds. 0 for others."""
     mean: _builtins.float
-    """KPI 1: sum divided by count; absent without ratings."""
+    """Where there are means: sum divided by count; absent without facts."""
     rest: _builtins.bool
     """This is the sum of all keys that are not named; it has no key."""
     share: _builtins.float
@@ -1981,6 +2155,14 @@ class Total(_message.Message):
     def comparison(self) -> Global___TotalComparison:
         """The compared period's numbers, if there is one."""
 
+    @_builtins.property
+    def percentiles(self) -> _containers.RepeatedCompositeFieldContainer[Global___Percentile]:
+        """If asked for: the percentiles, in the order asked for; none without facts."""
+
+    @_builtins.property
+    def histogram(self) -> _containers.RepeatedCompositeFieldContainer[Global___HistogramBin]:
+        """If asked for: how many durations there are of each length."""
+
     def __init__(
         self,
         *,
@@ -1993,13 +2175,15 @@ class Total(_message.Message):
         comparison: Global___TotalComparison | None = ...,
         rest: _builtins.bool = ...,
         share: _builtins.float | None = ...,
+        percentiles: _abc.Iterable[Global___Percentile] | None = ...,
+        histogram: _abc.Iterable[Global___HistogramBin] | None = ...,
         below_count: _builtins.int | None = ...,
         rate: _builtins.float | None = ...,
         hours: _builtins.float | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_below_count", b"_below_count", "_hours", b"_hours", "_mean", b"_mean", "_rate", b"_rate", "_share", b"_share", "below_count", b"below_count", "comparison", b"comparison", "hours", b"hours", "key", b"key", "mean", b"mean", "rate", b"rate", "share", b"share"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_below_count", b"_below_count", "_hours", b"_hours", "_mean", b"_mean", "_rate", b"_rate", "_share", b"_share", "below_count", b"below_count", "comparison", b"comparison", "count", b"count", "distribution", b"distribution", "hours", b"hours", "key", b"key", "kpi_id", b"kpi_id", "mean", b"mean", "rate", b"rate", "rest", b"rest", "share", b"share", "sum", b"sum"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_below_count", b"_below_count", "_hours", b"_hours", "_mean", b"_mean", "_rate", b"_rate", "_share", b"_share", "below_count", b"below_count", "comparison", b"comparison", "count", b"count", "distribution", b"distribution", "histogram", b"histogram", "hours", b"hours", "key", b"key", "kpi_id", b"kpi_id", "mean", b"mean", "percentiles", b"percentiles", "rate", b"rate", "rest", b"rest", "share", b"share", "sum", b"sum"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__below_count: _TypeAlias = _typing.Literal["below_count"]  # noqa: Y015
     _WhichOneofArgType__below_count: _TypeAlias = _typing.Literal["_below_count", b"_below_count"]  # noqa: Y015
@@ -2036,6 +2220,7 @@ class TotalComparison(_message.Message):
     COUNT_DELTA_FIELD_NUMBER: _builtins.int
     COUNT_CHANGE_FIELD_NUMBER: _builtins.int
     MEAN_DELTA_FIELD_NUMBER: _builtins.int
+    PERCENTILES_FIELD_NUMBER: _builtins.int
     BELOW_COUNT_FIELD_NUMBER: _builtins.int
     RATE_FIELD_NUMBER: _builtins.int
     RATE_DELTA_FIELD_NUMBER: _builtins.int
@@ -2043,15 +2228,15 @@ class TotalComparison(_message.Message):
     count: _builtins.int
     """Facts."""
     sum: _builtins.int
-    """KPI 1: stars. 0 for others."""
+    """KPI 1: stars; durations: milliseconds. 0 for others."""
     mean: _builtins.float
-    """KPI 1: sum divided by count; absent without ratings."""
+    """Where there are means: sum divided by count; absent without facts."""
     count_delta: _builtins.int
     """Facts more than in the compared period."""
     count_change: _builtins.float
     """`count_delta` by the compared facts, 0.5 for half as many again; absent where there were none."""
     mean_delta: _builtins.float
-    """KPI 1: the difference of the means; absent where one period has no rating."""
+    """Where there are means: their difference; absent where one period has no fact."""
     below_count: _builtins.int
     """Rates: what is below the line."""
     rate: _builtins.float
@@ -2060,6 +2245,10 @@ class TotalComparison(_message.Message):
     """Rates: the difference of the rates, 0.05 for five percentage points; absent where one period has nothing below."""
     hours: _builtins.float
     """Grouped by weekday or hour of the day: hours of real time in the row's cell. Absent in the rest."""
+    @_builtins.property
+    def percentiles(self) -> _containers.RepeatedCompositeFieldContainer[Global___Percentile]:
+        """If asked for: the percentiles of the compared period; none without facts."""
+
     def __init__(
         self,
         *,
@@ -2069,6 +2258,7 @@ class TotalComparison(_message.Message):
         count_delta: _builtins.int = ...,
         count_change: _builtins.float | None = ...,
         mean_delta: _builtins.float | None = ...,
+        percentiles: _abc.Iterable[Global___Percentile] | None = ...,
         below_count: _builtins.int | None = ...,
         rate: _builtins.float | None = ...,
         rate_delta: _builtins.float | None = ...,
@@ -2076,7 +2266,7 @@ class TotalComparison(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_below_count", b"_below_count", "_count_change", b"_count_change", "_hours", b"_hours", "_mean", b"_mean", "_mean_delta", b"_mean_delta", "_rate", b"_rate", "_rate_delta", b"_rate_delta", "below_count", b"below_count", "count_change", b"count_change", "hours", b"hours", "mean", b"mean", "mean_delta", b"mean_delta", "rate", b"rate", "rate_delta", b"rate_delta"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_below_count", b"_below_count", "_count_change", b"_count_change", "_hours", b"_hours", "_mean", b"_mean", "_mean_delta", b"_mean_delta", "_rate", b"_rate", "_rate_delta", b"_rate_delta", "below_count", b"below_count", "count", b"count", "count_change", b"count_change", "count_delta", b"count_delta", "hours", b"hours", "mean", b"mean", "mean_delta", b"mean_delta", "rate", b"rate", "rate_delta", b"rate_delta", "sum", b"sum"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_below_count", b"_below_count", "_count_change", b"_count_change", "_hours", b"_hours", "_mean", b"_mean", "_mean_delta", b"_mean_delta", "_rate", b"_rate", "_rate_delta", b"_rate_delta", "below_count", b"below_count", "count", b"count", "count_change", b"count_change", "count_delta", b"count_delta", "hours", b"hours", "mean", b"mean", "mean_delta", b"mean_delta", "percentiles", b"percentiles", "rate", b"rate", "rate_delta", b"rate_delta", "sum", b"sum"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__below_count: _TypeAlias = _typing.Literal["below_count"]  # noqa: Y015
     _WhichOneofArgType__below_count: _TypeAlias = _typing.Literal["_below_count", b"_below_count"]  # noqa: Y015
@@ -2291,6 +2481,7 @@ class ExplainedFact(_message.Message):
     OPERATOR_GROUP_ID_FIELD_NUMBER: _builtins.int
     WIDGET_ID_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
+    DURATION_MS_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     """The event that it comes from; KPI 3: the one with which the conversation went live. It may have been purged."""
     operator_id: _builtins.str
@@ -2299,6 +2490,8 @@ class ExplainedFact(_message.Message):
     """The group assigned just before; empty is "nobody"."""
     widget_id: _builtins.str
     """The widget."""
+    duration_ms: _builtins.int
+    """The duration in milliseconds, if the KPI has durations."""
     @_builtins.property
     def instant(self) -> _timestamp_pb2.Timestamp:
         """The instant at which it is counted."""
@@ -2316,12 +2509,15 @@ class ExplainedFact(_message.Message):
         operator_group_id: _builtins.str = ...,
         widget_id: _builtins.str = ...,
         value: Global___Value | None = ...,
+        duration_ms: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["instant", b"instant", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_duration_ms", b"_duration_ms", "duration_ms", b"duration_ms", "instant", b"instant", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id", "instant", b"instant", "operator_group_id", b"operator_group_id", "operator_id", b"operator_id", "value", b"value", "widget_id", b"widget_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration_ms", b"_duration_ms", "duration_ms", b"duration_ms", "event_id", b"event_id", "instant", b"instant", "operator_group_id", b"operator_group_id", "operator_id", b"operator_id", "value", b"value", "widget_id", b"widget_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__duration_ms: _TypeAlias = _typing.Literal["duration_ms"]  # noqa: Y015
+    _WhichOneofArgType__duration_ms: _TypeAlias = _typing.Literal["_duration_ms", b"_duration_ms"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__duration_ms) -> _WhichOneofReturnType__duration_ms | None: ...
 
 Global___ExplainedFact: _TypeAlias = ExplainedFact  # noqa: Y015
 
@@ -2552,7 +2748,7 @@ class WatchTimeSeriesResponse(_message.Message):
     @_builtins.property
     def snapshot(self) -> Global___QueryTimeSeriesResponse:
         """The whole answer: it replaces all that came before. The first update is one; where rows are compared, ordered by a
-        number or cut to the largest, every update is.
+        number or cut to the largest, or of durations, every update is.
         """
 
     @_builtins.property

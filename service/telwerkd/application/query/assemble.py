@@ -6,17 +6,26 @@ import numpy as np
 import numpy.typing as npt
 
 from telwerkd.application.query.budgets import PointBudget
+from telwerkd.application.query.digests import digest, digest_of_all
 from telwerkd.application.query.group import Below, Grouped, GroupedKpi, GroupedSlice, key_maker, series, sums_by
 from telwerkd.application.query.question import Query, RawKey
 from telwerkd.application.query.rank import Selection
 from telwerkd.application.query.read import Reading
-from telwerkd.application.query.result import Answer, AnswerRow, GrandTotal, GroupKey, KpiRows, Numbers
+from telwerkd.application.query.result import (
+    Answer,
+    AnswerRow,
+    DurationNumbers,
+    GrandTotal,
+    GroupKey,
+    KpiRows,
+    Numbers,
+)
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension, Kpi, ValueKind
 from telwerkd.domain.conversation.facts import value_answer
 from telwerkd.domain.conversation.settings import Widgets
 from telwerkd.domain.counting.arrays import IntArray
-from telwerkd.domain.counting.measures import has_packed_values
+from telwerkd.domain.counting.measures import has_durations, has_packed_values
 from telwerkd.domain.ids import Micros, WidgetId
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
 from telwerkd.domain.time.ranges import Period
@@ -30,7 +39,10 @@ def assemble(reading: Reading, grouped: Grouped, selection: Selection, points: P
     """
     query, periods = reading.outline.query, reading.periods
     width = sum(period.width for period in periods)
-    numbers = points.take(selection.size, width, [kpi.values for kpi in grouped.kpis])
+    numbers = points.take(selection.size, width, [kpi.values + len(query.percentiles) for kpi in grouped.kpis])
+    if query.include_histogram:
+        bins = sum(len(part.code) for kpi in grouped.kpis for of in kpi.periods for part in of.slice.durations)
+        numbers += points.take(1, bins, [_BIN_NUMBERS])
     kpis = [
         KpiRows(
             kpi.info,
@@ -38,8 +50,8 @@ def assemble(reading: Reading, grouped: Grouped, selection: Selection, points: P
             kpi.held_back,
             *_enabled(query, kpi.info, periods[0], reading.widgets),
             Dimension.TOPIC in query.group_by,
-            _summed(kpi, 0),
-            _summed(kpi, 1) if query.compare_to is not None else GrandTotal(),
+            _summed(query, kpi, 0),
+            _summed(query, kpi, 1) if query.compare_to is not None else GrandTotal(),
             _row_count(query, kpi) if of.is_counted else 0,
             of.is_counted,
             of.known_from,
@@ -61,16 +73,27 @@ def assemble(reading: Reading, grouped: Grouped, selection: Selection, points: P
     )
 
 
+_BIN_NUMBERS = 3
+"""Of a bin of a histogram: its bounds, and how many there are."""
+
+
 def _row_count(query: Query, kpi: GroupedKpi) -> int:
     """Returns the number of rows on all pages."""
     return int(np.count_nonzero(kpi.has_row)) if query.group_by else 1
 
 
-def _summed(kpi: GroupedKpi, period: int) -> GrandTotal:
+def _summed(query: Query, kpi: GroupedKpi, period: int) -> GrandTotal:
     """Returns all facts of a period, each once."""
     by_value = kpi.periods[period].totals.sum(axis=0)
-    below = None if kpi.below is None else kpi.below.total(period)
-    return GrandTotal(int(by_value.sum()), int(by_value @ kpi.stars), below)
+    if not has_durations(kpi.info.kpi):
+        below = None if kpi.below is None else kpi.below.total(period)
+        return GrandTotal(int(by_value.sum()), int(by_value @ kpi.stars), below)
+    whole = digest_of_all(kpi.periods[period].slice)
+    facts = int(by_value.sum())
+    values = whole.percentiles(query.percentiles)[:, 0, 0].tolist()
+    percentiles = zip(query.percentiles, values, strict=True) if facts else ()
+    bins = zip(*(column.tolist() for column in whole.bins(0)), strict=True) if query.include_histogram else ()
+    return GrandTotal(facts, int(whole.sums[0, 0]), None, tuple(percentiles), tuple(bins))
 
 
 def _enabled(query: Query, info: KpiInfo, period: Period, widgets: Widgets) -> tuple[bool, list[str]]:
@@ -89,19 +112,21 @@ def _enabled(query: Query, info: KpiInfo, period: Period, widgets: Widgets) -> t
 def _rows(query: Query, kpi: GroupedKpi, keys: Sequence[RawKey], selection: Selection) -> list[AnswerRow]:
     """Returns the rows of the selected keys, and last the rest where it is asked for."""
     slots = selection.slots(len(keys))
-    numbers = [_numbers(kpi, of, selection, slots) for of in kpi.periods]
+    numbers = [_numbers(query, kpi, of, selection, slots) for of in kpi.periods]
     if kpi.below is not None:
         numbers = [_with_below(of, period, kpi.below, selection, kpi.has_row) for period, of in enumerate(numbers)]
     asked = [keys[place] for place in selection.places.tolist()]
     return list(_made(query, kpi, asked, selection, numbers, kpi.has_row[selection.places]))
 
 
-def _numbers(kpi: GroupedKpi, of: GroupedSlice, selection: Selection, slots: IntArray) -> list[Numbers]:
+def _numbers(query: Query, kpi: GroupedKpi, of: GroupedSlice, selection: Selection, slots: IntArray) -> list[Numbers]:
     """Returns the numbers of each selected key in a period, and last of the rest."""
     numbers = series(of.slice, of.selected(slots), len(selection.places))
     if selection.rest:
         numbers = np.concatenate((numbers, series(of.slice, of.left_over(slots), 1)))
     counts = np.einsum("kbv->kb", numbers)  # `sum` takes four times as long over a handful of values
+    if has_durations(kpi.info.kpi):
+        return list(_of_durations(query, of, selection, slots, counts))
     sums = numbers @ kpi.stars if kpi.info.has_mean else None
     packs = has_packed_values(kpi.info.kpi) and kpi.below is None
     return [
@@ -120,6 +145,23 @@ def _with_below(
         has_row[selection.places] = False
         lines.append(below.left_over(period, np.flatnonzero(has_row)))
     return [of._replace(below=line) for of, line in zip(numbers, lines, strict=True)]
+
+
+def _of_durations(
+    query: Query, of: GroupedSlice, selection: Selection, slots: IntArray, counts: IntArray
+) -> Iterator[Numbers]:
+    """Yields the numbers of each selected key, and last of the rest; `counts` are theirs."""
+    digests = [digest(of.slice, layer.key, len(selection.places)) for layer in of.selected(slots)]
+    if selection.rest:
+        digests += [digest(of.slice, layer.key, 1) for layer in of.left_over(slots)]
+    rows = [(found, key) for found in digests for key in range(found.keys)]
+    percentiles = [of_key for found in digests for of_key in found.percentiles(query.percentiles).transpose(1, 0, 2)]
+    for (found, key), of_key, of_counts in zip(rows, percentiles, counts, strict=True):
+        durations = None
+        if query.percentiles or query.include_histogram:
+            places = range(key * found.width, (key + 1) * found.width) if query.include_histogram else ()
+            durations = DurationNumbers(query.percentiles, of_key, [found.bins(place) for place in places])
+        yield Numbers(of_counts, found.sums[key], None, durations=durations)
 
 
 def _made(
@@ -144,7 +186,8 @@ def _made(
 def _row(key: GroupKey, periods: Sequence[Numbers], share: float | None) -> AnswerRow:
     main = periods[0]
     compared = periods[1] if len(periods) > 1 else None
-    return AnswerRow(key, main.counts, main.sums, main.distribution, compared, share=share, below=main.below)
+    columns = main.counts, main.sums, main.distribution
+    return AnswerRow(key, *columns, compared, share=share, below=main.below, durations=main.durations)
 
 
 _PARTS = frozenset({Dimension.VALUE, Dimension.TOPIC, Dimension.QUESTION})

@@ -6,6 +6,7 @@ from telwerkd.application.query.question import NEEDS_COMPARISON, NEEDS_MEAN, NE
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.rates import RateInfo
 from telwerkd.domain.catalogue.specs import TIMES_OF_WEEK, Dimension
+from telwerkd.domain.counting.measures import has_durations
 from telwerkd.domain.errors import InvalidArgumentError, Part, Reason
 
 
@@ -36,8 +37,24 @@ def check(query: Query) -> None:
             Part.ORDER_MEASURE, f"{decisive.id} is no rate: order by key, count, count_delta or count_change"
         )
 
+    if measure is OrderMeasure.PERCENTILE:
+        _check_durations(decisive, Part.ORDER_MEASURE)
+
+
+def _check_durations(info: KpiInfo, part: Part) -> None:
+    if not has_durations(info.kpi):
+        raise InvalidArgumentError.of(
+            part,
+            f"{info.id} counts no durations, so it has no percentiles and no histogram: ask for it without",
+            Reason.NO_DURATIONS,
+        )
+
 
 def _check_kpi(query: Query, info: KpiInfo) -> None:
+    if query.percentiles:
+        _check_durations(info, Part.PERCENTILES)
+    if query.include_histogram:
+        _check_durations(info, Part.HISTOGRAM)
     used = {*query.group_by, *_filtered(query.filter)}
     missing = sorted(dimension.name.lower() for dimension in used - set(info.dimensions) - TIMES_OF_WEEK)
     if missing:

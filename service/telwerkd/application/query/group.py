@@ -11,7 +11,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.application.query.question import RawKey
+from telwerkd.application.query.digests import Floats, digest
+from telwerkd.application.query.question import NEEDS_MEAN, Order, OrderMeasure, RawKey
 from telwerkd.application.query.read import NONE, CellRow, DensePart, KpiReading, Reading, SeriesRow, Slice
 from telwerkd.application.query.result import GroupKey
 from telwerkd.domain.catalogue.kpis import KpiInfo
@@ -19,7 +20,7 @@ from telwerkd.domain.catalogue.rates import SPLITS_ABOVE_ALONE
 from telwerkd.domain.catalogue.specs import Dimension
 from telwerkd.domain.conversation.facts import value_answer, value_topics
 from telwerkd.domain.counting.arrays import IntArray
-from telwerkd.domain.counting.measures import has_packed_values
+from telwerkd.domain.counting.measures import has_durations, has_packed_values
 
 
 class Layer(NamedTuple):
@@ -38,10 +39,13 @@ class KeyTotals(NamedTuple):
 
     counts: IntArray
     stars: IntArray
+    """Of durations the milliseconds, if the order is by them."""
     below: IntArray | None = None
     """Of a rate: what is below the line."""
     splits_alone: bool = False
     """Whether a key has a part that splits only what is above the line."""
+    percentile: Floats | None = None
+    """Of durations, if the order is by one."""
 
     @property
     def has_row(self) -> npt.NDArray[np.bool_]:
@@ -154,7 +158,11 @@ def group_rows(reading: Reading) -> Grouped:
     layers = [[_layers(of.rows, dimensions, kpi.info, places) for of in kpi.slices] for kpi in reading.kpis]
     # Their keys are places too, so they come before the sums by place.
     below = [_below_layers(kpi, dimensions, places) for kpi in reading.kpis]
-    kpis = [_grouped(kpi, of_kpi, len(places)) for kpi, of_kpi in zip(reading.kpis, layers, strict=True)]
+    order = reading.outline.query.order
+    kpis = [
+        _grouped(kpi, of_kpi, len(places), order if place == order.kpi else Order())
+        for place, (kpi, of_kpi) in enumerate(zip(reading.kpis, layers, strict=True))
+    ]
     return Grouped(
         list(places),
         [kpi if of is None else _with_below(kpi, *of, dimensions, places) for kpi, of in zip(kpis, below, strict=True)],
@@ -194,12 +202,17 @@ def _with_below(
     return kpi._replace(periods=with_below, below=below)
 
 
-def _grouped(kpi: KpiReading, layers: Sequence[list[Layer]], keys: int) -> GroupedKpi:
-    stars = np.arange(1, kpi.slices[0].values + 1) * kpi.info.has_mean
+def _grouped(kpi: KpiReading, layers: Sequence[list[Layer]], keys: int, order: Order) -> GroupedKpi:
+    of_durations = has_durations(kpi.info.kpi)
+    stars = np.arange(1, kpi.slices[0].values + 1) * (kpi.info.has_mean and not of_durations)
     periods = []
     for of, of_slice in zip(kpi.slices, layers, strict=True):
         totals = of.totals()
         by_key = _by_key(totals, of_slice, stars, keys)
+        if of_durations and (order.measure in NEEDS_MEAN or order.measure is OrderMeasure.PERCENTILE):
+            whole = digest(of, of_slice[0].key, keys, whole=True)
+            percentile = None if order.percentile is None else whole.percentiles([order.percentile])[0, :, 0]
+            by_key = by_key._replace(stars=whole.sums[:, 0], percentile=percentile)
         # Only topics overlap; they have a layer each.
         overlaps = len(of_slice) > 1 and of_slice[0].code is None
         periods.append(GroupedSlice(of, totals, of_slice, overlaps, by_key))

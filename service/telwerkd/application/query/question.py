@@ -113,6 +113,7 @@ class OrderMeasure(enum.IntEnum):
     COUNT_DELTA = 5
     COUNT_CHANGE = 6
     MEAN_DELTA = 7
+    PERCENTILE = 8
     RATE = 9
     RATE_DELTA = 10
 
@@ -131,6 +132,8 @@ class Order(NamedTuple):
     descending: bool = False
     kpi: int = 0
     """Whose numbers decide: a place among the query's KPIs."""
+    percentile: float | None = None
+    """Which one, 0 to 1, where `measure` is a percentile."""
 
 
 RawKey: TypeAlias = tuple[str, ...]
@@ -179,5 +182,9 @@ class Query(NamedTuple):
     page: Page | None = None
     include_names: bool = False
     """The answer has the display names of its ids."""
+    percentiles: tuple[float, ...] = ()
+    """Of durations, 0 to 1 each."""
+    include_histogram: bool = False
+    """The answer says how many durations there are of each length."""
     as_of: Micros | None = None
     """What was known at this instant; None: what is known now (R-ASOF-2)."""

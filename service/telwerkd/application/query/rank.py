@@ -102,7 +102,7 @@ def _plain(number: float) -> float:
     return 0.0 if np.isnan(number) else float(number)
 
 
-def _numbers(order: Order, periods: Sequence[KeyTotals]) -> Floats:
+def _numbers(order: Order, periods: Sequence[KeyTotals]) -> Floats:  # noqa: C901  # one case a measure
     """What is ascending in the order asked for, by key; NaN where there is no number."""
     main, compared = periods[0], periods[-1]
     match order.measure:
@@ -124,9 +124,17 @@ def _numbers(order: Order, periods: Sequence[KeyTotals]) -> Floats:
             number = _rates(main) - _rates(compared)
         case OrderMeasure.MEAN_DELTA:
             number = ratio(main.stars, main.counts) - ratio(compared.stars, compared.counts)
+        case OrderMeasure.PERCENTILE:
+            number = _percentiles(main)
         case _:
             assert_never(order.measure)
     return -number if order.descending else number
+
+
+def _percentiles(totals: KeyTotals) -> Floats:
+    if totals.percentile is None:
+        raise AssertionError("only durations are ordered by a percentile")
+    return totals.percentile
 
 
 def _rates(totals: KeyTotals) -> Floats:

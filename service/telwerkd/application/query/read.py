@@ -29,13 +29,23 @@ from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.conversation.counting_anew import rules_of
 from telwerkd.domain.conversation.settings import Widgets
 from telwerkd.domain.conversation.state import PART_ONE
+from telwerkd.domain.counting import duration_cells
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.cells import Cells, unpack
 from telwerkd.domain.counting.counters import SeriesParts, cut_entries
 from telwerkd.domain.counting.durations import SUM
 from telwerkd.domain.counting.measures import Measure, has_durations, has_packed_values
-from telwerkd.domain.counting.reading import unpacked
-from telwerkd.domain.counting.rollups import Rollup, SeriesKey, chunk_buckets, is_worth_it, joined, regrouped, roll_up
+from telwerkd.domain.counting.rollups import (
+    Rollup,
+    SeriesKey,
+    chunk_buckets,
+    is_worth_it,
+    joined,
+    regrouped,
+    regrouped_durations,
+    roll_up,
+    roll_up_durations,
+)
 from telwerkd.domain.ids import EPOCH, Micros
 from telwerkd.domain.time.ranges import Period, QuarterHourRange
 
@@ -88,6 +98,9 @@ class Slice(NamedTuple):
     """How many buckets there are."""
     dense: list[DensePart]
     sparse: list[SparsePart]
+    durations: list[SparsePart]
+    """Of facts with durations: how many of each bin, and their milliseconds, with the bin as the code. They are no
+    further facts: `dense` and `sparse` count them too."""
 
     def totals(self) -> IntArray:
         """Returns what is counted in the whole period, by row and value."""
@@ -205,8 +218,7 @@ class _Reader:
         measure = of.selector.measure
         if measure not in self._deltas:
             entries = self._view.deltas(measure)
-            rows, cells = cut_entries(measure, entries, of.selector.grouping) if len(entries) else _NO_DELTAS
-            self._deltas[measure] = rows, _facts(measure, cells)
+            self._deltas[measure] = cut_entries(measure, entries, of.selector.grouping) if len(entries) else _NO_DELTAS
         return self._deltas[measure]
 
     def _add_by_chunk(self, builder: "_SliceBuilder", of: SliceOutline, source: ByChunk) -> None:
@@ -248,7 +260,12 @@ class _Reader:
             len(rows), len(edges) - 1, values, sum(len(row.cells) for row in rows)
         ):
             ids = [SeriesKey(row.operator, row.group, row.widget, row.value) for row in rows]
-            rollup = roll_up(ids, _unpacked(key.measure, rows), edges, values)
+            cells = _unpacked(key.measure, rows)
+            rollup = (
+                roll_up_durations(ids, cells, edges)
+                if has_durations(key.measure)
+                else roll_up(ids, cells, edges, values)
+            )
             self._rollups.put(key, chunk.versions, rollup)
             builder.add_rollup(rollup)
             return [rollup]
@@ -270,12 +287,13 @@ class _SliceBuilder:
 
     def __init__(self, of: SliceOutline, conditions: Filter, period: Period) -> None:
         values = len(of.info.values) if has_packed_values(of.info.kpi) else 1
-        self.slice = Slice([], values, period.width, [], [])
+        self.slice = Slice([], values, period.width, [], [], [])
         self.span = QuarterHourRange(period.start, period.end)
         self._conditions = conditions
         self._filters = any(conditions)
         self._by_value = of.by_value
         self._measure = of.selector.measure
+        self._has_durations = has_durations(of.info.kpi)
         self._period = period
         self._kept_codes = _kept_codes(conditions, of.info)
         self._places: dict[SeriesParts, int] = {}
@@ -286,11 +304,17 @@ class _SliceBuilder:
         if found is None:
             raise AssertionError("a rollup was planned whose buckets the period cuts")
         first, counts = found
-        row = self._places_of(rollup.rows)
+        places = row = self._places_of(rollup.rows)
         if self._filters and (row == NONE).any():
             counts, row = counts[row != NONE], row[row != NONE]
         kept = self._kept_codes
         self.slice.dense.append(DensePart(row, first, counts if kept is None else counts * kept))
+        if rollup.durations is not None:
+            bucket, code, n = regrouped_durations(rollup, self._period.buckets.edges)
+            of_cells = places[rollup.durations.row]
+            keep = (bucket >= 0) & (of_cells != NONE)
+            part = SparsePart(of_cells, bucket, code, n)
+            self.slice.durations.append(part if keep.all() else SparsePart(*(column[keep] for column in part)))
 
     def add_chunks(self, rows: Sequence[StoredChunk]) -> None:
         """Adds chunks as stored."""
@@ -304,12 +328,23 @@ class _SliceBuilder:
         keep = (cells.quarter_hour >= self.span.start) & (cells.quarter_hour < self.span.end)
         row = self._places_of(rows)[cells.row]
         keep &= row != NONE
+        if self._has_durations:
+            self._add_durations(row[keep], Cells(*(column[keep] for column in cells)))
+            return
         code = np.maximum(cells.code - 1, 0)
         if self._kept_codes is not None:
             keep &= self._kept_codes[code]
         if keep.any():
             bucket = self._period.bucket_of(cells.quarter_hour[keep])
             self.slice.sparse.append(SparsePart(row[keep], bucket, code[keep], cells.n[keep]))
+
+    def _add_durations(self, row: IntArray, cells: Cells) -> None:
+        if len(row):
+            bucket = self._period.bucket_of(cells.quarter_hour)
+            self.slice.durations.append(SparsePart(row, bucket, cells.code, cells.n))
+            is_fact = cells.code != SUM
+            no_code = np.zeros(int(is_fact.sum()), np.int64)
+            self.slice.sparse.append(SparsePart(row[is_fact], bucket[is_fact], no_code, cells.n[is_fact]))
 
     def _places_of(self, rows: Iterable[SeriesParts]) -> IntArray:
         """Returns the place of each row among all; `NONE` where the conditions leave it out."""
@@ -340,14 +375,5 @@ def _kept_codes(conditions: Filter, info: KpiInfo) -> npt.NDArray[np.bool_] | No
 
 
 def _unpacked(measure: Measure, rows: Sequence[StoredChunk]) -> Cells:
-    return _facts(measure, unpacked(measure, [row.chunk for row in rows], [row.cells for row in rows]))
-
-
-def _facts(measure: Measure, cells: Cells) -> Cells:
-    """Returns the cells that are of facts, without the bins of durations."""
-    if not has_durations(measure):
-        return cells
-    is_fact = cells.code != SUM
-    return Cells(
-        cells.row[is_fact], cells.quarter_hour[is_fact], np.zeros(int(is_fact.sum()), np.int64), cells.n[is_fact]
-    )
+    chunks, blobs = [row.chunk for row in rows], [row.cells for row in rows]
+    return duration_cells.unpack(chunks, blobs) if has_durations(measure) else unpack(chunks, blobs)

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from telwerkd.application.ports import AnswerVersion
+from telwerkd.application.query.digests import Bins, Floats
 from telwerkd.application.query.question import RowPlace
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.counting.arrays import IntArray
@@ -29,16 +30,29 @@ class GroupKey(NamedTuple):
     """00 to 23."""
 
 
+class DurationNumbers(NamedTuple):
+    """What is asked for of a row's durations in one period, in ms."""
+
+    asked: tuple[float, ...]
+    """The percentiles."""
+    percentiles: Floats
+    """By percentile, in the order asked for, and bucket; NaN without facts."""
+    histogram: list[Bins]
+    """By bucket, if asked for."""
+
+
 class Numbers(NamedTuple):
     """A row's numbers in one period: arrays with a number per bucket."""
 
     counts: IntArray
     sums: IntArray | None
-    """KPI 1: the stars."""
+    """KPI 1: the stars; of durations the milliseconds."""
     distribution: IntArray | None
     """For values known beforehand: by value, in the catalogue's order, and bucket. A mean comes with it (R-NUM-2)."""
     below: IntArray | None = None
     """Of a rate: what is below the line; `counts` are above it."""
+    durations: DurationNumbers | None = None
+    """Where facts are durations, and more than their count and sum is asked for."""
 
     def is_any(self) -> bool:
         """Whether anything is in it."""
@@ -60,7 +74,8 @@ class AnswerRow(NamedTuple):
     share: float | None = None
     """Of totals: the row's part of its whole; None where that is 0, or the rest is of several wholes."""
     below: IntArray | None = None
-    """See `Numbers`."""
+    durations: DurationNumbers | None = None
+    """These two: see `Numbers`."""
 
 
 class GrandTotal(NamedTuple):
@@ -68,8 +83,13 @@ class GrandTotal(NamedTuple):
 
     facts: int = 0
     stars: int = 0
+    """Of durations the milliseconds."""
     below: int | None = None
     """Of a rate: what is below the line."""
+    percentiles: tuple[tuple[float, float], ...] = ()
+    """Those asked for, each with its value; none without facts."""
+    histogram: tuple[tuple[int, int, int], ...] = ()
+    """If asked for: the shortest and the longest duration of each bin, in ms, and how many there are."""
 
 
 class KpiRows(NamedTuple):
@@ -93,6 +113,8 @@ class KpiRows(NamedTuple):
     """False where the account is not wholly counted by rules that have the KPI: there are no numbers (R-ANEW-2)."""
     known_from: Micros = EPOCH
     """The KPI is wholly counted of conversations that began from then on (R-ANEW-7); 0: of all."""
+    durations_hash: int = 0
+    """Set where the rows are not kept: it differs if their durations do."""
 
 
 class Answer(NamedTuple):

@@ -52,6 +52,9 @@ _COUNT, _COMPARED_COUNT = 2, 8
 _CHUNK, _ENTRY, _OPEN_ENTRY, _FILED = 60, 12, 60, 60
 """A chunk whose version is read, a delta entry, one whose value producers choose, a transaction's entries."""
 
+_DURATION = 12
+"""A bin of durations in a bucket of a series: put into its bucket and its order, and counted."""
+
 _ROW = 800
 """A row of an answer."""
 
@@ -230,6 +233,7 @@ def cost_of_reading(planned: QueryPlan, view: AnswerView) -> int:
         if isinstance(of.source, CachedWhole):
             rollup = of.source.rollup
             cost += _CHUNK * len(of.source.versions) + rollup.counts.size + _ROW * len(rollup.rows)
+            cost += 0 if rollup.durations is None else _DURATION * len(rollup.durations.n)
     return cost
 
 
@@ -246,7 +250,8 @@ def cost_of_grouping(reading: Reading) -> int:
 
 def _cost_of_slice(of: Slice) -> int:
     cells = sum(len(part.row) for part in of.sparse)
-    return _ROW * len(of.rows) + sum(part.counts.size for part in of.dense) + _ENTRY * cells
+    durations = sum(len(part.row) for part in of.durations)
+    return _ROW * len(of.rows) + sum(part.counts.size for part in of.dense) + _ENTRY * cells + _DURATION * durations
 
 
 def cost_of_assembling(reading: Reading, selection: Selection) -> int:

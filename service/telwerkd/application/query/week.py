@@ -40,6 +40,7 @@ def _in_cells(of: Slice, week: WeekSpan, rows: RowBudget) -> Slice:
     cells = week.division.cells
     dense = [_summed(part, week) for part in of.dense]
     sparse = [part.row * cells + week.cells[part.bucket] for part in of.sparse]
+    durations = [part.row * cells + week.cells[part.bucket] for part in of.durations]
     used = np.unique(np.concatenate([*(place for place, _ in dense), *sparse, np.zeros(0, np.int64)]))
     rows.take(len(used))
     labels = [week.division.labels(cell) for cell in range(cells)]
@@ -51,6 +52,10 @@ def _in_cells(of: Slice, week: WeekSpan, rows: RowBudget) -> Slice:
         [
             SparsePart(np.searchsorted(used, place), np.zeros_like(place), part.code, part.n)
             for place, part in zip(sparse, of.sparse, strict=True)
+        ],
+        [
+            SparsePart(np.searchsorted(used, place), np.zeros_like(place), part.code, part.n)
+            for place, part in zip(durations, of.durations, strict=True)
         ],
     )
 

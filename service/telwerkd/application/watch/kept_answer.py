@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from telwerkd.application.query.result import Answer, AnswerRow, GroupKey, KpiRows, Numbers
 from telwerkd.domain.counting.arrays import IntArray
+from telwerkd.domain.counting.measures import has_durations
 from telwerkd.domain.time.calendar import Buckets
 
 _ROW_BYTES, _KPI_BYTES, _NAME_BYTES = 400, 2_000, 300
@@ -142,6 +143,19 @@ class KeptAnswer:
         return self._without_kpis._replace(kpis=kpis)
 
 
+def hashed(rows: KpiRows) -> KpiRows:
+    """The rows with a hash of their durations, which are not kept."""
+    if not has_durations(rows.info.kpi):
+        return rows
+    numbers = [of for row in rows.rows for of in (row, row.compared) if of is not None]
+    columns = [of.sums for of in numbers if of.sums is not None]
+    columns += [of.durations.percentiles for of in numbers if of.durations is not None]
+    columns += [
+        column for of in numbers if of.durations is not None for bins in of.durations.histogram for column in bins
+    ]
+    return rows._replace(durations_hash=hash(b"".join(column.tobytes() for column in columns)))
+
+
 def _kept(rows: KpiRows) -> _Kpi:
     periods: list[_Columns] = []
     if rows.rows:
@@ -149,4 +163,4 @@ def _kept(rows: KpiRows) -> _Kpi:
     compared = [row.compared for row in rows.rows if row.compared is not None]
     if compared:
         periods.append(_columns(compared))
-    return _Kpi(rows._replace(rows=[]), [(row.key, row.rest) for row in rows.rows], periods)
+    return _Kpi(hashed(rows)._replace(rows=[]), [(row.key, row.rest) for row in rows.rows], periods)

@@ -24,9 +24,10 @@ from telwerkd.application.query.question import OrderMeasure, Query
 from telwerkd.application.query.result import Answer, AnswerRow, KpiRows
 from telwerkd.application.query.runner import Queries
 from telwerkd.application.watch.commits import Commits
-from telwerkd.application.watch.kept_answer import KeptAnswer
+from telwerkd.application.watch.kept_answer import KeptAnswer, hashed
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.counting.arrays import IntArray
+from telwerkd.domain.counting.measures import has_durations
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
 from telwerkd.domain.ids import AccountId
 from telwerkd.process.figures import SECONDS, Histogram
@@ -200,7 +201,13 @@ def changes(query: Query, before: Answer, after: Answer) -> Changes | None:
     """What is different in a later answer to the same query; None where only the whole answer can say it."""
     if before.time_zone != after.time_zone:
         return None  # the account's was changed, and with it the buckets
-    if query.compare_to is not None or query.top is not None or query.order.measure is not OrderMeasure.KEY:
+    of_durations = any(has_durations(info.kpi) for info in query.kpis)  # they are not kept, but for a hash
+    if (
+        query.compare_to is not None
+        or query.top is not None
+        or query.order.measure is not OrderMeasure.KEY
+        or of_durations
+    ):
         return None if _differ(before, after) or about_differs(before, after) else []
     return [change for pair in zip(before.kpis, after.kpis, strict=True) for change in _changed_lines(*pair)]
 
@@ -208,7 +215,7 @@ def changes(query: Query, before: Answer, after: Answer) -> Changes | None:
 def about_differs(before: Answer, after: Answer) -> bool:
     """Whether something beside the lines is different."""
     return before.names != after.names or any(
-        earlier._replace(rows=[]) != later._replace(rows=[])
+        earlier._replace(rows=[]) != hashed(later)._replace(rows=[])
         for earlier, later in zip(before.kpis, after.kpis, strict=True)
     )
 

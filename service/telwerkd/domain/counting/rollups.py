@@ -5,14 +5,16 @@ Answers add up the same quarter-hours again and again. A rollup does so once: a 
 and value, as large as the answer whatever the number of facts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
+from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, Cells
+from telwerkd.domain.counting.durations import CODES, SUM
 from telwerkd.domain.time.calendar import EARLIEST, LATEST, Buckets, Granularity, QuarterHours, buckets
 
 _ROW_BYTES = 300
@@ -32,6 +34,23 @@ class SeriesKey(NamedTuple):
     value: str
 
 
+class DurationCells(NamedTuple):
+    """Durations by row, bucket and bin: aligned arrays, sorted by these three, each there once.
+
+    Bins are sparse: of 1,300 most are empty. Where the bin is `durations.SUM`, the number is the sum of milliseconds.
+    """
+
+    row: npt.NDArray[np.int32]
+    bucket: npt.NDArray[np.int32]
+    code: npt.NDArray[np.int16]
+    n: IntArray
+
+    @property
+    def nbytes(self) -> int:
+        """How much memory they take."""
+        return sum(column.nbytes for column in self)
+
+
 class Rollup(NamedTuple):
     """The counts of rows of one or more chunks. Treat as frozen: it is shared."""
 
@@ -42,11 +61,14 @@ class Rollup(NamedTuple):
     """By row, bucket and packed value (one where the measure packs none)."""
     sources: int
     """Of how many chunks' rows it was made."""
+    durations: DurationCells | None = None
+    """Where the measure is of durations; `counts` then says how many facts there are."""
 
     @property
     def nbytes(self) -> int:
         """About how much memory it takes."""
-        return int(self.counts.nbytes) + _ROW_BYTES * len(self.rows)
+        of_durations = 0 if self.durations is None else self.durations.nbytes
+        return int(self.counts.nbytes) + of_durations + _ROW_BYTES * len(self.rows)
 
 
 def resolution(granularity: Granularity | None) -> Granularity:
@@ -78,6 +100,31 @@ def roll_up(rows: Sequence[SeriesKey], cells: Cells, edges: QuarterHours, values
     return Rollup(rows, edges, counts.astype(np.int32).reshape(len(rows), width, values), len(rows))
 
 
+def roll_up_durations(rows: Sequence[SeriesKey], cells: Cells, edges: QuarterHours) -> Rollup:
+    """Sums up the cells of a chunk of durations; their rows are places in `rows`."""
+    bucket = np.searchsorted(edges, cells.quarter_hour, side="right") - 1
+    return roll_up(rows, facts_of(cells), edges, 1)._replace(
+        durations=_duration_cells(cells.row, bucket, cells.code, cells.n, len(edges) - 1)
+    )
+
+
+def facts_of(cells: Cells) -> Cells:
+    """Returns the facts among cells of durations, whatever bins they are of."""
+    row, quarter_hour, code, n = (column[cells.code != SUM] for column in cells)
+    return Cells(row, quarter_hour, np.zeros_like(code), n)
+
+
+def _duration_cells(row: IntArray, bucket: IntArray, code: IntArray, n: IntArray, width: int) -> DurationCells:
+    at = (row * width + bucket) * CODES + code
+    order = np.argsort(at, kind="stable")
+    at = at[order]
+    firsts = np.flatnonzero(np.diff(at, prepend=-1))
+    n = np.add.reduceat(n[order], firsts) if len(firsts) else n[:0]
+    place, code = np.divmod(at[firsts], CODES)
+    row, bucket = np.divmod(place, width)
+    return DurationCells(row.astype(np.int32), bucket.astype(np.int32), code.astype(np.int16), n)
+
+
 def joined(rollups: Sequence[Rollup], edges: QuarterHours) -> Rollup:
     """The same counts as one rollup in wider or equal buckets, which hold all of them whole.
 
@@ -92,7 +139,35 @@ def joined(rollups: Sequence[Rollup], edges: QuarterHours) -> Rollup:
             raise ValueError("the buckets do not hold those of every rollup")
         first, of_rollup = found
         counts[[rows[ids] for ids in rollup.rows], first : first + of_rollup.shape[1]] += of_rollup
-    return Rollup(list(rows), edges, counts, sum(rollup.sources for rollup in rollups))
+    durations = _joined_durations(rollups, rows, edges) if rollups[0].durations is not None else None
+    return Rollup(list(rows), edges, counts, sum(rollup.sources for rollup in rollups), durations)
+
+
+def _joined_durations(rollups: Sequence[Rollup], rows: Mapping[SeriesKey, int], edges: QuarterHours) -> DurationCells:
+    parts = [
+        (
+            np.array([rows[ids] for ids in rollup.rows], np.int64)[rollup.durations.row],
+            *regrouped_durations(rollup, edges),
+        )
+        for rollup in rollups
+        if rollup.durations is not None
+    ]
+    row, bucket, code, n = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return _duration_cells(row, bucket, code, n, len(edges) - 1)
+
+
+def regrouped_durations(rollup: Rollup, edges: QuarterHours) -> tuple[IntArray, IntArray, IntArray]:
+    """The bucket, bin and number of each of a rollup's `durations`, in wider or equal buckets; -1 where it is in none.
+
+    No edge may cut one of the rollup's buckets.
+    """
+    cells = rollup.durations
+    if cells is None:
+        raise ValueError("a rollup without durations")
+    starts = rollup.edges[:-1]
+    bucket = np.searchsorted(edges, starts, side="right") - 1
+    bucket[starts >= edges[-1]] = -1
+    return bucket[cells.bucket], cells.code.astype(np.int64), cells.n
 
 
 def regrouped(rollup: Rollup, edges: QuarterHours) -> tuple[int, npt.NDArray[np.signedinteger[Any]]] | None:

@@ -23,7 +23,7 @@ from telwerkd.domain.errors import TelwerkError
 from telwerkd.domain.ids import EPOCH, Micros
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS, Buckets
 from telwerkd.process.tracing import stage
-from telwerkd.transport.codec import page_tokens, wire
+from telwerkd.transport.codec import durations, page_tokens, wire
 from telwerkd.transport.codec.display_names import encode_names
 from telwerkd.transport.codec.errors import told
 from telwerkd.transport.codec.fields import encode_instant
@@ -187,6 +187,8 @@ def _head(info: KpiInfo, row: AnswerRow, shown: IntArray | slice, *, distributio
             value = pb.Distribution(value=encode_value(info.value_kind, known.value)).SerializeToString()
             columns = wire.packed(pb.Distribution.COUNTS_FIELD_NUMBER, counts[shown])
             parts.append(wire.nested(pb.Series.DISTRIBUTION_FIELD_NUMBER, value + columns))
+    if row.durations is not None:
+        parts += durations.of_series(row.durations, shown)
     return b"".join(parts)
 
 
@@ -208,6 +210,8 @@ def _series_comparison(row: AnswerRow, compared: Numbers) -> bytes:
         rate_deltas = ratio(counts, row.below[:both]) - ratio(before, compared.below[:both])
         parts.append(wire.packed(kind.BELOW_COUNTS_FIELD_NUMBER, compared.below))
         parts.append(wire.packed_doubles(kind.RATE_DELTAS_FIELD_NUMBER, rate_deltas))
+    if compared.durations is not None:
+        parts += durations.of_compared(compared.durations)
     return b"".join(parts)
 
 
@@ -245,6 +249,8 @@ def _total(info: KpiInfo, row: AnswerRow, hours: WeekHours | None) -> pb.Total:
         mean=_mean(row),
         rest=row.rest,
         share=row.share,
+        percentiles=durations.percentiles(row.durations),
+        histogram=durations.histogram(row.durations),
         hours=None if in_cell is None else in_cell[0],
         below_count=_below(row),
         rate=_rate(row),
@@ -276,6 +282,7 @@ def _total_comparison(row: AnswerRow, compared: Numbers) -> pb.TotalComparison:
         below_count=_below(compared),
         rate=rate_before,
         rate_delta=None if rate is None or rate_before is None else rate - rate_before,
+        percentiles=durations.percentiles(compared.durations),
     )
 
 
@@ -326,6 +333,8 @@ def _answer(rows: KpiRows, hours: WeekHours | None = None) -> pb.KpiAnswer:
         below_count=rows.summed.below or 0,
         compared_below_count=rows.compared.below or 0,
         not_enabled_widget_ids=rows.not_enabled,
+        percentiles=durations.told(rows.summed.percentiles),
+        histogram=durations.bins(rows.summed.histogram),
         week_cells=() if hours is None else hours.cells(),
         known_from=encode_instant(rows.known_from) if rows.known_from else None,
     )

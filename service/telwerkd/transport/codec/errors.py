@@ -53,6 +53,8 @@ _PATHS: Final[Mapping[Part, str]] = {
     Part.FILTER: "filter",
     Part.FILTERED_VALUES: "filter.values",
     Part.ORDER_MEASURE: "order_by.measure",
+    Part.PERCENTILES: "percentiles",
+    Part.HISTOGRAM: "include_histogram",
     Part.CONVERSATION: "conversation_id",
     Part.EVENT_ID: "event_id",
     Part.OCCUR_TIME: "occur_time",

@@ -100,5 +100,6 @@ def _explained_fact(kind: ValueKind, fact: Fact) -> pb.ExplainedFact:
         operator_id=fact.operator,
         operator_group_id=fact.group,
         widget_id=fact.widget,
-        value=None if kind is ValueKind.NONE else encode_value(kind, fact.value),
+        value=None if kind in {ValueKind.NONE, ValueKind.DURATION} else encode_value(kind, fact.value),
+        duration_ms=int(fact.value) if kind is ValueKind.DURATION else None,
     )

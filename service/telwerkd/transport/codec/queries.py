@@ -21,6 +21,7 @@ from telwerkd.application.query.question import (
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.rates import RateInfo, asked_by_id
 from telwerkd.domain.catalogue.specs import TIMES_OF_WEEK, Dimension, ValueKind
+from telwerkd.domain.errors import InvalidArgumentError, LimitExceededError, Reason
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS, Granularity
 from telwerkd.domain.time.ranges import DateRange, QuarterHourRange, Range
@@ -36,6 +37,7 @@ KPIS_MAX = 40
 
 PAGE_SIZE_MAX = 1_000
 TOP_MAX = 1_000
+PERCENTILES_MAX = 10
 
 
 def decode_query(request: QueryRequest, fields: FieldReader, now: Micros) -> Query:
@@ -59,6 +61,8 @@ def decode_query(request: QueryRequest, fields: FieldReader, now: Micros) -> Que
         _top(request.top, kpis[order.kpi]) if request.HasField("top") else None,
         _page(request),
         request.include_names,
+        _percentiles(request.percentiles),
+        request.include_histogram,
         _as_of(request, now),
     )
     if query.top and query.page:
@@ -118,10 +122,41 @@ def _order(request: QueryRequest, kpis: Sequence[KpiInfo]) -> Order:
             return Order(largest, descending=True, kpi=place)
         return Order(OrderMeasure.KEY, message.descending, place)
     try:
-        return Order(OrderMeasure(message.measure), message.descending, place)
+        measure = OrderMeasure(message.measure)
     except ValueError:
         known = choices(pb.OrderMeasure.keys())
         raise FieldError("order_by.measure", f"{message.measure} is not one of {known}") from None
+    return Order(measure, message.descending, place, _percentile_of_order(message))
+
+
+def _percentile_of_order(message: pb.OrderBy) -> float | None:
+    if (message.measure == pb.ORDER_MEASURE_PERCENTILE) != message.HasField("percentile"):
+        raise FieldError("order_by.percentile", "belongs to the measure `percentile`, and is required with it")
+    if not message.HasField("percentile"):
+        return None
+    return _percentile("order_by.percentile", message.percentile)
+
+
+def _percentiles(wanted: Sequence[float]) -> tuple[float, ...]:
+    """The percentiles asked for.
+
+    Raises:
+        InvalidArgumentError: one is none, or there twice.
+        LimitExceededError: they are too many.
+    """
+    if len(wanted) > PERCENTILES_MAX:
+        raise LimitExceededError("percentiles", f"at most {PERCENTILES_MAX} percentiles are answered at once")
+    checked_ = tuple(_percentile(f"percentiles[{i}]", percentile) for i, percentile in enumerate(wanted))
+    if len(set(checked_)) < len(checked_):
+        raise FieldError("percentiles", "each percentile may be named once")
+    return checked_
+
+
+def _percentile(field: str, percentile: float) -> float:
+    if not 0 <= percentile <= 1:  # NaN is neither
+        what = f"must be from 0 to 1 (0.9 is the ninetieth percentile), is {percentile}"
+        raise InvalidArgumentError.of(field, what, Reason.INVALID_PERCENTILE)
+    return percentile
 
 
 def _top(message: pb.Top, decisive: KpiInfo) -> Top:
