@@ -210,7 +210,8 @@ def dashboards(draw: st.DrawFn) -> Query:
 
 def measures_of(query: Query, decisive: KpiInfo) -> set[OrderMeasure]:
     """By which numbers rows can be ordered."""
-    without_mean = set(OrderMeasure) if decisive.has_mean else set(OrderMeasure) - NEEDS_MEAN
+    any_of = set(OrderMeasure) - {OrderMeasure.PERCENTILE}  # see test_duration_laws.py
+    without_mean = any_of if decisive.has_mean else any_of - NEEDS_MEAN
     return without_mean if query.compare_to is not None else without_mean - NEEDS_COMPARISON
 
 

@@ -36,7 +36,6 @@ def check(query: Query) -> None:
         raise InvalidArgumentError.of(
             Part.ORDER_MEASURE, f"{decisive.id} is no rate: order by key, count, count_delta or count_change"
         )
-
     if measure is OrderMeasure.PERCENTILE:
         _check_durations(decisive, Part.ORDER_MEASURE)
 

@@ -148,12 +148,12 @@ def hashed(rows: KpiRows) -> KpiRows:
     if not has_durations(rows.info.kpi):
         return rows
     numbers = [of for row in rows.rows for of in (row, row.compared) if of is not None]
-    columns = [of.sums for of in numbers if of.sums is not None]
-    columns += [of.durations.percentiles for of in numbers if of.durations is not None]
-    columns += [
-        column for of in numbers if of.durations is not None for bins in of.durations.histogram for column in bins
-    ]
-    return rows._replace(durations_hash=hash(b"".join(column.tobytes() for column in columns)))
+    parts = [of.sums.tobytes() for of in numbers if of.sums is not None]
+    for of in numbers:
+        if of.durations is not None:
+            parts.append(of.durations.percentiles.tobytes())
+            parts += [column.tobytes() for bins in of.durations.histogram for column in bins]
+    return rows._replace(durations_hash=hash(b"".join(parts)))
 
 
 def _kept(rows: KpiRows) -> _Kpi:

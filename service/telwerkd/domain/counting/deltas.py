@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 import numpy as np
 
-from telwerkd.domain.catalogue.specs import SPECS, Packing
 from telwerkd.domain.conversation.facts import Change, FactChange, LeftOut
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.measures import COUNTED, HELD_BACK, Measure
@@ -129,8 +128,6 @@ class Deltas:
             if type(effect) is not FactChange:
                 continue
             fact = effect.fact
-            if SPECS[fact.kpi].packing is Packing.DURATIONS:
-                continue  # not kept yet
             measures, n = COUNTED, times
             # Not a `match`: nearly all are counted, and every event that counts comes here.
             if effect.change is not Change.COUNTED:
