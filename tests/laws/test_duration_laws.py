@@ -44,7 +44,6 @@ from telwerkd.storage.location import SqliteFile, located
 from telwerkd.storage.open_store import opened
 from telwerkd.storage.sqlite.schema import prepare
 from tests.commands import Do
-from tests.laws.conftest import FACTOR
 from tests.postgres import fresh_database
 
 ACCOUNT = AccountId("acme")
@@ -134,7 +133,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, postgres: str, postgres_temp
 
 def questions(random: Random) -> Iterator[Query]:
     """Questions of all forms."""
-    for _ in range(QUESTIONS * FACTOR):
+    for _ in range(QUESTIONS):
         start = FIRST_DAY + timedelta(random.randrange(-10, 300))
         end = start + timedelta(random.choice([1, 7, 40, 200]))
         group_by = tuple(random.sample(DIMENSIONS, random.randrange(3)))
