@@ -117,7 +117,7 @@ NIGHT = (date(2025, 10, 26), date(2025, 10, 28))
 
 
 async def test_cells_of_the_week_count_by_the_clock_on_the_wall(week):
-    """Both hours that the clock shows as 02:00 are one cell, of two hours of time; Monday is 1."""
+    """Both hours that the clock shows as 02:00 are one cell, of two hours of time; Monday is 1 (R-WEEK-1, R-WEEK-2)."""
     response = await totals(week, *NIGHT, group_by=["weekday", "hour_of_day"])
     rows = [(row.key.weekday, row.key.hour_of_day, row.count, row.hours) for row in response.totals]
     assert rows == [(1, 9, 2, 1.0), (7, 2, 3, 2.0)]
@@ -146,7 +146,7 @@ async def test_a_cell_is_a_part_of_the_key_as_any_other(week):
 
 
 async def test_hours_end_where_the_answer_is_complete(week):
-    """Of what is yet to come no time has passed; the answer is not kept for later either."""
+    """Of what is yet to come no time has passed; the answer is not kept for later either (R-WEEK-3)."""
     now = datetime.now(UTC)
     day = now.date()
     for _ in range(2):
@@ -289,7 +289,7 @@ async def test_the_best_need_enough_below_the_line(rates):
 
 
 async def test_what_only_the_kpi_above_has_splits_it_alone(rates):
-    """R-RATE-4: by goal, each goal is divided by all conversations of the row; so is the rest."""
+    """R-RATE-6: by goal, each goal is divided by all conversations of the row; so is the rest."""
     rows = (await rated(rates, "goal_rate", group_by=["operator", "value"])).totals
     assert [(r.key.operator_id, r.key.value.goal_id, *counts_of(r)) for r in rows] == [
         ("anna", "order", 2, 2),
@@ -342,7 +342,7 @@ async def test_rates_by_time_of_the_week_and_by_pages(rates):
 
 
 async def test_the_catalogue_has_rates_beside_the_kpis(rates):
-    """Old clients, which ask for all of `kpis`, get what they got; rates have texts in three languages."""
+    """Old clients, which ask for all of `kpis`, get what they got; texts in three languages say it all (R-RATE-5)."""
     for code in ("en", "de", "nl"):
         catalogue = await rates.kpis.ListKpis(kpi.ListKpisRequest(language_code=code))
         assert [one.kpi_id for one in catalogue.kpis if one.kpi_id.endswith("_rate")] == []
@@ -351,6 +351,8 @@ async def test_the_catalogue_has_rates_beside_the_kpis(rates):
     ended = next(one for one in catalogue.rates if one.rate_id == "unanswered_ended_rate")
     assert (ended.above.kpi_id, ended.below[0].kpi_id) == ("unanswered_ended_conversations", "conversations_ended")
     assert ended.below[0].value.conversation_end == kpi.CONVERSATION_END_FIRST
+    exceeding = {one.rate_id for one in catalogue.rates if one.may_exceed_one}
+    assert exceeding == {"rating_rate", "feedback_rate", "goal_rate", "topic_rate"}
     everything = [one.kpi_id for one in catalogue.kpis] + [one.rate_id for one in catalogue.rates]
     assert len((await rated(rates, *everything)).answers) == len(everything)
 

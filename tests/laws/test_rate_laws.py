@@ -38,7 +38,7 @@ def reduced(key: Sequence[object]) -> tuple[object, ...]:
 @law
 @given(query=queries(RATES.values()))
 def test_a_rate_is_its_facts_above_and_below_the_line(world: World, query: Query) -> None:
-    """In each bucket and row, by whatever it is grouped, also by time of the week; R-RATE-1, R-RATE-4."""
+    """In each bucket and row, by whatever it is grouped, also by time of the week; R-RATE-1, R-RATE-6."""
     [rows] = world.ask(query).kpis
     rate = rows.info
     assert isinstance(rate, RateInfo)
@@ -105,3 +105,13 @@ def test_a_rate_is_what_its_kpis_say_by_themselves(world: World, query: Query) -
         for row in rows.rows:
             parts = [one.counts for kpi in alone for one in kpi.rows if one.key == row.key]
             assert sum(int(part.sum()) for part in parts) == int(getattr(row, line).sum())
+
+
+@law
+@given(query=queries([RATES["unanswered_ended_rate"]]))
+def test_no_more_conversations_end_unanswered_than_end(world: World, query: Query) -> None:
+    """Each that KPI 4 counts is a first end of KPI 12, at the same instant and for the same operator (R-RATE-4)."""
+    [rows] = world.ask(query).kpis
+    for row in rows.rows:
+        assert row.below is not None
+        assert (row.counts <= row.below).all()

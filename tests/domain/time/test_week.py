@@ -35,7 +35,7 @@ def wall_cell(quarter: int, zone: ZoneInfo, division: WeekDivision) -> int:
 @pytest.mark.parametrize("division", DIVISIONS, ids=["weekday", "hour", "both"])
 @pytest.mark.parametrize(("name", "about"), CHANGES)
 def test_every_quarter_hour_is_in_the_cell_that_the_clock_shows(name: str, about: datetime, division: WeekDivision):
-    """For ranges that begin and end within an hour, too; repeated hours count twice, skipped ones not at all."""
+    """Also where a range begins within an hour: repeated hours count twice, skipped ones not at all (R-WEEK-2)."""
     random, zone = Random(18), ZoneInfo(name)  # noqa: S311 - any ranges will do
     for _ in range(12):
         start = int((about - timedelta(hours=random.randrange(40))).timestamp()) // 900 + random.randrange(4)

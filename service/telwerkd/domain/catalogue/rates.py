@@ -17,7 +17,7 @@ RATE_TEXTS: Mapping[Language, Mapping[str, KpiText]] = MappingProxyType(
 )
 
 SPLITS_ABOVE_ALONE = frozenset({Dimension.VALUE, Dimension.TOPIC, Dimension.QUESTION})
-"""What only the KPI above the line has. What is below is then that of the same row without the dimension."""
+"""What only the KPI above the line has (R-RATE-6). What is below is then that of the same row without the dimension."""
 
 
 class Term(NamedTuple):
@@ -40,6 +40,7 @@ class RateInfo(KpiInfo, frozen=True, kw_only=True):
     below: tuple[Term, ...]
     """What is below the line is their sum."""
     may_exceed_one: bool
+    """Above and below may be of different days, or several of one conversation (R-RATE-5)."""
 
     @property
     def id(self) -> str:
@@ -91,6 +92,7 @@ _RATES = (
         [Term(Kpi.LIVE_CONVERSATIONS_ANSWERED), Term(Kpi.UNANSWERED_LIVE_CONVERSATIONS)],
         _UP,
     ),
+    # R-RATE-4
     _rate(
         "unanswered_ended_rate",
         Term(Kpi.UNANSWERED_ENDED_CONVERSATIONS),

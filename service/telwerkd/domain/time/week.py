@@ -21,7 +21,7 @@ _HOUR_MICROS = PER_HOUR * QUARTER_HOUR_MICROS
 
 
 class WeekDivision(NamedTuple):
-    """What a week is divided into: weekdays, hours of the day, or each hour of each weekday."""
+    """What a week is divided into: weekdays, hours of the day, or each hour of each weekday (R-WEEK-1)."""
 
     by_weekday: bool
     by_hour: bool
@@ -53,7 +53,7 @@ class WeekSpan(NamedTuple):
     """The buckets that none of the edges cut, but those at the ends of the range."""
 
     def hours(self, since: Micros, until: Micros) -> npt.NDArray[np.float64]:
-        """Hours of real time from one instant to another that lie in each cell."""
+        """Hours of real time from one instant to another that lie in each cell (R-WEEK-3)."""
         edges = (self.edges * QUARTER_HOUR_MICROS).clip(since, max(since, until))
         return np.bincount(self.cells, np.diff(edges), self.division.cells) / _HOUR_MICROS
 
@@ -61,7 +61,7 @@ class WeekSpan(NamedTuple):
 def in_the_week(span: QuarterHourRange, division: WeekDivision, zone: ZoneInfo) -> WeekSpan:
     """The stretches of a range and their cells.
 
-    An hour that the clock repeats lies in one cell twice; in one that it skips lies nothing.
+    An hour that the clock repeats lies in one cell twice; in one that it skips lies nothing (R-WEEK-2).
     """
     hours = calendar.buckets(span.start, span.end, Granularity.HOUR, zone).edges
     turns = _turns(span, zone)

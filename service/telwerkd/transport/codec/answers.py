@@ -169,7 +169,7 @@ def _line(info: KpiInfo, row: AnswerRow, shown: IntArray, *, distribution: bool)
 
 
 def _rate_columns(row: AnswerRow, shown: IntArray | slice) -> bytes:
-    """What is below the line, and the rates; nothing for what is no rate."""
+    """What is below the line, and the rates (R-RATE-1); nothing for what is no rate."""
     if row.below is None:
         return b""
     below = row.below[shown]
