@@ -224,6 +224,9 @@ VALUES = {
     Kpi.CONVERSATION_TOPICS: [topics_value(t) for t in (["price"], ["delivery"], ["price", "delivery"], ["weather"])],
     Kpi.PRE_CHAT_SURVEY_RESULTS: ANSWERS,
     Kpi.POST_CHAT_SURVEY_RESULTS: ANSWERS,
+    Kpi.CONVERSATIONS_STARTED: ["1", "2", "3"],
+    Kpi.CONVERSATIONS_ENDED: ["1", "2"],
+    Kpi.MESSAGES: ["1", "2", "3"],
 }
 
 

@@ -66,6 +66,13 @@ func MessageSent(e Envelope, sender telwerkv1.Sender) *telwerkv1.Event {
 	return event
 }
 
+// OperatorMessageSent is a message of an operator, and who wrote it, where that is known beside who is assigned.
+func OperatorMessageSent(e Envelope, operator string) *telwerkv1.Event {
+	event := MessageSent(e, telwerkv1.Sender_SENDER_OPERATOR)
+	event.GetMessageSent().OperatorId = operator
+	return event
+}
+
 // OperatorAssigned sets both, operator and group: an empty one becomes nobody. A bot is assigned as no operator.
 func OperatorAssigned(e Envelope, operator, group string) *telwerkv1.Event {
 	event := e.event()

@@ -48,9 +48,13 @@ export function leftLive(conversationId: string, what: Envelope): Event {
   return event(conversationId, what, { case: "leftLive", value: {} });
 }
 
-/** Someone sent a message; its text is not for Telwerk. */
-export function messageSent(conversationId: string, what: Envelope & { sender: keyof typeof SENDERS }): Event {
-  return event(conversationId, what, { case: "messageSent", value: { sender: SENDERS[what.sender] } });
+/** Someone sent a message; its text is not for Telwerk. `operator` is who wrote an operator's, where that is known. */
+export function messageSent(
+  conversationId: string,
+  what: Envelope & { sender: keyof typeof SENDERS; operator?: string },
+): Event {
+  const value = { sender: SENDERS[what.sender], operatorId: what.operator ?? "" };
+  return event(conversationId, what, { case: "messageSent", value });
 }
 
 /** Operator and group are now these, both: what is left out becomes nobody. A bot is assigned as no operator. */

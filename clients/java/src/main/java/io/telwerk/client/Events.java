@@ -99,6 +99,12 @@ public final class Events {
     return event().setMessageSent(MessageSent.newBuilder().setSender(sender)).build();
   }
 
+  /** An operator sent a message, and this one wrote it, where that is known beside who is assigned. */
+  public Event operatorMessageSent(String operator) {
+    MessageSent kind = MessageSent.newBuilder().setSender(Sender.SENDER_OPERATOR).setOperatorId(operator).build();
+    return event().setMessageSent(kind).build();
+  }
+
   /** Operator and group are now these, both: an empty one becomes nobody. A bot is assigned as no operator. */
   public Event operatorAssigned(String operator, String group) {
     OperatorAssigned kind = OperatorAssigned.newBuilder().setOperatorId(operator).setOperatorGroupId(group).build();
