@@ -618,6 +618,8 @@ VALUES = {
     ValueKind.GOAL: ["order", "quote"],
     ValueKind.TOPIC_SET: [topics_value(topics) for topics in ([PRICE], [DELIVERY], [DELIVERY, PRICE])],
     ValueKind.SURVEY_ANSWER: [answer_value("q1", "yes"), answer_value("q1", "no")],
+    ValueKind.SENDER: ["1", "2", "3"],
+    ValueKind.CONVERSATION_END: ["1", "2"],
 }
 
 
@@ -626,7 +628,7 @@ def filters(draw: st.DrawFn, info: KpiInfo) -> Filter:
     found = Filter(
         draw(ids([ANNA, BRAM, NOBODY])), draw(ids([SALES, SUPPORT, NO_GROUP])), draw(ids([*WIDGETS, "nowhere"]))
     )
-    if info.value_kind is not ValueKind.NONE:
+    if info.value_kind in VALUES:
         found = found._replace(values=draw(ids(VALUES[info.value_kind])), value_kinds=frozenset({info.value_kind}))
     if info.kpi is Kpi.CONVERSATION_TOPICS:
         topics = st.frozensets(st.sampled_from([PRICE, DELIVERY]), max_size=2)

@@ -33,17 +33,20 @@ from telwerkd.domain.conversation.events import (
 )
 from telwerkd.domain.conversation.facts import Change, FactChange
 from telwerkd.domain.conversation.fold import fold
+from telwerkd.domain.counting.duration_entries import cell_value
 from telwerkd.domain.errors import Reason
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros
 from tests.generate import ANNA, DELIVERY, GRID, PRICE, SALES, START, WIDGETS, conversations, nows
 from tests.laws.test_service_laws import (
     CHUNK,
+    DURATIONS,
     HELD,
     PACKED,
     QUARTER_MICROS,
     Cells,
     Service,
     keys,
+    pairs_in,
     stored_cells,
     subsets,
     wanted_cells,
@@ -86,11 +89,11 @@ def base_cells(service: Service) -> Cells:
     for measure, chunk, operator, group, widget, value, cells in service.rows(
         "SELECT measure, chunk, operator_id, group_id, widget_id, value, cells FROM base_counters"
     ):
-        pairs = memoryview(cells).cast("H").tolist()
-        for slot, n in zip(pairs[::2], pairs[1::2], strict=True):
+        for slot, n in pairs_in(measure, cells):
             packed = str(slot // CHUNK) if measure in PACKED else value
-            for key in keys(measure, packed, operator, group, widget, chunk * CHUNK + slot % CHUNK):
-                found[key] += n
+            packed = cell_value(slot // CHUNK) if measure in DURATIONS else packed
+            for key, times in keys(measure, packed, operator, group, widget, chunk * CHUNK + slot % CHUNK):
+                found[key] += n * times
     return found
 
 
