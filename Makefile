@@ -42,7 +42,7 @@ $(VENV)/stubs/installed: pyproject.toml $(VENV)/installed
 	$(VENV)/stubs/bin/python -m pip install -q --disable-pip-version-check --group stubs
 	@touch $@
 
-demo: $(VENV)/installed ## simulated chats on a server of its own: the answer of each of the ten KPIs
+demo: $(VENV)/installed ## simulated chats on a server of its own: the answer of each KPI
 	$(BIN)/python clients/python/examples/demo.py
 
 serve: $(VENV)/installed ## a server on 127.0.0.1:50051, on the SQLite file telwerk.db

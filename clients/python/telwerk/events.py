@@ -71,7 +71,7 @@ def left_live(conversation_id: str, **envelope: Unpack[Envelope]) -> Event:
 def message_sent(
     conversation_id: str, *, sender: SenderName, operator: str = "", **envelope: Unpack[Envelope]
 ) -> Event:
-    """Someone sent a message; its text is not for Telwerk. `operator` is who wrote an operator's, where that is known."""
+    """Someone sent a message; its text is not for Telwerk. `operator`: who wrote an operator's, where known."""
     event = _event(conversation_id, envelope)
     event.message_sent.sender = _SENDERS[sender]
     event.message_sent.operator_id = operator
