@@ -323,6 +323,9 @@ def wait_until_complete(telwerk: Telwerk, account_id: str, end: datetime) -> Non
         time.sleep(0.1)
 
 
+WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
 def facts_of_day(telwerk: Telwerk, kpi: Kpi, day: datetime) -> tuple[Counter[Fact], int, Counter[Fact]]:
     """Everything the server counted of a KPI on a day, hour by hour, how much it holds back, and sums of durations."""
     group_by: list[DimensionName] = ["operator", "operator_group"]
@@ -463,6 +466,25 @@ def largest(telwerk: Telwerk, kpi: Kpi, dimension: DimensionName, start: datetim
     )
 
 
+def in_short(telwerk: Telwerk, end: datetime) -> Table:
+    """What a manager asks of the invented chats: of how many, how fast, and when in the week."""
+    span = {"start": end - timedelta(days=DAYS), "end": end}
+    table = Table("", "", title="SIMULATED: of how many, how fast, and when", show_header=False)
+    [rate] = telwerk.totals(INVENTED, "live_answer_rate", **span).totals
+    counts = f"{rate.count} of {rate.below_count}"
+    table.add_row("live conversations answered in time", f"{rate.rate:.1%} ({counts})" if rate.below_count else counts)
+    [first] = telwerk.totals(INVENTED, "first_response_time", **span, percentiles=[0.5, 0.9]).totals
+    for each in first.percentiles:
+        table.add_row(f"first response, p{each.percentile * 100:.0f}", f"{each.value / 1_000:.1f} s")
+    week = telwerk.totals(INVENTED, "conversations_started", **span, group_by=["weekday", "hour_of_day"]).totals
+    if week:
+        busiest = max(week, key=lambda row: row.count / row.hours if row.hours else 0.0)
+        day, hour = WEEKDAYS[busiest.key.weekday - 1], busiest.key.hour_of_day
+        mean = f"{busiest.count / busiest.hours:.1f} an hour" if busiest.hours else ""
+        table.add_row("busiest hour of the week", f"{day} {hour:02}:00 to {(hour + 1) % 24:02}:00 UTC, {mean}")
+    return table
+
+
 def sparkline(counts: Sequence[int]) -> str:
     """A bar for each count, the highest for the largest."""
     bars = " ▁▂▃▄▅▆▇█"
@@ -489,7 +511,7 @@ def main() -> None:
         load(telwerk, INVENTED, widget_settings(), events)
         console.print(f"\n{len(events)} events of invented chats sent in {time.perf_counter() - began:.1f} s.\n")
         wait_until_complete(telwerk, INVENTED, today)
-        console.print(*invented(telwerk, catalogue, today), sep="\n")
+        console.print(*invented(telwerk, catalogue, today), in_short(telwerk, today), sep="\n")
     console.print("The server has stopped, and its database is gone.")
     if answered != expected:
         sys.exit("The server counts otherwise than by hand.")

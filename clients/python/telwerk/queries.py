@@ -93,6 +93,7 @@ class TotalsOptions(SliceOptions, total=False):
     - `order_by`: "-count" for the largest first; `order_kpi` says whose numbers decide among several KPIs.
     - `top`: only so many rows, 1 to 1,000, and with `include_rest` one more for all the others. Of a rate, `min_below`
       leaves out rows with fewer below the line.
+    - `percentiles`: of KPIs with durations, such as 0.5 for the median; see `Total.percentiles`.
     - `page_size` and `page_token`: one page, and which; to have them all, see `totals_pages` and `series_pages`.
     - `include_names`: the answer carries the display names of its ids; `telwerk.names.Names` looks them up.
     """
@@ -104,6 +105,7 @@ class TotalsOptions(SliceOptions, total=False):
     top: int | None
     include_rest: bool
     min_below: int
+    percentiles: Iterable[float]
     page_size: int
     page_token: str
     include_names: bool
@@ -190,6 +192,7 @@ def series_request(account_id: str, kpis: str | Iterable[str], options: SeriesOp
         top=_top(options),
         page_size=options.get("page_size", 0),
         page_token=options.get("page_token", ""),
+        percentiles=options.get("percentiles", ()),
         include_names=options.get("include_names", False),
     )
 
@@ -208,6 +211,7 @@ def totals_request(account_id: str, kpis: str | Iterable[str], options: TotalsOp
         top=_top(options),
         page_size=options.get("page_size", 0),
         page_token=options.get("page_token", ""),
+        percentiles=options.get("percentiles", ()),
         include_names=options.get("include_names", False),
     )
 
