@@ -15,7 +15,7 @@ from telwerkd.application.query.question import Query
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.runner import Queries
 from telwerkd.application.query.slow_queries import SlowQueries
-from telwerkd.application.watch.watches import Watches, about_differs, changes
+from telwerkd.application.watch.watches import Watch, Watches, about_differs, changes
 from telwerkd.domain.errors import TelwerkError
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.process.bounded_cache import AnyCache, BoundedCache
@@ -132,6 +132,10 @@ class KpiService(kpi_grpc.KpiServiceServicer):
 
     async def _reply(self, request: QueryRequest) -> Encoded:
         account = self._callers.account(request.account_id, is_query=True)
+        async with self._callers.questions.turn(account):
+            return await self._answered(account, request)
+
+    async def _answered(self, account: AccountId, request: QueryRequest) -> Encoded:
         if request.ByteSize() > _LOOP_BYTES_MAX:
             query = await self._queries.compute(account, partial(decode_query, request, self._fields))
             return Encoded((await self._encoded(request, query, short=False)).whole)
@@ -153,6 +157,10 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         """Several queries on one view; they come as a `QueryBatch`."""
         batch: QueryBatch = request
         account = self._callers.account(batch.account_id, calls=max(1, len(batch.queries)), is_query=True)
+        async with self._callers.questions.turn(account):
+            return await self._answered_together(account, batch)
+
+    async def _answered_together(self, account: AccountId, batch: QueryBatch) -> Encoded:
         decode = partial(self._batch, account, batch)
         is_short = sum(part.size for part in batch.queries) <= _LOOP_BYTES_MAX
         asked, queries = decode() if is_short else await self._queries.compute(account, decode)
@@ -195,19 +203,25 @@ class KpiService(kpi_grpc.KpiServiceServicer):
     ) -> None:
         """A time series that stays true."""
         account = self._callers.account(request.account_id, is_query=True)
-        asked, query = await self._queries.compute(account, partial(self._watched, account, request))
+        async with self._callers.questions.turn(account):
+            asked, query = await self._queries.compute(account, partial(self._watched, account, request))
         draining = asyncio.create_task(self._draining.wait())
         try:
             with self._watches.watch(query, request.ByteSize()) as watch:
                 while True:
                     await unless_drained(draining, watch.changed())
-                    encode = partial(_update, asked, query, self._clock.now())
-                    with self._slow_queries.watched("WatchTimeSeries", account):
-                        update = await unless_drained(draining, watch.update(encode))
+                    update = await unless_drained(draining, self._updated(watch, asked, query))
                     if update is not None:
                         await self._write(context, update)
         finally:
             draining.cancel()
+
+    async def _updated(self, watch: Watch, asked: pb.QueryTimeSeriesRequest, query: Query) -> bytes | None:
+        """What a watch is told next. It asks one question after the other, so it may wait however many wait."""
+        async with self._callers.questions.turn(query.account, waiting_is_bounded=False):
+            encode = partial(_update, asked, query, self._clock.now())
+            with self._slow_queries.watched("WatchTimeSeries", query.account):
+                return await watch.update(encode)
 
     def _watched(
         self, account: AccountId, request: pb.WatchTimeSeriesRequest
@@ -227,9 +241,11 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         account = self._callers.account(request.account_id, is_query=True)
         decode = partial(decode_explain, request, self._fields)
         is_short = request.ByteSize() <= _LOOP_BYTES_MAX
-        query, after, size = decode() if is_short else await self._queries.compute(account, decode)
-        with self._slow_queries.watched("ExplainCount", account):
-            return Encoded(await self._explanations.explain(query, after, size, partial(encode_explanation, request)))
+        encode = partial(encode_explanation, request)
+        async with self._callers.questions.turn(account):
+            query, after, size = decode() if is_short else await self._queries.compute(account, decode)
+            with self._slow_queries.watched("ExplainCount", account):
+                return Encoded(await self._explanations.explain(query, after, size, encode))
 
 
 def _update(

@@ -38,23 +38,26 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
         account = self._callers.account(request.account_id)
         decode = partial(decode_version, request.settings, self._fields, self._clock.now())
         is_short = request.ByteSize() <= _LOOP_BYTES_MAX
-        widget, version = decode() if is_short else await self._settings.compute(account, decode)
-        with audit_log.recorded("widget settings", account) as entry:
-            entry.outcome = f"widget={widget!a}"
-            await self._settings.set_widget(account, widget, version)
+        async with self._callers.questions.turn(account):
+            widget, version = decode() if is_short else await self._settings.compute(account, decode)
+            with audit_log.recorded("widget settings", account) as entry:
+                entry.outcome = f"widget={widget!a}"
+                await self._settings.set_widget(account, widget, version)
         return settings.SetWidgetSettingsResponse(settings=encode_version(widget, version))
 
     async def GetWidgetSettings(self, request: settings.GetWidgetSettingsRequest, context: _Context) -> Any:
         """Versions of a widget's settings; the reply is encoded."""
         account = self._callers.account(request.account_id)
         widget = WidgetId(self._fields.id("widget_id", request.widget_id))
-        page = await self._settings.widget(account, widget, *place_of(request), encoded_version)
+        async with self._callers.questions.turn(account):
+            page = await self._settings.widget(account, widget, *place_of(request), encoded_version)
         return Encoded(encode_page(request, page))
 
     async def ListWidgetSettings(self, request: settings.ListWidgetSettingsRequest, context: _Context) -> Any:
         """The newest version of each widget; the reply is encoded."""
         account = self._callers.account(request.account_id)
-        page = await self._settings.widgets(account, *place_of(request), encoded_version)
+        async with self._callers.questions.turn(account):
+            page = await self._settings.widgets(account, *place_of(request), encoded_version)
         return Encoded(encode_page(request, page))
 
     async def SetAccountSettings(
@@ -62,19 +65,22 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
     ) -> settings.SetAccountSettingsResponse:
         """Sets an account's settings."""
         account = self._callers.account(request.account_id)
-        if request.settings.HasField("time_zone"):
-            with (
-                audit_log.recorded("account settings", account) as entry,
-                in_field(Part.TIME_ZONE, "settings.time_zone"),
-            ):
-                entry.outcome = f"time_zone={request.settings.time_zone!a}"
-                await self._settings.set_time_zone(account, request.settings.time_zone)
-        time_zone = await self._settings.time_zone(account)
+        async with self._callers.questions.turn(account):
+            if request.settings.HasField("time_zone"):
+                with (
+                    audit_log.recorded("account settings", account) as entry,
+                    in_field(Part.TIME_ZONE, "settings.time_zone"),
+                ):
+                    entry.outcome = f"time_zone={request.settings.time_zone!a}"
+                    await self._settings.set_time_zone(account, request.settings.time_zone)
+            time_zone = await self._settings.time_zone(account)
         return settings.SetAccountSettingsResponse(settings=settings.AccountSettings(time_zone=time_zone))
 
     async def GetAccountSettings(
         self, request: settings.GetAccountSettingsRequest, context: _Context
     ) -> settings.GetAccountSettingsResponse:
         """An account's settings."""
-        time_zone = await self._settings.time_zone(self._callers.account(request.account_id))
+        account = self._callers.account(request.account_id)
+        async with self._callers.questions.turn(account):
+            time_zone = await self._settings.time_zone(account)
         return settings.GetAccountSettingsResponse(settings=settings.AccountSettings(time_zone=time_zone))
