@@ -14,10 +14,15 @@ from benchmarks.measures.queries import stored_in_days
 from benchmarks.questions import YEAR_DAYS, ZONES, YearByDay
 from benchmarks.results import Bar, Line, Row
 from benchmarks.servers import Server, telwerkd
-from benchmarks.workload import Part
+from benchmarks.workload import Part, Workload
 
 _FLOODERS = 32
 """Callers of the account that floods, each with a call open all the time: half send events, half ask for years."""
+
+_FLOODED_PER_DAY = 10_000
+"""Conversations of the flood in a day of the past: at the pace of the stored ones it would soon be of the future,
+and refused.
+"""
 
 _FLOOD_SECONDS = 1.0
 """How long it has flooded before the other account is measured."""
@@ -29,8 +34,8 @@ def of_two_accounts(bench: Bench) -> Iterator[Line]:
     """F1: p99 of an account's calls with another one flooding, ÷ alone."""
     with telwerkd() as server:
         workload, conversations = stored_in_days(bench.scale.stored_events // 10)
-        feed = Feed(workload)
-        bench.load(server, feed.take(conversations))
+        bench.load(server, Feed(workload).take(conversations))
+        feed = Feed(Workload(conversations_per_day=_FLOODED_PER_DAY, first=conversations), conversations)
         _measure(bench, server)  # warm
         pairs: dict[str, list[tuple[float, float]]] = {kind: [] for kind, _ in _KINDS}
         for number in range(bench.scale.pairs):

@@ -35,7 +35,7 @@ type target struct {
 // targetOf finds the proxy as grpc does, in HTTPS_PROXY and NO_PROXY.
 func targetOf(address string, tls bool) target {
 	found := target{address: address, tls: tls}
-	if isLoopback(address) {
+	if areLoopback(address) {
 		return found
 	}
 	host := address[strings.LastIndex(address, "/")+1:]

@@ -91,13 +91,16 @@ func WithTimeout(timeout time.Duration) Option {
 	return func(o *options) { o.timeout = timeout }
 }
 
-// New makes a client of the server at an address, "host:port". Without WithTLS it speaks plain text.
+// New makes a client of the server at an address, "host:port". Without WithTLS it speaks plain text. Of several addresses,
+// with commas between them, and of all that "dns:///name:port" leads to, calls go to all servers in turn, and to none that
+// is away.
 func New(address string, with ...Option) (*Client, error) {
 	chosen := options{transport: insecure.NewCredentials(), timeout: DefaultTimeout}
 	for _, option := range with {
 		option(&chosen)
 	}
-	connection, err := grpc.NewClient(address, chosen.dial(address)...)
+	dialled, shared := balanced(address)
+	connection, err := grpc.NewClient(dialled, append(chosen.dial(address), shared...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +122,6 @@ func (o *options) dial(address string) []grpc.DialOption {
 	target := targetOf(address, o.tls)
 	dial := []grpc.DialOption{
 		grpc.WithTransportCredentials(o.transport),
-		grpc.WithDefaultServiceConfig(serviceConfig),
 		grpc.WithDefaultCallOptions(
 			grpc.MaxCallRecvMsgSize(answerBytesMax),
 			grpc.MaxRetryRPCBufferSize(retryBufferBytesMax),
@@ -135,7 +137,7 @@ func (o *options) dial(address string) []grpc.DialOption {
 		grpc.WithChainStreamInterceptor(target.stream),
 		grpc.WithUserAgent("telwerk-go"),
 	}
-	if isLoopback(address) {
+	if areLoopback(address) {
 		dial = append(dial, grpc.WithNoProxy())
 	}
 	if o.apiKey != "" {

@@ -1,14 +1,16 @@
 """What `--listen` says is what is listened on, and `telwerkd health` finds it there."""
 
+import asyncio
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import trustme
 
 from telwerkd.server.settings_loading import ConfigurationError, load
-from tests.conftest import ServerProcess, serving
+from tests.conftest import ServerProcess, serving, started
 
 HEALTH = [sys.executable, "-m", "telwerkd", "health"]
 
@@ -21,39 +23,41 @@ def health(*arguments: str, **environment: str) -> tuple[int, str, str]:
 
 
 @pytest.fixture
-def tls(tmp_path: Path) -> list[str]:
-    """The flags of a server with a certificate for another name than its address."""
+def tls(tmp_path: Path) -> dict[str, str]:
+    """The settings of a server with a certificate for another name than its address."""
     certificate = trustme.CA().issue_cert("telwerk.example")
     certificate.private_key_pem.write_to_path(tmp_path / "tls.key")
     certificate.cert_chain_pems[0].write_to_path(tmp_path / "tls.crt")
-    return ["--tls-cert", str(tmp_path / "tls.crt"), "--tls-key", str(tmp_path / "tls.key")]
+    return {"tls_cert": str(tmp_path / "tls.crt"), "tls_key": str(tmp_path / "tls.key")}
 
 
 @pytest.mark.parametrize("form", ["unix:{}/t.sock", "unix:///{}/t.sock", "unix-abstract:{}/t"])
-def test_health_finds_a_unix_socket(tmp_path, form):
+async def test_health_finds_a_unix_socket(tmp_path, form):
     """SERVING, by the setting as by the argument, and through no proxy."""
     address = form.format(str(tmp_path).removeprefix("/") if ":///" in form else tmp_path)
-    with serving(tmp_path / "telwerk.db", "--listen", address):
-        assert health(TELWERK_LISTEN=address, http_proxy="http://127.0.0.1:1") == (0, "SERVING\n", "")
-        assert health(address) == (0, "SERVING\n", "")
+    async with started(tmp_path / "telwerk.db", listen=address):
+        by_setting = partial(health, TELWERK_LISTEN=address, http_proxy="http://127.0.0.1:1")
+        assert await asyncio.to_thread(by_setting) == (0, "SERVING\n", "")
+        assert await asyncio.to_thread(health, address) == (0, "SERVING\n", "")
 
 
-def test_health_finds_a_unix_socket_with_tls(tmp_path, tls):
+async def test_health_finds_a_unix_socket_with_tls(tmp_path, tls):
     """Although the certificate names no path."""
     address = f"unix:{tmp_path}/t.sock"
-    with serving(tmp_path / "telwerk.db", "--listen", address, *tls):
-        environment = {"TELWERK_TLS_CERT": tls[1], "TELWERK_TLS_KEY": tls[3]}
-        assert health(TELWERK_LISTEN=address, **environment) == (0, "SERVING\n", "")
+    async with started(tmp_path / "telwerk.db", listen=address, **tls):
+        environment = {f"TELWERK_{name.upper()}": file for name, file in tls.items()}
+        by_setting = partial(health, TELWERK_LISTEN=address, **environment)
+        assert await asyncio.to_thread(by_setting) == (0, "SERVING\n", "")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "[::]"])  # noqa: S104  # what is tested
-def test_health_finds_a_server_on_all_addresses(tmp_path, host):
+async def test_health_finds_a_server_on_all_addresses(tmp_path, host):
     """By loopback; the file says where, as for the server."""
-    flags = ("--listen", f"{host}:0", "--insecure-plaintext", "--insecure-no-auth")
-    with serving(tmp_path / "telwerk.db", *flags) as server:
+    insecure = {"insecure_plaintext": True, "insecure_no_auth": True}
+    async with started(tmp_path / "telwerk.db", listen=f"{host}:0", **insecure) as server:
         config = tmp_path / "telwerkd.toml"
         config.write_text(f'listen = "{server.address}"\n', encoding="utf-8")
-        assert health("--config", str(config)) == (0, "SERVING\n", "")
+        assert await asyncio.to_thread(health, "--config", str(config)) == (0, "SERVING\n", "")
 
 
 @pytest.mark.parametrize(

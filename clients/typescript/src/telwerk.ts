@@ -8,8 +8,9 @@ import { SettingsService } from "./gen/telwerk/v1/settings_service_pb.js";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 
 import type { QueryTimeSeriesResponse, WatchTimeSeriesRequestSchema } from "./gen/telwerk/v1/kpi_service_pb.js";
-import { isLoopback, proxyOf } from "./reach.js";
+import { proxyOf } from "./reach.js";
 import { serviceClient, type ServiceClient } from "./service_client.js";
+import { configOf, mayHaveProxy, targetOf } from "./targets.js";
 import { watch, type WatchOptions } from "./watch.js";
 
 /** How to connect. */
@@ -36,7 +37,6 @@ const RECONNECT_MAX_MS = 5_000;
 const SERVICE_CONFIG = readFileSync(new URL("../../service_config.json", import.meta.url), "utf8");
 
 const CHANNEL_OPTIONS: ChannelOptions = {
-  "grpc.service_config": SERVICE_CONFIG,
   // A call whose request is larger than these is silently never tried again.
   "grpc.retry_buffer_size": MESSAGE_BYTES_MAX,
   "grpc.per_rpc_retry_buffer_size": MESSAGE_BYTES_MAX,
@@ -50,7 +50,8 @@ const CHANNEL_OPTIONS: ChannelOptions = {
 };
 
 /**
- * A connection to a Telwerk server at `address`, "host:port".
+ * A connection to a Telwerk server at `address`, "host:port"; or to several, IP addresses with ports and commas between
+ * them, or `dns:///name:port`: calls go to all of them in turn, and to none that is away.
  *
  *     const telwerk = new Telwerk("kpi.example:443", { tls: true, apiKey });
  *     const answer = await telwerk.ingestion.ingestEvents({ accountId: "acme", events });
@@ -73,10 +74,15 @@ export class Telwerk {
   readonly #client: Client;
 
   constructor(address: string, options: TelwerkOptions = {}) {
-    const channel = { ...CHANNEL_OPTIONS, "grpc.enable_http_proxy": isLoopback(address) ? 0 : 1 };
-    this.#client = new Client(address, channelCredentials(options.tls ?? false), channel);
+    const channel = {
+      ...CHANNEL_OPTIONS,
+      "grpc.service_config": configOf(address, SERVICE_CONFIG),
+      "grpc.enable_http_proxy": mayHaveProxy(address) ? 1 : 0,
+    };
+    this.#client = new Client(targetOf(address), channelCredentials(options.tls ?? false), channel);
     const tls = options.tls !== undefined && options.tls !== false;
-    const target = { address, tls, proxy: proxyOf(address, this.#client.getChannel().getTarget()) };
+    const proxy = mayHaveProxy(address) ? proxyOf(address, this.#client.getChannel().getTarget()) : undefined;
+    const target = { address, tls, proxy };
     const metadata = new Metadata();
     if (options.apiKey !== undefined) metadata.set("authorization", `Bearer ${options.apiKey}`);
     const connection = { client: this.#client, metadata, timeoutMs: options.timeoutMs ?? TIMEOUT_MS, target };

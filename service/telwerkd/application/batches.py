@@ -40,8 +40,11 @@ class IngestLimits(msgspec.Struct, frozen=True):
 
     transaction_shared_events_max: int = 1_000
     """The same while several accounts send events: each waits for the others' transactions."""
-    transaction_shared_seconds_max: float = 0.015
+    transaction_shared_seconds_max: float = 0.005
     """While several accounts send events, how long a transaction counts before it leaves the rest to later ones."""
+
+    account_shared_events_max: int = 1_000
+    """Events of one account's calls that are in work while other accounts call too."""
 
     own_waiting_percents: Mapping[str, int] = {}
     """Of single accounts, in place of `waiting_account_percent_max`."""
@@ -53,6 +56,14 @@ class IngestLimits(msgspec.Struct, frozen=True):
     def waiting_events_max_of(self, account: str) -> int:
         """Weight of the waiting events of an account."""
         return max(1, self.waiting_events_max * self.waiting_percent_of(account) // 100)
+
+    def share_of(self, account: str) -> str:
+        """What an error says of how many of an account's events may wait."""
+        return (
+            f"of this account are waiting to be stored, at most {self.waiting_events_max_of(account)} may: "
+            f"{self.waiting_percent_of(account)} % (waiting_account_percent_max) of "
+            f"{self.waiting_events_max} (waiting_events_max)"
+        )
 
 
 class Verdict(enum.Enum):

@@ -42,13 +42,8 @@ class Turns:
             self._hold(account)
             return
         queue = self._waiting.setdefault(account, deque())
-        if waiting_is_bounded and len(queue) >= self.waiting_max:
-            raise QuotaExceededError(
-                "waiting_queries_per_account_max",
-                f"{self.waiting_max} questions of this account are waiting already (waiting_queries_per_account_max): "
-                "ask again when some are answered",
-                _RETRY_SECONDS,
-            )
+        if waiting_is_bounded:
+            self.check(len(queue))
         turn = asyncio.get_running_loop().create_future()
         queue.append(turn)
         try:
@@ -59,6 +54,16 @@ class Turns:
             else:
                 self._forget(account, turn)
             raise
+
+    def check(self, waiting: int) -> None:
+        """Raises QuotaExceededError if no further question of an account may wait."""
+        if waiting >= self.waiting_max:
+            raise QuotaExceededError(
+                "waiting_queries_per_account_max",
+                f"{self.waiting_max} questions of this account are waiting already (waiting_queries_per_account_max): "
+                "ask again when some are answered",
+                _RETRY_SECONDS,
+            )
 
     def give_back(self, account: AccountId) -> None:
         """Ends a place that was held, and lets those begin who wait for one."""
@@ -104,6 +109,10 @@ class Readers:
     def use(self, waiting_queries_per_account_max: int) -> None:
         """Goes by another limit; what waits already stays."""
         self._turns.waiting_max = waiting_queries_per_account_max
+
+    def check_waiting(self, _account: AccountId, waiting: int, _more: int) -> None:
+        """Raises QuotaExceededError if so many questions of an account wait that no more may."""
+        self._turns.check(waiting)
 
     async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
         """Runs `work` on one consistent view, not in the event loop.

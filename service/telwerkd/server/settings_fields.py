@@ -204,6 +204,14 @@ class SettingsFields(BaseModel):
         gt=0,
         description="How long such a transaction counts events before it leaves the rest to the next. SQLite only.",
     )
+    account_shared_events_max: int = Field(
+        _INGEST.account_shared_events_max,
+        gt=0,
+        description="Events of one account's calls in work while other accounts call too; its further calls wait.",
+    )
+    account_shared_queries_max: int = Field(
+        1, gt=0, description="The same, of its calls that bring no events; watches count while they make an update."
+    )
     conversation_events_max: int = Field(
         _INGEST.conversation_events_max, gt=0, description="Events in the log of one conversation."
     )

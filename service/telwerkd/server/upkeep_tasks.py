@@ -5,7 +5,9 @@ import logging
 from dataclasses import dataclass
 from time import monotonic
 
+from telwerkd.application.account_turns import Sharing
 from telwerkd.application.clock import Clock
+from telwerkd.application.commands.settle_timers import SETTLED_MAX, SETTLED_SHARED_MAX
 from telwerkd.application.failures import carrying_on
 from telwerkd.application.ports import Store
 from telwerkd.application.upkeep.freeing import NameKeeper
@@ -50,17 +52,18 @@ def start(
     names: NameKeeper,
     periods: Periods,
     figures: UpkeepFigures,
+    sharing: Sharing,
 ) -> None:
-    """Starts the upkeep of the database."""
+    """Starts the upkeep of the database. While accounts share the server, it does less in each transaction."""
     resumed = asyncio.Event()
-    background.start(_settle(store, clock, resumed), "limits")
-    background.start(_compact(store, periods.compact_every_seconds, figures), "compaction")
+    background.start(_settle(store, clock, resumed, sharing), "limits")
+    background.start(_compact(store, periods.compact_every_seconds, figures, sharing), "compaction")
     background.start(_free_names(names), "names")
     if settings.retention_days is not None:
         background.start(_purge(store, clock, resumed, settings.retention_days), "retention")
 
 
-async def _settle(store: Store, clock: Clock, resumed: asyncio.Event) -> None:
+async def _settle(store: Store, clock: Clock, resumed: asyncio.Event, sharing: Sharing) -> None:
     """Notices limits that pass, also those that passed while no server ran, once the clock is held against the past."""
     stored, listens_at = StoredTime(store, clock), monotonic()
     while True:
@@ -71,14 +74,14 @@ async def _settle(store: Store, clock: Clock, resumed: asyncio.Event) -> None:
             if clock.is_doubted and monotonic() >= listens_at:
                 listens_at = monotonic() + _LISTEN_EVERY_SECONDS
                 await stored.listen()
-            while await settle_due(store, clock.trusted()):
+            while await settle_due(store, clock.trusted(), SETTLED_SHARED_MAX if sharing.is_shared else SETTLED_MAX):
                 pass
         await asyncio.sleep(_SETTLE_EVERY_SECONDS)
 
 
-async def _compact(store: Store, every_seconds: float, figures: UpkeepFigures) -> None:
+async def _compact(store: Store, every_seconds: float, figures: UpkeepFigures, sharing: Sharing) -> None:
     """Packs what was counted into chunks."""
-    compaction = Compaction(store, figures)
+    compaction = Compaction(store, figures, is_shared=lambda: sharing.is_shared)
     while True:
         with carrying_on("compaction"):
             while await compaction.run_once():

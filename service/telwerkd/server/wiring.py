@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import grpc.aio
 
+from telwerkd.application.account_turns import Turns
 from telwerkd.application.clock import Clock
 from telwerkd.application.dimension_values import DimensionValues
 from telwerkd.application.display_names import DisplayNames
@@ -83,6 +84,7 @@ RELOADED: Final = frozenset(
         *Rates.__struct_fields__,
         "account_burst_seconds",
         "account_limits",
+        "account_shared_queries_max",
         "waiting_queries_per_account_max",
         "watches_max",
         "watches_per_account_max",
@@ -188,7 +190,7 @@ async def _serving(
             background.start(accepted.upkeep(), "keys of tokens")
         committing = background.start(parts.ingest.run(), "group commit", returns=True)
         background.start(parts.watches.run(), "watches")
-        upkeep_tasks.start(background, settings, store, clock, parts.names, periods, parts.upkeep)
+        upkeep_tasks.start(background, settings, store, clock, parts.names, periods, parts.upkeep, parts.turns.sharing)
         watching = upkeep_tasks.watch_database(store, parts.health, periods.ping_every_seconds, parts.upkeep)
         background.start(watching, "readiness")
         try:
@@ -220,6 +222,7 @@ class _Parts(NamedTuple):
     watches: Watches
     budget: MemoryBudget
     rates: AccountRates
+    turns: Turns
     health: Health
     draining: asyncio.Event
     observed: ObservedCalls
@@ -239,7 +242,11 @@ class _Parts(NamedTuple):
         limits = observing.limit_counts()
         calls, rollups = Calls(SERVICES, limits), RollupCache(settings.rollup_cache_bytes_max)
         rates, figures = AccountRates(settings.rate_limits), QueryFigures(limits)
-        queries = Queries(store, readers, settings.query_limits, rollups, budget, figures, rates.spent)
+        turns = Turns(settings.ingest_limits, settings.account_shared_queries_max, readers)
+        crowded = turns.questions.is_crowded
+        queries = Queries(
+            store, readers, settings.query_limits, rollups, budget, figures, rates.spent, is_crowded=crowded
+        )
         per_account = settings.watches_per_account_max
         watches = Watches(store, queries, budget, settings.watches_max, per_account, settings.own_watches)
         ingested = IngestFigures(limits, settings.metrics_accounts_max)
@@ -251,6 +258,7 @@ class _Parts(NamedTuple):
             watches,
             budget,
             rates,
+            turns,
             Health(SERVICE_NAMES),
             asyncio.Event(),
             ObservedCalls(access_log=settings.access_log),
@@ -273,6 +281,7 @@ class _Parts(NamedTuple):
     def use(self, settings: Settings) -> None:
         """See `Running.use`."""
         self.ingest.use(settings.ingest_limits)
+        self.turns.use(settings.ingest_limits, settings.account_shared_queries_max)
         self.queries.use(settings.query_limits)
         self.rates.use(settings.rate_limits)
         self.readers.use(settings.waiting_queries_per_account_max)
@@ -285,7 +294,7 @@ class _Parts(NamedTuple):
 def _services(settings: Settings, store: Store, clock: Clock, parts: _Parts) -> Services:
     limits = settings.event_limits
     fields, spent = FieldReader(limits.id_bytes_max, limits.url_bytes_max), parts.rates.spent
-    callers, names = Callers(fields, parts.rates), NameReader(settings.name_limits, fields)
+    callers, names = Callers(fields, parts.rates, parts.turns), NameReader(settings.name_limits, fields)
     return Services(
         IngestionService(parts.ingest, clock, limits, callers, parts.draining),
         KpiService(

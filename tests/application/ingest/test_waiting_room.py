@@ -82,10 +82,10 @@ async def test_accounts_that_share_get_shorter_transactions_still_while_those_ta
     assert room.is_shared
     taken(room.take((), merges_accounts=True))
     weights = []
-    for is_long in (True, True, True, True, False, False):
+    for is_long in (True, True, True, True, True, False, False):
         room.note(is_long=is_long)
         weights.append(taken(room.take((), merges_accounts=True))[BIG])
-    assert weights == [400, 200, 100, 100, 126, 158]
+    assert weights == [400, 200, 100, 50, 50, 63, 79]
     # Where each transaction is of one account, nobody else waits for it.
     assert taken(room.take((), merges_accounts=False)) == {BIG: 800}
 

@@ -48,7 +48,7 @@ def test_whatever_comes_in_whichever_pieces_is_what_h11_reads(body, cuts):
     assert ours == theirs
 
 
-@pytest.mark.parametrize("chunk", [b"1\r\nx\r\n", b"1;\r\nx\r\n", b"1 \r\nx\r\n"])
+@pytest.mark.parametrize("chunk", [b"1\r\nx\r\n", b"1;\r\nx\r\n", b"1;\r\r\nx\r\n", b"1 \r\nx\r\n"])
 def test_small_chunks_are_one_piece_of_data(chunk):
     connection = Requests(h11.SERVER)
     connection.receive_data(HEAD + chunk * 500 + b"1\r")

@@ -41,8 +41,11 @@ _SHARED_SECONDS = 10.0
 An account that is alone gets longer ones, which take a quarter less time for each event.
 """
 
-_SHARED_ROOM_MIN = 100
+_SHARED_ROOM_MIN = 50
 """Weight that a transaction which accounts share has room for, however long the ones before took."""
+
+_SHARED_PART_MIN = 25
+"""Weight that each account may bring into it all the same, for a transaction takes milliseconds by itself."""
 
 
 class Pending:
@@ -261,11 +264,7 @@ class WaitingRoom:
         own, share = self._weights.get(batch.account, 0), limits.waiting_events_max_of(batch.account)
         if own and own + weight > share:
             raise QuotaExceededError(
-                "waiting_account_percent_max",
-                f"{own} events of this account are waiting to be stored, at most {share} may: "
-                f"{limits.waiting_percent_of(batch.account)} % (waiting_account_percent_max) of "
-                f"{limits.waiting_events_max} (waiting_events_max)",
-                _RETRY_SECONDS,
+                "waiting_account_percent_max", f"{own} events {limits.share_of(batch.account)}", _RETRY_SECONDS
             )
         if batch.account != self._last_account:
             if self._last_account is not None:
@@ -305,7 +304,10 @@ class WaitingRoom:
             accounts = accounts[:1]
         room = self._limits.transaction_events_max
         if self.is_shared:
-            room = min(room, self._shared_room if merges_accounts else self._limits.transaction_shared_events_max)
+            most = self._limits.transaction_shared_events_max
+            room = min(
+                room, most, max(self._shared_room, _SHARED_PART_MIN * len(accounts)) if merges_accounts else most
+            )
         share = max(1, room // max(1, len(accounts)))
         parts: list[Part] = []
         for account in accounts:

@@ -67,11 +67,14 @@ class Queries:
         figures: QueryFigures | None = None,
         spent: Callable[[AccountId, float], None] = lambda _account, _milliseconds: None,
         loop_cost_max: int = LOOP_COST_MAX,
+        is_crowded: Callable[[AccountId], bool] = lambda _account: False,
     ) -> None:
         """`spent` is told what an account's queries cost, in estimated milliseconds.
 
-        What costs more than `loop_cost_max` does not run in the event loop.
+        What costs more than `loop_cost_max` does not run in the event loop, nor does anything of an account that
+        `is_crowded`: others wait for that, however short it is.
         """
+        self._is_crowded = is_crowded
         self._spent = spent
         self._loop_cost_max = loop_cost_max
         self._budget = budget or MemoryBudget(sys.maxsize)
@@ -120,7 +123,7 @@ class Queries:
         return await self._readers.run(query.account, job, waiting_is_bounded=False)
 
     def _read_on_inline_view(self, store: ReadsInline, query: Query) -> ReadInline | ToThread:
-        if not self._take_turn():
+        if self._is_crowded(query.account) or not self._take_turn():
             return ToThread(query)
         with store.inline_view(query.account) as view:
             return stages.read_inline(query, self._limits, self._rollups, view, self._loop_cost_max)
@@ -137,7 +140,7 @@ class Queries:
             work = partial(read_view, known, self._limits, self._rollups, memory=memory)
             reading = await self._store.read(account, work)
             self._spent(account, stages.milliseconds(reading))
-            if short and self._take_turn():
+            if short and not self._is_crowded(account) and self._take_turn():
                 spent = stages.cost_of_outline(reading.outline)
                 return await self._finish(reading, spent, then, self._readers.in_thread, memory)
             points = PointBudget(self._limits.points_max, memory)

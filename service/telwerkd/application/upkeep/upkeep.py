@@ -1,5 +1,7 @@
 """What the service does by itself: noticing limits that pass, and packing what was counted into chunks."""
 
+import asyncio
+from collections.abc import Callable
 from time import monotonic
 
 from telwerkd.application import audit_log
@@ -31,6 +33,12 @@ COMPACTED_MAX = 40_000
 
 _STEP_SECONDS = 0.025
 """How long such a transaction should take: those who send events wait for it."""
+
+_STEP_SHARED_SECONDS = 0.01
+"""The same while several accounts call the server: each waits for what the others' compaction does."""
+
+_PAUSE_SHARED_TIMES = 8
+"""How many times as long as such a transaction the writer is then left to others."""
 
 _STEP_MIN = 1 / 20
 """Which part of `COMPACTED_MAX` entries and `CHUNKS_MAX` chunks a transaction does even where that takes longer."""
@@ -81,7 +89,10 @@ class Compaction:
         compact_at: int = COMPACT_AT,
         compact_anyway_at: int = COMPACT_ANYWAY_AT,
         rest_times: float = REST_TIMES,
+        is_shared: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`is_shared` tells whether several accounts call the server."""
+        self._is_shared = is_shared
         self._store = store
         self._figures = figures or UpkeepFigures()
         self._compact_at = compact_at
@@ -121,7 +132,11 @@ class Compaction:
             if step is None or not step.moved:
                 break
             moved += step.moved
-            self._step = min(1.0, max(_STEP_MIN, self._step * min(1.25, _STEP_SECONDS / step.seconds)))
+            is_shared = self._is_shared()
+            seconds = _STEP_SHARED_SECONDS if is_shared else _STEP_SECONDS
+            self._step = min(1.0, max(_STEP_MIN, self._step * min(1.25, seconds / step.seconds)))
+            if is_shared:
+                await asyncio.sleep(_PAUSE_SHARED_TIMES * step.seconds)
         return moved
 
     def _is_ripe(self, key: tuple[AccountId, Measure], size: int) -> bool:

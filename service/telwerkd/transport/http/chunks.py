@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol
 import h11
 from h11._readers import ChunkedReader
 
-_HEAD: Final = re.compile(rb"([0-9A-Fa-f]{1,20}+)(?:;[^\r\n]*+|[ \t]*+)\r\n")
+_HEAD: Final = re.compile(rb"([0-9A-Fa-f]{1,20}+)(?:;(?:[^\r\n]|\r(?!\n))*+|[ \t]*+)\r\n")
 """Of a chunk. Possessive: a long one that does not match is looked at once."""
 _END: Final = b"\r\n"
 
@@ -45,7 +45,10 @@ class _Chunks(ChunkedReader):
             data = self._whole(buf)
             if data:
                 return h11.Data(data=data)
-        return super().__call__(buf)
+        event = super().__call__(buf)
+        if isinstance(event, h11.Data) and event.chunk_start:
+            self._of.chunks += 1
+        return event
 
     def _whole(self, received: _Received) -> bytes:
         """The data of all chunks that are there from head to end, which are taken away."""

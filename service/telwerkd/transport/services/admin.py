@@ -33,11 +33,12 @@ class AdminService(admin_grpc.AdminServiceServicer):
         """Erases a conversation."""
         account = self._callers.account(request.account_id)
         conversation = ConversationId(self._fields.id("conversation_id", request.conversation_id))
-        with audit_log.recorded("erase", account) as entry:
-            erased = await erase(
-                self._store, account, conversation, keep_counts=request.keep_counts, now=self._clock.trusted()
-            )
-            entry.outcome = f"events={erased.events} counts={'kept' if request.keep_counts else 'removed'}"
+        async with self._callers.questions.turn(account):
+            with audit_log.recorded("erase", account) as entry:
+                erased = await erase(
+                    self._store, account, conversation, keep_counts=request.keep_counts, now=self._clock.trusted()
+                )
+                entry.outcome = f"events={erased.events} counts={'kept' if request.keep_counts else 'removed'}"
         self._names.notice(account)
         return admin.EraseConversationResponse(erased_event_count=erased.events, fact_count=erased.facts)
 
@@ -50,8 +51,9 @@ class AdminService(admin_grpc.AdminServiceServicer):
         if horizon > self._clock.trusted():
             doubt = " (this server's clock is further ahead, and doubted)" if self._clock.is_doubted else ""
             raise FieldError("before_time", f"must not lie in the future{doubt}: what is to come cannot be purged")
-        with audit_log.recorded("purge", account) as entry:
-            purged = await purge(self._store, account, horizon, now=self._clock.trusted())
-            entry.outcome = f"before={request.before_time.ToJsonString()} events={purged}"
+        async with self._callers.questions.turn(account):
+            with audit_log.recorded("purge", account) as entry:
+                purged = await purge(self._store, account, horizon, now=self._clock.trusted())
+                entry.outcome = f"before={request.before_time.ToJsonString()} events={purged}"
         self._names.notice(account)
         return admin.PurgeEventsResponse(purged_event_count=purged)

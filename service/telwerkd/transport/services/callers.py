@@ -1,16 +1,20 @@
 """Whose call it is, and whether that account may make it now: the first thing that every service asks."""
 
+from telwerkd.application.account_turns import Turns
 from telwerkd.application.rates import AccountRates
 from telwerkd.domain.ids import AccountId
 from telwerkd.transport.codec.fields import FieldReader
 
 
 class Callers:
-    """Reads the account of requests, and counts what accounts ask for."""
+    """Reads the account of requests, counts what accounts ask for, and lets them begin by turns."""
 
-    def __init__(self, fields: FieldReader, rates: AccountRates) -> None:
+    def __init__(self, fields: FieldReader, rates: AccountRates, turns: Turns) -> None:
         self.fields = fields
         self._rates = rates
+        self.sharing = turns.sharing
+        self.events = turns.events
+        self.questions = turns.questions
 
     def account(self, account_id: str, *, calls: int = 1, events: int = 0, is_query: bool = False) -> AccountId:
         """The account, of which a call with what it brings is counted.
@@ -21,4 +25,5 @@ class Callers:
         """
         account = AccountId(self.fields.id("account_id", account_id))
         self._rates.admit(account, calls=calls, events=events, is_query=is_query)
+        self.sharing.called(account)
         return account

@@ -109,11 +109,13 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
 
     async def IngestEvents(self, request: Any, context: _Context) -> Any:
         """Stores and counts a batch, which is an `EventBatch`; the reply is encoded."""
-        taken = await self._take(request)
-        if taken.all_accepted:
-            return ingestion.IngestEventsResponse(**accepted(taken.size))
-        with stage("encode"):
-            return await encoded_verdicts(ingestion.IngestEventsResponse, taken)
+        account = self._account(request)
+        async with self._callers.events.turn(account, request.count):
+            taken = await self._take(account, request)
+            if taken.all_accepted:
+                return ingestion.IngestEventsResponse(**accepted(taken.size))
+            with stage("encode"):
+                return await encoded_verdicts(ingestion.IngestEventsResponse, taken)
 
     async def StreamEvents(self, request_iterator: AsyncIterator[Any], context: _Context) -> AsyncIterator[Any]:
         """Stores and counts batches, one after the other."""
@@ -151,10 +153,14 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
 
     async def _answer(self, number: int, batch: EventBatch, in_order: asyncio.Lock) -> Any:
         try:
-            taken = await self._take(batch, in_order)
+            account = self._account(batch)
+            async with self._callers.events.turn(account, batch.count):
+                return await self._answer_to(number, await self._take(account, batch, in_order))
         except TelwerkError as error:
             self._ingest.figures.limits.met(error.message)
             return ingestion.StreamEventsResponse(request_number=number, error=_batch_error(let_go(error)))
+
+    async def _answer_to(self, number: int, taken: Taken) -> Any:
         if taken.all_accepted:
             return ingestion.StreamEventsResponse(request_number=number, **accepted(taken.size))
         numbered = ingestion.StreamEventsResponse(request_number=number).SerializeToString()
@@ -162,18 +168,20 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
             verdicts = await encoded_verdicts(ingestion.StreamEventsResponse, taken)
         return Encoded(numbered + verdicts.payload)
 
-    async def _take(self, batch: EventBatch, in_order: asyncio.Lock | None = None) -> Taken:
-        """What became of the events of a batch; those of one stream are decoded, and ingested, in their order."""
+    def _account(self, batch: EventBatch) -> AccountId:
+        """Whose batch it is, if it is one that may be ingested; it is counted as its call."""
         account = self._callers.account(batch.account_id, events=batch.count)
         if batch.refusal is not None:
             raise batch.refusal
         if not batch.count:
             raise InvalidArgumentError.of("events", "at least one event is required")
+        return account
+
+    async def _take(self, account: AccountId, batch: EventBatch, in_order: asyncio.Lock | None = None) -> Taken:
+        """What became of the events of a batch; those of one stream are decoded, and ingested, in their order."""
         async with in_order or nullcontext():
             with stage("decode"):
                 valid, refused = await self._decoded(account, batch)
-        if refused:
-            self._ingest.figures.judged(account, [one.outcome for one in refused.values()])
         ids = [submitted.event.event_id for submitted in valid]
         times = [submitted.event.occur_time for submitted in valid]
         memory = None
@@ -192,6 +200,8 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
             if not self._turns.now(batch.size):
                 await self._turns.turn(account, batch.size)
             decoded = self._decoder.decode(batch.whole, now)
+            if decoded.refused:
+                self._ingest.figures.judged(account, list(decoded.refused.values()))
             return decoded.valid, refusals(decoded, batch.whole) if decoded.refused else {}
         valid = Batch()
         try:
@@ -208,13 +218,16 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         held = batch.size
         for place, too_large in batch.too_large.items():
             refused[place] = Refused(self._too_large(too_large), echoed(too_large.event_id))
+        self._ingest.figures.judged(account, [one.outcome for one in refused.values()])
         while batch.pieces:
             piece = batch.pieces.popleft()
             await self._turns.turn(account, len(piece.raw))
             events = piece.events()
             some = self._decoder.decode(events, now, piece.first)
             valid.add(some.valid)
-            refused |= refusals(some, events, piece.first)
+            if some.refused:
+                self._ingest.figures.judged(account, list(some.refused.values()))
+                refused |= refusals(some, events, piece.first)
             if batch.reservation is not None:
                 held += held_bytes(some.valid) + REFUSED_BYTES * len(some.refused)
                 batch.reservation.resize(held)

@@ -16,7 +16,7 @@ from telwerkd.application.query.question import Query
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.runner import Queries
 from telwerkd.application.query.slow_queries import SlowQueries
-from telwerkd.application.watch.watches import Watches, about_differs, changes
+from telwerkd.application.watch.watches import Watch, Watches, about_differs, changes
 from telwerkd.domain.errors import TelwerkError
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.process.bounded_cache import AnyCache, BoundedCache
@@ -139,6 +139,10 @@ class KpiService(kpi_grpc.KpiServiceServicer):
 
     async def _reply(self, request: QueryRequest) -> Encoded:
         account = self._callers.account(request.account_id, is_query=True)
+        async with self._callers.questions.turn(account):
+            return await self._answered(account, request)
+
+    async def _answered(self, account: AccountId, request: QueryRequest) -> Encoded:
         if request.ByteSize() > _LOOP_BYTES_MAX:
             decode = partial(decode_query, request, self._fields, self._clock.trusted())
             query = await self._queries.compute(account, decode)
@@ -163,6 +167,10 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         """Several queries on one view; they come as a `QueryBatch`."""
         batch: QueryBatch = request
         account = self._callers.account(batch.account_id, calls=max(1, len(batch.queries)), is_query=True)
+        async with self._callers.questions.turn(account):
+            return await self._answered_together(account, batch)
+
+    async def _answered_together(self, account: AccountId, batch: QueryBatch) -> Encoded:
         decode = partial(self._batch, account, batch, self._clock.trusted())
         is_short = sum(part.size for part in batch.queries) <= _LOOP_BYTES_MAX
         asked, queries = decode() if is_short else await self._queries.compute(account, decode)
@@ -207,21 +215,26 @@ class KpiService(kpi_grpc.KpiServiceServicer):
     ) -> None:
         """A time series that stays true."""
         account = self._callers.account(request.account_id, is_query=True)
-        asked, query = await self._queries.compute(
-            account, partial(self._watched, account, request, self._clock.trusted())
-        )
+        async with self._callers.questions.turn(account):
+            watched = partial(self._watched, account, request, self._clock.trusted())
+            asked, query = await self._queries.compute(account, watched)
         draining = asyncio.create_task(self._draining.wait())
         try:
             with self._watches.watch(query, request.ByteSize()) as watch:
                 while True:
                     await unless_drained(draining, watch.changed())
-                    encode = partial(_update, asked, query, self._clock.now())
-                    with self._slow_queries.watched("WatchTimeSeries", account):
-                        update = await unless_drained(draining, watch.update(encode))
+                    update = await unless_drained(draining, self._updated(watch, asked, query))
                     if update is not None:
                         await self._write(context, update)
         finally:
             draining.cancel()
+
+    async def _updated(self, watch: Watch, asked: pb.QueryTimeSeriesRequest, query: Query) -> bytes | None:
+        """What a watch is told next. It asks one question after the other, so it may wait however many wait."""
+        async with self._callers.questions.turn(query.account, waiting_is_bounded=False):
+            encode = partial(_update, asked, query, self._clock.now())
+            with self._slow_queries.watched("WatchTimeSeries", query.account):
+                return await watch.update(encode)
 
     def _watched(
         self, account: AccountId, request: pb.WatchTimeSeriesRequest, now: Micros
@@ -243,19 +256,22 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         account = self._callers.account(request.account_id, is_query=True)
         decode = partial(decode_explain, request, self._fields)
         is_short = request.ByteSize() <= _LOOP_BYTES_MAX
-        query, after, size = decode() if is_short else await self._queries.compute(account, decode)
-        with self._slow_queries.watched("ExplainCount", account):
-            return Encoded(await self._explanations.explain(query, after, size, partial(encode_explanation, request)))
+        encode = partial(encode_explanation, request)
+        async with self._callers.questions.turn(account):
+            query, after, size = decode() if is_short else await self._queries.compute(account, decode)
+            with self._slow_queries.watched("ExplainCount", account):
+                return Encoded(await self._explanations.explain(query, after, size, encode))
 
     async def ListDimensionValues(self, request: pb.ListDimensionValuesRequest, context: _Context) -> Any:
         """What a filter can choose from; the reply is encoded."""
         account = self._callers.account(request.account_id, is_query=True)
         decode = partial(decode_asked, request, self._fields, self._names)
         is_short = request.ByteSize() <= _LOOP_BYTES_MAX
-        asked = decode() if is_short else await self._queries.compute(account, decode)
-        encode = partial(encode_values, request, asked)
-        with self._slow_queries.watched("ListDimensionValues", account):
-            return Encoded(await self._dimension_values.page(account, asked, encode))
+        async with self._callers.questions.turn(account):
+            asked = decode() if is_short else await self._queries.compute(account, decode)
+            encode = partial(encode_values, request, asked)
+            with self._slow_queries.watched("ListDimensionValues", account):
+                return Encoded(await self._dimension_values.page(account, asked, encode))
 
 
 def _update(

@@ -44,23 +44,26 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
         account = self._callers.account(request.account_id)
         decode = partial(decode_version, request.settings, self._fields, self._clock.now())
         is_short = request.ByteSize() <= _LOOP_BYTES_MAX
-        widget, version = decode() if is_short else await self._settings.compute(account, decode)
-        with audit_log.recorded("widget settings", account) as entry:
-            entry.outcome = f"widget={widget!a}"
-            await self._settings.set_widget(account, widget, version)
+        async with self._callers.questions.turn(account):
+            widget, version = decode() if is_short else await self._settings.compute(account, decode)
+            with audit_log.recorded("widget settings", account) as entry:
+                entry.outcome = f"widget={widget!a}"
+                await self._settings.set_widget(account, widget, version)
         return settings.SetWidgetSettingsResponse(settings=encode_version(widget, version))
 
     async def GetWidgetSettings(self, request: settings.GetWidgetSettingsRequest, context: _Context) -> Any:
         """Versions of a widget's settings; the reply is encoded."""
         account = self._callers.account(request.account_id)
         widget = WidgetId(self._fields.id("widget_id", request.widget_id))
-        page = await self._settings.widget(account, widget, *place_of(request), encoded_version)
+        async with self._callers.questions.turn(account):
+            page = await self._settings.widget(account, widget, *place_of(request), encoded_version)
         return Encoded(encode_page(request, page))
 
     async def ListWidgetSettings(self, request: settings.ListWidgetSettingsRequest, context: _Context) -> Any:
         """The newest version of each widget; the reply is encoded."""
         account = self._callers.account(request.account_id)
-        page = await self._settings.widgets(account, *place_of(request), encoded_version)
+        async with self._callers.questions.turn(account):
+            page = await self._settings.widgets(account, *place_of(request), encoded_version)
         return Encoded(encode_page(request, page))
 
     async def SetAccountSettings(
@@ -68,21 +71,24 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
     ) -> settings.SetAccountSettingsResponse:
         """Sets an account's settings."""
         account = self._callers.account(request.account_id)
-        if request.settings.HasField("time_zone"):
-            with (
-                audit_log.recorded("account settings", account) as entry,
-                in_field(Part.TIME_ZONE, "settings.time_zone"),
-            ):
-                entry.outcome = f"time_zone={request.settings.time_zone!a}"
-                await self._settings.set_time_zone(account, request.settings.time_zone)
-        time_zone = await self._settings.time_zone(account)
+        async with self._callers.questions.turn(account):
+            if request.settings.HasField("time_zone"):
+                with (
+                    audit_log.recorded("account settings", account) as entry,
+                    in_field(Part.TIME_ZONE, "settings.time_zone"),
+                ):
+                    entry.outcome = f"time_zone={request.settings.time_zone!a}"
+                    await self._settings.set_time_zone(account, request.settings.time_zone)
+            time_zone = await self._settings.time_zone(account)
         return settings.SetAccountSettingsResponse(settings=settings.AccountSettings(time_zone=time_zone))
 
     async def GetAccountSettings(
         self, request: settings.GetAccountSettingsRequest, context: _Context
     ) -> settings.GetAccountSettingsResponse:
         """An account's settings."""
-        time_zone = await self._settings.time_zone(self._callers.account(request.account_id))
+        account = self._callers.account(request.account_id)
+        async with self._callers.questions.turn(account):
+            time_zone = await self._settings.time_zone(account)
         return settings.GetAccountSettingsResponse(settings=settings.AccountSettings(time_zone=time_zone))
 
     async def SetDisplayNames(
@@ -92,15 +98,17 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
         account = self._callers.account(request.account_id)
         decode = partial(self._name_reader.decode, request)
         is_short = request.ByteSize() <= _LOOP_BYTES_MAX
-        names = decode() if is_short else await self._names.compute(account, decode)
-        # How many, and neither whose nor what: the audit log is kept longer than names are.
-        with audit_log.recorded("display names", account) as entry:
-            done = await self._names.set(account, names, replaces_all=request.replace_all)
-            entry.outcome = f"set={done.set} removed={done.removed}"
+        async with self._callers.questions.turn(account):
+            names = decode() if is_short else await self._names.compute(account, decode)
+            # How many, and neither whose nor what: the audit log is kept longer than names are.
+            with audit_log.recorded("display names", account) as entry:
+                done = await self._names.set(account, names, replaces_all=request.replace_all)
+                entry.outcome = f"set={done.set} removed={done.removed}"
         return settings.SetDisplayNamesResponse(set_count=done.set, removed_count=done.removed)
 
     async def ListDisplayNames(self, request: settings.ListDisplayNamesRequest, context: _Context) -> Any:
         """Display names of a kind; the reply is encoded."""
         account = self._callers.account(request.account_id, is_query=True)
         listing = self._name_reader.listing(request)
-        return Encoded(await self._names.page(account, listing, partial(encode_names, request)))
+        async with self._callers.questions.turn(account):
+            return Encoded(await self._names.page(account, listing, partial(encode_names, request)))

@@ -37,7 +37,7 @@ record Reach(String address, boolean tls, String proxy) implements ClientInterce
 
   /** Of a server at an address; finds the proxy as gRPC does. */
   static Reach of(String address, boolean tls) {
-    return new Reach(address, tls, isLoopback(address) ? null : proxyOf(address));
+    return new Reach(address, tls, address.contains(",") || isLoopback(address) ? null : proxyOf(address));
   }
 
   /** Whether the address is one of this host itself, to which no proxy leads. */

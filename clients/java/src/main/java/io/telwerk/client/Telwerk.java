@@ -63,7 +63,11 @@ public final class Telwerk implements AutoCloseable {
     this.channel = channel;
   }
 
-  /** Begins a connection to {@code address}, "host:port", in plain text unless told otherwise. */
+  /**
+   * Begins a connection to {@code address}, "host:port", in plain text unless told otherwise. Of several addresses, with
+   * commas between them, and of all that "dns:///name:port" leads to, calls go to all servers in turn, and to none that
+   * is away.
+   */
   public static Builder builder(String address) {
     return new Builder(address);
   }
@@ -171,9 +175,12 @@ public final class Telwerk implements AutoCloseable {
 
     /** The connection; nothing is sent yet. */
     public Telwerk build() {
-      ManagedChannelBuilder<?> builder = Grpc.newChannelBuilder(address, credentials);
-      if (Reach.isLoopback(address)) {
+      ManagedChannelBuilder<?> builder = Grpc.newChannelBuilder(Targets.targetOf(address), credentials);
+      if (Targets.addressesOf(address).stream().allMatch(Reach::isLoopback)) {
         builder.proxyDetector(target -> null);
+      }
+      if (Targets.isBalanced(address)) {
+        builder.defaultLoadBalancingPolicy("round_robin");
       }
       ManagedChannel channel =
           builder
