@@ -266,6 +266,7 @@ def _kpi_json(answer: KpiAnswer) -> Json:
         "unit": answer.unit,
         "held_back": answer.held_back_count,
         "enabled": answer.availability != Availability.AVAILABILITY_NOT_ENABLED,
+        "counted": answer.availability != Availability.AVAILABILITY_NOT_YET_COUNTED,
         "overlapping": answer.overlapping,
     }
 

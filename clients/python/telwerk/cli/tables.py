@@ -1,7 +1,7 @@
 """Answers as tables with small charts, for people."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from rich import box
 from rich.table import Table
@@ -252,6 +252,11 @@ def _heading(answer: KpiAnswer, kpis: Mapping[str, Kpi]) -> None:
 def _notes(answer: KpiAnswer, prefix: str = "") -> None:
     if answer.availability == Availability.AVAILABILITY_NOT_ENABLED:
         out.print(f"{prefix}not enabled: no inactivity action is switched on for this widget", style="yellow")
+    if answer.availability == Availability.AVAILABILITY_NOT_YET_COUNTED:
+        out.print(f"{prefix}not counted of this account: `telwerkd rebuild` counts what is stored", style="yellow")
+    if answer.HasField("known_from"):
+        known = f"{answer.known_from.ToDatetime(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        out.print(f"{prefix}wholly known of conversations that began from {known} on", style="yellow")
     if answer.overlapping:
         out.print(f"{prefix}rows overlap, and do not add up to the total", style="yellow")
     if answer.held_back_count:

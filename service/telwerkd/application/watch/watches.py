@@ -201,6 +201,8 @@ def changes(query: Query, before: Answer, after: Answer) -> Changes | None:
     """What is different in a later answer to the same query; None where only the whole answer can say it."""
     if before.time_zone != after.time_zone:
         return None  # the account's was changed, and with it the buckets
+    if [of.is_counted for of in before.kpis] != [of.is_counted for of in after.kpis]:
+        return None  # no line says that a KPI has no numbers any more
     of_durations = any(has_durations(info.kpi) for info in query.kpis)  # they are not kept, but for a hash
     if (
         query.compare_to is not None

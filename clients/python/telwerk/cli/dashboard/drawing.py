@@ -92,6 +92,13 @@ def slice_text(view: View, labels: Labels) -> str:
     return ", ".join(f"{BOARD_HEADINGS[kind].lower()} {labels.person(kind, chosen)}" for kind, chosen in view.slice)
 
 
+_SILENT = {
+    Availability.AVAILABILITY_NOT_ENABLED: "not enabled",
+    Availability.AVAILABILITY_NOT_YET_COUNTED: "not counted",
+}
+"""Why a KPI has no numbers."""
+
+
 def kpi_table(picture: Picture, kpis: Sequence[Kpi], width: int, height: int) -> Table:
     """The KPIs, so many columns of the terminal wide; as high as there is room, but at least a line each."""
     rows = max(1, min((height - _ROWS_OF_HEADING) // len(kpis) - 1, _CHART_ROWS_MAX))
@@ -109,8 +116,8 @@ def kpi_table(picture: Picture, kpis: Sequence[Kpi], width: int, height: int) ->
     table.add_column(chart_heading(picture, chart_width), no_wrap=True, ratio=1)
     for kpi in kpis:
         total = totals.get(kpi.kpi_id, Total())
-        if told[kpi.kpi_id].availability == Availability.AVAILABILITY_NOT_ENABLED:
-            silent = Text.assemble(f"{kpi.display_name} ", ("not enabled", "yellow"))
+        if why := _SILENT.get(told[kpi.kpi_id].availability):
+            silent = Text.assemble(f"{kpi.display_name} ", (why, "yellow"))
             table.add_row(silent, *[ABSENT] * (2 + before), "")
             continue
         name = f"{kpi.display_name} ({total.count:,} ratings)" if kpi.has_mean else kpi.display_name

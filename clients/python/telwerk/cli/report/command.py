@@ -1,6 +1,7 @@
 """`telwerk report`."""
 
 import sys
+from collections.abc import Collection
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -8,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from telwerk.cli.guide import complete_granularities
-from telwerk.cli.noticing import say_if_no_data
+from telwerk.cli.noticing import not_counted, say_if_no_data
 from telwerk.cli.options import Account, Language, LanguageOption, connect, err, say
 from telwerk.cli.querying import From, Groups, Operators, To, Widgets, Zone
 from telwerk.cli.report.asking import ask
@@ -18,6 +19,7 @@ from telwerk.cli.report.words import WORDS
 from telwerk.cli.slicing import people_filter
 from telwerk.cli.times import Clock, parse_range
 from telwerk.queries import GranularityName, Moment, SliceOptions
+from telwerk.v1.kpi_service_pb2 import ListKpisResponse
 
 BUCKETS_MAX: Final = 400
 """More columns cannot be told apart on a page."""
@@ -66,6 +68,9 @@ def report(
         rates = [rate.rate_id for rate in catalogue.rates]
         answers = ask(telwerk, account, catalogue.kpis, rates, BUSY_KPI, width, **slice_)
         say_if_no_data(telwerk, account, [kpi.kpi_id for kpi in catalogue.kpis], answers.totals.answers)
+    if lacking := not_counted(answers.totals.answers):
+        leave_out(catalogue, lacking)
+        say(f"not counted of the account {account!r}: {', '.join(lacking)} (`telwerkd rebuild` counts what is stored)")
     buckets = len(answers.series.bucket_start_seconds)
     if buckets > BUCKETS_MAX:
         raise typer.BadParameter(
@@ -76,6 +81,20 @@ def report(
     from telwerk.cli.report.rendering import html_of  # noqa: PLC0415
 
     _write(html_of(page_of(Asked(account, width, where, datetime.now(UTC)), answers, catalogue, WORDS[language])), html)
+
+
+def leave_out(catalogue: ListKpisResponse, kpi_ids: Collection[str]) -> None:
+    """Takes KPIs that the account does not count out of what is reported."""
+    shown = [kpi for kpi in catalogue.kpis if kpi.kpi_id not in kpi_ids]
+    del catalogue.kpis[:]
+    catalogue.kpis.extend(shown)
+    sections = list(catalogue.sections)
+    del catalogue.sections[:]
+    for section in sections:
+        of_section = [kpi_id for kpi_id in section.kpi_ids if kpi_id not in kpi_ids]
+        if of_section:
+            section.kpi_ids[:] = of_section
+            catalogue.sections.append(section)
 
 
 def _width(start: Moment, end: Moment) -> GranularityName:
