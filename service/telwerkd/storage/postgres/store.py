@@ -124,7 +124,8 @@ class PostgresStore(AcrossAccounts):
             for place, (_, command) in enumerate(commands):
                 row = None if place else first
                 with AccountTransaction(connection, account, row, remembered[0] or recalled) as tx:
-                    results.append(tx.run(command))
+                    tx.check_rules()
+                    results.append(command.run(tx))
                 remembered = tx.remembered if tx.remembered[0] is not None else remembered
                 refolded += tx.refolded
             return results, remembered, refolded
@@ -149,7 +150,8 @@ class PostgresStore(AcrossAccounts):
             if not connection.scalar(_TRY_UPKEEP, {"account": account}):
                 return None
             with AccountTransaction(connection, account, locked_account(connection, account)) as tx:
-                return tx.run(command)
+                tx.check_rules()
+                return command.run(tx)
 
         async def written() -> T | None:
             begun = monotonic()

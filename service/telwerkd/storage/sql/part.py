@@ -13,6 +13,7 @@ from sqlalchemy.util import await_only
 from telwerkd.application.ports import Account, Damage, DamagedRowError
 from telwerkd.domain.conversation.state import CURRENT_RULES
 from telwerkd.domain.counting.cells import are_cells
+from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.storage.schema.tables import accounts
 from telwerkd.storage.sql.bulk import Bulk, Values
@@ -52,6 +53,8 @@ class Statement:
         return connection.exec_driver_sql(text, parameters).all()
 
 
+_RULES_RETRY_SECONDS = 10.0
+
 ACCOUNT = tuple(accounts.c[name] for name in Account._fields)
 """The columns of `telwerkd.application.ports.Account`."""
 
@@ -89,6 +92,21 @@ class AccountPart:
             rows = _ACCOUNT_ROW.on(self._connection, account=self._account)
             self._row = Account(*rows[0]) if rows else Account(0, Micros(0), None, Micros(0))
         return self._row
+
+    def check_rules(self) -> None:
+        """Checks that this program may write to the account (R-ANEW-8).
+
+        Raises:
+            UnavailableError: a newer one counts it, by rules that this one does not know.
+        """
+        account = self.account()
+        if max(account.rules_version, account.rules_target) > CURRENT_RULES:
+            raise UnavailableError(
+                Reason.RULES_UNKNOWN,
+                f"account {self.account_id!r} is counted by version {account.rules_target} of the rules, and this "
+                f"server knows {CURRENT_RULES}: a newer one has to write to it",
+                _RULES_RETRY_SECONDS,
+            )
 
     def __enter__(self) -> Self:
         return self

@@ -53,7 +53,8 @@ class SqliteWriter:
                 results = []
                 for tx, (_, command) in zip(txs, commands, strict=True):
                     with tx:
-                        results.append(tx.run(command))
+                        tx.check_rules()
+                        results.append(command.run(tx))
             # It may have been deleted meanwhile.
             file.check()
         for tx, (account, _) in zip(txs, commands, strict=True):
