@@ -108,7 +108,7 @@ class Recounted:
             for (kpi, *_), n in oracle_facts(self.log[ConversationId(conversation)].values(), high_water).items():
                 if rules_of(kpi) <= rules:
                     wanted[kpi] += n
-        assert self.counts(PART_ONE) == {kpi: n for kpi, n in sorted(wanted.items()) if n}
+        assert self.counts(CURRENT_RULES) == {kpi: n for kpi, n in sorted(wanted.items()) if n}
 
 
 def counted(view: Any) -> Counter[Kpi]:
