@@ -49,6 +49,29 @@ func (w *watched) change(changes *telwerkv1.TimeSeriesChanges) {
 	w.answer.Series = kept
 	w.answer.Answers = changes.GetAnswers()
 	w.answer.CompleteUntil = changes.GetCompleteUntil()
+	w.answer.Names = mergedNames(w.answer.GetNames(), changes.GetNames())
+}
+
+// mergedNames is the display names after some have changed; an empty one is gone. By kind and id, as a query gives them.
+func mergedNames(before, changed []*telwerkv1.DisplayName) []*telwerkv1.DisplayName {
+	compare := func(one, other *telwerkv1.DisplayName) int {
+		return cmp.Or(
+			cmp.Compare(one.GetKind(), other.GetKind()),
+			cmp.Compare(one.GetQuestionId(), other.GetQuestionId()),
+			cmp.Compare(one.GetId(), other.GetId()),
+		)
+	}
+	names := slices.Clone(before)
+	for _, name := range changed {
+		place, found := slices.BinarySearchFunc(names, name, compare)
+		if found {
+			names = slices.Delete(names, place, place+1)
+		}
+		if name.GetName() != "" {
+			names = slices.Insert(names, place, name)
+		}
+	}
+	return names
 }
 
 // merged is the line with its changed buckets, dense or sparse as it was asked for.

@@ -1,5 +1,6 @@
 import { clone, create, toBinary } from "@bufbuild/protobuf";
 
+import { type DisplayName } from "./gen/telwerk/v1/display_name_pb.js";
 import {
   type Distribution,
   DistributionSchema,
@@ -46,6 +47,7 @@ export class Watched {
       .sort((one, other) => place(one) - place(other) || compareKeys(one.key, other.key));
     this.#answer.answers = changes.answers;
     if (changes.completeUntil !== undefined) this.#answer.completeUntil = changes.completeUntil;
+    this.#answer.names = mergedNames(this.#answer.names, changes.names);
   }
 
   /** The line with its changed buckets, dense or sparse as it was asked for. */
@@ -103,6 +105,18 @@ function encodedKey(key: Key | undefined): string {
 
 function encodedValue(value: Value | undefined): string {
   return value === undefined ? "" : Buffer.from(toBinary(ValueSchema, value)).toString("base64");
+}
+
+/** The display names after some have changed; an empty one is gone. By kind and id, as a query gives them. */
+function mergedNames(before: DisplayName[], changed: DisplayName[]): DisplayName[] {
+  const identityOf = ({ kind, questionId, id }: DisplayName) => JSON.stringify([kind, questionId, id]);
+  const names = new Map([...before, ...changed].map((name) => [identityOf(name), name]));
+  return [...names.values()]
+    .filter(({ name }) => name !== "")
+    .sort(
+      (one, other) =>
+        one.kind - other.kind || compareTexts(one.questionId, other.questionId) || compareTexts(one.id, other.id),
+    );
 }
 
 /** The order of rows: by operator, group, widget, value, topic and question. */

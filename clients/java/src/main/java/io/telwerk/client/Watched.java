@@ -1,6 +1,7 @@
 package io.telwerk.client;
 
 import com.google.protobuf.ByteString;
+import io.telwerk.v1.DisplayName;
 import io.telwerk.v1.Distribution;
 import io.telwerk.v1.Key;
 import io.telwerk.v1.QueryTimeSeriesResponse;
@@ -46,6 +47,12 @@ final class Watched {
           .thenComparing(Key::getTopicId, TEXTS)
           .thenComparing(Key::getQuestionId, TEXTS);
 
+  /** Whose a display name is. */
+  private static final Comparator<DisplayName> NAMES =
+      Comparator.comparingInt(DisplayName::getKindValue)
+          .thenComparing(DisplayName::getQuestionId, TEXTS)
+          .thenComparing(DisplayName::getId, TEXTS);
+
   private final boolean sparse;
   private QueryTimeSeriesResponse answer = QueryTimeSeriesResponse.getDefaultInstance();
 
@@ -86,7 +93,22 @@ final class Watched {
         .clearAnswers()
         .addAllAnswers(changes.getAnswersList())
         .setCompleteUntil(changes.getCompleteUntil())
+        .clearNames()
+        .addAllNames(mergedNames(answer.getNamesList(), changes.getNamesList()))
         .build();
+  }
+
+  /** The display names after some have changed; an empty one is gone. By kind and id, as a query gives them. */
+  private static List<DisplayName> mergedNames(List<DisplayName> before, List<DisplayName> changed) {
+    Map<DisplayName, DisplayName> names = new TreeMap<>(NAMES);
+    before.forEach(name -> names.put(name, name));
+    for (DisplayName name : changed) {
+      names.remove(name);
+      if (!name.getName().isEmpty()) {
+        names.put(name, name);
+      }
+    }
+    return List.copyOf(names.values());
   }
 
   private static boolean isOfAll(Series line) {
