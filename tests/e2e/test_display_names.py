@@ -433,3 +433,16 @@ async def test_the_kinds_of_the_contract_are_those_of_storage():
     assert {f"NAME_KIND_{kind.name}": int(kind) for kind in NameKind} == {
         key: number for key, number in names_pb.NameKind.items() if number
     }
+
+
+async def test_what_has_response_times_alone_is_listed_and_what_was_taken_back_of_it_is_not(server, account, either):
+    """The counters of durations hold sums beside the counts: only the counts say whether there are facts."""
+    times = {"kpi_ids": ["response_time"]}
+    chat = "09:00:00 anna assigned in sales\n09:01:00 contact: message\n09:02:00 operator: message #answer"
+    await server.ingest_chat(account, chat)
+    assert await ids(server, account, D.DIMENSION_OPERATOR, **times) == ["anna"]
+    await compacted(either)
+    assert await ids(server, account, D.DIMENSION_OPERATOR, **times) == ["anna"]
+    [retracted] = wired("10:00:00 takes back answer #back")
+    assert (await server.ingest(account, [retracted])).accepted_count == 1
+    assert await ids(server, account, D.DIMENSION_OPERATOR, **times) == []
