@@ -48,7 +48,7 @@ from telwerkd.domain.conversation.state import CURRENT_RULES, empty
 from telwerkd.domain.ids import SECOND, EventId, GoalId, Micros, OperatorGroupId, OperatorId, TopicId, WidgetId
 from telwerkd.server.upkeep_tasks import Periods
 from telwerkd.storage.location import Location, SqliteFile, located
-from tests.conftest import CALL_SECONDS, KPI_IDS, Server, compacted, started, timestamp, wire
+from tests.conftest import ALL_KPI_IDS as KPI_IDS, CALL_SECONDS, Server, compacted, started, timestamp, wire
 from tests.effort import EFFORT
 from tests.postgres import fresh_database
 
@@ -590,7 +590,10 @@ async def test_series_sum_to_totals(server, question):
 @table("question", QUESTIONS.values(), ids=QUESTIONS)
 async def test_a_sparse_series_says_the_same(server, question):
     """Buckets without facts are left out, the others are named by index: filled with zeros it is the full one."""
-    full, sparse = await series(server, KPI_IDS, **question), await series(server, KPI_IDS, **question, sparse=True)
+    full, sparse = (
+        await series(server, KPI_IDS, **question),
+        await series(server, KPI_IDS, **question, sparse=True),
+    )
     assert sparse.bucket_start_seconds == full.bucket_start_seconds
     width = len(full.bucket_start_seconds)
 
@@ -634,10 +637,17 @@ async def test_a_mean_without_ratings_is_absent(server):
 
 
 async def test_only_values_known_beforehand_have_a_distribution(server):
-    """Stars, actions and outcomes; it adds up to the count, also of a filtered slice, bucket by bucket."""
+    """Stars, actions, outcomes, senders, ends; it adds up to the count, also of a filtered slice, bucket by bucket."""
     answer = await series(server, KPI_IDS, granularity=kpi.GRANULARITY_DAY, include_distribution=True)
     sizes = {one.kpi_id: len(one.distribution) for one in answer.series if one.distribution}
-    assert sizes == {"satisfaction_score": 5, "inactivity_actions": 8, "offline_assignments": 2}
+    assert sizes == {
+        "satisfaction_score": 5,
+        "inactivity_actions": 8,
+        "offline_assignments": 2,
+        "conversations_started": 3,
+        "conversations_ended": 2,
+        "messages": 3,
+    }
     for one in answer.series:
         if one.distribution:
             assert [sum(counts) for counts in zip(*(d.counts for d in one.distribution), strict=True)] == one.counts
