@@ -57,7 +57,7 @@ DimensionName: TypeAlias = Literal[
 OrderName: TypeAlias = Literal[
     "key", "count", "sum", "mean", "count_delta", "count_change", "mean_delta", "rate", "rate_delta",
     "-key", "-count", "-sum", "-mean", "-count_delta", "-count_change", "-mean_delta",
-    "-rate", "-rate_delta",
+    "-rate", "-rate_delta", "percentile", "-percentile",
 ]  # fmt: skip
 """By what rows are ordered; with a minus the largest comes first. See `OrderMeasure`."""
 
@@ -93,9 +93,10 @@ class TotalsOptions(SliceOptions, total=False):
     - `order_by`: "-count" for the largest first; `order_kpi` says whose numbers decide among several KPIs.
     - `top`: only so many rows, 1 to 1,000, and with `include_rest` one more for all the others. Of a rate, `min_below`
       leaves out rows with fewer below the line.
-    - `percentiles`: of KPIs with durations, such as 0.5 for the median; see `Total.percentiles`.
     - `page_size` and `page_token`: one page, and which; to have them all, see `totals_pages` and `series_pages`.
     - `include_names`: the answer carries the display names of its ids; `telwerk.names.Names` looks them up.
+    - `percentiles`, 0.5 for the median, and `include_histogram`: of KPIs with durations, in milliseconds.
+      `order_percentile` says which one `order_by="percentile"` means.
     """
 
     group_by: Iterable[DimensionName]
@@ -109,6 +110,8 @@ class TotalsOptions(SliceOptions, total=False):
     page_size: int
     page_token: str
     include_names: bool
+    include_histogram: bool
+    order_percentile: float
 
 
 class SeriesOptions(TotalsOptions, total=False):
@@ -194,6 +197,7 @@ def series_request(account_id: str, kpis: str | Iterable[str], options: SeriesOp
         page_token=options.get("page_token", ""),
         percentiles=options.get("percentiles", ()),
         include_names=options.get("include_names", False),
+        include_histogram=options.get("include_histogram", False),
     )
 
 
@@ -213,6 +217,7 @@ def totals_request(account_id: str, kpis: str | Iterable[str], options: TotalsOp
         page_token=options.get("page_token", ""),
         percentiles=options.get("percentiles", ()),
         include_names=options.get("include_names", False),
+        include_histogram=options.get("include_histogram", False),
     )
 
 
@@ -309,7 +314,12 @@ def _order(options: TotalsOptions) -> OrderBy | None:
     if name is None:
         return None
     measure = ORDERS[name.removeprefix("-")]
-    return OrderBy(measure=measure, descending=name.startswith("-"), kpi_id=options.get("order_kpi", ""))
+    return OrderBy(
+        measure=measure,
+        descending=name.startswith("-"),
+        kpi_id=options.get("order_kpi", ""),
+        percentile=options.get("order_percentile"),
+    )
 
 
 def _top(options: TotalsOptions) -> Top | None:

@@ -85,7 +85,10 @@ def series_text(response: QueryTimeSeriesResponse, output: Output) -> str:
         {
             "kpi": one.kpi_id,
             "key": key_texts(one.key),
-            "buckets": [_bucket_json(bucket) for bucket in buckets(response, one)],
+            "buckets": [
+                _bucket_json(bucket) | _percentiles_at(one, place)
+                for place, bucket in enumerate(buckets(response, one))
+            ],
             **({"rest": True} if one.rest else {}),
             **({"compared": _compared_columns(one.comparison)} if one.HasField("comparison") else {}),
         }
@@ -94,7 +97,16 @@ def series_text(response: QueryTimeSeriesResponse, output: Output) -> str:
     return json_text({"series": series, **_common(response)})
 
 
-def _bucket_json(bucket: Bucket) -> Json:
+def _percentiles_at(series: Series, place: int) -> dict[str, float | None]:
+    """The percentiles of a bucket, in ms, such as `p50`; nothing where none was asked for."""
+    return {_percentile_name(one.percentile): _number(one.values[place]) for one in series.percentiles}
+
+
+def _percentile_name(percentile: float) -> str:
+    return f"p{percentile * 100:.10g}"
+
+
+def _bucket_json(bucket: Bucket) -> dict[str, Json]:
     counted: dict[str, Json] = {"start": bucket.start.isoformat(), "count": bucket.count, **_rate_of(bucket)}
     return counted if bucket.stars is None else {**counted, "sum": bucket.stars, "mean": bucket.mean}
 
@@ -136,7 +148,7 @@ def _series_rows(response: QueryTimeSeriesResponse) -> Iterator[Mapping[str, obj
     for series in response.series:
         key = {"kpi": series.kpi_id, **labels.columns(series.key), **({"rest": True} if series.rest else {})}
         for place, bucket in enumerate(buckets(response, series)):
-            mean = {"sum": bucket.stars, "mean": bucket.mean}
+            mean = {"sum": bucket.stars, "mean": bucket.mean, **_percentiles_at(series, place)}
             compared = _compared_cells(series.comparison, place) if series.HasField("comparison") else {}
             counted = {"start": bucket.start.isoformat(), "count": bucket.count, **_rate_of(bucket)}
             yield {**key, **counted, **mean, **compared}
@@ -170,6 +182,7 @@ def totals_text(response: QueryTotalsResponse, output: Output) -> str:
             "share": one.share if one.HasField("share") else None,
             **({} if _mean(one)["sum"] is None else _mean(one)),
             **_rate_and_hours(one),
+            **{_percentile_name(found.percentile): found.value for found in one.percentiles},
             "distribution": {text_of(part.value): part.count for part in one.distribution},
             **({"compared": _compared(one.comparison)} if one.HasField("comparison") else {}),
         }
@@ -182,6 +195,7 @@ def _total_row(total: Total, labels: Labels) -> Mapping[str, object]:
     share = total.share if total.HasField("share") else None
     row = {"kpi": total.kpi_id, **labels.columns(total.key), **({"rest": True} if total.rest else {})}
     row |= {"count": total.count, **_mean(total), "share": share, **_rate_and_hours(total)}
+    row |= {_percentile_name(found.percentile): found.value for found in total.percentiles}
     if total.HasField("comparison"):
         compared = _compared(total.comparison)
         row |= {name if name.endswith(("delta", "change")) else f"compared_{name}": compared[name] for name in compared}
@@ -214,7 +228,7 @@ def _compared(comparison: TotalComparison) -> dict[str, int | float | None]:
 
 def _mean(total: Total) -> dict[str, int | float | None]:
     """Sum and mean; both None where the KPI has no mean, the mean alone where there are no ratings."""
-    if not any(part.value.HasField("stars") for part in total.distribution):
+    if not (total.HasField("mean") or any(part.value.HasField("stars") for part in total.distribution)):
         return {"sum": None, "mean": None}
     return {"sum": total.sum, "mean": total.mean if total.HasField("mean") else None}
 

@@ -122,6 +122,14 @@ Rest = Annotated[bool, typer.Option("--rest", help="With --top, one more row for
 MinBelow = Annotated[
     int, typer.Option("--min-below", metavar="N", help="With --top of a rate: only rows with N below the line.", min=0)
 ]
+Percentiles = Annotated[
+    list[float] | None,
+    typer.Option(
+        "--percentile",
+        metavar="P",
+        help="Of durations: 0.5 for the median, in ms; in JSON and CSV. Repeated: each.",
+    ),
+]
 PageSize = Annotated[int | None, typer.Option(metavar="N", help="Rows at a time.", min=1)]
 PageToken = Annotated[
     str, typer.Option(metavar="TOKEN", help="Which page, as the one before says.", show_default=False)
@@ -157,6 +165,7 @@ def query(
     top: TopRows = None,
     rest: Rest = False,
     min_below: MinBelow = 0,
+    percentile: Percentiles = None,
     page_size: PageSize = None,
     page_token: PageToken = "",
     sparse: Annotated[bool, typer.Option("--sparse", help="Leave out what is zero.")] = False,
@@ -171,6 +180,7 @@ def query(
         clock = _clock(telwerk, account, zone)
         options = _options(clock, start, end, zone, group_by, compare, order_by, top, page_size, page_token, rest=rest)
         options["min_below"] = min_below
+        options["percentiles"] = percentile or ()
         options["where"] = where_of(kpis, catalogue, operator, group, widget, topic, question, value)
         width = granularity or _default_granularity(options["start"], options["end"])
         response = telwerk.series(account, kpis, **options, granularity=width, sparse=sparse)
@@ -202,6 +212,7 @@ def totals(
     top: TopRows = None,
     rest: Rest = False,
     min_below: MinBelow = 0,
+    percentile: Percentiles = None,
     page_size: PageSize = None,
     page_token: PageToken = "",
     output: OutputOption = Output.TABLE,
@@ -212,6 +223,7 @@ def totals(
         clock = _clock(telwerk, account, zone)
         options = _options(clock, start, end, zone, group_by, compare, order_by, top, page_size, page_token, rest=rest)
         options["min_below"] = min_below
+        options["percentiles"] = percentile or ()
         options["where"] = where_of(kpis, catalogue, operator, group, widget, topic, question, value)
         response = telwerk.totals(account, kpis, **options)
         say_if_no_data(telwerk, account, list(catalogue), response.answers)

@@ -23,6 +23,7 @@ from telwerk.v1.kpi_service_pb2 import (
     Series,
     Total,
     TotalComparison,
+    ValueKind,
 )
 
 ABSENT = "–"  # noqa: RUF001 - a dash that is seen beside digits
@@ -81,7 +82,7 @@ def print_totals(response: QueryTotalsResponse, kpis: Mapping[str, Kpi]) -> None
     table = _table(["KPI", *dimensions.values()], numbers, ["1–5"] * has_mean)  # noqa: RUF001
     for total in response.totals:
         kpi = kpis[total.kpi_id]
-        means, stars = _mean_cells(total) if kpi.has_mean else ([""] * has_mean, [""] * has_mean)
+        means, stars = _mean_cells(kpi, total) if kpi.has_mean else ([""] * has_mean, [""] * has_mean)
         before = _before_cells(total.comparison) if compared else []
         table.add_row(
             kpi.display_name,
@@ -138,9 +139,9 @@ def percent(rate: float) -> str:
     return f"{rate:.1%}"
 
 
-def _mean_cells(total: Total) -> tuple[list[str], list[str]]:
+def _mean_cells(kpi: Kpi, total: Total) -> tuple[list[str], list[str]]:
     """The mean, and how often each number of stars."""
-    mean = f"{total.mean:.2f}" if total.HasField("mean") else ABSENT
+    mean = _mean_text(kpi, total.mean) if total.HasField("mean") else ABSENT
     counts = [part.count for part in total.distribution if part.value.HasField("stars")]
     return [mean], [sparkline(counts, _CHART_WIDTH)]
 
@@ -166,13 +167,13 @@ def _buckets_table(response: QueryTimeSeriesResponse, series: Series, kpi: Kpi, 
         clipped = (response.first_bucket_clipped and row.start == starts[0]) or (
             response.last_bucket_clipped and row.start == starts[-1]
         )
-        cells = [f"{row.count:,}", *_of(row.count, row.below), *([_mean(row)] if kpi.has_mean else [])]
+        cells = [f"{row.count:,}", *_of(row.count, row.below), *([_mean(kpi, row)] if kpi.has_mean else [])]
         if compared is not None:
             cells.append(f"{compared[place]:,}" if place < len(compared) else ABSENT)
         table.add_row(f"{label} (part)" if clipped else label, *cells, Text(bar(row.count, top, _CHART_WIDTH), "cyan"))
     total = Bucket(rows[0].start, sum(row.count for row in rows), sum(row.stars or 0 for row in rows))
     below = sum(series.below_counts) if is_rate else None
-    sums = [f"{total.count:,}", *_of(total.count, below), *([_mean(total)] if kpi.has_mean else [])]
+    sums = [f"{total.count:,}", *_of(total.count, below), *([_mean(kpi, total)] if kpi.has_mean else [])]
     _foot(table, ["Total", *sums, *([] if compared is None else [f"{sum(compared):,}"])])
     return table
 
@@ -200,7 +201,7 @@ def _keys_table(response: QueryTimeSeriesResponse, series: Sequence[Series], kpi
         for index, count in zip(one.bucket_indexes or range(len(one.counts)), one.counts, strict=True):
             counts[index] = count
         total = sum(one.counts)
-        means = [f"{sum(one.sums) / total:.2f}" if total else ABSENT] if kpi.has_mean else []
+        means = [_mean_text(kpi, sum(one.sums) / total) if total else ABSENT] if kpi.has_mean else []
         before = [f"{sum(one.comparison.counts):,}"] if compared else []
         chart = Text(sparkline(counts, _CHART_WIDTH), "cyan")
         rate = _of(total, sum(one.below_counts) if is_rate else None)
@@ -208,8 +209,18 @@ def _keys_table(response: QueryTimeSeriesResponse, series: Sequence[Series], kpi
     return table
 
 
-def _mean(bucket: Bucket) -> str:
-    return ABSENT if bucket.mean is None else f"{bucket.mean:.2f}"
+def _mean(kpi: Kpi, bucket: Bucket) -> str:
+    return ABSENT if bucket.mean is None else _mean_text(kpi, bucket.mean)
+
+
+def _mean_text(kpi: Kpi, mean: float) -> str:
+    """A mean of stars, or of milliseconds as people read them: 850 ms, 57.5 s, 12.3 min, 5.0 h, 3.1 d."""
+    if kpi.value_kind != ValueKind.VALUE_KIND_DURATION:
+        return f"{mean:.2f}"
+    for unit, milliseconds in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)):
+        if mean >= milliseconds:
+            return f"{mean / milliseconds:.1f} {unit}"
+    return f"{mean:.0f} ms"
 
 
 def _span(response: QueryTimeSeriesResponse) -> str:
