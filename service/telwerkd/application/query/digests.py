@@ -61,10 +61,10 @@ def digest(of: Slice, key_of_row: IntArray, keys: int, *, whole: bool = False) -
         place = key if whole else key * width + part.bucket
         kept = key != NONE
         codes, numbers = (part.code, part.n) if kept.all() else (part.code[kept], part.n[kept])
-        at = np.concatenate((at, place[kept] * CODES + codes))
+        at = np.concatenate((at, place[kept] << _CODE_BITS | codes))
         n = np.concatenate((n, numbers))
     at, n = _summed(at, n)
-    place, code = np.divmod(at, CODES)
+    place, code = at >> _CODE_BITS, at & (1 << _CODE_BITS) - 1
     is_sum = code == SUM
     sums = np.zeros(keys * width, np.int64)
     sums[place[is_sum]] = n[is_sum]
@@ -80,6 +80,9 @@ def digest_of_all(of: Slice) -> Digest:
     code = np.flatnonzero(numbers[SUM + 1 :]) + SUM + 1
     return Digest(1, 1, numbers[SUM].reshape(1, 1), np.zeros_like(code), code, numbers[code])
 
+
+_CODE_BITS = (CODES - 1).bit_length()
+"""Shifting takes a fraction of the time of a division."""
 
 _NONE_YET = np.zeros(0, np.int64), np.zeros(0, np.int64)
 
