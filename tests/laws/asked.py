@@ -41,7 +41,7 @@ from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.transport.codec.answers import encode_answer
 from tests.commands import Do
 from tests.effort import rounds
-from tests.generate import ACTIONS, ASSIGNED, CONTACT_WRITES, FAMILIES, THEMES, WIDGETS
+from tests.generate import ACTIONS, ASSIGNED, CONTACT_WRITES, FAMILIES, LIVE, OPERATOR_WRITES, THEMES, WIDGETS
 from tests.oracle import Counted, oracle_facts, oracle_held
 from tests.postgres import fresh_database
 
@@ -84,6 +84,9 @@ def made_up(random: Random) -> Iterator[list[Event]]:
     for _ in range(CONVERSATIONS):
         day = random.choice(EVENTFUL_DAYS) if random.random() < 0.3 else FIRST_DAY + timedelta(random.randrange(DAYS))
         start = (day - date(1970, 1, 1)).days * 96 + random.randrange(-48, 96)
+        if random.random() < 0.04:
+            yield answered_in_time(random, start)
+            continue
         # Within a quarter-hour, over a few of them (their very ends among the instants), or over days.
         grid, steps = random.choice([(1_000_000, 900), (450_000_000, 8), (QUARTER_MICROS, 300)])
         kinds = random.choice(themes) + random.choice([[], ASSIGNED, ASSIGNED + CONTACT_WRITES])
@@ -97,6 +100,14 @@ def made_up(random: Random) -> Iterator[list[Event]]:
             )
             for n, kind in enumerate(random.choices(kinds, k=random.randrange(1, EVENTS_MAX)))
         ]
+
+
+def answered_in_time(random: Random, start: int) -> list[Event]:
+    """What chance alone hardly brings about: an operator writes before a limit of seconds (KPI 13)."""
+    kinds = [*random.sample(ASSIGNED, 1), LIVE[-1], *CONTACT_WRITES, *OPERATOR_WRITES]
+    widget = random.choice(WIDGETS)
+    at = start * QUARTER_MICROS + random.randrange(3_600) * 1_000_000
+    return [Event(EventId(f"{n}"), Micros(at + n * 1_000_000), 0, widget, kind) for n, kind in enumerate(kinds)]
 
 
 Facts: TypeAlias = dict[Kpi, list[Counted]]
