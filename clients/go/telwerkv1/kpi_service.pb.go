@@ -490,16 +490,18 @@ const (
 	OrderMeasure_ORDER_MEASURE_KEY OrderMeasure = 1
 	// Facts.
 	OrderMeasure_ORDER_MEASURE_COUNT OrderMeasure = 2
-	// KPI 1: stars.
+	// KPI 1: stars; durations: milliseconds.
 	OrderMeasure_ORDER_MEASURE_SUM OrderMeasure = 3
-	// KPI 1: stars by rating.
+	// KPI 1: stars by rating; durations: milliseconds by fact.
 	OrderMeasure_ORDER_MEASURE_MEAN OrderMeasure = 4
 	// Facts more than in the compared period.
 	OrderMeasure_ORDER_MEASURE_COUNT_DELTA OrderMeasure = 5
 	// Facts more than in the compared period, by those in it.
 	OrderMeasure_ORDER_MEASURE_COUNT_CHANGE OrderMeasure = 6
-	// KPI 1: the mean's difference from the compared period's.
+	// The mean's difference from the compared period's.
 	OrderMeasure_ORDER_MEASURE_MEAN_DELTA OrderMeasure = 7
+	// KPIs with durations: `OrderBy.percentile` of them.
+	OrderMeasure_ORDER_MEASURE_PERCENTILE OrderMeasure = 8
 	// Rates: what is above the line by what is below it.
 	OrderMeasure_ORDER_MEASURE_RATE OrderMeasure = 9
 	// Rates: the rate's difference from the compared period's.
@@ -517,6 +519,7 @@ var (
 		5:  "ORDER_MEASURE_COUNT_DELTA",
 		6:  "ORDER_MEASURE_COUNT_CHANGE",
 		7:  "ORDER_MEASURE_MEAN_DELTA",
+		8:  "ORDER_MEASURE_PERCENTILE",
 		9:  "ORDER_MEASURE_RATE",
 		10: "ORDER_MEASURE_RATE_DELTA",
 	}
@@ -529,6 +532,7 @@ var (
 		"ORDER_MEASURE_COUNT_DELTA":  5,
 		"ORDER_MEASURE_COUNT_CHANGE": 6,
 		"ORDER_MEASURE_MEAN_DELTA":   7,
+		"ORDER_MEASURE_PERCENTILE":   8,
 		"ORDER_MEASURE_RATE":         9,
 		"ORDER_MEASURE_RATE_DELTA":   10,
 	}
@@ -571,6 +575,9 @@ const (
 	Availability_AVAILABILITY_AVAILABLE Availability = 1
 	// KPI 5: each widget asked for is known to have no inactivity action enabled.
 	Availability_AVAILABILITY_NOT_ENABLED Availability = 2
+	// The account is not wholly counted by rules that have the KPI, or does not count it: there are no numbers. `telwerkd
+	// rebuild` counts what is stored.
+	Availability_AVAILABILITY_NOT_YET_COUNTED Availability = 3
 )
 
 // Enum value maps for Availability.
@@ -579,11 +586,13 @@ var (
 		0: "AVAILABILITY_UNSPECIFIED",
 		1: "AVAILABILITY_AVAILABLE",
 		2: "AVAILABILITY_NOT_ENABLED",
+		3: "AVAILABILITY_NOT_YET_COUNTED",
 	}
 	Availability_value = map[string]int32{
-		"AVAILABILITY_UNSPECIFIED": 0,
-		"AVAILABILITY_AVAILABLE":   1,
-		"AVAILABILITY_NOT_ENABLED": 2,
+		"AVAILABILITY_UNSPECIFIED":     0,
+		"AVAILABILITY_AVAILABLE":       1,
+		"AVAILABILITY_NOT_ENABLED":     2,
+		"AVAILABILITY_NOT_YET_COUNTED": 3,
 	}
 )
 
@@ -2211,7 +2220,9 @@ type OrderBy struct {
 	// The largest first.
 	Descending bool `protobuf:"varint,2,opt,name=descending,proto3" json:"descending,omitempty"`
 	// Whose numbers decide where several KPIs are asked for; one of them. Absent: the first.
-	KpiId         string `protobuf:"bytes,3,opt,name=kpi_id,json=kpiId,proto3" json:"kpi_id,omitempty"`
+	KpiId string `protobuf:"bytes,3,opt,name=kpi_id,json=kpiId,proto3" json:"kpi_id,omitempty"`
+	// Which percentile, 0 to 1, where `measure` is one. Required there, refused elsewhere.
+	Percentile    *float64 `protobuf:"fixed64,4,opt,name=percentile,proto3,oneof" json:"percentile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2265,6 +2276,13 @@ func (x *OrderBy) GetKpiId() string {
 		return x.KpiId
 	}
 	return ""
+}
+
+func (x *OrderBy) GetPercentile() float64 {
+	if x != nil && x.Percentile != nil {
+		return *x.Percentile
+	}
+	return 0
 }
 
 // Only the first rows in the order asked for.
@@ -2363,6 +2381,16 @@ type QueryTimeSeriesRequest struct {
 	PageSize int32 `protobuf:"varint,13,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Of the page before; absent for the first. Belongs to the very same query.
 	PageToken string `protobuf:"bytes,14,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Percentiles to add, of KPIs with durations: 0 to 1 each, 0.5 for the median; up to 10, each once. A percentile p of n
+	// durations is the one at the place p * n, rounded up, at least the first; within one per cent of it, and 0 exactly.
+	Percentiles []float64 `protobuf:"fixed64,15,rep,packed,name=percentiles,proto3" json:"percentiles,omitempty"`
+	// Add how many durations there are of each length, for KPIs with durations.
+	IncludeHistogram bool `protobuf:"varint,16,opt,name=include_histogram,json=includeHistogram,proto3" json:"include_histogram,omitempty"`
+	// Asks what was known at an instant: the present rules over the events that were accepted at or before it, with the
+	// clock at it. Not in the future, nor before the account's first event that says when it was accepted, nor before a
+	// purge or an erasure. It is answered from the log, so it costs what its events cost, of which there may be
+	// `as_of_events_max` at most. Absent: what is known now.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	// Add the display names of the ids that occur in the answer.
 	IncludeNames  bool `protobuf:"varint,18,opt,name=include_names,json=includeNames,proto3" json:"include_names,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2495,6 +2523,27 @@ func (x *QueryTimeSeriesRequest) GetPageToken() string {
 		return x.PageToken
 	}
 	return ""
+}
+
+func (x *QueryTimeSeriesRequest) GetPercentiles() []float64 {
+	if x != nil {
+		return x.Percentiles
+	}
+	return nil
+}
+
+func (x *QueryTimeSeriesRequest) GetIncludeHistogram() bool {
+	if x != nil {
+		return x.IncludeHistogram
+	}
+	return false
+}
+
+func (x *QueryTimeSeriesRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
 }
 
 func (x *QueryTimeSeriesRequest) GetIncludeNames() bool {
@@ -2738,7 +2787,7 @@ type KpiAnswer struct {
 	Overlapping bool `protobuf:"varint,5,opt,name=overlapping,proto3" json:"overlapping,omitempty"`
 	// Facts in the range and slice, each once: of all rows and pages, also where rows overlap.
 	Count int64 `protobuf:"varint,6,opt,name=count,proto3" json:"count,omitempty"`
-	// KPI 1: their stars. 0 for others.
+	// KPI 1: their stars; durations: their milliseconds. 0 for others.
 	Sum int64 `protobuf:"varint,7,opt,name=sum,proto3" json:"sum,omitempty"`
 	// `count` of the compared period.
 	ComparedCount int64 `protobuf:"varint,8,opt,name=compared_count,json=comparedCount,proto3" json:"compared_count,omitempty"`
@@ -2748,10 +2797,17 @@ type KpiAnswer struct {
 	RowCount int32 `protobuf:"varint,10,opt,name=row_count,json=rowCount,proto3" json:"row_count,omitempty"`
 	// KPI 5: widgets of the slice that are known to have no inactivity action enabled in the range, by id.
 	NotEnabledWidgetIds []string `protobuf:"bytes,11,rep,name=not_enabled_widget_ids,json=notEnabledWidgetIds,proto3" json:"not_enabled_widget_ids,omitempty"`
+	// Where older events were purged, or conversations erased, before the KPI was counted: it is wholly known of
+	// conversations that began from then on. Absent: of all.
+	KnownFrom *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=known_from,json=knownFrom,proto3" json:"known_from,omitempty"`
 	// Rates: `count` is above the line, this below it; in the range and slice, each fact once.
 	BelowCount int64 `protobuf:"varint,14,opt,name=below_count,json=belowCount,proto3" json:"below_count,omitempty"`
 	// `below_count` of the compared period.
 	ComparedBelowCount int64 `protobuf:"varint,15,opt,name=compared_below_count,json=comparedBelowCount,proto3" json:"compared_below_count,omitempty"`
+	// If asked for, with durations: the percentiles of all facts in the range and slice; none without facts.
+	Percentiles []*Percentile `protobuf:"bytes,16,rep,name=percentiles,proto3" json:"percentiles,omitempty"`
+	// If asked for, with durations: how many there are of each length, in the range and slice.
+	Histogram []*HistogramBin `protobuf:"bytes,17,rep,name=histogram,proto3" json:"histogram,omitempty"`
 	// Grouped by weekday or hour of the day: every cell of the week that has any time in either period, in order, those
 	// without facts included, which have no row.
 	WeekCells     []*WeekCell `protobuf:"bytes,19,rep,name=week_cells,json=weekCells,proto3" json:"week_cells,omitempty"`
@@ -2866,6 +2922,13 @@ func (x *KpiAnswer) GetNotEnabledWidgetIds() []string {
 	return nil
 }
 
+func (x *KpiAnswer) GetKnownFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.KnownFrom
+	}
+	return nil
+}
+
 func (x *KpiAnswer) GetBelowCount() int64 {
 	if x != nil {
 		return x.BelowCount
@@ -2878,6 +2941,20 @@ func (x *KpiAnswer) GetComparedBelowCount() int64 {
 		return x.ComparedBelowCount
 	}
 	return 0
+}
+
+func (x *KpiAnswer) GetPercentiles() []*Percentile {
+	if x != nil {
+		return x.Percentiles
+	}
+	return nil
+}
+
+func (x *KpiAnswer) GetHistogram() []*HistogramBin {
+	if x != nil {
+		return x.Histogram
+	}
+	return nil
 }
 
 func (x *KpiAnswer) GetWeekCells() []*WeekCell {
@@ -3081,7 +3158,7 @@ type Series struct {
 	BucketIndexes []int32 `protobuf:"varint,3,rep,packed,name=bucket_indexes,json=bucketIndexes,proto3" json:"bucket_indexes,omitempty"`
 	// Facts per bucket.
 	Counts []int64 `protobuf:"varint,4,rep,packed,name=counts,proto3" json:"counts,omitempty"`
-	// KPI 1: stars per bucket, to be divided by the counts. Empty for others.
+	// KPI 1: stars per bucket; durations: milliseconds. To be divided by the counts. Empty for others.
 	Sums []int64 `protobuf:"varint,5,rep,packed,name=sums,proto3" json:"sums,omitempty"`
 	// If asked for: for each value known beforehand, in the catalogue's order.
 	Distribution []*Distribution `protobuf:"bytes,6,rep,name=distribution,proto3" json:"distribution,omitempty"`
@@ -3089,6 +3166,10 @@ type Series struct {
 	Comparison *SeriesComparison `protobuf:"bytes,7,opt,name=comparison,proto3" json:"comparison,omitempty"`
 	// This is the sum of all keys that are not named; it has no key.
 	Rest bool `protobuf:"varint,8,opt,name=rest,proto3" json:"rest,omitempty"`
+	// If asked for: one for each percentile, in the order asked for.
+	Percentiles []*PercentileSeries `protobuf:"bytes,9,rep,name=percentiles,proto3" json:"percentiles,omitempty"`
+	// If asked for: how many durations there are of each length, aligned with the counts.
+	Histograms []*Histogram `protobuf:"bytes,10,rep,name=histograms,proto3" json:"histograms,omitempty"`
 	// Rates: per bucket, what is below the line; `counts` are above it.
 	BelowCounts []int64 `protobuf:"varint,12,rep,packed,name=below_counts,json=belowCounts,proto3" json:"below_counts,omitempty"`
 	// Rates: `counts` by `below_counts`. NaN where nothing is below.
@@ -3183,6 +3264,20 @@ func (x *Series) GetRest() bool {
 	return false
 }
 
+func (x *Series) GetPercentiles() []*PercentileSeries {
+	if x != nil {
+		return x.Percentiles
+	}
+	return nil
+}
+
+func (x *Series) GetHistograms() []*Histogram {
+	if x != nil {
+		return x.Histograms
+	}
+	return nil
+}
+
 func (x *Series) GetBelowCounts() []int64 {
 	if x != nil {
 		return x.BelowCounts
@@ -3197,20 +3292,242 @@ func (x *Series) GetRates() []float64 {
 	return nil
 }
 
+// One percentile, bucket by bucket.
+type PercentileSeries struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which one, as it was asked for.
+	Percentile float64 `protobuf:"fixed64,1,opt,name=percentile,proto3" json:"percentile,omitempty"`
+	// In milliseconds, aligned with the counts. NaN where there is no fact.
+	Values        []float64 `protobuf:"fixed64,2,rep,packed,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PercentileSeries) Reset() {
+	*x = PercentileSeries{}
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PercentileSeries) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PercentileSeries) ProtoMessage() {}
+
+func (x *PercentileSeries) ProtoReflect() protoreflect.Message {
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PercentileSeries.ProtoReflect.Descriptor instead.
+func (*PercentileSeries) Descriptor() ([]byte, []int) {
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *PercentileSeries) GetPercentile() float64 {
+	if x != nil {
+		return x.Percentile
+	}
+	return 0
+}
+
+func (x *PercentileSeries) GetValues() []float64 {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+// One percentile.
+type Percentile struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which one, as it was asked for.
+	Percentile float64 `protobuf:"fixed64,1,opt,name=percentile,proto3" json:"percentile,omitempty"`
+	// In milliseconds.
+	Value         float64 `protobuf:"fixed64,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Percentile) Reset() {
+	*x = Percentile{}
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Percentile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Percentile) ProtoMessage() {}
+
+func (x *Percentile) ProtoReflect() protoreflect.Message {
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Percentile.ProtoReflect.Descriptor instead.
+func (*Percentile) Descriptor() ([]byte, []int) {
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *Percentile) GetPercentile() float64 {
+	if x != nil {
+		return x.Percentile
+	}
+	return 0
+}
+
+func (x *Percentile) GetValue() float64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+// How many durations there are of each length.
+type Histogram struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By length; those without any are left out.
+	Bins          []*HistogramBin `protobuf:"bytes,1,rep,name=bins,proto3" json:"bins,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Histogram) Reset() {
+	*x = Histogram{}
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Histogram) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Histogram) ProtoMessage() {}
+
+func (x *Histogram) ProtoReflect() protoreflect.Message {
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Histogram.ProtoReflect.Descriptor instead.
+func (*Histogram) Descriptor() ([]byte, []int) {
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Histogram) GetBins() []*HistogramBin {
+	if x != nil {
+		return x.Bins
+	}
+	return nil
+}
+
+// How many durations there are between two bounds. The bounds are the same in every answer, so that bins add up.
+type HistogramBin struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The shortest of the bin, in milliseconds.
+	Lower float64 `protobuf:"fixed64,1,opt,name=lower,proto3" json:"lower,omitempty"`
+	// The longest of the bin, in milliseconds.
+	Upper float64 `protobuf:"fixed64,2,opt,name=upper,proto3" json:"upper,omitempty"`
+	// Durations.
+	Count         int64 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HistogramBin) Reset() {
+	*x = HistogramBin{}
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HistogramBin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HistogramBin) ProtoMessage() {}
+
+func (x *HistogramBin) ProtoReflect() protoreflect.Message {
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HistogramBin.ProtoReflect.Descriptor instead.
+func (*HistogramBin) Descriptor() ([]byte, []int) {
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *HistogramBin) GetLower() float64 {
+	if x != nil {
+		return x.Lower
+	}
+	return 0
+}
+
+func (x *HistogramBin) GetUpper() float64 {
+	if x != nil {
+		return x.Upper
+	}
+	return 0
+}
+
+func (x *HistogramBin) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 // A line of the compared period, bucket by bucket.
 type SeriesComparison struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Facts per bucket of the compared period.
 	Counts []int64 `protobuf:"varint,1,rep,packed,name=counts,proto3" json:"counts,omitempty"`
-	// KPI 1: stars per bucket of the compared period. Empty for others.
+	// KPI 1: stars per bucket of the compared period; durations: milliseconds. Empty for others.
 	Sums []int64 `protobuf:"varint,2,rep,packed,name=sums,proto3" json:"sums,omitempty"`
 	// For each bucket that both periods have: facts more than in the compared one.
 	CountDeltas []int64 `protobuf:"zigzag64,3,rep,packed,name=count_deltas,json=countDeltas,proto3" json:"count_deltas,omitempty"`
 	// For each bucket that both periods have: `count_deltas` by the compared facts, 0.5 for half as many again. NaN where
 	// there were none.
 	CountChanges []float64 `protobuf:"fixed64,4,rep,packed,name=count_changes,json=countChanges,proto3" json:"count_changes,omitempty"`
-	// KPI 1: for each bucket that both periods have: the difference of the means. NaN where one has no rating.
+	// Where there are means: their difference, for each bucket that both periods have. NaN where one has no fact.
 	MeanDeltas []float64 `protobuf:"fixed64,5,rep,packed,name=mean_deltas,json=meanDeltas,proto3" json:"mean_deltas,omitempty"`
+	// If asked for: the percentiles of the compared period, aligned with its counts.
+	Percentiles []*PercentileSeries `protobuf:"bytes,6,rep,name=percentiles,proto3" json:"percentiles,omitempty"`
 	// Rates: per bucket of the compared period, what is below the line.
 	BelowCounts []int64 `protobuf:"varint,7,rep,packed,name=below_counts,json=belowCounts,proto3" json:"below_counts,omitempty"`
 	// Rates: for each bucket that both periods have: the difference of the rates, 0.05 for five percentage points. NaN
@@ -3222,7 +3539,7 @@ type SeriesComparison struct {
 
 func (x *SeriesComparison) Reset() {
 	*x = SeriesComparison{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[28]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3234,7 +3551,7 @@ func (x *SeriesComparison) String() string {
 func (*SeriesComparison) ProtoMessage() {}
 
 func (x *SeriesComparison) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[28]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3247,7 +3564,7 @@ func (x *SeriesComparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeriesComparison.ProtoReflect.Descriptor instead.
 func (*SeriesComparison) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{28}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *SeriesComparison) GetCounts() []int64 {
@@ -3285,6 +3602,13 @@ func (x *SeriesComparison) GetMeanDeltas() []float64 {
 	return nil
 }
 
+func (x *SeriesComparison) GetPercentiles() []*PercentileSeries {
+	if x != nil {
+		return x.Percentiles
+	}
+	return nil
+}
+
 func (x *SeriesComparison) GetBelowCounts() []int64 {
 	if x != nil {
 		return x.BelowCounts
@@ -3312,7 +3636,7 @@ type Distribution struct {
 
 func (x *Distribution) Reset() {
 	*x = Distribution{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[29]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3324,7 +3648,7 @@ func (x *Distribution) String() string {
 func (*Distribution) ProtoMessage() {}
 
 func (x *Distribution) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[29]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3337,7 +3661,7 @@ func (x *Distribution) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Distribution.ProtoReflect.Descriptor instead.
 func (*Distribution) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{29}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Distribution) GetValue() *Value {
@@ -3379,6 +3703,16 @@ type QueryTotalsRequest struct {
 	PageSize int32 `protobuf:"varint,10,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Of the page before; absent for the first. Belongs to the very same query.
 	PageToken string `protobuf:"bytes,11,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Percentiles to add, of KPIs with durations: 0 to 1 each, 0.5 for the median; up to 10, each once. A percentile p of n
+	// durations is the one at the place p * n, rounded up, at least the first; within one per cent of it, and 0 exactly.
+	Percentiles []float64 `protobuf:"fixed64,12,rep,packed,name=percentiles,proto3" json:"percentiles,omitempty"`
+	// Add how many durations there are of each length, for KPIs with durations.
+	IncludeHistogram bool `protobuf:"varint,13,opt,name=include_histogram,json=includeHistogram,proto3" json:"include_histogram,omitempty"`
+	// Asks what was known at an instant: the present rules over the events that were accepted at or before it, with the
+	// clock at it. Not in the future, nor before the account's first event that says when it was accepted, nor before a
+	// purge or an erasure. It is answered from the log, so it costs what its events cost, of which there may be
+	// `as_of_events_max` at most. Absent: what is known now.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	// Add the display names of the ids that occur in the answer.
 	IncludeNames  bool `protobuf:"varint,15,opt,name=include_names,json=includeNames,proto3" json:"include_names,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -3387,7 +3721,7 @@ type QueryTotalsRequest struct {
 
 func (x *QueryTotalsRequest) Reset() {
 	*x = QueryTotalsRequest{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[30]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3399,7 +3733,7 @@ func (x *QueryTotalsRequest) String() string {
 func (*QueryTotalsRequest) ProtoMessage() {}
 
 func (x *QueryTotalsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[30]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3412,7 +3746,7 @@ func (x *QueryTotalsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryTotalsRequest.ProtoReflect.Descriptor instead.
 func (*QueryTotalsRequest) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{30}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *QueryTotalsRequest) GetAccountId() string {
@@ -3492,6 +3826,27 @@ func (x *QueryTotalsRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *QueryTotalsRequest) GetPercentiles() []float64 {
+	if x != nil {
+		return x.Percentiles
+	}
+	return nil
+}
+
+func (x *QueryTotalsRequest) GetIncludeHistogram() bool {
+	if x != nil {
+		return x.IncludeHistogram
+	}
+	return false
+}
+
+func (x *QueryTotalsRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
 func (x *QueryTotalsRequest) GetIncludeNames() bool {
 	if x != nil {
 		return x.IncludeNames
@@ -3526,7 +3881,7 @@ type QueryTotalsResponse struct {
 
 func (x *QueryTotalsResponse) Reset() {
 	*x = QueryTotalsResponse{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[31]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3538,7 +3893,7 @@ func (x *QueryTotalsResponse) String() string {
 func (*QueryTotalsResponse) ProtoMessage() {}
 
 func (x *QueryTotalsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[31]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3551,7 +3906,7 @@ func (x *QueryTotalsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryTotalsResponse.ProtoReflect.Descriptor instead.
 func (*QueryTotalsResponse) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{31}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *QueryTotalsResponse) GetTotals() []*Total {
@@ -3626,9 +3981,9 @@ type Total struct {
 	Key *Key `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
 	// Facts.
 	Count int64 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
-	// KPI 1: stars. 0 for others.
+	// KPI 1: stars; durations: milliseconds. 0 for others.
 	Sum int64 `protobuf:"varint,4,opt,name=sum,proto3" json:"sum,omitempty"`
-	// KPI 1: sum divided by count; absent without ratings.
+	// Where there are means: sum divided by count; absent without facts.
 	Mean *float64 `protobuf:"fixed64,5,opt,name=mean,proto3,oneof" json:"mean,omitempty"`
 	// For a KPI with values known beforehand: how often each occurs, in the catalogue's order.
 	Distribution []*ValueCount `protobuf:"bytes,6,rep,name=distribution,proto3" json:"distribution,omitempty"`
@@ -3640,6 +3995,10 @@ type Total struct {
 	// topic or question, the whole is what agrees with the row in all other dimensions (for a survey's answers: and in the
 	// question); else all that is counted in the range and slice. Shares of single topics overlap.
 	Share *float64 `protobuf:"fixed64,9,opt,name=share,proto3,oneof" json:"share,omitempty"`
+	// If asked for: the percentiles, in the order asked for; none without facts.
+	Percentiles []*Percentile `protobuf:"bytes,10,rep,name=percentiles,proto3" json:"percentiles,omitempty"`
+	// If asked for: how many durations there are of each length.
+	Histogram []*HistogramBin `protobuf:"bytes,11,rep,name=histogram,proto3" json:"histogram,omitempty"`
 	// Rates: what is below the line; `count` is above it.
 	BelowCount *int64 `protobuf:"varint,13,opt,name=below_count,json=belowCount,proto3,oneof" json:"below_count,omitempty"`
 	// Rates: `count` by `below_count`; absent where nothing is below.
@@ -3652,7 +4011,7 @@ type Total struct {
 
 func (x *Total) Reset() {
 	*x = Total{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[32]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3664,7 +4023,7 @@ func (x *Total) String() string {
 func (*Total) ProtoMessage() {}
 
 func (x *Total) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[32]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3677,7 +4036,7 @@ func (x *Total) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Total.ProtoReflect.Descriptor instead.
 func (*Total) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{32}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Total) GetKpiId() string {
@@ -3743,6 +4102,20 @@ func (x *Total) GetShare() float64 {
 	return 0
 }
 
+func (x *Total) GetPercentiles() []*Percentile {
+	if x != nil {
+		return x.Percentiles
+	}
+	return nil
+}
+
+func (x *Total) GetHistogram() []*HistogramBin {
+	if x != nil {
+		return x.Histogram
+	}
+	return nil
+}
+
 func (x *Total) GetBelowCount() int64 {
 	if x != nil && x.BelowCount != nil {
 		return *x.BelowCount
@@ -3769,16 +4142,18 @@ type TotalComparison struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Facts.
 	Count int64 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
-	// KPI 1: stars. 0 for others.
+	// KPI 1: stars; durations: milliseconds. 0 for others.
 	Sum int64 `protobuf:"varint,2,opt,name=sum,proto3" json:"sum,omitempty"`
-	// KPI 1: sum divided by count; absent without ratings.
+	// Where there are means: sum divided by count; absent without facts.
 	Mean *float64 `protobuf:"fixed64,3,opt,name=mean,proto3,oneof" json:"mean,omitempty"`
 	// Facts more than in the compared period.
 	CountDelta int64 `protobuf:"zigzag64,4,opt,name=count_delta,json=countDelta,proto3" json:"count_delta,omitempty"`
 	// `count_delta` by the compared facts, 0.5 for half as many again; absent where there were none.
 	CountChange *float64 `protobuf:"fixed64,5,opt,name=count_change,json=countChange,proto3,oneof" json:"count_change,omitempty"`
-	// KPI 1: the difference of the means; absent where one period has no rating.
+	// Where there are means: their difference; absent where one period has no fact.
 	MeanDelta *float64 `protobuf:"fixed64,6,opt,name=mean_delta,json=meanDelta,proto3,oneof" json:"mean_delta,omitempty"`
+	// If asked for: the percentiles of the compared period; none without facts.
+	Percentiles []*Percentile `protobuf:"bytes,7,rep,name=percentiles,proto3" json:"percentiles,omitempty"`
 	// Rates: what is below the line.
 	BelowCount *int64 `protobuf:"varint,8,opt,name=below_count,json=belowCount,proto3,oneof" json:"below_count,omitempty"`
 	// Rates: the rate; absent where nothing is below.
@@ -3793,7 +4168,7 @@ type TotalComparison struct {
 
 func (x *TotalComparison) Reset() {
 	*x = TotalComparison{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[33]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3805,7 +4180,7 @@ func (x *TotalComparison) String() string {
 func (*TotalComparison) ProtoMessage() {}
 
 func (x *TotalComparison) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[33]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3818,7 +4193,7 @@ func (x *TotalComparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TotalComparison.ProtoReflect.Descriptor instead.
 func (*TotalComparison) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{33}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *TotalComparison) GetCount() int64 {
@@ -3863,6 +4238,13 @@ func (x *TotalComparison) GetMeanDelta() float64 {
 	return 0
 }
 
+func (x *TotalComparison) GetPercentiles() []*Percentile {
+	if x != nil {
+		return x.Percentiles
+	}
+	return nil
+}
+
 func (x *TotalComparison) GetBelowCount() int64 {
 	if x != nil && x.BelowCount != nil {
 		return *x.BelowCount
@@ -3904,7 +4286,7 @@ type ValueCount struct {
 
 func (x *ValueCount) Reset() {
 	*x = ValueCount{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[34]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3916,7 +4298,7 @@ func (x *ValueCount) String() string {
 func (*ValueCount) ProtoMessage() {}
 
 func (x *ValueCount) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[34]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3929,7 +4311,7 @@ func (x *ValueCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValueCount.ProtoReflect.Descriptor instead.
 func (*ValueCount) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{34}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ValueCount) GetValue() *Value {
@@ -3971,7 +4353,7 @@ type ExplainCountRequest struct {
 
 func (x *ExplainCountRequest) Reset() {
 	*x = ExplainCountRequest{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[35]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3983,7 +4365,7 @@ func (x *ExplainCountRequest) String() string {
 func (*ExplainCountRequest) ProtoMessage() {}
 
 func (x *ExplainCountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[35]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3996,7 +4378,7 @@ func (x *ExplainCountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainCountRequest.ProtoReflect.Descriptor instead.
 func (*ExplainCountRequest) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{35}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ExplainCountRequest) GetAccountId() string {
@@ -4075,7 +4457,7 @@ type ExplainCountResponse struct {
 
 func (x *ExplainCountResponse) Reset() {
 	*x = ExplainCountResponse{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[36]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4087,7 +4469,7 @@ func (x *ExplainCountResponse) String() string {
 func (*ExplainCountResponse) ProtoMessage() {}
 
 func (x *ExplainCountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[36]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4100,7 +4482,7 @@ func (x *ExplainCountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainCountResponse.ProtoReflect.Descriptor instead.
 func (*ExplainCountResponse) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{36}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ExplainCountResponse) GetConversations() []*ConversationExplanation {
@@ -4156,7 +4538,7 @@ type ConversationExplanation struct {
 
 func (x *ConversationExplanation) Reset() {
 	*x = ConversationExplanation{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[37]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4168,7 +4550,7 @@ func (x *ConversationExplanation) String() string {
 func (*ConversationExplanation) ProtoMessage() {}
 
 func (x *ConversationExplanation) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[37]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4181,7 +4563,7 @@ func (x *ConversationExplanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConversationExplanation.ProtoReflect.Descriptor instead.
 func (*ConversationExplanation) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{37}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ConversationExplanation) GetConversationId() string {
@@ -4226,14 +4608,16 @@ type ExplainedFact struct {
 	// The widget.
 	WidgetId string `protobuf:"bytes,5,opt,name=widget_id,json=widgetId,proto3" json:"widget_id,omitempty"`
 	// The value, if the KPI has values.
-	Value         *Value `protobuf:"bytes,6,opt,name=value,proto3" json:"value,omitempty"`
+	Value *Value `protobuf:"bytes,6,opt,name=value,proto3" json:"value,omitempty"`
+	// The duration in milliseconds, if the KPI has durations.
+	DurationMs    *int64 `protobuf:"varint,7,opt,name=duration_ms,json=durationMs,proto3,oneof" json:"duration_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ExplainedFact) Reset() {
 	*x = ExplainedFact{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[38]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4245,7 +4629,7 @@ func (x *ExplainedFact) String() string {
 func (*ExplainedFact) ProtoMessage() {}
 
 func (x *ExplainedFact) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[38]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4258,7 +4642,7 @@ func (x *ExplainedFact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainedFact.ProtoReflect.Descriptor instead.
 func (*ExplainedFact) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{38}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ExplainedFact) GetEventId() string {
@@ -4303,6 +4687,13 @@ func (x *ExplainedFact) GetValue() *Value {
 	return nil
 }
 
+func (x *ExplainedFact) GetDurationMs() int64 {
+	if x != nil && x.DurationMs != nil {
+		return *x.DurationMs
+	}
+	return 0
+}
+
 // An event that looked countable and was not counted.
 type LeftOutEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -4320,7 +4711,7 @@ type LeftOutEvent struct {
 
 func (x *LeftOutEvent) Reset() {
 	*x = LeftOutEvent{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[39]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4332,7 +4723,7 @@ func (x *LeftOutEvent) String() string {
 func (*LeftOutEvent) ProtoMessage() {}
 
 func (x *LeftOutEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[39]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4345,7 +4736,7 @@ func (x *LeftOutEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeftOutEvent.ProtoReflect.Descriptor instead.
 func (*LeftOutEvent) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{39}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *LeftOutEvent) GetEventId() string {
@@ -4389,7 +4780,7 @@ type BatchQueryRequest struct {
 
 func (x *BatchQueryRequest) Reset() {
 	*x = BatchQueryRequest{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[40]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4401,7 +4792,7 @@ func (x *BatchQueryRequest) String() string {
 func (*BatchQueryRequest) ProtoMessage() {}
 
 func (x *BatchQueryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[40]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4414,7 +4805,7 @@ func (x *BatchQueryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchQueryRequest.ProtoReflect.Descriptor instead.
 func (*BatchQueryRequest) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{40}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *BatchQueryRequest) GetAccountId() string {
@@ -4447,7 +4838,7 @@ type BatchedQuery struct {
 
 func (x *BatchedQuery) Reset() {
 	*x = BatchedQuery{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[41]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4459,7 +4850,7 @@ func (x *BatchedQuery) String() string {
 func (*BatchedQuery) ProtoMessage() {}
 
 func (x *BatchedQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[41]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4472,7 +4863,7 @@ func (x *BatchedQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchedQuery.ProtoReflect.Descriptor instead.
 func (*BatchedQuery) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{41}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *BatchedQuery) GetQuery() isBatchedQuery_Query {
@@ -4529,7 +4920,7 @@ type BatchQueryResponse struct {
 
 func (x *BatchQueryResponse) Reset() {
 	*x = BatchQueryResponse{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[42]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4541,7 +4932,7 @@ func (x *BatchQueryResponse) String() string {
 func (*BatchQueryResponse) ProtoMessage() {}
 
 func (x *BatchQueryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[42]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4554,7 +4945,7 @@ func (x *BatchQueryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchQueryResponse.ProtoReflect.Descriptor instead.
 func (*BatchQueryResponse) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{42}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *BatchQueryResponse) GetAnswers() []*BatchedAnswer {
@@ -4581,7 +4972,7 @@ type BatchedAnswer struct {
 
 func (x *BatchedAnswer) Reset() {
 	*x = BatchedAnswer{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[43]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4593,7 +4984,7 @@ func (x *BatchedAnswer) String() string {
 func (*BatchedAnswer) ProtoMessage() {}
 
 func (x *BatchedAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[43]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4606,7 +4997,7 @@ func (x *BatchedAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchedAnswer.ProtoReflect.Descriptor instead.
 func (*BatchedAnswer) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{43}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *BatchedAnswer) GetAnswer() isBatchedAnswer_Answer {
@@ -4683,7 +5074,7 @@ type QueryError struct {
 
 func (x *QueryError) Reset() {
 	*x = QueryError{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[44]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4695,7 +5086,7 @@ func (x *QueryError) String() string {
 func (*QueryError) ProtoMessage() {}
 
 func (x *QueryError) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[44]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4708,7 +5099,7 @@ func (x *QueryError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryError.ProtoReflect.Descriptor instead.
 func (*QueryError) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{44}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *QueryError) GetReason() string {
@@ -4745,7 +5136,7 @@ type WatchTimeSeriesRequest struct {
 
 func (x *WatchTimeSeriesRequest) Reset() {
 	*x = WatchTimeSeriesRequest{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[45]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4757,7 +5148,7 @@ func (x *WatchTimeSeriesRequest) String() string {
 func (*WatchTimeSeriesRequest) ProtoMessage() {}
 
 func (x *WatchTimeSeriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[45]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4770,7 +5161,7 @@ func (x *WatchTimeSeriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchTimeSeriesRequest.ProtoReflect.Descriptor instead.
 func (*WatchTimeSeriesRequest) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{45}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *WatchTimeSeriesRequest) GetAccountId() string {
@@ -4803,7 +5194,7 @@ type WatchTimeSeriesResponse struct {
 
 func (x *WatchTimeSeriesResponse) Reset() {
 	*x = WatchTimeSeriesResponse{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[46]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4815,7 +5206,7 @@ func (x *WatchTimeSeriesResponse) String() string {
 func (*WatchTimeSeriesResponse) ProtoMessage() {}
 
 func (x *WatchTimeSeriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[46]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4828,7 +5219,7 @@ func (x *WatchTimeSeriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchTimeSeriesResponse.ProtoReflect.Descriptor instead.
 func (*WatchTimeSeriesResponse) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{46}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *WatchTimeSeriesResponse) GetUpdate() isWatchTimeSeriesResponse_Update {
@@ -4862,7 +5253,7 @@ type isWatchTimeSeriesResponse_Update interface {
 
 type WatchTimeSeriesResponse_Snapshot struct {
 	// The whole answer: it replaces all that came before. The first update is one; where rows are compared, ordered by a
-	// number or cut to the largest, every update is.
+	// number or cut to the largest, or of durations, every update is.
 	Snapshot *QueryTimeSeriesResponse `protobuf:"bytes,1,opt,name=snapshot,proto3,oneof"`
 }
 
@@ -4894,7 +5285,7 @@ type TimeSeriesChanges struct {
 
 func (x *TimeSeriesChanges) Reset() {
 	*x = TimeSeriesChanges{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[47]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4906,7 +5297,7 @@ func (x *TimeSeriesChanges) String() string {
 func (*TimeSeriesChanges) ProtoMessage() {}
 
 func (x *TimeSeriesChanges) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[47]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4919,7 +5310,7 @@ func (x *TimeSeriesChanges) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimeSeriesChanges.ProtoReflect.Descriptor instead.
 func (*TimeSeriesChanges) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{47}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *TimeSeriesChanges) GetSeries() []*Series {
@@ -4975,7 +5366,7 @@ type ListDimensionValuesRequest struct {
 
 func (x *ListDimensionValuesRequest) Reset() {
 	*x = ListDimensionValuesRequest{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[48]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4987,7 +5378,7 @@ func (x *ListDimensionValuesRequest) String() string {
 func (*ListDimensionValuesRequest) ProtoMessage() {}
 
 func (x *ListDimensionValuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[48]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5000,7 +5391,7 @@ func (x *ListDimensionValuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDimensionValuesRequest.ProtoReflect.Descriptor instead.
 func (*ListDimensionValuesRequest) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{48}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ListDimensionValuesRequest) GetAccountId() string {
@@ -5066,7 +5457,7 @@ type ListDimensionValuesResponse struct {
 
 func (x *ListDimensionValuesResponse) Reset() {
 	*x = ListDimensionValuesResponse{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[49]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5078,7 +5469,7 @@ func (x *ListDimensionValuesResponse) String() string {
 func (*ListDimensionValuesResponse) ProtoMessage() {}
 
 func (x *ListDimensionValuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[49]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5091,7 +5482,7 @@ func (x *ListDimensionValuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDimensionValuesResponse.ProtoReflect.Descriptor instead.
 func (*ListDimensionValuesResponse) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{49}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ListDimensionValuesResponse) GetValues() []*DimensionValue {
@@ -5123,7 +5514,7 @@ type DimensionValue struct {
 
 func (x *DimensionValue) Reset() {
 	*x = DimensionValue{}
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[50]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5135,7 +5526,7 @@ func (x *DimensionValue) String() string {
 func (*DimensionValue) ProtoMessage() {}
 
 func (x *DimensionValue) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[50]
+	mi := &file_telwerk_v1_kpi_service_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5148,7 +5539,7 @@ func (x *DimensionValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DimensionValue.ProtoReflect.Descriptor instead.
 func (*DimensionValue) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{50}
+	return file_telwerk_v1_kpi_service_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *DimensionValue) GetId() string {
@@ -5292,17 +5683,21 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"Comparison\x12)\n" +
 	"\x0fprevious_period\x18\x01 \x01(\bH\x00R\x0epreviousPeriod\x12-\n" +
 	"\x05range\x18\x02 \x01(\v2\x15.telwerk.v1.TimeRangeH\x00R\x05rangeB\b\n" +
-	"\x06period\"t\n" +
+	"\x06period\"\xa8\x01\n" +
 	"\aOrderBy\x122\n" +
 	"\ameasure\x18\x01 \x01(\x0e2\x18.telwerk.v1.OrderMeasureR\ameasure\x12\x1e\n" +
 	"\n" +
 	"descending\x18\x02 \x01(\bR\n" +
 	"descending\x12\x15\n" +
-	"\x06kpi_id\x18\x03 \x01(\tR\x05kpiId\"[\n" +
+	"\x06kpi_id\x18\x03 \x01(\tR\x05kpiId\x12#\n" +
+	"\n" +
+	"percentile\x18\x04 \x01(\x01H\x00R\n" +
+	"percentile\x88\x01\x01B\r\n" +
+	"\v_percentile\"[\n" +
 	"\x03Top\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x05R\x05count\x12!\n" +
 	"\finclude_rest\x18\x02 \x01(\bR\vincludeRest\x12\x1b\n" +
-	"\tmin_below\x18\x03 \x01(\x03R\bminBelow\"\xe9\x04\n" +
+	"\tmin_below\x18\x03 \x01(\x03R\bminBelow\"\xe9\x05\n" +
 	"\x16QueryTimeSeriesRequest\x12\x1d\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\x12\x17\n" +
@@ -5321,7 +5716,10 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\x03top\x18\f \x01(\v2\x0f.telwerk.v1.TopR\x03top\x12\x1b\n" +
 	"\tpage_size\x18\r \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x0e \x01(\tR\tpageToken\x12#\n" +
+	"page_token\x18\x0e \x01(\tR\tpageToken\x12 \n" +
+	"\vpercentiles\x18\x0f \x03(\x01R\vpercentiles\x12+\n" +
+	"\x11include_histogram\x18\x10 \x01(\bR\x10includeHistogram\x12/\n" +
+	"\x05as_of\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12#\n" +
 	"\rinclude_names\x18\x12 \x01(\bR\fincludeNames\"\xe2\x04\n" +
 	"\x17QueryTimeSeriesResponse\x120\n" +
 	"\x14bucket_start_seconds\x18\x01 \x03(\x03R\x12bucketStartSeconds\x12\x1f\n" +
@@ -5343,7 +5741,7 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\vend_seconds\x18\x02 \x01(\x03R\n" +
 	"endSeconds\x120\n" +
 	"\x14first_bucket_clipped\x18\x03 \x01(\bR\x12firstBucketClipped\x12.\n" +
-	"\x13last_bucket_clipped\x18\x04 \x01(\bR\x11lastBucketClipped\"\x8a\x04\n" +
+	"\x13last_bucket_clipped\x18\x04 \x01(\bR\x11lastBucketClipped\"\xb7\x05\n" +
 	"\tKpiAnswer\x12\x15\n" +
 	"\x06kpi_id\x18\x01 \x01(\tR\x05kpiId\x12\x12\n" +
 	"\x04unit\x18\x02 \x01(\tR\x04unit\x12&\n" +
@@ -5356,10 +5754,14 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\fcompared_sum\x18\t \x01(\x03R\vcomparedSum\x12\x1b\n" +
 	"\trow_count\x18\n" +
 	" \x01(\x05R\browCount\x123\n" +
-	"\x16not_enabled_widget_ids\x18\v \x03(\tR\x13notEnabledWidgetIds\x12\x1f\n" +
+	"\x16not_enabled_widget_ids\x18\v \x03(\tR\x13notEnabledWidgetIds\x129\n" +
+	"\n" +
+	"known_from\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tknownFrom\x12\x1f\n" +
 	"\vbelow_count\x18\x0e \x01(\x03R\n" +
 	"belowCount\x120\n" +
-	"\x14compared_below_count\x18\x0f \x01(\x03R\x12comparedBelowCount\x123\n" +
+	"\x14compared_below_count\x18\x0f \x01(\x03R\x12comparedBelowCount\x128\n" +
+	"\vpercentiles\x18\x10 \x03(\v2\x16.telwerk.v1.PercentileR\vpercentiles\x126\n" +
+	"\thistogram\x18\x11 \x03(\v2\x18.telwerk.v1.HistogramBinR\thistogram\x123\n" +
 	"\n" +
 	"week_cells\x18\x13 \x03(\v2\x14.telwerk.v1.WeekCellR\tweekCells\"\xa7\x01\n" +
 	"\bWeekCell\x12\x1d\n" +
@@ -5389,7 +5791,7 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\f_question_idB\n" +
 	"\n" +
 	"\b_weekdayB\x0e\n" +
-	"\f_hour_of_day\"\xde\x02\n" +
+	"\f_hour_of_day\"\xd5\x03\n" +
 	"\x06Series\x12\x15\n" +
 	"\x06kpi_id\x18\x01 \x01(\tR\x05kpiId\x12!\n" +
 	"\x03key\x18\x02 \x01(\v2\x0f.telwerk.v1.KeyR\x03key\x12%\n" +
@@ -5400,22 +5802,45 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\n" +
 	"comparison\x18\a \x01(\v2\x1c.telwerk.v1.SeriesComparisonR\n" +
 	"comparison\x12\x12\n" +
-	"\x04rest\x18\b \x01(\bR\x04rest\x12!\n" +
+	"\x04rest\x18\b \x01(\bR\x04rest\x12>\n" +
+	"\vpercentiles\x18\t \x03(\v2\x1c.telwerk.v1.PercentileSeriesR\vpercentiles\x125\n" +
+	"\n" +
+	"histograms\x18\n" +
+	" \x03(\v2\x15.telwerk.v1.HistogramR\n" +
+	"histograms\x12!\n" +
 	"\fbelow_counts\x18\f \x03(\x03R\vbelowCounts\x12\x14\n" +
-	"\x05rates\x18\r \x03(\x01R\x05rates\"\xeb\x01\n" +
+	"\x05rates\x18\r \x03(\x01R\x05rates\"J\n" +
+	"\x10PercentileSeries\x12\x1e\n" +
+	"\n" +
+	"percentile\x18\x01 \x01(\x01R\n" +
+	"percentile\x12\x16\n" +
+	"\x06values\x18\x02 \x03(\x01R\x06values\"B\n" +
+	"\n" +
+	"Percentile\x12\x1e\n" +
+	"\n" +
+	"percentile\x18\x01 \x01(\x01R\n" +
+	"percentile\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value\"9\n" +
+	"\tHistogram\x12,\n" +
+	"\x04bins\x18\x01 \x03(\v2\x18.telwerk.v1.HistogramBinR\x04bins\"P\n" +
+	"\fHistogramBin\x12\x14\n" +
+	"\x05lower\x18\x01 \x01(\x01R\x05lower\x12\x14\n" +
+	"\x05upper\x18\x02 \x01(\x01R\x05upper\x12\x14\n" +
+	"\x05count\x18\x03 \x01(\x03R\x05count\"\xab\x02\n" +
 	"\x10SeriesComparison\x12\x16\n" +
 	"\x06counts\x18\x01 \x03(\x03R\x06counts\x12\x12\n" +
 	"\x04sums\x18\x02 \x03(\x03R\x04sums\x12!\n" +
 	"\fcount_deltas\x18\x03 \x03(\x12R\vcountDeltas\x12#\n" +
 	"\rcount_changes\x18\x04 \x03(\x01R\fcountChanges\x12\x1f\n" +
 	"\vmean_deltas\x18\x05 \x03(\x01R\n" +
-	"meanDeltas\x12!\n" +
+	"meanDeltas\x12>\n" +
+	"\vpercentiles\x18\x06 \x03(\v2\x1c.telwerk.v1.PercentileSeriesR\vpercentiles\x12!\n" +
 	"\fbelow_counts\x18\a \x03(\x03R\vbelowCounts\x12\x1f\n" +
 	"\vrate_deltas\x18\b \x03(\x01R\n" +
 	"rateDeltas\"O\n" +
 	"\fDistribution\x12'\n" +
 	"\x05value\x18\x01 \x01(\v2\x11.telwerk.v1.ValueR\x05value\x12\x16\n" +
-	"\x06counts\x18\x02 \x03(\x03R\x06counts\"\xdf\x03\n" +
+	"\x06counts\x18\x02 \x03(\x03R\x06counts\"\xdf\x04\n" +
 	"\x12QueryTotalsRequest\x12\x1d\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\x12\x17\n" +
@@ -5431,7 +5856,10 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\tpage_size\x18\n" +
 	" \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\v \x01(\tR\tpageToken\x12#\n" +
+	"page_token\x18\v \x01(\tR\tpageToken\x12 \n" +
+	"\vpercentiles\x18\f \x03(\x01R\vpercentiles\x12+\n" +
+	"\x11include_histogram\x18\r \x01(\bR\x10includeHistogram\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12#\n" +
 	"\rinclude_names\x18\x0f \x01(\bR\fincludeNames\"\xb3\x03\n" +
 	"\x13QueryTotalsResponse\x12)\n" +
 	"\x06totals\x18\x01 \x03(\v2\x11.telwerk.v1.TotalR\x06totals\x12/\n" +
@@ -5443,7 +5871,7 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\rstart_seconds\x18\a \x01(\x03R\fstartSeconds\x12\x1f\n" +
 	"\vend_seconds\x18\b \x01(\x03R\n" +
 	"endSeconds\x12-\n" +
-	"\x05names\x18\t \x03(\v2\x17.telwerk.v1.DisplayNameR\x05names\"\xba\x03\n" +
+	"\x05names\x18\t \x03(\v2\x17.telwerk.v1.DisplayNameR\x05names\"\xac\x04\n" +
 	"\x05Total\x12\x15\n" +
 	"\x06kpi_id\x18\x01 \x01(\tR\x05kpiId\x12!\n" +
 	"\x03key\x18\x02 \x01(\v2\x0f.telwerk.v1.KeyR\x03key\x12\x14\n" +
@@ -5455,7 +5883,10 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"comparison\x18\a \x01(\v2\x1b.telwerk.v1.TotalComparisonR\n" +
 	"comparison\x12\x12\n" +
 	"\x04rest\x18\b \x01(\bR\x04rest\x12\x19\n" +
-	"\x05share\x18\t \x01(\x01H\x01R\x05share\x88\x01\x01\x12$\n" +
+	"\x05share\x18\t \x01(\x01H\x01R\x05share\x88\x01\x01\x128\n" +
+	"\vpercentiles\x18\n" +
+	" \x03(\v2\x16.telwerk.v1.PercentileR\vpercentiles\x126\n" +
+	"\thistogram\x18\v \x03(\v2\x18.telwerk.v1.HistogramBinR\thistogram\x12$\n" +
 	"\vbelow_count\x18\r \x01(\x03H\x02R\n" +
 	"belowCount\x88\x01\x01\x12\x17\n" +
 	"\x04rate\x18\x0e \x01(\x01H\x03R\x04rate\x88\x01\x01\x12\x19\n" +
@@ -5464,7 +5895,7 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\x06_shareB\x0e\n" +
 	"\f_below_countB\a\n" +
 	"\x05_rateB\b\n" +
-	"\x06_hours\"\x98\x03\n" +
+	"\x06_hours\"\xd2\x03\n" +
 	"\x0fTotalComparison\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x03R\x05count\x12\x10\n" +
 	"\x03sum\x18\x02 \x01(\x03R\x03sum\x12\x17\n" +
@@ -5473,7 +5904,8 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"countDelta\x12&\n" +
 	"\fcount_change\x18\x05 \x01(\x01H\x01R\vcountChange\x88\x01\x01\x12\"\n" +
 	"\n" +
-	"mean_delta\x18\x06 \x01(\x01H\x02R\tmeanDelta\x88\x01\x01\x12$\n" +
+	"mean_delta\x18\x06 \x01(\x01H\x02R\tmeanDelta\x88\x01\x01\x128\n" +
+	"\vpercentiles\x18\a \x03(\v2\x16.telwerk.v1.PercentileR\vpercentiles\x12$\n" +
 	"\vbelow_count\x18\b \x01(\x03H\x03R\n" +
 	"belowCount\x88\x01\x01\x12\x17\n" +
 	"\x04rate\x18\t \x01(\x01H\x04R\x04rate\x88\x01\x01\x12\"\n" +
@@ -5513,7 +5945,7 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\x0fconversation_id\x18\x01 \x01(\tR\x0econversationId\x123\n" +
 	"\acounted\x18\x02 \x03(\v2\x19.telwerk.v1.ExplainedFactR\acounted\x126\n" +
 	"\theld_back\x18\x03 \x03(\v2\x19.telwerk.v1.ExplainedFactR\bheldBack\x123\n" +
-	"\bleft_out\x18\x04 \x03(\v2\x18.telwerk.v1.LeftOutEventR\aleftOut\"\xf3\x01\n" +
+	"\bleft_out\x18\x04 \x03(\v2\x18.telwerk.v1.LeftOutEventR\aleftOut\"\xa9\x02\n" +
 	"\rExplainedFact\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x124\n" +
 	"\ainstant\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\ainstant\x12\x1f\n" +
@@ -5521,7 +5953,10 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"operatorId\x12*\n" +
 	"\x11operator_group_id\x18\x04 \x01(\tR\x0foperatorGroupId\x12\x1b\n" +
 	"\twidget_id\x18\x05 \x01(\tR\bwidgetId\x12'\n" +
-	"\x05value\x18\x06 \x01(\v2\x11.telwerk.v1.ValueR\x05value\"\x9a\x01\n" +
+	"\x05value\x18\x06 \x01(\v2\x11.telwerk.v1.ValueR\x05value\x12$\n" +
+	"\vduration_ms\x18\a \x01(\x03H\x00R\n" +
+	"durationMs\x88\x01\x01B\x0e\n" +
+	"\f_duration_ms\"\x9a\x01\n" +
 	"\fLeftOutEvent\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x129\n" +
 	"\n" +
@@ -5630,7 +6065,7 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\x11GRANULARITY_MONTH\x10\x05\x12\x17\n" +
 	"\x13GRANULARITY_QUARTER\x10\x06\x12\x14\n" +
 	"\x10GRANULARITY_YEAR\x10\a\x12\x14\n" +
-	"\x10GRANULARITY_AUTO\x10\b*\x9f\x02\n" +
+	"\x10GRANULARITY_AUTO\x10\b*\xbd\x02\n" +
 	"\fOrderMeasure\x12\x1d\n" +
 	"\x19ORDER_MEASURE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11ORDER_MEASURE_KEY\x10\x01\x12\x17\n" +
@@ -5639,14 +6074,16 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\x12ORDER_MEASURE_MEAN\x10\x04\x12\x1d\n" +
 	"\x19ORDER_MEASURE_COUNT_DELTA\x10\x05\x12\x1e\n" +
 	"\x1aORDER_MEASURE_COUNT_CHANGE\x10\x06\x12\x1c\n" +
-	"\x18ORDER_MEASURE_MEAN_DELTA\x10\a\x12\x16\n" +
+	"\x18ORDER_MEASURE_MEAN_DELTA\x10\a\x12\x1c\n" +
+	"\x18ORDER_MEASURE_PERCENTILE\x10\b\x12\x16\n" +
 	"\x12ORDER_MEASURE_RATE\x10\t\x12\x1c\n" +
 	"\x18ORDER_MEASURE_RATE_DELTA\x10\n" +
-	"*f\n" +
+	"*\x88\x01\n" +
 	"\fAvailability\x12\x1c\n" +
 	"\x18AVAILABILITY_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16AVAILABILITY_AVAILABLE\x10\x01\x12\x1c\n" +
-	"\x18AVAILABILITY_NOT_ENABLED\x10\x022\xe5\x04\n" +
+	"\x18AVAILABILITY_NOT_ENABLED\x10\x02\x12 \n" +
+	"\x1cAVAILABILITY_NOT_YET_COUNTED\x10\x032\xe5\x04\n" +
 	"\n" +
 	"KpiService\x12E\n" +
 	"\bListKpis\x12\x1b.telwerk.v1.ListKpisRequest\x1a\x1c.telwerk.v1.ListKpisResponse\x12Z\n" +
@@ -5674,7 +6111,7 @@ func file_telwerk_v1_kpi_service_proto_rawDescGZIP() []byte {
 }
 
 var file_telwerk_v1_kpi_service_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
-var file_telwerk_v1_kpi_service_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
+var file_telwerk_v1_kpi_service_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
 var file_telwerk_v1_kpi_service_proto_goTypes = []any{
 	(Direction)(0),                      // 0: telwerk.v1.Direction
 	(ValueKind)(0),                      // 1: telwerk.v1.ValueKind
@@ -5713,34 +6150,38 @@ var file_telwerk_v1_kpi_service_proto_goTypes = []any{
 	(*WeekCell)(nil),                    // 34: telwerk.v1.WeekCell
 	(*Key)(nil),                         // 35: telwerk.v1.Key
 	(*Series)(nil),                      // 36: telwerk.v1.Series
-	(*SeriesComparison)(nil),            // 37: telwerk.v1.SeriesComparison
-	(*Distribution)(nil),                // 38: telwerk.v1.Distribution
-	(*QueryTotalsRequest)(nil),          // 39: telwerk.v1.QueryTotalsRequest
-	(*QueryTotalsResponse)(nil),         // 40: telwerk.v1.QueryTotalsResponse
-	(*Total)(nil),                       // 41: telwerk.v1.Total
-	(*TotalComparison)(nil),             // 42: telwerk.v1.TotalComparison
-	(*ValueCount)(nil),                  // 43: telwerk.v1.ValueCount
-	(*ExplainCountRequest)(nil),         // 44: telwerk.v1.ExplainCountRequest
-	(*ExplainCountResponse)(nil),        // 45: telwerk.v1.ExplainCountResponse
-	(*ConversationExplanation)(nil),     // 46: telwerk.v1.ConversationExplanation
-	(*ExplainedFact)(nil),               // 47: telwerk.v1.ExplainedFact
-	(*LeftOutEvent)(nil),                // 48: telwerk.v1.LeftOutEvent
-	(*BatchQueryRequest)(nil),           // 49: telwerk.v1.BatchQueryRequest
-	(*BatchedQuery)(nil),                // 50: telwerk.v1.BatchedQuery
-	(*BatchQueryResponse)(nil),          // 51: telwerk.v1.BatchQueryResponse
-	(*BatchedAnswer)(nil),               // 52: telwerk.v1.BatchedAnswer
-	(*QueryError)(nil),                  // 53: telwerk.v1.QueryError
-	(*WatchTimeSeriesRequest)(nil),      // 54: telwerk.v1.WatchTimeSeriesRequest
-	(*WatchTimeSeriesResponse)(nil),     // 55: telwerk.v1.WatchTimeSeriesResponse
-	(*TimeSeriesChanges)(nil),           // 56: telwerk.v1.TimeSeriesChanges
-	(*ListDimensionValuesRequest)(nil),  // 57: telwerk.v1.ListDimensionValuesRequest
-	(*ListDimensionValuesResponse)(nil), // 58: telwerk.v1.ListDimensionValuesResponse
-	(*DimensionValue)(nil),              // 59: telwerk.v1.DimensionValue
-	(InactivityAction)(0),               // 60: telwerk.v1.InactivityAction
-	(*SurveyAnswer)(nil),                // 61: telwerk.v1.SurveyAnswer
-	(Sender)(0),                         // 62: telwerk.v1.Sender
-	(*timestamppb.Timestamp)(nil),       // 63: google.protobuf.Timestamp
-	(*DisplayName)(nil),                 // 64: telwerk.v1.DisplayName
+	(*PercentileSeries)(nil),            // 37: telwerk.v1.PercentileSeries
+	(*Percentile)(nil),                  // 38: telwerk.v1.Percentile
+	(*Histogram)(nil),                   // 39: telwerk.v1.Histogram
+	(*HistogramBin)(nil),                // 40: telwerk.v1.HistogramBin
+	(*SeriesComparison)(nil),            // 41: telwerk.v1.SeriesComparison
+	(*Distribution)(nil),                // 42: telwerk.v1.Distribution
+	(*QueryTotalsRequest)(nil),          // 43: telwerk.v1.QueryTotalsRequest
+	(*QueryTotalsResponse)(nil),         // 44: telwerk.v1.QueryTotalsResponse
+	(*Total)(nil),                       // 45: telwerk.v1.Total
+	(*TotalComparison)(nil),             // 46: telwerk.v1.TotalComparison
+	(*ValueCount)(nil),                  // 47: telwerk.v1.ValueCount
+	(*ExplainCountRequest)(nil),         // 48: telwerk.v1.ExplainCountRequest
+	(*ExplainCountResponse)(nil),        // 49: telwerk.v1.ExplainCountResponse
+	(*ConversationExplanation)(nil),     // 50: telwerk.v1.ConversationExplanation
+	(*ExplainedFact)(nil),               // 51: telwerk.v1.ExplainedFact
+	(*LeftOutEvent)(nil),                // 52: telwerk.v1.LeftOutEvent
+	(*BatchQueryRequest)(nil),           // 53: telwerk.v1.BatchQueryRequest
+	(*BatchedQuery)(nil),                // 54: telwerk.v1.BatchedQuery
+	(*BatchQueryResponse)(nil),          // 55: telwerk.v1.BatchQueryResponse
+	(*BatchedAnswer)(nil),               // 56: telwerk.v1.BatchedAnswer
+	(*QueryError)(nil),                  // 57: telwerk.v1.QueryError
+	(*WatchTimeSeriesRequest)(nil),      // 58: telwerk.v1.WatchTimeSeriesRequest
+	(*WatchTimeSeriesResponse)(nil),     // 59: telwerk.v1.WatchTimeSeriesResponse
+	(*TimeSeriesChanges)(nil),           // 60: telwerk.v1.TimeSeriesChanges
+	(*ListDimensionValuesRequest)(nil),  // 61: telwerk.v1.ListDimensionValuesRequest
+	(*ListDimensionValuesResponse)(nil), // 62: telwerk.v1.ListDimensionValuesResponse
+	(*DimensionValue)(nil),              // 63: telwerk.v1.DimensionValue
+	(InactivityAction)(0),               // 64: telwerk.v1.InactivityAction
+	(*SurveyAnswer)(nil),                // 65: telwerk.v1.SurveyAnswer
+	(Sender)(0),                         // 66: telwerk.v1.Sender
+	(*timestamppb.Timestamp)(nil),       // 67: google.protobuf.Timestamp
+	(*DisplayName)(nil),                 // 68: telwerk.v1.DisplayName
 }
 var file_telwerk_v1_kpi_service_proto_depIdxs = []int32{
 	15,  // 0: telwerk.v1.ListKpisResponse.kpis:type_name -> telwerk.v1.Kpi
@@ -5759,16 +6200,16 @@ var file_telwerk_v1_kpi_service_proto_depIdxs = []int32{
 	16,  // 13: telwerk.v1.Kpi.values:type_name -> telwerk.v1.ValueInfo
 	0,   // 14: telwerk.v1.Kpi.direction:type_name -> telwerk.v1.Direction
 	17,  // 15: telwerk.v1.ValueInfo.value:type_name -> telwerk.v1.Value
-	60,  // 16: telwerk.v1.Value.action:type_name -> telwerk.v1.InactivityAction
+	64,  // 16: telwerk.v1.Value.action:type_name -> telwerk.v1.InactivityAction
 	3,   // 17: telwerk.v1.Value.offline_assignment:type_name -> telwerk.v1.OfflineAssignment
 	18,  // 18: telwerk.v1.Value.topics:type_name -> telwerk.v1.TopicSet
-	61,  // 19: telwerk.v1.Value.answer:type_name -> telwerk.v1.SurveyAnswer
-	62,  // 20: telwerk.v1.Value.sender:type_name -> telwerk.v1.Sender
+	65,  // 19: telwerk.v1.Value.answer:type_name -> telwerk.v1.SurveyAnswer
+	66,  // 20: telwerk.v1.Value.sender:type_name -> telwerk.v1.Sender
 	4,   // 21: telwerk.v1.Value.conversation_end:type_name -> telwerk.v1.ConversationEnd
 	20,  // 22: telwerk.v1.TimeRange.instants:type_name -> telwerk.v1.InstantRange
 	21,  // 23: telwerk.v1.TimeRange.dates:type_name -> telwerk.v1.DateRange
-	63,  // 24: telwerk.v1.InstantRange.start_time:type_name -> google.protobuf.Timestamp
-	63,  // 25: telwerk.v1.InstantRange.end_time:type_name -> google.protobuf.Timestamp
+	67,  // 24: telwerk.v1.InstantRange.start_time:type_name -> google.protobuf.Timestamp
+	67,  // 25: telwerk.v1.InstantRange.end_time:type_name -> google.protobuf.Timestamp
 	22,  // 26: telwerk.v1.DateRange.start_date:type_name -> telwerk.v1.CalendarDate
 	22,  // 27: telwerk.v1.DateRange.end_date:type_name -> telwerk.v1.CalendarDate
 	24,  // 28: telwerk.v1.Filter.operators:type_name -> telwerk.v1.IdFilter
@@ -5789,81 +6230,93 @@ var file_telwerk_v1_kpi_service_proto_depIdxs = []int32{
 	27,  // 43: telwerk.v1.QueryTimeSeriesRequest.compare_to:type_name -> telwerk.v1.Comparison
 	28,  // 44: telwerk.v1.QueryTimeSeriesRequest.order_by:type_name -> telwerk.v1.OrderBy
 	29,  // 45: telwerk.v1.QueryTimeSeriesRequest.top:type_name -> telwerk.v1.Top
-	36,  // 46: telwerk.v1.QueryTimeSeriesResponse.series:type_name -> telwerk.v1.Series
-	33,  // 47: telwerk.v1.QueryTimeSeriesResponse.answers:type_name -> telwerk.v1.KpiAnswer
-	63,  // 48: telwerk.v1.QueryTimeSeriesResponse.complete_until:type_name -> google.protobuf.Timestamp
-	32,  // 49: telwerk.v1.QueryTimeSeriesResponse.compared_period:type_name -> telwerk.v1.ComparedPeriod
-	6,   // 50: telwerk.v1.QueryTimeSeriesResponse.granularity:type_name -> telwerk.v1.Granularity
-	64,  // 51: telwerk.v1.QueryTimeSeriesResponse.names:type_name -> telwerk.v1.DisplayName
-	8,   // 52: telwerk.v1.KpiAnswer.availability:type_name -> telwerk.v1.Availability
-	34,  // 53: telwerk.v1.KpiAnswer.week_cells:type_name -> telwerk.v1.WeekCell
-	17,  // 54: telwerk.v1.Key.value:type_name -> telwerk.v1.Value
-	35,  // 55: telwerk.v1.Series.key:type_name -> telwerk.v1.Key
-	38,  // 56: telwerk.v1.Series.distribution:type_name -> telwerk.v1.Distribution
-	37,  // 57: telwerk.v1.Series.comparison:type_name -> telwerk.v1.SeriesComparison
-	17,  // 58: telwerk.v1.Distribution.value:type_name -> telwerk.v1.Value
-	19,  // 59: telwerk.v1.QueryTotalsRequest.range:type_name -> telwerk.v1.TimeRange
-	23,  // 60: telwerk.v1.QueryTotalsRequest.filter:type_name -> telwerk.v1.Filter
-	5,   // 61: telwerk.v1.QueryTotalsRequest.group_by:type_name -> telwerk.v1.Dimension
-	27,  // 62: telwerk.v1.QueryTotalsRequest.compare_to:type_name -> telwerk.v1.Comparison
-	28,  // 63: telwerk.v1.QueryTotalsRequest.order_by:type_name -> telwerk.v1.OrderBy
-	29,  // 64: telwerk.v1.QueryTotalsRequest.top:type_name -> telwerk.v1.Top
-	41,  // 65: telwerk.v1.QueryTotalsResponse.totals:type_name -> telwerk.v1.Total
-	33,  // 66: telwerk.v1.QueryTotalsResponse.answers:type_name -> telwerk.v1.KpiAnswer
-	63,  // 67: telwerk.v1.QueryTotalsResponse.complete_until:type_name -> google.protobuf.Timestamp
-	32,  // 68: telwerk.v1.QueryTotalsResponse.compared_period:type_name -> telwerk.v1.ComparedPeriod
-	64,  // 69: telwerk.v1.QueryTotalsResponse.names:type_name -> telwerk.v1.DisplayName
-	35,  // 70: telwerk.v1.Total.key:type_name -> telwerk.v1.Key
-	43,  // 71: telwerk.v1.Total.distribution:type_name -> telwerk.v1.ValueCount
-	42,  // 72: telwerk.v1.Total.comparison:type_name -> telwerk.v1.TotalComparison
-	17,  // 73: telwerk.v1.ValueCount.value:type_name -> telwerk.v1.Value
-	19,  // 74: telwerk.v1.ExplainCountRequest.range:type_name -> telwerk.v1.TimeRange
-	23,  // 75: telwerk.v1.ExplainCountRequest.filter:type_name -> telwerk.v1.Filter
-	46,  // 76: telwerk.v1.ExplainCountResponse.conversations:type_name -> telwerk.v1.ConversationExplanation
-	63,  // 77: telwerk.v1.ExplainCountResponse.complete_until:type_name -> google.protobuf.Timestamp
-	64,  // 78: telwerk.v1.ExplainCountResponse.names:type_name -> telwerk.v1.DisplayName
-	47,  // 79: telwerk.v1.ConversationExplanation.counted:type_name -> telwerk.v1.ExplainedFact
-	47,  // 80: telwerk.v1.ConversationExplanation.held_back:type_name -> telwerk.v1.ExplainedFact
-	48,  // 81: telwerk.v1.ConversationExplanation.left_out:type_name -> telwerk.v1.LeftOutEvent
-	63,  // 82: telwerk.v1.ExplainedFact.instant:type_name -> google.protobuf.Timestamp
-	17,  // 83: telwerk.v1.ExplainedFact.value:type_name -> telwerk.v1.Value
-	63,  // 84: telwerk.v1.LeftOutEvent.occur_time:type_name -> google.protobuf.Timestamp
-	50,  // 85: telwerk.v1.BatchQueryRequest.queries:type_name -> telwerk.v1.BatchedQuery
-	30,  // 86: telwerk.v1.BatchedQuery.time_series:type_name -> telwerk.v1.QueryTimeSeriesRequest
-	39,  // 87: telwerk.v1.BatchedQuery.totals:type_name -> telwerk.v1.QueryTotalsRequest
-	52,  // 88: telwerk.v1.BatchQueryResponse.answers:type_name -> telwerk.v1.BatchedAnswer
-	31,  // 89: telwerk.v1.BatchedAnswer.time_series:type_name -> telwerk.v1.QueryTimeSeriesResponse
-	40,  // 90: telwerk.v1.BatchedAnswer.totals:type_name -> telwerk.v1.QueryTotalsResponse
-	53,  // 91: telwerk.v1.BatchedAnswer.error:type_name -> telwerk.v1.QueryError
-	30,  // 92: telwerk.v1.WatchTimeSeriesRequest.query:type_name -> telwerk.v1.QueryTimeSeriesRequest
-	31,  // 93: telwerk.v1.WatchTimeSeriesResponse.snapshot:type_name -> telwerk.v1.QueryTimeSeriesResponse
-	56,  // 94: telwerk.v1.WatchTimeSeriesResponse.changes:type_name -> telwerk.v1.TimeSeriesChanges
-	36,  // 95: telwerk.v1.TimeSeriesChanges.series:type_name -> telwerk.v1.Series
-	33,  // 96: telwerk.v1.TimeSeriesChanges.answers:type_name -> telwerk.v1.KpiAnswer
-	63,  // 97: telwerk.v1.TimeSeriesChanges.complete_until:type_name -> google.protobuf.Timestamp
-	64,  // 98: telwerk.v1.TimeSeriesChanges.names:type_name -> telwerk.v1.DisplayName
-	5,   // 99: telwerk.v1.ListDimensionValuesRequest.dimension:type_name -> telwerk.v1.Dimension
-	59,  // 100: telwerk.v1.ListDimensionValuesResponse.values:type_name -> telwerk.v1.DimensionValue
-	17,  // 101: telwerk.v1.DimensionValue.value:type_name -> telwerk.v1.Value
-	9,   // 102: telwerk.v1.KpiService.ListKpis:input_type -> telwerk.v1.ListKpisRequest
-	30,  // 103: telwerk.v1.KpiService.QueryTimeSeries:input_type -> telwerk.v1.QueryTimeSeriesRequest
-	39,  // 104: telwerk.v1.KpiService.QueryTotals:input_type -> telwerk.v1.QueryTotalsRequest
-	49,  // 105: telwerk.v1.KpiService.BatchQuery:input_type -> telwerk.v1.BatchQueryRequest
-	54,  // 106: telwerk.v1.KpiService.WatchTimeSeries:input_type -> telwerk.v1.WatchTimeSeriesRequest
-	44,  // 107: telwerk.v1.KpiService.ExplainCount:input_type -> telwerk.v1.ExplainCountRequest
-	57,  // 108: telwerk.v1.KpiService.ListDimensionValues:input_type -> telwerk.v1.ListDimensionValuesRequest
-	10,  // 109: telwerk.v1.KpiService.ListKpis:output_type -> telwerk.v1.ListKpisResponse
-	31,  // 110: telwerk.v1.KpiService.QueryTimeSeries:output_type -> telwerk.v1.QueryTimeSeriesResponse
-	40,  // 111: telwerk.v1.KpiService.QueryTotals:output_type -> telwerk.v1.QueryTotalsResponse
-	51,  // 112: telwerk.v1.KpiService.BatchQuery:output_type -> telwerk.v1.BatchQueryResponse
-	55,  // 113: telwerk.v1.KpiService.WatchTimeSeries:output_type -> telwerk.v1.WatchTimeSeriesResponse
-	45,  // 114: telwerk.v1.KpiService.ExplainCount:output_type -> telwerk.v1.ExplainCountResponse
-	58,  // 115: telwerk.v1.KpiService.ListDimensionValues:output_type -> telwerk.v1.ListDimensionValuesResponse
-	109, // [109:116] is the sub-list for method output_type
-	102, // [102:109] is the sub-list for method input_type
-	102, // [102:102] is the sub-list for extension type_name
-	102, // [102:102] is the sub-list for extension extendee
-	0,   // [0:102] is the sub-list for field type_name
+	67,  // 46: telwerk.v1.QueryTimeSeriesRequest.as_of:type_name -> google.protobuf.Timestamp
+	36,  // 47: telwerk.v1.QueryTimeSeriesResponse.series:type_name -> telwerk.v1.Series
+	33,  // 48: telwerk.v1.QueryTimeSeriesResponse.answers:type_name -> telwerk.v1.KpiAnswer
+	67,  // 49: telwerk.v1.QueryTimeSeriesResponse.complete_until:type_name -> google.protobuf.Timestamp
+	32,  // 50: telwerk.v1.QueryTimeSeriesResponse.compared_period:type_name -> telwerk.v1.ComparedPeriod
+	6,   // 51: telwerk.v1.QueryTimeSeriesResponse.granularity:type_name -> telwerk.v1.Granularity
+	68,  // 52: telwerk.v1.QueryTimeSeriesResponse.names:type_name -> telwerk.v1.DisplayName
+	8,   // 53: telwerk.v1.KpiAnswer.availability:type_name -> telwerk.v1.Availability
+	67,  // 54: telwerk.v1.KpiAnswer.known_from:type_name -> google.protobuf.Timestamp
+	38,  // 55: telwerk.v1.KpiAnswer.percentiles:type_name -> telwerk.v1.Percentile
+	40,  // 56: telwerk.v1.KpiAnswer.histogram:type_name -> telwerk.v1.HistogramBin
+	34,  // 57: telwerk.v1.KpiAnswer.week_cells:type_name -> telwerk.v1.WeekCell
+	17,  // 58: telwerk.v1.Key.value:type_name -> telwerk.v1.Value
+	35,  // 59: telwerk.v1.Series.key:type_name -> telwerk.v1.Key
+	42,  // 60: telwerk.v1.Series.distribution:type_name -> telwerk.v1.Distribution
+	41,  // 61: telwerk.v1.Series.comparison:type_name -> telwerk.v1.SeriesComparison
+	37,  // 62: telwerk.v1.Series.percentiles:type_name -> telwerk.v1.PercentileSeries
+	39,  // 63: telwerk.v1.Series.histograms:type_name -> telwerk.v1.Histogram
+	40,  // 64: telwerk.v1.Histogram.bins:type_name -> telwerk.v1.HistogramBin
+	37,  // 65: telwerk.v1.SeriesComparison.percentiles:type_name -> telwerk.v1.PercentileSeries
+	17,  // 66: telwerk.v1.Distribution.value:type_name -> telwerk.v1.Value
+	19,  // 67: telwerk.v1.QueryTotalsRequest.range:type_name -> telwerk.v1.TimeRange
+	23,  // 68: telwerk.v1.QueryTotalsRequest.filter:type_name -> telwerk.v1.Filter
+	5,   // 69: telwerk.v1.QueryTotalsRequest.group_by:type_name -> telwerk.v1.Dimension
+	27,  // 70: telwerk.v1.QueryTotalsRequest.compare_to:type_name -> telwerk.v1.Comparison
+	28,  // 71: telwerk.v1.QueryTotalsRequest.order_by:type_name -> telwerk.v1.OrderBy
+	29,  // 72: telwerk.v1.QueryTotalsRequest.top:type_name -> telwerk.v1.Top
+	67,  // 73: telwerk.v1.QueryTotalsRequest.as_of:type_name -> google.protobuf.Timestamp
+	45,  // 74: telwerk.v1.QueryTotalsResponse.totals:type_name -> telwerk.v1.Total
+	33,  // 75: telwerk.v1.QueryTotalsResponse.answers:type_name -> telwerk.v1.KpiAnswer
+	67,  // 76: telwerk.v1.QueryTotalsResponse.complete_until:type_name -> google.protobuf.Timestamp
+	32,  // 77: telwerk.v1.QueryTotalsResponse.compared_period:type_name -> telwerk.v1.ComparedPeriod
+	68,  // 78: telwerk.v1.QueryTotalsResponse.names:type_name -> telwerk.v1.DisplayName
+	35,  // 79: telwerk.v1.Total.key:type_name -> telwerk.v1.Key
+	47,  // 80: telwerk.v1.Total.distribution:type_name -> telwerk.v1.ValueCount
+	46,  // 81: telwerk.v1.Total.comparison:type_name -> telwerk.v1.TotalComparison
+	38,  // 82: telwerk.v1.Total.percentiles:type_name -> telwerk.v1.Percentile
+	40,  // 83: telwerk.v1.Total.histogram:type_name -> telwerk.v1.HistogramBin
+	38,  // 84: telwerk.v1.TotalComparison.percentiles:type_name -> telwerk.v1.Percentile
+	17,  // 85: telwerk.v1.ValueCount.value:type_name -> telwerk.v1.Value
+	19,  // 86: telwerk.v1.ExplainCountRequest.range:type_name -> telwerk.v1.TimeRange
+	23,  // 87: telwerk.v1.ExplainCountRequest.filter:type_name -> telwerk.v1.Filter
+	50,  // 88: telwerk.v1.ExplainCountResponse.conversations:type_name -> telwerk.v1.ConversationExplanation
+	67,  // 89: telwerk.v1.ExplainCountResponse.complete_until:type_name -> google.protobuf.Timestamp
+	68,  // 90: telwerk.v1.ExplainCountResponse.names:type_name -> telwerk.v1.DisplayName
+	51,  // 91: telwerk.v1.ConversationExplanation.counted:type_name -> telwerk.v1.ExplainedFact
+	51,  // 92: telwerk.v1.ConversationExplanation.held_back:type_name -> telwerk.v1.ExplainedFact
+	52,  // 93: telwerk.v1.ConversationExplanation.left_out:type_name -> telwerk.v1.LeftOutEvent
+	67,  // 94: telwerk.v1.ExplainedFact.instant:type_name -> google.protobuf.Timestamp
+	17,  // 95: telwerk.v1.ExplainedFact.value:type_name -> telwerk.v1.Value
+	67,  // 96: telwerk.v1.LeftOutEvent.occur_time:type_name -> google.protobuf.Timestamp
+	54,  // 97: telwerk.v1.BatchQueryRequest.queries:type_name -> telwerk.v1.BatchedQuery
+	30,  // 98: telwerk.v1.BatchedQuery.time_series:type_name -> telwerk.v1.QueryTimeSeriesRequest
+	43,  // 99: telwerk.v1.BatchedQuery.totals:type_name -> telwerk.v1.QueryTotalsRequest
+	56,  // 100: telwerk.v1.BatchQueryResponse.answers:type_name -> telwerk.v1.BatchedAnswer
+	31,  // 101: telwerk.v1.BatchedAnswer.time_series:type_name -> telwerk.v1.QueryTimeSeriesResponse
+	44,  // 102: telwerk.v1.BatchedAnswer.totals:type_name -> telwerk.v1.QueryTotalsResponse
+	57,  // 103: telwerk.v1.BatchedAnswer.error:type_name -> telwerk.v1.QueryError
+	30,  // 104: telwerk.v1.WatchTimeSeriesRequest.query:type_name -> telwerk.v1.QueryTimeSeriesRequest
+	31,  // 105: telwerk.v1.WatchTimeSeriesResponse.snapshot:type_name -> telwerk.v1.QueryTimeSeriesResponse
+	60,  // 106: telwerk.v1.WatchTimeSeriesResponse.changes:type_name -> telwerk.v1.TimeSeriesChanges
+	36,  // 107: telwerk.v1.TimeSeriesChanges.series:type_name -> telwerk.v1.Series
+	33,  // 108: telwerk.v1.TimeSeriesChanges.answers:type_name -> telwerk.v1.KpiAnswer
+	67,  // 109: telwerk.v1.TimeSeriesChanges.complete_until:type_name -> google.protobuf.Timestamp
+	68,  // 110: telwerk.v1.TimeSeriesChanges.names:type_name -> telwerk.v1.DisplayName
+	5,   // 111: telwerk.v1.ListDimensionValuesRequest.dimension:type_name -> telwerk.v1.Dimension
+	63,  // 112: telwerk.v1.ListDimensionValuesResponse.values:type_name -> telwerk.v1.DimensionValue
+	17,  // 113: telwerk.v1.DimensionValue.value:type_name -> telwerk.v1.Value
+	9,   // 114: telwerk.v1.KpiService.ListKpis:input_type -> telwerk.v1.ListKpisRequest
+	30,  // 115: telwerk.v1.KpiService.QueryTimeSeries:input_type -> telwerk.v1.QueryTimeSeriesRequest
+	43,  // 116: telwerk.v1.KpiService.QueryTotals:input_type -> telwerk.v1.QueryTotalsRequest
+	53,  // 117: telwerk.v1.KpiService.BatchQuery:input_type -> telwerk.v1.BatchQueryRequest
+	58,  // 118: telwerk.v1.KpiService.WatchTimeSeries:input_type -> telwerk.v1.WatchTimeSeriesRequest
+	48,  // 119: telwerk.v1.KpiService.ExplainCount:input_type -> telwerk.v1.ExplainCountRequest
+	61,  // 120: telwerk.v1.KpiService.ListDimensionValues:input_type -> telwerk.v1.ListDimensionValuesRequest
+	10,  // 121: telwerk.v1.KpiService.ListKpis:output_type -> telwerk.v1.ListKpisResponse
+	31,  // 122: telwerk.v1.KpiService.QueryTimeSeries:output_type -> telwerk.v1.QueryTimeSeriesResponse
+	44,  // 123: telwerk.v1.KpiService.QueryTotals:output_type -> telwerk.v1.QueryTotalsResponse
+	55,  // 124: telwerk.v1.KpiService.BatchQuery:output_type -> telwerk.v1.BatchQueryResponse
+	59,  // 125: telwerk.v1.KpiService.WatchTimeSeries:output_type -> telwerk.v1.WatchTimeSeriesResponse
+	49,  // 126: telwerk.v1.KpiService.ExplainCount:output_type -> telwerk.v1.ExplainCountResponse
+	62,  // 127: telwerk.v1.KpiService.ListDimensionValues:output_type -> telwerk.v1.ListDimensionValuesResponse
+	121, // [121:128] is the sub-list for method output_type
+	114, // [114:121] is the sub-list for method input_type
+	114, // [114:114] is the sub-list for extension type_name
+	114, // [114:114] is the sub-list for extension extendee
+	0,   // [0:114] is the sub-list for field type_name
 }
 
 func init() { file_telwerk_v1_kpi_service_proto_init() }
@@ -5891,20 +6344,22 @@ func file_telwerk_v1_kpi_service_proto_init() {
 		(*Comparison_PreviousPeriod)(nil),
 		(*Comparison_Range)(nil),
 	}
+	file_telwerk_v1_kpi_service_proto_msgTypes[19].OneofWrappers = []any{}
 	file_telwerk_v1_kpi_service_proto_msgTypes[25].OneofWrappers = []any{}
 	file_telwerk_v1_kpi_service_proto_msgTypes[26].OneofWrappers = []any{}
-	file_telwerk_v1_kpi_service_proto_msgTypes[32].OneofWrappers = []any{}
-	file_telwerk_v1_kpi_service_proto_msgTypes[33].OneofWrappers = []any{}
-	file_telwerk_v1_kpi_service_proto_msgTypes[41].OneofWrappers = []any{
+	file_telwerk_v1_kpi_service_proto_msgTypes[36].OneofWrappers = []any{}
+	file_telwerk_v1_kpi_service_proto_msgTypes[37].OneofWrappers = []any{}
+	file_telwerk_v1_kpi_service_proto_msgTypes[42].OneofWrappers = []any{}
+	file_telwerk_v1_kpi_service_proto_msgTypes[45].OneofWrappers = []any{
 		(*BatchedQuery_TimeSeries)(nil),
 		(*BatchedQuery_Totals)(nil),
 	}
-	file_telwerk_v1_kpi_service_proto_msgTypes[43].OneofWrappers = []any{
+	file_telwerk_v1_kpi_service_proto_msgTypes[47].OneofWrappers = []any{
 		(*BatchedAnswer_TimeSeries)(nil),
 		(*BatchedAnswer_Totals)(nil),
 		(*BatchedAnswer_Error)(nil),
 	}
-	file_telwerk_v1_kpi_service_proto_msgTypes[46].OneofWrappers = []any{
+	file_telwerk_v1_kpi_service_proto_msgTypes[50].OneofWrappers = []any{
 		(*WatchTimeSeriesResponse_Snapshot)(nil),
 		(*WatchTimeSeriesResponse_Changes)(nil),
 	}
@@ -5914,7 +6369,7 @@ func file_telwerk_v1_kpi_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_telwerk_v1_kpi_service_proto_rawDesc), len(file_telwerk_v1_kpi_service_proto_rawDesc)),
 			NumEnums:      9,
-			NumMessages:   51,
+			NumMessages:   55,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
