@@ -22,8 +22,9 @@ from telwerkd.process.descriptors import connections_for
 from telwerkd.server.settings import Settings
 from telwerkd.server.settings_contradictions import contradictions
 from telwerkd.server.settings_loading import ConfigurationError, load
+from telwerkd.server.startup_checks import check
 from telwerkd.server.upkeep_tasks import Periods
-from telwerkd.server.wiring import check, running
+from telwerkd.server.wiring import running
 from telwerkd.storage.sqlite.store import SqliteStore
 from telwerkd.transport.security.tls import StartupError
 from tests.conftest import SureClock, connected, eventually
