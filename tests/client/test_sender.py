@@ -168,7 +168,8 @@ async def test_whatever_a_server_does_every_event_is_stored_once_and_resent_with
 async def test_a_server_that_is_too_slow_is_asked_again_and_nothing_counts_twice(kind: Kind) -> None:
     servicer = Scripted(slow)
     hasty = {"timeout_seconds": 1.0}
-    async with scripted(servicer) as address, sending(kind, address, hasty, limits=SMALL) as sender:
+    full = Limits(batch_events=10, linger_seconds=60, buffer_events=50)
+    async with scripted(servicer) as address, sending(kind, address, hasty, limits=full) as sender:
         for number in range(10):
             await sender.add(action(number))
         await sender.close()

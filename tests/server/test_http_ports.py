@@ -22,8 +22,9 @@ from telwerkd.process.descriptors import connections_for
 from telwerkd.server.settings import Settings
 from telwerkd.server.settings_contradictions import contradictions
 from telwerkd.server.settings_loading import ConfigurationError, load
+from telwerkd.server.startup_checks import check
 from telwerkd.server.upkeep_tasks import Periods
-from telwerkd.server.wiring import check, running
+from telwerkd.server.wiring import running
 from telwerkd.storage.sqlite.store import SqliteStore
 from telwerkd.transport.security.tls import StartupError
 from tests.conftest import SureClock, connected, eventually
@@ -37,8 +38,17 @@ async def test_a_default_port_that_is_taken_is_warned_of_and_a_configured_one_en
 ):
     monkeypatch.delenv("TELWERK_HTTP_LISTEN")
     with socket.socket() as taken:
-        with suppress(OSError):  # taken by another, it is taken all the same
-            taken.bind(("127.0.0.1", 50080))
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+        async def held() -> bool:
+            """Another test's server may have it for a moment."""
+            with suppress(OSError):
+                taken.bind(("127.0.0.1", 50080))
+                taken.listen()
+                return True
+            return False
+
+        await eventually(held)
         default = Settings(database=str(tmp_path / "telwerk.db"), listen="127.0.0.1:0")
         address = default.http_listen
         with caplog.at_level(logging.WARNING):

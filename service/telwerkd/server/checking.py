@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
-from telwerkd.server import maintenance, wiring, workers
+from telwerkd.server import maintenance, startup_checks, workers
 from telwerkd.server.credentials import accepted_credentials
 from telwerkd.server.settings import Settings
 from telwerkd.storage.location import Location, SqliteFile
@@ -30,7 +30,7 @@ def unusable(settings: Settings) -> Iterator[str]:
         if settings.workers > 1:
             workers.check(settings)
         else:
-            wiring.check(settings)
+            startup_checks.check(settings)
         if settings.tls_files is not None:
             server_credentials(settings.tls_files)
         # The keys are looked at below.

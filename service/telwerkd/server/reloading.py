@@ -16,7 +16,8 @@ from telwerkd.application.failures import carrying_on
 from telwerkd.server.settings import Settings
 from telwerkd.server.settings_loading import ConfigurationError, load
 from telwerkd.server.settings_sources import config_file, file_setting
-from telwerkd.server.wiring import RELOADED, check
+from telwerkd.server.startup_checks import check
+from telwerkd.server.wiring import RELOADED
 from telwerkd.transport.security.tls import StartupError
 
 log = logging.getLogger(__name__)

@@ -30,14 +30,13 @@ from telwerkd.application.watch.watches import Watches
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.server import observing, trace_export, upkeep_tasks
 from telwerkd.server.background import Background
-from telwerkd.server.credentials import accepted_credentials, check_tokens
+from telwerkd.server.credentials import accepted_credentials
 from telwerkd.server.grpc_port import address_of, bind, place_of
 from telwerkd.server.http_ports import HttpPorts, bound_ports
 from telwerkd.server.observing import Metrics
-from telwerkd.server.port_addresses import check_ports
 from telwerkd.server.settings import INGEST_SETTINGS, Settings
+from telwerkd.server.startup_checks import check
 from telwerkd.server.upkeep_tasks import PERIODS, Periods
-from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.open_store import opened, prepare
 from telwerkd.transport.calls import Calls as ObservedCalls
 from telwerkd.transport.codec.display_names import NameReader
@@ -50,10 +49,8 @@ from telwerkd.transport.grpc.gate import GateInterceptor, GateLimits
 from telwerkd.transport.grpc.observing import ObservingInterceptor
 from telwerkd.transport.grpc.replies import Replies
 from telwerkd.transport.grpc.requests import RequestInterceptor
-from telwerkd.transport.security.access import check_exposure
 from telwerkd.transport.security.auth import AuthInterceptor
 from telwerkd.transport.security.grants import Credentials
-from telwerkd.transport.security.tls import StartupError
 from telwerkd.transport.server import SERVICE_NAMES, SERVICES, Services, make_server
 from telwerkd.transport.services.admin import AdminService
 from telwerkd.transport.services.callers import Callers
@@ -67,10 +64,6 @@ log = logging.getLogger(__name__)
 
 _STORE_SECONDS = 10.0
 """What storing the rest may take when the server stops; a database that has gone must not keep it for ever."""
-
-
-POSTGRES_ID_BYTES_MAX = 512
-"""An entry of an index has at most 2,704 bytes there, and the longest key has four ids."""
 
 
 class NotStoredError(Exception):
@@ -143,25 +136,6 @@ async def running(
         if not served:
             raise
         raise NotStoredError(str(error)) from error
-
-
-def check(settings: Settings) -> None:
-    """Raises StartupError if a server must not run so."""
-    if isinstance(settings.database, PostgresUrl) and settings.id_bytes_max > POSTGRES_ID_BYTES_MAX:
-        raise StartupError(
-            f"id_bytes_max is {settings.id_bytes_max}, "
-            f"and the keys of PostgreSQL take ids of {POSTGRES_ID_BYTES_MAX} bytes at most"
-        )
-    check_tokens(settings)
-    check_ports(settings)
-    for address in filter(None, (settings.listen, settings.http_listen)):
-        check_exposure(
-            address,
-            tls=settings.tls_files is not None,
-            auth=settings.asks_for_credentials,
-            allow_plaintext=settings.insecure_plaintext,
-            allow_no_auth=settings.insecure_no_auth,
-        )
 
 
 @asynccontextmanager

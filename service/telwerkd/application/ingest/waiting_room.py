@@ -305,9 +305,8 @@ class WaitingRoom:
         room = self._limits.transaction_events_max
         if self.is_shared:
             most = self._limits.transaction_shared_events_max
-            room = min(
-                room, most, max(self._shared_room, _SHARED_PART_MIN * len(accounts)) if merges_accounts else most
-            )
+            least = _SHARED_PART_MIN * len(accounts)
+            room = min(room, most, max(self._shared_room, least) if merges_accounts else most)
         share = max(1, room // max(1, len(accounts)))
         parts: list[Part] = []
         for account in accounts:
