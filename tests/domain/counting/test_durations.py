@@ -227,6 +227,13 @@ def test_durations_are_packed_a_part_at_a_time(of: dict[tuple[str, int, int], in
     assert total(*parts) == total(*expected)
 
 
+def test_durations_that_cancel_each_other_out_change_nothing() -> None:
+    """Nothing is left of them, and nothing to divide by."""
+    entries = DeltaEntries.of([("7", "ann", "g", "w", QUARTER_HOUR, n) for n in (1, -1)])
+    changes, left = bounded_changes(MEASURE, entries, 1)
+    assert (changes.keys, len(left)) == ([], 0)
+
+
 def test_a_chunk_unpacks_to_its_cells() -> None:
     """The quarter-hours and bins of many chunks, and whose they are; a sum may come in several cells."""
     blobs = [merge(b"", {3: 5_000_000_000, 3 + 9 * CHUNK_QUARTER_HOURS: 2_000}), merge(b"", {0: 1})]

@@ -118,7 +118,7 @@ def _within_series(measure: Measure, entries: DeltaEntries, chunks_max: int) -> 
     values, *dimensions, quarter_hours, _ = entries.columns
     chunk = quarter_hours // CHUNK_QUARTER_HOURS
     if has_durations(measure):  # nearly each has a value of its own, and all are in one series
-        series, chunks = np.vstack(dimensions), len(np.unique(chunk))
+        series, chunks = np.vstack(dimensions), max(1, len(np.unique(chunk)))
     else:
         series, chunks = np.vstack((values, *dimensions, chunk)), 1
     starts = np.flatnonzero(np.any(np.diff(series, axis=1, prepend=-1), axis=0))
