@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from telwerkd.application.batches import IngestLimits, Rejected, Submitted, Verdict
+from telwerkd.application.commands.compact import Compact
 from telwerkd.application.commands.free_names import FreeNames, unused_names
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS
@@ -18,6 +19,7 @@ from telwerkd.domain.conversation.events import (
     Event,
     Kind,
     Message,
+    PageVisited,
     PreChatSurveyCompleted,
     Rated,
     Sender,
@@ -87,7 +89,9 @@ async def test_names_in_events_counters_and_states_stay(store):
     held = PreChatSurveyCompleted((SurveyAnswer("q", "o"),))
     await put(store, event("b", bram, "purged", "shop"), event("h", held, "purged", "shop"), names_max=9)
     await put(
-        store, event("x", conversation="purged", widget="gone"), event("m", conversation="log", widget="seen", at=9)
+        store,
+        event("x", PageVisited(b"12345678"), "purged", "gone"),
+        event("m", conversation="log", widget="seen", at=9),
     )
     await purge(store, ACCOUNT, Micros(START + 5))
     before = await names(store)
@@ -145,3 +149,24 @@ async def test_the_keeper_frees_what_was_noticed_once_it_changed(store):
     keeper._looked.clear()  # it rests for a moment otherwise
     await keeper.run_once()
     assert await names(store) == {}
+
+
+async def test_the_keeper_frees_what_compaction_took_out_of_the_counters(store):
+    """Until then the counters have the name, though neither version nor horizon of the account changes any more."""
+    keeper = NameKeeper(store)
+    await put(store, event("e", conversation="c1", widget="w"))
+    await compacted(store)
+    await erase(store, ACCOUNT, ConversationId("c1"), keep_counts=False)
+    keeper.notice(ACCOUNT)
+    await keeper.run_once()
+    assert (await names(store))[WIDGETS] == {"w"}
+    await compacted(store)
+    keeper.notice(ACCOUNT)
+    keeper._looked.update({ACCOUNT: keeper._looked[ACCOUNT]._replace(rests_until=0)})
+    await keeper.run_once()
+    assert await names(store) == {}
+
+
+async def compacted(store: Store) -> None:
+    for account, measure, size in await store.compactable():
+        await store.write([(account, Compact(measure, size, 1_000))])

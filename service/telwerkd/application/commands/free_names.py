@@ -1,5 +1,6 @@
 """Removing the names of an account that nothing uses any more."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,7 +9,7 @@ from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS, names_of
 from telwerkd.application.ports import Names, Snapshot, Transaction
 from telwerkd.domain.conversation.facts import Fact
 from telwerkd.domain.conversation.state import State
-from telwerkd.domain.counting.measures import has_open_values, kpi_of
+from telwerkd.domain.counting.measures import Measure, has_open_values, kpi_of
 
 _PAUSE_CONVERSATIONS = 200
 
@@ -20,6 +21,8 @@ class Unused(NamedTuple):
 
     version: int
     names: Names
+    is_settled: bool
+    """False while counts that were taken back wait for compaction: the counters may have their names until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +51,35 @@ def unused_names(view: Snapshot) -> Unused:
     """The names that nothing uses in a view of an account."""
     version = view.account().version
     unused = {(family, name) for family, of_family in view.names().items() for name in of_family}
-    for used in _uses(view):
+    deltas = _net_deltas(view)
+    for used in _uses(view, deltas):
         unused.difference_update(used)
         if not unused:
             break
     by_family: dict[int, list[str]] = {}
     for family, name in sorted(unused):
         by_family.setdefault(family, []).append(name)
-    return Unused(version, by_family)
+    return Unused(version, by_family, is_settled=min(deltas.values(), default=0) >= 0)
 
 
-def _uses(view: Snapshot) -> Iterator[Iterable[_Name]]:
+_Counted = tuple[Measure, str, str, str, str, int]
+"""What a delta counts: its measure, value, operator, group, widget, and quarter-hour with code."""
+
+
+def _net_deltas(view: Snapshot) -> Counter[_Counted]:
+    """What the deltas add up to. Those that cancel each other out count nothing, and use no name."""
+    net: Counter[_Counted] = Counter()
+    for measure, (*counted, n) in view.every_delta():
+        net[measure, *counted] += n
+    return net
+
+
+def _uses(view: Snapshot, deltas: Counter[_Counted]) -> Iterator[Iterable[_Name]]:
     """All uses of names, some at a time."""
     yield view.counted_names()
-    for measure, (value, operator, group, widget, _, _) in view.every_delta():
-        yield _of_counts(measure, value, operator, group, widget)
+    for (measure, value, operator, group, widget, _), n in deltas.items():
+        if n:
+            yield _of_counts(measure, value, operator, group, widget)
     for number, filed in enumerate(view.every_conversation(), 1):
         for event in filed.log:
             yield names_of(event)

@@ -25,8 +25,9 @@ _REST_TIMES = 40
 
 
 class _Looked(NamedTuple):
-    state: tuple[int, Micros]
-    """Version and horizon at which it was looked: nothing is freed before one of them changes."""
+    state: tuple[int, Micros] | None
+    """Version and horizon at which it was looked: nothing is freed before one of them changes. None where compaction
+    may free something, which changes neither."""
     rests_until: float
 
 
@@ -72,9 +73,9 @@ class NameKeeper:
         if looked is not None and looked.state == state:
             return
         begun = monotonic()
-        freed = await free_names(self._store, account)
+        freed, is_settled = await _freed(self._store, account)
         ended = monotonic()
-        self._looked[account] = _Looked(state, ended + _REST_TIMES * (ended - begun))
+        self._looked[account] = _Looked(state if is_settled else None, ended + _REST_TIMES * (ended - begun))
         if freed is None:
             self.notice(account)  # it changed meanwhile
         elif freed:
@@ -87,12 +88,23 @@ async def free_names(store: Store, account: AccountId) -> int | None:
     Raises:
         UnavailableError: the database does not answer.
     """
+    return (await _freed(store, account)).names
+
+
+class _Freed(NamedTuple):
+    names: int | None
+    """How many; None if the account changed too often to tell."""
+    is_settled: bool
+    """See `Unused`."""
+
+
+async def _freed(store: Store, account: AccountId) -> _Freed:
     begun = monotonic()
     unused = await store.read(account, unused_names)
     if not unused.names:
-        return 0
+        return _Freed(0, unused.is_settled)
     took = monotonic() - begun
     [freed] = await store.write([(account, FreeNames(unused))])
     if freed is None and took <= _LOCKED_SECONDS_MAX:
         [freed] = await store.write([(account, FreeNames(None))])
-    return freed
+    return _Freed(freed, unused.is_settled)
