@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
@@ -226,10 +226,10 @@ class Server(NamedTuple):
         request = kpi.QueryTotalsRequest(**{"account_id": account, "kpi_ids": kpi_ids, "range": ALL_TIME, **fields})
         return await self.kpis.QueryTotals(request, timeout=CALL_SECONDS)
 
-    async def counted(self, account: str) -> list[str]:
+    async def counted(self, account: str, kpi_ids: Sequence[str] = KPI_IDS) -> list[str]:
         """What is counted, as people read it: "satisfaction_score 4 anna/sales web", a line for each fact, sorted."""
         lines: list[str] = []
-        for info in list(CATALOGUE.values())[: len(KPI_IDS)]:
+        for info in (info for info in CATALOGUE.values() if info.id in kpi_ids):
             by = [dimension for dimension in info.dimensions if dimension not in WITHIN_VALUE]
             for row in (await self.totals(account, info.id, group_by=by)).totals:
                 lines += [line_of(row)] * row.count

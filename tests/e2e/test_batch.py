@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from telwerk.v1 import kpi_service_pb2 as kpi
 from telwerkd.application.query.runner import Queries
-from tests.conftest import ALL_TIME, CALL_SECONDS, KPI_IDS, Server, refusal, started
+from tests.conftest import ALL_KPI_IDS as KPI_IDS, ALL_TIME, CALL_SECONDS, Server, refusal, started
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -43,7 +43,7 @@ def answered(random: Random, width: int, *, rows: int, facts: int, compared: boo
     made = [
         AnswerRow(
             GroupKey(operator=f"o{n}"),
-            *numbers(random, width, facts),
+            *numbers(random, width, facts)[:3],
             numbers(random, width, facts) if compared else None,
             rest=compared and n == rows - 1,
         )
