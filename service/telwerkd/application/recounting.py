@@ -15,14 +15,14 @@ _REST_SECONDS_MAX = 0.1
 """How long a server beside is left alone at most after each transaction, so that it comes to its own."""
 
 KPIS = {"ten": PART_ONE, "all": None}
-"""What an account may want to be counted: the newest version of the rules for it."""
+"""What an account may want to be counted: the newest version of the rules for it (R-ANEW-10)."""
 
 
 async def recount(store: Store, account: AccountId, progress: Progress, kpis: str | None = None) -> int:
     """Brings all of an account to the rules that it is to be counted by; gives how many conversations changed theirs.
 
     `kpis` is one of `KPIS`, which the account wants from now on; None: what it wanted before. Stopped in the middle, it
-    goes on where it was when it is called again.
+    goes on where it was when it is called again (R-ANEW-4).
 
     Raises:
         DamagedRowError: something that it needs cannot be read. What was done by then is done.
