@@ -35,7 +35,7 @@ from tests.test_docs import ARCHITECTURE, read, section
 SERVICE = Path(telwerkd.__file__).parent
 PREFIX = f"{SERVICE}{os.sep}"
 FILES_MAX = 15
-ALL_FILES_MAX = 49
+ALL_FILES_MAX = 51
 """Helpers and domain included."""
 
 STALL_SECONDS = 600
@@ -68,7 +68,10 @@ HELPERS = {
     "application/ports/figures.py": "counts transactions for the metrics",
     "application/ports/rows.py": "rows as values",
     "application/query/budgets.py": "counts rows and numbers",
+    "application/query/question.py": "a query as a value; what is checked of it is in another file",
     "application/query/rollup_cache.py": "a cache",
+    "application/query/slice_outlines.py": "the slices of a KPI as values",
+    "application/query/slices.py": "rows as a value",
     "application/query/slow_queries.py": "times a query",
     "application/rates.py": "counts what an account asks for",
     "application/watch/watches.py": "notes which account was committed",
@@ -78,9 +81,12 @@ HELPERS = {
     "storage/sql/records.py": "values as columns",
     "storage/sqlite/engine.py": "connections, and what their errors mean",
     "storage/sqlite/file.py": "whether the file is in its place",
+    "transport/codec/display_names.py": "names as bytes",
+    "transport/codec/durations.py": "percentiles and bins as messages",
     "transport/codec/encoded.py": "a reply as a value",
     "transport/codec/event_batch.py": "a request as a value, made by the interceptors",
     "transport/codec/fields.py": "a field as a value",
+    "transport/codec/kpi_answers.py": "keys, and what is said of a KPI as a whole, as messages",
     "transport/codec/wire.py": "numbers as bytes",
     "transport/services/callers.py": "whose request it is, counted",
 }

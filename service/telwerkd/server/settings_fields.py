@@ -21,8 +21,8 @@ from pydantic import (
 from telwerkd.application.batches import IngestLimits
 from telwerkd.application.display_names import NAMES_PER_ACCOUNT_MAX
 from telwerkd.application.query.question import QueryLimits
-from telwerkd.application.rates import Rates
 from telwerkd.process.log_format import LogFormat, LogLevel
+from telwerkd.server.own_limits import OwnLimits
 from telwerkd.storage.location import Location, SqliteFile, located
 from telwerkd.transport.codec.display_names import NameLimits
 from telwerkd.transport.codec.events import EventLimits
@@ -49,23 +49,6 @@ def _several(one: Callable[[str], str], given: object) -> tuple[str, ...] | None
 _TEXTS_SCHEMA = WithJsonSchema(
     {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}, {"type": "null"}]}
 )
-
-
-class OwnLimits(BaseModel):
-    """Limits of one account, in place of those of all; by the same names."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-    account_calls_per_second_max: float | None = Field(None, gt=0)
-    account_events_per_second_max: float | None = Field(None, gt=0)
-    account_query_ms_per_second_max: float | None = Field(None, gt=0)
-    waiting_account_percent_max: int | None = Field(None, gt=0, le=100)
-    watches_per_account_max: int | None = Field(None, gt=0)
-
-    @property
-    def rates(self) -> Rates:
-        """Those in a second."""
-        return Rates(**{name: getattr(self, name) for name in Rates.__struct_fields__})
 
 
 def _of_json(given: object) -> object:

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.application.query.read import NONE, Slice
+from telwerkd.application.query.slices import NONE, Slice
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.durations import CODES, SUM, bounds_ms, representatives_ms
 

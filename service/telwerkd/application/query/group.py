@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from telwerkd.application.query.digests import Floats, digest
 from telwerkd.application.query.question import NEEDS_MEAN, Order, OrderMeasure, RawKey
-from telwerkd.application.query.read import NONE, CellRow, DensePart, KpiReading, Reading, SeriesRow, Slice
+from telwerkd.application.query.read import KpiReading, Reading
 from telwerkd.application.query.result import GroupKey
+from telwerkd.application.query.slices import NONE, CellRow, DensePart, SeriesRow, Slice
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.rates import SPLITS_ABOVE_ALONE
 from telwerkd.domain.catalogue.specs import Dimension

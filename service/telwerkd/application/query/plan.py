@@ -10,14 +10,11 @@ from zoneinfo import ZoneInfo
 
 from telwerkd.application.ports import AnswerView, ChunkSelector
 from telwerkd.application.query.budgets import RowBudget, too_many_buckets
-from telwerkd.application.query.question import Automatic, Filter, Ids, PreviousPeriod, Query, QueryLimits
+from telwerkd.application.query.question import Automatic, PreviousPeriod, Query, QueryLimits
 from telwerkd.application.query.rollup_cache import RollupCache, RollupKey, Versions
+from telwerkd.application.query.slice_outlines import KpiOutline, SliceOutline, kpi_outline
 from telwerkd.domain.catalogue.kpis import KpiInfo
-from telwerkd.domain.catalogue.rates import SPLITS_ABOVE_ALONE, Term, above_value, below_the_line
 from telwerkd.domain.catalogue.specs import Dimension, Kpi
-from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
-from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET
-from telwerkd.domain.counting.measures import COUNTED, HELD_BACK, Measure, has_open_values
 from telwerkd.domain.counting.rollups import Rollup, resolution
 from telwerkd.domain.errors import Part
 from telwerkd.domain.time import calendar
@@ -26,49 +23,7 @@ from telwerkd.domain.time.calendar import Granularity, QuarterHours
 from telwerkd.domain.time.ranges import QuarterHourRange
 from telwerkd.domain.time.week import WeekDivision, WeekSpan, in_the_week
 
-_LOOK_UPS_MAX = 1_000
-"""Keys looked up in each chunk. Three lists of a thousand ids each would be a thousand million."""
-
-
 # --- Outline ---------------------------------------------------------------------------------------------------------
-
-
-class SliceOutline(NamedTuple):
-    """One measure of one KPI in one period: which chunks it is in."""
-
-    info: KpiInfo
-    period: int
-    """Its place among the spans."""
-    selector: ChunkSelector
-    """Without its limit on rows."""
-    by_value: bool
-    """Whether it is read by values that producers choose."""
-    conditions: Filter
-    """What is counted of it."""
-
-    @property
-    def names_ids(self) -> bool:
-        """Whether chunks are looked up by the ids that the filter names."""
-        return bool(self.selector.operators or self.selector.groups or self.selector.widgets or self.selector.values)
-
-
-class KpiOutline(NamedTuple):
-    """What is read of one KPI."""
-
-    info: KpiInfo
-    slices: tuple[SliceOutline, ...]
-    """One for each period."""
-    held_back: tuple[SliceOutline, ...]
-    """What is held back in the first period; empty where the KPI holds nothing back."""
-    below: tuple["KpiOutline", ...] = ()
-    """Of a rate: the KPIs below the line, each with what is counted of it."""
-
-    def all_slices(self) -> Iterator[SliceOutline]:
-        """Those below the line, too."""
-        yield from self.slices
-        yield from self.held_back
-        for kpi in self.below:
-            yield from kpi.all_slices()
 
 
 class Outline(NamedTuple):
@@ -105,7 +60,7 @@ def outline(query: Query, zone: ZoneInfo, limits: QueryLimits) -> Outline:
     read_by, part = (Granularity.HOUR, Part.GROUPING) if any(division) else (granularity, Part.GRANULARITY)
     bucket_counts = [_bucket_count(span, read_by, limits, part) for span in spans]
     week = tuple(in_the_week(span, division, zone) for span in spans) if any(division) else ()
-    kpis = [_kpi_outline(query, info, spans) for info in query.kpis]
+    kpis = [kpi_outline(query, info, spans) for info in query.kpis]
     return Outline(
         query,
         zone,
@@ -141,80 +96,6 @@ def _bucket_count(span: QuarterHourRange, granularity: Granularity | None, limit
     if wanted > limits.buckets_max:
         raise too_many_buckets(wanted, limits.buckets_max, part)
     return wanted
-
-
-def _kpi_outline(query: Query, info: KpiInfo, spans: Sequence[QuarterHourRange]) -> KpiOutline:
-    query = _of_value(query, above_value(info))
-    by_value = has_open_values(info.kpi) and _uses_values(query)
-
-    def slice_outline(measure: Measure, period: int) -> SliceOutline:
-        selector = _selector(query, measure, spans[period], by_value=by_value)
-        return SliceOutline(info, period, selector, by_value, query.filter)
-
-    held_back = (slice_outline(HELD_BACK[info.kpi], 0),) if info.is_held_back else ()
-    slices = tuple(slice_outline(COUNTED[info.kpi], period) for period in range(len(spans)))
-    below = tuple(_kpi_outline(_below_of(query, term), term.info, spans) for term in below_the_line(info))
-    return KpiOutline(info, slices, held_back, below)
-
-
-def _of_value(query: Query, value: str) -> Query:
-    """A query about one value only."""
-    return query._replace(filter=query.filter._replace(values=Ids(frozenset({value})))) if value else query
-
-
-def _below_of(query: Query, term: Term) -> Query:
-    """What a query about a rate asks about a KPI below the line: without what only the KPI above has."""
-    conditions = query.filter
-    shared = Filter(conditions.operators, conditions.groups, conditions.widgets)
-    group_by = tuple(dimension for dimension in query.group_by if dimension not in SPLITS_ABOVE_ALONE)
-    return _of_value(query._replace(filter=shared, group_by=group_by), term.value)
-
-
-_VALUE_DIMENSIONS = frozenset({Dimension.VALUE, Dimension.TOPIC, Dimension.QUESTION})
-
-
-def _uses_values(query: Query) -> bool:
-    conditions = query.filter
-    filters = bool(conditions.values or conditions.topics or conditions.questions)
-    return filters or not _VALUE_DIMENSIONS.isdisjoint(query.group_by)
-
-
-def _selector(query: Query, measure: Measure, span: QuarterHourRange, *, by_value: bool) -> ChunkSelector:
-    conditions = query.filter
-    operators, groups, widgets, values = _looked_up(
-        conditions.operators.any_of,
-        conditions.groups.any_of,
-        conditions.widgets.any_of,
-        conditions.values.any_of if by_value else frozenset(),
-    )
-    grouping = _grouping(conditions, query.group_by) | (BY_VALUE if by_value else 0)
-    first, last = span.start // CHUNK_QUARTER_HOURS, (span.end - 1) // CHUNK_QUARTER_HOURS
-    return ChunkSelector(measure, grouping, first, last, operators, groups, widgets, values)
-
-
-def _looked_up(*lists: frozenset[str]) -> list[frozenset[str]]:
-    """Returns the lists of ids that are looked up by key: each id of one with each of the others, if not too many.
-
-    The other lists come out empty. They are not forgotten: the conditions hold for every row that is read.
-    """
-    combinations, kept = 1, [frozenset[str]()] * len(lists)
-    for place, ids in sorted(enumerate(lists), key=lambda placed: len(placed[1])):
-        if ids and combinations * len(ids) <= _LOOK_UPS_MAX:
-            combinations *= len(ids)
-            kept[place] = ids
-    return kept
-
-
-_BITS = {Dimension.OPERATOR: BY_OPERATOR, Dimension.OPERATOR_GROUP: BY_GROUP, Dimension.WIDGET: BY_WIDGET}
-
-
-def _grouping(conditions: Filter, group_by: Sequence[Dimension]) -> int:
-    filtered = (
-        (Dimension.OPERATOR, conditions.operators),
-        (Dimension.OPERATOR_GROUP, conditions.groups),
-        (Dimension.WIDGET, conditions.widgets),
-    )
-    return sum(_BITS[dimension] for dimension, condition in filtered if condition or dimension in group_by)
 
 
 # --- Sources ---------------------------------------------------------------------------------------------------------

@@ -18,9 +18,10 @@ from telwerkd.application.query.named import named
 from telwerkd.application.query.plan import CachedWhole, Outline, QueryPlan, outline, plan
 from telwerkd.application.query.question import Query, QueryLimits
 from telwerkd.application.query.rank import Selection, rank
-from telwerkd.application.query.read import Reading, Slice, read
+from telwerkd.application.query.read import Reading, read
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
+from telwerkd.application.query.slices import Slice
 from telwerkd.application.query.week import into_cells, periods_of
 from telwerkd.application.settings import zone_name
 from telwerkd.domain.counting.measures import has_open_values

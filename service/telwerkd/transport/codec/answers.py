@@ -14,10 +14,9 @@ import numpy as np
 from telwerk.v1 import kpi_service_pb2 as pb
 from telwerkd.application.ports import AnswerVersion
 from telwerkd.application.query.rank import ratio
-from telwerkd.application.query.result import Answer, AnswerRow, GroupKey, KpiRows, Numbers
+from telwerkd.application.query.result import Answer, AnswerRow, KpiRows, Numbers
 from telwerkd.application.watch.watches import Changes
 from telwerkd.domain.catalogue.kpis import KpiInfo
-from telwerkd.domain.catalogue.texts import Language
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.errors import TelwerkError
 from telwerkd.domain.ids import EPOCH, Micros
@@ -27,6 +26,7 @@ from telwerkd.transport.codec import durations, page_tokens, wire
 from telwerkd.transport.codec.display_names import encode_names
 from telwerkd.transport.codec.errors import told
 from telwerkd.transport.codec.fields import encode_instant
+from telwerkd.transport.codec.kpi_answers import encode_key, encode_kpi_answer
 from telwerkd.transport.codec.queries import QueryRequest
 from telwerkd.transport.codec.values import encode_value
 from telwerkd.transport.codec.week_hours import WeekHours
@@ -95,7 +95,7 @@ def encode_changes(
 ) -> bytes:
     """What has changed in a time series, as bytes of `TimeSeriesChanges`."""
     message = pb.TimeSeriesChanges(
-        answers=[_answer(rows) for rows in answer.kpis],
+        answers=[encode_kpi_answer(rows) for rows in answer.kpis],
         complete_until=encode_instant(answer.answer_version.complete_until(now)),
     )
     number = pb.TimeSeriesChanges.SERIES_FIELD_NUMBER
@@ -115,7 +115,7 @@ def _time_series(request: pb.QueryTimeSeriesRequest, answer: Answer) -> bytes:
         end_seconds=int(starts[-1]),
         first_bucket_clipped=answer.buckets.first_clipped,
         last_bucket_clipped=answer.buckets.last_clipped,
-        answers=[_answer(rows) for rows in answer.kpis],
+        answers=[encode_kpi_answer(rows) for rows in answer.kpis],
         time_zone=answer.time_zone,
         next_page_token=page_tokens.encode(request, answer.next) if answer.next else "",
         granularity=_chosen(request, answer),
@@ -179,7 +179,7 @@ def _rate_columns(row: AnswerRow, shown: IntArray | slice) -> bytes:
 
 def _head(info: KpiInfo, row: AnswerRow, shown: IntArray | slice, *, distribution: bool) -> bytes:
     """A line without its counts and stars."""
-    parts = [pb.Series(kpi_id=info.id, key=_key(info, row.key), rest=row.rest).SerializeToString()]
+    parts = [pb.Series(kpi_id=info.id, key=encode_key(info, row.key), rest=row.rest).SerializeToString()]
     if row.compared is not None:
         parts.append(wire.nested(pb.Series.COMPARISON_FIELD_NUMBER, _series_comparison(row, row.compared)))
     if distribution and row.distribution is not None:
@@ -220,7 +220,7 @@ def _totals(request: pb.QueryTotalsRequest, answer: Answer, now: Micros) -> byte
     until = answer.answer_version.complete_until(now)
     hours = [WeekHours.of(answer.week, rows.known_from, until if rows.is_counted else EPOCH) for rows in answer.kpis]
     message = pb.QueryTotalsResponse(
-        answers=[_answer(rows, of) for rows, of in zip(answer.kpis, hours, strict=True)],
+        answers=[encode_kpi_answer(rows, of) for rows, of in zip(answer.kpis, hours, strict=True)],
         time_zone=answer.time_zone,
         next_page_token=page_tokens.encode(request, answer.next) if answer.next else "",
         start_seconds=start,
@@ -243,7 +243,7 @@ def _total(info: KpiInfo, row: AnswerRow, hours: WeekHours | None) -> pb.Total:
     in_cell = hours.in_cell(row.key) if hours is not None and not row.rest else None
     total = pb.Total(
         kpi_id=info.id,
-        key=_key(info, row.key),
+        key=encode_key(info, row.key),
         count=int(row.counts[0]),
         sum=_stars(row),
         mean=_mean(row),
@@ -316,44 +316,3 @@ def _compared_period(buckets: Buckets) -> bytes:
         last_bucket_clipped=buckets.last_clipped,
     )
     return wire.packed(pb.ComparedPeriod.BUCKET_START_SECONDS_FIELD_NUMBER, starts[:-1]) + message.SerializeToString()
-
-
-def _answer(rows: KpiRows, hours: WeekHours | None = None) -> pb.KpiAnswer:
-    return pb.KpiAnswer(
-        kpi_id=rows.info.id,
-        unit=rows.info.texts[Language.EN].unit,
-        held_back_count=rows.held_back,
-        availability=_availability(rows),
-        overlapping=rows.overlapping,
-        count=rows.summed.facts,
-        sum=rows.summed.stars,
-        compared_count=rows.compared.facts,
-        compared_sum=rows.compared.stars,
-        row_count=rows.row_count,
-        below_count=rows.summed.below or 0,
-        compared_below_count=rows.compared.below or 0,
-        not_enabled_widget_ids=rows.not_enabled,
-        percentiles=durations.told(rows.summed.percentiles),
-        histogram=durations.bins(rows.summed.histogram),
-        week_cells=() if hours is None else hours.cells(),
-        known_from=encode_instant(rows.known_from) if rows.known_from else None,
-    )
-
-
-def _availability(rows: KpiRows) -> pb.Availability.ValueType:
-    if not rows.is_counted:
-        return pb.AVAILABILITY_NOT_YET_COUNTED
-    return pb.AVAILABILITY_AVAILABLE if rows.enabled else pb.AVAILABILITY_NOT_ENABLED
-
-
-def _key(info: KpiInfo, key: GroupKey) -> pb.Key:
-    return pb.Key(
-        operator_id=key.operator,
-        operator_group_id=key.group,
-        widget_id=key.widget,
-        value=None if key.value is None else encode_value(info.value_kind, key.value),
-        topic_id=key.topic,
-        question_id=key.question,
-        weekday=None if key.weekday is None else int(key.weekday),
-        hour_of_day=None if key.hour is None else int(key.hour),
-    )
