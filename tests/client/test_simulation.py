@@ -99,7 +99,7 @@ def test_every_id_of_the_account_says_that_it_is_simulated():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_two_hundred_chats_have_every_kind_and_every_action(seed):
-    """All but the retraction, which is rare: they exercise all ten KPIs."""
+    """All but the retraction, which is rare: they exercise all KPIs."""
     events = chats(seed=seed)
     kinds = {field.name for field in pb.Event.DESCRIPTOR.oneofs_by_name["kind"].fields}
     assert {event.WhichOneof("kind") for event in events} >= kinds - {"event_retracted"}
