@@ -90,7 +90,7 @@ async def test_settings_and_pages_of_them_come_back_as_kept(client: AsyncTelwerk
         await client.set_widget_settings(account, settings_pb.WidgetSettings(widget_id=f"w{number:02}"))
     assert [one.widget_id for one in await client.list_widget_settings(account)] == [f"w{n:02}" for n in range(25)]
     assert len(await client.widget_settings(account, "w00")) == 1
-    assert len(await client.kpis("nl")) == 10
+    assert len(await client.kpis("nl")) == 20
 
 
 async def test_data_is_taken_out(client: AsyncTelwerk, account: str) -> None:

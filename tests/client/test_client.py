@@ -164,7 +164,7 @@ def test_a_stream_can_be_ended_early_and_without_batches(client: Telwerk, accoun
     endless = ((account, [events.left_live(chat, widget="web", at=AT)]) for chat in numbered)
     with closing(client.stream(endless)) as answers:
         assert [next(answers).accepted_count for _ in range(3)] == [1, 1, 1]
-    assert len(client.kpis()) == 10
+    assert len(client.kpis()) == 20
 
 
 def test_a_stream_to_where_no_server_listens_is_unreachable() -> None:

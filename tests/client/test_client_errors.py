@@ -94,7 +94,7 @@ def test_keys_are_asked_for_and_hold_to_what_they_grant(tmp_path: Path) -> None:
             client.kpis()
         assert without.value.reason == "KEY_MISSING"
         with Telwerk(server.address, api_key=key) as client:
-            assert len(client.kpis()) == 10
+            assert len(client.kpis()) == 20
             with pytest.raises(errors.PermissionDeniedError) as other_account:
                 client.totals("other", "feedback_count", **DAY)
             assert other_account.value.reason == "ACCOUNT_NOT_GRANTED"

@@ -33,6 +33,18 @@ NAMES = [
     "Pre-chat survey results",
     "Post-chat survey results",
 ]
+NAMES_OF_PART_TWO = [
+    "Conversations started",
+    "Conversations ended",
+    "Live conversations answered in time",
+    "First response time",
+    "Response time",
+    "Live session duration",
+    "Conversation duration",
+    "Messages",
+    "Reassignments",
+    "Conversations received by operators",
+]
 HOSTILE = "[red]zoe\N{RIGHT-TO-LEFT OVERRIDE}"
 
 
@@ -45,7 +57,10 @@ def rated(chat: str, at: datetime, operator: str, *stars: int, group: str = "sal
 
 
 def fill(address: str) -> None:
-    """Yesterday: anna's rating 5 and 4, bram's 1 with feedback, one of a hostile name; eight days ago, anna's 3."""
+    """Yesterday: anna's rating 5 and 4, bram's 1 with feedback, one of a hostile name, and anna's answer after 2 min.
+
+    Eight days ago, anna's 3.
+    """
     yesterday = datetime.now(UTC) - timedelta(days=1)
     with Telwerk(address) as client:
         client.set_widget_settings(ACCOUNT, WidgetSettings(widget_id="web"))
@@ -57,6 +72,9 @@ def fill(address: str) -> None:
                 events.feedback_left("chat-2", widget="web", at=yesterday + timedelta(seconds=9)),
                 *rated("chat-3", yesterday, HOSTILE, 2),
                 *rated("chat-4", yesterday - timedelta(days=7), "anna", 3),
+                events.message_sent("chat-6", widget="web", at=yesterday, sender="contact"),
+                events.operator_assigned("chat-6", widget="web", at=yesterday, operator="anna", group="sales"),
+                events.message_sent("chat-6", widget="web", at=yesterday + timedelta(minutes=2), sender="operator"),
                 events.pre_chat_survey_completed("chat-5", widget="web", at=yesterday, answers={"new": "yes"}),
             ],
         )
@@ -85,7 +103,7 @@ def test_an_account_that_nothing_was_stored_of_is_said_to_be_so_until_there_is_s
         seen.until_seen("● live · complete until ")
 
 
-def test_all_ten_kpis_and_the_board_are_seen_on_80_by_24(address: str) -> None:
+def test_ten_kpis_at_a_time_and_the_board_are_seen_on_80_by_24(address: str) -> None:
     with terminal("dashboard", address=address) as seen:
         seen.until_seen("● live · complete until ")
         seen.until_seen("bram")
@@ -96,6 +114,13 @@ def test_all_ten_kpis_and_the_board_are_seen_on_80_by_24(address: str) -> None:
         assert seen.line("Feedback count").split()[2:5] == ["1", "▲", "1"]
         assert seen.line("Goals reached").split()[2:4] == ["0", "="]
         assert seen.line("anna").split()[:3] == ["anna", "4.50", "2"]
+        seen.press("k")
+        seen.until(lambda seen: all(seen.line(name) for name in NAMES_OF_PART_TWO), "the next ten")
+        assert [seen.line(name) for name in NAMES] == [""] * 10
+        assert seen.line("Response time").split()[2:5] == ["2.0", "min", "–"]
+        assert seen.line("Messages").split()[1:4] == ["2", "▲", "2"]
+        seen.press("k")
+        seen.until(lambda seen: all(seen.line(name) for name in NAMES), "the first ten again")
         assert "held back: Pre-chat survey results 1" in " ".join(line.strip() for line in seen.lines)
         seen.press("q")
         assert seen.ended() == 0

@@ -13,9 +13,10 @@ import pytest
 
 from telwerk import Telwerk, events
 from telwerk.cli.report import charts
+from telwerk.cli.report.changes import changed_most
 from telwerk.cli.report.words import WORDS
 from telwerk.v1.event_pb2 import InactivityAction
-from telwerk.v1.kpi_service_pb2 import Direction
+from telwerk.v1.kpi_service_pb2 import Direction, Kpi, QueryTotalsResponse, Total, TotalComparison, ValueKind
 from telwerk.v1.settings_service_pb2 import WidgetSettings
 from tests.client.command import telwerk
 from tests.conftest import serving
@@ -91,7 +92,7 @@ def page(address: str, tmp_path_factory: pytest.TempPathFactory) -> ET.Element:
 def report(address: str, path: Path, *arguments: str, account: str = ACCOUNT) -> ET.Element:
     done = telwerk("report", "--html", path, *arguments, address=address, TELWERK_ACCOUNT=account)
     assert (done.returncode, done.stdout) == (0, "")
-    assert not done.stderr or "no data yet" in done.stderr
+    assert not done.stderr or "no data yet" in done.stderr or "not counted of the account" in done.stderr
     return ET.fromstring(path.read_text(encoding="utf-8"))  # noqa: S314 - of our own making
 
 
@@ -178,6 +179,16 @@ def test_the_totals_are_the_servers_beside_those_before(page: ET.Element) -> Non
         "Conversation topics": ["2", "0", "▲ +2", "Topic assignments"],
         "Pre-chat survey results": ["0", "0", "unchanged", "Survey answers"],
         "Post-chat survey results": ["3", "0", "▲ +3", "Survey answers"],
+        "Conversations started": ["2", "0", "▲ +2", "Conversations"],
+        "Conversations ended": ["1", "0", "▲ +1", "Conversations"],
+        "Live conversations answered in time": ["0", "0", "unchanged", "Conversations"],
+        "First response time": ["–", "–", "–", "no durations"],
+        "Response time": ["–", "–", "–", "no durations"],
+        "Live session duration": ["–", "–", "–", "no durations"],
+        "Conversation duration": ["–", "–", "–", "no durations"],
+        "Messages": ["2", "0", "▲ +2", "Messages"],
+        "Reassignments": ["0", "0", "unchanged", "Reassignments"],
+        "Conversations received by operators": ["1", "0", "▲ +1", "Conversations"],
     }
 
 
@@ -192,6 +203,7 @@ def test_values_are_listed_with_counts_and_shares(page: ET.Element) -> None:
         "4 stars": ["1", "25.0%"],
         "5 stars": ["2", "50.0%"],
     }
+    assert counted("Ends") == {"First end": ["1", "100.0%"], "Ended again": ["0", "0.0%"]}
     assert counted("Goals") == {GOAL: ["1", "100.0%"]}
     assert counted("Single topics") == {"billing": ["2", "100.0%"], TOPIC: ["1", "50.0%"]}
     assert counted("Combinations of topics") == {"billing": ["1", "50.0%"], f"billing + {TOPIC}": ["1", "50.0%"]}
@@ -204,8 +216,8 @@ def test_values_are_listed_with_counts_and_shares(page: ET.Element) -> None:
 def test_operators_and_groups_stand_side_by_side_with_nobody_among_them(page: ET.Element) -> None:
     operators, groups = table(page, "Operator"), table(page, "Operator group")
     assert operators == {
-        OPERATOR: ["3.75▲ +0.75 better", "4", "1", "0", "1", "1", "1", "1", "1", "0", "2"],
-        "nobody": ["–", "0", "0", "0", "0", "0", "0", "0", "1", "0", "1"],
+        OPERATOR: ["3.75▲ +0.75 better", *"4101111102010", *["–", "0"] * 4, *"001"],
+        "nobody": ["–", *"0000000101200", *["–", "0"] * 4, *"200"],
     }
     assert list(groups) == [GROUP, "nobody"]
     # The style's end tag within the widget's id is text, too.
@@ -234,7 +246,7 @@ def test_the_week_is_a_table_that_can_be_heard(page: ET.Element) -> None:
 
 def test_the_buckets_of_a_section_add_up_to_its_totals(page: ET.Element) -> None:
     sections = page.findall(".//div[@class='scroll']/table")
-    assert len(sections) == 2
+    assert len(sections) == 3
     for found in sections:
         cells = rows(found)
         assert list(cells) == [f"2026-11-0{day}" for day in range(1, 8)]
@@ -246,8 +258,8 @@ def test_the_buckets_of_a_section_add_up_to_its_totals(page: ET.Element) -> None
 
 def test_charts_are_heard_and_tables_have_headings(page: ET.Element) -> None:
     drawn = [one for one in page.iter("svg") if one.get("aria-hidden") != "true"]
-    # For a wide and for a narrow screen, of which one is shown; all but two KPIs of which nothing was ever counted.
-    assert len(drawn) == 2 * 8
+    # For a wide and for a narrow screen, of which one is shown; all but the KPIs of which nothing was ever counted.
+    assert len(drawn) == 2 * 12
     assert {one.get("class") for one in drawn} == {"wide-only", "narrow-only"}
     for one in drawn:
         assert one.get("role") == "img"
@@ -300,20 +312,20 @@ def test_the_range_and_its_buckets_are_what_was_asked_for(address: str, tmp_path
 
 def test_an_account_of_which_nothing_is_known_has_a_whole_page(address: str, tmp_path: Path) -> None:
     page = report(address, tmp_path / "page.html", *RANGE, account="empty")
-    assert len(page.findall(".//article")) == 10
+    assert len(page.findall(".//article")) == 20
     assert glance(page)["Satisfaction score"] == ["–", "–", "–", "no ratings"]
-    assert text(page).count("Nothing was counted in this range.") >= 10
+    assert text(page).count("Nothing was counted in this range.") >= 20
     assert not [one for one in page.iter("svg") if one.get("role") == "img"]
 
 
 def test_a_part_that_cannot_be_answered_says_why_and_the_rest_is_there(tmp_path: Path) -> None:
     config = tmp_path / "telwerk.toml"
     # Enough for the totals and the series of this week, not for all that comes after them in the same batch.
-    config.write_text("points_max = 400\n")
+    config.write_text("points_max = 800\n")
     with serving(tmp_path / "telwerk.db", "--config", str(config)) as server:
         fill(server.address)
         page = report(server.address, tmp_path / "page.html", *RANGE)
-    assert len(glance(page)) == 10
+    assert len(glance(page)) == 20
     errors = [text(one) for one in page.iter("p") if one.get("class") == "error"]
     assert errors
     assert all("points_max" in error for error in errors)
@@ -361,6 +373,7 @@ def test_each_section_says_what_changed_most_and_whether_that_may_be_chance(page
     assert said == [
         "Changed most: Unanswered ended conversations, ▲ +1 (worse). Chance alone may explain it.",
         "Changed most: Post-chat survey results, ▲ +3. Chance alone may explain it.",
+        "Changed most: Conversations started, ▲ +2. Chance alone may explain it.",
     ]
 
 
@@ -438,6 +451,58 @@ def test_columns_stand_on_zero_below_a_round_number() -> None:
     # What the compared period has more than this one has nothing to stand over.
     assert len(chart.dashes) == 1
     assert chart.dashes[0].y == pytest.approx(chart.ticks[1].y)
+
+
+def test_durations_stand_on_zero_in_the_unit_of_the_longest() -> None:
+    chart = charts.durations([90_000, None, 240_000], [30_000, 150_000, None], charts.Axis(["a", "b", "c"]))
+    assert [(tick.value, tick.unit) for tick in chart.ticks] == [(n, "min") for n in range(5)]
+    assert [y for _, y in chart.points] == [pytest.approx((chart.ticks[1].y + chart.ticks[2].y) / 2), chart.ticks[-1].y]
+    assert (len(chart.lines), len(chart.lines_before)) == (0, 1)
+    assert charts.durations([None], [0.0], charts.Axis(["a"])).ticks[-1].value == 1
+
+
+@pytest.mark.parametrize(
+    ("mean", "before", "written"),
+    [
+        (850, 850, ("850 ms", "unchanged", "")),
+        (57_500, 3_690_000, ("57.5 s", "▼ \N{MINUS SIGN}1.0 h", "better")),
+        (9 * 86_400_000, 60_000, ("9.0 d", "▲ +9.0 d", "worse")),
+    ],
+)
+def test_means_of_durations_are_written_in_the_unit_that_fits(
+    mean: float, before: float, written: tuple[str, str, str]
+) -> None:
+    change = WORDS["en"].duration_change(mean - before, Direction.DIRECTION_LOWER_IS_BETTER)
+    assert (WORDS["en"].duration(mean), change.text, change.word) == written
+
+
+def test_a_change_of_durations_may_be_chance_where_few_were_measured() -> None:
+    """Two answers that took 1 and then 2 minutes say little, four hundred of them a lot."""
+    kpi = Kpi(kpi_id="k", display_name="K", has_mean=True, value_kind=ValueKind.VALUE_KIND_DURATION)
+
+    def said(count: int) -> str:
+        before = TotalComparison(count=count, mean=60_000, mean_delta=60_000)
+        total = Total(kpi_id="k", count=count, mean=120_000, comparison=before)
+        return changed_most([kpi], QueryTotalsResponse(totals=[total]), WORDS["en"])
+
+    assert said(2) == "Changed most: K, ▲ +1.0 min. Chance alone may explain it."
+    assert said(400) == "Changed most: K, ▲ +1.0 min."
+
+
+def test_what_an_account_does_not_count_is_left_out(tmp_path: Path) -> None:
+    """A zero would be wrong: neither among the KPIs, nor in a section, nor beside operators, nor as a rate."""
+    with serving(tmp_path / "telwerk.db") as server:
+        fill(server.address)
+        only_ten = ["rebuild", "--database", tmp_path / "telwerk.db", "--account", ACCOUNT, "--kpis", "ten"]
+        subprocess.run([sys.executable, "-m", "telwerkd.cli", *only_ten], check=True, capture_output=True, timeout=60)
+        page = report(server.address, tmp_path / "page.html", *RANGE)
+    assert glance(page)["Satisfaction score"][0] == "3.75"
+    assert len(glance(page)) == 10
+    assert len(page.findall(".//div[@class='scroll']/table")) == 2
+    assert len(table(page, "Operator")[OPERATOR]) == 11
+    rates = page.find(".//section[@aria-labelledby='rates']/table")
+    assert rates is not None
+    assert list(rows(rates)) == ["Returning contacts who reached another operator"]  # the only one of part one alone
 
 
 def test_a_mean_is_joined_to_its_neighbours_only() -> None:

@@ -21,7 +21,7 @@ def run(demo: Path, folder: Path) -> subprocess.CompletedProcess[str]:
 def test_the_server_counts_as_by_hand_and_nothing_is_left_behind(tmp_path):
     done = run(DEMO, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "All ten KPIs are counted as by hand." in done.stdout
+    assert "All KPIs are counted as by hand." in done.stdout
     assert "SIMULATED" in done.stdout
     assert list(tmp_path.iterdir()) == []
     assert_it_fits(done.stdout)
@@ -35,14 +35,14 @@ def assert_it_fits(printed: str) -> None:
     assert "…" not in printed
     _, _, table = printed.partition("each day")
     days = [line.split("│")[3].strip("│") for line in table.splitlines() if re.match(r"│ +\d+ ", line)]
-    assert [len(line) for line in days[:10]] == [30] * 10
+    assert [len(line) for line in days[:20]] == [30] * 20
 
 
 def test_every_kpi_has_something_to_count_in_the_script():
     """A KPI that is never counted by hand would be right by accident."""
     script = DEMO.read_text(encoding="utf-8")
     counted = {line.partition("=> ")[2].split()[0] for line in script.split('"""')[3].splitlines() if "=> " in line}
-    assert counted == {str(number) for number in range(1, 11)}
+    assert counted == {str(number) for number in range(1, 21)}
 
 
 def test_a_number_that_is_not_the_servers_fails_the_demonstration(tmp_path):

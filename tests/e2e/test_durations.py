@@ -1,15 +1,26 @@
-"""Durations over the wire: percentiles, histograms and their errors, of chats small enough to count by hand."""
+"""Durations over the wire: percentiles, histograms and their errors, of chats small enough to count by hand.
+
+And what `telwerkd verify` finds of chunks of them that are damaged in the database.
+"""
 
 import math
-from collections.abc import AsyncIterator
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from telwerk.v1 import kpi_service_pb2 as kpi
+from telwerkd.domain.catalogue.specs import Kpi
+from telwerkd.server import maintenance
+from telwerkd.storage.location import SqliteFile
 from tests.chats import at
-from tests.conftest import CALL_SECONDS, Server, refusal, started, wired
+from tests.conftest import CALL_SECONDS, Server, compacted, refusal, started, wired
+from tests.e2e.test_server_command import telwerkd
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -211,3 +222,65 @@ async def test_a_watch_tells_of_durations_that_changed(server: Server) -> None:
     call.cancel()
     assert not sum(first.snapshot.series[0].counts)
     assert is_near(second.snapshot.series[0].percentiles[0].values[0], 10_000)
+
+
+def cut(words: bytes) -> bytes:
+    return words[:-1]
+
+
+def out_of_order(words: bytes) -> bytes:
+    return words[-4:] + words[:-4]
+
+
+def of_nobody(words: bytes) -> bytes:
+    """The last word says that there are 0 facts."""
+    return words[:-4] + (int.from_bytes(words[-4:], "little") & ~0x3FF).to_bytes(4, "little")
+
+
+def beyond_all_bins(words: bytes) -> bytes:
+    return words[:-4] + b"\xff" * 4
+
+
+def one_too_many(words: bytes) -> bytes:
+    """A count that can be read, and is wrong."""
+    return words[:-4] + (int.from_bytes(words[-4:], "little") + 1).to_bytes(4, "little")
+
+
+def a_longer_sum(words: bytes) -> bytes:
+    """The lowest digit of the sum is 1 ms more."""
+    return (int.from_bytes(words[:4], "little") + 1).to_bytes(4, "little") + words[4:]
+
+
+DAMAGES: dict[Callable[[bytes], bytes], str] = {
+    cut: "damaged: table counters, row .*: cells of",
+    out_of_order: "damaged: table counters, row .*: cells that are not in order, or empty",
+    of_nobody: "damaged: table counters, row .*: cells that are not in order, or empty",
+    beyond_all_bins: "damaged: table counters, row .*: cells of a duration that there is not",
+    one_too_many: r"response_time \(total\), 32 days from [-\d]+: 0 too few, 1 too many$",
+    a_longer_sum: r"response_time \(total\), 32 days from [-\d]+: 0 too few, 0 too many, their sum 1 ms too large$",
+}
+TOTAL = f'measure = {int(Kpi.RESPONSE_TIME)} AND "grouping" = 0'
+
+
+async def test_a_damaged_chunk_of_durations_is_found_by_verify_and_mended_by_rebuild(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However it is damaged: the row is named, or by how much it is wrong; afterwards every answer is as before."""
+    file = SqliteFile(tmp_path / "telwerk.db")
+    asked: dict[str, Any] = {"percentiles": [0.0, 0.5, 1.0], "include_histogram": True}
+    async with started(file) as server:
+        await server.ingest_chat("acme", ANSWERED)
+        await compacted(file)
+        before = await totals(server, **asked)
+    for damage, expected in DAMAGES.items():
+        with closing(sqlite3.connect(file.path)) as connection, connection:
+            [(whole,)] = connection.execute(f"SELECT cells FROM counters WHERE {TOTAL}")  # noqa: S608  # ours
+            connection.execute(f"UPDATE counters SET cells = ? WHERE {TOTAL}", [damage(whole)])  # noqa: S608  # ours
+        assert not await maintenance.verify(file), damage.__name__
+        assert re.search(expected, capsys.readouterr().out, re.MULTILINE), damage.__name__
+        if damage is cut:
+            assert telwerkd("verify", "--database", file.path).returncode == 1
+        assert await maintenance.rebuild(file), damage.__name__  # which examines it again
+        capsys.readouterr()
+    async with started(file) as server:
+        assert (await totals(server, **asked)).totals == before.totals

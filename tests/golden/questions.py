@@ -28,6 +28,18 @@ DIMENSIONS = {
     "post_chat_survey_results": [*EVERYWHERE, VALUE, QUESTION],
 }
 KPIS = list(DIMENSIONS)
+PART_TWO = [
+    *("conversations_started", "conversations_ended", "live_conversations_answered", "first_response_time"),
+    *("response_time", "live_session_duration", "conversation_duration", "messages", "reassignments"),
+    "conversations_received",
+]
+DURATIONS = PART_TWO[3:7]
+RATES = [
+    *("live_answer_rate", "unanswered_ended_rate", "offline_reassignment_rate", "rating_rate"),
+    *("feedback_rate", "goal_rate", "topic_rate"),
+]
+PART_TWO_MEASURES = kpi.ORDER_MEASURE_PERCENTILE
+"""The first measure that orders by what part two of the rules brought."""
 STARS, ACTIONS, TOPICAL = "satisfaction_score", "inactivity_actions", "conversation_topics"
 ZONES = [
     "UTC",
@@ -64,6 +76,7 @@ def instants(start: int, end: int) -> kpi.TimeRange:
     return kpi.TimeRange(instants=kpi.InstantRange(start_time=timestamp(start), end_time=timestamp(end)))
 
 
+COMPARED = kpi.Comparison(previous_period=True)
 YEAR = dates((2025, 1, 1), (2026, 1, 1))
 EVER = dates((2000, 1, 1), (2199, 12, 31))
 MARCH = dates((2025, 3, 1), (2025, 4, 1))
@@ -227,9 +240,7 @@ def every_order() -> Iterator[Question]:
     """Each measure up and down, of totals, of series and of the largest; with what it cannot be asked of refused."""
     compared = kpi.Comparison(previous_period=True)
     span = dates((2025, 7, 1), (2026, 1, 1))
-    for number in kpi.OrderMeasure.values()[1:]:
-        if number == kpi.ORDER_MEASURE_PERCENTILE:
-            continue  # the ten have none (tests/e2e/test_durations.py)
+    for number in kpi.OrderMeasure.values()[1:PART_TWO_MEASURES]:
         measure = kpi.OrderMeasure.Name(number).removeprefix("ORDER_MEASURE_").lower()
         for descending in (False, True):
             order = kpi.OrderBy(measure=number, descending=descending, kpi_id=STARS)
@@ -312,9 +323,36 @@ def widget_settings() -> Iterator[Question]:
 
 
 def questions() -> Iterator[Question]:
-    """All of them."""
+    """All about part one of the rules. The answers stay the same whatever part two counts."""
     for some in (
         *(every_kpi, every_granularity, every_zone, every_filter, every_order, compared, several),
         *(catalogue, widget_settings),
     ):
         yield from some()
+
+
+def part_two() -> Iterator[Question]:
+    """What part two of the rules brought; an account that is counted by part one alone answers otherwise."""
+    for kpi_id in PART_TWO:
+        measured: dict[str, Any] = {"percentiles": [0.5, 0.9]} if kpi_id in DURATIONS else {}
+        yield totals(f"{kpi_id} by operator and group", kpi_id, group_by=[OPERATOR, GROUP], **measured)
+        yield series(kpi_id, kpi_id, group_by=[WIDGET], compare_to=COMPARED, **measured)
+        yield explanation(kpi_id, kpi_id, page_size=12, range=dates((2025, 3, 20), (2025, 4, 20)))
+    for kpi_id in DURATIONS:
+        yield totals(f"{kpi_id} with a histogram", kpi_id, include_histogram=True, percentiles=[0.0, 1.0])
+    yield totals("all of part two by widget", *PART_TWO, *RATES, group_by=[WIDGET])
+    yield series("rates by operator", *RATES, group_by=[OPERATOR], sparse=True)
+    weekdays: dict[str, Any] = {"group_by": [kpi.DIMENSION_WEEKDAY, kpi.DIMENSION_HOUR_OF_DAY]}
+    yield totals("the time of the week", STARS, "messages", **weekdays)
+    yield series("a granularity chosen by the server", STARS, granularity=kpi.GRANULARITY_AUTO)
+    for account in (PURGED, ERASED, "nobody's"):
+        yield totals(f"all of part two of {account}", *PART_TWO, *RATES, account_id=account, group_by=[OPERATOR])
+    for number in kpi.OrderMeasure.values()[PART_TWO_MEASURES:]:
+        measure = kpi.OrderMeasure.Name(number).removeprefix("ORDER_MEASURE_").lower()
+        for kpi_id in (STARS, RATES[3], DURATIONS[0]):
+            order = kpi.OrderBy(measure=number, descending=True, kpi_id=kpi_id)
+            if number == PART_TWO_MEASURES:
+                order.percentile = 0.5
+            asked: dict[str, Any] = {"order_by": order, "compare_to": COMPARED}
+            autumn = dates((2025, 7, 1), (2026, 1, 1))
+            yield totals(f"{kpi_id} ordered by {measure}", kpi_id, group_by=[OPERATOR], range=autumn, **asked)

@@ -3,7 +3,12 @@
 python -m tests.golden.record                 the digests of all replies and tables
 python -m tests.golden.record --texts FOLDER  the replies as texts, a file each: made of two commits, `diff -r`
                                               shows what has changed
-python -m tests.golden.record --stored        the stored databases too; only when their format may change
+python -m tests.golden.record --stored        the stored databases too, by the present rules; only when their format may
+                                              change
+
+`rules` in `replies.json` says by which version of the rules of counting a new account answers so. The stored databases
+were made by version 1, of the ten KPIs of part one, and are kept: newer programs answer the same about them. What newer
+versions count is asked by `part_two` of new accounts.
 """
 
 import argparse
@@ -13,10 +18,11 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from telwerkd.domain.conversation.state import CURRENT_RULES
 from telwerkd.storage.location import Location, SqliteFile, located
 from tests.conftest import compacted, started
 from tests.golden import stored
-from tests.golden.questions import questions
+from tests.golden.questions import part_two, questions
 from tests.golden.refusals import refusals
 from tests.golden.replies import SETTINGS, Replies, answers, fill, settled, start_clock, stream, watch
 from tests.golden.verdicts import verdicts
@@ -41,6 +47,7 @@ async def every_reply(location: Location) -> tuple[Replies, dict[str, str]]:
         assert changed({name: first[name].digest for name in again}, digests(again)) == []
         tables = stored.digests(location)
         replies |= first
+        replies |= await answers(server, part_two())
         replies |= await answers(server, refusals())
         replies |= await answers(server, verdicts())
         replies |= await stream(server)
@@ -83,7 +90,7 @@ def main() -> None:
     if wanted.texts:
         _write_texts(replies, wanted.texts)
         return
-    content = {"stored": tables, "replies": digests(replies)}
+    content = {"rules": CURRENT_RULES, "stored": tables, "replies": digests(replies)}
     FILE.write_text(json.dumps(content, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"{len(replies)} replies")  # noqa: T201  # a program
     if wanted.stored:

@@ -31,7 +31,7 @@ BAD_QUERIES: dict[str, dict[str, Any]] = {
     "no KPI": {"kpi_ids": []},
     "unknown KPI": {"kpi_ids": ["satisfaction_scores"]},
     "a KPI twice": {"kpi_ids": [STARS, STARS]},
-    "11 KPIs": {"kpi_ids": list("abcdefghijk")},
+    "41 KPIs": {"kpi_ids": [f"k{n}" for n in range(41)]},
     "no range": {"range": None},
     "no bounds": {"range": kpi.TimeRange()},
     "no start": {"range": kpi.TimeRange(instants=kpi.InstantRange(end_time=timestamp(DAY_ONE)))},
@@ -94,7 +94,7 @@ BAD_QUERIES: dict[str, dict[str, Any]] = {
 }
 BAD_SERIES: dict[str, dict[str, Any]] = {
     "no granularity": {"granularity": 0},
-    "granularity 8": {"granularity": 8},
+    "granularity 9": {"granularity": 9},
     "too many buckets": {"range": dates((2000, 1, 1), (2199, 12, 31)), "granularity": kpi.GRANULARITY_DAY},
     "sparse and compared": {"sparse": True, "compare_to": COMPARED},
     "too many points": {

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from telwerkd.domain.conversation.state import CURRENT_RULES
 from tests.conftest import started
 from tests.golden import stored
 from tests.golden.questions import questions
@@ -33,6 +34,11 @@ async def test_every_reply_and_every_stored_row_is_as_recorded(either, recorded)
     replies, tables = await every_reply(either)
     unchanged(recorded["replies"], digests(replies))
     unchanged(recorded["stored"], tables)
+
+
+def test_the_replies_are_of_the_present_rules(recorded):
+    """New rules are recorded knowingly, with all that they change."""
+    assert recorded["rules"] == CURRENT_RULES
 
 
 async def test_a_recorded_database_answers_as_recorded(databases, recorded):

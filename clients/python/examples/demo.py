@@ -29,7 +29,7 @@ from telwerk import Telwerk
 from telwerk.queries import DimensionName
 from telwerk.simulation import simulate, widget_settings
 from telwerk.v1.event_pb2 import Event, InactivityAction, Sender
-from telwerk.v1.kpi_service_pb2 import DIMENSION_VALUE, ConversationEnd, Kpi, OfflineAssignment, Value
+from telwerk.v1.kpi_service_pb2 import DIMENSION_VALUE, ConversationEnd, Kpi, OfflineAssignment, Total, Value
 from telwerk.v1.settings_service_pb2 import WidgetSettings
 
 SCRIPT = """
@@ -450,11 +450,18 @@ def invented(telwerk: Telwerk, catalogue: Sequence[Kpi], end: datetime) -> tuple
     for kpi in catalogue:
         days = telwerk.series(INVENTED, kpi.kpi_id, start=start, end=end).series[0].counts
         whole = telwerk.totals(INVENTED, kpi.kpi_id, start=start, end=end).totals[0]
-        mean = f"{whole.mean:.2f}" if whole.HasField("mean") else ""
+        mean = _mean(kpi, whole)
         days_table.add_row(str(kpi.number), kpi.display_name, sparkline(days), str(whole.count), mean)
         most = largest(telwerk, kpi, "value", start, end) if DIMENSION_VALUE in kpi.dimensions else ""
         parts_table.add_row(str(kpi.number), most, largest(telwerk, kpi, "operator_group", start, end))
     return days_table, parts_table
+
+
+def _mean(kpi: Kpi, whole: Total) -> str:
+    """Of stars, or of durations."""
+    if not whole.HasField("mean"):
+        return ""
+    return f"{whole.mean / 1_000:,.0f} s" if kpi.number in MEASURED else f"{whole.mean:.2f}"
 
 
 def largest(telwerk: Telwerk, kpi: Kpi, dimension: DimensionName, start: datetime, end: datetime) -> str:

@@ -19,8 +19,9 @@ from telwerkd.application.ports import Store
 from telwerkd.application.recounting import recount
 from telwerkd.application.retention.removal import horizon_of, lower_horizon
 from telwerkd.domain.conversation.facts import SEPARATOR
+from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
 from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET, ChunkKey, Slots
-from telwerkd.domain.counting.measures import is_held_back, kpi_of
+from telwerkd.domain.counting.measures import has_durations, is_held_back, kpi_of
 from telwerkd.domain.errors import InvalidArgumentError, UnavailableError
 from telwerkd.domain.ids import SECOND, AccountId, Micros
 from telwerkd.storage.location import Location, PostgresUrl, SqliteFile
@@ -304,10 +305,19 @@ def _describe(key: ChunkKey, slots: Slots) -> str:
         for (bit, part), value in zip(_PARTS, values, strict=True)
         if key.grouping & bit
     ]
-    missing = sum(n for n in slots.values() if n > 0)
-    surplus = -sum(n for n in slots.values() if n < 0)
     where = ", ".join(cut) or "total"
-    return f"{kpi} ({where}), 32 days from {_day(key.chunk)}: {missing} too few, {surplus} too many"
+    return f"{kpi} ({where}), 32 days from {_day(key.chunk)}: {_difference(key, slots)}"
+
+
+def _difference(key: ChunkKey, slots: Slots) -> str:
+    """How many facts are missing and how many too many; of durations also by how much their sum is wrong."""
+    sums, counts = 0, list(slots.values())
+    if has_durations(key.measure):
+        sums = sum(n for slot, n in slots.items() if slot < CHUNK_QUARTER_HOURS)
+        counts = [n for slot, n in slots.items() if slot >= CHUNK_QUARTER_HOURS]
+    missing, surplus = sum(n for n in counts if n > 0), -sum(n for n in counts if n < 0)
+    text = f"{missing} too few, {surplus} too many"
+    return text + (f", their sum {abs(sums):,} ms too {'small' if sums > 0 else 'large'}" if sums else "")
 
 
 def _day(chunk: int) -> date | str:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from telwerk.cli.answers import Bucket, bucket_starts, buckets, complete_until
 from telwerk.cli.charts import bar, sparkline
+from telwerk.cli.durations import duration_text, has_durations
 from telwerk.cli.heat_map import WEEKDAYS, caption, cells_of, heat_map
 from telwerk.cli.labels import Labels
 from telwerk.cli.options import out
@@ -23,7 +24,6 @@ from telwerk.v1.kpi_service_pb2 import (
     Series,
     Total,
     TotalComparison,
-    ValueKind,
 )
 
 ABSENT = "–"  # noqa: RUF001 - a dash that is seen beside digits
@@ -214,13 +214,8 @@ def _mean(kpi: Kpi, bucket: Bucket) -> str:
 
 
 def _mean_text(kpi: Kpi, mean: float) -> str:
-    """A mean of stars, or of milliseconds as people read them: 850 ms, 57.5 s, 12.3 min, 5.0 h, 3.1 d."""
-    if kpi.value_kind != ValueKind.VALUE_KIND_DURATION:
-        return f"{mean:.2f}"
-    for unit, milliseconds in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)):
-        if mean >= milliseconds:
-            return f"{mean / milliseconds:.1f} {unit}"
-    return f"{mean:.0f} ms"
+    """A mean of stars, or of durations."""
+    return duration_text(mean) if has_durations(kpi) else f"{mean:.2f}"
 
 
 def _span(response: QueryTimeSeriesResponse) -> str:

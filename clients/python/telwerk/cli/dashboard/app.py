@@ -41,6 +41,9 @@ TERMINAL_LOOK_SECONDS: Final = 1.0
 EXIT_TERMINAL_GONE: Final = 129
 """As a shell reports a program that SIGHUP has ended."""
 
+KPIS_AT_ONCE: Final = 10
+"""So many have room above the board on a terminal of 80 by 24."""
+
 _REST_SECONDS: Final = 0.5
 """Between two pictures, however fast the numbers change."""
 
@@ -99,12 +102,13 @@ class Dashboard(App[TelwerkError | None]):
             for place, span in enumerate(SPANS, start=1)
         ),
         Binding("g", "regrain", "buckets"),
+        Binding("k", "more", "KPIs"),
         Binding("b", "reboard", "who"),
         # Before the board takes the key for itself.
-        Binding("enter", "narrow", "only this", priority=True),
+        Binding("enter", "narrow", "only", priority=True),
         Binding("escape", "widen", "back"),
         Binding("s", "resort", "sort"),
-        Binding("d", "reverse", "reverse"),
+        Binding("d", "reverse", "turn"),
         Binding("q", "quit", "quit", priority=True),
         Binding("ctrl+c", "quit", show=False, priority=True),
     ]
@@ -128,6 +132,8 @@ class Dashboard(App[TelwerkError | None]):
         self._zone = zone
         self._now = now
         self._no_data = no_data
+        self._first = 0
+        """Which KPI is drawn first, from 0."""
         self._ids = [kpi.kpi_id for kpi in kpis]
         self._view = View()
         self._picture: Picture | None = None
@@ -186,6 +192,13 @@ class Dashboard(App[TelwerkError | None]):
     def action_regrain(self) -> None:
         """Makes the buckets of the charts wider or narrower."""
         self._look(self._view.regrained())
+
+    def action_more(self) -> None:
+        """Shows the next KPIs; after the last ones, the first ones."""
+        self._first += KPIS_AT_ONCE
+        if self._first >= len(self._kpis):
+            self._first = 0
+        self._draw()
 
     def action_reboard(self) -> None:
         """Puts operators, groups or widgets on the board."""
@@ -315,7 +328,8 @@ class Dashboard(App[TelwerkError | None]):
         table = self.query_one("#kpi-table", Static)
         # Above the board there is no room for more than a line each.
         height = self.query_one("#kpis").size.height if self.size.width >= _WIDE_COLUMNS else 0
-        table.update(kpi_table(self._picture, self._kpis, table.size.width, height))
+        shown = self._kpis[self._first : self._first + KPIS_AT_ONCE]
+        table.update(kpi_table(self._picture, shown, table.size.width, height))
         self.query_one("#notes", Static).update(notes(self._picture, self._kpis))
         self._draw_board(self._picture)
 

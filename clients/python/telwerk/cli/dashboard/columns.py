@@ -18,10 +18,18 @@ def count_levels(counts: Sequence[int], columns_max: int) -> list[float | None]:
 
 
 def mean_levels(counts: Sequence[int], sums: Sequence[int], columns_max: int) -> list[float | None]:
-    """The same of means, from one star to five; None without ratings."""
+    """The same of means of stars, from one star to five; None without ratings."""
     low, high = _STARS
     pairs = zip(_parts(counts, columns_max), _parts(sums, columns_max), strict=True)
     return [(sum(stars) / sum(count) - low) / (high - low) if sum(count) else None for count, stars in pairs]
+
+
+def duration_levels(counts: Sequence[int], sums: Sequence[int], columns_max: int) -> list[float | None]:
+    """The same of means of durations, from zero up to 1 for the longest; None without any."""
+    pairs = zip(_parts(counts, columns_max), _parts(sums, columns_max), strict=True)
+    means = [sum(durations) / sum(count) if sum(count) else None for count, durations in pairs]
+    top = max((mean for mean in means if mean is not None), default=0)
+    return [mean if mean is None else mean / (top or 1) for mean in means]
 
 
 def cells_of(columns: int, width: int) -> int:

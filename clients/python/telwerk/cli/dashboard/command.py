@@ -13,14 +13,14 @@ EXIT_NO_TERMINAL = 2
 
 
 def dashboard(ctx: typer.Context, *, account: Account, zone: Zone = "") -> None:
-    """Watch all ten KPIs of an account live, on the whole terminal; `q` quits.
+    """Watch all KPIs of an account live, on the whole terminal, ten at a time; `q` quits.
 
     Every change is there about a second after it is stored. The numbers stand beside those of the same stretch before:
     today until noon beside yesterday until noon.
 
-    Keys: 1 to 5 choose the range; g the width of the charts' buckets; b who is on the board: operators, groups or
-    widgets; Enter shows only whom the cursor is on, Escape goes back; s sorts the board by the next number, d reverses
-    it.
+    Keys: 1 to 5 choose the range; g the width of the charts' buckets; k the next ten KPIs; b who is on the board:
+    operators, groups or widgets; Enter shows only whom the cursor is on, Escape goes back; s sorts the board by the
+    next number, d reverses it.
     """
     # Textual reads keys from the first, and draws on the last.
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -10,8 +11,9 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from telwerk.cli.dashboard.columns import cells_of, column_rows, count_levels, mean_levels
+from telwerk.cli.dashboard.columns import cells_of, column_rows, count_levels, duration_levels, mean_levels
 from telwerk.cli.dashboard.views import COLUMNS, BoardName, Period, View
+from telwerk.cli.durations import duration_text, has_durations, unit_of
 from telwerk.cli.labels import Labels
 from telwerk.cli.slicing import readable_id
 from telwerk.cli.tables import ABSENT
@@ -108,7 +110,7 @@ def kpi_table(picture: Picture, kpis: Sequence[Kpi], width: int, height: int) ->
     totals = {total.kpi_id: total for total in picture.totals.totals}
     # Charts of several rows have an empty one between them.
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, min(rows - 1, 1), 0), expand=True, show_edge=False)
-    table.add_column("KPI", no_wrap=True, width=_NAME_WIDTH)
+    table.add_column(f"KPI {kpis[0].number} to {kpis[-1].number}", no_wrap=True, width=_NAME_WIDTH)
     table.add_column("Value", justify="right", no_wrap=True, width=_VALUE_WIDTH)
     table.add_column("Change", justify="right", no_wrap=True, width=_CHANGE_WIDTH)
     if before:
@@ -120,7 +122,7 @@ def kpi_table(picture: Picture, kpis: Sequence[Kpi], width: int, height: int) ->
             silent = Text.assemble(f"{kpi.display_name} ", (why, "yellow"))
             table.add_row(silent, *[ABSENT] * (2 + before), "")
             continue
-        name = f"{kpi.display_name} ({total.count:,} ratings)" if kpi.has_mean else kpi.display_name
+        name = _name(kpi, total)
         numbers = [_change(kpi, total), *([_value(kpi, total.comparison)] if before else [])]
         chart = Text("\n".join(_chart(kpi, picture, chart_width, rows)), "cyan")
         table.add_row(name, Text(_value(kpi, total), "bold"), *numbers, chart)
@@ -143,21 +145,42 @@ def chart_heading(picture: Picture, width: int) -> str:
     return next(text for text in ranges if len(text) <= width or text == first)
 
 
+def _name(kpi: Kpi, total: Total) -> str:
+    """Of a mean of ratings, with how many there are. Beside the longest name of a duration there is no room."""
+    rated = kpi.has_mean and not has_durations(kpi)
+    return f"{kpi.display_name} ({total.count:,} ratings)" if rated else kpi.display_name
+
+
 def _value(kpi: Kpi, total: Total | TotalComparison) -> str:
     if not kpi.has_mean:
         return f"{total.count:,}"
-    return f"{total.mean:.2f}" if total.HasField("mean") else ABSENT
+    if not total.HasField("mean"):
+        return ABSENT
+    return duration_text(total.mean) if has_durations(kpi) else f"{total.mean:.2f}"
 
 
 def _change(kpi: Kpi, total: Total) -> str:
     """From the compared period: a mean by stars, a count in percent, or by itself where there were few before."""
     compared = total.comparison
+    if has_durations(kpi):
+        return _duration_change(compared)
     if kpi.has_mean:
         return _arrow(compared.mean_delta, ".2f") if compared.HasField("mean_delta") else ABSENT
     # From a handful, or to many times as much, percent say less than the count.
     if compared.count >= _BASE_MIN and 100 * compared.count_change <= _PERCENT_MAX:
         return _arrow(100 * compared.count_change, ",.0f", "%")
     return _arrow(compared.count_delta, ",d")
+
+
+def _duration_change(compared: TotalComparison) -> str:
+    """In percent; from next to nothing, in whole units of time."""
+    if not compared.HasField("mean_delta"):
+        return ABSENT
+    percent = 100 * compared.mean_delta / compared.mean if compared.mean else inf
+    if percent <= _PERCENT_MAX:
+        return _arrow(percent, ",.0f", "%")
+    unit = unit_of(compared.mean_delta)
+    return _arrow(compared.mean_delta / unit.milliseconds, ".0f", f" {unit.symbol}")
 
 
 def _arrow(delta: float, form: str, unit: str = "") -> str:
@@ -169,7 +192,10 @@ def _arrow(delta: float, form: str, unit: str = "") -> str:
 
 def _chart(kpi: Kpi, picture: Picture, width: int, height: int) -> list[str]:
     line = next((line for line in picture.series.series if line.kpi_id == kpi.kpi_id), Series())
-    levels = mean_levels(line.counts, line.sums, width) if kpi.has_mean else count_levels(line.counts, width)
+    if has_durations(kpi):
+        levels = duration_levels(line.counts, line.sums, width)
+    else:
+        levels = mean_levels(line.counts, line.sums, width) if kpi.has_mean else count_levels(line.counts, width)
     return column_rows(levels, width, height)
 
 

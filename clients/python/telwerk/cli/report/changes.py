@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from math import sqrt
 from typing import Final
 
+from telwerk.cli.durations import has_durations
+from telwerk.cli.report.means import mean_change
 from telwerk.cli.report.parts import not_enabled
 from telwerk.cli.report.words import Words
 from telwerk.v1.kpi_service_pb2 import Kpi, QueryTotalsResponse, Total
@@ -25,23 +27,26 @@ def changed_most(kpis: Sequence[Kpi], totals: QueryTotalsResponse, words: Words)
         return words.nothing_changed
     total = of_kpi[first.kpi_id]
     compared = total.comparison
-    change = (
-        words.mean_change(compared.mean_delta, first.direction)
-        if first.has_mean
-        else words.count_change(total.count, compared.count, first.direction)
-    )
+    change = mean_change(first, compared, words) or words.count_change(total.count, compared.count, first.direction)
     told = f"{change.text} ({change.word})" if change.word else change.text
     sentence = words.changed_most.format(name=first.display_name, change=told)
     return sentence if _standard_errors(first, total) >= _NOTABLE else f"{sentence} {words.by_chance}"
 
 
 def _standard_errors(kpi: Kpi, total: Total) -> float:
-    """How far apart two periods are: counts as those of independent events, means by the spread of the stars."""
+    """How far apart two periods are: counts as those of independent events, means by the spread of what was measured.
+
+    Of durations only the means are here. They are taken to spread as waiting times do, as widely as their mean is long.
+    """
     count, before = total.count, total.comparison.count
     if not kpi.has_mean:
         return abs(count - before) / sqrt(count + before) if count + before else 0.0
     if not count or not before:
         return 0.0
+    moved = abs(total.comparison.mean_delta)
+    if has_durations(kpi):
+        error = sqrt(total.mean**2 / count + total.comparison.mean**2 / before)
+        return moved / error if error else 0.0
     spread = sum(part.count * (part.value.stars - total.mean) ** 2 for part in total.distribution) / count
     variance = max(spread, _VARIANCE_MIN)
-    return abs(total.comparison.mean_delta) / sqrt(variance / count + variance / before)
+    return moved / sqrt(variance / count + variance / before)

@@ -1,8 +1,8 @@
 """Where the parts of a chart lie, in the units of its drawing; the template draws them.
 
-A count is a column from zero. A mean is a point on the scale of 1 to 5 stars, joined to its neighbour by a line; where
-nothing was rated there is no point, and no line. What it was in the compared period is a dash over the column, or a
-dashed line.
+A count is a column from zero. A mean is a point, on the scale of 1 to 5 stars or, of durations, on one from zero; it is
+joined to its neighbour by a line. Where there is no mean there is no point, and no line. What it was in the compared
+period is a dash over the column, or a dashed line.
 
 A chart is drawn once for each width of screen, because text that shrinks with its drawing cannot be read on a phone.
 """
@@ -10,7 +10,10 @@ A chart is drawn once for each width of screen, because text that shrinks with i
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from math import ceil
+from typing import Final, NamedTuple
+
+from telwerk.cli.durations import unit_of
 
 _TOP, _BOTTOM = 10.0, 22.0
 _TICKS_MAX: Final = 4
@@ -33,7 +36,17 @@ class Canvas:
 WIDE: Final = Canvas(640, 150, left=44, right=612, labels_max=8)
 NARROW: Final = Canvas(320, 150, left=40, right=306, labels_max=4)
 
-STARS: Final = (1, 5)
+
+class Scale(NamedTuple):
+    """What stands beside a chart."""
+
+    low: int
+    high: int
+    step: int
+    unit: str = ""
+
+
+STARS: Final = Scale(1, 5, 1)
 
 
 @dataclass(frozen=True)
@@ -42,6 +55,7 @@ class Tick:
 
     y: float
     value: int
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,11 +135,33 @@ def columns(counts: Sequence[int], before: Sequence[int], axis: Axis, canvas: Ca
 
 def means(values: Sequence[float | None], before: Sequence[float | None], axis: Axis, canvas: Canvas = WIDE) -> Chart:
     """Means of stars, absent where nothing was rated."""
+    return _line(values, before, axis, canvas, STARS)
+
+
+def durations(
+    values: Sequence[float | None], before: Sequence[float | None], axis: Axis, canvas: Canvas = WIDE
+) -> Chart:
+    """Means of milliseconds, from zero, in the unit of the longest; absent where there were no durations."""
+    before = before[: len(values)]
+    unit = unit_of(max((value for value in (*values, *before) if value is not None), default=0))
+
+    def scaled(means: Sequence[float | None]) -> list[float | None]:
+        return [None if mean is None else mean / unit.milliseconds for mean in means]
+
+    highest = max((value for value in (*scaled(values), *scaled(before)) if value is not None), default=0)
+    top, step = _scale(max(ceil(highest), 1))
+    return _line(scaled(values), scaled(before), axis, canvas, Scale(0, top, step, unit.symbol))
+
+
+def _line(
+    values: Sequence[float | None], before: Sequence[float | None], axis: Axis, canvas: Canvas, scale: Scale
+) -> Chart:
     slot = (canvas.right - canvas.left) / len(values)
-    points, points_before = _points(values, slot, canvas), _points(before[: len(values)], slot, canvas)
+    points, points_before = (_points(means, slot, canvas, scale) for means in (values, before[: len(values)]))
+    ticks = range(scale.low, scale.high + 1, scale.step)
     return Chart(
         canvas=canvas,
-        ticks=[Tick(_y(canvas, value, *STARS), value) for value in range(STARS[0], STARS[1] + 1)],
+        ticks=[Tick(_y(canvas, value, scale.low, scale.high), value, scale.unit) for value in ticks],
         labels=_labels(axis, slot, canvas),
         points=[point for point in points if point],
         lines=_paths(points),
@@ -137,9 +173,11 @@ def _y(canvas: Canvas, value: float, low: int, high: int) -> float:
     return canvas.height - _BOTTOM - (value - low) * (canvas.height - _TOP - _BOTTOM) / (high - low)
 
 
-def _points(values: Sequence[float | None], slot: float, canvas: Canvas) -> list[tuple[float, float] | None]:
+def _points(
+    values: Sequence[float | None], slot: float, canvas: Canvas, scale: Scale
+) -> list[tuple[float, float] | None]:
     return [
-        None if value is None else (canvas.left + (place + 0.5) * slot, _y(canvas, value, *STARS))
+        None if value is None else (canvas.left + (place + 0.5) * slot, _y(canvas, value, scale.low, scale.high))
         for place, value in enumerate(values)
     ]
 

@@ -53,7 +53,7 @@ def report(
     widget: Widgets = None,
     language: LanguageOption = Language.EN,
 ) -> None:
-    """Write all ten KPIs of an account as one HTML page: charts and tables, to be read offline, printed or sent.
+    """Write all KPIs of an account as one HTML page: charts and tables, to be read offline, printed or sent.
 
     The numbers stand beside those of the period before. An option that is repeated keeps any of its values; different
     options must all hold.

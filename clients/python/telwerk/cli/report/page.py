@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from telwerk.cli.durations import has_durations
 from telwerk.cli.labels import Labels
 from telwerk.cli.report import charts, parts
 from telwerk.cli.report.asking import Answers
 from telwerk.cli.report.changes import changed_most
+from telwerk.cli.report.means import mean_change, mean_of, mean_text, of_how_many
 from telwerk.cli.report.moments import axis_of, bucket_labels, period
 from telwerk.cli.report.rates import WORDS as RATE_WORDS, RateRow, RateWords, WeekMap, rates_of, week_of
 from telwerk.cli.report.words import NOT_THERE, Change, Words
@@ -221,12 +223,11 @@ def _figure(kpi: Kpi, total: Total, words: Words, *, enabled: bool) -> Figure:
     if not kpi.has_mean:
         change = words.count_change(total.count, compared.count, kpi.direction)
         return Figure(words.number(total.count), "", words.number(compared.count), change)
-    moved = compared.HasField("mean_delta")
     return Figure(
-        words.decimal(total.mean) if total.HasField("mean") else NOT_THERE,
-        words.mean_of.format(count=words.number(total.count)) if total.count else words.no_ratings,
-        words.decimal(compared.mean) if compared.HasField("mean") else NOT_THERE,
-        words.mean_change(compared.mean_delta, kpi.direction) if moved else Change(NOT_THERE),
+        mean_text(kpi, mean_of(total), words),
+        of_how_many(kpi, total.count, words),
+        mean_text(kpi, mean_of(compared), words),
+        mean_change(kpi, compared, words) or Change(NOT_THERE),
     )
 
 
@@ -242,8 +243,9 @@ def _charts(
     if kpi.has_mean:
         values, values_before = _means(series.counts, series.sums), _means(before.counts, before.sums)
         there = [value for value in values if value is not None]
-        drawn = [charts.means(values, values_before, axis, canvas) for canvas in canvases]
-        extremes = [words.decimal(extreme) for extreme in (min(there), max(there))] if there else [NOT_THERE] * 2
+        draw = charts.durations if has_durations(kpi) else charts.means
+        drawn = [draw(values, values_before, axis, canvas) for canvas in canvases]
+        extremes = [mean_text(kpi, extreme(there, default=None), words) for extreme in (min, max)]
     else:
         drawn = [charts.columns(series.counts, before.counts, axis, canvas) for canvas in canvases]
         extremes = [words.number(extreme) for extreme in (min(series.counts), max(series.counts))]
@@ -252,7 +254,7 @@ def _charts(
 
 
 def _means(counts: Sequence[int], sums: Sequence[int]) -> list[float | None]:
-    return [stars / count if count else None for count, stars in zip(counts, sums, strict=True)]
+    return [total / count if count else None for count, total in zip(counts, sums, strict=True)]
 
 
 def _bucket_table(granularity: GranularityName, answers: Answers, kpis: Sequence[Kpi], words: Words) -> BucketTable:
@@ -264,7 +266,7 @@ def _bucket_table(granularity: GranularityName, answers: Answers, kpis: Sequence
         series = of_kpi[kpi.kpi_id]
         if kpi.has_mean:
             means = [*_means(series.counts, series.sums), *_means([sum(series.counts)], [sum(series.sums)])]
-            *cells, total = [NOT_THERE if mean is None else words.decimal(mean) for mean in means]
+            *cells, total = [mean_text(kpi, mean, words) for mean in means]
             columns.append(cells)
             totals.append(total)
         known = kpi.kpi_id not in silent

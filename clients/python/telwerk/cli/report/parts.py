@@ -4,8 +4,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from telwerk.cli.durations import has_durations
 from telwerk.cli.labels import Labels
 from telwerk.cli.report.asking import Answers, Part, Survey
+from telwerk.cli.report.means import mean_change, mean_of, mean_text
 from telwerk.cli.report.words import NOT_THERE, Change, Words
 from telwerk.cli.values import text_of
 from telwerk.names import Names
@@ -121,6 +123,8 @@ def tables_of(kpi: Kpi, total: Total, answers: Answers, namer: Namer) -> list[Br
         ValueKind.VALUE_KIND_STARS: words.stars,
         ValueKind.VALUE_KIND_INACTIVITY_ACTION: words.actions,
         ValueKind.VALUE_KIND_OFFLINE_ASSIGNMENT: words.outcomes,
+        ValueKind.VALUE_KIND_SENDER: words.senders,
+        ValueKind.VALUE_KIND_CONVERSATION_END: words.ends,
     }
     match kpi.value_kind:
         case kind if kind in titles:
@@ -220,7 +224,8 @@ def board_columns(kpis: Sequence[Kpi], words: Words) -> list[str]:
     """The headings of a table with all of these KPIs."""
     columns = []
     for kpi in kpis:
-        columns += [f"{kpi.display_name}: {words.mean}", words.ratings] if kpi.has_mean else [kpi.display_name]
+        counted = words.count if has_durations(kpi) else words.ratings
+        columns += [f"{kpi.display_name}: {words.mean}", counted] if kpi.has_mean else [kpi.display_name]
     return columns
 
 
@@ -231,10 +236,8 @@ def _board_row(totals: Mapping[str, Total], kpis: Sequence[Kpi], namer: Namer, s
     for kpi in kpis:
         total = totals.get(kpi.kpi_id, Total())
         if kpi.has_mean:
-            compared = total.comparison
-            moved = compared.HasField("mean_delta")
-            change = words.mean_change(compared.mean_delta, kpi.direction) if moved else None
-            cells.append((words.decimal(total.mean) if total.HasField("mean") else NOT_THERE, change))
+            change = mean_change(kpi, total.comparison, words)
+            cells.append((mean_text(kpi, mean_of(total), words), change))
         cells.append((NOT_THERE if kpi.kpi_id in silent else words.number(total.count), None))
     return BoardRow(words.others if some.rest else namer.person(some.key), cells)
 

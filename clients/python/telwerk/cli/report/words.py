@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from telwerk.cli.durations import unit_of
 from telwerk.queries import GranularityName
 from telwerk.v1.kpi_service_pb2 import Direction
 
@@ -66,6 +67,9 @@ class Words:
     mean_of: str
     """With {count}."""
     no_ratings: str
+    mean_of_durations: str
+    """With {count}."""
+    no_durations: str
     this_period: str
     period_before: str
     nothing: str
@@ -79,6 +83,8 @@ class Words:
     stars: str
     actions: str
     outcomes: str
+    senders: str
+    ends: str
     goals: str
     topics: str
     topics_why: str
@@ -144,6 +150,20 @@ class Words:
             return Change(self.unchanged)
         return self._judged(f"{_arrow(rounded)} {_sign(rounded)}{self.decimal(abs(rounded))}", rounded, direction)
 
+    def duration(self, milliseconds: float) -> str:
+        """A duration, in the unit that fits."""
+        unit = unit_of(milliseconds)
+        value = milliseconds / unit.milliseconds
+        return f"{self.decimal(value, unit.digits) if unit.digits else self.number(round(value))} {unit.symbol}"
+
+    def duration_change(self, delta: float, direction: "Direction.ValueType") -> Change:
+        """By how many milliseconds a mean is different."""
+        rounded = round(delta)
+        if not rounded:
+            return Change(self.unchanged)
+        text = f"{_arrow(rounded)} {_sign(rounded)}{self.duration(abs(rounded))}"
+        return self._judged(text, rounded, direction)
+
     def points_change(self, delta: float, points: str, direction: "Direction.ValueType") -> Change:
         """By how many percentage points a rate is different."""
         rounded = round(100 * delta, 1)
@@ -196,6 +216,8 @@ ENGLISH: Final = Words(
     ratings="Ratings",
     mean_of="mean of {count} ratings",
     no_ratings="no ratings",
+    mean_of_durations="mean of {count} durations",
+    no_durations="no durations",
     this_period="this period",
     period_before="the period before",
     nothing="Nothing was counted in this range.",
@@ -207,6 +229,8 @@ ENGLISH: Final = Words(
     stars="Stars",
     actions="Actions",
     outcomes="Outcomes",
+    senders="Senders",
+    ends="Ends",
     goals="Goals",
     topics="Single topics",
     topics_why="Overlaps: a conversation with two topics is in both rows, so that rows do not add up.",
@@ -272,6 +296,8 @@ DUTCH: Final = Words(
     ratings="Beoordelingen",
     mean_of="gemiddelde van {count} beoordelingen",
     no_ratings="geen beoordelingen",
+    mean_of_durations="gemiddelde van {count} tijden",
+    no_durations="geen tijden",
     this_period="deze periode",
     period_before="de periode ervoor",
     nothing="In deze periode is niets geteld.",
@@ -283,6 +309,8 @@ DUTCH: Final = Words(
     stars="Sterren",
     actions="Acties",
     outcomes="Uitkomsten",
+    senders="Afzenders",
+    ends="Afsluitingen",
     goals="Doelen",
     topics="Losse onderwerpen",
     topics_why="Overlapt: een gesprek met twee onderwerpen staat in beide rijen, dus de rijen tellen niet op.",
@@ -350,6 +378,8 @@ GERMAN: Final = Words(
     ratings="Bewertungen",
     mean_of="Mittel von {count} Bewertungen",
     no_ratings="keine Bewertungen",
+    mean_of_durations="Mittel von {count} Zeiten",
+    no_durations="keine Zeiten",
     this_period="dieser Zeitraum",
     period_before="der Zeitraum davor",
     nothing="In diesem Zeitraum wurde nichts gezählt.",
@@ -362,6 +392,8 @@ GERMAN: Final = Words(
     stars="Sterne",
     actions="Aktionen",
     outcomes="Ergebnisse",
+    senders="Absender",
+    ends="Abschlüsse",
     goals="Ziele",
     topics="Einzelne Themen",
     topics_why="Überschneidet sich: Ein Gespräch mit zwei Themen steht in beiden Zeilen. Sie addieren sich nicht.",

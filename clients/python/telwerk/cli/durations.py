@@ -1,0 +1,39 @@
+"""Durations as people read them, in the largest unit of which there is a whole one: 850 ms, 57.5 s, 12.3 min, 5.0 h."""
+
+from typing import Final, NamedTuple
+
+from telwerk.v1.kpi_service_pb2 import Kpi, ValueKind
+
+
+class Unit(NamedTuple):
+    """A unit of time, by the symbol that is the same in every language."""
+
+    symbol: str
+    milliseconds: int
+    digits: int
+    """After the decimal point."""
+
+
+_UNITS: Final = (
+    Unit("d", 86_400_000, 1),
+    Unit("h", 3_600_000, 1),
+    Unit("min", 60_000, 1),
+    Unit("s", 1_000, 1),
+    Unit("ms", 1, 0),
+)
+
+
+def has_durations(kpi: Kpi) -> bool:
+    """Whether the sum and the mean of the KPI are milliseconds."""
+    return kpi.value_kind == ValueKind.VALUE_KIND_DURATION
+
+
+def unit_of(milliseconds: float) -> Unit:
+    """The unit in which this is written, whether it is more or less than nothing."""
+    return next((unit for unit in _UNITS if abs(milliseconds) >= unit.milliseconds), _UNITS[-1])
+
+
+def duration_text(milliseconds: float) -> str:
+    """The duration in its unit, in English."""
+    unit = unit_of(milliseconds)
+    return f"{milliseconds / unit.milliseconds:.{unit.digits}f} {unit.symbol}"
