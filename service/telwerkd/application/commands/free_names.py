@@ -63,14 +63,14 @@ def unused_names(view: Snapshot) -> Unused:
 
 
 _Counted = tuple[Measure, str, str, str, str, int]
-"""What a delta counts: its measure, value, operator, group, widget, and quarter-hour with code."""
+"""What a delta counts: its measure, value, operator, group, widget and quarter-hour."""
 
 
 def _net_deltas(view: Snapshot) -> Counter[_Counted]:
     """What the deltas add up to. Those that cancel each other out count nothing, and use no name."""
     net: Counter[_Counted] = Counter()
-    for measure, (*counted, n) in view.every_delta():
-        net[measure, *counted] += n
+    for measure, (value, operator, group, widget, quarter_hour, n) in view.every_delta():
+        net[measure, value, operator, group, widget, quarter_hour] += n
     return net
 
 
