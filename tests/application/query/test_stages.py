@@ -260,7 +260,12 @@ OTHER_KPIS = tuple(info for info in CATALOGUE.values() if info.kpi != Kpi.INACTI
     "fields",
     [
         {"granularity": Granularity.QUARTER_HOUR},
-        {"granularity": Granularity.QUARTER_HOUR, "kpis": OTHER_KPIS, "compare_to": PreviousPeriod.PREVIOUS},
+        {
+            "granularity": Granularity.QUARTER_HOUR,
+            "kpis": OTHER_KPIS,
+            "range": DateRange(date(2025, 1, 1), date(2025, 12, 1)),  # of a year the numbers would be too many
+            "compare_to": PreviousPeriod.PREVIOUS,
+        },
         {"granularity": Granularity.DAY, "range": DateRange(date(2025, 1, 1), date(2125, 1, 1))},
         {"granularity": Granularity.HOUR, "range": DateRange(date(2025, 1, 1), date(2029, 1, 1))},
         {"granularity": None, "kpis": OTHER_KPIS, "compare_to": PreviousPeriod.PREVIOUS},
