@@ -23,7 +23,7 @@ SHARED_SECONDS = 10.0
 
 
 class Sharing:
-    """Whether several accounts call at present. For the event loop's thread only."""
+    """Whether several accounts do something at present, such as to call. For the event loop's thread only."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
