@@ -57,7 +57,7 @@ test: $(VENV)/tested ## every test; what goes by chance or repeats is tried brie
 	$(ALL_TESTS)
 	@echo 'Next:  make check, before a commit;  make demo or make serve, to see it run'
 
-test-long: $(VENV)/tested ## the same in full: all examples, kills and damages; half as long again
+test-long: $(VENV)/tested ## the same in full: all examples, kills and damages
 	TELWERK_LAWS=1 $(ALL_TESTS)
 
 test-clients: $(VENV)/checked ## the clients of all languages and the tools of the field; needs go, node with npm, java with mvn

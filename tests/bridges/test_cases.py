@@ -75,7 +75,8 @@ def test_a_case_has_its_expected_values(number: int, running: tuple[ServerProces
         if "events" in expected:
             assert [answer["events"] for _, answer in answers] == expected["events"]
         if "totals" in expected:
-            wanted = {kpi: expected["totals"].get(kpi, 0) for kpi in KPIS}
+            # When a limit that has passed counts depends on how long the server doubts its clock: two minutes at most.
+            wanted = {kpi: expected["totals"].get(kpi, 0) for kpi in KPIS if kpi in expected["totals"] or kpi != "KPI3"}
             assert counted(client, account, wanted) == wanted
         check_facts(client, account, expected)
 
@@ -98,9 +99,9 @@ def counted(client: Telwerk, account: str, wanted: dict[str, int]) -> dict[str, 
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         found = {}
-        for short, kpi in KPIS.items():
-            found[short] = sum(row.count for row in client.totals(account, kpi, **RANGE).totals)
-        if found == wanted or time.monotonic() > deadline or found["KPI3"] >= wanted["KPI3"]:
+        for short in wanted:
+            found[short] = sum(row.count for row in client.totals(account, KPIS[short], **RANGE).totals)
+        if found == wanted or time.monotonic() > deadline or found.get("KPI3", 0) >= wanted.get("KPI3", 0):
             return found
         time.sleep(0.05)
 

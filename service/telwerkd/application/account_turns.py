@@ -23,7 +23,7 @@ SHARED_SECONDS = 10.0
 
 
 class Sharing:
-    """Whether several accounts call at present. For the event loop's thread only."""
+    """Whether several accounts do something at present, such as to call. For the event loop's thread only."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
@@ -149,16 +149,17 @@ class Turn:
         self._turns.end(self._account, self._weight)
 
 
-class Turns:
+class CallTurns:
     """The turns of all calls: of those that bring events, and of the others."""
 
     def __init__(self, limits: IngestLimits, queries_max: int, readers: Readers) -> None:
         """What may wait is bounded as it is behind it: by an account's share of `limits`, and by that of `readers`."""
         self._limits = limits
+        self._readers = readers
         self.sharing = Sharing()
         self.events = AccountTurns(self.sharing, limits.account_shared_events_max, self._check_events)
         """Of calls that bring events, which they weigh."""
-        self.questions = AccountTurns(self.sharing, queries_max, readers.check_waiting)
+        self.questions = AccountTurns(self.sharing, queries_max, self._check_questions)
         """Of all other calls; each weighs 1."""
 
     def use(self, limits: IngestLimits, queries_max: int) -> None:
@@ -166,6 +167,9 @@ class Turns:
         self._limits = limits
         self.events.weight_max = limits.account_shared_events_max
         self.questions.weight_max = queries_max
+
+    def _check_questions(self, _account: AccountId, waiting: int, _more: int) -> None:
+        self._readers.check_waiting(waiting)
 
     def _check_events(self, account: AccountId, waiting: int, more: int) -> None:
         limits = self._limits

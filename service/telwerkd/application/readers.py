@@ -20,7 +20,7 @@ T = TypeVar("T")
 _RETRY_SECONDS = 0.5
 
 
-class Turns:
+class ReaderTurns:
     """A number of places, shared out among accounts. For the event loop's thread only."""
 
     def __init__(self, places: int, waiting_max: int) -> None:
@@ -103,14 +103,14 @@ class Readers:
 
     def __init__(self, store: Store, waiting_queries_per_account_max: int) -> None:
         self._store = store
-        self._turns = Turns(store.reads_at_once, waiting_queries_per_account_max)
+        self._turns = ReaderTurns(store.reads_at_once, waiting_queries_per_account_max)
         self._threads = ThreadPoolExecutor(store.reads_at_once, "computing")
 
     def use(self, waiting_queries_per_account_max: int) -> None:
         """Goes by another limit; what waits already stays."""
         self._turns.waiting_max = waiting_queries_per_account_max
 
-    def check_waiting(self, _account: AccountId, waiting: int, _more: int) -> None:
+    def check_waiting(self, waiting: int) -> None:
         """Raises QuotaExceededError if so many questions of an account wait that no more may."""
         self._turns.check(waiting)
 

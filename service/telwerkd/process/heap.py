@@ -14,7 +14,7 @@ def tune_heap() -> None:
 
     - One heap for all threads. By default each gets one of its own, and what gRPC's threads freed of large messages
       stays with each of them: under every attack of `tests/e2e/test_memory_under_attack.py` at once the server took
-      336 to 403 MB, and with one heap 243 to 256.
+      336 to 403 MB in six runs, and with one heap 243 to 256 in five, and 322 once beside other work.
     - The memory of large messages is used again, instead of given back to the system and asked for anew. Two thirds of
       the time in which gRPC copies a message into Python, in one step that holds the event loop, went into pages that
       were new to the process: 12 ms for 8 MB, 4 ms so.

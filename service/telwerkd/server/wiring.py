@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import grpc.aio
 
-from telwerkd.application.account_turns import Turns
+from telwerkd.application.account_turns import CallTurns
 from telwerkd.application.clock import Clock
 from telwerkd.application.dimension_values import DimensionValues
 from telwerkd.application.display_names import DisplayNames
@@ -196,7 +196,7 @@ class _Parts(NamedTuple):
     watches: Watches
     budget: MemoryBudget
     rates: AccountRates
-    turns: Turns
+    turns: CallTurns
     health: Health
     draining: asyncio.Event
     observed: ObservedCalls
@@ -216,7 +216,7 @@ class _Parts(NamedTuple):
         limits = observing.limit_counts()
         calls, rollups = Calls(SERVICES, limits), RollupCache(settings.rollup_cache_bytes_max)
         rates, figures = AccountRates(settings.rate_limits), QueryFigures(limits)
-        turns = Turns(settings.ingest_limits, settings.account_shared_queries_max, readers)
+        turns = CallTurns(settings.ingest_limits, settings.account_shared_queries_max, readers)
         crowded = turns.questions.is_crowded
         queries = Queries(
             store, readers, settings.query_limits, rollups, budget, figures, rates.spent, is_crowded=crowded

@@ -1,8 +1,7 @@
 """Nothing that is stored makes a transaction long: conversations, ties, compaction and purges are bounded."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,7 +26,6 @@ from telwerkd.domain.conversation.events import (
 )
 from telwerkd.domain.errors import Reason
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
-from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
 from tests.commands import Do
 
@@ -36,14 +34,6 @@ START = 1_767_225_600_000_000
 HELLO = Message(Sender.CONTACT)
 LIMITS = IngestLimits(conversation_events_max=10, conversation_pending_max=5)
 ACCEPTED = Verdict.ACCEPTED
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    prepare(tmp_path / "telwerk.db")
-    opened = SqliteStore(tmp_path / "telwerk.db")
-    yield opened
-    await opened.close()
 
 
 def event(event_id: str, micros: int, kind: Kind = HELLO, conversation: str = "c", widget: str = "web") -> Submitted:

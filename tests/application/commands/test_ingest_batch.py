@@ -1,16 +1,11 @@
 """A conversation may be long: an event in order costs the same, only a late one reads the log."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
 import sqlalchemy as sa
 
 from telwerkd.application.batches import IngestLimits, Submitted, Verdict
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.domain.conversation.events import Event, Message, Rated, Sender
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
-from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
 from tests.conftest import writing_driver
 
@@ -34,14 +29,6 @@ class Statements:
     def logs_read(self) -> int:
         """Reads of a whole conversation's events."""
         return sum("FROM events" in text and "conversation_id = " in text for text in self.texts)
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    prepare(tmp_path / "telwerk.db")
-    opened = SqliteStore(tmp_path / "telwerk.db")
-    yield opened
-    await opened.close()
 
 
 async def put(store: SqliteStore, *events: Submitted) -> None:

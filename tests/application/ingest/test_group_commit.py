@@ -1,7 +1,6 @@
 """Group commit leaves nobody waiting for ever, and holds nothing uncounted, whatever becomes of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from telwerkd.application.ingest.waiting_room import WaitingRoom
 from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.domain.ids import AccountId, ConversationId
-from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
 from tests.chats import chat
 from tests.conftest import committing, eventually, locked
@@ -26,16 +24,6 @@ SECONDS = 30
 def rated(conversation: str = "c") -> list[Submitted]:
     script = "09:00:00 anna assigned in sales\n09:01:00 contact rates 4"
     return [Submitted(ConversationId(conversation), event) for event in chat(script)]
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    prepare(tmp_path / "telwerk.db")
-    store = SqliteStore(tmp_path / "telwerk.db")
-    try:
-        yield store
-    finally:
-        await store.close()
 
 
 async def stored_in(store: SqliteStore) -> list[str]:

@@ -1,8 +1,6 @@
 """What is stored says how far time has come: to a clock that starts, to retention, and to other servers' clocks."""
 
-from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -25,7 +23,6 @@ from telwerkd.domain.conversation.events import (
 )
 from telwerkd.domain.errors import InvalidArgumentError, Reason
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, WidgetId
-from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
 from tests.commands import Do
 
@@ -33,14 +30,6 @@ ACME, OTHER = AccountId("acme"), AccountId("other")
 START = Micros(1_767_225_600 * SECOND)
 ACTION = ActionPerformed(InactivityAction.INACTIVITY_MESSAGE_SENT)
 HELLO = Message(Sender.CONTACT)
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    prepare(tmp_path / "telwerk.db")
-    opened = SqliteStore(tmp_path / "telwerk.db")
-    yield opened
-    await opened.close()
 
 
 class Times:

@@ -5,7 +5,7 @@ import asyncio
 import h11
 
 from telwerkd.transport.http.chunks import Requests
-from telwerkd.transport.http.parsing import Parsing, Turns
+from telwerkd.transport.http.parsing import Parsing, ParsingTurns
 
 HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -22,7 +22,7 @@ def received(requests: Requests):
 
 
 async def test_many_who_send_fine_chunks_take_no_more_of_a_turn_than_one():
-    turns, all_requests, emptied = Turns(), [Requests(h11.SERVER) for _ in range(20)], []
+    turns, all_requests, emptied = ParsingTurns(), [Requests(h11.SERVER) for _ in range(20)], []
     for requests in all_requests:
         one = Parsing(requests, received(requests), lambda: emptied.append(1), turns)
         one.add(HEAD + b"1\r\nx\r\n" * 2_000)

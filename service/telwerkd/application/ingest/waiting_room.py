@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from itertools import chain
-from math import inf
 from time import monotonic
 from typing import NamedTuple
 
 import msgspec
 
+from telwerkd.application.account_turns import Sharing
 from telwerkd.application.batches import (
     Batch,
     IngestLimits,
@@ -34,12 +34,6 @@ from telwerkd.process import tracing
 _RETRY_SECONDS = 0.5
 
 _encoder = msgspec.msgpack.Encoder()
-
-_SHARED_SECONDS = 10.0
-"""How long after another account's batch transactions stay short: it may be back at any moment.
-
-An account that is alone gets longer ones, which take a quarter less time for each event.
-"""
 
 _SHARED_ROOM_MIN = 50
 """Weight that a transaction which accounts share has room for, however long the ones before took."""
@@ -212,8 +206,7 @@ class WaitingRoom:
         self._batches: dict[AccountId, deque[Pending]] = {}
         self._weights: dict[AccountId, int] = {}
         self.weight = 0
-        self._last_account: AccountId | None = None
-        self._shared_until = -inf
+        self._senders = Sharing()
         self._shared_room = limits.transaction_shared_events_max
 
     def __bool__(self) -> bool:
@@ -231,8 +224,11 @@ class WaitingRoom:
 
     @property
     def is_shared(self) -> bool:
-        """Whether several accounts have sent events lately, so that each waits for the others' transactions."""
-        return monotonic() < self._shared_until
+        """Whether several accounts have sent events lately, so that each waits for the others' transactions.
+
+        An account that is alone gets longer ones, which take a quarter less time for each event.
+        """
+        return self._senders.is_shared
 
     def note(self, *, is_long: bool) -> None:
         """Adapts how much accounts that share a transaction get into it: less after one that took too long, else more.
@@ -266,10 +262,7 @@ class WaitingRoom:
             raise QuotaExceededError(
                 "waiting_account_percent_max", f"{own} events {limits.share_of(batch.account)}", _RETRY_SECONDS
             )
-        if batch.account != self._last_account:
-            if self._last_account is not None:
-                self._shared_until = monotonic() + _SHARED_SECONDS
-            self._last_account = batch.account
+        self._senders.called(batch.account)
         self._batches.setdefault(batch.account, deque()).append(batch)
         self._weigh(batch.account, weight)
 

@@ -16,7 +16,7 @@ Response = type[ingestion.IngestEventsResponse] | type[ingestion.StreamEventsRes
 # Full of over-long ids, an answer would be larger than its receiver takes, who would never learn what was stored.
 _ECHOED_MAX = 256
 _ENCODED_AT_ONCE = 100
-"""Rejections, which take half a millisecond."""
+"""Rejections; other tasks run in between."""
 
 _VERDICTS = {Verdict.ACCEPTED: ingestion.VERDICT_ACCEPTED, Verdict.DUPLICATE: ingestion.VERDICT_DUPLICATE}
 

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from telwerkd.transport.http.chunks import Requests
-from telwerkd.transport.http.parsing import Parsing, Turns
+from telwerkd.transport.http.parsing import Parsing, ParsingTurns
 
 _TEXTS: Final = {
     431: "the head of the request has more bytes than are allowed (http_header_bytes_max)",
@@ -84,7 +84,7 @@ class HttpConnection(H11Protocol):
         config: Config,
         server_state: ServerState,
         limits: HttpLimits,
-        turns: Turns,
+        turns: ParsingTurns,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         super().__init__(config, server_state, {"connection": self}, loop)

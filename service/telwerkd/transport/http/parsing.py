@@ -23,7 +23,7 @@ def _cost(size: int, chunks: int) -> int:
     return 16 + chunks + size // 1_024
 
 
-class Turns:
+class ParsingTurns:
     """Lets the connections of a server parse, a piece each in the order in which they wait."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Parsing:
     """What a connection has received and not parsed; `emptied` is called when there is no more of it."""
 
     def __init__(
-        self, requests: Requests, parse: Callable[[bytes], None], emptied: Callable[[], None], turns: Turns
+        self, requests: Requests, parse: Callable[[bytes], None], emptied: Callable[[], None], turns: ParsingTurns
     ) -> None:
         self._requests = requests
         self._parse = parse

@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 
 from telwerkd.transport.http.app import App
 from telwerkd.transport.http.connection import HttpConnection, HttpLimits
-from telwerkd.transport.http.parsing import Turns
+from telwerkd.transport.http.parsing import ParsingTurns
 
 _BACKLOG: Final = 1_024
 _CLOSING_SECONDS: Final = 1.0
@@ -30,7 +30,7 @@ class HttpServer:
         self._limits = limits
         self._tls = tls
         self._state = ServerState()
-        self._turns = Turns()
+        self._turns = ParsingTurns()
         application: Any = app
         self._config = Config(
             application,

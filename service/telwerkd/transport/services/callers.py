@@ -1,6 +1,6 @@
 """Whose call it is, and whether that account may make it now: the first thing that every service asks."""
 
-from telwerkd.application.account_turns import Turns
+from telwerkd.application.account_turns import CallTurns
 from telwerkd.application.rates import AccountRates
 from telwerkd.domain.ids import AccountId
 from telwerkd.transport.codec.fields import FieldReader
@@ -9,7 +9,7 @@ from telwerkd.transport.codec.fields import FieldReader
 class Callers:
     """Reads the account of requests, counts what accounts ask for, and lets them begin by turns."""
 
-    def __init__(self, fields: FieldReader, rates: AccountRates, turns: Turns) -> None:
+    def __init__(self, fields: FieldReader, rates: AccountRates, turns: CallTurns) -> None:
         self.fields = fields
         self._rates = rates
         self.sharing = turns.sharing
