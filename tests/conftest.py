@@ -481,8 +481,8 @@ def _kind(kind: events.Kind) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912 
             return {"went_live": pb.WentLive(live_limit=limit)}
         case events.LeftLive():
             return {"left_live": pb.LeftLive()}
-        case events.Message(sender=sender):
-            return {"message_sent": pb.MessageSent(sender=sender)}
+        case events.Message(sender=sender, operator=operator):
+            return {"message_sent": pb.MessageSent(sender=sender, operator_id=operator)}
         case events.Assigned(operator=operator, group=group):
             return {"operator_assigned": pb.OperatorAssigned(operator_id=operator, operator_group_id=group)}
         case events.Unassigned(group=group):

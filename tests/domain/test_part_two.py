@@ -344,7 +344,7 @@ def test_answered_and_unanswered_live_never_count_both() -> None:
             "the widget has no time limit for live conversations",
         ),
         (
-            "09:00:00 goes live, limit 60s #live\n09:00:02 anna: message",
+            "09:00:00 goes live, limit 60s #live\n09:00:02 anna: message\n09:00:03 anna: message",
             "the contact had not written while the conversation was live",
         ),
         (
@@ -494,6 +494,7 @@ def test_conversation_duration() -> None:
         09:00:00 contact: message
         09:00:05 anna assigned in sales
         09:00:10 anna: message
+        09:01:00 contact: message
         09:02:00 ends on shop
         09:02:00 bram assigned
     """

@@ -76,7 +76,7 @@ async def hourly(server: Server, **fields: Any) -> kpi.QueryTimeSeriesResponse:
 
 
 async def test_totals_have_sum_mean_and_percentiles(server: Server) -> None:
-    """Count, exact sum and mean; each percentile within 1 %, and 0 exactly; a histogram that adds up to the count."""
+    """Count, exact sum and mean; percentiles within 1 %, and 0 exactly; a histogram adds up to the count (R-DUR-1)."""
     answer = await totals(server, percentiles=[0.0, 0.5, 1.0], include_histogram=True)
     [row], [about] = answer.totals, answer.answers
     assert (row.count, row.sum, row.mean) == (5, 120_000, 24_000)
@@ -113,7 +113,7 @@ async def test_a_sparse_line_leaves_out_the_percentiles_of_empty_buckets(server:
 
 
 async def test_without_facts_there_is_no_percentile(server: Server) -> None:
-    """A mean and a percentile of nothing are absent, never 0."""
+    """A mean and a percentile of nothing are absent, never 0 (R-DUR-4)."""
     answer = await server.totals("nobody", RESPONSES, percentiles=[0.5])
     [row] = answer.totals
     assert (row.count, row.sum, row.HasField("mean"), list(row.percentiles)) == (0, 0, False, [])

@@ -203,7 +203,8 @@ def whole(of_buckets: dict[int, list[int]]) -> list[int]:
 
 
 def test_answers_are_those_of_numpy(world: World) -> None:
-    """Count and sum exactly, and every percentile within 1 %: over a thousand buckets of rows, zones and periods."""
+    """Count and sum exactly, and every percentile within 1 %: over a thousand buckets of rows, zones and periods
+    (R-DUR-2, R-DUR-3)."""
     slices = 0
     for query in questions(Random(41)):  # noqa: S311 - any will do
         first, second = world.ask(query)

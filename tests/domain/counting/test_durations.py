@@ -27,7 +27,7 @@ law = settings(deadline=None)
 
 
 def test_the_bins_are_these_on_every_machine() -> None:
-    """The bounds are the storage format: they follow from whole numbers, and never change."""
+    """The bounds are the storage format: they follow from whole numbers, and never change (R-DUR-3)."""
     assert CODES == 1_322
     low, high = bounds_ms(np.array([1, 2, 51, 52, 200, 500, 1_000, CODES - 1]))
     assert low.tolist() == [0, 1, 50, 51, 1_421, 549_371, 10_953_214_013, 6_308_420_383_722]
@@ -36,7 +36,7 @@ def test_the_bins_are_these_on_every_machine() -> None:
 
 @given(durations)
 def test_each_duration_is_within_one_percent_of_its_bin(duration_ms: int) -> None:
-    """A duration lies within the bounds of its bin, and the bin's number is within 1 % of it; 0 is exact."""
+    """A duration lies within the bounds of its bin, and the bin's number is within 1 % of it; 0 is exact (R-DUR-2)."""
     code = np.array([code_of(duration_ms)])
     low, high = bounds_ms(code)
     [number] = representatives_ms(code).tolist()
@@ -122,7 +122,7 @@ def test_cells_of_durations_add_up(parts: list[dict[int, int]], data: st.DataObj
 @law
 @given(contents(), contents())
 def test_cells_of_durations_are_taken_back(first: dict[int, int], then: dict[int, int]) -> None:
-    """What was added is taken back exactly; and more than there is, is refused."""
+    """What was added is taken back exactly; and more than there is, is refused (R-DUR-3)."""
     both = merge(merge(b"", first), then)
     assert merge(both, {slot: -n for slot, n in then.items()}) == merge(b"", first)
     with pytest.raises(CounterError):

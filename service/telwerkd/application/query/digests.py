@@ -34,7 +34,10 @@ class Digest(NamedTuple):
     """These three: how many facts of each bin, aligned arrays sorted by place and bin."""
 
     def percentiles(self, wanted: Sequence[float]) -> Floats:
-        """Returns each percentile by key and bucket, in ms: the p * n-th smallest, rounded up; NaN without facts."""
+        """Returns each percentile by key and bucket, in ms: the p * n-th smallest, rounded up; NaN without facts.
+
+        R-DUR-2, R-DUR-4.
+        """
         found = np.full((len(wanted), self.keys * self.width), np.nan)
         if len(self.place) and wanted:
             upto = np.cumsum(self.n)

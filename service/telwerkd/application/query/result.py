@@ -79,7 +79,7 @@ class AnswerRow(NamedTuple):
 
 
 class GrandTotal(NamedTuple):
-    """All facts of a range and slice, each once; 0 without any (R-NUM-3)."""
+    """All facts of a range and slice, each once; 0 without any (R-NUM-3). Of durations the sum and more (R-DUR-1)."""
 
     facts: int = 0
     stars: int = 0

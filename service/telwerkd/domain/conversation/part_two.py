@@ -129,9 +129,9 @@ def _on_first_answer(before: State, event: Event, operator: OperatorId) -> Effec
         return (left_out(event, Kpi.LIVE_CONVERSATIONS_ANSWERED, Rule.LIMIT_HAD_PASSED),)
     live = before.live
     if timer is None:
-        if live is None or live.limit is None or before.contact_wrote:
+        if live is None or live.limit is None:
             return ()
-        rule = Rule.CONTACT_HAD_NOT_WRITTEN
+        rule = Rule.CONTACT_HAD_NOT_WRITTEN  # else a limit would run
         return (LeftOut(Kpi.LIVE_CONVERSATIONS_ANSWERED, live.event_id, rule),)
     if live is not None and live.since == UNKNOWN:
         return (left_out(event, Kpi.LIVE_CONVERSATIONS_ANSWERED, Rule.PURGED),)

@@ -1,7 +1,8 @@
 """Durations as numbers of a bin: so that counters of them add up, and any percentile comes out within 1 %.
 
 The bins are one after the other, each as wide as 1 % allows. Their bounds are whole milliseconds, computed with whole
-numbers, so that every machine has the same ones; a duration of 0 has a bin of its own. They are the storage format.
+numbers, so that every machine has the same ones; a duration of 0 has a bin of its own (R-DUR-2). They are the storage
+format (R-DUR-3).
 """
 
 from bisect import bisect_left

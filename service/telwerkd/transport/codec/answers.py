@@ -291,7 +291,7 @@ def _stars(numbers: AnswerRow | Numbers) -> int:
 
 
 def _mean(numbers: AnswerRow | Numbers) -> float | None:
-    """Absent without ratings (R-NUM-1)."""
+    """Absent without ratings (R-NUM-1), or durations (R-DUR-4)."""
     count = int(numbers.counts[0])
     return None if numbers.sums is None or not count else int(numbers.sums[0]) / count
 
