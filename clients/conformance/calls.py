@@ -62,8 +62,14 @@ def options_of(request: Any) -> dict[str, Any]:
         descending = "-" if request.order_by.descending else ""
         options["order_by"] = descending + MEASURE_NAMES[request.order_by.measure]
         options["order_kpi"] = request.order_by.kpi_id
+        if request.order_by.HasField("percentile"):
+            options["order_percentile"] = request.order_by.percentile
     if request.HasField("top"):
-        options |= {"top": request.top.count, "include_rest": request.top.include_rest}
+        top = request.top
+        options |= {"top": top.count, "include_rest": top.include_rest, "min_below": top.min_below}
+    if request.HasField("as_of"):
+        options["as_of"] = request.as_of.ToDatetime(UTC)
+    options |= {"percentiles": request.percentiles, "include_histogram": request.include_histogram}
     options["include_names"] = request.include_names
     return options | {"page_size": request.page_size, "page_token": request.page_token}
 

@@ -57,6 +57,7 @@ def test_an_account_with_data_elsewhere_is_not_doubted(address: str, asked: str)
         (("totals", "feedback_count", "--page-size", "3"), "--page-size"),
         (("totals", "feedback_count", "--page-token", "x"), "--page-token"),
         (("totals", "feedback_count", "--group-by", "operator", "--rest"), "--rest"),
+        (("totals", "rating_rate", "--group-by", "operator", "--min-below", "3"), "--min-below"),
         (("simulate", "--write", "-", "--account", "other"), "--account"),
         (("simulate", "--write", "-", "--output", "json"), "--output"),
     ],

@@ -10,13 +10,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import typer
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from telwerk import Telwerk, events
+from telwerk.cli.answers import totals_text
 from telwerk.cli.charts import bar, sparkline
+from telwerk.cli.options import Output
 from telwerk.cli.times import Clock, parse_range
 from telwerk.cli.values import parse_value, text_of
-from telwerk.v1.event_pb2 import SurveyAnswer
-from telwerk.v1.kpi_service_pb2 import TopicSet, Value, ValueKind
+from telwerk.v1.event_pb2 import Event, SurveyAnswer
+from telwerk.v1.kpi_service_pb2 import Availability, KpiAnswer, QueryTotalsResponse, TopicSet, Total, Value, ValueKind
 from tests.client.command import ACCOUNT, telwerk
 from tests.conftest import serving
 
@@ -26,7 +29,7 @@ DAYS = ("--from", "2026-11-02", "--to", "2026-11-04")
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One server for all, with a chat of anna's, rated 5 and 4, and an ended one of nobody's."""
+    """One server for all: anna's chat, rated 5 and 4, an ended one of nobody's, answers of bram's after 30 and 90 s."""
     with serving(tmp_path_factory.mktemp("query") / "telwerk.db") as server:
         fill(server.address)
         yield server.address
@@ -44,9 +47,18 @@ def fill(address: str) -> None:
                 events.rated("chat-1", **chat, stars=4),
                 events.topics_set("chat-1", **chat, topics=["[red]x", "billing"]),
                 events.ended("chat-2", **chat),
+                *answered_after(30, 90),
             ],
         )
         assert not answer.rejections
+
+
+def answered_after(*seconds: int) -> Iterator[Event]:
+    for place, waited in enumerate(seconds):
+        at = AT + timedelta(minutes=5 * place)
+        yield events.message_sent("chat-3", widget="help", at=at, sender="contact")
+        answered = at + timedelta(seconds=waited)
+        yield events.message_sent("chat-3", widget="help", at=answered, sender="operator", operator="bram")
 
 
 def test_json_has_every_bucket_and_an_absent_mean_is_null(address: str) -> None:
@@ -136,6 +148,12 @@ def test_by_default_the_last_seven_days_are_shown(address: str) -> None:
         (("query", "satisfaction_score", "--from", "yore"), 2, "'yore' is not a time"),
         (("query", "satisfaction_score", "--zone", "Mars/Base"), 2, "Mars/Base"),
         (("query", "satisfaction_score", "--value", "many"), 2, "number of stars"),
+        (("query", "response_time", "--percentile", "many"), 2, "'many' is not a percentile"),
+        (("query", "response_time", "--percentile", "90"), 4, "INVALID_PERCENTILE"),
+        (("query", "feedback_count", "--percentile", "0.9"), 4, "NO_DURATIONS"),
+        (("totals", "response_time", "--group-by", "operator", "--order-by", "p9x"), 2, "'p9x' is none of"),
+        (("totals", "response_time", "--as-of", "2020-01-01"), 4, "AS_OF_UNKNOWN"),
+        (("totals", "response_time", "--as-of", "tomorrow"), 4, "must not lie in the future"),
         (("kpis", "nope"), 4, "no KPI 'nope'"),
         (("settings", "show", "nowhere"), 4, "WIDGET_SETTINGS_NOT_FOUND"),
     ],
@@ -280,3 +298,49 @@ def test_the_width_can_be_left_to_the_server(address: str) -> None:
     """Two days: by the hour, and labelled so."""
     drawn = telwerk("query", "satisfaction_score", *DAYS, "--granularity", "auto", address=address).stdout
     assert "Mon 2026-11-02 09:00" in drawn
+
+
+def test_percentiles_stand_in_tables_as_durations(address: str) -> None:
+    """As p50 and p90, of rows and of buckets and their total; each asked for in any of its forms."""
+    asked = ("response_time", *DAYS, "--percentile", "0.5,p90")
+    table = telwerk("totals", *asked, "--group-by", "operator", "--order-by", "-p90", address=address).stdout
+    assert next(row.split() for row in table.splitlines() if row) == ["KPI", "Operator", "Count", "Mean", "p50", "p90"]
+    numbers = ["2", "1.0", "min", "30.2", "s", "1.5", "min"]
+    assert ["Response", "time", "bram", *numbers] in [row.split() for row in table.splitlines()]
+    rows = [row.split() for row in telwerk("query", *asked, address=address).stdout.splitlines()]
+    assert ["Mon", "2026-11-02", *numbers] in [row[:9] for row in rows]
+    assert ["Tue", "2026-11-03", "0", "–", "–", "–"] in rows
+    assert ["Total", *numbers] in rows
+
+
+def test_durations_and_rates_are_compared_with_their_like(address: str) -> None:
+    """Not with a count: a mean with the mean before, a rate with the rate, and drawn so."""
+    days = ("--from", "2026-11-03", "--to", "2026-11-04", "--compare", "previous")
+    rows = [row.split() for row in telwerk("query", "response_time", *days, address=address).stdout.splitlines()]
+    assert ["Tue", "2026-11-03", "0", "–", "1.0", "min"] in rows
+    rows = [row.split() for row in telwerk("query", "rating_rate", *days, address=address).stdout.splitlines()]
+    assert ["Tue", "2026-11-03", "0", "0", "–", "200.0%"] in rows
+
+
+def test_what_is_known_now_is_what_was_known_now(address: str) -> None:
+    asked = ("totals", "response_time", *DAYS, "-o", "csv")
+    assert telwerk(*asked, "--as-of", "now", address=address).stdout == telwerk(*asked, address=address).stdout
+
+
+def test_csv_marks_what_is_not_counted_and_from_when_on_the_rest_is_known() -> None:
+    """An empty answer would be taken for none, and a part of one for the whole."""
+    answers = [
+        KpiAnswer(kpi_id="messages", availability=Availability.AVAILABILITY_NOT_YET_COUNTED),
+        KpiAnswer(kpi_id="feedback_count", known_from=Timestamp(seconds=0)),
+    ]
+    response = QueryTotalsResponse(totals=[Total(kpi_id="feedback_count", count=3)], answers=answers, time_zone="UTC")
+    rows = list(csv.DictReader(io.StringIO(totals_text(response, Output.CSV))))
+    assert [(row["kpi"], row["count"], row["counted"], row["known_from"]) for row in rows] == [
+        ("feedback_count", "3", "True", "1970-01-01T00:00:00+00:00"),
+        ("messages", "", "False", ""),
+    ]
+    told = json.loads(totals_text(response, Output.JSON))["kpis"]
+    assert [(one["counted"], one.get("known_from")) for one in told] == [
+        (False, None),
+        (True, "1970-01-01T00:00:00+00:00"),
+    ]

@@ -10,9 +10,9 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -21,7 +21,7 @@ import pytest
 
 from telwerk import Telwerk
 from telwerk.queries import DimensionName, GranularityName
-from telwerk.v1.kpi_service_pb2 import Key
+from telwerk.v1.kpi_service_pb2 import CONVERSATION_END_AGAIN, CONVERSATION_END_FIRST, VALUE_KIND_DURATION, Key, Total
 from tests.conftest import serving
 
 ROOT = Path(__file__).parents[2]
@@ -131,8 +131,11 @@ class Desk(NamedTuple):
 
     def totals(self, kpi_id: str, *dimension: DimensionName) -> dict[str, int]:
         """The KPI by one dimension, or as a whole under the empty name."""
-        answer = self.telwerk.totals("helpdesk", kpi_id, **ALL_YEARS, group_by=dimension)
-        return {key_name(row.key): row.count for row in answer.totals}
+        return {key_name(row.key): row.count for row in self.rows(kpi_id, *dimension)}
+
+    def rows(self, kpi_id: str, *dimension: DimensionName) -> Sequence[Total]:
+        """The same as answered."""
+        return self.telwerk.totals("helpdesk", kpi_id, **ALL_YEARS, group_by=dimension).totals
 
 
 def key_name(key: Key) -> str:
@@ -189,11 +192,44 @@ def test_totals_are_those_of_the_log(desk):
     assert desk.totals("conversation_topics", "value") == summed(log.topics, lambda cell: "+".join(cell.topics))
 
 
+def test_tickets_begun_ended_received_and_handed_on_are_those_of_the_log(desk):
+    """What part two of the rules reads from it, against a walk through the rows."""
+    expected = Counter(walk())
+    assert {kpi_id: desk.totals(kpi_id)[""] for kpi_id in expected} == expected
+    ends = {row.key.value.conversation_end: row.count for row in desk.rows("conversations_ended", "value")}
+    first = count_log(4).ended.total()
+    assert ends == {CONVERSATION_END_FIRST: first, CONVERSATION_END_AGAIN: expected["conversations_ended"] - first}
+
+
+def walk() -> Iterator[str]:
+    """The KPI of each thing counted. The ticket itself is the only message; `Closed` is no second end."""
+    with LOG.open(encoding="utf-8", newline="") as lines:
+        for _, case in groupby(csv.DictReader(lines), key=lambda row: row["Case ID"]):
+            rows = list(case)
+            yield from ("conversations_started", "messages")
+            taken = [row["Resource"] for row in rows if row["Activity"] == "Take in charge ticket"]
+            if any(taken):
+                yield "conversations_received"
+            yield from ("reassignments" for one, other in pairwise(taken) if one and other and one != other)
+            activities = [row["Activity"] for row in rows]
+            ending = "Resolve ticket" if "Resolve ticket" in activities else "Closed"
+            steps = [activity for activity in activities if activity in {ending, "Take in charge ticket"}]
+            for place, step in enumerate(steps):
+                if step == ending and (place == 0 or steps[place - 1] != ending):
+                    yield "conversations_ended"
+
+
 def test_nothing_is_counted_that_the_log_does_not_tell(desk):
-    """No ratings, feedback, actions, goals, surveys or live chats, and hence no such counts."""
+    """No ratings, feedback, actions, goals, surveys or live chats, and hence no such counts.
+
+    Nor how fast anybody answered, or how long it took: there are no operator messages.
+    """
+    told = {"unanswered_ended_conversations", "conversation_topics", *walk()}
     for kpi in desk.telwerk.kpis():
-        if kpi.kpi_id not in {"unanswered_ended_conversations", "conversation_topics"}:
+        if kpi.kpi_id not in told:
             assert desk.totals(kpi.kpi_id) == {"": 0}, kpi.kpi_id
+    durations = {kpi.kpi_id for kpi in desk.telwerk.kpis() if kpi.value_kind == VALUE_KIND_DURATION}
+    assert len(durations - told) == 4
 
 
 def test_importing_again_in_another_order_changes_nothing(desk, events, tmp_path):

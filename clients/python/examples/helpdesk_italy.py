@@ -6,7 +6,10 @@
 The log (doi 10.4121/uuid:0c60edf1-6f83-4e75-9367-4c63b3e9d5bb) has one row for each thing done to a ticket. What it
 does not tell is not invented: there are no ratings, no feedback, no surveys, no goals, no live chats and, above all, no
 messages by operators. **Every ticket that ends is therefore counted as unanswered (KPI 4)**; that says something about
-the source, not about the help desk. Needs the standard library only, and reads one case at a time.
+the source, not about the help desk. For the same reason it gives **no response times and no durations** (KPI 13 to 17):
+a wait ends with an operator's message, a conversation lasts where an operator wrote in it, and nothing is live. Taking
+a ticket in charge is no answer. Tickets begun, ended, handed on and received (KPI 11, 12, 19 and 20) are those of the
+log. Needs the standard library only, and reads one case at a time.
 
 What becomes of a row, each event with the row's number in its case, from 1, as its `sequence`:
 
@@ -173,7 +176,10 @@ def main() -> None:
     sys.stderr.write(f"{written} events written. Not mapped:\n")
     for note, count in sorted(notes.items(), key=lambda item: (-item[1], item[0])):
         sys.stderr.write(f"{count:8} x {note}\n")
-    sys.stderr.write("The log has no operator messages: every case that ends counts as unanswered (KPI 4).\n")
+    sys.stderr.write(
+        "The log has no operator messages: every case that ends counts as unanswered (KPI 4), and there are no "
+        "response times and no durations (KPI 13 to 17).\n"
+    )
 
 
 if __name__ == "__main__":

@@ -97,6 +97,7 @@ class TotalsOptions(SliceOptions, total=False):
     - `include_names`: the answer carries the display names of its ids; `telwerk.names.Names` looks them up.
     - `percentiles`, 0.5 for the median, and `include_histogram`: of KPIs with durations, in milliseconds.
       `order_percentile` says which one `order_by="percentile"` means.
+    - `as_of`: what was known at that instant, from the log of events; not of a watch.
     """
 
     group_by: Iterable[DimensionName]
@@ -112,6 +113,7 @@ class TotalsOptions(SliceOptions, total=False):
     include_names: bool
     include_histogram: bool
     order_percentile: float
+    as_of: datetime | None
 
 
 class SeriesOptions(TotalsOptions, total=False):
@@ -198,6 +200,7 @@ def series_request(account_id: str, kpis: str | Iterable[str], options: SeriesOp
         percentiles=options.get("percentiles", ()),
         include_names=options.get("include_names", False),
         include_histogram=options.get("include_histogram", False),
+        as_of=_instant(options.get("as_of")),
     )
 
 
@@ -218,6 +221,7 @@ def totals_request(account_id: str, kpis: str | Iterable[str], options: TotalsOp
         percentiles=options.get("percentiles", ()),
         include_names=options.get("include_names", False),
         include_histogram=options.get("include_histogram", False),
+        as_of=_instant(options.get("as_of")),
     )
 
 
@@ -301,6 +305,10 @@ def _listed(kpis: str | Iterable[str]) -> list[str]:
 
 def _dimensions(options: TotalsOptions) -> list["Dimension.ValueType"]:
     return [DIMENSIONS[name] for name in options.get("group_by", ())]
+
+
+def _instant(moment: datetime | None) -> Timestamp | None:
+    return None if moment is None else timestamp(moment)
 
 
 def _comparison(compared: ComparedTo | None) -> Comparison | None:

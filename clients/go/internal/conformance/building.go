@@ -47,6 +47,9 @@ func (b built) event() (*telwerkv1.Event, error) {
 	case "left_live":
 		return events.LeftLive(e), nil
 	case "message_sent":
+		if b.Operator != "" {
+			return events.OperatorMessageSent(e, b.Operator), nil
+		}
 		sender := map[string]telwerkv1.Sender{
 			"contact": telwerkv1.Sender_SENDER_CONTACT, "operator": telwerkv1.Sender_SENDER_OPERATOR, "bot": telwerkv1.Sender_SENDER_BOT,
 		}

@@ -4,6 +4,8 @@ JSON numbers are numbers, times are ISO 8601 with an offset, a number that there
 change from nothing) is null, in CSV empty. CSV has a row per bucket or total, and a column for each dimension that was
 grouped by; with --rest, `rest` marks the row of all others. Where an answer has display names, JSON lists them, and CSV
 has one more column behind each that has any, such as `operator_name` behind `operator`: the ids stay what they were.
+Where the account does not count a KPI, CSV has a column `counted`, and of that KPI one row without numbers, in which it
+is False; where a KPI is known only from an instant on, a column `known_from`.
 """
 
 import csv
@@ -16,6 +18,7 @@ from datetime import UTC, datetime
 from typing import TypeAlias, assert_never
 
 from telwerk.cli.labels import Labels
+from telwerk.cli.noticing import not_counted
 from telwerk.cli.options import Output, out
 from telwerk.cli.times import zone_of
 from telwerk.cli.values import key_texts, text_of
@@ -31,6 +34,9 @@ from telwerk.v1.kpi_service_pb2 import (
     Total,
     TotalComparison,
 )
+
+Row: TypeAlias = dict[str, object]
+"""Of a CSV, by column."""
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
@@ -80,7 +86,7 @@ def complete_until(response: QueryTimeSeriesResponse | QueryTotalsResponse) -> d
 def series_text(response: QueryTimeSeriesResponse, output: Output) -> str:
     """The series as JSON or CSV."""
     if output.is_csv:
-        return csv_text(_series_rows(response), output)
+        return csv_text(_marked(_series_rows(response), response.answers), output)
     series: list[Json] = [
         {
             "kpi": one.kpi_id,
@@ -97,12 +103,27 @@ def series_text(response: QueryTimeSeriesResponse, output: Output) -> str:
     return json_text({"series": series, **_common(response)})
 
 
+def _marked(rows: Iterable[Row], answers: Sequence[KpiAnswer]) -> Iterator[Row]:
+    """The rows, and what makes a missing number no zero: which KPIs are not counted, or known only from when on."""
+    lacking = not_counted(answers)
+    known_from: dict[object, str] = {one.kpi_id: _known_from(one) for one in answers if one.HasField("known_from")}
+    for row in rows:
+        known = {"known_from": known_from.get(row["kpi"])} if known_from else {}
+        yield row | ({"counted": True} if lacking else {}) | known
+    yield from ({"kpi": kpi_id, "counted": False} for kpi_id in lacking)
+
+
+def _known_from(answer: KpiAnswer) -> str:
+    return answer.known_from.ToDatetime(UTC).isoformat()
+
+
 def _percentiles_at(series: Series, place: int) -> dict[str, float | None]:
     """The percentiles of a bucket, in ms, such as `p50`; nothing where none was asked for."""
-    return {_percentile_name(one.percentile): _number(one.values[place]) for one in series.percentiles}
+    return {percentile_name(one.percentile): _number(one.values[place]) for one in series.percentiles}
 
 
-def _percentile_name(percentile: float) -> str:
+def percentile_name(percentile: float) -> str:
+    """As columns are named: p50, p99.9."""
     return f"p{percentile * 100:.10g}"
 
 
@@ -143,7 +164,7 @@ def _number(number: float) -> float | None:
     return None if math.isnan(number) else number
 
 
-def _series_rows(response: QueryTimeSeriesResponse) -> Iterator[Mapping[str, object]]:
+def _series_rows(response: QueryTimeSeriesResponse) -> Iterator[Row]:
     labels = Labels(response.names)
     for series in response.series:
         key = {"kpi": series.kpi_id, **labels.columns(series.key), **({"rest": True} if series.rest else {})}
@@ -172,7 +193,8 @@ def totals_text(response: QueryTotalsResponse, output: Output) -> str:
     """The totals as JSON or CSV."""
     if output.is_csv:
         labels = Labels(response.names)
-        return csv_text((_total_row(one, labels) for one in response.totals), output)
+        rows = (_total_row(one, labels) for one in response.totals)
+        return csv_text(_marked(rows, response.answers), output)
     totals: list[Json] = [
         {
             "kpi": one.kpi_id,
@@ -182,7 +204,7 @@ def totals_text(response: QueryTotalsResponse, output: Output) -> str:
             "share": one.share if one.HasField("share") else None,
             **({} if _mean(one)["sum"] is None else _mean(one)),
             **_rate_and_hours(one),
-            **{_percentile_name(found.percentile): found.value for found in one.percentiles},
+            **{percentile_name(found.percentile): found.value for found in one.percentiles},
             "distribution": {text_of(part.value): part.count for part in one.distribution},
             **({"compared": _compared(one.comparison)} if one.HasField("comparison") else {}),
         }
@@ -191,11 +213,11 @@ def totals_text(response: QueryTotalsResponse, output: Output) -> str:
     return json_text({"totals": totals, **_common(response)})
 
 
-def _total_row(total: Total, labels: Labels) -> Mapping[str, object]:
+def _total_row(total: Total, labels: Labels) -> Row:
     share = total.share if total.HasField("share") else None
-    row = {"kpi": total.kpi_id, **labels.columns(total.key), **({"rest": True} if total.rest else {})}
+    row: Row = {"kpi": total.kpi_id, **labels.columns(total.key), **({"rest": True} if total.rest else {})}
     row |= {"count": total.count, **_mean(total), "share": share, **_rate_and_hours(total)}
-    row |= {_percentile_name(found.percentile): found.value for found in total.percentiles}
+    row |= {percentile_name(found.percentile): found.value for found in total.percentiles}
     if total.HasField("comparison"):
         compared = _compared(total.comparison)
         row |= {name if name.endswith(("delta", "change")) else f"compared_{name}": compared[name] for name in compared}
@@ -281,6 +303,7 @@ def _kpi_json(answer: KpiAnswer) -> Json:
         "held_back": answer.held_back_count,
         "enabled": answer.availability != Availability.AVAILABILITY_NOT_ENABLED,
         "counted": answer.availability != Availability.AVAILABILITY_NOT_YET_COUNTED,
+        **({"known_from": _known_from(answer)} if answer.HasField("known_from") else {}),
         "overlapping": answer.overlapping,
     }
 

@@ -7,7 +7,7 @@ _LEVELS = "▁▂▃▄▅▆▇█"
 _ZERO = "·"
 
 
-def bar(count: int, count_max: int, width: int) -> str:
+def bar(count: float, count_max: float, width: int) -> str:
     """A horizontal bar, `width` cells long for `count_max`. Anything above 0 shows."""
     if count <= 0 or count_max <= 0:
         return ""

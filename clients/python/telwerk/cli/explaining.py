@@ -18,7 +18,8 @@ from telwerk.cli.guide import complete_kpis
 from telwerk.cli.labels import Labels
 from telwerk.cli.noticing import say_if_no_data
 from telwerk.cli.options import Account, Output, OutputOption, connect, out, say
-from telwerk.cli.querying import From, Groups, Operators, Questions, To, Topics, Values, Widgets, Zone, where_of
+from telwerk.cli.query_options import From, Groups, Operators, Questions, To, Topics, Values, Widgets, Zone
+from telwerk.cli.querying import where_of
 from telwerk.cli.slicing import readable_id
 from telwerk.cli.times import Clock, parse_range
 from telwerk.cli.values import NOBODY, text_of

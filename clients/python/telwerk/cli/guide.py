@@ -89,4 +89,5 @@ def complete_granularities(incomplete: str) -> Iterable[str]:
 
 def complete_orders(incomplete: str) -> Iterable[str]:
     """By what rows are ordered."""
-    return [name for name in get_args(OrderName) if name.startswith(incomplete)]
+    named = [name for name in get_args(OrderName) if not name.endswith("percentile")]
+    return [name for name in (*named, "p50", "p90", "-p50", "-p90") if name.startswith(incomplete)]

@@ -1,139 +1,55 @@
 """`telwerk query` and `telwerk totals`."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
 from telwerk.cli.answers import note_of_pages, series_text, totals_text
 from telwerk.cli.asked import all_asked
-from telwerk.cli.guide import (
-    complete_dimensions,
-    complete_granularities,
-    complete_groups,
-    complete_kpis,
-    complete_operators,
-    complete_orders,
-    complete_questions,
-    complete_topics,
-    complete_widgets,
-)
-from telwerk.cli.naming import none_of
-from telwerk.cli.noticing import say_if_no_data
+from telwerk.cli.guide import complete_granularities
+from telwerk.cli.noticing import not_counted, say_if_no_data
 from telwerk.cli.options import Account, Output, OutputOption, connect, out, say
-from telwerk.cli.tables import print_series, print_totals
-from telwerk.cli.times import Clock, parse_period, parse_range
+from telwerk.cli.query_options import (
+    AsOf,
+    Compare,
+    From,
+    GroupBy,
+    Groups,
+    Kpis,
+    MinBelow,
+    Operators,
+    Order,
+    PageSize,
+    PageToken,
+    Percentiles,
+    Questions,
+    Rest,
+    To,
+    Topics,
+    TopRows,
+    Values,
+    Widgets,
+    Zone,
+    dimensions_of,
+    order_of,
+    percentiles_of,
+)
+from telwerk.cli.series_tables import print_series
+from telwerk.cli.tables import print_totals
+from telwerk.cli.times import Clock, parse_instant, parse_period, parse_range
 from telwerk.cli.values import filter_of
 from telwerk.client import Telwerk
 from telwerk.queries import (
-    DIMENSIONS,
     AskedGranularity,
-    DimensionName,
     GranularityName,
     Moment,
-    OrderName,
     TotalsOptions,
     granularity_of,
 )
 from telwerk.v1.kpi_service_pb2 import Filter, Kpi, QueryTimeSeriesResponse, QueryTotalsResponse
 
 _HOURLY_AT_MOST = timedelta(hours=48)
-
-Kpis = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="KPI", help="KPIs and rates by id; `telwerk kpis` lists them.", autocompletion=complete_kpis
-    ),
-]
-From = Annotated[
-    str, typer.Option("--from", metavar="TIME", help="2026-11-23, 2026-11-23T14:00Z, today, now, 7d, 2w or 24h.")
-]
-To = Annotated[
-    str | None,
-    typer.Option(
-        "--to", metavar="TIME", help="Up to, not including; as --from.", show_default="the end of today, or now"
-    ),
-]
-Zone = Annotated[
-    str,
-    typer.Option(
-        "--zone", envvar="TELWERK_ZONE", metavar="NAME", help="An IANA time zone.", show_default="the account's"
-    ),
-]
-Operators = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--operator", metavar="ID", help="Only of this operator, or `nobody`.", autocompletion=complete_operators
-    ),
-]
-Groups = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--group", metavar="ID", help="Only of this operator group, or `nobody`.", autocompletion=complete_groups
-    ),
-]
-Widgets = Annotated[
-    list[str] | None,
-    typer.Option("--widget", metavar="ID", help="Only on this widget.", autocompletion=complete_widgets),
-]
-Topics = Annotated[
-    list[str] | None,
-    typer.Option("--topic", metavar="ID", help="Only with this topic.", autocompletion=complete_topics),
-]
-Questions = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--question", metavar="ID", help="Only answers to this question of a survey.", autocompletion=complete_questions
-    ),
-]
-Values = Annotated[
-    list[str] | None, typer.Option("--value", metavar="VALUE", help="Only of this value: 5, a goal, question=option …")
-]
-GroupBy = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--group-by",
-        metavar="BY",
-        help="A row for each operator, group, widget, value, topic or question; of totals also weekday or hour_of_day. "
-        "Repeated: for each combination.",
-        autocompletion=complete_dimensions,
-    ),
-]
-Compare = Annotated[
-    str | None,
-    typer.Option(
-        metavar="PERIOD", help="Beside each number that of another period: `previous`, or FROM/TO as --from and --to."
-    ),
-]
-Order = Annotated[
-    str | None,
-    typer.Option(
-        "--order-by",
-        metavar="NUMBER",
-        help="Rows by key, count, sum, mean or rate, or by count_delta, count_change, mean_delta or rate_delta; "
-        "-count: the largest first.",
-        show_default="key; with --top, -count or -rate",
-        autocompletion=complete_orders,
-    ),
-]
-TopRows = Annotated[int | None, typer.Option("--top", metavar="N", help="Only the first rows of that order.", min=1)]
-Rest = Annotated[bool, typer.Option("--rest", help="With --top, one more row for all others together.")]
-MinBelow = Annotated[
-    int, typer.Option("--min-below", metavar="N", help="With --top of a rate: only rows with N below the line.", min=0)
-]
-Percentiles = Annotated[
-    list[float] | None,
-    typer.Option(
-        "--percentile",
-        metavar="P",
-        help="Of durations: 0.5 for the median, in ms; in JSON and CSV. Repeated: each.",
-    ),
-]
-PageSize = Annotated[int | None, typer.Option(metavar="N", help="Rows at a time.", min=1)]
-PageToken = Annotated[
-    str, typer.Option(metavar="TOKEN", help="Which page, as the one before says.", show_default=False)
-]
 
 
 def query(
@@ -166,6 +82,7 @@ def query(
     rest: Rest = False,
     min_below: MinBelow = 0,
     percentile: Percentiles = None,
+    as_of: AsOf = None,
     page_size: PageSize = None,
     page_token: PageToken = "",
     sparse: Annotated[bool, typer.Option("--sparse", help="Leave out what is zero.")] = False,
@@ -179,8 +96,9 @@ def query(
         catalogue = all_asked(telwerk)
         clock = _clock(telwerk, account, zone)
         options = _options(clock, start, end, zone, group_by, compare, order_by, top, page_size, page_token, rest=rest)
-        options["min_below"] = min_below
-        options["percentiles"] = percentile or ()
+        options["min_below"] = _floor(min_below, top)
+        options["percentiles"] = percentiles_of(percentile or ())
+        options["as_of"] = None if as_of is None else parse_instant(as_of, clock, "--as-of")
         options["where"] = where_of(kpis, catalogue, operator, group, widget, topic, question, value)
         width = granularity or _default_granularity(options["start"], options["end"])
         response = telwerk.series(account, kpis, **options, granularity=width, sparse=sparse)
@@ -189,7 +107,7 @@ def query(
         print_series(response, catalogue, granularity_of(width, response), grouped=bool(group_by))
     else:
         out.print(series_text(response, output), soft_wrap=True)
-    _tell_of_pages(response, output)
+    _tell_beside(response, output)
 
 
 def totals(
@@ -213,6 +131,7 @@ def totals(
     rest: Rest = False,
     min_below: MinBelow = 0,
     percentile: Percentiles = None,
+    as_of: AsOf = None,
     page_size: PageSize = None,
     page_token: PageToken = "",
     output: OutputOption = Output.TABLE,
@@ -222,8 +141,9 @@ def totals(
         catalogue = all_asked(telwerk)
         clock = _clock(telwerk, account, zone)
         options = _options(clock, start, end, zone, group_by, compare, order_by, top, page_size, page_token, rest=rest)
-        options["min_below"] = min_below
-        options["percentiles"] = percentile or ()
+        options["min_below"] = _floor(min_below, top)
+        options["percentiles"] = percentiles_of(percentile or ())
+        options["as_of"] = None if as_of is None else parse_instant(as_of, clock, "--as-of")
         options["where"] = where_of(kpis, catalogue, operator, group, widget, topic, question, value)
         response = telwerk.totals(account, kpis, **options)
         say_if_no_data(telwerk, account, list(catalogue), response.answers)
@@ -231,7 +151,7 @@ def totals(
         print_totals(response, catalogue)
     else:
         out.print(totals_text(response, output), soft_wrap=True)
-    _tell_of_pages(response, output)
+    _tell_beside(response, output)
 
 
 def _clock(telwerk: Telwerk, account: str, zone: str) -> Clock:
@@ -253,14 +173,14 @@ def _options(
     rest: bool,
 ) -> TotalsOptions:
     """What `query` and `totals` ask alike."""
-    order = None if order_by is None else _order(order_by)
+    order = None if order_by is None else order_of(order_by)
     _check_rows(group_by, order_by, top, page_size, page_token, rest=rest)
     first, last = parse_range(start, end, clock)
     options = TotalsOptions(
         start=first,
         end=last,
         time_zone=zone,
-        group_by=_dimensions(group_by or ()),
+        group_by=dimensions_of(group_by or ()),
         top=top,
         include_rest=rest,
         page_size=page_size or 0,
@@ -270,7 +190,9 @@ def _options(
     if compare is not None:
         options["compare_to"] = "previous" if compare == "previous" else parse_period(compare, clock, "--compare")
     if order is not None:
-        options["order_by"] = order
+        options["order_by"], percentile = order
+        if percentile is not None:
+            options["order_percentile"] = percentile
     return options
 
 
@@ -292,30 +214,23 @@ def _check_rows(
         raise typer.BadParameter("has no effect without --top: no row is left out", param_hint="--rest")
 
 
-def _order(text: str) -> OrderName:
-    known: dict[str, OrderName] = {name: name for name in get_args(OrderName)}
-    if text not in known:
-        raise typer.BadParameter(none_of(text, known), param_hint="--order-by")
-    return known[text]
+def _floor(min_below: int, top: int | None) -> int:
+    if min_below and top is None:
+        raise typer.BadParameter("has no effect without --top: no row is left out", param_hint="--min-below")
+    return min_below
 
 
-def _tell_of_pages(response: QueryTimeSeriesResponse | QueryTotalsResponse, output: Output) -> None:
-    """Where there are further rows; JSON says it itself."""
+def _tell_beside(response: QueryTimeSeriesResponse | QueryTotalsResponse, output: Output) -> None:
+    """Where there are further rows, or no numbers; JSON says it itself, a table of the latter."""
     if output is not Output.JSON and (note := note_of_pages(response)):
         say(note)
+    if output.is_csv and (lacking := not_counted(response.answers)):
+        say(f"not counted of this account: {', '.join(lacking)}; `telwerkd rebuild` counts what is stored")
 
 
 def _default_granularity(start: Moment, end: Moment) -> GranularityName:
     short = isinstance(start, datetime) and isinstance(end, datetime) and end - start <= _HOURLY_AT_MOST
     return "hour" if short else "day"
-
-
-def _dimensions(texts: Sequence[str]) -> list[DimensionName]:
-    known: dict[str, DimensionName] = {**{name: name for name in DIMENSIONS}, "group": "operator_group"}
-    for text in texts:
-        if text not in known:
-            raise typer.BadParameter(none_of(text, known), param_hint="--group-by")
-    return [known[text] for text in texts]
 
 
 def where_of(

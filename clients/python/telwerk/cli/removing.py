@@ -8,7 +8,7 @@ import typer
 
 from telwerk.cli.answers import Json, print_record
 from telwerk.cli.options import Account, Output, OutputOption, connect
-from telwerk.cli.querying import Zone
+from telwerk.cli.query_options import Zone
 from telwerk.cli.times import Clock, parse_moment
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Needed where there is no terminal to ask on.")]

@@ -104,6 +104,15 @@ def parse_moment(text: str, clock: Clock, option: str) -> Moment:
         raise typer.BadParameter(f"{text!r} is not a time; write one like {forms}", param_hint=option) from None
 
 
+def parse_instant(text: str, clock: Clock, option: str) -> datetime:
+    """The same as an instant: a day is its beginning, and now is now.
+
+    Raises:
+        typer.BadParameter: it is no time.
+    """
+    return clock.now if text == "now" else _instant(parse_moment(text, clock, option), clock)
+
+
 def _alike(first: Moment, last: Moment, clock: Clock) -> tuple[Moment, Moment]:
     """Both dates or both instants."""
     if isinstance(first, datetime) != isinstance(last, datetime):

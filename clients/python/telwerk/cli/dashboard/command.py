@@ -6,7 +6,7 @@ import typer
 
 from telwerk.cli.noticing import no_data_yet
 from telwerk.cli.options import Account, connect, say
-from telwerk.cli.querying import Zone
+from telwerk.cli.query_options import Zone
 from telwerk.cli.times import zone_of
 
 EXIT_NO_TERMINAL = 2

@@ -11,7 +11,7 @@ import typer
 from telwerk.cli.guide import complete_granularities
 from telwerk.cli.noticing import not_counted, say_if_no_data
 from telwerk.cli.options import Account, Language, LanguageOption, connect, err, say
-from telwerk.cli.querying import From, Groups, Operators, To, Widgets, Zone
+from telwerk.cli.query_options import From, Groups, Operators, To, Widgets, Zone
 from telwerk.cli.report.asking import ask
 from telwerk.cli.report.page import Asked, page_of
 from telwerk.cli.report.rates import BUSY_KPI

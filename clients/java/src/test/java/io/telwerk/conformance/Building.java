@@ -35,7 +35,9 @@ final class Building {
           ? in.wentLive(Duration.ofMillis((long) (told.get("liveLimitSeconds").getAsDouble() * 1_000)))
           : in.wentLive();
       case "left_live" -> in.leftLive();
-      case "message_sent" -> in.messageSent(Sender.valueOf("SENDER_" + text(told, "sender").toUpperCase(Locale.ROOT)));
+      case "message_sent" -> told.has("operator")
+          ? in.operatorMessageSent(text(told, "operator"))
+          : in.messageSent(Sender.valueOf("SENDER_" + text(told, "sender").toUpperCase(Locale.ROOT)));
       case "operator_assigned" -> in.operatorAssigned(text(told, "operator"), text(told, "group"));
       case "operator_unassigned" -> in.operatorUnassigned(text(told, "group"));
       case "ended" -> in.ended();
