@@ -304,9 +304,10 @@ def test_percentiles_stand_in_tables_as_durations(address: str) -> None:
     """As p50 and p90, of rows and of buckets and their total; each asked for in any of its forms."""
     asked = ("response_time", *DAYS, "--percentile", "0.5,p90")
     table = telwerk("totals", *asked, "--group-by", "operator", "--order-by", "-p90", address=address).stdout
-    assert next(row.split() for row in table.splitlines() if row) == ["KPI", "Operator", "Count", "Mean", "p50", "p90"]
+    rows = [row.split() for row in table.splitlines()]
+    assert ["KPI", "Operator", "Count", "Mean", "p50", "p90"] in rows
     numbers = ["2", "1.0", "min", "30.2", "s", "1.5", "min"]
-    assert ["Response", "time", "bram", *numbers] in [row.split() for row in table.splitlines()]
+    assert ["Response", "time", "bram", *numbers] in rows
     rows = [row.split() for row in telwerk("query", *asked, address=address).stdout.splitlines()]
     assert ["Mon", "2026-11-02", *numbers] in [row[:9] for row in rows]
     assert ["Tue", "2026-11-03", "0", "–", "–", "–"] in rows

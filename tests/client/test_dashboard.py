@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from telwerk import Telwerk, events
-from telwerk.cli.dashboard.columns import column_rows, count_levels, mean_levels
+from telwerk.cli.dashboard.columns import column_rows, count_levels, mean_levels, rate_levels
 from telwerk.cli.dashboard.views import BOARDS, COLUMNS, SPANS, View, period_of
 from telwerk.v1.event_pb2 import Event
 from telwerk.v1.settings_service_pb2 import WidgetSettings
@@ -103,7 +103,7 @@ def test_an_account_that_nothing_was_stored_of_is_said_to_be_so_until_there_is_s
         seen.until_seen("● live · complete until ")
 
 
-def test_ten_kpis_at_a_time_and_the_board_are_seen_on_80_by_24(address: str) -> None:
+def test_ten_kpis_at_a_time_the_rates_and_the_board_are_seen_on_80_by_24(address: str) -> None:
     with terminal("dashboard", address=address) as seen:
         seen.until_seen("● live · complete until ")
         seen.until_seen("bram")
@@ -119,6 +119,12 @@ def test_ten_kpis_at_a_time_and_the_board_are_seen_on_80_by_24(address: str) -> 
         assert [seen.line(name) for name in NAMES] == [""] * 10
         assert seen.line("Response time").split()[2:5] == ["2.0", "min", "–"]
         assert seen.line("Messages").split()[1:4] == ["2", "▲", "2"]
+        # One conversation received, no limit decided, two minutes to the answer; one message of the two is anna's.
+        assert seen.line("anna").split() == ["anna", "1", "–", "–", "2.0", "min", "–", "1", "0"]
+        seen.press("k")
+        seen.until(lambda seen: "Rates" in seen.line("Rates"), "the rates")
+        assert seen.line("Ratings per conversation").split()[3:5] == ["400.0%", "–"]
+        assert seen.line("anna").split()[1:5] == ["–", "–", "–", "200.0%"]
         seen.press("k")
         seen.until(lambda seen: all(seen.line(name) for name in NAMES), "the first ten again")
         assert "held back: Pre-chat survey results 1" in " ".join(line.strip() for line in seen.lines)
@@ -353,10 +359,11 @@ def test_who_is_chosen_is_on_no_board_until_it_is_left_again() -> None:
 
 
 def test_every_column_can_be_sorted_by_and_then_the_first_again() -> None:
-    view = View()
-    for _ in COLUMNS:
-        view = view.resorted()
-    assert view == View()
+    for page, columns in enumerate(COLUMNS):
+        view = View(page=page)
+        for _ in columns:
+            view = view.resorted()
+        assert view == View(page=page)
 
 
 def test_a_chart_shows_what_is_there_however_small_and_nothing_as_a_dot() -> None:
@@ -367,3 +374,5 @@ def test_a_chart_shows_what_is_there_however_small_and_nothing_as_a_dot() -> Non
     assert column_rows(mean_levels([1, 0, 2], [5, 0, 6], 3), 3, 1) == ["█·▄"]
     assert column_rows(mean_levels([1], [1], 3), 1, 1) == ["▁"]
     assert column_rows(count_levels([0, 0], 2), 2, 1) == ["··"]
+    assert column_rows(rate_levels([1, 0, 1], [2, 0, 1], 3), 3, 1) == ["▄·█"]
+    assert column_rows(rate_levels([2, 1], [1, 1], 2), 2, 1) == ["█▄"]

@@ -2,8 +2,10 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 NEXT = ("telwerkd serve", "telwerk simulate --conversations 300", "telwerk dashboard --account demo")
@@ -22,6 +24,8 @@ def test_the_server_counts_as_by_hand_and_nothing_is_left_behind(tmp_path):
     done = run(DEMO, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "All KPIs are counted as by hand." in done.stdout
+    for question in ("live chats answered in time", "first response, p50", "first response, p90", "busiest hour"):
+        assert done.stdout.count(question) == 2, "by hand, and of the simulated month"
     assert "SIMULATED" in done.stdout
     assert list(tmp_path.iterdir()) == []
     assert_it_fits(done.stdout)
@@ -53,3 +57,12 @@ def test_a_number_that_is_not_the_servers_fails_the_demonstration(tmp_path):
     done = run(wrong, tmp_path)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "The server counts otherwise than by hand." in done.stderr
+
+
+def test_percentiles_agree_within_one_per_cent_and_all_else_exactly():
+    demo = runpy.run_path(str(DEMO))
+    by_hand = demo["in_short_by_hand"](datetime(2026, 1, 5, tzinfo=UTC))
+    assert by_hand.busiest == (1, 11)
+    assert by_hand.agrees(by_hand._replace(p50_ms=120_900, p90_ms=148_600))
+    for wrong in ({"p50_ms": 121_300}, {"p90_ms": 148_400}, {"answered": 1}, {"decided": 4}, {"an_hour": 1.0}):
+        assert not by_hand.agrees(by_hand._replace(**wrong)), wrong

@@ -90,6 +90,17 @@ SCRIPT = """
 11:30:06 bram assigned in sales             => 19 anna/sales
 11:31:00 visit https://shop.example/thanks  => 7 bram/sales order
 
+# The third that is live, and the second that begins in this hour; most questions of a manager are about both.
+11:15:00 live
+11:15:00 contact: message                   => 18 nobody/nobody contact
+                                            => 11 nobody/nobody contact
+11:15:10 bram assigned in sales             => 20 bram/sales
+11:15:30 operator: message                  => 18 bram/sales operator
+                                            => 13 bram/sales
+                                            => 15 bram/sales 30s
+                                            => 14 bram/sales 30s
+11:20:00 left live                          => 16 bram/sales 300s
+
 # Surveys and topics wait for the first message; newer topics replace the older ones.
 13:00:00 pre-chat subject=order, new=yes    => 9 nobody/nobody subject=order
                                             => 9 nobody/nobody new=yes
@@ -323,7 +334,7 @@ def wait_until_complete(telwerk: Telwerk, account_id: str, end: datetime) -> Non
         time.sleep(0.1)
 
 
-WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def facts_of_day(telwerk: Telwerk, kpi: Kpi, day: datetime) -> tuple[Counter[Fact], int, Counter[Fact]]:
@@ -473,22 +484,71 @@ def largest(telwerk: Telwerk, kpi: Kpi, dimension: DimensionName, start: datetim
     )
 
 
-def in_short(telwerk: Telwerk, end: datetime) -> Table:
-    """What a manager asks of the invented chats: of how many, how fast, and when in the week."""
-    span = {"start": end - timedelta(days=DAYS), "end": end}
-    table = Table("", "", title="SIMULATED: of how many, how fast, and when", show_header=False)
-    [rate] = telwerk.totals(INVENTED, "live_answer_rate", **span).totals
-    counts = f"{rate.count} of {rate.below_count}"
-    table.add_row("live conversations answered in time", f"{rate.rate:.1%} ({counts})" if rate.below_count else counts)
-    [first] = telwerk.totals(INVENTED, "first_response_time", **span, percentiles=[0.5, 0.9]).totals
-    for each in first.percentiles:
-        table.add_row(f"first response, p{each.percentile * 100:.0f}", f"{each.value / 1_000:.1f} s")
-    week = telwerk.totals(INVENTED, "conversations_started", **span, group_by=["weekday", "hour_of_day"]).totals
-    if week:
-        busiest = max(week, key=lambda row: row.count / row.hours if row.hours else 0.0)
-        day, hour = WEEKDAYS[busiest.key.weekday - 1], busiest.key.hour_of_day
-        mean = f"{busiest.count / busiest.hours:.1f} an hour" if busiest.hours else ""
-        table.add_row("busiest hour of the week", f"{day} {hour:02}:00 to {(hour + 1) % 24:02}:00 UTC, {mean}")
+class InShort(NamedTuple):
+    """What a manager asks: of how many, how fast, and when in the week."""
+
+    answered: int
+    decided: int
+    """Live conversations answered in time, and all whose limit was decided."""
+    p50_ms: float
+    p90_ms: float
+    """Of the first response."""
+    busiest: tuple[int, int]
+    """Weekday, from 1 for Monday, and hour, in UTC."""
+    an_hour: float
+    """Conversations started then."""
+
+    def rows(self) -> Iterator[tuple[str, str]]:
+        """In words."""
+        counts = f"{self.answered} of {self.decided}"
+        share = f"{self.answered / self.decided:.1%} ({counts})" if self.decided else counts
+        yield "live chats answered in time", share
+        yield "first response, p50", f"{self.p50_ms / 1_000:.1f} s"
+        yield "first response, p90", f"{self.p90_ms / 1_000:.1f} s"
+        weekday, hour = self.busiest
+        yield "busiest hour of the week (UTC)", f"{WEEKDAYS[weekday - 1]} {hour:02}:00, {self.an_hour:.1f}/hour"
+
+    def agrees(self, other: "InShort") -> bool:
+        """Whether they are the same; percentiles within one per cent."""
+        near = abs(self.p50_ms - other.p50_ms) * 100 <= self.p50_ms and (
+            abs(self.p90_ms - other.p90_ms) * 100 <= self.p90_ms
+        )
+        return near and self._replace(p50_ms=0, p90_ms=0) == other._replace(p50_ms=0, p90_ms=0)
+
+
+def in_short_by_hand(day: datetime) -> InShort:
+    """Of the script. Limits were decided at 10:02, 11:02 and 11:15:30; first responses took 150, 120 and 30 s.
+
+    Of three, the second is the median and the third the ninetieth percentile. Two chats begin from eleven on.
+    """
+    return InShort(2, 3, 120_000, 150_000, (day.isoweekday(), 11), 2.0)
+
+
+def in_short(telwerk: Telwerk, account_id: str, start: datetime, end: datetime) -> InShort:
+    """As the server has it."""
+    span = {"start": start, "end": end}
+    [rate] = telwerk.totals(account_id, "live_answer_rate", **span).totals
+    [first] = telwerk.totals(account_id, "first_response_time", **span, percentiles=[0.5, 0.9]).totals
+    week = telwerk.totals(account_id, "conversations_started", **span, group_by=["weekday", "hour_of_day"]).totals
+    busiest = max(week, key=lambda row: row.count / row.hours)
+    at = busiest.key.weekday, busiest.key.hour_of_day
+    p50, p90 = (one.value for one in first.percentiles)
+    return InShort(rate.count, rate.below_count, p50, p90, at, busiest.count / busiest.hours)
+
+
+def print_in_short(expected: InShort, answered: InShort) -> None:
+    """Those of the script beside one another."""
+    table = Table("", "by hand", "the server", title="Of how many, how fast, and when in the week")
+    for (name, by_hand_text), (_, text) in zip(expected.rows(), answered.rows(), strict=True):
+        table.add_row(name, by_hand_text, text)
+    console.print(table)
+
+
+def in_short_table(answered: InShort) -> Table:
+    """Those of the invented chats."""
+    table = Table("", "", title="SIMULATED: of how many, how fast, and when in the week", show_header=False)
+    for row in answered.rows():
+        table.add_row(*row)
     return table
 
 
@@ -513,14 +573,17 @@ def main() -> None:
         answered = by_server(telwerk, catalogue, yesterday)
         print_script(chats, answered)
         print_comparison(catalogue, expected, answered)
+        short = in_short(telwerk, BY_HAND, yesterday, today)
+        print_in_short(in_short_by_hand(yesterday), short)
         began = time.perf_counter()
         events = list(simulate(1, CHATS, today - timedelta(days=DAYS), today))
         load(telwerk, INVENTED, widget_settings(), events)
         console.print(f"\n{len(events)} events of invented chats sent in {time.perf_counter() - began:.1f} s.\n")
         wait_until_complete(telwerk, INVENTED, today)
-        console.print(*invented(telwerk, catalogue, today), in_short(telwerk, today), sep="\n")
+        of_invented = in_short(telwerk, INVENTED, today - timedelta(days=DAYS), today)
+        console.print(*invented(telwerk, catalogue, today), in_short_table(of_invented), sep="\n")
     console.print("The server has stopped, and its database is gone.")
-    if answered != expected:
+    if answered != expected or not in_short_by_hand(yesterday).agrees(short):
         sys.exit("The server counts otherwise than by hand.")
     console.print("[green]All KPIs are counted as by hand.[/]")
     console.print(NEXT)

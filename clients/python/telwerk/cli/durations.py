@@ -14,6 +14,8 @@ class Unit(NamedTuple):
     """After the decimal point."""
 
 
+_WHOLE_UNITS_MIN: Final = 9.95
+
 _UNITS: Final = (
     Unit("d", 86_400_000, 1),
     Unit("h", 3_600_000, 1),
@@ -37,3 +39,10 @@ def duration_text(milliseconds: float) -> str:
     """The duration in its unit, in English."""
     unit = unit_of(milliseconds)
     return f"{milliseconds / unit.milliseconds:.{unit.digits}f} {unit.symbol}"
+
+
+def short_duration_text(milliseconds: float) -> str:
+    """The same in at most seven cells: from ten units on in whole ones."""
+    unit = unit_of(milliseconds)
+    units = milliseconds / unit.milliseconds
+    return f"{units:.{unit.digits if units < _WHOLE_UNITS_MIN else 0}f} {unit.symbol}"

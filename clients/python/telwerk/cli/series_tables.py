@@ -45,20 +45,20 @@ _FORMATS: Mapping[GranularityName, str] = {
 class _Numbers(NamedTuple):
     """Of a bucket, or of several together."""
 
-    count: int
+    facts: int
     sum: int | None = None
     below: int | None = None
 
     def level(self, kpi: Kpi) -> float | None:
         """What is drawn: a rate, the mean of durations, or how many."""
         if self.below is not None:
-            return self.count / self.below if self.below else None
-        return self.mean if has_durations(kpi) else self.count
+            return self.facts / self.below if self.below else None
+        return self.mean if has_durations(kpi) else self.facts
 
     @property
     def mean(self) -> float | None:
         """None without facts."""
-        return self.sum / self.count if self.count and self.sum is not None else None
+        return self.sum / self.facts if self.facts and self.sum is not None else None
 
     def text(self, kpi: Kpi) -> str:
         """The same for people."""
@@ -67,13 +67,13 @@ class _Numbers(NamedTuple):
             return ABSENT
         if self.below is not None:
             return percent(level)
-        return duration_text(level) if has_durations(kpi) else f"{self.count:,}"
+        return duration_text(level) if has_durations(kpi) else f"{self.facts:,}"
 
     def cells(self, kpi: Kpi) -> list[str]:
         """The count; what is below the line and the rate; the mean: as far as the KPI has them."""
         mean = ABSENT if self.mean is None else mean_text(kpi, self.mean)
         rate = [] if self.below is None else [f"{self.below:,}", self.text(kpi)]
-        return [f"{self.count:,}", *rate, *([mean] if kpi.has_mean else [])]
+        return [f"{self.facts:,}", *rate, *([mean] if kpi.has_mean else [])]
 
 
 def print_series(
@@ -183,7 +183,7 @@ def _added(several: Sequence[_Numbers]) -> _Numbers:
     """The numbers of several buckets; None where they have none."""
     sums = [one.sum for one in several if one.sum is not None]
     belows = [one.below for one in several if one.below is not None]
-    return _Numbers(sum(one.count for one in several), sum(sums) if sums else None, sum(belows) if belows else None)
+    return _Numbers(sum(one.facts for one in several), sum(sums) if sums else None, sum(belows) if belows else None)
 
 
 def _span(response: QueryTimeSeriesResponse) -> str:

@@ -41,16 +41,13 @@ TERMINAL_LOOK_SECONDS: Final = 1.0
 EXIT_TERMINAL_GONE: Final = 129
 """As a shell reports a program that SIGHUP has ended."""
 
-KPIS_AT_ONCE: Final = 10
-"""So many have room above the board on a terminal of 80 by 24."""
-
 _REST_SECONDS: Final = 0.5
 """Between two pictures, however fast the numbers change."""
 
 _WIDE_COLUMNS: Final = 160
 _NUMBER_WIDTH: Final = 7
 _NAME_WIDTH_MIN: Final = 12
-_BOARD_WIDTH: Final = len(COLUMNS) * (_NUMBER_WIDTH + 2) + 4
+_BOARD_WIDTH: Final = len(COLUMNS[0]) * (_NUMBER_WIDTH + 2) + 4
 """Of all numbers, with the spaces around them, and of a scroll bar."""
 
 Answers: TypeAlias = Sequence[QueryTimeSeriesResponse | QueryTotalsResponse | InvalidArgumentError]
@@ -117,7 +114,7 @@ class Dashboard(App[TelwerkError | None]):
         self,
         connection: Connection,
         account: str,
-        kpis: Sequence[Kpi],
+        pages: Sequence[Sequence[Kpi]],
         zone: ZoneInfo,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         *,
@@ -128,13 +125,12 @@ class Dashboard(App[TelwerkError | None]):
         self.theme = "ansi-dark"
         self._connection = connection
         self._account = account
-        self._kpis = kpis
+        self._pages = pages
+        self._kpis = [kpi for page in pages for kpi in page]
         self._zone = zone
         self._now = now
         self._no_data = no_data
-        self._first = 0
-        """Which KPI is drawn first, from 0."""
-        self._ids = [kpi.kpi_id for kpi in kpis]
+        self._ids = [kpi.kpi_id for kpi in self._kpis]
         self._view = View()
         self._picture: Picture | None = None
         self._rows: list[BoardRow] = []
@@ -194,11 +190,8 @@ class Dashboard(App[TelwerkError | None]):
         self._look(self._view.regrained())
 
     def action_more(self) -> None:
-        """Shows the next KPIs; after the last ones, the first ones."""
-        self._first += KPIS_AT_ONCE
-        if self._first >= len(self._kpis):
-            self._first = 0
-        self._draw()
+        """Shows the next KPIs and what belongs to them; after the rates, the first ones."""
+        self._look(self._view.paged(len(self._pages)))
 
     def action_reboard(self) -> None:
         """Puts operators, groups or widgets on the board."""
@@ -328,7 +321,7 @@ class Dashboard(App[TelwerkError | None]):
         table = self.query_one("#kpi-table", Static)
         # Above the board there is no room for more than a line each.
         height = self.query_one("#kpis").size.height if self.size.width >= _WIDE_COLUMNS else 0
-        shown = self._kpis[self._first : self._first + KPIS_AT_ONCE]
+        shown = self._pages[self._picture.view.page]
         table.update(kpi_table(self._picture, shown, table.size.width, height))
         self.query_one("#notes", Static).update(notes(self._picture, self._kpis))
         self._draw_board(self._picture)

@@ -32,6 +32,14 @@ def duration_levels(counts: Sequence[int], sums: Sequence[int], columns_max: int
     return [mean if mean is None else mean / (top or 1) for mean in means]
 
 
+def rate_levels(counts: Sequence[int], below: Sequence[int], columns_max: int) -> list[float | None]:
+    """The same of rates, from zero to one, or to the highest where one is higher; None with nothing below the line."""
+    pairs = zip(_parts(counts, columns_max), _parts(below, columns_max), strict=True)
+    rates = [sum(above) / sum(under) if sum(under) else None for above, under in pairs]
+    top = max((rate for rate in rates if rate is not None), default=0)
+    return [rate if rate is None else rate / max(top, 1) for rate in rates]
+
+
 def cells_of(columns: int, width: int) -> int:
     """How many cells each of so many columns takes, with the empty one that parts it from the next.
 

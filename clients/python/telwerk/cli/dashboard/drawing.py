@@ -11,12 +11,12 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from telwerk.cli.dashboard.columns import cells_of, column_rows, count_levels, duration_levels, mean_levels
-from telwerk.cli.dashboard.views import COLUMNS, BoardName, Period, View
-from telwerk.cli.durations import duration_text, has_durations, unit_of
+from telwerk.cli.dashboard.columns import cells_of, column_rows, count_levels, duration_levels, mean_levels, rate_levels
+from telwerk.cli.dashboard.views import BoardName, Column, Period, View
+from telwerk.cli.durations import duration_text, has_durations, short_duration_text, unit_of
 from telwerk.cli.labels import Labels
 from telwerk.cli.slicing import readable_id
-from telwerk.cli.tables import ABSENT
+from telwerk.cli.tables import ABSENT, percent
 from telwerk.cli.times import zone_of
 from telwerk.queries import GranularityName
 from telwerk.v1.kpi_service_pb2 import (
@@ -54,6 +54,7 @@ _BUCKET_NAMES: Final[Mapping[GranularityName, Sequence[str]]] = {
 """What the buckets may be called, the longest form first."""
 _BASE_MIN: Final = 10
 _PERCENT_MAX: Final = 1_000
+_WHOLE_POINTS_MIN: Final = 9.95
 _CHART_ROWS_MAX: Final = 4
 _ROWS_OF_HEADING: Final = 4
 
@@ -110,7 +111,10 @@ def kpi_table(picture: Picture, kpis: Sequence[Kpi], width: int, height: int) ->
     totals = {total.kpi_id: total for total in picture.totals.totals}
     # Charts of several rows have an empty one between them.
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, min(rows - 1, 1), 0), expand=True, show_edge=False)
-    table.add_column(f"KPI {kpis[0].number} to {kpis[-1].number}", no_wrap=True, width=_NAME_WIDTH)
+    # Rates have long names, and are few: there is room for a second line.
+    numbered = kpis[0].number > 0
+    names = f"KPI {kpis[0].number} to {kpis[-1].number}" if numbered else "Rates"
+    table.add_column(names, no_wrap=numbered, width=_NAME_WIDTH)
     table.add_column("Value", justify="right", no_wrap=True, width=_VALUE_WIDTH)
     table.add_column("Change", justify="right", no_wrap=True, width=_CHANGE_WIDTH)
     if before:
@@ -152,6 +156,8 @@ def _name(kpi: Kpi, total: Total) -> str:
 
 
 def _value(kpi: Kpi, total: Total | TotalComparison) -> str:
+    if total.HasField("below_count"):
+        return percent(total.rate) if total.HasField("rate") else ABSENT
     if not kpi.has_mean:
         return f"{total.count:,}"
     if not total.HasField("mean"):
@@ -160,8 +166,15 @@ def _value(kpi: Kpi, total: Total | TotalComparison) -> str:
 
 
 def _change(kpi: Kpi, total: Total) -> str:
-    """From the compared period: a mean by stars, a count in percent, or by itself where there were few before."""
+    """From the compared period: a mean by stars, a count in percent, or by itself where there were few before.
+
+    A rate by percentage points.
+    """
     compared = total.comparison
+    if compared.HasField("below_count"):
+        points = 100 * compared.rate_delta
+        form = ".1f" if abs(points) < _WHOLE_POINTS_MIN else ".0f"
+        return _arrow(points, form, " pp") if compared.HasField("rate_delta") else ABSENT
     if has_durations(kpi):
         return _duration_change(compared)
     if kpi.has_mean:
@@ -192,7 +205,9 @@ def _arrow(delta: float, form: str, unit: str = "") -> str:
 
 def _chart(kpi: Kpi, picture: Picture, width: int, height: int) -> list[str]:
     line = next((line for line in picture.series.series if line.kpi_id == kpi.kpi_id), Series())
-    if has_durations(kpi):
+    if line.below_counts:
+        levels = rate_levels(line.counts, line.below_counts, width)
+    elif has_durations(kpi):
         levels = duration_levels(line.counts, line.sums, width)
     else:
         levels = mean_levels(line.counts, line.sums, width) if kpi.has_mean else count_levels(line.counts, width)
@@ -204,7 +219,7 @@ def board_headings(view: View) -> list[Text]:
     name = BOARD_HEADINGS[view.board]
     # Two lines high, and narrow: two words stand one above the other.
     headings = [Text(name.replace(" ", "\n") if " " in name else f"\n{name}")]
-    for place, column in enumerate(COLUMNS):
+    for place, column in enumerate(view.columns):
         mark = ("▼" if view.descending else "▲") if place == view.sorted_by else ""
         headings.append(Text(column.heading + mark, justify="right"))
     return headings
@@ -216,19 +231,28 @@ def board_rows(picture: Picture) -> list[BoardRow]:
     for total in picture.board.totals:
         lines.setdefault((total.rest, total.key.SerializeToString(deterministic=True)), {})[total.kpi_id] = total
     labels = Labels(picture.board.names)
-    return [_board_row(line, picture.view.board, labels) for line in lines.values()]
+    return [_board_row(line, picture.view, labels) for line in lines.values()]
 
 
-def _board_row(line: Mapping[str, Total], board: BoardName, labels: Labels) -> BoardRow:
+def _board_row(line: Mapping[str, Total], view: View, labels: Labels) -> BoardRow:
     some = next(iter(line.values()))
     chosen = None if some.rest else _chosen(some.key)
-    name = Text(OTHERS, "italic") if chosen is None else Text(labels.person(board, chosen))
-    cells = [name]
-    for column in COLUMNS:
-        total = line.get(column.kpi_id, Total())
-        mean = f"{total.mean:.2f}" if total.HasField("mean") else ABSENT
-        cells.append(Text(mean if column.measure == "mean" else f"{total.count:,}", justify="right"))
-    return BoardRow(chosen, cells)
+    name = Text(OTHERS, "italic") if chosen is None else Text(labels.person(view.board, chosen))
+    numbers = [_board_number(column, line.get(column.kpi_id, Total())) for column in view.columns]
+    return BoardRow(chosen, [name, *(Text(number, justify="right") for number in numbers)])
+
+
+def _board_number(column: Column, total: Total) -> str:
+    """At most seven cells wide."""
+    match column.measure:
+        case "count":
+            return f"{total.count:,}"
+        case "rate":
+            return percent(total.rate) if total.HasField("rate") else ABSENT
+        case "mean" if not total.HasField("mean"):
+            return ABSENT
+        case "mean":
+            return f"{total.mean:.2f}" if column.kpi_id == "satisfaction_score" else short_duration_text(total.mean)
 
 
 def _chosen(key: Key) -> str:

@@ -43,18 +43,39 @@ class Column(NamedTuple):
 
     heading: str
     kpi_id: str
-    measure: Literal["count", "mean"]
+    measure: Literal["count", "mean", "rate"]
 
 
-COLUMNS: Final[Sequence[Column]] = (
-    Column("Mean\nrating", "satisfaction_score", "mean"),
-    Column("\nRatings", "satisfaction_score", "count"),
-    Column("Feed-\nback", "feedback_count", "count"),
-    Column("\nGoals", "goals_reached", "count"),
-    Column("\nTopics", "conversation_topics", "count"),
-    Column("Unans.\nlive", "unanswered_live_conversations", "count"),
-    Column("Unans.\nended", "unanswered_ended_conversations", "count"),
+COLUMNS: Final[Sequence[Sequence[Column]]] = (
+    (
+        Column("Mean\nrating", "satisfaction_score", "mean"),
+        Column("\nRatings", "satisfaction_score", "count"),
+        Column("Feed-\nback", "feedback_count", "count"),
+        Column("\nGoals", "goals_reached", "count"),
+        Column("\nTopics", "conversation_topics", "count"),
+        Column("Unans.\nlive", "unanswered_live_conversations", "count"),
+        Column("Unans.\nended", "unanswered_ended_conversations", "count"),
+    ),
+    (
+        Column("Re-\nceived", "conversations_received", "count"),
+        Column("Live\nansw.", "live_answer_rate", "rate"),
+        Column("First\nresp.", "first_response_time", "mean"),
+        Column("\nResp.", "response_time", "mean"),
+        Column("Conv.\nlasts", "conversation_duration", "mean"),
+        Column("Mes-\nsages", "messages", "count"),
+        Column("Re-\nassign.", "reassignments", "count"),
+    ),
+    (
+        Column("Live\nansw.", "live_answer_rate", "rate"),
+        Column("Unans.\nended", "unanswered_ended_rate", "rate"),
+        Column("Re-\nreached", "offline_reassignment_rate", "rate"),
+        Column("\nRated", "rating_rate", "rate"),
+        Column("Feed-\nback", "feedback_rate", "rate"),
+        Column("\nGoals", "goal_rate", "rate"),
+        Column("\nTopics", "topic_rate", "rate"),
+    ),
 )
+"""Beside the KPIs of part one of the rules, of part two, and beside the rates."""
 
 _Name = TypeVar("_Name")
 
@@ -63,6 +84,8 @@ _ORDERS: Final[dict[tuple[str, bool], OrderName]] = {
     ("count", True): "-count",
     ("mean", False): "mean",
     ("mean", True): "-mean",
+    ("rate", False): "rate",
+    ("rate", True): "-rate",
 }
 
 
@@ -82,11 +105,22 @@ class View:
     span: SpanName = "7 days"
     granularity: GranularityName = "day"
     board: BoardName = "operator"
+    page: int = 0
+    """Which KPIs, from 0; the board has the columns that belong to them."""
     sorted_by: int = 0
     """Which column, from 0."""
     descending: bool = True
     slice: tuple[tuple[BoardName, str], ...] = ()
     """Only of these, each kind once, in the order in which they were chosen; the empty id is nobody."""
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """Of the board."""
+        return COLUMNS[self.page]
+
+    def paged(self, pages: int) -> "View":
+        """With the next KPIs; after the last of so many pages, the first ones."""
+        return replace(self, page=(self.page + 1) % min(pages, len(COLUMNS)), sorted_by=0, descending=True)
 
     def ranged(self, span: SpanName) -> "View":
         """Over another range, with its usual buckets."""
@@ -102,7 +136,7 @@ class View:
 
     def resorted(self) -> "View":
         """By the next column, the largest first."""
-        return replace(self, sorted_by=(self.sorted_by + 1) % len(COLUMNS), descending=True)
+        return replace(self, sorted_by=(self.sorted_by + 1) % len(self.columns), descending=True)
 
     def reversed(self) -> "View":
         """The other way round."""
@@ -164,12 +198,12 @@ def slice_of(view: View, period: Period, zone: ZoneInfo) -> SliceOptions:
 def questions(view: View, period: Period, zone: ZoneInfo, kpi_ids: Sequence[str]) -> list[Query]:
     """A whole picture in one batch: the totals beside those before, the series, the board."""
     options = slice_of(view, period, zone)
-    column = COLUMNS[view.sorted_by]
+    column = view.columns[view.sorted_by]
     return [
         totals(kpi_ids, **options, compare_to=(period.before_start, period.before_end)),
         series(kpi_ids, **options, granularity=view.granularity),
         totals(
-            dict.fromkeys(column.kpi_id for column in COLUMNS),
+            dict.fromkeys(column.kpi_id for column in view.columns),
             **options,
             group_by=[view.board],
             order_by=_ORDERS[column.measure, view.descending],
