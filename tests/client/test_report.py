@@ -14,9 +14,18 @@ import pytest
 from telwerk import Telwerk, events
 from telwerk.cli.report import charts
 from telwerk.cli.report.changes import changed_most
+from telwerk.cli.report.means import spread_text
 from telwerk.cli.report.words import WORDS
 from telwerk.v1.event_pb2 import InactivityAction
-from telwerk.v1.kpi_service_pb2 import Direction, Kpi, QueryTotalsResponse, Total, TotalComparison, ValueKind
+from telwerk.v1.kpi_service_pb2 import (
+    Direction,
+    Kpi,
+    Percentile,
+    QueryTotalsResponse,
+    Total,
+    TotalComparison,
+    ValueKind,
+)
 from telwerk.v1.settings_service_pb2 import WidgetSettings
 from tests.client.command import telwerk
 from tests.conftest import serving
@@ -560,3 +569,9 @@ def test_without_the_extra_it_is_asked_for(address: str, tmp_path: Path) -> None
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert "needs the extra `cli` of its package" in done.stderr
+
+
+def test_beside_a_mean_of_durations_stands_within_which_time_most_are_over() -> None:
+    found = [Percentile(percentile=0.5, value=25_800), Percentile(percentile=0.9, value=130_000)]
+    assert spread_text(found, WORDS["en"]) == "Half within 25.8 s, nine of ten within 2.2 min."
+    assert spread_text([], WORDS["en"]) == ""

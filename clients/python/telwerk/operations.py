@@ -211,7 +211,7 @@ class Operations:
 
     @operation
     def kpis(self, language: str = "en") -> Steps[Sequence[Kpi]]:
-        """The catalogue, KPI 1 to 10, with texts in `en`, `de` or `nl`."""
+        """The catalogue, KPI 1 to 20, with texts in `en`, `de` or `nl`."""
         response: ListKpisResponse = yield from ask(
             lambda stubs: stubs.kpis.ListKpis, ListKpisRequest(language_code=language)
         )

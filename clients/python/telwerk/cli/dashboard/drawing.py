@@ -266,8 +266,10 @@ def notes(picture: Picture, kpis: Sequence[Kpi]) -> Text:
     zone = zone_of(picture.totals.time_zone)
     before = [moment.astimezone(zone) for moment in (picture.period.before_start, picture.period.before_end)]
     parts = [f"compared with {before[0]:%Y-%m-%d} … {before[1]:%Y-%m-%d %H:%M}"]
-    names = {kpi.kpi_id: kpi.display_name for kpi in kpis}
-    held = [f"{names[t.kpi_id]} {t.held_back_count:,}" for t in picture.totals.answers if t.held_back_count]
+    # A rate holds back what its KPI does.
+    names = {kpi.kpi_id: kpi.display_name for kpi in kpis if kpi.number}
+    told = [one for one in picture.totals.answers if one.held_back_count and one.kpi_id in names]
+    held = [f"{names[one.kpi_id]} {one.held_back_count:,}" for one in told]
     if held:
         parts.append(f"held back: {', '.join(held)}")
     silent = [readable_id(widget) for told in picture.totals.answers for widget in told.not_enabled_widget_ids]

@@ -16,6 +16,9 @@ ROWS_MAX: Final = 40
 ANSWERS_MAX: Final = 200
 """Answers of a survey, over all its questions."""
 
+SPREAD: Final = (0.5, 0.9)
+"""The percentiles that stand beside a mean of durations, which a few long ones pull up."""
+
 _Response = TypeVar("_Response", QueryTimeSeriesResponse, QueryTotalsResponse)
 
 
@@ -63,6 +66,8 @@ class Answers:
     """All rates, beside the previous period."""
     week: Part[QueryTotalsResponse]
     """What the heat map shows, by weekday and hour of the day."""
+    durations: Part[QueryTotalsResponse]
+    """The KPIs that measure durations, with the `SPREAD` of each."""
 
     @property
     def names(self) -> Names:
@@ -114,13 +119,14 @@ def ask(
         ),
         totals(rates, **slice_, compare_to="previous"),
         totals(busy, **slice_, group_by=["weekday", "hour_of_day"]),
+        totals(_of(kpis, ValueKind.VALUE_KIND_DURATION), **slice_, percentiles=SPREAD),
     ]
     for survey in surveys:
         queries.append(totals(survey, **keyed, group_by=["question"], top=ROWS_MAX, include_rest=True))
         queries.append(totals(survey, **keyed, group_by=["value"], top=ANSWERS_MAX, include_rest=True))
     answers = list(telwerk.batch(account, queries))
     all_totals, over_time, goals, topics, combinations, operators, groups, widgets, *others = answers
-    of_rates, week, *of_surveys = others
+    of_rates, week, durations, *of_surveys = others
     return Answers(
         totals=_needed(all_totals, QueryTotalsResponse),
         series=_needed(over_time, QueryTimeSeriesResponse),
@@ -136,6 +142,7 @@ def ask(
         widgets=_part(widgets),
         rates=_part(of_rates),
         week=_part(week),
+        durations=_part(durations),
     )
 
 

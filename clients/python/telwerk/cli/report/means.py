@@ -1,8 +1,10 @@
 """How the means of a report are written: those of stars as numbers, those of durations in the unit that fits."""
 
+from collections.abc import Iterable
+
 from telwerk.cli.durations import has_durations
 from telwerk.cli.report.words import NOT_THERE, Change, Words
-from telwerk.v1.kpi_service_pb2 import Kpi, Total, TotalComparison
+from telwerk.v1.kpi_service_pb2 import Kpi, Percentile, Total, TotalComparison
 
 
 def mean_text(kpi: Kpi, mean: float | None, words: Words) -> str:
@@ -31,3 +33,11 @@ def of_how_many(kpi: Kpi, count: int, words: Words) -> str:
     if not count:
         return words.no_durations if durations else words.no_ratings
     return (words.mean_of_durations if durations else words.mean_of).format(count=words.number(count))
+
+
+def spread_text(percentiles: Iterable[Percentile], words: Words) -> str:
+    """Within which time half, and nine of ten, are over; empty where nothing was measured."""
+    if not (values := [one.value for one in percentiles]):
+        return ""
+    half, most = map(words.duration, values)
+    return words.spread.format(half=half, most=most)

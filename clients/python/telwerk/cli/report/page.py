@@ -9,7 +9,7 @@ from telwerk.cli.labels import Labels
 from telwerk.cli.report import charts, parts
 from telwerk.cli.report.asking import Answers
 from telwerk.cli.report.changes import changed_most
-from telwerk.cli.report.means import mean_change, mean_of, mean_text, of_how_many
+from telwerk.cli.report.means import mean_change, mean_of, mean_text, of_how_many, spread_text
 from telwerk.cli.report.moments import axis_of, bucket_labels, period
 from telwerk.cli.report.rates import WORDS as RATE_WORDS, RateRow, RateWords, WeekMap, rates_of, week_of
 from telwerk.cli.report.words import NOT_THERE, Change, Words
@@ -199,6 +199,8 @@ def _kpi_view(kpi: Kpi, told: KpiAnswer, granularity: GranularityName, answers: 
     if enabled and told.not_enabled_widget_ids:
         widgets = ", ".join(namer.labels.of("widget", widget) for widget in told.not_enabled_widget_ids)
         notes.append(words.not_enabled_on.format(widgets=widgets))
+    if spread := _spread(kpi, answers, words):
+        notes.append(spread)
     if kpi.kpi_id == parts.PRE_CHAT and told.count:
         notes.append(words.pre_chat_why)
     frozen = kpi.revisability == Revisability.REVISABILITY_FROZEN
@@ -213,6 +215,11 @@ def _kpi_view(kpi: Kpi, told: KpiAnswer, granularity: GranularityName, answers: 
         tables=parts.tables_of(kpi, total, answers, namer) if told.count else [],
         lasting=words.frozen if frozen else words.revisable,
     )
+
+
+def _spread(kpi: Kpi, answers: Answers, words: Words) -> str:
+    rows = answers.durations.answer.totals if answers.durations.answer else ()
+    return next((spread_text(row.percentiles, words) for row in rows if row.kpi_id == kpi.kpi_id), "")
 
 
 def _figure(kpi: Kpi, total: Total, words: Words, *, enabled: bool) -> Figure:

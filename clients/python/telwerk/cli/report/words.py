@@ -70,6 +70,8 @@ class Words:
     mean_of_durations: str
     """With {count}."""
     no_durations: str
+    spread: str
+    """With {half} and {most}."""
     this_period: str
     period_before: str
     nothing: str
@@ -218,6 +220,7 @@ ENGLISH: Final = Words(
     no_ratings="no ratings",
     mean_of_durations="mean of {count} durations",
     no_durations="no durations",
+    spread="Half within {half}, nine of ten within {most}.",
     this_period="this period",
     period_before="the period before",
     nothing="Nothing was counted in this range.",
@@ -298,6 +301,7 @@ DUTCH: Final = Words(
     no_ratings="geen beoordelingen",
     mean_of_durations="gemiddelde van {count} tijden",
     no_durations="geen tijden",
+    spread="De helft binnen {half}, negen van de tien binnen {most}.",
     this_period="deze periode",
     period_before="de periode ervoor",
     nothing="In deze periode is niets geteld.",
@@ -380,6 +384,7 @@ GERMAN: Final = Words(
     no_ratings="keine Bewertungen",
     mean_of_durations="Mittel von {count} Zeiten",
     no_durations="keine Zeiten",
+    spread="Die Hälfte binnen {half}, neun von zehn binnen {most}.",
     this_period="dieser Zeitraum",
     period_before="der Zeitraum davor",
     nothing="In diesem Zeitraum wurde nichts gezählt.",
