@@ -24,10 +24,11 @@ import pytest
 from telwerk import Telwerk
 from telwerk.queries import DimensionName
 from telwerk.v1.event_pb2 import Event
+from telwerk.v1.kpi_service_pb2 import Dimension
 from telwerk_bridges.payload import Node, PayloadError
 from telwerk_bridges.platform import Platform, PlatformType, SignatureError
 from tests.bridges.bridging import BridgeProcess, Translator, bridge, deliver, settled, text_of
-from tests.conftest import ServerProcess, line_of, serving
+from tests.conftest import KPI_IDS, ServerProcess, line_of, serving
 
 SECRETS: Final = ("one-secret", "the-other")
 NOW: Final = 1_793_610_000.0
@@ -328,7 +329,9 @@ def counted_lines(address: str, account: str) -> list[str]:
     with Telwerk(address) as client:
         rows = []
         for kpi in client.kpis():
-            group_by: list[DimensionName] = [*by, "value"] if kpi.value_kind != 1 else by
+            if kpi.kpi_id not in KPI_IDS:
+                continue
+            group_by: list[DimensionName] = [*by, "value"] if Dimension.DIMENSION_VALUE in kpi.dimensions else by
             rows += client.totals(account, kpi.kpi_id, **RANGE, group_by=group_by).totals
     return sorted(line_of(row) for row in rows for _ in range(row.count))
 

@@ -15,12 +15,13 @@ import pytest
 
 from telwerk import Telwerk
 from telwerk.queries import DimensionName
+from telwerk.v1.kpi_service_pb2 import Dimension
 from telwerk_bridges.app import from_environment
 from telwerk_bridges.config import ConfigurationError
 from telwerk_bridges.receiving import BODY_BYTES_MAX
 from tests.bridges.bridging import FIXTURES, bridge, deliver, eventually_true, settled, signed, text_of
 from tests.bridges.days import some_day
-from tests.conftest import ServerProcess, line_of, serving
+from tests.conftest import KPI_IDS, ServerProcess, line_of, serving
 
 DAY: dict[str, Any] = {"start": date(2026, 11, 2), "end": date(2026, 11, 3)}
 STORY = [path.read_bytes() for path in FIXTURES]
@@ -40,7 +41,9 @@ def counted(address: str) -> list[str]:
     with Telwerk(address) as client:
         rows = []
         for kpi in client.kpis():
-            group_by: list[DimensionName] = [*by, "value"] if kpi.value_kind != 1 else by
+            if kpi.kpi_id not in KPI_IDS:
+                continue
+            group_by: list[DimensionName] = [*by, "value"] if Dimension.DIMENSION_VALUE in kpi.dimensions else by
             rows += client.totals("acme", kpi.kpi_id, **DAY, group_by=group_by).totals
     return sorted(line_of(row) for row in rows for _ in range(row.count))
 

@@ -205,13 +205,13 @@ def test_loopback_never_goes_through_a_proxy(
         monkeypatch.setenv(variable, f"http://user:secret@{proxy.address}")
         for host in ("127.0.0.1", "localhost", "ipv4:127.0.0.1"):
             with Telwerk(f"{host}:{port}") as client:
-                assert len(client.kpis()) == 20
+                assert client.kpis()
 
-        async def asynchronously() -> int:
+        async def asynchronously() -> bool:
             async with AsyncTelwerk(server.address) as client:
-                return len(await client.kpis())
+                return bool(await client.kpis())
 
-        assert asyncio.run(asynchronously()) == 20
+        assert asyncio.run(asynchronously())
         done = telwerk("kpis", address=server.address, **{variable: f"http://{proxy.address}"})
         assert done.returncode == 0, done.stderr
         assert proxy.asked == []
@@ -223,7 +223,7 @@ def test_a_server_elsewhere_is_reached_through_the_proxy(
     with proxying("200 Connected", server.address) as proxy:
         monkeypatch.setenv("http_proxy", f"http://{proxy.address}")
         with Telwerk("kpi.example:443") as client:
-            assert len(client.kpis()) == 20
+            assert client.kpis()
         assert proxy.asked == ["kpi.example:443"]
 
 

@@ -587,7 +587,7 @@ async def test_damage_is_named_and_the_rest_is_checked(tmp_path):
     assert [line for line in done.text.splitlines() if "damaged: " in line] == [
         line for line in done.text.splitlines() if "damaged: table events, row 'c1', '03'" in line
     ]
-    assert "good: 34 events of 2 conversations: clean" in done.text
+    assert "good: 40 events of 2 conversations: clean" in done.text
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from telwerkd.application.query.question import (
     NEEDS_COMPARISON,
     NEEDS_MEAN,
+    NEEDS_RATE,
     Filter,
     Order,
     OrderMeasure,
@@ -210,7 +211,7 @@ def dashboards(draw: st.DrawFn) -> Query:
 
 def measures_of(query: Query, decisive: KpiInfo) -> set[OrderMeasure]:
     """By which numbers rows can be ordered."""
-    any_of = set(OrderMeasure) - {OrderMeasure.PERCENTILE}  # see test_duration_laws.py
+    any_of = set(OrderMeasure) - {OrderMeasure.PERCENTILE} - NEEDS_RATE  # see test_duration_laws.py, test_rate_laws.py
     without_mean = any_of if decisive.has_mean else any_of - NEEDS_MEAN
     return without_mean if query.compare_to is not None else without_mean - NEEDS_COMPARISON
 

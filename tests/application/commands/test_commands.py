@@ -46,7 +46,7 @@ EXAMPLES: list[AnyCommand] = [
     Compact(Kpi.FEEDBACK_COUNT, 100, 100),
     Purge(at("08:00:00"), ConversationId("")),
     LowerHorizon(at("07:00:00")),
-    FreeNames(Unused(1, {})),
+    FreeNames(Unused(1, {}, is_settled=True)),
     FreeNames(None),
     Repair([C], [], {}, sources_damaged=False),
     AimAtRules(),
