@@ -96,7 +96,7 @@ def made_up(random: Random) -> Iterator[list[Event]]:
                 Micros(start * QUARTER_MICROS + random.randrange(steps) * grid - random.choice([0, 0, 0, 1])),
                 0,
                 random.choice(WIDGETS),
-                msgspec.structs.replace(kind, sent_limit=kind.limit) if isinstance(kind, WentLive) else kind,
+                as_sent(kind),
             )
             for n, kind in enumerate(random.choices(kinds, k=random.randrange(1, EVENTS_MAX)))
         ]
@@ -107,7 +107,12 @@ def answered_in_time(random: Random, start: int) -> list[Event]:
     kinds = [*random.sample(ASSIGNED, 1), LIVE[-1], *CONTACT_WRITES, *OPERATOR_WRITES]
     widget = random.choice(WIDGETS)
     at = start * QUARTER_MICROS + random.randrange(3_600) * 1_000_000
-    return [Event(EventId(f"{n}"), Micros(at + n * 1_000_000), 0, widget, kind) for n, kind in enumerate(kinds)]
+    return [Event(EventId(f"{n}"), Micros(at + n * 1_000_000), 0, widget, as_sent(kind)) for n, kind in enumerate(kinds)]
+
+
+def as_sent(kind: Kind) -> Kind:
+    """What leads to it where the widget has no settings: its time limit is sent with it."""
+    return msgspec.structs.replace(kind, sent_limit=kind.limit) if isinstance(kind, WentLive) else kind
 
 
 Facts: TypeAlias = dict[Kpi, list[Counted]]
