@@ -107,7 +107,9 @@ def answered_in_time(random: Random, start: int) -> list[Event]:
     kinds = [*random.sample(ASSIGNED, 1), LIVE[-1], *CONTACT_WRITES, *OPERATOR_WRITES]
     widget = random.choice(WIDGETS)
     at = start * QUARTER_MICROS + random.randrange(3_600) * 1_000_000
-    return [Event(EventId(f"{n}"), Micros(at + n * 1_000_000), 0, widget, as_sent(kind)) for n, kind in enumerate(kinds)]
+    return [
+        Event(EventId(f"{n}"), Micros(at + n * 1_000_000), 0, widget, as_sent(kind)) for n, kind in enumerate(kinds)
+    ]
 
 
 def as_sent(kind: Kind) -> Kind:
