@@ -54,14 +54,14 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
 async def test_both_clients_and_the_command_get_in_with_certificate_and_key(secured: Secured) -> None:
     given = {"tls": secured.ca, "client_certificate": secured.certificate, "api_key": secured.key}
     with Telwerk(secured.address, **given) as client:
-        assert len(client.kpis()) == 20
+        assert client.kpis()
     async with AsyncTelwerk(secured.address, **given) as asynchronous:
-        assert len(await asynchronous.kpis()) == 20
+        assert await asynchronous.kpis()
     chain, private = map(str, secured.certificate)
     environment = {"TELWERK_TLS_CA": str(secured.ca), "TELWERK_API_KEY": secured.key}
     flags = ("--client-cert", chain, "--client-key", private)
     done = telwerk(*flags, "kpis", "-o", "json", address=secured.address, **environment)
-    assert len(json.loads(done.stdout)) == 20
+    assert json.loads(done.stdout)
 
 
 def test_without_the_clients_certificate_the_server_is_unreachable_and_the_text_says_why(secured: Secured) -> None:

@@ -172,13 +172,13 @@ async def test_the_asynchronous_client_and_sender_raise_at_once_in_a_child(serve
             with pytest.raises(errors.TelwerkError, match="use Telwerk here"):
                 AsyncTelwerk(server.address)
             with Telwerk(server.address) as own:
-                assert len(own.kpis()) == 20
+                assert own.kpis()
 
         def does() -> None:
             asyncio.set_event_loop_policy(None)
             asyncio.run(uses())
 
         assert in_child(does) == 0
-        assert len(await client.kpis()) == 20
+        assert await client.kpis()
         await sender.add(rated("chat-1")[0])
         assert await sender.flush(SECONDS)

@@ -245,7 +245,7 @@ async def test_a_busy_server_says_so_in_the_stream_and_when_to_come_back(tmp_pat
 
 async def test_the_server_stops_reading_from_who_does_not_read_answers(tmp_path):
     """With answers nobody reads, the sender is held back, long before all it would send; then nothing is lost."""
-    path, count = tmp_path / "telwerk.db", 700
+    path, count = tmp_path / "telwerk.db", 500
     async with (
         started(path, stream_unacked_events_max=200) as server,
         # A client that does not widen its window by itself, so that fewer answers fill it.
