@@ -54,35 +54,38 @@ def _purge_some(command: Purge, tx: Transaction) -> PurgeStep:
     high_water = tx.account().high_water
     rows = tx.conversations_before(horizon, command.after, PURGED_MAX)
     purged, read, last = 0, 0, None
+    changed: dict[ConversationId, Conversation] = {}
+    base_facts = Deltas()
     for conversation, row in rows:
         log = tx.log(conversation)
         if last is not None and read + len(log) > command.events_max:
             break
-        purged += _purge(tx, conversation, row, log, horizon, high_water)
+        old = [event for event in log if event.occur_time < horizon]
+        if old and (row.due is None or row.due >= horizon):
+            changed[conversation], final = _purged(row, log, old, horizon, high_water)
+            base_facts.add_all(final)
+            tx.remove_events(conversation, [event.event_id for event in old])
+            purged += len(old)
         read, last = read + len(log), conversation
     if purged:
+        tx.put_conversations(changed)
+        add_base(tx, base_facts)
         tx.note_removed(max(tx.account().mark(command.now), horizon))
     return PurgeStep(purged, last)
 
 
-def _purge(
-    tx: Transaction, conversation: ConversationId, row: Conversation, log: list[Event], horizon: Micros, now: Micros
-) -> int:
-    old = [event for event in log if event.occur_time < horizon]
-    if not old or (row.due is not None and row.due < horizon):
-        return 0
+def _purged(
+    row: Conversation, log: list[Event], old: list[Event], horizon: Micros, now: Micros
+) -> tuple[Conversation, Deltas]:
+    """A conversation without its old events, and the facts of theirs that are final."""
     base, final = _base(row.base, log, old, horizon)
     rest = [event for event in log if event.occur_time >= horizon]
     state = _check_unchanged(row.base, log, base, rest, final, now)
-    tx.remove_events(conversation, [event.event_id for event in old])
     # What lies before it is looked at no more: by the next purge, or by an explanation.
     times = [event.occur_time for event in rest]
     times += (effect.fact.instant for effect in carried(base) if isinstance(effect, FactChange))
     first_time = min(times, default=horizon)
-    purged = row._replace(base=base, first_time=first_time).advanced(state, (), len(rest))
-    tx.put_conversations({conversation: purged})
-    add_base(tx, final)
-    return len(old)
+    return row._replace(base=base, first_time=first_time).advanced(state, (), len(rest)), final
 
 
 def _base(base: State, log: list[Event], old: list[Event], horizon: Micros) -> tuple[State, Deltas]:
