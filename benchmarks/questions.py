@@ -19,6 +19,7 @@ YEAR_DAYS = 365
 POINTS = 2_880
 """Quarter-hours in 30 days."""
 RATINGS = "satisfaction_score"
+RESPONSES = "response_time"
 
 _FIRST_DAY = datetime.fromtimestamp(START_SECONDS, UTC).date()
 
@@ -28,13 +29,15 @@ Numbers: TypeAlias = dict[tuple[date, str], tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class YearByDay:
-    """Count and sum of the ratings of a year by day: of all, of each operator, or of some."""
+    """Count and sum of a KPI of a year by day, of ratings unless said: of all, of each operator, or of some."""
 
     zone: str
     first_day: int = 1
     """Days after the first day of the workload."""
     by_operator: bool = False
     operators: tuple[str, ...] = ()
+    kpi_id: str = RATINGS
+    percentiles: tuple[float, ...] = ()
 
     @property
     def start(self) -> date:
@@ -54,9 +57,10 @@ class YearByDay:
         """It as Telwerk is asked."""
         request = kpi.QueryTimeSeriesRequest(
             account_id=ACCOUNT,
-            kpi_ids=[RATINGS],
+            kpi_ids=[self.kpi_id],
             granularity=kpi.GRANULARITY_DAY,
             time_zone=self.zone,
+            percentiles=self.percentiles,
             group_by=[kpi.DIMENSION_OPERATOR] if self.by_operator else [],
         )
         request.range.dates.start_date.MergeFrom(_calendar_date(self.start))

@@ -30,9 +30,12 @@ def _r9(bench: Bench) -> Iterator[Line]:
 
 _PARTS: list[tuple[tuple[str, ...], Callable[[Bench], Iterator[Line]]]] = [
     (("R1", "R1s", "R2"), ingest.on_sqlite),
+    (("R1d", "R1sd"), ingest.beside_ten_kpis),
     (("R3", "R4", "R6"), queries.of_one_account),
+    (("R3d",), queries.of_durations),
     (("R5",), queries.with_ten_times_more),
     (("R7", "S1", "S2"), ingest.after_many),
+    (("U1",), ingest.of_an_upgrade),
     (("R8", "R8m", "R8x"), _r8),
     (("R9s", "R9"), _r9),
     (("F1",), fairness.of_two_accounts),

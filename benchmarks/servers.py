@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import psutil
 
@@ -19,6 +20,8 @@ from telwerk import Telwerk
 from telwerk.v1 import event_pb2, settings_service_pb2 as settings
 from telwerkd.server.settings import Settings
 
+DATABASE = "telwerk.db"
+"""The file in a server's folder."""
 _ACTIONS = [action for action in event_pb2.InactivityAction.values() if action]
 _STOP_SECONDS = 60
 _LOOK_SECONDS = 0.25
@@ -83,10 +86,15 @@ class Server:
 
 
 @contextmanager
-def telwerkd(*flags: str, database: str | None = None, http: bool = False) -> Iterator[Server]:
-    """`telwerkd serve`, as its users start it; on a new SQLite file unless another database is named."""
+def telwerkd(
+    *flags: str, database: str | None = None, http: bool = False, kpis: Literal["ten", "all"] = "all"
+) -> Iterator[Server]:
+    """`telwerkd serve`, as its users start it; on a new SQLite file unless another database is named.
+
+    `kpis`: those that the account is counted by.
+    """
     with TemporaryDirectory(prefix="telwerk-bench-") as folder:
-        target = database or str(Path(folder) / "telwerk.db")
+        target = database or str(Path(folder) / DATABASE)
         command = [
             "-m",
             "telwerkd.cli",
@@ -102,7 +110,21 @@ def telwerkd(*flags: str, database: str | None = None, http: bool = False) -> It
         lines = [r"Telwerk listens on (\S+)", *([r"Telwerk serves HTTP on (\S+)"] if http else [])]
         with _process(command, *lines) as ((address, *others), process):
             _prepare(address)
+            if kpis == "ten":
+                rebuild(target, kpis)
             yield Server(address, (process,), Path(folder), *others)
+
+
+def rebuild(database: str, kpis: Literal["ten", "all"]) -> float:
+    """`telwerkd rebuild` of the account beside its server, by those KPIs; gives how many seconds it took.
+
+    Raises:
+        subprocess.CalledProcessError: not every counter equals the log then.
+    """
+    begun = time.perf_counter()
+    command = ["-m", "telwerkd.cli", "rebuild", "--database", database, "--account", ACCOUNT, "--kpis", kpis]
+    subprocess.run([sys.executable, *command], check=True, capture_output=True, env=_environment())
+    return time.perf_counter() - begun
 
 
 def has_workers() -> bool:
@@ -125,10 +147,9 @@ def bare_pipe(database: str | None = None, workers: int = 1) -> Iterator[Server]
 @contextmanager
 def _process(command: list[str], *listening: str) -> Iterator[tuple[list[str], psutil.Process]]:
     """A Python program that prints where it listens, a line each; stopped by SIGTERM."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TELWERK_")}
     with TemporaryDirectory(prefix="telwerk-log-") as folder, (Path(folder) / "log").open("w+") as log:
         process = subprocess.Popen(
-            [sys.executable, *command], stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+            [sys.executable, *command], stdout=subprocess.PIPE, stderr=log, text=True, env=_environment()
         )
         assert process.stdout is not None
         try:
@@ -147,6 +168,11 @@ def _process(command: list[str], *listening: str) -> Iterator[tuple[list[str], p
                 process.send_signal(signal.SIGTERM)
             process.wait(timeout=_STOP_SECONDS)
             process.stdout.close()
+
+
+def _environment() -> dict[str, str]:
+    """The environment, without settings of another server."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TELWERK_")}
 
 
 def _prepare(address: str) -> None:

@@ -4,7 +4,9 @@ A conversation is made from its number alone, so that any process can make any p
 floor beside it get equal bytes. Conversations come in the order of time, as from a help desk that is in use, and their
 ids count up, as a platform's do; `random_ids` is the harder case, ids without any order.
 
-An ordinary chat has 13 events and about 6 facts, and all ten KPIs occur. Every seventh is never answered.
+An ordinary chat has 13 events, which make about 5 facts of the first ten KPIs and 11 of the other ten; all twenty
+occur. Every seventh is never answered. How long a contact waits for an answer is log-normal, to the microsecond: as
+with people, no two waits are the same.
 """
 
 import random
@@ -31,15 +33,21 @@ WIDGETS = ("web", "shop", "app")
 _GROUPS = 10
 _TOPICS = ("delivery", "returns", "payment", "product", "account")
 _SUBJECTS = ("order", "return", "product", "other")
+_WAIT_LOG_SECONDS = 3.0
+"""The logarithm of the median: 20 s. One of 25 is longer than the limit."""
 _UNANSWERED_EVERY = 7
 _RETURNS_EVERY = 11
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Which events there are. `kind` ratings: an assignment and 12 ratings, for the peers that query raw ratings."""
+    """Which events there are.
 
-    kind: Literal["chats", "ratings"] = "chats"
+    `kind` ratings: an assignment and 12 ratings, for the peers that query raw ratings; answers: an assignment, and 6
+    messages of the contact with an answer of the operator's to each.
+    """
+
+    kind: Literal["chats", "ratings", "answers"] = "chats"
     operators: int = 50
     conversation_events: int = CHAT_EVENTS
     """Events of a conversation; a longer one has more messages, a shorter one is cut off."""
@@ -57,6 +65,8 @@ class Workload:
         chat = _Chat(name, begin_seconds, chance, number * self.conversation_events)
         if self.kind == "ratings":
             chat.ratings(self.operators, self.conversation_events)
+        elif self.kind == "answers":
+            chat.answers(self.operators, self.conversation_events)
         elif number % _UNANSWERED_EVERY == 0:
             chat.unanswered(self.operators, self.conversation_events)
         else:
@@ -78,7 +88,7 @@ class _Chat:
     def __init__(self, name: str, begin_seconds: int, chance: random.Random, first_event: int) -> None:
         self.events: list[pb.Event] = []
         self._name = name
-        self._now_seconds = begin_seconds
+        self._now_micros = begin_seconds * 1_000_000
         self._next_event = first_event
         self._chance = chance
         self._widget = WIDGETS[chance.getrandbits(8) % len(WIDGETS)]
@@ -90,7 +100,7 @@ class _Chat:
         self._add(10).operator_assigned.MergeFrom(
             pb.OperatorAssigned(operator_id=f"op-{operator:04}", operator_group_id=f"group-{operator % _GROUPS}")
         )
-        self._say(20, pb.SENDER_OPERATOR)
+        self._say(self._wait_seconds(), pb.SENDER_OPERATOR)
         self._add(15).topics_set.topic_ids.extend(self._topics())
         self._visit()
         self._talk(length - CHAT_EVENTS)
@@ -133,6 +143,18 @@ class _Chat:
         for _ in range(length - 1):
             self._rate()
 
+    def answers(self, operators: int, length: int) -> None:
+        """An operator is assigned, and answers each message of the contact."""
+        operator = self._pick(operators)
+        self._add(0).operator_assigned.MergeFrom(
+            pb.OperatorAssigned(operator_id=f"op-{operator:04}", operator_group_id=f"group-{operator % _GROUPS}")
+        )
+        for place in range(length - 1):
+            if place % 2:
+                self._say(self._wait_seconds(), pb.SENDER_OPERATOR)
+            else:
+                self._say(60, pb.SENDER_CONTACT)
+
     def _ask(self) -> None:
         """Three events, after which the contact waits."""
         self._answer(self._add(0).pre_chat_survey_completed, "subject", _SUBJECTS)
@@ -165,17 +187,20 @@ class _Chat:
     ) -> None:
         survey.answers.add(question_id=question, option_id=options[self._pick(len(options))])
 
-    def _say(self, wait_seconds: int, sender: pb.Sender.ValueType) -> None:
+    def _wait_seconds(self) -> float:
+        return 1 + self._chance.lognormvariate(_WAIT_LOG_SECONDS, 1)
+
+    def _say(self, wait_seconds: float, sender: pb.Sender.ValueType) -> None:
         self._add(wait_seconds).message_sent.sender = sender
 
     def _pick(self, of: int) -> int:
         return self._chance.getrandbits(24) % of
 
-    def _add(self, wait_seconds: int) -> pb.Event:
-        self._now_seconds += wait_seconds
+    def _add(self, wait_seconds: float) -> pb.Event:
+        self._now_micros += int(wait_seconds * 1_000_000)
         event = pb.Event(event_id=f"{self._next_event:010}", conversation_id=self._name, widget_id=self._widget)
-        event.occur_time.seconds = self._now_seconds
-        event.occur_time.nanos = (self._next_event * 1_000) % 1_000_000_000
+        event.occur_time.seconds, micros = divmod(self._now_micros, 1_000_000)
+        event.occur_time.nanos = micros * 1_000
         self._next_event += 1
         self.events.append(event)
         return event

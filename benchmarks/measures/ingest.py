@@ -1,11 +1,11 @@
-"""R1, R2, R7, R9, sizes: how fast events are taken in, beside a floor that has the same durability."""
+"""R1, R2, R7, R9, U1, sizes: how fast events are taken in, beside a floor that has the same durability."""
 
 from collections.abc import Iterator
 
 from benchmarks.bench import Bench, Feed, Shares
 from benchmarks.client import HEALTH, ask, send
 from benchmarks.results import Bar, Line, Missing, Row
-from benchmarks.servers import Server, bare_pipe, has_workers, telwerkd
+from benchmarks.servers import DATABASE, Server, bare_pipe, has_workers, rebuild, telwerkd
 from benchmarks.workload import Part
 from support.postgres import fresh_database
 
@@ -13,6 +13,7 @@ _SINGLE_CALLERS = 64
 _SINGLE_CONNECTIONS = 4
 """The server refuses calls of a connection on which 64 callers at once are answered together (seen: UNAVAILABLE)."""
 _PIPE = "bare pipe"
+_TEN = "with ten"
 _EVENTS = "events/s"
 _WORKER_CONNECTIONS = 16
 """The kernel spreads connections over workers by chance, so one needs many."""
@@ -31,6 +32,34 @@ def on_sqlite(bench: Bench) -> Iterator[Line]:
             yield _bulk(bench, ours, floor, feed, "R1s", what, None, spread=True)
         if bench.wants("R2"):
             yield _single(bench, ours, feed)
+
+
+def beside_ten_kpis(bench: Bench) -> Iterator[Line]:
+    """R1d and R1sd: what the KPIs of part two of the rules cost those who send."""
+    with telwerkd() as ours, telwerkd(kpis="ten") as ten:
+        feed = _begun(bench, ours, ten)
+        for name, how, spread in (
+            ("R1d", "conversation by conversation", False),
+            ("R1sd", "each event of a conversation in another call", True),
+        ):
+            if bench.wants(name):
+                what = f"all 20 KPIs, 1,000-event calls, {how}"
+                yield _bulk(bench, ours, ten, feed, name, what, Bar("≥", 0.6), beside=_TEN, spread=spread)
+
+
+def of_an_upgrade(bench: Bench) -> Iterator[Line]:
+    """U1. The rebuild examines every counter too, and would end the run if one were not what the log says."""
+    with telwerkd(kpis="ten") as server:
+        feed = Feed()
+        conversations = bench.scale.stored_events // feed.workload.conversation_events
+        bench.say("U1: taking in")
+        rate = _rate(bench, server, feed.take(conversations))
+        bench.say("U1: counting anew")
+        seconds = rebuild(str(server.folder / DATABASE), "all")
+        events = conversations * feed.workload.conversation_events
+        what = f"`telwerkd rebuild` counts {events:,} stored events anew, by 20 KPIs in the place of ten"
+        pairs = [(events / seconds, rate)]
+        yield Row("U1", what, "taking them in with ten", _EVENTS, pairs, None, f"{seconds:.0f} s")
 
 
 def after_many(bench: Bench) -> Iterator[Line]:
@@ -56,7 +85,14 @@ def after_many(bench: Bench) -> Iterator[Line]:
     stored = f"{scale.stored_more_events:,} stored events"
     for name, what, beside, unit, of_line, bar in (
         ("R7", f"taking in at {stored}", "at none", _EVENTS, pairs, Bar("≥", 0.8)),
-        ("S1", f"on disk at {stored}, all included", "on the wire", "bytes/event", [(disk, wire)], Bar("≤", 3.5)),
+        (
+            "S1",
+            f"on disk at {stored}, 20 KPIs and all else included",
+            "on the wire",
+            "bytes/event",
+            [(disk, wire)],
+            Bar("≤", 3.5),
+        ),
         (
             "S2",
             f"memory (PSS; RSS of both processes added up: {rss / 1e6:.0f} MB) at {stored}, after R7",
@@ -107,6 +143,7 @@ def _bulk(
     what: str,
     bar: Bar | None,
     *,
+    beside: str = _PIPE,
     spread: bool = False,
     connections: int = 1,
 ) -> Row:
@@ -117,10 +154,10 @@ def _bulk(
         pairs.append(
             (
                 _rate(bench, ours, part, shares, connections),
-                _rate(bench, floor, part, floor_shares, connections, finish=False),
+                _rate(bench, floor, part, floor_shares, connections, finish=beside != _PIPE),
             )
         )
-    return Row(name, what, _PIPE, _EVENTS, pairs, bar, f"{shares}; {_PIPE}: {floor_shares}")
+    return Row(name, what, beside, _EVENTS, pairs, bar, f"{shares}; {beside}: {floor_shares}")
 
 
 def _single(bench: Bench, ours: Server, feed: Feed) -> Row:

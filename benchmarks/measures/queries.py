@@ -1,4 +1,4 @@
-"""R3 to R6: how fast questions are answered, beside a call that does nothing."""
+"""R3 to R6, R3d: how fast questions are answered, beside a call that does nothing."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -6,7 +6,7 @@ from itertools import islice
 
 from benchmarks.bench import Bench, Feed
 from benchmarks.client import SERIES, ask, send
-from benchmarks.questions import POINTS, YEAR_DAYS, ZONES, YearByDay, quarter_hours
+from benchmarks.questions import POINTS, RESPONSES, YEAR_DAYS, ZONES, YearByDay, quarter_hours
 from benchmarks.results import Bar, Line, Row, percentile
 from benchmarks.servers import Server, telwerkd
 from benchmarks.workload import CHAT_EVENTS, Workload
@@ -59,6 +59,28 @@ def _beside_no_op(bench: Bench, server: Server) -> Iterator[Line]:
             pairs[place].append((bench.p50_seconds(server, anew(number * n)) * 1e3, no_op * 1e3))
     for (name, what, bar, _), of_kind in zip(kinds, pairs, strict=True):
         yield Row(name, what, _NO_OP, _MS, of_kind, bar, "p50")
+
+
+def of_durations(bench: Bench) -> Iterator[Line]:
+    """R3d."""
+    in_a_year, chat = bench.scale.answers_a_year, Workload(kind="answers")
+    answers = (chat.conversation_events - 1) // 2
+    with telwerkd() as server:
+        conversations = in_a_year * DAYS // YEAR_DAYS // answers
+        bench.load(server, Feed(replace(chat, conversations_per_day=conversations / DAYS)).take(conversations))
+        for zone in ZONES:
+            counts = YearByDay(zone, by_operator=True, kpi_id=RESPONSES)
+            both = counts, replace(counts, percentiles=(0.5, 0.9))
+            pairs = []
+            for number in range(bench.scale.pairs):
+                bench.say(f"R3d: {zone}, pair {number + 1}")
+                asked = number * bench.scale.queries
+                of_counts, of_percentiles = (
+                    bench.p50_seconds(server, _years(question, bench.scale.queries)(asked)) * 1e3 for question in both
+                )
+                pairs.append((of_percentiles, of_counts))
+            what = f"p50 and p90 of {in_a_year:,} response times, year by day, by 50 operators, {zone}"
+            yield Row("R3d", what, "their count and sum", _MS, pairs, Bar("≤", 3) if bench.scale.whole else None, "p50")
 
 
 def _points(asked: int, n: int) -> list[bytes]:
