@@ -134,6 +134,16 @@ def both_at(blob: bytes, slot: int) -> int:
     return held_by(blob).get(slot, 0)
 
 
+@law
+@given(st.lists(st.tuples(contents(), contents()), max_size=4))
+def test_chunks_of_durations_are_merged_together_as_each_by_itself(chunks: list[tuple[dict[int, int], dict[int, int]]]):
+    """What one chunk holds, and what changes in it, touches no other."""
+    before = [merge(b"", held) for held, _ in chunks]
+    changes = {SOME_CHUNK._replace(chunk=place): change for place, (_, change) in enumerate(chunks)}
+    expected = [merge(blob, change) for blob, (_, change) in zip(before, chunks, strict=True)]
+    assert merged(before, changes_of(changes)) == expected
+
+
 @pytest.mark.parametrize(
     ("blob", "why"),
     [

@@ -25,6 +25,9 @@ from telwerkd.domain.conversation.events import (
 from telwerkd.domain.conversation.facts import Change, Fact, FactChange, LeftOut, OfflineAssignment, Rule
 from telwerkd.domain.conversation.state import PART_ONE, State
 
+_COUNTED = Change.COUNTED
+"""Not looked up in its class for every fact: on Python 3.11 that takes a tenth of a microsecond, as long as a call."""
+
 Effect: TypeAlias = FactChange | LeftOut
 Effects: TypeAlias = tuple[Effect, ...]
 
@@ -46,7 +49,7 @@ def fact_of(state: State, event: Event, kpi: Kpi, value: str) -> Fact:
 
 def counted(state: State, event: Event, kpi: Kpi, value: str = "") -> FactChange:
     """Returns that a fact of an event is counted."""
-    return FactChange(Change.COUNTED, fact_of(state, event, kpi, value))
+    return FactChange(_COUNTED, fact_of(state, event, kpi, value))
 
 
 def left_out(event: Event, kpi: Kpi, rule: Rule) -> LeftOut:

@@ -123,14 +123,14 @@ class Deltas:
 
     def add_effects(self, effects: Iterable[FactChange | LeftOut], times: int = 1) -> None:
         """Adds the outcomes among the effects of a fold."""
-        entries = self._entries
+        entries, just_counted = self._entries, Change.COUNTED
         for effect in effects:
             if type(effect) is not FactChange:
                 continue
             fact = effect.fact
             measures, n = COUNTED, times
             # Not a `match`: nearly all are counted, and every event that counts comes here.
-            if effect.change is not Change.COUNTED:
+            if effect.change is not just_counted:
                 measures, sign = _MEANING[effect.change]
                 n = sign * times
             quarter_hour = fact.instant // QUARTER_HOUR_MICROS

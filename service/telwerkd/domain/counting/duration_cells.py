@@ -37,7 +37,7 @@ def words_of(blobs: Sequence[bytes]) -> tuple[Words, IntArray]:
     return np.frombuffer(b"".join(blobs), "<u4"), np.array([*map(len, blobs)], np.int64) // _WORD_BYTES
 
 
-def decoded(words: Words) -> tuple[IntArray, IntArray]:
+def decoded(words: Words | IntArray) -> tuple[IntArray, IntArray]:
     """Returns the slot and the number of each word; those of one slot are to be added."""
     slot, n = (words >> _NUMBER_BITS).astype(np.int64), (words & _NUMBER_MAX).astype(np.int64)
     column, quarter_hour = np.divmod(slot, CHUNK_QUARTER_HOURS)
@@ -65,23 +65,52 @@ def placed_words(row: IntArray, slot: IntArray, n: IntArray) -> IntArray:
     return np.concatenate([*sums, _counts(row[~is_sum], slot[~is_sum], n[~is_sum])])
 
 
-def placed(row: IntArray, words: Words) -> IntArray:
-    """Returns words as `placed_words` does."""
-    return row << 32 | words
+def placed_words_of(blobs: Sequence[bytes]) -> IntArray:
+    """Returns the words of all chunks as `placed_words` does; in order."""
+    words, lengths = words_of(blobs)
+    row: IntArray = np.repeat(np.arange(len(blobs)), lengths)
+    placed: IntArray = row << 32 | words.astype(np.int64)
+    return placed
 
 
-def blobs_of(words: IntArray, chunks: int) -> list[bytes]:
+def places_of(placed: IntArray, row: IntArray, slot: IntArray) -> IntArray:
+    """Returns where among words, placed and in order, those of slots are. Each slot is given once."""
+    if not len(placed):
+        return np.zeros(0, np.int64)
+    is_sum = slot < CHUNK_QUARTER_HOURS
+    digits = (_digits_in_use(placed) * CHUNK_QUARTER_HOURS)[:, np.newaxis]
+    firsts = np.concatenate(
+        (
+            _word(row[is_sum], slot[is_sum] + digits, 0).ravel(),
+            _word(row[~is_sum], slot[~is_sum] + (_DIGITS - 1) * CHUNK_QUARTER_HOURS, 0),
+        )
+    )
+    starts = np.searchsorted(placed, firsts)
+    is_there = placed[np.minimum(starts, len(placed) - 1)] >> _NUMBER_BITS == firsts >> _NUMBER_BITS
+    starts = starts[is_there]
+    counts = np.searchsorted(placed, firsts[is_there] + (1 << _NUMBER_BITS)) - starts
+    return np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(int(counts.sum()))
+
+
+def _digits_in_use(placed: IntArray) -> IntArray:
+    """Returns which digits any sum has: few, for sums are short."""
+    columns = (placed & 0xFFFF_FFFF) // (CHUNK_QUARTER_HOURS << _NUMBER_BITS)
+    return np.flatnonzero(np.bincount(columns, minlength=_DIGITS)[:_DIGITS])
+
+
+def blobs_of(placed: IntArray, chunks: int) -> list[bytes]:
     """Returns the cells of so many chunks, whose words, placed, are in any order."""
-    words = np.sort(words)
-    ends = np.searchsorted(words >> 32, np.arange(chunks + 1)) * _WORD_BYTES
-    packed = (words & 0xFFFF_FFFF).astype("<u4").tobytes()
+    placed = np.sort(placed, kind="stable")  # which is fast where most are in order, as they are
+    ends = np.searchsorted(placed, np.arange(chunks + 1) << 32) * _WORD_BYTES
+    packed = (placed & 0xFFFF_FFFF).astype("<u4").tobytes()
     return [packed[start:end] for start, end in pairwise(ends.tolist())]
 
 
 def _digits(row: IntArray, slot: IntArray, n: IntArray) -> Iterator[IntArray]:
     for column in range(_DIGITS):
         digit = n >> _NUMBER_BITS * column & _NUMBER_MAX
-        yield _word(row, slot + column * CHUNK_QUARTER_HOURS, digit)[digit > 0]
+        some = digit > 0
+        yield _word(row[some], slot[some] + column * CHUNK_QUARTER_HOURS, digit[some])
 
 
 def _counts(row: IntArray, slot: IntArray, n: IntArray) -> IntArray:
@@ -93,7 +122,7 @@ def _counts(row: IntArray, slot: IntArray, n: IntArray) -> IntArray:
     return np.concatenate((rests, np.repeat(_word(row, slot, np.full_like(n, _NUMBER_MAX)), full)))
 
 
-def _word(row: IntArray, slot: IntArray, number: IntArray) -> IntArray:
+def _word(row: IntArray, slot: IntArray, number: IntArray | int) -> IntArray:
     word: IntArray = row << 32 | slot << _NUMBER_BITS | number
     return word
 

@@ -4,11 +4,13 @@ The value of such an entry is a number of milliseconds, as a fact has it. Of wha
 its entries name the cell instead.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.deltas import DeltaEntries
-from telwerkd.domain.counting.durations import CODES, SUM, code_of
+from telwerkd.domain.counting.durations import CODES, SUM, code_of, codes_of
 
 _OF_CELL = "="
 
@@ -35,15 +37,20 @@ def cells_of(value: str) -> list[tuple[int, int]]:
 
 def as_cells(entries: DeltaEntries) -> tuple[IntArray, IntArray]:
     """Returns the columns of entries that count in one cell each, in the place of their values 0; and their codes."""
-    values, ns = entries.columns[0], entries.columns[-1]
-    used, place = np.unique(values, return_inverse=True)
-    cells = [cells_of(entries.ids[value]) for value in used.tolist()]
-    counts = np.array([len(of_value) for of_value in cells], np.int64)[place]
-    flat = np.array([cell for of_value in cells for cell in of_value], np.int64).reshape(-1, 2)
-    firsts = np.cumsum([0, *map(len, cells)])[place]
-    # Each entry as often as its value has cells: one after the other.
-    at = np.repeat(firsts, counts) + np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
-    columns = np.repeat(entries.columns, counts, axis=1)
+    used, place = np.unique(entries.columns[0], return_inverse=True)
+    codes, numbers = _cells_of_many([entries.ids[value] for value in used.tolist()])
+    columns = np.tile(entries.columns, 2)
     columns[0] = 0
-    columns[-1] = np.repeat(ns, counts) * flat[at, 1]
-    return columns, flat[at, 0]
+    columns[-1] *= numbers[:, place].ravel()
+    is_cell = columns[-1] != 0
+    return columns[:, is_cell], codes[:, place].ravel()[is_cell]
+
+
+def _cells_of_many(values: Sequence[str]) -> tuple[IntArray, IntArray]:
+    """Returns `cells_of` of each value by columns: two codes and how often each, 0 where there is none."""
+    durations_ms = np.array([-1 if value.startswith(_OF_CELL) else int(value) for value in values], np.int64)
+    own = np.maximum(durations_ms, 0)
+    codes, numbers = np.stack((codes_of(own), np.full_like(own, SUM))), np.stack((np.ones_like(own), own))
+    for place in np.flatnonzero(durations_ms < 0).tolist():
+        [(codes[0, place], _)] = cells_of(values[place])
+    return codes, numbers

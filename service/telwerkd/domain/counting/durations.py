@@ -53,6 +53,19 @@ def code_of(duration_ms: int) -> int:
     return bisect_left(_UPPER_LIST, duration_ms) + 1
 
 
+def codes_of(durations_ms: IntArray) -> IntArray:
+    """Returns the bin of each duration.
+
+    Raises:
+        ValueError: one has none.
+    """
+    if len(durations_ms):
+        code_of(int(durations_ms.min()))
+        code_of(int(durations_ms.max()))
+    codes: IntArray = np.searchsorted(_UPPER, durations_ms) + 1
+    return codes
+
+
 def bounds_ms(codes: IntArray) -> tuple[IntArray, IntArray]:
     """Returns the shortest and the longest duration of each bin."""
     return _LOWER[codes - 1], _UPPER[codes - 1]

@@ -52,22 +52,17 @@ def _of_chunks(changes: ChunkChanges, places: IntArray) -> ChunkChanges:
 
 
 def _merged_durations(blobs: Sequence[bytes], changes: ChunkChanges) -> list[bytes]:
-    """Merges words: only those of slots that change are taken apart."""
+    """Merges words: only those of slots that change are taken apart, the others are copied."""
     slots = duration_cells.SLOTS
-    words, lengths = duration_cells.words_of(blobs)
-    row = np.repeat(np.arange(len(blobs)), lengths)
-    slot, n = duration_cells.decoded(words)
-    at = row * slots + slot
     changed, more = _sums(changes.row * slots + changes.slot, changes.n)
-    place = np.searchsorted(changed, at)
-    touched = place < len(changed)
-    touched[touched] = changed[place[touched]] == at[touched]
-    filled, numbers = _sums(np.concatenate((at[touched], changed)), np.concatenate((n[touched], more)))
+    words = duration_cells.placed_words_of(blobs)
+    touched = duration_cells.places_of(words, *np.divmod(changed, slots))
+    row, slot, n = words[touched] >> 32, *duration_cells.decoded(words[touched] & 0xFFFF_FFFF)
+    filled, numbers = _sums(np.concatenate((row * slots + slot, changed)), np.concatenate((n, more)))
     _check(filled, numbers, changes, slots)
     filled, numbers = filled[numbers > 0], numbers[numbers > 0]
     new = duration_cells.placed_words(*np.divmod(filled, slots), numbers)
-    kept = duration_cells.placed(row[~touched], words[~touched])
-    return duration_cells.blobs_of(np.concatenate((kept, new)), len(blobs))
+    return duration_cells.blobs_of(np.concatenate((np.delete(words, touched), new)), len(blobs))
 
 
 # --- All others -------------------------------------------------------------------------------------------------------
