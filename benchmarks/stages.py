@@ -231,7 +231,7 @@ async def _ask(store: SqliteStore, question: Callable[[int], bytes]) -> dict[str
         if day == 1:
             stages = _Stages()
         request = stages.run("parse and decode", kpi.QueryTimeSeriesRequest.FromString, question(day))
-        query = stages.run("parse and decode", decode_query, request, _FIELDS)
+        query = stages.run("parse and decode", decode_query, request, _FIELDS, _NOW)
 
         def work(snapshot: Snapshot, stages: _Stages = stages, query: Any = query, request: Any = request) -> None:
             watched: Any = _Watched(snapshot, stages, "rows read")
