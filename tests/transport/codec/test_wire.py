@@ -24,6 +24,13 @@ def test_a_table_is_its_lines(lines):
     assert wire.packed_lines(COUNTS, table) == [wire.packed(COUNTS, line) for line in table]
 
 
+def test_a_table_of_more_than_is_encoded_at_once_is_its_lines() -> None:
+    """A long table is encoded some lines at a time, and a line that is longer by itself."""
+    for width in (20_000, 40_000):
+        table = np.arange(3 * width).reshape(3, width)
+        assert wire.packed_lines(COUNTS, table) == [wire.packed(COUNTS, line) for line in table]
+
+
 @pytest.mark.parametrize("size", [0, 1, 127, 128, 20_000])
 def test_a_nested_message_is_found_again(size):
     """Whatever its length takes."""

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.application.query.slices import NONE, Slice
+from telwerkd.application.query.slices import NONE, Slice, SparsePart
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.durations import CODES, SUM, bounds_ms, representatives_ms
 
@@ -58,21 +58,26 @@ class Digest(NamedTuple):
 def digest(of: Slice, key_of_row: IntArray, keys: int, *, whole: bool = False) -> Digest:
     """Returns the durations of a slice under the keys of its rows (`NONE`: none), by bucket or of the whole period."""
     width = 1 if whole else of.width
-    at, n = _NONE_YET
-    for part in of.durations:
-        key = key_of_row[part.row]
-        place = key if whole else key * width + part.bucket
-        kept = key != NONE
-        codes, numbers = (part.code, part.n) if kept.all() else (part.code[kept], part.n[kept])
-        at = np.concatenate((at, place[kept] << _CODE_BITS | codes))
-        n = np.concatenate((n, numbers))
+    parts = [_placed(part, key_of_row, width) for part in of.durations] or [_NONE_YET]
+    at, n = parts[0] if len(parts) == 1 else (np.concatenate(columns) for columns in zip(*parts, strict=True))
     at, n = _summed(at, n)
-    place, code = at >> _CODE_BITS, at & (1 << _CODE_BITS) - 1
-    is_sum = code == SUM
+    is_bin = at & _CODE_MASK != SUM
+    of_bins, of_sums = np.flatnonzero(is_bin), np.flatnonzero(~is_bin)
     sums = np.zeros(keys * width, np.int64)
-    sums[place[is_sum]] = n[is_sum]
-    is_bin = ~is_sum
-    return Digest(keys, width, sums.reshape(keys, width), place[is_bin], code[is_bin], n[is_bin])
+    sums[at[of_sums] >> _CODE_BITS] = n[of_sums]
+    bins = at[of_bins]
+    return Digest(keys, width, sums.reshape(keys, width), bins >> _CODE_BITS, bins & _CODE_MASK, n[of_bins])
+
+
+def _placed(part: SparsePart, key_of_row: IntArray, width: int) -> tuple[IntArray, IntArray]:
+    """Returns place and bin as one number, and how many, of the cells that have a key."""
+    key = key_of_row[part.row]
+    place = key if width == 1 else key * width + part.bucket
+    at = place << _CODE_BITS | part.code
+    if (key_of_row != NONE).all():  # rows are few, their cells many
+        return at, part.n
+    kept = key != NONE
+    return at[kept], part.n[kept]
 
 
 def digest_of_all(of: Slice) -> Digest:
@@ -86,6 +91,7 @@ def digest_of_all(of: Slice) -> Digest:
 
 _CODE_BITS = (CODES - 1).bit_length()
 """Shifting takes a fraction of the time of a division."""
+_CODE_MASK = (1 << _CODE_BITS) - 1
 
 _NONE_YET = np.zeros(0, np.int64), np.zeros(0, np.int64)
 
