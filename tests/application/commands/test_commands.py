@@ -21,6 +21,7 @@ from telwerkd.application.commands import (
     Purge,
     Recount,
     Repair,
+    SetDisplayNames,
     SetNamesMax,
     SetTimeZone,
     SettleTimers,
@@ -29,6 +30,7 @@ from telwerkd.application.commands import (
 from telwerkd.application.commands.free_names import Unused
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.settings import WidgetVersion
+from telwerkd.domain.display_names import NameKey, NameKind
 from telwerkd.domain.ids import AccountId, ConversationId, Micros, WidgetId
 from telwerkd.storage.location import SqliteFile
 from telwerkd.storage.open_store import opened, prepare
@@ -53,6 +55,7 @@ EXAMPLES: list[AnyCommand] = [
     Recount(ConversationId("")),
     EndRecount(),
     Erase(C, keep_counts=False),
+    SetDisplayNames({NameKey(NameKind.WIDGET, WEB): "Web shop"}, names_max=20),
 ]
 
 
