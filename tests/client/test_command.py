@@ -66,7 +66,7 @@ def test_every_command_has_examples_that_it_understands(name: str) -> None:
                 break
             words = [*context._protected_args, *context.args]
             command = below[words.pop(0)]
-        assert name in {"", "settings"} or context.command is COMMANDS[name]
+        assert name in {"", "settings", "names"} or context.command is COMMANDS[name]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -200,6 +200,9 @@ def test_every_command_speaks_json_and_csv_and_is_quiet_beside(address: str, tmp
         ("settings", "widget", "web", "--live-limit", "90s"),
         ("settings", "show"),
         ("simulate", "--account", "of-output", "--conversations", "1"),
+        ("names", "import", str(written(tmp_path / "names.csv", ["kind,id,name", "operator,anna,Anna Smith"]))),
+        ("names", "list"),
+        ("names", "erase", "operator", "anna", "--yes"),
         ("erase", "c", "--yes"),
         ("purge", "--before", "2020-01-01", "--yes"),
     ]

@@ -244,3 +244,35 @@ def test_an_error_is_a_sentence_and_an_exit_code(
     assert (done.returncode, done.stdout) == (code, "")
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_duration_is_told_in_its_unit_and_in_milliseconds(address: str) -> None:
+    """For people in the table; exact in JSON and CSV."""
+    asked = ("explain", "response_time", *DAY, "--account", "of-durations")
+    with Telwerk(address) as client:
+        chat = {"widget": "web"}
+        answered = [
+            events.message_sent("chat-1", **chat, at=AT, sender="contact"),
+            events.message_sent("chat-1", **chat, at=minute(2), sender="operator", operator="anna", event_id="reply"),
+        ]
+        client.ingest("of-durations", answered)
+    table = [row.split() for row in telwerk(*asked, address=address).stdout.splitlines()]
+    assert ["Response", "time"] in table
+    assert [
+        "chat-1",
+        "2026-01-12",
+        "09:02:00",
+        "counted",
+        "2.0",
+        "min",
+        "anna",
+        "·",
+        "nobody",
+        "·",
+        "web",
+        "reply",
+    ] in table
+    [conversation] = json.loads(telwerk(*asked, "-o", "json", address=address).stdout)["conversations"]
+    assert conversation["counted"][0]["duration_ms"] == 120_000
+    [row] = csv.DictReader(io.StringIO(telwerk(*asked, "-o", "csv", address=address).stdout))
+    assert row["duration_ms"] == "120000"

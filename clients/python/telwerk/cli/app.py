@@ -52,12 +52,15 @@ app.command(
         "telwerk query satisfaction_score --account acme --from 7d --zone Europe/Amsterdam",
         "telwerk query goals_reached --account acme --from 2026-01-01 --to 2026-02-01 --compare previous",
         "telwerk query feedback_count --account acme --from 4w --granularity week --group-by operator --top 5 --rest",
+        "telwerk query first_response_time --account acme --from 28d --percentile 0.5,0.9",
     )
 )(query)
 app.command(
     epilog=examples(
         "telwerk totals satisfaction_score feedback_count --account acme --from 30d --group-by group",
         "telwerk totals satisfaction_score --account acme --group-by operator --order-by -mean --top 10",
+        "telwerk totals live_answer_rate --account acme --from 28d --group-by operator --top 5 --min-below 20",
+        "telwerk totals conversations_started --account acme --from 12w --group-by weekday --group-by hour_of_day",
         "telwerk totals pre_chat_survey_results --account acme --group-by value --question subject -o csv",
     )
 )(totals)

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from telwerk.cli.answers import Json, csv_text, json_text, names_json
+from telwerk.cli.durations import duration_text, has_durations
 from telwerk.cli.guide import complete_kpis
 from telwerk.cli.labels import Labels
 from telwerk.cli.noticing import say_if_no_data
@@ -147,8 +148,8 @@ def _json(answer: Answer) -> Json:
     }
 
 
-def _fact_texts(answer: Answer, fact: ExplainedFact) -> dict[str, str]:
-    texts = {
+def _fact_texts(answer: Answer, fact: ExplainedFact) -> dict[str, str | int]:
+    texts: dict[str, str | int] = {
         "event": fact.event_id,
         "time": answer.at(fact.instant).isoformat(),
         "operator": fact.operator_id or NOBODY,
@@ -159,7 +160,11 @@ def _fact_texts(answer: Answer, fact: ExplainedFact) -> dict[str, str]:
     for kind, id_ in zip(_WHOSE, (fact.operator_id, fact.operator_group_id, fact.widget_id), strict=True):
         if name := known.of(kind, id_):
             texts[f"{kind}_name"] = name
-    return {**texts, "value": text_of(fact.value)} if fact.HasField("value") else texts
+    if fact.HasField("value"):
+        texts["value"] = text_of(fact.value)
+    if fact.HasField("duration_ms"):
+        texts["duration_ms"] = fact.duration_ms
+    return texts
 
 
 def _whose(answer: Answer) -> Iterator[str]:
@@ -171,7 +176,7 @@ def _whose(answer: Answer) -> Iterator[str]:
             yield f"{kind}_name"
 
 
-def _left_out_texts(answer: Answer, event: LeftOutEvent) -> dict[str, str]:
+def _left_out_texts(answer: Answer, event: LeftOutEvent) -> dict[str, str | int]:
     return {
         "event": event.event_id,
         "time": answer.at(event.occur_time).isoformat(),
@@ -180,9 +185,11 @@ def _left_out_texts(answer: Answer, event: LeftOutEvent) -> dict[str, str]:
     }
 
 
-def _rows(answer: Answer) -> Iterator[Mapping[str, str]]:
+def _rows(answer: Answer) -> Iterator[Mapping[str, str | int]]:
     """A row per fact and per event left out, all with the same columns."""
-    columns = ("event", "time", *_whose(answer), "value", "rule", "description")
+    measured = any(fact.HasField("duration_ms") for one in answer.conversations for fact in one.counted)
+    value = ("value", "duration_ms") if measured else ("value",)
+    columns = ("event", "time", *_whose(answer), *value, "rule", "description")
     for one in answer.conversations:
         for outcome, listed in (
             ("counted", [_fact_texts(answer, fact) for fact in one.counted]),
@@ -198,7 +205,7 @@ def _rows(answer: Answer) -> Iterator[Mapping[str, str]]:
 
 
 def _print(answer: Answer, kpi: Kpi) -> None:
-    out.print(Text.assemble((kpi.display_name, "bold"), f" · {kpi.unit}"))
+    out.print(Text.assemble((kpi.display_name, "bold"), "" if has_durations(kpi) else f" · {kpi.unit}"))
     if answer.conversations:
         out.print(_table(answer, has_value=kpi.value_kind != ValueKind.VALUE_KIND_NONE))
     if held := sum(len(one.held_back) for one in answer.conversations):
@@ -254,7 +261,10 @@ def _fact_row(fact: ExplainedFact, outcome: Text, labels: Labels) -> _Row:
         labels.person("operator_group", fact.operator_group_id),
     )
     whose = f"{operator} · {group} · {labels.of('widget', fact.widget_id)}"
-    return _Row(fact.instant, outcome, labels.value(fact.value) if fact.HasField("value") else "", whose, fact.event_id)
+    value = labels.value(fact.value) if fact.HasField("value") else ""
+    if fact.HasField("duration_ms"):
+        value = duration_text(fact.duration_ms)
+    return _Row(fact.instant, outcome, value, whose, fact.event_id)
 
 
 def _sum(answer: Answer) -> str:

@@ -33,11 +33,11 @@ class Labels:
         return self.of(kind, id_) if id_ else NOBODY
 
     def value(self, value: Value) -> str:
-        """The same of a value."""
+        """The same of a value; a set of topics without any name is written as it is filtered by."""
         match value.WhichOneof("kind"):
             case "goal_id":
                 return self.of("goal", value.goal_id)
-            case "topics":
+            case "topics" if self.names.has("topic"):
                 return ", ".join(self.of("topic", topic) for topic in value.topics.topic_ids)
             case "answer" if self._is_named(value):
                 question, option = value.answer.question_id, value.answer.option_id
