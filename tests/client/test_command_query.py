@@ -292,6 +292,8 @@ def test_weekday_and_hour_are_drawn_as_a_heat_map(address: str) -> None:
     assert "busiest: Mon 09:00 to 10:00, 2 an hour (2 in 1 h)" in drawn
     table = telwerk(*asked, address=address).stdout
     assert tuple(cell for cell in table.split() if cell in {"Mon", "0.08"}) == ("Mon", "0.08")
+    asked = ("totals", "response_time", *asked[2:], "--group-by", "hour_of_day")
+    assert "longest: Mon 09:00 to 10:00, 1.0 min on average (of 2)" in telwerk(*asked, address=address).stdout
 
 
 def test_the_width_can_be_left_to_the_server(address: str) -> None:

@@ -1,10 +1,11 @@
-"""A week as a heat map: how much happens in each hour of each weekday, in a terminal."""
+"""A week as a heat map in a terminal: for each hour of each weekday how much happens, how often, how long it takes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
 
+from telwerk.cli.durations import duration_text
 from telwerk.v1.kpi_service_pb2 import KpiAnswer, Total
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -23,15 +24,22 @@ class Cell:
     hours: float
     below: int | None = None
     """Of a rate: what is below the line."""
+    mean_ms: float | None = None
+    """Of durations: their mean, 0 without any."""
 
     @property
     def heat(self) -> float | None:
-        """Facts by hour of real time; of a rate, the rate. None without any time, or with nothing below."""
+        """Facts by hour of real time; of a rate, the rate; of durations, the mean.
+
+        None without any time, or with nothing below.
+        """
+        if self.mean_ms is not None:
+            return self.mean_ms if self.hours else None
         by = self.hours if self.below is None else self.below
         return self.count / by if by else None
 
 
-def cells_of(answer: KpiAnswer, totals: Sequence[Total]) -> Mapping[tuple[int, int], Cell]:
+def cells_of(answer: KpiAnswer, totals: Sequence[Total], *, durations: bool = False) -> Mapping[tuple[int, int], Cell]:
     """The cells of an answer by weekday and hour of the day; those without facts, too."""
     rows = {(row.key.weekday, row.key.hour_of_day): row for row in totals if row.kpi_id == answer.kpi_id}
     is_rate = any(row.HasField("below_count") for row in rows.values())
@@ -39,7 +47,7 @@ def cells_of(answer: KpiAnswer, totals: Sequence[Total]) -> Mapping[tuple[int, i
     for cell in answer.week_cells:
         at = (cell.weekday, cell.hour_of_day)
         row = rows.get(at, Total())
-        found[at] = Cell(row.count, cell.hours, row.below_count if is_rate else None)
+        found[at] = Cell(row.count, cell.hours, row.below_count if is_rate else None, row.mean if durations else None)
     return found
 
 
@@ -82,4 +90,6 @@ def caption(cells: Mapping[tuple[int, int], Cell]) -> str:
     when = f"{WEEKDAYS[weekday - 1]} {hour:02}:00 to {(hour + 1) % HOURS:02}:00"
     if cell.below is not None:
         return f"highest: {when}, {cell.heat:.0%} ({cell.count:,} of {cell.below:,})"
+    if cell.mean_ms is not None:
+        return f"longest: {when}, {duration_text(cell.mean_ms)} on average (of {cell.count:,})"
     return f"busiest: {when}, {cell.heat:.3g} an hour ({cell.count:,} in {cell.hours:g} h)"

@@ -117,7 +117,7 @@ def _print_weeks(response: QueryTotalsResponse, kpis: Mapping[str, Kpi]) -> None
     """A heat map for each KPI."""
     for answer in response.answers:
         heading(answer, kpis)
-        cells = cells_of(answer, response.totals)
+        cells = cells_of(answer, response.totals, durations=has_durations(kpis[answer.kpi_id]))
         out.print(heat_map(cells))
         out.print(caption(cells))
         notes(answer)
