@@ -314,6 +314,8 @@ def test_percentiles_stand_in_tables_as_durations(address: str) -> None:
     assert ["Mon", "2026-11-02", *numbers] in [row[:9] for row in rows]
     assert ["Tue", "2026-11-03", "0", "–", "–", "–"] in rows
     assert ["Total", *numbers] in rows
+    [told] = json.loads(telwerk("query", *asked, "-o", "json", address=address).stdout)["kpis"]
+    assert (round(told["p50"], -3), round(told["p90"], -3)) == (30_000, 90_000), "of all buckets together"
 
 
 def test_durations_and_rates_are_compared_with_their_like(address: str) -> None:

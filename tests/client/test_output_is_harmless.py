@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from telwerk import Telwerk, events
-from telwerk.cli.answers import csv_text
 from telwerk.cli.options import Output
+from telwerk.cli.spreadsheets import csv_text
 from telwerk.v1.settings_service_pb2 import WidgetSettings
 from tests.client.command import telwerk
 from tests.conftest import serving

@@ -8,8 +8,6 @@ Where the account does not count a KPI, CSV has a column `counted`, and of that 
 is False; where a KPI is known only from an instant on, a column `known_from`.
 """
 
-import csv
-import io
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +18,7 @@ from typing import TypeAlias, assert_never
 from telwerk.cli.labels import Labels
 from telwerk.cli.noticing import not_counted
 from telwerk.cli.options import Output, out
+from telwerk.cli.spreadsheets import csv_text
 from telwerk.cli.times import zone_of
 from telwerk.cli.values import key_texts, text_of
 from telwerk.names import KINDS
@@ -56,10 +55,6 @@ class Bucket:
     def mean(self) -> float | None:
         """Absent without ratings."""
         return self.stars / self.count if self.count and self.stars is not None else None
-
-
-_FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What a spreadsheet takes for the beginning of a formula; the last four are the first four in full width."""
 
 
 def bucket_starts(response: QueryTimeSeriesResponse) -> list[datetime]:
@@ -305,35 +300,13 @@ def _kpi_json(answer: KpiAnswer) -> Json:
         "counted": answer.availability != Availability.AVAILABILITY_NOT_YET_COUNTED,
         **({"known_from": _known_from(answer)} if answer.HasField("known_from") else {}),
         "overlapping": answer.overlapping,
+        **{percentile_name(found.percentile): found.value for found in answer.percentiles},
     }
 
 
 def json_text(answer: Json) -> str:
     """The answer as indented JSON."""
     return json.dumps(answer, ensure_ascii=False, indent=2)
-
-
-def csv_text(rows: Iterable[Mapping[str, object]], output: Output) -> str:
-    """The rows under the columns that any of them has; nothing at all where there are none.
-
-    Ids are chosen by others. Unless raw, a spreadsheet that opens the file takes none of them for a formula.
-    """
-    listed = list(rows)
-    if not listed:
-        return ""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(dict.fromkeys(column for row in listed for column in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(listed if output is Output.CSV_RAW else map(_without_formulas, listed))
-    return text.getvalue().removesuffix("\n")
-
-
-def _without_formulas(row: Mapping[str, object]) -> Mapping[str, object]:
-    """Texts that would be formulas with a `'` before them; numbers are numbers, also negative ones."""
-    return {
-        column: f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_BEGINS) else cell
-        for column, cell in row.items()
-    }
 
 
 def print_record(record: Mapping[str, Json], output: Output, text: str) -> None:

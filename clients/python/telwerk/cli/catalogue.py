@@ -11,10 +11,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from telwerk.cli.answers import csv_text
 from telwerk.cli.asked import as_kpi
 from telwerk.cli.guide import complete_kpis
 from telwerk.cli.options import EXIT_REFUSED, Language, LanguageOption, Output, OutputOption, connect, out, say
+from telwerk.cli.spreadsheets import csv_text
 from telwerk.cli.values import text_of
 from telwerk.v1.kpi_service_pb2 import Dimension, HelpHeadings, Kpi, Revisability
 

@@ -13,7 +13,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from telwerk.cli.answers import Json, csv_text, json_text, names_json
+from telwerk.cli.answers import Json, json_text, names_json
 from telwerk.cli.durations import duration_text, has_durations
 from telwerk.cli.guide import complete_kpis
 from telwerk.cli.labels import Labels
@@ -22,6 +22,7 @@ from telwerk.cli.options import Account, Output, OutputOption, connect, out, say
 from telwerk.cli.query_options import From, Groups, Operators, Questions, To, Topics, Values, Widgets, Zone
 from telwerk.cli.querying import where_of
 from telwerk.cli.slicing import readable_id
+from telwerk.cli.spreadsheets import csv_text
 from telwerk.cli.times import Clock, parse_range
 from telwerk.cli.values import NOBODY, text_of
 from telwerk.names import KindName, Names

@@ -9,13 +9,14 @@ import typer
 from rich import box
 from rich.table import Table
 
-from telwerk.cli.answers import Json, csv_text, json_text, print_record
+from telwerk.cli.answers import Json, json_text, print_record
 from telwerk.cli.guide import complete_kinds, examples
 from telwerk.cli.naming import none_of
 from telwerk.cli.naming_file import Named, NamesFileError, read
 from telwerk.cli.options import EXIT_INPUT_REFUSED, Account, Output, OutputOption, connect, out, say
 from telwerk.cli.removing import Yes, confirm
 from telwerk.cli.slicing import readable_id
+from telwerk.cli.spreadsheets import csv_text
 from telwerk.client import Telwerk
 from telwerk.errors import InvalidArgumentError
 from telwerk.names import KINDS, KindName, display_name

@@ -10,10 +10,11 @@ from google.protobuf import json_format
 from rich import box
 from rich.table import Table
 
-from telwerk.cli.answers import csv_text, print_record
+from telwerk.cli.answers import print_record
 from telwerk.cli.guide import examples
 from telwerk.cli.options import Account, Output, OutputOption, connect, out
 from telwerk.cli.slicing import readable_id
+from telwerk.cli.spreadsheets import csv_text
 from telwerk.cli.times import Clock, parse_duration, parse_moment
 from telwerk.cli.values import ACTIONS, action_text, parse_action
 from telwerk.queries import timestamp
