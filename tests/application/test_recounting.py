@@ -174,7 +174,36 @@ async def test_counts_that_an_erased_conversation_left_have_no_part_two(store):
     found = await answered(store)
     assert numbers(found)["satisfaction_score"] == (1, 4)
     assert numbers(found)["messages"] == (0, 0)
-    assert found[Kpi.MESSAGES].known_from == at("09:15:00")
+    assert found[Kpi.MESSAGES].known_from == at("10:20:00.000001")
+
+
+async def test_what_an_erasure_lost_is_not_known(store):
+    """Also where it left none of the ten: by earlier rules, or until part two was switched off (R-ANEW-7, R-ANEW-9)."""
+    uncounted = "09:00:00 contact: message\n09:00:30 anna: message\n09:20:00 ends"
+    await accept(store, uncounted, "c1")
+    await erase(store, ACME, ONE, keep_counts=True)
+    assert numbers(await answered(store))["messages"] == (2, 0)
+    await counted_anew(store, "ten")
+    await counted_anew(store, "all")
+    found = await answered(store)
+    assert (numbers(found)["messages"], found[Kpi.MESSAGES].known_from) == ((0, 0), at("09:30:00"))
+    await by_part_one(store)
+    await accept(store, uncounted.replace("09:", "11:"), "c2")
+    await erase(store, ACME, ConversationId("c2"), keep_counts=True)
+    await counted_anew(store)
+    assert (await answered(store))[Kpi.MESSAGES].known_from == at("11:20:00.000001")
+    await by_part_one(store)
+    await accept(store, uncounted.replace("09:", "13:"), "c3", "c4")
+    await purge(store, ACME, at("13:01:00"))
+    for conversation in ("c3", "c4"):
+        await erase(store, ACME, ConversationId(conversation), keep_counts=False)
+    await counted_anew(store)
+    assert (await answered(store))[Kpi.MESSAGES].known_from == at("13:00:30.000001"), "of the purged events"
+    await by_part_one(store)
+    await accept(store, uncounted.replace("09:", "14:"), "c5")
+    await erase(store, ACME, ConversationId("c5"), keep_counts=False)
+    await counted_anew(store)
+    assert (await answered(store))[Kpi.MESSAGES].known_from == 0, "of nothing anything is missing"
 
 
 async def test_part_two_is_switched_off_for_an_account_and_on_again(store):

@@ -110,3 +110,22 @@ async def test_a_rate_lacks_its_numbers_as_long_as_any_of_its_kpis_does(tmp_path
         assert (rate.availability, rate.below_count) == (kpi.AVAILABILITY_NOT_YET_COUNTED, 0)
         assert (len(rate.week_cells), len(unanswered.week_cells), unanswered.count) == (0, 7, 1)
         assert [row.kpi_id for row in response.totals] == ["unanswered_live_conversations"]
+
+
+async def test_hours_of_the_week_begin_where_a_kpi_is_known(tmp_path):
+    """A mean per hour is of the time of which all is known; KPIs of part one are known of all times (R-WEEK-3)."""
+    path, tuesday = tmp_path / "telwerk.db", DAY + timedelta(1)
+    async with started(path) as server:
+        await server.ingest_chat("a", ANSWERED, "c")
+        with sqlite3.connect(path) as connection:
+            known_from = int((tuesday + timedelta(hours=6)).timestamp()) * SECOND
+            connection.execute("UPDATE accounts SET known_from = ?, version = version + 1", [known_from])
+        connection.close()
+        week = time_range(DAY.date(), DAY.date() + timedelta(2))
+        kpi_ids = ("messages", "feedback_count", "live_answer_rate", "offline_reassignment_rate")
+        response = await server.totals("a", *kpi_ids, group_by=[kpi.DIMENSION_WEEKDAY], range=week)
+        hours = {answer.kpi_id: [cell.hours for cell in answer.week_cells] for answer in response.answers}
+        assert hours == dict(zip(kpi_ids, ([18], [24, 24], [18], [24, 24]), strict=True))
+        assert [answer.HasField("known_from") for answer in response.answers] == [True, False, True, False]
+        [monday, *_] = response.totals
+        assert (monday.kpi_id, monday.key.weekday, monday.hours) == ("messages", 1, 0)

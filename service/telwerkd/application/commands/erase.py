@@ -9,6 +9,7 @@ from telwerkd.application.ports import Transaction
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.facts import Change, FactChange
 from telwerkd.domain.conversation.fold import fold
+from telwerkd.domain.conversation.state import CURRENT_RULES
 from telwerkd.domain.ids import EPOCH, ConversationId, Micros
 
 
@@ -48,6 +49,8 @@ def _erase(command: Erase, tx: Transaction) -> Erased:
     gone = [effect for effect in effects if not keep_counts or _holds(effect)]
     anonymous, removed = sum_of((kept, 1)), sum_of((gone, -1))
     tx.remove_conversation(conversation)
+    if row.state.rules < CURRENT_RULES:
+        _note_lost(tx, row.last_time if keep_counts else Micros(row.base.order[0]))  # what was purged stays in any case
     tx.note_removed(tx.account().mark(command.now))
     tx.bump_version()
     add_base(tx, anonymous)
@@ -55,6 +58,13 @@ def _erase(command: Erase, tx: Transaction) -> Erased:
     changes = (anonymous.by_measure(), removed.by_measure())
     count = sum(abs(n) for by_measure in changes for entries in by_measure.values() for *_, n in entries)
     return Erased(len(log), count)
+
+
+def _note_lost(tx: Transaction, last_time: Micros) -> None:
+    """Says that what a conversation would have by newer rules cannot be counted any more (R-ANEW-7, R-ANEW-9)."""
+    account = tx.account()
+    known_from = max(account.known_from, Micros(last_time + 1))
+    tx.put_rules(account.rules_version, account.rules_target, account.rules_max, known_from)
 
 
 def _holds(effect: Effect) -> bool:

@@ -7,7 +7,7 @@ again.
 """
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import NamedTuple
@@ -139,10 +139,13 @@ class EndRecount:
             return Left.CONVERSATIONS
         if removed := tx.take_base_chunks([COUNTED[kpi] for kpi in kpis_beyond(target)], self.chunks_max):
             correct_counters(tx, _taken_out(removed))
+            known_from = max(account.known_from, _facts_end(removed))
+            tx.put_rules(account.rules_version, target, account.rules_max, known_from)
             tx.bump_version()
             return Left.BASE_FACTS
         if account.rules_version < target:
-            tx.put_rules(target, target, account.rules_max, max(account.known_from, _anonymous_until(tx)))
+            known_from = max(account.known_from, _facts_end(tx.every_base_chunk()))
+            tx.put_rules(target, target, account.rules_max, known_from)
             tx.bump_version()
         return Left.NOTHING
 
@@ -159,9 +162,9 @@ def _taken_out(removed: Sequence[tuple[Measure, StoredChunk]]) -> dict[ChunkKey,
     return less
 
 
-def _anonymous_until(tx: Transaction) -> Micros:
-    """Returns the end of the last quarter-hour that has a fact which no event explains any more (R-ANEW-9)."""
+def _facts_end(chunks: Iterable[tuple[Measure, StoredChunk]]) -> Micros:
+    """Returns the end of the last quarter-hour of facts that no event explains any more (R-ANEW-9); 0 without any."""
     last = -1
-    for measure, row in tx.every_base_chunk():
+    for measure, row in chunks:
         last = max(last, int(unpacked(measure, [row.chunk], [row.cells]).quarter_hour.max(initial=-1)))
     return Micros((last + 1) * QUARTER_HOUR_MICROS)
