@@ -311,6 +311,9 @@ async def test_rates_are_compared_by_their_difference(rates):
     [row] = (await rated(rates, "rating_rate", **options)).totals
     assert (counts_of(row), row.comparison.count, row.comparison.below_count) == ((0, 1), 2, 2)
     assert (row.comparison.rate, row.comparison.rate_delta) == (1.0, -1.0)
+    noon = {"start": nine + timedelta(hours=3), "end": nine + timedelta(hours=4)}
+    [row] = (await rated(rates, "unanswered_ended_rate", **options | noon)).totals
+    assert (row.rate, row.comparison.rate, row.comparison.rate_delta) == (1.0, 0.5, 0.5), "no change by a factor"
     [row] = (
         await rated(rates, "rating_rate", **options | {"start": eleven, "end": eleven + timedelta(hours=1)})
     ).totals

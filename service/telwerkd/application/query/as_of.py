@@ -31,6 +31,7 @@ _PAUSE_SECONDS = 0.0005
 """After each page: the event loop gets the interpreter, which a thread that computes else keeps for 5 ms at a time."""
 
 _ENTRY_BYTES = 400
+"""About what the count of one fact takes in memory, with its key."""
 
 
 class PastView:

@@ -39,7 +39,8 @@ def assemble(reading: Reading, grouped: Grouped, selection: Selection, points: P
     """
     query, periods = reading.outline.query, reading.periods
     width = sum(period.width for period in periods)
-    numbers = points.take(selection.size, width, [kpi.values + len(query.percentiles) for kpi in grouped.kpis])
+    of_durations = len(query.percentiles) + query.include_histogram
+    numbers = points.take(selection.size, width, [kpi.values + of_durations for kpi in grouped.kpis])
     if query.include_histogram:
         bins = sum(len(part.code) for kpi in grouped.kpis for of in kpi.periods for part in of.slice.durations)
         numbers += points.take(1, bins, [_BIN_NUMBERS])
@@ -92,7 +93,7 @@ def _summed(query: Query, kpi: GroupedKpi, period: int) -> GrandTotal:
     facts = int(by_value.sum())
     values = whole.percentiles(query.percentiles)[:, 0, 0].tolist()
     percentiles = zip(query.percentiles, values, strict=True) if facts else ()
-    bins = zip(*(column.tolist() for column in whole.bins(0)), strict=True) if query.include_histogram else ()
+    bins = [row for of in whole.histograms() for row in next(of.buckets())] if query.include_histogram else ()
     return GrandTotal(facts, int(whole.sums[0, 0]), None, tuple(percentiles), tuple(bins))
 
 
@@ -156,11 +157,11 @@ def _of_durations(
         digests += [digest(of.slice, layer.key, 1) for layer in of.left_over(slots)]
     rows = [(found, key) for found in digests for key in range(found.keys)]
     percentiles = [of_key for found in digests for of_key in found.percentiles(query.percentiles).transpose(1, 0, 2)]
-    for (found, key), of_key, of_counts in zip(rows, percentiles, counts, strict=True):
+    histograms = [of_key for found in digests for of_key in found.histograms()] if query.include_histogram else None
+    for row, ((found, key), of_key, of_counts) in enumerate(zip(rows, percentiles, counts, strict=True)):
         durations = None
         if query.percentiles or query.include_histogram:
-            places = range(key * found.width, (key + 1) * found.width) if query.include_histogram else ()
-            durations = DurationNumbers(query.percentiles, of_key, [found.bins(place) for place in places])
+            durations = DurationNumbers(query.percentiles, of_key, None if histograms is None else histograms[row])
         yield Numbers(of_counts, found.sums[key], None, durations=durations)
 
 

@@ -1,6 +1,7 @@
 """Digests: durations by key and bucket, from which sums, percentiles and histograms come."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -19,6 +20,20 @@ class Bins(NamedTuple):
     lower: IntArray
     upper: IntArray
     n: IntArray
+
+
+class Histogram(NamedTuple):
+    """The durations of a key, bucket by bucket. One that has none, as most of a long series, takes an edge only."""
+
+    edges: IntArray
+    """Where the bins of each bucket begin among all bins; after the last bucket, where they end."""
+    bins: Bins
+
+    def buckets(self) -> Iterator[list[tuple[int, int, int]]]:
+        """Yields the bins of each bucket: the shortest and the longest duration, and how many there are."""
+        rows = [*zip(*(column.tolist() for column in self.bins), strict=True)]
+        for begin, end in pairwise(self.edges.tolist()):
+            yield rows[begin:end]
 
 
 class Digest(NamedTuple):
@@ -49,10 +64,13 @@ class Digest(NamedTuple):
                 row[self.place[firsts]] = representatives_ms(self.code[np.searchsorted(upto, before + rank)])
         return found.reshape(len(wanted), self.keys, self.width)
 
-    def bins(self, place: int) -> Bins:
-        """Returns the bins of a key in a bucket."""
-        start, end = np.searchsorted(self.place, (place, place + 1))
-        return Bins(*bounds_ms(self.code[start:end]), self.n[start:end])
+    def histograms(self) -> Iterator[Histogram]:
+        """Yields the histogram of each key."""
+        edges = np.searchsorted(self.place, np.arange(self.keys * self.width + 1))
+        columns = Bins(*bounds_ms(self.code), self.n)
+        for key in range(self.keys):
+            own = edges[key * self.width : (key + 1) * self.width + 1]
+            yield Histogram(own - own[0], Bins(*(column[own[0] : own[-1]] for column in columns)))
 
 
 def digest(of: Slice, key_of_row: IntArray, keys: int, *, whole: bool = False) -> Digest:

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from telwerkd.application.ports import AnswerVersion
-from telwerkd.application.query.digests import Bins, Floats
+from telwerkd.application.query.digests import Floats, Histogram
 from telwerkd.application.query.question import RowPlace
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.counting.arrays import IntArray
@@ -37,8 +37,8 @@ class DurationNumbers(NamedTuple):
     """The percentiles."""
     percentiles: Floats
     """By percentile, in the order asked for, and bucket; NaN without facts."""
-    histogram: list[Bins]
-    """By bucket, if asked for."""
+    histogram: Histogram | None
+    """If asked for."""
 
 
 class Numbers(NamedTuple):

@@ -152,7 +152,9 @@ def hashed(rows: KpiRows) -> KpiRows:
     for of in numbers:
         if of.durations is not None:
             parts.append(of.durations.percentiles.tobytes())
-            parts += [column.tobytes() for bins in of.durations.histogram for column in bins]
+            if of.durations.histogram is not None:
+                histogram = of.durations.histogram
+                parts += [column.tobytes() for column in (histogram.edges, *histogram.bins)]
     return rows._replace(durations_hash=hash(b"".join(parts)))
 
 

@@ -13,10 +13,14 @@ from telwerkd.transport.codec import wire
 def of_series(numbers: DurationNumbers, shown: IntArray | slice) -> Iterator[bytes]:
     """Yields the fields of a line, of the buckets that are shown."""
     yield from _percentile_series(pb.Series.PERCENTILES_FIELD_NUMBER, numbers, shown)
-    if numbers.histogram:
-        for bucket in np.arange(len(numbers.histogram))[shown].tolist():
-            histogram = pb.Histogram(bins=bins(_rows(numbers, bucket)))
-            yield wire.nested(pb.Series.HISTOGRAMS_FIELD_NUMBER, histogram.SerializeToString())
+    if numbers.histogram is not None:
+        buckets, no_histogram = [*numbers.histogram.buckets()], _histogram([])  # which most have in a long series
+        for bucket in np.arange(len(buckets))[shown].tolist():
+            yield _histogram(buckets[bucket]) if buckets[bucket] else no_histogram
+
+
+def _histogram(rows: Iterable[tuple[int, int, int]]) -> bytes:
+    return wire.nested(pb.Series.HISTOGRAMS_FIELD_NUMBER, pb.Histogram(bins=bins(rows)).SerializeToString())
 
 
 def of_compared(numbers: DurationNumbers) -> Iterator[bytes]:
@@ -45,12 +49,7 @@ def told(found: Iterable[tuple[float, float]]) -> list[pb.Percentile]:
 
 def histogram(numbers: DurationNumbers | None) -> list[pb.HistogramBin]:
     """Returns the histogram of a total."""
-    return bins(_rows(numbers, 0)) if numbers is not None and numbers.histogram else []
-
-
-def _rows(numbers: DurationNumbers, bucket: int) -> Iterator[tuple[int, int, int]]:
-    lower, upper, n = (column.tolist() for column in numbers.histogram[bucket])
-    return zip(lower, upper, n, strict=True)
+    return bins(next(numbers.histogram.buckets())) if numbers is not None and numbers.histogram is not None else []
 
 
 def bins(rows: Iterable[tuple[int, int, int]]) -> list[pb.HistogramBin]:
