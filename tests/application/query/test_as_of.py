@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from telwerkd.application.batches import IngestLimits, Submitted
 from telwerkd.application.commands.ingest_batch import IngestBatch
@@ -24,6 +25,7 @@ from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
 from telwerkd.domain.time.ranges import QuarterHourRange
 from telwerkd.storage.open_store import opened, prepare
 from tests.chats import at, chat
+from tests.commands import Do
 
 ACME = AccountId("acme")
 NINE = at("09:00:00")
@@ -117,11 +119,27 @@ async def test_an_instant_of_which_the_log_does_not_tell_is_refused(store):
 
 
 async def test_marks_never_run_backwards(store):
-    """A clock that is set back marks what it accepts with the latest mark there was (R-ASOF-1)."""
+    """A clock that is set back marks what it accepts with the latest mark there was, or settled instant (R-ASOF-1)."""
     await accept(store, FIRST, "10:00:00")
     await accept(store, "09:02:00 contact rates 1 #late", "09:30:00")
     assert "before the first event" in (await refused(store, "09:30:00")).message
     assert await count(store, "10:00:00") == 2
+    await accept(store, "09:03:00 contact rates 2 #ahead", "11:00:00")
+    await accept(store, "09:04:00 contact rates 3 #behind", "10:30:00")
+    assert [await count(store, when) for when in ("10:30:00", "10:59:59", "11:00:00")] == [2, 2, 4]
+    await accept(store, "11:10:00 goes live, limit 60s\n11:10:00 contact: message", "11:10:00", "c2")
+    await settle_due(store, NOON)
+    await accept(store, "09:05:00 contact rates 4 #after", "11:10:30")
+    assert [await count(store, when) for when in ("11:10:59", "11:11:00")] == [4, 5]
+
+
+async def test_events_of_before_there_were_marks_count_as_known(store):
+    """Of a database of an earlier schema they were all accepted before the first that has one (R-ASOF-2, R-ASOF-3)."""
+    await accept(store, FIRST, "10:00:00")
+    unmarked = sa.text("UPDATE events SET accepted = NULL")
+    await store.write([(ACME, Do(lambda tx: tx._connection.execute(unmarked) and None))])
+    await accept(store, "09:02:00 contact rates 1 #late", "10:30:00")
+    assert [await count(store, when) for when in ("10:00:00", "10:30:00")] == [1, 2]
 
 
 async def test_it_is_bounded_by_the_events_of_the_range(store):
