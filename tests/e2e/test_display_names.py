@@ -181,6 +181,10 @@ async def test_the_limits_are_settings_and_named(tmp_path):
         await put(server, "a", name(OPERATOR, "o1", "y"), name(OPERATOR, "o2", "x"))
         await put(server, "a", name(OPERATOR, "o1", ""), name(OPERATOR, "o3", "x"))
         assert [each.id for each in await listed(server, "a", OPERATOR)] == ["o2", "o3"]
+    async with started(tmp_path / "telwerk.db", display_names_max=1) as server:
+        await put(server, "a", name(OPERATOR, "o2", "z"))
+        said = await refused(server, "a", name(OPERATOR, "o4", "x"))
+        assert "would have 4 display names, at most 1 (display_names_max)" in said.text
 
 
 async def test_wrong_listings_are_refused(server, account):

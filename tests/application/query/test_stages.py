@@ -170,6 +170,26 @@ async def test_much_that_is_kept_is_not_added_up_at_once(
     assert {name for name, fields in asked.items() if await bounded.in_thread(**fields)} == in_thread
 
 
+async def test_a_histogram_costs_what_its_bins_take_to_encode(asking: Asking) -> None:
+    """Each is a message of its own, and a hundred times as long in the making as a number."""
+
+    def work(tx: Any) -> None:
+        deltas, kpi = Deltas(), Kpi.RESPONSE_TIME
+        for n in range(20 * OPERATORS):
+            instant = Micros((FIRST_DAY + n // OPERATORS) * DAY_MICROS)
+            who = OperatorId(f"o{n % OPERATORS}"), OperatorGroupId(""), WidgetId("web")
+            deltas.add(FactChange(Change.COUNTED, Fact(kpi, f"{n}", *who, instant, EventId("e"))), 1)
+        tx.bump_version()
+        tx.add_deltas(deltas)
+        compacted(tx, kpi, 1_000_000)
+
+    await asking.store.write([(ACCOUNT, Do(work))])
+    fields = {"kpis": (CATALOGUE[Kpi.RESPONSE_TIME],), "group_by": (Dimension.OPERATOR,)}
+    assert await asking.in_thread(**fields)
+    assert not await asking.in_thread(**fields, percentiles=(0.5, 0.9))
+    assert await asking.in_thread(**fields, include_histogram=True)
+
+
 async def test_many_numbers_of_little_are_not_made_at_once(asking: Asking) -> None:
     """Decades of days in which nothing was counted but on one of them are in an answer all the same."""
     await asking.ask()

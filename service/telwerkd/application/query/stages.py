@@ -56,6 +56,9 @@ _CHUNK, _ENTRY, _OPEN_ENTRY, _FILED = 60, 12, 60, 60
 _DURATION = 12
 """A bin of durations in a bucket of a series: put into its bucket and its order, and counted."""
 
+_HISTOGRAM, _BIN = 80, 600
+"""A bucket that has a histogram, be it empty, and a bin in it: messages of their own."""
+
 _ROW = 800
 """A row of an answer."""
 
@@ -259,8 +262,13 @@ def cost_of_assembling(reading: Reading, selection: Selection) -> int:
     """Returns what it costs to allocate and to encode the numbers of the selected keys."""
     per_count = _COUNT if len(reading.periods) == 1 else _COMPARED_COUNT
     widths = sum(period.width for period in reading.periods)
-    columns = sum(2 if kpi.below else 1 for kpi in reading.kpis)
-    return selection.size * widths * columns * per_count
+    query = reading.outline.query
+    columns = sum((2 if kpi.below else 1) + len(query.percentiles) for kpi in reading.kpis)
+    cost = selection.size * widths * columns * per_count
+    if query.include_histogram:
+        bins = sum(len(part.code) for kpi in reading.kpis for of in kpi.slices for part in of.durations)
+        cost += selection.size * widths * len(reading.kpis) * _HISTOGRAM + bins * _BIN
+    return cost
 
 
 # --- Batches ---------------------------------------------------------------------------------------------------------
