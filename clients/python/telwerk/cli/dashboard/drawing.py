@@ -123,8 +123,8 @@ def kpi_table(picture: Picture, kpis: Sequence[Kpi], width: int, height: int) ->
     for kpi in kpis:
         total = totals.get(kpi.kpi_id, Total())
         if why := _SILENT.get(told[kpi.kpi_id].availability):
-            silent = Text.assemble(f"{kpi.display_name} ", (why, "yellow"))
-            table.add_row(silent, *[ABSENT] * (2 + before), "")
+            # In place of the chart: beside the longest name there is no room.
+            table.add_row(kpi.display_name, *[ABSENT] * (2 + before), Text(why, "yellow"))
             continue
         name = _name(kpi, total)
         numbers = [_change(kpi, total), *([_value(kpi, total.comparison)] if before else [])]
