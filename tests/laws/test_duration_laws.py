@@ -174,16 +174,19 @@ def check(query: Query, numbers: Numbers, of_buckets: dict[int, list[int]]) -> i
     assert not numbers.counts[empty].any()
     assert not numbers.sums[empty].any()
     assert np.isnan(durations_.percentiles[:, empty]).all()
+    histogram = [*durations_.histogram.buckets()] if durations_.histogram is not None else None
+    assert (histogram is not None) == query.include_histogram
+    assert not any(bins for bins, is_empty in zip(histogram or (), empty.tolist(), strict=False) if is_empty)
     for bucket, of_bucket in of_buckets.items():
         values = np.array(of_bucket, np.int64)
         found = durations_.percentiles[:, bucket]
         assert (numbers.counts[bucket], numbers.sums[bucket]) == (len(values), sum(of_bucket))
         expected = np.quantile(values, query.percentiles, method="inverted_cdf")
         assert (np.abs(found - expected) <= 0.01 * expected + ROUNDING).all(), (found, expected)
-        if query.include_histogram:
-            low, high, n = durations_.histogram[bucket]
-            assert n.sum() == len(values)
-            assert [int(((values >= a) & (values <= b)).sum()) for a, b in zip(low, high, strict=True)] == n.tolist()
+        if histogram is not None:
+            assert sum(n for *_, n in histogram[bucket]) == len(values)
+            for low, high, n in histogram[bucket]:
+                assert int(((values >= low) & (values <= high)).sum()) == n
     return len(of_buckets)
 
 
