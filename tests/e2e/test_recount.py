@@ -75,6 +75,7 @@ async def test_rebuild_says_which_account_it_cannot_touch(tmp_path):
     assert done.exit_code == 1
     assert "account 'a' is counted by version 7 of the rules, and this server knows 2" in done.output
     assert "b: 8 events of 2 conversations: clean" in done.output
+    assert "Not all could be counted anew: see above." in done.output
     wrong = await rebuild(path, "--kpis", "ten")
     assert wrong.exit_code == 1
     assert "name it with --account" in wrong.output

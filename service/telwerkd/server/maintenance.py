@@ -68,7 +68,7 @@ async def rebuild(database: Location, only: AccountId | None = None, kpis: str |
             accounts = [only]
         for account in accounts:
             clean = await _recounted_and_rebuilt(store, account, console, kpis) and clean
-    console.print("[green]Every counter equals the log." if clean else "[red]Some counters still differ: run it again.")
+    console.print("[green]Every counter equals the log." if clean else "[red]Not all could be counted anew: see above.")
     return clean
 
 
