@@ -9,6 +9,7 @@ Whether this suffices is measured by breaking the fold on purpose: each broken r
 from itertools import pairwise
 from typing import NamedTuple
 
+import msgspec
 from hypothesis import strategies as st
 
 from telwerkd.domain.conversation.events import (
@@ -141,9 +142,17 @@ class Batch(NamedTuple):
     now: Micros
 
 
+def in_hours(event: Event) -> Event:
+    """The event, where a duration may begin with it, with one of two schedules or none."""
+    if not isinstance(event.kind, Message | WentLive):
+        return event
+    schedule = (b"", b"day", b"night")[(event.occur_time // GRID + event.sequence + (event.widget_id == "shop")) % 3]
+    return msgspec.structs.replace(event, schedule=schedule)
+
+
 @st.composite
-def conversations(draw: st.DrawFn) -> list[Event]:
-    """The events of one conversation, with distinct ids, in no particular order."""
+def conversations(draw: st.DrawFn, *, hours: bool = False) -> list[Event]:
+    """The events of one conversation, with distinct ids, in no particular order; with opening hours if wanted."""
     kinds = draw(draw(st.sampled_from([any_kinds, *[st.sampled_from(THEMES)] * 3])))
     horizon_s = draw(st.sampled_from(HORIZONS_S))
     occur_times = st.integers(0, horizon_s * SECOND // GRID).map(lambda n: Micros(START + n * GRID))
@@ -160,7 +169,7 @@ def conversations(draw: st.DrawFn) -> list[Event]:
     for event_id in event_ids[len(drawn) :]:
         named = draw(st.sampled_from(ABSENT_IDS + [other for other in event_ids if other != event_id]))
         events.append(Event(event_id, draw(occur_times), draw(sequences), draw(widgets), Retracted(named)))
-    return events
+    return [in_hours(event) for event in events] if hours else events
 
 
 def nows(log: list[Event]) -> st.SearchStrategy[Micros]:
@@ -174,16 +183,16 @@ def nows(log: list[Event]) -> st.SearchStrategy[Micros]:
 
 
 @st.composite
-def observations(draw: st.DrawFn) -> Batch:
+def observations(draw: st.DrawFn, *, hours: bool = False) -> Batch:
     """A conversation, and an instant at which somebody looks at it."""
-    log = draw(conversations())
+    log = draw(conversations(hours=hours))
     return Batch(log, draw(nows(log)))
 
 
 @st.composite
-def deliveries(draw: st.DrawFn, *, resends: bool = False) -> list[Batch]:
+def deliveries(draw: st.DrawFn, *, resends: bool = False, hours: bool = False) -> list[Batch]:
     """A conversation as it may arrive: any order, any batching (empty batches too), `now` never running backwards."""
-    log = draw(conversations())
+    log = draw(conversations(hours=hours))
     arriving = draw(st.one_of(st.permutations(log), _almost_in_order(log), _almost_in_order(log)))
     if resends and log:
         again = draw(st.lists(st.tuples(st.integers(0, len(arriving)), st.sampled_from(log)), min_size=1, max_size=5))

@@ -27,7 +27,7 @@ from telwerkd.domain.conversation.events import (
 )
 from telwerkd.domain.conversation.facts import OfflineAssignment, answer_value, stars_value, topics_value
 from telwerkd.domain.ids import NOBODY
-from tests.oracle_two import part_two
+from tests.oracle_two import Timed, in_hours, part_two
 from tests.oracle_words import Counted, Log, assigned, counted, has_ended, is_live, messages, what_happened
 
 ALL_TIME = 2**62
@@ -49,6 +49,11 @@ def oracle_held(events: Iterable[Event], now: int) -> Counter[Counted]:  # noqa:
     """Every fact that is held back: those of KPI 8 and 9, as long as there is no message at all."""
     log = what_happened(events)
     return Counter() if messages(log) else Counter(when_started(log))
+
+
+def oracle_in_hours(events: Iterable[Event]) -> Counter[Timed]:
+    """Every duration that counts in service time: when it began, by which opening hours, and its fact."""
+    return Counter(in_hours(what_happened(events)))
 
 
 # --- the KPIs that only need what came before: 1, 2, 5, 6, 7 and 10 -------------------------------------------------

@@ -5,6 +5,7 @@ began this live stretch?"; asked again for every event, however slow. Beside eac
 """
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.events import Assigned, Ended, Event, LeftLive, Message, Resumed, Sender, WentLive
@@ -12,6 +13,8 @@ from telwerkd.domain.ids import NOBODY
 from tests.oracle_words import Counted, Log, assigned, counted, has_ended, is_live, messages
 
 FIRST, AGAIN = "1", "2"
+Timed: TypeAlias = tuple[int, bytes, Counted]
+"""When a duration began, by which opening hours, and its fact."""
 
 
 def part_two(log: Log, *, is_unanswered_live: bool) -> Iterator[Counted]:
@@ -45,20 +48,48 @@ def of_a_message(event: Event, before: Log, *, is_unanswered_live: bool) -> Iter
         return
     if not is_unanswered_live and stops_a_limit(event, before):
         yield for_its_writer(Kpi.LIVE_CONVERSATIONS_ANSWERED, "", event, before)
+    for _, fact in responses(event, before):
+        yield fact
+
+
+def responses(event: Event, before: Log) -> Iterator[tuple[Event, Counted]]:
+    """The durations that an operator's message ends, each with the event that it began with."""
     waited = wait(before)
     if waited:  # R-KPI15-1
-        yield for_its_writer(Kpi.RESPONSE_TIME, ms(waited, event), event, before)
+        yield waited, for_its_writer(Kpi.RESPONSE_TIME, ms(waited, event), event, before)
         if is_live(before) and not answered_in_stretch(before):  # R-KPI14-1, R-KPI14-3, R-KPI14-4
-            later = max(waited, stretch(before), key=lambda e: e.occur_time)  # R-KPI14-2
-            yield for_its_writer(Kpi.FIRST_RESPONSE_TIME, ms(later, event), event, before)
+            later = max(waited, stretch(before), key=before.index)  # R-KPI14-2
+            yield later, for_its_writer(Kpi.FIRST_RESPONSE_TIME, ms(later, event), event, before)
 
 
 def of_an_end(event: Event, before: Log) -> Iterator[Counted]:
     again = any(isinstance(e.kind, Ended) for e in before)
     yield counted(Kpi.CONVERSATIONS_ENDED, AGAIN if again else FIRST, event, before)  # R-KPI12-2
+    for _, fact in of_an_episode(event, before):
+        yield fact
+
+
+def of_an_episode(event: Event, before: Log) -> Iterator[tuple[Event, Counted]]:
+    """The duration that an end ends, with the event that it began with."""
     began = episode(before)
     if began is not None and messages(before[began:], Sender.OPERATOR):  # R-KPI17-1
-        yield counted(Kpi.CONVERSATION_DURATION, ms(before[began], event), event, before)
+        yield before[began], counted(Kpi.CONVERSATION_DURATION, ms(before[began], event), event, before)
+
+
+def in_hours(log: Log) -> Iterator[Timed]:
+    """KPI 14, 15 and 17 a second time, where the event that begins the duration has opening hours.
+
+    R-SERVICE-1, R-SERVICE-2, R-SERVICE-7.
+    """
+    for i, event in enumerate(log):
+        before = log[:i]
+        if messages([event], Sender.OPERATOR):
+            found = [*responses(event, before)]
+        elif isinstance(event.kind, Ended) and not has_ended(before):
+            found = [*of_an_episode(event, before)]
+        else:
+            found = []
+        yield from ((began.occur_time, began.schedule, fact) for began, fact in found if began.schedule)
 
 
 # --- words ----------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ BLOBS = [
     ("counters", "cells"),
     ("base_counters", "cells"),
     ("deltas", "leaves"),
+    ("schedules", "schedule"),
 ]
 MENDABLE = {("conversations", "state"), ("counters", "cells"), ("deltas", "leaves")}
 

@@ -17,10 +17,13 @@ from telwerkd.application.query.question import Filter, Query, QueryLimits
 from telwerkd.application.query.result import KpiRows
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.stages import answer
+from telwerkd.application.readers import Readers
 from telwerkd.application.recounting import recount
 from telwerkd.application.retention.removal import erase, purge
+from telwerkd.application.settings import AccountSettings
 from telwerkd.application.upkeep.upkeep import Compaction
 from telwerkd.domain.catalogue.kpis import CATALOGUE
+from telwerkd.domain.catalogue.service_times import SERVICE_TIMES
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.counting_anew import rules_of
 from telwerkd.domain.conversation.events import WentLive
@@ -29,8 +32,10 @@ from telwerkd.domain.conversation.state import CURRENT_RULES, PART_ONE
 from telwerkd.domain.errors import InvalidArgumentError, Reason, UnavailableError
 from telwerkd.domain.ids import AccountId, ConversationId, Micros
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
+from telwerkd.domain.time.opening_hours import OpenStretch, schedule_of
 from telwerkd.domain.time.ranges import QuarterHourRange
 from telwerkd.storage.open_store import opened, prepare
+from telwerkd.storage.schema.tables import events
 from tests.chats import END_OF_DAY, at, chat
 from tests.commands import Do
 
@@ -134,6 +139,47 @@ async def test_what_was_stopped_in_the_middle_goes_on(store):
     await accept(store, CHAT, "c0", "c1", "c2", "c3", "c4", account=OTHER)
     await accept(store, more, "c1", "c2", account=OTHER)
     assert numbers(await answered(store)) == numbers(await answered(store, OTHER))
+
+
+async def test_older_events_get_opening_hours_once_as_they_are_counted_anew(store):
+    """Those accepted by an earlier program: it is not known when. Others keep what they were accepted with.
+
+    So do those that have found some, whatever is set later (R-SERVICE-2).
+    """
+    await by_part_one(store)
+    await accept(store, CHAT, "c1")
+    await store.write([(ACME, Do(forget_when_accepted))])
+    await accept(store, CHAT, "c2")
+    await open_daily(store, 9)
+    await accept(store, CHAT, "c3")
+    await counted_anew(store)
+    once = await service_times(store)
+    responses = 25_000 + 55_000
+    assert once["response_service_time"] == (2 * 2, 2 * responses)
+    assert once["conversation_service_time"][0] == 2 * 2
+    await open_daily(store, 20)
+    await by_part_one(store)
+    assert set((await service_times(store)).values()) == {(0, 0)}
+    await counted_anew(store)
+    assert await service_times(store) == once
+
+
+def forget_when_accepted(tx: Any) -> None:
+    tx._connection.execute(sa.update(events).values(accepted=None))  # as an earlier program left it
+
+
+async def open_daily(store: Store, hour: int) -> None:
+    """The account is open from that hour on."""
+    schedule = schedule_of("UTC", [(OpenStretch(60 * hour, 1440),)] * 7, [])
+    await AccountSettings(store, Readers(store, 1)).set_default_opening_hours(ACME, at("00:00:00"), schedule)
+
+
+async def service_times(store: Store) -> dict[str, tuple[int, int]]:
+    """Counts and sums; what was counted is what the log says."""
+    query = Query(ACME, tuple(SERVICE_TIMES.values()), DAY, None, "UTC", Filter(), ())
+    asked = await store.read(ACME, lambda view: answer(query, QueryLimits(), RollupCache(0), view))
+    assert (await store.read(ACME, lambda view: examine(lambda _done, _total: None, view))).clean
+    return {rows.info.id: (rows.summed.facts, rows.summed.stars) for rows in asked.kpis}
 
 
 async def test_what_a_purge_removed_before_is_not_known(store):

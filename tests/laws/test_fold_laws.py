@@ -15,7 +15,7 @@ from telwerkd.domain.conversation.retractions import retract
 from telwerkd.domain.conversation.state import CURRENT_RULES, State, empty
 from telwerkd.domain.ids import EventId, Micros, WidgetId
 from tests.generate import Batch, deliveries, nows, observations
-from tests.oracle import Counted, oracle_facts, oracle_held
+from tests.oracle import Counted, Timed, oracle_facts, oracle_held, oracle_in_hours
 
 EMPTY = empty(CURRENT_RULES)
 
@@ -27,11 +27,12 @@ HELD_BACK = {Change.HELD, Change.RELEASED}
 
 
 class Counters:
-    """What counts and what is held back, as sums of effects. A count of zero is no count."""
+    """What counts, in service time too, and what is held back, as sums of effects. A count of zero is no count."""
 
     def __init__(self) -> None:
         self.facts: Counter[Counted] = Counter()
         self.held: Counter[Counted] = Counter()
+        self.in_hours: Counter[Timed] = Counter()
 
     def add(self, effects: Iterable[Effect], sign: int = 1) -> None:
         for effect in effects:
@@ -44,9 +45,12 @@ class Counters:
         counter[key] += sign * SIGNS[outcome.change]
         if counter[key] == 0:
             del counter[key]
+        if outcome.in_hours is not None:
+            self.in_hours[(outcome.in_hours.since, outcome.in_hours.schedule, key)] += sign * SIGNS[outcome.change]
 
-    def negative(self) -> list[Counted]:
-        return [key for counter in (self.facts, self.held) for key, n in counter.items() if n < 0]
+    def negative(self) -> list[Counted | Timed]:
+        counters = (self.facts, self.held, self.in_hours)
+        return [key for counter in counters for key, n in counter.items() if n < 0]
 
 
 def counted(fact: Fact) -> Counted:
@@ -62,6 +66,7 @@ def folded(log: list[Event], now: Micros) -> Counters:
 def judge(counters: Counters, log: list[Event], now: Micros) -> None:
     assert counters.facts == oracle_facts(log, now)
     assert counters.held == oracle_held(log, now)
+    assert Counter({timed: n for timed, n in counters.in_hours.items() if n}) == oracle_in_hours(log)
 
 
 class Service:
@@ -98,9 +103,12 @@ class Service:
 
 
 @often
-@given(observations(), st.data())
+@given(observations(hours=True), st.data())
 def test_fold_counts_what_the_rules_count(seen: Batch, data: st.DataObject) -> None:
-    """At any instant, a conversation's facts and its held-back facts are those of docs/rules.md (R-FACT-1)."""
+    """At any instant, a conversation's facts and its held-back facts are those of docs/rules.md (R-FACT-1).
+
+    So are the durations that count in service time, each from when and by which opening hours (R-SERVICE-2).
+    """
     log, now = seen
     for instant in {now, *data.draw(st.lists(nows(log), max_size=3))}:
         judge(folded(log, instant), log, instant)
@@ -110,7 +118,7 @@ def test_fold_counts_what_the_rules_count(seen: Batch, data: st.DataObject) -> N
 
 
 @often
-@given(deliveries())
+@given(deliveries(hours=True))
 def test_arrival_never_matters(delivery: list[Batch]) -> None:
     """In any order and any batching, after every batch: the counters are right, and the state is to the letter.
 
@@ -124,7 +132,7 @@ def test_arrival_never_matters(delivery: list[Batch]) -> None:
         assert service.state == fold(EMPTY, log, batch.now)[0]
 
 
-@given(deliveries())
+@given(deliveries(hours=True))
 def test_a_log_has_no_order_of_its_own(delivery: list[Batch]) -> None:
     """A fold over the same events in another order gives the same state and the same effects."""
     arrived = [e for batch in delivery for e in batch.events]
@@ -138,7 +146,7 @@ def test_a_log_has_no_order_of_its_own(delivery: list[Batch]) -> None:
 # --- (c) duplicates -------------------------------------------------------------------------------------------------
 
 
-@given(deliveries(resends=True))
+@given(deliveries(resends=True, hours=True))
 def test_duplicates_change_nothing(delivery: list[Batch]) -> None:
     """Events that are sent again, in the same batch or a later one, count once (R-DUP-1)."""
     service = Service()
@@ -148,7 +156,7 @@ def test_duplicates_change_nothing(delivery: list[Batch]) -> None:
     assert service.state == fold(EMPTY, service.log.values(), service.now)[0]
 
 
-@given(observations())
+@given(observations(hours=True))
 def test_an_event_never_follows_itself(seen: Batch) -> None:
     """No event that stands can be stepped a second time onto a state that has it: a resend is late at best."""
     state, _ = fold(EMPTY, seen.events, seen.now)
@@ -156,7 +164,7 @@ def test_an_event_never_follows_itself(seen: Batch) -> None:
     assert not any(follows(state, [e]) for e in seen.events if e.event_id not in gone)
 
 
-@given(deliveries())
+@given(deliveries(hours=True))
 def test_a_run_is_a_step_for_each(delivery: list[Batch]) -> None:
     """Many events together lead where they lead one by one, and follow a state if each follows the one before."""
     state = EMPTY
@@ -173,7 +181,7 @@ def test_a_run_is_a_step_for_each(delivery: list[Batch]) -> None:
         state = msgspec.structs.replace(settle(stepped, batch.now)[0], awaited=awaited)
 
 
-@given(observations(), st.data())
+@given(observations(hours=True), st.data())
 def test_taking_back_twice_is_taking_back_once(seen: Batch, data: st.DataObject) -> None:
     """A second retraction of the same event, itself not taken back, changes nothing that the first did not."""
     log, now = seen
@@ -189,7 +197,7 @@ def test_taking_back_twice_is_taking_back_once(seen: Batch, data: st.DataObject)
 # --- (d) totality ---------------------------------------------------------------------------------------------------
 
 
-@given(deliveries())
+@given(deliveries(hours=True))
 def test_step_is_total(delivery: list[Batch]) -> None:
     """A step onto any state, of any event, in order or not, gives a state; so does settling it."""
     state = EMPTY
@@ -203,7 +211,7 @@ def test_step_is_total(delivery: list[Batch]) -> None:
 # --- (e) no count below zero ----------------------------------------------------------------------------------------
 
 
-@given(observations())
+@given(observations(hours=True))
 def test_nothing_is_taken_back_that_was_not_counted(seen: Batch) -> None:
     """At no point of a fold is a net count, or a net number held back, below zero."""
     counters = Counters()
@@ -212,7 +220,7 @@ def test_nothing_is_taken_back_that_was_not_counted(seen: Batch) -> None:
         assert not counters.negative()
 
 
-@given(deliveries())
+@given(deliveries(hours=True))
 def test_no_counter_is_ever_negative(delivery: list[Batch]) -> None:
     """After no batch, however late its events, is a counter below zero."""
     service = Service()
@@ -224,7 +232,7 @@ def test_no_counter_is_ever_negative(delivery: list[Batch]) -> None:
 # --- (f) time -------------------------------------------------------------------------------------------------------
 
 
-@given(observations(), st.data())
+@given(observations(hours=True), st.data())
 def test_settle_is_idempotent(seen: Batch, data: st.DataObject) -> None:
     """Settling again at the same instant, or at an earlier one, gives the very same state and no effect."""
     log, folded_at = seen
@@ -236,7 +244,7 @@ def test_settle_is_idempotent(seen: Batch, data: st.DataObject) -> None:
         assert effects == ()
 
 
-@given(observations(), st.data())
+@given(observations(hours=True), st.data())
 def test_settle_is_monotone(seen: Batch, data: st.DataObject) -> None:
     """Time only adds facts, each once, and it does not matter at which instants somebody looked."""
     log, first = seen
@@ -253,7 +261,7 @@ def test_settle_is_monotone(seen: Batch, data: st.DataObject) -> None:
 # --- (g) a base state -----------------------------------------------------------------------------------------------
 
 
-@given(observations(), st.integers(0, 30))
+@given(observations(hours=True), st.integers(0, 30))
 def test_a_base_state_stands_for_its_events(seen: Batch, kept_max: int) -> None:
     """Counters are base facts plus the fold of what remains onto the base; the state is as if nothing had been purged.
 

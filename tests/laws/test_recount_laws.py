@@ -15,24 +15,32 @@ from telwerkd.application.audit import examine
 from telwerkd.application.batches import IngestLimits, Submitted
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.commands.recount import AimAtRules, Recount
+from telwerkd.application.commands.settings import SetWidgetSettings
 from telwerkd.application.recounting import recount
 from telwerkd.application.retention.removal import erase, purge
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.counting_anew import rules_of
 from telwerkd.domain.conversation.events import Event, WentLive
+from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.conversation.state import CURRENT_RULES, PART_ONE
 from telwerkd.domain.counting.counters import cut_entries
 from telwerkd.domain.counting.durations import SUM
-from telwerkd.domain.counting.measures import COUNTED, has_durations, is_held_back, kpi_of
+from telwerkd.domain.counting.measures import COUNTED, has_durations, is_held_back, is_service_time, kpi_of
 from telwerkd.domain.counting.reading import unpacked
 from telwerkd.domain.ids import SECOND, ConversationId, EventId, Micros
-from tests.generate import START, conversations
+from telwerkd.domain.time.opening_hours import OpenStretch, schedule_of
+from tests.generate import START, WIDGETS, conversations
 from tests.laws.test_removal_laws import ACCOUNT, PROFILE
 from tests.laws.test_service_laws import Service
 from tests.oracle import oracle_facts
 
 LATER = Micros(START + 3 * 3_600 * SECOND)
 WISHES = st.sampled_from([PART_ONE, None])
+
+
+FIRST_MINUTE = schedule_of("Asia/Kathmandu", [(OpenStretch(14 * 60 + 45, 14 * 60 + 46),)] * 7, [])
+"""Open from 09:00 to 09:01 in UTC, where most conversations lie."""
+HOURS_FROM_START = WidgetVersion(START, None, (), (), FIRST_MINUTE.id)
 
 
 class Recounted:
@@ -43,6 +51,7 @@ class Recounted:
         self.draw = draw
         self.log: dict[ConversationId, dict[EventId, Event]] = {}
         self.horizon = Micros(0)
+        self.write(SetWidgetSettings(WIDGETS[0], HOURS_FROM_START, schedule=FIRST_MINUTE))
         self.is_removed = False
 
     def write(self, command: Any) -> Any:
@@ -118,7 +127,7 @@ def counted(view: Any) -> Counter[Kpi]:
     waiting = [(COUNTED[kpi], view.deltas(COUNTED[kpi])) for kpi in Kpi]
     parts += [(measure, cut_entries(measure, deltas, 0)[1]) for measure, deltas in waiting if len(deltas)]
     for measure, cells in parts:
-        if not is_held_back(measure):
+        if not is_held_back(measure) and not is_service_time(measure):
             is_fact = cells.code != SUM if has_durations(measure) else cells.n != 0
             found[kpi_of(measure)] += int(cells.n[is_fact].sum())
     return found

@@ -49,6 +49,7 @@ from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.conversation.state import CURRENT_RULES, empty
 from telwerkd.domain.counting.duration_cells import decoded, words_of
 from telwerkd.domain.counting.duration_entries import cells_of
+from telwerkd.domain.counting.measures import SERVICE_TIME
 from telwerkd.domain.errors import Reason
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, TopicId, WidgetId
 from telwerkd.domain.time.ranges import QuarterHourRange
@@ -68,7 +69,7 @@ PACKED = {
     *(Kpi.SATISFACTION_SCORE, Kpi.INACTIVITY_ACTIONS, Kpi.OFFLINE_ASSIGNMENTS),
     *(Kpi.CONVERSATIONS_STARTED, Kpi.CONVERSATIONS_ENDED, Kpi.MESSAGES),
 }
-DURATIONS = {*range(Kpi.FIRST_RESPONSE_TIME, Kpi.CONVERSATION_DURATION + 1)}
+DURATIONS = {*range(Kpi.FIRST_RESPONSE_TIME, Kpi.CONVERSATION_DURATION + 1), *SERVICE_TIME.values()}
 OPEN = {*range(Kpi.GOALS_REACHED, Kpi.POST_CHAT_SURVEY_RESULTS + 1)}
 PLAIN = (Dimension.OPERATOR, Dimension.OPERATOR_GROUP, Dimension.WIDGET, Dimension.VALUE)
 FAR = Micros(4_000_000_000 * SECOND)

@@ -30,6 +30,7 @@ from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.counting.cells import unpack
 from telwerkd.domain.display_names import NameKey, NameKind, option_key
 from telwerkd.domain.ids import SECOND, ConversationId, EventId, Micros
+from telwerkd.domain.time.opening_hours import OpenStretch, schedule_of
 from telwerkd.storage.location import Location, SqliteFile, located
 from telwerkd.storage.open_store import opened, prepare
 from telwerkd.storage.schema import versions
@@ -47,6 +48,9 @@ async def written(store: Store) -> None:
     settings = AccountSettings(store, Readers(store, 10))
     await settings.set_widget(ACCOUNT, WEB, WidgetVersion(Micros(START), LIMIT, (), ()))
     await settings.set_time_zone(ACCOUNT, "Europe/Berlin")
+    await settings.set_default_opening_hours(
+        ACCOUNT, Micros(START), schedule_of("Europe/Berlin", [(OpenStretch(0, 1440),)] * 7, [])
+    )
     names = {NameKey(NameKind.WIDGET, WEB): "Web shop", option_key("nps", "9"): "Nine"}
     await DisplayNames(store, Readers(store, 10)).set(ACCOUNT, names, replaces_all=False)
 
@@ -54,6 +58,7 @@ async def written(store: Store) -> None:
         await store.write([(ACCOUNT, IngestBatch([events], IngestLimits()))])
 
     await put(*(each for n in range(6) for each in chat(f"c{n}")))
+    await put(event("ask", 20, Message(Sender.CONTACT), "c8"), event("answer", 29, Message(Sender.OPERATOR), "c8"))
     await purge(store, ACCOUNT, Micros(START + 4 * SECOND))
     await erase(store, ACCOUNT, ConversationId("c4"), keep_counts=True)
     await settle_due(store, AFTER_ALL)

@@ -681,7 +681,10 @@ type ListKpisResponse struct {
 	// What stands above the texts on a help page.
 	Headings *HelpHeadings `protobuf:"bytes,4,opt,name=headings,proto3" json:"headings,omitempty"`
 	// The rates, in the order of the rules: KPIs divided by others. They are asked for among `kpi_ids`, by their ids.
-	Rates         []*Rate `protobuf:"bytes,5,rep,name=rates,proto3" json:"rates,omitempty"`
+	Rates []*Rate `protobuf:"bytes,5,rep,name=rates,proto3" json:"rates,omitempty"`
+	// KPIs of durations told in service time: once more, and only the part that lies in opening hours. `number` is that of
+	// the KPI. They are asked for among `kpi_ids`, by their ids, and have all that durations have.
+	ServiceTimes  []*Kpi `protobuf:"bytes,6,rep,name=service_times,json=serviceTimes,proto3" json:"service_times,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -747,6 +750,13 @@ func (x *ListKpisResponse) GetHeadings() *HelpHeadings {
 func (x *ListKpisResponse) GetRates() []*Rate {
 	if x != nil {
 		return x.Rates
+	}
+	return nil
+}
+
+func (x *ListKpisResponse) GetServiceTimes() []*Kpi {
+	if x != nil {
+		return x.ServiceTimes
 	}
 	return nil
 }
@@ -2355,7 +2365,7 @@ type QueryTimeSeriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
-	// The ids of KPIs and rates; 1 to 40, each once. Every one must have the dimensions used.
+	// The ids of KPIs, service times and rates; 1 to 40, each once. Every one must have the dimensions used.
 	KpiIds []string `protobuf:"bytes,2,rep,name=kpi_ids,json=kpiIds,proto3" json:"kpi_ids,omitempty"`
 	// Required.
 	Range *TimeRange `protobuf:"bytes,3,opt,name=range,proto3" json:"range,omitempty"`
@@ -2800,6 +2810,9 @@ type KpiAnswer struct {
 	// Where older events were purged, or conversations erased, before the KPI was counted: it is wholly known of
 	// conversations that began from then on. Absent: of all.
 	KnownFrom *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=known_from,json=knownFrom,proto3" json:"known_from,omitempty"`
+	// Service times: the widgets with durations in the range and slice that no opening hours held for when they began, by
+	// id. These count in the KPI, and not here.
+	UnscheduledWidgetIds []string `protobuf:"bytes,13,rep,name=unscheduled_widget_ids,json=unscheduledWidgetIds,proto3" json:"unscheduled_widget_ids,omitempty"`
 	// Rates: `count` is above the line, this below it; in the range and slice, each fact once.
 	BelowCount int64 `protobuf:"varint,14,opt,name=below_count,json=belowCount,proto3" json:"below_count,omitempty"`
 	// `below_count` of the compared period.
@@ -2925,6 +2938,13 @@ func (x *KpiAnswer) GetNotEnabledWidgetIds() []string {
 func (x *KpiAnswer) GetKnownFrom() *timestamppb.Timestamp {
 	if x != nil {
 		return x.KnownFrom
+	}
+	return nil
+}
+
+func (x *KpiAnswer) GetUnscheduledWidgetIds() []string {
+	if x != nil {
+		return x.UnscheduledWidgetIds
 	}
 	return nil
 }
@@ -3683,7 +3703,7 @@ type QueryTotalsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
-	// The ids of KPIs and rates; 1 to 40, each once. Every one must have the dimensions used.
+	// The ids of KPIs, service times and rates; 1 to 40, each once. Every one must have the dimensions used.
 	KpiIds []string `protobuf:"bytes,2,rep,name=kpi_ids,json=kpiIds,proto3" json:"kpi_ids,omitempty"`
 	// Required.
 	Range *TimeRange `protobuf:"bytes,3,opt,name=range,proto3" json:"range,omitempty"`
@@ -4333,7 +4353,7 @@ type ExplainCountRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
-	// The KPI's id. Required.
+	// The id of a KPI or of a service time. Required.
 	KpiId string `protobuf:"bytes,2,opt,name=kpi_id,json=kpiId,proto3" json:"kpi_id,omitempty"`
 	// The number's range: a bucket's, or a total's. Required.
 	Range *TimeRange `protobuf:"bytes,3,opt,name=range,proto3" json:"range,omitempty"`
@@ -5570,13 +5590,14 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\x1ctelwerk/v1/kpi_service.proto\x12\n" +
 	"telwerk.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dtelwerk/v1/display_name.proto\x1a\x16telwerk/v1/event.proto\"6\n" +
 	"\x0fListKpisRequest\x12#\n" +
-	"\rlanguage_code\x18\x01 \x01(\tR\flanguageCode\"\xeb\x01\n" +
+	"\rlanguage_code\x18\x01 \x01(\tR\flanguageCode\"\xa1\x02\n" +
 	"\x10ListKpisResponse\x12#\n" +
 	"\x04kpis\x18\x01 \x03(\v2\x0f.telwerk.v1.KpiR\x04kpis\x12#\n" +
 	"\rlanguage_code\x18\x02 \x01(\tR\flanguageCode\x12/\n" +
 	"\bsections\x18\x03 \x03(\v2\x13.telwerk.v1.SectionR\bsections\x124\n" +
 	"\bheadings\x18\x04 \x01(\v2\x18.telwerk.v1.HelpHeadingsR\bheadings\x12&\n" +
-	"\x05rates\x18\x05 \x03(\v2\x10.telwerk.v1.RateR\x05rates\"\xca\x03\n" +
+	"\x05rates\x18\x05 \x03(\v2\x10.telwerk.v1.RateR\x05rates\x124\n" +
+	"\rservice_times\x18\x06 \x03(\v2\x0f.telwerk.v1.KpiR\fserviceTimes\"\xca\x03\n" +
 	"\x04Rate\x12\x17\n" +
 	"\arate_id\x18\x01 \x01(\tR\x06rateId\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x12\n" +
@@ -5741,7 +5762,7 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	"\vend_seconds\x18\x02 \x01(\x03R\n" +
 	"endSeconds\x120\n" +
 	"\x14first_bucket_clipped\x18\x03 \x01(\bR\x12firstBucketClipped\x12.\n" +
-	"\x13last_bucket_clipped\x18\x04 \x01(\bR\x11lastBucketClipped\"\xb7\x05\n" +
+	"\x13last_bucket_clipped\x18\x04 \x01(\bR\x11lastBucketClipped\"\xed\x05\n" +
 	"\tKpiAnswer\x12\x15\n" +
 	"\x06kpi_id\x18\x01 \x01(\tR\x05kpiId\x12\x12\n" +
 	"\x04unit\x18\x02 \x01(\tR\x04unit\x12&\n" +
@@ -5756,7 +5777,8 @@ const file_telwerk_v1_kpi_service_proto_rawDesc = "" +
 	" \x01(\x05R\browCount\x123\n" +
 	"\x16not_enabled_widget_ids\x18\v \x03(\tR\x13notEnabledWidgetIds\x129\n" +
 	"\n" +
-	"known_from\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tknownFrom\x12\x1f\n" +
+	"known_from\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tknownFrom\x124\n" +
+	"\x16unscheduled_widget_ids\x18\r \x03(\tR\x14unscheduledWidgetIds\x12\x1f\n" +
 	"\vbelow_count\x18\x0e \x01(\x03R\n" +
 	"belowCount\x120\n" +
 	"\x14compared_below_count\x18\x0f \x01(\x03R\x12comparedBelowCount\x128\n" +
@@ -6188,135 +6210,136 @@ var file_telwerk_v1_kpi_service_proto_depIdxs = []int32{
 	13,  // 1: telwerk.v1.ListKpisResponse.sections:type_name -> telwerk.v1.Section
 	14,  // 2: telwerk.v1.ListKpisResponse.headings:type_name -> telwerk.v1.HelpHeadings
 	11,  // 3: telwerk.v1.ListKpisResponse.rates:type_name -> telwerk.v1.Rate
-	12,  // 4: telwerk.v1.Rate.above:type_name -> telwerk.v1.RateTerm
-	12,  // 5: telwerk.v1.Rate.below:type_name -> telwerk.v1.RateTerm
-	5,   // 6: telwerk.v1.Rate.dimensions:type_name -> telwerk.v1.Dimension
-	1,   // 7: telwerk.v1.Rate.value_kind:type_name -> telwerk.v1.ValueKind
-	0,   // 8: telwerk.v1.Rate.direction:type_name -> telwerk.v1.Direction
-	17,  // 9: telwerk.v1.RateTerm.value:type_name -> telwerk.v1.Value
-	5,   // 10: telwerk.v1.Kpi.dimensions:type_name -> telwerk.v1.Dimension
-	1,   // 11: telwerk.v1.Kpi.value_kind:type_name -> telwerk.v1.ValueKind
-	2,   // 12: telwerk.v1.Kpi.revisability:type_name -> telwerk.v1.Revisability
-	16,  // 13: telwerk.v1.Kpi.values:type_name -> telwerk.v1.ValueInfo
-	0,   // 14: telwerk.v1.Kpi.direction:type_name -> telwerk.v1.Direction
-	17,  // 15: telwerk.v1.ValueInfo.value:type_name -> telwerk.v1.Value
-	64,  // 16: telwerk.v1.Value.action:type_name -> telwerk.v1.InactivityAction
-	3,   // 17: telwerk.v1.Value.offline_assignment:type_name -> telwerk.v1.OfflineAssignment
-	18,  // 18: telwerk.v1.Value.topics:type_name -> telwerk.v1.TopicSet
-	65,  // 19: telwerk.v1.Value.answer:type_name -> telwerk.v1.SurveyAnswer
-	66,  // 20: telwerk.v1.Value.sender:type_name -> telwerk.v1.Sender
-	4,   // 21: telwerk.v1.Value.conversation_end:type_name -> telwerk.v1.ConversationEnd
-	20,  // 22: telwerk.v1.TimeRange.instants:type_name -> telwerk.v1.InstantRange
-	21,  // 23: telwerk.v1.TimeRange.dates:type_name -> telwerk.v1.DateRange
-	67,  // 24: telwerk.v1.InstantRange.start_time:type_name -> google.protobuf.Timestamp
-	67,  // 25: telwerk.v1.InstantRange.end_time:type_name -> google.protobuf.Timestamp
-	22,  // 26: telwerk.v1.DateRange.start_date:type_name -> telwerk.v1.CalendarDate
-	22,  // 27: telwerk.v1.DateRange.end_date:type_name -> telwerk.v1.CalendarDate
-	24,  // 28: telwerk.v1.Filter.operators:type_name -> telwerk.v1.IdFilter
-	24,  // 29: telwerk.v1.Filter.operator_groups:type_name -> telwerk.v1.IdFilter
-	24,  // 30: telwerk.v1.Filter.widgets:type_name -> telwerk.v1.IdFilter
-	25,  // 31: telwerk.v1.Filter.values:type_name -> telwerk.v1.ValueFilter
-	26,  // 32: telwerk.v1.Filter.topics:type_name -> telwerk.v1.TopicFilter
-	24,  // 33: telwerk.v1.Filter.questions:type_name -> telwerk.v1.IdFilter
-	17,  // 34: telwerk.v1.ValueFilter.any_of:type_name -> telwerk.v1.Value
-	17,  // 35: telwerk.v1.ValueFilter.none_of:type_name -> telwerk.v1.Value
-	18,  // 36: telwerk.v1.TopicFilter.exactly:type_name -> telwerk.v1.TopicSet
-	19,  // 37: telwerk.v1.Comparison.range:type_name -> telwerk.v1.TimeRange
-	7,   // 38: telwerk.v1.OrderBy.measure:type_name -> telwerk.v1.OrderMeasure
-	19,  // 39: telwerk.v1.QueryTimeSeriesRequest.range:type_name -> telwerk.v1.TimeRange
-	6,   // 40: telwerk.v1.QueryTimeSeriesRequest.granularity:type_name -> telwerk.v1.Granularity
-	23,  // 41: telwerk.v1.QueryTimeSeriesRequest.filter:type_name -> telwerk.v1.Filter
-	5,   // 42: telwerk.v1.QueryTimeSeriesRequest.group_by:type_name -> telwerk.v1.Dimension
-	27,  // 43: telwerk.v1.QueryTimeSeriesRequest.compare_to:type_name -> telwerk.v1.Comparison
-	28,  // 44: telwerk.v1.QueryTimeSeriesRequest.order_by:type_name -> telwerk.v1.OrderBy
-	29,  // 45: telwerk.v1.QueryTimeSeriesRequest.top:type_name -> telwerk.v1.Top
-	67,  // 46: telwerk.v1.QueryTimeSeriesRequest.as_of:type_name -> google.protobuf.Timestamp
-	36,  // 47: telwerk.v1.QueryTimeSeriesResponse.series:type_name -> telwerk.v1.Series
-	33,  // 48: telwerk.v1.QueryTimeSeriesResponse.answers:type_name -> telwerk.v1.KpiAnswer
-	67,  // 49: telwerk.v1.QueryTimeSeriesResponse.complete_until:type_name -> google.protobuf.Timestamp
-	32,  // 50: telwerk.v1.QueryTimeSeriesResponse.compared_period:type_name -> telwerk.v1.ComparedPeriod
-	6,   // 51: telwerk.v1.QueryTimeSeriesResponse.granularity:type_name -> telwerk.v1.Granularity
-	68,  // 52: telwerk.v1.QueryTimeSeriesResponse.names:type_name -> telwerk.v1.DisplayName
-	8,   // 53: telwerk.v1.KpiAnswer.availability:type_name -> telwerk.v1.Availability
-	67,  // 54: telwerk.v1.KpiAnswer.known_from:type_name -> google.protobuf.Timestamp
-	38,  // 55: telwerk.v1.KpiAnswer.percentiles:type_name -> telwerk.v1.Percentile
-	40,  // 56: telwerk.v1.KpiAnswer.histogram:type_name -> telwerk.v1.HistogramBin
-	34,  // 57: telwerk.v1.KpiAnswer.week_cells:type_name -> telwerk.v1.WeekCell
-	17,  // 58: telwerk.v1.Key.value:type_name -> telwerk.v1.Value
-	35,  // 59: telwerk.v1.Series.key:type_name -> telwerk.v1.Key
-	42,  // 60: telwerk.v1.Series.distribution:type_name -> telwerk.v1.Distribution
-	41,  // 61: telwerk.v1.Series.comparison:type_name -> telwerk.v1.SeriesComparison
-	37,  // 62: telwerk.v1.Series.percentiles:type_name -> telwerk.v1.PercentileSeries
-	39,  // 63: telwerk.v1.Series.histograms:type_name -> telwerk.v1.Histogram
-	40,  // 64: telwerk.v1.Histogram.bins:type_name -> telwerk.v1.HistogramBin
-	37,  // 65: telwerk.v1.SeriesComparison.percentiles:type_name -> telwerk.v1.PercentileSeries
-	17,  // 66: telwerk.v1.Distribution.value:type_name -> telwerk.v1.Value
-	19,  // 67: telwerk.v1.QueryTotalsRequest.range:type_name -> telwerk.v1.TimeRange
-	23,  // 68: telwerk.v1.QueryTotalsRequest.filter:type_name -> telwerk.v1.Filter
-	5,   // 69: telwerk.v1.QueryTotalsRequest.group_by:type_name -> telwerk.v1.Dimension
-	27,  // 70: telwerk.v1.QueryTotalsRequest.compare_to:type_name -> telwerk.v1.Comparison
-	28,  // 71: telwerk.v1.QueryTotalsRequest.order_by:type_name -> telwerk.v1.OrderBy
-	29,  // 72: telwerk.v1.QueryTotalsRequest.top:type_name -> telwerk.v1.Top
-	67,  // 73: telwerk.v1.QueryTotalsRequest.as_of:type_name -> google.protobuf.Timestamp
-	45,  // 74: telwerk.v1.QueryTotalsResponse.totals:type_name -> telwerk.v1.Total
-	33,  // 75: telwerk.v1.QueryTotalsResponse.answers:type_name -> telwerk.v1.KpiAnswer
-	67,  // 76: telwerk.v1.QueryTotalsResponse.complete_until:type_name -> google.protobuf.Timestamp
-	32,  // 77: telwerk.v1.QueryTotalsResponse.compared_period:type_name -> telwerk.v1.ComparedPeriod
-	68,  // 78: telwerk.v1.QueryTotalsResponse.names:type_name -> telwerk.v1.DisplayName
-	35,  // 79: telwerk.v1.Total.key:type_name -> telwerk.v1.Key
-	47,  // 80: telwerk.v1.Total.distribution:type_name -> telwerk.v1.ValueCount
-	46,  // 81: telwerk.v1.Total.comparison:type_name -> telwerk.v1.TotalComparison
-	38,  // 82: telwerk.v1.Total.percentiles:type_name -> telwerk.v1.Percentile
-	40,  // 83: telwerk.v1.Total.histogram:type_name -> telwerk.v1.HistogramBin
-	38,  // 84: telwerk.v1.TotalComparison.percentiles:type_name -> telwerk.v1.Percentile
-	17,  // 85: telwerk.v1.ValueCount.value:type_name -> telwerk.v1.Value
-	19,  // 86: telwerk.v1.ExplainCountRequest.range:type_name -> telwerk.v1.TimeRange
-	23,  // 87: telwerk.v1.ExplainCountRequest.filter:type_name -> telwerk.v1.Filter
-	50,  // 88: telwerk.v1.ExplainCountResponse.conversations:type_name -> telwerk.v1.ConversationExplanation
-	67,  // 89: telwerk.v1.ExplainCountResponse.complete_until:type_name -> google.protobuf.Timestamp
-	68,  // 90: telwerk.v1.ExplainCountResponse.names:type_name -> telwerk.v1.DisplayName
-	51,  // 91: telwerk.v1.ConversationExplanation.counted:type_name -> telwerk.v1.ExplainedFact
-	51,  // 92: telwerk.v1.ConversationExplanation.held_back:type_name -> telwerk.v1.ExplainedFact
-	52,  // 93: telwerk.v1.ConversationExplanation.left_out:type_name -> telwerk.v1.LeftOutEvent
-	67,  // 94: telwerk.v1.ExplainedFact.instant:type_name -> google.protobuf.Timestamp
-	17,  // 95: telwerk.v1.ExplainedFact.value:type_name -> telwerk.v1.Value
-	67,  // 96: telwerk.v1.LeftOutEvent.occur_time:type_name -> google.protobuf.Timestamp
-	54,  // 97: telwerk.v1.BatchQueryRequest.queries:type_name -> telwerk.v1.BatchedQuery
-	30,  // 98: telwerk.v1.BatchedQuery.time_series:type_name -> telwerk.v1.QueryTimeSeriesRequest
-	43,  // 99: telwerk.v1.BatchedQuery.totals:type_name -> telwerk.v1.QueryTotalsRequest
-	56,  // 100: telwerk.v1.BatchQueryResponse.answers:type_name -> telwerk.v1.BatchedAnswer
-	31,  // 101: telwerk.v1.BatchedAnswer.time_series:type_name -> telwerk.v1.QueryTimeSeriesResponse
-	44,  // 102: telwerk.v1.BatchedAnswer.totals:type_name -> telwerk.v1.QueryTotalsResponse
-	57,  // 103: telwerk.v1.BatchedAnswer.error:type_name -> telwerk.v1.QueryError
-	30,  // 104: telwerk.v1.WatchTimeSeriesRequest.query:type_name -> telwerk.v1.QueryTimeSeriesRequest
-	31,  // 105: telwerk.v1.WatchTimeSeriesResponse.snapshot:type_name -> telwerk.v1.QueryTimeSeriesResponse
-	60,  // 106: telwerk.v1.WatchTimeSeriesResponse.changes:type_name -> telwerk.v1.TimeSeriesChanges
-	36,  // 107: telwerk.v1.TimeSeriesChanges.series:type_name -> telwerk.v1.Series
-	33,  // 108: telwerk.v1.TimeSeriesChanges.answers:type_name -> telwerk.v1.KpiAnswer
-	67,  // 109: telwerk.v1.TimeSeriesChanges.complete_until:type_name -> google.protobuf.Timestamp
-	68,  // 110: telwerk.v1.TimeSeriesChanges.names:type_name -> telwerk.v1.DisplayName
-	5,   // 111: telwerk.v1.ListDimensionValuesRequest.dimension:type_name -> telwerk.v1.Dimension
-	63,  // 112: telwerk.v1.ListDimensionValuesResponse.values:type_name -> telwerk.v1.DimensionValue
-	17,  // 113: telwerk.v1.DimensionValue.value:type_name -> telwerk.v1.Value
-	9,   // 114: telwerk.v1.KpiService.ListKpis:input_type -> telwerk.v1.ListKpisRequest
-	30,  // 115: telwerk.v1.KpiService.QueryTimeSeries:input_type -> telwerk.v1.QueryTimeSeriesRequest
-	43,  // 116: telwerk.v1.KpiService.QueryTotals:input_type -> telwerk.v1.QueryTotalsRequest
-	53,  // 117: telwerk.v1.KpiService.BatchQuery:input_type -> telwerk.v1.BatchQueryRequest
-	58,  // 118: telwerk.v1.KpiService.WatchTimeSeries:input_type -> telwerk.v1.WatchTimeSeriesRequest
-	48,  // 119: telwerk.v1.KpiService.ExplainCount:input_type -> telwerk.v1.ExplainCountRequest
-	61,  // 120: telwerk.v1.KpiService.ListDimensionValues:input_type -> telwerk.v1.ListDimensionValuesRequest
-	10,  // 121: telwerk.v1.KpiService.ListKpis:output_type -> telwerk.v1.ListKpisResponse
-	31,  // 122: telwerk.v1.KpiService.QueryTimeSeries:output_type -> telwerk.v1.QueryTimeSeriesResponse
-	44,  // 123: telwerk.v1.KpiService.QueryTotals:output_type -> telwerk.v1.QueryTotalsResponse
-	55,  // 124: telwerk.v1.KpiService.BatchQuery:output_type -> telwerk.v1.BatchQueryResponse
-	59,  // 125: telwerk.v1.KpiService.WatchTimeSeries:output_type -> telwerk.v1.WatchTimeSeriesResponse
-	49,  // 126: telwerk.v1.KpiService.ExplainCount:output_type -> telwerk.v1.ExplainCountResponse
-	62,  // 127: telwerk.v1.KpiService.ListDimensionValues:output_type -> telwerk.v1.ListDimensionValuesResponse
-	121, // [121:128] is the sub-list for method output_type
-	114, // [114:121] is the sub-list for method input_type
-	114, // [114:114] is the sub-list for extension type_name
-	114, // [114:114] is the sub-list for extension extendee
-	0,   // [0:114] is the sub-list for field type_name
+	15,  // 4: telwerk.v1.ListKpisResponse.service_times:type_name -> telwerk.v1.Kpi
+	12,  // 5: telwerk.v1.Rate.above:type_name -> telwerk.v1.RateTerm
+	12,  // 6: telwerk.v1.Rate.below:type_name -> telwerk.v1.RateTerm
+	5,   // 7: telwerk.v1.Rate.dimensions:type_name -> telwerk.v1.Dimension
+	1,   // 8: telwerk.v1.Rate.value_kind:type_name -> telwerk.v1.ValueKind
+	0,   // 9: telwerk.v1.Rate.direction:type_name -> telwerk.v1.Direction
+	17,  // 10: telwerk.v1.RateTerm.value:type_name -> telwerk.v1.Value
+	5,   // 11: telwerk.v1.Kpi.dimensions:type_name -> telwerk.v1.Dimension
+	1,   // 12: telwerk.v1.Kpi.value_kind:type_name -> telwerk.v1.ValueKind
+	2,   // 13: telwerk.v1.Kpi.revisability:type_name -> telwerk.v1.Revisability
+	16,  // 14: telwerk.v1.Kpi.values:type_name -> telwerk.v1.ValueInfo
+	0,   // 15: telwerk.v1.Kpi.direction:type_name -> telwerk.v1.Direction
+	17,  // 16: telwerk.v1.ValueInfo.value:type_name -> telwerk.v1.Value
+	64,  // 17: telwerk.v1.Value.action:type_name -> telwerk.v1.InactivityAction
+	3,   // 18: telwerk.v1.Value.offline_assignment:type_name -> telwerk.v1.OfflineAssignment
+	18,  // 19: telwerk.v1.Value.topics:type_name -> telwerk.v1.TopicSet
+	65,  // 20: telwerk.v1.Value.answer:type_name -> telwerk.v1.SurveyAnswer
+	66,  // 21: telwerk.v1.Value.sender:type_name -> telwerk.v1.Sender
+	4,   // 22: telwerk.v1.Value.conversation_end:type_name -> telwerk.v1.ConversationEnd
+	20,  // 23: telwerk.v1.TimeRange.instants:type_name -> telwerk.v1.InstantRange
+	21,  // 24: telwerk.v1.TimeRange.dates:type_name -> telwerk.v1.DateRange
+	67,  // 25: telwerk.v1.InstantRange.start_time:type_name -> google.protobuf.Timestamp
+	67,  // 26: telwerk.v1.InstantRange.end_time:type_name -> google.protobuf.Timestamp
+	22,  // 27: telwerk.v1.DateRange.start_date:type_name -> telwerk.v1.CalendarDate
+	22,  // 28: telwerk.v1.DateRange.end_date:type_name -> telwerk.v1.CalendarDate
+	24,  // 29: telwerk.v1.Filter.operators:type_name -> telwerk.v1.IdFilter
+	24,  // 30: telwerk.v1.Filter.operator_groups:type_name -> telwerk.v1.IdFilter
+	24,  // 31: telwerk.v1.Filter.widgets:type_name -> telwerk.v1.IdFilter
+	25,  // 32: telwerk.v1.Filter.values:type_name -> telwerk.v1.ValueFilter
+	26,  // 33: telwerk.v1.Filter.topics:type_name -> telwerk.v1.TopicFilter
+	24,  // 34: telwerk.v1.Filter.questions:type_name -> telwerk.v1.IdFilter
+	17,  // 35: telwerk.v1.ValueFilter.any_of:type_name -> telwerk.v1.Value
+	17,  // 36: telwerk.v1.ValueFilter.none_of:type_name -> telwerk.v1.Value
+	18,  // 37: telwerk.v1.TopicFilter.exactly:type_name -> telwerk.v1.TopicSet
+	19,  // 38: telwerk.v1.Comparison.range:type_name -> telwerk.v1.TimeRange
+	7,   // 39: telwerk.v1.OrderBy.measure:type_name -> telwerk.v1.OrderMeasure
+	19,  // 40: telwerk.v1.QueryTimeSeriesRequest.range:type_name -> telwerk.v1.TimeRange
+	6,   // 41: telwerk.v1.QueryTimeSeriesRequest.granularity:type_name -> telwerk.v1.Granularity
+	23,  // 42: telwerk.v1.QueryTimeSeriesRequest.filter:type_name -> telwerk.v1.Filter
+	5,   // 43: telwerk.v1.QueryTimeSeriesRequest.group_by:type_name -> telwerk.v1.Dimension
+	27,  // 44: telwerk.v1.QueryTimeSeriesRequest.compare_to:type_name -> telwerk.v1.Comparison
+	28,  // 45: telwerk.v1.QueryTimeSeriesRequest.order_by:type_name -> telwerk.v1.OrderBy
+	29,  // 46: telwerk.v1.QueryTimeSeriesRequest.top:type_name -> telwerk.v1.Top
+	67,  // 47: telwerk.v1.QueryTimeSeriesRequest.as_of:type_name -> google.protobuf.Timestamp
+	36,  // 48: telwerk.v1.QueryTimeSeriesResponse.series:type_name -> telwerk.v1.Series
+	33,  // 49: telwerk.v1.QueryTimeSeriesResponse.answers:type_name -> telwerk.v1.KpiAnswer
+	67,  // 50: telwerk.v1.QueryTimeSeriesResponse.complete_until:type_name -> google.protobuf.Timestamp
+	32,  // 51: telwerk.v1.QueryTimeSeriesResponse.compared_period:type_name -> telwerk.v1.ComparedPeriod
+	6,   // 52: telwerk.v1.QueryTimeSeriesResponse.granularity:type_name -> telwerk.v1.Granularity
+	68,  // 53: telwerk.v1.QueryTimeSeriesResponse.names:type_name -> telwerk.v1.DisplayName
+	8,   // 54: telwerk.v1.KpiAnswer.availability:type_name -> telwerk.v1.Availability
+	67,  // 55: telwerk.v1.KpiAnswer.known_from:type_name -> google.protobuf.Timestamp
+	38,  // 56: telwerk.v1.KpiAnswer.percentiles:type_name -> telwerk.v1.Percentile
+	40,  // 57: telwerk.v1.KpiAnswer.histogram:type_name -> telwerk.v1.HistogramBin
+	34,  // 58: telwerk.v1.KpiAnswer.week_cells:type_name -> telwerk.v1.WeekCell
+	17,  // 59: telwerk.v1.Key.value:type_name -> telwerk.v1.Value
+	35,  // 60: telwerk.v1.Series.key:type_name -> telwerk.v1.Key
+	42,  // 61: telwerk.v1.Series.distribution:type_name -> telwerk.v1.Distribution
+	41,  // 62: telwerk.v1.Series.comparison:type_name -> telwerk.v1.SeriesComparison
+	37,  // 63: telwerk.v1.Series.percentiles:type_name -> telwerk.v1.PercentileSeries
+	39,  // 64: telwerk.v1.Series.histograms:type_name -> telwerk.v1.Histogram
+	40,  // 65: telwerk.v1.Histogram.bins:type_name -> telwerk.v1.HistogramBin
+	37,  // 66: telwerk.v1.SeriesComparison.percentiles:type_name -> telwerk.v1.PercentileSeries
+	17,  // 67: telwerk.v1.Distribution.value:type_name -> telwerk.v1.Value
+	19,  // 68: telwerk.v1.QueryTotalsRequest.range:type_name -> telwerk.v1.TimeRange
+	23,  // 69: telwerk.v1.QueryTotalsRequest.filter:type_name -> telwerk.v1.Filter
+	5,   // 70: telwerk.v1.QueryTotalsRequest.group_by:type_name -> telwerk.v1.Dimension
+	27,  // 71: telwerk.v1.QueryTotalsRequest.compare_to:type_name -> telwerk.v1.Comparison
+	28,  // 72: telwerk.v1.QueryTotalsRequest.order_by:type_name -> telwerk.v1.OrderBy
+	29,  // 73: telwerk.v1.QueryTotalsRequest.top:type_name -> telwerk.v1.Top
+	67,  // 74: telwerk.v1.QueryTotalsRequest.as_of:type_name -> google.protobuf.Timestamp
+	45,  // 75: telwerk.v1.QueryTotalsResponse.totals:type_name -> telwerk.v1.Total
+	33,  // 76: telwerk.v1.QueryTotalsResponse.answers:type_name -> telwerk.v1.KpiAnswer
+	67,  // 77: telwerk.v1.QueryTotalsResponse.complete_until:type_name -> google.protobuf.Timestamp
+	32,  // 78: telwerk.v1.QueryTotalsResponse.compared_period:type_name -> telwerk.v1.ComparedPeriod
+	68,  // 79: telwerk.v1.QueryTotalsResponse.names:type_name -> telwerk.v1.DisplayName
+	35,  // 80: telwerk.v1.Total.key:type_name -> telwerk.v1.Key
+	47,  // 81: telwerk.v1.Total.distribution:type_name -> telwerk.v1.ValueCount
+	46,  // 82: telwerk.v1.Total.comparison:type_name -> telwerk.v1.TotalComparison
+	38,  // 83: telwerk.v1.Total.percentiles:type_name -> telwerk.v1.Percentile
+	40,  // 84: telwerk.v1.Total.histogram:type_name -> telwerk.v1.HistogramBin
+	38,  // 85: telwerk.v1.TotalComparison.percentiles:type_name -> telwerk.v1.Percentile
+	17,  // 86: telwerk.v1.ValueCount.value:type_name -> telwerk.v1.Value
+	19,  // 87: telwerk.v1.ExplainCountRequest.range:type_name -> telwerk.v1.TimeRange
+	23,  // 88: telwerk.v1.ExplainCountRequest.filter:type_name -> telwerk.v1.Filter
+	50,  // 89: telwerk.v1.ExplainCountResponse.conversations:type_name -> telwerk.v1.ConversationExplanation
+	67,  // 90: telwerk.v1.ExplainCountResponse.complete_until:type_name -> google.protobuf.Timestamp
+	68,  // 91: telwerk.v1.ExplainCountResponse.names:type_name -> telwerk.v1.DisplayName
+	51,  // 92: telwerk.v1.ConversationExplanation.counted:type_name -> telwerk.v1.ExplainedFact
+	51,  // 93: telwerk.v1.ConversationExplanation.held_back:type_name -> telwerk.v1.ExplainedFact
+	52,  // 94: telwerk.v1.ConversationExplanation.left_out:type_name -> telwerk.v1.LeftOutEvent
+	67,  // 95: telwerk.v1.ExplainedFact.instant:type_name -> google.protobuf.Timestamp
+	17,  // 96: telwerk.v1.ExplainedFact.value:type_name -> telwerk.v1.Value
+	67,  // 97: telwerk.v1.LeftOutEvent.occur_time:type_name -> google.protobuf.Timestamp
+	54,  // 98: telwerk.v1.BatchQueryRequest.queries:type_name -> telwerk.v1.BatchedQuery
+	30,  // 99: telwerk.v1.BatchedQuery.time_series:type_name -> telwerk.v1.QueryTimeSeriesRequest
+	43,  // 100: telwerk.v1.BatchedQuery.totals:type_name -> telwerk.v1.QueryTotalsRequest
+	56,  // 101: telwerk.v1.BatchQueryResponse.answers:type_name -> telwerk.v1.BatchedAnswer
+	31,  // 102: telwerk.v1.BatchedAnswer.time_series:type_name -> telwerk.v1.QueryTimeSeriesResponse
+	44,  // 103: telwerk.v1.BatchedAnswer.totals:type_name -> telwerk.v1.QueryTotalsResponse
+	57,  // 104: telwerk.v1.BatchedAnswer.error:type_name -> telwerk.v1.QueryError
+	30,  // 105: telwerk.v1.WatchTimeSeriesRequest.query:type_name -> telwerk.v1.QueryTimeSeriesRequest
+	31,  // 106: telwerk.v1.WatchTimeSeriesResponse.snapshot:type_name -> telwerk.v1.QueryTimeSeriesResponse
+	60,  // 107: telwerk.v1.WatchTimeSeriesResponse.changes:type_name -> telwerk.v1.TimeSeriesChanges
+	36,  // 108: telwerk.v1.TimeSeriesChanges.series:type_name -> telwerk.v1.Series
+	33,  // 109: telwerk.v1.TimeSeriesChanges.answers:type_name -> telwerk.v1.KpiAnswer
+	67,  // 110: telwerk.v1.TimeSeriesChanges.complete_until:type_name -> google.protobuf.Timestamp
+	68,  // 111: telwerk.v1.TimeSeriesChanges.names:type_name -> telwerk.v1.DisplayName
+	5,   // 112: telwerk.v1.ListDimensionValuesRequest.dimension:type_name -> telwerk.v1.Dimension
+	63,  // 113: telwerk.v1.ListDimensionValuesResponse.values:type_name -> telwerk.v1.DimensionValue
+	17,  // 114: telwerk.v1.DimensionValue.value:type_name -> telwerk.v1.Value
+	9,   // 115: telwerk.v1.KpiService.ListKpis:input_type -> telwerk.v1.ListKpisRequest
+	30,  // 116: telwerk.v1.KpiService.QueryTimeSeries:input_type -> telwerk.v1.QueryTimeSeriesRequest
+	43,  // 117: telwerk.v1.KpiService.QueryTotals:input_type -> telwerk.v1.QueryTotalsRequest
+	53,  // 118: telwerk.v1.KpiService.BatchQuery:input_type -> telwerk.v1.BatchQueryRequest
+	58,  // 119: telwerk.v1.KpiService.WatchTimeSeries:input_type -> telwerk.v1.WatchTimeSeriesRequest
+	48,  // 120: telwerk.v1.KpiService.ExplainCount:input_type -> telwerk.v1.ExplainCountRequest
+	61,  // 121: telwerk.v1.KpiService.ListDimensionValues:input_type -> telwerk.v1.ListDimensionValuesRequest
+	10,  // 122: telwerk.v1.KpiService.ListKpis:output_type -> telwerk.v1.ListKpisResponse
+	31,  // 123: telwerk.v1.KpiService.QueryTimeSeries:output_type -> telwerk.v1.QueryTimeSeriesResponse
+	44,  // 124: telwerk.v1.KpiService.QueryTotals:output_type -> telwerk.v1.QueryTotalsResponse
+	55,  // 125: telwerk.v1.KpiService.BatchQuery:output_type -> telwerk.v1.BatchQueryResponse
+	59,  // 126: telwerk.v1.KpiService.WatchTimeSeries:output_type -> telwerk.v1.WatchTimeSeriesResponse
+	49,  // 127: telwerk.v1.KpiService.ExplainCount:output_type -> telwerk.v1.ExplainCountResponse
+	62,  // 128: telwerk.v1.KpiService.ListDimensionValues:output_type -> telwerk.v1.ListDimensionValuesResponse
+	122, // [122:129] is the sub-list for method output_type
+	115, // [115:122] is the sub-list for method input_type
+	115, // [115:115] is the sub-list for extension type_name
+	115, // [115:115] is the sub-list for extension extendee
+	0,   // [0:115] is the sub-list for field type_name
 }
 
 func init() { file_telwerk_v1_kpi_service_proto_init() }

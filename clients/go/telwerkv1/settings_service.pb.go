@@ -38,8 +38,11 @@ type WidgetSettings struct {
 	Goals []*Goal `protobuf:"bytes,4,rep,name=goals,proto3" json:"goals,omitempty"`
 	// The inactivity actions that are enabled (KPI 5). Empty: none, and an answer about this widget says so.
 	EnabledActions []InactivityAction `protobuf:"varint,5,rep,packed,name=enabled_actions,json=enabledActions,proto3,enum=telwerk.v1.InactivityAction" json:"enabled_actions,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// When the widget is attended: KPIs 14, 15 and 17 are then also told in service time. Absent: the account's default
+	// opening hours hold for it, if there are any.
+	OpeningHours  *OpeningHours `protobuf:"bytes,6,opt,name=opening_hours,json=openingHours,proto3" json:"opening_hours,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WidgetSettings) Reset() {
@@ -107,6 +110,246 @@ func (x *WidgetSettings) GetEnabledActions() []InactivityAction {
 	return nil
 }
 
+func (x *WidgetSettings) GetOpeningHours() *OpeningHours {
+	if x != nil {
+		return x.OpeningHours
+	}
+	return nil
+}
+
+// A week of opening hours in the wall clock of a time zone, with what holds on single dates instead.
+//
+// An opening or closing in an hour that daylight saving skips is the end of the gap; in the hour that it repeats an
+// opening takes the first, a closing the second. The zone's offsets are kept with the hours as they were known when the
+// hours were set: set them again to take over what has changed in the zone since.
+type OpeningHours struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// An IANA name. Required.
+	TimeZone string `protobuf:"bytes,1,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
+	// At least one; several a day if they do not overlap; at most 100. A weekday that none names is closed.
+	Week []*WeeklyStretch `protobuf:"bytes,2,rep,name=week,proto3" json:"week,omitempty"`
+	// At most 1,000, each of another date.
+	Exceptions    []*DatedStretches `protobuf:"bytes,3,rep,name=exceptions,proto3" json:"exceptions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpeningHours) Reset() {
+	*x = OpeningHours{}
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpeningHours) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpeningHours) ProtoMessage() {}
+
+func (x *OpeningHours) ProtoReflect() protoreflect.Message {
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpeningHours.ProtoReflect.Descriptor instead.
+func (*OpeningHours) Descriptor() ([]byte, []int) {
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *OpeningHours) GetTimeZone() string {
+	if x != nil {
+		return x.TimeZone
+	}
+	return ""
+}
+
+func (x *OpeningHours) GetWeek() []*WeeklyStretch {
+	if x != nil {
+		return x.Week
+	}
+	return nil
+}
+
+func (x *OpeningHours) GetExceptions() []*DatedStretches {
+	if x != nil {
+		return x.Exceptions
+	}
+	return nil
+}
+
+// Part of a weekday.
+type WeeklyStretch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ISO: 1 is Monday, 7 is Sunday. Required.
+	Weekday int32 `protobuf:"varint,1,opt,name=weekday,proto3" json:"weekday,omitempty"`
+	// When it begins and ends. Required.
+	Stretch       *OpenStretch `protobuf:"bytes,2,opt,name=stretch,proto3" json:"stretch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WeeklyStretch) Reset() {
+	*x = WeeklyStretch{}
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WeeklyStretch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WeeklyStretch) ProtoMessage() {}
+
+func (x *WeeklyStretch) ProtoReflect() protoreflect.Message {
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WeeklyStretch.ProtoReflect.Descriptor instead.
+func (*WeeklyStretch) Descriptor() ([]byte, []int) {
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *WeeklyStretch) GetWeekday() int32 {
+	if x != nil {
+		return x.Weekday
+	}
+	return 0
+}
+
+func (x *WeeklyStretch) GetStretch() *OpenStretch {
+	if x != nil {
+		return x.Stretch
+	}
+	return nil
+}
+
+// From when to when, within a day.
+type OpenStretch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In minutes since midnight, from 0.
+	OpenMinute int32 `protobuf:"varint,1,opt,name=open_minute,json=openMinute,proto3" json:"open_minute,omitempty"`
+	// In minutes since midnight, later than `open_minute`; 1,440 is the day's end.
+	CloseMinute   int32 `protobuf:"varint,2,opt,name=close_minute,json=closeMinute,proto3" json:"close_minute,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenStretch) Reset() {
+	*x = OpenStretch{}
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenStretch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenStretch) ProtoMessage() {}
+
+func (x *OpenStretch) ProtoReflect() protoreflect.Message {
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenStretch.ProtoReflect.Descriptor instead.
+func (*OpenStretch) Descriptor() ([]byte, []int) {
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *OpenStretch) GetOpenMinute() int32 {
+	if x != nil {
+		return x.OpenMinute
+	}
+	return 0
+}
+
+func (x *OpenStretch) GetCloseMinute() int32 {
+	if x != nil {
+		return x.CloseMinute
+	}
+	return 0
+}
+
+// What holds on a date in place of its weekday's stretches.
+type DatedStretches struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required.
+	Date *CalendarDate `protobuf:"bytes,1,opt,name=date,proto3" json:"date,omitempty"`
+	// None: closed all day.
+	Stretches     []*OpenStretch `protobuf:"bytes,2,rep,name=stretches,proto3" json:"stretches,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DatedStretches) Reset() {
+	*x = DatedStretches{}
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DatedStretches) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DatedStretches) ProtoMessage() {}
+
+func (x *DatedStretches) ProtoReflect() protoreflect.Message {
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DatedStretches.ProtoReflect.Descriptor instead.
+func (*DatedStretches) Descriptor() ([]byte, []int) {
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *DatedStretches) GetDate() *CalendarDate {
+	if x != nil {
+		return x.Date
+	}
+	return nil
+}
+
+func (x *DatedStretches) GetStretches() []*OpenStretch {
+	if x != nil {
+		return x.Stretches
+	}
+	return nil
+}
+
 // A goal: a page that a contact is hoped to visit.
 type Goal struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -121,7 +364,7 @@ type Goal struct {
 
 func (x *Goal) Reset() {
 	*x = Goal{}
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[1]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -133,7 +376,7 @@ func (x *Goal) String() string {
 func (*Goal) ProtoMessage() {}
 
 func (x *Goal) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[1]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -146,7 +389,7 @@ func (x *Goal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Goal.ProtoReflect.Descriptor instead.
 func (*Goal) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{1}
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Goal) GetGoalId() string {
@@ -176,7 +419,7 @@ type SetWidgetSettingsRequest struct {
 
 func (x *SetWidgetSettingsRequest) Reset() {
 	*x = SetWidgetSettingsRequest{}
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[2]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -188,7 +431,7 @@ func (x *SetWidgetSettingsRequest) String() string {
 func (*SetWidgetSettingsRequest) ProtoMessage() {}
 
 func (x *SetWidgetSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[2]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -201,7 +444,7 @@ func (x *SetWidgetSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetWidgetSettingsRequest.ProtoReflect.Descriptor instead.
 func (*SetWidgetSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{2}
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SetWidgetSettingsRequest) GetAccountId() string {
@@ -229,7 +472,7 @@ type SetWidgetSettingsResponse struct {
 
 func (x *SetWidgetSettingsResponse) Reset() {
 	*x = SetWidgetSettingsResponse{}
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[3]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -241,7 +484,7 @@ func (x *SetWidgetSettingsResponse) String() string {
 func (*SetWidgetSettingsResponse) ProtoMessage() {}
 
 func (x *SetWidgetSettingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[3]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -254,7 +497,7 @@ func (x *SetWidgetSettingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetWidgetSettingsResponse.ProtoReflect.Descriptor instead.
 func (*SetWidgetSettingsResponse) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{3}
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SetWidgetSettingsResponse) GetSettings() *WidgetSettings {
@@ -281,7 +524,7 @@ type GetWidgetSettingsRequest struct {
 
 func (x *GetWidgetSettingsRequest) Reset() {
 	*x = GetWidgetSettingsRequest{}
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[4]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -293,7 +536,7 @@ func (x *GetWidgetSettingsRequest) String() string {
 func (*GetWidgetSettingsRequest) ProtoMessage() {}
 
 func (x *GetWidgetSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[4]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -306,7 +549,7 @@ func (x *GetWidgetSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetWidgetSettingsRequest.ProtoReflect.Descriptor instead.
 func (*GetWidgetSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{4}
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetWidgetSettingsRequest) GetAccountId() string {
@@ -350,7 +593,7 @@ type GetWidgetSettingsResponse struct {
 
 func (x *GetWidgetSettingsResponse) Reset() {
 	*x = GetWidgetSettingsResponse{}
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[5]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -362,7 +605,7 @@ func (x *GetWidgetSettingsResponse) String() string {
 func (*GetWidgetSettingsResponse) ProtoMessage() {}
 
 func (x *GetWidgetSettingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[5]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -375,7 +618,7 @@ func (x *GetWidgetSettingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetWidgetSettingsResponse.ProtoReflect.Descriptor instead.
 func (*GetWidgetSettingsResponse) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{5}
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetWidgetSettingsResponse) GetVersions() []*WidgetSettings {
@@ -407,7 +650,7 @@ type ListWidgetSettingsRequest struct {
 
 func (x *ListWidgetSettingsRequest) Reset() {
 	*x = ListWidgetSettingsRequest{}
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[6]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -419,7 +662,7 @@ func (x *ListWidgetSettingsRequest) String() string {
 func (*ListWidgetSettingsRequest) ProtoMessage() {}
 
 func (x *ListWidgetSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[6]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -432,7 +675,7 @@ func (x *ListWidgetSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWidgetSettingsRequest.ProtoReflect.Descriptor instead.
 func (*ListWidgetSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{6}
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListWidgetSettingsRequest) GetAccountId() string {
@@ -469,7 +712,7 @@ type ListWidgetSettingsResponse struct {
 
 func (x *ListWidgetSettingsResponse) Reset() {
 	*x = ListWidgetSettingsResponse{}
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[7]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -481,7 +724,7 @@ func (x *ListWidgetSettingsResponse) String() string {
 func (*ListWidgetSettingsResponse) ProtoMessage() {}
 
 func (x *ListWidgetSettingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[7]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -494,7 +737,7 @@ func (x *ListWidgetSettingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWidgetSettingsResponse.ProtoReflect.Descriptor instead.
 func (*ListWidgetSettingsResponse) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{7}
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListWidgetSettingsResponse) GetSettings() []*WidgetSettings {
@@ -515,14 +758,22 @@ func (x *ListWidgetSettingsResponse) GetNextPageToken() string {
 type AccountSettings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The time zone of queries that name none; an IANA name. Default: `UTC`. Absent when set: as it was.
-	TimeZone      *string `protobuf:"bytes,1,opt,name=time_zone,json=timeZone,proto3,oneof" json:"time_zone,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	TimeZone *string `protobuf:"bytes,1,opt,name=time_zone,json=timeZone,proto3,oneof" json:"time_zone,omitempty"`
+	// The opening hours of widgets that have none of their own. A version is added, as `SetWidgetSettings` does. Absent
+	// when set: as they were.
+	OpeningHours *OpeningHours `protobuf:"bytes,2,opt,name=opening_hours,json=openingHours,proto3" json:"opening_hours,omitempty"`
+	// From when on `opening_hours`, or their absence by `no_opening_hours`, hold; the first version holds from the beginning
+	// of time. Absent: now. When read: since when they hold; absent if none were ever set.
+	OpeningHoursEffectiveTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=opening_hours_effective_time,json=openingHoursEffectiveTime,proto3" json:"opening_hours_effective_time,omitempty"`
+	// From the effective time on there are no default opening hours. Not together with `opening_hours`.
+	NoOpeningHours bool `protobuf:"varint,4,opt,name=no_opening_hours,json=noOpeningHours,proto3" json:"no_opening_hours,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *AccountSettings) Reset() {
 	*x = AccountSettings{}
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[8]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -534,7 +785,7 @@ func (x *AccountSettings) String() string {
 func (*AccountSettings) ProtoMessage() {}
 
 func (x *AccountSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[8]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -547,7 +798,7 @@ func (x *AccountSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountSettings.ProtoReflect.Descriptor instead.
 func (*AccountSettings) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{8}
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AccountSettings) GetTimeZone() string {
@@ -555,6 +806,27 @@ func (x *AccountSettings) GetTimeZone() string {
 		return *x.TimeZone
 	}
 	return ""
+}
+
+func (x *AccountSettings) GetOpeningHours() *OpeningHours {
+	if x != nil {
+		return x.OpeningHours
+	}
+	return nil
+}
+
+func (x *AccountSettings) GetOpeningHoursEffectiveTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OpeningHoursEffectiveTime
+	}
+	return nil
+}
+
+func (x *AccountSettings) GetNoOpeningHours() bool {
+	if x != nil {
+		return x.NoOpeningHours
+	}
+	return false
 }
 
 // Settings to keep.
@@ -570,7 +842,7 @@ type SetAccountSettingsRequest struct {
 
 func (x *SetAccountSettingsRequest) Reset() {
 	*x = SetAccountSettingsRequest{}
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[9]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -582,7 +854,7 @@ func (x *SetAccountSettingsRequest) String() string {
 func (*SetAccountSettingsRequest) ProtoMessage() {}
 
 func (x *SetAccountSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[9]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -595,7 +867,7 @@ func (x *SetAccountSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetAccountSettingsRequest.ProtoReflect.Descriptor instead.
 func (*SetAccountSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{9}
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SetAccountSettingsRequest) GetAccountId() string {
@@ -623,7 +895,7 @@ type SetAccountSettingsResponse struct {
 
 func (x *SetAccountSettingsResponse) Reset() {
 	*x = SetAccountSettingsResponse{}
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[10]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -635,7 +907,7 @@ func (x *SetAccountSettingsResponse) String() string {
 func (*SetAccountSettingsResponse) ProtoMessage() {}
 
 func (x *SetAccountSettingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[10]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -648,7 +920,7 @@ func (x *SetAccountSettingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetAccountSettingsResponse.ProtoReflect.Descriptor instead.
 func (*SetAccountSettingsResponse) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{10}
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SetAccountSettingsResponse) GetSettings() *AccountSettings {
@@ -669,7 +941,7 @@ type GetAccountSettingsRequest struct {
 
 func (x *GetAccountSettingsRequest) Reset() {
 	*x = GetAccountSettingsRequest{}
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[11]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -681,7 +953,7 @@ func (x *GetAccountSettingsRequest) String() string {
 func (*GetAccountSettingsRequest) ProtoMessage() {}
 
 func (x *GetAccountSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[11]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -694,7 +966,7 @@ func (x *GetAccountSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAccountSettingsRequest.ProtoReflect.Descriptor instead.
 func (*GetAccountSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{11}
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetAccountSettingsRequest) GetAccountId() string {
@@ -715,7 +987,7 @@ type GetAccountSettingsResponse struct {
 
 func (x *GetAccountSettingsResponse) Reset() {
 	*x = GetAccountSettingsResponse{}
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[12]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -727,7 +999,7 @@ func (x *GetAccountSettingsResponse) String() string {
 func (*GetAccountSettingsResponse) ProtoMessage() {}
 
 func (x *GetAccountSettingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[12]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -740,7 +1012,7 @@ func (x *GetAccountSettingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAccountSettingsResponse.ProtoReflect.Descriptor instead.
 func (*GetAccountSettingsResponse) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{12}
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetAccountSettingsResponse) GetSettings() *AccountSettings {
@@ -765,7 +1037,7 @@ type SetDisplayNamesRequest struct {
 
 func (x *SetDisplayNamesRequest) Reset() {
 	*x = SetDisplayNamesRequest{}
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[13]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -777,7 +1049,7 @@ func (x *SetDisplayNamesRequest) String() string {
 func (*SetDisplayNamesRequest) ProtoMessage() {}
 
 func (x *SetDisplayNamesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[13]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -790,7 +1062,7 @@ func (x *SetDisplayNamesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetDisplayNamesRequest.ProtoReflect.Descriptor instead.
 func (*SetDisplayNamesRequest) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{13}
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SetDisplayNamesRequest) GetAccountId() string {
@@ -827,7 +1099,7 @@ type SetDisplayNamesResponse struct {
 
 func (x *SetDisplayNamesResponse) Reset() {
 	*x = SetDisplayNamesResponse{}
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[14]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -839,7 +1111,7 @@ func (x *SetDisplayNamesResponse) String() string {
 func (*SetDisplayNamesResponse) ProtoMessage() {}
 
 func (x *SetDisplayNamesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[14]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -852,7 +1124,7 @@ func (x *SetDisplayNamesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetDisplayNamesResponse.ProtoReflect.Descriptor instead.
 func (*SetDisplayNamesResponse) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{14}
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SetDisplayNamesResponse) GetSetCount() int32 {
@@ -890,7 +1162,7 @@ type ListDisplayNamesRequest struct {
 
 func (x *ListDisplayNamesRequest) Reset() {
 	*x = ListDisplayNamesRequest{}
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[15]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -902,7 +1174,7 @@ func (x *ListDisplayNamesRequest) String() string {
 func (*ListDisplayNamesRequest) ProtoMessage() {}
 
 func (x *ListDisplayNamesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[15]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -915,7 +1187,7 @@ func (x *ListDisplayNamesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDisplayNamesRequest.ProtoReflect.Descriptor instead.
 func (*ListDisplayNamesRequest) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{15}
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListDisplayNamesRequest) GetAccountId() string {
@@ -973,7 +1245,7 @@ type ListDisplayNamesResponse struct {
 
 func (x *ListDisplayNamesResponse) Reset() {
 	*x = ListDisplayNamesResponse{}
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[16]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -985,7 +1257,7 @@ func (x *ListDisplayNamesResponse) String() string {
 func (*ListDisplayNamesResponse) ProtoMessage() {}
 
 func (x *ListDisplayNamesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_telwerk_v1_settings_service_proto_msgTypes[16]
+	mi := &file_telwerk_v1_settings_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -998,7 +1270,7 @@ func (x *ListDisplayNamesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDisplayNamesResponse.ProtoReflect.Descriptor instead.
 func (*ListDisplayNamesResponse) Descriptor() ([]byte, []int) {
-	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{16}
+	return file_telwerk_v1_settings_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListDisplayNamesResponse) GetNames() []*DisplayName {
@@ -1020,14 +1292,31 @@ var File_telwerk_v1_settings_service_proto protoreflect.FileDescriptor
 const file_telwerk_v1_settings_service_proto_rawDesc = "" +
 	"\n" +
 	"!telwerk/v1/settings_service.proto\x12\n" +
-	"telwerk.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dtelwerk/v1/display_name.proto\x1a\x16telwerk/v1/event.proto\"\x99\x02\n" +
+	"telwerk.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dtelwerk/v1/display_name.proto\x1a\x16telwerk/v1/event.proto\x1a\x1ctelwerk/v1/kpi_service.proto\"\xd8\x02\n" +
 	"\x0eWidgetSettings\x12\x1b\n" +
 	"\twidget_id\x18\x01 \x01(\tR\bwidgetId\x12A\n" +
 	"\x0eeffective_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\reffectiveTime\x128\n" +
 	"\n" +
 	"live_limit\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\tliveLimit\x12&\n" +
 	"\x05goals\x18\x04 \x03(\v2\x10.telwerk.v1.GoalR\x05goals\x12E\n" +
-	"\x0fenabled_actions\x18\x05 \x03(\x0e2\x1c.telwerk.v1.InactivityActionR\x0eenabledActions\"1\n" +
+	"\x0fenabled_actions\x18\x05 \x03(\x0e2\x1c.telwerk.v1.InactivityActionR\x0eenabledActions\x12=\n" +
+	"\ropening_hours\x18\x06 \x01(\v2\x18.telwerk.v1.OpeningHoursR\fopeningHours\"\x96\x01\n" +
+	"\fOpeningHours\x12\x1b\n" +
+	"\ttime_zone\x18\x01 \x01(\tR\btimeZone\x12-\n" +
+	"\x04week\x18\x02 \x03(\v2\x19.telwerk.v1.WeeklyStretchR\x04week\x12:\n" +
+	"\n" +
+	"exceptions\x18\x03 \x03(\v2\x1a.telwerk.v1.DatedStretchesR\n" +
+	"exceptions\"\\\n" +
+	"\rWeeklyStretch\x12\x18\n" +
+	"\aweekday\x18\x01 \x01(\x05R\aweekday\x121\n" +
+	"\astretch\x18\x02 \x01(\v2\x17.telwerk.v1.OpenStretchR\astretch\"Q\n" +
+	"\vOpenStretch\x12\x1f\n" +
+	"\vopen_minute\x18\x01 \x01(\x05R\n" +
+	"openMinute\x12!\n" +
+	"\fclose_minute\x18\x02 \x01(\x05R\vcloseMinute\"u\n" +
+	"\x0eDatedStretches\x12,\n" +
+	"\x04date\x18\x01 \x01(\v2\x18.telwerk.v1.CalendarDateR\x04date\x125\n" +
+	"\tstretches\x18\x02 \x03(\v2\x17.telwerk.v1.OpenStretchR\tstretches\"1\n" +
 	"\x04Goal\x12\x17\n" +
 	"\agoal_id\x18\x01 \x01(\tR\x06goalId\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\"q\n" +
@@ -1055,9 +1344,12 @@ const file_telwerk_v1_settings_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"|\n" +
 	"\x1aListWidgetSettingsResponse\x126\n" +
 	"\bsettings\x18\x01 \x03(\v2\x1a.telwerk.v1.WidgetSettingsR\bsettings\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"A\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x87\x02\n" +
 	"\x0fAccountSettings\x12 \n" +
-	"\ttime_zone\x18\x01 \x01(\tH\x00R\btimeZone\x88\x01\x01B\f\n" +
+	"\ttime_zone\x18\x01 \x01(\tH\x00R\btimeZone\x88\x01\x01\x12=\n" +
+	"\ropening_hours\x18\x02 \x01(\v2\x18.telwerk.v1.OpeningHoursR\fopeningHours\x12[\n" +
+	"\x1copening_hours_effective_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x19openingHoursEffectiveTime\x12(\n" +
+	"\x10no_opening_hours\x18\x04 \x01(\bR\x0enoOpeningHoursB\f\n" +
 	"\n" +
 	"_time_zone\"s\n" +
 	"\x19SetAccountSettingsRequest\x12\x1d\n" +
@@ -1117,65 +1409,78 @@ func file_telwerk_v1_settings_service_proto_rawDescGZIP() []byte {
 	return file_telwerk_v1_settings_service_proto_rawDescData
 }
 
-var file_telwerk_v1_settings_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_telwerk_v1_settings_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_telwerk_v1_settings_service_proto_goTypes = []any{
 	(*WidgetSettings)(nil),             // 0: telwerk.v1.WidgetSettings
-	(*Goal)(nil),                       // 1: telwerk.v1.Goal
-	(*SetWidgetSettingsRequest)(nil),   // 2: telwerk.v1.SetWidgetSettingsRequest
-	(*SetWidgetSettingsResponse)(nil),  // 3: telwerk.v1.SetWidgetSettingsResponse
-	(*GetWidgetSettingsRequest)(nil),   // 4: telwerk.v1.GetWidgetSettingsRequest
-	(*GetWidgetSettingsResponse)(nil),  // 5: telwerk.v1.GetWidgetSettingsResponse
-	(*ListWidgetSettingsRequest)(nil),  // 6: telwerk.v1.ListWidgetSettingsRequest
-	(*ListWidgetSettingsResponse)(nil), // 7: telwerk.v1.ListWidgetSettingsResponse
-	(*AccountSettings)(nil),            // 8: telwerk.v1.AccountSettings
-	(*SetAccountSettingsRequest)(nil),  // 9: telwerk.v1.SetAccountSettingsRequest
-	(*SetAccountSettingsResponse)(nil), // 10: telwerk.v1.SetAccountSettingsResponse
-	(*GetAccountSettingsRequest)(nil),  // 11: telwerk.v1.GetAccountSettingsRequest
-	(*GetAccountSettingsResponse)(nil), // 12: telwerk.v1.GetAccountSettingsResponse
-	(*SetDisplayNamesRequest)(nil),     // 13: telwerk.v1.SetDisplayNamesRequest
-	(*SetDisplayNamesResponse)(nil),    // 14: telwerk.v1.SetDisplayNamesResponse
-	(*ListDisplayNamesRequest)(nil),    // 15: telwerk.v1.ListDisplayNamesRequest
-	(*ListDisplayNamesResponse)(nil),   // 16: telwerk.v1.ListDisplayNamesResponse
-	(*timestamppb.Timestamp)(nil),      // 17: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),        // 18: google.protobuf.Duration
-	(InactivityAction)(0),              // 19: telwerk.v1.InactivityAction
-	(*DisplayName)(nil),                // 20: telwerk.v1.DisplayName
-	(NameKind)(0),                      // 21: telwerk.v1.NameKind
+	(*OpeningHours)(nil),               // 1: telwerk.v1.OpeningHours
+	(*WeeklyStretch)(nil),              // 2: telwerk.v1.WeeklyStretch
+	(*OpenStretch)(nil),                // 3: telwerk.v1.OpenStretch
+	(*DatedStretches)(nil),             // 4: telwerk.v1.DatedStretches
+	(*Goal)(nil),                       // 5: telwerk.v1.Goal
+	(*SetWidgetSettingsRequest)(nil),   // 6: telwerk.v1.SetWidgetSettingsRequest
+	(*SetWidgetSettingsResponse)(nil),  // 7: telwerk.v1.SetWidgetSettingsResponse
+	(*GetWidgetSettingsRequest)(nil),   // 8: telwerk.v1.GetWidgetSettingsRequest
+	(*GetWidgetSettingsResponse)(nil),  // 9: telwerk.v1.GetWidgetSettingsResponse
+	(*ListWidgetSettingsRequest)(nil),  // 10: telwerk.v1.ListWidgetSettingsRequest
+	(*ListWidgetSettingsResponse)(nil), // 11: telwerk.v1.ListWidgetSettingsResponse
+	(*AccountSettings)(nil),            // 12: telwerk.v1.AccountSettings
+	(*SetAccountSettingsRequest)(nil),  // 13: telwerk.v1.SetAccountSettingsRequest
+	(*SetAccountSettingsResponse)(nil), // 14: telwerk.v1.SetAccountSettingsResponse
+	(*GetAccountSettingsRequest)(nil),  // 15: telwerk.v1.GetAccountSettingsRequest
+	(*GetAccountSettingsResponse)(nil), // 16: telwerk.v1.GetAccountSettingsResponse
+	(*SetDisplayNamesRequest)(nil),     // 17: telwerk.v1.SetDisplayNamesRequest
+	(*SetDisplayNamesResponse)(nil),    // 18: telwerk.v1.SetDisplayNamesResponse
+	(*ListDisplayNamesRequest)(nil),    // 19: telwerk.v1.ListDisplayNamesRequest
+	(*ListDisplayNamesResponse)(nil),   // 20: telwerk.v1.ListDisplayNamesResponse
+	(*timestamppb.Timestamp)(nil),      // 21: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),        // 22: google.protobuf.Duration
+	(InactivityAction)(0),              // 23: telwerk.v1.InactivityAction
+	(*CalendarDate)(nil),               // 24: telwerk.v1.CalendarDate
+	(*DisplayName)(nil),                // 25: telwerk.v1.DisplayName
+	(NameKind)(0),                      // 26: telwerk.v1.NameKind
 }
 var file_telwerk_v1_settings_service_proto_depIdxs = []int32{
-	17, // 0: telwerk.v1.WidgetSettings.effective_time:type_name -> google.protobuf.Timestamp
-	18, // 1: telwerk.v1.WidgetSettings.live_limit:type_name -> google.protobuf.Duration
-	1,  // 2: telwerk.v1.WidgetSettings.goals:type_name -> telwerk.v1.Goal
-	19, // 3: telwerk.v1.WidgetSettings.enabled_actions:type_name -> telwerk.v1.InactivityAction
-	0,  // 4: telwerk.v1.SetWidgetSettingsRequest.settings:type_name -> telwerk.v1.WidgetSettings
-	0,  // 5: telwerk.v1.SetWidgetSettingsResponse.settings:type_name -> telwerk.v1.WidgetSettings
-	0,  // 6: telwerk.v1.GetWidgetSettingsResponse.versions:type_name -> telwerk.v1.WidgetSettings
-	0,  // 7: telwerk.v1.ListWidgetSettingsResponse.settings:type_name -> telwerk.v1.WidgetSettings
-	8,  // 8: telwerk.v1.SetAccountSettingsRequest.settings:type_name -> telwerk.v1.AccountSettings
-	8,  // 9: telwerk.v1.SetAccountSettingsResponse.settings:type_name -> telwerk.v1.AccountSettings
-	8,  // 10: telwerk.v1.GetAccountSettingsResponse.settings:type_name -> telwerk.v1.AccountSettings
-	20, // 11: telwerk.v1.SetDisplayNamesRequest.names:type_name -> telwerk.v1.DisplayName
-	21, // 12: telwerk.v1.ListDisplayNamesRequest.kind:type_name -> telwerk.v1.NameKind
-	20, // 13: telwerk.v1.ListDisplayNamesResponse.names:type_name -> telwerk.v1.DisplayName
-	2,  // 14: telwerk.v1.SettingsService.SetWidgetSettings:input_type -> telwerk.v1.SetWidgetSettingsRequest
-	4,  // 15: telwerk.v1.SettingsService.GetWidgetSettings:input_type -> telwerk.v1.GetWidgetSettingsRequest
-	6,  // 16: telwerk.v1.SettingsService.ListWidgetSettings:input_type -> telwerk.v1.ListWidgetSettingsRequest
-	9,  // 17: telwerk.v1.SettingsService.SetAccountSettings:input_type -> telwerk.v1.SetAccountSettingsRequest
-	11, // 18: telwerk.v1.SettingsService.GetAccountSettings:input_type -> telwerk.v1.GetAccountSettingsRequest
-	13, // 19: telwerk.v1.SettingsService.SetDisplayNames:input_type -> telwerk.v1.SetDisplayNamesRequest
-	15, // 20: telwerk.v1.SettingsService.ListDisplayNames:input_type -> telwerk.v1.ListDisplayNamesRequest
-	3,  // 21: telwerk.v1.SettingsService.SetWidgetSettings:output_type -> telwerk.v1.SetWidgetSettingsResponse
-	5,  // 22: telwerk.v1.SettingsService.GetWidgetSettings:output_type -> telwerk.v1.GetWidgetSettingsResponse
-	7,  // 23: telwerk.v1.SettingsService.ListWidgetSettings:output_type -> telwerk.v1.ListWidgetSettingsResponse
-	10, // 24: telwerk.v1.SettingsService.SetAccountSettings:output_type -> telwerk.v1.SetAccountSettingsResponse
-	12, // 25: telwerk.v1.SettingsService.GetAccountSettings:output_type -> telwerk.v1.GetAccountSettingsResponse
-	14, // 26: telwerk.v1.SettingsService.SetDisplayNames:output_type -> telwerk.v1.SetDisplayNamesResponse
-	16, // 27: telwerk.v1.SettingsService.ListDisplayNames:output_type -> telwerk.v1.ListDisplayNamesResponse
-	21, // [21:28] is the sub-list for method output_type
-	14, // [14:21] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	21, // 0: telwerk.v1.WidgetSettings.effective_time:type_name -> google.protobuf.Timestamp
+	22, // 1: telwerk.v1.WidgetSettings.live_limit:type_name -> google.protobuf.Duration
+	5,  // 2: telwerk.v1.WidgetSettings.goals:type_name -> telwerk.v1.Goal
+	23, // 3: telwerk.v1.WidgetSettings.enabled_actions:type_name -> telwerk.v1.InactivityAction
+	1,  // 4: telwerk.v1.WidgetSettings.opening_hours:type_name -> telwerk.v1.OpeningHours
+	2,  // 5: telwerk.v1.OpeningHours.week:type_name -> telwerk.v1.WeeklyStretch
+	4,  // 6: telwerk.v1.OpeningHours.exceptions:type_name -> telwerk.v1.DatedStretches
+	3,  // 7: telwerk.v1.WeeklyStretch.stretch:type_name -> telwerk.v1.OpenStretch
+	24, // 8: telwerk.v1.DatedStretches.date:type_name -> telwerk.v1.CalendarDate
+	3,  // 9: telwerk.v1.DatedStretches.stretches:type_name -> telwerk.v1.OpenStretch
+	0,  // 10: telwerk.v1.SetWidgetSettingsRequest.settings:type_name -> telwerk.v1.WidgetSettings
+	0,  // 11: telwerk.v1.SetWidgetSettingsResponse.settings:type_name -> telwerk.v1.WidgetSettings
+	0,  // 12: telwerk.v1.GetWidgetSettingsResponse.versions:type_name -> telwerk.v1.WidgetSettings
+	0,  // 13: telwerk.v1.ListWidgetSettingsResponse.settings:type_name -> telwerk.v1.WidgetSettings
+	1,  // 14: telwerk.v1.AccountSettings.opening_hours:type_name -> telwerk.v1.OpeningHours
+	21, // 15: telwerk.v1.AccountSettings.opening_hours_effective_time:type_name -> google.protobuf.Timestamp
+	12, // 16: telwerk.v1.SetAccountSettingsRequest.settings:type_name -> telwerk.v1.AccountSettings
+	12, // 17: telwerk.v1.SetAccountSettingsResponse.settings:type_name -> telwerk.v1.AccountSettings
+	12, // 18: telwerk.v1.GetAccountSettingsResponse.settings:type_name -> telwerk.v1.AccountSettings
+	25, // 19: telwerk.v1.SetDisplayNamesRequest.names:type_name -> telwerk.v1.DisplayName
+	26, // 20: telwerk.v1.ListDisplayNamesRequest.kind:type_name -> telwerk.v1.NameKind
+	25, // 21: telwerk.v1.ListDisplayNamesResponse.names:type_name -> telwerk.v1.DisplayName
+	6,  // 22: telwerk.v1.SettingsService.SetWidgetSettings:input_type -> telwerk.v1.SetWidgetSettingsRequest
+	8,  // 23: telwerk.v1.SettingsService.GetWidgetSettings:input_type -> telwerk.v1.GetWidgetSettingsRequest
+	10, // 24: telwerk.v1.SettingsService.ListWidgetSettings:input_type -> telwerk.v1.ListWidgetSettingsRequest
+	13, // 25: telwerk.v1.SettingsService.SetAccountSettings:input_type -> telwerk.v1.SetAccountSettingsRequest
+	15, // 26: telwerk.v1.SettingsService.GetAccountSettings:input_type -> telwerk.v1.GetAccountSettingsRequest
+	17, // 27: telwerk.v1.SettingsService.SetDisplayNames:input_type -> telwerk.v1.SetDisplayNamesRequest
+	19, // 28: telwerk.v1.SettingsService.ListDisplayNames:input_type -> telwerk.v1.ListDisplayNamesRequest
+	7,  // 29: telwerk.v1.SettingsService.SetWidgetSettings:output_type -> telwerk.v1.SetWidgetSettingsResponse
+	9,  // 30: telwerk.v1.SettingsService.GetWidgetSettings:output_type -> telwerk.v1.GetWidgetSettingsResponse
+	11, // 31: telwerk.v1.SettingsService.ListWidgetSettings:output_type -> telwerk.v1.ListWidgetSettingsResponse
+	14, // 32: telwerk.v1.SettingsService.SetAccountSettings:output_type -> telwerk.v1.SetAccountSettingsResponse
+	16, // 33: telwerk.v1.SettingsService.GetAccountSettings:output_type -> telwerk.v1.GetAccountSettingsResponse
+	18, // 34: telwerk.v1.SettingsService.SetDisplayNames:output_type -> telwerk.v1.SetDisplayNamesResponse
+	20, // 35: telwerk.v1.SettingsService.ListDisplayNames:output_type -> telwerk.v1.ListDisplayNamesResponse
+	29, // [29:36] is the sub-list for method output_type
+	22, // [22:29] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_telwerk_v1_settings_service_proto_init() }
@@ -1185,14 +1490,15 @@ func file_telwerk_v1_settings_service_proto_init() {
 	}
 	file_telwerk_v1_display_name_proto_init()
 	file_telwerk_v1_event_proto_init()
-	file_telwerk_v1_settings_service_proto_msgTypes[8].OneofWrappers = []any{}
+	file_telwerk_v1_kpi_service_proto_init()
+	file_telwerk_v1_settings_service_proto_msgTypes[12].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_telwerk_v1_settings_service_proto_rawDesc), len(file_telwerk_v1_settings_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -6,10 +6,11 @@ the counters as they are by then: they are linear, so what was counted meanwhile
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from telwerkd.application.commands.repair import Repair
-from telwerkd.application.ports import Damage, Filed, Report, Snapshot, Store
+from telwerkd.application.ports import Damage, DamagedRowError, Filed, Report, Snapshot, Store
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.facts import FactChange
 from telwerkd.domain.conversation.fold import fold
@@ -22,6 +23,7 @@ from telwerkd.domain.counting.fingerprint import Fingerprints, Part
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.counting.reading import entries_of_chunk, unpacked
 from telwerkd.domain.ids import AccountId, ConversationId, Micros
+from telwerkd.domain.time.opening_hours import OpenHours, ScheduleId
 
 Progress = Callable[[int, int], None]
 """Told how many conversations are done, of how many."""
@@ -67,14 +69,15 @@ def examine(progress: Progress, snapshot: Snapshot) -> Audit:
     damages = _Damages()
     logged = _Logged(snapshot, progress, damages.add)
     expected, actual = Fingerprints(), Fingerprints()
-    for measure, entries in _expected(snapshot, logged, damages.add):
+    snapshot.check_settings(damages.add)
+    hours = _OpeningHours(snapshot, damages)
+    for measure, entries in _expected(snapshot, logged, hours, damages.add):
         expected.add_entries(measure, entries)
     actual.add_chunks(snapshot.every_chunk(damages.add))
     for measure, entries in _uncompacted(snapshot, damages.add):
         actual.add_entries(measure, entries)
     parts = expected.differing(actual)
-    snapshot.check_settings(damages.add)
-    cells = _differences(snapshot, parts) if parts else {}
+    cells = _differences(snapshot, hours, parts) if parts else {}
     # Without the rest of a table, what is there of the log says nothing about the states.
     states = [] if damages.is_cut_off else logged.states
     return Audit(logged.conversations, logged.events, states, cells, damages.found, damages.of_sources)
@@ -147,16 +150,37 @@ def _rightly_filed(filed: Filed, state: State, now: Micros) -> bool:
     return filed.is_row_whole and filed.due == filed.row.due and settled.is_advanced(state, times)
 
 
-def _expected(snapshot: Snapshot, logged: _Logged, damaged: Report) -> Iterator[tuple[Measure, list[DeltaEntry]]]:
+class _OpeningHours:
+    """The opening hours that durations are told in, as far as they can be read; what cannot is named once."""
+
+    def __init__(self, snapshot: Snapshot, damages: _Damages) -> None:
+        self._snapshot = snapshot
+        self._damages = damages
+        self._lost = {damage.key for damage in damages.found if damage.table == "schedules"}
+
+    def __call__(self, schedule: ScheduleId) -> OpenHours:
+        try:
+            return self._snapshot.opening_hours(schedule)
+        except DamagedRowError as error:
+            if error.damage.key not in self._lost:
+                self._lost.add(error.damage.key)
+                self._damages.add(error.damage)
+            raise
+
+
+def _expected(
+    snapshot: Snapshot, logged: _Logged, hours: _OpeningHours, damaged: Report
+) -> Iterator[tuple[Measure, list[DeltaEntry]]]:
     """What the counters must be, in portions."""
-    deltas, size = Deltas(), 0
+    deltas, size = Deltas(hours), 0
     for effect in logged.facts():
         if isinstance(effect, FactChange):
-            deltas.add(effect)
+            with suppress(DamagedRowError):  # of its opening hours: its KPI is counted
+                deltas.add(effect)
             size += 1
         if size >= _FACTS_AT_ONCE:
             yield from deltas.by_measure().items()
-            deltas, size = Deltas(), 0
+            deltas, size = Deltas(hours), 0
     yield from deltas.by_measure().items()
     for measure, row in snapshot.every_base_chunk(damaged):
         yield measure, entries_of_chunk(measure, row.chunk, (row.operator, row.group, row.widget, row.value), row.cells)
@@ -175,7 +199,7 @@ def _uncompacted(snapshot: Snapshot, damaged: Report) -> Iterator[tuple[Measure,
     yield from portion.items()
 
 
-def _differences(snapshot: Snapshot, parts: set[Part]) -> dict[ChunkKey, Slots]:
+def _differences(snapshot: Snapshot, hours: _OpeningHours, parts: set[Part]) -> dict[ChunkKey, Slots]:
     """Number by number, what the log says less what is stored, in the parts that differ."""
     differences: dict[ChunkKey, Slots] = {}
 
@@ -185,7 +209,7 @@ def _differences(snapshot: Snapshot, parts: set[Part]) -> dict[ChunkKey, Slots]:
             slots[slot] = slots.get(slot, 0) + n
 
     for times, portions in (
-        (1, _expected(snapshot, _Logged(snapshot, lambda _done, _total: None, _known_already), _known_already)),
+        (1, _expected(snapshot, _Logged(snapshot, lambda _done, _total: None, _known_already), hours, _known_already)),
         (-1, _uncompacted(snapshot, _known_already)),
     ):
         for measure, entries in portions:

@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple, TypeVar
 
+import msgspec
+
 from telwerkd.application.clock import Clock
 from telwerkd.application.ports import AnswerVersion, Conversation, Snapshot, Store
 from telwerkd.application.query.checks import check
 from telwerkd.application.query.question import Query
 from telwerkd.application.readers import Readers
 from telwerkd.application.settings import zone_name
+from telwerkd.domain.catalogue.service_times import ServiceTimeInfo
 from telwerkd.domain.conversation.counting_anew import rules_of
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.events import Event
@@ -22,13 +25,14 @@ from telwerkd.domain.conversation.facts import Change, Fact, FactChange, LeftOut
 from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
 from telwerkd.domain.counting.durations import SUM
-from telwerkd.domain.counting.measures import COUNTED, has_durations, has_packed_values
+from telwerkd.domain.counting.measures import has_durations, has_packed_values, measure_of
 from telwerkd.domain.counting.reading import unpacked
 from telwerkd.domain.display_names import NameKey, keys_of_ids, keys_of_value
 from telwerkd.domain.errors import InvalidArgumentError, Part, Reason
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
+from telwerkd.domain.time.opening_hours import OpenHours, ScheduleId
 from telwerkd.domain.time.ranges import QuarterHourRange
 from telwerkd.process.tracing import stage
 
@@ -163,7 +167,9 @@ def explain(
         )
     high_water = account.high_water
     span = query.range.quarter_hours(calendar.zone(query.time_zone or zone_name(snapshot)))
-    slice_ = _Slice(query, Micros(span.start * QUARTER_HOUR_MICROS), Micros(span.end * QUARTER_HOUR_MICROS))
+    start, end = Micros(span.start * QUARTER_HOUR_MICROS), Micros(span.end * QUARTER_HOUR_MICROS)
+    hours = snapshot.opening_hours if isinstance(kpi, ServiceTimeInfo) else None
+    slice_ = _Slice(query, start, end, hours)
     page: list[Explained] = []
     last: Place | None = None
     events = listed = 0
@@ -211,7 +217,11 @@ def _conversations(
 class _Slice:
     """What of a conversation belongs to a number."""
 
-    def __init__(self, query: Query, start: Micros, end: Micros) -> None:
+    def __init__(
+        self, query: Query, start: Micros, end: Micros, opening_hours: Callable[[ScheduleId], OpenHours] | None
+    ) -> None:
+        """`opening_hours` are those in which durations are told, if they are."""
+        self._opening_hours = opening_hours
         self.start = start
         self.end = end
         self._kpi = query.kpis[0].kpi
@@ -224,7 +234,7 @@ class _Slice:
         released: list[Fact] = []
         events = {event.event_id: event for event in log}
         for effect in effects:
-            match effect:
+            match self._told(effect):
                 case FactChange(change=change, fact=fact) if fact.kpi == self._kpi:
                     held = change in {Change.HELD, Change.RELEASED}
                     signed[held][fact] += 1 if change in {Change.COUNTED, Change.HELD} else -1
@@ -247,6 +257,17 @@ class _Slice:
             return None
         return Explained(conversation, counted, held_back, left_out)
 
+    def _told(self, effect: Effect) -> Effect:
+        """Returns an effect as it is; of a KPI in service time, with the part of its duration that counts."""
+        hours = self._opening_hours
+        if hours is None or type(effect) is not FactChange or effect.fact.kpi is not self._kpi:
+            return effect
+        if effect.in_hours is None:
+            return LeftOut(effect.fact.kpi, effect.fact.event_id, Rule.NO_OPENING_HOURS)
+        fact, in_hours = effect.fact, effect.in_hours
+        value = hours(in_hours.schedule).duration_value(in_hours.since, fact.instant)
+        return FactChange(effect.change, msgspec.structs.replace(fact, value=value))
+
     def _facts(self, facts: Counter[Fact]) -> list[Fact]:
         kept = (fact for fact in facts.elements() if self._keeps(fact))
         return sorted(kept, key=lambda fact: (fact.instant, fact.event_id, fact.value))
@@ -266,7 +287,7 @@ class _Slice:
 
 def _unexplainable(query: Query, span: QuarterHourRange, snapshot: Snapshot) -> int:
     info = query.kpis[0]
-    packs, measure = has_packed_values(info.kpi), COUNTED[info.kpi]
+    packs, measure = has_packed_values(info.kpi), measure_of(info)
     first, last = span.start // CHUNK_QUARTER_HOURS, (span.end - 1) // CHUNK_QUARTER_HOURS
     kept = query.filter
     rows = [

@@ -1,16 +1,17 @@
 """Reading and changing the settings of accounts and widgets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar
 
 from telwerkd.application.commands.settings import SetTimeZone, SetWidgetSettings
 from telwerkd.application.ports import Snapshot, Store
 from telwerkd.application.readers import Readers
-from telwerkd.domain.conversation.settings import WidgetVersion
+from telwerkd.domain.conversation.settings import ACCOUNT_DEFAULTS, WidgetVersion
 from telwerkd.domain.errors import LimitExceededError, NotFoundError, Part, Reason
-from telwerkd.domain.ids import AccountId, WidgetId
+from telwerkd.domain.ids import AccountId, Micros, WidgetId
 from telwerkd.domain.time import calendar
+from telwerkd.domain.time.opening_hours import Schedule, ScheduleId
 
 T = TypeVar("T")
 
@@ -30,7 +31,7 @@ class SettingsPage(NamedTuple):
     next: int | None
 
 
-Encode = Callable[[WidgetId, WidgetVersion], bytes]
+Encode = Callable[[WidgetId, WidgetVersion, Schedule | None], bytes]
 
 
 class AccountSettings:
@@ -41,13 +42,15 @@ class AccountSettings:
         self._readers = readers
         self._bytes_max = widget_settings_bytes_max
 
-    async def set_widget(self, account: AccountId, widget: WidgetId, version: WidgetVersion) -> None:
-        """Adds a version, or replaces the one with the same effective time.
+    async def set_widget(
+        self, account: AccountId, widget: WidgetId, version: WidgetVersion, schedule: Schedule | None = None
+    ) -> None:
+        """Adds a version, or replaces the one with the same effective time; `schedule` is the one that it names.
 
         Raises:
             LimitExceededError: the account's other versions take too many bytes.
         """
-        [others] = await self._store.write([(account, SetWidgetSettings(widget, version, self._bytes_max))])
+        [others] = await self._store.write([(account, SetWidgetSettings(widget, version, self._bytes_max, schedule))])
         if others is not None:
             raise LimitExceededError(
                 Part.WIDGET_SETTINGS,
@@ -67,9 +70,11 @@ class AccountSettings:
         def page(view: Snapshot) -> SettingsPage | None:
             if not view.widget_history(widget, 0, 1):
                 return None
-            return _page(
-                lambda *place: [(widget, each) for each in view.widget_history(widget, *place)], start, count, encode
-            )
+
+            def read(*place: int) -> list[tuple[WidgetId, WidgetVersion]]:
+                return [(widget, each) for each in view.widget_history(widget, *place)]
+
+            return _page(view, read, start, count, encode)
 
         found = await self._readers.read(account, page)
         if found is None:
@@ -78,11 +83,24 @@ class AccountSettings:
 
     async def widgets(self, account: AccountId, start: int, count: int, encode: Encode) -> SettingsPage:
         """The newest version of up to `count` widgets that have settings, by widget id, from a place on."""
-        return await self._readers.read(account, lambda view: _page(view.newest_settings, start, count, encode))
+        return await self._readers.read(account, lambda view: _page(view, view.newest_settings, start, count, encode))
 
     async def compute(self, account: AccountId, work: Callable[[], T]) -> T:
         """Runs what takes too long for the event loop, see `Readers.compute`."""
         return await self._readers.compute(account, work)
+
+    async def set_default_opening_hours(self, account: AccountId, effective: Micros, schedule: Schedule | None) -> None:
+        """Adds a version of the opening hours of widgets that have none of their own; None: there are none.
+
+        Raises:
+            LimitExceededError: the account's other versions take too many bytes.
+        """
+        version = WidgetVersion(effective, None, (), (), schedule.id if schedule else b"")
+        await self.set_widget(account, ACCOUNT_DEFAULTS, version, schedule)
+
+    async def default_opening_hours(self, account: AccountId) -> tuple[WidgetVersion, Schedule | None] | None:
+        """The newest version of the default opening hours, and these; None where none were ever set."""
+        return await self._readers.read(account, default_opening_hours)
 
     async def set_time_zone(self, account: AccountId, time_zone: str) -> None:
         """Sets the zone of queries that name none.
@@ -104,16 +122,32 @@ def zone_name(view: Snapshot) -> str:
     return view.account().time_zone or DEFAULT_TIME_ZONE
 
 
+def default_opening_hours(view: Snapshot) -> tuple[WidgetVersion, Schedule | None] | None:
+    """The newest version of the default opening hours, and these; None where none were ever set."""
+    history = view.widget_versions().get(ACCOUNT_DEFAULTS)
+    return (history[-1], _schedules(view, history[-1:]).get(history[-1].schedule)) if history else None
+
+
+def _schedules(view: Snapshot, versions: Iterable[WidgetVersion]) -> dict[ScheduleId, Schedule]:
+    wanted = {version.schedule for version in versions if version.schedule}
+    return view.schedules(wanted) if wanted else {}
+
+
 def _page(
-    read: Callable[[int, int], Sequence[tuple[WidgetId, WidgetVersion]]], start: int, count: int, encode: Encode
+    view: Snapshot,
+    read: Callable[[int, int], Sequence[tuple[WidgetId, WidgetVersion]]],
+    start: int,
+    count: int,
+    encode: Encode,
 ) -> SettingsPage:
     """A page of what `read` gives of a place and a number; a few are read at a time."""
     encoded: list[bytes] = []
     size = 0
     while len(encoded) < count and size < _PAGE_BYTES_MAX:
         some = read(start + len(encoded), min(_READ_AT_ONCE, count - len(encoded)))
-        for each in some:
-            encoded.append(encode(*each))
+        schedules = _schedules(view, (version for _, version in some))
+        for widget, version in some:
+            encoded.append(encode(widget, version, schedules.get(version.schedule)))
             size += len(encoded[-1])
             if size >= _PAGE_BYTES_MAX:
                 break

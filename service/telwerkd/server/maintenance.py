@@ -21,7 +21,7 @@ from telwerkd.application.retention.removal import horizon_of, lower_horizon
 from telwerkd.domain.conversation.facts import SEPARATOR
 from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
 from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET, ChunkKey, Slots
-from telwerkd.domain.counting.measures import has_durations, is_held_back, kpi_of
+from telwerkd.domain.counting.measures import has_durations, is_held_back, is_service_time, kpi_of
 from telwerkd.domain.errors import InvalidArgumentError, UnavailableError
 from telwerkd.domain.ids import SECOND, AccountId, Micros
 from telwerkd.storage.location import Location, PostgresUrl, SqliteFile
@@ -297,6 +297,7 @@ def _report(console: Console, account: AccountId, audit: Audit) -> None:
 def _describe(key: ChunkKey, slots: Slots) -> str:
     try:
         kpi = kpi_of(key.measure).name.lower() + (" held back" if is_held_back(key.measure) else "")
+        kpi += " in service time" if is_service_time(key.measure) else ""
     except ValueError:
         kpi = f"measure {key.measure}, which is none,"
     values = (key.operator, key.group, key.widget, key.value.replace(SEPARATOR, ", "))

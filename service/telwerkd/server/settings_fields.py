@@ -146,7 +146,10 @@ class SettingsFields(BaseModel):
         _INGEST.names_max, gt=0, description="Distinct operators, groups, widgets, and values of each KPI, per account."
     )
     widget_settings_bytes_max: int = Field(
-        8 * 2**20, gt=0, description="Bytes of an account's widget settings, of all versions; beyond it none is added."
+        8 * 2**20,
+        gt=0,
+        description="Bytes of an account's widget settings and opening hours, of all versions; beyond it none is "
+        "added.",
     )
     display_names_max: int = Field(
         NAMES_PER_ACCOUNT_MAX, gt=0, description="Display names of one account, of all kinds together."

@@ -46,6 +46,7 @@ from telwerkd.domain.ids import (
     TopicId,
     WidgetId,
 )
+from telwerkd.domain.time.opening_hours import OpenStretch, schedule_of
 from telwerkd.storage.location import PostgresUrl, located
 from telwerkd.storage.postgres.store import PostgresStore
 from telwerkd.storage.schema.tables import metadata
@@ -137,8 +138,12 @@ async def everything(store: PostgresStore, account: AccountId) -> None:
     settings = AccountSettings(store, Readers(store, 10))
     await settings.set_widget(account, WEB, WidgetVersion(Micros(START), LIMIT, (), ()))
     await settings.set_time_zone(account, "Europe/Berlin")
+    always = schedule_of("Europe/Berlin", [(OpenStretch(0, 1440),)] * 7, [])
+    await settings.set_default_opening_hours(account, Micros(START), always)
+    await settings.default_opening_hours(account)
     await put(*(each for n in range(40) for each in chat(f"c{n}")))
     await put(*chat("c1"))  # duplicates
+    await put(event("answer", 30, Message(Sender.OPERATOR), "c6"))  # told in service time
     await put(event("late", -5, Message(Sender.BOT), "c2"), event("back", 9, Retracted(EventId("e3")), "c2"))
     await settle_due(store, Micros(START + 10 * LIMIT))
     await put(event("alone", 20, TopicsSet((TopicId("alone"),)), "c3"))

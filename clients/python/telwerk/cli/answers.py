@@ -299,6 +299,7 @@ def _kpi_json(answer: KpiAnswer) -> Json:
         "enabled": answer.availability != Availability.AVAILABILITY_NOT_ENABLED,
         "counted": answer.availability != Availability.AVAILABILITY_NOT_YET_COUNTED,
         **({"known_from": _known_from(answer)} if answer.HasField("known_from") else {}),
+        **({"unscheduled_widgets": [*answer.unscheduled_widget_ids]} if answer.unscheduled_widget_ids else {}),
         "overlapping": answer.overlapping,
         **{percentile_name(found.percentile): found.value for found in answer.percentiles},
     }

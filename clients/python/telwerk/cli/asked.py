@@ -1,17 +1,17 @@
-"""What can be asked about, for the commands: KPIs, and rates in the same form."""
+"""What can be asked about, for the commands: KPIs, service times, and rates in the same form."""
 
 from telwerk.client import Telwerk
 from telwerk.v1.kpi_service_pb2 import Kpi, ListKpisResponse, Rate
 
 
 def all_asked(telwerk: Telwerk, language: str = "en") -> dict[str, Kpi]:
-    """The KPIs and the rates of the catalogue by their ids."""
+    """The KPIs, the service times and the rates of the catalogue by their ids."""
     return asked_of(telwerk.catalogue(language))
 
 
 def asked_of(catalogue: ListKpisResponse) -> dict[str, Kpi]:
     """The same of a catalogue at hand."""
-    return {kpi.kpi_id: kpi for kpi in (*catalogue.kpis, *map(as_kpi, catalogue.rates))}
+    return {kpi.kpi_id: kpi for kpi in (*catalogue.kpis, *catalogue.service_times, *map(as_kpi, catalogue.rates))}
 
 
 def as_kpi(rate: Rate) -> Kpi:

@@ -51,6 +51,7 @@ def kpis(
         catalogue = telwerk.catalogue(lang or language)
     chosen = [one for one in catalogue.kpis if kpi in {None, one.kpi_id, str(one.number)}]
     if kpi is not None or output is Output.TABLE:
+        chosen += [one for one in catalogue.service_times if kpi in {None, one.kpi_id}]
         chosen += [as_kpi(rate) for rate in catalogue.rates if kpi in {None, rate.rate_id}]
     if not chosen:
         say(f"there is no KPI {kpi!r}; `telwerk kpis` lists them")

@@ -7,16 +7,19 @@ from typing import Annotated
 
 import typer
 from google.protobuf import json_format
+from google.protobuf.timestamp_pb2 import Timestamp
 from rich import box
 from rich.table import Table
 
 from telwerk.cli.answers import print_record
 from telwerk.cli.guide import examples
+from telwerk.cli.opening_hours import HOURS_HELP, hours_text, parse_hours
 from telwerk.cli.options import Account, Output, OutputOption, connect, out
 from telwerk.cli.slicing import readable_id
 from telwerk.cli.spreadsheets import csv_text
 from telwerk.cli.times import Clock, parse_duration, parse_moment
 from telwerk.cli.values import ACTIONS, action_text, parse_action
+from telwerk.client import Telwerk
 from telwerk.queries import timestamp
 from telwerk.v1.settings_service_pb2 import AccountSettings, Goal, WidgetSettings
 
@@ -40,11 +43,23 @@ def show(
 ) -> None:
     """Show the account's settings and the newest of every widget; or all versions of one widget."""
     with connect(ctx) as telwerk:
-        time_zone = telwerk.account_settings(account).time_zone
+        of_account = telwerk.account_settings(account)
         versions = telwerk.widget_settings(account, widget) if widget else telwerk.list_widget_settings(account)
     if output is Output.TABLE:
-        out.print(f"time zone: {time_zone}")
-    _print(list(versions), output, {"time_zone": time_zone})
+        out.print(_account_text(of_account))
+    _print(list(versions), output, _account_record(of_account))
+
+
+def _account_record(settings: AccountSettings) -> Mapping[str, str]:
+    hours = hours_text(settings.opening_hours) if settings.HasField("opening_hours") else ""
+    return {"time_zone": settings.time_zone, "default_opening_hours": hours.replace("\n", "; ")}
+
+
+def _account_text(settings: AccountSettings) -> str:
+    text = f"time zone: {settings.time_zone}"
+    if settings.HasField("opening_hours"):
+        text += f"\ndefault opening hours: {hours_text(settings.opening_hours).replace(chr(10), '; ')}"
+    return text
 
 
 def _print(versions: Sequence[WidgetSettings], output: Output, about: Mapping[str, str]) -> None:
@@ -66,21 +81,58 @@ def _row(version: WidgetSettings) -> Mapping[str, object]:
         "live_limit_seconds": limit,
         "goals": " ".join(f"{goal.goal_id}={goal.url}" for goal in version.goals),
         "enabled_actions": " ".join(action_text(action) for action in version.enabled_actions),
+        "opening_hours": _hours(version, "; "),
     }
 
 
-@settings.command("account", epilog=examples("telwerk settings account --account acme --zone Europe/Amsterdam"))
+def _hours(version: WidgetSettings, separator: str) -> str:
+    return hours_text(version.opening_hours).replace("\n", separator) if version.HasField("opening_hours") else ""
+
+
+@settings.command(
+    "account",
+    epilog=examples(
+        "telwerk settings account --account acme --zone Europe/Amsterdam",
+        "telwerk settings account --account acme --hours 'mon-fri 09:00-17:30' --hours '2026-12-25 closed'",
+    ),
+)
 def set_account(
     ctx: typer.Context,
     *,
     account: Account,
-    zone: Annotated[str, typer.Option("--zone", help="The IANA time zone of queries that name none.")],
+    zone: Annotated[
+        str | None, typer.Option("--zone", help="The IANA time zone of queries that name none.", show_default=False)
+    ] = None,
+    hours: Annotated[list[str] | None, typer.Option("--hours", help=HOURS_HELP)] = None,
+    hours_zone: Annotated[
+        str | None, typer.Option(help="The time zone of the opening hours.", show_default="the account's")
+    ] = None,
+    no_hours: Annotated[bool, typer.Option("--no-hours", help="No default opening hours any more.")] = False,
+    effective: Annotated[
+        str | None, typer.Option(help="From when on the hours hold, as `query --from`.", show_default="now")
+    ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Set the account's time zone."""
+    """Set the account's time zone, and the opening hours of widgets that have none of their own."""
+    if not (zone or hours or no_hours):
+        raise typer.BadParameter("name at least one setting", param_hint="settings")
     with connect(ctx) as telwerk:
-        kept = telwerk.set_account_settings(account, AccountSettings(time_zone=zone))
-    print_record({"time_zone": kept.time_zone}, output, f"time zone: {kept.time_zone}")
+        changed = AccountSettings(time_zone=zone, no_opening_hours=no_hours)
+        if hours:
+            hours_zone = hours_zone or zone or telwerk.account_settings(account).time_zone
+            changed.opening_hours.CopyFrom(parse_hours(hours, hours_zone))
+        if effective:
+            changed.opening_hours_effective_time.CopyFrom(_effective(telwerk, account, effective))
+        kept = telwerk.set_account_settings(account, changed)
+    print_record(_account_record(kept), output, _account_text(kept))
+
+
+def _effective(telwerk: Telwerk, account: str, text: str) -> Timestamp:
+    clock = Clock(lambda: telwerk.account_settings(account).time_zone)
+    moment = parse_moment(text, clock, "--effective")
+    if not isinstance(moment, datetime):
+        moment = datetime.combine(moment, datetime.min.time(), clock.zone)
+    return timestamp(moment)
 
 
 @settings.command(
@@ -103,12 +155,16 @@ def set_widget(
     enable_action: Annotated[
         list[str] | None, typer.Option(metavar="ACTION", help="An inactivity action, or `all`; may be repeated.")
     ] = None,
+    hours: Annotated[list[str] | None, typer.Option("--hours", help=HOURS_HELP)] = None,
+    hours_zone: Annotated[
+        str | None, typer.Option(help="The time zone of the opening hours.", show_default="the account's")
+    ] = None,
     effective: Annotated[str | None, typer.Option(help="From when on, as `query --from`.", show_default="now")] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Switch off whatever is not named, if that is all.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Set a widget's settings, as a new version that replaces the one before: what is not named is off."""
-    if not (live_limit or goal or enable_action or clear):
+    if not (live_limit or goal or enable_action or hours or clear):
         raise typer.BadParameter("name at least one setting, or --clear to switch all off", param_hint="settings")
     version = WidgetSettings(widget_id=widget, goals=[_goal(text) for text in goal or ()])
     if live_limit:
@@ -116,12 +172,11 @@ def set_widget(
     for text in enable_action or ():
         version.enabled_actions.extend(ACTIONS.values() if text == "all" else [parse_action(text)])
     with connect(ctx) as telwerk:
+        if hours:
+            of_account = hours_zone or telwerk.account_settings(account).time_zone
+            version.opening_hours.CopyFrom(parse_hours(hours, of_account))
         if effective:
-            clock = Clock(lambda: telwerk.account_settings(account).time_zone)
-            moment = parse_moment(effective, clock, "--effective")
-            if not isinstance(moment, datetime):
-                moment = datetime.combine(moment, datetime.min.time(), clock.zone)
-            version.effective_time.CopyFrom(timestamp(moment))
+            version.effective_time.CopyFrom(_effective(telwerk, account, effective))
         kept = telwerk.set_widget_settings(account, version)
     _print([kept], output, {})
 
@@ -141,7 +196,7 @@ def _actions(version: WidgetSettings) -> str:
 
 def _table(versions: Sequence[WidgetSettings]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("Widget", "From", "Live limit", "Goals", "Enabled actions"):
+    for heading in ("Widget", "From", "Live limit", "Goals", "Enabled actions", "Opening hours"):
         table.add_column(heading, overflow="fold")
     for version in versions:
         limit = f"{version.live_limit.ToTimedelta().total_seconds():g} s" if version.HasField("live_limit") else "none"
@@ -151,5 +206,6 @@ def _table(versions: Sequence[WidgetSettings]) -> Table:
             limit,
             "\n".join(readable_id(f"{goal.goal_id}={goal.url}") for goal in version.goals) or "none",
             _actions(version),
+            _hours(version, "\n") or "none",
         )
     return table

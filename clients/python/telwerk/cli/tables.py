@@ -14,6 +14,7 @@ from telwerk.cli.durations import duration_text, has_durations
 from telwerk.cli.heat_map import WEEKDAYS, caption, cells_of, heat_map
 from telwerk.cli.labels import Labels
 from telwerk.cli.options import out
+from telwerk.cli.slicing import readable_id
 from telwerk.cli.values import key_texts
 from telwerk.v1.kpi_service_pb2 import (
     Availability,
@@ -198,6 +199,9 @@ def notes(answer: KpiAnswer, prefix: str = "") -> None:
     if answer.HasField("known_from"):
         known = f"{answer.known_from.ToDatetime(UTC):%Y-%m-%d %H:%M:%S} UTC"
         out.print(f"{prefix}wholly known of conversations that began from {known} on", style="yellow")
+    if answer.unscheduled_widget_ids:
+        widgets = ", ".join(map(readable_id, answer.unscheduled_widget_ids))
+        out.print(Text(f"{prefix}without opening hours, so without service time: {widgets}", style="yellow"))
     if answer.overlapping:
         out.print(f"{prefix}rows overlap, and do not add up to the total", style="yellow")
     if answer.held_back_count:

@@ -399,6 +399,7 @@ class ListKpisResponse(_message.Message):
     SECTIONS_FIELD_NUMBER: _builtins.int
     HEADINGS_FIELD_NUMBER: _builtins.int
     RATES_FIELD_NUMBER: _builtins.int
+    SERVICE_TIMES_FIELD_NUMBER: _builtins.int
     language_code: _builtins.str
     """The language of the texts."""
     @_builtins.property
@@ -417,6 +418,12 @@ class ListKpisResponse(_message.Message):
     def rates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rate]:
         """The rates, in the order of the rules: KPIs divided by others. They are asked for among `kpi_ids`, by their ids."""
 
+    @_builtins.property
+    def service_times(self) -> _containers.RepeatedCompositeFieldContainer[Global___Kpi]:
+        """KPIs of durations told in service time: once more, and only the part that lies in opening hours. `number` is that of
+        the KPI. They are asked for among `kpi_ids`, by their ids, and have all that durations have.
+        """
+
     def __init__(
         self,
         *,
@@ -425,10 +432,11 @@ class ListKpisResponse(_message.Message):
         sections: _abc.Iterable[Global___Section] | None = ...,
         headings: Global___HelpHeadings | None = ...,
         rates: _abc.Iterable[Global___Rate] | None = ...,
+        service_times: _abc.Iterable[Global___Kpi] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["headings", b"headings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["headings", b"headings", "kpis", b"kpis", "language_code", b"language_code", "rates", b"rates", "sections", b"sections"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["headings", b"headings", "kpis", b"kpis", "language_code", b"language_code", "rates", b"rates", "sections", b"sections", "service_times", b"service_times"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1234,7 +1242,7 @@ class QueryTimeSeriesRequest(_message.Message):
     """Add the display names of the ids that occur in the answer."""
     @_builtins.property
     def kpi_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The ids of KPIs and rates; 1 to 40, each once. Every one must have the dimensions used."""
+        """The ids of KPIs, service times and rates; 1 to 40, each once. Every one must have the dimensions used."""
 
     @_builtins.property
     def range(self) -> Global___TimeRange:
@@ -1436,6 +1444,7 @@ class KpiAnswer(_message.Message):
     ROW_COUNT_FIELD_NUMBER: _builtins.int
     NOT_ENABLED_WIDGET_IDS_FIELD_NUMBER: _builtins.int
     KNOWN_FROM_FIELD_NUMBER: _builtins.int
+    UNSCHEDULED_WIDGET_IDS_FIELD_NUMBER: _builtins.int
     BELOW_COUNT_FIELD_NUMBER: _builtins.int
     COMPARED_BELOW_COUNT_FIELD_NUMBER: _builtins.int
     PERCENTILES_FIELD_NUMBER: _builtins.int
@@ -1478,6 +1487,12 @@ class KpiAnswer(_message.Message):
         """
 
     @_builtins.property
+    def unscheduled_widget_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Service times: the widgets with durations in the range and slice that no opening hours held for when they began, by
+        id. These count in the KPI, and not here.
+        """
+
+    @_builtins.property
     def percentiles(self) -> _containers.RepeatedCompositeFieldContainer[Global___Percentile]:
         """If asked for, with durations: the percentiles of all facts in the range and slice; none without facts."""
 
@@ -1506,6 +1521,7 @@ class KpiAnswer(_message.Message):
         row_count: _builtins.int = ...,
         not_enabled_widget_ids: _abc.Iterable[_builtins.str] | None = ...,
         known_from: _timestamp_pb2.Timestamp | None = ...,
+        unscheduled_widget_ids: _abc.Iterable[_builtins.str] | None = ...,
         below_count: _builtins.int = ...,
         compared_below_count: _builtins.int = ...,
         percentiles: _abc.Iterable[Global___Percentile] | None = ...,
@@ -1514,7 +1530,7 @@ class KpiAnswer(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["known_from", b"known_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["availability", b"availability", "below_count", b"below_count", "compared_below_count", b"compared_below_count", "compared_count", b"compared_count", "compared_sum", b"compared_sum", "count", b"count", "held_back_count", b"held_back_count", "histogram", b"histogram", "known_from", b"known_from", "kpi_id", b"kpi_id", "not_enabled_widget_ids", b"not_enabled_widget_ids", "overlapping", b"overlapping", "percentiles", b"percentiles", "row_count", b"row_count", "sum", b"sum", "unit", b"unit", "week_cells", b"week_cells"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["availability", b"availability", "below_count", b"below_count", "compared_below_count", b"compared_below_count", "compared_count", b"compared_count", "compared_sum", b"compared_sum", "count", b"count", "held_back_count", b"held_back_count", "histogram", b"histogram", "known_from", b"known_from", "kpi_id", b"kpi_id", "not_enabled_widget_ids", b"not_enabled_widget_ids", "overlapping", b"overlapping", "percentiles", b"percentiles", "row_count", b"row_count", "sum", b"sum", "unit", b"unit", "unscheduled_widget_ids", b"unscheduled_widget_ids", "week_cells", b"week_cells"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1971,7 +1987,7 @@ class QueryTotalsRequest(_message.Message):
     """Add the display names of the ids that occur in the answer."""
     @_builtins.property
     def kpi_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The ids of KPIs and rates; 1 to 40, each once. Every one must have the dimensions used."""
+        """The ids of KPIs, service times and rates; 1 to 40, each once. Every one must have the dimensions used."""
 
     @_builtins.property
     def range(self) -> Global___TimeRange:
@@ -2344,7 +2360,7 @@ class ExplainCountRequest(_message.Message):
     account_id: _builtins.str
     """Required."""
     kpi_id: _builtins.str
-    """The KPI's id. Required."""
+    """The id of a KPI or of a service time. Required."""
     time_zone: _builtins.str
     """An IANA name, for a range of dates. Absent: the account's."""
     page_size: _builtins.int

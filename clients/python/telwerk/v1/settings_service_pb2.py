@@ -26,9 +26,10 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from telwerk.v1 import display_name_pb2 as telwerk_dot_v1_dot_display__name__pb2
 from telwerk.v1 import event_pb2 as telwerk_dot_v1_dot_event__pb2
+from telwerk.v1 import kpi_service_pb2 as telwerk_dot_v1_dot_kpi__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!telwerk/v1/settings_service.proto\x12\ntelwerk.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dtelwerk/v1/display_name.proto\x1a\x16telwerk/v1/event.proto\"\xde\x01\n\x0eWidgetSettings\x12\x11\n\twidget_id\x18\x01 \x01(\t\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\nlive_limit\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1f\n\x05goals\x18\x04 \x03(\x0b\x32\x10.telwerk.v1.Goal\x12\x35\n\x0f\x65nabled_actions\x18\x05 \x03(\x0e\x32\x1c.telwerk.v1.InactivityAction\"$\n\x04Goal\x12\x0f\n\x07goal_id\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\"\\\n\x18SetWidgetSettingsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12,\n\x08settings\x18\x02 \x01(\x0b\x32\x1a.telwerk.v1.WidgetSettings\"I\n\x19SetWidgetSettingsResponse\x12,\n\x08settings\x18\x01 \x01(\x0b\x32\x1a.telwerk.v1.WidgetSettings\"h\n\x18GetWidgetSettingsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x11\n\twidget_id\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"b\n\x19GetWidgetSettingsResponse\x12,\n\x08versions\x18\x01 \x03(\x0b\x32\x1a.telwerk.v1.WidgetSettings\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"V\n\x19ListWidgetSettingsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"c\n\x1aListWidgetSettingsResponse\x12,\n\x08settings\x18\x01 \x03(\x0b\x32\x1a.telwerk.v1.WidgetSettings\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"7\n\x0f\x41\x63\x63ountSettings\x12\x16\n\ttime_zone\x18\x01 \x01(\tH\x00\x88\x01\x01\x42\x0c\n\n_time_zone\"^\n\x19SetAccountSettingsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12-\n\x08settings\x18\x02 \x01(\x0b\x32\x1b.telwerk.v1.AccountSettings\"K\n\x1aSetAccountSettingsResponse\x12-\n\x08settings\x18\x01 \x01(\x0b\x32\x1b.telwerk.v1.AccountSettings\"/\n\x19GetAccountSettingsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\"K\n\x1aGetAccountSettingsResponse\x12-\n\x08settings\x18\x01 \x01(\x0b\x32\x1b.telwerk.v1.AccountSettings\"i\n\x16SetDisplayNamesRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12&\n\x05names\x18\x02 \x03(\x0b\x32\x17.telwerk.v1.DisplayName\x12\x13\n\x0breplace_all\x18\x03 \x01(\x08\"C\n\x17SetDisplayNamesResponse\x12\x11\n\tset_count\x18\x01 \x01(\x05\x12\x15\n\rremoved_count\x18\x02 \x01(\x05\"\x9d\x01\n\x17ListDisplayNamesRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\"\n\x04kind\x18\x02 \x01(\x0e\x32\x14.telwerk.v1.NameKind\x12\x0e\n\x06prefix\x18\x03 \x01(\t\x12\x13\n\x0bquestion_id\x18\x04 \x01(\t\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"[\n\x18ListDisplayNamesResponse\x12&\n\x05names\x18\x01 \x03(\x0b\x32\x17.telwerk.v1.DisplayName\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xbf\x05\n\x0fSettingsService\x12`\n\x11SetWidgetSettings\x12$.telwerk.v1.SetWidgetSettingsRequest\x1a%.telwerk.v1.SetWidgetSettingsResponse\x12`\n\x11GetWidgetSettings\x12$.telwerk.v1.GetWidgetSettingsRequest\x1a%.telwerk.v1.GetWidgetSettingsResponse\x12\x63\n\x12ListWidgetSettings\x12%.telwerk.v1.ListWidgetSettingsRequest\x1a&.telwerk.v1.ListWidgetSettingsResponse\x12\x63\n\x12SetAccountSettings\x12%.telwerk.v1.SetAccountSettingsRequest\x1a&.telwerk.v1.SetAccountSettingsResponse\x12\x63\n\x12GetAccountSettings\x12%.telwerk.v1.GetAccountSettingsRequest\x1a&.telwerk.v1.GetAccountSettingsResponse\x12Z\n\x0fSetDisplayNames\x12\".telwerk.v1.SetDisplayNamesRequest\x1a#.telwerk.v1.SetDisplayNamesResponse\x12]\n\x10ListDisplayNames\x12#.telwerk.v1.ListDisplayNamesRequest\x1a$.telwerk.v1.ListDisplayNamesResponseB\'\n\rio.telwerk.v1P\x01Z\x14telwerk/v1;telwerkv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!telwerk/v1/settings_service.proto\x12\ntelwerk.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dtelwerk/v1/display_name.proto\x1a\x16telwerk/v1/event.proto\x1a\x1ctelwerk/v1/kpi_service.proto\"\x8f\x02\n\x0eWidgetSettings\x12\x11\n\twidget_id\x18\x01 \x01(\t\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\nlive_limit\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1f\n\x05goals\x18\x04 \x03(\x0b\x32\x10.telwerk.v1.Goal\x12\x35\n\x0f\x65nabled_actions\x18\x05 \x03(\x0e\x32\x1c.telwerk.v1.InactivityAction\x12/\n\ropening_hours\x18\x06 \x01(\x0b\x32\x18.telwerk.v1.OpeningHours\"z\n\x0cOpeningHours\x12\x11\n\ttime_zone\x18\x01 \x01(\t\x12\'\n\x04week\x18\x02 \x03(\x0b\x32\x19.telwerk.v1.WeeklyStretch\x12.\n\nexceptions\x18\x03 \x03(\x0b\x32\x1a.telwerk.v1.DatedStretches\"J\n\rWeeklyStretch\x12\x0f\n\x07weekday\x18\x01 \x01(\x05\x12(\n\x07stretch\x18\x02 \x01(\x0b\x32\x17.telwerk.v1.OpenStretch\"8\n\x0bOpenStretch\x12\x13\n\x0bopen_minute\x18\x01 \x01(\x05\x12\x14\n\x0c\x63lose_minute\x18\x02 \x01(\x05\"d\n\x0e\x44\x61tedStretches\x12&\n\x04\x64\x61te\x18\x01 \x01(\x0b\x32\x18.telwerk.v1.CalendarDate\x12*\n\tstretches\x18\x02 \x03(\x0b\x32\x17.telwerk.v1.OpenStretch\"$\n\x04Goal\x12\x0f\n\x07goal_id\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\"\\\n\x18SetWidgetSettingsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12,\n\x08settings\x18\x02 \x01(\x0b\x32\x1a.telwerk.v1.WidgetSettings\"I\n\x19SetWidgetSettingsResponse\x12,\n\x08settings\x18\x01 \x01(\x0b\x32\x1a.telwerk.v1.WidgetSettings\"h\n\x18GetWidgetSettingsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x11\n\twidget_id\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"b\n\x19GetWidgetSettingsResponse\x12,\n\x08versions\x18\x01 \x03(\x0b\x32\x1a.telwerk.v1.WidgetSettings\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"V\n\x19ListWidgetSettingsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"c\n\x1aListWidgetSettingsResponse\x12,\n\x08settings\x18\x01 \x03(\x0b\x32\x1a.telwerk.v1.WidgetSettings\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc4\x01\n\x0f\x41\x63\x63ountSettings\x12\x16\n\ttime_zone\x18\x01 \x01(\tH\x00\x88\x01\x01\x12/\n\ropening_hours\x18\x02 \x01(\x0b\x32\x18.telwerk.v1.OpeningHours\x12@\n\x1copening_hours_effective_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10no_opening_hours\x18\x04 \x01(\x08\x42\x0c\n\n_time_zone\"^\n\x19SetAccountSettingsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12-\n\x08settings\x18\x02 \x01(\x0b\x32\x1b.telwerk.v1.AccountSettings\"K\n\x1aSetAccountSettingsResponse\x12-\n\x08settings\x18\x01 \x01(\x0b\x32\x1b.telwerk.v1.AccountSettings\"/\n\x19GetAccountSettingsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\"K\n\x1aGetAccountSettingsResponse\x12-\n\x08settings\x18\x01 \x01(\x0b\x32\x1b.telwerk.v1.AccountSettings\"i\n\x16SetDisplayNamesRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12&\n\x05names\x18\x02 \x03(\x0b\x32\x17.telwerk.v1.DisplayName\x12\x13\n\x0breplace_all\x18\x03 \x01(\x08\"C\n\x17SetDisplayNamesResponse\x12\x11\n\tset_count\x18\x01 \x01(\x05\x12\x15\n\rremoved_count\x18\x02 \x01(\x05\"\x9d\x01\n\x17ListDisplayNamesRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\"\n\x04kind\x18\x02 \x01(\x0e\x32\x14.telwerk.v1.NameKind\x12\x0e\n\x06prefix\x18\x03 \x01(\t\x12\x13\n\x0bquestion_id\x18\x04 \x01(\t\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"[\n\x18ListDisplayNamesResponse\x12&\n\x05names\x18\x01 \x03(\x0b\x32\x17.telwerk.v1.DisplayName\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xbf\x05\n\x0fSettingsService\x12`\n\x11SetWidgetSettings\x12$.telwerk.v1.SetWidgetSettingsRequest\x1a%.telwerk.v1.SetWidgetSettingsResponse\x12`\n\x11GetWidgetSettings\x12$.telwerk.v1.GetWidgetSettingsRequest\x1a%.telwerk.v1.GetWidgetSettingsResponse\x12\x63\n\x12ListWidgetSettings\x12%.telwerk.v1.ListWidgetSettingsRequest\x1a&.telwerk.v1.ListWidgetSettingsResponse\x12\x63\n\x12SetAccountSettings\x12%.telwerk.v1.SetAccountSettingsRequest\x1a&.telwerk.v1.SetAccountSettingsResponse\x12\x63\n\x12GetAccountSettings\x12%.telwerk.v1.GetAccountSettingsRequest\x1a&.telwerk.v1.GetAccountSettingsResponse\x12Z\n\x0fSetDisplayNames\x12\".telwerk.v1.SetDisplayNamesRequest\x1a#.telwerk.v1.SetDisplayNamesResponse\x12]\n\x10ListDisplayNames\x12#.telwerk.v1.ListDisplayNamesRequest\x1a$.telwerk.v1.ListDisplayNamesResponseB\'\n\rio.telwerk.v1P\x01Z\x14telwerk/v1;telwerkv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,40 +37,48 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'telwerk.v1.settings_service
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\rio.telwerk.v1P\001Z\024telwerk/v1;telwerkv1'
-  _globals['_WIDGETSETTINGS']._serialized_start=170
-  _globals['_WIDGETSETTINGS']._serialized_end=392
-  _globals['_GOAL']._serialized_start=394
-  _globals['_GOAL']._serialized_end=430
-  _globals['_SETWIDGETSETTINGSREQUEST']._serialized_start=432
-  _globals['_SETWIDGETSETTINGSREQUEST']._serialized_end=524
-  _globals['_SETWIDGETSETTINGSRESPONSE']._serialized_start=526
-  _globals['_SETWIDGETSETTINGSRESPONSE']._serialized_end=599
-  _globals['_GETWIDGETSETTINGSREQUEST']._serialized_start=601
-  _globals['_GETWIDGETSETTINGSREQUEST']._serialized_end=705
-  _globals['_GETWIDGETSETTINGSRESPONSE']._serialized_start=707
-  _globals['_GETWIDGETSETTINGSRESPONSE']._serialized_end=805
-  _globals['_LISTWIDGETSETTINGSREQUEST']._serialized_start=807
-  _globals['_LISTWIDGETSETTINGSREQUEST']._serialized_end=893
-  _globals['_LISTWIDGETSETTINGSRESPONSE']._serialized_start=895
-  _globals['_LISTWIDGETSETTINGSRESPONSE']._serialized_end=994
-  _globals['_ACCOUNTSETTINGS']._serialized_start=996
-  _globals['_ACCOUNTSETTINGS']._serialized_end=1051
-  _globals['_SETACCOUNTSETTINGSREQUEST']._serialized_start=1053
-  _globals['_SETACCOUNTSETTINGSREQUEST']._serialized_end=1147
-  _globals['_SETACCOUNTSETTINGSRESPONSE']._serialized_start=1149
-  _globals['_SETACCOUNTSETTINGSRESPONSE']._serialized_end=1224
-  _globals['_GETACCOUNTSETTINGSREQUEST']._serialized_start=1226
-  _globals['_GETACCOUNTSETTINGSREQUEST']._serialized_end=1273
-  _globals['_GETACCOUNTSETTINGSRESPONSE']._serialized_start=1275
-  _globals['_GETACCOUNTSETTINGSRESPONSE']._serialized_end=1350
-  _globals['_SETDISPLAYNAMESREQUEST']._serialized_start=1352
-  _globals['_SETDISPLAYNAMESREQUEST']._serialized_end=1457
-  _globals['_SETDISPLAYNAMESRESPONSE']._serialized_start=1459
-  _globals['_SETDISPLAYNAMESRESPONSE']._serialized_end=1526
-  _globals['_LISTDISPLAYNAMESREQUEST']._serialized_start=1529
-  _globals['_LISTDISPLAYNAMESREQUEST']._serialized_end=1686
-  _globals['_LISTDISPLAYNAMESRESPONSE']._serialized_start=1688
-  _globals['_LISTDISPLAYNAMESRESPONSE']._serialized_end=1779
-  _globals['_SETTINGSSERVICE']._serialized_start=1782
-  _globals['_SETTINGSSERVICE']._serialized_end=2485
+  _globals['_WIDGETSETTINGS']._serialized_start=200
+  _globals['_WIDGETSETTINGS']._serialized_end=471
+  _globals['_OPENINGHOURS']._serialized_start=473
+  _globals['_OPENINGHOURS']._serialized_end=595
+  _globals['_WEEKLYSTRETCH']._serialized_start=597
+  _globals['_WEEKLYSTRETCH']._serialized_end=671
+  _globals['_OPENSTRETCH']._serialized_start=673
+  _globals['_OPENSTRETCH']._serialized_end=729
+  _globals['_DATEDSTRETCHES']._serialized_start=731
+  _globals['_DATEDSTRETCHES']._serialized_end=831
+  _globals['_GOAL']._serialized_start=833
+  _globals['_GOAL']._serialized_end=869
+  _globals['_SETWIDGETSETTINGSREQUEST']._serialized_start=871
+  _globals['_SETWIDGETSETTINGSREQUEST']._serialized_end=963
+  _globals['_SETWIDGETSETTINGSRESPONSE']._serialized_start=965
+  _globals['_SETWIDGETSETTINGSRESPONSE']._serialized_end=1038
+  _globals['_GETWIDGETSETTINGSREQUEST']._serialized_start=1040
+  _globals['_GETWIDGETSETTINGSREQUEST']._serialized_end=1144
+  _globals['_GETWIDGETSETTINGSRESPONSE']._serialized_start=1146
+  _globals['_GETWIDGETSETTINGSRESPONSE']._serialized_end=1244
+  _globals['_LISTWIDGETSETTINGSREQUEST']._serialized_start=1246
+  _globals['_LISTWIDGETSETTINGSREQUEST']._serialized_end=1332
+  _globals['_LISTWIDGETSETTINGSRESPONSE']._serialized_start=1334
+  _globals['_LISTWIDGETSETTINGSRESPONSE']._serialized_end=1433
+  _globals['_ACCOUNTSETTINGS']._serialized_start=1436
+  _globals['_ACCOUNTSETTINGS']._serialized_end=1632
+  _globals['_SETACCOUNTSETTINGSREQUEST']._serialized_start=1634
+  _globals['_SETACCOUNTSETTINGSREQUEST']._serialized_end=1728
+  _globals['_SETACCOUNTSETTINGSRESPONSE']._serialized_start=1730
+  _globals['_SETACCOUNTSETTINGSRESPONSE']._serialized_end=1805
+  _globals['_GETACCOUNTSETTINGSREQUEST']._serialized_start=1807
+  _globals['_GETACCOUNTSETTINGSREQUEST']._serialized_end=1854
+  _globals['_GETACCOUNTSETTINGSRESPONSE']._serialized_start=1856
+  _globals['_GETACCOUNTSETTINGSRESPONSE']._serialized_end=1931
+  _globals['_SETDISPLAYNAMESREQUEST']._serialized_start=1933
+  _globals['_SETDISPLAYNAMESREQUEST']._serialized_end=2038
+  _globals['_SETDISPLAYNAMESRESPONSE']._serialized_start=2040
+  _globals['_SETDISPLAYNAMESRESPONSE']._serialized_end=2107
+  _globals['_LISTDISPLAYNAMESREQUEST']._serialized_start=2110
+  _globals['_LISTDISPLAYNAMESREQUEST']._serialized_end=2267
+  _globals['_LISTDISPLAYNAMESRESPONSE']._serialized_start=2269
+  _globals['_LISTDISPLAYNAMESRESPONSE']._serialized_end=2360
+  _globals['_SETTINGSSERVICE']._serialized_start=2363
+  _globals['_SETTINGSSERVICE']._serialized_end=3066
 # @@protoc_insertion_point(module_scope)

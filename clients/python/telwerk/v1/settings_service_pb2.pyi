@@ -11,6 +11,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from telwerk.v1 import display_name_pb2 as _display_name_pb2
 from telwerk.v1 import event_pb2 as _event_pb2
+from telwerk.v1 import kpi_service_pb2 as _kpi_service_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -33,6 +34,7 @@ class WidgetSettings(_message.Message):
     LIVE_LIMIT_FIELD_NUMBER: _builtins.int
     GOALS_FIELD_NUMBER: _builtins.int
     ENABLED_ACTIONS_FIELD_NUMBER: _builtins.int
+    OPENING_HOURS_FIELD_NUMBER: _builtins.int
     widget_id: _builtins.str
     """The widget. Required."""
     @_builtins.property
@@ -51,6 +53,12 @@ class WidgetSettings(_message.Message):
     def enabled_actions(self) -> _containers.RepeatedScalarFieldContainer[_event_pb2.InactivityAction.ValueType]:
         """The inactivity actions that are enabled (KPI 5). Empty: none, and an answer about this widget says so."""
 
+    @_builtins.property
+    def opening_hours(self) -> Global___OpeningHours:
+        """When the widget is attended: KPIs 14, 15 and 17 are then also told in service time. Absent: the account's default
+        opening hours hold for it, if there are any.
+        """
+
     def __init__(
         self,
         *,
@@ -59,14 +67,138 @@ class WidgetSettings(_message.Message):
         live_limit: _duration_pb2.Duration | None = ...,
         goals: _abc.Iterable[Global___Goal] | None = ...,
         enabled_actions: _abc.Iterable[_event_pb2.InactivityAction.ValueType] | None = ...,
+        opening_hours: Global___OpeningHours | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["effective_time", b"effective_time", "live_limit", b"live_limit"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["effective_time", b"effective_time", "live_limit", b"live_limit", "opening_hours", b"opening_hours"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["effective_time", b"effective_time", "enabled_actions", b"enabled_actions", "goals", b"goals", "live_limit", b"live_limit", "widget_id", b"widget_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["effective_time", b"effective_time", "enabled_actions", b"enabled_actions", "goals", b"goals", "live_limit", b"live_limit", "opening_hours", b"opening_hours", "widget_id", b"widget_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WidgetSettings: _TypeAlias = WidgetSettings  # noqa: Y015
+
+@_typing.final
+class OpeningHours(_message.Message):
+    """A week of opening hours in the wall clock of a time zone, with what holds on single dates instead.
+
+    An opening or closing in an hour that daylight saving skips is the end of the gap; in the hour that it repeats an
+    opening takes the first, a closing the second. The zone's offsets are kept with the hours as they were known when the
+    hours were set: set them again to take over what has changed in the zone since.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    WEEK_FIELD_NUMBER: _builtins.int
+    EXCEPTIONS_FIELD_NUMBER: _builtins.int
+    time_zone: _builtins.str
+    """An IANA name. Required."""
+    @_builtins.property
+    def week(self) -> _containers.RepeatedCompositeFieldContainer[Global___WeeklyStretch]:
+        """At least one; several a day if they do not overlap; at most 100. A weekday that none names is closed."""
+
+    @_builtins.property
+    def exceptions(self) -> _containers.RepeatedCompositeFieldContainer[Global___DatedStretches]:
+        """At most 1,000, each of another date."""
+
+    def __init__(
+        self,
+        *,
+        time_zone: _builtins.str = ...,
+        week: _abc.Iterable[Global___WeeklyStretch] | None = ...,
+        exceptions: _abc.Iterable[Global___DatedStretches] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exceptions", b"exceptions", "time_zone", b"time_zone", "week", b"week"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpeningHours: _TypeAlias = OpeningHours  # noqa: Y015
+
+@_typing.final
+class WeeklyStretch(_message.Message):
+    """Part of a weekday."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEEKDAY_FIELD_NUMBER: _builtins.int
+    STRETCH_FIELD_NUMBER: _builtins.int
+    weekday: _builtins.int
+    """ISO: 1 is Monday, 7 is Sunday. Required."""
+    @_builtins.property
+    def stretch(self) -> Global___OpenStretch:
+        """When it begins and ends. Required."""
+
+    def __init__(
+        self,
+        *,
+        weekday: _builtins.int = ...,
+        stretch: Global___OpenStretch | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["stretch", b"stretch"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["stretch", b"stretch", "weekday", b"weekday"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WeeklyStretch: _TypeAlias = WeeklyStretch  # noqa: Y015
+
+@_typing.final
+class OpenStretch(_message.Message):
+    """From when to when, within a day."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPEN_MINUTE_FIELD_NUMBER: _builtins.int
+    CLOSE_MINUTE_FIELD_NUMBER: _builtins.int
+    open_minute: _builtins.int
+    """In minutes since midnight, from 0."""
+    close_minute: _builtins.int
+    """In minutes since midnight, later than `open_minute`; 1,440 is the day's end."""
+    def __init__(
+        self,
+        *,
+        open_minute: _builtins.int = ...,
+        close_minute: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["close_minute", b"close_minute", "open_minute", b"open_minute"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpenStretch: _TypeAlias = OpenStretch  # noqa: Y015
+
+@_typing.final
+class DatedStretches(_message.Message):
+    """What holds on a date in place of its weekday's stretches."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATE_FIELD_NUMBER: _builtins.int
+    STRETCHES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def date(self) -> _kpi_service_pb2.CalendarDate:
+        """Required."""
+
+    @_builtins.property
+    def stretches(self) -> _containers.RepeatedCompositeFieldContainer[Global___OpenStretch]:
+        """None: closed all day."""
+
+    def __init__(
+        self,
+        *,
+        date: _kpi_service_pb2.CalendarDate | None = ...,
+        stretches: _abc.Iterable[Global___OpenStretch] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["date", b"date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "stretches", b"stretches"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DatedStretches: _TypeAlias = DatedStretches  # noqa: Y015
 
 @_typing.final
 class Goal(_message.Message):
@@ -275,16 +407,36 @@ class AccountSettings(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TIME_ZONE_FIELD_NUMBER: _builtins.int
+    OPENING_HOURS_FIELD_NUMBER: _builtins.int
+    OPENING_HOURS_EFFECTIVE_TIME_FIELD_NUMBER: _builtins.int
+    NO_OPENING_HOURS_FIELD_NUMBER: _builtins.int
     time_zone: _builtins.str
     """The time zone of queries that name none; an IANA name. Default: `UTC`. Absent when set: as it was."""
+    no_opening_hours: _builtins.bool
+    """From the effective time on there are no default opening hours. Not together with `opening_hours`."""
+    @_builtins.property
+    def opening_hours(self) -> Global___OpeningHours:
+        """The opening hours of widgets that have none of their own. A version is added, as `SetWidgetSettings` does. Absent
+        when set: as they were.
+        """
+
+    @_builtins.property
+    def opening_hours_effective_time(self) -> _timestamp_pb2.Timestamp:
+        """From when on `opening_hours`, or their absence by `no_opening_hours`, hold; the first version holds from the beginning
+        of time. Absent: now. When read: since when they hold; absent if none were ever set.
+        """
+
     def __init__(
         self,
         *,
         time_zone: _builtins.str | None = ...,
+        opening_hours: Global___OpeningHours | None = ...,
+        opening_hours_effective_time: _timestamp_pb2.Timestamp | None = ...,
+        no_opening_hours: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_time_zone", b"_time_zone", "time_zone", b"time_zone"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_time_zone", b"_time_zone", "opening_hours", b"opening_hours", "opening_hours_effective_time", b"opening_hours_effective_time", "time_zone", b"time_zone"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_time_zone", b"_time_zone", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_time_zone", b"_time_zone", "no_opening_hours", b"no_opening_hours", "opening_hours", b"opening_hours", "opening_hours_effective_time", b"opening_hours_effective_time", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__time_zone: _TypeAlias = _typing.Literal["time_zone"]  # noqa: Y015
     _WhichOneofArgType__time_zone: _TypeAlias = _typing.Literal["_time_zone", b"_time_zone"]  # noqa: Y015

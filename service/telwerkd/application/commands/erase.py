@@ -10,6 +10,7 @@ from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.facts import Change, FactChange
 from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.conversation.state import CURRENT_RULES
+from telwerkd.domain.counting.measures import is_service_time
 from telwerkd.domain.ids import EPOCH, ConversationId, Micros
 
 
@@ -47,7 +48,7 @@ def _erase(command: Erase, tx: Transaction) -> Erased:
     # What is held back is no count yet, and nothing can release it any more: it goes in either case (R-KEEP-5).
     kept = [effect for effect in effects if keep_counts and not _holds(effect)]
     gone = [effect for effect in effects if not keep_counts or _holds(effect)]
-    anonymous, removed = sum_of((kept, 1)), sum_of((gone, -1))
+    anonymous, removed = sum_of(tx, (kept, 1)), sum_of(tx, (gone, -1))
     tx.remove_conversation(conversation)
     if row.state.rules < CURRENT_RULES:
         _note_lost(tx, row.last_time if keep_counts else Micros(row.base.order[0]))  # what was purged stays in any case
@@ -56,7 +57,11 @@ def _erase(command: Erase, tx: Transaction) -> Erased:
     add_base(tx, anonymous)
     tx.add_deltas(removed)
     changes = (anonymous.by_measure(), removed.by_measure())
-    count = sum(abs(n) for by_measure in changes for entries in by_measure.values() for *_, n in entries)
+    # A duration in service time is no fact of its own.
+    of_facts = (
+        entries for by_measure in changes for measure, entries in by_measure.items() if not is_service_time(measure)
+    )
+    count = sum(abs(n) for entries in of_facts for *_, n in entries)
     return Erased(len(log), count)
 
 

@@ -128,7 +128,7 @@ class _Counting:
         self._refolded = 0
         self._refolded_max = refolded_events_max
         self._since_pause = 0
-        self.deltas = Deltas()
+        self.deltas = Deltas(tx.opening_hours)
         self.postponed: set[ConversationId] = set()
         """Conversations that are left to a later transaction."""
         self.refused: dict[tuple[ConversationId, EventId], Rejected] = {}

@@ -62,7 +62,7 @@ def _purge_some(command: Purge, tx: Transaction) -> PurgeStep:
             break
         old = [event for event in log if event.occur_time < horizon]
         if old and (row.due is None or row.due >= horizon):
-            changed[conversation], final = _purged(row, log, old, horizon, high_water)
+            changed[conversation], final = _purged(tx, row, log, old, horizon, high_water)
             base_facts.add_all(final)
             tx.remove_events(conversation, [event.event_id for event in old])
             purged += len(old)
@@ -75,12 +75,12 @@ def _purge_some(command: Purge, tx: Transaction) -> PurgeStep:
 
 
 def _purged(
-    row: Conversation, log: list[Event], old: list[Event], horizon: Micros, now: Micros
+    tx: Transaction, row: Conversation, log: list[Event], old: list[Event], horizon: Micros, now: Micros
 ) -> tuple[Conversation, Deltas]:
     """A conversation without its old events, and the facts of theirs that are final."""
-    base, final = _base(row.base, log, old, horizon)
+    base, final = _base(tx, row.base, log, old, horizon)
     rest = [event for event in log if event.occur_time >= horizon]
-    state = _check_unchanged(row.base, log, base, rest, final, now)
+    state = _check_unchanged(tx, row.base, log, base, rest, final, now)
     # What lies before it is looked at no more: by the next purge, or by an explanation.
     times = [event.occur_time for event in rest]
     times += (effect.fact.instant for effect in carried(base) if isinstance(effect, FactChange))
@@ -88,7 +88,7 @@ def _purged(
     return row._replace(base=base, first_time=first_time).advanced(state, (), len(rest)), final
 
 
-def _base(base: State, log: list[Event], old: list[Event], horizon: Micros) -> tuple[State, Deltas]:
+def _base(tx: Transaction, base: State, log: list[Event], old: list[Event], horizon: Micros) -> tuple[State, Deltas]:
     """The state that the old events lead to, and the facts that are final there.
 
     Retractions act across the horizon: one that stays takes a purged event back, now and for good; what a purged one
@@ -103,19 +103,19 @@ def _base(base: State, log: list[Event], old: list[Event], horizon: Micros) -> t
     # Its place is that of the last event that is gone, taken back or not: `Horizon.floor` rests on it.
     order = max(state.order, *(event.order for event in old))
     state = msgspec.structs.replace(state, awaited=tuple(sorted(awaited)), order=order)
-    return state, sum_of((effects, 1), (carried(state), -1))
+    return state, sum_of(tx, (effects, 1), (carried(state), -1))
 
 
 def _check_unchanged(
-    base: State, log: list[Event], new_base: State, rest: list[Event], final: Deltas, now: Micros
+    tx: Transaction, base: State, log: list[Event], new_base: State, rest: list[Event], final: Deltas, now: Micros
 ) -> State:
     """The state that is left, if the law of retention holds for this conversation.
 
     A purge that broke it would be found out too late to be undone.
     """
-    before = sum_of((fold(base, log, now)[1], 1))
+    before = sum_of(tx, (fold(base, log, now)[1], 1))
     state, effects = fold(new_base, rest, now)
-    after = sum_of((effects, 1))
+    after = sum_of(tx, (effects, 1))
     after.add_all(final)
     if before.by_measure() != after.by_measure():
         raise AssertionError("a purge would change counts; nothing was purged")

@@ -15,11 +15,13 @@ from typing import NamedTuple
 from telwerkd.application.commands.chunk_merging import correct_counters
 from telwerkd.application.ports import Account, Conversation, StoredChunk, Transaction
 from telwerkd.domain.conversation.counting_anew import by_rules, kpis_beyond
+from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.conversation.fold import fold
-from telwerkd.domain.conversation.state import CURRENT_RULES, State, empty
+from telwerkd.domain.conversation.settings import Widgets
+from telwerkd.domain.conversation.state import CURRENT_RULES, PART_ONE, State, empty
 from telwerkd.domain.counting.counters import ChunkKey, Slots, chunk_deltas
 from telwerkd.domain.counting.deltas import DeltaEntries, Deltas
-from telwerkd.domain.counting.measures import COUNTED, Measure
+from telwerkd.domain.counting.measures import Measure, counts_of
 from telwerkd.domain.counting.reading import entries_of_chunk, unpacked
 from telwerkd.domain.ids import ConversationId, Micros
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
@@ -86,7 +88,8 @@ def _recount(command: Recount, tx: Transaction) -> Recounted:
     begun = monotonic()
     account = tx.account()
     rows = tx.counted_otherwise(account.rules_target, command.after, command.conversations_max)
-    deltas = Deltas()
+    deltas = Deltas(tx.opening_hours)
+    widgets = Widgets(tx.widget_versions())
     changed: dict[ConversationId, Conversation] = {}
     known_from, read = account.known_from, 0
     for conversation, row in rows:
@@ -95,8 +98,10 @@ def _recount(command: Recount, tx: Transaction) -> Recounted:
             break
         read += len(log)
         base = by_rules(row.base, account.rules_target)
-        state, come = fold(base, log, account.high_water, tx.pause)
         deltas.add_effects(fold(row.base, log, account.high_water, tx.pause)[1], -1)
+        if widgets.have_schedules and account.rules_target > PART_ONE:
+            log = _with_schedules(tx, conversation, log, widgets)
+        state, come = fold(base, log, account.high_water, tx.pause)
         deltas.add_effects(come)
         changed[conversation] = row._replace(base=base).advanced(state, (), len(log))
         known_from = max(known_from, _lost_until(row.base))
@@ -107,6 +112,22 @@ def _recount(command: Recount, tx: Transaction) -> Recounted:
         tx.bump_version()
         tx.add_deltas(deltas)
     return Recounted(len(changed), max(changed, default=None), monotonic() - begun)
+
+
+def _with_schedules(tx: Transaction, conversation: ConversationId, log: list[Event], widgets: Widgets) -> list[Event]:
+    """The log with the opening hours that hold for its older events, accepted before there were any (R-SERVICE-2).
+
+    Those that an event has it keeps.
+    """
+    older = tx.unmarked_events(conversation)
+    changed = {
+        event.event_id: resolved
+        for event in log
+        if event.event_id in older and not event.schedule and (resolved := widgets.with_schedule(event)) is not event
+    }
+    if changed:
+        tx.replace_events(conversation, list(changed.values()))
+    return [changed.get(event.event_id, event) for event in log]
 
 
 def _lost_until(base: State) -> Micros:
@@ -137,7 +158,7 @@ class EndRecount:
         target = account.rules_target
         if tx.counted_otherwise(target, ConversationId(""), 1):
             return Left.CONVERSATIONS
-        if removed := tx.take_base_chunks([COUNTED[kpi] for kpi in kpis_beyond(target)], self.chunks_max):
+        if removed := tx.take_base_chunks(_counts_beyond(target), self.chunks_max):
             correct_counters(tx, _taken_out(removed))
             known_from = max(account.known_from, _facts_end(removed))
             tx.put_rules(account.rules_version, target, account.rules_max, known_from)
@@ -148,6 +169,11 @@ class EndRecount:
             tx.put_rules(target, target, account.rules_max, known_from)
             tx.bump_version()
         return Left.NOTHING
+
+
+def _counts_beyond(rules: int) -> list[Measure]:
+    """Returns the measures that a version of the rules does not have."""
+    return [measure for kpi in kpis_beyond(rules) for measure in counts_of(kpi)]
 
 
 def _taken_out(removed: Sequence[tuple[Measure, StoredChunk]]) -> dict[ChunkKey, Slots]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from telwerkd.application.ports import Transaction
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.ids import WidgetId
+from telwerkd.domain.time.opening_hours import Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,8 @@ class SetWidgetSettings:
     version: WidgetVersion
     bytes_max: int | None = None
     """How many bytes the account's other versions may take; None: any number."""
+    schedule: Schedule | None = None
+    """The opening hours that the version names, if it names any."""
 
     def run(self, tx: Transaction) -> int | None:
         """Stores it, and returns None; where the others take too many bytes, returns how many, and stores nothing."""
@@ -22,6 +25,8 @@ class SetWidgetSettings:
             others = tx.settings_bytes(self.widget, self.version.effective_time)
             if others > self.bytes_max:
                 return others
+        if self.schedule is not None:
+            tx.put_schedule(self.schedule)
         tx.put_widget_version(self.widget, self.version)
         tx.bump_version()
         return None

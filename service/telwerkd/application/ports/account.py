@@ -1,10 +1,12 @@
 """An account's own row, its settings and its names."""
 
+from collections.abc import Collection
 from typing import Protocol
 
 from telwerkd.application.ports.rows import Account, Names
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.ids import Micros, WidgetId
+from telwerkd.domain.time.opening_hours import OpenHours, Schedule, ScheduleId
 
 
 class AccountView(Protocol):
@@ -25,6 +27,16 @@ class AccountView(Protocol):
     def settings_bytes(self, widget: WidgetId, effective_time: Micros) -> int:
         """How many bytes all versions of all widgets take in the database, but for one of them."""
 
+    def schedules(self, wanted: Collection[ScheduleId]) -> dict[ScheduleId, Schedule]:
+        """The opening hours of these ids; those that are there."""
+
+    def opening_hours(self, schedule: ScheduleId) -> OpenHours:
+        """The opening hours of an id that an event or a version of settings names.
+
+        Raises:
+            DamagedRowError: they are not there, or cannot be read.
+        """
+
     def names(self) -> dict[int, set[str]]:
         """The account's distinct names by family."""
 
@@ -37,6 +49,9 @@ class AccountWrites(Protocol):
 
     def put_widget_version(self, widget: WidgetId, version: WidgetVersion) -> None:
         """Adds a version, or replaces the one with the same effective time."""
+
+    def put_schedule(self, schedule: Schedule) -> None:
+        """Adds opening hours; if they are there already, they are the same."""
 
     def put_time_zone(self, time_zone: str) -> None:
         """Sets the account's time zone."""

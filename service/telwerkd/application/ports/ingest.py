@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from telwerkd.application.ports.rows import Conversation, EventKey
 from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.counting.deltas import Deltas
-from telwerkd.domain.ids import ConversationId, Micros
+from telwerkd.domain.ids import ConversationId, EventId, Micros
 
 
 class IngestPort(Protocol):
@@ -34,6 +34,12 @@ class IngestPort(Protocol):
 
     def add_events(self, new: Mapping[ConversationId, Sequence[Event]], accepted: Micros | None = None) -> None:
         """Adds events that are not in the log, and says when they were accepted if that is known."""
+
+    def unmarked_events(self, conversation: ConversationId) -> set[EventId]:
+        """The events of a conversation of which it is not known when they were accepted: those of earlier programs."""
+
+    def replace_events(self, conversation: ConversationId, changed: Sequence[Event]) -> None:
+        """Stores what settings say of events that are in the log anew."""
 
     def put_conversations(self, rows: Mapping[ConversationId, Conversation]) -> None:
         """Stores conversations; where a limit runs, with its instant."""

@@ -120,7 +120,7 @@ class _Folding:
         self._measures = {of.selector.measure for of in slices}
         self._kpis = {of.info.kpi for of in slices}
         self._seen = set[ConversationId]()
-        self.deltas = Deltas()
+        self.deltas = Deltas(view.opening_hours)
 
     def add_conversations(self) -> None:
         """Adds the facts of the events that were accepted by the instant."""

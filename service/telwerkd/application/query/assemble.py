@@ -23,7 +23,7 @@ from telwerkd.application.query.result import (
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension, Kpi, ValueKind
 from telwerkd.domain.conversation.facts import value_answer
-from telwerkd.domain.conversation.settings import Widgets
+from telwerkd.domain.conversation.settings import ACCOUNT_DEFAULTS, Widgets
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.measures import has_durations, has_packed_values
 from telwerkd.domain.ids import Micros, WidgetId
@@ -56,6 +56,7 @@ def assemble(reading: Reading, grouped: Grouped, selection: Selection, points: P
             _row_count(query, kpi) if of.is_counted else 0,
             of.is_counted,
             of.known_from,
+            of.unscheduled,
         )
         for kpi, of in zip(grouped.kpis, reading.kpis, strict=True)
     ]
@@ -103,7 +104,8 @@ def _enabled(query: Query, info: KpiInfo, period: Period, widgets: Widgets) -> t
         return True, []
     instants = Micros(period.start * QUARTER_HOUR_MICROS), Micros(period.end * QUARTER_HOUR_MICROS)
     asked = query.filter.widgets
-    none = [w for w in sorted(widgets.versions) if asked.keeps(w) and widgets.none_enabled([w], *instants)]
+    known = sorted(widgets.versions.keys() - {ACCOUNT_DEFAULTS})
+    none = [w for w in known if asked.keeps(w) and widgets.none_enabled([w], *instants)]
     return not widgets.none_enabled([WidgetId(w) for w in sorted(asked.any_of)], *instants), list(none)
 
 

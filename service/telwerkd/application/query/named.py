@@ -19,7 +19,9 @@ def named(answer: Answer, view: Snapshot, memory: AnswerMemory | None = None) ->
         UnavailableError: memory has no room for them.
     """
     keys = {key for rows in answer.kpis for row in rows.rows for key in _of_row(rows.info.value_kind, row.key)}
-    keys.update(keys_of_ids((), (), (widget for rows in answer.kpis for widget in rows.not_enabled)))
+    keys.update(
+        keys_of_ids((), (), (widget for rows in answer.kpis for widget in (*rows.not_enabled, *rows.unscheduled)))
+    )
     if memory is not None:
         memory.take(_KEY_BYTES * len(keys))
     return answer._replace(names=view.display_names_of(keys))

@@ -170,6 +170,7 @@ class KpiPlan(NamedTuple):
     slices: list[SlicePlan]
     held_back: list[SlicePlan]
     below: list["KpiPlan"]
+    by_widget: list[SlicePlan]
 
     def infos(self) -> Iterator[KpiInfo]:
         """The KPIs whose counts it is made of."""
@@ -181,6 +182,7 @@ class KpiPlan(NamedTuple):
         """Those below the line, too."""
         yield from self.slices
         yield from self.held_back
+        yield from self.by_widget
         for kpi in self.below:
             yield from kpi.all_slices()
 
@@ -224,7 +226,8 @@ def plan(outlined: Outline, view: AnswerView, rollups: RollupCache, rows: RowBud
         return [SlicePlan(of, _source(of, outlined, view, rollups)) for of in slices]
 
     def of_kpi(of: KpiOutline) -> KpiPlan:
-        return KpiPlan(of.info, planned(of.slices), planned(of.held_back), [of_kpi(below) for below in of.below])
+        below = [of_kpi(below) for below in of.below]
+        return KpiPlan(of.info, planned(of.slices), planned(of.held_back), below, planned(of.by_widget))
 
     kpis = [of_kpi(of) for of in outlined.kpis]
     before = rows.taken

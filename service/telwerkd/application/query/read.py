@@ -4,6 +4,7 @@ Whole chunks come as rollups, which are cached; what a rollup does not fit (an e
 from the chunks' cells, and what is not in chunks yet from the deltas.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -58,7 +59,8 @@ class KpiReading(NamedTuple):
     """Of a rate: the KPIs below the line."""
     is_counted: bool = True
     known_from: Micros = EPOCH
-    """These two: see `KpiRows`."""
+    unscheduled: tuple[str, ...] = ()
+    """These three: see `KpiRows`."""
 
 
 class Reading(NamedTuple):
@@ -100,9 +102,9 @@ class _Reader:
         self._view = view
         self._rollups = rollups
         self._rows = planned.rows
-        self._deltas: dict[Measure, tuple[list[SeriesParts], Cells]] = {}
-        """By measure: a query reads each in one grouping."""
-        self._slices: dict[tuple[Measure, int, Filter], Slice] = {}
+        self._deltas: dict[tuple[Measure, int], tuple[list[SeriesParts], Cells]] = {}
+        """By measure and grouping."""
+        self._slices: dict[tuple[Measure, int, int, Filter], Slice] = {}
 
     def kpi(self, planned: KpiPlan, account: Account) -> KpiReading:
         """Returns what is counted of a KPI, and of a rate below the line; nothing where the account lacks any of it."""
@@ -117,7 +119,17 @@ class _Reader:
             [self._kpi(below, account, rules, is_counted=is_counted) for below in planned.below],
             is_counted,
             account.known_from if rules > PART_ONE else EPOCH,
+            self._unscheduled(planned) if is_counted else (),
         )
+
+    def _unscheduled(self, planned: KpiPlan) -> tuple[str, ...]:
+        """Returns the widgets that have durations which were not told in service time (R-SERVICE-7)."""
+        lacking: Counter[str] = Counter()
+        for of, sign in zip(planned.by_widget, (-1, 1), strict=False):
+            found = self.slice(of)
+            for row, n in zip(found.rows, found.totals()[:, 0].tolist(), strict=True):
+                lacking[row.widget] += sign * n
+        return tuple(sorted(widget for widget, n in lacking.items() if n > 0))
 
     def _builder(self, planned: SlicePlan) -> SliceBuilder:
         of = planned.outline
@@ -126,7 +138,7 @@ class _Reader:
     def slice(self, planned: SlicePlan) -> Slice:
         """Returns what is counted of a measure in a period; what was read already is not read again."""
         of = planned.outline
-        key = (of.selector.measure, of.period, of.conditions)
+        key = (of.selector.measure, of.selector.grouping, of.period, of.conditions)
         if key not in self._slices:
             self._slices[key] = self._read(planned)
         return self._slices[key]
@@ -149,11 +161,11 @@ class _Reader:
         return builder.slice
 
     def _deltas_of(self, of: SliceOutline) -> tuple[list[SeriesParts], Cells]:
-        measure = of.selector.measure
-        if measure not in self._deltas:
+        measure, grouping = key = of.selector.measure, of.selector.grouping
+        if key not in self._deltas:
             entries = self._view.deltas(measure)
-            self._deltas[measure] = cut_entries(measure, entries, of.selector.grouping) if len(entries) else _NO_DELTAS
-        return self._deltas[measure]
+            self._deltas[key] = cut_entries(measure, entries, grouping) if len(entries) else _NO_DELTAS
+        return self._deltas[key]
 
     def _add_by_chunk(self, builder: SliceBuilder, of: SliceOutline, source: ByChunk) -> None:
         """Adds each chunk: by its rollup, or from its cells."""

@@ -113,6 +113,8 @@ class KpiRows(NamedTuple):
     """False where the account is not wholly counted by rules that have the KPI: there are no numbers (R-ANEW-2)."""
     known_from: Micros = EPOCH
     """The KPI is wholly counted of conversations that began from then on (R-ANEW-7); 0: of all."""
+    unscheduled: tuple[str, ...] = ()
+    """Of a service time: the widgets that have durations without one, as they had no opening hours (R-SERVICE-7)."""
     durations_hash: int = 0
     """Set where the rows are not kept: it differs if their durations do."""
 

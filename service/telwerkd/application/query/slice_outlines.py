@@ -7,10 +7,11 @@ from telwerkd.application.ports import ChunkSelector
 from telwerkd.application.query.question import Filter, Ids, Query
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.rates import SPLITS_ABOVE_ALONE, Term, above_value, below_the_line
+from telwerkd.domain.catalogue.service_times import ServiceTimeInfo
 from telwerkd.domain.catalogue.specs import Dimension
 from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
 from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET
-from telwerkd.domain.counting.measures import COUNTED, HELD_BACK, Measure, has_open_values
+from telwerkd.domain.counting.measures import COUNTED, HELD_BACK, SERVICE_TIME, Measure, has_open_values, measure_of
 from telwerkd.domain.time.ranges import QuarterHourRange
 
 _LOOK_UPS_MAX = 1_000
@@ -46,11 +47,14 @@ class KpiOutline(NamedTuple):
     """What is held back in the first period; empty where the KPI holds nothing back."""
     below: tuple["KpiOutline", ...] = ()
     """Of a rate: the KPIs below the line, each with what is counted of it."""
+    by_widget: tuple[SliceOutline, ...] = ()
+    """Of a service time: it and its KPI in the first period, by widget."""
 
     def all_slices(self) -> Iterator[SliceOutline]:
         """Those below the line, too."""
         yield from self.slices
         yield from self.held_back
+        yield from self.by_widget
         for kpi in self.below:
             yield from kpi.all_slices()
 
@@ -65,9 +69,20 @@ def kpi_outline(query: Query, info: KpiInfo, spans: Sequence[QuarterHourRange]) 
         return SliceOutline(info, period, selector, by_value, query.filter)
 
     held_back = (slice_outline(HELD_BACK[info.kpi], 0),) if info.is_held_back else ()
-    slices = tuple(slice_outline(COUNTED[info.kpi], period) for period in range(len(spans)))
+    slices = tuple(slice_outline(measure_of(info), period) for period in range(len(spans)))
     below = tuple(kpi_outline(_below_of(query, term), term.info, spans) for term in below_the_line(info))
-    return KpiOutline(info, slices, held_back, below)
+    return KpiOutline(info, slices, held_back, below, _by_widget(query, info, spans[0]))
+
+
+def _by_widget(query: Query, info: KpiInfo, span: QuarterHourRange) -> tuple[SliceOutline, ...]:
+    """Returns what tells which widgets have durations without service time (R-SERVICE-7)."""
+    if not isinstance(info, ServiceTimeInfo):
+        return ()
+    query = query._replace(group_by=(Dimension.WIDGET,))
+    selectors = [
+        _selector(query, measure, span, by_value=False) for measure in (SERVICE_TIME[info.kpi], COUNTED[info.kpi])
+    ]
+    return tuple(SliceOutline(info, 0, selector, by_value=False, conditions=query.filter) for selector in selectors)
 
 
 def _of_value(query: Query, value: str) -> Query:

@@ -221,7 +221,7 @@ def answer(query: Query, limits: QueryLimits, rollups: RollupCache, view: Snapsh
 def cost_of_outline(outlined: Outline) -> int:
     """Returns what a query costs whatever its account holds: its buckets, and the statements that read it."""
     per_bucket = _BUCKET if len(outlined.spans) == 1 else _COMPARED_BUCKET
-    reads = sum(1 + len(kpi.below) for kpi in outlined.kpis) * len(outlined.spans)
+    reads = sum((1 + len(kpi.below)) * len(outlined.spans) + len(kpi.by_widget) for kpi in outlined.kpis)
     return sum(outlined.bucket_counts) * per_bucket + reads * _READ
 
 

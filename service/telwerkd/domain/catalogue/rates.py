@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo, named
+from telwerkd.domain.catalogue.service_times import SERVICE_TIMES
 from telwerkd.domain.catalogue.specs import Dimension, Direction, Kpi
 from telwerkd.domain.catalogue.texts import KpiText, Language
 from telwerkd.domain.catalogue.texts.rates import de, en, nl
@@ -122,12 +123,14 @@ RATES: Mapping[str, RateInfo] = MappingProxyType({rate.id: rate for rate in _RAT
 
 
 def asked_by_id(asked_id: str) -> KpiInfo:
-    """The KPI, or the rate, of an id.
+    """The KPI, the service time or the rate of an id.
 
     Raises:
-        InvalidArgumentError: there is neither; the text has the nearest id if one is near, and all there are.
+        InvalidArgumentError: there is none; the text has the nearest id if one is near, and all there are.
     """
     return named(asked_id, _ASKED)
 
 
-_ASKED: Mapping[str, KpiInfo] = MappingProxyType({**{info.id: info for info in CATALOGUE.values()}, **RATES})
+_ASKED: Mapping[str, KpiInfo] = MappingProxyType(
+    {**{info.id: info for info in CATALOGUE.values()}, **SERVICE_TIMES, **RATES}
+)

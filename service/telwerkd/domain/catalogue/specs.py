@@ -137,6 +137,8 @@ class KpiSpec(msgspec.Struct, frozen=True, kw_only=True):
     direction: Direction = Direction.NEITHER
     has_mean: bool = False
     """A mean of the values is given beside the count."""
+    has_service_time: bool = False
+    """Its durations are told a second time, as far as they lie in opening hours (R-SERVICE-1)."""
     is_held_back: bool = False
     """Facts may wait for the first message; a query then also says how many are waiting."""
     names: str = ""
@@ -238,6 +240,7 @@ _SPECS = (
         value_kind=ValueKind.DURATION,
         direction=Direction.LOWER_IS_BETTER,
         has_mean=True,
+        has_service_time=True,
     ),
     KpiSpec(
         kpi=Kpi.RESPONSE_TIME,
@@ -245,6 +248,7 @@ _SPECS = (
         value_kind=ValueKind.DURATION,
         direction=Direction.LOWER_IS_BETTER,
         has_mean=True,
+        has_service_time=True,
     ),
     KpiSpec(
         kpi=Kpi.LIVE_SESSION_DURATION,
@@ -257,6 +261,7 @@ _SPECS = (
         section=Section.CONVERSATIONS,
         value_kind=ValueKind.DURATION,
         has_mean=True,
+        has_service_time=True,
     ),
     KpiSpec(
         kpi=Kpi.MESSAGES,

@@ -1,7 +1,8 @@
 """What can happen in a conversation: one frozen noun per kind, and the order of events.
 
 An event here is *resolved*: what the widget's settings said about it when it was accepted (its live limit, the goals
-that its page matches) is kept with it, so that folding the log again later gives the same facts (R-SET-1).
+that its page matches, its opening hours) is kept with it, so that folding the log again later gives the same facts
+(R-SET-1).
 
 Events are made by the thousand, and frozen: no cycle of references can ever begin in one. So the garbage collector,
 which looks for cycles, is spared them (`gc=False`).
@@ -13,6 +14,7 @@ from typing import ClassVar, TypeAlias, final
 import msgspec
 
 from telwerkd.domain.ids import NOBODY, EventId, GoalId, Micros, OperatorGroupId, OperatorId, TopicId, WidgetId
+from telwerkd.domain.time.opening_hours import ScheduleId
 
 Order: TypeAlias = tuple[int, int, int, str]
 """An event's place: `(occur_time, sequence, rank, event_id)` (R-ORDER-2, R-ORDER-3).
@@ -240,6 +242,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     sequence: int
     widget_id: WidgetId
     kind: Kind
+    schedule: ScheduleId = b""
+    """The opening hours that hold for a duration that begins with it; empty where there are none (R-SERVICE-2)."""
 
     @property
     def order(self) -> Order:
@@ -252,10 +256,11 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
     def as_sent(self) -> "Event":
         """The event without what the settings added."""
+        event = msgspec.structs.replace(self, schedule=b"") if self.schedule else self
         match self.kind:
             case WentLive(sent_limit=sent):
-                return msgspec.structs.replace(self, kind=WentLive(sent, sent))
+                return msgspec.structs.replace(event, kind=WentLive(sent, sent))
             case PageVisited(url_digest=digest):
-                return msgspec.structs.replace(self, kind=PageVisited(digest))
+                return msgspec.structs.replace(event, kind=PageVisited(digest))
             case _:
-                return self
+                return event

@@ -10,6 +10,7 @@ import msgspec
 
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.ids import EventId, Micros, OperatorGroupId, OperatorId, WidgetId
+from telwerkd.domain.time.opening_hours import ScheduleId
 
 SEPARATOR = "\x1f"
 """Stands between the parts of a value. No id can contain it: control characters are refused."""
@@ -77,9 +78,18 @@ class Rule(enum.Enum):
     UNASSIGNED_IN_BETWEEN = "no operator was assigned in between"  # R-KPI19-2
     SAME_OPERATOR = "the same operator was assigned before"  # R-KPI19-3
     RECEIVED_BEFORE = "an operator had received the conversation before"  # R-KPI20-2
+    NO_OPENING_HOURS = "its widget had no opening hours when it began"  # R-SERVICE-7
     PURGED = "what it looks at was removed by a purge under earlier rules"  # R-ANEW-6
     REPLACED = "newer topics replaced these"  # R-KPI8-2
     RETRACTED = "the event was taken back"  # R-BACK-1
+
+
+class InHours(msgspec.Struct, frozen=True, gc=False):
+    """What a duration in service time follows from, beside the instant of its fact (R-SERVICE-1)."""
+
+    since: Micros
+    """When the duration began."""
+    schedule: ScheduleId
 
 
 class FactChange(msgspec.Struct, frozen=True, gc=False):
@@ -87,6 +97,8 @@ class FactChange(msgspec.Struct, frozen=True, gc=False):
 
     change: Change
     fact: Fact
+    in_hours: InHours | None = None
+    """Of a duration with opening hours: it counts in service time too."""
 
 
 class LeftOut(msgspec.Struct, frozen=True, gc=False):

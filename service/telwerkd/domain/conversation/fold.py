@@ -63,6 +63,7 @@ from telwerkd.domain.conversation.facts import (
     topics_value,
 )
 from telwerkd.domain.conversation.part_two import (
+    hours_with,
     of_the_limit,
     on_assigned,
     on_ended,
@@ -221,7 +222,8 @@ def _went_live(state: State, event: Event, kind: WentLive) -> tuple[State, Effec
         return state, ()  # R-KPI3-5
     # Also where the conversation has ended (R-KPI3-7).
     since = UNKNOWN if state.rules == PART_ONE else event.occur_time
-    state = _with(state, live=Live(event.event_id, event.widget_id, kind.limit, since))
+    live = Live(event.event_id, event.widget_id, kind.limit, since)
+    state = _with(state, live=live, hours=hours_with(state, event))
     effects: Effects = ()
     if kind.limit is None:
         effects = (left_out(event, Kpi.UNANSWERED_LIVE_CONVERSATIONS, Rule.NO_LIMIT_KNOWN),)

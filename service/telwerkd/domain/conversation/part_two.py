@@ -19,12 +19,14 @@ from telwerkd.domain.conversation.facts import (
     ConversationEnd,
     Fact,
     FactChange,
+    InHours,
     LeftOut,
     Rule,
     duration_value,
 )
-from telwerkd.domain.conversation.state import CURRENT_RULES, UNKNOWN, Live, State
+from telwerkd.domain.conversation.state import CURRENT_RULES, PART_ONE, UNKNOWN, Hours, Live, State
 from telwerkd.domain.ids import NOBODY, Micros, OperatorId
+from telwerkd.domain.time.opening_hours import ScheduleId
 
 _with = msgspec.structs.replace
 
@@ -42,14 +44,16 @@ def on_message(before: State, after: State, event: Event, kind: Message) -> tupl
         effects += started
     waits = kind.sender is Sender.CONTACT and after.waiting is None  # a bot's message begins no wait (R-TIME-4)
     begins = after.episode is None and not after.ended  # R-TIME-2
-    if waits:
-        after = (
-            _with(after, waiting=event.occur_time, episode=event.occur_time)
-            if begins
-            else _with(after, waiting=event.occur_time)
+    if waits or begins:
+        at, hours = event.occur_time, after.hours
+        if event.schedule or hours is not None:
+            hours = hours_with(after, event, waiting=waits, episode=begins)
+        after = _with(
+            after,
+            waiting=at if waits else after.waiting,
+            episode=at if begins else after.episode,
+            hours=hours,
         )
-    elif begins:
-        after = _with(after, episode=event.occur_time)
     return after, effects
 
 
@@ -81,7 +85,7 @@ def _on_operator_message(before: State, after: State, event: Event, operator: Op
         effects += started
     if not before.answered:
         effects += _on_first_answer(before, event, operator)
-    waiting, live, episode = after.waiting, after.live, after.episode
+    waiting, live, episode, hours = after.waiting, after.live, after.episode, after.hours
     if waiting is None:
         effects += (left_out(event, Kpi.RESPONSE_TIME, Rule.NO_CONTACT_WAITED),)
     else:
@@ -93,10 +97,10 @@ def _on_operator_message(before: State, after: State, event: Event, operator: Op
             rule = Rule.NOT_LIVE if live is None else Rule.STRETCH_HAD_BEEN_ANSWERED
             effects += (left_out(event, Kpi.FIRST_RESPONSE_TIME, rule),)
     if episode is None and not after.ended:
-        episode = event.occur_time
+        episode, hours = event.occur_time, hours_with(after, event, episode=True)
     answered = episode is not None
     if waiting is not None or answered is not after.episode_answered:
-        after = _with(after, waiting=None, live=live, episode=episode, episode_answered=answered)
+        after = _with(after, waiting=None, live=live, episode=episode, episode_answered=answered, hours=hours)
     return after, effects
 
 
@@ -142,15 +146,43 @@ def _on_answer(before: State, event: Event, operator: OperatorId, waiting: Micro
     """A wait ends, live or not (R-KPI15-1)."""
     if waiting == UNKNOWN:
         return (left_out(event, Kpi.RESPONSE_TIME, Rule.PURGED),)
-    return (_by(operator, before, event, Kpi.RESPONSE_TIME, duration_value(waiting, event.occur_time)),)
+    lasted = _by(operator, before, event, Kpi.RESPONSE_TIME, duration_value(waiting, event.occur_time))
+    return (lasted if before.hours is None else _in_hours(lasted, waiting, before.hours.waiting),)
 
 
 def _on_first_response(before: State, event: Event, operator: OperatorId, waiting: Micros, live: Live) -> Effects:
     """A wait ends for the first time in a live stretch (R-KPI14-1); from the later beginning (R-KPI14-2)."""
     if UNKNOWN in (waiting, live.since):
         return (left_out(event, Kpi.FIRST_RESPONSE_TIME, Rule.PURGED),)
-    value = duration_value(max(waiting, live.since), event.occur_time)
-    return (_by(operator, before, event, Kpi.FIRST_RESPONSE_TIME, value),)
+    since = max(waiting, live.since)
+    lasted = _by(operator, before, event, Kpi.FIRST_RESPONSE_TIME, duration_value(since, event.occur_time))
+    return (lasted if before.hours is None else _in_hours(lasted, since, before.hours.latest),)
+
+
+# Service time.
+
+
+def hours_with(state: State, event: Event, *, waiting: bool = False, episode: bool = False) -> Hours | None:
+    """Returns the hours of a state as a wait, an episode, or else a live stretch begins with an event (R-SERVICE-2)."""
+    schedule, before = event.schedule, state.hours
+    if (not schedule and before is None) or state.rules == PART_ONE:
+        return before
+    if before is None:
+        before = _NO_HOURS
+    after = Hours(
+        schedule if waiting or not episode else before.latest,
+        schedule if waiting else before.waiting,
+        schedule if episode else before.episode,
+    )
+    return None if after == _NO_HOURS else after
+
+
+_NO_HOURS = Hours()
+
+
+def _in_hours(lasted: FactChange, since: Micros, schedule: ScheduleId) -> FactChange:
+    """Returns that a duration counts in service time too, where there are opening hours (R-SERVICE-1, R-SERVICE-7)."""
+    return FactChange(lasted.change, lasted.fact, InHours(since, schedule)) if schedule else lasted
 
 
 # Endings: KPI 12, 16 and 17.
@@ -161,7 +193,9 @@ def on_stretch_end(before: State, event: Event) -> Effects:
     live = before.live
     if live is None:
         return ()
-    return (_lasted(before, event, Kpi.LIVE_SESSION_DURATION, live.since),)
+    if live.since == UNKNOWN:
+        return (left_out(event, Kpi.LIVE_SESSION_DURATION, Rule.PURGED),)
+    return (counted(before, event, Kpi.LIVE_SESSION_DURATION, duration_value(live.since, event.occur_time)),)
 
 
 def on_ended(before: State, after: State, event: Event) -> tuple[State, Effects]:
@@ -194,13 +228,8 @@ def _end_of_episode(before: State, event: Event) -> Effect:
         return left_out(event, Kpi.CONVERSATION_DURATION, Rule.PURGED)
     if not before.episode_answered:
         return left_out(event, Kpi.CONVERSATION_DURATION, Rule.NO_OPERATOR_WROTE)
-    return _lasted(before, event, Kpi.CONVERSATION_DURATION, before.episode)
-
-
-def _lasted(before: State, event: Event, kpi: Kpi, since: Micros) -> Effect:
-    if since == UNKNOWN:
-        return left_out(event, kpi, Rule.PURGED)
-    return counted(before, event, kpi, duration_value(since, event.occur_time))
+    lasted = counted(before, event, Kpi.CONVERSATION_DURATION, duration_value(before.episode, event.occur_time))
+    return lasted if before.hours is None else _in_hours(lasted, before.episode, before.hours.episode)
 
 
 # Assignments: KPI 19 and 20.

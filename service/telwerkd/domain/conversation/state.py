@@ -8,6 +8,7 @@ import msgspec
 from telwerkd.domain.conversation.events import Order
 from telwerkd.domain.conversation.facts import Fact
 from telwerkd.domain.ids import NO_GROUP, NOBODY, EventId, Micros, OperatorGroupId, OperatorId, WidgetId
+from telwerkd.domain.time.opening_hours import ScheduleId
 
 BEGINNING: Order = (-(2**62), 0, 0, "")
 """Before every event."""
@@ -47,6 +48,18 @@ class ResponseTimer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     passed: bool = False
     operator: OperatorId = NOBODY
     group: OperatorGroupId = NO_GROUP
+
+
+class Hours(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The opening hours of the latest wait and episode, be it over or not: those of the event that began it.
+
+    Empty where there were none.
+    """
+
+    latest: ScheduleId = b""
+    """Of the live stretch or the wait, whichever began later."""
+    waiting: ScheduleId = b""
+    episode: ScheduleId = b""
 
 
 class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -92,6 +105,8 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """When the episode began that has not ended (KPI 17)."""
     episode_answered: bool = False
     """An operator has sent a message in it."""
+    hours: Hours | None = None
+    """None where all are empty; then it is not stored, for which it must stay the last field (`records.state_blob`)."""
 
     @property
     def reached(self) -> Micros:

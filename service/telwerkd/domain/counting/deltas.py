@@ -4,16 +4,17 @@ A transaction counts by filing its entries, and nothing else: they are cut into 
 many transactions at a time (`telwerkd.domain.counting.counters`). Until then queries add them to what the chunks say.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
-from telwerkd.domain.conversation.facts import Change, FactChange, LeftOut
+from telwerkd.domain.conversation.facts import Change, Fact, FactChange, InHours, LeftOut
 from telwerkd.domain.counting.arrays import IntArray
-from telwerkd.domain.counting.measures import COUNTED, HELD_BACK, Measure
+from telwerkd.domain.counting.measures import COUNTED, HELD_BACK, SERVICE_TIME, Measure
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
+from telwerkd.domain.time.opening_hours import OpenHours, ScheduleId
 
 DeltaEntry: TypeAlias = tuple[str, str, str, str, int, int]
 """Signed facts of one measure that agree in everything: value, operator, group, widget, quarter-hour, and how many.
@@ -111,10 +112,16 @@ _MEANING = {Change.TAKEN_BACK: (COUNTED, -1), Change.HELD: (HELD_BACK, 1), Chang
 """The measures and the sign, where a fact is not simply counted."""
 
 
+def _none_known(schedule: ScheduleId) -> OpenHours:
+    raise KeyError(schedule)
+
+
 class Deltas:
     """What a transaction adds to the counters of one account: signed facts, summed."""
 
-    def __init__(self) -> None:
+    def __init__(self, opening_hours: Callable[[ScheduleId], OpenHours] = _none_known) -> None:
+        """`opening_hours` gives those that durations are told in, besides."""
+        self._opening_hours = opening_hours
         self._entries: dict[tuple[Measure, str, str, str, str, int], int] = {}
 
     def add(self, outcome: FactChange, times: int = 1) -> None:
@@ -136,6 +143,14 @@ class Deltas:
             quarter_hour = fact.instant // QUARTER_HOUR_MICROS
             entry = (measures[fact.kpi], fact.value, fact.operator, fact.group, fact.widget, quarter_hour)
             entries[entry] = entries.get(entry, 0) + n
+            if effect.in_hours is not None:
+                self._add_in_service_time(fact, effect.in_hours, n)
+
+    def _add_in_service_time(self, fact: Fact, in_hours: InHours, n: int) -> None:
+        value = self._opening_hours(in_hours.schedule).duration_value(in_hours.since, fact.instant)
+        quarter_hour = fact.instant // QUARTER_HOUR_MICROS
+        entry = (SERVICE_TIME[fact.kpi], value, fact.operator, fact.group, fact.widget, quarter_hour)
+        self._entries[entry] = self._entries.get(entry, 0) + n
 
     def __len__(self) -> int:
         return len(self._entries)

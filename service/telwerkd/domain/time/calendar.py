@@ -117,6 +117,12 @@ def changes(start: int, end: int, tz: ZoneInfo) -> QuarterHours:
     return begins[(begins > start) & (begins < end)]
 
 
+def offsets(tz: ZoneInfo) -> list[tuple[int, int]]:
+    """Returns a zone's offsets: from which quarter on, and how many quarters the clock is then ahead of UTC."""
+    stretches = _stretches(tz)
+    return list(zip(stretches.begins.tolist(), stretches.offsets.tolist(), strict=True))
+
+
 def buckets(start: int, end: int, granularity: Granularity, tz: ZoneInfo) -> Buckets:
     """Cuts the quarters `[start, end)` at the zone's own boundaries. Needs EARLIEST <= start < end <= LATEST.
 

@@ -51,6 +51,16 @@ widget_settings = sa.Table(
     sqlite_with_rowid=False,
 )
 
+# Opening hours, by the digest of their content: events and settings name them, and none is ever changed.
+schedules = sa.Table(
+    "schedules",
+    metadata,
+    sa.Column("account_id", Id, primary_key=True),
+    sa.Column("schedule_id", Blob, primary_key=True),
+    sa.Column("schedule", Blob, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 events = sa.Table(
     "events",
     metadata,

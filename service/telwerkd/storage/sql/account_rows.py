@@ -1,12 +1,16 @@
 """The row of an account, the settings of its widgets, and its distinct names."""
 
+from collections.abc import Collection, Iterable
+from functools import cached_property
+
 import sqlalchemy as sa
 
-from telwerkd.application.ports import Names
-from telwerkd.domain.conversation.settings import WidgetVersion
+from telwerkd.application.ports import Damage, DamagedRowError, Names
+from telwerkd.domain.conversation.settings import ACCOUNT_DEFAULTS, WidgetVersion
 from telwerkd.domain.conversation.state import CURRENT_RULES
 from telwerkd.domain.ids import Micros, WidgetId
-from telwerkd.storage.schema.tables import accounts, names, widget_settings
+from telwerkd.domain.time.opening_hours import OpenHours, Schedule, ScheduleId, open_hours_of, schedule_bytes
+from telwerkd.storage.schema.tables import accounts, names, schedules, widget_settings
 from telwerkd.storage.sql import records
 from telwerkd.storage.sql.part import NEW_ACCOUNT, AccountPart
 
@@ -50,7 +54,7 @@ class AccountRows(AccountPart):
         c = widget_settings.c
         newest = (
             sa.select(c.widget_id, sa.func.max(c.effective_time).label("effective_time"))
-            .where(c.account_id == self._account)
+            .where(c.account_id == self._account, c.widget_id != ACCOUNT_DEFAULTS)
             .group_by(c.widget_id)
             .order_by(c.widget_id)
             .offset(start)
@@ -67,17 +71,54 @@ class AccountRows(AccountPart):
         return [(widget, records.version_of(blob)) for widget, blob in self._connection.execute(query)]
 
     def settings_bytes(self, widget: WidgetId, effective_time: Micros) -> int:
-        """How many bytes all versions of all widgets take in the database, but for one of them."""
+        """How many bytes all versions of all widgets take in the database, but for one of them; and opening hours."""
         c = widget_settings.c
         others = sa.or_(c.widget_id != widget, c.effective_time != effective_time)
         query = sa.select(sa.func.sum(sa.func.length(c.settings))).where(c.account_id == self._account, others)
-        return self._connection.scalar(query) or 0
+        hours = sa.select(sa.func.sum(sa.func.length(schedules.c.schedule))).where(
+            schedules.c.account_id == self._account
+        )
+        return (self._connection.scalar(query) or 0) + (self._connection.scalar(hours) or 0)
 
     def put_widget_version(self, widget: WidgetId, version: WidgetVersion) -> None:
         """Adds a version, or replaces the one with the same effective time."""
         row = (widget, version.effective_time, records.version_blob(version))
         columns = ("widget_id", "effective_time", "settings")
         self._bulk.insert(widget_settings, columns, [row], replacing=("settings",))
+
+    def schedules(self, wanted: Collection[ScheduleId]) -> dict[ScheduleId, Schedule]:
+        """The opening hours of these ids; those that are there."""
+        return {schedule: records.schedule_of(schedule, stored) for schedule, stored in self._stored(wanted)}
+
+    def _stored(self, wanted: Collection[ScheduleId]) -> Iterable[tuple[ScheduleId, bytes]]:
+        c = schedules.c
+        query = sa.select(c.schedule_id, c.schedule).where(
+            c.account_id == self._account, c.schedule_id.in_(sorted(wanted))
+        )
+        return ((schedule, stored) for schedule, stored in self._connection.execute(query))
+
+    def opening_hours(self, schedule: ScheduleId) -> OpenHours:
+        """The opening hours of an id that an event or a version of settings names.
+
+        Raises:
+            DamagedRowError: they are not there, or cannot be read.
+        """
+        if schedule not in self._open_hours:
+            stored = dict(self._stored([schedule])).get(schedule)
+            if stored is None:
+                raise DamagedRowError(Damage("schedules", (schedule,), "is named, and not there", is_source=True))
+            records.schedule_of(schedule, stored)
+            self._open_hours[schedule] = open_hours_of(stored)
+        return self._open_hours[schedule]
+
+    @cached_property
+    def _open_hours(self) -> dict[ScheduleId, OpenHours]:
+        return {}
+
+    def put_schedule(self, schedule: Schedule) -> None:
+        """Adds opening hours; if they are there already, they are the same."""
+        row = (schedule.id, schedule_bytes(schedule))
+        self._bulk.insert(schedules, ("schedule_id", "schedule"), [row], replacing=("schedule",))
 
     def put_time_zone(self, time_zone: str) -> None:
         """Sets the account's time zone."""

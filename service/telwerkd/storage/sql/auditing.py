@@ -21,7 +21,15 @@ from telwerkd.domain.counting.measures import Measure, kpi_of
 from telwerkd.domain.counting.reading import check_chunk
 from telwerkd.domain.ids import ConversationId, Micros
 from telwerkd.domain.time.years import is_known_instant
-from telwerkd.storage.schema.tables import base_counters, conversations, counters, deltas, events, widget_settings
+from telwerkd.storage.schema.tables import (
+    base_counters,
+    conversations,
+    counters,
+    deltas,
+    events,
+    schedules,
+    widget_settings,
+)
 from telwerkd.storage.sql import records
 
 T = TypeVar("T")
@@ -107,10 +115,12 @@ class AccountReader:
                 yield row.measure, entry
 
     def check_settings(self) -> None:
-        """Looks at every version of every widget's settings."""
+        """Looks at every version of every widget's settings, and at all opening hours."""
         c = widget_settings.c
         for row in self._rows(widget_settings, (c.widget_id, c.effective_time, c.settings)):
             self._read(widget_settings, row[:2], partial(records.version_of, row.settings), is_source=True)
+        for schedule_id, stored in self._rows(schedules, (schedules.c.schedule_id, schedules.c.schedule)):
+            self._read(schedules, (schedule_id,), partial(records.schedule_of, schedule_id, stored), is_source=True)
 
     def mendable(self, row: Any) -> Conversation | None:
         """A conversation's row of which all is right that its log cannot give; None if it is not."""

@@ -245,6 +245,22 @@ class ConversationRows(AccountPart):
         ]
         self._bulk.insert(events, _EVENT_COLUMNS, rows)
 
+    def unmarked_events(self, conversation: ConversationId) -> set[EventId]:
+        """The events of a conversation of which it is not known when they were accepted: those of earlier programs."""
+        c = events.c
+        query = sa.select(c.event_id).where(
+            c.account_id == self._account, c.conversation_id == conversation, c.accepted.is_(None)
+        )
+        return set(self._connection.scalars(query))
+
+    def replace_events(self, conversation: ConversationId, changed: Sequence[Event]) -> None:
+        """Stores what settings say of events that are in the log anew."""
+        rows = [
+            (conversation, event.event_id, event.occur_time, records.event_body(event))
+            for event in sorted(changed, key=_EVENT_ID)
+        ]
+        self._bulk.insert(events, _EVENT_COLUMNS[:-1], rows, replacing=("body",))
+
     def remove_events(self, conversation: ConversationId, events_: Iterable[EventId]) -> None:
         """Removes events from the log."""
         keys = [(conversation, event_id) for event_id in sorted(events_)]

@@ -14,12 +14,15 @@ from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.conversation.state import State
 from telwerkd.domain.counting.deltas import FIELDS, DeltaEntries, DeltaEntry
 from telwerkd.domain.ids import EventId, Micros, WidgetId
+from telwerkd.domain.time.opening_hours import Schedule, ScheduleId, schedule_from
 
 
 class _Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
     sequence: int
     widget_id: WidgetId
     kind: Kind
+    schedule: ScheduleId = b""
+    """Not stored where it is empty, as it mostly is."""
 
 
 _SHORT = np.dtype("<i4")
@@ -35,6 +38,9 @@ class _Columns(msgspec.Struct, frozen=True, gc=False):
     """Signed 32-bit numbers, little-endian, one column after the other."""
 
 
+_STATE_WITHOUT_HOURS = b"\xdc" + (len(State.__struct_fields__) - 1).to_bytes(2)
+"""How the MessagePack of a state without its last field begins."""
+
 _encoder = msgspec.msgpack.Encoder()
 _body = msgspec.msgpack.Decoder(_Body)
 _state = msgspec.msgpack.Decoder(State)
@@ -44,6 +50,8 @@ _version = msgspec.msgpack.Decoder(WidgetVersion)
 
 def event_body(event: Event) -> bytes:
     """All of an event but its key and its time."""
+    if event.schedule:
+        return _encoder.encode((event.sequence, event.widget_id, event.kind, event.schedule))
     return _encoder.encode((event.sequence, event.widget_id, event.kind))
 
 
@@ -53,12 +61,15 @@ def event_of(event_id: str, occur_time: int, body: bytes) -> Event:
         decoded = _body.decode(body)
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
         raise DamagedRowError(Damage("events", (event_id,), str(error))) from error
-    return Event(EventId(event_id), Micros(occur_time), decoded.sequence, decoded.widget_id, decoded.kind)
+    of_event = decoded.sequence, decoded.widget_id, decoded.kind, decoded.schedule
+    return Event(EventId(event_id), Micros(occur_time), *of_event)
 
 
 def state_blob(state: State) -> bytes:
     """A conversation's state."""
-    return _encoder.encode(state)
+    blob = _encoder.encode(state)
+    # As if there were no last field, as it was before there were opening hours: 2 of 3 bytes are the number of fields.
+    return _STATE_WITHOUT_HOURS + blob[len(_STATE_WITHOUT_HOURS) : -1] if state.hours is None else blob
 
 
 def state_of(blob: bytes) -> State:
@@ -69,9 +80,20 @@ def state_of(blob: bytes) -> State:
         raise DamagedRowError(Damage("conversations", (), str(error))) from error
 
 
+def schedule_of(schedule_id: ScheduleId, stored: bytes) -> Schedule:
+    """The opening hours of a row. They are never changed: not to be what their id says is damage too."""
+    try:
+        schedule = schedule_from(stored)
+        if schedule.id != schedule_id:
+            raise ValueError("is not what its key is the digest of")  # noqa: TRY301  # damage like what decoding finds
+    except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        raise DamagedRowError(Damage("schedules", (schedule_id,), str(error), is_source=True)) from error
+    return schedule
+
+
 def version_blob(version: WidgetVersion) -> bytes:
     """A version of a widget's settings."""
-    return _encoder.encode(version)
+    return _encoder.encode(version if version.schedule else msgspec.structs.astuple(version)[:-1])
 
 
 def version_of(blob: bytes) -> WidgetVersion:

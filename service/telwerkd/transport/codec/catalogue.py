@@ -5,6 +5,7 @@ import msgspec
 from telwerk.v1 import kpi_service_pb2 as pb
 from telwerkd.domain.catalogue.kpis import CATALOGUE, TEXTS, KnownValue, KpiInfo, language
 from telwerkd.domain.catalogue.rates import RATES, RateInfo, Term
+from telwerkd.domain.catalogue.service_times import SERVICE_TIMES
 from telwerkd.domain.catalogue.specs import Dimension, Section, ValueKind
 from telwerkd.domain.catalogue.texts import Language
 from telwerkd.transport.codec.values import encode_value
@@ -19,6 +20,7 @@ def encode_catalogue(language_code: str) -> pb.ListKpisResponse:
         sections=[_section(section, spoken) for section in Section],
         headings=pb.HelpHeadings(**msgspec.structs.asdict(TEXTS[spoken].headings)),
         rates=[_rate(rate, spoken) for rate in RATES.values()],
+        service_times=[_kpi(info, spoken) for info in SERVICE_TIMES.values()],
     )
 
 

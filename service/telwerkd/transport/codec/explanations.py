@@ -5,8 +5,8 @@ from typing import NamedTuple
 from telwerk.v1 import kpi_service_pb2 as pb
 from telwerkd.application.explain import Explained, Explanation, Place
 from telwerkd.application.query.question import Query
-from telwerkd.domain.catalogue.kpis import KpiInfo, by_id
-from telwerkd.domain.catalogue.rates import RATES
+from telwerkd.domain.catalogue.kpis import KpiInfo
+from telwerkd.domain.catalogue.rates import RATES, asked_by_id
 from telwerkd.domain.catalogue.specs import ValueKind
 from telwerkd.domain.conversation.facts import Fact
 from telwerkd.domain.errors import Part
@@ -57,12 +57,12 @@ def _kpi(kpi_id: str) -> KpiInfo:
         parts = " and ".join(f"`{kpi.name.lower()}`" for kpi in rate.kpis)
         raise FieldError("kpi_id", f"{rate.id} is a rate, which has no facts of its own: explain {parts}")
     with in_field(Part.KPI, "kpi_id"):
-        return by_id(kpi_id)
+        return asked_by_id(kpi_id)
 
 
 def encode_explanation(request: pb.ExplainCountRequest, page: Explanation) -> bytes:
     """A page of an explanation as bytes of `ExplainCountResponse`, fact by fact (see `codec.answers`)."""
-    kind = by_id(request.kpi_id).value_kind
+    kind = asked_by_id(request.kpi_id).value_kind
     number = pb.ExplainCountResponse.CONVERSATIONS_FIELD_NUMBER
     message = pb.ExplainCountResponse(
         next_page_token=page_tokens.encode(request, page.next) if page.next else "",

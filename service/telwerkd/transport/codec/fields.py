@@ -2,17 +2,19 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from telwerk.v1 import event_pb2 as pb
+from telwerk.v1.kpi_service_pb2 import CalendarDate
 from telwerkd.domain.conversation.events import InactivityAction
 from telwerkd.domain.conversation.goals import valid_url
 from telwerkd.domain.errors import FieldViolation, InvalidArgumentError
 from telwerkd.domain.ids import SECOND, Micros
-from telwerkd.domain.time.years import END_INSTANT, FIRST_INSTANT, YEARS
+from telwerkd.domain.time.years import END_INSTANT, FIRST_INSTANT, YEARS, is_known_date
 
 _FIRST_SECOND, _END_SECOND = FIRST_INSTANT // SECOND, END_INSTANT // SECOND
 
@@ -97,6 +99,21 @@ def instant(field: str, timestamp: Timestamp) -> Micros:
     if not 0 <= nanos <= _NANOS_MAX:
         raise FieldError(field, f"nanos must be from 0 to 999,999,999, are {nanos}")
     return Micros(seconds * 1_000_000 + nanos // 1_000)
+
+
+def calendar_date(field: str, message: CalendarDate) -> date:
+    """A date.
+
+    Raises:
+        FieldError: there is no such date, or it is not from 2000-01-01 to 2199-12-31.
+    """
+    try:
+        day = date(message.year, message.month, message.day)
+    except ValueError:
+        raise FieldError(field, f"{message.year}-{message.month}-{message.day} is not a date") from None
+    if not is_known_date(day):
+        raise FieldError(field, f"{day} is not {YEARS}")
+    return day
 
 
 def live_limit(field: str, duration: Duration) -> Micros:

@@ -26,6 +26,7 @@ def encode_kpi_answer(rows: KpiRows, hours: WeekHours | None = None) -> pb.KpiAn
         below_count=rows.summed.below or 0,
         compared_below_count=rows.compared.below or 0,
         not_enabled_widget_ids=rows.not_enabled,
+        unscheduled_widget_ids=rows.unscheduled,
         percentiles=durations.told(rows.summed.percentiles),
         histogram=durations.bins(rows.summed.histogram),
         week_cells=() if hours is None else hours.cells(),

@@ -1,7 +1,6 @@
 """From `telwerk.v1` queries to the application's: every field is validated, and the first that is wrong is named."""
 
 from collections.abc import Callable, Sequence
-from datetime import date
 from typing import Literal, TypeAlias
 
 from telwerk.v1 import kpi_service_pb2 as pb
@@ -25,9 +24,8 @@ from telwerkd.domain.errors import InvalidArgumentError, LimitExceededError, Rea
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS, Granularity
 from telwerkd.domain.time.ranges import DateRange, QuarterHourRange, Range
-from telwerkd.domain.time.years import YEARS, is_known_date
 from telwerkd.transport.codec import page_tokens
-from telwerkd.transport.codec.fields import FieldError, FieldReader, checked, choices, instant
+from telwerkd.transport.codec.fields import FieldError, FieldReader, calendar_date, checked, choices, instant
 from telwerkd.transport.codec.values import decode_topics, decode_value
 
 QueryRequest: TypeAlias = pb.QueryTimeSeriesRequest | pb.QueryTotalsRequest
@@ -219,8 +217,8 @@ def decode_range(message: pb.TimeRange, field: str = "range") -> Range:
                 raise FieldError(f"{field}.instants.end_time", "must be later than the start")
             return QuarterHourRange(start, end)
         case "dates":
-            first = _date(f"{field}.dates.start_date", message.dates.start_date)
-            last = _date(f"{field}.dates.end_date", message.dates.end_date)
+            first = calendar_date(f"{field}.dates.start_date", message.dates.start_date)
+            last = calendar_date(f"{field}.dates.end_date", message.dates.end_date)
             if last <= first:
                 raise FieldError(f"{field}.dates.end_date", "must be later than the start")
             return DateRange(first, last)
@@ -236,16 +234,6 @@ def _quarter_hour(range_field: str, message: pb.InstantRange, name: Literal["sta
     if rest:
         raise FieldError(field, "must lie on a quarter of an hour: that is the resolution of the counters")
     return quarter_hour
-
-
-def _date(field: str, message: pb.CalendarDate) -> date:
-    try:
-        day = date(message.year, message.month, message.day)
-    except ValueError:
-        raise FieldError(field, f"{message.year}-{message.month}-{message.day} is not a date") from None
-    if not is_known_date(day):
-        raise FieldError(field, f"{day} is not {YEARS}")
-    return day
 
 
 def _group_by(numbers: Sequence[int], *, totals: bool) -> tuple[Dimension, ...]:

@@ -9,8 +9,10 @@ from telwerkd.application.settings import SettingsPage
 from telwerkd.domain.conversation.goals import Goal
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.ids import GoalId, Micros, WidgetId
+from telwerkd.domain.time.opening_hours import Schedule
 from telwerkd.transport.codec import page_tokens, wire
 from telwerkd.transport.codec.fields import FieldError, FieldReader, action, encode_instant, instant, live_limit
+from telwerkd.transport.codec.opening_hours import decode_opening_hours, encode_opening_hours
 
 GOALS_MAX = 1_000
 _PAGE_SIZE = 20
@@ -22,8 +24,10 @@ _NEWEST = pb.ListWidgetSettingsResponse.SETTINGS_FIELD_NUMBER
 PageRequest: TypeAlias = pb.GetWidgetSettingsRequest | pb.ListWidgetSettingsRequest
 
 
-def decode_version(settings: pb.WidgetSettings, fields: FieldReader, now: Micros) -> tuple[WidgetId, WidgetVersion]:
-    """A version of a widget's settings; without an effective time it holds from `now`.
+def decode_version(
+    settings: pb.WidgetSettings, fields: FieldReader, now: Micros
+) -> tuple[WidgetId, WidgetVersion, Schedule | None]:
+    """A version of a widget's settings, and its opening hours; without an effective time it holds from `now`.
 
     Raises:
         FieldError: a field is wrong.
@@ -47,7 +51,43 @@ def decode_version(settings: pb.WidgetSettings, fields: FieldReader, now: Micros
             raise FieldError(f"settings.goals[{i}].goal_id", f"{goal.goal_id!r} is there twice")
         seen.add(goal.goal_id)
     actions = sorted({action(f"settings.enabled_actions[{i}]", a) for i, a in enumerate(settings.enabled_actions)})
-    return widget, WidgetVersion(effective, limit, goals, tuple(actions))
+    has_hours = settings.HasField("opening_hours")
+    schedule = decode_opening_hours("settings.opening_hours", settings.opening_hours) if has_hours else None
+    version = WidgetVersion(effective, limit, goals, tuple(actions), schedule.id if schedule else b"")
+    return widget, version, schedule
+
+
+def decode_default_hours(settings: pb.AccountSettings, now: Micros) -> tuple[Micros, Schedule | None] | None:
+    """From when on which default opening hours hold; None where the settings say nothing of them.
+
+    Raises:
+        InvalidArgumentError: a field is wrong.
+    """
+    has_time = settings.HasField("opening_hours_effective_time")
+    if not settings.HasField("opening_hours") and not settings.no_opening_hours:
+        if has_time:
+            raise FieldError("settings.opening_hours", "is required with opening_hours_effective_time")
+        return None
+    if settings.HasField("opening_hours") and settings.no_opening_hours:
+        raise FieldError("settings.no_opening_hours", "is not allowed together with opening_hours")
+    field = "settings.opening_hours_effective_time"
+    effective = instant(field, settings.opening_hours_effective_time) if has_time else now
+    if settings.no_opening_hours:
+        return effective, None
+    return effective, decode_opening_hours("settings.opening_hours", settings.opening_hours)
+
+
+def encode_account(time_zone: str, default: tuple[WidgetVersion, Schedule | None] | None) -> pb.AccountSettings:
+    """An account's settings as a message."""
+    encoded = pb.AccountSettings(time_zone=time_zone)
+    if default is not None:
+        version, schedule = default
+        encoded.opening_hours_effective_time.CopyFrom(encode_instant(version.effective_time))
+        if schedule is None:
+            encoded.no_opening_hours = True
+        else:
+            encoded.opening_hours.CopyFrom(encode_opening_hours(schedule))
+    return encoded
 
 
 def place_of(request: PageRequest) -> tuple[int, int]:
@@ -72,12 +112,12 @@ def encode_page(request: PageRequest, page: SettingsPage) -> bytes:
     return b"".join(wire.nested(number, each) for each in page.encoded) + rest
 
 
-def encoded_version(widget: WidgetId, version: WidgetVersion) -> bytes:
+def encoded_version(widget: WidgetId, version: WidgetVersion, schedule: Schedule | None) -> bytes:
     """A version as the bytes of a message."""
-    return encode_version(widget, version).SerializeToString()
+    return encode_version(widget, version, schedule).SerializeToString()
 
 
-def encode_version(widget: WidgetId, version: WidgetVersion) -> pb.WidgetSettings:
+def encode_version(widget: WidgetId, version: WidgetVersion, schedule: Schedule | None) -> pb.WidgetSettings:
     """A version as a message."""
     return pb.WidgetSettings(
         widget_id=widget,
@@ -85,6 +125,7 @@ def encode_version(widget: WidgetId, version: WidgetVersion) -> pb.WidgetSetting
         live_limit=None if version.live_limit is None else _duration(version.live_limit),
         goals=[pb.Goal(goal_id=goal.goal_id, url=goal.url) for goal in version.goals],
         enabled_actions=[int(a) for a in version.enabled_actions],  # type: ignore[misc]  # enums are ints on the wire
+        opening_hours=None if schedule is None else encode_opening_hours(schedule),
     )
 
 

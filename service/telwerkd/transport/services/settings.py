@@ -11,11 +11,19 @@ from telwerkd.application.clock import Clock
 from telwerkd.application.display_names import DisplayNames
 from telwerkd.application.settings import AccountSettings
 from telwerkd.domain.errors import Part
-from telwerkd.domain.ids import WidgetId
+from telwerkd.domain.ids import AccountId, WidgetId
 from telwerkd.transport.codec.display_names import NameReader, encode_page as encode_names
 from telwerkd.transport.codec.encoded import Encoded
 from telwerkd.transport.codec.errors import in_field
-from telwerkd.transport.codec.settings import decode_version, encode_page, encode_version, encoded_version, place_of
+from telwerkd.transport.codec.settings import (
+    decode_default_hours,
+    decode_version,
+    encode_account,
+    encode_page,
+    encode_version,
+    encoded_version,
+    place_of,
+)
 from telwerkd.transport.services.callers import Callers
 
 _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -43,13 +51,13 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
         """Adds a version of a widget's settings."""
         account = self._callers.account(request.account_id)
         decode = partial(decode_version, request.settings, self._fields, self._clock.now())
-        is_short = request.ByteSize() <= _LOOP_BYTES_MAX
+        is_short = request.ByteSize() <= _LOOP_BYTES_MAX and not request.settings.HasField("opening_hours")
         async with self._callers.questions.turn(account):
-            widget, version = decode() if is_short else await self._settings.compute(account, decode)
+            widget, version, schedule = decode() if is_short else await self._settings.compute(account, decode)
             with audit_log.recorded("widget settings", account) as entry:
                 entry.outcome = f"widget={widget!a}"
-                await self._settings.set_widget(account, widget, version)
-        return settings.SetWidgetSettingsResponse(settings=encode_version(widget, version))
+                await self._settings.set_widget(account, widget, version, schedule)
+        return settings.SetWidgetSettingsResponse(settings=encode_version(widget, version, schedule))
 
     async def GetWidgetSettings(self, request: settings.GetWidgetSettingsRequest, context: _Context) -> Any:
         """Versions of a widget's settings; the reply is encoded."""
@@ -71,7 +79,9 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
     ) -> settings.SetAccountSettingsResponse:
         """Sets an account's settings."""
         account = self._callers.account(request.account_id)
+        decode = partial(decode_default_hours, request.settings, self._clock.now())
         async with self._callers.questions.turn(account):
+            hours = await self._settings.compute(account, decode)
             if request.settings.HasField("time_zone"):
                 with (
                     audit_log.recorded("account settings", account) as entry,
@@ -79,8 +89,11 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
                 ):
                     entry.outcome = f"time_zone={request.settings.time_zone!a}"
                     await self._settings.set_time_zone(account, request.settings.time_zone)
-            time_zone = await self._settings.time_zone(account)
-        return settings.SetAccountSettingsResponse(settings=settings.AccountSettings(time_zone=time_zone))
+            if hours is not None:
+                with audit_log.recorded("account settings", account) as entry:
+                    entry.outcome = "opening hours"
+                    await self._settings.set_default_opening_hours(account, *hours)
+            return settings.SetAccountSettingsResponse(settings=await self._account(account))
 
     async def GetAccountSettings(
         self, request: settings.GetAccountSettingsRequest, context: _Context
@@ -88,8 +101,11 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
         """An account's settings."""
         account = self._callers.account(request.account_id)
         async with self._callers.questions.turn(account):
-            time_zone = await self._settings.time_zone(account)
-        return settings.GetAccountSettingsResponse(settings=settings.AccountSettings(time_zone=time_zone))
+            return settings.GetAccountSettingsResponse(settings=await self._account(account))
+
+    async def _account(self, account: AccountId) -> settings.AccountSettings:
+        default = await self._settings.default_opening_hours(account)
+        return encode_account(await self._settings.time_zone(account), default)
 
     async def SetDisplayNames(
         self, request: settings.SetDisplayNamesRequest, context: _Context

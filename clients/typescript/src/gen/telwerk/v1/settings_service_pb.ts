@@ -12,13 +12,15 @@ import type { DisplayName, NameKind } from "./display_name_pb.js";
 import { file_telwerk_v1_display_name } from "./display_name_pb.js";
 import type { InactivityAction } from "./event_pb.js";
 import { file_telwerk_v1_event } from "./event_pb.js";
+import type { CalendarDate } from "./kpi_service_pb.js";
+import { file_telwerk_v1_kpi_service } from "./kpi_service_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file telwerk/v1/settings_service.proto.
  */
 export const file_telwerk_v1_settings_service: GenFile = /*@__PURE__*/
-  fileDesc("CiF0ZWx3ZXJrL3YxL3NldHRpbmdzX3NlcnZpY2UucHJvdG8SCnRlbHdlcmsudjEi3gEKDldpZGdldFNldHRpbmdzEhEKCXdpZGdldF9pZBgBIAEoCRIyCg5lZmZlY3RpdmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoKbGl2ZV9saW1pdBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIfCgVnb2FscxgEIAMoCzIQLnRlbHdlcmsudjEuR29hbBI1Cg9lbmFibGVkX2FjdGlvbnMYBSADKA4yHC50ZWx3ZXJrLnYxLkluYWN0aXZpdHlBY3Rpb24iJAoER29hbBIPCgdnb2FsX2lkGAEgASgJEgsKA3VybBgCIAEoCSJcChhTZXRXaWRnZXRTZXR0aW5nc1JlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIsCghzZXR0aW5ncxgCIAEoCzIaLnRlbHdlcmsudjEuV2lkZ2V0U2V0dGluZ3MiSQoZU2V0V2lkZ2V0U2V0dGluZ3NSZXNwb25zZRIsCghzZXR0aW5ncxgBIAEoCzIaLnRlbHdlcmsudjEuV2lkZ2V0U2V0dGluZ3MiaAoYR2V0V2lkZ2V0U2V0dGluZ3NSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSEQoJd2lkZ2V0X2lkGAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJImIKGUdldFdpZGdldFNldHRpbmdzUmVzcG9uc2USLAoIdmVyc2lvbnMYASADKAsyGi50ZWx3ZXJrLnYxLldpZGdldFNldHRpbmdzEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJWChlMaXN0V2lkZ2V0U2V0dGluZ3NSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiYwoaTGlzdFdpZGdldFNldHRpbmdzUmVzcG9uc2USLAoIc2V0dGluZ3MYASADKAsyGi50ZWx3ZXJrLnYxLldpZGdldFNldHRpbmdzEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI3Cg9BY2NvdW50U2V0dGluZ3MSFgoJdGltZV96b25lGAEgASgJSACIAQFCDAoKX3RpbWVfem9uZSJeChlTZXRBY2NvdW50U2V0dGluZ3NSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSLQoIc2V0dGluZ3MYAiABKAsyGy50ZWx3ZXJrLnYxLkFjY291bnRTZXR0aW5ncyJLChpTZXRBY2NvdW50U2V0dGluZ3NSZXNwb25zZRItCghzZXR0aW5ncxgBIAEoCzIbLnRlbHdlcmsudjEuQWNjb3VudFNldHRpbmdzIi8KGUdldEFjY291bnRTZXR0aW5nc1JlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCSJLChpHZXRBY2NvdW50U2V0dGluZ3NSZXNwb25zZRItCghzZXR0aW5ncxgBIAEoCzIbLnRlbHdlcmsudjEuQWNjb3VudFNldHRpbmdzImkKFlNldERpc3BsYXlOYW1lc1JlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRImCgVuYW1lcxgCIAMoCzIXLnRlbHdlcmsudjEuRGlzcGxheU5hbWUSEwoLcmVwbGFjZV9hbGwYAyABKAgiQwoXU2V0RGlzcGxheU5hbWVzUmVzcG9uc2USEQoJc2V0X2NvdW50GAEgASgFEhUKDXJlbW92ZWRfY291bnQYAiABKAUinQEKF0xpc3REaXNwbGF5TmFtZXNSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSIgoEa2luZBgCIAEoDjIULnRlbHdlcmsudjEuTmFtZUtpbmQSDgoGcHJlZml4GAMgASgJEhMKC3F1ZXN0aW9uX2lkGAQgASgJEhEKCXBhZ2Vfc2l6ZRgFIAEoBRISCgpwYWdlX3Rva2VuGAYgASgJIlsKGExpc3REaXNwbGF5TmFtZXNSZXNwb25zZRImCgVuYW1lcxgBIAMoCzIXLnRlbHdlcmsudjEuRGlzcGxheU5hbWUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMr8FCg9TZXR0aW5nc1NlcnZpY2USYAoRU2V0V2lkZ2V0U2V0dGluZ3MSJC50ZWx3ZXJrLnYxLlNldFdpZGdldFNldHRpbmdzUmVxdWVzdBolLnRlbHdlcmsudjEuU2V0V2lkZ2V0U2V0dGluZ3NSZXNwb25zZRJgChFHZXRXaWRnZXRTZXR0aW5ncxIkLnRlbHdlcmsudjEuR2V0V2lkZ2V0U2V0dGluZ3NSZXF1ZXN0GiUudGVsd2Vyay52MS5HZXRXaWRnZXRTZXR0aW5nc1Jlc3BvbnNlEmMKEkxpc3RXaWRnZXRTZXR0aW5ncxIlLnRlbHdlcmsudjEuTGlzdFdpZGdldFNldHRpbmdzUmVxdWVzdBomLnRlbHdlcmsudjEuTGlzdFdpZGdldFNldHRpbmdzUmVzcG9uc2USYwoSU2V0QWNjb3VudFNldHRpbmdzEiUudGVsd2Vyay52MS5TZXRBY2NvdW50U2V0dGluZ3NSZXF1ZXN0GiYudGVsd2Vyay52MS5TZXRBY2NvdW50U2V0dGluZ3NSZXNwb25zZRJjChJHZXRBY2NvdW50U2V0dGluZ3MSJS50ZWx3ZXJrLnYxLkdldEFjY291bnRTZXR0aW5nc1JlcXVlc3QaJi50ZWx3ZXJrLnYxLkdldEFjY291bnRTZXR0aW5nc1Jlc3BvbnNlEloKD1NldERpc3BsYXlOYW1lcxIiLnRlbHdlcmsudjEuU2V0RGlzcGxheU5hbWVzUmVxdWVzdBojLnRlbHdlcmsudjEuU2V0RGlzcGxheU5hbWVzUmVzcG9uc2USXQoQTGlzdERpc3BsYXlOYW1lcxIjLnRlbHdlcmsudjEuTGlzdERpc3BsYXlOYW1lc1JlcXVlc3QaJC50ZWx3ZXJrLnYxLkxpc3REaXNwbGF5TmFtZXNSZXNwb25zZUKIAQoOY29tLnRlbHdlcmsudjFCFFNldHRpbmdzU2VydmljZVByb3RvUAFaF3RlbHdlcmsuaW8vZ28vdGVsd2Vya3YxogIDVFhYqgIKVGVsd2Vyay5WMcoCClRlbHdlcmtcVjHiAhZUZWx3ZXJrXFYxXEdQQk1ldGFkYXRh6gILVGVsd2Vyazo6VjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_telwerk_v1_display_name, file_telwerk_v1_event]);
+  fileDesc("CiF0ZWx3ZXJrL3YxL3NldHRpbmdzX3NlcnZpY2UucHJvdG8SCnRlbHdlcmsudjEijwIKDldpZGdldFNldHRpbmdzEhEKCXdpZGdldF9pZBgBIAEoCRIyCg5lZmZlY3RpdmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoKbGl2ZV9saW1pdBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIfCgVnb2FscxgEIAMoCzIQLnRlbHdlcmsudjEuR29hbBI1Cg9lbmFibGVkX2FjdGlvbnMYBSADKA4yHC50ZWx3ZXJrLnYxLkluYWN0aXZpdHlBY3Rpb24SLwoNb3BlbmluZ19ob3VycxgGIAEoCzIYLnRlbHdlcmsudjEuT3BlbmluZ0hvdXJzInoKDE9wZW5pbmdIb3VycxIRCgl0aW1lX3pvbmUYASABKAkSJwoEd2VlaxgCIAMoCzIZLnRlbHdlcmsudjEuV2Vla2x5U3RyZXRjaBIuCgpleGNlcHRpb25zGAMgAygLMhoudGVsd2Vyay52MS5EYXRlZFN0cmV0Y2hlcyJKCg1XZWVrbHlTdHJldGNoEg8KB3dlZWtkYXkYASABKAUSKAoHc3RyZXRjaBgCIAEoCzIXLnRlbHdlcmsudjEuT3BlblN0cmV0Y2giOAoLT3BlblN0cmV0Y2gSEwoLb3Blbl9taW51dGUYASABKAUSFAoMY2xvc2VfbWludXRlGAIgASgFImQKDkRhdGVkU3RyZXRjaGVzEiYKBGRhdGUYASABKAsyGC50ZWx3ZXJrLnYxLkNhbGVuZGFyRGF0ZRIqCglzdHJldGNoZXMYAiADKAsyFy50ZWx3ZXJrLnYxLk9wZW5TdHJldGNoIiQKBEdvYWwSDwoHZ29hbF9pZBgBIAEoCRILCgN1cmwYAiABKAkiXAoYU2V0V2lkZ2V0U2V0dGluZ3NSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSLAoIc2V0dGluZ3MYAiABKAsyGi50ZWx3ZXJrLnYxLldpZGdldFNldHRpbmdzIkkKGVNldFdpZGdldFNldHRpbmdzUmVzcG9uc2USLAoIc2V0dGluZ3MYASABKAsyGi50ZWx3ZXJrLnYxLldpZGdldFNldHRpbmdzImgKGEdldFdpZGdldFNldHRpbmdzUmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJEhEKCXdpZGdldF9pZBgCIAEoCRIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCSJiChlHZXRXaWRnZXRTZXR0aW5nc1Jlc3BvbnNlEiwKCHZlcnNpb25zGAEgAygLMhoudGVsd2Vyay52MS5XaWRnZXRTZXR0aW5ncxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiVgoZTGlzdFdpZGdldFNldHRpbmdzUmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJImMKGkxpc3RXaWRnZXRTZXR0aW5nc1Jlc3BvbnNlEiwKCHNldHRpbmdzGAEgAygLMhoudGVsd2Vyay52MS5XaWRnZXRTZXR0aW5ncxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkixAEKD0FjY291bnRTZXR0aW5ncxIWCgl0aW1lX3pvbmUYASABKAlIAIgBARIvCg1vcGVuaW5nX2hvdXJzGAIgASgLMhgudGVsd2Vyay52MS5PcGVuaW5nSG91cnMSQAocb3BlbmluZ19ob3Vyc19lZmZlY3RpdmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoQbm9fb3BlbmluZ19ob3VycxgEIAEoCEIMCgpfdGltZV96b25lIl4KGVNldEFjY291bnRTZXR0aW5nc1JlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRItCghzZXR0aW5ncxgCIAEoCzIbLnRlbHdlcmsudjEuQWNjb3VudFNldHRpbmdzIksKGlNldEFjY291bnRTZXR0aW5nc1Jlc3BvbnNlEi0KCHNldHRpbmdzGAEgASgLMhsudGVsd2Vyay52MS5BY2NvdW50U2V0dGluZ3MiLwoZR2V0QWNjb3VudFNldHRpbmdzUmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJIksKGkdldEFjY291bnRTZXR0aW5nc1Jlc3BvbnNlEi0KCHNldHRpbmdzGAEgASgLMhsudGVsd2Vyay52MS5BY2NvdW50U2V0dGluZ3MiaQoWU2V0RGlzcGxheU5hbWVzUmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJEiYKBW5hbWVzGAIgAygLMhcudGVsd2Vyay52MS5EaXNwbGF5TmFtZRITCgtyZXBsYWNlX2FsbBgDIAEoCCJDChdTZXREaXNwbGF5TmFtZXNSZXNwb25zZRIRCglzZXRfY291bnQYASABKAUSFQoNcmVtb3ZlZF9jb3VudBgCIAEoBSKdAQoXTGlzdERpc3BsYXlOYW1lc1JlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIiCgRraW5kGAIgASgOMhQudGVsd2Vyay52MS5OYW1lS2luZBIOCgZwcmVmaXgYAyABKAkSEwoLcXVlc3Rpb25faWQYBCABKAkSEQoJcGFnZV9zaXplGAUgASgFEhIKCnBhZ2VfdG9rZW4YBiABKAkiWwoYTGlzdERpc3BsYXlOYW1lc1Jlc3BvbnNlEiYKBW5hbWVzGAEgAygLMhcudGVsd2Vyay52MS5EaXNwbGF5TmFtZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkyvwUKD1NldHRpbmdzU2VydmljZRJgChFTZXRXaWRnZXRTZXR0aW5ncxIkLnRlbHdlcmsudjEuU2V0V2lkZ2V0U2V0dGluZ3NSZXF1ZXN0GiUudGVsd2Vyay52MS5TZXRXaWRnZXRTZXR0aW5nc1Jlc3BvbnNlEmAKEUdldFdpZGdldFNldHRpbmdzEiQudGVsd2Vyay52MS5HZXRXaWRnZXRTZXR0aW5nc1JlcXVlc3QaJS50ZWx3ZXJrLnYxLkdldFdpZGdldFNldHRpbmdzUmVzcG9uc2USYwoSTGlzdFdpZGdldFNldHRpbmdzEiUudGVsd2Vyay52MS5MaXN0V2lkZ2V0U2V0dGluZ3NSZXF1ZXN0GiYudGVsd2Vyay52MS5MaXN0V2lkZ2V0U2V0dGluZ3NSZXNwb25zZRJjChJTZXRBY2NvdW50U2V0dGluZ3MSJS50ZWx3ZXJrLnYxLlNldEFjY291bnRTZXR0aW5nc1JlcXVlc3QaJi50ZWx3ZXJrLnYxLlNldEFjY291bnRTZXR0aW5nc1Jlc3BvbnNlEmMKEkdldEFjY291bnRTZXR0aW5ncxIlLnRlbHdlcmsudjEuR2V0QWNjb3VudFNldHRpbmdzUmVxdWVzdBomLnRlbHdlcmsudjEuR2V0QWNjb3VudFNldHRpbmdzUmVzcG9uc2USWgoPU2V0RGlzcGxheU5hbWVzEiIudGVsd2Vyay52MS5TZXREaXNwbGF5TmFtZXNSZXF1ZXN0GiMudGVsd2Vyay52MS5TZXREaXNwbGF5TmFtZXNSZXNwb25zZRJdChBMaXN0RGlzcGxheU5hbWVzEiMudGVsd2Vyay52MS5MaXN0RGlzcGxheU5hbWVzUmVxdWVzdBokLnRlbHdlcmsudjEuTGlzdERpc3BsYXlOYW1lc1Jlc3BvbnNlQogBCg5jb20udGVsd2Vyay52MUIUU2V0dGluZ3NTZXJ2aWNlUHJvdG9QAVoXdGVsd2Vyay5pby9nby90ZWx3ZXJrdjGiAgNUWFiqAgpUZWx3ZXJrLlYxygIKVGVsd2Vya1xWMeICFlRlbHdlcmtcVjFcR1BCTWV0YWRhdGHqAgtUZWx3ZXJrOjpWMWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_telwerk_v1_display_name, file_telwerk_v1_event, file_telwerk_v1_kpi_service]);
 
 /**
  * One version of a widget's settings.
@@ -60,6 +62,14 @@ export type WidgetSettings = Message<"telwerk.v1.WidgetSettings"> & {
    * @generated from field: repeated telwerk.v1.InactivityAction enabled_actions = 5;
    */
   enabledActions: InactivityAction[];
+
+  /**
+   * When the widget is attended: KPIs 14, 15 and 17 are then also told in service time. Absent: the account's default
+   * opening hours hold for it, if there are any.
+   *
+   * @generated from field: telwerk.v1.OpeningHours opening_hours = 6;
+   */
+  openingHours?: OpeningHours | undefined;
 };
 
 /**
@@ -68,6 +78,129 @@ export type WidgetSettings = Message<"telwerk.v1.WidgetSettings"> & {
  */
 export const WidgetSettingsSchema: GenMessage<WidgetSettings> = /*@__PURE__*/
   messageDesc(file_telwerk_v1_settings_service, 0);
+
+/**
+ * A week of opening hours in the wall clock of a time zone, with what holds on single dates instead.
+ *
+ * An opening or closing in an hour that daylight saving skips is the end of the gap; in the hour that it repeats an
+ * opening takes the first, a closing the second. The zone's offsets are kept with the hours as they were known when the
+ * hours were set: set them again to take over what has changed in the zone since.
+ *
+ * @generated from message telwerk.v1.OpeningHours
+ */
+export type OpeningHours = Message<"telwerk.v1.OpeningHours"> & {
+  /**
+   * An IANA name. Required.
+   *
+   * @generated from field: string time_zone = 1;
+   */
+  timeZone: string;
+
+  /**
+   * At least one; several a day if they do not overlap; at most 100. A weekday that none names is closed.
+   *
+   * @generated from field: repeated telwerk.v1.WeeklyStretch week = 2;
+   */
+  week: WeeklyStretch[];
+
+  /**
+   * At most 1,000, each of another date.
+   *
+   * @generated from field: repeated telwerk.v1.DatedStretches exceptions = 3;
+   */
+  exceptions: DatedStretches[];
+};
+
+/**
+ * Describes the message telwerk.v1.OpeningHours.
+ * Use `create(OpeningHoursSchema)` to create a new message.
+ */
+export const OpeningHoursSchema: GenMessage<OpeningHours> = /*@__PURE__*/
+  messageDesc(file_telwerk_v1_settings_service, 1);
+
+/**
+ * Part of a weekday.
+ *
+ * @generated from message telwerk.v1.WeeklyStretch
+ */
+export type WeeklyStretch = Message<"telwerk.v1.WeeklyStretch"> & {
+  /**
+   * ISO: 1 is Monday, 7 is Sunday. Required.
+   *
+   * @generated from field: int32 weekday = 1;
+   */
+  weekday: number;
+
+  /**
+   * When it begins and ends. Required.
+   *
+   * @generated from field: telwerk.v1.OpenStretch stretch = 2;
+   */
+  stretch?: OpenStretch | undefined;
+};
+
+/**
+ * Describes the message telwerk.v1.WeeklyStretch.
+ * Use `create(WeeklyStretchSchema)` to create a new message.
+ */
+export const WeeklyStretchSchema: GenMessage<WeeklyStretch> = /*@__PURE__*/
+  messageDesc(file_telwerk_v1_settings_service, 2);
+
+/**
+ * From when to when, within a day.
+ *
+ * @generated from message telwerk.v1.OpenStretch
+ */
+export type OpenStretch = Message<"telwerk.v1.OpenStretch"> & {
+  /**
+   * In minutes since midnight, from 0.
+   *
+   * @generated from field: int32 open_minute = 1;
+   */
+  openMinute: number;
+
+  /**
+   * In minutes since midnight, later than `open_minute`; 1,440 is the day's end.
+   *
+   * @generated from field: int32 close_minute = 2;
+   */
+  closeMinute: number;
+};
+
+/**
+ * Describes the message telwerk.v1.OpenStretch.
+ * Use `create(OpenStretchSchema)` to create a new message.
+ */
+export const OpenStretchSchema: GenMessage<OpenStretch> = /*@__PURE__*/
+  messageDesc(file_telwerk_v1_settings_service, 3);
+
+/**
+ * What holds on a date in place of its weekday's stretches.
+ *
+ * @generated from message telwerk.v1.DatedStretches
+ */
+export type DatedStretches = Message<"telwerk.v1.DatedStretches"> & {
+  /**
+   * Required.
+   *
+   * @generated from field: telwerk.v1.CalendarDate date = 1;
+   */
+  date?: CalendarDate | undefined;
+
+  /**
+   * None: closed all day.
+   *
+   * @generated from field: repeated telwerk.v1.OpenStretch stretches = 2;
+   */
+  stretches: OpenStretch[];
+};
+
+/**
+ * Describes the message telwerk.v1.DatedStretches.
+ * Use `create(DatedStretchesSchema)` to create a new message.
+ */
+export const DatedStretchesSchema: GenMessage<DatedStretches> = /*@__PURE__*/
+  messageDesc(file_telwerk_v1_settings_service, 4);
 
 /**
  * A goal: a page that a contact is hoped to visit.
@@ -96,7 +229,7 @@ export type Goal = Message<"telwerk.v1.Goal"> & {
  * Use `create(GoalSchema)` to create a new message.
  */
 export const GoalSchema: GenMessage<Goal> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_settings_service, 1);
+  messageDesc(file_telwerk_v1_settings_service, 5);
 
 /**
  * One version to add.
@@ -124,7 +257,7 @@ export type SetWidgetSettingsRequest = Message<"telwerk.v1.SetWidgetSettingsRequ
  * Use `create(SetWidgetSettingsRequestSchema)` to create a new message.
  */
 export const SetWidgetSettingsRequestSchema: GenMessage<SetWidgetSettingsRequest> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_settings_service, 2);
+  messageDesc(file_telwerk_v1_settings_service, 6);
 
 /**
  * The version as kept.
@@ -145,7 +278,7 @@ export type SetWidgetSettingsResponse = Message<"telwerk.v1.SetWidgetSettingsRes
  * Use `create(SetWidgetSettingsResponseSchema)` to create a new message.
  */
 export const SetWidgetSettingsResponseSchema: GenMessage<SetWidgetSettingsResponse> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_settings_service, 3);
+  messageDesc(file_telwerk_v1_settings_service, 7);
 
 /**
  * Which widget.
@@ -187,7 +320,7 @@ export type GetWidgetSettingsRequest = Message<"telwerk.v1.GetWidgetSettingsRequ
  * Use `create(GetWidgetSettingsRequestSchema)` to create a new message.
  */
 export const GetWidgetSettingsRequestSchema: GenMessage<GetWidgetSettingsRequest> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_settings_service, 4);
+  messageDesc(file_telwerk_v1_settings_service, 8);
 
 /**
  * A widget's history.
@@ -215,7 +348,7 @@ export type GetWidgetSettingsResponse = Message<"telwerk.v1.GetWidgetSettingsRes
  * Use `create(GetWidgetSettingsResponseSchema)` to create a new message.
  */
 export const GetWidgetSettingsResponseSchema: GenMessage<GetWidgetSettingsResponse> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_settings_service, 5);
+  messageDesc(file_telwerk_v1_settings_service, 9);
 
 /**
  * Which account.
@@ -250,7 +383,7 @@ export type ListWidgetSettingsRequest = Message<"telwerk.v1.ListWidgetSettingsRe
  * Use `create(ListWidgetSettingsRequestSchema)` to create a new message.
  */
 export const ListWidgetSettingsRequestSchema: GenMessage<ListWidgetSettingsRequest> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_settings_service, 6);
+  messageDesc(file_telwerk_v1_settings_service, 10);
 
 /**
  * The account's widgets.
@@ -278,7 +411,7 @@ export type ListWidgetSettingsResponse = Message<"telwerk.v1.ListWidgetSettingsR
  * Use `create(ListWidgetSettingsResponseSchema)` to create a new message.
  */
 export const ListWidgetSettingsResponseSchema: GenMessage<ListWidgetSettingsResponse> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_settings_service, 7);
+  messageDesc(file_telwerk_v1_settings_service, 11);
 
 /**
  * Settings of an account.
@@ -292,6 +425,29 @@ export type AccountSettings = Message<"telwerk.v1.AccountSettings"> & {
    * @generated from field: optional string time_zone = 1;
    */
   timeZone?: string | undefined;
+
+  /**
+   * The opening hours of widgets that have none of their own. A version is added, as `SetWidgetSettings` does. Absent
+   * when set: as they were.
+   *
+   * @generated from field: telwerk.v1.OpeningHours opening_hours = 2;
+   */
+  openingHours?: OpeningHours | undefined;
+
+  /**
+   * From when on `opening_hours`, or their absence by `no_opening_hours`, hold; the first version holds from the beginning
+   * of time. Absent: now. When read: since when they hold; absent if none were ever set.
+   *
+   * @generated from field: google.protobuf.Timestamp opening_hours_effective_time = 3;
+   */
+  openingHoursEffectiveTime?: Timestamp | undefined;
+
+  /**
+   * From the effective time on there are no default opening hours. Not together with `opening_hours`.
+   *
+   * @generated from field: bool no_opening_hours = 4;
+   */
+  noOpeningHours: boolean;
 };
 
 /**
@@ -299,7 +455,7 @@ export type AccountSettings = Message<"telwerk.v1.AccountSettings"> & {
  * Use `create(AccountSettingsSchema)` to create a new message.
  */
 export const AccountSettingsSchema: GenMessage<AccountSettings> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_settings_service, 8);
+  messageDesc(file_telwerk_v1_settings_service, 12);
 
 /**
  * Settings to keep.
@@ -327,7 +483,7 @@ export type SetAccountSettingsRequest = Message<"telwerk.v1.SetAccountSettingsRe
  * Use `create(SetAccountSettingsRequestSchema)` to create a new message.
  */
 export const SetAccountSettingsRequestSchema: GenMessage<SetAccountSettingsRequest> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_settings_service, 9);
+  messageDesc(file_telwerk_v1_settings_service, 13);
 
 /**
  * The settings as kept.
@@ -348,7 +504,7 @@ export type SetAccountSettingsResponse = Message<"telwerk.v1.SetAccountSettingsR
  * Use `create(SetAccountSettingsResponseSchema)` to create a new message.
  */
 export const SetAccountSettingsResponseSchema: GenMessage<SetAccountSettingsResponse> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_settings_service, 10);
+  messageDesc(file_telwerk_v1_settings_service, 14);
 
 /**
  * Which account.
@@ -369,7 +525,7 @@ export type GetAccountSettingsRequest = Message<"telwerk.v1.GetAccountSettingsRe
  * Use `create(GetAccountSettingsRequestSchema)` to create a new message.
  */
 export const GetAccountSettingsRequestSchema: GenMessage<GetAccountSettingsRequest> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_settings_service, 11);
+  messageDesc(file_telwerk_v1_settings_service, 15);
 
 /**
  * The account's settings.
@@ -390,7 +546,7 @@ export type GetAccountSettingsResponse = Message<"telwerk.v1.GetAccountSettingsR
  * Use `create(GetAccountSettingsResponseSchema)` to create a new message.
  */
 export const GetAccountSettingsResponseSchema: GenMessage<GetAccountSettingsResponse> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_settings_service, 12);
+  messageDesc(file_telwerk_v1_settings_service, 16);
 
 /**
  * Names to set or to remove.
@@ -425,7 +581,7 @@ export type SetDisplayNamesRequest = Message<"telwerk.v1.SetDisplayNamesRequest"
  * Use `create(SetDisplayNamesRequestSchema)` to create a new message.
  */
 export const SetDisplayNamesRequestSchema: GenMessage<SetDisplayNamesRequest> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_settings_service, 13);
+  messageDesc(file_telwerk_v1_settings_service, 17);
 
 /**
  * What has changed.
@@ -453,7 +609,7 @@ export type SetDisplayNamesResponse = Message<"telwerk.v1.SetDisplayNamesRespons
  * Use `create(SetDisplayNamesResponseSchema)` to create a new message.
  */
 export const SetDisplayNamesResponseSchema: GenMessage<SetDisplayNamesResponse> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_settings_service, 14);
+  messageDesc(file_telwerk_v1_settings_service, 18);
 
 /**
  * Which names.
@@ -509,7 +665,7 @@ export type ListDisplayNamesRequest = Message<"telwerk.v1.ListDisplayNamesReques
  * Use `create(ListDisplayNamesRequestSchema)` to create a new message.
  */
 export const ListDisplayNamesRequestSchema: GenMessage<ListDisplayNamesRequest> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_settings_service, 15);
+  messageDesc(file_telwerk_v1_settings_service, 19);
 
 /**
  * A page of names.
@@ -537,7 +693,7 @@ export type ListDisplayNamesResponse = Message<"telwerk.v1.ListDisplayNamesRespo
  * Use `create(ListDisplayNamesResponseSchema)` to create a new message.
  */
 export const ListDisplayNamesResponseSchema: GenMessage<ListDisplayNamesResponse> = /*@__PURE__*/
-  messageDesc(file_telwerk_v1_settings_service, 16);
+  messageDesc(file_telwerk_v1_settings_service, 20);
 
 /**
  * Keeps the settings of accounts and of their widgets. Changing needs the role `admin`, reading the role `query`.

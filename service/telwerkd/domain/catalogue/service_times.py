@@ -1,0 +1,43 @@
+"""Service times: KPIs of durations told once more, counting only what lies in opening hours (R-SERVICE-1).
+
+Each is asked about by an id of its own, as a KPI is, so that whatever can be asked of durations can be asked of it.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo
+from telwerkd.domain.catalogue.specs import SPECS, Kpi
+from telwerkd.domain.catalogue.texts import KpiText, Language
+from telwerkd.domain.catalogue.texts.service_times import de, en, nl
+
+SERVICE_TIME_TEXTS: Mapping[Language, Mapping[Kpi, KpiText]] = MappingProxyType(
+    {Language.EN: en.TEXTS, Language.DE: de.TEXTS, Language.NL: nl.TEXTS}
+)
+
+_IDS = {
+    Kpi.FIRST_RESPONSE_TIME: "first_response_service_time",
+    Kpi.RESPONSE_TIME: "response_service_time",
+    Kpi.CONVERSATION_DURATION: "conversation_service_time",
+}
+
+
+class ServiceTimeInfo(KpiInfo, frozen=True, kw_only=True):
+    """A KPI told in service time, with texts of its own. All else is that of the KPI."""
+
+    @property
+    def id(self) -> str:
+        """Its name in the contract, such as `response_service_time`."""
+        return _IDS[self.kpi]
+
+
+def _service_time(kpi: Kpi) -> ServiceTimeInfo:
+    own = {name: getattr(CATALOGUE[kpi], name) for name in KpiInfo.__struct_fields__}
+    texts = {code: of[kpi] for code, of in SERVICE_TIME_TEXTS.items()}
+    return ServiceTimeInfo(**own | {"texts": MappingProxyType(texts)})
+
+
+SERVICE_TIMES: Mapping[str, ServiceTimeInfo] = MappingProxyType(
+    {_IDS[kpi]: _service_time(kpi) for kpi, spec in SPECS.items() if spec.has_service_time}
+)
+"""Every service time by its id, in the order of the KPIs."""

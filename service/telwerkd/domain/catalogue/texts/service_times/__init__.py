@@ -1,0 +1,1 @@
+"""The help texts of the service times, one module per language."""
