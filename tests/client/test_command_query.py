@@ -232,6 +232,8 @@ def test_what_is_no_time_is_refused(text: str) -> None:
         (Value(stars=5), ValueKind.VALUE_KIND_STARS, "5"),
         (Value(action=7), ValueKind.VALUE_KIND_INACTIVITY_ACTION, "resumed_conversation_reassigned"),
         (Value(offline_assignment=2), ValueKind.VALUE_KIND_OFFLINE_ASSIGNMENT, "no_operator_available"),
+        (Value(sender=2), ValueKind.VALUE_KIND_SENDER, "operator"),
+        (Value(conversation_end=1), ValueKind.VALUE_KIND_CONVERSATION_END, "first"),
         (Value(goal_id="order"), ValueKind.VALUE_KIND_GOAL, "order"),
         (Value(goal_id="{order"), ValueKind.VALUE_KIND_GOAL, '{"goal_id": "{order"}'),
         (Value(topics=TopicSet(topic_ids=["a", "b"])), ValueKind.VALUE_KIND_TOPIC_SET, "a,b"),
@@ -246,6 +248,15 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 def test_values_are_read_as_they_are_written(value: Value, kind: "ValueKind.ValueType", text: str) -> None:
     assert text_of(value) == text
     assert parse_value(text, kind) == value
+
+
+@pytest.mark.parametrize("kind", [*ValueKind.values(), 99])
+def test_what_is_no_value_is_refused_of_every_kind(kind: "ValueKind.ValueType") -> None:
+    """Of those that have none, and of kinds that a newer server may have, too."""
+    any_id = {ValueKind.VALUE_KIND_GOAL, ValueKind.VALUE_KIND_TOPIC_SET}
+    for text in ["{none"] if kind in any_id else ["{none", "none"]:
+        with pytest.raises(typer.BadParameter):
+            parse_value(text, kind)
 
 
 def test_charts_show_anything_above_zero() -> None:

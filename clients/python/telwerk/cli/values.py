@@ -3,6 +3,8 @@
     stars           5
     action          new_conversation_unassigned
     outcome         assigned
+    sender          operator
+    end             first
     goal            its id
     set of topics   its ids, with commas
     survey answer   question=option
@@ -17,8 +19,9 @@ from typing import Final
 import typer
 from google.protobuf import json_format
 
-from telwerk.v1.event_pb2 import InactivityAction, SurveyAnswer
+from telwerk.v1.event_pb2 import InactivityAction, Sender, SurveyAnswer
 from telwerk.v1.kpi_service_pb2 import (
+    ConversationEnd,
     Filter,
     IdFilter,
     Key,
@@ -44,10 +47,22 @@ def outcome_text(outcome: "OfflineAssignment.ValueType") -> str:
     return OfflineAssignment.Name(outcome).removeprefix("OFFLINE_ASSIGNMENT_").lower()
 
 
+def sender_text(sender: "Sender.ValueType") -> str:
+    """Who sent a message, `operator`."""
+    return Sender.Name(sender).removeprefix("SENDER_").lower()
+
+
+def end_text(end: "ConversationEnd.ValueType") -> str:
+    """Which end of a conversation it is, `first` or `again`."""
+    return ConversationEnd.Name(end).removeprefix("CONVERSATION_END_").lower()
+
+
 ACTIONS: Final = {action_text(action): action for action in InactivityAction.values() if action}
 """The inactivity actions by id, in the order of the rules."""
 
 _OUTCOMES: Final = {outcome_text(outcome): outcome for outcome in OfflineAssignment.values() if outcome}
+_SENDERS: Final = {sender_text(sender): sender for sender in Sender.values() if sender}
+_ENDS: Final = {end_text(end): end for end in ConversationEnd.values() if end}
 
 
 def parse_action(text: str) -> "InactivityAction.ValueType":
@@ -71,6 +86,10 @@ def text_of(value: Value) -> str:
             text = action_text(value.action)
         case "offline_assignment":
             text = outcome_text(value.offline_assignment)
+        case "sender":
+            text = sender_text(value.sender)
+        case "conversation_end":
+            text = end_text(value.conversation_end)
         case "goal_id":
             text = value.goal_id
         case "topics" if not any("," in topic for topic in value.topics.topic_ids):
@@ -96,7 +115,9 @@ def parse_value(text: str, kind: "ValueKind.ValueType") -> Value:
     try:
         return _PARSERS[kind](text)
     except (KeyError, ValueError):
-        raise typer.BadParameter(f"{text!r} is no value of this KPI; {_FORMS[kind]}", param_hint="--value") from None
+        raise typer.BadParameter(
+            f"{text!r} is no value of this KPI; {_FORMS.get(kind, _NO_VALUES)}", param_hint="--value"
+        ) from None
 
 
 def _answer(text: str) -> Value:
@@ -110,14 +131,18 @@ _PARSERS: Final[Mapping["ValueKind.ValueType", Callable[[str], Value]]] = {
     ValueKind.VALUE_KIND_STARS: lambda text: Value(stars=int(text)),
     ValueKind.VALUE_KIND_INACTIVITY_ACTION: lambda text: Value(action=parse_action(text)),
     ValueKind.VALUE_KIND_OFFLINE_ASSIGNMENT: lambda text: Value(offline_assignment=_OUTCOMES[text]),
+    ValueKind.VALUE_KIND_SENDER: lambda text: Value(sender=_SENDERS[text]),
+    ValueKind.VALUE_KIND_CONVERSATION_END: lambda text: Value(conversation_end=_ENDS[text]),
     ValueKind.VALUE_KIND_GOAL: lambda text: Value(goal_id=text),
     ValueKind.VALUE_KIND_TOPIC_SET: lambda text: Value(topics=TopicSet(topic_ids=sorted(text.split(",")))),
     ValueKind.VALUE_KIND_SURVEY_ANSWER: _answer,
 }
+_NO_VALUES: Final = "it has no values"
 _FORMS: Final[Mapping["ValueKind.ValueType", str]] = {
-    ValueKind.VALUE_KIND_NONE: "it has no values",
     ValueKind.VALUE_KIND_STARS: "it is a number of stars, 1 to 5",
     ValueKind.VALUE_KIND_OFFLINE_ASSIGNMENT: f"it is {' or '.join(_OUTCOMES)}",
+    ValueKind.VALUE_KIND_SENDER: f"it is {' or '.join(_SENDERS)}",
+    ValueKind.VALUE_KIND_CONVERSATION_END: f"it is {' or '.join(_ENDS)}",
     ValueKind.VALUE_KIND_SURVEY_ANSWER: "it is question=option",
 }
 
