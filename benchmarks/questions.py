@@ -20,6 +20,7 @@ POINTS = 2_880
 """Quarter-hours in 30 days."""
 RATINGS = "satisfaction_score"
 RESPONSES = "response_time"
+MESSAGES = "messages"
 
 _FIRST_DAY = datetime.fromtimestamp(START_SECONDS, UTC).date()
 

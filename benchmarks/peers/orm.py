@@ -1,6 +1,6 @@
 """Counting row by row through an ORM, as a web application would: load, change, save, object by object.
 
-Given to the peer: it counts one KPI of ten (ratings by day, of all and by operator), in UTC only; it commits once a
+Given to the peer: it counts one KPI of twenty (ratings by day, of all and by operator), in UTC only; it commits once a
 call of 1,000 events, not once an event; its database is a SQLite file, without a network, as durable as Telwerk's; it
 knows no late event, no retraction and no duplicate. Functions here run in the client's process.
 """
