@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import date, timedelta
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from random import Random
 from typing import NamedTuple
 
@@ -29,16 +29,18 @@ from telwerkd.application.query.question import (
     QueryLimits,
     Top,
 )
-from telwerkd.application.query.result import Answer, GroupKey, Numbers
+from telwerkd.application.query.result import Answer, AnswerRow, GroupKey, Numbers
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.stages import answer
 from telwerkd.domain.catalogue.kpis import CATALOGUE
+from telwerkd.domain.catalogue.service_times import SERVICE_TIMES
 from telwerkd.domain.catalogue.specs import Dimension, Kpi
-from telwerkd.domain.conversation.facts import Change, Fact, FactChange
+from telwerkd.domain.conversation.facts import Change, Fact, FactChange, InHours
 from telwerkd.domain.counting.deltas import Deltas
-from telwerkd.domain.counting.measures import COUNTED
+from telwerkd.domain.counting.measures import COUNTED, SERVICE_TIME
 from telwerkd.domain.ids import AccountId, EventId, Micros, OperatorGroupId, OperatorId, WidgetId
 from telwerkd.domain.time.calendar import Buckets, Granularity
+from telwerkd.domain.time.opening_hours import OpenHours, OpenStretch, schedule_of
 from telwerkd.domain.time.ranges import DateRange
 from telwerkd.storage.location import SqliteFile, located
 from telwerkd.storage.open_store import opened
@@ -81,6 +83,9 @@ class World(NamedTuple):
     stores: Sequence[tuple[Store, RollupCache]]
     facts: Sequence[Fact]
 
+    def facts_of(self, widget: str) -> list[Fact]:
+        return [fact for fact in self.facts if fact.widget == widget]
+
     def ask(self, query: Query) -> list[Answer]:
         return [
             self.runner.run(store.read(ACCOUNT, partial(answer, query, LIMITS, rollups)))
@@ -91,20 +96,29 @@ class World(NamedTuple):
 LIMITS = QueryLimits(points_max=10_000_000)
 
 
+ALWAYS_OPEN = OpenHours(schedule_of("UTC", [(OpenStretch(0, 1440),)] * 7, []))
+
+
+def always(fact: Fact) -> InHours | None:
+    """On one widget it is always open; the other has no opening hours."""
+    return InHours(Micros(fact.instant - int(fact.value) * 1_000), b"always") if fact.widget == "shop" else None
+
+
 def fill(facts: Sequence[Fact], gone: Sequence[Fact], tx: Transaction) -> None:
     """Counts facts in several steps, packs some of them into chunks, and takes some back in either place."""
     for start in range(0, len(facts), 1_000):
-        deltas = Deltas()
+        deltas = Deltas(lambda _id: ALWAYS_OPEN)
         for fact in facts[start : start + 1_000]:
-            deltas.add(FactChange(Change.COUNTED, fact))
+            deltas.add(FactChange(Change.COUNTED, fact, always(fact)))
         tx.bump_version()
         tx.add_deltas(deltas)
         if start == 2_000:
-            while compact(tx, COUNTED[Kpi.RESPONSE_TIME], 1_000, 100):
-                pass
-    taken_back = Deltas()
+            for measure in (COUNTED[Kpi.RESPONSE_TIME], SERVICE_TIME[Kpi.RESPONSE_TIME]):
+                while compact(tx, measure, 1_000, 100):
+                    pass
+    taken_back = Deltas(lambda _id: ALWAYS_OPEN)
     for fact in gone:
-        taken_back.add(FactChange(Change.TAKEN_BACK, fact))
+        taken_back.add(FactChange(Change.TAKEN_BACK, fact, always(fact)))
     tx.bump_version()
     tx.add_deltas(taken_back)
 
@@ -250,3 +264,42 @@ def check_whole(query: Query, found: Answer, rows: dict[GroupKey, dict[int, list
         ]
         # Each is within 1 % of the one that it is ordered by.
         assert all(first <= second * 1.02 + ROUNDING for first, second in pairwise(numbers))
+
+
+def test_where_it_is_always_open_a_service_time_is_its_kpi(world: World) -> None:
+    """In every number of every row, on both databases; the other widget is named where it has facts (R-SERVICE-7)."""
+    in_shop = Filter(widgets=Ids(frozenset({"shop"})))
+    for query in islice(questions(Random(43)), 6):  # noqa: S311 - any will do
+        asked = query._replace(kpis=(SERVICE_TIME_OF_RESPONSES,))
+        helped = by_row(
+            query._replace(filter=Filter(), group_by=()), world.ask(query)[0].buckets, world.facts_of("help")
+        )
+        for plain, told, everywhere in zip(
+            world.ask(query._replace(filter=in_shop)),
+            world.ask(asked._replace(filter=in_shop)),
+            world.ask(asked._replace(filter=Filter())),
+            strict=True,
+        ):
+            [of_kpi], [of_service] = plain.kpis, told.kpis
+            assert of_service.summed == of_kpi.summed
+            assert of_service.compared == of_kpi.compared
+            assert [bits(row) for row in of_service.rows] == [bits(row) for row in of_kpi.rows]
+            assert of_service.unscheduled == ()
+            assert everywhere.kpis[0].summed == of_kpi.summed
+            assert everywhere.kpis[0].unscheduled == (("help",) if helped else ())
+
+
+def bits(row: AnswerRow) -> list[object]:
+    """The numbers of a row, each to the bit."""
+    periods = [row, row.compared] if row.compared is not None else [row]
+    durations = [of.durations for of in periods if of.durations is not None]
+    return [
+        row.key,
+        row.share,
+        *(None if each is None else each.tobytes() for of in periods for each in (of.counts, of.sums)),
+        *(of.percentiles.tobytes() for of in durations),
+        *(column.tobytes() for of in durations for bins in of.histogram for column in bins or ()),
+    ]
+
+
+SERVICE_TIME_OF_RESPONSES = SERVICE_TIMES["response_service_time"]
