@@ -298,7 +298,7 @@ def bits(row: AnswerRow) -> list[object]:
         row.share,
         *(None if each is None else each.tobytes() for of in periods for each in (of.counts, of.sums)),
         *(of.percentiles.tobytes() for of in durations),
-        *(column.tobytes() for of in durations for bins in of.histogram for column in bins or ()),
+        *(bins for of in durations if of.histogram is not None for bins in of.histogram.buckets()),
     ]
 
 
