@@ -90,6 +90,7 @@ from telwerkd.domain.ids import NOBODY, Micros
 _with = msgspec.structs.replace
 """`_with(state, ended=True)` is the state with that changed."""
 
+_CONTACT, _OPERATOR = Sender.CONTACT, Sender.OPERATOR  # to look one up takes as long as a call, on Python 3.11
 _PAUSE_EVENTS = 500
 """Events of a long fold after which its caller may do something else."""
 
@@ -265,9 +266,9 @@ def _message(state: State, event: Event, sender: Sender) -> tuple[State, Effects
     effects: Effects = ()
     if not state.started:
         state, effects = _release(state)
-    if sender is Sender.CONTACT and not state.contact_wrote:
+    if sender is _CONTACT and not state.contact_wrote:
         state = start_timer(_with(state, contact_wrote=True), event.occur_time)
-    elif sender is Sender.OPERATOR and not state.answered:
+    elif sender is _OPERATOR and not state.answered:
         if state.live and state.live.limit is not None and not state.contact_wrote:
             live = state.live.event_id
             effects += (LeftOut(Kpi.UNANSWERED_LIVE_CONVERSATIONS, live, Rule.ANSWERED_IN_TIME),)

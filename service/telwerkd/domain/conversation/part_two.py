@@ -33,16 +33,21 @@ _with = msgspec.structs.replace
 _SENDERS = {sender: str(int(sender)) for sender in Sender}
 _FIRST, _AGAIN = (str(int(end)) for end in ConversationEnd)
 
+# Needed for nearly every message. On Python 3.11 it takes as long as a call to look a member up in its class.
+_CONTACT, _OPERATOR = Sender.CONTACT, Sender.OPERATOR
+_MESSAGES, _RESPONSE_TIME, _FIRST_RESPONSE_TIME = Kpi.MESSAGES, Kpi.RESPONSE_TIME, Kpi.FIRST_RESPONSE_TIME
+_COUNTED = Change.COUNTED
+
 
 def on_message(before: State, after: State, event: Event, kind: Message) -> tuple[State, Effects]:
     """Each message counts (R-KPI18-1), the first one as the start (R-KPI11-1); one of an operator may end a wait."""
-    if kind.sender is Sender.OPERATOR:
+    if kind.sender is _OPERATOR:
         return _on_operator_message(before, after, event, kind.operator or before.operator)
-    effects: Effects = (counted(before, event, Kpi.MESSAGES, _SENDERS[kind.sender]),)
+    effects: Effects = (counted(before, event, _MESSAGES, _SENDERS[kind.sender]),)
     if not before.started:
         after, started = _on_start(before, after, event, kind.sender)
         effects += started
-    waits = kind.sender is Sender.CONTACT and after.waiting is None  # a bot's message begins no wait (R-TIME-4)
+    waits = kind.sender is _CONTACT and after.waiting is None  # a bot's message begins no wait (R-TIME-4)
     begins = after.episode is None and not after.ended  # R-TIME-2
     if waits or begins:
         at, hours = event.occur_time, after.hours
@@ -79,15 +84,15 @@ def _received(after: State, event: Event, effects: Effects) -> tuple[State, Effe
 
 
 def _on_operator_message(before: State, after: State, event: Event, operator: OperatorId) -> tuple[State, Effects]:
-    effects: Effects = (_by(operator, before, event, Kpi.MESSAGES, "2"),)
+    effects: Effects = (_by(operator, before, event, _MESSAGES, "2"),)
     if not before.started:
-        after, started = _on_start(before, after, event, Sender.OPERATOR)
+        after, started = _on_start(before, after, event, _OPERATOR)
         effects += started
     if not before.answered:
         effects += _on_first_answer(before, event, operator)
     waiting, live, episode, hours = after.waiting, after.live, after.episode, after.hours
     if waiting is None:
-        effects += (left_out(event, Kpi.RESPONSE_TIME, Rule.NO_CONTACT_WAITED),)
+        effects += (left_out(event, _RESPONSE_TIME, Rule.NO_CONTACT_WAITED),)
     else:
         effects += _on_answer(before, event, operator, waiting)
         if live is not None and not live.replied:
@@ -95,7 +100,7 @@ def _on_operator_message(before: State, after: State, event: Event, operator: Op
             live = _with(live, replied=True)
         else:
             rule = Rule.NOT_LIVE if live is None else Rule.STRETCH_HAD_BEEN_ANSWERED
-            effects += (left_out(event, Kpi.FIRST_RESPONSE_TIME, rule),)
+            effects += (left_out(event, _FIRST_RESPONSE_TIME, rule),)
     if episode is None and not after.ended:
         episode, hours = event.occur_time, hours_with(after, event, episode=True)
     answered = episode is not None
@@ -120,7 +125,7 @@ _NOR_ANSWERED = {Rule.ONCE_PER_CONVERSATION: Rule.LIMIT_HAD_PASSED}
 def _by(operator: OperatorId, before: State, event: Event, kpi: Kpi, value: str) -> FactChange:
     """Returns that a fact of an operator's message is counted, for the one who wrote it (R-MSG-5, R-KPI18-2)."""
     fact = Fact(kpi, value, operator, before.group, event.widget_id, event.occur_time, event.event_id)
-    return FactChange(Change.COUNTED, fact)
+    return FactChange(_COUNTED, fact)
 
 
 def _on_first_answer(before: State, event: Event, operator: OperatorId) -> Effects:
@@ -145,17 +150,17 @@ def _on_first_answer(before: State, event: Event, operator: OperatorId) -> Effec
 def _on_answer(before: State, event: Event, operator: OperatorId, waiting: Micros) -> Effects:
     """A wait ends, live or not (R-KPI15-1)."""
     if waiting == UNKNOWN:
-        return (left_out(event, Kpi.RESPONSE_TIME, Rule.PURGED),)
-    lasted = _by(operator, before, event, Kpi.RESPONSE_TIME, duration_value(waiting, event.occur_time))
+        return (left_out(event, _RESPONSE_TIME, Rule.PURGED),)
+    lasted = _by(operator, before, event, _RESPONSE_TIME, duration_value(waiting, event.occur_time))
     return (lasted if before.hours is None else _in_hours(lasted, waiting, before.hours.waiting),)
 
 
 def _on_first_response(before: State, event: Event, operator: OperatorId, waiting: Micros, live: Live) -> Effects:
     """A wait ends for the first time in a live stretch (R-KPI14-1); from the later beginning (R-KPI14-2)."""
     if UNKNOWN in (waiting, live.since):
-        return (left_out(event, Kpi.FIRST_RESPONSE_TIME, Rule.PURGED),)
+        return (left_out(event, _FIRST_RESPONSE_TIME, Rule.PURGED),)
     since = max(waiting, live.since)
-    lasted = _by(operator, before, event, Kpi.FIRST_RESPONSE_TIME, duration_value(since, event.occur_time))
+    lasted = _by(operator, before, event, _FIRST_RESPONSE_TIME, duration_value(since, event.occur_time))
     return (lasted if before.hours is None else _in_hours(lasted, since, before.hours.latest),)
 
 
@@ -208,7 +213,7 @@ def on_ended(before: State, after: State, event: Event) -> tuple[State, Effects]
         return after, (*stretch, left_out(event, Kpi.CONVERSATIONS_ENDED, Rule.HAD_ENDED))
     effects: Effects = (*stretch, _end(before, event), _end_of_episode(before, event))
     if before.waiting is not None:
-        effects += (left_out(event, Kpi.RESPONSE_TIME, Rule.ENDED_WITHOUT_ANSWER),)
+        effects += (left_out(event, _RESPONSE_TIME, Rule.ENDED_WITHOUT_ANSWER),)
     return _with(after, has_ended=True, waiting=None, episode=None, episode_answered=False), effects
 
 
