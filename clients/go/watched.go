@@ -173,6 +173,8 @@ func compareValues(one, other *telwerkv1.Value) int {
 		cmp.Compare(one.GetStars(), other.GetStars()),
 		cmp.Compare(one.GetAction(), other.GetAction()),
 		cmp.Compare(one.GetOfflineAssignment(), other.GetOfflineAssignment()),
+		cmp.Compare(one.GetSender(), other.GetSender()),
+		cmp.Compare(one.GetConversationEnd(), other.GetConversationEnd()),
 		strings.Compare(one.GetGoalId(), other.GetGoalId()),
 		slices.Compare(one.GetTopics().GetTopicIds(), other.GetTopics().GetTopicIds()),
 		strings.Compare(one.GetAnswer().GetQuestionId(), other.GetAnswer().GetQuestionId()),

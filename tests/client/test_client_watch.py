@@ -72,6 +72,47 @@ def test_after_every_change_a_watch_holds_what_a_query_answers(
         assert without_time(next(updates)) == without_time(client.series(account, RATED, **asked))
 
 
+@pytest.mark.parametrize(
+    ("kpi_id", "options"),
+    [
+        ("messages", {"group_by": ["value"]}),
+        ("conversations_ended", {"group_by": ["value"], "sparse": True}),
+        ("rating_rate", {"group_by": ["operator"]}),
+        ("rating_rate", {"sparse": True}),
+    ],
+)
+def test_a_watch_of_part_two_holds_what_a_query_answers(
+    shared_server: ServerProcess, kpi_id: str, options: dict[str, Any], account: str
+) -> None:
+    """Values that come later and sort before others; what is below the line alone, and where it goes."""
+
+    def said(chat: str, sender: str, minute: int) -> pb.Event:
+        return events.message_sent(chat, widget="web", at=AT + timedelta(minutes=minute), sender=sender)
+
+    def ended(minute: int) -> pb.Event:
+        return events.ended("c1", widget="web", at=AT + timedelta(minutes=minute))
+
+    resumed = events.resumed("c1", widget="web", at=AT + timedelta(minutes=7))
+    steps = [
+        [said("c1", "operator", 5), ended(8)],
+        [ended(6), resumed],
+        [*rated("c1", 0, 5)],
+        [said("c1", "contact", 2), said("c1", "bot", 1)],
+        [*rated("c2", 0, 4, "bram")[:1], said("c2", "contact", 3)],
+    ]
+    asked: dict[str, Any] = {**DAYS, **options}
+    with Telwerk(shared_server.address) as client, closing(client.watch(account, kpi_id, **asked)) as updates:
+        before = without_time(next(updates))
+        for step in (*steps, None):
+            if step is None:
+                client.erase_conversation(account, "c2")
+            else:
+                client.ingest(account, step)
+            wanted = without_time(client.series(account, kpi_id, **asked))
+            assert wanted == before or without_time(next(updates)) == wanted
+            before = wanted
+
+
 async def test_the_asynchronous_watch_tells_the_same(shared_server: ServerProcess, account: str) -> None:
     async with (
         AsyncTelwerk(shared_server.address) as client,

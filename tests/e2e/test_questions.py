@@ -396,6 +396,6 @@ async def test_a_watch_tells_when_only_what_is_below_the_line_changes(rates):
     watch = rates.kpis.WatchTimeSeries(kpi.WatchTimeSeriesRequest(account_id=account, query=request))
     assert list((await watch.read()).snapshot.series[0].below_counts) == [1]
     await rates.ingest_chat(account, CHATS["c3"], "c3")
-    [line] = (await watch.read()).changes.series
+    [line] = (await watch.read()).snapshot.series
     assert (list(line.counts), list(line.below_counts), list(line.rates)) == ([2], [2], [1.0])
     watch.cancel()

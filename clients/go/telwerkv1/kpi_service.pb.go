@@ -5273,7 +5273,7 @@ type isWatchTimeSeriesResponse_Update interface {
 
 type WatchTimeSeriesResponse_Snapshot struct {
 	// The whole answer: it replaces all that came before. The first update is one; where rows are compared, ordered by a
-	// number or cut to the largest, or of durations, every update is.
+	// number or cut to the largest, or of durations or rates, every update is.
 	Snapshot *QueryTimeSeriesResponse `protobuf:"bytes,1,opt,name=snapshot,proto3,oneof"`
 }
 

@@ -150,7 +150,7 @@ def _sortable(key: Key) -> tuple[object, ...]:
 def _value(value: Value) -> tuple[int, str, str]:
     """Rows of one KPI have values of one kind, so that these compare."""
     match value.WhichOneof("kind"):
-        case "stars" | "action" | "offline_assignment" as kind:
+        case "stars" | "action" | "offline_assignment" | "sender" | "conversation_end" as kind:
             return getattr(value, kind), "", ""
         case "goal_id":
             return 0, value.goal_id, ""

@@ -2764,7 +2764,7 @@ class WatchTimeSeriesResponse(_message.Message):
     @_builtins.property
     def snapshot(self) -> Global___QueryTimeSeriesResponse:
         """The whole answer: it replaces all that came before. The first update is one; where rows are compared, ordered by a
-        number or cut to the largest, or of durations, every update is.
+        number or cut to the largest, or of durations or rates, every update is.
         """
 
     @_builtins.property

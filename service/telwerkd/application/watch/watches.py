@@ -26,6 +26,7 @@ from telwerkd.application.query.runner import Queries
 from telwerkd.application.watch.commits import Commits
 from telwerkd.application.watch.kept_answer import KeptAnswer, hashed
 from telwerkd.domain.catalogue.kpis import KpiInfo
+from telwerkd.domain.catalogue.rates import RateInfo
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.measures import has_durations
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
@@ -203,12 +204,13 @@ def changes(query: Query, before: Answer, after: Answer) -> Changes | None:
         return None  # the account's was changed, and with it the buckets
     if [of.is_counted for of in before.kpis] != [of.is_counted for of in after.kpis]:
         return None  # no line says that a KPI has no numbers any more
-    of_durations = any(has_durations(info.kpi) for info in query.kpis)  # they are not kept, but for a hash
+    # Durations are not kept, but for a hash; and clients merge what has counts, not what is below a line.
+    as_a_whole = any(has_durations(info.kpi) or isinstance(info, RateInfo) for info in query.kpis)
     if (
         query.compare_to is not None
         or query.top is not None
         or query.order.measure is not OrderMeasure.KEY
-        or of_durations
+        or as_a_whole
     ):
         return None if _differ(before, after) or about_differs(before, after) else []
     return [change for pair in zip(before.kpis, after.kpis, strict=True) for change in _changed_lines(*pair)]
@@ -260,8 +262,6 @@ def _changed_lines(before: KpiRows, after: KpiRows) -> Iterator[tuple[KpiInfo, A
         if row.distribution is not None and was.distribution is not None:
             # As many ratings may be other stars.
             changed |= (row.distribution != was.distribution).any(axis=0)
-        if row.below is not None and was.below is not None:
-            changed |= row.below != was.below
         if changed.any():
             yield after.info, row, np.flatnonzero(changed)
 
@@ -272,5 +272,4 @@ def _emptied(row: AnswerRow) -> AnswerRow:
         counts=np.zeros_like(row.counts),
         sums=None if row.sums is None else np.zeros_like(row.sums),
         distribution=None if row.distribution is None else np.zeros_like(row.distribution),
-        below=None if row.below is None else np.zeros_like(row.below),
     )

@@ -2743,7 +2743,7 @@ export type WatchTimeSeriesResponse = Message<"telwerk.v1.WatchTimeSeriesRespons
   update: {
     /**
      * The whole answer: it replaces all that came before. The first update is one; where rows are compared, ordered by a
-     * number or cut to the largest, or of durations, every update is.
+     * number or cut to the largest, or of durations or rates, every update is.
      *
      * @generated from field: telwerk.v1.QueryTimeSeriesResponse snapshot = 1;
      */

@@ -33,6 +33,8 @@ final class Watched {
       Comparator.comparingInt(Value::getStars)
           .thenComparingInt(Value::getActionValue)
           .thenComparingInt(Value::getOfflineAssignmentValue)
+          .thenComparingInt(Value::getSenderValue)
+          .thenComparingInt(Value::getConversationEndValue)
           .thenComparing(Value::getGoalId, TEXTS)
           .thenComparing(value -> value.getTopics().getTopicIdsList(), Watched::compareTopics)
           .thenComparing(value -> value.getAnswer().getQuestionId(), TEXTS)
