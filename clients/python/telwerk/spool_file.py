@@ -224,8 +224,15 @@ class SpoolFile:
                     done = connection.executemany("DELETE FROM events WHERE number = ?", part)
                 self.count -= done.rowcount
             if self.count == 0 and self._number("PRAGMA freelist_count") > _VACUUM_PAGES:
-                # After an outage the file becomes small again. A script, for it takes a step for each page.
-                self._connection.executescript("PRAGMA incremental_vacuum")
+                self._shrink()
+
+    def _shrink(self) -> None:
+        """After an outage the file becomes small again, in steps: one that is too large for the cache fills the log."""
+        step = min(self._frames_max, _CHECKPOINT_FRAMES)
+        for _ in range(0, self._number("PRAGMA freelist_count"), step):
+            # A script, for it takes a step for each page.
+            self._connection.executescript(f"PRAGMA incremental_vacuum({step})")
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def _keep_log_small(self) -> None:
         """The log grows while it cannot be copied into the database: on a full disk."""
