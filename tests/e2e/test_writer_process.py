@@ -285,6 +285,18 @@ async def test_a_stopped_writer_keeps_nobody_waiting_and_goes_on_when_it_runs_ag
         assert await store.write([(ACME, Do(bumped))]) == [3]
 
 
+async def test_a_server_that_stood_still_itself_does_not_say_that_of_its_writer(tmp_path, caplog):
+    """The reply came meanwhile: it is read before anything is said."""
+    await prepare(SqliteFile(tmp_path / "telwerk.db"))
+    async with opened(SqliteFile(tmp_path / "telwerk.db"), serving=True, writer_stall_seconds=0.5) as store:
+        await store.write([(ACME, Do(bumped))])
+        writing = asyncio.create_task(store.write([(ACME, Do(bumped))]))
+        await asyncio.sleep(0)
+        time.sleep(1.0)  # noqa: ASYNC251  # it stands still
+        assert await writing == [2]
+    assert "has not replied" not in caplog.text
+
+
 async def test_a_stopped_writer_that_had_nothing_to_store_loses_nothing_by_being_killed(tmp_path):
     """Only who asked whether it lives is left without an answer: the server's stop is as any other."""
     await prepare(SqliteFile(tmp_path / "telwerk.db"))

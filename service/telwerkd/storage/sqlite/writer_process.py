@@ -177,6 +177,7 @@ class _WriterConnection:
         """When it replied last, or was asked after it had replied to everything."""
         self._stored_at = -stall_seconds
         self._watch: asyncio.TimerHandle | None = None
+        self._looked_at = self._moved_at
         self._listening = asyncio.create_task(self._listen(), name="writer's replies")
         self.is_broken = False
         self.is_stalled = False
@@ -271,8 +272,10 @@ class _WriterConnection:
             asked.reply.set_result(reply)
 
     def _look(self) -> None:
-        """Notices a stall."""
-        if self._asked and not self.is_stalled and monotonic() - self._moved_at >= self._stall_seconds:
+        """Notices a stall. After a look that came late, replies may be there that nobody has read yet."""
+        now, later = monotonic(), self._stall_seconds / _LOOKS_A_STALL
+        was_late, self._looked_at = now - self._looked_at > 2 * later, now
+        if self._asked and not self.is_stalled and not was_late and now - self._moved_at >= self._stall_seconds:
             self.is_stalled = True
             log.error(
                 "the writer's process %s has not replied for %.0f s (writer_stall_seconds): it is stopped, or its disk "
@@ -281,7 +284,6 @@ class _WriterConnection:
                 self._stall_seconds,
             )
             self._fail_all()
-        later = self._stall_seconds / _LOOKS_A_STALL
         self._watch = asyncio.get_running_loop().call_later(later, self._look)
 
     def _fail_all(self) -> None:
