@@ -129,7 +129,7 @@ def test_what_is_held_back_is_shown_as_such_and_its_ids_are_no_markup(address: s
     done = telwerk("explain", "conversation_topics", *DAY, address=address)
     (row,) = [line for line in done.stdout.splitlines() if "chat-3" in line]
     assert "held back" in row
-    assert "[red]x, billing" in row
+    assert "[red]x,billing" in row
     assert "1 held back until their conversation's first message" in done.stdout
     assert done.stdout.splitlines()[-1] == f"counted 0 in 0 conversations, 0 {SUM}"
 

@@ -782,7 +782,7 @@ async def test_no_table_is_searched_without_its_key(
     scanned = {step.split()[1] for step in steps if step.startswith("SCAN")}
     assert scanned.isdisjoint(tables.metadata.tables), steps
     of_whole_account = {step.split()[1] for step in steps if step.endswith("(account_id=?)")}
-    assert of_whole_account <= {"accounts", "names", "widget_settings", "display_names"}, steps
+    assert of_whole_account <= {"accounts", "names", "widget_settings", "display_names", "schedules"}, steps
 
 
 async def test_events_are_added_in_the_order_of_their_keys(tmp_path: Path, empty: Path) -> None:
