@@ -4,7 +4,7 @@ at every quarter-hour."""
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
@@ -431,3 +431,8 @@ def place(cuts: list[int], instant: int) -> int:
 
 def nonzero(numbers: Iterable[int]) -> dict[int, int]:
     return {place: int(n) for place, n in enumerate(numbers) if n}
+
+
+def sums_of(buckets: Mapping[int, Iterable[str]]) -> dict[int, int]:
+    """The sum of the values of each bucket, as `nonzero` gives them: a duration may be 0."""
+    return {bucket: total for bucket, values in buckets.items() if (total := sum(map(int, values)))}

@@ -8,7 +8,7 @@ from telwerkd.application.query.question import Query
 from telwerkd.application.query.result import GroupKey
 from telwerkd.domain.catalogue.specs import Dimension
 from telwerkd.domain.time.ranges import QuarterHourRange
-from tests.laws.asked import PROFILE, World, beginnings, counted, edges, kept, law, nonzero, queries, span
+from tests.laws.asked import PROFILE, World, beginnings, counted, edges, kept, law, nonzero, queries, span, sums_of
 
 
 @law
@@ -32,7 +32,7 @@ def test_an_answer_is_the_facts_counted_one_by_one(world: World, query: Query) -
         assert nonzero(row.counts) == {bucket: len(each) for bucket, each in values.items()}
         assert (row.sums is not None) == found.info.has_mean
         if row.sums is not None:
-            assert nonzero(row.sums) == {bucket: sum(map(int, each)) for bucket, each in values.items()}
+            assert nonzero(row.sums) == sums_of(values)
         assert (row.distribution is not None) == bool(found.info.values)
         for n, of_value in enumerate(row.distribution if row.distribution is not None else ()):
             known = found.info.values[n].value

@@ -26,7 +26,7 @@ from telwerkd.application.query.result import AnswerRow, GroupKey, KpiRows
 from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension, Kpi
 from telwerkd.domain.time.ranges import DateRange, QuarterHourRange
-from tests.laws.asked import PROFILE, World, counted, edges, kept, nonzero, place, queries, ranges
+from tests.laws.asked import PROFILE, World, counted, edges, kept, nonzero, place, queries, ranges, sums_of
 from tests.oracle import Counted
 
 law = settings(max_examples=PROFILE.max_examples // 3, suppress_health_check=[HealthCheck.too_slow])
@@ -144,7 +144,7 @@ def test_a_comparison_is_the_other_period_counted_by_itself(world: World, query:
             values = period.get(tuple(row.key), {})
             assert nonzero(numbers.counts) == {bucket: len(each) for bucket, each in values.items()}
             if numbers.sums is not None:
-                assert nonzero(numbers.sums) == {bucket: sum(map(int, each)) for bucket, each in values.items()}
+                assert nonzero(numbers.sums) == sums_of(values)
             if numbers.distribution is not None:
                 for known, of_value in zip(rows.info.values, numbers.distribution, strict=True):
                     assert nonzero(of_value) == nonzero_counts(values, known.value)

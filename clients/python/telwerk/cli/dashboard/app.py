@@ -91,7 +91,7 @@ class Dashboard(App[TelwerkError | None]):
     #board > .datatable--cursor { background: ansi_default; color: ansi_default; text-style: reverse; }
     .-wide #body { layout: horizontal; }
     .-wide #kpis { width: 1fr; height: 1fr; }
-    .-wide #board { width: 46%; min-width: 80; max-width: 110; }
+    .-wide #board { width: 86; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
