@@ -26,7 +26,20 @@ from telwerkd.application.query.result import AnswerRow, GroupKey, KpiRows
 from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension, Kpi
 from telwerkd.domain.time.ranges import DateRange, QuarterHourRange
-from tests.laws.asked import PROFILE, World, counted, edges, kept, nonzero, place, queries, ranges, sums_of
+from tests.laws.asked import (
+    PROFILE,
+    QUARTER_MICROS,
+    World,
+    counted,
+    edges,
+    kept,
+    nonzero,
+    place,
+    queries,
+    ranges,
+    sums_of,
+    time_of_week,
+)
 from tests.oracle import Counted
 
 law = settings(max_examples=PROFILE.max_examples // 3, suppress_health_check=[HealthCheck.too_slow])
@@ -275,7 +288,8 @@ def test_pages_are_the_whole_answer_cut(world: World, query: Query, size: int) -
 @law
 @given(query=st.one_of(queries(), compared_queries()))
 def test_a_share_is_the_part_of_what_agrees_in_all_but_the_value(world: World, query: Query) -> None:
-    """Grouped by value, topic or question: of those with the same operator, group and widget; else of everything.
+    """Grouped by value, topic or question: of those of the same operator, group, widget and time of the week; else of
+    everything.
 
     Of the range itself, whatever it is compared with.
     """
@@ -284,15 +298,18 @@ def test_a_share_is_the_part_of_what_agrees_in_all_but_the_value(world: World, q
     facts = kept(query, world.facts[rows.info.kpi])
     parts = {Dimension.VALUE, Dimension.TOPIC, Dimension.QUESTION}.intersection(query.group_by)
     for row in rows.rows:
-        whole = [fact for fact in facts if not parts or agrees(row.key[:3], fact)]
+        whole = [fact for fact in facts if not parts or agrees(query, row.key, fact)]
         if Dimension.VALUE in parts and Dimension.QUESTION in rows.info.dimensions:
             asked = str(row.key.value).split("\x1f")[0]
             whole = [fact for fact in whole if fact[1].split("\x1f")[0] == asked]
         assert row.share == (int(row.counts[0]) / len(whole) if whole else None)
 
 
-def agrees(key: WireKey, fact: Any) -> bool:
-    return all(part in (None, of_fact) for part, of_fact in zip(key, fact[2:5], strict=True))
+def agrees(query: Query, key: GroupKey, fact: Counted) -> bool:
+    *_, operator, group, widget, instant = fact
+    of_fact = (operator, group, widget, *time_of_week(query, instant // QUARTER_MICROS))
+    asked = (key.operator, key.group, key.widget, key.weekday, key.hour)
+    return all(part in (None, own) for part, own in zip(asked, of_fact, strict=True))
 
 
 @law
