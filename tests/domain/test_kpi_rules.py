@@ -14,7 +14,7 @@ from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.events import Event, InactivityAction, Retracted
 from telwerkd.domain.conversation.facts import FactChange, Rule
-from telwerkd.domain.conversation.fold import carried, fold, follows, step
+from telwerkd.domain.conversation.fold import carried, fold, follows, run
 from telwerkd.domain.conversation.response_timer import settle
 from telwerkd.domain.conversation.state import EMPTY, State
 from telwerkd.domain.ids import Micros
@@ -58,7 +58,7 @@ def _deliver(events: list[Event], nows: Iterable[Micros]) -> None:
     for n, (event, now) in enumerate(zip(events, nows, strict=False), start=1):
         scratch, anew = fold(EMPTY, events[:n], now)
         if follows(state, [event]):
-            state, stepped = step(state, event)
+            state, stepped = run(state, [event])
             state, settled = settle(state, now)
             effects += (*stepped, *settled)
         else:
@@ -382,7 +382,7 @@ def test_taken_back_before_it_arrives(order: int) -> None:
     state, effects = fold(EMPTY, [assigned], at("09:01:00"))
     for n, event in enumerate(two[::order], start=1):
         if follows(state, [event]):
-            state, more = step(state, event)
+            state, more = run(state, [event])
             effects = [*effects, *more]
         else:
             state, effects = fold(EMPTY, [assigned, *two[::order][:n]], at("09:01:00"))

@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.events import Event, Retracted
 from telwerkd.domain.conversation.facts import Change, Fact, FactChange
-from telwerkd.domain.conversation.fold import carried, fold, follows, run, step
+from telwerkd.domain.conversation.fold import carried, fold, follows, run
 from telwerkd.domain.conversation.response_timer import settle
 from telwerkd.domain.conversation.retractions import retract
 from telwerkd.domain.conversation.state import CURRENT_RULES, State, empty
@@ -173,7 +173,7 @@ def test_a_run_is_a_step_for_each(delivery: list[Batch]) -> None:
         stepped, effects, each_follows = state, [], True
         for event in events:
             each_follows = each_follows and follows(stepped, [event])
-            stepped, more = step(stepped, event)
+            stepped, more = run(stepped, [event])
             effects += more
         assert run(state, events) == (stepped, effects)
         assert follows(state, events) == each_follows
@@ -203,7 +203,7 @@ def test_step_is_total(delivery: list[Batch]) -> None:
     state = EMPTY
     for batch in delivery:
         for event in batch.events:
-            state, _ = step(state, event)
+            state, _ = run(state, [event])
             assert state.order == event.order
         state, _ = settle(state, batch.now)
 

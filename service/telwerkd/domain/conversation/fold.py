@@ -1,16 +1,15 @@
 """The fold over one conversation: its events, in event order, and the present instant give its facts.
 
-Every transition of a conversation stands in this file, those of part two of the rules (KPI 11 to 20) in
-`telwerkd.domain.conversation.part_two`; its state, how facts are made, the timer of KPI 3 and what retractions do stand
-in the files beside it. None looks at a clock, a database or another conversation. What
-they do is the law of docs/rules.md, whose rules are cited by their ids. Theory of operation:
+Every transition by part one of the rules stands in this file, those by part two (KPI 11 to 20) in
+`telwerkd.domain.conversation.part_two`; the state, how facts are made, the timer of KPI 3 and what retractions do
+stand in the files beside it. None looks at a clock, a database or another conversation. What they do is the law of
+docs/rules.md, whose rules are cited by their ids. Theory of operation:
 
-- `step` takes the state and the next event *in event order* and gives the next state and what changed.
+- `run` takes the state and the next events *in event order* and gives the next state and what changed.
 - The timer of KPI 3 runs as `State.timer` (`telwerkd.domain.conversation.response_timer`).
 - What must wait for the first message (KPI 8 and 9) is held in the state and released by that message.
-- `run` is `step` for one event after the other; `fold` is that over a whole log, then `settle`. An event that arrives
-  in order can be stepped onto the stored state; one that arrives late, or takes another back, needs the log again.
-  Both lead to the same state, to the letter.
+- `fold` is that over a whole log, then `settle`. An event that arrives in order can be run on the stored state; one
+  that arrives late, or takes another back, needs the log again. Both lead to the same state, to the letter.
 
 "Nothing changed" is the same state object, so that a caller can tell.
 """
@@ -62,14 +61,7 @@ from telwerkd.domain.conversation.facts import (
     stars_value,
     topics_value,
 )
-from telwerkd.domain.conversation.part_two import (
-    hours_with,
-    of_the_limit,
-    on_assigned,
-    on_ended,
-    on_message,
-    on_stretch_end,
-)
+from telwerkd.domain.conversation.part_two import by_part_two, hours_with
 from telwerkd.domain.conversation.response_timer import (
     pass_timer,
     settle,
@@ -133,7 +125,7 @@ def carried(base: State) -> Effects:
 
 
 def follows(state: State, events: Sequence[Event]) -> bool:
-    """Whether `events`, which are in event order, can be stepped onto `state`.
+    """Whether `events`, which are in event order, can be run on `state`.
 
     If not, their conversation must be folded again from the log: what happened earlier corrects (R-FROZEN-4).
     """
@@ -146,51 +138,38 @@ def follows(state: State, events: Sequence[Event]) -> bool:
     return True
 
 
-def step(state: State, event: Event) -> tuple[State, Effects]:
-    """Returns the state after `event`, which must follow `state` in event order, and what the event changed."""
-    after, effects = _apply(pass_timer(state, event.occur_time), event)
-    return _with(after, order=event.order), effects
-
-
 def run(state: State, events: Sequence[Event]) -> tuple[State, list[Effect]]:
-    """Returns the state after `events`, as by a `step` for each, and all that they changed."""
+    """Returns the state after `events`, which must follow `state` in event order, and all that they changed."""
     effects: list[Effect] = []
+    apply = _by_part_one if state.rules == PART_ONE else _by_both_parts
     for event in events:
         if state.timer is not None:
             state = pass_timer(state, event.occur_time)
-        state, more = _apply(state, event)
+        state, more = apply(state, event)
         effects += more
     return (_with(state, order=events[-1].order) if events else state), effects
 
 
-def _apply(state: State, event: Event) -> tuple[State, Effects]:  # noqa: C901, PLR0911, PLR0912  # one case a kind
+def _by_both_parts(state: State, event: Event) -> tuple[State, Effects]:
+    after, effects = _by_part_one(state, event)
+    return by_part_two(state, after, event, effects)
+
+
+def _by_part_one(state: State, event: Event) -> tuple[State, Effects]:  # noqa: C901, PLR0911, PLR0912  # one case a kind
     # Not a `match` with classes: a Struct's class that does not match takes four times as long as `is`.
     kind = event.kind
     if type(kind) is Message:
-        after, effects = _message(state, event, kind.sender)
-        if state.rules == PART_ONE:
-            return after, effects
-        after, more = on_message(state, after, event, kind)
-        return after, effects + more
+        return _message(state, event, kind.sender)
     if type(kind) is Assigned:
-        after = _with(state, operator=kind.operator, group=kind.group)  # R-ASSIGN-1
-        return (after, ()) if state.rules == PART_ONE else on_assigned(state, after, event, kind)
+        return _with(state, operator=kind.operator, group=kind.group), ()  # R-ASSIGN-1
     if type(kind) is Unassigned:
         return _with(state, operator=NOBODY, group=kind.group), ()  # R-ASSIGN-2
     if type(kind) is WentLive:
-        after, effects = _went_live(state, event, kind)
-        return after, (effects if state.rules == PART_ONE else effects + of_the_limit(effects))
+        return _went_live(state, event, kind)
     if type(kind) is LeftLive:
-        after, effects = _stop_being_live(state, Rule.LEFT_LIVE_IN_TIME)
-        if state.rules == PART_ONE:
-            return after, effects
-        return after, effects + of_the_limit(effects) + on_stretch_end(state, event)
+        return _stop_being_live(state, Rule.LEFT_LIVE_IN_TIME)
     if type(kind) is Ended:
-        after, effects = _ended(state, event)
-        if state.rules == PART_ONE:
-            return after, effects
-        after, more = on_ended(state, after, event)
-        return after, effects + of_the_limit(effects) + more
+        return _ended(state, event)
     if type(kind) is Resumed:
         return _with(state, ended=False), ()  # neither live (R-KPI3-6) nor another assignment (R-ASSIGN-5)
     if type(kind) is Rated:  # R-KPI1-1

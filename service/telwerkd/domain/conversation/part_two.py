@@ -1,10 +1,10 @@
 """Part two of the rules, KPI 11 to 20: how many conversations, messages and handovers there are, and how long it takes.
 
-Its transitions stand here, beside those of part one (`telwerkd.domain.conversation.fold`), which calls them where the
-conversation counts by the rules of version 2. Each is given the state `before` the event, which says for whom a fact is
-(R-FACT-2), and the state `after` it as part one has it. What part one knows (started, ended, live, the timer) is asked
-of it, so that the two cannot disagree; only what it does not need is kept beside: since when a contact waits, an
-episode or a live stretch goes on, and what was counted once already. A base state keeps that too (R-KEEP-9).
+`by_part_two` comes after the transition by part one (`telwerkd.domain.conversation.fold`), where the conversation
+counts by the rules of version 2. Each is given the state `before` the event, which says for whom a fact is
+(R-FACT-2), and the state `after` it as part one has it. What part one knows (started, ended, live, the timer) is
+asked of it, so that the two cannot disagree; only what it does not need is kept beside: since when a contact waits,
+an episode or a live stretch goes on, and what was counted once already. A base state keeps that too (R-KEEP-9).
 
 They run for every event of every conversation: a state is made anew once at most, and not where nothing changes.
 """
@@ -13,7 +13,7 @@ import msgspec
 
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.effects import Effect, Effects, counted, left_out
-from telwerkd.domain.conversation.events import Assigned, Event, Message, Sender
+from telwerkd.domain.conversation.events import Assigned, Ended, Event, LeftLive, Message, Sender, WentLive
 from telwerkd.domain.conversation.facts import (
     Change,
     ConversationEnd,
@@ -39,7 +39,26 @@ _MESSAGES, _RESPONSE_TIME, _FIRST_RESPONSE_TIME = Kpi.MESSAGES, Kpi.RESPONSE_TIM
 _COUNTED = Change.COUNTED
 
 
-def on_message(before: State, after: State, event: Event, kind: Message) -> tuple[State, Effects]:
+def by_part_two(before: State, after: State, event: Event, effects: Effects) -> tuple[State, Effects]:
+    """Returns what an event leads to, given what it leads to by part one: the state `after` it, and `effects`."""
+    kind = event.kind
+    if type(kind) is Message:
+        after, more = _on_message(before, after, event, kind)
+    elif type(kind) is Assigned:
+        after, more = _on_assigned(before, after, event, kind)
+    elif type(kind) is WentLive:
+        more = _of_the_limit(effects)
+    elif type(kind) is LeftLive:
+        more = _of_the_limit(effects) + _on_stretch_end(before, event)
+    elif type(kind) is Ended:
+        after, of_end = _on_ended(before, after, event)
+        more = _of_the_limit(effects) + of_end
+    else:
+        return after, effects
+    return after, effects + more
+
+
+def _on_message(before: State, after: State, event: Event, kind: Message) -> tuple[State, Effects]:
     """Each message counts (R-KPI18-1), the first one as the start (R-KPI11-1); one of an operator may end a wait."""
     if kind.sender is _OPERATOR:
         return _on_operator_message(before, after, event, kind.operator or before.operator)
@@ -109,7 +128,7 @@ def _on_operator_message(before: State, after: State, event: Event, operator: Op
     return after, effects
 
 
-def of_the_limit(effects: Effects) -> Effects:
+def _of_the_limit(effects: Effects) -> Effects:
     """Returns why KPI 13 does not count a live stretch, where KPI 3 does not for the same reason (R-KPI13-3)."""
     return tuple(
         LeftOut(Kpi.LIVE_CONVERSATIONS_ANSWERED, effect.event_id, _NOR_ANSWERED.get(effect.rule, effect.rule))
@@ -193,7 +212,7 @@ def _in_hours(lasted: FactChange, since: Micros, schedule: ScheduleId) -> FactCh
 # Endings: KPI 12, 16 and 17.
 
 
-def on_stretch_end(before: State, event: Event) -> Effects:
+def _on_stretch_end(before: State, event: Event) -> Effects:
     """A live stretch ends (R-TIME-3), whatever else holds (R-KPI16-1, R-KPI16-2)."""
     live = before.live
     if live is None:
@@ -203,12 +222,12 @@ def on_stretch_end(before: State, event: Event) -> Effects:
     return (counted(before, event, Kpi.LIVE_SESSION_DURATION, duration_value(live.since, event.occur_time)),)
 
 
-def on_ended(before: State, after: State, event: Event) -> tuple[State, Effects]:
+def _on_ended(before: State, after: State, event: Event) -> tuple[State, Effects]:
     """The conversation had not ended, and does: with it ends the episode (R-KPI12-1, R-KPI17-1, R-KPI17-3).
 
     A wait that is open is closed without a fact (R-TIME-5). "Ended" while ended changes nothing (R-TIME-6).
     """
-    stretch = on_stretch_end(before, event)
+    stretch = _on_stretch_end(before, event)
     if before.ended:
         return after, (*stretch, left_out(event, Kpi.CONVERSATIONS_ENDED, Rule.HAD_ENDED))
     effects: Effects = (*stretch, _end(before, event), _end_of_episode(before, event))
@@ -240,7 +259,7 @@ def _end_of_episode(before: State, event: Event) -> Effect:
 # Assignments: KPI 19 and 20.
 
 
-def on_assigned(before: State, after: State, event: Event, kind: Assigned) -> tuple[State, Effects]:
+def _on_assigned(before: State, after: State, event: Event, kind: Assigned) -> tuple[State, Effects]:
     """An operator replaces another directly (R-KPI19-1, R-KPI19-4), or receives the conversation (R-KPI20-3)."""
     if kind.operator == NOBODY:
         return after, ()
