@@ -96,7 +96,7 @@ async def answered(store: Store, account: AccountId = ACME) -> dict[Kpi, KpiRows
 
 def numbers(answers: dict[Kpi, KpiRows], rules: int = CURRENT_RULES) -> dict[str, tuple[int, int]]:
     return {
-        kpi.name.lower(): (rows.summed.facts, rows.summed.stars)
+        kpi.name.lower(): (rows.summed.facts, rows.summed.sum)
         for kpi, rows in answers.items()
         if rules_of(kpi) <= rules
     }
@@ -179,7 +179,7 @@ async def service_times(store: Store) -> dict[str, tuple[int, int]]:
     query = Query(ACME, tuple(SERVICE_TIMES.values()), DAY, None, "UTC", Filter(), ())
     asked = await store.read(ACME, lambda view: answer(query, QueryLimits(), RollupCache(0), view))
     assert (await store.read(ACME, lambda view: examine(lambda _done, _total: None, view))).clean
-    return {rows.info.id: (rows.summed.facts, rows.summed.stars) for rows in asked.kpis}
+    return {rows.info.id: (rows.summed.facts, rows.summed.sum) for rows in asked.kpis}
 
 
 async def test_what_a_purge_removed_before_is_not_known(store):

@@ -251,7 +251,7 @@ def check_whole(query: Query, found: Answer, rows: dict[GroupKey, dict[int, list
     """Holds what is said of a whole answer against all its durations; and the order of its rows."""
     [of_kpi] = found.kpis
     everything = [ms for of_row in rows.values() for ms in whole(of_row)]
-    assert (of_kpi.summed.facts, of_kpi.summed.stars) == (len(everything), sum(everything))
+    assert (of_kpi.summed.facts, of_kpi.summed.sum) == (len(everything), sum(everything))
     assert [asked for asked, _ in of_kpi.summed.percentiles] == list(query.percentiles if everything else ())
     for asked, value in of_kpi.summed.percentiles:
         expected = np.quantile(everything, asked, method="inverted_cdf")

@@ -308,7 +308,7 @@ def test_a_share_is_the_part_of_what_agrees_in_all_but_the_value(world: World, q
 def agrees(query: Query, key: GroupKey, fact: Counted) -> bool:
     *_, operator, group, widget, instant = fact
     of_fact = (operator, group, widget, *time_of_week(query, instant // QUARTER_MICROS))
-    asked = (key.operator, key.group, key.widget, key.weekday, key.hour)
+    asked = (key.operator, key.group, key.widget, key.weekday, key.hour_of_day)
     return all(part in (None, own) for part, own in zip(asked, of_fact, strict=True))
 
 
@@ -320,4 +320,4 @@ def test_each_fact_is_once_in_the_sum_of_everything(world: World, query: Query) 
     facts = kept(query, world.facts[rows.info.kpi])
     assert rows.summed.facts == len(facts)
     if rows.info.has_mean:
-        assert rows.summed.stars == sum(int(fact[1]) for fact in facts)
+        assert rows.summed.sum == sum(int(fact[1]) for fact in facts)

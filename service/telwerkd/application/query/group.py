@@ -39,8 +39,8 @@ class KeyTotals(NamedTuple):
     """What is counted under each key in one period: arrays by the keys' places."""
 
     counts: IntArray
-    stars: IntArray
-    """Of durations the milliseconds, if the order is by them."""
+    sums: IntArray
+    """The stars; of durations the milliseconds, if the order is by them."""
     below: IntArray | None = None
     """Of a rate: what is below the line."""
     splits_alone: bool = False
@@ -213,7 +213,7 @@ def _grouped(kpi: KpiReading, layers: Sequence[list[Layer]], keys: int, order: O
         if of_durations and (order.measure in NEEDS_MEAN or order.measure is OrderMeasure.PERCENTILE):
             whole = digest(of, of_slice[0].key, keys, whole=True)
             percentile = None if order.percentile is None else whole.percentiles([order.percentile])[0, :, 0]
-            by_key = by_key._replace(stars=whole.sums[:, 0], percentile=percentile)
+            by_key = by_key._replace(sums=whole.sums[:, 0], percentile=percentile)
         # Only topics overlap; they have a layer each.
         overlaps = len(of_slice) > 1 and of_slice[0].code is None
         periods.append(GroupedSlice(of, totals, of_slice, overlaps, by_key))
@@ -293,7 +293,7 @@ _FIELDS = {
     Dimension.TOPIC: "value",
     Dimension.QUESTION: "value",
     Dimension.WEEKDAY: "weekday",
-    Dimension.HOUR_OF_DAY: "hour",
+    Dimension.HOUR_OF_DAY: "hour_of_day",
 }
 """Where a row has a dimension. By topic, each copy of a row has one topic as its value."""
 

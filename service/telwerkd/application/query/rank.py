@@ -111,9 +111,9 @@ def _numbers(order: Order, periods: Sequence[KeyTotals]) -> Floats:  # noqa: C90
         case OrderMeasure.COUNT:
             number = main.counts.astype(float)
         case OrderMeasure.SUM:
-            number = main.stars.astype(float)
+            number = main.sums.astype(float)
         case OrderMeasure.MEAN:
-            number = ratio(main.stars, main.counts)
+            number = ratio(main.sums, main.counts)
         case OrderMeasure.COUNT_DELTA:
             number = (main.counts - compared.counts).astype(float)
         case OrderMeasure.COUNT_CHANGE:
@@ -123,7 +123,7 @@ def _numbers(order: Order, periods: Sequence[KeyTotals]) -> Floats:  # noqa: C90
         case OrderMeasure.RATE_DELTA:
             number = _rates(main) - _rates(compared)
         case OrderMeasure.MEAN_DELTA:
-            number = ratio(main.stars, main.counts) - ratio(compared.stars, compared.counts)
+            number = ratio(main.sums, main.counts) - ratio(compared.sums, compared.counts)
         case OrderMeasure.PERCENTILE:
             number = _percentiles(main)
         case _:

@@ -26,7 +26,7 @@ class GroupKey(NamedTuple):
     question: str | None = None
     weekday: str | None = None
     """1 (Monday) to 7."""
-    hour: str | None = None
+    hour_of_day: str | None = None
     """00 to 23."""
 
 
@@ -82,8 +82,8 @@ class GrandTotal(NamedTuple):
     """All facts of a range and slice, each once; 0 without any (R-NUM-3). Of durations the sum and more (R-DUR-1)."""
 
     facts: int = 0
-    stars: int = 0
-    """Of durations the milliseconds."""
+    sum: int = 0
+    """KPI 1: the stars; of durations the milliseconds."""
     below: int | None = None
     """Of a rate: what is below the line."""
     percentiles: tuple[tuple[float, float], ...] = ()

@@ -49,7 +49,7 @@ class CellRow(NamedTuple):
     widget: str
     value: str
     weekday: str
-    hour: str
+    hour_of_day: str
 
 
 SeriesRow: TypeAlias = SeriesKey | CellRow

@@ -19,9 +19,9 @@ def encode_kpi_answer(rows: KpiRows, hours: WeekHours | None = None) -> pb.KpiAn
         availability=_availability(rows),
         overlapping=rows.overlapping,
         count=rows.summed.facts,
-        sum=rows.summed.stars,
+        sum=rows.summed.sum,
         compared_count=rows.compared.facts,
-        compared_sum=rows.compared.stars,
+        compared_sum=rows.compared.sum,
         row_count=rows.row_count,
         below_count=rows.summed.below or 0,
         compared_below_count=rows.compared.below or 0,
@@ -50,5 +50,5 @@ def encode_key(info: KpiInfo, key: GroupKey) -> pb.Key:
         topic_id=key.topic,
         question_id=key.question,
         weekday=None if key.weekday is None else int(key.weekday),
-        hour_of_day=None if key.hour is None else int(key.hour),
+        hour_of_day=None if key.hour_of_day is None else int(key.hour_of_day),
     )

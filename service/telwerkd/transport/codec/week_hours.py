@@ -29,7 +29,7 @@ class WeekHours(NamedTuple):
 
     def in_cell(self, key: GroupKey) -> tuple[float, float]:
         """The hours of a row's cell, in the range and in the compared period."""
-        cell = self.division.cell(key.weekday or "", key.hour or "")
+        cell = self.division.cell(key.weekday or "", key.hour_of_day or "")
         return float(self.hours[cell]), float(self.compared[cell])
 
     def cells(self) -> Iterator[pb.WeekCell]:
