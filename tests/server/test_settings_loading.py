@@ -163,6 +163,7 @@ def test_a_setting_that_is_a_path_is_not_read_from_a_file(tmp_path: Path, monkey
         ({"insecure_plaintext": True, "tls_cert": "x"}, "insecure_plaintext allows plain text, and tls_cert"),
         ({"insecure_no_auth": True, "keys_file": "x"}, "insecure_no_auth allows everyone everything, and keys_file"),
         ({"writer_stall_seconds": 5, "database": URL}, "writer_stall_seconds is for SQLite only"),
+        ({"http_page": True, "http_listen": ""}, "http_page is served on the port of HTTP, and http_listen is empty"),
     ],
 )
 def test_settings_that_make_no_sense_together_are_told(given: dict[str, object], expected: str | None):

@@ -16,7 +16,7 @@ from telwerkd.process.gc_tuning import devote_process
 from telwerkd.process.heap import tune_heap
 from telwerkd.process.log_format import Event, LogFormat, LogLevel
 from telwerkd.server import log_limit, workers
-from telwerkd.server.http_ports import start_lines
+from telwerkd.server.http_ports import start_lines, warn_of_no_page
 from telwerkd.server.reloading import Reloading, Source
 from telwerkd.server.settings import Settings
 from telwerkd.server.settings_contradictions import contradictions
@@ -62,6 +62,7 @@ def serve(
         *contradictions(settings, found.origins),
     ):
         log.warning("settings: %s", doubtful)
+    warn_of_no_page(settings)
     raise_limit()
     tune_heap()
     run(_serve(settings, Reloading(Source(config, flags), settings)))
@@ -100,7 +101,8 @@ async def _serve(settings: Settings, reloading: Reloading) -> None:
         return
     stop = Stop(settings.grace_seconds, on_hangup=reloading.on_hangup)
     async with running(settings, clock=clock) as server:
-        print(start_lines(server.address, server.http_address, server.probe_address), flush=True)  # noqa: T201
+        addresses = server.address, server.http_address, server.probe_address
+        print(start_lines(settings, *addresses), flush=True)  # noqa: T201
         log.info(_what_runs(settings))
         devote_process()
         async with reloading.followed(server.use):

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from socket import socket
 from typing import Final
 
@@ -12,13 +13,14 @@ import grpc.aio
 from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.server.port_addresses import http_address
 from telwerkd.server.settings import Settings
-from telwerkd.transport.endpoint.address import Address, parse
+from telwerkd.transport.endpoint.address import Address, TcpAddress, parse, reachable
 from telwerkd.transport.endpoint.sockets import bound
 from telwerkd.transport.http.app import App, Site, probes_alone
 from telwerkd.transport.http.calls import BodyLimits, Calls
 from telwerkd.transport.http.json_requests import JsonRequests
 from telwerkd.transport.http.methods import Methods
 from telwerkd.transport.http.origins import Origins
+from telwerkd.transport.http.page import BUILT, NOT_BUILT, Page, PageError, is_built
 from telwerkd.transport.http.probes import Exposition, Probes
 from telwerkd.transport.http.server import HttpServer
 from telwerkd.transport.security.grants import Credentials
@@ -92,6 +94,7 @@ class HttpPorts:
         budget: MemoryBudget,
         credentials: Credentials | None,
         exposition: Exposition,
+        page_folder: Path,
     ) -> None:
         self._site = self._probes = None
         self._calls: Calls | None = None
@@ -113,7 +116,7 @@ class HttpPorts:
         origins = Origins(ports.http.address, settings.http_hosts or (), settings.http_origins or ())
         probes = Probes(health, exposition, credentials) if ports.probes is None else None
         tls = None if settings.tls_files is None else server_context(settings.tls_files)
-        site = Site(origins, self._calls, probes)
+        site = Site(origins, self._calls, probes, _page(settings, page_folder))
         self._site = HttpServer(App(site.answer), limits, tls)
 
     async def start(self) -> None:
@@ -135,9 +138,34 @@ class HttpPorts:
             await self._probes.stop(0)
 
 
-def start_lines(address: str, http_address: str | None, probe_address: str | None) -> str:
+def _page(settings: Settings, folder: Path) -> Page:
+    """The page, or what stands in its place. Raises StartupError."""
+    if not settings.http_page:
+        return Page.none(settings.reply_stall_seconds)
+    try:
+        return Page.read(folder, settings.reply_stall_seconds)
+    except (PageError, OSError) as error:
+        raise StartupError(f"{error}; http_page = false goes on without it") from None
+
+
+def warn_of_no_page(settings: Settings) -> None:
+    """Says so in the log where the page is wanted and was not built."""
+    if settings.http_listen and settings.http_page and not is_built(BUILT):
+        log.warning("http: %s", NOT_BUILT)
+
+
+def start_lines(settings: Settings, address: str, http_address: str | None, probe_address: str | None) -> str:
     """What is written to standard output at the start, for whoever started a server with port 0: first of gRPC."""
     lines = [f"Telwerk listens on {address}"]
     lines += [] if http_address is None else [f"Telwerk serves HTTP on {http_address}"]
     lines += [] if probe_address is None else [f"Telwerk serves probes on {probe_address}"]
+    url = None if http_address is None else _page_url(settings, parse(http_address))
+    lines += [] if url is None else [f"Telwerk's page is at {url}"]
     return "\n".join(lines)
+
+
+def _page_url(settings: Settings, http: Address) -> str | None:
+    """What a browser on this machine opens; None where there is no page for it."""
+    if not settings.http_page or not is_built(BUILT) or not isinstance(http, TcpAddress):
+        return None
+    return f"{'http' if settings.tls_files is None else 'https'}://{reachable(http)}/"

@@ -32,6 +32,8 @@ def contradictions(settings: Settings, given: Collection[str]) -> Iterator[str]:
     if settings.insecure_no_auth and settings.keys_file is not None:
         yield "insecure_no_auth allows everyone everything, and keys_file asks for keys: leave one of them away"
     yield from (f"{found.text}; there is no HTTP" for found in collisions(settings) if not found.is_fatal)
+    if "http_page" in given and settings.http_page and not settings.http_listen:
+        yield "http_page is served on the port of HTTP, and http_listen is empty: there is none"
     yield from _of_tokens(settings, given)
     for name in ("transaction_shared_seconds_max", "writer_stall_seconds"):
         if name in given and isinstance(settings.database, PostgresUrl):

@@ -118,6 +118,7 @@ class SettingsFields(BaseModel):
     http_origins: Annotated[tuple[str, ...] | None, BeforeValidator(partial(_several, origin)), _TEXTS_SCHEMA] = Field(
         None, description="Origins whose web pages may call by HTTP, as `https://host`; commas between."
     )
+    http_page: bool = Field(default=True, description="Serve the web page on the port of HTTP, at `/`.")
     grace_seconds: float = Field(10.0, ge=0, description="How long running calls may take to end on SIGTERM.")
     writer_stall_seconds: float = Field(
         10.0, gt=0, description="Without a reply for so long, what writes to a SQLite file counts as stalled."

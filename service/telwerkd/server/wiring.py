@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import fields
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import grpc.aio
@@ -49,6 +50,7 @@ from telwerkd.transport.grpc.gate import GateInterceptor, GateLimits
 from telwerkd.transport.grpc.observing import ObservingInterceptor
 from telwerkd.transport.grpc.replies import Replies
 from telwerkd.transport.grpc.requests import RequestInterceptor
+from telwerkd.transport.http.page import BUILT
 from telwerkd.transport.security.auth import AuthInterceptor
 from telwerkd.transport.security.grants import Credentials
 from telwerkd.transport.server import SERVICE_NAMES, SERVICES, Services, make_server
@@ -107,7 +109,12 @@ class Running(NamedTuple):
 
 @asynccontextmanager
 async def running(
-    settings: Settings, *, is_worker: bool = False, clock: Clock | None = None, periods: Periods = PERIODS
+    settings: Settings,
+    *,
+    is_worker: bool = False,
+    clock: Clock | None = None,
+    periods: Periods = PERIODS,
+    page: Path = BUILT,
 ) -> AsyncIterator[Running]:
     """A server, from ready to stopped. Leaving it drains: running calls end, and what was submitted is stored.
 
@@ -128,7 +135,7 @@ async def running(
         async with (
             trace_export.exported(),
             opened(settings.database, serving=True, writer_stall_seconds=settings.writer_stall_seconds) as store,
-            _serving(settings, store, clock or Clock(), periods, shares_port=is_worker) as server,
+            _serving(settings, store, clock or Clock(), periods, page, shares_port=is_worker) as server,
         ):
             served = True
             yield server
@@ -140,7 +147,7 @@ async def running(
 
 @asynccontextmanager
 async def _serving(
-    settings: Settings, store: Store, clock: Clock, periods: Periods, *, shares_port: bool
+    settings: Settings, store: Store, clock: Clock, periods: Periods, page: Path, *, shares_port: bool
 ) -> AsyncIterator[Running]:
     parts = _Parts.of(settings, store, clock)
     metrics = Metrics(settings, parts.figures, store, clock)
@@ -158,7 +165,7 @@ async def _serving(
         if ports.http is not None:
             parts.observed.listens("connectrpc", *place_of(ports.http.address))
         http = HttpPorts(
-            settings, ports, services, interceptors, parts.health, parts.budget, credentials, metrics.exposition
+            settings, ports, services, interceptors, parts.health, parts.budget, credentials, metrics.exposition, page
         )
         if accepted.upkeep is not None:
             background.start(accepted.upkeep(), "keys of tokens")

@@ -76,7 +76,7 @@ async def serve(settings: Settings, what_runs: Event, reloading: Reloading) -> N
         stop = Stop(settings.grace_seconds, partial(_kill, workers), hangup)
         try:
             await asyncio.gather(*(worker.started() for worker in workers))
-            print(start_lines(address, http, probes), flush=True)  # noqa: T201
+            print(start_lines(settings, address, http, probes), flush=True)  # noqa: T201
             log.info(what_runs)
             keeping = [asyncio.create_task(worker.kept_alive()) for worker in workers]
             asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _pass_on, workers, signal.SIGUSR1)

@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 from telwerkd.server.settings import Settings
 from telwerkd.server.upkeep_tasks import PERIODS, Periods
 from telwerkd.server.wiring import Running, running
+from telwerkd.transport.http.page import BUILT
 from tests.conftest import SureClock
 
 KPI = "/telwerk.v1.KpiService/"
@@ -58,11 +59,13 @@ class HttpServer(NamedTuple):
 
 
 @asynccontextmanager
-async def http_started(folder: Path, *, periods: Periods = PERIODS, **settings: Any) -> AsyncIterator[HttpServer]:
-    """A server on an empty database, and a client of its HTTP port."""
+async def http_started(
+    folder: Path, *, periods: Periods = PERIODS, page: Path = BUILT, **settings: Any
+) -> AsyncIterator[HttpServer]:
+    """A server on an empty database, and a client of its HTTP port; `page` is the folder of its page."""
     wanted = {"database": str(folder / "telwerk.db"), "listen": "127.0.0.1:0", "http_listen": "127.0.0.1:0", **settings}
     async with (
-        running(Settings(**wanted), clock=SureClock(), periods=periods) as server,
+        running(Settings(**wanted), clock=SureClock(), periods=periods, page=page) as server,
         httpx2.AsyncClient(base_url=f"http://{server.http_address}", timeout=30, trust_env=False) as client,
     ):
         yield HttpServer(server, client)

@@ -11,6 +11,7 @@ from telwerkd.transport.http import probes
 from telwerkd.transport.http.calls import Calls
 from telwerkd.transport.http.exchange import Exchange, Headers, Receive, Scope, Send
 from telwerkd.transport.http.origins import Origins
+from telwerkd.transport.http.page import Page
 from telwerkd.transport.http.probes import Probes
 from telwerkd.transport.http.responses import error_of_status, refuse, respond_error
 
@@ -21,11 +22,6 @@ _SENT: Final = (
     b"connect-accept-encoding, connect-content-encoding, traceparent, tracestate"
 )
 """What pages of origins that are named may send, and read: what Connect's clients do."""
-
-_HOME: Final = (
-    b'Telwerk. Calls: POST /telwerk.v1.KpiService/QueryTotals and the like, as JSON (see the README, "Over HTTP").\n'
-)
-_TEXT: Final = [(b"content-type", b"text/plain; charset=utf-8")]
 
 
 class Connection(Protocol):
@@ -72,12 +68,13 @@ class App:
 
 
 class Site:
-    """The port that the clients use: calls, and the probes unless they have a port of their own."""
+    """The port that the clients use: calls, the page, and the probes unless they have a port of their own."""
 
-    def __init__(self, origins: Origins, calls: Calls, watched: Probes | None) -> None:
+    def __init__(self, origins: Origins, calls: Calls, watched: Probes | None, page: Page) -> None:
         self._origins = origins
         self._calls = calls
         self._probes = watched
+        self._page = page
 
     async def answer(self, exchange: Exchange) -> None:
         """Answers a request."""
@@ -103,11 +100,8 @@ class Site:
             await self._calls.answer(exchange, method)
         elif self._probes is not None and exchange.path in probes.PATHS:
             await self._probes.answer(exchange)
-        elif exchange.path == "/" and exchange.method in {"GET", "HEAD"}:
-            await exchange.respond(200, _TEXT, _HOME)
-        elif exchange.path == "/":
-            text = "/ is read by GET"
-            await refuse(exchange, 405, grpc.StatusCode.UNIMPLEMENTED, text, [(b"allow", b"GET, HEAD")])
+        elif self._page.has(exchange.path):
+            await self._page.answer(exchange)
         else:
             await not_found(exchange)
 

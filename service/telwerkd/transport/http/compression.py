@@ -1,6 +1,7 @@
 """Bodies that are compressed: gzip, which Connect's clients use by default."""
 
 import gzip
+import re
 import zlib
 from typing import Final
 
@@ -15,6 +16,9 @@ _PIECE_BYTES: Final = 2**20
 """Unpacked at once, in a thread."""
 _SMALL_BYTES: Final = 64
 """Gzip makes up to a thousand times as many of them."""
+_WEIGHT: Final = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)")
+_UNNAMED_IDENTITY: Final = 0.0001
+"""A body as it is may always be sent unless that is excluded; what a client names is better."""
 
 
 class Unpacking:
@@ -64,10 +68,20 @@ def packed(body: bytes) -> bytes:
 
 def pays(body_bytes: int, accepted: str | None) -> bool:
     """Whether a response of so many bytes is compressed for one who accepts that."""
-    if accepted is None or body_bytes < _COMPRESSED_BYTES_MIN:
-        return False
-    for part in accepted.lower().split(","):
-        coding, _, weight = part.partition(";")
-        if coding.strip() == "gzip":
-            return weight.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
-    return False
+    return accepted is not None and body_bytes >= _COMPRESSED_BYTES_MIN and weight("gzip", accepted) > 0
+
+
+def weight(coding: str, accepted: str | None) -> float:
+    """How much a client likes a coding, from 0 (not at all) to 1, by its `Accept-Encoding` (RFC 9110, 12.5.3)."""
+    weights = dict(map(_weighed, (accepted or "").lower().split(",")))
+    unnamed = _UNNAMED_IDENTITY if coding == "identity" else 0.0
+    return weights.get(coding, weights.get("*", unnamed))
+
+
+def _weighed(part: str) -> tuple[str, float]:
+    """A coding and its weight; one that cannot be read is none."""
+    coding, has_weight, parameter = part.partition(";")
+    if not has_weight:
+        return coding.strip(), 1.0
+    found = _WEIGHT.fullmatch(parameter.strip())
+    return coding.strip(), float(found[1]) if found else 0.0

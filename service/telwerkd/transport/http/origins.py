@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from telwerkd.transport.endpoint.address import Address, TcpAddress
 from telwerkd.transport.security.access import is_loopback
 
-_WEB: Final = {"http", "https"}
+_WEB: Final = {"http": 80, "https": 443}
+"""Schemes, and the ports that go without saying."""
 
 
 def host_name(text: str) -> str:
@@ -78,9 +79,10 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
 
 
 def _is_of(sender: str, host: str) -> bool:
-    """Whether the origin is this server's own, as the caller names it."""
+    """Whether the origin is this server's own, as the caller names it; proxies write a port that origins leave away."""
     scheme, _, netloc = sender.partition("://")
-    return scheme in _WEB and netloc.lower() == host.lower()
+    own = host.lower()
+    return scheme in _WEB and netloc.lower() in {own, own.removesuffix(f":{_WEB[scheme]}")}
 
 
 def _shown(text: str | None) -> str:
