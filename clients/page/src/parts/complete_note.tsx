@@ -1,0 +1,32 @@
+/** Until when the numbers are complete, and what is held back: in sight on every view. */
+import type { KpiAnswer } from "#stubs/kpi_service_pb.js";
+import { countText } from "../format/numbers.ts";
+import { minuteText } from "../format/times.ts";
+import { usePage } from "../state/page.ts";
+
+export function CompleteNote({
+  seconds,
+  answers,
+}: {
+  /** Since 1970. */
+  readonly seconds: number;
+  readonly answers: readonly KpiAnswer[];
+}) {
+  const { view, texts, zone, catalogue } = usePage();
+  const held = answers.filter((answer) => answer.heldBackCount > 0n);
+  return (
+    <p class="complete">
+      {seconds > 0 && (
+        <span title={texts.completeUntilHelp}>{texts.completeUntil(minuteText(seconds, zone, view.language))}</span>
+      )}
+      {held.map((answer) => (
+        <span key={answer.kpiId}>
+          {texts.heldBack(
+            countText(answer.heldBackCount, view.language),
+            catalogue.metrics.get(answer.kpiId)?.name ?? answer.kpiId,
+          )}
+        </span>
+      ))}
+    </p>
+  );
+}

@@ -1,0 +1,126 @@
+/** The frame around every view: where one is, which days, what is filtered, and what holds for all numbers. */
+import type { ComponentChildren } from "preact";
+import { heldKey, holdKey } from "../api/session.ts";
+import { cleanText } from "../format/labels.ts";
+import { spanText } from "../format/times.ts";
+import { isZoneKnown } from "../state/day.ts";
+import { hrefOf, usePage } from "../state/page.ts";
+import { LANGUAGES, type Language, type View } from "../state/view.ts";
+import { FilterBar } from "./filter_bar.tsx";
+import { Link } from "./link.tsx";
+import { GranularityMenu, PeriodMenu } from "./period_menu.tsx";
+import { ThemeMenu } from "./theme.tsx";
+
+const LANGUAGE_NAMES: Readonly<Record<Language, string>> = { en: "English", nl: "Nederlands", de: "Deutsch" };
+/** A clock that is off by less is nobody's trouble. */
+const CLOCK_SECONDS_MAX = 120;
+
+export function Shell({
+  clockBehind,
+  children,
+}: {
+  readonly clockBehind: number;
+  readonly children: ComponentChildren;
+}) {
+  const { view, texts, zone, slice } = usePage();
+  return (
+    <>
+      <a class="skip" href="#numbers">
+        {texts.skip}
+      </a>
+      <header>
+        <Heading />
+        <Navigation />
+        <div class="asked">
+          <PeriodMenu />
+          {view.view !== "why" && <GranularityMenu />}
+          <FilterBar />
+        </div>
+      </header>
+      <main id="numbers" tabIndex={-1}>
+        <p class="span">
+          <strong>{spanText(slice.span, view.language)}</strong> · {texts.timesIn(zone)}
+        </p>
+        {!isZoneKnown(zone) && <p class="note">{texts.zoneUnknown(zone)}</p>}
+        {Math.abs(clockBehind) > CLOCK_SECONDS_MAX && (
+          <p class="note">{texts.clockWrong(String(Math.round(Math.abs(clockBehind) / 60)))}</p>
+        )}
+        {children}
+      </main>
+    </>
+  );
+}
+
+function Heading() {
+  const { view, texts, live, go } = usePage();
+  const liveText = { off: texts.live, connecting: texts.liveConnecting, on: texts.liveOn, lost: texts.liveLost }[live];
+  return (
+    <div class="heading">
+      <Link class="home" change={{ view: "overview", metric: "", at: undefined, picked: [] }}>
+        Telwerk
+      </Link>
+      <span class="account" title={texts.account}>
+        {cleanText(view.account)}
+      </span>
+      <span class="spacer" />
+      <label class={`live ${live}`}>
+        <input type="checkbox" checked={view.live} onChange={(event) => go({ live: event.currentTarget.checked })} />
+        <span aria-hidden="true" class="dot" />
+        <span role="status">{liveText}</span>
+      </label>
+      <button type="button" class="quiet print" onClick={() => globalThis.print()}>
+        {texts.print}
+      </button>
+      <label class="menu">
+        <span class="hidden">{texts.language}</span>
+        <select
+          name="language"
+          value={view.language}
+          onChange={(event) => go({ language: event.currentTarget.value as Language }, "replace")}
+        >
+          {LANGUAGES.map((language) => (
+            <option key={language} value={language} lang={language}>
+              {LANGUAGE_NAMES[language]}
+            </option>
+          ))}
+        </select>
+      </label>
+      <ThemeMenu texts={texts} />
+      {heldKey() && (
+        <button
+          type="button"
+          class="quiet"
+          onClick={() => {
+            holdKey("");
+            location.reload();
+          }}
+        >
+          {texts.forgetKey}
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Navigation() {
+  const { view, texts } = usePage();
+  const tabs: readonly [Exclude<View["view"], "why">, Partial<View>][] = [
+    ["overview", { view: "overview", at: undefined }],
+    ["compare", { view: "compare", at: undefined }],
+    ["metric", { view: "metric", at: undefined }],
+  ];
+  return (
+    <nav aria-label="Telwerk">
+      {tabs.map(([name, change]) => (
+        <Link key={name} change={change} current={view.view === name}>
+          {texts.views[name]}
+        </Link>
+      ))}
+      {view.view === "why" && (
+        <a aria-current="page" href={hrefOf(view, {})}>
+          {texts.why}
+        </a>
+      )}
+    </nav>
+  );
+}

@@ -1,0 +1,48 @@
+/** The words of the overview. */
+import type { Language } from "../state/view.ts";
+
+export interface OverviewTexts {
+  readonly whyThis: string;
+  readonly better: string;
+  readonly worse: string;
+  readonly before: (count: string) => string;
+  readonly median: string;
+  readonly medianAndMost: (most: string) => string;
+  readonly ofRatings: (count: string) => string;
+  readonly ofBelow: (above: string, below: string) => string;
+}
+
+const en: OverviewTexts = {
+  whyThis: "Why? The conversations behind this number",
+  better: "better",
+  worse: "worse",
+  before: (count) => `before: ${count}`,
+  median: "median",
+  medianAndMost: (most) => `median; nine of ten within ${most}`,
+  ofRatings: (count) => `mean of ${count} ratings`,
+  ofBelow: (above, below) => `${above} of ${below}`,
+};
+
+const nl: OverviewTexts = {
+  whyThis: "Waarom? De gesprekken achter dit getal",
+  better: "beter",
+  worse: "slechter",
+  before: (count) => `voorheen: ${count}`,
+  median: "mediaan",
+  medianAndMost: (most) => `mediaan; negen van de tien binnen ${most}`,
+  ofRatings: (count) => `gemiddelde van ${count} beoordelingen`,
+  ofBelow: (above, below) => `${above} van ${below}`,
+};
+
+const de: OverviewTexts = {
+  whyThis: "Warum? Die Gespräche hinter dieser Zahl",
+  better: "besser",
+  worse: "schlechter",
+  before: (count) => `zuvor: ${count}`,
+  median: "Median",
+  medianAndMost: (most) => `Median; neun von zehn innerhalb von ${most}`,
+  ofRatings: (count) => `Mittel aus ${count} Bewertungen`,
+  ofBelow: (above, below) => `${above} von ${below}`,
+};
+
+export const OVERVIEW: Readonly<Record<Language, OverviewTexts>> = { en, nl, de };

@@ -1,0 +1,149 @@
+/** Every metric with its number, how it changed, and its course; by the catalogue's sections. */
+import { Availability, type KpiAnswer, type QueryTimeSeriesResponse } from "#stubs/kpi_service_pb.js";
+import { askTogether } from "../api/asking.ts";
+import type { Metric } from "../api/catalogue.ts";
+import { figureOfTotal, figuresOfSeries, NINE_OF_TEN, PERCENTILES } from "../api/figures.ts";
+import { canBeFiltered, GRANULARITY_OF, missingDimensions } from "../api/slice.ts";
+import { TimeChart } from "../charts/time_chart.tsx";
+import { changeOf, countText, durationText, figureText } from "../format/numbers.ts";
+import { minuteText } from "../format/times.ts";
+import { CompleteNote } from "../parts/complete_note.tsx";
+import { Link } from "../parts/link.tsx";
+import { useLoaded } from "../parts/loading.ts";
+import { useDrawnMark } from "../parts/mark.ts";
+import { EmptyNote, FailureNote, LoadingNote } from "../parts/states.tsx";
+import { usePage, whyOf } from "../state/page.ts";
+import { OVERVIEW } from "../texts/overview.ts";
+import type { Total } from "#stubs/kpi_service_pb.js";
+
+interface Answered {
+  readonly totals: ReadonlyMap<string, Total>;
+  readonly answers: ReadonlyMap<string, KpiAnswer>;
+  readonly series: QueryTimeSeriesResponse;
+  readonly completeUntil: number;
+}
+
+export function OverviewView() {
+  const page = usePage();
+  const { view, catalogue, slice, tick } = page;
+  const metrics = [...catalogue.metrics.values()].filter((metric) => canBeFiltered(metric, view.filters));
+  const ids = metrics.map((metric) => metric.id);
+  const loaded = useLoaded<Answered>(
+    `${slice.key} ${view.granularity} ${ids}`,
+    async (signal) => {
+      const shared = {
+        kpiIds: ids,
+        range: slice.range,
+        timeZone: slice.timeZone,
+        filter: slice.filter,
+        percentiles: [...PERCENTILES],
+        ...(slice.compareTo && { compareTo: slice.compareTo }),
+      };
+      const {
+        totals: [totals],
+        series: [series],
+      } = await askTogether(view.account, [shared], [{ ...shared, granularity: GRANULARITY_OF[view.granularity] }], signal);
+      if (!totals || !series) throw new Error("the server left an answer out");
+      return {
+        totals: new Map(totals.totals.map((total) => [total.kpiId, total])),
+        answers: new Map(totals.answers.map((answer) => [answer.kpiId, answer])),
+        series,
+        completeUntil: Number(totals.completeUntil?.seconds ?? 0n),
+      };
+    },
+    tick,
+  );
+  useDrawnMark("overview", loaded.value);
+  if (loaded.failure) return <FailureNote failure={loaded.failure} texts={page.texts} />;
+  if (!loaded.value) return <LoadingNote />;
+  const { value } = loaded;
+  const isEmpty = [...value.answers.values()].every((answer) => answer.count === 0n && answer.belowCount === 0n);
+  return (
+    <div aria-busy={loaded.isLoading} class="overview">
+      <CompleteNote seconds={value.completeUntil} answers={[...value.answers.values()]} />
+      {isEmpty && <EmptyNote />}
+      {catalogue.sections.map((section) => (
+        <section key={section.name}>
+          <h2>{section.name}</h2>
+          <div class="cards">
+            {section.metrics.map((metric) => (
+              <Card key={metric.id} metric={metric} answered={value} />
+            ))}
+          </div>
+        </section>
+      ))}
+    </div>
+  );
+}
+
+function Card({ metric, answered }: { readonly metric: Metric; readonly answered: Answered }) {
+  const { view } = usePage();
+  return (
+    <article class="card" data-metric={metric.id}>
+      <h3>
+        <Link change={{ view: "metric", metric: metric.id }}>{metric.name}</Link>
+      </h3>
+      <CardBody metric={metric} answered={answered} key={view.language} />
+    </article>
+  );
+}
+
+function CardBody({ metric, answered }: { readonly metric: Metric; readonly answered: Answered }) {
+  const { view, texts, zone } = usePage();
+  const { language } = view;
+  const own = OVERVIEW[language];
+  const missing = missingDimensions(metric, view.filters);
+  if (missing.length > 0)
+    return <p class="help">{texts.notFiltered(missing.map((name) => texts.dimensions[name]).join(", "))}</p>;
+  const [total, answer] = [answered.totals.get(metric.id), answered.answers.get(metric.id)];
+  if (answer?.availability === Availability.NOT_YET_COUNTED) return <p class="help">{texts.notYetCounted}</p>;
+  if (!total) return <p class="figure">{figureText(metric.figure, undefined, language)}</p>;
+  const { value, before, count } = figureOfTotal(metric, total);
+  const change = changeOf(metric, value, before, language);
+  const most = total.percentiles.find(({ percentile }) => percentile === NINE_OF_TEN)?.value;
+  const line = answered.series.series.find((series) => series.kpiId === metric.id);
+  const figures = line && figuresOfSeries(metric, line);
+  const text = figureText(metric.figure, value, language);
+  return (
+    <>
+      <p class="figure">
+        <Link class="number" change={whyOf(metric)} title={own.whyThis}>
+          {text}
+        </Link>
+        {change && (
+          <span class={`change ${change.verdict}`}>
+            {change.text}
+            {change.verdict !== "none" && <span class="hidden"> {own[change.verdict]}</span>}
+          </span>
+        )}
+      </p>
+      <p class="help">
+        {metric.figure === "duration" && (most === undefined ? own.median : own.medianAndMost(durationText(most, language)))}
+        {metric.figure === "stars" && own.ofRatings(countText(count, language))}
+        {metric.figure === "rate" && own.ofBelow(countText(total.count, language), countText(count, language))}
+        {metric.figure === "count" && before !== undefined && own.before(countText(before, language))}
+      </p>
+      {answer?.availability === Availability.NOT_ENABLED && <p class="help">{texts.notEnabled}</p>}
+      {answer?.knownFrom && (
+        <p class="help">{texts.knownFrom(minuteText(Number(answer.knownFrom.seconds), zone, language))}</p>
+      )}
+      {figures && (
+        <TimeChart
+          isSmall
+          lines={[
+            { label: own.before(""), values: figures.before, isBefore: true },
+            { label: metric.name, values: figures.values },
+          ]}
+          starts={answered.series.bucketStartSeconds.map(Number)}
+          granularity={answered.series.granularity}
+          figure={metric.figure}
+          kind="line"
+          zone={zone}
+          language={language}
+          height={56}
+          label={`${metric.name}: ${text}`}
+        />
+      )}
+    </>
+  );
+}
