@@ -7,7 +7,9 @@ import type {
   QueryTotalsRequestSchema,
   QueryTotalsResponse,
 } from "#stubs/kpi_service_pb.js";
+import type { Metric } from "./catalogue.ts";
 import { kpis } from "./clients.ts";
+import { PERCENTILES } from "./figures.ts";
 
 export type TotalsInit = MessageInitShape<typeof QueryTotalsRequestSchema>;
 export type SeriesInit = MessageInitShape<typeof QueryTimeSeriesRequestSchema>;
@@ -40,4 +42,15 @@ export async function askTogether(
     else throw new ConnectError(answer.value?.message ?? "", Code.InvalidArgument);
   }
   return answered;
+}
+
+/** The metrics' ids as questions take them: percentiles can be asked of durations alone, so they are asked apart. */
+export function questionsAbout(metrics: readonly Metric[]): readonly Pick<TotalsInit, "kpiIds" | "percentiles">[] {
+  const of = (chosen: readonly Metric[]) => chosen.map((metric) => metric.id);
+  const durations = metrics.filter((metric) => metric.figure === "duration");
+  const others = metrics.filter((metric) => metric.figure !== "duration");
+  return [
+    ...(others.length > 0 ? [{ kpiIds: of(others) }] : []),
+    ...(durations.length > 0 ? [{ kpiIds: of(durations), percentiles: [...PERCENTILES] }] : []),
+  ];
 }

@@ -13,7 +13,10 @@ export function CompleteNote({
   readonly answers: readonly KpiAnswer[];
 }) {
   const { view, texts, zone, catalogue } = usePage();
-  const held = answers.filter((answer) => answer.heldBackCount > 0n);
+  // A rate holds back what the KPI above its line does.
+  const held = answers.filter(
+    (answer) => answer.heldBackCount > 0n && catalogue.metrics.get(answer.kpiId)?.figure !== "rate",
+  );
   return (
     <p class="complete">
       {seconds > 0 && (

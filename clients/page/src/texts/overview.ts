@@ -9,6 +9,7 @@ export interface OverviewTexts {
   readonly median: string;
   readonly medianAndMost: (most: string) => string;
   readonly ofRatings: (count: string) => string;
+  readonly noOpeningHours: string;
   readonly ofBelow: (above: string, below: string) => string;
 }
 
@@ -20,6 +21,7 @@ const en: OverviewTexts = {
   median: "median",
   medianAndMost: (most) => `median; nine of ten within ${most}`,
   ofRatings: (count) => `mean of ${count} ratings`,
+  noOpeningHours: "No opening hours were set when these conversations began (telwerk settings --hours).",
   ofBelow: (above, below) => `${above} of ${below}`,
 };
 
@@ -31,6 +33,7 @@ const nl: OverviewTexts = {
   median: "mediaan",
   medianAndMost: (most) => `mediaan; negen van de tien binnen ${most}`,
   ofRatings: (count) => `gemiddelde van ${count} beoordelingen`,
+  noOpeningHours: "Er waren geen openingstijden ingesteld toen deze gesprekken begonnen (telwerk settings --hours).",
   ofBelow: (above, below) => `${above} van ${below}`,
 };
 
@@ -42,6 +45,7 @@ const de: OverviewTexts = {
   median: "Median",
   medianAndMost: (most) => `Median; neun von zehn innerhalb von ${most}`,
   ofRatings: (count) => `Mittel aus ${count} Bewertungen`,
+  noOpeningHours: "Als diese Gespräche begannen, waren keine Öffnungszeiten eingestellt (telwerk settings --hours).",
   ofBelow: (above, below) => `${above} von ${below}`,
 };
 

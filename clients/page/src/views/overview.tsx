@@ -1,8 +1,8 @@
 /** Every metric with its number, how it changed, and its course; by the catalogue's sections. */
-import { Availability, type KpiAnswer, type QueryTimeSeriesResponse } from "#stubs/kpi_service_pb.js";
-import { askTogether } from "../api/asking.ts";
+import { Availability, type Granularity, type KpiAnswer, type Series, type Total } from "#stubs/kpi_service_pb.js";
+import { askTogether, questionsAbout } from "../api/asking.ts";
 import type { Metric } from "../api/catalogue.ts";
-import { figureOfTotal, figuresOfSeries, NINE_OF_TEN, PERCENTILES } from "../api/figures.ts";
+import { figureOfTotal, figuresOfSeries, NINE_OF_TEN } from "../api/figures.ts";
 import { canBeFiltered, GRANULARITY_OF, missingDimensions } from "../api/slice.ts";
 import { TimeChart } from "../charts/time_chart.tsx";
 import { changeOf, countText, durationText, figureText } from "../format/numbers.ts";
@@ -12,45 +12,46 @@ import { Link } from "../parts/link.tsx";
 import { useLoaded } from "../parts/loading.ts";
 import { useDrawnMark } from "../parts/mark.ts";
 import { EmptyNote, FailureNote, LoadingNote } from "../parts/states.tsx";
-import { usePage, whyOf } from "../state/page.ts";
+import { type Page, usePage, whyOf } from "../state/page.ts";
 import { OVERVIEW } from "../texts/overview.ts";
-import type { Total } from "#stubs/kpi_service_pb.js";
 
 interface Answered {
   readonly totals: ReadonlyMap<string, Total>;
   readonly answers: ReadonlyMap<string, KpiAnswer>;
-  readonly series: QueryTimeSeriesResponse;
+  readonly series: ReadonlyMap<string, Series>;
+  readonly starts: readonly number[];
+  readonly granularity: Granularity;
   readonly completeUntil: number;
+}
+
+async function askOverview({ view, slice }: Page, metrics: readonly Metric[], signal: AbortSignal): Promise<Answered> {
+  const questions = questionsAbout(metrics).map((question) => ({
+    ...question,
+    range: slice.range,
+    timeZone: slice.timeZone,
+    filter: slice.filter,
+    ...(slice.compareTo && { compareTo: slice.compareTo }),
+  }));
+  const granularity = GRANULARITY_OF[view.granularity];
+  const overTime = questions.map((question) => ({ ...question, granularity }));
+  const { totals, series } = await askTogether(view.account, questions, overTime, signal);
+  return {
+    totals: new Map(totals.flatMap((answer) => answer.totals.map((total) => [total.kpiId, total]))),
+    answers: new Map(totals.flatMap((answer) => answer.answers.map((about) => [about.kpiId, about]))),
+    series: new Map(series.flatMap((answer) => answer.series.map((line) => [line.kpiId, line]))),
+    starts: (series[0]?.bucketStartSeconds ?? []).map(Number),
+    granularity: series[0]?.granularity || granularity,
+    completeUntil: Number(totals[0]?.completeUntil?.seconds ?? 0n),
+  };
 }
 
 export function OverviewView() {
   const page = usePage();
   const { view, catalogue, slice, tick } = page;
   const metrics = [...catalogue.metrics.values()].filter((metric) => canBeFiltered(metric, view.filters));
-  const ids = metrics.map((metric) => metric.id);
-  const loaded = useLoaded<Answered>(
-    `${slice.key} ${view.granularity} ${ids}`,
-    async (signal) => {
-      const shared = {
-        kpiIds: ids,
-        range: slice.range,
-        timeZone: slice.timeZone,
-        filter: slice.filter,
-        percentiles: [...PERCENTILES],
-        ...(slice.compareTo && { compareTo: slice.compareTo }),
-      };
-      const {
-        totals: [totals],
-        series: [series],
-      } = await askTogether(view.account, [shared], [{ ...shared, granularity: GRANULARITY_OF[view.granularity] }], signal);
-      if (!totals || !series) throw new Error("the server left an answer out");
-      return {
-        totals: new Map(totals.totals.map((total) => [total.kpiId, total])),
-        answers: new Map(totals.answers.map((answer) => [answer.kpiId, answer])),
-        series,
-        completeUntil: Number(totals.completeUntil?.seconds ?? 0n),
-      };
-    },
+  const loaded = useLoaded(
+    `${slice.key} ${view.granularity} ${metrics.map((metric) => metric.id)}`,
+    (signal) => askOverview(page, metrics, signal),
     tick,
   );
   useDrawnMark("overview", loaded.value);
@@ -98,10 +99,12 @@ function CardBody({ metric, answered }: { readonly metric: Metric; readonly answ
   const [total, answer] = [answered.totals.get(metric.id), answered.answers.get(metric.id)];
   if (answer?.availability === Availability.NOT_YET_COUNTED) return <p class="help">{texts.notYetCounted}</p>;
   if (!total) return <p class="figure">{figureText(metric.figure, undefined, language)}</p>;
+  if (answer && answer.unscheduledWidgetIds.length > 0 && total.count === 0n)
+    return <p class="help">{own.noOpeningHours}</p>;
   const { value, before, count } = figureOfTotal(metric, total);
   const change = changeOf(metric, value, before, language);
   const most = total.percentiles.find(({ percentile }) => percentile === NINE_OF_TEN)?.value;
-  const line = answered.series.series.find((series) => series.kpiId === metric.id);
+  const line = answered.series.get(metric.id);
   const figures = line && figuresOfSeries(metric, line);
   const text = figureText(metric.figure, value, language);
   return (
@@ -131,11 +134,11 @@ function CardBody({ metric, answered }: { readonly metric: Metric; readonly answ
         <TimeChart
           isSmall
           lines={[
-            { label: own.before(""), values: figures.before, isBefore: true },
             { label: metric.name, values: figures.values },
+            { label: own.before(""), values: figures.before, isBefore: true },
           ]}
-          starts={answered.series.bucketStartSeconds.map(Number)}
-          granularity={answered.series.granularity}
+          starts={answered.starts}
+          granularity={answered.granularity}
           figure={metric.figure}
           kind="line"
           zone={zone}
