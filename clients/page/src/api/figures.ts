@@ -4,7 +4,7 @@ import presentation from "#presentation";
 import type { Metric } from "./catalogue.ts";
 
 /** What is asked for wherever durations are shown: the median, and the one that nine of ten are within. */
-export const PERCENTILES: readonly number[] = presentation.duration.percentiles;
+export const PERCENTILES: readonly number[] = presentation.percentiles;
 export const [MEDIAN = 0.5, NINE_OF_TEN = 0.9] = PERCENTILES;
 
 const percentileOf = (percentiles: readonly Percentile[], wanted: number): number | undefined =>

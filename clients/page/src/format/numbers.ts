@@ -4,7 +4,7 @@ import type { FigureKind, Metric } from "../api/catalogue.ts";
 
 export const NOT_THERE = "–";
 
-const { units, whole_units_min: WHOLE_UNITS_MIN } = presentation.duration;
+const { units_of_time: UNITS, whole_units_min: WHOLE_UNITS_MIN } = presentation;
 const FORMATS = new Map<string, Intl.NumberFormat>();
 
 function format(language: string, options: Intl.NumberFormatOptions): Intl.NumberFormat {
@@ -23,15 +23,20 @@ const fixed = (digits: number): Intl.NumberFormatOptions => ({
 
 export const countText = (count: number | bigint, language: string): string => format(language, {}).format(count);
 
+const MILLISECONDS = { symbol: "ms", milliseconds: 1, digits: 0 };
+
+/** The unit in which a duration is written: the largest of which there is a whole one. */
+export const unitOf = (ms: number) => UNITS.find(({ milliseconds }) => Math.abs(ms) >= milliseconds) ?? MILLISECONDS;
+
 /** A duration in the largest unit of which there is a whole one: 850 ms, 57.5 s, 12.3 min. */
 export function durationText(ms: number, language: string): string {
-  const unit = units.find(({ milliseconds }) => Math.abs(ms) >= milliseconds) ?? { symbol: "ms", milliseconds: 1, digits: 0 };
+  const unit = unitOf(ms);
   return `${format(language, fixed(unit.digits)).format(ms / unit.milliseconds)}\u00a0${unit.symbol}`;
 }
 
 /** The same for the edge of a chart, where there is little room: from ten units on in whole ones. */
 export function shortDurationText(ms: number, language: string): string {
-  const unit = units.find(({ milliseconds }) => Math.abs(ms) >= milliseconds) ?? { symbol: "ms", milliseconds: 1, digits: 0 };
+  const unit = unitOf(ms);
   const inUnits = ms / unit.milliseconds;
   const digits = Math.abs(inUnits) < WHOLE_UNITS_MIN && !Number.isInteger(inUnits) ? unit.digits : 0;
   return `${format(language, fixed(digits)).format(inUnits)}\u00a0${unit.symbol}`;

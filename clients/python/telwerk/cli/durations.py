@@ -1,28 +1,7 @@
 """Durations as people read them, in the largest unit of which there is a whole one: 850 ms, 57.5 s, 12.3 min, 5.0 h."""
 
-from typing import Final, NamedTuple
-
+from telwerk.cli.presentation import UNITS_OF_TIME, WHOLE_UNITS_MIN, Unit
 from telwerk.v1.kpi_service_pb2 import Kpi, ValueKind
-
-
-class Unit(NamedTuple):
-    """A unit of time, by the symbol that is the same in every language."""
-
-    symbol: str
-    milliseconds: int
-    digits: int
-    """After the decimal point."""
-
-
-_WHOLE_UNITS_MIN: Final = 9.95
-
-_UNITS: Final = (
-    Unit("d", 86_400_000, 1),
-    Unit("h", 3_600_000, 1),
-    Unit("min", 60_000, 1),
-    Unit("s", 1_000, 1),
-    Unit("ms", 1, 0),
-)
 
 
 def has_durations(kpi: Kpi) -> bool:
@@ -32,7 +11,7 @@ def has_durations(kpi: Kpi) -> bool:
 
 def unit_of(milliseconds: float) -> Unit:
     """The unit in which this is written, whether it is more or less than nothing."""
-    return next((unit for unit in _UNITS if abs(milliseconds) >= unit.milliseconds), _UNITS[-1])
+    return next((unit for unit in UNITS_OF_TIME if abs(milliseconds) >= unit.milliseconds), UNITS_OF_TIME[-1])
 
 
 def duration_text(milliseconds: float) -> str:
@@ -45,4 +24,4 @@ def short_duration_text(milliseconds: float) -> str:
     """The same in at most seven cells: from ten units on in whole ones."""
     unit = unit_of(milliseconds)
     units = milliseconds / unit.milliseconds
-    return f"{units:.{unit.digits if units < _WHOLE_UNITS_MIN else 0}f} {unit.symbol}"
+    return f"{units:.{unit.digits if units < WHOLE_UNITS_MIN else 0}f} {unit.symbol}"

@@ -15,6 +15,7 @@ from telwerk.cli.dashboard.columns import cells_of, column_rows, count_levels, d
 from telwerk.cli.dashboard.views import BoardName, Column, Period, View
 from telwerk.cli.durations import duration_text, has_durations, short_duration_text, unit_of
 from telwerk.cli.labels import Labels
+from telwerk.cli.presentation import COMPARED_COUNT_MIN, RELATIVE_CHANGE_MAX, WHOLE_UNITS_MIN
 from telwerk.cli.slicing import readable_id
 from telwerk.cli.tables import ABSENT, percent
 from telwerk.cli.times import zone_of
@@ -52,9 +53,6 @@ _BUCKET_NAMES: Final[Mapping[GranularityName, Sequence[str]]] = {
     "year": ("%Y",),
 }
 """What the buckets may be called, the longest form first."""
-_BASE_MIN: Final = 10
-_PERCENT_MAX: Final = 1_000
-_WHOLE_POINTS_MIN: Final = 9.95
 _CHART_ROWS_MAX: Final = 4
 _ROWS_OF_HEADING: Final = 4
 
@@ -173,14 +171,14 @@ def _change(kpi: Kpi, total: Total) -> str:
     compared = total.comparison
     if compared.HasField("below_count"):
         points = 100 * compared.rate_delta
-        form = ".1f" if abs(points) < _WHOLE_POINTS_MIN else ".0f"
+        form = ".1f" if abs(points) < WHOLE_UNITS_MIN else ".0f"
         return _arrow(points, form, " pp") if compared.HasField("rate_delta") else ABSENT
     if has_durations(kpi):
         return _duration_change(compared)
     if kpi.has_mean:
         return _arrow(compared.mean_delta, ".2f") if compared.HasField("mean_delta") else ABSENT
     # From a handful, or to many times as much, percent say less than the count.
-    if compared.count >= _BASE_MIN and 100 * compared.count_change <= _PERCENT_MAX:
+    if compared.count >= COMPARED_COUNT_MIN and compared.count_change <= RELATIVE_CHANGE_MAX:
         return _arrow(100 * compared.count_change, ",.0f", "%")
     return _arrow(compared.count_delta, ",d")
 
@@ -190,7 +188,7 @@ def _duration_change(compared: TotalComparison) -> str:
     if not compared.HasField("mean_delta"):
         return ABSENT
     percent = 100 * compared.mean_delta / compared.mean if compared.mean else inf
-    if percent <= _PERCENT_MAX:
+    if percent <= 100 * RELATIVE_CHANGE_MAX:
         return _arrow(percent, ",.0f", "%")
     unit = unit_of(compared.mean_delta)
     return _arrow(compared.mean_delta / unit.milliseconds, ".0f", f" {unit.symbol}")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar, Unpack
 
+from telwerk.cli.presentation import PERCENTILES
 from telwerk.client import Telwerk
 from telwerk.errors import InvalidArgumentError
 from telwerk.names import Names
@@ -15,9 +16,6 @@ ROWS_MAX: Final = 40
 
 ANSWERS_MAX: Final = 200
 """Answers of a survey, over all its questions."""
-
-SPREAD: Final = (0.5, 0.9)
-"""The percentiles that stand beside a mean of durations, which a few long ones pull up."""
 
 _Response = TypeVar("_Response", QueryTimeSeriesResponse, QueryTotalsResponse)
 
@@ -67,7 +65,7 @@ class Answers:
     week: Part[QueryTotalsResponse]
     """What the heat map shows, by weekday and hour of the day."""
     durations: Part[QueryTotalsResponse]
-    """The KPIs that measure durations, with the `SPREAD` of each."""
+    """The KPIs that measure durations, with the `PERCENTILES` of each."""
 
     @property
     def names(self) -> Names:
@@ -119,7 +117,7 @@ def ask(
         ),
         totals(rates, **slice_, compare_to="previous"),
         totals(busy, **slice_, group_by=["weekday", "hour_of_day"]),
-        totals(_of(kpis, ValueKind.VALUE_KIND_DURATION), **slice_, percentiles=SPREAD),
+        totals(_of(kpis, ValueKind.VALUE_KIND_DURATION), **slice_, percentiles=PERCENTILES),
     ]
     for survey in surveys:
         queries.append(totals(survey, **keyed, group_by=["question"], top=ROWS_MAX, include_rest=True))

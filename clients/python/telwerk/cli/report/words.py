@@ -5,18 +5,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from telwerk.cli.durations import unit_of
+from telwerk.cli.presentation import COMPARED_COUNT_MIN, RELATIVE_CHANGE_MAX
 from telwerk.queries import GranularityName
 from telwerk.v1.kpi_service_pb2 import Direction
 
 NOT_THERE: Final = "–"  # noqa: RUF001 - a dash that is seen beside digits
 _MINUS: Final = "\N{MINUS SIGN}"
 _NO_BREAK: Final = "\N{NO-BREAK SPACE}"
-
-
-_BASE_MIN: Final = 10
-"""Of fewer before, a change is said as a count alone: from 3 to 4 is no "+33.3%" that anyone should act upon."""
-_RELATIVE_MAX: Final = 10.0
-"""A change to more than this many times as much is said as a count alone, too."""
 
 
 @dataclass(frozen=True)
@@ -139,9 +134,9 @@ class Words:
         delta = count - before
         if not delta:
             return Change(self.unchanged)
-        relative = delta / before if before >= _BASE_MIN else None
+        relative = delta / before if before >= COMPARED_COUNT_MIN else None
         percent = ""
-        if relative is not None and relative <= _RELATIVE_MAX:
+        if relative is not None and relative <= RELATIVE_CHANGE_MAX:
             percent = f" ({_sign(relative)}{self.decimal(100 * abs(relative), 1)}{self.percent})"
         return self._judged(f"{_arrow(delta)} {_sign(delta)}{self.number(abs(delta))}{percent}", delta, direction)
 
