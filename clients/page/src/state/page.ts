@@ -42,6 +42,7 @@ export const whyOf = (metric: Metric, at?: View["at"], filters?: View["filters"]
   view: "why",
   metric: metric.id,
   at,
+  term: 0,
   picked: [],
   ...(filters && { filters }),
 });

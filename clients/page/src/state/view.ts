@@ -49,10 +49,14 @@ export interface View {
   readonly top: number;
   /** Of rates: rows with fewer below the line are among the rest. */
   readonly floor: number;
+  /** The metrics that "compare" has columns of, by id, in order; none for its own choice. */
+  readonly columns: readonly string[];
   /** Rows that are overlaid in one chart, by id. */
   readonly picked: readonly string[];
   /** "Why?" of one bucket alone. */
   readonly at: Instants | undefined;
+  /** Which part of a rate "why?" lists: the place of a term among those it is made of. */
+  readonly term: number;
   readonly live: boolean;
   readonly language: Language;
 }
@@ -109,8 +113,10 @@ export function viewOf(search: string, language: Language): View {
     ascending: params.get("ascending") === "1",
     top: wholeOf(params.get("top"), 1, TOP_MAX, 20),
     floor: wholeOf(params.get("floor"), 1, 999_999_999, 1),
+    columns: [...new Set(params.getAll("column"))],
     picked: [...new Set(params.getAll("pick"))],
     at: instantsOf(params.get("at")),
+    term: wholeOf(params.get("term"), 0, 99, 0),
     live: params.get("live") === "1",
     language: oneOf(LANGUAGES, params.get("language"), language),
   };
@@ -138,9 +144,11 @@ export function searchOf(view: View): string {
   put("ascending", view.ascending ? 1 : 0, 0);
   put("top", view.top, 20);
   put("floor", view.floor, 1);
+  for (const id of view.columns) params.append("column", id);
   for (const id of view.picked) params.append("pick", id);
   for (const name of DIMENSIONS) for (const id of view.filters[name] ?? []) params.append(name, id);
   if (view.at) params.append("at", `${view.at.start}-${view.at.end}`);
+  put("term", view.term, 0);
   put("live", view.live ? 1 : 0, 0);
   params.append("language", view.language);
   return `?${params}`;

@@ -1,0 +1,177 @@
+/** The rows that were ticked, laid over each other in one chart, with the same numbers as a table. */
+import { useState } from "preact/hooks";
+import type { QueryTimeSeriesResponse } from "#stubs/kpi_service_pb.js";
+import { askTogether, questionsAbout } from "../api/asking.ts";
+import type { Metric } from "../api/catalogue.ts";
+import { figuresOfSeries } from "../api/figures.ts";
+import { DIMENSION_OF, filterOf, GRANULARITY_OF } from "../api/slice.ts";
+import { COLOURS, type Line, TimeChart } from "../charts/time_chart.tsx";
+import { idOfKey, type Label } from "../format/labels.ts";
+import { figureText } from "../format/numbers.ts";
+import { bucketText } from "../format/times.ts";
+import { Link } from "../parts/link.tsx";
+import { useLoaded } from "../parts/loading.ts";
+import { fullText, Named } from "../parts/named.tsx";
+import { LoadingNote } from "../parts/states.tsx";
+import { ViewFailure } from "../parts/view_failure.tsx";
+import { usePage, whyOf } from "../state/page.ts";
+import { COMPARE } from "../texts/compare.ts";
+
+interface ChartProps {
+  readonly comparable: readonly Metric[];
+  /** What is shown unless another metric is chosen. */
+  readonly sorted: Metric | undefined;
+  readonly labelOf: (id: string) => Label;
+}
+
+export function CompareChart({ comparable, sorted, labelOf }: ChartProps) {
+  const { view, slice, tick, go } = usePage();
+  const own = COMPARE[view.language];
+  const [attempt, setAttempt] = useState(0);
+  const metric = comparable.find((each) => each.id === view.metric) ?? sorted;
+  const { by, picked } = view;
+  const isShown = metric !== undefined && picked.length > 0;
+  const loaded = useLoaded(
+    isShown ? JSON.stringify([slice.key, by, picked, metric.id, view.granularity, attempt]) : undefined,
+    async (signal) => {
+      if (!metric) throw new Error("there is no metric");
+      const questions = questionsAbout([metric]).map((question) => ({
+        ...question,
+        range: slice.range,
+        timeZone: slice.timeZone,
+        granularity: GRANULARITY_OF[view.granularity],
+        filter: filterOf({ ...view.filters, [by]: picked }),
+        groupBy: [DIMENSION_OF[by]],
+      }));
+      const { series } = await askTogether(view.account, [], questions, signal);
+      if (!series[0]) throw new Error("the server left an answer out");
+      return { series: series[0], metric, picked };
+    },
+    tick,
+  );
+  if (!isShown) return null;
+  return (
+    <section class="card overlay" aria-busy={loaded.isLoading}>
+      <div class="controls">
+        <h2>{own.overlaid}</h2>
+        <MetricMenu comparable={comparable} metric={metric} />
+        <button type="button" onClick={() => go({ picked: [] }, "replace")}>
+          {own.clearOverlay}
+        </button>
+      </div>
+      {loaded.failure ? (
+        <ViewFailure failure={loaded.failure} retry={() => setAttempt((last) => last + 1)} />
+      ) : loaded.value ? (
+        <Overlaid {...loaded.value} labelOf={labelOf} />
+      ) : (
+        <LoadingNote />
+      )}
+    </section>
+  );
+}
+
+function MetricMenu({ comparable, metric }: { readonly comparable: readonly Metric[]; readonly metric: Metric }) {
+  const { view, catalogue, go } = usePage();
+  return (
+    <label class="menu">
+      <span>{COMPARE[view.language].overlaidMetric}</span>
+      <select
+        name="metric"
+        value={metric.id}
+        onChange={(event) => go({ metric: event.currentTarget.value }, "replace")}
+      >
+        {catalogue.sections.map((section) => (
+          <optgroup key={section.name} label={section.name}>
+            {section.metrics
+              .filter((each) => comparable.includes(each))
+              .map((each) => (
+                <option key={each.id} value={each.id}>
+                  {each.name}
+                </option>
+              ))}
+          </optgroup>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+interface OverlaidProps {
+  readonly series: QueryTimeSeriesResponse;
+  readonly metric: Metric;
+  readonly picked: readonly string[];
+  readonly labelOf: (id: string) => Label;
+}
+
+function Overlaid({ series, metric, picked, labelOf }: OverlaidProps) {
+  const { view, zone } = usePage();
+  const own = COMPARE[view.language];
+  const starts = series.bucketStartSeconds.map(Number);
+  const lines = picked.map((id): Line & { readonly id: string } => {
+    const found = series.series.find((each) => idOfKey(each.key, view.by) === id);
+    return { id, label: fullText(labelOf(id)), values: found ? figuresOfSeries(metric, found).values : [] };
+  });
+  const granularity = series.granularity || GRANULARITY_OF[view.granularity];
+  return (
+    <>
+      <ul class="legend">
+        {lines.map((line, place) => (
+          <li key={line.id}>
+            <span class={`swatch line-${place % COLOURS}`} aria-hidden="true" />
+            <Named label={labelOf(line.id)} />
+            {line.values.length === 0 && <span class="help">({own.noNumbers})</span>}
+          </li>
+        ))}
+      </ul>
+      <TimeChart
+        lines={lines}
+        starts={starts}
+        granularity={granularity}
+        figure={metric.figure}
+        kind="line"
+        zone={zone}
+        language={view.language}
+        height={280}
+        label={own.overTime(metric.name, lines.map((line) => line.label).join(", "))}
+      />
+      <details>
+        <summary>{own.asTable}</summary>
+        <div class="scroll" role="region" aria-label={own.asTable} tabIndex={0}>
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">{own.step}</th>
+                {lines.map((line) => (
+                  <th key={line.id} scope="col" class="number">
+                    <Named label={labelOf(line.id)} />
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {starts.map((start, bucket) => (
+                <tr key={start}>
+                  <th scope="row">{bucketText(start, granularity, zone, view.language)}</th>
+                  {lines.map((line) => (
+                    <td key={line.id} class="number">
+                      <Link
+                        class="value"
+                        change={whyOf(
+                          metric,
+                          { start, end: starts[bucket + 1] ?? Number(series.endSeconds) },
+                          { ...view.filters, [view.by]: [line.id] },
+                        )}
+                      >
+                        {figureText(metric.figure, line.values[bucket], view.language)}
+                      </Link>
+                    </td>
+                  ))}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </details>
+    </>
+  );
+}
