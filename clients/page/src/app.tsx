@@ -91,8 +91,9 @@ function Views({
     () => sliceOf(view, quarterHour, zone),
     [view.account, view.period, view.filters, zone, quarterHour],
   );
-  const live = useLive(view, slice, catalogue, () => setTick((last) => last + 1));
-  const page: Page = { view, texts: textsOf(view), catalogue, zone, slice, tick, live, go, refused };
+  const retry = () => setTick((last) => last + 1);
+  const live = useLive(view, slice, catalogue, retry);
+  const page: Page = { view, texts: textsOf(view), catalogue, zone, slice, tick, live, go, refused, retry };
   return (
     <PageContext.Provider value={page}>
       <Shell clockBehind={clockBehind()}>

@@ -74,7 +74,7 @@ export interface Change {
 
 const signed = (number: number, text: string): string => (number > 0 ? `+${text}` : number < 0 ? `\u2212${text}` : text);
 
-/** How a number differs from the one before; undefined where one of the two is missing. */
+/** How a number differs from the one before; undefined where it does not, or one of the two is missing. */
 export function changeOf(
   metric: Metric,
   number: number | undefined,
@@ -84,9 +84,10 @@ export function changeOf(
   if (number === undefined || before === undefined || Number.isNaN(number) || Number.isNaN(before)) return undefined;
   const delta = number - before;
   const text = changeText(metric.figure, delta, before, language);
-  const isZero = !/[1-9]/.test(text);
+  // As it is written: what rounds to nothing is no change.
+  if (!/[1-9]/.test(text)) return undefined;
   const good = Math.sign(delta) * metric.direction;
-  return { text: isZero ? text.replace(/^[+\u2212]/, "") : text, verdict: isZero || good === 0 ? "none" : good > 0 ? "better" : "worse" };
+  return { text, verdict: good === 0 ? "none" : good > 0 ? "better" : "worse" };
 }
 
 function changeText(figure: FigureKind, delta: number, before: number, language: string): string {

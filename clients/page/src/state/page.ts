@@ -23,6 +23,8 @@ export interface Page {
   readonly go: (change: Partial<View>, how?: "push" | "replace") => void;
   /** What a view reports when a call failed for want of a key; the page asks for one. */
   readonly refused: (failure: Failure) => void;
+  /** Asks again what the view shows. */
+  readonly retry: () => void;
 }
 
 export const PageContext = createContext<Page | undefined>(undefined);

@@ -9,9 +9,9 @@ import { changeOf, countText, durationText, figureText } from "../format/numbers
 import { minuteText } from "../format/times.ts";
 import { CompleteNote } from "../parts/complete_note.tsx";
 import { Link } from "../parts/link.tsx";
+import { LoadedView } from "../parts/loaded_view.tsx";
 import { useLoaded } from "../parts/loading.ts";
-import { useDrawnMark } from "../parts/mark.ts";
-import { EmptyNote, FailureNote, LoadingNote } from "../parts/states.tsx";
+import { EmptyNote } from "../parts/states.tsx";
 import { type Page, usePage, whyOf } from "../state/page.ts";
 import { OVERVIEW } from "../texts/overview.ts";
 
@@ -54,26 +54,31 @@ export function OverviewView() {
     (signal) => askOverview(page, metrics, signal),
     tick,
   );
-  useDrawnMark("overview", loaded.value);
-  if (loaded.failure) return <FailureNote failure={loaded.failure} texts={page.texts} />;
-  if (!loaded.value) return <LoadingNote />;
-  const { value } = loaded;
-  const isEmpty = [...value.answers.values()].every((answer) => answer.count === 0n && answer.belowCount === 0n);
   return (
-    <div aria-busy={loaded.isLoading} class="overview">
-      <CompleteNote seconds={value.completeUntil} answers={[...value.answers.values()]} />
-      {isEmpty && <EmptyNote />}
+    <LoadedView name="overview" loaded={loaded}>
+      {(value) => <Sections answered={value} />}
+    </LoadedView>
+  );
+}
+
+function Sections({ answered }: { readonly answered: Answered }) {
+  const { catalogue } = usePage();
+  const answers = [...answered.answers.values()];
+  return (
+    <>
+      <CompleteNote seconds={answered.completeUntil} answers={answers} />
+      {answers.every((answer) => answer.count === 0n && answer.belowCount === 0n) && <EmptyNote />}
       {catalogue.sections.map((section) => (
         <section key={section.name}>
           <h2>{section.name}</h2>
           <div class="cards">
             {section.metrics.map((metric) => (
-              <Card key={metric.id} metric={metric} answered={value} />
+              <Card key={metric.id} metric={metric} answered={answered} />
             ))}
           </div>
         </section>
       ))}
-    </div>
+    </>
   );
 }
 
