@@ -6,6 +6,7 @@ import { clockBehind, serverNow } from "./api/clock.ts";
 import type { Failure } from "./api/errors.ts";
 import { type LiveState, watch } from "./api/live.ts";
 import { GRANULARITY_OF, sliceOf } from "./api/slice.ts";
+import { cleanText } from "./format/labels.ts";
 import { useLoaded } from "./parts/loading.ts";
 import { Shell } from "./parts/shell.tsx";
 import { AccountForm, KeyForm } from "./parts/sign_in.tsx";
@@ -41,6 +42,10 @@ export function App() {
     document.documentElement.lang = view.language;
   }, [view.language]);
   const texts = textsOf(view);
+  useEffect(() => {
+    const name = view.view === "why" ? texts.why : texts.views[view.view];
+    document.title = view.account ? `${name} · ${cleanText(view.account)} · Telwerk` : "Telwerk";
+  }, [view.view, view.account, texts]);
   if (!view.account) return <AccountForm texts={texts} open={(account) => go({ account })} />;
   return <AccountPage key={view.account} view={view} go={go} />;
 }
@@ -67,8 +72,18 @@ function AccountPage({ view, go }: { readonly view: View; readonly go: Page["go"
   };
   if (failure?.kind === "key" || failure?.kind === "permission")
     return <KeyForm texts={texts} failure={failure} done={retry} />;
-  if (failure) return <FailureNote failure={failure} texts={texts} retry={retry} />;
-  if (!needed.value) return <p role="status">{texts.loading}</p>;
+  if (failure)
+    return (
+      <main>
+        <FailureNote failure={failure} texts={texts} retry={retry} />
+      </main>
+    );
+  if (!needed.value)
+    return (
+      <main>
+        <p role="status">{texts.loading}</p>
+      </main>
+    );
   return <Views key={attempt} view={view} go={go} {...needed.value} refused={setRefusal} />;
 }
 

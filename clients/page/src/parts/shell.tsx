@@ -47,6 +47,7 @@ export function Shell({
         )}
         {children}
       </main>
+      <Footer />
     </>
   );
 }
@@ -59,9 +60,9 @@ function Heading() {
       <Link class="home" change={{ view: "overview", metric: "", at: undefined, picked: [] }}>
         Telwerk
       </Link>
-      <span class="account" title={texts.account}>
+      <button type="button" class="quiet account" title={texts.otherAccount} onClick={() => go({ account: "" })}>
         {cleanText(view.account)}
-      </span>
+      </button>
       <span class="spacer" />
       <label class={`live ${live}`}>
         <input type="checkbox" checked={view.live} onChange={(event) => go({ live: event.currentTarget.checked })} />
@@ -71,8 +72,17 @@ function Heading() {
       <button type="button" class="quiet print" onClick={() => globalThis.print()}>
         {texts.print}
       </button>
+    </div>
+  );
+}
+
+/** What is chosen once. */
+function Footer() {
+  const { view, texts, go } = usePage();
+  return (
+    <footer>
       <label class="menu">
-        <span class="hidden">{texts.language}</span>
+        <span>{texts.language}</span>
         <select
           name="language"
           value={view.language}
@@ -98,7 +108,7 @@ function Heading() {
           {texts.forgetKey}
         </button>
       )}
-    </div>
+    </footer>
   );
 }
 

@@ -9,8 +9,9 @@ import { FailureNote } from "./states.tsx";
 export function AccountForm({ texts, open }: { readonly texts: ShellTexts; readonly open: (account: string) => void }) {
   const [account, setAccount] = useState("");
   return (
-    <form
-      class="ask"
+    <main>
+      <form
+        class="ask"
       onSubmit={(event) => {
         event.preventDefault();
         if (account.trim()) open(account.trim());
@@ -31,7 +32,8 @@ export function AccountForm({ texts, open }: { readonly texts: ShellTexts; reado
       </label>
       <p class="help">{texts.accountHelp}</p>
       <button type="submit">{texts.open}</button>
-    </form>
+      </form>
+    </main>
   );
 }
 
@@ -48,8 +50,9 @@ export function KeyForm({
   const [key, setKey] = useState("");
   const wasRefused = failure.kind === "key" && heldKey() !== "";
   return (
-    <form
-      class="ask"
+    <main>
+      <form
+        class="ask"
       onSubmit={(event) => {
         event.preventDefault();
         holdKey(key.trim());
@@ -73,6 +76,7 @@ export function KeyForm({
       </label>
       <p class="help">{texts.keyHelp}</p>
       <button type="submit">{texts.signIn}</button>
-    </form>
+      </form>
+    </main>
   );
 }

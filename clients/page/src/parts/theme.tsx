@@ -36,7 +36,7 @@ export function ThemeMenu({ texts }: { readonly texts: ShellTexts }) {
   };
   return (
     <label class="menu">
-      <span class="hidden">{texts.theme}</span>
+      <span>{texts.theme}</span>
       <select value={theme} onChange={(event) => choose(event.currentTarget.value as Theme)}>
         {THEMES.map((name) => (
           <option key={name} value={name}>

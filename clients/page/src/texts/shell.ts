@@ -29,6 +29,7 @@ export interface ShellTexts {
   readonly serviceTimes: string;
   readonly rates: string;
   readonly account: string;
+  readonly otherAccount: string;
   readonly accountWanted: string;
   readonly accountHelp: string;
   readonly open: string;
@@ -119,6 +120,7 @@ const en: ShellTexts = {
   serviceTimes: "Within opening hours",
   rates: "Rates",
   account: "Account",
+  otherAccount: "Another account",
   accountWanted: "Which account?",
   accountHelp: "The id under which your chat platform sends its events, such as demo.",
   open: "Open",
@@ -216,6 +218,7 @@ const nl: ShellTexts = {
   serviceTimes: "Binnen openingstijden",
   rates: "Verhoudingen",
   account: "Account",
+  otherAccount: "Ander account",
   accountWanted: "Welk account?",
   accountHelp: "De id waaronder uw chatplatform zijn gebeurtenissen stuurt, zoals demo.",
   open: "Openen",
@@ -313,6 +316,7 @@ const de: ShellTexts = {
   serviceTimes: "Innerhalb der Öffnungszeiten",
   rates: "Quoten",
   account: "Konto",
+  otherAccount: "Anderes Konto",
   accountWanted: "Welches Konto?",
   accountHelp: "Die ID, unter der Ihre Chat-Plattform ihre Ereignisse sendet, etwa demo.",
   open: "Öffnen",
