@@ -1,11 +1,12 @@
 // Builds the page into the server's package (service/telwerkd/page), from where telwerkd serves it: one script and one
 // style sheet, named by their content so that browsers may keep them for ever, and compressed beforehand.
-import { context, build } from "esbuild";
+
 import { createHash } from "node:crypto";
-import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { build, context } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, "../../service/telwerkd/page");
@@ -63,8 +64,14 @@ async function write({ outputFiles, metafile }) {
   const iconName = `assets/icon-${createHash("sha256").update(icon).digest("hex").slice(0, 8)}.svg`;
   await put(join(out, iconName), icon);
   const html = (await readFile(join(here, "src/index.html"), "utf8"))
-    .replace("{script}", names.find((name) => name.endsWith(".js")))
-    .replace("{style}", names.find((name) => name.endsWith(".css")))
+    .replace(
+      "{script}",
+      names.find((name) => name.endsWith(".js")),
+    )
+    .replace(
+      "{style}",
+      names.find((name) => name.endsWith(".css")),
+    )
     .replace("{icon}", iconName);
   await put(join(out, "index.html"), html);
   await writeFile(join(out, "licences.txt"), await licences(metafile.inputs));
@@ -74,7 +81,9 @@ if (process.argv.includes("--watch")) {
   const watching = await context({
     ...options,
     minify: false,
-    plugins: [{ name: "write", setup: ({ onEnd }) => onEnd((result) => (result.errors.length ? undefined : write(result))) }],
+    plugins: [
+      { name: "write", setup: ({ onEnd }) => onEnd((result) => (result.errors.length ? undefined : write(result))) },
+    ],
   });
   await watching.watch();
 } else {

@@ -55,16 +55,13 @@ function AccountPage({ view, go }: { readonly view: View; readonly go: Page["go"
   const texts = textsOf(view);
   const [attempt, setAttempt] = useState(0);
   const [refusal, setRefusal] = useState<Failure>();
-  const needed = useLoaded(
-    `${view.account} ${view.language} ${attempt}`,
-    async (signal) => {
-      const [catalogue, account] = await Promise.all([
-        loadCatalogue(view.language, texts, signal),
-        settings.getAccountSettings({ accountId: view.account }, { signal }),
-      ]);
-      return { catalogue, zone: account.settings?.timeZone || "UTC" };
-    },
-  );
+  const needed = useLoaded(`${view.account} ${view.language} ${attempt}`, async (signal) => {
+    const [catalogue, account] = await Promise.all([
+      loadCatalogue(view.language, texts, signal),
+      settings.getAccountSettings({ accountId: view.account }, { signal }),
+    ]);
+    return { catalogue, zone: account.settings?.timeZone || "UTC" };
+  });
   const failure = refusal ?? needed.failure;
   const retry = () => {
     setRefusal(undefined);
@@ -122,12 +119,7 @@ function Views({
 }
 
 /** The state of the watch, which runs while the view is live. */
-function useLive(
-  view: View,
-  slice: Page["slice"],
-  catalogue: Page["catalogue"],
-  changed: () => void,
-): LiveState {
+function useLive(view: View, slice: Page["slice"], catalogue: Page["catalogue"], changed: () => void): LiveState {
   const [state, setState] = useState<LiveState>("off");
   const latest = useRef(changed);
   latest.current = changed;

@@ -1,6 +1,7 @@
 /** Questions in one call, so that all numbers of a view are of one moment. */
-import { ConnectError, Code } from "@connectrpc/connect";
+
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type {
   QueryTimeSeriesRequestSchema,
   QueryTimeSeriesResponse,

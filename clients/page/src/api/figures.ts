@@ -1,6 +1,7 @@
 /** The one number that stands for a metric, out of an answer: a count, a mean of stars, a median duration, or a rate. */
-import type { Percentile, PercentileSeries, Series, Total } from "#stubs/kpi_service_pb.js";
+
 import presentation from "#presentation";
+import type { Percentile, PercentileSeries, Series, Total } from "#stubs/kpi_service_pb.js";
 import type { Metric } from "./catalogue.ts";
 
 /** What is asked for wherever durations are shown: the median, and the one that nine of ten are within. */

@@ -26,6 +26,7 @@ const KINDS: Readonly<Record<Exclude<DimensionName, "value">, NameKind>> = {
  * A browser shows ids as text, so markup is none; line breaks, control characters and direction marks still would confuse.
  */
 export const cleanText = (text: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
   text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, "\u00b7");
 
 /** The display names that answers carry. */

@@ -12,26 +12,26 @@ export function AccountForm({ texts, open }: { readonly texts: ShellTexts; reado
     <main>
       <form
         class="ask"
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (account.trim()) open(account.trim());
-      }}
-    >
-      <h1>{texts.accountWanted}</h1>
-      <label>
-        {texts.account}
-        <input
-          name="account"
-          autocomplete="on"
-          spellcheck={false}
-          required
-          maxLength={128}
-          value={account}
-          onInput={(event) => setAccount(event.currentTarget.value)}
-        />
-      </label>
-      <p class="help">{texts.accountHelp}</p>
-      <button type="submit">{texts.open}</button>
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (account.trim()) open(account.trim());
+        }}
+      >
+        <h1>{texts.accountWanted}</h1>
+        <label>
+          {texts.account}
+          <input
+            name="account"
+            autocomplete="on"
+            spellcheck={false}
+            required
+            maxLength={128}
+            value={account}
+            onInput={(event) => setAccount(event.currentTarget.value)}
+          />
+        </label>
+        <p class="help">{texts.accountHelp}</p>
+        <button type="submit">{texts.open}</button>
       </form>
     </main>
   );
@@ -53,29 +53,29 @@ export function KeyForm({
     <main>
       <form
         class="ask"
-      onSubmit={(event) => {
-        event.preventDefault();
-        holdKey(key.trim());
-        done();
-      }}
-    >
-      <h1>{failure.kind === "permission" ? texts.failures.permission : texts.keyWanted}</h1>
-      {wasRefused && <p role="alert">{texts.keyRefused}</p>}
-      {failure.kind === "permission" && <FailureNote failure={failure} texts={texts} />}
-      <label>
-        {texts.key}
-        <input
-          name="key"
-          type="password"
-          autocomplete="off"
-          spellcheck={false}
-          required
-          value={key}
-          onInput={(event) => setKey(event.currentTarget.value)}
-        />
-      </label>
-      <p class="help">{texts.keyHelp}</p>
-      <button type="submit">{texts.signIn}</button>
+        onSubmit={(event) => {
+          event.preventDefault();
+          holdKey(key.trim());
+          done();
+        }}
+      >
+        <h1>{failure.kind === "permission" ? texts.failures.permission : texts.keyWanted}</h1>
+        {wasRefused && <p role="alert">{texts.keyRefused}</p>}
+        {failure.kind === "permission" && <FailureNote failure={failure} texts={texts} />}
+        <label>
+          {texts.key}
+          <input
+            name="key"
+            type="password"
+            autocomplete="off"
+            spellcheck={false}
+            required
+            value={key}
+            onInput={(event) => setKey(event.currentTarget.value)}
+          />
+        </label>
+        <p class="help">{texts.keyHelp}</p>
+        <button type="submit">{texts.signIn}</button>
       </form>
     </main>
   );

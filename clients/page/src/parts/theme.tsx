@@ -18,8 +18,8 @@ function storedTheme(): Theme {
 export const THEME_CHANGED = "telwerk-theme";
 
 export function applyTheme(theme: Theme = storedTheme()): void {
-  if (theme === "system") delete document.documentElement.dataset["theme"];
-  else document.documentElement.dataset["theme"] = theme;
+  if (theme === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
 }
 
 export function ThemeMenu({ texts }: { readonly texts: ShellTexts }) {

@@ -153,10 +153,12 @@ const en: ShellTexts = {
   empty: "Nothing was counted in this period",
   emptyHelp: "Choose a longer period, fewer filters, or check the account's id.",
   completeUntil: (instant) => `Complete until ${instant}`,
-  completeUntilHelp: "No response limit that ends before this is still open. Late events may still correct what lies before.",
+  completeUntilHelp:
+    "No response limit that ends before this is still open. Late events may still correct what lies before.",
   heldBack: (count, metric) => `${metric}: ${count} held back until their conversation's first message`,
   timesIn: (zone) => `Times in ${zone}`,
-  zoneUnknown: (zone) => `Your browser does not know the time zone ${zone}: times are shown in UTC; the days are the account's.`,
+  zoneUnknown: (zone) =>
+    `Your browser does not know the time zone ${zone}: times are shown in UTC; the days are the account's.`,
   clockWrong: (minutes) => `This computer's clock is wrong by ${minutes} minutes. The server's is used.`,
   skip: "To the numbers",
   notYetCounted: "Not counted yet: the server's operator can have it counted from what is stored (telwerkd rebuild).",
@@ -251,10 +253,12 @@ const nl: ShellTexts = {
   empty: "In deze periode is niets geteld",
   emptyHelp: "Kies een langere periode, minder filters, of controleer de id van het account.",
   completeUntil: (instant) => `Volledig tot ${instant}`,
-  completeUntilHelp: "Geen reactielimiet die hiervoor eindigt staat nog open. Late gebeurtenissen kunnen wat ervoor ligt nog corrigeren.",
+  completeUntilHelp:
+    "Geen reactielimiet die hiervoor eindigt staat nog open. Late gebeurtenissen kunnen wat ervoor ligt nog corrigeren.",
   heldBack: (count, metric) => `${metric}: ${count} vastgehouden tot het eerste bericht van het gesprek`,
   timesIn: (zone) => `Tijden in ${zone}`,
-  zoneUnknown: (zone) => `Uw browser kent de tijdzone ${zone} niet: tijden staan in UTC; de dagen zijn die van het account.`,
+  zoneUnknown: (zone) =>
+    `Uw browser kent de tijdzone ${zone} niet: tijden staan in UTC; de dagen zijn die van het account.`,
   clockWrong: (minutes) => `De klok van deze computer loopt ${minutes} minuten verkeerd. Die van de server geldt.`,
   skip: "Naar de getallen",
   notYetCounted: "Nog niet geteld: de beheerder van de server kan het uit de opslag laten tellen (telwerkd rebuild).",
@@ -322,7 +326,8 @@ const de: ShellTexts = {
   open: "Öffnen",
   key: "Schlüssel",
   keyWanted: "Dieser Server verlangt einen Schlüssel",
-  keyHelp: "Ein Schlüssel (tw_…) oder Token von den Betreibern des Servers. Er wird behalten, bis Sie diesen Tab schließen.",
+  keyHelp:
+    "Ein Schlüssel (tw_…) oder Token von den Betreibern des Servers. Er wird behalten, bis Sie diesen Tab schließen.",
   keyRefused: "Der Server nimmt diesen Schlüssel nicht an, oder nicht mehr.",
   signIn: "Diesen Schlüssel verwenden",
   forgetKey: "Schlüssel vergessen",
@@ -349,13 +354,16 @@ const de: ShellTexts = {
   empty: "In diesem Zeitraum wurde nichts gezählt",
   emptyHelp: "Wählen Sie einen längeren Zeitraum, weniger Filter, oder prüfen Sie die ID des Kontos.",
   completeUntil: (instant) => `Vollständig bis ${instant}`,
-  completeUntilHelp: "Keine Antwortfrist, die davor endet, ist noch offen. Späte Ereignisse können noch berichtigen, was davor liegt.",
+  completeUntilHelp:
+    "Keine Antwortfrist, die davor endet, ist noch offen. Späte Ereignisse können noch berichtigen, was davor liegt.",
   heldBack: (count, metric) => `${metric}: ${count} zurückgehalten bis zur ersten Nachricht des Gesprächs`,
   timesIn: (zone) => `Zeiten in ${zone}`,
-  zoneUnknown: (zone) => `Ihr Browser kennt die Zeitzone ${zone} nicht: Zeiten stehen in UTC; die Tage sind die des Kontos.`,
+  zoneUnknown: (zone) =>
+    `Ihr Browser kennt die Zeitzone ${zone} nicht: Zeiten stehen in UTC; die Tage sind die des Kontos.`,
   clockWrong: (minutes) => `Die Uhr dieses Computers geht um ${minutes} Minuten falsch. Es gilt die des Servers.`,
   skip: "Zu den Zahlen",
-  notYetCounted: "Noch nicht gezählt: die Betreiber des Servers können es aus dem Gespeicherten zählen lassen (telwerkd rebuild).",
+  notYetCounted:
+    "Noch nicht gezählt: die Betreiber des Servers können es aus dem Gespeicherten zählen lassen (telwerkd rebuild).",
   notEnabled: "Auf den gewählten Widgets nicht eingeschaltet",
   knownFrom: (instant) => `Bekannt ab ${instant}`,
   notFiltered: (dimensions) => `Nicht filterbar nach: ${dimensions}`,

@@ -126,7 +126,8 @@ function CardBody({ metric, answered }: { readonly metric: Metric; readonly answ
         )}
       </p>
       <p class="help">
-        {metric.figure === "duration" && (most === undefined ? own.median : own.medianAndMost(durationText(most, language)))}
+        {metric.figure === "duration" &&
+          (most === undefined ? own.median : own.medianAndMost(durationText(most, language)))}
         {metric.figure === "stars" && own.ofRatings(countText(count, language))}
         {metric.figure === "rate" && own.ofBelow(countText(total.count, language), countText(count, language))}
         {metric.figure === "count" && before !== undefined && own.before(countText(before, language))}
