@@ -21,6 +21,18 @@
 #
 # `make image-digest` pins the base to what its tag means today; `make image-lock` renews the locked dependencies.
 ARG BASE=python:3.13.9-slim-trixie
+ARG NODE=node:22.21.1-trixie-slim
+
+# The page, which is files for browsers: node is not in the image.
+FROM ${NODE} AS page
+WORKDIR /src
+COPY clients/page/package.json clients/page/package-lock.json clients/page/.npmrc clients/page/
+# By the checksums of the lock, and without running anything of a package's own.
+RUN npm --prefix clients/page ci --ignore-scripts --no-audit --no-fund --loglevel=error
+COPY clients/typescript/src/gen clients/typescript/src/gen
+COPY clients/python/telwerk/cli clients/python/telwerk/cli
+COPY clients/page clients/page
+RUN npm --prefix clients/page run --silent build
 
 FROM ${BASE} AS build
 WORKDIR /src
@@ -34,6 +46,7 @@ RUN pip install --no-cache-dir --only-binary :all: --require-hashes -r deploy/im
 COPY pyproject.toml README.md LICENSE ./
 COPY clients/python clients/python
 COPY service service
+COPY --from=page /src/service/telwerkd/page service/telwerkd/page
 # Nothing is fetched here any more: all that these two need is locked above.
 RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels ./clients/python . \
     && pip --python /opt/telwerk/bin/python install --no-cache-dir --no-deps --no-index /wheels/*.whl

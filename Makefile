@@ -45,8 +45,8 @@ $(VENV)/stubs/installed: pyproject.toml $(VENV)/installed
 demo: $(VENV)/installed ## simulated chats on a server of its own: the answer of each KPI
 	$(BIN)/python clients/python/examples/demo.py
 
-serve: $(VENV)/installed ## a server on 127.0.0.1:50051, on the SQLite file telwerk.db
-	@echo 'Next, in another terminal:  $(BIN)/telwerk simulate --conversations 300  and  $(BIN)/telwerk dashboard --account demo'
+serve: $(VENV)/installed page-where-node-is ## a server on 127.0.0.1:50051, on the SQLite file telwerk.db, with its page on port 50080
+	@echo 'Next, in another terminal:  $(BIN)/telwerk simulate --conversations 300  and then open the page, whose address stands below'
 	$(BIN)/telwerkd serve
 
 # Most tests wait for servers of their own: four at a time keep two cores busy. A file stays together, and those that
@@ -118,7 +118,7 @@ bench-docs: $(VENV)/benchable ## write the last results into docs/performance.md
 soak: $(VENV)/benchable ## 30 minutes at 70% of the peak: the last five must be like the first
 	$(BENCH) soak
 
-check: $(VENV)/checked check-stubs ## format, lint, types, the import ladder, the contract, the Dockerfiles and the composition
+check: $(VENV)/checked check-stubs check-page ## format, lint, types, the import ladder, the contract, the Dockerfiles and the composition
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -175,6 +175,35 @@ $(TOOLS)/installed: tests/tools/go.mod tests/tools/go.sum
 $(NODE)/installed: clients/typescript/package-lock.json
 	cd clients/typescript && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
+
+# --- the page: telwerkd serves what is built of it, and does without where it was not built ---
+
+BUILT_PAGE   := service/telwerkd/page/index.html
+PAGE_NODE    := clients/page/node_modules
+PAGE_SOURCES := $(shell find clients/page clients/typescript/src/gen clients/python/telwerk/cli/presentation.json \
+  -name node_modules -prune -o -type f -print)
+.PHONY: page page-where-node-is check-page
+
+page: $(BUILT_PAGE) ## build the page that telwerkd serves to browsers; needs node with npm
+
+$(PAGE_NODE)/installed: clients/page/package-lock.json
+	cd clients/page && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(BUILT_PAGE): $(PAGE_NODE)/installed $(PAGE_SOURCES)
+	cd clients/page && npm run --silent build
+
+# Nobody who wants a server alone has to have node.
+page-where-node-is:
+	@if ! command -v npm >/dev/null; then \
+	  test -f $(BUILT_PAGE) || echo 'There is no node with npm here: the server runs without its page, which  make page  builds.'; \
+	elif ! $(MAKE) -s page; then \
+	  echo 'The page could not be built, see above: the server runs without the newest one.'; \
+	fi
+
+check-page:
+	@if command -v npm >/dev/null; then $(MAKE) -s $(PAGE_NODE)/installed && cd clients/page && npm run --silent check; \
+	else echo 'The types of the page are not checked: there is no node with npm here.'; fi
 
 tools: $(TOOLS)/installed ## grpcurl, grpc-health-probe and ghz, into .venv/tools; needs go
 	@echo 'Next:  make serve, and then  $(TOOLS)/grpcurl -plaintext 127.0.0.1:50051 list'
@@ -247,10 +276,13 @@ image-lock: $(VENV)/checked ## lock what the images install, with hashes, at the
 	printf '%s\n' ./clients/python './clients/bridges[serve,import]' | $(LOCK) -o deploy/bridge.lock
 	printf '%s\n' 'setuptools>=77' wheel | $(LOCK) -o deploy/image-build.lock
 
-image-digest: ## pin the image's base to the digest that its tag has now; needs docker and a registry
-	@base=$$(sed -n 's/^ARG BASE=\([^@]*\).*/\1/p' Dockerfile) && \
-	digest=$$(docker buildx imagetools inspect "$$base" --format '{{.Manifest.Digest}}') && \
-	sed -i "s|^ARG BASE=.*|ARG BASE=$$base@$$digest|" Dockerfile clients/bridges/Dockerfile && grep '^ARG BASE=' Dockerfile
+image-digest: ## pin what the images are built from to the digests that their tags have now; needs docker and a registry
+	@for name in BASE NODE; do \
+	  base=$$(sed -n "s/^ARG $$name=\([^@]*\).*/\1/p" Dockerfile) && \
+	  digest=$$(docker buildx imagetools inspect "$$base" --format '{{.Manifest.Digest}}') && \
+	  sed -i "s|^ARG $$name=.*|ARG $$name=$$base@$$digest|" Dockerfile clients/bridges/Dockerfile && grep "^ARG $$name=" Dockerfile \
+	    || exit; \
+	done
 
 image: ## build the images of the server and of the bridge; needs docker
 	docker build --build-arg REVISION=$$(git rev-parse --short HEAD) -t telwerk .
@@ -265,8 +297,8 @@ $(VENV)/releasing: $(VENV)/checked
 	$(GROUP) release
 	@touch $@
 
-release: $(VENV)/releasing $(NODE)/installed ## wheels, sdists, tarball, jar, bills of materials and checksums, into dist; needs node with npm, java with mvn
+release: $(VENV)/releasing $(NODE)/installed $(PAGE_NODE)/installed ## wheels, sdists, tarball, jar, bills of materials and checksums, into dist; needs node with npm, java with mvn
 	$(BIN)/python deploy/release.py $(DIST)
 
 clean: ## remove what make made
-	rm -rf $(VENV) dist $(NODE) clients/typescript/dist clients/java/target demo.db* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist $(NODE) $(PAGE_NODE) $(dir $(BUILT_PAGE)) clients/typescript/dist clients/java/target demo.db* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,9 +1,9 @@
 """What is handed out of a version, made into one folder and proved without the checkout: `make release`.
 
-Wheels and sdists of server, client and bridges, the npm tarball, the jar, a CycloneDX bill of materials for each
-language, and checksums of all of them. It is built from a copy of the files that git knows, so that nothing else gets
-in, and twice the same bytes come of the same commit. Then the wheels are installed into an empty environment, where
-the commands and the demonstration have to run.
+Wheels and sdists of server (with its page), client and bridges, the npm tarball, the jar, a CycloneDX bill of materials
+for each language and for the page, and checksums of all of them. It is built from a copy of the files that git knows,
+so that nothing else gets in, and twice the same bytes come of the same commit. Then the wheels are installed into an
+empty environment, where the commands, the page and the demonstration have to run.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
+from urllib.request import ProxyHandler, build_opener
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PROJECTS: Final = {"telwerk": "clients/python", "telwerkd": ".", "telwerk_bridges": "clients/bridges"}
@@ -30,6 +32,9 @@ PROJECTS: Final = {"telwerk": "clients/python", "telwerkd": ".", "telwerk_bridge
 
 EXTRAS: Final = {"telwerk": "[cli]", "telwerkd": "", "telwerk_bridges": "[serve,import]"}
 """With these each of their commands works."""
+
+PAGE: Final = "clients/page"
+"""The wheel of the server has what is built of it."""
 
 COMMANDS: Final = ("telwerk", "telwerkd", "telwerk-bridge")
 SBOM_OF_JAVA: Final = "org.cyclonedx:cyclonedx-maven-plugin:2.9.1:makeBom"
@@ -61,6 +66,7 @@ def made(scratch: Path, folder: Path, version: str, epoch: int) -> None:
     """Fills the folder with the release; scratch is an empty folder outside the checkout."""
     source, installed = scratch / "source", scratch / "installed"
     copied(source, epoch)
+    run("npm", "run", "--silent", "build", folder=source / PAGE)
     for place in PROJECTS.values():
         run(tool("uv"), "build", "--quiet", "--out-dir", str(folder), folder=source / place, epoch=epoch)
     (folder / ".gitignore").unlink(missing_ok=True)  # which uv leaves
@@ -86,8 +92,11 @@ def copied(source: Path, epoch: int) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, target, follow_symlinks=False)
             os.utime(target, (epoch, epoch), follow_symlinks=False)
-    # What the build of the npm package needs was installed from the lock.
+    # What the builds need was installed from the locks. The page's names of files come of the paths of all that is in
+    # them, which a link would make those of this checkout.
     (source / "clients/typescript/node_modules").symlink_to(ROOT / "clients/typescript/node_modules")
+    checkers = shutil.ignore_patterns("typescript", "@typescript", "axe-core")
+    shutil.copytree(ROOT / PAGE / "node_modules", source / PAGE / "node_modules", symlinks=True, ignore=checkers)
 
 
 def repacked(sdist: Path, epoch: int) -> None:
@@ -111,8 +120,29 @@ def proved(folder: Path, source: Path, installed: Path, version: str) -> None:
         said = run(str(installed / "bin" / command), "--version", folder=installed).strip()
         if said != f"{command} {version}":
             raise ReleaseError(f"{command} --version says {said!r}, not {version}")
+    page_served(installed)
     demo = shutil.copy(source / "clients/python/examples/demo.py", installed)
     run(str(python(installed)), "-I", str(demo), folder=installed)
+
+
+def page_served(installed: Path) -> None:
+    """The server of the wheels says where its page is, and a browser gets it there with all that it names."""
+    serve = [str(installed / "bin" / "telwerkd"), "serve", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"]
+    with subprocess.Popen(serve, cwd=installed, env=own_environment(), stdout=subprocess.PIPE, text=True) as server:
+        try:
+            [*_, last] = (server.stdout.readline() for _ in range(3)) if server.stdout is not None else [""]
+            url = last.strip().rpartition(" ")[2]
+            if not url.startswith("http"):
+                raise ReleaseError(f"the installed server has no page: it says {last!r}")
+            direct = build_opener(ProxyHandler({}))
+            with direct.open(url) as answer:
+                names = re.findall(r'(?:src|href)="/?(assets/[^"]+)"', answer.read().decode())
+            for name in names:
+                direct.open(url + name).close()
+            if len(names) < len(("script", "style")):
+                raise ReleaseError(f"the page at / names only {names}")
+        finally:
+            server.terminate()
 
 
 def listed(folder: Path, source: Path, installed: Path, version: str, epoch: int) -> None:
@@ -123,13 +153,14 @@ def listed(folder: Path, source: Path, installed: Path, version: str, epoch: int
     bills = {
         "python": run(tool("cyclonedx-py"), "environment", *outcome, *project, str(python(installed))),
         "typescript": run(*npm, folder=source / "clients/typescript"),
+        "page": run(*npm, folder=source / PAGE),
     }
     bills["java"] = (source / "clients/java/target/bom.json").read_text(encoding="utf-8")
     for language, text in bills.items():
         bill = json.loads(text.replace(f"{folder.as_uri()}/", ""))
         if bill.get("bomFormat") != "CycloneDX" or not bill.get("components"):
             raise ReleaseError(f"the bill of materials for {language} lists nothing")
-        if language == "typescript":
+        if language in {"typescript", "page"}:
             of_users(bill)
         # A number drawn by chance and the time of the build are all that differs from one run to the next.
         bill.pop("serialNumber", None)
@@ -166,14 +197,18 @@ def tool(name: str) -> str:
     return str(Path(sys.executable).with_name(name))
 
 
+def own_environment() -> dict[str, str]:
+    """The variables of this session without its settings and search path."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("TELWERK_", "PYTHON"))}
+
+
 def run(*command: str, folder: Path = ROOT, epoch: int | None = None) -> str:
     """What a command prints; nothing of this session's settings or search path gets to it.
 
     Raises:
         ReleaseError: it fails, or is not there.
     """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("TELWERK_", "PYTHON"))}
-    environment |= {} if epoch is None else {"SOURCE_DATE_EPOCH": str(epoch)}
+    environment = own_environment() | ({} if epoch is None else {"SOURCE_DATE_EPOCH": str(epoch)})
     try:
         done = subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL

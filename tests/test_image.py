@@ -66,8 +66,23 @@ def test_nothing_is_installed_but_what_is_locked(dockerfile):
 def test_the_base_is_named_by_its_exact_version_and_is_the_same(dockerfile):
     [base] = re.findall(r"^ARG BASE=(\S+)$", dockerfile, re.MULTILINE)
     assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+(@sha256:[0-9a-f]{64})?", base)
-    assert set(re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)) == {"${BASE}"}
+    stages = re.findall(r"^FROM (\S+)(?: AS (\w+))?$", dockerfile, re.MULTILINE)
+    assert {name for name, stage in stages if stage != "page"} == {"${BASE}"}
     assert f"ARG BASE={base}\n" in DOCKERFILES["Dockerfile"]
+
+
+def test_the_image_of_the_server_has_its_page_and_no_node():
+    """Built in a stage of its own, by the lock; what it reads is in the context, and nothing that was built before."""
+    dockerfile, ignored = DOCKERFILES["Dockerfile"], (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    [node] = re.findall(r"^ARG NODE=(\S+)$", dockerfile, re.MULTILINE)
+    assert re.fullmatch(r"node:\d+\.\d+\.\d+-[a-z]+-slim(@sha256:[0-9a-f]{64})?", node)
+    assert re.findall(r"^FROM (\S+) AS page$", dockerfile, re.MULTILINE) == ["${NODE}"]
+    assert re.findall(r"npm .*? (?:ci|install)\b.*", dockerfile) == [
+        "npm --prefix clients/page ci --ignore-scripts --no-audit --no-fund --loglevel=error"
+    ]
+    assert "\nCOPY --from=page /src/service/telwerkd/page service/telwerkd/page\n" in dockerfile
+    assert {"!clients/page", "!clients/typescript/src/gen", "**/node_modules"} <= set(ignored)
+    assert ignored.index("service/telwerkd/page") > ignored.index("!service")
 
 
 @pytest.mark.parametrize(("name", "project"), [("Dockerfile", "."), ("clients/bridges/Dockerfile", "clients/bridges")])

@@ -13,7 +13,7 @@ import pytest
 from tests.tools.conftest import BUILD_SECONDS, ROOT, needs, run
 
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-LANGUAGES = ("python", "typescript", "java")
+LANGUAGES = ("python", "typescript", "java", "page")
 PYTHON = {"telwerk": "clients/python", "telwerkd": ".", "telwerk_bridges": "clients/bridges"}
 HANDED_OUT = {
     *(f"{name}-{VERSION}{end}" for name in PYTHON for end in (".tar.gz", "-py3-none-any.whl")),
@@ -70,6 +70,20 @@ def test_an_sdist_is_of_the_age_that_was_asked_for_and_of_nobody(release: Path) 
         assert {(member.mtime, member.uid, member.uname) for member in members} == {(EPOCH, 0, "")}
 
 
+def test_the_server_s_wheel_and_sdist_have_the_page_compressed_and_with_its_licences(release: Path) -> None:
+    """So that its installation needs no node; that it is served was proved where the wheels were installed."""
+    wheel = zipfile.ZipFile(release / f"telwerkd-{VERSION}-py3-none-any.whl").namelist()
+    with tarfile.open(release / f"telwerkd-{VERSION}.tar.gz") as archive:
+        sdist = [name.partition("/service/")[2] for name in archive.getnames()]
+    for names in (wheel, sdist):
+        page = [name.removeprefix("telwerkd/page/") for name in names if name.startswith("telwerkd/page/")]
+        assert {"index.html", "index.html.br", "index.html.gz", "licences.txt"} <= set(page)
+        for ending in ("js", "css"):
+            [name] = [name for name in page if name.endswith(f".{ending}")]
+            assert re.fullmatch(rf"assets/\w+-\w{{8}}\.{ending}", name)
+            assert {f"{name}.br", f"{name}.gz"} <= set(page)
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_bill_of_materials_lists_what_is_depended_on_and_nothing_of_the_machine(release: Path, language: str) -> None:
     text = (release / f"telwerk-{VERSION}-{language}.cdx.json").read_text(encoding="utf-8")
@@ -80,12 +94,12 @@ def test_a_bill_of_materials_lists_what_is_depended_on_and_nothing_of_the_machin
     listed = {component["name"].lower() for component in bill["components"]}
     assert wanted(language) <= listed
     assert all(component.get("version") for component in bill["components"])
-    assert not listed & {"typescript", "pytest", "ruff", "junit"}
+    assert not listed & {"typescript", "esbuild", "pytest", "ruff", "junit"}
 
 
 def wanted(language: str) -> set[str]:
-    if language == "typescript":
-        package = json.loads((ROOT / "clients" / "typescript" / "package.json").read_text(encoding="utf-8"))
+    if language in {"typescript", "page"}:
+        package = json.loads((ROOT / "clients" / language / "package.json").read_text(encoding="utf-8"))
         return set(package["dependencies"])
     if language == "java":
         return {"grpc-protobuf", "grpc-stub", "grpc-netty-shaded", "protobuf-java", "gson"}
