@@ -60,8 +60,23 @@ test: $(VENV)/tested ## every test; what goes by chance or repeats is tried brie
 test-long: $(VENV)/tested ## the same in full: all examples, kills and damages
 	TELWERK_LAWS=1 $(ALL_TESTS)
 
-test-clients: $(VENV)/checked ## the clients of all languages and the tools of the field; needs go, node with npm, java with mvn
-	$(BIN)/python -m pytest -q tests/tools $(addprefix --ignore=,$(RELEASE_TESTS))
+test-clients: $(VENV)/browsing browser ## the clients of all languages, the tools of the field and the page; needs go, node with npm, java with mvn
+	$(BIN)/python -m pytest -q tests/tools tests/page $(addprefix --ignore=,$(RELEASE_TESTS))
+
+$(VENV)/browsing: $(VENV)/checked
+	$(GROUP) page
+	@touch $@
+
+.PHONY: test-page browser
+test-page: $(VENV)/browsing browser ## the page in Chromium; needs node with npm
+	$(BIN)/python -m pytest -q tests/page
+
+# Debian's, where there is none and we may. Playwright drives it as it is; browsers of its own are not fetched.
+browser:
+	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get; then apt-get update -qq && apt-get install -qq --no-install-recommends chromium; \
+	else echo 'There is no Chromium here: the tests of the page are skipped. Debian has it: sudo apt-get install chromium' >&2; \
+	fi >/dev/null
 
 # Minutes, most of them to compile Helm and to build what is handed out.
 RELEASE_TESTS := tests/tools/test_release.py tests/tools/test_helm.py

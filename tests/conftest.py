@@ -49,7 +49,7 @@ from telwerkd.storage.sqlite.store import SqliteStore
 from tests.chats import END_OF_DAY, chat
 from tests.postgres import execute, fresh_database, some_postgres, template_database
 
-TOOLS = Path(__file__).parent / "tools"
+NAMED_ONLY = (Path(__file__).parent / "tools", Path(__file__).parent / "page")
 
 # Servers of tests have no HTTP port unless one asks for it: its default is one and the same for all that run at a time.
 os.environ["TELWERK_HTTP_LISTEN"] = ""
@@ -68,9 +68,10 @@ logging.getLogger("asyncio").addFilter(of_this_test)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """What needs toolchains beside Python is run only by those who name it: `make test-clients` does."""
-    named = any(Path(argument.partition("::")[0]).resolve().is_relative_to(TOOLS) for argument in config.args)
-    return True if collection_path == TOOLS and not named else None
+    """What needs toolchains beside Python, or a browser, is run only by those who name it: `make test-clients` does."""
+    named = [Path(argument.partition("::")[0]).resolve() for argument in config.args]
+    is_named = any(path.is_relative_to(collection_path) for path in named)
+    return True if collection_path in NAMED_ONLY and not is_named else None
 
 
 LONGEST = (

@@ -166,6 +166,7 @@ def test_every_dependency_is_listed_with_its_reason():
         ],
         "Tests": server["dependency-groups"]["test"],
         "Checks": server["dependency-groups"]["check"],
+        "The page's tests": server["dependency-groups"]["page"],
         "Release": server["dependency-groups"]["release"],
         "Benchmarks": server["dependency-groups"]["bench"],
         "Stubs": server["dependency-groups"]["stubs"],

@@ -65,7 +65,12 @@ function Heading() {
       </button>
       <span class="spacer" />
       <label class={`live ${live}`}>
-        <input type="checkbox" checked={view.live} onChange={(event) => go({ live: event.currentTarget.checked })} />
+        <input
+          type="checkbox"
+          aria-label={texts.live}
+          checked={view.live}
+          onChange={(event) => go({ live: event.currentTarget.checked })}
+        />
         <span aria-hidden="true" class="dot" />
         <span role="status">{liveText}</span>
       </label>
