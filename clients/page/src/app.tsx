@@ -12,6 +12,7 @@ import { Shell } from "./parts/shell.tsx";
 import { AccountForm, KeyForm } from "./parts/sign_in.tsx";
 import { FailureNote } from "./parts/states.tsx";
 import { type Page, PageContext, textsOf } from "./state/page.ts";
+import { remember } from "./state/trail.ts";
 import { LANGUAGES, type Language, searchOf, type View, viewOf } from "./state/view.ts";
 import { CompareView } from "./views/compare.tsx";
 import { MetricView } from "./views/metric.tsx";
@@ -103,6 +104,7 @@ function Views({
     () => sliceOf(view, quarterHour, zone),
     [view.account, view.period, view.filters, zone, quarterHour],
   );
+  useEffect(() => remember(view), [view]);
   const retry = () => setTick((last) => last + 1);
   const live = useLive(view, slice, catalogue, retry);
   const page: Page = { view, texts: textsOf(view), catalogue, zone, slice, tick, live, go, refused, retry };

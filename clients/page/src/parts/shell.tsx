@@ -39,7 +39,9 @@ export function Shell({
       </header>
       <main id="numbers" tabIndex={-1}>
         <p class="span">
-          <strong>{spanText(slice.span, view.language)}</strong> · {texts.timesIn(zone)}
+          {/* An explanation says itself of which range it is: it may be of one bucket. */}
+          {view.view !== "why" && <strong>{spanText(slice.span, view.language)} · </strong>}
+          {texts.timesIn(zone)}
         </p>
         {!isZoneKnown(zone) && <p class="note">{texts.zoneUnknown(zone)}</p>}
         {Math.abs(clockBehind) > CLOCK_SECONDS_MAX && (

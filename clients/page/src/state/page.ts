@@ -45,6 +45,7 @@ export const whyOf = (metric: Metric, at?: View["at"], filters?: View["filters"]
   metric: metric.id,
   at,
   term: 0,
+  leftOut: false,
   picked: [],
   ...(filters && { filters }),
 });

@@ -57,6 +57,8 @@ export interface View {
   readonly at: Instants | undefined;
   /** Which part of a rate "why?" lists: the place of a term among those it is made of. */
   readonly term: number;
+  /** Whether "why?" lists what was left out, rather than what was counted. */
+  readonly leftOut: boolean;
   readonly live: boolean;
   readonly language: Language;
 }
@@ -117,6 +119,7 @@ export function viewOf(search: string, language: Language): View {
     picked: [...new Set(params.getAll("pick"))],
     at: instantsOf(params.get("at")),
     term: wholeOf(params.get("term"), 0, 99, 0),
+    leftOut: params.get("left-out") === "1",
     live: params.get("live") === "1",
     language: oneOf(LANGUAGES, params.get("language"), language),
   };
@@ -149,6 +152,7 @@ export function searchOf(view: View): string {
   for (const name of DIMENSIONS) for (const id of view.filters[name] ?? []) params.append(name, id);
   if (view.at) params.append("at", `${view.at.start}-${view.at.end}`);
   put("term", view.term, 0);
+  put("left-out", view.leftOut ? 1 : 0, 0);
   put("live", view.live ? 1 : 0, 0);
   params.append("language", view.language);
   return `?${params}`;

@@ -1,11 +1,9 @@
 /** Operators, groups or widgets side by side. */
-import { useState } from "preact/hooks";
 import { Names } from "../format/labels.ts";
 import { CompleteNote } from "../parts/complete_note.tsx";
+import { LoadedView } from "../parts/loaded_view.tsx";
 import { useLoaded } from "../parts/loading.ts";
-import { useDrawnMark } from "../parts/mark.ts";
-import { EmptyNote, LoadingNote } from "../parts/states.tsx";
-import { ViewFailure } from "../parts/view_failure.tsx";
+import { EmptyNote } from "../parts/states.tsx";
 import { usePage } from "../state/page.ts";
 import { COMPARE } from "../texts/compare.ts";
 import { CompareChart } from "./compare_chart.tsx";
@@ -35,33 +33,35 @@ type Metrics = ReturnType<typeof columnsOf>;
 
 function Compared({ columns, comparable }: { readonly columns: Metrics; readonly comparable: Metrics }) {
   const { view, slice, tick, texts } = usePage();
-  const [attempt, setAttempt] = useState(0);
   const sorted = sortedColumn(view, columns);
   const { by, top, floor, ascending, filters } = view;
   const loaded = useLoaded(
-    JSON.stringify([slice.key, by, top, floor, ascending, sorted?.id, columns.map((metric) => metric.id), attempt]),
+    JSON.stringify([slice.key, by, top, floor, ascending, sorted?.id, columns.map((metric) => metric.id)]),
     async (signal) => {
       const asked = { accountId: view.account, slice, filters, by, columns, sorted, ascending, top, floor };
       return { by, rows: await askRows(asked, signal) };
     },
     tick,
   );
-  useDrawnMark("compare", loaded.value);
-  if (loaded.failure) return <ViewFailure failure={loaded.failure} retry={() => setAttempt((last) => last + 1)} />;
   // Rows of operators say nothing about groups: they do not stay until those are there.
-  if (!loaded.value || loaded.value.by !== by) return <LoadingNote />;
-  const { rows } = loaded.value;
-  const names = new Names(rows.names);
-  const labelOf = (id: string) => names.label(by, id, texts.nobody);
+  const value = loaded.value?.by === by ? loaded.value.rows : undefined;
   return (
-    <div aria-busy={loaded.isLoading}>
-      <CompleteNote seconds={rows.completeUntil} answers={rows.answers} />
-      <CompareChart comparable={comparable} sorted={sorted ?? columns[0]} labelOf={labelOf} />
-      {rows.rows.length === 0 && !rows.rest ? (
-        <EmptyNote />
-      ) : (
-        <CompareTable rows={rows} columns={columns} sorted={sorted} labelOf={labelOf} />
-      )}
-    </div>
+    <LoadedView name="compared" loaded={{ ...loaded, value }}>
+      {(rows) => {
+        const names = new Names(rows.names);
+        const labelOf = (id: string) => names.label(by, id, texts.nobody);
+        return (
+          <>
+            <CompleteNote seconds={rows.completeUntil} answers={rows.answers} />
+            <CompareChart comparable={comparable} sorted={sorted ?? columns[0]} labelOf={labelOf} />
+            {rows.rows.length === 0 && !rows.rest ? (
+              <EmptyNote />
+            ) : (
+              <CompareTable rows={rows} columns={columns} sorted={sorted} labelOf={labelOf} />
+            )}
+          </>
+        );
+      }}
+    </LoadedView>
   );
 }

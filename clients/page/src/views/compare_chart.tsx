@@ -1,5 +1,4 @@
 /** The rows that were ticked, laid over each other in one chart, with the same numbers as a table. */
-import { useState } from "preact/hooks";
 import type { QueryTimeSeriesResponse } from "#stubs/kpi_service_pb.js";
 import { askTogether, questionsAbout } from "../api/asking.ts";
 import type { Metric } from "../api/catalogue.ts";
@@ -10,10 +9,9 @@ import { idOfKey, type Label } from "../format/labels.ts";
 import { figureText } from "../format/numbers.ts";
 import { bucketText } from "../format/times.ts";
 import { Link } from "../parts/link.tsx";
+import { LoadedView } from "../parts/loaded_view.tsx";
 import { useLoaded } from "../parts/loading.ts";
 import { fullText, Named } from "../parts/named.tsx";
-import { LoadingNote } from "../parts/states.tsx";
-import { ViewFailure } from "../parts/view_failure.tsx";
 import { usePage, whyOf } from "../state/page.ts";
 import { COMPARE } from "../texts/compare.ts";
 
@@ -27,12 +25,11 @@ interface ChartProps {
 export function CompareChart({ comparable, sorted, labelOf }: ChartProps) {
   const { view, slice, tick, go } = usePage();
   const own = COMPARE[view.language];
-  const [attempt, setAttempt] = useState(0);
   const metric = comparable.find((each) => each.id === view.metric) ?? sorted;
   const { by, picked } = view;
   const isShown = metric !== undefined && picked.length > 0;
   const loaded = useLoaded(
-    isShown ? JSON.stringify([slice.key, by, picked, metric.id, view.granularity, attempt]) : undefined,
+    isShown ? JSON.stringify([slice.key, by, picked, metric.id, view.granularity]) : undefined,
     async (signal) => {
       if (!metric) throw new Error("there is no metric");
       const questions = questionsAbout([metric]).map((question) => ({
@@ -51,7 +48,7 @@ export function CompareChart({ comparable, sorted, labelOf }: ChartProps) {
   );
   if (!isShown) return null;
   return (
-    <section class="card overlay" aria-busy={loaded.isLoading}>
+    <section class="card overlay">
       <div class="controls">
         <h2>{own.overlaid}</h2>
         <MetricMenu comparable={comparable} metric={metric} />
@@ -59,13 +56,9 @@ export function CompareChart({ comparable, sorted, labelOf }: ChartProps) {
           {own.clearOverlay}
         </button>
       </div>
-      {loaded.failure ? (
-        <ViewFailure failure={loaded.failure} retry={() => setAttempt((last) => last + 1)} />
-      ) : loaded.value ? (
-        <Overlaid {...loaded.value} labelOf={labelOf} />
-      ) : (
-        <LoadingNote />
-      )}
+      <LoadedView name="overlaid" loaded={loaded}>
+        {(value) => <Overlaid {...value} labelOf={labelOf} />}
+      </LoadedView>
     </section>
   );
 }
