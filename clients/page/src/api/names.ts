@@ -1,8 +1,8 @@
 /** The display names of ids that no answer has named: those of a filter, which may come from a bookmark. */
-import { NameKind, type DisplayName } from "#stubs/display_name_pb.js";
-import { settings } from "./clients.ts";
-import type { DimensionName, Filters } from "../state/view.ts";
+import { type DisplayName, NameKind } from "#stubs/display_name_pb.js";
 import { parseValue } from "../state/value.ts";
+import type { DimensionName, Filters } from "../state/view.ts";
+import { settings } from "./clients.ts";
 
 /** Something that may have a name. */
 export interface Named {

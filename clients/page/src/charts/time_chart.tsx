@@ -107,10 +107,12 @@ function optionsOf(props: TimeChartProps, width: number, style: CSSStyleDeclarat
 
 const dataOf = ({ lines, starts }: TimeChartProps): uPlot.AlignedData => [
   starts.map((_, place) => place),
-  ...lines.map((line) => starts.map((_, place) => {
-    const value = line.values[place];
-    return value === undefined || Number.isNaN(value) ? null : value;
-  })),
+  ...lines.map((line) =>
+    starts.map((_, place) => {
+      const value = line.values[place];
+      return value === undefined || Number.isNaN(value) ? null : value;
+    }),
+  ),
 ];
 
 export function TimeChart(props: TimeChartProps) {

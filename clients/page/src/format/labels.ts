@@ -1,7 +1,8 @@
 /** What people read for an id: its display name, with the id behind it. */
+
+import { type DisplayName, NameKind } from "#stubs/display_name_pb.js";
 import { InactivityAction, Sender } from "#stubs/event_pb.js";
 import { ConversationEnd, type Key, OfflineAssignment, type Value } from "#stubs/kpi_service_pb.js";
-import { type DisplayName, NameKind } from "#stubs/display_name_pb.js";
 import type { Metric } from "../api/catalogue.ts";
 import { textOfValue } from "../state/value.ts";
 import type { DimensionName } from "../state/view.ts";

@@ -72,7 +72,8 @@ export interface Change {
   readonly verdict: "better" | "worse" | "none";
 }
 
-const signed = (number: number, text: string): string => (number > 0 ? `+${text}` : number < 0 ? `\u2212${text}` : text);
+const signed = (number: number, text: string): string =>
+  number > 0 ? `+${text}` : number < 0 ? `\u2212${text}` : text;
 
 /** How a number differs from the one before; undefined where it does not, or one of the two is missing. */
 export function changeOf(

@@ -49,9 +49,13 @@ export const instantText = (seconds: number, zone: string, language: string): st
 
 /** An instant to the minute, as of "complete until". */
 export const minuteText = (seconds: number, zone: string, language: string): string =>
-  format(language, zone, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }).format(
-    seconds * 1000,
-  );
+  format(language, zone, {
+    weekday: "short",
+    day: "numeric",
+    month: "short",
+    hour: "2-digit",
+    minute: "2-digit",
+  }).format(seconds * 1000);
 
 const at = (day: Day) => ordinal(day) * 86_400_000;
 
@@ -63,10 +67,13 @@ export function spanText({ start, end }: Span, language: string): string {
 
 /** From one instant to another, the day's whole where they are. */
 export const instantsText = (start: number, end: number, zone: string, language: string): string =>
-  format(language, zone, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" }).formatRange(
-    start * 1000,
-    end * 1000,
-  );
+  format(language, zone, {
+    day: "numeric",
+    month: "short",
+    year: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+  }).formatRange(start * 1000, end * 1000);
 
 /** The weekday's name, 1 for Monday. */
 export const weekdayText = (weekday: number, language: string, width: "short" | "long" = "short"): string =>

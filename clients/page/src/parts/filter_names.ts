@@ -1,6 +1,7 @@
 /** What filters are called: chips, headings and titles say the same. */
-import { findNames, namedInFilters } from "../api/names.ts";
+
 import type { Catalogue, Metric } from "../api/catalogue.ts";
+import { findNames, namedInFilters } from "../api/names.ts";
 import { cleanText, type Label, Names } from "../format/labels.ts";
 import { usePage } from "../state/page.ts";
 import { parseValue, textOfValue } from "../state/value.ts";

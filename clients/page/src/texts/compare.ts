@@ -1,6 +1,7 @@
 /** The words of "compare". */
-import type { Compared } from "../views/compare_rows.ts";
+
 import type { Language } from "../state/view.ts";
+import type { Compared } from "../views/compare_rows.ts";
 
 export interface CompareTexts {
   readonly compare: string;
@@ -131,7 +132,8 @@ const de: CompareTexts = {
   step: "Schritt",
   why: (metric, name) => `Warum? ${metric}, ${name}`,
   only: (name) => `Die Übersicht von ${name} allein`,
-  noColumns: "Unter diesen Filtern lässt sich so nichts vergleichen. Entfernen Sie einen Filter, oder vergleichen Sie etwas anderes.",
+  noColumns:
+    "Unter diesen Filtern lässt sich so nichts vergleichen. Entfernen Sie einen Filter, oder vergleichen Sie etwas anderes.",
 };
 
 export const COMPARE: Readonly<Record<Language, CompareTexts>> = { en, nl, de };

@@ -66,7 +66,8 @@ const en: WhyTexts = {
   leftOutSoFar: (events, conversations) => `${events} events so far, in ${conversations} conversations`,
   leftOutHelp:
     "What looked as if it counted and did not, with the reason. Filters by operator, group and value do not apply here: that nobody was assigned is often just the reason.",
-  unexplainable: (count) => `${count} more are counted that no event explains any more: their events were purged, or their conversations erased.`,
+  unexplainable: (count) =>
+    `${count} more are counted that no event explains any more: their events were purged, or their conversations erased.`,
   moved: (total) => `The number has moved: it is ${total} now.`,
   again: "List anew",
   lookedThrough: (conversations) => `Looking through the conversations… ${conversations} so far`,
@@ -111,7 +112,8 @@ const nl: WhyTexts = {
   leftOutSoFar: (events, conversations) => `${events} gebeurtenissen tot zover, in ${conversations} gesprekken`,
   leftOutHelp:
     "Wat leek te tellen en niet telde, met de reden. Filters op operator, groep en waarde gelden hier niet: dat niemand was toegewezen is vaak juist de reden.",
-  unexplainable: (count) => `Nog ${count} zijn geteld die geen gebeurtenis meer verklaart: hun gebeurtenissen zijn opgeruimd, of hun gesprekken gewist.`,
+  unexplainable: (count) =>
+    `Nog ${count} zijn geteld die geen gebeurtenis meer verklaart: hun gebeurtenissen zijn opgeruimd, of hun gesprekken gewist.`,
   moved: (total) => `Het getal is veranderd: het is nu ${total}.`,
   again: "Opnieuw tonen",
   lookedThrough: (conversations) => `Gesprekken doorzoeken… ${conversations} tot zover`,
@@ -180,12 +182,14 @@ const de: WhyTexts = {
   counted: "Gezählt",
   leftOut: "Nicht gezählt",
   shown: "Was aufgeführt ist",
-  countedSoFar: (counted, total, conversations) => `${counted} von ${total} bis hierher, in ${conversations} Gesprächen`,
+  countedSoFar: (counted, total, conversations) =>
+    `${counted} von ${total} bis hierher, in ${conversations} Gesprächen`,
   countedAll: (total, conversations) => `Alle ${total}, in ${conversations} Gesprächen`,
   leftOutSoFar: (events, conversations) => `${events} Ereignisse bis hierher, in ${conversations} Gesprächen`,
   leftOutHelp:
     "Was zu zählen schien und nicht zählte, mit dem Grund. Filter nach Operator, Gruppe und Wert gelten hier nicht: dass niemand zugewiesen war, ist oft gerade der Grund.",
-  unexplainable: (count) => `Weitere ${count} sind gezählt, die kein Ereignis mehr erklärt: ihre Ereignisse wurden bereinigt oder ihre Gespräche gelöscht.`,
+  unexplainable: (count) =>
+    `Weitere ${count} sind gezählt, die kein Ereignis mehr erklärt: ihre Ereignisse wurden bereinigt oder ihre Gespräche gelöscht.`,
   moved: (total) => `Die Zahl hat sich bewegt: sie ist jetzt ${total}.`,
   again: "Neu auflisten",
   lookedThrough: (conversations) => `Gespräche werden durchsucht… ${conversations} bis hierher`,

@@ -1,4 +1,6 @@
 /** The rows of "compare": which columns, in which order, and the questions whose answers they are. Without drawing. */
+
+import type { DisplayName } from "#stubs/display_name_pb.js";
 import {
   type KpiAnswer,
   OrderMeasure,
@@ -6,7 +8,6 @@ import {
   type QueryTotalsResponse,
   type Total,
 } from "#stubs/kpi_service_pb.js";
-import type { DisplayName } from "#stubs/display_name_pb.js";
 import { askTogether, questionsAbout, type TotalsInit } from "../api/asking.ts";
 import type { Catalogue, FigureKind, Metric } from "../api/catalogue.ts";
 import { figureOfTotal, MEDIAN } from "../api/figures.ts";
@@ -42,8 +43,7 @@ export const comparableMetrics = (catalogue: Catalogue, by: Compared, filters: F
 
 /** Those among them that are columns: the ones chosen, else the usual ones, else the first few. */
 export function columnsOf(view: View, comparable: readonly Metric[]): readonly Metric[] {
-  const named = (ids: readonly string[]) =>
-    ids.flatMap((id) => comparable.find((metric) => metric.id === id) ?? []);
+  const named = (ids: readonly string[]) => ids.flatMap((id) => comparable.find((metric) => metric.id === id) ?? []);
   const [chosen, usual] = [named(view.columns), named(USUAL)];
   if (chosen.length > 0) return chosen;
   return usual.length > 0 ? usual : comparable.slice(0, USUAL.length);
@@ -81,7 +81,11 @@ export function orderOf(metric: Metric | undefined, ascending: boolean): Order {
 }
 
 /** The filter without those rows; undefined where nothing else is left. */
-export function filterWithout(filters: Filters, by: Compared, ids: readonly string[]): TotalsInit["filter"] | undefined {
+export function filterWithout(
+  filters: Filters,
+  by: Compared,
+  ids: readonly string[],
+): TotalsInit["filter"] | undefined {
   const left = filters[by]?.filter((id) => !ids.includes(id));
   if (left) return left.length > 0 ? filterOf({ ...filters, [by]: left }) : undefined;
   const field = { operator: "operators", group: "operatorGroups", widget: "widgets" } as const;

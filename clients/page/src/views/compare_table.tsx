@@ -11,7 +11,16 @@ import { fullText, Named } from "../parts/named.tsx";
 import { usePage, whyOf } from "../state/page.ts";
 import type { View } from "../state/view.ts";
 import { COMPARE } from "../texts/compare.ts";
-import { barsOf, BY_NAME, inOrderOfNames, PICKED_MAX, pickedWith, type Row, type Rows, sortedBy } from "./compare_rows.ts";
+import {
+  BY_NAME,
+  barsOf,
+  inOrderOfNames,
+  PICKED_MAX,
+  pickedWith,
+  type Row,
+  type Rows,
+  sortedBy,
+} from "./compare_rows.ts";
 
 export interface TableProps {
   readonly rows: Rows;

@@ -26,7 +26,9 @@ export function WhyView() {
   const missing = missingDimensions(metric, view.filters);
   if (missing.length === 0) return <Why metric={metric} />;
   const names = missing.map((name) => texts.dimensions[name]).join(", ");
-  const kept = Object.fromEntries(Object.entries(view.filters).filter(([name]) => !missing.some((each) => each === name)));
+  const kept = Object.fromEntries(
+    Object.entries(view.filters).filter(([name]) => !missing.some((each) => each === name)),
+  );
   return (
     <>
       <BackLink metric={metric} />
@@ -69,7 +71,11 @@ function BackLink({ metric }: { readonly metric: Metric }) {
   const to = last && last.view !== "why" ? last.view : "metric";
   return (
     <p class="back">
-      <Link change={last ? { ...last, language: view.language, live: view.live } : { view: to, metric: metric.id, at: undefined }}>
+      <Link
+        change={
+          last ? { ...last, language: view.language, live: view.live } : { view: to, metric: metric.id, at: undefined }
+        }
+      >
         <span aria-hidden="true">← </span>
         {WHY[view.language].backTo(texts.views[to])}
       </Link>

@@ -77,10 +77,7 @@ export function WhyList({
           </button>
         </div>
         {ids.length > 0 && (
-          <button
-            type="button"
-            onClick={() => copy(ids.join("\n"), own.copiedAll(countText(ids.length, language)))}
-          >
+          <button type="button" onClick={() => copy(ids.join("\n"), own.copiedAll(countText(ids.length, language)))}>
             {own.copyAll(countText(ids.length, language))}
           </button>
         )}
@@ -101,7 +98,13 @@ export function WhyList({
       {pages && (
         <ol class="conversations">
           {shown.map((each) => (
-            <Conversation key={each.conversationId} explained={each} part={part} names={new Names(pages.names)} copy={copy} />
+            <Conversation
+              key={each.conversationId}
+              explained={each}
+              part={part}
+              names={new Names(pages.names)}
+              copy={copy}
+            />
           ))}
         </ol>
       )}
@@ -288,7 +291,13 @@ function EventId({ id, copy }: { readonly id: string; readonly copy: Copy }) {
 function CopyButton({ id, label, copy }: { readonly id: string; readonly label: string; readonly copy: Copy }) {
   const own = WHY[usePage().view.language];
   return (
-    <button type="button" class="copy" aria-label={label} title={label} onClick={() => copy(id, own.copied(cleanText(id)))}>
+    <button
+      type="button"
+      class="copy"
+      aria-label={label}
+      title={label}
+      onClick={() => copy(id, own.copied(cleanText(id)))}
+    >
       <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
         <path d="M5 1h8a2 2 0 0 1 2 2v8h-2V3H5zM3 5h6a2 2 0 0 1 2 2v6a2 2 0 0 1-2 2H3a2 2 0 0 1-2-2V7a2 2 0 0 1 2-2zm0 2v6h6V7z" />
       </svg>

@@ -1,7 +1,7 @@
 /** The pages of an explanation, one after another. */
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import type { ConversationExplanation, ExplainCountResponse } from "#stubs/kpi_service_pb.js";
 import type { DisplayName } from "#stubs/display_name_pb.js";
+import type { ConversationExplanation, ExplainCountResponse } from "#stubs/kpi_service_pb.js";
 import { type Failure, failureOf, isAborted } from "../api/errors.ts";
 
 /** So many pages are asked for at most before the reader is asked whether to go on. */
@@ -55,7 +55,9 @@ export function usePages(
   useEffect(() => () => ending.current?.abort(), [key]);
   const more = useCallback((isEnough: (pages: Pages) => boolean) => {
     ending.current?.abort();
-    const { signal } = (ending.current = new AbortController());
+    const controller = new AbortController();
+    ending.current = controller;
+    const { signal } = controller;
     const now = latest.current;
     if (now.key === undefined) return;
     const before = now.state.key === now.key ? now.state.pages : undefined;

@@ -71,7 +71,10 @@ export const shownOf = (
 
 /** Whether every fact is listed, but for those that no event explains any more. */
 export function isAllOf(
-  { conversations, unexplainable }: { readonly conversations: readonly ConversationExplanation[]; readonly unexplainable: number },
+  {
+    conversations,
+    unexplainable,
+  }: { readonly conversations: readonly ConversationExplanation[]; readonly unexplainable: number },
   total: Counted,
 ): boolean {
   const { counted, heldBack } = listedIn(conversations);
