@@ -8,7 +8,7 @@ import {
   type TimeRangeSchema,
 } from "#stubs/kpi_service_pb.js";
 import { type Day, isZoneKnown, localTime } from "../state/day.ts";
-import { type Compared, comparedWith, type Span, spanOf } from "../state/period.ts";
+import { type Compared, comparedWith, lengthOf, type Span, spanOf } from "../state/period.ts";
 import { parseValue } from "../state/value.ts";
 import type { DimensionName, Filters, GranularityName, Instants, View } from "../state/view.ts";
 import type { Metric } from "./catalogue.ts";
@@ -36,6 +36,20 @@ export const GRANULARITY_OF: Readonly<Record<GranularityName, Granularity>> = {
   quarter: Granularity.QUARTER,
   year: Granularity.YEAR,
 };
+
+/** Up to so many days automatic steps are so wide: enough of them to see a course, few enough to read. */
+const AUTOMATIC: readonly (readonly [number, Granularity])[] = [
+  [2, Granularity.HOUR],
+  [92, Granularity.DAY],
+  [400, Granularity.WEEK],
+  [1830, Granularity.MONTH],
+];
+
+/** The width of the steps of a large chart: the one that was chosen, else by the length of the period. */
+export function stepsOf(name: GranularityName, span: Span): Granularity {
+  if (name !== "auto") return GRANULARITY_OF[name];
+  return AUTOMATIC.find(([days]) => lengthOf(span) <= days)?.[1] ?? Granularity.YEAR;
+}
 
 export const datesOf = ({ start, end }: { start: Day; end: Day }): RangeInit => ({
   bounds: { case: "dates", value: { startDate: start, endDate: end } },

@@ -1,152 +1,192 @@
-/** Numbers over time: lines, or bars, one place for each bucket. Drawn on a canvas; a table beside it says the same. */
-import { useEffect, useRef } from "preact/hooks";
+/** Numbers over time, drawn on a canvas; what it shows is said of each bucket, and stands in a table below it. */
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import type { Granularity } from "#stubs/kpi_service_pb.js";
-import type { FigureKind } from "../api/catalogue.ts";
-import { compactText, figureText, rateText, shortDurationText } from "../format/numbers.ts";
-import { bucketText } from "../format/times.ts";
+import { bucketTexts } from "../format/times.ts";
 import { THEME_CHANGED } from "../parts/theme.tsx";
+import { CHARTS_TEXTS } from "../texts/charts.ts";
+import { BucketReadout, type Pointed, spokenBucket } from "./bucket_readout.tsx";
+import { BucketTable } from "./bucket_table.tsx";
+import { Legend } from "./legend.tsx";
+import { dataOf, idOf, type Line, optionsOf, type PlotProps } from "./plot.ts";
 
-/** One line, NaN where there is no number. */
-export interface Line {
-  readonly label: string;
-  readonly values: readonly number[];
-  /** The compared period's are dashed and pale. */
-  readonly isBefore?: boolean;
-}
+export type { Line } from "./plot.ts";
+export { COLOURS } from "./plot.ts";
 
-export interface TimeChartProps {
-  readonly lines: readonly Line[];
-  /** Where each bucket begins, in seconds since 1970. */
-  readonly starts: readonly number[];
-  readonly granularity: Granularity;
-  readonly figure: FigureKind;
-  readonly kind: "line" | "bar";
-  readonly zone: string;
-  readonly language: string;
-  readonly height: number;
-  /** A small one has no axes, and takes no clicks. */
-  readonly isSmall?: boolean;
+export interface TimeChartProps extends PlotProps {
   /** What it shows, for those who do not see it. */
   readonly label: string;
-  /** A bucket of a line was clicked. */
+  /** Where each bucket of the compared period begins. */
+  readonly beforeStarts?: readonly number[];
+  /** Where the last bucket ends. Absent: it is over. */
+  readonly end?: number;
+  /** From this instant on there are no numbers yet: what begins later is left blank, what it lies in is "so far". */
+  readonly knownUntil?: number;
+  /** A bucket of a line was chosen. */
   readonly onPick?: (bucket: number, line: number) => void;
 }
 
-export const COLOURS = 8;
-
-const colourOf = (style: CSSStyleDeclaration, name: string): string => style.getPropertyValue(name).trim();
-
-function edgeText(figure: FigureKind, number: number, language: string): string {
-  switch (figure) {
-    case "duration":
-      return shortDurationText(number, language);
-    case "rate":
-      return rateText(number, language, 0);
-    case "stars":
-      return number.toLocaleString(language);
-    case "count":
-      return compactText(number, language);
-  }
+/** A bucket as it is told of. */
+export interface Bucket {
+  readonly name: string;
+  /** Of the compared period; empty if there is none. */
+  readonly beforeName: string;
 }
 
-function optionsOf(props: TimeChartProps, width: number, style: CSSStyleDeclaration): uPlot.Options {
-  const { lines, starts, figure, kind, isSmall = false, language, zone, granularity } = props;
-  const [text, grid] = [colourOf(style, "--muted"), colourOf(style, "--grid")];
-  const bars = uPlot.paths.bars?.({ size: [0.7, 60] });
-  const axis = { stroke: text, grid: { stroke: grid, width: 1 }, ticks: { show: false }, font: "12px system-ui" };
-  return {
-    width,
-    height: props.height,
-    padding: isSmall ? [4, 2, 2, 2] : [10, 12, 0, 0],
-    legend: { show: false },
-    cursor: { show: !isSmall, drag: { x: false, y: false }, points: { size: 7 } },
-    scales: {
-      x: { time: false, range: [-0.5, Math.max(starts.length - 0.5, 0.5)] },
-      y: { range: (_plot, _low, high) => (figure === "stars" ? [1, 5] : [0, high > 0 ? high * 1.08 : 1]) },
-    },
-    axes: [
-      {
-        ...axis,
-        show: !isSmall,
-        grid: { show: false },
-        incrs: [1, 2, 3, 4, 6, 7, 12, 14, 24, 28, 48, 56, 96, 168, 336, 672],
-        space: 110,
-        values: (_plot, places) =>
-          places.map((place) => {
-            const start = starts[place];
-            return start === undefined ? "" : bucketText(start, granularity, zone, language);
-          }),
-      },
-      {
-        ...axis,
-        show: !isSmall,
-        size: 62,
-        values: (_plot, numbers) => numbers.map((number) => edgeText(figure, number, language)),
-      },
-    ],
-    series: [
-      {},
-      ...lines.map((line, place) => {
-        const colour = colourOf(style, line.isBefore ? "--before" : `--line-${place % COLOURS}`);
-        const isBar = kind === "bar" && !line.isBefore && lines.filter((other) => !other.isBefore).length === 1;
-        return {
-          label: line.label,
-          stroke: colour,
-          width: line.isBefore ? 1.5 : 2,
-          ...(line.isBefore && { dash: [4, 4] }),
-          ...(isBar && bars && { paths: bars, fill: colour }),
-          points: { show: !isSmall && starts.length < 40 && !isBar && !line.isBefore, size: 5, fill: colour },
-          value: (_plot: uPlot, number: number | null) => figureText(figure, number ?? NaN, language),
-        } satisfies uPlot.Series;
-      }),
-    ],
-  };
+const isBefore = (line: Line): boolean => line.isBefore ?? false;
+
+/** The lines without what is not known yet: a day to come has no number, not the number zero. */
+function knownLines(lines: readonly Line[], starts: readonly number[], knownUntil: number | undefined): readonly Line[] {
+  if (knownUntil === undefined) return lines;
+  return lines.map((line) =>
+    isBefore(line)
+      ? line
+      : { ...line, values: line.values.map((value, place) => ((starts[place] ?? 0) < knownUntil ? value : NaN)) },
+  );
 }
 
-const dataOf = ({ lines, starts }: TimeChartProps): uPlot.AlignedData => [
-  starts.map((_, place) => place),
-  ...lines.map((line) =>
-    starts.map((_, place) => {
-      const value = line.values[place];
-      return value === undefined || Number.isNaN(value) ? null : value;
-    }),
-  ),
-];
+/** The bucket that is not over; none if all are, or none has begun. */
+function runningBucket({ starts, end, knownUntil }: TimeChartProps): number | undefined {
+  if (knownUntil === undefined || (starts[0] ?? knownUntil) >= knownUntil) return undefined;
+  const next = starts.findIndex((start) => start >= knownUntil);
+  if (next > 0) return next - 1;
+  return end !== undefined && end > knownUntil ? starts.length - 1 : undefined;
+}
+
+function bucketsOf(props: TimeChartProps): readonly Bucket[] {
+  const { starts, beforeStarts = [], granularity, zone, language, partial } = props;
+  const texts = CHARTS_TEXTS[language];
+  const running = runningBucket(props);
+  const before = bucketTexts(beforeStarts, granularity, zone, language);
+  return bucketTexts(starts, granularity, zone, language).map((name, place) => {
+    const mark = place === running ? texts.soFar : partial?.has(place) ? texts.part : "";
+    return { name: mark ? `${name} (${mark})` : name, beforeName: before[place] ?? "" };
+  });
+}
 
 export function TimeChart(props: TimeChartProps) {
+  const { starts, knownUntil, isSmall = false } = props;
+  const lines = useMemo(() => knownLines(props.lines, starts, knownUntil), [props.lines, starts, knownUntil]);
+  if (isSmall) return <SmallChart {...props} lines={lines} />;
+  return <FullChart {...props} lines={lines} />;
+}
+
+function SmallChart(props: TimeChartProps) {
+  const { root } = usePlot(props, undefined);
+  return <div ref={root} class="chart" role="img" aria-label={props.label} style={{ height: `${props.height}px` }} />;
+}
+
+function FullChart(props: TimeChartProps) {
+  const { lines, starts, language, figure, onPick, label, height } = props;
+  const texts = CHARTS_TEXTS[language];
+  const [pointed, setPointed] = useState<Pointed>();
+  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
+  const shown = useMemo(() => lines.filter((line) => !hidden.has(idOf(line))), [lines, hidden]);
+  const running = runningBucket(props);
+  const partial = useMemo(
+    () => new Set([...(props.partial ?? []), ...(running === undefined ? [] : [running])]),
+    [props.partial, running],
+  );
+  const buckets = useMemo(
+    () => bucketsOf(props),
+    [starts, props.beforeStarts, props.granularity, props.zone, language, props.partial, props.knownUntil],
+  );
+  const { root, plot } = usePlot({ ...props, lines, partial }, setPointed, hidden);
+  const pick = (at: Pointed) => onPick?.(at.bucket, lines.indexOf(nearestLine(shown, at) ?? (lines[0] as Line)));
+  const point = (bucket: number) => {
+    const place = Math.max(0, Math.min(starts.length - 1, bucket));
+    plot.current?.setCursor({ left: plot.current.valToPos(place, "x"), top: 0 });
+  };
+  const keys: Readonly<Record<string, () => void>> = {
+    ArrowLeft: () => point((pointed?.bucket ?? starts.length) - 1),
+    ArrowRight: () => point((pointed?.bucket ?? -1) + 1),
+    Home: () => point(0),
+    End: () => point(starts.length - 1),
+    Escape: () => plot.current?.setCursor({ left: -10, top: -10 }),
+    Enter: () => pointed && pick(pointed),
+  };
+  return (
+    <div class="time-chart">
+      <Legend lines={lines} hidden={hidden} setHidden={setHidden} label={texts.lines} />
+      <div class={onPick ? "plot picks" : "plot"}>
+        <div
+          ref={root}
+          class="chart"
+          style={{ height: `${height}px` }}
+          tabIndex={0}
+          role="slider"
+          aria-label={label}
+          aria-description={texts.keys}
+          aria-valuemin={1}
+          aria-valuemax={Math.max(1, starts.length)}
+          aria-valuenow={(pointed?.bucket ?? 0) + 1}
+          aria-valuetext={spokenBucket(buckets, shown, pointed?.bucket ?? 0, figure, language)}
+          onClick={() => pointed && !pointed.isTouched && pick(pointed)}
+          onKeyDown={(event) => {
+            const act = keys[event.key];
+            if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
+            event.preventDefault();
+            act();
+          }}
+        />
+        {pointed && (
+          <BucketReadout
+            pointed={pointed}
+            bucket={buckets[pointed.bucket]}
+            lines={lines}
+            hidden={hidden}
+            figure={figure}
+            language={language}
+            pick={onPick && (() => pick(pointed))}
+          />
+        )}
+      </div>
+      <BucketTable buckets={buckets} lines={lines} figure={figure} language={language} label={label} />
+    </div>
+  );
+}
+
+/** The line whose number is next to the pointer; the only one, where there is one. */
+function nearestLine(shown: readonly Line[], { bucket, value }: Pointed): Line | undefined {
+  const candidates = shown.filter((line) => !isBefore(line) && !Number.isNaN(line.values[bucket] ?? NaN));
+  const distance = (line: Line) => Math.abs((line.values[bucket] ?? NaN) - value);
+  return candidates.sort((one, other) => distance(one) - distance(other))[0];
+}
+
+/** Draws into `root`, again whenever the shape changes; new numbers alone move the lines that are there. */
+function usePlot(
+  props: PlotProps,
+  setPointed: ((pointed: Pointed | undefined) => void) | undefined,
+  hidden: ReadonlySet<string> = new Set(),
+) {
   const root = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot>(undefined);
   const latest = useRef(props);
   latest.current = props;
+  const { lines, starts } = props;
   const shape = JSON.stringify([
-    props.lines.map((line) => [line.label, line.isBefore]),
-    props.kind,
-    props.figure,
-    props.starts,
-    props.language,
-    props.height,
+    lines.map((line) => [idOf(line), line.label, line.isBefore]),
+    [props.kind, props.figure, props.language, props.zone, props.height],
+    starts,
+    [...(props.partial ?? [])],
   ]);
-  const plot = useRef<uPlot>(undefined);
+  const show = () => lines.forEach((line, place) => plot.current?.setSeries(place + 1, { show: !hidden.has(idOf(line)) }));
   useEffect(() => {
     const element = root.current;
     if (!element) return undefined;
     const draw = () => {
       plot.current?.destroy();
-      plot.current = new uPlot(
-        optionsOf(latest.current, element.clientWidth, getComputedStyle(document.documentElement)),
-        dataOf(latest.current),
-        element,
-      );
-      plot.current.over.addEventListener("click", () => {
-        const { idx } = plot.current?.cursor ?? {};
-        if (typeof idx === "number") latest.current.onPick?.(idx, 0);
-      });
+      const options = optionsOf(latest.current, element.clientWidth, getComputedStyle(document.documentElement));
+      plot.current = new uPlot(options, dataOf(latest.current), element);
+      show();
+      if (setPointed) followPointer(plot.current, setPointed);
     };
     draw();
-    const resized = new ResizeObserver(() =>
-      plot.current?.setSize({ width: element.clientWidth, height: latest.current.height }),
-    );
+    const resized = new ResizeObserver(() => {
+      const { clientWidth } = element;
+      if (clientWidth > 0 && clientWidth !== plot.current?.width)
+        plot.current?.setSize({ width: clientWidth, height: latest.current.height });
+    });
     resized.observe(element);
     const dark = matchMedia("(prefers-color-scheme: dark)");
     dark.addEventListener("change", draw);
@@ -157,10 +197,27 @@ export function TimeChart(props: TimeChartProps) {
       removeEventListener(THEME_CHANGED, draw);
       plot.current?.destroy();
       plot.current = undefined;
+      setPointed?.(undefined);
     };
   }, [shape]);
   useEffect(() => {
-    plot.current?.setData(dataOf(props));
+    plot.current?.setData(dataOf({ lines, starts }));
+  }, [lines]);
+  useEffect(show, [hidden]);
+  return { root, plot };
+}
+
+/** Tells which bucket the pointer, or the keyboard, is at. */
+function followPointer(plot: uPlot, setPointed: (pointed: Pointed | undefined) => void): void {
+  let isTouched = false;
+  plot.over.addEventListener("pointerdown", (event) => {
+    isTouched = event.pointerType === "touch";
   });
-  return <div ref={root} class="chart" role="img" aria-label={props.label} style={{ height: `${props.height}px` }} />;
+  const tell = () => {
+    const { idx, left = -1, top = -1 } = plot.cursor;
+    if (typeof idx !== "number" || left < 0) return setPointed(undefined);
+    const x = plot.valToPos(idx, "x") + plot.bbox.left / uPlot.pxRatio;
+    return setPointed({ bucket: idx, x, isOnRight: x > plot.width / 2, value: plot.posToVal(top, "y"), isTouched });
+  };
+  (plot.hooks.setCursor ??= []).push(tell);
 }

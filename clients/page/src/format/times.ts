@@ -1,6 +1,6 @@
 /** How instants are written: in the account's time zone, by the reader's language. */
 import { Granularity } from "#stubs/kpi_service_pb.js";
-import { type Day, isZoneKnown, ordinal, plusDays } from "../state/day.ts";
+import { type Day, isoOf, isZoneKnown, localTime, ordinal, plusDays } from "../state/day.ts";
 import type { Span } from "../state/period.ts";
 
 const FORMATS = new Map<string, Intl.DateTimeFormat>();
@@ -34,6 +34,57 @@ export function bucketText(seconds: number, granularity: Granularity, zone: stri
     return `Q${Math.ceil(Number(read("month")) / 3)} ${read("year")}`;
   }
   return format(language, zone, NAMED[granularity] ?? {}).format(seconds * 1000);
+}
+
+/** What it is called below a chart, where there is little room; midnight is called by its day. */
+export function tickText(
+  seconds: number,
+  granularity: Granularity,
+  withHours: boolean,
+  zone: string,
+  language: string,
+): string {
+  if (granularity >= Granularity.QUARTER) return bucketText(seconds, granularity, zone, language);
+  if (granularity === Granularity.MONTH)
+    return format(language, zone, { month: "short", year: "numeric" }).format(seconds * 1000);
+  if (withHours && localTime(seconds, zone).secondOfDay !== 0)
+    return format(language, zone, { hour: "2-digit", minute: "2-digit" }).format(seconds * 1000);
+  const weekday = granularity === Granularity.WEEK ? {} : { weekday: "short" as const };
+  return format(language, zone, { ...weekday, day: "numeric", month: "short" }).format(seconds * 1000);
+}
+
+/** What each bucket is called; where a clock shows the same hour twice, with its offset from UTC. */
+export function bucketTexts(
+  starts: readonly number[],
+  granularity: Granularity,
+  zone: string,
+  language: string,
+): readonly string[] {
+  const names = starts.map((start) => bucketText(start, granularity, zone, language));
+  const times = new Map<string, number>();
+  for (const name of names) times.set(name, (times.get(name) ?? 0) + 1);
+  const offset = (start: number) =>
+    format(language, zone, { timeZoneName: "longOffset" })
+      .formatToParts(start * 1000)
+      .find((part) => part.type === "timeZoneName")?.value ?? "";
+  return names.map((name, place) => ((times.get(name) ?? 0) > 1 ? `${name} (${offset(starts[place] as number)})` : name));
+}
+
+/** A range of instants: by its days where it begins and ends with them. */
+export function rangeText(start: number, end: number, zone: string, language: string): string {
+  const [first, last] = [localTime(start, zone), localTime(end, zone)];
+  if (first.secondOfDay === 0 && last.secondOfDay === 0) return spanText({ start: first.day, end: last.day }, language);
+  return instantsText(start, end, zone, language);
+}
+
+/** An instant as ISO 8601 has it, on the zone's clock with its offset, for files that programs read. */
+export function isoText(seconds: number, zone: string): string {
+  const { day, secondOfDay } = localTime(seconds, zone);
+  const offset = Math.round((ordinal(day) * 86_400 + secondOfDay - seconds) / 60);
+  const two = (number: number) => String(Math.floor(number)).padStart(2, "0");
+  const clock = [secondOfDay / 3600, (secondOfDay / 60) % 60, secondOfDay % 60].map(two).join(":");
+  const sign = offset < 0 ? "-" : "+";
+  return `${isoOf(day)}T${clock}${sign}${two(Math.abs(offset) / 60)}:${two(Math.abs(offset) % 60)}`;
 }
 
 /** An instant to the second. */

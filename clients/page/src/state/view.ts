@@ -16,6 +16,10 @@ export type GranularityName = (typeof GRANULARITIES)[number];
 export const CHARTS = ["line", "bar", "table", "values", "week", "percentiles"] as const;
 export type ChartName = (typeof CHARTS)[number];
 
+/** What one metric's values are split by; empty for the view's own choice. */
+export const SPLITS = ["value", "topic", "question"] as const;
+export type SplitName = (typeof SPLITS)[number];
+
 export const LANGUAGES = ["en", "nl", "de"] as const;
 export type Language = (typeof LANGUAGES)[number];
 
@@ -40,6 +44,7 @@ export interface View {
   /** The id of a KPI, a service time or a rate. Empty: the view's own choice. */
   readonly metric: string;
   readonly chart: ChartName;
+  readonly split: SplitName | "";
   /** What "compare" has rows by. */
   readonly by: "operator" | "group" | "widget";
   /** The number that rows are sorted by: a metric's id, or "name"; empty for the view's own choice. */
@@ -110,6 +115,7 @@ export function viewOf(search: string, language: Language): View {
     filters: filtersOf(params),
     metric: params.get("metric") ?? "",
     chart: oneOf(CHARTS, params.get("chart"), "line"),
+    split: oneOf<SplitName | "">(SPLITS, params.get("split"), ""),
     by: oneOf(["operator", "group", "widget"] as const, params.get("by"), "operator"),
     sort: params.get("sort") ?? "",
     ascending: params.get("ascending") === "1",
@@ -142,6 +148,7 @@ export function searchOf(view: View): string {
   put("granularity", view.granularity, "auto");
   put("metric", view.metric, "");
   put("chart", view.chart, "line");
+  put("split", view.split, "");
   put("by", view.by, "operator");
   put("sort", view.sort, "");
   put("ascending", view.ascending ? 1 : 0, 0);

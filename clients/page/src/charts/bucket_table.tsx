@@ -1,0 +1,58 @@
+/** What a chart shows, as a table: for screen readers, and for whoever prefers numbers. */
+import { useState } from "preact/hooks";
+import type { FigureKind } from "../api/catalogue.ts";
+import { figureText } from "../format/numbers.ts";
+import type { Language } from "../state/view.ts";
+import { CHARTS_TEXTS } from "../texts/charts.ts";
+import { idOf, type Line } from "./plot.ts";
+import type { Bucket } from "./time_chart.tsx";
+
+export function BucketTable({
+  buckets,
+  lines,
+  figure,
+  language,
+  label,
+}: {
+  readonly buckets: readonly Bucket[];
+  readonly lines: readonly Line[];
+  readonly figure: FigureKind;
+  readonly language: Language;
+  readonly label: string;
+}) {
+  const texts = CHARTS_TEXTS[language];
+  const [isOpen, setIsOpen] = useState(false);
+  return (
+    <details class="as-table" onToggle={(event) => setIsOpen(event.currentTarget.open)}>
+      <summary>{texts.asTable}</summary>
+      {isOpen && (
+        <div class="scrolled" tabIndex={0} role="group" aria-label={label}>
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">{texts.step}</th>
+                {lines.map((line) => (
+                  <th key={idOf(line)} scope="col" class="number">
+                    <bdi>{line.label}</bdi>
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {buckets.map((bucket, place) => (
+                <tr key={bucket.name}>
+                  <th scope="row">{bucket.name}</th>
+                  {lines.map((line) => (
+                    <td key={idOf(line)} class="number">
+                      {figureText(figure, line.values[place], language)}
+                    </td>
+                  ))}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </details>
+  );
+}

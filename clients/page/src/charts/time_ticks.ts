@@ -1,0 +1,90 @@
+/** Which buckets are named below a chart: as many as there is room for, on round hours and days. Pure. */
+import { Granularity } from "#stubs/kpi_service_pb.js";
+import { tickText } from "../format/times.ts";
+import { type LocalTime, localTime, ordinal, weekdayOf } from "../state/day.ts";
+
+export interface TimeTicks {
+  /** The buckets that are named, by index. */
+  readonly places: readonly number[];
+  readonly texts: readonly string[];
+}
+
+type Level = (time: LocalTime) => boolean;
+
+const midnight: Level = ({ secondOfDay }) => secondOfDay === 0;
+const everySeconds =
+  (seconds: number): Level =>
+  ({ secondOfDay }) =>
+    secondOfDay % seconds === 0;
+const everyDays =
+  (days: number): Level =>
+  ({ day, secondOfDay }) =>
+    secondOfDay < 3600 && ordinal(day) % days === 0;
+// A Monday, of every so many weeks. 1970-01-05 was one.
+const everyWeeks =
+  (weeks: number): Level =>
+  ({ day, secondOfDay }) =>
+    secondOfDay < 3600 && weekdayOf(day) === 1 && ((ordinal(day) - 4) / 7) % weeks === 0;
+const everyMonths =
+  (months: number): Level =>
+  ({ day, secondOfDay }) =>
+    secondOfDay < 3600 && day.day === 1 && (day.month - 1) % months === 0;
+const everyYears =
+  (years: number): Level =>
+  ({ day }) =>
+    day.month === 1 && day.year % years === 0;
+
+const HOURS = [1, 2, 3, 6, 12].map((hours) => everySeconds(hours * 3600));
+const DAYS = [everyDays(1), everyDays(2), everyWeeks(1), everyWeeks(2), everyMonths(1), everyMonths(3)];
+const YEARS = [everyMonths(12), ...[2, 5, 10, 20, 50].map(everyYears)];
+
+/** From the finest to the coarsest. */
+const LEVELS: Readonly<Partial<Record<Granularity, readonly Level[]>>> = {
+  [Granularity.QUARTER_HOUR]: [everySeconds(900), everySeconds(1800), ...HOURS, ...DAYS, ...YEARS],
+  [Granularity.HOUR]: [...HOURS, ...DAYS, ...YEARS],
+  [Granularity.DAY]: [...DAYS, ...YEARS],
+  [Granularity.WEEK]: [everyWeeks(1), everyWeeks(2), everyWeeks(4), everyWeeks(13), everyWeeks(26), everyWeeks(52)],
+  [Granularity.MONTH]: [everyMonths(1), everyMonths(2), everyMonths(3), everyMonths(6), ...YEARS],
+  [Granularity.QUARTER]: [everyMonths(3), everyMonths(6), ...YEARS],
+  [Granularity.YEAR]: [everyMonths(12), ...[2, 5, 10, 20, 50].map(everyYears)],
+};
+
+const GLYPH_PX = 6.6;
+const GAP_PX = 14;
+
+/** Buckets at even steps, for where the calendar's steps leave fewer than two. */
+function evenly(length: number, most: number): number[] {
+  const step = Math.max(1, Math.ceil(length / Math.max(1, most)));
+  return Array.from({ length: Math.ceil(length / step) }, (_, place) => place * step);
+}
+
+/** @param width of the chart, in pixels. */
+export function timeTicks(
+  starts: readonly number[],
+  granularity: Granularity,
+  zone: string,
+  width: number,
+  language: string,
+): TimeTicks {
+  // A day may begin at one o'clock, where clocks are put forward at midnight: it is a day's bucket all the same.
+  const isOfDays = granularity >= Granularity.DAY;
+  const times = starts.map((start) => ({ ...localTime(start, zone), ...(isOfDays && { secondOfDay: 0 }) }));
+  const isDaily = (places: readonly number[]) =>
+    places.every((place) => midnight(times[place] as LocalTime));
+  const textsOf = (places: readonly number[]) => {
+    const withHours = !isDaily(places);
+    return places.map((place) => tickText(starts[place] as number, granularity, withHours, zone, language));
+  };
+  const room = (places: readonly number[]) => {
+    const longest = Math.max(...textsOf(places).map((text) => text.length)) * GLYPH_PX + GAP_PX;
+    const gap = Math.min(...places.slice(1).map((place, index) => place - (places[index] as number)));
+    return (gap * width) / starts.length >= longest;
+  };
+  for (const level of LEVELS[granularity] ?? []) {
+    const places = times.flatMap((time, place) => (level(time) ? [place] : []));
+    if (places.length < 2) break;
+    if (room(places)) return { places, texts: textsOf(places) };
+  }
+  const places = evenly(starts.length, Math.floor(width / 110));
+  return { places, texts: textsOf(places) };
+}

@@ -1,0 +1,145 @@
+/** A metric step by step: each number with the one that it is compared with, and a link to what made it. */
+import type { ComponentChildren } from "preact";
+import type { Series } from "#stubs/kpi_service_pb.js";
+import type { Metric } from "../api/catalogue.ts";
+import { figureOfTotal, figuresOfSeries, NINE_OF_TEN } from "../api/figures.ts";
+import { changeOf, countText, durationText, figureText, NOT_THERE } from "../format/numbers.ts";
+import { bucketTexts } from "../format/times.ts";
+import { Link } from "../parts/link.tsx";
+import { usePage, whyOf } from "../state/page.ts";
+import { CHARTS_TEXTS } from "../texts/charts.ts";
+import { METRIC, type MetricTexts } from "../texts/metric.ts";
+import type { Language } from "../state/view.ts";
+import { boundsOf, clippedBuckets } from "./metric_asked.ts";
+import type { CourseProps } from "./metric_course.tsx";
+
+interface Column {
+  readonly heading: string;
+  readonly cell: (bucket: number) => string;
+}
+
+/** What is shown beside the number itself. */
+function columnsOf(metric: Metric, line: Series, texts: MetricTexts, language: Language): readonly Column[] {
+  const count = { heading: texts.count, cell: (bucket: number) => countText(line.counts[bucket] ?? 0n, language) };
+  const most = line.percentiles.find(({ percentile }) => percentile === NINE_OF_TEN)?.values ?? [];
+  const duration = (ms: number | undefined) => (ms === undefined || Number.isNaN(ms) ? NOT_THERE : durationText(ms, language));
+  switch (metric.figure) {
+    case "count":
+      return [];
+    case "stars":
+      return [count];
+    case "duration":
+      return [{ heading: texts.percentile("90\u00a0%"), cell: (bucket) => duration(most[bucket]) }, count];
+    case "rate":
+      return [
+        { ...count, heading: texts.above },
+        { heading: texts.below, cell: (bucket) => countText(line.belowCounts[bucket] ?? 0n, language) },
+      ];
+  }
+}
+
+export function BucketsTable({ answered, series, line }: CourseProps) {
+  const { view, zone } = usePage();
+  const { language } = view;
+  const { metric, granularity, now } = answered;
+  const [own, charts] = [METRIC[language], CHARTS_TEXTS[language]];
+  const names = bucketTexts(series.bucketStartSeconds.map(Number), granularity, zone, language);
+  const clipped = clippedBuckets(series);
+  const { values, before } = figuresOfSeries(metric, line);
+  const columns = columnsOf(metric, line, own, language);
+  const hasBefore = before.length > 0;
+  const known = names.flatMap((_, bucket) => (boundsOf(series, bucket).start < now ? [bucket] : []));
+  return (
+    <div class="scrolled whole" tabIndex={0} role="group" aria-label={metric.name}>
+      <table class="numbers">
+        <caption class="hidden">{metric.name}</caption>
+        <thead>
+          <tr>
+            <th scope="col">{own.step}</th>
+            <NumberHeading>{metric.figure === "duration" ? own.median : metric.figure === "stars" ? own.mean : own.count}</NumberHeading>
+            {columns.map(({ heading }) => (
+              <NumberHeading key={heading}>{heading}</NumberHeading>
+            ))}
+            {hasBefore && <NumberHeading>{own.before}</NumberHeading>}
+            {hasBefore && <NumberHeading>{own.change}</NumberHeading>}
+          </tr>
+        </thead>
+        <tbody>
+          {known.map((bucket) => {
+            const bounds = boundsOf(series, bucket);
+            const mark = bounds.end > now ? charts.soFar : clipped.has(bucket) ? charts.part : "";
+            return (
+              <tr key={bounds.start}>
+                <th scope="row">
+                  {names[bucket]}
+                  {mark && <span class="help"> ({mark})</span>}
+                </th>
+                <td class="number">
+                  <Link change={whyOf(metric, bounds)} title={own.whyThis}>
+                    {figureText(metric.figure, values[bucket], language)}
+                  </Link>
+                </td>
+                {columns.map(({ heading, cell }) => (
+                  <td key={heading} class="number">
+                    {cell(bucket)}
+                  </td>
+                ))}
+                {hasBefore && <td class="number">{figureText(metric.figure, before[bucket], language)}</td>}
+                {hasBefore && <ChangeCell metric={metric} value={values[bucket]} before={before[bucket]} />}
+              </tr>
+            );
+          })}
+        </tbody>
+        <WholePeriod answered={answered} columns={columns.length} hasBefore={hasBefore} />
+      </table>
+    </div>
+  );
+}
+
+const NumberHeading = ({ children }: { readonly children: ComponentChildren }) => (
+  <th scope="col" class="number">
+    {children}
+  </th>
+);
+
+/** How much a number differs from the one before. */
+export function ChangeCell({
+  metric,
+  value,
+  before,
+}: {
+  readonly metric: Metric;
+  readonly value: number | undefined;
+  readonly before: number | undefined;
+}) {
+  const { language } = usePage().view;
+  const change = changeOf(metric, value, before, language);
+  if (!change) return <td class="number">{NOT_THERE}</td>;
+  return (
+    <td class={`number change ${change.verdict}`}>
+      {change.text}
+      {change.verdict !== "none" && <span class="hidden"> {METRIC[language][change.verdict]}</span>}
+    </td>
+  );
+}
+
+function WholePeriod({
+  answered: { metric, total },
+  columns,
+  hasBefore,
+}: Pick<CourseProps, "answered"> & { readonly columns: number; readonly hasBefore: boolean }) {
+  const { language } = usePage().view;
+  if (!total) return null;
+  const { value, before } = figureOfTotal(metric, total);
+  return (
+    <tfoot>
+      <tr>
+        <th scope="row">{METRIC[language].total}</th>
+        <td class="number">{figureText(metric.figure, value, language)}</td>
+        {columns > 0 && <td colSpan={columns} />}
+        {hasBefore && <td class="number">{figureText(metric.figure, before, language)}</td>}
+        {hasBefore && <ChangeCell metric={metric} value={value} before={before} />}
+      </tr>
+    </tfoot>
+  );
+}
