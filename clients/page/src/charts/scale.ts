@@ -42,7 +42,7 @@ function stepOf(figure: FigureKind, wanted: number): number {
 
 /** In the unit of the step, so that all ticks are whole. */
 function durationTick(ms: number, step: number, language: string): string {
-  const unit = presentation.duration.units.find(({ milliseconds }) => step >= milliseconds);
+  const unit = presentation.units_of_time.find(({ milliseconds }) => step >= milliseconds);
   return `${countText(Math.round(ms / (unit?.milliseconds ?? 1)), language)}\u00a0${unit?.symbol ?? "ms"}`;
 }
 

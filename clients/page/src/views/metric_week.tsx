@@ -48,7 +48,7 @@ function shortText(metric: Metric, heat: number, unit: number, language: Languag
 
 /** Of a number in a cell: three digits fit. */
 const DIGITS_MAX = 1000;
-const UNITS = presentation.duration.units.filter(({ milliseconds }) => milliseconds >= 1000).reverse();
+const UNITS = presentation.units_of_time.filter(({ milliseconds }) => milliseconds >= 1000).reverse();
 
 interface Told {
   readonly cell: WeekCell;
