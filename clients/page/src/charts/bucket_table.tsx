@@ -1,11 +1,12 @@
 /** What a chart shows, as a table: for screen readers, and for whoever prefers numbers. */
 import { useState } from "preact/hooks";
 import type { FigureKind } from "../api/catalogue.ts";
-import { figureText } from "../format/numbers.ts";
-import type { Language } from "../state/view.ts";
+import { figureText, NOT_THERE } from "../format/numbers.ts";
+import { Link } from "../parts/link.tsx";
+import type { Language, View } from "../state/view.ts";
 import { CHARTS_TEXTS } from "../texts/charts.ts";
 import { idOf, type Line } from "./plot.ts";
-import type { Bucket } from "./time_chart.tsx";
+import type { Bucket, TimeChartProps } from "./time_chart.tsx";
 
 export function BucketTable({
   buckets,
@@ -13,12 +14,14 @@ export function BucketTable({
   figure,
   language,
   label,
+  why,
 }: {
   readonly buckets: readonly Bucket[];
   readonly lines: readonly Line[];
   readonly figure: FigureKind;
   readonly language: Language;
   readonly label: string;
+  readonly why: TimeChartProps["why"];
 }) {
   const texts = CHARTS_TEXTS[language];
   const [isOpen, setIsOpen] = useState(false);
@@ -42,9 +45,12 @@ export function BucketTable({
               {buckets.map((bucket, place) => (
                 <tr key={bucket.name}>
                   <th scope="row">{bucket.name}</th>
-                  {lines.map((line) => (
+                  {lines.map((line, index) => (
                     <td key={idOf(line)} class="number">
-                      {figureText(figure, line.values[place], language)}
+                      <Explained
+                        text={figureText(figure, line.values[place], language)}
+                        why={line.isBefore ? undefined : why?.(place, index)}
+                      />
                     </td>
                   ))}
                 </tr>
@@ -55,4 +61,10 @@ export function BucketTable({
       )}
     </details>
   );
+}
+
+/** A number, and the way to what made it. */
+function Explained({ text, why }: { readonly text: string; readonly why: Partial<View> | undefined }) {
+  if (!why || text === NOT_THERE) return text;
+  return <Link change={why}>{text}</Link>;
 }

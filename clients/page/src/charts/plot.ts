@@ -39,7 +39,9 @@ export const idOf = (line: Line): string => line.id ?? line.label;
 
 /** The line's colour, by its place among those that are not of the compared period. */
 export const colourName = (lines: readonly Line[], place: number): string =>
-  lines[place]?.isBefore ? "--before" : `--line-${lines.slice(0, place).filter((line) => !line.isBefore).length % COLOURS}`;
+  lines[place]?.isBefore
+    ? "--before"
+    : `--line-${lines.slice(0, place).filter((line) => !line.isBefore).length % COLOURS}`;
 
 const TICK_GAP_PX = 46;
 const GLYPH_PX = 7;

@@ -4,6 +4,8 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { bucketTexts } from "../format/times.ts";
 import { THEME_CHANGED } from "../parts/theme.tsx";
+import { usePage } from "../state/page.ts";
+import type { View } from "../state/view.ts";
 import { CHARTS_TEXTS } from "../texts/charts.ts";
 import { BucketReadout, type Pointed, spokenBucket } from "./bucket_readout.tsx";
 import { BucketTable } from "./bucket_table.tsx";
@@ -11,7 +13,6 @@ import { Legend } from "./legend.tsx";
 import { dataOf, idOf, type Line, optionsOf, type PlotProps } from "./plot.ts";
 
 export type { Line } from "./plot.ts";
-export { COLOURS } from "./plot.ts";
 
 export interface TimeChartProps extends PlotProps {
   /** What it shows, for those who do not see it. */
@@ -22,8 +23,8 @@ export interface TimeChartProps extends PlotProps {
   readonly end?: number;
   /** From this instant on there are no numbers yet: what begins later is left blank, what it lies in is "so far". */
   readonly knownUntil?: number;
-  /** A bucket of a line was chosen. */
-  readonly onPick?: (bucket: number, line: number) => void;
+  /** The view that explains a number: where its bucket, or its cell of the table, leads. */
+  readonly why?: (bucket: number, line: number) => Partial<View>;
 }
 
 /** A bucket as it is told of. */
@@ -36,7 +37,11 @@ export interface Bucket {
 const isBefore = (line: Line): boolean => line.isBefore ?? false;
 
 /** The lines without what is not known yet: a day to come has no number, not the number zero. */
-function knownLines(lines: readonly Line[], starts: readonly number[], knownUntil: number | undefined): readonly Line[] {
+function knownLines(
+  lines: readonly Line[],
+  starts: readonly number[],
+  knownUntil: number | undefined,
+): readonly Line[] {
   if (knownUntil === undefined) return lines;
   return lines.map((line) =>
     isBefore(line)
@@ -77,7 +82,8 @@ function SmallChart(props: TimeChartProps) {
 }
 
 function FullChart(props: TimeChartProps) {
-  const { lines, starts, language, figure, onPick, label, height } = props;
+  const { lines, starts, language, figure, why, label, height } = props;
+  const { go } = usePage();
   const texts = CHARTS_TEXTS[language];
   const [pointed, setPointed] = useState<Pointed>();
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
@@ -92,7 +98,10 @@ function FullChart(props: TimeChartProps) {
     [starts, props.beforeStarts, props.granularity, props.zone, language, props.partial, props.knownUntil],
   );
   const { root, plot } = usePlot({ ...props, lines, partial }, setPointed, hidden);
-  const pick = (at: Pointed) => onPick?.(at.bucket, lines.indexOf(nearestLine(shown, at) ?? (lines[0] as Line)));
+  const pick = (at: Pointed) => {
+    const nearest = nearestLine(shown, at) ?? lines[0];
+    if (why && nearest) go(why(at.bucket, lines.indexOf(nearest)));
+  };
   const point = (bucket: number) => {
     const place = Math.max(0, Math.min(starts.length - 1, bucket));
     plot.current?.setCursor({ left: plot.current.valToPos(place, "x"), top: 0 });
@@ -108,7 +117,7 @@ function FullChart(props: TimeChartProps) {
   return (
     <div class="time-chart">
       <Legend lines={lines} hidden={hidden} setHidden={setHidden} label={texts.lines} />
-      <div class={onPick ? "plot picks" : "plot"}>
+      <div class={why ? "plot picks" : "plot"}>
         <div
           ref={root}
           class="chart"
@@ -137,11 +146,11 @@ function FullChart(props: TimeChartProps) {
             hidden={hidden}
             figure={figure}
             language={language}
-            pick={onPick && (() => pick(pointed))}
+            pick={why && (() => pick(pointed))}
           />
         )}
       </div>
-      <BucketTable buckets={buckets} lines={lines} figure={figure} language={language} label={label} />
+      <BucketTable buckets={buckets} lines={lines} figure={figure} language={language} label={label} why={why} />
     </div>
   );
 }
@@ -161,8 +170,8 @@ function usePlot(
 ) {
   const root = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
-  const latest = useRef(props);
-  latest.current = props;
+  const latest = useRef({ ...props, hidden });
+  latest.current = { ...props, hidden };
   const { lines, starts } = props;
   const shape = JSON.stringify([
     lines.map((line) => [idOf(line), line.label, line.isBefore]),
@@ -170,7 +179,10 @@ function usePlot(
     starts,
     [...(props.partial ?? [])],
   ]);
-  const show = () => lines.forEach((line, place) => plot.current?.setSeries(place + 1, { show: !hidden.has(idOf(line)) }));
+  const show = () => {
+    for (const [place, line] of latest.current.lines.entries())
+      plot.current?.setSeries(place + 1, { show: !latest.current.hidden.has(idOf(line)) });
+  };
   useEffect(() => {
     const element = root.current;
     if (!element) return undefined;
@@ -219,5 +231,5 @@ function followPointer(plot: uPlot, setPointed: (pointed: Pointed | undefined) =
     const x = plot.valToPos(idx, "x") + plot.bbox.left / uPlot.pxRatio;
     return setPointed({ bucket: idx, x, isOnRight: x > plot.width / 2, value: plot.posToVal(top, "y"), isTouched });
   };
-  (plot.hooks.setCursor ??= []).push(tell);
+  plot.hooks.setCursor = [...(plot.hooks.setCursor ?? []), tell];
 }

@@ -69,8 +69,7 @@ export function timeTicks(
   // A day may begin at one o'clock, where clocks are put forward at midnight: it is a day's bucket all the same.
   const isOfDays = granularity >= Granularity.DAY;
   const times = starts.map((start) => ({ ...localTime(start, zone), ...(isOfDays && { secondOfDay: 0 }) }));
-  const isDaily = (places: readonly number[]) =>
-    places.every((place) => midnight(times[place] as LocalTime));
+  const isDaily = (places: readonly number[]) => places.every((place) => midnight(times[place] as LocalTime));
   const textsOf = (places: readonly number[]) => {
     const withHours = !isDaily(places);
     return places.map((place) => tickText(starts[place] as number, granularity, withHours, zone, language));

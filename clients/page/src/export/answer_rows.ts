@@ -1,6 +1,7 @@
 /** Answers as the rows of a CSV, with the columns that `telwerk query` and `telwerk totals` give them. Pure. */
-import { InactivityAction, Sender } from "#stubs/event_pb.js";
+
 import { NameKind } from "#stubs/display_name_pb.js";
+import { InactivityAction, Sender } from "#stubs/event_pb.js";
 import {
   ConversationEnd,
   type HistogramBin,
@@ -62,7 +63,10 @@ function valueName({ kind }: Value, names: Names): string {
     }
     case "answer": {
       const { questionId, optionId } = kind.value;
-      const [question, option] = [names.of(NameKind.QUESTION, questionId), names.of(NameKind.OPTION, optionId, questionId)];
+      const [question, option] = [
+        names.of(NameKind.QUESTION, questionId),
+        names.of(NameKind.OPTION, optionId, questionId),
+      ];
       return question || option ? `${question || questionId} = ${option || optionId}` : "";
     }
     default:
@@ -84,14 +88,14 @@ function keyCells(key: Key | undefined, names: Names): Row {
   put("operator_group", key.operatorGroupId, NameKind.OPERATOR_GROUP, NOBODY);
   put("widget", key.widgetId, NameKind.WIDGET);
   if (key.value) {
-    cells["value"] = valueText(key.value);
+    cells.value = valueText(key.value);
     const name = valueName(key.value, names);
-    if (name) cells["value_name"] = name;
+    if (name) cells.value_name = name;
   }
   put("topic", key.topicId, NameKind.TOPIC);
   put("question", key.questionId, NameKind.QUESTION);
-  if (key.weekday !== undefined) cells["weekday"] = key.weekday;
-  if (key.hourOfDay !== undefined) cells["hour_of_day"] = key.hourOfDay;
+  if (key.weekday !== undefined) cells.weekday = key.weekday;
+  if (key.hourOfDay !== undefined) cells.hour_of_day = key.hourOfDay;
   return cells;
 }
 

@@ -17,7 +17,12 @@ const RATIO_MIN = 2;
 
 const isThere = (colour: string): boolean => colour !== "transparent" && !/, 0\)$/.test(colour);
 
-function paintGround(context: CanvasRenderingContext2D, element: Element, style: CSSStyleDeclaration, origin: DOMRect): void {
+function paintGround(
+  context: CanvasRenderingContext2D,
+  element: Element,
+  style: CSSStyleDeclaration,
+  origin: DOMRect,
+): void {
   const { left, top, width, height } = element.getBoundingClientRect();
   const [x, y] = [left - origin.left, top - origin.top];
   if (isThere(style.backgroundColor)) {

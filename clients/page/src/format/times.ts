@@ -67,7 +67,9 @@ export function bucketTexts(
     format(language, zone, { timeZoneName: "longOffset" })
       .formatToParts(start * 1000)
       .find((part) => part.type === "timeZoneName")?.value ?? "";
-  return names.map((name, place) => ((times.get(name) ?? 0) > 1 ? `${name} (${offset(starts[place] as number)})` : name));
+  return names.map((name, place) =>
+    (times.get(name) ?? 0) > 1 ? `${name} (${offset(starts[place] as number)})` : name,
+  );
 }
 
 /** A range of instants: by its days where it begins and ends with them. */

@@ -29,8 +29,6 @@ export interface CompareTexts {
   readonly clearOverlay: string;
   readonly noNumbers: string;
   readonly overTime: (metric: string, names: string) => string;
-  readonly asTable: string;
-  readonly step: string;
   readonly why: (metric: string, name: string) => string;
   readonly only: (name: string) => string;
   readonly noColumns: string;
@@ -62,8 +60,6 @@ const en: CompareTexts = {
   clearOverlay: "Untick all",
   noNumbers: "no numbers",
   overTime: (metric, names) => `${metric} over time: ${names}`,
-  asTable: "The numbers of the chart",
-  step: "Step",
   why: (metric, name) => `Why? ${metric}, ${name}`,
   only: (name) => `The overview of ${name} alone`,
   noColumns: "Nothing can be compared so under these filters. Remove a filter, or compare something else.",
@@ -95,8 +91,6 @@ const nl: CompareTexts = {
   clearOverlay: "Alles uitvinken",
   noNumbers: "geen getallen",
   overTime: (metric, names) => `${metric} in de tijd: ${names}`,
-  asTable: "De getallen van de grafiek",
-  step: "Stap",
   why: (metric, name) => `Waarom? ${metric}, ${name}`,
   only: (name) => `Het overzicht van ${name} alleen`,
   noColumns: "Met deze filters valt zo niets te vergelijken. Verwijder een filter, of vergelijk iets anders.",
@@ -128,8 +122,6 @@ const de: CompareTexts = {
   clearOverlay: "Alle abhaken",
   noNumbers: "keine Zahlen",
   overTime: (metric, names) => `${metric} im Zeitverlauf: ${names}`,
-  asTable: "Die Zahlen des Diagramms",
-  step: "Schritt",
   why: (metric, name) => `Warum? ${metric}, ${name}`,
   only: (name) => `Die Übersicht von ${name} allein`,
   noColumns:

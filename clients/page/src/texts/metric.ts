@@ -1,5 +1,5 @@
 /** The words of one KPI's view. */
-import type { SplitName, ChartName, Language } from "../state/view.ts";
+import type { ChartName, Language, SplitName } from "../state/view.ts";
 
 export interface MetricTexts {
   readonly choose: string;
@@ -154,7 +154,8 @@ const nl: MetricTexts = {
   notEnabledOn: (widgets) => `Geen inactiviteitsactie ingeschakeld op: ${widgets}.`,
   unscheduledOn: (widgets) =>
     `Er waren geen openingstijden ingesteld voor: ${widgets}. Wat daar toen begon zit niet in deze getallen (telwerk settings --hours).`,
-  clipped: "Stappen op een grijze grond zijn niet heel: de periode begint of eindigt erin, of ze zijn nog niet voorbij.",
+  clipped:
+    "Stappen op een grijze grond zijn niet heel: de periode begint of eindigt erin, of ze zijn nog niet voorbij.",
   explained: "Wat dit getal betekent",
   step: "Stap",
   before: "Voorheen",
@@ -184,7 +185,8 @@ const nl: MetricTexts = {
   byWeekday: "Per weekdag",
   cell: (when, number, of) => `${when}: ${number} (${of})`,
   percentile: (percent) => `${percent} binnen`,
-  percentilesHelp: "De helft duurde hooguit zo lang als de lijn van 50 %, negen van de tien hooguit zo lang als die van 90 %.",
+  percentilesHelp:
+    "De helft duurde hooguit zo lang als de lijn van 50 %, negen van de tien hooguit zo lang als die van 90 %.",
   lengths: "Hoe lang ze duurden",
   length: "Duur",
   upTo: "Hooguit zo lang",
@@ -221,7 +223,8 @@ const de: MetricTexts = {
   notEnabledOn: (widgets) => `Keine Inaktivitätsaktion ist eingeschaltet für: ${widgets}.`,
   unscheduledOn: (widgets) =>
     `Für ${widgets} waren keine Öffnungszeiten eingestellt. Was dort damals begann, ist nicht in diesen Zahlen (telwerk settings --hours).`,
-  clipped: "Schritte auf grauem Grund sind nicht ganz: Der Zeitraum beginnt oder endet in ihnen, oder sie sind nicht vorbei.",
+  clipped:
+    "Schritte auf grauem Grund sind nicht ganz: Der Zeitraum beginnt oder endet in ihnen, oder sie sind nicht vorbei.",
   explained: "Was diese Zahl bedeutet",
   step: "Schritt",
   before: "Zuvor",
@@ -251,7 +254,8 @@ const de: MetricTexts = {
   byWeekday: "Nach Wochentag",
   cell: (when, number, of) => `${when}: ${number} (${of})`,
   percentile: (percent) => `${percent} innerhalb von`,
-  percentilesHelp: "Die Hälfte dauerte höchstens so lange wie die 50-%-Linie, neun von zehn höchstens so lange wie die 90-%-Linie.",
+  percentilesHelp:
+    "Die Hälfte dauerte höchstens so lange wie die 50-%-Linie, neun von zehn höchstens so lange wie die 90-%-Linie.",
   lengths: "Wie lange sie dauerten",
   length: "Dauer",
   upTo: "Höchstens so lange",

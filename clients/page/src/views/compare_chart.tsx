@@ -2,16 +2,14 @@
 import type { QueryTimeSeriesResponse } from "#stubs/kpi_service_pb.js";
 import { askTogether, questionsAbout } from "../api/asking.ts";
 import type { Metric } from "../api/catalogue.ts";
+import { serverNow } from "../api/clock.ts";
 import { figuresOfSeries } from "../api/figures.ts";
 import { DIMENSION_OF, filterOf, GRANULARITY_OF } from "../api/slice.ts";
-import { COLOURS, type Line, TimeChart } from "../charts/time_chart.tsx";
+import { type Line, TimeChart } from "../charts/time_chart.tsx";
 import { idOfKey, type Label } from "../format/labels.ts";
-import { figureText } from "../format/numbers.ts";
-import { bucketText } from "../format/times.ts";
-import { Link } from "../parts/link.tsx";
 import { LoadedView } from "../parts/loaded_view.tsx";
 import { useLoaded } from "../parts/loading.ts";
-import { fullText, Named } from "../parts/named.tsx";
+import { fullText } from "../parts/named.tsx";
 import { usePage, whyOf } from "../state/page.ts";
 import { COMPARE } from "../texts/compare.ts";
 
@@ -104,67 +102,35 @@ function Overlaid({ series, metric, picked, labelOf }: OverlaidProps) {
     const found = series.series.find((each) => idOfKey(each.key, view.by) === id);
     return { id, label: fullText(labelOf(id)), values: found ? figuresOfSeries(metric, found).values : [] };
   });
-  const granularity = series.granularity || GRANULARITY_OF[view.granularity];
+  const missing = lines.filter((line) => line.values.length === 0);
+  const end = Number(series.endSeconds);
   return (
     <>
-      <ul class="legend">
-        {lines.map((line, place) => (
-          <li key={line.id}>
-            <span class={`swatch line-${place % COLOURS}`} aria-hidden="true" />
-            <Named label={labelOf(line.id)} />
-            {line.values.length === 0 && <span class="help">({own.noNumbers})</span>}
-          </li>
-        ))}
-      </ul>
       <TimeChart
         lines={lines}
         starts={starts}
-        granularity={granularity}
+        end={end}
+        knownUntil={serverNow()}
+        granularity={series.granularity || GRANULARITY_OF[view.granularity]}
         figure={metric.figure}
         kind="line"
         zone={zone}
         language={view.language}
         height={280}
         label={own.overTime(metric.name, lines.map((line) => line.label).join(", "))}
+        why={(bucket, line) =>
+          whyOf(
+            metric,
+            { start: starts[bucket] ?? 0, end: starts[bucket + 1] ?? end },
+            { ...view.filters, [view.by]: [lines[line]?.id ?? ""] },
+          )
+        }
       />
-      <details>
-        <summary>{own.asTable}</summary>
-        <div class="scroll" role="region" aria-label={own.asTable} tabIndex={0}>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">{own.step}</th>
-                {lines.map((line) => (
-                  <th key={line.id} scope="col" class="number">
-                    <Named label={labelOf(line.id)} />
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {starts.map((start, bucket) => (
-                <tr key={start}>
-                  <th scope="row">{bucketText(start, granularity, zone, view.language)}</th>
-                  {lines.map((line) => (
-                    <td key={line.id} class="number">
-                      <Link
-                        class="value"
-                        change={whyOf(
-                          metric,
-                          { start, end: starts[bucket + 1] ?? Number(series.endSeconds) },
-                          { ...view.filters, [view.by]: [line.id] },
-                        )}
-                      >
-                        {figureText(metric.figure, line.values[bucket], view.language)}
-                      </Link>
-                    </td>
-                  ))}
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      </details>
+      {missing.length > 0 && (
+        <p class="help">
+          {missing.map((line) => line.label).join(", ")} ({own.noNumbers})
+        </p>
+      )}
     </>
   );
 }

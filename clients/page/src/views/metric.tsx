@@ -7,9 +7,9 @@ import { seriesRows, totalsRows } from "../export/answer_rows.ts";
 import type { Row } from "../export/csv.ts";
 import { cleanText } from "../format/labels.ts";
 import { CompleteNote } from "../parts/complete_note.tsx";
+import { LoadedView } from "../parts/loaded_view.tsx";
 import { useLoaded } from "../parts/loading.ts";
-import { useDrawnMark } from "../parts/mark.ts";
-import { EmptyNote, FailureNote, LoadingNote } from "../parts/states.tsx";
+import { EmptyNote } from "../parts/states.tsx";
 import { usePage } from "../state/page.ts";
 import type { ChartName } from "../state/view.ts";
 import { METRIC } from "../texts/metric.ts";
@@ -87,31 +87,26 @@ function MetricMenu({ chosen }: { readonly chosen: Metric | undefined }) {
 
 function Asked({ metric }: { readonly metric: Metric }) {
   const page = usePage();
-  const { view, texts, slice, tick } = page;
+  const { view, slice, tick } = page;
   const look = lookOf(metric, view);
   const loaded = useLoaded(
     `${slice.key} ${view.granularity} ${metric.id} ${look.chart} ${look.split} ${view.language}`,
     (signal) => askMetric(page, look, signal),
     tick,
   );
-  useDrawnMark("metric", loaded.value);
-  const { value, failure, isLoading } = loaded;
   return (
-    <div aria-busy={isLoading}>
+    <>
       <h1>{metric.name}</h1>
-      {failure && <FailureNote failure={failure} texts={texts} />}
-      {!failure && !value && <LoadingNote />}
-      {!failure && value && (
-        <>
-          <MetricHead answered={value} />
-          <CompleteNote
-            seconds={Number(value.totals.completeUntil?.seconds ?? 0n)}
-            answers={value.totals.answers}
-          />
-          <Charts look={look} answered={value} />
-        </>
-      )}
-    </div>
+      <LoadedView name="metric" loaded={loaded}>
+        {(value) => (
+          <>
+            <MetricHead answered={value} />
+            <CompleteNote seconds={Number(value.totals.completeUntil?.seconds ?? 0n)} answers={value.totals.answers} />
+            <Charts look={look} answered={value} />
+          </>
+        )}
+      </LoadedView>
+    </>
   );
 }
 

@@ -107,7 +107,11 @@ export async function askMetric({ view, slice }: Page, look: Look, signal: Abort
     ...(slice.compareTo && { compareTo: slice.compareTo }),
   };
   const granularity = stepsOf(view.granularity, slice.span);
-  const whole = { ...shared, includeNames: true, ...(isDuration && chart === "percentiles" && { includeHistogram: true }) };
+  const whole = {
+    ...shared,
+    includeNames: true,
+    ...(isDuration && chart === "percentiles" && { includeHistogram: true }),
+  };
   const {
     totals: [totals, ...grouped],
     series: [series],
@@ -132,7 +136,10 @@ export async function askMetric({ view, slice }: Page, look: Look, signal: Abort
 }
 
 /** From where to where a bucket goes, in seconds. */
-export function boundsOf(series: QueryTimeSeriesResponse, bucket: number): { readonly start: number; readonly end: number } {
+export function boundsOf(
+  series: QueryTimeSeriesResponse,
+  bucket: number,
+): { readonly start: number; readonly end: number } {
   const { bucketStartSeconds: starts, endSeconds } = series;
   return { start: Number(starts[bucket] ?? 0n), end: Number(starts[bucket + 1] ?? endSeconds) };
 }

@@ -32,7 +32,9 @@ export function Course({ answered, series, line }: CourseProps) {
     const compared = { label: CHARTS_TEXTS[view.language].before, values: before, isBefore: true };
     return [{ label: answered.metric.name, values }, ...(before.length > 0 ? [compared] : [])];
   }, [line, answered.metric, view.language]);
-  return <OverTime answered={answered} series={series} lines={lines} kind={answered.chart === "bar" ? "bar" : "line"} />;
+  return (
+    <OverTime answered={answered} series={series} lines={lines} kind={answered.chart === "bar" ? "bar" : "line"} />
+  );
 }
 
 /** How long half of them, three quarters, and so on took at most. */
@@ -67,7 +69,7 @@ function OverTime({
   lines,
   kind,
 }: Omit<CourseProps, "line"> & { readonly lines: readonly Line[]; readonly kind: "line" | "bar" }) {
-  const { view, zone, go } = usePage();
+  const { view, zone } = usePage();
   const buckets = useBuckets(series);
   const isPartial = buckets.partial.size > 0 || buckets.end > now;
   return (
@@ -83,7 +85,7 @@ function OverTime({
         height={HEIGHT}
         knownUntil={now}
         label={metric.name}
-        onPick={(bucket) => go(whyOf(metric, boundsOf(series, bucket)))}
+        why={(bucket) => whyOf(metric, boundsOf(series, bucket))}
       />
       {isPartial && <p class="help">{METRIC[view.language].clipped}</p>}
     </>

@@ -1,6 +1,7 @@
 /** One metric's number: how much, compared with what, and what is to be known about it. */
-import { Availability, type KpiAnswer, type RateTerm } from "#stubs/kpi_service_pb.js";
+
 import { NameKind } from "#stubs/display_name_pb.js";
+import { Availability, type KpiAnswer, type RateTerm } from "#stubs/kpi_service_pb.js";
 import type { Metric } from "../api/catalogue.ts";
 import { figureOfTotal } from "../api/figures.ts";
 import { cleanText, Names } from "../format/labels.ts";
@@ -115,7 +116,8 @@ function Notes({ answered: { totals }, about }: { readonly answered: Answered; r
   const { view, texts, zone } = usePage();
   const own = METRIC[view.language];
   const names = new Names(totals.names);
-  const widgets = (ids: readonly string[]) => ids.map((id) => cleanText(names.of(NameKind.WIDGET, id) || id)).join(", ");
+  const widgets = (ids: readonly string[]) =>
+    ids.map((id) => cleanText(names.of(NameKind.WIDGET, id) || id)).join(", ");
   return (
     <>
       {about.availability === Availability.NOT_ENABLED && <p class="note">{texts.notEnabled}</p>}

@@ -6,8 +6,8 @@ import { histogramRows } from "../export/answer_rows.ts";
 import { countText, rateText, shortDurationText } from "../format/numbers.ts";
 import { usePage } from "../state/page.ts";
 import { METRIC } from "../texts/metric.ts";
-import { Exports } from "./metric_exports.tsx";
 import { type CourseProps, PercentileCourse } from "./metric_course.tsx";
+import { Exports } from "./metric_exports.tsx";
 
 export function Percentiles(props: CourseProps) {
   const { view } = usePage();

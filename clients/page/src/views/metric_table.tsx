@@ -7,9 +7,9 @@ import { changeOf, countText, durationText, figureText, NOT_THERE } from "../for
 import { bucketTexts } from "../format/times.ts";
 import { Link } from "../parts/link.tsx";
 import { usePage, whyOf } from "../state/page.ts";
+import type { Language } from "../state/view.ts";
 import { CHARTS_TEXTS } from "../texts/charts.ts";
 import { METRIC, type MetricTexts } from "../texts/metric.ts";
-import type { Language } from "../state/view.ts";
 import { boundsOf, clippedBuckets } from "./metric_asked.ts";
 import type { CourseProps } from "./metric_course.tsx";
 
@@ -22,7 +22,8 @@ interface Column {
 function columnsOf(metric: Metric, line: Series, texts: MetricTexts, language: Language): readonly Column[] {
   const count = { heading: texts.count, cell: (bucket: number) => countText(line.counts[bucket] ?? 0n, language) };
   const most = line.percentiles.find(({ percentile }) => percentile === NINE_OF_TEN)?.values ?? [];
-  const duration = (ms: number | undefined) => (ms === undefined || Number.isNaN(ms) ? NOT_THERE : durationText(ms, language));
+  const duration = (ms: number | undefined) =>
+    ms === undefined || Number.isNaN(ms) ? NOT_THERE : durationText(ms, language);
   switch (metric.figure) {
     case "count":
       return [];
@@ -56,7 +57,9 @@ export function BucketsTable({ answered, series, line }: CourseProps) {
         <thead>
           <tr>
             <th scope="col">{own.step}</th>
-            <NumberHeading>{metric.figure === "duration" ? own.median : metric.figure === "stars" ? own.mean : own.count}</NumberHeading>
+            <NumberHeading>
+              {metric.figure === "duration" ? own.median : metric.figure === "stars" ? own.mean : own.count}
+            </NumberHeading>
             {columns.map(({ heading }) => (
               <NumberHeading key={heading}>{heading}</NumberHeading>
             ))}

@@ -6,14 +6,16 @@ import { type BarRow, BarRows } from "../charts/bar_rows.tsx";
 import { idOfKey, type Label, Names } from "../format/labels.ts";
 import { changeOf, countText, figureText, NOT_THERE, rateText } from "../format/numbers.ts";
 import { Link } from "../parts/link.tsx";
+import { Named } from "../parts/named.tsx";
 import { EmptyNote } from "../parts/states.tsx";
 import { usePage, whyOf } from "../state/page.ts";
+import type { SplitName } from "../state/view.ts";
 import { METRIC } from "../texts/metric.ts";
 import { type Answered, splitsOf } from "./metric_asked.ts";
-import type { SplitName } from "../state/view.ts";
 
 /** How often a value occurs is counted, also where the metric's own number is their mean. */
-const counted = (metric: Metric): Metric => (metric.figure === "stars" ? { ...metric, figure: "count", direction: 0 } : metric);
+const counted = (metric: Metric): Metric =>
+  metric.figure === "stars" ? { ...metric, figure: "count", direction: 0 } : metric;
 
 /** The id of the question that a row answers; rows of one question belong together. */
 const questionOf = (total: Total): string =>
@@ -84,13 +86,25 @@ function ValueRows({
       name: <Named label={nameOf(total)} />,
       size: value ?? NaN,
       cells: [
-        total.rest ? text : <Link key="why" change={whyOf(metric, undefined, filters)} title={own.whyThis}>{text}</Link>,
+        total.rest ? (
+          text
+        ) : (
+          <Link key="why" change={whyOf(metric, undefined, filters)} title={own.whyThis}>
+            {text}
+          </Link>
+        ),
         shown.figure === "rate"
           ? own.ofBelow(countText(total.count, language), countText(total.belowCount ?? 0n, language))
           : total.share === undefined
             ? NOT_THERE
             : rateText(total.share, language),
-        change ? <span key="change" class={`change ${change.verdict}`}>{change.text}</span> : NOT_THERE,
+        change ? (
+          <span key="change" class={`change ${change.verdict}`}>
+            {change.text}
+          </span>
+        ) : (
+          NOT_THERE
+        ),
       ],
     };
   };
@@ -118,8 +132,3 @@ function optionName(names: Names, total: Total, split: SplitName, metric: Metric
   const prefix = `${names.label("question", question, "").text}: `;
   return label.text.startsWith(prefix) ? { ...label, text: label.text.slice(prefix.length) } : label;
 }
-
-/** A name, with the id behind it for whoever asks. */
-const Named = ({ label: { text, id } }: { readonly label: Label }) => (
-  <bdi title={id && id !== text ? id : undefined}>{text}</bdi>
-);

@@ -1,6 +1,7 @@
 /** A metric by the time of the week: its 168 hours, and its seven days, so that one sees whether it was the Monday. */
-import type { QueryTotalsResponse, Total, WeekCell } from "#stubs/kpi_service_pb.js";
+
 import presentation from "#presentation";
+import type { QueryTotalsResponse, Total, WeekCell } from "#stubs/kpi_service_pb.js";
 import type { Metric } from "../api/catalogue.ts";
 import { type Figure, figureOfTotal } from "../api/figures.ts";
 import { BarRows } from "../charts/bar_rows.tsx";
@@ -29,7 +30,10 @@ export function heatOf(metric: Metric, { value, count }: Figure, realHours: numb
 
 /** In the cells of a map, which have no room for units: all in one. */
 function unitOf(longest: number): (typeof UNITS)[number] {
-  return UNITS.find(({ milliseconds }) => longest < milliseconds * DIGITS_MAX) ?? UNITS[UNITS.length - 1] as (typeof UNITS)[number];
+  return (
+    UNITS.find(({ milliseconds }) => longest < milliseconds * DIGITS_MAX) ??
+    (UNITS[UNITS.length - 1] as (typeof UNITS)[number])
+  );
 }
 
 function shortText(metric: Metric, heat: number, unit: number, language: Language): string {
@@ -112,7 +116,9 @@ function Hours({ metric, response }: PartProps) {
   const told = toldCells(metric, response);
   const when = ({ cell }: Told) => `${weekdayText(cell.weekday ?? 1, language, "long")} ${hours(cell.hourOfDay ?? 0)}`;
   const text = ({ heat }: Told) =>
-    metric.figure === "count" ? `${perHourText(heat, language)} ${own.perHour.toLowerCase()}` : figureText(metric.figure, heat, language);
+    metric.figure === "count"
+      ? `${perHourText(heat, language)} ${own.perHour.toLowerCase()}`
+      : figureText(metric.figure, heat, language);
   const of = ({ total, cell }: Told) =>
     metric.figure === "count"
       ? own.inHours(countText(total?.count ?? 0n, language), countText(Math.round(cell.hours * 100) / 100, language))
@@ -157,7 +163,9 @@ function Weekdays({ metric, response }: PartProps) {
     rate: own.rate,
   };
   const rows = told.map(({ cell, total, heat }) => {
-    const { value, before } = total ? figureOfTotal(metric, total) : { value: isCount ? 0 : undefined, before: undefined };
+    const { value, before } = total
+      ? figureOfTotal(metric, total)
+      : { value: isCount ? 0 : undefined, before: undefined };
     const change = changeOf(metric, value, before, language);
     const of = metric.figure === "rate" ? total?.belowCount : total?.count;
     return {
@@ -168,7 +176,13 @@ function Weekdays({ metric, response }: PartProps) {
         figureText(metric.figure, value, language),
         isCount ? perHourText(heat, language) : countText(of ?? 0n, language),
         figureText(metric.figure, before, language),
-        change ? <span key="change" class={`change ${change.verdict}`}>{change.text}</span> : NOT_THERE,
+        change ? (
+          <span key="change" class={`change ${change.verdict}`}>
+            {change.text}
+          </span>
+        ) : (
+          NOT_THERE
+        ),
       ],
     };
   });
