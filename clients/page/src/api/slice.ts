@@ -9,7 +9,7 @@ import {
 } from "#stubs/kpi_service_pb.js";
 import { type Day, isZoneKnown, localTime } from "../state/day.ts";
 import { type Compared, comparedWith, lengthOf, type Span, spanOf } from "../state/period.ts";
-import { parseValue } from "../state/value.ts";
+import { kindOfText, parseValue } from "../state/value.ts";
 import type { DimensionName, Filters, GranularityName, Instants, View } from "../state/view.ts";
 import type { Metric } from "./catalogue.ts";
 
@@ -68,9 +68,13 @@ function comparisonOf(compared: Compared | undefined): ComparisonInit | undefine
   return { period: { case: "range", value: instantsOf(compared) } };
 }
 
-/** The dimensions of a filter that a metric has not: what it cannot be narrowed by. */
+/** The dimensions of a filter that a metric has not, or has other values in: what it cannot be narrowed by. */
 export const missingDimensions = (metric: Metric, filters: Filters): readonly DimensionName[] =>
-  (Object.keys(filters) as DimensionName[]).filter((name) => !metric.dimensions.has(DIMENSION_OF[name]));
+  (Object.keys(filters) as DimensionName[]).filter(
+    (name) =>
+      !metric.dimensions.has(DIMENSION_OF[name]) ||
+      (name === "value" && filters.value?.some((text) => kindOfText(text) !== metric.valueKind)),
+  );
 
 /** Whether a metric can be asked for under the filter: it has the dimensions, and values of that kind. */
 export const canBeFiltered = (metric: Metric, filters: Filters): boolean =>

@@ -17,6 +17,7 @@ export interface WhyTexts {
   readonly leftOut: string;
   readonly shown: string;
   readonly countedSoFar: (counted: string, total: string, conversations: string) => string;
+  readonly heldSoFar: (heldBack: string) => string;
   readonly countedAll: (total: string, conversations: string) => string;
   readonly leftOutSoFar: (events: string, conversations: string) => string;
   readonly leftOutHelp: string;
@@ -62,6 +63,7 @@ const en: WhyTexts = {
   leftOut: "Left out",
   shown: "What is listed",
   countedSoFar: (counted, total, conversations) => `${counted} of ${total} so far, in ${conversations} conversations`,
+  heldSoFar: (heldBack) => `${heldBack} held back`,
   countedAll: (total, conversations) => `All ${total}, in ${conversations} conversations`,
   leftOutSoFar: (events, conversations) => `${events} events so far, in ${conversations} conversations`,
   leftOutHelp:
@@ -108,6 +110,7 @@ const nl: WhyTexts = {
   leftOut: "Niet geteld",
   shown: "Wat er staat",
   countedSoFar: (counted, total, conversations) => `${counted} van ${total} tot zover, in ${conversations} gesprekken`,
+  heldSoFar: (heldBack) => `${heldBack} vastgehouden`,
   countedAll: (total, conversations) => `Alle ${total}, in ${conversations} gesprekken`,
   leftOutSoFar: (events, conversations) => `${events} gebeurtenissen tot zover, in ${conversations} gesprekken`,
   leftOutHelp:
@@ -184,6 +187,7 @@ const de: WhyTexts = {
   shown: "Was aufgeführt ist",
   countedSoFar: (counted, total, conversations) =>
     `${counted} von ${total} bis hierher, in ${conversations} Gesprächen`,
+  heldSoFar: (heldBack) => `${heldBack} zurückgehalten`,
   countedAll: (total, conversations) => `Alle ${total}, in ${conversations} Gesprächen`,
   leftOutSoFar: (events, conversations) => `${events} Ereignisse bis hierher, in ${conversations} Gesprächen`,
   leftOutHelp:

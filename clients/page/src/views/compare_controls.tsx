@@ -1,7 +1,8 @@
 /** What is compared, how many rows there are, and which columns. */
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import type { Metric } from "../api/catalogue.ts";
 import { countText } from "../format/numbers.ts";
+import { useDismiss } from "../parts/dismiss.ts";
 import { usePage } from "../state/page.ts";
 import { TOP_MAX } from "../state/view.ts";
 import { COMPARE } from "../texts/compare.ts";
@@ -97,6 +98,9 @@ function ColumnMenu({ comparable, columns }: Metrics) {
   const { view, go, catalogue } = usePage();
   const own = COMPARE[view.language];
   const chosen = new Set(columns);
+  const [isOpen, setOpen] = useState(false);
+  const root = useRef<HTMLDetailsElement>(null);
+  useDismiss(root, isOpen, () => setOpen(false));
   const toggle = (metric: Metric) => {
     const ids = comparable.filter((each) => (each === metric) !== chosen.has(each)).map((each) => each.id);
     // Those that were there keep their places.
@@ -105,7 +109,17 @@ function ColumnMenu({ comparable, columns }: Metrics) {
   };
   const of = (metrics: readonly Metric[]) => metrics.filter((metric) => comparable.includes(metric));
   return (
-    <details class="columns">
+    <details
+      class="columns"
+      ref={root}
+      open={isOpen}
+      onToggle={(event) => setOpen(event.currentTarget.open)}
+      onKeyDown={(event) => {
+        if (event.key !== "Escape") return;
+        setOpen(false);
+        root.current?.querySelector("summary")?.focus();
+      }}
+    >
       <summary>{own.columns}</summary>
       <div class="panel">
         {view.columns.length > 0 && (

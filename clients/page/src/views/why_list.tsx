@@ -136,7 +136,7 @@ function Summary({
   const { view } = usePage();
   const { language, leftOut } = view;
   const own = WHY[language];
-  const { counted, leftOut: events } = listedIn(pages.conversations);
+  const { counted, heldBack, leftOut: events } = listedIn(pages.conversations);
   const shown = countText(shownOf(pages.conversations, leftOut).length, language);
   const text = (count: number) => countText(count, language);
   const isAll = isAllOf(pages, total);
@@ -152,6 +152,7 @@ function Summary({
             : isAll
               ? own.countedAll(text(counted), shown)
               : own.countedSoFar(text(counted), text(total.counted), shown)}
+          {!leftOut && heldBack > 0 && ` · ${own.heldSoFar(text(heldBack))}`}
         </p>
       )}
       {!leftOut && pages.unexplainable > 0 && <p class="note">{own.unexplainable(text(pages.unexplainable))}</p>}
