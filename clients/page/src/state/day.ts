@@ -47,14 +47,22 @@ export function parseDay(text: string | null | undefined): Day | undefined {
   return parsed.month === month && parsed.day === day ? parsed : undefined;
 }
 
+const ZONES = new Map<string, boolean>();
+
 /** Whether the browser knows the time zone. */
 export function isZoneKnown(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: zone });
-    return true;
-  } catch {
-    return false;
+  let isKnown = ZONES.get(zone);
+  if (isKnown === undefined) {
+    // There is no cheaper way to ask.
+    try {
+      new Intl.DateTimeFormat("en", { timeZone: zone });
+      isKnown = true;
+    } catch {
+      isKnown = false;
+    }
+    ZONES.set(zone, isKnown);
   }
+  return isKnown;
 }
 
 const CLOCKS = new Map<string, Intl.DateTimeFormat>();
