@@ -95,7 +95,7 @@ def copied(source: Path, epoch: int) -> None:
     # What the builds need was installed from the locks. The page's names of files come of the paths of all that is in
     # them, which a link would make those of this checkout.
     (source / "clients/typescript/node_modules").symlink_to(ROOT / "clients/typescript/node_modules")
-    checkers = shutil.ignore_patterns("typescript", "@typescript", "axe-core")
+    checkers = shutil.ignore_patterns("typescript", "@typescript", "@biomejs", "axe-core")
     shutil.copytree(ROOT / PAGE / "node_modules", source / PAGE / "node_modules", symlinks=True, ignore=checkers)
 
 

@@ -192,9 +192,12 @@ def test_nothing_that_the_chart_gives_by_a_file_is_in_the_image_already():
     assert "\nWORKDIR /data\n" in read(ROOT / "Dockerfile").rpartition("FROM ")[2]
 
 
-def test_the_chart_carries_the_alarms_and_the_dashboard_themselves():
+def test_the_chart_carries_the_alarms_and_the_dashboards_themselves():
     assert (CHART / "files" / "alerts.yaml").resolve() == DEPLOY / "prometheus" / "alerts.yaml"
-    assert (CHART / "files" / "telwerk.json").resolve() == DEPLOY / "grafana" / "dashboards" / "telwerk.json"
+    monitoring = read(CHART / "templates" / "monitoring.yaml")
+    for dashboard in sorted((DEPLOY / "grafana" / "dashboards").iterdir()):
+        assert (CHART / "files" / dashboard.name).resolve() == dashboard
+        assert f'.Files.Get "files/{dashboard.name}"' in monitoring
 
 
 def test_there_is_one_version_and_both_histories_know_it():
