@@ -1,7 +1,12 @@
 /** A link to another view: an address like any, which can be opened in a tab of its own; a plain click stays here. */
-import type { ComponentChildren } from "preact";
+import type { ComponentChildren, RefObject } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { hrefOf, usePage } from "../state/page.ts";
-import type { View } from "../state/view.ts";
+import { type View, viewOf } from "../state/view.ts";
+
+/** Whether a click is meant for the browser: a tab or a window of its own, or a download. */
+const isForBrowser = (event: MouseEvent): boolean =>
+  event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.button !== 0;
 
 export function Link({
   change,
@@ -24,7 +29,7 @@ export function Link({
       title={title}
       aria-current={current ? "page" : undefined}
       onClick={(event) => {
-        if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.button !== 0) return;
+        if (isForBrowser(event)) return;
         event.preventDefault();
         go(change);
         scrollTo(0, 0);
@@ -33,4 +38,25 @@ export function Link({
       {children}
     </a>
   );
+}
+
+/** In an element with thousands of plain links to views: one listener for all, which does what `Link` does. */
+export function useLinksWithin(root: RefObject<HTMLElement | null>): void {
+  const page = usePage();
+  const latest = useRef(page);
+  latest.current = page;
+  useEffect(() => {
+    const follow = (event: MouseEvent) => {
+      if (event.defaultPrevented || isForBrowser(event) || !(event.target instanceof Element)) return;
+      const link = event.target.closest("a");
+      if (!link || link.origin !== location.origin) return;
+      event.preventDefault();
+      const { view, go } = latest.current;
+      go(viewOf(link.search, view.language));
+      scrollTo(0, 0);
+    };
+    const element = root.current;
+    element?.addEventListener("click", follow);
+    return () => element?.removeEventListener("click", follow);
+  }, []);
 }

@@ -15,7 +15,6 @@ export interface CompareTexts {
   readonly tableOf: (what: string) => string;
   readonly sortBy: (column: string) => string;
   readonly byIds: string;
-  readonly rest: (count: string) => string;
   readonly restHelp: string;
   readonly whole: string;
   readonly of: (below: string) => string;
@@ -46,7 +45,6 @@ const en: CompareTexts = {
   tableOf: (what) => `${what} side by side`,
   sortBy: (column) => `Sort by ${column}`,
   byIds: "by their ids",
-  rest: (count) => `All others (${count})`,
   restHelp: "All rows that are not listed, each fact once",
   whole: "Everything",
   of: (below) => `of ${below}`,
@@ -77,7 +75,6 @@ const nl: CompareTexts = {
   tableOf: (what) => `${what} naast elkaar`,
   sortBy: (column) => `Sorteren op ${column}`,
   byIds: "op hun id's",
-  rest: (count) => `Alle andere (${count})`,
   restHelp: "Alle rijen die niet getoond worden, elk feit eenmaal",
   whole: "Alles",
   of: (below) => `van ${below}`,
@@ -108,7 +105,6 @@ const de: CompareTexts = {
   tableOf: (what) => `${what} nebeneinander`,
   sortBy: (column) => `Sortieren nach ${column}`,
   byIds: "nach ihren IDs",
-  rest: (count) => `Alle anderen (${count})`,
   restHelp: "Alle Zeilen, die nicht aufgeführt sind, jede Tatsache einmal",
   whole: "Alles",
   of: (below) => `von ${below}`,

@@ -55,9 +55,13 @@ export function sortedColumn(view: View, columns: readonly Metric[]): Metric | u
   return columns.find((metric) => metric.id === view.sort) ?? columns[0];
 }
 
-/** What a click on a column's heading asks for: the largest first, then the smallest; names from A to Z first. */
-export function sortedBy(view: View, sorted: string, clicked: string): Pick<View, "sort" | "ascending"> {
-  return { sort: clicked, ascending: sorted === clicked ? !view.ascending : clicked === BY_NAME };
+/**
+ * What a click on a column's heading asks for: the largest first, then the smallest; names from A to Z first. Rows that
+ * are overlaid show the same metric.
+ */
+export function sortedBy(view: View, sorted: string, clicked: string): Partial<View> {
+  const ascending = sorted === clicked ? !view.ascending : clicked === BY_NAME;
+  return { sort: clicked, ascending, ...(clicked !== BY_NAME && { metric: clicked }) };
 }
 
 const MEASURE_OF: Readonly<Record<FigureKind, OrderMeasure>> = {
@@ -104,8 +108,6 @@ export interface Rows {
   readonly rest: Row | undefined;
   /** Everything that is counted, each fact once. */
   readonly whole: Row;
-  /** How many others there are. */
-  readonly restCount: number;
   readonly answers: readonly KpiAnswer[];
   readonly names: readonly DisplayName[];
   /** Since 1970. */
@@ -169,7 +171,6 @@ export async function askRows(asked: Asked, signal: AbortSignal): Promise<Rows> 
     rows,
     rest,
     whole: { id: "", totals: new Map(wholes.flatMap((answer) => answer.totals.map((total) => [total.kpiId, total]))) },
-    restCount: Math.max(0, ...[first, ...more.flat()].map(restCountOf)),
     answers: wholes.flatMap((answer) => answer.answers),
     names: [first, ...more.flat()].flatMap((answer) => answer.names),
     completeUntil: Number(first.completeUntil?.seconds ?? 0n),
@@ -177,12 +178,6 @@ export async function askRows(asked: Asked, signal: AbortSignal): Promise<Rows> 
 }
 
 type Question = Exclude<TotalsInit, QueryTotalsRequest>;
-
-/** How many keys an answer has beyond those that it names. */
-const restCountOf = ({ answers, totals }: QueryTotalsResponse): number => {
-  const about = answers[0];
-  return about ? about.rowCount - totals.filter((total) => total.kpiId === about.kpiId && !total.rest).length : 0;
-};
 
 /** The other metrics of the rows that were found, of more rows if there is room for them, and of the rest. */
 async function askSameRows(

@@ -1,16 +1,18 @@
 /** The table: a row each, a column for each metric, every number with its change and a way to what made it. */
-import type { ComponentChildren } from "preact";
-import { Availability, type Total } from "#stubs/kpi_service_pb.js";
+import type { ComponentChildren, VNode } from "preact";
+import { useMemo, useRef } from "preact/hooks";
+import { Availability, type KpiAnswer, type Total } from "#stubs/kpi_service_pb.js";
 import type { Metric } from "../api/catalogue.ts";
 import { figureOfTotal } from "../api/figures.ts";
 import type { Label } from "../format/labels.ts";
 import { changeOf, countText, figureText } from "../format/numbers.ts";
 import { minuteText } from "../format/times.ts";
-import { Link } from "../parts/link.tsx";
+import { Link, useLinksWithin } from "../parts/link.tsx";
 import { fullText, Named } from "../parts/named.tsx";
-import { usePage, whyOf } from "../state/page.ts";
-import type { View } from "../state/view.ts";
+import { hrefOf, usePage, whyOf } from "../state/page.ts";
+import { type Language, searchOf, type View } from "../state/view.ts";
 import { COMPARE } from "../texts/compare.ts";
+import { OVERVIEW } from "../texts/overview.ts";
 import {
   BY_NAME,
   barsOf,
@@ -22,7 +24,10 @@ import {
   sortedBy,
 } from "./compare_rows.ts";
 
-export interface TableProps {
+/** From more rows than these on the table scrolls by itself, its headings always in sight. */
+const LONG = 20;
+
+interface TableProps {
   readonly rows: Rows;
   readonly columns: readonly Metric[];
   /** The column that the rows are sorted by; undefined for their names. */
@@ -30,19 +35,30 @@ export interface TableProps {
   readonly labelOf: (id: string) => Label;
 }
 
-export function CompareTable({ rows, columns, sorted, labelOf }: TableProps) {
+export function CompareTable(props: TableProps) {
+  const { rows, columns, sorted, labelOf } = props;
   const { view, texts } = usePage();
   const own = COMPARE[view.language];
+  const cells = useCells(props);
+  const root = useRef<HTMLDivElement>(null);
+  useLinksWithin(root);
   const isWhole = rows.rest === undefined;
   const inOrder =
     sorted || !isWhole
       ? rows.rows
       : inOrderOfNames(rows.rows, (row) => labelOf(row.id).text, view.language, view.ascending);
-  const bars = sorted ? barsOf(rows.rows, sorted) : new Map<string, number>();
+  const picked = new Set(view.picked);
+  const whole = { name: own.whole, href: (metric: Metric) => hrefOf(view, whyOf(metric)) };
   return (
     <>
       <p class="help">{view.picked.length >= PICKED_MAX ? own.overlayFull(String(PICKED_MAX)) : own.overlayHelp}</p>
-      <div class="scroll" role="region" aria-label={own.tableOf(own.by[view.by])} tabIndex={0}>
+      <div
+        ref={root}
+        class={inOrder.length > LONG ? "scroll long" : "scroll"}
+        role="region"
+        aria-label={own.tableOf(own.by[view.by])}
+        tabIndex={0}
+      >
         <table>
           <thead>
             <tr>
@@ -56,19 +72,25 @@ export function CompareTable({ rows, columns, sorted, labelOf }: TableProps) {
           </thead>
           <tbody>
             {inOrder.map((row) => (
-              <CompareRow
-                key={row.id}
-                row={row}
-                columns={columns}
-                sorted={sorted}
-                bar={bars.get(row.id) ?? 0}
-                label={labelOf(row.id)}
-              />
+              <tr key={row.id} data-id={row.id} class={picked.has(row.id) ? "picked" : undefined}>
+                <RowHead id={row.id} label={labelOf(row.id)} isPicked={picked.has(row.id)} />
+                {cells.get(row.id)}
+              </tr>
             ))}
           </tbody>
           <tfoot>
-            {rows.rest && <RestRow rest={rows.rest} count={rows.restCount} columns={columns} />}
-            <WholeRow whole={rows.whole} columns={columns} />
+            {rows.rest && (
+              <tr class="rest">
+                <th scope="row" title={own.restHelp}>
+                  {texts.rest}
+                </th>
+                <Cells columns={columns} totals={rows.rest.totals} language={view.language} />
+              </tr>
+            )}
+            <tr class="whole">
+              <th scope="row">{own.whole}</th>
+              <Cells columns={columns} totals={rows.whole.totals} language={view.language} explained={whole} />
+            </tr>
           </tfoot>
         </table>
       </div>
@@ -109,112 +131,100 @@ function SortHeader({
   );
 }
 
-function CompareRow({
-  row,
-  columns,
-  sorted,
-  bar,
-  label,
-}: {
-  readonly row: Row;
-  readonly columns: readonly Metric[];
-  readonly sorted: Metric | undefined;
-  readonly bar: number;
-  readonly label: Label;
-}) {
+/** A row's beginning: its name, which leads to its overview, and whether it is overlaid. */
+function RowHead({ id, label, isPicked }: { readonly id: string; readonly label: Label; readonly isPicked: boolean }) {
   const { view, go } = usePage();
   const own = COMPARE[view.language];
-  const isPicked = view.picked.includes(row.id);
-  const filters = { ...view.filters, [view.by]: [row.id] };
   const name = fullText(label);
   return (
-    <tr data-id={row.id} class={isPicked ? "picked" : undefined}>
-      <th scope="row">
-        <span class="rowhead">
-          <input
-            type="checkbox"
-            aria-label={own.overlay(name)}
-            checked={isPicked}
-            disabled={!isPicked && view.picked.length >= PICKED_MAX}
-            onChange={() => go({ picked: pickedWith(view.picked, row.id) }, "replace")}
-          />
-          <Link change={{ view: "overview", filters, picked: [], at: undefined }} title={own.only(name)}>
-            <Named label={label} />
-          </Link>
-        </span>
-      </th>
-      {columns.map((metric) => (
-        <Cell
-          key={metric.id}
-          metric={metric}
-          total={row.totals.get(metric.id)}
-          filters={filters}
-          name={name}
-          bar={metric === sorted ? bar : undefined}
+    <th scope="row">
+      <span class="rowhead">
+        <input
+          type="checkbox"
+          aria-label={own.overlay(name)}
+          checked={isPicked}
+          disabled={!isPicked && view.picked.length >= PICKED_MAX}
+          onChange={() => go({ picked: pickedWith(view.picked, id) }, "replace")}
         />
-      ))}
-    </tr>
+        <Link
+          change={{ view: "overview", filters: filtersOf(view, id), picked: [], at: undefined }}
+          title={own.only(name)}
+        >
+          <Named label={label} />
+        </Link>
+      </span>
+    </th>
   );
 }
 
-function RestRow({
-  rest,
-  count,
-  columns,
-}: {
-  readonly rest: Row;
-  readonly count: number;
-  readonly columns: readonly Metric[];
-}) {
-  const { view, texts } = usePage();
-  const own = COMPARE[view.language];
-  return (
-    <tr class="rest">
-      <th scope="row" title={own.restHelp}>
-        {count > 0 ? own.rest(countText(count, view.language)) : texts.rest}
-      </th>
-      {columns.map((metric) => (
-        <Cell key={metric.id} metric={metric} total={rest.totals.get(metric.id)} />
-      ))}
-    </tr>
-  );
-}
+const filtersOf = (view: View, id: string): View["filters"] => ({ ...view.filters, [view.by]: [id] });
 
-function WholeRow({ whole, columns }: { readonly whole: Row; readonly columns: readonly Metric[] }) {
+/** The numbers of every row, by its id; they stay the same while only other things change. */
+function useCells({ rows, columns, sorted, labelOf }: TableProps): ReadonlyMap<string, VNode> {
   const { view } = usePage();
-  const own = COMPARE[view.language];
-  return (
-    <tr class="whole">
-      <th scope="row">{own.whole}</th>
-      {columns.map((metric) => (
-        <Cell
-          key={metric.id}
-          metric={metric}
-          total={whole.totals.get(metric.id)}
-          filters={view.filters}
-          name={own.whole}
-        />
-      ))}
-    </tr>
-  );
+  const { language } = view;
+  // Where a number leads to does not depend on what is ticked.
+  const base = { ...view, picked: [] };
+  return useMemo(() => {
+    const bars = sorted ? barsOf(rows.rows, sorted) : new Map<string, number>();
+    const cellsOf = (row: Row) => {
+      const filters = filtersOf(view, row.id);
+      const href = (metric: Metric) => hrefOf(base, whyOf(metric, undefined, filters));
+      const explained = { name: fullText(labelOf(row.id)), href };
+      const props = { columns, totals: row.totals, language, explained, sorted, bar: bars.get(row.id) ?? 0 };
+      return <Cells {...props} />;
+    };
+    return new Map(rows.rows.map((row) => [row.id, cellsOf(row)]));
+  }, [rows, columns.map((metric) => metric.id).join(), sorted, searchOf(base)]);
 }
 
-/** A number; with filters it links to what made it. */
-function Cell({
+interface CellsProps {
+  readonly columns: readonly Metric[];
+  readonly totals: Row["totals"];
+  readonly language: Language;
+  /** What the row is of, and the address that explains its number of a metric; absent where none does. */
+  readonly explained?: { readonly name: string; readonly href: (metric: Metric) => string };
+  readonly sorted?: Metric | undefined;
+  /** The length of the bar in the sorted column, 0 to 1. */
+  readonly bar?: number;
+}
+
+/**
+ * The numbers of a row.
+ *
+ * They look at nothing but what they are given, so that a thousand rows are not drawn anew when one of them is ticked;
+ * their links are plain ones (`useLinksWithin`).
+ */
+function Cells({ columns, totals, language, explained, sorted, bar = 0 }: CellsProps) {
+  const own = COMPARE[language];
+  return columns.map((metric) => (
+    <td key={metric.id} class="number" data-metric={metric.id}>
+      {metric === sorted && <span class="bar" aria-hidden="true" style={{ width: `${(bar * 100).toFixed(1)}%` }} />}
+      <Figure
+        metric={metric}
+        total={totals.get(metric.id)}
+        language={language}
+        href={explained?.href(metric)}
+        title={explained && own.why(metric.name, explained.name)}
+      />
+    </td>
+  ));
+}
+
+/** A number, how it changed, and of how many it is. */
+function Figure({
   metric,
   total,
-  filters,
-  name = "",
-  bar,
+  language,
+  href,
+  title,
 }: {
   readonly metric: Metric;
   readonly total: Total | undefined;
-  readonly filters?: View["filters"];
-  readonly name?: string;
-  readonly bar?: number | undefined;
+  readonly language: Language;
+  readonly href: string | undefined;
+  readonly title: string | undefined;
 }) {
-  const { view } = usePage();
-  const { language } = view;
   const own = COMPARE[language];
   // A row without a fact of a metric has no answer for it: nothing was counted.
   const none = metric.figure === "count" ? { value: 0, before: undefined, count: 0 } : undefined;
@@ -223,12 +233,11 @@ function Cell({
   const change = figure && changeOf(metric, figure.value, figure.before, language);
   const isOf = figure && metric.figure !== "count" && figure.count > 0;
   return (
-    <td class="number" data-metric={metric.id}>
-      {bar !== undefined && <span class="bar" aria-hidden="true" style={{ width: `${(bar * 100).toFixed(1)}%` }} />}
-      {filters && total ? (
-        <Link class="value" change={whyOf(metric, undefined, filters)} title={own.why(metric.name, name)}>
+    <>
+      {href && figure ? (
+        <a class="value" href={href} title={title}>
           {text}
-        </Link>
+        </a>
       ) : (
         <span class="value">{text}</span>
       )}
@@ -241,19 +250,23 @@ function Cell({
         )}
         {isOf && <span class="of">{own.of(countText(figure.count, language))}</span>}
       </span>
-    </td>
+    </>
   );
 }
 
-/** What holds for whole columns: not counted yet, known from then on only. */
+/** What holds for whole columns: why there are no numbers, or only from then on. */
 function ColumnNotes({ rows, columns }: Pick<TableProps, "rows" | "columns">) {
   const { view, texts, zone } = usePage();
+  const noteOf = ({ availability, knownFrom, unscheduledWidgetIds, count }: KpiAnswer): string => {
+    if (availability === Availability.NOT_YET_COUNTED) return texts.notYetCounted;
+    if (availability === Availability.NOT_ENABLED) return texts.notEnabled;
+    if (unscheduledWidgetIds.length > 0 && count === 0n) return OVERVIEW[view.language].noOpeningHours;
+    return knownFrom ? texts.knownFrom(minuteText(Number(knownFrom.seconds), zone, view.language)) : "";
+  };
   const notes = columns.flatMap((metric) => {
     const about = rows.answers.find((answer) => answer.kpiId === metric.id);
-    if (about?.availability === Availability.NOT_YET_COUNTED) return [`${metric.name}: ${texts.notYetCounted}`];
-    if (about?.availability === Availability.NOT_ENABLED) return [`${metric.name}: ${texts.notEnabled}`];
-    if (!about?.knownFrom) return [];
-    return [`${metric.name}: ${texts.knownFrom(minuteText(Number(about.knownFrom.seconds), zone, view.language))}`];
+    const note = about && noteOf(about);
+    return note ? [`${metric.name}: ${note}`] : [];
   });
   return (
     <>

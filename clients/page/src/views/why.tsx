@@ -128,7 +128,7 @@ function Why({ metric }: { readonly metric: Metric }) {
   return (
     <div class="why">
       <BackLink metric={metric} />
-      <WhyHeading metric={metric} total={loaded.value?.whole} labelOf={labelOf} />
+      <WhyHeading metric={metric} total={loaded.value?.whole} isFailed={!!loaded.failure} labelOf={labelOf} />
       <LoadedView name="explained" loaded={loaded}>
         {({ counts }) => (
           <>
@@ -151,10 +151,12 @@ function Why({ metric }: { readonly metric: Metric }) {
 function WhyHeading({
   metric,
   total,
+  isFailed,
   labelOf,
 }: {
   readonly metric: Metric;
   readonly total: Total | undefined;
+  readonly isFailed: boolean;
   readonly labelOf: FilterLabel;
 }) {
   const { view, texts, slice, zone, catalogue } = usePage();
@@ -170,7 +172,7 @@ function WhyHeading({
   return (
     <>
       <h1 class="figure">
-        <span class="number">{total ? figureText(metric.figure, figure?.value, language) : "…"}</span>
+        <span class="number">{total || isFailed ? figureText(metric.figure, figure?.value, language) : "…"}</span>
         <Link change={{ view: "metric", metric: metric.id, at: undefined }}>{metric.name}</Link>
       </h1>
       {figure && metric.figure !== "count" && (
