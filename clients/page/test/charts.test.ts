@@ -51,6 +51,12 @@ test("a month of days is named by its Mondays, a week of hours by its days", () 
   assert.deepEqual(hours.places, [0, 24, 48, 72, 96, 120, 144]);
 });
 
+test("a year of quarter-hours is named by its months", () => {
+  const starts = range("2026-01-01T00:00Z", 900, 35_040);
+  const { places } = timeTicks(starts, Granularity.QUARTER_HOUR, "UTC", 800, "en");
+  for (const place of places) assert.match(isoText(starts[place] ?? 0, "UTC"), /-01T00:00:00/);
+});
+
 test("on a phone there are fewer, and they stay apart", () => {
   for (const [granularity, seconds, count] of [
     [Granularity.QUARTER_HOUR, 900, 96],
@@ -59,6 +65,8 @@ test("on a phone there are fewer, and they stay apart", () => {
     [Granularity.DAY, 86_400, 28],
     [Granularity.DAY, 86_400, 92],
     [Granularity.WEEK, 604_800, 53],
+    [Granularity.QUARTER_HOUR, 900, 35_040],
+    [Granularity.HOUR, 3600, 8760],
   ] as const)
     for (const width of [250, 320, 800, 1600]) {
       const { places, texts } = timeTicks(range("2026-11-02T00:00Z", seconds, count), granularity, "UTC", width, "de");

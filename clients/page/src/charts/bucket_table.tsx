@@ -8,6 +8,9 @@ import { CHARTS_TEXTS } from "../texts/charts.ts";
 import { idOf, type Line } from "./plot.ts";
 import type { Bucket, TimeChartProps } from "./time_chart.tsx";
 
+/** A browser lays out no more rows in good time. */
+export const TABLE_ROWS_MAX = 1000;
+
 export function BucketTable({
   buckets,
   lines,
@@ -42,7 +45,7 @@ export function BucketTable({
               </tr>
             </thead>
             <tbody>
-              {buckets.map((bucket, place) => (
+              {buckets.slice(0, TABLE_ROWS_MAX).map((bucket, place) => (
                 <tr key={bucket.name}>
                   <th scope="row">{bucket.name}</th>
                   {lines.map((line, index) => (
@@ -57,6 +60,7 @@ export function BucketTable({
               ))}
             </tbody>
           </table>
+          {buckets.length > TABLE_ROWS_MAX && <p class="help">{texts.cut(TABLE_ROWS_MAX, buckets.length)}</p>}
         </div>
       )}
     </details>

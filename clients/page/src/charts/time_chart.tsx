@@ -3,6 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { bucketTexts } from "../format/times.ts";
+import { useDismiss } from "../parts/dismiss.ts";
 import { THEME_CHANGED } from "../parts/theme.tsx";
 import { usePage } from "../state/page.ts";
 import type { View } from "../state/view.ts";
@@ -98,6 +99,8 @@ function FullChart(props: TimeChartProps) {
     [starts, props.beforeStarts, props.granularity, props.zone, language, props.partial, props.knownUntil],
   );
   const { root, plot } = usePlot({ ...props, lines, partial }, setPointed, hidden);
+  const around = useRef<HTMLDivElement>(null);
+  useDismiss(around, pointed?.isTouched ?? false, () => setPointed(undefined));
   const pick = (at: Pointed) => {
     const nearest = nearestLine(shown, at) ?? lines[0];
     if (why && nearest) go(why(at.bucket, lines.indexOf(nearest)));
@@ -111,13 +114,16 @@ function FullChart(props: TimeChartProps) {
     ArrowRight: () => point((pointed?.bucket ?? -1) + 1),
     Home: () => point(0),
     End: () => point(starts.length - 1),
-    Escape: () => plot.current?.setCursor({ left: -10, top: -10 }),
+    Escape: () => {
+      plot.current?.setCursor({ left: -10, top: -10 });
+      setPointed(undefined);
+    },
     Enter: () => pointed && pick(pointed),
   };
   return (
     <div class="time-chart">
       <Legend lines={lines} hidden={hidden} setHidden={setHidden} label={texts.lines} />
-      <div class={why ? "plot picks" : "plot"}>
+      <div ref={around} class={why ? "plot picks" : "plot"}>
         <div
           ref={root}
           class="chart"
@@ -227,7 +233,8 @@ function followPointer(plot: uPlot, setPointed: (pointed: Pointed | undefined) =
   });
   const tell = () => {
     const { idx, left = -1, top = -1 } = plot.cursor;
-    if (typeof idx !== "number" || left < 0) return setPointed(undefined);
+    // A finger that leaves for the readout's button is still at its bucket.
+    if (typeof idx !== "number" || left < 0) return isTouched ? undefined : setPointed(undefined);
     const x = plot.valToPos(idx, "x") + plot.bbox.left / uPlot.pxRatio;
     return setPointed({ bucket: idx, x, isOnRight: x > plot.width / 2, value: plot.posToVal(top, "y"), isTouched });
   };

@@ -19,20 +19,20 @@ const everySeconds =
 const everyDays =
   (days: number): Level =>
   ({ day, secondOfDay }) =>
-    secondOfDay < 3600 && ordinal(day) % days === 0;
+    secondOfDay === 0 && ordinal(day) % days === 0;
 // A Monday, of every so many weeks. 1970-01-05 was one.
 const everyWeeks =
   (weeks: number): Level =>
   ({ day, secondOfDay }) =>
-    secondOfDay < 3600 && weekdayOf(day) === 1 && ((ordinal(day) - 4) / 7) % weeks === 0;
+    secondOfDay === 0 && weekdayOf(day) === 1 && ((ordinal(day) - 4) / 7) % weeks === 0;
 const everyMonths =
   (months: number): Level =>
   ({ day, secondOfDay }) =>
-    secondOfDay < 3600 && day.day === 1 && (day.month - 1) % months === 0;
+    secondOfDay === 0 && day.day === 1 && (day.month - 1) % months === 0;
 const everyYears =
   (years: number): Level =>
-  ({ day }) =>
-    day.month === 1 && day.year % years === 0;
+  ({ day, secondOfDay }) =>
+    secondOfDay === 0 && day.day === 1 && day.month === 1 && day.year % years === 0;
 
 const HOURS = [1, 2, 3, 6, 12].map((hours) => everySeconds(hours * 3600));
 const DAYS = [everyDays(1), everyDays(2), everyWeeks(1), everyWeeks(2), everyMonths(1), everyMonths(3)];

@@ -16,6 +16,8 @@ export interface ChartTexts {
   readonly csv: string;
   readonly png: string;
   readonly export: string;
+  /** A table is cut after so many rows of all. */
+  readonly cut: (shown: number, all: number) => string;
 }
 
 const en: ChartTexts = {
@@ -31,6 +33,7 @@ const en: ChartTexts = {
   csv: "CSV",
   png: "PNG",
   export: "Take along",
+  cut: (shown, all) => `The first ${shown} of ${all} steps. Choose wider steps, or take all along as CSV.`,
 };
 
 const nl: ChartTexts = {
@@ -46,6 +49,7 @@ const nl: ChartTexts = {
   csv: "CSV",
   png: "PNG",
   export: "Meenemen",
+  cut: (shown, all) => `De eerste ${shown} van ${all} stappen. Kies bredere stappen, of neem alles mee als CSV.`,
 };
 
 const de: ChartTexts = {
@@ -61,6 +65,8 @@ const de: ChartTexts = {
   csv: "CSV",
   png: "PNG",
   export: "Mitnehmen",
+  cut: (shown, all) =>
+    `Die ersten ${shown} von ${all} Schritten. Wählen Sie breitere Schritte, oder nehmen Sie alle als CSV mit.`,
 };
 
 export const CHARTS_TEXTS: Readonly<Record<Language, ChartTexts>> = { en, nl, de };

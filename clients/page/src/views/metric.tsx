@@ -31,6 +31,7 @@ export function MetricView() {
     return (
       <>
         <MetricMenu chosen={undefined} />
+        <h1>{texts.views.metric}</h1>
         <p class="note" role="alert">
           {own.unknown(cleanText(view.metric))}
         </p>
@@ -115,7 +116,9 @@ function Charts({ look, answered }: { readonly look: Look; readonly answered: An
   const chart = useRef<HTMLDivElement>(null);
   const { about } = answered;
   if (about?.availability === Availability.NOT_YET_COUNTED) return null;
-  if (about?.count === 0n && about.belowCount === 0n && about.comparedCount === 0n) return <EmptyNote />;
+  const isEmpty = about?.count === 0n && about.belowCount === 0n && about.comparedCount === 0n;
+  // Without opening hours nothing is counted in them: what is above says so, and no other period helps.
+  if (isEmpty) return about.unscheduledWidgetIds.length > 0 ? null : <EmptyNote />;
   return (
     <section class="card shown">
       <div class="chart-bar">

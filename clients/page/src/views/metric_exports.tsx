@@ -24,7 +24,8 @@ export function Exports({
 }) {
   const { view, slice, zone } = usePage();
   const { metric } = answered;
-  const compared = comparedText(answered, zone, view.language);
+  const isCompared = answered.chart !== "percentiles";
+  const compared = isCompared ? comparedText(answered, zone, view.language) : "";
   const period = [cleanText(view.account), spanText(slice.span, view.language), zone].join(" \u00b7 ");
   return (
     <ExportButtons

@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import type { Series } from "#stubs/kpi_service_pb.js";
 import type { Metric } from "../api/catalogue.ts";
 import { figureOfTotal, figuresOfSeries, NINE_OF_TEN } from "../api/figures.ts";
+import { TABLE_ROWS_MAX } from "../charts/bucket_table.tsx";
 import { changeOf, countText, durationText, figureText, NOT_THERE } from "../format/numbers.ts";
 import { bucketTexts } from "../format/times.ts";
 import { Link } from "../parts/link.tsx";
@@ -61,14 +62,16 @@ export function BucketsTable({ answered, series, line }: CourseProps) {
               {metric.figure === "duration" ? own.median : metric.figure === "stars" ? own.mean : own.count}
             </NumberHeading>
             {columns.map(({ heading }) => (
-              <NumberHeading key={heading}>{heading}</NumberHeading>
+              <NumberHeading key={heading} isExtra>
+                {heading}
+              </NumberHeading>
             ))}
             {hasBefore && <NumberHeading>{own.before}</NumberHeading>}
             {hasBefore && <NumberHeading>{own.change}</NumberHeading>}
           </tr>
         </thead>
         <tbody>
-          {known.map((bucket) => {
+          {known.slice(0, TABLE_ROWS_MAX).map((bucket) => {
             const bounds = boundsOf(series, bucket);
             const mark = bounds.end > now ? charts.soFar : clipped.has(bucket) ? charts.part : "";
             return (
@@ -83,7 +86,7 @@ export function BucketsTable({ answered, series, line }: CourseProps) {
                   </Link>
                 </td>
                 {columns.map(({ heading, cell }) => (
-                  <td key={heading} class="number">
+                  <td key={heading} class="number extra">
                     {cell(bucket)}
                   </td>
                 ))}
@@ -95,15 +98,24 @@ export function BucketsTable({ answered, series, line }: CourseProps) {
         </tbody>
         <WholePeriod answered={answered} columns={columns.length} hasBefore={hasBefore} />
       </table>
+      {known.length > TABLE_ROWS_MAX && <p class="help">{charts.cut(TABLE_ROWS_MAX, known.length)}</p>}
     </div>
   );
 }
 
-const NumberHeading = ({ children }: { readonly children: ComponentChildren }) => (
-  <th scope="col" class="number">
-    {children}
-  </th>
-);
+function NumberHeading({
+  isExtra = false,
+  children,
+}: {
+  readonly isExtra?: boolean;
+  readonly children: ComponentChildren;
+}) {
+  return (
+    <th scope="col" class={isExtra ? "number extra" : "number"}>
+      {children}
+    </th>
+  );
+}
 
 /** How much a number differs from the one before. */
 export function ChangeCell({
@@ -139,7 +151,7 @@ function WholePeriod({
       <tr>
         <th scope="row">{METRIC[language].total}</th>
         <td class="number">{figureText(metric.figure, value, language)}</td>
-        {columns > 0 && <td colSpan={columns} />}
+        {columns > 0 && <td colSpan={columns} class="extra" />}
         {hasBefore && <td class="number">{figureText(metric.figure, before, language)}</td>}
         {hasBefore && <ChangeCell metric={metric} value={value} before={before} />}
       </tr>

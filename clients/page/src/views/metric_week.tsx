@@ -8,8 +8,11 @@ import { BarRows } from "../charts/bar_rows.tsx";
 import { type HeatCell, HeatMap } from "../charts/heat_map.tsx";
 import { changeOf, countText, figureText, NOT_THERE, rateText } from "../format/numbers.ts";
 import { weekdayText } from "../format/times.ts";
-import { usePage } from "../state/page.ts";
-import type { Language } from "../state/view.ts";
+import { Link } from "../parts/link.tsx";
+import { type Day, instantOf, ordinal, plusDays, weekdayOf } from "../state/day.ts";
+import { usePage, whyOf } from "../state/page.ts";
+import type { Span } from "../state/period.ts";
+import type { Instants, Language } from "../state/view.ts";
 import { METRIC } from "../texts/metric.ts";
 import type { Answered } from "./metric_asked.ts";
 
@@ -151,8 +154,17 @@ function Hours({ metric, response }: PartProps) {
   );
 }
 
+/** From where to where the only day of that weekday goes; undefined where the period has several of them. */
+function onlyDay({ start, end }: Span, weekday: number, zone: string): Instants | undefined {
+  if (ordinal(end) - ordinal(start) > 7) return undefined;
+  const day = plusDays(start, (weekday - weekdayOf(start) + 7) % 7);
+  const at = (from: Day) => instantOf({ day: from, secondOfDay: 0 }, zone);
+  return { start: at(day), end: at(plusDays(day, 1)) };
+}
+
 function Weekdays({ metric, response }: PartProps) {
-  const { language } = usePage().view;
+  const { view, slice, zone } = usePage();
+  const { language } = view;
   const own = METRIC[language];
   const told = toldCells(metric, response);
   const isCount = metric.figure === "count";
@@ -168,12 +180,20 @@ function Weekdays({ metric, response }: PartProps) {
       : { value: isCount ? 0 : undefined, before: undefined };
     const change = changeOf(metric, value, before, language);
     const of = metric.figure === "rate" ? total?.belowCount : total?.count;
+    const text = figureText(metric.figure, value, language);
+    const day = onlyDay(slice.span, cell.weekday ?? 1, zone);
     return {
       key: String(cell.weekday),
       name: weekdayText(cell.weekday ?? 1, language, "long"),
       size: heat,
       cells: [
-        figureText(metric.figure, value, language),
+        day ? (
+          <Link key="why" change={whyOf(metric, day)} title={own.whyThis}>
+            {text}
+          </Link>
+        ) : (
+          text
+        ),
         isCount ? perHourText(heat, language) : countText(of ?? 0n, language),
         figureText(metric.figure, before, language),
         change ? (
