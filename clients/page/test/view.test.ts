@@ -61,8 +61,11 @@ test("whatever is looked at, its address shows it again", () => {
       ascending: one([true, false]),
       top: one([1, 20, 1000]),
       floor: one([1, 50]),
+      columns: [...new Set([one(IDS), one(IDS)])],
       picked: [...new Set([one(IDS), one(IDS)])],
       at: one([undefined, { start: 1_793_000_700, end: 1_793_001_600 }]),
+      term: one([0, 2]),
+      leftOut: one([true, false]),
       live: one([true, false]),
     };
     const search = searchOf(view);
@@ -89,6 +92,8 @@ test("what an address says wrongly is the default", () => {
     "?at=5-5",
     "?at=9-1",
     "?at=abc",
+    "?term=-1",
+    "?left-out=yes",
     "?live=yes",
     "?language=fr",
     "?by=topic",

@@ -204,7 +204,7 @@ async function askSameRows(
 }
 
 /** The rows of answers, in the order in which they first occur, and the rest of all of them. */
-function tableOf(answers: readonly QueryTotalsResponse[], by: Compared): Pick<Rows, "rows" | "rest"> {
+export function tableOf(answers: readonly QueryTotalsResponse[], by: Compared): Pick<Rows, "rows" | "rest"> {
   const rows = new Map<string, Map<string, Total>>();
   const rest = new Map<string, Total>();
   let isAnyLeft = false;
