@@ -2,8 +2,8 @@
 import { useState } from "preact/hooks";
 import type { Failure } from "../api/errors.ts";
 import { heldKey, holdKey } from "../api/session.ts";
+import { cleanText } from "../format/labels.ts";
 import type { ShellTexts } from "../texts/shell.ts";
-import { FailureNote } from "./states.tsx";
 
 /** Asks for the account. */
 export function AccountForm({ texts, open }: { readonly texts: ShellTexts; readonly open: (account: string) => void }) {
@@ -61,7 +61,11 @@ export function KeyForm({
       >
         <h1>{failure.kind === "permission" ? texts.failures.permission : texts.keyWanted}</h1>
         {wasRefused && <p role="alert">{texts.keyRefused}</p>}
-        {failure.kind === "permission" && <FailureNote failure={failure} texts={texts} />}
+        {failure.kind === "permission" && (
+          <p role="alert" lang="en">
+            {cleanText(failure.text)}
+          </p>
+        )}
         <label>
           {texts.key}
           <input
