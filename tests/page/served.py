@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -22,6 +22,11 @@ SEED: Final = 19
 CONVERSATIONS: Final = 600
 DAYS: Final = 28
 _BATCH: Final = 1_000
+
+
+def today() -> date:
+    """The day that it is for the account."""
+    return datetime.now(ZoneInfo(ZONE)).date()
 
 
 class Served(NamedTuple):
