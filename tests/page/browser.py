@@ -57,7 +57,8 @@ class Reader:
 
     def __init__(self, browser: Browser, url: str) -> None:
         self._browser = browser
-        self._url = url
+        self.url = url
+        """Of the page, with the slash at its end."""
         self._open = ExitStack()
         self.faults: list[str] = []
         """Errors in the console, exceptions, requests to other hosts, and what the policy forbade."""
@@ -91,7 +92,7 @@ class Reader:
         page = opened.new_page()
         self._watch(page, tolerated)
         text = query if isinstance(query, str) else urlencode(query or {}, doseq=True)
-        page.goto(f"{self._url}?{text}" if text else self._url)
+        page.goto(f"{self.url}?{text}" if text else self.url)
         return page
 
     def close(self) -> None:
@@ -99,7 +100,7 @@ class Reader:
         self._open.close()
 
     def _watch(self, page: Page, tolerated: Sequence[str]) -> None:
-        host = urlsplit(self._url).netloc
+        host = urlsplit(self.url).netloc
 
         def told(text: str) -> None:
             if not any(part in text for part in tolerated):

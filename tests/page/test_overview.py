@@ -72,9 +72,7 @@ def test_nothing_serious_is_in_the_way_and_nothing_is_wider_than_the_screen(
     assert page.evaluate("document.documentElement.scrollWidth") <= size.width
 
 
-def test_a_metric_that_lacks_a_filters_dimension_says_so_and_the_others_are_narrowed(
-    reader: Reader, served: Served
-) -> None:
+def test_a_metric_that_lacks_a_filters_dimension_says_so_and_the_others_are_narrowed(reader: Reader) -> None:
     """By topic: only what has topics has numbers."""
     end = today()
     start = end - timedelta(days=14)

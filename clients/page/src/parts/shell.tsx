@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { heldKey, holdKey } from "../api/session.ts";
 import { cleanText } from "../format/labels.ts";
+import { durationText } from "../format/numbers.ts";
 import { spanText } from "../format/times.ts";
 import { isZoneKnown } from "../state/day.ts";
 import { hrefOf, usePage } from "../state/page.ts";
@@ -45,7 +46,7 @@ export function Shell({
         </p>
         {!isZoneKnown(zone) && <p class="note">{texts.zoneUnknown(zone)}</p>}
         {Math.abs(clockBehind) > CLOCK_SECONDS_MAX && (
-          <p class="note">{texts.clockWrong(String(Math.round(Math.abs(clockBehind) / 60)))}</p>
+          <p class="note">{texts.clockWrong(durationText(Math.abs(clockBehind) * 1000, view.language))}</p>
         )}
         {children}
       </main>

@@ -59,7 +59,7 @@ export interface ShellTexts {
   readonly heldBack: (count: string, metric: string) => string;
   readonly timesIn: (zone: string) => string;
   readonly zoneUnknown: (zone: string) => string;
-  readonly clockWrong: (minutes: string) => string;
+  readonly clockWrong: (duration: string) => string;
   readonly skip: string;
   readonly notYetCounted: string;
   readonly notEnabled: string;
@@ -159,7 +159,7 @@ const en: ShellTexts = {
   timesIn: (zone) => `Times in ${zone}`,
   zoneUnknown: (zone) =>
     `Your browser does not know the time zone ${zone}: times are shown in UTC; the days are the account's.`,
-  clockWrong: (minutes) => `This computer's clock is wrong by ${minutes} minutes. The server's is used.`,
+  clockWrong: (duration) => `This computer's clock is wrong by ${duration}. The server's is used.`,
   skip: "To the numbers",
   notYetCounted: "Not counted yet: the server's operator can have it counted from what is stored (telwerkd rebuild).",
   notEnabled: "Not enabled on the chosen widgets",
@@ -259,7 +259,7 @@ const nl: ShellTexts = {
   timesIn: (zone) => `Tijden in ${zone}`,
   zoneUnknown: (zone) =>
     `Uw browser kent de tijdzone ${zone} niet: tijden staan in UTC; de dagen zijn die van het account.`,
-  clockWrong: (minutes) => `De klok van deze computer loopt ${minutes} minuten verkeerd. Die van de server geldt.`,
+  clockWrong: (duration) => `De klok van deze computer loopt ${duration} verkeerd. Die van de server geldt.`,
   skip: "Naar de getallen",
   notYetCounted: "Nog niet geteld: de beheerder van de server kan het uit de opslag laten tellen (telwerkd rebuild).",
   notEnabled: "Niet ingeschakeld op de gekozen widgets",
@@ -360,7 +360,7 @@ const de: ShellTexts = {
   timesIn: (zone) => `Zeiten in ${zone}`,
   zoneUnknown: (zone) =>
     `Ihr Browser kennt die Zeitzone ${zone} nicht: Zeiten stehen in UTC; die Tage sind die des Kontos.`,
-  clockWrong: (minutes) => `Die Uhr dieses Computers geht um ${minutes} Minuten falsch. Es gilt die des Servers.`,
+  clockWrong: (duration) => `Die Uhr dieses Computers geht um ${duration} falsch. Es gilt die des Servers.`,
   skip: "Zu den Zahlen",
   notYetCounted:
     "Noch nicht gezählt: die Betreiber des Servers können es aus dem Gespeicherten zählen lassen (telwerkd rebuild).",

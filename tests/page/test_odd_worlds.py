@@ -1,0 +1,82 @@
+"""What a reader cannot help: a wrong clock, a zone that the browser lacks, names like code, no data at all."""
+
+import re
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from telwerk import Telwerk, events, names
+from tests.page.browser import PHONE, Reader, drawn, violations, wait_until
+from tests.page.served import ACCOUNT, ZONE, Served, today
+
+HOSTILE: Final = (
+    "<img src=x onerror=alert(1)>",
+    "=HYPERLINK('http://elsewhere.example')",
+    "\N{HEBREW LETTER ALEF}" * 40,
+    "x" * 100,
+)
+
+
+_WITHOUT_ZONE: Final = f"""
+const [Real, missing] = [Intl.DateTimeFormat, "{ZONE}"];
+Intl.DateTimeFormat = function (locale, options) {{
+  if (options?.timeZone === missing) throw new RangeError("no such zone");
+  return new Real(locale, options);
+}};
+"""
+"""Of a browser whose list of zones is older."""
+
+
+def test_the_servers_clock_is_used_where_this_computers_is_wrong(reader: Reader) -> None:
+    """Two years behind: "today" is the server's, and the reader is told."""
+    page = reader.open()
+    page.clock.set_fixed_time(datetime.now(UTC) - timedelta(days=730))
+    page.goto(f"{reader.url}?account={ACCOUNT}&period=today")
+    wait_until(lambda: "clock is wrong" in page.inner_text("main"), "the clock is told", page)
+    assert str(today().year) in page.locator(".span").inner_text()
+
+
+def test_times_are_in_utc_where_the_browser_lacks_the_zone_and_the_page_says_so(reader: Reader) -> None:
+    """The days stay the account's: the server knows the zone."""
+    page = reader.open()
+    page.add_init_script(_WITHOUT_ZONE)
+    page.goto(f"{reader.url}?account={ACCOUNT}&period=last-week")
+    drawn(page)
+    assert f"does not know the time zone {ZONE}" in page.inner_text("main")
+    assert re.search(r"\d", page.locator("[data-metric=conversations_started] .number").inner_text())
+
+
+def test_an_account_without_any_data_says_so_and_what_to_try(reader: Reader) -> None:
+    """In each language."""
+    for language, said in (("en", "Nothing was counted"), ("nl", "is niets geteld"), ("de", "nichts gezählt")):
+        page = drawn(reader.open({"account": "nobody-ever", "language": language}))
+        assert said in page.inner_text("main")
+
+
+def test_names_and_ids_that_look_like_code_are_text(reader: Reader, served: Served) -> None:
+    """In every view; nothing runs, nothing turns the line around, nothing is wider than a phone."""
+    now = datetime.now(UTC)
+    with Telwerk(served.address) as telwerk:
+        telwerk.set_display_names(
+            "hostile", [names.display_name("operator", f"op-{at}", name) for at, name in enumerate(HOSTILE)]
+        )
+        # A name with a direction mark is refused; an id is not.
+        for operator in (*(f"op-{at}" for at in range(len(HOSTILE))), "\N{RIGHT-TO-LEFT OVERRIDE}gpj.exe"):
+            chat = uuid.uuid4().hex
+            telwerk.ingest(
+                "hostile",
+                [
+                    events.message_sent(chat, widget="<b>web</b>", at=now - timedelta(minutes=9), sender="contact"),
+                    events.operator_assigned(
+                        chat, widget="<b>web</b>", at=now - timedelta(minutes=8), operator=operator, group="=1+1"
+                    ),
+                    events.rated(chat, widget="<b>web</b>", at=now - timedelta(minutes=7), stars=4),
+                ],
+            )
+    for view in ("overview", "compare"):
+        page = drawn(reader.open({"account": "hostile", "period": "7d", "view": view}, size=PHONE), view)
+        assert page.locator("main img").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE.width
+        assert violations(page) == []
+    assert "<img src=x onerror=alert(1)>" in page.inner_text("main")
+    assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in page.inner_text("main")
