@@ -1,11 +1,12 @@
 """What the page must show, out of the answers of gRPC: the texts of the report in English, which has the same rules."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from math import isnan
 from typing import Final
 
 from telwerk.cli.presentation import PERCENTILES
 from telwerk.cli.report.words import ENGLISH, NOT_THERE
-from telwerk.v1.kpi_service_pb2 import Kpi, ListKpisResponse, Percentile, Rate, Total, ValueKind
+from telwerk.v1.kpi_service_pb2 import Kpi, ListKpisResponse, Percentile, Rate, Series, Total, ValueKind
 
 Metric = Kpi | Rate
 NO_BREAK: Final = "\N{NO-BREAK SPACE}"
@@ -41,6 +42,24 @@ def figure(metric: Metric, total: Total) -> str:
     if metric.has_mean:
         return ENGLISH.decimal(total.mean) if total.HasField("mean") else NOT_THERE
     return ENGLISH.number(total.count)
+
+
+def figures(metric: Metric, series: Series) -> Iterator[str]:
+    """The same bucket by bucket."""
+    for place, count in enumerate(series.counts):
+        if isinstance(metric, Rate):
+            yield _or_nothing(series.rates[place], ENGLISH.share_text(series.rates[place]))
+        elif is_duration(metric):
+            median = series.percentiles[0].values[place]
+            yield _or_nothing(median, "" if isnan(median) else ENGLISH.duration(median))
+        elif metric.has_mean:
+            yield ENGLISH.decimal(series.sums[place] / count) if count else NOT_THERE
+        else:
+            yield ENGLISH.number(count)
+
+
+def _or_nothing(number: float, text: str) -> str:
+    return NOT_THERE if isnan(number) else text
 
 
 def change(metric: Metric, total: Total) -> str:

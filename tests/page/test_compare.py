@@ -1,0 +1,140 @@
+"""Compare: rows of operators, groups and widgets, each number gRPC's, in gRPC's order; overlaid, and explained."""
+
+from datetime import date, timedelta
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Locator, Page
+
+from telwerk import Telwerk
+from telwerk.v1.kpi_service_pb2 import Total
+from tests.page import shown
+from tests.page.browser import DESKTOP, PHONE, Reader, Scheme, Size, drawn, violations, wait_until
+from tests.page.served import ACCOUNT, ZONE, Served, today
+
+DRAWN: Final = "compared"
+
+
+def _fortnight() -> tuple[date, date]:
+    return today() - timedelta(days=14), today()
+
+
+def _asked(**more: Any) -> dict[str, Any]:
+    start, end = _fortnight()
+    return {"account": ACCOUNT, "view": "compare", "from": start, "to": end - timedelta(days=1), **more}
+
+
+def _id_of(total: Total) -> str:
+    return total.key.operator_id or total.key.operator_group_id or total.key.widget_id
+
+
+def _cell(row: Locator, metric_id: str) -> tuple[str, str]:
+    """The number, and how it changed."""
+    cell = row.locator(f"td[data-metric={metric_id}]")
+    change = cell.locator(".change")
+    return shown.plain(cell.locator(".value").inner_text()), (
+        shown.without_verdict(change.inner_text()) if change.count() else ""
+    )
+
+
+@pytest.mark.parametrize("by", ["operator", "group", "widget"])
+def test_every_number_is_grpcs(reader: Reader, served: Served, by: str) -> None:
+    """Of every row and column, with how it changed."""
+    start, end = _fortnight()
+    page = drawn(reader.open(_asked(by=by)), DRAWN)
+    columns = [cell.get_attribute("data-metric") or "" for cell in page.locator("tr.whole td").all()]
+    assert len(columns) > 5
+    with Telwerk(served.address) as telwerk:
+        metrics = shown.metrics_of(telwerk.catalogue())
+        for column in columns:
+            answer = telwerk.totals(
+                ACCOUNT,
+                column,
+                start=start,
+                end=end,
+                time_zone=ZONE,
+                compare_to="previous",
+                percentiles=shown.percentiles_of(metrics[column]),
+                group_by=["operator_group" if by == "group" else by],
+            )
+            for total in answer.totals:
+                expected = shown.figure(metrics[column], total), shown.change(metrics[column], total)
+                row = page.locator(f'tr[data-id="{_id_of(total)}"]')
+                assert _cell(row, column) == tuple(map(shown.plain, expected)), (column, _id_of(total))
+
+
+def test_a_column_sorts_the_rows_as_the_server_orders_them(reader: Reader, served: Served) -> None:
+    """By the median, here: the slowest first, then the fastest; with a floor no row of a few."""
+    start, end = _fortnight()
+    page = drawn(reader.open(_asked(sort="response_time")), DRAWN)
+    with Telwerk(served.address) as telwerk:
+        for order_by in ("-percentile", "percentile"):
+            answer = telwerk.totals(
+                ACCOUNT,
+                "response_time",
+                start=start,
+                end=end,
+                time_zone=ZONE,
+                group_by=["operator"],
+                order_by=order_by,
+                order_percentile=0.5,
+                percentiles=[0.5],
+            )
+            expected = [_id_of(total) for total in answer.totals]
+
+            _wait_for_rows(page, expected)
+            page.locator("thead").get_by_role("button", name="Response time", exact=True).click()
+
+
+def _wait_for_rows(page: Page, ids: list[str]) -> None:
+    """The rows begin with these."""
+    rows = page.locator("tbody tr[data-id]")
+    wait_until(
+        lambda: [row.get_attribute("data-id") for row in rows.all()][: len(ids)] == ids,
+        f"the rows begin with {ids}",
+        page,
+    )
+
+
+def test_the_first_few_and_all_others_add_up_to_the_whole(reader: Reader) -> None:
+    """Of a count: each fact is in one row."""
+    page = drawn(reader.open(_asked(top=3, sort="messages", column=["messages"])), DRAWN)
+    wait_until(lambda: page.locator("tbody tr[data-id]").count() == 3, "three rows are shown", page)
+    rows = [_cell(row, "messages")[0] for row in page.locator("tbody tr[data-id], tr.rest").all()]
+    whole = _cell(page.locator("tr.whole"), "messages")[0]
+    assert sum(_number(text) for text in rows) == _number(whole)
+
+
+def _number(text: str) -> int:
+    return int(text.replace(",", ""))
+
+
+def test_rows_that_are_picked_lie_over_each_other_in_a_chart(reader: Reader) -> None:
+    """With one line each, and a table that says the same; the address keeps them."""
+    page = drawn(reader.open(_asked()), DRAWN)
+    for place in (0, 1):
+        page.locator("tbody tr[data-id] input[type=checkbox]").nth(place).check()
+    drawn(page, "overlaid")
+    assert page.locator(".compare .chart canvas").count() >= 1
+    assert page.url.count("pick=") == 2
+    assert violations(page) == []
+
+
+def test_a_number_leads_to_the_conversations_behind_it(reader: Reader) -> None:
+    """Of that row alone."""
+    page = drawn(reader.open(_asked(column=["unanswered_live_conversations"])), DRAWN)
+    row = page.locator("tbody tr[data-id]").first
+    number, operator = _cell(row, "unanswered_live_conversations")[0], row.get_attribute("data-id")
+    row.locator("td a").first.click()
+    drawn(page, "explained")
+    assert f"operator={operator}" in page.url
+    assert shown.plain(page.locator("h1 .number").inner_text()) == number
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_serious_is_in_the_way(reader: Reader, size: Size, scheme: Scheme) -> None:
+    """By axe; a table that is wider than a phone scrolls by itself, the page does not."""
+    page = drawn(reader.open(_asked(), size=size, scheme=scheme), DRAWN)
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= size.width
