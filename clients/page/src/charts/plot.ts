@@ -45,6 +45,8 @@ export const colourName = (lines: readonly Line[], place: number): string =>
 
 const TICK_GAP_PX = 46;
 const GLYPH_PX = 7;
+/** Half of the name of the first bucket stands below the axis of numbers. */
+const AXIS_PX_MIN = 42;
 /** Up to so many buckets each is marked by a point. */
 const POINTS_MAX = 40;
 const FONT = "12px system-ui, sans-serif";
@@ -114,7 +116,8 @@ function axesOf(props: PlotProps, scale: () => Scale, text: string, grid: string
       grid: { stroke: grid, width: 1 },
       splits: () => [...scale().ticks],
       values: (_plot, numbers) => numbers.map(scale().text),
-      size: (_plot, texts) => Math.max(0, ...(texts ?? []).map((one) => one.length)) * GLYPH_PX + 14,
+      size: (_plot, texts) =>
+        Math.max(AXIS_PX_MIN, Math.max(0, ...(texts ?? []).map((one) => one.length)) * GLYPH_PX + 14),
     },
   ];
 }

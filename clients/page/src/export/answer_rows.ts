@@ -144,6 +144,10 @@ function comparedCells(comparison: NonNullable<Series["comparison"]>, place: num
   };
 }
 
+/** Whether there are means, of which this row may have none. */
+const hasSum = ({ mean, distribution }: Total): boolean =>
+  mean !== undefined || distribution.some(({ value }) => value?.kind.case === "stars");
+
 /** A row for each total, in the order of the answer. */
 export function totalsRows(response: QueryTotalsResponse): readonly Row[] {
   const names = new Names(response.names);
@@ -152,7 +156,7 @@ export function totalsRows(response: QueryTotalsResponse): readonly Row[] {
     ...keyCells(total.key, names),
     ...(total.rest && { rest: true }),
     count: total.count,
-    sum: total.mean === undefined ? undefined : total.sum,
+    sum: hasSum(total) ? total.sum : undefined,
     mean: total.mean,
     share: total.share,
     ...(total.belowCount !== undefined && { below_count: total.belowCount, rate: total.rate }),
@@ -166,7 +170,7 @@ function comparedTotalCells(compared: NonNullable<Total["comparison"]>): Row {
   const isRate = compared.belowCount !== undefined;
   return {
     compared_count: compared.count,
-    compared_sum: compared.mean === undefined ? undefined : compared.sum,
+    compared_sum: compared.sum,
     compared_mean: compared.mean,
     count_delta: compared.countDelta,
     count_change: compared.countChange,
