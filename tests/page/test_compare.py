@@ -1,5 +1,6 @@
 """Compare: rows of operators, groups and widgets, each number gRPC's, in gRPC's order; overlaid, and explained."""
 
+import csv
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -107,6 +108,26 @@ def test_the_first_few_and_all_others_add_up_to_the_whole(reader: Reader) -> Non
 
 def _number(text: str) -> int:
     return int(text.replace(",", ""))
+
+
+def test_the_table_goes_into_a_spreadsheet(reader: Reader, served: Served) -> None:
+    """A line for each row, in the same order, with the plain numbers."""
+    page = drawn(reader.open(_asked(sort="messages", column=["messages", "satisfaction_score"])), DRAWN)
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="CSV").first.click()
+    with downloading.value.path().open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    shown_ids = [row.get_attribute("data-id") for row in page.locator("tbody tr[data-id]").all()]
+    assert [row["operator"] for row in rows] == shown_ids
+    start, end = _fortnight()
+    with Telwerk(served.address) as telwerk:
+        answer = telwerk.totals(
+            ACCOUNT, "satisfaction_score", start=start, end=end, time_zone=ZONE, group_by=["operator"]
+        )
+    means = {total.key.operator_id: total.mean for total in answer.totals}
+    assert {
+        row["operator"]: float(row["satisfaction_score_mean"]) for row in rows if row["satisfaction_score_mean"]
+    } == means
 
 
 def test_rows_that_are_picked_lie_over_each_other_in_a_chart(reader: Reader) -> None:

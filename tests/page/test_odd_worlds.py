@@ -73,10 +73,13 @@ def test_names_and_ids_that_look_like_code_are_text(reader: Reader, served: Serv
                     events.rated(chat, widget="<b>web</b>", at=now - timedelta(minutes=7), stars=4),
                 ],
             )
-    for view in ("overview", "compare"):
-        page = drawn(reader.open({"account": "hostile", "period": "7d", "view": view}, size=PHONE), view)
+    for view, mark in (("overview", "overview"), ("compare", "compared")):
+        page = drawn(reader.open({"account": "hostile", "period": "7d", "view": view}, size=PHONE), mark)
         assert page.locator("main img").count() == 0
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE.width
         assert violations(page) == []
     assert "<img src=x onerror=alert(1)>" in page.inner_text("main")
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="CSV").first.click()
+    assert "'=HYPERLINK" in downloading.value.path().read_text(encoding="utf-8")
     assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in page.inner_text("main")

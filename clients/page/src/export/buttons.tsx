@@ -22,6 +22,25 @@ function save(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
+/** Saves rows as CSV. */
+export function CsvButton({
+  rows,
+  name,
+  language,
+}: {
+  readonly rows: () => readonly Row[];
+  /** The parts of the file's name. */
+  readonly name: readonly string[];
+  readonly language: Language;
+}) {
+  const saveRows = () => save(new Blob([csvText(rows())], { type: "text/csv;charset=utf-8" }), fileName(name, "csv"));
+  return (
+    <button type="button" onClick={saveRows}>
+      {CHARTS_TEXTS[language].csv}
+    </button>
+  );
+}
+
 export function ExportButtons({
   rows,
   chart,
@@ -46,12 +65,7 @@ export function ExportButtons({
   };
   return (
     <div class="export" role="group" aria-label={texts.export}>
-      <button
-        type="button"
-        onClick={() => save(new Blob([csvText(rows())], { type: "text/csv;charset=utf-8" }), fileName(name, "csv"))}
-      >
-        {texts.csv}
-      </button>
+      <CsvButton rows={rows} name={name} language={language} />
       <button type="button" onClick={() => void savePicture()}>
         {texts.png}
       </button>

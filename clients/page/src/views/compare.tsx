@@ -1,9 +1,12 @@
 /** Operators, groups or widgets side by side. */
+import { CsvButton } from "../export/buttons.tsx";
+import { comparedRows } from "../export/compare_rows.ts";
 import { Names } from "../format/labels.ts";
 import { CompleteNote } from "../parts/complete_note.tsx";
 import { LoadedView } from "../parts/loaded_view.tsx";
 import { useLoaded } from "../parts/loading.ts";
 import { EmptyNote } from "../parts/states.tsx";
+import { isoOf, plusDays } from "../state/day.ts";
 import { usePage } from "../state/page.ts";
 import { COMPARE } from "../texts/compare.ts";
 import { CompareChart } from "./compare_chart.tsx";
@@ -52,7 +55,14 @@ function Compared({ columns, comparable }: { readonly columns: Metrics; readonly
         const labelOf = (id: string) => names.label(by, id, texts.nobody);
         return (
           <>
-            <CompleteNote seconds={rows.completeUntil} answers={rows.answers} />
+            <div class="above">
+              <CompleteNote seconds={rows.completeUntil} answers={rows.answers} />
+              <CsvButton
+                rows={() => comparedRows(rows.rows, columns, by, (id) => labelOf(id).text)}
+                name={["telwerk", view.account, by, isoOf(slice.span.start), isoOf(plusDays(slice.span.end, -1))]}
+                language={view.language}
+              />
+            </div>
             <CompareChart comparable={comparable} sorted={sorted ?? columns[0]} labelOf={labelOf} />
             {rows.rows.length === 0 && !rows.rest ? (
               <EmptyNote />

@@ -5,6 +5,9 @@ import type { Metric } from "../api/catalogue.ts";
 import { figureOfTotal, figuresOfSeries, NINE_OF_TEN } from "../api/figures.ts";
 import { canBeFiltered, GRANULARITY_OF, missingDimensions } from "../api/slice.ts";
 import { TimeChart } from "../charts/time_chart.tsx";
+import { totalsRows } from "../export/answer_rows.ts";
+import { CsvButton } from "../export/buttons.tsx";
+import type { Row } from "../export/csv.ts";
 import { changeOf, countText, durationText, figureText } from "../format/numbers.ts";
 import { minuteText } from "../format/times.ts";
 import { CompleteNote } from "../parts/complete_note.tsx";
@@ -12,6 +15,7 @@ import { Link } from "../parts/link.tsx";
 import { LoadedView } from "../parts/loaded_view.tsx";
 import { useLoaded } from "../parts/loading.ts";
 import { EmptyNote } from "../parts/states.tsx";
+import { isoOf, plusDays } from "../state/day.ts";
 import { type Page, usePage, whyOf } from "../state/page.ts";
 import { OVERVIEW } from "../texts/overview.ts";
 
@@ -22,6 +26,7 @@ interface Answered {
   readonly starts: readonly number[];
   readonly granularity: Granularity;
   readonly completeUntil: number;
+  readonly rows: () => readonly Row[];
 }
 
 async function askOverview({ view, slice }: Page, metrics: readonly Metric[], signal: AbortSignal): Promise<Answered> {
@@ -41,6 +46,7 @@ async function askOverview({ view, slice }: Page, metrics: readonly Metric[], si
     series: new Map(series.flatMap((answer) => answer.series.map((line) => [line.kpiId, line]))),
     starts: (series[0]?.bucketStartSeconds ?? []).map(Number),
     granularity: series[0]?.granularity || granularity,
+    rows: () => totals.flatMap(totalsRows),
     completeUntil: Number(totals[0]?.completeUntil?.seconds ?? 0n),
   };
 }
@@ -62,11 +68,15 @@ export function OverviewView() {
 }
 
 function Sections({ answered }: { readonly answered: Answered }) {
-  const { catalogue } = usePage();
+  const { view, slice, catalogue } = usePage();
   const answers = [...answered.answers.values()];
+  const days = [isoOf(slice.span.start), isoOf(plusDays(slice.span.end, -1))];
   return (
     <>
-      <CompleteNote seconds={answered.completeUntil} answers={answers} />
+      <div class="above">
+        <CompleteNote seconds={answered.completeUntil} answers={answers} />
+        <CsvButton rows={answered.rows} name={["telwerk", view.account, ...days]} language={view.language} />
+      </div>
       {answers.every((answer) => answer.count === 0n && answer.belowCount === 0n) && <EmptyNote />}
       {catalogue.sections.map((section) => (
         <section key={section.name}>
