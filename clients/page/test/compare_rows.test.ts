@@ -109,7 +109,7 @@ test("rows of several answers are one each, in the order of the first, and so is
         { id: "c", kpi: "y", count: 2n },
         { id: "b", kpi: "y", count: 5n },
       ]),
-      answer([{ kpi: "y", count: 7n }]),
+      answer([{ kpi: "y", count: 7n, rest: true }]),
     ],
     "operator",
   );
@@ -129,7 +129,7 @@ test("rows of several answers are one each, in the order of the first, and so is
 });
 
 test("a rest of which nothing is counted is none", () => {
-  assert.equal(tableOf([answer([{ kpi: "x", count: 0n }])], "operator").rest, undefined);
+  assert.equal(tableOf([answer([{ kpi: "x", count: 0n, rest: true }])], "operator").rest, undefined);
 });
 
 const rowOf = (id: string, number: number, kpi = METRICS.received.id): Row => ({

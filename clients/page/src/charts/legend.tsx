@@ -27,6 +27,7 @@ export function Legend({
           key={idOf(line)}
           type="button"
           aria-pressed={!hidden.has(idOf(line))}
+          title={line.label}
           onClick={() => toggle(idOf(line))}
         >
           <span class={`swatch ${colourName(lines, place).slice(2)}`} aria-hidden="true" />

@@ -15,13 +15,13 @@ import { askRows, columnsOf, comparableMetrics, sortedColumn } from "./compare_r
 import { CompareTable } from "./compare_table.tsx";
 
 export function CompareView() {
-  const page = usePage();
-  const { view, catalogue } = page;
+  const { view, catalogue, texts } = usePage();
   const own = COMPARE[view.language];
   const comparable = comparableMetrics(catalogue, view.by, view.filters);
   const columns = columnsOf(view, comparable);
   return (
     <div class="compare">
+      <h1 class="hidden">{texts.views.compare}</h1>
       <CompareControls comparable={comparable} columns={columns} />
       {columns.length === 0 ? (
         <p class="note">{own.noColumns}</p>

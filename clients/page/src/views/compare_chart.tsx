@@ -1,4 +1,5 @@
 /** The rows that were ticked, laid over each other in one chart, with the same numbers as a table. */
+import { useRef } from "preact/hooks";
 import type { QueryTimeSeriesResponse } from "#stubs/kpi_service_pb.js";
 import { askTogether, questionsAbout } from "../api/asking.ts";
 import type { Metric } from "../api/catalogue.ts";
@@ -6,12 +7,14 @@ import { serverNow } from "../api/clock.ts";
 import { figuresOfSeries } from "../api/figures.ts";
 import { DIMENSION_OF, filterOf, GRANULARITY_OF } from "../api/slice.ts";
 import { type Line, TimeChart } from "../charts/time_chart.tsx";
+import { seriesRows } from "../export/answer_rows.ts";
 import { idOfKey, type Label } from "../format/labels.ts";
 import { LoadedView } from "../parts/loaded_view.tsx";
 import { useLoaded } from "../parts/loading.ts";
 import { fullText } from "../parts/named.tsx";
 import { usePage, whyOf } from "../state/page.ts";
 import { COMPARE } from "../texts/compare.ts";
+import { CompareExports } from "./compare_exports.tsx";
 
 interface ChartProps {
   readonly comparable: readonly Metric[];
@@ -37,6 +40,7 @@ export function CompareChart({ comparable, sorted, labelOf }: ChartProps) {
         granularity: GRANULARITY_OF[view.granularity],
         filter: filterOf({ ...view.filters, [by]: picked }),
         groupBy: [DIMENSION_OF[by]],
+        includeNames: true,
       }));
       const { series } = await askTogether(view.account, [], questions, signal);
       if (!series[0]) throw new Error("the server left an answer out");
@@ -96,6 +100,7 @@ interface OverlaidProps {
 
 function Overlaid({ series, metric, picked, labelOf }: OverlaidProps) {
   const { view, zone } = usePage();
+  const chart = useRef<HTMLDivElement>(null);
   const own = COMPARE[view.language];
   const starts = series.bucketStartSeconds.map(Number);
   const lines = picked.map((id): Line & { readonly id: string } => {
@@ -106,31 +111,34 @@ function Overlaid({ series, metric, picked, labelOf }: OverlaidProps) {
   const end = Number(series.endSeconds);
   return (
     <>
-      <TimeChart
-        lines={lines}
-        starts={starts}
-        end={end}
-        knownUntil={serverNow()}
-        granularity={series.granularity || GRANULARITY_OF[view.granularity]}
-        figure={metric.figure}
-        kind="line"
-        zone={zone}
-        language={view.language}
-        height={280}
-        label={own.overTime(metric.name, lines.map((line) => line.label).join(", "))}
-        why={(bucket, line) =>
-          whyOf(
-            metric,
-            { start: starts[bucket] ?? 0, end: starts[bucket + 1] ?? end },
-            { ...view.filters, [view.by]: [lines[line]?.id ?? ""] },
-          )
-        }
-      />
+      <div ref={chart}>
+        <TimeChart
+          lines={lines}
+          starts={starts}
+          end={end}
+          knownUntil={serverNow()}
+          granularity={series.granularity || GRANULARITY_OF[view.granularity]}
+          figure={metric.figure}
+          kind="line"
+          zone={zone}
+          language={view.language}
+          height={280}
+          label={own.overTime(metric.name, lines.map((line) => line.label).join(", "))}
+          why={(bucket, line) =>
+            whyOf(
+              metric,
+              { start: starts[bucket] ?? 0, end: starts[bucket + 1] ?? end },
+              { ...view.filters, [view.by]: [lines[line]?.id ?? ""] },
+            )
+          }
+        />
+      </div>
       {missing.length > 0 && (
         <p class="help">
           {missing.map((line) => line.label).join(", ")} ({own.noNumbers})
         </p>
       )}
+      <CompareExports title={metric.name} part={metric.id} rows={() => seriesRows(series)} chart={chart} />
     </>
   );
 }

@@ -166,13 +166,14 @@ export async function askRows(asked: Asked, signal: AbortSignal): Promise<Rows> 
   const more = await Promise.all(
     others.map((question) => askSameRows(asked, { ...shared, ...question }, grouped, found, signal)),
   );
-  const { rows, rest } = tableOf([first, ...more.flat()], by);
+  const responses = [first, ...more.flat()];
+  const { rows, rest } = tableOf(responses, by);
   return {
     rows,
     rest,
     whole: { id: "", totals: new Map(wholes.flatMap((answer) => answer.totals.map((total) => [total.kpiId, total]))) },
     answers: wholes.flatMap((answer) => answer.answers),
-    names: [first, ...more.flat()].flatMap((answer) => answer.names),
+    names: responses.flatMap((answer) => answer.names),
     completeUntil: Number(first.completeUntil?.seconds ?? 0n),
   };
 }
@@ -200,8 +201,14 @@ async function askSameRows(
     [],
     signal,
   );
-  return totals;
+  return totals.map(withRest);
 }
+
+/** What is not by keys is all that other keys have. */
+const withRest = (answer: QueryTotalsResponse): QueryTotalsResponse => ({
+  ...answer,
+  totals: answer.totals.map((total) => (total.key ? total : { ...total, rest: true })),
+});
 
 /** The rows of answers, in the order in which they first occur, and the rest of all of them. */
 export function tableOf(answers: readonly QueryTotalsResponse[], by: Compared): Pick<Rows, "rows" | "rest"> {
@@ -209,7 +216,7 @@ export function tableOf(answers: readonly QueryTotalsResponse[], by: Compared): 
   const rest = new Map<string, Total>();
   let isAnyLeft = false;
   for (const total of answers.flatMap((answer) => answer.totals)) {
-    if (total.rest || !total.key || !hasKey(total, by)) {
+    if (total.rest) {
       rest.set(total.kpiId, total);
       isAnyLeft ||= total.count > 0n || (total.belowCount ?? 0n) > 0n || (total.comparison?.count ?? 0n) > 0n;
       continue;
@@ -223,10 +230,6 @@ export function tableOf(answers: readonly QueryTotalsResponse[], by: Compared): 
     rest: isAnyLeft ? { id: "", totals: rest } : undefined,
   };
 }
-
-const KEY_FIELDS = { operator: "operatorId", group: "operatorGroupId", widget: "widgetId" } as const;
-
-const hasKey = (total: Total, by: Compared): boolean => total.key?.[KEY_FIELDS[by]] !== undefined;
 
 /** How long each row's bar is, 0 to 1: by the largest number; a mean of stars by its place from one to five. */
 export function barsOf(rows: readonly Row[], metric: Metric): ReadonlyMap<string, number> {

@@ -1,6 +1,6 @@
 /** The table: a row each, a column for each metric, every number with its change and a way to what made it. */
 import type { ComponentChildren, VNode } from "preact";
-import { useMemo, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { Availability, type KpiAnswer, type Total } from "#stubs/kpi_service_pb.js";
 import type { Metric } from "../api/catalogue.ts";
 import { figureOfTotal } from "../api/figures.ts";
@@ -24,7 +24,7 @@ import {
   sortedBy,
 } from "./compare_rows.ts";
 
-/** From more rows than these on the table scrolls by itself, its headings always in sight. */
+/** With more rows the table scrolls by itself, its headings always in sight. */
 const LONG = 20;
 
 interface TableProps {
@@ -42,12 +42,13 @@ export function CompareTable(props: TableProps) {
   const cells = useCells(props);
   const root = useRef<HTMLDivElement>(null);
   useLinksWithin(root);
+  useEffect(() => (root.current ? reveal(root.current) : undefined), [sorted?.id]);
   const isWhole = rows.rest === undefined;
   const inOrder =
     sorted || !isWhole
       ? rows.rows
       : inOrderOfNames(rows.rows, (row) => labelOf(row.id).text, view.language, view.ascending);
-  const picked = new Set(view.picked);
+  const places = new Map(view.picked.map((id, place) => [id, place]));
   const whole = { name: own.whole, href: (metric: Metric) => hrefOf(view, whyOf(metric)) };
   return (
     <>
@@ -72,8 +73,8 @@ export function CompareTable(props: TableProps) {
           </thead>
           <tbody>
             {inOrder.map((row) => (
-              <tr key={row.id} data-id={row.id} class={picked.has(row.id) ? "picked" : undefined}>
-                <RowHead id={row.id} label={labelOf(row.id)} isPicked={picked.has(row.id)} />
+              <tr key={row.id} data-id={row.id} class={places.has(row.id) ? "picked" : undefined}>
+                <RowHead id={row.id} label={labelOf(row.id)} place={places.get(row.id)} />
                 {cells.get(row.id)}
               </tr>
             ))}
@@ -97,6 +98,16 @@ export function CompareTable(props: TableProps) {
       <ColumnNotes rows={rows} columns={columns} />
     </>
   );
+}
+
+/** Scrolls the sorted column into sight, as on a phone it may begin beside the screen. */
+function reveal(scroller: HTMLElement): void {
+  const [first, ...others] = scroller.querySelectorAll<HTMLElement>("thead th");
+  const header = others.find((each) => each.hasAttribute("aria-sort"));
+  if (!first || !header) return;
+  const latest = header.offsetLeft - first.offsetWidth;
+  const earliest = header.offsetLeft + header.offsetWidth - scroller.clientWidth;
+  scroller.scrollLeft = Math.min(latest, Math.max(earliest, scroller.scrollLeft));
 }
 
 function SortHeader({
@@ -132,7 +143,16 @@ function SortHeader({
 }
 
 /** A row's beginning: its name, which leads to its overview, and whether it is overlaid. */
-function RowHead({ id, label, isPicked }: { readonly id: string; readonly label: Label; readonly isPicked: boolean }) {
+function RowHead({
+  id,
+  label,
+  place,
+}: {
+  readonly id: string;
+  readonly label: Label;
+  /** Which line of the chart it is. */
+  readonly place: number | undefined;
+}) {
   const { view, go } = usePage();
   const own = COMPARE[view.language];
   const name = fullText(label);
@@ -142,8 +162,9 @@ function RowHead({ id, label, isPicked }: { readonly id: string; readonly label:
         <input
           type="checkbox"
           aria-label={own.overlay(name)}
-          checked={isPicked}
-          disabled={!isPicked && view.picked.length >= PICKED_MAX}
+          class={place === undefined ? undefined : `line-${place}`}
+          checked={place !== undefined}
+          disabled={place === undefined && view.picked.length >= PICKED_MAX}
           onChange={() => go({ picked: pickedWith(view.picked, id) }, "replace")}
         />
         <Link

@@ -178,10 +178,10 @@ function Conversation({
   const { conversationId, counted, heldBack, leftOut } = explained;
   return (
     <li class="conversation">
-      <h3>
+      <h2>
         <span class="help">{own.conversation}</span> <bdi class="id">{cleanText(conversationId)}</bdi>
         <CopyButton id={conversationId} label={own.copyConversation(cleanText(conversationId))} copy={copy} />
-      </h3>
+      </h2>
       <ul>
         {view.leftOut
           ? leftOut.map((event, place) => <LeftOut key={place} event={event} copy={copy} />)
