@@ -1,11 +1,11 @@
 /** The rows that were ticked, laid over each other in one chart, with the same numbers as a table. */
 import { useRef } from "preact/hooks";
-import type { QueryTimeSeriesResponse } from "#stubs/kpi_service_pb.js";
+import type { Granularity, QueryTimeSeriesResponse } from "#stubs/kpi_service_pb.js";
 import { askTogether, questionsAbout } from "../api/asking.ts";
 import type { Metric } from "../api/catalogue.ts";
 import { serverNow } from "../api/clock.ts";
 import { figuresOfSeries } from "../api/figures.ts";
-import { DIMENSION_OF, filterOf, GRANULARITY_OF } from "../api/slice.ts";
+import { DIMENSION_OF, filterOf, stepsOf } from "../api/slice.ts";
 import { type Line, TimeChart } from "../charts/time_chart.tsx";
 import { seriesRows } from "../export/answer_rows.ts";
 import { idOfKey, type Label } from "../format/labels.ts";
@@ -37,14 +37,20 @@ export function CompareChart({ comparable, sorted, labelOf }: ChartProps) {
         ...question,
         range: slice.range,
         timeZone: slice.timeZone,
-        granularity: GRANULARITY_OF[view.granularity],
+        granularity: stepsOf(view.granularity, slice.span),
         filter: filterOf({ ...view.filters, [by]: picked }),
         groupBy: [DIMENSION_OF[by]],
         includeNames: true,
       }));
       const { series } = await askTogether(view.account, [], questions, signal);
       if (!series[0]) throw new Error("the server left an answer out");
-      return { series: series[0], metric, picked };
+      return {
+        series: series[0],
+        metric,
+        picked,
+        granularity: stepsOf(view.granularity, slice.span),
+        now: serverNow(),
+      };
     },
     tick,
   );
@@ -95,10 +101,13 @@ interface OverlaidProps {
   readonly series: QueryTimeSeriesResponse;
   readonly metric: Metric;
   readonly picked: readonly string[];
+  readonly granularity: Granularity;
+  /** When it was asked, by the server's clock, in seconds. */
+  readonly now: number;
   readonly labelOf: (id: string) => Label;
 }
 
-function Overlaid({ series, metric, picked, labelOf }: OverlaidProps) {
+function Overlaid({ series, metric, picked, granularity, now, labelOf }: OverlaidProps) {
   const { view, zone } = usePage();
   const chart = useRef<HTMLDivElement>(null);
   const own = COMPARE[view.language];
@@ -116,8 +125,8 @@ function Overlaid({ series, metric, picked, labelOf }: OverlaidProps) {
           lines={lines}
           starts={starts}
           end={end}
-          knownUntil={serverNow()}
-          granularity={series.granularity || GRANULARITY_OF[view.granularity]}
+          knownUntil={now}
+          granularity={granularity}
           figure={metric.figure}
           kind="line"
           zone={zone}

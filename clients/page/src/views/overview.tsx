@@ -2,8 +2,9 @@
 import { Availability, type Granularity, type KpiAnswer, type Series, type Total } from "#stubs/kpi_service_pb.js";
 import { askTogether, questionsAbout } from "../api/asking.ts";
 import type { Metric } from "../api/catalogue.ts";
+import { serverNow } from "../api/clock.ts";
 import { figureOfTotal, figuresOfSeries, NINE_OF_TEN } from "../api/figures.ts";
-import { canBeFiltered, GRANULARITY_OF, missingDimensions } from "../api/slice.ts";
+import { canBeFiltered, missingDimensions, stepsOf } from "../api/slice.ts";
 import { TimeChart } from "../charts/time_chart.tsx";
 import { totalsRows } from "../export/answer_rows.ts";
 import { CsvButton } from "../export/buttons.tsx";
@@ -25,6 +26,8 @@ interface Answered {
   readonly series: ReadonlyMap<string, Series>;
   readonly starts: readonly number[];
   readonly granularity: Granularity;
+  /** When it was asked, by the server's clock, in seconds. */
+  readonly now: number;
   readonly completeUntil: number;
   readonly rows: () => readonly Row[];
 }
@@ -37,7 +40,7 @@ async function askOverview({ view, slice }: Page, metrics: readonly Metric[], si
     filter: slice.filter,
     ...(slice.compareTo && { compareTo: slice.compareTo }),
   }));
-  const granularity = GRANULARITY_OF[view.granularity];
+  const granularity = stepsOf(view.granularity, slice.span);
   const overTime = questions.map((question) => ({ ...question, granularity }));
   const { totals, series } = await askTogether(view.account, questions, overTime, signal);
   return {
@@ -45,7 +48,8 @@ async function askOverview({ view, slice }: Page, metrics: readonly Metric[], si
     answers: new Map(totals.flatMap((answer) => answer.answers.map((about) => [about.kpiId, about]))),
     series: new Map(series.flatMap((answer) => answer.series.map((line) => [line.kpiId, line]))),
     starts: (series[0]?.bucketStartSeconds ?? []).map(Number),
-    granularity: series[0]?.granularity || granularity,
+    granularity,
+    now: serverNow(),
     rows: () => totals.flatMap(totalsRows),
     completeUntil: Number(totals[0]?.completeUntil?.seconds ?? 0n),
   };
@@ -155,6 +159,7 @@ function CardBody({ metric, answered }: { readonly metric: Metric; readonly answ
           ]}
           starts={answered.starts}
           granularity={answered.granularity}
+          knownUntil={answered.now}
           figure={metric.figure}
           kind="line"
           zone={zone}
