@@ -43,7 +43,7 @@ $(VENV)/stubs/installed: pyproject.toml $(VENV)/installed
 	@touch $@
 
 demo: $(VENV)/installed ## simulated chats on a server of its own: the answer of each KPI
-	$(BIN)/python clients/python/examples/demo.py
+	$(BIN)/python clients/python/examples/demo
 
 serve: $(VENV)/installed page-where-node-is ## a server on 127.0.0.1:50051, on the SQLite file telwerk.db, with its page on port 50080
 	@echo 'Next, in another terminal:  $(BIN)/telwerk simulate --conversations 300  and then open the page, whose address stands below'

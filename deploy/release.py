@@ -121,7 +121,7 @@ def proved(folder: Path, source: Path, installed: Path, version: str) -> None:
         if said != f"{command} {version}":
             raise ReleaseError(f"{command} --version says {said!r}, not {version}")
     page_served(installed)
-    demo = shutil.copy(source / "clients/python/examples/demo.py", installed)
+    demo = shutil.copytree(source / "clients/python/examples/demo", installed / "demo")
     run(str(python(installed)), "-I", str(demo), folder=installed)
 
 

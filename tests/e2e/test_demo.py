@@ -3,13 +3,14 @@
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 NEXT = ("telwerkd serve", "telwerk simulate --conversations 300", "telwerk dashboard --account demo")
-DEMO = Path(__file__).parents[2] / "clients" / "python" / "examples" / "demo.py"
+DEMO = Path(__file__).parents[2] / "clients" / "python" / "examples" / "demo"
 
 
 def run(demo: Path, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -44,16 +45,16 @@ def assert_it_fits(printed: str) -> None:
 
 def test_every_kpi_has_something_to_count_in_the_script():
     """A KPI that is never counted by hand would be right by accident."""
-    script = DEMO.read_text(encoding="utf-8")
+    script = (DEMO / "script.py").read_text(encoding="utf-8")
     counted = {line.partition("=> ")[2].split()[0] for line in script.split('"""')[3].splitlines() if "=> " in line}
     assert counted == {str(number) for number in range(1, 21)}
 
 
 def test_a_number_that_is_not_the_servers_fails_the_demonstration(tmp_path):
     """Else the comparison would prove nothing."""
-    script = DEMO.read_text(encoding="utf-8")
-    wrong = tmp_path / "demo.py"
-    wrong.write_text(script.replace("=> 1 anna/sales 5", "=> 1 bram/sales 5"), encoding="utf-8")
+    wrong = shutil.copytree(DEMO, tmp_path / "demo")
+    script = (wrong / "script.py").read_text(encoding="utf-8")
+    (wrong / "script.py").write_text(script.replace("=> 1 anna/sales 5", "=> 1 bram/sales 5"), encoding="utf-8")
     done = run(wrong, tmp_path)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "The server counts otherwise than by hand." in done.stderr
