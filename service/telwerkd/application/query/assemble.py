@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from telwerkd.application.query.budgets import PointBudget
 from telwerkd.application.query.digests import digest, digest_of_all
-from telwerkd.application.query.group import Below, Grouped, GroupedKpi, GroupedSlice, key_maker, series, sums_by
+from telwerkd.application.query.group import Below, Grouped, GroupedKpi, GroupedSlice, key_maker, sums_by
 from telwerkd.application.query.question import Query, RawKey
 from telwerkd.application.query.rank import Selection
 from telwerkd.application.query.read import Reading
@@ -20,6 +20,7 @@ from telwerkd.application.query.result import (
     KpiRows,
     Numbers,
 )
+from telwerkd.application.query.slices import series
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension, Kpi, ValueKind
 from telwerkd.domain.conversation.facts import value_answer

@@ -1,7 +1,7 @@
 """Group: under which keys the rows of all slices count, and how much under each.
 
 A row has one key, but: by single topic it counts under each of its topics, and by a packed value under one key a value.
-So keys come in layers, each of which gives a row one key at most.
+So keys come in layers (`slices.Layer`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,24 +15,13 @@ from telwerkd.application.query.digests import Floats, digest
 from telwerkd.application.query.question import NEEDS_MEAN, Order, OrderMeasure, RawKey
 from telwerkd.application.query.read import KpiReading, Reading
 from telwerkd.application.query.result import GroupKey
-from telwerkd.application.query.slices import NONE, CellRow, DensePart, SeriesRow, Slice
+from telwerkd.application.query.slices import NONE, CellRow, Layer, SeriesRow, Slice, series
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.rates import SPLITS_ABOVE_ALONE
 from telwerkd.domain.catalogue.specs import Dimension
 from telwerkd.domain.conversation.facts import value_answer, value_topics
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.measures import has_durations, has_packed_values
-
-
-class Layer(NamedTuple):
-    """The key under which each row counts, or `NONE`: with all its values, or with one packed value only."""
-
-    key: IntArray
-    code: int | None = None
-
-    def is_distinct(self) -> bool:
-        """Whether no two rows count under the same key."""
-        return int(np.bincount(self.key[self.key != NONE]).max(initial=0)) <= 1
 
 
 class KeyTotals(NamedTuple):
@@ -316,36 +305,3 @@ def key_maker(dimensions: Sequence[Dimension]) -> Callable[[RawKey], GroupKey]:
 
 
 _KEY_FIELDS = dict(zip(sorted(Dimension), GroupKey._fields, strict=True))
-
-
-# --- Numbers ----------------------------------------------------------------------------------------------------------
-
-
-def series(of: Slice, layers: Iterable[Layer], keys: int) -> IntArray:
-    """Returns what is counted by key, bucket and value, where each layer gives the key of each row."""
-    numbers = np.zeros((keys, of.width, of.values), np.int64)
-    flat = numbers.reshape(-1)
-    for layer in layers:
-        distinct = layer.is_distinct()
-        for part in of.dense:
-            _add_dense(numbers, part, layer, distinct=distinct)
-        for cells in of.sparse:
-            key = layer.key[cells.row]
-            keep = key != NONE if layer.code is None else (key != NONE) & (cells.code == layer.code)
-            at = (key * of.width + cells.bucket) * of.values + cells.code
-            # In proportion to the cells, not to the answer: there may be a hundred layers, and as many chunks.
-            np.add.at(flat, at[keep], cells.n[keep])
-    return numbers
-
-
-def _add_dense(numbers: IntArray, part: DensePart, layer: Layer, *, distinct: bool) -> None:
-    key, counts = layer.key[part.row], part.counts
-    if key.min(initial=0) == NONE:
-        counts, key = counts[key != NONE], key[key != NONE]
-    if not distinct and len(key):
-        # Lines of one key are summed up first: an addition by place counts each place once.
-        order = np.argsort(key, kind="stable")
-        firsts = np.flatnonzero(np.diff(key[order], prepend=NONE))
-        counts, key = np.add.reduceat(counts[order], firsts, axis=0), key[order[firsts]]
-    values = slice(None) if layer.code is None else slice(layer.code, layer.code + 1)
-    numbers[key, part.first : part.first + counts.shape[1], values] += counts[:, :, values]

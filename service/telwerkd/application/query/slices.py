@@ -1,4 +1,4 @@
-"""Slices: the rows of a measure in a period, and what is counted in them; and how one is made of what was read."""
+"""Slices: the rows of a measure in a period and what is counted in them, how they are made of what was read, and sums."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -76,6 +76,47 @@ class Slice(NamedTuple):
         for cells in self.sparse:
             np.add.at(totals.reshape(-1), cells.row * self.values + cells.code, cells.n)
         return totals
+
+
+class Layer(NamedTuple):
+    """The key under which each row of a slice counts, or `NONE`: with all its values, or with one packed value only."""
+
+    key: IntArray
+    code: int | None = None
+
+    def is_distinct(self) -> bool:
+        """Whether no two rows count under the same key."""
+        return int(np.bincount(self.key[self.key != NONE]).max(initial=0)) <= 1
+
+
+def series(of: Slice, layers: Iterable[Layer], keys: int) -> IntArray:
+    """Returns what is counted by key, bucket and value, where each layer gives the key of each row."""
+    numbers = np.zeros((keys, of.width, of.values), np.int64)
+    flat = numbers.reshape(-1)
+    for layer in layers:
+        distinct = layer.is_distinct()
+        for part in of.dense:
+            _add_dense(numbers, part, layer, distinct=distinct)
+        for cells in of.sparse:
+            key = layer.key[cells.row]
+            keep = key != NONE if layer.code is None else (key != NONE) & (cells.code == layer.code)
+            at = (key * of.width + cells.bucket) * of.values + cells.code
+            # In proportion to the cells, not to the answer: there may be a hundred layers, and as many chunks.
+            np.add.at(flat, at[keep], cells.n[keep])
+    return numbers
+
+
+def _add_dense(numbers: IntArray, part: DensePart, layer: Layer, *, distinct: bool) -> None:
+    key, counts = layer.key[part.row], part.counts
+    if key.min(initial=0) == NONE:
+        counts, key = counts[key != NONE], key[key != NONE]
+    if not distinct and len(key):
+        # Lines of one key are summed up first: an addition by place counts each place once.
+        order = np.argsort(key, kind="stable")
+        firsts = np.flatnonzero(np.diff(key[order], prepend=NONE))
+        counts, key = np.add.reduceat(counts[order], firsts, axis=0), key[order[firsts]]
+    values = slice(None) if layer.code is None else slice(layer.code, layer.code + 1)
+    numbers[key, part.first : part.first + counts.shape[1], values] += counts[:, :, values]
 
 
 class SliceBuilder:
