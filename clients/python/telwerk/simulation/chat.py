@@ -1,79 +1,19 @@
-"""Invented live chats, for demonstrations and for tests of speed: believable, and the same again from the same seed.
+"""One chat, played scene by scene."""
 
-Nothing here is measured from anyone. Every id that an account could already know (conversations, widgets, operators,
-groups, topics, goals, questions) begins with `sim-`, so that invented chats are never taken for real ones.
-
-A chat is played by `_Chat`, which keeps a clock, who is assigned and the events so far. The company is small: three
-widgets, three groups, seven operators of whom two work in two groups. Its day peaks from 10 to 12 and from 14 to 16.
-"""
-
-import hashlib
 import math
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import accumulate
+from collections.abc import Sequence
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from telwerk.v1 import event_pb2 as pb
-from telwerk.v1.settings_service_pb2 import WidgetSettings
-
-PREFIX: Final = "sim-"
-"""Begins every id made here that belongs to an account."""
-
-GROUPS: Final[dict[str, tuple[str, ...]]] = {
-    "sim-sales": ("sim-anna", "sim-bram", "sim-chloe"),
-    "sim-support": ("sim-chloe", "sim-daan", "sim-emre", "sim-fleur"),
-    "sim-billing": ("sim-fleur", "sim-gijs"),
-}
-"""The operator groups and who works in them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Widget:
-    """A messenger of the invented company."""
-
-    widget_id: str
-    share: float
-    """Part of all chats, 0 to 1."""
-    groups: tuple[str, ...]
-    """Where its chats are routed."""
-    live_limit_s: int | None
-    actions: bool
-    """Whether the inactivity actions are enabled: all eight or none."""
-    survey: bool
-    """Whether a pre-chat survey is asked."""
-    goals: tuple[tuple[str, str], ...] = ()
-    """Pairs of goal id and URL."""
-
-
-WIDGETS: Final = (
-    Widget(
-        "sim-shop",
-        0.5,
-        ("sim-sales", "sim-sales", "sim-billing"),
-        120,
-        actions=True,
-        survey=True,
-        goals=(
-            ("sim-order", "https://shop.example/checkout/thanks"),
-            ("sim-newsletter", "https://shop.example/newsletter/welcome"),
-        ),
-    ),
-    Widget(
-        "sim-help",
-        0.35,
-        ("sim-support", "sim-support", "sim-billing"),
-        180,
-        actions=True,
-        survey=True,
-        goals=(("sim-article", "https://help.example/articles/returns"),),
-    ),
-    # The app does its own matching of goals, and knows neither a limit nor actions.
-    Widget("sim-app", 0.15, ("sim-sales", "sim-support"), None, actions=False, survey=False),
+from telwerk.simulation.company import (
+    GROUPS,
+    LIVE_AND_LATE,
+    LIVE_AND_SLOW,
+    NEW_AND_LATE,
+    OPERATOR_AWAY,
+    WIDGETS,
 )
+from telwerk.v1 import event_pb2 as pb
 
 _OTHER_PAGES: Final = ("https://shop.example/", "https://shop.example/jackets?size=m", "https://help.example/contact")
 _TOPICS: Final = ("sim-delivery", "sim-returns", "sim-payment", "sim-product", "sim-account")
@@ -87,112 +27,10 @@ _POST_CHAT: Final = (
 )
 _HAPPY: Final = (0.04, 0.04, 0.09, 0.28, 0.55)
 _UNHAPPY: Final = (0.24, 0.20, 0.22, 0.20, 0.14)
-
-_NEW_AND_LATE: Final = {
-    pb.INACTIVITY_ACTION_NEW_CONVERSATION_UNASSIGNED: 0.35,
-    pb.INACTIVITY_ACTION_NEW_CONVERSATION_REASSIGNED: 0.35,
-    pb.INACTIVITY_ACTION_NEW_CONVERSATION_NOT_REASSIGNED: 0.3,
-}
-_LIVE_AND_SLOW: Final = {pb.INACTIVITY_ACTION_INACTIVITY_MESSAGE_SENT: 1.0}
-_LIVE_AND_LATE: Final = {
-    pb.INACTIVITY_ACTION_LIVE_CONVERSATION_REASSIGNED: 0.65,
-    pb.INACTIVITY_ACTION_LIVE_CONVERSATION_NOT_REASSIGNED: 0.35,
-}
-_OPERATOR_AWAY: Final = {
-    pb.INACTIVITY_ACTION_RESUMED_CONVERSATION_REASSIGNED: 0.6,
-    pb.INACTIVITY_ACTION_RESUMED_CONVERSATION_NOT_REASSIGNED: 0.4,
-}
-_ALL_ACTIONS: Final = (*_NEW_AND_LATE, *_LIVE_AND_SLOW, *_LIVE_AND_LATE, *_OPERATOR_AWAY)
-
-# How busy each hour of a weekday is, from midnight; outside 8 to 18 nobody is in the office.
-_HOURS: Final = (
-    *(0.03,) * 6, 0.08, 0.2,
-    0.8, 1.4, 2.2, 2.1, 1.1, 1.3, 2.0, 1.9, 1.3, 0.9,
-    0.3, 0.3, 0.25, 0.2, 0.1, 0.05,
-)  # fmt: skip
-_OFFICE_HOURS: Final = range(8, 18)
-_WEEKDAYS: Final = (1.15, 1.05, 1.0, 1.0, 0.9, 0.14, 0.1)
-_WEEKEND: Final = 5
-
-_LONG_AGO_S: Final = 946_684_800  # 2000-01-01, the earliest instant Telwerk takes
 _SECOND_US: Final = 1_000_000
 
 
-def widget_settings() -> list[WidgetSettings]:
-    """The settings that the chats presume, one version for each widget; setting them twice changes nothing."""
-    made = []
-    for widget in WIDGETS:
-        settings = WidgetSettings(widget_id=widget.widget_id)
-        settings.effective_time.seconds = _LONG_AGO_S
-        if widget.live_limit_s is not None:
-            settings.live_limit.seconds = widget.live_limit_s
-        for goal_id, url in widget.goals:
-            settings.goals.add(goal_id=goal_id, url=url)
-        if widget.actions:
-            settings.enabled_actions.extend(_ALL_ACTIONS)
-        made.append(settings)
-    return made
-
-
-def simulate(
-    seed: int, conversations: int, start: datetime, end: datetime, *, time_zone: str = "Europe/Amsterdam"
-) -> Iterator[pb.Event]:
-    """Plays `conversations` chats that begin in `[start, end)`, and gives their events, one chat after another.
-
-    Chats come by their beginning, a chat's events by their instant; what would happen at or after `end` is left out, so
-    that the last chats are still open. The same arguments give the same bytes, and hence harmless duplicates when sent
-    twice; other arguments give other conversation ids.
-
-    Args:
-        seed: Any integer.
-        conversations: How many chats, 0 or more.
-        start: With a time zone; not before 2000.
-        end: With a time zone; later than `start`.
-        time_zone: IANA name of the office's time zone.
-
-    Raises:
-        ValueError: If the numbers or instants make no sense.
-    """
-    if conversations < 0:
-        raise ValueError("conversations must be 0 or more")
-    if start.tzinfo is None or end.tzinfo is None:
-        raise ValueError("start and end must have a time zone")
-    start_us, end_us = _micros(start), _micros(end)
-    if not _LONG_AGO_S * _SECOND_US <= start_us < end_us:
-        raise ValueError("start must be 2000 or later, and earlier than end")
-    return _play_all(seed, conversations, start_us, end_us, ZoneInfo(time_zone))
-
-
-def _play_all(seed: int, conversations: int, start_us: int, end_us: int, zone: ZoneInfo) -> Iterator[pb.Event]:
-    name = f"{seed} {conversations} {start_us} {end_us} {zone.key}"
-    run = PREFIX + hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
-    rng = random.Random(name)  # noqa: S311 -- chats are invented here, not secrets
-    for number, (begin_us, office) in enumerate(_beginnings(rng, conversations, start_us, end_us, zone)):
-        for event, instant_us in _Chat(rng, f"{run}-{number:06}", begin_us, office=office).play():
-            if instant_us < end_us:
-                yield event
-
-
-def _beginnings(
-    rng: random.Random, conversations: int, start_us: int, end_us: int, zone: ZoneInfo
-) -> list[tuple[int, bool]]:
-    """When each chat begins, ascending, and whether the office is open then."""
-    hour_us = 3600 * _SECOND_US
-    slots: list[tuple[int, int, bool]] = []
-    weights = []
-    for slot_us in range(start_us, end_us, hour_us):
-        local = datetime.fromtimestamp(slot_us // _SECOND_US, zone)
-        width_us = min(hour_us, end_us - slot_us)
-        office = local.weekday() < _WEEKEND and local.hour in _OFFICE_HOURS
-        slots.append((slot_us, width_us, office))
-        weights.append(_WEEKDAYS[local.weekday()] * _HOURS[local.hour] * width_us)
-    chosen = rng.choices(slots, cum_weights=list(accumulate(weights)), k=conversations)
-    return sorted(
-        (slot_us + 1000 * int(rng.random() * width_us / 1000), office) for slot_us, width_us, office in chosen
-    )
-
-
-class _Chat:
+class Chat:
     """One chat as it unfolds. Each method is a scene; it moves the clock on and adds events."""
 
     def __init__(self, rng: random.Random, conversation_id: str, begin_us: int, *, office: bool) -> None:
@@ -270,12 +108,12 @@ class _Chat:
             return
         self.now_us += int(late_after_s * _SECOND_US)
         if not self.live or self.operator is None:
-            fired = self.act(_NEW_AND_LATE)
+            fired = self.act(NEW_AND_LATE)
         else:
             if self.chance(0.7):
-                self.act(_LIVE_AND_SLOW)
+                self.act(LIVE_AND_SLOW)
                 self.wait(40)
-            fired = self.act(_LIVE_AND_LATE)
+            fired = self.act(LIVE_AND_LATE)
         if fired == pb.INACTIVITY_ACTION_NEW_CONVERSATION_UNASSIGNED:
             self.unassign()
             if self.chance(0.6):
@@ -325,7 +163,7 @@ class _Chat:
         self.happens(1).conversation_resumed.SetInParent()
         self.say(pb.SENDER_CONTACT, 15)
         if self.widget.actions and self.operator is not None and self.chance(0.7):
-            fired = self.act(_OPERATOR_AWAY)
+            fired = self.act(OPERATOR_AWAY)
             if fired == pb.INACTIVITY_ACTION_RESUMED_CONVERSATION_NOT_REASSIGNED:
                 return
             self.assign(self.somebody())
@@ -339,13 +177,16 @@ class _Chat:
     # What can happen in a scene.
 
     def say(self, sender: pb.Sender.ValueType, wait_s: float) -> None:
+        """A message of the sender's."""
         self.happens(wait_s).message_sent.sender = sender
 
     def go_live(self) -> None:
+        """The conversation goes live."""
         self.happens(1).went_live.SetInParent()
         self.live = True
 
     def visit(self, goal_chance: float) -> None:
+        """The contact visits a page, or reaches a goal of the widget."""
         reached = self.chance(goal_chance)
         if reached and not self.widget.goals:
             self.happens(30).goal_reached.goal_id = "sim-subscribed"
@@ -391,6 +232,7 @@ class _Chat:
         self.operator = operator
 
     def unassign(self) -> None:
+        """Takes the operator off; mostly the chat stays in its group."""
         unassigned = self.happens(1).operator_unassigned
         unassigned.SetInParent()
         if self.chance(0.8):
@@ -398,12 +240,14 @@ class _Chat:
         self.operator = None
 
     def pass_on(self) -> None:
+        """Hands the chat on to an operator of any group."""
         self.group = self.rng.choice(tuple(GROUPS))
         self.assign(self.somebody())
 
     # Tools.
 
     def chance(self, probability: float) -> bool:
+        """Whether it happens, by chance."""
         return self.rng.random() < probability
 
     def wait(self, mean_s: float) -> None:
@@ -433,7 +277,3 @@ class _Chat:
         for number, (question_id, options) in enumerate(questions):
             if number == 0 or self.chance(0.8):
                 survey.answers.add(question_id=question_id, option_id=self.rng.choice(options))
-
-
-def _micros(instant: datetime) -> int:
-    return (instant - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
