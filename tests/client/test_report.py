@@ -15,7 +15,7 @@ from telwerk import Telwerk, events
 from telwerk.cli.report import charts
 from telwerk.cli.report.changes import changed_most
 from telwerk.cli.report.means import spread_text
-from telwerk.cli.report.words import WORDS
+from telwerk.cli.report.texts import WORDS
 from telwerk.v1.event_pb2 import InactivityAction
 from telwerk.v1.kpi_service_pb2 import (
     Direction,

@@ -15,7 +15,7 @@ from telwerk.cli.query_options import From, Groups, Operators, To, Widgets, Zone
 from telwerk.cli.report.asking import ask
 from telwerk.cli.report.page import Asked, page_of
 from telwerk.cli.report.rates import BUSY_KPI
-from telwerk.cli.report.words import WORDS
+from telwerk.cli.report.texts import WORDS
 from telwerk.cli.slicing import people_filter
 from telwerk.cli.times import Clock, parse_range
 from telwerk.queries import GranularityName, Moment, SliceOptions
