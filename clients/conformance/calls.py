@@ -15,8 +15,8 @@ from google.protobuf.message import Message
 
 from telwerk import Telwerk
 from telwerk.errors import InvalidArgumentError
-from telwerk.operations import Stubs, ask
 from telwerk.queries import DIMENSIONS, GRANULARITIES, ORDERS
+from telwerk.steps import Stubs, ask
 from telwerk.v1 import (
     admin_service_pb2 as admin,
     ingestion_service_pb2 as ingestion,

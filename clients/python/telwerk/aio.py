@@ -26,7 +26,7 @@ import grpc.aio
 from telwerk.errors import error_of, in_other_process
 from telwerk.explanations import AsyncExplanation
 from telwerk.forking import asyncio_machinery
-from telwerk.operations import Call, Operations, Steps, Stubs, ask
+from telwerk.operations import Operations
 from telwerk.queries import (
     ROWS_AT_ONCE,
     ExplainOptions,
@@ -36,6 +36,7 @@ from telwerk.queries import (
     series_request,
     totals_request,
 )
+from telwerk.steps import Call, Steps, Stubs, ask
 from telwerk.v1.event_pb2 import Event
 from telwerk.v1.ingestion_service_pb2 import StreamEventsRequest, StreamEventsResponse
 from telwerk.v1.kpi_service_pb2 import (

@@ -23,7 +23,7 @@ import grpc
 from telwerk.errors import error_of
 from telwerk.explanations import Explanation
 from telwerk.forking import OwnLink, answers
-from telwerk.operations import Call, Operations, Steps, Stubs, ask
+from telwerk.operations import Operations
 from telwerk.queries import (
     ROWS_AT_ONCE,
     ExplainOptions,
@@ -33,6 +33,7 @@ from telwerk.queries import (
     series_request,
     totals_request,
 )
+from telwerk.steps import Call, Steps, Stubs, ask
 from telwerk.v1.event_pb2 import Event
 from telwerk.v1.ingestion_service_pb2 import StreamEventsRequest, StreamEventsResponse
 from telwerk.v1.kpi_service_pb2 import (

@@ -12,7 +12,7 @@ import grpc
 
 from telwerk.connection import Connection
 from telwerk.errors import asyncio_lost, in_other_process
-from telwerk.operations import Stubs
+from telwerk.steps import Stubs
 
 _Answer = TypeVar("_Answer")
 _Answer_co = TypeVar("_Answer_co", covariant=True)

@@ -1,4 +1,4 @@
-"""Slices: the rows of a measure in a period and what is counted in them, how they are made of what was read, and sums."""
+"""Slices: the rows of a measure in a period and what is counted in them; how they are made of what was read."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
