@@ -90,39 +90,18 @@ def ask(
         InvalidArgumentError: the totals or the series cannot be had; without them there is nothing to report.
         TelwerkError: the call failed.
     """
-    ids = [kpi.kpi_id for kpi in kpis]
-    surveys = [kpi.kpi_id for kpi in kpis if kpi.value_kind == ValueKind.VALUE_KIND_SURVEY_ANSWER]
+    surveys = _of(kpis, ValueKind.VALUE_KIND_SURVEY_ANSWER)
     keyed: _Keyed = {**slice_, "include_names": True}
-    queries: list[Query] = [
-        totals(ids, **slice_, compare_to="previous"),
-        series(ids, **slice_, granularity=granularity, compare_to="previous"),
-        totals(
-            _of(kpis, ValueKind.VALUE_KIND_GOAL),
-            **keyed,
-            group_by=["value"],
-            top=ROWS_MAX,
-            include_rest=True,
-        ),
-        totals(_of(kpis, ValueKind.VALUE_KIND_TOPIC_SET), **keyed, group_by=["topic"], top=ROWS_MAX),
-        totals(
-            _of(kpis, ValueKind.VALUE_KIND_TOPIC_SET),
-            **keyed,
-            group_by=["value"],
-            top=ROWS_MAX,
-            include_rest=True,
-        ),
-        *(
-            totals(ids, **keyed, group_by=[by], compare_to="previous", top=ROWS_MAX, include_rest=True)
-            for by in ("operator", "operator_group", "widget")
-        ),
+    queries = [
+        *_of_all_kpis([kpi.kpi_id for kpi in kpis], granularity, slice_),
+        *_by_value(kpis, keyed),
+        *_side_by_side([kpi.kpi_id for kpi in kpis], keyed),
         totals(rates, **slice_, compare_to="previous"),
         totals(busy, **slice_, group_by=["weekday", "hour_of_day"]),
         totals(_of(kpis, ValueKind.VALUE_KIND_DURATION), **slice_, percentiles=PERCENTILES),
+        *(query for survey in surveys for query in _of_survey(survey, keyed)),
     ]
-    for survey in surveys:
-        queries.append(totals(survey, **keyed, group_by=["question"], top=ROWS_MAX, include_rest=True))
-        queries.append(totals(survey, **keyed, group_by=["value"], top=ANSWERS_MAX, include_rest=True))
-    answers = list(telwerk.batch(account, queries))
+    answers = telwerk.batch(account, queries)
     all_totals, over_time, goals, topics, combinations, operators, groups, widgets, *others = answers
     of_rates, week, durations, *of_surveys = others
     return Answers(
@@ -142,6 +121,39 @@ def ask(
         week=_part(week),
         durations=_part(durations),
     )
+
+
+def _of_all_kpis(ids: Sequence[str], granularity: GranularityName, slice_: SliceOptions) -> list[Query]:
+    return [
+        totals(ids, **slice_, compare_to="previous"),
+        series(ids, **slice_, granularity=granularity, compare_to="previous"),
+    ]
+
+
+def _by_value(kpis: Sequence[Kpi], keyed: _Keyed) -> list[Query]:
+    """Goals, topics, and combinations of topics."""
+    goals, topics = _of(kpis, ValueKind.VALUE_KIND_GOAL), _of(kpis, ValueKind.VALUE_KIND_TOPIC_SET)
+    return [
+        totals(goals, **keyed, group_by=["value"], top=ROWS_MAX, include_rest=True),
+        totals(topics, **keyed, group_by=["topic"], top=ROWS_MAX),
+        totals(topics, **keyed, group_by=["value"], top=ROWS_MAX, include_rest=True),
+    ]
+
+
+def _side_by_side(ids: Sequence[str], keyed: _Keyed) -> list[Query]:
+    """All KPIs by operator, by group and by widget."""
+    return [
+        totals(ids, **keyed, group_by=[by], compare_to="previous", top=ROWS_MAX, include_rest=True)
+        for by in ("operator", "operator_group", "widget")
+    ]
+
+
+def _of_survey(survey: str, keyed: _Keyed) -> list[Query]:
+    """Its questions, and the options of each."""
+    return [
+        totals(survey, **keyed, group_by=["question"], top=ROWS_MAX, include_rest=True),
+        totals(survey, **keyed, group_by=["value"], top=ANSWERS_MAX, include_rest=True),
+    ]
 
 
 def _of(kpis: Sequence[Kpi], kind: "ValueKind.ValueType") -> list[str]:
