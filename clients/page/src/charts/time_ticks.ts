@@ -35,14 +35,23 @@ const everyYears =
     secondOfDay === 0 && day.day === 1 && day.month === 1 && day.year % years === 0;
 
 const HOURS = [1, 2, 3, 6, 12].map((hours) => everySeconds(hours * 3600));
-const DAYS = [everyDays(1), everyDays(2), everyWeeks(1), everyWeeks(2), everyMonths(1), everyMonths(3)];
+/** Coarser than days: by weeks, so that the same weekdays are named. */
+const WEEKS = [everyWeeks(1), everyWeeks(2), everyMonths(1), everyMonths(3)];
 const YEARS = [everyMonths(12), ...[2, 5, 10, 20, 50].map(everyYears)];
 
 /** From the finest to the coarsest. */
 const LEVELS: Readonly<Partial<Record<Granularity, readonly Level[]>>> = {
-  [Granularity.QUARTER_HOUR]: [everySeconds(900), everySeconds(1800), ...HOURS, ...DAYS, ...YEARS],
-  [Granularity.HOUR]: [...HOURS, ...DAYS, ...YEARS],
-  [Granularity.DAY]: [...DAYS, ...YEARS],
+  [Granularity.QUARTER_HOUR]: [
+    everySeconds(900),
+    everySeconds(1800),
+    ...HOURS,
+    everyDays(1),
+    everyDays(2),
+    ...WEEKS,
+    ...YEARS,
+  ],
+  [Granularity.HOUR]: [...HOURS, everyDays(1), everyDays(2), ...WEEKS, ...YEARS],
+  [Granularity.DAY]: [everyDays(1), ...WEEKS, ...YEARS],
   [Granularity.WEEK]: [everyWeeks(1), everyWeeks(2), everyWeeks(4), everyWeeks(13), everyWeeks(26), everyWeeks(52)],
   [Granularity.MONTH]: [everyMonths(1), everyMonths(2), everyMonths(3), everyMonths(6), ...YEARS],
   [Granularity.QUARTER]: [everyMonths(3), everyMonths(6), ...YEARS],
@@ -51,11 +60,21 @@ const LEVELS: Readonly<Partial<Record<Granularity, readonly Level[]>>> = {
 
 const GLYPH_PX = 6.6;
 const GAP_PX = 14;
+/** What is free to the right of the chart. */
+const EDGE_PX = 8;
 
 /** Buckets at even steps, for where the calendar's steps leave fewer than two. */
 function evenly(length: number, most: number): number[] {
   const step = Math.max(1, Math.ceil(length / Math.max(1, most)));
   return Array.from({ length: Math.ceil(length / step) }, (_, place) => place * step);
+}
+
+/** Without the last name if it would reach beyond the chart's right edge. */
+function within({ places, texts }: TimeTicks, length: number, width: number): TimeTicks {
+  const [place, text] = [places.at(-1) ?? 0, texts.at(-1) ?? ""];
+  const room = width - ((place + 0.5) * width) / Math.max(1, length) + EDGE_PX;
+  if (places.length < 2 || room >= (text.length * GLYPH_PX) / 2) return { places, texts };
+  return { places: places.slice(0, -1), texts: texts.slice(0, -1) };
 }
 
 /** @param width of the chart, in pixels. */
@@ -82,8 +101,8 @@ export function timeTicks(
   for (const level of LEVELS[granularity] ?? []) {
     const places = times.flatMap((time, place) => (level(time) ? [place] : []));
     if (places.length < 2) break;
-    if (room(places)) return { places, texts: textsOf(places) };
+    if (room(places)) return within({ places, texts: textsOf(places) }, starts.length, width);
   }
   const places = evenly(starts.length, Math.floor(width / 110));
-  return { places, texts: textsOf(places) };
+  return within({ places, texts: textsOf(places) }, starts.length, width);
 }
