@@ -5,7 +5,8 @@ from math import isnan
 from typing import Final
 
 from telwerk.cli.presentation import PERCENTILES
-from telwerk.cli.report.words import ENGLISH, NOT_THERE
+from telwerk.cli.report.texts.en import ENGLISH
+from telwerk.cli.report.words import NOT_THERE
 from telwerk.v1.kpi_service_pb2 import Kpi, ListKpisResponse, Percentile, Rate, Series, Total, ValueKind
 
 Metric = Kpi | Rate
