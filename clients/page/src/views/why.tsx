@@ -14,6 +14,7 @@ import { fullText } from "../parts/named.tsx";
 import { type Page, usePage, whyOf } from "../state/page.ts";
 import { cameFrom } from "../state/trail.ts";
 import { DIMENSIONS, type Filters } from "../state/view.ts";
+import { FILTERS } from "../texts/filters.ts";
 import { WHY } from "../texts/why.ts";
 import { WhyList } from "./why_list.tsx";
 import { type Counted, type Part, partsOf } from "./why_parts.ts";
@@ -148,6 +149,9 @@ function Why({ metric }: { readonly metric: Metric }) {
   );
 }
 
+/** Of each dimension's ids, so many stand in the heading. */
+const FILTERED_MAX = 12;
+
 function WhyHeading({
   metric,
   total,
@@ -167,7 +171,10 @@ function WhyHeading({
   const filters = DIMENSIONS.flatMap((dimension) => {
     const ids = view.filters[dimension] ?? [];
     if (ids.length === 0) return [];
-    return [`${texts.dimensions[dimension]}: ${ids.map((id) => fullText(labelOf(dimension, id))).join(", ")}`];
+    const names = ids.slice(0, FILTERED_MAX).map((id) => fullText(labelOf(dimension, id)));
+    const more = ids.length - names.length;
+    if (more > 0) names.push(FILTERS[language].moreChips(countText(more, language)));
+    return [`${texts.dimensions[dimension]}: ${names.join(", ")}`];
   });
   return (
     <>
