@@ -61,15 +61,18 @@ test-long: $(VENV)/tested ## the same in full: all examples, kills and damages
 	TELWERK_LAWS=1 $(ALL_TESTS)
 
 test-clients: $(VENV)/browsing browser ## the clients of all languages, the tools of the field and the page; needs go, node with npm, java with mvn
-	$(BIN)/python -m pytest -q tests/tools tests/page $(addprefix --ignore=,$(RELEASE_TESTS))
+	$(BIN)/python -m pytest -q tests/tools $(addprefix --ignore=,$(RELEASE_TESTS))
+	$(MAKE) -s test-page
 
 $(VENV)/browsing: $(VENV)/checked
 	$(GROUP) page
 	@touch $@
 
 .PHONY: test-page browser
+# By themselves: Playwright has an event loop of its own, which tests that are coroutines cannot share.
 test-page: $(VENV)/browsing browser ## the page in Chromium; needs node with npm
 	$(BIN)/python -m pytest -q tests/page
+	@if command -v npm >/dev/null; then $(MAKE) -s $(PAGE_NODE)/installed && cd clients/page && npm test --silent; fi
 
 # Debian's, where there is none and we may. Playwright drives it as it is; browsers of its own are not fetched.
 browser:
@@ -196,7 +199,7 @@ $(NODE)/installed: clients/typescript/package-lock.json
 BUILT_PAGE   := service/telwerkd/page/index.html
 PAGE_NODE    := clients/page/node_modules
 PAGE_SOURCES := $(shell find clients/page clients/typescript/src/gen clients/python/telwerk/cli/presentation.json \
-  -name node_modules -prune -o -type f -print)
+  \( -name node_modules -o -name test \) -prune -o -type f -print)
 .PHONY: page page-where-node-is check-page
 
 page: $(BUILT_PAGE) ## build the page that telwerkd serves to browsers; needs node with npm

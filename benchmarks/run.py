@@ -1,4 +1,4 @@
-"""The whole table: R1 to R9, fairness, HTTP, backups, sizes, and the peers."""
+"""The whole table: R1 to R9, fairness, HTTP, backups, the page, sizes, and the peers."""
 
 import json
 import time
@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.bench import Bench, bench
 from benchmarks.machine import described
-from benchmarks.measures import backup, fairness, http, ingest, peers, queries
+from benchmarks.measures import backup, fairness, http, ingest, page, peers, queries
 from benchmarks.postgres import postgres
 from benchmarks.results import Line, table
 from benchmarks.scale import Scale
@@ -41,6 +41,7 @@ _PARTS: list[tuple[tuple[str, ...], Callable[[Bench], Iterator[Line]]]] = [
     (("F1",), fairness.of_two_accounts),
     (("H1",), http.in_json),
     (("B1",), backup.under_load),
+    (("W1", "W2", "W3"), page.in_a_browser),
     (("P1",), peers.row_by_row),
 ]
 LINES = tuple(name for names, _ in _PARTS for name in names)

@@ -1,29 +1,20 @@
 """A browser as a reader has it: of a size, a language, light or dark; and what must not happen on the page is told."""
 
 import json
-import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
 ROOT: Final = Path(__file__).parents[2]
-NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
-"""What Debian, others and Google call the browser."""
-
 AXE: Final = ROOT / "clients" / "page" / "node_modules" / "axe-core" / "axe.min.js"
 WAIT_SECONDS: Final = 20.0
 _LOOK_SECONDS: Final = 0.05
-_FLAGS: Final = (
-    "--no-sandbox",  # which no user of its own is there for, where tests run as root
-    "--no-proxy-server",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
-)
 
 
 class Size(NamedTuple):
@@ -36,20 +27,6 @@ class Size(NamedTuple):
 DESKTOP, PHONE, WALL = Size(1280, 800), Size(390, 844), Size(1920, 1080)
 Scheme = Literal["light", "dark"]
 SCHEMES: Final[tuple[Scheme, Scheme]] = ("light", "dark")
-
-
-def executable() -> str | None:
-    """The browser on the PATH."""
-    return next((found for name in NAMES if (found := shutil.which(name))), None)
-
-
-@contextmanager
-def launched(path: str) -> Iterator[Browser]:
-    """The browser, without a window."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
-        yield browser
-        browser.close()
 
 
 class Reader:

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
+from support.browser import executable, launched
 from telwerkd.transport.http.page import BUILT, is_built
-from tests.page.browser import Reader, executable, launched
+from tests.page.browser import Reader
 from tests.page.served import Served, fill, page_server
 from tests.tools.conftest import make, needs
 

@@ -1,0 +1,133 @@
+"""W1, W2, W3: how soon the page is drawn, and what there is to fetch for it, in Chromium without a window."""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from benchmarks.bench import Bench, Feed
+from benchmarks.results import Bar, Line, Missing, Row
+from benchmarks.servers import telwerkd
+from benchmarks.workload import ACCOUNT, CHAT_EVENTS, START_SECONDS, Workload
+from telwerkd.transport.http.page import BUILT, is_built
+
+_DAYS: Final = 365
+_OPERATORS: Final = 50
+_PAINT_MS: Final = 1_500.0
+_SCRIPT_KB: Final = 200.0
+_DRAWING_MS: Final = 150.0
+_WAIT_SECONDS: Final = 60.0
+_LOOK_MS: Final = 20
+
+_PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+_SCRIPT = (
+    "performance.getEntriesByType('resource').filter(one => one.name.endsWith('.js'))"
+    ".reduce((sum, one) => sum + one.encodedBodySize, 0)"
+)
+_SWITCH = """
+query => {
+  performance.clearResourceTimings();
+  const begun = performance.now();
+  history.pushState(null, "", query);
+  dispatchEvent(new PopStateEvent("popstate"));
+  return begun;
+}
+"""
+"""As a reader who goes back and forth; the address is all that a view is made of."""
+_DRAWN = """
+([begun, views]) => {
+  const marks = performance.getEntriesByName("view-drawn").filter(mark => mark.startTime >= begun);
+  const times = views.map(view => marks.findLast(mark => mark.detail === view)?.startTime);
+  return times.includes(undefined) ? null : Math.max(...times);
+}
+"""
+_CALLS = """
+begun => performance.getEntriesByType("resource")
+  .filter(one => one.name.includes("/telwerk.v1.") && one.startTime >= begun)
+  .map(one => [one.startTime, one.responseEnd])
+"""
+
+
+def in_a_browser(bench: Bench) -> Iterator[Line]:
+    """All three, on a year of one account."""
+    try:
+        from support.browser import executable, launched  # noqa: PLC0415  # Playwright is not everybody's
+    except ImportError:
+        yield Missing("W1", "the page", "Playwright is not installed: make bench")
+        return
+    path = executable()
+    if path is None or not is_built(BUILT):
+        yield Missing("W1", "the page", "no Chromium: make browser" if path is None else "it was not built: make page")
+        return
+    with telwerkd(http=True) as server, launched(path) as browser:
+        conversations = bench.scale.stored_events // 2 // CHAT_EVENTS
+        workload = Workload(operators=_OPERATORS, conversations_per_day=conversations / _DAYS)
+        bench.load(server, Feed(workload).take(conversations))
+        yield from _measured(bench, browser, f"http://{server.http_address}/")
+
+
+def _measured(bench: Bench, browser: Any, url: str) -> Iterator[Line]:
+    paints: list[tuple[float, float]] = []
+    scripts: list[tuple[float, float]] = []
+    switches: dict[str, list[tuple[float, float]]] = {"overview": [], "compare": []}
+    notes: dict[str, list[float]] = {"overview": [], "compare": []}
+    for number in range(bench.scale.pairs):
+        bench.say(f"W1: pair {number + 1}")
+        session = browser.new_context(viewport={"width": 1280, "height": 800})
+        page = session.new_page()
+        page.goto(url + _query("overview", 7, number))
+        _drawn(page, 0, ["overview"])
+        paints.append((page.evaluate(_PAINT), _PAINT_MS))
+        scripts.append((page.evaluate(_SCRIPT) / 1e3, _SCRIPT_KB))
+        for view, marks in (("overview", ["overview"]), ("compare", ["compared", "overlaid"])):
+            _switched(page, _query(view, 28, number), marks)
+            whole, calls = _switched(page, _query(view, _DAYS, number), marks)
+            switches[view].append((whole - calls, _DRAWING_MS))
+            notes[view].append(calls)
+        session.close()
+    yield Row("W1", "first contentful paint", "bar", "ms", paints, Bar("≤", 1))
+    yield Row("W2", "script, compressed", "bar", "kB", scripts, Bar("≤", 1))
+    for view, pairs in switches.items():
+        note = f"its calls take {median(notes[view]):.0f} ms"
+        yield Row("W3", f"switch of {view} to {_DAYS} days", "bar", "ms", pairs, Bar("≤", 1), note)
+
+
+def _query(view: str, days: int, number: int) -> str:
+    """The address of a view of the last days; of no day that was asked about before."""
+    last = datetime.fromtimestamp(START_SECONDS, UTC) + timedelta(days=_DAYS - 1 - number)
+    fields: dict[str, Any] = {
+        "account": ACCOUNT,
+        "view": view,
+        "from": f"{last - timedelta(days=days - 1):%Y-%m-%d}",
+        "to": f"{last:%Y-%m-%d}",
+        "granularity": "day",
+        "language": "en",
+    }
+    if view == "compare":
+        fields |= {"by": "operator", "top": _OPERATORS, "metric": "conversations_received"}
+        fields |= {"pick": [f"op-{operator:04}" for operator in range(_OPERATORS)]}
+    return f"?{urlencode(fields, doseq=True)}"
+
+
+def _switched(page: Any, query: str, views: Sequence[str]) -> tuple[float, float]:
+    """Milliseconds until another view was drawn, and those in which a call was under way."""
+    begun = page.evaluate(_SWITCH, query)
+    drawn = _drawn(page, begun, views)
+    calls = sorted(call for call in page.evaluate(_CALLS, begun) if call[0] <= drawn)
+    busy, until = 0.0, begun
+    for start, end in calls:
+        busy += max(0.0, min(end, drawn) - max(start, until))
+        until = max(until, end)
+    return drawn - begun, busy
+
+
+def _drawn(page: Any, begun: float, views: Sequence[str]) -> float:
+    """When the views were drawn since then, all of them."""
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while (drawn := page.evaluate(_DRAWN, [begun, list(views)])) is None:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"never drawn: {', '.join(views)}")
+        page.wait_for_timeout(_LOOK_MS)
+    return float(drawn)
