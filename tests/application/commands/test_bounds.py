@@ -178,17 +178,17 @@ async def test_a_compaction_changes_a_bounded_number_of_chunks(store):
 
 async def test_what_a_compaction_leaves_is_read_in_parts(store):
     """Half a million counter rows of one transaction are not gone through whole for the few thousand of each step."""
-    for n in range(3):
+    for n in range(12):
         await put(store, event(f"m{n}", n, PostChatSurveyAnswered(answers(1))), limits=IngestLimits())
     wide = [event(f"e{n}", n, PostChatSurveyAnswered(answers(100, f"{n}-")), f"c{n}", f"w{n}") for n in range(50)]
     await put(store, *wide, limits=IngestLimits())
     kpi = Kpi.POST_CHAT_SURVEY_RESULTS
     await store.write([(ACCOUNT, Do(lambda tx: compact(tx, kpi, 40_000, 60)))])
     rows, entries = await store.read(ACCOUNT, lambda view: view.filed(kpi))
-    assert rows == 3
+    assert rows >= 12  # rather small ones, since few entries fitted into so few chunks
     assert entries > 4_900
     [moved] = await store.write([(ACCOUNT, Do(lambda tx: compact(tx, kpi, 1, 1_000_000)))])
-    assert 0 < moved <= 2_000
+    assert 0 < moved < 500
     await assert_clean(store)
 
 

@@ -15,6 +15,7 @@ from telwerkd.domain.counting.counters import (
     BY_OPERATOR,
     ChunkKey,
     Slots,
+    bounded_changes,
     changes_of,
     chunk_changes,
     chunk_deltas,
@@ -306,6 +307,22 @@ def test_chunks_come_in_the_order_of_their_keys(of: list[Fact], kpi: Kpi) -> Non
     assert changes.keys == sorted(chunk_deltas(kpi, DeltaEntries.of(counted(of).get(kpi, []))))
     places = list(zip(changes.row.tolist(), changes.slot.tolist(), strict=True))
     assert places == sorted(places)
+
+
+@law
+@given(st.lists(facts(), max_size=12), st.sampled_from(sorted(VALUES)), st.integers(1, 60))
+def test_chunks_are_changed_a_bounded_number_at_a_time(of: list[Fact], kpi: Kpi, chunks_max: int) -> None:
+    """No step changes more than the bound, unless one series alone does; all steps come to the same as one."""
+    left = DeltaEntries.of(counted(of).get(kpi, []))
+    expected, found = chunk_deltas(kpi, left), Counter[tuple[ChunkKey, int]]()
+    while len(left):
+        before = len(left)
+        changes, left = bounded_changes(kpi, left, chunks_max)
+        assert len(left) < before
+        assert len(changes.keys) <= max(chunks_max, 16 if kpi in OPEN else 8)
+        for row, slot, n in zip(changes.row.tolist(), changes.slot.tolist(), changes.n.tolist(), strict=True):
+            found[ChunkKey(*changes.keys[row]), slot] += n
+    assert found == {(key, slot): n for key, slots in expected.items() for slot, n in slots.items()}
 
 
 def test_a_grouping_may_have_more_chunks_than_a_short_number_counts() -> None:

@@ -20,7 +20,7 @@ from telwerkd.domain.counting.merging import merged
 CHUNKS_MAX = 4_000
 """About how many chunks one compaction reads and writes at most; `Compaction` asks for fewer where that takes long."""
 
-_LEFT_ENTRIES_MAX = 2_000
+_LEFT_ENTRIES_MIN, _LEFT_ENTRIES_MAX = 64, 2_000
 """Delta entries of a row that a compaction leaves for later."""
 
 
@@ -42,10 +42,12 @@ def compact(tx: Transaction, measure: Measure, entries_max: int, chunks_max: int
     changes, left = bounded_changes(measure, entries, chunks_max)
     tx.pause()
     _add(tx, changes)
-    # The next compaction begins with what is left; in rows of which it need not read all.
-    pieces = left.pieces(max(_LEFT_ENTRIES_MAX, -(-len(left) // max(1, last))))
-    tx.replace_deltas(measure, last, list(pieces))
-    return wanted - len(left)
+    # The next compaction begins with what is left: in rows of about as many as were moved, so that it reads little more
+    # than it moves, and files little of it again.
+    moved = wanted - len(left)
+    row_entries = min(max(_LEFT_ENTRIES_MIN, moved), _LEFT_ENTRIES_MAX)
+    tx.replace_deltas(measure, last, left.pieces(max(row_entries, -(-len(left) // max(1, last)))))
+    return moved
 
 
 def correct_counters(tx: Transaction, corrections: Mapping[ChunkKey, Slots]) -> None:

@@ -96,41 +96,42 @@ def chunk_changes(measure: Measure, entries: DeltaEntries, groupings: Sequence[i
 def bounded_changes(measure: Measure, entries: DeltaEntries, chunks_max: int) -> tuple[ChunkChanges, DeltaEntries]:
     """Returns what entries change in at most about `chunks_max` chunks, and the entries that are left for later.
 
-    A cell is never divided: so no count is negative in between, if none is before and after all of the entries.
+    What is left is sorted by series. A cell is never divided: so no count is negative in between, if none is before
+    and after all of the entries.
     """
     entries = entries.summed()
-    count = _within_series(measure, entries, chunks_max)
-    changes = chunk_changes(measure, entries.divided(count)[0])
-    if count < len(entries) and len(changes.keys) <= chunks_max // 2:
-        count = min(len(entries), count * chunks_max // max(1, len(changes.keys)))
-        changes = chunk_changes(measure, entries.divided(count)[0])
-    while len(changes.keys) > chunks_max and count > 1:
-        count = max(1, min(count // 2, count * chunks_max // len(changes.keys)))
-        changes = chunk_changes(measure, entries.divided(count)[0])
-    return changes, entries.divided(count)[1]
+    now, left = entries.divided(_within_chunks(measure, entries, chunks_max))
+    return chunk_changes(measure, now), left
 
 
-def _within_series(measure: Measure, entries: DeltaEntries, chunks_max: int) -> int:
-    """Returns how many of the entries, which are `summed`, go into so many chunks, estimated by the finest grouping.
+def _within_chunks(measure: Measure, entries: DeltaEntries, chunks_max: int) -> int:
+    """Returns how many of the entries, which are `summed`, change so many chunks at most; those of one series at least.
 
-    To cut entries costs many times what it costs to count those: a few thousand are not cut for a hundred that fit.
+    To cut entries costs many times what it costs to count their chunks: only those are cut that fit.
     """
     values, *dimensions, quarter_hours, _ = entries.columns
     chunk = quarter_hours // CHUNK_QUARTER_HOURS
-    if has_durations(measure):  # nearly each has a value of its own, and all are in one series
-        series, chunks = np.vstack(dimensions), max(1, len(np.unique(chunk)))
-    else:
-        series, chunks = np.vstack((values, *dimensions, chunk)), 1
-    starts = np.flatnonzero(np.any(np.diff(series, axis=1, prepend=-1), axis=0))
-    most = max(1, chunks_max // (_SERIES_CHUNKS * chunks))
-    return len(entries) if len(starts) * chunks <= chunks_max or most >= len(starts) else int(starts[most])
+    if not has_durations(measure):
+        dimensions = [*dimensions, values, chunk]  # the others have their values within cells, and those of all chunks
+    starts = np.flatnonzero(np.any(np.diff(np.vstack(dimensions), axis=1, prepend=-1), axis=0))
+    if len(starts) <= 1:
+        return len(entries)
+    # Each series has a chunk of its own, by the finest grouping.
+    end = int(starts[chunks_max + 1]) if chunks_max + 1 < len(starts) else len(entries)
+    series = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(entries)))[:end]
+    places, _ = _distinct([series, chunk[:end]])
+    series = series[places]
+    columns = [column[places] for column in (*entries.columns[1:_DIMENSIONS_END], values)]
+    new = np.zeros(int(series[-1]) + 1, np.int64)
+    for grouping in _groupings(measure):
+        firsts, _ = _distinct([chunk[places], *_cut(columns, grouping)])
+        new += np.bincount(series[firsts], minlength=len(new))
+    count = max(1, int(np.searchsorted(np.cumsum(new), chunks_max, side="right")))
+    return int(starts[count]) if count < len(starts) else len(entries)
 
 
-_SERIES_CHUNKS = 4
-"""Chunks of a series, where there are far too many series: those of some groupings are shared with the next ones."""
-
-
-_NO_ENTRIES = DeltaEntries.of([])
+_DIMENSIONS_END = 4
+"""Operator, group and widget come after the value."""
 
 
 def _cut(columns: Sequence[IntArray], grouping: int) -> list[IntArray]:
@@ -177,7 +178,9 @@ def _distinct(columns: Sequence[IntArray]) -> tuple[IntArray, IntArray]:
             _, combined = np.unique(combined, return_inverse=True)
         combined = combined * radix + column
     order = _stable_order(combined, int(combined.max(initial=0)) + 1)
-    starts = np.diff(combined[order], prepend=-1) > 0
+    combined = combined[order]
+    starts = np.ones(len(combined), np.bool_)
+    np.not_equal(combined[1:], combined[:-1], out=starts[1:])
     row = np.empty_like(order)
     row[order] = np.cumsum(starts) - 1
     return order[starts], row

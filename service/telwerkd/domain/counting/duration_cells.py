@@ -11,7 +11,7 @@ sums and counts are added and taken back alike. Measured against other layouts i
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -73,29 +73,83 @@ def placed_words_of(blobs: Sequence[bytes]) -> IntArray:
     return placed
 
 
-def places_of(placed: IntArray, row: IntArray, slot: IntArray) -> IntArray:
-    """Returns where among words, placed and in order, those of slots are. Each slot is given once."""
-    if not len(placed):
-        return np.zeros(0, np.int64)
+def changed(placed: IntArray, row: IntArray, slot: IntArray, n: IntArray) -> IntArray | None:
+    """Returns words, placed and in order, with `n` added to slots, each of which is given once; in any order.
+
+    None where that is not simple: where a slot would have more words, or less than nothing. The words that are given
+    are written over: those that change are found by search, and the others not looked at.
+    """
     is_sum = slot < CHUNK_QUARTER_HOURS
-    digits = (_digits_in_use(placed) * CHUNK_QUARTER_HOURS)[:, np.newaxis]
-    firsts = np.concatenate(
-        (
-            _word(row[is_sum], slot[is_sum] + digits, 0).ravel(),
-            _word(row[~is_sum], slot[~is_sum] + (_DIGITS - 1) * CHUNK_QUARTER_HOURS, 0),
-        )
-    )
-    starts = np.searchsorted(placed, firsts)
-    is_there = placed[np.minimum(starts, len(placed) - 1)] >> _NUMBER_BITS == firsts >> _NUMBER_BITS
-    starts = starts[is_there]
-    counts = np.searchsorted(placed, firsts[is_there] + (1 << _NUMBER_BITS)) - starts
-    return np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(int(counts.sum()))
+    of_counts = _changed_counts(placed, row[~is_sum], slot[~is_sum], n[~is_sum])
+    of_sums = _changed_sums(placed, row[is_sum], slot[is_sum], n[is_sum]) if of_counts is not None else None
+    if of_counts is None or of_sums is None:
+        return None
+    edits = [of_counts, *of_sums]
+    for edit in edits:
+        placed[edit.place[edit.is_there]] = edit.word[edit.is_there]
+    placed = np.concatenate([placed, *(edit.word[~edit.is_there] for edit in edits)])
+    is_full = placed & _NUMBER_MAX > 0
+    return placed if is_full.all() else placed[is_full]
 
 
-def _digits_in_use(placed: IntArray) -> IntArray:
+class _Edit(NamedTuple):
+    """Words to be put in their places."""
+
+    place: IntArray
+    is_there: npt.NDArray[np.bool_]
+    """Whether the word is at its place already, with another number; else it is new."""
+    word: IntArray
+
+
+def _found(placed: IntArray, empty: IntArray) -> tuple[IntArray, npt.NDArray[np.bool_], IntArray]:
+    """Returns where words, given with a number of 0, are or would be; whether they are there; and their numbers."""
+    place = np.searchsorted(placed, empty)
+    if not len(placed):
+        return place, np.zeros(len(empty), np.bool_), np.zeros_like(empty)
+    number = placed[np.minimum(place, len(placed) - 1)] - empty
+    is_there = (number >= 0) & (number <= _NUMBER_MAX)
+    return place, is_there, np.where(is_there, number, 0)
+
+
+def _changed_counts(placed: IntArray, row: IntArray, slot: IntArray, n: IntArray) -> _Edit | None:
+    empty = _word(row, slot + (_DIGITS - 1) * CHUNK_QUARTER_HOURS, 0)
+    place, is_there, number = _found(placed, empty)
+    after = number + n
+    # Of several words, the first is one of fewer, or full, as they are: only it changes.
+    if after.min(initial=0) < 0 or after.max(initial=0) > _NUMBER_MAX:
+        return None
+    return _Edit(place, is_there, empty | after)
+
+
+def _changed_sums(placed: IntArray, row: IntArray, slot: IntArray, n: IntArray) -> list[_Edit] | None:
+    first = _word(row, slot, 0)
+    found = [(digit, *_found(placed, first + digit * _DIGIT)) for digit in _digits_in_use(placed)]
+    after = n.copy()
+    for digit, _, _, number in found:
+        after += number << _NUMBER_BITS * digit
+    if after.min(initial=0) < 0:
+        return None
+    longest = -(-int(after.max(initial=0)).bit_length() // _NUMBER_BITS)
+    found += [
+        (digit, *_found(placed, first + digit * _DIGIT))
+        for digit in range(longest)
+        if digit not in {digit for digit, *_ in found}
+    ]
+    return [
+        _Edit(place, is_there, first + digit * _DIGIT | after >> _NUMBER_BITS * digit & _NUMBER_MAX)
+        for digit, place, is_there, _ in found
+    ]
+
+
+_DIGIT = CHUNK_QUARTER_HOURS << _NUMBER_BITS
+"""What the words of one digit of a sum are before those of the next."""
+
+
+def _digits_in_use(placed: IntArray) -> list[int]:
     """Returns which digits any sum has: few, for sums are short."""
-    columns = (placed & 0xFFFF_FFFF) // (CHUNK_QUARTER_HOURS << _NUMBER_BITS)
-    return np.flatnonzero(np.bincount(columns, minlength=_DIGITS)[:_DIGITS])
+    words = placed & 0xFFFF_FFFF
+    below = [0, *(int(np.count_nonzero(words < (digit + 1) * _DIGIT)) for digit in range(_DIGITS))]
+    return [digit for digit in range(_DIGITS) if below[digit] < below[digit + 1]]
 
 
 def blobs_of(placed: IntArray, chunks: int) -> list[bytes]:

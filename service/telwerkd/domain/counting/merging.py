@@ -52,17 +52,24 @@ def _of_chunks(changes: ChunkChanges, places: IntArray) -> ChunkChanges:
 
 
 def _merged_durations(blobs: Sequence[bytes], changes: ChunkChanges) -> list[bytes]:
-    """Merges words: only those of slots that change are taken apart, the others are copied."""
     slots = duration_cells.SLOTS
-    changed, more = _sums(changes.row * slots + changes.slot, changes.n)
-    words = duration_cells.placed_words_of(blobs)
-    touched = duration_cells.places_of(words, *np.divmod(changed, slots))
-    row, slot, n = words[touched] >> 32, *duration_cells.decoded(words[touched] & 0xFFFF_FFFF)
-    filled, numbers = _sums(np.concatenate((row * slots + slot, changed)), np.concatenate((n, more)))
+    changed, n = _sums(changes.row * slots + changes.slot, changes.n)
+    words = duration_cells.changed(duration_cells.placed_words_of(blobs), *np.divmod(changed, slots), n)
+    if words is None:
+        words = _merged_words(blobs, changed, n, changes)
+    return duration_cells.blobs_of(words, len(blobs))
+
+
+def _merged_words(blobs: Sequence[bytes], changed: IntArray, n: IntArray, changes: ChunkChanges) -> IntArray:
+    """Merges any words, all of which are taken apart."""
+    slots = duration_cells.SLOTS
+    words, lengths = duration_cells.words_of(blobs)
+    slot, numbers = duration_cells.decoded(words)
+    at = np.repeat(np.arange(len(blobs)) * slots, lengths) + slot
+    filled, numbers = _sums(np.concatenate((at, changed)), np.concatenate((numbers, n)))
     _check(filled, numbers, changes, slots)
     filled, numbers = filled[numbers > 0], numbers[numbers > 0]
-    new = duration_cells.placed_words(*np.divmod(filled, slots), numbers)
-    return duration_cells.blobs_of(np.concatenate((np.delete(words, touched), new)), len(blobs))
+    return duration_cells.placed_words(*np.divmod(filled, slots), numbers)
 
 
 # --- All others -------------------------------------------------------------------------------------------------------
