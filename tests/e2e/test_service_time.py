@@ -152,6 +152,10 @@ async def test_widgets_without_hours_have_no_second_number_and_are_named(server:
     only_web = kpi.Filter(widgets=kpi.IdFilter(any_of=["web"]))
     [about] = (await server.totals("none", RESPONSE, filter=only_web)).answers
     assert not about.unscheduled_widget_ids
+    for kpi_id, widgets in (("response_time", ["shop", "web"]), (RESPONSE, ["web"])):
+        listed = kpi.ListDimensionValuesRequest(account_id="none", dimension=kpi.DIMENSION_WIDGET, kpi_ids=[kpi_id])
+        answer = await server.kpis.ListDimensionValues(listed, timeout=CALL_SECONDS)
+        assert [value.id for value in answer.values] == widgets, "a filter offers what has service times"
 
 
 async def test_settings_that_come_later_change_nothing_that_was_accepted(server: Server) -> None:

@@ -226,11 +226,11 @@ def totals_request(account_id: str, kpis: str | Iterable[str], options: TotalsOp
 
 
 def granularity_of(asked: AskedGranularity, answer: QueryTimeSeriesResponse) -> GranularityName:
-    """The width of an answer's buckets, where it was left open too."""
+    """The width of an answer's buckets, where it was left open too; the narrowest for one that is not known here."""
     if asked != "auto":
         return asked
     widths: dict[int, GranularityName] = {number: name for name, number in GRANULARITIES.items() if name != "auto"}
-    return widths[answer.granularity]
+    return widths.get(answer.granularity, "quarter_hour")
 
 
 def batch_request(account_id: str, asked: Iterable[Query]) -> BatchQueryRequest:

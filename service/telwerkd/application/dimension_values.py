@@ -21,7 +21,7 @@ from telwerkd.domain.conversation.facts import value_answer, value_topics
 from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET
 from telwerkd.domain.counting.deltas import DeltaEntries
 from telwerkd.domain.counting.durations import SUM
-from telwerkd.domain.counting.measures import COUNTED, Measure, has_durations
+from telwerkd.domain.counting.measures import Measure, has_durations, measure_of
 from telwerkd.domain.counting.reading import unpacked
 from telwerkd.domain.display_names import NameKey, NameKind, keys_of_value
 from telwerkd.domain.ids import AccountId
@@ -216,7 +216,7 @@ class _Counting:
     def __init__(self, asked: Asked, view: Snapshot) -> None:
         self._column = _COLUMNS.get(asked.dimension, _BY_VALUE)
         self._view = view
-        self._measures = [COUNTED[info.kpi] for info in asked.kpis]
+        self._measures = [measure_of(info) for info in asked.kpis]
         self._chunks: dict[Measure, list[int]] = {}
         self._deltas: dict[Measure, DeltaEntries] = {}
         self.lookups = 0

@@ -20,9 +20,8 @@ from telwerk.cli.noticing import not_counted
 from telwerk.cli.options import Output, out
 from telwerk.cli.spreadsheets import csv_text
 from telwerk.cli.times import zone_of
-from telwerk.cli.values import key_texts, text_of
-from telwerk.names import KINDS
-from telwerk.v1.display_name_pb2 import DisplayName
+from telwerk.cli.values import key_texts, member_text, text_of
+from telwerk.v1.display_name_pb2 import DisplayName, NameKind
 from telwerk.v1.kpi_service_pb2 import (
     Availability,
     KpiAnswer,
@@ -263,10 +262,9 @@ def _common(response: QueryTimeSeriesResponse | QueryTotalsResponse) -> dict[str
 
 def names_json(names: Iterable[DisplayName]) -> Json:
     """Display names as records."""
-    kinds = {number: kind for kind, number in KINDS.items()}
     return [
         {
-            "kind": kinds[one.kind],
+            "kind": member_text(NameKind, one.kind, "NAME_KIND_"),
             "id": one.id,
             "name": one.name,
             **({"question": one.question_id} if one.question_id else {}),

@@ -15,7 +15,7 @@ from telwerk.cli.asked import as_kpi
 from telwerk.cli.guide import complete_kpis
 from telwerk.cli.options import EXIT_REFUSED, Language, LanguageOption, Output, OutputOption, connect, out, say
 from telwerk.cli.spreadsheets import csv_text
-from telwerk.cli.values import text_of
+from telwerk.cli.values import member_text, text_of
 from telwerk.v1.kpi_service_pb2 import Dimension, HelpHeadings, Kpi, Revisability
 
 
@@ -83,7 +83,7 @@ def _row(kpi: Kpi) -> Mapping[str, object]:
 
 
 def _dimensions(kpi: Kpi) -> list[str]:
-    return [Dimension.Name(one).removeprefix("DIMENSION_").lower() for one in kpi.dimensions]
+    return [member_text(Dimension, one, "DIMENSION_") for one in kpi.dimensions]
 
 
 def _overview(kpis: list[Kpi]) -> Table:

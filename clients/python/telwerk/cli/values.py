@@ -14,7 +14,7 @@ telwerk.v1.Value. An operator or group that is nobody reads `nobody`.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Final
+from typing import Any, Final, Protocol
 
 import typer
 from google.protobuf import json_format
@@ -37,24 +37,39 @@ from telwerk.v1.kpi_service_pb2 import (
 NOBODY: Final = "nobody"
 
 
+class Members(Protocol):
+    """An enumeration of the contract."""
+
+    def Name(self, number: Any) -> str:  # noqa: N802  # protobuf's name for it
+        """The name of a member."""
+
+
+def member_text(enumeration: Members, number: int, prefix: str) -> str:
+    """The name of a member without its prefix, in small letters; its number if only a newer server knows it."""
+    try:
+        return enumeration.Name(number).removeprefix(prefix).lower()
+    except ValueError:
+        return str(number)
+
+
 def action_text(action: "InactivityAction.ValueType") -> str:
     """The action's id, `new_conversation_unassigned`."""
-    return InactivityAction.Name(action).removeprefix("INACTIVITY_ACTION_").lower()
+    return member_text(InactivityAction, action, "INACTIVITY_ACTION_")
 
 
 def outcome_text(outcome: "OfflineAssignment.ValueType") -> str:
     """The outcome's id, `no_operator_available`."""
-    return OfflineAssignment.Name(outcome).removeprefix("OFFLINE_ASSIGNMENT_").lower()
+    return member_text(OfflineAssignment, outcome, "OFFLINE_ASSIGNMENT_")
 
 
 def sender_text(sender: "Sender.ValueType") -> str:
     """Who sent a message, `operator`."""
-    return Sender.Name(sender).removeprefix("SENDER_").lower()
+    return member_text(Sender, sender, "SENDER_")
 
 
 def end_text(end: "ConversationEnd.ValueType") -> str:
     """Which end of a conversation it is, `first` or `again`."""
-    return ConversationEnd.Name(end).removeprefix("CONVERSATION_END_").lower()
+    return member_text(ConversationEnd, end, "CONVERSATION_END_")
 
 
 ACTIONS: Final = {action_text(action): action for action in InactivityAction.values() if action}

@@ -6,7 +6,7 @@ Each is asked about by an id of its own, as a KPI is, so that whatever can be as
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo
+from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo, named
 from telwerkd.domain.catalogue.specs import SPECS, Kpi
 from telwerkd.domain.catalogue.texts import KpiText, Language
 from telwerkd.domain.catalogue.texts.service_times import de, en, nl
@@ -41,3 +41,15 @@ SERVICE_TIMES: Mapping[str, ServiceTimeInfo] = MappingProxyType(
     {_IDS[kpi]: _service_time(kpi) for kpi, spec in SPECS.items() if spec.has_service_time}
 )
 """Every service time by its id, in the order of the KPIs."""
+
+
+def counted_by_id(counted_id: str) -> KpiInfo:
+    """The KPI or the service time of an id: of each, facts are counted.
+
+    Raises:
+        InvalidArgumentError: there is none; the text has the nearest id if one is near, and all there are.
+    """
+    return named(counted_id, _COUNTED)
+
+
+_COUNTED: Mapping[str, KpiInfo] = MappingProxyType({**{info.id: info for info in CATALOGUE.values()}, **SERVICE_TIMES})

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from telwerk.v1 import kpi_service_pb2 as pb
 from telwerkd.application.dimension_values import LISTED, Asked, Found, ValuePage
-from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo, by_id
+from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo
+from telwerkd.domain.catalogue.service_times import counted_by_id
 from telwerkd.domain.catalogue.specs import Dimension, Packing, ValueKind
 from telwerkd.domain.conversation.facts import value_answer
 from telwerkd.domain.errors import InvalidArgumentError, Reason
@@ -44,7 +45,7 @@ def _dimension(number: int) -> Dimension:
 def _kpis(ids: Sequence[str], dimension: Dimension) -> tuple[KpiInfo, ...]:
     if len(set(ids)) < len(ids):
         raise FieldError("kpi_ids", "each KPI may be named once")
-    kpis = tuple(by_id(kpi_id) for kpi_id in ids)
+    kpis = tuple(counted_by_id(kpi_id) for kpi_id in ids)
     for info in kpis:
         if dimension not in info.dimensions:
             has = ", ".join(dimension.name.lower() for dimension in info.dimensions)
