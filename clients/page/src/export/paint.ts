@@ -1,7 +1,7 @@
 /** An element of the page as a picture: its grounds, borders, texts and canvases, as they stand on the screen. */
 
 /** What is not for taking along: it says how to use the page, or repeats the chart. */
-const LEFT_OUT = ".hidden, details, button.quiet, .readout, .export";
+const LEFT_OUT = ".hidden, details, label.menu, .readout, .export";
 
 export interface PictureParts {
   /** Each on a line of its own above the picture; the first is the title. */
@@ -36,18 +36,31 @@ function paintGround(
   }
 }
 
+/** At its place; a word that is broken over lines letter by letter. */
+function paintWord(context: CanvasRenderingContext2D, node: Text, start: number, word: string, origin: DOMRect): void {
+  const range = document.createRange();
+  range.setStart(node, start);
+  range.setEnd(node, start + word.length);
+  const rects = range.getClientRects();
+  const letters = rects.length > 1 ? [...word] : [];
+  if (letters.length > 1) {
+    let at = start;
+    for (const letter of letters) {
+      paintWord(context, node, at, letter, origin);
+      at += letter.length;
+    }
+  } else if (rects[0]) {
+    const { left, top, height } = rects[0];
+    context.fillText(word, left - origin.left, top + height / 2 - origin.top);
+  }
+}
+
 /** Word by word, so that lines break where they do on the screen. */
 function paintText(context: CanvasRenderingContext2D, node: Text, style: CSSStyleDeclaration, origin: DOMRect): void {
   context.font = `${style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
   context.fillStyle = style.color;
   context.textBaseline = "middle";
-  for (const word of node.data.matchAll(/\S+/g)) {
-    const range = document.createRange();
-    range.setStart(node, word.index);
-    range.setEnd(node, word.index + word[0].length);
-    const [rect] = range.getClientRects();
-    if (rect) context.fillText(word[0], rect.left - origin.left, rect.top + rect.height / 2 - origin.top);
-  }
+  for (const word of node.data.matchAll(/\S+/g)) paintWord(context, node, word.index, word[0], origin);
 }
 
 function paint(context: CanvasRenderingContext2D, element: Element, origin: DOMRect): void {

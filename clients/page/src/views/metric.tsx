@@ -20,7 +20,7 @@ import { MetricHead } from "./metric_head.tsx";
 import { MetricHelp } from "./metric_help.tsx";
 import { Percentiles } from "./metric_percentiles.tsx";
 import { BucketsTable } from "./metric_table.tsx";
-import { ByValue } from "./metric_values.tsx";
+import { ByValue, SplitMenu } from "./metric_values.tsx";
 import { Week } from "./metric_week.tsx";
 
 export function MetricView() {
@@ -123,6 +123,7 @@ function Charts({ look, answered }: { readonly look: Look; readonly answered: An
     <section class="card shown">
       <div class="chart-bar">
         <ChartMenu look={look} />
+        <SplitMenu look={look} />
         <Exports answered={answered} rows={() => rowsOf(answered)} chart={chart} />
       </div>
       <div ref={chart} class="shown-chart">

@@ -1,9 +1,10 @@
 /** A metric by its values: how often each star, goal, topic, answer; the shares, and what is left. */
+import { NameKind } from "#stubs/display_name_pb.js";
 import type { Total } from "#stubs/kpi_service_pb.js";
 import type { Metric } from "../api/catalogue.ts";
 import { figureOfTotal } from "../api/figures.ts";
 import { type BarRow, BarRows } from "../charts/bar_rows.tsx";
-import { idOfKey, type Label, Names } from "../format/labels.ts";
+import { cleanText, idOfKey, type Label, Names } from "../format/labels.ts";
 import { changeOf, countText, figureText, NOT_THERE, rateText } from "../format/numbers.ts";
 import { Link } from "../parts/link.tsx";
 import { Named } from "../parts/named.tsx";
@@ -11,7 +12,7 @@ import { EmptyNote } from "../parts/states.tsx";
 import { usePage, whyOf } from "../state/page.ts";
 import type { SplitName } from "../state/view.ts";
 import { METRIC } from "../texts/metric.ts";
-import { type Answered, splitsOf } from "./metric_asked.ts";
+import { type Answered, type Look, splitsOf } from "./metric_asked.ts";
 
 /** How often a value occurs is counted, also where the metric's own number is their mean. */
 const counted = (metric: Metric): Metric =>
@@ -21,28 +22,38 @@ const counted = (metric: Metric): Metric =>
 const questionOf = (total: Total): string =>
   total.key?.value?.kind.case === "answer" ? total.key.value.kind.value.questionId : "";
 
-export function ByValue({ answered }: { readonly answered: Answered }) {
+/** What the values are split by, where there is a choice. */
+export function SplitMenu({ look }: { readonly look: Look }) {
   const { view, go } = usePage();
   const own = METRIC[view.language];
+  const splits = splitsOf(look.metric);
+  if (look.chart !== "values" || splits.length < 2) return null;
+  return (
+    <label class="menu">
+      <span>{own.by}</span>
+      <select
+        name="split"
+        value={look.split}
+        onChange={(event) => go({ split: event.currentTarget.value as SplitName })}
+      >
+        {splits.map((split) => (
+          <option key={split} value={split}>
+            {own.splits[split]}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+export function ByValue({ answered }: { readonly answered: Answered }) {
+  const own = METRIC[usePage().view.language];
   const [response] = answered.grouped;
-  const splits = splitsOf(answered.metric);
   const rows = response?.totals ?? [];
   const questions = [...new Set(rows.map(questionOf))];
   const names = new Names(response?.names ?? []);
   return (
     <>
-      {splits.length > 1 && (
-        <label class="menu split">
-          <span>{own.by}</span>
-          <select value={answered.split} onChange={(event) => go({ split: event.currentTarget.value as SplitName })}>
-            {splits.map((split) => (
-              <option key={split} value={split}>
-                {own.splits[split]}
-              </option>
-            ))}
-          </select>
-        </label>
-      )}
       {rows.length === 0 && <EmptyNote />}
       {questions.map((question) => (
         <ValueRows
@@ -126,9 +137,8 @@ function ValueRows({
 
 /** Below its question, an answer is named by its option alone. */
 function optionName(names: Names, total: Total, split: SplitName, metric: Metric, nobody: string): Label {
-  const label = names.key(total.key, split, metric, nobody);
-  const question = questionOf(total);
-  if (!question || split !== "value") return label;
-  const prefix = `${names.label("question", question, "").text}: `;
-  return label.text.startsWith(prefix) ? { ...label, text: label.text.slice(prefix.length) } : label;
+  const kind = total.key?.value?.kind;
+  if (split !== "value" || kind?.case !== "answer") return names.key(total.key, split, metric, nobody);
+  const { questionId, optionId } = kind.value;
+  return { text: cleanText(names.of(NameKind.OPTION, optionId, questionId) || optionId), id: cleanText(optionId) };
 }
