@@ -17,6 +17,8 @@ const DURATION_STEPS: readonly number[] = [
   ...[1, 2, 3, 6, 12].map((hours) => hours * 3_600_000),
   ...[1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000].map((days) => days * 86_400_000),
 ];
+/** Scales of counts that reach so far are written short. */
+const COMPACT_MIN = 10_000;
 const RATE_STEP_MIN = 0.001;
 
 /** The least of 1, 2 and 5 times a power of ten that is at least `wanted`. */
@@ -59,7 +61,7 @@ export function scaleOf(figure: FigureKind, high: number, most: number, language
   const ticks = Array.from({ length: count + 1 }, (_, place) => place * step);
   switch (figure) {
     case "count":
-      return { ticks, text: (tick) => (tick < 10_000 ? countText(tick, language) : compactText(tick, language)) };
+      return { ticks, text: (tick) => ((ticks.at(-1) ?? 0) < COMPACT_MIN ? countText : compactText)(tick, language) };
     case "rate":
       return { ticks, text: (tick) => rateText(tick, language, step < 0.01 ? 1 : 0) };
     case "duration":
