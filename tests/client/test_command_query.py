@@ -325,6 +325,11 @@ def test_percentiles_stand_in_tables_as_durations(address: str) -> None:
     assert ["Mon", "2026-11-02", *numbers] in [row[:9] for row in rows]
     assert ["Tue", "2026-11-03", "0", "–", "–", "–"] in rows
     assert ["Total", *numbers] in rows
+    rows = [
+        row.split() for row in telwerk("query", *asked, "--group-by", "operator", address=address).stdout.splitlines()
+    ]
+    assert ["Operator", "Count", "Mean", "p50", "p90"] in [row[:5] for row in rows]
+    assert ["bram", *numbers] in [row[:8] for row in rows], "of all buckets of the row together"
     [told] = json.loads(telwerk("query", *asked, "-o", "json", address=address).stdout)["kpis"]
     assert (round(told["p50"], -3), round(told["p90"], -3)) == (30_000, 90_000), "of all buckets together"
 

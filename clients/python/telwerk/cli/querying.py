@@ -1,7 +1,8 @@
 """`telwerk query` and `telwerk totals`."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -40,14 +41,18 @@ from telwerk.cli.tables import print_totals
 from telwerk.cli.times import Clock, parse_instant, parse_period, parse_range
 from telwerk.cli.values import filter_of
 from telwerk.client import Telwerk
+from telwerk.errors import InvalidArgumentError
 from telwerk.queries import (
     AskedGranularity,
     GranularityName,
     Moment,
+    SeriesOptions,
     TotalsOptions,
     granularity_of,
+    series,
+    totals as totals_query,
 )
-from telwerk.v1.kpi_service_pb2 import Filter, Kpi, QueryTimeSeriesResponse, QueryTotalsResponse
+from telwerk.v1.kpi_service_pb2 import Filter, Kpi, QueryTimeSeriesResponse, QueryTotalsResponse, Total
 
 _HOURLY_AT_MOST = timedelta(hours=48)
 
@@ -101,10 +106,12 @@ def query(
         options["as_of"] = None if as_of is None else parse_instant(as_of, clock, "--as-of")
         options["where"] = where_of(kpis, catalogue, operator, group, widget, topic, question, value)
         width = granularity or _default_granularity(options["start"], options["end"])
-        response = telwerk.series(account, kpis, **options, granularity=width, sparse=sparse)
+        asked = SeriesOptions(**options, granularity=width, sparse=sparse, include_distribution=False)
+        shows_rows = output is Output.TABLE and bool(group_by)
+        response, rows = _series_and_rows(telwerk, account, kpis, asked, options if shows_rows else None)
         say_if_no_data(telwerk, account, list(catalogue), response.answers)
     if output is Output.TABLE:
-        print_series(response, catalogue, granularity_of(width, response), grouped=bool(group_by))
+        print_series(response, catalogue, granularity_of(width, response), rows, grouped=bool(group_by))
     else:
         out.print(series_text(response, output), soft_wrap=True)
     _tell_beside(response, output)
@@ -152,6 +159,23 @@ def totals(
     else:
         out.print(totals_text(response, output), soft_wrap=True)
     _tell_beside(response, output)
+
+
+def _series_and_rows(
+    telwerk: Telwerk, account: str, kpis: list[str], asked: SeriesOptions, of_rows: TotalsOptions | None
+) -> tuple[QueryTimeSeriesResponse, Sequence[Total]]:
+    """The series; and of one view the rows' percentiles, which do not follow from those of buckets, if it has any.
+
+    A later page has none: its token belongs to the question of the series alone.
+    """
+    if of_rows is None or not of_rows.get("percentiles") or of_rows.get("page_token"):
+        return telwerk.series(account, kpis, **asked), ()
+    answers = telwerk.batch(account, [series(kpis, **asked), totals_query(kpis, **of_rows)])
+    for answer in answers:
+        if isinstance(answer, InvalidArgumentError):
+            raise answer
+    told, rows = answers
+    return cast("QueryTimeSeriesResponse", told), cast("QueryTotalsResponse", rows).totals
 
 
 def _clock(telwerk: Telwerk, account: str, zone: str) -> Clock:

@@ -28,7 +28,15 @@ from telwerk.cli.tables import (
 )
 from telwerk.cli.values import key_texts
 from telwerk.queries import GranularityName
-from telwerk.v1.kpi_service_pb2 import Kpi, KpiAnswer, QueryTimeSeriesResponse, Series, SeriesComparison
+from telwerk.v1.kpi_service_pb2 import (
+    Kpi,
+    KpiAnswer,
+    Percentile,
+    QueryTimeSeriesResponse,
+    Series,
+    SeriesComparison,
+    Total,
+)
 
 _CHART_WIDTH_MIN: Final = 8
 _BETWEEN_COLUMNS: Final = 3
@@ -77,20 +85,26 @@ class _Numbers(NamedTuple):
 
 
 def print_series(
-    response: QueryTimeSeriesResponse, kpis: Mapping[str, Kpi], granularity: GranularityName, *, grouped: bool
+    response: QueryTimeSeriesResponse,
+    kpis: Mapping[str, Kpi],
+    granularity: GranularityName,
+    rows: Sequence[Total],
+    *,
+    grouped: bool,
 ) -> None:
-    """Per KPI: its buckets with bars; or, grouped, a line with a chart for each key."""
+    """Per KPI: its buckets with bars; or, grouped, a line with a chart for each key, with the percentiles of `rows`."""
     for answer in response.answers:
         heading(answer, kpis)
         series = [one for one in response.series if one.kpi_id == answer.kpi_id]
         if grouped and series:
-            out.print(_keys_table(response, series, kpis[answer.kpi_id]))
+            out.print(_keys_table(response, series, kpis[answer.kpi_id], _percentiles_of(answer, rows)))
         elif series and series[0].counts:
             out.print(_buckets_table(response, answer, kpis[answer.kpi_id], granularity))
         else:
             out.print("nothing was counted", style="dim")
         if grouped and any(one.percentiles for one in series):
-            out.print("percentiles of rows: `telwerk totals`; bucket by bucket: --output csv or json", style="dim")
+            of_rows = "" if rows else "percentiles of rows: `telwerk totals`; "
+            out.print(f"{of_rows}percentiles bucket by bucket: --output csv or json", style="dim")
         notes(answer)
     footer(response)
 
@@ -155,16 +169,40 @@ def _bucket_names(response: QueryTimeSeriesResponse, series: Series, granularity
         yield f"{label} (part)" if clipped else label
 
 
-def _keys_table(response: QueryTimeSeriesResponse, series: Sequence[Series], kpi: Kpi) -> Table:
+class _Percentiles(NamedTuple):
+    """Those of rows, by key and whether it is the rest."""
+
+    asked: Sequence[float]
+    of_rows: Mapping[tuple[bytes, bool], Sequence[Percentile]]
+
+    def cells(self, row: Series) -> list[str]:
+        """Those of a row, a cell each."""
+        return percentile_cells(self.of_rows.get(_row_key(row), ()), self.asked)
+
+
+def _percentiles_of(answer: KpiAnswer, rows: Iterable[Total]) -> _Percentiles:
+    of_rows = {_row_key(row): list(row.percentiles) for row in rows if row.kpi_id == answer.kpi_id}
+    return _Percentiles([one.percentile for one in answer.percentiles] if of_rows else [], of_rows)
+
+
+def _row_key(row: Series | Total) -> tuple[bytes, bool]:
+    return row.key.SerializeToString(deterministic=True), row.rest
+
+
+def _keys_table(
+    response: QueryTimeSeriesResponse, series: Sequence[Series], kpi: Kpi, percentiles: _Percentiles
+) -> Table:
     """A row for each key, with a chart of its buckets."""
     dimensions, labels = dimensions_of(key_texts(one.key) for one in series), Labels(response.names)
     compared = response.HasField("compared_period")
-    headings = _headings(kpi, is_rate=any(one.below_counts for one in series)) + ["Before"] * compared
+    headings = _headings(kpi, is_rate=any(one.below_counts for one in series))
+    headings += [*map(percentile_name, percentiles.asked), *["Before"] * compared]
     table = table_of([*dimensions.values()], headings, [_span(response)])
     for one in series:
+        numbers = [*_added(_numbers(one)).cells(kpi), *percentiles.cells(one)]
         before = [_added(_numbers(one.comparison)).text(kpi)] * compared
         chart = Text(sparkline(_levels(one, len(response.bucket_start_seconds), kpi), CHART_WIDTH), "cyan")
-        table.add_row(*key_cells(one, dimensions, labels), *_added(_numbers(one)).cells(kpi), *before, chart)
+        table.add_row(*key_cells(one, dimensions, labels), *numbers, *before, chart)
     return table
 
 
