@@ -95,7 +95,8 @@ function ValueRows({
     return {
       key: total.rest ? "rest" : `id ${idOfKey(total.key, split)}`,
       name: <Named label={nameOf(total)} />,
-      size: value ?? NaN,
+      // All others together would dwarf each one that is named.
+      size: total.rest ? NaN : (value ?? NaN),
       cells: [
         total.rest ? (
           text
