@@ -25,7 +25,8 @@ def run(
     only: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"One line; may be repeated: {', '.join(LINES)}. R8x (10 million ratings) only if asked for."
+            help=f"One line; may be repeated: {', '.join(LINES)}. "
+            "R8x (10 million ratings) and W4 (an hour) only if asked for."
         ),
     ] = None,
 ) -> None:

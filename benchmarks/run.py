@@ -41,7 +41,7 @@ _PARTS: list[tuple[tuple[str, ...], Callable[[Bench], Iterator[Line]]]] = [
     (("F1",), fairness.of_two_accounts),
     (("H1",), http.in_json),
     (("B1",), backup.under_load),
-    (("W1", "W2", "W3"), page.in_a_browser),
+    (("W1", "W2", "W3", "W4"), page.in_a_browser),
     (("P1",), peers.row_by_row),
 ]
 LINES = tuple(name for names, _ in _PARTS for name in names)

@@ -1,4 +1,4 @@
-"""W1, W2, W3: how soon the page is drawn, and what there is to fetch for it, in Chromium without a window."""
+"""W1 to W4: how soon the page is drawn, what there is to fetch for it and what it holds, in a Chromium unseen."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -11,6 +11,7 @@ from benchmarks.bench import Bench, Feed
 from benchmarks.results import Bar, Line, Missing, Row
 from benchmarks.servers import telwerkd
 from benchmarks.workload import ACCOUNT, CHAT_EVENTS, START_SECONDS, Workload
+from telwerk import Telwerk, events
 from telwerkd.transport.http.page import BUILT, is_built
 
 _DAYS: Final = 365
@@ -18,6 +19,9 @@ _OPERATORS: Final = 50
 _PAINT_MS: Final = 1_500.0
 _SCRIPT_KB: Final = 200.0
 _DRAWING_MS: Final = 150.0
+_LIVE_ACCOUNT: Final = "live"
+_LIVE_SECONDS: Final = 3_600.0
+_COMMITS_PER_SECOND: Final = 10
 _WAIT_SECONDS: Final = 60.0
 _LOOK_MS: Final = 20
 
@@ -51,7 +55,7 @@ begun => performance.getEntriesByType("resource")
 
 
 def in_a_browser(bench: Bench) -> Iterator[Line]:
-    """All three, on a year of one account."""
+    """The first three on a year of one account, the last on what comes in meanwhile."""
     try:
         from support.browser import executable, launched  # noqa: PLC0415  # Playwright is not everybody's
     except ImportError:
@@ -62,10 +66,14 @@ def in_a_browser(bench: Bench) -> Iterator[Line]:
         yield Missing("W1", "the page", "no Chromium: make browser" if path is None else "it was not built: make page")
         return
     with telwerkd(http=True) as server, launched(path) as browser:
-        conversations = bench.scale.stored_events // 2 // CHAT_EVENTS
-        workload = Workload(operators=_OPERATORS, conversations_per_day=conversations / _DAYS)
-        bench.load(server, Feed(workload).take(conversations))
-        yield from _measured(bench, browser, f"http://{server.http_address}/")
+        url = f"http://{server.http_address}/"
+        if bench.wants("W1", "W2", "W3"):
+            conversations = bench.scale.stored_events // 2 // CHAT_EVENTS
+            workload = Workload(operators=_OPERATORS, conversations_per_day=conversations / _DAYS)
+            bench.load(server, Feed(workload).take(conversations))
+            yield from _measured(bench, browser, url)
+        if "W4" in bench.only:
+            yield _held(bench, browser, url, server.address)
 
 
 def _measured(bench: Bench, browser: Any, url: str) -> Iterator[Line]:
@@ -92,6 +100,45 @@ def _measured(bench: Bench, browser: Any, url: str) -> Iterator[Line]:
     for view, pairs in switches.items():
         note = f"its calls take {median(notes[view]):.0f} ms"
         yield Row("W3", f"switch of {view} to {_DAYS} days", "bar", "ms", pairs, Bar("≤", 1), note)
+
+
+def _held(bench: Bench, browser: Any, url: str, address: str) -> Row:
+    """W4: what a live page holds in the end, beside what it held after a tenth of the time."""
+    seconds = _LIVE_SECONDS if bench.scale.whole else _LIVE_SECONDS / 30
+    page = browser.new_page()
+    page.goto(f"{url}?{urlencode({'account': _LIVE_ACCOUNT, 'period': 'today', 'live': 1})}")
+    _drawn(page, 0, ["overview"])
+    sent = bench.sender.start(commit_often, address, seconds)
+    page.wait_for_timeout(seconds / 10 * 1e3)
+    before = _heap_mb(page)
+    bench.say(f"W4: {before:.1f} MB after a tenth of {seconds:g} s")
+    while not sent.done():
+        page.wait_for_timeout(_LOOK_MS * 50)
+    note = f"{sent.result():,} commits in {seconds:g} s"
+    return Row("W4", "a live page's memory", "after a tenth", "MB", [(_heap_mb(page), before)], Bar("≤", 1.1), note)
+
+
+def commit_often(address: str, seconds: float) -> int:
+    """Sends an event of now in a call of its own, ten times a second; how many."""
+    begun, sent = time.monotonic(), 0
+    with Telwerk(address) as telwerk:
+        while (late := time.monotonic() - begun) < seconds:
+            event = events.message_sent(
+                f"live-{sent // 4}", widget="web", event_id=str(sent), at=datetime.now(UTC), sender="contact"
+            )
+            telwerk.ingest(_LIVE_ACCOUNT, [event])
+            sent += 1
+            time.sleep(max(0.0, sent / _COMMITS_PER_SECOND - late))
+    return sent
+
+
+def _heap_mb(page: Any) -> float:
+    """What the page's script holds, once nothing is in it that nobody needs."""
+    session = page.context.new_cdp_session(page)
+    session.send("HeapProfiler.collectGarbage")
+    used = session.send("Runtime.getHeapUsage")["usedSize"]
+    session.detach()
+    return float(used) / 1e6
 
 
 def _query(view: str, days: int, number: int) -> str:
