@@ -20,6 +20,9 @@ from tests.client.command import ACCOUNT
 PATIENCE_SECONDS = 60.0
 """Nothing takes as long, however busy the machine is."""
 
+REDRAWING_SECONDS = 0.02
+"""What one change draws comes in several pieces: it is looked at together."""
+
 KEYS = {"enter": "\r", "escape": "\x1b", "down": "\x1b[B", "ctrl+c": "\x03"}
 
 
@@ -33,7 +36,9 @@ class Terminal:
         self._master = master
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
-        self._lock = threading.Lock()
+        self._lines: list[str] | None = None  # as last taken from the screen, which costs milliseconds
+        self._reads = 0
+        self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -45,15 +50,20 @@ class Terminal:
                 return
             if not drawn:
                 return
-            with self._lock:
+            with self._changed:
                 self.raw += drawn
                 self._stream.feed(drawn)
+                self._lines = None
+                self._reads += 1
+                self._changed.notify_all()
 
     @property
     def lines(self) -> list[str]:
         """The screen, from top to bottom, without the spaces at the ends of lines."""
-        with self._lock:
-            return [line.rstrip() for line in self._screen.display]
+        with self._changed:
+            if self._lines is None:
+                self._lines = [line.rstrip() for line in self._screen.display]
+            return self._lines
 
     def line(self, beginning: str) -> str:
         """The first line that begins so, whatever spaces are before; empty if there is none."""
@@ -62,10 +72,16 @@ class Terminal:
     def until(self, holds: Callable[["Terminal"], object], what: str) -> None:
         """Returns once it holds; fails with what is seen."""
         end = time.monotonic() + PATIENCE_SECONDS
-        while not holds(self):
+        while True:
+            reads = self._reads
+            if holds(self):
+                return
             seen = "\n".join(self.lines)
             assert time.monotonic() < end, f"never seen: {what}\n{seen}"
-            time.sleep(0.05)
+            with self._changed:
+                if self._reads == reads:
+                    self._changed.wait(end - time.monotonic())
+            time.sleep(REDRAWING_SECONDS)
 
     def until_seen(self, text: str) -> None:
         """Returns once the text is somewhere on the screen."""
@@ -78,8 +94,9 @@ class Terminal:
 
     def resize(self, columns: int, lines: int) -> None:
         """Somebody pulls at the window's edge."""
-        with self._lock:
+        with self._changed:
             self._screen.resize(lines, columns)
+            self._lines = None
         _set_size(self._master, columns, lines)
         self.process.send_signal(signal.SIGWINCH)
 

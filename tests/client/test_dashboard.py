@@ -155,12 +155,12 @@ def test_it_follows_the_size_of_the_window(address: str) -> None:
         seen.until(lambda seen: lines_between(seen.lines) == {1}, "a line each")
 
 
-def test_what_is_counted_meanwhile_appears_by_itself(tmp_path: Path) -> None:
-    with serving(tmp_path / "telwerk.db") as server, terminal("dashboard", address=server.address) as seen:
+def test_what_is_counted_meanwhile_appears_by_itself(address: str) -> None:
+    with terminal("dashboard", "--account", "meanwhile", address=address) as seen:
         seen.until_seen("(0 ratings)")
         assert seen.line("Satisfaction score").split()[4] == "–"
-        with Telwerk(server.address) as client:
-            client.ingest(ACCOUNT, rated("chat-1", datetime.now(UTC) - timedelta(days=1), "anna", 5))
+        with Telwerk(address) as client:
+            client.ingest("meanwhile", rated("chat-1", datetime.now(UTC) - timedelta(days=1), "anna", 5))
         seen.until_seen("(1 ratings)")
         seen.until(lambda seen: board(seen) == ["anna"], "anna on the board")
 
@@ -229,15 +229,17 @@ def test_a_server_that_goes_and_comes_back_is_waited_for_in_sight(tmp_path: Path
             assert seen.ended() == 0
 
 
-def test_what_no_waiting_mends_ends_it_with_a_sentence(tmp_path: Path) -> None:
-    """The server comes back, and asks for a key."""
+def test_a_message_is_seen_whole_however_narrow_and_what_no_waiting_mends_ends_it(tmp_path: Path) -> None:
+    """While the server is away, with the advice at the message's end; then it comes back, and asks for a key."""
     database, keys = tmp_path / "telwerk.db", tmp_path / "keys.toml"
     create = [sys.executable, "-m", "telwerkd.cli", "keys", "create", "--file", keys, "--account", ACCOUNT]
     subprocess.run([*create, "--role", "query"], check=True, capture_output=True, timeout=60)
     with serving(database) as first, terminal("dashboard", address=first.address) as seen:
         seen.until_seen("● live")
-        first.process.terminate()
+        first.process.send_signal(signal.SIGKILL)
         first.process.wait(30)
+        advice = "is `telwerkd serve` running, and is the address right?"
+        seen.until(lambda seen: advice in " ".join(" ".join(seen.lines).split()), advice)
         with serving(database, "--listen", first.address, "--keys-file", str(keys)):
             assert seen.ended() == 4
             seen.until_seen("TELWERK_API_KEY")
@@ -283,16 +285,6 @@ def test_groups_are_headed_as_groups_however_narrow(address: str) -> None:
 def line_of(seen: Terminal, beginning: str) -> int:
     """Which line begins so."""
     return next(n for n, line in enumerate(seen.lines) if line.strip().startswith(beginning))
-
-
-def test_a_message_is_seen_whole_however_narrow(tmp_path: Path) -> None:
-    """It ends with its advice."""
-    with serving(tmp_path / "telwerk.db") as server, terminal("dashboard", address=server.address) as seen:
-        seen.until_seen("● live")
-        server.process.send_signal(signal.SIGKILL)
-        server.process.wait(30)
-        advice = "is `telwerkd serve` running, and is the address right?"
-        seen.until(lambda seen: advice in " ".join(" ".join(seen.lines).split()), advice)
 
 
 def test_a_terminal_that_vanishes_ends_it(address: str) -> None:

@@ -211,22 +211,21 @@ def test_a_filter_is_completed_with_the_ids_that_have_facts(address):
     assert completed("telwerk query satisfaction_score --operator u", TELWERK_ADDRESS=address) == []
 
 
-def test_the_dashboard_shows_names_and_their_ids(tmp_path):
+def test_the_dashboard_shows_names_and_their_ids(address):
     """On the board, and above it whom one looks at alone."""
     now = datetime.now(UTC)
     said = {"widget": "web", "at": now - timedelta(minutes=20)}
-    with serving(tmp_path / "telwerk.db") as server:
-        with Telwerk(server.address) as client:
-            client.ingest(
-                ACCOUNT,
-                [
-                    events.operator_assigned("c", operator="u-17", group="g-1", **said),
-                    events.rated("c", stars=4, widget="web", at=now - timedelta(minutes=16)),
-                ],
-            )
-            client.set_display_names(ACCOUNT, [names.display_name("operator", "u-17", "Anna Smith")])
-        with terminal("dashboard", address=server.address, columns=200) as seen:
-            seen.until_seen("Anna Smith (u-17)")
-            seen.press("enter")
-            seen.until_seen("· operator Anna Smith (u-17)")
-            seen.press("q")
+    with Telwerk(address) as client:
+        client.ingest(
+            "today",
+            [
+                events.operator_assigned("c", operator="u-17", group="g-1", **said),
+                events.rated("c", stars=4, widget="web", at=now - timedelta(minutes=16)),
+            ],
+        )
+        client.set_display_names("today", [names.display_name("operator", "u-17", "Anna Smith")])
+    with terminal("dashboard", "--account", "today", address=address, columns=200) as seen:
+        seen.until_seen("Anna Smith (u-17)")
+        seen.press("enter")
+        seen.until_seen("· operator Anna Smith (u-17)")
+        seen.press("q")

@@ -45,20 +45,20 @@ ACTION = InactivityAction.INACTIVITY_ACTION_RESUMED_CONVERSATION_REASSIGNED
 IDS = [OPERATOR, GROUP, TOPIC, GOAL, QUESTION]
 
 
-def fill(address: str) -> None:
+def fill(address: str, account: str = ACCOUNT) -> None:
     """A week in which everything was counted once or more, for ids that would like to be HTML, and one chat before."""
     web = {"widget": WIDGET, "at": AT + timedelta(minutes=5)}
     before = AT - timedelta(days=7)
     with Telwerk(address) as client:
         client.set_widget_settings(
-            ACCOUNT,
+            account,
             WidgetSettings(
                 widget_id=WIDGET, enabled_actions=[InactivityAction.INACTIVITY_ACTION_INACTIVITY_MESSAGE_SENT]
             ),
         )
-        client.set_widget_settings(ACCOUNT, WidgetSettings(widget_id="silent"))
+        client.set_widget_settings(account, WidgetSettings(widget_id="silent"))
         answer = client.ingest(
-            ACCOUNT,
+            account,
             [
                 events.operator_assigned("1", widget=WIDGET, at=AT, operator=OPERATOR, group=GROUP),
                 events.message_sent("1", widget=WIDGET, at=AT, sender="contact"),
@@ -85,9 +85,15 @@ def fill(address: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One server for all."""
-    with serving(tmp_path_factory.mktemp("report") / "telwerk.db") as server:
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of the one server for all."""
+    return tmp_path_factory.mktemp("report") / "telwerk.db"
+
+
+@pytest.fixture(scope="module")
+def address(database: Path) -> Iterator[str]:
+    """Where it is."""
+    with serving(database) as server:
         fill(server.address)
         yield server.address
 
@@ -498,13 +504,12 @@ def test_a_change_of_durations_may_be_chance_where_few_were_measured() -> None:
     assert said(400) == "Changed most: K, ▲ +1.0 min."
 
 
-def test_what_an_account_does_not_count_is_left_out(tmp_path: Path) -> None:
+def test_what_an_account_does_not_count_is_left_out(address: str, database: Path, tmp_path: Path) -> None:
     """A zero would be wrong: neither among the KPIs, nor in a section, nor beside operators, nor as a rate."""
-    with serving(tmp_path / "telwerk.db") as server:
-        fill(server.address)
-        only_ten = ["rebuild", "--database", tmp_path / "telwerk.db", "--account", ACCOUNT, "--kpis", "ten"]
-        subprocess.run([sys.executable, "-m", "telwerkd.cli", *only_ten], check=True, capture_output=True, timeout=60)
-        page = report(server.address, tmp_path / "page.html", *RANGE)
+    fill(address, "of-ten")
+    only_ten = ["rebuild", "--database", database, "--account", "of-ten", "--kpis", "ten"]
+    subprocess.run([sys.executable, "-m", "telwerkd.cli", *only_ten], check=True, capture_output=True, timeout=60)
+    page = report(address, tmp_path / "page.html", *RANGE, account="of-ten")
     assert glance(page)["Satisfaction score"][0] == "3.75"
     assert len(glance(page)) == 10
     assert len(page.findall(".//div[@class='scroll']/table")) == 2
