@@ -5,7 +5,7 @@ import type { DimensionName, Filters } from "../state/view.ts";
 import { settings } from "./clients.ts";
 
 /** Something that may have a name. */
-export interface Named {
+export interface Nameable {
   readonly kind: NameKind;
   readonly id: string;
   /** Of an option: its question. */
@@ -20,9 +20,9 @@ const KINDS: Readonly<Record<Exclude<DimensionName, "value">, NameKind>> = {
   question: NameKind.QUESTION,
 };
 
-const named = (kind: NameKind, id: string, questionId = ""): Named => ({ kind, id, questionId });
+const named = (kind: NameKind, id: string, questionId = ""): Nameable => ({ kind, id, questionId });
 
-function namedInValue(text: string): readonly Named[] {
+function namedInValue(text: string): readonly Nameable[] {
   const kind = parseValue(text)?.kind;
   switch (kind?.case) {
     case "goalId":
@@ -40,7 +40,7 @@ function namedInValue(text: string): readonly Named[] {
 }
 
 /** What may have a name among the first so many ids of each dimension of a filter. */
-export function namedInFilters(filters: Filters, eachMax: number): readonly Named[] {
+export function namedInFilters(filters: Filters, eachMax: number): readonly Nameable[] {
   const found = Object.entries(filters).flatMap(([dimension, ids]) =>
     ids
       .slice(0, eachMax)
@@ -54,7 +54,11 @@ export function namedInFilters(filters: Filters, eachMax: number): readonly Name
 /** Of what has an id, or a name, that begins like the one that is looked for, so many are looked at. */
 const LIKE_IT = 200;
 
-async function nameOf(accountId: string, { kind, id, questionId }: Named, signal: AbortSignal): Promise<DisplayName[]> {
+async function nameOf(
+  accountId: string,
+  { kind, id, questionId }: Nameable,
+  signal: AbortSignal,
+): Promise<DisplayName[]> {
   const request = { accountId, kind, prefix: id, questionId, pageSize: LIKE_IT };
   const { names } = await settings.listDisplayNames(request, { signal });
   return names.filter((name) => name.id === id && name.questionId === questionId);
@@ -63,7 +67,7 @@ async function nameOf(accountId: string, { kind, id, questionId }: Named, signal
 /** Their names, as far as they have any. */
 export async function findNames(
   accountId: string,
-  wanted: readonly Named[],
+  wanted: readonly Nameable[],
   signal: AbortSignal,
 ): Promise<readonly DisplayName[]> {
   return (await Promise.all(wanted.map((each) => nameOf(accountId, each, signal)))).flat();

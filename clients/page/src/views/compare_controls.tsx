@@ -102,10 +102,8 @@ function ColumnMenu({ comparable, columns }: Metrics) {
   const root = useRef<HTMLDetailsElement>(null);
   useDismiss(root, isOpen, () => setOpen(false));
   const toggle = (metric: Metric) => {
-    const ids = comparable.filter((each) => (each === metric) !== chosen.has(each)).map((each) => each.id);
-    // Those that were there keep their places.
-    const kept = columns.filter((each) => each !== metric).map((each) => each.id);
-    go({ columns: [...kept, ...ids.filter((id) => !kept.includes(id))] });
+    const next = chosen.has(metric) ? columns.filter((each) => each !== metric) : [...columns, metric];
+    go({ columns: next.map((each) => each.id) });
   };
   const of = (metrics: readonly Metric[]) => metrics.filter((metric) => comparable.includes(metric));
   return (
