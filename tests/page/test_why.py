@@ -57,6 +57,53 @@ def test_a_rate_is_explained_by_what_is_above_and_below_its_line(reader: Reader)
     wait_until(lambda: parts.last.get_attribute("aria-pressed") == "true", "the other part is shown", page)
 
 
+def test_what_was_left_out_is_listed_with_the_rule(reader: Reader, served: Served) -> None:
+    """Each event that looked countable; what is counted is in the other list."""
+    start, end = _fortnight()
+    page = drawn(reader.open(_asked("unanswered_live_conversations")), DRAWN)
+    _all(page)
+    page.get_by_role("button", name="Left out", exact=True).click()
+    text = _all(page)
+    with Telwerk(served.address) as telwerk:
+        pages = telwerk.explain(ACCOUNT, "unanswered_live_conversations", start=start, end=end, time_zone=ZONE)
+        left_out = [event for one in pages for event in one.left_out]
+    assert page.locator(".fact.left-out").count() == len(left_out) > 0
+    for event in left_out:
+        assert event.rule in text
+        assert event.description in text
+
+
+def test_ids_are_copied_and_it_is_said(reader: Reader) -> None:
+    """One conversation's, one event's, and all conversations' on the page."""
+    asked = _asked("unanswered_live_conversations")
+    page = drawn(reader.open(asked, permissions=["clipboard-read", "clipboard-write"]), DRAWN)
+    _all(page)
+    first = page.locator(".conversation").first
+    ids = page.locator(".conversation h2 .id").all_inner_texts()
+    event = first.locator(".event .id").first.inner_text()
+
+    def copied(text: str) -> str:
+        wait_until(lambda: text in page.inner_text(".said"), f"it says that {text} is copied", page)
+        return str(page.evaluate("navigator.clipboard.readText()"))
+
+    first.locator("h2 .copy").click()
+    assert copied(ids[0]) == ids[0]
+    first.locator(".event .copy").first.click()
+    assert copied(f"Copied: {event}") == event
+    page.get_by_role("button", name="Copy all").click()
+    assert copied(f"{len(ids)} conversation ids").split("\n") == ids
+
+
+def test_one_comes_back_to_where_one_was(reader: Reader) -> None:
+    """With what was filtered and sorted there."""
+    page = drawn(reader.open({**_asked(""), "view": "compare", "sort": "messages", "group": "sim-sales"}), "compared")
+    page.locator("tbody tr[data-id] td a").first.click()
+    drawn(page, DRAWN)
+    page.get_by_role("link", name="Back to Compare").click()
+    drawn(page, "compared", times=2)
+    assert all(part in page.url for part in ("view=compare", "sort=messages", "group=sim-sales"))
+
+
 @pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"])
 def test_nothing_serious_is_in_the_way(reader: Reader, size: Size, scheme: Scheme) -> None:
     """By axe; nothing is wider than the screen."""
