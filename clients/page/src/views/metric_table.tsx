@@ -4,14 +4,15 @@ import type { Series } from "#stubs/kpi_service_pb.js";
 import type { Metric } from "../api/catalogue.ts";
 import { figureOfTotal, figuresOfSeries, NINE_OF_TEN } from "../api/figures.ts";
 import { TABLE_ROWS_MAX } from "../charts/bucket_table.tsx";
-import { changeOf, countText, durationText, figureText, NOT_THERE } from "../format/numbers.ts";
+import { countText, durationText, figureText, NOT_THERE } from "../format/numbers.ts";
 import { bucketTexts } from "../format/times.ts";
 import { Link } from "../parts/link.tsx";
 import { usePage, whyOf } from "../state/page.ts";
-import type { Language } from "../state/view.ts";
+import type { Instants, Language } from "../state/view.ts";
 import { CHARTS_TEXTS } from "../texts/charts.ts";
 import { METRIC, type MetricTexts } from "../texts/metric.ts";
 import { boundsOf, clippedBuckets } from "./metric_asked.ts";
+import { ChangeText } from "./metric_change.tsx";
 import type { CourseProps } from "./metric_course.tsx";
 
 interface Column {
@@ -51,6 +52,13 @@ export function BucketsTable({ answered, series, line }: CourseProps) {
   const columns = columnsOf(metric, line, own, language);
   const hasBefore = before.length > 0;
   const known = names.flatMap((_, bucket) => (boundsOf(series, bucket).start < now ? [bucket] : []));
+  const headings = { count: own.count, stars: own.mean, duration: own.median, rate: own.rate };
+  const rowOf = (bucket: number) => {
+    const bounds = boundsOf(series, bucket);
+    const mark = bounds.end > now ? charts.soFar : clipped.has(bucket) ? charts.part : "";
+    const compared = hasBefore ? { number: before[bucket] } : undefined;
+    return { name: names[bucket] ?? "", mark, bounds, value: values[bucket], compared, bucket };
+  };
   return (
     <div class="scrolled whole" tabIndex={0} role="group" aria-label={metric.name}>
       <table class="numbers">
@@ -58,9 +66,7 @@ export function BucketsTable({ answered, series, line }: CourseProps) {
         <thead>
           <tr>
             <th scope="col">{own.step}</th>
-            <NumberHeading>
-              {metric.figure === "duration" ? own.median : metric.figure === "stars" ? own.mean : own.count}
-            </NumberHeading>
+            <NumberHeading>{headings[metric.figure]}</NumberHeading>
             {columns.map(({ heading }) => (
               <NumberHeading key={heading} isExtra>
                 {heading}
@@ -71,35 +77,62 @@ export function BucketsTable({ answered, series, line }: CourseProps) {
           </tr>
         </thead>
         <tbody>
-          {known.slice(0, TABLE_ROWS_MAX).map((bucket) => {
-            const bounds = boundsOf(series, bucket);
-            const mark = bounds.end > now ? charts.soFar : clipped.has(bucket) ? charts.part : "";
-            return (
-              <tr key={bounds.start}>
-                <th scope="row">
-                  {names[bucket]}
-                  {mark && <span class="help"> ({mark})</span>}
-                </th>
-                <td class="number">
-                  <Link change={whyOf(metric, bounds)} title={own.whyThis}>
-                    {figureText(metric.figure, values[bucket], language)}
-                  </Link>
-                </td>
-                {columns.map(({ heading, cell }) => (
-                  <td key={heading} class="number extra">
-                    {cell(bucket)}
-                  </td>
-                ))}
-                {hasBefore && <td class="number">{figureText(metric.figure, before[bucket], language)}</td>}
-                {hasBefore && <ChangeCell metric={metric} value={values[bucket]} before={before[bucket]} />}
-              </tr>
-            );
-          })}
+          {known.slice(0, TABLE_ROWS_MAX).map((bucket) => (
+            <BucketRow key={bucket} {...rowOf(bucket)} metric={metric} columns={columns} />
+          ))}
         </tbody>
         <WholePeriod answered={answered} columns={columns.length} hasBefore={hasBefore} />
       </table>
       {known.length > TABLE_ROWS_MAX && <p class="help">{charts.cut(TABLE_ROWS_MAX, known.length)}</p>}
     </div>
+  );
+}
+
+function BucketRow({
+  name,
+  mark,
+  bounds,
+  bucket,
+  value,
+  compared,
+  metric,
+  columns,
+}: {
+  readonly name: string;
+  /** That it is not whole; empty if it is. */
+  readonly mark: string;
+  readonly bounds: Instants;
+  readonly bucket: number;
+  readonly value: number | undefined;
+  /** Absent without a compared period. */
+  readonly compared: { readonly number: number | undefined } | undefined;
+  readonly metric: Metric;
+  readonly columns: readonly Column[];
+}) {
+  const { language } = usePage().view;
+  return (
+    <tr>
+      <th scope="row">
+        {name}
+        {mark && <span class="help"> ({mark})</span>}
+      </th>
+      <td class="number">
+        <Link change={whyOf(metric, bounds)} title={METRIC[language].whyThis}>
+          {figureText(metric.figure, value, language)}
+        </Link>
+      </td>
+      {columns.map(({ heading, cell }) => (
+        <td key={heading} class="number extra">
+          {cell(bucket)}
+        </td>
+      ))}
+      {compared && <td class="number">{figureText(metric.figure, compared.number, language)}</td>}
+      {compared && (
+        <td class="number">
+          <ChangeText metric={metric} value={value} before={compared.number} />
+        </td>
+      )}
+    </tr>
   );
 }
 
@@ -114,27 +147,6 @@ function NumberHeading({
     <th scope="col" class={isExtra ? "number extra" : "number"}>
       {children}
     </th>
-  );
-}
-
-/** How much a number differs from the one before. */
-export function ChangeCell({
-  metric,
-  value,
-  before,
-}: {
-  readonly metric: Metric;
-  readonly value: number | undefined;
-  readonly before: number | undefined;
-}) {
-  const { language } = usePage().view;
-  const change = changeOf(metric, value, before, language);
-  if (!change) return <td class="number">{NOT_THERE}</td>;
-  return (
-    <td class={`number change ${change.verdict}`}>
-      {change.text}
-      {change.verdict !== "none" && <span class="hidden"> {METRIC[language][change.verdict]}</span>}
-    </td>
   );
 }
 
@@ -153,7 +165,11 @@ function WholePeriod({
         <td class="number">{figureText(metric.figure, value, language)}</td>
         {columns > 0 && <td colSpan={columns} class="extra" />}
         {hasBefore && <td class="number">{figureText(metric.figure, before, language)}</td>}
-        {hasBefore && <ChangeCell metric={metric} value={value} before={before} />}
+        {hasBefore && (
+          <td class="number">
+            <ChangeText metric={metric} value={value} before={before} />
+          </td>
+        )}
       </tr>
     </tfoot>
   );

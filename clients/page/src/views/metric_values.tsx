@@ -5,7 +5,7 @@ import type { Metric } from "../api/catalogue.ts";
 import { figureOfTotal } from "../api/figures.ts";
 import { type BarRow, BarRows } from "../charts/bar_rows.tsx";
 import { cleanText, idOfKey, type Label, Names } from "../format/labels.ts";
-import { changeOf, countText, figureText, NOT_THERE, rateText } from "../format/numbers.ts";
+import { countText, figureText, NOT_THERE, rateText } from "../format/numbers.ts";
 import { Link } from "../parts/link.tsx";
 import { Named } from "../parts/named.tsx";
 import { EmptyNote } from "../parts/states.tsx";
@@ -13,6 +13,7 @@ import { usePage, whyOf } from "../state/page.ts";
 import type { SplitName } from "../state/view.ts";
 import { METRIC } from "../texts/metric.ts";
 import { type Answered, type Look, splitsOf } from "./metric_asked.ts";
+import { ChangeText } from "./metric_change.tsx";
 
 /** How often a value occurs is counted, also where the metric's own number is their mean. */
 const counted = (metric: Metric): Metric =>
@@ -90,7 +91,6 @@ function ValueRows({
   const rowOf = (total: Total): BarRow => {
     const { value, before } = figureOfTotal(shown, total);
     const text = figureText(shown.figure, value, language);
-    const change = changeOf(shown, value, before, language);
     const filters = { ...view.filters, [split]: [idOfKey(total.key, split)] };
     return {
       key: total.rest ? "rest" : `id ${idOfKey(total.key, split)}`,
@@ -110,13 +110,7 @@ function ValueRows({
           : total.share === undefined
             ? NOT_THERE
             : rateText(total.share, language),
-        change ? (
-          <span key="change" class={`change ${change.verdict}`}>
-            {change.text}
-          </span>
-        ) : (
-          NOT_THERE
-        ),
+        <ChangeText key="change" metric={shown} value={value} before={before} />,
       ],
     };
   };

@@ -6,7 +6,7 @@ import type { Metric } from "../api/catalogue.ts";
 import { type Figure, figureOfTotal } from "../api/figures.ts";
 import { BarRows } from "../charts/bar_rows.tsx";
 import { type HeatCell, HeatMap } from "../charts/heat_map.tsx";
-import { changeOf, countText, figureText, NOT_THERE, rateText } from "../format/numbers.ts";
+import { countText, figureText, NOT_THERE, rateText } from "../format/numbers.ts";
 import { weekdayText } from "../format/times.ts";
 import { Link } from "../parts/link.tsx";
 import { type Day, instantOf, ordinal, plusDays, weekdayOf } from "../state/day.ts";
@@ -15,6 +15,7 @@ import type { Span } from "../state/period.ts";
 import type { Instants, Language } from "../state/view.ts";
 import { METRIC } from "../texts/metric.ts";
 import type { Answered } from "./metric_asked.ts";
+import { ChangeText } from "./metric_change.tsx";
 
 const keyOf = (weekday: number | undefined, hour: number | undefined): string => `${weekday} ${hour}`;
 
@@ -178,7 +179,6 @@ function Weekdays({ metric, response }: PartProps) {
     const { value, before } = total
       ? figureOfTotal(metric, total)
       : { value: isCount ? 0 : undefined, before: undefined };
-    const change = changeOf(metric, value, before, language);
     const of = metric.figure === "rate" ? total?.belowCount : total?.count;
     const text = figureText(metric.figure, value, language);
     const day = onlyDay(slice.span, cell.weekday ?? 1, zone);
@@ -196,13 +196,7 @@ function Weekdays({ metric, response }: PartProps) {
         ),
         isCount ? perHourText(heat, language) : countText(of ?? 0n, language),
         figureText(metric.figure, before, language),
-        change ? (
-          <span key="change" class={`change ${change.verdict}`}>
-            {change.text}
-          </span>
-        ) : (
-          NOT_THERE
-        ),
+        <ChangeText key="change" metric={metric} value={value} before={before} />,
       ],
     };
   });
