@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page
 
 from telwerk import Telwerk
-from telwerk.v1.kpi_service_pb2 import Total
+from telwerk.v1.kpi_service_pb2 import Filter, IdFilter, Total
 from tests.page import shown
 from tests.page.browser import DESKTOP, PHONE, Reader, Scheme, Size, drawn, violations, wait_until
 from tests.page.served import ACCOUNT, ZONE, Served, today
@@ -104,6 +104,34 @@ def test_the_first_few_and_all_others_add_up_to_the_whole(reader: Reader) -> Non
     rows = [_cell(row, "messages")[0] for row in page.locator("tbody tr[data-id], tr.rest").all()]
     whole = _cell(page.locator("tr.whole"), "messages")[0]
     assert sum(_number(text) for text in rows) == _number(whole)
+
+
+@pytest.mark.parametrize(
+    "asked", [{"sort": "response_time"}, {"sort": "live_answer_rate", "floor": 25}, {"sort": "name"}], ids=str
+)
+def test_all_others_are_whoever_has_no_row_of_their_own(reader: Reader, served: Served, asked: dict[str, Any]) -> None:
+    """In every column, also where counts and durations are asked for apart: whichever of them decided the rows."""
+    start, end = _fortnight()
+    page = drawn(reader.open(_asked(top=3, **asked)), DRAWN)
+    ids = [row.get_attribute("data-id") or "" for row in page.locator("tbody tr[data-id]").all()]
+    assert 0 < len(ids) <= 3
+    rest = page.locator("tr.rest")
+    with Telwerk(served.address) as telwerk:
+        metrics = shown.metrics_of(telwerk.catalogue())
+        for column in [cell.get_attribute("data-metric") or "" for cell in rest.locator("td").all()]:
+            answer = telwerk.totals(
+                ACCOUNT,
+                column,
+                start=start,
+                end=end,
+                time_zone=ZONE,
+                compare_to="previous",
+                percentiles=shown.percentiles_of(metrics[column]),
+                where=Filter(operators=IdFilter(none_of=ids)),
+            )
+            [total] = answer.totals
+            expected = shown.figure(metrics[column], total), shown.change(metrics[column], total)
+            assert _cell(rest, column) == tuple(map(shown.plain, expected)), column
 
 
 def _number(text: str) -> int:

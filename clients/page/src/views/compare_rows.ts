@@ -201,13 +201,13 @@ async function askSameRows(
     [],
     signal,
   );
-  return totals.map(withRest);
+  // What is not asked for by keys is the sum of all other keys.
+  return without && room <= 0 ? [...totals.slice(0, -1), ...totals.slice(-1).map(asRest)] : totals;
 }
 
-/** What is not by keys is all that other keys have. */
-const withRest = (answer: QueryTotalsResponse): QueryTotalsResponse => ({
+const asRest = (answer: QueryTotalsResponse): QueryTotalsResponse => ({
   ...answer,
-  totals: answer.totals.map((total) => (total.key ? total : { ...total, rest: true })),
+  totals: answer.totals.map((total) => ({ ...total, rest: true })),
 });
 
 /** The rows of answers, in the order in which they first occur, and the rest of all of them. */
