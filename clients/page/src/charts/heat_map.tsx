@@ -16,7 +16,7 @@ export interface HeatCell {
 
 const WEEKDAYS = [1, 2, 3, 4, 5, 6, 7] as const;
 const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
-export const HEAT_LEVELS = 8;
+const HEAT_LEVELS = 8;
 /** A screen that has no room for 24 columns has them as rows. */
 const WIDE = "(min-width: 68rem)";
 
@@ -81,7 +81,7 @@ export function HeatMap({
             <th scope="row">{nameOf(isWide, row)}</th>
             {columns.map((column) => {
               const cell = found.get(isWide ? `${row} ${column}` : `${column} ${row}`);
-              if (!cell) return <td key={column} class="no-time" />;
+              if (!cell) return <td key={column} />;
               return (
                 <td key={column} class={`heat-${heatLevel(cell.heat, base, top)}`} title={cell.long}>
                   {cell.short}

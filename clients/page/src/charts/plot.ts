@@ -33,7 +33,7 @@ export interface PlotProps {
   readonly partial?: ReadonlySet<number>;
 }
 
-export const COLOURS = 8;
+const COLOURS = 8;
 
 export const idOf = (line: Line): string => line.id ?? line.label;
 

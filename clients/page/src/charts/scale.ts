@@ -22,7 +22,7 @@ const COMPACT_MIN = 10_000;
 const RATE_STEP_MIN = 0.001;
 
 /** The least of 1, 2 and 5 times a power of ten that is at least `wanted`. */
-export function roundStep(wanted: number): number {
+function roundStep(wanted: number): number {
   const power = 10 ** Math.floor(Math.log10(wanted));
   const step = [1, 2, 5, 10].find((factor) => factor * power >= wanted * (1 - 1e-9)) ?? 10;
   // A division is exact where multiplying by 0.01 is not: 0.07 would be 0.07000000000000001.

@@ -22,7 +22,7 @@ import type { Row } from "./csv.ts";
 const NOBODY = "nobody";
 
 /** The value as the terminal's tools write it. */
-export function valueText(value: Value): string {
+function valueText(value: Value): string {
   const { kind } = value;
   const text = plainText(kind);
   return text === undefined || text.startsWith("{") ? textOfValue(value) : text;

@@ -6,7 +6,7 @@ import { csvText, type Row } from "./csv.ts";
 import { pictureOf } from "./paint.ts";
 
 /** A file's name of its parts, of letters that every system takes. */
-export const fileName = (parts: readonly string[], ending: string): string =>
+const fileName = (parts: readonly string[], ending: string): string =>
   `${parts
     .map((part) => part.replace(/[^\p{L}\p{N}._-]+/gu, "-").replace(/^[-.]+|[-.]+$/g, ""))
     .filter(Boolean)

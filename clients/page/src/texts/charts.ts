@@ -32,8 +32,8 @@ const en: ChartTexts = {
   keys: "Arrow keys move from step to step, Enter asks why.",
   csv: "CSV",
   png: "PNG",
-  export: "Take along",
-  cut: (shown, all) => `The first ${shown} of ${all} steps. Choose wider steps, or take all along as CSV.`,
+  export: "Export",
+  cut: (shown, all) => `The first ${shown} of ${all} steps. Choose wider steps, or export all as CSV.`,
 };
 
 const nl: ChartTexts = {
@@ -48,7 +48,7 @@ const nl: ChartTexts = {
   keys: "Met de pijltjes van stap naar stap, met Enter: waarom?",
   csv: "CSV",
   png: "PNG",
-  export: "Meenemen",
+  export: "Exporteren",
   cut: (shown, all) => `De eerste ${shown} van ${all} stappen. Kies bredere stappen, of neem alles mee als CSV.`,
 };
 
@@ -64,7 +64,7 @@ const de: ChartTexts = {
   keys: "Mit den Pfeiltasten von Schritt zu Schritt, mit Enter: warum?",
   csv: "CSV",
   png: "PNG",
-  export: "Mitnehmen",
+  export: "Exportieren",
   cut: (shown, all) =>
     `Die ersten ${shown} von ${all} Schritten. Wählen Sie breitere Schritte, oder nehmen Sie alle als CSV mit.`,
 };

@@ -120,7 +120,7 @@ const en: MetricTexts = {
   percentilesHelp: "Half of all were at most as long as the 50 % line, nine of ten at most as long as the 90 % line.",
   lengths: "How long they were",
   length: "Length",
-  upTo: "So long at most",
+  upTo: "At most this long",
   lengthBelow: (to) => `under ${to}`,
   lengthFrom: (from) => `${from} and more`,
   lengthBetween: (from, to) => `${from} to ${to}`,
@@ -262,7 +262,7 @@ const de: MetricTexts = {
   lengthBelow: (to) => `unter ${to}`,
   lengthFrom: (from) => `${from} und länger`,
   lengthBetween: (from, to) => `${from} bis ${to}`,
-  unknown: (id) => `Es gibt keine KPI mit der Id ${id}.`,
+  unknown: (id) => `Es gibt keinen KPI mit der Id ${id}.`,
 };
 
 export const METRIC: Readonly<Record<Language, MetricTexts>> = { en, nl, de };

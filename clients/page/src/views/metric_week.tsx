@@ -27,7 +27,7 @@ const perHourText = (number: number, language: string): string =>
   number.toLocaleString(language, { maximumSignificantDigits: number >= 100 ? 3 : 2 });
 
 /** What is told of a cell: how many an hour; else the metric's own number. */
-export function heatOf(metric: Metric, { value, count }: Figure, realHours: number): number {
+function heatOf(metric: Metric, { value, count }: Figure, realHours: number): number {
   if (metric.figure !== "count") return count > 0 ? (value ?? NaN) : NaN;
   return realHours > 0 ? (value ?? 0) / realHours : NaN;
 }
