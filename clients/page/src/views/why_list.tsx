@@ -110,7 +110,7 @@ export function WhyList({
       )}
       {isLoading && (
         <p class="note" role="status">
-          {own.lookedThrough(countText(pages?.conversations.length ?? 0, language))}
+          {own.lookedThrough(countText(shown.length, language))}
         </p>
       )}
       {failure && <ViewFailure failure={failure} retry={() => (pages ? read(shown.length + 1) : again())} />}
