@@ -52,6 +52,10 @@ export function FilterPicker({
     go({ filters: toggled(view.filters, dimension, choice.id) });
     input.current?.select();
   };
+  const statusOf = (found: readonly Choice[], hasMore: boolean): string => {
+    if (found.length === 0) return texts.noMatches;
+    return hasMore ? texts.moreMatches : own.choices(countText(found.length, view.language));
+  };
   const press = (event: KeyboardEvent) => {
     const step = STEPS[event.key];
     const choice = choices[place];
@@ -95,40 +99,51 @@ export function FilterPicker({
           onKeyDown={press}
         />
       </label>
-      <div id={LIST} role="listbox" aria-multiselectable="true" aria-label={texts.dimensions[dimension]}>
-        {choices.map((choice, index) => (
-          <div
-            key={choice.id}
-            id={optionId(index)}
-            role="option"
-            tabIndex={-1}
-            aria-selected={chosen.has(choice.id)}
-            class={index === place ? "active" : undefined}
-            onMouseDown={(event) => {
-              // The field keeps the focus.
-              event.preventDefault();
-              choose(choice);
-            }}
-          >
-            <span class="tick" aria-hidden="true">
-              {chosen.has(choice.id) ? "✓" : ""}
-            </span>
-            <Named label={choice.label} />
-          </div>
-        ))}
-      </div>
+      <ChoiceList label={texts.dimensions[dimension]} choices={choices} chosen={chosen} place={place} choose={choose} />
       {loaded.failure && <ViewFailure failure={loaded.failure} retry={() => setAttempt((last) => last + 1)} />}
       <p class="help" role="status">
-        {loaded.isLoading
-          ? texts.loading
-          : loaded.failure
-            ? ""
-            : choices.length === 0
-              ? texts.noMatches
-              : loaded.value?.hasMore
-                ? texts.moreMatches
-                : own.choices(countText(choices.length, view.language))}
+        {loaded.isLoading ? texts.loading : !loaded.failure && statusOf(choices, loaded.value?.hasMore ?? false)}
       </p>
+    </div>
+  );
+}
+
+/** The choices, of which the one at the place is about to be chosen; the focus stays in the field. */
+function ChoiceList({
+  label,
+  choices,
+  chosen,
+  place,
+  choose,
+}: {
+  readonly label: string;
+  readonly choices: readonly Choice[];
+  /** By id. */
+  readonly chosen: ReadonlySet<string>;
+  readonly place: number;
+  readonly choose: (choice: Choice) => void;
+}) {
+  return (
+    <div id={LIST} role="listbox" aria-multiselectable="true" aria-label={label}>
+      {choices.map((choice, index) => (
+        <div
+          key={choice.id}
+          id={optionId(index)}
+          role="option"
+          tabIndex={-1}
+          aria-selected={chosen.has(choice.id)}
+          class={index === place ? "active" : undefined}
+          onMouseDown={(event) => {
+            event.preventDefault();
+            choose(choice);
+          }}
+        >
+          <span class="tick" aria-hidden="true">
+            {chosen.has(choice.id) ? "✓" : ""}
+          </span>
+          <Named label={choice.label} />
+        </div>
+      ))}
     </div>
   );
 }

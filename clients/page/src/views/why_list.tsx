@@ -30,7 +30,7 @@ export function WhyList({
   /** The facts that are counted, as the number says now. */
   readonly total: Counted;
 }) {
-  const { view, slice, go } = usePage();
+  const { view, slice } = usePage();
   const { leftOut, language } = view;
   const own = WHY[language];
   const [attempt, setAttempt] = useState(0);
@@ -67,24 +67,7 @@ export function WhyList({
   const hasMore = pages?.token && (leftOut || !isAllOf(pages, totalThen));
   return (
     <section>
-      <div class="controls">
-        <div class="choice" role="group" aria-label={own.shown}>
-          <button type="button" aria-pressed={!leftOut} onClick={() => go({ leftOut: false }, "replace")}>
-            {own.counted}
-          </button>
-          <button type="button" aria-pressed={leftOut} onClick={() => go({ leftOut: true }, "replace")}>
-            {own.leftOut}
-          </button>
-        </div>
-        {ids.length > 0 && (
-          <button type="button" onClick={() => copy(ids.join("\n"), own.copiedAll(countText(ids.length, language)))}>
-            {own.copyAll(countText(ids.length, language))}
-          </button>
-        )}
-        <span class="said" role="status">
-          {said}
-        </span>
-      </div>
+      <ListControls ids={ids} said={said} copy={copy} />
       {(total.counted !== totalThen.counted || total.heldBack !== totalThen.heldBack) && (
         <p class="note">
           {own.moved(countText(total.counted, language))}{" "}
@@ -121,6 +104,45 @@ export function WhyList({
       )}
       {pages && <CompleteNote seconds={pages.completeUntil} answers={[]} />}
     </section>
+  );
+}
+
+/** Which list it is, and all its conversations to copy. */
+function ListControls({
+  ids,
+  said,
+  copy,
+}: {
+  readonly ids: readonly string[];
+  readonly said: string;
+  readonly copy: Copy;
+}) {
+  const { view, go } = usePage();
+  const own = WHY[view.language];
+  const count = countText(ids.length, view.language);
+  return (
+    <div class="controls">
+      <div class="choice" role="group" aria-label={own.shown}>
+        {[false, true].map((leftOut) => (
+          <button
+            key={String(leftOut)}
+            type="button"
+            aria-pressed={view.leftOut === leftOut}
+            onClick={() => go({ leftOut }, "replace")}
+          >
+            {leftOut ? own.leftOut : own.counted}
+          </button>
+        ))}
+      </div>
+      {ids.length > 0 && (
+        <button type="button" onClick={() => copy(ids.join("\n"), own.copiedAll(count))}>
+          {own.copyAll(count)}
+        </button>
+      )}
+      <span class="said" role="status">
+        {said}
+      </span>
+    </div>
   );
 }
 
