@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import grpc.aio
 from grpc_health.v1 import health_pb2
 
+from benchmarks.attack.largest_requests import largest_requests
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
 from telwerkd.server.settings import Settings
 
@@ -362,6 +363,16 @@ async def _empty_years(attacker: Attacker) -> None:
     )
 
 
+async def _every_largest_request(attacker: Attacker) -> None:
+    requests = largest_requests(ACCOUNT)
+
+    async def one(channel: grpc.aio.Channel, number: int) -> None:
+        method, request = requests[number % len(requests)]
+        await attacker.call(channel, method, request)
+
+    await attacker.again_and_again(2, one)
+
+
 async def _large_batch_query(attacker: Attacker) -> None:
     request = kpi.BatchQueryRequest(account_id=ACCOUNT)
     for n in range(50):
@@ -488,6 +499,7 @@ ATTACKS = {
         Attack("A3s", "5,000 surveys of 100 answers a call", _surveys),
         Attack("A4", "quarter-hours of a year, 9 KPIs, compared, of nothing", _empty_years),
         Attack("A4b", "batches of 50 queries, 10 MB", _large_batch_query),
+        Attack("A4l", "each method's requests of 512 KiB, filled by each field", _every_largest_request),
         Attack("A4e", "explanations, 1,000 conversations a page", _explanations, _many_groups),
         Attack("A5", "15 MB of empty events", _empty_events),
         Attack("A5a", "15 MB for a foreign account", _foreign_account),

@@ -1,7 +1,8 @@
 """`telwerkd serve` with a meter on its event loop, which is started and read over standard input.
 
-The meter knows two figures, both in milliseconds. A *turn* is what one callback kept the loop from everything else, in
-CPU time of the loop's thread: it does not depend on what else the machine does. *Lag* is how much later than asked a
+The meter knows these figures, all in milliseconds. A *turn* is what one callback kept the loop from everything else, in
+CPU time of the loop's thread, which does not depend on what else the machine does; and in wall time, in which the
+thread also waited for a core, or for another thread that held the interpreter. *Lag* is how much later than asked a
 timer of the loop came, in wall time: it also sees what another thread did while it held the interpreter, and it sees
 the other processes of a busy machine.
 """
@@ -27,6 +28,7 @@ class LoopMeter:
 
     def __init__(self) -> None:
         self.longest_turn_seconds = 0.0
+        self.longest_wall_seconds = 0.0
         self.longest_turn = ""
         self.lags_seconds = array("d")
         self._running = False
@@ -42,9 +44,10 @@ class LoopMeter:
                     self._loop = asyncio.get_running_loop()
                 run(handle)
                 return
-            begun = time.thread_time()
+            since, begun = time.perf_counter(), time.thread_time()
             run(handle)
             seconds = time.thread_time() - begun
+            self.longest_wall_seconds = max(self.longest_wall_seconds, time.perf_counter() - since)
             if seconds > self.longest_turn_seconds:
                 self.longest_turn_seconds, self.longest_turn = seconds, repr(handle)[:300]
 
@@ -53,6 +56,7 @@ class LoopMeter:
     def start(self) -> None:
         """Begins anew."""
         self.longest_turn_seconds, self.longest_turn, self.lags_seconds = 0.0, "", array("d")
+        self.longest_wall_seconds = 0.0
         self._running = True
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._look, time.perf_counter())
@@ -63,6 +67,7 @@ class LoopMeter:
         lags = sorted(self.lags_seconds) or [0.0]
         return {
             "turn_max_ms": self.longest_turn_seconds * 1_000,
+            "turn_wall_max_ms": self.longest_wall_seconds * 1_000,
             "turn": self.longest_turn,
             "lag_p99_ms": lags[int(0.99 * len(lags))] * 1_000,
             "lag_max_ms": lags[-1] * 1_000,

@@ -125,7 +125,9 @@ class SettingsFields(BaseModel):
     )
 
     batch_events_max: int = Field(_EVENTS.batch_events_max, gt=0, description="Events in one IngestEvents call.")
-    id_bytes_max: int = Field(_EVENTS.id_bytes_max, gt=0, description="UTF-8 bytes of an id.")
+    id_bytes_max: int = Field(
+        _EVENTS.id_bytes_max, gt=0, le=16_384, description="UTF-8 bytes of an id, at most 16,384."
+    )
     url_bytes_max: int = Field(_EVENTS.url_bytes_max, gt=0, description="UTF-8 bytes of a URL.")
     answers_max: int = Field(_EVENTS.answers_max, gt=0, description="Answers of one survey event.")
     future_skew_seconds_max: int = Field(

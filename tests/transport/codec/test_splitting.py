@@ -112,7 +112,18 @@ def test_a_large_event_is_refused_alone_and_named():
         REQUEST(account_id="a", events=[pb.Event(event_id="1"), large, pb.Event(event_id="2")]).SerializeToString()
     )
     assert [each.event_id for each in events_of(batch)] == ["1", "2"]
-    assert [(place, each.event_id) for place, each in batch.too_large.items()] == [(1, "large")]
+    assert [(place, each.name().text) for place, each in batch.too_large.items()] == [(1, "large")]
+
+
+def test_no_megabytes_of_an_id_are_looked_at():
+    """Of an event that is refused its start is decoded, and its length is known; an account's is refused."""
+    batch = split(REQUEST(account_id="a", events=[pb.Event(event_id="é" * 2**20)]).SerializeToString())
+    name = batch.too_large[0].name()
+    assert (name.text, name.size) == ("é" * 2_048, 2**21)
+    filling = field(15, b"x" * 20_000)
+    for read in (split, account_of, lambda raw: split_queries(raw + field(2, b""), 30_000)):
+        with pytest.raises(InvalidArgumentError, match="account_id: has 1048576 bytes, at most 16384"):
+            read(filling + field(1, b"x" * 2**20))
 
 
 def test_the_largest_valid_event_is_within_the_bound_of_an_event():

@@ -12,9 +12,10 @@ from telwerkd.transport.codec.splitting import (
     ACCOUNT_FIELD,
     DECODED_WHOLE_MAX,
     OTHER_FIELDS_MAX,
+    Part,
+    account_text,
     malformed,
     parts,
-    text_of,
     too_many_fields,
 )
 
@@ -24,6 +25,9 @@ EVENTS_FIELD: Final = 2
 _EVENTS_TAG: Final = EVENTS_FIELD << 3 | 2
 _EVENT_ID_FIELD: Final = 1
 _EVENT_FIELDS_MAX = 50
+_ID_BYTES_SEEN = 4_096
+"""More of an id is not decoded where the event is not; an answer names fewer."""
+
 _ONE_BYTE = 0x80
 _TWO_BYTES = 0x80**2
 
@@ -45,12 +49,26 @@ class Piece(NamedTuple):
         return _decoded(bytes(self.raw))
 
 
+class EventName(NamedTuple):
+    """What is to be found of the id of an event that is not decoded."""
+
+    text: str
+    """The id, or how one begins that is too long to be looked at; empty where there is none."""
+    size: int
+    """The bytes of the whole."""
+
+
 class TooLarge(NamedTuple):
     """An event that is not decoded."""
 
-    size: int
-    event_id: str
-    """Empty where it is not to be found."""
+    raw: memoryview
+
+    def name(self) -> EventName:
+        """Its id, looked for when its turn has come: there may be hundreds of such events in a batch."""
+        return _event_name(self.raw)
+
+
+_NAMELESS = EventName("", 0)
 
 
 class EventBatch:
@@ -149,7 +167,7 @@ class _Walk:
     def __init__(self, raw: bytes, limits: EventLimits) -> None:
         self._raw = raw
         self._limits = limits
-        self._account = ""
+        self._account: Part | None = None
         self._others = 0
         self._count = 0
         self._too_large: dict[int, TooLarge] = {}
@@ -162,7 +180,8 @@ class _Walk:
             position = self._common(position)
             if position < size and self._count <= self._limits.batch_events_max:
                 position = self._any(position)
-        batch = EventBatch(self._account, self._count, size)
+        account = "" if self._account is None else account_text(self._raw, self._account)
+        batch = EventBatch(account, self._count, size)
         batch.pieces = self._pieces
         batch.too_large = self._too_large
         if self._count > self._limits.batch_events_max:
@@ -199,8 +218,8 @@ class _Walk:
         """Passes over one field, whatever it is; where the next begins."""
         part = next(parts(self._raw, position))
         if part.field == EVENTS_FIELD and part.has_length:
-            if (size := part.end - part.content) > self._limits.event_bytes:
-                self._too_large[self._count] = TooLarge(size, _event_id(self._raw[part.content : part.end]))
+            if part.end - part.content > self._limits.event_bytes:
+                self._too_large[self._count] = TooLarge(memoryview(self._raw)[part.content : part.end])
             else:
                 self._piece(self._count, part.start, part.end)
             self._count += 1
@@ -209,7 +228,7 @@ class _Walk:
         if self._others > OTHER_FIELDS_MAX:
             raise too_many_fields()
         if part.field == ACCOUNT_FIELD and part.has_length:
-            self._account = text_of(self._raw, part)
+            self._account = part
         return part.end
 
     def _piece(self, first: int, start: int, end: int) -> None:
@@ -223,15 +242,18 @@ def _decoded(raw: bytes) -> Sequence[pb.Event]:
         raise malformed() from None
 
 
-def _event_id(raw: bytes) -> str:
-    """The id of an event that is not decoded; empty if it is not among the first fields."""
-    found = ""
+def _event_name(raw: memoryview) -> EventName:
+    """The id of an event that is not decoded; none if it is not among the first fields."""
+    found = None
     try:
         for number, part in enumerate(parts(raw)):
             if part.field == _EVENT_ID_FIELD and part.has_length:
-                found = text_of(raw, part)
+                found = part
             if number >= _EVENT_FIELDS_MAX:
                 break
     except InvalidArgumentError:
-        return ""
-    return found
+        return _NAMELESS
+    if found is None:
+        return _NAMELESS
+    start = bytes(raw[found.content : min(found.end, found.content + _ID_BYTES_SEEN)])
+    return EventName(start.decode(errors="ignore"), found.end - found.content)

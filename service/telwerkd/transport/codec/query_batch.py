@@ -9,9 +9,10 @@ from telwerkd.transport.codec.splitting import (
     ACCOUNT_FIELD,
     DECODED_WHOLE_MAX,
     OTHER_FIELDS_MAX,
+    Part,
+    account_text,
     malformed,
     parts,
-    text_of,
     too_many_fields,
 )
 
@@ -45,7 +46,8 @@ def split_queries(raw: bytes, query_bytes_max: int) -> QueryBatch:
     """
     if len(raw) <= DECODED_WHOLE_MAX:
         return _whole(raw)
-    account, others = "", 0
+    account: Part | None = None
+    others = 0
     queries: list[QueryPart] = []
     for part in parts(raw):
         size = part.end - part.content
@@ -62,9 +64,9 @@ def split_queries(raw: bytes, query_bytes_max: int) -> QueryBatch:
         if others > OTHER_FIELDS_MAX:
             raise too_many_fields()
         if part.field == ACCOUNT_FIELD and part.has_length:
-            account = text_of(raw, part)
+            account = part
     _check_count(len(queries))
-    return QueryBatch(account, queries)
+    return QueryBatch("" if account is None else account_text(raw, account), queries)
 
 
 def _part(raw: bytes) -> QueryPart:

@@ -42,7 +42,7 @@ class Part(NamedTuple):
     has_length: bool
 
 
-def parts(raw: bytes, position: int = 0) -> Iterator[Part]:
+def parts(raw: bytes | memoryview, position: int = 0) -> Iterator[Part]:
     """The outermost fields of a message, in their order, from one that begins at `position`.
 
     Raises:
@@ -74,21 +74,23 @@ def account_of(raw: bytes) -> str:
     Raises:
         InvalidArgumentError: these bytes are no message, or have too many fields.
     """
-    account = ""
+    account: Part | None = None
     for number, part in enumerate(parts(raw)):
         if number >= OTHER_FIELDS_MAX:
             raise too_many_fields()
         if part.field == ACCOUNT_FIELD and part.has_length:
-            account = text_of(raw, part)
-    return account
+            account = part
+    return "" if account is None else account_text(raw, account)
 
 
-def text_of(raw: bytes, part: Part) -> str:
-    """The content of a field that is a text.
+def account_text(raw: bytes, part: Part) -> str:
+    """The account that a field names.
 
     Raises:
-        InvalidArgumentError: it is none.
+        InvalidArgumentError: it is no text, or longer than any account's id: megabytes are not even looked at.
     """
+    if (size := part.end - part.content) > DECODED_WHOLE_MAX:
+        raise InvalidArgumentError.of("account_id", f"has {size} bytes, at most {DECODED_WHOLE_MAX} are allowed")
     try:
         return raw[part.content : part.end].decode()
     except UnicodeDecodeError:
@@ -105,7 +107,7 @@ def too_many_fields() -> InvalidArgumentError:
     return InvalidArgumentError.of("request", f"has more than {OTHER_FIELDS_MAX} fields that are not its list's")
 
 
-def _varint(raw: bytes, position: int, bytes_max: int) -> tuple[int, int]:
+def _varint(raw: bytes | memoryview, position: int, bytes_max: int) -> tuple[int, int]:
     """A number, and the position behind it."""
     number = shift = 0
     for at in range(position, min(position + bytes_max, len(raw))):

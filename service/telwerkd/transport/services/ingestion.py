@@ -38,6 +38,9 @@ from telwerkd.transport.services.unacked import UnackedWindow
 _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 
+_UNDECODED_BYTES = 1_024
+"""Of an event that is refused undecoded, as a part of what may be decoded in a turn: its id is looked for."""
+
 _Waiting = deque[tuple[int, asyncio.Future[None]]]
 
 
@@ -217,7 +220,8 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         refused = dict[int, Refused]()
         held = batch.size
         for place, too_large in batch.too_large.items():
-            refused[place] = Refused(self._too_large(too_large), echoed(too_large.event_id))
+            await self._turns.turn(account, _UNDECODED_BYTES)
+            refused[place] = self._too_large(too_large)
         self._ingest.figures.judged(account, [one.outcome for one in refused.values()])
         while batch.pieces:
             piece = batch.pieces.popleft()
@@ -233,15 +237,18 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
                 batch.reservation.resize(held)
         return refused
 
-    def _too_large(self, event: TooLarge) -> Rejected:
-        """Why an event is refused undecoded: its id alone is too long, or it is."""
-        if event.event_id:
+    def _too_large(self, event: TooLarge) -> Refused:
+        """Refuses an event undecoded: its id alone is too long, or it is."""
+        text, size = event.name()
+        field = ""
+        why = f"has {len(event.raw)} bytes, at most {self._limits.event_bytes} (event_bytes_max) are allowed"
+        if size:
             try:
-                self._fields.id("event_id", event.event_id)
+                self._fields.id_size("event_id", size)
+                self._fields.id("event_id", text)
             except FieldError as error:
-                return Rejected(Reason.INVALID_EVENT, error.field, error.message)
-        text = f"has {event.size} bytes, at most {self._limits.event_bytes} (event_bytes_max) are allowed"
-        return Rejected(Reason.INVALID_EVENT, "", text)
+                field, why = error.field, error.message
+        return Refused(Rejected(Reason.INVALID_EVENT, field, why), echoed(text))
 
 
 def _batch_error(error: TelwerkError) -> ingestion.BatchError:
