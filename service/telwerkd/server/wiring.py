@@ -47,6 +47,7 @@ from telwerkd.transport.endpoint.binding import held
 from telwerkd.transport.grpc.calls import Calls
 from telwerkd.transport.grpc.errors import ErrorInterceptor
 from telwerkd.transport.grpc.gate import GateInterceptor, GateLimits
+from telwerkd.transport.grpc.inflating import Inflating
 from telwerkd.transport.grpc.observing import ObservingInterceptor
 from telwerkd.transport.grpc.replies import Replies
 from telwerkd.transport.grpc.requests import RequestInterceptor
@@ -244,7 +245,7 @@ class _Parts(NamedTuple):
             asyncio.Event(),
             ObservedCalls(access_log=settings.access_log),
             calls,
-            GateInterceptor(settings.gate_limits, calls),
+            GateInterceptor(settings.gate_limits, _inflating(settings), calls),
             SlowQueries(settings.slow_query_seconds),
             AnswerCache(settings.answer_cache_bytes_max),
             rollups,
@@ -318,6 +319,11 @@ def _grpc_server(
         settings.connection_limits,
         shares_port=shares_port,
     )
+
+
+def _inflating(settings: Settings) -> Inflating:
+    message_bytes_max, limits = settings.message_bytes_max, settings.request_limits
+    return Inflating(message_bytes_max, lambda method: limits.bytes_max_of(method, message_bytes_max))
 
 
 def _interceptors(

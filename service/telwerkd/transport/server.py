@@ -20,6 +20,7 @@ from telwerk.v1 import (
     settings_service_pb2,
     settings_service_pb2_grpc,
 )
+from telwerkd.transport.grpc import inflating
 from telwerkd.transport.services import health, reflection
 from telwerkd.transport.services.admin import AdminService
 from telwerkd.transport.services.health import HealthService
@@ -105,6 +106,7 @@ def make_server(
             ("grpc.so_reuseport", int(shares_port)),
             ("grpc.max_concurrent_streams", _CONCURRENT_STREAMS_MAX),
             ("grpc.max_receive_message_length", message_bytes_max),
+            inflating.OPTION,
             ("grpc.max_send_message_length", _REPLY_BYTES_MAX),
             ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
             ("grpc.http2.min_recv_ping_interval_without_data_ms", _KEEPALIVE_MS // 3),

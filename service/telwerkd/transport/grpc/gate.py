@@ -7,9 +7,9 @@ refuse it on, and its first message is read against the clock.
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import monotonic
 from typing import Any
 
@@ -19,19 +19,23 @@ import grpc.aio
 from telwerkd.domain.errors import InvalidArgumentError, QuotaExceededError, Reason, TelwerkError, UnavailableError
 from telwerkd.transport.grpc.calls import Calls, MethodCalls, raised_code
 from telwerkd.transport.grpc.errors import RichStatus, end_with, let_go, to_status
-from telwerkd.transport.grpc.handlers import HANDLERS_MAX, Behaviour, Context, Continuation, Handler, behaviour_of
+from telwerkd.transport.grpc.first_messages import FirstMessages
+from telwerkd.transport.grpc.handlers import (
+    HANDLERS_MAX,
+    Behaviour,
+    Context,
+    Continuation,
+    Deserializer,
+    Handler,
+    behaviour_of,
+)
+from telwerkd.transport.grpc.inflating import Inflating
 from telwerkd.transport.grpc.peers import host_of
 
 _RETRY_SECONDS = 1.0
 _WINDOW_SECONDS = 60.0
 _UNKNOWN_METHOD = RichStatus(grpc.StatusCode.UNIMPLEMENTED, "Method not found!", ())
 """As gRPC itself answers a method that is not there."""
-
-_STOPPING_SECONDS = 1.0
-"""What a request that is on its way may still take when the server stops."""
-
-_LOOKS = 4
-"""How often within the time that a request has it is looked whether it has come."""
 
 _KEPT_FREE = 4
 """The last of so many equal parts of `calls_max` is for addresses that hold fewer calls than are left: each of several
@@ -80,85 +84,15 @@ class Refusals:
         return self._delay_seconds if calls >= self._calls_max else 0.0
 
 
-class FirstMessages:
-    """Reads the first message of calls against the clock.
-
-    One timer serves all calls, because each may wait equally long: a timeout of its own costs a call more than all else
-    here.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        # In the order of their times.
-        self._since: dict[asyncio.Task[Any], float] = {}
-        self._expired = set[asyncio.Task[Any]]()
-        self._looking: asyncio.TimerHandle | None = None
-        self._is_stopping = False
-
-    def use(self, seconds: float) -> None:
-        """Gives other messages so long."""
-        self._seconds = seconds
-
-    def drain(self) -> None:
-        """Waits a moment for what is on its way, and then for nothing any more: a stop must not wait for it."""
-        self._is_stopping = True
-        asyncio.get_running_loop().call_later(_STOPPING_SECONDS, self._stop)
-
-    async def read(self, context: Context) -> Any:
-        """The message, or grpc's EOF.
-
-        Raises:
-            UnavailableError: SLOW_REQUEST, it did not come in time; or SHUTTING_DOWN, the server stops.
-        """
-        task, loop = asyncio.current_task(), asyncio.get_running_loop()
-        if task is None:
-            raise RuntimeError("a request is read outside of its call")
-        self._since[task] = loop.time()
-        if self._looking is None:
-            self._looking = loop.call_later(self._seconds / _LOOKS, self._look)
-        try:
-            return await context.read()
-        except asyncio.CancelledError:
-            if task not in self._expired:
-                raise
-            task.uncancel()
-            raise self._late() from None
-        finally:
-            self._since.pop(task, None)
-            self._expired.discard(task)
-
-    def _late(self) -> UnavailableError:
-        if self._is_stopping:
-            text = "the server is stopping, and this request had not come whole: send it to another"
-            return UnavailableError(Reason.SHUTTING_DOWN, text, _RETRY_SECONDS)
-        text = f"no request was received within {self._seconds:g} s (first_message_seconds)"
-        return UnavailableError(Reason.SLOW_REQUEST, text, _RETRY_SECONDS)
-
-    def _stop(self) -> None:
-        self._seconds = min(self._seconds, _STOPPING_SECONDS)
-        self._end(list(self._since))
-
-    def _end(self, waiting: Iterable[asyncio.Task[Any]]) -> None:
-        for task in waiting:
-            if self._since.pop(task, None) is not None:
-                self._expired.add(task)
-                task.cancel()
-
-    def _look(self) -> None:
-        loop = asyncio.get_running_loop()
-        before = loop.time() - self._seconds
-        self._end([task for task, since in self._since.items() if since <= before])
-        self._looking = loop.call_later(self._seconds / _LOOKS, self._look) if self._since else None
-
-
 class GateInterceptor(grpc.aio.ServerInterceptor):
     """**Outermost**: it stands before the `ErrorInterceptor`, because refusing must cost next to nothing.
 
     So it is here that every call is counted, whatever becomes of it.
     """
 
-    def __init__(self, limits: GateLimits, calls: Calls | None = None) -> None:
+    def __init__(self, limits: GateLimits, inflating: Inflating, calls: Calls | None = None) -> None:
         self._limits = limits
+        self._inflating = inflating
         self._counted = calls or Calls()
         self._refusals = Refusals(limits.refused_calls_max, limits.refused_delay_seconds)
         self._first_messages = FirstMessages(limits.first_message_seconds)
@@ -196,12 +130,11 @@ class GateInterceptor(grpc.aio.ServerInterceptor):
     def _gated(self, handler: Handler, method: str) -> Handler:
         decode = handler.request_deserializer
         counted = self._counted.of(method, handler)
-        if handler.request_streaming or decode is None:
-            serve = self._stream(behaviour_of(handler))
-        else:
-            serve, decode = self._single(behaviour_of(handler), decode), None
-        ending = _ended(serve, counted)
-        decode, encode = counted.receiving(decode), counted.sending(handler.response_serializer)
+        if decode is None:
+            raise TypeError("a method whose requests are not decoded is a refusal")
+        serving = self._stream if handler.request_streaming else self._single
+        ending = _ended(serving(behaviour_of(handler), decode, method), counted)
+        decode, encode = counted.receiving(None), counted.sending(handler.response_serializer)
         if handler.response_streaming:
             return grpc.stream_stream_rpc_method_handler(ending, decode, encode)
         return grpc.stream_unary_rpc_method_handler(ending, decode, encode)
@@ -227,32 +160,36 @@ class GateInterceptor(grpc.aio.ServerInterceptor):
 
         return serve
 
-    def _single(self, behaviour: Behaviour, decode: Callable[[bytes], Any]) -> Behaviour:
+    def _single(self, behaviour: Behaviour, decode: Deserializer, method: str) -> Behaviour:
         async def serve(_requests: Any, context: Context) -> Any:
             host = self._enter(context)
             try:
-                return await behaviour(decode(await self._first(context)), context)
+                return await behaviour(decode(await self._first(context, method)), context)
             finally:
                 self._leave(host)
 
         return serve
 
-    def _stream(self, behaviour: Behaviour) -> Behaviour:
+    def _stream(self, behaviour: Behaviour, decode: Deserializer, method: str) -> Behaviour:
         async def serve(_requests: Any, context: Context) -> Any:
             host = self._enter(context)
             try:
-                return await behaviour(_Messages(self._first_messages.read, context), context)
+                messages = _Messages(self._first_messages.read, partial(self._inflated, method=method), decode, context)
+                return await behaviour(messages, context)
             finally:
                 self._leave(host)
 
         return serve
 
-    async def _first(self, context: Context) -> bytes:
+    async def _inflated(self, raw: bytes, context: Context, method: str) -> bytes:
+        """The message. What comes over HTTP is inflated already."""
+        return raw if hasattr(context, "rpc_system") else await self._inflating.inflated(raw, context, method)
+
+    async def _first(self, context: Context, method: str) -> bytes:
         message: Any = await self._first_messages.read(context)
         if message is grpc.aio.EOF:
             raise InvalidArgumentError.of("request", "none was sent")
-        raw: bytes = message
-        return raw
+        return await self._inflated(message, context, method)
 
     async def _wait(self, host: str) -> None:
         seconds = self._refusals.delay(host)
@@ -306,8 +243,16 @@ class GateInterceptor(grpc.aio.ServerInterceptor):
 class _Messages:
     """The requests of a stream, the first of them against the clock."""
 
-    def __init__(self, first: Callable[[Context], Awaitable[Any]], context: Context) -> None:
+    def __init__(
+        self,
+        first: Callable[[Context], Awaitable[Any]],
+        inflated: Callable[[bytes, Context], Awaitable[bytes]],
+        decode: Deserializer,
+        context: Context,
+    ) -> None:
         self._first: Callable[[Context], Awaitable[Any]] | None = first
+        self._inflated = inflated
+        self._decode = decode
         self._context = context
 
     def __aiter__(self) -> "_Messages":
@@ -318,7 +263,7 @@ class _Messages:
         message = await (self._context.read() if first is None else first(self._context))
         if message is grpc.aio.EOF:
             raise StopAsyncIteration
-        return message
+        return self._decode(await self._inflated(message, self._context))
 
 
 def _refusal(serve: Behaviour, counted: MethodCalls) -> Handler:

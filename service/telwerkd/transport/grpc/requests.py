@@ -39,6 +39,14 @@ class RequestLimits(msgspec.Struct, frozen=True):
     open_request_bytes_max: int = 4_096
     """Of one that needs no key."""
 
+    def bytes_max_of(self, method: str, message_bytes_max: int) -> tuple[int, str]:
+        """How many bytes a request of a method may have where a message may have so many, and by which setting."""
+        if method in SPLIT:
+            return message_bytes_max, "message_bytes_max"
+        if method.startswith(_OPEN):
+            return self.open_request_bytes_max, "open_request_bytes_max"
+        return self.request_bytes_max, "request_bytes_max"
+
 
 class RequestInterceptor(grpc.aio.ServerInterceptor):
     """Bounds requests, and reserves the memory of large ones until their calls have ended.
