@@ -15,6 +15,7 @@ from telwerk.v1 import (
     kpi_service_pb2 as kpi,
     settings_service_pb2 as settings,
 )
+from telwerk.v1.display_name_pb2 import NAME_KIND_OPERATOR, DisplayName
 from telwerkd.transport.security import keys_file
 from telwerkd.transport.security.keys_file import Role
 from telwerkd.transport.services.ingestion import DecodingTurns
@@ -62,6 +63,21 @@ async def test_who_needs_no_key_is_heard_out_for_a_few_kilobytes(tmp_path):
         calls = [ask(iter([reflection_pb2.ServerReflectionRequest(file_containing_symbol=name)])) for name in symbols]
         assert (await calls[0].read()).HasField("file_descriptor_response")
         assert (await refusal(calls[1].read())).code is INVALID
+
+
+async def test_the_longest_lists_that_may_be_are_taken_by_whoever_has_a_key(tmp_path):
+    """A thousand names, whose request is decoded a little at a time; and what has far more is refused by its place."""
+    file = tmp_path / "keys.toml"
+    token = keys_file.create(file, ["a"], list(Role))
+    metadata = [("authorization", f"Bearer {token}")]
+    names = [DisplayName(kind=NAME_KIND_OPERATOR, id=f"{n}", name="x" * 40) for n in range(1_000)]
+    async with started(tmp_path / "telwerk.db", keys_file=file) as server:
+        asked = settings.SetDisplayNamesRequest(account_id="a", names=names)
+        assert (await server.settings.SetDisplayNames(asked, metadata=metadata)).set_count == 1_000
+        some = kpi.Filter(operators=kpi.IdFilter(any_of=["abcd"] * 6_000))
+        totals = kpi.QueryTotalsRequest(account_id="a", kpi_ids=["feedback_count"], range=ALL_TIME, filter=some)
+        how = await refusal(server.kpis.QueryTotals(totals, metadata=metadata))
+        assert (how.code, how.fields) == (INVALID, ["filter.operators"])
 
 
 @pytest.mark.parametrize("what", ["a query", "a query of a batch", "settings", "a watch"])

@@ -220,6 +220,7 @@ class _Parts(NamedTuple):
         """The parts of a server with these settings."""
         names = NameKeeper(store)
         budget = MemoryBudget(settings.memory_bytes_max)
+        inflating = Inflating(settings.message_bytes_max, settings.request_limits.bytes_max_of, budget)
         readers = Readers(store, settings.waiting_queries_per_account_max)
         limits = observing.limit_counts()
         calls, rollups = Calls(SERVICES, limits), RollupCache(settings.rollup_cache_bytes_max)
@@ -245,7 +246,7 @@ class _Parts(NamedTuple):
             asyncio.Event(),
             ObservedCalls(access_log=settings.access_log),
             calls,
-            GateInterceptor(settings.gate_limits, _inflating(settings), calls),
+            GateInterceptor(settings.gate_limits, inflating, calls),
             SlowQueries(settings.slow_query_seconds),
             AnswerCache(settings.answer_cache_bytes_max),
             rollups,
@@ -319,11 +320,6 @@ def _grpc_server(
         settings.connection_limits,
         shares_port=shares_port,
     )
-
-
-def _inflating(settings: Settings) -> Inflating:
-    message_bytes_max, limits = settings.message_bytes_max, settings.request_limits
-    return Inflating(message_bytes_max, lambda method: limits.bytes_max_of(method, message_bytes_max))
 
 
 def _interceptors(

@@ -141,7 +141,7 @@ def test_the_largest_valid_event_is_within_the_bound_of_an_event():
 def test_nothing_but_unknown_fields_is_refused():
     """So that a walk has an end."""
     for read in (split, account_of, lambda raw: split_queries(raw, 1_000)):
-        with pytest.raises(InvalidArgumentError, match="1000 fields"):
+        with pytest.raises(InvalidArgumentError, match=r"[15]000 fields"):
             read(b"\x28\x00" * 20_000)
 
 

@@ -13,7 +13,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given, strategies as st
 
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
-from telwerkd.domain.errors import LimitExceededError
+from telwerkd.application.memory_budget import MemoryBudget
+from telwerkd.domain.errors import LimitExceededError, UnavailableError
 from telwerkd.transport.grpc.inflating import Inflating
 from tests.conftest import ALL_TIME, CALL_SECONDS, Server, started
 
@@ -32,7 +33,8 @@ class Context:
 
 
 async def inflated(raw: bytes, method: str = WHOLE) -> bytes:
-    inflating = Inflating(MESSAGE_MAX, lambda of: {WHOLE: (MESSAGE_MAX, "all"), SMALL: (METHOD_MAX, "small_max")}[of])
+    bounds = {WHOLE: (MESSAGE_MAX, "all"), SMALL: (METHOD_MAX, "small_max")}
+    inflating = Inflating(MESSAGE_MAX, lambda of, _: bounds[of], MemoryBudget(2**30))
     context: Any = Context()
     return await inflating.inflated(raw, context, method)
 
@@ -78,7 +80,8 @@ def test_a_message_is_inflated_to_its_bound_and_no_further(compress):
 async def test_others_have_their_turns_while_a_large_message_is_inflated():
     """Not more than 128 KiB is inflated in a turn of the event loop, however many messages there are."""
     size, turns, most = 8 * 2**20, 0, 2**17
-    inflating = Inflating(size, lambda _: (size, "all"))
+    budget = MemoryBudget(2**30)
+    inflating = Inflating(size, lambda *_: (size, "all"), budget)
     context: Any = Context()
     message = random.Random(1).randbytes(2**16) * (size // 2**16)  # noqa: S311  # not a secret
 
@@ -95,6 +98,11 @@ async def test_others_have_their_turns_while_a_large_message_is_inflated():
     counting.cancel()
     assert found == [message, message]
     assert turns >= 2 * size // most - 2
+    assert not budget.bytes_reserved
+    another = budget.reserve(2**30 - 2**18, "another")
+    with pytest.raises(UnavailableError, match="memory_bytes_max"):
+        await inflating.inflated(sent, context, WHOLE)
+    assert budget.bytes_reserved == another.size
 
 
 def events(count: int) -> list[pb.Event]:

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from telwerk.v1 import kpi_service_pb2 as pb
 from telwerkd.domain.errors import LimitExceededError
+from telwerkd.transport.codec.gradual import decoding
 from telwerkd.transport.codec.splitting import (
     ACCOUNT_FIELD,
     DECODED_WHOLE_MAX,
@@ -74,10 +75,10 @@ def _part(raw: bytes) -> QueryPart:
 
 
 def _decoded(raw: bytes) -> pb.BatchedQuery:
-    try:
-        return pb.BatchedQuery.FromString(raw)
-    except Exception:  # noqa: BLE001 - whatever protobuf raises, the bytes are at fault.
-        raise malformed() from None
+    query = pb.BatchedQuery()
+    for _ in decoding(query, raw):
+        pass  # in a thread, which lets others have the interpreter in between
+    return query
 
 
 def _whole(raw: bytes) -> QueryBatch:

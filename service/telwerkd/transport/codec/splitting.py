@@ -23,6 +23,9 @@ ACCOUNT_FIELD: Final = 1
 OTHER_FIELDS_MAX: Final = 1_000
 """Fields of a large request beside those that it is split at."""
 
+FIELDS_MAX: Final = 5_000
+"""Fields of a large message that brings no events: several times as many as the longest list of a valid one has."""
+
 _VARINT, _FIXED64, _DELIMITED, _FIXED32 = 0, 1, 2, 5
 _FIXED_BYTES: Final = {_FIXED64: 8, _FIXED32: 4}
 _VARINT_BYTES_MAX, _TAG_BYTES_MAX = 10, 5
@@ -76,8 +79,8 @@ def account_of(raw: bytes) -> str:
     """
     account: Part | None = None
     for number, part in enumerate(parts(raw)):
-        if number >= OTHER_FIELDS_MAX:
-            raise too_many_fields()
+        if number >= FIELDS_MAX:
+            raise InvalidArgumentError.of("request", f"has more than {FIELDS_MAX} fields and entries")
         if part.field == ACCOUNT_FIELD and part.has_length:
             account = part
     return "" if account is None else account_text(raw, account)

@@ -13,14 +13,15 @@ from typing import Final
 
 import grpc
 
+from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.domain.errors import LimitExceededError
 from telwerkd.transport.grpc.handlers import Context
 
 OPTION: Final = ("grpc.per_message_decompression", 0)
 """For the server: messages come as they were sent."""
 
-BytesMax = Callable[[str], tuple[int, str]]
-"""How many bytes a request of a method may have, and by which setting."""
+BytesMax = Callable[[str, int], tuple[int, str]]
+"""How many bytes a request of a method may have where any message may have so many, and by which setting."""
 
 _GZIP: Final = b"\x1f\x8b"
 _DEFLATE: Final = b"x"
@@ -35,23 +36,25 @@ _TOO_LARGE: Final = "Decompressed message larger than max"
 
 
 class Inflating:
-    """Inflates messages a piece at a time, and of those that are larger than a piece one after the other."""
+    """Inflates messages a piece at a time, those that are larger than a piece in turn, and counts them as they grow."""
 
-    def __init__(self, message_bytes_max: int, bytes_max: BytesMax) -> None:
+    def __init__(self, message_bytes_max: int, bytes_max: BytesMax, budget: MemoryBudget) -> None:
         self._message_bytes_max = message_bytes_max
         self._bytes_max = bytes_max
-        self._one_large = asyncio.Lock()
+        self._budget = budget
+        self._turn = asyncio.Lock()
 
     async def inflated(self, raw: bytes, context: Context, method: str) -> bytes:
         """The message, of no more bytes than the method takes.
 
         Raises:
             LimitExceededError: it has more.
+            UnavailableError: OVERLOADED, the memory that all calls may hold is used up.
             grpc.aio.AbortError: it has more than any message may; the call has ended so.
         """
         if not _is_compressed(raw):
             return raw
-        bytes_max, setting = self._bytes_max(method)
+        bytes_max, setting = self._bytes_max(method, self._message_bytes_max)
         if _told_size(raw) <= self._message_bytes_max:
             message = await self._at_most(raw, bytes_max)
             if message is not None:
@@ -66,9 +69,10 @@ class Inflating:
         unpacking = _Unpacking(raw, bytes_max)
         try:
             unpacking.go_on()
-            if unpacking.goes_on:
-                async with self._one_large:
-                    while unpacking.goes_on:
+            with Reservation(self._budget, "the request") as memory:
+                while unpacking.goes_on:
+                    memory.resize(unpacking.size)
+                    async with self._turn:
                         await asyncio.sleep(0)
                         unpacking.go_on()
         except zlib.error:

@@ -1,21 +1,35 @@
 """How large a request may be, and how it is decoded: by its method, before anything is made of its bytes."""
 
 import asyncio
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import grpc
 import grpc.aio
 import msgspec
+from google.protobuf.message import Message
 
 from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.domain.errors import LimitExceededError
+from telwerkd.process import tracing
 from telwerkd.transport.codec.encoded import unless_encoded
 from telwerkd.transport.codec.event_batch import EventBatches
 from telwerkd.transport.codec.events import EventLimits
+from telwerkd.transport.codec.gradual import decoding
 from telwerkd.transport.codec.query_batch import split_queries
-from telwerkd.transport.codec.splitting import DECODED_WHOLE_MAX
-from telwerkd.transport.grpc.handlers import HANDLERS_MAX, Continuation, Deserializer, Handler, behaviour_of, rebuilt
+from telwerkd.transport.codec.splitting import DECODED_WHOLE_MAX, account_of
+from telwerkd.transport.grpc.handlers import (
+    HANDLERS_MAX,
+    Behaviour,
+    Context,
+    Continuation,
+    Deserializer,
+    Handler,
+    behaviour_of,
+    rebuilt,
+)
 from telwerkd.transport.grpc.observing import noted, spanned
 
 INGEST_EVENTS: Final = "/telwerk.v1.IngestionService/IngestEvents"
@@ -26,6 +40,8 @@ SPLIT: Final = frozenset({INGEST_EVENTS, STREAM_EVENTS, BATCH_QUERY})
 """Methods whose requests are not decoded before their servicer does it, piece by piece."""
 
 _OPEN: Final = ("/grpc.health.", "/grpc.reflection.")
+
+_OVER: Final = object()
 
 _DECODED_FACTOR = 20
 """Bytes in memory for each byte on the wire, of what is decoded in one go: measured for lists of empty values."""
@@ -53,13 +69,17 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
 
     **Innermost**: what it puts in place of a method's deserializer and serializer is what the others wrap. Batches of
     events and of queries are split, and reach their servicers as `EventBatch` and `QueryBatch`; all else is decoded
-    whole, if it is not too large. Replies that are encoded already are passed on.
+    before its servicer is called, if it is not too large: of what is large the account at once, and the rest a little
+    at a time. Replies that are encoded already are passed on.
     """
 
     def __init__(self, limits: RequestLimits, events: EventLimits, budget: MemoryBudget) -> None:
         self._limits = limits
         self._budget = budget
         self._batches = EventBatches(events, budget)
+        self._rest = WeakKeyDictionary[asyncio.Task[Any], Iterator[None]]()
+        """What is left to decode of the requests of calls."""
+        self._turn = asyncio.Lock()
         self._made = lru_cache(HANDLERS_MAX)(self._bounded)
 
     async def intercept_service(
@@ -74,7 +94,29 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
     def _bounded(self, handler: Handler, decode: Deserializer, method: str) -> Handler:
         bounded = noted(self._deserializer(method, decode), is_stage=method not in SPLIT)
         encode = None if handler.response_serializer is None else spanned(unless_encoded(handler.response_serializer))
-        return rebuilt(handler, behaviour_of(handler), bounded, encode)
+        behaviour = behaviour_of(handler)
+        if not handler.request_streaming and method not in SPLIT and not method.startswith(_OPEN):
+            behaviour = self._decoded(behaviour)
+        return rebuilt(handler, behaviour, bounded, encode)
+
+    def _decoded(self, behaviour: Behaviour) -> Behaviour:
+        """`behaviour`, called once its request is decoded."""
+
+        async def called(request: Any, context: Context) -> Any:
+            if (rest := self._rest.pop(_current_call(), None)) is not None:
+                with tracing.stage("decode"):
+                    await self._finished(rest)
+            return await behaviour(request, context)
+
+        return called
+
+    async def _finished(self, decoding_: Iterator[None]) -> None:
+        """Decodes the rest of a request; of those that are large at the same time, a portion of each in turn."""
+        is_over = False
+        while not is_over:
+            async with self._turn:
+                await asyncio.sleep(0)
+                is_over = next(decoding_, _OVER) is _OVER
 
     def _deserializer(self, method: str, decode: Deserializer) -> Deserializer:
         if method == INGEST_EVENTS:
@@ -99,9 +141,18 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
         return split_queries(raw, self._limits.request_bytes_max)
 
     def _reserving(self, decode: Deserializer) -> Deserializer:
+        kind: type[Message] = type(decode(b""))
+        has_account = "account_id" in kind.DESCRIPTOR.fields_by_name
+
         def reserving(raw: bytes) -> Any:
+            if len(raw) <= DECODED_WHOLE_MAX:
+                return decode(raw)
             self._reserve(len(raw), _DECODED_FACTOR)
-            return decode(raw)
+            request: Any = kind()
+            if has_account:
+                request.account_id = account_of(raw)
+            self._rest[_current_call()] = decoding(request, raw)
+            return request
 
         return reserving
 
@@ -121,7 +172,11 @@ def _at_most(bytes_max: int, setting: str, decode: Deserializer) -> Deserializer
 
 def _until_the_call_ends(reservation: Reservation) -> None:
     """Releases it then: grpc keeps the bytes of a single request as long, and decodes it in the call's own task."""
+    _current_call().add_done_callback(lambda _: reservation.release())
+
+
+def _current_call() -> asyncio.Task[Any]:
     task = asyncio.current_task()
     if task is None:
         raise RuntimeError("a request is decoded outside of its call")
-    task.add_done_callback(lambda _: reservation.release())
+    return task
