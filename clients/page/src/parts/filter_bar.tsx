@@ -37,7 +37,7 @@ export function FilterBar() {
         </ul>
       )}
       {shown.length < chosen.length && (
-        <button type="button" class="quiet" onClick={() => setShowsAll(true)}>
+        <button type="button" class="quiet more-chips" onClick={() => setShowsAll(true)}>
           {own.moreChips(countText(chosen.length - shown.length, view.language))}
         </button>
       )}

@@ -52,7 +52,9 @@ export function CompareTable(props: TableProps) {
   const whole = { name: own.whole, href: (metric: Metric) => hrefOf(view, whyOf(metric)) };
   return (
     <>
-      <p class="help">{view.picked.length >= PICKED_MAX ? own.overlayFull(String(PICKED_MAX)) : own.overlayHelp}</p>
+      <p class="help tick-help">
+        {view.picked.length >= PICKED_MAX ? own.overlayFull(String(PICKED_MAX)) : own.overlayHelp}
+      </p>
       <div
         ref={root}
         class={inOrder.length > LONG ? "scroll long" : "scroll"}
