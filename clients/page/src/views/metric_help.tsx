@@ -7,16 +7,20 @@ const PARTS = ["what", "unit", "when", "why", "example"] as const;
 
 export function MetricHelp({ metric }: { readonly metric: Metric }) {
   const { view, catalogue } = usePage();
+  // The unit is that of files; the page writes durations in the one that reads best.
+  const parts = PARTS.filter((part) => part !== "unit" || metric.figure !== "duration");
   const values = metric.values.filter((value) => value.description);
   return (
     <aside class="explained card" aria-label={METRIC[view.language].explained}>
       <h2>{METRIC[view.language].explained}</h2>
-      {PARTS.filter((part) => metric.help[part]).map((part) => (
-        <section key={part}>
-          <h3>{catalogue.headings?.[part]}</h3>
-          <p>{metric.help[part]}</p>
-        </section>
-      ))}
+      {parts
+        .filter((part) => metric.help[part])
+        .map((part) => (
+          <section key={part}>
+            <h3>{catalogue.headings?.[part]}</h3>
+            <p>{metric.help[part]}</p>
+          </section>
+        ))}
       {values.length > 0 && (
         <details>
           <summary>{catalogue.headings?.values}</summary>
