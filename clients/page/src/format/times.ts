@@ -1,7 +1,9 @@
 /** How instants are written: in the account's time zone, by the reader's language. */
-import { Granularity } from "#stubs/kpi_service_pb.js";
+import { Granularity, type QueryTotalsResponse } from "#stubs/kpi_service_pb.js";
 import { type Day, isoOf, isZoneKnown, localTime, ordinal, plusDays } from "../state/day.ts";
 import type { Span } from "../state/period.ts";
+
+export type ComparedPeriod = QueryTotalsResponse["comparedPeriod"];
 
 const FORMATS = new Map<string, Intl.DateTimeFormat>();
 
@@ -79,6 +81,12 @@ export function rangeText(start: number, end: number, zone: string, language: st
   return instantsText(start, end, zone, language);
 }
 
+/** The period that a number is compared with, as the server gives it back; empty if there is none. */
+export function comparedText(period: ComparedPeriod, zone: string, language: string): string {
+  const start = period?.bucketStartSeconds[0];
+  return start === undefined ? "" : rangeText(Number(start), Number(period?.endSeconds), zone, language);
+}
+
 /** An instant as ISO 8601 has it, on the zone's clock with its offset, for files that programs read. */
 export function isoText(seconds: number, zone: string): string {
   const { day, secondOfDay } = localTime(seconds, zone);
@@ -92,6 +100,7 @@ export function isoText(seconds: number, zone: string): string {
 /** An instant to the second. */
 export const instantText = (seconds: number, zone: string, language: string): string =>
   format(language, zone, {
+    weekday: "short",
     day: "numeric",
     month: "short",
     year: "numeric",

@@ -12,8 +12,7 @@ export interface FrameTexts {
   readonly period: string;
   readonly granularity: string;
   readonly granularities: Readonly<Record<GranularityName, string>>;
-  readonly comparedWith: string;
-  readonly upToNow: string;
+  readonly comparedWith: (period: string) => string;
   readonly filters: string;
   readonly addFilter: string;
   readonly removeFilter: (what: string) => string;
@@ -67,8 +66,7 @@ const en: FrameTexts = {
     quarter: "Quarters",
     year: "Years",
   },
-  comparedWith: "compared with",
-  upToNow: "up to the same time",
+  comparedWith: (period) => `Compared with ${period}`,
   filters: "Filters",
   addFilter: "Filter",
   removeFilter: (what) => `Remove filter ${what}`,
@@ -129,8 +127,7 @@ const nl: FrameTexts = {
     quarter: "Kwartalen",
     year: "Jaren",
   },
-  comparedWith: "vergeleken met",
-  upToNow: "tot hetzelfde tijdstip",
+  comparedWith: (period) => `Vergeleken met ${period}`,
   filters: "Filters",
   addFilter: "Filter",
   removeFilter: (what) => `Filter ${what} verwijderen`,
@@ -191,8 +188,7 @@ const de: FrameTexts = {
     quarter: "Quartale",
     year: "Jahre",
   },
-  comparedWith: "verglichen mit",
-  upToNow: "bis zur gleichen Zeit",
+  comparedWith: (period) => `Verglichen mit ${period}`,
   filters: "Filter",
   addFilter: "Filter",
   removeFilter: (what) => `Filter ${what} entfernen`,

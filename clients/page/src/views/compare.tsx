@@ -56,7 +56,7 @@ function Compared({ columns, comparable }: { readonly columns: Metrics; readonly
         return (
           <>
             <div class="above">
-              <CompleteNote seconds={rows.completeUntil} answers={rows.answers} />
+              <CompleteNote seconds={rows.completeUntil} answers={rows.answers} compared={rows.compared} />
               <CsvButton
                 rows={() => comparedRows(rows.rows, columns, by, (id) => labelOf(id).text)}
                 name={["telwerk", view.account, by, isoOf(slice.span.start), isoOf(plusDays(slice.span.end, -1))]}

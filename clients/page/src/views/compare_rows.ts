@@ -13,6 +13,7 @@ import type { Catalogue, FigureKind, Metric } from "../api/catalogue.ts";
 import { figureOfTotal, MEDIAN } from "../api/figures.ts";
 import { canBeFiltered, DIMENSION_OF, filterOf, type Slice } from "../api/slice.ts";
 import { idOfKey } from "../format/labels.ts";
+import type { ComparedPeriod } from "../format/times.ts";
 import type { Filters, View } from "../state/view.ts";
 
 /** What is compared. */
@@ -111,6 +112,7 @@ export interface Rows {
   readonly answers: readonly KpiAnswer[];
   readonly names: readonly DisplayName[];
   /** Since 1970. */
+  readonly compared: ComparedPeriod;
   readonly completeUntil: number;
 }
 
@@ -174,6 +176,7 @@ export async function askRows(asked: Asked, signal: AbortSignal): Promise<Rows> 
     whole: { id: "", totals: new Map(wholes.flatMap((answer) => answer.totals.map((total) => [total.kpiId, total]))) },
     answers: wholes.flatMap((answer) => answer.answers),
     names: responses.flatMap((answer) => answer.names),
+    compared: first.comparedPeriod,
     completeUntil: Number(first.completeUntil?.seconds ?? 0n),
   };
 }

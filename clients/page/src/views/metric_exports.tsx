@@ -3,12 +3,11 @@ import type { RefObject } from "preact";
 import { ExportButtons } from "../export/buttons.tsx";
 import type { Row } from "../export/csv.ts";
 import { cleanText } from "../format/labels.ts";
-import { spanText } from "../format/times.ts";
+import { comparedText, spanText } from "../format/times.ts";
 import { isoOf, plusDays } from "../state/day.ts";
 import { usePage } from "../state/page.ts";
 import { METRIC } from "../texts/metric.ts";
 import type { Answered } from "./metric_asked.ts";
-import { comparedText } from "./metric_head.tsx";
 
 export function Exports({
   answered,
@@ -25,7 +24,7 @@ export function Exports({
   const { view, slice, zone } = usePage();
   const { metric } = answered;
   const isCompared = answered.chart !== "percentiles";
-  const compared = isCompared ? comparedText(answered, zone, view.language) : "";
+  const compared = isCompared ? comparedText(answered.totals.comparedPeriod, zone, view.language) : "";
   const period = [cleanText(view.account), spanText(slice.span, view.language), zone].join(" \u00b7 ");
   return (
     <ExportButtons

@@ -6,18 +6,11 @@ import type { Metric } from "../api/catalogue.ts";
 import { figureOfTotal } from "../api/figures.ts";
 import { cleanText, Names } from "../format/labels.ts";
 import { changeOf, countText, durationText, figureText } from "../format/numbers.ts";
-import { minuteText, rangeText } from "../format/times.ts";
+import { comparedText, minuteText } from "../format/times.ts";
 import { Link } from "../parts/link.tsx";
 import { usePage, whyOf } from "../state/page.ts";
 import { METRIC } from "../texts/metric.ts";
 import type { Answered } from "./metric_asked.ts";
-
-/** The compared period in words; empty if there is none. */
-export function comparedText({ totals }: Answered, zone: string, language: string): string {
-  const [start] = totals.comparedPeriod?.bucketStartSeconds ?? [];
-  if (start === undefined || !totals.comparedPeriod) return "";
-  return rangeText(Number(start), Number(totals.comparedPeriod.endSeconds), zone, language);
-}
 
 export function MetricHead({ answered }: { readonly answered: Answered }) {
   const { view, texts } = usePage();
@@ -50,7 +43,7 @@ export function MetricHead({ answered }: { readonly answered: Answered }) {
 function ComparedWith({ answered, before }: { readonly answered: Answered; readonly before: number | undefined }) {
   const { view, zone } = usePage();
   const own = METRIC[view.language];
-  const period = comparedText(answered, zone, view.language);
+  const period = comparedText(answered.totals.comparedPeriod, zone, view.language);
   if (!period) return null;
   return (
     <span class="help">

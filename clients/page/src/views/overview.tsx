@@ -10,7 +10,7 @@ import { totalsRows } from "../export/answer_rows.ts";
 import { CsvButton } from "../export/buttons.tsx";
 import type { Row } from "../export/csv.ts";
 import { changeOf, countText, durationText, figureText } from "../format/numbers.ts";
-import { minuteText } from "../format/times.ts";
+import { type ComparedPeriod, minuteText } from "../format/times.ts";
 import { CompleteNote } from "../parts/complete_note.tsx";
 import { Link } from "../parts/link.tsx";
 import { LoadedView } from "../parts/loaded_view.tsx";
@@ -29,6 +29,7 @@ interface Answered {
   /** When it was asked, by the server's clock, in seconds. */
   readonly now: number;
   readonly completeUntil: number;
+  readonly compared: ComparedPeriod;
   readonly rows: () => readonly Row[];
 }
 
@@ -52,6 +53,7 @@ async function askOverview({ view, slice }: Page, metrics: readonly Metric[], si
     now: serverNow(),
     rows: () => totals.flatMap(totalsRows),
     completeUntil: Number(totals[0]?.completeUntil?.seconds ?? 0n),
+    compared: totals[0]?.comparedPeriod,
   };
 }
 
@@ -78,7 +80,7 @@ function Sections({ answered }: { readonly answered: Answered }) {
   return (
     <>
       <div class="above">
-        <CompleteNote seconds={answered.completeUntil} answers={answers} />
+        <CompleteNote seconds={answered.completeUntil} answers={answers} compared={answered.compared} />
         <CsvButton rows={answered.rows} name={["telwerk", view.account, ...days]} language={view.language} />
       </div>
       {answers.every((answer) => answer.count === 0n && answer.belowCount === 0n) && <EmptyNote />}
