@@ -31,3 +31,26 @@ def test_a_reader_without_a_mouse_or_eyes_finds_nothing_serious_in_the_way(reade
     """By axe, on a desk and on a phone, in the light and in the dark."""
     for options in ({}, {"size": PHONE, "scheme": "dark"}):
         assert violations(drawn(reader.open({"account": "demo"}, **options))) == []
+
+
+def test_paper_says_whose_numbers_it_has_and_what_they_are_compared_with(reader: Reader) -> None:
+    """And has nothing on it to be pressed."""
+    page = drawn(reader.open({"account": "demo", "period": "last-week", "operator": "sim-anna"}))
+    page.emulate_media(media="print")
+    shown = page.locator("body").inner_text()
+    for said in ("demo", "sim-anna", "Compared with"):
+        assert said in shown
+    pressed = page.get_by_role("button").filter(visible=True).all_inner_texts()
+    assert pressed == ["demo"]
+
+
+def test_a_link_to_what_is_seen_names_the_days_of_a_period_that_is_over(reader: Reader) -> None:
+    """Last week will be another one; this week goes on for whoever opens it."""
+    for period, part in (("last-week", "&from="), ("this-week", "&period=this-week")):
+        allowed = ["clipboard-read", "clipboard-write"]
+        page = drawn(reader.open({"account": "demo", "period": period}, language="de", permissions=allowed))
+        page.get_by_role("button", name="Link kopieren").click()
+        page.get_by_text("Link kopiert").wait_for()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert part in copied
+        assert copied.endswith("language=de")

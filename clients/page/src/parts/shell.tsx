@@ -1,12 +1,16 @@
 /** The frame around every view: where one is, which days, what is filtered, and what holds for all numbers. */
 import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { serverNow } from "../api/clock.ts";
 import { heldKey, holdKey } from "../api/session.ts";
 import { cleanText } from "../format/labels.ts";
 import { durationText } from "../format/numbers.ts";
 import { spanText } from "../format/times.ts";
-import { isZoneKnown } from "../state/day.ts";
+import { isZoneKnown, localTime, plusDays } from "../state/day.ts";
 import { hrefOf, usePage } from "../state/page.ts";
+import { isRunning } from "../state/period.ts";
 import { LANGUAGES, type Language, type View } from "../state/view.ts";
+import { copyText } from "./copying.ts";
 import { FilterBar } from "./filter_bar.tsx";
 import { Link } from "./link.tsx";
 import { GranularityMenu, PeriodMenu } from "./period_menu.tsx";
@@ -77,10 +81,34 @@ function Heading() {
         <span aria-hidden="true" class="dot" />
         <span role="status">{liveText}</span>
       </label>
+      <CopyLink />
       <button type="button" class="quiet print" onClick={() => globalThis.print()}>
         {texts.print}
       </button>
     </div>
+  );
+}
+
+/** The address of what is seen. A period that is over is named by its days: "last week" will be another one. */
+function CopyLink() {
+  const { view, texts, slice, zone } = usePage();
+  const [said, setSaid] = useState("");
+  useEffect(() => setSaid(""), [view]);
+  const copy = async () => {
+    const { start, end } = slice.span;
+    const isOver = !isRunning(slice.span, localTime(serverNow(), zone).day);
+    const href = hrefOf(view, isOver ? { period: { first: start, last: plusDays(end, -1) } } : {});
+    setSaid((await copyText(new URL(href, location.href).href)) ? texts.linkCopied : texts.linkNotCopied);
+  };
+  return (
+    <>
+      <span class="said" role="status">
+        {said}
+      </span>
+      <button type="button" class="quiet copy-link" title={texts.copyLinkHelp} onClick={() => void copy()}>
+        {texts.copyLink}
+      </button>
+    </>
   );
 }
 

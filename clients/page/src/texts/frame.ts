@@ -32,6 +32,10 @@ export interface FrameTexts {
   readonly system: string;
   readonly live: string;
   readonly print: string;
+  readonly copyLink: string;
+  readonly copyLinkHelp: string;
+  readonly linkCopied: string;
+  readonly linkNotCopied: string;
   readonly skip: string;
 }
 
@@ -93,6 +97,10 @@ const en: FrameTexts = {
   system: "As the system",
   live: "Live",
   print: "Print",
+  copyLink: "Copy link",
+  copyLinkHelp: "A link to exactly what you see, in this language",
+  linkCopied: "Link copied",
+  linkNotCopied: "The browser does not allow copying here: copy the address by hand.",
   skip: "To the numbers",
 };
 
@@ -154,6 +162,10 @@ const nl: FrameTexts = {
   system: "Zoals het systeem",
   live: "Live",
   print: "Afdrukken",
+  copyLink: "Link kopiëren",
+  copyLinkHelp: "Een link naar precies wat u ziet, in deze taal",
+  linkCopied: "Link gekopieerd",
+  linkNotCopied: "De browser staat kopiëren hier niet toe: kopieer het adres met de hand.",
   skip: "Naar de getallen",
 };
 
@@ -215,6 +227,10 @@ const de: FrameTexts = {
   system: "Wie das System",
   live: "Live",
   print: "Drucken",
+  copyLink: "Link kopieren",
+  copyLinkHelp: "Ein Link auf genau das, was Sie sehen, in dieser Sprache",
+  linkCopied: "Link kopiert",
+  linkNotCopied: "Der Browser erlaubt das Kopieren hier nicht: Kopieren Sie die Adresse von Hand.",
   skip: "Zu den Zahlen",
 };
 
