@@ -77,7 +77,7 @@ async def test_the_longest_lists_that_may_be_are_taken_by_whoever_has_a_key(tmp_
         some = kpi.Filter(operators=kpi.IdFilter(any_of=["abcd"] * 6_000))
         totals = kpi.QueryTotalsRequest(account_id="a", kpi_ids=["feedback_count"], range=ALL_TIME, filter=some)
         how = await refusal(server.kpis.QueryTotals(totals, metadata=metadata))
-        assert (how.code, how.fields) == (INVALID, ["filter.operators"])
+        assert (how.code, how.fields) == (INVALID, ["filter.operators.any_of"])
 
 
 @pytest.mark.parametrize("what", ["a query", "a query of a batch", "settings", "a watch"])

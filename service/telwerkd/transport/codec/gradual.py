@@ -27,7 +27,9 @@ def decoding(message: Message, raw: bytes | memoryview, path: str = "request") -
     view, start, seen = memoryview(raw), 0, 0
     for seen, part in enumerate(parts(raw), 1):
         if seen > FIELDS_MAX:
-            raise InvalidArgumentError.of(path, f"has more than {FIELDS_MAX} fields and entries")
+            field = _field(message, part)
+            where = path if field is None else _below(path, field)
+            raise InvalidArgumentError.of(where, f"has more than {FIELDS_MAX} entries, or fields beside it")
         if not seen % _LOOKED_AT:
             yield
         if part.end - start <= DECODED_WHOLE_MAX:
@@ -47,10 +49,15 @@ def _taken_apart(message: Message, part: Part) -> FieldDescriptor | None:
     """The field that a part is, if it is large and holds a message."""
     if part.end - part.start <= DECODED_WHOLE_MAX or not part.has_length:
         return None
-    fields: Any = message.DESCRIPTOR.fields_by_number  # of a class of upb's, which has the same
-    field: FieldDescriptor | None = fields.get(part.field)
+    field = _field(message, part)
     if field is None or field.message_type is None or field.message_type.GetOptions().map_entry:
         return None
+    return field
+
+
+def _field(message: Message, part: Part) -> FieldDescriptor | None:
+    fields: Any = message.DESCRIPTOR.fields_by_number  # of a class of upb's, which has the same
+    field: FieldDescriptor | None = fields.get(part.field)
     return field
 
 
