@@ -6,35 +6,40 @@ import { THEME_CHANGED } from "../parts/theme.tsx";
 import type { Pointed } from "./bucket_readout.tsx";
 import { dataOf, idOf, optionsOf, type PlotProps } from "./plot.ts";
 
+/** The same with every rendering: another set would have all charts drawn again. */
+const NONE: ReadonlySet<string> = new Set();
+
 /** Draws into `root`, again whenever the shape changes; new numbers alone move the lines that are there. */
 export function usePlot(
   props: PlotProps,
   setPointed: ((pointed: Pointed | undefined) => void) | undefined,
-  hidden: ReadonlySet<string> = new Set(),
+  hidden: ReadonlySet<string> = NONE,
 ) {
   const root = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
   const latest = useRef({ ...props, hidden });
   latest.current = { ...props, hidden };
   const { lines, starts } = props;
+  /** What the plot shows already. */
+  const drawn = useRef<{ lines?: PlotProps["lines"]; hidden?: ReadonlySet<string> }>({});
   const shape = JSON.stringify([
     lines.map((line) => [idOf(line), line.label, line.isBefore]),
     [props.kind, props.figure, props.language, props.zone, props.height],
     starts,
     [...(props.partial ?? [])],
   ]);
-  const show = () => {
-    for (const [place, line] of latest.current.lines.entries())
-      plot.current?.setSeries(place + 1, { show: !latest.current.hidden.has(idOf(line)) });
-  };
   useEffect(() => {
     const element = root.current;
     if (!element) return undefined;
     const draw = () => {
       plot.current?.destroy();
       const options = optionsOf(latest.current, element.clientWidth, getComputedStyle(document.documentElement));
+      for (const [place, line] of latest.current.lines.entries()) {
+        const series = options.series[place + 1];
+        if (series) series.show = !latest.current.hidden.has(idOf(line));
+      }
       plot.current = new uPlot(options, dataOf(latest.current), element);
-      show();
+      drawn.current = latest.current;
       if (setPointed) followPointer(plot.current, setPointed);
     };
     draw();
@@ -57,9 +62,15 @@ export function usePlot(
     };
   }, [shape]);
   useEffect(() => {
+    if (drawn.current.lines === lines) return;
     plot.current?.setData(dataOf({ lines, starts }));
+    drawn.current = { ...drawn.current, lines };
   }, [lines]);
-  useEffect(show, [hidden]);
+  useEffect(() => {
+    if (drawn.current.hidden === hidden) return;
+    for (const [place, line] of lines.entries()) plot.current?.setSeries(place + 1, { show: !hidden.has(idOf(line)) });
+    drawn.current = { ...drawn.current, hidden };
+  }, [hidden]);
   return { root, plot };
 }
 

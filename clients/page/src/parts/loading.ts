@@ -1,5 +1,5 @@
 /** What a view shows comes from calls: still under way, there, or failed; what was there stays until it is replaced. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type Failure, failureOf, isAborted } from "../api/errors.ts";
 
 export interface Loaded<T> {
@@ -29,7 +29,8 @@ export function useLoaded<T>(
   });
   const latest = useRef(load);
   latest.current = load;
-  useEffect(() => {
+  // Not after the next painting: the call is under way while that is done.
+  useLayoutEffect(() => {
     if (key === undefined) return undefined;
     const ending = new AbortController();
     latest.current(ending.signal).then(

@@ -1,4 +1,5 @@
 /** Every metric with its number, how it changed, and its course; by the catalogue's sections. */
+import { useMemo } from "preact/hooks";
 import { Availability, type Granularity, type KpiAnswer, type Series, type Total } from "#stubs/kpi_service_pb.js";
 import { askTogether, questionsAbout } from "../api/asking.ts";
 import type { Metric } from "../api/catalogue.ts";
@@ -126,7 +127,6 @@ function CardBody({ metric, answered }: { readonly metric: Metric; readonly answ
   const change = changeOf(metric, value, before, language);
   const most = total.percentiles.find(({ percentile }) => percentile === NINE_OF_TEN)?.value;
   const line = answered.series.get(metric.id);
-  const figures = line && figuresOfSeries(metric, line);
   const text = figureText(metric.figure, value, language);
   return (
     <>
@@ -152,24 +152,45 @@ function CardBody({ metric, answered }: { readonly metric: Metric; readonly answ
       {answer?.knownFrom && (
         <p class="help">{texts.knownFrom(minuteText(Number(answer.knownFrom.seconds), zone, language))}</p>
       )}
-      {figures && (
-        <TimeChart
-          isSmall
-          lines={[
-            { label: metric.name, values: figures.values },
-            { label: own.before(""), values: figures.before, isBefore: true },
-          ]}
-          starts={answered.starts}
-          granularity={answered.granularity}
-          knownUntil={answered.now}
-          figure={metric.figure}
-          kind="line"
-          zone={zone}
-          language={language}
-          height={56}
-          label={`${metric.name}: ${text}`}
-        />
-      )}
+      {line && <CardChart metric={metric} answered={answered} line={line} text={text} />}
     </>
+  );
+}
+
+function CardChart({
+  metric,
+  answered,
+  line,
+  text,
+}: {
+  readonly metric: Metric;
+  readonly answered: Answered;
+  readonly line: Series;
+  readonly text: string;
+}) {
+  const { view, zone } = usePage();
+  const { language } = view;
+  // The same lines as long as the answer is the same: a card that only waits for the next one is not drawn anew.
+  const lines = useMemo(() => {
+    const { values, before } = figuresOfSeries(metric, line);
+    return [
+      { label: metric.name, values },
+      { label: OVERVIEW[language].before(""), values: before, isBefore: true },
+    ];
+  }, [metric, line, language]);
+  return (
+    <TimeChart
+      isSmall
+      lines={lines}
+      starts={answered.starts}
+      granularity={answered.granularity}
+      knownUntil={answered.now}
+      figure={metric.figure}
+      kind="line"
+      zone={zone}
+      language={language}
+      height={56}
+      label={`${metric.name}: ${text}`}
+    />
   );
 }
