@@ -86,3 +86,11 @@ def test_a_key_that_is_revoked_while_one_looks_closes_the_view(reader: Reader, k
     keys_file.revoke(keys, "reader")
     wait_until(lambda: "does not accept this key" in page.inner_text("body"), "the key is refused", page)
     assert page.locator("[data-metric]").count() == 0
+
+
+def test_what_can_be_no_key_is_asked_for_again(reader: Reader) -> None:
+    """A dash from a text program, or a whole letter: no header takes it, and it is not held against the reader."""
+    page = reader.open({"account": "acme"}, key="tw_\N{EN DASH}pasted", tolerated=[UNAUTHORIZED])
+    wait_until(lambda: "does not accept this key" in page.inner_text("body"), "the key is asked for", page)
+    page.click("button.quiet")
+    assert page.locator("input[name=account]").count() == 1

@@ -83,3 +83,23 @@ def test_names_and_ids_that_look_like_code_are_text(reader: Reader, served: Serv
         page.get_by_role("button", name="CSV").first.click()
     assert "'=HYPERLINK" in downloading.value.path().read_text(encoding="utf-8")
     assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in page.inner_text("main")
+
+
+def test_numbers_of_another_question_do_not_stay_under_one_that_failed(reader: Reader) -> None:
+    """A period that cannot be answered has a note and no numbers; the next that can has them again."""
+    page = drawn(reader.open({"account": ACCOUNT, "period": "7d"}, tolerated=["503"]))
+    page.route("**/BatchQuery", lambda route: route.fulfill(status=503, content_type="text/html", body="<h1>No</h1>"))
+    page.select_option("select[name=period]", "28d")
+    page.wait_for_selector(".note.failed")
+    assert page.locator(".number").count() == 0
+    page.unroute("**/BatchQuery")
+    page.click(".note.failed button")
+    page.wait_for_selector(".number")
+
+
+def test_periods_at_the_edges_of_time_and_filters_that_no_metric_has_are_shown(reader: Reader) -> None:
+    """Nothing is before 2000 to compare with; topics and stars are of different metrics."""
+    page = drawn(reader.open({"account": ACCOUNT, "from": "2000-01-01", "to": "2000-01-31"}))
+    assert "Nothing was counted" in page.inner_text("main")
+    page = drawn(reader.open({"account": ACCOUNT, "value": '{"stars":5}', "topic": "any"}))
+    assert "Cannot be filtered by" in page.locator("[data-metric=satisfaction_score]").inner_text()

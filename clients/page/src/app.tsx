@@ -68,12 +68,16 @@ function AccountPage({ view, go }: { readonly view: View; readonly go: Page["go"
     setRefusal(undefined);
     setAttempt((last) => last + 1);
   };
+  const leave = () => go({ account: "" });
   if (failure?.kind === "key" || failure?.kind === "permission")
-    return <KeyForm texts={texts} failure={failure} done={retry} />;
+    return <KeyForm texts={texts} failure={failure} done={retry} leave={leave} />;
   if (failure)
     return (
       <main>
         <FailureNote failure={failure} texts={texts} retry={retry} />
+        <button type="button" class="quiet" onClick={leave}>
+          {texts.otherAccount}
+        </button>
       </main>
     );
   if (!needed.value)

@@ -83,6 +83,14 @@ test("just after midnight, and before a period begins, there is nothing to compa
   );
 });
 
+test("nothing is compared with days before the year 2000, which the server refuses", () => {
+  const now = utc("2026-11-29T12:00Z");
+  const from = (first: string, last: string) => comparedWith({ first: day(first), last: day(last) }, now, "UTC");
+  assert.equal(from("2000-01-01", "2000-01-31"), undefined);
+  assert.equal(from("2000-02-01", "2000-02-29"), "previous");
+  assert.equal(from("2000-01-01", "2199-12-30"), undefined);
+});
+
 test("what is compared lies before the period, whatever the period, the zone and the hour", () => {
   for (const zone of ["Europe/Amsterdam", "America/Sao_Paulo", "Asia/Kathmandu", "Pacific/Apia", "UTC"])
     for (const period of PRESETS)

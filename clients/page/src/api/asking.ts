@@ -35,6 +35,8 @@ export async function askTogether(
     ...totals.map((value) => ({ query: { case: "totals" as const, value } })),
     ...series.map((value) => ({ query: { case: "timeSeries" as const, value } })),
   ];
+  // Under a filter that no metric has, there is nothing to ask.
+  if (queries.length === 0) return { totals: [], series: [] };
   const { answers } = await kpis.batchQuery({ accountId, queries }, { signal });
   const answered = { totals: [] as QueryTotalsResponse[], series: [] as QueryTimeSeriesResponse[] };
   for (const { answer } of answers) {

@@ -1,13 +1,15 @@
 /** The public JSON calls of the server that this page came from. There is no other way to the numbers. */
-import { createClient, type Interceptor } from "@connectrpc/connect";
+import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { KpiService } from "#stubs/kpi_service_pb.js";
 import { SettingsService } from "#stubs/settings_service_pb.js";
 import { heardDate } from "./clock.ts";
-import { heldKey } from "./session.ts";
+import { heldKey, isKeyLike } from "./session.ts";
 
 const withKey: Interceptor = (next) => (request) => {
   const key = heldKey();
+  // No header can have it: asked for anew, like one that the server refuses.
+  if (key && !isKeyLike(key)) throw new ConnectError("this is no key", Code.Unauthenticated);
   if (key) request.header.set("Authorization", `Bearer ${key}`);
   return next(request);
 };

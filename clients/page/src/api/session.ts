@@ -2,6 +2,9 @@
 
 const KEY = "telwerk.key";
 
+/** Whether a text may be a key or a token: what else was pasted fits in no header. */
+export const isKeyLike = (text: string): boolean => /^[\x21-\x7e]{1,8000}$/.test(text);
+
 export function heldKey(): string {
   try {
     return sessionStorage.getItem(KEY) ?? "";

@@ -39,7 +39,11 @@ export function useLoaded<T>(
       },
       (thrown: unknown) => {
         if (ending.signal.aborted || isAborted(thrown)) return;
-        setLoaded((last) => ({ ...last, key, isLoading: false, failure: failureOf(thrown) }));
+        // What answers another question does not stand under this one's headings.
+        setLoaded((last) => {
+          const value = last.key === key ? last.value : undefined;
+          return { key, value, isLoading: false, failure: failureOf(thrown) };
+        });
       },
     );
     return () => ending.abort();

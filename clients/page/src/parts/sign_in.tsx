@@ -42,10 +42,13 @@ export function KeyForm({
   texts,
   failure,
   done,
+  leave,
 }: {
   readonly texts: ShellTexts;
   readonly failure: Failure;
   readonly done: () => void;
+  /** Goes to another account. */
+  readonly leave: () => void;
 }) {
   const [key, setKey] = useState("");
   const wasRefused = failure.kind === "key" && heldKey() !== "";
@@ -80,6 +83,9 @@ export function KeyForm({
         </label>
         <p class="help">{texts.keyHelp}</p>
         <button type="submit">{texts.signIn}</button>
+        <button type="button" class="quiet" onClick={leave}>
+          {texts.otherAccount}
+        </button>
       </form>
     </main>
   );

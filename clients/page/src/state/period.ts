@@ -16,6 +16,9 @@ export const PRESETS = [
 ] as const;
 export type Preset = (typeof PRESETS)[number];
 
+/** Before this year the server has nothing, and refuses to be asked. */
+const YEAR_MIN = 2000;
+
 /** What was chosen: a name, whose days move on with the calendar, or days, both of them in it. */
 export type Period = Preset | { readonly first: Day; readonly last: Day };
 
@@ -90,10 +93,11 @@ function startBefore(period: Period, { start }: Span, days: number): Day {
 export function comparedWith(period: Period, now: number, zone: string): Compared | undefined {
   const { day: today, secondOfDay } = localTime(now, zone);
   const span = spanOf(period, today);
+  const before = startBefore(period, span, lengthOf(span));
+  if (before.year < YEAR_MIN) return undefined;
   if (!isRunning(span, today)) return "previous";
   const elapsed = ordinal(today) - ordinal(span.start);
   if (elapsed < 0) return undefined;
-  const before = startBefore(period, span, lengthOf(span));
   const quarterHour = secondOfDay - (secondOfDay % 900);
   const start = instantOf({ day: before, secondOfDay: 0 }, zone);
   const end = instantOf({ day: plusDays(before, elapsed), secondOfDay: quarterHour }, zone);

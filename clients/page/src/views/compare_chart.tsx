@@ -15,6 +15,7 @@ import { fullText } from "../parts/named.tsx";
 import { usePage, whyOf } from "../state/page.ts";
 import { COMPARE } from "../texts/compare.ts";
 import { CompareExports } from "./compare_exports.tsx";
+import { PICKED_MAX } from "./compare_rows.ts";
 
 interface ChartProps {
   readonly comparable: readonly Metric[];
@@ -27,7 +28,9 @@ export function CompareChart({ comparable, sorted, labelOf }: ChartProps) {
   const { view, slice, tick, go } = usePage();
   const own = COMPARE[view.language];
   const metric = comparable.find((each) => each.id === view.metric) ?? sorted;
-  const { by, picked } = view;
+  const { by } = view;
+  // An address may name more.
+  const picked = view.picked.slice(0, PICKED_MAX);
   const isShown = metric !== undefined && picked.length > 0;
   const loaded = useLoaded(
     isShown ? JSON.stringify([slice.key, by, picked, metric.id, view.granularity]) : undefined,

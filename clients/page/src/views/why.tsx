@@ -129,7 +129,12 @@ function Why({ metric }: { readonly metric: Metric }) {
   return (
     <div class="why">
       <BackLink metric={metric} />
-      <WhyHeading metric={metric} total={loaded.value?.whole} isFailed={!!loaded.failure} labelOf={labelOf} />
+      <WhyHeading
+        metric={metric}
+        total={loaded.isLoading ? undefined : loaded.value?.whole}
+        isFailed={!!loaded.failure}
+        labelOf={labelOf}
+      />
       <LoadedView name="explained" loaded={loaded}>
         {({ counts }) => (
           <>
