@@ -103,3 +103,14 @@ def test_periods_at_the_edges_of_time_and_filters_that_no_metric_has_are_shown(r
     assert "Nothing was counted" in page.inner_text("main")
     page = drawn(reader.open({"account": ACCOUNT, "value": '{"stars":5}', "topic": "any"}))
     assert "Cannot be filtered by" in page.locator("[data-metric=satisfaction_score]").inner_text()
+
+
+def test_another_account_is_not_filtered_by_ids_of_the_one_before(reader: Reader) -> None:
+    """They mean nothing there: all would be empty."""
+    page = drawn(reader.open({"account": ACCOUNT, "operator": "sim-anna", "period": "28d"}))
+    page.click("button.account")
+    page.fill("input[name=account]", "another")
+    page.click("button[type=submit]")
+    drawn(page)
+    assert "operator=" not in page.url
+    assert "period=28d" in page.url

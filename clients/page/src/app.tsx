@@ -11,7 +11,7 @@ import { useLoaded } from "./parts/loading.ts";
 import { Shell } from "./parts/shell.tsx";
 import { AccountForm, KeyForm } from "./parts/sign_in.tsx";
 import { FailureNote } from "./parts/states.tsx";
-import { type Page, PageContext, textsOf } from "./state/page.ts";
+import { LEAVING, type Page, PageContext, textsOf } from "./state/page.ts";
 import { remember } from "./state/trail.ts";
 import { LANGUAGES, type Language, searchOf, type View, viewOf } from "./state/view.ts";
 import { CompareView } from "./views/compare.tsx";
@@ -68,7 +68,7 @@ function AccountPage({ view, go }: { readonly view: View; readonly go: Page["go"
     setRefusal(undefined);
     setAttempt((last) => last + 1);
   };
-  const leave = () => go({ account: "" });
+  const leave = () => go(LEAVING);
   if (failure?.kind === "key" || failure?.kind === "permission")
     return <KeyForm texts={texts} failure={failure} done={retry} leave={leave} />;
   if (failure)

@@ -7,7 +7,7 @@ import { cleanText } from "../format/labels.ts";
 import { durationText } from "../format/numbers.ts";
 import { spanText } from "../format/times.ts";
 import { isZoneKnown, localTime, plusDays } from "../state/day.ts";
-import { hrefOf, usePage } from "../state/page.ts";
+import { hrefOf, LEAVING, usePage } from "../state/page.ts";
 import { isRunning } from "../state/period.ts";
 import { LANGUAGES, type Language, type View } from "../state/view.ts";
 import { copyText } from "./copying.ts";
@@ -67,7 +67,7 @@ function Heading() {
       <Link class="home" change={{ view: "overview", metric: "", at: undefined, picked: [] }}>
         Telwerk
       </Link>
-      <button type="button" class="quiet account" title={texts.otherAccount} onClick={() => go({ account: "" })}>
+      <button type="button" class="quiet account" title={texts.otherAccount} onClick={() => go(LEAVING)}>
         {cleanText(view.account)}
       </button>
       <span class="spacer" />

@@ -50,4 +50,7 @@ export const whyOf = (metric: Metric, at?: View["at"], filters?: View["filters"]
   ...(filters && { filters }),
 });
 
+/** Away from the account, with what belongs to it alone: its ids. */
+export const LEAVING: Partial<View> = { account: "", filters: {}, picked: [], at: undefined };
+
 export const textsOf = (view: View): ShellTexts => SHELL[view.language];
