@@ -9,6 +9,7 @@ import { BucketReadout, type Pointed, spokenBucket } from "./bucket_readout.tsx"
 import { BucketTable } from "./bucket_table.tsx";
 import { Legend } from "./legend.tsx";
 import { idOf, type Line, type PlotProps } from "./plot.ts";
+import { useDue } from "./use_due.ts";
 import { usePlot } from "./use_plot.ts";
 
 export type { Line } from "./plot.ts";
@@ -76,8 +77,18 @@ export function TimeChart(props: TimeChartProps) {
 }
 
 function SmallChart(props: TimeChartProps) {
+  const place = useRef<HTMLDivElement>(null);
+  const due = useDue(place, props);
+  return (
+    <div ref={place} class="chart" role="img" aria-label={props.label} style={{ height: `${props.height}px` }}>
+      {due && <SmallPlot {...due} />}
+    </div>
+  );
+}
+
+function SmallPlot(props: PlotProps) {
   const { root } = usePlot(props, undefined);
-  return <div ref={root} class="chart" role="img" aria-label={props.label} style={{ height: `${props.height}px` }} />;
+  return <div ref={root} />;
 }
 
 function FullChart(props: TimeChartProps) {
