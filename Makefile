@@ -62,16 +62,20 @@ test-long: $(VENV)/tested ## the same in full: all examples, kills and damages
 
 test-clients: $(VENV)/browsing browser ## the clients of all languages, the tools of the field and the page; needs go, node with npm, java with mvn
 	$(BIN)/python -m pytest -q tests/tools $(addprefix --ignore=,$(RELEASE_TESTS))
-	$(MAKE) -s test-page
+	$(MAKE) -s test-page PAGE_TESTS='$(PAGE_IN_SHORT)'
 
 $(VENV)/browsing: $(VENV)/checked
 	$(GROUP) page
 	@touch $@
 
+# What is tried with every change: that it loads, its numbers, keys, live, addresses. All of it takes minutes more.
+PAGE_IN_SHORT := $(addprefix tests/page/test_,addresses.py frame.py keys.py live.py overview.py)
+PAGE_TESTS    := tests/page
+
 .PHONY: test-page browser
 # By themselves: Playwright has an event loop of its own, which tests that are coroutines cannot share.
 test-page: $(VENV)/browsing browser ## the page in Chromium; needs node with npm
-	$(BIN)/python -m pytest -q tests/page
+	$(BIN)/python -m pytest -q $(PAGE_TESTS)
 	@if command -v npm >/dev/null; then $(MAKE) -s $(PAGE_NODE)/installed && cd clients/page && npm test --silent; fi
 
 # Debian's, where there is none and we may. Playwright drives it as it is; browsers of its own are not fetched.
