@@ -83,7 +83,7 @@ def test_ids_are_copied_and_it_is_said(reader: Reader) -> None:
     event = first.locator(".event .id").first.inner_text()
 
     def copied(text: str) -> str:
-        wait_until(lambda: text in page.inner_text(".said"), f"it says that {text} is copied", page)
+        wait_until(lambda: text in page.inner_text("main .said"), f"it says that {text} is copied", page)
         return str(page.evaluate("navigator.clipboard.readText()"))
 
     first.locator("h2 .copy").click()
