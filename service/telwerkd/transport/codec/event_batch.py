@@ -10,7 +10,7 @@ from telwerkd.domain.errors import InvalidArgumentError, LimitExceededError, Tel
 from telwerkd.transport.codec.events import EventLimits
 from telwerkd.transport.codec.splitting import (
     ACCOUNT_FIELD,
-    DECODED_WHOLE_MAX,
+    EVENTS_DECODED_MAX,
     OTHER_FIELDS_MAX,
     Part,
     account_text,
@@ -126,7 +126,7 @@ class EventBatches:
     def __init__(self, limits: EventLimits, budget: MemoryBudget) -> None:
         self._limits = limits
         self._budget = budget
-        self._whole_max = min(DECODED_WHOLE_MAX, limits.event_bytes)
+        self._whole_max = min(EVENTS_DECODED_MAX, limits.event_bytes)
 
     def split(self, raw: bytes) -> EventBatch:
         """The batch of a request; whoever receives it calls its `reserve`.
@@ -203,7 +203,7 @@ class _Walk:
                 end = content + length
                 if length > event_max or end > size:
                     break
-                if end - start > DECODED_WHOLE_MAX and position > start:
+                if end - start > EVENTS_DECODED_MAX and position > start:
                     self._piece(first, start, position)
                     first, start = count, position
                 position, count = end, count + 1

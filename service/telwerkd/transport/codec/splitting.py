@@ -17,6 +17,9 @@ from telwerkd.domain.errors import InvalidArgumentError
 DECODED_WHOLE_MAX: Final = 16_384
 """Bytes of a message that protobuf may decode in one go, and of a piece: they take it less than a millisecond."""
 
+EVENTS_DECODED_MAX: Final = 8_192
+"""The same of events, for each of which more is done than that: a thousand short answers to surveys, some 5 ms."""
+
 ACCOUNT_FIELD: Final = 1
 """`account_id` of every request that has one; a test holds it against the contract."""
 
@@ -31,6 +34,8 @@ _FIXED_BYTES: Final = {_FIXED64: 8, _FIXED32: 4}
 _VARINT_BYTES_MAX, _TAG_BYTES_MAX = 10, 5
 _FIELD_MAX: Final = 2**29 - 1
 _MORE = 0x80
+_part = tuple.__new__
+"""Makes a `Part` in a third of the time that its own constructor takes."""
 
 
 class Part(NamedTuple):
@@ -54,11 +59,17 @@ def parts(raw: bytes | memoryview, position: int = 0) -> Iterator[Part]:
     size = len(raw)
     while position < size:
         start = position
-        tag, position = _varint(raw, position, _TAG_BYTES_MAX)
+        # Most tags and lengths have one byte: then a call for each would be half of the time.
+        tag, position = raw[position], position + 1
+        if tag >= _MORE:
+            tag, position = _varint(raw, start, _TAG_BYTES_MAX)
         field, kind = tag >> 3, tag & 7
         content = position
         if kind == _DELIMITED:
-            length, content = _varint(raw, position, _VARINT_BYTES_MAX)
+            if position < size and (length := raw[position]) < _MORE:
+                content += 1
+            else:
+                length, content = _varint(raw, position, _VARINT_BYTES_MAX)
             position = content + length
         elif kind == _VARINT:
             _, position = _varint(raw, position, _VARINT_BYTES_MAX)
@@ -68,7 +79,7 @@ def parts(raw: bytes | memoryview, position: int = 0) -> Iterator[Part]:
             raise malformed()
         if position > size or not 0 < field <= _FIELD_MAX:
             raise malformed()
-        yield Part(field, start, content, position, kind == _DELIMITED)
+        yield _part(Part, (field, start, content, position, kind == _DELIMITED))
 
 
 def account_of(raw: bytes) -> str:

@@ -41,6 +41,9 @@ _KEPT_FREE = 4
 """The last of so many equal parts of `calls_max` is for addresses that hold fewer calls than are left: each of several
 that open all they can leaves half of what it finds, so that two, or ten, cannot shut out the next."""
 
+_COPIED_BYTES_MAX = 2**18
+"""Of a larger message, gRPC's copy alone is a turn of the event loop: what is done with it comes in the next one."""
+
 _HOSTS_MAX = 4_096
 """Hosts whose refused calls are remembered; beyond it, those that were refused longest ago are forgotten."""
 
@@ -183,6 +186,8 @@ class GateInterceptor(grpc.aio.ServerInterceptor):
 
     async def _inflated(self, raw: bytes, context: Context, method: str) -> bytes:
         """The message. What comes over HTTP is inflated already."""
+        if len(raw) > _COPIED_BYTES_MAX:
+            await asyncio.sleep(0)
         return raw if hasattr(context, "rpc_system") else await self._inflating.inflated(raw, context, method)
 
     async def _first(self, context: Context, method: str) -> bytes:

@@ -29,7 +29,6 @@ from telwerkd.domain.errors import (
 from telwerkd.process.log_format import Event
 from telwerkd.transport.codec.event_batch import EventBatch
 from telwerkd.transport.codec.query_batch import QueryBatch
-from telwerkd.transport.codec.splitting import DECODED_WHOLE_MAX, account_of
 from telwerkd.transport.grpc.errors import refusing
 from telwerkd.transport.grpc.handlers import (
     HANDLERS_MAX,
@@ -42,7 +41,6 @@ from telwerkd.transport.grpc.handlers import (
     rebuilt,
     writing,
 )
-from telwerkd.transport.grpc.requests import SPLIT
 from telwerkd.transport.security import keys_file
 from telwerkd.transport.security.followed_files import FollowedFiles
 from telwerkd.transport.security.grants import Credentials, Grant
@@ -78,7 +76,6 @@ _RECHECK_SECONDS: Final = 1.0
 """How often the key of a stream of replies is looked at again."""
 
 _WITHOUT_ACCOUNT: Final = frozenset({"telwerk.v1.ListKpisRequest"})
-_METHODS_WITHOUT_ACCOUNT: Final = frozenset({"/telwerk.v1.KpiService/ListKpis"})
 
 
 def access_of(method: str) -> Role | Open | None:
@@ -165,10 +162,10 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
     """Lets a call through if its key or token grants the method's role and the account that the request names.
 
     Stands inside the `ErrorInterceptor`, which turns its errors into statuses. Key and role are checked before anything
-    is read of the request. The account is checked as each message is decoded (before, if it is large), with the keys in
-    force at that moment: so none reaches a servicer unchecked, whichever way it reads, and a stream of requests ends
-    with the first one after its key was revoked. A stream of replies to a single request has no further message to
-    check: it is ended soon after its key was, whether it says anything or not.
+    is read of the request. The account is checked as each message is decoded (of a large one it is all that was decoded
+    by then), with the keys in force at that moment: so none reaches a servicer unchecked, whichever way it reads, and a
+    stream of requests ends with the first one after its key was revoked. A stream of replies to a single request has no
+    further message to check: it is ended soon after its key was, whether it says anything or not.
 
     A method for which no rule was written is refused. One that does not exist is left to gRPC's UNIMPLEMENTED, so that
     a newer client learns what it needs to; but not without a key.
@@ -200,17 +197,16 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
             self._credentials.refuse(key, denied)
             return refusing(denied)
         # By keys that are known: others do not come here.
-        return self._made(handler, token, access, handler_call_details.method)
+        return self._made(handler, token, access)
 
-    def _checking(self, handler: Handler, token: str, role: Role, method: str) -> Handler:
+    def _checking(self, handler: Handler, token: str, role: Role) -> Handler:
         decode = handler.request_deserializer
         if decode is None:
             raise TypeError("a method whose requests are not decoded cannot be checked")
         behaviour = behaviour_of(handler)
         if handler.response_streaming and not handler.request_streaming:
             behaviour = self._while_granted(writing(behaviour), token, role)
-        peek = method not in _METHODS_WITHOUT_ACCOUNT | SPLIT
-        return rebuilt(handler, behaviour, self._decoding(decode, token, role, peek=peek), handler.response_serializer)
+        return rebuilt(handler, behaviour, self._decoding(decode, token, role), handler.response_serializer)
 
     def _while_granted(self, behaviour: Behaviour, token: str, role: Role) -> Behaviour:
         async def reply(request: Message, context: Context) -> None:
@@ -227,12 +223,10 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
 
         return reply
 
-    def _decoding(self, decode: Deserializer, token: str, role: Role, *, peek: bool) -> Deserializer:
+    def _decoding(self, decode: Deserializer, token: str, role: Role) -> Deserializer:
         def decoded(raw: bytes) -> Any:
             key = self._granting(token, role)
             try:
-                if peek and len(raw) > DECODED_WHOLE_MAX:
-                    _check_grant(key, account_of(raw))
                 message = decode(raw)
                 _check_account(key, message)
             except PermissionDeniedError as error:

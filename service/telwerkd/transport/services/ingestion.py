@@ -20,7 +20,7 @@ from telwerkd.transport.codec.errors import told
 from telwerkd.transport.codec.event_batch import EventBatch, TooLarge
 from telwerkd.transport.codec.events import EventDecoder, EventLimits
 from telwerkd.transport.codec.fields import FieldError
-from telwerkd.transport.codec.splitting import DECODED_WHOLE_MAX
+from telwerkd.transport.codec.splitting import EVENTS_DECODED_MAX
 from telwerkd.transport.codec.verdicts import (
     REFUSED_BYTES,
     Refused,
@@ -50,7 +50,7 @@ class DecodingTurns:
     Who waits is let through by account in turn, and of one account in the order of coming.
     """
 
-    def __init__(self, bytes_at_once: int = DECODED_WHOLE_MAX) -> None:
+    def __init__(self, bytes_at_once: int = EVENTS_DECODED_MAX) -> None:
         self._bytes_at_once = bytes_at_once
         self._bytes = 0
         self._waiting: dict[str, _Waiting] = {}
