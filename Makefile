@@ -57,8 +57,8 @@ test: $(VENV)/tested ## every test; what goes by chance or repeats is tried brie
 	$(ALL_TESTS)
 	@echo 'Next:  make check, before a commit;  make demo or make serve, to see it run'
 
-test-long: $(VENV)/tested ## the same in full: all examples, kills and damages
-	TELWERK_LAWS=1 $(ALL_TESTS)
+test-long: $(VENV)/tested ## the same in full: all examples, kills and damages, and each program started as its users do
+	TELWERK_LAWS=1 TELWERK_TEST_EXEC=1 $(ALL_TESTS)
 
 test-clients: $(VENV)/browsing browser ## the clients of all languages, the tools of the field and the page; needs go, node with npm, java with mvn
 	$(BIN)/python -m pytest -q tests/tools $(addprefix --ignore=,$(RELEASE_TESTS))

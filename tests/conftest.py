@@ -46,10 +46,14 @@ from telwerkd.server.wiring import running
 from telwerkd.storage.location import Location, PostgresUrl, SqliteFile, located
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
+from tests import fork_server
 from tests.chats import END_OF_DAY, chat
 from tests.postgres import execute, fresh_database, some_postgres, template_database
 
 NAMED_ONLY = (Path(__file__).parent / "tools", Path(__file__).parent / "page")
+
+if "TELWERK_TEST_EXEC" not in os.environ:
+    setattr(subprocess, "Popen", fork_server.Popen)  # noqa: B010  # a class, which is not assigned to
 
 # Servers of tests have no HTTP port unless one asks for it: its default is one and the same for all that run at a time.
 os.environ["TELWERK_HTTP_LISTEN"] = ""
