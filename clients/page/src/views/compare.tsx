@@ -5,6 +5,7 @@ import { Names } from "../format/labels.ts";
 import { CompleteNote } from "../parts/complete_note.tsx";
 import { LoadedView } from "../parts/loaded_view.tsx";
 import { useLoaded } from "../parts/loading.ts";
+import { Settled } from "../parts/settled.tsx";
 import { EmptyNote } from "../parts/states.tsx";
 import { isoOf, plusDays } from "../state/day.ts";
 import { usePage } from "../state/page.ts";
@@ -55,20 +56,22 @@ function Compared({ columns, comparable }: { readonly columns: Metrics; readonly
         const labelOf = (id: string) => names.label(by, id, texts.nobody);
         return (
           <>
-            <div class="above">
-              <CompleteNote seconds={rows.completeUntil} answers={rows.answers} compared={rows.compared} />
-              <CsvButton
-                rows={() => comparedRows(rows.rows, columns, by, (id) => labelOf(id).text)}
-                name={["telwerk", view.account, by, isoOf(slice.span.start), isoOf(plusDays(slice.span.end, -1))]}
-                language={view.language}
-              />
-            </div>
             <CompareChart comparable={comparable} sorted={sorted ?? columns[0]} labelOf={labelOf} />
-            {rows.rows.length === 0 && !rows.rest ? (
-              <EmptyNote />
-            ) : (
-              <CompareTable rows={rows} columns={columns} sorted={sorted} labelOf={labelOf} />
-            )}
+            <Settled isLoading={loaded.isLoading}>
+              <div class="above">
+                <CompleteNote seconds={rows.completeUntil} answers={rows.answers} compared={rows.compared} />
+                <CsvButton
+                  rows={() => comparedRows(rows.rows, columns, by, (id) => labelOf(id).text)}
+                  name={["telwerk", view.account, by, isoOf(slice.span.start), isoOf(plusDays(slice.span.end, -1))]}
+                  language={view.language}
+                />
+              </div>
+              {rows.rows.length === 0 && !rows.rest ? (
+                <EmptyNote />
+              ) : (
+                <CompareTable rows={rows} columns={columns} sorted={sorted} labelOf={labelOf} />
+              )}
+            </Settled>
           </>
         );
       }}

@@ -12,6 +12,7 @@ import { idOfKey, type Label } from "../format/labels.ts";
 import { LoadedView } from "../parts/loaded_view.tsx";
 import { useLoaded } from "../parts/loading.ts";
 import { fullText } from "../parts/named.tsx";
+import { Settled } from "../parts/settled.tsx";
 import { usePage, whyOf } from "../state/page.ts";
 import { COMPARE } from "../texts/compare.ts";
 import { CompareExports } from "./compare_exports.tsx";
@@ -68,7 +69,11 @@ export function CompareChart({ comparable, sorted, labelOf }: ChartProps) {
         </button>
       </div>
       <LoadedView name="overlaid" loaded={loaded}>
-        {(value) => <Overlaid {...value} labelOf={labelOf} />}
+        {(value) => (
+          <Settled isLoading={loaded.isLoading}>
+            <Overlaid {...value} labelOf={labelOf} />
+          </Settled>
+        )}
       </LoadedView>
     </section>
   );

@@ -7,22 +7,14 @@ import { figureOfTotal } from "../api/figures.ts";
 import type { Label } from "../format/labels.ts";
 import { changeOf, countText, figureText } from "../format/numbers.ts";
 import { minuteText } from "../format/times.ts";
-import { Link, useLinksWithin } from "../parts/link.tsx";
-import { fullText, Named } from "../parts/named.tsx";
+import { useLinksWithin } from "../parts/link.tsx";
+import { fullText } from "../parts/named.tsx";
 import { hrefOf, usePage, whyOf } from "../state/page.ts";
-import { type Language, searchOf, type View } from "../state/view.ts";
+import { type Language, searchOf } from "../state/view.ts";
 import { COMPARE } from "../texts/compare.ts";
 import { OVERVIEW } from "../texts/overview.ts";
-import {
-  BY_NAME,
-  barsOf,
-  inOrderOfNames,
-  PICKED_MAX,
-  pickedWith,
-  type Row,
-  type Rows,
-  sortedBy,
-} from "./compare_rows.ts";
+import { filtersOf, groupsOf, RowGroups } from "./compare_row_groups.tsx";
+import { BY_NAME, barsOf, inOrderOfNames, PICKED_MAX, type Row, type Rows, sortedBy } from "./compare_rows.ts";
 
 /** With more rows the table scrolls by itself, its headings always in sight. */
 const LONG = 20;
@@ -44,11 +36,14 @@ export function CompareTable(props: TableProps) {
   useLinksWithin(root);
   useEffect(() => (root.current ? reveal(root.current) : undefined), [sorted?.id]);
   const isWhole = rows.rest === undefined;
-  const inOrder =
-    sorted || !isWhole
-      ? rows.rows
-      : inOrderOfNames(rows.rows, (row) => labelOf(row.id).text, view.language, view.ascending);
-  const places = new Map(view.picked.map((id, place) => [id, place]));
+  const inOrder = useMemo(
+    () =>
+      sorted || !isWhole
+        ? rows.rows
+        : inOrderOfNames(rows.rows, (row) => labelOf(row.id).text, view.language, view.ascending),
+    [rows, sorted, isWhole, view.language, view.ascending],
+  );
+  const groups = useMemo(() => groupsOf(inOrder, cells), [inOrder, cells]);
   const whole = { name: own.whole, href: (metric: Metric) => hrefOf(view, whyOf(metric)) };
   return (
     <>
@@ -73,14 +68,7 @@ export function CompareTable(props: TableProps) {
               ))}
             </tr>
           </thead>
-          <tbody>
-            {inOrder.map((row) => (
-              <tr key={row.id} data-id={row.id} class={places.has(row.id) ? "picked" : undefined}>
-                <RowHead id={row.id} label={labelOf(row.id)} place={places.get(row.id)} />
-                {cells.get(row.id)}
-              </tr>
-            ))}
-          </tbody>
+          <RowGroups groups={groups} labelOf={labelOf} />
           <tfoot>
             {rows.rest && (
               <tr class="rest">
@@ -143,44 +131,6 @@ function SortHeader({
     </th>
   );
 }
-
-/** A row's beginning: its name, which leads to its overview, and whether it is overlaid. */
-function RowHead({
-  id,
-  label,
-  place,
-}: {
-  readonly id: string;
-  readonly label: Label;
-  /** Which line of the chart it is. */
-  readonly place: number | undefined;
-}) {
-  const { view, go } = usePage();
-  const own = COMPARE[view.language];
-  const name = fullText(label);
-  return (
-    <th scope="row">
-      <span class="rowhead">
-        <input
-          type="checkbox"
-          aria-label={own.overlay(name)}
-          class={place === undefined ? undefined : `line-${place}`}
-          checked={place !== undefined}
-          disabled={place === undefined && view.picked.length >= PICKED_MAX}
-          onChange={() => go({ picked: pickedWith(view.picked, id) }, "replace")}
-        />
-        <Link
-          change={{ view: "overview", filters: filtersOf(view, id), picked: [], at: undefined }}
-          title={own.only(name)}
-        >
-          <Named label={label} />
-        </Link>
-      </span>
-    </th>
-  );
-}
-
-const filtersOf = (view: View, id: string): View["filters"] => ({ ...view.filters, [view.by]: [id] });
 
 /** The numbers of every row, by its id; they stay the same while only other things change. */
 function useCells({ rows, columns, sorted, labelOf }: TableProps): ReadonlyMap<string, VNode> {

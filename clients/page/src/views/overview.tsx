@@ -16,6 +16,7 @@ import { CompleteNote } from "../parts/complete_note.tsx";
 import { Link } from "../parts/link.tsx";
 import { LoadedView } from "../parts/loaded_view.tsx";
 import { useLoaded } from "../parts/loading.ts";
+import { Settled } from "../parts/settled.tsx";
 import { EmptyNote } from "../parts/states.tsx";
 import { isoOf, plusDays } from "../state/day.ts";
 import { type Page, usePage, whyOf } from "../state/page.ts";
@@ -69,7 +70,11 @@ export function OverviewView() {
   );
   return (
     <LoadedView name="overview" loaded={loaded}>
-      {(value) => <Sections answered={value} />}
+      {(value) => (
+        <Settled isLoading={loaded.isLoading}>
+          <Sections answered={value} />
+        </Settled>
+      )}
     </LoadedView>
   );
 }
