@@ -129,9 +129,13 @@ export interface Asked {
   readonly floor: number;
 }
 
+/** Whose rows were all there when they were last asked for, by account and what is compared. */
+const wereAllThere = new Set<string>();
+
 /**
  * Asks for them. Counts and durations are asked for apart, as only durations have percentiles: first those of the sorted
- * column, which decide the rows, then the others of the same rows.
+ * column, which decide the rows, then the others of the same rows. Where all rows were shown the last time, the others are
+ * asked for in the same call.
  */
 export async function askRows(asked: Asked, signal: AbortSignal): Promise<Rows> {
   const { accountId, slice, by, columns, sorted } = asked;
@@ -146,30 +150,31 @@ export async function askRows(asked: Asked, signal: AbortSignal): Promise<Rows> 
   };
   const grouped = { groupBy: [DIMENSION_OF[by]], includeNames: true };
   const floor = sorted?.figure === "rate" && asked.floor > 1 ? { minBelow: BigInt(asked.floor) } : {};
+  const top = { count: asked.top, includeRest: true };
+  const others = questions.filter((question) => question !== deciding);
+  const key = JSON.stringify([accountId, by]);
+  const guessed = wereAllThere.has(key) ? others : [];
   const { totals } = await askTogether(
     accountId,
     [
-      {
-        ...shared,
-        ...deciding,
-        ...grouped,
-        orderBy: orderOf(sorted, asked.ascending),
-        top: { count: asked.top, includeRest: true, ...floor },
-      },
+      { ...shared, ...deciding, ...grouped, orderBy: orderOf(sorted, asked.ascending), top: { ...top, ...floor } },
       ...questions.map((question) => ({ ...shared, ...question })),
+      ...guessed.map((question) => ({ ...shared, ...question, ...grouped, top })),
     ],
     [],
     signal,
   );
-  const [first, ...wholes] = totals;
+  const [first] = totals;
   if (!first) throw new Error("the server left an answer out");
-  const found = tableOf([first], by);
-  const others = questions.filter((question) => question !== deciding);
-  const more = await Promise.all(
-    others.map((question) => askSameRows(asked, { ...shared, ...question }, grouped, found, signal)),
-  );
-  const responses = [first, ...more.flat()];
+  const wholes = totals.slice(1, 1 + questions.length);
+  const together = [first, ...totals.slice(1 + questions.length)];
+  const responses =
+    guessed.length === others.length && areAll(tableOf(together, by), asked.top)
+      ? together
+      : [first, ...(await askSameRows(asked, others, shared, grouped, tableOf([first], by), signal))];
   const { rows, rest } = tableOf(responses, by);
+  if (rest) wereAllThere.delete(key);
+  else wereAllThere.add(key);
   return {
     rows,
     rest,
@@ -181,10 +186,24 @@ export async function askRows(asked: Asked, signal: AbortSignal): Promise<Rows> 
   };
 }
 
+const areAll = ({ rows, rest }: Pick<Rows, "rows" | "rest">, top: number): boolean => !rest && rows.length <= top;
+
 type Question = Exclude<TotalsInit, QueryTotalsRequest>;
 
 /** The other metrics of the rows that were found, of more rows if there is room for them, and of the rest. */
 async function askSameRows(
+  asked: Asked,
+  others: readonly Question[],
+  shared: Question,
+  grouped: Pick<Question, "groupBy" | "includeNames">,
+  found: Pick<Rows, "rows" | "rest">,
+  signal: AbortSignal,
+): Promise<readonly QueryTotalsResponse[]> {
+  const answers = others.map((other) => askOfRows(asked, { ...shared, ...other }, grouped, found, signal));
+  return (await Promise.all(answers)).flat();
+}
+
+async function askOfRows(
   asked: Asked,
   question: Question,
   grouped: Pick<Question, "groupBy" | "includeNames">,
