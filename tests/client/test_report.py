@@ -244,7 +244,7 @@ def test_rates_stand_with_both_counts_beside_those_before(page: ET.Element) -> N
     found = page.find(".//section[@aria-labelledby='rates']/table")
     assert found is not None
     assert rows(found)["Ratings per conversation"] == ["400.0%", "–", "–", "4 of 1"]
-    assert rows(found)["Live conversations answered in time"] == ["–", "–", "–", "0 of 0"]
+    assert rows(found)["Share of live conversations answered in time"] == ["–", "–", "–", "0 of 0"]
 
 
 def test_the_week_is_a_table_that_can_be_heard(page: ET.Element) -> None:

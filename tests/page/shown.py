@@ -11,6 +11,7 @@ from telwerk.v1.kpi_service_pb2 import Kpi, ListKpisResponse, Percentile, Rate, 
 
 Metric = Kpi | Rate
 NO_BREAK: Final = "\N{NO-BREAK SPACE}"
+UNCHANGED: Final = "\N{PLUS-MINUS SIGN}0"
 
 
 def metrics_of(catalogue: ListKpisResponse) -> dict[str, Metric]:
@@ -64,13 +65,13 @@ def _or_nothing(number: float, text: str) -> str:
 
 
 def change(metric: Metric, total: Total) -> str:
-    """How it differs from the compared period; empty where it does not, or there is nothing to compare with."""
+    """How it differs from the compared period; empty where there is nothing to compare with."""
     delta = _delta(metric, total)
     if delta is None:
         return ""
     text = _size(metric, abs(delta), total)
     if not any(digit in text for digit in "123456789"):
-        return ""
+        return UNCHANGED
     return ("+" if delta > 0 else "\N{MINUS SIGN}") + text
 
 

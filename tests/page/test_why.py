@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page
 
 from telwerk import Telwerk
+from telwerk.v1.kpi_service_pb2 import Filter, IdFilter
 from tests.page.browser import DESKTOP, PHONE, Reader, Scheme, Size, drawn, violations, wait_until
 from tests.page.served import ACCOUNT, ZONE, Served, today
 
@@ -102,6 +103,54 @@ def test_one_comes_back_to_where_one_was(reader: Reader) -> None:
     page.get_by_role("link", name="Back to Compare").click()
     drawn(page, "compared", times=2)
     assert all(part in page.url for part in ("view=compare", "sort=messages", "group=sim-sales"))
+
+
+def test_of_one_operator_all_is_named_though_only_the_hours_with_facts_are_asked_about(
+    reader: Reader, served: Served
+) -> None:
+    """The counters know the hours of one operator among many; the conversations of all others are not searched."""
+    start, end = _fortnight()
+    page = drawn(reader.open(_asked("unanswered_live_conversations", operator="sim-chloe")), DRAWN)
+    _all(page)
+    with Telwerk(served.address) as telwerk:
+        where = Filter(operators=IdFilter(any_of=["sim-chloe"]))
+        pages = telwerk.explain(
+            ACCOUNT, "unanswered_live_conversations", start=start, end=end, time_zone=ZONE, where=where
+        )
+        expected = {one.conversation_id for one in pages if one.counted}
+    assert len(expected) > 1
+    assert set(page.locator(".conversation h2 .id").all_inner_texts()) == expected
+
+
+def test_what_happened_around_it_is_told_event_by_event(reader: Reader, served: Served) -> None:
+    """What else was counted in the conversation, in the order of time; what is explained is marked."""
+    page = drawn(reader.open(_asked("unanswered_live_conversations")), DRAWN)
+    _all(page)
+    first = page.locator(".conversation").first
+    conversation, event = first.locator("h2 .id").inner_text(), first.locator(".fact .event .id").first.inner_text()
+    first.locator(".course summary").click()
+    rows = first.locator(".event-row")
+    wait_until(lambda: rows.count() > 1, "the events are listed", page)
+    assert first.locator(".event-row.marked .event .id").all_inner_texts() == [event]
+    start, end = _fortnight()
+    with Telwerk(served.address) as telwerk:
+        pages = telwerk.explain(ACCOUNT, "messages", start=start, end=end, time_zone=ZONE)
+        [messages] = [one.counted for one in pages if one.conversation_id == conversation]
+    told = [row.locator(".event .id").inner_text() for row in rows.filter(has_text="Messages").all()]
+    assert told == [fact.event_id for fact in messages]
+    assert violations(page) == []
+
+
+def test_the_row_of_a_number_does_not_narrow_what_is_looked_at_next(reader: Reader) -> None:
+    """It is the explanation's; what was filtered before is filtered again."""
+    page = drawn(reader.open({**_asked(""), "view": "compare", "group": "sim-sales"}), "compared")
+    page.locator("tbody tr[data-id] td a").first.click()
+    drawn(page, DRAWN)
+    assert "operator=" in page.url
+    page.get_by_role("navigation").get_by_role("link", name="Overview").click()
+    drawn(page, "overview")
+    assert "operator=" not in page.url
+    assert "group=sim-sales" in page.url
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"])

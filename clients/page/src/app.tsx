@@ -13,7 +13,7 @@ import { AccountForm, KeyForm } from "./parts/sign_in.tsx";
 import { FailureNote } from "./parts/states.tsx";
 import { LEAVING, type Page, PageContext, textsOf } from "./state/page.ts";
 import { remember } from "./state/trail.ts";
-import { LANGUAGES, type Language, searchOf, type View, viewOf } from "./state/view.ts";
+import { addressOf, LANGUAGES, type Language, searchIn, type View, viewOf } from "./state/view.ts";
 import { CompareView } from "./views/compare.tsx";
 import { MetricView } from "./views/metric.tsx";
 import { OverviewView } from "./views/overview.tsx";
@@ -26,16 +26,16 @@ const BROWSER_LANGUAGE: Language =
 const DAY_CHECK_MS = 60_000;
 
 export function App() {
-  const [view, setView] = useState(() => viewOf(location.search, BROWSER_LANGUAGE));
+  const [view, setView] = useState(() => viewOf(searchIn(location), BROWSER_LANGUAGE));
   const go = useCallback<Page["go"]>((change, how = "push") => {
     setView((last) => {
       const next = { ...last, ...change };
-      history[how === "push" ? "pushState" : "replaceState"](null, "", searchOf(next));
+      history[how === "push" ? "pushState" : "replaceState"](null, "", addressOf(next));
       return next;
     });
   }, []);
   useEffect(() => {
-    const back = () => setView(viewOf(location.search, BROWSER_LANGUAGE));
+    const back = () => setView(viewOf(searchIn(location), BROWSER_LANGUAGE));
     addEventListener("popstate", back);
     return () => removeEventListener("popstate", back);
   }, []);
@@ -108,7 +108,8 @@ function Views({
     () => sliceOf(view, quarterHour, zone),
     [view.account, view.period, view.filters, zone, quarterHour],
   );
-  useEffect(() => remember(view), [view]);
+  // Before anything is drawn: links lead back to what it says.
+  remember(view);
   const retry = () => setTick((last) => last + 1);
   const live = useLive(view, slice, catalogue, retry);
   const page: Page = { view, texts: textsOf(view), catalogue, zone, slice, tick, live, go, refused, retry };

@@ -9,6 +9,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { QueryTimeSeriesRequestSchema } from "#stubs/kpi_service_pb.js";
 import { streams } from "./clients.ts";
 import { type Failure, failureOf } from "./errors.ts";
+import { pause } from "./pause.ts";
 
 export type LiveState = "off" | "connecting" | "on" | "lost";
 
@@ -19,18 +20,6 @@ const QUIET_MS = 60_000;
 const RETRY_MS = [500, 1_000, 2_000, 5_000, 10_000, 20_000] as const;
 
 type Query = MessageInitShape<typeof QueryTimeSeriesRequestSchema>;
-
-const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    const wake = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    signal.addEventListener("abort", wake, { once: true });
-    // The network is back: no reason to wait.
-    addEventListener("online", wake, { once: true, signal });
-  });
 
 export interface LiveListener {
   readonly state: (state: LiveState, failure?: Failure) => void;

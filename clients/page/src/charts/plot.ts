@@ -49,6 +49,8 @@ const GLYPH_PX = 7;
 const AXIS_PX_MIN = 42;
 /** Up to so many buckets each is marked by a point. */
 const POINTS_MAX = 40;
+/** The ground below a line that is alone, behind its colour, which is of six digits. */
+const AREA_ALPHA = "1a";
 const FONT = "12px system-ui, sans-serif";
 
 /** Every bucket, or only those that no line leads to. */
@@ -61,14 +63,15 @@ function pointsOf(values: readonly (number | null | undefined)[], withAll: boole
 function seriesOf(props: PlotProps, place: number, colour: string): uPlot.Series {
   const { lines, kind, isSmall = false } = props;
   const line = lines[place] as Line;
-  const isBar = kind === "bar" && !line.isBefore && lines.filter((other) => !other.isBefore).length === 1;
+  const isAlone = lines.filter((other) => !other.isBefore).length === 1;
+  const isBar = kind === "bar" && !line.isBefore && isAlone;
   const bars = isBar ? uPlot.paths.bars?.({ size: [0.7, 60] }) : undefined;
   return {
     label: line.label,
     stroke: colour,
     width: line.isBefore ? 1.5 : 2,
     ...(line.isBefore && { dash: [4, 4] }),
-    ...(bars && { paths: bars, fill: colour }),
+    ...(bars ? { paths: bars, fill: colour } : isAlone && !line.isBefore && { fill: `${colour}${AREA_ALPHA}` }),
     points: isBar
       ? { show: false }
       : {
@@ -104,7 +107,8 @@ function axesOf(props: PlotProps, scale: () => Scale, text: string, grid: string
     {
       ...axis,
       grid: { show: false },
-      size: 30,
+      size: 34,
+      gap: 9,
       splits: (plot) => {
         ticks = named(plot);
         return [...ticks.places];

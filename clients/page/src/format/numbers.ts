@@ -75,7 +75,9 @@ export interface Change {
 const signed = (number: number, text: string): string =>
   number > 0 ? `+${text}` : number < 0 ? `\u2212${text}` : text;
 
-/** How a number differs from the one before; undefined where it does not, or one of the two is missing. */
+const UNCHANGED = "\u00b10";
+
+/** How a number differs from the one before; undefined where one of the two is missing. */
 export function changeOf(
   metric: Metric,
   number: number | undefined,
@@ -86,7 +88,7 @@ export function changeOf(
   const delta = number - before;
   const text = changeText(metric.figure, delta, before, language);
   // As it is written: what rounds to nothing is no change.
-  if (!/[1-9]/.test(text)) return undefined;
+  if (!/[1-9]/.test(text)) return { text: UNCHANGED, verdict: "none" };
   const good = Math.sign(delta) * metric.direction;
   return { text, verdict: good === 0 ? "none" : good > 0 ? "better" : "worse" };
 }

@@ -2,7 +2,7 @@
 import type { ComponentChildren, RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { hrefOf, usePage } from "../state/page.ts";
-import { type View, viewOf } from "../state/view.ts";
+import { searchIn, type View, viewOf } from "../state/view.ts";
 
 /** Whether a click is meant for the browser: a tab or a window of its own, or a download. */
 const isForBrowser = (event: MouseEvent): boolean =>
@@ -52,7 +52,7 @@ export function useLinksWithin(root: RefObject<HTMLElement | null>): void {
       if (!link || link.origin !== location.origin) return;
       event.preventDefault();
       const { view, go } = latest.current;
-      go(viewOf(link.search, view.language));
+      go(viewOf(searchIn(link), view.language));
       scrollTo(0, 0);
     };
     const element = root.current;

@@ -9,6 +9,7 @@ import { spanText } from "../format/times.ts";
 import { isZoneKnown, localTime, plusDays } from "../state/day.ts";
 import { hrefOf, LEAVING, usePage } from "../state/page.ts";
 import { isRunning } from "../state/period.ts";
+import { filtersOnward } from "../state/trail.ts";
 import { LANGUAGES, type Language, type View } from "../state/view.ts";
 import { copyText } from "./copying.ts";
 import { FilterBar } from "./filter_bar.tsx";
@@ -30,12 +31,12 @@ export function Shell({
   const { view, texts, zone, slice } = usePage();
   return (
     <>
-      <a class="skip" href="#numbers">
+      {/* biome-ignore lint/a11y/useValidAnchor: it does lead to a place on the page, by another way than its address. */}
+      <a class="skip" href="#numbers" onClick={skip}>
         {texts.skip}
       </a>
       <header>
         <Heading />
-        <Navigation />
         <div class="asked">
           <PeriodMenu />
           {view.view !== "why" && <GranularityMenu />}
@@ -59,17 +60,31 @@ export function Shell({
   );
 }
 
+/** To the numbers, leaving the address as it is: it may say behind its "#" what is looked at. */
+function skip(event: MouseEvent): void {
+  event.preventDefault();
+  document.getElementById("numbers")?.focus();
+}
+
 function Heading() {
   const { view, texts, live, go } = usePage();
   const liveText = { off: texts.live, connecting: texts.liveConnecting, on: texts.liveOn, lost: texts.liveLost }[live];
   return (
     <div class="heading">
-      <Link class="home" change={{ view: "overview", metric: "", at: undefined, picked: [] }}>
+      <Link
+        class="home"
+        change={{ view: "overview", metric: "", at: undefined, picked: [], filters: filtersOnward(view) }}
+      >
+        <svg viewBox="0 0 32 32" width="24" height="24" aria-hidden="true">
+          <rect width="32" height="32" rx="7" />
+          <path d="M7 22V13M13 22V9M19 22V16M25 22V6" />
+        </svg>
         Telwerk
       </Link>
       <button type="button" class="quiet account" title={texts.otherAccount} onClick={() => go(LEAVING)}>
         {cleanText(view.account)}
       </button>
+      <Navigation />
       <span class="spacer" />
       <label class={`live ${live}`}>
         <input
@@ -150,10 +165,11 @@ function Footer() {
 
 function Navigation() {
   const { view, texts } = usePage();
+  const onward = { at: undefined, filters: filtersOnward(view) };
   const tabs: readonly [Exclude<View["view"], "why">, Partial<View>][] = [
-    ["overview", { view: "overview", at: undefined }],
-    ["compare", { view: "compare", at: undefined }],
-    ["metric", { view: "metric", at: undefined }],
+    ["overview", { view: "overview", ...onward }],
+    ["compare", { view: "compare", ...onward }],
+    ["metric", { view: "metric", ...onward }],
   ];
   return (
     <nav aria-label="Telwerk">

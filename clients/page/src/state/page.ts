@@ -6,7 +6,7 @@ import type { Failure } from "../api/errors.ts";
 import type { LiveState } from "../api/live.ts";
 import type { Slice } from "../api/slice.ts";
 import { SHELL, type ShellTexts } from "../texts/shell.ts";
-import { searchOf, type View } from "./view.ts";
+import { addressOf, type View } from "./view.ts";
 
 export interface Page {
   readonly view: View;
@@ -37,7 +37,7 @@ export function usePage(): Page {
 }
 
 /** The address of a view that differs from the present one so, for links. */
-export const hrefOf = (view: View, change: Partial<View>): string => `/${searchOf({ ...view, ...change })}`;
+export const hrefOf = (view: View, change: Partial<View>): string => addressOf({ ...view, ...change });
 
 /** The view that explains a metric's number. */
 export const whyOf = (metric: Metric, at?: View["at"], filters?: View["filters"]): Partial<View> => ({

@@ -131,6 +131,19 @@ export function viewOf(search: string, language: Language): View {
   };
 }
 
+/** Servers, and what stands before them, refuse addresses of more than some thousand characters. */
+const SENT_MAX = 4_000;
+
+/** The address of a view, from the root on: a long one behind a "#", which a browser keeps to itself. */
+export function addressOf(view: View): string {
+  const search = searchOf(view);
+  return search.length > SENT_MAX ? `/#${search}` : `/${search}`;
+}
+
+/** The query string in an address, wherever it stands. */
+export const searchIn = ({ search, hash }: { readonly search: string; readonly hash: string }): string =>
+  hash.startsWith("#?") ? hash.slice(1) : search;
+
 /** The query string of a view, "?" with it: what is not the default, in a fixed order. */
 export function searchOf(view: View): string {
   const params = new URLSearchParams();

@@ -25,12 +25,17 @@ export interface WhyTexts {
   readonly moved: (total: string) => string;
   readonly again: string;
   readonly lookedThrough: (conversations: string) => string;
+  readonly stop: string;
+  readonly stopped: string;
   readonly more: string;
   readonly noneCounted: string;
   readonly noneYet: string;
   readonly noneLeftOut: string;
   readonly conversation: string;
   readonly leftOutToo: (count: number) => string;
+  readonly course: string;
+  readonly courseHelp: string;
+  readonly courseMarked: string;
   readonly heldBack: string;
   readonly heldBackHelp: string;
   readonly time: string;
@@ -73,12 +78,17 @@ const en: WhyTexts = {
   moved: (total) => `The number has moved: it is ${total} now.`,
   again: "List anew",
   lookedThrough: (conversations) => `Looking through the conversations… ${conversations} found so far`,
+  stop: "Stop",
+  stopped: "Stopped before anything was found.",
   more: "More",
   noneCounted: "Nothing was counted.",
   noneYet: "Nothing so far: there are more conversations to look through.",
   noneLeftOut: "Nothing was left out.",
   conversation: "Conversation",
   leftOutToo: (count) => (count === 1 ? "and 1 left out" : `and ${count} left out`),
+  course: "What happened around it",
+  courseHelp: "Everything that was counted of this conversation, from two hours before to two hours after.",
+  courseMarked: "this one",
   heldBack: "held back",
   heldBackHelp: "Counts as soon as the conversation has its first message",
   time: "Time",
@@ -120,12 +130,17 @@ const nl: WhyTexts = {
   moved: (total) => `Het getal is veranderd: het is nu ${total}.`,
   again: "Opnieuw tonen",
   lookedThrough: (conversations) => `Gesprekken doorzoeken… ${conversations} gevonden tot zover`,
+  stop: "Stoppen",
+  stopped: "Gestopt voordat er iets gevonden was.",
   more: "Meer",
   noneCounted: "Er is niets geteld.",
   noneYet: "Tot zover niets: er zijn nog gesprekken om te doorzoeken.",
   noneLeftOut: "Er is niets weggelaten.",
   conversation: "Gesprek",
   leftOutToo: (count) => `en ${count} niet geteld`,
+  course: "Wat er omheen gebeurde",
+  courseHelp: "Alles wat van dit gesprek is geteld, van twee uur ervoor tot twee uur erna.",
+  courseMarked: "dit",
   heldBack: "vastgehouden",
   heldBackHelp: "Telt zodra het gesprek zijn eerste bericht heeft",
   time: "Tijd",
@@ -197,12 +212,17 @@ const de: WhyTexts = {
   moved: (total) => `Die Zahl hat sich bewegt: sie ist jetzt ${total}.`,
   again: "Neu auflisten",
   lookedThrough: (conversations) => `Gespräche werden durchsucht… bis hierher ${conversations} gefunden`,
+  stop: "Anhalten",
+  stopped: "Angehalten, bevor etwas gefunden war.",
   more: "Mehr",
   noneCounted: "Es wurde nichts gezählt.",
   noneYet: "Bis hierher nichts: es gibt noch Gespräche zu durchsuchen.",
   noneLeftOut: "Es wurde nichts ausgelassen.",
   conversation: "Gespräch",
   leftOutToo: (count) => `und ${count} nicht gezählt`,
+  course: "Was rundherum geschah",
+  courseHelp: "Alles, was von diesem Gespräch gezählt wurde, von zwei Stunden davor bis zwei Stunden danach.",
+  courseMarked: "dieses",
   heldBack: "zurückgehalten",
   heldBackHelp: "Zählt, sobald das Gespräch seine erste Nachricht hat",
   time: "Zeit",

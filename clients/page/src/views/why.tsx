@@ -12,6 +12,7 @@ import { LoadedView } from "../parts/loaded_view.tsx";
 import { useLoaded } from "../parts/loading.ts";
 import { fullText } from "../parts/named.tsx";
 import { type Page, usePage, whyOf } from "../state/page.ts";
+import { lengthOf } from "../state/period.ts";
 import { cameFrom } from "../state/trail.ts";
 import { DIMENSIONS, type Filters } from "../state/view.ts";
 import { FILTERS } from "../texts/filters.ts";
@@ -91,6 +92,7 @@ interface Answered {
   readonly counts: readonly Counted[];
 }
 
+const DAY_SECONDS = 86_400;
 const NOTHING: Counted = { counted: 0, heldBack: 0 };
 
 /** The range that is explained: a bucket's, or the period's. */
@@ -144,6 +146,7 @@ function Why({ metric }: { readonly metric: Metric }) {
                 key={JSON.stringify([slice.key, view.at, part.metric.id, part.filters])}
                 part={part}
                 range={rangeOf(page)}
+                days={view.at ? (view.at.end - view.at.start) / DAY_SECONDS : lengthOf(slice.span)}
                 total={counts[place] ?? NOTHING}
               />
             )}

@@ -19,9 +19,26 @@ export interface Pages {
 
 const NONE: Pages = { conversations: [], names: [], unexplainable: 0, completeUntil: 0, token: "" };
 
-function withPage(pages: Pages, page: ExplainCountResponse): Pages {
+/** The conversations, each once: what was found of one in several stretches of time stands together. */
+export function together(conversations: readonly ConversationExplanation[]): readonly ConversationExplanation[] {
+  const found = new Map<string, ConversationExplanation>();
+  for (const each of conversations) {
+    const before = found.get(each.conversationId);
+    const joined = before && {
+      ...each,
+      counted: [...before.counted, ...each.counted],
+      heldBack: [...before.heldBack, ...each.heldBack],
+      leftOut: [...before.leftOut, ...each.leftOut],
+    };
+    found.set(each.conversationId, joined ?? each);
+  }
+  return [...found.values()];
+}
+
+function withPage(pages: Pages, page: ExplainCountResponse | undefined): Pages {
+  if (!page) return { ...pages, token: "" };
   return {
-    conversations: [...pages.conversations, ...page.conversations],
+    conversations: together([...pages.conversations, ...page.conversations]),
     names: [...pages.names, ...page.names],
     unexplainable: Number(page.unexplainableCount),
     completeUntil: Number(page.completeUntil?.seconds ?? 0n),
@@ -36,14 +53,15 @@ export interface Explanation {
   readonly failure: Failure | undefined;
   /** Goes on, until that is enough or the pages end. */
   readonly more: (isEnough: (pages: Pages) => boolean) => void;
+  /** Ends what is under way; what was found stays. */
+  readonly stop: () => void;
 }
 
+type Ask = (pageToken: string, signal: AbortSignal) => Promise<ExplainCountResponse | undefined>;
+
 /** Starts anew whenever the key changes; undefined asks for nothing. */
-export function usePages(
-  key: string | undefined,
-  ask: (pageToken: string, signal: AbortSignal) => Promise<ExplainCountResponse>,
-): Explanation {
-  const [state, setState] = useState<Omit<Explanation, "more"> & { readonly key: string | undefined }>({
+export function usePages(key: string | undefined, ask: Ask): Explanation {
+  const [state, setState] = useState<Omit<Explanation, "more" | "stop"> & { readonly key: string | undefined }>({
     key: undefined,
     pages: undefined,
     isLoading: false,
@@ -73,19 +91,24 @@ export function usePages(
       },
     );
   }, []);
+  const stop = useCallback(() => {
+    ending.current?.abort();
+    setState((last) => ({ ...last, isLoading: false }));
+  }, []);
   const isOfKey = state.key === key;
   return {
     pages: isOfKey ? state.pages : undefined,
     isLoading: isOfKey ? state.isLoading : key !== undefined,
     failure: isOfKey ? state.failure : undefined,
     more,
+    stop,
   };
 }
 
 /** Asks for page after page; each is shown as it comes. */
 async function read(
   before: Pages | undefined,
-  ask: (pageToken: string, signal: AbortSignal) => Promise<ExplainCountResponse>,
+  ask: Ask,
   isEnough: (pages: Pages) => boolean,
   show: (pages: Pages) => void,
   signal: AbortSignal,

@@ -12,7 +12,7 @@ _RECEIVED_WHEN = (
 
 TEXTS: Mapping[str, KpiText] = {
     "live_answer_rate": KpiText(
-        name="Rechtzeitig beantwortete Live-Gespräche",
+        name="Anteil rechtzeitig beantworteter Live-Gespräche",
         what="Welchen Teil der Live-Gespräche ein Operator innerhalb des Zeitlimits des Widgets beantwortet hat.",
         unit="Beantwortete Live-Gespräche je entschiedenem",
         when="Über dem Bruchstrich steht jedes Live-Gespräch, das rechtzeitig beantwortet wurde; darunter stehen diese "

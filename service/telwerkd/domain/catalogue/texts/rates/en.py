@@ -11,7 +11,7 @@ _RECEIVED_WHEN = (
 
 TEXTS: Mapping[str, KpiText] = {
     "live_answer_rate": KpiText(
-        name="Live conversations answered in time",
+        name="Share of live conversations answered in time",
         what="Which part of the live conversations an operator answered within the time limit of the widget.",
         unit="Answered live conversations per decided one",
         when="Above the line stands each live conversation that was answered in time; below it, these and the "

@@ -12,7 +12,7 @@ _RECEIVED_WHEN = (
 
 TEXTS: Mapping[str, KpiText] = {
     "live_answer_rate": KpiText(
-        name="Op tijd beantwoorde live-gesprekken",
+        name="Aandeel op tijd beantwoorde live-gesprekken",
         what="Welk deel van de live-gesprekken een operator binnen de tijdslimiet van de widget beantwoordde.",
         unit="Beantwoorde live-gesprekken per beslist gesprek",
         when="Boven de streep staat elk live-gesprek dat op tijd werd beantwoord; eronder staan deze en de "
