@@ -109,6 +109,13 @@ DAYS := 1000
 bridge-days: $(VENV)/tested ## simulated days of Chatwoot, shuffled, late and repeated, against the stories; DAYS=1000
 	$(BIN)/python -m tests.programs.many_days $(DAYS)
 
+# Worlds of so many seeds, from one on.
+SEEDS := 1000
+FROM := 0
+.PHONY: simulate
+simulate: $(VENV)/tested ## simulated worlds: faults of every kind at any step, from seeds; SEEDS=1000 FROM=0
+	$(BIN)/python -m tests.simulation $(SEEDS) $(FROM)
+
 backups: $(VENV)/tested ## back up a busy server 20 times, killing backups and servers: what is there verifies
 	$(BIN)/python tests/programs/backups.py 20
 

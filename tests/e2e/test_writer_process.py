@@ -21,6 +21,7 @@ from telwerkd.domain.ids import AccountId
 from telwerkd.storage.location import SqliteFile
 from telwerkd.storage.open_store import opened, prepare
 from telwerkd.storage.sqlite.store import SqliteStore
+from telwerkd.storage.sqlite.writer_launch import launched
 from telwerkd.storage.sqlite.writer_process import WriterDefectError, WriterProcess
 from tests.commands import Do
 from tests.conftest import Server, connected, eventually, locked, refusal, serving, started, wired, writer_of
@@ -206,7 +207,7 @@ async def test_a_writer_that_cannot_be_run_is_unavailable_and_leaves_nothing_ope
 
 async def test_a_writer_that_dies_once_it_is_ready_keeps_nobody_waiting(tmp_path):
     """That it is ready and that it is gone are learned at once, with nothing under way that could fail."""
-    writer = WriterProcess(tmp_path / "telwerk.db", program="tests.e2e.dying_writer")
+    writer = WriterProcess(tmp_path / "telwerk.db", launch=partial(launched, program="tests.e2e.dying_writer"))
     writing = asyncio.create_task(writer.write([(ACME, Do(bumped))]))
     await asyncio.sleep(0.05)
     time.sleep(1.0)  # noqa: ASYNC251  # the loop is to be busy until both are there

@@ -36,21 +36,20 @@ from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.counting.duration_entries import cell_value
 from telwerkd.domain.errors import Reason
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros
-from tests.generate import ANNA, DELIVERY, GRID, PRICE, SALES, START, WIDGETS, conversations, nows
-from tests.laws.test_service_laws import (
+from tests.cells import (
     CHUNK,
     DURATIONS,
     HELD,
     PACKED,
     QUARTER_MICROS,
     Cells,
-    Service,
     keys,
     pairs_in,
     stored_cells,
-    subsets,
     wanted_cells,
 )
+from tests.generate import ANNA, DELIVERY, GRID, PRICE, SALES, START, WIDGETS, conversations, nows
+from tests.laws.test_service_laws import Service, subsets
 from tests.oracle import Counted, oracle_facts, oracle_held
 
 ACCOUNT = AccountId("acme")

@@ -7,7 +7,6 @@ accepted; after every step the oracle says, at the account's stored high-water m
 import asyncio
 import shutil
 import sqlite3
-import struct
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
@@ -47,39 +46,23 @@ from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.conversation.goals import Goal
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.conversation.state import CURRENT_RULES, empty
-from telwerkd.domain.counting.duration_cells import decoded, words_of
-from telwerkd.domain.counting.duration_entries import cells_of
-from telwerkd.domain.counting.measures import SERVICE_TIME
 from telwerkd.domain.errors import Reason
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, TopicId, WidgetId
 from telwerkd.domain.time.ranges import QuarterHourRange
 from telwerkd.storage.sql import records
 from telwerkd.storage.sqlite.store import SqliteStore
+from tests.cells import MEASURES, QUARTER_MICROS, stored_cells, wanted_cells
 from tests.commands import Do
 from tests.conftest import empty_database
 from tests.generate import ANNA, BRAM, GRID, ORDER, QUOTE, SALES, START, WIDGETS, Batch, conversations, deliveries, nows
 from tests.oracle import Counted, oracle_facts, oracle_held
 
 ACCOUNTS = [AccountId("acme"), AccountId("other")]
-CHUNK = 32 * 96
-QUARTER_MICROS = 15 * 60 * SECOND
-HELD = 100
-MEASURES = [*Kpi, HELD + Kpi.CONVERSATION_TOPICS, HELD + Kpi.PRE_CHAT_SURVEY_RESULTS]
-PACKED = {
-    *(Kpi.SATISFACTION_SCORE, Kpi.INACTIVITY_ACTIONS, Kpi.OFFLINE_ASSIGNMENTS),
-    *(Kpi.CONVERSATIONS_STARTED, Kpi.CONVERSATIONS_ENDED, Kpi.MESSAGES),
-}
-DURATIONS = {*range(Kpi.FIRST_RESPONSE_TIME, Kpi.CONVERSATION_DURATION + 1), *SERVICE_TIME.values()}
-OPEN = {*range(Kpi.GOALS_REACHED, Kpi.POST_CHAT_SURVEY_RESULTS + 1)}
 PLAIN = (Dimension.OPERATOR, Dimension.OPERATOR_GROUP, Dimension.WIDGET, Dimension.VALUE)
 FAR = Micros(4_000_000_000 * SECOND)
 ALL_TIME = QuarterHourRange(1_900_000, 2_100_000)
 
 ConversationKey: TypeAlias = tuple[AccountId, ConversationId]
-Cells: TypeAlias = Counter[tuple[Any, ...]]
-"""How often, by `(measure, grouping, operator, group, widget, value, quarter, packed value)`."""
-
-
 # --- a service, with nothing between it and the tests ----------------------------------------------------------------
 
 
@@ -173,70 +156,7 @@ class Service:
         return self.read(account, partial(answer, query, QueryLimits(), RollupCache(0)))
 
 
-# --- what the tables hold, and what they should ----------------------------------------------------------------------
-
-
-def stored_cells(service: Service, account: AccountId) -> Cells:
-    """Chunks and deltas together, in every grouping; on the way, that no chunk is empty and each has its one form."""
-    found: Cells = Counter()
-    for *key, chunk, cells in service.rows(
-        "SELECT measure, grouping, operator_id, group_id, widget_id, value, chunk, cells FROM counters "
-        "WHERE account_id = ?",
-        account,
-    ):
-        pairs = pairs_in(key[0], cells)
-        assert pairs, f"an empty chunk: {key}"
-        assert all(n > 0 for _, n in pairs), f"a cell of zero: {key}"
-        if key[0] not in DURATIONS:  # whose sum may take several words
-            assert [slot for slot, _ in pairs] == sorted({slot for slot, _ in pairs}), f"not in order: {key}"
-        for slot, n in pairs:
-            found[*key, chunk * CHUNK + slot % CHUNK, slot // CHUNK] += n
-    for measure, size, blob in service.rows("SELECT measure, size, leaves FROM deltas WHERE account_id = ?", account):
-        entries = plain(msgspec.msgpack.decode(blob))
-        assert 0 < size == len(entries), "a delta that says nothing, or not how much"
-        for value, operator, group, widget, quarter_hour, n in entries:
-            for key, times in keys(measure, value, operator, group, widget, quarter_hour):
-                found[key] += n * times
-    return Counter({key: n for key, n in found.items() if n})
-
-
-def plain(filed: Any) -> list[tuple[Any, ...]]:
-    """The delta entries of a row: few are there as they are, many by columns."""
-    if isinstance(filed, list):
-        return [tuple(entry) for entry in filed]
-    numbers = list(struct.iter_unpack("<i", filed["columns"]))
-    size = len(numbers) // 6
-    columns = [[n for (n,) in numbers[start : start + size]] for start in range(0, 6 * size, size)]
-    ids = [[filed["ids"][place] for place in column] for column in columns[:4]]
-    return list(zip(*ids, *columns[4:], strict=True))
-
-
-def wanted_cells(facts: Counter[Counted], held: Counter[Counted]) -> Cells:
-    """The same from facts."""
-    wanted: Cells = Counter()
-    for offset, counter in ((0, facts), (HELD, held)):
-        for (kpi, value, operator, group, widget, instant), n in counter.items():
-            for key, times in keys(kpi + offset, value, operator, group, widget, instant // QUARTER_MICROS):
-                wanted[key] += n * times
-    return wanted
-
-
-def pairs_in(measure: int, cells: bytes) -> list[tuple[int, int]]:
-    """Slots and numbers of a chunk; that of durations is read by the code, which has laws of its own."""
-    if measure not in DURATIONS:
-        return list(struct.iter_unpack("<HH", cells))
-    slots, numbers = decoded(words_of([cells])[0])
-    return list(zip(slots.tolist(), numbers.tolist(), strict=True))
-
-
-def keys(
-    measure: int, value: str, operator: str, group: str, widget: str, quarter_hour: int
-) -> Iterator[tuple[tuple[Any, ...], int]]:
-    """The cells in which something counts, and how often: in eight groupings, where values are open in sixteen."""
-    codes = [(int(value) if measure in PACKED else 0, 1)] if measure not in DURATIONS else cells_of(value)
-    for (code, times), grouping in product(codes, range(16 if measure % HELD in OPEN else 8)):
-        cut = (part if grouping >> i & 1 else "" for i, part in enumerate([operator, group, widget, value]))
-        yield (measure, grouping, *cut, quarter_hour, code), times
+# --- what is asked ---------------------------------------------------------------------------------------------------
 
 
 @cache

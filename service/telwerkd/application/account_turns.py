@@ -7,7 +7,6 @@ amount of each other account's work, however many calls that account sends. An a
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
-from time import monotonic
 from types import TracebackType
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from telwerkd.application.batches import IngestLimits
 from telwerkd.application.readers import Readers
 from telwerkd.domain.errors import QuotaExceededError
 from telwerkd.domain.ids import AccountId
+from telwerkd.process.steady import monotonic
 
 _RETRY_SECONDS = 0.5
 

@@ -5,7 +5,6 @@ begins full. Of a bucket one number is kept, the instant at which it will be ful
 that only accounts that were just active take memory. Each server process counts for itself.
 """
 
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -15,6 +14,7 @@ from msgspec.structs import astuple
 
 from telwerkd.domain.errors import QuotaExceededError
 from telwerkd.domain.ids import AccountId
+from telwerkd.process.steady import monotonic
 
 _SWEPT: Final = 2
 """Buckets that are looked at whenever one is added: more than one, so that full ones do not add up."""
@@ -84,7 +84,7 @@ class Buckets:
 class AccountRates:
     """Counts what accounts ask for, and turns away what is beyond their limits."""
 
-    def __init__(self, limits: RateLimits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limits: RateLimits, clock: Callable[[], float] = monotonic) -> None:
         self._limits = limits
         self._are_any = limits.are_any
         self._clock = clock

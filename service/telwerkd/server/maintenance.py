@@ -6,7 +6,6 @@ And `telwerkd copy`, from one database to the other.
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from time import monotonic
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -24,6 +23,7 @@ from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, B
 from telwerkd.domain.counting.measures import has_durations, is_held_back, is_service_time, kpi_of
 from telwerkd.domain.errors import InvalidArgumentError, UnavailableError
 from telwerkd.domain.ids import SECOND, AccountId, Micros
+from telwerkd.process.steady import monotonic
 from telwerkd.storage.location import Location, PostgresUrl, SqliteFile
 from telwerkd.storage.open_store import opened, prepare
 from telwerkd.storage.schema.errors import SchemaError

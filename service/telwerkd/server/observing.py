@@ -5,7 +5,6 @@ import platform
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from importlib.metadata import version
-from time import monotonic
 from typing import Final, NamedTuple
 
 from telwerkd.application.clock import Clock
@@ -20,6 +19,7 @@ from telwerkd.metrics.exposition import Exposition, exposition, is_openmetrics, 
 from telwerkd.metrics.reading import Reading, Value, merged
 from telwerkd.process.bounded_cache import AnyCache
 from telwerkd.process.figures import Labels, LimitCounts
+from telwerkd.process.steady import monotonic
 from telwerkd.server.settings import Settings
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.schema.versions import head

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from dataclasses import dataclass
-from time import monotonic
 
 from telwerkd.application.account_turns import Sharing
 from telwerkd.application.clock import Clock
@@ -14,6 +13,7 @@ from telwerkd.application.upkeep.freeing import NameKeeper
 from telwerkd.application.upkeep.stored_time import StoredTime
 from telwerkd.application.upkeep.upkeep import Compaction, UpkeepFigures, purge_old, settle_due
 from telwerkd.process.log_format import Event
+from telwerkd.process.steady import monotonic
 from telwerkd.server.background import Background
 from telwerkd.server.settings import Settings
 from telwerkd.transport.services.health import Health

@@ -28,12 +28,13 @@ from telwerkd.process.log_format import Event
 from telwerkd.server import log_limit
 from telwerkd.server.background import BackgroundTaskError
 from telwerkd.server.http_ports import HTTP_IS_OFF, start_lines
+from telwerkd.server.parts import NotStoredError
 from telwerkd.server.port_addresses import http_address
 from telwerkd.server.reloading import Reloading
 from telwerkd.server.settings import Settings
 from telwerkd.server.startup_checks import check as check_one
 from telwerkd.server.stopping import EXIT_NOT_STORED, STOP_SECONDS, Stop, either
-from telwerkd.server.wiring import NotStoredError, running
+from telwerkd.server.wiring import running
 from telwerkd.server.worker_figures import FiguresOfAll, WorkersFigures
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.open_store import prepare

@@ -1,12 +1,12 @@
 """Moving deltas of a measure into its chunks, in transactions of bounded size."""
 
 from dataclasses import dataclass
-from time import monotonic
 from typing import NamedTuple
 
 from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.ports import Transaction
 from telwerkd.domain.counting.measures import Measure
+from telwerkd.process.steady import monotonic
 
 
 class Compacted(NamedTuple):

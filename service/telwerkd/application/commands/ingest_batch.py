@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from itertools import islice
 from math import inf
 from operator import attrgetter, ge
-from time import monotonic
 from typing import NamedTuple
 
 from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Submitted
@@ -26,6 +25,7 @@ from telwerkd.domain.conversation.state import State, empty
 from telwerkd.domain.counting.deltas import Deltas
 from telwerkd.domain.errors import Part, Reason
 from telwerkd.domain.ids import EPOCH, ConversationId, EventId, Micros
+from telwerkd.process.steady import monotonic
 
 _ORDER = attrgetter("order")
 

@@ -9,7 +9,6 @@ again.
 import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from time import monotonic
 from typing import NamedTuple
 
 from telwerkd.application.commands.chunk_merging import correct_counters
@@ -25,6 +24,7 @@ from telwerkd.domain.counting.measures import Measure, counts_of
 from telwerkd.domain.counting.reading import entries_of_chunk, unpacked
 from telwerkd.domain.ids import ConversationId, Micros
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
+from telwerkd.process.steady import monotonic
 
 RECOUNTED_MAX = 200
 """Conversations counted anew in one transaction, so that ingest never waits long behind it."""

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
 from math import inf
-from time import monotonic
 
 from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Submitted, Verdict, Verdicts
 from telwerkd.application.commands.ingest_batch import IngestBatch
@@ -23,6 +22,7 @@ from telwerkd.domain.errors import Reason, TelwerkError, UnavailableError
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.process import tracing
 from telwerkd.process.figures import SIZES, CappedCounts, Histogram, Labels, LimitCounts
+from telwerkd.process.steady import monotonic
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from itertools import chain
-from time import monotonic
 from typing import NamedTuple
 
 import msgspec
@@ -30,6 +29,7 @@ from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
 from telwerkd.domain.ids import AccountId, ConversationId
 from telwerkd.process import tracing
+from telwerkd.process.steady import monotonic
 
 _RETRY_SECONDS = 0.5
 

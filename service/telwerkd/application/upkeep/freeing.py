@@ -6,7 +6,6 @@ since: so a name is never removed while an event that brings it is stored.
 """
 
 import logging
-from time import monotonic
 from typing import NamedTuple
 
 from telwerkd.application.commands.free_names import FreeNames, unused_names
@@ -14,6 +13,7 @@ from telwerkd.application.failures import set_apart
 from telwerkd.application.ports import Store
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.domain.ids import AccountId, Micros
+from telwerkd.process.steady import monotonic
 
 log = logging.getLogger(__name__)
 

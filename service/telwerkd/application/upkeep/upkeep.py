@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from time import monotonic
 
 from telwerkd.application import audit_log
 from telwerkd.application.commands.chunk_merging import CHUNKS_MAX
@@ -15,6 +14,7 @@ from telwerkd.application.upkeep.stored_time import reached
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import SECOND, AccountId, Micros
 from telwerkd.process.figures import SECONDS, Histogram
+from telwerkd.process.steady import monotonic
 
 DAY = Micros(86_400 * SECOND)
 
@@ -154,7 +154,7 @@ class Compaction:
             # Where only a part of them fitted into the chunks, the next ones are all that need to be read.
             entries_max = max(_ENTRIES_MIN, 2 * step.moved)
             least = _PART_SHARED_MIN if is_shared else _PART_MIN
-            self._parts[measure, seconds] = min(1.0, max(least, part * min(1.25, seconds / step.seconds)))
+            self._parts[measure, seconds] = min(1.0, max(least, part * min(1.25, seconds / max(step.seconds, 1e-9))))
             if is_shared:
                 await asyncio.sleep(_PAUSE_SHARED_TIMES * step.seconds)
         return moved

@@ -1,9 +1,9 @@
 """When the versions of watched accounts were committed, as far as this server knows."""
 
 from collections.abc import Mapping
-from time import monotonic
 
 from telwerkd.domain.ids import AccountId
+from telwerkd.process.steady import monotonic
 
 _VERSIONS_MAX = 64
 """Versions of an account whose times are kept. One comes with each look, so a watch that is later than that is late by

@@ -11,7 +11,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from time import monotonic
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
@@ -32,6 +31,7 @@ from telwerkd.domain.counting.measures import has_durations
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
 from telwerkd.domain.ids import AccountId
 from telwerkd.process.figures import SECONDS, Histogram
+from telwerkd.process.steady import monotonic
 
 log = logging.getLogger(__name__)
 

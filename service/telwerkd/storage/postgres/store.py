@@ -15,7 +15,6 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from time import monotonic
 from typing import Any, TypeVar, cast
 
 import asyncpg
@@ -24,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from telwerkd.application.ports import AnswerVersion, Command, Snapshot, StoreFigures, WriteScheduling, Written
 from telwerkd.domain.ids import AccountId
+from telwerkd.process.steady import monotonic
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.postgres.account_lock import locked_account
 from telwerkd.storage.postgres.engine import Statements, make_engine

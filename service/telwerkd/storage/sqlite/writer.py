@@ -6,11 +6,11 @@ import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 from telwerkd.application.ports import Command, Written
 from telwerkd.domain.ids import AccountId
+from telwerkd.process.steady import monotonic
 from telwerkd.storage.sql.memory import Memory
 from telwerkd.storage.sql.transaction import AccountTransaction
 from telwerkd.storage.sqlite.engine import make_engine, unavailable

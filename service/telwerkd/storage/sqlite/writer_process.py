@@ -6,25 +6,20 @@ outlives its server, however that ended, by no more than the transactions that i
 """
 
 import asyncio
-import json
 import logging
-import os
 import pickle
-import signal
-import socket
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic
 from typing import Any, NamedTuple
 
 from telwerkd.application.ports import DamagedRowError, StoreFigures, Written
 from telwerkd.domain.errors import Reason, UnavailableError
-from telwerkd.process import log_format
+from telwerkd.process.steady import monotonic
 from telwerkd.storage.sqlite.file import OpenedFile
 from telwerkd.storage.sqlite.writer import Commands
+from telwerkd.storage.sqlite.writer_launch import Launch, Launched, launched
 from telwerkd.storage.unavailable import database_unavailable
 
 log = logging.getLogger(__name__)
@@ -38,13 +33,10 @@ _STOP_SECONDS = 10.0
 _LOOKS_A_STALL = 10
 """How often it is looked, in the time after which a process counts as stalled, whether it replies."""
 
-PROGRAM = "telwerkd.storage.sqlite.writer_main"
-_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PROVEN_SECONDS = 2.0
 """How long what was stored shows that storing goes on."""
 SIZE_BYTES = 4
 """Before each message stands how long it is."""
-_BUFFER_BYTES = 2**20
 
 
 class WriterDefectError(Exception):
@@ -74,11 +66,11 @@ class WriterProcess:
         file: OpenedFile | None = None,
         stall_seconds: float = WRITER_STALL_SECONDS,
         figures: StoreFigures | None = None,
-        program: str = PROGRAM,
+        launch: Launch = launched,
     ) -> None:
-        """`program` is the module that runs in the process."""
+        """`launch` starts the process."""
         self._path = path
-        self._program = program
+        self._launch = launch
         self._figures = figures or StoreFigures()
         self._file = file
         self._stall_seconds = stall_seconds
@@ -134,7 +126,7 @@ class WriterProcess:
         # stop it: the next one finds it.
         if self._connection is None or _is_over(self._connection):
             self._figures.writer_restarts += self._connection is not None
-            starting = _WriterConnection.to(self._path, self._file, self._stall_seconds, self._figures, self._program)
+            starting = _WriterConnection.to(self._path, self._file, self._stall_seconds, self._figures, self._launch)
             self._connection = asyncio.create_task(starting, name="writer's start")
         return await asyncio.shield(self._connection)
 
@@ -160,17 +152,13 @@ class _WriterConnection:
 
     def __init__(
         self,
-        process: subprocess.Popen[bytes],
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
+        launched_: Launched,
         stall_seconds: float,
         figures: StoreFigures,
     ) -> None:
         self._figures = figures
-        figures.writer_pid = process.pid
-        self._process = process
-        self._reader = reader
-        self._writer = writer
+        self._process, self._reader, self._writer = launched_
+        figures.writer_pid = self._process.pid
         self._stall_seconds = stall_seconds
         self._asked = deque[_Asked]()
         self._moved_at = monotonic()
@@ -184,29 +172,20 @@ class _WriterConnection:
 
     @classmethod
     async def to(
-        cls, path: Path, file: OpenedFile | None, stall_seconds: float, figures: StoreFigures, program: str
+        cls, path: Path, file: OpenedFile | None, stall_seconds: float, figures: StoreFigures, launch: Launch
     ) -> "_WriterConnection":
         """To a new process, which is ready.
 
         Raises:
             UnavailableError: it does not start, or is not ready in time.
         """
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                process = _started(program, path, file, theirs)
-            except OSError as error:
-                ours.close()
-                log.exception("the writer's process cannot be started")
-                raise database_unavailable() from error
-            reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_BUFFER_BYTES)
-            connection = cls(process, reader, writer, stall_seconds, figures)
+        connection = cls(await launch(path, file), stall_seconds, figures)
         try:
             async with asyncio.timeout(_START_SECONDS):
                 await connection._next_reply(None)
         except TimeoutError:
             log.error("the writer's process is not ready after %.0f s and is killed", _START_SECONDS)  # noqa: TRY400
-            process.kill()
+            connection._process.kill()
             raise database_unavailable() from None
         except UnavailableError:
             await connection._listening  # until it has said how the process ended
@@ -328,21 +307,3 @@ class _WriterConnection:
 
 def _is_over(started: "asyncio.Task[_WriterConnection]") -> bool:
     return started.done() and (started.cancelled() or started.exception() is not None or started.result().is_broken)
-
-
-def _started(program: str, path: Path, file: OpenedFile | None, theirs: socket.socket) -> subprocess.Popen[bytes]:
-    # What is blocked here stays blocked there: Ctrl-C, and a stop that reaches all processes of a container, are for
-    # the server, which still has transactions for the writer then.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
-    arguments = json.dumps(file and file.inodes), json.dumps(log_format.style())
-    try:
-        # It imports what its server imports, and nothing from the folder in which that happened to be started.
-        return subprocess.Popen(  # noqa: S603  # this very program
-            [sys.executable, "-P", "-m", program, str(path), str(theirs.fileno()), *arguments],
-            pass_fds=[theirs.fileno()],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        )
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -10,13 +10,13 @@ from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from time import monotonic
 from typing import Any
 
 import grpc
 import grpc.aio
 
 from telwerkd.domain.errors import InvalidArgumentError, QuotaExceededError, Reason, TelwerkError, UnavailableError
+from telwerkd.process.steady import monotonic
 from telwerkd.transport.grpc.calls import Calls, MethodCalls, raised_code
 from telwerkd.transport.grpc.errors import RichStatus, end_with, let_go, to_status
 from telwerkd.transport.grpc.first_messages import FirstMessages

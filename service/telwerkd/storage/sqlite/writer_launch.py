@@ -1,0 +1,92 @@
+"""How the process that writes to a SQLite file is started, and what its server then has of it."""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from telwerkd.process import log_format
+from telwerkd.storage.sqlite.file import OpenedFile
+from telwerkd.storage.unavailable import database_unavailable
+
+log = logging.getLogger(__name__)
+
+PROGRAM = "telwerkd.storage.sqlite.writer_main"
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_BUFFER_BYTES = 2**20
+
+
+class Process(Protocol):
+    """The part of `subprocess.Popen` that a server needs."""
+
+    pid: int
+
+    def kill(self) -> None:
+        """Ends it at once."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, once it has ended. Raises subprocess.TimeoutExpired."""
+
+
+class Sending(Protocol):
+    """The part of `asyncio.StreamWriter` that a server needs."""
+
+    def write(self, data: bytes) -> None:
+        """Sends bytes, some time."""
+
+    def close(self) -> None:
+        """Tells the process to end."""
+
+
+class Launched(NamedTuple):
+    """A process, and the connection to it."""
+
+    process: Process
+    reader: asyncio.StreamReader
+    writer: Sending
+
+
+Launch: TypeAlias = Callable[[Path, OpenedFile | None], Coroutine[Any, Any, Launched]]
+"""Starts a process for a file, which the server may have opened already.
+
+Raises:
+    UnavailableError: it cannot be started.
+"""
+
+
+async def launched(path: Path, file: OpenedFile | None, program: str = PROGRAM) -> Launched:
+    """A process in which the module `program` runs. See `Launch`."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            process = _started(program, path, file, theirs)
+        except OSError as error:
+            ours.close()
+            log.exception("the writer's process cannot be started")
+            raise database_unavailable() from error
+        return Launched(process, *await asyncio.open_unix_connection(sock=ours, limit=_BUFFER_BYTES))
+
+
+def _started(program: str, path: Path, file: OpenedFile | None, theirs: socket.socket) -> subprocess.Popen[bytes]:
+    # What is blocked here stays blocked there: Ctrl-C, and a stop that reaches all processes of a container, are for
+    # the server, which still has transactions for the writer then.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    arguments = json.dumps(file and file.inodes), json.dumps(log_format.style())
+    try:
+        # It imports what its server imports, and nothing from the folder in which that happened to be started.
+        return subprocess.Popen(  # noqa: S603  # this very program
+            [sys.executable, "-P", "-m", program, str(path), str(theirs.fileno()), *arguments],
+            pass_fds=[theirs.fileno()],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,80 @@
+"""The disk of a world: one SQLite file in memory, and what of it is left when the power goes.
+
+A file on tmpfs is copied from one with empty tables, which takes a tenth of a millisecond. Beside the tables of the
+program it has a *graveyard*: a trigger keeps the events that purges and erasures take out of the log, so that the
+oracle can still be asked about them.
+"""
+
+import functools
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from telwerkd.storage.sqlite.schema import prepare
+
+_GRAVEYARD = """
+CREATE TABLE graveyard (
+    account_id TEXT, conversation_id TEXT, event_id TEXT, occur_time INTEGER, body BLOB, high_water INTEGER
+);
+CREATE TRIGGER buries AFTER DELETE ON events BEGIN
+    INSERT INTO graveyard SELECT OLD.account_id, OLD.conversation_id, OLD.event_id, OLD.occur_time, OLD.body,
+        (SELECT high_water FROM accounts WHERE account_id = OLD.account_id);
+END;
+"""
+_SYNCED = 2
+"""From which `PRAGMA synchronous` on SQLite flushes its log with every commit."""
+
+
+@functools.cache
+def _empty() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        prepare(path)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript(_GRAVEYARD)
+        return path.read_bytes()
+
+
+def _in_memory() -> str | None:
+    """Where a file costs no flush; None: wherever temporary files are."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # a folder of our own is made in it
+
+
+class Disk:
+    """A database file, and those beside it."""
+
+    def __init__(self, *, loses_power: bool) -> None:
+        """One that never `loses_power` need not remember what was flushed."""
+        self._folder = tempfile.mkdtemp(prefix="telwerk-world-", dir=_in_memory())
+        self.path = Path(self._folder) / "telwerk.db"
+        self.path.write_bytes(_empty())
+        self.path.chmod(0o600)
+        self._loses_power = loses_power
+        self._flushed = self._files()
+
+    def committed(self, driver: sqlite3.Connection) -> None:
+        """A transaction was committed: it is there for good if SQLite was told to flush."""
+        if self._loses_power and driver.execute("PRAGMA synchronous").fetchone()[0] >= _SYNCED:
+            self._flushed = self._files()
+
+    def lose_power(self) -> None:
+        """Leaves what was flushed. Nobody may have the file open."""
+        for path in Path(self._folder).iterdir():
+            path.unlink()
+        for name, content in self._flushed.items():
+            Path(name).write_bytes(content)
+
+    def rows(self, query: str, *parameters: object) -> list[tuple[object, ...]]:
+        """What the file says, past all code of the program."""
+        with closing(sqlite3.connect(self.path)) as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    def remove(self) -> None:
+        """Removes it."""
+        shutil.rmtree(self._folder)
+
+    def _files(self) -> dict[str, bytes]:
+        names = (self.path, Path(f"{self.path}-wal"))
+        return {str(name): name.read_bytes() for name in names if name.exists()}

@@ -1,0 +1,363 @@
+"""What is going to happen in a world: actions of clients and faults, each at its instant, drawn from a seed.
+
+Actions know nothing of each other, so that any of them can be left out to make a story shorter.
+"""
+
+import random
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from telwerkd.domain.conversation.events import Event, Kind, Message, PageVisited, Retracted, WentLive
+from telwerkd.domain.ids import SECOND, EventId, Micros
+from tests.generate import FAMILIES, GRID, START, THEMES, WIDGETS
+from tests.simulation.writer import Ill, Point
+
+ACCOUNTS = ("acme", "bolt", "cozy")
+SECONDS = 3.0
+"""How long things happen in a world, before all is healed and it comes to rest."""
+
+_EPOCH = START + 40 * 86_400 * SECOND
+_QUARTER = 900 * SECOND
+_OLD = (SECOND, _QUARTER, 3 * _QUARTER, 33 * 86_400 * SECOND)
+"""How much earlier than now the events of a conversation may have happened."""
+URLS = {
+    (): "https://shop.example/",
+    ("quote",): "https://shop.example/quote",
+    ("order", "quote"): "https://shop.example/both",
+}
+
+
+def wall(seconds: float) -> Micros:
+    """The true instant of a virtual time."""
+    return Micros(_EPOCH + int(seconds * SECOND))
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A client sends a batch, and again until it is told what became of it."""
+
+    at: float
+    server: int
+    account: str
+    events: tuple[tuple[str, Event], ...]
+    """By conversation."""
+    twice_on: int | None = None
+    """It is sent to this server as well, at the same time."""
+    leaves_after: float | None = None
+    """The client goes away so long after it has sent it, and never asks what became of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A client asks how many."""
+
+    at: float
+    server: int
+    account: str
+    by_operator: bool
+    leaves_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A client watches, and again whenever it is cut off."""
+
+    at: float
+    server: int
+    account: str
+    reads_slowly: float
+
+
+@dataclass(frozen=True, slots=True)
+class SetWidget:
+    """Somebody changes a widget's settings."""
+
+    at: float
+    server: int
+    account: str
+    widget: str
+    effective: Micros
+    limit: Micros | None
+    has_goals: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """Somebody purges what is older."""
+
+    at: float
+    server: int
+    account: str
+    before: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """Somebody erases a conversation."""
+
+    at: float
+    server: int
+    account: str
+    conversation: str
+    keeps_counts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KillServer:
+    """A server dies, after so many more steps, and is started again."""
+
+    at: float
+    server: int
+    steps: int
+    away: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopServer:
+    """A server is stopped in order, and started again."""
+
+    at: float
+    server: int
+    away: float
+
+
+@dataclass(frozen=True, slots=True)
+class LosePower:
+    """The machine goes: what was not flushed is gone."""
+
+    at: float
+    away: float
+
+
+@dataclass(frozen=True, slots=True)
+class KillWriter:
+    """The process that writes dies at the next such point."""
+
+    at: float
+    point: Point
+
+
+@dataclass(frozen=True, slots=True)
+class FailCommits:
+    """The next commits fail, stored or not."""
+
+    at: float
+    how: tuple[Ill, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FillDisk:
+    """There is no room for a while."""
+
+    at: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StallWriter:
+    """The process that writes, or its disk, stands still for a while."""
+
+    at: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SlowThreads:
+    """Threads, network and disk are slow from now on."""
+
+    at: float
+    seconds_max: float
+
+
+@dataclass(frozen=True, slots=True)
+class JumpClock:
+    """A server's clock jumps."""
+
+    at: float
+    server: int
+    by: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class UseSettings:
+    """A server takes up other settings."""
+
+    at: float
+    server: int
+    small: bool
+
+
+Action: TypeAlias = (
+    Send
+    | Ask
+    | Watch
+    | SetWidget
+    | Purge
+    | Erase
+    | KillServer
+    | StopServer
+    | LosePower
+    | KillWriter
+    | FailCommits
+    | FillDisk
+    | StallWriter
+    | SlowThreads
+    | JumpClock
+    | UseSettings
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A world before it happens."""
+
+    seed: int
+    servers: int
+    disorder: float
+    small: bool
+    """Whether transactions have room for a few events only."""
+    compact_every_seconds: float
+    actions: tuple[Action, ...] = field(default=())
+
+
+def planned(seed: int) -> Plan:
+    """The world of a seed."""
+    chance = random.Random(seed)  # noqa: S311  # to be repeated
+    drawing = _Drawing(chance)
+    actions: list[Action] = [*drawing.sends(), *drawing.asks(), *drawing.settings()]
+    if chance.random() < 0.4:
+        actions += drawing.removals()
+    if chance.random() < 0.9:
+        actions += [drawing.fault() for _ in range(chance.randint(1, 5))]
+    actions.sort(key=lambda action: action.at)
+    disorder, small = chance.choice((0.0, 0.2, 1.0)), chance.random() < 0.5
+    return Plan(seed, 1, disorder, small, chance.choice((0.7, 2.0, 2.0)), tuple(actions))
+
+
+class _Drawing:
+    """Draws the actions of one world."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._accounts = ACCOUNTS[: chance.choice((1, 2, 2, 3))]
+        self._numbers = iter(range(10**6))
+        self._conversations: list[tuple[str, str]] = []
+
+    def _when(self) -> float:
+        return round(self._chance.uniform(0.0, SECONDS), 3)
+
+    def _account(self) -> str:
+        return self._chance.choice(self._accounts)
+
+    def sends(self) -> list[Action]:
+        """Some conversations, in batches that come late, twice, in another order, or with one another."""
+        chance = self._chance
+        sends: list[Action] = []
+        for number in range(chance.randint(2, 5)):
+            account, conversation = self._account(), f"c{number}"
+            self._conversations.append((account, conversation))
+            for at, events in self._batches(self._conversation()):
+                sent = tuple((conversation, event) for event in events)
+                others = [other for other in sends if isinstance(other, Send) and other.account == account]
+                if others and chance.random() < 0.2:
+                    sent += chance.choice(others).events[:3]
+                twice_on = 0 if chance.random() < 0.15 else None
+                leaves = round(chance.uniform(0.0, 0.1), 4) if chance.random() < 0.1 else None
+                sends.append(Send(at, 0, account, sent, twice_on, leaves))
+        return sends
+
+    def _conversation(self) -> list[Event]:
+        """Events of a conversation, some of which have not happened long before they are sent."""
+        chance = self._chance
+        kinds: list[Kind] = list(chance.choice(THEMES) if chance.random() < 0.7 else [])
+        kinds = kinds or [kind for family in chance.sample(FAMILIES, 5) for kind in family]
+        old = chance.choice(_OLD) if chance.random() < 0.4 else 0
+        begin = wall(chance.uniform(0.0, 1.5)) - old
+        return [self._event(chance.choice(kinds), begin) for _ in range(chance.randint(3, 14))]
+
+    def _event(self, kind: Kind, begin: int) -> Event:
+        chance = self._chance
+        number = next(self._numbers)
+        if number and chance.random() < 0.06:
+            kind = Retracted(EventId(f"e{chance.randrange(number + 2)}"))
+        if isinstance(kind, WentLive):
+            kind = WentLive(kind.limit if chance.random() < 0.7 else None)
+        if isinstance(kind, PageVisited):
+            kind = PageVisited(URLS[kind.goals if kind.goals in URLS else ()].encode())
+        if isinstance(kind, Message) and chance.random() < 0.1:
+            kind = Message(kind.sender)
+        instant = Micros((begin + chance.randrange(7) * GRID) // GRID * GRID)
+        return Event(EventId(f"e{number}"), instant, chance.choice((0, 0, 1)), chance.choice(WIDGETS), kind)
+
+    def _batches(self, events: list[Event]) -> list[tuple[float, list[Event]]]:
+        """The events by the time at which they are sent; not before they happen, but for clocks that differ."""
+        chance = self._chance
+        if chance.random() < 0.7:
+            events.sort(key=lambda event: event.occur_time)
+        batches: list[tuple[float, list[Event]]] = []
+        while events:
+            some, events = events[: (size := chance.choice((1, 2, 3, 5, 9)))], events[size:]
+            happened = (max(event.occur_time for event in some) - wall(0.0)) / SECOND
+            at = max(0.0, happened) + chance.random() ** 3
+            batches.append((round(min(at, SECONDS) if chance.random() < 0.8 else self._when(), 3), some))
+        return batches
+
+    def asks(self) -> list[Action]:
+        """Questions, several of the same, and watches."""
+        chance = self._chance
+        asks: list[Action] = []
+        for _ in range(chance.randint(1, 6)):
+            leaves = round(chance.uniform(0.0, 0.01), 4) if chance.random() < 0.1 else None
+            asks.append(Ask(self._when(), 0, self._account(), chance.random() < 0.5, leaves))
+        watches = range(chance.choice((0, 1, 1, 2)))
+        return asks + [Watch(self._when() / 2, 0, self._account(), chance.choice((0.0, 0.0, 0.5))) for _ in watches]
+
+    def settings(self) -> list[Action]:
+        """Settings of widgets, mostly before anything else."""
+        chance = self._chance
+        drawn: list[Action] = []
+        for _ in range(chance.randint(0, 3)):
+            at = 0.0 if chance.random() < 0.6 else self._when()
+            limit = chance.choice((None, Micros(GRID), Micros(4 * GRID)))
+            effective = Micros(wall(chance.choice((0.0, 1.0, 2.0))))
+            widget = chance.choice(WIDGETS)
+            drawn.append(SetWidget(at, 0, self._account(), widget, effective, limit, chance.random() < 0.6))
+        return drawn
+
+    def removals(self) -> list[Action]:
+        """What is taken out of the log."""
+        chance = self._chance
+        removals: list[Action] = []
+        for _ in range(chance.randint(1, 2)):
+            at, (account, conversation) = self._when(), chance.choice(self._conversations)
+            if chance.random() < 0.5:
+                before = wall(at - chance.choice((0.0, 0.0, 1.0, 900.0)))
+                removals.append(Purge(at, 0, account, Micros(before)))
+            else:
+                removals.append(Erase(at, 0, account, conversation, chance.random() < 0.5))
+        return removals
+
+    def fault(self) -> Action:  # noqa: PLR0911  # one case for each kind
+        """Something that goes wrong, on SQLite."""
+        chance, at = self._chance, self._when()
+        away = round(chance.uniform(0.01, 0.8), 3)
+        match chance.randrange(12):
+            case 0 | 1:
+                return KillServer(at, 0, chance.randrange(1, 300), away)
+            case 2:
+                return StopServer(at, 0, away)
+            case 3:
+                return LosePower(at, away)
+            case 4 | 5 | 6:
+                return KillWriter(at, chance.choice(list(Point)))
+            case 7:
+                return FailCommits(at, tuple(chance.choices(list(Ill), k=chance.randint(1, 3))))
+            case 8:
+                return FillDisk(at, away)
+            case 9:
+                return StallWriter(at, chance.choice((0.1, 0.9, 2.0)))
+            case 10:
+                jumps = (-300, -20, -2, 1, 3, 40, 400, 90_000)
+                return JumpClock(at, 0, Micros(chance.choice(jumps) * SECOND))
+            case _:
+                return chance.choice((UseSettings(at, 0, chance.random() < 0.5), SlowThreads(at, 0.3)))
