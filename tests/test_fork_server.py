@@ -16,7 +16,7 @@ EXECUTED = subprocess.Popen.__mro__[1] if issubclass(subprocess.Popen, fork_serv
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["telwerkd.cli", "settings", "show", "--config", "telwerkd.toml"],
+        ["telwerkd.cli", "settings", "--config", "telwerkd.toml"],
         ["telwerkd", "serve", "--no-such-option"],
         ["telwerk.cli", "erase"],
     ],
