@@ -62,6 +62,7 @@ INTERCEPTORS = ("transport/grpc/", "transport/calls.py")
 HELPERS = {
     "application/account_turns.py": "counts what is in work of an account",
     "application/batches.py": "events and verdicts as values",
+    "application/commands/hot_conversations.py": "conversations as values",
     "application/clock.py": "what the present is",
     "application/memory_budget.py": "counts bytes",
     "application/names.py": "the names that an event brings",

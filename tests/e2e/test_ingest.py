@@ -629,6 +629,8 @@ async def test_one_broken_account_does_not_sink_those_beside_it(tmp_path, monkey
         connection = sqlite3.connect(path)
         with connection:
             connection.execute("UPDATE conversations SET state = x'c1' WHERE account_id = 'broken'")
+            # As who changes something does; else the server had no need to read it again.
+            connection.execute("UPDATE accounts SET version = version + 1 WHERE account_id = 'broken'")
         connection.close()
         with locked(path):
             filler = asyncio.create_task(server.ingest("filler", wired(RATED)))

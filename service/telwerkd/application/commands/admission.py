@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Submitted, Verdict, resolved_weight
+from telwerkd.application.commands.hot_conversations import HotConversation, HotConversations
 from telwerkd.application.names import FAMILY_TEXT, names_of
 from telwerkd.application.ports import Conversation, Transaction
 from telwerkd.domain.conversation.events import Event, Kind
@@ -23,6 +24,8 @@ class _Known(NamedTuple):
     names_freed: int
     settings_version: int
     widgets: Widgets
+    hot: HotConversations
+    """As of `settings_version` too."""
 
 
 class _Log(NamedTuple):
@@ -40,27 +43,27 @@ class Admission:
         self,
         tx: Transaction,
         batches: Sequence[Sequence[Submitted]],
-        ids: set[ConversationId],
-        stored: Mapping[ConversationId, Conversation],
         limits: IngestLimits,
     ) -> None:
+        ids = {s.conversation for batch in batches for s in batch}
         self._logs = {conversation: _Log({}, []) for conversation in ids}
-        # A conversation that is not stored has no events either.
-        if stored:
-            keys = {(s.conversation, s.event.event_id) for batch in batches for s in batch if s.conversation in stored}
-            for (conversation, event_id), event in tx.stored(keys).items():
-                self._logs[conversation].present[event_id] = event
-        new = ids - stored.keys()
-        self._erased = tx.erased(new) if new else set()
         account = tx.account()
         self._horizon = account.horizon
         known: _Known | None = tx.recall()
         if known is not None and known.settings_version == account.version:
-            self._widgets = known.widgets
+            self._widgets, self._kept = known.widgets, known.hot
         else:
-            self._widgets = Widgets(tx.widget_versions())
+            self._widgets, self._kept = Widgets(tx.widget_versions()), HotConversations()
         self._tx = tx
-        self._stored = stored
+        self._hot = self._kept.of(ids)
+        self.stored = {conversation: hot.row for conversation, hot in self._hot.items()}
+        """The conversations that are stored."""
+        if len(self._hot) < len(ids):
+            self.stored |= tx.conversations(ids - self._hot.keys())
+        new = ids - self.stored.keys()
+        self._erased = tx.erased(new) if new else set()
+        if self.stored:
+            self._find_present(batches)
         self._known, self._known_at = {}, _NEVER
         if known is not None and known.names_freed == account.names_freed:
             self._known, self._known_at = known.names, known.version
@@ -71,10 +74,23 @@ class Admission:
         self._work = 0
         # Conversations that may become full in this transaction: nearly always none, and then none is looked at.
         most = limits.conversation_events_max - sum(map(len, batches))
-        self._nearly_full = {each for each, row in stored.items() if row.events is None or row.events > most}
+        self._nearly_full = {each for each, row in self.stored.items() if row.events is None or row.events > most}
         self.new_names: dict[int, set[str]] = {}
         # Widgets and contents all of whose names are known: most events bring nothing else.
         self._familiar: set[WidgetId | Kind] = set()
+
+    def _find_present(self, batches: Sequence[Sequence[Submitted]]) -> None:
+        """Finds which of the events are in the log. A conversation that is not stored has none there."""
+        hot, stored = self._hot, self.stored
+        keys = {
+            (s.conversation, s.event.event_id)
+            for batch in batches
+            for s in batch
+            if s.conversation in stored and not (s.conversation in hot and hot[s.conversation].has_no(s.event.event_id))
+        }
+        if keys:
+            for (conversation, event_id), event in self._tx.stored(keys).items():
+                self._logs[conversation].present[event_id] = event
 
     def judge(self, batch: Sequence[Submitted]) -> list[Postponable]:
         """The verdicts on a batch; an event that is accepted is resolved by the settings that hold now."""
@@ -108,17 +124,27 @@ class Admission:
         """The events that were accepted, in the order in which they came."""
         return {conversation: log.accepted for conversation, log in self._logs.items() if log.accepted}
 
-    def known(self) -> _Known:
-        """The account's names, with those that are new, and its settings."""
+    def known(self, changed: Mapping[ConversationId, Conversation]) -> _Known:
+        """The account's names, with those that are new, its settings, and the conversations that were changed."""
         version = self._tx.account().version
         added = {family: self._known.get(family, set()) | new for family, new in self.new_names.items()}
+        hot = {
+            conversation: self._before(conversation, row).followed_by(row, self._logs[conversation].accepted)
+            for conversation, row in changed.items()
+        }
         # What others have added since is still not in it, if nothing made us look.
         names_at = version if self._known_at == self._version else self._known_at
-        return _Known(names_at, {**self._known, **added}, self._names_freed, version, self._widgets)
+        return _Known(
+            names_at, {**self._known, **added}, self._names_freed, version, self._widgets, self._kept.with_(hot)
+        )
+
+    def _before(self, conversation: ConversationId, row: Conversation) -> HotConversation:
+        hot = self._hot.get(conversation)
+        return hot or HotConversation(row, None if conversation in self.stored else ())
 
     def _full(self, conversation: ConversationId, log: _Log) -> Rejected | None:
         """Refuses what would make a conversation longer than a late event can be counted in."""
-        count = self._stored[conversation].events
+        count = self.stored[conversation].events
         if count is None:
             count = self._tx.event_count(conversation)
         most = self._limits.conversation_events_max

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Submitted
 from telwerkd.application.commands.admission import Admission
+from telwerkd.application.commands.hot_conversations import WEIGHT
 from telwerkd.application.ports import Conversation, Transaction
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.effects import Effect
@@ -60,14 +61,13 @@ class IngestBatch:
 def _ingest(command: IngestBatch, tx: Transaction) -> list[list[Postponable]]:
     end = monotonic() + command.seconds_max
     batches, limits = command.batches, command.limits
-    ids = {s.conversation for batch in batches for s in batch}
-    stored = tx.conversations(ids)
-    admission = Admission(tx, batches, ids, stored, limits)
+    admission = Admission(tx, batches, limits)
+    stored = admission.stored
     outcomes = [admission.judge(batch) for batch in batches]
     accepted = admission.accepted()
+    changed: dict[ConversationId, Conversation] = {}
     if accepted:
         counting = _Counting(tx, limits, command.refolded_events_max)
-        changed: dict[ConversationId, Conversation] = {}
         for place, (conversation, events) in enumerate(accepted.items()):
             if changed and monotonic() > end:
                 counting.postponed.update(islice(accepted, place, None))
@@ -87,8 +87,8 @@ def _ingest(command: IngestBatch, tx: Transaction) -> list[list[Postponable]]:
             tx.add_deltas(counting.deltas)
         else:
             admission.new_names.clear()
-    known = admission.known()
-    tx.remember(known, sum(map(len, known.names.values())))
+    known = admission.known(changed)
+    tx.remember(known, sum(map(len, known.names.values())) + len(known.hot) * WEIGHT)
     return outcomes
 
 

@@ -71,6 +71,8 @@ def _purge_some(command: Purge, tx: Transaction) -> PurgeStep:
         tx.put_conversations(changed)
         add_base(tx, base_facts)
         tx.note_removed(max(tx.account().mark(command.now), horizon))
+        # No count has changed, but what is remembered of the conversations is out of date.
+        tx.bump_version()
     return PurgeStep(purged, last)
 
 
