@@ -57,6 +57,15 @@ def test_a_period_that_runs_is_compared_up_to_the_same_time_of_the_same_day_befo
     _assert_shows(page, served, _totals(served, start=start, end=today() + timedelta(days=1), compare_to=before))
 
 
+def test_it_says_how_many_numbers_are_better_than_before_and_how_many_worse(reader: Reader) -> None:
+    """As many as there are cards that say so of themselves."""
+    end = today()
+    page = drawn(reader.open({"account": ACCOUNT, "from": end - timedelta(days=14), "to": end - timedelta(days=1)}))
+    cards = [page.locator(f"[data-metric] .change.{verdict}").count() for verdict in ("better", "worse")]
+    assert sum(cards) > 0
+    assert page.locator(".tally strong").all_inner_texts() == [str(count) for count in cards]
+
+
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), ZoneInfo(ZONE))
 

@@ -49,7 +49,7 @@ const GLYPH_PX = 7;
 const AXIS_PX_MIN = 42;
 /** Up to so many buckets each is marked by a point. */
 const POINTS_MAX = 40;
-/** The ground below a line that is alone, behind its colour, which is of six digits. */
+/** The ground below a line of counts, behind its colour, which is of six digits. */
 const AREA_ALPHA = "1a";
 const FONT = "12px system-ui, sans-serif";
 
@@ -65,13 +65,15 @@ function seriesOf(props: PlotProps, place: number, colour: string): uPlot.Series
   const line = lines[place] as Line;
   const isAlone = lines.filter((other) => !other.isBefore).length === 1;
   const isBar = kind === "bar" && !line.isBefore && isAlone;
+  // Of counts the ground is their sum; of durations, say, it would be nothing.
+  const isArea = props.figure === "count" && isAlone && !line.isBefore;
   const bars = isBar ? uPlot.paths.bars?.({ size: [0.7, 60] }) : undefined;
   return {
     label: line.label,
     stroke: colour,
     width: line.isBefore ? 1.5 : 2,
     ...(line.isBefore && { dash: [4, 4] }),
-    ...(bars ? { paths: bars, fill: colour } : isAlone && !line.isBefore && { fill: `${colour}${AREA_ALPHA}` }),
+    ...(bars ? { paths: bars, fill: colour } : isArea && { fill: `${colour}${AREA_ALPHA}` }),
     points: isBar
       ? { show: false }
       : {

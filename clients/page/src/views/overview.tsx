@@ -85,6 +85,7 @@ function Sections({ answered }: { readonly answered: Answered }) {
   const days = [isoOf(slice.span.start), isoOf(plusDays(slice.span.end, -1))];
   return (
     <>
+      <Tally answered={answered} />
       <div class="above">
         <CompleteNote seconds={answered.completeUntil} answers={answers} compared={answered.compared} />
         <CsvButton rows={answered.rows} name={["telwerk", view.account, ...days]} language={view.language} />
@@ -101,6 +102,28 @@ function Sections({ answered }: { readonly answered: Answered }) {
         </section>
       ))}
     </>
+  );
+}
+
+/** How many numbers are better than before, and how many worse: of those of which one of the two can be said. */
+function Tally({ answered }: { readonly answered: Answered }) {
+  const { view, catalogue } = usePage();
+  const own = OVERVIEW[view.language];
+  const verdicts = [...catalogue.metrics.values()].map((metric) => {
+    const total = answered.totals.get(metric.id);
+    const figure = total && figureOfTotal(metric, total);
+    return figure && changeOf(metric, figure.value, figure.before, view.language)?.verdict;
+  });
+  const of = (wanted: "better" | "worse") => verdicts.filter((verdict) => verdict === wanted).length;
+  if (of("better") + of("worse") === 0) return null;
+  return (
+    <p class="tally">
+      {(["better", "worse"] as const).map((verdict) => (
+        <span key={verdict} class={`pill ${verdict}`}>
+          <strong>{countText(of(verdict), view.language)}</strong> {own[verdict]}
+        </span>
+      ))}
+    </p>
   );
 }
 

@@ -5,7 +5,7 @@ import type { ConversationExplanation, ExplainCountResponse } from "#stubs/kpi_s
 import { type Failure, failureOf, isAborted } from "../api/errors.ts";
 
 /** So many pages are asked for at most before the reader is asked whether to go on. */
-const PAGES_AT_ONCE = 20;
+const PAGES_AT_ONCE = 40;
 
 export interface Pages {
   readonly conversations: readonly ConversationExplanation[];
