@@ -100,6 +100,22 @@ async def test_calls_that_are_cancelled_leave_nothing_behind_whenever_that_happe
     assert not any((calls.turns._calls, calls.turns._held, calls.turns._waiting))
 
 
+async def test_calls_that_are_cancelled_together_end_as_cancelled():
+    """A client that goes has all of its calls cancelled at once: one ends just before the next hears that it is to."""
+    calls = Calls(weight_max=1)
+    await calls.make(BRAM, "b")
+    for name in ("a1", "a2", "a3"):
+        await calls.make(ANNA, name)
+    for name in ("a1", "a2"):
+        calls.tasks[name].cancel()
+    ended = await asyncio.gather(*(calls.tasks[name] for name in ("a1", "a2")), return_exceptions=True)
+    assert all(isinstance(end, asyncio.CancelledError) for end in ended), ended
+    await asyncio.sleep(0)
+    assert calls.begun == ["b", "a1", "a3"]
+    await calls.end("a3", "b")
+    assert not any((calls.turns._calls, calls.turns._held, calls.turns._waiting))
+
+
 async def test_what_waits_is_bounded_and_what_asks_one_thing_at_a_time_waits_in_any_case():
     calls = Calls(weight_max=1, waiting_max=2)
     await calls.make(BRAM, "b")

@@ -97,7 +97,8 @@ class AccountTurns:
             if waiting.turn.done() and not waiting.turn.cancelled():  # its turn came in the same moment
                 self.end(account, weight)
             else:
-                queue.remove(waiting)
+                if waiting in queue:  # else a call that ended in the same moment has passed it over
+                    queue.remove(waiting)
                 self._begin_waiting(account)
             raise
 
