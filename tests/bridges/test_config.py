@@ -31,6 +31,10 @@ def test_who_sets_no_secret_is_told_all_variables_and_who_names_another_section_
         configured({"TELWERK_ACCOUNT": "acme"})
     assert all(f"TELWERK_BRIDGE_{name.upper()}_SECRET" in str(refused.value) for name in PLATFORMS)
     path = tmp_path / "bridge.toml"
+    for text in ("x = " + "[" * 5_000, "x = " + "9" * 5_000):
+        path.write_text(text)
+        with pytest.raises(ConfigurationError, match=r"TELWERK_BRIDGE_CONFIG: .* cannot be read"):
+            configured({"TELWERK_ACCOUNT": "acme", "TELWERK_BRIDGE_CONFIG": str(path)})
     for text in ("[[chatwot]]\nsecrets = ['s']", "", "[chatwoot]\nsecrets = ['s']", "chatwoot = [1]"):
         path.write_text(text)
         with pytest.raises(ConfigurationError, match="section") as refused:

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from telwerk import Telwerk
 from telwerk.v1.settings_service_pb2 import Goal, WidgetSettings
+from telwerk_bridges.payload import PayloadError
 from telwerk_bridges.platform import Platform
 from telwerk_bridges.rocketchat import RocketChat
 from tests.bridges.bridging import Translator, bridge, deliver, eventually_true, settled
@@ -54,6 +55,14 @@ def payload(kind: str, *messages: dict[str, Any], **more: Any) -> dict[str, Any]
     """A room of the visitor; as JSON has it, what is undefined is left out."""
     room = {"_id": ROOM, "createdAt": iso(START), "lastMessageAt": iso(START), "visitor": VISITOR}
     return room | {"type": kind, "messages": list(messages)} | more
+
+
+@pytest.mark.parametrize("year", ["9999-12-31T23:59:59.999Z", "0001-01-01T00:00:00Z"])
+def test_the_ends_of_the_calendar_are_no_times(year: str) -> None:
+    """What follows from a delivery may lie a moment beside it: beyond the calendar, no event could say when."""
+    closed = payload("LivechatSession", {"_id": "m", "closingMessage": True, "ts": year, "u": {"_id": "x"}}, tags=["a"])
+    with pytest.raises(PayloadError, match="is not a time"):
+        Translator(platform())(closed)
 
 
 def said(at: int, agent: str | None = None, **more: Any) -> dict[str, Any]:

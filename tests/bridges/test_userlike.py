@@ -217,6 +217,15 @@ def test_a_delivery_that_lacks_what_must_be_there_names_the_field(change: dict[s
 
 
 @pytest.mark.parametrize(
+    "change", [{"pre_survey_option": ""}, {"_event": "survey", "post_survey_option": {"text": " "}}]
+)
+def test_an_option_without_a_text_is_no_answer(change: dict[str, Any]) -> None:
+    """Telwerk would refuse it for good; the rest of the delivery counts."""
+    found = told(SESSION | {"sender_type": "contact"} | change)
+    assert not [event for event in found if "survey" in (event.WhichOneof("kind") or "")]
+
+
+@pytest.mark.parametrize(
     "header",
     ["Bearer s", "bearer  s ", f"Basic {base64.b64encode(b'userlike:s').decode()}"],
 )

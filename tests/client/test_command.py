@@ -155,6 +155,8 @@ def test_the_users_own_file_is_read_where_none_is_named(address: str, tmp_path: 
         ("account = ['a']", "'account' is one value"),
         ("account", "is no TOML"),
         ("timeout = 'soon'", "'--timeout'"),
+        ("account = " + "[" * 5_000, "is no TOML that can be read"),
+        ("timeout = " + "9" * 5_000, "is no TOML"),
         ("output = 'xml'", "'--output'"),
     ],
 )

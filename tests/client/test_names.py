@@ -1,6 +1,7 @@
 """Display names in the client and its commands: set from files, listed, erased, and shown with the id behind them."""
 
 import csv
+import gzip
 import io
 import json
 import re
@@ -155,6 +156,11 @@ def test_what_is_listed_can_be_imported_again_and_is_erased(address, tmp_path):
         ('[{"kind": "goal", "id": "x", "name": "X"}', "line 1: the array has no end"),
         ('{"kind": "goal", "id": "x", "nam": "X"}', "line 1: 'nam' is none of .*did you mean 'name'"),
         (b"kind,id,name\ngoal,x,\xff\n", "line 2: not UTF-8"),
+        (gzip.compress(b"kind,id,name\ngoal,x,X\n", mtime=0)[:-12], "cannot be unpacked"),
+        (gzip.compress(b"kind,id,name\ngoal,x,X\n", mtime=0)[:12] + b"\xff" * 30, "cannot be unpacked"),
+        ('[{"kind": "goal", "id": "x", "name": "\\ud800"}]', "line 1: name is no text"),
+        ('[{"kind": "goal", "id": "\\udfff", "name": ""}]', "line 1: id is no text"),
+        ('{"kind": "goal",\n"id": ' + "9" * 5_000 + "}", "line 1: no JSON"),
         (
             "kind,id,name\ngoal,x,X\ngoal,y,a\u202eb\n",
             "line 3: the name contains a character that changes",

@@ -83,12 +83,25 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path, monkeypatch: p
     ]
 
 
-@pytest.mark.parametrize("text", ["names_max = ", "names_max = 1\nnames_max = 2", b"\xff\xfe = 1"])
+@pytest.mark.parametrize(
+    "text",
+    ["names_max = ", "names_max = 1\nnames_max = 2", b"\xff\xfe = 1", "x = " + "[" * 5_000, "x = " + "9" * 5_000],
+    ids=["no value", "twice", "no UTF-8", "too deep", "too long"],
+)
 def test_a_configuration_that_is_no_toml_is_told_with_its_name(tmp_path: Path, text: str | bytes):
     path = tmp_path / "telwerkd.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     [problem] = problems(path)
     assert problem.startswith(f"--config {path}: ")
+
+
+def test_a_number_that_cannot_be_shown_is_told_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """TOML has numbers in hexadecimal as long as one likes; Python writes none of more than 4,300 digits."""
+    path = config(tmp_path, f"names_max = 1\nlisten = 0x{'f' * 5_000}\n")
+    assert problems(path) == [f"listen: must be a text, is a number of too many digits ({path})"]
+    monkeypatch.setenv("TELWERK_ACCOUNT_LIMITS", "[" * 100_000)
+    [_, problem] = problems(path)
+    assert problem == "account_limits: is nested too deeply (TELWERK_ACCOUNT_LIMITS)"
 
 
 def test_a_configuration_that_is_no_file_is_told(tmp_path: Path):

@@ -140,8 +140,9 @@ def _options_of_environment(environment: Mapping[str, str], platform: PlatformTy
 def _of_file(path: Path, account: str, api_key: str | None) -> list[Source]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"TELWERK_BRIDGE_CONFIG: {path} cannot be read: {error}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise ConfigurationError(f"TELWERK_BRIDGE_CONFIG: {path} cannot be read: {why}") from error
     if not content or not set(content) <= set(PLATFORMS) or not all(isinstance(one, list) for one in content.values()):
         known = ", ".join(f"[[{platform}]]" for platform in PLATFORMS)
         raise ConfigurationError(f"{path} has sections of {known}, and nothing else")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Final
 
 _NUMBER_LIMIT: Final = 10**20
@@ -95,7 +95,16 @@ class Node:
         raise self._wrong("an id")
 
     def instant(self) -> datetime:
-        """A time that must be there: seconds since 1970, or ISO 8601; cut to microseconds."""
+        """A time that must be there: seconds since 1970, or ISO 8601; cut to microseconds.
+
+        Not of the first or the last year there are: what follows from it may lie beside it, and must be a time too.
+        """
+        at = self._instant()
+        if at is None or not MINYEAR < at.year < MAXYEAR:
+            raise self._wrong("a time")
+        return at
+
+    def _instant(self) -> datetime | None:
         try:
             if isinstance(self.value, int | float) and not isinstance(self.value, bool):
                 return datetime.fromtimestamp(self.value, UTC)
@@ -105,7 +114,7 @@ class Node:
                 return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
         except (ValueError, OverflowError, OSError):
             pass
-        raise self._wrong("a time")
+        return None
 
     def _wrong(self, wanted: str) -> PayloadError:
         path = self.path or "the payload"

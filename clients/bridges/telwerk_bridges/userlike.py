@@ -239,9 +239,10 @@ def _happened(payload: Node, event: str, session: str, at: int) -> Iterator[Obse
 
 
 def _form(session: str, at: int, asked: str, question: str, option: Node) -> Iterator[Form]:
-    """An option is the account's own: by its id, or by its text."""
-    answers = f"{question}{SEPARATOR}{_named(option)}"
-    yield Form(session, at, "before" if asked == "before" else "after", answers)
+    """An option is the account's own: by its id, or by its text. One without a text says nothing."""
+    if named := _named(option):
+        answers = f"{question}{SEPARATOR}{named}"
+        yield Form(session, at, "before" if asked == "before" else "after", answers)
 
 
 def _topics(node: Node) -> str:

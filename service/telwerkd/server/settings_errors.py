@@ -90,4 +90,11 @@ def setting_error(error: "ErrorDetails", known: Collection[str]) -> str:
     expected = _EXPECTED.get(error["type"])
     if expected is None:
         return f"{name}: {error['msg'].removeprefix('Value error, ')}"
-    return f"{name}: {expected.format(**context)}, is {error['input']!r}"
+    return f"{name}: {expected.format(**context)}, is {_shown(error['input'])}"
+
+
+def _shown(given: object) -> str:
+    try:
+        return repr(given)
+    except ValueError:
+        return "a number of too many digits"

@@ -53,7 +53,10 @@ _TEXTS_SCHEMA = WithJsonSchema(
 
 def _of_json(given: object) -> object:
     """What a variable of the environment holds is a text. Raises ValueError."""
-    return json.loads(given) if isinstance(given, str) else given
+    try:
+        return json.loads(given) if isinstance(given, str) else given
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
 
 
 class SettingsFields(BaseModel):

@@ -6,10 +6,11 @@ holds it: so a secret stands in no list of processes and in no description of a 
 
 import os
 import stat
-import tomllib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from telwerkd.process import toml
 
 PREFIX: Final = "TELWERK_"
 CONFIG_VARIABLE: Final = "TELWERKD_CONFIG"
@@ -48,7 +49,7 @@ def of_config(path: Path) -> dict[str, Given]:
         SourceError: it cannot be read, or is no TOML.
     """
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        found = toml.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SourceError(f"--config {path}: there is no such file") from None
     except OSError as error:

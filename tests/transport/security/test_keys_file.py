@@ -12,7 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from telwerkd.cli.keys import keys_app
+from telwerkd.domain.errors import UnauthenticatedError
 from telwerkd.transport.security import keys_file
+from telwerkd.transport.security.auth import Keyring
 from telwerkd.transport.security.keys_file import Key, KeysFileError, Role
 
 
@@ -190,6 +192,21 @@ def test_a_file_that_is_wrong_says_where(path, change, says):
     assert says in str(caught.value)
     assert str(path) in str(caught.value)
     assert "0" * 64 not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value", ["[" * 5_000, "{a=" * 2_000, "9" * 5_000, "0x" + "f" * 5_000], ids=lambda text: text[:2]
+)
+def test_a_file_that_no_parser_bears_is_a_wrong_file_too(path, value):
+    """Nested beyond measure, or with a number of thousands of digits: at a start, and for a server that follows it."""
+    path.write_text(HAND_WRITTEN)
+    followed = Keyring(path, check_interval_seconds=0.0)
+    path.write_text(HAND_WRITTEN.replace('id = "crm"', f"id = {value}"))
+    with pytest.raises(KeysFileError) as caught:
+        keys_file.load(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    with pytest.raises(UnauthenticatedError):
+        followed.key("tw_none_x")
 
 
 def test_a_file_that_cannot_be_read_says_why(path):

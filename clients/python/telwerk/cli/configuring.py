@@ -58,8 +58,15 @@ def _read(path: Path) -> Mapping[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise typer.BadParameter(f"{path}: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(f"{path} is no TOML: {error}") from None
+    except RecursionError:
+        raise typer.BadParameter(f"{path} is no TOML that can be read: it is nested too deeply") from None
+    except ValueError as error:
+        raise typer.BadParameter(f"{path} is no TOML: {_without_advice(error)}") from None
+
+
+def _without_advice(error: ValueError) -> str:
+    """Of a number of too many digits Python says what to do about it in a program."""
+    return str(error).partition("; use sys.")[0]
 
 
 # The classes of commands and their parameters are typer's own, under names that it does not promise: hence `Any`.

@@ -9,8 +9,10 @@ is an array of objects with the same fields, or an object on each line. An empty
 """
 
 import csv
+import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -45,7 +47,10 @@ def read(path: Path) -> list[Named]:
         NamesFileError: it has no names; or a line is wrong: the first of them is told.
     """
     with opened(path) as source:
-        raw = source.stream.read(FILE_BYTES_MAX + 1)
+        try:
+            raw = source.stream.read(FILE_BYTES_MAX + 1)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise NamesFileError(f"cannot be unpacked: {error}") from None
     if len(raw) > FILE_BYTES_MAX:
         raise NamesFileError(f"has more than {FILE_BYTES_MAX:,} bytes: part it")
     try:
@@ -72,7 +77,7 @@ def _name(line: int, fields: Mapping[str, object]) -> DisplayName:
     missing = [field for field in _NEEDED if field not in fields]
     if missing:
         raise NamesFileError(f"line {line}: has no {missing[0]}")
-    texts = {field: value for field, value in fields.items() if isinstance(value, str)}
+    texts = {field: value for field, value in fields.items() if isinstance(value, str) and _is_text(value)}
     wrong = [field for field, value in fields.items() if field not in texts and value is not None]
     if wrong:
         raise NamesFileError(f"line {line}: {wrong[0]} is no text")
@@ -88,6 +93,15 @@ def _name(line: int, fields: Mapping[str, object]) -> DisplayName:
             else f"line {line}: only an option has a question"
         )
     return display_name(kind, texts["id"], texts.get("name", ""), question=question)
+
+
+def _is_text(value: str) -> bool:
+    """JSON can say half of a pair of surrogates, which is no character."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _of_csv(text: str) -> Iterator[tuple[int, Mapping[str, object]]]:
@@ -136,7 +150,7 @@ def _of_json(text: str) -> Iterator[tuple[int, Mapping[str, object]]]:
             return
         try:
             fields, end = decoder.raw_decode(text, place)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             at = error.pos if isinstance(error, json.JSONDecodeError) else place
             raise NamesFileError(f"line {_line(text, at)}: no JSON") from None
         if not isinstance(fields, dict):

@@ -21,7 +21,6 @@ import re
 import secrets
 import sys
 import tempfile
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,6 +29,7 @@ from typing import Annotated, Final
 import msgspec
 
 from telwerkd.application import audit_log
+from telwerkd.process import toml
 
 if sys.platform != "win32":
     import fcntl
@@ -133,8 +133,8 @@ def _check_mode(path: Path) -> None:
 def parse(text: str, path: Path) -> Mapping[str, Key]:
     """The keys in the file's text. `path` is for the error's text."""
     try:
-        keys = msgspec.convert(tomllib.loads(text), _Document).keys
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        keys = msgspec.convert(toml.loads(text), _Document).keys
+    except (ValueError, msgspec.ValidationError) as error:
         raise KeysFileError(f"{path}: {error}") from error
     by_id = {key.id: key for key in keys}
     if len(by_id) < len(keys):
