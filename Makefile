@@ -122,6 +122,15 @@ backups: $(VENV)/tested ## back up a busy server 20 times, killing backups and s
 failover: $(VENV)/tested ## PostgreSQL killed 20 times under a busy server: nothing acknowledged lost, SERVING again
 	$(BIN)/python -m tests.programs.failover 20
 
+# How many cases of each target; TARGET= names one (`.venv/bin/python -m tests.fuzz --help` lists them), SEED= its seed.
+CASES := 2000
+.PHONY: fuzz histories
+fuzz: $(VENV)/tested ## cases by chance at all that reads what others wrote; CASES=2000 of each kind, TARGET=, SEED=
+	$(BIN)/python -m tests.fuzz --cases $(CASES) $(addprefix --target ,$(TARGET)) $(addprefix --seed ,$(SEED))
+
+histories: $(VENV)/tested ## clients of two servers on one PostgreSQL while connections break, for two minutes: what they saw is judged
+	$(BIN)/python -m tests.programs.histories 120
+
 $(VENV)/benchable: $(VENV)/tested
 	$(GROUP) bench
 	@touch $@
