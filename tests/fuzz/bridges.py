@@ -64,7 +64,7 @@ def bridges(run: Run, cases: int) -> None:
                 raise ViolationError("a refusal without a word") from error
             return f"{name}: refused"
         for refusal in _EVENTS.decode(events, NOW).refused.values():
-            if not refusal.field.startswith(OF_PLATFORMS):
+            if not str(refusal.field).startswith(OF_PLATFORMS):
                 raise ViolationError(f"Telwerk does not take what is told: {refusal}")
         json.loads(translator.kept())
         return f"{name}: {'events' if events else 'nothing'}"

@@ -185,7 +185,8 @@ def _same_in_pieces(kind: Any, raw: bytes, whole: Any) -> None:
 
 def _has_group(message: Any) -> bool:
     """Protobuf passes over groups; of large requests they are refused, for no contract of today has them."""
-    return any(field.wire_type == _GROUP for field in UnknownFieldSet(message))
+    unknown: Any = UnknownFieldSet(message)
+    return any(field.wire_type == _GROUP for field in unknown)
 
 
 def json_requests(run: Run, cases: int) -> None:

@@ -201,7 +201,9 @@ class Https:
 
     async def _sent(self, raw: bytes) -> str:
         """What the port answers to bytes, until it closes or waits for more."""
-        host, _, port = (self._server.server.http_address or "").rpartition(":")
+        server = self._server.server
+        assert server is not None
+        host, _, port = (server.http_address or "").rpartition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         answer = b""
         try:

@@ -8,11 +8,12 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, NamedTuple
+from unittest.mock import patch
 
 import grpc
 import grpc.aio
 from google.protobuf.message_factory import GetMessageClass
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # it has no py.typed
 
 from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.server import http_ports, wiring
@@ -86,8 +87,8 @@ class Answer(NamedTuple):
 class Inside:
     """A server, and what is needed to call it."""
 
-    def __init__(self, server: Running, methods: Everything, budget: MemoryBudget, app: Any) -> None:
-        self.server = server
+    def __init__(self, methods: Everything, budget: MemoryBudget, app: Any) -> None:
+        self.server: Running | None = None
         self.methods = methods.by_path
         self.budget = budget
         self.app = app
@@ -114,7 +115,8 @@ class Inside:
     @staticmethod
     async def _some(calling: "asyncio.Future[bytes]", enough: asyncio.Event) -> None:
         waiting = asyncio.ensure_future(enough.wait())
-        await asyncio.wait({calling, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        both: set[asyncio.Future[Any]] = {calling, waiting}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         if not calling.done():
             await asyncio.wait({calling}, timeout=0)
@@ -154,21 +156,15 @@ async def inside(database: Location, periods: Periods = PERIODS, **settings: Any
                     apps.append(app)
                     super().__init__(app, *rest)
 
-            original, http_ports.HttpServer = http_ports.HttpServer, Kept  # type: ignore[misc]
-            try:
+            with patch.object(http_ports, "HttpServer", Kept):
                 super().__init__(*given)
-            finally:
-                http_ports.HttpServer = original  # type: ignore[misc]
             methods = Everything(interceptors)
             services.register(methods)
-            made.append(Inside(None, methods, budget, apps[0] if apps else None))  # type: ignore[arg-type]
+            made.append(Inside(methods, budget, apps[0]))
 
     given = {"account_shared_queries_max": 64, "listen": "127.0.0.1:0", "http_listen": "127.0.0.1:0", **settings}
-    original, wiring.HttpPorts = wiring.HttpPorts, Ports  # type: ignore[misc]
-    try:
+    with patch.object(wiring, "HttpPorts", Ports):
         async with running(Settings(database=database, **given), clock=SureClock(), periods=periods) as server:
             [found] = made
             found.server = server
             yield found
-    finally:
-        wiring.HttpPorts = original  # type: ignore[misc]

@@ -151,15 +151,15 @@ class Messages:
 
     def raw(self, descriptor: Descriptor) -> bytes:
         """The bytes of one; of some, they are no such message any more."""
-        raw = self.made(descriptor).SerializeToString()
+        raw: bytes = self.made(descriptor).SerializeToString()
         match self.chance.randrange(16):
             case 0:
                 return bent(self.chance, raw)
             case 1:
-                return bytes(raw) + self.strange_field()
+                return raw + self.strange_field()
             case 2:
-                return bytes(raw) + self.made(descriptor).SerializeToString()
-        return bytes(raw)
+                return raw + bytes(self.made(descriptor).SerializeToString())
+        return raw
 
     def strange_field(self) -> bytes:
         """A field on the wire that is unknown, of another type, in a group, or has no end."""
@@ -305,6 +305,7 @@ class Messages:
 
 def _fitting(field: FieldDescriptor, value: Any) -> list[Any]:
     """The value, if the field can hold it at all."""
+    assert field.containing_type is not None
     probe = GetMessageClass(field.containing_type)()
     return [value] if _put(lambda: getattr(probe, field.name).append(value)) else []
 

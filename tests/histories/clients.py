@@ -166,13 +166,12 @@ class Client:
 
     async def _watched(self, states: list[Read]) -> None:
         query = kpi.QueryTimeSeriesRequest(
-            kpi_ids=[GOALS], range=ALL_TIME, granularity=kpi.GRANULARITY_YEAR, group_by=[4]
+            kpi_ids=[GOALS], range=ALL_TIME, granularity=kpi.GRANULARITY_YEAR, group_by=[kpi.DIMENSION_VALUE]
         )
         called = time.monotonic()
         seen: dict[str, int] = {}
-        async for update in self._server().kpis.WatchTimeSeries(
-            kpi.WatchTimeSeriesRequest(account_id=self._account, query=query)
-        ):
+        calls: Any = self._server().kpis
+        async for update in calls.WatchTimeSeries(kpi.WatchTimeSeriesRequest(account_id=self._account, query=query)):
             changed = update.snapshot if update.HasField("snapshot") else update.changes
             seen = {} if update.HasField("snapshot") else dict(seen)
             for series in changed.series:
