@@ -131,6 +131,10 @@ fuzz: $(VENV)/tested ## cases by chance at all that reads what others wrote; CAS
 histories: $(VENV)/tested ## clients of two servers on one PostgreSQL while connections break, for two minutes: what they saw is judged
 	$(BIN)/python -m tests.programs.histories 120
 
+.PHONY: faults
+faults: $(VENV)/tested ## system calls that fail, full disks, signals, broken networks, PostgreSQL's troubles: what callers see, into docs/reliability.md
+	$(BIN)/python -m tests.programs.faults
+
 $(VENV)/benchable: $(VENV)/tested
 	$(GROUP) bench
 	@touch $@

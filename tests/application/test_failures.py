@@ -26,6 +26,15 @@ def test_a_damaged_row_is_logged_once_and_again_when_it_is_another(caplog: pytes
     assert len(caplog.records) == 2
 
 
+def test_a_lack_of_memory_ends_the_turn_of_all_accounts_and_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(3):
+        with carrying_on("limits without memory"), set_apart("limits of one"):
+            raise MemoryError
+    assert [(record.getMessage(), record.exc_info) for record in caplog.records] == [
+        ("limits without memory: no memory is left", None)
+    ]
+
+
 def test_a_database_that_is_away_ends_the_turn_of_all_accounts_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(UnavailableError), set_apart("limits"):
         raise AWAY

@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,8 @@ from telwerkd.storage.sqlite.writer_process import WriterDefectError, WriterProc
 from tests.commands import Do
 from tests.conftest import Server, connected, eventually, locked, refusal, serving, started, wired, writer_of
 from tests.e2e.test_lifecycle import Producers
-from tests.e2e.works import bumped, exiting, failing, remembering, unpicklable
+from tests.e2e.test_readiness import standard_error
+from tests.e2e.works import bumped, exiting, failing, remembering, starving, unpicklable
 from tests.effort import rounds
 
 RATED = """
@@ -72,6 +75,13 @@ async def test_a_defect_stores_nothing_and_tells_where_it_was(store):
     """Of the works of one transaction none has happened; the next transaction is not concerned."""
     with pytest.raises(WriterDefectError, match=r"works.py(.|\n)*ValueError$"):
         await store.write([(ACME, Do(bumped)), (OTHER, Do(failing))])
+    assert await store.write([(ACME, Do(bumped))]) == [1]
+
+
+async def test_a_lack_of_memory_is_a_matter_of_now(store):
+    """Nothing was stored, the caller may send it again, and the next transaction is not concerned."""
+    with pytest.raises(UnavailableError):
+        await store.write([(ACME, Do(bumped)), (OTHER, Do(starving))])
     assert await store.write([(ACME, Do(bumped))]) == [1]
 
 
@@ -191,18 +201,54 @@ async def test_a_writer_that_cannot_start_is_a_server_that_cannot(tmp_path, monk
     assert "the writer's process ended (exit code 1)" in caplog.text
 
 
-async def test_a_writer_that_cannot_be_run_is_unavailable_and_leaves_nothing_open(tmp_path, monkeypatch):
-    """No program, no memory, no process left: the next call tries again."""
+@pytest.mark.parametrize("lacks", ["program", "descriptor"])
+async def test_a_writer_that_cannot_be_run_is_unavailable_and_leaves_nothing_open(tmp_path, monkeypatch, caplog, lacks):
+    """No program, no file descriptor left: the next call tries again; the log says it once, and when it is over."""
     await prepare(SqliteFile(tmp_path / "telwerk.db"))
     writer, open_files = WriterProcess(tmp_path / "telwerk.db"), psutil.Process().num_fds()
-    with monkeypatch.context() as without:
-        without.setattr(sys, "executable", str(tmp_path / "missing"))
+    with monkeypatch.context() as without, fewest_files() if lacks == "descriptor" else nullcontext():
+        if lacks == "program":
+            without.setattr(sys, "executable", str(tmp_path / "missing"))
         for _ in range(3):
             with pytest.raises(UnavailableError):
                 await writer.write([(ACME, Do(bumped))])
     assert psutil.Process().num_fds() <= open_files
     assert await writer.write([(ACME, Do(bumped))]) == [1]
     await writer.close()
+    said = [record for record in caplog.records if "starting the process that writes" in record.getMessage()]
+    assert len(said) == 2, "once, and once when it was over"
+    assert not any(record.exc_info for record in said)
+
+
+@contextmanager
+def fewest_files() -> Iterator[None]:
+    """No file can be opened any more."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+async def test_a_cause_that_comes_again_is_told_again_though_much_was_stored_meanwhile(tmp_path):
+    """What failed is not proven to be over by one transaction that came through: readiness tries, and says so."""
+    database, log, aside = SqliteFile(tmp_path / "telwerk.db"), tmp_path / "telwerk.db-wal", tmp_path / "aside"
+    await prepare(database)
+    with standard_error(tmp_path / "said"):
+        async with opened(database, serving=True) as store:
+            await store.write([(ACME, Do(bumped))])
+            for _ in range(2):
+                log.rename(aside)
+                for call in (store.write([(ACME, Do(bumped))]), store.ping()):
+                    with pytest.raises(UnavailableError):
+                        await call
+                aside.rename(log)
+                await store.write([(ACME, Do(bumped))])
+                await store.ping()
+    said = (tmp_path / "said").read_text()
+    assert said.count("writing: the database did not answer") == 2
+    assert said.count("writing: the database answers again") == 2
 
 
 async def test_a_writer_that_dies_once_it_is_ready_keeps_nobody_waiting(tmp_path):

@@ -15,6 +15,11 @@ def failing(tx: Transaction) -> None:
     raise ValueError("a defect of this work")
 
 
+def starving(tx: Transaction) -> None:
+    tx.bump_version()
+    raise MemoryError
+
+
 def exiting(_tx: Transaction) -> None:
     raise SystemExit("as good as a crash")
 

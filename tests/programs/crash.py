@@ -50,9 +50,9 @@ class Producer:
         self._name = name
         self._chance = chance
 
-    def batch(self) -> Batch:
+    def batch(self, events_max: int = BATCH_EVENTS_MAX) -> Batch:
         """New events of a few conversations, of every kind that counts in its own way; some of them late."""
-        return [self._event() for _ in range(self._chance.randint(1, BATCH_EVENTS_MAX))]
+        return [self._event() for _ in range(self._chance.randint(1, events_max))]
 
     def _event(self) -> pb.Event:
         chance, number = self._chance, self.sent

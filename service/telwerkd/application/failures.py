@@ -12,6 +12,7 @@ from telwerkd.domain.errors import UnavailableError
 
 log = logging.getLogger(__name__)
 
+_NO_MEMORY = "no memory is left"
 _LOGGED_MAX = 1_000
 _logged: dict[str, str] = {}
 """What was logged last about damaged rows and newer rules, by the work that met them."""
@@ -23,6 +24,7 @@ def set_apart(what: str) -> Iterator[None]:
 
     Raises:
         UnavailableError: the database does not answer, which concerns all accounts.
+        MemoryError: so does this.
     """
     try:
         yield
@@ -32,6 +34,8 @@ def set_apart(what: str) -> Iterator[None]:
         _log_once(what, str(error), error.message)
     except DamagedRowError as error:
         _log_once(what, str(error), error.without_ids)
+    except MemoryError:
+        raise
     except Exception:
         log.exception("%s: a defect", what)
 
@@ -53,3 +57,5 @@ def carrying_on(what: str) -> Iterator[None]:
             yield
     except UnavailableError as error:
         log.debug("%s: %s", what, error)  # the store has logged why, once
+    except MemoryError:
+        _log_once(what, _NO_MEMORY, _NO_MEMORY)

@@ -117,7 +117,8 @@ async def watch_database(store: Store, health: Health, every_seconds: float, fig
                 await store.ping()
         except Exception as error:  # noqa: BLE001  # whatever it is, the services cannot do their work
             if was_ready:
-                cause = str(error) or f"the database did not answer within {_PING_SECONDS:.0f} s"
+                late = f"the database did not answer within {_PING_SECONDS:.0f} s"
+                cause = str(error) or (late if isinstance(error, TimeoutError) else type(error).__name__)
                 log.warning(Event("not ready", {"cause": cause}, f"not ready: {cause}"))
             was_ready = False
             figures.pings_failed += 1

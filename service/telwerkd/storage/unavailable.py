@@ -6,6 +6,7 @@ from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.process.log_format import Event
 
 _RETRY_SECONDS = 1.0
+NO_MEMORY = "no memory is left"
 _CAUSES_MAX = 20
 """Causes of one outage that are told; a text that has something of its own each time must not fill the log."""
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -80,6 +81,28 @@ async def put(store: PostgresStore, *events: Submitted, names_max: int = 100) ->
     """What becomes of a batch."""
     [[outcomes]] = await store.write([(ACME, IngestBatch([events], IngestLimits(names_max=names_max)))])
     return outcomes
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        ("SET search_path = pg_catalog", "RESET search_path"),
+        ("ALLOW_CONNECTIONS false", "ALLOW_CONNECTIONS true"),
+    ],
+)
+async def test_what_somebody_did_to_the_database_is_a_matter_of_now(postgres, url, store, begin, end):
+    """Its tables are not where they are looked for, or it takes no connections: no defects, and over when that is."""
+    name = urlsplit(url).path[1:]
+    ended = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"  # noqa: S608
+    assert await store.write([(ACME, Do(bumped))]) == [1]
+    execute(postgres, f"ALTER DATABASE {name} {begin}", ended)
+    try:
+        for call in (store.write([(ACME, Do(bumped))]), store.answer_version(ACME), store.ping()):
+            with pytest.raises(UnavailableError):
+                await call
+    finally:
+        execute(postgres, f"ALTER DATABASE {name} {end}", ended)
+    assert await store.write([(ACME, Do(bumped))]) == [2]
 
 
 # --- many servers ----------------------------------------------------------------------------------------------------

@@ -266,6 +266,20 @@ async def test_a_defect_is_logged_with_its_place_and_tells_the_client_nothing(wa
 
 
 @pytest.mark.parametrize("kind", KINDS)
+async def test_a_lack_of_memory_is_a_matter_of_now_and_one_line_of_the_log(kind, caplog):
+    """No defect: the call may be sent again, and no traceback says where in the program it was."""
+    behaviour = next(each for of, each in behaviours(MemoryError(), after=0) if of == kind)
+    async with serving(one_method(kind, behaviour)) as channel:
+        arrived = await failure(channel, kind)
+    assert arrived.code() is grpc.StatusCode.UNAVAILABLE
+    assert details_of(arrived)[error_details_pb2.ErrorInfo].reason == "OVERLOADED"
+    assert error_details_pb2.RetryInfo in details_of(arrived)
+    [record] = [record for record in caplog.records if record.name == "telwerkd.transport.grpc.errors"]
+    assert record.exc_info is None
+    assert "no memory is left" in record.getMessage()
+
+
+@pytest.mark.parametrize("kind", KINDS)
 async def test_replies_pass_unchanged(kind):
     async def single(requests, _context):
         await read(requests)

@@ -36,9 +36,10 @@ _AGAIN = {
     "57P05",  # idle_session_timeout
 }
 _LATER = {
-    "55P03",  # lock_not_available
-    "57014",  # query_canceled
     "3D000",  # invalid_catalog_name: the database is not there, perhaps not yet
+    "3F000",  # invalid_schema_name
+    "42501",  # insufficient_privilege: somebody took a right away
+    "42P01",  # undefined_table: it is not where this session looks (search_path), or was renamed
 }
 _STATEMENT_STATES = {
     "26000",  # invalid_sql_statement_name: prepared in another session than this
@@ -46,9 +47,13 @@ _STATEMENT_STATES = {
 }
 _CONNECTION_CLASS = "08"
 _LATER_CLASSES = (
-    "53",  # insufficient resources: disk full, out of memory, too many connections
-    "58",  # the system: I/O error
     "28",  # invalid authorization
+    "53",  # insufficient resources: disk full, out of memory, too many connections
+    "55",  # not in the state for it: a lock is not available, the database takes no connections
+    "57",  # an operator's intervention: a statement was cancelled, the database dropped
+    "58",  # the system: I/O error
+    "F0",  # a file of PostgreSQL's configuration
+    "XX",  # an error inside PostgreSQL: damaged data, a defect
 )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from telwerkd.storage.sqlite.file import FileGoneError, connect, use_log
-from telwerkd.storage.unavailable import Outage, database_unavailable
+from telwerkd.storage.unavailable import NO_MEMORY, Outage, database_unavailable
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +66,12 @@ def _text_of(stored: bytes) -> str:
 
 @contextmanager
 def unavailable(outage: Outage = READING) -> Iterator[None]:
-    """A database that is locked, full, damaged or gone is a matter of now, not of the request."""
+    """A database that is locked, full, damaged or gone, or no memory, is a matter of now, not of the request."""
     try:
         yield
+    except MemoryError as error:
+        outage.met(NO_MEMORY)
+        raise database_unavailable() from error
     except (sa.exc.DatabaseError, sa.exc.TimeoutError, sqlite3.DatabaseError, FileGoneError, OSError) as error:
         cause = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig is not None else error
         # Plainly a DatabaseError: damaged, or no database. Its other kinds are defects of a statement.

@@ -14,13 +14,15 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from telwerkd.process import log_format
 from telwerkd.storage.sqlite.file import OpenedFile
-from telwerkd.storage.unavailable import database_unavailable
+from telwerkd.storage.unavailable import NO_MEMORY, Outage, database_unavailable
 
 log = logging.getLogger(__name__)
 
 PROGRAM = "telwerkd.storage.sqlite.writer_main"
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _BUFFER_BYTES = 2**20
+
+_outage = Outage(log, "starting the process that writes")
 
 
 class Process(Protocol):
@@ -63,15 +65,25 @@ Raises:
 
 async def launched(path: Path, file: OpenedFile | None, program: str = PROGRAM) -> Launched:
     """A process in which the module `program` runs. See `Launch`."""
+    try:
+        process, ours = _process(program, path, file)
+    except (OSError, MemoryError) as error:
+        # No descriptor, process or memory is left for it, or its program is gone. Every call tries again.
+        _outage.met(str(error) or NO_MEMORY)
+        raise database_unavailable() from error
+    _outage.over()
+    return Launched(process, *await asyncio.open_unix_connection(sock=ours, limit=_BUFFER_BYTES))
+
+
+def _process(program: str, path: Path, file: OpenedFile | None) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """The process, and this end of the socket to it."""
     ours, theirs = socket.socketpair()
     with theirs:
         try:
-            process = _started(program, path, file, theirs)
-        except OSError as error:
+            return _started(program, path, file, theirs), ours
+        except BaseException:
             ours.close()
-            log.exception("the writer's process cannot be started")
-            raise database_unavailable() from error
-        return Launched(process, *await asyncio.open_unix_connection(sock=ours, limit=_BUFFER_BYTES))
+            raise
 
 
 def _started(program: str, path: Path, file: OpenedFile | None, theirs: socket.socket) -> subprocess.Popen[bytes]:

@@ -19,6 +19,8 @@ from telwerkd.storage.sqlite.file import OpenedFile
 from telwerkd.storage.sqlite.writer import Commands, SqliteWriter
 from telwerkd.storage.sqlite.writer_process import SIZE_BYTES, Failed
 
+log = logging.getLogger(__name__)
+
 
 def main(path: Path, file_descriptor: int, file: OpenedFile | None) -> None:
     """The process's life: commands in, their results out, until the other end is closed."""
@@ -32,8 +34,13 @@ def main(path: Path, file_descriptor: int, file: OpenedFile | None) -> None:
     ):
         _send(line, _pickled(None))
         devote_process()
-        while True:
-            _send(line, _reply(writer, _receive(line)))
+        try:
+            while True:
+                _send(line, _reply(writer, _receive(line)))
+        except MemoryError:
+            # Also of what was stored nobody can be told.
+            log.critical("no memory is left for a reply: the process ends, and another is started")
+            sys.exit(1)
     writer.close()
 
 

@@ -164,6 +164,8 @@ class _WriterConnection:
         self._moved_at = monotonic()
         """When it replied last, or was asked after it had replied to everything."""
         self._stored_at = -stall_seconds
+        self._is_doubted = False
+        """Whether a transaction failed since it was last proven that others would not."""
         self._watch: asyncio.TimerHandle | None = None
         self._looked_at = self._moved_at
         self._listening = asyncio.create_task(self._listen(), name="writer's replies")
@@ -206,8 +208,8 @@ class _WriterConnection:
         return await self._next_reply(command)
 
     def is_proven(self) -> bool:
-        """Whether something was stored so lately that nothing needs to be tried."""
-        return not self.is_stalled and monotonic() - self._stored_at < _PROVEN_SECONDS
+        """Whether something was stored so lately, and nothing failed, that nothing needs to be tried."""
+        return not (self.is_stalled or self._is_doubted) and monotonic() - self._stored_at < _PROVEN_SECONDS
 
     def _next_reply(self, command: object | None) -> asyncio.Future[Any]:
         """The reply to what was just asked. A caller that goes away must not take it from the one after it."""
@@ -225,6 +227,8 @@ class _WriterConnection:
                 self._replied(reply)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
+        except MemoryError:
+            log.error("no memory is left for what the writer's process replies")  # noqa: TRY400  # where is no matter
         except Exception:
             log.exception("the writer's process replied what cannot be read: a defect")
         finally:  # also where it is cancelled: nobody may wait for a reply that nobody reads
@@ -241,6 +245,10 @@ class _WriterConnection:
     def _replied(self, reply: Any) -> None:
         self._moved_at = monotonic()
         asked = self._asked.popleft()
+        if isinstance(reply, Failed) and reply.unavailable:
+            self._is_doubted = True
+        elif asked.command is None:
+            self._is_doubted = False
         if asked.command is not None and isinstance(reply, Written):
             self._stored_at = self._moved_at
             self._figures.note(asked.command, reply)
@@ -301,8 +309,10 @@ class _WriterConnection:
             return await asyncio.to_thread(self._process.wait, _STOP_SECONDS)
         except subprocess.TimeoutExpired:
             log.error("the writer's process %s did not end and is killed", self._process.pid)  # noqa: TRY400
-            self._process.kill()
-            return self._process.wait()
+        except RuntimeError:
+            pass  # No thread can be started to wait in.
+        self._process.kill()
+        return self._process.wait()
 
 
 def _is_over(started: "asyncio.Task[_WriterConnection]") -> bool:

@@ -19,7 +19,7 @@ import grpc.aio
 from google.rpc import code_pb2, status_pb2  # type: ignore[import-untyped] # it has stubs, but no py.typed
 
 from telwerkd.application.ports import DamagedRowError
-from telwerkd.domain.errors import InvalidArgumentError, Reason, TelwerkError
+from telwerkd.domain.errors import InvalidArgumentError, Reason, TelwerkError, UnavailableError
 from telwerkd.process.log_format import Event
 from telwerkd.transport.codec.errors import error_info, rpc_status, to_rpc_status, told
 from telwerkd.transport.grpc.handlers import (
@@ -38,6 +38,8 @@ from telwerkd.transport.grpc.replies import Replies
 
 DETAILS_KEY: Final = "grpc-status-details-bin"
 PUSHBACK_KEY: Final = "grpc-retry-pushback-ms"
+
+_NO_MEMORY_RETRY_SECONDS = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -193,7 +195,13 @@ def _ending(method: str, context: Context, error: Exception) -> RichStatus | Non
 
 
 def defect(method: str, peer: str, error: Exception) -> RichStatus:
-    """Logs an error that nobody foresaw; the status that tells a client no more of it than an `error_id`."""
+    """Logs an error that nobody foresaw; the status that tells a client no more of it than an `error_id`.
+
+    That no memory is left is no defect: it is a matter of now.
+    """
+    if isinstance(error, MemoryError):
+        _log.error("no memory is left for a call of %s", method)
+        return to_status(UnavailableError(Reason.OVERLOADED, "the server has no memory left", _NO_MEMORY_RETRY_SECONDS))
     error_id = secrets.token_hex(6)
     # Of a damaged row it matters what it is of, not where it was met.
     damage = error.without_ids if isinstance(error, DamagedRowError) else None
