@@ -36,6 +36,7 @@ export function CompareTable(props: TableProps) {
   useLinksWithin(root);
   useEffect(() => (root.current ? reveal(root.current) : undefined), [sorted?.id]);
   const isWhole = rows.rest === undefined;
+  const isCompared = rows.compared !== undefined;
   const inOrder = useMemo(
     () =>
       sorted || !isWhole
@@ -75,12 +76,18 @@ export function CompareTable(props: TableProps) {
                 <th scope="row" title={own.restHelp}>
                   {texts.rest}
                 </th>
-                <Cells columns={columns} totals={rows.rest.totals} language={view.language} />
+                <Cells columns={columns} totals={rows.rest.totals} language={view.language} isCompared={isCompared} />
               </tr>
             )}
             <tr class="whole">
               <th scope="row">{own.whole}</th>
-              <Cells columns={columns} totals={rows.whole.totals} language={view.language} explained={whole} />
+              <Cells
+                columns={columns}
+                totals={rows.whole.totals}
+                language={view.language}
+                isCompared={isCompared}
+                explained={whole}
+              />
             </tr>
           </tfoot>
         </table>
@@ -139,12 +146,21 @@ function useCells({ rows, columns, sorted, labelOf }: TableProps): ReadonlyMap<s
   // Where a number leads to does not depend on what is ticked.
   const base = { ...view, picked: [] };
   return useMemo(() => {
+    const isCompared = rows.compared !== undefined;
     const bars = sorted ? barsOf(rows.rows, sorted) : new Map<string, number>();
     const cellsOf = (row: Row) => {
       const filters = filtersOf(view, row.id);
       const href = (metric: Metric) => hrefOf(base, whyOf(metric, undefined, filters));
       const explained = { name: fullText(labelOf(row.id)), href };
-      const props = { columns, totals: row.totals, language, explained, sorted, bar: bars.get(row.id) ?? 0 };
+      const props = {
+        columns,
+        totals: row.totals,
+        language,
+        explained,
+        sorted,
+        isCompared,
+        bar: bars.get(row.id) ?? 0,
+      };
       return <Cells {...props} />;
     };
     return new Map(rows.rows.map((row) => [row.id, cellsOf(row)]));
@@ -158,6 +174,8 @@ interface CellsProps {
   /** What the row is of, and the address that explains its number of a metric; absent where none does. */
   readonly explained?: { readonly name: string; readonly href: (metric: Metric) => string };
   readonly sorted?: Metric | undefined;
+  /** Whether there is a period before, in which a row without an answer had nothing either. */
+  readonly isCompared: boolean;
   /** The length of the bar in the sorted column, 0 to 1. */
   readonly bar?: number;
 }
@@ -168,7 +186,7 @@ interface CellsProps {
  * They look at nothing but what they are given, so that a thousand rows are not drawn anew when one of them is ticked;
  * their links are plain ones (`useLinksWithin`).
  */
-function Cells({ columns, totals, language, explained, sorted, bar = 0 }: CellsProps) {
+function Cells({ columns, totals, language, explained, sorted, isCompared, bar = 0 }: CellsProps) {
   const own = COMPARE[language];
   return columns.map((metric) => (
     <td key={metric.id} class="number" data-metric={metric.id}>
@@ -177,6 +195,7 @@ function Cells({ columns, totals, language, explained, sorted, bar = 0 }: CellsP
         metric={metric}
         total={totals.get(metric.id)}
         language={language}
+        isCompared={isCompared}
         href={explained?.href(metric)}
         title={explained && own.why(metric.name, explained.name)}
       />
@@ -189,18 +208,20 @@ function Figure({
   metric,
   total,
   language,
+  isCompared,
   href,
   title,
 }: {
   readonly metric: Metric;
   readonly total: Total | undefined;
   readonly language: Language;
+  readonly isCompared: boolean;
   readonly href: string | undefined;
   readonly title: string | undefined;
 }) {
   const own = COMPARE[language];
   // A row without a fact of a metric has no answer for it: nothing was counted.
-  const none = metric.figure === "count" ? { value: 0, before: undefined, count: 0 } : undefined;
+  const none = metric.figure === "count" ? { value: 0, before: isCompared ? 0 : undefined, count: 0 } : undefined;
   const figure = total ? figureOfTotal(metric, total) : none;
   const text = figureText(metric.figure, figure?.value, language);
   const change = figure && changeOf(metric, figure.value, figure.before, language);
