@@ -152,7 +152,8 @@ def main() -> None:
     """Imports the programs, and forks for each that is asked for; ends with the process that asks."""
     control = socket.socket(fileno=int(sys.argv[1]))
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # else importing numpy starts threads
-    os.environ |= {"GRPC_VERBOSITY": "NONE", "GRPC_ENABLE_FORK_SUPPORT": "0"}  # as `telwerkd.cli` says before it imports
+    # As `telwerkd.cli` says before it imports.
+    os.environ |= {"GRPC_VERBOSITY": "NONE", "GRPC_ENABLE_FORK_SUPPORT": "0"}
     for module in {*PROGRAMS.values(), "telwerkd.cli.health", "uvicorn"}:
         importlib.import_module(module)
     if len(list(Path("/proc/self/task").iterdir())) > 1:
