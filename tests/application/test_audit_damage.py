@@ -10,6 +10,8 @@ import pytest
 
 from telwerkd.application.audit import repair
 from telwerkd.application.ports import DamagedRowError
+from telwerkd.domain.catalogue.specs import Kpi
+from telwerkd.domain.display_names import NameKind
 from tests.application.test_audit import ACCOUNT, Whole, change, everything, examined, rows, service, whole
 from tests.effort import rounds
 from tests.laws.test_service_laws import Service, stored_cells
@@ -148,3 +150,47 @@ def test_whoever_meets_a_damaged_row_is_told_which(service: Service) -> None:
         service.read(ACCOUNT, lambda view: list(view.every_conversation()))
     with pytest.raises(DamagedRowError, match="account 'acme': table conversations, row 'c"):
         service.read(ACCOUNT, lambda view: view.conversations_in(0, 2**60, None, 1_000))
+
+
+OF_ANOTHER_TYPE = {
+    "accounts": ("UPDATE accounts SET rules_version = 'two'", lambda view: view.account()),
+    "conversations": (
+        "UPDATE conversations SET due = 0.5 WHERE conversation_id = (SELECT min(conversation_id) FROM conversations)",
+        lambda view: view.conversations_in(0, 2**60, None, 1_000),
+    ),
+    "widget_settings": ("UPDATE widget_settings SET widget_id = x'ff'", lambda view: view.widget_versions()),
+    "display_names": (
+        "INSERT INTO display_names VALUES ('acme', 1, 'anna', x'fffe')",
+        lambda view: view.display_names_after(NameKind.OPERATOR, "", 10),
+    ),
+}
+
+
+@pytest.mark.parametrize(("table", "damage"), OF_ANOTHER_TYPE.items(), ids=OF_ANOTHER_TYPE)
+def test_a_value_of_another_type_is_a_damaged_row_wherever_it_is_met(service: Service, table: str, damage: Any) -> None:
+    """SQLite puts any type into any column, and a bit that flips in a row's head makes it another."""
+    statement, read = damage
+    change(service, statement)
+    with pytest.raises(DamagedRowError, match=f"account 'acme': table {table}, "):
+        service.read(ACCOUNT, read)
+
+
+@pytest.mark.parametrize("table", ["events", "conversations"])
+def test_a_conversation_whose_id_is_no_text_is_named_and_the_others_are_examined(
+    service: Service, whole: Whole, table: str
+) -> None:
+    change(service, f"UPDATE {table} SET conversation_id = x'fffe' WHERE conversation_id = 'c01'")  # noqa: S608
+    audit = examined(service)
+    assert {damage.table for damage in audit.damages} == {table}
+    assert audit.conversations == whole.conversations
+    assert audit.sources_damaged
+    service.run(repair(service.store, ACCOUNT, audit))
+
+
+def test_a_value_that_no_fact_of_the_kpi_has_is_a_damaged_row_for_whoever_asks(service: Service) -> None:
+    """A delta that stands under another KPI's number: no traceback, and the table is named."""
+    durations = Kpi.FIRST_RESPONSE_TIME
+    change(service, "DELETE FROM deltas WHERE measure = ?", int(durations))
+    change(service, "UPDATE deltas SET measure = ? WHERE measure = ?", int(durations), int(Kpi.CONVERSATION_TOPICS))
+    with pytest.raises(DamagedRowError, match="table deltas"):
+        service.ask(ACCOUNT, [durations])

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from telwerkd.storage.location import SqliteFile, located
-from tests.fuzz import bridges, decoders, files, http, rpcs
+from tests.fuzz import bridges, decoders, files, http, rpcs, stored
 from tests.fuzz.finding import Run
 from tests.postgres import fresh_database, some_postgres
 
@@ -41,6 +41,16 @@ def _over_http(run: Run, cases: int) -> None:
         asyncio.run(http.fuzz(SqliteFile(Path(folder) / "telwerk.db"), run, cases))
 
 
+def _stored_in_a_file(run: Run, cases: int) -> None:
+    with TemporaryDirectory() as folder:
+        asyncio.run(stored.fuzz(SqliteFile(Path(folder) / "telwerk.db"), run, cases))
+
+
+def _stored_in_postgres(run: Run, cases: int) -> None:
+    with some_postgres() as server, fresh_database(server) as url:
+        asyncio.run(stored.fuzz(located(url), run, cases))
+
+
 TARGETS: Final[Mapping[str, Callable[[Run, int], None]]] = {
     "requests": decoders.requests,
     "json": decoders.json_requests,
@@ -53,6 +63,8 @@ TARGETS: Final[Mapping[str, Callable[[Run, int], None]]] = {
     "rpcs": _on_a_file,
     "rpcs-postgres": _on_postgres,
     "http": _over_http,
+    "stored": _stored_in_a_file,
+    "stored-postgres": _stored_in_postgres,
 }
 
 

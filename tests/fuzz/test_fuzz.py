@@ -22,6 +22,8 @@ CASES = {
     "rpcs": 600,
     "rpcs-postgres": 150,
     "http": 600,
+    "stored": 45,
+    "stored-postgres": 45,
 }
 """In full: a third of it in `make test`, which is 20,000 cases."""
 SEED = 20

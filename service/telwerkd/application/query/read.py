@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from telwerkd.application.ports import Account, AnswerVersion, AnswerView, StoredChunk
+from telwerkd.application.ports import Account, AnswerVersion, AnswerView, Damage, DamagedRowError, StoredChunk
 from telwerkd.application.query.plan import (
     ByChunk,
     CachedWhole,
@@ -30,6 +30,7 @@ from telwerkd.domain.conversation.settings import Widgets
 from telwerkd.domain.conversation.state import PART_ONE
 from telwerkd.domain.counting.cells import Cells, unpack
 from telwerkd.domain.counting.counters import SeriesParts, cut_entries
+from telwerkd.domain.counting.deltas import DeltaEntries
 from telwerkd.domain.counting.measures import Measure, has_durations
 from telwerkd.domain.counting.rollups import (
     Rollup,
@@ -164,7 +165,7 @@ class _Reader:
         measure, grouping = key = of.selector.measure, of.selector.grouping
         if key not in self._deltas:
             entries = self._view.deltas(measure)
-            self._deltas[key] = cut_entries(measure, entries, grouping) if len(entries) else _NO_DELTAS
+            self._deltas[key] = _cut(measure, entries, grouping) if len(entries) else _NO_DELTAS
         return self._deltas[key]
 
     def _add_by_chunk(self, builder: SliceBuilder, of: SliceOutline, source: ByChunk) -> None:
@@ -223,6 +224,13 @@ class _Reader:
         edges = chunk_buckets(key.first_chunk, key.last_chunk, key.width, self._outline.zone).edges
         if len({ids for part in parts for ids in part.rows}) * len(edges) * values <= _JOINED_MAX:
             self._rollups.put(key, source.versions, joined(parts, edges))
+
+
+def _cut(measure: Measure, entries: DeltaEntries, grouping: int) -> tuple[list[SeriesParts], Cells]:
+    try:
+        return cut_entries(measure, entries, grouping)
+    except ValueError as error:  # a value that no fact of this KPI has
+        raise DamagedRowError(Damage("deltas", (int(measure),), str(error))) from error
 
 
 _NO_DELTAS: tuple[list[SeriesParts], Cells] = ([], unpack([], []))

@@ -12,7 +12,7 @@ from telwerkd.domain.ids import Micros, WidgetId
 from telwerkd.domain.time.opening_hours import OpenHours, Schedule, ScheduleId, open_hours_of, schedule_bytes
 from telwerkd.storage.schema.tables import accounts, names, schedules, widget_settings
 from telwerkd.storage.sql import records
-from telwerkd.storage.sql.part import NEW_ACCOUNT, AccountPart
+from telwerkd.storage.sql.part import NEW_ACCOUNT, AccountPart, check_types
 
 _BUMP = sa.text(
     "INSERT INTO accounts (account_id, version, high_water, rules_version, rules_target, accepted, accepted_from) "
@@ -34,6 +34,7 @@ class AccountRows(AccountPart):
         )
         versions: dict[WidgetId, list[WidgetVersion]] = {}
         for widget, blob in self._connection.execute(query):
+            check_types(widget_settings.name, (widget,), (widget,), (str,))
             versions.setdefault(widget, []).append(records.version_of(blob))
         return versions
 
@@ -68,7 +69,9 @@ class AccountRows(AccountPart):
             .where(c.account_id == self._account)
             .order_by(c.widget_id)
         )
-        return [(widget, records.version_of(blob)) for widget, blob in self._connection.execute(query)]
+        rows = self._connection.execute(query).all()
+        check_types(widget_settings.name, (), (widget for widget, _ in rows), [str] * len(rows))
+        return [(widget, records.version_of(blob)) for widget, blob in rows]
 
     def settings_bytes(self, widget: WidgetId, effective_time: Micros) -> int:
         """How many bytes all versions of all widgets take in the database, but for one of them; and opening hours."""

@@ -68,9 +68,10 @@ class AccountReader:
     def filed(self, columns: Sequence[sa.Column[Any]]) -> Iterator[Filed]:
         """All conversations with their events; one whose row is lost or unreadable by its events alone."""
         e = events.c
-        rows = self._rows(conversations, columns, conversations.c.conversation_id)
-        logged = self._rows(
-            events, (e.conversation_id, e.event_id, e.occur_time, e.body), e.conversation_id, e.event_id
+        rows = self._named(conversations, self._rows(conversations, columns, conversations.c.conversation_id))
+        logged = self._named(
+            events,
+            self._rows(events, (e.conversation_id, e.event_id, e.occur_time, e.body), e.conversation_id, e.event_id),
         )
         # Both come in the order of their conversations; one without events has had all of them purged. One without a
         # row has lost it: the audit is told of it all the same, and the logs that follow still find theirs.
@@ -138,6 +139,8 @@ class AccountReader:
         for name, value in fields.items():
             if name.endswith("_time") and type(value) is not int:
                 fields[name] = 0
+            elif name in {"due", "events"} and type(value) is not int:
+                fields[name] = None
         return self._conversation_of(tuple(fields.values()))[1]
 
     # One row.
@@ -171,6 +174,17 @@ class AccountReader:
             new = empty(self._rules)
             row = Conversation(new, new, min(times), max(times))
             yield Filed(ConversationId(conversation), row, None, log.events, log.is_whole)
+
+    def _named(self, table: sa.Table, rows: Iterable[Any]) -> Iterator[Any]:
+        """Those whose conversation is a text: others have no place in the order of conversations."""
+        for row in rows:
+            conversation = row.conversation_id
+            if isinstance(conversation, str):
+                yield row
+            else:
+                why = f"{conversation!r:.40} where a conversation's id belongs"
+                key = (conversation, *(getattr(row, name) for name in ("event_id",) if hasattr(row, name)))
+                self._damaged(Damage(table.name, key, why, is_source=True))
 
     def _log(self, rows: Iterable[Any]) -> _Log:
         log: list[Event] = []

@@ -13,7 +13,7 @@ from telwerkd.domain.conversation.state import State, empty, last_event_time
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros
 from telwerkd.storage.schema.tables import conversations, events, tombstones
 from telwerkd.storage.sql import records
-from telwerkd.storage.sql.part import AccountPart, Statement
+from telwerkd.storage.sql.part import AccountPart, Statement, check_types
 
 _IN_MAX = 2_000
 """Values in one IN list, well below every database's limit on parameters."""
@@ -277,7 +277,8 @@ def tombstone(account: AccountId, conversation: ConversationId) -> bytes:
 
 def conversation_of(row: Sequence[Any]) -> tuple[ConversationId, Conversation]:
     """A conversation from its columns."""
-    conversation, _, first_time, last_time, blob, base, count, _ = row
+    conversation, due, first_time, last_time, blob, base, count, _ = row
+    check_types(conversations.name, (conversation,), (due, first_time, last_time, count), (int,) * 4)
     try:
         state = records.state_of(blob)
         return ConversationId(conversation), Conversation(

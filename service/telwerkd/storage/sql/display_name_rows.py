@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from telwerkd.domain.display_names import NameKey, NameKind
 from telwerkd.storage.schema.tables import display_names
-from telwerkd.storage.sql.part import AccountPart
+from telwerkd.storage.sql.part import AccountPart, check_types
 
 _KEY = ("kind", "id")
 
@@ -18,7 +18,7 @@ class DisplayNameRows(AccountPart):
         """The names of those of the things that have one."""
         wanted = sorted(keys)
         found = self._bulk.find(display_names, _KEY, [(int(kind), id_) for kind, id_ in wanted], ("name",))
-        return {wanted[place]: name for place, name in found}
+        return {wanted[place]: _text(wanted[place].id, name) for place, name in found}
 
     def display_names_after(self, kind: NameKind, after: str, limit: int) -> list[tuple[NameKey, str]]:
         """Up to `limit` names of a kind, by their keys' bytes, after one."""
@@ -29,7 +29,7 @@ class DisplayNameRows(AccountPart):
             .order_by(c.id)
             .limit(limit)
         )
-        return [(NameKey(kind, id_), name) for id_, name in self._connection.execute(query)]
+        return [(NameKey(kind, _text("", id_)), _text(id_, name)) for id_, name in self._connection.execute(query)]
 
     def display_name_count(self) -> int:
         """How many names the account has, of all kinds."""
@@ -48,3 +48,8 @@ class DisplayNameRows(AccountPart):
     def remove_all_display_names(self) -> None:
         """Removes every name of the account."""
         self._connection.execute(sa.delete(display_names).where(display_names.c.account_id == self._account))
+
+
+def _text(key: str, text: str) -> str:
+    check_types(display_names.name, (key,), (text,), (str,))
+    return text

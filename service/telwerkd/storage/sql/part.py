@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
@@ -58,6 +58,8 @@ _RULES_RETRY_SECONDS = 10.0
 ACCOUNT = tuple(accounts.c[name] for name in Account._fields)
 """The columns of `telwerkd.application.ports.Account`."""
 
+_ACCOUNT_TYPES = tuple(str if name == "time_zone" else int for name in Account._fields)
+
 NEW_ACCOUNT = (
     ("version", "high_water", "rules_version", "rules_target"),
     [(0, 0, CURRENT_RULES, CURRENT_RULES)],
@@ -90,6 +92,8 @@ class AccountPart:
         """The account's row; version 0 if nothing was ever stored."""
         if self._row is None:
             rows = _ACCOUNT_ROW.on(self._connection, account=self._account)
+            if rows:
+                check_types("accounts", (), rows[0], _ACCOUNT_TYPES)
             self._row = Account(*rows[0]) if rows else Account(0, Micros(0), None, Micros(0))
         return self._row
 
@@ -100,10 +104,11 @@ class AccountPart:
             UnavailableError: a newer one counts it, by rules that this one does not know.
         """
         account = self.account()
-        if max(account.rules_version, account.rules_target) > CURRENT_RULES:
+        newest = max(account.rules_version, account.rules_target)
+        if newest > CURRENT_RULES:
             raise UnavailableError(
                 Reason.RULES_UNKNOWN,
-                f"account {self.account_id!r} is counted by version {account.rules_target} of the rules, and this "
+                f"account {self.account_id!r} is counted by version {newest} of the rules, and this "
                 f"server knows {CURRENT_RULES}: a newer one has to write to it",
                 _RULES_RETRY_SECONDS,
             )
@@ -143,6 +148,14 @@ class AccountPart:
 
     def _stream(self, query: sa.Select[*tuple[Any, ...]]) -> Iterator[Any]:
         return iter(self._connection.execute(query, execution_options={"yield_per": 1_000}))
+
+
+def check_types(table: str, key: Sequence[Any], values: Iterable[Any], types: Iterable[type]) -> None:
+    """Raises DamagedRowError where a value is of another type than its column, which SQLite lets be."""
+    for value, kind in zip(values, types, strict=True):
+        if type(value) is not kind and value is not None:
+            belongs = "a text" if kind is str else "a number"
+            raise DamagedRowError(Damage(table, tuple(key), f"{value!r:.40} where {belongs} belongs", is_source=True))
 
 
 def whole_cells(table: str, key: Sequence[Any], cells: bytes) -> bytes:
