@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from google.protobuf.message import Message
 
 from telwerk.v1 import (
+    display_name_pb2 as names,
     event_pb2 as pb,
     ingestion_service_pb2 as ingestion,
     kpi_service_pb2 as kpi,
@@ -124,23 +125,28 @@ class _Tracebacks(logging.Handler):
 def questions() -> list[tuple[str, Message]]:
     """What reads every table."""
     kpis = [info.id for info in CATALOGUE.values()]
-    day = kpi.GRANULARITY_DAY
     event = pb.Event(event_id="probe", conversation_id="c7", widget_id="web")
     event.occur_time.seconds = 1_767_225_650
     event.feedback_left.SetInParent()
     service = "/telwerk.v1.KpiService/"
     asked: list[tuple[str, Any]] = [
         (f"{service}QueryTotals", kpi.QueryTotalsRequest(kpi_ids=kpis, range=ALL_TIME, include_names=True)),
-        (f"{service}QueryTotals", kpi.QueryTotalsRequest(kpi_ids=kpis[:5], range=ALL_TIME, group_by=[1, 2, 3, 4])),
-        (f"{service}QueryTimeSeries", kpi.QueryTimeSeriesRequest(kpi_ids=kpis[:3], range=ALL_TIME, granularity=7)),
+        (
+            f"{service}QueryTotals",
+            kpi.QueryTotalsRequest(kpi_ids=kpis[:5], range=ALL_TIME, group_by=list(kpi.Dimension.values())[1:5]),
+        ),
+        (
+            f"{service}QueryTimeSeries",
+            kpi.QueryTimeSeriesRequest(kpi_ids=kpis[:3], range=ALL_TIME, granularity=kpi.GRANULARITY_YEAR),
+        ),
         (f"{service}ExplainCount", kpi.ExplainCountRequest(kpi_id=kpis[0], range=ALL_TIME)),
-        (f"{service}ListDimensionValues", kpi.ListDimensionValuesRequest(dimension=1)),
+        (f"{service}ListDimensionValues", kpi.ListDimensionValuesRequest(dimension=kpi.DIMENSION_OPERATOR)),
         ("/telwerk.v1.SettingsService/GetAccountSettings", settings.GetAccountSettingsRequest()),
         ("/telwerk.v1.SettingsService/ListWidgetSettings", settings.ListWidgetSettingsRequest()),
-        ("/telwerk.v1.SettingsService/ListDisplayNames", settings.ListDisplayNamesRequest(kind=3)),
+        ("/telwerk.v1.SettingsService/ListDisplayNames", settings.ListDisplayNamesRequest(kind=names.NAME_KIND_WIDGET)),
         ("/telwerk.v1.IngestionService/IngestEvents", ingestion.IngestEventsRequest(events=[event])),
     ]
-    watched = kpi.QueryTimeSeriesRequest(kpi_ids=kpis[:2], range=ALL_TIME, granularity=day + 3)
+    watched = kpi.QueryTimeSeriesRequest(kpi_ids=kpis[:2], range=ALL_TIME, granularity=kpi.GRANULARITY_QUARTER)
     asked.append((f"{service}WatchTimeSeries", kpi.WatchTimeSeriesRequest(query=watched)))
     for _, message in asked:
         message.account_id = str(ACCOUNT)

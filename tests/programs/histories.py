@@ -83,7 +83,7 @@ class Round:
         return wrong
 
     def _start(self, place: int) -> tuple[ExitStack, ServerProcess]:
-        """As whoever runs a server does: one whose commit is cut off as it starts says so, ends, and is started again."""
+        """One whose commit is cut off as it starts says so and ends; whoever runs it starts it again."""
         for _ in range(STARTS_MAX):
             self._wire.cuts_commits = 0
             stack = ExitStack()
