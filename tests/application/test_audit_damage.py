@@ -158,6 +158,10 @@ OF_ANOTHER_TYPE = {
         "UPDATE conversations SET due = 0.5 WHERE conversation_id = (SELECT min(conversation_id) FROM conversations)",
         lambda view: view.conversations_in(0, 2**60, None, 1_000),
     ),
+    "conversations, of which the earliest limit is asked": (
+        "UPDATE conversations SET due = 0.5 WHERE conversation_id = (SELECT min(conversation_id) FROM conversations)",
+        lambda view: view.earliest_due(),
+    ),
     "widget_settings": ("UPDATE widget_settings SET widget_id = x'ff'", lambda view: view.widget_versions()),
     "display_names": (
         "INSERT INTO display_names VALUES ('acme', 1, 'anna', x'fffe')",
@@ -171,7 +175,7 @@ def test_a_value_of_another_type_is_a_damaged_row_wherever_it_is_met(service: Se
     """SQLite puts any type into any column, and a bit that flips in a row's head makes it another."""
     statement, read = damage
     change(service, statement)
-    with pytest.raises(DamagedRowError, match=f"account 'acme': table {table}, "):
+    with pytest.raises(DamagedRowError, match=f"account 'acme': table {table.partition(',')[0]}, "):
         service.read(ACCOUNT, read)
 
 

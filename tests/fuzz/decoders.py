@@ -308,7 +308,8 @@ def headers(run: Run, cases: int) -> None:
             text = chance.choice(_HEADERS)
             text = bent_text(chance, text) if chance.randrange(5) else text
             # As a server reads them: each byte a character.
-            as_read = text.encode("utf-8", "surrogatepass").decode("latin-1")
+            written = text.encode("latin-1", "ignore") if chance.randrange(2) else text.encode("utf-8", "surrogatepass")
+            as_read = written.decode("latin-1")
             yield as_read, bent(chance, body) if chance.randrange(4) else body
 
     def attempt(case: Any) -> str:

@@ -384,3 +384,23 @@ async def test_acknowledged_means_on_disk_whatever_the_database_was_set_to(url):
             [(ACME, Do(lambda tx: tx._connection.exec_driver_sql("SHOW synchronous_commit").one()))]
         )
         assert setting == "on"
+
+
+async def test_a_connection_that_ends_as_it_is_made_is_made_anew(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the moment in which it is there and that in which it is set up, a restart or a pooler may end it."""
+    connect, ended = asyncpg.connect, 0
+
+    async def ending(*arguments: Any, **options: Any) -> Any:
+        nonlocal ended
+        connection = await connect(*arguments, **options)
+        if ended < 2:
+            ended += 1
+            connection.terminate()
+        return connection
+
+    monkeypatch.setattr(asyncpg, "connect", ending)
+    assert await store.accounts() == []
+    assert await store.write([(ACME, Do(bumped))]) == [1]
+    assert ended == 2

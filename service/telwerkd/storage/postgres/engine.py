@@ -7,6 +7,8 @@ each time (docs/reliability.md).
 """
 
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from secrets import token_hex
 from typing import Any, Literal
 
@@ -62,6 +64,18 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]  # it ships no type
             raise
 
 
+@asynccontextmanager
+async def _set_up(connection: Any) -> AsyncIterator[None]:
+    """A transaction on a connection that is being made. One that ended meanwhile is lost, as those in use are."""
+    try:
+        async with connection.transaction():
+            yield
+    except asyncpg.InterfaceError as error:
+        if connection.is_closed():
+            raise ConnectionResetError("the connection ended as it was made") from error
+        raise
+
+
 class _Dialect(PGDialect_asyncpg):
     """SQLAlchemy's, but what it looks up for a new connection is a transaction, so that it has one session."""
 
@@ -69,12 +83,12 @@ class _Dialect(PGDialect_asyncpg):
 
     async def setup_asyncpg_json_codec(self, conn: Any) -> None:
         """What SQLAlchemy's does."""
-        async with conn.driver_connection.transaction():
+        async with _set_up(conn.driver_connection):
             await super().setup_asyncpg_json_codec(conn)  # type: ignore[no-untyped-call]  # it ships none for this
 
     async def setup_asyncpg_jsonb_codec(self, conn: Any) -> None:
         """What SQLAlchemy's does."""
-        async with conn.driver_connection.transaction():
+        async with _set_up(conn.driver_connection):
             await super().setup_asyncpg_jsonb_codec(conn)  # type: ignore[no-untyped-call]  # it ships none for this
 
 

@@ -14,7 +14,7 @@ from telwerkd.domain.counting.measures import Measure, kpi_of
 from telwerkd.domain.ids import Micros
 from telwerkd.storage.schema.tables import base_counters, chunk_versions, conversations, counters, deltas
 from telwerkd.storage.sql import records
-from telwerkd.storage.sql.part import AccountPart, Statement, whole_cells
+from telwerkd.storage.sql.part import AccountPart, Statement, check_types, whole_cells
 
 
 def _cells_of(table: sa.Table) -> sa.Select[*tuple[Any, ...]]:
@@ -128,6 +128,7 @@ class CounterQueries(AccountPart):
     def earliest_due(self) -> Micros | None:
         """The earliest limit that is not settled."""
         [[due]] = _EARLIEST_DUE.on(self._connection, account=self._account)
+        check_types(conversations.name, (), (due,), (int,))
         return None if due is None else Micros(due)
 
     def base_cells(self, measure: Measure, first_chunk: int, last_chunk: int) -> list[StoredChunk]:
