@@ -237,15 +237,17 @@ def imports(run: Run, cases: int) -> None:
         if raw.startswith(b"\x1f\x8b"):
             stream = gzip.GzipFile(fileobj=stream)
         seen: list[int] = []
+        broken = 0
         for batch in lines.batches(stream, 2):
             seen += [*batch.lines, *(refusal.line for refusal in batch.broken)]
+            broken += len(batch.broken)
             if any(not refusal.message.strip() for refusal in batch.broken):
                 raise ViolationError(f"a broken line says nothing: {batch.broken}")
             for event in batch.events:
                 event.SerializeToString()
         if sorted(set(seen)) != sorted(seen):
             raise ViolationError(f"a line is there twice: {seen}")
-        return "some are told" if seen else "nothing"
+        return f"{'events' if len(seen) > broken else 'no event'}, {'and broken lines' if broken else 'nothing broken'}"
 
     run.each(cases, make, attempt)
 

@@ -33,7 +33,7 @@ SECONDS = 120
 ACCOUNTS = 3
 CLIENTS = 4
 """Of each account; one more watches."""
-PAUSE_SECONDS_MAX = 0.4
+PAUSE_SECONDS_MAX = 0.8
 """Between two breaks."""
 KILL_EVERY_SECONDS = 15.0
 STARTS_MAX = 5
