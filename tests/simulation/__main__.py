@@ -1,9 +1,10 @@
 # ruff: noqa: T201  # a program that prints
 """Lives worlds, one seed after the other, and tells of those that went wrong.
 
-    python -m tests.simulation [SEEDS] [FROM]
+    python -m tests.simulation [--first] [SEEDS] [FROM]
 
-Each world that went wrong is lived again, which must give the same to the byte, and made as short as it can be.
+Each world that went wrong is lived again, which must give the same to the byte, and made as short as it can be. With
+`--first` the first of them is the last, and only named.
 """
 
 import gc
@@ -20,8 +21,8 @@ _TOLD_MAX = 5
 _TELL_SECONDS = 30.0
 
 
-def run(first: int, seeds: int) -> list[Outcome]:
-    """Lives the worlds of some seeds; gives those that went wrong."""
+def run(first: int, seeds: int, *, is_first_enough: bool = False) -> list[Outcome]:
+    """Lives the worlds of some seeds; gives those that went wrong, or the first of them."""
     failed: list[Outcome] = []
     begun = told_at = time.monotonic()
     cpu = time.process_time()
@@ -34,6 +35,8 @@ def run(first: int, seeds: int) -> list[Outcome]:
         if outcome.wrong:
             failed.append(outcome)
             print(f"world {seed}: {outcome.wrong[0][:300]}", flush=True)
+            if is_first_enough:
+                break
         now = time.monotonic()
         if now - told_at > _TELL_SECONDS or count == seeds:
             told_at = now
@@ -57,5 +60,8 @@ def main(seeds: int, first: int) -> int:
 
 
 if __name__ == "__main__":
-    numbers = [int(argument) for argument in sys.argv[1:]]
-    sys.exit(main(numbers[0] if numbers else SEEDS, numbers[1] if len(numbers) > 1 else 0))
+    numbers = [int(argument) for argument in sys.argv[1:] if argument.isdecimal()]
+    seeds_, first_ = (*numbers, *(SEEDS, 0)[len(numbers) :])
+    if "--first" in sys.argv:
+        sys.exit(bool(run(first_, seeds_, is_first_enough=True)))
+    sys.exit(main(seeds_, first_))

@@ -106,12 +106,12 @@ class Clients:
     # One thing each.
 
     async def until_done(self, number: int, call: Callable[[Server], Coroutine[Any, Any, bytes]]) -> bytes:
-        """Calls a server, and again as long as it is away or does not take it."""
+        """Calls a server, and again, or the next one, as long as it is away or does not take it."""
         while True:
             try:
                 return await call(self._world.servers[number])
             except LostError:
-                pass
+                number = (number + 1) % len(self._world.servers)
             except RefusedError as refused:
                 if not refused.is_temporary:
                     raise

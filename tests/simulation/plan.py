@@ -10,6 +10,7 @@ from typing import TypeAlias
 from telwerkd.domain.conversation.events import Event, Kind, Message, PageVisited, Retracted, WentLive
 from telwerkd.domain.ids import SECOND, EventId, Micros
 from tests.generate import FAMILIES, GRID, START, THEMES, WIDGETS
+from tests.simulation.postgres import Trouble
 from tests.simulation.writer import Ill, Point
 
 ACCOUNTS = ("acme", "bolt", "cozy")
@@ -187,6 +188,14 @@ class UseSettings:
     small: bool
 
 
+@dataclass(frozen=True, slots=True)
+class TroubleSessions:
+    """The next transactions on PostgreSQL meet these."""
+
+    at: float
+    what: tuple[Trouble, ...]
+
+
 Action: TypeAlias = (
     Send
     | Ask
@@ -204,6 +213,7 @@ Action: TypeAlias = (
     | SlowThreads
     | JumpClock
     | UseSettings
+    | TroubleSessions
 )
 
 
@@ -213,6 +223,7 @@ class Plan:
 
     seed: int
     servers: int
+    on_postgres: bool
     disorder: float
     small: bool
     """Whether transactions have room for a few events only."""
@@ -223,28 +234,36 @@ class Plan:
 def planned(seed: int) -> Plan:
     """The world of a seed."""
     chance = random.Random(seed)  # noqa: S311  # to be repeated
-    drawing = _Drawing(chance)
+    servers = chance.choice((1, 1, 1, 2, 3))
+    drawing = _Drawing(chance, servers)
     actions: list[Action] = [*drawing.sends(), *drawing.asks(), *drawing.settings()]
     if chance.random() < 0.4:
         actions += drawing.removals()
     if chance.random() < 0.9:
-        actions += [drawing.fault() for _ in range(chance.randint(1, 5))]
+        draw = drawing.fault if servers == 1 else drawing.shared_fault
+        actions += [draw() for _ in range(chance.randint(1, 5))]
+    if servers > 1:
+        actions += drawing.clocks()
     actions.sort(key=lambda action: action.at)
     disorder, small = chance.choice((0.0, 0.2, 1.0)), chance.random() < 0.5
-    return Plan(seed, 1, disorder, small, chance.choice((0.7, 2.0, 2.0)), tuple(actions))
+    return Plan(seed, servers, servers > 1, disorder, small, chance.choice((0.7, 2.0, 2.0)), tuple(actions))
 
 
 class _Drawing:
     """Draws the actions of one world."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, servers: int) -> None:
         self._chance = chance
+        self._servers = servers
         self._accounts = ACCOUNTS[: chance.choice((1, 2, 2, 3))]
         self._numbers = iter(range(10**6))
         self._conversations: list[tuple[str, str]] = []
 
     def _when(self) -> float:
         return round(self._chance.uniform(0.0, SECONDS), 3)
+
+    def _server(self) -> int:
+        return self._chance.randrange(self._servers)
 
     def _account(self) -> str:
         return self._chance.choice(self._accounts)
@@ -261,9 +280,9 @@ class _Drawing:
                 others = [other for other in sends if isinstance(other, Send) and other.account == account]
                 if others and chance.random() < 0.2:
                     sent += chance.choice(others).events[:3]
-                twice_on = 0 if chance.random() < 0.15 else None
+                twice_on = self._server() if chance.random() < 0.15 else None
                 leaves = round(chance.uniform(0.0, 0.1), 4) if chance.random() < 0.1 else None
-                sends.append(Send(at, 0, account, sent, twice_on, leaves))
+                sends.append(Send(at, self._server(), account, sent, twice_on, leaves))
         return sends
 
     def _conversation(self) -> list[Event]:
@@ -308,9 +327,11 @@ class _Drawing:
         asks: list[Action] = []
         for _ in range(chance.randint(1, 6)):
             leaves = round(chance.uniform(0.0, 0.01), 4) if chance.random() < 0.1 else None
-            asks.append(Ask(self._when(), 0, self._account(), chance.random() < 0.5, leaves))
+            asks.append(Ask(self._when(), self._server(), self._account(), chance.random() < 0.5, leaves))
         watches = range(chance.choice((0, 1, 1, 2)))
-        return asks + [Watch(self._when() / 2, 0, self._account(), chance.choice((0.0, 0.0, 0.5))) for _ in watches]
+        return asks + [
+            Watch(self._when() / 2, self._server(), self._account(), chance.choice((0.0, 0.0, 0.5))) for _ in watches
+        ]
 
     def settings(self) -> list[Action]:
         """Settings of widgets, mostly before anything else."""
@@ -321,7 +342,9 @@ class _Drawing:
             limit = chance.choice((None, Micros(GRID), Micros(4 * GRID)))
             effective = Micros(wall(chance.choice((0.0, 1.0, 2.0))))
             widget = chance.choice(WIDGETS)
-            drawn.append(SetWidget(at, 0, self._account(), widget, effective, limit, chance.random() < 0.6))
+            drawn.append(
+                SetWidget(at, self._server(), self._account(), widget, effective, limit, chance.random() < 0.6)
+            )
         return drawn
 
     def removals(self) -> list[Action]:
@@ -332,9 +355,9 @@ class _Drawing:
             at, (account, conversation) = self._when(), chance.choice(self._conversations)
             if chance.random() < 0.5:
                 before = wall(at - chance.choice((0.0, 0.0, 1.0, 900.0)))
-                removals.append(Purge(at, 0, account, Micros(before)))
+                removals.append(Purge(at, self._server(), account, Micros(before)))
             else:
-                removals.append(Erase(at, 0, account, conversation, chance.random() < 0.5))
+                removals.append(Erase(at, self._server(), account, conversation, chance.random() < 0.5))
         return removals
 
     def fault(self) -> Action:  # noqa: PLR0911  # one case for each kind
@@ -361,3 +384,24 @@ class _Drawing:
                 return JumpClock(at, 0, Micros(chance.choice(jumps) * SECOND))
             case _:
                 return chance.choice((UseSettings(at, 0, chance.random() < 0.5), SlowThreads(at, 0.3)))
+
+    def shared_fault(self) -> Action:
+        """Something that goes wrong where several servers share PostgreSQL."""
+        chance, at, server = self._chance, self._when(), self._server()
+        away = round(chance.uniform(0.01, 0.8), 3)
+        match chance.randrange(10):
+            case 0 | 1 | 2:
+                return KillServer(at, server, chance.randrange(1, 300), away)
+            case 3:
+                return StopServer(at, server, away)
+            case 4 | 5 | 6 | 7:
+                return TroubleSessions(at, tuple(chance.choices(list(Trouble), k=chance.randint(1, 6))))
+            case 8:
+                return JumpClock(at, server, Micros(chance.choice((-20, -2, 1, 3, 40, 400)) * SECOND))
+            case _:
+                return chance.choice((UseSettings(at, server, chance.random() < 0.5), SlowThreads(at, 0.3)))
+
+    def clocks(self) -> list[Action]:
+        """Clocks that differ from the beginning."""
+        chance = self._chance
+        return [JumpClock(0.0, server, Micros(chance.randrange(-SECOND, SECOND))) for server in range(self._servers)]

@@ -23,6 +23,7 @@ from tests.simulation.plan import (
     SlowThreads,
     StallWriter,
     StopServer,
+    TroubleSessions,
     UseSettings,
     Watch,
     wall,
@@ -88,7 +89,8 @@ def told(outcome: Outcome) -> str:
     plan = outcome.plan
     order = {0.0: "in asyncio's order", 1.0: "in any order"}.get(plan.disorder, "mostly in asyncio's order")
     size = "few events fit" if plan.small else "many events fit"
-    lines = [f"World {plan.seed}: {plan.servers} server(s), tasks go on {order}, into a transaction {size}."]
+    where = f"{plan.servers} server(s) on {'PostgreSQL' if plan.on_postgres else 'SQLite'}"
+    lines = [f"World {plan.seed}: {where}, tasks go on {order}, into a transaction {size}."]
     lines += [f"  {action.at:6.3f} s  {_words(action)}" for action in plan.actions]
     lines += [f"  {outcome.seconds:6.3f} s  the end. What was wrong:"]
     return "\n".join([*lines, *(f"            - {wrong[:600]}" for wrong in outcome.wrong)])
@@ -130,6 +132,8 @@ def _words(action: Action) -> str:  # noqa: C901, PLR0911, PLR0912  # one case f
             return f"threads, disk and network are slow from now on, up to {seconds} s"
         case JumpClock(server=server, by=by):
             return f"the clock of server {server} jumps by {by / SECOND:+g} s"
+        case TroubleSessions(what=what):
+            return "the next transactions: " + "; ".join(f"one {trouble.value}" for trouble in what)
         case UseSettings(server=server, small=small):
             return f"server {server} takes up {'small' if small else 'large'} transactions"
 

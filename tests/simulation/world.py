@@ -33,9 +33,11 @@ from tests.simulation.plan import (
     SlowThreads,
     StallWriter,
     StopServer,
+    TroubleSessions,
     UseSettings,
     wall,
 )
+from tests.simulation.postgres import ModelledPostgres, SharedPostgres
 from tests.simulation.server import Server, SqliteFiles
 from tests.simulation.writer import DiskFaults
 
@@ -68,12 +70,13 @@ class World:
         self.loop = loop
         self.disk = Disk(loses_power=any(isinstance(action, LosePower) for action in plan.actions))
         self.faults = DiskFaults()
+        self.postgres = ModelledPostgres(loop, self.disk) if plan.on_postgres else None
         self.wrong: list[str] = []
         self.small = [plan.small] * plan.servers
         self.skews = [0] * plan.servers
         """By how much each server's clock is wrong, in microseconds."""
         self.servers: list[Server] = []
-        self.files: list[SqliteFiles] = []
+        self.files: list[SqliteFiles | SharedPostgres] = []
         self.clients = Clients(self)
         self._keepers: list[asyncio.Task[None]] = []
         self._away: dict[int, float] = {}
@@ -92,7 +95,11 @@ class World:
         return Settings(database=SqliteFile(self.disk.path), writer_stall_seconds=_STALL_SECONDS, **small)
 
     def _start(self, number: int) -> Server:
-        files = SqliteFiles(self.loop, self.disk, self.faults, _STALL_SECONDS)
+        files = (
+            SqliteFiles(self.loop, self.disk, self.faults, _STALL_SECONDS)
+            if self.postgres is None
+            else SharedPostgres(self.postgres)
+        )
         self.files.append(files)
         clock = Clock(
             lambda: (wall(self.loop.time()) + self.skews[number]) * 1_000, lambda: int(self.loop.time() * 1e9)
@@ -154,14 +161,17 @@ class World:
                     self.servers[number].use(self.settings(number))
             case SlowThreads(seconds_max=seconds_max):
                 self.loop.delay_seconds_max = seconds_max
-            case KillWriter() | FailCommits() | FillDisk() | StallWriter():
+            case TroubleSessions() | KillWriter() | FailCommits() | FillDisk() | StallWriter():
                 self._fault(action)
             case _:
                 self.clients.act(action)
 
-    def _fault(self, fault: KillWriter | FailCommits | FillDisk | StallWriter) -> None:
-        """Something goes wrong at the disk, or in the process that writes to it."""
+    def _fault(self, fault: TroubleSessions | KillWriter | FailCommits | FillDisk | StallWriter) -> None:
+        """Something goes wrong with the database."""
         match fault:
+            case TroubleSessions(what=what):
+                if self.postgres is not None:
+                    self.postgres.troubles.extend(what)
             case KillWriter(point=point):
                 self.faults.dies_at.append(point)
             case FailCommits(how=how):
@@ -186,6 +196,8 @@ class World:
     def _heal(self) -> None:
         self.loop.trace("all is healed")
         self.faults.heal()
+        if self.postgres is not None:
+            self.postgres.troubles.clear()
         self.loop.delay_seconds_max = 0.01
         for server in self.servers:
             server.life.steps_left = None
@@ -211,6 +223,8 @@ class World:
         for files in self.files:
             files.drop()
             files.kill_writers()
+        if self.postgres is not None:
+            self.postgres.close()
         self.disk.remove()
 
 
@@ -267,6 +281,7 @@ def lived(plan: Plan) -> Outcome:
         loop.pass_by(drawn.choice(_READING_COSTS))
         return loop.time()
 
+    random.seed(plan.seed)  # by which the program waits between attempts
     unhandled: list[str] = []
     loop.set_exception_handler(
         lambda _, context: unhandled.append(f"unhandled: {context.get('exception') or context['message']}")
@@ -278,11 +293,11 @@ def lived(plan: Plan) -> Outcome:
         except NothingLeftError:
             world.wrong.append("somebody waits, and nothing will ever happen again")
         finally:
+            wrong = [*world.wrong, *unhandled, *heard.wrong]
             steps, seconds, digest = loop.steps, loop.time(), loop.digest
             world.clear()
             _bury(loop)
         gc.collect(0)
-    wrong = [*world.wrong, *unhandled, *heard.wrong]
     return Outcome(plan, list(dict.fromkeys(wrong)), digest, steps, seconds)
 
 

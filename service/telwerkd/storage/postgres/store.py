@@ -68,15 +68,16 @@ class PostgresStore(AcrossAccounts):
     scheduling = WriteScheduling(merges_accounts=False, writes_at_once=WRITERS)
     reads_at_once = READERS
 
-    def __init__(self, url: PostgresUrl) -> None:
+    def __init__(self, url: PostgresUrl, make: Callable[..., AsyncEngine] = make_engine) -> None:
+        """`make` makes the pools of connections, as `make_engine` does."""
         super().__init__(self._looking_across)
         self._statements = Statements()
-        self._writers = make_engine(url, WRITERS, "READ COMMITTED", self._statements)
-        self._readers = make_engine(url, READERS, "REPEATABLE READ", self._statements, read_only=True)
+        self._writers = make(url, WRITERS, "READ COMMITTED", self._statements)
+        self._readers = make(url, READERS, "REPEATABLE READ", self._statements, read_only=True)
         self._threads = ThreadPoolExecutor(READERS, "postgres-reader")
-        self._standings = make_engine(url, STANDINGS, "REPEATABLE READ", self._statements, read_only=True)
+        self._standings = make(url, STANDINGS, "REPEATABLE READ", self._statements, read_only=True)
         # Of its own: slow queries must not make limits late, or the database seem away.
-        self._upkeep = make_engine(url, 1, "READ COMMITTED", self._statements)
+        self._upkeep = make(url, 1, "READ COMMITTED", self._statements)
         self._outages = {
             self._writers: Outage(log, "writing"),
             self._readers: Outage(log, "reading"),
