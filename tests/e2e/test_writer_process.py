@@ -1,6 +1,7 @@
 """On SQLite a process of its own writes. It may die, its server may die, and both may be told to stop at once."""
 
 import asyncio
+import gc
 import os
 import resource
 import signal
@@ -18,10 +19,12 @@ import grpc.aio
 import psutil
 import pytest
 
+from telwerkd.application.ports import StoreFigures
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.domain.ids import AccountId
 from telwerkd.storage.location import SqliteFile
 from telwerkd.storage.open_store import opened, prepare
+from telwerkd.storage.sqlite.schema import prepare as prepare_file
 from telwerkd.storage.sqlite.store import SqliteStore
 from telwerkd.storage.sqlite.writer_launch import launched
 from telwerkd.storage.sqlite.writer_process import WriterDefectError, WriterProcess
@@ -386,3 +389,33 @@ async def test_a_store_in_one_process_and_one_in_two_agree(tmp_path):
         for n in range(0, 10, 2):
             assert await served.write([(ACME, Do(bumped))]) == [n + 1]
             assert await command.write([(ACME, Do(bumped))]) == [n + 2]
+
+
+async def test_a_death_is_no_error_of_a_caller_that_has_gone(tmp_path: Path) -> None:
+    """Nobody waits for the reply any more, and nothing is logged as an error that nobody asked for."""
+    prepare_file(tmp_path / "telwerk.db")
+    unasked: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unasked.append(context))
+    figures = StoreFigures()
+    writer = WriterProcess(tmp_path / "telwerk.db", figures=figures)
+    await writer.start()
+    os.kill(figures.writer_pid, signal.SIGSTOP)
+    asking = asyncio.create_task(writer.write([(ACME, Do(bumped))]))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    asking.cancel()
+    os.kill(figures.writer_pid, signal.SIGKILL)
+    while not await proven(writer):
+        pass
+    gc.collect()
+    await writer.close()
+    assert unasked == []
+
+
+async def proven(writer: WriterProcess) -> bool:
+    """Whether the process, started again, takes what is written."""
+    try:
+        await writer.prove()
+    except UnavailableError:
+        return False
+    return True

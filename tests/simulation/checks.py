@@ -175,15 +175,12 @@ class _Judged:
         wanted = Counter[Kpi]()
         for (of, *_), n in facts.items():
             wanted[of] += n
-        for by_operator in (False, True):
-            request = totals(self._account, by_operator=by_operator)
-            answer = await self._world.clients.until_done(
-                0, lambda to, request=request: to.call("kpi.QueryTotals", request)
-            )
-            told = {of.kpi_id: of.count for of in pb.QueryTotalsResponse.FromString(answer).answers}
-            expected = {kpi_id: wanted[_kpi(kpi_id)] for kpi_id in KPIS}
-            if self.is_judged and told != expected:
-                self._world.wrong.append(f"{self._account} is told {told}, and the oracle counts {expected}")
+        request = totals(self._account, by_operator=self._world.plan.seed % 2 == 0)
+        answer = await self._world.clients.until_done(0, lambda to: to.call("kpi.QueryTotals", request))
+        told = {of.kpi_id: of.count for of in pb.QueryTotalsResponse.FromString(answer).answers}
+        expected = {kpi_id: wanted[_kpi(kpi_id)] for kpi_id in KPIS}
+        if self.is_judged and told != expected:
+            self._world.wrong.append(f"{self._account} is told {told}, and the oracle counts {expected}")
 
 
 def _kpi(kpi_id: str) -> Kpi:

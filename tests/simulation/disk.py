@@ -5,13 +5,17 @@ program it has a *graveyard*: a trigger keeps the events that purges and erasure
 oracle can still be asked about them.
 """
 
+import atexit
 import functools
 import shutil
 import sqlite3
 import tempfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from telwerkd.storage.sqlite import store as sqlite_store, writer as sqlite_writer
+from telwerkd.storage.sqlite.engine import make_engine
 from telwerkd.storage.sqlite.schema import prepare
 
 _GRAVEYARD = """
@@ -37,9 +41,27 @@ def _empty() -> bytes:
         return path.read_bytes()
 
 
-def _in_memory() -> str | None:
-    """Where a file costs no flush; None: wherever temporary files are."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # a folder of our own is made in it
+@functools.cache
+def _folder() -> Path:
+    """Where a flush costs nothing, if there is such a place; one for all worlds, so that their engines are the same."""
+    in_memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # a folder of our own is made in it
+    folder = tempfile.mkdtemp(prefix="telwerk-worlds-", dir=in_memory)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+@contextmanager
+def kept_engines() -> Iterator[None]:
+    """Has the program use the same engines in all worlds: each would compile all of its statements anew."""
+    before = sqlite_store.make_engine, sqlite_writer.make_engine
+    sqlite_store.make_engine = sqlite_writer.make_engine = _made
+    try:
+        yield
+    finally:
+        sqlite_store.make_engine, sqlite_writer.make_engine = before
+
+
+_made = functools.cache(make_engine)
 
 
 class Disk:
@@ -47,8 +69,10 @@ class Disk:
 
     def __init__(self, *, loses_power: bool) -> None:
         """One that never `loses_power` need not remember what was flushed."""
-        self._folder = tempfile.mkdtemp(prefix="telwerk-world-", dir=_in_memory())
-        self.path = Path(self._folder) / "telwerk.db"
+        self._folder = _folder()
+        for left in self._folder.iterdir():
+            left.unlink()
+        self.path = self._folder / "telwerk.db"
         self.path.write_bytes(_empty())
         self.path.chmod(0o600)
         self._loses_power = loses_power
@@ -61,7 +85,7 @@ class Disk:
 
     def lose_power(self) -> None:
         """Leaves what was flushed. Nobody may have the file open."""
-        for path in Path(self._folder).iterdir():
+        for path in self._folder.iterdir():
             path.unlink()
         for name, content in self._flushed.items():
             Path(name).write_bytes(content)
@@ -70,10 +94,6 @@ class Disk:
         """What the file says, past all code of the program."""
         with closing(sqlite3.connect(self.path)) as connection:
             return connection.execute(query, parameters).fetchall()
-
-    def remove(self) -> None:
-        """Removes it."""
-        shutil.rmtree(self._folder)
 
     def _files(self) -> dict[str, bytes]:
         names = (self.path, Path(f"{self.path}-wal"))

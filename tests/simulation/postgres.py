@@ -1,20 +1,22 @@
 """A model of PostgreSQL, below the real `PostgresStore`: its sessions, the lock of its rows, and what a network does.
 
 The tables are those of a SQLite file; what is modelled is what several servers see of one another. A transaction that
-writes begins with the account's row (`account_lock`), and waits there until whoever has it commits or is gone. One writer
-at a time is let in, whichever account it is of; PostgreSQL lets in one of each account, and no two accounts share a row.
-Between any two of its statements a transaction can be held up, a server can die, a session can break, and a commit can be
-done or not when the network says that it failed.
+writes begins with the account's row (`account_lock`), and waits there until whoever has it commits or is gone. One at a
+time is let in, whichever account it is of; PostgreSQL lets in one of each account, and no two accounts share a row.
+Between any two of its statements a transaction can be held up, a server can die, a session can break, and a commit can
+be done or not when the network says that it failed.
 """
 
 import asyncio
 import enum
+import random
 import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
-from typing import Any, TypeVar, cast
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, cast
 
 import asyncpg
 import sqlalchemy as sa
@@ -27,8 +29,6 @@ from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.postgres.store import PostgresStore
 from telwerkd.storage.sql.transaction import AccountTransaction
 from telwerkd.storage.sqlite.engine import configured
-from tests.simulation.disk import Disk
-from tests.simulation.loop import SimulatedLoop
 
 T = TypeVar("T")
 _LOCK_SECONDS = 10.0
@@ -52,10 +52,39 @@ class Trouble(enum.Enum):
 _AT_COMMIT = {Trouble.CUT_BEFORE_COMMIT, Trouble.CUT_AFTER_COMMIT, Trouble.NOT_SERIALIZED}
 
 
+class Course(Protocol):
+    """The course of things, which `SimulatedLoop` draws."""
+
+    chance: random.Random
+
+    def delay(self) -> float:
+        """How long something takes."""
+
+    def trace(self, *what: object) -> None:
+        """Notes what happened."""
+
+    def create_future(self) -> "asyncio.Future[Any]":
+        """As a loop does."""
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> object:
+        """As a loop does."""
+
+
+@cache
+def _pool(path: Path) -> sa.Engine:
+    return sa.create_engine(
+        "sqlite+pysqlite://",
+        creator=partial(configured, path, writes=True, any_text=False),
+        poolclass=sa.QueuePool,
+        pool_size=10,
+        max_overflow=-1,
+    )
+
+
 class ModelledPostgres:
     """A database that several servers share."""
 
-    def __init__(self, loop: SimulatedLoop, disk: Disk) -> None:
+    def __init__(self, loop: Course, path: Path) -> None:
         self.loop = loop
         self.troubles: deque[Trouble] = deque()
         """What the next transactions that write meet."""
@@ -63,13 +92,7 @@ class ModelledPostgres:
         self._waiting: deque[tuple[_Session, asyncio.Future[None]]] = deque()
         self.upkeep: dict[str, _Session] = {}
         """Who has an account's advisory lock."""
-        self.pool = sa.create_engine(
-            "sqlite+pysqlite://",
-            creator=partial(configured, disk.path, writes=True, any_text=False),
-            poolclass=sa.QueuePool,
-            pool_size=10,
-            max_overflow=-1,
-        )
+        self.pool = _pool(path)
 
     def meets(self, *kinds: Trouble) -> Trouble | None:
         """The next trouble, if it is one of these; then it is over."""
@@ -113,13 +136,14 @@ class ModelledPostgres:
 class _Session:
     """A connection of a server, and its transaction: what the store needs of SQLAlchemy's `AsyncConnection`."""
 
-    def __init__(self, postgres: ModelledPostgres) -> None:
+    def __init__(self, postgres: ModelledPostgres, *, read_only: bool) -> None:
         self.postgres = postgres
         self._loop = postgres.loop
         self.real = postgres.pool.connect()
         driver = self.real.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
         self.driver = driver
+        self.driver.execute(f"PRAGMA query_only = {int(read_only)}")
         self.is_open = True
 
     @asynccontextmanager
@@ -238,9 +262,10 @@ class _Statements:
 class _Engine:
     """What the store needs of an `AsyncEngine`."""
 
-    def __init__(self, postgres: ModelledPostgres, sessions: list[_Session]) -> None:
+    def __init__(self, postgres: ModelledPostgres, sessions: list[_Session], *, read_only: bool) -> None:
         self._postgres = postgres
         self._sessions = sessions
+        self._read_only = read_only
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[_Session]:
@@ -248,7 +273,7 @@ class _Engine:
         await asyncio.sleep(self._postgres.loop.delay())
         if self._postgres.meets(Trouble.NO_CONNECTION):
             raise ConnectionRefusedError("connection refused")
-        session = _Session(self._postgres)
+        session = _Session(self._postgres, read_only=self._read_only)
         self._sessions.append(session)
         try:
             yield session
@@ -287,8 +312,11 @@ class SharedPostgres:
 
     async def opened(self) -> Store:
         url = PostgresUrl("postgresql://modelled/world", "postgresql://modelled/world")
-        self._store = _Store(url, lambda *_, **__: cast("AsyncEngine", _Engine(self._postgres, self._sessions)))
+        self._store = _Store(url, self._pool)
         return self._store
+
+    def _pool(self, *_: object, read_only: bool = False) -> AsyncEngine:
+        return cast("AsyncEngine", _Engine(self._postgres, self._sessions, read_only=read_only))
 
     async def close(self) -> None:
         await self._store.close()

@@ -18,7 +18,7 @@ from telwerkd.server.settings import Settings
 from telwerkd.storage.location import SqliteFile
 from tests.simulation import checks
 from tests.simulation.actors import Clients
-from tests.simulation.disk import Disk
+from tests.simulation.disk import Disk, kept_engines
 from tests.simulation.loop import NothingLeftError, SimulatedLoop
 from tests.simulation.plan import (
     SECONDS,
@@ -70,7 +70,7 @@ class World:
         self.loop = loop
         self.disk = Disk(loses_power=any(isinstance(action, LosePower) for action in plan.actions))
         self.faults = DiskFaults()
-        self.postgres = ModelledPostgres(loop, self.disk) if plan.on_postgres else None
+        self.postgres = ModelledPostgres(loop, self.disk.path) if plan.on_postgres else None
         self.wrong: list[str] = []
         self.small = [plan.small] * plan.servers
         self.skews = [0] * plan.servers
@@ -80,6 +80,8 @@ class World:
         self.clients = Clients(self)
         self._keepers: list[asyncio.Task[None]] = []
         self._away: dict[int, float] = {}
+        self._gone: list[Server] = []
+        """Those that died: what they left must not be collected while the world goes on."""
         self._is_over = False
         self._log = log
 
@@ -116,6 +118,7 @@ class World:
             if not self._is_over:
                 await asyncio.sleep(self._away.pop(number, _AWAY_SECONDS))
             if not self._is_over:
+                self._gone.append(server)
                 self.servers[number] = self._start(number)
 
     # What happens.
@@ -225,7 +228,6 @@ class World:
             files.kill_writers()
         if self.postgres is not None:
             self.postgres.close()
-        self.disk.remove()
 
 
 class HeardLog(logging.Handler):
@@ -286,7 +288,7 @@ def lived(plan: Plan) -> Outcome:
     loop.set_exception_handler(
         lambda _, context: unhandled.append(f"unhandled: {context.get('exception') or context['message']}")
     )
-    with _quiet() as heard, _measured_by(steady):
+    with _quiet() as heard, _measured_by(steady), kept_engines():
         world = World(plan, loop, heard)
         try:
             loop.run_until_complete(world.live())

@@ -78,6 +78,8 @@ class SimulatedWriter:
         self._received = bytearray()
         self._messages: deque[bytes] = deque()
         self._is_busy = True
+        self._is_at_work = False
+        """Whether what happens to the engine happens to this process: the one before may still be there."""
         self._is_closed = False
         self._code: int | None = None
         self._later(self._answer, _pickled(None))
@@ -126,11 +128,14 @@ class SimulatedWriter:
     def _work(self, message: bytes) -> None:
         if self._dies(Point.RECEIVING):
             return
+        self._is_at_work = True
         try:
             reply = _reply(self._writer, message)
         except _KilledError:
             self.kill()
             return
+        finally:
+            self._is_at_work = False
         if not self._dies(Point.REPLYING):
             self._later(self._answer, reply)
 
@@ -152,6 +157,8 @@ class SimulatedWriter:
         return True
 
     def _died(self) -> None:
+        sa.event.remove(self._writer._engine, "begin", self._begins)
+        sa.event.remove(self._writer._engine, "commit", self._commits)
         self._writer.close()
         self.reader.feed_eof()
         self._loop.trace("writer ends", self._code)
@@ -159,12 +166,16 @@ class SimulatedWriter:
     # What its disk does to it.
 
     def _begins(self, connection: sa.Connection) -> None:
+        if not self._is_at_work:
+            return
         driver = _driver(connection)
         [pages] = driver.execute("PRAGMA page_count").fetchone()
         # SQLite itself then finds no room for another page.
         driver.execute(f"PRAGMA max_page_count = {pages if self._faults.is_full else 2**30}")
 
     def _commits(self, connection: sa.Connection) -> None:
+        if not self._is_at_work:
+            return
         point = self._faults.dies_at[0] if self._faults.dies_at else None
         if point is Point.BEFORE_COMMIT:
             self._faults.dies_at.popleft()

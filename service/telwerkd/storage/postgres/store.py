@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from telwerkd.application.ports import AnswerVersion, Command, Snapshot, StoreFigures, WriteScheduling, Written
 from telwerkd.domain.ids import AccountId
+from telwerkd.process.futures import seen
 from telwerkd.process.steady import monotonic
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.postgres.account_lock import locked_account
@@ -216,6 +217,7 @@ class PostgresStore(AcrossAccounts):
         task = asyncio.ensure_future(writing)
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
+        task.add_done_callback(seen)
         return await asyncio.shield(task)
 
 

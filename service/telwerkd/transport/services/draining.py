@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from telwerkd.domain.errors import Reason, UnavailableError
+from telwerkd.process.futures import seen
 
 T = TypeVar("T")
 
@@ -16,7 +17,8 @@ async def unless_drained(draining: asyncio.Task[Any], awaitable: Awaitable[T]) -
         UnavailableError: it drains.
     """
     waiting = asyncio.ensure_future(awaitable)
-    waiting.add_done_callback(_seen)
+    # It may fail just as the caller goes, who then does not ask how it ended.
+    waiting.add_done_callback(seen)
     try:
         await asyncio.wait({waiting, draining}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -26,9 +28,3 @@ async def unless_drained(draining: asyncio.Task[Any], awaitable: Awaitable[T]) -
     if waiting.cancelled() or not waiting.done():
         raise UnavailableError(Reason.SHUTTING_DOWN, "the server is stopping: send the rest to another", 1.0)
     return waiting.result()
-
-
-def _seen(ended: asyncio.Future[Any]) -> None:
-    """It may fail just as the caller goes, who then does not ask how it ended: that is nobody's error."""
-    if not ended.cancelled():
-        ended.exception()
