@@ -112,9 +112,12 @@ bridge-days: $(VENV)/tested ## simulated days of Chatwoot, shuffled, late and re
 # Worlds of so many seeds, from one on.
 SEEDS := 1000
 FROM := 0
-.PHONY: simulate
+.PHONY: simulate simulate-mutations
 simulate: $(VENV)/tested ## simulated worlds: faults of every kind at any step, from seeds; SEEDS=1000 FROM=0
 	$(BIN)/python -m tests.simulation $(SEEDS) $(FROM)
+
+simulate-mutations: $(VENV)/tested ## break what runs at the same time in ten ways: simulated worlds find each
+	$(BIN)/python -m tests.simulation.mutations
 
 backups: $(VENV)/tested ## back up a busy server 20 times, killing backups and servers: what is there verifies
 	$(BIN)/python tests/programs/backups.py 20

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from telwerkd.application.ports import Snapshot, Store
 from telwerkd.domain.errors import QuotaExceededError
 from telwerkd.domain.ids import AccountId
-from telwerkd.process.futures import seen
 
 T = TypeVar("T")
 
@@ -153,7 +152,8 @@ class Readers:
     async def _held(self, account: AccountId, running: "asyncio.Future[T]") -> T:
         def ended(ended: "asyncio.Future[Any]") -> None:
             self._turns.give_back(account)
-            seen(ended)
+            if not ended.cancelled():
+                ended.exception()  # seen, also where nobody waits for it any more
 
         running.add_done_callback(ended)
         return await asyncio.shield(running)
