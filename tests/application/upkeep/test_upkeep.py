@@ -20,6 +20,7 @@ from telwerkd.domain.conversation.events import (
     WentLive,
 )
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, WidgetId
+from telwerkd.process.steady import monotonic
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
 
@@ -99,3 +100,17 @@ async def test_a_clock_that_is_years_ahead_purges_no_recent_event(store):
     log = await store.read(WHOLE, lambda view: view.log(ConversationId("c")))
     assert [kept.event_id for kept in log] == ["new"]
     assert (await store.read(WHOLE, lambda view: view.account().horizon)) == START + 11 * DAY
+
+
+async def test_a_compaction_may_take_no_time_at_all(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As far as its clock can tell, which may say the same twice."""
+    batch = [event("a", 1, ActionPerformed(InactivityAction(1)))]
+    await store.write([(WHOLE, IngestBatch([batch], IngestLimits()))])
+    monkeypatch.setattr(monotonic, "read", lambda: 1.0)
+    compaction = Compaction(store)
+    for _ in range(2):
+        await compaction.run_once()
+    assert await store.compactable() == []
+    assert caplog.messages == []
