@@ -90,7 +90,12 @@ class World:
     def settings(self, server: int) -> Settings:
         """Those of a server: in some worlds a transaction has room for a few events only."""
         small = (
-            {"transaction_events_max": 4, "transaction_shared_events_max": 3, "answer_cache_bytes_max": 2_000}
+            {
+                "transaction_events_max": 4,
+                "transaction_shared_events_max": 3,
+                "answer_cache_bytes_max": 2_000,
+                "transaction_shared_seconds_max": 0.001,
+            }
             if self.small[server]
             else {}
         )
