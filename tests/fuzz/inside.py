@@ -1,7 +1,6 @@
 """A whole server in this process, called without sockets: its services behind all their interceptors.
 
-So a case takes a fraction of a millisecond, and nothing but gRPC's own core is left out; `test_fuzz` has some go
-through that as well.
+So a case takes a fraction of a millisecond, and nothing but gRPC's own core is left out.
 """
 
 import asyncio
