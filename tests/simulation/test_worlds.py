@@ -12,7 +12,7 @@ from tests.simulation.story import shortest, told
 from tests.simulation.world import Outcome, lived
 from tests.simulation.writer import SimulatedWriter
 
-WORLDS, PARTS = 500, 4
+WORLDS, PARTS = 240, 4
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -25,7 +25,7 @@ def _nothing_older_is_collected() -> Iterator[None]:
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_whatever_happens_what_is_acknowledged_is_stored_and_counted_once(part: int) -> None:
-    """500 worlds; `make simulate` lives more of them, and tells the story of one that goes wrong."""
+    """240 worlds; `make simulate` lives more of them, and tells the story of one that goes wrong."""
     outcomes = [lived(planned(seed)) for seed in range(part, WORLDS, PARTS)]
     assert [(outcome.plan.seed, outcome.wrong) for outcome in outcomes if outcome.wrong] == []
 
