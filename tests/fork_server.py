@@ -90,10 +90,15 @@ class Popen(subprocess.Popen[Any]):
 
     _pidfd: int | None = None
 
+    def __init__(self, *arguments: Any, **how: Any) -> None:
+        # asyncio, which asks for no buffers, waits by itself for what must then be a child of this process.
+        self._is_asyncios = how.get("bufsize") == 0
+        super().__init__(*arguments, **how)
+
     def _execute_child(self, *values: Any) -> None:
         given = dict(zip(_PARAMETERS, values, strict=True))
         env = os.environ if given["env"] is None else given["env"]
-        if not _can_be_forked(given, env):
+        if self._is_asyncios or not _can_be_forked(given, env):
             _EXECUTES(self, *values)
             return
         _, _, *arguments = map(os.fspath, given["args"])
@@ -156,6 +161,8 @@ def main() -> None:
     os.environ |= {"GRPC_VERBOSITY": "NONE", "GRPC_ENABLE_FORK_SUPPORT": "0"}
     for module in {*PROGRAMS.values(), "telwerkd.cli.health", "uvicorn"}:
         importlib.import_module(module)
+    for program in PROGRAMS:
+        sys.modules.pop(program, None)  # it is run, not imported
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         raise RuntimeError("an import starts threads, which a fork would leave behind")
     gc.freeze()

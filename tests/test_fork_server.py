@@ -19,8 +19,9 @@ EXECUTED = subprocess.Popen.__mro__[1] if issubclass(subprocess.Popen, fork_serv
         ["telwerkd.cli", "settings", "--config", "telwerkd.toml"],
         ["telwerkd", "serve", "--no-such-option"],
         ["telwerk.cli", "erase"],
+        ["telwerk_bridges.cli", "serve"],
     ],
-    ids=["environment, folder", "usage", "input"],
+    ids=["environment, folder", "usage", "input", "bridge"],
 )
 def test_it_says_and_ends_as_one_that_is_executed(arguments: list[str], tmp_path: Path) -> None:
     """By the same arguments, environment, folder and streams."""

@@ -27,8 +27,9 @@ SETTINGS = {
     "conversation_pending_max": 10,
     "groups_max": 35,
     "points_max": 300_000,
+    "transaction_shared_seconds_max": 60.0,
 }
-"""Bounds small enough to be met."""
+"""Bounds small enough to be met; but how fast the machine is must not divide a batch, and with it the names left."""
 
 _PACKAGE = "telwerk.v1"
 _DETAILS = "grpc-status-details-bin"
