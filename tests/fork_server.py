@@ -161,8 +161,9 @@ def main() -> None:
     os.environ |= {"GRPC_VERBOSITY": "NONE", "GRPC_ENABLE_FORK_SUPPORT": "0"}
     for module in {*PROGRAMS.values(), "telwerkd.cli.health", "uvicorn"}:
         importlib.import_module(module)
-    for program in PROGRAMS:
-        sys.modules.pop(program, None)  # it is run, not imported
+    for program, imported in PROGRAMS.items():
+        if program == imported:
+            del sys.modules[program]  # a module is run, where of a package its `__main__` is
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         raise RuntimeError("an import starts threads, which a fork would leave behind")
     gc.freeze()

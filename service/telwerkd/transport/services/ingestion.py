@@ -211,6 +211,9 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
             return valid, await self._decoded_into(valid, account, batch, now)
         except BaseException:  # it is wrong, memory has no room for it, or its caller has gone
             let_go_of(valid)
+            if batch.reservation is not None:
+                # At once: else those beside it are refused before its call ends. It may be released already.
+                batch.reservation.resize(min(batch.size, batch.reservation.size))
             raise
 
     async def _decoded_into(
