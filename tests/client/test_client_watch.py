@@ -3,8 +3,7 @@
 import asyncio
 import signal
 import threading
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager, closing, suppress
+from contextlib import aclosing, closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from telwerk._status import StatusDetails
 from telwerk.v1 import event_pb2 as pb, kpi_service_pb2 as kpi
 from telwerk.watching import Patience, Watched
 from tests.conftest import ServerProcess, serving
+from tests.line import line_to
 
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
 DAYS: dict[str, Any] = {"start": date(2026, 11, 2), "end": date(2026, 11, 5)}
@@ -214,10 +214,10 @@ def test_patience_counts_from_the_loss_of_the_connection_and_not_from_the_last_u
 async def test_watches_that_were_quiet_for_longer_than_their_patience_outlive_a_cut(
     shared_server: ServerProcess, account: str
 ) -> None:
-    """Both clients', through a forwarder that cuts every connection."""
+    """Both clients', through a line that is cut."""
     patience_seconds = 5.0
-    async with _forwarding(shared_server.address) as way, AsyncTelwerk(way.address) as asynchronous:
-        with Telwerk(way.address) as client, Telwerk(shared_server.address) as producer:
+    async with line_to(shared_server.address) as (address, line), AsyncTelwerk(address) as asynchronous:
+        with Telwerk(address) as client, Telwerk(shared_server.address) as producer:
             watched = asynchronous.watch(account, RATED, **DAYS, patience_seconds=patience_seconds)
             updates = client.watch(account, RATED, **DAYS, patience_seconds=patience_seconds)
 
@@ -231,50 +231,7 @@ async def test_watches_that_were_quiet_for_longer_than_their_patience_outlive_a_
                     again = asyncio.ensure_future(both())
                     await asyncio.sleep(patience_seconds + 0.5)
                     assert not again.done()
-                    way.cut()
+                    line.cut()
                     assert await asyncio.wait_for(again, 60) == [0, 0]
                     producer.ingest(account, rated("c1", 0, 5))
                     assert await both() == [1, 1]
-
-
-class _Way:
-    """Forwards connections to a server, until they are cut."""
-
-    def __init__(self, server: str) -> None:
-        self.address = ""
-        self._host, _, port = server.rpartition(":")
-        self._port = int(port)
-        self._writers: list[asyncio.StreamWriter] = []
-        self._pumps: set[asyncio.Task[None]] = set()
-
-    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        from_server, to_server = await asyncio.open_connection(self._host, self._port)
-        self._writers += [writer, to_server]
-        for source, sink in ((reader, to_server), (from_server, writer)):
-            self._pumps.add(asyncio.create_task(self._pump(source, sink)))
-
-    def cut(self) -> None:
-        for writer in self._writers:
-            writer.transport.abort()
-        self._writers.clear()
-
-    async def ended(self) -> None:
-        self.cut()
-        await asyncio.gather(*self._pumps)
-
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            while data := await source.read(65_536):
-                sink.write(data)
-                await sink.drain()
-
-
-@asynccontextmanager
-async def _forwarding(server: str) -> AsyncIterator[_Way]:
-    way = _Way(server)
-    listener = await asyncio.start_server(way.connected, "127.0.0.1", 0)
-    async with listener:
-        way.address = f"127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-        yield way
-        listener.close()
-        await way.ended()

@@ -25,7 +25,7 @@ from telwerkd.storage.open_store import prepare
 from tests.conftest import ServerProcess, connected, serving
 from tests.histories.checker import NEVER, History, violations
 from tests.histories.clients import Client
-from tests.histories.lines import Line, line_to
+from tests.line import Line, line_to, reaching
 from tests.postgres import PostgresServer
 from tests.storage.proxy import Wire, wired_to
 
@@ -57,7 +57,8 @@ class Round:
         self._wire = wire
         self._chance = chance
         self._processes: list[tuple[ExitStack, ServerProcess]] = []
-        self._lines: list[Line] = []
+        self._lines: list[tuple[str, Line]] = []
+        """The addresses at which clients find the servers, and how they lead to them."""
         self.broken: Counter[str] = Counter()
         self.histories = [History() for _ in range(ACCOUNTS)]
         self.clients: list[Client] = []
@@ -67,8 +68,7 @@ class Round:
         async with AsyncExitStack() as stack:
             for place in range(2):
                 self._processes.append(await asyncio.to_thread(self._start, place))
-                line = await stack.enter_async_context(line_to(self._processes[place][1].address))
-                self._lines.append(line)
+                self._lines.append(await stack.enter_async_context(line_to(self._processes[place][1].address)))
             try:
                 await self._busy(stack, seconds)
                 await self._end(stack)
@@ -96,7 +96,7 @@ class Round:
         running: list[asyncio.Task[None]] = []
         for account, history in enumerate(self.histories):
             for number in range(CLIENTS + 1):
-                servers = [await stack.enter_async_context(connected(line.address)) for line in self._lines]
+                servers = [await stack.enter_async_context(connected(address)) for address, _ in self._lines]
                 own = random.Random(self._chance.random())
                 client = Client(f"account-{account}", f"{account}.{number}", servers, history, own)
                 self.clients.append(client)
@@ -120,7 +120,7 @@ class Round:
                         ended = await admin.fetchval(_END_SOME.format(self._chance.randint(1, 4)))
                         self.broken["connections of PostgreSQL ended"] += ended
                     case 1:
-                        self._chance.choice(self._lines).cut()
+                        self._chance.choice(self._lines)[1].cut()
                         self.broken["lines to a server cut"] += 1
                     case _:
                         self._wire.cuts_commits += 1
@@ -136,12 +136,12 @@ class Round:
         self.broken["servers killed"] += 1
         await asyncio.to_thread(stack.close)
         self._processes[place] = await asyncio.to_thread(self._start, place)
-        self._lines[place].upstream = self._processes[place][1].address
+        self._lines[place][1].connect = reaching(self._processes[place][1].address)
 
     async def _end(self, stack: AsyncExitStack) -> None:
         """Asks once more when nothing breaks any more."""
         for account, history in enumerate(self.histories):
-            servers = [await stack.enter_async_context(connected(line.address)) for line in self._lines]
+            servers = [await stack.enter_async_context(connected(address)) for address, _ in self._lines]
             client = Client(f"account-{account}", "end", servers, history, self._chance)
             deadline = time.monotonic() + QUIET_SECONDS_MAX
             read = await client.read()

@@ -10,8 +10,8 @@ from pathlib import Path
 import asyncpg
 import psutil
 
+from tests.line import Line, Way, line_to_postgres
 from tests.postgres import PostgresServer, execute
-from tests.programs.faults.line import Line, Way, line_to_postgres
 from tests.programs.faults.load import ACCOUNTS
 from tests.programs.faults.sockets import injected
 from tests.programs.faults.stage import postgres_program, staged

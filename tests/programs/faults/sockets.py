@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from tests.programs.faults.line import Line, Way, line_to
+from tests.line import Line, Way, line_to
 from tests.programs.faults.stage import sqlite_program, staged
 from tests.programs.faults.trial import OUT_OF_TIME, Fault, Found, Readiness
 

@@ -28,10 +28,11 @@ class Way(Enum):
 
 
 class Line:
-    """Passes bytes on as `way` says at the moment; both directions alike."""
+    """Passes bytes on as `being` says at the moment; both directions alike."""
 
     def __init__(self, connect: Callable[[], Awaitable[Streams]]) -> None:
-        self._connect = connect
+        self.connect = connect
+        """How the other side is reached; another way of it holds for connections to come."""
         self._way = Way.THROUGH
         self._changed = asyncio.Event()
         self._open = set[asyncio.Task[None]]()
@@ -60,7 +61,7 @@ class Line:
         writers = [writer]
         try:
             with suppress(OSError):
-                to_reader, to_writer = await self._connect()
+                to_reader, to_writer = await self.connect()
                 writers.append(to_writer)
                 there = asyncio.create_task(self._pass_on(reader, to_writer))
                 back = asyncio.create_task(self._pass_on(to_reader, writer))
@@ -112,12 +113,15 @@ class Line:
         finally:
             reading.cancel()
 
-    async def end(self) -> None:
-        """Every connection."""
-        tasks = set(self._open)
-        for task in tasks:
+    def cut(self) -> None:
+        """Resets every connection."""
+        for task in self._open:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def end(self) -> None:
+        """Returns when nothing is left of any connection."""
+        self.cut()
+        await asyncio.gather(*self._open, return_exceptions=True)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
@@ -128,11 +132,16 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
+def reaching(address: str) -> Callable[[], Awaitable[Streams]]:
+    """How a server at host:port is reached."""
+    host, _, port = address.rpartition(":")
+    return lambda: asyncio.open_connection(host, int(port))
+
+
 @asynccontextmanager
 async def line_to(address: str) -> AsyncIterator[tuple[str, Line]]:
     """An address of loopback that leads to another, and the line between."""
-    host, _, port = address.rpartition(":")
-    line = Line(lambda: asyncio.open_connection(host, int(port)))
+    line = Line(reaching(address))
     listening = await asyncio.start_server(line.serve, "127.0.0.1", 0)
     try:
         yield f"127.0.0.1:{listening.sockets[0].getsockname()[1]}", line
