@@ -81,7 +81,7 @@ def _started() -> socket.socket:
 
 
 _SERVER = ForkServer()
-_EXECUTES = subprocess.Popen._execute_child  # type: ignore[attr-defined]  # there is no public way in
+_EXECUTES = subprocess.Popen._execute_child  # there is no public way in
 _PARAMETERS: Final = tuple(inspect.signature(_EXECUTES).parameters)[1:]
 
 
@@ -111,23 +111,23 @@ class Popen(subprocess.Popen[Any]):
         self._child_created = True
         self._pidfd = os.pidfd_open(self.pid)
         ends = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
-        self._close_pipe_fds(*(given[name] for name in ends))  # type: ignore[attr-defined]
+        self._close_pipe_fds(*(given[name] for name in ends))
 
     def _internal_poll(self, *values: Any, **named: Any) -> int | None:
         if self._pidfd is None:
-            return super()._internal_poll(*values, **named)  # type: ignore[misc,no-any-return]
-        if self.returncode is None and self._waitpid_lock.acquire(blocking=False):  # type: ignore[attr-defined]
+            return super()._internal_poll(*values, **named)
+        if self.returncode is None and self._waitpid_lock.acquire(blocking=False):
             try:
                 pid, status = self._try_wait(os.WNOHANG)
                 if pid:
-                    self._handle_exitstatus(status)  # type: ignore[attr-defined]
+                    self._handle_exitstatus(status)
             finally:
-                self._waitpid_lock.release()  # type: ignore[attr-defined]
+                self._waitpid_lock.release()
         return self.returncode
 
     def _try_wait(self, wait_flags: int) -> tuple[int, int]:
         if self._pidfd is None:
-            return super()._try_wait(wait_flags)  # type: ignore[misc,no-any-return]
+            return super()._try_wait(wait_flags)
         ended = select.poll()
         ended.register(self._pidfd, select.POLLIN)
         if not ended.poll(0 if wait_flags & os.WNOHANG else None):
@@ -197,9 +197,9 @@ def _become(request: Mapping[str, Any], streams: Sequence[int]) -> None:
     os.chdir(request["cwd"])
     os.umask(request["umask"])
     signal.pthread_sigmask(signal.SIG_SETMASK, request["blocked"])
-    sys.stdin = sys.__stdin__ = _stream(0, "r", sys.stdin)  # type: ignore[misc]
-    sys.stdout = sys.__stdout__ = _stream(1, "w", sys.stdout)  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = _stream(2, "w", sys.stderr)  # type: ignore[misc]
+    sys.stdin = sys.__stdin__ = _stream(0, "r", sys.stdin)
+    sys.stdout = sys.__stdout__ = _stream(1, "w", sys.stdout)
+    sys.stderr = sys.__stderr__ = _stream(2, "w", sys.stderr)
     program, *arguments = request["arguments"]
     sys.argv = [program, *arguments]
     runpy.run_module(program, run_name="__main__", alter_sys=True)

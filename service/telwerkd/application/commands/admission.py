@@ -18,14 +18,14 @@ _NEVER = -1
 class _Known(NamedTuple):
     """What one transaction of an account leaves for the next, each as of one of its versions."""
 
-    version: int
+    names_version: int
     names: dict[int, set[str]]
-    """Other servers may have added some since. None goes but when `names_freed` grows."""
+    """Other servers may have added some since `names_version`. None goes but when `names_freed` grows."""
     names_freed: int
-    settings_version: int
+    version: int
     widgets: Widgets
     hot: HotConversations
-    """As of `settings_version` too."""
+    """Both hold while this is the account's version."""
 
 
 class _Log(NamedTuple):
@@ -50,7 +50,7 @@ class Admission:
         account = tx.account()
         self._horizon = account.horizon
         known: _Known | None = tx.recall()
-        if known is not None and known.settings_version == account.version:
+        if known is not None and known.version == account.version:
             self._widgets, self._kept = known.widgets, known.hot
         else:
             self._widgets, self._kept = Widgets(tx.widget_versions()), HotConversations()
@@ -66,7 +66,7 @@ class Admission:
             self._find_present(batches)
         self._known, self._known_at = {}, _NEVER
         if known is not None and known.names_freed == account.names_freed:
-            self._known, self._known_at = known.names, known.version
+            self._known, self._known_at = known.names, known.names_version
         self._version = account.version
         self._names_freed = account.names_freed
         self._names_max = account.names_max or limits.names_max

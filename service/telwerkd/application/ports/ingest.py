@@ -18,7 +18,7 @@ class IngestPort(Protocol):
     def remember(self, kept: Any, weight: int = 1) -> None:
         """Leaves something in memory for the next transactions of this account, once this one is committed.
 
-        `weight` is about how many names it has: what is remembered of all accounts is bounded by it.
+        `weight` is about how much memory it takes, in names: what is remembered of all accounts is bounded by it.
 
         They find it, or something older, or nothing: transactions elsewhere do not know of it.
         """

@@ -7,7 +7,7 @@ from telwerkd.domain.ids import AccountId
 _ACCOUNTS_MAX = 1_000
 
 _WEIGHT_MAX = 500_000
-"""Names, of all accounts together: some 50 MB. The account that wrote last is remembered whatever it weighs."""
+"""In names, of all accounts together: some 50 MB. The account that wrote last is remembered whatever it weighs."""
 
 
 class Memory:
