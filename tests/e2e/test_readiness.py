@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -18,7 +19,7 @@ from telwerkd.storage.open_store import opened, prepare
 from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.storage.sqlite.file import OpenedFile
 from tests.conftest import Server, connected, eventually, refusal, serving, wired, writer_of
-from tests.postgres import execute, fresh_database
+from tests.postgres import PostgresServer, execute, fresh_database
 
 RATED = """
     09:00:00 anna assigned in sales
@@ -130,20 +131,26 @@ def _config(folder: Path, text: str) -> Path:
     return file
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 8 MiB, where this may make one."""
-    folder = tmp_path / "disk"
+@contextmanager
+def _file_system(folder: Path, size: str) -> Iterator[Path]:
+    """One of its own, where this may make one."""
     folder.mkdir()
     mount, umount = shutil.which("mount"), shutil.which("umount")
     if os.geteuid() or not mount or not umount:
         pytest.skip("only root may make a file system")
-    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], check=False).returncode:
+    if subprocess.run([mount, "-t", "tmpfs", "-o", size, "tmpfs", folder], check=False).returncode:
         pytest.skip("no file system may be made here")
     try:
         yield folder
     finally:
         subprocess.run([umount, "-l", folder], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 8 MiB."""
+    with _file_system(tmp_path / "disk", "size=8m") as disk:
+        yield disk
 
 
 def _fill(disk: Path) -> None:
@@ -263,3 +270,59 @@ async def test_a_database_that_was_turned_read_only_is_seen_and_is_over(location
 def test_no_server_starts_on_a_read_only_database(location):
     _set(location, "SET default_transaction_read_only = on")
     assert "is read-only, perhaps a standby" in _cannot_start(location)
+
+
+async def test_a_right_to_write_that_was_taken_away_is_seen_and_is_over(postgres, location):
+    """Reading goes on meanwhile; nor does a server start for who may only read."""
+    role = f"reader_{os.getpid()}"
+    execute(location.dsn, f"CREATE ROLE {role} LOGIN", f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}")
+    theirs = located(location.dsn.replace("postgres@", f"{role}@", 1))
+    assert isinstance(theirs, PostgresUrl)
+    try:
+        async with _served(theirs) as server:
+            await _comes_and_goes(
+                server,
+                lambda: execute(location.dsn, f"REVOKE INSERT ON events FROM {role}"),
+                lambda: execute(location.dsn, f"GRANT INSERT ON events TO {role}"),
+            )
+        execute(location.dsn, f"REVOKE INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public FROM {role}")
+        assert "no right to write to the tables accounts, " in await asyncio.to_thread(_cannot_start, theirs)
+    finally:
+        execute(location.dsn, f"DROP OWNED BY {role}")
+        execute(postgres, f"DROP ROLE {role}")
+
+
+@pytest.fixture
+def postgres_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[PostgresUrl, Path]]:
+    """A PostgreSQL of its own, and the small file system that has its data."""
+    # Not the test's own folder: the path of a socket is a short one.
+    with (
+        tempfile.TemporaryDirectory(prefix="telwerk-") as folder,
+        _file_system(Path(folder) / "disk", "size=400m") as disk,
+    ):
+        for each in (disk, disk.parent):
+            each.chmod(0o755)  # PostgreSQL runs as another user
+        with monkeypatch.context() as patch:
+            patch.setattr(tempfile, "tempdir", str(disk))
+            server = PostgresServer()
+        try:
+            server.start()
+            database = located(server.url)
+            assert isinstance(database, PostgresUrl)
+            yield database, disk
+        finally:
+            server.remove()
+
+
+async def test_a_postgresql_without_room_is_seen_and_is_over_when_there_is(postgres_disk):
+    """Before anything is sent that needs a new page: an empty message would be committed all the same."""
+    database, disk = postgres_disk
+    async with _served(database) as server:
+        await server.ingest_chat("acme", RATED, "before")
+        _fill(disk)
+        await told(server, NOT_SERVING)
+        assert "is full" in await asyncio.to_thread(_cannot_start, database)
+        (disk / "fill").unlink()
+        await told(server, SERVING)
+        await server.ingest_chat("acme", RATED, "after")
+        assert await server.total("acme", "satisfaction_score") == 2

@@ -71,12 +71,15 @@ async def opened(
     For a server, a process of its own writes to a SQLite file, and no other server may serve that.
 
     Raises:
-        SchemaError: a server cannot write to the file, or another one serves it.
+        SchemaError: a server cannot write to the database, or another one serves the file.
         UnavailableError: the process does not start; or at the end, what it was storing may not be stored.
     """
     if isinstance(database, PostgresUrl):
+        from telwerkd.storage.postgres import schema as postgres_schema
         from telwerkd.storage.postgres.store import PostgresStore
 
+        if serving:
+            await postgres_schema.refuse_unwritable(database)
         postgres = PostgresStore(database)
         try:
             yield postgres

@@ -15,7 +15,7 @@ from tests.postgres import PostgresServer
 from tests.programs.faults.disks import mounted
 from tests.programs.faults.postgresql import away, stopped
 from tests.programs.faults.stage import postgres_program, staged
-from tests.programs.faults.trial import OUT_OF_TIME, Fault, Found, Readiness, skipped
+from tests.programs.faults.trial import OUT_OF_TIME, Fault, Found, skipped
 from tests.storage.pgbouncer import PROGRAM, bounced
 
 FAMILY, DISK_FAMILY = "PgBouncer before PostgreSQL", "PostgreSQL's disk"
@@ -84,7 +84,7 @@ async def _on_disk(disk: Path, folder: Path, found: list[Found]) -> None:
         await asyncio.to_thread(postgres.start)
         program, database = postgres_program(postgres.url, folder)
         async with staged(DISK_FAMILY, program, database, found) as trials:
-            await trials.trial(Fault("full", lambda: _full(disk), readiness=Readiness.ANY, seconds=6.0))
+            await trials.trial(Fault("full", lambda: _full(disk), seconds=6.0))
     finally:
         await asyncio.to_thread(postgres.remove)
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.postgres.engine import CONNECT_SECONDS, Statements, make_engine
 from telwerkd.storage.postgres.errors import DATABASE_ERRORS, is_standby, sqlstate
+from telwerkd.storage.postgres.proof import prove_write
 from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.storage.schema.tables import metadata
 from telwerkd.storage.schema.versions import known_revision, refuse_older, upgrade
@@ -19,8 +20,6 @@ T = TypeVar("T")
 
 _MIGRATION_LOCK = 8_387_236_824_920_056_683
 """A number that other programs' advisory locks will hardly have."""
-
-_TOO_MANY_CONNECTIONS = "53300"
 
 COPYING = "telwerk_copying"
 """The table that is there while a copy into a database is not done."""
@@ -97,6 +96,15 @@ async def prepare(url: PostgresUrl, *, create: bool = True) -> None:
         raise SchemaError(f"{url} is empty: `telwerkd serve` or `telwerkd migrate` makes its tables")
 
 
+async def refuse_unwritable(url: PostgresUrl) -> None:
+    """Returns if a server can write to a database.
+
+    Raises:
+        SchemaError: it cannot; the text says why.
+    """
+    await _run(url, prove_write)
+
+
 def is_copying(connection: sa.Connection) -> bool:
     """Whether a copy into the database has begun and is not done."""
     return connection.scalar(sa.select(sa.func.to_regclass(COPYING))) is not None
@@ -142,6 +150,11 @@ _READ_ONLY = (
     "{} is read-only, perhaps a standby: name the primary, or all servers with ?target_session_attrs=primary behind"
 )
 
+_LACKING = {
+    "53100": "cannot be written: the disk of its data is full",
+    "53300": "has no connection left: raise its max_connections, or run fewer servers",
+}
+"""What PostgreSQL has no more of, by its code."""
 
 _OF_POOLERS = {
     "unsupported startup parameter": (
@@ -156,11 +169,11 @@ _OF_POOLERS = {
 def _why(url: PostgresUrl, error: Exception, connect_seconds: float) -> str:
     if is_standby(error):
         return _READ_ONLY.format(url)
-    if sqlstate(error) == _TOO_MANY_CONNECTIONS:
-        return f"{url} has no connection left: raise its max_connections, or run fewer servers ({error})"
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    if lacking := _LACKING.get(sqlstate(error) or ""):
+        return f"{url} {lacking} ({cause})"
     if isinstance(error, TimeoutError):
         return f"{url} does not answer within {connect_seconds:g} s: is it PostgreSQL that listens there?"
-    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
     if isinstance(error, OSError):
         return f"{url} cannot be reached: {error.strerror or error}"
     if isinstance(cause, asyncpg.InterfaceError | asyncpg.InternalClientError):

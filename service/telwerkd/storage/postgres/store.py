@@ -17,7 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, TypeVar, cast
 
-import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -37,6 +36,7 @@ from telwerkd.storage.postgres.errors import (
     lost_its_statements,
     said,
 )
+from telwerkd.storage.postgres.proof import prove_write
 from telwerkd.storage.postgres.threads import StatementsInLoop
 from telwerkd.storage.sql.across import AcrossAccounts, Look
 from telwerkd.storage.sql.memory import Memory
@@ -181,9 +181,9 @@ class PostgresStore(AcrossAccounts):
             await engine.dispose()
 
     async def ping(self) -> None:
-        """Returns if the tables can be read, and what is written now would be committed."""
+        """Returns if the tables can be read, and what is written now would be committed, and has room."""
         await super().ping()
-        await self._answered(self._upkeep, _in_greenlet(_prove_write))
+        await self._answered(self._upkeep, _in_greenlet(prove_write))
         for outage in self._outages.values():
             outage.over()
 
@@ -223,20 +223,6 @@ class PostgresStore(AcrossAccounts):
 
 def _in_greenlet(work: Callable[[sa.Connection], T]) -> Callable[[AsyncConnection], Awaitable[T]]:
     return lambda connection: connection.run_sync(work)
-
-
-def _prove_write(connection: sa.Connection) -> None:
-    """Makes the transaction one whose commit is flushed like any other's, and changes nothing.
-
-    No row is touched: the connection may be read-only, but where the rows are is not asked.
-    """
-    if connection.scalar(_READ_ONLY) == "on":
-        raise asyncpg.ReadOnlySQLTransactionError("the database is read-only, perhaps a standby")
-    connection.execute(_PROOF)
-
-
-_READ_ONLY = sa.text("SELECT current_setting('transaction_read_only')")
-_PROOF = sa.text("SELECT pg_logical_emit_message(true, 'telwerk', '')")
 
 
 async def _once(engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:

@@ -1,0 +1,40 @@
+"""The proof that what is written to PostgreSQL now would be committed: it may be written, and there is room for it."""
+
+import asyncpg
+import sqlalchemy as sa
+
+from telwerkd.storage.schema.tables import metadata
+
+# Of a table that is not where the session looks for it, PostgreSQL says so.
+_STANDING = sa.text(
+    "SELECT current_setting('transaction_read_only') AS read_only, current_setting('temp_file_limit') AS file_limit, "
+    "set_config('temp_tablespaces', '', true), set_config('work_mem', '64kB', true), ARRAY(SELECT name FROM "
+    "unnest(CAST(:tables AS text[])) AS tables (name) WHERE NOT has_table_privilege(name, 'INSERT')) AS denied"
+)
+_TABLES = sorted(metadata.tables)
+# More than memory is given for, so it goes to a file: to where the tables are, as no other place is named. Such a file
+# needs no right, and leaves nothing behind, not even in the catalogue.
+_ROOM = sa.text(
+    "WITH room AS MATERIALIZED (SELECT repeat('x', 8192) FROM generate_series(1, 32)) SELECT count(*) FROM room"
+)
+_COMMITTED = sa.text("SELECT pg_logical_emit_message(true, 'telwerk', '')")
+
+
+def prove_write(connection: sa.Connection) -> None:
+    """Makes the transaction one whose commit is flushed like any other's, and changes nothing.
+
+    What finds room in the pages that there are is committed on a full disk too, so more is asked for: a quarter of a
+    mebibyte. No row is touched: where the rows are, on a cluster's other nodes perhaps, is not asked.
+
+    Raises:
+        sa.exc.DBAPIError: it would not be committed.
+        asyncpg.PostgresError: the database is read-only, or this user may not write to a table.
+    """
+    standing = connection.execute(_STANDING, {"tables": _TABLES}).one()
+    if standing.read_only == "on":
+        raise asyncpg.ReadOnlySQLTransactionError("the database is read-only, perhaps a standby")
+    if standing.denied:
+        raise asyncpg.InsufficientPrivilegeError(f"no right to write to the tables {', '.join(standing.denied)}")
+    if standing.file_limit != "0":  # else no session may have such a file
+        connection.execute(_ROOM)
+    connection.execute(_COMMITTED)
