@@ -3,11 +3,12 @@
 import asyncio
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 
 import grpc
@@ -18,7 +19,7 @@ from telwerkd.storage.location import PostgresUrl, SqliteFile, located
 from telwerkd.storage.open_store import opened, prepare
 from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.storage.sqlite.file import OpenedFile
-from tests.conftest import Server, connected, eventually, refusal, serving, wired, writer_of
+from tests.conftest import Server, connected, empty_database, eventually, refusal, serving, wired, writer_of
 from tests.postgres import PostgresServer, execute, fresh_database
 
 RATED = """
@@ -101,6 +102,48 @@ async def test_nothing_is_acknowledged_into_a_file_that_was_replaced(tmp_path):
 
     async with _served(path) as server:
         await _comes_and_goes(server, replace, lambda: aside.replace(path))
+
+
+@pytest.mark.parametrize("bytes_left", [0, 4_096], ids=["all of it", "but its first page"])
+async def test_nothing_is_acknowledged_into_a_file_that_was_cut_short(tmp_path, bytes_left):
+    """The log belongs to what was there: it would be played into what is left, and both be damaged."""
+    path = tmp_path / "telwerk.db"
+    async with _served(path) as server:
+        whole = path.read_bytes()
+        await _comes_and_goes(server, lambda: os.truncate(path, bytes_left), lambda: path.write_bytes(whole))
+
+
+async def test_nothing_is_acknowledged_into_a_file_that_another_is_written_over(tmp_path):
+    """As `cp` of an older backup does."""
+    path, older = tmp_path / "telwerk.db", tmp_path / "older.db"
+    older.write_bytes(empty_database())
+    async with _served(path) as server:
+        _other_program(path, *_FILLED)
+        await server.ingest_chat("acme", RATED, "before")
+        shutil.copy(older, path)
+        await _is_refused(server, "after")
+        await told(server, NOT_SERVING)
+
+
+async def test_a_file_that_vacuum_makes_shorter_is_the_same(tmp_path):
+    path = tmp_path / "telwerk.db"
+    async with _served(path) as server:
+        _other_program(path, *_FILLED)
+        await server.ingest_chat("acme", RATED, "before")
+        length = path.stat().st_size
+        _other_program(path, "DROP TABLE filling", "VACUUM")
+        assert path.stat().st_size < length
+        await server.ingest_chat("acme", RATED, "after")
+        await server.ingest_chat("acme", RATED, "and again")
+
+
+_FILLED = ("CREATE TABLE filling (bytes BLOB)", "INSERT INTO filling VALUES (zeroblob(1000000))")
+
+
+def _other_program(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement in (*statements, "PRAGMA wal_checkpoint(TRUNCATE)"):
+            connection.execute(statement).fetchall()
 
 
 async def test_a_writer_that_starts_anew_does_not_take_a_replaced_file_for_its_own(tmp_path):

@@ -8,7 +8,7 @@ import errno
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -35,16 +35,22 @@ class OpenedFile:
         # As SQLite does: of a name that is a link, the files lie beside what it leads to.
         self._names = [f"{path.resolve()}{suffix}" for suffix in _SUFFIXES]
         self.inodes = tuple(map(_inode, self._names)) if inodes is None else inodes
+        self._bytes = 0
 
-    def check(self) -> None:
-        """Raises FileGoneError unless every name still leads to what was opened."""
-        for name, opened in zip(self._names, self.inodes, strict=True):
-            try:
-                now = _inode(name)
-            except OSError as error:
-                raise FileGoneError(f"{name} is gone ({error.strerror}): {_BACK}") from None
-            if now != opened:
+    def check(self, length: Callable[[], int]) -> None:
+        """Raises FileGoneError unless every name still leads to what was opened, and nobody has cut it short.
+
+        `length` tells how many bytes the database has. It is asked when its file has become shorter, as it rightly
+        does by VACUUM; a copy that was written over it, or half of it, is no longer what the log belongs to.
+        """
+        now = [_status(name) for name in self._names]
+        for name, opened, status in zip(self._names, self.inodes, now, strict=True):
+            if (status.st_dev, status.st_ino) != opened:
                 raise FileGoneError(f"{name} was replaced by another file: {_BACK}")
+        bytes_now = now[0].st_size
+        if bytes_now < self._bytes and bytes_now < max(length(), 1):
+            raise FileGoneError(f"{self._names[0]} was cut short, or another was written over it: {_BACK}")
+        self._bytes = bytes_now
 
     def check_writable(self) -> None:
         """Raises OSError unless the files may be written to, also by who opens them next, and there is room."""
@@ -81,6 +87,12 @@ def use_log(connection: sqlite3.Connection) -> None:
     # Under NORMAL a power loss takes every acknowledged row since the last checkpoint.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+
+def length(connection: sqlite3.Connection) -> int:
+    """How many bytes a database has, by its own account."""
+    [pages], [page_bytes] = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+    return int(pages * page_bytes)
 
 
 def prove_write(connection: sqlite3.Connection) -> None:
@@ -161,5 +173,12 @@ def _give_to_owner(file: int, path: Path) -> None:
 
 
 def _inode(name: str) -> Inode:
-    status = os.stat(name)  # noqa: PTH116  # three times in each transaction; a Path takes three times as long
+    status = os.stat(name)  # noqa: PTH116  # as below
     return status.st_dev, status.st_ino
+
+
+def _status(name: str) -> os.stat_result:
+    try:
+        return os.stat(name)  # noqa: PTH116  # six times for each transaction; a Path takes three times as long
+    except OSError as error:
+        raise FileGoneError(f"{name} is gone ({error.strerror}): {_BACK}") from None

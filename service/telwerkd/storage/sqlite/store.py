@@ -96,8 +96,8 @@ class SqliteStore(AcrossAccounts):
     async def ping(self) -> None:
         """Returns if the file can be read, and takes what is written."""
         await super().ping()
-        READING.over()
         await self._writer.prove()
+        READING.over()
 
     async def _looking_across(self, look: Look) -> Sequence[Any]:
         with unavailable():

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from telwerkd.process.steady import monotonic
 from telwerkd.storage.sql.memory import Memory
 from telwerkd.storage.sql.transaction import AccountTransaction
 from telwerkd.storage.sqlite.engine import make_engine, unavailable
-from telwerkd.storage.sqlite.file import OpenedFile, prove_write
+from telwerkd.storage.sqlite.file import OpenedFile, length, prove_write
 from telwerkd.storage.unavailable import Outage
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class SqliteWriter:
                         tx.check_rules()
                         results.append(command.run(tx))
             # It may have been deleted meanwhile.
-            file.check()
+            file.check(self._length)
         for tx, (account, _) in zip(txs, commands, strict=True):
             self._memory.keep(account, *tx.remembered)
         return Written(results, monotonic() - begun, [events for tx in txs for events in tx.refolded])
@@ -71,11 +72,9 @@ class SqliteWriter:
         with unavailable(self._outage):
             file = self._checked()
             file.check_writable()
-            with self._engine.connect() as connection:
-                driver = connection.connection.driver_connection
-                assert isinstance(driver, sqlite3.Connection)  # noqa: S101  # the engine has no other
+            with self._driver() as driver:
                 prove_write(driver)
-            file.check()
+            file.check(self._length)
         self._outage.over()
 
     def close(self) -> None:
@@ -87,8 +86,19 @@ class SqliteWriter:
         if self._file is None:
             self._engine.connect().close()
             self._file = OpenedFile(self._path)
-        self._file.check()
+        self._file.check(self._length)
         return self._file
+
+    @contextmanager
+    def _driver(self) -> Iterator[sqlite3.Connection]:
+        with self._engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)  # noqa: S101  # the engine has no other
+            yield driver
+
+    def _length(self) -> int:
+        with self._driver() as driver:
+            return length(driver)
 
 
 class WriterThread:
