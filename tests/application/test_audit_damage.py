@@ -125,6 +125,7 @@ OTHER_DAMAGES = {
     "a limit that is none": "UPDATE conversations SET due = 'soon' WHERE rowid_of",
     "a measure that is none": "UPDATE counters SET measure = 77 WHERE rowid_of",
     "a grouping that is none": "UPDATE counters SET grouping = 99 WHERE rowid_of",
+    "a grouping between two": "UPDATE counters SET grouping = 1.5 WHERE rowid_of",
     "an id that is no text": "UPDATE counters SET operator_id = CAST(x'ff' AS TEXT) WHERE rowid_of",
     "an event without a text": "UPDATE events SET event_id = CAST(x'80' AS TEXT) WHERE rowid_of",
     "no time at all": "UPDATE conversations SET first_time = 'never' WHERE rowid_of",

@@ -590,6 +590,32 @@ async def test_damage_is_named_and_the_rest_is_checked(tmp_path):
     assert "good: 40 events of 2 conversations: clean" in done.text
 
 
+async def test_an_account_whose_row_is_lost_or_whose_id_is_none_is_named(tmp_path):
+    """The others are examined. Where only the row is lost, counters and log still agree, and yet not all is well."""
+    path = tmp_path / "telwerk.db"
+    async with started(path) as server:
+        for account in ("lost", "bad", "good"):
+            await server.ingest_chat(account, "09:00:00 contact rates 4")
+        await compacted(path)
+    execute = sqlite3.connect(path, isolation_level=None)
+    for statement in (
+        "DELETE FROM accounts WHERE account_id = 'lost'",
+        "UPDATE accounts SET account_id = x'ff' WHERE account_id = 'bad'",
+        "UPDATE conversations SET account_id = x'fe' WHERE account_id = 'bad'",
+    ):
+        assert execute.execute(statement).rowcount == 1
+    execute.close()
+    done = await in_process("verify", path)
+    assert done.exit_code == 1
+    for named in (
+        "table accounts: the row of lost is lost",
+        r"table accounts: b'\xff' where an account's id belongs",
+        r"table conversations: b'\xfe' where an account's id belongs",
+        "good: 1 events of 1 conversations: clean",
+    ):
+        assert named in done.text, done.text
+
+
 @pytest.mark.parametrize("seed", range(2))
 async def test_a_file_with_torn_pages_is_examined_as_far_as_it_can_be_read(tmp_path, seed):
     """Whichever page is overwritten, `verify` and `rebuild` end by themselves, say what is wrong, and exit with 1."""

@@ -73,18 +73,29 @@ async def rebuild(database: Location, only: AccountId | None = None, kpis: str |
 
 
 async def accounts_of(store: Store, console: Console) -> tuple[list[AccountId], bool]:
-    """Every account that anything is known of, also those whose own row is lost; whether both tables can be read."""
-    found: set[AccountId] = set()
-    readable = True
-    for table, listed in (("accounts", store.accounts), ("conversations", _with_conversations(store))):
+    """Every account that anything is known of, also those whose own row is lost; whether both tables are whole."""
+    found: dict[str, set[AccountId]] = {}
+    is_whole = True
+    # In this order, so that an account whose first event comes meanwhile does not seem to have lost its row.
+    for table, listed in (("conversations", _with_conversations(store)), ("accounts", store.accounts)):
         try:
-            found.update(await listed())
+            accounts = await listed()
         except UnavailableError:
             raise
         except Exception as error:  # noqa: BLE001  # a damaged file fails in ways that are the database's own
-            readable = False
+            is_whole = False
             complain(console, f"table {table}: {_in_short(error)}")
-    return sorted(found), readable
+            continue
+        found[table] = {account for account in accounts if isinstance(account, str)}
+        for account in accounts:
+            if not isinstance(account, str):
+                is_whole = False
+                complain(console, f"table {table}: {account!r:.40} where an account's id belongs")
+    if len(found) > 1:
+        for account in sorted(found["conversations"] - found["accounts"]):
+            is_whole = False
+            complain(console, f"table accounts: the row of {_shown(account)} is lost")
+    return sorted(set().union(*found.values())), is_whole
 
 
 def _with_conversations(store: Store) -> Callable[[], Awaitable[list[AccountId]]]:

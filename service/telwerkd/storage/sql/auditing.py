@@ -147,7 +147,7 @@ class AccountReader:
 
     def _readable(self, row: Any) -> Conversation:
         """A conversation's row. What it raises is among `UNREADABLE`."""
-        _check_instants(row.first_time, row.last_time, row.due)
+        _check_numbers(row.first_time, row.last_time, row.due)
         readable = self._conversation_of(row)[1]
         if row.rules != readable.state.rules:
             raise ValueError(f"is filed under rules {row.rules!r:.40}, and counted by {readable.state.rules}")
@@ -223,7 +223,7 @@ class AccountReader:
 
 def _event(event_id: str, occur_time: int, body: bytes) -> Event:
     event = records.event_of(_text(event_id), occur_time, body)
-    _check_instants(occur_time)
+    _check_numbers(occur_time)
     if not is_known_instant(occur_time):
         raise ValueError(f"happened at {occur_time} µs, which no event can")
     return event
@@ -243,9 +243,9 @@ def _entries(measure: int, size: int, blob: bytes) -> list[DeltaEntry]:
 
 def _checked_chunk(key: ChunkKey, cells: bytes) -> bytes:
     _checked_measure(key.measure)
+    _check_numbers(key.grouping, key.chunk)
     if not 0 <= key.grouping < _GROUPINGS:
         raise ValueError(f"there is no grouping {key.grouping}")
-    _check_instants(key.chunk)
     for name in (key.operator, key.group, key.widget, key.value):
         _text(name)
     check_chunk(key.measure, cells)
@@ -253,11 +253,12 @@ def _checked_chunk(key: ChunkKey, cells: bytes) -> bytes:
 
 
 def _checked_measure(measure: int) -> Measure:
+    _check_numbers(measure)
     kpi_of(measure)
     return Measure(measure)
 
 
-def _check_instants(*numbers: object) -> None:
+def _check_numbers(*numbers: object) -> None:
     for number in numbers:
         if number is not None and type(number) is not int:
             raise TypeError(f"{number!r:.40} where a number belongs")
