@@ -297,7 +297,7 @@ async def test_a_writer_that_hangs_does_not_keep_the_server_from_stopping(tmp_pa
     await prepare(SqliteFile(tmp_path / "telwerk.db"))
     life = AsyncExitStack()
     store = await life.enter_async_context(
-        opened(SqliteFile(tmp_path / "telwerk.db"), serving=True, writer_stall_seconds=0.5)
+        opened(SqliteFile(tmp_path / "telwerk.db"), serving=True, writer_stall_seconds=3.0)
     )
     await store.write([(ACME, Do(bumped))])
     process = writer_of(os.getpid())
