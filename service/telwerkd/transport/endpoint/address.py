@@ -13,6 +13,7 @@ DEFAULT_HTTP_LISTEN: Final = "127.0.0.1:50080"
 
 _FORMS = "give host:port, [IPv6]:port, unix:path or unix-abstract:name"
 _PORT_MAX = 65_535
+_PORT_DIGITS_MAX = 5
 _UNIX_BYTES_MAX = 107
 """What fits into `sockaddr_un`, with the zero byte before or after it."""
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.(?!-)[A-Za-z0-9_-]{1,63})*\.?", re.ASCII)
@@ -72,7 +73,7 @@ def parse(text: str) -> Address:
     host, colon, port = text.rpartition(":")
     if not colon or host.startswith("[") != host.endswith("]"):
         raise AddressError(f"{text!r} has no port: {_FORMS}")
-    if not (port.isascii() and port.isdigit() and int(port) <= _PORT_MAX):
+    if not (port.isascii() and port.isdigit() and len(port) <= _PORT_DIGITS_MAX and int(port) <= _PORT_MAX):
         raise AddressError(f"{text!r}: a port is a number from 0 to {_PORT_MAX}, and {port!r} is none")
     return TcpAddress(_host(text, host), int(port))
 
