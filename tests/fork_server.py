@@ -1,18 +1,21 @@
 """Starts the programs of the project from a process that has imported them.
 
-`telwerkd serve` spends two seconds of a slow core on imports, and the tests start some hundreds of programs. Here a
-process imports them once, and forks for each start: what runs is the same `main`, in a process of its own, with its own
-arguments, environment, streams and session. `TELWERK_TEST_EXEC=1` starts each as its users do (`make test-long`).
+`telwerkd serve` spends two seconds of a slow core on imports, and the process that writes for it most of one more; the
+tests start some hundreds of both. Here a process imports them once, and forks for each start: what runs is the same
+`main`, in a process of its own, with its own arguments, environment, streams and session, and a child of the one that
+asked for it. `TELWERK_TEST_EXEC=1` starts each as its users do (`make test-long`).
 """
 
+import ctypes
+import fcntl
 import gc
 import importlib
 import inspect
 import io
 import json
 import os
+import platform
 import runpy
-import select
 import signal
 import socket
 import subprocess
@@ -23,42 +26,50 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from telwerkd.storage.sqlite.writer_launch import PROGRAM as WRITER
+
 PROGRAMS: Final = {
     "telwerkd": "telwerkd.cli.app",
     "telwerkd.cli": "telwerkd.cli.app",
     "telwerk.cli": "telwerk.cli.main",
     "telwerk_bridges.cli": "telwerk_bridges.cli",
+    WRITER: "telwerkd.storage.sqlite.writer",
 }
 """What `python -m` may be told to run, and what is imported for it beforehand."""
+_SERVERS: Final = ("telwerkd", "telwerkd.cli")
 
 _AT_START: Final = ("PYTHON", "LC_", "LANG", "GRPC_", "OTEL_", "MALLOC_")
 """How variables begin that are read while an interpreter starts, or while it imports: they must be as they are here."""
+
 _REQUEST_BYTES: Final = 2**18
 _STREAMS: Final = 3
+_DESCRIPTORS_MAX: Final = 16
+_PASSED_FROM: Final = 500
+"""Descriptors that are passed wait above this for their own numbers to be free."""
+_EXECUTES = subprocess.Popen._execute_child  # there is no public way in
+_PARAMETERS: Final = tuple(inspect.signature(_EXECUTES).parameters)[1:]
+
+
+class _Here:
+    """What runs here, and from where it imports: some tests say others."""
+
+    executable: Final = sys.executable
+    path: Final = os.pathsep.join(sys.path)
 
 
 class ForkServer:
-    """The process, as seen from the tests; started when it is first needed."""
+    """A process that forks, as seen from its parent; started when it is first needed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._control: socket.socket | None = None
 
-    def start(
-        self, arguments: Sequence[str], env: Mapping[str, str], cwd: str, streams: Sequence[int], **how: Any
-    ) -> int:
+    def start(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> int:
         """Starts a program; its process id."""
-        return self._ask({"arguments": arguments, "env": dict(env), "cwd": cwd, **how}, streams)
-
-    def reap(self, pid: int) -> int:
-        """Waits for the end of a program; its status, as `os.waitpid` gives it."""
-        return self._ask({"reap": pid})
-
-    def _ask(self, request: object, streams: Sequence[int] = ()) -> int:
         with self._lock:
             if self._control is None:
                 self._control = _started()
-            socket.send_fds(self._control, [json.dumps(request).encode()], streams)
+            socket.send_fds(self._control, [json.dumps(request).encode()], descriptors)
             reply = self._control.recv(_REQUEST_BYTES)
         if not reply:
             raise ChildProcessError("the process that starts programs has ended")
@@ -80,70 +91,78 @@ def _started() -> socket.socket:
     return ours
 
 
-_SERVER = ForkServer()
-_EXECUTES = subprocess.Popen._execute_child  # there is no public way in
-_PARAMETERS: Final = tuple(inspect.signature(_EXECUTES).parameters)[1:]
+class OneFork:
+    """A child of a server, forked before it had threads, which becomes the process that writes for it."""
+
+    def __init__(self) -> None:
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._pid = os.fork()
+        if self._pid:
+            theirs.close()
+            return
+        self._control.close()
+        with theirs:
+            raw, descriptors, *_ = socket.recv_fds(theirs, _REQUEST_BYTES, _DESCRIPTORS_MAX)
+        if not raw:
+            os._exit(0)
+        _become(json.loads(raw), descriptors)
+        raise SystemExit(0)
+
+    def start(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> int:
+        """Starts a program; its process id. Raises OSError if it has done so, or has ended."""
+        with self._control as control:
+            socket.send_fds(control, [json.dumps(request).encode()], descriptors)
+        return self._pid
 
 
 class Popen(subprocess.Popen[Any]):
     """`subprocess.Popen`, which has programs of the project forked, where nothing speaks against it."""
 
-    _pidfd: int | None = None
-
-    def __init__(self, *arguments: Any, **how: Any) -> None:
-        # asyncio, which asks for no buffers, waits by itself for what must then be a child of this process.
-        self._is_asyncios = how.get("bufsize") == 0
-        super().__init__(*arguments, **how)
+    forks: ForkServer | OneFork = ForkServer()
 
     def _execute_child(self, *values: Any) -> None:
         given = dict(zip(_PARAMETERS, values, strict=True))
         env = os.environ if given["env"] is None else given["env"]
-        if self._is_asyncios or not _can_be_forked(given, env):
+        arguments = _arguments(given, env)
+        if not arguments or (isinstance(self.forks, OneFork) and arguments[0] != WRITER):
             _EXECUTES(self, *values)
             return
-        _, _, *arguments = map(os.fspath, given["args"])
         pipes = [given[name] for name in ("p2cread", "c2pwrite", "errwrite")]
         streams = [number if pipe == -1 else pipe for number, pipe in enumerate(pipes)]
-        cwd, session = os.fspath(given["cwd"] or Path.cwd()), given["start_new_session"]
-        blocked = [int(each) for each in signal.pthread_sigmask(signal.SIG_BLOCK, ())]
+        passed = list(given["pass_fds"])
         os.umask(umask := os.umask(0))
-        self.pid = _SERVER.start(arguments, env, cwd, streams, session=session, blocked=blocked, umask=umask)
+        request = {
+            "arguments": arguments,
+            "env": dict(env),
+            "cwd": os.fspath(given["cwd"] or Path.cwd()),
+            "session": given["start_new_session"],
+            "blocked": [int(each) for each in signal.pthread_sigmask(signal.SIG_BLOCK, ())],
+            "umask": umask,
+            "passed": passed,
+        }
+        try:
+            self.pid = self.forks.start(request, [*streams, *passed])
+        except OSError:
+            if isinstance(self.forks, ForkServer):
+                raise
+            _EXECUTES(self, *values)  # a second writer: it comes about as that of a server of a user does
+            return
         self._child_created = True
-        self._pidfd = os.pidfd_open(self.pid)
         ends = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
         self._close_pipe_fds(*(given[name] for name in ends))
 
-    def _internal_poll(self, *values: Any, **named: Any) -> int | None:
-        if self._pidfd is None:
-            return super()._internal_poll(*values, **named)
-        if self.returncode is None and self._waitpid_lock.acquire(blocking=False):
-            try:
-                pid, status = self._try_wait(os.WNOHANG)
-                if pid:
-                    self._handle_exitstatus(status)
-            finally:
-                self._waitpid_lock.release()
-        return self.returncode
 
-    def _try_wait(self, wait_flags: int) -> tuple[int, int]:
-        if self._pidfd is None:
-            return super()._try_wait(wait_flags)
-        ended = select.poll()
-        ended.register(self._pidfd, select.POLLIN)
-        if not ended.poll(0 if wait_flags & os.WNOHANG else None):
-            return 0, 0
-        os.close(self._pidfd)
-        self._pidfd = None
-        return self.pid, _SERVER.reap(self.pid)
-
-
-def _can_be_forked(given: Mapping[str, Any], env: Mapping[str, str]) -> bool:
+def _arguments(given: Mapping[str, Any], env: Mapping[str, str]) -> list[str]:
+    """The program and its arguments; empty if it must be executed."""
     args = given["args"]
-    if not isinstance(args, list | tuple) or len(args) < 3 or os.fspath(args[0]) != sys.executable:
-        return False
-    if args[1] != "-m" or args[2] not in PROGRAMS or given["pass_fds"] or given["preexec_fn"] or given["shell"]:
-        return False
-    return _read_at_start(env) == _read_at_start(os.environ)
+    if not isinstance(args, list | tuple) or given["preexec_fn"] or given["shell"]:
+        return []
+    match list(map(os.fspath, args)):
+        case [_Here.executable, "-m", program, *arguments] if program in PROGRAMS and not given["pass_fds"]:
+            return [program, *arguments] if _read_at_start(env) == _read_at_start(os.environ) else []
+        case [_Here.executable, "-P", "-m", program, *arguments] if program == WRITER:
+            return [program, *arguments] if env["PYTHONPATH"] == _Here.path else []
+    return []
 
 
 def _read_at_start(env: Mapping[str, str]) -> dict[str, str]:
@@ -168,29 +187,49 @@ def main() -> None:
         raise RuntimeError("an import starts threads, which a fork would leave behind")
     gc.freeze()
     while True:
-        raw, streams, *_ = socket.recv_fds(control, _REQUEST_BYTES, _STREAMS)
+        raw, descriptors, *_ = socket.recv_fds(control, _REQUEST_BYTES, _DESCRIPTORS_MAX)
         if not raw:
             return
-        request = json.loads(raw)
-        if "reap" in request:
-            control.send(str(os.waitpid(request["reap"], 0)[1]).encode())
-            continue
-        pid = os.fork()
+        pid = _sibling()
         if not pid:
             control.close()
-            _become(request, streams)
+            _become(json.loads(raw), descriptors)
             return
         control.send(str(pid).encode())
-        for number in streams:
+        for number in descriptors:
             os.close(number)
 
 
-def _become(request: Mapping[str, Any], streams: Sequence[int]) -> None:
+def _sibling() -> int:
+    """As `os.fork`, with a child that is its parent's: who asks for a program waits for it, and may stop it."""
+    c = ctypes.PyDLL(None)  # it keeps the interpreter's lock, as a fork does
+    # The C library keeps a thread's number, here, and has the kernel write the child's.
+    thread = ctypes.c_void_p()
+    c.prctl(_PR_GET_TID_ADDRESS, ctypes.byref(thread), *_NONE[:3])
+    clone, order = _CLONE[platform.machine()]
+    c.PyOS_BeforeFork()
+    pid = c.syscall(clone, _CLONE_PARENT | _CLONE_TID | signal.SIGCHLD, *((thread if each else None) for each in order))
+    if pid:
+        c.PyOS_AfterFork_Parent()
+    else:
+        c.PyOS_AfterFork_Child()
+    if pid < 0:
+        raise OSError("no further process can be made")
+    return int(pid)
+
+
+_PR_GET_TID_ADDRESS: Final = 40
+_CLONE_PARENT: Final = 0x8000
+_CLONE_TID: Final = 0x0100_0000 | 0x0020_0000  # CLONE_CHILD_SETTID and CLONE_CHILD_CLEARTID
+_NONE: Final = (None, None, None)
+_CLONE: Final = {"x86_64": (56, (0, 0, 1, 0)), "aarch64": (220, (0, 0, 0, 1))}
+"""By machine: the number of the call, and which of stack, parent_tid and what follows is the address for the child."""
+
+
+def _become(request: Mapping[str, Any], descriptors: Sequence[int]) -> None:
     if request["session"]:
         os.setsid()
-    for number, stream in enumerate(streams):
-        os.dup2(stream, number)
-        os.close(stream)
+    _take(descriptors, request["passed"])
     os.environ.clear()
     os.environ.update(request["env"])
     time.tzset()
@@ -202,7 +241,21 @@ def _become(request: Mapping[str, Any], streams: Sequence[int]) -> None:
     sys.stderr = sys.__stderr__ = _stream(2, "w", sys.stderr)
     program, *arguments = request["arguments"]
     sys.argv = [program, *arguments]
+    Path("/proc/self/comm").write_text(program.rpartition(".")[2], encoding="ascii")
+    if program in _SERVERS and "serve" in arguments:
+        setattr(subprocess, "Popen", Popen)  # noqa: B010  # a class, which is not assigned to
+        Popen.forks = OneFork()
     runpy.run_module(program, run_name="__main__", alter_sys=True)
+
+
+def _take(descriptors: Sequence[int], passed: Sequence[int]) -> None:
+    """Gives the streams, and what is passed, the numbers that they have where they come from."""
+    above = [fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, _PASSED_FROM) for number in descriptors]
+    for number in descriptors:
+        os.close(number)
+    for number, place in zip(above, [*range(_STREAMS), *passed], strict=True):
+        os.dup2(number, place)
+        os.close(number)
 
 
 def _stream(number: int, mode: str, like: Any) -> io.TextIOWrapper:

@@ -1,14 +1,17 @@
 """A program that the tests have forked is the one that its users start."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests import fork_server
+from tests.conftest import writer_of
 
 EXECUTED = subprocess.Popen.__mro__[1] if issubclass(subprocess.Popen, fork_server.Popen) else subprocess.Popen
 
@@ -41,6 +44,31 @@ def test_it_says_and_ends_as_one_that_is_executed(arguments: list[str], tmp_path
     executed, forked = ended
     assert forked == executed
     assert executed[1] + executed[2]
+
+
+def test_its_writer_is_forked_too_and_a_child_of_its_server(tmp_path: Path) -> None:
+    """With what its server's user started it with: the streams, and the end of the socket."""
+    command = [sys.executable, "-m", "telwerkd.cli", "serve", "--database", str(tmp_path / "t.db"), "--listen"]
+    with fork_server.Popen([*command, "127.0.0.1:0"], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(b"Telwerk listens on")
+        writer = writer_of(process.pid)
+        assert writer.name() == "writer_main"
+        assert "tests.fork_server" in writer.cmdline()
+        assert psutil.Process(process.pid).ppid() == os.getpid()
+        process.terminate()
+        assert process.wait(30) == 0
+        assert not writer.is_running()
+
+
+async def test_it_starts_for_asyncio_as_well(tmp_path: Path) -> None:
+    """Which waits for its child by itself."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "telwerkd", "--version"), stdout=asyncio.subprocess.PIPE, cwd=tmp_path
+    )
+    said, _ = await process.communicate()
+    assert process.returncode == 0
+    assert said.startswith(b"telwerkd ")
 
 
 def test_it_has_the_status_of_its_signal_and_is_waited_for_in_vain_until_then(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import grpc
 import grpc.aio
-import psutil
 import pytest
 from grpc_health.v1 import health_pb2
 
@@ -23,7 +22,7 @@ from telwerkd.server import wiring
 from telwerkd.server.background import BackgroundTaskError
 from telwerkd.server.settings import Settings
 from telwerkd.server.stopping import EXIT_NOT_STORED
-from tests.conftest import ALL_TIME, ServerProcess, connected, serving, wired
+from tests.conftest import ALL_TIME, ServerProcess, connected, serving, wired, writer_of
 from tests.http2 import RawClient, raw
 
 ENDED_SECONDS = 60.0
@@ -68,15 +67,9 @@ def config(folder: Path, **settings: float) -> Path:
     return path
 
 
-def writer_of(server: ServerProcess) -> psutil.Process:
-    return next(
-        child for child in psutil.Process(server.process.pid).children() if "writer_main" in " ".join(child.cmdline())
-    )
-
-
 async def unanswered(server: ServerProcess, client: RawClient, then: Callable[[], Awaitable[None]]) -> None:
     """Sends a batch to a server whose writer is stopped, and goes on when it is there."""
-    writer = writer_of(server)
+    writer = writer_of(server.process.pid)
     writer.suspend()
     client.call("/telwerk.v1.IngestionService/IngestEvents", batch())
     async with connected(server.address) as other:

@@ -271,7 +271,7 @@ async def test_who_goes_away_while_a_writer_starts_leaves_no_other(tmp_path):
     writer = WriterProcess(tmp_path / "telwerk.db")
     for _ in range(5):
         leaving = asyncio.create_task(writer.write([(ACME, Do(bumped))]))
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0)
         leaving.cancel()
     assert await writer.write([(ACME, Do(bumped))]) == [1]
     process = writer_of(os.getpid())
