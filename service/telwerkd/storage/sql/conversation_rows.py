@@ -34,6 +34,13 @@ _EVENT_ID = attrgetter("event_id")
 
 _EVENT_COLUMNS = ("conversation_id", "event_id", "occur_time", "body", "accepted")
 
+_OF_CONVERSATION = (
+    events.c.account_id == sa.bindparam("account"),
+    events.c.conversation_id == sa.bindparam("conversation"),
+)
+_LOG = Statement(sa.select(events.c.event_id, events.c.occur_time, events.c.body).where(*_OF_CONVERSATION))
+_EVENT_COUNT = Statement(sa.select(sa.func.count()).select_from(events).where(*_OF_CONVERSATION))
+
 CONVERSATION = tuple(conversations.c[name] for name in _CONVERSATION_COLUMNS)
 
 
@@ -206,12 +213,9 @@ class ConversationRows(AccountPart):
 
     def log(self, conversation: ConversationId) -> list[Event]:
         """All events of a conversation, in no particular order."""
-        c = events.c
-        query = sa.select(c.event_id, c.occur_time, c.body).where(
-            c.account_id == self._account, c.conversation_id == conversation
-        )
         logged: list[Event] = []
-        for number, row in enumerate(self._connection.execute(query), 1):
+        rows = _LOG.on(self._connection, account=self._account, conversation=conversation)
+        for number, row in enumerate(rows, 1):
             logged.append(records.event_of(*row))
             if not number % _PAUSE_ROWS:
                 self.pause()
@@ -232,9 +236,8 @@ class ConversationRows(AccountPart):
 
     def event_count(self, conversation: ConversationId) -> int:
         """How many events of a conversation are in the log."""
-        c = events.c
-        query = sa.select(sa.func.count()).where(c.account_id == self._account, c.conversation_id == conversation)
-        return self._connection.scalar(query) or 0
+        [[count]] = _EVENT_COUNT.on(self._connection, account=self._account, conversation=conversation)
+        return int(count)
 
     def add_events(self, new: Mapping[ConversationId, Sequence[Event]], accepted: Micros | None = None) -> None:
         """Adds events that are not in the log, and says when they were accepted if that is known."""

@@ -11,10 +11,19 @@ from telwerkd.domain.counting.deltas import DeltaEntries, Deltas
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.storage.schema.tables import base_counters, chunk_versions, counters, deltas
 from telwerkd.storage.sql import records
-from telwerkd.storage.sql.part import AccountPart, whole_cells
+from telwerkd.storage.sql.part import AccountPart, Statement, whole_cells
 
 _CHUNK_KEY = ("measure", "grouping", "chunk", "operator_id", "group_id", "widget_id", "value")
 _DELTA_COLUMNS = ("measure", "version", "size", "leaves")
+
+_OF_MEASURE = (deltas.c.account_id == sa.bindparam("account"), deltas.c.measure == sa.bindparam("measure"))
+_SIZES = Statement(
+    sa.select(deltas.c.version, deltas.c.size)
+    .where(*_OF_MEASURE)
+    .order_by(deltas.c.version)
+    .limit(sa.bindparam("rows_max"))
+)
+_ENTRIES_UNTIL = Statement(sa.select(deltas.c.leaves).where(*_OF_MEASURE, deltas.c.version <= sa.bindparam("version")))
 
 
 class CounterRows(AccountPart):
@@ -31,19 +40,13 @@ class CounterRows(AccountPart):
 
     def delta_sizes(self, measure: Measure, rows_max: int) -> list[tuple[int, int]]:
         """The oldest deltas of a measure: the version under which each is filed, and how many entries it has."""
-        c = deltas.c
-        query = (
-            sa.select(c.version, c.size)
-            .where(c.account_id == self._account, c.measure == measure)
-            .order_by(c.version)
-            .limit(rows_max)
-        )
-        return [(version, size) for version, size in self._connection.execute(query)]
+        rows = _SIZES.on(self._connection, account=self._account, measure=measure, rows_max=rows_max)
+        return [(version, size) for version, size in rows]
 
     def deltas_until(self, measure: Measure, version: int) -> DeltaEntries:
         """The deltas of a measure that are filed under versions up to one."""
-        blobs = self._connection.scalars(sa.select(deltas.c.leaves).where(*self._deltas_until(measure, version)))
-        return records.entries_of(blobs.all())
+        rows = _ENTRIES_UNTIL.on(self._connection, account=self._account, measure=measure, version=version)
+        return records.entries_of([blob for [blob] in rows])
 
     def replace_deltas(self, measure: Measure, version: int, pieces: Sequence[DeltaEntries]) -> None:
         """Replaces what `deltas_until` gives by pieces: at most as many as the version, under keys that become free."""
