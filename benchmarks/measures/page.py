@@ -22,6 +22,8 @@ _DRAWING_MS: Final = 150.0
 _LIVE_ACCOUNT: Final = "live"
 _LIVE_SECONDS: Final = 3_600.0
 _COMMITS_PER_SECOND: Final = 10
+_LOOKS: Final = 12
+"""At what a live page holds, in all of its time."""
 _WAIT_SECONDS: Final = 60.0
 _LOOK_MS: Final = 20
 
@@ -108,13 +110,18 @@ def _held(bench: Bench, browser: Any, url: str, address: str) -> Row:
     page = browser.new_page()
     page.goto(f"{url}?{urlencode({'account': _LIVE_ACCOUNT, 'period': 'today', 'live': 1})}")
     _drawn(page, 0, ["overview"])
-    sent = bench.sender.start(commit_often, address, seconds)
+    sent, begun = bench.sender.start(commit_often, address, seconds), time.monotonic()
     page.wait_for_timeout(seconds / 10 * 1e3)
     before = _heap_mb(page)
     bench.say(f"W4: {before:.1f} MB after a tenth of {seconds:g} s")
+    between, looks = [before], 1
     while not sent.done():
         page.wait_for_timeout(_LOOK_MS * 50)
-    note = f"{sent.result():,} commits in {seconds:g} s"
+        if time.monotonic() - begun > looks * seconds / _LOOKS:
+            between.append(_heap_mb(page))
+            looks += 1
+            bench.say(f"W4: {between[-1]:.2f} MB, {_elements(page)} elements")
+    note = f"{sent.result():,} commits in {seconds:g} s; {min(between):.1f} to {max(between):.1f} MB in between"
     return Row("W4", "a live page's memory", "after a tenth", "MB", [(_heap_mb(page), before)], Bar("≤", 1.1), note)
 
 
@@ -139,6 +146,10 @@ def _heap_mb(page: Any) -> float:
     used = session.send("Runtime.getHeapUsage")["usedSize"]
     session.detach()
     return float(used) / 1e6
+
+
+def _elements(page: Any) -> int:
+    return int(page.evaluate("document.getElementsByTagName('*').length"))
 
 
 def _query(view: str, days: int, number: int) -> str:

@@ -111,12 +111,12 @@ def marks(page: Page, view: str) -> list[float]:
     return found
 
 
-def wait_until(condition: Callable[[], object], what: str, page: Page) -> None:
+def wait_until(condition: Callable[[], object], what: str, page: Page, *, seconds: float = WAIT_SECONDS) -> None:
     """Waits for what a page comes to; the time is for machines that are busy, and no test is about it.
 
     Playwright's own `wait_for_function` needs `unsafe-eval`, which the page's policy does not have.
     """
-    end = time.monotonic() + WAIT_SECONDS
+    end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"never: {what}. The page says:\n{page.inner_text('body')[:2_000]}"
         page.wait_for_timeout(_LOOK_SECONDS * 1_000)

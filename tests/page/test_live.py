@@ -64,6 +64,27 @@ def test_numbers_move_and_come_back_after_a_restart(reader: Reader, tmp_path: Pa
         wait_until(lambda: _started(page) == "2", "the number moves again", page)
 
 
+def test_a_watch_does_not_last_for_hours(reader: Reader, tmp_path: Path, built_page: None) -> None:  # noqa: ARG001  # comes before
+    """It is opened anew after some hundred messages, of each of which something stays in memory; nobody notices."""
+    with page_server(tmp_path, http=reader.url.removeprefix("http://").removesuffix("/")) as served:
+        page = reader.open({"account": "acme", "period": "today", "live": 1})
+        watches: list[str] = []
+        page.on("request", lambda request: watches.append(request.url) if "Watch" in request.url else None)
+        said: set[str] = set()
+        drawn(page)
+
+        def sent_and_said() -> bool:
+            _send(served.address)
+            said.add(page.inner_text(".live").strip())
+            return len(watches) > 1
+
+        wait_until(sent_and_said, "a second watch", page, seconds=120)
+        count = _started(page)
+        _send(served.address)
+        wait_until(lambda: _started(page) != count, "the number moves again", page)
+        assert not [text for text in said if "lost" in text]
+
+
 def test_without_live_nothing_moves(reader: Reader, tmp_path: Path, built_page: None) -> None:  # noqa: ARG001  # comes before
     """And no watch is open: who only reads costs the server nothing."""
     with page_server(tmp_path, http=reader.url.removeprefix("http://").removesuffix("/")) as served:

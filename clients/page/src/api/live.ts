@@ -17,6 +17,11 @@ export type LiveState = "off" | "connecting" | "on" | "lost";
 const REFRESH_MS = 1_000;
 /** Without any change, so often: what is complete moves on, and a day may begin. */
 const QUIET_MS = 60_000;
+/**
+ * After so many messages the watch is opened anew: with each one, connect's client leaves half a kilobyte behind until its
+ * stream ends (it races each against the same promise), and one looks for hours.
+ */
+const MESSAGES_MAX = 250;
 const RETRY_MS = [500, 1_000, 2_000, 5_000, 10_000, 20_000] as const;
 
 type Query = MessageInitShape<typeof QueryTimeSeriesRequestSchema>;
@@ -33,14 +38,15 @@ export async function watch(query: Query, listener: LiveListener, signal: AbortS
   const quiet = setInterval(refresh.soon, QUIET_MS);
   signal.addEventListener("abort", () => clearInterval(quiet), { once: true });
   let failures = 0;
+  listener.state("connecting");
   while (!signal.aborted) {
-    if (failures === 0) listener.state("connecting");
     try {
-      for await (const _ of streams.watchTimeSeries({ accountId: query.accountId ?? "", query }, { signal })) {
+      const isFull = await follow(query, signal, () => {
         listener.state("on");
         failures = 0;
         refresh.soon();
-      }
+      });
+      if (isFull) continue;
       failures += 1;
       if (!signal.aborted) listener.state("lost");
     } catch (thrown) {
@@ -54,6 +60,24 @@ export async function watch(query: Query, listener: LiveListener, signal: AbortS
     }
     await pause(RETRY_MS[Math.min(failures - 1, RETRY_MS.length - 1)] ?? 500, signal);
   }
+}
+
+/** Opens one watch; returns when it ends, with whether that was for its number of messages. */
+async function follow(query: Query, signal: AbortSignal, told: () => void): Promise<boolean> {
+  const ending = new AbortController();
+  signal.addEventListener("abort", () => ending.abort(), { signal: ending.signal });
+  let count = 0;
+  try {
+    const asked = { accountId: query.accountId ?? "", query };
+    for await (const _ of streams.watchTimeSeries(asked, { signal: ending.signal })) {
+      told();
+      count += 1;
+      if (count === MESSAGES_MAX) break;
+    }
+  } finally {
+    ending.abort();
+  }
+  return count === MESSAGES_MAX;
 }
 
 /** Calls soon, but not more often than that. */
