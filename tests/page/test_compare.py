@@ -3,6 +3,7 @@
 import csv
 from datetime import date, timedelta
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Locator, Page
@@ -111,8 +112,28 @@ def test_the_first_few_and_all_others_add_up_to_the_whole(reader: Reader) -> Non
 )
 def test_all_others_are_whoever_has_no_row_of_their_own(reader: Reader, served: Served, asked: dict[str, Any]) -> None:
     """In every column, also where counts and durations are asked for apart: whichever of them decided the rows."""
-    start, end = _fortnight()
     page = drawn(reader.open(_asked(top=3, **asked)), DRAWN)
+    _assert_rest_is_of_all_others(page, served, *_fortnight())
+
+
+def test_rows_of_another_period_are_that_periods_own(reader: Reader, served: Served) -> None:
+    """Though they are first taken to be the same: day after day others are in front, and all others are the rest."""
+    asked = _asked(top=3, sort="messages")
+    page = drawn(reader.open(asked), DRAWN)
+    fronts = set()
+    for times, days in enumerate(range(2, 9), start=2):
+        day = today() - timedelta(days=days)
+        page.evaluate(
+            "query => { history.pushState(null, '', query); dispatchEvent(new PopStateEvent('popstate')); }",
+            f"?{urlencode(asked | {'from': day, 'to': day})}",
+        )
+        drawn(page, DRAWN, times=times)
+        fronts.add(frozenset(_assert_rest_is_of_all_others(page, served, day, day + timedelta(days=1))))
+    assert len(fronts) > 1
+
+
+def _assert_rest_is_of_all_others(page: Page, served: Served, start: date, end: date) -> list[str]:
+    """The rest is what gRPC counts of whoever has no row; gives who has one."""
     ids = [row.get_attribute("data-id") or "" for row in page.locator("tbody tr[data-id]").all()]
     assert 0 < len(ids) <= 3
     rest = page.locator("tr.rest")
@@ -132,6 +153,7 @@ def test_all_others_are_whoever_has_no_row_of_their_own(reader: Reader, served: 
             [total] = answer.totals
             expected = shown.figure(metrics[column], total), shown.change(metrics[column], total)
             assert _cell(rest, column) == tuple(map(shown.plain, expected)), column
+    return ids
 
 
 def _number(text: str) -> int:
@@ -143,8 +165,23 @@ def test_another_period_is_one_question_where_all_rows_are_shown(reader: Reader)
     page = drawn(reader.open(_asked()), DRAWN)
     page.get_by_label("Period").select_option("28d")
     drawn(page, DRAWN, times=2)
+    assert _questions(page) == 3, "two questions for the first picture, one for the next"
+
+
+def test_the_same_rows_are_one_question_where_others_are_left_out(reader: Reader) -> None:
+    """As in a live view, whose numbers move and whose rows stay; in one state."""
+    page = drawn(reader.open(_asked(top=3)), DRAWN)
+    before = _questions(page)
+    page.locator("details.columns > summary").click()
+    page.get_by_label("Reassignments").check()
+    drawn(page, DRAWN, times=2)
+    assert _cell(page.locator("tr.rest"), "reassignments")[0]
+    assert _questions(page) == before + 1
+
+
+def _questions(page: Page) -> int:
     asked: list[str] = page.evaluate("performance.getEntriesByType('resource').map(one => one.name)")
-    assert sum("BatchQuery" in name for name in asked) == 3, "two questions for the first picture, one for the next"
+    return sum("BatchQuery" in name for name in asked)
 
 
 def test_the_table_goes_into_a_spreadsheet(reader: Reader, served: Served) -> None:

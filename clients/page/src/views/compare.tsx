@@ -10,9 +10,10 @@ import { EmptyNote } from "../parts/states.tsx";
 import { isoOf, plusDays } from "../state/day.ts";
 import { usePage } from "../state/page.ts";
 import { COMPARE } from "../texts/compare.ts";
+import { askRows } from "./compare_asked.ts";
 import { CompareChart } from "./compare_chart.tsx";
 import { CompareControls } from "./compare_controls.tsx";
-import { askRows, columnsOf, comparableMetrics, sortedColumn } from "./compare_rows.ts";
+import { columnsOf, comparableMetrics, sortedColumn } from "./compare_rows.ts";
 import { CompareTable } from "./compare_table.tsx";
 
 export function CompareView() {

@@ -10,8 +10,10 @@ import type { View } from "../state/view.ts";
 import { COMPARE } from "../texts/compare.ts";
 import { PICKED_MAX, pickedWith, type Row } from "./compare_rows.ts";
 
-/** As many as a screen has. */
-const FIRST_ROWS = 15;
+/** About as high as a row is, and as what stands above the rows, with the chart of those that are overlaid and without. */
+const ROW_PX = 46;
+const ABOVE_PX = { withChart: 620, alone: 320 };
+const FIRST_ROWS_MIN = 5;
 /** Drawn together later: few enough that the page answers in between. */
 const LATER_ROWS = 40;
 
@@ -23,14 +25,18 @@ interface DrawnRow {
 
 type Group = readonly DrawnRow[];
 
+/** As many rows as a window has room for that was not scrolled. */
+export const firstRows = (isChartShown: boolean): number =>
+  Math.max(FIRST_ROWS_MIN, Math.ceil((innerHeight - ABOVE_PX[isChartShown ? "withChart" : "alone"]) / ROW_PX));
+
 /** The first rows, which are always drawn at once, and groups of those below them. */
-export function groupsOf(rows: readonly Row[], cells: ReadonlyMap<string, VNode>): readonly Group[] {
+export function groupsOf(rows: readonly Row[], cells: ReadonlyMap<string, VNode>, first: number): readonly Group[] {
   const drawn = rows.map(({ id }) => ({ id, cells: cells.get(id) }));
-  const later = Array.from({ length: Math.ceil(Math.max(0, rows.length - FIRST_ROWS) / LATER_ROWS) }, (_, place) => {
-    const start = FIRST_ROWS + place * LATER_ROWS;
+  const later = Array.from({ length: Math.ceil(Math.max(0, rows.length - first) / LATER_ROWS) }, (_, place) => {
+    const start = first + place * LATER_ROWS;
     return drawn.slice(start, start + LATER_ROWS);
   });
-  return [drawn.slice(0, FIRST_ROWS), ...later];
+  return [drawn.slice(0, first), ...later];
 }
 
 type LabelOf = (id: string) => Label;
@@ -56,17 +62,19 @@ interface GroupProps {
 
 function LaterGroup({ group, labelOf }: GroupProps) {
   const root = useRef<HTMLTableSectionElement>(null);
-  const due = useDue(root, group);
+  const due = useDue(root, group, 0);
   return <tbody ref={root}>{due && <GroupRows group={due} labelOf={labelOf} />}</tbody>;
 }
 
 function GroupRows({ group, labelOf }: GroupProps) {
-  const { picked } = usePage().view;
-  return group.map(({ id, cells }) => {
-    const place = picked.indexOf(id);
+  // An address may name more than the chart has room for.
+  const picked = usePage().view.picked.slice(0, PICKED_MAX);
+  // By their place, not by their id: in another order the rows that are there get other texts, and none is moved.
+  return group.map(({ id, cells }, row) => {
+    const line = picked.indexOf(id);
     return (
-      <tr key={id} data-id={id} class={place < 0 ? undefined : "picked"}>
-        <RowHead id={id} label={labelOf(id)} place={place < 0 ? undefined : place} />
+      <tr key={row} data-id={id} class={line < 0 ? undefined : "picked"}>
+        <RowHead id={id} label={labelOf(id)} line={line < 0 ? undefined : line} />
         {cells}
       </tr>
     );
@@ -79,12 +87,12 @@ export const filtersOf = (view: View, id: string): View["filters"] => ({ ...view
 function RowHead({
   id,
   label,
-  place,
+  line,
 }: {
   readonly id: string;
   readonly label: Label;
   /** Which line of the chart it is. */
-  readonly place: number | undefined;
+  readonly line: number | undefined;
 }) {
   const { view, go } = usePage();
   const own = COMPARE[view.language];
@@ -95,9 +103,9 @@ function RowHead({
         <input
           type="checkbox"
           aria-label={own.overlay(name)}
-          class={place === undefined ? undefined : `line-${place}`}
-          checked={place !== undefined}
-          disabled={place === undefined && view.picked.length >= PICKED_MAX}
+          class={line === undefined ? undefined : `line-${line}`}
+          checked={line !== undefined}
+          disabled={line === undefined && view.picked.length >= PICKED_MAX}
           onChange={() => go({ picked: pickedWith(view.picked, id) }, "replace")}
         />
         <Link

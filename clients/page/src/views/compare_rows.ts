@@ -1,17 +1,11 @@
-/** The rows of "compare": which columns, in which order, and the questions whose answers they are. Without drawing. */
+/** The rows of "compare": which columns, in which order, and what answers are as rows. Without asking or drawing. */
 
 import type { DisplayName } from "#stubs/display_name_pb.js";
-import {
-  type KpiAnswer,
-  OrderMeasure,
-  type QueryTotalsRequest,
-  type QueryTotalsResponse,
-  type Total,
-} from "#stubs/kpi_service_pb.js";
-import { askTogether, questionsAbout, type TotalsInit } from "../api/asking.ts";
+import { type KpiAnswer, OrderMeasure, type QueryTotalsResponse, type Total } from "#stubs/kpi_service_pb.js";
+import type { TotalsInit } from "../api/asking.ts";
 import type { Catalogue, FigureKind, Metric } from "../api/catalogue.ts";
 import { figureOfTotal, MEDIAN } from "../api/figures.ts";
-import { canBeFiltered, DIMENSION_OF, filterOf, type Slice } from "../api/slice.ts";
+import { canBeFiltered, DIMENSION_OF, filterOf } from "../api/slice.ts";
 import { idOfKey } from "../format/labels.ts";
 import type { ComparedPeriod } from "../format/times.ts";
 import type { Filters, View } from "../state/view.ts";
@@ -115,122 +109,6 @@ export interface Rows {
   readonly compared: ComparedPeriod;
   readonly completeUntil: number;
 }
-
-/** What is asked for. */
-export interface Asked {
-  readonly accountId: string;
-  readonly slice: Slice;
-  readonly filters: Filters;
-  readonly by: Compared;
-  readonly columns: readonly Metric[];
-  readonly sorted: Metric | undefined;
-  readonly ascending: boolean;
-  readonly top: number;
-  readonly floor: number;
-}
-
-/** Whose rows were all there when they were last asked for, by account and what is compared. */
-const wereAllThere = new Set<string>();
-
-/**
- * Asks for them. Counts and durations are asked for apart, as only durations have percentiles: first those of the sorted
- * column, which decide the rows, then the others of the same rows. Where all rows were shown the last time, the others are
- * asked for in the same call.
- */
-export async function askRows(asked: Asked, signal: AbortSignal): Promise<Rows> {
-  const { accountId, slice, by, columns, sorted } = asked;
-  const questions = questionsAbout(columns);
-  const deciding = questions.find(({ kpiIds }) => sorted && kpiIds?.includes(sorted.id)) ?? questions[0];
-  if (!deciding) throw new Error("there is no column");
-  const shared = {
-    range: slice.range,
-    timeZone: slice.timeZone,
-    filter: slice.filter,
-    ...(slice.compareTo && { compareTo: slice.compareTo }),
-  };
-  const grouped = { groupBy: [DIMENSION_OF[by]], includeNames: true };
-  const floor = sorted?.figure === "rate" && asked.floor > 1 ? { minBelow: BigInt(asked.floor) } : {};
-  const top = { count: asked.top, includeRest: true };
-  const others = questions.filter((question) => question !== deciding);
-  const key = JSON.stringify([accountId, by]);
-  const guessed = wereAllThere.has(key) ? others : [];
-  const { totals } = await askTogether(
-    accountId,
-    [
-      { ...shared, ...deciding, ...grouped, orderBy: orderOf(sorted, asked.ascending), top: { ...top, ...floor } },
-      ...questions.map((question) => ({ ...shared, ...question })),
-      ...guessed.map((question) => ({ ...shared, ...question, ...grouped, top })),
-    ],
-    [],
-    signal,
-  );
-  const [first] = totals;
-  if (!first) throw new Error("the server left an answer out");
-  const wholes = totals.slice(1, 1 + questions.length);
-  const together = [first, ...totals.slice(1 + questions.length)];
-  const responses =
-    guessed.length === others.length && areAll(tableOf(together, by), asked.top)
-      ? together
-      : [first, ...(await askSameRows(asked, others, shared, grouped, tableOf([first], by), signal))];
-  const { rows, rest } = tableOf(responses, by);
-  if (rest) wereAllThere.delete(key);
-  else wereAllThere.add(key);
-  return {
-    rows,
-    rest,
-    whole: { id: "", totals: new Map(wholes.flatMap((answer) => answer.totals.map((total) => [total.kpiId, total]))) },
-    answers: wholes.flatMap((answer) => answer.answers),
-    names: responses.flatMap((answer) => answer.names),
-    compared: first.comparedPeriod,
-    completeUntil: Number(first.completeUntil?.seconds ?? 0n),
-  };
-}
-
-const areAll = ({ rows, rest }: Pick<Rows, "rows" | "rest">, top: number): boolean => !rest && rows.length <= top;
-
-type Question = Exclude<TotalsInit, QueryTotalsRequest>;
-
-/** The other metrics of the rows that were found, of more rows if there is room for them, and of the rest. */
-async function askSameRows(
-  asked: Asked,
-  others: readonly Question[],
-  shared: Question,
-  grouped: Pick<Question, "groupBy" | "includeNames">,
-  found: Pick<Rows, "rows" | "rest">,
-  signal: AbortSignal,
-): Promise<readonly QueryTotalsResponse[]> {
-  const answers = others.map((other) => askOfRows(asked, { ...shared, ...other }, grouped, found, signal));
-  return (await Promise.all(answers)).flat();
-}
-
-async function askOfRows(
-  asked: Asked,
-  question: Question,
-  grouped: Pick<Question, "groupBy" | "includeNames">,
-  found: Pick<Rows, "rows" | "rest">,
-  signal: AbortSignal,
-): Promise<readonly QueryTotalsResponse[]> {
-  const ids = found.rows.map((row) => row.id);
-  const room = found.rest ? 0 : asked.top - ids.length;
-  const without = filterWithout(asked.filters, asked.by, ids);
-  const more = room > 0 ? { ...grouped, top: { count: room, includeRest: true } } : {};
-  const { totals } = await askTogether(
-    asked.accountId,
-    [
-      ...(ids.length > 0 ? [{ ...question, ...grouped, filter: filterOf({ ...asked.filters, [asked.by]: ids }) }] : []),
-      ...(without ? [{ ...question, ...more, filter: without }] : []),
-    ],
-    [],
-    signal,
-  );
-  // What is not asked for by keys is the sum of all other keys.
-  return without && room <= 0 ? [...totals.slice(0, -1), ...totals.slice(-1).map(asRest)] : totals;
-}
-
-const asRest = (answer: QueryTotalsResponse): QueryTotalsResponse => ({
-  ...answer,
-  totals: answer.totals.map((total) => ({ ...total, rest: true })),
-});
 
 /** The rows of answers, in the order in which they first occur, and the rest of all of them. */
 export function tableOf(answers: readonly QueryTotalsResponse[], by: Compared): Pick<Rows, "rows" | "rest"> {

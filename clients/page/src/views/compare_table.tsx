@@ -13,7 +13,7 @@ import { hrefOf, usePage, whyOf } from "../state/page.ts";
 import { type Language, searchOf } from "../state/view.ts";
 import { COMPARE } from "../texts/compare.ts";
 import { OVERVIEW } from "../texts/overview.ts";
-import { filtersOf, groupsOf, RowGroups } from "./compare_row_groups.tsx";
+import { filtersOf, firstRows, groupsOf, RowGroups } from "./compare_row_groups.tsx";
 import { BY_NAME, barsOf, inOrderOfNames, PICKED_MAX, type Row, type Rows, sortedBy } from "./compare_rows.ts";
 
 /** With more rows the table scrolls by itself, its headings always in sight. */
@@ -44,7 +44,8 @@ export function CompareTable(props: TableProps) {
         : inOrderOfNames(rows.rows, (row) => labelOf(row.id).text, view.language, view.ascending),
     [rows, sorted, isWhole, view.language, view.ascending],
   );
-  const groups = useMemo(() => groupsOf(inOrder, cells), [inOrder, cells]);
+  const isChartShown = view.picked.length > 0;
+  const groups = useMemo(() => groupsOf(inOrder, cells, firstRows(isChartShown)), [inOrder, cells, isChartShown]);
   const whole = { name: own.whole, href: (metric: Metric) => hrefOf(view, whyOf(metric)) };
   return (
     <>
@@ -58,7 +59,7 @@ export function CompareTable(props: TableProps) {
         aria-label={own.tableOf(own.by[view.by])}
         tabIndex={0}
       >
-        <table>
+        <table style={{ "--columns": columns.length }}>
           <thead>
             <tr>
               <SortHeader id={BY_NAME} name={texts.dimensions[view.by]} sorted={sorted?.id ?? BY_NAME}>
@@ -189,7 +190,7 @@ interface CellsProps {
 function Cells({ columns, totals, language, explained, sorted, isCompared, bar = 0 }: CellsProps) {
   const own = COMPARE[language];
   return columns.map((metric) => (
-    <td key={metric.id} class="number" data-metric={metric.id}>
+    <td key={metric.id} class={metric === sorted ? "number sorted" : "number"} data-metric={metric.id}>
       {metric === sorted && <span class="bar" aria-hidden="true" style={{ width: `${(bar * 100).toFixed(1)}%` }} />}
       <Figure
         metric={metric}
