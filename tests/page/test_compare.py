@@ -209,7 +209,9 @@ def test_rows_that_are_picked_lie_over_each_other_in_a_chart(reader: Reader) -> 
     page = drawn(reader.open(_asked()), DRAWN)
     for place in (0, 1):
         page.locator("tbody tr[data-id] input[type=checkbox]").nth(place).check()
-    drawn(page, "overlaid")
+        drawn(page, "overlaid", times=place + 1)
+        name = page.locator("tbody tr[data-id] .name").first.inner_text()
+        assert name in page.inner_text(".overlay h2" if place == 0 else ".overlay .time-legend")
     assert page.locator(".compare .chart canvas").count() >= 1
     assert page.url.count("pick=") == 2
     assert violations(page) == []

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from playwright.sync_api import Locator, Page
 
@@ -24,7 +24,8 @@ def _asked(**more: Any) -> dict[str, Any]:
 
 def _filters_of(page: Page) -> dict[str, list[str]]:
     """What the address filters by."""
-    asked = parse_qs(urlsplit(page.url).query, keep_blank_values=True)
+    address = urlsplit(page.url)
+    asked = parse_qs(address.fragment.removeprefix("?") or address.query, keep_blank_values=True)
     return {name: asked[name] for name in DIMENSIONS if name in asked}
 
 
@@ -126,3 +127,28 @@ def test_odd_ids_and_names_are_text_and_break_nothing(reader: Reader, served: Se
     assert page.locator(".chip .named").nth(2).get_attribute("title") == f"{LONG} (long)"
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE.width
     assert violations(page) == []
+
+
+def test_an_address_too_long_for_a_server_is_kept_and_opened_again(reader: Reader) -> None:
+    """Hundreds of filters stand behind a "#", which no server has to take, and last for a reload."""
+    ids = [f"operator-{number:04}" for number in range(400)]
+    page = reader.open({"account": ACCOUNT, "operator": ids[0]})
+    drawn(page)
+    page.goto(f"{reader.url}#?{urlencode({'account': ACCOUNT, 'operator': ids}, doseq=True)}")
+    page.reload()
+    drawn(page)
+    page.get_by_role("link", name="Compare").click()
+    drawn(page, "compared")
+    assert len(page.url) > 8_192
+    page.reload()
+    drawn(page, "compared")
+    assert _filters_of(page)["operator"] == ids
+
+
+def test_more_filters_than_a_question_takes_are_said(reader: Reader) -> None:
+    """In the server's own sentence, which names the bound; no number stands beside it."""
+    ids = [f"operator-{number:05}" for number in range(1_100)]
+    page = reader.open(f"#?{urlencode({'account': ACCOUNT, 'operator': ids}, doseq=True)}")
+    page.wait_for_selector(".note.failed")
+    assert "at most 1000" in page.inner_text(".note.failed")
+    assert page.locator("main .number").count() == 0

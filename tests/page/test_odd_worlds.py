@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from telwerk import Telwerk, events, names
+from tests.page import shown
 from tests.page.browser import PHONE, Reader, drawn, violations, wait_until
 from tests.page.served import ACCOUNT, ZONE, Served, today
 
@@ -15,7 +16,7 @@ HOSTILE: Final = (
     "\N{HEBREW LETTER ALEF}" * 40,
     "x" * 100,
 )
-
+CONTROL: Final = "\N{ESCAPE}[31mred\a"
 
 _WITHOUT_ZONE: Final = f"""
 const [Real, missing] = [Intl.DateTimeFormat, "{ZONE}"];
@@ -61,7 +62,7 @@ def test_names_and_ids_that_look_like_code_are_text(reader: Reader, served: Serv
             "hostile", [names.display_name("operator", f"op-{at}", name) for at, name in enumerate(HOSTILE)]
         )
         # A name with a direction mark is refused; an id is not.
-        for operator in (*(f"op-{at}" for at in range(len(HOSTILE))), "\N{RIGHT-TO-LEFT OVERRIDE}gpj.exe"):
+        for operator in (*(f"op-{at}" for at in range(len(HOSTILE))), "\N{RIGHT-TO-LEFT OVERRIDE}gpj.exe", CONTROL):
             chat = uuid.uuid4().hex
             telwerk.ingest(
                 "hostile",
@@ -73,8 +74,9 @@ def test_names_and_ids_that_look_like_code_are_text(reader: Reader, served: Serv
                     events.rated(chat, widget="<b>web</b>", at=now - timedelta(minutes=7), stars=4),
                 ],
             )
-    for view, mark in (("overview", "overview"), ("compare", "compared")):
-        page = drawn(reader.open({"account": "hostile", "period": "7d", "view": view}, size=PHONE), mark)
+    asked = {"account": "hostile", "period": "7d", "metric": "satisfaction_score"}
+    for view, mark in (("overview", "overview"), ("metric", "metric"), ("why", "explained"), ("compare", "compared")):
+        page = drawn(reader.open(asked | {"view": view}, size=PHONE), mark)
         assert page.locator("main img").count() == 0
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE.width
         assert violations(page) == []
@@ -82,7 +84,43 @@ def test_names_and_ids_that_look_like_code_are_text(reader: Reader, served: Serv
     with page.expect_download() as downloading:
         page.get_by_role("button", name="CSV").first.click()
     assert "'=HYPERLINK" in downloading.value.path().read_text(encoding="utf-8")
-    assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in page.inner_text("main")
+    assert not {"\N{RIGHT-TO-LEFT OVERRIDE}", "\N{ESCAPE}", "\a"} & set(page.inner_text("main"))
+
+
+def test_ten_thousand_operators_are_a_page_of_rows_and_a_rest(reader: Reader, served: Served) -> None:
+    """Twenty rows and all others in one; a thousand at most; one of them is found by typing, and explained."""
+    account, operators = "many", 10_000
+    begun = datetime.now(UTC) - timedelta(days=6)
+    with Telwerk(served.address) as telwerk:
+        for start in range(0, operators, 500):
+            sent = telwerk.ingest(
+                account,
+                [
+                    event
+                    for number in range(start, start + 500)
+                    for at in [begun + timedelta(seconds=40 * number)]
+                    for event in (
+                        events.operator_assigned(f"chat-{number}", widget="web", at=at, operator=f"op-{number:05}"),
+                        events.rated(
+                            f"chat-{number}", widget="web", at=at + timedelta(minutes=1), stars=number % 5 + 1
+                        ),
+                    )
+                ],
+            )
+            assert not sent.rejections
+    asked = {"account": account, "period": "7d", "view": "compare", "sort": "name", "column": "satisfaction_score"}
+    page = drawn(reader.open(asked), "compared")
+    assert page.locator("tbody tr[data-id]").count() == 20
+    assert "of 9,980" in shown.plain(page.locator("tr.rest").inner_text())
+    page = drawn(reader.open(asked | {"top": 1_000}), "compared")
+    assert page.locator("tbody tr[data-id]").count() <= 1_000
+    page.click(".filter-menu > button")
+    page.get_by_role("combobox", name="Operator").fill("op-0432")
+    wait_until(lambda: page.locator("[role=option]").count() == 10, "those that begin so are offered", page)
+    page = reader.open(
+        {"account": account, "period": "7d", "view": "why", "metric": "satisfaction_score", "operator": "op-04321"}
+    )
+    wait_until(lambda: "chat-4321" in page.inner_text("main"), "its conversation is named", page)
 
 
 def test_numbers_of_another_question_do_not_stay_under_one_that_failed(reader: Reader) -> None:

@@ -66,6 +66,14 @@ def test_it_says_how_many_numbers_are_better_than_before_and_how_many_worse(read
     assert page.locator(".tally strong").all_inner_texts() == [str(count) for count in cards]
 
 
+def test_beside_a_period_with_nothing_no_number_is_better_or_worse(reader: Reader) -> None:
+    """As in the first weeks of an account: its numbers are no rise; the page says what they are compared with."""
+    page = drawn(reader.open({"account": ACCOUNT, "from": today() - timedelta(days=28), "to": today()}))
+    assert page.locator(".number").count() > 20
+    assert page.locator(".change").count() == 0
+    assert "Nothing was counted in the period before" in page.inner_text("main")
+
+
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), ZoneInfo(ZONE))
 

@@ -95,6 +95,20 @@ def test_ids_are_copied_and_it_is_said(reader: Reader) -> None:
     assert copied(f"{len(ids)} conversation ids").split("\n") == ids
 
 
+def test_a_long_search_says_so_and_is_stopped_and_begun_again(reader: Reader) -> None:
+    """Whoever asks about a year of many chats waits: the number is there, the search is said, and a button ends it."""
+    page = reader.open(_asked("messages"))
+    page.route("**/ExplainCount", lambda _: None)  # an answer that does not come
+    page.reload()
+    wait_until(lambda: "Looking through the conversations" in page.inner_text("main"), "the search is said", page)
+    assert page.locator("h1 .number").inner_text() != "…"
+    page.get_by_role("button", name="Stop").click()
+    wait_until(lambda: "Stopped before anything was found" in page.inner_text("main"), "it is stopped", page)
+    page.unroute("**/ExplainCount")
+    page.get_by_role("button", name="List anew").click()
+    page.wait_for_selector(".conversations > li")
+
+
 def test_one_comes_back_to_where_one_was(reader: Reader) -> None:
     """With what was filtered and sorted there."""
     page = drawn(reader.open({**_asked(""), "view": "compare", "sort": "messages", "group": "sim-sales"}), "compared")

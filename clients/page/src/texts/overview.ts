@@ -6,6 +6,7 @@ export interface OverviewTexts {
   readonly better: string;
   readonly worse: string;
   readonly before: (count: string) => string;
+  readonly nothingBefore: string;
   readonly median: string;
   readonly medianAndMost: (most: string) => string;
   readonly ofRatings: (count: string) => string;
@@ -18,6 +19,7 @@ const en: OverviewTexts = {
   better: "better",
   worse: "worse",
   before: (count) => `before: ${count}`,
+  nothingBefore: "Nothing was counted in the period before, so no number is better or worse.",
   median: "median",
   medianAndMost: (most) => `median; nine of ten within ${most}`,
   ofRatings: (count) => `mean of ${count} ratings`,
@@ -30,6 +32,7 @@ const nl: OverviewTexts = {
   better: "beter",
   worse: "slechter",
   before: (count) => `voorheen: ${count}`,
+  nothingBefore: "In de periode ervoor is niets geteld; geen getal is dus beter of slechter.",
   median: "mediaan",
   medianAndMost: (most) => `mediaan; negen van de tien binnen ${most}`,
   ofRatings: (count) => `gemiddelde van ${count} beoordelingen`,
@@ -42,6 +45,7 @@ const de: OverviewTexts = {
   better: "besser",
   worse: "schlechter",
   before: (count) => `zuvor: ${count}`,
+  nothingBefore: "Im Zeitraum davor wurde nichts gezählt, daher ist keine Zahl besser oder schlechter.",
   median: "Median",
   medianAndMost: (most) => `Median; neun von zehn innerhalb von ${most}`,
   ofRatings: (count) => `Mittel aus ${count} Bewertungen`,

@@ -62,7 +62,15 @@ export function CompareChart({ comparable, sorted, labelOf }: ChartProps) {
   return (
     <section class="card overlay">
       <div class="controls">
-        <h2>{own.overlaid}</h2>
+        <h2>
+          {own.overlaid}
+          {/* The legend names lines only where there are several. */}
+          {picked.length === 1 && (
+            <>
+              : <bdi>{fullText(labelOf(picked[0] ?? ""))}</bdi>
+            </>
+          )}
+        </h2>
         <MetricMenu comparable={comparable} metric={metric} />
         <button type="button" onClick={() => go({ picked: [] }, "replace")}>
           {own.clearOverlay}

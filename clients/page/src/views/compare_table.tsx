@@ -59,7 +59,7 @@ export function CompareTable(props: TableProps) {
         aria-label={own.tableOf(own.by[view.by])}
         tabIndex={0}
       >
-        <table style={{ "--columns": columns.length }}>
+        <table style={{ "--numbers-width": `${columns.reduce((sum, { name }) => sum + columnWidth(name), 0)}rem` }}>
           <thead>
             <tr>
               <SortHeader id={BY_NAME} name={texts.dimensions[view.by]} sorted={sorted?.id ?? BY_NAME}>
@@ -98,6 +98,10 @@ export function CompareTable(props: TableProps) {
   );
 }
 
+/** As wide as a number with its change, or as the longest word of the heading, which is not broken; in rem. */
+const columnWidth = (name: string): number =>
+  Math.max(8, 1.9 + 0.57 * Math.max(...name.split(/[\s-]/).map((word) => word.length)));
+
 /** Scrolls the sorted column into sight, as on a phone it may begin beside the screen. */
 function reveal(scroller: HTMLElement): void {
   const [first, ...others] = scroller.querySelectorAll<HTMLElement>("thead th");
@@ -127,6 +131,7 @@ function SortHeader({
     <th
       scope="col"
       class={isNumber ? "number" : undefined}
+      style={isNumber ? { width: `${columnWidth(name)}rem` } : undefined}
       aria-sort={isSorted ? (view.ascending ? "ascending" : "descending") : undefined}
     >
       <button type="button" title={COMPARE[view.language].sortBy(name)} onClick={() => go(sortedBy(view, sorted, id))}>

@@ -32,6 +32,8 @@ interface Answered {
   readonly now: number;
   readonly completeUntil: number;
   readonly compared: ComparedPeriod;
+  /** Whether there is anything to compare with: beside nothing, every number is a rise. */
+  readonly hasBefore: boolean;
   readonly rows: () => readonly Row[];
 }
 
@@ -56,6 +58,7 @@ async function askOverview({ view, slice }: Page, metrics: readonly Metric[], si
     rows: () => totals.flatMap(totalsRows),
     completeUntil: Number(totals[0]?.completeUntil?.seconds ?? 0n),
     compared: totals[0]?.comparedPeriod,
+    hasBefore: totals.some((answer) => answer.totals.some(({ comparison }) => (comparison?.count ?? 0n) > 0n)),
   };
 }
 
@@ -82,6 +85,7 @@ export function OverviewView() {
 function Sections({ answered }: { readonly answered: Answered }) {
   const { view, slice, catalogue } = usePage();
   const answers = [...answered.answers.values()];
+  const isNothing = answers.every((answer) => answer.count === 0n && answer.belowCount === 0n);
   const days = [isoOf(slice.span.start), isoOf(plusDays(slice.span.end, -1))];
   return (
     <>
@@ -90,9 +94,9 @@ function Sections({ answered }: { readonly answered: Answered }) {
         <CompleteNote seconds={answered.completeUntil} answers={answers} compared={answered.compared} />
         <CsvButton rows={answered.rows} name={["telwerk", view.account, ...days]} language={view.language} />
       </div>
-      {answers.every((answer) => answer.count === 0n && answer.belowCount === 0n) && <EmptyNote />}
+      {isNothing && <EmptyNote />}
       {catalogue.sections.map((section) => (
-        <section key={section.name}>
+        <section key={section.name} class={isNothing ? "nothing" : undefined}>
           <h2>{section.name}</h2>
           <div class="cards">
             {section.metrics.map((metric) => (
@@ -109,6 +113,7 @@ function Sections({ answered }: { readonly answered: Answered }) {
 function Tally({ answered }: { readonly answered: Answered }) {
   const { view, catalogue } = usePage();
   const own = OVERVIEW[view.language];
+  if (!answered.hasBefore) return answered.compared ? <p class="help">{own.nothingBefore}</p> : null;
   const verdicts = [...catalogue.metrics.values()].map((metric) => {
     const total = answered.totals.get(metric.id);
     const figure = total && figureOfTotal(metric, total);
@@ -151,7 +156,8 @@ function CardBody({ metric, answered }: { readonly metric: Metric; readonly answ
   if (!total) return <p class="figure">{figureText(metric.figure, undefined, language)}</p>;
   if (answer && answer.unscheduledWidgetIds.length > 0 && total.count === 0n)
     return <p class="help">{own.noOpeningHours}</p>;
-  const { value, before, count } = figureOfTotal(metric, total);
+  const { value, count, before: wasBefore } = figureOfTotal(metric, total);
+  const before = answered.hasBefore ? wasBefore : undefined;
   const change = changeOf(metric, value, before, language);
   const most = total.percentiles.find(({ percentile }) => percentile === NINE_OF_TEN)?.value;
   const line = answered.series.get(metric.id);
@@ -201,11 +207,9 @@ function CardChart({
   // The same lines as long as the answer is the same: a card that only waits for the next one is not drawn anew.
   const lines = useMemo(() => {
     const { values, before } = figuresOfSeries(metric, line);
-    return [
-      { label: metric.name, values },
-      { label: OVERVIEW[language].before(""), values: before, isBefore: true },
-    ];
-  }, [metric, line, language]);
+    const ofBefore = { label: OVERVIEW[language].before(""), values: before, isBefore: true };
+    return [{ label: metric.name, values }, ...(answered.hasBefore ? [ofBefore] : [])];
+  }, [metric, line, language, answered.hasBefore]);
   return (
     <TimeChart
       isSmall
