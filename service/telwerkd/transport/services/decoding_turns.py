@@ -1,0 +1,110 @@
+"""Whose events are decoded next: so few in a turn of the event loop that nothing else waits for long."""
+
+import asyncio
+from collections import deque
+from types import TracebackType
+
+from telwerkd.application.rests import Rests
+from telwerkd.domain.ids import AccountId
+from telwerkd.process.steady import monotonic
+from telwerkd.transport.codec.splitting import EVENTS_DECODED_MAX
+
+_Waiting = deque[tuple[int, asyncio.Future[None]]]
+
+
+class DecodingTurns:
+    """Lets through so much work in a turn of the event loop that it holds up nothing else for long.
+
+    Who waits is let through by account in turn, those that rest left out, and of one account in the order of coming.
+    """
+
+    def __init__(self, rests: Rests, bytes_at_once: int = EVENTS_DECODED_MAX) -> None:
+        self._rests = rests
+        self._bytes_at_once = bytes_at_once
+        self._bytes = 0
+        """What is decoded in this turn of the loop; the next one begins with `_next` where it is not 0."""
+        self._waiting: dict[AccountId, _Waiting] = {}
+        self._rested: asyncio.TimerHandle | None = None
+        """When the next of those that wait has rested, where nothing is decoded until then."""
+
+    def turn(self, account: AccountId, size: int) -> "DecodingTurn":
+        """A context manager for decoding `size` bytes (at least 1) of the account, without awaiting anything."""
+        return DecodingTurn(self, account, size)
+
+    def begin(self, account: AccountId, size: int) -> bool:
+        """Begins at once if there is room in this turn of the loop, and the account neither rests nor waits."""
+        if account in self._waiting or not self._has_room(size) or self._rests.left_seconds(account):
+            return False
+        self._take(size)
+        return True
+
+    async def wait(self, account: AccountId, size: int) -> None:
+        """Returns when it is the account's turn."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(account, deque()).append((size, future))
+        if not self._bytes:
+            self._next()
+        await future
+
+    def worked(self, account: AccountId, seconds: float) -> None:
+        """Notes how long a turn of the account took."""
+        self._rests.worked(account, seconds)
+
+    def _has_room(self, size: int) -> bool:
+        return not self._bytes or self._bytes + size <= self._bytes_at_once
+
+    def _take(self, size: int) -> None:
+        if not self._bytes:
+            asyncio.get_running_loop().call_soon(self._next)
+        self._bytes += size
+
+    def _next(self) -> None:
+        self._bytes = 0
+        if self._rested is not None:
+            self._rested.cancel()
+            self._rested = None
+        resting: dict[AccountId, float] = {}
+        while (account := next((one for one in self._waiting if one not in resting), None)) is not None:
+            if left_seconds := self._rests.left_seconds(account):
+                resting[account] = left_seconds
+            elif not self._has_begun(account):
+                return
+        if resting and not self._bytes:
+            self._rested = asyncio.get_running_loop().call_later(min(resting.values()), self._next)
+
+    def _has_begun(self, account: AccountId) -> bool:
+        """Lets through the first of an account, if there is room; the account goes to the end of the line."""
+        queue = self._waiting[account]
+        size, future = queue[0]
+        if not future.done():
+            if not self._has_room(size):
+                return False
+            self._take(size)
+            future.set_result(None)
+        queue.popleft()
+        del self._waiting[account]
+        if queue:
+            self._waiting[account] = queue
+        return True
+
+
+class DecodingTurn:
+    """See `DecodingTurns.turn`."""
+
+    __slots__ = ("_account", "_begun", "_size", "_turns")
+
+    def __init__(self, turns: DecodingTurns, account: AccountId, size: int) -> None:
+        self._turns = turns
+        self._account = account
+        self._size = size
+        self._begun = 0.0
+
+    async def __aenter__(self) -> None:
+        if not self._turns.begin(self._account, self._size):
+            await self._turns.wait(self._account, self._size)
+        self._begun = monotonic()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._turns.worked(self._account, monotonic() - self._begun)
