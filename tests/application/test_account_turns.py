@@ -5,8 +5,10 @@ import asyncio
 import pytest
 
 from telwerkd.application.account_turns import SHARED_SECONDS, AccountTurns, Sharing
+from telwerkd.application.rests import Rests
 from telwerkd.domain.errors import QuotaExceededError
 from telwerkd.domain.ids import AccountId
+from tests.conftest import eventually
 
 ANNA, BRAM = AccountId("anna"), AccountId("bram")
 
@@ -17,7 +19,8 @@ class Calls:
     def __init__(self, weight_max: int, waiting_max: int = 100) -> None:
         self.now = 0.0
         self.sharing = Sharing(lambda: self.now)
-        self.turns = AccountTurns(self.sharing, weight_max, self._check)
+        self.rests = Rests(self.sharing, 1.0, lambda: self.now)
+        self.turns = AccountTurns(self.sharing, weight_max, self._check, self.rests)
         self.begun = list[str]()
         self._waiting_max = waiting_max
         self._over: dict[str, asyncio.Event] = {}
@@ -146,3 +149,28 @@ async def test_once_others_have_been_quiet_all_that_waits_begins_with_the_next_e
     await calls.end("a1")
     assert calls.begun == ["b", "a1", "a2", "a3", "a4"]
     await calls.end("a2", "a3", "a4")
+
+
+async def test_an_account_rests_after_calls_that_took_long_and_others_do_not_wait_for_it():
+    """What waits begins by itself once it has rested, in its order; what is cancelled meanwhile is left out."""
+    calls = Calls(weight_max=1)
+    await calls.make(BRAM, "b1")
+    await calls.make(ANNA, "a1")
+    calls.rests.worked(ANNA, 60.0)
+    for name in ("a2", "a3", "a4"):
+        await calls.make(ANNA, name)
+    await calls.end("a1", "b1")
+    calls.tasks["a3"].cancel()
+    await calls.make(BRAM, "b2")
+    assert calls.begun == ["b1", "a1", "b2"]
+    calls.now += 1.0
+
+    async def has_rested() -> bool:
+        return len(calls.begun) > 3
+
+    await eventually(has_rested)
+    assert calls.begun[3:] == ["a2"]
+    await calls.end("a2")
+    assert calls.begun[4:] == ["a4"]
+    await calls.end("a4", "b2")
+    assert not any((calls.turns._calls, calls.turns._waiting, calls.turns._rested))

@@ -17,7 +17,7 @@ class Clock:
     def __init__(self, times: float = 2.0) -> None:
         self.now = 1_000.0
         self.is_shared = True
-        self.rests = Rests(lambda: self.is_shared, times, lambda: self.now)
+        self.rests = Rests(self, times, lambda: self.now)
 
     def work(self, account: AccountId, seconds: float) -> float:
         """Lets an account work as soon as it may; for how long it rested before."""

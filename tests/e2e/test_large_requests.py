@@ -16,9 +16,12 @@ from telwerk.v1 import (
     settings_service_pb2 as settings,
 )
 from telwerk.v1.display_name_pb2 import NAME_KIND_OPERATOR, DisplayName
+from telwerkd.application.account_turns import Sharing
+from telwerkd.application.rests import Rests
+from telwerkd.domain.ids import AccountId
 from telwerkd.transport.security import keys_file
 from telwerkd.transport.security.keys_file import Role
-from telwerkd.transport.services.ingestion import DecodingTurns
+from telwerkd.transport.services.decoding_turns import DecodingTurns
 from telwerkd.transport.services.unacked import UnackedWindow
 from tests.conftest import ALL_TIME, CALL_SECONDS, Server, connected, eventually, locked, refusal, started
 
@@ -333,11 +336,11 @@ async def test_a_window_is_full_of_bytes_as_it_is_of_events():
 
 async def test_accounts_decode_in_turn():
     """A turn of the loop has room for so many bytes; the next one is of the account that waits for longest."""
-    turns, order = DecodingTurns(100), list[str]()
+    turns, order = DecodingTurns(Rests(Sharing(), 0.0), 100), list[str]()
 
     async def decode(name: str) -> None:
-        await turns.turn(name[0], 60)
-        order.append(name)
+        async with turns.turn(AccountId(name[0]), 60):
+            order.append(name)
 
     waiting = [asyncio.create_task(decode(name)) for name in ("a1", "a2", "a3", "a4", "b1", "b2", "c1")]
     waiting[2].cancel()

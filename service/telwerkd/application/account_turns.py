@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from telwerkd.application.batches import IngestLimits
 from telwerkd.application.readers import Readers
+from telwerkd.application.rests import LOOP_TIMES, Rests
 from telwerkd.domain.errors import QuotaExceededError
 from telwerkd.domain.ids import AccountId
 from telwerkd.process.steady import monotonic
@@ -55,8 +56,20 @@ class AccountTurns:
     than all may begins when nothing else of its account is in work. For the event loop's thread only.
     """
 
-    def __init__(self, sharing: Sharing, weight_max: int, check: Callable[[AccountId, int, int], None]) -> None:
-        """`check` raises QuotaExceededError if, beside the weight of an account that waits, no more of it may wait."""
+    def __init__(
+        self,
+        sharing: Sharing,
+        weight_max: int,
+        check: Callable[[AccountId, int, int], None],
+        rests: Rests | None = None,
+    ) -> None:
+        """`check` raises QuotaExceededError if, beside the weight of an account that waits, no more of it may wait.
+
+        With `rests`, an account rests after its calls, for as long as they took.
+        """
+        self._rests = rests
+        self._rested: dict[AccountId, asyncio.TimerHandle] = {}
+        """When accounts whose calls wait will have rested."""
         self._sharing = sharing
         self.weight_max = weight_max
         self._check = check
@@ -91,6 +104,7 @@ class AccountTurns:
         waiting = _Waiting(weight, asyncio.get_running_loop().create_future())
         queue.append(waiting)
         self._waiting[account] = queue
+        self._await_rest(account)
         try:
             await waiting.turn
         except asyncio.CancelledError:
@@ -102,8 +116,10 @@ class AccountTurns:
                 self._begin_waiting(account)
             raise
 
-    def end(self, account: AccountId, weight: int) -> None:
-        """Ends a call that had begun, and lets those of its account begin that waited for it."""
+    def end(self, account: AccountId, weight: int, seconds: float = 0.0) -> None:
+        """Ends a call that had begun and took so long, and lets those of its account begin that waited for it."""
+        if self._rests is not None:
+            self._rests.worked(account, seconds)
         self._calls[account] -= 1
         self._held[account] -= weight
         if not self._calls[account]:
@@ -111,8 +127,11 @@ class AccountTurns:
         self._begin_waiting(account)
 
     def _fits(self, account: AccountId, weight: int) -> bool:
-        held = self._held[account]
-        return not self._calls[account] or held + weight <= self.weight_max or not self._sharing.is_shared
+        if not self._sharing.is_shared:
+            return True
+        if self._rests is not None and self._rests.left_seconds(account):
+            return False
+        return not self._calls[account] or self._held[account] + weight <= self.weight_max
 
     def _hold(self, account: AccountId, weight: int) -> None:
         self._calls[account] += 1
@@ -127,27 +146,39 @@ class AccountTurns:
                 turn.set_result(None)
         if not queue:
             self._waiting.pop(account, None)
+        self._await_rest(account)
+
+    def _await_rest(self, account: AccountId) -> None:
+        """Lets those that wait for nothing but that their account has rested begin then."""
+        timer = self._rested.pop(account, None)
+        if timer is not None:
+            timer.cancel()
+        if self._rests is not None and account in self._waiting and not self._calls[account]:
+            left_seconds = self._rests.left_seconds(account)
+            self._rested[account] = asyncio.get_running_loop().call_later(left_seconds, self._begin_waiting, account)
 
 
 class Turn:
     """See `AccountTurns.turn`."""
 
-    __slots__ = ("_account", "_turns", "_waiting_is_bounded", "_weight")
+    __slots__ = ("_account", "_begun", "_turns", "_waiting_is_bounded", "_weight")
 
     def __init__(self, turns: AccountTurns, account: AccountId, weight: int, *, waiting_is_bounded: bool) -> None:
         self._turns = turns
         self._account = account
         self._weight = weight
         self._waiting_is_bounded = waiting_is_bounded
+        self._begun = 0.0
 
     async def __aenter__(self) -> None:
         if not self._turns.begin(self._account, self._weight):
             await self._turns.wait(self._account, self._weight, is_bounded=self._waiting_is_bounded)
+        self._begun = monotonic()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._turns.end(self._account, self._weight)
+        self._turns.end(self._account, self._weight, monotonic() - self._begun)
 
 
 class CallTurns:
@@ -160,7 +191,8 @@ class CallTurns:
         self.sharing = Sharing()
         self.events = AccountTurns(self.sharing, limits.account_shared_events_max, self._check_events)
         """Of calls that bring events, which they weigh."""
-        self.questions = AccountTurns(self.sharing, queries_max, self._check_questions)
+        rests = Rests(self.sharing, LOOP_TIMES)
+        self.questions = AccountTurns(self.sharing, queries_max, self._check_questions, rests)
         """Of all other calls; each weighs 1."""
 
     def use(self, limits: IngestLimits, queries_max: int) -> None:

@@ -8,7 +8,7 @@ while accounts share the server only, and only of those that use more of it than
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from telwerkd.domain.ids import AccountId
 from telwerkd.process.steady import monotonic
@@ -31,12 +31,20 @@ _ACCOUNTS_MAX: Final = 1_000
 """Accounts after which those that owe nothing are looked for, to be forgotten."""
 
 
+class Shared(Protocol):
+    """What several accounts may use."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several do at present."""
+
+
 class Rests:
     """The rests of accounts at one thing that they share. For the event loop's thread only."""
 
-    def __init__(self, is_shared: Callable[[], bool], times: float, clock: Callable[[], float] = monotonic) -> None:
-        """`is_shared` tells whether several accounts use it at present; who worked rests for `times` as long."""
-        self._is_shared = is_shared
+    def __init__(self, shared: Shared, times: float, clock: Callable[[], float] = monotonic) -> None:
+        """Who worked rests for `times` as long."""
+        self._shared = shared
         self._times = times
         self._clock = clock
         self._owes_until: dict[AccountId, float] = {}
@@ -44,7 +52,7 @@ class Rests:
 
     def worked(self, account: AccountId, seconds: float) -> None:
         """Notes a piece of work that is just over."""
-        if not self._is_shared():
+        if not self._shared.is_shared:
             return
         now = self._clock()
         if len(self._owes_until) >= _ACCOUNTS_MAX:
@@ -56,6 +64,6 @@ class Rests:
     def left_seconds(self, account: AccountId) -> float:
         """How long an account has to rest from now on; 0 where it may work."""
         until = self._owes_until.get(account)
-        if until is None or not self._is_shared():
+        if until is None or not self._shared.is_shared:
             return 0.0
         return max(0.0, until - _CREDIT_SECONDS - self._clock())

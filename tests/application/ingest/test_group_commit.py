@@ -95,6 +95,24 @@ async def test_a_commit_that_is_cancelled_tells_those_who_wait_for_it(
         await running
 
 
+async def test_what_waits_for_its_account_to_have_rested_is_stored_then(store: SqliteStore, tmp_path: Path) -> None:
+    """By itself, though nobody sends anything more."""
+    ingest = Ingest(store, IngestLimits())
+    running = asyncio.create_task(ingest.run())
+    async with asyncio.timeout(SECONDS):
+        await ingest.submit(OTHER, rated())
+        with locked(tmp_path / "telwerk.db"):
+            long = asyncio.create_task(ingest.submit(ACME, rated("c1")))
+            await eventually(committing)
+            await asyncio.sleep(0.5)  # which makes it a transaction after which the account rests
+        await long
+        assert ingest._waiting._rests.left_seconds(ACME)
+        await ingest.submit(ACME, rated("c2"))
+        assert await stored_in(store) == ["c1", "c2"]
+        ingest.close()
+        await running
+
+
 async def left(submitting: "asyncio.Task[object]") -> None:
     submitting.cancel()
     with pytest.raises(asyncio.CancelledError):

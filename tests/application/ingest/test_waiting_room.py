@@ -9,7 +9,8 @@ from itertools import pairwise
 import pytest
 
 from telwerkd.application.batches import Batch, IngestLimits, Rejected, Submitted, Verdict, weight_of, weights_of
-from telwerkd.application.ingest.waiting_room import Part, Pending, WaitingRoom
+from telwerkd.application.ingest.pending import Part, Pending
+from telwerkd.application.ingest.waiting_room import WaitingRoom
 from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.domain.conversation.events import (
     Event,
@@ -55,11 +56,44 @@ async def test_an_account_with_a_mountain_leaves_room_for_every_other():
     room = WaitingRoom(IngestLimits(transaction_events_max=100))
     for _ in range(5):
         room.add(pending(BIG, events(5_000)))
-    room.add(pending(SMALL, events(1)))
+    room.add(pending(SMALL, events(26)))
     room.add(pending(OTHER, events(50)))
-    assert taken(room.take((), merges_accounts=True)) == {BIG: 66, SMALL: 1, OTHER: 33}
-    assert taken(room.take((), merges_accounts=True)) == {BIG: 83, OTHER: 17}
+    assert taken(room.take((), merges_accounts=True)) == {BIG: 41, SMALL: 26, OTHER: 33}
+    room.add(pending(OTHER, events(13)))
+    assert taken(room.take((), merges_accounts=True)) == {BIG: 70, OTHER: 30}
     assert taken(room.take((), merges_accounts=True)) == {BIG: 100}
+
+
+async def test_few_events_do_not_wait_for_what_is_done_with_many():
+    """They have a transaction of their own, and the next one is for everybody, so that nobody waits for ever."""
+    room = WaitingRoom(IngestLimits(transaction_events_max=100))
+    room.add(pending(BIG, events(5_000)))
+    served = []
+    for _ in range(4):
+        room.add(pending(SMALL, events(1)))
+        room.add(pending(OTHER, events(2)))
+        served.append(taken(room.take((), merges_accounts=True)))
+    few, everybody = {SMALL: 1, OTHER: 2}, {BIG: 97, SMALL: 1, OTHER: 2}
+    assert served == [few, everybody, few, everybody]
+
+
+async def test_who_used_the_writer_much_leaves_it_to_others_for_a_while():
+    """By what it brought into transactions. The room says how long it rests, where nobody else waits."""
+    room = WaitingRoom(IngestLimits(transaction_events_max=100))
+    room.add(pending(BIG, events(5_000)))
+    room.add(pending(SMALL, events(50)))
+    assert room.rest_seconds() == 0
+    parts = room.take((), merges_accounts=True)
+    assert taken(parts) == {BIG: 50, SMALL: 50}
+    for _ in range(3):
+        room.worked([part for part in parts if part.batch.account == BIG], seconds=3_600.0)
+    assert room.rest_seconds() > 0
+    assert room.take((), merges_accounts=True) == []
+    room.add(pending(SMALL, events(50)))
+    assert room.rest_seconds() == 0
+    assert taken(room.take((), merges_accounts=True)) == {SMALL: 50}
+    # Where each transaction is of one account, others have the database beside it.
+    assert taken(room.take((), merges_accounts=False)) == {BIG: 100}
 
 
 async def test_transactions_are_shorter_while_several_accounts_send_events():
@@ -68,7 +102,7 @@ async def test_transactions_are_shorter_while_several_accounts_send_events():
     room.add(pending(BIG, events(500)))
     assert taken(room.take((), merges_accounts=True)) == {BIG: 100}
     room.add(pending(SMALL, events(1)))
-    assert taken(room.take((), merges_accounts=True)) == {BIG: 9, SMALL: 1}
+    assert taken(room.take((), merges_accounts=True)) == {SMALL: 1}
     assert taken(room.take((), merges_accounts=True)) == {BIG: 10}
 
 

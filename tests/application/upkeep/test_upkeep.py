@@ -92,6 +92,25 @@ async def test_a_measure_rests_after_its_compaction_until_it_is_quiet_or_too_muc
     assert await store.compactable() == []
 
 
+async def test_while_accounts_share_the_server_a_measure_is_compacted_little_by_little_from_the_first_on(store):
+    """2,000 entries at once and no more, though it is not known yet how long a measure takes: others wait meanwhile."""
+    for batch in range(3):
+        happened = [event(f"{batch}-{n}", n, Message(Sender.CONTACT)) for n in range(1_000)]
+        await put(store, WHOLE, *happened)
+    steps, upkeep = list[int](), store.upkeep
+
+    async def noted(account, command):
+        step = await upkeep(account, command)
+        steps.append(command.entries_max)
+        return step
+
+    store.upkeep = noted
+    compaction = Compaction(store, compact_at=1, is_shared=lambda: True)
+    await compaction.run_once()
+    assert steps
+    assert max(steps) <= 2_000
+
+
 async def test_a_clock_that_is_years_ahead_purges_no_recent_event(store):
     """The retention counts back from the newest event when the clock is further ahead."""
     day = DAY // SECOND

@@ -15,7 +15,8 @@ from math import inf
 
 from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Submitted, Verdict, Verdicts
 from telwerkd.application.commands.ingest_batch import IngestBatch
-from telwerkd.application.ingest.waiting_room import Part, Pending, WaitingRoom
+from telwerkd.application.ingest.pending import Part, Pending
+from telwerkd.application.ingest.waiting_room import WaitingRoom
 from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.application.ports import Store
 from telwerkd.domain.errors import Reason, TelwerkError, UnavailableError
@@ -28,10 +29,6 @@ log = logging.getLogger(__name__)
 
 _ACCEPTED = Verdict.ACCEPTED
 _REJECTED = "rejected"
-
-_LONG_TIMES = 2
-"""How many times `transaction_shared_seconds_max` a shared transaction may take with all else it does, until the next
-ones are made smaller."""
 
 
 def _unknown() -> Micros:
@@ -175,6 +172,8 @@ class Ingest:
             self._wake.clear()
             parts = self._take()
             if not parts:
+                if rest_seconds := self._waiting.rest_seconds():
+                    asyncio.get_running_loop().call_later(rest_seconds, self._wake.set)
                 await self._wake.wait()
                 continue
             task = asyncio.create_task(self._commit(parts), name="commit")
@@ -257,7 +256,10 @@ class Ingest:
         with tracing.transaction([(part.batch.waits, part.batch.is_waiting, len(part.places)) for part in parts]):
             results = await self._store.write(commands)
         self.figures.transaction_events.observe(sum(len(part.places) for part in parts))
-        is_long = monotonic() - begun > _LONG_TIMES * self._limits.transaction_shared_seconds_max
+        seconds = monotonic() - begun
+        if self._scheduling.merges_accounts:
+            self._waiting.worked(parts, seconds)
+        is_long = seconds > self._limits.transaction_shared_seconds_max
         self._waiting.note(is_long=is_long or None in chain.from_iterable(chain.from_iterable(results)))
         for account, of_account, outcomes_of in zip(by_account, by_account.values(), results, strict=True):
             self._tell_committed(account)

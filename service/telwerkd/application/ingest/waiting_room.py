@@ -5,196 +5,23 @@ first, and then, in turn, what the others leave over. A batch may be split over 
 when all of it is stored. No account may use the whole room.
 """
 
-import asyncio
 from collections import deque
 from collections.abc import Collection, Sequence
-from contextlib import suppress
-from itertools import chain
-from typing import NamedTuple
-
-import msgspec
 
 from telwerkd.application.account_turns import Sharing
-from telwerkd.application.batches import (
-    Batch,
-    IngestLimits,
-    Postponable,
-    Submitted,
-    Verdicts,
-    held_bytes,
-    let_go_of,
-    weights_of,
-)
-from telwerkd.application.memory_budget import MemoryBudget, Reservation
+from telwerkd.application.batches import IngestLimits
+from telwerkd.application.ingest.pending import Part, Pending
+from telwerkd.application.rests import WRITER_TIMES, Rests
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
-from telwerkd.domain.ids import AccountId, ConversationId
-from telwerkd.process import tracing
-from telwerkd.process.steady import monotonic
+from telwerkd.domain.ids import AccountId
 
 _RETRY_SECONDS = 0.5
-
-_encoder = msgspec.msgpack.Encoder()
 
 _SHARED_ROOM_MIN = 50
 """Weight that a transaction which accounts share has room for, however long the ones before took."""
 
 _SHARED_PART_MIN = 25
 """Weight that each account may bring into it all the same, for a transaction takes milliseconds by itself."""
-
-
-class Pending:
-    """A batch until all of its events are answered."""
-
-    def __init__(
-        self,
-        account: AccountId,
-        events: Sequence[Submitted],
-        verdicts: "asyncio.Future[Verdicts]",
-        memory: Reservation | None = None,
-    ) -> None:
-        self.account = account
-        self.verdicts = verdicts
-        self.since = monotonic()
-        self._memory = memory
-        """What is reserved for its events until they are not held any more; None for those of a small call."""
-        self._events: list[Submitted | None] = [*events]
-        """Those that are answered are let go of."""
-        self._weights = weights_of(events)
-        self._waiting: Sequence[int] = range(len(events))
-        self._outcomes: list[Postponable] = [None] * len(events)
-        self._unanswered = len(events)
-        self.failed = False
-        self.waits = tracing.waiting()
-
-    @property
-    def waiting_weight(self) -> int:
-        """The weight of what is not yet in a transaction."""
-        return self._weight(self._waiting)
-
-    @property
-    def waiting_events(self) -> int:
-        """How many of its events are not yet in a transaction."""
-        return len(self._waiting)
-
-    @property
-    def next_weight(self) -> int:
-        """The weight of the event that is next."""
-        return self._weight(self._waiting[:1])
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether any of it is not yet in a transaction."""
-        return bool(self._waiting)
-
-    def take(self, room: int) -> "Part":
-        """Its next events, up to a weight of `room`, but at least one. What was postponed comes first.
-
-        Where not all fit, they go by conversation: one that is folded again is so once, not for each of its events.
-        """
-        count = self._count(self._waiting, room)
-        if count < len(self._waiting) and isinstance(self._waiting, range):
-            self._waiting = self._by_conversation()
-            count = self._count(self._waiting, room)
-        places, self._waiting = self._waiting[:count], self._waiting[count:]
-        return Part(self, places, self._weight(places))
-
-    def events_at(self, places: Sequence[int]) -> Batch:
-        """Some of its events, which are not answered yet."""
-        if isinstance(places, range):
-            some = self._events[places.start : places.stop]
-        else:
-            some = [self._events[place] for place in places]
-        return Batch(event for event in some if event is not None)
-
-    def answer(self, places: Sequence[int], outcomes: Sequence[Postponable]) -> bool:
-        """Notes what became of some of its events; the call is answered once that is known of all.
-
-        Gives whether some are postponed: they wait again.
-        """
-        postponed: list[int] = []
-        for place, outcome in zip(places, outcomes, strict=True):
-            if outcome is None:
-                postponed.append(place)
-            else:
-                self._outcomes[place] = outcome
-                self._events[place] = None
-                self._unanswered -= 1
-        if postponed:
-            self._waiting = [*postponed, *self._waiting]
-            if self.waits is not None and not self.failed:
-                self.waits.begin()
-        if not self._unanswered:
-            self.release()
-            with suppress(asyncio.InvalidStateError):  # the caller has gone
-                self.verdicts.set_result([outcome for outcome in self._outcomes if outcome is not None])
-        return bool(postponed)
-
-    def let_go(self) -> None:
-        """Lets go of its events, and then of what is reserved for them."""
-        if self.waits is not None:
-            self.waits.end()
-        let_go_of(self._events, self.release)
-
-    def fail(self, error: Exception) -> None:
-        """Answers the call with an error. What it has stored stays stored: sending it again gives duplicates."""
-        self.failed = True
-        self.let_go()
-        if not self.verdicts.done():
-            self.verdicts.set_exception(error)
-
-    def count_in(self, budget: MemoryBudget) -> None:
-        """Counts the events of a small call whose caller has gone: there may be more of these than calls.
-
-        Raises:
-            UnavailableError: OVERLOADED, they do not fit beside what else is counted.
-        """
-        is_over = self.failed or not self._unanswered  # in the same turn of the loop in which its caller went
-        if self._memory is None and not is_over:
-            held = Batch(event for event in self._events if event is not None)
-            texts = len(_encoder.encode(held))
-            self._memory = budget.reserve(held_bytes(held) + texts, "what a caller left")
-
-    def withdraw(self) -> None:
-        """Lets nothing of it wait again. What is in a transaction may be stored."""
-        self.failed = True
-        self.let_go()
-
-    def release(self) -> None:
-        """Says that its events are not held any more. Safe to repeat."""
-        if self._memory is not None:
-            self._memory.release()
-
-    def _by_conversation(self) -> list[int]:
-        """The places of what waits, those of a conversation together."""
-        places: dict[ConversationId, list[int]] = {}
-        for place in self._waiting:
-            submitted = self._events[place]
-            if submitted is not None:
-                places.setdefault(submitted.conversation, []).append(place)
-        return list(chain.from_iterable(places.values()))
-
-    def _count(self, places: Sequence[int], room: int) -> int:
-        if self._weights is None:
-            return max(1, min(room, len(places)))
-        weight = 0
-        for count, place in enumerate(places):
-            weight += self._weights[place]
-            if weight > room:
-                return max(1, count)
-        return len(places)
-
-    def _weight(self, places: Sequence[int]) -> int:
-        if self._weights is None:
-            return len(places)
-        return sum(self._weights[place] for place in places)
-
-
-class Part(NamedTuple):
-    """Those events of a batch that go into one transaction."""
-
-    batch: Pending
-    places: Sequence[int]
-    weight: int
 
 
 class WaitingRoom:
@@ -207,6 +34,9 @@ class WaitingRoom:
         self._weights: dict[AccountId, int] = {}
         self.weight = 0
         self._senders = Sharing()
+        self._rests = Rests(self._senders, WRITER_TIMES)
+        self._few_were_first = False
+        """Whether the last transaction was of those accounts alone that brought few events."""
         self._shared_room = limits.transaction_shared_events_max
 
     def __bool__(self) -> bool:
@@ -241,6 +71,17 @@ class WaitingRoom:
             self._shared_room = max(min(_SHARED_ROOM_MIN, most), self._shared_room // 2)
         else:
             self._shared_room = min(most, self._shared_room + self._shared_room // 4 + 1)
+
+    def worked(self, parts: Sequence[Part], seconds: float) -> None:
+        """Notes a transaction that is over: its accounts let others have the writer, by what they brought into it."""
+        weight = sum(part.weight for part in parts)
+        for account in {part.batch.account for part in parts}:
+            own = sum(part.weight for part in parts if part.batch.account == account)
+            self._rests.worked(account, seconds * own / max(1, weight))
+
+    def rest_seconds(self) -> float:
+        """How long the next of those that wait has to rest; 0 where one need not, or none waits."""
+        return min(map(self._rests.left_seconds, self._batches), default=0.0)
 
     def add(self, batch: Pending) -> None:
         """Lets a batch wait. One that is larger than the whole room waits alone, one larger than a share as only one.
@@ -293,8 +134,7 @@ class WaitingRoom:
     def take(self, busy: Collection[AccountId], *, merges_accounts: bool) -> list[Part]:
         """What goes into the next transaction: of one account, unless accounts are merged."""
         accounts = [account for account in self._batches if account not in busy]
-        if not merges_accounts:
-            accounts = accounts[:1]
+        accounts = self._in_turn(accounts) if merges_accounts else accounts[:1]
         room = self._limits.transaction_events_max
         if self.is_shared:
             most = self._limits.transaction_shared_events_max
@@ -317,6 +157,16 @@ class WaitingRoom:
             if account in self._batches:
                 self._batches[account] = self._batches.pop(account)
         return parts
+
+    def _in_turn(self, accounts: list[AccountId]) -> list[AccountId]:
+        """Those whose turn it is: none that rests, and every other time none that brings more events than a few.
+
+        Else who brings one event would wait for what is done with those of others.
+        """
+        accounts = [account for account in accounts if not self._rests.left_seconds(account)]
+        few = [account for account in accounts if self._weights[account] <= _SHARED_PART_MIN]
+        self._few_were_first = self.is_shared and 0 < len(few) < len(accounts) and not self._few_were_first
+        return few if self._few_were_first else accounts
 
     def _take_of(self, account: AccountId, room: int) -> list[Part]:
         """The account's next events, at least one; the others wait for its next turn."""

@@ -145,7 +145,8 @@ class Compaction:
         while moved < min(size, COMPACTED_MAX):
             is_shared = self._is_shared()
             seconds = _STEP_SHARED_SECONDS if is_shared else _STEP_QUIET_SECONDS if is_quiet else _STEP_SECONDS
-            part = self._parts.get((measure, seconds), _PART_MIN)
+            least = _PART_SHARED_MIN if is_shared else _PART_MIN
+            part = self._parts.get((measure, seconds), least)
             entries_max = min(int(COMPACTED_MAX * part), entries_max)
             step = await self._store.upkeep(account, Compact(measure, entries_max, int(CHUNKS_MAX * part)))
             if step is None or not step.moved:
@@ -153,7 +154,6 @@ class Compaction:
             moved += step.moved
             # Where only a part of them fitted into the chunks, the next ones are all that need to be read.
             entries_max = max(_ENTRIES_MIN, 2 * step.moved)
-            least = _PART_SHARED_MIN if is_shared else _PART_MIN
             self._parts[measure, seconds] = min(1.0, max(least, part * min(1.25, seconds / max(step.seconds, 1e-9))))
             if is_shared:
                 await asyncio.sleep(_PAUSE_SHARED_TIMES * step.seconds)

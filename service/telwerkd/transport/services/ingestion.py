@@ -1,7 +1,6 @@
 """`telwerk.v1.IngestionService`: decode, call, encode; nothing else is decided here."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from typing import Any, TypeAlias
@@ -12,6 +11,7 @@ from telwerk.v1 import ingestion_service_pb2 as ingestion, ingestion_service_pb2
 from telwerkd.application.batches import Batch, Rejected, Verdict, held_bytes, let_go_of
 from telwerkd.application.clock import Clock
 from telwerkd.application.ingest.group_commit import Ingest
+from telwerkd.application.rests import LOOP_TIMES, Rests
 from telwerkd.domain.errors import InvalidArgumentError, Reason, TelwerkError
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.process.tracing import stage
@@ -20,7 +20,6 @@ from telwerkd.transport.codec.errors import told
 from telwerkd.transport.codec.event_batch import EventBatch, TooLarge
 from telwerkd.transport.codec.events import EventDecoder, EventLimits
 from telwerkd.transport.codec.fields import FieldError
-from telwerkd.transport.codec.splitting import EVENTS_DECODED_MAX
 from telwerkd.transport.codec.verdicts import (
     REFUSED_BYTES,
     Refused,
@@ -32,6 +31,7 @@ from telwerkd.transport.codec.verdicts import (
 )
 from telwerkd.transport.grpc.errors import let_go
 from telwerkd.transport.services.callers import Callers
+from telwerkd.transport.services.decoding_turns import DecodingTurns
 from telwerkd.transport.services.draining import unless_drained
 from telwerkd.transport.services.unacked import UnackedWindow
 
@@ -40,59 +40,6 @@ _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 _UNDECODED_BYTES = 1_024
 """Of an event that is refused undecoded, as a part of what may be decoded in a turn: its id is looked for."""
-
-_Waiting = deque[tuple[int, asyncio.Future[None]]]
-
-
-class DecodingTurns:
-    """Lets through so much work in a turn of the event loop that it holds up nothing else for long.
-
-    Who waits is let through by account in turn, and of one account in the order of coming.
-    """
-
-    def __init__(self, bytes_at_once: int = EVENTS_DECODED_MAX) -> None:
-        self._bytes_at_once = bytes_at_once
-        self._bytes = 0
-        self._waiting: dict[str, _Waiting] = {}
-
-    def now(self, size: int) -> bool:
-        """Whether `size` bytes (at least 1) may be decoded at once; else wait for a `turn`."""
-        if self._waiting or not self._has_room(size):
-            return False
-        self._take(size)
-        return True
-
-    async def turn(self, account: str, size: int) -> None:
-        """Returns when `size` bytes (at least 1) of the account may be decoded, without awaiting anything else."""
-        if self.now(size):
-            return
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(account, deque()).append((size, future))
-        await future
-
-    def _has_room(self, size: int) -> bool:
-        return not self._bytes or self._bytes + size <= self._bytes_at_once
-
-    def _take(self, size: int) -> None:
-        if not self._bytes:
-            asyncio.get_running_loop().call_soon(self._next)
-        self._bytes += size
-
-    def _next(self) -> None:
-        self._bytes = 0
-        while self._waiting:
-            account, queue = next(iter(self._waiting.items()))
-            size, future = queue[0]
-            if not future.done():
-                if not self._has_room(size):
-                    return
-                self._take(size)
-                future.set_result(None)
-            queue.popleft()
-            # The account goes to the end of the line, or out of it.
-            del self._waiting[account]
-            if queue:
-                self._waiting[account] = queue
 
 
 class IngestionService(ingestion_grpc.IngestionServiceServicer):
@@ -107,7 +54,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         self._callers = callers
         self._fields = callers.fields
         self._decoder = EventDecoder(limits, callers.fields)
-        self._turns = DecodingTurns()
+        self._turns = DecodingTurns(Rests(callers.sharing, LOOP_TIMES))
         self._draining = draining
 
     async def IngestEvents(self, request: Any, context: _Context) -> Any:
@@ -200,9 +147,8 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         """The events of a batch; of a large one a few at a time, so that nobody else waits for all of them."""
         now = self._clock.latest()
         if batch.whole is not None:
-            if not self._turns.now(batch.size):
-                await self._turns.turn(account, batch.size)
-            decoded = self._decoder.decode(batch.whole, now)
+            async with self._turns.turn(account, batch.size):
+                decoded = self._decoder.decode(batch.whole, now)
             if decoded.refused:
                 self._ingest.figures.judged(account, list(decoded.refused.values()))
             return decoded.valid, refusals(decoded, batch.whole) if decoded.refused else {}
@@ -223,21 +169,21 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         refused = dict[int, Refused]()
         held = batch.size
         for place, too_large in batch.too_large.items():
-            await self._turns.turn(account, _UNDECODED_BYTES)
-            refused[place] = self._too_large(too_large)
+            async with self._turns.turn(account, _UNDECODED_BYTES):
+                refused[place] = self._too_large(too_large)
         self._ingest.figures.judged(account, [one.outcome for one in refused.values()])
         while batch.pieces:
             piece = batch.pieces.popleft()
-            await self._turns.turn(account, len(piece.raw))
-            events = piece.events()
-            some = self._decoder.decode(events, now, piece.first)
-            valid.add(some.valid)
-            if some.refused:
-                self._ingest.figures.judged(account, list(some.refused.values()))
-                refused |= refusals(some, events, piece.first)
-            if batch.reservation is not None:
-                held += held_bytes(some.valid) + REFUSED_BYTES * len(some.refused)
-                batch.reservation.resize(held)
+            async with self._turns.turn(account, len(piece.raw)):
+                events = piece.events()
+                some = self._decoder.decode(events, now, piece.first)
+                valid.add(some.valid)
+                if some.refused:
+                    self._ingest.figures.judged(account, list(some.refused.values()))
+                    refused |= refusals(some, events, piece.first)
+                if batch.reservation is not None:
+                    held += held_bytes(some.valid) + REFUSED_BYTES * len(some.refused)
+                    batch.reservation.resize(held)
         return refused
 
     def _too_large(self, event: TooLarge) -> Refused:
