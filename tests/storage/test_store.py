@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from telwerkd.application.batches import IngestLimits, Submitted
 from telwerkd.application.commands.chunk_merging import compact
+from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.ports import Account, ChunkSelector, Conversation, Snapshot, Store, StoredChunk, Transaction
+from telwerkd.application.retention.removal import purge
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.events import Event, InactivityAction, Message, Retracted, Sender, WentLive
 from telwerkd.domain.conversation.facts import Change, Fact, FactChange
@@ -795,3 +798,12 @@ async def test_events_are_added_in_the_order_of_their_keys(tmp_path: Path, empty
     await store.close()
     keys = [tuple(text[text.index("VALUES ") :].split("'")[3:6:2]) for text in added]
     assert keys == [(c, e) for c in sorted(ids) for e in sorted(ids)]
+
+
+async def test_a_purge_looks_at_no_conversation_again_whose_events_are_all_gone(store: Store) -> None:
+    """They stay for ever: each purge would read the logs of all that there ever were, and others would wait for it."""
+    for n in range(3):
+        await store.write([(ACME, IngestBatch([[Submitted(conversation(f"c{n}"), message("e", n))]], IngestLimits()))])
+    assert await purge(store, ACME, Micros(2)) == 2
+    looked_at = await write(store, lambda tx: tx.conversations_before(Micros(100), conversation(""), 100))
+    assert [name for name, _ in looked_at] == ["c2"]

@@ -13,7 +13,7 @@ class RetentionPort(Protocol):
     def conversations_before(
         self, horizon: Micros, after: ConversationId, limit: int
     ) -> list[tuple[ConversationId, Conversation]]:
-        """Conversations that began before `horizon`, by id, after one, at most `limit`."""
+        """Conversations with events that began before `horizon`, by id, after one, at most `limit`."""
 
     def counted_otherwise(
         self, rules: int, after: ConversationId, limit: int

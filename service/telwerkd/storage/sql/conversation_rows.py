@@ -104,11 +104,13 @@ class ConversationRows(AccountPart):
     def conversations_before(
         self, horizon: Micros, after: ConversationId, limit: int
     ) -> list[tuple[ConversationId, Conversation]]:
-        """Conversations that began before `horizon`, by id, after one, at most `limit`."""
+        """Conversations with events that began before `horizon`, by id, after one, at most `limit`."""
         c = conversations.c
+        # Those whose events have all been purged stay for ever, and would be looked at again by every purge.
+        has_events = sa.or_(c.events.is_(None), c.events > 0)
         query = (
             sa.select(*CONVERSATION)
-            .where(c.account_id == self._account, c.conversation_id > after, c.first_time < horizon)
+            .where(c.account_id == self._account, c.conversation_id > after, c.first_time < horizon, has_events)
             .order_by(c.conversation_id)
             .limit(limit)
         )
