@@ -9,6 +9,9 @@ from hypothesis import given, settings, strategies as st
 from telwerk.v1.event_pb2 import Event, Sender
 from telwerk_bridges.livechat import TYPE, LiveChat
 from telwerk_bridges.platform import SignatureError
+from telwerkd.domain.ids import Micros
+from telwerkd.transport.codec.events import EventDecoder, EventLimits
+from telwerkd.transport.codec.fields import FieldReader
 from tests.bridges.conformance import PlatformConformance, Sample, samples, standing
 from tests.bridges.livechat_days import ACTIONS, BOT, CUSTOMER, JONES, SMITH, agent, day_of, deliveries, meaning
 from tests.effort import examples
@@ -149,6 +152,31 @@ def test_the_same_told_again_is_a_repetition_within_a_minute_and_another_happeni
     repeated, later = tag._replace(received_at=START + 60_000), tag._replace(received_at=START + 60_001)
     assert kinds(tag, untag, repeated) == ["topics_set", "topics_set"]
     assert kinds(tag, untag, later) == ["topics_set", "topics_set", "topics_set"]
+
+
+LONG = (
+    "Geld zurück verlangt, Ware zurückgeschickt, und die Spedition weiß von nichts; bitte noch einmal nachfragen, ob "
+    * 2
+)
+
+
+def test_a_tag_that_is_longer_than_an_id_may_be_is_a_topic_by_its_beginning() -> None:
+    """Telwerk refuses such an id, and with it the conversation's other topics. Two long tags stay two."""
+    tags = ["vip", LONG, LONG + "."]
+    found = standing(
+        LiveChat("s"), [told_by("thread_tagged", START + place, tag=tag) for place, tag in enumerate(tags)]
+    )
+    [told] = [sorted(event.topics_set.topic_ids) for event in found if len(event.topics_set.topic_ids) == len(tags)]
+    assert told[-1] == "vip"
+    assert all(len(topic.encode()) <= 128 and topic.startswith(LONG[:90]) for topic in told[:-1])
+    limits = EventLimits()
+    decoder = EventDecoder(limits, FieldReader(limits.id_bytes_max, limits.url_bytes_max))
+    assert not decoder.decode(found, Micros(START * 1_000)).refused
+
+
+def test_of_more_tags_than_a_conversation_may_have_topics_the_first_count() -> None:
+    found = standing(LiveChat("s"), [told_by("thread_tagged", START + n, tag=f"tag {n:02}") for n in range(25)])
+    assert max(len(event.topics_set.topic_ids) for event in found) == 20
 
 
 def test_a_rating_that_is_taken_back_is_none() -> None:

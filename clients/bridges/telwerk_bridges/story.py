@@ -55,6 +55,10 @@ _KINDS: Final[Mapping[str, type[Observation]]] = {
 }
 _NAMES: Final = {kind: name for name, kind in _KINDS.items()}
 
+_TOPIC_BYTES_MAX: Final = 128
+_TOPICS_MAX: Final = 20
+"""What Telwerk takes of an id, and of topics at once: it refuses all topics where one is too long."""
+
 _LAST: Final = 1_000
 """The sequence of what is said after all else of an instant."""
 
@@ -163,8 +167,9 @@ def _events(story: Story) -> Iterator["_Wanted"]:
     yield from _assignments(registers[OPERATOR], registers[GROUP])
     for step in (*registers[LABELS], *together(tags, SEPARATOR)):
         # After an assignment of the same instant: the labels are of those who are assigned then.
-        topics = step.value.split(SEPARATOR) if step.value else []
-        name = f"labels-{step.at}-{_digest(*topics)}"
+        labels = step.value.split(SEPARATOR) if step.value else []
+        name = f"labels-{step.at}-{_digest(*labels)}"
+        topics = [_topic(label) for label in labels[:_TOPICS_MAX]]
         yield _wanted(events.topics_set, name, step.at, topics=topics, sequence=1 + step.order)
     yield from _answers(story)
     yield from _goals(story)
@@ -305,6 +310,15 @@ def _live(
         # A stretch begins and ends after what else is said of the instant.
         build, name = (events.went_live, "live") if turn.live else (events.left_live, "left")
         yield _wanted(build, f"{name}-{turn.at}", turn.at, sequence=_LAST)
+
+
+def _topic(label: str) -> str:
+    """A label as the id of a topic: one that is too long by its beginning, and a digest that tells it from others."""
+    text = label.encode()
+    if len(text) <= _TOPIC_BYTES_MAX:
+        return label
+    ending = f"… {_digest(label)}"
+    return text[: _TOPIC_BYTES_MAX - len(ending.encode())].decode(errors="ignore") + ending
 
 
 def _digest(*state: str) -> str:
