@@ -144,6 +144,64 @@ def test_what_stands_beside_the_blobs_is_not_trusted_either(service: Service, st
     service.run(repair(service.store, ACCOUNT, audit))
 
 
+BESIDE = {
+    "a display name of a kind that is none": (
+        "display_names",
+        "INSERT INTO display_names VALUES ('acme', 9, 'x', 'X')",
+    ),
+    "a display name that is none": ("display_names", "INSERT INTO display_names VALUES ('acme', 1, 'x', char(7))"),
+    "an erased conversation whose digest is cut": ("tombstones", "UPDATE tombstones SET digest = x'00ff'"),
+    "settings that hold from another time": (
+        "widget_settings",
+        "UPDATE widget_settings SET effective_time = effective_time + 1",
+    ),
+    "an event accepted after the account's last": (
+        "events",
+        "UPDATE events SET accepted = (SELECT accepted + 1 FROM accounts) WHERE rowid_of",
+    ),
+}
+
+
+@pytest.mark.parametrize(("table", "statement"), BESIDE.values(), ids=BESIDE)
+def test_what_no_count_comes_of_is_looked_at_too(service: Service, table: str, statement: str) -> None:
+    """Each is named, by its table; it can come from a backup only."""
+    first = rows(service, table)[0] if "rowid_of" in statement else {}
+    change(service, statement.replace("rowid_of", " AND ".join(f"{name} IS ?" for name in first)), *first.values())
+    audit = examined(service)
+    assert [(damage.table, damage.is_source) for damage in audit.damages] == [(table, True)]
+
+
+DERIVED = {
+    "a name that is gone": "DELETE FROM names WHERE family = 101",
+    "a name of a family that is none": "UPDATE names SET family = 77 WHERE family = 103",
+    "a name that is no text": "UPDATE names SET name = CAST(x'ff' AS TEXT) WHERE family = 101 AND name = 'anna'",
+    "a chunk's version that is gone": "DELETE FROM chunk_versions WHERE measure = 18",
+    "a chunk's version that is none": "UPDATE chunk_versions SET version = -1 WHERE measure = 18",
+    "a chunk's version of a measure that is none": "UPDATE chunk_versions SET measure = 77 WHERE measure = 18",
+}
+
+
+@pytest.mark.parametrize("statement", DERIVED.values(), ids=DERIVED)
+def test_names_and_versions_of_chunks_are_looked_at_and_made_again(service: Service, statement: str) -> None:
+    """Without them a list of what can be filtered by misses something, and a server keeps a chunk that has changed."""
+    before = rows(service, "names"), chunks_with_versions(service)
+    versions = max(row["version"] for row in rows(service, "chunk_versions"))
+    change(service, statement)
+    audit = examined(service)
+    assert not audit.clean
+    assert not audit.sources_damaged
+    service.run(repair(service.store, ACCOUNT, audit))
+    assert examined(service).clean
+    assert rows(service, "names") == before[0]
+    assert chunks_with_versions(service) >= before[1]
+    if "chunk_versions" in statement:
+        assert min(row["version"] for row in rows(service, "chunk_versions") if row["measure"] == 18) > versions
+
+
+def chunks_with_versions(service: Service) -> set[tuple[int, int]]:
+    return {(row["measure"], row["chunk"]) for row in rows(service, "chunk_versions")}
+
+
 def test_whoever_meets_a_damaged_row_is_told_which(service: Service) -> None:
     """Not by the account alone: by table and row."""
     spoil(service, "conversations", "state", it_is_noise, Random(1))  # noqa: S311  # any will do

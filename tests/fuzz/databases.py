@@ -59,7 +59,9 @@ class _Sqlite:
         with self._connection:
             for table, found in rows.items():
                 self._connection.execute(f"DELETE FROM {table}")  # noqa: S608  # a table of ours
-                self._connection.executemany(f"INSERT INTO {table} VALUES ({_marks(found, '?')})", found)  # noqa: S608
+                if found:
+                    marks = ", ".join("?" for _ in found[0])
+                    self._connection.executemany(f"INSERT INTO {table} VALUES ({marks})", found)  # noqa: S608
 
 
 class _Postgres:
@@ -81,12 +83,10 @@ class _Postgres:
         async with self._connection.transaction():
             for table, found in rows.items():
                 await self._connection.execute(f"DELETE FROM {table}")  # noqa: S608  # a table of ours
+                if not found:
+                    continue
                 marks = ", ".join(f"${number}" for number in range(1, len(found[0]) + 1))
                 await self._connection.executemany(f"INSERT INTO {table} VALUES ({marks})", found)  # noqa: S608
-
-
-def _marks(rows: Sequence[tuple[Any, ...]], mark: str) -> str:
-    return ", ".join(mark for _ in rows[0])
 
 
 @asynccontextmanager

@@ -5,11 +5,13 @@ fingerprints, and only the parts that differ are compared number by number in a 
 the counters as they are by then: they are linear, so what was counted meanwhile stays counted.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import NamedTuple
 
 from telwerkd.application.commands.repair import Repair
+from telwerkd.application.names import names_of
 from telwerkd.application.ports import Damage, DamagedRowError, Filed, Report, Snapshot, Store
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.facts import FactChange
@@ -49,11 +51,15 @@ class Audit(NamedTuple):
     """What cannot be read, as far as there is room to name it."""
     sources_damaged: bool = False
     """Whether something cannot be read that follows from nothing else: an event, a base, a base fact, settings."""
+    names: Sequence[tuple[int, str]] = ()
+    """Distinct names that events use and that are not there, each after its family."""
+    chunks: Sequence[tuple[Measure, int]] = ()
+    """Chunks, by measure and number, whose version is not there: nobody would notice a change of them."""
 
     @property
     def clean(self) -> bool:
         """Whether the promise holds."""
-        return not self.states and not self.cells and not self.damages
+        return not (self.states or self.cells or self.damages or self.names or self.chunks)
 
     @property
     def mendable_cells(self) -> dict[ChunkKey, Slots]:
@@ -70,17 +76,31 @@ def examine(progress: Progress, snapshot: Snapshot) -> Audit:
     logged = _Logged(snapshot, progress, damages.add)
     expected, actual = Fingerprints(), Fingerprints()
     snapshot.check_settings(damages.add)
+    snapshot.check_rest(damages.add)
     hours = _OpeningHours(snapshot, damages)
     for measure, entries in _expected(snapshot, logged, hours, damages.add):
         expected.add_entries(measure, entries)
-    actual.add_chunks(snapshot.every_chunk(damages.add))
+    chunks = set[tuple[Measure, int]]()
+    actual.add_chunks(_noted(snapshot.every_chunk(damages.add), chunks))
     for measure, entries in _uncompacted(snapshot, damages.add):
         actual.add_entries(measure, entries)
     parts = expected.differing(actual)
     cells = _differences(snapshot, hours, parts) if parts else {}
     # Without the rest of a table, what is there of the log says nothing about the states.
     states = [] if damages.is_cut_off else logged.states
-    return Audit(logged.conversations, logged.events, states, cells, damages.found, damages.of_sources)
+    names = sorted(logged.names.difference(snapshot.every_name(damages.add)))
+    chunks.difference_update(snapshot.every_chunk_version(damages.add))
+    counted = logged.conversations, logged.events
+    return Audit(*counted, states, cells, damages.found, damages.of_sources, names, sorted(chunks))
+
+
+def _noted(
+    chunks: Iterable[tuple[ChunkKey, bytes]], seen: set[tuple[Measure, int]]
+) -> Iterator[tuple[ChunkKey, bytes]]:
+    """The chunks; `seen` gets measure and number of each."""
+    for key, cells in chunks:
+        seen.add((key.measure, key.chunk))
+        yield key, cells
 
 
 class _Damages:
@@ -102,7 +122,8 @@ def _known_already(_damage: Damage) -> None:
 
 async def repair(store: Store, account: AccountId, audit: Audit) -> None:
     """Makes the counters and states what the log says, in one transaction, as far as it can be read."""
-    await store.write([(account, Repair(audit.states, audit.damages, audit.mendable_cells, audit.sources_damaged))])
+    derived = audit.mendable_cells, audit.sources_damaged, audit.names, audit.chunks
+    await store.write([(account, Repair(audit.states, audit.damages, *derived))])
 
 
 class _Logged:
@@ -115,6 +136,8 @@ class _Logged:
         self.conversations = 0
         self.events = 0
         self.states: list[ConversationId] = []
+        self.names: set[tuple[int, str]] = set()
+        """Those that events use, each after its family."""
 
     def facts(self) -> Iterator[Effect]:
         """By the present instant of the counters (R-CLOCK-2)."""
@@ -126,6 +149,7 @@ class _Logged:
                 self.states.append(filed.conversation)
             self.conversations += 1
             self.events += len(filed.log)
+            self.names.update(chain.from_iterable(map(names_of, filed.log)))
             self._progress(self.conversations, total)
             yield from effects
 

@@ -288,6 +288,7 @@ def _report(console: Console, account: AccountId, audit: Audit) -> None:
         "clean"
         if audit.clean
         else f"{len(audit.cells)} counters and the states of {len(audit.states)} conversations differ"
+        + (f", {len(audit.names) + len(audit.chunks)} rows are missing" if audit.names or audit.chunks else "")
         + (f", and {len(audit.damages)} rows are damaged" if audit.damages else "")
     )
     console.print(
@@ -299,6 +300,10 @@ def _report(console: Console, account: AccountId, audit: Audit) -> None:
         complain(console, f"  damaged: {damage}")
     if len(audit.damages) > _SHOWN_MAX:
         complain(console, f"  and {len(audit.damages) - _SHOWN_MAX:,} damages more")
+    for family, name in audit.names[:_SHOWN_MAX]:
+        console.print(f"  missing: table names, row {family}, {name!a}", highlight=False, markup=False)
+    for measure, chunk in audit.chunks[:_SHOWN_MAX]:
+        console.print(f"  missing: table chunk_versions, row {measure:d}, {chunk}", highlight=False, markup=False)
     for key, slots in sorted(audit.cells.items())[:_SHOWN_MAX]:
         console.print(f"  {_describe(key, slots)}", highlight=False, markup=False)
     for conversation in audit.states[:_SHOWN_MAX]:

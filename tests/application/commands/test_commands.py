@@ -50,7 +50,7 @@ EXAMPLES: list[AnyCommand] = [
     LowerHorizon(at("07:00:00")),
     FreeNames(Unused(1, {}, is_settled=True)),
     FreeNames(None),
-    Repair([C], [], {}, sources_damaged=False),
+    Repair([C], [], {}, sources_damaged=False, names=[], chunks=[]),
     AimAtRules(),
     Recount(ConversationId("")),
     EndRecount(),

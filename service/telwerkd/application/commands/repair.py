@@ -1,6 +1,6 @@
 """Making the counters and states of an account what its log says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from telwerkd.application.commands.chunk_merging import correct_counters
@@ -9,6 +9,7 @@ from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.conversation.state import State, empty
 from telwerkd.domain.counting.counters import ChunkKey, Slots
+from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import ConversationId, Micros
 
 
@@ -27,6 +28,10 @@ class Repair:
     """By how much counters differ."""
     sources_damaged: bool
     """Whether something cannot be read that follows from nothing else."""
+    names: Sequence[tuple[int, str]]
+    """Distinct names that events use and that are not there, each after its family."""
+    chunks: Collection[tuple[Measure, int]]
+    """Chunks, by measure and number, whose version is not there."""
 
     def run(self, tx: Transaction) -> None:
         """Stores it."""
@@ -47,8 +52,11 @@ def _repair(command: Repair, tx: Transaction) -> None:
     )
     unreadable_deltas = any(damage.table == "deltas" for damage in command.damages)
     if not (command.sources_damaged and unreadable_deltas):  # else nothing is left to tell what they counted
-        tx.discard(command.damages)
+        # What a misfiled chunk counted can be told by the log only, and that not all of it is there.
+        tx.discard(one for one in command.damages if not (one.is_misfiled and command.sources_damaged))
         correct_counters(tx, command.corrections)
+    tx.add_names({family: [name for of, name in command.names if of == family] for family, _ in command.names})
+    tx.renew_chunk_versions(command.chunks)
     tx.bump_version()
 
 

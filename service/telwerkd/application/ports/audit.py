@@ -28,6 +28,15 @@ class AuditView(Protocol):
     def check_settings(self, damaged: Report) -> None:
         """Reads every version of every widget's settings, only to tell of what is damaged."""
 
+    def check_rest(self, damaged: Report) -> None:
+        """Reads display names and what is left of erased conversations, only to tell of what is damaged."""
+
+    def every_name(self, damaged: Report) -> Iterator[tuple[int, str]]:
+        """All distinct names, each after its family."""
+
+    def every_chunk_version(self, damaged: Report) -> Iterator[tuple[Measure, int]]:
+        """Measure and number of every chunk that has a version."""
+
     def every_chunk(self, damaged: Report | None = None) -> Iterator[tuple[ChunkKey, bytes]]:
         """All chunks, one after the other."""
 
@@ -45,4 +54,10 @@ class RepairPort(Protocol):
         """Those of the conversations whose row is readable as far as their log does not give it."""
 
     def discard(self, damages: Iterable[Damage]) -> None:
-        """Removes damaged rows of the counters, and of what is not in them yet; what they counted must be added."""
+        """Removes damaged rows of what follows from others: counters, deltas, names and chunks' versions.
+
+        What they counted must be added.
+        """
+
+    def renew_chunk_versions(self, chunks: Iterable[tuple[Measure, int]]) -> None:
+        """Gives chunks, by measure and number, a version that none of them ever had."""

@@ -118,6 +118,8 @@ class Damage(NamedTuple):
     is_source: bool = False
     """Whether what it said follows from nothing else that is stored."""
     is_row: bool = True
+    is_misfiled: bool = False
+    """Whether it stands under the key of another row, whose is lost; its own key may be that of a whole row."""
 
     def __str__(self) -> str:
         where = "row" if self.is_row else "after row"

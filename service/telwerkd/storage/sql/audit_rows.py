@@ -10,10 +10,17 @@ from telwerkd.domain.counting.counters import ChunkKey
 from telwerkd.domain.counting.deltas import DeltaEntry
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import ConversationId
-from telwerkd.storage.schema.tables import conversations, counters, deltas
+from telwerkd.storage.schema.tables import chunk_versions, conversations, counters, deltas, names
 from telwerkd.storage.sql.auditing import AccountReader
+from telwerkd.storage.sql.bulk_postgres import with_digest
 from telwerkd.storage.sql.conversation_rows import CONVERSATION, conversation_of
 from telwerkd.storage.sql.part import AccountPart
+
+_DERIVED = {table.name: table for table in (counters, deltas, names, chunk_versions)}
+"""What follows from other tables."""
+
+_COMPACTIONS_MAX = 2**20
+"""More than change a chunk for one version of its account."""
 
 
 class AuditRows(AccountPart):
@@ -26,6 +33,18 @@ class AuditRows(AccountPart):
     def check_settings(self, damaged: Report) -> None:
         """Reads every version of every widget's settings."""
         self._reader(damaged).check_settings()
+
+    def check_rest(self, damaged: Report) -> None:
+        """Reads display names, and what is left of erased conversations."""
+        self._reader(damaged).check_rest()
+
+    def every_name(self, damaged: Report) -> Iterator[tuple[int, str]]:
+        """All distinct names, each after its family."""
+        return self._reader(damaged).names()
+
+    def every_chunk_version(self, damaged: Report) -> Iterator[tuple[Measure, int]]:
+        """Measure and number of every chunk that has a version."""
+        return self._reader(damaged).chunk_versions()
 
     def every_chunk(self, damaged: Report | None = None) -> Iterator[tuple[ChunkKey, bytes]]:
         """All chunks, one after the other."""
@@ -51,17 +70,25 @@ class AuditRows(AccountPart):
         return found
 
     def discard(self, damages: Iterable[Damage]) -> None:
-        """Removes damaged rows of the counters, and of what is not in them yet."""
+        """Removes damaged rows of what follows from others."""
         for damage in damages:
-            for table in (counters, deltas):
-                if table.name == damage.table and damage.is_row:
-                    columns = [column for column in table.primary_key if column.name != "account_id"]
-                    mine = [column == _bound(value) for column, value in zip(columns, damage.key, strict=True)]
-                    self._connection.execute(sa.delete(table).where(table.c.account_id == self._account, *mine))
+            table = _DERIVED.get(damage.table)
+            if table is None or not damage.is_row:
+                continue
+            columns = [column for column in table.primary_key if column.name != "account_id"]
+            mine = [column == _bound(value) for column, value in zip(columns, damage.key, strict=True)]
+            mine.append(with_digest(self._connection, table, str(damage.key[-1]), is_misfiled=damage.is_misfiled))
+            self._connection.execute(sa.delete(table).where(table.c.account_id == self._account, *mine))
+
+    def renew_chunk_versions(self, chunks: Iterable[tuple[Measure, int]]) -> None:
+        """Gives chunks a version that none of them ever had."""
+        version = (self.account().version + 1) * _COMPACTIONS_MAX
+        rows = [(*chunk, version) for chunk in sorted(chunks)]
+        self._bulk.insert(chunk_versions, ("measure", "chunk", "version"), rows, replacing=("version",))
 
     def _reader(self, damaged: Report | None) -> AccountReader:
-        rules = self.account().rules_target
-        return AccountReader(self._connection, self._account, damaged or self._refuse, conversation_of, rules)
+        row = self.account()
+        return AccountReader(self._connection, self._account, damaged or self._refuse, conversation_of, row)
 
     def _refuse(self, damage: Damage) -> NoReturn:
         raise DamagedRowError(damage, self._account)
@@ -69,6 +96,6 @@ class AuditRows(AccountPart):
 
 def _bound(value: object) -> Any:
     """A part of a damaged row's key, for a statement: a text that is none as SQLite has it."""
-    if not isinstance(value, str) or value.isprintable():
+    if not isinstance(value, str) or not any("\ud800" <= character <= "\udfff" for character in value):
         return value
     return sa.cast(sa.literal(value.encode(errors="surrogateescape"), sa.LargeBinary), sa.Text)

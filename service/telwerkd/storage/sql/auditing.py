@@ -12,32 +12,33 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 import sqlalchemy as sa
 
-from telwerkd.application.ports import Conversation, Damage, Filed, Report, StoredChunk
+from telwerkd.application.ports import Account, Conversation, Damage, Filed, Report, StoredChunk
 from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.conversation.state import empty
-from telwerkd.domain.counting.counters import ChunkKey, check_entry
+from telwerkd.domain.counting.counters import ChunkKey
 from telwerkd.domain.counting.deltas import DeltaEntry
-from telwerkd.domain.counting.measures import Measure, kpi_of
-from telwerkd.domain.counting.reading import check_chunk
+from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import ConversationId, Micros
-from telwerkd.domain.time.years import is_known_instant
 from telwerkd.storage.schema.tables import (
     base_counters,
+    chunk_versions,
     conversations,
     counters,
     deltas,
+    display_names,
     events,
+    names,
     schedules,
+    tombstones,
     widget_settings,
 )
-from telwerkd.storage.sql import records
+from telwerkd.storage.sql import records, row_checks
+from telwerkd.storage.sql.bulk_postgres import filed_by, is_filed_by
 
 T = TypeVar("T")
 
 UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, msgspec.MsgspecError)
 """What decoding raises of bytes that were never written so."""
-
-_GROUPINGS = 16
 
 _NO_LOG: tuple[None, Iterator[Any]] = (None, iter(()))
 
@@ -56,14 +57,16 @@ class AccountReader:
         account: str,
         damaged: Report,
         conversation_of: Callable[[Sequence[Any]], tuple[ConversationId, Conversation]],
-        rules: int,
+        row: Account,
     ) -> None:
-        """`rules` is the version that conversations are counted by whose row does not say it."""
+        """`row` is the account's own."""
         self._connection = connection
         self._account = account
         self._damaged = damaged
         self._conversation_of = conversation_of
-        self._rules = rules
+        self._rules = row.rules_target
+        """Those that conversations are counted by whose row does not say it."""
+        self._accepted = row.accepted
 
     def filed(self, columns: Sequence[sa.Column[Any]]) -> Iterator[Filed]:
         """All conversations with their events; one whose row is lost or unreadable by its events alone."""
@@ -71,7 +74,9 @@ class AccountReader:
         rows = self._named(conversations, self._rows(conversations, columns, conversations.c.conversation_id))
         logged = self._named(
             events,
-            self._rows(events, (e.conversation_id, e.event_id, e.occur_time, e.body), e.conversation_id, e.event_id),
+            self._rows(
+                events, (e.conversation_id, e.event_id, e.occur_time, e.body, e.accepted), e.conversation_id, e.event_id
+            ),
         )
         # Both come in the order of their conversations; one without events has had all of them purged. One without a
         # row has lost it: the audit is told of it all the same, and the logs that follow still find theirs.
@@ -93,25 +98,23 @@ class AccountReader:
 
     def chunks(self) -> Iterator[tuple[ChunkKey, bytes]]:
         """All chunks of the counters."""
-        columns = [column for column in counters.primary_key if column.name != "account_id"]
-        for row in self._rows(counters, [*columns, counters.c.cells]):
-            key = ChunkKey(*row[:-1])
-            if self._read(counters, row[:-1], partial(_checked_chunk, key, row[-1])):
-                yield key, row[-1]
+        for *parts, cells in self._rightly_filed(counters, counters.c.cells):
+            key = ChunkKey(*parts)
+            if self._read(counters, parts, partial(row_checks.chunk, key, cells)):
+                yield key, cells
 
     def base_chunks(self) -> Iterator[tuple[Measure, StoredChunk]]:
         """All facts that no event explains any more."""
-        columns = [column for column in base_counters.primary_key if column.name != "account_id"]
-        for row in self._rows(base_counters, [*columns, base_counters.c.cells]):
-            key = ChunkKey(row[0], 0, *row[1:-1])
-            if self._read(base_counters, row[:-1], partial(_checked_chunk, key, row[-1]), is_source=True):
-                yield row[0], StoredChunk(*row[1:])
+        for measure, *parts, cells in self._rightly_filed(base_counters, base_counters.c.cells, is_source=True):
+            key = ChunkKey(measure, 0, *parts)
+            if self._read(base_counters, (measure, *parts), partial(row_checks.chunk, key, cells), is_source=True):
+                yield measure, StoredChunk._make((*parts, cells))
 
     def deltas(self) -> Iterator[tuple[Measure, DeltaEntry]]:
         """All that is counted but not yet in chunks."""
         c = deltas.c
         for row in self._rows(deltas, (c.measure, c.version, c.size, c.leaves)):
-            entries = self._read(deltas, row[:2], partial(_entries, row.measure, row.size, row[-1]))
+            entries = self._read(deltas, row[:2], partial(row_checks.entries, row.measure, row.size, row[-1]))
             for entry in entries or ():
                 yield row.measure, entry
 
@@ -119,9 +122,30 @@ class AccountReader:
         """Looks at every version of every widget's settings, and at all opening hours."""
         c = widget_settings.c
         for row in self._rows(widget_settings, (c.widget_id, c.effective_time, c.settings)):
-            self._read(widget_settings, row[:2], partial(records.version_of, row.settings), is_source=True)
+            self._read(widget_settings, row[:2], partial(row_checks.settings, *row), is_source=True)
         for schedule_id, stored in self._rows(schedules, (schedules.c.schedule_id, schedules.c.schedule)):
             self._read(schedules, (schedule_id,), partial(records.schedule_of, schedule_id, stored), is_source=True)
+
+    def check_rest(self) -> None:
+        """Looks at all display names, and at what is left of erased conversations."""
+        c = display_names.c
+        for row in self._rows(display_names, (c.kind, c.id, c.name)):
+            self._read(display_names, row[:2], partial(row_checks.display_name, *row), is_source=True)
+        for (digest,) in self._rows(tombstones, (tombstones.c.digest,)):
+            self._read(tombstones, (digest,), partial(row_checks.tombstone, digest), is_source=True)
+
+    def names(self) -> Iterator[tuple[int, str]]:
+        """All distinct names, each after its family."""
+        for family, name in self._rightly_filed(names):
+            if self._read(names, (family, name), partial(row_checks.name, family, name)) is not None:
+                yield family, name
+
+    def chunk_versions(self) -> Iterator[tuple[Measure, int]]:
+        """Measure and number of every chunk that has a version."""
+        c = chunk_versions.c
+        for row in self._rows(chunk_versions, (c.measure, c.chunk, c.version)):
+            if self._read(chunk_versions, row[:2], partial(row_checks.chunk_version, *row)) is not None:
+                yield Measure(row.measure), row.chunk
 
     def mendable(self, row: Any) -> Conversation | None:
         """A conversation's row of which all is right that its log cannot give; None if it is not."""
@@ -147,7 +171,7 @@ class AccountReader:
 
     def _readable(self, row: Any) -> Conversation:
         """A conversation's row. What it raises is among `UNREADABLE`."""
-        _check_numbers(row.first_time, row.last_time, row.due)
+        row_checks.numbers(row.first_time, row.last_time, row.due)
         readable = self._conversation_of(row)[1]
         if row.rules != readable.state.rules:
             raise ValueError(f"is filed under rules {row.rules!r:.40}, and counted by {readable.state.rules}")
@@ -190,7 +214,7 @@ class AccountReader:
         log: list[Event] = []
         is_whole = True
         for row in rows:
-            event = self._read(events, row[:2], partial(_event, *row[1:]), is_source=True)
+            event = self._read(events, row[:2], partial(row_checks.event, self._accepted, *row[1:]), is_source=True)
             if event is None:
                 is_whole = False
             else:
@@ -206,6 +230,17 @@ class AccountReader:
             self._damaged(Damage(table.name, tuple(key), _said(error), is_source=is_source))
             return None
 
+    def _rightly_filed(self, table: sa.Table, *columns: sa.Column[Any], is_source: bool = False) -> Iterator[list[Any]]:
+        """Keys and columns of the rows that stand under the digest of their own key, where there are digests."""
+        key = [column for column in table.primary_key if column.name != "account_id"]
+        for *row, digest in self._rows(table, [*key, *columns, filed_by(self._connection, table)]):
+            found = tuple(row[: len(key)])
+            if is_filed_by(digest, found[-1]):
+                yield row
+            else:
+                why = "stands under the digest of another key"
+                self._damaged(Damage(table.name, found, why, is_source=is_source, is_misfiled=True))
+
     def _rows(self, table: sa.Table, columns: Sequence[Any], *order: sa.Column[Any]) -> Iterator[Any]:
         """An account's rows of a table, as the cursor gives them, as far as the table can be read."""
         query = sa.select(*columns).where(table.c.account_id == self._account).order_by(*order)
@@ -219,54 +254,6 @@ class AccountReader:
                 raise
             why = f"cannot be read any further: {error.orig}"
             self._damaged(Damage(table.name, tuple(last), why, is_source=True, is_row=False))
-
-
-def _event(event_id: str, occur_time: int, body: bytes) -> Event:
-    event = records.event_of(_text(event_id), occur_time, body)
-    _check_numbers(occur_time)
-    if not is_known_instant(occur_time):
-        raise ValueError(f"happened at {occur_time} µs, which no event can")
-    return event
-
-
-def _entries(measure: int, size: int, blob: bytes) -> list[DeltaEntry]:
-    checked = _checked_measure(measure)
-    entries = list(records.entries_of([blob]))
-    if len(entries) != size:
-        raise ValueError(f"has {len(entries)} entries, and says {size}")
-    for value, operator, group, widget, quarter_hour, _ in entries:
-        for name in (value, operator, group, widget):
-            _text(name)
-        check_entry(checked, value, quarter_hour)
-    return entries
-
-
-def _checked_chunk(key: ChunkKey, cells: bytes) -> bytes:
-    _checked_measure(key.measure)
-    _check_numbers(key.grouping, key.chunk)
-    if not 0 <= key.grouping < _GROUPINGS:
-        raise ValueError(f"there is no grouping {key.grouping}")
-    for name in (key.operator, key.group, key.widget, key.value):
-        _text(name)
-    check_chunk(key.measure, cells)
-    return cells
-
-
-def _checked_measure(measure: int) -> Measure:
-    _check_numbers(measure)
-    kpi_of(measure)
-    return Measure(measure)
-
-
-def _check_numbers(*numbers: object) -> None:
-    for number in numbers:
-        if number is not None and type(number) is not int:
-            raise TypeError(f"{number!r:.40} where a number belongs")
-
-
-def _text(name: str) -> str:
-    name.encode()
-    return name
 
 
 def _said(error: Exception) -> str:

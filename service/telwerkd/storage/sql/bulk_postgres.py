@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from hashlib import blake2b
 from itertools import chain
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -69,6 +70,26 @@ class PostgresBulk:
         arrays = (list(column) for column in zip(*_for_index(table, key, keys), strict=True))
         statement = _find_text(table, _in_index(table, key), columns)
         return self._connection.exec_driver_sql(statement, (self._account, *arrays)).all()
+
+
+def filed_by(connection: sa.Connection, table: sa.Table) -> sa.ColumnElement[Any]:
+    """The digest under which each row of a table is found; NULL where the database has none."""
+    digested = _DIGESTED[table.name] if connection.dialect.name == "postgresql" else None
+    column: sa.ColumnElement[Any] = sa.null() if digested is None else sa.literal_column(f"{digested}_digest")
+    return column.label("filed_by")
+
+
+def is_filed_by(digest: bytes | None, text: str) -> bool:
+    """Whether a row with this text is found under this digest."""
+    return digest is None or digest == _digest(text)
+
+
+def with_digest(connection: sa.Connection, table: sa.Table, text: str, *, is_misfiled: bool) -> sa.ColumnElement[bool]:
+    """Which of the rows with this text in the key: those that are found under its digest, or the others."""
+    if connection.dialect.name != "postgresql" or table.name not in _DIGESTED:
+        return sa.true()
+    column: sa.ColumnElement[bytes] = sa.literal_column(f"{_DIGESTED[table.name]}_digest", sa.LargeBinary)
+    return column != _digest(text) if is_misfiled else column == _digest(text)
 
 
 def _in_index(table: sa.Table, key: tuple[str, ...]) -> tuple[str, ...]:
