@@ -112,9 +112,12 @@ bridge-days: $(VENV)/tested ## simulated days of Chatwoot, shuffled, late and re
 # Worlds of so many seeds, from one on.
 SEEDS := 1000
 FROM := 0
-.PHONY: simulate simulate-mutations
+.PHONY: simulate simulate-day simulate-mutations
 simulate: $(VENV)/tested ## simulated worlds: faults of every kind at any step, from seeds; SEEDS=1000 FROM=0
 	$(BIN)/python -m tests.simulation $(SEEDS) $(FROM)
+
+simulate-day: $(VENV)/tested ## a server that lives a day in simulated time, without a fault: it holds no more at the end; an hour of CPU at most
+	$(BIN)/python -m tests.simulation.day
 
 simulate-mutations: $(VENV)/tested ## break what runs at the same time in ten ways: simulated worlds find each
 	$(BIN)/python -m tests.simulation.mutations
@@ -133,6 +136,12 @@ fuzz: $(VENV)/tested ## cases by chance at all that reads what others wrote; CAS
 
 histories: $(VENV)/tested ## clients of two servers on one PostgreSQL while connections break, for two minutes: what they saw is judged
 	$(BIN)/python -m tests.programs.histories 120
+
+# How long, in hours.
+HOURS := 2
+.PHONY: long-life
+long-life: $(VENV)/tested ## a real server at half its peak, purged every minute: what it holds and takes stays as it was; HOURS=2
+	$(BIN)/python -m tests.programs.long_life $(HOURS)
 
 .PHONY: faults
 faults: $(VENV)/tested ## system calls that fail, full disks, signals, broken networks, PostgreSQL's troubles: what callers see, into docs/reliability.md

@@ -7,7 +7,7 @@ import functools
 import gc
 import logging
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from telwerkd.application.clock import Clock
@@ -250,7 +250,7 @@ class HeardLog(logging.Handler):
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[HeardLog]:
+def quiet() -> Iterator[HeardLog]:
     """The log is heard, and not shown."""
     heard, logger = HeardLog(), logging.getLogger("telwerkd")
     before = logger.propagate, logger.level, logger.handlers
@@ -264,8 +264,14 @@ def _quiet() -> Iterator[HeardLog]:
 
 
 @contextlib.contextmanager
-def _measured_by(read: Callable[[], float]) -> Iterator[None]:
-    before, monotonic.read = monotonic.read, read
+def steady_time(loop: SimulatedLoop, drawn: random.Random) -> Iterator[None]:
+    """The program measures by the time of the loop; each reading takes some of it."""
+
+    def steady() -> float:
+        loop.pass_by(drawn.choice(_READING_COSTS))
+        return loop.time()
+
+    before, monotonic.read = monotonic.read, steady
     try:
         yield
     finally:
@@ -284,16 +290,12 @@ def lived(plan: Plan) -> Outcome:
     loop = SimulatedLoop(random.Random(plan.seed), plan.disorder)  # noqa: S311  # to be repeated
     drawn = random.Random(plan.seed + 1)  # noqa: S311
 
-    def steady() -> float:
-        loop.pass_by(drawn.choice(_READING_COSTS))
-        return loop.time()
-
     random.seed(plan.seed)  # by which the program waits between attempts
     unhandled: list[str] = []
     loop.set_exception_handler(
         lambda _, context: unhandled.append(f"unhandled: {context.get('exception') or context['message']}")
     )
-    with _quiet() as heard, _measured_by(steady), kept_engines():
+    with quiet() as heard, steady_time(loop, drawn), kept_engines():
         world = World(plan, loop, heard)
         try:
             loop.run_until_complete(world.live())
