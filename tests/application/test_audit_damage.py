@@ -221,6 +221,10 @@ OF_ANOTHER_TYPE = {
         "UPDATE conversations SET due = 0.5 WHERE conversation_id = (SELECT min(conversation_id) FROM conversations)",
         lambda view: view.earliest_due(),
     ),
+    "events": (
+        "UPDATE events SET occur_time = 'noon' WHERE conversation_id = (SELECT min(conversation_id) FROM events)",
+        lambda view: [view.log(filed.conversation) for filed in view.every_conversation(lambda _: None)],
+    ),
     "widget_settings": ("UPDATE widget_settings SET widget_id = x'ff'", lambda view: view.widget_versions()),
     "display_names": (
         "INSERT INTO display_names VALUES ('acme', 1, 'anna', x'fffe')",

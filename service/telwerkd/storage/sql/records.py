@@ -61,6 +61,8 @@ def event_of(event_id: str, occur_time: int, body: bytes) -> Event:
         decoded = _body.decode(body)
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
         raise DamagedRowError(Damage("events", (event_id,), str(error))) from error
+    if type(occur_time) is not int:  # SQLite lets it be
+        raise DamagedRowError(Damage("events", (event_id,), f"{occur_time!r:.40} where a number belongs"))
     of_event = decoded.sequence, decoded.widget_id, decoded.kind, decoded.schedule
     return Event(EventId(event_id), Micros(occur_time), *of_event)
 
