@@ -1,6 +1,7 @@
 """Accounts take turns: no account fills a transaction, or the waiting room, that others wait for."""
 
 import asyncio
+import itertools
 import pickle
 import pickletools
 import sys
@@ -23,6 +24,7 @@ from telwerkd.domain.conversation.events import (
 )
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
+from telwerkd.process.steady import monotonic
 
 BIG, SMALL, OTHER = AccountId("big"), AccountId("small"), AccountId("other")
 HELLO = Message(Sender.CONTACT)
@@ -82,18 +84,34 @@ async def test_who_used_the_writer_much_leaves_it_to_others_for_a_while():
     room = WaitingRoom(IngestLimits(transaction_events_max=100))
     room.add(pending(BIG, events(5_000)))
     room.add(pending(SMALL, events(50)))
-    assert room.rest_seconds() == 0
     parts = room.take((), merges_accounts=True)
     assert taken(parts) == {BIG: 50, SMALL: 50}
+    assert room.rest_seconds == 0
     for _ in range(3):
         room.worked([part for part in parts if part.batch.account == BIG], seconds=3_600.0)
-    assert room.rest_seconds() > 0
     assert room.take((), merges_accounts=True) == []
+    assert room.rest_seconds > 0
     room.add(pending(SMALL, events(50)))
-    assert room.rest_seconds() == 0
     assert taken(room.take((), merges_accounts=True)) == {SMALL: 50}
+    assert room.rest_seconds == 0
     # Where each transaction is of one account, others have the database beside it.
     assert taken(room.take((), merges_accounts=False)) == {BIG: 100}
+
+
+async def test_a_rest_that_is_just_over_keeps_nobody_waiting(monkeypatch):
+    """Time goes on while one looks: whoever takes nothing is told when to look again, every time."""
+    room, seconds = WaitingRoom(IngestLimits(transaction_events_max=100)), itertools.count(1)
+    monkeypatch.setattr(monotonic, "read", lambda: next(seconds) / 200)
+    room.add(pending(BIG, events(5_000)))
+    room.add(pending(SMALL, events(50)))
+    parts = room.take((), merges_accounts=True)
+    for _ in range(3):
+        room.worked([part for part in parts if part.batch.account == BIG], seconds=0.07)
+    looked = 0
+    while room.take((), merges_accounts=True) == []:
+        assert room.rest_seconds > 0
+        looked += 1
+    assert looked > 1
 
 
 async def test_transactions_are_shorter_while_several_accounts_send_events():

@@ -172,8 +172,6 @@ class Ingest:
             self._wake.clear()
             parts = self._take()
             if not parts:
-                if rest_seconds := self._waiting.rest_seconds():
-                    asyncio.get_running_loop().call_later(rest_seconds, self._wake.set)
                 await self._wake.wait()
                 continue
             task = asyncio.create_task(self._commit(parts), name="commit")
@@ -223,7 +221,10 @@ class Ingest:
             busy.update(part.batch.account for parts in self._committing.values() for part in parts)
         elif self._committing and (self._waiting.is_shared or self._waiting.weight < self._scheduling.ahead_weight_min):
             return []  # an account that shares waits for the rest of one transaction, not for another whole one
-        return self._waiting.take(busy, merges_accounts=self._scheduling.merges_accounts)
+        parts = self._waiting.take(busy, merges_accounts=self._scheduling.merges_accounts)
+        if self._waiting.rest_seconds:
+            asyncio.get_running_loop().call_later(self._waiting.rest_seconds, self._wake.set)
+        return parts
 
     async def _commit(self, parts: list[Part]) -> None:
         try:

@@ -35,6 +35,8 @@ class WaitingRoom:
         self.weight = 0
         self._senders = Sharing()
         self._rests = Rests(self._senders, WRITER_TIMES)
+        self.rest_seconds = 0.0
+        """After a `take` that gave nothing because all that wait rest: how long the next of them does; else 0."""
         self._few_were_first = False
         """Whether the last transaction was of those accounts alone that brought few events."""
         self._shared_room = limits.transaction_shared_events_max
@@ -78,10 +80,6 @@ class WaitingRoom:
         for account in {part.batch.account for part in parts}:
             own = sum(part.weight for part in parts if part.batch.account == account)
             self._rests.worked(account, seconds * own / max(1, weight))
-
-    def rest_seconds(self) -> float:
-        """How long the next of those that wait has to rest; 0 where one need not, or none waits."""
-        return min(map(self._rests.left_seconds, self._batches), default=0.0)
 
     def add(self, batch: Pending) -> None:
         """Lets a batch wait. One that is larger than the whole room waits alone, one larger than a share as only one.
@@ -163,7 +161,10 @@ class WaitingRoom:
 
         Else who brings one event would wait for what is done with those of others.
         """
-        accounts = [account for account in accounts if not self._rests.left_seconds(account)]
+        # Looked at once: a rest that is over in between would be none to wait for, and nothing to take.
+        left_seconds = {account: self._rests.left_seconds(account) for account in accounts}
+        accounts = [account for account in accounts if not left_seconds[account]]
+        self.rest_seconds = 0.0 if accounts else min(left_seconds.values(), default=0.0)
         few = [account for account in accounts if self._weights[account] <= _SHARED_PART_MIN]
         self._few_were_first = self.is_shared and 0 < len(few) < len(accounts) and not self._few_were_first
         return few if self._few_were_first else accounts
