@@ -104,13 +104,23 @@ async def test_nothing_is_acknowledged_into_a_file_that_was_replaced(tmp_path):
         await _comes_and_goes(server, replace, lambda: aside.replace(path))
 
 
-@pytest.mark.parametrize("bytes_left", [0, 4_096], ids=["all of it", "but its first page"])
-async def test_nothing_is_acknowledged_into_a_file_that_was_cut_short(tmp_path, bytes_left):
+async def test_nothing_is_acknowledged_into_a_file_that_was_cut_short(tmp_path):
     """The log belongs to what was there: it would be played into what is left, and both be damaged."""
     path = tmp_path / "telwerk.db"
     async with _served(path) as server:
         whole = path.read_bytes()
-        await _comes_and_goes(server, lambda: os.truncate(path, bytes_left), lambda: path.write_bytes(whole))
+        await _comes_and_goes(server, lambda: os.truncate(path, 4_096), lambda: path.write_bytes(whole))
+
+
+async def test_nothing_is_acknowledged_into_a_file_that_was_emptied(tmp_path):
+    """Who reads such a file deletes the log beside it, as SQLite does, so that the file alone is not all there was."""
+    path = tmp_path / "telwerk.db"
+    async with _served(path) as server:
+        await server.ingest_chat("acme", RATED, "before")
+        os.truncate(path, 0)
+        await _is_refused(server, "c1")
+        await told(server, NOT_SERVING)
+        await _is_refused(server, "c1")
 
 
 async def test_nothing_is_acknowledged_into_a_file_that_another_is_written_over(tmp_path):
