@@ -200,12 +200,19 @@ def main() -> None:
             os.close(number)
 
 
+_PR_GET_TID_ADDRESS: Final = 40
+_CLONE_PARENT: Final = 0x8000
+_CLONE_TID: Final = 0x0100_0000 | 0x0020_0000  # CLONE_CHILD_SETTID and CLONE_CHILD_CLEARTID
+_CLONE: Final = {"x86_64": (56, (0, 0, 1, 0)), "aarch64": (220, (0, 0, 0, 1))}
+"""By machine: the number of the call, and which of stack, parent_tid and what follows is the address for the child."""
+
+
 def _sibling() -> int:
     """As `os.fork`, with a child that is its parent's: who asks for a program waits for it, and may stop it."""
     c = ctypes.PyDLL(None)  # it keeps the interpreter's lock, as a fork does
     # The C library keeps a thread's number, here, and has the kernel write the child's.
     thread = ctypes.c_void_p()
-    c.prctl(_PR_GET_TID_ADDRESS, ctypes.byref(thread), *_NONE[:3])
+    c.prctl(_PR_GET_TID_ADDRESS, ctypes.byref(thread), None, None, None)
     clone, order = _CLONE[platform.machine()]
     c.PyOS_BeforeFork()
     pid = c.syscall(clone, _CLONE_PARENT | _CLONE_TID | signal.SIGCHLD, *((thread if each else None) for each in order))
@@ -216,14 +223,6 @@ def _sibling() -> int:
     if pid < 0:
         raise OSError("no further process can be made")
     return int(pid)
-
-
-_PR_GET_TID_ADDRESS: Final = 40
-_CLONE_PARENT: Final = 0x8000
-_CLONE_TID: Final = 0x0100_0000 | 0x0020_0000  # CLONE_CHILD_SETTID and CLONE_CHILD_CLEARTID
-_NONE: Final = (None, None, None)
-_CLONE: Final = {"x86_64": (56, (0, 0, 1, 0)), "aarch64": (220, (0, 0, 0, 1))}
-"""By machine: the number of the call, and which of stack, parent_tid and what follows is the address for the child."""
 
 
 def _become(request: Mapping[str, Any], descriptors: Sequence[int]) -> None:

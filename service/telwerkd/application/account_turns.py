@@ -65,7 +65,7 @@ class AccountTurns:
     ) -> None:
         """`check` raises QuotaExceededError if, beside the weight of an account that waits, no more of it may wait.
 
-        With `rests`, an account rests after its calls, for as long as they took.
+        With `rests`, an account that shares rests after its calls, by how long they took.
         """
         self._rests = rests
         self._rested: dict[AccountId, asyncio.TimerHandle] = {}
