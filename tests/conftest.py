@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import random
 import re
 import signal
 import socket
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -153,11 +154,17 @@ def serving(database: Path | PostgresUrl, *flags: str, service: Path | None = No
         process.stdout.close()
 
 
+CHOSEN_PORTS = range(20_000, 32_000)
+"""Below those that systems give to connections and to port 0, so that nobody takes one while its server is away."""
+
+
 def free_address() -> str:
-    """Where a server will be: a port that nobody listens on."""
-    with socket.socket() as reserved:
-        reserved.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{reserved.getsockname()[1]}"
+    """Where a server will be, or will be again: a port that nobody listens on."""
+    while True:
+        port = random.choice(CHOSEN_PORTS)  # noqa: S311 - no secret
+        with socket.socket() as reserved, suppress(OSError):
+            reserved.bind(("127.0.0.1", port))
+            return f"127.0.0.1:{port}"
 
 
 @pytest.fixture

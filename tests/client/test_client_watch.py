@@ -15,7 +15,7 @@ from telwerk import AsyncTelwerk, Telwerk, errors, events
 from telwerk._status import StatusDetails
 from telwerk.v1 import event_pb2 as pb, kpi_service_pb2 as kpi
 from telwerk.watching import Patience, Watched
-from tests.conftest import ServerProcess, serving
+from tests.conftest import ServerProcess, free_address, serving
 from tests.line import line_to
 
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -132,7 +132,7 @@ async def test_the_asynchronous_watch_tells_the_same(shared_server: ServerProces
 def test_a_watch_outlives_the_server_and_goes_on_with_what_is_there_then(tmp_path: Path) -> None:
     database = tmp_path / "telwerk.db"
     with (
-        serving(database) as first,
+        serving(database, "--listen", free_address()) as first,
         Telwerk(first.address) as client,
         closing(client.watch("acme", RATED, **DAYS)) as updates,
     ):
@@ -153,7 +153,7 @@ def test_a_watch_outlives_the_server_and_goes_on_with_what_is_there_then(tmp_pat
 
 async def test_the_asynchronous_watch_outlives_a_server_that_stops_in_order(tmp_path: Path) -> None:
     database = tmp_path / "telwerk.db"
-    with serving(database) as first:
+    with serving(database, "--listen", free_address()) as first:
         async with (
             AsyncTelwerk(first.address) as client,
             aclosing(client.watch("acme", RATED, **DAYS)) as updates,

@@ -19,7 +19,7 @@ from telwerk.v1.event_pb2 import Event
 from telwerk.v1.settings_service_pb2 import WidgetSettings
 from tests.client.command import ACCOUNT, telwerk
 from tests.client.terminal import Terminal, terminal
-from tests.conftest import serving
+from tests.conftest import free_address, serving
 
 NAMES = [
     "Satisfaction score",
@@ -213,7 +213,10 @@ def test_of_a_widget_without_inactivity_actions_there_is_no_zero(address: str) -
 
 def test_a_server_that_goes_and_comes_back_is_waited_for_in_sight(tmp_path: Path) -> None:
     database = tmp_path / "telwerk.db"
-    with serving(database) as first, terminal("dashboard", address=first.address, columns=120) as seen:
+    with (
+        serving(database, "--listen", free_address()) as first,
+        terminal("dashboard", address=first.address, columns=120) as seen,
+    ):
         fill(first.address)
         seen.until_seen("(4 ratings)")
         first.process.send_signal(signal.SIGKILL)
@@ -234,7 +237,10 @@ def test_a_message_is_seen_whole_however_narrow_and_what_no_waiting_mends_ends_i
     database, keys = tmp_path / "telwerk.db", tmp_path / "keys.toml"
     create = [sys.executable, "-m", "telwerkd.cli", "keys", "create", "--file", keys, "--account", ACCOUNT]
     subprocess.run([*create, "--role", "query"], check=True, capture_output=True, timeout=60)
-    with serving(database) as first, terminal("dashboard", address=first.address) as seen:
+    with (
+        serving(database, "--listen", free_address()) as first,
+        terminal("dashboard", address=first.address) as seen,
+    ):
         seen.until_seen("● live")
         first.process.send_signal(signal.SIGKILL)
         first.process.wait(30)

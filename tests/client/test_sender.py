@@ -22,7 +22,7 @@ from telwerk.outbox import Limits
 from telwerk.sending import BufferFullError, NotSentError, SenderClosedError, SenderError
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion, ingestion_service_pb2_grpc as ingestion_grpc
 from tests.client.senders import AT, Kind, action, counted, sending
-from tests.conftest import ServerProcess, eventually, serving, started
+from tests.conftest import ServerProcess, eventually, free_address, serving, started
 from tests.effort import rounds
 
 SMALL = Limits(batch_events=10, linger_seconds=0.01, buffer_events=50)
@@ -184,8 +184,8 @@ async def test_a_producer_loses_nothing_to_a_server_that_is_killed_and_restarted
     chance = random.Random(7)  # noqa: S311 - to be repeatable
     all_kills = rounds(3)
     database, total = tmp_path / "telwerk.db", 700 + 600 * all_kills
-    with serving(database) as first:
-        address = first.address
+    address = free_address()
+    with serving(database, "--listen", address) as first:
         async with sending(
             kind,
             address,

@@ -73,20 +73,32 @@ async def test_a_message_that_is_larger_than_allowed_is_not_inflated_to_its_end(
         assert client.text == "Decompressed message larger than max"
 
 
+async def filled(client: RawClient, places: int, refusal: int) -> int:
+    """Takes all places for calls: one more is refused. Gives the first call, which stays open.
+
+    A probe may arrive before the calls, which are of another method, and take the place of one: then another is opened.
+    """
+    first, *_ = [client.call(STREAM, None, ends=False) for _ in range(places)]
+
+    async def refused() -> bool:
+        if await client.status(client.call(CHECK, b"")) == refusal:
+            return True
+        client.call(STREAM, None, ends=False)
+        return False
+
+    await eventually(refused)
+    return first
+
+
 @pytest.mark.parametrize(("limit", "status"), [("calls_per_peer_max", EXHAUSTED), ("calls_max", UNAVAILABLE)])
 async def test_open_calls_are_bounded(tmp_path, limit, status):
     """By address and in all; a call beyond is refused at once, and one that ends makes room."""
     async with started(tmp_path / "telwerk.db", **{limit: 3}) as server, raw(server.address) as client:
-        half_open = [client.call(STREAM, None, ends=False) for _ in range(3)]
-
-        async def refused() -> bool:  # once the three have arrived, which are of another method
-            return await client.status(client.call(CHECK, b"")) == status
-
-        await eventually(refused)
+        half_open = await filled(client, 3, status)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await server.health.Check(health_pb2.HealthCheckRequest(), timeout=CALL_SECONDS)
         assert limit in caught.value.details()
-        client.reset(half_open[0])
+        client.reset(half_open)
 
         async def answered() -> bool:
             return await client.status(client.call(CHECK, b"")) == 0
@@ -102,13 +114,7 @@ async def test_addresses_that_open_all_they_can_leave_calls_for_the_next_one(tmp
     ):
         for number in range(4):
             client = await stack.enter_async_context(raw(server.address, source=f"127.0.0.{number + 10}"))
-            for _ in range(16):
-                client.call(STREAM, None, ends=False)
-
-            async def refused(client: RawClient = client) -> bool:  # once its calls have arrived
-                return await client.status(client.call(CHECK, b"")) == EXHAUSTED
-
-            await eventually(refused)
+            await filled(client, 16, EXHAUSTED)
         assert "calls_max" in client.text
         other = await stack.enter_async_context(raw(server.address, source="127.0.0.99"))
         assert await other.status(other.call(CHECK, b"")) == 0

@@ -1,10 +1,8 @@
 """Live: the numbers move while one looks, and come back by themselves after the connection was gone."""
 
 import signal
-import socket
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -13,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from telwerk import Telwerk, events
+from tests.conftest import free_address
 from tests.page.browser import Reader, drawn, wait_until
 from tests.page.served import page_server
 
@@ -30,17 +29,10 @@ def _started(page: Page) -> str:
     return page.locator("[data-metric=conversations_started] .number").inner_text()
 
 
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture
 def reader(browser: Browser) -> Iterator[Reader]:
     """Opens pages of a server that the test starts on a port of its own choice."""
-    one = Reader(browser, f"http://127.0.0.1:{_free_port()}/")
+    one = Reader(browser, f"http://{free_address()}/")
     yield one
     one.close()
     assert one.faults == []

@@ -27,7 +27,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion
 from telwerkd.domain.ids import SECOND, Micros
-from tests.conftest import Server, connected, serving, timestamp, writer_of
+from tests.conftest import Server, connected, free_address, serving, timestamp, writer_of
 
 ROUNDS = 50
 ACCOUNTS = ("acme", "other")
@@ -142,7 +142,7 @@ class Crash:
     def __init__(self, folder: Path, seed: int) -> None:
         self.chance = random.Random(seed)
         self.database = folder / "telwerk.db"
-        self.listen = "127.0.0.1:0"
+        self.listen = free_address()
         self.producers = [
             Producer(f"p{n}", ACCOUNTS[n % len(ACCOUNTS)], random.Random(self.chance.random()))
             for n in range(UNARY + STREAMS)
@@ -156,7 +156,6 @@ class Crash:
         before = self.acknowledged
         resent = sum(len(batch) for producer in self.producers for batch in producer.unanswered)
         with serving(self.database, "--listen", self.listen) as running:
-            self.listen = running.address
             async with connected(running.address) as server:
                 sending = [
                     asyncio.create_task(producer.call(server) if n < UNARY else producer.stream(server))

@@ -81,7 +81,7 @@ async def test_processes_of_workers_give_the_sum_of_their_calls(postgres):
         database = located(url)
         await prepare(database)
         figures = WorkersFigures()
-        settings = Settings(database=database, listen=free_address(), workers=2)
+        settings = Settings(database=database, listen=free_address(), http_listen="", workers=2)
         reloading = Reloading(Source(None, {}), settings)
         workers = [await _Worker.spawned(settings, reloading, place, figures) for place in range(2)]
         try:

@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from telwerkd.transport.security.keys_file import Role, create
-from tests.conftest import serving
+from tests.conftest import free_address, serving
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = ROOT / "clients"
@@ -142,9 +142,9 @@ class Endpoint(NamedTuple):
 
 @pytest.fixture
 def plain(tmp_path: Path) -> Iterator[Endpoint]:
-    """A server in plain text, without keys."""
+    """A server in plain text, without keys; scenarios start it again at its address."""
     database = tmp_path / "telwerk.db"
-    with serving(database) as running:
+    with serving(database, "--listen", free_address()) as running:
         yield Endpoint(running.address, database, process=running.process)
 
 
@@ -160,7 +160,7 @@ def tls(tmp_path: Path) -> Iterator[Endpoint]:
     token = create(keys, ["acme"], list(Role))
     database = tmp_path / "telwerk.db"
     flags = ("--tls-cert", str(certificate), "--tls-key", str(key), "--keys-file", str(keys))
-    with serving(database, *flags) as running:
+    with serving(database, "--listen", free_address(), *flags) as running:
         yield Endpoint(running.address, database, ca, token, running.process, flags)
 
 
