@@ -55,15 +55,15 @@ def taken(parts: list[Part]) -> dict[AccountId, int]:
 
 async def test_an_account_with_a_mountain_leaves_room_for_every_other():
     """Each account gets an equal part of a transaction first; what the others leave over goes to the mountain."""
-    room = WaitingRoom(IngestLimits(transaction_events_max=100))
+    room = WaitingRoom(IngestLimits(transaction_events_max=300))
     for _ in range(5):
         room.add(pending(BIG, events(5_000)))
-    room.add(pending(SMALL, events(26)))
-    room.add(pending(OTHER, events(50)))
-    assert taken(room.take((), merges_accounts=True)) == {BIG: 41, SMALL: 26, OTHER: 33}
+    room.add(pending(SMALL, events(76)))
+    room.add(pending(OTHER, events(150)))
+    assert taken(room.take((), merges_accounts=True)) == {BIG: 124, SMALL: 76, OTHER: 100}
     room.add(pending(OTHER, events(13)))
-    assert taken(room.take((), merges_accounts=True)) == {BIG: 70, OTHER: 30}
-    assert taken(room.take((), merges_accounts=True)) == {BIG: 100}
+    assert taken(room.take((), merges_accounts=True)) == {BIG: 237, OTHER: 63}
+    assert taken(room.take((), merges_accounts=True)) == {BIG: 300}
 
 
 async def test_few_events_do_not_wait_for_what_is_done_with_many():
@@ -169,13 +169,24 @@ async def test_where_a_transaction_is_of_one_account_accounts_take_turns():
 
 
 async def test_more_accounts_than_a_transaction_has_room_for_are_served_in_their_order():
-    """Nobody is served twice before everybody was once."""
-    room = WaitingRoom(IngestLimits(transaction_events_max=3))
+    """Nobody is served twice before everybody was once, and each brings 50 events, not a few: a part has its price."""
+    room = WaitingRoom(IngestLimits(transaction_events_max=100))
     accounts = [AccountId(f"a{n}") for n in range(8)]
     for account in accounts:
-        room.add(pending(account, events(2)))
-    served = [account for _ in range(2) for account in taken(room.take((), merges_accounts=True))]
-    assert served == accounts[:6]
+        room.add(pending(account, events(60)))
+    served = [taken(room.take((), merges_accounts=True)) for _ in range(4)]
+    assert served == [{first: 50, second: 50} for first, second in zip(accounts[::2], accounts[1::2], strict=True)]
+
+
+async def test_a_shared_transaction_does_not_grow_by_how_many_wait():
+    """What took too long is made shorter, whoever is in it; the others come next."""
+    room = WaitingRoom(IngestLimits())
+    accounts = [AccountId(f"a{n}") for n in range(8)]
+    for account in accounts:
+        room.add(pending(account, events(60)))
+    for _ in range(10):
+        room.note(is_long=True)
+    assert [taken(room.take((), merges_accounts=True)) for _ in range(3)] == [{one: 50} for one in accounts[:3]]
 
 
 async def test_an_account_holds_no_more_than_its_share_of_the_waiting_room():

@@ -25,8 +25,8 @@ from telwerk.watching import Watched
 from telwerkd.domain.ids import SECOND, Micros
 from tests.conftest import Server, timestamp
 
-CROWD, JUDGED, CALIBRATED = "crowd", "judged", "calibrated"
-"""The accounts: nearly all chats, those that the oracle counts too, and those by which the peak was measured."""
+CROWD, JUDGED, CALIBRATED, BESIDE = "crowd", "judged", "calibrated", "beside"
+"""The accounts: nearly all chats, those that the oracle counts too, and two such by which the peak was measured."""
 JUDGED_EVERY = 200
 """One of so many chats is of the judged account."""
 HASTE = 10
@@ -46,6 +46,8 @@ _BEHIND_SECONDS_MAX = 5.0
 """So far the producers may fall behind: on a machine that has other work, chats begin later then."""
 _CALIBRATION_CHATS = 3_000
 _CALIBRATION_CALLERS = 16
+_CALLS_BESIDE = 0.02
+"""Share of the calls that are of the other account: who shares the server gets less of it than who is alone."""
 KPIS = ("messages", "satisfaction_score", "conversations_ended", "first_response_time", "unanswered_live_conversations")
 
 
@@ -246,7 +248,7 @@ class Traffic:
 
 
 async def peak(server: Server) -> float:
-    """Events per second, as fast as they are taken in calls as the traffic's, made before."""
+    """Events per second, as fast as they are taken in calls as the traffic's, of two accounts, made before."""
     workload = Workload(conversations_per_day=1_000_000, random_ids=True)
     requests = list(_calls(workload))
     waiting, ingestion_stub = iter(requests), server.ingestion
@@ -280,7 +282,8 @@ def _calls(workload: Workload) -> Iterator[ingestion.IngestEventsRequest]:
             window[place] = window[-1]
             window.pop()
         if len(some) == CALL_EVENTS or not window:
-            yield ingestion.IngestEventsRequest(account_id=CALIBRATED, events=some)
+            account = BESIDE if chance.random() < _CALLS_BESIDE else CALIBRATED
+            yield ingestion.IngestEventsRequest(account_id=account, events=some)
             some = []
 
 

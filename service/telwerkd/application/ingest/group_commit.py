@@ -27,6 +27,10 @@ from telwerkd.process.steady import monotonic
 
 log = logging.getLogger(__name__)
 
+_STOP_TIMES = 4
+"""How many times as long as it should take a transaction that accounts share may count, before it leaves the rest to
+the next. What it leaves was sent to it and looked up there for nothing; what goes into it should bound it instead."""
+
 _ACCEPTED = Verdict.ACCEPTED
 _REJECTED = "rejected"
 
@@ -274,7 +278,7 @@ class Ingest:
     def _seconds_max(self, accounts: int) -> float:
         """How long each account's part of a transaction may count."""
         if self._scheduling.merges_accounts and self._waiting.is_shared:
-            return self._limits.transaction_shared_seconds_max / accounts
+            return _STOP_TIMES * self._limits.transaction_shared_seconds_max / accounts
         return inf
 
 

@@ -61,6 +61,11 @@ class Pending:
         """Whether any of it is not yet in a transaction."""
         return bool(self._waiting)
 
+    @property
+    def is_divided(self) -> bool:
+        """Whether some of it, but not all, is in a transaction already."""
+        return 0 < len(self._waiting) < len(self._events)
+
     def take(self, room: int) -> "Part":
         """Its next events, up to a weight of `room`, but at least one. What was postponed comes first.
 

@@ -1,8 +1,9 @@
 """The waiting room of `telwerkd.application.ingest.group_commit`: whose events go into the next transaction.
 
 Accounts take turns. A transaction has room for a bounded weight, of which every waiting account gets an equal part
-first, and then, in turn, what the others leave over. A batch may be split over several transactions; it is answered
-when all of it is stored. No account may use the whole room.
+first, and then, in turn, what the others leave over. Where the parts would be small, so many accounts come that theirs
+are not, and the others are in the next transaction. A batch may be split over several transactions; it is answered when
+all of it is stored. No account may use the whole room.
 """
 
 from collections import deque
@@ -20,8 +21,11 @@ _RETRY_SECONDS = 0.5
 _SHARED_ROOM_MIN = 50
 """Weight that a transaction which accounts share has room for, however long the ones before took."""
 
-_SHARED_PART_MIN = 25
-"""Weight that each account may bring into it all the same, for a transaction takes milliseconds by itself."""
+_SHARED_PART_MIN = 50
+"""Weight that an account whose turn it is may bring into it, however many wait: each part costs something by itself."""
+
+_FEW_EVENTS_MAX = 25
+"""Weight up to which an account counts as one that brings few events."""
 
 
 class WaitingRoom:
@@ -134,11 +138,11 @@ class WaitingRoom:
         accounts = [account for account in self._batches if account not in busy]
         accounts = self._in_turn(accounts) if merges_accounts else accounts[:1]
         room = self._limits.transaction_events_max
+        least = 1
         if self.is_shared:
             most = self._limits.transaction_shared_events_max
-            least = _SHARED_PART_MIN * len(accounts)
-            room = min(room, most, max(self._shared_room, least) if merges_accounts else most)
-        share = max(1, room // max(1, len(accounts)))
+            room, least = min(room, self._shared_room if merges_accounts else most), _SHARED_PART_MIN
+        share = max(least, room // max(1, len(accounts)))
         parts: list[Part] = []
         for account in accounts:
             if room <= 0:
@@ -165,9 +169,13 @@ class WaitingRoom:
         left_seconds = {account: self._rests.left_seconds(account) for account in accounts}
         accounts = [account for account in accounts if not left_seconds[account]]
         self.rest_seconds = 0.0 if accounts else min(left_seconds.values(), default=0.0)
-        few = [account for account in accounts if self._weights[account] <= _SHARED_PART_MIN]
+        few = [account for account in accounts if self._brings_few(account)]
         self._few_were_first = self.is_shared and 0 < len(few) < len(accounts) and not self._few_were_first
         return few if self._few_were_first else accounts
+
+    def _brings_few(self, account: AccountId) -> bool:
+        """The rest of a batch that was divided is none: it would only make one transaction more."""
+        return self._weights[account] <= _FEW_EVENTS_MAX and not self._batches[account][0].is_divided
 
     def _take_of(self, account: AccountId, room: int) -> list[Part]:
         """The account's next events, at least one; the others wait for its next turn."""
