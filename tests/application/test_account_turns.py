@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from telwerkd.application.account_turns import SHARED_SECONDS, AccountTurns, Sharing
-from telwerkd.application.rests import Rests
+from telwerkd.application.account_turns import AccountTurns
+from telwerkd.application.rests import SHARED_SECONDS, Rests, Sharing
 from telwerkd.domain.errors import QuotaExceededError
 from telwerkd.domain.ids import AccountId
 from tests.conftest import eventually

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from telwerkd.application.rests import Rests
+from telwerkd.application.rests import Rests, Sharing
 from telwerkd.domain.ids import AccountId
 from telwerkd.transport.services.decoding_turns import DecodingTurns
 
@@ -12,12 +12,19 @@ ANNA, BRAM = AccountId("anna"), AccountId("bram")
 
 
 class Clock:
-    """A clock that is set by hand, and whether accounts share what is used."""
+    """A clock that is set by hand, and accounts that share what is used; at first, if `shares`."""
 
-    def __init__(self, times: float = 2.0) -> None:
+    def __init__(self, times: float = 2.0, *, shares: bool = True) -> None:
         self.now = 1_000.0
-        self.is_shared = True
-        self.rests = Rests(self, times, lambda: self.now)
+        self.sharing = Sharing(lambda: self.now)
+        self.rests = Rests(self.sharing, times, lambda: self.now)
+        if shares:
+            self.share()
+
+    def share(self) -> None:
+        """Lets two accounts call."""
+        self.sharing.called(ANNA)
+        self.sharing.called(BRAM)
 
     def work(self, account: AccountId, seconds: float) -> float:
         """Lets an account work as soon as it may; for how long it rested before."""
@@ -36,10 +43,9 @@ def test_an_account_with_work_without_end_rests_for_a_multiple_of_each_piece():
 
 
 def test_an_account_that_is_alone_does_not_rest_nor_for_what_it_did_alone():
-    clock = Clock()
-    clock.is_shared = False
+    clock = Clock(shares=False)
     assert [clock.work(ANNA, 1.0) for _ in range(3)] == [0, 0, 0]
-    clock.is_shared = True
+    clock.share()
     assert clock.rests.left_seconds(ANNA) == 0
 
 
@@ -53,13 +59,16 @@ def test_an_account_that_uses_no_more_than_it_would_get_does_not_rest():
 
 def test_a_piece_that_took_for_ever_is_followed_by_a_bounded_rest():
     clock = Clock()
-    clock.work(ANNA, 3_600.0)
+    clock.now += 3_600.0
+    clock.share()
+    clock.rests.worked(ANNA, 3_600.0)
     assert clock.rests.left_seconds(ANNA) == pytest.approx(0.25)
 
 
 def test_accounts_that_owe_nothing_are_forgotten():
     clock = Clock()
     for number in range(5_000):
+        clock.share()
         clock.work(AccountId(f"a{number}"), 0.01)
     assert len(clock.rests._owes_until) <= 1_000
 

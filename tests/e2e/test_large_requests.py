@@ -16,8 +16,7 @@ from telwerk.v1 import (
     settings_service_pb2 as settings,
 )
 from telwerk.v1.display_name_pb2 import NAME_KIND_OPERATOR, DisplayName
-from telwerkd.application.account_turns import Sharing
-from telwerkd.application.rests import Rests
+from telwerkd.application.rests import Rests, Sharing
 from telwerkd.domain.ids import AccountId
 from telwerkd.transport.security import keys_file
 from telwerkd.transport.security.keys_file import Role

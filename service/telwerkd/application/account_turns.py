@@ -12,36 +12,12 @@ from typing import NamedTuple
 
 from telwerkd.application.batches import IngestLimits
 from telwerkd.application.readers import Readers
-from telwerkd.application.rests import LOOP_TIMES, Rests
+from telwerkd.application.rests import LOOP_TIMES, Rests, Sharing
 from telwerkd.domain.errors import QuotaExceededError
 from telwerkd.domain.ids import AccountId
 from telwerkd.process.steady import monotonic
 
 _RETRY_SECONDS = 0.5
-
-SHARED_SECONDS = 10.0
-"""How long after another account's call the server counts as shared: that account may be back at any moment."""
-
-
-class Sharing:
-    """Whether several accounts do something at present, such as to call. For the event loop's thread only."""
-
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
-        self._clock = clock
-        self._last: AccountId | None = None
-        self._shared_until = 0.0
-
-    def called(self, account: AccountId) -> None:
-        """Notes a call of an account."""
-        if account != self._last:
-            if self._last is not None:
-                self._shared_until = self._clock() + SHARED_SECONDS
-            self._last = account
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether two accounts or more have called within the last `SHARED_SECONDS`."""
-        return self._clock() < self._shared_until
 
 
 class _Waiting(NamedTuple):

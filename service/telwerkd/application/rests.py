@@ -8,10 +8,13 @@ while accounts share the server only, and only of those that use more of it than
 """
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 from telwerkd.domain.ids import AccountId
 from telwerkd.process.steady import monotonic
+
+SHARED_SECONDS: Final = 10.0
+"""How long after another account's call the server counts as shared: that account may be back at any moment."""
 
 LOOP_TIMES: Final = 2.0
 """How many times as long as it worked there an account rests at the event loop, and at the threads that read, which
@@ -31,20 +34,33 @@ _ACCOUNTS_MAX: Final = 1_000
 """Accounts after which those that owe nothing are looked for, to be forgotten."""
 
 
-class Shared(Protocol):
-    """What several accounts may use."""
+class Sharing:
+    """Whether several accounts do something at present, such as to call. For the event loop's thread only."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._last: AccountId | None = None
+        self._shared_until = 0.0
+
+    def called(self, account: AccountId) -> None:
+        """Notes a call of an account."""
+        if account != self._last:
+            if self._last is not None:
+                self._shared_until = self._clock() + SHARED_SECONDS
+            self._last = account
 
     @property
     def is_shared(self) -> bool:
-        """Whether several do at present."""
+        """Whether two accounts or more have called within the last `SHARED_SECONDS`."""
+        return self._clock() < self._shared_until
 
 
 class Rests:
     """The rests of accounts at one thing that they share. For the event loop's thread only."""
 
-    def __init__(self, shared: Shared, times: float, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, sharing: Sharing, times: float, clock: Callable[[], float] = monotonic) -> None:
         """Who worked rests for `times` as long."""
-        self._shared = shared
+        self._sharing = sharing
         self._times = times
         self._clock = clock
         self._owes_until: dict[AccountId, float] = {}
@@ -52,7 +68,7 @@ class Rests:
 
     def worked(self, account: AccountId, seconds: float) -> None:
         """Notes a piece of work that is just over."""
-        if not self._shared.is_shared:
+        if not self._sharing.is_shared:
             return
         now = self._clock()
         if len(self._owes_until) >= _ACCOUNTS_MAX:
@@ -64,6 +80,6 @@ class Rests:
     def left_seconds(self, account: AccountId) -> float:
         """How long an account has to rest from now on; 0 where it may work."""
         until = self._owes_until.get(account)
-        if until is None or not self._shared.is_shared:
+        if until is None or not self._sharing.is_shared:
             return 0.0
         return max(0.0, until - _CREDIT_SECONDS - self._clock())

@@ -4,11 +4,11 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from telwerkd.application.account_turns import Sharing
 from telwerkd.application.clock import Clock
 from telwerkd.application.commands.settle_timers import SETTLED_MAX, SETTLED_SHARED_MAX
 from telwerkd.application.failures import carrying_on
 from telwerkd.application.ports import Store
+from telwerkd.application.rests import Sharing
 from telwerkd.application.upkeep.freeing import NameKeeper
 from telwerkd.application.upkeep.stored_time import StoredTime
 from telwerkd.application.upkeep.upkeep import Compaction, UpkeepFigures, purge_old, settle_due

@@ -81,11 +81,7 @@ class Life:
                 interval = self._interval_of(traffic, before, after, now - then, came, began, (now - begun) / 60)
                 before, then, events, chats = after, now, events + came, chats + began
                 self.intervals.append(interval)
-                print(
-                    json.dumps({name: round(value, 2) for name, value in interval._asdict().items()}),
-                    file=file,
-                    flush=True,
-                )
+                print(json.dumps(_line(interval)), file=file, flush=True)
                 traffic.call_seconds.clear()
                 traffic.query_seconds.clear()
 
@@ -106,7 +102,7 @@ class Life:
             (after.used_mb - before.used_mb) * 1e6 / max(1, chats),
             (after.log_bytes - before.log_bytes) / seconds * 60,
             os.getloadavg()[0],
-            *after[:7],
+            after,
         )
 
     async def _rest(self, server: Server, traffic: Traffic) -> list[str]:
@@ -138,6 +134,13 @@ class Life:
     @staticmethod
     def _say(text: str) -> None:
         print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+def _line(interval: Interval) -> dict[str, float]:
+    """As it is noted."""
+    values = interval._asdict()
+    values |= values.pop("held")._asdict()
+    return {name: round(value, 2) for name, value in values.items()}
 
 
 def _rows(answer: kpi.QueryTimeSeriesResponse | None) -> list[object]:

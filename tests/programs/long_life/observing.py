@@ -66,10 +66,5 @@ class Interval(NamedTuple):
     log_bytes_per_minute: float
     busy: float
     """The machine's load average over a minute."""
-    server_rss_mb: float
-    writer_rss_mb: float
-    descriptors: int
-    threads: int
-    wal_mb: float
-    file_mb: float
-    used_mb: float
+    held: Held
+    """At its end."""

@@ -22,11 +22,11 @@ class Bound(NamedTuple):
 
 
 BOUNDS = (
-    Bound("memory of the server (RSS)", lambda one: one.server_rss_mb, 1.1, unit="MB"),
-    Bound("memory of the process that writes (RSS)", lambda one: one.writer_rss_mb, 1.1, unit="MB"),
-    Bound("open descriptors", lambda one: one.descriptors, 1, 3),
-    Bound("threads", lambda one: one.threads, 1, 3),
-    Bound("`-wal`", lambda one: one.wal_mb, 1.1, 4, unit="MB"),
+    Bound("memory of the server (RSS)", lambda one: one.held.server_rss_mb, 1.1, unit="MB"),
+    Bound("memory of the process that writes (RSS)", lambda one: one.held.writer_rss_mb, 1.1, unit="MB"),
+    Bound("open descriptors", lambda one: one.held.descriptors, 1, 3),
+    Bound("threads", lambda one: one.held.threads, 1, 3),
+    Bound("`-wal`", lambda one: one.held.wal_mb, 1.1, 4, unit="MB"),
     Bound("growth of the file for each chat", lambda one: one.bytes_per_chat, 1.1, 100, unit="bytes"),
     Bound("CPU for each event", lambda one: one.cpu_micros_per_event, 1.15, unit="µs"),
     Bound("log for each minute", lambda one: one.log_bytes_per_minute, 1.1, 1_000, unit="bytes"),

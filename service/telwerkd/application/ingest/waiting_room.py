@@ -9,10 +9,9 @@ all of it is stored. No account may use the whole room.
 from collections import deque
 from collections.abc import Collection, Sequence
 
-from telwerkd.application.account_turns import Sharing
 from telwerkd.application.batches import IngestLimits
 from telwerkd.application.ingest.pending import Part, Pending
-from telwerkd.application.rests import WRITER_TIMES, Rests
+from telwerkd.application.rests import WRITER_TIMES, Rests, Sharing
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
 from telwerkd.domain.ids import AccountId
 
