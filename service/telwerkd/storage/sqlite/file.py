@@ -89,6 +89,16 @@ def use_log(connection: sqlite3.Connection) -> None:
     connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
+def empty_log(connection: sqlite3.Connection) -> None:
+    """Moves what is in the log to the database, and empties it if nobody reads; waits for nobody."""
+    [[busy_ms]] = connection.execute("PRAGMA busy_timeout").fetchall()
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
+
+
 def length(connection: sqlite3.Connection) -> int:
     """How many bytes a database has, by its own account."""
     [pages], [page_bytes] = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))

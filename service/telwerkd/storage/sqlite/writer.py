@@ -5,9 +5,11 @@ import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import sqlalchemy as sa
 
 from telwerkd.application.ports import Command, Written
 from telwerkd.domain.ids import AccountId
@@ -16,10 +18,19 @@ from telwerkd.process.steady import monotonic
 from telwerkd.storage.sql.memory import Memory
 from telwerkd.storage.sql.transaction import AccountTransaction
 from telwerkd.storage.sqlite.engine import make_engine, unavailable
-from telwerkd.storage.sqlite.file import OpenedFile, length, prove_write
+from telwerkd.storage.sqlite.file import OpenedFile, empty_log, length, prove_write
 from telwerkd.storage.unavailable import Outage
 
 log = logging.getLogger(__name__)
+
+LOG_BYTES_MAX = 32 * 2**20
+"""Size of the `-wal` from which on it is emptied once nobody reads.
+
+SQLite begins it anew where a writer finds everything copied and nobody reading; with questions all the time that is
+seldom, and the file stays as large as it ever was.
+"""
+_EMPTIED_AFTER_SECONDS = 1.0
+"""How long after an attempt to empty it the next one is made."""
 
 Commands = Sequence[tuple[AccountId, Command[Any]]]
 """What a transaction is to do, each for an account."""
@@ -31,8 +42,11 @@ class SqliteWriter:
     A server says which file it has opened; else it is the one that is there at the first transaction.
     """
 
-    def __init__(self, path: Path, file: OpenedFile | None = None) -> None:
+    def __init__(self, path: Path, file: OpenedFile | None = None, log_bytes_max: int = LOG_BYTES_MAX) -> None:
         self._path = path
+        self._log_path = Path(f"{path.resolve()}-wal")
+        self._log_bytes_max = log_bytes_max
+        self._log_looked_at = 0.0
         self._file = file
         self._engine = make_engine(path, writes=True)
         self._memory = Memory()
@@ -61,6 +75,7 @@ class SqliteWriter:
             file.check(self._length)
         for tx, (account, _) in zip(txs, commands, strict=True):
             self._memory.keep(account, *tx.remembered)
+        self._bound_log()
         return Written(results, monotonic() - begun, [events for tx in txs for events in tx.refolded])
 
     def prove(self) -> None:
@@ -95,6 +110,18 @@ class SqliteWriter:
             driver = connection.connection.driver_connection
             assert isinstance(driver, sqlite3.Connection)  # noqa: S101  # the engine has no other
             yield driver
+
+    def _bound_log(self) -> None:
+        """Empties a log that has grown too large, if nobody reads just now; waits for nobody."""
+        now = monotonic()
+        if now - self._log_looked_at < _EMPTIED_AFTER_SECONDS:
+            return
+        self._log_looked_at = now
+        # What was committed stays so, whatever this meets: the next transaction meets it too, and says so.
+        with suppress(OSError, sqlite3.Error, sa.exc.SQLAlchemyError):
+            if self._log_path.stat().st_size > self._log_bytes_max:
+                with self._driver() as driver:
+                    empty_log(driver)
 
     def _length(self) -> int:
         with self._driver() as driver:
