@@ -11,7 +11,7 @@ import gc
 import sys
 import time
 
-from tests.simulation.plan import planned
+from tests.simulation.drawing import planned
 from tests.simulation.story import shortest, told
 from tests.simulation.world import Outcome, lived
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from tests.simulation.plan import Plan, planned
+from tests.simulation.drawing import planned
+from tests.simulation.plan import Plan
 from tests.simulation.story import shortest, told
 from tests.simulation.world import Outcome, lived
 from tests.simulation.writer import SimulatedWriter
