@@ -6,6 +6,7 @@ from telwerkd.domain.conversation.events import Event, Kind, Message, PageVisite
 from telwerkd.domain.ids import SECOND, EventId, Micros
 from tests.generate import FAMILIES, GRID, THEMES, WIDGETS
 from tests.simulation.plan import (
+    SECONDS,
     URLS,
     Action,
     Ask,
@@ -30,9 +31,6 @@ from tests.simulation.plan import (
 )
 from tests.simulation.postgres import Trouble
 from tests.simulation.writer import Ill, Point
-
-SECONDS = 2.0
-"""How long things happen in a world, before all is healed and it comes to rest."""
 
 ACCOUNTS = ("acme", "bolt", "cozy")
 

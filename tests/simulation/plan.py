@@ -12,6 +12,9 @@ from tests.generate import START
 from tests.simulation.postgres import Trouble
 from tests.simulation.writer import Ill, Point
 
+SECONDS = 2.0
+"""How long things happen in a world, before all is healed and it comes to rest."""
+
 _EPOCH = START + 40 * 86_400 * SECOND
 
 URLS = {
