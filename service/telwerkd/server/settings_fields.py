@@ -194,8 +194,8 @@ class SettingsFields(BaseModel):
     transaction_shared_seconds_max: float = Field(
         _INGEST.transaction_shared_seconds_max,
         gt=0,
-        description="How long such a transaction should take: after a longer one fewer events go into the next, and one "
-        "that counts for four times as long leaves the rest to it. SQLite only.",
+        description="How long such a transaction should take: after a longer one fewer events go into the next, and "
+        "one that counts for four times as long leaves the rest to it. SQLite only.",
     )
     account_shared_events_max: int = Field(
         _INGEST.account_shared_events_max,
