@@ -41,7 +41,7 @@ class IngestLimits(msgspec.Struct, frozen=True):
     transaction_shared_events_max: int = 1_000
     """The same while several accounts send events: each waits for the others' transactions."""
     transaction_shared_seconds_max: float = 0.005
-    """While several accounts send events, how long a transaction should take; after a longer one, fewer go into the next.
+    """How long a transaction should take while several accounts send events: fewer are in the next after a longer one.
 
     One that counts for four times as long leaves the rest to later ones.
     """
