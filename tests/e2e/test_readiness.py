@@ -20,6 +20,7 @@ from telwerkd.storage.open_store import opened, prepare
 from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.storage.sqlite.file import OpenedFile
 from tests.conftest import Server, connected, empty_database, eventually, refusal, serving, wired, writer_of
+from tests.line import Way, line_to_postgres
 from tests.postgres import PostgresServer, execute, fresh_database
 
 RATED = """
@@ -379,3 +380,32 @@ async def test_a_postgresql_without_room_is_seen_and_is_over_when_there_is(postg
         await told(server, SERVING)
         await server.ingest_chat("acme", RATED, "after")
         assert await server.total("acme", "satisfaction_score") == 2
+
+
+@asynccontextmanager
+async def _served_beside(through: PostgresUrl) -> AsyncIterator[Server]:
+    """Its start and its end do not hold up this program, which passes on what it sends."""
+    beside = serving(through)
+    running = await asyncio.to_thread(beside.__enter__)
+    try:
+        async with connected(running.address) as server:
+            yield server
+    finally:
+        await asyncio.to_thread(beside.__exit__, None, None, None)
+
+
+@pytest.mark.parametrize("way", [Way.STALL, Way.VANISH], ids=["late", "lost"])
+async def test_a_postgresql_that_falls_silent_while_events_are_stored_is_seen_and_is_over(location, way):
+    """Whether what is on the way comes later or never: what was sent meanwhile is stored, once."""
+    async with line_to_postgres(location.dsn) as (url, line):
+        through = located(url)
+        assert isinstance(through, PostgresUrl)
+        async with _served_beside(through) as server:
+            await server.ingest_chat("acme", RATED, "before")
+            with line.being(way):
+                sent = asyncio.create_task(server.ingest("acme", wired(RATED, "c1")))
+                await told(server, NOT_SERVING)
+                assert not sent.done()
+            await told(server, SERVING)
+            assert (await sent).accepted_count == 2
+            assert await server.total("acme", "satisfaction_score") == 2

@@ -264,7 +264,7 @@ async def test_what_passes_by_itself_is_run_again(store, statement):
     assert await store.write([(ACME, Do(work))]) == [1]
     assert runs == [0, 1]
     assert await store.versions([ACME]) == {ACME: 1}
-    assert store.figures.retries == {("writing",): 1, ("reading",): 0, ("upkeep",): 0}
+    assert store.figures.retries == {("writing",): 1, ("reading",): 0, ("upkeep",): 0, ("readiness",): 0}
     assert store.figures.seconds["do",].read().counts[-1] == 0
     assert sum(store.figures.seconds["do",].read().counts) == 1
 

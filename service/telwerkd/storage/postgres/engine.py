@@ -46,7 +46,8 @@ _STATED = (
 _STATEMENTS_PREPARED_MAX = 400
 """Each kind of row is written in ten sizes of page; all of them stay prepared."""
 
-_POOL_SECONDS = 10.0
+POOL_SECONDS = 10.0
+"""How long who needs a connection waits for one."""
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc]  # it ships no types
@@ -141,7 +142,7 @@ def make_engine(
         connect_args={"async_creator_fn": connect},
         pool_size=connections,
         max_overflow=0,
-        pool_timeout=_POOL_SECONDS,
+        pool_timeout=POOL_SECONDS,
         hide_parameters=True,  # they would fill the log with what customers did
         isolation_level=isolation,
         execution_options={"postgresql_readonly": read_only},

@@ -25,8 +25,9 @@ from telwerkd.domain.ids import AccountId
 from telwerkd.process.futures import seen
 from telwerkd.process.steady import monotonic
 from telwerkd.storage.location import PostgresUrl
+from telwerkd.storage.postgres import proving
 from telwerkd.storage.postgres.account_lock import locked_account
-from telwerkd.storage.postgres.engine import Statements, make_engine
+from telwerkd.storage.postgres.engine import POOL_SECONDS, Statements, make_engine
 from telwerkd.storage.postgres.errors import (
     DATABASE_ERRORS,
     Fate,
@@ -36,12 +37,13 @@ from telwerkd.storage.postgres.errors import (
     lost_its_statements,
     said,
 )
+from telwerkd.storage.postgres.pool_watch import PoolWatch
 from telwerkd.storage.postgres.proof import prove_write
 from telwerkd.storage.postgres.threads import StatementsInLoop
-from telwerkd.storage.sql.across import AcrossAccounts, Look
+from telwerkd.storage.sql.across import READABLE, AcrossAccounts, Look
 from telwerkd.storage.sql.memory import Memory
 from telwerkd.storage.sql.transaction import AccountTransaction
-from telwerkd.storage.unavailable import Outage, database_unavailable
+from telwerkd.storage.unavailable import database_unavailable
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -50,7 +52,7 @@ WRITERS = 4
 READERS = 4
 STANDINGS = 2
 """Connections of one server process: those that write, those that read for answers, those that look where an account
-stands; one more looks across accounts."""
+stands; one more looks across accounts, and one proves that a write would be committed."""
 
 _ATTEMPTS_MAX = 6
 _PAUSE_SECONDS = 0.02
@@ -77,22 +79,20 @@ class PostgresStore(AcrossAccounts):
         self._readers = make(url, READERS, "REPEATABLE READ", self._statements, read_only=True)
         self._threads = ThreadPoolExecutor(READERS, "postgres-reader")
         self._standings = make(url, STANDINGS, "REPEATABLE READ", self._statements, read_only=True)
-        # Of its own: slow queries must not make limits late, or the database seem away.
+        # Of its own: slow queries must not make limits late.
         self._upkeep = make(url, 1, "READ COMMITTED", self._statements)
-        self._outages = {
-            self._writers: Outage(log, "writing"),
-            self._readers: Outage(log, "reading"),
-            self._standings: Outage(log, "reading"),
-            self._upkeep: Outage(log, "upkeep"),
+        # Of its own: neither may slow work make the database seem away, nor a wait for its connections hide that it is.
+        self._provers = make(url, proving.CONNECTIONS, "READ COMMITTED", self._statements)
+        self._watches = {
+            self._writers: PoolWatch("writing", WRITERS),
+            self._readers: PoolWatch("reading", READERS),
+            self._standings: PoolWatch("reading", STANDINGS),
+            self._upkeep: PoolWatch("upkeep", 1),
+            self._provers: PoolWatch("readiness", proving.CONNECTIONS),
         }
         self.figures = StoreFigures()
-        self._labels = {
-            self._writers: ("writing",),
-            self._readers: ("reading",),
-            self._standings: ("reading",),
-            self._upkeep: ("upkeep",),
-        }
-        self.figures.retries.update(dict.fromkeys(self._labels.values(), 0))
+        self.figures.retries.update({watch.label: 0 for watch in self._watches.values()})
+        self._proving = proving.Proving(lambda: self._answered(self._provers, _in_greenlet(_prove)), self._cut)
         self._writing: set[asyncio.Task[Any]] = set()
         self._memory = Memory()
 
@@ -175,17 +175,35 @@ class PostgresStore(AcrossAccounts):
 
     async def close(self) -> None:
         """Lets running transactions end, and closes the connections."""
+        await self._proving.close()
         await asyncio.gather(*self._writing, return_exceptions=True)
         self._threads.shutdown()
-        for engine in (self._writers, self._readers, self._standings, self._upkeep):
+        for engine in self._watches:
             await engine.dispose()
 
     async def ping(self) -> None:
-        """Returns if the tables can be read, and what is written now would be committed, and has room."""
-        await super().ping()
-        await self._answered(self._upkeep, _in_greenlet(prove_write))
-        for outage in self._outages.values():
-            outage.over()
+        """Returns if the tables can be read, and what is written now would be committed, and has room.
+
+        Raises:
+            UnavailableError: not, or not within a few seconds; or nothing that is being written comes to an end.
+        """
+        met = self._watches[self._provers].outage.met
+        try:
+            await self._proving.prove()
+        except proving.NotProvenError as error:
+            met(str(error))
+            raise database_unavailable() from error
+        if self._watches[self._writers].stands_still(POOL_SECONDS):
+            # Whoever writes now is sent away after waiting for one of them.
+            met("every connection that writes waits for an answer")
+            raise database_unavailable()
+        for watch in self._watches.values():
+            watch.outage.over()
+
+    def _cut(self, before: float) -> None:
+        for engine, watch in self._watches.items():
+            if engine is not self._provers:
+                watch.cut(before)
 
     async def _looking_across(self, look: Look) -> Sequence[Any]:
         return await self._answered(self._upkeep, look)
@@ -198,17 +216,17 @@ class PostgresStore(AcrossAccounts):
         """
         for attempt in range(1, _ATTEMPTS_MAX + 1):
             try:
-                return await _once(engine, work)
+                return await _once(engine, self._watches[engine], work)
             except DATABASE_ERRORS as error:
                 fate = fate_of(error)
                 if fate is Fate.DEFECT:
                     raise
                 if fate is Fate.LATER or attempt == _ATTEMPTS_MAX:
-                    self._outages[engine].met(said(error))
+                    self._watches[engine].outage.met(said(error))
                     raise database_unavailable() from error
                 if lost_its_statements(error):
                     self._statements.learn()
-            self.figures.retries[self._labels[engine]] += 1
+            self.figures.retries[self._watches[engine].label] += 1
             await asyncio.sleep(_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311  # spreads, hides nothing
         raise AssertionError("the last attempt returns or raises")
 
@@ -221,12 +239,23 @@ class PostgresStore(AcrossAccounts):
         return await asyncio.shield(task)
 
 
+def _prove(connection: sa.Connection) -> None:
+    connection.execute(READABLE)
+    prove_write(connection)
+
+
 def _in_greenlet(work: Callable[[sa.Connection], T]) -> Callable[[AsyncConnection], Awaitable[T]]:
     return lambda connection: connection.run_sync(work)
 
 
-async def _once(engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-    async with engine.connect() as connection, connection.begin() as transaction:
+async def _once(engine: AsyncEngine, watch: PoolWatch, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async with engine.connect() as connection:
+        with watch.using(connection):
+            return await _transaction(connection, work)
+
+
+async def _transaction(connection: AsyncConnection, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async with connection.begin() as transaction:
         try:
             result = await work(connection)
         except DATABASE_ERRORS as error:

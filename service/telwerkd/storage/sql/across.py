@@ -16,6 +16,9 @@ Look = Callable[[AsyncConnection], Awaitable[Sequence[Any]]]
 Looking = Callable[[Look], Awaitable[Sequence[Any]]]
 """Runs a look on a connection of a database's `AsyncEngine`, and says what its errors mean."""
 
+READABLE = sa.select(accounts.c.version).limit(1)
+"""What anybody can ask who can read the tables."""
+
 _IN_MAX = 2_000
 """Values in one IN list, well below every database's limit on parameters."""
 
@@ -72,7 +75,7 @@ class AcrossAccounts:
 
     async def ping(self) -> None:
         """Returns if the tables can be read."""
-        await self._rows(sa.select(accounts.c.version).limit(1))
+        await self._rows(READABLE)
 
     async def _rows(self, query: sa.Select[*tuple[Any, ...]]) -> Sequence[Any]:
         async def look(connection: AsyncConnection) -> Sequence[Any]:

@@ -1,0 +1,76 @@
+"""How long a proof may take, and what it means that one is not answered while another is."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from telwerkd.process.futures import seen
+from telwerkd.process.steady import monotonic
+
+CONNECTIONS = 2
+"""One is kept; the other is for as long as the first does not answer."""
+
+_PROOF_SECONDS = 5.0
+"""What a proof may take, with the making of its connection, before the database counts as away."""
+
+
+class NotProvenError(Exception):
+    """A proof was not answered in time."""
+
+
+class Proving:
+    """Has proofs made, each within a few seconds, and notices answers that were lost."""
+
+    def __init__(self, prove: Callable[[], Coroutine[Any, Any, None]], cut: Callable[[float], None]) -> None:
+        """`cut` gives up all that was begun before an instant and is not answered."""
+        self._prove = prove
+        self._cut = cut
+        self._running = set[asyncio.Task[None]]()
+        self._silent: asyncio.Task[None] | None = None
+        """The first that was not answered in time; it may be yet."""
+
+    async def prove(self) -> None:
+        """Returns when a proof has come through.
+
+        Raises:
+            NotProvenError: it was not answered in time.
+        """
+        begun, proof = monotonic(), asyncio.create_task(self._prove(), name="proof")
+        self._running.add(proof)
+        proof.add_done_callback(self._running.discard)
+        proof.add_done_callback(seen)
+        try:
+            done, _ = await asyncio.wait({proof}, timeout=_PROOF_SECONDS)
+        except asyncio.CancelledError:
+            proof.cancel()
+            raise
+        if done:
+            await proof
+            self._notice_what_was_lost(begun)
+            return
+        if self._silent is None or self._silent.done():
+            self._silent = proof
+        else:
+            proof.cancel()
+        raise NotProvenError(f"a write was not committed within {_PROOF_SECONDS:.0f} s")
+
+    def _notice_what_was_lost(self, begun: float) -> None:
+        """A proof has come through. Where an earlier one has not, something on the way has lost it, or its answer.
+
+        A database that was slow or stood still, or a pooler that had no session free, answers that one first. Whoever
+        waits beside it would wait until the driver gives up.
+        """
+        silent, self._silent = self._silent, None
+        if silent is not None and not _came_through(silent):
+            silent.cancel()
+            self._cut(begun)
+
+    async def close(self) -> None:
+        """Gives up what is not answered."""
+        for proof in self._running:
+            proof.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+
+def _came_through(proof: "asyncio.Task[None]") -> bool:
+    return proof.done() and not proof.cancelled() and proof.exception() is None
