@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import grpc.aio
 from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
 
 from benchmarks.workload import Part
 from telwerk.v1 import ingestion_service_pb2 as pb, kpi_service_pb2 as kpi
@@ -23,7 +24,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 INGEST = "/telwerk.v1.IngestionService/IngestEvents"
+STREAM = "/telwerk.v1.IngestionService/StreamEvents"
 HEALTH = "/grpc.health.v1.Health/Check"
+NO_OP_STREAM = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+"""An empty request is answered by the library at once: it asks nothing."""
 SERIES = "/telwerk.v1.KpiService/QueryTimeSeries"
 TOTALS = "/telwerk.v1.KpiService/QueryTotals"
 
@@ -39,9 +43,19 @@ def _all_accepted(reply: bytes) -> int:
     return response.accepted_count
 
 
+def _all_of_stream_accepted(reply: bytes) -> int:
+    """The same of one answer of a stream."""
+    response = pb.StreamEventsResponse.FromString(reply)
+    if response.HasField("error") or response.rejections or response.duplicate_count:
+        raise RuntimeError(f"not all events were accepted: {str(response)[:300]}")
+    return response.accepted_count
+
+
 _DECODE: dict[str, Callable[[bytes], Any]] = {
     HEALTH: health_pb2.HealthCheckResponse.FromString,
+    NO_OP_STREAM: reflection_pb2.ServerReflectionResponse.FromString,
     INGEST: _all_accepted,
+    STREAM: _all_of_stream_accepted,
     SERIES: kpi.QueryTimeSeriesResponse.FromString,
     TOTALS: kpi.QueryTotalsResponse.FromString,
 }
@@ -120,6 +134,11 @@ def ask(
     return asyncio.run(_ask(address, method, requests, callers, connections, per_second, seconds_max))
 
 
+def stream(address: str, method: str, requests: Sequence[bytes]) -> Sent:
+    """Writes requests into one stream without waiting, and reads an answer to each beside it."""
+    return asyncio.run(_stream(address, method, requests))
+
+
 def answer(address: str, request: bytes) -> bytes:
     """The serialised answer to one question about a time series."""
     with grpc.insecure_channel(address, [("grpc.max_receive_message_length", _REPLY_BYTES_MAX)]) as channel:
@@ -180,6 +199,26 @@ async def _ask(
         await asyncio.gather(*(ask_on(channels[i % connections]) for i in range(callers)))
         seconds = time.perf_counter() - begun
         return Sent(seconds, len(latencies), 0, (time.process_time() - cpu) / seconds, tuple(latencies))
+
+
+async def _stream(address: str, method: str, requests: Sequence[bytes]) -> Sent:
+    async with _channels(address, 1) as [channel]:
+        begun, cpu = time.perf_counter(), time.process_time()
+        call: grpc.aio.StreamStreamCall[bytes, Any] = channel.stream_stream(method, None, _DECODE[method])()
+
+        async def write() -> None:
+            for request in requests:
+                await call.write(request)
+            await call.done_writing()
+
+        writing = asyncio.create_task(write())
+        answers = [answer async for answer in call]
+        await writing
+        if len(answers) != len(requests):
+            raise RuntimeError(f"{len(answers)} answers to {len(requests)} requests")
+        seconds = time.perf_counter() - begun
+        events = len(answers) if method == STREAM else 0
+        return Sent(seconds, len(answers), events, (time.process_time() - cpu) / seconds, ())
 
 
 class _Pace:

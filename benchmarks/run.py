@@ -29,7 +29,7 @@ def _r9(bench: Bench) -> Iterator[Line]:
 
 
 _PARTS: list[tuple[tuple[str, ...], Callable[[Bench], Iterator[Line]]]] = [
-    (("R1", "R1s", "R2"), ingest.on_sqlite),
+    (("R1", "R1s", "R2", "R2b"), ingest.on_sqlite),
     (("R1d", "R1sd"), ingest.beside_ten_kpis),
     (("R3", "R4", "R6"), queries.of_one_account),
     (("R3d",), queries.of_durations),

@@ -13,6 +13,8 @@ class Scale:
     """Sent in one sample of taking in."""
     single_conversations: int
     """Sent in one sample of single-event calls, by 64 callers."""
+    streamed_conversations: int
+    """Sent in one sample as a stream of single events."""
     stored_events: int
     """In the account that queries are asked of; a tenth of it beside, for R5."""
     queries: int
@@ -35,5 +37,5 @@ class Scale:
     """As large as the bars of R7 and R8 presume; the peers are asked about the ordinary log as well."""
 
 
-FULL = Scale("full", 5, 24_000, 192, 1_000_000, 40, 500, 6.0, 20.0, 5_000_000, 100_000, 1_000_000, 400, whole=True)
-QUICK = Scale("quick", 3, 8_000, 64, 65_000, 15, 100, 2.5, 4.0, 65_000, 10_000, 50_000, 40, whole=False)
+FULL = Scale("full", 5, 24_000, 192, 800, 1_000_000, 40, 500, 6.0, 20.0, 5_000_000, 100_000, 1_000_000, 400, whole=True)
+QUICK = Scale("quick", 3, 8_000, 64, 200, 65_000, 15, 100, 2.5, 4.0, 65_000, 10_000, 50_000, 40, whole=False)

@@ -1,9 +1,9 @@
-"""R1, R2, R7, R9, U1, sizes: how fast events are taken in, beside a floor that has the same durability."""
+"""R1, R2, R2b, R7, R9, U1, sizes: how fast events are taken in, beside a floor that has the same durability."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from benchmarks.bench import Bench, Feed, Shares
-from benchmarks.client import HEALTH, ask, send
+from benchmarks.client import HEALTH, NO_OP_STREAM, STREAM, ask, send, stream
 from benchmarks.results import Bar, Line, Missing, Row
 from benchmarks.servers import DATABASE, Server, bare_pipe, has_workers, rebuild, telwerkd
 from benchmarks.workload import Part
@@ -20,7 +20,7 @@ _WORKER_CONNECTIONS = 16
 
 
 def on_sqlite(bench: Bench) -> Iterator[Line]:
-    """R1 and R2, with the ten KPIs that their bars were set for; R1d says what the others cost."""
+    """R1, R2 and R2b, with the ten KPIs that their bars were set for; R1d says what the others cost."""
     with telwerkd(kpis="ten") as ours, bare_pipe() as floor:
         feed = _begun(bench, ours, floor)
         if bench.wants("R1"):
@@ -32,6 +32,8 @@ def on_sqlite(bench: Bench) -> Iterator[Line]:
             yield _bulk(bench, ours, floor, feed, "R1s", what, None, spread=True)
         if bench.wants("R2"):
             yield _single(bench, ours, feed)
+        if bench.wants("R2b"):
+            yield _streamed(bench, ours, feed)
 
 
 def beside_ten_kpis(bench: Bench) -> Iterator[Line]:
@@ -179,6 +181,27 @@ def _single(bench: Bench, ours: Server, feed: Feed) -> Row:
         pairs.append((calls, no_op.calls / no_op.seconds))
     what = f"single-event durable calls, {_SINGLE_CALLERS} callers"
     return Row("R2", what, "no-op calls", "calls/s", pairs, Bar("≥", 0.5), f"{shares}; no-op: {no_op_shares}")
+
+
+def _streamed(bench: Bench, ours: Server, feed: Feed) -> Row:
+    bench.say("R2b: a stream of single events")
+    pairs, shares, no_op_shares = [], Shares(), Shares()
+    for _ in range(bench.scale.pairs):
+        part = feed.take(bench.scale.streamed_conversations, lanes=1, call_events=1)
+        events = _streamed_rate(bench, ours, STREAM, list(part.lane(0)), shares)
+        pairs.append((events, _streamed_rate(bench, ours, NO_OP_STREAM, [b""] * part.events, no_op_shares)))
+    what = "one stream of single events, none of which waits for the answer to another"
+    note = f"{shares}; no-op: {no_op_shares}"
+    return Row("R2b", what, "a stream of no-ops", "requests/s", pairs, Bar("≥", 0.5), note)
+
+
+def _streamed_rate(bench: Bench, server: Server, method: str, requests: Sequence[bytes], shares: Shares) -> float:
+    """Requests per second; what the server puts off until later is added to the time."""
+    before = server.cpu_seconds()
+    sent = bench.sender.run(stream, server.address, method, requests)
+    during_seconds, later_seconds = server.cpu_seconds() - before, server.finish()
+    shares.add(sent, during_seconds, later_seconds)
+    return sent.calls / (sent.seconds + later_seconds)
 
 
 def _rate(
