@@ -151,7 +151,7 @@ $(VENV)/benchable: $(VENV)/tested
 	$(GROUP) bench
 	@touch $@
 
-bench: $(VENV)/benchable ## speed beside floors and peers, with the bars: R1 to R9; a quarter of an hour
+bench: $(VENV)/benchable ## speed beside floors and peers, with the bars: R1 to R11; a quarter of an hour
 	$(BENCH) run
 
 bench-quick: $(VENV)/benchable ## the same on less, in a few minutes

@@ -30,7 +30,7 @@ def run(
         ),
     ] = None,
 ) -> None:
-    """Measure R1 to R9; print a table with the bars, write JSON."""
+    """Measure R1 to R11; print a table with the bars, write JSON."""
     unknown = sorted(set(only or ()) - set(LINES))
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)} is none of {', '.join(LINES)}", param_hint="--only")
