@@ -35,7 +35,7 @@ class OpenedFile:
         # As SQLite does: of a name that is a link, the files lie beside what it leads to.
         self._names = [f"{path.resolve()}{suffix}" for suffix in _SUFFIXES]
         self.inodes = tuple(map(_inode, self._names)) if inodes is None else inodes
-        self._bytes = 0
+        self._bytes = self._index_bytes = 0
 
     def check(self, length: Callable[[], int]) -> None:
         """Raises FileGoneError unless every name still leads to what was opened, and nobody has cut it short.
@@ -50,7 +50,11 @@ class OpenedFile:
         bytes_now = now[0].st_size
         if bytes_now < self._bytes and bytes_now < max(length(), 1):
             raise FileGoneError(f"{self._names[0]} was cut short, or another was written over it: {_BACK}")
-        self._bytes = bytes_now
+        index_bytes_now = now[2].st_size
+        if index_bytes_now < self._index_bytes:
+            # It only grows while somebody has it open. SQLite would not find in it what is in the log.
+            raise FileGoneError(f"{self._names[2]} was cut short: {_ANEW}")
+        self._bytes, self._index_bytes = bytes_now, index_bytes_now
 
     def check_writable(self) -> None:
         """Raises OSError unless the files may be written to, also by who opens them next, and there is room."""
@@ -67,6 +71,7 @@ class OpenedFile:
             os.close(file)
 
 
+_ANEW = "nothing is stored until this server is started again, which makes it anew from the log"
 _BACK = "nothing is stored until the file that this server opened is back in its place, or the server is started again"
 
 
