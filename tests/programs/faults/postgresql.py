@@ -23,7 +23,13 @@ _TERMINATIONS = 20
 _TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'telwerkd'"
 _EITHER = frozenset({"OK", "UNAVAILABLE"})
 _LATE = _EITHER | OUT_OF_TIME
-_HARMLESS = {"default_transaction_read_only": "off", "statement_timeout": "0", "transaction_timeout": "0"}
+_HARMLESS = {
+    "default_transaction_read_only": "off",
+    "statement_timeout": "0",
+    "transaction_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+}
 """Of a connection that is to end what a database was set to."""
 
 
