@@ -18,6 +18,7 @@ from tests.commands import Do
 from tests.conftest import eventually
 from tests.line import Line, Way, line_to_postgres
 from tests.postgres import execute, fresh_database
+from tests.storage.pgbouncer import PROGRAM, bounced
 
 ACCOUNTS = [AccountId(f"account {n}") for n in range(WRITERS)]
 ACME = ACCOUNTS[0]
@@ -148,6 +149,24 @@ async def test_what_is_late_is_not_cut(far):
     assert await asyncio.gather(*late) == [[2]] * WRITERS
     await eventually(lambda: is_proven(store))
     assert store.figures.retries["writing",] == 0
+
+
+@pytest.mark.skipif(not PROGRAM, reason="there is no pgbouncer")
+async def test_what_waits_for_a_session_of_a_pooler_is_late(url):
+    """No write would be committed meanwhile; nothing that has a session is cut when there is one again."""
+    other = await asyncpg.connect(url)
+    async with bounced(url, sessions=2) as through, store_on(through) as store:
+        store._statements.learn()  # what else would be run again, and prove nothing
+        await asyncio.gather(*(store.write([(account, Do(bumped))]) for account in ACCOUNTS))
+        async with other.transaction():
+            await other.execute("SELECT 1 FROM accounts FOR UPDATE")
+            late = [asyncio.create_task(store.write([(account, Do(bumped))])) for account in ACCOUNTS[:2]]
+            await waiting(url, len(late))
+            assert not await is_proven(store)
+        assert await asyncio.gather(*late) == [[2]] * 2
+        await eventually(lambda: is_proven(store))
+        assert store.figures.retries["writing",] == 0
+    await other.close()
 
 
 async def test_writing_that_comes_to_no_end_is_not_proven(url):
