@@ -39,6 +39,7 @@ class YearByDay:
     operators: tuple[str, ...] = ()
     kpi_id: str = RATINGS
     percentiles: tuple[float, ...] = ()
+    account: str = ACCOUNT
 
     @property
     def start(self) -> date:
@@ -57,7 +58,7 @@ class YearByDay:
     def request(self) -> bytes:
         """It as Telwerk is asked."""
         request = kpi.QueryTimeSeriesRequest(
-            account_id=ACCOUNT,
+            account_id=self.account,
             kpi_ids=[self.kpi_id],
             granularity=kpi.GRANULARITY_DAY,
             time_zone=self.zone,

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.bench import Bench, bench
 from benchmarks.machine import described
-from benchmarks.measures import backup, fairness, http, ingest, page, peers, queries, watches
+from benchmarks.measures import accounts, backup, fairness, http, ingest, page, peers, queries, watches
 from benchmarks.postgres import postgres
 from benchmarks.results import Line, table
 from benchmarks.scale import Scale
@@ -38,6 +38,7 @@ _PARTS: list[tuple[tuple[str, ...], Callable[[Bench], Iterator[Line]]]] = [
     (("U1",), ingest.of_an_upgrade),
     (("R8", "R8m", "R8x"), _r8),
     (("R9s", "R9"), _r9),
+    (("R10",), accounts.of_many_accounts),
     (("R11",), watches.of_one_account),
     (("F1",), fairness.of_two_accounts),
     (("H1",), http.in_json),

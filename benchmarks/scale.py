@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
     """Sizes of one run. Conversations have 13 events."""
 
@@ -24,7 +24,9 @@ class Scale:
     tail_seconds: float
     """How long a sample of R6 lasts at most."""
     fair_seconds: float
-    """How long a sample of F1 lasts; an account's calls of one kind are 25 a second."""
+    """How long a sample of F1 lasts; an account's calls of one kind are 25 a second. So long lasts one of R10 too."""
+    accounts: int
+    """Beside one another in R10; a hundred of them are busy."""
     watched_commits: int
     """Told to a thousand watches in one sample of R11; ten times as many to one watch."""
     stored_more_events: int
@@ -36,10 +38,44 @@ class Scale:
     orm_conversations: int
     """Sent in one sample to the peer that counts row by row."""
     whole: bool
-    """As large as the bars of R7 and R8 presume; the peers are asked about the ordinary log as well."""
+    """As large as the bars of R7, R8 and R10 presume; the peers are asked about the ordinary log as well."""
 
 
 FULL = Scale(
-    "full", 5, 24_000, 192, 800, 1_000_000, 40, 500, 6.0, 20.0, 5, 5_000_000, 100_000, 1_000_000, 400, whole=True
+    name="full",
+    pairs=5,
+    bulk_conversations=24_000,
+    single_conversations=192,
+    streamed_conversations=800,
+    stored_events=1_000_000,
+    queries=40,
+    tail_queries=500,
+    tail_seconds=6.0,
+    fair_seconds=20.0,
+    accounts=10_000,
+    watched_commits=5,
+    stored_more_events=5_000_000,
+    answers_a_year=100_000,
+    raw_ratings=1_000_000,
+    orm_conversations=400,
+    whole=True,
 )
-QUICK = Scale("quick", 3, 8_000, 64, 200, 65_000, 15, 100, 2.5, 4.0, 2, 65_000, 10_000, 50_000, 40, whole=False)
+QUICK = Scale(
+    name="quick",
+    pairs=3,
+    bulk_conversations=8_000,
+    single_conversations=64,
+    streamed_conversations=200,
+    stored_events=65_000,
+    queries=15,
+    tail_queries=100,
+    tail_seconds=2.5,
+    fair_seconds=4.0,
+    accounts=2_000,
+    watched_commits=2,
+    stored_more_events=65_000,
+    answers_a_year=10_000,
+    raw_ratings=50_000,
+    orm_conversations=40,
+    whole=False,
+)

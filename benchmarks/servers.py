@@ -6,9 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -109,7 +110,7 @@ def telwerkd(
         ]
         lines = [r"Telwerk listens on (\S+)", *([r"Telwerk serves HTTP on (\S+)"] if http else [])]
         with _process(command, *lines) as ((address, *others), process):
-            _prepare(address)
+            prepare(address, [ACCOUNT])
             if kpis == "ten":
                 rebuild(target, kpis)
             yield Server(address, (process,), Path(folder), *others)
@@ -175,12 +176,12 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("TELWERK_")}
 
 
-def _prepare(address: str) -> None:
+def prepare(address: str, accounts: Sequence[str]) -> None:
     """The settings that the workload presumes."""
     with Telwerk(address) as telwerk:
-        for widget in WIDGETS:
+        for account, widget in product(accounts, WIDGETS):
             version = settings.WidgetSettings(widget_id=widget, enabled_actions=_ACTIONS)
             version.effective_time.seconds = START_SECONDS
             version.live_limit.seconds = LIVE_LIMIT_SECONDS
             version.goals.add(goal_id="order", url=GOAL_URL)
-            telwerk.set_widget_settings(ACCOUNT, version)
+            telwerk.set_widget_settings(account, version)

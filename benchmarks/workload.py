@@ -249,6 +249,7 @@ class Part:
     call_events: int = CALL_EVENTS
     spread: bool = False
     """Each call has one event of each of a window's conversations, as live traffic does; else they come whole."""
+    account: str = ACCOUNT
 
     @property
     def events(self) -> int:
@@ -264,7 +265,7 @@ class Part:
         window = min(WINDOW, -(-self.conversations // self.lanes))
         starts = range(self.first + number * window, self.after, self.lanes * window)
         for events in _chopped(chain.from_iterable(self._window(s, window) for s in starts), self.call_events):
-            yield ingestion.IngestEventsRequest(account_id=ACCOUNT, events=events).SerializeToString()
+            yield ingestion.IngestEventsRequest(account_id=self.account, events=events).SerializeToString()
 
     def _window(self, start: int, size: int) -> Iterator[pb.Event]:
         chats = [self.workload.conversation(number) for number in range(start, min(start + size, self.after))]
