@@ -1,5 +1,7 @@
 """The `telwerkd` command: its commands, and those that need nothing of a server."""
 
+import faulthandler
+import sys
 from importlib.metadata import version
 from typing import Annotated
 
@@ -67,4 +69,7 @@ app.add_typer(keys_app, name="keys")
 
 def main() -> None:
     """The entry point."""
+    # Else a process that the kernel ends, as where a file that it has mapped was cut short, ends without a word.
+    if sys.stderr is not None:  # it was closed
+        faulthandler.enable(all_threads=False)
     app()

@@ -1,7 +1,6 @@
 """`telwerkd serve`: runs the server until it is told to stop."""
 
 import asyncio
-import faulthandler
 import logging
 import signal
 from importlib.metadata import version
@@ -58,8 +57,6 @@ def serve(
     found = loaded(config, flags)
     settings = found.settings
     log_limit.set_up(settings.log_style, settings.log_lines_max)
-    # Else a process that the kernel ends, as where a file that it has mapped was cut short, ends without a word.
-    faulthandler.enable(all_threads=False)
     for doubtful in (
         *unknown_variables(variables(), Settings.model_fields, PREFIX),
         *contradictions(settings, found.origins),

@@ -76,6 +76,12 @@ async def waiting(url: str, locks: int) -> None:
     await eventually(so)
 
 
+def sessions(url: str) -> list[int]:
+    """The processes of PostgreSQL that serve a store on this database."""
+    query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'telwerkd' AND datname = current_database()"
+    return [pid for [pid] in execute(url, query)]
+
+
 async def test_slow_work_on_every_other_connection_does_not_make_the_database_seem_away(url):
     """Each of them waits for somebody else, who lets go after the proof."""
     other = await asyncpg.connect(url)
@@ -97,15 +103,11 @@ async def test_slow_work_on_every_other_connection_does_not_make_the_database_se
 
 async def test_the_proof_keeps_one_connection(url):
     async with store_on(url) as store:
-
-        def sessions() -> list[Any]:
-            return execute(url, "SELECT pid FROM pg_stat_activity WHERE application_name = 'telwerkd'")
-
         await store.ping()
-        kept = await asyncio.to_thread(sessions)
+        kept = await asyncio.to_thread(sessions, url)
         assert len(kept) == 1
         await store.ping()
-        assert await asyncio.to_thread(sessions) == kept
+        assert await asyncio.to_thread(sessions, url) == kept
 
 
 @pytest.mark.parametrize("way", [Way.STALL, Way.VANISH])
@@ -173,8 +175,7 @@ async def test_writing_that_comes_to_no_end_is_not_proven(url):
     """Though another connection would commit: whoever writes waits for those that stand still, and is sent away."""
     async with store_on(url) as store:
         await asyncio.gather(*(store.write([(account, Do(bumped))]) for account in ACCOUNTS))
-        query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'telwerkd'"
-        writing = [psutil.Process(pid) for [pid] in execute(url, query)]
+        writing = [psutil.Process(pid) for pid in await asyncio.to_thread(sessions, url)]
         assert len(writing) == WRITERS
         await store.ping()
         for backend in writing:
