@@ -69,7 +69,8 @@ app.add_typer(keys_app, name="keys")
 
 def main() -> None:
     """The entry point."""
-    # Else a process that the kernel ends, as where a file that it has mapped was cut short, ends without a word.
-    if sys.stderr is not None:  # it was closed
+    # Else a process that the kernel ends, as where a file that it has mapped was cut short, ends without a word. There
+    # is nowhere to say it where the program was started with standard error closed.
+    if sys.stderr is not None:
         faulthandler.enable(all_threads=False)
     app()

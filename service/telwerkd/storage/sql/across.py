@@ -17,7 +17,7 @@ Looking = Callable[[Look], Awaitable[Sequence[Any]]]
 """Runs a look on a connection of a database's `AsyncEngine`, and says what its errors mean."""
 
 READABLE = sa.select(accounts.c.version).limit(1)
-"""What anybody can ask who can read the tables."""
+"""A look that costs nothing, and succeeds where the tables can be read."""
 
 _IN_MAX = 2_000
 """Values in one IN list, well below every database's limit on parameters."""

@@ -23,7 +23,7 @@ from telwerkd.storage.unavailable import Outage
 
 log = logging.getLogger(__name__)
 
-LOG_BYTES_MAX = 32 * 2**20
+_LOG_BYTES_MAX = 32 * 2**20
 """Size of the `-wal` from which on it is emptied once nobody reads.
 
 SQLite begins it anew where a writer finds everything copied and nobody reading; with questions all the time that is
@@ -42,7 +42,7 @@ class SqliteWriter:
     A server says which file it has opened; else it is the one that is there at the first transaction.
     """
 
-    def __init__(self, path: Path, file: OpenedFile | None = None, log_bytes_max: int = LOG_BYTES_MAX) -> None:
+    def __init__(self, path: Path, file: OpenedFile | None = None, log_bytes_max: int = _LOG_BYTES_MAX) -> None:
         self._path = path
         self._log_path = Path(f"{path.resolve()}-wal")
         self._log_bytes_max = log_bytes_max
