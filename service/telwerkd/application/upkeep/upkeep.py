@@ -58,7 +58,7 @@ _ENTRIES_MIN = 64
 """Entries that such a transaction reads even where few fitted into the one before."""
 
 REST_TIMES = 40
-"""How much longer than its last compaction took a measure then rests.
+"""How much longer than the transactions of its last compaction took a measure then rests.
 
 Chunks are written whole. Those of a busy account grow through a month to many times what a few thousand entries change,
 and compacting them as often at its end as at its beginning would take most of the writer's time.
@@ -130,18 +130,22 @@ class Compaction:
         for account, measure in ripe:
             with set_apart(f"compaction of measure {measure} of account {account!r}"):
                 begun = monotonic()
-                moved = await self._compact(account, measure, sizes[account, measure], is_quiet=is_quiet)
+                moved, worked = await self._compact(account, measure, sizes[account, measure], is_quiet=is_quiet)
                 ended = monotonic()
                 if moved:
                     self._figures.compaction_seconds.observe(ended - begun)
                     self._figures.compacted_entries += moved
-                self._rests_until[account, measure] = ended + self._rest_times * (ended - begun)
+                self._rests_until[account, measure] = ended + self._rest_times * worked
                 left = left or (moved > 0 and sizes[account, measure] >= self._compact_anyway_at)
         return left
 
-    async def _compact(self, account: AccountId, measure: Measure, size: int, *, is_quiet: bool) -> int:
-        """One short transaction after the other, with those of others between them; gives how many entries it moved."""
-        moved, entries_max = 0, COMPACTED_MAX
+    async def _compact(self, account: AccountId, measure: Measure, size: int, *, is_quiet: bool) -> tuple[int, float]:
+        """One short transaction after the other, with those of others between them.
+
+        Returns:
+            How many entries it moved, and the seconds of its transactions, without what lay between them.
+        """
+        moved, worked, entries_max = 0, 0.0, COMPACTED_MAX
         while moved < min(size, COMPACTED_MAX):
             is_shared = self._is_shared()
             seconds = _STEP_SHARED_SECONDS if is_shared else _STEP_QUIET_SECONDS if is_quiet else _STEP_SECONDS
@@ -149,7 +153,10 @@ class Compaction:
             part = self._parts.get((measure, seconds), least)
             entries_max = min(int(COMPACTED_MAX * part), entries_max)
             step = await self._store.upkeep(account, Compact(measure, entries_max, int(CHUNKS_MAX * part)))
-            if step is None or not step.moved:
+            if step is None:
+                break
+            worked += step.seconds
+            if not step.moved:
                 break
             moved += step.moved
             # Where only a part of them fitted into the chunks, the next ones are all that need to be read.
@@ -157,7 +164,7 @@ class Compaction:
             self._parts[measure, seconds] = min(1.0, max(least, part * min(1.25, seconds / max(step.seconds, 1e-9))))
             if is_shared:
                 await asyncio.sleep(_PAUSE_SHARED_TIMES * step.seconds)
-        return moved
+        return moved, worked
 
     def _is_ripe(self, key: tuple[AccountId, Measure], size: int) -> bool:
         if size >= self._compact_at and key not in self._rests_until:
