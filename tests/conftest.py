@@ -417,9 +417,9 @@ def locked(database: Path) -> Iterator[None]:
 def writing_driver(store: SqliteStore) -> sqlite3.Connection:
     """The connection by which a store writes that does so in this process."""
     writer: Any = store._writer
-    with writer._writer._engine.connect() as connection:  # there is one
-        driver: sqlite3.Connection = connection.connection.driver_connection
-        return driver
+    with writer._writer._driver() as driver:  # there is one
+        kept: sqlite3.Connection = driver
+    return kept
 
 
 def writer_of(server_pid: int) -> psutil.Process:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import shutil
 import sqlite3
 import threading
@@ -796,7 +797,7 @@ async def test_events_are_added_in_the_order_of_their_keys(tmp_path: Path, empty
     ids = ["b", "B", "é", "a", "\U0001f600", "\uffff"]
     await write(store, lambda tx: tx.add_events({conversation(c): [message(e) for e in ids] for c in ids}))
     await store.close()
-    keys = [tuple(text[text.index("VALUES ") :].split("'")[3:6:2]) for text in added]
+    keys = [row for text in added for row in re.findall(rf"\('{ACME}', '([^']*)', '([^']*)'", text)]
     assert keys == [(c, e) for c in sorted(ids) for e in sorted(ids)]
 
 

@@ -12,13 +12,15 @@ from telwerkd.domain.ids import Micros, WidgetId
 from telwerkd.domain.time.opening_hours import OpenHours, Schedule, ScheduleId, open_hours_of, schedule_bytes
 from telwerkd.storage.schema.tables import accounts, names, schedules, widget_settings
 from telwerkd.storage.sql import records
-from telwerkd.storage.sql.part import NEW_ACCOUNT, AccountPart, check_types
+from telwerkd.storage.sql.part import NEW_ACCOUNT, AccountPart, Statement, check_types
 
-_BUMP = sa.text(
-    "INSERT INTO accounts (account_id, version, high_water, rules_version, rules_target, accepted, accepted_from) "
-    "VALUES (:account, 1, 0, :rules, :rules, :accepted, :accepted_from) "
-    "ON CONFLICT (account_id) DO UPDATE SET version = accounts.version + 1, "
-    "accepted = excluded.accepted, accepted_from = excluded.accepted_from RETURNING version"
+_BUMP = Statement(
+    sa.text(
+        "INSERT INTO accounts (account_id, version, high_water, rules_version, rules_target, accepted, accepted_from) "
+        "VALUES (:account, 1, 0, :rules, :rules, :accepted, :accepted_from) "
+        "ON CONFLICT (account_id) DO UPDATE SET version = accounts.version + 1, "
+        "accepted = excluded.accepted, accepted_from = excluded.accepted_from RETURNING version"
+    )
 )
 
 
@@ -207,8 +209,13 @@ class AccountRows(AccountPart):
         if accepted is not None:
             first = accepted if row.accepted_from is None else row.accepted_from
             row = row._replace(accepted=accepted, accepted_from=first)
-        values = {"accepted": row.accepted, "accepted_from": row.accepted_from, "rules": CURRENT_RULES}
-        version = self._connection.scalar(_BUMP, {"account": self._account, **values})
+        [[version]] = _BUMP.on(
+            self._connection,
+            account=self._account,
+            rules=CURRENT_RULES,
+            accepted=row.accepted,
+            accepted_from=row.accepted_from,
+        )
         self._row = row._replace(version=version)
 
     def _ensure_account(self) -> None:

@@ -30,7 +30,7 @@ class Statement:
     events do not tell of these statements.
     """
 
-    def __init__(self, query: sa.Select[*tuple[Any, ...]]) -> None:
+    def __init__(self, query: sa.Select[*tuple[Any, ...]] | sa.TextClause) -> None:
         self._query = query
         self._texts: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}
 

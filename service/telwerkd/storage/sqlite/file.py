@@ -21,6 +21,8 @@ Inode = tuple[int, int]
 
 _SUFFIXES = ("", "-wal", "-shm")
 _START_BUSY_SECONDS = 1.0
+_STATEMENTS_KEPT = 256
+"""Prepared statements of a connection: `SqliteBulk` has one for each size of a page."""
 
 
 class FileGoneError(Exception):
@@ -83,6 +85,7 @@ def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
         timeout=busy_seconds,
         isolation_level=None,  # transactions begin by our own statements, not by the driver's guess
         check_same_thread=False,
+        cached_statements=_STATEMENTS_KEPT,
     )
 
 
