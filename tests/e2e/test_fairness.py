@@ -8,10 +8,27 @@ from pathlib import Path
 
 import grpc
 
-from telwerk.v1 import ingestion_service_pb2 as ingestion, settings_service_pb2 as settings
+from telwerk.v1 import (
+    admin_service_pb2 as admin,
+    admin_service_pb2_grpc as admin_grpc,
+    ingestion_service_pb2 as ingestion,
+    settings_service_pb2 as settings,
+)
 from telwerkd.server.settings import Settings
 from telwerkd.server.wiring import running
-from tests.conftest import CALL_SECONDS, Server, SureClock, connected, eventually, refusal, rows, started, wired
+from tests.chats import at
+from tests.conftest import (
+    CALL_SECONDS,
+    Server,
+    SureClock,
+    connected,
+    eventually,
+    refusal,
+    rows,
+    started,
+    timestamp,
+    wired,
+)
 
 KPI = "satisfaction_score"
 ANNA = "09:00:00 anna assigned"
@@ -136,3 +153,20 @@ async def test_a_stream_keeps_its_order_among_the_turns_of_its_account(tmp_path:
         replies = [reply async for reply in stream]
         assert [reply.request_number for reply in replies] == list(range(1, 11))
         assert [reply.accepted_count for reply in replies] == [1] * 10
+
+
+async def test_while_events_of_an_account_are_purged_its_questions_are_answered(tmp_path: Path):
+    """A purge is many transactions: the account's other calls come between them, not after the last one."""
+    async with started(tmp_path / "telwerk.db", account_shared_queries_max=1) as server:
+        await server.ingest("other", wired(ANNA))
+        chats = [wired(f"{ANNA}\n09:00:01 contact rates 5", f"c{number}") for number in range(2_000)]
+        for first in range(0, len(chats), 500):
+            await server.ingest("acme", [event for chat in chats[first : first + 500] for event in chat])
+        request = admin.PurgeEventsRequest(account_id="acme", before_time=timestamp(at("10:00:00")))
+        purging = asyncio.ensure_future(
+            admin_grpc.AdminServiceStub(server.channel).PurgeEvents(request, timeout=CALL_SECONDS)
+        )
+        await server.totals("other", KPI)
+        assert (await server.totals("acme", KPI)).answers[0].count == 2_000
+        assert not purging.done()
+        assert (await purging).purged_event_count == 4_000

@@ -1,18 +1,15 @@
 """Counting an account anew, by the present rules or by those that it wants, while events keep coming (R-ANEW-3)."""
 
-import asyncio
 from collections.abc import Callable
 
 from telwerkd.application.commands.recount import AimAtRules, EndRecount, Left, Recount
+from telwerkd.application.long_work import rest_after
 from telwerkd.application.ports import Store
 from telwerkd.domain.conversation.state import PART_ONE
 from telwerkd.domain.ids import AccountId, ConversationId
 
 Progress = Callable[[int, int], None]
 """Told how many conversations are counted anew, of how many."""
-
-_REST_SECONDS_MAX = 0.1
-"""How long a server beside is left alone at most after each transaction, so that it comes to its own."""
 
 KPIS = {"ten": PART_ONE, "all": None}
 """What an account may want to be counted: the newest version of the rules for it (R-ANEW-10)."""
@@ -54,4 +51,4 @@ async def _conversations(store: Store, account: AccountId, told: Callable[[int],
             return
         after = step.last
         told(step.conversations)
-        await asyncio.sleep(min(step.seconds, _REST_SECONDS_MAX))
+        await rest_after(step.seconds)

@@ -7,6 +7,7 @@ import msgspec
 
 from telwerkd.application.commands.chunk_merging import add_base
 from telwerkd.application.commands.fact_sums import sum_of
+from telwerkd.application.long_work import STEP_SECONDS_MAX
 from telwerkd.application.ports import Conversation, Transaction
 from telwerkd.domain.conversation.events import Event, Retracted
 from telwerkd.domain.conversation.facts import FactChange
@@ -15,6 +16,7 @@ from telwerkd.domain.conversation.retractions import effective_retractions, take
 from telwerkd.domain.conversation.state import State
 from telwerkd.domain.counting.deltas import Deltas
 from telwerkd.domain.ids import EPOCH, ConversationId, Micros
+from telwerkd.process.steady import monotonic
 
 PURGED_MAX = 200
 """Conversations purged in one transaction, so that ingest never waits long behind a purge."""
@@ -29,6 +31,8 @@ class PurgeStep(NamedTuple):
     events: int
     last: ConversationId | None
     """The last conversation looked at; None if there are no more."""
+    seconds: float
+    """How long it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Purge:
     after: ConversationId
     """Conversations up to this one are purged already."""
     events_max: int = PURGED_EVENTS_MAX
+    seconds_max: float = STEP_SECONDS_MAX
     now: Micros = EPOCH
     """When it happens, as far as is known: what was known before cannot be told any more (R-ASOF-4)."""
 
@@ -49,6 +54,7 @@ class Purge:
 
 
 def _purge_some(command: Purge, tx: Transaction) -> PurgeStep:
+    begun = monotonic()
     horizon = command.horizon
     tx.raise_horizon(horizon)
     high_water = tx.account().high_water
@@ -58,7 +64,7 @@ def _purge_some(command: Purge, tx: Transaction) -> PurgeStep:
     base_facts = Deltas()
     for conversation, row in rows:
         log = tx.log(conversation)
-        if last is not None and read + len(log) > command.events_max:
+        if last is not None and (read + len(log) > command.events_max or monotonic() - begun > command.seconds_max):
             break
         old = [event for event in log if event.occur_time < horizon]
         if old and (row.due is None or row.due >= horizon):
@@ -73,7 +79,7 @@ def _purge_some(command: Purge, tx: Transaction) -> PurgeStep:
         tx.note_removed(max(tx.account().mark(command.now), horizon))
         # No count has changed, but what is remembered of the conversations is out of date.
         tx.bump_version()
-    return PurgeStep(purged, last)
+    return PurgeStep(purged, last, monotonic() - begun)
 
 
 def _purged(

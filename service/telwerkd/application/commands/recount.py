@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from telwerkd.application.commands.chunk_merging import correct_counters
+from telwerkd.application.long_work import STEP_SECONDS_MAX
 from telwerkd.application.ports import Account, Conversation, StoredChunk, Transaction
 from telwerkd.domain.conversation.counting_anew import by_rules, kpis_beyond
 from telwerkd.domain.conversation.events import Event
@@ -31,9 +32,6 @@ RECOUNTED_MAX = 200
 
 RECOUNTED_EVENTS_MAX = 5_000
 """Events of their logs, unless one conversation alone has more."""
-
-RECOUNT_SECONDS_MAX = 0.05
-"""How long a transaction goes on with conversations after its first."""
 
 REMOVED_CHUNKS_MAX = 500
 """Chunks of base facts removed in one transaction."""
@@ -77,7 +75,7 @@ class Recount:
     """Conversations up to this one are counted by it already."""
     conversations_max: int = RECOUNTED_MAX
     events_max: int = RECOUNTED_EVENTS_MAX
-    seconds_max: float = RECOUNT_SECONDS_MAX
+    seconds_max: float = STEP_SECONDS_MAX
 
     def run(self, tx: Transaction) -> Recounted:
         """Returns how far it has come."""

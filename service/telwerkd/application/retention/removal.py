@@ -3,29 +3,40 @@
 The law is then: counters == base facts + the facts of the fold over base states and remaining events (R-KEEP-1).
 """
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+
 from telwerkd.application.commands.erase import Erase, Erased
 from telwerkd.application.commands.lower_horizon import Horizon, LowerHorizon, horizon_in
 from telwerkd.application.commands.purge import PURGED_EVENTS_MAX, Purge
+from telwerkd.application.long_work import rest_after
 from telwerkd.application.ports import Store
 from telwerkd.domain.ids import EPOCH, AccountId, ConversationId, Micros
 
 
 async def purge(
-    store: Store, account: AccountId, horizon: Micros, events_max: int = PURGED_EVENTS_MAX, now: Micros = EPOCH
+    store: Store,
+    account: AccountId,
+    horizon: Micros,
+    events_max: int = PURGED_EVENTS_MAX,
+    now: Micros = EPOCH,
+    turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
 ) -> int:
     """Replaces an account's events before `horizon` by base states and base facts; gives how many.
 
     Counts stay as they are. From the first moment on, events before the horizon are refused. A conversation whose limit
-    before the horizon is not settled yet keeps its events until the next purge. A transaction reads logs of
-    `events_max` events at most, but always one conversation's. `now` is when it happens.
+    before the horizon is not settled yet keeps its events until the next purge. A transaction, each in a `turn` of its
+    own, reads logs of `events_max` events at most, but always one conversation's. `now` is when it happens.
     """
     purged, after = 0, ConversationId("")
     while True:
-        [step] = await store.write([(account, Purge(horizon, after, events_max, now))])
+        async with turn():
+            [step] = await store.write([(account, Purge(horizon, after, events_max, now=now))])
         purged += step.events
         if step.last is None:
             return purged
         after = step.last
+        await rest_after(step.seconds)
 
 
 async def horizon_of(store: Store, account: AccountId) -> Horizon:

@@ -1,0 +1,14 @@
+"""Work of many transactions, one after the other: between them the server comes to its own."""
+
+import asyncio
+from typing import Final
+
+STEP_SECONDS_MAX: Final = 0.05
+"""How long a transaction of such work goes on with conversations after its first: others wait for it to end."""
+
+_REST_SECONDS_MAX: Final = 0.1
+
+
+async def rest_after(seconds: float) -> None:
+    """Leaves the server to others for as long as a transaction took, up to a bound."""
+    await asyncio.sleep(min(seconds, _REST_SECONDS_MAX))
