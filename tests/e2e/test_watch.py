@@ -4,8 +4,9 @@ import asyncio
 import gc
 import signal
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import grpc
@@ -393,3 +394,31 @@ async def test_a_watch_is_compared_and_encoded_in_a_thread(tmp_path, monkeypatch
         await watch.until(anna=(1, 4))
     assert {name for name, _ in encoded_in} == {"encode_answer", "changes", "encode_changes"}
     assert not any(in_loop for _, in_loop in encoded_in)
+
+
+async def test_watches_that_ask_the_same_are_answered_once(tmp_path, monkeypatch):
+    """Each is told of each change; whoever comes later, and whoever asks something else, gets an answer of its own."""
+    made = Counter[str]()
+    for name in ("encode_answer", "encode_changes"):
+        original = getattr(kpi_service, name)
+
+        def spy(*arguments: Any, _name: str = name, _original: Callable[..., Any] = original) -> Any:
+            made[_name] += 1
+            return _original(*arguments)
+
+        monkeypatch.setattr(kpi_service, name, spy)
+    async with started(tmp_path / "telwerk.db") as server, AsyncExitStack() as opened:
+        same = [await opened.enter_async_context(watching(server)) for _ in range(20)]
+        other = await opened.enter_async_context(watching(server, granularity=kpi.GRANULARITY_DAY))
+        await asyncio.gather(*(watch.update() for watch in (*same, other)))
+        # One commit, so that no look comes between two.
+        await server.ingest_chat("acme", RATED)
+        await asyncio.gather(*(watch.until(anna=(1, 4)) for watch in (*same, other)))
+        assert made["encode_changes"] == 2
+        assert [watch.snapshots for watch in (*same, other)] == [1] * 21
+        later = await opened.enter_async_context(watching(server))
+        await later.update()
+        assert later.day("anna") == (1, 4)
+        same[0].call.cancel()
+        await server.ingest_chat("acme", "09:30:00 anna assigned\n09:31:00 contact rates 5", "c2")
+        await asyncio.gather(*(watch.until(anna=(2, 9)) for watch in (*same[1:], later, other)))

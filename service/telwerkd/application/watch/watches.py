@@ -3,14 +3,14 @@
 A watch keeps the last answer, packed, and nothing else: what changes while its reader is busy is in the next answer.
 One look for all watched accounts tells which have changed, also by other processes on the same database. Answers are
 made, compared and encoded in threads; of one account one watch at a time, so that its own questions, and other
-accounts, need not wait for all of its watches.
+accounts, need not wait for all of its watches. Watches that ask the same share what is made (`shared_question`).
 """
 
 import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
@@ -24,6 +24,7 @@ from telwerkd.application.query.result import Answer, AnswerRow, KpiRows
 from telwerkd.application.query.runner import Queries
 from telwerkd.application.watch.commits import Commits
 from telwerkd.application.watch.kept_answer import KeptAnswer, hashed
+from telwerkd.application.watch.shared_question import SharedQuestion, Update
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.rates import RateInfo
 from telwerkd.domain.counting.arrays import IntArray
@@ -69,6 +70,8 @@ class Watches:
         self._watching: Counter[AccountId] = Counter()
         self._updating: WeakValueDictionary[AccountId, asyncio.Lock] = WeakValueDictionary()
         """One watch of an account at a time makes its answer."""
+        self._questions: dict[bytes, SharedQuestion] = {}
+        """By the request that asks it."""
         self._versions: dict[AccountId, int] = {}
         self._commits = Commits()
         self.lag = Histogram(SECONDS)
@@ -114,8 +117,10 @@ class Watches:
             self.lag.observe(monotonic() - since)
 
     @contextmanager
-    def watch(self, query: Query, request_bytes: int) -> Iterator["Watch"]:
-        """A watch, open until it is left; `request_bytes` is what its request takes.
+    def watch(self, query: Query, request: bytes) -> Iterator["Watch"]:
+        """A watch, open until it is left.
+
+        `request` says all that was asked, so watches with the same one are told the same bytes.
 
         Raises:
             QuotaExceededError: the account has too many.
@@ -136,31 +141,47 @@ class Watches:
                 "close one, or ask another server",
                 _RETRY_SECONDS,
             )
-        with self._budget.reserve(_WATCH_BYTES + request_bytes, "a watch") as reservation:
+        with self._budget.reserve(_WATCH_BYTES + len(request), "a watch") as reservation:
             self._watching[account] += 1
             lock = self._updating.setdefault(account, asyncio.Lock())
+            question = self._questions.setdefault(request, SharedQuestion())
+            question.watches += 1
             try:
-                yield Watch(self, self._queries, query, lock, reservation)
+                yield Watch(self, self._queries, query, lock, question, reservation)
             finally:
+                question.watches -= 1
+                if not question.watches:
+                    del self._questions[request]
                 self._watching[account] -= 1
                 self._watching = +self._watching
+
+    def version(self, account: AccountId) -> int:
+        """The version of the account that the last look found."""
+        return self._versions.get(account, 0)
 
     async def changed(self, account: AccountId, seen: int) -> None:
         """Waits until a look finds a later version of the account than the one seen."""
         async with self._looked:
-            await self._looked.wait_for(lambda: self._versions.get(account, 0) > seen)
+            await self._looked.wait_for(lambda: self.version(account) > seen)
 
 
 class Watch:
     """A query, and what was last answered to it."""
 
     def __init__(
-        self, watches: Watches, queries: Queries, query: Query, lock: asyncio.Lock, reservation: Reservation
+        self,
+        watches: Watches,
+        queries: Queries,
+        query: Query,
+        lock: asyncio.Lock,
+        question: SharedQuestion,
+        reservation: Reservation,
     ) -> None:
         self._watches = watches
         self._queries = queries
         self._query = query
         self._lock = lock
+        self._question = question
         self._reservation = reservation
         self._bytes_open = reservation.size
         self._kept: KeptAnswer | None = None
@@ -175,26 +196,50 @@ class Watch:
             self._reservation.resize(self._bytes_open + self._kept.nbytes)
             await self._watches.changed(self._query.account, self._kept.version)
 
-    async def update(self, encode: Callable[[Answer | None, Answer], bytes | None]) -> bytes | None:
+    async def update(
+        self,
+        encode: Callable[[Answer | None, Answer], bytes | None],
+        turn: Callable[[], AbstractAsyncContextManager[None]],
+    ) -> bytes | None:
         """What `encode` makes, in a thread, of the answer before (None the first time) and the answer now.
 
         The answer before has no buckets and no stars. The memory of an update is counted until the next is waited for.
+        Within `turn` if it has to be made; another watch that asks the same may have done so.
 
         Raises:
             InvalidArgumentError, LimitExceededError: see `Queries.ask`.
             UnavailableError: the database does not answer, or there is too little memory.
         """
         before = self._kept
-
-        def work(answer: Answer) -> tuple[bytes | None, KeptAnswer]:
-            return encode(None if before is None else before.answer(), answer), KeptAnswer(answer)
-
-        async with self._lock:
-            update, kept = await self._queries.ask_in_turn(self._query, work)
-        self._reservation.resize(self._bytes_open + kept.nbytes + len(update or b""))
-        if before is not None and update is not None:
+        async with self._question.lock:
+            update = await self._shared(before) or await self._made(before, encode, turn)
+        self._reservation.resize(self._bytes_open + update.kept.nbytes + len(update.message or b""))
+        if before is not None and update.message is not None:
             self._watches.updated(self._query.account, before.version)
-        self._kept = kept
+        self._kept = update.kept
+        return update.message
+
+    async def _shared(self, before: KeptAnswer | None) -> Update | None:
+        """What another watch was told just now, if it is as new as what this one would find."""
+        account, since = self._query.account, None if before is None else before.version
+        update = self._question.told(since, self._watches.version(account))
+        if update is not None and before is None:
+            # No look tells yet whether the account has changed since.
+            return self._question.told(since, (await self._queries.answer_version(account)).version)
+        return update
+
+    async def _made(
+        self,
+        before: KeptAnswer | None,
+        encode: Callable[[Answer | None, Answer], bytes | None],
+        turn: Callable[[], AbstractAsyncContextManager[None]],
+    ) -> Update:
+        def work(answer: Answer) -> Update:
+            return Update(encode(None if before is None else before.answer(), answer), KeptAnswer(answer))
+
+        async with self._lock, turn():
+            update = await self._queries.ask_in_turn(self._query, work)
+        self._question.tell(None if before is None else before.version, update)
         return update
 
 

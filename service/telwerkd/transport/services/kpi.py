@@ -1,7 +1,8 @@
 """`telwerk.v1.KpiService`: decode, ask, encode; nothing else is decided here."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -220,9 +221,8 @@ class KpiService(kpi_grpc.KpiServiceServicer):
             asked, query = await self._queries.compute(account, watched)
         draining = asyncio.create_task(self._draining.wait())
         try:
-            with self._watches.watch(query, request.ByteSize()) as watch:
+            with self._watches.watch(query, request.SerializeToString(deterministic=True)) as watch:
                 while True:
-                    await unless_drained(draining, watch.changed())
                     update = await unless_drained(draining, self._updated(watch, asked, query))
                     if update is not None:
                         await self._write(context, update)
@@ -230,11 +230,17 @@ class KpiService(kpi_grpc.KpiServiceServicer):
             draining.cancel()
 
     async def _updated(self, watch: Watch, asked: pb.QueryTimeSeriesRequest, query: Query) -> bytes | None:
-        """What a watch is told next. It asks one question after the other, so it may wait however many wait."""
-        async with self._callers.questions.turn(query.account, waiting_is_bounded=False):
-            encode = partial(_update, asked, query, self._clock.now())
-            with self._slow_queries.watched("WatchTimeSeries", query.account):
-                return await watch.update(encode)
+        """What a watch is told next, once its account has changed; None if nothing that it shows is different."""
+        await watch.changed()
+        encode = partial(_update, asked, query, self._clock.now())
+        return await watch.update(encode, partial(self._asking_again, query.account))
+
+    @asynccontextmanager
+    async def _asking_again(self, account: AccountId) -> AsyncIterator[None]:
+        """A watch asks one question after the other, so it may wait for its turn however many wait."""
+        async with self._callers.questions.turn(account, waiting_is_bounded=False):
+            with self._slow_queries.watched("WatchTimeSeries", account):
+                yield
 
     def _watched(
         self, account: AccountId, request: pb.WatchTimeSeriesRequest, now: Micros
