@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import median
 
+from benchmarks.calibration import Calibration
 from benchmarks.client import HEALTH, SERIES, Client, Sent, ask, client, send
 from benchmarks.scale import Scale
 from benchmarks.servers import Server
@@ -26,10 +27,19 @@ class Bench:
     asker: Client
     only: frozenset[str]
     """The lines asked for; empty for all."""
+    calibration: Calibration = field(default_factory=Calibration)
 
     def wants(self, *ids: str) -> bool:
         """Whether one of these lines is asked for."""
         return not self.only or not self.only.isdisjoint(ids)
+
+    def pairs(self, what: str) -> Iterator[int]:
+        """The number of each pair that is to be measured, from 0; says so, and how busy the machine is by itself."""
+        for number in range(self.scale.pairs):
+            self.say(f"{what}: pair {number + 1}")
+            self.calibration.work()
+            yield number
+        self.calibration.work()
 
     def say(self, text: str) -> None:
         """Tells whoever waits what is going on."""

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any, Literal
 
+from benchmarks.calibration import BUSY
+
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -93,6 +95,9 @@ def table(lines: Sequence[dict[str, Any]]) -> str:
             continue
         bar = f"{line['bar']['sense']} {line['bar']['ratio']:g}" if line["bar"] else "–"
         met = {True: "yes", False: "**no**", None: "–"}[line["met"]]
+        busy = line.get("busy", 1.0)
+        if busy > BUSY:
+            met += f"; no verdict: the machine was busy ({busy:.1f})"
         unit = f" {line['unit']}"
         what = line["what"] + (f" ({line['note']})" if line["note"] else "")
         rows.append(

@@ -54,15 +54,21 @@ def run(scale: Scale, only: Sequence[str]) -> str:
     begun = time.monotonic()
     machine = described()
     with bench(scale, only) as running:
-        lines = [line for names, measure in _PARTS if running.wants(*names) for line in measure(running)]
-    lines.sort(key=lambda line: LINES.index(line.id))
+        calibration = running.calibration
+        measured = [
+            (line, calibration.of_line())
+            for names, measure in _PARTS
+            if running.wants(*names)
+            for line in measure(running)
+        ]
+    measured.sort(key=lambda of_line: LINES.index(of_line[0].id))
     found: dict[str, Any] = {
         "scale": scale.name,
         "pairs": scale.pairs,
         "measured": time.strftime("%Y-%m-%d"),
         "minutes": round((time.monotonic() - begun) / 60, 1),
         "machine": machine,
-        "lines": [line.as_json() for line in lines],
+        "lines": [line.as_json() | {"busy": calibration.busy(samples)} for line, samples in measured],
     }
     return f"{table(found['lines'])}\n\n{save('bench' if scale.name == 'full' else 'bench-quick', found)}"
 

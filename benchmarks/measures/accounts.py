@@ -60,8 +60,7 @@ def of_many_accounts(bench: Bench) -> Iterator[Line]:
         # Of the slower side, most likely: then both keep pace.
         calls_per_second = min([_peak(bench, side) for side in sides]) * _SHARE_OF_PEAK
         ingest, query = [], []
-        for number in range(bench.scale.pairs):
-            bench.say(f"R10: pair {number + 1}, {calls_per_second * _CALL_EVENTS:,.0f} events/s")
+        for _ in bench.pairs(f"R10, {calls_per_second * _CALL_EVENTS:,.0f} events/s"):
             among, alone = (_sample(bench, side, calls_per_second) for side in sides)
             ingest.append((among[0] * 1e3, alone[0] * 1e3))
             query.append((among[1] * 1e3, alone[1] * 1e3))

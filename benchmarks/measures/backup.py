@@ -25,8 +25,7 @@ def under_load(bench: Bench) -> Iterator[Line]:
         size = server.disk_bytes() / _MIB
         _p99(bench, server)  # warm
         pairs, backups = [], 0
-        for number in range(bench.scale.pairs):
-            bench.say(f"B1: pair {number + 1}")
+        for _ in bench.pairs("B1"):
             alone = _p99(bench, server)
             with _Backups(server) as running:
                 pairs.append((_p99(bench, server), alone))

@@ -54,8 +54,7 @@ def of_two_accounts(bench: Bench) -> Iterator[Line]:
         feed = Feed(Workload(conversations_per_day=_FLOODED_PER_DAY, first=conversations), conversations)
         _measure(bench, server)  # warm
         pairs: dict[str, list[tuple[float, float]]] = {kind: [] for kind, _ in _KINDS}
-        for number in range(bench.scale.pairs):
-            bench.say(f"F1: pair {number + 1}")
+        for _ in bench.pairs("F1"):
             alone = _measure(bench, server)
             flooded, calls = _flooded(bench, flooder, server, feed)
             for kind, of_kind in pairs.items():

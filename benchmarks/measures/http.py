@@ -33,8 +33,7 @@ def in_json(bench: Bench) -> Iterator[Line]:
         bench.load(server, Feed(workload).take(conversations))
         pairs: list[list[tuple[float, float]]] = [[] for _ in kinds]
         asked = 0
-        for number in range(bench.scale.pairs):
-            bench.say(f"H1: pair {number + 1}")
+        for _ in bench.pairs("H1"):
             for place, (_, method, question, _) in enumerate(kinds):
                 binary, other = ([question(7 * (asked + i + m * n)) for i in range(n)] for m in range(2))
                 asked += 2 * n

@@ -74,7 +74,7 @@ def after_many(bench: Bench) -> Iterator[Line]:
         wire = sum(map(len, Part(feed.workload, 0, 1_000, 1).lane(0))) / (1_000 * feed.workload.conversation_events)
         disk = full.disk_bytes() / (conversations * feed.workload.conversation_events)
         pairs = []
-        for _ in range(scale.pairs):
+        for _ in bench.pairs("R7"):
             with telwerkd() as empty:
                 fresh = _begun(bench, empty)
                 pairs.append(
@@ -149,9 +149,8 @@ def _bulk(
     spread: bool = False,
     connections: int = 1,
 ) -> Row:
-    bench.say(f"{name}: {what}")
     pairs, shares, floor_shares = [], Shares(), Shares()
-    for _ in range(bench.scale.pairs):
+    for _ in bench.pairs(f"{name}, {what}"):
         part = feed.take(bench.scale.bulk_conversations, max(4, connections), spread=spread)
         pairs.append(
             (
@@ -163,9 +162,8 @@ def _bulk(
 
 
 def _single(bench: Bench, ours: Server, feed: Feed) -> Row:
-    bench.say("R2: single-event calls")
     pairs, shares, no_op_shares = [], Shares(), Shares()
-    for _ in range(bench.scale.pairs):
+    for _ in bench.pairs("R2, single-event calls"):
         part = feed.take(bench.scale.single_conversations, _SINGLE_CALLERS, call_events=1)
         calls = _rate(bench, ours, part, shares, _SINGLE_CONNECTIONS)
         before = ours.cpu_seconds()
@@ -184,9 +182,8 @@ def _single(bench: Bench, ours: Server, feed: Feed) -> Row:
 
 
 def _streamed(bench: Bench, ours: Server, feed: Feed) -> Row:
-    bench.say("R2b: a stream of single events")
     pairs, shares, no_op_shares = [], Shares(), Shares()
-    for _ in range(bench.scale.pairs):
+    for _ in bench.pairs("R2b, a stream of single events"):
         part = feed.take(bench.scale.streamed_conversations, lanes=1, call_events=1)
         events = _streamed_rate(bench, ours, STREAM, list(part.lane(0)), shares)
         pairs.append((events, _streamed_rate(bench, ours, NO_OP_STREAM, [b""] * part.events, no_op_shares)))

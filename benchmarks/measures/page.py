@@ -83,8 +83,7 @@ def _measured(bench: Bench, browser: Any, url: str) -> Iterator[Line]:
     scripts: list[tuple[float, float]] = []
     switches: dict[str, list[tuple[float, float]]] = {"overview": [], "compare": []}
     notes: dict[str, list[float]] = {"overview": [], "compare": []}
-    for number in range(bench.scale.pairs):
-        bench.say(f"W1: pair {number + 1}")
+    for number in bench.pairs("W1"):
         session = browser.new_context(viewport={"width": 1280, "height": 800})
         page = session.new_page()
         page.goto(url + _query("overview", 7, number))

@@ -82,8 +82,7 @@ def _compared(bench: Bench, log: _Log, ours: Server, peers: _Peers) -> Iterator[
         fresh = year.fresh()
         next(fresh)
         postgres_pairs, chdb_pairs = [], []
-        for number in range(bench.scale.pairs):
-            bench.say(f"{log.name}: {'by operator' if by_operator else 'total'}, pair {number + 1}")
+        for _ in bench.pairs(f"{log.name}, {'by operator' if by_operator else 'total'}"):
             questions = [next(fresh) for _ in range(_QUERIES)]
             mine = bench.p50_seconds(ours, [question.request() for question in questions]) * 1e3
             read = median(peers.client.run(query_on_read.times_seconds, peers.postgres_url, questions)) * 1e3
@@ -125,7 +124,7 @@ def row_by_row(bench: Bench) -> Iterator[Line]:
     with telwerkd() as ours, TemporaryDirectory(prefix="telwerk-orm-") as folder:
         file = str(Path(folder) / "orm.db")
         feed = Feed(Workload(conversations_per_day=bench.scale.orm_conversations * bench.scale.pairs / (YEAR_DAYS - 5)))
-        for _ in range(bench.scale.pairs):
+        for _ in bench.pairs("P1"):
             part = feed.take(bench.scale.orm_conversations)
             sent = bench.sender.run(send, ours.address, part)
             mine = sent.events / (sent.seconds + ours.finish())

@@ -52,8 +52,7 @@ def _beside_no_op(bench: Bench, server: Server) -> Iterator[Line]:
             what = f"year by day, {'by 50 operators' if by_operator else 'account total'}, {zone}"
             kinds.append(("R4", what, bar, _years(YearByDay(zone, by_operator=by_operator), n)))
     pairs: list[list[tuple[float, float]]] = [[] for _ in kinds]
-    for number in range(bench.scale.pairs):
-        bench.say(f"R3, R4: pair {number + 1}")
+    for number in bench.pairs("R3, R4"):
         for place, (_, _, _, anew) in enumerate(kinds):
             no_op = bench.no_op_seconds(server)
             pairs[place].append((bench.p50_seconds(server, anew(number * n)) * 1e3, no_op * 1e3))
@@ -75,8 +74,7 @@ def of_durations(bench: Bench) -> Iterator[Line]:
             ("the same of messages, which are counts alone", replace(counts, kpi_id=MESSAGES)),
         ):
             pairs = []
-            for number in range(bench.scale.pairs):
-                bench.say(f"R3d: beside {beside}, pair {number + 1}")
+            for number in bench.pairs(f"R3d, beside {beside}"):
                 asked, n = number * bench.scale.queries, bench.scale.queries
                 both = (bench.p50_seconds(server, _years(of, n)(asked)) * 1e3 for of in (percentiles, other))
                 pairs.append((next(both), next(both)))
@@ -104,8 +102,7 @@ def _while_taking_in(bench: Bench, server: Server) -> Iterator[Line]:
     for by_operator in (False, True):
         what = f"p99 of year by day, {'by 50 operators' if by_operator else 'account total'}, at {half:,.0f} events/s"
         pairs = []
-        for number in range(bench.scale.pairs):
-            bench.say(f"R6: {what}, pair {number + 1}")
+        for _ in bench.pairs(f"R6, {what}"):
             idle = _tail_seconds(bench, server, by_operator=by_operator)
             coming = live.take(int(half * (bench.scale.tail_seconds + 1)) // CHAT_EVENTS)
             sending = bench.sender.start(send, server.address, coming, made_before=False, events_per_second=half)
@@ -144,7 +141,7 @@ def with_ten_times_more(bench: Bench) -> Iterator[Line]:
         ]
         for what, bar, anew in kinds:
             with_events, with_operators = [], []
-            for number in range(bench.scale.pairs):
+            for number in bench.pairs(f"R5, {what}"):
                 requests = anew(number * n)
                 base, events_more, operators_more = (
                     bench.p50_seconds(server, requests) * 1e3 for server in (before, more_events, more_operators)

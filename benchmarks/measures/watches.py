@@ -54,8 +54,7 @@ def _beside_one(bench: Bench, config: str) -> Iterator[Line]:
         few, many = bench.scale.watched_commits * _MORE_COMMITS, bench.scale.watched_commits
         asyncio.run(_told(server, commits, 1, few))  # warm
         pairs, memory = [], []
-        for number in range(bench.scale.pairs):
-            bench.say(f"R11: pair {number + 1}")
+        for _ in bench.pairs("R11"):
             before = server.memory_bytes()
             none, _ = asyncio.run(_told(server, commits, 0, few))
             first, _ = asyncio.run(_told(server, commits, 1, few))

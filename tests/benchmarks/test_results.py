@@ -31,6 +31,12 @@ def test_the_table_shows_every_line_a_missed_bar_and_why_something_is_missing():
     assert "| R9 | PostgreSQL | – | – | – | – | – | not available: no workers |" in text
 
 
+def test_what_was_measured_on_a_busy_machine_is_shown_but_not_judged():
+    line = row([(3, 10)], Bar("≥", 0.5)).as_json()
+    assert "**no**; no verdict: the machine was busy (1.6) |" in table([line | {"busy": 1.6}])
+    assert "no verdict" not in table([line | {"busy": 1.1}])
+
+
 def test_a_percentile_is_one_of_the_values_with_that_share_below_it():
     assert percentile([float(n) for n in range(100)], 0.99) == 99
     assert percentile([3.0, 1.0, 2.0], 0.5) == 2
