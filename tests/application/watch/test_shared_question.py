@@ -1,57 +1,109 @@
-"""What one watch was told is told another that asks the same, if it is what that one would find."""
+"""What is made of one answer is told all watches that ask for it, if it is what each of them would find."""
 
+import asyncio
+import gc
+import weakref
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, nullcontext
+from pathlib import Path
 from random import Random
 
 import pytest
 
+from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.application.ports import AnswerVersion
+from telwerkd.application.query.question import QueryLimits
+from telwerkd.application.query.result import Answer
+from telwerkd.application.query.rollup_cache import RollupCache
+from telwerkd.application.query.runner import Queries
+from telwerkd.application.readers import Readers
 from telwerkd.application.watch.kept_answer import KeptAnswer
-from telwerkd.application.watch.shared_question import SharedQuestion, Update
-from tests.application.watch.test_kept_answer import answered
+from telwerkd.application.watch.shared_question import UPDATES_MAX, SharedQuestion, Update
+from telwerkd.application.watch.watches import Watches
+from telwerkd.storage.sqlite.schema import prepare
+from telwerkd.storage.sqlite.store import SqliteStore
+from tests.application.watch.test_kept_answer import QUERY, answered
+from tests.commands import Do
+from tests.conftest import eventually
+
+BUMP = Do(lambda tx: tx.bump_version())
 
 
-def update(version: int) -> Update:
-    """One that was made of an answer at a version."""
+def kept(version: int) -> KeptAnswer:
+    """An answer at a version."""
     answer = answered(Random(version), 4, rows=1, facts=1)  # noqa: S311  # made-up numbers
-    answer = answer._replace(answer_version=AnswerVersion(version, None))
-    return Update(b"changes", KeptAnswer(answer))
+    return KeptAnswer(answer._replace(answer_version=AnswerVersion(version, None)))
 
 
 @pytest.fixture
-def now() -> list[float]:
-    """A clock: its only number."""
-    return [0.0]
-
-
-@pytest.fixture
-def question(now: list[float]) -> SharedQuestion:
+async def question() -> SharedQuestion:
     """One that two watches ask."""
-    question = SharedQuestion(lambda: now[0])
+    question = SharedQuestion()
     question.watches = 2
     return question
 
 
-def test_who_was_told_the_same_so_far_is_told_the_same_next(question):
-    question.tell(3, update(7))
-    assert question.told(3, 7) == question.told(3, 6) != None  # noqa: E711  # the same one, and one
+async def test_who_was_told_the_same_so_far_is_told_the_same_next(question):
+    question.tell(Update({3: b"changes"}, kept(7)))
+    assert question.told(3, 7) is question.told(3, 6) is not None
     assert question.told(2, 7) is None, "it would be the difference to another answer"
     assert question.told(None, 7) is None, "a snapshot is wanted"
 
 
-def test_what_is_older_than_what_was_found_is_not_told(question):
-    question.tell(3, update(7))
-    assert question.told(3, 8) is None
+async def test_what_is_older_than_what_is_wanted_is_not_told(question):
+    question.tell(Update({7: None}, kept(7)))
+    assert question.told(7, 8) is None
 
 
-def test_what_says_until_when_it_is_complete_is_told_for_a_second(question, now):
-    question.tell(3, update(7))
-    now[0] = 0.99
-    assert question.told(3, 7)
-    now[0] = 1.0
-    assert question.told(3, 7) is None
-
-
-def test_for_a_single_watch_nothing_is_kept(question):
+async def test_an_update_is_soon_forgotten(question):
+    """It says until when it is complete; and its memory is nobody's any more once it is written."""
+    update = Update({3: b"changes"}, kept(7))
+    found = weakref.ref(update.kept)
+    question.tell(update)
     question.watches = 1
-    question.tell(3, update(7))
+    del update
+
+    async def is_forgotten() -> bool:
+        gc.collect()
+        return found() is None
+
+    await eventually(is_forgotten)
     assert question.told(3, 7) is None
+
+
+async def test_for_a_single_watch_nothing_is_kept(question):
+    question.watches = 1
+    question.tell(Update({3: b"changes"}, kept(7)))
+    assert question.told(3, 7) is None
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    prepare(tmp_path / "telwerk.db")
+    store = SqliteStore(tmp_path / "telwerk.db")
+    yield store
+    await store.close()
+
+
+@pytest.mark.parametrize(("watches", "asked"), [(UPDATES_MAX, 1), (UPDATES_MAX + 1, 2)])
+async def test_watches_that_know_different_answers_are_told_of_the_same_next_one(store, watches, asked):
+    """Else, in an account that changes while they are answered, each would ask for itself for good."""
+    queries = Queries(store, Readers(store, 10), QueryLimits(), RollupCache(64 << 20))
+    open_watches = Watches(store, queries, MemoryBudget(1 << 30), 100, 100)
+    told: list[tuple[int | None, Answer]] = []
+
+    def encode(before: Answer | None, answer: Answer) -> bytes:
+        told.append((None if before is None else before.answer_version.version, answer))
+        return f"{told[-1][0]}".encode()
+
+    with ExitStack() as stack:
+        of_different_ages = []
+        for _ in range(watches):
+            await store.write([(QUERY.account, BUMP)])
+            of_different_ages.append(stack.enter_context(open_watches.watch(QUERY, b"request")))
+            await of_different_ages[-1].update(encode, nullcontext)
+        told.clear()
+        await store.write([(QUERY.account, BUMP)])
+        updates = await asyncio.gather(*(watch.update(encode, nullcontext) for watch in of_different_ages))
+    assert updates == [f"{version}".encode() for version in range(1, watches + 1)]
+    assert len({id(answer) for _, answer in told}) == asked

@@ -1,52 +1,89 @@
-"""What several watches ask alike is answered once: whoever is told of the same change gets the same bytes."""
+"""What several watches ask alike is answered once: of one answer is made what each of them is to be told."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from itertools import islice
 from typing import Final, NamedTuple
 
+from telwerkd.application.query.result import Answer
 from telwerkd.application.watch.kept_answer import KeptAnswer
-from telwerkd.process.steady import monotonic
 
 _SHARED_SECONDS: Final = 1.0
 """How old an update may be that is told again: it says until when it is complete."""
 
+UPDATES_MAX: Final = 16
+"""How many different answers an update is made from at once: a thread is at them without a pause."""
+
 
 class Update(NamedTuple):
-    """What a watch is told, and what it then knows."""
+    """What watches are told of an answer, and what they then know."""
 
-    message: bytes | None
-    """None where nothing that it shows is different."""
+    messages: Mapping[int | None, bytes | None]
+    """By the version of the answer that a watch knew (None: it knew none); None where nothing that it shows is
+    different."""
     kept: KeptAnswer
 
 
 class SharedQuestion:
     """A question that one watch asks, or several, and the update that was made last.
 
-    Only one update: watches that were told of the same versions so far are told the same next. One whose reader was
-    busy has another answer to compare with, and asks for itself.
+    Watches may know answers of different versions: they were opened one after the other, or were busy with their
+    readers. An update is made for all that wait just then, and after it they know the same.
     """
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
-        self._clock = clock
-        self.lock = asyncio.Lock()
-        """Held by the watch that makes an update; the others wait for what it makes."""
+    def __init__(self) -> None:
         self.watches = 0
         """How many ask it."""
-        self._since: int | None = None
-        self._made: tuple[float, Update] | None = None
+        self._lock = asyncio.Lock()
+        self._waiting: dict[object, KeptAnswer | None] = {}
+        """What each watch knows that waits for an update or makes one, in their order."""
+        self._update: Update | None = None
+        self._forgetting: asyncio.TimerHandle | None = None
 
-    def told(self, since: int | None, version: int) -> Update | None:
-        """The update from an answer at version `since` (None: from no answer) to one at `version` or a later one.
+    @asynccontextmanager
+    async def turn(self, watch: object, known: KeptAnswer | None) -> AsyncIterator[None]:
+        """One watch at a time is told an update, or makes one: also for those that wait for their turn."""
+        self._waiting[watch] = known
+        try:
+            async with self._lock:
+                yield
+        finally:
+            del self._waiting[watch]
 
-        None if there is no such update, or it is no longer new.
+    def make(
+        self, known: KeptAnswer | None, answer: Answer, encode: Callable[[Answer | None, Answer], bytes | None]
+    ) -> Update:
+        """The update to an answer: for the watch whose turn it is, and those that wait longest. Runs in a thread."""
+        # The event loop goes on, and more begin to wait: a copy is taken in one step.
+        to_tell = {_version(one): one for one in (known, *self._waiting.copy().values())}
+        messages: dict[int | None, bytes | None] = {}
+        alike: dict[bytes | None, bytes | None] = {}
+        for version, one in islice(to_tell.items(), UPDATES_MAX):
+            message = encode(None if one is None else one.answer(), answer)
+            messages[version] = alike.setdefault(message, message)  # snapshots take their memory once
+        return Update(messages, KeptAnswer(answer))
+
+    def told(self, known: int | None, version: int) -> Update | None:
+        """The last update, if it tells who knows version `known` (None: nothing) of `version` or a later one.
+
+        None if it does not, or is no longer new.
         """
-        if self._made is None or self._since != since:
+        update = self._update
+        if update is None or known not in update.messages or update.kept.version < version:
             return None
-        made_at, update = self._made
-        is_new = update.kept.version >= version and self._clock() - made_at < _SHARED_SECONDS
-        return update if is_new else None
+        return update
 
-    def tell(self, since: int | None, update: Update) -> None:
+    def tell(self, update: Update) -> None:
         """Lets other watches have an update that was just made."""
-        if self.watches > 1:
-            self._since, self._made = since, (self._clock(), update)
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+        self._update = update if self.watches > 1 else None
+        self._forgetting = asyncio.get_running_loop().call_later(_SHARED_SECONDS, self._forget)
+
+    def _forget(self) -> None:
+        self._update = None
+
+
+def _version(known: KeptAnswer | None) -> int | None:
+    return None if known is None else known.version

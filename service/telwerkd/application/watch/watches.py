@@ -155,14 +155,10 @@ class Watches:
                 self._watching[account] -= 1
                 self._watching = +self._watching
 
-    def version(self, account: AccountId) -> int:
-        """The version of the account that the last look found."""
-        return self._versions.get(account, 0)
-
     async def changed(self, account: AccountId, seen: int) -> None:
         """Waits until a look finds a later version of the account than the one seen."""
         async with self._looked:
-            await self._looked.wait_for(lambda: self.version(account) > seen)
+            await self._looked.wait_for(lambda: self._versions.get(account, 0) > seen)
 
 
 class Watch:
@@ -210,36 +206,31 @@ class Watch:
             InvalidArgumentError, LimitExceededError: see `Queries.ask`.
             UnavailableError: the database does not answer, or there is too little memory.
         """
-        before = self._kept
-        async with self._question.lock:
-            update = await self._shared(before) or await self._made(before, encode, turn)
-        self._reservation.resize(self._bytes_open + update.kept.nbytes + len(update.message or b""))
-        if before is not None and update.message is not None:
-            self._watches.updated(self._query.account, before.version)
+        before = None if self._kept is None else self._kept.version
+        wanted = await self._version_now() if before is None else before + 1
+        async with self._question.turn(self, self._kept):
+            update = self._question.told(before, wanted) or await self._made(encode, turn)
+        message = update.messages[before]
+        self._reservation.resize(self._bytes_open + update.kept.nbytes + len(message or b""))
+        if before is not None and message is not None:
+            self._watches.updated(self._query.account, before)
         self._kept = update.kept
-        return update.message
+        return message
 
-    async def _shared(self, before: KeptAnswer | None) -> Update | None:
-        """What another watch was told just now, if it is as new as what this one would find."""
-        account, since = self._query.account, None if before is None else before.version
-        update = self._question.told(since, self._watches.version(account))
-        if update is not None and before is None:
-            # No look tells yet whether the account has changed since.
-            return self._question.told(since, (await self._queries.answer_version(account)).version)
-        return update
+    async def _version_now(self) -> int:
+        """What the first answer must tell of: all that was stored when it was asked for."""
+        return (await self._queries.answer_version(self._query.account)).version
 
     async def _made(
         self,
-        before: KeptAnswer | None,
         encode: Callable[[Answer | None, Answer], bytes | None],
         turn: Callable[[], AbstractAsyncContextManager[None]],
     ) -> Update:
-        def work(answer: Answer) -> Update:
-            return Update(encode(None if before is None else before.answer(), answer), KeptAnswer(answer))
-
         async with self._lock, turn():
-            update = await self._queries.ask_in_turn(self._query, work)
-        self._question.tell(None if before is None else before.version, update)
+            update = await self._queries.ask_in_turn(
+                self._query, lambda answer: self._question.make(self._kept, answer, encode)
+            )
+        self._question.tell(update)
         return update
 
 
