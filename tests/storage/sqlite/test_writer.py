@@ -1,11 +1,13 @@
-"""What the connection that writes does beside writing."""
+"""The connection that writes: how long it is kept, and what it does beside writing."""
 
+import gc
 import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from telwerkd.application.batches import IngestLimits, Submitted
 from telwerkd.application.commands.ingest_batch import IngestBatch
@@ -45,4 +47,22 @@ def test_a_log_that_grew_while_somebody_read_is_emptied_once_nobody_does(tmp_pat
             store(writer, stored)
             stored += 1
         assert reader.execute("SELECT count(*) FROM events").fetchone() == (100 * stored,)
+    writer.close()
+
+
+def test_a_transaction_that_was_left_behind_closes_no_connection_but_its_own(tmp_path: Path) -> None:
+    """So does one that memory failed as it began: it ends when its error is forgotten, in the midst of another."""
+    prepare(tmp_path / "telwerk.db")
+    writer = SqliteWriter(tmp_path / "telwerk.db")
+    left = writer._begun()
+    left.__enter__()
+    with pytest.raises(sa.exc.InvalidRequestError, match="already"):
+        store(writer, 0)
+    with writer._begun() as connection:
+        del left
+        gc.collect()
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        assert driver.in_transaction
+    store(writer, 1)
     writer.close()

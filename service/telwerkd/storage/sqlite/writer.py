@@ -115,10 +115,12 @@ class SqliteWriter:
         """
         if self._connection is None:
             self._connection = self._engine.connect()
+        connection = self._connection
         try:
-            yield self._connection
+            yield connection
         except BaseException:
-            connection, self._connection = self._connection, None
+            if self._connection is connection:
+                self._connection = None
             connection.close()
             raise
 
