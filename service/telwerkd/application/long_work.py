@@ -1,4 +1,4 @@
-"""Work of many transactions, one after the other: between them the server comes to its own."""
+"""Work of many transactions, one after the other, that leaves the server to others between them."""
 
 import asyncio
 from typing import Final

@@ -120,7 +120,7 @@ class Watches:
     def watch(self, query: Query, request: bytes) -> Iterator["Watch"]:
         """A watch, open until it is left.
 
-        `request` says all that was asked, so watches with the same one are told the same bytes.
+        `request` says all that was asked: watches with the same one share their updates.
 
         Raises:
             QuotaExceededError: the account has too many.
