@@ -45,6 +45,17 @@ def test_a_second_sender_on_the_file_is_refused_by_whatever_name_and_a_third_aft
     assert names_in(spool) == ["e1", "e2"]
 
 
+def test_a_spool_with_a_second_name_by_a_hard_link_is_refused_under_each(client: Telwerk, spool: Path) -> None:
+    link = spool.with_name("link.db")
+    opened(client, spool).close()
+    link.hardlink_to(spool)
+    for name in (spool, link):
+        with pytest.raises(SpoolError, match=f"the spool {name} cannot be opened: it has another name, by a hard link"):
+            opened(client, name)
+    link.unlink()
+    opened(client, spool).close()
+
+
 OWNER = """
     import os, sys, time
     from telwerk import EventSender, Telwerk

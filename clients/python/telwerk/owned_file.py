@@ -1,5 +1,6 @@
 """A file that one process has for itself, under a name that lasts: the spool of a sender, the inbox of a bridge."""
 
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -81,9 +82,12 @@ def make_file(path: Path) -> None:
     """Makes the file, for its owner's eyes only, unless it is there; its name then outlasts a loss of power.
 
     Raises:
-        OSError: it cannot be made, or must not be read and written.
+        OSError: it cannot be made, or must not be read and written; or it has a second name, beside which there would be
+            another lock.
     """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    if path.stat().st_nlink > 1:
+        raise OSError(errno.EMLINK, "it has another name, by a hard link, which must be removed first", str(path))
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)

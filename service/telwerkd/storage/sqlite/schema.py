@@ -78,8 +78,19 @@ def _private(database: Path) -> None:
             log.warning("others than owner and group may use %s (mode %04o): chmod o= it", database, mode & 0o777)
 
 
+def _refuse_second_name(database: Path) -> None:
+    """By a hard link, SQLite's log and the server's lock would lie beside another name, and two could write at once."""
+    with suppress(OSError):  # `_connect` says what is wrong
+        if (names := database.stat().st_nlink) > 1:
+            raise SchemaError(
+                f"{database} has {names} names, by hard links: a server that has it under another would not be known. "
+                "Remove the other names, or make a copy (`telwerkd backup`, or `cp` while nobody has it open)"
+            )
+
+
 def _connect(database: Path) -> sa.Connection:
     _private(database)
+    _refuse_second_name(database)
     engine = sa.create_engine(sa.URL.create("sqlite+pysqlite", database=str(database)), poolclass=sa.NullPool)
     try:
         return engine.connect()
