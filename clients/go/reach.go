@@ -16,11 +16,13 @@ import (
 )
 
 var (
-	refused    = regexp.MustCompile(`connection refused`)
-	unknown    = regexp.MustCompile(`(?i)name resol|no such host|lookup `)
-	badTLS     = regexp.MustCompile(`(?i)handshake|tls:|x509|certificate`)
-	wantsTLS   = regexp.MustCompile(`(?i)server preface|frame too large|connection reset|closing transport|EOF`)
-	lastError  = regexp.MustCompile(`(?s)^.*(?:latest balancer error|last error): `)
+	refused   = regexp.MustCompile(`connection refused`)
+	unknown   = regexp.MustCompile(`(?i)name resol|no such host|lookup `)
+	badTLS    = regexp.MustCompile(`(?i)handshake|tls:|x509|certificate`)
+	wantsTLS  = regexp.MustCompile(`(?i)server preface|frame too large|connection reset|closing transport|EOF`)
+	lastError = regexp.MustCompile(`(?s)^.*(?:latest balancer error|last error): `)
+	// localName is what is reserved for loopback (RFC 6761), and what the hosts files of Debian and Fedora have besides.
+	localName  = regexp.MustCompile(`^(?:(?:.*\.)?localhost|ip6-(?:localhost|loopback)|localhost[46]?\.localdomain[46]?|localhost[46])$`)
 	descOfDial = regexp.MustCompile(`^connection error: desc = "(.*)"$`)
 )
 
@@ -60,7 +62,7 @@ func isLoopback(address string) bool {
 	}
 	name := strings.ToLower(strings.TrimSuffix(host, "."))
 	ip := net.ParseIP(host)
-	return name == "localhost" || strings.HasSuffix(name, ".localhost") || ip != nil && ip.IsLoopback()
+	return localName.MatchString(name) || ip != nil && ip.IsLoopback()
 }
 
 // explained is the error of a call as an *Error; that no server can be reached is said in a sentence that helps.

@@ -245,6 +245,7 @@ def test_a_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     "target",
     [
         *("localhost:1", "LOCALHOST:1", "localhost.:1", "a.localhost:1", "127.0.0.1:1", "127.9.9.9:1", "[::1]:1"),
+        *("ip6-localhost:1", "ip6-loopback:1", "localhost.localdomain:1", "localhost6.localdomain6:1", "localhost4:1"),
         *("ipv6:[::1]:1", "ipv6:%5B::1%5D:1", "dns:///localhost:1", "dns:localhost:1", "[::ffff:127.0.0.1]:1"),
         *("unix:/run/telwerk.sock", "unix:///run/telwerk.sock", "unix-abstract:telwerk", "0.0.0.0:1", "localhost"),
     ],
@@ -255,7 +256,7 @@ def test_what_is_on_this_machine(target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["kpi.example:443", "10.0.0.1:1", "localhost.example:1", "[2001:db8::1]:1", "128.0.0.1:1"]
+    "target", ["kpi.example:443", "10.0.0.1:1", "localhost.example:1", "mylocalhost:1", "[2001:db8::1]:1", "128.0.0.1:1"]
 )
 def test_what_is_elsewhere(target: str) -> None:
     assert not is_local(target)

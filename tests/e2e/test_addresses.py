@@ -50,6 +50,20 @@ async def test_health_finds_a_unix_socket_with_tls(tmp_path, tls):
         assert await asyncio.to_thread(by_setting) == (0, "SERVING\n", "")
 
 
+async def test_health_says_that_one_side_speaks_tls_and_the_other_does_not_and_which(tmp_path, tls):
+    """And whose certificate it is that is not the one it was given."""
+    environment = {f"TELWERK_{name.upper()}": file for name, file in tls.items()}
+    async with started(tmp_path / "secure.db", **tls) as secure, started(tmp_path / "plain.db") as plain:
+        code, _, text = await asyncio.to_thread(health, secure.address)
+        assert (code, "most likely speaks TLS: tls_cert and tls_key must be set here" in text) == (1, True), text
+        code, _, text = await asyncio.to_thread(partial(health, plain.address, **environment))
+        assert (code, "it speaks plain text, and tls_cert is set here" in text) == (1, True), text
+        trustme.CA().issue_cert("telwerk.example").cert_chain_pems[0].write_to_path(tmp_path / "other.crt")
+        environment["TELWERK_TLS_CERT"] = str(tmp_path / "other.crt")
+        code, _, text = await asyncio.to_thread(partial(health, secure.address, **environment))
+        assert (code, "it shows another certificate than the one in tls_cert" in text) == (1, True), text
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "[::]"])  # noqa: S104  # what is tested
 async def test_health_finds_a_server_on_all_addresses(tmp_path, host):
     """By loopback; the file says where, as for the server."""

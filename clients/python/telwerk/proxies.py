@@ -6,6 +6,7 @@ this machine is never reached through a proxy, and an error can name the proxy t
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,10 @@ _VARIABLES: Final = ("grpc_proxy", "https_proxy", "http_proxy")
 _EXCEPTIONS: Final = ("no_grpc_proxy", "no_proxy")
 _LOCAL_SCHEMES: Final = ("unix:", "unix-abstract:", "vsock:")
 _NAME_SCHEMES: Final = ("dns:", "ipv4:", "ipv6:")
+_LOCAL_NAME: Final = re.compile(
+    r"(.*\.)?localhost|ip6-(localhost|loopback)|localhost[46]?\.localdomain[46]?|localhost[46]"
+)
+"""Of loopback: what is reserved (RFC 6761), and what the hosts files of Debian and Fedora have besides."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ def is_local(target: str) -> bool:
     if target.startswith(_LOCAL_SCHEMES):
         return True
     host = host_of(target).rstrip(".").lower()
-    if host == "localhost" or host.endswith(".localhost"):
+    if _LOCAL_NAME.fullmatch(host):
         return True
     address = _ip(host)
     if address is None:

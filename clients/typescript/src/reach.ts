@@ -8,6 +8,9 @@ export interface Target {
   proxy: string | undefined;
 }
 
+/** Of loopback: what is reserved (RFC 6761), and what the hosts files of Debian and Fedora have besides. */
+const LOCAL_NAME = /^(?:(?:.*\.)?localhost|ip6-(?:localhost|loopback)|localhost[46]?\.localdomain[46]?|localhost[46])$/;
+
 /** Whether the address is one of this host itself, to which no proxy leads. */
 export function isLoopback(address: string): boolean {
   if (/^unix(-abstract)?:/.test(address)) return true;
@@ -15,7 +18,7 @@ export function isLoopback(address: string): boolean {
   const bracketed = /^\[([^\]]*)\]/.exec(path)?.[1];
   const named = bracketed ?? (isIP(path) === 6 ? path : path.replace(/:\d+$/, ""));
   const host = named.toLowerCase().replace(/\.$/, "");
-  if (host === "localhost" || host.endsWith(".localhost")) return true;
+  if (LOCAL_NAME.test(host)) return true;
   if (isIP(host) === 4) return host.startsWith("127.");
   return isIP(host) === 6 && /^(?:::1|(?:0+:){7}0*1|::ffff:127\..*)$/.test(host);
 }

@@ -4,9 +4,11 @@ A health check is run again and again: this module imports gRPC and nothing else
 two messages of the question have one field each.
 """
 
+import re
 import socket
 import ssl
 from collections.abc import Callable
+from typing import Final
 
 import grpc
 
@@ -19,6 +21,27 @@ _STATUSES = ("UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN")
 _SERVICE_FIELD, _STATUS_FIELD = b"\x0a", 0x08
 _SERVICE_BYTES_MAX = 127
 """Longer names have a length of two bytes, and no service has one."""
+
+_NOBODY: Final = (r"connection refused|no such file", "no server listens there")
+_IN_PLAIN_TEXT: Final = (
+    _NOBODY,
+    (
+        r"failed to connect.*(socket closed|connection reset|broken pipe)",
+        "it closed a connection in plain text at once, and most likely speaks TLS: tls_cert and tls_key must be set here "
+        "as they are for the server",
+    ),
+)
+_WITH_TLS: Final = (
+    _NOBODY,
+    (
+        r"WRONG_VERSION_NUMBER|HTTP_REQUEST|UNKNOWN_PROTOCOL|RECORD_LAYER",
+        "it speaks plain text, and tls_cert is set here: set it for both or for neither",
+    ),
+    (r"certificate has expired", "its certificate has expired"),
+    (r"certificate is not yet valid", "its certificate is not valid yet: is the clock right?"),
+    (r"CERTIFICATE_VERIFY_FAILED", "it shows another certificate than the one in tls_cert"),
+)
+"""Causes by what gRPC and OpenSSL say of them, which names none."""
 
 
 class ProbeError(Exception):
@@ -42,11 +65,18 @@ def probe(address: Address, service: str, tls: TlsFiles | None) -> str:
             ask: Callable[..., bytes] = channel.unary_unary(_METHOD)  # bytes, where nothing encodes and decodes
             reply = ask(request, timeout=_TIMEOUT_SECONDS)
         except grpc.RpcError as error:
-            raise ProbeError(f"{address} does not answer for {service!r}: {error.details()}") from None
+            raise ProbeError(f"{address} does not answer for {service!r}: {_cause(str(error.details()), tls)}") from None
     status = _status(reply)
     if status != "SERVING":
         raise ProbeError(f"{address} says {status} for {service!r}")
     return status
+
+
+def _cause(text: str, tls: TlsFiles | None) -> str:
+    """Why nobody answers, in a sentence where it is known."""
+    causes = _IN_PLAIN_TEXT if tls is None else _WITH_TLS
+    known = (said for pattern, said in causes if re.search(pattern, text, re.IGNORECASE | re.DOTALL))
+    return next(known, text)
 
 
 def _status(reply: bytes) -> str:
@@ -85,7 +115,7 @@ def _name(address: Address, tls: TlsFiles) -> str:
         with _connected(address) as plain, context.wrap_socket(plain) as encrypted:
             certificate = encrypted.getpeercert() or {}
     except OSError as error:
-        raise ProbeError(f"{address} does not answer: {error}") from None
+        raise ProbeError(f"{address} does not answer: {_cause(str(error), tls)}") from None
     names = [str(entry[1]) for entry in certificate.get("subjectAltName", ())]
     if not names:
         raise ProbeError(f"{address} shows a certificate without a name")

@@ -29,8 +29,12 @@ record Reach(String address, boolean tls, String proxy) implements ClientInterce
 
   private static final Pattern SCHEME = Pattern.compile("^(?:dns|ipv4|ipv6):(?://[^/]*/)?");
   private static final Pattern PORT = Pattern.compile(":\\d+$");
+
+  /** Names that are reserved (RFC 6761), and those that the hosts files of Debian and Fedora have besides; addresses. */
   private static final Pattern LOOPBACK =
-      Pattern.compile("(?:.*\\.)?localhost\\.?|127(?:\\.\\d{1,3}){3}|::1|(?:0+:){7}0*1|::ffff:127\\..*");
+      Pattern.compile(
+          "(?:(?:.*\\.)?localhost|ip6-(?:localhost|loopback)|localhost[46]?\\.localdomain[46]?|localhost[46])\\.?"
+              + "|127(?:\\.\\d{1,3}){3}|::1|(?:0+:){7}0*1|::ffff:127\\..*");
   private static final Pattern UNKNOWN = Pattern.compile("(?i)unable to resolve|UnknownHost");
   private static final Pattern BAD_TLS = Pattern.compile("(?i)ssl|tls|certif|PKIX|closed|reset");
   private static final Pattern WANTS_TLS = Pattern.compile("(?i)closed|reset|first received frame|http2 exception|preface");
