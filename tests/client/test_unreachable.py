@@ -256,7 +256,8 @@ def test_what_is_on_this_machine(target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["kpi.example:443", "10.0.0.1:1", "localhost.example:1", "mylocalhost:1", "[2001:db8::1]:1", "128.0.0.1:1"]
+    "target",
+    ["kpi.example:443", "10.0.0.1:1", "localhost.example:1", "mylocalhost:1", "[2001:db8::1]:1", "128.0.0.1:1"],
 )
 def test_what_is_elsewhere(target: str) -> None:
     assert not is_local(target)

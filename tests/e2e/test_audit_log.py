@@ -122,7 +122,7 @@ async def test_a_refused_key_is_recorded_and_never_what_was_sent(tmp_path, lines
     assert lines == [
         "refused key=crm account='' KEY_UNKNOWN",
         "refused key=- account='' KEY_UNKNOWN",
-        "refused key=crm account='' ACCOUNT_NOT_GRANTED",
+        "refused key=crm account='other' ACCOUNT_NOT_GRANTED",
         "refused key=crm account='' ROLE_NOT_GRANTED",
     ]
 
@@ -140,7 +140,7 @@ async def test_a_large_request_for_an_account_that_is_not_granted_is_recorded(tm
                 metadata=[("authorization", f"Bearer {good}")],
                 timeout=CALL_SECONDS,
             )
-    assert lines == ["refused key=crm account='' ACCOUNT_NOT_GRANTED"]
+    assert lines == ["refused key=crm account='other' ACCOUNT_NOT_GRANTED"]
 
 
 def test_refusals_cannot_fill_a_disk(lines):
@@ -158,6 +158,22 @@ def test_refusals_cannot_fill_a_disk(lines):
         "refused key=k account='' KEY_UNKNOWN 4999 times more in 60 s",
         "refused key=others account='' 4000 times more in 60 s",
         "refused key=k account='' KEY_UNKNOWN",
+    ]
+
+
+def test_the_account_of_a_refusal_is_told_as_text_of_the_caller(lines):
+    """Ten of a key in a minute; nothing that is too long, or a key, and no line of the caller's own."""
+    refused = RefusedKeys(lambda: 0.0)
+    for n in range(5_000):
+        refused.tell("k", Reason.ACCOUNT_NOT_GRANTED, f"guess-{n}")
+    assert lines[10:] == ["refused key=k account='' ACCOUNT_NOT_GRANTED"]
+    for account in ("tw_crm_00", "x" * 129):
+        refused.tell(account[:2], Reason.ACCOUNT_NOT_GRANTED, account)
+    refused.tell("j", Reason.ACCOUNT_NOT_GRANTED, "a\nb\u202e\udcff")
+    assert lines[11:] == [
+        "refused key=tw account='' ACCOUNT_NOT_GRANTED",
+        "refused key=xx account='' ACCOUNT_NOT_GRANTED",
+        r"refused key=j account='a\nb\u202e\udcff' ACCOUNT_NOT_GRANTED",
     ]
 
 

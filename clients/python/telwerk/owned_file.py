@@ -82,8 +82,8 @@ def make_file(path: Path) -> None:
     """Makes the file, for its owner's eyes only, unless it is there; its name then outlasts a loss of power.
 
     Raises:
-        OSError: it cannot be made, or must not be read and written; or it has a second name, beside which there would be
-            another lock.
+        OSError: it cannot be made, or must not be read and written; or it has a second name, which would have another
+            lock.
     """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     if path.stat().st_nlink > 1:

@@ -128,7 +128,14 @@ class UnauthenticatedError(TelwerkError):
 
 
 class PermissionDeniedError(TelwerkError):
-    """The key or token is right, but grants neither this account nor this role."""
+    """The key or token is right, but grants neither this account nor this role.
+
+    `account` is the one that was asked for; empty where the role alone was looked at.
+    """
+
+    def __init__(self, reason: Reason, message: str, account: str = "") -> None:
+        super().__init__(reason, message)
+        self.account = account
 
 
 class NotFoundError(TelwerkError):

@@ -27,8 +27,10 @@ _IN_PLAIN_TEXT: Final = (
     _NOBODY,
     (
         r"failed to connect.*(socket closed|connection reset|broken pipe)",
-        "it closed a connection in plain text at once, and most likely speaks TLS: tls_cert and tls_key must be set here "
-        "as they are for the server",
+        (
+            "it closed a connection in plain text at once, and most likely speaks TLS: tls_cert and tls_key must be "
+            "set here as they are for the server"
+        ),
     ),
 )
 _WITH_TLS: Final = (
@@ -65,7 +67,8 @@ def probe(address: Address, service: str, tls: TlsFiles | None) -> str:
             ask: Callable[..., bytes] = channel.unary_unary(_METHOD)  # bytes, where nothing encodes and decodes
             reply = ask(request, timeout=_TIMEOUT_SECONDS)
         except grpc.RpcError as error:
-            raise ProbeError(f"{address} does not answer for {service!r}: {_cause(str(error.details()), tls)}") from None
+            why = _cause(str(error.details()), tls)
+            raise ProbeError(f"{address} does not answer for {service!r}: {why}") from None
     status = _status(reply)
     if status != "SERVING":
         raise ProbeError(f"{address} says {status} for {service!r}")

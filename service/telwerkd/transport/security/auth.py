@@ -116,9 +116,9 @@ class Keyring:
     async def prepare(self, token: str) -> None:
         """See `Credentials`: a key is checked with what is there."""
 
-    def refuse(self, grant: Grant, error: PermissionDeniedError, account: str = "") -> None:
+    def refuse(self, grant: Grant, error: PermissionDeniedError) -> None:
         """See `Credentials`."""
-        self._refused.tell(grant.id, error.reason, account)
+        self._refused.tell(grant.id, error.reason, error.account)
 
     def key(self, token: str) -> Key:
         """The key that a client proves to hold.
@@ -285,7 +285,8 @@ def _check_grant(key: Grant, account_id: str) -> None:
     if not account_id:
         raise InvalidArgumentError.of("account_id", "is required")
     if not key.grants_account(account_id):
-        raise PermissionDeniedError(Reason.ACCOUNT_NOT_GRANTED, f"{key.called} does not grant the account {account_id}")
+        text = f"{key.called} does not grant the account {account_id}"
+        raise PermissionDeniedError(Reason.ACCOUNT_NOT_GRANTED, text, account_id)
 
 
 def _bearer(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:

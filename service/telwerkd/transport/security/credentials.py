@@ -20,9 +20,9 @@ class KeysAndTokens:
         """See `Credentials`."""
         return self._of(token).key(token)
 
-    def refuse(self, grant: Grant, error: PermissionDeniedError, account: str = "") -> None:
+    def refuse(self, grant: Grant, error: PermissionDeniedError) -> None:
         """See `Credentials`. Either records it alike."""
-        self._keys.refuse(grant, error, account)
+        self._keys.refuse(grant, error)
 
     def _of(self, token: str) -> Credentials:
         return self._keys if token.startswith(PREFIX) else self._tokens

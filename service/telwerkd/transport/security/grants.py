@@ -51,6 +51,6 @@ class Credentials(Protocol):
         """
         ...
 
-    def refuse(self, grant: Grant, error: PermissionDeniedError, account: str = "") -> None:
+    def refuse(self, grant: Grant, error: PermissionDeniedError) -> None:
         """Records that a known caller was refused."""
         ...

@@ -1,15 +1,22 @@
 """Lines of the audit log about calls that were refused for their key, few enough that nobody can fill a disk."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
 from telwerkd.application import audit_log
 from telwerkd.domain.errors import Reason
+from telwerkd.transport.security.keys_file import PREFIX
 
 _EVERY_SECONDS: Final = 60.0
 _KINDS_MAX: Final = 1_000
 """Kinds of refusal that are told apart within that time; those beyond are counted together."""
+
+_ACCOUNTS_MAX: Final = 10
+"""Accounts that are named of one key and reason within that time: who asks for more of them is guessing."""
+_ACCOUNT_BYTES_MAX: Final = 128
+"""No account that there is has a longer id."""
 
 _OTHERS: Final = ("others", "", "")
 
@@ -21,9 +28,13 @@ class RefusedKeys:
         self._clock = clock
         self._since = clock()
         self._counts: dict[tuple[str, str, str], int] = {}
+        self._accounts = Counter[tuple[str, str]]()
 
     def tell(self, key_id: str, reason: Reason, account: str = "") -> None:
-        """A call was refused. `key_id` is one that stands in the file; else it is not known to be no secret."""
+        """A call was refused. `key_id` is one that stands in the file; else it is not known to be no secret.
+
+        `account` is what the caller named, and not known to be one.
+        """
         now = self._clock()
         if now - self._since >= _EVERY_SECONDS:
             self._since = now
@@ -31,12 +42,23 @@ class RefusedKeys:
                 if count > 1:
                     _say(*kind, f"{count - 1} times more in {_EVERY_SECONDS:.0f} s")
             self._counts.clear()
-        kind = (key_id, reason.name, account)
+            self._accounts.clear()
+        kind = (key_id, reason.name, account if _may_be_account(account) else "")
+        if kind not in self._counts and kind[2]:
+            if self._accounts[kind[:2]] < _ACCOUNTS_MAX:
+                self._accounts[kind[:2]] += 1
+            else:
+                kind = (*kind[:2], "")
         if kind not in self._counts and len(self._counts) >= _KINDS_MAX:
             kind = _OTHERS
         self._counts[kind] = self._counts.get(kind, 0) + 1
         if self._counts[kind] == 1:
             _say(*kind)
+
+
+def _may_be_account(text: str) -> bool:
+    """Not where it is longer, or looks like a key that was sent in the wrong place."""
+    return len(text.encode(errors="replace")) <= _ACCOUNT_BYTES_MAX and not text.startswith(PREFIX)
 
 
 def _say(key_id: str, reason: str, account: str, more: str = "") -> None:

@@ -99,9 +99,9 @@ class Tokens:
             self._refused.tell("-", error.reason)
             raise
 
-    def refuse(self, grant: Grant, error: PermissionDeniedError, account: str = "") -> None:
+    def refuse(self, grant: Grant, error: PermissionDeniedError) -> None:
         """See `Credentials`."""
-        self._refused.tell(grant.id, error.reason, account)
+        self._refused.tell(grant.id, error.reason, error.account)
 
     def _granted(self, token: str) -> TokenGrant:
         keys = self._source.keys()
