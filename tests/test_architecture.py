@@ -230,7 +230,9 @@ async def test_the_ways_of_an_event_and_of_a_query_are_short(
     await store.write([(AccountId("acme"), Compact(COUNTED[Kpi.SATISFACTION_SCORE], 1_000, 1_000))])
     await store.close()
     # A server that does nothing by itself, nor logs that a query took long, as one may that is traced.
-    monkeypatch.setattr(upkeep_tasks, "start", lambda *_: None)
+    resumed = asyncio.Event()
+    resumed.set()
+    monkeypatch.setattr(upkeep_tasks, "start", lambda *_: resumed)
     for owner, name in ((upkeep_tasks, "watch_database"), (Watches, "run")):
         monkeypatch.setattr(owner, name, lambda *_: asyncio.Event().wait())
     async with started(tmp_path / "telwerk.db", writer_stall_seconds=STALL_SECONDS, slow_query_seconds=0) as server:

@@ -191,6 +191,24 @@ def test_answers_are_of_the_present_though_the_clock_is_doubted_after_a_start():
     assert times.clock.now() == at(0)
 
 
+def test_a_clock_that_starts_behind_what_is_stored_refuses_nothing_of_the_present(caplog):
+    """By more than ten minutes, so that producers that go ahead push it no further. What is trusted is the clock's.
+
+    R-CLOCK-10.
+    """
+    times = Times().resumed(-DAY)
+    times.after(60)
+    assert since_noon(times.clock.latest()) == DAY + 60
+    assert since_noon(times.clock.now()) == 60
+    assert [record.getMessage() for record in caplog.records] == [
+        (
+            "the clock is 86400 s behind what is stored. Is it wrong, set it right: limits wait for it; "
+            "events are taken as if it were as late as what is stored"
+        )
+    ]
+    assert since_noon(Times().resumed(-600).clock.latest()) == 0
+
+
 def test_what_deletes_ignores_a_clock_that_was_doubted_for_a_day_more():
     """However the doubt ended: deleting can wait, and cannot be undone (R-CLOCK-9)."""
     for end in ("event", "operator", "time"):

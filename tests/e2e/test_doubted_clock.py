@@ -98,3 +98,17 @@ async def test_the_operator_of_the_service_confirms_the_clock_by_a_signal(tmp_pa
             assert await server.total("a", LIVE_KPI) == 0
             process.process.send_signal(signal.SIGUSR1)
             await noticed(server, "a")
+
+
+@pytest.mark.parametrize("wall_off", [-HOUR, -24 * HOUR])
+async def test_a_clock_that_is_a_day_behind_at_the_start_refuses_no_event_of_now(tmp_path, wall_off):
+    """What is stored tells of it; an event that is ahead of that as well is refused as ever (R-CLOCK-10)."""
+    path = tmp_path / "telwerk.db"
+    async with started(path) as server:
+        await server.ingest("a", goes_live_now(60, "c1")[0])
+    async with started(path, clock=Times(wall_off).clock()) as server:
+        now = goes_live_now(60, "c2")[0]
+        assert (await server.ingest("a", now)).accepted_count == len(now)
+        ahead = goes_live_now(60, "c3")[0][0]
+        ahead.occur_time.seconds += HOUR
+        assert (await server.ingest("a", [ahead])).accepted_count == 0

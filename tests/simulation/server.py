@@ -230,7 +230,7 @@ class Server:
         self.services: Services = parts.services(self._settings, store, self.clock)
         self._batches = EventBatches(self._settings.event_limits, parts.budget)
         background = Background()
-        committing = parts.start(background, self._settings, store, self.clock, self._periods)
+        committing = parts.start(background, self._settings, store, self.clock, self._periods).committing
         self.is_serving = True
         self.started.set_result(None)
         self._loop.trace(self.name, "serves")

@@ -20,6 +20,9 @@ DOUBTED_BEYOND = 300 * SECOND
 CONFIRMED_AFTER = 120 * SECOND
 """How long a doubted clock must go without a contrary event to be believed (R-CLOCK-7)."""
 
+_BEHIND = 600 * SECOND
+"""A clock that is further than this behind what is stored is behind: producers whose clocks go ahead come less far."""
+
 _CAUTIOUS = 86_400 * SECOND
 """How long after a doubt that ended in the clock's favour nothing is deleted by it."""
 
@@ -46,6 +49,8 @@ class Clock:
         self._since = self._started
         """Since when it has disagreed so, or since the last contrary event."""
         self._resumed_in_doubt = False
+        self._stored_line: int | None = None
+        """What was stored at the start, if the system's clock was behind it: the steady clock plus this."""
         self._cautious: tuple[int, int] | None = None
         """After a doubt: the line before it, and until when (steady) it holds for what deletes."""
 
@@ -58,6 +63,13 @@ class Clock:
             self._line = stored - self._started
             self._resumed_in_doubt = True
             self._disagree(wall - steady, steady)
+        elif stored - wall > _BEHIND:
+            self._stored_line = stored - self._started
+            log.warning(
+                "the clock is %.0f s behind what is stored. Is it wrong, set it right: limits wait for it; "
+                "events are taken as if it were as late as what is stored",
+                (stored - wall) / SECOND,
+            )
 
     def now(self) -> Micros:
         """Microseconds since 1970-01-01T00:00:00Z, for answers.
@@ -70,9 +82,12 @@ class Clock:
     def latest(self) -> Micros:
         """The later of what the system's clock says and what is trusted: events up to it may well have happened.
 
-        After a machine slept, its clock is right at once, and trusted only later.
+        After a machine slept, its clock is right at once, and trusted only later. One that started behind what is
+        stored would refuse for good what happens now (R-CLOCK-10).
         """
-        return max(self.trusted(), Micros(self._read()[0]))
+        wall, steady = self._read()
+        stored = wall if self._stored_line is None else self._stored_line + steady
+        return max(self.trusted(), Micros(wall), Micros(stored))
 
     def trusted(self) -> Micros:
         """The instant that has certainly been reached, as far as is known: limits due by it have passed (R-CLOCK-4)."""

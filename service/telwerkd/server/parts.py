@@ -49,6 +49,15 @@ class NotStoredError(Exception):
     """The server stopped, and some of what was submitted may not be stored. None of that was acknowledged."""
 
 
+class Started(NamedTuple):
+    """What goes on beside the calls."""
+
+    committing: "asyncio.Task[None]"
+    """Commits what is submitted; ends when `ingest` is closed."""
+    resumed: asyncio.Event
+    """Set when the clock is held against what is stored."""
+
+
 class Parts(NamedTuple):
     """What the services of a server share."""
 
@@ -130,14 +139,16 @@ class Parts(NamedTuple):
 
     def start(
         self, background: Background, settings: Settings, store: Store, clock: Clock, periods: Periods
-    ) -> "asyncio.Task[None]":
-        """Starts what goes on beside the calls; gives the task that commits, which ends when `ingest` is closed."""
+    ) -> "Started":
+        """Starts what goes on beside the calls."""
         committing = background.start(self.ingest.run(), "group commit", returns=True)
         background.start(self.watches.run(), "watches")
-        upkeep_tasks.start(background, settings, store, clock, self.names, periods, self.upkeep, self.turns.sharing)
+        resumed = upkeep_tasks.start(
+            background, settings, store, clock, self.names, periods, self.upkeep, self.turns.sharing
+        )
         watching = upkeep_tasks.watch_database(store, self.health, periods.ping_every_seconds, self.upkeep)
         background.start(watching, "readiness")
-        return committing
+        return Started(committing, resumed)
 
     def services(self, settings: Settings, store: Store, clock: Clock) -> Services:
         """The services over them."""

@@ -53,14 +53,18 @@ def start(
     periods: Periods,
     figures: UpkeepFigures,
     sharing: Sharing,
-) -> None:
-    """Starts the upkeep of the database. While accounts share the server, it does less in each transaction."""
+) -> asyncio.Event:
+    """Starts the upkeep of the database. While accounts share the server, it does less in each transaction.
+
+    What is given back is set when the clock is held against the past.
+    """
     resumed = asyncio.Event()
     background.start(_settle(store, clock, resumed, sharing), "limits")
     background.start(_compact(store, periods.compact_every_seconds, figures, sharing), "compaction")
     background.start(_free_names(names), "names")
     if settings.retention_days is not None:
         background.start(_purge(store, clock, resumed, settings.retention_days), "retention")
+    return resumed
 
 
 async def _settle(store: Store, clock: Clock, resumed: asyncio.Event, sharing: Sharing) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -59,6 +59,10 @@ RELOADED: Final = frozenset(
     }
 )
 """The settings by which `Running.use` lets a server go on. All others are built into its parts."""
+
+
+_RESUME_SECONDS = 2.0
+"""What holding the clock against the past may take before calls are taken; then it goes on beside them."""
 
 
 class Running(NamedTuple):
@@ -139,8 +143,11 @@ async def _serving(
         )
         if accepted.upkeep is not None:
             background.start(accepted.upkeep(), "keys of tokens")
-        committing = parts.start(background, settings, store, clock, periods)
+        started = parts.start(background, settings, store, clock, periods)
         try:
+            # Else a clock that is behind would refuse the first events for good.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(started.resumed.wait(), _RESUME_SECONDS)
             await server.start()
             parts.health.live()
             parts.health.ready(serving=True)
@@ -153,7 +160,7 @@ async def _serving(
             parts.gate.drain()
             await asyncio.gather(server.stop(settings.grace_seconds), http.stop(settings.grace_seconds))
             try:
-                await parts.store_rest(committing)
+                await parts.store_rest(started.committing)
             finally:
                 await http.stop_probes()
                 await background.end()
