@@ -31,9 +31,9 @@ def backup(database: Location, to: Path, *, force: bool) -> None:
         SchemaError: it cannot be done; nothing new stands under the name then, and what stood there still does.
     """
     source = _file_of(database)
-    schema.revision_of(source)
     target = to.resolve()
     _refuse_own(source, target)
+    schema.revision_of(source)
     refuse_target(target, force=force)
     console = Console(soft_wrap=True, highlight=False, markup=False)
     with out_of_service(target, makes_lock=False), part_of(target) as part:

@@ -27,6 +27,7 @@ from telwerkd.process.steady import monotonic
 from telwerkd.storage.location import Location, PostgresUrl, SqliteFile
 from telwerkd.storage.open_store import opened, prepare
 from telwerkd.storage.schema.errors import SchemaError
+from telwerkd.storage.sqlite.causes import is_outage
 
 _SHOWN_MAX = 20
 _TELL_SECONDS = 5.0
@@ -80,9 +81,9 @@ async def accounts_of(store: Store, console: Console) -> tuple[list[AccountId], 
     for table, listed in (("conversations", _with_conversations(store)), ("accounts", store.accounts)):
         try:
             accounts = await listed()
-        except UnavailableError:
-            raise
-        except Exception as error:  # noqa: BLE001  # a damaged file fails in ways that are the database's own
+        except Exception as error:  # a damaged file fails in ways that are the database's own
+            if is_outage(error):
+                raise
             is_whole = False
             complain(console, f"table {table}: {_in_short(error)}")
             continue
@@ -107,6 +108,7 @@ def _with_conversations(store: Store) -> Callable[[], Awaitable[list[AccountId]]
 
 def _in_short(error: Exception) -> str:
     """What is wrong, without statements and parameters."""
+    error = error.__cause__ if isinstance(error, UnavailableError) and isinstance(error.__cause__, Exception) else error
     return " ".join(str(getattr(error, "orig", error)).split())[:300] or type(error).__name__
 
 
@@ -216,9 +218,9 @@ async def _recounted(store: Store, account: AccountId, console: Console, kpis: s
             with audit_log.recorded("recount", account) as entry:
                 count = await recount(store, account, tell, kpis)
                 entry.outcome = f"conversations={count}"
-        except UnavailableError:
-            raise
-        except Exception as error:  # noqa: BLE001  # see `accounts_of`
+        except Exception as error:  # see `accounts_of`
+            if is_outage(error):
+                raise
             complain(console, f"{_shown(account)} could not be counted anew: {_in_short(error)}")
             return False
     if count:
@@ -240,9 +242,9 @@ async def _rebuild(store: Store, account: AccountId, console: Console) -> bool:
             with audit_log.recorded("rebuild", account) as entry:
                 await repair(store, account, audit)
                 entry.outcome = f"counters={len(audit.mendable_cells)} states={len(audit.states)}"
-        except UnavailableError:
-            raise
-        except Exception as error:  # noqa: BLE001  # see `accounts_of`
+        except Exception as error:  # see `accounts_of`
+            if is_outage(error):
+                raise
             complain(console, f"{_shown(account)} could not be repaired: {_in_short(error)}")
             return False
         corrected = audit.mendable_cells
@@ -264,9 +266,9 @@ async def examined(store: Store, account: AccountId, console: Console) -> Audit 
     """What the examination of an account found, which it says; None if it failed."""
     try:
         audit = await _examine(store, account, console)
-    except UnavailableError:
-        raise
-    except Exception as error:  # noqa: BLE001  # see `accounts_of`
+    except Exception as error:  # see `accounts_of`
+        if is_outage(error):
+            raise
         complain(console, f"{_shown(account)} could not be examined: {type(error).__name__}: {_in_short(error)}")
         return None
     _report(console, account, audit)
