@@ -18,11 +18,14 @@ from telwerkd.domain.counting.deltas import Deltas
 from telwerkd.domain.ids import EPOCH, ConversationId, Micros
 from telwerkd.process.steady import monotonic
 
-PURGED_MAX = 200
-"""Conversations purged in one transaction, so that ingest never waits long behind a purge."""
+PURGED_MAX = 50
+"""Conversations that one transaction looks at: about as many as there is time for on a slow machine."""
 
 PURGED_EVENTS_MAX = 5_000
 """Events of their logs, unless one conversation alone has more."""
+
+PURGED_EVENTS_MIN = 250
+"""Events of their logs that a transaction reads however long that takes: what it takes besides must pay."""
 
 
 class PurgeStep(NamedTuple):
@@ -64,7 +67,8 @@ def _purge_some(command: Purge, tx: Transaction) -> PurgeStep:
     base_facts = Deltas()
     for conversation, row in rows:
         log = tx.log(conversation)
-        if last is not None and (read + len(log) > command.events_max or monotonic() - begun > command.seconds_max):
+        is_late = read >= PURGED_EVENTS_MIN and monotonic() - begun > command.seconds_max
+        if last is not None and (read + len(log) > command.events_max or is_late):
             break
         old = [event for event in log if event.occur_time < horizon]
         if old and (row.due is None or row.due >= horizon):

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -81,10 +82,11 @@ def _private(database: Path) -> None:
 def _refuse_second_name(database: Path) -> None:
     """By a hard link, SQLite's log and the server's lock would lie beside another name, and two could write at once."""
     with suppress(OSError):  # `_connect` says what is wrong
-        if (names := database.stat().st_nlink) > 1:
+        found = database.stat()
+        if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
             raise SchemaError(
-                f"{database} has {names} names, by hard links: a server that has it under another would not be known. "
-                "Remove the other names, or make a copy (`telwerkd backup`, or `cp` while nobody has it open)"
+                f"{database} has {found.st_nlink} names, by hard links: a server that has it under another would not "
+                "be known. Remove the other names, or make a copy (`telwerkd backup`, or `cp` while nobody has it open)"
             )
 
 
