@@ -139,7 +139,7 @@ class Parts(NamedTuple):
 
     def start(
         self, background: Background, settings: Settings, store: Store, clock: Clock, periods: Periods
-    ) -> "Started":
+    ) -> Started:
         """Starts what goes on beside the calls."""
         committing = background.start(self.ingest.run(), "group commit", returns=True)
         background.start(self.watches.run(), "watches")

@@ -111,7 +111,7 @@ class SqliteWriter:
     def _opened(self) -> Iterator[sa.Connection]:
         """The connection, which goes back to its pool after an error only.
 
-        To take it from there and give it back costs a quarter of all that is done for a single event.
+        To take it from there and give it back for each transaction is much of what a single event costs.
         """
         if self._connection is None:
             self._connection = self._engine.connect()
