@@ -16,7 +16,9 @@ from telwerkd.domain.conversation.events import (
     InactivityAction,
     Kind,
     Message,
+    PostChatSurveyAnswered,
     Sender,
+    SurveyAnswer,
     WentLive,
 )
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, WidgetId
@@ -90,6 +92,25 @@ async def test_a_measure_rests_after_its_compaction_until_it_is_quiet_or_too_muc
     for _ in range(2):
         await compaction.run_once()
     assert await store.compactable() == []
+
+
+async def test_while_an_account_gets_events_its_measures_with_few_entries_wait_too(store):
+    """Each compaction of a few entries would write as many chunks as one of many: what is rare is packed with the rest,
+    once nothing is filed for the account between two looks. Another account's events do not keep it waiting."""
+    compaction = Compaction(store)
+
+    async def waiting(account: AccountId) -> int:
+        await compaction.run_once()
+        return sum(size for one, _, size in await store.compactable() if one == account)
+
+    for account in (BROKEN, WHOLE):
+        await put(store, account, event("rare", 0, PostChatSurveyAnswered((SurveyAnswer("how", "well"),))))
+    assert await waiting(WHOLE) == 1
+    for n in range(4):
+        await put(store, WHOLE, event(f"often{n}", n, ActionPerformed(InactivityAction.INACTIVITY_MESSAGE_SENT)))
+        assert await waiting(WHOLE) > 1
+    assert await waiting(BROKEN) == 0
+    assert await waiting(WHOLE) == 0
 
 
 async def test_while_accounts_share_the_server_a_measure_is_compacted_little_by_little_from_the_first_on(store):

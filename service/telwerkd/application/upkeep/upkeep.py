@@ -93,7 +93,11 @@ class UpkeepFigures:
 
 
 class Compaction:
-    """Compacts measures that have many deltas, or whose account has been quiet since the last look."""
+    """Compacts measures that have many deltas, or whose account has been quiet since the last look.
+
+    A measure that rarely changes waits while others of its account do: its few entries belong to about as many chunks
+    as thousands of them would, and each chunk is read and written for a few as for many.
+    """
 
     def __init__(
         self,
@@ -113,6 +117,7 @@ class Compaction:
         self._compact_anyway_at = compact_anyway_at
         self._rest_times = rest_times
         self._seen: dict[tuple[AccountId, Measure], int] = {}
+        """Entries at the last look, less those that were moved since."""
         self._rests_until: dict[tuple[AccountId, Measure], float] = {}
         self._parts: dict[tuple[Measure, float], float] = {}
         """Which part of `COMPACTED_MAX` entries and `CHUNKS_MAX` chunks the next transaction does at most, by measure,
@@ -123,8 +128,9 @@ class Compaction:
         sizes = {(account, measure): size for account, measure, size in await self._store.compactable()}
         now = monotonic()
         self._rests_until = {key: until for key, until in self._rests_until.items() if until > now}
-        ripe = [key for key, size in sizes.items() if self._is_ripe(key, size)]
-        is_quiet = all(size <= self._seen.get(key, 0) for key, size in sizes.items())
+        lively = {account for (account, measure), size in sizes.items() if size > self._seen.get((account, measure), 0)}
+        is_quiet = not lively
+        ripe = [key for key, size in sizes.items() if self._is_ripe(key, size, is_lively=key[0] in lively)]
         self._seen = sizes
         left = False
         for account, measure in ripe:
@@ -132,6 +138,7 @@ class Compaction:
                 begun = monotonic()
                 moved, worked = await self._compact(account, measure, sizes[account, measure], is_quiet=is_quiet)
                 ended = monotonic()
+                self._seen[account, measure] -= moved
                 if moved:
                     self._figures.compaction_seconds.observe(ended - begun)
                     self._figures.compacted_entries += moved
@@ -166,10 +173,10 @@ class Compaction:
                 await asyncio.sleep(_PAUSE_SHARED_TIMES * step.seconds)
         return moved, worked
 
-    def _is_ripe(self, key: tuple[AccountId, Measure], size: int) -> bool:
+    def _is_ripe(self, key: tuple[AccountId, Measure], size: int, *, is_lively: bool) -> bool:
         if size >= self._compact_at and key not in self._rests_until:
             return True
-        return size >= self._compact_anyway_at or self._seen.get(key) == size
+        return size >= self._compact_anyway_at or not is_lively
 
 
 async def purge_old(store: Store, now: Micros, retention_days: int, happens: Micros | None = None) -> None:
