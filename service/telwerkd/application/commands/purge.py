@@ -7,7 +7,7 @@ import msgspec
 
 from telwerkd.application.commands.chunk_merging import add_base
 from telwerkd.application.commands.fact_sums import sum_of
-from telwerkd.application.long_work import STEP_SECONDS_MAX
+from telwerkd.application.long_work import STEP_CONVERSATIONS_MAX, STEP_EVENTS_MAX, STEP_SECONDS_MAX, Step
 from telwerkd.application.ports import Conversation, Transaction
 from telwerkd.domain.conversation.events import Event, Retracted
 from telwerkd.domain.conversation.facts import FactChange
@@ -16,16 +16,6 @@ from telwerkd.domain.conversation.retractions import effective_retractions, take
 from telwerkd.domain.conversation.state import State
 from telwerkd.domain.counting.deltas import Deltas
 from telwerkd.domain.ids import EPOCH, ConversationId, Micros
-from telwerkd.process.steady import monotonic
-
-PURGED_MAX = 50
-"""Conversations that one transaction looks at: about as many as there is time for on a slow machine."""
-
-PURGED_EVENTS_MAX = 5_000
-"""Events of their logs, unless one conversation alone has more."""
-
-PURGED_EVENTS_MIN = 250
-"""Events of their logs that a transaction reads however long that takes: what it takes besides must pay."""
 
 
 class PurgeStep(NamedTuple):
@@ -46,7 +36,7 @@ class Purge:
     """Events before it are replaced, and refused from now on."""
     after: ConversationId
     """Conversations up to this one are purged already."""
-    events_max: int = PURGED_EVENTS_MAX
+    events_max: int = STEP_EVENTS_MAX
     seconds_max: float = STEP_SECONDS_MAX
     now: Micros = EPOCH
     """When it happens, as far as is known: what was known before cannot be told any more (R-ASOF-4)."""
@@ -57,18 +47,17 @@ class Purge:
 
 
 def _purge_some(command: Purge, tx: Transaction) -> PurgeStep:
-    begun = monotonic()
+    step = Step(command.events_max, command.seconds_max)
     horizon = command.horizon
     tx.raise_horizon(horizon)
     high_water = tx.account().high_water
-    rows = tx.conversations_before(horizon, command.after, PURGED_MAX)
-    purged, read, last = 0, 0, None
+    rows = tx.conversations_before(horizon, command.after, STEP_CONVERSATIONS_MAX)
+    purged, last = 0, None
     changed: dict[ConversationId, Conversation] = {}
     base_facts = Deltas()
     for conversation, row in rows:
         log = tx.log(conversation)
-        is_late = read >= PURGED_EVENTS_MIN and monotonic() - begun > command.seconds_max
-        if last is not None and (read + len(log) > command.events_max or is_late):
+        if not step.takes(len(log)):
             break
         old = [event for event in log if event.occur_time < horizon]
         if old and (row.due is None or row.due >= horizon):
@@ -76,14 +65,14 @@ def _purge_some(command: Purge, tx: Transaction) -> PurgeStep:
             base_facts.add_all(final)
             tx.remove_events(conversation, [event.event_id for event in old])
             purged += len(old)
-        read, last = read + len(log), conversation
+        last = conversation
     if purged:
         tx.put_conversations(changed)
         add_base(tx, base_facts)
         tx.note_removed(max(tx.account().mark(command.now), horizon))
         # No count has changed, but what is remembered of the conversations is out of date.
         tx.bump_version()
-    return PurgeStep(purged, last, monotonic() - begun)
+    return PurgeStep(purged, last, step.seconds)
 
 
 def _purged(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from telwerkd.application.commands.chunk_merging import correct_counters
-from telwerkd.application.long_work import STEP_SECONDS_MAX
+from telwerkd.application.long_work import STEP_CONVERSATIONS_MAX, STEP_EVENTS_MAX, STEP_SECONDS_MAX, Step
 from telwerkd.application.ports import Account, Conversation, StoredChunk, Transaction
 from telwerkd.domain.conversation.counting_anew import by_rules, kpis_beyond
 from telwerkd.domain.conversation.events import Event
@@ -25,13 +25,6 @@ from telwerkd.domain.counting.measures import Measure, counts_of
 from telwerkd.domain.counting.reading import entries_of_chunk, unpacked
 from telwerkd.domain.ids import ConversationId, Micros
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
-from telwerkd.process.steady import monotonic
-
-RECOUNTED_MAX = 200
-"""Conversations counted anew in one transaction, so that ingest never waits long behind it."""
-
-RECOUNTED_EVENTS_MAX = 5_000
-"""Events of their logs, unless one conversation alone has more."""
 
 REMOVED_CHUNKS_MAX = 500
 """Chunks of base facts removed in one transaction."""
@@ -73,8 +66,8 @@ class Recount:
 
     after: ConversationId
     """Conversations up to this one are counted by it already."""
-    conversations_max: int = RECOUNTED_MAX
-    events_max: int = RECOUNTED_EVENTS_MAX
+    conversations_max: int = STEP_CONVERSATIONS_MAX
+    events_max: int = STEP_EVENTS_MAX
     seconds_max: float = STEP_SECONDS_MAX
 
     def run(self, tx: Transaction) -> Recounted:
@@ -83,18 +76,17 @@ class Recount:
 
 
 def _recount(command: Recount, tx: Transaction) -> Recounted:
-    begun = monotonic()
+    step = Step(command.events_max, command.seconds_max)
     account = tx.account()
     rows = tx.counted_otherwise(account.rules_target, command.after, command.conversations_max)
     deltas = Deltas(tx.opening_hours)
     widgets = Widgets(tx.widget_versions())
     changed: dict[ConversationId, Conversation] = {}
-    known_from, read = account.known_from, 0
+    known_from = account.known_from
     for conversation, row in rows:
         log = tx.log(conversation)
-        if changed and (read + len(log) > command.events_max or monotonic() - begun > command.seconds_max):
+        if not step.takes(len(log)):
             break
-        read += len(log)
         base = by_rules(row.base, account.rules_target)
         deltas.add_effects(fold(row.base, log, account.high_water, tx.pause)[1], -1)
         if widgets.have_schedules and account.rules_target > PART_ONE:
@@ -109,7 +101,7 @@ def _recount(command: Recount, tx: Transaction) -> Recounted:
             tx.put_rules(account.rules_version, account.rules_target, account.rules_max, known_from)
         tx.bump_version()
         tx.add_deltas(deltas)
-    return Recounted(len(changed), max(changed, default=None), monotonic() - begun)
+    return Recounted(len(changed), max(changed, default=None), step.seconds)
 
 
 def _with_schedules(tx: Transaction, conversation: ConversationId, log: list[Event], widgets: Widgets) -> list[Event]:

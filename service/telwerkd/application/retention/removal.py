@@ -8,8 +8,8 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 
 from telwerkd.application.commands.erase import Erase, Erased
 from telwerkd.application.commands.lower_horizon import Horizon, LowerHorizon, horizon_in
-from telwerkd.application.commands.purge import PURGED_EVENTS_MAX, Purge
-from telwerkd.application.long_work import rest_after
+from telwerkd.application.commands.purge import Purge
+from telwerkd.application.long_work import STEP_EVENTS_MAX, rest_after
 from telwerkd.application.ports import Store
 from telwerkd.domain.ids import EPOCH, AccountId, ConversationId, Micros
 
@@ -18,7 +18,7 @@ async def purge(
     store: Store,
     account: AccountId,
     horizon: Micros,
-    events_max: int = PURGED_EVENTS_MAX,
+    events_max: int = STEP_EVENTS_MAX,
     now: Micros = EPOCH,
     turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
 ) -> int:
