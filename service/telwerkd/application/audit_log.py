@@ -30,8 +30,8 @@ class Entry:
     """An action that is under way."""
 
     def __init__(self) -> None:
-        self.outcome = "done"
-        """What is said of it when it is done."""
+        self.outcome: str | None = "done"
+        """What is said of it when it is done; None: nothing was to be done, and nothing is said."""
 
 
 @contextmanager
@@ -46,4 +46,5 @@ def recorded(action: str, account: str) -> Iterator[Entry]:
     except BaseException as error:
         record(action, account, f"failed: {type(error).__name__}")
         raise
-    record(action, account, entry.outcome)
+    if entry.outcome is not None:
+        record(action, account, entry.outcome)

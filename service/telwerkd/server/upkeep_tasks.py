@@ -63,7 +63,7 @@ def start(
     background.start(_compact(store, periods.compact_every_seconds, figures, sharing), "compaction")
     background.start(_free_names(names), "names")
     if settings.retention_days is not None:
-        background.start(_purge(store, clock, resumed, settings.retention_days), "retention")
+        background.start(_purge(store, names, clock, resumed, settings.retention_days), "retention")
     return resumed
 
 
@@ -101,12 +101,12 @@ async def _free_names(names: NameKeeper) -> None:
         await asyncio.sleep(_FREE_NAMES_EVERY_SECONDS)
 
 
-async def _purge(store: Store, clock: Clock, resumed: asyncio.Event, retention_days: int) -> None:
+async def _purge(store: Store, names: NameKeeper, clock: Clock, resumed: asyncio.Event, retention_days: int) -> None:
     """Purges what is older than the retention."""
     await resumed.wait()
     while True:
         with carrying_on("retention"):
-            await purge_old(store, clock.deletable(), retention_days, clock.trusted())
+            await purge_old(store, names, clock.deletable(), retention_days, clock.trusted())
         await asyncio.sleep(_PURGE_EVERY_SECONDS)
 
 

@@ -9,6 +9,7 @@ from telwerkd.application.batches import IngestLimits, Rejected, Submitted, Verd
 from telwerkd.application.clock import Clock
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.retention.removal import horizon_of, lower_horizon, purge
+from telwerkd.application.upkeep.freeing import NameKeeper
 from telwerkd.application.upkeep.stored_time import StoredTime, reached
 from telwerkd.application.upkeep.upkeep import DAY, purge_old, settle_due
 from telwerkd.domain.conversation.events import (
@@ -154,7 +155,7 @@ async def test_a_clock_that_starts_400_days_ahead_purges_nothing_recent(store, c
         assert times.trusted < 60 * 86_400
         times.pass_(120)
         assert times.trusted > 459 * 86_400
-    await purge_old(store, times.clock.deletable(), retention_days=30)
+    await purge_old(store, NameKeeper(store), times.clock.deletable(), retention_days=30)
     log = await store.read(ACME, lambda view: view.log(ConversationId("c")))
     assert {int(kept.event_id) for kept in log} == set(range(29, 60))
     assert (await horizon_of(store, ACME)).instant <= START + 30 * DAY
@@ -163,7 +164,7 @@ async def test_a_clock_that_starts_400_days_ahead_purges_nothing_recent(store, c
 async def test_a_limit_far_ahead_is_no_time_that_has_passed_for_retention(store):
     """A clock that is years ahead purges by what happened, not by a limit that is still open."""
     await put(store, event("old", 0, ACTION), *goes_live(86_400, 30 * 86_400, "c2"))
-    await purge_old(store, Micros(START + 3_000 * DAY), retention_days=1)
+    await purge_old(store, NameKeeper(store), Micros(START + 3_000 * DAY), retention_days=1)
     assert (await horizon_of(store, ACME)).instant == START + DAY
 
 

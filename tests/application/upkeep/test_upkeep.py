@@ -8,6 +8,7 @@ import pytest
 
 from telwerkd.application.batches import IngestLimits, Submitted
 from telwerkd.application.commands.ingest_batch import IngestBatch
+from telwerkd.application.upkeep.freeing import NameKeeper
 from telwerkd.application.upkeep.upkeep import DAY, Compaction, purge_old, settle_due
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.events import (
@@ -136,7 +137,7 @@ async def test_a_clock_that_is_years_ahead_purges_no_recent_event(store):
     """The retention counts back from the newest event when the clock is further ahead."""
     day = DAY // SECOND
     await put(store, WHOLE, event("old", 0, Message(Sender.CONTACT)), event("new", 40 * day, Message(Sender.BOT)))
-    await purge_old(store, Micros(START + 3_000 * DAY), retention_days=30)
+    await purge_old(store, NameKeeper(store), Micros(START + 3_000 * DAY), retention_days=30)
     log = await store.read(WHOLE, lambda view: view.log(ConversationId("c")))
     assert [kept.event_id for kept in log] == ["new"]
     assert (await store.read(WHOLE, lambda view: view.account().horizon)) == START + 11 * DAY

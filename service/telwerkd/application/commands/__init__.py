@@ -12,6 +12,7 @@ from telwerkd.application.commands.free_names import FreeNames
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.commands.lower_horizon import LowerHorizon
 from telwerkd.application.commands.purge import Purge
+from telwerkd.application.commands.read_account import ReadAccount
 from telwerkd.application.commands.recount import AimAtRules, EndRecount, Recount
 from telwerkd.application.commands.repair import Repair
 from telwerkd.application.commands.set_display_names import SetDisplayNames
@@ -26,6 +27,7 @@ AnyCommand: TypeAlias = (
     | LowerHorizon
     | Erase
     | FreeNames
+    | ReadAccount
     | Repair
     | AimAtRules
     | Recount

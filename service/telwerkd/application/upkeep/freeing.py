@@ -6,9 +6,12 @@ since: so a name is never removed while an event that brings it is stored.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from telwerkd.application.commands.free_names import FreeNames, unused_names
+from telwerkd.application.commands.read_account import ReadAccount
 from telwerkd.application.failures import set_apart
 from telwerkd.application.ports import Store
 from telwerkd.domain.errors import UnavailableError
@@ -31,6 +34,12 @@ class _Looked(NamedTuple):
     rests_until: float
 
 
+class Removal:
+    """Taking something out of an account; `is_empty` once it is known that there was nothing."""
+
+    is_empty = False
+
+
 class NameKeeper:
     """Frees the names of accounts that were at their limit, or from which something was taken out."""
 
@@ -42,6 +51,16 @@ class NameKeeper:
     def notice(self, account: AccountId) -> None:
         """Has an account looked at soon. Cheap, and safe to repeat."""
         self._noticed.add(account)
+
+    @contextmanager
+    def noticing(self, account: AccountId) -> Iterator[Removal]:
+        """Has an account looked at after something is taken out of it, also where that ends in the middle."""
+        removal = Removal()
+        try:
+            yield removal
+        finally:
+            if not removal.is_empty:
+                self.notice(account)
 
     async def run_once(self) -> None:
         """Looks at every account that was noticed and does not rest.
@@ -68,7 +87,8 @@ class NameKeeper:
                 raise
 
     async def _look(self, account: AccountId, looked: _Looked | None) -> None:
-        row = await self._store.read(account, lambda view: view.account())
+        # A removal whose caller has gone may be on its way still, and nobody would have the account looked at again.
+        [row] = await self._store.write([(account, ReadAccount())])
         state = (row.version, row.horizon)
         if looked is not None and looked.state == state:
             return

@@ -10,6 +10,7 @@ from telwerkd.application.commands.settle_timers import SETTLED_MAX, TIES_MAX, S
 from telwerkd.application.failures import set_apart
 from telwerkd.application.ports import Store
 from telwerkd.application.retention.removal import purge
+from telwerkd.application.upkeep.freeing import NameKeeper
 from telwerkd.application.upkeep.stored_time import reached
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import SECOND, AccountId, Micros
@@ -179,8 +180,10 @@ class Compaction:
         return size >= self._compact_anyway_at or not is_lively
 
 
-async def purge_old(store: Store, now: Micros, retention_days: int, happens: Micros | None = None) -> None:
-    """Purges every account's events that are older than the retention, in whole days.
+async def purge_old(
+    store: Store, names: NameKeeper, now: Micros, retention_days: int, happens: Micros | None = None
+) -> None:
+    """Purges every account's events that are older than the retention, in whole days; `names` frees theirs.
 
     `now` is what `Clock.deletable` gives, `happens` what `Clock.trusted` does. Counted back from the account's newest
     event, or limit that has passed, if the clock is further ahead: purging cannot be undone, and a clock that was set
@@ -194,6 +197,8 @@ async def purge_old(store: Store, now: Micros, retention_days: int, happens: Mic
             newest = await store.read(account, reached)
             if newest is not None:
                 until = min(now, newest + DAY)
-                purged = await purge(store, account, Micros((until // DAY - retention_days) * DAY), now=happens or now)
-                if purged:
-                    audit_log.record("purge", account, f"by retention_days={retention_days} events={purged}")
+                horizon = Micros((until // DAY - retention_days) * DAY)
+                with names.noticing(account) as removal, audit_log.recorded("purge", account) as entry:
+                    purged = await purge(store, account, horizon, now=happens or now)
+                    removal.is_empty = not purged
+                    entry.outcome = f"by retention_days={retention_days} events={purged}" if purged else None

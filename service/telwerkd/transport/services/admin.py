@@ -35,12 +35,11 @@ class AdminService(admin_grpc.AdminServiceServicer):
         account = self._callers.account(request.account_id)
         conversation = ConversationId(self._fields.id("conversation_id", request.conversation_id))
         async with self._callers.questions.turn(account):
-            with audit_log.recorded("erase", account) as entry:
+            with self._names.noticing(account), audit_log.recorded("erase", account) as entry:
                 erased = await erase(
                     self._store, account, conversation, keep_counts=request.keep_counts, now=self._clock.trusted()
                 )
                 entry.outcome = f"events={erased.events} counts={'kept' if request.keep_counts else 'removed'}"
-        self._names.notice(account)
         return admin.EraseConversationResponse(erased_event_count=erased.events, fact_count=erased.facts)
 
     async def PurgeEvents(self, request: admin.PurgeEventsRequest, context: _Context) -> admin.PurgeEventsResponse:
@@ -56,8 +55,7 @@ class AdminService(admin_grpc.AdminServiceServicer):
             pass  # refused here, where too much of the account waits
         # Its steps have turns of their own, so that other calls of the account come between.
         turn = partial(self._callers.questions.turn, account, waiting_is_bounded=False)
-        with audit_log.recorded("purge", account) as entry:
+        with self._names.noticing(account), audit_log.recorded("purge", account) as entry:
             purged = await purge(self._store, account, horizon, now=self._clock.trusted(), turn=turn)
             entry.outcome = f"before={request.before_time.ToJsonString()} events={purged}"
-        self._names.notice(account)
         return admin.PurgeEventsResponse(purged_event_count=purged)

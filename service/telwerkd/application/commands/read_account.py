@@ -1,0 +1,14 @@
+"""Reading an account's row behind all that is on its way to the database."""
+
+from dataclasses import dataclass
+
+from telwerkd.application.ports import Account, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAccount:
+    """Reads the account's row after what was written before, also by callers that have gone meanwhile."""
+
+    def run(self, tx: Transaction) -> Account:
+        """Returns it."""
+        return tx.account()
