@@ -1,4 +1,4 @@
-"""`telwerkd verify` on a file with a page that is not what it should be."""
+"""`telwerkd verify` on a database with a page that is not what it should be."""
 
 import asyncio
 import sqlite3
@@ -6,8 +6,9 @@ from contextlib import closing
 from pathlib import Path
 
 from telwerkd.server import maintenance
-from telwerkd.storage.location import SqliteFile
+from telwerkd.storage.location import Location, SqliteFile, located
 from tests.conftest import started, wired
+from tests.postgres import PostgresServer, execute
 
 CHAT = "09:00:00 anna assigned in sales"
 
@@ -24,8 +25,31 @@ def test_a_damaged_page_is_named_with_its_account_and_the_others_are_examined(tm
     assert "b: 300 events of 300 conversations: clean" in told
 
 
-async def _filled(path: Path) -> None:
-    async with started(path) as server:
+def test_a_damaged_page_of_postgresql_is_named_with_its_account_and_the_others_are_examined(capsys):
+    postgres = PostgresServer()
+    try:
+        postgres.start()
+        database = located(postgres.url)
+        asyncio.run(_filled(database))
+        [[folder, name]] = execute(
+            postgres.url, "SELECT current_setting('data_directory'), pg_relation_filepath('events')"
+        )
+        postgres.stop()
+        with Path(folder, name).open("r+b") as table:
+            table.seek(8_192)  # its second page, of the first account
+            table.write(b"\xff" * 16)
+        postgres.start()
+        assert not asyncio.run(maintenance.verify(database))
+    finally:
+        postgres.remove()
+    told = capsys.readouterr().out
+    assert "a could not be examined: " in told
+    assert "invalid page in block 1 of relation" in told
+    assert "b: 300 events of 300 conversations: clean" in told
+
+
+async def _filled(database: Path | Location) -> None:
+    async with started(database) as server:
         for account in ("a", "b"):
             await server.ingest(account, [e for n in range(300) for e in wired(CHAT, f"chat-{account}-{n:04}")])
 

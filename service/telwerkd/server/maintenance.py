@@ -27,7 +27,7 @@ from telwerkd.process.steady import monotonic
 from telwerkd.storage.location import Location, PostgresUrl, SqliteFile
 from telwerkd.storage.open_store import opened, prepare
 from telwerkd.storage.schema.errors import SchemaError
-from telwerkd.storage.sqlite.causes import is_outage
+from telwerkd.storage.unavailable import is_outage
 
 _SHOWN_MAX = 20
 _TELL_SECONDS = 5.0

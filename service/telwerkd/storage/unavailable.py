@@ -1,6 +1,7 @@
 """What a caller, and the log, are told of any database that does not do its work just now."""
 
 import logging
+import sqlite3
 
 from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.process.log_format import Event
@@ -16,6 +17,21 @@ def database_unavailable() -> UnavailableError:
     return UnavailableError(
         Reason.DATABASE_UNAVAILABLE, "the database does not answer: send it again later", _RETRY_SECONDS
     )
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether the database does not answer. A damaged page is no such thing: others may be whole."""
+    return isinstance(error, UnavailableError) and not _is_damage(error.__cause__)
+
+
+def _is_damage(cause: BaseException | None) -> bool:
+    found = getattr(cause, "orig", cause)  # a driver's own error, or SQLAlchemy's of it
+    code, state = getattr(found, "sqlite_errorcode", None), getattr(found, "sqlstate", None)
+    return (isinstance(code, int) and code & 0xFF in _DAMAGE_CODES) or state in _DAMAGE_STATES
+
+
+_DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_DAMAGE_STATES = {"XX001", "XX002"}  # data_corrupted, index_corrupted
 
 
 class Outage:

@@ -5,8 +5,6 @@ import os
 import sqlite3
 from pathlib import Path
 
-from telwerkd.domain.errors import UnavailableError
-
 ROOM_BYTES = 2**20
 """What must be free beside the database: its log has room of its own for a small transaction, also on a full disk."""
 
@@ -14,14 +12,6 @@ ROOM_BYTES = 2**20
 def is_busy(error: Exception) -> bool:
     """Whether somebody else is at the file just now."""
     return _code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-
-
-def is_outage(error: Exception) -> bool:
-    """Whether the database does not answer. A damaged page is no such thing: others may be whole."""
-    if not isinstance(error, UnavailableError):
-        return False
-    cause = error.__cause__
-    return cause is None or _code(getattr(cause, "orig", cause)) not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def why_not(path: Path, error: BaseException) -> str:
