@@ -2,8 +2,9 @@
 
 import asyncio
 import random
+import sqlite3
 from collections import Counter
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,26 @@ def test_the_log_keeps_to_its_quarter_while_the_file_becomes_small_again(spool: 
     file.remove(range(1, count + 1))
     assert spool.stat().st_size < BYTES_MIN / 32
     assert spool.with_name(f"{spool.name}-wal").stat().st_size <= BYTES_MIN / 4
+    file.close()
+
+
+def test_the_log_keeps_to_its_quarter_by_whatever_name_the_file_is_opened(spool: Path) -> None:
+    """It lies beside the file, not beside a link; while another program reads, it cannot be copied, and would grow."""
+    folder = spool.with_name("folder")
+    folder.mkdir()
+    spool.symlink_to(folder / "really.db")
+    file = SpoolFile(spool, "acme", BYTES_MIN)
+
+    def fill() -> None:
+        for number in range(1_000):
+            file.append([large(number).SerializeToString()])
+
+    with closing(sqlite3.connect(spool, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM events").fetchone()
+        with pytest.raises(SpoolError, match="cannot be written: another program reads it"):
+            fill()
+        assert (folder / "really.db-wal").stat().st_size <= BYTES_MIN / 4
     file.close()
 
 

@@ -52,8 +52,7 @@ class Spool:
     ) -> None:
         if bytes_max < BYTES_MIN:
             raise ValueError(f"spool_bytes_max is at least {BYTES_MIN:,}")
-        # The file stays the same when the process goes to another folder.
-        self._file = SpoolFile(Path(os.path.realpath(path)), account_id, bytes_max)
+        self._file = SpoolFile(Path(path), account_id, bytes_max)
         self._full = f"the spool {self._file.path} is full (spool_bytes_max = {bytes_max:,})"
         self._waits = waits
         self._changed = changed

@@ -10,6 +10,7 @@ time.
 """
 
 import logging
+import os
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
@@ -69,7 +70,9 @@ class SpoolFile:
     """
 
     def __init__(self, path: Path, account_id: str, bytes_max: int) -> None:
-        self.path = path
+        # As SQLite does, which has the log beside the file and not beside a symbolic link to it. Also, the file stays
+        # the same when the process goes to another folder.
+        self.path = path = Path(os.path.realpath(path))
         self._log_path = Path(f"{path}-wal")
         self._log_bytes_max = bytes_max // 4
         # What is in the log when it is copied into the database, and what the transaction before that adds.
