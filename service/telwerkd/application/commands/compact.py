@@ -15,6 +15,8 @@ class Compacted(NamedTuple):
     moved: int
     """By how many delta entries fewer there are."""
     seconds: float
+    """Without its commit. What that takes, the sync of a slow disk above all, is much the same for a small one, so that
+    smaller ones would make it worse; and others wait for it as behind any other transaction."""
 
 
 @dataclass(frozen=True, slots=True)
