@@ -2,9 +2,13 @@
 
 import asyncio
 import os
+import re
 import resource
+import select
 import signal
 import subprocess
+import sys
+import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -207,6 +211,44 @@ async def _answers(server: Server) -> bool:
         return await status_of(server, "readiness") == SERVING
     except grpc.aio.AioRpcError:
         return False
+
+
+async def test_a_stop_that_reaches_every_process_of_a_group_lets_workers_end_their_calls(database):
+    """As a supervisor sends it, or `kill` to a group: each worker is told twice, and that is no second signal."""
+    with serving(database, "--workers", "2") as (address, process):
+        async with connected(address) as server:
+            await server.ingest_chat("acme", RATED, "c1")
+        for worker in workers_of(process):
+            os.kill(worker, signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(process.wait, 60) == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_signals_that_ask_for_something_wait_while_a_server_starts(database, tmp_path, workers):
+    """To read settings again (SIGHUP), or to confirm the clock (SIGUSR1): neither server nor workers end of it."""
+    config = tmp_path / "telwerkd.toml"
+    config.write_text("grace_seconds = 5\n", encoding="utf-8")
+    command = [sys.executable, "-m", "telwerkd.cli", "serve", "--database", database.dsn, "--config", str(config)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TELWERK_")}
+    environment["TELWERK_HTTP_LISTEN"] = ""
+    ports = ["--listen", "127.0.0.1:0", "--workers", workers]
+    with subprocess.Popen([*command, *ports], stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        while not holds_signals(process.pid):
+            time.sleep(0.01)
+        while not select.select([process.stdout], [], [], 0.02)[0]:
+            for number in (signal.SIGHUP, signal.SIGUSR1):
+                process.send_signal(number)
+        assert process.stdout.readline().startswith("Telwerk listens on ")
+        process.terminate()
+        assert process.wait(60) == 0
+
+
+def holds_signals(pid: int) -> bool:
+    """Whether it has come so far that it lets them wait; Python itself begins without."""
+    [blocked] = re.findall(r"^SigBlk:\s*([0-9a-f]+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return bool(int(blocked, 16) & 1 << signal.SIGHUP - 1)
 
 
 async def test_workers_end_with_the_process_that_started_them(database):

@@ -4,6 +4,8 @@
 import os
 import sys
 
+from telwerkd.process import held_signals
+
 
 def main() -> None:
     """Runs `telwerkd`."""
@@ -17,6 +19,9 @@ def main() -> None:
         from telwerkd.cli import health
 
         sys.exit(health.main(rest))
+    if command == "serve":
+        # Until there is somebody to handle them: what a server imports takes a second or two.
+        held_signals.hold()
     from telwerkd.cli import app
 
     app.main()

@@ -11,6 +11,7 @@ import typer
 
 from telwerkd.application.clock import Clock
 from telwerkd.cli.shared import Config, Database, help_of, loaded, run
+from telwerkd.process import held_signals
 from telwerkd.process.descriptors import raise_limit
 from telwerkd.process.gc_tuning import devote_process
 from telwerkd.process.heap import tune_heap
@@ -100,6 +101,7 @@ async def _serve(settings: Settings, reloading: Reloading) -> None:
         log.info("stopped")
         return
     stop = Stop(settings.grace_seconds, on_hangup=reloading.on_hangup)
+    held_signals.release()
     async with running(settings, clock=clock) as server:
         addresses = server.address, server.http_address, server.probe_address
         print(start_lines(settings, *addresses), flush=True)  # noqa: T201

@@ -33,11 +33,14 @@ class Stop:
         grace_seconds: float,
         before_exit: Callable[[], None] = lambda: None,
         on_hangup: Callable[[], None] | None = None,
+        *,
+        ends_at_once: bool = True,
     ) -> None:
-        """`on_hangup` is called on SIGHUP in place of a stop."""
+        """`on_hangup` is called on SIGHUP in place of a stop; `ends_at_once` is what a second signal to stop does."""
         self.asked = asyncio.Event()
         self._seconds = grace_seconds + STOP_SECONDS
         self._before_exit = before_exit
+        self._ends_at_once = ends_at_once
         loop = asyncio.get_running_loop()
         signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         self._signals = [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]
@@ -52,7 +55,7 @@ class Stop:
         self.asked.set()
         # Not on the event loop: should it hang, these must not.
         for number in self._signals:
-            if number is not signal.SIGHUP:
+            if number is not signal.SIGHUP and self._ends_at_once:
                 signal.signal(number, self._end_at_once)
         limit = threading.Timer(self._seconds, self._give_up)
         limit.daemon = True

@@ -20,7 +20,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from telwerkd.application.clock import Clock
-from telwerkd.process import log_format
+from telwerkd.process import held_signals, log_format
 from telwerkd.process.descriptors import raise_limit
 from telwerkd.process.gc_tuning import devote_process
 from telwerkd.process.heap import tune_heap
@@ -75,12 +75,13 @@ async def serve(settings: Settings, what_runs: Event, reloading: Reloading) -> N
         workers = [await _Worker.spawned(copied, reloading, place, figures) for place in range(settings.workers)]
         hangup = partial(_pass_on, workers, signal.SIGHUP) if reloading.on_hangup else None
         stop = Stop(settings.grace_seconds, partial(_kill, workers), hangup)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _pass_on, workers, signal.SIGUSR1)
+        held_signals.release()
         try:
             await asyncio.gather(*(worker.started() for worker in workers))
             print(start_lines(settings, address, http, probes), flush=True)  # noqa: T201
             log.info(what_runs)
             keeping = [asyncio.create_task(worker.kept_alive()) for worker in workers]
-            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _pass_on, workers, signal.SIGUSR1)
             await stop.asked.wait()
             log.info("stopping: running calls end, at most %.0f s", settings.grace_seconds)
             for task in keeping:
@@ -241,7 +242,9 @@ def _spawned(settings: Settings, reloading: Reloading, line: socket.socket) -> t
     fields = {name: getattr(settings, name) for name in Settings.model_fields}
     ours, theirs = _spawn.Pipe()
     process = _spawn.Process(target=_work, args=(fields, reloading, theirs, line), name="telwerkd worker")
-    process.start()
+    # Signals that are passed on to it before it is ready for them wait.
+    with held_signals.held():
+        process.start()
     theirs.close()
     line.close()
     return process, ours
@@ -251,7 +254,8 @@ def _work(fields: dict[str, Any], reloading: Reloading, word: Connection, line: 
     """A worker's life."""
     # Ctrl-C and the end of a terminal reach all; the process that started us tells us to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if not reloading.on_hangup:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     settings = Settings(**fields)
     log_limit.set_up(settings.log_style, settings.log_lines_max, names_process=True)
     raise_limit()
@@ -267,12 +271,12 @@ def _work(fields: dict[str, Any], reloading: Reloading, word: Connection, line: 
 
 
 async def _serve_one(settings: Settings, reloading: Reloading, word: Connection, line: socket.socket) -> None:
-    stop = Stop(settings.grace_seconds)
+    # A stop may reach all processes of a group, and us once more from the one that started us, which ends us at once.
+    stop = Stop(settings.grace_seconds, on_hangup=reloading.on_hangup, ends_at_once=False)
     loop = asyncio.get_running_loop()
     clock = Clock()
     loop.add_signal_handler(signal.SIGUSR1, clock.confirm)
-    if reloading.on_hangup:
-        loop.add_signal_handler(signal.SIGHUP, reloading.on_hangup)
+    held_signals.release()
     # Nothing is ever sent to us: what can be read is the end of the process that started us.
     loop.add_reader(word.fileno(), stop.ask)
     async with running(settings, is_worker=True, clock=clock) as server:
