@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -229,20 +229,35 @@ def test_signals_that_ask_for_something_wait_while_a_server_starts(database, tmp
     """To read settings again (SIGHUP), or to confirm the clock (SIGUSR1): neither server nor workers end of it."""
     config = tmp_path / "telwerkd.toml"
     config.write_text("grace_seconds = 5\n", encoding="utf-8")
-    command = [sys.executable, "-m", "telwerkd.cli", "serve", "--database", database.dsn, "--config", str(config)]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TELWERK_")}
-    environment["TELWERK_HTTP_LISTEN"] = ""
-    ports = ["--listen", "127.0.0.1:0", "--workers", workers]
-    with subprocess.Popen([*command, *ports], stdout=subprocess.PIPE, text=True, env=environment) as process:
-        assert process.stdout is not None
-        while not holds_signals(process.pid):
-            time.sleep(0.01)
+    with starting(database, "--config", str(config), "--workers", workers) as process:
         while not select.select([process.stdout], [], [], 0.02)[0]:
             for number in (signal.SIGHUP, signal.SIGUSR1):
                 process.send_signal(number)
+            for worker in workers_of(process):  # as Ctrl-C does, which reaches the whole group
+                os.kill(worker, signal.SIGINT)
         assert process.stdout.readline().startswith("Telwerk listens on ")
         process.terminate()
         assert process.wait(60) == 0
+
+
+def test_ctrl_c_while_a_server_starts_ends_it_without_a_traceback(database):
+    with starting(database) as process:
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60) == ("", "")
+        assert process.returncode == -signal.SIGINT
+
+
+@contextmanager
+def starting(database: PostgresUrl, *flags: str) -> Iterator["subprocess.Popen[str]"]:
+    """A server that has just begun to start."""
+    command = [sys.executable, "-m", "telwerkd.cli", "serve", "--database", database.dsn, "--listen", "127.0.0.1:0"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TELWERK_")}
+    environment["TELWERK_HTTP_LISTEN"] = ""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*command, *flags], stdout=pipe, stderr=pipe, text=True, env=environment) as process:
+        while not holds_signals(process.pid):
+            time.sleep(0.01)
+        yield process
 
 
 def holds_signals(pid: int) -> bool:

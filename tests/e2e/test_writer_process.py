@@ -181,6 +181,7 @@ async def test_a_stop_for_all_processes_is_a_stop_of_the_server(tmp_path, how):
             return len(producers.acknowledged) >= 150
 
         await eventually(busy)
+        os.killpg(process.pid, signal.SIGUSR1)  # that the clock is right is told the server alone
         os.killpg(process.pid, how)
         await sending
     assert await asyncio.to_thread(process.wait, 30) == 0

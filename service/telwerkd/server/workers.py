@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
@@ -242,7 +243,8 @@ def _spawned(settings: Settings, reloading: Reloading, line: socket.socket) -> t
     fields = {name: getattr(settings, name) for name in Settings.model_fields}
     ours, theirs = _spawn.Pipe()
     process = _spawn.Process(target=_work, args=(fields, reloading, theirs, line), name="telwerkd worker")
-    # Signals that are passed on to it before it is ready for them wait.
+    resource_tracker.ensure_running()  # as it begins, it lets go of signals that are held
+    # What is passed on to it before it is ready, or reaches the whole group, waits.
     with held_signals.held():
         process.start()
     theirs.close()
