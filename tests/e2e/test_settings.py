@@ -1,13 +1,15 @@
 """Widget settings are bounded: what an account may store of them, and what one page of them holds."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import grpc
 import pytest_asyncio
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from telwerk.v1 import settings_service_pb2 as settings
-from tests.conftest import CALL_SECONDS, Server, refusal, started
+from tests.conftest import CALL_SECONDS, Server, eventually, refusal, started
+from tests.e2e.test_opening_hours import hours, weekly
 
 MIB = 2**20
 LARGE = 400_000
@@ -71,3 +73,47 @@ async def test_a_page_is_short_where_settings_are_large_and_an_account_stores_no
     other.account_id = "b"
     await server.settings.SetWidgetSettings(other, timeout=CALL_SECONDS)
     await server.settings.SetWidgetSettings(version("w9", size=2_000), timeout=CALL_SECONDS)
+
+
+async def test_an_account_that_is_full_of_settings_recovers_by_replacing_them(either):
+    """Where each version brings opening hours, these are what fills it; they go when no version has them any more."""
+    async with started(either, widget_settings_bytes_max=30_000) as server:
+
+        async def is_stored(second: int, minute: int | None) -> bool:
+            request = version("web", second, size=0)
+            if minute is not None:
+                request.settings.opening_hours.CopyFrom(hours(*weekly(1, stretch=open_from(minute))))
+            request.account_id = "full"
+            with suppress(grpc.aio.AioRpcError):
+                await server.settings.SetWidgetSettings(request, timeout=CALL_SECONDS)
+                return True
+            return False
+
+        count = 0
+        while await is_stored(count, count):
+            count += 1
+        assert not await is_stored(count, None), "nothing is added"
+        assert not await is_stored(0, 1_000), "nor replaced by other opening hours"
+        for second in range(count):
+            assert await is_stored(second, None), "less is always taken"
+
+        async def is_taken() -> bool:
+            return await is_stored(count, 1_000)
+
+        await eventually(is_taken)
+
+
+async def test_versions_count_as_more_than_their_bytes(either):
+    """All of them are read for the first event after a change of the account."""
+    async with started(either, widget_settings_bytes_max=4_000) as server:
+        small = [version("web", second, size=0) for second in range(11)]
+        for request in small:
+            request.account_id = "many"
+        for request in small[:10]:
+            await server.settings.SetWidgetSettings(request, timeout=CALL_SECONDS)
+        refused = await refusal(server.settings.SetWidgetSettings(small[10], timeout=CALL_SECONDS))
+        assert "widget_settings_bytes_max" in refused.text
+
+
+def open_from(minute: int) -> settings.OpenStretch:
+    return settings.OpenStretch(open_minute=minute, close_minute=1_440)

@@ -405,9 +405,12 @@ async def test_widget_versions(store: Store) -> None:
         found = await store.read(ACME, lambda view, place=(start, count): view.newest_settings(*place))
         assert found == newest[start : start + count]
     assert await store.read(OTHER, lambda view: view.newest_settings(0, 5)) == []
-    sizes = [len(records.version_blob(each)) for each in (*in_order, version(0, None))]
-    assert await store.read(ACME, lambda view: view.settings_bytes(WEB, Micros(20))) == sum(sizes) - sizes[2]
-    assert await store.read(OTHER, lambda view: view.settings_bytes(WEB, Micros(20))) == 0
+    sizes = [len(records.version_blob(each)) + 400 for each in (*in_order, version(0, None))]
+    changed = version(20, None)
+    after = len(records.version_blob(changed)) + 400
+    found = await store.read(ACME, lambda view: view.settings_bytes(WEB, changed))
+    assert found == (sum(sizes) - sizes[2], sizes[2], after)
+    assert await store.read(OTHER, lambda view: view.settings_bytes(WEB, changed)) == (0, 0, after)
 
 
 # --- counters -------------------------------------------------------------------------------------------------------
@@ -767,7 +770,7 @@ def full(request: pytest.FixtureRequest, empty: Path, tmp_path_factory: pytest.T
         ("widget_settings", "PRIMARY KEY", lambda tx: tx.widget_versions()),
         ("widget_settings", "PRIMARY KEY", lambda tx: tx.widget_history(WEB, 0, 5)),
         ("widget_settings", "PRIMARY KEY", lambda tx: tx.newest_settings(0, 5)),
-        ("widget_settings", "PRIMARY KEY", lambda tx: tx.settings_bytes(WEB, Micros(0))),
+        ("widget_settings", "PRIMARY KEY", lambda tx: tx.settings_bytes(WEB, WidgetVersion(Micros(0), None, (), ()))),
         ("accounts", "PRIMARY KEY", lambda tx: tx.account()),
         ("accounts", "PRIMARY KEY", lambda tx: tx.raise_high_water(Micros(5))),
         ("conversations", "INDEX conversations_due", lambda tx: tx.due(Micros(5), 10)),

@@ -37,8 +37,16 @@ Encode = Callable[[WidgetId, WidgetVersion, Schedule | None], bytes]
 class AccountSettings:
     """The settings of accounts and widgets, in a store."""
 
-    def __init__(self, store: Store, readers: Readers, widget_settings_bytes_max: int | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        readers: Readers,
+        widget_settings_bytes_max: int | None = None,
+        exhausted: Callable[[AccountId], None] = lambda _account: None,
+    ) -> None:
+        """`exhausted` is told of an account that has no room for settings, to look for what nothing uses any more."""
         self._store = store
+        self._exhausted = exhausted
         self._readers = readers
         self._bytes_max = widget_settings_bytes_max
 
@@ -52,10 +60,11 @@ class AccountSettings:
         """
         [others] = await self._store.write([(account, SetWidgetSettings(widget, version, self._bytes_max, schedule))])
         if others is not None:
+            self._exhausted(account)
             raise LimitExceededError(
                 Part.WIDGET_SETTINGS,
-                f"this account's other widget settings take {others} bytes, of all versions; none is added beyond "
-                f"{self._bytes_max} (widget_settings_bytes_max)",
+                f"this account's other widget settings take {others} bytes, of all versions, and none is added beyond "
+                f"{self._bytes_max} (widget_settings_bytes_max): replace some by smaller ones, of the same time",
             )
 
     async def widget(

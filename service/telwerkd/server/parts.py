@@ -171,7 +171,7 @@ class Parts(NamedTuple):
                 names,
             ),
             SettingsService(
-                AccountSettings(store, self.readers, settings.widget_settings_bytes_max),
+                AccountSettings(store, self.readers, settings.widget_settings_bytes_max, self.names.notice),
                 clock,
                 callers,
                 DisplayNames(store, self.readers, settings.display_names_max, spent),

@@ -154,8 +154,8 @@ class SettingsFields(BaseModel):
     widget_settings_bytes_max: int = Field(
         8 * 2**20,
         gt=0,
-        description="Bytes of an account's widget settings and opening hours, of all versions; beyond it none is "
-        "added.",
+        description="Bytes of an account's widget settings and opening hours, of all versions, and 400 for each "
+        "version; beyond it none is added.",
     )
     display_names_max: int = Field(
         NAMES_PER_ACCOUNT_MAX, gt=0, description="Display names of one account, of all kinds together."

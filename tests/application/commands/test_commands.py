@@ -49,7 +49,7 @@ EXAMPLES: list[AnyCommand] = [
     Compact(Kpi.FEEDBACK_COUNT, 100, 100),
     Purge(at("08:00:00"), ConversationId("")),
     LowerHorizon(at("07:00:00")),
-    FreeNames(Unused(1, {}, is_settled=True)),
+    FreeNames(Unused(1, {}, set(), is_settled=True)),
     FreeNames(None),
     ReadAccount(),
     Repair([C], [], {}, sources_damaged=False, names=[], chunks=[]),

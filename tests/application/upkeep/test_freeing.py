@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from telwerkd.application.audit import examine
 from telwerkd.application.batches import IngestLimits, Rejected, Submitted, Verdict
 from telwerkd.application.commands.compact import Compact
 from telwerkd.application.commands.free_names import FreeNames, unused_names
 from telwerkd.application.commands.ingest_batch import IngestBatch
+from telwerkd.application.commands.settings import SetWidgetSettings
 from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS
 from telwerkd.application.ports import Store
 from telwerkd.application.retention.removal import erase, purge
@@ -25,7 +27,9 @@ from telwerkd.domain.conversation.events import (
     Sender,
     SurveyAnswer,
 )
+from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, OperatorGroupId, OperatorId, WidgetId
+from telwerkd.domain.time.opening_hours import OpenStretch, schedule_of
 from telwerkd.storage.location import Location
 from telwerkd.storage.open_store import opened, prepare
 from tests.commands import Do
@@ -103,6 +107,37 @@ async def test_names_in_events_counters_and_states_stay(store):
     left = await names(store)
     assert (left[OPERATORS], left[GROUPS]) == ({"anna", "bram"}, {"sales", "help"})
     assert len(left[Kpi.PRE_CHAT_SURVEY_RESULTS]) == 1
+
+
+async def test_opening_hours_stay_that_a_version_an_event_a_state_or_a_base_names_and_others_go(store):
+    """A version that is replaced leaves its own behind; so does an event that is erased."""
+
+    async def open_from(hour: int) -> bytes:
+        schedule = schedule_of("UTC", [(OpenStretch(60 * hour, 1440),)] * 7, [])
+        version = WidgetVersion(Micros(START - 1), None, (), (), schedule.id)
+        assert await store.write([(ACCOUNT, SetWidgetSettings(WidgetId("web"), version, schedule=schedule))]) == [None]
+        return schedule.id
+
+    async def there() -> set[bytes]:
+        return await store.read(ACCOUNT, lambda view: view.schedule_ids())
+
+    of_event = await open_from(1)
+    await put(store, event("e", conversation="log"))
+    of_state = await open_from(2)
+    await put(store, event("e", conversation="purged"))
+    of_erased = await open_from(3)
+    await put(store, event("e", conversation="erased"))
+    of_nothing, of_version = await open_from(4), await open_from(5)
+    await put(store, event("later", Rated(5), conversation="log", at=9), event("late", conversation="log", at=10))
+    await purge(store, ACCOUNT, Micros(START + 5))
+    assert await there() == {of_event, of_state, of_erased, of_nothing, of_version}
+    assert await free_names(store, ACCOUNT) == 1
+    assert await there() == {of_event, of_state, of_erased, of_version}
+    await erase(store, ACCOUNT, ConversationId("erased"), keep_counts=True)
+    await put(store, event("answer", Message(Sender.OPERATOR), conversation="purged", at=60_000_000))
+    assert await free_names(store, ACCOUNT) == 1
+    assert await there() == {of_event, of_state, of_version}
+    assert (await store.read(ACCOUNT, lambda view: examine(lambda _done, _total: None, view))).clean
 
 
 async def test_nothing_is_freed_that_an_event_brought_after_the_look(store):

@@ -1,7 +1,7 @@
-"""Removing the names of an account that nothing uses any more."""
+"""Removing the names and opening hours of an account that nothing uses any more."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set as AbstractSet
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from telwerkd.application.ports import Names, Snapshot, Transaction
 from telwerkd.domain.conversation.facts import Fact
 from telwerkd.domain.conversation.state import State
 from telwerkd.domain.counting.measures import Measure, has_open_values, kpi_of
+from telwerkd.domain.time.opening_hours import ScheduleId
 
 _PAUSE_CONVERSATIONS = 200
 
@@ -17,17 +18,23 @@ _Name = tuple[int, str]
 
 
 class Unused(NamedTuple):
-    """The names of an account that nothing used at one of its versions."""
+    """What of an account nothing used at one of its versions."""
 
     version: int
     names: Names
+    schedules: AbstractSet[ScheduleId]
     is_settled: bool
     """False while counts that were taken back wait for compaction: the counters may have their names until then."""
+
+    @property
+    def total(self) -> int:
+        """How many it is."""
+        return sum(map(len, self.names.values())) + len(self.schedules)
 
 
 @dataclass(frozen=True, slots=True)
 class FreeNames:
-    """Removes names of an account that nothing uses."""
+    """Removes names and opening hours of an account that nothing uses."""
 
     unused: Unused | None
     """Those that nothing used when it was looked up; None: they are looked up in the transaction."""
@@ -44,22 +51,29 @@ def _free(unused: Unused | None, tx: Transaction) -> int | None:
         return None
     if unused.names:
         tx.free_names(unused.names)
-    return sum(map(len, unused.names.values()))
+    if unused.schedules:
+        tx.remove_schedules(unused.schedules)
+    return unused.total
 
 
 def unused_names(view: Snapshot) -> Unused:
-    """The names that nothing uses in a view of an account."""
+    """What nothing uses in a view of an account.
+
+    Opening hours are named by versions of settings, and by the events and states that these were resolved for.
+    """
     version = view.account().version
-    unused = {(family, name) for family, of_family in view.names().items() for name in of_family}
+    unused: set[_Name | ScheduleId] = {(family, name) for family, names in view.names().items() for name in names}
+    unused |= view.schedule_ids()
     deltas = _net_deltas(view)
     for used in _uses(view, deltas):
         unused.difference_update(used)
         if not unused:
             break
     by_family: dict[int, list[str]] = {}
-    for family, name in sorted(unused):
+    for family, name in sorted(one for one in unused if isinstance(one, tuple)):
         by_family.setdefault(family, []).append(name)
-    return Unused(version, by_family, is_settled=min(deltas.values(), default=0) >= 0)
+    schedules = {one for one in unused if isinstance(one, bytes)}
+    return Unused(version, by_family, schedules, is_settled=min(deltas.values(), default=0) >= 0)
 
 
 _Counted = tuple[Measure, str, str, str, str, int]
@@ -74,15 +88,18 @@ def _net_deltas(view: Snapshot) -> Counter[_Counted]:
     return net
 
 
-def _uses(view: Snapshot, deltas: Counter[_Counted]) -> Iterator[Iterable[_Name]]:
-    """All uses of names, some at a time."""
+def _uses(view: Snapshot, deltas: Counter[_Counted]) -> Iterator[Iterable[_Name | ScheduleId]]:
+    """All uses of names and opening hours, some at a time."""
     yield view.counted_names()
+    for versions in view.widget_versions().values():
+        yield [version.schedule for version in versions]
     for (measure, value, operator, group, widget, _), n in deltas.items():
         if n:
             yield _of_counts(measure, value, operator, group, widget)
     for number, filed in enumerate(view.every_conversation(), 1):
         for event in filed.log:
             yield names_of(event)
+        yield [event.schedule for event in filed.log]
         yield _of_state(filed.row.state)
         yield _of_state(filed.row.base)
         if not number % _PAUSE_CONVERSATIONS:
@@ -95,7 +112,9 @@ def _of_counts(measure: int, value: str, operator: str, group: str, widget: str)
         yield kpi_of(measure), value
 
 
-def _of_state(state: State) -> Iterator[_Name]:
+def _of_state(state: State) -> Iterator[_Name | ScheduleId]:
+    if state.hours is not None:
+        yield from (state.hours.latest, state.hours.waiting, state.hours.episode)
     yield from ((OPERATORS, state.operator), (GROUPS, state.group))
     if state.live is not None:
         yield WIDGETS, state.live.widget

@@ -15,21 +15,25 @@ class SetWidgetSettings:
     widget: WidgetId
     version: WidgetVersion
     bytes_max: int | None = None
-    """How many bytes the account's other versions may take; None: any number."""
+    """How many bytes the account's other versions may take; None: any number. One that takes no more than the one that
+    it replaces is stored in any case: a way back for who has reached the bound."""
     schedule: Schedule | None = None
     """The opening hours that the version names, if it names any."""
 
     def run(self, tx: Transaction) -> int | None:
         """Stores it, and returns None; where the others take too many bytes, returns how many, and stores nothing."""
         if self.bytes_max is not None:
-            others = tx.settings_bytes(self.widget, self.version.effective_time)
-            if others > self.bytes_max:
-                return others
+            size = tx.settings_bytes(self.widget, self.version)
+            if size.others > self.bytes_max and (size.after > size.before or self._brings_hours(tx)):
+                return size.others
         if self.schedule is not None:
             tx.put_schedule(self.schedule)
         tx.put_widget_version(self.widget, self.version)
         tx.bump_version()
         return None
+
+    def _brings_hours(self, tx: Transaction) -> bool:
+        return self.schedule is not None and not tx.schedules([self.schedule.id])
 
 
 @dataclass(frozen=True, slots=True)

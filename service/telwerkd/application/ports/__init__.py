@@ -19,6 +19,7 @@ from telwerkd.application.ports.rows import (
     Filed,
     Names,
     Report,
+    SettingsBytes,
     StoredChunk,
 )
 from telwerkd.application.ports.store import Command, ReadsInline, Store, WriteScheduling
@@ -39,6 +40,7 @@ __all__ = [
     "OpenTimers",
     "ReadsInline",
     "Report",
+    "SettingsBytes",
     "Snapshot",
     "Store",
     "StoreFigures",

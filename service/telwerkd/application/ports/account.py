@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Protocol
 
-from telwerkd.application.ports.rows import Account, Names
+from telwerkd.application.ports.rows import Account, Names, SettingsBytes
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.ids import Micros, WidgetId
 from telwerkd.domain.time.opening_hours import OpenHours, Schedule, ScheduleId
@@ -24,11 +24,14 @@ class AccountView(Protocol):
     def newest_settings(self, start: int, count: int) -> list[tuple[WidgetId, WidgetVersion]]:
         """The newest version of up to `count` widgets, by widget id, without the first `start` of them."""
 
-    def settings_bytes(self, widget: WidgetId, effective_time: Micros) -> int:
-        """How many bytes all versions of all widgets take in the database, but for one of them."""
+    def settings_bytes(self, widget: WidgetId, version: WidgetVersion) -> SettingsBytes:
+        """What settings take without a version of a widget, and it before and after it is put there."""
 
     def schedules(self, wanted: Collection[ScheduleId]) -> dict[ScheduleId, Schedule]:
         """The opening hours of these ids; those that are there."""
+
+    def schedule_ids(self) -> set[ScheduleId]:
+        """Those of all opening hours that are there."""
 
     def opening_hours(self, schedule: ScheduleId) -> OpenHours:
         """The opening hours of an id that an event or a version of settings names.
@@ -52,6 +55,9 @@ class AccountWrites(Protocol):
 
     def put_schedule(self, schedule: Schedule) -> None:
         """Adds opening hours; if they are there already, they are the same."""
+
+    def remove_schedules(self, unused: Collection[ScheduleId]) -> None:
+        """Removes opening hours that nothing names any more."""
 
     def put_time_zone(self, time_zone: str) -> None:
         """Sets the account's time zone."""

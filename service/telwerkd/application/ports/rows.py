@@ -151,6 +151,17 @@ Report = Callable[[Damage], None]
 """Is told of what is damaged. What it raises ends the reading."""
 
 
+class SettingsBytes(NamedTuple):
+    """What an account's settings and opening hours take: all but one version, and that before and after a change.
+
+    Each version counts as some hundred bytes beside its settings, because whoever needs one reads all of them.
+    """
+
+    others: int
+    before: int
+    after: int
+
+
 class StoredChunk(NamedTuple):
     """A chunk of a series, as stored."""
 

@@ -1,6 +1,7 @@
 """Freeing names that nothing uses any more, so that an account at `names_max` recovers when it is purged or erased.
 
-A name is in use while an event in the log, a conversation's state or base state, or a counter has it. That is looked up
+A name is in use while an event in the log, a conversation's state or base state, or a counter has it. The same goes for
+opening hours, which versions of settings name too, and `widget_settings_bytes_max`. That is looked up
 on a read view, which may take long, and what is unused is removed in a short transaction if the account has not changed
 since: so a name is never removed while an event that brings it is stored.
 """
@@ -99,11 +100,11 @@ class NameKeeper:
         if freed is None:
             self.notice(account)  # it changed meanwhile
         elif freed:
-            log.info("account %r: %d names that nothing uses any more are freed", account, freed)
+            log.info("account %r: %d names and opening hours that nothing uses any more are removed", account, freed)
 
 
 async def free_names(store: Store, account: AccountId) -> int | None:
-    """Frees an account's unused names; gives how many, or None if it changed too often to tell.
+    """Frees an account's unused names and opening hours; gives how many, or None if it changed too often to tell.
 
     Raises:
         UnavailableError: the database does not answer.
@@ -121,7 +122,7 @@ class _Freed(NamedTuple):
 async def _freed(store: Store, account: AccountId) -> _Freed:
     begun = monotonic()
     unused = await store.read(account, unused_names)
-    if not unused.names:
+    if not unused.total:
         return _Freed(0, unused.is_settled)
     took = monotonic() - begun
     [freed] = await store.write([(account, FreeNames(unused))])
