@@ -209,6 +209,44 @@ def test_a_clock_that_starts_behind_what_is_stored_refuses_nothing_of_the_presen
     assert since_noon(Times().resumed(-600).clock.latest()) == 0
 
 
+def test_a_clock_that_goes_back_refuses_nothing_of_the_present(caplog):
+    """What was trusted before goes on for events; limits wait for the clock, and one that comes back is as ever.
+
+    R-CLOCK-10.
+    """
+    times = Times()
+    times.after(10, jump=-HOUR)
+    assert times.after(60) == 70 - HOUR
+    assert since_noon(times.clock.latest()) == 70
+    assert [record.getMessage() for record in caplog.records] == [
+        (
+            "the clock went back by 3600 s. Is it wrong, set it right: limits wait for it; "
+            "events are taken as if it had not"
+        )
+    ]
+    times.after(10, jump=HOUR)
+    times.hear(80)
+    assert times.after(0) == since_noon(times.clock.latest()) == 80
+
+
+def test_a_clock_that_goes_back_after_it_was_believed_without_an_event_was_set_right():
+    """Events are refused as ever then that lie ahead of it, for it was the clock of before that was wrong."""
+    times = Times()
+    times.after(10, jump=DAY)
+    assert times.after(120) == DAY + 130
+    assert times.after(10) == DAY + 140
+    times.after(10, jump=-DAY)
+    assert times.after(30) == 180
+    assert since_noon(times.clock.latest()) == 180
+
+
+def test_the_operator_of_the_service_says_that_a_clock_that_goes_back_is_right():
+    times = Times()
+    times.after(10, jump=-HOUR)
+    times.clock.confirm()
+    assert since_noon(times.clock.latest()) == 10 - HOUR
+
+
 def test_what_deletes_ignores_a_clock_that_was_doubted_for_a_day_more():
     """However the doubt ended: deleting can wait, and cannot be undone (R-CLOCK-9)."""
     for end in ("event", "operator", "time"):

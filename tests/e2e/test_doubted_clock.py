@@ -100,6 +100,23 @@ async def test_the_operator_of_the_service_confirms_the_clock_by_a_signal(tmp_pa
             await noticed(server, "a")
 
 
+@pytest.mark.parametrize("wall_off", [-HOUR, -400 * 24 * HOUR])
+async def test_a_clock_that_goes_back_while_the_server_runs_refuses_no_event_of_now(tmp_path, wall_off):
+    """Neither before it is believed, nor after; an event that is ahead of now is refused as ever (R-CLOCK-10)."""
+    times = Times()
+    async with started(tmp_path / "telwerk.db", clock=times.clock()) as server:
+        for passed in (0, 31):
+            times.wall_off, times.passed = wall_off, passed
+            await asyncio.sleep(1.2)  # the service has looked at its clock
+            now = goes_live_now(60, f"c{passed}")[0]
+            for event in now:
+                event.occur_time.seconds += passed
+            assert (await server.ingest("a", now)).accepted_count == len(now)
+        ahead = goes_live_now(60, "ahead")[0][0]
+        ahead.occur_time.seconds += HOUR
+        assert (await server.ingest("a", [ahead])).accepted_count == 0
+
+
 @pytest.mark.parametrize("wall_off", [-HOUR, -24 * HOUR])
 async def test_a_clock_that_is_a_day_behind_at_the_start_refuses_no_event_of_now(tmp_path, wall_off):
     """What is stored tells of it; an event that is ahead of that as well is refused as ever (R-CLOCK-10)."""

@@ -49,8 +49,10 @@ class Clock:
         self._since = self._started
         """Since when it has disagreed so, or since the last contrary event."""
         self._resumed_in_doubt = False
-        self._stored_line: int | None = None
-        """What was stored at the start, if the system's clock was behind it: the steady clock plus this."""
+        self._is_proven = True
+        """Not after a doubt that ended by time alone: if the clock then goes back, it was set right."""
+        self._known_line: int | None = None
+        """What was stored at the start, or trusted until the system's clock went back: the steady clock plus this."""
         self._cautious: tuple[int, int] | None = None
         """After a doubt: the line before it, and until when (steady) it holds for what deletes."""
 
@@ -64,7 +66,7 @@ class Clock:
             self._resumed_in_doubt = True
             self._disagree(wall - steady, steady)
         elif stored - wall > _BEHIND:
-            self._stored_line = stored - self._started
+            self._known_line = stored - self._started
             log.warning(
                 "the clock is %.0f s behind what is stored. Is it wrong, set it right: limits wait for it; "
                 "events are taken as if it were as late as what is stored",
@@ -83,11 +85,11 @@ class Clock:
         """The later of what the system's clock says and what is trusted: events up to it may well have happened.
 
         After a machine slept, its clock is right at once, and trusted only later. One that started behind what is
-        stored would refuse for good what happens now (R-CLOCK-10).
+        stored, or went back, would refuse for good what happens now (R-CLOCK-10).
         """
-        wall, steady = self._read()
-        stored = wall if self._stored_line is None else self._stored_line + steady
-        return max(self.trusted(), Micros(wall), Micros(stored))
+        trusted, (wall, steady) = self.trusted(), self._read()
+        known = wall if self._known_line is None else self._known_line + steady
+        return max(trusted, Micros(wall), Micros(known))
 
     def trusted(self) -> Micros:
         """The instant that has certainly been reached, as far as is known: limits due by it have passed (R-CLOCK-4)."""
@@ -100,7 +102,7 @@ class Clock:
                 self._disagree(wall - steady, steady)
             patience = CONFIRMED_AFTER if ahead > DOUBTED_BEYOND else _BELIEVED_AFTER
             if steady - self._since >= patience:
-                self._adopt(wall, steady)
+                self._believe(wall, steady)
         return Micros(self._line + steady)
 
     def deletable(self) -> Micros:
@@ -135,6 +137,7 @@ class Clock:
             to_clock, to_line = abs(wall - happened), abs(trusted - happened)
             if to_clock < to_line and to_clock <= DOUBTED_BEYOND:
                 log.info("the clock is confirmed: an event has happened near it")
+                self._is_proven = True
                 self._adopt(wall, steady)
                 return
             if to_line <= DOUBTED_BEYOND:
@@ -144,6 +147,7 @@ class Clock:
         """The operator of the service says that the system's clock is right (R-CLOCK-6)."""
         wall, steady = self._read()
         log.info("the clock is confirmed by the operator of the service")
+        self._is_proven = True
         self._adopt(wall, steady)
 
     def _read(self) -> tuple[int, int]:
@@ -160,6 +164,22 @@ class Clock:
                 ahead / SECOND,
                 CONFIRMED_AFTER // SECOND,
             )
+
+    def _believe(self, wall: int, steady: int) -> None:
+        """The system's clock has disagreed for so long that it is right, as far as time alone can tell."""
+        before = self._line
+        self._adopt(wall, steady)
+        if self._line - before > DOUBTED_BEYOND:
+            self._is_proven = False
+        elif before - self._line > _BEHIND:
+            if self._is_proven:
+                self._known_line = max(before, self._known_line or before)
+                log.warning(
+                    "the clock went back by %.0f s. Is it wrong, set it right: limits wait for it; "
+                    "events are taken as if it had not",
+                    (before - self._line) / SECOND,
+                )
+            self._is_proven = True
 
     def _adopt(self, wall: int, steady: int) -> None:
         before, self._line = self._line, wall - steady
