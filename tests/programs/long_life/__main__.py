@@ -114,6 +114,8 @@ class Life:
         await traffic.end()
         sent_count, chats = traffic.sent["events"], traffic.chats.begun
         self._say(f"{sent_count:,} events, {chats:,} chats, {traffic.updates:,} updates of the watch")
+        for end in traffic.watch_ends:
+            self._say(f"{end}{', as is meant' if end.is_meant else ''}")
         counts = {one.kpi_id: one.count for one in answer.answers}
         sent = {
             "messages": traffic.sent[f"{CROWD}/message_sent"],
@@ -122,6 +124,7 @@ class Life:
         }
         wrong = [f"{name}: {counts[name]:,} counted, {n:,} sent" for name, n in sent.items() if counts[name] != n]
         wrong += ["the watch does not show what a question is answered"] if shown != told else []
+        wrong += [str(end) for end in traffic.watch_ends if not end.is_meant]
         return wrong + [f"{n} times {what}" for what, n in traffic.failures.items()]
 
     async def _judge(self, traffic: Traffic) -> list[str]:

@@ -24,6 +24,7 @@ from telwerk.v1 import (
 from telwerk.watching import Watched
 from telwerkd.domain.ids import SECOND, Micros
 from tests.conftest import Server, timestamp
+from tests.programs.long_life.watching import WatchEnd
 
 CROWD, JUDGED, CALIBRATED, BESIDE = "crowd", "judged", "calibrated", "beside"
 """The accounts: nearly all chats, those that the oracle counts too, and two such by which the peak was measured."""
@@ -103,6 +104,7 @@ class Traffic:
         self.updates = 0
         self.shown: kpi.QueryTimeSeriesResponse | None = None
         """What the watch shows."""
+        self.watch_ends: list[WatchEnd] = []
         self.failures = Counter[str]()
         self._waiting_max = int(events_per_second * _BEHIND_SECONDS_MAX)
         self._ingestion, self._kpis, self._settings = server.ingestion, server.kpis, server.settings
@@ -203,15 +205,17 @@ class Traffic:
     async def _watch(self) -> None:
         """Again whenever it ends."""
         while True:
-            watched = Watched(sparse=False)
+            watched, opened = Watched(sparse=False), time.monotonic()
             request = kpi.WatchTimeSeriesRequest(account_id=CROWD, query=series())
             try:
                 async for update in self._kpis.WatchTimeSeries(request):
                     self.shown = watched.update(update)
                     self.updates += 1
+                ended = "OK", ""
             except grpc.aio.AioRpcError as error:
-                self.failures[f"WatchTimeSeries: {error.code().name}"] += 1
-                await asyncio.sleep(1)
+                ended = error.code().name, error.details() or ""
+            self.watch_ends.append(WatchEnd(time.time(), time.monotonic() - opened, *ended))
+            await asyncio.sleep(1)
 
     async def _purge(self) -> None:
         async for _ in self._every(min(PURGE_EVERY_SECONDS, self._keep_seconds)):
