@@ -6,11 +6,13 @@ import re
 import shutil
 import sqlite3
 import threading
+import tracemalloc
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
@@ -26,9 +28,10 @@ from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.conversation.goals import Goal
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.conversation.state import EMPTY, State
-from telwerkd.domain.counting.cells import unpack
+from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, unpack
+from telwerkd.domain.counting.counters import ChunkChanges, chunk_keys
 from telwerkd.domain.counting.deltas import DeltaEntry, Deltas
-from telwerkd.domain.counting.merging import CounterError
+from telwerkd.domain.counting.merging import CounterError, merged
 from telwerkd.domain.display_names import NameKey, NameKind, option_key
 from telwerkd.domain.ids import (
     AccountId,
@@ -462,6 +465,28 @@ async def test_compaction_changes_no_answer(store: Store, entries_max: int) -> N
         rows = await store.read(ACME, lambda view, g=grouping: view.cells(cut(Kpi.FEEDBACK_COUNT, g)))
         assert all(row.cells for row in rows)
         assert counts(rows).total() == wanted.total()
+
+
+async def test_compaction_takes_no_more_memory_where_chunks_are_large(store: Store) -> None:
+    """Through a month the chunks of a busy account grow to many megabytes; they are merged in parts of bounded size."""
+    measure, operators = Kpi.FIRST_RESPONSE_TIME, [f"o{n}" for n in range(40)]
+    await write(store, change(fact(measure, "1000", operator) for operator in operators))
+    [key, *_] = keys = sorted(
+        {each for operator in operators for each in chunk_keys(measure, 639, operator, "sales", "web", "")}
+    )
+    slot = np.arange(CHUNK_QUARTER_HOURS * 12)
+    [cells] = merged([b""], ChunkChanges([key], np.zeros_like(slot), slot, np.full_like(slot, 3)))
+    await write(store, lambda tx: tx.put_chunks(keys, [cells] * len(keys)))
+    tracemalloc.start()
+    try:
+        await write(store, lambda tx: compact(tx, measure, 100))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    rows = await store.read(ACME, lambda view: view.cells(cut(measure, 1)))
+    assert len(rows) == len(operators)
+    assert all(len(row.cells) > len(cells) for row in rows)
+    assert peak < len(keys) * len(cells)
 
 
 async def test_a_chunk_without_facts_is_no_row(store: Store) -> None:

@@ -1,6 +1,6 @@
 """Adding to chunks, which are stored whole: read, merge, write."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from telwerkd.application.ports import Transaction
 from telwerkd.domain.counting.counters import (
@@ -19,6 +19,12 @@ from telwerkd.domain.counting.merging import merged
 
 CHUNKS_MAX = 4_000
 """About how many chunks one compaction reads and writes at most; `Compaction` asks for fewer where that takes long."""
+
+_MERGED_BYTES_MAX = 2**18
+"""Bytes of chunks that are merged at once, unless a single one has more.
+
+Merging takes eight times as much memory, and a chunk grows through its 32 days with each quarter-hour that has facts.
+"""
 
 _LEFT_ENTRIES_MIN, _LEFT_ENTRIES_MAX = 64, 2_000
 """Delta entries of a row that a compaction leaves for later."""
@@ -72,9 +78,24 @@ def add_base(tx: Transaction, facts: Deltas) -> None:
     """Adds facts that no event explains any more."""
     for measure, entries in facts.by_measure().items():
         changes = chunk_changes(measure, DeltaEntries.of(entries), [uncut_grouping(measure)])
-        tx.put_base_chunks(changes.keys, merged(tx.base_chunks(changes.keys), changes))
+        for part in _parts(changes, tx.base_chunk_bytes(changes.keys)):
+            tx.put_base_chunks(part.keys, merged(tx.base_chunks(part.keys), part))
 
 
 def _add(tx: Transaction, changes: ChunkChanges) -> None:
-    tx.put_chunks(changes.keys, merged(tx.chunks(changes.keys), changes))
+    for part in _parts(changes, tx.chunk_bytes(changes.keys)):
+        tx.put_chunks(part.keys, merged(tx.chunks(part.keys), part))
+        tx.pause()
     tx.bump_chunk_versions(changes.keys)
+
+
+def _parts(changes: ChunkChanges, sizes: Sequence[int]) -> Iterator[ChunkChanges]:
+    """The changes in parts, by how many bytes each of their chunks has."""
+    start, together = 0, 0
+    for place, size in enumerate(sizes):
+        if place > start and together + size > _MERGED_BYTES_MAX:
+            yield changes.of_chunks(start, place)
+            start, together = place, 0
+        together += size
+    if start < len(sizes):
+        yield changes.of_chunks(start, len(sizes))

@@ -46,11 +46,17 @@ class CounterWrites(Protocol):
     def remove_deltas(self) -> None:
         """Removes all deltas of all measures."""
 
+    def chunk_bytes(self, keys: Sequence[KeyParts]) -> list[int]:
+        """How many bytes `chunks` gives of each."""
+
     def chunks(self, keys: Sequence[KeyParts]) -> list[bytes]:
         """The cells of chunks, whose keys are sorted; empty where there is none."""
 
     def put_chunks(self, keys: Sequence[KeyParts], cells: Sequence[bytes]) -> None:
         """Stores whole chunks, whose keys are sorted; removes those that are empty."""
+
+    def base_chunk_bytes(self, keys: Sequence[KeyParts]) -> list[int]:
+        """As `chunk_bytes`, of the facts that no event explains any more."""
 
     def base_chunks(self, keys: Sequence[KeyParts]) -> list[bytes]:
         """As `chunks`, of the facts that no event explains any more."""

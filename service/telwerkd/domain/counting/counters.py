@@ -56,11 +56,17 @@ class ChunkChanges(NamedTuple):
     keys: Sequence[KeyParts]
     """The chunks, sorted."""
     row: IntArray
-    """Which of the chunks: a place in `keys`."""
+    """Which of the chunks: a place in `keys`. Ascending."""
     slot: IntArray
     """The quarter-hour within the chunk, and the packed value."""
     n: IntArray
     """How many facts more, or less."""
+
+    def of_chunks(self, start: int, stop: int) -> "ChunkChanges":
+        """Returns the changes of the chunks from one place up to, not including, another."""
+        first, last = np.searchsorted(self.row, (start, stop)).tolist()
+        row, slot, n = (column[first:last] for column in self[1:])
+        return ChunkChanges(self.keys[start:stop], row - start, slot, n)
 
 
 def chunk_changes(measure: Measure, entries: DeltaEntries, groupings: Sequence[int] = ()) -> ChunkChanges:

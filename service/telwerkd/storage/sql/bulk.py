@@ -41,6 +41,11 @@ class Bulk(Protocol):
         A key without a row is left out. The result must be used up before anything else is written.
         """
 
+    def lengths(
+        self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], column: str
+    ) -> Iterable[tuple[int, int]]:
+        """As `find`, but how many bytes a column has; the database does not read them for it."""
+
 
 def pages(rows: int, page_rows_max: int) -> Iterator[tuple[int, int]]:
     """Where each page of so many rows begins, and its size.

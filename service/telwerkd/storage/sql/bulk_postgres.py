@@ -65,10 +65,21 @@ class PostgresBulk:
         self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], columns: tuple[str, ...]
     ) -> Iterable[Values]:
         """The rows with these keys."""
+        return self._found(table, key, keys, tuple(f"t.{name}" for name in columns))
+
+    def lengths(
+        self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], column: str
+    ) -> Iterable[tuple[int, int]]:
+        """How many bytes a column has."""
+        return self._found(table, key, keys, (f"length(t.{column})",))
+
+    def _found(
+        self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], selected: tuple[str, ...]
+    ) -> Iterable[Any]:
         if not keys:
             return ()
         arrays = (list(column) for column in zip(*_for_index(table, key, keys), strict=True))
-        statement = _find_text(table, _in_index(table, key), columns)
+        statement = _find_text(table, _in_index(table, key), selected)
         return self._connection.exec_driver_sql(statement, (self._account, *arrays)).all()
 
 
@@ -118,18 +129,17 @@ def _marks(rows: int, columns: int) -> str:
 
 
 @cache
-def _find_text(table: sa.Table, key: tuple[str, ...], columns: tuple[str, ...]) -> str:
+def _find_text(table: sa.Table, key: tuple[str, ...], selected: tuple[str, ...]) -> str:
     """Each key is looked up by itself: with OFFSET 0 the planner cannot turn it into a scan of the table.
 
     Without that, one statistic that is out of date is enough for a hash join with all rows of the account.
     """
     arrays = ", ".join(f"${place}::{_array_type(table, column)}" for place, column in enumerate(key, start=2))
     names = ", ".join(f"k{place}" for place in range(len(key)))
-    selected = ", ".join(f"t.{column}" for column in columns)
     same = " AND ".join(f"t.{column} = wanted.k{place}" for place, column in enumerate(key))
     return (
         f"SELECT wanted.place - 1, found.* FROM unnest({arrays}) WITH ORDINALITY AS wanted ({names}, place) "
-        f"CROSS JOIN LATERAL (SELECT {selected} FROM {table.name} AS t "
+        f"CROSS JOIN LATERAL (SELECT {', '.join(selected)} FROM {table.name} AS t "
         f"WHERE t.account_id = $1 AND {same} OFFSET 0) AS found"
     )
 

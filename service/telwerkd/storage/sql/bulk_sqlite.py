@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -49,14 +50,20 @@ class SqliteBulk:
         self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], columns: tuple[str, ...]
     ) -> Iterable[Values]:
         """The rows with these keys."""
-        return chain.from_iterable(self._found(table, key, keys, columns))
+        return chain.from_iterable(self._found(table, key, keys, tuple(f"{table.name}.{name}" for name in columns)))
+
+    def lengths(
+        self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], column: str
+    ) -> Iterable[tuple[int, int]]:
+        """How many bytes a column has."""
+        return chain.from_iterable(self._found(table, key, keys, (f"length({table.name}.{column})",)))
 
     def _found(
-        self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], columns: tuple[str, ...]
-    ) -> Iterator[Iterable[Values]]:
+        self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], selected: tuple[str, ...]
+    ) -> Iterator[Iterable[Any]]:
         for start, size in pages(len(keys), _PAGE_ROWS):
             wanted = chain.from_iterable((place, *keys[place]) for place in range(start, start + size))
-            yield self._driver.execute(_find_text(table, key, columns, size), (self._account, *wanted)).fetchall()
+            yield self._driver.execute(_find_text(table, key, selected, size), (self._account, *wanted)).fetchall()
 
 
 @cache
@@ -67,15 +74,14 @@ def _insert_text(table: sa.Table, columns: tuple[str, ...], rows: int, replacing
 
 
 @cache
-def _find_text(table: sa.Table, key: tuple[str, ...], columns: tuple[str, ...], keys: int) -> str:
+def _find_text(table: sa.Table, key: tuple[str, ...], selected: tuple[str, ...], keys: int) -> str:
     """A cross join, so that SQLite goes through the keys and looks each up, never through the table."""
     wanted = ", ".join(f"k{place}" for place in range(len(key)))
     marks = ", ".join(f"(?{', ?' * len(key)})" for _ in range(keys))
-    selected = ", ".join(f"{table.name}.{column}" for column in columns)
     same = " AND ".join(f"{table.name}.{column} = wanted.k{place}" for place, column in enumerate(key))
     # `?1` comes first in the text, so that the marks without a number count on from it.
     return (
         f"WITH account(id) AS (VALUES (?1)), wanted(place, {wanted}) AS (VALUES {marks}) "
-        f"SELECT wanted.place, {selected} FROM account CROSS JOIN wanted "
+        f"SELECT wanted.place, {', '.join(selected)} FROM account CROSS JOIN wanted "
         f"CROSS JOIN {table.name} ON {table.name}.account_id = account.id AND {same}"
     )

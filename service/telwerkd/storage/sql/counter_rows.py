@@ -64,6 +64,10 @@ class CounterRows(AccountPart):
         """Removes all deltas of all measures."""
         self._connection.execute(sa.delete(deltas).where(deltas.c.account_id == self._account))
 
+    def chunk_bytes(self, keys: Sequence[KeyParts]) -> list[int]:
+        """How many bytes `chunks` gives of each."""
+        return self._chunk_bytes(counters, keys)
+
     def chunks(self, keys: Sequence[KeyParts]) -> list[bytes]:
         """The cells of chunks, whose keys are sorted; empty where there is none."""
         return self._chunks(counters, keys)
@@ -71,6 +75,10 @@ class CounterRows(AccountPart):
     def put_chunks(self, keys: Sequence[KeyParts], cells: Sequence[bytes]) -> None:
         """Stores whole chunks, whose keys are sorted; removes those that are empty."""
         self._put_chunks(counters, keys, cells)
+
+    def base_chunk_bytes(self, keys: Sequence[KeyParts]) -> list[int]:
+        """As `chunk_bytes`, of the facts that no event explains any more."""
+        return self._chunk_bytes(base_counters, keys)
 
     def base_chunks(self, keys: Sequence[KeyParts]) -> list[bytes]:
         """As `chunks`, of the facts that no event explains any more."""
@@ -90,6 +98,13 @@ class CounterRows(AccountPart):
         keys = [ChunkKey(measure, 0, *chunk[:-1]) for measure, chunk in taken]
         self.put_base_chunks(keys, [b""] * len(keys))
         return taken
+
+    def _chunk_bytes(self, table: sa.Table, keys: Sequence[KeyParts]) -> list[int]:
+        columns, values = _key_in(table, keys)
+        found = [0] * len(keys)
+        for place, size in self._bulk.lengths(table, columns, values, "cells"):
+            found[place] = size
+        return found
 
     def _chunks(self, table: sa.Table, keys: Sequence[KeyParts]) -> list[bytes]:
         columns, values = _key_in(table, keys)
