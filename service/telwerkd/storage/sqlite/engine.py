@@ -15,6 +15,8 @@ from telwerkd.storage.unavailable import NO_MEMORY, Outage, database_unavailable
 log = logging.getLogger(__name__)
 
 READERS = 4
+WRITER_CACHE_KIB, READER_CACHE_KIB = 32 * 2**10, 8 * 2**10
+"""Of a connection: pages of the file, and what SQLite has beside each, up to so much. A new connection has none."""
 _BUSY_SECONDS = 10.0
 
 READING = Outage(log, "reading")
@@ -48,7 +50,7 @@ def configured(path: Path, *, writes: bool, any_text: bool) -> sqlite3.Connectio
     connection = connect(path, busy_seconds=_BUSY_SECONDS)
     try:
         use_log(connection)
-        connection.execute(f"PRAGMA cache_size = -{32_768 if writes else 8_192}")
+        connection.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB if writes else READER_CACHE_KIB}")
         connection.execute("PRAGMA temp_store = MEMORY")
         if not writes:
             connection.execute("PRAGMA query_only = ON")
