@@ -130,7 +130,6 @@ def _others(url: str) -> list[Fault]:
         Fault(
             "somebody holds the table of events against writers",
             lambda: _locked(url, "LOCK TABLE events IN SHARE MODE"),
-            readiness=Readiness.ANY,
             writes=_LATE,
             seconds=13.0,
         ),

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 
 import asyncpg
 import psutil
@@ -11,7 +10,7 @@ import pytest
 
 from telwerkd.application.ports import Transaction
 from telwerkd.domain.errors import UnavailableError
-from telwerkd.domain.ids import AccountId, Micros
+from telwerkd.domain.ids import AccountId
 from telwerkd.storage.location import PostgresUrl, located
 from telwerkd.storage.postgres.store import WRITERS, PostgresStore
 from tests.commands import Do
@@ -82,23 +81,72 @@ def sessions(url: str) -> list[int]:
     return [pid for [pid] in execute(url, query)]
 
 
-async def test_slow_work_on_every_other_connection_does_not_make_the_database_seem_away(url):
+async def test_slow_work_on_every_connection_that_writes_does_not_make_the_database_seem_away(url):
     """Each of them waits for somebody else, who lets go after the proof."""
     other = await asyncpg.connect(url)
     async with store_on(url) as store:
         await asyncio.gather(*(store.write([(account, Do(bumped))]) for account in ACCOUNTS))
         async with other.transaction():
             await other.execute("SELECT 1 FROM accounts FOR UPDATE")
-            await other.execute("LOCK TABLE conversations")
-            slow: list[asyncio.Task[Any]] = [
-                *(asyncio.create_task(store.write([(account, Do(bumped))])) for account in ACCOUNTS),
-                asyncio.create_task(store.accounts_due(Micros(0))),
-            ]
+            slow = [asyncio.create_task(store.write([(account, Do(bumped))])) for account in ACCOUNTS]
             await waiting(url, len(slow))
             await store.ping()
             assert not any(each.done() for each in slow)
-        assert await asyncio.gather(*slow) == [[2]] * WRITERS + [[]]
+        assert await asyncio.gather(*slow) == [[2]] * WRITERS
     await other.close()
+
+
+@pytest.mark.parametrize("table", ["accounts", "events", "counters"])
+async def test_a_table_that_somebody_keeps_from_writers_is_not_proven(url, table, caplog):
+    """As `CREATE INDEX` does, or `ALTER TABLE` which waits for somebody who reads; the log names the table."""
+    async with store_on(url) as store:
+        await store.ping()
+        reader, other = await asyncpg.connect(url), await asyncpg.connect(url)
+        async with other.transaction():
+            await other.execute(f"LOCK TABLE {table} IN SHARE MODE")
+            assert not await is_proven(store)
+        assert f"somebody keeps all others from writing to the tables {table}, by a lock" in caplog.text
+        await store.ping()
+        async with reader.transaction():
+            await reader.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE")
+            altering = asyncio.create_task(other.execute(f"ALTER TABLE {table} ADD COLUMN more integer"))
+            await waiting(url, 1)
+            assert not await is_proven(store)
+        await altering
+        await store.ping()
+        for connection in (reader, other):
+            await connection.close()
+
+
+async def test_who_waits_for_a_row_keeps_nobody_from_its_table(url, caplog):
+    """So that table is not named among those that somebody keeps."""
+    async with store_on(url) as store:
+        await store.write([(ACME, Do(bumped))])
+        other, index = await asyncpg.connect(url), await asyncpg.connect(url)
+        async with other.transaction():
+            await other.execute("SELECT 1 FROM accounts FOR UPDATE")
+            slow = asyncio.create_task(store.write([(ACME, Do(bumped))]))
+            await waiting(url, 1)
+            await store.ping()
+            async with index.transaction():
+                await index.execute("LOCK TABLE events IN SHARE MODE")
+                assert not await is_proven(store)
+        assert "writing to the tables events, by a lock" in caplog.text
+        assert await slow == [2]
+        for connection in (other, index):
+            await connection.close()
+
+
+async def test_a_lock_that_is_let_go_at_once_is_waited_for(url):
+    async with store_on(url) as store:
+        await store.ping()
+        other = await asyncpg.connect(url)
+        async with other.transaction():
+            await other.execute("LOCK TABLE events IN SHARE MODE")
+            proof = asyncio.create_task(store.ping())
+            await waiting(url, 1)
+        await proof
+        await other.close()
 
 
 async def test_the_proof_keeps_one_connection(url):
