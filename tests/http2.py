@@ -83,6 +83,19 @@ class RawClient:
             if isinstance(event, StreamEnded | StreamReset):
                 return status
 
+    async def statuses(self, *streams: int) -> list[int | None]:
+        """As `status`, of several calls."""
+        found, left = dict[int, int | None](), set(streams)
+        while left:
+            event = await self._next()
+            if isinstance(event, TrailersReceived | ResponseReceived):
+                status = dict(event.headers or []).get("grpc-status")
+                if status is not None:
+                    found[event.stream_id] = int(status)
+            if isinstance(event, StreamEnded | StreamReset):
+                left.discard(event.stream_id)
+        return [found.get(stream) for stream in streams]
+
     async def headers(self, stream: int) -> None:
         """Returns when the server has begun to answer a call."""
         while True:

@@ -106,6 +106,14 @@ async def test_open_calls_are_bounded(tmp_path, limit, status):
         await eventually(answered)
 
 
+async def test_calls_that_come_all_at_once_are_all_served(tmp_path):
+    """More than gRPC keeps by default until they are looked at: it would cancel some, whoever they are of."""
+    async with started(tmp_path / "telwerk.db") as server, AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(raw(server.address)) for _ in range(4)]
+        calls = [(client, [client.call(CHECK, b"") for _ in range(900)]) for client in clients]
+        assert {status for client, called in calls for status in await client.statuses(*called)} == {0}
+
+
 async def test_addresses_that_open_all_they_can_leave_calls_for_the_next_one(tmp_path):
     """Neither two addresses nor more of them hold all of `calls_max`; who is refused is told that it is its share."""
     async with (

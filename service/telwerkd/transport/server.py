@@ -50,6 +50,9 @@ _REGISTERED: Final = {
 # calls that were answered together still count while their callers' next ones arrive, and with a bound of 100 a client
 # with 64 callers was refused some (RST_STREAM, REFUSED_STREAM).
 _CONCURRENT_STREAMS_MAX = 1_000
+# Calls that have come and that the gate has not seen yet. By default gRPC refuses some by chance beyond 1,000, and all
+# beyond 3,000, whoever they are of: as CANCELLED, without a word, where the gate would serve them or name a bound.
+_UNSEEN_CALLS_MAX = 5_000
 _REPLY_BYTES_MAX = 64 * 2**20
 _KEEPALIVE_MS = 30_000
 _INT32_MAX = 2**31 - 1
@@ -135,6 +138,8 @@ def make_server(
         options=[
             ("grpc.so_reuseport", int(shares_port)),
             ("grpc.max_concurrent_streams", _CONCURRENT_STREAMS_MAX),
+            ("grpc.server.max_pending_requests", _UNSEEN_CALLS_MAX),
+            ("grpc.server.max_pending_requests_hard_limit", _UNSEEN_CALLS_MAX),
             ("grpc.max_receive_message_length", message_bytes_max),
             inflating.OPTION,
             ("grpc.max_send_message_length", _REPLY_BYTES_MAX),
