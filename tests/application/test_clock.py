@@ -182,6 +182,15 @@ def test_the_operator_of_the_service_confirms_the_clock():
     assert times.after(1) == 3 + DAY
 
 
+def test_the_operator_of_the_service_may_confirm_the_clock_before_it_is_held_against_what_is_stored():
+    """While the server starts (R-CLOCK-6)."""
+    times = Times()
+    times.clock.confirm()
+    times.resumed(400 * DAY)
+    assert not times.clock.is_doubted
+    assert times.after(10) == 10
+
+
 def test_answers_are_of_the_present_though_the_clock_is_doubted_after_a_start():
     """An account without a limit in the gap has answers up to now; a jump while it runs is left out of them."""
     times = Times().resumed(30 * DAY)

@@ -49,6 +49,8 @@ class Clock:
         self._since = self._started
         """Since when it has disagreed so, or since the last contrary event."""
         self._resumed_in_doubt = False
+        self._is_confirmed = False
+        """By the operator of the service."""
         self._is_proven = True
         """Not after a doubt that ended by time alone: if the clock then goes back, it was set right."""
         self._known_line: int | None = None
@@ -57,8 +59,11 @@ class Clock:
         """After a doubt: the line before it, and until when (steady) it holds for what deletes."""
 
     def resume(self, stored: Micros | None) -> None:
-        """Tells a clock that has just been started the latest instant at which something stored happened."""
-        if stored is None:
+        """Tells a clock that has just been started the latest instant at which something stored happened.
+
+        Not one that the operator of the service has confirmed already.
+        """
+        if stored is None or self._is_confirmed:
             return
         wall, steady = self._read()
         if wall - steady - (stored - self._started) > DOUBTED_BEYOND:
@@ -147,7 +152,7 @@ class Clock:
         """The operator of the service says that the system's clock is right (R-CLOCK-6)."""
         wall, steady = self._read()
         log.info("the clock is confirmed by the operator of the service")
-        self._is_proven = True
+        self._is_confirmed = self._is_proven = True
         self._adopt(wall, steady)
 
     def _read(self) -> tuple[int, int]:
