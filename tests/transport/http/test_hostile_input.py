@@ -194,6 +194,22 @@ HEADS = {
     "a large head": (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 10_000, 431),
     "a large target": (b"GET /" + b"x" * 10_000, 431),
     "many headers": (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + b"x: y\r\n" * 2_000, 431),
+    "a large head that is there at once": (
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 5_000 + b"\r\nConnection: close\r\n\r\n",
+        431,
+    ),
+    "many short headers": (
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + b"a:\r\n" * 100 + b"\r\n",
+        431,
+    ),
+    "a header of many lines": (
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\na: b\r\n" + b" \r\n" * 100 + b"\r\n",
+        431,
+    ),
+    "many trailers": (
+        b"POST /x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"a:\r\n" * 102 + b"\r\n",
+        431,
+    ),
     "a head that does not end": (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n", 408),
     "nothing at all": (b"", 408),
     "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 403),
@@ -223,6 +239,12 @@ async def test_what_is_no_request_is_answered_and_cut_off(server, head, status):
     assert int(found[1]) == status
     assert b"message" in answer
     assert b"ok\n" not in answer
+
+
+async def test_a_head_may_have_a_hundred_lines(server):
+    head = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    assert (await server.raw(head + b"a:\r\n" * 97 + b"\r\n")).endswith(b"ok\n")
+    assert b"more than 100 lines" in await server.raw(head + b"a:\r\n" * 98 + b"\r\n")
 
 
 async def test_a_body_beyond_the_bound_is_refused_before_it_is_sent(server):

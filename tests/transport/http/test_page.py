@@ -113,6 +113,8 @@ async def test_only_what_has_a_name_of_its_content_is_kept_for_ever(server, path
         ("GZIP;Q=1.000", "gzip"),
         ("gzip;q=2, br;q=-1", None),
         ("identity;q=0, *;q=0", None),
+        pytest.param("gzip;q=0.5," * 90, "gzip", id="many"),
+        pytest.param("gzip;q=0.5," * 91, None, id="too many"),
     ],
 )
 async def test_a_file_is_sent_as_the_client_likes_it(server, accepted, coding):

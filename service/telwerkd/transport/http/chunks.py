@@ -1,14 +1,21 @@
-"""Bodies in chunks, as many of these at once as have come: h11 takes some 9 us for each, and a byte may be one."""
+"""What h11 takes long for, bounded or done in another way.
+
+Of the head of a request each line takes it some 3 us, and three bytes may be one: so heads have few lines. Of a body
+each chunk takes it some 9 us, and a byte may be one: so as many are read at once as have come.
+"""
 
 import re
 from typing import Any, Final, Protocol
 
 import h11
-from h11._readers import ChunkedReader
+from h11._readers import ChunkedReader, maybe_read_from_IDLE_client
 
 _HEAD: Final = re.compile(rb"([0-9A-Fa-f]{1,20}+)(?:;(?:[^\r\n]|\r(?!\n))*+|[ \t]*+)\r\n")
 """Of a chunk. Possessive: a long one that does not match is looked at once."""
 _END: Final = b"\r\n"
+_HEAD_END: Final = re.compile(rb"\n\r?\n")
+HEAD_LINES_MAX: Final = 100
+"""Of a head or of trailers, continuations of a line included."""
 
 
 class _Received(Protocol):
@@ -21,6 +28,13 @@ class _Received(Protocol):
         """Takes so much from its beginning."""
 
 
+class TooManyLinesError(h11.RemoteProtocolError):
+    """A head, or trailers, of more lines than they may have."""
+
+    def __init__(self) -> None:
+        super().__init__("too many lines", error_status_hint=431)
+
+
 class Requests(h11.Connection):
     """The server's side of a connection."""
 
@@ -30,7 +44,29 @@ class Requests(h11.Connection):
     # h11 has no API for other readers.
     def _get_io_object(self, role: Any, event: Any, io_dict: Any) -> Any:
         made = super()._get_io_object(role, event, io_dict)
+        if made is maybe_read_from_IDLE_client:
+            return self._head
         return _Chunks(self) if type(made) is ChunkedReader else made
+
+    def _head(self, received: Any) -> Any:
+        # h11 looks at the length of a head only where its end has not come.
+        if _checked(received) > self._max_incomplete_event_size:
+            raise h11.RemoteProtocolError("too many bytes", error_status_hint=431)
+        return maybe_read_from_IDLE_client(received)
+
+
+def _checked(received: _Received) -> int:
+    """The bytes of the head, or the trailers, that begin here, as far as they have come.
+
+    Raises:
+        TooManyLinesError: these are too many already.
+    """
+    raw = bytes(received)
+    end = _HEAD_END.search(raw)
+    size = end.end() if end else len(raw)
+    if raw.count(b"\n", 0, size) > HEAD_LINES_MAX + 1:  # the last is empty
+        raise TooManyLinesError
+    return size
 
 
 class _Chunks(ChunkedReader):
@@ -45,6 +81,8 @@ class _Chunks(ChunkedReader):
             data = self._whole(buf)
             if data:
                 return h11.Data(data=data)
+        if self._reading_trailer:
+            _checked(buf)
         event = super().__call__(buf)
         if isinstance(event, h11.Data) and event.chunk_start:
             self._of.chunks += 1

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from telwerkd.transport.http.chunks import Requests
+from telwerkd.transport.http.chunks import HEAD_LINES_MAX, Requests, TooManyLinesError
 from telwerkd.transport.http.parsing import Parsing, ParsingTurns
 
 _TEXTS: Final = {
@@ -25,6 +25,7 @@ _TEXTS: Final = {
     501: "this transfer coding is not known here",
 }
 _INVALID: Final = "this is no request of HTTP/1.1"
+_TOO_MANY_LINES: Final = f"the head of the request, or what trails it, has more than {HEAD_LINES_MAX} lines"
 _AGE_SPREAD: Final = 0.1
 """As gRPC's core has it: connections that were opened together do not all end together."""
 
@@ -160,7 +161,8 @@ class HttpConnection(H11Protocol):
         """Answers what cannot be read; called while the error is handled that says why."""
         error = sys.exception()
         status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else 400
-        self._end_with(status, _TEXTS.get(status, _INVALID))
+        text = _TOO_MANY_LINES if isinstance(error, TooManyLinesError) else _TEXTS.get(status, _INVALID)
+        self._end_with(status, text)
 
     @property
     def _is_between_requests(self) -> bool:
