@@ -48,8 +48,8 @@ MUTATIONS = {
     ),
     "leak a task": Mutation(
         "transport/services/draining.py",
-        "            waiting.cancel()",
-        "            pass",
+        "        watching.cancel()",
+        "        pass",
     ),
     "skip a flush": Mutation(
         "storage/sqlite/file.py",

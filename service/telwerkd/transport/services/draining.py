@@ -1,30 +1,38 @@
 """Ending what would go on for good when the server drains."""
 
 import asyncio
-from collections.abc import Awaitable
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from telwerkd.domain.errors import Reason, UnavailableError
-from telwerkd.process.futures import seen
-
-T = TypeVar("T")
 
 
-async def unless_drained(draining: asyncio.Task[Any], awaitable: Awaitable[T]) -> T:
-    """What `awaitable` gives, unless the server drains before.
+@asynccontextmanager
+async def unless_drained(draining: asyncio.Event) -> AsyncIterator[None]:
+    """A block that ends when the server drains: what it awaits then is cancelled.
+
+    It costs a task for the block, not for each thing that is awaited there: a stream awaits hundreds in a second.
 
     Raises:
         UnavailableError: it drains.
     """
-    waiting = asyncio.ensure_future(awaitable)
-    # It may fail just as the caller goes, who then does not ask how it ended.
-    waiting.add_done_callback(seen)
+    loop, is_over = asyncio.get_running_loop(), False
+    watching = asyncio.create_task(draining.wait())
     try:
-        await asyncio.wait({waiting, draining}, return_when=asyncio.FIRST_COMPLETED)
+        async with asyncio.timeout(None) as limit:
+
+            def end(_: object) -> None:
+                if not is_over:  # the server may drain in the turn of the loop in which the block ends
+                    limit.reschedule(loop.time())
+
+            watching.add_done_callback(end)
+            try:
+                yield
+            finally:
+                is_over = True
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise UnavailableError(Reason.SHUTTING_DOWN, "the server is stopping: send the rest to another", 1.0) from None
     finally:
-        # Also when the caller is cancelled: what it waited for must not go on alone.
-        if not waiting.done():
-            waiting.cancel()
-    if waiting.cancelled() or not waiting.done():
-        raise UnavailableError(Reason.SHUTTING_DOWN, "the server is stopping: send the rest to another", 1.0)
-    return waiting.result()
+        watching.cancel()

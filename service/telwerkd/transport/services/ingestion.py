@@ -83,22 +83,21 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
 
     async def _read(self, requests: AsyncIterator[EventBatch], unacked: UnackedWindow) -> None:
         """Reads requests while the window has room; ends with the stream, or when the server drains."""
-        draining = asyncio.create_task(self._draining.wait())
         in_order = asyncio.Lock()
         number = 0
         try:
-            while True:
-                await unless_drained(draining, unacked.room())
-                batch = await unless_drained(draining, anext(requests, None))
-                if batch is None:
-                    return
-                number += 1
-                batch.reserve()
-                answering = asyncio.create_task(self._answer(number, batch, in_order))
-                unacked.add(batch.count, answering, batch.size, batch.reservation)
-                del batch
+            async with unless_drained(self._draining):
+                while True:
+                    await unacked.room()
+                    batch = await anext(requests, None)
+                    if batch is None:
+                        return
+                    number += 1
+                    batch.reserve()
+                    answering = asyncio.create_task(self._answer(number, batch, in_order))
+                    unacked.add(batch.count, answering, batch.size, batch.reservation)
+                    del batch
         finally:
-            draining.cancel()
             unacked.end()
 
     async def _answer(self, number: int, batch: EventBatch, in_order: asyncio.Lock) -> Any:

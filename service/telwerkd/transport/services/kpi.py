@@ -219,15 +219,12 @@ class KpiService(kpi_grpc.KpiServiceServicer):
         async with self._callers.questions.turn(account):
             watched = partial(self._watched, account, request, self._clock.trusted())
             asked, query = await self._queries.compute(account, watched)
-        draining = asyncio.create_task(self._draining.wait())
-        try:
-            with self._watches.watch(query, request.SerializeToString(deterministic=True)) as watch:
-                while True:
-                    update = await unless_drained(draining, self._updated(watch, asked, query))
-                    if update is not None:
-                        await self._write(context, update)
-        finally:
-            draining.cancel()
+        with self._watches.watch(query, request.SerializeToString(deterministic=True)) as watch:
+            while True:
+                async with unless_drained(self._draining):
+                    update = await self._updated(watch, asked, query)
+                if update is not None:
+                    await self._write(context, update)
 
     async def _updated(self, watch: Watch, asked: pb.QueryTimeSeriesRequest, query: Query) -> bytes | None:
         """What a watch is told next, once its account has changed; None if nothing that it shows is different."""

@@ -63,7 +63,8 @@ class UnackedWindow:
             self._changed.clear()
             await self._changed.wait()
         owed = self._waiting[0]
-        await asyncio.wait({owed.answer})
+        if not owed.answer.done():  # those of one transaction are there together
+            await asyncio.wait({owed.answer})
         self._waiting.popleft()
         self._events -= owed.events
         self._bytes -= owed.size
