@@ -16,9 +16,9 @@ def _nothing(_: Interval) -> float:
     return 0.0
 
 
-def _not_cached(then: Interval) -> float:
-    """What the page cache of the process that writes is still to take: it holds no more than the file has."""
-    return max(0.0, WRITER_CACHE_KIB * 1_024 / 1e6 - then.held.used_mb)
+def _pages_cached(then: Interval) -> float:
+    """What the page cache of the process that writes may hold: its size, and no more than the file has."""
+    return min(WRITER_CACHE_KIB * 1_024 / 1e6, then.held.used_mb)
 
 
 class Bound(NamedTuple):
@@ -29,8 +29,8 @@ class Bound(NamedTuple):
     times: float
     plus: float = 0.0
     unit: str = ""
-    filling: Callable[[Interval], float] = _nothing
-    """What a cache of a stated size may take beside, as it was in the beginning."""
+    cached: Callable[[Interval], float] = _nothing
+    """What of it a cache of a stated size may hold. That it fills is no growth."""
 
 
 BOUNDS = (
@@ -40,7 +40,7 @@ BOUNDS = (
         lambda one: one.held.writer_rss_mb,
         1.1,
         unit="MB",
-        filling=_not_cached,
+        cached=_pages_cached,
     ),
     Bound("open descriptors", lambda one: one.held.descriptors, 1, 3),
     Bound("threads", lambda one: one.held.threads, 1, 3),
@@ -70,7 +70,8 @@ def compared(life: Sequence[Interval]) -> tuple[list[str], list[str]]:
     wrong = []
     for bound in (*BOUNDS, *SHOWN):
         before, after = (median(map(bound.of, part)) for part in (first, last))
-        most = before * bound.times + bound.plus + median(map(bound.filling, first))
+        filled = median(map(bound.cached, last)) - median(map(bound.cached, first))
+        most = before * bound.times + bound.plus + max(0.0, filled)
         unit = f" {bound.unit}" if bound.unit else ""
         if not bound.times:
             lines.append(f"| {bound.name} | {before:,.1f}{unit} | {after:,.1f}{unit} | – | |")
