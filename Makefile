@@ -169,7 +169,7 @@ bench-attack: $(VENV)/benchable ## an attacker and a victim side by side: latenc
 bench-docs: $(VENV)/benchable ## write the last results into docs/performance.md, and draw the curves
 	$(BENCH) document
 
-soak: $(VENV)/benchable ## 30 minutes at 70% of the peak: the last five must be like the first
+soak: $(VENV)/benchable ## 30 minutes of live traffic at 70% of its peak: the last five must be like the first
 	$(BENCH) soak
 
 check: $(VENV)/checked check-stubs check-page ## format, lint, types, the import ladder, the contract, the Dockerfiles and the composition

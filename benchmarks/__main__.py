@@ -51,7 +51,7 @@ def grow(
 def run_long(
     minutes: Annotated[float, typer.Option(help="How long.", min=1)] = 30,
 ) -> None:
-    """Take in at 70% of the peak with a dashboard beside it, and compare the last minutes with the first."""
+    """Take in live traffic at 70% of its peak with a dashboard beside it; compare the last minutes with the first."""
     with bench(FULL, ()) as running:
         print(soak.soak(running, minutes))
 

@@ -1,4 +1,4 @@
-"""A long run: taking in at 70% of the peak with a dashboard beside it; its last minutes must be like its first."""
+"""A long run: live traffic at 70% of its peak with a dashboard beside it; its last minutes must be like its first."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -75,11 +75,11 @@ def soak(bench: Bench, minutes: float) -> str:
 
 
 def _peak(bench: Bench, server: Server, feed: Feed) -> float:
-    """Events per second as fast as they are taken, with all work that they make."""
+    """Events per second of live traffic as fast as they are taken, with all work that they make."""
     bench.say("soak: the peak")
     events, seconds = 0, 0.0
     for _ in range(3):
-        sent = bench.sender.run(send, server.address, feed.take(_PEAK_CONVERSATIONS))
+        sent = bench.sender.run(send, server.address, feed.take(_PEAK_CONVERSATIONS, spread=True))
         events += sent.events
         seconds += sent.seconds + server.finish()
     return events / seconds
@@ -88,7 +88,7 @@ def _peak(bench: Bench, server: Server, feed: Feed) -> float:
 def _slice(bench: Bench, server: Server, feed: Feed, pace: float) -> Slice:
     """Takes in and asks beside one another. The questions end with the day that events come in for."""
     today = int((feed.next_conversation - feed.workload.first) / _PER_DAY)
-    part = feed.take(int(pace * _SLICE_SECONDS) // CHAT_EVENTS)
+    part = feed.take(int(pace * _SLICE_SECONDS) // CHAT_EVENTS, spread=True)
     sending = bench.sender.start(send, server.address, part, made_before=False, events_per_second=pace)
     questions = _dashboard(today) * int(_SLICE_SECONDS * _DASHBOARDS_PER_SECOND)
     asked = bench.asker.run(
