@@ -241,6 +241,11 @@ class Server:
             for one in waiting:
                 one.cancel()
         self.is_serving = False
+        if not self._calls:
+            # What waits for the drain would end with it, and so not be among the tasks that are left.
+            await asyncio.sleep(0)
+            over = f"{self.name}: a call that is over waits for the drain"
+            self.wrong += [over] * len(parts.draining._waiters)
         parts.draining.set()
         if self._calls:
             await asyncio.wait(self._calls, timeout=GRACE_SECONDS)
