@@ -18,6 +18,8 @@ _BYTES: Final[int] = Settings.model_fields["request_bytes_max"].default - 2_048
 _DEPTH_MAX = 4
 _LEFT_OUT = frozenset({"WatchTimeSeries"})
 """What does not answer by itself; its query is that of `QueryTimeSeries`."""
+_UNKNOWN: Final = (b"\xa0\x7d\x01" * (_BYTES // 3), b"\xf8\xff\xff\xff\x0f\xff\x01" * (_BYTES // 7))
+"""Fields that no contract has, with short tags and with long ones."""
 
 
 def largest_requests(account: str) -> list[tuple[str, bytes]]:
@@ -33,7 +35,7 @@ def largest_requests(account: str) -> list[tuple[str, bytes]]:
         for method in service.methods
         if method.name not in _LEFT_OUT
         for base in [_valid(method.input_type, account).SerializeToString()]
-        for filling in _fillings(method.input_type, _BYTES)
+        for filling in [*_fillings(method.input_type, _BYTES), *_UNKNOWN]
     ]
 
 

@@ -9,6 +9,7 @@ A split request names the account that is both checked and used: nothing reads i
 what protobuf would have found: the last occurrence counts, wherever it stands.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -31,9 +32,12 @@ FIELDS_MAX: Final = 5_000
 
 _VARINT, _FIXED64, _DELIMITED, _FIXED32 = 0, 1, 2, 5
 _FIXED_BYTES: Final = {_FIXED64: 8, _FIXED32: 4}
-_VARINT_BYTES_MAX, _TAG_BYTES_MAX = 10, 5
+_VARINT_BYTES_MAX = 10
 _FIELD_MAX: Final = 2**29 - 1
 _MORE = 0x80
+_TAG: Final = re.compile(rb"[\x80-\xff]{0,4}[\x00-\x7f]")
+_NUMBER: Final = re.compile(rb"[\x80-\xff]{0,9}[\x00-\x7f]")
+"""A varint, of as many bytes as one may have. To pass over it so takes a third of the time that reading it takes."""
 _part = tuple.__new__
 """Makes a `Part` in a third of the time that its own constructor takes."""
 
@@ -62,7 +66,10 @@ def parts(raw: bytes | memoryview, position: int = 0) -> Iterator[Part]:
         # Most tags and lengths have one byte: then a call for each would be half of the time.
         tag, position = raw[position], position + 1
         if tag >= _MORE:
-            tag, position = _varint(raw, start, _TAG_BYTES_MAX)
+            if position < size and (high := raw[position]) < _MORE:
+                tag, position = tag & ~_MORE | high << 7, position + 1
+            else:
+                tag, position = _long_tag(raw, start)
         field, kind = tag >> 3, tag & 7
         content = position
         if kind == _DELIMITED:
@@ -72,7 +79,9 @@ def parts(raw: bytes | memoryview, position: int = 0) -> Iterator[Part]:
                 length, content = _varint(raw, position, _VARINT_BYTES_MAX)
             position = content + length
         elif kind == _VARINT:
-            _, position = _varint(raw, position, _VARINT_BYTES_MAX)
+            if (found := _NUMBER.match(raw, position)) is None:
+                raise malformed()
+            position = found.end()
         elif kind in _FIXED_BYTES:
             position += _FIXED_BYTES[kind]
         else:
@@ -119,6 +128,15 @@ def malformed() -> InvalidArgumentError:
 def too_many_fields() -> InvalidArgumentError:
     """What is answered to a message of nothing but fields that no contract knows."""
     return InvalidArgumentError.of("request", f"has more than {OTHER_FIELDS_MAX} fields that are not its list's")
+
+
+def _long_tag(raw: bytes | memoryview, position: int) -> tuple[int, int]:
+    """A tag, and the position behind it, in a third of the time that `_varint` takes for five bytes."""
+    if (found := _TAG.match(raw, position)) is None:
+        raise malformed()
+    digits = int.from_bytes(found[0], "little")
+    tag = digits & 0x7F | digits >> 1 & 0x3F80 | digits >> 2 & 0x1FC000 | digits >> 3 & 0xFE00000
+    return tag | digits >> 4 & 0x7F0000000, found.end()
 
 
 def _varint(raw: bytes | memoryview, position: int, bytes_max: int) -> tuple[int, int]:
