@@ -1,6 +1,7 @@
 """Opening hours of widgets and accounts, as they are set and read."""
 
 from collections.abc import AsyncIterator
+from threading import get_ident
 
 import grpc
 import pytest_asyncio
@@ -8,6 +9,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from telwerk.v1 import settings_service_pb2 as settings
 from telwerk.v1.kpi_service_pb2 import CalendarDate
+from telwerkd.domain.time.opening_hours import Schedule
+from telwerkd.transport.codec import settings as codec
+from telwerkd.transport.codec.opening_hours import encode_opening_hours
 from tests.conftest import CALL_SECONDS, Server, refusal, started
 
 OFFICE = settings.OpenStretch(open_minute=540, close_minute=1_020)
@@ -50,6 +54,32 @@ async def test_opening_hours_are_read_as_they_were_set(server):
     versions = (await call.GetWidgetSettings(request, timeout=CALL_SECONDS)).versions
     assert [each.opening_hours for each in versions] == [HOURS, several, settings.OpeningHours()]
     assert not versions[2].HasField("opening_hours")
+
+
+async def test_opening_hours_are_encoded_beside_the_event_loop(server, monkeypatch):
+    """Thousands of stretches take some 30 ms, whoever asks for them or sets them."""
+    threads = set[int]()
+
+    def observed(schedule: Schedule) -> settings.OpeningHours:
+        threads.add(get_ident())
+        return encode_opening_hours(schedule)
+
+    monkeypatch.setattr(codec, "encode_opening_hours", observed)
+    widget = settings.WidgetSettings(widget_id="web", opening_hours=HOURS)
+    account = settings.AccountSettings(opening_hours=HOURS)
+    await server.settings.SetWidgetSettings(settings.SetWidgetSettingsRequest(account_id="a", settings=widget))
+    await server.settings.SetAccountSettings(settings.SetAccountSettingsRequest(account_id="a", settings=account))
+    await server.settings.GetAccountSettings(settings.GetAccountSettingsRequest(account_id="a"))
+    assert threads
+    assert get_ident() not in threads
+
+
+def test_settings_of_an_account_have_the_same_reply_set_or_asked_for():
+    fields = settings.SetAccountSettingsResponse.DESCRIPTOR.fields_by_name
+    asked = settings.GetAccountSettingsResponse.DESCRIPTOR.fields_by_name
+    assert {name: (field.number, field.message_type) for name, field in fields.items()} == {
+        name: (field.number, field.message_type) for name, field in asked.items()
+    }
 
 
 async def test_an_account_has_default_opening_hours_until_it_has_none(server):

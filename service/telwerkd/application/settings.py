@@ -107,9 +107,11 @@ class AccountSettings:
         version = WidgetVersion(effective, None, (), (), schedule.id if schedule else b"")
         await self.set_widget(account, ACCOUNT_DEFAULTS, version, schedule)
 
-    async def default_opening_hours(self, account: AccountId) -> tuple[WidgetVersion, Schedule | None] | None:
-        """The newest version of the default opening hours, and these; None where none were ever set."""
-        return await self._readers.read(account, default_opening_hours)
+    async def encoded(
+        self, account: AccountId, encode: Callable[[str, tuple[WidgetVersion, Schedule | None] | None], bytes]
+    ) -> bytes:
+        """The zone of queries that name none, and the default opening hours, encoded where they are read."""
+        return await self._readers.read(account, lambda view: encode(zone_name(view), default_opening_hours(view)))
 
     async def set_time_zone(self, account: AccountId, time_zone: str) -> None:
         """Sets the zone of queries that name none.
@@ -120,10 +122,6 @@ class AccountSettings:
         # The name nearest to an unknown one takes long to find.
         await self._readers.compute(account, partial(calendar.zone, time_zone))
         await self._store.write([(account, SetTimeZone(time_zone))])
-
-    async def time_zone(self, account: AccountId) -> str:
-        """The zone of queries that name none."""
-        return await self._readers.read(account, zone_name)
 
 
 def zone_name(view: Snapshot) -> str:

@@ -50,6 +50,7 @@ from telwerkd.domain.time.opening_hours import OpenStretch, schedule_of
 from telwerkd.storage.location import PostgresUrl, located
 from telwerkd.storage.postgres.store import PostgresStore
 from telwerkd.storage.schema.tables import metadata
+from telwerkd.transport.codec.settings import encode_account
 from tests.postgres import execute, fresh_database
 
 ACCOUNTS = [AccountId("acme"), AccountId("it's another")]
@@ -140,7 +141,7 @@ async def everything(store: PostgresStore, account: AccountId) -> None:
     await settings.set_time_zone(account, "Europe/Berlin")
     always = schedule_of("Europe/Berlin", [(OpenStretch(0, 1440),)] * 7, [])
     await settings.set_default_opening_hours(account, Micros(START), always)
-    await settings.default_opening_hours(account)
+    await settings.encoded(account, encode_account)
     await put(*(each for n in range(40) for each in chat(f"c{n}")))
     await put(*chat("c1"))  # duplicates
     await put(event("answer", 30, Message(Sender.OPERATOR), "c6"))  # told in service time

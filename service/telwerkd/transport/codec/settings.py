@@ -20,6 +20,9 @@ _PAGE_SIZE_MAX = 100
 
 _VERSIONS = pb.GetWidgetSettingsResponse.VERSIONS_FIELD_NUMBER
 _NEWEST = pb.ListWidgetSettingsResponse.SETTINGS_FIELD_NUMBER
+_SET = pb.SetWidgetSettingsResponse.SETTINGS_FIELD_NUMBER
+_ACCOUNT = pb.GetAccountSettingsResponse.SETTINGS_FIELD_NUMBER
+"""Also of `SetAccountSettingsResponse`; a test holds both against the contract."""
 
 PageRequest: TypeAlias = pb.GetWidgetSettingsRequest | pb.ListWidgetSettingsRequest
 
@@ -77,8 +80,8 @@ def decode_default_hours(settings: pb.AccountSettings, now: Micros) -> tuple[Mic
     return effective, decode_opening_hours("settings.opening_hours", settings.opening_hours)
 
 
-def encode_account(time_zone: str, default: tuple[WidgetVersion, Schedule | None] | None) -> pb.AccountSettings:
-    """An account's settings as a message."""
+def encode_account(time_zone: str, default: tuple[WidgetVersion, Schedule | None] | None) -> bytes:
+    """The reply with an account's settings, which is the same whether they were set or asked for."""
     encoded = pb.AccountSettings(time_zone=time_zone)
     if default is not None:
         version, schedule = default
@@ -87,7 +90,7 @@ def encode_account(time_zone: str, default: tuple[WidgetVersion, Schedule | None
             encoded.no_opening_hours = True
         else:
             encoded.opening_hours.CopyFrom(encode_opening_hours(schedule))
-    return encoded
+    return wire.nested(_ACCOUNT, encoded.SerializeToString())
 
 
 def place_of(request: PageRequest) -> tuple[int, int]:
@@ -110,6 +113,11 @@ def encode_page(request: PageRequest, page: SettingsPage) -> bytes:
     else:
         number, rest = _NEWEST, pb.ListWidgetSettingsResponse(next_page_token=token).SerializeToString()
     return b"".join(wire.nested(number, each) for each in page.encoded) + rest
+
+
+def encode_set(widget: WidgetId, version: WidgetVersion, schedule: Schedule | None) -> bytes:
+    """The reply to a version that was set."""
+    return wire.nested(_SET, encoded_version(widget, version, schedule))
 
 
 def encoded_version(widget: WidgetId, version: WidgetVersion, schedule: Schedule | None) -> bytes:

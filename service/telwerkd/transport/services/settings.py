@@ -20,7 +20,7 @@ from telwerkd.transport.codec.settings import (
     decode_version,
     encode_account,
     encode_page,
-    encode_version,
+    encode_set,
     encoded_version,
     place_of,
 )
@@ -45,9 +45,7 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
         self._callers = callers
         self._fields = callers.fields
 
-    async def SetWidgetSettings(
-        self, request: settings.SetWidgetSettingsRequest, context: _Context
-    ) -> settings.SetWidgetSettingsResponse:
+    async def SetWidgetSettings(self, request: settings.SetWidgetSettingsRequest, context: _Context) -> Any:
         """Adds a version of a widget's settings."""
         account = self._callers.account(request.account_id)
         decode = partial(decode_version, request.settings, self._fields, self._clock.now())
@@ -57,7 +55,8 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
             with audit_log.recorded("widget settings", account) as entry:
                 entry.outcome = f"widget={widget!a}"
                 await self._settings.set_widget(account, widget, version, schedule)
-        return settings.SetWidgetSettingsResponse(settings=encode_version(widget, version, schedule))
+            encode = partial(encode_set, widget, version, schedule)
+            return Encoded(encode() if is_short else await self._settings.compute(account, encode))
 
     async def GetWidgetSettings(self, request: settings.GetWidgetSettingsRequest, context: _Context) -> Any:
         """Versions of a widget's settings; the reply is encoded."""
@@ -74,9 +73,7 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
             page = await self._settings.widgets(account, *place_of(request), encoded_version)
         return Encoded(encode_page(request, page))
 
-    async def SetAccountSettings(
-        self, request: settings.SetAccountSettingsRequest, context: _Context
-    ) -> settings.SetAccountSettingsResponse:
+    async def SetAccountSettings(self, request: settings.SetAccountSettingsRequest, context: _Context) -> Any:
         """Sets an account's settings."""
         account = self._callers.account(request.account_id)
         decode = partial(decode_default_hours, request.settings, self._clock.now())
@@ -93,19 +90,17 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
                 with audit_log.recorded("account settings", account) as entry:
                     entry.outcome = "opening hours"
                     await self._settings.set_default_opening_hours(account, *hours)
-            return settings.SetAccountSettingsResponse(settings=await self._account(account))
+            return await self._account(account)
 
-    async def GetAccountSettings(
-        self, request: settings.GetAccountSettingsRequest, context: _Context
-    ) -> settings.GetAccountSettingsResponse:
+    async def GetAccountSettings(self, request: settings.GetAccountSettingsRequest, context: _Context) -> Any:
         """An account's settings."""
         account = self._callers.account(request.account_id)
         async with self._callers.questions.turn(account):
-            return settings.GetAccountSettingsResponse(settings=await self._account(account))
+            return await self._account(account)
 
-    async def _account(self, account: AccountId) -> settings.AccountSettings:
-        default = await self._settings.default_opening_hours(account)
-        return encode_account(await self._settings.time_zone(account), default)
+    async def _account(self, account: AccountId) -> Encoded:
+        """The reply of both, encoded in a thread: opening hours may have thousands of stretches."""
+        return Encoded(await self._settings.encoded(account, encode_account))
 
     async def SetDisplayNames(
         self, request: settings.SetDisplayNamesRequest, context: _Context
