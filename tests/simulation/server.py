@@ -241,9 +241,10 @@ class Server:
             for one in waiting:
                 one.cancel()
         self.is_serving = False
+        # What waits for the drain would end with it, and so not be among the tasks that are left. Turns of the loop are
+        # in no order here: a call whose client went a moment ago is over within a millisecond.
+        await asyncio.sleep(0.001)
         if not self._calls:
-            # What waits for the drain would end with it, and so not be among the tasks that are left.
-            await asyncio.sleep(0)
             over = f"{self.name}: a call that is over waits for the drain"
             self.wrong += [over] * len(parts.draining._waiters)
         parts.draining.set()
