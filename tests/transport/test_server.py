@@ -1,4 +1,4 @@
-"""What is accepted apart: a flood of what anybody may call keeps nobody else's calls waiting to be let in."""
+"""What the server is made of: a flood of what anybody may call keeps nobody else's calls waiting to be let in."""
 
 import asyncio
 
@@ -22,7 +22,8 @@ FLOOD = "/grpc.health.v1.Health/List"
     ],
 )
 async def test_a_call_is_let_in_before_a_flood_that_came_first(tmp_path, method):
-    """gRPC lets in one call at a time of each registered method, and one of all that are not registered."""
+    """gRPC lets in one call at a time of each registered method, and one of all that are not registered. Registering
+    fewer takes an eighth less of the event loop, and costs this; nor does gRPC end an unread call of the others."""
     async with started(tmp_path / "telwerk.db") as server:
         flooding = server.channel.unary_unary(FLOOD)
         await flooding(b"", timeout=CALL_SECONDS)
@@ -36,7 +37,7 @@ async def test_a_call_is_let_in_before_a_flood_that_came_first(tmp_path, method)
     assert answered < len(flood) // 2
 
 
-async def test_every_method_is_there_though_few_are_accepted_apart(tmp_path):
+async def test_every_method_is_there(tmp_path):
     """A method that no handler had would be UNIMPLEMENTED."""
     async with started(tmp_path / "telwerk.db") as server:
         for service in SERVICES:

@@ -1,6 +1,6 @@
 """The gRPC server: services, health, reflection and the channel's limits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -21,7 +21,6 @@ from telwerk.v1 import (
     settings_service_pb2_grpc,
 )
 from telwerkd.transport.grpc import inflating
-from telwerkd.transport.grpc.handlers import Handler
 from telwerkd.transport.services import health, reflection
 from telwerkd.transport.services.admin import AdminService
 from telwerkd.transport.services.health import HealthService
@@ -39,19 +38,13 @@ SERVICES: Final[Sequence[ServiceDescriptor]] = tuple(
 
 SERVICE_NAMES = tuple(name.full_name for module in _OWN for name in module.DESCRIPTOR.services_by_name.values())
 
-_REGISTERED: Final = {
-    "telwerk.v1.IngestionService": {"IngestEvents", "StreamEvents"},
-    "telwerk.v1.KpiService": {"QueryTimeSeries", "QueryTotals", "BatchQuery", "WatchTimeSeries"},
-    "grpc.health.v1.Health": {"Check", "Watch"},
-}
-"""The methods whose calls are accepted apart from those of all others: see `_Registry`."""
-
 # A bound on streams that are opened and reset without end. Far above what a busy client has at once: the streams of
 # calls that were answered together still count while their callers' next ones arrive, and with a bound of 100 a client
 # with 64 callers was refused some (RST_STREAM, REFUSED_STREAM).
 _CONCURRENT_STREAMS_MAX = 1_000
-# Calls that have come and that the gate has not seen yet. By default gRPC refuses some by chance beyond 1,000, and all
-# beyond 3,000, whoever they are of: as CANCELLED, without a word, where the gate would serve them or name a bound.
+# Calls of one method that have come and that the gate has not seen yet. By default gRPC refuses some by chance beyond
+# 1,000, and all beyond 3,000, whoever they are of: as CANCELLED, without a word, where the gate would serve them or
+# name a bound.
 _UNSEEN_CALLS_MAX = 5_000
 _REPLY_BYTES_MAX = 64 * 2**20
 _KEEPALIVE_MS = 30_000
@@ -101,28 +94,6 @@ class Services(NamedTuple):
         admin_service_pb2_grpc.add_AdminServiceServicer_to_server(self.admin, server)
 
 
-class _Registry:
-    """What services register with, in place of the server: a few of their methods are accepted apart.
-
-    gRPC lets in one call at a time of each registered method, and one of all that are not. So a flood of calls, which
-    anybody may send to a method that needs no key or does not exist, keeps those of the same kind waiting and no
-    others: beside 400 callers of health checks a single event took 271 ms where nothing was registered, and 9 where its
-    method was. But with every call that comes grpc.aio begins to wait for all registered methods anew: with all 23 that
-    was an eighth of what a call of one event took the event loop.
-    """
-
-    def __init__(self, server: grpc.aio.Server) -> None:
-        self.add_generic_rpc_handlers = server.add_generic_rpc_handlers
-        self._server = server
-
-    def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Handler]) -> None:
-        """Registers those of a service's methods that are accepted apart; the generic handlers have them all."""
-        apart = _REGISTERED.get(service_name, set())
-        methods = {name: handler for name, handler in method_handlers.items() if name in apart}
-        if methods:
-            self._server.add_registered_method_handlers(service_name, methods)
-
-
 def make_server(
     services: Services,
     health_service: HealthService,
@@ -149,8 +120,7 @@ def make_server(
             *connections.options(),
         ],
     )
-    registry = _Registry(server)
-    services.register(registry)
-    health_pb2_grpc.add_HealthServicer_to_server(health_service, registry)
-    reflection.enable(registry, (*SERVICE_NAMES, health.SERVICE_NAME))
+    services.register(server)
+    health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
+    reflection.enable(server, (*SERVICE_NAMES, health.SERVICE_NAME))
     return server

@@ -21,8 +21,8 @@ _ALPHA_PACKAGE: Final = "grpc.reflection.v1alpha"
 _V1_PACKAGE: Final = "grpc.reflection.v1"
 
 
-def enable(server: Any, service_names: Iterable[str]) -> None:
-    """Lets a `grpc.aio.Server`, or what takes services as one does, tell of these services and of reflection itself."""
+def enable(server: grpc.aio.Server, service_names: Iterable[str]) -> None:
+    """Lets the server tell of these services, and of reflection itself."""
     _describe_v1()
     names = (*service_names, V1_SERVICE_NAME, reflection.SERVICE_NAME)
     servicer = reflection.aio.ReflectionServicer(names, pool=_Pool(Default()))
@@ -34,6 +34,7 @@ def enable(server: Any, service_names: Iterable[str]) -> None:
     )
     methods = {"ServerReflectionInfo": handler}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(V1_SERVICE_NAME, methods),))
+    server.add_registered_method_handlers(V1_SERVICE_NAME, methods)
 
 
 @cache
