@@ -7,6 +7,7 @@ because the database or a process hangs, is given up `STOP_SECONDS` after the gr
 """
 
 import asyncio
+import faulthandler
 import os
 import signal
 import threading
@@ -20,6 +21,11 @@ STOP_SECONDS: Final = 20.0
 """After the grace; the whole stop takes no longer than both."""
 EXIT_NOT_STORED: Final = 3
 """The server stopped, but what was taken in and not acknowledged may not be stored."""
+
+_HELD_SECONDS = 1.0
+"""After that time, a process whose interpreter is held is ended too, with exit code 1 and the traces of its threads."""
+
+_STDERR = 2
 
 _AT_ONCE = 128
 """Exit code of a process that a signal ended, plus the signal's number, as shells have it."""
@@ -60,6 +66,9 @@ class Stop:
         limit = threading.Timer(self._seconds, self._give_up)
         limit.daemon = True
         limit.start()
+        # That needs the interpreter, which gRPC holds while it ends its threads; and it waits for ever for them where
+        # one could not be started before, since the system had none left.
+        faulthandler.dump_traceback_later(self._seconds + _HELD_SECONDS, exit=True, file=_STDERR)
 
     def _end_at_once(self, number: int, _frame: FrameType | None) -> None:
         self._exit(
