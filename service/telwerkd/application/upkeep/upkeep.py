@@ -129,9 +129,9 @@ class Compaction:
         sizes = {(account, measure): size for account, measure, size in await self._store.compactable()}
         now = monotonic()
         self._rests_until = {key: until for key, until in self._rests_until.items() if until > now}
-        lively = {account for (account, measure), size in sizes.items() if size > self._seen.get((account, measure), 0)}
-        is_quiet = not lively
-        ripe = [key for key, size in sizes.items() if self._is_ripe(key, size, is_lively=key[0] in lively)]
+        busy = {account for (account, measure), size in sizes.items() if size > self._seen.get((account, measure), 0)}
+        is_quiet = not busy
+        ripe = [key for key, size in sizes.items() if key[0] not in busy or self._is_ripe(key, size)]
         self._seen = sizes
         left = False
         for account, measure in ripe:
@@ -174,10 +174,9 @@ class Compaction:
                 await asyncio.sleep(_PAUSE_SHARED_TIMES * step.seconds)
         return moved, worked
 
-    def _is_ripe(self, key: tuple[AccountId, Measure], size: int, *, is_lively: bool) -> bool:
-        if size >= self._compact_at and key not in self._rests_until:
-            return True
-        return size >= self._compact_anyway_at or not is_lively
+    def _is_ripe(self, key: tuple[AccountId, Measure], size: int) -> bool:
+        """Whether a measure is compacted while events of its account keep coming."""
+        return size >= self._compact_anyway_at or (size >= self._compact_at and key not in self._rests_until)
 
 
 async def purge_old(
