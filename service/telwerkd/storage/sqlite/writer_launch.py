@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from telwerkd.process import log_format
-from telwerkd.process.held_signals import ASKING
+from telwerkd.process.held_signals import held
 from telwerkd.storage.sqlite.file import OpenedFile
 from telwerkd.storage.unavailable import NO_MEMORY, Outage, database_unavailable
 
 log = logging.getLogger(__name__)
 
 PROGRAM = "telwerkd.storage.sqlite.writer_main"
-_OF_SERVER = (signal.SIGINT, signal.SIGTERM, *ASKING)
 _BUFFER_BYTES = 2**20
 
 _outage = Outage(log, "starting the process that writes")
@@ -88,11 +87,10 @@ def _process(program: str, path: Path, file: OpenedFile | None) -> tuple[subproc
 
 
 def _started(program: str, path: Path, file: OpenedFile | None, theirs: socket.socket) -> subprocess.Popen[bytes]:
-    # What is blocked here stays blocked there: Ctrl-C, and what reaches all processes of a container, are for the
-    # server, which still has transactions for the writer as it stops.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_SERVER)
     arguments = json.dumps(file and file.inodes), json.dumps(log_format.style())
-    try:
+    # What is held here stays held there: Ctrl-C, and what reaches all processes of a container, are for the server,
+    # which still has transactions for the writer as it stops.
+    with held(signal.SIGTERM):
         # It imports what its server imports, and nothing from the folder in which that happened to be started.
         return subprocess.Popen(  # noqa: S603  # this very program
             [sys.executable, "-P", "-m", program, str(path), str(theirs.fileno()), *arguments],
@@ -101,5 +99,3 @@ def _started(program: str, path: Path, file: OpenedFile | None, theirs: socket.s
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
