@@ -84,6 +84,7 @@ HELPERS = {
     "storage/sql/records.py": "values as columns",
     "storage/sqlite/engine.py": "connections, and what their errors mean",
     "storage/sqlite/file.py": "whether the file is in its place",
+    "storage/sqlite/messages.py": "commands and results as bytes",
     "transport/codec/display_names.py": "names as bytes",
     "transport/codec/durations.py": "percentiles and bins as messages",
     "transport/codec/encoded.py": "a reply as a value",

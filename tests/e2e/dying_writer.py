@@ -1,11 +1,9 @@
 """A writer's process that says that it is ready, and dies."""
 
-import pickle
 import socket
 import sys
 
-from telwerkd.storage.sqlite.writer_process import SIZE_BYTES
+from telwerkd.storage.sqlite.messages import framed, packed
 
-ready = pickle.dumps(None)
 with socket.socket(fileno=int(sys.argv[2])) as connection:
-    connection.sendall(len(ready).to_bytes(SIZE_BYTES) + ready)
+    connection.sendall(framed(packed(None)))

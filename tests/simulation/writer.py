@@ -15,9 +15,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from telwerkd.storage.sqlite.file import OpenedFile
+from telwerkd.storage.sqlite.messages import SIZE_BYTES, framed, packed
 from telwerkd.storage.sqlite.writer import SqliteWriter
-from telwerkd.storage.sqlite.writer_main import _pickled, _reply
-from telwerkd.storage.sqlite.writer_process import SIZE_BYTES
+from telwerkd.storage.sqlite.writer_main import _reply
 from tests.simulation.disk import Disk
 from tests.simulation.loop import Process, SimulatedLoop
 
@@ -82,7 +82,7 @@ class SimulatedWriter:
         """Whether what happens to the engine happens to this process: the one before may still be there."""
         self._is_closed = False
         self._code: int | None = None
-        self._later(self._answer, _pickled(None))
+        self._later(self._answer, packed(None))
 
     # What the server does to it.
 
@@ -140,11 +140,11 @@ class SimulatedWriter:
             self._later(self._answer, reply)
 
     def _answer(self, reply: bytes) -> None:
-        framed = len(reply).to_bytes(SIZE_BYTES) + reply
-        if self._dies(Point.WITHIN_REPLY, framed[: len(framed) // 2]):
+        message = framed(reply)
+        if self._dies(Point.WITHIN_REPLY, message[: len(message) // 2]):
             return
         self._loop.trace("writer replies", len(reply))
-        self.reader.feed_data(framed)
+        self.reader.feed_data(message)
         self._is_busy = False
         self._next()
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import itertools
-import pickle
-import pickletools
 import sys
 from itertools import pairwise
 
@@ -311,11 +309,3 @@ async def test_the_events_of_a_batch_that_is_not_stored_are_freed_a_few_at_a_tim
     assert before == 1_000
     assert max(more - less for more, less in pairwise([before, *turns])) <= 50
     assert budget.bytes_reserved == 0
-
-
-def test_a_survey_goes_to_the_writer_in_one_piece() -> None:
-    """A batch is pickled in the event loop: 370 surveys, answer by answer, held it for 50 ms."""
-    batch = Batch(events(20, survey(100)))
-    pickled = pickle.dumps(batch, pickle.HIGHEST_PROTOCOL)
-    assert pickle.loads(pickled) == batch  # noqa: S301  # what was pickled here
-    assert len(list(pickletools.genops(pickled))) < 20 * 100

@@ -1,7 +1,5 @@
 """Opening hours: how much of a length of time lies in them (R-SERVICE)."""
 
-import pickle
-import pickletools
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -179,12 +177,3 @@ def test_open_time_is_that_of_every_stretch_laid_out_by_itself(zone, week, begin
     """In zones that change at midnight, by half an hour, by a day, and during the day (R-SERVICE-3, R-SERVICE-4)."""
     end = Micros(begin + length)
     assert opened(begin, end, week, zone, exceptions) == reference(begin, end, week, zone, exceptions)
-
-
-def test_a_schedule_is_pickled_in_one_piece():
-    """Whichever number of stretches it has: the event loop does it, for the process that writes."""
-    day = tuple(OpenStretch(60 * hour, 60 * hour + 30) for hour in range(24))
-    schedule = schedule_of("Europe/Berlin", [day] * 7, [(date(2026, 1, 1) + timedelta(n), day) for n in range(100)])
-    pickled = pickle.dumps(schedule, pickle.HIGHEST_PROTOCOL)
-    assert pickle.loads(pickled) == schedule  # noqa: S301  # made right here
-    assert len(list(pickletools.genops(pickled))) < 20

@@ -135,9 +135,6 @@ class DamagedRowError(ValueError):
         self.account = account
         """Where it is known."""
 
-    def __reduce__(self) -> tuple[type["DamagedRowError"], tuple[Damage, str]]:
-        return DamagedRowError, (self.damage, self.account)
-
     @property
     def without_ids(self) -> str:
         """What the log is told: the ids of conversations and people are among the keys of rows."""

@@ -55,10 +55,6 @@ class SurveyAnswer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     option_id: str
 
 
-_answers_bytes = msgspec.msgpack.Encoder().encode
-_answers_of = msgspec.msgpack.Decoder(tuple[SurveyAnswer, ...]).decode
-
-
 class _Kind(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Base of the kinds. Ranks are R-ORDER-4. The tags are the storage format: never reuse one for another kind."""
 
@@ -142,16 +138,9 @@ class TopicsSet(_Kind, frozen=True, array_like=True, gc=False, tag="topics"):
 
 
 class _Survey(_Kind, frozen=True, array_like=True, gc=False):
-    """Base of those with answers.
-
-    It is pickled as one piece of bytes, in a tenth of the time: each answer by itself takes a microsecond and an object
-    of the garbage collector, and there may be half a million at once.
-    """
+    """Base of those with answers."""
 
     answers: tuple[SurveyAnswer, ...]
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _unpickled, (type(self), _answers_bytes(self.answers))
 
 
 @final
@@ -166,10 +155,6 @@ class PostChatSurveyAnswered(_Survey, frozen=True, array_like=True, gc=False, ta
     """The contact answered the post-chat survey (KPI 10)."""
 
     rank: ClassVar[int] = 2
-
-
-def _unpickled(kind: type[_Survey], answers: bytes) -> _Survey:
-    return kind(_answers_of(answers))
 
 
 @final

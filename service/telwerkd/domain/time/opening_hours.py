@@ -74,10 +74,6 @@ class Schedule(msgspec.Struct, frozen=True, array_like=True):
         """Its content's digest."""
         return hashlib.sha256(_encode(self)).digest()[:_DIGEST_BYTES]
 
-    def __reduce__(self) -> tuple[object, ...]:
-        # As one text: pickled one by one, thousands of stretches hold the event loop for 15 ms.
-        return schedule_from, (_encode(self),)
-
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Schedule).decode

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import pickle
 import socket
 import sys
 from contextlib import suppress
@@ -16,8 +15,9 @@ from telwerkd.process.gc_tuning import devote_process
 from telwerkd.process.heap import tune_heap
 from telwerkd.process.log_format import LogStyle
 from telwerkd.storage.sqlite.file import OpenedFile
+from telwerkd.storage.sqlite.messages import framed, packed, received, unpacked
 from telwerkd.storage.sqlite.writer import Commands, SqliteWriter
-from telwerkd.storage.sqlite.writer_process import SIZE_BYTES, Failed
+from telwerkd.storage.sqlite.writer_process import Failed
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +32,11 @@ def main(path: Path, file_descriptor: int, file: OpenedFile | None) -> None:
         suppress(EOFError, ConnectionError),
         connection.makefile("rwb") as line,
     ):
-        _send(line, _pickled(None))
+        _send(line, packed(None))
         devote_process()
         try:
             while True:
-                _send(line, _reply(writer, _receive(line)))
+                _send(line, _reply(writer, received(line)))
         except MemoryError:
             # Also of what was stored nobody can be told.
             log.critical("no memory is left for a reply: the process ends, and another is started")
@@ -44,36 +44,24 @@ def main(path: Path, file_descriptor: int, file: OpenedFile | None) -> None:
     writer.close()
 
 
-def _receive(line: BufferedRWPair) -> bytes:
-    size = int.from_bytes(line.read(SIZE_BYTES))
-    message = line.read(size)
-    if not size or len(message) < size:
-        raise EOFError
-    return message
-
-
 def _send(line: BufferedRWPair, message: bytes) -> None:
-    line.write(len(message).to_bytes(SIZE_BYTES) + message)
+    line.write(framed(message))
     line.flush()
 
 
 def _reply(writer: SqliteWriter, message: bytes) -> bytes:
     try:
-        commands: Commands | None = pickle.loads(message)  # noqa: S301  # of our own server
+        commands: Commands | None = unpacked(message)
         if commands is None:
             writer.prove()
-            return _pickled(Written([], 0.0, ()))
-        return _pickled(writer.write(commands))
+            return packed(Written([], 0.0, ()))
+        return packed(writer.write(commands))
     except UnavailableError as error:
-        return _pickled(Failed((error.reason, error.message, error.retry_after_seconds), ""))
+        return packed(Failed((error.reason, error.message, error.retry_after_seconds), ""))
     except DamagedRowError as error:
-        return _pickled(Failed(None, "", error))
+        return packed(Failed(None, "", error))
     except Exception as error:  # noqa: BLE001  # the server says it, with the call that it belongs to
-        return _pickled(Failed(None, log_format.exception_text(error)))
-
-
-def _pickled(reply: Written | Failed | None) -> bytes:
-    return pickle.dumps(reply, pickle.HIGHEST_PROTOCOL)
+        return packed(Failed(None, log_format.exception_text(error)))
 
 
 if __name__ == "__main__":

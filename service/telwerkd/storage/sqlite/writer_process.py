@@ -1,13 +1,12 @@
 """A process that does nothing but write to a SQLite file, so that ingest and queries have a core each.
 
-The server that started it sends it the commands of transactions, pickled, and it replies to each with their results.
-They are one program, and nobody else can reach the socket between them. When that socket closes the process ends: so it
-outlives its server, however that ended, by no more than the transactions that it was sent.
+The server that started it sends it the commands of transactions, and it replies to each with their results
+(`telwerkd.storage.sqlite.messages`). When the socket between them closes the process ends: so it outlives its server,
+however that ended, by no more than the transactions that it was sent.
 """
 
 import asyncio
 import logging
-import pickle
 import subprocess
 from collections import deque
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.process.futures import seen
 from telwerkd.process.steady import monotonic
 from telwerkd.storage.sqlite.file import OpenedFile
+from telwerkd.storage.sqlite.messages import SIZE_BYTES, framed, packed, unpacked
 from telwerkd.storage.sqlite.writer import Commands
 from telwerkd.storage.sqlite.writer_launch import Launch, Launched, launched
 from telwerkd.storage.unavailable import database_unavailable
@@ -36,8 +36,6 @@ _LOOKS_A_STALL = 10
 
 _PROVEN_SECONDS = 2.0
 """How long what was stored shows that storing goes on."""
-SIZE_BYTES = 4
-"""Before each message stands how long it is."""
 
 
 class WriterDefectError(Exception):
@@ -97,7 +95,7 @@ class WriterProcess:
             DamagedRowError: a command met a row that is damaged; nothing was stored.
             WriterDefectError: a command failed; nothing was stored.
         """
-        message = pickle.dumps(commands, pickle.HIGHEST_PROTOCOL)
+        message = packed(commands)
         connection = await self._running()
         return _result(await connection.ask(message, commands[0][1]))
 
@@ -109,7 +107,7 @@ class WriterProcess:
         """
         connection = await self._running()
         if not connection.is_proven():
-            _result(await connection.ask(pickle.dumps(None)))
+            _result(await connection.ask(packed(None)))
 
     async def close(self) -> None:
         """Lets what was begun end, and then the process; in bounded time.
@@ -206,7 +204,7 @@ class _WriterConnection:
         if self.is_broken or self.is_stalled:  # broken: died since it was ready, and nobody listens any more
             raise database_unavailable()
         # Nothing waits for room: the messages that are on the way are as many as transactions that run at once.
-        self._writer.write(len(message).to_bytes(SIZE_BYTES) + message)
+        self._writer.write(framed(message))
         return await self._next_reply(command)
 
     def is_proven(self) -> bool:
@@ -226,8 +224,7 @@ class _WriterConnection:
         try:
             while True:
                 size = int.from_bytes(await self._reader.readexactly(SIZE_BYTES))
-                reply = pickle.loads(await self._reader.readexactly(size))  # noqa: S301  # of our own process
-                self._replied(reply)
+                self._replied(unpacked(await self._reader.readexactly(size)))
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         except MemoryError:
