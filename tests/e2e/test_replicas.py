@@ -206,6 +206,35 @@ async def test_workers_serve_one_port_and_one_that_dies_is_replaced(database, ca
     assert await maintenance.verify(database)
 
 
+async def test_a_worker_is_replaced_also_where_it_cannot_be_at_once(database, capfd):
+    """While no descriptor is left for another, the log says why; as soon as there is one, both serve again."""
+    with serving(database, "--workers", "2") as (address, process):
+        before = workers_of(process)
+        soft, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (3, hard))
+        os.kill(min(before), signal.SIGKILL)
+        said = ""
+
+        async def told() -> bool:
+            nonlocal said
+            said += capfd.readouterr().err
+            return said.count("a worker could not be started, and is tried again: ") > 1
+
+        await eventually(told)
+        assert workers_of(process) == {max(before)}
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+
+        async def replaced() -> bool:
+            return len(workers_of(process)) == 2
+
+        await eventually(replaced)
+        async with connected(address) as server:
+            await eventually(lambda: _answers(server))
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(process.wait, 60) == 0
+        assert not workers_of(process)
+
+
 async def _answers(server: Server) -> bool:
     try:
         return await status_of(server, "readiness") == SERVING

@@ -27,7 +27,7 @@ from telwerkd.process.gc_tuning import devote_process
 from telwerkd.process.heap import tune_heap
 from telwerkd.process.log_format import Event
 from telwerkd.server import log_limit
-from telwerkd.server.background import BackgroundTaskError
+from telwerkd.server.background import Background, BackgroundTaskError
 from telwerkd.server.http_ports import HTTP_IS_OFF, start_lines
 from telwerkd.server.parts import NotStoredError
 from telwerkd.server.port_addresses import http_address
@@ -40,6 +40,7 @@ from telwerkd.server.worker_figures import FiguresOfAll, WorkersFigures
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.open_store import prepare
 from telwerkd.storage.schema.errors import SchemaError
+from telwerkd.storage.unavailable import NO_MEMORY
 from telwerkd.transport.endpoint.address import TcpAddress, parse
 from telwerkd.transport.endpoint.binding import cannot_listen, resolved
 from telwerkd.transport.security.tls import StartupError
@@ -64,6 +65,7 @@ async def serve(settings: Settings, what_runs: Event, reloading: Reloading) -> N
         StartupError: they cannot run so, or one of the first did not start.
         SchemaError: the database is not one that this program can use.
         NotStoredError: after the stop: a worker did not end as it should.
+        BackgroundTaskError: the workers were stopped, for nothing started them anew any more: a defect.
     """
     check(settings)
     await prepare(settings.database)
@@ -72,7 +74,7 @@ async def serve(settings: Settings, what_runs: Event, reloading: Reloading) -> N
         http = _reserved_http(settings, ports)
         probes = None if not settings.probe_listen else ports.enter_context(_reserved(settings.probe_listen))
         shared = {"listen": address, "http_listen": http or "", "probe_listen": probes}
-        figures, copied = WorkersFigures(), settings.model_copy(update=shared)
+        figures, background, copied = WorkersFigures(), Background(), settings.model_copy(update=shared)
         workers = [await _Worker.spawned(copied, reloading, place, figures) for place in range(settings.workers)]
         hangup = partial(_pass_on, workers, signal.SIGHUP) if reloading.on_hangup else None
         stop = Stop(settings.grace_seconds, partial(_kill, workers), hangup)
@@ -82,14 +84,16 @@ async def serve(settings: Settings, what_runs: Event, reloading: Reloading) -> N
             await asyncio.gather(*(worker.started() for worker in workers))
             print(start_lines(settings, address, http, probes), flush=True)  # noqa: T201
             log.info(what_runs)
-            keeping = [asyncio.create_task(worker.kept_alive()) for worker in workers]
-            await stop.asked.wait()
+            for place, worker in enumerate(workers):
+                background.start(worker.kept_alive(), f"keeping worker {place} alive")
+            await either(stop.asked, background.failed)
             log.info("stopping: running calls end, at most %.0f s", settings.grace_seconds)
-            for task in keeping:
-                task.cancel()
         finally:
-            codes = await asyncio.gather(*(worker.stopped() for worker in workers))
-            await figures.close()
+            try:
+                await background.end()  # before the workers: one that it has just started is stopped as well
+            finally:
+                codes = await asyncio.gather(*(worker.stopped() for worker in workers))
+                await figures.close()
     if any(codes):
         raise NotStoredError(f"workers ended with exit codes {codes}: what was not acknowledged may not be stored")
 
@@ -191,10 +195,20 @@ class _Worker:
             died = {"worker": self._process.pid, "exit_code": self._process.exitcode}
             told = f"worker {self._process.pid} died (exit code {self._process.exitcode}): starting another"
             log.warning(Event("worker died", died, told))
-            await asyncio.sleep(_RESTART_SECONDS)
             self._word.close()
-            line = await self._figures.connect(self._place)
-            self._process, self._word = _spawned(self._settings, self._reloading, line)
+            await self._start_another()
+
+    async def _start_another(self) -> None:
+        while True:
+            await asyncio.sleep(_RESTART_SECONDS)
+            try:
+                line = await self._figures.connect(self._place)
+                self._process, self._word = _spawned(self._settings, self._reloading, line)
+            except (OSError, MemoryError) as error:
+                # No descriptor, process or memory is left for it just now.
+                log.warning("a worker could not be started, and is tried again: %s", str(error) or NO_MEMORY)
+            else:
+                return
 
     def send(self, number: int) -> None:
         """Passes a signal on: that the clock is right, or that settings are to be read again."""
@@ -241,14 +255,16 @@ async def _readable(file: int) -> None:
 
 def _spawned(settings: Settings, reloading: Reloading, line: socket.socket) -> tuple[SpawnProcess, Connection]:
     fields = {name: getattr(settings, name) for name in Settings.model_fields}
-    ours, theirs = _spawn.Pipe()
-    process = _spawn.Process(target=_work, args=(fields, reloading, theirs, line), name="telwerkd worker")
-    resource_tracker.ensure_running()  # as it begins, it lets go of signals that are held
-    # What is passed on to it before it is ready, or reaches the whole group, waits.
-    with held_signals.held():
-        process.start()
-    theirs.close()
-    line.close()
+    with line:
+        ours, theirs = _spawn.Pipe()
+        with theirs, ExitStack() as unless_started:
+            unless_started.enter_context(ours)
+            process = _spawn.Process(target=_work, args=(fields, reloading, theirs, line), name="telwerkd worker")
+            resource_tracker.ensure_running()  # as it begins, it lets go of signals that are held
+            # What is passed on to it before it is ready, or reaches the whole group, waits.
+            with held_signals.held():
+                process.start()
+            unless_started.pop_all()
     return process, ours
 
 
