@@ -24,7 +24,7 @@ def received(requests: Requests):
 async def test_many_who_send_fine_chunks_take_no_more_of_a_turn_than_one():
     turns, all_requests, emptied = ParsingTurns(), [Requests(h11.SERVER) for _ in range(20)], []
     for requests in all_requests:
-        one = Parsing(requests, received(requests), lambda: emptied.append(1), turns)
+        one = Parsing(requests, received(requests), lambda: None, lambda: emptied.append(1), turns)
         one.add(HEAD + b"1\r\nx\r\n" * 2_000)
     most = before = sum(requests.chunks for requests in all_requests)
     for _ in range(2_000):

@@ -90,7 +90,7 @@ class HttpConnection(H11Protocol):
     ) -> None:
         super().__init__(config, server_state, {"connection": self}, loop)
         self.conn: Requests = Requests(h11.SERVER, limits.http_header_bytes_max)
-        self._parsing = Parsing(self.conn, self._received, self._parsed, turns)
+        self._parsing = Parsing(self.conn, self._received, self._go_on, self._parsed, turns)
         self._limits = limits
         self._timers = list[asyncio.TimerHandle]()
         self._head: asyncio.TimerHandle | None = None
@@ -139,11 +139,25 @@ class HttpConnection(H11Protocol):
     def _parsed(self) -> None:
         self.flow.release()
 
+    def handle_events(self) -> None:
+        """Begins the request that has come; the next of several, once this is answered, in a turn of its own."""
+        if self._parsing.has_turn or not self.conn.trailing_data[0]:
+            super().handle_events()
+        else:
+            self._parsing.resume()
+
     def _received(self, data: bytes) -> None:
+        if not self.transport.is_closing():
+            super().data_received(data)
+            self._watch_head()
+
+    def _go_on(self) -> None:
+        if not self.transport.is_closing():
+            super().handle_events()
+            self._watch_head()
+
+    def _watch_head(self) -> None:
         """The head of a request must come in time, however little comes at once."""
-        if self.transport.is_closing():
-            return
-        super().data_received(data)
         # Also the rest of a request that was answered already.
         has_begun = bool(self.conn.trailing_data[0]) or self.conn.their_state is h11.SEND_BODY
         if self._is_between_requests and has_begun:

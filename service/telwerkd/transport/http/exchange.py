@@ -99,8 +99,10 @@ class Exchange:
         )
 
     async def write(self, body: bytes | memoryview) -> None:
-        """Sends a piece of the response, once there is room for it."""
+        """Sends a piece of the response, once there is room for it. Others have their turn after each."""
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        # Here is noticed that the client has gone: to a lost connection the rest is written in vain, and logged.
+        await asyncio.sleep(0)
 
     async def finish(self, body: bytes | memoryview = b"") -> None:
         """Ends the response, with its last piece."""

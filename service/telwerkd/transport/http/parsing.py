@@ -1,6 +1,7 @@
 """What parsing costs, shared out: a little in each turn of the event loop, however many connections send.
 
-A body in chunks of a byte takes six times its length, and each chunk about a microsecond.
+A body in chunks of a byte takes six times its length, and each chunk about a microsecond. Each request that begins is
+answered in the next turn: of those that a client sent at once, before any answer, each waits for others' turns.
 """
 
 import asyncio
@@ -50,23 +51,41 @@ class ParsingTurns:
 
 
 class Parsing:
-    """What a connection has received and not parsed; `emptied` is called when there is no more of it."""
+    """What a connection has received and not parsed."""
 
     def __init__(
-        self, requests: Requests, parse: Callable[[bytes], None], emptied: Callable[[], None], turns: ParsingTurns
+        self,
+        requests: Requests,
+        parse: Callable[[bytes], None],
+        go_on: Callable[[], None],
+        emptied: Callable[[], None],
+        turns: ParsingTurns,
     ) -> None:
+        """`go_on` parses what `parse` has left; `emptied` is called when no more is to be done."""
         self._requests = requests
         self._parse = parse
+        self._go_on = go_on
         self._emptied = emptied
         self._turns = turns
         self._received = bytearray()
+        self._has_left = False
+        """Whether something that was given to `parse` may be parsed now."""
         self._piece_bytes = _PIECE_BYTES
         self.is_waiting = False
         """Whether it has something, and will parse it."""
+        self.has_turn = False
 
     def add(self, data: bytes) -> None:
         """Takes what was received."""
         self._received += data
+        self._enter()
+
+    def resume(self) -> None:
+        """Says that what was left, because a request before it was being answered, may be parsed."""
+        self._has_left = True
+        self._enter()
+
+    def _enter(self) -> None:
         if not self.is_waiting:
             self.is_waiting = True
             self._turns.enter(self)
@@ -74,18 +93,28 @@ class Parsing:
     def drop(self) -> None:
         """Lets go of it."""
         self._received.clear()
+        self._has_left = False
 
     def piece(self) -> int:
         """Parses some of it; what that cost."""
-        piece = bytes(self._received[: self._piece_bytes])
-        del self._received[: len(piece)]
         before = self._requests.chunks
-        if piece:
-            self._parse(piece)
+        piece = b""
+        self.has_turn = True
+        try:
+            if self._has_left:
+                self._has_left = False
+                self._go_on()
+            else:
+                piece = bytes(self._received[: self._piece_bytes])
+                del self._received[: len(piece)]
+                if piece:
+                    self._parse(piece)
+        finally:
+            self.has_turn = False
         chunks = self._requests.chunks - before
         is_fine = chunks * _FINE_CHUNK_BYTES > len(piece)
         self._piece_bytes = _FINE_PIECE_BYTES if is_fine else _PIECE_BYTES
-        self.is_waiting = bool(self._received)
+        self.is_waiting = self._has_left or bool(self._received)
         if not self.is_waiting:
             self._emptied()
         return _cost(len(piece), chunks)

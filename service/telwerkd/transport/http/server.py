@@ -17,6 +17,8 @@ from telwerkd.transport.http.connection import HttpConnection, HttpLimits
 from telwerkd.transport.http.parsing import ParsingTurns
 
 _BACKLOG: Final = 1_024
+_ACCEPTED_MAX: Final = 8
+"""Connections that are accepted in a turn of the loop: each takes some tenths of a millisecond, and gRPC waits."""
 _CLOSING_SECONDS: Final = 1.0
 """What may be sent after the last response was written; then connections are cut."""
 _LOOK_SECONDS: Final = 0.02
@@ -61,9 +63,11 @@ class HttpServer:
                 lambda: HttpConnection(self._config, self._state, self._limits, self._turns, loop),
                 sock=listening,
                 ssl=self._tls,
-                backlog=_BACKLOG,
+                backlog=_ACCEPTED_MAX,
                 ssl_handshake_timeout=None if self._tls is None else self._limits.handshake_seconds,
             )
+            # asyncio takes one number for both: how many may wait, and how many of them it accepts in a turn.
+            listening.listen(_BACKLOG)
             self._servers.append(server)
 
     async def stop(self, grace_seconds: float) -> None:

@@ -1,0 +1,103 @@
+"""Connections of the HTTP port share the event loop."""
+
+import asyncio
+import os
+import socket
+from collections import Counter
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+from telwerkd.transport.http.connection import HttpLimits
+from telwerkd.transport.http.server import HttpServer
+
+LIMITS = HttpLimits(
+    connections_max=1_000,
+    handshake_seconds=20,
+    idle_seconds=60,
+    age_seconds=3_600,
+    grace_seconds=3_600,
+    http_header_bytes_max=8_192,
+)
+CONNECTIONS, REQUESTS = 40, 20
+
+
+@asynccontextmanager
+async def serving(app):
+    """A port on which an application answers."""
+    server = HttpServer(app, LIMITS, None)
+    listening = socket.create_server(("127.0.0.1", 0))
+    await server.start([listening])
+    try:
+        yield listening.getsockname()
+    finally:
+        await server.stop(1.0)
+
+
+class Turns:
+    """Counts the turns of the loop."""
+
+    def __init__(self):
+        self.now = 0
+        self._counting = asyncio.create_task(self._count())
+
+    async def _count(self):
+        while True:
+            self.now += 1
+            await asyncio.sleep(0)
+
+    def end(self):
+        self._counting.cancel()
+
+
+async def test_requests_that_are_sent_at_once_wait_for_the_turns_of_others():
+    """However many connections send twenty before any answer, few are begun in a turn of the loop; all are answered."""
+    turns, begun = Turns(), Counter()
+
+    async def app(scope, _receive, send):
+        begun[turns.now] += 1
+        body = scope["path"].encode()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+        await send({"type": "http.response.body", "body": body})
+
+    async def client(address):
+        reader, writer = await asyncio.open_connection(*address)
+        requests = [f"GET /{n:02} HTTP/1.1\r\nHost: a\r\n\r\n" for n in range(REQUESTS)]
+        writer.write("".join(requests).encode())
+        answered = []
+        for _ in range(REQUESTS):
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200")
+            answered.append(int((await reader.readexactly(3))[1:]))
+        writer.close()
+        return answered
+
+    async with serving(app) as address:
+        answers = await asyncio.gather(*(client(address) for _ in range(CONNECTIONS)))
+        turns.end()
+    assert answers == [list(range(REQUESTS))] * CONNECTIONS
+    assert sum(begun.values()) == CONNECTIONS * REQUESTS
+    assert max(begun.values()) < CONNECTIONS / 2
+
+
+def descriptors():
+    """How many this process has open."""
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+
+async def test_few_connections_are_accepted_in_a_turn_and_many_may_wait():
+    """Those that come at once are accepted a few at a time; nobody is turned away, and others have their turns."""
+
+    async def app(_scope, _receive, _send):
+        raise AssertionError
+
+    async with serving(app) as address:
+        waiting = [socket.create_connection(address, timeout=20) for _ in range(4 * CONNECTIONS)]
+        none, accepted = descriptors(), [0]
+        while accepted[-1] < len(waiting):
+            await asyncio.sleep(0)
+            accepted.append(descriptors() - none)
+        for each in waiting:
+            each.close()
+        while descriptors() > none - len(waiting):  # noqa: ASYNC110  # the system tells of no change
+            await asyncio.sleep(0)
+    assert max(after - before for before, after in pairwise(accepted)) < CONNECTIONS / 2
