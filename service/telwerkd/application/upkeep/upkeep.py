@@ -27,7 +27,10 @@ then.
 """
 
 COMPACT_ANYWAY_AT = 30_000
-"""Entries at which a measure rests no longer."""
+"""Entries at which a measure rests no longer, nor is it compacted little by little where accounts share the server.
+
+It could fall behind for good: questions add up what waits, in CPU time that compaction then lacks.
+"""
 
 COMPACTED_MAX = 40_000
 """About how many entries of a measure are compacted one after the other, in transactions of bounded size."""
@@ -43,7 +46,8 @@ _STEP_SHARED_SECONDS = 0.01
 """The same while several accounts call the server: each waits for what the others' compaction does."""
 
 _PAUSE_SHARED_TIMES = 8
-"""How many times as long as such a transaction the writer is then left to others."""
+"""How many times as long as such a transaction the writer is then left to others, where few entries wait; less the
+more there are."""
 
 _PART_MIN = 1 / 4
 """Which part of `COMPACTED_MAX` entries and `CHUNKS_MAX` chunks a transaction does even where that takes longer.
@@ -155,7 +159,8 @@ class Compaction:
         """
         moved, worked, entries_max = 0, 0.0, COMPACTED_MAX
         while moved < min(size, COMPACTED_MAX):
-            is_shared = self._is_shared()
+            waiting = size - moved
+            is_shared = self._is_shared() and waiting < self._compact_anyway_at
             seconds = _STEP_SHARED_SECONDS if is_shared else _STEP_QUIET_SECONDS if is_quiet else _STEP_SECONDS
             least = _PART_SHARED_MIN if is_shared else _PART_MIN
             part = self._parts.get((measure, seconds), least)
@@ -171,7 +176,7 @@ class Compaction:
             entries_max = max(_ENTRIES_MIN, 2 * step.moved)
             self._parts[measure, seconds] = min(1.0, max(least, part * min(1.25, seconds / max(step.seconds, 1e-9))))
             if is_shared:
-                await asyncio.sleep(_PAUSE_SHARED_TIMES * step.seconds)
+                await asyncio.sleep(_PAUSE_SHARED_TIMES * (1 - waiting / self._compact_anyway_at) * step.seconds)
         return moved, worked
 
     def _is_ripe(self, key: tuple[AccountId, Measure], size: int) -> bool:
