@@ -106,7 +106,10 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     episode_answered: bool = False
     """An operator has sent a message in it."""
     hours: Hours | None = None
-    """None where all are empty; then it is not stored, for which it must stay the last field (`records.state_blob`)."""
+    """None where all are empty.
+
+    From here on, fields are not stored where all of them have their defaults (`records.state_blob`).
+    """
 
     @property
     def reached(self) -> Micros:

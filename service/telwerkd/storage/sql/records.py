@@ -4,6 +4,7 @@ Fields may be added at the end of a struct, with a default; never reordered or r
 """
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 import msgspec
 import numpy as np
@@ -38,10 +39,16 @@ class _Columns(msgspec.Struct, frozen=True, gc=False):
     """Signed 32-bit numbers, little-endian, one column after the other."""
 
 
-_STATE_WITHOUT_HOURS = b"\xdc" + (len(State.__struct_fields__) - 1).to_bytes(2)
-"""How the MessagePack of a state without its last field begins."""
-
 _encoder = msgspec.msgpack.Encoder()
+
+_LATER = State.__struct_fields__[State.__struct_fields__.index("hours") :]
+"""The fields of a state that it has not always had: not stored where all of them have their defaults."""
+_later_of = attrgetter(*_LATER)
+_LATER_DEFAULTS = _later_of(State())
+_LATER_BYTES = sum(len(_encoder.encode(getattr(State(), name))) for name in _LATER)
+_HEAD_WITHOUT_LATER = b"\xdc" + (len(State.__struct_fields__) - len(_LATER)).to_bytes(2)
+"""How the MessagePack of a state without them begins: with the number of fields."""
+
 _body = msgspec.msgpack.Decoder(_Body)
 _state = msgspec.msgpack.Decoder(State)
 _entries = msgspec.msgpack.Decoder(_Columns | list[DeltaEntry])
@@ -70,8 +77,9 @@ def event_of(event_id: str, occur_time: int, body: bytes) -> Event:
 def state_blob(state: State) -> bytes:
     """A conversation's state."""
     blob = _encoder.encode(state)
-    # As if there were no last field, as it was before there were opening hours: 2 of 3 bytes are the number of fields.
-    return _STATE_WITHOUT_HOURS + blob[len(_STATE_WITHOUT_HOURS) : -1] if state.hours is None else blob
+    if _later_of(state) != _LATER_DEFAULTS:
+        return blob
+    return _HEAD_WITHOUT_LATER + blob[len(_HEAD_WITHOUT_LATER) : -_LATER_BYTES]
 
 
 def state_of(blob: bytes) -> State:
