@@ -1,4 +1,4 @@
-"""Whose turn it is at what accounts share: who has used much of it rests, so that who comes finds it free.
+"""How long an account that used much of the event loop, the readers or the writer leaves them to other accounts.
 
 The event loop, the threads that read and the writer each do one thing at a time, and nobody can take them away from
 whoever has them. So what a call waits for is whatever another account does there at that moment; and if that account
@@ -59,7 +59,7 @@ class Rests:
     """The rests of accounts at one thing that they share. For the event loop's thread only."""
 
     def __init__(self, sharing: Sharing, times: float, clock: Callable[[], float] = monotonic) -> None:
-        """Who worked rests for `times` as long."""
+        """An account leaves the thing to others for `times` as long as it has used it."""
         self._sharing = sharing
         self._times = times
         self._clock = clock

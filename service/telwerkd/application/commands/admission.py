@@ -16,16 +16,19 @@ _NEVER = -1
 
 
 class _Known(NamedTuple):
-    """What one transaction of an account leaves for the next, each as of one of its versions."""
+    """What one transaction of an account leaves for the next.
+
+    Settings and conversations hold while nobody else has written: while `version` is the account's. Names outlive that,
+    for others only add to them: those since `names_version` are read, unless some were taken away, which `names_freed`
+    counts.
+    """
 
     names_version: int
     names: dict[int, set[str]]
-    """Other servers may have added some since `names_version`. None goes but when `names_freed` grows."""
     names_freed: int
     version: int
     widgets: Widgets
     hot: HotConversations
-    """Both hold while this is the account's version."""
 
 
 class _Log(NamedTuple):

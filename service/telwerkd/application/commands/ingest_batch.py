@@ -1,8 +1,8 @@
 """Storing and counting an account's events in one transaction: the step from events to counters.
 
-A transaction adds the new events to the log, steps their conversations' states (or folds again from the log, where an
-event is late or takes another back), and adds the difference of the facts to the counters; so they are true of the same
-events at every commit.
+A transaction adds the new events to the log (`admission` judges which are new), steps their conversations' states (or
+folds again from the log, where an event is late or takes another back), and adds the difference of the facts to the
+counters; so they are true of the same events at every commit.
 """
 
 from collections.abc import Sequence

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 _STOP_TIMES = 4
 """How many times as long as it should take a transaction that accounts share may count, before it leaves the rest to
-the next. What it leaves was sent to it and looked up there for nothing; what goes into it should bound it instead."""
+the next. Events that it does not get to have been sent and looked up in vain, so that fewer should be sent instead."""
 
 _ACCEPTED = Verdict.ACCEPTED
 _REJECTED = "rejected"

@@ -69,7 +69,7 @@ class WaitingRoom:
         """Adapts how much accounts that share a transaction get into it: less after one that took too long, else more.
 
         Also after one of an account that was alone: so whoever comes beside it begins with what was found bearable.
-        What a transaction does not come to was sent to it and looked up there for nothing.
+        Events that a transaction does not get to have been sent and looked up in vain, so fewer are sent next time.
         """
         most = self._limits.transaction_shared_events_max
         if is_long:
