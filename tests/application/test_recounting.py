@@ -24,8 +24,7 @@ from telwerkd.application.settings import AccountSettings
 from telwerkd.application.upkeep.upkeep import Compaction
 from telwerkd.domain.catalogue.kpis import CATALOGUE
 from telwerkd.domain.catalogue.service_times import SERVICE_TIMES
-from telwerkd.domain.catalogue.specs import Kpi
-from telwerkd.domain.conversation.counting_anew import rules_of
+from telwerkd.domain.catalogue.specs import SPECS, Kpi
 from telwerkd.domain.conversation.events import WentLive
 from telwerkd.domain.conversation.facts import Rule
 from telwerkd.domain.conversation.state import CURRENT_RULES, PART_ONE
@@ -98,7 +97,7 @@ def numbers(answers: dict[Kpi, KpiRows], rules: int = CURRENT_RULES) -> dict[str
     return {
         kpi.name.lower(): (rows.summed.facts, rows.summed.sum)
         for kpi, rows in answers.items()
-        if rules_of(kpi) <= rules
+        if SPECS[kpi].since_rules <= rules
     }
 
 
@@ -108,7 +107,7 @@ async def test_what_is_stored_is_counted_anew_and_the_ten_stay_what_they_were(st
     await accept(store, CHAT, "c1", "c2")
     await accept(store, CHAT, "c1", "c2", account=OTHER)
     before = await answered(store)
-    lacking = [kpi for kpi in Kpi if rules_of(kpi) > PART_ONE]
+    lacking = [kpi for kpi in Kpi if SPECS[kpi].since_rules > PART_ONE]
     assert [kpi for kpi, rows in before.items() if not rows.is_counted] == lacking
     assert all(not before[kpi].rows and before[kpi].row_count == 0 for kpi in lacking)
     query = Query(ACME, (CATALOGUE[Kpi.MESSAGES],), DAY, None, "UTC", Filter(), ())

@@ -17,6 +17,11 @@ from tests.conftest import ALL_TIME, compacted, connected, serving
 ROOT = Path(__file__).parents[2]
 LAST = max(Kpi)
 
+SPEC = """    KpiSpec(
+        kpi=Kpi.RESUMED_CONVERSATIONS, section=Section.QUALITY, since_rules=2, occasions=(Occasion.RESUMED,)
+    ),
+"""
+
 TEXT = """_KPIS = {
     Kpi.RESUMED_CONVERSATIONS: KpiText(
         name="Resumed conversations", what="What", unit="One", when="When", why="Why"
@@ -41,19 +46,13 @@ NEW_KPI = [
     Edit(
         "domain/catalogue/specs.py",
         ")\n\nSPECS: ",
-        "    KpiSpec(kpi=Kpi.RESUMED_CONVERSATIONS, section=Section.QUALITY),\n)\n\nSPECS: ",
+        SPEC + ")\n\nSPECS: ",
     ),
     *(Edit(f"domain/catalogue/texts/{code}.py", "_KPIS = {\n", TEXT) for code in ("en", "de", "nl")),
     Edit(
         "domain/conversation/fold.py",
         "return _with(state, ended=False), ()",
         "return _with(state, ended=False), (counted(state, event, Kpi.RESUMED_CONVERSATIONS),)",
-    ),
-    Edit("domain/conversation/effects.py", "    Rated,\n", "    Rated,\n    Resumed,\n"),
-    Edit(
-        "domain/conversation/effects.py",
-        "    Ended: (Kpi.UNANSWERED_ENDED_CONVERSATIONS,),\n",
-        "    Ended: (Kpi.UNANSWERED_ENDED_CONVERSATIONS,),\n    Resumed: (Kpi.RESUMED_CONVERSATIONS,),\n",
     ),
 ]
 """A KPI that counts how often conversations are resumed."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import msgspec
 from hypothesis import given, settings, strategies as st
 
-from telwerkd.domain.conversation.effects import Effect
+from telwerkd.domain.conversation.effects import Effect, left_out_by_retraction
 from telwerkd.domain.conversation.events import Event, Retracted
 from telwerkd.domain.conversation.facts import Change, Fact, FactChange
 from telwerkd.domain.conversation.fold import carried, fold, follows, run
@@ -112,6 +112,17 @@ def test_fold_counts_what_the_rules_count(seen: Batch, data: st.DataObject) -> N
     log, now = seen
     for instant in {now, *data.draw(st.lists(nows(log), max_size=3))}:
         judge(folded(log, instant), log, instant)
+
+
+@given(observations())
+def test_what_is_counted_names_its_occasion(seen: Batch) -> None:
+    """A fact's KPI names the event among its occasions: if it is taken back, the fact is left out (R-BACK-1)."""
+    log, now = seen
+    kinds = {event.event_id: event for event in log}
+    for effect in fold(EMPTY, log, now)[1]:
+        if isinstance(effect, FactChange):
+            taken_back = left_out_by_retraction(kinds[effect.fact.event_id], CURRENT_RULES)
+            assert effect.fact.kpi in {each.kpi for each in taken_back}
 
 
 # --- (b) arrival never matters --------------------------------------------------------------------------------------

@@ -18,8 +18,7 @@ from telwerkd.application.commands.recount import AimAtRules, Recount
 from telwerkd.application.commands.settings import SetWidgetSettings
 from telwerkd.application.recounting import recount
 from telwerkd.application.retention.removal import erase, purge
-from telwerkd.domain.catalogue.specs import Kpi
-from telwerkd.domain.conversation.counting_anew import rules_of
+from telwerkd.domain.catalogue.specs import SPECS, Kpi
 from telwerkd.domain.conversation.events import Event, WentLive
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.conversation.state import CURRENT_RULES, PART_ONE
@@ -97,13 +96,13 @@ class Recounted:
         assert account.rules_version == account.rules_target == wanted
         assert {rules for (rules,) in self.service.rows("SELECT rules FROM conversations")} <= {wanted}
         assert self.counts(PART_ONE) == ten, "the ten are what they were"
-        assert all(rules_of(kpi) <= wanted for kpi in self.counts(CURRENT_RULES))
+        assert all(SPECS[kpi].since_rules <= wanted for kpi in self.counts(CURRENT_RULES))
 
     def counts(self, rules: int) -> dict[Kpi, int]:
         """How many facts there are of each KPI that a version of the rules has, whether the account shows it or not."""
         found = self.service.read(ACCOUNT, counted)
         assert min(found.values(), default=0) >= 0, found
-        return {kpi: n for kpi, n in sorted(found.items()) if n and rules_of(kpi) <= rules}
+        return {kpi: n for kpi, n in sorted(found.items()) if n and SPECS[kpi].since_rules <= rules}
 
     def check(self) -> None:
         """The counters are what the logs make, each by its rules; and to the oracle, while nothing was removed."""
@@ -115,7 +114,7 @@ class Recounted:
         wanted: Counter[Kpi] = Counter()
         for conversation, rules in self.service.rows("SELECT conversation_id, rules FROM conversations"):
             for (kpi, *_), n in oracle_facts(self.log[ConversationId(conversation)].values(), high_water).items():
-                if rules_of(kpi) <= rules:
+                if SPECS[kpi].since_rules <= rules:
                     wanted[kpi] += n
         assert self.counts(CURRENT_RULES) == {kpi: n for kpi, n in sorted(wanted.items()) if n}
 

@@ -18,7 +18,6 @@ from telwerkd.application.query.question import Query
 from telwerkd.application.readers import Readers
 from telwerkd.application.settings import zone_name
 from telwerkd.domain.catalogue.service_times import ServiceTimeInfo
-from telwerkd.domain.conversation.counting_anew import rules_of
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.conversation.facts import Change, Fact, FactChange, LeftOut, Rule
@@ -159,7 +158,7 @@ def explain(
 ) -> Explanation:
     """A page of what made a number, on a view of its account."""
     account, kpi = snapshot.account(), query.kpis[0]
-    if rules_of(kpi.kpi) > account.rules_version:
+    if kpi.since_rules > account.rules_version:
         raise InvalidArgumentError.of(
             Part.KPI,
             f"{kpi.id} is not counted of this account yet: `telwerkd rebuild` counts it",

@@ -16,7 +16,7 @@ from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Su
 from telwerkd.application.commands.admission import Admission
 from telwerkd.application.commands.hot_conversations import WEIGHT
 from telwerkd.application.ports import Conversation, Transaction
-from telwerkd.domain.catalogue.specs import Kpi
+from telwerkd.domain.catalogue.specs import SPECS
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.events import Event, PreChatSurveyCompleted, Retracted
 from telwerkd.domain.conversation.facts import Change, FactChange
@@ -194,9 +194,7 @@ class _Counting:
     def _fold(self, base: State, log: list[Event]) -> _Next:
         state, effects = fold(base, log, self._now, self._tx.pause)
         held = sum(
-            type(effect) is FactChange
-            and effect.change is Change.HELD
-            and effect.fact.kpi is Kpi.PRE_CHAT_SURVEY_RESULTS
+            type(effect) is FactChange and effect.change is Change.HELD and SPECS[effect.fact.kpi].holds_back_many
             for effect in effects
         )
         return _Next(state, (), effects, held)

@@ -22,7 +22,7 @@ from telwerkd.application.query.result import (
 )
 from telwerkd.application.query.slices import series
 from telwerkd.domain.catalogue.kpis import KpiInfo
-from telwerkd.domain.catalogue.specs import Dimension, Kpi, ValueKind
+from telwerkd.domain.catalogue.specs import Dimension, ValueKind
 from telwerkd.domain.conversation.facts import value_answer
 from telwerkd.domain.conversation.settings import ACCOUNT_DEFAULTS, Widgets
 from telwerkd.domain.counting.arrays import IntArray
@@ -101,7 +101,7 @@ def _summed(query: Query, kpi: GroupedKpi, period: int) -> GrandTotal:
 
 def _enabled(query: Query, info: KpiInfo, period: Period, widgets: Widgets) -> tuple[bool, list[str]]:
     """Returns whether there can be data (KPI 5), and which widgets of the slice are known to have none."""
-    if info.kpi != Kpi.INACTIVITY_ACTIONS:
+    if not info.needs_enabled_actions:
         return True, []
     instants = Micros(period.start * QUARTER_HOUR_MICROS), Micros(period.end * QUARTER_HOUR_MICROS)
     asked = query.filter.widgets

@@ -14,7 +14,7 @@ from telwerkd.application.query.question import Automatic, PreviousPeriod, Query
 from telwerkd.application.query.rollup_cache import RollupCache, RollupKey, Versions
 from telwerkd.application.query.slice_outlines import KpiOutline, SliceOutline, kpi_outline
 from telwerkd.domain.catalogue.kpis import KpiInfo
-from telwerkd.domain.catalogue.specs import Dimension, Kpi
+from telwerkd.domain.catalogue.specs import Dimension
 from telwerkd.domain.counting.rollups import Rollup, resolution
 from telwerkd.domain.errors import Part
 from telwerkd.domain.time import calendar
@@ -71,7 +71,7 @@ def outline(query: Query, zone: ZoneInfo, limits: QueryLimits) -> Outline:
         kpis,
         names_ids=any(kpi.slices[0].names_ids for kpi in kpis),
         by_value=any(kpi.slices[0].by_value for kpi in kpis),
-        reads_settings=any(kpi.info.kpi == Kpi.INACTIVITY_ACTIONS for kpi in kpis),
+        reads_settings=any(kpi.info.needs_enabled_actions for kpi in kpis),
     )
 
 

@@ -25,7 +25,6 @@ from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.slice_outlines import SliceOutline
 from telwerkd.application.query.slices import Slice, SliceBuilder, unpacked
 from telwerkd.domain.catalogue.kpis import KpiInfo
-from telwerkd.domain.conversation.counting_anew import rules_of
 from telwerkd.domain.conversation.settings import Widgets
 from telwerkd.domain.conversation.state import PART_ONE
 from telwerkd.domain.counting.cells import Cells, unpack
@@ -109,7 +108,7 @@ class _Reader:
 
     def kpi(self, planned: KpiPlan, account: Account) -> KpiReading:
         """Returns what is counted of a KPI, and of a rate below the line; nothing where the account lacks any of it."""
-        rules = max(rules_of(each.kpi) for each in planned.infos())
+        rules = max(each.since_rules for each in planned.infos())
         return self._kpi(planned, account, rules, is_counted=rules <= account.rules_version)
 
     def _kpi(self, planned: KpiPlan, account: Account, rules: int, *, is_counted: bool) -> KpiReading:

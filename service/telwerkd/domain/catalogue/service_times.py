@@ -15,12 +15,6 @@ SERVICE_TIME_TEXTS: Mapping[Language, Mapping[Kpi, KpiText]] = MappingProxyType(
     {Language.EN: en.TEXTS, Language.DE: de.TEXTS, Language.NL: nl.TEXTS}
 )
 
-_IDS = {
-    Kpi.FIRST_RESPONSE_TIME: "first_response_service_time",
-    Kpi.RESPONSE_TIME: "response_service_time",
-    Kpi.CONVERSATION_DURATION: "conversation_service_time",
-}
-
 
 class ServiceTimeInfo(KpiInfo, frozen=True, kw_only=True):
     """A KPI told in service time, with texts of its own. All else is that of the KPI."""
@@ -28,7 +22,7 @@ class ServiceTimeInfo(KpiInfo, frozen=True, kw_only=True):
     @property
     def id(self) -> str:
         """Its name in the contract, such as `response_service_time`."""
-        return _IDS[self.kpi]
+        return self.service_time_id
 
 
 def _service_time(kpi: Kpi) -> ServiceTimeInfo:
@@ -38,7 +32,7 @@ def _service_time(kpi: Kpi) -> ServiceTimeInfo:
 
 
 SERVICE_TIMES: Mapping[str, ServiceTimeInfo] = MappingProxyType(
-    {_IDS[kpi]: _service_time(kpi) for kpi, spec in SPECS.items() if spec.has_service_time}
+    {spec.service_time_id: _service_time(kpi) for kpi, spec in SPECS.items() if spec.service_time_id}
 )
 """Every service time by its id, in the order of the KPIs."""
 

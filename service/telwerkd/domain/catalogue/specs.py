@@ -10,6 +10,8 @@ from types import MappingProxyType
 
 import msgspec
 
+from telwerkd.domain.catalogue.occasions import Occasion
+
 
 class Kpi(enum.IntEnum):
     """The KPIs, numbered as in the rules. The numbers are the storage format.
@@ -132,15 +134,23 @@ class KpiSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     kpi: Kpi
     section: Section
+    since_rules: int
+    """The first version of the rules that has it (R-ANEW-1). Version 1 is part one, version 2 both parts."""
+    occasions: tuple[Occasion, ...]
+    """What may be counted under it."""
     value_kind: ValueKind = ValueKind.NONE
     revisability: Revisability = Revisability.FROZEN
     direction: Direction = Direction.NEITHER
     has_mean: bool = False
     """A mean of the values is given beside the count."""
-    has_service_time: bool = False
-    """Its durations are told a second time, as far as they lie in opening hours (R-SERVICE-1)."""
+    service_time_id: str = ""
+    """Its durations are told a second time under this id, as far as they lie in opening hours (R-SERVICE-1)."""
     is_held_back: bool = False
     """Facts may wait for the first message; a query then also says how many are waiting."""
+    holds_back_many: bool = False
+    """Any number of facts of one conversation may wait, so that they count against a limit."""
+    needs_enabled_actions: bool = False
+    """There can be none on a widget of which no inactivity action is enabled, and a query says so (R-KPI5-3)."""
     names: str = ""
     """What its values are called where their number is bounded (`Packing.IN_SERIES` only)."""
 
@@ -164,36 +174,54 @@ _SPECS = (
     KpiSpec(
         kpi=Kpi.SATISFACTION_SCORE,
         section=Section.QUALITY,
+        since_rules=1,
+        occasions=(Occasion.RATED,),
         value_kind=ValueKind.STARS,
         direction=Direction.HIGHER_IS_BETTER,
         has_mean=True,
     ),
-    KpiSpec(kpi=Kpi.FEEDBACK_COUNT, section=Section.QUALITY),
+    KpiSpec(
+        kpi=Kpi.FEEDBACK_COUNT,
+        section=Section.QUALITY,
+        since_rules=1,
+        occasions=(Occasion.FEEDBACK,),
+    ),
     KpiSpec(
         kpi=Kpi.UNANSWERED_LIVE_CONVERSATIONS,
         section=Section.QUALITY,
+        since_rules=1,
+        occasions=(Occasion.WENT_LIVE,),
         direction=Direction.LOWER_IS_BETTER,
     ),
     KpiSpec(
         kpi=Kpi.UNANSWERED_ENDED_CONVERSATIONS,
         section=Section.QUALITY,
+        since_rules=1,
+        occasions=(Occasion.ENDED,),
         direction=Direction.LOWER_IS_BETTER,
     ),
     KpiSpec(
         kpi=Kpi.INACTIVITY_ACTIONS,
         section=Section.QUALITY,
+        since_rules=1,
+        occasions=(Occasion.ACTION,),
         value_kind=ValueKind.INACTIVITY_ACTION,
         direction=Direction.LOWER_IS_BETTER,
+        needs_enabled_actions=True,
     ),
     KpiSpec(
         kpi=Kpi.OFFLINE_ASSIGNMENTS,
         section=Section.QUALITY,
+        since_rules=1,
+        occasions=(Occasion.ACTION_FOR_RETURNING_CONTACT,),
         value_kind=ValueKind.OFFLINE_ASSIGNMENT,
         direction=Direction.LOWER_IS_BETTER,
     ),
     KpiSpec(
         kpi=Kpi.GOALS_REACHED,
         section=Section.GOALS_TOPICS_SURVEYS,
+        since_rules=1,
+        occasions=(Occasion.GOAL,),
         value_kind=ValueKind.GOAL,
         direction=Direction.HIGHER_IS_BETTER,
         names="goals",
@@ -201,6 +229,8 @@ _SPECS = (
     KpiSpec(
         kpi=Kpi.CONVERSATION_TOPICS,
         section=Section.GOALS_TOPICS_SURVEYS,
+        since_rules=1,
+        occasions=(Occasion.TOPICS,),
         value_kind=ValueKind.TOPIC_SET,
         revisability=Revisability.REVISABLE,  # topics alone are replaced by a later event (R-FROZEN-3)
         is_held_back=True,
@@ -209,71 +239,99 @@ _SPECS = (
     KpiSpec(
         kpi=Kpi.PRE_CHAT_SURVEY_RESULTS,
         section=Section.GOALS_TOPICS_SURVEYS,
+        since_rules=1,
+        occasions=(Occasion.PRE_CHAT_SURVEY,),
         value_kind=ValueKind.SURVEY_ANSWER,
         is_held_back=True,
+        holds_back_many=True,
         names="pre-chat survey answers",
     ),
     KpiSpec(
         kpi=Kpi.POST_CHAT_SURVEY_RESULTS,
         section=Section.GOALS_TOPICS_SURVEYS,
+        since_rules=1,
+        occasions=(Occasion.POST_CHAT_SURVEY,),
         value_kind=ValueKind.SURVEY_ANSWER,
         names="post-chat survey answers",
     ),
     KpiSpec(
         kpi=Kpi.CONVERSATIONS_STARTED,
         section=Section.CONVERSATIONS,
+        since_rules=2,
+        occasions=(Occasion.MESSAGE,),
         value_kind=ValueKind.SENDER,
     ),
     KpiSpec(
         kpi=Kpi.CONVERSATIONS_ENDED,
         section=Section.CONVERSATIONS,
+        since_rules=2,
+        occasions=(Occasion.ENDED,),
         value_kind=ValueKind.CONVERSATION_END,
     ),
     KpiSpec(
         kpi=Kpi.LIVE_CONVERSATIONS_ANSWERED,
         section=Section.CONVERSATIONS,
+        since_rules=2,
+        occasions=(Occasion.WENT_LIVE, Occasion.OPERATOR_MESSAGE),
         direction=Direction.HIGHER_IS_BETTER,
     ),
     KpiSpec(
         kpi=Kpi.FIRST_RESPONSE_TIME,
         section=Section.CONVERSATIONS,
+        since_rules=2,
+        occasions=(Occasion.OPERATOR_MESSAGE,),
         value_kind=ValueKind.DURATION,
         direction=Direction.LOWER_IS_BETTER,
         has_mean=True,
-        has_service_time=True,
+        service_time_id="first_response_service_time",
     ),
     KpiSpec(
         kpi=Kpi.RESPONSE_TIME,
         section=Section.CONVERSATIONS,
+        since_rules=2,
+        occasions=(Occasion.OPERATOR_MESSAGE,),
         value_kind=ValueKind.DURATION,
         direction=Direction.LOWER_IS_BETTER,
         has_mean=True,
-        has_service_time=True,
+        service_time_id="response_service_time",
     ),
     KpiSpec(
         kpi=Kpi.LIVE_SESSION_DURATION,
         section=Section.CONVERSATIONS,
+        since_rules=2,
+        occasions=(Occasion.LEFT_LIVE, Occasion.ENDED),
         value_kind=ValueKind.DURATION,
         has_mean=True,
     ),
     KpiSpec(
         kpi=Kpi.CONVERSATION_DURATION,
         section=Section.CONVERSATIONS,
+        since_rules=2,
+        occasions=(Occasion.ENDED,),
         value_kind=ValueKind.DURATION,
         has_mean=True,
-        has_service_time=True,
+        service_time_id="conversation_service_time",
     ),
     KpiSpec(
         kpi=Kpi.MESSAGES,
         section=Section.CONVERSATIONS,
+        since_rules=2,
+        occasions=(Occasion.MESSAGE,),
         value_kind=ValueKind.SENDER,
     ),
     KpiSpec(
         kpi=Kpi.REASSIGNMENTS,
         section=Section.CONVERSATIONS,
+        since_rules=2,
+        occasions=(Occasion.ASSIGNED,),
         direction=Direction.LOWER_IS_BETTER,
     ),
-    KpiSpec(kpi=Kpi.CONVERSATIONS_RECEIVED, section=Section.CONVERSATIONS),
+    KpiSpec(
+        kpi=Kpi.CONVERSATIONS_RECEIVED,
+        section=Section.CONVERSATIONS,
+        since_rules=2,
+        occasions=(Occasion.MESSAGE, Occasion.ASSIGNED),
+    ),
 )
 
 SPECS: Mapping[Kpi, KpiSpec] = MappingProxyType({spec.kpi: spec for spec in _SPECS})

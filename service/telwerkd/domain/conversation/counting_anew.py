@@ -4,25 +4,17 @@ A conversation is counted by one version of the rules from its first event on; i
 another, it is folded anew from its log, on the base state that `by_rules` gives.
 """
 
-from telwerkd.domain.catalogue.specs import Kpi
+from telwerkd.domain.catalogue.specs import SPECS, Kpi
 from telwerkd.domain.conversation.part_two import recounted
-from telwerkd.domain.conversation.state import CURRENT_RULES, PART_ONE, Live, State, empty
+from telwerkd.domain.conversation.state import PART_ONE, Live, State, empty
 
 _OF_PART_ONE = State.__struct_fields__[: State.__struct_fields__.index("rules")]
 """The fields that every version of the rules has."""
 
-_LAST_OF_PART_ONE = 10
-"""The number of the last KPI of part one. Those after it came with part two."""
-
-
-def rules_of(kpi: int) -> int:
-    """Returns the first version of the rules that has a KPI (R-ANEW-1)."""
-    return PART_ONE if kpi <= _LAST_OF_PART_ONE else CURRENT_RULES
-
 
 def kpis_beyond(rules: int) -> list[Kpi]:
     """Returns the KPIs that a version of the rules does not have."""
-    return [kpi for kpi in Kpi if rules_of(kpi) > rules]
+    return [spec.kpi for spec in SPECS.values() if spec.since_rules > rules]
 
 
 def by_rules(base: State, rules: int) -> State:

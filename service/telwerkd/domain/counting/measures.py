@@ -24,7 +24,7 @@ HELD_BACK: Mapping[Kpi, Measure] = MappingProxyType({kpi: Measure(kpi + _HELD_BA
 """The measure of what is held back, by KPI."""
 
 SERVICE_TIME: Mapping[Kpi, Measure] = MappingProxyType(
-    {kpi: Measure(kpi + _SERVICE_TIME_OFFSET) for kpi in Kpi if SPECS[kpi].has_service_time}
+    {kpi: Measure(kpi + _SERVICE_TIME_OFFSET) for kpi in Kpi if SPECS[kpi].service_time_id}
 )
 """The measure of what is counted a second time, in service time, by KPI (R-SERVICE-1)."""
 
