@@ -115,6 +115,23 @@ def test_the_table_of_kpis_is_the_catalogue():
     assert rows == [(str(int(kpi)), info.id) for kpi, info in CATALOGUE.items()]
 
 
+NUMBER_WORDS = {"twenty": 20, "twenty-one": 21, "twenty-two": 22, "twenty-three": 23, "twenty-four": 24}
+
+
+@pytest.mark.parametrize(
+    ("path", "how_many"),
+    [
+        ("README.md", r"keeps ([\w-]+)\s+exact"),
+        ("protos/telwerk/v1/kpi_service.proto", r"of the rules, KPI 1 to (\d+)\."),
+        ("clients/python/telwerk/operations.py", r"The catalogue, KPI 1 to (\d+),"),
+    ],
+)
+def test_who_says_how_many_kpis_there_are_says_it_as_the_catalogue(path: str, how_many: str):
+    said = re.search(how_many, read(ROOT / path))
+    assert said, f"{path} says it no more"
+    assert NUMBER_WORDS.get(said[1], said[1]) in {len(CATALOGUE), str(len(CATALOGUE))}
+
+
 def test_every_decision_is_listed_in_the_index_in_order():
     pages = [path.name for path in sorted(DECISIONS.glob("[0-9]*.md"))]
     assert links(read(DECISIONS / "README.md")) == pages

@@ -13,7 +13,7 @@ import telwerk.aio_sender
 from telwerk import AsyncTelwerk, Telwerk, errors, events
 from telwerk.v1 import event_pb2 as pb, settings_service_pb2 as settings_pb
 from tests.client.examples import example_of
-from tests.conftest import ServerProcess
+from tests.conftest import ALL_KPI_IDS, ServerProcess
 
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
 DAYS = {"start": date(2026, 11, 2), "end": date(2026, 11, 4)}
@@ -90,7 +90,7 @@ async def test_settings_and_pages_of_them_come_back_as_kept(client: AsyncTelwerk
         await client.set_widget_settings(account, settings_pb.WidgetSettings(widget_id=f"w{number:02}"))
     assert [one.widget_id for one in await client.list_widget_settings(account)] == [f"w{n:02}" for n in range(25)]
     assert len(await client.widget_settings(account, "w00")) == 1
-    assert len(await client.kpis("nl")) == 20
+    assert len(await client.kpis("nl")) == len(ALL_KPI_IDS)
 
 
 async def test_data_is_taken_out(client: AsyncTelwerk, account: str) -> None:

@@ -24,7 +24,7 @@ from telwerk.v1 import (
     settings_service_pb2 as settings_pb,
 )
 from tests.client.examples import example_of
-from tests.conftest import ServerProcess
+from tests.conftest import ALL_KPI_IDS, ServerProcess
 
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
 DAYS = {"start": date(2026, 11, 2), "end": date(2026, 11, 4)}
@@ -164,7 +164,7 @@ def test_a_stream_can_be_ended_early_and_without_batches(client: Telwerk, accoun
     endless = ((account, [events.left_live(chat, widget="web", at=AT)]) for chat in numbered)
     with closing(client.stream(endless)) as answers:
         assert [next(answers).accepted_count for _ in range(3)] == [1, 1, 1]
-    assert len(client.kpis()) == 20
+    assert len(client.kpis()) == len(ALL_KPI_IDS)
 
 
 def test_a_stream_to_where_no_server_listens_is_unreachable() -> None:

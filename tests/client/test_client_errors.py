@@ -14,7 +14,7 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 
 from telwerk import Telwerk, errors, events
 from telwerk._status import FieldViolation, StatusDetails, decode_details
-from tests.conftest import ServerProcess, serving
+from tests.conftest import ALL_KPI_IDS, ServerProcess, serving
 
 DAY = {"start": date(2026, 11, 1), "end": date(2026, 11, 2)}
 NOW = datetime(2026, 11, 1, 9, tzinfo=UTC)
@@ -94,7 +94,7 @@ def test_keys_are_asked_for_and_hold_to_what_they_grant(tmp_path: Path) -> None:
             client.kpis()
         assert without.value.reason == "KEY_MISSING"
         with Telwerk(server.address, api_key=key) as client:
-            assert len(client.kpis()) == 20
+            assert len(client.kpis()) == len(ALL_KPI_IDS)
             with pytest.raises(errors.PermissionDeniedError) as other_account:
                 client.totals("other", "feedback_count", **DAY)
             assert other_account.value.reason == "ACCOUNT_NOT_GRANTED"
