@@ -9,7 +9,7 @@ from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS, names_of
 from telwerkd.application.ports import Names, Snapshot, Transaction
 from telwerkd.domain.conversation.facts import Fact
 from telwerkd.domain.conversation.state import State
-from telwerkd.domain.counting.measures import Measure, has_open_values, kpi_of
+from telwerkd.domain.counting.measures import COUNTED, Measure, has_open_values, kpi_of
 from telwerkd.domain.time.opening_hours import ScheduleId
 
 _PAUSE_CONVERSATIONS = 200
@@ -106,7 +106,7 @@ def _uses(view: Snapshot, deltas: Counter[_Counted]) -> Iterator[Iterable[_Name 
             view.pause()
 
 
-def _of_counts(measure: int, value: str, operator: str, group: str, widget: str) -> Iterator[_Name]:
+def _of_counts(measure: Measure, value: str, operator: str, group: str, widget: str) -> Iterator[_Name]:
     yield from ((OPERATORS, operator), (GROUPS, group), (WIDGETS, widget))
     if has_open_values(measure):
         yield kpi_of(measure), value
@@ -125,4 +125,4 @@ def _of_state(state: State) -> Iterator[_Name | ScheduleId]:
 
 
 def _of_fact(fact: Fact) -> Iterator[_Name]:
-    return _of_counts(fact.kpi, fact.value, fact.operator, fact.group, fact.widget)
+    return _of_counts(COUNTED[fact.kpi], fact.value, fact.operator, fact.group, fact.widget)

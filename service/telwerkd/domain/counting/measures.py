@@ -12,19 +12,18 @@ from telwerkd.domain.catalogue.service_times import ServiceTimeInfo
 from telwerkd.domain.catalogue.specs import SPECS, Kpi, KpiSpec, Packing
 
 Measure = NewType("Measure", int)
-"""Made by `COUNTED`, `HELD_BACK`, `SERVICE_TIME`, or read from storage."""
+"""One of `COUNTED`, `HELD_BACK` or `SERVICE_TIME`: what it says is looked up, not computed."""
 
-_HELD_BACK_OFFSET = 100
-_SERVICE_TIME_OFFSET = 200
+# The numbers are the storage format: another of the hundreds for another kind of measure.
 
 COUNTED: Mapping[Kpi, Measure] = MappingProxyType({kpi: Measure(int(kpi)) for kpi in Kpi})
 """The measure of what is counted, by KPI."""
 
-HELD_BACK: Mapping[Kpi, Measure] = MappingProxyType({kpi: Measure(kpi + _HELD_BACK_OFFSET) for kpi in Kpi})
+HELD_BACK: Mapping[Kpi, Measure] = MappingProxyType({kpi: Measure(100 + kpi) for kpi in Kpi})
 """The measure of what is held back, by KPI."""
 
 SERVICE_TIME: Mapping[Kpi, Measure] = MappingProxyType(
-    {kpi: Measure(kpi + _SERVICE_TIME_OFFSET) for kpi in Kpi if SPECS[kpi].service_time_id}
+    {kpi: Measure(200 + kpi) for kpi in Kpi if SPECS[kpi].service_time_id}
 )
 """The measure of what is counted a second time, in service time, by KPI (R-SERVICE-1)."""
 
@@ -39,45 +38,65 @@ def counts_of(kpi: Kpi) -> list[Measure]:
     return [measures[kpi] for measures in (COUNTED, SERVICE_TIME) if kpi in measures]
 
 
-def kpi_of(measure: int) -> Kpi:
+_KPIS: Mapping[Measure, Kpi] = MappingProxyType(
+    {measure: kpi for measures in (COUNTED, HELD_BACK, SERVICE_TIME) for kpi, measure in measures.items()}
+)
+_OF_HELD_BACK = frozenset(HELD_BACK.values())
+_OF_SERVICE_TIME = frozenset(SERVICE_TIME.values())
+
+
+def measure_from(number: int) -> Measure:
+    """Returns the measure that a stored number is.
+
+    Raises:
+        ValueError: there is no such measure.
+    """
+    measure = Measure(number)
+    kpi_of(measure)
+    return measure
+
+
+def kpi_of(measure: Measure) -> Kpi:
     """Returns the KPI of a measure.
 
     Raises:
         ValueError: there is no such measure.
     """
-    return Kpi(measure % _HELD_BACK_OFFSET)
+    kpi = _KPIS.get(measure)
+    if kpi is None:
+        raise ValueError(f"{measure} is not a valid Kpi")
+    return kpi
 
 
-def is_held_back(measure: int) -> bool:
+def is_held_back(measure: Measure) -> bool:
     """Whether a measure is of what is held back."""
-    return _HELD_BACK_OFFSET < measure < _SERVICE_TIME_OFFSET
+    return measure in _OF_HELD_BACK
 
 
-def is_service_time(measure: int) -> bool:
+def is_service_time(measure: Measure) -> bool:
     """Whether a measure is of durations in service time."""
-    return measure > _SERVICE_TIME_OFFSET
+    return measure in _OF_SERVICE_TIME
 
 
-def has_open_values(measure: int) -> bool:
+def has_open_values(measure: Measure | Kpi) -> bool:
     """Whether producers choose the values of a measure, or of a KPI, so that it is also kept by value."""
     return measure in _IN_SERIES
 
 
-def has_packed_values(measure: int) -> bool:
+def has_packed_values(measure: Measure | Kpi) -> bool:
     """Whether the values of a measure, or of a KPI, are few and known beforehand: every cell then holds its value."""
     return measure in _IN_CELLS
 
 
-def has_durations(measure: int) -> bool:
+def has_durations(measure: Measure | Kpi) -> bool:
     """Whether the values of a measure, or of a KPI, are durations, whose cells have a form of their own."""
     return measure in _IN_BINS
 
 
-def _measures_of(packing: Packing) -> frozenset[int]:
-    kpis = [spec.kpi for spec in SPECS.values() if spec.packing is packing]
-    return frozenset(int(measures[kpi]) for measures in (COUNTED, HELD_BACK) for kpi in kpis)
+def _measures_of(packing: Packing) -> frozenset[Measure]:
+    return frozenset(measure for measure, kpi in _KPIS.items() if SPECS[kpi].packing is packing)
 
 
 _IN_SERIES = _measures_of(Packing.IN_SERIES)
 _IN_CELLS = _measures_of(Packing.IN_CELLS)
-_IN_BINS = _measures_of(Packing.DURATIONS) | {int(measure) for measure in SERVICE_TIME.values()}
+_IN_BINS = _measures_of(Packing.DURATIONS)

@@ -4,7 +4,7 @@ from telwerkd.application.names import FAMILY_TEXT
 from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.counting.counters import ChunkKey, check_entry
 from telwerkd.domain.counting.deltas import DeltaEntry
-from telwerkd.domain.counting.measures import Measure, kpi_of
+from telwerkd.domain.counting.measures import Measure, measure_from
 from telwerkd.domain.counting.reading import check_chunk
 from telwerkd.domain.display_names import NameKey, NameKind, flaw_of
 from telwerkd.domain.ids import Micros
@@ -91,8 +91,7 @@ def chunk_version(measure: int, chunk: int, version: int) -> Measure:
 
 def _checked_measure(measure: int) -> Measure:
     numbers(measure)
-    kpi_of(measure)
-    return Measure(measure)
+    return measure_from(measure)
 
 
 def numbers(*found: object) -> None:
