@@ -18,7 +18,7 @@ from telwerkd.domain.conversation.facts import FactChange
 from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.conversation.response_timer import settle
 from telwerkd.domain.conversation.state import State
-from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
+from telwerkd.domain.counting.cells import place_of
 from telwerkd.domain.counting.counters import ChunkKey, Slots, chunk_deltas
 from telwerkd.domain.counting.deltas import DeltaEntries, DeltaEntry, Deltas
 from telwerkd.domain.counting.fingerprint import Fingerprints, Part
@@ -242,8 +242,8 @@ def _differences(snapshot: Snapshot, hours: _OpeningHours, parts: set[Part]) -> 
                     add(key, slot, times * n)
     for key, blob in snapshot.every_chunk(_known_already):
         cells = unpacked(key.measure, [0], [blob])
-        places = cells.code * CHUNK_QUARTER_HOURS + cells.quarter_hour
-        for slot, n in zip(places.tolist(), cells.n.tolist(), strict=True):
+        _, in_slots = place_of(cells.quarter_hour, cells.code)
+        for slot, n in zip(in_slots.tolist(), cells.n.tolist(), strict=True):
             add(key, slot, -n)
     only = {key: {slot: n for slot, n in slots.items() if n} for key, slots in differences.items()}
     return {key: slots for key, slots in only.items() if slots}

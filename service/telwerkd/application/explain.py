@@ -22,7 +22,7 @@ from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.conversation.facts import Change, Fact, FactChange, LeftOut, Rule
 from telwerkd.domain.conversation.fold import fold
-from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
+from telwerkd.domain.counting.cells import chunks_within
 from telwerkd.domain.counting.durations import SUM
 from telwerkd.domain.counting.measures import has_durations, has_packed_values, measure_of
 from telwerkd.domain.counting.reading import unpacked
@@ -30,7 +30,6 @@ from telwerkd.domain.display_names import NameKey, keys_of_ids, keys_of_value
 from telwerkd.domain.errors import InvalidArgumentError, Part, Reason
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.domain.time import calendar
-from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
 from telwerkd.domain.time.opening_hours import OpenHours, ScheduleId
 from telwerkd.domain.time.ranges import QuarterHourRange
 from telwerkd.process.tracing import stage
@@ -166,9 +165,8 @@ def explain(
         )
     high_water = account.high_water
     span = query.range.quarter_hours(calendar.zone(query.time_zone or zone_name(snapshot)))
-    start, end = Micros(span.start * QUARTER_HOUR_MICROS), Micros(span.end * QUARTER_HOUR_MICROS)
     hours = snapshot.opening_hours if isinstance(kpi, ServiceTimeInfo) else None
-    slice_ = _Slice(query, start, end, hours)
+    slice_ = _Slice(query, *span.instants, hours)
     page: list[Explained] = []
     last: Place | None = None
     events = listed = 0
@@ -287,11 +285,11 @@ class _Slice:
 def _unexplainable(query: Query, span: QuarterHourRange, snapshot: Snapshot) -> int:
     info = query.kpis[0]
     packs, measure = has_packed_values(info.kpi), measure_of(info)
-    first, last = span.start // CHUNK_QUARTER_HOURS, (span.end - 1) // CHUNK_QUARTER_HOURS
+    chunks = chunks_within(span.start, span.end)
     kept = query.filter
     rows = [
         row
-        for row in snapshot.base_cells(measure, first, last)
+        for row in snapshot.base_cells(measure, chunks.start, chunks.stop - 1)
         if kept.keeps(row.operator, row.group, row.widget) and (packs or kept.keeps_value(row.value))
     ]
     cells = unpacked(measure, [row.chunk for row in rows], [row.cells for row in rows])

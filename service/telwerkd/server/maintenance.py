@@ -18,9 +18,9 @@ from telwerkd.application.ports import Store
 from telwerkd.application.recounting import recount
 from telwerkd.application.retention.removal import horizon_of, lower_horizon
 from telwerkd.domain.conversation.facts import SEPARATOR
-from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
 from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET, ChunkKey, Slots
-from telwerkd.domain.counting.measures import has_durations, is_held_back, is_service_time, kpi_of
+from telwerkd.domain.counting.measures import is_held_back, is_service_time, kpi_of
+from telwerkd.domain.counting.reading import sum_and_counts
 from telwerkd.domain.errors import InvalidArgumentError, UnavailableError
 from telwerkd.domain.ids import SECOND, AccountId, Micros
 from telwerkd.process.steady import monotonic
@@ -330,10 +330,7 @@ def _describe(key: ChunkKey, slots: Slots) -> str:
 
 def _difference(key: ChunkKey, slots: Slots) -> str:
     """How many facts are missing and how many too many; of durations also by how much their sum is wrong."""
-    sums, counts = 0, list(slots.values())
-    if has_durations(key.measure):
-        sums = sum(n for slot, n in slots.items() if slot < CHUNK_QUARTER_HOURS)
-        counts = [n for slot, n in slots.items() if slot >= CHUNK_QUARTER_HOURS]
+    sums, counts = sum_and_counts(key.measure, slots)
     missing, surplus = sum(n for n in counts if n > 0), -sum(n for n in counts if n < 0)
     text = f"{missing} too few, {surplus} too many"
     return text + (f", their sum {abs(sums):,} ms too {'small' if sums > 0 else 'large'}" if sums else "")

@@ -15,14 +15,13 @@ from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.facts import FactChange
 from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.conversation.settings import WidgetVersion
-from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
+from telwerkd.domain.counting.cells import chunks_within
 from telwerkd.domain.counting.deltas import DeltaEntries, Deltas
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.counting.reading import entries_of_chunk
 from telwerkd.domain.errors import InvalidArgumentError, Part, Reason
 from telwerkd.domain.ids import ConversationId, Micros, WidgetId
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
-from telwerkd.domain.time.ranges import QuarterHourRange
 
 _PAGE = 100
 """Conversations that are read and folded at once."""
@@ -137,11 +136,7 @@ class _Folding:
 
     def add_base_facts(self) -> None:
         """Adds the facts that no event explains any more: what they were of was removed before the instant."""
-        chunks = {
-            chunk
-            for span in self._spans
-            for chunk in range(span.start // CHUNK_QUARTER_HOURS, (span.end - 1) // CHUNK_QUARTER_HOURS + 1)
-        }
+        chunks = {chunk for span in self._spans for chunk in chunks_within(span.start, span.end)}
         for measure in self._measures:
             for row in self._view.base_cells(measure, min(chunks), max(chunks)):
                 if row.chunk in chunks:
@@ -150,7 +145,7 @@ class _Folding:
     def _pages(self) -> Iterator[list[tuple[ConversationId, Conversation]]]:
         """The conversations in which anything happened in a span, each once."""
         for span in self._spans:
-            start, end = _micros(span)
+            start, end = span.instants
             after: tuple[Micros, ConversationId] | None = None
             while True:
                 rows = self._view.conversations_in(start, end, after, _PAGE)
@@ -172,7 +167,3 @@ class _Folding:
             return False
         quarter_hour = effect.fact.instant // QUARTER_HOUR_MICROS
         return any(span.start <= quarter_hour < span.end for span in self._spans)
-
-
-def _micros(span: QuarterHourRange) -> tuple[Micros, Micros]:
-    return Micros(span.start * QUARTER_HOUR_MICROS), Micros(span.end * QUARTER_HOUR_MICROS)

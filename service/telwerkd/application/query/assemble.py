@@ -27,8 +27,7 @@ from telwerkd.domain.conversation.facts import value_answer
 from telwerkd.domain.conversation.settings import ACCOUNT_DEFAULTS, Widgets
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.measures import has_durations, has_packed_values
-from telwerkd.domain.ids import Micros, WidgetId
-from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
+from telwerkd.domain.ids import WidgetId
 from telwerkd.domain.time.ranges import Period
 
 
@@ -103,11 +102,10 @@ def _enabled(query: Query, info: KpiInfo, period: Period, widgets: Widgets) -> t
     """Returns whether there can be data (KPI 5), and which widgets of the slice are known to have none."""
     if not info.needs_enabled_actions:
         return True, []
-    instants = Micros(period.start * QUARTER_HOUR_MICROS), Micros(period.end * QUARTER_HOUR_MICROS)
     asked = query.filter.widgets
     known = sorted(widgets.versions.keys() - {ACCOUNT_DEFAULTS})
-    none = [w for w in known if asked.keeps(w) and widgets.none_enabled([w], *instants)]
-    return not widgets.none_enabled([WidgetId(w) for w in sorted(asked.any_of)], *instants), list(none)
+    none = [w for w in known if asked.keeps(w) and widgets.none_enabled([w], *period.instants)]
+    return not widgets.none_enabled([WidgetId(w) for w in sorted(asked.any_of)], *period.instants), list(none)
 
 
 # --- Rows ------------------------------------------------------------------------------------------------------------

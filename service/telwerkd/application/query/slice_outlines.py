@@ -9,7 +9,7 @@ from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.rates import SPLITS_ABOVE_ALONE, Term, above_value, below_the_line
 from telwerkd.domain.catalogue.service_times import ServiceTimeInfo
 from telwerkd.domain.catalogue.specs import Dimension
-from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
+from telwerkd.domain.counting.cells import chunks_within
 from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET
 from telwerkd.domain.counting.measures import COUNTED, HELD_BACK, SERVICE_TIME, Measure, has_open_values, measure_of
 from telwerkd.domain.time.ranges import QuarterHourRange
@@ -116,8 +116,8 @@ def _selector(query: Query, measure: Measure, span: QuarterHourRange, *, by_valu
         conditions.values.any_of if by_value else frozenset(),
     )
     grouping = _grouping(conditions, query.group_by) | (BY_VALUE if by_value else 0)
-    first, last = span.start // CHUNK_QUARTER_HOURS, (span.end - 1) // CHUNK_QUARTER_HOURS
-    return ChunkSelector(measure, grouping, first, last, operators, groups, widgets, values)
+    chunks = chunks_within(span.start, span.end)
+    return ChunkSelector(measure, grouping, chunks.start, chunks.stop - 1, operators, groups, widgets, values)
 
 
 def _looked_up(*lists: frozenset[str]) -> list[frozenset[str]]:

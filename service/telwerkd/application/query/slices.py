@@ -10,9 +10,9 @@ from telwerkd.application.ports import StoredChunk
 from telwerkd.application.query.question import Filter
 from telwerkd.application.query.slice_outlines import SliceOutline
 from telwerkd.domain.catalogue.kpis import KpiInfo
-from telwerkd.domain.counting import duration_cells
+from telwerkd.domain.counting import reading
 from telwerkd.domain.counting.arrays import IntArray
-from telwerkd.domain.counting.cells import Cells, unpack
+from telwerkd.domain.counting.cells import Cells
 from telwerkd.domain.counting.counters import SeriesParts
 from telwerkd.domain.counting.durations import SUM
 from telwerkd.domain.counting.measures import Measure, has_durations, has_packed_values
@@ -213,5 +213,4 @@ def _kept_codes(conditions: Filter, info: KpiInfo) -> npt.NDArray[np.bool_] | No
 
 def unpacked(measure: Measure, rows: Sequence[StoredChunk]) -> Cells:
     """Returns the cells of stored chunks, as the measure packs them."""
-    chunks, blobs = [row.chunk for row in rows], [row.cells for row in rows]
-    return duration_cells.unpack(chunks, blobs) if has_durations(measure) else unpack(chunks, blobs)
+    return reading.unpacked(measure, [row.chunk for row in rows], [row.cells for row in rows])

@@ -9,7 +9,7 @@ Measures of durations, which have some 1,300 values, are kept otherwise: `telwer
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,31 @@ class Cells(NamedTuple):
     """How many facts."""
 
 
+_Numbers = TypeVar("_Numbers", int, IntArray)
+
+
+def place_of(quarter_hour: _Numbers, code: _Numbers) -> tuple[_Numbers, _Numbers]:
+    """Returns in which chunk a cell is, and in which slot of it; `code` is its packed value, or 0."""
+    chunk, slot = divmod(quarter_hour, CHUNK_QUARTER_HOURS)
+    return chunk, slot + code * CHUNK_QUARTER_HOURS
+
+
+def chunk_of(quarter_hour: _Numbers) -> _Numbers:
+    """Returns in which chunk the cells of a quarter-hour are."""
+    return quarter_hour // CHUNK_QUARTER_HOURS
+
+
+def parts_of(slot: _Numbers) -> tuple[_Numbers, _Numbers]:
+    """Returns the packed value that a slot stands for, and the quarter-hour within the chunk."""
+    code, quarter_hour = divmod(slot, CHUNK_QUARTER_HOURS)
+    return code, quarter_hour
+
+
+def chunks_within(start: int, end: int) -> range:
+    """Returns the chunks in which the quarter-hours from one up to, not including, another are counted."""
+    return range(chunk_of(start), chunk_of(end - 1) + 1)
+
+
 def pairs_of(blobs: Sequence[bytes]) -> tuple[Pairs, IntArray]:
     """Returns the pairs of all chunks, one chunk after the other, and how many each chunk has."""
     pairs = np.frombuffer(b"".join(blobs), "<u2").reshape(-1, 2)
@@ -61,8 +86,8 @@ def unpack(chunks: Sequence[int], blobs: Sequence[bytes]) -> Cells:
     packed, lengths = pairs_of(blobs)
     pairs = packed.astype(np.int64)
     row = np.repeat(np.arange(len(blobs)), lengths)
-    code, slot = np.divmod(pairs[:, 0], CHUNK_QUARTER_HOURS)
-    quarter_hour = np.repeat(np.asarray(chunks, np.int64) * CHUNK_QUARTER_HOURS, lengths) + slot
+    code, of_chunk = parts_of(pairs[:, 0])
+    quarter_hour = np.repeat(np.asarray(chunks, np.int64) * CHUNK_QUARTER_HOURS, lengths) + of_chunk
     return Cells(row, quarter_hour, code, pairs[:, 1])
 
 

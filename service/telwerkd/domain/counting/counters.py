@@ -23,7 +23,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from telwerkd.domain.counting.arrays import IntArray
-from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, SLOTS, Cells
+from telwerkd.domain.counting.cells import SLOTS, Cells, chunk_of, place_of
 from telwerkd.domain.counting.deltas import DeltaEntries
 from telwerkd.domain.counting.duration_entries import as_cells, cells_of
 from telwerkd.domain.counting.measures import Measure, has_durations, has_open_values, has_packed_values
@@ -79,8 +79,7 @@ def chunk_changes(measure: Measure, entries: DeltaEntries, groupings: Sequence[i
         return _NO_CHANGES
     (values, *dimensions, quarter_hours, ns), codes = _by_cell(measure, entries)
     columns = [*dimensions, values]
-    chunk, slot = np.divmod(quarter_hours, CHUNK_QUARTER_HOURS)
-    slot += CHUNK_QUARTER_HOURS * codes
+    chunk, slot = place_of(quarter_hours, codes)
     series, of_series = _distinct([chunk, *columns])
     slot, of_series, n = _summed(slot, of_series, ns)
     # What is left of the series: each is cut once, however many entries it has.
@@ -116,7 +115,7 @@ def _within_chunks(measure: Measure, entries: DeltaEntries, chunks_max: int) -> 
     To cut entries costs many times what it costs to count their chunks: only those are cut that fit.
     """
     values, *dimensions, quarter_hours, _ = entries.columns
-    chunk = quarter_hours // CHUNK_QUARTER_HOURS
+    chunk = chunk_of(quarter_hours)
     if not has_durations(measure):
         dimensions = [*dimensions, values, chunk]  # the others have their values within cells, and those of all chunks
     starts = np.flatnonzero(np.any(np.diff(np.vstack(dimensions), axis=1, prepend=-1), axis=0))
@@ -214,10 +213,7 @@ def changes_of(chunks: Mapping[ChunkKey, Slots]) -> ChunkChanges:
 
 def slot_of(measure: Measure, value: str, quarter_hour: int) -> tuple[int, int]:
     """Returns in which chunk, and in which slot of it, an entry counts that is not of a duration."""
-    chunk, slot = divmod(quarter_hour, CHUNK_QUARTER_HOURS)
-    if has_packed_values(measure):
-        slot += int(value) * CHUNK_QUARTER_HOURS
-    return chunk, slot
+    return place_of(quarter_hour, int(value) if has_packed_values(measure) else 0)
 
 
 def check_entry(measure: Measure, value: str, quarter_hour: int) -> None:

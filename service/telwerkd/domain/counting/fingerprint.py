@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from telwerkd.domain.counting import duration_cells
-from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, SLOTS, pairs_of
+from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, SLOTS, pairs_of, parts_of, place_of
 from telwerkd.domain.counting.counters import ChunkKey, chunk_keys, slot_of
 from telwerkd.domain.counting.deltas import DeltaEntry
 from telwerkd.domain.counting.duration_entries import cells_of
@@ -27,7 +27,7 @@ _SERIES_MAX = 50_000
 class Part(NamedTuple):
     """What one fingerprint is of: all series of a grouping, in one chunk of time."""
 
-    measure: int
+    measure: Measure
     grouping: int
     chunk: int
 
@@ -75,7 +75,8 @@ class Fingerprints:
             words, lengths = duration_cells.words_of(blobs)
             slots, n = duration_cells.decoded(words)
             # A weight for each slot would be four million: here it is that of the quarter-hour by that of the code.
-            weights = _WEIGHTS[slots % CHUNK_QUARTER_HOURS] * _WEIGHTS[_FIRST_CODE + slots // CHUNK_QUARTER_HOURS]
+            codes, quarter_hours = parts_of(slots)
+            weights = _WEIGHTS[quarter_hours] * _WEIGHTS[_FIRST_CODE + codes]
         else:
             pairs, lengths = pairs_of(blobs)
             weights, n = _WEIGHTS[pairs[:, 0]], pairs[:, 1].astype(np.int64)
@@ -117,6 +118,6 @@ def _weight(measure: Measure, value: str, quarter_hour: int) -> tuple[int, int]:
 
 def _duration_weight(_: Measure, value: str, quarter_hour: int) -> tuple[int, int]:
     """The same of a duration."""
-    chunk, slot = divmod(quarter_hour, CHUNK_QUARTER_HOURS)
+    chunk, slot = place_of(quarter_hour, 0)
     of_codes = sum(times * _WEIGHT_LIST[_FIRST_CODE + code] for code, times in cells_of(value))
     return chunk, _WEIGHT_LIST[slot] * of_codes

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from telwerkd.domain.counting import cells, duration_cells
+from telwerkd.domain.counting import cells, duration_cells, durations
 from telwerkd.domain.counting.cells import Cells
-from telwerkd.domain.counting.counters import SeriesParts
+from telwerkd.domain.counting.counters import SeriesParts, Slots
 from telwerkd.domain.counting.deltas import DeltaEntry
 from telwerkd.domain.counting.duration_entries import cell_value
 from telwerkd.domain.counting.measures import Measure, has_durations, has_packed_values
@@ -35,6 +35,15 @@ def entries_of_chunk(measure: Measure, chunk: int, series: SeriesParts, blob: by
         (of_cell, operator, group, widget, quarter_hour, n)
         for of_cell, quarter_hour, n in zip(values, found.quarter_hour.tolist(), found.n.tolist(), strict=True)
     ]
+
+
+def sum_and_counts(measure: Measure, slots: Slots) -> tuple[int, list[int]]:
+    """Returns what slots hold: the sum of durations in milliseconds, 0 of other measures, and the numbers of facts."""
+    if not has_durations(measure):
+        return 0, list(slots.values())
+    is_sum = {slot: cells.parts_of(slot)[0] == durations.SUM for slot in slots}
+    whole = sum(n for slot, n in slots.items() if is_sum[slot])
+    return whole, [n for slot, n in slots.items() if not is_sum[slot]]
 
 
 def check_chunk(measure: Measure, blob: bytes) -> None:

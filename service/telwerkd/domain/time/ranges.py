@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from telwerkd.domain.errors import InvalidArgumentError, Part
+from telwerkd.domain.ids import Micros
 from telwerkd.domain.time import calendar
-from telwerkd.domain.time.calendar import EARLIEST, Buckets, Granularity, QuarterHours, day_start
+from telwerkd.domain.time.calendar import EARLIEST, QUARTER_HOUR_MICROS, Buckets, Granularity, QuarterHours, day_start
 from telwerkd.domain.time.years import FIRST_DATE
 
 
@@ -18,6 +19,11 @@ class QuarterHourRange(NamedTuple):
 
     start: int
     end: int
+
+    @property
+    def instants(self) -> tuple[Micros, Micros]:
+        """When its first quarter-hour begins, and when its last one is over."""
+        return Micros(self.start * QUARTER_HOUR_MICROS), Micros(self.end * QUARTER_HOUR_MICROS)
 
     def quarter_hours(self, _zone: ZoneInfo, _part: Part = Part.RANGE) -> "QuarterHourRange":
         """Itself: instants are the same in every zone."""
@@ -108,6 +114,11 @@ class Period(NamedTuple):
     def end(self) -> int:
         """The quarter-hour after its last."""
         return int(self.buckets.edges[-1])
+
+    @property
+    def instants(self) -> tuple[Micros, Micros]:
+        """When it begins, and when it is over."""
+        return QuarterHourRange(self.start, self.end).instants
 
     @property
     def width(self) -> int:
