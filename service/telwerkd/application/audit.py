@@ -16,7 +16,6 @@ from telwerkd.application.ports import Damage, DamagedRowError, Filed, Report, S
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.facts import FactChange
 from telwerkd.domain.conversation.fold import fold
-from telwerkd.domain.conversation.response_timer import settle
 from telwerkd.domain.conversation.state import State
 from telwerkd.domain.counting.cells import place_of
 from telwerkd.domain.counting.counters import ChunkKey, Slots, chunk_deltas
@@ -169,7 +168,7 @@ def _rightly_filed(filed: Filed, state: State, now: Micros) -> bool:
 
     A limit that is due by now may still stand in the state: it is counted, and the row is yet to be written.
     """
-    settled = filed.row._replace(state=settle(filed.row.state, now)[0])
+    settled, _ = filed.row.settled(now)
     times = [event.occur_time for event in filed.log]
     return filed.is_row_whole and filed.due == filed.row.due and settled.is_advanced(state, times)
 

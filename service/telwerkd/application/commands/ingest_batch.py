@@ -143,10 +143,10 @@ class _Counting:
         if any(map(ge, times, times[1:])):
             events.sort(key=_ORDER)
         if before is None:
-            before = Conversation(self._new, self._new, events[0].occur_time, events[-1].occur_time, 0)
+            before = Conversation.begun(self._new, events[0].occur_time, events[-1].occur_time, 0)
         if before.state.timer is not None:
             # If it is due by now, it is counted already.
-            before = before._replace(state=settle(before.state, self._now)[0])
+            before, _ = before.settled(self._now)
         count = before.events
         after = _stepped(before.state, events, self._now)
         if after is None or len(after.state.held) > max(self._limits.conversation_pending_max, len(before.state.held)):

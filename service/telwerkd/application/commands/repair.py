@@ -63,7 +63,7 @@ def _repair(command: Repair, tx: Transaction) -> None:
 def _repaired(row: Conversation | None, log: list[Event], high_water: Micros, new: State) -> Conversation:
     """The row as its log makes it; `None` is a row that was lost: it begins with the state `new`."""
     times = [event.occur_time for event in log]
-    row = row or Conversation(new, new, min(times), max(times), len(log))
+    row = row or Conversation.begun(new, min(times), max(times), len(log))
     state, _ = fold(row.base, log, high_water)
     first_time = row.first_time or min([*times, state.reached])  # 0: it could not be read
     return row._replace(first_time=first_time).advanced(state, times, len(log))

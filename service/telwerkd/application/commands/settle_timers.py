@@ -37,12 +37,7 @@ def _settle(command: SettleTimers, tx: Transaction) -> int:
     high_water = tx.account().high_water
     counted = dict(islice(tx.every_due(high_water), conversations_max))
     if counted:
-        tx.put_conversations(
-            {
-                conversation: row._replace(state=settle(row.state, high_water)[0])
-                for conversation, row in counted.items()
-            }
-        )
+        tx.put_conversations({conversation: row.settled(high_water)[0] for conversation, row in counted.items()})
         tx.bump_version()
         return conversations_max
     until, count = tx.due_count(now, conversations_max)
@@ -53,8 +48,7 @@ def _settle(command: SettleTimers, tx: Transaction) -> int:
     deltas = Deltas()
     changed: dict[ConversationId, Conversation] = {}
     for conversation, row in due.items():
-        state, effects = settle(row.state, until)
-        changed[conversation] = row._replace(state=state)
+        changed[conversation], effects = row.settled(until)
         deltas.add_effects(effects)
     if changed:
         tx.put_conversations(changed)

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from telwerkd.domain.conversation.effects import Effects
 from telwerkd.domain.conversation.events import Event
+from telwerkd.domain.conversation.response_timer import settle
 from telwerkd.domain.conversation.state import CURRENT_RULES, State
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import ConversationId, EventId, Micros
@@ -80,6 +82,16 @@ class Conversation(NamedTuple):
     def due(self) -> Micros | None:
         """When its response timer is due; None where none runs."""
         return self.state.timer.due if self.state.timer else None
+
+    @classmethod
+    def begun(cls, state: State, first_time: Micros, last_time: Micros, events: int | None = None) -> "Conversation":
+        """Returns the row of a conversation of which nothing was stored: `state` is that before its events."""
+        return cls(state, state, first_time, last_time, events)
+
+    def settled(self, now: Micros) -> tuple["Conversation", Effects]:
+        """Returns the row with its timer counted if that is due by `now`, and what is counted by it."""
+        state, effects = settle(self.state, now)
+        return (self if state is self.state else self._replace(state=state)), effects
 
     def advanced(self, state: State, times: Iterable[Micros], events: int) -> "Conversation":
         """Returns the row with a later state, events at these times as well, and so many events in all."""

@@ -187,7 +187,7 @@ class AccountReader:
                 self._damaged(Damage(conversations.name, (conversation,), _said(error)))
             is_whole = mendable is not None and log.is_whole
             new = empty(self._rules)
-            readable = Conversation(new, new, Micros(0), Micros(0)) if mendable is None else mendable
+            readable = Conversation.begun(new, Micros(0), Micros(0)) if mendable is None else mendable
             return Filed(conversation, readable, None, log.events, is_whole, is_row_whole=False)
         return Filed(conversation, stored, row.due, log.events, log.is_whole)
 
@@ -196,7 +196,7 @@ class AccountReader:
         times = [event.occur_time for event in log.events]
         if times:
             new = empty(self._rules)
-            row = Conversation(new, new, min(times), max(times))
+            row = Conversation.begun(new, min(times), max(times))
             yield Filed(ConversationId(conversation), row, None, log.events, log.is_whole)
 
     def _named(self, table: sa.Table, rows: Iterable[Any]) -> Iterator[Any]:
