@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from telwerkd.application.commands.chunk_merging import add_base
-from telwerkd.application.commands.fact_sums import sum_of
 from telwerkd.application.ports import Transaction
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.facts import Change, FactChange
 from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.conversation.state import CURRENT_RULES
+from telwerkd.domain.counting.deltas import Deltas
 from telwerkd.domain.counting.measures import is_service_time
 from telwerkd.domain.ids import EPOCH, ConversationId, Micros
 
@@ -48,7 +48,7 @@ def _erase(command: Erase, tx: Transaction) -> Erased:
     # What is held back is no count yet, and nothing can release it any more: it goes in either case (R-KEEP-5).
     kept = [effect for effect in effects if keep_counts and not _holds(effect)]
     gone = [effect for effect in effects if not keep_counts or _holds(effect)]
-    anonymous, removed = sum_of(tx, (kept, 1)), sum_of(tx, (gone, -1))
+    anonymous, removed = Deltas.sum_of(tx.opening_hours, (kept, 1)), Deltas.sum_of(tx.opening_hours, (gone, -1))
     tx.remove_conversation(conversation)
     if row.state.rules < CURRENT_RULES:
         _note_lost(tx, row.last_time if keep_counts else Micros(row.base.order[0]))  # what was purged stays in any case

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import msgspec
 
 from telwerkd.application.commands.chunk_merging import add_base
-from telwerkd.application.commands.fact_sums import sum_of
 from telwerkd.application.long_work import STEP_CONVERSATIONS_MAX, STEP_EVENTS_MAX, STEP_SECONDS_MAX, Step
 from telwerkd.application.ports import Conversation, Transaction
 from telwerkd.domain.conversation.events import Event, Retracted
@@ -104,7 +103,7 @@ def _base(tx: Transaction, base: State, log: list[Event], old: list[Event], hori
     # Its place is that of the last event that is gone, taken back or not: `Horizon.floor` rests on it.
     order = max(state.order, *(event.order for event in old))
     state = msgspec.structs.replace(state, awaited=tuple(sorted(awaited)), order=order)
-    return state, sum_of(tx, (effects, 1), (carried(state), -1))
+    return state, Deltas.sum_of(tx.opening_hours, (effects, 1), (carried(state), -1))
 
 
 def _check_unchanged(
@@ -114,9 +113,9 @@ def _check_unchanged(
 
     A purge that broke it would be found out too late to be undone.
     """
-    before = sum_of(tx, (fold(base, log, now)[1], 1))
+    before = Deltas.sum_of(tx.opening_hours, (fold(base, log, now)[1], 1))
     state, effects = fold(new_base, rest, now)
-    after = sum_of(tx, (effects, 1))
+    after = Deltas.sum_of(tx.opening_hours, (effects, 1))
     after.add_all(final)
     if before.by_measure() != after.by_measure():
         raise AssertionError("a purge would change counts; nothing was purged")

@@ -124,6 +124,16 @@ class Deltas:
         self._opening_hours = opening_hours
         self._entries: dict[tuple[Measure, str, str, str, str, int], int] = {}
 
+    @classmethod
+    def sum_of(
+        cls, opening_hours: Callable[[ScheduleId], OpenHours], *signed: tuple[Iterable[FactChange | LeftOut], int]
+    ) -> "Deltas":
+        """Returns what effects change, each group of them a signed number of times."""
+        deltas = cls(opening_hours)
+        for effects, times in signed:
+            deltas.add_effects(effects, times)
+        return deltas
+
     def add(self, outcome: FactChange, times: int = 1) -> None:
         """Adds what `outcome` does, `times` times; -1 undoes it."""
         self.add_effects((outcome,), times)
