@@ -13,11 +13,8 @@ from typing import NamedTuple
 from telwerkd.application.batches import IngestLimits
 from telwerkd.application.readers import Readers
 from telwerkd.application.rests import LOOP_TIMES, Rests, Sharing
-from telwerkd.domain.errors import QuotaExceededError
 from telwerkd.domain.ids import AccountId
 from telwerkd.process.steady import monotonic
-
-_RETRY_SECONDS = 0.5
 
 
 class _Waiting(NamedTuple):
@@ -181,8 +178,4 @@ class CallTurns:
         self._readers.check_waiting(waiting)
 
     def _check_events(self, account: AccountId, waiting: int, more: int) -> None:
-        limits = self._limits
-        if waiting and waiting + more > limits.waiting_events_max_of(account):
-            raise QuotaExceededError(
-                "waiting_account_percent_max", f"{waiting} events {limits.share_of(account)}", _RETRY_SECONDS
-            )
+        self._limits.check_share(account, waiting, more)

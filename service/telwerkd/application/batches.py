@@ -15,11 +15,15 @@ from telwerkd.domain.conversation.events import (
     PreChatSurveyCompleted,
     TopicsSet,
 )
-from telwerkd.domain.errors import Part, Reason
+from telwerkd.domain.errors import Part, QuotaExceededError, Reason
 from telwerkd.domain.ids import ConversationId
 
 _LET_GO_AT_ONCE = 50
 """Events that are freed in one turn of the event loop; a survey has up to `answers_max` answers."""
+
+
+RETRY_SECONDS = 0.5
+"""After which a call that is turned away for what waits may come again."""
 
 
 class IngestLimits(msgspec.Struct, frozen=True):
@@ -60,13 +64,21 @@ class IngestLimits(msgspec.Struct, frozen=True):
         """Weight of the waiting events of an account."""
         return max(1, self.waiting_events_max * self.waiting_percent_of(account) // 100)
 
-    def share_of(self, account: str) -> str:
-        """What an error says of how many of an account's events may wait."""
-        return (
-            f"of this account are waiting to be stored, at most {self.waiting_events_max_of(account)} may: "
-            f"{self.waiting_percent_of(account)} % (waiting_account_percent_max) of "
-            f"{self.waiting_events_max} (waiting_events_max)"
-        )
+    def check_share(self, account: str, waiting: int, more: int) -> None:
+        """Checks that `more` may wait beside what waits of an account: where nothing does, anything may.
+
+        Raises:
+            QuotaExceededError: the account's share is used up.
+        """
+        share = self.waiting_events_max_of(account)
+        if waiting and waiting + more > share:
+            raise QuotaExceededError(
+                "waiting_account_percent_max",
+                f"{waiting} events of this account are waiting to be stored, at most {share} may: "
+                f"{self.waiting_percent_of(account)} % (waiting_account_percent_max) of "
+                f"{self.waiting_events_max} (waiting_events_max)",
+                RETRY_SECONDS,
+            )
 
 
 class Verdict(enum.Enum):

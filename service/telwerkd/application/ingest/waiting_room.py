@@ -9,13 +9,11 @@ all of it is stored. No account may use the whole room.
 from collections import deque
 from collections.abc import Collection, Sequence
 
-from telwerkd.application.batches import IngestLimits
+from telwerkd.application.batches import RETRY_SECONDS, IngestLimits
 from telwerkd.application.ingest.pending import Part, Pending
 from telwerkd.application.rests import WRITER_TIMES, Rests, Sharing
-from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
+from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.domain.ids import AccountId
-
-_RETRY_SECONDS = 0.5
 
 _SHARED_ROOM_MIN = 50
 """Weight that a transaction which accounts share has room for, however long the ones before took."""
@@ -97,13 +95,9 @@ class WaitingRoom:
                 Reason.OVERLOADED,
                 f"{self.weight} events are waiting to be stored, at most "
                 f"{limits.waiting_events_max} (waiting_events_max) may",
-                _RETRY_SECONDS,
+                RETRY_SECONDS,
             )
-        own, share = self._weights.get(batch.account, 0), limits.waiting_events_max_of(batch.account)
-        if own and own + weight > share:
-            raise QuotaExceededError(
-                "waiting_account_percent_max", f"{own} events {limits.share_of(batch.account)}", _RETRY_SECONDS
-            )
+        limits.check_share(batch.account, self._weights.get(batch.account, 0), weight)
         self._senders.called(batch.account)
         self._batches.setdefault(batch.account, deque()).append(batch)
         self._weigh(batch.account, weight)
