@@ -8,11 +8,12 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from telwerkd.application.failures import carrying_on
+from telwerkd.process.file_status import FileSignature, signature_of
 from telwerkd.server.settings import Settings
 from telwerkd.server.settings_loading import ConfigurationError, load
 from telwerkd.server.settings_sources import config_file, file_setting
@@ -21,8 +22,6 @@ from telwerkd.server.wiring import RELOADED
 from telwerkd.transport.security.tls import StartupError
 
 log = logging.getLogger(__name__)
-
-_Signature = tuple[tuple[int, int, int] | None, ...]
 
 
 class Source(NamedTuple):
@@ -107,14 +106,12 @@ class Reloading:
         else:
             log.warning("settings: %s is %s in the files, and %s until this server is restarted", name, now, running)
 
-    def _signature(self) -> _Signature:
-        """Differs when a file was written, replaced or removed. Follows links, as Kubernetes uses."""
-        return tuple(map(_looked_at, self._files))
+    def _signature(self) -> tuple[FileSignature | None, ...]:
+        """Differs when a file was written, replaced or removed."""
+        return tuple(map(_signature_of, self._files))
 
 
-def _looked_at(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+def _signature_of(path: Path) -> FileSignature | None:
+    with suppress(OSError):
+        return signature_of(path)
+    return None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from telwerkd.process import toml
+from telwerkd.process.file_status import mode_others_may_write
 
 PREFIX: Final = "TELWERK_"
 CONFIG_VARIABLE: Final = "TELWERKD_CONFIG"
@@ -18,7 +19,6 @@ CONFIG_VARIABLE: Final = "TELWERKD_CONFIG"
 
 FILE_SUFFIX: Final = "_file"
 _FILE_BYTES_MAX = 65_536
-_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 class Given(NamedTuple):
@@ -103,10 +103,8 @@ def _held(variable: str) -> str:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise SourceError(f"{variable}: {path} is no regular file")
-        if status.st_mode & _WRITABLE_BY_OTHERS:
-            raise SourceError(
-                f"{variable}: others than its owner may write {path} (mode {status.st_mode & 0o777:04o}): chmod go-w it"
-            )
+        if mode := mode_others_may_write(status):
+            raise SourceError(f"{variable}: others than its owner may write {path} (mode {mode}): chmod go-w it")
         if status.st_size > _FILE_BYTES_MAX:
             raise SourceError(f"{variable}: {path} has more than {_FILE_BYTES_MAX:,} bytes")
         text = path.read_bytes().decode("utf-8")

@@ -8,10 +8,11 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, TypeVar
+
+from telwerkd.process.file_status import FileSignature, signature_of
 
 _T = TypeVar("_T")
-_Signature: TypeAlias = tuple[tuple[int, int, int], ...]
 
 _log = logging.getLogger(__name__)
 
@@ -62,13 +63,11 @@ class FollowedFiles(Generic[_T]):
             self._seen, self._logged, self.content = signature, "", content
             return content
 
-    def _signature(self) -> _Signature:
-        """Differs when a file was written or replaced. Follows links, as certificate managers and Kubernetes use."""
+    def _signature(self) -> tuple[FileSignature, ...]:
         return tuple(self._of(path) for path in self._files)
 
-    def _of(self, path: Path) -> tuple[int, int, int]:
+    def _of(self, path: Path) -> FileSignature:
         try:
-            stat = path.stat()
+            return signature_of(path)
         except OSError as error:
             raise self._unreadable(path, error) from error
-        return stat.st_mtime_ns, stat.st_size, stat.st_ino

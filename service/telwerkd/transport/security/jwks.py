@@ -9,8 +9,6 @@ import asyncio
 import http.client
 import json
 import logging
-import stat
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +18,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from telwerkd.process.file_status import mode_others_may_write
 from telwerkd.process.log_format import Event
 from telwerkd.transport.security.access import is_local
 from telwerkd.transport.security.followed_files import FollowedFiles
@@ -139,9 +138,8 @@ class FileKeys:
 def _read(path: Path) -> KeySet:
     """Whoever may write the file may sign tokens."""
     try:
-        mode = path.stat().st_mode
-        if sys.platform != "win32" and mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise JwksError(f"{path}: others than its owner may write it (mode {mode & 0o777:04o}): chmod go-w it")
+        if mode := mode_others_may_write(path.stat()):
+            raise JwksError(f"{path}: others than its owner may write it (mode {mode}): chmod go-w it")
         return parse(path.read_bytes(), str(path))
     except OSError as error:
         raise _unreadable(path, error) from error

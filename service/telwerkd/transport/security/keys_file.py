@@ -30,6 +30,7 @@ import msgspec
 
 from telwerkd.application import audit_log
 from telwerkd.process import toml
+from telwerkd.process.file_status import mode_others_may_write
 
 if sys.platform != "win32":
     import fcntl
@@ -121,13 +122,13 @@ def load(path: Path) -> Mapping[str, Key]:
 def _check_mode(path: Path) -> None:
     """Whoever may write the file may make keys; whoever may read it learns who may do what, and hashes."""
     with suppress(OSError):  # `_read` says what is wrong
-        mode = path.stat().st_mode
-        if sys.platform != "win32" and mode & 0o022:
+        status = path.stat()
+        if mode := mode_others_may_write(status):
             raise KeysFileError(
-                f"{path}: others than its owner may write it (mode {mode & 0o777:04o}), and so make keys: chmod go-w it"
+                f"{path}: others than its owner may write it (mode {mode}), and so make keys: chmod go-w it"
             )
-        if sys.platform != "win32" and mode & 0o004:
-            _log.warning("API keys: everyone may read %s (mode %04o): chmod o-r it", path, mode & 0o777)
+        if sys.platform != "win32" and status.st_mode & 0o004:
+            _log.warning("API keys: everyone may read %s (mode %04o): chmod o-r it", path, status.st_mode & 0o777)
 
 
 def parse(text: str, path: Path) -> Mapping[str, Key]:
