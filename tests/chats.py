@@ -18,6 +18,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from telwerkd.domain.catalogue.specs import Kpi
+from telwerkd.domain.catalogue.values import (
+    ConversationEnd,
+    OfflineAssignment,
+    value_answer,
+    value_topics,
+)
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.events import (
     ActionPerformed,
@@ -44,13 +50,9 @@ from telwerkd.domain.conversation.events import (
 )
 from telwerkd.domain.conversation.facts import (
     Change,
-    ConversationEnd,
     Fact,
     FactChange,
     LeftOut,
-    OfflineAssignment,
-    value_answer,
-    value_topics,
 )
 from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.conversation.state import EMPTY, State

@@ -9,6 +9,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from telwerkd.domain.catalogue.specs import Kpi
+from telwerkd.domain.catalogue.values import (
+    OfflineAssignment,
+    answer_value,
+    stars_value,
+    topics_value,
+)
 from telwerkd.domain.conversation.events import (
     ActionPerformed,
     Ended,
@@ -25,7 +31,6 @@ from telwerkd.domain.conversation.events import (
     TopicsSet,
     WentLive,
 )
-from telwerkd.domain.conversation.facts import OfflineAssignment, answer_value, stars_value, topics_value
 from telwerkd.domain.ids import NOBODY
 from tests.oracle_two import Timed, in_hours, part_two
 from tests.oracle_words import Counted, Log, assigned, counted, has_ended, is_live, messages, what_happened

@@ -31,8 +31,11 @@ from telwerkd.application.retention.removal import erase, purge
 from telwerkd.application.upkeep.upkeep import Compaction, settle_due
 from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo
 from telwerkd.domain.catalogue.specs import Kpi, ValueKind
+from telwerkd.domain.catalogue.values import answer_value, topics_value
 from telwerkd.domain.conversation.events import Event, WentLive
-from telwerkd.domain.conversation.facts import Fact, answer_value, topics_value
+from telwerkd.domain.conversation.facts import (
+    Fact,
+)
 from telwerkd.domain.conversation.state import EMPTY
 from telwerkd.domain.ids import NO_GROUP, NOBODY, AccountId, ConversationId, Micros
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS

@@ -23,6 +23,7 @@ import pytest_asyncio
 from telwerk.v1 import event_pb2 as pb, kpi_service_pb2 as kpi, settings_service_pb2 as settings
 from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension, Kpi, ValueKind
+from telwerkd.domain.catalogue.values import value_answer, value_topics
 from telwerkd.domain.conversation.events import (
     ActionPerformed,
     Assigned,
@@ -42,7 +43,11 @@ from telwerkd.domain.conversation.events import (
     Unassigned,
     WentLive,
 )
-from telwerkd.domain.conversation.facts import Change, Fact, FactChange, value_answer, value_topics
+from telwerkd.domain.conversation.facts import (
+    Change,
+    Fact,
+    FactChange,
+)
 from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.conversation.state import CURRENT_RULES, empty
 from telwerkd.domain.ids import SECOND, EventId, GoalId, Micros, OperatorGroupId, OperatorId, TopicId, WidgetId

@@ -30,8 +30,8 @@ from telwerkd.application.query.stages import ReadInline, answer, answer_from, r
 from telwerkd.application.upkeep.upkeep import settle_due
 from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension, Kpi
+from telwerkd.domain.catalogue.values import answer_value, topics_value
 from telwerkd.domain.conversation.events import Event, Kind, WentLive
-from telwerkd.domain.conversation.facts import answer_value, topics_value
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros
 from telwerkd.domain.time.calendar import Granularity
 from telwerkd.domain.time.ranges import DateRange, QuarterHourRange

@@ -9,8 +9,12 @@ from collections import Counter
 from hypothesis import given, strategies as st
 
 from telwerkd.domain.catalogue.specs import SPECS, Kpi, ValueKind
+from telwerkd.domain.catalogue.values import ConversationEnd
 from telwerkd.domain.conversation.events import Event, Resumed, Retracted
-from telwerkd.domain.conversation.facts import ConversationEnd, Fact, FactChange
+from telwerkd.domain.conversation.facts import (
+    Fact,
+    FactChange,
+)
 from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.conversation.part_two import recounted
 from telwerkd.domain.conversation.state import CURRENT_RULES, EMPTY, State, empty

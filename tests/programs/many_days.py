@@ -18,7 +18,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from telwerk.v1.event_pb2 import Event
-from telwerkd.domain.conversation.facts import Kpi, stars_value, topics_value
+from telwerkd.domain.catalogue.values import stars_value, topics_value
+from telwerkd.domain.conversation.facts import (
+    Kpi,
+)
 from telwerkd.domain.ids import Micros
 from telwerkd.transport.codec.events import EventDecoder, EventLimits
 from telwerkd.transport.codec.fields import FieldReader

@@ -17,7 +17,7 @@ from telwerkd.application.ports import ChunkSelector, Snapshot, Store
 from telwerkd.application.readers import Readers
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension, ValueKind
-from telwerkd.domain.conversation.facts import value_answer, value_topics
+from telwerkd.domain.catalogue.values import value_answer, value_topics
 from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET
 from telwerkd.domain.counting.deltas import DeltaEntries
 from telwerkd.domain.counting.durations import SUM

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from telwerkd.domain.catalogue.specs import ValueKind
-from telwerkd.domain.conversation.facts import answer_value, value_answer, value_topics
+from telwerkd.domain.catalogue.values import answer_value, value_answer, value_topics
 
 
 class NameKind(enum.IntEnum):

@@ -17,7 +17,7 @@ from telwerkd.application.names import FAMILY_TEXT
 from telwerkd.application.ports import Store
 from telwerkd.application.recounting import recount
 from telwerkd.application.retention.removal import horizon_of, lower_horizon
-from telwerkd.domain.conversation.facts import SEPARATOR
+from telwerkd.domain.catalogue.values import SEPARATOR
 from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET, ChunkKey, Slots
 from telwerkd.domain.counting.measures import is_held_back, is_service_time, kpi_of
 from telwerkd.domain.counting.reading import sum_and_counts

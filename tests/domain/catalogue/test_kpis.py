@@ -6,8 +6,8 @@ from telwerk.v1 import event_pb2, kpi_service_pb2
 from telwerkd.domain.catalogue.kpis import CATALOGUE, TEXTS, KpiInfo, by_id, language
 from telwerkd.domain.catalogue.specs import Dimension, Direction, Kpi, Revisability, Section, ValueKind
 from telwerkd.domain.catalogue.texts import Language
+from telwerkd.domain.catalogue.values import ConversationEnd, OfflineAssignment, stars_value
 from telwerkd.domain.conversation.events import InactivityAction, Sender
-from telwerkd.domain.conversation.facts import ConversationEnd, OfflineAssignment, stars_value
 from telwerkd.domain.errors import InvalidArgumentError, Part, Reason
 
 INFOS = pytest.mark.parametrize("info", CATALOGUE.values(), ids=lambda info: info.id)

@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from telwerkd.domain.catalogue.specs import Kpi
-from telwerkd.domain.conversation.facts import Change, Fact, FactChange, answer_value, topics_value
+from telwerkd.domain.catalogue.values import answer_value, topics_value
+from telwerkd.domain.conversation.facts import (
+    Change,
+    Fact,
+    FactChange,
+)
 from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, unpack
 from telwerkd.domain.counting.counters import (
     BY_OPERATOR,

@@ -23,7 +23,7 @@ from telwerkd.application.query.result import (
 from telwerkd.application.query.slices import series
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension, ValueKind
-from telwerkd.domain.conversation.facts import value_answer
+from telwerkd.domain.catalogue.values import value_answer
 from telwerkd.domain.conversation.settings import ACCOUNT_DEFAULTS, Widgets
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.measures import has_durations, has_packed_values

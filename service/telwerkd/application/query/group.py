@@ -19,7 +19,7 @@ from telwerkd.application.query.slices import NONE, CellRow, Layer, SeriesRow, S
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.rates import SPLITS_ABOVE_ALONE
 from telwerkd.domain.catalogue.specs import Dimension
-from telwerkd.domain.conversation.facts import value_answer, value_topics
+from telwerkd.domain.catalogue.values import value_answer, value_topics
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.measures import has_durations, has_packed_values
 

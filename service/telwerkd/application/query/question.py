@@ -7,7 +7,7 @@ import msgspec
 
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension, ValueKind
-from telwerkd.domain.conversation.facts import value_answer, value_topics
+from telwerkd.domain.catalogue.values import value_answer, value_topics
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.domain.time.calendar import Granularity
 from telwerkd.domain.time.ranges import Range

@@ -12,6 +12,7 @@ from telwerkd.domain.catalogue.specs import (
     KpiSpec,
 )
 from telwerkd.domain.catalogue.texts import KpiText, Language, SectionText, Texts, ValueText, de, en, nl
+from telwerkd.domain.catalogue.values import numbered_value
 from telwerkd.domain.errors import InvalidArgumentError, Part, Reason
 
 TEXTS: Mapping[Language, Texts] = MappingProxyType(
@@ -83,7 +84,7 @@ def _known_values(kpi: Kpi) -> tuple[KnownValue, ...]:
     """All values known beforehand are numbered from 1: stars, actions, outcomes, senders and ends."""
     by_language = [[(code, value) for value in texts.kpis[kpi].values] for code, texts in TEXTS.items()]
     return tuple(
-        KnownValue(str(number), MappingProxyType(dict(translations)))
+        KnownValue(numbered_value(number), MappingProxyType(dict(translations)))
         for number, translations in enumerate(zip(*by_language, strict=True), start=1)
     )
 

@@ -12,6 +12,7 @@ from telwerkd.domain.catalogue.service_times import SERVICE_TIMES
 from telwerkd.domain.catalogue.specs import Dimension, Direction, Kpi
 from telwerkd.domain.catalogue.texts import KpiText, Language
 from telwerkd.domain.catalogue.texts.rates import de, en, nl
+from telwerkd.domain.catalogue.values import ConversationEnd, OfflineAssignment, numbered_value
 
 RATE_TEXTS: Mapping[Language, Mapping[str, KpiText]] = MappingProxyType(
     {Language.EN: en.TEXTS, Language.DE: de.TEXTS, Language.NL: nl.TEXTS}
@@ -69,8 +70,6 @@ def above_value(info: KpiInfo) -> str:
     return info.above.value if isinstance(info, RateInfo) else ""
 
 
-_FIRST_END = "1"
-_ASSIGNED = "1"
 _UP = Direction.HIGHER_IS_BETTER
 _DOWN = Direction.LOWER_IS_BETTER
 _RECEIVED = (Term(Kpi.CONVERSATIONS_RECEIVED),)
@@ -97,12 +96,12 @@ _RATES = (
     _rate(
         "unanswered_ended_rate",
         Term(Kpi.UNANSWERED_ENDED_CONVERSATIONS),
-        [Term(Kpi.CONVERSATIONS_ENDED, _FIRST_END)],
+        [Term(Kpi.CONVERSATIONS_ENDED, numbered_value(ConversationEnd.FIRST))],
         _DOWN,
     ),
     _rate(
         "offline_reassignment_rate",
-        Term(Kpi.OFFLINE_ASSIGNMENTS, _ASSIGNED),
+        Term(Kpi.OFFLINE_ASSIGNMENTS, numbered_value(OfflineAssignment.ASSIGNED)),
         [Term(Kpi.OFFLINE_ASSIGNMENTS)],
         _UP,
     ),

@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from telwerkd.domain.catalogue.occasions import Occasion
 from telwerkd.domain.catalogue.specs import SPECS, Kpi
+from telwerkd.domain.catalogue.values import OfflineAssignment, answer_value, topics_value
 from telwerkd.domain.conversation.events import (
     ActionPerformed,
     Assigned,
@@ -31,10 +32,7 @@ from telwerkd.domain.conversation.facts import (
     Fact,
     FactChange,
     LeftOut,
-    OfflineAssignment,
     Rule,
-    answer_value,
-    topics_value,
 )
 from telwerkd.domain.conversation.state import State
 

@@ -1,33 +1,15 @@
 """Facts: one thing counted each. The counters are sums of facts (R-FACT-1).
 
-A fact's value is a plain string, so that it can be a key: see the `*_value` functions for its form per KPI.
+A fact's value is a plain string, so that it can be a key: see `telwerkd.domain.catalogue.values` for its form per KPI.
 """
 
 import enum
-from collections.abc import Iterable
 
 import msgspec
 
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.ids import EventId, Micros, OperatorGroupId, OperatorId, WidgetId
 from telwerkd.domain.time.opening_hours import ScheduleId
-
-SEPARATOR = "\x1f"
-"""Stands between the parts of a value. No id can contain it: control characters are refused."""
-
-
-class OfflineAssignment(enum.IntEnum):
-    """What became of a returning contact whose operator was away (R-KPI6-1)."""
-
-    ASSIGNED = 1
-    NO_OPERATOR_AVAILABLE = 2
-
-
-class ConversationEnd(enum.IntEnum):
-    """Which end of a conversation it is (R-KPI12-2)."""
-
-    FIRST = 1
-    AGAIN = 2
 
 
 class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -107,34 +89,3 @@ class LeftOut(msgspec.Struct, frozen=True, gc=False):
     kpi: Kpi
     event_id: EventId
     rule: Rule
-
-
-def stars_value(stars: int) -> str:
-    """KPI 1: the digit."""
-    return str(stars)
-
-
-def topics_value(topics: Iterable[str]) -> str:
-    """KPI 8: the set's topics, sorted by their bytes, each once."""
-    return SEPARATOR.join(sorted(set(topics)))
-
-
-def value_topics(value: str) -> tuple[str, ...]:
-    """The topics of a value of KPI 8."""
-    return tuple(value.split(SEPARATOR))
-
-
-def answer_value(question_id: str, option_id: str) -> str:
-    """KPI 9 and 10: question and option."""
-    return question_id + SEPARATOR + option_id
-
-
-def value_answer(value: str) -> tuple[str, str]:
-    """Question and option of a value of KPI 9 or 10."""
-    question_id, _, option_id = value.partition(SEPARATOR)
-    return question_id, option_id
-
-
-def duration_value(begin: Micros, end: Micros) -> str:
-    """KPI 14 to 17: the whole milliseconds between two events, the earlier first (R-TIME-1)."""
-    return str((end - begin) // 1_000)

@@ -20,6 +20,7 @@ from typing import assert_never
 import msgspec
 
 from telwerkd.domain.catalogue.specs import Kpi
+from telwerkd.domain.catalogue.values import answer_value, numbered_value, stars_value, topics_value
 from telwerkd.domain.conversation.effects import (
     OFFLINE_ASSIGNMENTS,
     Effect,
@@ -57,9 +58,6 @@ from telwerkd.domain.conversation.facts import (
     FactChange,
     LeftOut,
     Rule,
-    answer_value,
-    stars_value,
-    topics_value,
 )
 from telwerkd.domain.conversation.part_two import by_part_two, hours_with
 from telwerkd.domain.conversation.response_timer import (
@@ -302,11 +300,11 @@ def _if_operator(state: State, event: Event, kpi: Kpi, value: str) -> Effects:
 
 def _action(state: State, event: Event, action: InactivityAction) -> Effects:
     """Each action counts (R-KPI5-1), and that is all: it assigns nobody (R-KPI5-4) and is no message (R-MSG-4)."""
-    action_counted = counted(state, event, Kpi.INACTIVITY_ACTIONS, str(int(action)))
+    action_counted = counted(state, event, Kpi.INACTIVITY_ACTIONS, numbered_value(action))
     outcome = OFFLINE_ASSIGNMENTS.get(action)
     if outcome is None:
         return (action_counted,)
-    return (action_counted, counted(state, event, Kpi.OFFLINE_ASSIGNMENTS, str(int(outcome))))
+    return (action_counted, counted(state, event, Kpi.OFFLINE_ASSIGNMENTS, numbered_value(outcome)))
 
 
 def _goals(state: State, event: Event, goals: Sequence[str]) -> Effects:

@@ -12,17 +12,16 @@ They run for every event of every conversation: a state is made anew once at mos
 import msgspec
 
 from telwerkd.domain.catalogue.specs import Kpi
+from telwerkd.domain.catalogue.values import ConversationEnd, duration_value, numbered_value
 from telwerkd.domain.conversation.effects import Effect, Effects, counted, left_out
 from telwerkd.domain.conversation.events import Assigned, Ended, Event, LeftLive, Message, Sender, WentLive
 from telwerkd.domain.conversation.facts import (
     Change,
-    ConversationEnd,
     Fact,
     FactChange,
     InHours,
     LeftOut,
     Rule,
-    duration_value,
 )
 from telwerkd.domain.conversation.state import CURRENT_RULES, PART_ONE, UNKNOWN, Hours, Live, State
 from telwerkd.domain.ids import NOBODY, Micros, OperatorId
@@ -30,11 +29,12 @@ from telwerkd.domain.time.opening_hours import ScheduleId
 
 _with = msgspec.structs.replace
 
-_SENDERS = {sender: str(int(sender)) for sender in Sender}
-_FIRST, _AGAIN = (str(int(end)) for end in ConversationEnd)
+_SENDERS = {sender: numbered_value(sender) for sender in Sender}
+_FIRST, _AGAIN = (numbered_value(end) for end in ConversationEnd)
 
 # Needed for nearly every message. On Python 3.11 it takes as long as a call to look a member up in its class.
 _CONTACT, _OPERATOR = Sender.CONTACT, Sender.OPERATOR
+_BY_OPERATOR = _SENDERS[_OPERATOR]
 _MESSAGES, _RESPONSE_TIME, _FIRST_RESPONSE_TIME = Kpi.MESSAGES, Kpi.RESPONSE_TIME, Kpi.FIRST_RESPONSE_TIME
 _COUNTED = Change.COUNTED
 
@@ -103,7 +103,7 @@ def _received(after: State, event: Event, effects: Effects) -> tuple[State, Effe
 
 
 def _on_operator_message(before: State, after: State, event: Event, operator: OperatorId) -> tuple[State, Effects]:
-    effects: Effects = (_by(operator, before, event, _MESSAGES, "2"),)
+    effects: Effects = (_by(operator, before, event, _MESSAGES, _BY_OPERATOR),)
     if not before.started:
         after, started = _on_start(before, after, event, _OPERATOR)
         effects += started

@@ -7,7 +7,7 @@ from telwerkd.application.dimension_values import LISTED, Asked, Found, ValuePag
 from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo
 from telwerkd.domain.catalogue.service_times import counted_by_id
 from telwerkd.domain.catalogue.specs import Dimension, Packing, ValueKind
-from telwerkd.domain.conversation.facts import value_answer
+from telwerkd.domain.catalogue.values import value_answer
 from telwerkd.domain.errors import InvalidArgumentError, Reason
 from telwerkd.transport.codec import page_tokens, wire
 from telwerkd.transport.codec.display_names import NameReader, decode_page_size

@@ -7,7 +7,7 @@ import msgspec
 
 from telwerk.v1 import display_name_pb2 as names_pb, settings_service_pb2 as pb
 from telwerkd.application.display_names import Listing, NamePage
-from telwerkd.domain.conversation.facts import SEPARATOR
+from telwerkd.domain.catalogue.values import SEPARATOR
 from telwerkd.domain.display_names import NameKey, NameKind, flaw_of, option_key
 from telwerkd.domain.errors import LimitExceededError
 from telwerkd.transport.codec import page_tokens, wire

@@ -5,15 +5,17 @@ from enum import IntEnum
 
 from telwerk.v1 import event_pb2, kpi_service_pb2 as pb
 from telwerkd.domain.catalogue.specs import ValueKind
-from telwerkd.domain.conversation.events import Sender
-from telwerkd.domain.conversation.facts import (
+from telwerkd.domain.catalogue.values import (
     ConversationEnd,
     OfflineAssignment,
     answer_value,
+    numbered_value,
+    stars_value,
     topics_value,
     value_answer,
     value_topics,
 )
+from telwerkd.domain.conversation.events import Sender
 from telwerkd.transport.codec.events import STARS_MAX
 from telwerkd.transport.codec.fields import FieldError, FieldReader, action, checked, choices
 
@@ -28,13 +30,13 @@ def decode_value(field: str, message: pb.Value, fields: FieldReader) -> tuple[Va
         case "stars":
             if not 1 <= message.stars <= STARS_MAX:
                 raise FieldError(f"{field}.stars", f"must be from 1 to {STARS_MAX}, is {message.stars}")
-            return ValueKind.STARS, str(message.stars)
+            return ValueKind.STARS, stars_value(message.stars)
         case "action":
-            return ValueKind.INACTIVITY_ACTION, str(int(action(f"{field}.action", message.action)))
+            return ValueKind.INACTIVITY_ACTION, numbered_value(action(f"{field}.action", message.action))
         case "offline_assignment":
             outcome, names = message.offline_assignment, pb.OfflineAssignment.keys()
-            number = _numbered(f"{field}.offline_assignment", outcome, OfflineAssignment, names)
-            return ValueKind.OFFLINE_ASSIGNMENT, str(number)
+            value = _numbered(f"{field}.offline_assignment", outcome, OfflineAssignment, names)
+            return ValueKind.OFFLINE_ASSIGNMENT, value
         case "goal_id":
             return ValueKind.GOAL, fields.id(f"{field}.goal_id", message.goal_id)
         case "topics":
@@ -44,17 +46,17 @@ def decode_value(field: str, message: pb.Value, fields: FieldReader) -> tuple[Va
             option = fields.id(f"{field}.answer.option_id", message.answer.option_id)
             return ValueKind.SURVEY_ANSWER, answer_value(question, option)
         case "sender":
-            return ValueKind.SENDER, str(_numbered(f"{field}.sender", message.sender, Sender, event_pb2.Sender.keys()))
+            return ValueKind.SENDER, _numbered(f"{field}.sender", message.sender, Sender, event_pb2.Sender.keys())
         case "conversation_end":
             end, names = message.conversation_end, pb.ConversationEnd.keys()
-            return ValueKind.CONVERSATION_END, str(_numbered(f"{field}.conversation_end", end, ConversationEnd, names))
+            return ValueKind.CONVERSATION_END, _numbered(f"{field}.conversation_end", end, ConversationEnd, names)
         case _:
             raise FieldError(field, "a kind of value is required")
 
 
-def _numbered(field: str, number: int, of: type[IntEnum], names: Iterable[str]) -> int:
+def _numbered(field: str, number: int, of: type[IntEnum], names: Iterable[str]) -> str:
     try:
-        return int(of(number))
+        return numbered_value(of(number))
     except ValueError:
         raise FieldError(field, f"{number} is not one of {choices(names)}") from None
 
