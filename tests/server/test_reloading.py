@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from telwerkd.server import reloading
+from telwerkd.server.background import BackgroundTaskError
 from telwerkd.server.settings import Settings
 from telwerkd.server.settings_loading import load
 from telwerkd.server.wiring import RELOADED, running
-from tests.conftest import SureClock, connected, eventually, serving, wired
+from tests.conftest import CALL_SECONDS, SureClock, connected, eventually, serving, wired
 
 ANNA = "09:00:00 anna assigned"
 BRAM = "09:00:00 bram assigned"
@@ -104,3 +105,14 @@ def test_a_server_whose_settings_come_from_no_file_stops_on_hangup(tmp_path: Pat
     assert reloading.Reloading(reloading.Source(None, {}), Settings()).on_hangup is None
     monkeypatch.setenv("TELWERK_NAMES_MAX_FILE", str(tmp_path / "names"))
     assert reloading.Reloading(reloading.Source(None, {}), Settings()).on_hangup is not None
+
+
+async def test_where_the_following_dies_what_runs_inside_ends_and_says_so(tmp_path: Path):
+    """A server that goes on would keep settings that its files do not have any more."""
+    config = tmp_path / "telwerkd.toml"
+    config.write_text("")
+    loaded = load(config, {}).settings
+    follower = reloading.Reloading(reloading.Source(config, {}), loaded, look_seconds="never")  # type: ignore[arg-type]
+    with pytest.raises(BackgroundTaskError, match="its task for settings died"):
+        async with asyncio.timeout(CALL_SECONDS), follower.followed(lambda _: None):
+            await asyncio.Event().wait()

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from telwerkd.application.failures import carrying_on
 from telwerkd.process.file_status import FileSignature, signature_of
+from telwerkd.server.background import Background
 from telwerkd.server.settings import Settings
 from telwerkd.server.settings_loading import ConfigurationError, load
 from telwerkd.server.settings_sources import config_file, file_setting
@@ -57,14 +58,28 @@ class Reloading:
 
     @asynccontextmanager
     async def followed(self, use: Callable[[Settings], None]) -> AsyncIterator[None]:
-        """Follows the files until it is left; `use` makes a server go by what of them can be reloaded."""
+        """Follows the files until it is left; `use` makes a server go by what of them can be reloaded.
+
+        Raises:
+            BackgroundTaskError: what follows them died, and what runs inside was cancelled for that.
+        """
         self._use = use
-        following = asyncio.create_task(self._follow(), name="settings")
+        background, inside = Background(), asyncio.current_task()
+        following = background.start(self._follow(), "settings")
+
+        def cancel_inside(_ended: "asyncio.Task[None]") -> None:
+            if inside is not None and background.failed.is_set():
+                inside.cancel()
+
+        following.add_done_callback(cancel_inside)
         try:
             yield
+        except asyncio.CancelledError:
+            if inside is None or not background.failed.is_set():
+                raise
+            inside.uncancel()
         finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            await background.end()
 
     async def _follow(self) -> None:
         before = self._seen
