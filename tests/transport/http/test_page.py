@@ -14,7 +14,6 @@ from telwerkd.server import http_ports
 from telwerkd.server.http_ports import start_lines, warn_of_no_page
 from telwerkd.server.settings import Settings
 from telwerkd.server.wiring import running
-from telwerkd.transport.http import page as pages
 from telwerkd.transport.security.keys_file import Role, create
 from telwerkd.transport.security.tls import StartupError
 from tests.conftest import SureClock, eventually
@@ -235,11 +234,13 @@ async def test_without_the_page_its_place_says_so_and_all_else_is_there(tmp_path
         assert (await serving.client.get("/readyz")).status_code == 200
 
 
-async def test_files_that_are_too_large_for_a_page_end_the_start(tmp_path, monkeypatch):
-    monkeypatch.setattr(pages, "_BYTES_MAX", 1_000)
+async def test_files_that_are_too_large_for_a_page_end_the_start(tmp_path):
+    page = built(tmp_path / "page")
+    with (page / "assets" / "large-12345678.js").open("wb") as large:
+        large.truncate(8 * 2**20)
     settings = Settings(database=str(tmp_path / "t.db"), listen="127.0.0.1:0", http_listen="127.0.0.1:0")
-    with pytest.raises(StartupError, match="has more than 1000 bytes; http_page = false goes on without it"):
-        async with running(settings, clock=SureClock(), page=built(tmp_path / "page")):
+    with pytest.raises(StartupError, match="has more than 8388608 bytes; http_page = false goes on without it"):
+        async with running(settings, clock=SureClock(), page=page):
             pass
 
 
