@@ -1,4 +1,4 @@
-"""The one place that knows which databases there are.
+"""What is done with a database of either kind: it is migrated, sharded, prepared, opened.
 
 What PostgreSQL needs is imported where there is one: it takes 10 MB, and most servers have a file.
 """
