@@ -61,13 +61,7 @@ class Settings(SettingsFields):
     @property
     def gate_limits(self) -> GateLimits:
         """What may be open, before it is known whose it is."""
-        return GateLimits(
-            calls_max=self.calls_max,
-            calls_per_peer_max=self.calls_per_peer_max,
-            first_message_seconds=self.first_message_seconds,
-            refused_calls_max=self.refused_calls_max,
-            refused_delay_seconds=self.refused_delay_seconds,
-        )
+        return self._named(GateLimits)
 
     @property
     def connection_limits(self) -> ConnectionLimits:
@@ -105,11 +99,7 @@ class Settings(SettingsFields):
     @property
     def watch_limits(self) -> WatchLimits:
         """How many may watch the health, and how long one may go unread."""
-        return WatchLimits(
-            watches_max=self.health_watches_max,
-            watches_per_peer_max=self.health_watches_per_peer_max,
-            stall_seconds=self.watch_stall_seconds,
-        )
+        return self._named(WatchLimits)
 
     @property
     def request_limits(self) -> RequestLimits:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
-from dataclasses import fields
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -54,7 +53,7 @@ RELOADED: Final = frozenset(
         "watches_max",
         "watches_per_account_max",
         "memory_bytes_max",
-        *(limit.name for limit in fields(GateLimits)),
+        *GateLimits.__struct_fields__,
         "slow_query_seconds",
     }
 )

@@ -8,12 +8,12 @@ refuse it on, and its first message is read against the clock.
 import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
 import grpc
 import grpc.aio
+import msgspec
 
 from telwerkd.domain.errors import InvalidArgumentError, QuotaExceededError, Reason, TelwerkError, UnavailableError
 from telwerkd.process.steady import monotonic
@@ -48,8 +48,7 @@ _HOSTS_MAX = 4_096
 """Hosts whose refused calls are remembered; beyond it, those that were refused longest ago are forgotten."""
 
 
-@dataclass(frozen=True)
-class GateLimits:
+class GateLimits(msgspec.Struct, frozen=True):
     """What one address, and all together, may have open; the names are those of the settings."""
 
     calls_max: int

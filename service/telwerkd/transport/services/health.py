@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 
 import grpc
 import grpc.aio
+import msgspec
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
@@ -103,13 +104,12 @@ class Watcher:
     changed: asyncio.Event
 
 
-@dataclass(frozen=True)
-class WatchLimits:
-    """How many may watch, and how long one may go unread."""
+class WatchLimits(msgspec.Struct, frozen=True):
+    """How many may watch, and how long one may go unread; the names are those of the settings."""
 
-    watches_max: int
-    watches_per_peer_max: int
-    stall_seconds: float
+    health_watches_max: int
+    health_watches_per_peer_max: int
+    watch_stall_seconds: float
 
 
 class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # it ships no types
@@ -151,23 +151,23 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # it
                 if watcher.status == told:
                     continue
                 told = watcher.status
-                seconds = _LAST_REPLY_SECONDS if self._health.is_draining else self._limits.stall_seconds
+                seconds = _LAST_REPLY_SECONDS if self._health.is_draining else self._limits.watch_stall_seconds
                 await write_within(context, health_pb2.HealthCheckResponse(status=told), seconds)
 
     @contextmanager
     def _counted(self, host: str) -> Iterator[None]:
         limits = self._limits
-        if self._by_host[host] >= limits.watches_per_peer_max:
+        if self._by_host[host] >= limits.health_watches_per_peer_max:
             raise QuotaExceededError(
                 "health_watches_per_peer_max",
-                f"{limits.watches_per_peer_max} watches of health are open from this address "
+                f"{limits.health_watches_per_peer_max} watches of health are open from this address "
                 "(health_watches_per_peer_max)",
                 _RETRY_SECONDS,
             )
-        if self._health.watchers >= limits.watches_max:
+        if self._health.watchers >= limits.health_watches_max:
             raise UnavailableError(
                 Reason.OVERLOADED,
-                f"{limits.watches_max} watches of health are open (health_watches_max)",
+                f"{limits.health_watches_max} watches of health are open (health_watches_max)",
                 _RETRY_SECONDS,
             )
         self._by_host[host] += 1
