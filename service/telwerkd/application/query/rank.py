@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 from heapq import merge
-from typing import NamedTuple, TypeAlias, assert_never
+from typing import NamedTuple, assert_never
 
 import numpy as np
-import numpy.typing as npt
 
 from telwerkd.application.query.group import Grouped, KeyTotals
 from telwerkd.application.query.question import Order, OrderMeasure, Page, Query, RawKey, RowPlace, Top
 from telwerkd.domain.counting.arrays import IntArray
+from telwerkd.domain.counting.ratios import OF_COLUMNS, Floats
 from telwerkd.domain.errors import LimitExceededError, Part
-
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 
 class Selection(NamedTuple):
@@ -113,17 +111,17 @@ def _numbers(order: Order, periods: Sequence[KeyTotals]) -> Floats:  # noqa: C90
         case OrderMeasure.SUM:
             number = main.sums.astype(float)
         case OrderMeasure.MEAN:
-            number = ratio(main.sums, main.counts)
+            number = OF_COLUMNS.mean(main.sums, main.counts)
         case OrderMeasure.COUNT_DELTA:
             number = (main.counts - compared.counts).astype(float)
         case OrderMeasure.COUNT_CHANGE:
-            number = ratio(main.counts - compared.counts, compared.counts)
+            number = OF_COLUMNS.change(main.counts, compared.counts)
         case OrderMeasure.RATE:
             number = _rates(main)
         case OrderMeasure.RATE_DELTA:
             number = _rates(main) - _rates(compared)
         case OrderMeasure.MEAN_DELTA:
-            number = ratio(main.sums, main.counts) - ratio(compared.sums, compared.counts)
+            number = OF_COLUMNS.mean(main.sums, main.counts) - OF_COLUMNS.mean(compared.sums, compared.counts)
         case OrderMeasure.PERCENTILE:
             number = _percentiles(main)
         case _:
@@ -140,11 +138,4 @@ def _percentiles(totals: KeyTotals) -> Floats:
 def _rates(totals: KeyTotals) -> Floats:
     if totals.below is None:
         raise AssertionError("only rates are ordered by their rate")
-    return ratio(totals.counts, totals.below)
-
-
-def ratio(numerators: IntArray, denominators: IntArray) -> Floats:
-    """Each numerator by its denominator; NaN where that is 0."""
-    ratios = np.full(np.shape(denominators), np.nan)
-    np.divide(numerators, denominators, out=ratios, where=denominators != 0)
-    return ratios
+    return OF_COLUMNS.rate(totals.counts, totals.below)

@@ -13,11 +13,11 @@ import numpy as np
 
 from telwerk.v1 import kpi_service_pb2 as pb
 from telwerkd.application.ports import AnswerVersion
-from telwerkd.application.query.rank import ratio
 from telwerkd.application.query.result import Answer, AnswerRow, KpiRows, Numbers
 from telwerkd.application.watch.watches import Changes
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.counting.arrays import IntArray
+from telwerkd.domain.counting.ratios import OF_COLUMNS, OF_NUMBERS
 from telwerkd.domain.errors import TelwerkError
 from telwerkd.domain.ids import EPOCH, Micros
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS, Buckets
@@ -173,7 +173,7 @@ def _rate_columns(row: AnswerRow, shown: IntArray | slice) -> bytes:
     if row.below is None:
         return b""
     below = row.below[shown]
-    rates = wire.packed_doubles(pb.Series.RATES_FIELD_NUMBER, ratio(row.counts[shown], below))
+    rates = wire.packed_doubles(pb.Series.RATES_FIELD_NUMBER, OF_COLUMNS.rate(row.counts[shown], below))
     return wire.packed(pb.Series.BELOW_COUNTS_FIELD_NUMBER, below) + rates
 
 
@@ -200,14 +200,14 @@ def _series_comparison(row: AnswerRow, compared: Numbers) -> bytes:
     parts = [
         wire.packed(kind.COUNTS_FIELD_NUMBER, compared.counts),
         wire.packed_signed(kind.COUNT_DELTAS_FIELD_NUMBER, counts - before),
-        wire.packed_doubles(kind.COUNT_CHANGES_FIELD_NUMBER, ratio(counts - before, before)),
+        wire.packed_doubles(kind.COUNT_CHANGES_FIELD_NUMBER, OF_COLUMNS.change(counts, before)),
     ]
     if row.sums is not None and compared.sums is not None:
-        mean_deltas = ratio(row.sums[:both], counts) - ratio(compared.sums[:both], before)
+        mean_deltas = OF_COLUMNS.mean(row.sums[:both], counts) - OF_COLUMNS.mean(compared.sums[:both], before)
         parts.append(wire.packed(kind.SUMS_FIELD_NUMBER, compared.sums))
         parts.append(wire.packed_doubles(kind.MEAN_DELTAS_FIELD_NUMBER, mean_deltas))
     if row.below is not None and compared.below is not None:
-        rate_deltas = ratio(counts, row.below[:both]) - ratio(before, compared.below[:both])
+        rate_deltas = OF_COLUMNS.rate(counts, row.below[:both]) - OF_COLUMNS.rate(before, compared.below[:both])
         parts.append(wire.packed(kind.BELOW_COUNTS_FIELD_NUMBER, compared.below))
         parts.append(wire.packed_doubles(kind.RATE_DELTAS_FIELD_NUMBER, rate_deltas))
     if compared.durations is not None:
@@ -268,16 +268,15 @@ def _total(info: KpiInfo, row: AnswerRow, hours: WeekHours | None) -> pb.Total:
 
 
 def _total_comparison(row: AnswerRow, compared: Numbers) -> pb.TotalComparison:
-    count = int(compared.counts[0])
-    delta = int(row.counts[0]) - count
+    count, before_count = int(row.counts[0]), int(compared.counts[0])
     mean, before = _mean(row), _mean(compared)
     rate, rate_before = _rate(row), _rate(compared)
     return pb.TotalComparison(
-        count=count,
+        count=before_count,
         sum=_stars(compared),
         mean=before,
-        count_delta=delta,
-        count_change=delta / count if count else None,
+        count_delta=count - before_count,
+        count_change=OF_NUMBERS.change(count, before_count),
         mean_delta=None if mean is None or before is None else mean - before,
         below_count=_below(compared),
         rate=rate_before,
@@ -292,8 +291,7 @@ def _stars(numbers: AnswerRow | Numbers) -> int:
 
 def _mean(numbers: AnswerRow | Numbers) -> float | None:
     """Absent without ratings (R-NUM-1), or durations (R-DUR-4)."""
-    count = int(numbers.counts[0])
-    return None if numbers.sums is None or not count else int(numbers.sums[0]) / count
+    return None if numbers.sums is None else OF_NUMBERS.mean(int(numbers.sums[0]), int(numbers.counts[0]))
 
 
 def _below(numbers: AnswerRow | Numbers) -> int | None:
@@ -304,7 +302,7 @@ def _below(numbers: AnswerRow | Numbers) -> int | None:
 def _rate(numbers: AnswerRow | Numbers) -> float | None:
     """Absent where nothing is below the line (R-RATE-2)."""
     below = _below(numbers)
-    return int(numbers.counts[0]) / below if below else None
+    return None if below is None else OF_NUMBERS.rate(int(numbers.counts[0]), below)
 
 
 def _compared_period(buckets: Buckets) -> bytes:
