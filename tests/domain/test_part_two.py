@@ -8,7 +8,7 @@ import pytest
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.conversation.fold import fold
-from telwerkd.domain.conversation.part_two import recounted
+from telwerkd.domain.conversation.part_two import as_part_two
 from telwerkd.domain.conversation.state import CURRENT_RULES, EMPTY, empty
 from tests.chats import END_OF_DAY, at, chat, facts, left_out
 
@@ -742,7 +742,7 @@ def counted_anew(purged: int) -> tuple[list[str], list[str]]:
     """Facts and what is left out, where so many events were purged by the rules of part one."""
     events = chat(GOES_ON)
     base, _ = fold(EMPTY, events[:purged], at("09:00:00"))
-    goes_on = recounted(base)
+    goes_on = as_part_two(base)
     return facts(events[purged:], END_OF_DAY, goes_on), left_out(events[purged:], END_OF_DAY, goes_on)
 
 
@@ -780,7 +780,7 @@ def test_what_lies_after_the_base_counts() -> None:
         09:02:00 ends
     """
     base, _ = fold(EMPTY, chat("09:00:00 anna assigned in sales"), at("09:00:00"))
-    assert facts(chat(script), END_OF_DAY, recounted(base)) == [
+    assert facts(chat(script), END_OF_DAY, as_part_two(base)) == [
         "09:01:01 messages contact anna/sales web",
         "09:01:05 first_response_time 4000 anna/sales web",
         "09:01:05 live_conversations_answered anna/sales web",

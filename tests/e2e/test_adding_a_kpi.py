@@ -49,10 +49,13 @@ NEW_KPI = [
         SPEC + ")\n\nSPECS: ",
     ),
     *(Edit(f"domain/catalogue/texts/{code}.py", "_KPIS = {\n", TEXT) for code in ("en", "de", "nl")),
+    Edit("domain/conversation/part_two.py", "LeftLive, Message, Sender", "LeftLive, Message, Resumed, Sender"),
     Edit(
-        "domain/conversation/fold.py",
-        "return _with(state, ended=False), ()",
-        "return _with(state, ended=False), (counted(state, event, Kpi.RESUMED_CONVERSATIONS),)",
+        "domain/conversation/part_two.py",
+        "    elif type(kind) is LeftLive:\n",
+        "    elif type(kind) is Resumed:\n"
+        "        more = (counted(before, event, Kpi.RESUMED_CONVERSATIONS),)\n"
+        "    elif type(kind) is LeftLive:\n",
     ),
 ]
 """A KPI that counts how often conversations are resumed."""

@@ -16,7 +16,7 @@ from telwerkd.domain.conversation.facts import (
     FactChange,
 )
 from telwerkd.domain.conversation.fold import fold
-from telwerkd.domain.conversation.part_two import recounted
+from telwerkd.domain.conversation.part_two import as_part_two
 from telwerkd.domain.conversation.state import CURRENT_RULES, EMPTY, State, empty
 from telwerkd.domain.ids import EventId, Micros, WidgetId
 from tests.generate import ALL_TIME, Batch, conversations, observations
@@ -71,6 +71,6 @@ def test_counting_anew_after_a_purge_counts_nothing_that_was_not(log: list[Event
     """What counts from a base of earlier rules is part of what all events count, without KPI 11 and 20 (R-ANEW-5)."""
     ordinary = sorted((e for e in log if not isinstance(e.kind, Retracted)), key=lambda e: e.order)
     base, _ = fold(EMPTY, ordinary[:purged], Micros(0))
-    later = facts(ordinary[purged:], recounted(base))
+    later = facts(ordinary[purged:], as_part_two(base))
     assert Counter(later) <= Counter(facts(ordinary))
     assert not {fact.kpi for fact in later} & {Kpi.CONVERSATIONS_STARTED, Kpi.CONVERSATIONS_RECEIVED}

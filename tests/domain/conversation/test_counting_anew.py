@@ -1,5 +1,7 @@
 """How a conversation goes from one version of the rules to another, where some of its events were purged."""
 
+from itertools import product
+
 import pytest
 
 from telwerkd.domain.catalogue.specs import Kpi
@@ -36,6 +38,14 @@ def test_part_two_came_with_the_second_version() -> None:
     """The rules of part one have KPI 1 to 10, those of part two all (R-ANEW-1)."""
     assert kpis_beyond(PART_ONE) == [Kpi(n) for n in range(11, 21)]
     assert kpis_beyond(CURRENT_RULES) == []
+
+
+def test_every_version_leads_to_every_other() -> None:
+    """A version that is added says how it goes on from the one before, and the one before from it."""
+    versions = range(PART_ONE, CURRENT_RULES + 1)
+    for before, after in product(versions, repeat=2):
+        base, _ = fold(empty(before), chat(EVERY_KIND_OF_BEGINNING), at("09:00:00"))
+        assert by_rules(base, after).rules == after
 
 
 @pytest.mark.parametrize("rules", [PART_ONE, CURRENT_RULES])

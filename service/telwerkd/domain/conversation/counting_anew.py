@@ -4,9 +4,11 @@ A conversation is counted by one version of the rules from its first event on; i
 another, it is folded anew from its log, on the base state that `by_rules` gives.
 """
 
+from collections.abc import Callable, Mapping
+
 from telwerkd.domain.catalogue.specs import SPECS, Kpi
-from telwerkd.domain.conversation.part_two import recounted
-from telwerkd.domain.conversation.state import PART_ONE, Live, State, empty
+from telwerkd.domain.conversation.part_two import as_part_two
+from telwerkd.domain.conversation.state import PART_ONE, PART_TWO, Live, State, empty
 
 _OF_PART_ONE = State.__struct_fields__[: State.__struct_fields__.index("rules")]
 """The fields that every version of the rules has."""
@@ -26,11 +28,22 @@ def by_rules(base: State, rules: int) -> State:
         return base
     if base == empty(base.rules):
         return empty(rules)
-    return _without_part_two(base) if rules == PART_ONE else recounted(base)
+    while base.rules < rules:
+        base = _FROM_BEFORE[base.rules + 1](base)
+    while base.rules > rules:
+        base = _FROM_AFTER[base.rules - 1](base)
+    return base
 
 
-def _without_part_two(base: State) -> State:
+def _as_part_one(base: State) -> State:
     """Returns a base state as a purge under the rules of part one leaves it."""
     live = base.live and Live(base.live.event_id, base.live.widget, base.live.limit)
     own = {name: getattr(base, name) for name in _OF_PART_ONE}
     return State(**{**own, "live": live})
+
+
+_FROM_BEFORE: Mapping[int, Callable[[State], State]] = {PART_TWO: as_part_two}
+"""How a base state of the version before becomes one of a version."""
+
+_FROM_AFTER: Mapping[int, Callable[[State], State]] = {PART_ONE: _as_part_one}
+"""How one of the version after does."""

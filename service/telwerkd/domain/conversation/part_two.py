@@ -23,7 +23,7 @@ from telwerkd.domain.conversation.facts import (
     LeftOut,
     Rule,
 )
-from telwerkd.domain.conversation.state import CURRENT_RULES, PART_ONE, UNKNOWN, Hours, Live, State
+from telwerkd.domain.conversation.state import PART_ONE, PART_TWO, UNKNOWN, Hours, Live, State
 from telwerkd.domain.ids import NOBODY, Micros, OperatorId
 from telwerkd.domain.time.opening_hours import ScheduleId
 
@@ -277,14 +277,14 @@ def _on_assigned(before: State, after: State, event: Event, kind: Assigned) -> t
     return _received(after, event, effects)
 
 
-def recounted(base: State) -> State:
-    """Returns a base state that a purge under earlier rules left, as the present rules go on from it (R-ANEW-5).
+def as_part_two(base: State) -> State:
+    """Returns a base state that a purge under part one left, as the rules of version 2 go on from it (R-ANEW-5).
 
     What it cannot know is `UNKNOWN`: what looks at it is left out (R-ANEW-6).
     """
     return _with(
         base,
-        rules=CURRENT_RULES,
+        rules=PART_TWO,
         purged=True,
         received=False,
         waiting=UNKNOWN if base.contact_wrote else None,

@@ -19,8 +19,11 @@ AFTER_ALL_OF_INSTANT = (2**63 - 1, 127, "")
 PART_ONE = 1
 """The version of the rules that has the ten KPIs of part one alone."""
 
-CURRENT_RULES = 2
-"""The newest version of the rules that this program knows: part one and part two."""
+PART_TWO = 2
+"""The version of the rules that has those of part two besides."""
+
+CURRENT_RULES = PART_TWO
+"""The newest version of the rules that this program knows."""
 
 
 UNKNOWN = Micros(-1)
@@ -89,10 +92,8 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     awaited: tuple[EventId, ...] = ()
     """Events that were taken back before they arrived, sorted."""
     rules: int = PART_ONE
-    """The version of the rules that it is folded by (R-ANEW-1). Nothing that happens changes it.
-
-    What follows is part two of the rules, and kept from version 2 on.
-    """
+    """The version of the rules that it is folded by (R-ANEW-1). Nothing that happens changes it."""
+    # What follows is kept from version 2 on.
     purged: bool = False
     """Events were purged under earlier rules, so that the beginning of the conversation is not known (R-ANEW-5)."""
     received: bool = False
