@@ -35,7 +35,7 @@ from tests.test_docs import ARCHITECTURE, read, section
 SERVICE = Path(telwerkd.__file__).parent
 PREFIX = f"{SERVICE}{os.sep}"
 FILES_MAX = 15
-ALL_FILES_MAX = 53
+ALL_FILES_MAX = 52
 """Helpers and domain included."""
 
 STALL_SECONDS = 600
@@ -70,7 +70,7 @@ HELPERS = {
     "application/ports/figures.py": "counts transactions for the metrics",
     "application/ports/rows.py": "rows as values",
     "application/query/budgets.py": "counts rows and numbers",
-    "application/query/question.py": "a query as a value; what is checked of it is in another file",
+    "application/query/question.py": "a query as a value, and what is checked of it",
     "application/query/rollup_cache.py": "a cache",
     "application/query/slice_outlines.py": "the slices of a KPI as values",
     "application/query/slices.py": "rows as a value",
@@ -87,11 +87,10 @@ HELPERS = {
     "storage/sqlite/messages.py": "commands and results as bytes",
     "transport/codec/display_names.py": "names as bytes",
     "transport/codec/durations.py": "percentiles and bins as messages",
-    "transport/codec/encoded.py": "a reply as a value",
     "transport/codec/event_batch.py": "a request as a value, made by the interceptors",
     "transport/codec/fields.py": "a field as a value",
     "transport/codec/kpi_answers.py": "keys, and what is said of a KPI as a whole, as messages",
-    "transport/codec/wire.py": "numbers as bytes",
+    "transport/codec/wire.py": "numbers as bytes, and a reply as a value",
     "transport/services/callers.py": "whose request it is, counted",
     "transport/services/decoding_turns.py": "counts what is decoded in a turn of the loop",
 }

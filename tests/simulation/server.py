@@ -25,8 +25,8 @@ from telwerkd.storage.sqlite.file import OpenedFile, served
 from telwerkd.storage.sqlite.store import SqliteStore
 from telwerkd.storage.sqlite.writer_launch import Launched
 from telwerkd.storage.sqlite.writer_process import WriterProcess
-from telwerkd.transport.codec.encoded import Encoded
 from telwerkd.transport.codec.event_batch import EventBatches
+from telwerkd.transport.codec.wire import Encoded
 from telwerkd.transport.server import Services
 from tests.simulation.disk import Disk
 from tests.simulation.loop import Process, SimulatedLoop

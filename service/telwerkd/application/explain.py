@@ -13,8 +13,7 @@ import msgspec
 
 from telwerkd.application.clock import Clock
 from telwerkd.application.ports import AnswerVersion, Conversation, Snapshot, Store
-from telwerkd.application.query.checks import check
-from telwerkd.application.query.question import Query
+from telwerkd.application.query.question import Query, check
 from telwerkd.application.readers import Readers
 from telwerkd.application.settings import zone_name
 from telwerkd.domain.catalogue.service_times import ServiceTimeInfo

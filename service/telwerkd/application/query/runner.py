@@ -16,9 +16,8 @@ from telwerkd.application.ports import AnswerVersion, ReadsInline, Snapshot, Sto
 from telwerkd.application.query import stages
 from telwerkd.application.query.assemble import assemble
 from telwerkd.application.query.budgets import PointBudget
-from telwerkd.application.query.checks import check
 from telwerkd.application.query.group import group_rows
-from telwerkd.application.query.question import Query, QueryLimits
+from telwerkd.application.query.question import Query, QueryLimits, check
 from telwerkd.application.query.rank import rank
 from telwerkd.application.query.read import Reading
 from telwerkd.application.query.result import Answer

@@ -12,11 +12,10 @@ from telwerkd.application.ports import AnswerView, Snapshot
 from telwerkd.application.query.as_of import past
 from telwerkd.application.query.assemble import assemble
 from telwerkd.application.query.budgets import EventBudget, PointBudget, RowBudget
-from telwerkd.application.query.checks import check
 from telwerkd.application.query.group import group_rows
 from telwerkd.application.query.named import named
 from telwerkd.application.query.plan import CachedWhole, Outline, QueryPlan, outline, plan
-from telwerkd.application.query.question import Query, QueryLimits
+from telwerkd.application.query.question import Query, QueryLimits, check
 from telwerkd.application.query.rank import Selection, rank
 from telwerkd.application.query.read import Reading, read
 from telwerkd.application.query.result import Answer

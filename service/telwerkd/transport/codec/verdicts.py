@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion
 from telwerkd.application.batches import Rejected, Verdict, Verdicts
 from telwerkd.domain.ids import EventId
-from telwerkd.transport.codec.encoded import Encoded
 from telwerkd.transport.codec.errors import path_of
 from telwerkd.transport.codec.events import Decoded
+from telwerkd.transport.codec.wire import Encoded
 
 Response = type[ingestion.IngestEventsResponse] | type[ingestion.StreamEventsResponse]
 

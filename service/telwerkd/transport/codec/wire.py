@@ -5,9 +5,10 @@ the library has encoded. Measured: for 50 series of 365 buckets this takes a ten
 every number as a Python object.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,17 @@ _BITS = 7
 _SIGN_BIT = 63
 _AT_ONCE = 1 << 15
 """Numbers encoded together at most, for each of which a number of its bytes is in memory."""
+
+
+class Encoded(NamedTuple):
+    """A reply that is encoded already: one that is kept, or has long columns."""
+
+    payload: bytes
+
+
+def unless_encoded(encode: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    """Returns a serializer that passes on what is encoded already, and else does as `encode`."""
+    return lambda reply: reply.payload if isinstance(reply, Encoded) else encode(reply)
 
 
 def packed(field: int, numbers: IntArray) -> bytes:

@@ -15,7 +15,6 @@ from telwerkd.application.rests import LOOP_TIMES, Rests
 from telwerkd.domain.errors import InvalidArgumentError, Reason, TelwerkError
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.process.tracing import stage
-from telwerkd.transport.codec.encoded import Encoded
 from telwerkd.transport.codec.errors import told
 from telwerkd.transport.codec.event_batch import EventBatch, TooLarge
 from telwerkd.transport.codec.events import EventDecoder, EventLimits
@@ -29,6 +28,7 @@ from telwerkd.transport.codec.verdicts import (
     encoded_verdicts,
     refusals,
 )
+from telwerkd.transport.codec.wire import Encoded
 from telwerkd.transport.grpc.errors import let_go
 from telwerkd.transport.services.callers import Callers
 from telwerkd.transport.services.decoding_turns import DecodingTurns

@@ -34,11 +34,11 @@ from telwerkd.transport.codec.answers import (
 from telwerkd.transport.codec.catalogue import encode_catalogue
 from telwerkd.transport.codec.dimension_values import decode_asked, encode_values
 from telwerkd.transport.codec.display_names import NameReader
-from telwerkd.transport.codec.encoded import Encoded
 from telwerkd.transport.codec.explanations import decode_explain, encode_explanation
 from telwerkd.transport.codec.fields import FieldError
 from telwerkd.transport.codec.queries import QueryRequest, decode_query
 from telwerkd.transport.codec.query_batch import QueryBatch
+from telwerkd.transport.codec.wire import Encoded
 from telwerkd.transport.grpc.errors import let_go
 from telwerkd.transport.services.callers import Callers
 from telwerkd.transport.services.draining import unless_drained

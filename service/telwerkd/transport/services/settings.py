@@ -13,7 +13,6 @@ from telwerkd.application.settings import AccountSettings
 from telwerkd.domain.errors import Part
 from telwerkd.domain.ids import AccountId, WidgetId
 from telwerkd.transport.codec.display_names import NameReader, encode_page as encode_names
-from telwerkd.transport.codec.encoded import Encoded
 from telwerkd.transport.codec.errors import in_field
 from telwerkd.transport.codec.settings import (
     decode_default_hours,
@@ -24,6 +23,7 @@ from telwerkd.transport.codec.settings import (
     encoded_version,
     place_of,
 )
+from telwerkd.transport.codec.wire import Encoded
 from telwerkd.transport.services.callers import Callers
 
 _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
