@@ -35,7 +35,7 @@ from tests.test_docs import ARCHITECTURE, read, section
 SERVICE = Path(telwerkd.__file__).parent
 PREFIX = f"{SERVICE}{os.sep}"
 FILES_MAX = 15
-ALL_FILES_MAX = 52
+ALL_FILES_MAX = 54
 """Helpers and domain included."""
 
 STALL_SECONDS = 600
@@ -70,6 +70,8 @@ HELPERS = {
     "application/ports/figures.py": "counts transactions for the metrics",
     "application/ports/rows.py": "rows as values",
     "application/query/budgets.py": "counts rows and numbers",
+    "application/query/cost.py": "what a query costs",
+    "application/query/named.py": "what is read under its keys, as a value; and whose names are read",
     "application/query/question.py": "a query as a value, and what is checked of it",
     "application/query/rollup_cache.py": "a cache",
     "application/query/slice_outlines.py": "the slices of a KPI as values",

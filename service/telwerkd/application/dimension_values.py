@@ -126,15 +126,17 @@ class DimensionValues:
             UnavailableError: the database does not answer.
         """
 
-        def work(view: Snapshot) -> tuple[int, T]:
+        def work(view: Snapshot) -> ValuePage:
             with stage("read"):
-                found = page(asked, view)
-            with stage("encode"):
-                return found.lookups, then(found)
+                return page(asked, view)
 
-        lookups, made = await self._readers.read(account, work)
-        self._spent(account, lookups * _LOOKUP_MS)
-        return made
+        def made(found: ValuePage) -> T:
+            with stage("encode"):
+                return then(found)
+
+        return await self._readers.read(
+            account, work, made, lambda found: self._spent(account, found.lookups * _LOOKUP_MS)
+        )
 
 
 def page(asked: Asked, view: Snapshot) -> ValuePage:

@@ -1,6 +1,7 @@
 """Setting and listing display names."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from telwerkd.application.commands.set_display_names import NamesSet, SetDisplayNames
@@ -81,14 +82,9 @@ class DisplayNames:
         Raises:
             QuotaExceededError: too many questions of the account wait.
         """
-
-        def work(view: Snapshot) -> tuple[int, T]:
-            found = page(asked, view)
-            return found.looked_at, then(found)
-
-        looked_at, made = await self._readers.read(account, work)
-        self._spent(account, looked_at * _NAME_MS)
-        return made
+        return await self._readers.read(
+            account, partial(page, asked), then, lambda found: self._spent(account, found.looked_at * _NAME_MS)
+        )
 
     async def compute(self, account: AccountId, work: Callable[[], T]) -> T:
         """Runs what takes too long for the event loop, see `Readers.compute`."""

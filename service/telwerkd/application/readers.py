@@ -15,6 +15,7 @@ from telwerkd.application.ports import Snapshot, Store
 from telwerkd.domain.errors import QuotaExceededError
 from telwerkd.domain.ids import AccountId
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 _RETRY_SECONDS = 0.5
@@ -114,14 +115,28 @@ class Readers:
         """Raises QuotaExceededError if so many questions of an account wait that no more may."""
         self._turns.check(waiting)
 
-    async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
-        """Runs `work` on one consistent view, not in the event loop.
+    async def read(
+        self,
+        account: AccountId,
+        work: Callable[[Snapshot], S],
+        then: Callable[[S], T],
+        read: Callable[[S], None] = lambda _found: None,
+    ) -> T:
+        """Returns what `then` makes, in a thread, of what `work` reads on one consistent view, which is closed by then.
+
+        In between `read` is told what was found, in the event loop.
 
         Raises:
             QuotaExceededError: too much of the account waits.
             UnavailableError: the database does not answer.
         """
-        return await self.run(account, lambda: self._store.read(account, work))
+
+        async def job() -> T:
+            found = await self._store.read(account, work)
+            read(found)
+            return await self.in_thread(lambda: then(found))
+
+        return await self.run(account, job)
 
     async def compute(self, account: AccountId, work: Callable[[], T]) -> T:
         """Runs what needs no database, as `read` does.

@@ -76,23 +76,24 @@ class AccountSettings:
             NotFoundError: it has none.
         """
 
-        def page(view: Snapshot) -> SettingsPage | None:
+        def work(view: Snapshot) -> _Stretch:
             if not view.widget_history(widget, 0, 1):
-                return None
+                raise NotFoundError(Reason.WIDGET_SETTINGS_NOT_FOUND, f"widget {widget!r} has no settings")
 
             def read(*place: int) -> list[tuple[WidgetId, WidgetVersion]]:
                 return [(widget, each) for each in view.widget_history(widget, *place)]
 
-            return _page(view, read, start, count, encode)
+            return _stretch(view, read, start, count)
 
-        found = await self._readers.read(account, page)
-        if found is None:
-            raise NotFoundError(Reason.WIDGET_SETTINGS_NOT_FOUND, f"widget {widget!r} has no settings")
-        return found
+        return await self._readers.read(account, work, partial(_page, start=start, encode=encode))
 
     async def widgets(self, account: AccountId, start: int, count: int, encode: Encode) -> SettingsPage:
         """The newest version of up to `count` widgets that have settings, by widget id, from a place on."""
-        return await self._readers.read(account, lambda view: _page(view, view.newest_settings, start, count, encode))
+
+        def work(view: Snapshot) -> _Stretch:
+            return _stretch(view, view.newest_settings, start, count)
+
+        return await self._readers.read(account, work, partial(_page, start=start, encode=encode))
 
     async def compute(self, account: AccountId, work: Callable[[], T]) -> T:
         """Runs what takes too long for the event loop, see `Readers.compute`."""
@@ -110,8 +111,12 @@ class AccountSettings:
     async def encoded(
         self, account: AccountId, encode: Callable[[str, tuple[WidgetVersion, Schedule | None] | None], bytes]
     ) -> bytes:
-        """The zone of queries that name none, and the default opening hours, encoded where they are read."""
-        return await self._readers.read(account, lambda view: encode(zone_name(view), default_opening_hours(view)))
+        """The zone of queries that name none, and the default opening hours, encoded in a thread."""
+
+        def work(view: Snapshot) -> tuple[str, tuple[WidgetVersion, Schedule | None] | None]:
+            return zone_name(view), default_opening_hours(view)
+
+        return await self._readers.read(account, work, lambda found: encode(*found))
 
     async def set_time_zone(self, account: AccountId, time_zone: str) -> None:
         """Sets the zone of queries that name none.
@@ -140,25 +145,48 @@ def _schedules(view: Snapshot, versions: Iterable[WidgetVersion]) -> dict[Schedu
     return view.schedules(wanted) if wanted else {}
 
 
-def _page(
-    view: Snapshot,
-    read: Callable[[int, int], Sequence[tuple[WidgetId, WidgetVersion]]],
-    start: int,
-    count: int,
-    encode: Encode,
-) -> SettingsPage:
-    """A page of what `read` gives of a place and a number; a few are read at a time."""
+class _Stretch(NamedTuple):
+    """Versions that follow one another, each with its opening hours: as many as a page may have, or more."""
+
+    versions: list[tuple[WidgetId, WidgetVersion, Schedule | None]]
+    has_next: bool
+    """Whether there are any after them."""
+
+
+def _stretch(
+    view: Snapshot, read: Callable[[int, int], Sequence[tuple[WidgetId, WidgetVersion]]], start: int, count: int
+) -> _Stretch:
+    """Returns up to `count` of what `read` gives of a place and a number; a few are read at a time.
+
+    They are not encoded while the view is open, so how many bytes they are is not known: read is until they are a
+    page's at least.
+    """
+    versions: list[tuple[WidgetId, WidgetVersion, Schedule | None]] = []
+    size_min = 0
+    while len(versions) < count and size_min < _PAGE_BYTES_MAX:
+        some = read(start + len(versions), min(_READ_AT_ONCE, count - len(versions)))
+        if not some:
+            return _Stretch(versions, has_next=False)
+        schedules = _schedules(view, (version for _, version in some))
+        versions += [(widget, version, schedules.get(version.schedule)) for widget, version in some]
+        size_min += sum(_size_min(version, schedule) for _, version, schedule in versions[-len(some) :])
+    return _Stretch(versions, has_next=bool(read(start + len(versions), 1)))
+
+
+def _size_min(version: WidgetVersion, schedule: Schedule | None) -> int:
+    """Returns how many bytes a version has at least: a character has one, and so has each of a stretch's minutes."""
+    days = () if schedule is None else (*schedule.week, *(day for _, day in schedule.exceptions))
+    return sum(len(goal.goal_id) + len(goal.url) for goal in version.goals) + 2 * sum(map(len, days))
+
+
+def _page(found: _Stretch, *, start: int, encode: Encode) -> SettingsPage:
+    """Returns those with which a page is full, encoded."""
     encoded: list[bytes] = []
     size = 0
-    while len(encoded) < count and size < _PAGE_BYTES_MAX:
-        some = read(start + len(encoded), min(_READ_AT_ONCE, count - len(encoded)))
-        schedules = _schedules(view, (version for _, version in some))
-        for widget, version in some:
-            encoded.append(encode(widget, version, schedules.get(version.schedule)))
-            size += len(encoded[-1])
-            if size >= _PAGE_BYTES_MAX:
-                break
-        if not some:
-            return SettingsPage(encoded, None)
-    following = start + len(encoded)
-    return SettingsPage(encoded, following if read(following, 1) else None)
+    for version in found.versions:
+        encoded.append(encode(*version))
+        size += len(encoded[-1])
+        if size >= _PAGE_BYTES_MAX:
+            break
+    has_next = found.has_next or len(encoded) < len(found.versions)
+    return SettingsPage(encoded, start + len(encoded) if has_next else None)

@@ -12,7 +12,7 @@ import pytest
 
 from telwerkd.application.commands.chunk_merging import compact as compacted
 from telwerkd.application.ports import Snapshot
-from telwerkd.application.query import stages
+from telwerkd.application.query import cost
 from telwerkd.application.query.question import Filter, Ids, PreviousPeriod, Query, QueryLimits
 from telwerkd.application.query.rank import _in_order
 from telwerkd.application.query.result import Answer
@@ -57,7 +57,7 @@ class Asking:
 
     store: CountingStore
     limits: QueryLimits = field(default_factory=QueryLimits)
-    loop_cost_max: int = stages.LOOP_COST_MAX
+    loop_cost_max: int = cost.LOOP_COST_MAX
 
     def __post_init__(self) -> None:
         readers, rollups = Readers(self.store, 10), RollupCache(64 << 20)
@@ -152,7 +152,7 @@ async def test_what_may_take_long_is_not_answered_at_once(asking: Asking, fields
 
 
 @pytest.mark.parametrize(
-    ("loop_cost_max", "in_thread"), [(40_000, {"totals", "days"}), (75_000, {"days"}), (stages.LOOP_COST_MAX, set())]
+    ("loop_cost_max", "in_thread"), [(40_000, {"totals", "days"}), (75_000, {"days"}), (cost.LOOP_COST_MAX, set())]
 )
 async def test_much_that_is_kept_is_not_added_up_at_once(
     asking: Asking, loop_cost_max: int, in_thread: set[str]
@@ -219,7 +219,7 @@ async def test_many_delta_entries_are_not_read_at_once(asking: Asking, monkeypat
     """They are counted first: of a backlog that compaction cannot work off, the loop reads nothing."""
     await asking.ask()
     many = Deltas()
-    for quarter_hour in range(stages.LOOP_COST_MAX // (12 * OPERATORS) + 1):
+    for quarter_hour in range(cost.LOOP_COST_MAX // (12 * OPERATORS) + 1):
         for operator in range(OPERATORS):
             instant = Micros((FIRST_DAY + 5) * DAY_MICROS + quarter_hour * 900_000_000)
             ids = OperatorId(f"o{operator}"), OperatorGroupId(""), WidgetId("web")

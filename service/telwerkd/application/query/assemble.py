@@ -7,10 +7,10 @@ import numpy.typing as npt
 
 from telwerkd.application.query.budgets import PointBudget
 from telwerkd.application.query.digests import digest, digest_of_all
-from telwerkd.application.query.group import Below, Grouped, GroupedKpi, GroupedSlice, key_maker, sums_by
+from telwerkd.application.query.group import Below, GroupedKpi, GroupedSlice, key_maker, sums_by
+from telwerkd.application.query.named import Ranked
 from telwerkd.application.query.question import Query, RawKey
 from telwerkd.application.query.rank import Selection
-from telwerkd.application.query.read import Reading
 from telwerkd.application.query.result import (
     Answer,
     AnswerRow,
@@ -24,19 +24,17 @@ from telwerkd.application.query.slices import series
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension, ValueKind
 from telwerkd.domain.catalogue.values import value_answer
-from telwerkd.domain.conversation.settings import ACCOUNT_DEFAULTS, Widgets
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.measures import has_durations, has_packed_values
-from telwerkd.domain.ids import WidgetId
-from telwerkd.domain.time.ranges import Period
 
 
-def assemble(reading: Reading, grouped: Grouped, selection: Selection, points: PointBudget) -> Answer:
+def assemble(ranked: Ranked, points: PointBudget) -> Answer:
     """Returns the answer: the numbers of the selected keys, in every bucket of every period.
 
     Raises:
         LimitExceededError: there are too many numbers. None of them is allocated.
     """
+    reading, grouped, selection, names = ranked
     query, periods = reading.outline.query, reading.periods
     width = sum(period.width for period in periods)
     of_durations = len(query.percentiles) + query.include_histogram
@@ -49,7 +47,8 @@ def assemble(reading: Reading, grouped: Grouped, selection: Selection, points: P
             kpi.info,
             _rows(query, kpi, grouped.keys, selection) if of.is_counted else [],
             kpi.held_back,
-            *_enabled(query, kpi.info, periods[0], reading.widgets),
+            of.enabled,
+            list(of.not_enabled),
             Dimension.TOPIC in query.group_by,
             _summed(query, kpi, 0),
             _summed(query, kpi, 1) if query.compare_to is not None else GrandTotal(),
@@ -71,7 +70,8 @@ def assemble(reading: Reading, grouped: Grouped, selection: Selection, points: P
         reading.rows,
         numbers,
         reading.outline.granularity,
-        week=reading.outline.week,
+        names,
+        reading.outline.week,
     )
 
 
@@ -96,16 +96,6 @@ def _summed(query: Query, kpi: GroupedKpi, period: int) -> GrandTotal:
     percentiles = zip(query.percentiles, values, strict=True) if facts else ()
     bins = [row for of in whole.histograms() for row in next(of.buckets())] if query.include_histogram else ()
     return GrandTotal(facts, int(whole.sums[0, 0]), None, tuple(percentiles), tuple(bins))
-
-
-def _enabled(query: Query, info: KpiInfo, period: Period, widgets: Widgets) -> tuple[bool, list[str]]:
-    """Returns whether there can be data (KPI 5), and which widgets of the slice are known to have none."""
-    if not info.needs_enabled_actions:
-        return True, []
-    asked = query.filter.widgets
-    known = sorted(widgets.versions.keys() - {ACCOUNT_DEFAULTS})
-    none = [w for w in known if asked.keeps(w) and widgets.none_enabled([w], *period.instants)]
-    return not widgets.none_enabled([WidgetId(w) for w in sorted(asked.any_of)], *period.instants), list(none)
 
 
 # --- Rows ------------------------------------------------------------------------------------------------------------

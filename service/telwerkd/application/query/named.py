@@ -1,10 +1,20 @@
-"""The display names of the ids that occur in an answer."""
+"""The display names of an answer's ids: read on the view of its numbers, once it is known which keys it has.
 
-from collections.abc import Iterable, Iterator
+So a query that asks for names is grouped and ranked while its view is open, and no further: its numbers are made, and
+encoded, after that. To read the names of all keys that it may have needs no ranking, but would read a hundred thousand
+of them for the ten largest; and on a view of their own they might be of another state of the account than the numbers.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 from telwerkd.application.memory_budget import AnswerMemory
 from telwerkd.application.ports import Snapshot
-from telwerkd.application.query.result import Answer, GroupKey
+from telwerkd.application.query.group import Grouped, key_maker
+from telwerkd.application.query.rank import Selection
+from telwerkd.application.query.read import Reading
+from telwerkd.application.query.result import GroupKey
 from telwerkd.domain.catalogue.specs import ValueKind
 from telwerkd.domain.display_names import NameKey, NameKind, keys_of_ids, keys_of_value
 
@@ -12,19 +22,41 @@ _KEY_BYTES = 300
 """About what a key takes in memory, with its name."""
 
 
-def named(answer: Answer, view: Snapshot, memory: AnswerMemory | None = None) -> Answer:
-    """The answer with the names of its ids, as they are on the view that it was read on.
+class Ranked(NamedTuple):
+    """What was read for a query, under its keys, and which of them are in its answer."""
+
+    reading: Reading
+    grouped: Grouped
+    selection: Selection
+    names: Mapping[NameKey, str] = MappingProxyType({})
+    """The display names of the ids in the answer, if they were asked for."""
+
+
+def names_of(ranked: Ranked, view: Snapshot, memory: AnswerMemory | None) -> Ranked:
+    """Returns it with the names of the ids in its answer, as they are on the view that it was read on.
 
     Raises:
         UnavailableError: memory has no room for them.
     """
-    keys = {key for rows in answer.kpis for row in rows.rows for key in _of_row(rows.info.value_kind, row.key)}
-    keys.update(
-        keys_of_ids((), (), (widget for rows in answer.kpis for widget in (*rows.not_enabled, *rows.unscheduled)))
-    )
+    keys = {*_of_rows(ranked)}
+    for kpi in ranked.reading.kpis:
+        keys.update(keys_of_ids((), (), (*kpi.not_enabled, *kpi.unscheduled)))
     if memory is not None:
         memory.take(_KEY_BYTES * len(keys))
-    return answer._replace(names=view.display_names_of(keys))
+    return ranked._replace(names=view.display_names_of(keys))
+
+
+def _of_rows(ranked: Ranked) -> Iterator[NameKey]:
+    """Yields the keys of the rows that are made (`assemble`): a KPI has none where nothing of it is under a key."""
+    group_by = ranked.reading.outline.query.group_by
+    if not group_by:
+        return
+    grouped, key_of = ranked.grouped, key_maker(group_by)
+    places = ranked.selection.places
+    for kpi, read in zip(grouped.kpis, ranked.reading.kpis, strict=True):
+        if read.is_counted:
+            for place in places[kpi.has_row[places]].tolist():
+                yield from _of_row(kpi.info.value_kind, key_of(grouped.keys[place]))
 
 
 def _of_row(kind: ValueKind, key: GroupKey) -> Iterator[NameKey]:

@@ -25,7 +25,7 @@ from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.slice_outlines import SliceOutline
 from telwerkd.application.query.slices import Slice, SliceBuilder, unpacked
 from telwerkd.domain.catalogue.kpis import KpiInfo
-from telwerkd.domain.conversation.settings import Widgets
+from telwerkd.domain.conversation.settings import ACCOUNT_DEFAULTS, Widgets
 from telwerkd.domain.conversation.state import PART_ONE
 from telwerkd.domain.counting.cells import Cells, unpack
 from telwerkd.domain.counting.counters import SeriesParts, cut_entries
@@ -40,7 +40,7 @@ from telwerkd.domain.counting.rollups import (
     roll_up,
     roll_up_durations,
 )
-from telwerkd.domain.ids import EPOCH, Micros
+from telwerkd.domain.ids import EPOCH, Micros, WidgetId
 from telwerkd.domain.time.ranges import Period
 
 _JOINED_MAX = 1 << 18
@@ -60,7 +60,9 @@ class KpiReading(NamedTuple):
     is_counted: bool = True
     known_from: Micros = EPOCH
     unscheduled: tuple[str, ...] = ()
-    """These three: see `KpiRows`."""
+    enabled: bool = True
+    not_enabled: tuple[str, ...] = ()
+    """These five: see `KpiRows`."""
 
 
 class Reading(NamedTuple):
@@ -69,8 +71,6 @@ class Reading(NamedTuple):
     outline: Outline
     periods: tuple[Period, ...]
     kpis: list[KpiReading]
-    widgets: Widgets
-    """Their settings, where the query needs them (KPI 5); else none."""
     answer_version: AnswerVersion
     rows: int
     """How many rows of chunks and deltas it was made of."""
@@ -87,10 +87,23 @@ def read(planned: QueryPlan, periods: tuple[Period, ...], view: AnswerView, roll
     reader = _Reader(planned, periods, view, rollups)
     account = view.account()
     kpis = [reader.kpi(kpi, account) for kpi in planned.kpis]
-    widgets = Widgets(view.widget_versions() if planned.outline.reads_settings else {})
+    if planned.outline.reads_settings:
+        widgets, kept = Widgets(view.widget_versions()), planned.outline.query.filter
+        kpis = [_enabled(kpi, kept, periods[0], widgets) for kpi in kpis]
     answer_version = AnswerVersion(account.version, view.earliest_due())
     rows = planned.rows.taken - planned.rows_before
-    return Reading(planned.outline, periods, kpis, widgets, answer_version, rows)
+    return Reading(planned.outline, periods, kpis, answer_version, rows)
+
+
+def _enabled(kpi: KpiReading, kept: Filter, period: Period, widgets: Widgets) -> KpiReading:
+    """Returns it with whether there can be data (KPI 5), and which widgets of the slice are known to have none."""
+    if not kpi.info.needs_enabled_actions:
+        return kpi
+    asked = kept.widgets
+    known = sorted(widgets.versions.keys() - {ACCOUNT_DEFAULTS})
+    none = tuple(w for w in known if asked.keeps(w) and widgets.none_enabled([w], *period.instants))
+    enabled = not widgets.none_enabled([WidgetId(w) for w in sorted(asked.any_of)], *period.instants)
+    return kpi._replace(enabled=enabled, not_enabled=none)
 
 
 class _Reader:

@@ -13,16 +13,15 @@ from typing import TypeVar
 
 from telwerkd.application.memory_budget import AnswerMemory, MemoryBudget
 from telwerkd.application.ports import AnswerVersion, ReadsInline, Snapshot, Store
-from telwerkd.application.query import stages
+from telwerkd.application.query import cost, stages
 from telwerkd.application.query.assemble import assemble
 from telwerkd.application.query.budgets import PointBudget
-from telwerkd.application.query.group import group_rows
+from telwerkd.application.query.named import Ranked
 from telwerkd.application.query.question import Query, QueryLimits, check
-from telwerkd.application.query.rank import rank
 from telwerkd.application.query.read import Reading
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
-from telwerkd.application.query.stages import LOOP_COST_MAX, Known, ReadInline, ToThread, answer_from, read_view
+from telwerkd.application.query.stages import Known, ReadInline, ToThread, answer_from, read_view
 from telwerkd.application.readers import Readers
 from telwerkd.domain.errors import TelwerkError
 from telwerkd.domain.ids import AccountId
@@ -65,7 +64,7 @@ class Queries:
         budget: MemoryBudget | None = None,
         figures: QueryFigures | None = None,
         spent: Callable[[AccountId, float], None] = lambda _account, _milliseconds: None,
-        loop_cost_max: int = LOOP_COST_MAX,
+        loop_cost_max: int = cost.LOOP_COST_MAX,
         is_crowded: Callable[[AccountId], bool] = lambda _account: False,
     ) -> None:
         """`spent` is told what an account's queries cost, in estimated milliseconds.
@@ -106,7 +105,7 @@ class Queries:
         then = partial(self._noted, then)
         found = self._read_here(query) if short and not query.include_names else ToThread(query)
         if isinstance(found, ReadInline):
-            self._spent(query.account, stages.milliseconds(found.reading))
+            self._spent(query.account, cost.milliseconds(found.reading))
             with AnswerMemory(self._budget) as memory:
                 hop = partial(self._readers.compute, query.account)
                 return await self._finish(found.reading, found.cost, then, hop, memory)
@@ -132,15 +131,16 @@ class Queries:
         account = query.account
         with AnswerMemory(self._budget) as memory:
             if query.include_names:
-                read = partial(stages.read_named, known, self._limits, self._rollups, memory=memory)
-                reading, answer = await self._store.read(account, read)
-                self._spent(account, stages.milliseconds(reading) + len(answer.names) * _NAME_MS)
-                return await self._readers.in_thread(partial(then, answer))
+                named = partial(stages.read_named, known, self._limits, self._rollups, memory=memory)
+                found = await self._store.read(account, named)
+                self._spent(account, cost.milliseconds(found.reading) + len(found.names) * _NAME_MS)
+                points = PointBudget(self._limits.points_max, memory)
+                return await self._readers.in_thread(lambda: then(answer_from(found, self._limits, points)))
             work = partial(read_view, known, self._limits, self._rollups, memory=memory)
             reading = await self._store.read(account, work)
-            self._spent(account, stages.milliseconds(reading))
+            self._spent(account, cost.milliseconds(reading))
             if short and not self._is_crowded(account) and self._take_turn():
-                spent = stages.cost_of_outline(reading.outline)
+                spent = cost.of_outline(reading.outline)
                 return await self._finish(reading, spent, then, self._readers.in_thread, memory)
             points = PointBudget(self._limits.points_max, memory)
             return await self._readers.in_thread(lambda: then(answer_from(reading, self._limits, points)))
@@ -149,16 +149,15 @@ class Queries:
         self, reading: Reading, spent: int, then: Callable[[Answer], T], hop: Hop[T], memory: AnswerMemory
     ) -> T:
         """Runs the stages that need no database: here as long as they cost little, the others in a thread."""
-        query, points = reading.outline.query, PointBudget(self._limits.points_max, memory)
-        spent += stages.cost_of_grouping(reading)
+        points = PointBudget(self._limits.points_max, memory)
+        spent += cost.of_grouping(reading)
         if reading.outline.by_value or reading.outline.reads_settings or spent > self._loop_cost_max:
             return await hop(lambda: then(answer_from(reading, self._limits, points)))
         with stage("assemble"):
-            grouped = group_rows(reading)
-            selection = rank(query, grouped, self._limits.groups_max)
-        if spent + stages.cost_of_assembling(reading, selection) > self._loop_cost_max:
-            return await hop(lambda: then(assemble(reading, grouped, selection, points)))
-        return then(assemble(reading, grouped, selection, points))
+            ranked = stages.ranked(reading, self._limits)
+        if spent + cost.of_assembling(reading, ranked.selection) > self._loop_cost_max:
+            return await hop(lambda: then(assemble(ranked, points)))
+        return then(assemble(ranked, points))
 
     def _noted(self, then: Callable[[Answer], T], answer: Answer) -> T:
         self.figures.note(answer)
@@ -203,24 +202,21 @@ class Queries:
         def charge(readings: Sequence[Reading | TelwerkError]) -> None:
             for reading in readings:
                 if not isinstance(reading, TelwerkError):
-                    self._spent(account, stages.milliseconds(reading))
+                    self._spent(account, cost.milliseconds(reading))
 
         async def job() -> U:
             with AnswerMemory(self._budget) as memory:
-                work = partial(stages.read_all, queries, self._limits, self._rollups, memory=memory)
-                if any(not isinstance(query, TelwerkError) and query.include_names for query in queries):
-                    # Display names are read once it is known whose, on the same view.
-                    def all_on(view: Snapshot) -> tuple[list[Reading | TelwerkError], U]:
-                        readings = work(view)
-                        return readings, together(stages.answer_all(readings, self._limits, noted, memory, view))
 
-                    readings, answered = await self._store.read(account, all_on)
-                    charge(readings)
-                    return answered
-                readings = await self._store.read(account, work)
+                def work(
+                    view: Snapshot,
+                ) -> tuple[Sequence[Reading | TelwerkError], list[Reading | Ranked | TelwerkError]]:
+                    readings = stages.read_all(queries, self._limits, self._rollups, view, memory=memory)
+                    return readings, stages.with_names(readings, self._limits, view, memory)
+
+                readings, found = await self._store.read(account, work)
                 charge(readings)
                 return await self._readers.in_thread(
-                    lambda: together(stages.answer_all(readings, self._limits, noted, memory))
+                    lambda: together(stages.answer_all(found, self._limits, noted, memory))
                 )
 
         return await self._readers.run(account, job)

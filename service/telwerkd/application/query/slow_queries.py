@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
 
+from telwerkd.application.query import cost
 from telwerkd.application.query.plan import ByChunk, CachedWhole, QueryPlan, SlicePlan
 from telwerkd.application.query.question import Query
-from telwerkd.application.query.stages import cost_of_outline
 from telwerkd.domain.ids import AccountId
 from telwerkd.process import tracing
 from telwerkd.process.log_format import Event
@@ -70,7 +70,7 @@ def _of_plans(plans: Sequence[QueryPlan]) -> dict[str, object]:
         "group_by": _listed(dimension.name.lower() for query in queries for dimension in query.group_by) or None,
         "filter": _listed(name for query in queries for name in _conditions(query)) or None,
         "buckets": sum(sum(plan.outline.bucket_counts) for plan in plans),
-        "cost": sum(cost_of_outline(plan.outline) for plan in plans),
+        "cost": sum(cost.of_outline(plan.outline) for plan in plans),
         "rows": sum(budget.taken for budget in budgets.values()),
         "chunks": sum(_chunks(of) for of in slices),
         "cached": all(plan.is_cached for plan in plans),
