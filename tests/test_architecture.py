@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import importlib
 import os
 import re
 import signal
@@ -35,7 +36,7 @@ from tests.test_docs import ARCHITECTURE, read, section
 SERVICE = Path(telwerkd.__file__).parent
 PREFIX = f"{SERVICE}{os.sep}"
 FILES_MAX = 15
-ALL_FILES_MAX = 54
+ALL_FILES_MAX = 53
 """Helpers and domain included."""
 
 STALL_SECONDS = 600
@@ -71,7 +72,7 @@ HELPERS = {
     "application/ports/rows.py": "rows as values",
     "application/query/budgets.py": "counts rows and numbers",
     "application/query/cost.py": "what a query costs",
-    "application/query/named.py": "what is read under its keys, as a value; and whose names are read",
+    "application/query/keys.py": "keys, and what is counted under each, as values",
     "application/query/question.py": "a query as a value, and what is checked of it",
     "application/query/rollup_cache.py": "a cache",
     "application/query/slice_outlines.py": "the slices of a KPI as values",
@@ -206,6 +207,28 @@ def check_way(name: str, calls: list[Call]) -> None:
     assert set(way) == set(drawn(name)), f"docs/architecture.md shows another way of {name}"
 
 
+STAGES = [f"application/query/{name}.py" for name in ("plan", "read", "group", "rank", "assemble")]
+
+
+def check_stages(calls: list[Call]) -> None:
+    """Fails unless each stage runs, and none leads to another: what one needs of another is in its value."""
+    assert {after for _, after in calls} >= {*STAGES}
+    assert [call for call in calls if call[0] in STAGES and call[1] in STAGES] == []
+
+
+def test_a_stage_of_a_query_knows_no_more_of_another_than_the_types_of_its_values() -> None:
+    """Whatever the query: no stage imports a function of another."""
+    modules = {f"telwerkd.{path.removesuffix('.py').replace('/', '.')}" for path in STAGES}
+    found = []
+    for path in STAGES:
+        for node in ast.walk(ast.parse(read(SERVICE / path))):
+            if isinstance(node, ast.ImportFrom) and node.module in modules:
+                module = importlib.import_module(node.module)
+                names = [name.name for name in node.names]
+                found += [(path, name) for name in names if not isinstance(getattr(module, name), type)]
+    assert found == []
+
+
 def drawn(name: str) -> list[str]:
     """The files in the picture of a way."""
     picture = re.search(r"```text\n(.*?)```", section(read(ARCHITECTURE), name), re.DOTALL)
@@ -251,6 +274,7 @@ async def test_the_ways_of_an_event_and_of_a_query_are_short(
             assert (await server.kpis.QueryTimeSeries(asked)).series
     check_way("An event", of_event)
     check_way("A query", in_thread)
+    check_stages(in_thread)
     assert {*way_of(in_thread)} - {*way_of(inline)} == {"application/readers.py"}
 
 

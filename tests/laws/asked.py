@@ -26,7 +26,7 @@ from telwerkd.application.query.budgets import PointBudget
 from telwerkd.application.query.question import Filter, Ids, Query, QueryLimits, Topics
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
-from telwerkd.application.query.stages import ReadInline, answer, answer_from, read_inline
+from telwerkd.application.query.stages import ToThread, answer, answer_from, read_inline
 from telwerkd.application.upkeep.upkeep import settle_due
 from telwerkd.domain.catalogue.kpis import CATALOGUE, KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension, Kpi
@@ -149,10 +149,10 @@ class World:
             return None
         with store.inline_view(ACCOUNT) as view:
             found = read_inline(query, LIMITS, rollups, view)
-        if not isinstance(found, ReadInline):
+        if isinstance(found, ToThread):
             return None
         self.found_inline += 1
-        return answer_from(found.reading, LIMITS, PointBudget(LIMITS.points_max))
+        return answer_from(found, LIMITS, PointBudget(LIMITS.points_max))
 
 
 NOW = Micros((LAST + 10_000) * QUARTER_MICROS)

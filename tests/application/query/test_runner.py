@@ -13,14 +13,11 @@ from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.commands.settings import SetTimeZone
 from telwerkd.application.ports import Snapshot
 from telwerkd.application.query import stages
-from telwerkd.application.query.budgets import RowBudget
 from telwerkd.application.query.plan import (
     ByChunk,
     CachedWhole,
     LookUp,
-    Outline,
     QueryPlan,
-    fits,
     outline,
     plan,
 )
@@ -28,6 +25,7 @@ from telwerkd.application.query.question import Filter, Ids, Query, QueryLimits
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.runner import Queries
+from telwerkd.application.query.slice_outlines import Outline
 from telwerkd.application.query.stages import ToThread, answer, read_inline, read_view
 from telwerkd.application.readers import Readers
 from telwerkd.domain.catalogue.kpis import CATALOGUE
@@ -35,6 +33,7 @@ from telwerkd.domain.catalogue.specs import Dimension, Kpi
 from telwerkd.domain.conversation.facts import Change, Fact, FactChange
 from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
 from telwerkd.domain.counting.deltas import Deltas
+from telwerkd.domain.counting.rollups import fits
 from telwerkd.domain.errors import LimitExceededError
 from telwerkd.domain.ids import AccountId, EventId, Micros, OperatorGroupId, OperatorId, WidgetId
 from telwerkd.domain.time import calendar
@@ -108,7 +107,7 @@ async def store(tmp_path: Path) -> AsyncIterator[WatchedStore]:
 def source_of(query: Query, rollups: RollupCache, view: Snapshot) -> Any:
     """Where the only slice of a query comes from."""
     zone = calendar.zone("Europe/Berlin")
-    planned = plan(outline(query, zone, LIMITS), view, rollups, RowBudget(LIMITS.rows_max))
+    planned = plan(outline(query, zone, LIMITS), view, rollups)
     [of] = planned.slices()
     return of.source
 
@@ -142,6 +141,15 @@ async def test_a_plan_says_where_each_chunk_comes_from(store: WatchedStore) -> N
         assert [bool(chunk.rollups) for chunk in cut.chunks] == [False, *(CHUNKS - 2) * [True], False]
         named = source_of(QUERY._replace(filter=Filter(operators=Ids(frozenset({"a"})))), rollups, view)
         assert isinstance(named, LookUp)
+
+
+async def test_a_plan_is_a_value(store: WatchedStore) -> None:
+    """Nothing of a reading is kept in it: read again, it says the same of as many rows."""
+    none = RollupCache(0)
+    with store.inline_view(ACCOUNT) as view:
+        planned = plan(outline(QUERY, calendar.zone("Europe/Berlin"), LIMITS), view, none)
+        for _ in range(2):
+            assert read_view(planned, QueryLimits(rows_max=2 * CHUNKS), none, view).rows == 2 * CHUNKS
 
 
 async def test_cached_rows_are_refused_before_anything_is_read(

@@ -7,10 +7,8 @@ import numpy.typing as npt
 
 from telwerkd.application.query.budgets import PointBudget
 from telwerkd.application.query.digests import digest, digest_of_all
-from telwerkd.application.query.group import Below, GroupedKpi, GroupedSlice, key_maker, sums_by
-from telwerkd.application.query.named import Ranked
+from telwerkd.application.query.keys import Below, GroupedKpi, GroupedSlice, Ranked, Selection, key_maker
 from telwerkd.application.query.question import Query, RawKey
-from telwerkd.application.query.rank import Selection
 from telwerkd.application.query.result import (
     Answer,
     AnswerRow,
@@ -21,9 +19,7 @@ from telwerkd.application.query.result import (
     Numbers,
 )
 from telwerkd.application.query.slices import series
-from telwerkd.domain.catalogue.kpis import KpiInfo
-from telwerkd.domain.catalogue.specs import Dimension, ValueKind
-from telwerkd.domain.catalogue.values import value_answer
+from telwerkd.domain.catalogue.specs import Dimension
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.measures import has_durations, has_packed_values
 
@@ -164,14 +160,14 @@ def _made(
     numbers: Sequence[Sequence[Numbers]],
     has_row: npt.NDArray[np.bool_],
 ) -> Iterator[AnswerRow]:
-    wholes = _Wholes(query, kpi.info, kpi.periods[0]) if query.granularity is None else None
+    has_share = query.granularity is None
     key_of = key_maker(query.group_by)
     for i, raw in enumerate(keys):
         if not query.group_by or has_row[i]:
-            share = wholes.share(raw, int(numbers[0][i].counts[0])) if wholes else None
+            share = kpi.wholes.share(raw, int(numbers[0][i].counts[0])) if has_share else None
             yield _row(key_of(raw), [period[i] for period in numbers], share)
     if selection.rest and any(period[-1].is_any() for period in numbers):
-        share = wholes.share_of_rest(int(numbers[0][-1].counts[0])) if wholes else None
+        share = kpi.wholes.share_of_rest(int(numbers[0][-1].counts[0])) if has_share else None
         yield _row(GroupKey(), [period[-1] for period in numbers], share)._replace(rest=True)
 
 
@@ -180,33 +176,3 @@ def _row(key: GroupKey, periods: Sequence[Numbers], share: float | None) -> Answ
     compared = periods[1] if len(periods) > 1 else None
     columns = main.counts, main.sums, main.distribution
     return AnswerRow(key, *columns, compared, share=share, below=main.below, durations=main.durations)
-
-
-_PARTS = frozenset({Dimension.VALUE, Dimension.TOPIC, Dimension.QUESTION})
-
-
-class _Wholes:
-    """What the rows of totals are parts of: grouped by value, what agrees in all else; else everything."""
-
-    def __init__(self, query: Query, info: KpiInfo, of: GroupedSlice) -> None:
-        dimensions = self._dimensions = sorted(query.group_by)
-        parts = _PARTS.intersection(dimensions)
-        kept = {d for d in dimensions if parts and d not in parts}
-        # An answer is a part of its question's answers.
-        self._by_question = info.value_kind is ValueKind.SURVEY_ANSWER and Dimension.VALUE in dimensions
-        self._whole_by = sorted(kept | ({Dimension.QUESTION} if self._by_question else set()))
-        self._counts = sums_by(of, info, self._whole_by)
-
-    def share(self, raw: RawKey, count: int) -> float | None:
-        """The part that a row is of its whole."""
-        ids = dict(zip(self._dimensions, raw, strict=True))
-        if self._by_question:
-            ids[Dimension.QUESTION] = value_answer(ids[Dimension.VALUE])[0]
-        of = self._counts.get(tuple(ids[dimension] for dimension in self._whole_by), 0)
-        return count / of if of else None
-
-    def share_of_rest(self, count: int) -> float | None:
-        """The part that the rest is; None where it is of several wholes."""
-        # What is only counted at other times, or was taken back, is none.
-        wholes = [whole for whole in self._counts.values() if whole]
-        return count / wholes[0] if len(wholes) == 1 else None

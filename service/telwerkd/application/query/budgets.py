@@ -30,20 +30,10 @@ class RowBudget:
     depend on what was asked before.
     """
 
-    def __init__(self, rows_max: int) -> None:
+    def __init__(self, rows_max: int, memory: AnswerMemory | None = None) -> None:
         self._rows_max = rows_max
         self.taken = 0
-        self._memory: AnswerMemory | None = None
-
-    def count_in(self, memory: AnswerMemory | None) -> None:
-        """Counts the rows in memory too: those before and those to come.
-
-        Raises:
-            UnavailableError: OVERLOADED, they do not fit.
-        """
         self._memory = memory
-        if memory is not None:
-            memory.take(self.taken * _ROW_BYTES)
 
     @property
     def left(self) -> int:

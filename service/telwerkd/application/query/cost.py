@@ -3,12 +3,13 @@
 In units of 8 ns, the time to add one number of a rollup, measured on two slow cores, with what encoding takes.
 """
 
-from telwerkd.application.ports import AnswerView
-from telwerkd.application.query.plan import CachedWhole, Outline, QueryPlan
-from telwerkd.application.query.rank import Selection
-from telwerkd.application.query.read import Reading
-from telwerkd.application.query.slices import Slice
+from collections.abc import Sequence
+
+from telwerkd.application.query.slice_outlines import KpiOutline
+from telwerkd.application.query.slices import Reading, Slice
+from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.counting.measures import has_open_values
+from telwerkd.domain.counting.rollups import Rollup
 
 LOOP_COST_MAX = 240_000
 """What an answer may cost in the event loop: 1.9 ms. A year by day by 50 operators is 210,000."""
@@ -40,32 +41,30 @@ _ROW = 800
 """A row of an answer."""
 
 
-def of_outline(outlined: Outline) -> int:
-    """Returns what a query costs whatever its account holds: its buckets, and the statements that read it."""
-    per_bucket = _BUCKET if len(outlined.spans) == 1 else _COMPARED_BUCKET
-    reads = sum((1 + len(kpi.below)) * len(outlined.spans) + len(kpi.by_widget) for kpi in outlined.kpis)
-    return sum(outlined.bucket_counts) * per_bucket + reads * _READ
+def of_outline(bucket_counts: Sequence[int], kpis: Sequence[KpiOutline]) -> int:
+    """Returns what a query costs whatever its account holds: its buckets, and the statements that read it.
 
-
-def of_reading(planned: QueryPlan, view: AnswerView) -> int:
-    """Returns what reading a plan costs whose chunks are all cached, beside what its outline costs.
-
-    The delta entries are counted for it, and not read.
+    `bucket_counts` are those of each period.
     """
-    spent = 0
-    for of in planned.slices():
-        filed, entries = view.filed(of.outline.selector.measure)
-        spent += _FILED * filed + (_OPEN_ENTRY if has_open_values(of.outline.info.kpi) else _ENTRY) * entries
-        if isinstance(of.source, CachedWhole):
-            rollup = of.source.rollup
-            spent += _CHUNK * len(of.source.versions) + rollup.counts.size + _ROW * len(rollup.rows)
-            spent += 0 if rollup.durations is None else _DURATION * len(rollup.durations.n)
-    return spent
+    per_bucket = _BUCKET if len(bucket_counts) == 1 else _COMPARED_BUCKET
+    reads = sum((1 + len(kpi.below)) * len(bucket_counts) + len(kpi.by_widget) for kpi in kpis)
+    return sum(bucket_counts) * per_bucket + reads * _READ
 
 
-def milliseconds(reading: Reading) -> float:
-    """Returns what a query costs in all, but for its answer's numbers, in estimated milliseconds."""
-    return (of_outline(reading.outline) + of_grouping(reading)) * _MS_PER_UNIT + reading.folded * _EVENT_MS
+def of_entries(kpi: Kpi, filed: int, entries: int) -> int:
+    """Returns what it costs to read what so many transactions have filed of a KPI since its chunks were merged."""
+    return _FILED * filed + (_OPEN_ENTRY if has_open_values(kpi) else _ENTRY) * entries
+
+
+def of_rollup(rollup: Rollup, chunks: int) -> int:
+    """Returns what it costs to read a rollup of so many chunks that is cached."""
+    durations = 0 if rollup.durations is None else _DURATION * len(rollup.durations.n)
+    return _CHUNK * chunks + rollup.counts.size + _ROW * len(rollup.rows) + durations
+
+
+def milliseconds(spent: int, events: int) -> float:
+    """Returns how long it takes, as estimated, to do what costs so much and to fold so many events."""
+    return spent * _MS_PER_UNIT + events * _EVENT_MS
 
 
 def of_grouping(reading: Reading) -> int:
@@ -80,14 +79,14 @@ def _of_slice(of: Slice) -> int:
     return _ROW * len(of.rows) + sum(part.counts.size for part in of.dense) + _ENTRY * cells + _DURATION * durations
 
 
-def of_assembling(reading: Reading, selection: Selection) -> int:
-    """Returns what it costs to allocate and to encode the numbers of the selected keys."""
+def of_assembling(reading: Reading, rows: int) -> int:
+    """Returns what it costs to allocate and to encode the numbers of so many rows."""
     per_count = _COUNT if len(reading.periods) == 1 else _COMPARED_COUNT
     widths = sum(period.width for period in reading.periods)
     query = reading.outline.query
     columns = sum((2 if kpi.below else 1) + len(query.percentiles) for kpi in reading.kpis)
-    spent = selection.size * widths * columns * per_count
+    spent = rows * widths * columns * per_count
     if query.include_histogram:
         bins = sum(len(part.code) for kpi in reading.kpis for of in kpi.slices for part in of.durations)
-        spent += selection.size * widths * len(reading.kpis) * _HISTOGRAM + bins * _BIN
+        spent += rows * widths * len(reading.kpis) * _HISTOGRAM + bins * _BIN
     return spent

@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from telwerkd.application.query.slices import NONE, Slice, SparsePart
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.durations import CODES, SUM, bounds_ms, representatives_ms
-
-Floats: TypeAlias = npt.NDArray[np.float64]
+from telwerkd.domain.counting.ratios import Floats
 
 
 class Bins(NamedTuple):

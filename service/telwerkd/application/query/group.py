@@ -6,151 +6,32 @@ So keys come in layers (`slices.Layer`).
 
 from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from telwerkd.application.query.digests import Floats, digest
-from telwerkd.application.query.question import NEEDS_MEAN, Order, OrderMeasure, RawKey
-from telwerkd.application.query.read import KpiReading, Reading
-from telwerkd.application.query.result import GroupKey
-from telwerkd.application.query.slices import NONE, CellRow, Layer, SeriesRow, Slice, series
+from telwerkd.application.query.digests import digest
+from telwerkd.application.query.keys import Below, Grouped, GroupedKpi, GroupedSlice, KeyTotals, Wholes
+from telwerkd.application.query.question import NEEDS_MEAN, Order, OrderMeasure, Query, RawKey
+from telwerkd.application.query.slices import NONE, CellRow, KpiReading, Layer, Reading, SeriesRow, Slice
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.rates import SPLITS_ABOVE_ALONE
-from telwerkd.domain.catalogue.specs import Dimension
+from telwerkd.domain.catalogue.specs import Dimension, ValueKind
 from telwerkd.domain.catalogue.values import value_answer, value_topics
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.measures import has_durations, has_packed_values
 
 
-class KeyTotals(NamedTuple):
-    """What is counted under each key in one period: arrays by the keys' places."""
-
-    counts: IntArray
-    sums: IntArray
-    """The stars; of durations the milliseconds, if the order is by them."""
-    below: IntArray | None = None
-    """Of a rate: what is below the line."""
-    splits_alone: bool = False
-    """Whether a key has a part that splits only what is above the line."""
-    percentile: Floats | None = None
-    """Of durations, if the order is by one."""
-
-    @property
-    def has_row(self) -> npt.NDArray[np.bool_]:
-        """Which keys have a row: what is below alone makes one, but where its key is divided further."""
-        counted: npt.NDArray[np.bool_] = self.counts != 0
-        return counted if self.below is None or self.splits_alone else counted | (self.below != 0)
-
-
-class GroupedSlice(NamedTuple):
-    """A slice, and how its rows count."""
-
-    slice: Slice
-    totals: IntArray
-    """By row and value."""
-    layers: list[Layer]
-    overlaps: bool
-    """Whether a row may count under several keys with the same facts."""
-    by_key: KeyTotals
-
-    def selected(self, slots: IntArray) -> list[Layer]:
-        """Returns the layers with slots in the keys' place; `slots` has one for each key, -1 where it is not wanted."""
-        return [layer._replace(key=_through(slots, layer.key)) for layer in self.layers]
-
-    def left_over(self, slots: IntArray) -> list[Layer]:
-        """Returns slot 0 for every fact that counts under any key that is not wanted: each once."""
-        left = [layer._replace(key=np.where(_is_left(slots, layer.key), 0, NONE)) for layer in self.layers]
-        if not self.overlaps or not left:
-            return left
-        return [Layer(np.max([layer.key for layer in left], axis=0))]
-
-
-class Below(NamedTuple):
-    """What is below the line of a rate, under keys of its own: those without what splits only what is above."""
-
-    periods: list[list[tuple[Slice, Layer]]]
-    """Of each period the KPIs whose sum it is, and how their rows count."""
-    of_key: IntArray
-    """The place of each of the answer's keys among its own keys; `NONE` where nothing is below."""
-    keys: int
-    """How many keys of its own it has."""
-
-    def by_key(self, period: int) -> IntArray:
-        """Returns what is below in a period, by the answer's keys."""
-        sums = np.zeros(self.keys + 1, np.int64)  # and one for `NONE`
-        for of, layer in self.periods[period]:
-            np.add.at(sums, layer.key, of.totals().sum(axis=1))
-        return sums[self.of_key]
-
-    def total(self, period: int) -> int:
-        """Returns all that is below in a period, each fact once."""
-        return sum(int(of.totals().sum()) for of, _ in self.periods[period])
-
-    def numbers(self, period: int, places: IntArray) -> IntArray:
-        """Returns what is below each of the answer's keys at some places, by bucket."""
-        own, lines = np.unique(self.of_key[places], return_inverse=True)
-        return self._added_up(period, own)[lines]
-
-    def left_over(self, period: int, places: IntArray) -> IntArray:
-        """Returns what is below the answer's keys at some places together, each fact once, by bucket."""
-        together: IntArray = self._added_up(period, np.unique(self.of_key[places])).sum(axis=0)
-        return together
-
-    def _added_up(self, period: int, own: IntArray) -> IntArray:
-        """By own key and bucket."""
-        slots = np.full(self.keys + 1, NONE)
-        slots[own] = np.arange(len(own))
-        slots[NONE] = NONE
-        width = self.periods[period][0][0].width
-        sums = np.zeros((len(own), width), np.int64)
-        for of, layer in self.periods[period]:
-            sums += series(of, [layer._replace(key=slots[layer.key])], len(own)).sum(axis=2)
-        return sums
-
-
-class GroupedKpi(NamedTuple):
-    """The slices of one KPI, each with how its rows count."""
-
-    info: KpiInfo
-    periods: list[GroupedSlice]
-    held_back: int
-    stars: IntArray
-    """How many stars each packed value is; none for KPIs without a mean."""
-    below: Below | None = None
-    """Of a rate."""
-
-    @property
-    def values(self) -> int:
-        """How many numbers each bucket of a series has."""
-        return self.periods[0].slice.values + (self.below is not None)
-
-    @property
-    def has_row(self) -> npt.NDArray[np.bool_]:
-        """Which keys have a row in any period."""
-        in_any: npt.NDArray[np.bool_] = np.any([of.by_key.has_row for of in self.periods], axis=0)
-        return in_any
-
-
-class Grouped(NamedTuple):
-    """All slices of a query under their keys."""
-
-    keys: list[RawKey]
-    """The distinct keys of all KPIs and periods; elsewhere a key is its place here."""
-    kpis: list[GroupedKpi]
-
-
 def group_rows(reading: Reading) -> Grouped:
     """Returns what was read under the keys that the query groups by."""
-    dimensions = reading.outline.query.group_by
+    query = reading.outline.query
+    dimensions, order = query.group_by, query.order
     places: dict[RawKey, int] = {}
     layers = [[_layers(of.rows, dimensions, kpi.info, places) for of in kpi.slices] for kpi in reading.kpis]
     # Their keys are places too, so they come before the sums by place.
     below = [_below_layers(kpi, dimensions, places) for kpi in reading.kpis]
-    order = reading.outline.query.order
     kpis = [
-        _grouped(kpi, of_kpi, len(places), order if place == order.kpi else Order())
+        _grouped(query, kpi, of_kpi, len(places), order if place == order.kpi else Order())
         for place, (kpi, of_kpi) in enumerate(zip(reading.kpis, layers, strict=True))
     ]
     return Grouped(
@@ -184,15 +65,20 @@ def _with_below(
 ) -> GroupedKpi:
     kept = [i for i, dimension in enumerate(sorted(dimensions)) if dimension not in SPLITS_ABOVE_ALONE]
     of_key = np.array([own.get(tuple(key[i] for i in kept), NONE) for key in places], np.int64)
-    below, alone = Below(periods, of_key, len(own)), len(kept) < len(dimensions)
+    below = Below(periods, of_key, len(own))
+    by_key = [below.by_key(period) for period in range(len(kpi.periods))]
     with_below = [
-        of._replace(by_key=of.by_key._replace(below=below.by_key(period), splits_alone=alone))
-        for period, of in enumerate(kpi.periods)
+        of._replace(by_key=of.by_key._replace(below=of_period))
+        for of, of_period in zip(kpi.periods, by_key, strict=True)
     ]
-    return kpi._replace(periods=with_below, below=below)
+    has_row = kpi.has_row
+    if len(kept) == len(dimensions):
+        # What is below alone makes a row, but where its key is divided further.
+        has_row = np.any([has_row, *(of_period != 0 for of_period in by_key)], axis=0)
+    return kpi._replace(periods=with_below, below=below, has_row=has_row)
 
 
-def _grouped(kpi: KpiReading, layers: Sequence[list[Layer]], keys: int, order: Order) -> GroupedKpi:
+def _grouped(query: Query, kpi: KpiReading, layers: Sequence[list[Layer]], keys: int, order: Order) -> GroupedKpi:
     of_durations = has_durations(kpi.info.kpi)
     stars = np.arange(1, kpi.slices[0].values + 1) * (kpi.info.has_mean and not of_durations)
     periods = []
@@ -206,7 +92,8 @@ def _grouped(kpi: KpiReading, layers: Sequence[list[Layer]], keys: int, order: O
         # Only topics overlap; they have a layer each.
         overlaps = len(of_slice) > 1 and of_slice[0].code is None
         periods.append(GroupedSlice(of, totals, of_slice, overlaps, by_key))
-    return GroupedKpi(kpi.info, periods, kpi.held_back, stars)
+    has_row = np.any([of.by_key.counts != 0 for of in periods], axis=0)
+    return GroupedKpi(kpi.info, periods, kpi.held_back, stars, has_row, _wholes(query, kpi.info, periods[0]))
 
 
 def _by_key(totals: IntArray, layers: Sequence[Layer], stars: IntArray, keys: int) -> KeyTotals:
@@ -221,22 +108,27 @@ def _by_key(totals: IntArray, layers: Sequence[Layer], stars: IntArray, keys: in
     return KeyTotals(counts, of_stars)
 
 
-def sums_by(of: GroupedSlice, info: KpiInfo, dimensions: Sequence[Dimension]) -> dict[RawKey, int]:
+def _wholes(query: Query, info: KpiInfo, of: GroupedSlice) -> Wholes:
+    """Returns what the rows of totals are parts of."""
+    dimensions = sorted(query.group_by)
+    parts = _PARTS.intersection(dimensions)
+    whole_by = {dimension for dimension in dimensions if parts and dimension not in parts}
+    if info.value_kind is ValueKind.SURVEY_ANSWER and Dimension.VALUE in dimensions:
+        whole_by.add(Dimension.QUESTION)
+    counts = _sums_by(of, info, sorted(whole_by)) if query.granularity is None else {}
+    return Wholes(dimensions, sorted(whole_by), counts)
+
+
+_PARTS = frozenset({Dimension.VALUE, Dimension.TOPIC, Dimension.QUESTION})
+
+
+def _sums_by(of: GroupedSlice, info: KpiInfo, dimensions: Sequence[Dimension]) -> dict[RawKey, int]:
     """Returns the facts of a slice by other dimensions than the query's, none of which is a packed value or a topic."""
     places: dict[RawKey, int] = {}
     [layer] = _layers(of.slice.rows, dimensions, info, places)
     counts = np.zeros(len(places), np.int64)
     np.add.at(counts, layer.key, of.totals.sum(axis=1))
     return dict(zip(places, counts.tolist(), strict=True))
-
-
-def _through(slots: IntArray, key: IntArray) -> IntArray:
-    return np.where(key == NONE, NONE, slots[key]) if len(slots) else key
-
-
-def _is_left(slots: IntArray, key: IntArray) -> npt.NDArray[np.bool_]:
-    left: npt.NDArray[np.bool_] = (key != NONE) & (_through(slots, key) == NONE)
-    return left
 
 
 def _layers(
@@ -296,12 +188,3 @@ def _key_getter(dimensions: Sequence[Dimension]) -> Callable[[SeriesRow], RawKey
     if len(places) > 1:
         return itemgetter(*places)
     return lambda row: tuple(row[place] for place in places)
-
-
-def key_maker(dimensions: Sequence[Dimension]) -> Callable[[RawKey], GroupKey]:
-    """Makes keys of rows' ids."""
-    fields = [_KEY_FIELDS[dimension] for dimension in sorted(dimensions)]
-    return lambda raw: GroupKey(**dict(zip(fields, raw, strict=True)))
-
-
-_KEY_FIELDS = dict(zip(sorted(Dimension), GroupKey._fields, strict=True))

@@ -5,31 +5,17 @@ encoded, after that. To read the names of all keys that it may have needs no ran
 of them for the ten largest; and on a view of their own they might be of another state of the account than the numbers.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
 
 from telwerkd.application.memory_budget import AnswerMemory
 from telwerkd.application.ports import Snapshot
-from telwerkd.application.query.group import Grouped, key_maker
-from telwerkd.application.query.rank import Selection
-from telwerkd.application.query.read import Reading
+from telwerkd.application.query.keys import Ranked, key_maker
 from telwerkd.application.query.result import GroupKey
 from telwerkd.domain.catalogue.specs import ValueKind
 from telwerkd.domain.display_names import NameKey, NameKind, keys_of_ids, keys_of_value
 
 _KEY_BYTES = 300
 """About what a key takes in memory, with its name."""
-
-
-class Ranked(NamedTuple):
-    """What was read for a query, under its keys, and which of them are in its answer."""
-
-    reading: Reading
-    grouped: Grouped
-    selection: Selection
-    names: Mapping[NameKey, str] = MappingProxyType({})
-    """The display names of the ids in the answer, if they were asked for."""
 
 
 def names_of(ranked: Ranked, view: Snapshot, memory: AnswerMemory | None) -> Ranked:

@@ -9,42 +9,22 @@ from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 from telwerkd.application.ports import AnswerView, ChunkSelector
-from telwerkd.application.query.budgets import RowBudget, too_many_buckets
+from telwerkd.application.query import cost
+from telwerkd.application.query.budgets import too_many_buckets
 from telwerkd.application.query.question import Automatic, PreviousPeriod, Query, QueryLimits
 from telwerkd.application.query.rollup_cache import RollupCache, RollupKey, Versions
-from telwerkd.application.query.slice_outlines import KpiOutline, SliceOutline, kpi_outline
+from telwerkd.application.query.slice_outlines import KpiOutline, Outline, SliceOutline, kpi_outline
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension
-from telwerkd.domain.counting.rollups import Rollup, resolution
+from telwerkd.domain.counting.rollups import Rollup, fits, resolution
 from telwerkd.domain.errors import Part
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.automatic import automatic
-from telwerkd.domain.time.calendar import Granularity, QuarterHours
+from telwerkd.domain.time.calendar import Granularity
 from telwerkd.domain.time.ranges import QuarterHourRange
-from telwerkd.domain.time.week import WeekDivision, WeekSpan, in_the_week
+from telwerkd.domain.time.week import WeekDivision, in_the_week
 
 # --- Outline ---------------------------------------------------------------------------------------------------------
-
-
-class Outline(NamedTuple):
-    """What a query reads, whatever its account holds."""
-
-    query: Query
-    zone: ZoneInfo
-    spans: list[QuarterHourRange]
-    granularity: Granularity | None
-    """The width of the buckets of all spans; None for totals."""
-    bucket_counts: list[int]
-    """Of each span; at least as many as there are."""
-    week: tuple[WeekSpan, ...]
-    """By time of the week: where its cells lie in each span; else empty."""
-    kpis: list[KpiOutline]
-    names_ids: bool
-    """Whether any chunks are looked up by the ids that the filter names."""
-    by_value: bool
-    """Whether anything is read by values that producers choose, of which there may be thousands."""
-    reads_settings: bool
-    """Whether the settings of all widgets are read."""
 
 
 def outline(query: Query, zone: ZoneInfo, limits: QueryLimits) -> Outline:
@@ -72,6 +52,7 @@ def outline(query: Query, zone: ZoneInfo, limits: QueryLimits) -> Outline:
         names_ids=any(kpi.slices[0].names_ids for kpi in kpis),
         by_value=any(kpi.slices[0].by_value for kpi in kpis),
         reads_settings=any(kpi.info.needs_enabled_actions for kpi in kpis),
+        cost=cost.of_outline(bucket_counts, kpis),
     )
 
 
@@ -132,20 +113,13 @@ class ByChunk(NamedTuple):
     """Each chunk of the range by itself."""
 
     key: RollupKey
-    """Of all of them together."""
+    versions: Versions
+    """These two: of all of them together."""
     chunks: tuple[ChunkSource, ...]
+    known_rows: int
+    """How many rows the cached rollups have."""
     join: bool
     """Whether one rollup of all chunks is worth making, if each of them comes as a rollup."""
-
-    @property
-    def known_rows(self) -> int:
-        """How many rows the cached rollups have."""
-        return sum(rollup.sources for chunk in self.chunks for rollup in chunk.rollups)
-
-    @property
-    def versions(self) -> Versions:
-        """Of all chunks."""
-        return tuple(version for chunk in self.chunks for version in chunk.versions)
 
 
 Source: TypeAlias = LookUp | CachedWhole | ByChunk
@@ -162,6 +136,13 @@ class SlicePlan(NamedTuple):
         """Whether no chunk has to be read."""
         return isinstance(self.source, CachedWhole) or (isinstance(self.source, ByChunk) and not self.source.chunks)
 
+    def cost_on(self, view: AnswerView) -> int:
+        """See `QueryPlan.cost_on`."""
+        spent = cost.of_entries(self.outline.info.kpi, *view.filed(self.outline.selector.measure))
+        if isinstance(self.source, CachedWhole):
+            spent += cost.of_rollup(self.source.rollup, len(self.source.versions))
+        return spent
+
 
 class KpiPlan(NamedTuple):
     """What is read of one KPI, and where it comes from."""
@@ -171,12 +152,8 @@ class KpiPlan(NamedTuple):
     held_back: list[SlicePlan]
     below: list["KpiPlan"]
     by_widget: list[SlicePlan]
-
-    def infos(self) -> Iterator[KpiInfo]:
-        """The KPIs whose counts it is made of."""
-        yield self.info
-        for kpi in self.below:
-            yield from kpi.infos()
+    rules: int
+    """By which rules an account must be counted to have it and all that is below the line."""
 
     def all_slices(self) -> Iterator[SlicePlan]:
         """Those below the line, too."""
@@ -192,10 +169,8 @@ class QueryPlan(NamedTuple):
 
     outline: Outline
     kpis: list[KpiPlan]
-    rows: RowBudget
-    """How many rows may be read from the database; those of cached rollups are counted already."""
-    rows_before: int
-    """How many of them the queries before it took."""
+    known_rows: int
+    """How many rows the cached rollups have that it reads; the others are counted when they are read."""
 
     def slices(self) -> Iterator[SlicePlan]:
         """All slices, each KPI's together."""
@@ -207,6 +182,13 @@ class QueryPlan(NamedTuple):
         """Whether no chunk has to be read."""
         return all(of.is_cached for of in self.slices())
 
+    def cost_on(self, view: AnswerView) -> int:
+        """Returns what reading it costs where all is cached, beside what its outline costs, before it is read.
+
+        The delta entries are counted for it, and not read.
+        """
+        return sum(of.cost_on(view) for of in self.slices())
+
     def holds_on(self, view: AnswerView) -> bool:
         """Whether it is the plan on another view of the account as well: no chunk has changed in between."""
         return all(
@@ -215,24 +197,19 @@ class QueryPlan(NamedTuple):
         )
 
 
-def plan(outlined: Outline, view: AnswerView, rollups: RollupCache, rows: RowBudget) -> QueryPlan:
-    """Returns the plan of a query on a view of its account. The rows that are cached are taken off the budget.
-
-    Raises:
-        LimitExceededError: the cached rows are too many.
-    """
+def plan(outlined: Outline, view: AnswerView, rollups: RollupCache) -> QueryPlan:
+    """Returns the plan of a query on a view of its account."""
 
     def planned(slices: Sequence[SliceOutline]) -> list[SlicePlan]:
         return [SlicePlan(of, _source(of, outlined, view, rollups)) for of in slices]
 
     def of_kpi(of: KpiOutline) -> KpiPlan:
         below = [of_kpi(below) for below in of.below]
-        return KpiPlan(of.info, planned(of.slices), planned(of.held_back), below, planned(of.by_widget))
+        rules = max([of.info.since_rules, *(each.rules for each in below)])
+        return KpiPlan(of.info, planned(of.slices), planned(of.held_back), below, planned(of.by_widget), rules)
 
     kpis = [of_kpi(of) for of in outlined.kpis]
-    before = rows.taken
-    rows.take(sum(of.source.known_rows for kpi in kpis for of in kpi.all_slices()))
-    return QueryPlan(outlined, kpis, rows, before)
+    return QueryPlan(outlined, kpis, sum(of.source.known_rows for kpi in kpis for of in kpi.all_slices()))
 
 
 def _source(of: SliceOutline, outlined: Outline, view: AnswerView, rollups: RollupCache) -> Source:
@@ -245,7 +222,7 @@ def _source(of: SliceOutline, outlined: Outline, view: AnswerView, rollups: Roll
     first, last = selector.first_chunk, selector.last_chunk
     key = RollupKey(query.account, selector.measure, selector.grouping, first, last, width, zone)
     if not versions:
-        return ByChunk(key, (), join=False)
+        return ByChunk(key, (), (), 0, join=False)
     span = outlined.spans[of.period]
     [whole] = rollups.get([(key, versions)])
     if whole is not None and fits(whole.edges, span):
@@ -255,18 +232,10 @@ def _source(of: SliceOutline, outlined: Outline, view: AnswerView, rollups: Roll
         ChunkSource(*part, (rollup,) if rollup is not None and fits(rollup.edges, span) else ())
         for part, rollup in zip(parts, rollups.get(parts), strict=True)
     )
-    return ByChunk(key, chunks, join=whole is None and first < last)
+    known_rows = sum(rollup.sources for chunk in chunks for rollup in chunk.rollups)
+    return ByChunk(key, versions, chunks, known_rows, join=whole is None and first < last)
 
 
 def _versions(selector: ChunkSelector, view: AnswerView) -> Versions:
     found = view.chunk_versions(selector.measure, selector.first_chunk, selector.last_chunk)
     return tuple(sorted(found.items()))
-
-
-def fits(edges: QuarterHours, span: QuarterHourRange) -> bool:
-    """Whether neither end of a span cuts a bucket of a rollup.
-
-    The edges between the ends never do: those of a query's buckets are edges of the rollups that it is read in.
-    """
-    inside = [end for end in (span.start, span.end) if edges[0] < end < edges[-1]]
-    return all(edges[edges.searchsorted(end)] == end for end in inside)

@@ -2,36 +2,15 @@
 
 from collections.abc import Sequence
 from heapq import merge
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 import numpy as np
 
-from telwerkd.application.query.group import Grouped, KeyTotals
+from telwerkd.application.query.keys import Grouped, KeyTotals, Selection
 from telwerkd.application.query.question import Order, OrderMeasure, Page, Query, RawKey, RowPlace, Top
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.ratios import OF_COLUMNS, Floats
 from telwerkd.domain.errors import LimitExceededError, Part
-
-
-class Selection(NamedTuple):
-    """The keys whose rows are asked for, by place and in order."""
-
-    places: IntArray
-    rest: bool
-    """All others are summed up in one more row."""
-    next: RowPlace | None
-    """Where the next page begins, after this place."""
-
-    @property
-    def size(self) -> int:
-        """How many rows there are at most."""
-        return len(self.places) + self.rest
-
-    def slots(self, keys: int) -> IntArray:
-        """For each of so many keys: which selected row it is; -1 for none."""
-        slots = np.full(keys, -1)
-        slots[self.places] = np.arange(len(self.places))
-        return slots
 
 
 def rank(query: Query, grouped: Grouped, groups_max: int) -> Selection:

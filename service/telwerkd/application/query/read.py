@@ -6,25 +6,22 @@ from the chunks' cells, and what is not in chunks yet from the deltas.
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from telwerkd.application.ports import Account, AnswerVersion, AnswerView, Damage, DamagedRowError, StoredChunk
+from telwerkd.application.query.budgets import RowBudget
 from telwerkd.application.query.plan import (
     ByChunk,
     CachedWhole,
     ChunkSource,
     KpiPlan,
     LookUp,
-    Outline,
     QueryPlan,
     SlicePlan,
-    fits,
 )
 from telwerkd.application.query.question import Filter
 from telwerkd.application.query.rollup_cache import RollupCache
-from telwerkd.application.query.slice_outlines import SliceOutline
-from telwerkd.application.query.slices import Slice, SliceBuilder, unpacked
-from telwerkd.domain.catalogue.kpis import KpiInfo
+from telwerkd.application.query.slice_outlines import Outline, SliceOutline
+from telwerkd.application.query.slices import KpiReading, Reading, Slice, SliceBuilder, unpacked
 from telwerkd.domain.conversation.settings import ACCOUNT_DEFAULTS, Widgets
 from telwerkd.domain.conversation.state import PART_ONE
 from telwerkd.domain.counting.cells import Cells, unpack
@@ -35,64 +32,37 @@ from telwerkd.domain.counting.rollups import (
     Rollup,
     SeriesKey,
     chunk_buckets,
+    fits,
     is_worth_it,
     joined,
     roll_up,
     roll_up_durations,
 )
-from telwerkd.domain.ids import EPOCH, Micros, WidgetId
+from telwerkd.domain.ids import EPOCH, WidgetId
 from telwerkd.domain.time.ranges import Period
 
 _JOINED_MAX = 1 << 18
 """How many numbers rollups are joined to. Of more, adding the numbers takes longer than finding the chunks."""
 
 
-class KpiReading(NamedTuple):
-    """What was read of one KPI."""
-
-    info: KpiInfo
-    slices: list[Slice]
-    """One for each period."""
-    held_back: int
-    """How many facts of the first period are held back."""
-    below: list["KpiReading"]
-    """Of a rate: the KPIs below the line."""
-    is_counted: bool = True
-    known_from: Micros = EPOCH
-    unscheduled: tuple[str, ...] = ()
-    enabled: bool = True
-    not_enabled: tuple[str, ...] = ()
-    """These five: see `KpiRows`."""
-
-
-class Reading(NamedTuple):
-    """All that was read for a query."""
-
-    outline: Outline
-    periods: tuple[Period, ...]
-    kpis: list[KpiReading]
-    answer_version: AnswerVersion
-    rows: int
-    """How many rows of chunks and deltas it was made of."""
-    folded: int = 0
-    """How many events were folded for it."""
-
-
-def read(planned: QueryPlan, periods: tuple[Period, ...], view: AnswerView, rollups: RollupCache) -> Reading:
+def read(
+    planned: QueryPlan, periods: tuple[Period, ...], view: AnswerView, rollups: RollupCache, budget: RowBudget
+) -> Reading:
     """Returns what a plan says, read from the view that it was made on. New rollups are put into the cache.
 
     Raises:
         LimitExceededError: there are too many rows.
     """
-    reader = _Reader(planned, periods, view, rollups)
+    before = budget.taken
+    budget.take(planned.known_rows)
+    reader = _Reader(planned.outline, periods, view, rollups, budget)
     account = view.account()
     kpis = [reader.kpi(kpi, account) for kpi in planned.kpis]
     if planned.outline.reads_settings:
         widgets, kept = Widgets(view.widget_versions()), planned.outline.query.filter
         kpis = [_enabled(kpi, kept, periods[0], widgets) for kpi in kpis]
     answer_version = AnswerVersion(account.version, view.earliest_due())
-    rows = planned.rows.taken - planned.rows_before
-    return Reading(planned.outline, periods, kpis, answer_version, rows)
+    return Reading(planned.outline, periods, kpis, answer_version, budget.taken - before)
 
 
 def _enabled(kpi: KpiReading, kept: Filter, period: Period, widgets: Widgets) -> KpiReading:
@@ -109,19 +79,21 @@ def _enabled(kpi: KpiReading, kept: Filter, period: Period, widgets: Widgets) ->
 class _Reader:
     """Reads the slices of one query."""
 
-    def __init__(self, planned: QueryPlan, periods: Sequence[Period], view: AnswerView, rollups: RollupCache) -> None:
-        self._outline = planned.outline
+    def __init__(
+        self, outline: Outline, periods: Sequence[Period], view: AnswerView, rollups: RollupCache, budget: RowBudget
+    ) -> None:
+        self._outline = outline
         self._periods = periods
         self._view = view
         self._rollups = rollups
-        self._rows = planned.rows
+        self._rows = budget
         self._deltas: dict[tuple[Measure, int], tuple[list[SeriesParts], Cells]] = {}
         """By measure and grouping."""
         self._slices: dict[tuple[Measure, int, int, Filter], Slice] = {}
 
     def kpi(self, planned: KpiPlan, account: Account) -> KpiReading:
         """Returns what is counted of a KPI, and of a rate below the line; nothing where the account lacks any of it."""
-        rules = max(each.since_rules for each in planned.infos())
+        rules = planned.rules
         return self._kpi(planned, account, rules, is_counted=rules <= account.rules_version)
 
     def _kpi(self, planned: KpiPlan, account: Account, rules: int, *, is_counted: bool) -> KpiReading:

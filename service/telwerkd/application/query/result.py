@@ -5,10 +5,11 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from telwerkd.application.ports import AnswerVersion
-from telwerkd.application.query.digests import Floats, Histogram
+from telwerkd.application.query.digests import Histogram
 from telwerkd.application.query.question import RowPlace
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.counting.arrays import IntArray
+from telwerkd.domain.counting.ratios import Floats
 from telwerkd.domain.display_names import NameKey
 from telwerkd.domain.ids import EPOCH, Micros
 from telwerkd.domain.time.calendar import Buckets, Granularity

@@ -16,12 +16,12 @@ from telwerkd.application.ports import AnswerVersion, ReadsInline, Snapshot, Sto
 from telwerkd.application.query import cost, stages
 from telwerkd.application.query.assemble import assemble
 from telwerkd.application.query.budgets import PointBudget
-from telwerkd.application.query.named import Ranked
+from telwerkd.application.query.keys import Ranked
 from telwerkd.application.query.question import Query, QueryLimits, check
-from telwerkd.application.query.read import Reading
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
-from telwerkd.application.query.stages import Known, ReadInline, ToThread, answer_from, read_view
+from telwerkd.application.query.slices import Reading
+from telwerkd.application.query.stages import Known, ToThread, answer_from, read_view
 from telwerkd.application.readers import Readers
 from telwerkd.domain.errors import TelwerkError
 from telwerkd.domain.ids import AccountId
@@ -81,7 +81,7 @@ class Queries:
         self._readers = readers
         self._limits = limits
         self._rollups = rollups
-        self._read_here: Callable[[Query], ReadInline | ToThread] = (
+        self._read_here: Callable[[Query], Reading | ToThread] = (
             partial(self._read_on_inline_view, store) if isinstance(store, ReadsInline) else ToThread
         )
         self._is_loop_free = True
@@ -104,11 +104,11 @@ class Queries:
         check(query)
         then = partial(self._noted, then)
         found = self._read_here(query) if short and not query.include_names else ToThread(query)
-        if isinstance(found, ReadInline):
-            self._spent(query.account, cost.milliseconds(found.reading))
+        if isinstance(found, Reading):
+            spent = self._charge(found)
             with AnswerMemory(self._budget) as memory:
                 hop = partial(self._readers.compute, query.account)
-                return await self._finish(found.reading, found.cost, then, hop, memory)
+                return await self._finish(found, spent, then, hop, memory)
         return await self._readers.run(query.account, partial(self._ask_in_thread, found.known, then, short=short))
 
     async def ask_in_turn(self, query: Query, then: Callable[[Answer], T]) -> T:
@@ -120,7 +120,7 @@ class Queries:
         job = partial(self._ask_in_thread, query, partial(self._noted, then), short=False)
         return await self._readers.run(query.account, job, waiting_is_bounded=False)
 
-    def _read_on_inline_view(self, store: ReadsInline, query: Query) -> ReadInline | ToThread:
+    def _read_on_inline_view(self, store: ReadsInline, query: Query) -> Reading | ToThread:
         if self._is_crowded(query.account) or not self._take_turn():
             return ToThread(query)
         with store.inline_view(query.account) as view:
@@ -133,14 +133,13 @@ class Queries:
             if query.include_names:
                 named = partial(stages.read_named, known, self._limits, self._rollups, memory=memory)
                 found = await self._store.read(account, named)
-                self._spent(account, cost.milliseconds(found.reading) + len(found.names) * _NAME_MS)
+                self._charge(found.reading, len(found.names))
                 points = PointBudget(self._limits.points_max, memory)
                 return await self._readers.in_thread(lambda: then(answer_from(found, self._limits, points)))
             work = partial(read_view, known, self._limits, self._rollups, memory=memory)
             reading = await self._store.read(account, work)
-            self._spent(account, cost.milliseconds(reading))
+            spent = self._charge(reading)
             if short and not self._is_crowded(account) and self._take_turn():
-                spent = cost.of_outline(reading.outline)
                 return await self._finish(reading, spent, then, self._readers.in_thread, memory)
             points = PointBudget(self._limits.points_max, memory)
             return await self._readers.in_thread(lambda: then(answer_from(reading, self._limits, points)))
@@ -148,16 +147,25 @@ class Queries:
     async def _finish(
         self, reading: Reading, spent: int, then: Callable[[Answer], T], hop: Hop[T], memory: AnswerMemory
     ) -> T:
-        """Runs the stages that need no database: here as long as they cost little, the others in a thread."""
+        """Runs the stages that need no database: here as long as they cost little, the others in a thread.
+
+        `spent` is what it costs to read the query and to group it.
+        """
         points = PointBudget(self._limits.points_max, memory)
-        spent += cost.of_grouping(reading)
         if reading.outline.by_value or reading.outline.reads_settings or spent > self._loop_cost_max:
             return await hop(lambda: then(answer_from(reading, self._limits, points)))
         with stage("assemble"):
             ranked = stages.ranked(reading, self._limits)
-        if spent + cost.of_assembling(reading, ranked.selection) > self._loop_cost_max:
+        if spent + cost.of_assembling(reading, ranked.selection.size) > self._loop_cost_max:
             return await hop(lambda: then(assemble(ranked, points)))
         return then(assemble(ranked, points))
+
+    def _charge(self, reading: Reading, names: int = 0) -> int:
+        """Tells what a query costs but for its answer's numbers, and returns that without its display names."""
+        spent = reading.outline.cost + cost.of_grouping(reading)
+        milliseconds = cost.milliseconds(spent, reading.folded) + names * _NAME_MS
+        self._spent(reading.outline.query.account, milliseconds)
+        return spent
 
     def _noted(self, then: Callable[[Answer], T], answer: Answer) -> T:
         self.figures.note(answer)
@@ -202,7 +210,7 @@ class Queries:
         def charge(readings: Sequence[Reading | TelwerkError]) -> None:
             for reading in readings:
                 if not isinstance(reading, TelwerkError):
-                    self._spent(account, cost.milliseconds(reading))
+                    self._charge(reading)
 
         async def job() -> U:
             with AnswerMemory(self._budget) as memory:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from telwerkd.application.ports import ChunkSelector
 from telwerkd.application.query.question import Filter, Ids, Query
@@ -12,7 +13,9 @@ from telwerkd.domain.catalogue.specs import Dimension
 from telwerkd.domain.counting.cells import chunks_within
 from telwerkd.domain.counting.counters import BY_GROUP, BY_OPERATOR, BY_VALUE, BY_WIDGET
 from telwerkd.domain.counting.measures import COUNTED, HELD_BACK, SERVICE_TIME, Measure, has_open_values, measure_of
+from telwerkd.domain.time.calendar import Granularity
 from telwerkd.domain.time.ranges import QuarterHourRange
+from telwerkd.domain.time.week import WeekSpan
 
 _LOOK_UPS_MAX = 1_000
 """Keys looked up in each chunk. Three lists of a thousand ids each would be a thousand million."""
@@ -57,6 +60,29 @@ class KpiOutline(NamedTuple):
         yield from self.by_widget
         for kpi in self.below:
             yield from kpi.all_slices()
+
+
+class Outline(NamedTuple):
+    """What a query reads, whatever its account holds."""
+
+    query: Query
+    zone: ZoneInfo
+    spans: list[QuarterHourRange]
+    granularity: Granularity | None
+    """The width of the buckets of all spans; None for totals."""
+    bucket_counts: list[int]
+    """Of each span; at least as many as there are."""
+    week: tuple[WeekSpan, ...]
+    """By time of the week: where its cells lie in each span; else empty."""
+    kpis: list[KpiOutline]
+    names_ids: bool
+    """Whether any chunks are looked up by the ids that the filter names."""
+    by_value: bool
+    """Whether anything is read by values that producers choose, of which there may be thousands."""
+    reads_settings: bool
+    """Whether the settings of all widgets are read."""
+    cost: int
+    """What the query costs whatever its account holds (`cost`)."""
 
 
 def kpi_outline(query: Query, info: KpiInfo, spans: Sequence[QuarterHourRange]) -> KpiOutline:

@@ -1,4 +1,7 @@
-"""Slices: the rows of a measure in a period and what is counted in them; how they are made of what was read."""
+"""Slices: the rows of a measure in a period and what is counted in them; how they are made of what was read.
+
+And all of them that were read for a query.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -6,9 +9,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.application.ports import StoredChunk
+from telwerkd.application.ports import AnswerVersion, StoredChunk
 from telwerkd.application.query.question import Filter
-from telwerkd.application.query.slice_outlines import SliceOutline
+from telwerkd.application.query.slice_outlines import Outline, SliceOutline
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.counting import reading
 from telwerkd.domain.counting.arrays import IntArray
@@ -17,6 +20,7 @@ from telwerkd.domain.counting.counters import SeriesParts
 from telwerkd.domain.counting.durations import SUM
 from telwerkd.domain.counting.measures import Measure, has_durations, has_packed_values
 from telwerkd.domain.counting.rollups import Rollup, SeriesKey, regrouped, regrouped_durations
+from telwerkd.domain.ids import EPOCH, Micros
 from telwerkd.domain.time.ranges import Period, QuarterHourRange
 
 NONE = -1
@@ -76,6 +80,37 @@ class Slice(NamedTuple):
         for cells in self.sparse:
             np.add.at(totals.reshape(-1), cells.row * self.values + cells.code, cells.n)
         return totals
+
+
+class KpiReading(NamedTuple):
+    """What was read of one KPI."""
+
+    info: KpiInfo
+    slices: list[Slice]
+    """One for each period."""
+    held_back: int
+    """How many facts of the first period are held back."""
+    below: list["KpiReading"]
+    """Of a rate: the KPIs below the line."""
+    is_counted: bool = True
+    known_from: Micros = EPOCH
+    unscheduled: tuple[str, ...] = ()
+    enabled: bool = True
+    not_enabled: tuple[str, ...] = ()
+    """These five: see `KpiRows`."""
+
+
+class Reading(NamedTuple):
+    """All that was read for a query."""
+
+    outline: Outline
+    periods: tuple[Period, ...]
+    kpis: list[KpiReading]
+    answer_version: AnswerVersion
+    rows: int
+    """How many rows of chunks and deltas it was made of."""
+    folded: int = 0
+    """How many events were folded for it."""
 
 
 class Layer(NamedTuple):

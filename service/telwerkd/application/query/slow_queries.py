@@ -4,11 +4,11 @@ It names no id that a query filters by: a filter is told by what it is made of.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
 
-from telwerkd.application.query import cost
+from telwerkd.application.query.budgets import RowBudget
 from telwerkd.application.query.plan import ByChunk, CachedWhole, QueryPlan, SlicePlan
 from telwerkd.application.query.question import Query
 from telwerkd.domain.ids import AccountId
@@ -54,15 +54,14 @@ def _tell(method: str, account: AccountId, seconds: float, query: Timed) -> None
     fields: dict[str, object] = {"method": method, "account": account, "ms": _ms(seconds)}
     plans = [found for found in query.noted if isinstance(found, QueryPlan)]
     if plans:
-        fields |= _of_plans(plans)
+        fields |= _of_plans(plans, {found for found in query.noted if isinstance(found, RowBudget)})
     log.warning(Event("slow query", fields | {f"{name}_ms": _ms(spent) for name, spent in query.seconds.items()}))
 
 
-def _of_plans(plans: Sequence[QueryPlan]) -> dict[str, object]:
+def _of_plans(plans: Sequence[QueryPlan], budgets: Collection[RowBudget]) -> dict[str, object]:
     slices = [of for plan in plans for of in plan.slices()]
     queries = [plan.outline.query for plan in plans]
     widths = [plan.outline.granularity for plan in plans]
-    budgets = {id(plan.rows): plan.rows for plan in plans}  # a batch has one
     return {
         "queries": len(plans),
         "kpis": _listed(info.id for query in queries for info in query.kpis),
@@ -70,8 +69,8 @@ def _of_plans(plans: Sequence[QueryPlan]) -> dict[str, object]:
         "group_by": _listed(dimension.name.lower() for query in queries for dimension in query.group_by) or None,
         "filter": _listed(name for query in queries for name in _conditions(query)) or None,
         "buckets": sum(sum(plan.outline.bucket_counts) for plan in plans),
-        "cost": sum(cost.of_outline(plan.outline) for plan in plans),
-        "rows": sum(budget.taken for budget in budgets.values()),
+        "cost": sum(plan.outline.cost for plan in plans),
+        "rows": sum(budget.taken for budget in budgets),
         "chunks": sum(_chunks(of) for of in slices),
         "cached": all(plan.is_cached for plan in plans),
     }

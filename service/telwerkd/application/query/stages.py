@@ -14,13 +14,16 @@ from telwerkd.application.query.as_of import past
 from telwerkd.application.query.assemble import assemble
 from telwerkd.application.query.budgets import EventBudget, PointBudget, RowBudget
 from telwerkd.application.query.group import group_rows
-from telwerkd.application.query.named import Ranked, names_of
-from telwerkd.application.query.plan import Outline, QueryPlan, outline, plan
+from telwerkd.application.query.keys import Ranked
+from telwerkd.application.query.named import names_of
+from telwerkd.application.query.plan import QueryPlan, outline, plan
 from telwerkd.application.query.question import Query, QueryLimits, check
 from telwerkd.application.query.rank import rank
-from telwerkd.application.query.read import Reading, read
+from telwerkd.application.query.read import read
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
+from telwerkd.application.query.slice_outlines import Outline
+from telwerkd.application.query.slices import Reading
 from telwerkd.application.query.week import into_cells, periods_of
 from telwerkd.application.settings import zone_name
 from telwerkd.domain.errors import TelwerkError, UnavailableError
@@ -38,14 +41,6 @@ class ToThread(NamedTuple):
     known: "Known"
 
 
-class ReadInline(NamedTuple):
-    """What was read in the event loop."""
-
-    reading: Reading
-    cost: int
-    """Of its outline."""
-
-
 Known: TypeAlias = Query | Outline | QueryPlan
 """How far a query has come: nothing is done again that still holds on the view that it is read on."""
 
@@ -60,14 +55,11 @@ def read_view(
         LimitExceededError: too many buckets or rows.
         UnavailableError: memory has no room for the rows.
     """
-    rows = RowBudget(limits.rows_max)
+    rows = RowBudget(limits.rows_max, memory)
     query = query_of(known)
     if query.as_of is not None:
-        rows.count_in(memory)
         return _read_past(query, query.as_of, limits, rows, EventBudget(limits.as_of_events_max), view, memory)
-    planned = _planned(known, limits, rollups, rows, view)
-    planned.rows.count_in(memory)
-    return _placed_and_read(planned, view, rollups)
+    return _placed_and_read(_planned(known, limits, rollups, view), view, rollups, rows)
 
 
 def _read_past(
@@ -85,10 +77,10 @@ def _read_past(
     with stage("read"):
         seen = past(outlined, instant, view, events, memory)
     none = RollupCache(0)
-    return _placed_and_read(_plan(outlined, seen, none, rows), seen, none)._replace(folded=events.taken - before)
+    return _placed_and_read(_plan(outlined, seen, none), seen, none, rows)._replace(folded=events.taken - before)
 
 
-def _planned(known: Known, limits: QueryLimits, rollups: RollupCache, rows: RowBudget, view: Snapshot) -> QueryPlan:
+def _planned(known: Known, limits: QueryLimits, rollups: RollupCache, view: Snapshot) -> QueryPlan:
     """Returns the plan of a query on a view, made of what is known of it as far as that holds here."""
     if isinstance(known, QueryPlan):
         if _is_of_zone(known.outline, view) and known.holds_on(view):
@@ -96,14 +88,14 @@ def _planned(known: Known, limits: QueryLimits, rollups: RollupCache, rows: RowB
         known = known.outline
     if isinstance(known, Outline):
         if _is_of_zone(known, view):
-            return _plan(known, view, rollups, rows)
+            return _plan(known, view, rollups)
         known = known.query
-    return _plan(outline(known, calendar.zone(_zone_of(known, view)), limits), view, rollups, rows)
+    return _plan(outline(known, calendar.zone(_zone_of(known, view)), limits), view, rollups)
 
 
-def _plan(outlined: Outline, view: AnswerView, rollups: RollupCache, rows: RowBudget) -> QueryPlan:
+def _plan(outlined: Outline, view: AnswerView, rollups: RollupCache) -> QueryPlan:
     with stage("plan"):
-        return plan(outlined, view, rollups, rows)
+        return plan(outlined, view, rollups)
 
 
 def _zone_of(query: Query, view: Snapshot) -> str:
@@ -122,19 +114,20 @@ def query_of(known: Known) -> Query:
     return known.query if isinstance(known, Outline) else known
 
 
-def _placed_and_read(planned: QueryPlan, view: AnswerView, rollups: RollupCache) -> Reading:
+def _placed_and_read(planned: QueryPlan, view: AnswerView, rollups: RollupCache, rows: RowBudget) -> Reading:
     outlined = planned.outline
     note(planned)
+    note(rows)
     with stage("read"):
         if outlined.week:
-            return into_cells(read(planned, periods_of(outlined.week), view, rollups), planned.rows)
+            return into_cells(read(planned, periods_of(outlined.week), view, rollups, rows), rows)
         periods = place_in_time(outlined.spans, outlined.granularity, outlined.zone)
-        return read(planned, periods, view, rollups)
+        return read(planned, periods, view, rollups, rows)
 
 
 def read_inline(
     query: Query, limits: QueryLimits, rollups: RollupCache, view: Snapshot, cost_max: int = cost.LOOP_COST_MAX
-) -> ReadInline | ToThread:
+) -> Reading | ToThread:
     """Returns what was read for a query if that costs no more than `cost_max`; else that a thread is to read it.
 
     Raises what `read_view` does.
@@ -145,13 +138,12 @@ def read_inline(
     if not calendar.is_used(name):
         return ToThread(query)  # the boundaries of a zone take long to find, the name nearest to an unknown one too
     outlined = outline(query, calendar.zone(name), limits)
-    spent = cost.of_outline(outlined)
-    if outlined.names_ids or outlined.by_value or outlined.reads_settings or spent > cost_max:
+    if outlined.names_ids or outlined.by_value or outlined.reads_settings or outlined.cost > cost_max:
         return ToThread(outlined)
-    planned = _plan(outlined, view, rollups, RowBudget(limits.rows_max))
-    if not planned.is_cached or spent + cost.of_reading(planned, view) > cost_max:
+    planned = _plan(outlined, view, rollups)
+    if not planned.is_cached or outlined.cost + planned.cost_on(view) > cost_max:
         return ToThread(planned)
-    return ReadInline(_placed_and_read(planned, view, rollups), spent)
+    return _placed_and_read(planned, view, rollups, RowBudget(limits.rows_max))
 
 
 def ranked(reading: Reading, limits: QueryLimits) -> Ranked:
@@ -215,15 +207,14 @@ def read_all(
     Raises:
         UnavailableError: memory has no room for the rows of all.
     """
-    rows = RowBudget(limits.rows_max)
-    rows.count_in(memory)
+    rows = RowBudget(limits.rows_max, memory)
     events = EventBudget(limits.as_of_events_max)
 
     def one(query: Query) -> Reading:
         check(query)
         if query.as_of is not None:
             return _read_past(query, query.as_of, limits, rows, events, view, memory)
-        return _placed_and_read(_planned(query, limits, rollups, rows, view), view, rollups)
+        return _placed_and_read(_planned(query, limits, rollups, view), view, rollups, rows)
 
     return [query if isinstance(query, TelwerkError) else _or_error(partial(one, query)) for query in queries]
 

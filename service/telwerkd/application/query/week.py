@@ -6,8 +6,7 @@ From then on a cell is a part of a row's key, as its operator is, and all that f
 import numpy as np
 
 from telwerkd.application.query.budgets import RowBudget
-from telwerkd.application.query.read import KpiReading, Reading
-from telwerkd.application.query.slices import CellRow, DensePart, Slice, SparsePart
+from telwerkd.application.query.slices import CellRow, DensePart, KpiReading, Reading, Slice, SparsePart
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.time.calendar import Buckets
 from telwerkd.domain.time.ranges import Period

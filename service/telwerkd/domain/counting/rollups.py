@@ -16,6 +16,7 @@ from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, Cells
 from telwerkd.domain.counting.durations import CODES, SUM
 from telwerkd.domain.time.calendar import EARLIEST, LATEST, Buckets, Granularity, QuarterHours, buckets
+from telwerkd.domain.time.ranges import QuarterHourRange
 
 _ROW_BYTES = 300
 """About what the ids of a row take in memory."""
@@ -84,6 +85,15 @@ def chunk_buckets(first: int, last: int, width: Granularity, zone: ZoneInfo) -> 
     """The buckets of chunks, hours or days at their ends clipped. The calendar begins and ends within a chunk."""
     start, end = max(first * CHUNK_QUARTER_HOURS, EARLIEST), min((last + 1) * CHUNK_QUARTER_HOURS, LATEST)
     return buckets(start, end, width, zone)
+
+
+def fits(edges: QuarterHours, span: QuarterHourRange) -> bool:
+    """Whether neither end of a span cuts a bucket of a rollup.
+
+    The edges between the ends never do: those of a query's buckets are edges of the rollups that it is read in.
+    """
+    inside = [end for end in (span.start, span.end) if edges[0] < end < edges[-1]]
+    return all(edges[edges.searchsorted(end)] == end for end in inside)
 
 
 def is_worth_it(rows: int, buckets_: int, values: int, cell_bytes: int) -> bool:

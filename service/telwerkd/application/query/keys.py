@@ -1,0 +1,200 @@
+"""Keys: what was read under the keys of an answer, and which of them are in it, as values."""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from telwerkd.application.query.question import RawKey, RowPlace
+from telwerkd.application.query.result import GroupKey
+from telwerkd.application.query.slices import NONE, Layer, Reading, Slice, series
+from telwerkd.domain.catalogue.kpis import KpiInfo
+from telwerkd.domain.catalogue.specs import Dimension
+from telwerkd.domain.catalogue.values import value_answer
+from telwerkd.domain.counting.arrays import IntArray
+from telwerkd.domain.counting.ratios import Floats
+from telwerkd.domain.display_names import NameKey
+
+
+class KeyTotals(NamedTuple):
+    """What is counted under each key in one period: arrays by the keys' places."""
+
+    counts: IntArray
+    sums: IntArray
+    """The stars; of durations the milliseconds, if the order is by them."""
+    below: IntArray | None = None
+    """Of a rate: what is below the line."""
+    percentile: Floats | None = None
+    """Of durations, if the order is by one."""
+
+
+class GroupedSlice(NamedTuple):
+    """A slice, and how its rows count."""
+
+    slice: Slice
+    totals: IntArray
+    """By row and value."""
+    layers: list[Layer]
+    overlaps: bool
+    """Whether a row may count under several keys with the same facts."""
+    by_key: KeyTotals
+
+    def selected(self, slots: IntArray) -> list[Layer]:
+        """Returns the layers with slots in the keys' place; `slots` has one for each key, -1 where it is not wanted."""
+        return [layer._replace(key=_through(slots, layer.key)) for layer in self.layers]
+
+    def left_over(self, slots: IntArray) -> list[Layer]:
+        """Returns slot 0 for every fact that counts under any key that is not wanted: each once."""
+        left = [layer._replace(key=np.where(_is_left(slots, layer.key), 0, NONE)) for layer in self.layers]
+        if not self.overlaps or not left:
+            return left
+        return [Layer(np.max([layer.key for layer in left], axis=0))]
+
+
+class Below(NamedTuple):
+    """What is below the line of a rate, under keys of its own: those without what splits only what is above."""
+
+    periods: list[list[tuple[Slice, Layer]]]
+    """Of each period the KPIs whose sum it is, and how their rows count."""
+    of_key: IntArray
+    """The place of each of the answer's keys among its own keys; `NONE` where nothing is below."""
+    keys: int
+    """How many keys of its own it has."""
+
+    def by_key(self, period: int) -> IntArray:
+        """Returns what is below in a period, by the answer's keys."""
+        sums = np.zeros(self.keys + 1, np.int64)  # and one for `NONE`
+        for of, layer in self.periods[period]:
+            np.add.at(sums, layer.key, of.totals().sum(axis=1))
+        return sums[self.of_key]
+
+    def total(self, period: int) -> int:
+        """Returns all that is below in a period, each fact once."""
+        return sum(int(of.totals().sum()) for of, _ in self.periods[period])
+
+    def numbers(self, period: int, places: IntArray) -> IntArray:
+        """Returns what is below each of the answer's keys at some places, by bucket."""
+        own, lines = np.unique(self.of_key[places], return_inverse=True)
+        return self._added_up(period, own)[lines]
+
+    def left_over(self, period: int, places: IntArray) -> IntArray:
+        """Returns what is below the answer's keys at some places together, each fact once, by bucket."""
+        together: IntArray = self._added_up(period, np.unique(self.of_key[places])).sum(axis=0)
+        return together
+
+    def _added_up(self, period: int, own: IntArray) -> IntArray:
+        """By own key and bucket."""
+        slots = np.full(self.keys + 1, NONE)
+        slots[own] = np.arange(len(own))
+        slots[NONE] = NONE
+        width = self.periods[period][0][0].width
+        sums = np.zeros((len(own), width), np.int64)
+        for of, layer in self.periods[period]:
+            sums += series(of, [layer._replace(key=slots[layer.key])], len(own)).sum(axis=2)
+        return sums
+
+
+class Wholes(NamedTuple):
+    """What the rows of totals are parts of: grouped by value, what agrees in all else; else everything."""
+
+    dimensions: list[Dimension]
+    """Those of the rows."""
+    whole_by: list[Dimension]
+    """Those of the wholes."""
+    counts: dict[RawKey, int]
+    """Of each whole; none where the answer is no totals."""
+
+    def share(self, raw: RawKey, count: int) -> float | None:
+        """Returns the part that a row is of its whole; None where that is 0."""
+        ids = dict(zip(self.dimensions, raw, strict=True))
+        if Dimension.QUESTION in self.whole_by and Dimension.QUESTION not in ids:
+            # An answer is a part of its question's answers.
+            ids[Dimension.QUESTION] = value_answer(ids[Dimension.VALUE])[0]
+        of = self.counts.get(tuple(ids[dimension] for dimension in self.whole_by), 0)
+        return count / of if of else None
+
+    def share_of_rest(self, count: int) -> float | None:
+        """Returns the part that the rest is; None where it is of several wholes."""
+        # What is only counted at other times, or was taken back, is none.
+        wholes = [whole for whole in self.counts.values() if whole]
+        return count / wholes[0] if len(wholes) == 1 else None
+
+
+class GroupedKpi(NamedTuple):
+    """The slices of one KPI, each with how its rows count."""
+
+    info: KpiInfo
+    periods: list[GroupedSlice]
+    held_back: int
+    stars: IntArray
+    """How many stars each packed value is; none for KPIs without a mean."""
+    has_row: npt.NDArray[np.bool_]
+    """Which keys have a row in any period."""
+    wholes: Wholes
+    """What the rows of totals are parts of."""
+    below: Below | None = None
+    """Of a rate."""
+
+    @property
+    def values(self) -> int:
+        """How many numbers each bucket of a series has."""
+        return self.periods[0].slice.values + (self.below is not None)
+
+
+class Grouped(NamedTuple):
+    """All slices of a query under their keys."""
+
+    keys: list[RawKey]
+    """The distinct keys of all KPIs and periods; elsewhere a key is its place here."""
+    kpis: list[GroupedKpi]
+
+
+class Selection(NamedTuple):
+    """The keys whose rows are asked for, by place and in order."""
+
+    places: IntArray
+    rest: bool
+    """All others are summed up in one more row."""
+    next: RowPlace | None
+    """Where the next page begins, after this place."""
+
+    @property
+    def size(self) -> int:
+        """How many rows there are at most."""
+        return len(self.places) + self.rest
+
+    def slots(self, keys: int) -> IntArray:
+        """For each of so many keys: which selected row it is; -1 for none."""
+        slots = np.full(keys, -1)
+        slots[self.places] = np.arange(len(self.places))
+        return slots
+
+
+class Ranked(NamedTuple):
+    """What was read for a query, under its keys, and which of them are in its answer."""
+
+    reading: Reading
+    grouped: Grouped
+    selection: Selection
+    names: Mapping[NameKey, str] = MappingProxyType({})
+    """The display names of the ids in the answer, if they were asked for."""
+
+
+def _through(slots: IntArray, key: IntArray) -> IntArray:
+    return np.where(key == NONE, NONE, slots[key]) if len(slots) else key
+
+
+def _is_left(slots: IntArray, key: IntArray) -> npt.NDArray[np.bool_]:
+    left: npt.NDArray[np.bool_] = (key != NONE) & (_through(slots, key) == NONE)
+    return left
+
+
+def key_maker(dimensions: Sequence[Dimension]) -> Callable[[RawKey], GroupKey]:
+    """Makes keys of rows' ids."""
+    fields = [_KEY_FIELDS[dimension] for dimension in sorted(dimensions)]
+    return lambda raw: GroupKey(**dict(zip(fields, raw, strict=True)))
+
+
+_KEY_FIELDS = dict(zip(sorted(Dimension), GroupKey._fields, strict=True))
