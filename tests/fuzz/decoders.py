@@ -4,6 +4,7 @@ Nothing but a refusal that names a field may be raised; and two ways to read the
 """
 
 import base64
+import contextlib
 import gzip
 from collections.abc import Callable, Iterator, Mapping
 from random import Random
@@ -29,7 +30,7 @@ from telwerkd.transport.codec.gradual import decoding
 from telwerkd.transport.codec.queries import decode_query
 from telwerkd.transport.codec.query_batch import split_queries
 from telwerkd.transport.codec.settings import decode_default_hours, decode_version, place_of
-from telwerkd.transport.codec.splitting import account_of
+from telwerkd.transport.codec.splitting import FIELDS_MAX, account_of, parts
 from telwerkd.transport.endpoint.address import parse
 from telwerkd.transport.http.compression import Unpacking, weight
 from telwerkd.transport.http.connect import STREAM_CODECS, UNARY_CODECS, codec_of, opened_envelope, timeout_of
@@ -172,7 +173,7 @@ def _same_in_pieces(kind: Any, raw: bytes, whole: Any) -> None:
         account = account_of(raw)
     except TelwerkError as error:
         _check(error)
-        if whole is not None and not _has_group(whole):
+        if whole is not None and not _has_group(whole) and not _has_too_many_fields(memoryview(raw)):
             raise ViolationError(f"protobuf reads it, and a piece at a time it is refused: {error}") from None
         return
     if whole is None:
@@ -181,6 +182,15 @@ def _same_in_pieces(kind: Any, raw: bytes, whole: Any) -> None:
         raise ViolationError("a piece at a time it is another message")
     if hasattr(whole, "account_id") and account != whole.account_id:
         raise ViolationError(f"its account is {account!r} by its bytes, {whole.account_id!r} by protobuf")
+
+
+def _has_too_many_fields(raw: memoryview) -> bool:
+    """Whether a message, or one within it, has more fields than may be read a piece at a time; protobuf reads any."""
+    with contextlib.suppress(InvalidArgumentError):  # a text is no message
+        found = list(parts(raw))
+        within = (raw[part.content : part.end] for part in found if part.has_length)
+        return len(found) > FIELDS_MAX or any(len(one) > FIELDS_MAX and _has_too_many_fields(one) for one in within)
+    return False
 
 
 def _has_group(message: Any) -> bool:
