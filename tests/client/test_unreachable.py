@@ -17,6 +17,7 @@ from telwerk import AsyncTelwerk, Telwerk, errors
 from telwerk.proxies import Proxy, is_local, proxy_of
 from tests.client.command import telwerk
 from tests.conftest import ServerProcess, serving
+from tests.relay import leading_once
 
 NOW = dt.datetime.now(dt.UTC)
 DAY = dt.timedelta(days=1)
@@ -130,15 +131,46 @@ def test_where_nobody_listens_it_is_not_tls_that_is_to_blame(authority: Authorit
     assert "no server listens at unix:/nowhere/telwerk.sock" in said("unix:/nowhere/telwerk.sock")
 
 
-def test_a_server_that_dies_under_a_call_is_not_said_to_want_tls(server: ServerProcess) -> None:
+# --- connections that worked ------------------------------------------------------------------------------------------
+
+
+def broken_watch(client: Telwerk) -> Iterator[str]:
+    """None yet, and then what is said of the break."""
     days = {"start": NOW.date(), "end": NOW.date() + DAY}
-    with Telwerk(server.address) as client:
-        updates = client.watch("acme", "feedback_count", patience_seconds=0.0, **days)
+    updates = client.watch("acme", "feedback_count", patience_seconds=0.0, **days)
+    next(updates)
+    yield ""
+    with pytest.raises(errors.UnreachableError) as caught:
         next(updates)
+    yield str(caught.value)
+
+
+def test_a_server_that_dies_under_a_call_is_not_said_to_want_tls(server: ServerProcess) -> None:
+    with Telwerk(server.address) as client:
+        said_of_it = broken_watch(client)
+        next(said_of_it)
         server.process.kill()
-        with pytest.raises(errors.TelwerkError) as caught:
-            next(updates)
-    assert "TLS" not in str(caught.value)
+        text = next(said_of_it)
+    assert re.fullmatch(f"the connection to {server.address} ended while a call was running (.+): call again", text)
+
+
+def test_a_connection_that_was_too_old_is_said_to_have_been(tmp_path: Path) -> None:
+    config = tmp_path / "telwerk.toml"
+    config.write_text("connection_age_seconds = 0.5\nconnection_grace_seconds = 0.5\n")
+    with serving(tmp_path / "telwerk.db", "--config", str(config)) as server, Telwerk(server.address) as client:
+        *_, text = broken_watch(client)
+    assert text.startswith(f"the connection to {server.address} ended because of its age")
+    assert "connection_age_seconds" in text
+
+
+def test_a_way_that_worked_and_ends_at_once_is_not_said_to_need_tls(server: ServerProcess) -> None:
+    """As where what stands between has no server left."""
+    with leading_once(server.address) as address, Telwerk(address) as client:
+        assert client.kpis()
+        server.process.kill()
+        with pytest.raises(errors.UnreachableError) as caught:
+            client.kpis()
+    assert f"the server at {address} cannot be reached" in str(caught.value)
 
 
 # --- proxies ---------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from typing import Any, Self, TypeVar, Unpack
 import grpc
 import grpc.aio
 
-from telwerk.errors import error_of, in_other_process
+from telwerk.errors import in_other_process
 from telwerk.explanations import AsyncExplanation
 from telwerk.forking import asyncio_machinery
 from telwerk.operations import Operations
@@ -109,9 +109,11 @@ class AsyncTelwerk(Operations):
     async def _answer(self, call: Call) -> Any:
         timeout, metadata = self.connection.timeout_seconds, self.connection.metadata
         try:
-            return await call.method_of(self._stubs)(call.request, timeout=timeout, metadata=metadata)
+            answer = await call.method_of(self._stubs)(call.request, timeout=timeout, metadata=metadata)
         except grpc.RpcError as error:
-            raise error_of(error, self.connection) from error
+            raise self._failure(error) from error
+        self._has_answered = True
+        return answer
 
     async def stream(self, batches: Batches) -> AsyncIterator[StreamEventsResponse]:
         """Sends batches without waiting, and gives the answer of each; see `Telwerk.stream`. `batches` may be async."""
@@ -120,9 +122,10 @@ class AsyncTelwerk(Operations):
         call = method(_requests(batches, failures), metadata=self.connection.metadata)
         try:
             async for answer in call:
+                self._has_answered = True
                 yield answer
         except grpc.RpcError as error:
-            raise error_of(error, self.connection) from error
+            raise self._failure(error) from error
         finally:
             call.cancel()
         if failures:
@@ -183,9 +186,10 @@ class AsyncTelwerk(Operations):
             try:
                 async for update in call:
                     patience.answered()
+                    self._has_answered = True
                     yield watched.update(update)
             except grpc.RpcError as error:
-                broken = error_of(error, self.connection)
+                broken = self._failure(error)
                 broken.__cause__ = error
             finally:
                 call.cancel()

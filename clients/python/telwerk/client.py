@@ -20,7 +20,6 @@ from typing import Any, Self, TypeVar, Unpack
 
 import grpc
 
-from telwerk.errors import error_of
 from telwerk.explanations import Explanation
 from telwerk.forking import OwnLink, answers
 from telwerk.operations import Operations
@@ -97,9 +96,11 @@ class Telwerk(Operations):
     def _answer(self, call: Call) -> Any:
         timeout, metadata = self.connection.timeout_seconds, self.connection.metadata
         try:
-            return call.method_of(self._link.stubs)(call.request, timeout=timeout, metadata=metadata)
+            answer = call.method_of(self._link.stubs)(call.request, timeout=timeout, metadata=metadata)
         except grpc.RpcError as error:
-            raise error_of(error, self.connection) from error
+            raise self._failure(error) from error
+        self._has_answered = True
+        return answer
 
     def stream(self, batches: Iterable[tuple[str, Iterable[Event]]]) -> Iterator[StreamEventsResponse]:
         """Sends batches, each an account and its events, without waiting; gives the answer of each, in their order.
@@ -116,9 +117,11 @@ class Telwerk(Operations):
         failures: list[Exception] = []
         call = self._link.stubs.ingestion.StreamEvents(_requests(batches, failures), metadata=self.connection.metadata)
         try:
-            yield from answers(call)
+            for answer in answers(call):
+                self._has_answered = True
+                yield answer
         except grpc.RpcError as error:
-            raise error_of(error, self.connection) from error
+            raise self._failure(error) from error
         if failures:
             raise failures[0]
 
@@ -184,9 +187,10 @@ class Telwerk(Operations):
             try:
                 for update in answers(call):
                     patience.answered()
+                    self._has_answered = True
                     yield watched.update(update)
             except grpc.RpcError as error:
-                broken = error_of(error, self.connection)
+                broken = self._failure(error)
                 broken.__cause__ = error
             time.sleep(patience.pause_seconds(broken, time.monotonic()))
 

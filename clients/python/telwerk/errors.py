@@ -134,8 +134,11 @@ _REASONS: Final[Mapping[str, type[TelwerkError]]] = {
 """Reasons that tell apart what has one code."""
 
 
-def error_of(error: grpc.RpcError, connection: Connection) -> TelwerkError:
-    """What `error`, raised by a call over `connection`, means. The original is to be kept as its cause."""
+def error_of(error: grpc.RpcError, connection: Connection, *, has_answered: bool) -> TelwerkError:
+    """What `error`, raised by a call over `connection`, means. The original is to be kept as its cause.
+
+    `has_answered`: whether the server answered anything before.
+    """
     if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
         return TelwerkError(str(error), grpc.StatusCode.UNKNOWN, StatusDetails())
     code, text = error.code(), error.details() or ""
@@ -144,7 +147,7 @@ def error_of(error: grpc.RpcError, connection: Connection) -> TelwerkError:
     if known := _REASONS.get(details.reason):
         return known(text, code, details)
     if not details.reason and code is grpc.StatusCode.UNAVAILABLE:
-        return UnreachableError(unreachable(text, connection), code, details)
+        return UnreachableError(unreachable(text, connection, has_answered=has_answered), code, details)
     if not details.reason and code is grpc.StatusCode.DEADLINE_EXCEEDED:
         text = f"the server at {address} gave no answer in time"
     elif not details.reason and code is grpc.StatusCode.RESOURCE_EXHAUSTED:

@@ -5,8 +5,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Unpack
 
+import grpc
+
 from telwerk.connection import ApiKey, Connection
-from telwerk.errors import InvalidArgumentError, refused_query
+from telwerk.errors import InvalidArgumentError, TelwerkError, error_of, refused_query
 from telwerk.names import KINDS, KindName
 from telwerk.queries import (
     PAGE_SIZE_MAX,
@@ -74,11 +76,18 @@ class Operations:
         timeout_seconds: float = 30.0,
     ) -> None:
         self.connection = Connection(address, api_key, tls, client_certificate, timeout_seconds)
+        self._has_answered = False
         self._open()
 
     def _open(self) -> None:
         """Makes the client's own kind of channel for its connection."""
         raise NotImplementedError
+
+    def _failure(self, error: grpc.RpcError) -> TelwerkError:
+        failure = error_of(error, self.connection, has_answered=self._has_answered)
+        # What has a reason is the server's own.
+        self._has_answered = self._has_answered or bool(failure.reason)
+        return failure
 
     @property
     def address(self) -> str:

@@ -58,6 +58,11 @@ _WITH_TLS: Final[tuple[tuple[str, str], ...]] = (
         r"WRONG_VERSION_NUMBER|HTTP_REQUEST|UNKNOWN_PROTOCOL",
         "the server at {address} speaks plain text, and this client TLS: switch TLS on there, or off here",
     ),
+)
+
+# Guesses, which no longer hold once the server has answered.
+
+_AT_ONCE_WITH_TLS: Final[tuple[tuple[str, str], ...]] = (
     (
         r"handshake read failed|handshaker shutdown|before receiving SETTINGS",
         (
@@ -74,7 +79,7 @@ _WITH_TLS: Final[tuple[tuple[str, str], ...]] = (
     ),
 )
 
-_WITHOUT_TLS: Final[tuple[tuple[str, str], ...]] = (
+_AT_ONCE_WITHOUT_TLS: Final[tuple[tuple[str, str], ...]] = (
     (
         r"socket closed|connection reset|broken pipe",
         (
@@ -91,36 +96,50 @@ _WITHOUT_TLS: Final[tuple[tuple[str, str], ...]] = (
     ),
 )
 
+_BROKEN: Final[tuple[tuple[str, str], ...]] = (
+    (
+        r"max[_ ](connection[_ ])?age",
+        (
+            "the connection to {address} ended because of its age, which the server's connection_age_seconds bounds "
+            "({cause}): call again"
+        ),
+    ),
+    (
+        r"socket closed|connection reset|broken pipe|GOAWAY|keepalive|ping timeout",
+        "the connection to {address} ended while a call was running ({cause}): call again",
+    ),
+)
+
 _CONNECTING: Final = "failed to connect"
 
 
-def unreachable(text: str, connection: Connection) -> str:
-    """What grpc's text of an UNAVAILABLE call means for who made it."""
+def unreachable(text: str, connection: Connection, *, has_answered: bool) -> str:
+    """What grpc's text of an UNAVAILABLE call means for who made it, of a server that `has_answered` before or not."""
     cause = text.rpartition("last error: ")[2]
     address, proxy = connection.address, connection.proxy
     if re.match("https?://", address):
         return f"{address} is a URL: give host:port alone (and tls=True, or --tls, for TLS)"
+    if _CONNECTING not in text and (broken := _finder(cause, connection)(_BROKEN)):
+        return broken
     if proxy is None:
-        return _sentence(text, cause, connection)
+        return _sentence(text, cause, connection, has_answered=has_answered)
     if refused := re.search(r"proxy returned response code (\d+)", cause):
         return f"{proxy}, does not connect to {address} (it answers {refused[1]}); no_proxy excepts hosts from it"
     if re.search(r"connection refused", cause, re.IGNORECASE):
         return f"nothing listens at {proxy}, and {address} is to be reached through it; no_proxy excepts hosts from it"
-    return f"{_sentence(text, cause, connection)}; on the way is {proxy}"
+    return f"{_sentence(text, cause, connection, has_answered=has_answered)}; on the way is {proxy}"
 
 
-def _sentence(text: str, cause: str, connection: Connection) -> str:
+def _sentence(text: str, cause: str, connection: Connection, *, has_answered: bool) -> str:
     """The way without a proxy, or beyond it."""
-    said = _finder(cause, connection)
+    said, has_tls = _finder(cause, connection), connection.tls is not False
     known = said(_ANY)
     # A connection that was there and broke tells nothing of TLS.
     if known is None and _CONNECTING in text:
-        known = said(_WITHOUT_TLS if connection.tls is False else _WITH_TLS)
-    if (
-        known is None
-        and connection.tls is not False
-        and re.search(r"ssl|tls|handshake|certificate", cause, re.IGNORECASE)
-    ):
+        known = said(_WITH_TLS) if has_tls else None
+        if known is None and not has_answered:
+            known = said(_AT_ONCE_WITH_TLS if has_tls else _AT_ONCE_WITHOUT_TLS)
+    if known is None and has_tls and re.search(r"ssl|tls|handshake|certificate", cause, re.IGNORECASE):
         return f"no secure connection to {connection.address} comes about ({cause})"
     return known or f"the server at {connection.address} cannot be reached ({cause})"
 
@@ -128,6 +147,6 @@ def _sentence(text: str, cause: str, connection: Connection) -> str:
 def _finder(cause: str, connection: Connection) -> Callable[[tuple[tuple[str, str], ...]], str | None]:
     def said(causes: tuple[tuple[str, str], ...]) -> str | None:
         found = next((sentence for pattern, sentence in causes if re.search(pattern, cause, re.IGNORECASE)), None)
-        return found and found.format(address=connection.address, host=host_of(connection.address))
+        return found and found.format(address=connection.address, host=host_of(connection.address), cause=cause)
 
     return said

@@ -13,9 +13,9 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import type { CallOptions as GrpcOptions, Client, ClientDuplexStream, Metadata } from "@grpc/grpc-js";
+import type { CallOptions as GrpcOptions, Client, ClientDuplexStream, ClientReadableStream, Metadata } from "@grpc/grpc-js";
 
-import { errorOf } from "./errors.js";
+import { errorOf, TelwerkError } from "./errors.js";
 import type { Target } from "./reach.js";
 
 /** What one call may do otherwise. */
@@ -101,10 +101,11 @@ function callOnce(method: Bound, request: Init, options: CallOptions = {}): Prom
       grpcOptions({ timeoutMs, ...options }),
       (error, answer) => {
         options.signal?.removeEventListener("abort", cancel);
-        if (answer === undefined) reject(errorOf(error, target));
+        if (answer === undefined) reject(failureOf(error, target));
         else resolve(answer);
       },
     );
+    call.once("metadata", () => answered(target));
     const cancel = () => call.cancel();
     options.signal?.addEventListener("abort", cancel);
   });
@@ -145,21 +146,32 @@ async function send(requests: Requests<Init>, call: ClientDuplexStream<Init, Mes
 
 /** The answers as they come; whoever stops reading cancels the call. */
 async function* answersOf(
-  call: AsyncIterable<Message> & { cancel(): void },
+  call: ClientReadableStream<Message>,
   { signal }: CallOptions,
   target: Target,
 ): AsyncGenerator<Message> {
   const cancel = () => call.cancel();
   signal?.addEventListener("abort", cancel);
+  call.once("metadata", () => answered(target));
   try {
     if (signal?.aborted === true) cancel();
     yield* call;
   } catch (error) {
-    throw errorOf(error, target);
+    throw failureOf(error, target);
   } finally {
     signal?.removeEventListener("abort", cancel);
     cancel();
   }
+}
+
+function answered(target: Target): void {
+  target.hasAnswered = true;
+}
+
+function failureOf(error: unknown, target: Target): unknown {
+  const failure = errorOf(error, target);
+  if (failure instanceof TelwerkError && failure.reason !== "") answered(target);
+  return failure;
 }
 
 function grpcOptions({ timeoutMs }: CallOptions): GrpcOptions {

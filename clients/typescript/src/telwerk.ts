@@ -82,7 +82,7 @@ export class Telwerk {
     this.#client = new Client(targetOf(address), channelCredentials(options.tls ?? false), channel);
     const tls = options.tls !== undefined && options.tls !== false;
     const proxy = mayHaveProxy(address) ? proxyOf(address, this.#client.getChannel().getTarget()) : undefined;
-    const target = { address, tls, proxy };
+    const target = { address, tls, proxy, hasAnswered: false };
     const metadata = new Metadata();
     if (options.apiKey !== undefined) metadata.set("authorization", `Bearer ${options.apiKey}`);
     const connection = { client: this.#client, metadata, timeoutMs: options.timeoutMs ?? TIMEOUT_MS, target };

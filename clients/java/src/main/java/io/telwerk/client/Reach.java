@@ -16,14 +16,16 @@ import java.net.URI;
 import java.net.URISyntaxException;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Pattern;
 
 /**
  * The server that a client calls. As an interceptor it says in a sentence that helps that no server can be reached.
  *
  * @param proxy what stands between; null for nothing
+ * @param answered set by the first answer: that a connection ends says nothing of TLS any more
  */
-record Reach(String address, boolean tls, String proxy) implements ClientInterceptor {
+record Reach(String address, boolean tls, String proxy, AtomicBoolean answered) implements ClientInterceptor {
   private static final Metadata.Key<byte[]> DETAILS =
       Metadata.Key.of("grpc-status-details-bin", Metadata.BINARY_BYTE_MARSHALLER);
 
@@ -36,12 +38,14 @@ record Reach(String address, boolean tls, String proxy) implements ClientInterce
           "(?:(?:.*\\.)?localhost|ip6-(?:localhost|loopback)|localhost[46]?\\.localdomain[46]?|localhost[46])\\.?"
               + "|127(?:\\.\\d{1,3}){3}|::1|(?:0+:){7}0*1|::ffff:127\\..*");
   private static final Pattern UNKNOWN = Pattern.compile("(?i)unable to resolve|UnknownHost");
-  private static final Pattern BAD_TLS = Pattern.compile("(?i)ssl|tls|certif|PKIX|closed|reset");
-  private static final Pattern WANTS_TLS = Pattern.compile("(?i)closed|reset|first received frame|http2 exception|preface");
+  private static final Pattern BAD_TLS = Pattern.compile("(?i)ssl|tls|certif|PKIX");
+  private static final Pattern ENDED = Pattern.compile("(?i)closed|reset|first received frame|http2 exception|preface");
+  private static final Pattern TOO_OLD = Pattern.compile("max[_ ](?:connection[_ ])?age");
 
   /** Of a server at an address; finds the proxy as gRPC does. */
   static Reach of(String address, boolean tls) {
-    return new Reach(address, tls, address.contains(",") || isLoopback(address) ? null : proxyOf(address));
+    String proxy = address.contains(",") || isLoopback(address) ? null : proxyOf(address);
+    return new Reach(address, tls, proxy, new AtomicBoolean());
   }
 
   /** Whether the address is one of this host itself, to which no proxy leads. */
@@ -88,6 +92,12 @@ record Reach(String address, boolean tls, String proxy) implements ClientInterce
         super.start(
             new SimpleForwardingClientCallListener<>(listener) {
               @Override
+              public void onHeaders(Metadata answer) {
+                answered.set(true);
+                super.onHeaders(answer);
+              }
+
+              @Override
               public void onClose(Status status, Metadata trailers) {
                 super.onClose(explained(status, trailers), trailers);
               }
@@ -98,7 +108,11 @@ record Reach(String address, boolean tls, String proxy) implements ClientInterce
   }
 
   private Status explained(Status status, Metadata trailers) {
-    boolean unreachable = status.getCode() == Status.Code.UNAVAILABLE && !trailers.containsKey(DETAILS);
+    if (trailers.containsKey(DETAILS)) {
+      answered.set(true);
+      return status;
+    }
+    boolean unreachable = status.getCode() == Status.Code.UNAVAILABLE;
     return unreachable ? status.withDescription(sentence(text(status))) : status;
   }
 
@@ -111,6 +125,14 @@ record Reach(String address, boolean tls, String proxy) implements ClientInterce
   }
 
   private String sentence(String text) {
+    boolean ended = ENDED.matcher(text).find();
+    if (TOO_OLD.matcher(text).find()) {
+      return "the connection to " + address
+          + " ended because of its age, which the server's connection_age_seconds bounds (" + text + "): call again";
+    }
+    if (answered.get() && (ended || text.contains("Keepalive failed"))) {
+      return "the connection to " + address + " ended while a call was running (" + text + "): call again";
+    }
     if (proxy != null) {
       return address + " cannot be reached through the proxy " + proxy + ", which the environment names (" + text + ")";
     }
@@ -120,11 +142,11 @@ record Reach(String address, boolean tls, String proxy) implements ClientInterce
     if (UNKNOWN.matcher(text).find()) {
       return "the host of " + address + " is not known: is the address right?";
     }
-    if (tls && BAD_TLS.matcher(text).find()) {
+    if (tls && (ended || BAD_TLS.matcher(text).find())) {
       return "no secure connection to " + address + " (" + text
           + "): is TLS on there, and is its certificate to be trusted?";
     }
-    if (!tls && WANTS_TLS.matcher(text).find()) {
+    if (ended) {
       return "the connection to " + address + " ended before an answer (" + text
           + "): does the server want TLS (the builder's tls)?";
     }
