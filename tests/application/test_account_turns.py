@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from telwerkd.application.account_turns import AccountTurns
-from telwerkd.application.rests import SHARED_SECONDS, Rests, Sharing
+from telwerkd.application.throttling import SHARED_SECONDS, AccountThrottle, Sharing
 from telwerkd.domain.errors import QuotaExceededError
 from telwerkd.domain.ids import AccountId
 from tests.conftest import eventually
@@ -19,8 +19,8 @@ class Calls:
     def __init__(self, weight_max: int, waiting_max: int = 100) -> None:
         self.now = 0.0
         self.sharing = Sharing(lambda: self.now)
-        self.rests = Rests(self.sharing, 1.0, lambda: self.now)
-        self.turns = AccountTurns(self.sharing, weight_max, self._check, self.rests)
+        self.throttle = AccountThrottle(self.sharing, 1.0, lambda: self.now)
+        self.turns = AccountTurns(self.sharing, weight_max, self._check, self.throttle)
         self.begun = list[str]()
         self._waiting_max = waiting_max
         self._over: dict[str, asyncio.Event] = {}
@@ -156,7 +156,7 @@ async def test_an_account_rests_after_calls_that_took_long_and_others_do_not_wai
     calls = Calls(weight_max=1)
     await calls.make(BRAM, "b1")
     await calls.make(ANNA, "a1")
-    calls.rests.worked(ANNA, 60.0)
+    calls.throttle.worked(ANNA, 60.0)
     for name in ("a2", "a3", "a4"):
         await calls.make(ANNA, name)
     await calls.end("a1", "b1")

@@ -25,7 +25,7 @@ from telwerkd.domain.conversation.state import State
 from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
 from telwerkd.domain.counting.counters import ChunkKey, chunk_changes
 from telwerkd.domain.counting.deltas import DeltaEntries, DeltaEntry, Deltas
-from telwerkd.domain.counting.fingerprint import Fingerprints, Part
+from telwerkd.domain.counting.fingerprint import FingerprintKey, Fingerprints
 from telwerkd.domain.counting.merging import merged
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, OperatorId
 from telwerkd.domain.time.opening_hours import OpenStretch, schedule_of
@@ -375,4 +375,4 @@ def test_another_count_has_another_fingerprint(seed: int) -> None:
     other = [*entries[:at], (*ids, n + 1), *entries[at + 1 :]]
     differing = fingerprint(entries).differing(fingerprint(other))
     chunk = entries[at][4] // CHUNK_QUARTER_HOURS
-    assert differing == {Part(Kpi.GOALS_REACHED, grouping, chunk) for grouping in range(16)}
+    assert differing == {FingerprintKey(Kpi.GOALS_REACHED, grouping, chunk) for grouping in range(16)}

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from typing import TypeVar
 
 import pytest
 import pytest_asyncio
@@ -17,6 +18,8 @@ from telwerkd.storage.open_store import opened, prepare
 from tests.conftest import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+T = TypeVar("T")
 
 GREEDY, OTHER, THIRD = AccountId("greedy"), AccountId("other"), AccountId("third")
 
@@ -53,13 +56,18 @@ def thread(view: Snapshot) -> threading.Thread:
     return threading.current_thread()
 
 
+async def read(readers: Readers, account: AccountId, work: Callable[[Snapshot], T]) -> T:
+    """What `work` gives, as it is."""
+    return await readers.read(account, work, lambda found: found)
+
+
 async def test_an_account_never_holds_more_than_half_of_the_readers(store: Store) -> None:
     """However much it asks, the other half is free for others, who do not wait for it."""
     readers, slow = Readers(store, 100), Slow()
-    asked = [asyncio.create_task(readers.read(GREEDY, slow)) for _ in range(20)]
+    asked = [asyncio.create_task(read(readers, GREEDY, slow)) for _ in range(20)]
     await slow.begun(store.reads_at_once // 2)
     for _ in range(10):
-        await readers.read(OTHER, thread)
+        await read(readers, OTHER, thread)
     assert slow.running == store.reads_at_once // 2
     slow.let_go.set()
     assert await asyncio.gather(*asked) == [0] * 20
@@ -68,12 +76,12 @@ async def test_an_account_never_holds_more_than_half_of_the_readers(store: Store
 async def test_what_waits_beyond_the_bound_is_refused_by_its_name(store: Store) -> None:
     """Another account is not: the bound is one of each."""
     readers, slow = Readers(store, 3), Slow()
-    asked = [asyncio.create_task(readers.read(GREEDY, slow)) for _ in range(store.reads_at_once // 2 + 3)]
+    asked = [asyncio.create_task(read(readers, GREEDY, slow)) for _ in range(store.reads_at_once // 2 + 3)]
     await slow.begun(store.reads_at_once // 2)
     with pytest.raises(QuotaExceededError, match="waiting_queries_per_account_max") as refused:
-        await readers.read(GREEDY, thread)
+        await read(readers, GREEDY, thread)
     assert refused.value.limit == "waiting_queries_per_account_max"
-    await readers.read(OTHER, thread)
+    await read(readers, OTHER, thread)
     in_any_case = asyncio.create_task(readers.run(GREEDY, lambda: store.read(GREEDY, thread), waiting_is_bounded=False))
     slow.let_go.set()
     await asyncio.gather(*asked, in_any_case)
@@ -88,11 +96,11 @@ async def test_accounts_take_turns(store: Store) -> None:
         return lambda _view: order.append(account)
 
     half = store.reads_at_once // 2
-    holding = [asyncio.create_task(readers.read(who, slow)) for who in (GREEDY, OTHER) for _ in range(half)]
+    holding = [asyncio.create_task(read(readers, who, slow)) for who in (GREEDY, OTHER) for _ in range(half)]
     await slow.begun(2 * half)
-    asked = [asyncio.create_task(readers.read(GREEDY, noted(GREEDY))) for _ in range(30)]
+    asked = [asyncio.create_task(read(readers, GREEDY, noted(GREEDY))) for _ in range(30)]
     await asyncio.sleep(0)
-    asked.append(asyncio.create_task(readers.read(THIRD, noted(THIRD))))
+    asked.append(asyncio.create_task(read(readers, THIRD, noted(THIRD))))
     await asyncio.sleep(0)
     slow.let_go.set()
     await asyncio.gather(*holding, *asked)
@@ -103,14 +111,14 @@ async def test_a_caller_that_goes_away_while_it_waits_is_not_worked_for(store: S
     """Its place in the queue is free at once."""
     readers, slow = Readers(store, 1), Slow()
     ran: list[Snapshot] = []
-    asked = [asyncio.create_task(readers.read(GREEDY, slow)) for _ in range(store.reads_at_once // 2)]
+    asked = [asyncio.create_task(read(readers, GREEDY, slow)) for _ in range(store.reads_at_once // 2)]
     await slow.begun(len(asked))
-    gone = asyncio.create_task(readers.read(GREEDY, ran.append))
+    gone = asyncio.create_task(read(readers, GREEDY, ran.append))
     await asyncio.sleep(0)
     gone.cancel()
     with suppress(asyncio.CancelledError):
         await gone
-    stays = asyncio.create_task(readers.read(GREEDY, thread))
+    stays = asyncio.create_task(read(readers, GREEDY, thread))
     await asyncio.sleep(0)
     slow.let_go.set()
     await asyncio.gather(*asked, stays)
@@ -122,21 +130,21 @@ async def test_what_runs_holds_its_place_although_its_caller_went_away(store: St
     readers, slow = Readers(store, 100), Slow()
     half = store.reads_at_once // 2
     for _ in range(3):
-        asked = [asyncio.create_task(readers.read(GREEDY, slow)) for _ in range(half)]
+        asked = [asyncio.create_task(read(readers, GREEDY, slow)) for _ in range(half)]
         await slow.begun(half)
         for task in asked:
             task.cancel()
         await asyncio.wait(asked)
-    await readers.read(OTHER, thread)
+    await read(readers, OTHER, thread)
     assert slow.running == half
     slow.let_go.set()
-    await readers.read(GREEDY, thread)
+    await read(readers, GREEDY, thread)
 
 
 async def test_reading_and_computing_run_in_threads(store: Store) -> None:
     """On either database: what is computed in an answer that takes long keeps no other call waiting."""
     readers, here = Readers(store, 100), threading.current_thread()
-    assert await readers.read(OTHER, thread) is not here
+    assert await read(readers, OTHER, thread) is not here
     assert await readers.compute(OTHER, threading.current_thread) is not here
     if isinstance(store, ReadsInline):
         with store.inline_view(OTHER) as view:

@@ -16,7 +16,7 @@ from telwerk.v1 import (
     settings_service_pb2 as settings,
 )
 from telwerk.v1.display_name_pb2 import NAME_KIND_OPERATOR, DisplayName
-from telwerkd.application.rests import Rests, Sharing
+from telwerkd.application.throttling import AccountThrottle, Sharing
 from telwerkd.domain.ids import AccountId
 from telwerkd.transport.security import keys_file
 from telwerkd.transport.security.keys_file import Role
@@ -335,7 +335,7 @@ async def test_a_window_is_full_of_bytes_as_it_is_of_events():
 
 async def test_accounts_decode_in_turn():
     """A turn of the loop has room for so many bytes; the next one is of the account that waits for longest."""
-    turns, order = DecodingTurns(Rests(Sharing(), 0.0), 100), list[str]()
+    turns, order = DecodingTurns(AccountThrottle(Sharing(), 0.0), 100), list[str]()
 
     async def decode(name: str) -> None:
         async with turns.turn(AccountId(name[0]), 60):

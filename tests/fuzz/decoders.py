@@ -21,7 +21,7 @@ from telwerkd.domain.ids import SECOND, Micros
 from telwerkd.transport.codec import page_tokens
 from telwerkd.transport.codec.dimension_values import decode_asked
 from telwerkd.transport.codec.display_names import NameLimits, NameReader
-from telwerkd.transport.codec.errors import to_rpc_status, told
+from telwerkd.transport.codec.errors import described, to_rpc_status
 from telwerkd.transport.codec.event_batch import EventBatches
 from telwerkd.transport.codec.events import EventDecoder, EventLimits
 from telwerkd.transport.codec.explanations import decode_explain
@@ -108,7 +108,7 @@ _RAW: Final = {"IngestEvents": _of_events, "StreamEvents": _of_events, "BatchQue
 
 def _check(error: TelwerkError) -> str:
     """Holds a refusal against what every refusal must say; its reason."""
-    about = told(error)
+    about = described(error)
     if not isinstance(error, InvalidArgumentError) or not about.field or not about.message:
         raise ViolationError(f"a refusal names no field: {error!r}")
     if to_rpc_status(error).ByteSize() > STATUS_BYTES_MAX:

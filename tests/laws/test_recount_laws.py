@@ -22,7 +22,7 @@ from telwerkd.domain.catalogue.specs import SPECS, Kpi
 from telwerkd.domain.conversation.events import Event, WentLive
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.conversation.state import CURRENT_RULES, PART_ONE
-from telwerkd.domain.counting.counters import cut_entries
+from telwerkd.domain.counting.counters import project_entries
 from telwerkd.domain.counting.durations import SUM
 from telwerkd.domain.counting.measures import COUNTED, has_durations, is_held_back, is_service_time, kpi_of
 from telwerkd.domain.counting.reading import unpacked
@@ -124,7 +124,7 @@ def counted(view: Any) -> Counter[Kpi]:
     found: Counter[Kpi] = Counter()
     parts = [(key.measure, unpacked(key.measure, [0], [blob])) for key, blob in view.every_chunk() if not key.grouping]
     waiting = [(COUNTED[kpi], view.deltas(COUNTED[kpi])) for kpi in Kpi]
-    parts += [(measure, cut_entries(measure, deltas, 0)[1]) for measure, deltas in waiting if len(deltas)]
+    parts += [(measure, project_entries(measure, deltas, 0)[1]) for measure, deltas in waiting if len(deltas)]
     for measure, cells in parts:
         if not is_held_back(measure) and not is_service_time(measure):
             is_fact = cells.code != SUM if has_durations(measure) else cells.n != 0

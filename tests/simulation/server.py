@@ -16,11 +16,11 @@ from telwerkd.application.clock import Clock
 from telwerkd.application.ports import Store, StoreFigures
 from telwerkd.domain.errors import TelwerkError, UnavailableError
 from telwerkd.server.background import Background
-from telwerkd.server.parts import NotStoredError, Parts
+from telwerkd.server.components import Components, NotStoredError
 from telwerkd.server.settings import Settings
 from telwerkd.server.upkeep_tasks import Periods
 from telwerkd.storage.schema.errors import SchemaError
-from telwerkd.storage.sql.across import Look
+from telwerkd.storage.sql.across import AsyncStatement
 from telwerkd.storage.sqlite.file import OpenedFile, served
 from telwerkd.storage.sqlite.store import SqliteStore
 from telwerkd.storage.sqlite.writer_launch import Launched
@@ -93,7 +93,7 @@ class _Across:
 class _Store(SqliteStore):
     """The real one, but for the one connection of it that has a real thread."""
 
-    async def _looking_across(self, look: Look) -> Any:
+    async def _looking_across(self, look: AsyncStatement) -> Any:
         across: Any = _Across(self._reader)
         return await look(across)
 
@@ -226,7 +226,7 @@ class Server:
 
     async def _serve(self, store: Store) -> None:
         self.store = store
-        parts = self._parts = Parts.of(self._settings, store, self.clock)
+        parts = self._parts = Components.of(self._settings, store, self.clock)
         self.services: Services = parts.services(self._settings, store, self.clock)
         self._batches = EventBatches(self._settings.event_limits, parts.budget)
         background = Background()

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from telwerkd.application.batches import IngestLimits
 from telwerkd.application.readers import Readers
-from telwerkd.application.rests import LOOP_TIMES, Rests, Sharing
+from telwerkd.application.throttling import LOOP_TIMES, AccountThrottle, Sharing
 from telwerkd.domain.ids import AccountId
-from telwerkd.process.steady import monotonic
+from telwerkd.process.monotonic_clock import monotonic
 
 
 class _Waiting(NamedTuple):
@@ -34,13 +34,13 @@ class AccountTurns:
         sharing: Sharing,
         weight_max: int,
         check: Callable[[AccountId, int, int], None],
-        rests: Rests | None = None,
+        throttle: AccountThrottle | None = None,
     ) -> None:
         """`check` raises QuotaExceededError if, beside the weight of an account that waits, no more of it may wait.
 
-        With `rests`, an account that shares rests after its calls, by how long they took.
+        With `throttle`, an account that shares rests after its calls, by how long they took.
         """
-        self._rests = rests
+        self._throttle = throttle
         self._rested: dict[AccountId, asyncio.TimerHandle] = {}
         """When accounts whose calls wait will have rested."""
         self._sharing = sharing
@@ -91,8 +91,8 @@ class AccountTurns:
 
     def end(self, account: AccountId, weight: int, seconds: float = 0.0) -> None:
         """Ends a call that had begun and took so long, and lets those of its account begin that waited for it."""
-        if self._rests is not None:
-            self._rests.worked(account, seconds)
+        if self._throttle is not None:
+            self._throttle.worked(account, seconds)
         self._calls[account] -= 1
         self._held[account] -= weight
         if not self._calls[account]:
@@ -102,7 +102,7 @@ class AccountTurns:
     def _fits(self, account: AccountId, weight: int) -> bool:
         if not self._sharing.is_shared:
             return True
-        if self._rests is not None and self._rests.left_seconds(account):
+        if self._throttle is not None and self._throttle.left_seconds(account):
             return False
         return not self._calls[account] or self._held[account] + weight <= self.weight_max
 
@@ -126,8 +126,8 @@ class AccountTurns:
         timer = self._rested.pop(account, None)
         if timer is not None:
             timer.cancel()
-        if self._rests is not None and account in self._waiting and not self._calls[account]:
-            left_seconds = self._rests.left_seconds(account)
+        if self._throttle is not None and account in self._waiting and not self._calls[account]:
+            left_seconds = self._throttle.left_seconds(account)
             self._rested[account] = asyncio.get_running_loop().call_later(left_seconds, self._begin_waiting, account)
 
 
@@ -164,8 +164,8 @@ class CallTurns:
         self.sharing = Sharing()
         self.events = AccountTurns(self.sharing, limits.account_shared_events_max, self._check_events)
         """Of calls that bring events, which they weigh."""
-        rests = Rests(self.sharing, LOOP_TIMES)
-        self.questions = AccountTurns(self.sharing, queries_max, self._check_questions, rests)
+        throttle = AccountThrottle(self.sharing, LOOP_TIMES)
+        self.questions = AccountTurns(self.sharing, queries_max, self._check_questions, throttle)
         """Of all other calls; each weighs 1."""
 
     def use(self, limits: IngestLimits, queries_max: int) -> None:

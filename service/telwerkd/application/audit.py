@@ -20,7 +20,7 @@ from telwerkd.domain.conversation.state import State
 from telwerkd.domain.counting.cells import place_of
 from telwerkd.domain.counting.counters import ChunkKey, Slots, chunk_deltas
 from telwerkd.domain.counting.deltas import DeltaEntries, DeltaEntry, Deltas
-from telwerkd.domain.counting.fingerprint import Fingerprints, Part
+from telwerkd.domain.counting.fingerprint import FingerprintKey, Fingerprints
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.counting.reading import entries_of_chunk, unpacked
 from telwerkd.domain.ids import AccountId, ConversationId, Micros
@@ -222,12 +222,12 @@ def _uncompacted(snapshot: Snapshot, damaged: Report) -> Iterator[tuple[Measure,
     yield from portion.items()
 
 
-def _differences(snapshot: Snapshot, hours: _OpeningHours, parts: set[Part]) -> dict[ChunkKey, Slots]:
+def _differences(snapshot: Snapshot, hours: _OpeningHours, parts: set[FingerprintKey]) -> dict[ChunkKey, Slots]:
     """Number by number, what the log says less what is stored, in the parts that differ."""
     differences: dict[ChunkKey, Slots] = {}
 
     def add(key: ChunkKey, slot: int, n: int) -> None:
-        if Part(key.measure, key.grouping, key.chunk) in parts:
+        if FingerprintKey(key.measure, key.grouping, key.chunk) in parts:
             slots = differences.setdefault(key, {})
             slots[slot] = slots.get(slot, 0) + n
 

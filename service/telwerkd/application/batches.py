@@ -15,7 +15,7 @@ from telwerkd.domain.conversation.events import (
     PreChatSurveyCompleted,
     TopicsSet,
 )
-from telwerkd.domain.errors import Part, QuotaExceededError, Reason
+from telwerkd.domain.errors import QuotaExceededError, Reason, RequestPart
 from telwerkd.domain.ids import ConversationId
 
 _LET_GO_AT_ONCE = 50
@@ -92,7 +92,7 @@ class Rejected(NamedTuple):
     """Why an event was refused."""
 
     reason: Reason
-    field: Part | str
+    field: RequestPart | str
     """What of it is wrong; in the transport, the field. Empty where it is no single one."""
     message: str
 
@@ -178,7 +178,7 @@ def resolved_weight(kind: Kind) -> int:
     return len(kind.goals) // _WEIGHT_ANSWERS if type(kind) is PageVisited else 0
 
 
-def let_go_of(events: list[Any], then: Callable[[], None] = lambda: None, start: int = 0) -> None:
+def free_gradually(events: list[Any], then: Callable[[], None] = lambda: None, start: int = 0) -> None:
     """Lets go of events, a few in each turn of the event loop; then calls `then`.
 
     Half a million answers, freed together, hold the loop for 50 ms. The places stay, for a transaction that has some.
@@ -186,6 +186,6 @@ def let_go_of(events: list[Any], then: Callable[[], None] = lambda: None, start:
     stop = start + _LET_GO_AT_ONCE
     events[start:stop] = [None] * len(events[start:stop])
     if stop < len(events):
-        asyncio.get_running_loop().call_soon(let_go_of, events, then, stop)
+        asyncio.get_running_loop().call_soon(free_gradually, events, then, stop)
     else:
         then()

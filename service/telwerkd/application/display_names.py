@@ -8,7 +8,7 @@ from telwerkd.application.commands.set_display_names import NamesSet, SetDisplay
 from telwerkd.application.ports import Snapshot, Store
 from telwerkd.application.readers import Readers
 from telwerkd.domain.display_names import NameKey, NameKind, folded
-from telwerkd.domain.errors import LimitExceededError, Part
+from telwerkd.domain.errors import LimitExceededError, RequestPart
 from telwerkd.domain.ids import AccountId
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ class DisplayNames:
         [done] = await self._store.write([(account, SetDisplayNames(names, self._names_max, replaces_all))])
         if done.excess:
             raise LimitExceededError(
-                Part.DISPLAY_NAMES,
+                RequestPart.DISPLAY_NAMES,
                 f"this account would have {done.excess} display names, at most {self._names_max} "
                 "(display_names_max) are allowed: remove some",
             )

@@ -26,7 +26,7 @@ from telwerkd.domain.counting.durations import SUM
 from telwerkd.domain.counting.measures import has_durations, has_packed_values, measure_of
 from telwerkd.domain.counting.reading import unpacked
 from telwerkd.domain.display_names import NameKey, keys_of_ids, keys_of_value
-from telwerkd.domain.errors import InvalidArgumentError, Part, Reason
+from telwerkd.domain.errors import InvalidArgumentError, Reason, RequestPart
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.opening_hours import OpenHours, ScheduleId
@@ -158,7 +158,7 @@ def explain(
     account, kpi = snapshot.account(), query.kpis[0]
     if kpi.since_rules > account.rules_version:
         raise InvalidArgumentError.of(
-            Part.KPI,
+            RequestPart.KPI,
             f"{kpi.id} is not counted of this account yet: `telwerkd rebuild` counts it",
             Reason.NOT_YET_COUNTED,
         )

@@ -19,7 +19,7 @@ _logged: dict[str, str] = {}
 
 
 @contextmanager
-def set_apart(what: str) -> Iterator[None]:
+def isolating_account(what: str) -> Iterator[None]:
     """Logs a failure of the work for one account, so that the other accounts do not wait for it.
 
     Raises:
@@ -50,10 +50,10 @@ def _log_once(what: str, error: str, text: str) -> None:
 
 
 @contextmanager
-def carrying_on(what: str) -> Iterator[None]:
+def logging_failures(what: str) -> Iterator[None]:
     """Logs any failure of one turn of repeated work. Nothing is lost: the next turn does what this one did not."""
     try:
-        with set_apart(what):
+        with isolating_account(what):
             yield
     except UnavailableError as error:
         log.debug("%s: %s", what, error)  # the store has logged why, once

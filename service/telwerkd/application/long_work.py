@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from telwerkd.process.steady import monotonic
+from telwerkd.process.monotonic_clock import monotonic
 
 STEP_CONVERSATIONS_MAX: Final = 50
 """Conversations that one transaction looks at: about as many as there is time for on a slow machine."""

@@ -8,7 +8,7 @@ from telwerkd.application.commands.settings import SetTimeZone, SetWidgetSetting
 from telwerkd.application.ports import Snapshot, Store
 from telwerkd.application.readers import Readers
 from telwerkd.domain.conversation.settings import ACCOUNT_DEFAULTS, WidgetVersion
-from telwerkd.domain.errors import LimitExceededError, NotFoundError, Part, Reason
+from telwerkd.domain.errors import LimitExceededError, NotFoundError, Reason, RequestPart
 from telwerkd.domain.ids import AccountId, Micros, WidgetId
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.opening_hours import Schedule, ScheduleId
@@ -62,7 +62,7 @@ class AccountSettings:
         if others is not None:
             self._exhausted(account)
             raise LimitExceededError(
-                Part.WIDGET_SETTINGS,
+                RequestPart.WIDGET_SETTINGS,
                 f"this account's other widget settings take {others} bytes, of all versions, and none is added beyond "
                 f"{self._bytes_max} (widget_settings_bytes_max): replace some by smaller ones, of the same time",
             )

@@ -13,7 +13,7 @@ from telwerkd.domain.errors import InvalidArgumentError, UnavailableError
 from telwerkd.process import log_format
 from telwerkd.process.log_format import LogStyle
 from telwerkd.server.background import BackgroundTaskError
-from telwerkd.server.parts import NotStoredError
+from telwerkd.server.components import NotStoredError
 from telwerkd.server.settings import Settings
 from telwerkd.server.settings_loading import ConfigurationError, Loaded, load
 from telwerkd.server.stopping import EXIT_NOT_STORED

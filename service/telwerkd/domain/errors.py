@@ -10,7 +10,7 @@
     └── UnavailableError         right, but not now: send it again after a while
 
 `Reason` is the catalogue of what clients can tell apart (`ErrorInfo.reason`, `Rejection.reason`); the transport maps
-the classes to gRPC statuses. `Part` is what can be wrong; which field of a request says it, the transport adds.
+the classes to gRPC statuses. `RequestPart` is what can be wrong; which field of a request says it, the transport adds.
 """
 
 import enum
@@ -59,7 +59,7 @@ class Reason(enum.Enum):
     INTERNAL = "a defect of the server"
 
 
-class Part(enum.Enum):
+class RequestPart(enum.Enum):
     """What of a question or an event can be wrong, in the words of the domain."""
 
     KPI = "KPI"
@@ -86,11 +86,11 @@ class Part(enum.Enum):
 class FieldViolation(msgspec.Struct, frozen=True):
     """What is wrong, and with what: a part of a question, or in the transport a field, as a path in the request."""
 
-    field: Part | str
+    field: RequestPart | str
     description: str
 
     def __str__(self) -> str:
-        field = self.field.value if isinstance(self.field, Part) else self.field
+        field = self.field.value if isinstance(self.field, RequestPart) else self.field
         return f"{field}: {self.description}"
 
 
@@ -111,7 +111,9 @@ class InvalidArgumentError(TelwerkError):
         self.violations = tuple(violations)
 
     @classmethod
-    def of(cls, field: Part | str, description: str, reason: Reason = Reason.INVALID_REQUEST) -> "InvalidArgumentError":
+    def of(
+        cls, field: RequestPart | str, description: str, reason: Reason = Reason.INVALID_REQUEST
+    ) -> "InvalidArgumentError":
         """The common case: one part, or one field."""
         return cls([FieldViolation(field, description)], reason)
 
@@ -119,7 +121,7 @@ class InvalidArgumentError(TelwerkError):
 class LimitExceededError(InvalidArgumentError):
     """The request is larger than this server takes."""
 
-    def __init__(self, field: Part | str, description: str) -> None:
+    def __init__(self, field: RequestPart | str, description: str) -> None:
         super().__init__([FieldViolation(field, description)], Reason.LIMIT_EXCEEDED)
 
 

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 
-def seen(ended: "asyncio.Future[Any]") -> None:
+def retrieve_exception(ended: "asyncio.Future[Any]") -> None:
     """A callback for what is awaited through `asyncio.shield`: how it ended is known, also where nobody waits any more.
 
     Without it, asyncio logs a failure that comes after its caller has gone as an error that nobody asked for.

@@ -16,7 +16,7 @@ from telwerkd.server.settings import Settings
 from telwerkd.transport.endpoint.address import Address, TcpAddress, parse, reachable
 from telwerkd.transport.endpoint.sockets import bound
 from telwerkd.transport.http.app import App, Site, probes_alone
-from telwerkd.transport.http.calls import BodyLimits, Calls
+from telwerkd.transport.http.calls import BodyLimits, ConnectCalls
 from telwerkd.transport.http.json_requests import JsonRequests
 from telwerkd.transport.http.methods import Methods
 from telwerkd.transport.http.origins import Origins
@@ -97,7 +97,7 @@ class HttpPorts:
         page_folder: Path,
     ) -> None:
         self._site = self._probes = None
-        self._calls: Calls | None = None
+        self._calls: ConnectCalls | None = None
         self._ports = ports
         limits = settings.http_limits
         if ports.probes is not None:
@@ -107,7 +107,7 @@ class HttpPorts:
             return
         methods = Methods(interceptors)
         services.register(methods)
-        self._calls = Calls(
+        self._calls = ConnectCalls(
             methods,
             JsonRequests(settings.event_limits, settings.request_bytes_max),
             BodyLimits(settings.message_bytes_max, settings.request_bytes_max),

@@ -23,7 +23,7 @@ from telwerkd.domain.counting.measures import is_held_back, is_service_time, kpi
 from telwerkd.domain.counting.reading import sum_and_counts
 from telwerkd.domain.errors import InvalidArgumentError, UnavailableError
 from telwerkd.domain.ids import SECOND, AccountId, Micros
-from telwerkd.process.steady import monotonic
+from telwerkd.process.monotonic_clock import monotonic
 from telwerkd.storage.location import Location, PostgresUrl, SqliteFile
 from telwerkd.storage.open_store import opened, prepare
 from telwerkd.storage.schema.errors import SchemaError

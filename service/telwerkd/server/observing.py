@@ -19,11 +19,11 @@ from telwerkd.metrics.exposition import Exposition, exposition, is_openmetrics, 
 from telwerkd.metrics.reading import Reading, Value, merged
 from telwerkd.process.bounded_cache import AnyCache
 from telwerkd.process.figures import Labels, LimitCounts
-from telwerkd.process.steady import monotonic
+from telwerkd.process.monotonic_clock import monotonic
 from telwerkd.server.settings import Settings
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.schema.versions import head
-from telwerkd.transport.grpc.calls import CODES, Calls
+from telwerkd.transport.grpc.calls import CODES, CallCounters
 from telwerkd.transport.grpc.gate import GateInterceptor
 
 _DATABASE_SECONDS: Final = 1.0
@@ -37,10 +37,10 @@ def limit_counts() -> LimitCounts:
     return LimitCounts([name for name in Settings.model_fields if name.endswith(_LIMIT_ENDINGS)])
 
 
-class Parts(NamedTuple):
+class FigureSources(NamedTuple):
     """Where a server's figures are kept."""
 
-    calls: Calls
+    calls: CallCounters
     gate: GateInterceptor
     budget: MemoryBudget
     ingest: Ingest
@@ -53,7 +53,7 @@ class Parts(NamedTuple):
 class Metrics:
     """What `/metrics` shows. No method waits for a call, and no call for it."""
 
-    def __init__(self, settings: Settings, parts: Parts, store: Store, clock: Clock) -> None:
+    def __init__(self, settings: Settings, parts: FigureSources, store: Store, clock: Clock) -> None:
         database = "postgresql" if isinstance(settings.database, PostgresUrl) else "sqlite"
         self._build = (version("telwerkd"), head(), database, platform.python_version())
         self._parts = parts

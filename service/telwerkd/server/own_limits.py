@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from telwerkd.application.rates import Rates
+from telwerkd.application.quotas import Rates
 
 
 class OwnLimits(BaseModel):

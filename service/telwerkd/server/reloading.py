@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from telwerkd.application.failures import carrying_on
+from telwerkd.application.failures import logging_failures
 from telwerkd.process.file_status import FileSignature, signature_of
 from telwerkd.server.background import Background
 from telwerkd.server.settings import Settings
@@ -88,7 +88,7 @@ class Reloading:
             now = self._signature()
             # One that was written a moment ago may be half written: also half of a file can be a valid one.
             if now == before and now != self._seen:
-                with carrying_on("settings"):
+                with logging_failures("settings"):
                     self.reload()
             before = now
 

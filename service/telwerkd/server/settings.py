@@ -9,7 +9,7 @@ import msgspec
 
 from telwerkd.application.batches import IngestLimits
 from telwerkd.application.query.question import QueryLimits
-from telwerkd.application.rates import RateLimits, Rates
+from telwerkd.application.quotas import RateLimits, Rates
 from telwerkd.process.descriptors import connections_max
 from telwerkd.process.log_format import LogStyle
 from telwerkd.server.settings_fields import SettingsFields

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from telwerkd.application.clock import Clock
 from telwerkd.application.commands.settle_timers import SETTLED_MAX, SETTLED_SHARED_MAX
-from telwerkd.application.failures import carrying_on
+from telwerkd.application.failures import logging_failures
 from telwerkd.application.ports import Store
-from telwerkd.application.rests import Sharing
+from telwerkd.application.throttling import Sharing
 from telwerkd.application.upkeep.freeing import NameKeeper
 from telwerkd.application.upkeep.stored_time import StoredTime
 from telwerkd.application.upkeep.upkeep import Compaction, UpkeepFigures, purge_old, settle_due
 from telwerkd.process.log_format import Event
-from telwerkd.process.steady import monotonic
+from telwerkd.process.monotonic_clock import monotonic
 from telwerkd.server.background import Background
 from telwerkd.server.settings import Settings
 from telwerkd.transport.services.health import Health
@@ -71,7 +71,7 @@ async def _settle(store: Store, clock: Clock, resumed: asyncio.Event, sharing: S
     """Notices limits that pass, also those that passed while no server ran, once the clock is held against the past."""
     stored, listens_at = StoredTime(store, clock), monotonic()
     while True:
-        with carrying_on("limits"):
+        with logging_failures("limits"):
             if not resumed.is_set():
                 await stored.resume()
                 resumed.set()
@@ -87,7 +87,7 @@ async def _compact(store: Store, every_seconds: float, figures: UpkeepFigures, s
     """Packs what was counted into chunks."""
     compaction = Compaction(store, figures, is_shared=lambda: sharing.is_shared)
     while True:
-        with carrying_on("compaction"):
+        with logging_failures("compaction"):
             while await compaction.run_once():
                 pass
         await asyncio.sleep(every_seconds)
@@ -96,7 +96,7 @@ async def _compact(store: Store, every_seconds: float, figures: UpkeepFigures, s
 async def _free_names(names: NameKeeper) -> None:
     """Frees the names that nothing uses any more, of accounts that need it."""
     while True:
-        with carrying_on("names"):
+        with logging_failures("names"):
             await names.run_once()
         await asyncio.sleep(_FREE_NAMES_EVERY_SECONDS)
 
@@ -105,7 +105,7 @@ async def _purge(store: Store, names: NameKeeper, clock: Clock, resumed: asyncio
     """Purges what is older than the retention."""
     await resumed.wait()
     while True:
-        with carrying_on("retention"):
+        with logging_failures("retention"):
             await purge_old(store, names, clock.deletable(), retention_days, clock.trusted())
         await asyncio.sleep(_PURGE_EVERY_SECONDS)
 

@@ -12,15 +12,15 @@ import grpc.aio
 from telwerkd.application.clock import Clock
 from telwerkd.application.ports import Store
 from telwerkd.application.query.question import QueryLimits
-from telwerkd.application.rates import Rates
+from telwerkd.application.quotas import Rates
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.server import trace_export
 from telwerkd.server.background import Background
+from telwerkd.server.components import Components, NotStoredError
 from telwerkd.server.credentials import accepted_credentials
 from telwerkd.server.grpc_port import address_of, bind, place_of
 from telwerkd.server.http_ports import HttpPorts, bound_ports
 from telwerkd.server.observing import Metrics
-from telwerkd.server.parts import NotStoredError, Parts
 from telwerkd.server.settings import INGEST_SETTINGS, Settings
 from telwerkd.server.startup_checks import check
 from telwerkd.server.upkeep_tasks import PERIODS, Periods
@@ -122,7 +122,7 @@ async def running(
 async def _serving(
     settings: Settings, store: Store, clock: Clock, periods: Periods, page: Path, *, shares_port: bool
 ) -> AsyncIterator[Running]:
-    parts = Parts.of(settings, store, clock)
+    parts = Components.of(settings, store, clock)
     metrics = Metrics(settings, parts.figures, store, clock)
     services = parts.services(settings, store, clock)
     accepted = accepted_credentials(settings)
@@ -169,7 +169,7 @@ def _grpc_server(
     settings: Settings,
     services: Services,
     interceptors: Sequence[grpc.aio.ServerInterceptor],
-    parts: Parts,
+    parts: Components,
     *,
     shares_port: bool,
 ) -> grpc.aio.Server:
@@ -184,7 +184,7 @@ def _grpc_server(
 
 
 def _interceptors(
-    settings: Settings, parts: Parts, credentials: Credentials | None
+    settings: Settings, parts: Components, credentials: Credentials | None
 ) -> list[grpc.aio.ServerInterceptor]:
     """The interceptors of both ports, the outermost first."""
     interceptors: list[grpc.aio.ServerInterceptor] = [

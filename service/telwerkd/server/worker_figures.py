@@ -33,7 +33,7 @@ class _Message(NamedTuple):
     """None: it is a question; else the reply to the one with this number."""
 
 
-class Line:
+class FigureConnection:
     """One end of a line between two processes, both of which may ask for figures and give some."""
 
     def __init__(self, end: socket.socket, give: Callable[[], Awaitable[Reading]]) -> None:
@@ -114,7 +114,7 @@ class FiguresOfAll:
         async def give() -> Reading:
             return own()
 
-        self._line = Line(end, give)
+        self._line = FigureConnection(end, give)
 
     async def open(self) -> None:
         """Begins to give."""
@@ -142,7 +142,7 @@ class WorkersFigures:
     """The side of the process that starts the workers: it asks all of them for one."""
 
     def __init__(self) -> None:
-        self._lines: dict[int, Line] = {}
+        self._lines: dict[int, FigureConnection] = {}
         """By the worker's place."""
         self._last: dict[int, Reading] = {}
         """What each has counted, as of its last reply."""
@@ -162,7 +162,7 @@ class WorkersFigures:
             self.restarts += 1
             self._gone = merged([self._gone, self._last.pop(place, {})])
         ours, theirs = socket.socketpair()
-        self._lines[place] = Line(ours, self.read)
+        self._lines[place] = FigureConnection(ours, self.read)
         await self._lines[place].open()
         return theirs
 

@@ -28,8 +28,8 @@ from telwerkd.process.heap import tune_heap
 from telwerkd.process.log_format import Event
 from telwerkd.server import log_limit
 from telwerkd.server.background import Background, BackgroundTaskError
+from telwerkd.server.components import NotStoredError
 from telwerkd.server.http_ports import HTTP_IS_OFF, start_lines
-from telwerkd.server.parts import NotStoredError
 from telwerkd.server.port_addresses import http_address
 from telwerkd.server.reloading import Reloading
 from telwerkd.server.settings import Settings

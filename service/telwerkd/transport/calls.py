@@ -59,7 +59,7 @@ def current() -> Call | None:
     return _current.get()
 
 
-class Calls:
+class CallObserver:
     """Observes the calls of a server."""
 
     def __init__(self, *, access_log: bool = False) -> None:

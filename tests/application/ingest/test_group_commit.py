@@ -106,7 +106,7 @@ async def test_what_waits_for_its_account_to_have_rested_is_stored_then(store: S
             await eventually(committing)
             await asyncio.sleep(0.5)  # which makes it a transaction after which the account rests
         await long
-        assert ingest._waiting._rests.left_seconds(ACME)
+        assert ingest._waiting._throttle.left_seconds(ACME)
         await ingest.submit(ACME, rated("c2"))
         assert await stored_in(store) == ["c1", "c2"]
         ingest.close()

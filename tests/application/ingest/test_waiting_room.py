@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from telwerkd.application.batches import Batch, IngestLimits, Rejected, Submitted, Verdict, weight_of, weights_of
-from telwerkd.application.ingest.pending import Part, Pending
+from telwerkd.application.ingest.pending import BatchSlice, Pending
 from telwerkd.application.ingest.waiting_room import WaitingRoom
 from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.domain.conversation.events import (
@@ -22,7 +22,7 @@ from telwerkd.domain.conversation.events import (
 )
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
-from telwerkd.process.steady import monotonic
+from telwerkd.process.monotonic_clock import monotonic
 
 BIG, SMALL, OTHER = AccountId("big"), AccountId("small"), AccountId("other")
 HELLO = Message(Sender.CONTACT)
@@ -43,7 +43,7 @@ def pending(account: AccountId, batch: list[Submitted]) -> Pending:
     return Pending(account, batch, asyncio.get_running_loop().create_future())
 
 
-def taken(parts: list[Part]) -> dict[AccountId, int]:
+def taken(parts: list[BatchSlice]) -> dict[AccountId, int]:
     """The weight of each account in a transaction."""
     weights: dict[AccountId, int] = {}
     for part in parts:

@@ -19,7 +19,7 @@ from telwerkd.application.upkeep.upkeep import settle_due
 from telwerkd.domain.catalogue.kpis import CATALOGUE
 from telwerkd.domain.catalogue.specs import Dimension, Kpi
 from telwerkd.domain.conversation.events import Event, WentLive
-from telwerkd.domain.errors import InvalidArgumentError, LimitExceededError, Part, Reason
+from telwerkd.domain.errors import InvalidArgumentError, LimitExceededError, Reason, RequestPart
 from telwerkd.domain.ids import AccountId, ConversationId
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
 from telwerkd.domain.time.ranges import QuarterHourRange
@@ -76,7 +76,7 @@ async def refused(store: Store, when: str) -> InvalidArgumentError:
     with pytest.raises(InvalidArgumentError) as caught:
         await asked(store, question(when))
     assert caught.value.reason is Reason.AS_OF_UNKNOWN
-    assert [violation.field for violation in caught.value.violations] == [Part.AS_OF]
+    assert [violation.field for violation in caught.value.violations] == [RequestPart.AS_OF]
     return caught.value
 
 
@@ -151,7 +151,7 @@ async def test_it_is_bounded_by_the_events_of_the_range(store):
     assert (await asked(store, shorter, as_of_events_max=4)).kpis[0].summed.facts == 1
     with pytest.raises(LimitExceededError, match="as_of_events_max") as caught:
         await asked(store, question("11:45:00"), as_of_events_max=7)
-    assert [violation.field for violation in caught.value.violations] == [Part.AS_OF]
+    assert [violation.field for violation in caught.value.violations] == [RequestPart.AS_OF]
     limits = QueryLimits(as_of_events_max=7)
     [first, second] = await store.read(ACME, lambda view: read_all([shorter, shorter], limits, RollupCache(0), view))
     assert first.folded == 4

@@ -23,7 +23,7 @@ from telwerkd.domain.conversation.events import (
     WentLive,
 )
 from telwerkd.domain.ids import SECOND, AccountId, ConversationId, EventId, Micros, WidgetId
-from telwerkd.process.steady import monotonic
+from telwerkd.process.monotonic_clock import monotonic
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
 

@@ -8,7 +8,7 @@ from telwerkd.domain.catalogue.specs import Dimension, Direction, Kpi, Revisabil
 from telwerkd.domain.catalogue.texts import Language
 from telwerkd.domain.catalogue.values import ConversationEnd, OfflineAssignment, stars_value
 from telwerkd.domain.conversation.events import InactivityAction, Sender
-from telwerkd.domain.errors import InvalidArgumentError, Part, Reason
+from telwerkd.domain.errors import InvalidArgumentError, Reason, RequestPart
 
 INFOS = pytest.mark.parametrize("info", CATALOGUE.values(), ids=lambda info: info.id)
 LANGUAGES = pytest.mark.parametrize("code", Language)
@@ -166,7 +166,7 @@ def test_unknown_id(kpi_id: str) -> None:
     with pytest.raises(InvalidArgumentError) as error:
         by_id(kpi_id)
     assert error.value.reason is Reason.UNKNOWN_KPI
-    assert [v.field for v in error.value.violations] == [Part.KPI]
+    assert [v.field for v in error.value.violations] == [RequestPart.KPI]
     assert all(info.id in error.value.message for info in CATALOGUE.values())
     assert len(error.value.message) < 600
 

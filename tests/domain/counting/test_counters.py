@@ -24,7 +24,7 @@ from telwerkd.domain.counting.counters import (
     changes_of,
     chunk_changes,
     chunk_deltas,
-    cut_entries,
+    project_entries,
 )
 from telwerkd.domain.counting.deltas import DeltaEntries, DeltaEntry, Deltas
 from telwerkd.domain.counting.measures import HELD_BACK, kpi_of
@@ -288,7 +288,7 @@ def test_chunks_and_leaves_are_read_together(first: list[Fact], second: list[Fac
     """Chunks of some facts and leaves of others are cells of them all; every cell knows its row."""
     chunks = chunk_deltas(kpi, DeltaEntries.of(counted(first).get(kpi, [])))
     keys = [key for key in chunks if key.grouping == 7 + 8 * (kpi in OPEN)]
-    of_entries, entry_cells = cut_entries(kpi, DeltaEntries.of(counted(second).get(kpi, [])), 15)
+    of_entries, entry_cells = project_entries(kpi, DeltaEntries.of(counted(second).get(kpi, [])), 15)
     packed_cells = unpack([key.chunk for key in keys], [merge(b"", chunks[key]) for key in keys])
     found: Counter[tuple[object, ...]] = Counter()
     of_keys = [(key.operator, key.group, key.widget, key.value) for key in keys]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from telwerkd.domain.errors import InvalidArgumentError, Part, Reason
+from telwerkd.domain.errors import InvalidArgumentError, Reason, RequestPart
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.calendar import EARLIEST, LATEST, Granularity, buckets, count_upper_bound, day_start, zone
 
@@ -321,7 +321,7 @@ def test_unknown_zone(name: str) -> None:
     with pytest.raises(InvalidArgumentError) as error:
         zone(name)
     assert error.value.reason is Reason.UNKNOWN_TIME_ZONE
-    assert [v.field for v in error.value.violations] == [Part.TIME_ZONE]
+    assert [v.field for v in error.value.violations] == [RequestPart.TIME_ZONE]
     assert len(error.value.message) < 400
 
 

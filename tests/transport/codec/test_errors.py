@@ -9,15 +9,15 @@ from telwerk.v1 import kpi_service_pb2 as kpi
 from telwerkd.domain.errors import (
     InvalidArgumentError,
     LimitExceededError,
-    Part,
     QuotaExceededError,
     Reason,
+    RequestPart,
     TelwerkError,
     UnavailableError,
 )
 from telwerkd.domain.ids import Micros
 from telwerkd.transport.codec.answers import encode_batched
-from telwerkd.transport.codec.errors import in_field, to_rpc_status, told
+from telwerkd.transport.codec.errors import described, in_field, to_rpc_status
 from telwerkd.transport.services.ingestion import _batch_error
 
 ERRORS = [
@@ -45,8 +45,8 @@ def test_reason_field_and_delay_are_those_of_the_status(error: TelwerkError) -> 
     assert (in_batch.reason, in_batch.field, in_batch.message) == (info.reason, in_stream.field, error.message)
 
 
-@pytest.mark.parametrize("part", Part)
-def test_every_part_of_a_question_has_its_field(part: Part) -> None:
+@pytest.mark.parametrize("part", RequestPart)
+def test_every_part_of_a_question_has_its_field(part: RequestPart) -> None:
     """What is wrong inside is a part; a client reads the path of a field, in every form and in the text."""
     error = LimitExceededError(part, "is too large")
     reply = _batch_error(error)
@@ -61,9 +61,9 @@ def test_every_part_of_a_question_has_its_field(part: Part) -> None:
 
 def test_a_request_may_say_a_part_elsewhere() -> None:
     """Then its field is named, with the same text and reason."""
-    with pytest.raises(InvalidArgumentError) as refused, in_field(Part.TIME_ZONE, "settings.time_zone"):
-        raise InvalidArgumentError.of(Part.TIME_ZONE, "is none", Reason.UNKNOWN_TIME_ZONE)
-    assert told(refused.value)[:3] == ("UNKNOWN_TIME_ZONE", "settings.time_zone: is none", "settings.time_zone")
+    with pytest.raises(InvalidArgumentError) as refused, in_field(RequestPart.TIME_ZONE, "settings.time_zone"):
+        raise InvalidArgumentError.of(RequestPart.TIME_ZONE, "is none", Reason.UNKNOWN_TIME_ZONE)
+    assert described(refused.value)[:3] == ("UNKNOWN_TIME_ZONE", "settings.time_zone: is none", "settings.time_zone")
 
 
 def test_a_delay_is_rounded_up() -> None:

@@ -7,7 +7,7 @@ import pytest
 from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.server.settings import Settings
-from telwerkd.transport.http.calls import BodyLimits, Calls
+from telwerkd.transport.http.calls import BodyLimits, ConnectCalls
 from telwerkd.transport.http.compression import Unpacking
 from telwerkd.transport.http.json_requests import JsonRequests
 from telwerkd.transport.http.methods import Methods
@@ -16,9 +16,9 @@ MIB = 2**20
 BODY_BYTES = 16 * MIB
 
 
-def calls_with(budget: MemoryBudget) -> Calls:
+def calls_with(budget: MemoryBudget) -> ConnectCalls:
     limits = BodyLimits(BODY_BYTES, BODY_BYTES)
-    return Calls(Methods([]), JsonRequests(Settings().event_limits, BODY_BYTES), limits, budget)
+    return ConnectCalls(Methods([]), JsonRequests(Settings().event_limits, BODY_BYTES), limits, budget)
 
 
 async def test_unpacking_ends_where_memory_does():

@@ -9,7 +9,7 @@ from telwerkd.application.names import FAMILY_TEXT, names_of
 from telwerkd.application.ports import Conversation, Transaction
 from telwerkd.domain.conversation.events import Event, Kind
 from telwerkd.domain.conversation.settings import Widgets
-from telwerkd.domain.errors import Part, Reason
+from telwerkd.domain.errors import Reason, RequestPart
 from telwerkd.domain.ids import SECOND, ConversationId, EventId, WidgetId
 
 _NEVER = -1
@@ -155,7 +155,7 @@ class Admission:
             return None
         return Rejected(
             Reason.CONVERSATION_FULL,
-            Part.CONVERSATION,
+            RequestPart.CONVERSATION,
             f"conversation {conversation!r} has {count + len(log.accepted)} events already, and at most {most} "
             "(conversation_events_max) are kept in one: begin another conversation",
         )
@@ -163,10 +163,12 @@ class Admission:
     def _gone(self, conversation: ConversationId, event: Event) -> Rejected:
         """Refuses what was counted or erased already (R-KEEP-2, R-KEEP-6), so that sending it again counts nothing."""
         if conversation in self._erased:
-            return Rejected(Reason.CONVERSATION_ERASED, Part.CONVERSATION, f"conversation {conversation!r} was erased")
+            return Rejected(
+                Reason.CONVERSATION_ERASED, RequestPart.CONVERSATION, f"conversation {conversation!r} was erased"
+            )
         return Rejected(
             Reason.BEFORE_HORIZON,
-            Part.OCCUR_TIME,
+            RequestPart.OCCUR_TIME,
             f"lies {(self._horizon - event.occur_time) / SECOND:.0f} s before the account's retention horizon: "
             "what happened then is counted, and purged",
         )
@@ -207,7 +209,7 @@ def _sent_again(conversation: ConversationId, present: Event, event: Event) -> V
         return Verdict.DUPLICATE
     return Rejected(
         Reason.EVENT_ID_REUSED,
-        Part.EVENT_ID,
+        RequestPart.EVENT_ID,
         f"event {event.event_id!r} of conversation {conversation!r} is already stored with another content; "
         "nothing was changed: choose another event_id, or retract the stored event",
     )

@@ -11,7 +11,7 @@ from telwerkd.domain.counting.counters import (
     changes_of,
     chunk_changes,
     chunk_deltas,
-    uncut_grouping,
+    finest_grouping,
 )
 from telwerkd.domain.counting.deltas import DeltaEntries, DeltaEntry, Deltas
 from telwerkd.domain.counting.measures import Measure
@@ -77,7 +77,7 @@ def correct_counters(tx: Transaction, corrections: Mapping[ChunkKey, Slots]) -> 
 def add_base(tx: Transaction, facts: Deltas) -> None:
     """Adds facts that no event explains any more."""
     for measure, entries in facts.by_measure().items():
-        changes = chunk_changes(measure, DeltaEntries.of(entries), [uncut_grouping(measure)])
+        changes = chunk_changes(measure, DeltaEntries.of(entries), [finest_grouping(measure)])
         for part in _parts(changes, tx.base_chunk_bytes(changes.keys)):
             tx.put_base_chunks(part.keys, merged(tx.base_chunks(part.keys), part))
 

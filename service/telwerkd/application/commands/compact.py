@@ -6,7 +6,7 @@ from typing import NamedTuple
 from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.ports import Transaction
 from telwerkd.domain.counting.measures import Measure
-from telwerkd.process.steady import monotonic
+from telwerkd.process.monotonic_clock import monotonic
 
 
 class Compacted(NamedTuple):

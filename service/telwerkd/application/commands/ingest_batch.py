@@ -24,9 +24,9 @@ from telwerkd.domain.conversation.fold import fold, follows, run
 from telwerkd.domain.conversation.response_timer import settle
 from telwerkd.domain.conversation.state import State, empty
 from telwerkd.domain.counting.deltas import Deltas
-from telwerkd.domain.errors import Part, Reason
+from telwerkd.domain.errors import Reason, RequestPart
 from telwerkd.domain.ids import EPOCH, ConversationId, EventId, Micros
-from telwerkd.process.steady import monotonic
+from telwerkd.process.monotonic_clock import monotonic
 
 _ORDER = attrgetter("order")
 
@@ -231,7 +231,7 @@ def _beyond(events: Sequence[Event], room: int) -> list[Event]:
 def _too_much_pending(conversation: ConversationId, most: int) -> Rejected:
     return Rejected(
         Reason.CONVERSATION_FULL,
-        Part.CONVERSATION,
+        RequestPart.CONVERSATION,
         f"conversation {conversation!r} would hold back more than {most} pre-chat answers, or await more than {most} "
         "retracted events (conversation_pending_max)",
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from telwerkd.application.ports import Snapshot, Transaction
-from telwerkd.domain.errors import InvalidArgumentError, Part
+from telwerkd.domain.errors import InvalidArgumentError, RequestPart
 from telwerkd.domain.ids import Micros
 
 
@@ -42,11 +42,11 @@ def _lower_horizon(instant: Micros, tx: Transaction) -> Horizon:
     before = horizon_in(tx)
     if instant >= before.instant:
         raise InvalidArgumentError.of(
-            Part.HORIZON, "can only be taken back: the new one must lie before the present one"
+            RequestPart.HORIZON, "can only be taken back: the new one must lie before the present one"
         )
     if instant < before.floor:
         raise InvalidArgumentError.of(
-            Part.HORIZON, "events up to the newest purged one must stay refused, for they are counted already"
+            RequestPart.HORIZON, "events up to the newest purged one must stay refused, for they are counted already"
         )
     tx.lower_horizon(instant)
     return before

@@ -14,9 +14,9 @@ from typing import NamedTuple
 from telwerkd.application.commands.chunk_merging import correct_counters
 from telwerkd.application.long_work import STEP_CONVERSATIONS_MAX, STEP_EVENTS_MAX, STEP_SECONDS_MAX, Step
 from telwerkd.application.ports import Account, Conversation, StoredChunk, Transaction
-from telwerkd.domain.conversation.counting_anew import by_rules, kpis_beyond
 from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.conversation.fold import fold
+from telwerkd.domain.conversation.rules_versions import by_rules, kpis_beyond
 from telwerkd.domain.conversation.settings import Widgets
 from telwerkd.domain.conversation.state import CURRENT_RULES, PART_ONE, State, empty
 from telwerkd.domain.counting.counters import ChunkKey, Slots, chunk_deltas

@@ -15,7 +15,7 @@ from math import inf
 
 from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Submitted, Verdict, Verdicts
 from telwerkd.application.commands.ingest_batch import IngestBatch
-from telwerkd.application.ingest.pending import Part, Pending
+from telwerkd.application.ingest.pending import BatchSlice, Pending
 from telwerkd.application.ingest.waiting_room import WaitingRoom
 from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.application.ports import Store
@@ -23,7 +23,7 @@ from telwerkd.domain.errors import Reason, TelwerkError, UnavailableError
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.process import tracing
 from telwerkd.process.figures import SIZES, CappedCounts, Histogram, Labels, LimitCounts
-from telwerkd.process.steady import monotonic
+from telwerkd.process.monotonic_clock import monotonic
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class Ingest:
         self._scheduling = store.scheduling
         self._limits = limits
         self._waiting = WaitingRoom(limits)
-        self._committing: dict[asyncio.Task[None], list[Part]] = {}
+        self._committing: dict[asyncio.Task[None], list[BatchSlice]] = {}
         self._unanswered = set[Pending]()
         self._wake = asyncio.Event()
         self._closing = False
@@ -211,12 +211,12 @@ class Ingest:
             for batch in list(self._unanswered):
                 batch.fail(_stopping())
 
-    def _fail(self, parts: list[Part], error: Exception) -> None:
+    def _fail(self, parts: list[BatchSlice], error: Exception) -> None:
         for part in parts:
             self._waiting.discard(part.batch)
             part.batch.fail(error)
 
-    def _take(self) -> list[Part]:
+    def _take(self) -> list[BatchSlice]:
         """What goes into the next transaction; nothing if none can begin now."""
         if len(self._committing) >= self._scheduling.writes_at_once:
             return []
@@ -230,7 +230,7 @@ class Ingest:
             asyncio.get_running_loop().call_later(self._waiting.rest_seconds, self._wake.set)
         return parts
 
-    async def _commit(self, parts: list[Part]) -> None:
+    async def _commit(self, parts: list[BatchSlice]) -> None:
         try:
             await self._store_together(parts)
         except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to those who wait for it
@@ -242,8 +242,8 @@ class Ingest:
             for part in parts:
                 await self._commit([part])
 
-    async def _store_together(self, parts: list[Part]) -> None:
-        by_account: dict[AccountId, list[Part]] = {}
+    async def _store_together(self, parts: list[BatchSlice]) -> None:
+        by_account: dict[AccountId, list[BatchSlice]] = {}
         for part in parts:
             by_account.setdefault(part.batch.account, []).append(part)
         seconds_max = self._seconds_max(len(by_account))

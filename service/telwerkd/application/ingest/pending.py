@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from telwerkd.application.batches import Batch, Postponable, Submitted, Verdicts, held_bytes, let_go_of, weights_of
+from telwerkd.application.batches import Batch, Postponable, Submitted, Verdicts, free_gradually, held_bytes, weights_of
 from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.domain.ids import AccountId, ConversationId
 from telwerkd.process import tracing
-from telwerkd.process.steady import monotonic
+from telwerkd.process.monotonic_clock import monotonic
 
 _encoder = msgspec.msgpack.Encoder()
 
@@ -66,7 +66,7 @@ class Pending:
         """Whether some of it, but not all, is in a transaction already."""
         return 0 < len(self._waiting) < len(self._events)
 
-    def take(self, room: int) -> "Part":
+    def take(self, room: int) -> "BatchSlice":
         """Its next events, up to a weight of `room`, but at least one. What was postponed comes first.
 
         Where not all fit, they go by conversation: one that is folded again is so once, not for each of its events.
@@ -76,7 +76,7 @@ class Pending:
             self._waiting = self._by_conversation()
             count = self._count(self._waiting, room)
         places, self._waiting = self._waiting[:count], self._waiting[count:]
-        return Part(self, places, self._weight(places))
+        return BatchSlice(self, places, self._weight(places))
 
     def events_at(self, places: Sequence[int]) -> Batch:
         """Some of its events, which are not answered yet."""
@@ -113,7 +113,7 @@ class Pending:
         """Lets go of its events, and then of what is reserved for them."""
         if self.waits is not None:
             self.waits.end()
-        let_go_of(self._events, self.release)
+        free_gradually(self._events, self.release)
 
     def fail(self, error: Exception) -> None:
         """Answers the call with an error. What it has stored stays stored: sending it again gives duplicates."""
@@ -169,7 +169,7 @@ class Pending:
         return sum(self._weights[place] for place in places)
 
 
-class Part(NamedTuple):
+class BatchSlice(NamedTuple):
     """Those events of a batch that go into one transaction."""
 
     batch: Pending

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Collection, Sequence
 
 from telwerkd.application.batches import RETRY_SECONDS, IngestLimits
-from telwerkd.application.ingest.pending import Part, Pending
-from telwerkd.application.rests import WRITER_TIMES, Rests, Sharing
+from telwerkd.application.ingest.pending import BatchSlice, Pending
+from telwerkd.application.throttling import WRITER_TIMES, AccountThrottle, Sharing
 from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.domain.ids import AccountId
 
@@ -35,7 +35,7 @@ class WaitingRoom:
         self._weights: dict[AccountId, int] = {}
         self.weight = 0
         self._senders = Sharing()
-        self._rests = Rests(self._senders, WRITER_TIMES)
+        self._throttle = AccountThrottle(self._senders, WRITER_TIMES)
         self.rest_seconds = 0.0
         """After a `take` that gave nothing because all that wait rest: how long the next of them does; else 0."""
         self._few_were_first = False
@@ -75,12 +75,12 @@ class WaitingRoom:
         else:
             self._shared_room = min(most, self._shared_room + self._shared_room // 4 + 1)
 
-    def worked(self, parts: Sequence[Part], seconds: float) -> None:
+    def worked(self, parts: Sequence[BatchSlice], seconds: float) -> None:
         """Notes a transaction that is over: its accounts let others have the writer, by what they brought into it."""
         weight = sum(part.weight for part in parts)
         for account in {part.batch.account for part in parts}:
             own = sum(part.weight for part in parts if part.batch.account == account)
-            self._rests.worked(account, seconds * own / max(1, weight))
+            self._throttle.worked(account, seconds * own / max(1, weight))
 
     def add(self, batch: Pending) -> None:
         """Lets a batch wait. One that is larger than the whole room waits alone, one larger than a share as only one.
@@ -126,7 +126,7 @@ class WaitingRoom:
         self.weight = 0
         return waiting
 
-    def take(self, busy: Collection[AccountId], *, merges_accounts: bool) -> list[Part]:
+    def take(self, busy: Collection[AccountId], *, merges_accounts: bool) -> list[BatchSlice]:
         """What goes into the next transaction: of one account, unless accounts are merged."""
         accounts = [account for account in self._batches if account not in busy]
         accounts = self._in_turn(accounts) if merges_accounts else accounts[:1]
@@ -136,7 +136,7 @@ class WaitingRoom:
             most = self._limits.transaction_shared_events_max
             room, least = min(room, self._shared_room if merges_accounts else most), _SHARED_PART_MIN
         share = max(least, room // max(1, len(accounts)))
-        parts: list[Part] = []
+        parts: list[BatchSlice] = []
         for account in accounts:
             if room <= 0:
                 break
@@ -159,7 +159,7 @@ class WaitingRoom:
         Else who brings one event would wait for what is done with those of others.
         """
         # Looked at once: a rest that is over in between would be none to wait for, and nothing to take.
-        left_seconds = {account: self._rests.left_seconds(account) for account in accounts}
+        left_seconds = {account: self._throttle.left_seconds(account) for account in accounts}
         accounts = [account for account in accounts if not left_seconds[account]]
         self.rest_seconds = 0.0 if accounts else min(left_seconds.values(), default=0.0)
         few = [account for account in accounts if self._brings_few(account)]
@@ -170,9 +170,9 @@ class WaitingRoom:
         """The rest of a batch that was divided is none: it would only make one transaction more."""
         return self._weights[account] <= _FEW_EVENTS_MAX and not self._batches[account][0].is_divided
 
-    def _take_of(self, account: AccountId, room: int) -> list[Part]:
+    def _take_of(self, account: AccountId, room: int) -> list[BatchSlice]:
         """The account's next events, at least one; the others wait for its next turn."""
-        batches, parts = self._batches[account], list[Part]()
+        batches, parts = self._batches[account], list[BatchSlice]()
         while batches and (room > 0 or not parts):
             if parts and batches[0].next_weight > room:
                 break

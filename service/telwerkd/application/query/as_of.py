@@ -19,7 +19,7 @@ from telwerkd.domain.counting.cells import chunks_within
 from telwerkd.domain.counting.deltas import DeltaEntries, Deltas
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.counting.reading import entries_of_chunk
-from telwerkd.domain.errors import InvalidArgumentError, Part, Reason
+from telwerkd.domain.errors import InvalidArgumentError, Reason, RequestPart
 from telwerkd.domain.ids import ConversationId, Micros, WidgetId
 from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS
 
@@ -92,13 +92,13 @@ def _check(account: Account, instant: Micros) -> None:
     """Refuses an instant of which the log does not tell any more, or never did (R-ASOF-3, R-ASOF-4)."""
     if account.accepted_from is None or instant < account.accepted_from:
         raise InvalidArgumentError.of(
-            Part.AS_OF,
+            RequestPart.AS_OF,
             "lies before the first event of the account of which it is known when it was accepted",
             Reason.AS_OF_UNKNOWN,
         )
     if instant < account.removed_at:
         raise InvalidArgumentError.of(
-            Part.AS_OF,
+            RequestPart.AS_OF,
             "events were purged or a conversation was erased since: what was known then cannot be told any more",
             Reason.AS_OF_UNKNOWN,
         )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from telwerkd.application.memory_budget import AnswerMemory
-from telwerkd.domain.errors import LimitExceededError, Part
+from telwerkd.domain.errors import LimitExceededError, RequestPart
 
 _ROW_BYTES = 1_500
 """A row that is read: its ids, its numbers and its place among the answer's keys. Measured by 100,000 rows."""
@@ -12,9 +12,9 @@ _NUMBER_BYTES = 32
 """A number of an answer: summed up, copied to be encoded, and encoded."""
 
 
-def too_many_buckets(wanted: int, buckets_max: int, part: Part) -> LimitExceededError:
+def too_many_buckets(wanted: int, buckets_max: int, part: RequestPart) -> LimitExceededError:
     """Says that a range has too many buckets: of a time series, or hours that are put into the cells of a week."""
-    if part is Part.GROUPING:
+    if part is RequestPart.GROUPING:
         what, how = "hours, of which", "put into the cells of a week: choose a shorter range"
     else:
         what, how = "buckets of this width,", "answered: choose a coarser granularity or a shorter range"
@@ -50,7 +50,7 @@ class RowBudget:
         self.taken += rows
         if self.taken > self._rows_max:
             raise LimitExceededError(
-                Part.GROUPING,
+                RequestPart.GROUPING,
                 f"the answer is made of more than {self._rows_max} rows (rows_max), one for each combination of the "
                 "ids that it groups or filters by in each 32 days (or cell of the week), of each KPI and period: group "
                 "or filter by less, name a few ids in the filter, choose a shorter range or fewer KPIs",
@@ -80,7 +80,7 @@ class PointBudget:
         if self._taken + wanted > self._points_max:
             before = f", and the queries before it take {self._taken}" if self._taken else ""
             raise LimitExceededError(
-                Part.GROUPING,
+                RequestPart.GROUPING,
                 f"the answer would take {wanted} numbers ({len(values)} KPIs, {series} series each, {buckets} buckets, "
                 f"up to {max(values)} values){before}; at most {self._points_max} (points_max) are answered: ask "
                 "for pages (page_size) or the largest (top), filter, group by less, choose a coarser granularity, a "
@@ -108,7 +108,7 @@ class EventBudget:
         self.taken += events
         if self.taken > self._events_max:
             raise LimitExceededError(
-                Part.AS_OF,
+                RequestPart.AS_OF,
                 f"more than {self._events_max} events (as_of_events_max) would have to be folded, with one more for "
                 "each conversation: all of the conversations in which anything happened in the range; ask for a "
                 "shorter one",

@@ -17,7 +17,7 @@ from telwerkd.application.query.slice_outlines import KpiOutline, Outline, Slice
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension
 from telwerkd.domain.counting.rollups import Rollup, fits, resolution
-from telwerkd.domain.errors import Part
+from telwerkd.domain.errors import RequestPart
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.automatic import automatic
 from telwerkd.domain.time.calendar import Granularity
@@ -37,7 +37,9 @@ def outline(query: Query, zone: ZoneInfo, limits: QueryLimits) -> Outline:
     spans = _spans(query, zone)
     granularity = automatic(spans[0], zone) if isinstance(query.granularity, Automatic) else query.granularity
     division = WeekDivision(Dimension.WEEKDAY in query.group_by, Dimension.HOUR_OF_DAY in query.group_by)
-    read_by, part = (Granularity.HOUR, Part.GROUPING) if any(division) else (granularity, Part.GRANULARITY)
+    read_by, part = (
+        (Granularity.HOUR, RequestPart.GROUPING) if any(division) else (granularity, RequestPart.GRANULARITY)
+    )
     bucket_counts = [_bucket_count(span, read_by, limits, part) for span in spans]
     week = tuple(in_the_week(span, division, zone) for span in spans) if any(division) else ()
     kpis = [kpi_outline(query, info, spans) for info in query.kpis]
@@ -64,13 +66,15 @@ def _spans(query: Query, zone: ZoneInfo) -> list[QuarterHourRange]:
     """
     spans = [query.range.quarter_hours(zone)]
     if isinstance(query.compare_to, PreviousPeriod):
-        spans.append(query.range.previous().quarter_hours(zone, Part.PREVIOUS_PERIOD))
+        spans.append(query.range.previous().quarter_hours(zone, RequestPart.PREVIOUS_PERIOD))
     elif query.compare_to is not None:
-        spans.append(query.compare_to.quarter_hours(zone, Part.COMPARED_RANGE))
+        spans.append(query.compare_to.quarter_hours(zone, RequestPart.COMPARED_RANGE))
     return spans
 
 
-def _bucket_count(span: QuarterHourRange, granularity: Granularity | None, limits: QueryLimits, part: Part) -> int:
+def _bucket_count(
+    span: QuarterHourRange, granularity: Granularity | None, limits: QueryLimits, part: RequestPart
+) -> int:
     if granularity is None:
         return 1
     wanted = calendar.count_upper_bound(span.start, span.end, granularity)

@@ -11,7 +11,7 @@ from telwerkd.domain.catalogue.rates import RateInfo
 from telwerkd.domain.catalogue.specs import TIMES_OF_WEEK, Dimension, ValueKind
 from telwerkd.domain.catalogue.values import value_answer, value_topics
 from telwerkd.domain.counting.measures import has_durations
-from telwerkd.domain.errors import InvalidArgumentError, Part, Reason
+from telwerkd.domain.errors import InvalidArgumentError, Reason, RequestPart
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.domain.time.calendar import Granularity
 from telwerkd.domain.time.ranges import Range
@@ -208,26 +208,26 @@ def check(query: Query) -> None:
     chosen = query.top or query.page or query.order.measure is not OrderMeasure.KEY
     if chosen and Dimension.VALUE in query.group_by and len({info.value_kind for info in query.kpis}) > 1:
         raise InvalidArgumentError.of(
-            Part.GROUPING,
+            RequestPart.GROUPING,
             "the KPIs have values of different kinds, which have no order in common: ask for each by itself, or in the "
             "order of keys",
         )
     measure, decisive = query.order.measure, query.kpis[query.order.kpi]
     if measure in NEEDS_COMPARISON and query.compare_to is None:
-        raise InvalidArgumentError.of(Part.ORDER_MEASURE, f"{measure.name.lower()} needs `compare_to`")
+        raise InvalidArgumentError.of(RequestPart.ORDER_MEASURE, f"{measure.name.lower()} needs `compare_to`")
     if measure in NEEDS_MEAN and not decisive.has_mean:
         raise InvalidArgumentError.of(
-            Part.ORDER_MEASURE, f"{decisive.id} has no mean: order by key, count, count_delta or count_change"
+            RequestPart.ORDER_MEASURE, f"{decisive.id} has no mean: order by key, count, count_delta or count_change"
         )
     if measure in NEEDS_RATE and not isinstance(decisive, RateInfo):
         raise InvalidArgumentError.of(
-            Part.ORDER_MEASURE, f"{decisive.id} is no rate: order by key, count, count_delta or count_change"
+            RequestPart.ORDER_MEASURE, f"{decisive.id} is no rate: order by key, count, count_delta or count_change"
         )
     if measure is OrderMeasure.PERCENTILE:
-        _check_durations(decisive, Part.ORDER_MEASURE)
+        _check_durations(decisive, RequestPart.ORDER_MEASURE)
 
 
-def _check_durations(info: KpiInfo, part: Part) -> None:
+def _check_durations(info: KpiInfo, part: RequestPart) -> None:
     if not has_durations(info.kpi):
         raise InvalidArgumentError.of(
             part,
@@ -238,22 +238,22 @@ def _check_durations(info: KpiInfo, part: Part) -> None:
 
 def _check_kpi(query: Query, info: KpiInfo) -> None:
     if query.percentiles:
-        _check_durations(info, Part.PERCENTILES)
+        _check_durations(info, RequestPart.PERCENTILES)
     if query.include_histogram:
-        _check_durations(info, Part.HISTOGRAM)
+        _check_durations(info, RequestPart.HISTOGRAM)
     used = {*query.group_by, *_filtered(query.filter)}
     missing = sorted(dimension.name.lower() for dimension in used - set(info.dimensions) - TIMES_OF_WEEK)
     if missing:
         has = ", ".join(dimension.name.lower() for dimension in info.dimensions)
         raise InvalidArgumentError.of(
-            Part.GROUPING if set(query.group_by) - set(info.dimensions) - TIMES_OF_WEEK else Part.FILTER,
+            RequestPart.GROUPING if set(query.group_by) - set(info.dimensions) - TIMES_OF_WEEK else RequestPart.FILTER,
             f"{info.id} has no dimension {', '.join(missing)}; it has {has}",
             Reason.UNKNOWN_DIMENSION,
         )
     foreign = query.filter.value_kinds - {info.value_kind}
     if foreign:
         raise InvalidArgumentError.of(
-            Part.FILTERED_VALUES,
+            RequestPart.FILTERED_VALUES,
             f"{info.id} has values of the kind {info.value_kind.name.lower()}, "
             f"not {', '.join(sorted(kind.name.lower() for kind in foreign))}",
         )

@@ -10,7 +10,7 @@ from telwerkd.application.query.keys import Grouped, KeyTotals, Selection
 from telwerkd.application.query.question import Order, OrderMeasure, Page, Query, RawKey, RowPlace, Top
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.ratios import OF_COLUMNS, Floats
-from telwerkd.domain.errors import LimitExceededError, Part
+from telwerkd.domain.errors import LimitExceededError, RequestPart
 
 
 def rank(query: Query, grouped: Grouped, groups_max: int) -> Selection:
@@ -37,7 +37,7 @@ def rank(query: Query, grouped: Grouped, groups_max: int) -> Selection:
         return _page(query.page, order, places, backwards=backwards)
     if len(order) > groups_max:
         raise LimitExceededError(
-            Part.GROUPING,
+            RequestPart.GROUPING,
             f"the answer would have {len(order)} groups, at most {groups_max} (groups_max) are answered at once: ask "
             "for pages (page_size) or the largest (top), filter, or group by less",
         )

@@ -25,7 +25,7 @@ from telwerkd.application.query.slices import KpiReading, Reading, Slice, SliceB
 from telwerkd.domain.conversation.settings import ACCOUNT_DEFAULTS, Widgets
 from telwerkd.domain.conversation.state import PART_ONE
 from telwerkd.domain.counting.cells import Cells, unpack
-from telwerkd.domain.counting.counters import SeriesParts, cut_entries
+from telwerkd.domain.counting.counters import SeriesParts, project_entries
 from telwerkd.domain.counting.deltas import DeltaEntries
 from telwerkd.domain.counting.measures import Measure, has_durations
 from telwerkd.domain.counting.rollups import (
@@ -212,7 +212,7 @@ class _Reader:
 
 def _cut(measure: Measure, entries: DeltaEntries, grouping: int) -> tuple[list[SeriesParts], Cells]:
     try:
-        return cut_entries(measure, entries, grouping)
+        return project_entries(measure, entries, grouping)
     except ValueError as error:  # a value that no fact of this KPI has
         raise DamagedRowError(Damage("deltas", (int(measure),), str(error))) from error
 

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from telwerkd.application.commands.free_names import FreeNames, unused_names
 from telwerkd.application.commands.read_account import ReadAccount
-from telwerkd.application.failures import set_apart
+from telwerkd.application.failures import isolating_account
 from telwerkd.application.ports import Store
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.domain.ids import AccountId, Micros
-from telwerkd.process.steady import monotonic
+from telwerkd.process.monotonic_clock import monotonic
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class NameKeeper:
                 continue
             self._noticed.discard(account)
             try:
-                with set_apart(f"the names of account {account!r}"):
+                with isolating_account(f"the names of account {account!r}"):
                     await self._look(account, looked)
             except UnavailableError:
                 self.notice(account)

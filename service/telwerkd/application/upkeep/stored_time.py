@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from telwerkd.application.clock import Clock
-from telwerkd.application.failures import set_apart
+from telwerkd.application.failures import isolating_account
 from telwerkd.application.ports import Snapshot, Store
 from telwerkd.domain.ids import AccountId, Micros
 
@@ -53,7 +53,7 @@ class StoredTime:
         return latest
 
     async def _of(self, account: AccountId, of: Callable[[Snapshot], Micros | None]) -> Micros | None:
-        with set_apart(f"the newest event of account {account!r}"):
+        with isolating_account(f"the newest event of account {account!r}"):
             return await self._store.read(account, of)
         return None
 

@@ -7,7 +7,7 @@ from telwerkd.application import audit_log
 from telwerkd.application.commands.chunk_merging import CHUNKS_MAX
 from telwerkd.application.commands.compact import Compact
 from telwerkd.application.commands.settle_timers import SETTLED_MAX, TIES_MAX, SettleTimers
-from telwerkd.application.failures import set_apart
+from telwerkd.application.failures import isolating_account
 from telwerkd.application.ports import Store
 from telwerkd.application.retention.removal import purge
 from telwerkd.application.upkeep.freeing import NameKeeper
@@ -15,7 +15,7 @@ from telwerkd.application.upkeep.stored_time import reached
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import SECOND, AccountId, Micros
 from telwerkd.process.figures import SECONDS, Histogram
-from telwerkd.process.steady import monotonic
+from telwerkd.process.monotonic_clock import monotonic
 
 DAY = Micros(86_400 * SECOND)
 
@@ -78,7 +78,7 @@ async def settle_due(store: Store, now: Micros, conversations_max: int = SETTLED
     """
     left = False
     for account in await store.accounts_due(now):
-        with set_apart(f"the limits of account {account!r}"):
+        with isolating_account(f"the limits of account {account!r}"):
             settled = await store.upkeep(account, SettleTimers(now, conversations_max, ties_max))
             left = left or (settled or 0) >= conversations_max
     return left
@@ -139,7 +139,7 @@ class Compaction:
         self._seen = sizes
         left = False
         for account, measure in ripe:
-            with set_apart(f"compaction of measure {measure} of account {account!r}"):
+            with isolating_account(f"compaction of measure {measure} of account {account!r}"):
                 begun = monotonic()
                 moved, worked = await self._compact(account, measure, sizes[account, measure], is_quiet=is_quiet)
                 ended = monotonic()
@@ -197,7 +197,7 @@ async def purge_old(
         UnavailableError: the database does not answer.
     """
     for account in await store.accounts():
-        with set_apart(f"retention of account {account!r}"):
+        with isolating_account(f"retention of account {account!r}"):
             newest = await store.read(account, reached)
             if newest is not None:
                 until = min(now, newest + DAY)

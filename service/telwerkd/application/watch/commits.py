@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from telwerkd.domain.ids import AccountId
-from telwerkd.process.steady import monotonic
+from telwerkd.process.monotonic_clock import monotonic
 
 _VERSIONS_MAX = 64
 """Versions of an account whose times are kept. One comes with each look, so a watch that is later than that is late by

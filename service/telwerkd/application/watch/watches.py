@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from telwerkd.application.failures import carrying_on
+from telwerkd.application.failures import logging_failures
 from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.application.ports import Store
 from telwerkd.application.query.question import OrderMeasure, Query
@@ -32,7 +32,7 @@ from telwerkd.domain.counting.measures import has_durations
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
 from telwerkd.domain.ids import AccountId
 from telwerkd.process.figures import SECONDS, Histogram
-from telwerkd.process.steady import monotonic
+from telwerkd.process.monotonic_clock import monotonic
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class Watches:
         """Looks for accounts that have changed, for good."""
         while True:
             if self._watching:
-                with carrying_on("watches"):
+                with logging_failures("watches"):
                     await self._look()
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
 

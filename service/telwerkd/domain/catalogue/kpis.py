@@ -13,7 +13,7 @@ from telwerkd.domain.catalogue.specs import (
 )
 from telwerkd.domain.catalogue.texts import KpiText, Language, SectionText, Texts, ValueText, de, en, nl
 from telwerkd.domain.catalogue.values import numbered_value
-from telwerkd.domain.errors import InvalidArgumentError, Part, Reason
+from telwerkd.domain.errors import InvalidArgumentError, Reason, RequestPart
 
 TEXTS: Mapping[Language, Texts] = MappingProxyType(
     {Language.EN: en.TEXTS, Language.DE: de.TEXTS, Language.NL: nl.TEXTS}
@@ -59,7 +59,7 @@ def named(kpi_id: str, known: Mapping[str, KpiInfo]) -> KpiInfo:
     near = get_close_matches(kpi_id.lower(), known, n=1) if len(kpi_id) <= _LONGEST_ECHO else []
     hint = f"; did you mean {near[0]!r}?" if near else "."
     raise InvalidArgumentError.of(
-        Part.KPI,
+        RequestPart.KPI,
         f"no KPI has the id {kpi_id[:_LONGEST_ECHO]!r}{hint} There are: {', '.join(known)}",
         Reason.UNKNOWN_KPI,
     )

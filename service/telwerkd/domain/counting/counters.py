@@ -241,7 +241,7 @@ def chunk_keys(measure: Measure, chunk: int, operator: str, group: str, widget: 
         )
 
 
-def uncut_grouping(measure: Measure) -> int:
+def finest_grouping(measure: Measure) -> int:
     """Returns the finest grouping of a measure."""
     return BY_OPERATOR | BY_GROUP | BY_WIDGET | (BY_VALUE if has_open_values(measure) else 0)
 
@@ -250,7 +250,7 @@ SeriesParts: TypeAlias = tuple[str, str, str, str]
 """Operator, group, widget and value of a series, empty where the grouping does not divide."""
 
 
-def cut_entries(measure: Measure, entries: DeltaEntries, grouping: int) -> tuple[list[SeriesParts], Cells]:
+def project_entries(measure: Measure, entries: DeltaEntries, grouping: int) -> tuple[list[SeriesParts], Cells]:
     """Returns entries as the series of a grouping and their cells."""
     (values, *dimensions, quarter_hours, ns), codes = _by_cell(measure, entries)
     columns = [*dimensions, values]

@@ -24,7 +24,7 @@ _CHUNKS_AT_ONCE = 1_000
 _SERIES_MAX = 50_000
 
 
-class Part(NamedTuple):
+class FingerprintKey(NamedTuple):
     """What one fingerprint is of: all series of a grouping, in one chunk of time."""
 
     measure: Measure
@@ -36,7 +36,7 @@ class Fingerprints:
     """The fingerprint of every part."""
 
     def __init__(self) -> None:
-        self._sums: dict[Part, int] = {}
+        self._sums: dict[FingerprintKey, int] = {}
         self._series: dict[tuple[Measure, int, str, str, str, str], int] = {}
         """The summed weights of entries that are in no sum yet."""
 
@@ -85,16 +85,16 @@ class Fingerprints:
             self._add(key, weight)
 
     def _add(self, key: ChunkKey, weight: int) -> None:
-        part = Part(key.measure, key.grouping, key.chunk)
+        part = FingerprintKey(key.measure, key.grouping, key.chunk)
         self._sums[part] = (self._sums.get(part, 0) + hash(key) * weight) % _MODULUS
 
     @property
-    def sums(self) -> dict[Part, int]:
+    def sums(self) -> dict[FingerprintKey, int]:
         """The fingerprint of every part that was added to."""
         self._cut()
         return self._sums
 
-    def differing(self, other: "Fingerprints") -> set[Part]:
+    def differing(self, other: "Fingerprints") -> set[FingerprintKey]:
         """The parts in which the counts are not the same."""
         mine, others = self.sums, other.sums
         return {part for part in mine.keys() | others.keys() if mine.get(part, 0) != others.get(part, 0)}

@@ -26,7 +26,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import numpy as np
 import numpy.typing as npt
 
-from telwerkd.domain.errors import InvalidArgumentError, Part, Reason
+from telwerkd.domain.errors import InvalidArgumentError, Reason, RequestPart
 
 QuarterHours: TypeAlias = npt.NDArray[np.int64]
 """Quarter indexes, or readings of a wall clock in quarters."""
@@ -89,7 +89,7 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     hint = _nearest(name)
     raise InvalidArgumentError.of(
-        Part.TIME_ZONE,
+        RequestPart.TIME_ZONE,
         f"{name[:_LONGEST_NAME]!r} is not an IANA time zone" + (f"; did you mean {hint!r}?" if hint else ""),
         Reason.UNKNOWN_TIME_ZONE,
     )

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from telwerkd.domain.errors import InvalidArgumentError, Part
+from telwerkd.domain.errors import InvalidArgumentError, RequestPart
 from telwerkd.domain.ids import Micros
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.calendar import EARLIEST, QUARTER_HOUR_MICROS, Buckets, Granularity, QuarterHours, day_start
@@ -25,7 +25,7 @@ class QuarterHourRange(NamedTuple):
         """When its first quarter-hour begins, and when its last one is over."""
         return Micros(self.start * QUARTER_HOUR_MICROS), Micros(self.end * QUARTER_HOUR_MICROS)
 
-    def quarter_hours(self, _zone: ZoneInfo, _part: Part = Part.RANGE) -> "QuarterHourRange":
+    def quarter_hours(self, _zone: ZoneInfo, _part: RequestPart = RequestPart.RANGE) -> "QuarterHourRange":
         """Itself: instants are the same in every zone."""
         return self
 
@@ -47,7 +47,7 @@ class DateRange(NamedTuple):
     start: date
     end: date
 
-    def quarter_hours(self, zone: ZoneInfo, part: Part = Part.RANGE) -> QuarterHourRange:
+    def quarter_hours(self, zone: ZoneInfo, part: RequestPart = RequestPart.RANGE) -> QuarterHourRange:
         """The same range in quarter-hours; `part` is which range of a question it is.
 
         Raises:
@@ -91,7 +91,7 @@ def _month(months: int) -> date:
 
 def _too_early() -> InvalidArgumentError:
     return InvalidArgumentError.of(
-        Part.PREVIOUS_PERIOD,
+        RequestPart.PREVIOUS_PERIOD,
         f"the period before this range begins before {FIRST_DATE.year}: name one by `range`",
     )
 

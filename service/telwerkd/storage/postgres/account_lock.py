@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from telwerkd.application.ports import Account
 from telwerkd.domain.ids import AccountId
 from telwerkd.storage.schema.tables import accounts
+from telwerkd.storage.sql.account_part import ACCOUNT, NEW_ACCOUNT
 from telwerkd.storage.sql.bulk_postgres import PostgresBulk
-from telwerkd.storage.sql.part import ACCOUNT, NEW_ACCOUNT
 
 _RETURNED = ", ".join(column.name for column in ACCOUNT)
 _LOCK = f"UPDATE accounts SET version = version WHERE account_id = $1 RETURNING {_RETURNED}"  # noqa: S608  # names alone

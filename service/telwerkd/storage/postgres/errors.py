@@ -6,7 +6,7 @@ import asyncpg
 import sqlalchemy as sa
 
 
-class Fate(enum.Enum):
+class RetryDecision(enum.Enum):
     """What to do with a transaction that failed before its commit was sent."""
 
     AGAIN = "it was in another's way, or its connection broke: run it again"
@@ -57,20 +57,20 @@ _LATER_CLASSES = (
 )
 
 
-def fate_of(error: Exception) -> Fate:
+def fate_of(error: Exception) -> RetryDecision:
     """What to do with a transaction that met `error` before its commit was sent."""
     if _lost(error):
-        return Fate.AGAIN
+        return RetryDecision.AGAIN
     state = sqlstate(error)
     if state is not None:
         if state in _AGAIN or state in _STATEMENT_STATES or state.startswith(_CONNECTION_CLASS):
-            return Fate.AGAIN
-        return Fate.LATER if state in _LATER or state.startswith(_LATER_CLASSES) else Fate.DEFECT
+            return RetryDecision.AGAIN
+        return RetryDecision.LATER if state in _LATER or state.startswith(_LATER_CLASSES) else RetryDecision.DEFECT
     if isinstance(error, asyncpg.InterfaceError):
-        return Fate.DEFECT  # of the connection's settings: it was never made
+        return RetryDecision.DEFECT  # of the connection's settings: it was never made
     if isinstance(error, TimeoutError | OSError | sa.exc.TimeoutError | asyncpg.InternalClientError):
-        return Fate.LATER
-    return Fate.DEFECT
+        return RetryDecision.LATER
+    return RetryDecision.DEFECT
 
 
 def sqlstate(error: Exception) -> str | None:
@@ -94,7 +94,7 @@ def lost_its_statements(error: Exception) -> bool:
     return sqlstate(error) in _STATEMENT_STATES
 
 
-def said(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """One line for the log: when a database is away, every transaction says so, and tracebacks would hide the rest."""
     cause = _cause(error)
     return f"{type(cause).__name__}: {cause}".partition("\n")[0]

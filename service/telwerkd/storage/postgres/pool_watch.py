@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from telwerkd.process.steady import monotonic
+from telwerkd.process.monotonic_clock import monotonic
 from telwerkd.storage.unavailable import Outage
 
 log = logging.getLogger(__name__)

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from telwerkd.process.futures import seen
-from telwerkd.process.steady import monotonic
+from telwerkd.process.futures import retrieve_exception
+from telwerkd.process.monotonic_clock import monotonic
 
 CONNECTIONS = 2
 """One is kept; the other is for as long as the first does not answer."""
@@ -38,7 +38,7 @@ class Proving:
         begun, proof = monotonic(), asyncio.create_task(self._prove(), name="proof")
         self._running.add(proof)
         proof.add_done_callback(self._running.discard)
-        proof.add_done_callback(seen)
+        proof.add_done_callback(retrieve_exception)
         try:
             done, _ = await asyncio.wait({proof}, timeout=_PROOF_SECONDS)
         except asyncio.CancelledError:

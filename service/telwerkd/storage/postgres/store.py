@@ -22,25 +22,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from telwerkd.application.ports import AnswerVersion, Command, Snapshot, StoreFigures, WriteScheduling, Written
 from telwerkd.domain.ids import AccountId
-from telwerkd.process.futures import seen
-from telwerkd.process.steady import monotonic
+from telwerkd.process.futures import retrieve_exception
+from telwerkd.process.monotonic_clock import monotonic
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.storage.postgres import proving
 from telwerkd.storage.postgres.account_lock import locked_account
 from telwerkd.storage.postgres.engine import POOL_SECONDS, Statements, make_engine
 from telwerkd.storage.postgres.errors import (
     DATABASE_ERRORS,
-    Fate,
+    RetryDecision,
     aborted_for_sure,
     fate_of,
     is_standby,
     lost_its_statements,
-    said,
+    one_line,
 )
 from telwerkd.storage.postgres.pool_watch import PoolWatch
 from telwerkd.storage.postgres.proof import prove_write
 from telwerkd.storage.postgres.threads import StatementsInLoop
-from telwerkd.storage.sql.across import READABLE, AcrossAccounts, Look
+from telwerkd.storage.sql.across import READABLE, AcrossAccounts, AsyncStatement
 from telwerkd.storage.sql.memory import Memory
 from telwerkd.storage.sql.transaction import AccountTransaction
 from telwerkd.storage.unavailable import database_unavailable
@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 
 WRITERS = 4
 READERS = 4
-STANDINGS = 2
+VERSION_READERS = 2
 """Connections of one server process: those that write, those that read for answers, those that look where an account
 stands; one more looks across accounts, and one proves that a write would be committed."""
 
@@ -78,7 +78,7 @@ class PostgresStore(AcrossAccounts):
         self._writers = make(url, WRITERS, "READ COMMITTED", self._statements)
         self._readers = make(url, READERS, "REPEATABLE READ", self._statements, read_only=True)
         self._threads = ThreadPoolExecutor(READERS, "postgres-reader")
-        self._standings = make(url, STANDINGS, "REPEATABLE READ", self._statements, read_only=True)
+        self._version_readers = make(url, VERSION_READERS, "REPEATABLE READ", self._statements, read_only=True)
         # Of its own: slow queries must not make limits late.
         self._upkeep = make(url, 1, "READ COMMITTED", self._statements)
         # Of its own: neither may slow work make the database seem away, nor a wait for its connections hide that it is.
@@ -86,7 +86,7 @@ class PostgresStore(AcrossAccounts):
         self._watches = {
             self._writers: PoolWatch("writing", WRITERS),
             self._readers: PoolWatch("reading", READERS),
-            self._standings: PoolWatch("reading", STANDINGS),
+            self._version_readers: PoolWatch("reading", VERSION_READERS),
             self._upkeep: PoolWatch("upkeep", 1),
             self._provers: PoolWatch("readiness", proving.CONNECTIONS),
         }
@@ -171,7 +171,7 @@ class PostgresStore(AcrossAccounts):
             view = AccountTransaction(connection, account)
             return AnswerVersion(view.account().version, view.earliest_due())
 
-        return await self._answered(self._standings, _in_greenlet(work))
+        return await self._answered(self._version_readers, _in_greenlet(work))
 
     async def close(self) -> None:
         """Lets running transactions end, and closes the connections."""
@@ -205,7 +205,7 @@ class PostgresStore(AcrossAccounts):
             if engine is not self._provers:
                 watch.cut(before)
 
-    async def _looking_across(self, look: Look) -> Sequence[Any]:
+    async def _looking_across(self, look: AsyncStatement) -> Sequence[Any]:
         return await self._answered(self._upkeep, look)
 
     async def _answered(self, engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
@@ -219,10 +219,10 @@ class PostgresStore(AcrossAccounts):
                 return await _once(engine, self._watches[engine], work)
             except DATABASE_ERRORS as error:
                 fate = fate_of(error)
-                if fate is Fate.DEFECT:
+                if fate is RetryDecision.DEFECT:
                     raise
-                if fate is Fate.LATER or attempt == _ATTEMPTS_MAX:
-                    self._watches[engine].outage.met(said(error))
+                if fate is RetryDecision.LATER or attempt == _ATTEMPTS_MAX:
+                    self._watches[engine].outage.met(one_line(error))
                     raise database_unavailable() from error
                 if lost_its_statements(error):
                     self._statements.learn()
@@ -235,7 +235,7 @@ class PostgresStore(AcrossAccounts):
         task = asyncio.ensure_future(writing)
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
-        task.add_done_callback(seen)
+        task.add_done_callback(retrieve_exception)
         return await asyncio.shield(task)
 
 
@@ -270,6 +270,6 @@ async def _transaction(connection: AsyncConnection, work: Callable[[AsyncConnect
             if aborted_for_sure(error):
                 raise
             # PostgreSQL may have kept it all the same.
-            log.warning("the outcome of a commit is unknown: %s", said(error))
+            log.warning("the outcome of a commit is unknown: %s", one_line(error))
             raise database_unavailable() from error
         return result

@@ -12,7 +12,7 @@ from telwerkd.domain.ids import Micros, WidgetId
 from telwerkd.domain.time.opening_hours import OpenHours, Schedule, ScheduleId, open_hours_of, schedule_bytes
 from telwerkd.storage.schema.tables import accounts, names, schedules, widget_settings
 from telwerkd.storage.sql import records
-from telwerkd.storage.sql.part import NEW_ACCOUNT, AccountPart, Statement, check_types
+from telwerkd.storage.sql.account_part import NEW_ACCOUNT, AccountPart, Statement, check_types
 
 _VERSION_BYTES = 400
 """What a version counts as beside its settings, so that an account has 20,000 by default: all are read for the first

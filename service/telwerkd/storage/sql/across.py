@@ -12,8 +12,8 @@ from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.storage.schema.tables import accounts, conversations, deltas
 
-Look = Callable[[AsyncConnection], Awaitable[Sequence[Any]]]
-Looking = Callable[[Look], Awaitable[Sequence[Any]]]
+AsyncStatement = Callable[[AsyncConnection], Awaitable[Sequence[Any]]]
+RunStatement = Callable[[AsyncStatement], Awaitable[Sequence[Any]]]
 """Runs a look on a connection of a database's `AsyncEngine`, and says what its errors mean."""
 
 READABLE = sa.select(accounts.c.version).limit(1)
@@ -30,8 +30,8 @@ class AcrossAccounts:
     database seem away.
     """
 
-    def __init__(self, looking: Looking) -> None:
-        self._looking = looking
+    def __init__(self, looking: RunStatement) -> None:
+        self._run = looking
 
     async def accounts(self) -> list[AccountId]:
         """Every account that anything is stored of."""
@@ -81,7 +81,7 @@ class AcrossAccounts:
         async def look(connection: AsyncConnection) -> Sequence[Any]:
             return (await connection.execute(query)).all()
 
-        return await self._looking(look)
+        return await self._run(look)
 
 
 def _padded(asked: list[AccountId]) -> list[AccountId]:

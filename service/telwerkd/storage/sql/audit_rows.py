@@ -11,10 +11,10 @@ from telwerkd.domain.counting.deltas import DeltaEntry
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import ConversationId
 from telwerkd.storage.schema.tables import chunk_versions, conversations, counters, deltas, names
+from telwerkd.storage.sql.account_part import AccountPart
 from telwerkd.storage.sql.auditing import AccountReader
 from telwerkd.storage.sql.bulk_postgres import with_digest
 from telwerkd.storage.sql.conversation_rows import CONVERSATION, conversation_of
-from telwerkd.storage.sql.part import AccountPart
 
 _DERIVED = {table.name: table for table in (counters, deltas, names, chunk_versions)}
 """What follows from other tables."""

@@ -13,7 +13,7 @@ from telwerkd.domain.conversation.state import State, empty, last_event_time
 from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros
 from telwerkd.storage.schema.tables import conversations, events, tombstones
 from telwerkd.storage.sql import records
-from telwerkd.storage.sql.part import AccountPart, Statement, check_types
+from telwerkd.storage.sql.account_part import AccountPart, Statement, check_types
 
 _IN_MAX = 2_000
 """Values in one IN list, well below every database's limit on parameters."""

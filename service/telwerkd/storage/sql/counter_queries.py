@@ -14,7 +14,7 @@ from telwerkd.domain.counting.measures import Measure, kpi_of
 from telwerkd.domain.ids import Micros
 from telwerkd.storage.schema.tables import base_counters, chunk_versions, conversations, counters, deltas
 from telwerkd.storage.sql import records
-from telwerkd.storage.sql.part import AccountPart, Statement, check_types, whole_cells
+from telwerkd.storage.sql.account_part import AccountPart, Statement, check_types, whole_cells
 
 
 def _cells_of(table: sa.Table) -> sa.Select[*tuple[Any, ...]]:

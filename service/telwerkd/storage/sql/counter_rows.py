@@ -11,7 +11,7 @@ from telwerkd.domain.counting.deltas import DeltaEntries, Deltas
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.storage.schema.tables import base_counters, chunk_versions, counters, deltas
 from telwerkd.storage.sql import records
-from telwerkd.storage.sql.part import AccountPart, Statement, whole_cells
+from telwerkd.storage.sql.account_part import AccountPart, Statement, whole_cells
 
 _CHUNK_KEY = ("measure", "grouping", "chunk", "operator_id", "group_id", "widget_id", "value")
 _DELTA_COLUMNS = ("measure", "version", "size", "leaves")

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from telwerkd.domain.display_names import NameKey, NameKind
 from telwerkd.storage.schema.tables import display_names
-from telwerkd.storage.sql.part import AccountPart, check_types
+from telwerkd.storage.sql.account_part import AccountPart, check_types
 
 _KEY = ("kind", "id")
 

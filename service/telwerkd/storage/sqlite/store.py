@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 from telwerkd.application.ports import AnswerVersion, Command, Snapshot, StoreFigures, WriteScheduling
 from telwerkd.domain.ids import AccountId
-from telwerkd.storage.sql.across import AcrossAccounts, Look
+from telwerkd.storage.sql.across import AcrossAccounts, AsyncStatement
 from telwerkd.storage.sql.transaction import AccountTransaction
 from telwerkd.storage.sqlite.async_engine import make_async_engine
 from telwerkd.storage.sqlite.engine import READERS, READING, make_engine, unavailable
@@ -24,7 +24,7 @@ from telwerkd.storage.sqlite.writer import Commands, WriterThread
 
 T = TypeVar("T")
 
-_STANDING = (
+_ANSWER_VERSION = (
     "SELECT (SELECT version FROM accounts WHERE account_id = :account), "
     "(SELECT min(due) FROM conversations WHERE account_id = :account AND due IS NOT NULL)"
 )
@@ -90,7 +90,7 @@ class SqliteStore(AcrossAccounts):
         with unavailable():
             # Asked directly: one statement needs no transaction.
             driver: Any = self._inline.connection.driver_connection
-            [(version, due)] = driver.execute(_STANDING, {"account": account}).fetchall()
+            [(version, due)] = driver.execute(_ANSWER_VERSION, {"account": account}).fetchall()
         return AnswerVersion(version or 0, due)
 
     async def ping(self) -> None:
@@ -99,7 +99,7 @@ class SqliteStore(AcrossAccounts):
         await self._writer.prove()
         READING.over()
 
-    async def _looking_across(self, look: Look) -> Sequence[Any]:
+    async def _looking_across(self, look: AsyncStatement) -> Sequence[Any]:
         with unavailable():
             async with self._across.connect() as connection:
                 return await look(connection)

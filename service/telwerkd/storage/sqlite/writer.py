@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from telwerkd.application.ports import Command, Written
 from telwerkd.domain.ids import AccountId
-from telwerkd.process.futures import seen
-from telwerkd.process.steady import monotonic
+from telwerkd.process.futures import retrieve_exception
+from telwerkd.process.monotonic_clock import monotonic
 from telwerkd.storage.sql.memory import Memory
 from telwerkd.storage.sql.transaction import AccountTransaction
 from telwerkd.storage.sqlite.engine import make_engine, unavailable
@@ -164,7 +164,7 @@ class WriterThread:
         """The results that `SqliteWriter.write` gives. A caller that goes away does not stop it."""
         # Nor must it leave the thread's result without an owner.
         writing = asyncio.get_running_loop().run_in_executor(self._thread, self._writer.write, commands)
-        writing.add_done_callback(seen)
+        writing.add_done_callback(retrieve_exception)
         return (await asyncio.shield(writing)).results
 
     async def prove(self) -> None:

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from telwerkd.application.ports import DamagedRowError, StoreFigures, Written
 from telwerkd.domain.errors import Reason, UnavailableError
-from telwerkd.process.futures import seen
-from telwerkd.process.steady import monotonic
+from telwerkd.process.futures import retrieve_exception
+from telwerkd.process.monotonic_clock import monotonic
 from telwerkd.storage.sqlite.file import OpenedFile
 from telwerkd.storage.sqlite.messages import SIZE_BYTES, framed, packed, unpacked
 from telwerkd.storage.sqlite.writer import Commands
@@ -127,7 +127,7 @@ class WriterProcess:
             self._figures.writer_restarts += self._connection is not None
             starting = _WriterConnection.to(self._path, self._file, self._stall_seconds, self._figures, self._launch)
             self._connection = asyncio.create_task(starting, name="writer's start")
-            self._connection.add_done_callback(seen)
+            self._connection.add_done_callback(retrieve_exception)
         return await asyncio.shield(self._connection)
 
 
@@ -216,7 +216,7 @@ class _WriterConnection:
         if not self._asked:
             self._moved_at = monotonic()
         asked = _Asked(asyncio.get_running_loop().create_future(), command)
-        asked.reply.add_done_callback(seen)
+        asked.reply.add_done_callback(retrieve_exception)
         self._asked.append(asked)
         return asyncio.shield(asked.reply)
 

@@ -24,7 +24,7 @@ from telwerkd.domain.time.calendar import QUARTER_HOUR_MICROS, Buckets
 from telwerkd.process.tracing import stage
 from telwerkd.transport.codec import durations, page_tokens, wire
 from telwerkd.transport.codec.display_names import encode_names
-from telwerkd.transport.codec.errors import told
+from telwerkd.transport.codec.errors import described
 from telwerkd.transport.codec.fields import encode_instant
 from telwerkd.transport.codec.kpi_answers import encode_key, encode_kpi_answer
 from telwerkd.transport.codec.queries import QueryRequest
@@ -82,7 +82,7 @@ def encode_answer(request: QueryRequest, answer: Answer, now: Micros) -> Reply:
 def encode_batched(reply: Reply | TelwerkError, now: Micros) -> bytes:
     """The reply to one query of a batch, or what is wrong with it, as bytes of `BatchedAnswer`."""
     if isinstance(reply, TelwerkError):
-        about = told(reply)
+        about = described(reply)
         error = pb.QueryError(reason=about.reason, field=about.field, message=about.message)
         return pb.BatchedAnswer(error=error).SerializeToString()
     is_series = reply.kind is pb.QueryTimeSeriesResponse

@@ -20,10 +20,10 @@ from telwerkd.domain.errors import (
     InvalidArgumentError,
     LimitExceededError,
     NotFoundError,
-    Part,
     PermissionDeniedError,
     QuotaExceededError,
     Reason,
+    RequestPart,
     TelwerkError,
     UnauthenticatedError,
     UnavailableError,
@@ -42,26 +42,26 @@ STATUS_CODES: Final[Mapping[type[TelwerkError], grpc.StatusCode]] = {
 }
 """Every class of the tree; a test holds that none is left out. A class of somebody else's takes its parent's status."""
 
-_PATHS: Final[Mapping[Part, str]] = {
-    Part.KPI: "kpi_ids",
-    Part.TIME_ZONE: "time_zone",
-    Part.RANGE: "range.dates.end_date",
-    Part.PREVIOUS_PERIOD: "compare_to.previous_period",
-    Part.COMPARED_RANGE: "compare_to.range.dates.end_date",
-    Part.GRANULARITY: "granularity",
-    Part.GROUPING: "group_by",
-    Part.FILTER: "filter",
-    Part.FILTERED_VALUES: "filter.values",
-    Part.ORDER_MEASURE: "order_by.measure",
-    Part.PERCENTILES: "percentiles",
-    Part.HISTOGRAM: "include_histogram",
-    Part.CONVERSATION: "conversation_id",
-    Part.EVENT_ID: "event_id",
-    Part.OCCUR_TIME: "occur_time",
-    Part.HORIZON: "horizon",
-    Part.AS_OF: "as_of",
-    Part.WIDGET_SETTINGS: "settings",
-    Part.DISPLAY_NAMES: "names",
+_PATHS: Final[Mapping[RequestPart, str]] = {
+    RequestPart.KPI: "kpi_ids",
+    RequestPart.TIME_ZONE: "time_zone",
+    RequestPart.RANGE: "range.dates.end_date",
+    RequestPart.PREVIOUS_PERIOD: "compare_to.previous_period",
+    RequestPart.COMPARED_RANGE: "compare_to.range.dates.end_date",
+    RequestPart.GRANULARITY: "granularity",
+    RequestPart.GROUPING: "group_by",
+    RequestPart.FILTER: "filter",
+    RequestPart.FILTERED_VALUES: "filter.values",
+    RequestPart.ORDER_MEASURE: "order_by.measure",
+    RequestPart.PERCENTILES: "percentiles",
+    RequestPart.HISTOGRAM: "include_histogram",
+    RequestPart.CONVERSATION: "conversation_id",
+    RequestPart.EVENT_ID: "event_id",
+    RequestPart.OCCUR_TIME: "occur_time",
+    RequestPart.HORIZON: "horizon",
+    RequestPart.AS_OF: "as_of",
+    RequestPart.WIDGET_SETTINGS: "settings",
+    RequestPart.DISPLAY_NAMES: "names",
 }
 """Which field of a query or an event says what. A request that says it elsewhere names its field (`in_field`)."""
 
@@ -72,7 +72,7 @@ _VIOLATIONS_BYTES_MAX = 2_560
 _RETRY_SECONDS_MAX = 3_600.0
 
 
-class Told(NamedTuple):
+class ErrorDescription(NamedTuple):
     """What every form of an error says. `field` is empty where no field is at fault."""
 
     reason: str
@@ -91,13 +91,13 @@ class Told(NamedTuple):
         return delay
 
 
-def path_of(what: Part | str) -> str:
+def path_of(what: RequestPart | str) -> str:
     """Returns the field that says a part; a field as it is."""
-    return _PATHS[what] if isinstance(what, Part) else what
+    return _PATHS[what] if isinstance(what, RequestPart) else what
 
 
 @contextmanager
-def in_field(part: Part, field: str) -> Iterator[None]:
+def in_field(part: RequestPart, field: str) -> Iterator[None]:
     """Lets what is found wrong with a part be wrong with a field of the request that is not the usual one.
 
     Raises:
@@ -110,7 +110,7 @@ def in_field(part: Part, field: str) -> Iterator[None]:
         raise InvalidArgumentError(placed, error.reason) from None
 
 
-def told(error: TelwerkError) -> Told:
+def described(error: TelwerkError) -> ErrorDescription:
     """Returns what a client is told of an error; an error within a reply has just these fields."""
     field, message = "", error.message
     if isinstance(error, InvalidArgumentError) and error.violations:
@@ -119,12 +119,12 @@ def told(error: TelwerkError) -> Told:
     retry = None
     if isinstance(error, QuotaExceededError | UnavailableError):
         retry = math.ceil(min(max(0.0, error.retry_after_seconds), _RETRY_SECONDS_MAX) * 1_000)
-    return Told(error.reason.name, message, field, retry)
+    return ErrorDescription(error.reason.name, message, field, retry)
 
 
 def to_rpc_status(error: TelwerkError) -> status_pb2.Status:
     """Returns the status of an error as a message. Texts and violations are cut to what fits into trailers."""
-    about = told(error)
+    about = described(error)
     details: list[Message] = [error_info(error.reason, _metadata(error, about))]
     if isinstance(error, InvalidArgumentError):
         details.append(_bad_request(error))
@@ -137,7 +137,7 @@ def _code_of(kind: type[TelwerkError]) -> grpc.StatusCode:
     return next(STATUS_CODES[base] for base in kind.__mro__ if base in STATUS_CODES)
 
 
-def _metadata(error: TelwerkError, about: Told) -> dict[str, str]:
+def _metadata(error: TelwerkError, about: ErrorDescription) -> dict[str, str]:
     """What a program may want without parsing the text (AIP-193)."""
     if isinstance(error, InvalidArgumentError) and error.violations:
         return {"field": _cut(about.field, _MESSAGE_BYTES_MAX)}

@@ -12,7 +12,7 @@ from telwerkd.transport.codec.splitting import (
     ACCOUNT_FIELD,
     EVENTS_DECODED_MAX,
     OTHER_FIELDS_MAX,
-    Part,
+    WireField,
     account_text,
     malformed,
     parts,
@@ -167,7 +167,7 @@ class _Walk:
     def __init__(self, raw: bytes, limits: EventLimits) -> None:
         self._raw = raw
         self._limits = limits
-        self._account: Part | None = None
+        self._account: WireField | None = None
         self._others = 0
         self._count = 0
         self._too_large: dict[int, TooLarge] = {}

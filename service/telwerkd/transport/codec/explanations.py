@@ -9,7 +9,7 @@ from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.rates import RATES, asked_by_id
 from telwerkd.domain.catalogue.specs import ValueKind
 from telwerkd.domain.conversation.facts import Fact
-from telwerkd.domain.errors import Part
+from telwerkd.domain.errors import RequestPart
 from telwerkd.domain.ids import AccountId, ConversationId, Micros
 from telwerkd.transport.codec import page_tokens, wire
 from telwerkd.transport.codec.display_names import encode_names
@@ -56,7 +56,7 @@ def _kpi(kpi_id: str) -> KpiInfo:
     if rate := RATES.get(kpi_id):
         parts = " and ".join(f"`{kpi.name.lower()}`" for kpi in rate.kpis)
         raise FieldError("kpi_id", f"{rate.id} is a rate, which has no facts of its own: explain {parts}")
-    with in_field(Part.KPI, "kpi_id"):
+    with in_field(RequestPart.KPI, "kpi_id"):
         return asked_by_id(kpi_id)
 
 

@@ -12,7 +12,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from telwerkd.domain.errors import InvalidArgumentError
-from telwerkd.transport.codec.splitting import DECODED_WHOLE_MAX, FIELDS_MAX, Part, malformed, parts
+from telwerkd.transport.codec.splitting import DECODED_WHOLE_MAX, FIELDS_MAX, WireField, malformed, parts
 
 _LOOKED_AT: Final = 1_000
 """Fields; other work runs in between."""
@@ -45,7 +45,7 @@ def decoding(message: Message, raw: bytes | memoryview, path: str = "request") -
     _merge(message, view[start:])
 
 
-def _taken_apart(message: Message, part: Part) -> FieldDescriptor | None:
+def _taken_apart(message: Message, part: WireField) -> FieldDescriptor | None:
     """The field that a part is, if it is large and holds a message."""
     if part.end - part.start <= DECODED_WHOLE_MAX or not part.has_length:
         return None
@@ -55,7 +55,7 @@ def _taken_apart(message: Message, part: Part) -> FieldDescriptor | None:
     return field
 
 
-def _field(message: Message, part: Part) -> FieldDescriptor | None:
+def _field(message: Message, part: WireField) -> FieldDescriptor | None:
     fields: Any = message.DESCRIPTOR.fields_by_number  # of a class of upb's, which has the same
     field: FieldDescriptor | None = fields.get(part.field)
     return field

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 from telwerk.v1 import kpi_service_pb2 as kpi, settings_service_pb2 as pb
-from telwerkd.domain.errors import Part
+from telwerkd.domain.errors import RequestPart
 from telwerkd.domain.time.opening_hours import (
     DAYS_PER_WEEK,
     MINUTES_PER_DAY,
@@ -36,7 +36,7 @@ def decode_opening_hours(field: str, hours: pb.OpeningHours) -> Schedule:
         raise FieldError(f"{field}.time_zone", "is required")
     week = _week(f"{field}.week", hours.week)
     exceptions = _exceptions(f"{field}.exceptions", hours.exceptions)
-    with in_field(Part.TIME_ZONE, f"{field}.time_zone"):
+    with in_field(RequestPart.TIME_ZONE, f"{field}.time_zone"):
         return schedule_of(hours.time_zone, week, exceptions)
 
 

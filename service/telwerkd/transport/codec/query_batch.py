@@ -10,7 +10,7 @@ from telwerkd.transport.codec.splitting import (
     ACCOUNT_FIELD,
     DECODED_WHOLE_MAX,
     OTHER_FIELDS_MAX,
-    Part,
+    WireField,
     account_text,
     malformed,
     parts,
@@ -47,7 +47,7 @@ def split_queries(raw: bytes, query_bytes_max: int) -> QueryBatch:
     """
     if len(raw) <= DECODED_WHOLE_MAX:
         return _whole(raw)
-    account: Part | None = None
+    account: WireField | None = None
     others = 0
     queries: list[QueryPart] = []
     for part in parts(raw):

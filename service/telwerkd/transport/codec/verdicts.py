@@ -31,7 +31,7 @@ class Refused(NamedTuple):
     event_id: str
 
 
-class Taken(NamedTuple):
+class BatchResult(NamedTuple):
     """What became of the events of a batch."""
 
     size: int
@@ -78,7 +78,7 @@ def accepted(size: int) -> dict[str, Any]:
     return {"accepted_count": size, "verdicts": [ingestion.VERDICT_ACCEPTED] * size}
 
 
-async def encoded_verdicts(response: Response, taken: Taken) -> Encoded:
+async def encoded_verdicts(response: Response, taken: BatchResult) -> Encoded:
     """The fields that both kinds of answer share; many rejections are encoded a few at a time."""
     duplicates = taken.outcomes.count(Verdict.DUPLICATE)
     of_valid = iter(taken.outcomes)

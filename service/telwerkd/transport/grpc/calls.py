@@ -99,7 +99,7 @@ class MethodCalls:
         return sent
 
 
-class Calls:
+class CallCounters:
     """The calls of each method that the server has; those of methods that it does not have are counted together."""
 
     def __init__(self, services: Iterable[ServiceDescriptor] = (), limits: LimitCounts | None = None) -> None:

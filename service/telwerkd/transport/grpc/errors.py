@@ -21,7 +21,7 @@ from google.rpc import code_pb2, status_pb2  # type: ignore[import-untyped] # it
 from telwerkd.application.ports import DamagedRowError
 from telwerkd.domain.errors import InvalidArgumentError, Reason, TelwerkError, UnavailableError
 from telwerkd.process.log_format import Event
-from telwerkd.transport.codec.errors import error_info, rpc_status, to_rpc_status, told
+from telwerkd.transport.codec.errors import described, error_info, rpc_status, to_rpc_status
 from telwerkd.transport.grpc.handlers import (
     HANDLERS_MAX,
     Behaviour,
@@ -55,7 +55,7 @@ class RichStatus(grpc.Status):
 
 def to_status(error: TelwerkError) -> RichStatus:
     """The status that tells a client of `error`. Texts and violations are cut to what fits into trailers."""
-    return _as_trailers(to_rpc_status(error), told(error).retry_milliseconds)
+    return _as_trailers(to_rpc_status(error), described(error).retry_milliseconds)
 
 
 def _as_trailers(status: status_pb2.Status, retry_milliseconds: int | None = None) -> RichStatus:
@@ -169,7 +169,7 @@ async def end_with(context: Context, status: RichStatus) -> None:
     try:
         await context.abort(status.code, status.details, status.trailing_metadata)
     except grpc.aio.AbortError as error:
-        let_go(error)
+        without_traceback(error)
 
 
 def _ending(method: str, context: Context, error: Exception) -> RichStatus | None:
@@ -183,14 +183,14 @@ def _ending(method: str, context: Context, error: Exception) -> RichStatus | Non
             already, and grpc logs the error.
     """
     if isinstance(error, grpc.aio.AbortError) and context.done():
-        let_go(error)
+        without_traceback(error)
         return None
     if isinstance(error, grpc.aio.BaseError) and not isinstance(error, grpc.aio.UsageError):
         raise error
     if context.done():
         raise error
     status = to_status(error) if isinstance(error, TelwerkError) else defect(method, context.peer(), error)
-    let_go(error)
+    without_traceback(error)
     return status
 
 
@@ -206,15 +206,15 @@ def defect(method: str, peer: str, error: Exception) -> RichStatus:
     # Of a damaged row it matters what it is of, not where it was met.
     damage = error.without_ids if isinstance(error, DamagedRowError) else None
     fields = {"error_id": error_id, "method": method, "peer": peer, "damage": damage}
-    told = f"unexpected error {error_id} in {method}, called by {peer}{f': {damage}' if damage else ''}"
-    _log.error(Event("unexpected error", fields, told), exc_info=error if damage is None else None)
+    described = f"unexpected error {error_id} in {method}, called by {peer}{f': {damage}' if damage else ''}"
+    _log.error(Event("unexpected error", fields, described), exc_info=error if damage is None else None)
     return _internal(error_id)
 
 
 _E = TypeVar("_E", bound=BaseException)
 
 
-def let_go(error: _E) -> _E:
+def without_traceback(error: _E) -> _E:
     """The error without its tracebacks, for one that is kept beyond the call that it ended.
 
     A traceback holds its frames, and they hold the request and, through a context, a future or a local name, the error

@@ -16,9 +16,9 @@ import grpc.aio
 import msgspec
 
 from telwerkd.domain.errors import InvalidArgumentError, QuotaExceededError, Reason, TelwerkError, UnavailableError
-from telwerkd.process.steady import monotonic
-from telwerkd.transport.grpc.calls import Calls, MethodCalls, raised_code
-from telwerkd.transport.grpc.errors import RichStatus, end_with, let_go, to_status
+from telwerkd.process.monotonic_clock import monotonic
+from telwerkd.transport.grpc.calls import CallCounters, MethodCalls, raised_code
+from telwerkd.transport.grpc.errors import RichStatus, end_with, to_status, without_traceback
 from telwerkd.transport.grpc.first_messages import FirstMessages
 from telwerkd.transport.grpc.handlers import (
     HANDLERS_MAX,
@@ -92,10 +92,10 @@ class GateInterceptor(grpc.aio.ServerInterceptor):
     So it is here that every call is counted, whatever becomes of it.
     """
 
-    def __init__(self, limits: GateLimits, inflating: Inflating, calls: Calls | None = None) -> None:
+    def __init__(self, limits: GateLimits, inflating: Inflating, calls: CallCounters | None = None) -> None:
         self._limits = limits
         self._inflating = inflating
-        self._counted = calls or Calls()
+        self._counted = calls or CallCounters()
         self._refusals = Refusals(limits.refused_calls_max, limits.refused_delay_seconds)
         self._first_messages = FirstMessages(limits.first_message_seconds)
         self._calls = 0
@@ -283,7 +283,7 @@ def _ended(serve: Behaviour, counted: MethodCalls) -> Behaviour:
             try:
                 return await serve(requests, context)
             except TelwerkError as error:
-                status = to_status(let_go(error))
+                status = to_status(without_traceback(error))
             await end_with(context, status)
         except BaseException as error:
             raised = raised_code(error, context)

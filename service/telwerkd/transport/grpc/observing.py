@@ -11,7 +11,7 @@ import grpc.aio
 
 from telwerkd.process import tracing
 from telwerkd.transport import calls
-from telwerkd.transport.calls import Call, Calls
+from telwerkd.transport.calls import Call, CallObserver
 from telwerkd.transport.codec.wire import Encoded
 from telwerkd.transport.grpc.handlers import (
     Behaviour,
@@ -29,7 +29,7 @@ _NAMES: Final = {code.value[0]: code.name for code in grpc.StatusCode}
 class ObservingInterceptor(grpc.aio.ServerInterceptor):
     """**Outermost**, before the gate: what is refused is a call as well. Not there unless somebody wants to be told."""
 
-    def __init__(self, observed_calls: Calls) -> None:
+    def __init__(self, observed_calls: CallObserver) -> None:
         self._calls = observed_calls
 
     async def intercept_service(

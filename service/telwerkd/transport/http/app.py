@@ -8,7 +8,7 @@ import grpc
 
 from telwerkd.transport.grpc.errors import defect
 from telwerkd.transport.http import probes
-from telwerkd.transport.http.calls import Calls
+from telwerkd.transport.http.calls import ConnectCalls
 from telwerkd.transport.http.exchange import Exchange, Headers, Receive, Scope, Send
 from telwerkd.transport.http.origins import Origins
 from telwerkd.transport.http.page import Page
@@ -70,7 +70,7 @@ class App:
 class Site:
     """The port that the clients use: calls, the page, and the probes unless they have a port of their own."""
 
-    def __init__(self, origins: Origins, calls: Calls, watched: Probes | None, page: Page) -> None:
+    def __init__(self, origins: Origins, calls: ConnectCalls, watched: Probes | None, page: Page) -> None:
         self._origins = origins
         self._calls = calls
         self._probes = watched

@@ -12,7 +12,7 @@ import grpc.aio
 
 from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.domain.errors import InvalidArgumentError, TelwerkError
-from telwerkd.transport.grpc.errors import let_go
+from telwerkd.transport.grpc.errors import without_traceback
 from telwerkd.transport.grpc.requests import BATCH_QUERY, INGEST_EVENTS
 from telwerkd.transport.http.compression import Unpacking, packed, pays
 from telwerkd.transport.http.connect import (
@@ -64,7 +64,7 @@ class BodyLimits:
         return self.request_bytes_max, "request_bytes_max"
 
 
-class Calls:
+class ConnectCalls:
     """Answers calls of the methods that are offered."""
 
     def __init__(self, methods: Methods, json: JsonRequests, limits: BodyLimits, budget: MemoryBudget) -> None:
@@ -160,7 +160,7 @@ class Calls:
         except TimeoutError:
             return b"", late
         except grpc.aio.AbortError as error:
-            let_go(error)
+            without_traceback(error)
         code = context.code()
         if code in {None, grpc.StatusCode.OK}:
             return encoded, None
@@ -170,7 +170,9 @@ class Calls:
 class _Call:
     """One call."""
 
-    def __init__(self, calls: Calls, exchange: Exchange, method: Method, codec: Codec, memory: Reservation) -> None:
+    def __init__(
+        self, calls: ConnectCalls, exchange: Exchange, method: Method, codec: Codec, memory: Reservation
+    ) -> None:
         self._calls = calls
         self._exchange = exchange
         self._method = method

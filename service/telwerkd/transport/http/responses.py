@@ -6,14 +6,14 @@ import grpc
 import msgspec
 
 from telwerkd.domain.errors import TelwerkError
-from telwerkd.transport.grpc.errors import RichStatus, let_go, to_status
+from telwerkd.transport.grpc.errors import RichStatus, to_status, without_traceback
 from telwerkd.transport.http.connect import CallError
 from telwerkd.transport.http.exchange import Exchange, Headers
 
 
 def error_of(error: TelwerkError) -> CallError:
     """The error as calls have it."""
-    return error_of_status(to_status(let_go(error)))
+    return error_of_status(to_status(without_traceback(error)))
 
 
 def error_of_status(status: RichStatus) -> CallError:

@@ -4,9 +4,9 @@ import asyncio
 from collections import deque
 from types import TracebackType
 
-from telwerkd.application.rests import Rests
+from telwerkd.application.throttling import AccountThrottle
 from telwerkd.domain.ids import AccountId
-from telwerkd.process.steady import monotonic
+from telwerkd.process.monotonic_clock import monotonic
 from telwerkd.transport.codec.splitting import EVENTS_DECODED_MAX
 
 _Waiting = deque[tuple[int, asyncio.Future[None]]]
@@ -18,8 +18,8 @@ class DecodingTurns:
     Who waits is let through by account in turn, those that rest left out, and of one account in the order of coming.
     """
 
-    def __init__(self, rests: Rests, bytes_at_once: int = EVENTS_DECODED_MAX) -> None:
-        self._rests = rests
+    def __init__(self, throttle: AccountThrottle, bytes_at_once: int = EVENTS_DECODED_MAX) -> None:
+        self._throttle = throttle
         self._bytes_at_once = bytes_at_once
         self._bytes = 0
         """What is decoded in this turn of the loop; the next one begins with `_next` where it is not 0."""
@@ -33,7 +33,7 @@ class DecodingTurns:
 
     def begin(self, account: AccountId, size: int) -> bool:
         """Begins at once if there is room in this turn of the loop, and the account neither rests nor waits."""
-        if account in self._waiting or not self._has_room(size) or self._rests.left_seconds(account):
+        if account in self._waiting or not self._has_room(size) or self._throttle.left_seconds(account):
             return False
         self._take(size)
         return True
@@ -48,7 +48,7 @@ class DecodingTurns:
 
     def worked(self, account: AccountId, seconds: float) -> None:
         """Notes how long a turn of the account took."""
-        self._rests.worked(account, seconds)
+        self._throttle.worked(account, seconds)
 
     def _has_room(self, size: int) -> bool:
         return not self._bytes or self._bytes + size <= self._bytes_at_once
@@ -65,7 +65,7 @@ class DecodingTurns:
             self._rested = None
         resting: dict[AccountId, float] = {}
         while (account := next((one for one in self._waiting if one not in resting), None)) is not None:
-            if left_seconds := self._rests.left_seconds(account):
+            if left_seconds := self._throttle.left_seconds(account):
                 resting[account] = left_seconds
             elif not self._has_begun(account):
                 return

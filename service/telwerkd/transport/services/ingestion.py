@@ -8,28 +8,28 @@ from typing import Any, TypeAlias
 import grpc.aio
 
 from telwerk.v1 import ingestion_service_pb2 as ingestion, ingestion_service_pb2_grpc as ingestion_grpc
-from telwerkd.application.batches import Batch, Rejected, Verdict, held_bytes, let_go_of
+from telwerkd.application.batches import Batch, Rejected, Verdict, free_gradually, held_bytes
 from telwerkd.application.clock import Clock
 from telwerkd.application.ingest.group_commit import Ingest
-from telwerkd.application.rests import LOOP_TIMES, Rests
+from telwerkd.application.throttling import LOOP_TIMES, AccountThrottle
 from telwerkd.domain.errors import InvalidArgumentError, Reason, TelwerkError
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.process.tracing import stage
-from telwerkd.transport.codec.errors import told
+from telwerkd.transport.codec.errors import described
 from telwerkd.transport.codec.event_batch import EventBatch, TooLarge
 from telwerkd.transport.codec.events import EventDecoder, EventLimits
 from telwerkd.transport.codec.fields import FieldError
 from telwerkd.transport.codec.verdicts import (
     REFUSED_BYTES,
+    BatchResult,
     Refused,
-    Taken,
     accepted,
     echoed,
     encoded_verdicts,
     refusals,
 )
 from telwerkd.transport.codec.wire import Encoded
-from telwerkd.transport.grpc.errors import let_go
+from telwerkd.transport.grpc.errors import without_traceback
 from telwerkd.transport.services.callers import Callers
 from telwerkd.transport.services.decoding_turns import DecodingTurns
 from telwerkd.transport.services.draining import unless_drained
@@ -54,7 +54,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         self._callers = callers
         self._fields = callers.fields
         self._decoder = EventDecoder(limits, callers.fields)
-        self._turns = DecodingTurns(Rests(callers.sharing, LOOP_TIMES))
+        self._turns = DecodingTurns(AccountThrottle(callers.sharing, LOOP_TIMES))
         self._draining = draining
 
     async def IngestEvents(self, request: Any, context: _Context) -> Any:
@@ -107,9 +107,9 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
                 return await self._answer_to(number, await self._take(account, batch, in_order))
         except TelwerkError as error:
             self._ingest.figures.limits.met(error.message)
-            return ingestion.StreamEventsResponse(request_number=number, error=_batch_error(let_go(error)))
+            return ingestion.StreamEventsResponse(request_number=number, error=_batch_error(without_traceback(error)))
 
-    async def _answer_to(self, number: int, taken: Taken) -> Any:
+    async def _answer_to(self, number: int, taken: BatchResult) -> Any:
         if taken.all_accepted:
             return ingestion.StreamEventsResponse(request_number=number, **accepted(taken.size))
         numbered = ingestion.StreamEventsResponse(request_number=number).SerializeToString()
@@ -126,7 +126,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
             raise InvalidArgumentError.of("events", "at least one event is required")
         return account
 
-    async def _take(self, account: AccountId, batch: EventBatch, in_order: asyncio.Lock | None = None) -> Taken:
+    async def _take(self, account: AccountId, batch: EventBatch, in_order: asyncio.Lock | None = None) -> BatchResult:
         """What became of the events of a batch; those of one stream are decoded, and ingested, in their order."""
         async with in_order or nullcontext():
             with stage("decode"):
@@ -140,7 +140,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         del valid  # half a million answers are let go as they are stored: together they take a tenth of a second
         outcomes = await storing
         self._clock.hear(time for time, outcome in zip(times, outcomes, strict=True) if outcome is Verdict.ACCEPTED)
-        return Taken(batch.count, ids, refused, outcomes)
+        return BatchResult(batch.count, ids, refused, outcomes)
 
     async def _decoded(self, account: AccountId, batch: EventBatch) -> tuple[Batch, dict[int, Refused]]:
         """The events of a batch; of a large one a few at a time, so that nobody else waits for all of them."""
@@ -155,7 +155,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
         try:
             return valid, await self._decoded_into(valid, account, batch, now)
         except BaseException:  # it is wrong, memory has no room for it, or its caller has gone
-            let_go_of(valid)
+            free_gradually(valid)
             if batch.reservation is not None:
                 # At once: else those beside it are refused before its call ends. It may be released already.
                 batch.reservation.resize(min(batch.size, batch.reservation.size))
@@ -200,7 +200,7 @@ class IngestionService(ingestion_grpc.IngestionServiceServicer):
 
 
 def _batch_error(error: TelwerkError) -> ingestion.BatchError:
-    about = told(error)
+    about = described(error)
     return ingestion.BatchError(
         reason=about.reason, message=about.message, field=about.field, retry_delay=about.retry_delay
     )

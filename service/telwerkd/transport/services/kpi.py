@@ -39,7 +39,7 @@ from telwerkd.transport.codec.fields import FieldError
 from telwerkd.transport.codec.queries import QueryRequest, decode_query
 from telwerkd.transport.codec.query_batch import QueryBatch
 from telwerkd.transport.codec.wire import Encoded
-from telwerkd.transport.grpc.errors import let_go
+from telwerkd.transport.grpc.errors import without_traceback
 from telwerkd.transport.services.callers import Callers
 from telwerkd.transport.services.draining import unless_drained
 from telwerkd.transport.services.stalling import write_within
@@ -208,7 +208,7 @@ class KpiService(kpi_grpc.KpiServiceServicer):
                     _set_account(account, message)
                     queries.append(decode_query(message, self._fields, now))
                 except TelwerkError as error:
-                    queries.append(let_go(error))
+                    queries.append(without_traceback(error))
         return asked, queries
 
     async def WatchTimeSeries(  # type: ignore[override]  # it writes by itself, to see how long that takes

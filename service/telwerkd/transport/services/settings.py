@@ -10,7 +10,7 @@ from telwerkd.application import audit_log
 from telwerkd.application.clock import Clock
 from telwerkd.application.display_names import DisplayNames
 from telwerkd.application.settings import AccountSettings
-from telwerkd.domain.errors import Part
+from telwerkd.domain.errors import RequestPart
 from telwerkd.domain.ids import AccountId, WidgetId
 from telwerkd.transport.codec.display_names import NameReader, encode_page as encode_names
 from telwerkd.transport.codec.errors import in_field
@@ -82,7 +82,7 @@ class SettingsService(settings_grpc.SettingsServiceServicer):
             if request.settings.HasField("time_zone"):
                 with (
                     audit_log.recorded("account settings", account) as entry,
-                    in_field(Part.TIME_ZONE, "settings.time_zone"),
+                    in_field(RequestPart.TIME_ZONE, "settings.time_zone"),
                 ):
                     entry.outcome = f"time_zone={request.settings.time_zone!a}"
                     await self._settings.set_time_zone(account, request.settings.time_zone)

@@ -5,8 +5,8 @@ from itertools import product
 import pytest
 
 from telwerkd.domain.catalogue.specs import Kpi
-from telwerkd.domain.conversation.counting_anew import by_rules, kpis_beyond
 from telwerkd.domain.conversation.fold import fold
+from telwerkd.domain.conversation.rules_versions import by_rules, kpis_beyond
 from telwerkd.domain.conversation.state import CURRENT_RULES, PART_ONE, empty
 from tests.chats import END_OF_DAY, at, chat, facts, left_out
 

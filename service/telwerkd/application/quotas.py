@@ -14,7 +14,7 @@ from msgspec.structs import astuple
 
 from telwerkd.domain.errors import QuotaExceededError
 from telwerkd.domain.ids import AccountId
-from telwerkd.process.steady import monotonic
+from telwerkd.process.monotonic_clock import monotonic
 
 _SWEPT: Final = 2
 """Buckets that are looked at whenever one is added: more than one, so that full ones do not add up."""

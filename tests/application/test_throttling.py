@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from telwerkd.application.rests import Rests, Sharing
+from telwerkd.application.throttling import AccountThrottle, Sharing
 from telwerkd.domain.ids import AccountId
 from telwerkd.transport.services.decoding_turns import DecodingTurns
 
@@ -17,7 +17,7 @@ class Clock:
     def __init__(self, times: float = 2.0, *, shares: bool = True) -> None:
         self.now = 1_000.0
         self.sharing = Sharing(lambda: self.now)
-        self.rests = Rests(self.sharing, times, lambda: self.now)
+        self.throttle = AccountThrottle(self.sharing, times, lambda: self.now)
         if shares:
             self.share()
 
@@ -28,9 +28,9 @@ class Clock:
 
     def work(self, account: AccountId, seconds: float) -> float:
         """Lets an account work as soon as it may; for how long it rested before."""
-        rest_seconds = self.rests.left_seconds(account)
+        rest_seconds = self.throttle.left_seconds(account)
         self.now += rest_seconds + seconds
-        self.rests.worked(account, seconds)
+        self.throttle.worked(account, seconds)
         return rest_seconds
 
 
@@ -39,14 +39,14 @@ def test_an_account_with_work_without_end_rests_for_a_multiple_of_each_piece():
     clock = Clock(times=2.0)
     rests = [clock.work(ANNA, 0.04) for _ in range(6)]
     assert rests == pytest.approx([0, 0, 0.06, 0.08, 0.08, 0.08])
-    assert clock.rests.left_seconds(BRAM) == 0
+    assert clock.throttle.left_seconds(BRAM) == 0
 
 
 def test_an_account_that_is_alone_does_not_rest_nor_for_what_it_did_alone():
     clock = Clock(shares=False)
     assert [clock.work(ANNA, 1.0) for _ in range(3)] == [0, 0, 0]
     clock.share()
-    assert clock.rests.left_seconds(ANNA) == 0
+    assert clock.throttle.left_seconds(ANNA) == 0
 
 
 def test_an_account_that_uses_no_more_than_it_would_get_does_not_rest():
@@ -61,8 +61,8 @@ def test_a_piece_that_took_for_ever_is_followed_by_a_bounded_rest():
     clock = Clock()
     clock.now += 3_600.0
     clock.share()
-    clock.rests.worked(ANNA, 3_600.0)
-    assert clock.rests.left_seconds(ANNA) == pytest.approx(0.25)
+    clock.throttle.worked(ANNA, 3_600.0)
+    assert clock.throttle.left_seconds(ANNA) == pytest.approx(0.25)
 
 
 def test_accounts_that_owe_nothing_are_forgotten():
@@ -70,13 +70,13 @@ def test_accounts_that_owe_nothing_are_forgotten():
     for number in range(5_000):
         clock.share()
         clock.work(AccountId(f"a{number}"), 0.01)
-    assert len(clock.rests._owes_until) <= 1_000
+    assert len(clock.throttle._owes_until) <= 1_000
 
 
 async def test_who_rests_does_not_decode_and_who_comes_meanwhile_does():
     """Whoever waits for nothing but its rest goes on by itself once it is over."""
     clock, order = Clock(), list[str]()
-    turns = DecodingTurns(clock.rests, 100)
+    turns = DecodingTurns(clock.throttle, 100)
     clock.work(ANNA, 1.0)
 
     async def decode(name: str) -> None:
@@ -94,7 +94,7 @@ async def test_who_rests_does_not_decode_and_who_comes_meanwhile_does():
 
 async def test_a_small_batch_does_not_wait_behind_another_accounts_large_one():
     """It takes what room the turn of the loop has, whoever waits for the next one."""
-    turns, order = DecodingTurns(Clock().rests, 100), list[str]()
+    turns, order = DecodingTurns(Clock().throttle, 100), list[str]()
 
     async def decode(account: AccountId, name: str, size: int) -> None:
         async with turns.turn(account, size):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from telwerkd.domain.ids import AccountId
-from telwerkd.process.steady import monotonic
+from telwerkd.process.monotonic_clock import monotonic
 
 SHARED_SECONDS: Final = 10.0
 """How long after another account's call the server counts as shared: that account may be back at any moment."""
@@ -55,7 +55,7 @@ class Sharing:
         return self._clock() < self._shared_until
 
 
-class Rests:
+class AccountThrottle:
     """The rests of accounts at one thing that they share. For the event loop's thread only."""
 
     def __init__(self, sharing: Sharing, times: float, clock: Callable[[], float] = monotonic) -> None:

@@ -1,4 +1,4 @@
-"""The steady clock by which this program measures durations: one for the whole process, so that it can be replaced.
+"""The monotonic clock by which this program measures durations: one for the whole process, so that it can be replaced.
 
 A simulation (`tests/simulation`) lets its own time pass instead. What shows durations and decides nothing by them, such
 as the log of slow queries, asks the system itself.
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 
-class _Steady:
+class _Monotonic:
     """See `monotonic`."""
 
     __slots__ = ("read",)
@@ -21,5 +21,5 @@ class _Steady:
         return self.read()
 
 
-monotonic = _Steady()
+monotonic = _Monotonic()
 """Seconds that never run backwards, from an arbitrary instant on."""

@@ -17,7 +17,7 @@ from telwerkd.application.ports import Store
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.runner import Queries, QueryFigures
 from telwerkd.application.query.slow_queries import SlowQueries
-from telwerkd.application.rates import AccountRates
+from telwerkd.application.quotas import AccountRates
 from telwerkd.application.readers import Readers
 from telwerkd.application.settings import AccountSettings
 from telwerkd.application.upkeep.freeing import NameKeeper
@@ -27,10 +27,10 @@ from telwerkd.server import observing, upkeep_tasks
 from telwerkd.server.background import Background
 from telwerkd.server.settings import Settings
 from telwerkd.server.upkeep_tasks import Periods
-from telwerkd.transport.calls import Calls as ObservedCalls
+from telwerkd.transport.calls import CallObserver
 from telwerkd.transport.codec.display_names import NameReader
 from telwerkd.transport.codec.fields import FieldReader
-from telwerkd.transport.grpc.calls import Calls
+from telwerkd.transport.grpc.calls import CallCounters
 from telwerkd.transport.grpc.gate import GateInterceptor
 from telwerkd.transport.grpc.inflating import Inflating
 from telwerkd.transport.server import SERVICE_NAMES, SERVICES, Services
@@ -58,7 +58,7 @@ class Started(NamedTuple):
     """Set when the clock is held against what is stored."""
 
 
-class Parts(NamedTuple):
+class Components(NamedTuple):
     """What the services of a server share."""
 
     names: NameKeeper
@@ -71,8 +71,8 @@ class Parts(NamedTuple):
     turns: CallTurns
     health: Health
     draining: asyncio.Event
-    observed: ObservedCalls
-    calls: Calls
+    observed: CallObserver
+    calls: CallCounters
     gate: GateInterceptor
     slow_queries: SlowQueries
     answers: AnswerCache
@@ -80,14 +80,14 @@ class Parts(NamedTuple):
     upkeep: UpkeepFigures
 
     @classmethod
-    def of(cls, settings: Settings, store: Store, clock: Clock) -> "Parts":
+    def of(cls, settings: Settings, store: Store, clock: Clock) -> "Components":
         """The parts of a server with these settings."""
         names = NameKeeper(store)
         budget = MemoryBudget(settings.memory_bytes_max)
         inflating = Inflating(settings.message_bytes_max, settings.request_limits.bytes_max_of, budget)
         readers = Readers(store, settings.waiting_queries_per_account_max)
         limits = observing.limit_counts()
-        calls, rollups = Calls(SERVICES, limits), RollupCache(settings.rollup_cache_bytes_max)
+        calls, rollups = CallCounters(SERVICES, limits), RollupCache(settings.rollup_cache_bytes_max)
         rates, figures = AccountRates(settings.rate_limits), QueryFigures(limits)
         turns = CallTurns(settings.ingest_limits, settings.account_shared_queries_max, readers)
         crowded = turns.questions.is_crowded
@@ -108,7 +108,7 @@ class Parts(NamedTuple):
             turns,
             Health(SERVICE_NAMES),
             asyncio.Event(),
-            ObservedCalls(access_log=settings.access_log),
+            CallObserver(access_log=settings.access_log),
             calls,
             GateInterceptor(settings.gate_limits, inflating, calls),
             SlowQueries(settings.slow_query_seconds),
@@ -118,10 +118,10 @@ class Parts(NamedTuple):
         )
 
     @property
-    def figures(self) -> observing.Parts:
+    def figures(self) -> observing.FigureSources:
         """Where the figures for metrics are kept."""
         caches = {"answers": self.answers.kept, "rollups": self.rollups.kept}
-        return observing.Parts(
+        return observing.FigureSources(
             self.calls, self.gate, self.budget, self.ingest, self.queries.figures, caches, self.watches, self.upkeep
         )
 

@@ -4,7 +4,7 @@ idle."""
 import pytest
 from hypothesis import given, strategies as st
 
-from telwerkd.application.rates import AccountRates, Buckets, RateLimits, Rates
+from telwerkd.application.quotas import AccountRates, Buckets, RateLimits, Rates
 from telwerkd.domain.errors import QuotaExceededError
 from telwerkd.domain.ids import AccountId
 
