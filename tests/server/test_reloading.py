@@ -107,12 +107,12 @@ def test_a_server_whose_settings_come_from_no_file_stops_on_hangup(tmp_path: Pat
     assert reloading.Reloading(reloading.Source(None, {}), Settings()).on_hangup is not None
 
 
-async def test_where_the_following_dies_what_runs_inside_ends_and_says_so(tmp_path: Path):
+async def test_where_the_following_dies_what_runs_inside_is_told_and_it_says_so(tmp_path: Path):
     """A server that goes on would keep settings that its files do not have any more."""
     config = tmp_path / "telwerkd.toml"
     config.write_text("")
     loaded = load(config, {}).settings
     follower = reloading.Reloading(reloading.Source(config, {}), loaded, look_seconds="never")  # type: ignore[arg-type]
     with pytest.raises(BackgroundTaskError, match="its task for settings died"):
-        async with asyncio.timeout(CALL_SECONDS), follower.followed(lambda _: None):
-            await asyncio.Event().wait()
+        async with asyncio.timeout(CALL_SECONDS), follower.followed(lambda _: None) as died:
+            await died.wait()

@@ -173,10 +173,20 @@ def _stretch(
     return _Stretch(versions, has_next=bool(read(start + len(versions), 1)))
 
 
+_STRETCH_BYTES_MIN = 4
+"""Of a stretch of opening hours: its tag and length, and a minute with its tag."""
+
+_EXCEPTION_BYTES_MIN = 8
+"""Of an exception without any: its tag and length, and those of its date, which has three numbers with a tag each."""
+
+
 def _size_min(version: WidgetVersion, schedule: Schedule | None) -> int:
-    """Returns how many bytes a version has at least: a character has one, and so has each of a stretch's minutes."""
-    days = () if schedule is None else (*schedule.week, *(day for _, day in schedule.exceptions))
-    return sum(len(goal.goal_id) + len(goal.url) for goal in version.goals) + 2 * sum(map(len, days))
+    """Returns how many bytes a version has at least when it is encoded."""
+    size = sum(len(goal.goal_id) + len(goal.url) for goal in version.goals)
+    if schedule is not None:
+        days = (*schedule.week, *(day for _, day in schedule.exceptions))
+        size += _STRETCH_BYTES_MIN * sum(map(len, days)) + _EXCEPTION_BYTES_MIN * len(schedule.exceptions)
+    return size
 
 
 def _page(found: _Stretch, *, start: int, encode: Encode) -> SettingsPage:

@@ -24,7 +24,7 @@ from telwerkd.server.settings_contradictions import contradictions
 from telwerkd.server.settings_errors import unknown_variables
 from telwerkd.server.settings_loading import variables
 from telwerkd.server.settings_sources import PREFIX
-from telwerkd.server.stopping import Stop, either
+from telwerkd.server.stopping import Stop, any_of
 from telwerkd.server.wiring import running
 from telwerkd.storage.schema.versions import head
 
@@ -107,8 +107,8 @@ async def _serve(settings: Settings, reloading: Reloading) -> None:
         print(start_lines(settings, *addresses), flush=True)  # noqa: T201
         log.info(_what_runs(settings))
         devote_process()
-        async with reloading.followed(server.use):
-            await either(stop.asked, server.failed)
-        stop.ask()
+        async with reloading.followed(server.use) as died:
+            await any_of(stop.asked, server.failed, died)
+            stop.ask()
         log.info("stopping: running calls end, at most %.0f s", settings.grace_seconds)
     log.info("stopped")

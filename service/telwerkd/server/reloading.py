@@ -57,27 +57,19 @@ class Reloading:
         return self.reload if self._files else None
 
     @asynccontextmanager
-    async def followed(self, use: Callable[[Settings], None]) -> AsyncIterator[None]:
+    async def followed(self, use: Callable[[Settings], None]) -> AsyncIterator[asyncio.Event]:
         """Follows the files until it is left; `use` makes a server go by what of them can be reloaded.
 
+        Gives what is set if that dies, for the server to end.
+
         Raises:
-            BackgroundTaskError: what follows them died, and what runs inside was cancelled for that.
+            BackgroundTaskError: it died.
         """
         self._use = use
-        background, inside = Background(), asyncio.current_task()
-        following = background.start(self._follow(), "settings")
-
-        def cancel_inside(_ended: "asyncio.Task[None]") -> None:
-            if inside is not None and background.failed.is_set():
-                inside.cancel()
-
-        following.add_done_callback(cancel_inside)
+        background = Background()
+        background.start(self._follow(), "settings")
         try:
-            yield
-        except asyncio.CancelledError:
-            if inside is None or not background.failed.is_set():
-                raise
-            inside.uncancel()
+            yield background.failed
         finally:
             await background.end()
 

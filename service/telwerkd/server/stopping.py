@@ -88,9 +88,9 @@ class Stop:
         os._exit(code)
 
 
-async def either(one: asyncio.Event, other: asyncio.Event) -> None:
-    """Returns when one of the two is set."""
-    waiting = {asyncio.create_task(event.wait()) for event in (one, other)}
+async def any_of(*events: asyncio.Event) -> None:
+    """Returns when one of the events is set."""
+    waiting = {asyncio.create_task(event.wait()) for event in events}
     try:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     finally:

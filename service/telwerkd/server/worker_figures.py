@@ -10,7 +10,6 @@ import logging
 import pickle
 import socket
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from itertools import count
 from typing import Final, NamedTuple
 
@@ -72,8 +71,7 @@ class FigureConnection:
             self._end.close()
             return
         self._listening.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._listening
+        await asyncio.gather(self._listening, return_exceptions=True)
 
     async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -159,7 +157,6 @@ class WorkersFigures:
         before = self._lines.pop(place, None)
         if before is not None:
             await before.close()
-            self.restarts += 1
             self._gone = merged([self._gone, self._last.pop(place, {})])
         ours, theirs = socket.socketpair()
         self._lines[place] = FigureConnection(ours, self.read)

@@ -34,7 +34,7 @@ from telwerkd.server.port_addresses import http_address
 from telwerkd.server.reloading import Reloading
 from telwerkd.server.settings import Settings
 from telwerkd.server.startup_checks import check as check_one
-from telwerkd.server.stopping import EXIT_NOT_STORED, STOP_SECONDS, Stop, either
+from telwerkd.server.stopping import EXIT_NOT_STORED, STOP_SECONDS, Stop, any_of
 from telwerkd.server.wiring import running
 from telwerkd.server.worker_figures import FiguresOfAll, WorkersFigures
 from telwerkd.storage.location import PostgresUrl
@@ -86,13 +86,15 @@ async def serve(settings: Settings, what_runs: Event, reloading: Reloading) -> N
             log.info(what_runs)
             for place, worker in enumerate(workers):
                 background.start(worker.kept_alive(), f"keeping worker {place} alive")
-            await either(stop.asked, background.failed)
+            await any_of(stop.asked, background.failed)
             log.info("stopping: running calls end, at most %.0f s", settings.grace_seconds)
         finally:
             try:
                 await background.end()  # before the workers: one that it has just started is stopped as well
             finally:
                 codes = await asyncio.gather(*(worker.stopped() for worker in workers))
+                if any(codes):
+                    log.error("workers ended with exit codes %s", codes)
                 await figures.close()
     if any(codes):
         raise NotStoredError(f"workers ended with exit codes {codes}: what was not acknowledged may not be stored")
@@ -208,6 +210,7 @@ class _Worker:
                 # No descriptor, process or memory is left for it just now.
                 log.warning("a worker could not be started, and is tried again: %s", str(error) or NO_MEMORY)
             else:
+                self._figures.restarts += 1
                 return
 
     def send(self, number: int) -> None:
@@ -303,8 +306,10 @@ async def _serve_one(settings: Settings, reloading: Reloading, word: Connection,
         server.metrics.of_all = figures.read
         word.send("ready")
         devote_process()
-        async with reloading.followed(server.use):
-            await either(stop.asked, server.failed)
-        stop.ask()
-        loop.remove_reader(word.fileno())
-        await figures.close()
+        try:
+            async with reloading.followed(server.use) as died:
+                await any_of(stop.asked, server.failed, died)
+                stop.ask()
+        finally:
+            loop.remove_reader(word.fileno())
+            await figures.close()

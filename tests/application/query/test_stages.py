@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -24,6 +24,7 @@ from telwerkd.domain.catalogue.specs import Dimension, Kpi
 from telwerkd.domain.conversation.facts import Change, Fact, FactChange
 from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
 from telwerkd.domain.counting.deltas import DeltaEntries, Deltas
+from telwerkd.domain.display_names import NameKey
 from telwerkd.domain.errors import InvalidArgumentError, LimitExceededError
 from telwerkd.domain.ids import AccountId, EventId, Micros, OperatorGroupId, OperatorId, WidgetId
 from telwerkd.domain.time import calendar
@@ -65,10 +66,17 @@ class Asking:
 
     async def ask(self, over: DateRange = YEAR, **fields: Any) -> int:
         """Asks about a year by day; how many facts there are."""
-        wanted = {"kpis": (CATALOGUE[Kpi.FEEDBACK_COUNT],), "granularity": Granularity.DAY, "filter": Filter()}
-        query = Query(ACCOUNT, range=over, **{"time_zone": "Europe/Berlin", "group_by": (), **wanted, **fields})
-        found: Answer = await self._queries.ask(query, self._made)
+        found: Answer = await self._queries.ask(self._query(over, **fields), self._made)
         return found.kpis[0].summed.facts
+
+    async def ask_all(self, batch: list[dict[str, Any]]) -> list[Any]:
+        """Asks several such questions at once; the answers, and the errors."""
+        queries = [self._query(YEAR, **fields) for fields in batch]
+        return await self._queries.ask_all(ACCOUNT, queries, lambda _, found: found, lambda found: found)
+
+    def _query(self, over: DateRange, **fields: Any) -> Query:
+        wanted = {"kpis": (CATALOGUE[Kpi.FEEDBACK_COUNT],), "granularity": Granularity.DAY, "filter": Filter()}
+        return Query(ACCOUNT, range=over, **{"time_zone": "Europe/Berlin", "group_by": (), **wanted, **fields})
 
     def _made(self, found: Answer) -> Answer:
         self._made_in = threading.current_thread()
@@ -122,6 +130,27 @@ async def test_what_is_kept_is_answered_at_once(asking: Asking) -> None:
     assert not await asking.in_thread(granularity=None)
     assert await asking.in_thread(time_zone="Asia/Kathmandu")
     assert not await asking.in_thread(time_zone="Asia/Kathmandu")
+
+
+async def test_no_name_is_read_for_an_answer_that_is_too_large(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alone and in a batch: there may be a hundred thousand, and the view is open meanwhile."""
+    read, names_of = list[NameKey](), AccountTransaction.display_names_of
+
+    def noted(view: AccountTransaction, keys: Iterable[NameKey]) -> dict[NameKey, str]:
+        read.extend(wanted := list(keys))
+        return names_of(view, wanted)
+
+    monkeypatch.setattr(AccountTransaction, "display_names_of", noted)
+    by_operator = {"group_by": (Dimension.OPERATOR,), "include_names": True}
+    assert await asking.ask(**by_operator)
+    assert len(read) == OPERATORS
+    small = Asking(asking.store, QueryLimits(points_max=365 * OPERATORS - 1))
+    with pytest.raises(LimitExceededError, match="points_max"):
+        await small.ask(**by_operator)
+    [first, second] = await small.ask_all([by_operator] * 2)
+    assert isinstance(first, LimitExceededError)
+    assert isinstance(second, LimitExceededError)
+    assert len(read) == OPERATORS
 
 
 async def test_what_was_counted_since_is_in_an_inline_answer(asking: Asking) -> None:

@@ -36,3 +36,31 @@ async def test_many_who_send_fine_chunks_take_no_more_of_a_turn_than_one():
     assert [requests.chunks for requests in all_requests] == [2_000] * 20
     # A piece of 4 KiB of one of whom it is not known yet how fine it sends.
     assert most <= 4_096 // 6 + 128
+
+
+async def test_behind_a_request_that_is_being_answered_nothing_is_parsed():
+    """h11 would only keep it, in no bound, and parse all of it in one turn once the answer is out."""
+    request, parsed, requests = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", [], Requests(h11.SERVER)
+
+    def read_on():
+        while (event := requests.next_event()) is not h11.NEED_DATA and event is not h11.PAUSED:
+            pass
+
+    def parse(data):
+        parsed.append(data)
+        requests.receive_data(data)
+        read_on()
+
+    parsing = Parsing(requests, parse, read_on, lambda: None, ParsingTurns())
+    parsing.add(request)
+    parsing.add(request * 1_000)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert (b"".join(parsed), parsing.has_received, parsing.is_waiting) == (request, True, False)
+    for event in (h11.Response(status_code=204, headers=[]), h11.EndOfMessage()):
+        requests.send(event)
+    requests.start_next_cycle()
+    parsing.resume()
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert 1 < len(b"".join(parsed)) // len(request) < 200

@@ -32,12 +32,7 @@ def assemble(ranked: Ranked, points: PointBudget) -> Answer:
     """
     reading, grouped, selection, names = ranked
     query, periods = reading.outline.query, reading.periods
-    width = sum(period.width for period in periods)
-    of_durations = len(query.percentiles) + query.include_histogram
-    numbers = points.take(selection.size, width, [kpi.values + of_durations for kpi in grouped.kpis])
-    if query.include_histogram:
-        bins = sum(len(part.code) for kpi in grouped.kpis for of in kpi.periods for part in of.slice.durations)
-        numbers += points.take(1, bins, [_BIN_NUMBERS])
+    numbers = take_numbers(ranked, points)
     kpis = [
         KpiRows(
             kpi.info,
@@ -69,6 +64,22 @@ def assemble(ranked: Ranked, points: PointBudget) -> Answer:
         names,
         reading.outline.week,
     )
+
+
+def take_numbers(ranked: Ranked, points: PointBudget) -> int:
+    """Counts the numbers that the answer has, none of which is made yet, and returns how many they are.
+
+    Raises:
+        LimitExceededError: they are too many.
+    """
+    query, grouped = ranked.reading.outline.query, ranked.grouped
+    width = sum(period.width for period in ranked.reading.periods)
+    of_durations = len(query.percentiles) + query.include_histogram
+    numbers = points.take(ranked.selection.size, width, [kpi.values + of_durations for kpi in grouped.kpis])
+    if query.include_histogram:
+        bins = sum(len(part.code) for kpi in grouped.kpis for of in kpi.periods for part in of.slice.durations)
+        numbers += points.take(1, bins, [_BIN_NUMBERS])
+    return numbers
 
 
 _BIN_NUMBERS = 3

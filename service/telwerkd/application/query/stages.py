@@ -11,7 +11,7 @@ from telwerkd.application.memory_budget import AnswerMemory
 from telwerkd.application.ports import AnswerView, Snapshot
 from telwerkd.application.query import cost
 from telwerkd.application.query.as_of import past
-from telwerkd.application.query.assemble import assemble
+from telwerkd.application.query.assemble import assemble, take_numbers
 from telwerkd.application.query.budgets import EventBudget, PointBudget, RowBudget
 from telwerkd.application.query.group import group_rows
 from telwerkd.application.query.keys import Ranked
@@ -171,14 +171,18 @@ def read_named(
 ) -> Ranked:
     """Returns what was read for a query, and the display names of its answer, which are of the same view.
 
-    Raises what `read_view` does, and LimitExceededError: too many groups.
+    Raises what `read_view` does, and LimitExceededError: too many points or groups.
     """
-    return _named(read_view(known, limits, rollups, view, memory=memory), limits, view, memory)
+    reading = read_view(known, limits, rollups, view, memory=memory)
+    return _named(reading, limits, view, memory, PointBudget(limits.points_max))
 
 
-def _named(reading: Reading, limits: QueryLimits, view: Snapshot, memory: AnswerMemory | None) -> Ranked:
+def _named(
+    reading: Reading, limits: QueryLimits, view: Snapshot, memory: AnswerMemory | None, points: PointBudget
+) -> Ranked:
     with stage("assemble"):
         found = ranked(reading, limits)
+        take_numbers(found, points)  # no name is read for an answer that is too large
     with stage("read"):
         return names_of(found, view, memory)
 
@@ -227,9 +231,10 @@ def with_names(
     Raises:
         UnavailableError: memory has no room for the names of all.
     """
+    points = PointBudget(limits.points_max)
 
     def one(of: Reading) -> Reading | Ranked:
-        return _named(of, limits, view, memory) if of.outline.query.include_names else of
+        return _named(of, limits, view, memory, points) if of.outline.query.include_names else of
 
     return [of if isinstance(of, TelwerkError) else _or_error(partial(one, of)) for of in readings]
 

@@ -160,8 +160,10 @@ class Compaction:
         moved, worked, entries_max = 0, 0.0, COMPACTED_MAX
         while moved < min(size, COMPACTED_MAX):
             waiting = size - moved
-            is_shared = self._is_shared() and waiting < self._compact_anyway_at
-            seconds = _STEP_SHARED_SECONDS if is_shared else _STEP_QUIET_SECONDS if is_quiet else _STEP_SECONDS
+            shares = self._is_shared()
+            is_shared = shares and waiting < self._compact_anyway_at
+            alone = _STEP_QUIET_SECONDS if is_quiet and not shares else _STEP_SECONDS
+            seconds = _STEP_SHARED_SECONDS if is_shared else alone
             least = _PART_SHARED_MIN if is_shared else _PART_MIN
             part = self._parts.get((measure, seconds), least)
             entries_max = min(int(COMPACTED_MAX * part), entries_max)

@@ -57,7 +57,7 @@ _LATER_CLASSES = (
 )
 
 
-def fate_of(error: Exception) -> RetryDecision:
+def retry_decision(error: Exception) -> RetryDecision:
     """What to do with a transaction that met `error` before its commit was sent."""
     if _lost(error):
         return RetryDecision.AGAIN

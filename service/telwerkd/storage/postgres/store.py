@@ -32,10 +32,10 @@ from telwerkd.storage.postgres.errors import (
     DATABASE_ERRORS,
     RetryDecision,
     aborted_for_sure,
-    fate_of,
     is_standby,
     lost_its_statements,
     one_line,
+    retry_decision,
 )
 from telwerkd.storage.postgres.pool_watch import PoolWatch
 from telwerkd.storage.postgres.proof import prove_write
@@ -73,7 +73,7 @@ class PostgresStore(AcrossAccounts):
 
     def __init__(self, url: PostgresUrl, make: Callable[..., AsyncEngine] = make_engine) -> None:
         """`make` makes the pools of connections, as `make_engine` does."""
-        super().__init__(self._looking_across)
+        super().__init__(self._run_across)
         self._statements = Statements()
         self._writers = make(url, WRITERS, "READ COMMITTED", self._statements)
         self._readers = make(url, READERS, "REPEATABLE READ", self._statements, read_only=True)
@@ -205,7 +205,7 @@ class PostgresStore(AcrossAccounts):
             if engine is not self._provers:
                 watch.cut(before)
 
-    async def _looking_across(self, look: AsyncStatement) -> Sequence[Any]:
+    async def _run_across(self, look: AsyncStatement) -> Sequence[Any]:
         return await self._answered(self._upkeep, look)
 
     async def _answered(self, engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
@@ -218,10 +218,10 @@ class PostgresStore(AcrossAccounts):
             try:
                 return await _once(engine, self._watches[engine], work)
             except DATABASE_ERRORS as error:
-                fate = fate_of(error)
-                if fate is RetryDecision.DEFECT:
+                decision = retry_decision(error)
+                if decision is RetryDecision.DEFECT:
                     raise
-                if fate is RetryDecision.LATER or attempt == _ATTEMPTS_MAX:
+                if decision is RetryDecision.LATER or attempt == _ATTEMPTS_MAX:
                     self._watches[engine].outage.met(one_line(error))
                     raise database_unavailable() from error
                 if lost_its_statements(error):

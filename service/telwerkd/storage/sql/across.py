@@ -14,10 +14,10 @@ from telwerkd.storage.schema.tables import accounts, conversations, deltas
 
 AsyncStatement = Callable[[AsyncConnection], Awaitable[Sequence[Any]]]
 RunStatement = Callable[[AsyncStatement], Awaitable[Sequence[Any]]]
-"""Runs a look on a connection of a database's `AsyncEngine`, and says what its errors mean."""
+"""Runs a statement on a connection of a database's `AsyncEngine`, and says what its errors mean."""
 
 READABLE = sa.select(accounts.c.version).limit(1)
-"""A look that costs nothing, and succeeds where the tables can be read."""
+"""A statement that costs nothing, and succeeds where the tables can be read."""
 
 _IN_MAX = 2_000
 """Values in one IN list, well below every database's limit on parameters."""
@@ -30,8 +30,8 @@ class AcrossAccounts:
     database seem away.
     """
 
-    def __init__(self, looking: RunStatement) -> None:
-        self._run = looking
+    def __init__(self, run: RunStatement) -> None:
+        self._run = run
 
     async def accounts(self) -> list[AccountId]:
         """Every account that anything is stored of."""
@@ -78,10 +78,10 @@ class AcrossAccounts:
         await self._rows(READABLE)
 
     async def _rows(self, query: sa.Select[*tuple[Any, ...]]) -> Sequence[Any]:
-        async def look(connection: AsyncConnection) -> Sequence[Any]:
+        async def statement(connection: AsyncConnection) -> Sequence[Any]:
             return (await connection.execute(query)).all()
 
-        return await self._run(look)
+        return await self._run(statement)
 
 
 def _padded(asked: list[AccountId]) -> list[AccountId]:

@@ -52,7 +52,7 @@ class SqliteStore(AcrossAccounts):
 
     def __init__(self, path: Path, writer: Writer | None = None, figures: StoreFigures | None = None) -> None:
         """`figures` are those to which the writer adds."""
-        super().__init__(self._looking_across)
+        super().__init__(self._run_across)
         self.figures = figures or StoreFigures()
         self._writer = writer or WriterThread(path)
         # Where no server runs, it is for looking after the file.
@@ -99,7 +99,7 @@ class SqliteStore(AcrossAccounts):
         await self._writer.prove()
         READING.over()
 
-    async def _looking_across(self, look: AsyncStatement) -> Sequence[Any]:
+    async def _run_across(self, look: AsyncStatement) -> Sequence[Any]:
         with unavailable():
             async with self._across.connect() as connection:
                 return await look(connection)

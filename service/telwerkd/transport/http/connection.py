@@ -133,7 +133,7 @@ class HttpConnection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Reads on, once this is parsed."""
         self._parsing.add(data)
-        if self._parsing.is_waiting:
+        if self._parsing.is_waiting or self._parsing.has_received:
             self.flow.hold()
 
     def _parsed(self) -> None:
@@ -141,10 +141,12 @@ class HttpConnection(H11Protocol):
 
     def handle_events(self) -> None:
         """Begins the request that has come; the next of several, once this is answered, in a turn of its own."""
-        if self._parsing.has_turn or not self.conn.trailing_data[0]:
+        if self._parsing.has_turn or not (self.conn.trailing_data[0] or self._parsing.has_received):
             super().handle_events()
         else:
             self._parsing.resume()
+            if self._parsing.is_waiting:
+                self.flow.hold()
 
     def _received(self, data: bytes) -> None:
         if not self.transport.is_closing():

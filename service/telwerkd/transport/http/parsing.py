@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+import h11
+
 from telwerkd.transport.http.chunks import Requests
 
 _COST_MAX: Final = 128
@@ -85,6 +87,16 @@ class Parsing:
         self._has_left = True
         self._enter()
 
+    @property
+    def has_received(self) -> bool:
+        """Whether something was not given to `parse` yet: behind a request that is being answered, it waits."""
+        return bool(self._received)
+
+    @property
+    def _may_parse(self) -> bool:
+        """Whether no request that has come as a whole is being answered: h11 would only keep what is behind it."""
+        return self._requests.their_state is not h11.DONE
+
     def _enter(self) -> None:
         if not self.is_waiting:
             self.is_waiting = True
@@ -104,7 +116,7 @@ class Parsing:
             if self._has_left:
                 self._has_left = False
                 self._go_on()
-            else:
+            elif self._may_parse:
                 piece = bytes(self._received[: self._piece_bytes])
                 del self._received[: len(piece)]
                 if piece:
@@ -114,7 +126,7 @@ class Parsing:
         chunks = self._requests.chunks - before
         is_fine = chunks * _FINE_CHUNK_BYTES > len(piece)
         self._piece_bytes = _FINE_PIECE_BYTES if is_fine else _PIECE_BYTES
-        self.is_waiting = self._has_left or bool(self._received)
-        if not self.is_waiting:
+        self.is_waiting = self._has_left or (self._may_parse and bool(self._received))
+        if not self.is_waiting and not self._received:
             self._emptied()
         return _cost(len(piece), chunks)

@@ -40,6 +40,8 @@ record Reach(String address, boolean tls, String proxy, AtomicBoolean answered) 
   private static final Pattern UNKNOWN = Pattern.compile("(?i)unable to resolve|UnknownHost");
   private static final Pattern BAD_TLS = Pattern.compile("(?i)ssl|tls|certif|PKIX");
   private static final Pattern ENDED = Pattern.compile("(?i)closed|reset|first received frame|http2 exception|preface");
+  /** Of a connection that worked; the rest of {@link #ENDED} is said while one is being made. */
+  private static final Pattern CUT = Pattern.compile("(?i)closed|reset|keepalive failed");
   private static final Pattern TOO_OLD = Pattern.compile("max[_ ](?:connection[_ ])?age");
 
   /** Of a server at an address; finds the proxy as gRPC does. */
@@ -130,7 +132,7 @@ record Reach(String address, boolean tls, String proxy, AtomicBoolean answered) 
       return "the connection to " + address
           + " ended because of its age, which the server's connection_age_seconds bounds (" + text + "): call again";
     }
-    if (answered.get() && (ended || text.contains("Keepalive failed"))) {
+    if (answered.get() && CUT.matcher(text).find()) {
       return "the connection to " + address + " ended while a call was running (" + text + "): call again";
     }
     if (proxy != null) {
