@@ -93,7 +93,7 @@ class _Across:
 class _Store(SqliteStore):
     """The real one, but for the one connection of it that has a real thread."""
 
-    async def _looking_across(self, look: AsyncStatement) -> Any:
+    async def _run_across(self, look: AsyncStatement) -> Any:
         across: Any = _Across(self._reader)
         return await look(across)
 

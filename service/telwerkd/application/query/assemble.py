@@ -32,7 +32,7 @@ def assemble(ranked: Ranked, points: PointBudget) -> Answer:
     """
     reading, grouped, selection, names = ranked
     query, periods = reading.outline.query, reading.periods
-    numbers = take_numbers(ranked, points)
+    numbers = ranked.take_numbers(points)
     kpis = [
         KpiRows(
             kpi.info,
@@ -64,26 +64,6 @@ def assemble(ranked: Ranked, points: PointBudget) -> Answer:
         names,
         reading.outline.week,
     )
-
-
-def take_numbers(ranked: Ranked, points: PointBudget) -> int:
-    """Counts the numbers that the answer has, none of which is made yet, and returns how many they are.
-
-    Raises:
-        LimitExceededError: they are too many.
-    """
-    query, grouped = ranked.reading.outline.query, ranked.grouped
-    width = sum(period.width for period in ranked.reading.periods)
-    of_durations = len(query.percentiles) + query.include_histogram
-    numbers = points.take(ranked.selection.size, width, [kpi.values + of_durations for kpi in grouped.kpis])
-    if query.include_histogram:
-        bins = sum(len(part.code) for kpi in grouped.kpis for of in kpi.periods for part in of.slice.durations)
-        numbers += points.take(1, bins, [_BIN_NUMBERS])
-    return numbers
-
-
-_BIN_NUMBERS = 3
-"""Of a bin of a histogram: its bounds, and how many there are."""
 
 
 def _row_count(query: Query, kpi: GroupedKpi) -> int:

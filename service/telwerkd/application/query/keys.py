@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from telwerkd.application.query.budgets import PointBudget
 from telwerkd.application.query.question import RawKey, RowPlace
 from telwerkd.application.query.result import GroupKey
 from telwerkd.application.query.slices import NONE, Layer, Reading, Slice, series
@@ -180,6 +181,25 @@ class Ranked(NamedTuple):
     selection: Selection
     names: Mapping[NameKey, str] = MappingProxyType({})
     """The display names of the ids in the answer, if they were asked for."""
+
+    def take_numbers(self, points: PointBudget) -> int:
+        """Counts the numbers that the answer has, none of which is made yet, and returns how many they are.
+
+        Raises:
+            LimitExceededError: they are too many.
+        """
+        query, kpis = self.reading.outline.query, self.grouped.kpis
+        width = sum(period.width for period in self.reading.periods)
+        of_durations = len(query.percentiles) + query.include_histogram
+        numbers = points.take(self.selection.size, width, [kpi.values + of_durations for kpi in kpis])
+        if query.include_histogram:
+            bins = sum(len(part.code) for kpi in kpis for of in kpi.periods for part in of.slice.durations)
+            numbers += points.take(1, bins, [_BIN_NUMBERS])
+        return numbers
+
+
+_BIN_NUMBERS = 3
+"""Of a bin of a histogram: its bounds, and how many there are."""
 
 
 def _through(slots: IntArray, key: IntArray) -> IntArray:

@@ -11,7 +11,7 @@ from telwerkd.application.memory_budget import AnswerMemory
 from telwerkd.application.ports import AnswerView, Snapshot
 from telwerkd.application.query import cost
 from telwerkd.application.query.as_of import past
-from telwerkd.application.query.assemble import assemble, take_numbers
+from telwerkd.application.query.assemble import assemble
 from telwerkd.application.query.budgets import EventBudget, PointBudget, RowBudget
 from telwerkd.application.query.group import group_rows
 from telwerkd.application.query.keys import Ranked
@@ -182,7 +182,7 @@ def _named(
 ) -> Ranked:
     with stage("assemble"):
         found = ranked(reading, limits)
-        take_numbers(found, points)  # no name is read for an answer that is too large
+        found.take_numbers(points)  # no name is read for an answer that is too large
     with stage("read"):
         return names_of(found, view, memory)
 
