@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from telwerkd.application.batches import IngestLimits, Submitted
+from telwerkd.application.commands.compact import Compact, Compacted
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.upkeep.freeing import NameKeeper
 from telwerkd.application.upkeep.upkeep import COMPACT_ANYWAY_AT, DAY, Compaction, purge_old, settle_due
@@ -116,26 +117,34 @@ async def test_while_an_account_gets_events_its_measures_with_few_entries_wait_t
 
 @pytest.mark.parametrize("compact_anyway_at", [COMPACT_ANYWAY_AT, 5])
 async def test_while_accounts_share_the_server_a_measure_is_compacted_little_by_little_from_the_first_on(
-    store, compact_anyway_at
-):
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, compact_anyway_at: int
+) -> None:
     """2,000 entries at once and no more, though it is not known yet how long a measure takes: others wait meanwhile.
 
-    But not one that has fallen behind: what waits would become more and more, and questions slower and slower.
+    The writer is left to them in between, but not by a measure that has fallen behind: what waits would become more and
+    more, and questions slower and slower.
     """
     for n in range(6):
         await put(store, WHOLE, event(f"e{n}", n, Message(Sender.CONTACT)))
     most = max(size for *_, size in await store.compactable())
-    steps, upkeep = list[int](), store.upkeep
+    steps, pauses, upkeep = list[int](), list[float](), store.upkeep
 
-    async def noted(account, command):
+    async def noted(account: AccountId, command: Compact) -> Compacted | None:
         step = await upkeep(account, command)
         steps.append(command.entries_max)
         return step
 
-    store.upkeep = noted
+    async def slept(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(store, "upkeep", noted)
     compaction = Compaction(store, compact_at=1, compact_anyway_at=compact_anyway_at, is_shared=lambda: True)
-    await compaction.run_once()
-    assert (max(steps) > 2_000) == (most > compact_anyway_at)
+    with monkeypatch.context() as patched:
+        patched.setattr("telwerkd.application.upkeep.upkeep.asyncio.sleep", slept)
+        await compaction.run_once()
+    assert steps
+    assert max(steps) <= 2_000
+    assert (min(pauses) == 0) == (most >= compact_anyway_at)
 
 
 async def test_a_clock_that_is_years_ahead_purges_no_recent_event(store):

@@ -27,7 +27,7 @@ then.
 """
 
 COMPACT_ANYWAY_AT = 30_000
-"""Entries at which a measure rests no longer, nor is it compacted little by little where accounts share the server.
+"""Entries at which a measure rests no longer, nor pauses between its transactions where accounts share the server.
 
 It could fall behind for good: questions add up what waits, in CPU time that compaction then lacks.
 """
@@ -159,11 +159,8 @@ class Compaction:
         """
         moved, worked, entries_max = 0, 0.0, COMPACTED_MAX
         while moved < min(size, COMPACTED_MAX):
-            waiting = size - moved
-            shares = self._is_shared()
-            is_shared = shares and waiting < self._compact_anyway_at
-            alone = _STEP_QUIET_SECONDS if is_quiet and not shares else _STEP_SECONDS
-            seconds = _STEP_SHARED_SECONDS if is_shared else alone
+            is_shared, waiting = self._is_shared(), size - moved
+            seconds = _STEP_SHARED_SECONDS if is_shared else _STEP_QUIET_SECONDS if is_quiet else _STEP_SECONDS
             least = _PART_SHARED_MIN if is_shared else _PART_MIN
             part = self._parts.get((measure, seconds), least)
             entries_max = min(int(COMPACTED_MAX * part), entries_max)
@@ -178,7 +175,7 @@ class Compaction:
             entries_max = max(_ENTRIES_MIN, 2 * step.moved)
             self._parts[measure, seconds] = min(1.0, max(least, part * min(1.25, seconds / max(step.seconds, 1e-9))))
             if is_shared:
-                await asyncio.sleep(_PAUSE_SHARED_TIMES * (1 - waiting / self._compact_anyway_at) * step.seconds)
+                await asyncio.sleep(_PAUSE_SHARED_TIMES * max(0, 1 - waiting / self._compact_anyway_at) * step.seconds)
         return moved, worked
 
     def _is_ripe(self, key: tuple[AccountId, Measure], size: int) -> bool:
