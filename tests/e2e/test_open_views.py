@@ -12,20 +12,10 @@ import telwerkd
 from telwerk.v1 import display_name_pb2 as display_names, kpi_service_pb2 as kpi, settings_service_pb2 as settings
 from tests.chats import at
 from tests.conftest import ALL_KPI_IDS, ALL_TIME, CALL_SECONDS, Server, started, timestamp
+from tests.e2e.test_batch import CHAT
 from tests.e2e.test_opening_hours import hours, weekly
 
 PREFIX = f"{Path(telwerkd.__file__).parent}/"
-
-CHAT = """
-    09:00:00 anna assigned in sales
-    09:00:05 contact: message
-    09:01:10 contact rates 4
-    09:02:00 topics price delivery
-    09:03:00 contact leaves feedback
-    09:04:00 action inactivity_message_sent
-    09:05:00 post-chat survey q1=yes
-    09:06:00 ends
-"""
 
 ENCODERS = {
     "QueryTimeSeries": "encode_answer",

@@ -53,10 +53,10 @@ class FigureSources(NamedTuple):
 class Metrics:
     """What `/metrics` shows. No method waits for a call, and no call for it."""
 
-    def __init__(self, settings: Settings, parts: FigureSources, store: Store, clock: Clock) -> None:
+    def __init__(self, settings: Settings, sources: FigureSources, store: Store, clock: Clock) -> None:
         database = "postgresql" if isinstance(settings.database, PostgresUrl) else "sqlite"
         self._build = (version("telwerkd"), head(), database, platform.python_version())
-        self._parts = parts
+        self._sources = sources
         self._store = store
         self._clock = clock
         self._stored: asyncio.Task[Reading] | None = None
@@ -106,7 +106,7 @@ class Metrics:
         }
 
     def _of_calls(self) -> Reading:
-        parts, methods = self._parts, self._parts.calls.methods()
+        sources, methods = self._sources, self._sources.calls.methods()
         handled: dict[Labels, Value] = {
             (*method, CODES[number]): ended
             for method, calls in methods.items()
@@ -119,13 +119,13 @@ class Metrics:
             "grpc_server_handling_seconds": {method: calls.seconds.read() for method, calls in methods.items()},
             "grpc_server_msg_received_total": {method: calls.received for method, calls in methods.items()},
             "grpc_server_msg_sent_total": {method: calls.sent for method, calls in methods.items()},
-            "telwerk_calls_open": {(): parts.gate.open_calls},
-            "telwerk_limit_rejections_total": dict(parts.calls.limits.counts),
-            "telwerk_memory_reserved_bytes": {(): parts.budget.bytes_reserved},
+            "telwerk_calls_open": {(): sources.gate.open_calls},
+            "telwerk_limit_rejections_total": dict(sources.calls.limits.counts),
+            "telwerk_memory_reserved_bytes": {(): sources.budget.bytes_reserved},
         }
 
     def _of_events(self) -> Reading:
-        ingest, figures, store = self._parts.ingest, self._parts.ingest.figures, self._store.figures
+        ingest, figures, store = self._sources.ingest, self._sources.ingest.figures, self._store.figures
         return {
             "telwerk_events_total": dict(figures.verdicts),
             "telwerk_account_events_total": dict(figures.by_account.counts),
@@ -139,7 +139,7 @@ class Metrics:
         }
 
     def _of_upkeep(self) -> Reading:
-        upkeep = self._parts.upkeep
+        upkeep = self._sources.upkeep
         return {
             "telwerk_compaction_seconds": {(): upkeep.compaction_seconds.read()},
             "telwerk_compacted_entries_total": {(): upkeep.compacted_entries},
@@ -151,7 +151,7 @@ class Metrics:
         }
 
     def _of_queries(self) -> Reading:
-        queries, watches, caches = self._parts.queries, self._parts.watches, self._parts.caches
+        queries, watches, caches = self._sources.queries, self._sources.watches, self._sources.caches
         return {
             "telwerk_query_rows": {(): queries.rows.read()},
             "telwerk_query_points": {(): queries.points.read()},

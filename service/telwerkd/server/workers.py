@@ -93,7 +93,7 @@ async def serve(settings: Settings, what_runs: Event, reloading: Reloading) -> N
                 await background.end()  # before the workers: one that it has just started is stopped as well
             finally:
                 codes = await asyncio.gather(*(worker.stopped() for worker in workers))
-                if any(codes):
+                if any(codes) and background.failed.is_set():  # then nobody else says it
                     log.error("workers ended with exit codes %s", codes)
                 await figures.close()
     if any(codes):

@@ -2,7 +2,6 @@
 
 import pickletools
 from datetime import date, timedelta
-from io import BytesIO
 from itertools import product
 
 import pytest
@@ -12,7 +11,7 @@ from telwerkd.application.ports import Damage, DamagedRowError
 from telwerkd.domain.conversation.events import Event, PostChatSurveyAnswered, PreChatSurveyCompleted, SurveyAnswer
 from telwerkd.domain.ids import ConversationId, EventId, Micros, WidgetId
 from telwerkd.domain.time.opening_hours import OpenStretch, schedule_of
-from telwerkd.storage.sqlite.messages import framed, packed, received, unpacked
+from telwerkd.storage.sqlite.messages import packed, unpacked
 from tests.generate import FAMILIES
 
 
@@ -65,10 +64,3 @@ def test_damage_arrives_with_its_account():
         "acme",
         str(error),
     )
-
-
-@pytest.mark.parametrize("cut", [0, 3, 4, 10])
-def test_a_message_that_is_cut_off_is_the_end(cut):
-    """A process that died in the middle of one has sent none."""
-    with pytest.raises(EOFError):
-        received(BytesIO(framed(packed("a message"))[:cut]))

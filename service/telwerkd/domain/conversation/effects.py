@@ -106,7 +106,8 @@ _OCCASIONS: Mapping[type[Kind], Occasion] = {
 
 
 def _occasions_of(kind: Kind) -> set[Occasion]:
-    occasions = {occasion for of, occasion in _OCCASIONS.items() if type(kind) is of}
+    occasion = _OCCASIONS.get(type(kind))
+    occasions = set() if occasion is None else {occasion}
     if type(kind) is ActionPerformed and kind.action in OFFLINE_ASSIGNMENTS:
         occasions.add(Occasion.ACTION_FOR_RETURNING_CONTACT)
     if type(kind) is Message and kind.sender is Sender.OPERATOR:

@@ -8,7 +8,7 @@ would take apart too slowly are written here as larger pieces.
 import copyreg
 import pickle
 from collections.abc import Callable
-from io import BufferedIOBase, BytesIO
+from io import BytesIO
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -38,19 +38,6 @@ def unpacked(message: bytes) -> Any:
 def framed(message: bytes) -> bytes:
     """Returns a packed message with its size before it."""
     return len(message).to_bytes(SIZE_BYTES) + message
-
-
-def received(line: BufferedIOBase) -> bytes:
-    """Waits for the next message, and returns it packed.
-
-    Raises:
-        EOFError: the line was closed, also in the middle of a message.
-    """
-    size = int.from_bytes(line.read(SIZE_BYTES))
-    message = line.read(size)
-    if not size or len(message) < size:
-        raise EOFError
-    return message
 
 
 # --- Batches: by columns, which takes 0.5 µs an event both ways instead of 1.1 ----------------------------------------

@@ -5,7 +5,7 @@ import logging
 import socket
 import sys
 from contextlib import suppress
-from io import BufferedRWPair
+from io import BufferedIOBase, BufferedRWPair
 from pathlib import Path
 
 from telwerkd.application.ports import DamagedRowError, Written
@@ -15,7 +15,7 @@ from telwerkd.process.gc_tuning import devote_process
 from telwerkd.process.heap import tune_heap
 from telwerkd.process.log_format import LogStyle
 from telwerkd.storage.sqlite.file import OpenedFile
-from telwerkd.storage.sqlite.messages import framed, packed, received, unpacked
+from telwerkd.storage.sqlite.messages import SIZE_BYTES, framed, packed, unpacked
 from telwerkd.storage.sqlite.writer import Commands, SqliteWriter
 from telwerkd.storage.sqlite.writer_process import Failed
 
@@ -42,6 +42,19 @@ def main(path: Path, file_descriptor: int, file: OpenedFile | None) -> None:
             log.critical("no memory is left for a reply: the process ends, and another is started")
             sys.exit(1)
     writer.close()
+
+
+def received(line: BufferedIOBase) -> bytes:
+    """Waits for the next message, and returns it packed.
+
+    Raises:
+        EOFError: the line was closed, also in the middle of a message.
+    """
+    size = int.from_bytes(line.read(SIZE_BYTES))
+    message = line.read(size)
+    if not size or len(message) < size:
+        raise EOFError
+    return message
 
 
 def _send(line: BufferedRWPair, message: bytes) -> None:
