@@ -19,7 +19,7 @@ import psutil
 from benchmarks.workload import ACCOUNT, GOAL_URL, LIVE_LIMIT_SECONDS, START_SECONDS, WIDGETS
 from telwerk import Telwerk
 from telwerk.v1 import event_pb2, settings_service_pb2 as settings
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 
 DATABASE = "telwerk.db"
 """The file in a server's folder."""

@@ -37,10 +37,10 @@ from telwerkd.domain.ids import SECOND, AccountId, GoalId, Micros, WidgetId
 from telwerkd.process.gc_tuning import devote_process
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
-from telwerkd.transport.codec.answers import encode_answer
-from telwerkd.transport.codec.events import EventDecoder, EventLimits
 from telwerkd.transport.codec.fields import FieldReader
-from telwerkd.transport.codec.queries import decode_query
+from telwerkd.transport.codec.ingest.events import EventDecoder, EventLimits
+from telwerkd.transport.codec.query.answers import encode_answer
+from telwerkd.transport.codec.query.queries import decode_query
 
 T = TypeVar("T")
 

@@ -41,13 +41,13 @@ from telwerkd.application.ingest.group_commit import Ingest
 from telwerkd.domain.catalogue.kpis import CATALOGUE
 from telwerkd.domain.conversation import events
 from telwerkd.domain.ids import SECOND, Micros
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 from telwerkd.server.upkeep_tasks import PERIODS, Periods
 from telwerkd.server.wiring import running
 from telwerkd.storage.location import Location, PostgresUrl, SqliteFile, located
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
-from telwerkd.storage.sqlite.writer_launch import PROGRAM as WRITER
+from telwerkd.storage.sqlite.writer.launch import PROGRAM as WRITER
 from tests import fork_server
 from tests.chats import END_OF_DAY, chat
 from tests.postgres import execute, fresh_database, some_postgres, template_database
@@ -425,7 +425,7 @@ def writing_driver(store: SqliteStore) -> sqlite3.Connection:
 def writer_of(server_pid: int) -> psutil.Process:
     """The process that writes to a server's SQLite file."""
     children = psutil.Process(server_pid).children()
-    [writer] = [child for child in children if child.name() == "writer_main" or WRITER in child.cmdline()]
+    [writer] = [child for child in children if child.name() == "writer.main" or WRITER in child.cmdline()]
     return writer
 
 

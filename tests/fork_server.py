@@ -26,14 +26,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from telwerkd.storage.sqlite.writer_launch import PROGRAM as WRITER
+from telwerkd.storage.sqlite.writer.launch import PROGRAM as WRITER
 
 PROGRAMS: Final = {
     "telwerkd": "telwerkd.cli.app",
     "telwerkd.cli": "telwerkd.cli.app",
     "telwerk.cli": "telwerk.cli.main",
     "telwerk_bridges.cli": "telwerk_bridges.cli",
-    WRITER: "telwerkd.storage.sqlite.writer",
+    WRITER: "telwerkd.storage.sqlite.writer.connection",
 }
 """What `python -m` may be told to run, and what is imported for it beforehand."""
 _SERVERS: Final = ("telwerkd", "telwerkd.cli")
@@ -240,7 +240,7 @@ def _become(request: Mapping[str, Any], descriptors: Sequence[int]) -> None:
     sys.stderr = sys.__stderr__ = _stream(2, "w", sys.stderr)
     program, *arguments = request["arguments"]
     sys.argv = [program, *arguments]
-    Path("/proc/self/comm").write_text(program.rpartition(".")[2], encoding="ascii")
+    Path("/proc/self/comm").write_text(".".join(program.split(".")[-2:]), encoding="ascii")
     if program in _SERVERS and "serve" in arguments:
         setattr(subprocess, "Popen", Popen)  # noqa: B010  # a class, which is not assigned to
         Popen.forks = OneFork()

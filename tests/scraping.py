@@ -7,8 +7,8 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from telwerkd.server.observing import Metrics
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
+from telwerkd.server.telemetry.metrics import Metrics
 from telwerkd.server.wiring import running
 from telwerkd.storage.location import Location
 from tests.conftest import Server, SureClock, connected

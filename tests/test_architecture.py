@@ -61,12 +61,12 @@ INTERCEPTORS = ("transport/grpc/", "transport/calls.py")
 """Their files, and what observes calls for the ports."""
 
 HELPERS = {
-    "application/account_turns.py": "counts what is in work of an account",
+    "application/sharing/account_turns.py": "counts what is in work of an account",
     "application/batches.py": "events and verdicts as values",
     "application/commands/hot_conversations.py": "conversations as values",
     "application/clock.py": "what the present is",
     "application/ingest/pending.py": "a batch as a value, until it is answered",
-    "application/memory_budget.py": "counts bytes",
+    "application/sharing/memory_budget.py": "counts bytes",
     "application/names.py": "the names that an event brings",
     "application/ports/figures.py": "counts transactions for the metrics",
     "application/ports/rows.py": "rows as values",
@@ -75,11 +75,11 @@ HELPERS = {
     "application/query/keys.py": "keys, and what is counted under each, as values",
     "application/query/question.py": "a query as a value, and what is checked of it",
     "application/query/rollup_cache.py": "a cache",
-    "application/query/slice_outlines.py": "the slices of a KPI as values",
-    "application/query/slices.py": "rows as a value",
+    "application/query/slices/outlines.py": "the slices of a KPI as values",
+    "application/query/slices/slices.py": "rows as a value",
     "application/query/slow_queries.py": "times a query",
-    "application/quotas.py": "counts what an account asks for",
-    "application/throttling.py": "counts how long an account worked",
+    "application/sharing/quotas.py": "counts what an account asks for",
+    "application/sharing/throttling.py": "counts how long an account worked",
     "application/watch/watches.py": "notes which account was committed",
     "storage/sql/bulk.py": "statements of many rows",
     "storage/sql/bulk_sqlite.py": "statements of many rows",
@@ -87,13 +87,13 @@ HELPERS = {
     "storage/sql/records.py": "values as columns",
     "storage/sqlite/engine.py": "connections, and what their errors mean",
     "storage/sqlite/file.py": "whether the file is in its place",
-    "storage/sqlite/messages.py": "commands and results as bytes",
-    "transport/codec/display_names.py": "names as bytes",
-    "transport/codec/durations.py": "percentiles and bins as messages",
-    "transport/codec/event_batch.py": "a request as a value, made by the interceptors",
+    "storage/sqlite/writer/messages.py": "commands and results as bytes",
+    "transport/codec/account/display_names.py": "names as bytes",
+    "transport/codec/query/durations.py": "percentiles and bins as messages",
+    "transport/codec/ingest/event_batch.py": "a request as a value, made by the interceptors",
     "transport/codec/fields.py": "a field as a value",
-    "transport/codec/kpi_answers.py": "keys, and what is said of a KPI as a whole, as messages",
-    "transport/codec/wire.py": "numbers as bytes, and a reply as a value",
+    "transport/codec/query/kpi_answers.py": "keys, and what is said of a KPI as a whole, as messages",
+    "transport/codec/wire/encoding.py": "numbers as bytes, and a reply as a value",
     "transport/services/callers.py": "whose request it is, counted",
     "transport/services/decoding_turns.py": "counts what is decoded in a turn of the loop",
 }
@@ -101,7 +101,7 @@ HELPERS = {
 
 _IN_WRITER = """
 import os, signal, sys
-if "telwerkd.storage.sqlite.writer_main" in sys.orig_argv:
+if "telwerkd.storage.sqlite.writer.main" in sys.orig_argv:
     service = os.environ["TELWERK_TEST_SERVICE"]
     told = os.open(os.environ["TELWERK_TEST_CALLS"], os.O_WRONLY | os.O_APPEND)
     def watch(frame, event, _):
@@ -275,7 +275,7 @@ async def test_the_ways_of_an_event_and_of_a_query_are_short(
     check_way("An event", of_event)
     check_way("A query", in_thread)
     check_stages(in_thread)
-    assert {*way_of(in_thread)} - {*way_of(inline)} == {"application/readers.py"}
+    assert {*way_of(in_thread)} - {*way_of(inline)} == {"application/sharing/readers.py"}
 
 
 def spelled(tree: ast.AST) -> Iterator[str]:

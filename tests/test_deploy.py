@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from telwerkd.cli.shared import settings_of
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 from tests.promql import GIVEN, told, unknown
 from tests.test_docs import anchors, read, section
 

@@ -11,7 +11,7 @@ import pytest
 
 from telwerkd.domain.catalogue.kpis import CATALOGUE
 from telwerkd.metrics.catalogue import CATALOGUE as METRICS
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 from telwerkd.storage.schema.tables import metadata
 
 ROOT = Path(__file__).parents[1]

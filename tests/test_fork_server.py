@@ -53,7 +53,7 @@ def test_its_writer_is_forked_too_and_a_child_of_its_server(tmp_path: Path) -> N
         assert process.stdout is not None
         assert process.stdout.readline().startswith(b"Telwerk listens on")
         writer = writer_of(process.pid)
-        assert writer.name() == "writer_main"
+        assert writer.name() == "writer.main"
         assert "tests.fork_server" in writer.cmdline()
         assert psutil.Process(process.pid).ppid() == os.getpid()
         process.terminate()

@@ -14,7 +14,11 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "rules.md"
 RULE = re.compile(r"\bR-[A-Z]+[0-9]*-[0-9]+\b")
 ROW = re.compile(r"^\| (R-\S+) \| .* \| (`tests/[^|]*`) \|$", re.MULTILINE)
-OF_THE_RULES = ("tests/domain/test_kpi_rules.py", "tests/domain/test_part_two.py", "tests/domain/test_service_time.py")
+OF_THE_RULES = (
+    "tests/domain/conversation/test_fold.py",
+    "tests/domain/conversation/test_part_two.py",
+    "tests/domain/catalogue/test_service_times.py",
+)
 CITING = [
     *(ROOT / folder for folder in ("service", "tests", "benchmarks", "clients/python", "clients/bridges", "protos")),
     *(ROOT / "docs", ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"),

@@ -26,7 +26,7 @@ from benchmarks.attack import attackers, victim
 from benchmarks.client import client
 from benchmarks.machine import described
 from benchmarks.results import figure
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 
 KINDS = ("ingest", "query", "health")
 _MEMORY_MARGIN_BYTES = 300 * 2**20

@@ -17,7 +17,7 @@ from grpc_health.v1 import health_pb2
 
 from benchmarks.attack.largest_requests import largest_requests
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 
 ACCOUNT = "attacker"
 INGEST, STREAM, HEALTH, SERIES, TOTALS, BATCH, WATCH, EXPLAIN = (

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from telwerk.v1 import admin_service_pb2, kpi_service_pb2 as kpi, settings_service_pb2 as settings
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 
 _BYTES: Final[int] = Settings.model_fields["request_bytes_max"].default - 2_048
 _DEPTH_MAX = 4

@@ -11,7 +11,7 @@ from telwerkd.application.clock import Clock
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.explain import Explanation, Explanations, PageBounds, Place
 from telwerkd.application.query.question import Filter, Query
-from telwerkd.application.readers import Readers
+from telwerkd.application.sharing.readers import Readers
 from telwerkd.domain.catalogue.kpis import CATALOGUE
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.ids import AccountId, ConversationId

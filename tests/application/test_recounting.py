@@ -17,10 +17,10 @@ from telwerkd.application.query.question import Filter, Query, QueryLimits
 from telwerkd.application.query.result import KpiRows
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.stages import answer
-from telwerkd.application.readers import Readers
 from telwerkd.application.recounting import recount
 from telwerkd.application.retention.removal import erase, purge
 from telwerkd.application.settings import AccountSettings
+from telwerkd.application.sharing.readers import Readers
 from telwerkd.application.upkeep.upkeep import Compaction
 from telwerkd.domain.catalogue.kpis import CATALOGUE
 from telwerkd.domain.catalogue.service_times import SERVICE_TIMES

@@ -10,8 +10,8 @@ from telwerk.v1.event_pb2 import Event, Sender
 from telwerk_bridges.livechat import TYPE, LiveChat
 from telwerk_bridges.platform import SignatureError
 from telwerkd.domain.ids import Micros
-from telwerkd.transport.codec.events import EventDecoder, EventLimits
 from telwerkd.transport.codec.fields import FieldReader
+from telwerkd.transport.codec.ingest.events import EventDecoder, EventLimits
 from tests.bridges.conformance import PlatformConformance, Sample, samples, standing
 from tests.bridges.livechat_days import ACTIONS, BOT, CUSTOMER, JONES, SMITH, agent, day_of, deliveries, meaning
 from tests.effort import examples

@@ -3,7 +3,7 @@
 import socket
 import sys
 
-from telwerkd.storage.sqlite.messages import framed, packed
+from telwerkd.storage.sqlite.writer.messages import framed, packed
 
 with socket.socket(fileno=int(sys.argv[2])) as connection:
     connection.sendall(framed(packed(None)))

@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 
 from telwerk.v1 import ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi, settings_service_pb2 as settings
-from telwerkd.server.settings import Settings
-from telwerkd.server.settings_loading import ConfigurationError, load
+from telwerkd.server.settings.loading import ConfigurationError, load
+from telwerkd.server.settings.settings import Settings
 from telwerkd.server.wiring import running
 from tests.conftest import CALL_SECONDS, Server, connected, refusal, started, wired
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from telwerkd.server.settings_loading import ConfigurationError, load
+from telwerkd.server.settings.loading import ConfigurationError, load
 from tests.conftest import ServerProcess, serving, started
 
 HEALTH = [sys.executable, "-m", "telwerkd", "health"]

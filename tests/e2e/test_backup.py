@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from telwerkd.server import backups
+from telwerkd.server.maintenance import backups
 from telwerkd.storage.location import SqliteFile
 from tests.conftest import rows, started
 from tests.e2e.test_server_command import telwerkd

@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from telwerk.v1 import kpi_service_pb2 as kpi
 from telwerkd.domain.catalogue.specs import Kpi
-from telwerkd.server import maintenance
+from telwerkd.server.maintenance import audits
 from telwerkd.storage.location import SqliteFile
 from tests.chats import at
 from tests.conftest import CALL_SECONDS, Server, compacted, refusal, started, wired
@@ -276,11 +276,11 @@ async def test_a_damaged_chunk_of_durations_is_found_by_verify_and_mended_by_reb
         with closing(sqlite3.connect(file.path)) as connection, connection:
             [(whole,)] = connection.execute(f"SELECT cells FROM counters WHERE {TOTAL}")  # noqa: S608  # ours
             connection.execute(f"UPDATE counters SET cells = ? WHERE {TOTAL}", [damage(whole)])  # noqa: S608  # ours
-        assert not await maintenance.verify(file), damage.__name__
+        assert not await audits.verify(file), damage.__name__
         assert re.search(expected, capsys.readouterr().out, re.MULTILINE), damage.__name__
         if damage is cut:
             assert telwerkd("verify", "--database", file.path).returncode == 1
-        assert await maintenance.rebuild(file), damage.__name__  # which examines it again
+        assert await audits.rebuild(file), damage.__name__  # which examines it again
         capsys.readouterr()
     async with started(file) as server:
         assert (await totals(server, **asked)).totals == before.totals

@@ -14,7 +14,7 @@ from telwerk.v1 import (
     ingestion_service_pb2 as ingestion,
     settings_service_pb2 as settings,
 )
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 from telwerkd.server.wiring import running
 from tests.chats import at
 from tests.conftest import (

@@ -7,7 +7,7 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2
 
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 from telwerkd.server.wiring import running
 from telwerkd.transport.services.health import Health
 from tests.conftest import CALL_SECONDS, Server, connected, eventually, started

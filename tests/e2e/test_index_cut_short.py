@@ -9,7 +9,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2
 
-from telwerkd.server import maintenance
+from telwerkd.server.maintenance import audits
 from telwerkd.storage.location import SqliteFile
 from telwerkd.storage.sqlite.file import FileGoneError, OpenedFile
 from tests.conftest import Server, connected, empty_database, eventually, rows, wired
@@ -44,7 +44,7 @@ async def test_a_server_ends_or_is_not_ready_and_has_everything_when_it_is_start
     finally:
         await program.stop()
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
-    assert await maintenance.verify(SqliteFile(path))
+    assert await audits.verify(SqliteFile(path))
 
 
 async def _acknowledged_until_told(program: Program, server: Server) -> int:

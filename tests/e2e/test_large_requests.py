@@ -16,7 +16,7 @@ from telwerk.v1 import (
     settings_service_pb2 as settings,
 )
 from telwerk.v1.display_name_pb2 import NAME_KIND_OPERATOR, DisplayName
-from telwerkd.application.throttling import AccountThrottle, Sharing
+from telwerkd.application.sharing.throttling import AccountThrottle, Sharing
 from telwerkd.domain.ids import AccountId
 from telwerkd.transport.security import keys_file
 from telwerkd.transport.security.keys_file import Role

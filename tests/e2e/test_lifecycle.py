@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion
 from telwerkd.cli.app import app
 from telwerkd.server import wiring
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 from telwerkd.server.upkeep_tasks import Periods
 from tests.chats import at
 from tests.conftest import (

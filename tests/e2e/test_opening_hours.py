@@ -10,8 +10,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from telwerk.v1 import settings_service_pb2 as settings
 from telwerk.v1.kpi_service_pb2 import CalendarDate
 from telwerkd.domain.time.opening_hours import Schedule
-from telwerkd.transport.codec import settings as codec
-from telwerkd.transport.codec.opening_hours import encode_opening_hours
+from telwerkd.transport.codec.account import settings as codec
+from telwerkd.transport.codec.account.opening_hours import encode_opening_hours
 from tests.conftest import CALL_SECONDS, Server, refusal, started
 
 OFFICE = settings.OpenStretch(open_minute=540, close_minute=1_020)

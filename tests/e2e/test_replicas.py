@@ -19,7 +19,7 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2
 
-from telwerkd.server import maintenance
+from telwerkd.server.maintenance import audits
 from telwerkd.server.upkeep_tasks import Periods
 from telwerkd.storage.location import PostgresUrl, SqliteFile, located
 from telwerkd.storage.open_store import prepare
@@ -86,7 +86,7 @@ async def test_whoever_is_asked_counts_the_same(database):
         counted = [await server.counted("acme") for server in both]
         assert counted[0] == counted[1]
         assert len(counted[0]) == len(chats)
-    assert await maintenance.verify(database)
+    assert await audits.verify(database)
 
 
 async def test_a_limit_that_passes_is_counted_once_by_all_servers_together(database):
@@ -203,7 +203,7 @@ async def test_workers_serve_one_port_and_one_that_dies_is_replaced(database, ca
     lines = capfd.readouterr().err.splitlines()
     assert [line.endswith(", 2 workers") for line in lines if " started: " in line] == [True]
     assert lines[-1].endswith(": stopped")
-    assert await maintenance.verify(database)
+    assert await audits.verify(database)
 
 
 async def test_a_worker_is_replaced_also_where_it_cannot_be_at_once(database, capfd):

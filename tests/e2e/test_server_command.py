@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from telwerkd.server.settings import Settings
-from telwerkd.server.settings_errors import misspelt_variables
+from telwerkd.server.settings.errors import misspelt_variables
+from telwerkd.server.settings.settings import Settings
 from tests.conftest import serving
 
 

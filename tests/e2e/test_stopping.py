@@ -20,7 +20,7 @@ from telwerkd.application.ingest.group_commit import Ingest
 from telwerkd.application.ingest.waiting_room import WaitingRoom
 from telwerkd.server import wiring
 from telwerkd.server.background import BackgroundTaskError
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 from telwerkd.server.stopping import EXIT_NOT_STORED
 from tests.conftest import ALL_TIME, ServerProcess, connected, serving, wired, writer_of
 from tests.http2 import RawClient, raw

@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from telwerk.v1 import ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
-from telwerkd.server.trace_export import exporter_wanted
+from telwerkd.server.telemetry.trace_export import exporter_wanted
 from telwerkd.transport.security.tls import StartupError
 from tests.conftest import ALL_TIME, CALL_SECONDS, Server, started, wired
 from tests.transport.http.serving import http_started

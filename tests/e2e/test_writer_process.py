@@ -26,8 +26,8 @@ from telwerkd.storage.location import SqliteFile
 from telwerkd.storage.open_store import opened, prepare
 from telwerkd.storage.sqlite.schema import prepare as prepare_file
 from telwerkd.storage.sqlite.store import SqliteStore
-from telwerkd.storage.sqlite.writer_launch import launched
-from telwerkd.storage.sqlite.writer_process import WriterDefectError, WriterProcess
+from telwerkd.storage.sqlite.writer.launch import launched
+from telwerkd.storage.sqlite.writer.process import WriterDefectError, WriterProcess
 from tests.commands import Do
 from tests.conftest import Server, connected, eventually, locked, refusal, serving, started, wired, writer_of
 from tests.e2e.test_lifecycle import Producers

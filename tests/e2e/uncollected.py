@@ -6,7 +6,7 @@ import json
 import sys
 from collections import Counter
 
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 from telwerkd.server.wiring import running
 
 

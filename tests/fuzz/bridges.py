@@ -8,8 +8,8 @@ from typing import Any, Final
 from telwerk_bridges.payload import PayloadError
 from telwerk_bridges.platform import Platform, SignatureError
 from telwerk_bridges.platforms import PLATFORMS
-from telwerkd.transport.codec.events import EventDecoder, EventLimits
 from telwerkd.transport.codec.fields import FieldReader
+from telwerkd.transport.codec.ingest.events import EventDecoder, EventLimits
 from tests.bridges.bridging import Translator
 from tests.bridges.conformance import samples
 from tests.fuzz.decoders import NOW

@@ -15,22 +15,22 @@ from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from telwerkd.application.memory_budget import MemoryBudget
+from telwerkd.application.sharing.memory_budget import MemoryBudget
 from telwerkd.domain.errors import InvalidArgumentError, TelwerkError
 from telwerkd.domain.ids import SECOND, Micros
 from telwerkd.transport.codec import page_tokens
-from telwerkd.transport.codec.dimension_values import decode_asked
-from telwerkd.transport.codec.display_names import NameLimits, NameReader
+from telwerkd.transport.codec.account.display_names import NameLimits, NameReader
+from telwerkd.transport.codec.account.settings import decode_default_hours, decode_version, place_of
 from telwerkd.transport.codec.errors import described, to_rpc_status
-from telwerkd.transport.codec.event_batch import EventBatches
-from telwerkd.transport.codec.events import EventDecoder, EventLimits
-from telwerkd.transport.codec.explanations import decode_explain
 from telwerkd.transport.codec.fields import FieldReader
-from telwerkd.transport.codec.gradual import decoding
-from telwerkd.transport.codec.queries import decode_query
-from telwerkd.transport.codec.query_batch import split_queries
-from telwerkd.transport.codec.settings import decode_default_hours, decode_version, place_of
-from telwerkd.transport.codec.splitting import FIELDS_MAX, account_of, parts
+from telwerkd.transport.codec.ingest.event_batch import EventBatches
+from telwerkd.transport.codec.ingest.events import EventDecoder, EventLimits
+from telwerkd.transport.codec.query.dimension_values import decode_asked
+from telwerkd.transport.codec.query.explanations import decode_explain
+from telwerkd.transport.codec.query.queries import decode_query
+from telwerkd.transport.codec.query.query_batch import split_queries
+from telwerkd.transport.codec.wire.gradual import decoding
+from telwerkd.transport.codec.wire.splitting import FIELDS_MAX, account_of, parts
 from telwerkd.transport.endpoint.address import parse
 from telwerkd.transport.http.compression import Unpacking, weight
 from telwerkd.transport.http.connect import STREAM_CODECS, UNARY_CODECS, codec_of, opened_envelope, timeout_of

@@ -19,7 +19,7 @@ from telwerk.cli.times import Clock, parse_duration, parse_instant, parse_period
 from telwerk.cli.values import parse_value
 from telwerk.v1 import event_pb2 as pb, kpi_service_pb2 as kpi
 from telwerk_bridges import config as bridge_config
-from telwerkd.server import settings_loading
+from telwerkd.server.settings import loading
 from telwerkd.transport.endpoint.address import AddressError, parse as parse_address
 from telwerkd.transport.security import keys_file
 from telwerkd.transport.security.tls import StartupError
@@ -30,7 +30,7 @@ from tests.fuzz.mutating import ODD_TEXTS, bent, bent_json_bytes, bent_text, jso
 ALIKE: Final = 12
 EXPECTED: Final = (
     keys_file.KeysFileError,
-    settings_loading.ConfigurationError,
+    loading.ConfigurationError,
     bridge_config.ConfigurationError,
     naming_file.NamesFileError,
     StartupError,
@@ -171,7 +171,7 @@ def files(run: Run, cases: int) -> None:
 
     kinds: list[tuple[str, str, Callable[[Path], object]]] = [
         ("keys", KEYS, keys_file.load),
-        ("server", SERVER, lambda path: settings_loading.load(path, {})),
+        ("server", SERVER, lambda path: loading.load(path, {})),
         ("client", CLIENT, use),
         ("bridge", BRIDGE, lambda path: bridge_config.configured({"TELWERK_BRIDGE_CONFIG": str(path)})),
         ("names", NAMES, naming_file.read),

@@ -14,9 +14,9 @@ import grpc.aio
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # it has no py.typed
 
-from telwerkd.application.memory_budget import MemoryBudget
+from telwerkd.application.sharing.memory_budget import MemoryBudget
 from telwerkd.server import http_ports, wiring
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 from telwerkd.server.upkeep_tasks import PERIODS, Periods
 from telwerkd.server.wiring import Running, running
 from telwerkd.storage.location import Location

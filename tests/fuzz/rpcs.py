@@ -11,7 +11,7 @@ import grpc.aio
 from google.protobuf.descriptor import MethodDescriptor
 
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
-from telwerkd.server import maintenance
+from telwerkd.server.maintenance import audits
 from telwerkd.storage.location import Location
 from tests.conftest import ALL_TIME, KPI_IDS
 from tests.fuzz.databases import asked
@@ -203,5 +203,5 @@ async def judge_stored(database: Location, run: Run, kept: int) -> None:
     [[stored]] = asked(database, "SELECT count(*) FROM events")
     if stored != kept:
         run.found("end", f"{stored} events are stored, {kept} were said to be", database)
-    if not await maintenance.verify(database):
+    if not await audits.verify(database):
         run.found("end", "verify is not clean", database)

@@ -38,7 +38,7 @@ from telwerkd.domain.time.ranges import DateRange, QuarterHourRange
 from telwerkd.storage.location import SqliteFile, located
 from telwerkd.storage.open_store import opened
 from telwerkd.storage.sqlite.schema import prepare
-from telwerkd.transport.codec.answers import encode_answer
+from telwerkd.transport.codec.query.answers import encode_answer
 from tests.commands import Do
 from tests.effort import rounds
 from tests.generate import ACTIONS, ASSIGNED, CONTACT_WRITES, FAMILIES, LIVE, OPERATOR_WRITES, THEMES, WIDGETS

@@ -27,8 +27,8 @@ from telwerkd.application.query.question import Filter, Query, QueryLimits
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.stages import answer
-from telwerkd.application.readers import Readers
 from telwerkd.application.settings import AccountSettings
+from telwerkd.application.sharing.readers import Readers
 from telwerkd.application.upkeep.upkeep import Compaction, settle_due
 from telwerkd.domain.catalogue.kpis import CATALOGUE
 from telwerkd.domain.catalogue.specs import Dimension, Kpi

@@ -17,7 +17,7 @@ import time
 import grpc.aio
 from grpc_health.v1 import health_pb2
 
-from telwerkd.server import maintenance
+from telwerkd.server.maintenance import audits
 from telwerkd.storage.location import PostgresUrl, located
 from tests.conftest import Server, connected, eventually, serving
 from tests.postgres import PostgresServer, execute
@@ -109,7 +109,7 @@ async def failover(postgres: PostgresServer, rounds: int, seed: int) -> list[str
             await rounds_.run(rounds)
         if running.process.poll() is not None:
             rounds_.violations.append("the server has ended")
-    if not await maintenance.verify(database):
+    if not await audits.verify(database):
         rounds_.violations.append("verify is not clean")
     print(f"{rounds_.acknowledged:,} events acknowledged in all")
     return rounds_.violations

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from telwerkd.server import maintenance
+from telwerkd.server.maintenance import audits
 from telwerkd.storage.location import PostgresUrl, located
 from telwerkd.storage.open_store import prepare
 from tests.conftest import ServerProcess, connected, serving
@@ -78,7 +78,7 @@ class Round:
         wrong = [found for client in self.clients for found in client.wrong]
         for account, history in enumerate(self.histories):
             wrong += [f"account-{account}: {found}" for found in violations(history)]
-        if not await maintenance.verify(self._database):
+        if not await audits.verify(self._database):
             wrong.append("verify is not clean")
         return wrong
 

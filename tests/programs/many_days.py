@@ -23,8 +23,8 @@ from telwerkd.domain.conversation.facts import (
     Kpi,
 )
 from telwerkd.domain.ids import Micros
-from telwerkd.transport.codec.events import EventDecoder, EventLimits
 from telwerkd.transport.codec.fields import FieldReader
+from telwerkd.transport.codec.ingest.events import EventDecoder, EventLimits
 from tests.bridges.bridging import Translator
 from tests.bridges.days import Happening, State, meaning, some_day
 from tests.bridges.test_arrival import line_of, without_live

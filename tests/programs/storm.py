@@ -18,7 +18,7 @@ import grpc.aio
 
 from telwerk.v1 import event_pb2 as pb
 from telwerkd.domain.ids import SECOND, Micros
-from telwerkd.server import maintenance
+from telwerkd.server.maintenance import audits
 from telwerkd.storage.location import PostgresUrl, located
 from tests.conftest import Server, connected, serving, timestamp
 from tests.postgres import PostgresServer, execute
@@ -115,7 +115,7 @@ async def storm(database: PostgresUrl, seconds: float, seed: int) -> list[str]:
     wrong = begun.failures[:10] + ([f"{deadlocks} deadlocks"] if deadlocks else [])
     if begun.accepted != len(stored) or stored != begun.sent:
         wrong.append(f"{len(begun.sent - stored)} sent and not stored, {begun.accepted} accepted, {len(stored)} stored")
-    if not await maintenance.verify(database):
+    if not await audits.verify(database):
         wrong.append("verify is not clean")
     return wrong
 

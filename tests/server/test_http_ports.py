@@ -19,9 +19,9 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2
 
 from telwerkd.process.descriptors import connections_for
-from telwerkd.server.settings import Settings
-from telwerkd.server.settings_contradictions import contradictions
-from telwerkd.server.settings_loading import ConfigurationError, load
+from telwerkd.server.settings.contradictions import contradictions
+from telwerkd.server.settings.loading import ConfigurationError, load
+from telwerkd.server.settings.settings import Settings
 from telwerkd.server.startup_checks import check
 from telwerkd.server.upkeep_tasks import Periods
 from telwerkd.server.wiring import running

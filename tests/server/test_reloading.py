@@ -8,8 +8,8 @@ import pytest
 
 from telwerkd.server import reloading
 from telwerkd.server.background import BackgroundTaskError
-from telwerkd.server.settings import Settings
-from telwerkd.server.settings_loading import load
+from telwerkd.server.settings.loading import load
+from telwerkd.server.settings.settings import Settings
 from telwerkd.server.wiring import RELOADED, running
 from tests.conftest import CALL_SECONDS, SureClock, connected, eventually, serving, wired
 

@@ -37,7 +37,7 @@ from telwerkd.application.audit import examine
 from telwerkd.application.clock import Clock
 from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.ids import SECOND, AccountId, Micros
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 from telwerkd.storage.location import SqliteFile
 from telwerkd.storage.schema.tables import metadata
 from telwerkd.storage.sql import records

@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from telwerkd.storage.sqlite import store as sqlite_store, writer as sqlite_writer
+from telwerkd.storage.sqlite import store as sqlite_store
 from telwerkd.storage.sqlite.engine import make_engine
 from telwerkd.storage.sqlite.schema import prepare
+from telwerkd.storage.sqlite.writer import connection as sqlite_writer
 
 _GRAVEYARD = """
 CREATE TABLE graveyard (

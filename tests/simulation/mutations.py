@@ -62,7 +62,7 @@ MUTATIONS = {
         "        parts = self._committing.pop(task)\n",
     ),
     "swap two replies": Mutation(
-        "storage/sqlite/writer_process.py",
+        "storage/sqlite/writer/process.py",
         "asked = self._asked.popleft()",
         "asked = self._asked.pop()",
     ),
@@ -78,7 +78,7 @@ MUTATIONS = {
         "        tx.add_deltas(deltas)\n    return len(changed)",
     ),
     "apply twice what is unknown": Mutation(
-        "storage/sqlite/writer_process.py",
+        "storage/sqlite/writer/process.py",
         "        return _result(await connection.ask(message, commands[0][1]))\n\n    async def prove",
         "        try:\n"
         "            return _result(await connection.ask(message, commands[0][1]))\n"

@@ -17,16 +17,16 @@ from telwerkd.application.ports import Store, StoreFigures
 from telwerkd.domain.errors import TelwerkError, UnavailableError
 from telwerkd.server.background import Background
 from telwerkd.server.components import Components, NotStoredError
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 from telwerkd.server.upkeep_tasks import Periods
 from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.storage.sql.across import AsyncStatement
 from telwerkd.storage.sqlite.file import OpenedFile, served
 from telwerkd.storage.sqlite.store import SqliteStore
-from telwerkd.storage.sqlite.writer_launch import Launched
-from telwerkd.storage.sqlite.writer_process import WriterProcess
-from telwerkd.transport.codec.event_batch import EventBatches
-from telwerkd.transport.codec.wire import Encoded
+from telwerkd.storage.sqlite.writer.launch import Launched
+from telwerkd.storage.sqlite.writer.process import WriterProcess
+from telwerkd.transport.codec.ingest.event_batch import EventBatches
+from telwerkd.transport.codec.wire.encoding import Encoded
 from telwerkd.transport.server import Services
 from tests.simulation.disk import Disk
 from tests.simulation.loop import Process, SimulatedLoop

@@ -14,7 +14,7 @@ from telwerkd.application.clock import Clock
 from telwerkd.application.settings import DEFAULT_TIME_ZONE
 from telwerkd.domain.time import calendar
 from telwerkd.process.monotonic_clock import monotonic
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 from telwerkd.storage.location import SqliteFile
 from tests.simulation import checks
 from tests.simulation.actors import Clients

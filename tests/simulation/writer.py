@@ -1,7 +1,7 @@
 """The process that writes to a SQLite file, simulated: its messages, its death, and what its disk does to it.
 
-`telwerkd.storage.sqlite.writer_process` believes to talk to a process. It talks to `SimulatedWriter`, which takes its
-messages apart, has the very code of that process answer them (`writer_main`), one after the other, and hands the
+`telwerkd.storage.sqlite.writer.process` believes to talk to a process. It talks to `SimulatedWriter`, which takes its
+messages apart, has the very code of that process answer them (`writer.main`), one after the other, and hands the
 answers back whenever the seed says.
 """
 
@@ -15,9 +15,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from telwerkd.storage.sqlite.file import OpenedFile
-from telwerkd.storage.sqlite.messages import SIZE_BYTES, framed, packed
-from telwerkd.storage.sqlite.writer import SqliteWriter
-from telwerkd.storage.sqlite.writer_main import _reply
+from telwerkd.storage.sqlite.writer.connection import SqliteWriter
+from telwerkd.storage.sqlite.writer.main import _reply
+from telwerkd.storage.sqlite.writer.messages import SIZE_BYTES, framed, packed
 from tests.simulation.disk import Disk
 from tests.simulation.loop import Process, SimulatedLoop
 
@@ -61,7 +61,7 @@ class DiskFaults:
 
 
 class SimulatedWriter:
-    """A process, and the socket to it: `telwerkd.storage.sqlite.writer_launch.Process` and `Sending` in one."""
+    """A process, and the socket to it: `telwerkd.storage.sqlite.writer.launch.Process` and `Sending` in one."""
 
     pid = 1
 

@@ -21,9 +21,9 @@ from telwerkd.application.batches import IngestLimits
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.display_names import DisplayNames
 from telwerkd.application.ports import Snapshot, Store
-from telwerkd.application.readers import Readers
 from telwerkd.application.retention.removal import erase, purge
 from telwerkd.application.settings import AccountSettings
+from telwerkd.application.sharing.readers import Readers
 from telwerkd.application.upkeep.upkeep import Compaction, settle_due
 from telwerkd.domain.conversation.events import Message, Retracted, Sender
 from telwerkd.domain.conversation.settings import WidgetVersion

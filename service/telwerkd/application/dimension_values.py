@@ -14,7 +14,7 @@ import numpy as np
 from telwerkd.application.display_names import begins
 from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS
 from telwerkd.application.ports import ChunkSelector, Snapshot, Store
-from telwerkd.application.readers import Readers
+from telwerkd.application.sharing.readers import Readers
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension, ValueKind
 from telwerkd.domain.catalogue.values import value_answer, value_topics

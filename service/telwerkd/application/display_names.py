@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 
 from telwerkd.application.commands.set_display_names import NamesSet, SetDisplayNames
 from telwerkd.application.ports import Snapshot, Store
-from telwerkd.application.readers import Readers
+from telwerkd.application.sharing.readers import Readers
 from telwerkd.domain.display_names import NameKey, NameKind, folded
 from telwerkd.domain.errors import LimitExceededError, RequestPart
 from telwerkd.domain.ids import AccountId

@@ -14,8 +14,8 @@ import msgspec
 from telwerkd.application.clock import Clock
 from telwerkd.application.ports import AnswerVersion, Conversation, Snapshot, Store
 from telwerkd.application.query.question import Query, check
-from telwerkd.application.readers import Readers
 from telwerkd.application.settings import zone_name
+from telwerkd.application.sharing.readers import Readers
 from telwerkd.domain.catalogue.service_times import ServiceTimeInfo
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.events import Event

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from telwerkd.application.commands.recount import AimAtRules, EndRecount, Left, Recount
-from telwerkd.application.long_work import rest_after
 from telwerkd.application.ports import Store
+from telwerkd.application.sharing.long_work import rest_after
 from telwerkd.domain.conversation.state import PART_ONE
 from telwerkd.domain.ids import AccountId, ConversationId
 

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 
 from telwerkd.application.commands.settings import SetTimeZone, SetWidgetSettings
 from telwerkd.application.ports import Snapshot, Store
-from telwerkd.application.readers import Readers
+from telwerkd.application.sharing.readers import Readers
 from telwerkd.domain.conversation.settings import ACCOUNT_DEFAULTS, WidgetVersion
 from telwerkd.domain.errors import LimitExceededError, NotFoundError, Reason, RequestPart
 from telwerkd.domain.ids import AccountId, Micros, WidgetId

@@ -1,4 +1,4 @@
-"""`telwerkd backup` and `restore`: arguments only; the work is done in `telwerkd.server.backups`."""
+"""`telwerkd backup` and `restore`: arguments only; the work is done in `telwerkd.server.maintenance.backups`."""
 
 import signal
 import sys
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from telwerkd.cli.shared import Config, Database, errors_told, settings_of
-from telwerkd.server import backups
+from telwerkd.server.maintenance import backups
 
 _AFTER_SIGNAL = 128
 """Exit code of a command that a signal ended, plus the signal's number, as shells have it."""

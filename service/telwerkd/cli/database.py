@@ -8,7 +8,7 @@ import typer
 
 from telwerkd.cli.shared import Config, Database, fail, log_to_stderr, run, settings_of
 from telwerkd.domain.ids import SECOND, AccountId, Micros
-from telwerkd.server import maintenance
+from telwerkd.server.maintenance import audits
 from telwerkd.storage import open_store
 from telwerkd.storage.location import Location, located
 
@@ -43,13 +43,13 @@ def copy(
     target: Annotated[str, typer.Option("--to", help="An empty PostgreSQL: postgresql://user@host/database.")],
 ) -> None:
     """Move from a SQLite file to PostgreSQL, and compare both. Stop the server first; run it again if interrupted."""
-    run(maintenance.copy(_located(source), _located(target)))
+    run(audits.copy(_located(source), _located(target)))
 
 
 def verify(database: Database = None, config: Config = None) -> None:
     """Check every counter against the fold of the log; exit code 1 on any difference. Safe beside a running server."""
     settings = settings_of(config, {"database": database})
-    clean = run(maintenance.verify(settings.database))
+    clean = run(audits.verify(settings.database))
     raise typer.Exit(0 if clean else EXIT_DIFFERENT)
 
 
@@ -72,7 +72,7 @@ def rebuild(
     settings = settings_of(config, {"database": database})
     log_to_stderr(settings.log_style)
     only = None if account is None else AccountId(account)
-    clean = run(maintenance.rebuild(settings.database, only, None if kpis is None else kpis.value))
+    clean = run(audits.rebuild(settings.database, only, None if kpis is None else kpis.value))
     raise typer.Exit(0 if clean else EXIT_DIFFERENT)
 
 
@@ -87,7 +87,7 @@ def limits(
     """Show how many names an account has, and change how many it may have. Safe beside a running server."""
     settings = settings_of(config, {"database": database})
     log_to_stderr(settings.log_style)
-    run(maintenance.limits(settings.database, AccountId(account), settings.names_max, names_max))
+    run(audits.limits(settings.database, AccountId(account), settings.names_max, names_max))
 
 
 def horizon(
@@ -110,7 +110,7 @@ def horizon(
     settings = settings_of(config, {"database": database})
     log_to_stderr(settings.log_style)
     to = None if lower_to is None else Micros(round(lower_to.replace(tzinfo=UTC).timestamp() * SECOND))
-    run(maintenance.horizon(settings.database, AccountId(account), to))
+    run(audits.horizon(settings.database, AccountId(account), to))
 
 
 def _located(database: str) -> Location:

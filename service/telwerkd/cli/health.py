@@ -1,6 +1,6 @@
 """`telwerkd health`: run again and again by a container's health check, so it imports none of the server.
 
-It reads the four settings that it needs by itself, from where `telwerkd.server.settings_loading` has all of them.
+It reads the four settings that it needs by itself, from where `telwerkd.server.settings.loading` has all of them.
 """
 
 import argparse
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from telwerkd.server.settings_sources import SourceError, config_file, of_config, of_environment
+from telwerkd.server.settings.sources import SourceError, config_file, of_config, of_environment
 from telwerkd.transport.endpoint.address import DEFAULT_LISTEN, AddressError, parse, reachable
 from telwerkd.transport.endpoint.probe import ProbeError, probe
 from telwerkd.transport.security.tls import StartupError, TlsFiles

@@ -16,16 +16,17 @@ from telwerkd.process.descriptors import raise_limit
 from telwerkd.process.gc_tuning import devote_process
 from telwerkd.process.heap import tune_heap
 from telwerkd.process.log_format import Event, LogFormat, LogLevel
-from telwerkd.server import log_limit, workers
 from telwerkd.server.http_ports import start_lines, warn_of_no_page
 from telwerkd.server.reloading import Reloading, Source
-from telwerkd.server.settings import Settings
-from telwerkd.server.settings_contradictions import contradictions
-from telwerkd.server.settings_errors import unknown_variables
-from telwerkd.server.settings_loading import variables
-from telwerkd.server.settings_sources import PREFIX
+from telwerkd.server.settings.contradictions import contradictions
+from telwerkd.server.settings.errors import unknown_variables
+from telwerkd.server.settings.loading import variables
+from telwerkd.server.settings.settings import Settings
+from telwerkd.server.settings.sources import PREFIX
 from telwerkd.server.stopping import Stop, any_of
+from telwerkd.server.telemetry import log_limit
 from telwerkd.server.wiring import running
+from telwerkd.server.workers import processes
 from telwerkd.storage.schema.versions import head
 
 log = logging.getLogger("telwerkd.cli")
@@ -97,7 +98,7 @@ async def _serve(settings: Settings, reloading: Reloading) -> None:
     clock = Clock()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, clock.confirm)
     if settings.workers > 1:
-        await workers.serve(settings, _what_runs(settings), reloading)
+        await processes.serve(settings, _what_runs(settings), reloading)
         log.info("stopped")
         return
     stop = Stop(settings.grace_seconds, on_hangup=reloading.on_hangup)

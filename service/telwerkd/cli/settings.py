@@ -7,12 +7,12 @@ import typer
 
 from telwerk.cli.usage import PlainGroup
 from telwerkd.cli.shared import Config, Database, loaded, run
-from telwerkd.server import checking
-from telwerkd.server.settings import Settings
-from telwerkd.server.settings_contradictions import contradictions
-from telwerkd.server.settings_errors import unknown_variables
-from telwerkd.server.settings_loading import ConfigurationError, Loaded, load, variables
-from telwerkd.server.settings_sources import PREFIX
+from telwerkd.server.maintenance import checking
+from telwerkd.server.settings.contradictions import contradictions
+from telwerkd.server.settings.errors import unknown_variables
+from telwerkd.server.settings.loading import ConfigurationError, Loaded, load, variables
+from telwerkd.server.settings.settings import Settings
+from telwerkd.server.settings.sources import PREFIX
 from telwerkd.storage.location import SqliteFile
 
 EXIT_FINDINGS = 1

@@ -14,8 +14,8 @@ from telwerkd.process import log_format
 from telwerkd.process.log_format import LogStyle
 from telwerkd.server.background import BackgroundTaskError
 from telwerkd.server.components import NotStoredError
-from telwerkd.server.settings import Settings
-from telwerkd.server.settings_loading import ConfigurationError, Loaded, load
+from telwerkd.server.settings.loading import ConfigurationError, Loaded, load
+from telwerkd.server.settings.settings import Settings
 from telwerkd.server.stopping import EXIT_NOT_STORED
 from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.transport.security.tls import StartupError

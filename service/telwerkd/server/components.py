@@ -6,29 +6,30 @@
 import asyncio
 from typing import NamedTuple
 
-from telwerkd.application.account_turns import CallTurns
 from telwerkd.application.clock import Clock
 from telwerkd.application.dimension_values import DimensionValues
 from telwerkd.application.display_names import DisplayNames
 from telwerkd.application.explain import Explanations
 from telwerkd.application.ingest.group_commit import Ingest, IngestFigures
-from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.application.ports import Store
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.runner import Queries, QueryFigures
 from telwerkd.application.query.slow_queries import SlowQueries
-from telwerkd.application.quotas import AccountRates
-from telwerkd.application.readers import Readers
 from telwerkd.application.settings import AccountSettings
+from telwerkd.application.sharing.account_turns import CallTurns
+from telwerkd.application.sharing.memory_budget import MemoryBudget
+from telwerkd.application.sharing.quotas import AccountRates
+from telwerkd.application.sharing.readers import Readers
 from telwerkd.application.upkeep.freeing import NameKeeper
 from telwerkd.application.upkeep.upkeep import UpkeepFigures
 from telwerkd.application.watch.watches import Watches
-from telwerkd.server import observing, upkeep_tasks
+from telwerkd.server import upkeep_tasks
 from telwerkd.server.background import Background
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
+from telwerkd.server.telemetry import metrics
 from telwerkd.server.upkeep_tasks import Periods
 from telwerkd.transport.calls import CallObserver
-from telwerkd.transport.codec.display_names import NameReader
+from telwerkd.transport.codec.account.display_names import NameReader
 from telwerkd.transport.codec.fields import FieldReader
 from telwerkd.transport.grpc.calls import CallCounters
 from telwerkd.transport.grpc.gate import GateInterceptor
@@ -86,7 +87,7 @@ class Components(NamedTuple):
         budget = MemoryBudget(settings.memory_bytes_max)
         inflating = Inflating(settings.message_bytes_max, settings.request_limits.bytes_max_of, budget)
         readers = Readers(store, settings.waiting_queries_per_account_max)
-        limits = observing.limit_counts()
+        limits = metrics.limit_counts()
         calls, rollups = CallCounters(SERVICES, limits), RollupCache(settings.rollup_cache_bytes_max)
         rates, figures = AccountRates(settings.rate_limits), QueryFigures(limits)
         turns = CallTurns(settings.ingest_limits, settings.account_shared_queries_max, readers)
@@ -118,10 +119,10 @@ class Components(NamedTuple):
         )
 
     @property
-    def figures(self) -> observing.FigureSources:
+    def figures(self) -> metrics.FigureSources:
         """Where the figures for metrics are kept."""
         caches = {"answers": self.answers.kept, "rollups": self.rollups.kept}
-        return observing.FigureSources(
+        return metrics.FigureSources(
             self.calls, self.gate, self.budget, self.ingest, self.queries.figures, caches, self.watches, self.upkeep
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 from telwerkd.transport.security.access import is_url
 from telwerkd.transport.security.auth import Keyring
 from telwerkd.transport.security.credentials import KeysAndTokens

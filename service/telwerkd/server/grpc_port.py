@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import grpc.aio
 
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 from telwerkd.transport.endpoint.address import Address, TcpAddress, parse
 from telwerkd.transport.security.tls import StartupError, server_credentials
 

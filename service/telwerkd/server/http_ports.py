@@ -10,9 +10,9 @@ from typing import Final
 
 import grpc.aio
 
-from telwerkd.application.memory_budget import MemoryBudget
-from telwerkd.server.port_addresses import http_address
-from telwerkd.server.settings import Settings
+from telwerkd.application.sharing.memory_budget import MemoryBudget
+from telwerkd.server.settings.port_addresses import http_address
+from telwerkd.server.settings.settings import Settings
 from telwerkd.transport.endpoint.address import Address, TcpAddress, parse, reachable
 from telwerkd.transport.endpoint.sockets import bound
 from telwerkd.transport.http.app import App, Site, probes_alone

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from telwerkd.application.failures import logging_failures
 from telwerkd.process.file_status import FileSignature, signature_of
 from telwerkd.server.background import Background
-from telwerkd.server.settings import Settings
-from telwerkd.server.settings_loading import ConfigurationError, load
-from telwerkd.server.settings_sources import config_file, file_setting
+from telwerkd.server.settings.loading import ConfigurationError, load
+from telwerkd.server.settings.settings import Settings
+from telwerkd.server.settings.sources import config_file, file_setting
 from telwerkd.server.startup_checks import check
 from telwerkd.server.wiring import RELOADED
 from telwerkd.transport.security.tls import StartupError

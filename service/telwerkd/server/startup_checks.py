@@ -1,8 +1,8 @@
 """What a server must not be started with."""
 
 from telwerkd.server.credentials import check_tokens
-from telwerkd.server.port_addresses import check_ports
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.port_addresses import check_ports
+from telwerkd.server.settings.settings import Settings
 from telwerkd.storage.location import PostgresUrl
 from telwerkd.transport.security.access import check_exposure
 from telwerkd.transport.security.tls import StartupError

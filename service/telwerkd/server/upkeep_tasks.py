@@ -8,14 +8,14 @@ from telwerkd.application.clock import Clock
 from telwerkd.application.commands.settle_timers import SETTLED_MAX, SETTLED_SHARED_MAX
 from telwerkd.application.failures import logging_failures
 from telwerkd.application.ports import Store
-from telwerkd.application.throttling import Sharing
+from telwerkd.application.sharing.throttling import Sharing
 from telwerkd.application.upkeep.freeing import NameKeeper
 from telwerkd.application.upkeep.stored_time import StoredTime
 from telwerkd.application.upkeep.upkeep import Compaction, UpkeepFigures, purge_old, settle_due
 from telwerkd.process.log_format import Event
 from telwerkd.process.monotonic_clock import monotonic
 from telwerkd.server.background import Background
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 from telwerkd.transport.services.health import Health
 
 log = logging.getLogger(__name__)

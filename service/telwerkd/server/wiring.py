@@ -12,17 +12,17 @@ import grpc.aio
 from telwerkd.application.clock import Clock
 from telwerkd.application.ports import Store
 from telwerkd.application.query.question import QueryLimits
-from telwerkd.application.quotas import Rates
+from telwerkd.application.sharing.quotas import Rates
 from telwerkd.domain.errors import UnavailableError
-from telwerkd.server import trace_export
 from telwerkd.server.background import Background
 from telwerkd.server.components import Components, NotStoredError
 from telwerkd.server.credentials import accepted_credentials
 from telwerkd.server.grpc_port import address_of, bind, place_of
 from telwerkd.server.http_ports import HttpPorts, bound_ports
-from telwerkd.server.observing import Metrics
-from telwerkd.server.settings import INGEST_SETTINGS, Settings
+from telwerkd.server.settings.settings import INGEST_SETTINGS, Settings
 from telwerkd.server.startup_checks import check
+from telwerkd.server.telemetry import trace_export
+from telwerkd.server.telemetry.metrics import Metrics
 from telwerkd.server.upkeep_tasks import PERIODS, Periods
 from telwerkd.storage.open_store import opened, prepare
 from telwerkd.transport.endpoint.address import parse

@@ -14,7 +14,7 @@ from telwerkd.storage.schema.errors import SchemaError
 from telwerkd.storage.sqlite import schema as sqlite_schema
 from telwerkd.storage.sqlite.file import served
 from telwerkd.storage.sqlite.store import SqliteStore
-from telwerkd.storage.sqlite.writer_process import WRITER_STALL_SECONDS, WriterProcess
+from telwerkd.storage.sqlite.writer.process import WRITER_STALL_SECONDS, WriterProcess
 
 if TYPE_CHECKING:
     from telwerkd.storage.postgres.store import PostgresStore

@@ -9,7 +9,7 @@ import pytest
 from telwerkd.application.batches import IngestLimits, Submitted, Verdict
 from telwerkd.application.ingest.group_commit import Ingest
 from telwerkd.application.ingest.waiting_room import WaitingRoom
-from telwerkd.application.memory_budget import MemoryBudget
+from telwerkd.application.sharing.memory_budget import MemoryBudget
 from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.domain.ids import AccountId, ConversationId
 from telwerkd.storage.sqlite.store import SqliteStore

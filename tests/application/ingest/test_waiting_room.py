@@ -10,7 +10,7 @@ import pytest
 from telwerkd.application.batches import Batch, IngestLimits, Rejected, Submitted, Verdict, weight_of, weights_of
 from telwerkd.application.ingest.pending import BatchSlice, Pending
 from telwerkd.application.ingest.waiting_room import WaitingRoom
-from telwerkd.application.memory_budget import MemoryBudget
+from telwerkd.application.sharing.memory_budget import MemoryBudget
 from telwerkd.domain.conversation.events import (
     Event,
     Kind,

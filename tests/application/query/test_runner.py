@@ -25,9 +25,9 @@ from telwerkd.application.query.question import Filter, Ids, Query, QueryLimits
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.runner import Queries
-from telwerkd.application.query.slice_outlines import Outline
+from telwerkd.application.query.slices.outlines import Outline
 from telwerkd.application.query.stages import ToThread, answer, read_inline, read_view
-from telwerkd.application.readers import Readers
+from telwerkd.application.sharing.readers import Readers
 from telwerkd.domain.catalogue.kpis import CATALOGUE
 from telwerkd.domain.catalogue.specs import Dimension, Kpi
 from telwerkd.domain.conversation.facts import Change, Fact, FactChange

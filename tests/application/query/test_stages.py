@@ -18,7 +18,7 @@ from telwerkd.application.query.rank import _in_order
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.runner import Queries
-from telwerkd.application.readers import Readers
+from telwerkd.application.sharing.readers import Readers
 from telwerkd.domain.catalogue.kpis import CATALOGUE
 from telwerkd.domain.catalogue.specs import Dimension, Kpi
 from telwerkd.domain.conversation.facts import Change, Fact, FactChange

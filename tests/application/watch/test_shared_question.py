@@ -10,13 +10,13 @@ from random import Random
 
 import pytest
 
-from telwerkd.application.memory_budget import MemoryBudget
 from telwerkd.application.ports import AnswerVersion
 from telwerkd.application.query.question import QueryLimits
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.runner import Queries
-from telwerkd.application.readers import Readers
+from telwerkd.application.sharing.memory_budget import MemoryBudget
+from telwerkd.application.sharing.readers import Readers
 from telwerkd.application.watch.kept_answer import KeptAnswer
 from telwerkd.application.watch.shared_question import UPDATES_MAX, SharedQuestion, Update
 from telwerkd.application.watch.watches import Watches

@@ -9,7 +9,7 @@ from enum import Enum
 from io import StringIO
 from typing import Any
 
-from telwerkd.server import maintenance
+from telwerkd.server.maintenance import audits
 from telwerkd.storage.location import Location, PostgresUrl
 from tests.conftest import eventually, rows
 from tests.programs.faults.load import HASTY_SECONDS, LATE_SECONDS, NO_ANSWER, Call, Load, told
@@ -203,7 +203,7 @@ class Trials:
     async def _verified(self, violations: list[str]) -> bool:
         said = StringIO()
         with redirect_stdout(said):
-            clean = await maintenance.verify(self._database)
+            clean = await audits.verify(self._database)
         if not clean:
             violations.append(f"verify is not clean: {said.getvalue()[-500:]}")
         return clean

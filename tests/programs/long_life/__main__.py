@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks.results import percentile
 from telwerk.v1 import kpi_service_pb2 as kpi
-from telwerkd.server import maintenance
+from telwerkd.server.maintenance import audits
 from telwerkd.storage.location import SqliteFile
 from tests.conftest import Server, connected
 from tests.programs.faults.program import Program
@@ -130,7 +130,7 @@ class Life:
     async def _judge(self, traffic: Traffic) -> list[str]:
         """The database without its server."""
         wrong = await asyncio.to_thread(judged, self._database, JUDGED, traffic.chats.judged)
-        if not await maintenance.verify(SqliteFile(self._database)):
+        if not await audits.verify(SqliteFile(self._database)):
             wrong.append("verify is not clean")
         return wrong
 

@@ -13,8 +13,8 @@ from benchmarks.workload import GOAL_URL
 from telwerk.v1.event_pb2 import Event as Sent
 from telwerkd.domain.conversation.events import Event, PageVisited, WentLive
 from telwerkd.domain.ids import AccountId, GoalId, Micros
-from telwerkd.transport.codec.events import EventDecoder, EventLimits
 from telwerkd.transport.codec.fields import FieldReader
+from telwerkd.transport.codec.ingest.events import EventDecoder, EventLimits
 from tests.cells import stored_cells, wanted_cells
 from tests.oracle import Counted, oracle_facts, oracle_held
 

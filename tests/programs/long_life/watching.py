@@ -3,7 +3,7 @@
 import time
 from typing import NamedTuple
 
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 
 GRACE_SECONDS = Settings().connection_limits.grace_seconds
 """How long a watch lasts at least, of a server with the default settings."""

@@ -14,9 +14,9 @@ from telwerkd.application.batches import IngestLimits, Submitted
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.dimension_values import LISTED, Asked, DimensionValues
 from telwerkd.application.display_names import DisplayNames, Listing
-from telwerkd.application.readers import Readers
 from telwerkd.application.retention.removal import erase, purge
 from telwerkd.application.settings import AccountSettings
+from telwerkd.application.sharing.readers import Readers
 from telwerkd.application.upkeep.upkeep import Compaction, settle_due
 from telwerkd.domain.catalogue.kpis import CATALOGUE
 from telwerkd.domain.catalogue.specs import Kpi
@@ -50,7 +50,7 @@ from telwerkd.domain.time.opening_hours import OpenStretch, schedule_of
 from telwerkd.storage.location import PostgresUrl, located
 from telwerkd.storage.postgres.store import PostgresStore
 from telwerkd.storage.schema.tables import metadata
-from telwerkd.transport.codec.settings import encode_account
+from telwerkd.transport.codec.account.settings import encode_account
 from tests.postgres import execute, fresh_database
 
 ACCOUNTS = [AccountId("acme"), AccountId("it's another")]

@@ -16,8 +16,8 @@ from telwerkd.domain.errors import (
     UnavailableError,
 )
 from telwerkd.domain.ids import Micros
-from telwerkd.transport.codec.answers import encode_batched
 from telwerkd.transport.codec.errors import described, in_field, to_rpc_status
+from telwerkd.transport.codec.query.answers import encode_batched
 from telwerkd.transport.services.ingestion import _batch_error
 
 ERRORS = [

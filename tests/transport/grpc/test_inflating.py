@@ -13,7 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given, strategies as st
 
 from telwerk.v1 import event_pb2 as pb, ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
-from telwerkd.application.memory_budget import MemoryBudget
+from telwerkd.application.sharing.memory_budget import MemoryBudget
 from telwerkd.domain.errors import LimitExceededError, UnavailableError
 from telwerkd.transport.grpc.inflating import Inflating
 from tests.conftest import ALL_TIME, CALL_SECONDS, Server, started

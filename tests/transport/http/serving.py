@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import httpx2
 from google.protobuf.message import Message
 
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 from telwerkd.server.upkeep_tasks import PERIODS, Periods
 from telwerkd.server.wiring import Running, running
 from telwerkd.transport.http.page import BUILT

@@ -4,9 +4,9 @@ import gzip
 
 import pytest
 
-from telwerkd.application.memory_budget import MemoryBudget
+from telwerkd.application.sharing.memory_budget import MemoryBudget
 from telwerkd.domain.errors import UnavailableError
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 from telwerkd.transport.http.calls import BodyLimits, ConnectCalls
 from telwerkd.transport.http.compression import Unpacking
 from telwerkd.transport.http.json_requests import JsonRequests

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from telwerkd.server import http_ports
 from telwerkd.server.http_ports import start_lines, warn_of_no_page
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 from telwerkd.server.wiring import running
 from telwerkd.transport.security.keys_file import Role, create
 from telwerkd.transport.security.tls import StartupError

@@ -29,7 +29,7 @@ from telwerk.v1 import (
 )
 from telwerkd.domain.errors import Reason, UnauthenticatedError, UnavailableError
 from telwerkd.server.credentials import accepted_credentials, check_tokens
-from telwerkd.server.settings import Settings
+from telwerkd.server.settings.settings import Settings
 from telwerkd.transport.grpc.errors import ErrorInterceptor
 from telwerkd.transport.security import keys_file
 from telwerkd.transport.security.access import checked_place

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import msgspec
 
 from telwerkd.application.commands.chunk_merging import add_base
-from telwerkd.application.long_work import STEP_CONVERSATIONS_MAX, STEP_EVENTS_MAX, STEP_SECONDS_MAX, Step
 from telwerkd.application.ports import Conversation, Transaction
+from telwerkd.application.sharing.long_work import STEP_CONVERSATIONS_MAX, STEP_EVENTS_MAX, STEP_SECONDS_MAX, Step
 from telwerkd.domain.conversation.events import Event, Retracted
 from telwerkd.domain.conversation.facts import FactChange
 from telwerkd.domain.conversation.fold import carried, fold

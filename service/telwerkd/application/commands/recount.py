@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from telwerkd.application.commands.chunk_merging import correct_counters
-from telwerkd.application.long_work import STEP_CONVERSATIONS_MAX, STEP_EVENTS_MAX, STEP_SECONDS_MAX, Step
 from telwerkd.application.ports import Account, Conversation, StoredChunk, Transaction
+from telwerkd.application.sharing.long_work import STEP_CONVERSATIONS_MAX, STEP_EVENTS_MAX, STEP_SECONDS_MAX, Step
 from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.conversation.rules_versions import by_rules, kpis_beyond

@@ -17,8 +17,8 @@ from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Su
 from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.ingest.pending import BatchSlice, Pending
 from telwerkd.application.ingest.waiting_room import WaitingRoom
-from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.application.ports import Store
+from telwerkd.application.sharing.memory_budget import MemoryBudget, Reservation
 from telwerkd.domain.errors import Reason, TelwerkError, UnavailableError
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.process import tracing

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from telwerkd.application.batches import Batch, Postponable, Submitted, Verdicts, free_gradually, held_bytes, weights_of
-from telwerkd.application.memory_budget import MemoryBudget, Reservation
+from telwerkd.application.sharing.memory_budget import MemoryBudget, Reservation
 from telwerkd.domain.ids import AccountId, ConversationId
 from telwerkd.process import tracing
 from telwerkd.process.monotonic_clock import monotonic

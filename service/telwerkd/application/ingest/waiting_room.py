@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 
 from telwerkd.application.batches import RETRY_SECONDS, IngestLimits
 from telwerkd.application.ingest.pending import BatchSlice, Pending
-from telwerkd.application.throttling import WRITER_TIMES, AccountThrottle, Sharing
+from telwerkd.application.sharing.throttling import WRITER_TIMES, AccountThrottle, Sharing
 from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.domain.ids import AccountId
 

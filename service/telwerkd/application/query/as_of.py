@@ -7,10 +7,10 @@ the conversations cost in which anything happened in the query's range, and is b
 from collections.abc import Iterator, Mapping
 from time import sleep
 
-from telwerkd.application.memory_budget import AnswerMemory
 from telwerkd.application.ports import Account, AnswerView, ChunkSelector, Conversation, Snapshot, StoredChunk
 from telwerkd.application.query.budgets import EventBudget
-from telwerkd.application.query.slice_outlines import Outline
+from telwerkd.application.query.slices.outlines import Outline
+from telwerkd.application.sharing.memory_budget import AnswerMemory
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.facts import FactChange
 from telwerkd.domain.conversation.fold import fold

@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from telwerkd.application.query.budgets import PointBudget
-from telwerkd.application.query.digests import digest, digest_of_all
 from telwerkd.application.query.keys import Below, GroupedKpi, GroupedSlice, Ranked, Selection, key_maker
 from telwerkd.application.query.question import Query, RawKey
 from telwerkd.application.query.result import (
@@ -18,7 +17,8 @@ from telwerkd.application.query.result import (
     KpiRows,
     Numbers,
 )
-from telwerkd.application.query.slices import series
+from telwerkd.application.query.slices.digests import digest, digest_of_all
+from telwerkd.application.query.slices.slices import series
 from telwerkd.domain.catalogue.specs import Dimension
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.measures import has_durations, has_packed_values

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from telwerkd.application.memory_budget import AnswerMemory
+from telwerkd.application.sharing.memory_budget import AnswerMemory
 from telwerkd.domain.errors import LimitExceededError, RequestPart
 
 _ROW_BYTES = 1_500

@@ -5,8 +5,8 @@ In units of 8 ns, the time to add one number of a rollup, measured on two slow c
 
 from collections.abc import Sequence
 
-from telwerkd.application.query.slice_outlines import KpiOutline
-from telwerkd.application.query.slices import Reading, Slice
+from telwerkd.application.query.slices.outlines import KpiOutline
+from telwerkd.application.query.slices.slices import Reading, Slice
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.counting.measures import has_open_values
 from telwerkd.domain.counting.rollups import Rollup

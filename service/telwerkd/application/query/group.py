@@ -10,10 +10,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from telwerkd.application.query.digests import digest
 from telwerkd.application.query.keys import Below, Grouped, GroupedKpi, GroupedSlice, KeyTotals, Wholes
 from telwerkd.application.query.question import NEEDS_MEAN, Order, OrderMeasure, Query, RawKey
-from telwerkd.application.query.slices import NONE, CellRow, KpiReading, Layer, Reading, SeriesRow, Slice
+from telwerkd.application.query.slices.digests import digest
+from telwerkd.application.query.slices.slices import NONE, CellRow, KpiReading, Layer, Reading, SeriesRow, Slice
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.rates import SPLITS_ABOVE_ALONE
 from telwerkd.domain.catalogue.specs import Dimension, ValueKind

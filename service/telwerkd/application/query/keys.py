@@ -10,7 +10,7 @@ import numpy.typing as npt
 from telwerkd.application.query.budgets import PointBudget
 from telwerkd.application.query.question import RawKey, RowPlace
 from telwerkd.application.query.result import GroupKey
-from telwerkd.application.query.slices import NONE, Layer, Reading, Slice, series
+from telwerkd.application.query.slices.slices import NONE, Layer, Reading, Slice, series
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension
 from telwerkd.domain.catalogue.values import value_answer

@@ -7,10 +7,10 @@ of them for the ten largest; and on a view of their own they might be of another
 
 from collections.abc import Iterable, Iterator
 
-from telwerkd.application.memory_budget import AnswerMemory
 from telwerkd.application.ports import Snapshot
 from telwerkd.application.query.keys import Ranked, key_maker
 from telwerkd.application.query.result import GroupKey
+from telwerkd.application.sharing.memory_budget import AnswerMemory
 from telwerkd.domain.catalogue.specs import ValueKind
 from telwerkd.domain.display_names import NameKey, NameKind, keys_of_ids, keys_of_value
 

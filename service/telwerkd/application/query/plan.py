@@ -13,7 +13,7 @@ from telwerkd.application.query import cost
 from telwerkd.application.query.budgets import too_many_buckets
 from telwerkd.application.query.question import Automatic, PreviousPeriod, Query, QueryLimits
 from telwerkd.application.query.rollup_cache import RollupCache, RollupKey, Versions
-from telwerkd.application.query.slice_outlines import KpiOutline, Outline, SliceOutline, kpi_outline
+from telwerkd.application.query.slices.outlines import KpiOutline, Outline, SliceOutline, kpi_outline
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension
 from telwerkd.domain.counting.rollups import Rollup, fits, resolution

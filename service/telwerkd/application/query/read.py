@@ -20,8 +20,8 @@ from telwerkd.application.query.plan import (
 )
 from telwerkd.application.query.question import Filter
 from telwerkd.application.query.rollup_cache import RollupCache
-from telwerkd.application.query.slice_outlines import Outline, SliceOutline
-from telwerkd.application.query.slices import KpiReading, Reading, Slice, SliceBuilder, unpacked
+from telwerkd.application.query.slices.outlines import Outline, SliceOutline
+from telwerkd.application.query.slices.slices import KpiReading, Reading, Slice, SliceBuilder, unpacked
 from telwerkd.domain.conversation.settings import ACCOUNT_DEFAULTS, Widgets
 from telwerkd.domain.conversation.state import PART_ONE
 from telwerkd.domain.counting.cells import Cells, unpack

@@ -5,8 +5,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from telwerkd.application.ports import AnswerVersion
-from telwerkd.application.query.digests import Histogram
 from telwerkd.application.query.question import RowPlace
+from telwerkd.application.query.slices.digests import Histogram
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.counting.arrays import IntArray
 from telwerkd.domain.counting.ratios import Floats

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from telwerkd.application.memory_budget import AnswerMemory, MemoryBudget
 from telwerkd.application.ports import AnswerVersion, ReadsInline, Snapshot, Store
 from telwerkd.application.query import cost, stages
 from telwerkd.application.query.assemble import assemble
@@ -20,9 +19,10 @@ from telwerkd.application.query.keys import Ranked
 from telwerkd.application.query.question import Query, QueryLimits, check
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
-from telwerkd.application.query.slices import Reading
+from telwerkd.application.query.slices.slices import Reading
 from telwerkd.application.query.stages import Known, ToThread, answer_from, read_view
-from telwerkd.application.readers import Readers
+from telwerkd.application.sharing.memory_budget import AnswerMemory, MemoryBudget
+from telwerkd.application.sharing.readers import Readers
 from telwerkd.domain.errors import TelwerkError
 from telwerkd.domain.ids import AccountId
 from telwerkd.process.figures import SIZES, LimitCounts, SharedHistogram

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from telwerkd.application.memory_budget import AnswerMemory
 from telwerkd.application.ports import AnswerView, Snapshot
 from telwerkd.application.query import cost
 from telwerkd.application.query.as_of import past
@@ -22,10 +21,11 @@ from telwerkd.application.query.rank import rank
 from telwerkd.application.query.read import read
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
-from telwerkd.application.query.slice_outlines import Outline
-from telwerkd.application.query.slices import Reading
-from telwerkd.application.query.week import into_cells, periods_of
+from telwerkd.application.query.slices.outlines import Outline
+from telwerkd.application.query.slices.slices import Reading
+from telwerkd.application.query.slices.week import into_cells, periods_of
 from telwerkd.application.settings import zone_name
+from telwerkd.application.sharing.memory_budget import AnswerMemory
 from telwerkd.domain.errors import TelwerkError, UnavailableError
 from telwerkd.domain.ids import Micros
 from telwerkd.domain.time import calendar

@@ -9,8 +9,8 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from telwerkd.application.commands.erase import Erase, Erased
 from telwerkd.application.commands.lower_horizon import Horizon, LowerHorizon, horizon_in
 from telwerkd.application.commands.purge import Purge
-from telwerkd.application.long_work import STEP_EVENTS_MAX, rest_after
 from telwerkd.application.ports import Store
+from telwerkd.application.sharing.long_work import STEP_EVENTS_MAX, rest_after
 from telwerkd.domain.ids import EPOCH, AccountId, ConversationId, Micros
 
 

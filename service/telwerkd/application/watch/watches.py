@@ -17,11 +17,11 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from telwerkd.application.failures import logging_failures
-from telwerkd.application.memory_budget import MemoryBudget, Reservation
 from telwerkd.application.ports import Store
 from telwerkd.application.query.question import OrderMeasure, Query
 from telwerkd.application.query.result import Answer, AnswerRow, KpiRows
 from telwerkd.application.query.runner import Queries
+from telwerkd.application.sharing.memory_budget import MemoryBudget, Reservation
 from telwerkd.application.watch.commits import Commits
 from telwerkd.application.watch.kept_answer import KeptAnswer, hashed
 from telwerkd.application.watch.shared_question import SharedQuestion, Update

@@ -20,7 +20,7 @@ from telwerkd.storage.sql.across import AcrossAccounts, AsyncStatement
 from telwerkd.storage.sql.transaction import AccountTransaction
 from telwerkd.storage.sqlite.async_engine import make_async_engine
 from telwerkd.storage.sqlite.engine import READERS, READING, make_engine, unavailable
-from telwerkd.storage.sqlite.writer import Commands, WriterThread
+from telwerkd.storage.sqlite.writer.connection import Commands, WriterThread
 
 T = TypeVar("T")
 

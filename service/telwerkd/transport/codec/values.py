@@ -16,8 +16,8 @@ from telwerkd.domain.catalogue.values import (
     value_topics,
 )
 from telwerkd.domain.conversation.events import Sender
-from telwerkd.transport.codec.events import STARS_MAX
 from telwerkd.transport.codec.fields import FieldError, FieldReader, action, checked, choices
+from telwerkd.transport.codec.ingest.events import STARS_MAX
 
 
 def decode_value(field: str, message: pb.Value, fields: FieldReader) -> tuple[ValueKind, str]:  # noqa: PLR0911  # one case a kind

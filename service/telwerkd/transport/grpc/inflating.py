@@ -13,7 +13,7 @@ from typing import Final
 
 import grpc
 
-from telwerkd.application.memory_budget import MemoryBudget, Reservation
+from telwerkd.application.sharing.memory_budget import MemoryBudget, Reservation
 from telwerkd.domain.errors import LimitExceededError
 from telwerkd.transport.grpc.handlers import Context
 

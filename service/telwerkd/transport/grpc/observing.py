@@ -12,7 +12,7 @@ import grpc.aio
 from telwerkd.process import tracing
 from telwerkd.transport import calls
 from telwerkd.transport.calls import Call, CallObserver
-from telwerkd.transport.codec.wire import Encoded
+from telwerkd.transport.codec.wire.encoding import Encoded
 from telwerkd.transport.grpc.handlers import (
     Behaviour,
     Context,

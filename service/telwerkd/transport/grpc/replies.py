@@ -5,7 +5,7 @@ import gc
 import logging
 from collections.abc import Iterator
 
-from telwerkd.application.memory_budget import MemoryBudget, Reservation
+from telwerkd.application.sharing.memory_budget import MemoryBudget, Reservation
 
 _COUNTED_BYTES_MIN = 16_384
 """Smaller replies are not counted in memory: there are as many as calls."""

@@ -11,15 +11,15 @@ import grpc.aio
 import msgspec
 from google.protobuf.message import Message
 
-from telwerkd.application.memory_budget import MemoryBudget, Reservation
+from telwerkd.application.sharing.memory_budget import MemoryBudget, Reservation
 from telwerkd.domain.errors import LimitExceededError
 from telwerkd.process import tracing
-from telwerkd.transport.codec.event_batch import EventBatches
-from telwerkd.transport.codec.events import EventLimits
-from telwerkd.transport.codec.gradual import decoding
-from telwerkd.transport.codec.query_batch import split_queries
-from telwerkd.transport.codec.splitting import DECODED_WHOLE_MAX, account_of
-from telwerkd.transport.codec.wire import unless_encoded
+from telwerkd.transport.codec.ingest.event_batch import EventBatches
+from telwerkd.transport.codec.ingest.events import EventLimits
+from telwerkd.transport.codec.query.query_batch import split_queries
+from telwerkd.transport.codec.wire.encoding import unless_encoded
+from telwerkd.transport.codec.wire.gradual import decoding
+from telwerkd.transport.codec.wire.splitting import DECODED_WHOLE_MAX, account_of
 from telwerkd.transport.grpc.handlers import (
     HANDLERS_MAX,
     Behaviour,

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import grpc
 import grpc.aio
 
-from telwerkd.application.memory_budget import MemoryBudget, Reservation
+from telwerkd.application.sharing.memory_budget import MemoryBudget, Reservation
 from telwerkd.domain.errors import InvalidArgumentError, TelwerkError
 from telwerkd.transport.grpc.errors import without_traceback
 from telwerkd.transport.grpc.requests import BATCH_QUERY, INGEST_EVENTS

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias
 
-from telwerkd.application.memory_budget import Reservation
+from telwerkd.application.sharing.memory_budget import Reservation
 from telwerkd.domain.errors import LimitExceededError
 
 Message: TypeAlias = MutableMapping[str, Any]

@@ -12,9 +12,9 @@ from google.protobuf.message import Message
 
 from telwerk.v1 import event_pb2, ingestion_service_pb2 as ingestion, kpi_service_pb2 as kpi
 from telwerkd.domain.errors import InvalidArgumentError, LimitExceededError
-from telwerkd.transport.codec import wire
-from telwerkd.transport.codec.events import EventLimits
-from telwerkd.transport.codec.query_batch import BATCH_QUERIES_MAX
+from telwerkd.transport.codec.ingest.events import EventLimits
+from telwerkd.transport.codec.query.query_batch import BATCH_QUERIES_MAX
+from telwerkd.transport.codec.wire import encoding
 from telwerkd.transport.grpc.requests import BATCH_QUERY, INGEST_EVENTS
 from telwerkd.transport.http.json_lists import NoListError, TooFineError, TooManyError, marks_of, split
 from telwerkd.transport.http.json_messages import from_json
@@ -85,7 +85,7 @@ class JsonRequests:
         # It is refused by itself, as over gRPC, where its bytes would be too many as well.
         named = _EVENT_ID.search(raw, 0, _LOOKED_THROUGH_BYTES)
         event = _item("events", place, b"{" + named[0] + b"}", event_pb2.Event) if named is not None else b""
-        return event + wire.nested(_PADDING_FIELD, bytes(len(raw)))
+        return event + encoding.nested(_PADDING_FIELD, bytes(len(raw)))
 
     def _query(self, place: int, raw: bytes) -> bytes:
         if len(raw) > self._query_bytes_max:
@@ -118,5 +118,5 @@ def _split(raw: bytes, listed: _List) -> bytes:
             "request", f"has {len(rest)} bytes beside its {listed.name}, at most {_REST_BYTES_MAX} are allowed"
         )
     parts = [from_json(rest, listed.kind).SerializeToString()]
-    parts += [wire.nested(listed.number, listed.item(place, item)) for place, item in enumerate(items)]
+    parts += [encoding.nested(listed.number, listed.item(place, item)) for place, item in enumerate(items)]
     return b"".join(parts)

@@ -27,8 +27,8 @@ from telwerkd.domain.errors import (
     UnavailableError,
 )
 from telwerkd.process.log_format import Event
-from telwerkd.transport.codec.event_batch import EventBatch
-from telwerkd.transport.codec.query_batch import QueryBatch
+from telwerkd.transport.codec.ingest.event_batch import EventBatch
+from telwerkd.transport.codec.query.query_batch import QueryBatch
 from telwerkd.transport.grpc.errors import refusing
 from telwerkd.transport.grpc.handlers import (
     HANDLERS_MAX,

@@ -1,7 +1,7 @@
 """Whose call it is, and whether that account may make it now: the first thing that every service asks."""
 
-from telwerkd.application.account_turns import CallTurns
-from telwerkd.application.quotas import AccountRates
+from telwerkd.application.sharing.account_turns import CallTurns
+from telwerkd.application.sharing.quotas import AccountRates
 from telwerkd.domain.ids import AccountId
 from telwerkd.transport.codec.fields import FieldReader
 

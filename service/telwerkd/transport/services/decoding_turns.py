@@ -4,10 +4,10 @@ import asyncio
 from collections import deque
 from types import TracebackType
 
-from telwerkd.application.throttling import AccountThrottle
+from telwerkd.application.sharing.throttling import AccountThrottle
 from telwerkd.domain.ids import AccountId
 from telwerkd.process.monotonic_clock import monotonic
-from telwerkd.transport.codec.splitting import EVENTS_DECODED_MAX
+from telwerkd.transport.codec.wire.splitting import EVENTS_DECODED_MAX
 
 _Waiting = deque[tuple[int, asyncio.Future[None]]]
 

@@ -11,15 +11,15 @@ from telwerk.v1 import ingestion_service_pb2 as ingestion, ingestion_service_pb2
 from telwerkd.application.batches import Batch, Rejected, Verdict, free_gradually, held_bytes
 from telwerkd.application.clock import Clock
 from telwerkd.application.ingest.group_commit import Ingest
-from telwerkd.application.throttling import LOOP_TIMES, AccountThrottle
+from telwerkd.application.sharing.throttling import LOOP_TIMES, AccountThrottle
 from telwerkd.domain.errors import InvalidArgumentError, Reason, TelwerkError
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.process.tracing import stage
 from telwerkd.transport.codec.errors import described
-from telwerkd.transport.codec.event_batch import EventBatch, TooLarge
-from telwerkd.transport.codec.events import EventDecoder, EventLimits
 from telwerkd.transport.codec.fields import FieldError
-from telwerkd.transport.codec.verdicts import (
+from telwerkd.transport.codec.ingest.event_batch import EventBatch, TooLarge
+from telwerkd.transport.codec.ingest.events import EventDecoder, EventLimits
+from telwerkd.transport.codec.ingest.verdicts import (
     REFUSED_BYTES,
     BatchResult,
     Refused,
@@ -28,7 +28,7 @@ from telwerkd.transport.codec.verdicts import (
     encoded_verdicts,
     refusals,
 )
-from telwerkd.transport.codec.wire import Encoded
+from telwerkd.transport.codec.wire.encoding import Encoded
 from telwerkd.transport.grpc.errors import without_traceback
 from telwerkd.transport.services.callers import Callers
 from telwerkd.transport.services.decoding_turns import DecodingTurns

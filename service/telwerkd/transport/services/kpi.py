@@ -22,8 +22,10 @@ from telwerkd.domain.errors import TelwerkError
 from telwerkd.domain.ids import AccountId, Micros
 from telwerkd.process.bounded_cache import AnyCache, BoundedCache
 from telwerkd.process.tracing import stage
-from telwerkd.transport.codec import wire
-from telwerkd.transport.codec.answers import (
+from telwerkd.transport.codec.account.display_names import NameReader
+from telwerkd.transport.codec.catalogue import encode_catalogue
+from telwerkd.transport.codec.fields import FieldError
+from telwerkd.transport.codec.query.answers import (
     Finished,
     Reply,
     encode_answer,
@@ -31,14 +33,12 @@ from telwerkd.transport.codec.answers import (
     encode_changes,
     encode_finished,
 )
-from telwerkd.transport.codec.catalogue import encode_catalogue
-from telwerkd.transport.codec.dimension_values import decode_asked, encode_values
-from telwerkd.transport.codec.display_names import NameReader
-from telwerkd.transport.codec.explanations import decode_explain, encode_explanation
-from telwerkd.transport.codec.fields import FieldError
-from telwerkd.transport.codec.queries import QueryRequest, decode_query
-from telwerkd.transport.codec.query_batch import QueryBatch
-from telwerkd.transport.codec.wire import Encoded
+from telwerkd.transport.codec.query.dimension_values import decode_asked, encode_values
+from telwerkd.transport.codec.query.explanations import decode_explain, encode_explanation
+from telwerkd.transport.codec.query.queries import QueryRequest, decode_query
+from telwerkd.transport.codec.query.query_batch import QueryBatch
+from telwerkd.transport.codec.wire import encoding
+from telwerkd.transport.codec.wire.encoding import Encoded
 from telwerkd.transport.grpc.errors import without_traceback
 from telwerkd.transport.services.callers import Callers
 from telwerkd.transport.services.draining import unless_drained
@@ -180,14 +180,14 @@ class KpiService(kpi_grpc.KpiServiceServicer):
 
         def encoded(place: int, answer: Answer) -> bytes:
             with stage("encode"):
-                return wire.nested(number, encode_batched(encode_answer(asked[place], answer, now), now))
+                return encoding.nested(number, encode_batched(encode_answer(asked[place], answer, now), now))
 
         def joined(answers: Sequence[bytes | TelwerkError]) -> bytes:
             for one in answers:
                 if isinstance(one, TelwerkError):
                     self._queries.figures.limits.met(one.message)
             return b"".join(
-                wire.nested(number, encode_batched(one, now)) if isinstance(one, TelwerkError) else one
+                encoding.nested(number, encode_batched(one, now)) if isinstance(one, TelwerkError) else one
                 for one in answers
             )
 
@@ -291,10 +291,10 @@ def _encoded_update(
     different = None if before is None else changes(query, before, answer)
     if before is None or different is None:
         number = pb.WatchTimeSeriesResponse.SNAPSHOT_FIELD_NUMBER
-        return wire.nested(number, encode_answer(request, answer, now).finished(now))
+        return encoding.nested(number, encode_answer(request, answer, now).finished(now))
     if different or about_differs(before, answer):
         number = pb.WatchTimeSeriesResponse.CHANGES_FIELD_NUMBER
-        return wire.nested(number, encode_changes(request, different, before, answer, now))
+        return encoding.nested(number, encode_changes(request, different, before, answer, now))
     return None
 
 

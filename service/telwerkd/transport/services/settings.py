@@ -12,9 +12,8 @@ from telwerkd.application.display_names import DisplayNames
 from telwerkd.application.settings import AccountSettings
 from telwerkd.domain.errors import RequestPart
 from telwerkd.domain.ids import AccountId, WidgetId
-from telwerkd.transport.codec.display_names import NameReader, encode_page as encode_names
-from telwerkd.transport.codec.errors import in_field
-from telwerkd.transport.codec.settings import (
+from telwerkd.transport.codec.account.display_names import NameReader, encode_page as encode_names
+from telwerkd.transport.codec.account.settings import (
     decode_default_hours,
     decode_version,
     encode_account,
@@ -23,7 +22,8 @@ from telwerkd.transport.codec.settings import (
     encoded_version,
     place_of,
 )
-from telwerkd.transport.codec.wire import Encoded
+from telwerkd.transport.codec.errors import in_field
+from telwerkd.transport.codec.wire.encoding import Encoded
 from telwerkd.transport.services.callers import Callers
 
 _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from typing import Any, NamedTuple
 
-from telwerkd.application.memory_budget import Reservation
+from telwerkd.application.sharing.memory_budget import Reservation
 
 Answer = asyncio.Task[Any]
 

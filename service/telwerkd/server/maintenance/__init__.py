@@ -1,0 +1,1 @@
+"""What is done with a database beside a server, or without one: checks, audits, backups."""

@@ -1,0 +1,1 @@
+"""What is set for an account: widgets, opening hours, display names."""

@@ -1,0 +1,1 @@
+"""Batches of events, and the verdicts on them."""
