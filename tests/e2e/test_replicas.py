@@ -235,6 +235,58 @@ async def test_a_worker_is_replaced_also_where_it_cannot_be_at_once(database, ca
         assert not workers_of(process)
 
 
+def stalls_after(seconds: int, folder: Path) -> tuple[str, ...]:
+    config = folder / "telwerkd.toml"
+    config.write_text(f"worker_stall_seconds = {seconds}\n", encoding="utf-8")
+    return "--workers", "2", "--config", str(config)
+
+
+async def test_a_worker_that_has_stalled_is_replaced(database, tmp_path, capfd):
+    """The system gives it connections still. One that replies is left alone, and so is one that stops for a moment."""
+    with serving(database, *stalls_after(6, tmp_path)) as (address, process):
+        before = workers_of(process)
+        paused, stalled = sorted(before)
+        os.kill(paused, signal.SIGSTOP)
+        await asyncio.sleep(0.5)
+        os.kill(paused, signal.SIGCONT)
+        os.kill(stalled, signal.SIGSTOP)
+
+        async def replaced() -> bool:
+            now = workers_of(process)
+            return stalled not in now and len(now) == 2
+
+        await eventually(replaced)
+        assert paused in workers_of(process)
+        for _ in range(6):
+            async with connected(address) as server:
+                await eventually(lambda server=server: _answers(server))
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(process.wait, 60) == 0
+    said = capfd.readouterr().err
+    assert f"worker {stalled} has not replied for 6 s (worker_stall_seconds): killed" in said
+    assert said.count("worker_stall_seconds") == 1
+
+
+async def test_workers_go_on_that_were_stopped_together_with_what_started_them(database, tmp_path, capfd):
+    """As a machine does that is paused: replies are there by the time they are late, and no worker is killed."""
+    with serving(database, *stalls_after(4, tmp_path)) as (address, process):
+        workers = workers_of(process)
+        for worker in workers:
+            os.kill(worker, signal.SIGSTOP)
+        await asyncio.sleep(2)  # by now each was asked
+        process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(5)
+        for worker in workers:
+            os.kill(worker, signal.SIGCONT)
+        await asyncio.sleep(0.5)
+        process.send_signal(signal.SIGCONT)
+        await asyncio.sleep(5)
+        assert workers_of(process) == workers
+        async with connected(address) as server:
+            await server.ingest_chat("acme", RATED, "c1")
+    assert "worker_stall_seconds" not in capfd.readouterr().err
+
+
 async def _answers(server: Server) -> bool:
     try:
         return await status_of(server, "readiness") == SERVING

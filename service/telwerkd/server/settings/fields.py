@@ -126,6 +126,9 @@ class SettingsFields(BaseModel):
     writer_stall_seconds: float = Field(
         10.0, gt=0, description="Without a reply for so long, what writes to a SQLite file counts as stalled."
     )
+    worker_stall_seconds: float = Field(
+        30.0, gt=0, description="A worker that replies to nothing for so long is killed, and another started."
+    )
 
     batch_events_max: int = Field(_EVENTS.batch_events_max, gt=0, description="Events in one IngestEvents call.")
     id_bytes_max: int = Field(

@@ -65,6 +65,14 @@ class FigureConnection:
         finally:
             del self._asked[number]
 
+    async def is_stalled(self, seconds: float) -> bool:
+        """Whether the other end holds the line open, and replies to nothing for so many seconds."""
+        # Twice: where this process was stopped as well, the first reply is there but not read by the time it is late.
+        for _ in range(2):
+            if await self.ask(seconds / 2) is not None:
+                return False
+        return self._writer is not None
+
     async def close(self) -> None:
         """Ends the line."""
         if self._listening is None:
@@ -162,6 +170,10 @@ class WorkersFigures:
         self._lines[place] = FigureConnection(ours, self.read)
         await self._lines[place].open()
         return theirs
+
+    async def is_stalled(self, place: int, seconds: float) -> bool:
+        """Whether the worker at a place runs, and replies to nothing for so many seconds."""
+        return await self._lines[place].is_stalled(seconds)
 
     async def close(self) -> None:
         """Ends all lines."""

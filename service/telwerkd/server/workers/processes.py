@@ -50,6 +50,9 @@ log = logging.getLogger(__name__)
 _RESTART_SECONDS = 1.0
 """Before a worker that died is started anew, so that one that cannot live does not keep the machine busy."""
 
+_LOOKS_A_STALL = 3
+"""How often it is looked, in the time after which a worker counts as stalled, whether it replies."""
+
 _STOP_MARGIN_SECONDS = STOP_SECONDS - 5.0
 """What storing the rest may take after the grace, before a worker is killed; then it is time for us to end as well."""
 
@@ -171,6 +174,8 @@ class _Worker:
         self._place = place
         self._figures = figures
         self._process, self._word = process, word
+        self._is_ready = False
+        """Whether it has said that it takes calls."""
 
     @classmethod
     async def spawned(cls, settings: Settings, reloading: Reloading, place: int, figures: WorkersFigures) -> "_Worker":
@@ -189,18 +194,40 @@ class _Worker:
             self._word.recv()
         except EOFError:
             raise StartupError("a worker did not start; what it said is above") from None
+        self._is_ready = True
 
     async def kept_alive(self) -> None:
-        """Starts a new process whenever the one there has died, for good."""
+        """Starts a new process whenever the one there has died, or was killed because it had stalled, for good."""
         while True:
-            await _readable(self._process.sentinel)
+            async with asyncio.TaskGroup() as tasks:
+                watching = tasks.create_task(self._kill_if_stalled())
+                await _readable(self._process.sentinel)
+                watching.cancel()
             died = {"worker": self._process.pid, "exit_code": self._process.exitcode}
             told = f"worker {self._process.pid} died (exit code {self._process.exitcode}): starting another"
             log.warning(Event("worker died", died, told))
             self._word.close()
             await self._start_another()
 
+    async def _kill_if_stalled(self) -> None:
+        """Kills the process once it has stalled: the system gives it connections still, on which calls only wait."""
+        seconds = self._settings.worker_stall_seconds
+        if not self._is_ready:
+            try:
+                await self.started()
+            except StartupError:
+                return  # it died
+        while True:
+            await asyncio.sleep(seconds / _LOOKS_A_STALL)
+            if await self._figures.is_stalled(self._place, seconds) and self._process.is_alive():
+                stalled = {"worker": self._process.pid, "seconds": seconds}
+                told = f"worker {self._process.pid} has not replied for {seconds:g} s (worker_stall_seconds): killed"
+                log.error(Event("worker stalled", stalled, told))
+                self._process.kill()
+                return
+
     async def _start_another(self) -> None:
+        self._is_ready = False
         while True:
             await asyncio.sleep(_RESTART_SECONDS)
             try:
