@@ -3,7 +3,8 @@
 import socket
 import sys
 
-from telwerkd.storage.sqlite.writer.messages import framed, packed
+from telwerkd.process.frames import framed
+from telwerkd.storage.sqlite.writer.messages import packed
 
 with socket.socket(fileno=int(sys.argv[2])) as connection:
     connection.sendall(framed(packed(None)))

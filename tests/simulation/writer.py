@@ -14,10 +14,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from telwerkd.process.frames import SIZE_BYTES, framed
 from telwerkd.storage.sqlite.file import OpenedFile
 from telwerkd.storage.sqlite.writer.connection import SqliteWriter
 from telwerkd.storage.sqlite.writer.main import _reply
-from telwerkd.storage.sqlite.writer.messages import SIZE_BYTES, framed, packed
+from telwerkd.storage.sqlite.writer.messages import packed
 from tests.simulation.disk import Disk
 from tests.simulation.loop import Process, SimulatedLoop
 

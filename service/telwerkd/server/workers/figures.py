@@ -15,13 +15,13 @@ from typing import Final, NamedTuple
 
 from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.metrics.reading import Reading, accumulated, merged
+from telwerkd.process.frames import framed, next_message
 
 log = logging.getLogger(__name__)
 
 _GIVE_SECONDS: Final = 1.0
 """How long a worker may take to give its figures. After that what it gave before stands for what it has counted."""
 _SUM_SECONDS: Final = 2.0
-_SIZE_BYTES: Final = 4
 _BUFFER_BYTES: Final = 2**20
 _RESTARTS: Final = "telwerk_worker_restarts_total"
 
@@ -84,8 +84,7 @@ class FigureConnection:
     async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
-                size = int.from_bytes(await reader.readexactly(_SIZE_BYTES))
-                number, reading = pickle.loads(await reader.readexactly(size))  # noqa: S301  # of our own process
+                number, reading = pickle.loads(await next_message(reader))  # noqa: S301  # of our own process
                 if reading is None:
                     giving = asyncio.create_task(self._reply(number))
                     self._giving.add(giving)
@@ -109,8 +108,7 @@ class FigureConnection:
 
 def _send(writer: asyncio.StreamWriter, message: _Message) -> None:
     # Nothing waits for room: as many messages are on the way as metrics are asked for.
-    pickled = pickle.dumps(tuple(message), pickle.HIGHEST_PROTOCOL)
-    writer.write(len(pickled).to_bytes(_SIZE_BYTES) + pickled)
+    writer.write(framed(pickle.dumps(tuple(message), pickle.HIGHEST_PROTOCOL)))
 
 
 class FiguresOfAll:

@@ -4,8 +4,9 @@ from io import BytesIO
 
 import pytest
 
+from telwerkd.process.frames import framed
 from telwerkd.storage.sqlite.writer.main import received
-from telwerkd.storage.sqlite.writer.messages import framed, packed
+from telwerkd.storage.sqlite.writer.messages import packed
 
 
 @pytest.mark.parametrize("cut", [0, 3, 4, 10])

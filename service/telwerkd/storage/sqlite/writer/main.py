@@ -11,12 +11,13 @@ from pathlib import Path
 from telwerkd.application.ports import DamagedRowError, Written
 from telwerkd.domain.errors import UnavailableError
 from telwerkd.process import log_format
+from telwerkd.process.frames import SIZE_BYTES, framed
 from telwerkd.process.gc_tuning import devote_process
 from telwerkd.process.heap import tune_heap
 from telwerkd.process.log_format import LogStyle
 from telwerkd.storage.sqlite.file import OpenedFile
 from telwerkd.storage.sqlite.writer.connection import Commands, SqliteWriter
-from telwerkd.storage.sqlite.writer.messages import SIZE_BYTES, framed, packed, unpacked
+from telwerkd.storage.sqlite.writer.messages import packed, unpacked
 from telwerkd.storage.sqlite.writer.process import Failed
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import copyreg
 import pickle
 from collections.abc import Callable
 from io import BytesIO
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,14 +17,11 @@ from telwerkd.application.batches import Batch, Submitted
 from telwerkd.domain.conversation.events import Event, PostChatSurveyAnswered, PreChatSurveyCompleted, SurveyAnswer
 from telwerkd.domain.time.opening_hours import Schedule, schedule_bytes, schedule_from
 
-SIZE_BYTES: Final = 4
-"""Before each message stands how long it is."""
-
 S = TypeVar("S", PreChatSurveyCompleted, PostChatSurveyAnswered)
 
 
 def packed(message: object) -> bytes:
-    """Returns a message as bytes, without its size."""
+    """Returns a message as bytes."""
     pickled = BytesIO()
     _Pickler(pickled, pickle.HIGHEST_PROTOCOL).dump(message)
     return pickled.getvalue()
@@ -33,11 +30,6 @@ def packed(message: object) -> bytes:
 def unpacked(message: bytes) -> Any:
     """Returns what `packed` was given, in whichever of the two processes."""
     return pickle.loads(message)  # noqa: S301  # of this program
-
-
-def framed(message: bytes) -> bytes:
-    """Returns a packed message with its size before it."""
-    return len(message).to_bytes(SIZE_BYTES) + message
 
 
 # --- Batches: by columns, which takes 0.5 µs an event both ways instead of 1.1 ----------------------------------------

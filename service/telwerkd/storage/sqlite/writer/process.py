@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 
 from telwerkd.application.ports import DamagedRowError, StoreFigures, Written
 from telwerkd.domain.errors import Reason, UnavailableError
+from telwerkd.process.frames import framed, next_message
 from telwerkd.process.futures import retrieve_exception
 from telwerkd.process.monotonic_clock import monotonic
 from telwerkd.storage.sqlite.file import OpenedFile
 from telwerkd.storage.sqlite.writer.connection import Commands
 from telwerkd.storage.sqlite.writer.launch import Launch, Launched, launched
-from telwerkd.storage.sqlite.writer.messages import SIZE_BYTES, framed, packed, unpacked
+from telwerkd.storage.sqlite.writer.messages import packed, unpacked
 from telwerkd.storage.unavailable import database_unavailable
 
 log = logging.getLogger(__name__)
@@ -223,8 +224,7 @@ class _WriterConnection:
     async def _listen(self) -> None:
         try:
             while True:
-                size = int.from_bytes(await self._reader.readexactly(SIZE_BYTES))
-                self._replied(unpacked(await self._reader.readexactly(size)))
+                self._replied(unpacked(await next_message(self._reader)))
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         except MemoryError:
