@@ -295,3 +295,30 @@ def test_inner_layers_spell_no_field_of_a_request() -> None:
     files = [path for layer in ("domain", "application") for path in (SERVICE / layer).rglob("*.py")]
     found = {str(path.relative_to(SERVICE)): [*spelled(ast.parse(read(path)))] for path in files}
     assert {path: fields for path, fields in found.items() if fields} == {}
+
+
+HANDS_ON = {"sharing/readers.py": "gives the store what its callers read, whatever they do"}
+"""Modules of the application that name all that a store hands out, each with the reason."""
+
+
+def test_who_reads_or_writes_names_the_roles_that_it_needs() -> None:
+    """No part of the application takes a whole `Snapshot` or `Transaction`: what it may do stands in its signature."""
+    whole = {"Snapshot", "Transaction"}
+    application = SERVICE / "application"
+    found = set()
+    for path in application.rglob("*.py"):
+        relative = path.relative_to(application)
+        if relative.parts[0] != "ports" and whole & {*named(ast.parse(read(path)))}:
+            found.add(str(relative))
+    assert found == HANDS_ON.keys()
+
+
+def named(tree: ast.AST) -> Iterator[str]:
+    """What is named in a module, also in annotations that are texts."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.alias | ast.Attribute):
+            yield node.name if isinstance(node, ast.alias) else node.attr
+        elif isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.arg) and isinstance(node.annotation, ast.Constant):
+            yield from re.findall(r"\w+", str(node.annotation.value))

@@ -8,11 +8,20 @@ the counters as they are by then: they are linear, so what was counted meanwhile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from telwerkd.application.commands.repair import Repair
 from telwerkd.application.names import names_of
-from telwerkd.application.ports import Damage, DamagedRowError, Filed, Report, Snapshot, Store
+from telwerkd.application.ports import (
+    AuditView,
+    Damage,
+    DamagedRowError,
+    Filed,
+    OpeningHoursView,
+    Report,
+    ScanView,
+    Store,
+)
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.facts import FactChange
 from telwerkd.domain.conversation.fold import fold
@@ -69,7 +78,11 @@ class Audit(NamedTuple):
         return {key: slots for key, slots in self.cells.items() if tuple(key) in lost}
 
 
-def examine(progress: Progress, snapshot: Snapshot) -> Audit:
+class ExaminedView(ScanView, AuditView, OpeningHoursView, Protocol):
+    """All that an examination reads."""
+
+
+def examine(progress: Progress, snapshot: ExaminedView) -> Audit:
     """Compares an account's counters and states with the fold of its log, as far as both can be read."""
     damages = _Damages()
     logged = _Logged(snapshot, progress, damages.add)
@@ -128,7 +141,7 @@ async def repair(store: Store, account: AccountId, audit: Audit) -> None:
 class _Logged:
     """The facts of every log, and on the way: whether the stored states are right."""
 
-    def __init__(self, snapshot: Snapshot, progress: Progress, damaged: Report) -> None:
+    def __init__(self, snapshot: ScanView, progress: Progress, damaged: Report) -> None:
         self._snapshot = snapshot
         self._progress = progress
         self._damaged = damaged
@@ -176,7 +189,7 @@ def _rightly_filed(filed: Filed, state: State, now: Micros) -> bool:
 class _OpeningHours:
     """The opening hours that durations are told in, as far as they can be read; what cannot is named once."""
 
-    def __init__(self, snapshot: Snapshot, damages: _Damages) -> None:
+    def __init__(self, snapshot: OpeningHoursView, damages: _Damages) -> None:
         self._snapshot = snapshot
         self._damages = damages
         self._lost = {damage.key for damage in damages.found if damage.table == "schedules"}
@@ -192,7 +205,7 @@ class _OpeningHours:
 
 
 def _expected(
-    snapshot: Snapshot, logged: _Logged, hours: _OpeningHours, damaged: Report
+    snapshot: ScanView, logged: _Logged, hours: _OpeningHours, damaged: Report
 ) -> Iterator[tuple[Measure, list[DeltaEntry]]]:
     """What the counters must be, in portions."""
     deltas, size = Deltas(hours), 0
@@ -209,7 +222,7 @@ def _expected(
         yield measure, entries_of_chunk(measure, row.chunk, (row.operator, row.group, row.widget, row.value), row.cells)
 
 
-def _uncompacted(snapshot: Snapshot, damaged: Report) -> Iterator[tuple[Measure, list[DeltaEntry]]]:
+def _uncompacted(snapshot: ScanView, damaged: Report) -> Iterator[tuple[Measure, list[DeltaEntry]]]:
     """What is counted but not in chunks yet, in portions."""
     portion: dict[Measure, list[DeltaEntry]] = {}
     size = 0
@@ -222,7 +235,7 @@ def _uncompacted(snapshot: Snapshot, damaged: Report) -> Iterator[tuple[Measure,
     yield from portion.items()
 
 
-def _differences(snapshot: Snapshot, hours: _OpeningHours, parts: set[FingerprintKey]) -> dict[ChunkKey, Slots]:
+def _differences(snapshot: ScanView, hours: _OpeningHours, parts: set[FingerprintKey]) -> dict[ChunkKey, Slots]:
     """Number by number, what the log says less what is stored, in the parts that differ."""
     differences: dict[ChunkKey, Slots] = {}
 

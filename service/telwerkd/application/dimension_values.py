@@ -7,13 +7,13 @@ names outlive their facts until they are freed.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from telwerkd.application.display_names import begins
 from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS
-from telwerkd.application.ports import ChunkSelector, Snapshot, Store
+from telwerkd.application.ports import ChunkSelector, CountersView, DisplayNamesView, NamesView, Pausing, Store
 from telwerkd.application.sharing.readers import Readers
 from telwerkd.domain.catalogue.kpis import KpiInfo
 from telwerkd.domain.catalogue.specs import Dimension, ValueKind
@@ -126,7 +126,7 @@ class DimensionValues:
             UnavailableError: the database does not answer.
         """
 
-        def work(view: Snapshot) -> ValuePage:
+        def work(view: ValuesView) -> ValuePage:
             with stage("read"):
                 return page(asked, view)
 
@@ -139,7 +139,11 @@ class DimensionValues:
         )
 
 
-def page(asked: Asked, view: Snapshot) -> ValuePage:
+class ValuesView(NamesView, DisplayNamesView, CountersView, Pausing, Protocol):
+    """The ids that an account has had, and which of them have facts."""
+
+
+def page(asked: Asked, view: ValuesView) -> ValuePage:
     """A page of ids that have facts, on a view of their account."""
     candidates = _candidates(asked, view)
     counting = _Counting(asked, view)
@@ -161,7 +165,7 @@ def page(asked: Asked, view: Snapshot) -> ValuePage:
     return ValuePage(found, None, looked + counting.lookups)
 
 
-def _candidates(asked: Asked, view: Snapshot) -> list[tuple[str, Collection[str]]]:
+def _candidates(asked: Asked, view: NamesView) -> list[tuple[str, Collection[str]]]:
     """The ids after the page before, in order, and for each the ids or values in the counters that are of it."""
     raws: dict[str, list[str]] = {}
     for each, raw in _known(asked, view):
@@ -170,7 +174,7 @@ def _candidates(asked: Asked, view: Snapshot) -> list[tuple[str, Collection[str]
     return sorted(raws.items())
 
 
-def _known(asked: Asked, view: Snapshot) -> Iterator[tuple[str, str]]:
+def _known(asked: Asked, view: NamesView) -> Iterator[tuple[str, str]]:
     dimension = asked.dimension
     if dimension in _FAMILIES:
         if dimension is not Dimension.WIDGET:
@@ -186,7 +190,7 @@ def _known(asked: Asked, view: Snapshot) -> Iterator[tuple[str, str]]:
             yield raw, raw
 
 
-def _matching(asked: Asked, ids: Sequence[str], view: Snapshot) -> dict[str, str]:
+def _matching(asked: Asked, ids: Sequence[str], view: DisplayNamesView) -> dict[str, str]:
     """Those of the ids that begin as asked for, or whose name does, with their names."""
     keys = {each: _keys(asked, each) for each in ids}
     names = view.display_names_of({key for of in keys.values() for key in of})
@@ -215,7 +219,7 @@ def _keys(asked: Asked, each: str) -> Sequence[NameKey]:
 class _Counting:
     """Looks in the counters for what has facts."""
 
-    def __init__(self, asked: Asked, view: Snapshot) -> None:
+    def __init__(self, asked: Asked, view: CountersView) -> None:
         self._column = _COLUMNS.get(asked.dimension, _BY_VALUE)
         self._view = view
         self._measures = [measure_of(info) for info in asked.kpis]

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from telwerkd.application.commands.set_display_names import NamesSet, SetDisplayNames
-from telwerkd.application.ports import Snapshot, Store
+from telwerkd.application.ports import DisplayNamesView, Pausing, Store
 from telwerkd.application.sharing.readers import Readers
 from telwerkd.domain.display_names import NameKey, NameKind, folded
 from telwerkd.domain.errors import LimitExceededError, RequestPart
@@ -91,7 +91,11 @@ class DisplayNames:
         return await self._readers.compute(account, work)
 
 
-def page(asked: Listing, view: Snapshot) -> NamePage:
+class ListingView(DisplayNamesView, Pausing, Protocol):
+    """Display names, as many as there may be."""
+
+
+def page(asked: Listing, view: ListingView) -> NamePage:
     """A page of names, on a view of their account."""
     names: list[tuple[NameKey, str]] = []
     looked_at, last = 0, asked.after
@@ -106,7 +110,7 @@ def page(asked: Listing, view: Snapshot) -> NamePage:
     return NamePage(names, None, looked_at)
 
 
-def _from(asked: Listing, view: Snapshot) -> Iterator[tuple[NameKey, str]]:
+def _from(asked: Listing, view: ListingView) -> Iterator[tuple[NameKey, str]]:
     # A key that begins with something comes after it, or is it.
     after = max(asked.after, asked.within)
     while some := view.display_names_after(asked.kind, after, _READ_AT_ONCE):

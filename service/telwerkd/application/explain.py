@@ -7,12 +7,22 @@ explained is what is counted, by the same rules.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from telwerkd.application.clock import Clock
-from telwerkd.application.ports import AnswerVersion, Conversation, Snapshot, Store
+from telwerkd.application.ports import (
+    AccountView,
+    AnswerVersion,
+    BaseFactsView,
+    Conversation,
+    DisplayNamesView,
+    LogView,
+    OpeningHoursView,
+    Store,
+    TimersView,
+)
 from telwerkd.application.query.question import Query, check
 from telwerkd.application.settings import zone_name
 from telwerkd.application.sharing.readers import Readers
@@ -145,12 +155,16 @@ class Explanations:
         return await self._readers.run(query.account, job)
 
 
+class ExplanationView(AccountView, OpeningHoursView, LogView, TimersView, BaseFactsView, DisplayNamesView, Protocol):
+    """What a number is traced to: the log, and the facts that no event explains any more."""
+
+
 def explain(
     query: Query,
     after: Place | None,
     size: int,
     now: Micros,
-    snapshot: Snapshot,
+    snapshot: ExplanationView,
     *,
     bounds: PageBounds = _BOUNDS,
 ) -> Explanation:
@@ -199,7 +213,7 @@ def _keys(query: Query, page: Iterable[Explained]) -> set[NameKey]:
 
 
 def _conversations(
-    snapshot: Snapshot, slice_: "_Slice", after: Place | None
+    snapshot: LogView, slice_: "_Slice", after: Place | None
 ) -> Iterator[tuple[Place, ConversationId, Conversation]]:
     while True:
         rows = snapshot.conversations_in(slice_.start, slice_.end, after, _READ_AT_ONCE)
@@ -281,7 +295,7 @@ class _Slice:
         return [LeftOutEvent(event_id, instant, rule)] if shown else []
 
 
-def _unexplainable(query: Query, span: QuarterHourRange, snapshot: Snapshot) -> int:
+def _unexplainable(query: Query, span: QuarterHourRange, snapshot: BaseFactsView) -> int:
     info = query.kpis[0]
     packs, measure = has_packed_values(info.kpi), measure_of(info)
     chunks = chunks_within(span.start, span.end)

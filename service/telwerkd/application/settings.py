@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from telwerkd.application.commands.settings import SetTimeZone, SetWidgetSettings
-from telwerkd.application.ports import Snapshot, Store
+from telwerkd.application.ports import AccountView, SettingsView, Store, WidgetsView
 from telwerkd.application.sharing.readers import Readers
 from telwerkd.domain.conversation.settings import ACCOUNT_DEFAULTS, WidgetVersion
 from telwerkd.domain.errors import LimitExceededError, NotFoundError, Reason, RequestPart
@@ -32,6 +32,10 @@ class SettingsPage(NamedTuple):
 
 
 Encode = Callable[[WidgetId, WidgetVersion, Schedule | None], bytes]
+
+
+class DefaultsView(AccountView, WidgetsView, SettingsView, Protocol):
+    """What holds for all of an account's widgets and queries."""
 
 
 class AccountSettings:
@@ -76,7 +80,7 @@ class AccountSettings:
             NotFoundError: it has none.
         """
 
-        def work(view: Snapshot) -> _Stretch:
+        def work(view: SettingsView) -> _Stretch:
             if not view.widget_history(widget, 0, 1):
                 raise NotFoundError(Reason.WIDGET_SETTINGS_NOT_FOUND, f"widget {widget!r} has no settings")
 
@@ -90,7 +94,7 @@ class AccountSettings:
     async def widgets(self, account: AccountId, start: int, count: int, encode: Encode) -> SettingsPage:
         """The newest version of up to `count` widgets that have settings, by widget id, from a place on."""
 
-        def work(view: Snapshot) -> _Stretch:
+        def work(view: SettingsView) -> _Stretch:
             return _stretch(view, view.newest_settings, start, count)
 
         return await self._readers.read(account, work, partial(_page, start=start, encode=encode))
@@ -113,7 +117,7 @@ class AccountSettings:
     ) -> bytes:
         """The zone of queries that name none, and the default opening hours, encoded in a thread."""
 
-        def work(view: Snapshot) -> tuple[str, tuple[WidgetVersion, Schedule | None] | None]:
+        def work(view: DefaultsView) -> tuple[str, tuple[WidgetVersion, Schedule | None] | None]:
             return zone_name(view), default_opening_hours(view)
 
         return await self._readers.read(account, work, lambda found: encode(*found))
@@ -129,18 +133,18 @@ class AccountSettings:
         await self._store.write([(account, SetTimeZone(time_zone))])
 
 
-def zone_name(view: Snapshot) -> str:
+def zone_name(view: AccountView) -> str:
     """The zone of queries on an account that name none."""
     return view.account().time_zone or DEFAULT_TIME_ZONE
 
 
-def default_opening_hours(view: Snapshot) -> tuple[WidgetVersion, Schedule | None] | None:
+def default_opening_hours(view: DefaultsView) -> tuple[WidgetVersion, Schedule | None] | None:
     """The newest version of the default opening hours, and these; None where none were ever set."""
     history = view.widget_versions().get(ACCOUNT_DEFAULTS)
     return (history[-1], _schedules(view, history[-1:]).get(history[-1].schedule)) if history else None
 
 
-def _schedules(view: Snapshot, versions: Iterable[WidgetVersion]) -> dict[ScheduleId, Schedule]:
+def _schedules(view: SettingsView, versions: Iterable[WidgetVersion]) -> dict[ScheduleId, Schedule]:
     wanted = {version.schedule for version in versions if version.schedule}
     return view.schedules(wanted) if wanted else {}
 
@@ -154,7 +158,7 @@ class _Stretch(NamedTuple):
 
 
 def _stretch(
-    view: Snapshot, read: Callable[[int, int], Sequence[tuple[WidgetId, WidgetVersion]]], start: int, count: int
+    view: SettingsView, read: Callable[[int, int], Sequence[tuple[WidgetId, WidgetVersion]]], start: int, count: int
 ) -> _Stretch:
     """Returns up to `count` of what `read` gives of a place and a number; a few are read at a time.
 

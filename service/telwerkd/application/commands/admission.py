@@ -1,18 +1,30 @@
 """The verdict on each event of an account: duplicate, refused, or accepted, resolved by the settings that hold now."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Submitted, Verdict, resolved_weight
 from telwerkd.application.commands.hot_conversations import HotConversation, HotConversations
 from telwerkd.application.names import FAMILY_TEXT, names_of
-from telwerkd.application.ports import Conversation, Transaction
+from telwerkd.application.ports import (
+    AccountView,
+    Conversation,
+    ConversationsPort,
+    IngestPort,
+    LogView,
+    NamesView,
+    WidgetsView,
+)
 from telwerkd.domain.conversation.events import Event, Kind
 from telwerkd.domain.conversation.settings import Widgets
 from telwerkd.domain.errors import Reason, RequestPart
 from telwerkd.domain.ids import SECOND, ConversationId, EventId, WidgetId
 
 _NEVER = -1
+
+
+class AdmissionTransaction(AccountView, WidgetsView, NamesView, LogView, ConversationsPort, IngestPort, Protocol):
+    """All that verdicts on events depend on."""
 
 
 class _Known(NamedTuple):
@@ -44,7 +56,7 @@ class Admission:
 
     def __init__(
         self,
-        tx: Transaction,
+        tx: AdmissionTransaction,
         batches: Sequence[Sequence[Submitted]],
         limits: IngestLimits,
     ) -> None:

@@ -1,8 +1,9 @@
 """Adding to chunks, which are stored whole: read, merge, write."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
-from telwerkd.application.ports import Transaction
+from telwerkd.application.ports import BaseFactWrites, CounterWrites, Pausing, ScanView
 from telwerkd.domain.counting.counters import (
     ChunkChanges,
     ChunkKey,
@@ -30,7 +31,15 @@ _LEFT_ENTRIES_MIN, _LEFT_ENTRIES_MAX = 64, 2_000
 """Delta entries of a row that a compaction leaves for later."""
 
 
-def compact(tx: Transaction, measure: Measure, entries_max: int, chunks_max: int = CHUNKS_MAX) -> int:
+class MergingTransaction(CounterWrites, Pausing, Protocol):
+    """What it takes to add deltas to chunks."""
+
+
+class CorrectingTransaction(MergingTransaction, ScanView, Protocol):
+    """What it takes to correct chunks and deltas together."""
+
+
+def compact(tx: MergingTransaction, measure: Measure, entries_max: int, chunks_max: int = CHUNKS_MAX) -> int:
     """Moves about `entries_max` delta entries of a measure, the oldest, into about `chunks_max` of its chunks at most.
 
     Returns by how many entries fewer there are.
@@ -56,7 +65,7 @@ def compact(tx: Transaction, measure: Measure, entries_max: int, chunks_max: int
     return moved
 
 
-def correct_counters(tx: Transaction, corrections: Mapping[ChunkKey, Slots]) -> None:
+def correct_counters(tx: CorrectingTransaction, corrections: Mapping[ChunkKey, Slots]) -> None:
     """Adds signed corrections to the counters, and compacts all deltas with them.
 
     Together: what is wrong may be in either, and one without the other may be less than nothing.
@@ -74,7 +83,7 @@ def correct_counters(tx: Transaction, corrections: Mapping[ChunkKey, Slots]) -> 
     tx.remove_deltas()
 
 
-def add_base(tx: Transaction, facts: Deltas) -> None:
+def add_base(tx: BaseFactWrites, facts: Deltas) -> None:
     """Adds facts that no event explains any more."""
     for measure, entries in facts.by_measure().items():
         changes = chunk_changes(measure, DeltaEntries.of(entries), [finest_grouping(measure)])
@@ -82,7 +91,7 @@ def add_base(tx: Transaction, facts: Deltas) -> None:
             tx.put_base_chunks(part.keys, merged(tx.base_chunks(part.keys), part))
 
 
-def _add(tx: Transaction, changes: ChunkChanges) -> None:
+def _add(tx: MergingTransaction, changes: ChunkChanges) -> None:
     for part in _parts(changes, tx.chunk_bytes(changes.keys)):
         tx.put_chunks(part.keys, merged(tx.chunks(part.keys), part))
         tx.pause()

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from telwerkd.application.commands.chunk_merging import compact
-from telwerkd.application.ports import Transaction
+from telwerkd.application.commands.chunk_merging import MergingTransaction, compact
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.process.monotonic_clock import monotonic
 
@@ -29,7 +28,7 @@ class Compact:
     chunks_max: int
     """About how many chunks are written."""
 
-    def run(self, tx: Transaction) -> Compacted:
+    def run(self, tx: MergingTransaction) -> Compacted:
         """Returns what was moved, and how long it took."""
         begun = monotonic()
         return Compacted(compact(tx, self.measure, self.entries_max, self.chunks_max), monotonic() - begun)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from telwerkd.application.commands.chunk_merging import add_base
-from telwerkd.application.ports import Transaction
+from telwerkd.application.ports import AccountWrites, RemovalTransaction
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.facts import Change, FactChange
 from telwerkd.domain.conversation.fold import fold
@@ -32,12 +32,12 @@ class Erase:
     now: Micros = EPOCH
     """When it happens, as far as is known: what was known before cannot be told any more (R-ASOF-4)."""
 
-    def run(self, tx: Transaction) -> Erased:
+    def run(self, tx: RemovalTransaction) -> Erased:
         """Returns what was erased."""
         return _erase(self, tx)
 
 
-def _erase(command: Erase, tx: Transaction) -> Erased:
+def _erase(command: Erase, tx: RemovalTransaction) -> Erased:
     conversation, keep_counts = command.conversation, command.keep_counts
     row = tx.conversations([conversation]).get(conversation)
     if row is None:
@@ -65,7 +65,7 @@ def _erase(command: Erase, tx: Transaction) -> Erased:
     return Erased(len(log), count)
 
 
-def _note_lost(tx: Transaction, last_time: Micros) -> None:
+def _note_lost(tx: AccountWrites, last_time: Micros) -> None:
     """Says that what a conversation would have by newer rules cannot be counted any more (R-ANEW-7, R-ANEW-9)."""
     account = tx.account()
     known_from = max(account.known_from, Micros(last_time + 1))

@@ -3,10 +3,19 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set as AbstractSet
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS, names_of
-from telwerkd.application.ports import Names, Snapshot, Transaction
+from telwerkd.application.ports import (
+    Names,
+    NamesView,
+    NameWrites,
+    Pausing,
+    ScanView,
+    SettingsView,
+    SettingsWrites,
+    WidgetsView,
+)
 from telwerkd.domain.conversation.facts import Fact
 from telwerkd.domain.conversation.state import State
 from telwerkd.domain.counting.measures import COUNTED, Measure, has_open_values, kpi_of
@@ -15,6 +24,14 @@ from telwerkd.domain.time.opening_hours import ScheduleId
 _PAUSE_CONVERSATIONS = 200
 
 _Name = tuple[int, str]
+
+
+class UsesView(WidgetsView, SettingsView, NamesView, ScanView, Pausing, Protocol):
+    """The names and opening hours of an account, and all that can use them."""
+
+
+class FreeingTransaction(UsesView, NameWrites, SettingsWrites, Protocol):
+    """The same, and what removes those that nothing uses."""
 
 
 class Unused(NamedTuple):
@@ -39,12 +56,12 @@ class FreeNames:
     unused: Unused | None
     """Those that nothing used when it was looked up; None: they are looked up in the transaction."""
 
-    def run(self, tx: Transaction) -> int | None:
+    def run(self, tx: FreeingTransaction) -> int | None:
         """Returns how many were removed; None if the account has changed since it was looked up."""
         return _free(self.unused, tx)
 
 
-def _free(unused: Unused | None, tx: Transaction) -> int | None:
+def _free(unused: Unused | None, tx: FreeingTransaction) -> int | None:
     if unused is None:
         unused = unused_names(tx)
     elif tx.account().version != unused.version:
@@ -56,7 +73,7 @@ def _free(unused: Unused | None, tx: Transaction) -> int | None:
     return unused.total
 
 
-def unused_names(view: Snapshot) -> Unused:
+def unused_names(view: UsesView) -> Unused:
     """What nothing uses in a view of an account.
 
     Opening hours are named by versions of settings, and by the events and states that these were resolved for.
@@ -80,7 +97,7 @@ _Counted = tuple[Measure, str, str, str, str, int]
 """What a delta counts: its measure, value, operator, group, widget and quarter-hour."""
 
 
-def _net_deltas(view: Snapshot) -> Counter[_Counted]:
+def _net_deltas(view: ScanView) -> Counter[_Counted]:
     """What the deltas add up to. Those that cancel each other out count nothing, and use no name."""
     net: Counter[_Counted] = Counter()
     for measure, (value, operator, group, widget, quarter_hour, n) in view.every_delta():
@@ -88,7 +105,7 @@ def _net_deltas(view: Snapshot) -> Counter[_Counted]:
     return net
 
 
-def _uses(view: Snapshot, deltas: Counter[_Counted]) -> Iterator[Iterable[_Name | ScheduleId]]:
+def _uses(view: UsesView, deltas: Counter[_Counted]) -> Iterator[Iterable[_Name | ScheduleId]]:
     """All uses of names and opening hours, some at a time."""
     yield view.counted_names()
     for versions in view.widget_versions().values():

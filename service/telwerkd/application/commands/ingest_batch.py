@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from itertools import islice
 from math import inf
 from operator import attrgetter, ge
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Submitted
-from telwerkd.application.commands.admission import Admission
+from telwerkd.application.commands.admission import Admission, AdmissionTransaction
 from telwerkd.application.commands.hot_conversations import WEIGHT
-from telwerkd.application.ports import Conversation, Transaction
+from telwerkd.application.ports import Conversation, FoldingTransaction, NameWrites
 from telwerkd.domain.catalogue.specs import SPECS
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.events import Event, PreChatSurveyCompleted, Retracted
@@ -38,6 +38,10 @@ _PAUSE_EVENTS = 250
 """Events after which a transaction lets other tasks of its thread run."""
 
 
+class IngestTransaction(AdmissionTransaction, FoldingTransaction, NameWrites, Protocol):
+    """What it takes to judge events, to store them and to count them."""
+
+
 @dataclass(frozen=True, slots=True)
 class IngestBatch:
     """Stores and counts an account's batches of events.
@@ -53,12 +57,12 @@ class IngestBatch:
     now: Micros = EPOCH
     """When they are accepted, as far as is known (R-ASOF-1)."""
 
-    def run(self, tx: Transaction) -> list[list[Postponable]]:
+    def run(self, tx: IngestTransaction) -> list[list[Postponable]]:
         """Returns what became of each event, by batch."""
         return _ingest(self, tx)
 
 
-def _ingest(command: IngestBatch, tx: Transaction) -> list[list[Postponable]]:
+def _ingest(command: IngestBatch, tx: IngestTransaction) -> list[list[Postponable]]:
     end = monotonic() + command.seconds_max
     batches, limits = command.batches, command.limits
     admission = Admission(tx, batches, limits)
@@ -120,7 +124,7 @@ class _Next(NamedTuple):
 class _Counting:
     """Advances the conversations of a transaction, and sums up what that changes."""
 
-    def __init__(self, tx: Transaction, limits: IngestLimits, refolded_events_max: int) -> None:
+    def __init__(self, tx: IngestTransaction, limits: IngestLimits, refolded_events_max: int) -> None:
         self._tx = tx
         self._limits = limits
         self._now = tx.account().high_water

@@ -1,9 +1,9 @@
 """Taking an account's horizon back, as after a purge by a clock that was wrong."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from telwerkd.application.ports import Snapshot, Transaction
+from telwerkd.application.ports import RetentionPort, ScanView
 from telwerkd.domain.errors import InvalidArgumentError, RequestPart
 from telwerkd.domain.ids import Micros
 
@@ -17,13 +17,17 @@ class Horizon(NamedTuple):
     """The earliest instant that it can be taken back to: everything that was purged lies before it."""
 
 
+class HorizonTransaction(ScanView, RetentionPort, Protocol):
+    """What it takes to find how far the horizon can be moved, and to move it."""
+
+
 @dataclass(frozen=True, slots=True)
 class LowerHorizon:
     """Takes an account's horizon back to an instant. What was purged stays purged and counted, and is still refused."""
 
     instant: Micros
 
-    def run(self, tx: Transaction) -> Horizon:
+    def run(self, tx: HorizonTransaction) -> Horizon:
         """Returns what the horizon was before.
 
         Raises:
@@ -32,13 +36,13 @@ class LowerHorizon:
         return _lower_horizon(self.instant, tx)
 
 
-def horizon_in(view: Snapshot) -> Horizon:
+def horizon_in(view: ScanView) -> Horizon:
     """Returns where an account's horizon is."""
     floor = max((base.order[0] + 1 for base in view.every_base()), default=0)
     return Horizon(view.account().horizon, Micros(floor))
 
 
-def _lower_horizon(instant: Micros, tx: Transaction) -> Horizon:
+def _lower_horizon(instant: Micros, tx: HorizonTransaction) -> Horizon:
     before = horizon_in(tx)
     if instant >= before.instant:
         raise InvalidArgumentError.of(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from telwerkd.application.commands.chunk_merging import add_base
-from telwerkd.application.ports import Conversation, Transaction
+from telwerkd.application.ports import Conversation, OpeningHoursView, RemovalTransaction
 from telwerkd.application.sharing.long_work import STEP_CONVERSATIONS_MAX, STEP_EVENTS_MAX, STEP_SECONDS_MAX, Step
 from telwerkd.domain.conversation.events import Event, Retracted
 from telwerkd.domain.conversation.facts import FactChange
@@ -40,12 +40,12 @@ class Purge:
     now: Micros = EPOCH
     """When it happens, as far as is known: what was known before cannot be told any more (R-ASOF-4)."""
 
-    def run(self, tx: Transaction) -> PurgeStep:
+    def run(self, tx: RemovalTransaction) -> PurgeStep:
         """Returns how far the purge has come."""
         return _purge_some(self, tx)
 
 
-def _purge_some(command: Purge, tx: Transaction) -> PurgeStep:
+def _purge_some(command: Purge, tx: RemovalTransaction) -> PurgeStep:
     step = Step(command.events_max, command.seconds_max)
     horizon = command.horizon
     tx.raise_horizon(horizon)
@@ -75,7 +75,7 @@ def _purge_some(command: Purge, tx: Transaction) -> PurgeStep:
 
 
 def _purged(
-    tx: Transaction, row: Conversation, log: list[Event], old: list[Event], horizon: Micros, now: Micros
+    tx: OpeningHoursView, row: Conversation, log: list[Event], old: list[Event], horizon: Micros, now: Micros
 ) -> tuple[Conversation, Deltas]:
     """A conversation without its old events, and the facts of theirs that are final."""
     base, final = _base(tx, row.base, log, old, horizon)
@@ -88,7 +88,9 @@ def _purged(
     return row._replace(base=base, first_time=first_time).advanced(state, (), len(rest)), final
 
 
-def _base(tx: Transaction, base: State, log: list[Event], old: list[Event], horizon: Micros) -> tuple[State, Deltas]:
+def _base(
+    tx: OpeningHoursView, base: State, log: list[Event], old: list[Event], horizon: Micros
+) -> tuple[State, Deltas]:
     """The state that the old events lead to, and the facts that are final there.
 
     Retractions act across the horizon: one that stays takes a purged event back, now and for good; what a purged one
@@ -107,7 +109,7 @@ def _base(tx: Transaction, base: State, log: list[Event], old: list[Event], hori
 
 
 def _check_unchanged(
-    tx: Transaction, base: State, log: list[Event], new_base: State, rest: list[Event], final: Deltas, now: Micros
+    tx: OpeningHoursView, base: State, log: list[Event], new_base: State, rest: list[Event], final: Deltas, now: Micros
 ) -> State:
     """The state that is left, if the law of retention holds for this conversation.
 

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from telwerkd.application.ports import Account, Transaction
+from telwerkd.application.ports import Account, AccountView
 
 
 @dataclass(frozen=True, slots=True)
 class ReadAccount:
     """Reads the account's row after what was written before, also by callers that have gone meanwhile."""
 
-    def run(self, tx: Transaction) -> Account:
+    def run(self, tx: AccountView) -> Account:
         """Returns it."""
         return tx.account()

@@ -9,10 +9,19 @@ again.
 import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from telwerkd.application.commands.chunk_merging import correct_counters
-from telwerkd.application.ports import Account, Conversation, StoredChunk, Transaction
+from telwerkd.application.commands.chunk_merging import CorrectingTransaction, correct_counters
+from telwerkd.application.ports import (
+    Account,
+    AccountWrites,
+    BaseFactWrites,
+    Conversation,
+    FoldingTransaction,
+    RecountPort,
+    StoredChunk,
+    WidgetsView,
+)
 from telwerkd.application.sharing.long_work import STEP_CONVERSATIONS_MAX, STEP_EVENTS_MAX, STEP_SECONDS_MAX, Step
 from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.conversation.fold import fold
@@ -30,6 +39,14 @@ REMOVED_CHUNKS_MAX = 500
 """Chunks of base facts removed in one transaction."""
 
 
+class RecountTransaction(FoldingTransaction, WidgetsView, RecountPort, Protocol):
+    """What it takes to fold conversations by other rules, and to count the difference."""
+
+
+class EndingTransaction(AccountWrites, RecountPort, BaseFactWrites, CorrectingTransaction, Protocol):
+    """What it takes to find out whether all is counted by one version of the rules, and to take base facts out."""
+
+
 @dataclass(frozen=True, slots=True)
 class AimAtRules:
     """Says by which version of the rules an account is to be counted."""
@@ -39,7 +56,7 @@ class AimAtRules:
     is_wish: bool = False
     """Whether `rules_max` is what the account wants from now on; else what it wanted before holds."""
 
-    def run(self, tx: Transaction) -> Account:
+    def run(self, tx: AccountWrites) -> Account:
         """Returns the account as it is then."""
         account = tx.account()
         rules_max = self.rules_max if self.is_wish else account.rules_max
@@ -70,12 +87,12 @@ class Recount:
     events_max: int = STEP_EVENTS_MAX
     seconds_max: float = STEP_SECONDS_MAX
 
-    def run(self, tx: Transaction) -> Recounted:
+    def run(self, tx: RecountTransaction) -> Recounted:
         """Returns how far it has come."""
         return _recount(self, tx)
 
 
-def _recount(command: Recount, tx: Transaction) -> Recounted:
+def _recount(command: Recount, tx: RecountTransaction) -> Recounted:
     step = Step(command.events_max, command.seconds_max)
     account = tx.account()
     rows = tx.counted_otherwise(account.rules_target, command.after, command.conversations_max)
@@ -104,7 +121,7 @@ def _recount(command: Recount, tx: Transaction) -> Recounted:
     return Recounted(len(changed), max(changed, default=None), step.seconds)
 
 
-def _with_schedules(tx: Transaction, conversation: ConversationId, log: list[Event], widgets: Widgets) -> list[Event]:
+def _with_schedules(tx: RecountPort, conversation: ConversationId, log: list[Event], widgets: Widgets) -> list[Event]:
     """The log with the opening hours that hold for its older events, accepted before there were any (R-SERVICE-2).
 
     Those that an event has it keeps.
@@ -142,7 +159,7 @@ class EndRecount:
 
     chunks_max: int = REMOVED_CHUNKS_MAX
 
-    def run(self, tx: Transaction) -> Left:
+    def run(self, tx: EndingTransaction) -> Left:
         """Returns what is left to do before it can be said."""
         account = tx.account()
         target = account.rules_target

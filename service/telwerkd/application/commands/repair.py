@@ -2,15 +2,30 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from telwerkd.application.commands.chunk_merging import correct_counters
-from telwerkd.application.ports import Conversation, Damage, Transaction
+from telwerkd.application.commands.chunk_merging import CorrectingTransaction, correct_counters
+from telwerkd.application.ports import (
+    AccountWrites,
+    Conversation,
+    ConversationsPort,
+    Damage,
+    LogView,
+    NameWrites,
+    RepairPort,
+)
 from telwerkd.domain.conversation.events import Event
 from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.conversation.state import State, empty
 from telwerkd.domain.counting.counters import ChunkKey, Slots
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import ConversationId, Micros
+
+
+class RepairTransaction(
+    AccountWrites, LogView, NameWrites, ConversationsPort, RepairPort, CorrectingTransaction, Protocol
+):
+    """What it takes to mend all that follows from the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +48,12 @@ class Repair:
     chunks: Collection[tuple[Measure, int]]
     """Chunks, by measure and number, whose version is not there."""
 
-    def run(self, tx: Transaction) -> None:
+    def run(self, tx: RepairTransaction) -> None:
         """Stores it."""
         _repair(self, tx)
 
 
-def _repair(command: Repair, tx: Transaction) -> None:
+def _repair(command: Repair, tx: RepairTransaction) -> None:
     high_water = tx.account().high_water
     new = empty(tx.account().rules_target)
     rows = tx.mendable(command.states)

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from telwerkd.application.ports import Transaction
+from telwerkd.application.ports import AccountWrites, DisplayNamesView, DisplayNameWrites
 from telwerkd.domain.display_names import NameKey, NameKind
 
 _READ_AT_ONCE = 1_000
@@ -20,6 +20,10 @@ class NamesSet(NamedTuple):
     """How many names the account would have, if those are too many; then nothing was changed."""
 
 
+class NamingTransaction(AccountWrites, DisplayNamesView, DisplayNameWrites, Protocol):
+    """What it takes to change display names, and to tell readers of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class SetDisplayNames:
     """Sets names, and removes those that are given empty, all or none."""
@@ -30,7 +34,7 @@ class SetDisplayNames:
     replaces_all: bool = False
     """Removes every other name."""
 
-    def run(self, tx: Transaction) -> NamesSet:
+    def run(self, tx: NamingTransaction) -> NamesSet:
         """Returns what has changed; where something has, watches and kept answers are told of it."""
         before = _all(tx) if self.replaces_all else tx.display_names_of(self.names.keys())
         wanted = {key: name for key, name in self.names.items() if name}
@@ -50,7 +54,7 @@ class SetDisplayNames:
         return NamesSet(len(new), len(gone))
 
 
-def _all(tx: Transaction) -> dict[NameKey, str]:
+def _all(tx: DisplayNamesView) -> dict[NameKey, str]:
     found: dict[NameKey, str] = {}
     for kind in NameKind:
         after = ""

@@ -1,11 +1,16 @@
 """Setting what an account, or a widget of it, has of its own."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
-from telwerkd.application.ports import Transaction
+from telwerkd.application.ports import AccountWrites, SettingsView, SettingsWrites
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.ids import WidgetId
 from telwerkd.domain.time.opening_hours import Schedule
+
+
+class SettingsTransaction(AccountWrites, SettingsView, SettingsWrites, Protocol):
+    """What it takes to set a widget's settings within a bound on the account's, and to tell readers of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +25,7 @@ class SetWidgetSettings:
     schedule: Schedule | None = None
     """The opening hours that the version names, if it names any."""
 
-    def run(self, tx: Transaction) -> int | None:
+    def run(self, tx: SettingsTransaction) -> int | None:
         """Stores it, and returns None; where the others take too many bytes, returns how many, and stores nothing."""
         if self.bytes_max is not None:
             size = tx.settings_bytes(self.widget, self.version)
@@ -32,7 +37,7 @@ class SetWidgetSettings:
         tx.bump_version()
         return None
 
-    def _brings_hours(self, tx: Transaction) -> bool:
+    def _brings_hours(self, tx: SettingsView) -> bool:
         return self.schedule is not None and not tx.schedules([self.schedule.id])
 
 
@@ -42,7 +47,7 @@ class SetTimeZone:
 
     time_zone: str
 
-    def run(self, tx: Transaction) -> None:
+    def run(self, tx: AccountWrites) -> None:
         """Stores it."""
         tx.put_time_zone(self.time_zone)
         tx.bump_version()
@@ -55,6 +60,6 @@ class SetNamesMax:
     names_max: int | None
     """None: the bound of the settings."""
 
-    def run(self, tx: Transaction) -> None:
+    def run(self, tx: AccountWrites) -> None:
         """Stores it."""
         tx.put_names_max(self.names_max)

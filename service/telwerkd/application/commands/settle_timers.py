@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from itertools import islice
+from typing import Protocol
 
-from telwerkd.application.ports import Conversation, Transaction
+from telwerkd.application.ports import AccountWrites, Conversation, ConversationsPort, Pausing, TimersPort
 from telwerkd.domain.conversation.response_timer import settle
 from telwerkd.domain.counting.deltas import Deltas
 from telwerkd.domain.ids import ConversationId, Micros
@@ -18,6 +19,10 @@ TIES_MAX = 2_000
 """Limits due at one instant that are still settled in one transaction, rows and all."""
 
 
+class SettlingTransaction(AccountWrites, ConversationsPort, TimersPort, Pausing, Protocol):
+    """What it takes to settle response timers, and to count what follows."""
+
+
 @dataclass(frozen=True, slots=True)
 class SettleTimers:
     """Counts an account's limits that are due by an instant, as far as one bounded transaction goes."""
@@ -26,12 +31,12 @@ class SettleTimers:
     conversations_max: int = SETTLED_MAX
     ties_max: int = TIES_MAX
 
-    def run(self, tx: Transaction) -> int:
+    def run(self, tx: SettlingTransaction) -> int:
         """Returns how many conversations were settled; `conversations_max` or more if some may be left."""
         return _settle(self, tx)
 
 
-def _settle(command: SettleTimers, tx: Transaction) -> int:
+def _settle(command: SettleTimers, tx: SettlingTransaction) -> int:
     now, conversations_max = command.now, command.conversations_max
     # Not by `now`: it may have been another server that counted them, whose clock is ahead of this one's.
     high_water = tx.account().high_water
@@ -58,7 +63,7 @@ def _settle(command: SettleTimers, tx: Transaction) -> int:
     return len(changed)
 
 
-def _count_ties(until: Micros, tx: Transaction) -> None:
+def _count_ties(until: Micros, tx: SettlingTransaction) -> None:
     """Counts limits that are due at one instant and cannot be divided, and leaves their rows for later transactions.
 
     The high-water mark says of an instant that all of its limits are counted. To read the states takes a tenth of what

@@ -1,13 +1,26 @@
 """What the application needs from storage.
 
-What reads is a function over a `Snapshot`. What writes is a command (`telwerkd.application.commands`), whose `run` gets
-a `Transaction`: the store runs it where its database driver lives, commits, and only then returns its result.
+What reads is a function of a view of an account. What writes is a command (`telwerkd.application.commands`), whose
+`run` gets a transaction: the store runs it where its database driver lives, commits, and only then returns its result.
 
-By role: `account`, `display_names`, `log`, `ingest`, `timers`, `counters`, `retention`, `audit`; `transaction` composes
-them, `store` runs them, `rows` is what they read and write, and `figures` what is counted of that.
+Each role has a Protocol, in the module of its name; who needs one takes no more than that, who needs several composes
+them beside itself. `transaction` has what several users share, and all of them together, which is what stores hand out:
+`Snapshot` and `Transaction`. `store` runs them, `rows` is what they read and write, and `figures` what is counted of
+that.
 """
 
+from telwerkd.application.ports.account import AccountView, AccountWrites
+from telwerkd.application.ports.audit import AuditView, RepairPort
+from telwerkd.application.ports.base_facts import BaseFactsView, BaseFactWrites
+from telwerkd.application.ports.conversations import ConversationsPort
+from telwerkd.application.ports.counters import CountersView, CounterWrites
+from telwerkd.application.ports.display_names import DisplayNamesView, DisplayNameWrites
 from telwerkd.application.ports.figures import OpenTimers, StoreFigures, Written
+from telwerkd.application.ports.ingest import IngestPort
+from telwerkd.application.ports.log import LogView
+from telwerkd.application.ports.names import NamesView, NameWrites
+from telwerkd.application.ports.recount import RecountPort
+from telwerkd.application.ports.retention import RetentionPort
 from telwerkd.application.ports.rows import (
     Account,
     AnswerVersion,
@@ -22,30 +35,67 @@ from telwerkd.application.ports.rows import (
     SettingsBytes,
     StoredChunk,
 )
+from telwerkd.application.ports.scan import ScanView
+from telwerkd.application.ports.settings import OpeningHoursView, SettingsView, SettingsWrites, WidgetsView
 from telwerkd.application.ports.store import Command, ReadsInline, Store, WriteScheduling
-from telwerkd.application.ports.transaction import AnswerView, Snapshot, Transaction
+from telwerkd.application.ports.timers import TimersPort, TimersView
+from telwerkd.application.ports.transaction import (
+    AnswerView,
+    FoldingTransaction,
+    Pausing,
+    RemovalTransaction,
+    Snapshot,
+    Transaction,
+)
 
 __all__ = [
     "Account",
+    "AccountView",
+    "AccountWrites",
     "AnswerVersion",
     "AnswerView",
+    "AuditView",
+    "BaseFactWrites",
+    "BaseFactsView",
     "ChunkSelector",
     "Command",
     "Conversation",
+    "ConversationsPort",
+    "CounterWrites",
+    "CountersView",
     "Damage",
     "DamagedRowError",
+    "DisplayNameWrites",
+    "DisplayNamesView",
     "EventKey",
     "Filed",
+    "FoldingTransaction",
+    "IngestPort",
+    "LogView",
+    "NameWrites",
     "Names",
+    "NamesView",
     "OpenTimers",
+    "OpeningHoursView",
+    "Pausing",
     "ReadsInline",
+    "RecountPort",
+    "RemovalTransaction",
+    "RepairPort",
     "Report",
+    "RetentionPort",
+    "ScanView",
     "SettingsBytes",
+    "SettingsView",
+    "SettingsWrites",
     "Snapshot",
     "Store",
     "StoreFigures",
     "StoredChunk",
+    "TimersPort",
+    "TimersView",
     "Transaction",
+    "WidgetsView",
     "WriteScheduling",
     "Written",
 ]

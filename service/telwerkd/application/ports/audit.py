@@ -1,29 +1,15 @@
-"""All of an account."""
+"""Finding and mending what is damaged."""
 
 from collections.abc import Collection, Iterable, Iterator
 from typing import Protocol
 
-from telwerkd.application.ports.rows import Conversation, Damage, Filed, Report, StoredChunk
-from telwerkd.domain.conversation.state import State
-from telwerkd.domain.counting.counters import ChunkKey
-from telwerkd.domain.counting.deltas import DeltaEntry
+from telwerkd.application.ports.rows import Conversation, Damage, Report
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.domain.ids import ConversationId
 
 
 class AuditView(Protocol):
-    """Reads all of an account, one thing after the other, never in memory at once."""
-
-    # Without `damaged`, what is damaged raises `DamagedRowError`; with it, that is told of it, and the rest is read.
-
-    def conversation_count(self) -> int:
-        """How many conversations the account has."""
-
-    def every_base(self) -> Iterator[State]:
-        """What the purged events of each conversation led to, where any were."""
-
-    def every_conversation(self, damaged: Report | None = None) -> Iterator[Filed]:
-        """All conversations with their events, one after the other."""
+    """What an audit alone reads, beside all that `ScanView` does."""
 
     def check_settings(self, damaged: Report) -> None:
         """Reads every version of every widget's settings, only to tell of what is damaged."""
@@ -36,15 +22,6 @@ class AuditView(Protocol):
 
     def every_chunk_version(self, damaged: Report) -> Iterator[tuple[Measure, int]]:
         """Measure and number of every chunk that has a version."""
-
-    def every_chunk(self, damaged: Report | None = None) -> Iterator[tuple[ChunkKey, bytes]]:
-        """All chunks, one after the other."""
-
-    def every_base_chunk(self, damaged: Report | None = None) -> Iterator[tuple[Measure, StoredChunk]]:
-        """All facts that no event explains any more."""
-
-    def every_delta(self, damaged: Report | None = None) -> Iterator[tuple[Measure, DeltaEntry]]:
-        """All that is counted but not yet in chunks."""
 
 
 class RepairPort(Protocol):

@@ -1,6 +1,6 @@
 """The counters: chunks, and the deltas that are not in them yet."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from telwerkd.application.ports.rows import ChunkSelector, StoredChunk
@@ -12,10 +12,10 @@ from telwerkd.domain.counting.measures import Measure
 class CountersView(Protocol):
     """What is read of the counters for answers."""
 
-    def cells(self, selector: ChunkSelector) -> list[StoredChunk]:
+    def cells(self, selector: ChunkSelector, /) -> list[StoredChunk]:
         """The chunks that a selector names."""
 
-    def chunk_versions(self, measure: Measure, first_chunk: int, last_chunk: int) -> dict[int, int]:
+    def chunk_versions(self, measure: Measure, first_chunk: int, last_chunk: int, /) -> dict[int, int]:
         """The chunks of a measure in a range that ever held anything, each with a number that grows when it changes."""
 
     def filed(self, measure: Measure) -> tuple[int, int]:
@@ -24,15 +24,9 @@ class CountersView(Protocol):
     def deltas(self, measure: Measure) -> DeltaEntries:
         """What is counted of a measure but not yet in its chunks."""
 
-    def base_cells(self, measure: Measure, first_chunk: int, last_chunk: int) -> list[StoredChunk]:
-        """The facts of a measure that no event explains any more, uncut."""
-
-    def counted_names(self) -> Iterator[tuple[int, str]]:
-        """The names that the counters have, by family, some of them several times."""
-
 
 class CounterWrites(Protocol):
-    """What compaction, purges and repairs read and write of the counters, by key."""
+    """What compaction and corrections read and write of the counters, by key."""
 
     def delta_sizes(self, measure: Measure, rows_max: int) -> list[tuple[int, int]]:
         """The oldest deltas of a measure: the version under which each is filed, and how many entries it has."""
@@ -54,18 +48,6 @@ class CounterWrites(Protocol):
 
     def put_chunks(self, keys: Sequence[KeyParts], cells: Sequence[bytes]) -> None:
         """Stores whole chunks, whose keys are sorted; removes those that are empty."""
-
-    def base_chunk_bytes(self, keys: Sequence[KeyParts]) -> list[int]:
-        """As `chunk_bytes`, of the facts that no event explains any more."""
-
-    def base_chunks(self, keys: Sequence[KeyParts]) -> list[bytes]:
-        """As `chunks`, of the facts that no event explains any more."""
-
-    def put_base_chunks(self, keys: Sequence[KeyParts], cells: Sequence[bytes]) -> None:
-        """As `put_chunks`, of the facts that no event explains any more."""
-
-    def take_base_chunks(self, measures: Collection[Measure], limit: int) -> list[tuple[Measure, StoredChunk]]:
-        """Removes at most `limit` chunks of the facts of measures that no event explains any more, and returns them."""
 
     def bump_chunk_versions(self, changed: Iterable[KeyParts]) -> None:
         """Tells readers that chunks have changed."""

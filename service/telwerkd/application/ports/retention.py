@@ -15,11 +15,6 @@ class RetentionPort(Protocol):
     ) -> list[tuple[ConversationId, Conversation]]:
         """Conversations with events that began before `horizon`, by id, after one, at most `limit`."""
 
-    def counted_otherwise(
-        self, rules: int, after: ConversationId, limit: int
-    ) -> list[tuple[ConversationId, Conversation]]:
-        """Conversations that are counted by another version of the rules, by id, after one, at most `limit`."""
-
     def remove_events(self, conversation: ConversationId, events: Iterable[EventId]) -> None:
         """Removes events from the log."""
 

@@ -6,8 +6,20 @@ the conversations cost in which anything happened in the query's range, and is b
 
 from collections.abc import Iterator, Mapping
 from time import sleep
+from typing import Protocol
 
-from telwerkd.application.ports import Account, AnswerView, ChunkSelector, Conversation, Snapshot, StoredChunk
+from telwerkd.application.ports import (
+    Account,
+    AccountView,
+    AnswerView,
+    BaseFactsView,
+    ChunkSelector,
+    Conversation,
+    LogView,
+    OpeningHoursView,
+    StoredChunk,
+    WidgetsView,
+)
 from telwerkd.application.query.budgets import EventBudget
 from telwerkd.application.query.slices.outlines import Outline
 from telwerkd.application.sharing.memory_budget import AnswerMemory
@@ -33,10 +45,18 @@ _ENTRY_BYTES = 400
 """About what the count of one fact takes in memory, with its key."""
 
 
+class PresentView(AccountView, WidgetsView, Protocol):
+    """What an answer as of an instant takes from the present."""
+
+
+class HistoryView(PresentView, OpeningHoursView, LogView, BaseFactsView, Protocol):
+    """The same, and what the facts of an instant in the past are folded from."""
+
+
 class PastView:
     """An account's counters as they were at an instant; its settings, time zone and rules are those of the present."""
 
-    def __init__(self, view: Snapshot, instant: Micros, deltas: Mapping[Measure, DeltaEntries]) -> None:
+    def __init__(self, view: PresentView, instant: Micros, deltas: Mapping[Measure, DeltaEntries]) -> None:
         self._view = view
         self._instant = instant
         self._deltas = deltas
@@ -71,7 +91,7 @@ class PastView:
 
 
 def past(
-    outlined: Outline, instant: Micros, view: Snapshot, events: EventBudget, memory: AnswerMemory | None
+    outlined: Outline, instant: Micros, view: HistoryView, events: EventBudget, memory: AnswerMemory | None
 ) -> AnswerView:
     """Returns the account as it was at an instant, as far as a query looks at it (R-ASOF-2).
 
@@ -108,7 +128,7 @@ class _Folding:
     """Sums up the facts that a query may read."""
 
     def __init__(
-        self, outlined: Outline, instant: Micros, view: Snapshot, events: EventBudget, memory: AnswerMemory | None
+        self, outlined: Outline, instant: Micros, view: HistoryView, events: EventBudget, memory: AnswerMemory | None
     ) -> None:
         self._instant = instant
         self._view = view

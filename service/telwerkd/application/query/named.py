@@ -7,7 +7,7 @@ of them for the ten largest; and on a view of their own they might be of another
 
 from collections.abc import Iterable, Iterator
 
-from telwerkd.application.ports import Snapshot
+from telwerkd.application.ports import DisplayNamesView
 from telwerkd.application.query.keys import Ranked, key_maker
 from telwerkd.application.query.result import GroupKey
 from telwerkd.application.sharing.memory_budget import AnswerMemory
@@ -18,7 +18,7 @@ _KEY_BYTES = 300
 """About what a key takes in memory, with its name."""
 
 
-def names_of(ranked: Ranked, view: Snapshot, memory: AnswerMemory | None) -> Ranked:
+def names_of(ranked: Ranked, view: DisplayNamesView, memory: AnswerMemory | None) -> Ranked:
     """Returns it with the names of the ids in its answer, as they are on the view that it was read on.
 
     Raises:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from telwerkd.application.ports import AnswerVersion, ReadsInline, Snapshot, Store
+from telwerkd.application.ports import AnswerVersion, ReadsInline, Store
 from telwerkd.application.query import cost, stages
 from telwerkd.application.query.assemble import assemble
 from telwerkd.application.query.budgets import PointBudget
@@ -20,7 +20,7 @@ from telwerkd.application.query.question import Query, QueryLimits, check
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.slices.slices import Reading
-from telwerkd.application.query.stages import Known, ToThread, answer_from, read_view
+from telwerkd.application.query.stages import Known, NamedQueryView, ToThread, answer_from, read_view
 from telwerkd.application.sharing.memory_budget import AnswerMemory, MemoryBudget
 from telwerkd.application.sharing.readers import Readers
 from telwerkd.domain.errors import TelwerkError
@@ -216,7 +216,7 @@ class Queries:
             with AnswerMemory(self._budget) as memory:
 
                 def work(
-                    view: Snapshot,
+                    view: NamedQueryView,
                 ) -> tuple[Sequence[Reading | TelwerkError], list[Reading | Ranked | TelwerkError]]:
                     readings = stages.read_all(queries, self._limits, self._rollups, view, memory=memory)
                     return readings, stages.with_names(readings, self._limits, view, memory)

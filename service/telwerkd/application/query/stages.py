@@ -5,11 +5,11 @@ Where display names are asked for, group and rank come before the view is closed
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
-from telwerkd.application.ports import AnswerView, Snapshot
+from telwerkd.application.ports import AccountView, AnswerView, DisplayNamesView
 from telwerkd.application.query import cost
-from telwerkd.application.query.as_of import past
+from telwerkd.application.query.as_of import HistoryView, past
 from telwerkd.application.query.assemble import assemble
 from telwerkd.application.query.budgets import EventBudget, PointBudget, RowBudget
 from telwerkd.application.query.group import group_rows
@@ -35,6 +35,14 @@ from telwerkd.process.tracing import note, stage
 T = TypeVar("T")
 
 
+class QueryView(AnswerView, HistoryView, Protocol):
+    """What is read for a query, as of now or of an instant."""
+
+
+class NamedQueryView(QueryView, DisplayNamesView, Protocol):
+    """The same, and display names."""
+
+
 class ToThread(NamedTuple):
     """Says that a query is to be read in a thread, and what is known of it by then."""
 
@@ -46,7 +54,7 @@ Known: TypeAlias = Query | Outline | QueryPlan
 
 
 def read_view(
-    known: Known, limits: QueryLimits, rollups: RollupCache, view: Snapshot, *, memory: AnswerMemory | None = None
+    known: Known, limits: QueryLimits, rollups: RollupCache, view: QueryView, *, memory: AnswerMemory | None = None
 ) -> Reading:
     """Returns what was read for a query, whatever that costs.
 
@@ -68,7 +76,7 @@ def _read_past(
     limits: QueryLimits,
     rows: RowBudget,
     events: EventBudget,
-    view: Snapshot,
+    view: HistoryView,
     memory: AnswerMemory | None,
 ) -> Reading:
     """Returns what was read for a query as of an instant; no rollup of the present has to do with it."""
@@ -80,7 +88,7 @@ def _read_past(
     return _placed_and_read(_plan(outlined, seen, none), seen, none, rows)._replace(folded=events.taken - before)
 
 
-def _planned(known: Known, limits: QueryLimits, rollups: RollupCache, view: Snapshot) -> QueryPlan:
+def _planned(known: Known, limits: QueryLimits, rollups: RollupCache, view: AnswerView) -> QueryPlan:
     """Returns the plan of a query on a view, made of what is known of it as far as that holds here."""
     if isinstance(known, QueryPlan):
         if _is_of_zone(known.outline, view) and known.holds_on(view):
@@ -98,11 +106,11 @@ def _plan(outlined: Outline, view: AnswerView, rollups: RollupCache) -> QueryPla
         return plan(outlined, view, rollups)
 
 
-def _zone_of(query: Query, view: Snapshot) -> str:
+def _zone_of(query: Query, view: AccountView) -> str:
     return query.time_zone or zone_name(view)
 
 
-def _is_of_zone(outlined: Outline, view: Snapshot) -> bool:
+def _is_of_zone(outlined: Outline, view: AccountView) -> bool:
     """Whether the account's zone, if the query names none, is still that of the outline."""
     return outlined.zone.key == _zone_of(outlined.query, view)
 
@@ -126,7 +134,7 @@ def _placed_and_read(planned: QueryPlan, view: AnswerView, rollups: RollupCache,
 
 
 def read_inline(
-    query: Query, limits: QueryLimits, rollups: RollupCache, view: Snapshot, cost_max: int = cost.LOOP_COST_MAX
+    query: Query, limits: QueryLimits, rollups: RollupCache, view: AnswerView, cost_max: int = cost.LOOP_COST_MAX
 ) -> Reading | ToThread:
     """Returns what was read for a query if that costs no more than `cost_max`; else that a thread is to read it.
 
@@ -167,7 +175,7 @@ def answer_from(found: Reading | Ranked, limits: QueryLimits, points: PointBudge
 
 
 def read_named(
-    known: Known, limits: QueryLimits, rollups: RollupCache, view: Snapshot, *, memory: AnswerMemory
+    known: Known, limits: QueryLimits, rollups: RollupCache, view: NamedQueryView, *, memory: AnswerMemory
 ) -> Ranked:
     """Returns what was read for a query, and the display names of its answer, which are of the same view.
 
@@ -178,7 +186,7 @@ def read_named(
 
 
 def _named(
-    reading: Reading, limits: QueryLimits, view: Snapshot, memory: AnswerMemory | None, points: PointBudget
+    reading: Reading, limits: QueryLimits, view: DisplayNamesView, memory: AnswerMemory | None, points: PointBudget
 ) -> Ranked:
     with stage("assemble"):
         found = ranked(reading, limits)
@@ -187,7 +195,7 @@ def _named(
         return names_of(found, view, memory)
 
 
-def answer(query: Query, limits: QueryLimits, rollups: RollupCache, view: Snapshot) -> Answer:
+def answer(query: Query, limits: QueryLimits, rollups: RollupCache, view: QueryView) -> Answer:
     """Returns the answer to a query on a view of its account, by all stages one after the other.
 
     Raises what `read_view` and `answer_from` do.
@@ -202,7 +210,7 @@ def read_all(
     queries: Sequence[Query | TelwerkError],
     limits: QueryLimits,
     rollups: RollupCache,
-    view: Snapshot,
+    view: QueryView,
     *,
     memory: AnswerMemory | None = None,
 ) -> list[Reading | TelwerkError]:
@@ -224,7 +232,7 @@ def read_all(
 
 
 def with_names(
-    readings: Sequence[Reading | TelwerkError], limits: QueryLimits, view: Snapshot, memory: AnswerMemory | None
+    readings: Sequence[Reading | TelwerkError], limits: QueryLimits, view: DisplayNamesView, memory: AnswerMemory | None
 ) -> list[Reading | Ranked | TelwerkError]:
     """Returns what was read for each query of a batch, with display names where it asks for them.
 

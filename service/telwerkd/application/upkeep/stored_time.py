@@ -2,16 +2,21 @@
 
 import logging
 from collections.abc import Callable
+from typing import Protocol
 
 from telwerkd.application.clock import Clock
 from telwerkd.application.failures import isolating_account
-from telwerkd.application.ports import Snapshot, Store
+from telwerkd.application.ports import AccountView, LogView, Store
 from telwerkd.domain.ids import AccountId, Micros
 
 log = logging.getLogger(__name__)
 
 
-def reached(view: Snapshot) -> Micros | None:
+class TimesView(AccountView, LogView, Protocol):
+    """What tells how far time has come."""
+
+
+def reached(view: TimesView) -> Micros | None:
     """The latest instant that an account's events and settled limits know of; None if nothing happened."""
     return max(filter(None, (view.latest_event_time(), view.account().high_water)), default=None)
 
@@ -44,7 +49,7 @@ class StoredTime:
             self._newest_event = newest
             self._clock.hear([newest])
 
-    async def _latest(self, of: Callable[[Snapshot], Micros | None]) -> Micros | None:
+    async def _latest(self, of: Callable[[TimesView], Micros | None]) -> Micros | None:
         latest: Micros | None = None
         for account, bound in await self._store.last_times():
             if latest is not None and latest >= bound:
@@ -52,11 +57,11 @@ class StoredTime:
             latest = max(filter(None, (latest, await self._of(account, of))), default=None)
         return latest
 
-    async def _of(self, account: AccountId, of: Callable[[Snapshot], Micros | None]) -> Micros | None:
+    async def _of(self, account: AccountId, of: Callable[[TimesView], Micros | None]) -> Micros | None:
         with isolating_account(f"the newest event of account {account!r}"):
             return await self._store.read(account, of)
         return None
 
 
-def _latest_event(view: Snapshot) -> Micros | None:
+def _latest_event(view: LogView) -> Micros | None:
     return view.latest_event_time()

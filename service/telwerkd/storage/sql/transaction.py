@@ -9,4 +9,4 @@ from telwerkd.storage.sql.display_name_rows import DisplayNameRows
 
 
 class AccountTransaction(AccountRows, DisplayNameRows, ConversationRows, CounterQueries, CounterRows, AuditRows):
-    """`telwerkd.application.ports.Transaction` over a connection in a transaction. Each role has a module."""
+    """`telwerkd.application.ports.Transaction` over a connection in a transaction. Each kind of rows has a module."""
