@@ -17,6 +17,8 @@ ROW = re.compile(r"^\| (R-\S+) \| .* \| (`tests/[^|]*`) \|$", re.MULTILINE)
 OF_THE_RULES = (
     "tests/domain/conversation/test_fold.py",
     "tests/domain/conversation/test_part_two.py",
+    "tests/domain/conversation/test_response_timer.py",
+    "tests/domain/conversation/test_retractions.py",
     "tests/domain/catalogue/test_service_times.py",
 )
 CITING = [

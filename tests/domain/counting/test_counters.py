@@ -1,12 +1,10 @@
-"""The laws of packed counters: a chunk is a dictionary in bytes, and its series are sums of facts, however cut."""
+"""The laws of counters: the series of chunks are sums of facts, however they are cut."""
 
-import struct
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from random import Random
 
-import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.catalogue.values import answer_value, topics_value
@@ -28,49 +26,13 @@ from telwerkd.domain.counting.counters import (
 )
 from telwerkd.domain.counting.deltas import DeltaEntries, DeltaEntry, Deltas
 from telwerkd.domain.counting.measures import HELD_BACK, kpi_of
-from telwerkd.domain.counting.merging import CounterError, merged
+from telwerkd.domain.counting.merging import merged
 from telwerkd.domain.ids import EventId, Micros, OperatorGroupId, OperatorId, WidgetId
+from tests.domain.counting.packing import law
 
 QUARTER_MICROS = 15 * 60 * 1_000_000
-FULL = 65_535
 FIRST_QUARTER_HOUR = 20_400 * 96
 """2025-11-08: within a chunk; the next chunk begins 16 days later."""
-
-law = settings(deadline=None)
-
-# Few slots, so that they meet; the last one of a chunk of KPI 5 is 8 * 3072 + 3071.
-slots = st.sampled_from([0, 1, 2, 3_071, 3_072, 27_647, FULL])
-counts = st.one_of(
-    st.integers(0, 3),
-    st.sampled_from([FULL - 1, FULL, FULL + 1, 2 * FULL, 2 * FULL + 1]),
-    st.integers(0, 200_000),
-)
-contents = st.dictionaries(slots, counts)
-
-
-def unpacked(cells: bytes) -> dict[int, int]:
-    """What a chunk holds, read pair by pair as its documentation says."""
-    held: Counter[int] = Counter()
-    for slot, count in struct.iter_unpack("<HH", cells):
-        held[slot] += count
-    return dict(held)
-
-
-def packed(content: Mapping[int, int]) -> bytes:
-    """The one form of a content, written pair by pair."""
-    cells = b""
-    for slot, count in sorted(content.items()):
-        cells += struct.pack("<HH", slot, FULL) * (count // FULL)
-        cells += struct.pack("<HH", slot, count % FULL) if count % FULL else b""
-    return cells
-
-
-def total(content: Mapping[int, int], *deltas: Mapping[int, int]) -> dict[int, int]:
-    """The sum of dictionaries, without zeros."""
-    sums = Counter(content)
-    for delta in deltas:
-        sums.update(delta)
-    return {slot: count for slot, count in sums.items() if count}
 
 
 def merge(cells: bytes, delta: Slots) -> bytes:
@@ -80,78 +42,6 @@ def merge(cells: bytes, delta: Slots) -> bytes:
 
 
 SOME_CHUNK = ChunkKey(Kpi.FEEDBACK_COUNT, 0, 7, "", "", "", "")
-
-
-@st.composite
-def changes(draw: st.DrawFn) -> tuple[dict[int, int], dict[int, int]]:
-    """A content, and a signed change that it can bear."""
-    content = draw(contents)
-    taken = {
-        slot: -draw(st.one_of(st.just(n), st.integers(0, n))) for slot, n in content.items() if draw(st.booleans())
-    }
-    return content, {**draw(contents), **taken}
-
-
-@law
-@given(changes())
-def test_merging_is_adding(change: tuple[dict[int, int], dict[int, int]]) -> None:
-    """A merged chunk holds, slot by slot, what it held and the change; nothing else, and no zeros."""
-    content, delta = change
-    cells = merge(packed(content), delta)
-    assert unpacked(cells) == total(content, delta)
-
-
-@law
-@given(changes())
-def test_equal_contents_are_equal_bytes(change: tuple[dict[int, int], dict[int, int]]) -> None:
-    """A chunk's bytes follow from what it holds: ascending slots, full pairs before the rest, nothing when empty."""
-    content, delta = change
-    assert merge(packed(content), delta) == packed(total(content, delta))
-
-
-@law
-@given(st.lists(contents, max_size=6), st.data())
-def test_neither_order_nor_splitting_matters(parts: list[dict[int, int]], data: st.DataObject) -> None:
-    """The same additions in another order, or all at once, give the same bytes."""
-    one_by_one, shuffled = b"", b""
-    for part in parts:
-        one_by_one = merge(one_by_one, part)
-    for part in data.draw(st.permutations(parts)):
-        shuffled = merge(shuffled, part)
-    assert one_by_one == shuffled == merge(b"", total({}, *parts))
-
-
-@law
-@given(contents)
-def test_taking_everything_back_leaves_nothing(content: dict[int, int]) -> None:
-    """A chunk whose facts are all taken back is empty: no zero remains."""
-    cells = merge(b"", content)
-    assert merge(cells, {slot: -count for slot, count in content.items()}) == b""
-
-
-@law
-@given(contents, slots, st.integers(1, 100_000))
-def test_no_count_goes_below_zero(content: dict[int, int], slot: int, more: int) -> None:
-    """Taking back more than a slot holds is refused, whatever else the change does."""
-    with pytest.raises(CounterError):
-        merge(merge(b"", content), {**dict.fromkeys(content, 1), slot: -content.get(slot, 0) - more})
-
-
-@law
-@given(st.lists(st.tuples(st.integers(0, 700), contents), max_size=5))
-def test_unpacking_is_the_inverse_of_packing(chunks: list[tuple[int, dict[int, int]]]) -> None:
-    """Many chunks unpack to what each holds: the quarter-hour and packed value of every cell, and whose it is."""
-    cells = unpack([chunk for chunk, _ in chunks], [packed(content) for _, content in chunks])
-    found = Counter[tuple[int, int, int]]()
-    for row, quarter_hour, code, n in zip(*(column.tolist() for column in cells), strict=True):
-        found[row, quarter_hour, code] += n
-    wanted = {
-        (row, chunk * CHUNK_QUARTER_HOURS + slot % CHUNK_QUARTER_HOURS, slot // CHUNK_QUARTER_HOURS): n
-        for row, (chunk, content) in enumerate(chunks)
-        for slot, n in content.items()
-        if n
-    }
-    assert found == wanted
 
 
 # --- from facts to chunks -------------------------------------------------------------------------------------------
@@ -344,11 +234,3 @@ def test_combinations_of_ids_may_be_more_than_a_number_counts() -> None:
     entries = [(f"v{n}", f"o{m}", f"g{n}", f"w{m}", 200 * n, 1) for n, m in enumerate(shuffled)]
     changes = chunk_changes(Kpi.GOALS_REACHED, DeltaEntries.of(entries), [15])
     assert changes.keys == sorted((7, 15, q // CHUNK_QUARTER_HOURS, o, g, w, v) for v, o, g, w, q, _ in entries)
-
-
-def test_a_chunk_holds_more_than_65535_facts_of_a_quarter_hour() -> None:
-    """A count of 65,536 takes two pairs; of 65,535 one, and then none."""
-    cells: Slots = {7: FULL + 1, 8: 1}
-    assert merge(b"", cells) == struct.pack("<HHHHHH", 7, FULL, 7, 1, 8, 1)
-    assert merge(merge(b"", cells), {7: -1}) == struct.pack("<HHHH", 7, FULL, 8, 1)
-    assert merge(merge(b"", cells), {7: -FULL - 1}) == struct.pack("<HH", 8, 1)
