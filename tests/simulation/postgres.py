@@ -12,7 +12,7 @@ import enum
 import random
 import sqlite3
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -289,7 +289,7 @@ class _Engine:
 
 
 class _Store(PostgresStore):
-    """The real one, but that what reads has no real thread, nor statements in the loop for it."""
+    """The real one, but that nothing has a real thread, nor statements in the loop for it."""
 
     async def read(self, account: AccountId, work: Callable[[Snapshot], T]) -> T:
         async def in_thread(session: Any) -> T:
@@ -303,6 +303,10 @@ class _Store(PostgresStore):
             return result
 
         return await self._shielded(self._answered(self._readers, in_thread))
+
+    def _computing(self, _commands: Any, run: Callable[[Any], T]) -> Callable[[Any], Awaitable[T]]:
+        """On the event loop whatever it is: a thread would have to wait there for the locks of others."""
+        return lambda session: session.run_sync(run)
 
 
 class SharedPostgres:

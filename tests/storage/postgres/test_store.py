@@ -1,6 +1,7 @@
 """What PostgreSQL's store promises beside every store's contract: many servers, and a database that comes and goes."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,14 +11,15 @@ import asyncpg
 import pytest
 import sqlalchemy as sa
 
-from telwerkd.application.batches import IngestLimits, Rejected, Submitted, Verdict
-from telwerkd.application.commands.ingest_batch import IngestBatch
+from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Submitted, Verdict
+from telwerkd.application.commands.ingest_batch import IngestBatch, IngestTransaction
 from telwerkd.application.ports import Transaction
 from telwerkd.application.upkeep.upkeep import settle_due
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.events import Assigned, Event, Kind, Message, Sender, WentLive
 from telwerkd.domain.errors import Reason, UnavailableError
 from telwerkd.domain.ids import (
+    NOBODY,
     SECOND,
     AccountId,
     ConversationId,
@@ -352,6 +354,37 @@ async def test_a_database_that_has_become_read_only_is_unavailable(url, store):
         url, "SET default_transaction_read_only = off", f"ALTER DATABASE {name} RESET default_transaction_read_only"
     )
     assert await store.write([(ACME, Do(bumped))]) == [1]
+
+
+async def test_what_computes_for_long_leaves_the_event_loop_alone(store: PostgresStore) -> None:
+    """Few events are stored on it, between two statements of others; many, and whatever else there is, in a thread."""
+    ran_in: list[threading.Thread] = []
+
+    class Noting(IngestBatch):
+        def run(self, tx: IngestTransaction) -> list[list[Postponable]]:
+            ran_in.append(threading.current_thread())
+            return super().run(tx)
+
+    def sent(count: int) -> list[Submitted]:
+        events = (
+            Event(EventId(f"{n}"), Micros(0), 0, WidgetId("w"), Message(Sender.CONTACT, NOBODY)) for n in range(count)
+        )
+        return [Submitted(ConversationId("c"), event) for event in events]
+
+    few, many = sent(1), sent(1_001)
+    await store.write([(ACME, Noting([few], IngestLimits()))])
+    assert ran_in.pop() is threading.main_thread()
+    await store.write([(ACME, Noting([many], IngestLimits()))])
+    assert ran_in.pop() is not threading.main_thread()
+    await store.write([(ACME, Noting([few] * 1_001, IngestLimits()))])
+    assert ran_in.pop() is not threading.main_thread()
+    for run in (store.upkeep(ACME, Do(lambda _: threading.current_thread())), _written(store)):
+        assert await run is not threading.main_thread()
+
+
+async def _written(store: PostgresStore) -> threading.Thread | None:
+    [thread] = await store.write([(ACME, Do(lambda _: threading.current_thread()))])
+    return thread
 
 
 async def test_a_caller_that_goes_away_does_not_stop_a_commit(url, store):

@@ -37,6 +37,9 @@ REFOLDED_EVENTS_MAX = 5_000
 _PAUSE_EVENTS = 250
 """Events after which a transaction lets other tasks of its thread run."""
 
+_EFFECTS_AT_ONCE = 1_000
+"""Effects that are summed up before it does so."""
+
 
 class IngestTransaction(AdmissionTransaction, FoldingTransaction, NameWrites, Protocol):
     """What it takes to judge events, to store them and to count them."""
@@ -161,12 +164,21 @@ class _Counting:
             after, count = self._folded(conversation, before, log, events), len(log)
             if not events:
                 return None
-        self.deltas.add_effects(after.come)
+        self._count(after.come)
         if after.gone:
-            self.deltas.add_effects(after.gone, -1)
+            self._count(after.gone, -1)
         if count is None:
             count = self._tx.event_count(conversation)
         return before.advanced(after.state, (events[0].occur_time, events[-1].occur_time), count + len(events))
+
+    def _count(self, effects: Sequence[Effect], times: int = 1) -> None:
+        """Sums up effects; those of a long log in pieces."""
+        if len(effects) <= _EFFECTS_AT_ONCE:
+            self.deltas.add_effects(effects, times)
+            return
+        for start in range(0, len(effects), _EFFECTS_AT_ONCE):
+            self.deltas.add_effects(effects[start : start + _EFFECTS_AT_ONCE], times)
+            self._tx.pause()
 
     def _log(self, conversation: ConversationId, before: Conversation) -> list[Event] | None:
         """The conversation's log; None if this transaction has read enough."""

@@ -5,8 +5,9 @@ with it, and then sees all that the one before has committed (READ COMMITTED tak
 Nothing else is ever waited for, so there is no order of locks to get wrong. A transaction is of one account, so that
 the tables can be sharded by account.
 
-A transaction's commands run in a greenlet that SQLAlchemy suspends whenever a statement is under way, on the event
-loop; one that reads runs in a thread (`telwerkd.storage.postgres.threads`).
+What reads, and what writes more than a few events, computes in a thread (`telwerkd.storage.postgres.threads`). A
+transaction of few events runs in a greenlet that SQLAlchemy suspends whenever a statement is under way, on the event
+loop: a hop between threads for each of its statements would take longer than what it computes.
 """
 
 import asyncio
@@ -20,6 +21,8 @@ from typing import Any, TypeVar, cast
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from telwerkd.application.batches import weight_of
+from telwerkd.application.commands.ingest_batch import IngestBatch
 from telwerkd.application.ports import AnswerVersion, Command, Snapshot, StoreFigures, WriteScheduling, Written
 from telwerkd.domain.ids import AccountId
 from telwerkd.process.futures import retrieve_exception
@@ -54,6 +57,9 @@ VERSION_READERS = 2
 """Connections of one server process: those that write, those that read for answers, those that look where an account
 stands; one more looks across accounts, and one proves that a write would be committed."""
 
+_WEIGHT_IN_LOOP_MAX = 1_000
+"""Weight of the events of a transaction on the event loop, which between two statements compute a few milliseconds."""
+
 _ATTEMPTS_MAX = 6
 _PAUSE_SECONDS = 0.02
 """Before the second attempt; twice as long before each further one, and by chance up to half of it."""
@@ -78,6 +84,7 @@ class PostgresStore(AcrossAccounts):
         self._writers = make(url, WRITERS, "READ COMMITTED", self._statements)
         self._readers = make(url, READERS, "REPEATABLE READ", self._statements, read_only=True)
         self._threads = ThreadPoolExecutor(READERS, "postgres-reader")
+        self._writer_threads = ThreadPoolExecutor(WRITERS, "postgres-writer")
         self._version_readers = make(url, VERSION_READERS, "REPEATABLE READ", self._statements, read_only=True)
         # Of its own: slow queries must not make limits late.
         self._upkeep = make(url, 1, "READ COMMITTED", self._statements)
@@ -103,13 +110,8 @@ class PostgresStore(AcrossAccounts):
             with AccountTransaction(connection, account) as view:
                 return work(view)
 
-        def in_thread(connection: AsyncConnection) -> Awaitable[T]:
-            loop = asyncio.get_running_loop()
-            statements = cast("sa.Connection", StatementsInLoop(connection, loop))
-            return loop.run_in_executor(self._threads, copy_context().run, run, statements)
-
         # A caller that goes away must not take the connection from under a thread that uses it.
-        return await self._shielded(self._answered(self._readers, in_thread))
+        return await self._shielded(self._answered(self._readers, _in_thread(self._threads, run)))
 
     async def write(self, commands: Sequence[tuple[AccountId, Command[T]]]) -> list[T]:
         """Runs the commands, which are all of one account, and commits them together."""
@@ -134,7 +136,9 @@ class PostgresStore(AcrossAccounts):
 
         async def written() -> list[T]:
             begun = monotonic()
-            results, remembered, refolded = await self._answered(self._writers, _in_greenlet(run))
+            results, remembered, refolded = await self._answered(
+                self._writers, self._computing([command for _, command in commands], run)
+            )
             self._memory.keep(account, *remembered)
             self.figures.note(commands[0][1], Written(results, monotonic() - begun, refolded))
             return results
@@ -157,7 +161,7 @@ class PostgresStore(AcrossAccounts):
 
         async def written() -> T | None:
             begun = monotonic()
-            result = await self._answered(self._writers, _in_greenlet(run))
+            result = await self._answered(self._writers, self._computing([command], run))
             if result is not None:
                 self.figures.note(command, Written([result], monotonic() - begun, ()))
             return result
@@ -178,6 +182,7 @@ class PostgresStore(AcrossAccounts):
         await self._proving.close()
         await asyncio.gather(*self._writing, return_exceptions=True)
         self._threads.shutdown()
+        self._writer_threads.shutdown()
         for engine in self._watches:
             await engine.dispose()
 
@@ -207,6 +212,12 @@ class PostgresStore(AcrossAccounts):
 
     async def _run_across(self, look: AsyncStatement) -> Sequence[Any]:
         return await self._answered(self._upkeep, look)
+
+    def _computing(
+        self, commands: Sequence[Command[Any]], run: Callable[[sa.Connection], T]
+    ) -> Callable[[AsyncConnection], Awaitable[T]]:
+        """What `run` computes for commands: on the event loop if that is little, else in a thread."""
+        return _in_greenlet(run) if _are_brief(commands) else _in_thread(self._writer_threads, run)
 
     async def _answered(self, engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """What `work` gives, run in a transaction until one of them comes through.
@@ -244,8 +255,29 @@ def _prove(connection: sa.Connection) -> None:
     prove_write(connection)
 
 
+def _are_brief(commands: Sequence[Command[Any]]) -> bool:
+    """Whether commands store few events, and do nothing else."""
+    weight = 0
+    for command in commands:
+        if not isinstance(command, IngestBatch) or sum(map(len, command.batches)) > _WEIGHT_IN_LOOP_MAX:
+            return False
+        weight += sum(weight_of(submitted) for batch in command.batches for submitted in batch)
+    return weight <= _WEIGHT_IN_LOOP_MAX
+
+
 def _in_greenlet(work: Callable[[sa.Connection], T]) -> Callable[[AsyncConnection], Awaitable[T]]:
     return lambda connection: connection.run_sync(work)
+
+
+def _in_thread(
+    threads: ThreadPoolExecutor, work: Callable[[sa.Connection], T]
+) -> Callable[[AsyncConnection], Awaitable[T]]:
+    def run(connection: AsyncConnection) -> Awaitable[T]:
+        loop = asyncio.get_running_loop()
+        statements = cast("sa.Connection", StatementsInLoop(connection, loop))
+        return loop.run_in_executor(threads, copy_context().run, work, statements)
+
+    return run
 
 
 async def _once(engine: AsyncEngine, watch: PoolWatch, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
