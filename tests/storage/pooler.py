@@ -17,6 +17,7 @@ _Message = tuple[bytes, bytes]
 """Its kind, and all of it."""
 _KNOWN = {"user", "database", "application_name", "client_encoding"}
 _IDLE = b"I"
+_FAREWELL = b"X"
 _ROLLBACK = b"S\0\0\0\x04Q\0\0\0\x0dROLLBACK\0"
 _SSL_REQUEST = 80877103
 
@@ -88,6 +89,8 @@ class Pooler:
     ) -> "asyncio.Task[_Message]":
         """Passes on what both say from one moment without a transaction to the next."""
         await asyncio.wait({reading})
+        if reading.result()[0] == _FAREWELL:
+            raise ConnectionResetError
         session = next(self._turns)
         async with session.lock:
             answering = asyncio.create_task(_answered(session, writer))
@@ -96,7 +99,7 @@ class Pooler:
                     await asyncio.wait({answering, reading}, return_when=asyncio.FIRST_COMPLETED)
                     if reading.done() and not answering.done():
                         kind, message = reading.result()
-                        if kind == b"X":
+                        if kind == _FAREWELL:
                             raise ConnectionResetError
                         session.writer.write(message)
                         reading = asyncio.create_task(_message(reader))
@@ -128,7 +131,7 @@ async def _message(reader: asyncio.StreamReader) -> _Message:
 
 
 @asynccontextmanager
-async def pooled(server: str, sessions: int = 3) -> AsyncIterator[str]:
+async def pooled(server: str, sessions: int = 2) -> AsyncIterator[str]:
     """The URL of a database through a pooler."""
     parts, pooler = urlsplit(server), Pooler(server, sessions)
     await pooler.open()

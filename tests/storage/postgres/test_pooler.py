@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from telwerkd.application.batches import IngestLimits, Submitted, Verdict
@@ -80,6 +81,38 @@ async def test_statements_have_names_that_no_other_client_has(url):
 
 Pooled = Callable[[str], AbstractAsyncContextManager[str]]
 REAL = pytest.param(bounced, id="PgBouncer", marks=pytest.mark.skipif(not PROGRAM, reason="there is no pgbouncer"))
+
+
+@pytest.mark.parametrize("pooled_by", [pytest.param(pooled, id="ours"), REAL])
+async def test_every_transaction_states_what_it_needs(url: str, pooled_by: Pooled) -> None:
+    """Two servers write in whichever sessions, in which another client has left all otherwise; and again.
+
+    What was stated once for a connection, or for a session, would be gone.
+    """
+    await prepare(_located(url))
+    async with pooled_by(url) as through, opened(_located(through)) as one, opened(_located(through)) as two:
+        for _ in range(2):
+            otherwise = await _leave_otherwise(through)
+            seen = await asyncio.gather(
+                *(store.write([(account, Do(stated))]) for _ in range(2) for account in ACCOUNTS for store in (one, two))
+            )
+            assert {tuple(settings) for [(_, *settings)] in seen} == {("on", "10s", "30s", "off")}
+            assert otherwise & {session for [(session, *_)] in seen}
+
+
+async def _leave_otherwise(through: str) -> set[int]:
+    """Sets in both sessions of a pooler, for good, what a server needs otherwise; gives the two."""
+    sessions = set[int]()
+    async with AsyncExitStack() as clients, AsyncExitStack() as transactions:
+        for client in [await asyncpg.connect(through, statement_cache_size=0) for _ in range(2)]:
+            clients.push_async_callback(client.close)
+            # Until it ends no other client has its session.
+            await transactions.enter_async_context(client.transaction())
+            await client.execute("SET synchronous_commit = off; SET lock_timeout = 7; SET jit = on")
+            await client.execute("SET idle_in_transaction_session_timeout = 0")
+            sessions.add(await client.fetchval("SELECT pg_backend_pid()"))
+    assert len(sessions) == 2
+    return sessions
 
 
 @pytest.mark.parametrize("pooled_by", [pytest.param(pooled, id="ours"), REAL])
