@@ -94,7 +94,7 @@ def test_an_image_tells_its_version_and_its_licence_and_runs_as_nobody(name, pro
     assert 'org.opencontainers.image.licenses="Apache-2.0"' in dockerfile
     assert "COPY LICENSE " in dockerfile
     assert "\nUSER 65532:65532\n" in dockerfile
-    assert "HEALTHCHECK " in dockerfile
+    assert re.findall(r"^HEALTHCHECK --interval=(\d+)s ", dockerfile, re.MULTILINE) == ["30"], "a check costs CPU"
 
 
 def test_what_the_images_copy_is_in_the_context():
