@@ -96,6 +96,14 @@ def shown(default: object) -> str:
             return f"`{default}`"
 
 
+def test_every_setting_that_bounds_something_is_in_the_tables_of_bounds():
+    """Its name ends in `_max`, and a row says what it bounds and what becomes of what is beyond it."""
+    bounds = {name for name in Settings.model_fields if name.endswith("_max")}
+    rows = re.findall(r"^\| .*", section(read(ROOT / "docs" / "security.md"), "Bounds"), re.MULTILINE)
+    said = {name for row in rows for name in re.findall(r"`(\w+)`", row.strip("| ").split(" | ")[1])}
+    assert bounds - said == set()
+
+
 def test_the_table_of_metrics_is_the_catalogue():
     """In its order: name, type, labels and meaning; and what to do is said of each."""
     rows = [
