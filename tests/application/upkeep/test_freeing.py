@@ -1,6 +1,7 @@
 """Names that nothing uses are freed, those in use never are, and the bound stays exact: on both databases."""
 
 from collections.abc import AsyncIterator
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -26,9 +27,19 @@ from telwerkd.domain.conversation.events import (
     Rated,
     Sender,
     SurveyAnswer,
+    TopicsSet,
 )
 from telwerkd.domain.conversation.settings import WidgetVersion
-from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, OperatorGroupId, OperatorId, WidgetId
+from telwerkd.domain.ids import (
+    AccountId,
+    ConversationId,
+    EventId,
+    Micros,
+    OperatorGroupId,
+    OperatorId,
+    TopicId,
+    WidgetId,
+)
 from telwerkd.domain.time.opening_hours import OpenStretch, schedule_of
 from telwerkd.storage.location import Location
 from telwerkd.storage.open_store import opened, prepare
@@ -82,6 +93,22 @@ async def test_an_account_full_of_widgets_recovers_when_they_are_erased(store):
         "TOO_MANY_VALUES",
     ]
     assert (await names(store))[WIDGETS] == {"w2", "a", "b"}
+
+
+async def test_an_account_full_of_topics_in_threes_recovers_when_they_are_erased(store):
+    """A few labels make thousands of sets, each of which is a name. What another conversation has stays."""
+    sets = [TopicsSet(tuple(map(TopicId, three))) for three in combinations("abcdef", 3)]
+    bound = {"names_max": len(sets)}
+    assert set(await put(store, *(event(f"e{n}", each, "c", at=n) for n, each in enumerate(sets)), **bound)) == {
+        Verdict.ACCEPTED
+    }
+    await put(store, event("kept", sets[0], "kept"), **bound)
+    one_more = TopicsSet((TopicId("delivery"),))
+    assert await put(store, event("new", one_more, "new"), **bound) == ["TOO_MANY_VALUES"]
+    await erase(store, ACCOUNT, ConversationId("c"), keep_counts=False)
+    assert await free_names(store, ACCOUNT) == len(sets) - 1
+    assert await put(store, event("new", one_more, "new"), **bound) == [Verdict.ACCEPTED]
+    assert len((await names(store))[Kpi.CONVERSATION_TOPICS]) == 2
 
 
 async def test_names_in_events_counters_and_states_stay(store):

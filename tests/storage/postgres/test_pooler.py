@@ -94,7 +94,12 @@ async def test_every_transaction_states_what_it_needs(url: str, pooled_by: Poole
         for _ in range(2):
             otherwise = await _leave_otherwise(through)
             seen = await asyncio.gather(
-                *(store.write([(account, Do(stated))]) for _ in range(2) for account in ACCOUNTS for store in (one, two))
+                *(
+                    store.write([(account, Do(stated))])
+                    for _ in range(2)
+                    for account in ACCOUNTS
+                    for store in (one, two)
+                )
             )
             assert {tuple(settings) for [(_, *settings)] in seen} == {("on", "10s", "30s", "off")}
             assert otherwise & {session for [(session, *_)] in seen}

@@ -12,11 +12,14 @@ import sqlalchemy as sa
 from telwerkd.application.audit import examine, repair
 from telwerkd.application.batches import IngestLimits, Submitted
 from telwerkd.application.commands.ingest_batch import IngestBatch
+from telwerkd.application.commands.settings import SetNamesMax
 from telwerkd.application.dimension_values import LISTED, Asked, DimensionValues
 from telwerkd.application.display_names import DisplayNames, Listing
-from telwerkd.application.retention.removal import erase, purge
+from telwerkd.application.recounting import recount
+from telwerkd.application.retention.removal import erase, lower_horizon, purge
 from telwerkd.application.settings import AccountSettings
 from telwerkd.application.sharing.readers import Readers
+from telwerkd.application.upkeep.freeing import free_names
 from telwerkd.application.upkeep.upkeep import Compaction, settle_due
 from telwerkd.domain.catalogue.kpis import CATALOGUE
 from telwerkd.domain.catalogue.specs import Kpi
@@ -139,8 +142,9 @@ async def everything(store: PostgresStore, account: AccountId) -> None:
     settings = AccountSettings(store, Readers(store, 10))
     await settings.set_widget(account, WEB, WidgetVersion(Micros(START), LIMIT, (), ()))
     await settings.set_time_zone(account, "Europe/Berlin")
-    always = schedule_of("Europe/Berlin", [(OpenStretch(0, 1440),)] * 7, [])
-    await settings.set_default_opening_hours(account, Micros(START), always)
+    for opens in (60, 0):  # the first stay behind, of no use
+        hours = schedule_of("Europe/Berlin", [(OpenStretch(opens, 1440),)] * 7, [])
+        await settings.set_default_opening_hours(account, Micros(START), hours)
     await settings.encoded(account, encode_account)
     await put(*(each for n in range(40) for each in chat(f"c{n}")))
     await put(*chat("c1"))  # duplicates
@@ -148,6 +152,7 @@ async def everything(store: PostgresStore, account: AccountId) -> None:
     await put(event("late", -5, Message(Sender.BOT), "c2"), event("back", 9, Retracted(EventId("e3")), "c2"))
     await settle_due(store, Micros(START + 10 * LIMIT))
     await put(event("alone", 20, TopicsSet((TopicId("alone"),)), "c3"))
+    await put(event("gone", 20, TopicsSet((TopicId("gone"),)), "c5"))
     await _compacted(store)
     await name_things(store, account)
     await put(event("none", 21, Retracted(EventId("alone")), "c3"))  # empties its chunks
@@ -155,7 +160,13 @@ async def everything(store: PostgresStore, account: AccountId) -> None:
     await erase(store, account, ConversationId("c4"), keep_counts=True)
     await erase(store, account, ConversationId("c5"), keep_counts=False)
     await put(event("e0", 0, Message(Sender.CONTACT), "c5"))  # erased
+    await store.write([(account, SetNamesMax(20_000))])
+    await _compacted(store)
+    assert await free_names(store, account) == 2, "a name and opening hours"
+    for kpis in ("ten", "all"):
+        assert await recount(store, account, lambda _done, _total: None, kpis) > 1
     await purge(store, account, Micros(START + 3 * SECOND))
+    await lower_horizon(store, account, Micros(START + 3 * SECOND - 1))
     audit = await store.read(account, partial(examine, lambda _done, _total: None))
     assert audit.clean
     damage = audit._replace(
@@ -236,7 +247,7 @@ def _the_life_was_a_full_one(sent: list[Sent]) -> None:
     assert {table for verb, table in seen if verb == "INSERT"} == every
     assert {table for verb, table in seen if verb == "SELECT"} == every
     assert {table for verb, table in seen if verb == "DELETE"} == {
-        *("events", "conversations", "counters", "deltas", "display_names"),
+        *("events", "conversations", "counters", "base_counters", "deltas", "names", "schedules", "display_names"),
     }
     assert {table for verb, table in seen if verb == "UPDATE"} == {"accounts"}
     assert not [each.text for each in sent if each.locks], "a row is locked by a write to it, never by reading it"
