@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from benchmarks.bare_pipe import rows_of, sqlite_commit
 from benchmarks.machine import described
@@ -25,7 +25,7 @@ from telwerk.v1 import ingestion_service_pb2 as ingestion, kpi_service_pb2 as kp
 from telwerkd.application.batches import IngestLimits
 from telwerkd.application.commands.chunk_merging import compact
 from telwerkd.application.commands.ingest_batch import IngestBatch
-from telwerkd.application.ports import Snapshot, Transaction
+from telwerkd.application.ports import Command, Snapshot, Transaction
 from telwerkd.application.query.question import QueryLimits
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.stages import answer
@@ -64,7 +64,7 @@ _QUESTIONS_ASKED: dict[str, Callable[[int], bytes]] = {
 
 
 @dataclass(frozen=True)
-class _Do(Generic[T]):
+class _Do(Command[T]):
     """A command that runs a function."""
 
     function: Callable[[Transaction], T]

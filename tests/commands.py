@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TypeVar
 
-from telwerkd.application.ports import Transaction
+from telwerkd.application.ports import Command, Transaction
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Do(Generic[T]):
+class Do(Command[T]):
     """Runs a function in a transaction."""
 
     function: Callable[[Transaction], T]

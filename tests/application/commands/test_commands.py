@@ -1,12 +1,15 @@
 """What writes is a closed set of frozen commands."""
 
+import ast
 import importlib
 import pkgutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
+import telwerkd
 from telwerkd.application import commands
 from telwerkd.application.batches import Batch, IngestLimits, Submitted
 from telwerkd.application.commands import (
@@ -29,6 +32,7 @@ from telwerkd.application.commands import (
     SetWidgetSettings,
 )
 from telwerkd.application.commands.free_names import Unused
+from telwerkd.application.ports import Command
 from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.display_names import NameKey, NameKind
@@ -62,12 +66,31 @@ EXAMPLES: list[AnyCommand] = [
 
 
 def test_the_set_is_closed():
-    """Every class of the package that runs in a transaction is in the union, and has an example here."""
+    """Every class of the package that runs in a transaction is a command in the union, and has an example here."""
     found = set[type[Any]]()
     for module in pkgutil.iter_modules(commands.__path__, f"{commands.__name__}."):
         members = vars(importlib.import_module(module.name)).values()
         found.update(each for each in members if isinstance(each, type) and hasattr(each, "run"))
+    found.remove(Command)
     assert found == set(CLOSED_SET) == {type(example) for example in EXAMPLES}
+
+
+def test_the_service_has_no_other_command():
+    """A store takes a `Command` only, by its type; and none of them is outside of the union, nor derived from it."""
+    names = {each.__name__ for each in CLOSED_SET}
+    bases = {Command.__name__, *names}
+    paths = Path(telwerkd.__file__).parent.rglob("*.py")
+    found = [name for path in paths for name in derived(ast.parse(path.read_text()), bases)]
+    assert sorted(found) == sorted(names)
+
+
+def derived(tree: ast.Module, bases: set[str]) -> Iterator[str]:
+    """The classes of a module with a base of one of these names, whatever it is given in brackets."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            plain = [base.value if isinstance(base, ast.Subscript) else base for base in node.bases]
+            if bases & {getattr(base, "attr", getattr(base, "id", "")) for base in plain}:
+                yield node.name
 
 
 @pytest.mark.parametrize("kind", CLOSED_SET)

@@ -1,7 +1,8 @@
 """Everything that writes: the closed set of commands, each with what it does in its transaction.
 
 A command is frozen, holds plain values, and is independent of the database: `telwerkd.application.ports.Store.write`
-runs it. One module holds each, with the rules that it follows.
+runs it, and takes nothing that is not a `Command`. One module holds each, with the rules that it follows and what it
+needs of a transaction.
 """
 
 from typing import TypeAlias
@@ -37,3 +38,4 @@ AnyCommand: TypeAlias = (
     | SetNamesMax
     | SetDisplayNames
 )
+"""The closed set: every `Command` of the service."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from telwerkd.application.commands.chunk_merging import MergingTransaction, compact
+from telwerkd.application.ports import Command
 from telwerkd.domain.counting.measures import Measure
 from telwerkd.process.monotonic_clock import monotonic
 
@@ -19,7 +20,7 @@ class Compacted(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Compact:
+class Compact(Command[Compacted]):
     """Moves deltas of a measure into its chunks, oldest first. No answer changes."""
 
     measure: Measure

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from telwerkd.application.commands.chunk_merging import add_base
-from telwerkd.application.ports import AccountWrites, RemovalTransaction
+from telwerkd.application.ports import AccountWrites, Command, RemovalTransaction
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.facts import Change, FactChange
 from telwerkd.domain.conversation.fold import fold
@@ -23,7 +23,7 @@ class Erased(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Erase:
+class Erase(Command[Erased]):
     """Erases a conversation: its events and its state, and its counts too or the link of these to it."""
 
     conversation: ConversationId

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from telwerkd.application.names import GROUPS, OPERATORS, WIDGETS, names_of
 from telwerkd.application.ports import (
+    Command,
     Names,
     NamesView,
     NameWrites,
@@ -50,7 +51,7 @@ class Unused(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class FreeNames:
+class FreeNames(Command[int | None]):
     """Removes names and opening hours of an account that nothing uses."""
 
     unused: Unused | None

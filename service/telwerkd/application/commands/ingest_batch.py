@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from telwerkd.application.batches import IngestLimits, Postponable, Rejected, Submitted
 from telwerkd.application.commands.admission import Admission, AdmissionTransaction
 from telwerkd.application.commands.hot_conversations import WEIGHT
-from telwerkd.application.ports import Conversation, FoldingTransaction, NameWrites
+from telwerkd.application.ports import Command, Conversation, FoldingTransaction, NameWrites
 from telwerkd.domain.catalogue.specs import SPECS
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.events import Event, PreChatSurveyCompleted, Retracted
@@ -46,7 +46,7 @@ class IngestTransaction(AdmissionTransaction, FoldingTransaction, NameWrites, Pr
 
 
 @dataclass(frozen=True, slots=True)
-class IngestBatch:
+class IngestBatch(Command[list[list[Postponable]]]):
     """Stores and counts an account's batches of events.
 
     Every transaction finishes at least one conversation, so no event is postponed for ever.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from telwerkd.application.ports import RetentionPort, ScanView
+from telwerkd.application.ports import Command, RetentionPort, ScanView
 from telwerkd.domain.errors import InvalidArgumentError, RequestPart
 from telwerkd.domain.ids import Micros
 
@@ -22,7 +22,7 @@ class HorizonTransaction(ScanView, RetentionPort, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class LowerHorizon:
+class LowerHorizon(Command[Horizon]):
     """Takes an account's horizon back to an instant. What was purged stays purged and counted, and is still refused."""
 
     instant: Micros

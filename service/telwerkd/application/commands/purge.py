@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from telwerkd.application.commands.chunk_merging import add_base
-from telwerkd.application.ports import Conversation, OpeningHoursView, RemovalTransaction
+from telwerkd.application.ports import Command, Conversation, OpeningHoursView, RemovalTransaction
 from telwerkd.application.sharing.long_work import STEP_CONVERSATIONS_MAX, STEP_EVENTS_MAX, STEP_SECONDS_MAX, Step
 from telwerkd.domain.conversation.events import Event, Retracted
 from telwerkd.domain.conversation.facts import FactChange
@@ -28,7 +28,7 @@ class PurgeStep(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Purge:
+class Purge(Command[PurgeStep]):
     """Raises an account's horizon, and purges some of its conversations."""
 
     horizon: Micros

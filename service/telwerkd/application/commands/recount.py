@@ -16,6 +16,7 @@ from telwerkd.application.ports import (
     Account,
     AccountWrites,
     BaseFactWrites,
+    Command,
     Conversation,
     FoldingTransaction,
     RecountPort,
@@ -48,7 +49,7 @@ class EndingTransaction(AccountWrites, RecountPort, BaseFactWrites, CorrectingTr
 
 
 @dataclass(frozen=True, slots=True)
-class AimAtRules:
+class AimAtRules(Command[Account]):
     """Says by which version of the rules an account is to be counted."""
 
     rules_max: int | None = None
@@ -78,7 +79,7 @@ class Recounted(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Recount:
+class Recount(Command[Recounted]):
     """Counts some of an account's conversations anew, by the version of the rules that it is brought to."""
 
     after: ConversationId
@@ -151,7 +152,7 @@ class Left(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class EndRecount:
+class EndRecount(Command[Left]):
     """Says that an account is wholly counted by the version of the rules that it was brought to, if it is.
 
     Before, what is left of KPIs that this version does not have is removed: facts that no event explains any more.

@@ -7,6 +7,7 @@ from typing import Protocol
 from telwerkd.application.commands.chunk_merging import CorrectingTransaction, correct_counters
 from telwerkd.application.ports import (
     AccountWrites,
+    Command,
     Conversation,
     ConversationsPort,
     Damage,
@@ -29,7 +30,7 @@ class RepairTransaction(
 
 
 @dataclass(frozen=True, slots=True)
-class Repair:
+class Repair(Command[None]):
     """Makes counters and states what the log says, as far as it can be read.
 
     The corrections are added to the counters as they are by then: they are linear, so what was counted meanwhile stays

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from telwerkd.application.ports import AccountWrites, DisplayNamesView, DisplayNameWrites
+from telwerkd.application.ports import AccountWrites, Command, DisplayNamesView, DisplayNameWrites
 from telwerkd.domain.display_names import NameKey, NameKind
 
 _READ_AT_ONCE = 1_000
@@ -25,7 +25,7 @@ class NamingTransaction(AccountWrites, DisplayNamesView, DisplayNameWrites, Prot
 
 
 @dataclass(frozen=True, slots=True)
-class SetDisplayNames:
+class SetDisplayNames(Command[NamesSet]):
     """Sets names, and removes those that are given empty, all or none."""
 
     names: Mapping[NameKey, str] = field(repr=False)  # personal data: no text that shows a command may have them

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from telwerkd.application.ports import AccountWrites, SettingsView, SettingsWrites
+from telwerkd.application.ports import AccountWrites, Command, SettingsView, SettingsWrites
 from telwerkd.domain.conversation.settings import WidgetVersion
 from telwerkd.domain.ids import WidgetId
 from telwerkd.domain.time.opening_hours import Schedule
@@ -14,7 +14,7 @@ class SettingsTransaction(AccountWrites, SettingsView, SettingsWrites, Protocol)
 
 
 @dataclass(frozen=True, slots=True)
-class SetWidgetSettings:
+class SetWidgetSettings(Command[int | None]):
     """Adds a version of a widget's settings, or replaces the one with the same effective time."""
 
     widget: WidgetId
@@ -42,7 +42,7 @@ class SetWidgetSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class SetTimeZone:
+class SetTimeZone(Command[None]):
     """Sets the time zone of queries that name none."""
 
     time_zone: str
@@ -54,7 +54,7 @@ class SetTimeZone:
 
 
 @dataclass(frozen=True, slots=True)
-class SetNamesMax:
+class SetNamesMax(Command[None]):
     """Sets the account's own bound on distinct names."""
 
     names_max: int | None

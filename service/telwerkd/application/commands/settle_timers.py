@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
-from telwerkd.application.ports import AccountWrites, Conversation, ConversationsPort, Pausing, TimersPort
+from telwerkd.application.ports import AccountWrites, Command, Conversation, ConversationsPort, Pausing, TimersPort
 from telwerkd.domain.conversation.response_timer import settle
 from telwerkd.domain.counting.deltas import Deltas
 from telwerkd.domain.ids import ConversationId, Micros
@@ -24,7 +24,7 @@ class SettlingTransaction(AccountWrites, ConversationsPort, TimersPort, Pausing,
 
 
 @dataclass(frozen=True, slots=True)
-class SettleTimers:
+class SettleTimers(Command[int]):
     """Counts an account's limits that are due by an instant, as far as one bounded transaction goes."""
 
     now: Micros

@@ -1,9 +1,10 @@
 """A database, which runs what reads and what writes."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from telwerkd.application.ports.figures import OpenTimers, StoreFigures
 from telwerkd.application.ports.rows import AnswerVersion
@@ -30,11 +31,20 @@ class WriteScheduling:
     it goes on at once. Of fewer, more had better come together first."""
 
 
-class Command(Protocol[T_co]):
-    """What one account's part of a transaction that writes does, and the type of its result. See `AnyCommand`."""
+class Command(ABC, Generic[T_co]):
+    """What one account's part of a transaction that writes does, and the type of its result.
 
+    No Protocol, so that not everything that has a `run` is one: each says that it is, and all stand in `AnyCommand`.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
     def run(self, tx: Transaction) -> T_co:
-        """Does it. It may run more than once, so it must not keep anything outside of the transaction."""
+        """Does it. It may run more than once, so it must not keep anything outside of the transaction.
+
+        A command takes the roles that it needs, which every `Transaction` has.
+        """
 
 
 @runtime_checkable
