@@ -22,6 +22,7 @@ from telwerkd.application.ports import (
     ScanView,
     Store,
 )
+from telwerkd.application.upkeep.packing import compact_account
 from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.facts import FactChange
 from telwerkd.domain.conversation.fold import fold
@@ -133,7 +134,12 @@ def _known_already(_damage: Damage) -> None:
 
 
 async def repair(store: Store, account: AccountId, audit: Audit) -> None:
-    """Makes the counters and states what the log says, in one transaction, as far as it can be read."""
+    """Makes the counters and states what the log says, in one transaction, as far as it can be read.
+
+    Where rows are damaged it compacts all deltas of the account as well; else most of that is done before.
+    """
+    if not audit.damages:
+        await compact_account(store, account)
     derived = audit.mendable_cells, audit.sources_damaged, audit.names, audit.chunks
     await store.write([(account, Repair(audit.states, audit.damages, *derived))])
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from telwerkd.application.commands.recount import AimAtRules, EndRecount, Left, Recount
 from telwerkd.application.ports import Store
 from telwerkd.application.sharing.long_work import rest_after
+from telwerkd.application.upkeep.packing import compact_account
 from telwerkd.domain.conversation.state import PART_ONE
 from telwerkd.domain.ids import AccountId, ConversationId
 
@@ -39,6 +40,7 @@ async def recount(store: Store, account: AccountId, progress: Progress, kpis: st
     while left is not Left.NOTHING:
         if left is Left.CONVERSATIONS:
             await _conversations(store, account, told)
+            await compact_account(store, account)  # else a single transaction would: see `correct_counters`
         [left] = await store.write([(account, EndRecount())])
     return done
 
