@@ -4,7 +4,7 @@ import pytest
 
 from telwerkd.domain.conversation.facts import Rule
 from telwerkd.domain.conversation.fold import fold
-from telwerkd.domain.conversation.response_timer import settle
+from telwerkd.domain.conversation.response_timer import settle, start_timer
 from telwerkd.domain.conversation.state import EMPTY
 from tests.chats import at, chat
 from tests.domain.conversation.arriving import counts, left_out
@@ -358,3 +358,12 @@ def test_a_limit_that_events_have_passed_waits_for_now() -> None:
     assert counts(script, now="09:01:00") == [UNANSWERED_LIVE]
     state, _ = fold(EMPTY, chat(script), at("09:00:30"))
     assert settle(state, at("09:01:00"))[0] == fold(EMPTY, chat(script), at("09:01:00"))[0]
+
+
+def test_counting_a_timer_twice_counts_it_once() -> None:
+    """What is settled has no timer any more, and never gets another (R-KPI3-9)."""
+    state, _ = fold(EMPTY, chat("09:00:00 goes live, limit 60s\n09:00:00 contact: message"), at("09:00:30"))
+    settled, counted_once = settle(state, at("09:01:00"))
+    assert len(counted_once) == 1
+    assert settle(settled, at("10:00:00")) == (settled, ())
+    assert start_timer(settled, at("10:00:00")) == settled

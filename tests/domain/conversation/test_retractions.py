@@ -1,10 +1,14 @@
 """What is taken back, whenever that arrives, is as if it had never been."""
 
 import pytest
+from hypothesis import given, strategies as st
 
 from telwerkd.domain.catalogue.specs import Kpi
+from telwerkd.domain.conversation.events import Event, Rated, Retracted
 from telwerkd.domain.conversation.fold import fold, follows, run
+from telwerkd.domain.conversation.retractions import effective_retractions, retract, taken_back
 from telwerkd.domain.conversation.state import EMPTY
+from telwerkd.domain.ids import EventId, Micros, WidgetId
 from tests import chats
 from tests.chats import at, chat, facts, net
 from tests.domain.conversation.arriving import counts, left_out
@@ -198,3 +202,41 @@ def test_left_out_because_taken_back(sentence: str, kpi: Kpi) -> None:
 def test_nothing_left_out_where_nothing_was_countable() -> None:
     """Messages and assignments are not counted, so taking one back leaves nothing out (R-BACK-1)."""
     assert left_out("09:00:00 contact: message #x\n09:01:00 takes back x") == []
+
+
+IDS = st.sampled_from([EventId(name) for name in "abcdef"])
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> list[Event]:
+    """Logs in any order, half of retractions, which name what is there and what is not."""
+    ids = draw(st.lists(IDS, unique=True, max_size=6))
+    kinds = st.one_of(st.just(Rated(4)), IDS.map(Retracted))
+    return [Event(name, Micros(draw(st.integers(0, 2))), 0, WidgetId("web"), draw(kinds)) for name in ids]
+
+
+@given(logs(), st.sets(IDS, max_size=2))
+def test_a_log_is_divided_without_loss(log: list[Event], awaited: set[EventId]) -> None:
+    """Each ordinary event stands or was taken back, and what is awaited still has not arrived (R-BACK-3)."""
+    stand, back, still = retract(log, awaited)
+    ordinary = [event for event in log if not isinstance(event.kind, Retracted)]
+    assert sorted([*stand, *back], key=log.index) == ordinary
+    assert set(still).isdisjoint(event.event_id for event in log)
+    assert {event.event_id for event in back} | set(still) <= taken_back(log, awaited)
+
+
+@given(logs(), st.data())
+def test_the_order_of_a_log_makes_no_difference(log: list[Event], data: st.DataObject) -> None:
+    """Of retractions, it is that of the events which counts (R-BACK-2, R-BACK-4)."""
+    assert taken_back(data.draw(st.permutations(log))) == taken_back(log)
+
+
+@given(logs())
+def test_a_retraction_stands_unless_one_that_stands_and_is_later_names_it(log: list[Event]) -> None:
+    """The rule itself, one by one (R-BACK-4)."""
+    effective = dict(effective_retractions(log))
+    for event in log:
+        if isinstance(event.kind, Retracted):
+            later = [one for one in log if one.event_id in effective and one.order > event.order]
+            named = any(effective[one.event_id] == event.event_id for one in later)
+            assert (event.event_id in effective) is not named

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, Cells
-from telwerkd.domain.counting.rollups import SeriesKey, chunk_buckets, joined, regrouped, resolution, roll_up
+from telwerkd.domain.counting.rollups import SeriesKey, chunk_buckets, fits, joined, regrouped, resolution, roll_up
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.calendar import Granularity
+from telwerkd.domain.time.ranges import QuarterHourRange
 
 ZONES = ["UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "America/Sao_Paulo", "Pacific/Apia"]
 CHUNK = 480  # 2012-01-17 on; Apia had skipped a day shortly before
@@ -132,3 +133,13 @@ def test_the_chunks_in_which_the_calendar_begins_and_ends_have_rollups(width: Gr
     found = regrouped(rollup, np.array([calendar.EARLIEST, calendar.LATEST]))
     assert found is not None
     assert found[1][0, 0].tolist() == [7, 0, 0, 0, 0]
+
+
+def test_a_span_fits_where_no_bucket_is_cut() -> None:
+    """An end that lies outside, or on an edge, cuts none."""
+    edges = calendar.buckets(0 + 20_000 * 96, 20_010 * 96, Granularity.DAY, calendar.zone("UTC")).edges
+    start, end = int(edges[0]), int(edges[-1])
+    for span in ((start, end), (start - 5, end + 5), (start + 96, end - 96), (start - 1, start + 96)):
+        assert fits(edges, QuarterHourRange(*span))
+    for span in ((start + 1, end), (start, end - 1), (start + 95, end + 5)):
+        assert not fits(edges, QuarterHourRange(*span))
