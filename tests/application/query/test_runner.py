@@ -1,4 +1,4 @@
-"""What the runner keeps apart: the plan reads no counter, and what is made of an answer needs no view any more."""
+"""What the runner keeps apart: a query is planned once, and what is made of its answer needs no view any more."""
 
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,45 +14,27 @@ from telwerkd.application.commands.settings import SetTimeZone
 from telwerkd.application.ports import Snapshot
 from telwerkd.application.query import stages
 from telwerkd.application.query.plan import (
-    ByChunk,
-    CachedWhole,
-    LookUp,
     QueryPlan,
-    outline,
-    plan,
 )
-from telwerkd.application.query.question import Filter, Ids, Query, QueryLimits
+from telwerkd.application.query.question import Filter, Ids
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.runner import Queries
 from telwerkd.application.query.slices.outlines import Outline
 from telwerkd.application.query.stages import ToThread, answer, read_inline, read_view
 from telwerkd.application.sharing.readers import Readers
-from telwerkd.domain.catalogue.kpis import CATALOGUE
-from telwerkd.domain.catalogue.specs import Dimension, Kpi
+from telwerkd.domain.catalogue.specs import Kpi
 from telwerkd.domain.conversation.facts import Change, Fact, FactChange
-from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS
 from telwerkd.domain.counting.deltas import Deltas
-from telwerkd.domain.counting.rollups import fits
-from telwerkd.domain.errors import LimitExceededError
 from telwerkd.domain.ids import AccountId, EventId, Micros, OperatorGroupId, OperatorId, WidgetId
 from telwerkd.domain.time import calendar
 from telwerkd.domain.time.calendar import Granularity
-from telwerkd.domain.time.ranges import DateRange, QuarterHourRange
+from telwerkd.domain.time.ranges import DateRange
 from telwerkd.storage.sql.transaction import AccountTransaction
 from telwerkd.storage.sqlite.schema import prepare
 from telwerkd.storage.sqlite.store import SqliteStore
+from tests.application.query.year import ACCOUNT, DAYS, FIRST_DAY, LIMITS, QUERY, fill
 from tests.commands import Do
-
-ACCOUNT = AccountId("acme")
-LIMITS = QueryLimits()
-YEAR = DateRange(date(2025, 1, 1), date(2026, 1, 1))
-FIRST_DAY = (date(2025, 1, 1) - date(1970, 1, 1)).days
-DAYS = range(5, 360, 10)
-CHUNKS = len({(FIRST_DAY + day) * 96 // CHUNK_QUARTER_HOURS for day in DAYS})
-QUERY = Query(
-    ACCOUNT, (CATALOGUE[Kpi.FEEDBACK_COUNT],), YEAR, Granularity.DAY, "Europe/Berlin", Filter(), (Dimension.OPERATOR,)
-)
 
 
 class WatchedStore(SqliteStore):
@@ -87,82 +69,9 @@ async def store(tmp_path: Path) -> AsyncIterator[WatchedStore]:
     """Two operators with a fact on every tenth day."""
     prepare(tmp_path / "telwerk.db")
     store = WatchedStore(tmp_path / "telwerk.db")
-    deltas = Deltas()
-    for day in DAYS:
-        for operator in ("a", "b"):
-            ids = OperatorId(operator), OperatorGroupId(""), WidgetId("web")
-            instant = Micros((FIRST_DAY + day) * 86_400_000_000 + 43_200_000_000)
-            deltas.add(FactChange(Change.COUNTED, Fact(Kpi.FEEDBACK_COUNT, "", *ids, instant, EventId("e"))))
-
-    def work(tx: Any) -> None:
-        tx.bump_version()
-        tx.add_deltas(deltas)
-        compact(tx, Kpi.FEEDBACK_COUNT, 1_000_000)
-
-    await store.write([(ACCOUNT, Do(work))])
+    await fill(store)
     yield store
     await store.close()
-
-
-def source_of(query: Query, rollups: RollupCache, view: Snapshot) -> Any:
-    """Where the only slice of a query comes from."""
-    zone = calendar.zone("Europe/Berlin")
-    planned = plan(outline(query, zone, LIMITS), view, rollups)
-    [of] = planned.slices()
-    return of.source
-
-
-async def test_a_plan_reads_no_counter(store: WatchedStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chunks and deltas are not touched for it, whatever it plans."""
-    read: list[str] = []
-    for name in ("cells", "deltas", "widget_versions"):
-        monkeypatch.setattr(AccountTransaction, name, lambda *_args, name=name: read.append(name))
-    with store.inline_view(ACCOUNT) as view:
-        for query in (QUERY, QUERY._replace(filter=Filter(operators=Ids(frozenset({"a"}))))):
-            source_of(query, RollupCache(64 << 20), view)
-    assert not read
-
-
-async def test_a_plan_says_where_each_chunk_comes_from(store: WatchedStore) -> None:
-    """From cells, until they are read; then from one rollup of all, or from those of the chunks that fit."""
-    rollups = RollupCache(64 << 20)
-    with store.inline_view(ACCOUNT) as view:
-        unread = source_of(QUERY, rollups, view)
-        assert isinstance(unread, ByChunk)
-        assert len(unread.chunks) == CHUNKS
-        assert not any(chunk.rollups for chunk in unread.chunks)
-        answer(QUERY, LIMITS, rollups, view)
-        whole = source_of(QUERY, rollups, view)
-        assert isinstance(whole, CachedWhole)
-        assert whole.known_rows == 2 * CHUNKS
-        start, end = (day * 96 for day in (FIRST_DAY + 2, FIRST_DAY + 357))
-        cut = source_of(QUERY._replace(range=QuarterHourRange(start + 1, end)), rollups, view)
-        assert isinstance(cut, ByChunk)
-        assert [bool(chunk.rollups) for chunk in cut.chunks] == [False, *(CHUNKS - 2) * [True], False]
-        named = source_of(QUERY._replace(filter=Filter(operators=Ids(frozenset({"a"})))), rollups, view)
-        assert isinstance(named, LookUp)
-
-
-async def test_a_plan_is_a_value(store: WatchedStore) -> None:
-    """Nothing of a reading is kept in it: read again, it says the same of as many rows."""
-    none = RollupCache(0)
-    with store.inline_view(ACCOUNT) as view:
-        planned = plan(outline(QUERY, calendar.zone("Europe/Berlin"), LIMITS), view, none)
-        for _ in range(2):
-            assert read_view(planned, QueryLimits(rows_max=2 * CHUNKS), none, view).rows == 2 * CHUNKS
-
-
-async def test_cached_rows_are_refused_before_anything_is_read(
-    store: WatchedStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The plan knows how many they are."""
-    rollups = RollupCache(64 << 20)
-    with store.inline_view(ACCOUNT) as view:
-        answer(QUERY, LIMITS, rollups, view)
-        monkeypatch.setattr(AccountTransaction, "cells", None)
-        monkeypatch.setattr(AccountTransaction, "deltas", None)
-        with pytest.raises(LimitExceededError, match="rows_max"):
-            answer(QUERY, QueryLimits(rows_max=2 * CHUNKS - 1), rollups, view)
 
 
 @pytest.mark.parametrize("short", [True, False])
@@ -252,13 +161,3 @@ async def test_deltas_of_both_periods_are_read_once(store: WatchedStore, monkeyp
     with store.inline_view(ACCOUNT) as view:
         answer(QUERY._replace(compare_to=DateRange(date(2024, 1, 1), date(2025, 1, 1))), LIMITS, RollupCache(0), view)
     assert read == [Kpi.FEEDBACK_COUNT]
-
-
-def test_a_span_fits_where_no_bucket_is_cut() -> None:
-    """An end that lies outside, or on an edge, cuts none."""
-    edges = calendar.buckets(0 + 20_000 * 96, 20_010 * 96, Granularity.DAY, calendar.zone("UTC")).edges
-    start, end = int(edges[0]), int(edges[-1])
-    for span in ((start, end), (start - 5, end + 5), (start + 96, end - 96), (start - 1, start + 96)):
-        assert fits(edges, QuarterHourRange(*span))
-    for span in ((start + 1, end), (start, end - 1), (start + 95, end + 5)):
-        assert not fits(edges, QuarterHourRange(*span))

@@ -14,7 +14,6 @@ from telwerkd.application.commands.chunk_merging import compact as compacted
 from telwerkd.application.ports import Snapshot
 from telwerkd.application.query import cost
 from telwerkd.application.query.question import Filter, Ids, PreviousPeriod, Query, QueryLimits
-from telwerkd.application.query.rank import _in_order
 from telwerkd.application.query.result import Answer
 from telwerkd.application.query.rollup_cache import RollupCache
 from telwerkd.application.query.runner import Queries
@@ -422,10 +421,3 @@ async def test_a_batch_shares_the_rows(asking: Asking) -> None:
     assert isinstance(first, Answer)
     assert isinstance(second, LimitExceededError)
     assert "rows_max" in second.message
-
-
-def test_many_keys_come_in_their_order() -> None:
-    """Sorted in runs, that are merged."""
-    keys = [(f"{n * 7919 % 10_007}",) for n in range(10_007)]
-    assert [keys[place] for place in _in_order(keys)] == sorted(keys)
-    assert _in_order([]) == []
