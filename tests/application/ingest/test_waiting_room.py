@@ -1,46 +1,19 @@
 """Accounts take turns: no account fills a transaction, or the waiting room, that others wait for."""
 
-import asyncio
 import itertools
-import sys
-from itertools import pairwise
 
 import pytest
 
-from telwerkd.application.batches import Batch, IngestLimits, Rejected, Submitted, Verdict, weight_of, weights_of
-from telwerkd.application.ingest.pending import BatchSlice, Pending
+from telwerkd.application.batches import IngestLimits, Rejected, Submitted, Verdict, weight_of
+from telwerkd.application.ingest.pending import BatchSlice
 from telwerkd.application.ingest.waiting_room import WaitingRoom
-from telwerkd.application.sharing.memory_budget import MemoryBudget
 from telwerkd.domain.conversation.events import (
-    Event,
-    Kind,
-    Message,
     PageVisited,
-    PostChatSurveyAnswered,
-    Sender,
-    SurveyAnswer,
 )
 from telwerkd.domain.errors import QuotaExceededError, Reason, UnavailableError
-from telwerkd.domain.ids import AccountId, ConversationId, EventId, Micros, WidgetId
+from telwerkd.domain.ids import AccountId
 from telwerkd.process.monotonic_clock import monotonic
-
-BIG, SMALL, OTHER = AccountId("big"), AccountId("small"), AccountId("other")
-HELLO = Message(Sender.CONTACT)
-
-
-def events(count: int, kind: Kind = HELLO, conversations: int = 1) -> list[Submitted]:
-    return [
-        Submitted(ConversationId(f"c{n % conversations}"), Event(EventId(f"e{n}"), Micros(n), 0, WidgetId("web"), kind))
-        for n in range(count)
-    ]
-
-
-def survey(answers: int) -> PostChatSurveyAnswered:
-    return PostChatSurveyAnswered(tuple(SurveyAnswer(f"q{n}", "o") for n in range(answers)))
-
-
-def pending(account: AccountId, batch: list[Submitted]) -> Pending:
-    return Pending(account, batch, asyncio.get_running_loop().create_future())
+from tests.application.ingest.waiting import BIG, OTHER, SMALL, events, pending, survey
 
 
 def taken(parts: list[BatchSlice]) -> dict[AccountId, int]:
@@ -257,55 +230,3 @@ async def test_an_event_that_is_heavier_than_a_transaction_is_taken_alone():
     room = WaitingRoom(IngestLimits(transaction_events_max=2))
     room.add(pending(BIG, events(2, survey(100))))
     assert [len(part.places) for part in room.take((), merges_accounts=True)] == [1]
-
-
-async def test_a_batch_that_comes_in_pieces_is_weighed_as_it_comes():
-    """So a large one is never gone through as a whole; its weights are those of its events."""
-    batch = Batch()
-    batch.add(events(3))
-    batch.add(events(2, survey(100)))
-    assert batch.weights == [1, 1, 1, 27, 27] == weights_of(list(batch))
-    assert pending(BIG, batch).waiting_weight == 57
-
-
-@pytest.mark.parametrize("how", ["answered", "failed"])
-async def test_a_batch_that_is_over_counts_nothing_when_its_caller_goes(how: str) -> None:
-    """Both may happen in one turn of the event loop; what was counted then, nobody would release."""
-    budget, batch = MemoryBudget(10**6), pending(SMALL, events(3))
-    part = batch.take(10)
-    batch.verdicts.cancel()
-    if how == "answered":
-        batch.answer(part.places, [Verdict.ACCEPTED] * 3)
-    else:
-        batch.fail(UnavailableError(Reason.SHUTTING_DOWN, "", 1.0))
-    batch.count_in(budget)
-    assert budget.bytes_reserved == 0
-
-
-@pytest.mark.parametrize("how", ["failed", "dropped", "refused"])
-async def test_the_events_of_a_batch_that_is_not_stored_are_freed_a_few_at_a_time(how: str) -> None:
-    """Half a million answers, freed in one turn of the event loop, keep every other call waiting for 50 ms."""
-    mine = events(1_000)
-    unused = [sys.getrefcount(mine[n]) for n in range(1_000)]
-    budget = MemoryBudget(10**6)
-    batch = Pending(SMALL, mine, asyncio.get_running_loop().create_future(), budget.reserve(10, "a request"))
-
-    def held() -> int:
-        return sum(sys.getrefcount(mine[n]) > unused[n] for n in range(1_000))
-
-    before = held()
-    if how == "failed":
-        batch.fail(UnavailableError(Reason.SHUTTING_DOWN, "", 1.0))
-        batch.verdicts.exception()
-    elif how == "dropped":
-        batch.withdraw()
-    else:
-        batch.let_go()
-    turns = [held()]
-    while turns[-1]:
-        assert budget.bytes_reserved == 10
-        await asyncio.sleep(0)
-        turns.append(held())
-    assert before == 1_000
-    assert max(more - less for more, less in pairwise([before, *turns])) <= 50
-    assert budget.bytes_reserved == 0
