@@ -27,7 +27,7 @@ from telwerkd.domain.conversation.effects import Effect
 from telwerkd.domain.conversation.facts import FactChange
 from telwerkd.domain.conversation.fold import fold
 from telwerkd.domain.conversation.state import State
-from telwerkd.domain.counting.cells import place_of
+from telwerkd.domain.counting.cells import chunk_and_slot
 from telwerkd.domain.counting.counters import ChunkKey, Slots, chunk_deltas
 from telwerkd.domain.counting.deltas import DeltaEntries, DeltaEntry, Deltas
 from telwerkd.domain.counting.fingerprint import FingerprintKey, Fingerprints
@@ -260,7 +260,7 @@ def _differences(snapshot: ScanView, hours: _OpeningHours, parts: set[Fingerprin
                     add(key, slot, times * n)
     for key, blob in snapshot.every_chunk(_known_already):
         cells = unpacked(key.measure, [0], [blob])
-        _, in_slots = place_of(cells.quarter_hour, cells.code)
+        _, in_slots = chunk_and_slot(cells.quarter_hour, cells.code)
         for slot, n in zip(in_slots.tolist(), cells.n.tolist(), strict=True):
             add(key, slot, -n)
     only = {key: {slot: n for slot, n in slots.items() if n} for key, slots in differences.items()}

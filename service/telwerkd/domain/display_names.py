@@ -31,7 +31,7 @@ class NameKey(NamedTuple):
 
     @property
     def parts(self) -> tuple[str, str]:
-        """The question's id (empty but for an option) and the thing's own."""
+        """The question's id (empty but for an option) and the thing's own id."""
         return value_answer(self.id) if self.kind is NameKind.OPTION else ("", self.id)
 
 
@@ -48,7 +48,7 @@ _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def flaw_of(name: str) -> str:
-    """What is wrong with the characters of a name; empty if nothing is. The text never has the name in it."""
+    """Returns what is wrong with the characters of a name; empty if nothing is. The text never quotes the name."""
     if _CONTROL.search(name):
         return "contains a control character"
     if _BIDI.search(name):
@@ -59,7 +59,7 @@ def flaw_of(name: str) -> str:
 
 
 def _is_blank(character: str) -> bool:
-    """White space, and what shows nothing: format and other invisible characters."""
+    """Whether a character is white space or invisible, as format characters are."""
     return character.isspace() or unicodedata.category(character) in {"Cf", "Mn", "Me"} or character in _FILLERS
 
 
@@ -68,12 +68,12 @@ _FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 
 def folded(text: str) -> str:
-    """A text without the case of its letters, for a search by prefix."""
+    """Returns a text with its case folded, for a search by prefix."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def keys_of_value(kind: ValueKind, value: str) -> Iterator[NameKey]:
-    """The things that a value of a KPI of this kind consists of, as far as they can have names."""
+    """Yields the keys of the things in a value of this kind that can have display names."""
     match kind:
         case ValueKind.GOAL:
             yield NameKey(NameKind.GOAL, value)

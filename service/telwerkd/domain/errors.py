@@ -114,7 +114,7 @@ class InvalidArgumentError(TelwerkError):
     def of(
         cls, field: RequestPart | str, description: str, reason: Reason = Reason.INVALID_REQUEST
     ) -> "InvalidArgumentError":
-        """The common case: one part, or one field."""
+        """Returns the error of one violation: of one request part, or of one field."""
         return cls([FieldViolation(field, description)], reason)
 
 

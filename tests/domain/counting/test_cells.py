@@ -4,7 +4,14 @@ from collections import Counter
 
 from hypothesis import given, strategies as st
 
-from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, chunk_of, chunks_within, parts_of, place_of, unpack
+from telwerkd.domain.counting.cells import (
+    CHUNK_QUARTER_HOURS,
+    chunk_and_slot,
+    chunk_of,
+    chunks_within,
+    parts_of,
+    unpack,
+)
 from tests.domain.counting.packing import contents, law, packed
 
 QUARTER_HOURS = st.integers(-10 * CHUNK_QUARTER_HOURS, 10 * CHUNK_QUARTER_HOURS)
@@ -12,7 +19,7 @@ QUARTER_HOURS = st.integers(-10 * CHUNK_QUARTER_HOURS, 10 * CHUNK_QUARTER_HOURS)
 
 @given(QUARTER_HOURS, st.integers(0, 1_300))
 def test_a_slot_says_again_what_it_was_made_of(quarter_hour: int, code: int):
-    chunk, slot = place_of(quarter_hour, code)
+    chunk, slot = chunk_and_slot(quarter_hour, code)
     of_slot, of_chunk = parts_of(slot)
     assert (of_slot, chunk * CHUNK_QUARTER_HOURS + of_chunk) == (code, quarter_hour)
     assert chunk == chunk_of(quarter_hour)

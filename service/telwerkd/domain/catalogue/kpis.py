@@ -40,7 +40,7 @@ class KpiInfo(KpiSpec, frozen=True, kw_only=True):
 
 
 def by_id(kpi_id: str) -> KpiInfo:
-    """The KPI of an id.
+    """Returns the KPI of an id.
 
     Raises:
         InvalidArgumentError: there is none; the text has the nearest id if one is near, and all there are.
@@ -49,7 +49,7 @@ def by_id(kpi_id: str) -> KpiInfo:
 
 
 def named(kpi_id: str, known: Mapping[str, KpiInfo]) -> KpiInfo:
-    """The one of an id among those known.
+    """Returns the entry of an id among those known.
 
     Raises:
         InvalidArgumentError: there is none; the text has the nearest id if one is near, and all there are.
@@ -66,7 +66,7 @@ def named(kpi_id: str, known: Mapping[str, KpiInfo]) -> KpiInfo:
 
 
 def language(code: str) -> Language:
-    """The language of a code such as `nl` or `de-AT`: a region after it is ignored. English for any other."""
+    """Returns the language of a code such as `nl` or `de-AT`, whose region is ignored; English for an unknown code."""
     primary = code.replace("_", "-").partition("-")[0].lower()
     return next((known for known in Language if known == primary), Language.EN)
 
@@ -81,7 +81,7 @@ def _info(spec: KpiSpec) -> KpiInfo:
 
 
 def _known_values(kpi: Kpi) -> tuple[KnownValue, ...]:
-    """All values known beforehand are numbered from 1: stars, actions, outcomes, senders and ends."""
+    """Returns the known values of a KPI, numbered from 1 in the order of their texts, with these in every language."""
     by_language = [[(code, value) for value in texts.kpis[kpi].values] for code, texts in TEXTS.items()]
     return tuple(
         KnownValue(numbered_value(number), MappingProxyType(dict(translations)))

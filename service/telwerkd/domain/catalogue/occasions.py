@@ -4,7 +4,7 @@ import enum
 
 
 class Occasion(enum.Enum):
-    """What of a conversation KPIs look at: what happens in it may be counted under those that name it."""
+    """A kind of happening in a conversation. Each KPI names in its specification the occasions that it may count."""
 
     ACTION = enum.auto()
     """An inactivity action."""

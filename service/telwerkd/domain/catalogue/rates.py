@@ -23,19 +23,19 @@ SPLITS_ABOVE_ALONE = frozenset({Dimension.VALUE, Dimension.TOPIC, Dimension.QUES
 
 
 class Term(NamedTuple):
-    """A KPI above or below the line, or its facts of one value."""
+    """A term of a rate's numerator or denominator: all facts of a KPI, or those of one value."""
 
     kpi: Kpi
     value: str = ""
 
     @property
     def info(self) -> KpiInfo:
-        """The KPI."""
+        """The KPI, with its texts."""
         return CATALOGUE[self.kpi]
 
 
 class RateInfo(KpiInfo, frozen=True, kw_only=True):
-    """A rate with its texts. All that it does not say itself is that of the KPI above the line."""
+    """A rate with its texts. Every field that it does not define itself is that of its numerator's KPI."""
 
     rate_id: str
     above: Term
@@ -51,22 +51,22 @@ class RateInfo(KpiInfo, frozen=True, kw_only=True):
 
     @property
     def dimensions(self) -> tuple[Dimension, ...]:
-        """Those of the KPI above; not by value where the rate is of one value."""
+        """The dimensions of the numerator's KPI, without the value where the numerator counts one value only."""
         return tuple(d for d in self.above.info.dimensions if not self.above.value or d is not Dimension.VALUE)
 
     @property
     def kpis(self) -> tuple[Kpi, ...]:
-        """All that it is made of, each once."""
+        """The KPIs of numerator and denominator, each once."""
         return tuple(dict.fromkeys([self.above.kpi, *(term.kpi for term in self.below)]))
 
 
 def below_the_line(info: KpiInfo) -> tuple[Term, ...]:
-    """What is below the line; nothing where it is no rate."""
+    """Returns the terms of the denominator; none for a KPI that is no rate."""
     return info.below if isinstance(info, RateInfo) else ()
 
 
 def above_value(info: KpiInfo) -> str:
-    """The one value that a rate counts above the line; empty for all values, and for what is no rate."""
+    """Returns the one value that a rate's numerator counts; empty for all values, and for a KPI that is no rate."""
     return info.above.value if isinstance(info, RateInfo) else ""
 
 
@@ -122,7 +122,7 @@ RATES: Mapping[str, RateInfo] = MappingProxyType({rate.id: rate for rate in _RAT
 
 
 def asked_by_id(asked_id: str) -> KpiInfo:
-    """The KPI, the service time or the rate of an id.
+    """Returns the KPI, the service time or the rate of an id.
 
     Raises:
         InvalidArgumentError: there is none; the text has the nearest id if one is near, and all there are.

@@ -1,4 +1,4 @@
-"""Service times: KPIs of durations told once more, counting only what lies in opening hours (R-SERVICE-1).
+"""Service times: KPIs of durations measured a second time, within opening hours only (R-SERVICE-1).
 
 Each is asked about by an id of its own, as a KPI is, so that whatever can be asked of durations can be asked of it.
 """
@@ -17,7 +17,7 @@ SERVICE_TIME_TEXTS: Mapping[Language, Mapping[Kpi, KpiText]] = MappingProxyType(
 
 
 class ServiceTimeInfo(KpiInfo, frozen=True, kw_only=True):
-    """A KPI told in service time, with texts of its own. All else is that of the KPI."""
+    """A KPI measured in service time, with texts of its own. All its other fields are those of the KPI."""
 
     @property
     def id(self) -> str:
@@ -38,7 +38,7 @@ SERVICE_TIMES: Mapping[str, ServiceTimeInfo] = MappingProxyType(
 
 
 def counted_by_id(counted_id: str) -> KpiInfo:
-    """The KPI or the service time of an id: of each, facts are counted.
+    """Returns the KPI or the service time of an id: whatever has counters of its own, which rates have not.
 
     Raises:
         InvalidArgumentError: there is none; the text has the nearest id if one is near, and all there are.

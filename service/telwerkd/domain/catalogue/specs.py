@@ -1,6 +1,6 @@
 """The KPIs as the service treats them: one `KpiSpec` each, from which counters, queries and the catalogue follow.
 
-A KPI is added here, with its texts (`telwerkd.domain.catalogue.texts`) and the place in the fold that counts it;
+A KPI is added here, with its texts (`telwerkd.domain.catalogue.texts`) and the line of the fold that counts it;
 CONTRIBUTING.md has the list.
 """
 
@@ -144,7 +144,7 @@ class KpiSpec(msgspec.Struct, frozen=True, kw_only=True):
     has_mean: bool = False
     """A mean of the values is given beside the count."""
     service_time_id: str = ""
-    """Its durations are told a second time under this id, as far as they lie in opening hours (R-SERVICE-1)."""
+    """The id under which its durations are measured in service time too (R-SERVICE-1); empty where they are not."""
     is_held_back: bool = False
     """Facts may wait for the first message; a query then also says how many are waiting."""
     holds_back_many: bool = False

@@ -13,50 +13,50 @@ SEPARATOR = "\x1f"
 
 
 class OfflineAssignment(IntEnum):
-    """What became of a returning contact whose operator was away (R-KPI6-1)."""
+    """The outcome for a contact that returned while the operator was away (R-KPI6-1)."""
 
     ASSIGNED = 1
     NO_OPERATOR_AVAILABLE = 2
 
 
 class ConversationEnd(IntEnum):
-    """Which end of a conversation it is (R-KPI12-2)."""
+    """Whether a conversation ends for the first time or again (R-KPI12-2)."""
 
     FIRST = 1
     AGAIN = 2
 
 
 def stars_value(stars: int) -> str:
-    """KPI 1: the digit."""
+    """Returns the value of KPI 1: the digit."""
     return str(stars)
 
 
 def numbered_value(of: int) -> str:
-    """KPI 5, 6, 11, 12 and 18: the number of the action, outcome, sender or end."""
+    """Returns the value of KPI 5, 6, 11, 12 or 18: the number of the action, outcome, sender or end."""
     return str(int(of))
 
 
 def topics_value(topics: Iterable[str]) -> str:
-    """KPI 8: the set's topics, sorted by their bytes, each once."""
+    """Returns the value of KPI 8: the set's topics, sorted by their bytes, each once."""
     return SEPARATOR.join(sorted(set(topics)))
 
 
 def value_topics(value: str) -> tuple[str, ...]:
-    """The topics of a value of KPI 8."""
+    """Returns the topics of a value of KPI 8."""
     return tuple(value.split(SEPARATOR))
 
 
 def answer_value(question_id: str, option_id: str) -> str:
-    """KPI 9 and 10: question and option."""
+    """Returns the value of KPI 9 or 10: question id and option id, joined."""
     return question_id + SEPARATOR + option_id
 
 
 def value_answer(value: str) -> tuple[str, str]:
-    """Question and option of a value of KPI 9 or 10."""
+    """Returns the question id and the option id of a value of KPI 9 or 10."""
     question_id, _, option_id = value.partition(SEPARATOR)
     return question_id, option_id
 
 
 def duration_value(begin: Micros, end: Micros) -> str:
-    """KPI 14 to 17: the whole milliseconds between two events, the earlier first (R-TIME-1)."""
+    """Returns the value of KPI 14 to 17: the whole milliseconds between two events, the earlier first (R-TIME-1)."""
     return str((end - begin) // 1_000)

@@ -52,19 +52,19 @@ OFFLINE_ASSIGNMENTS = {
 def fact_of(state: State, event: Event, kpi: Kpi, value: str) -> Fact:
     """Returns a fact of an event, on the event's own widget (R-FACT-4).
 
-    It is for whoever is assigned in `state`, which is that just before the event (R-FACT-2), be it nobody (R-FACT-3),
-    in the group that the conversation has then (R-FACT-6).
+    Its operator and group are those assigned in `state`, the state just before the event (R-FACT-2, R-FACT-6); the
+    operator may be nobody (R-FACT-3).
     """
     return Fact(kpi, value, state.operator, state.group, event.widget_id, event.occur_time, event.event_id)
 
 
 def counted(state: State, event: Event, kpi: Kpi, value: str = "") -> FactChange:
-    """Returns that a fact of an event is counted."""
+    """Returns the effect of a counted fact of an event."""
     return FactChange(_COUNTED, fact_of(state, event, kpi, value))
 
 
 def left_out(event: Event, kpi: Kpi, rule: Rule) -> LeftOut:
-    """Returns that an event is not counted under a KPI, and the rule that says so."""
+    """Returns the effect of an event that is not counted under a KPI, with the rule that excludes it."""
     return LeftOut(kpi, event.event_id, rule)
 
 

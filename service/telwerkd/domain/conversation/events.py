@@ -17,7 +17,7 @@ from telwerkd.domain.ids import NOBODY, EventId, GoalId, Micros, OperatorGroupId
 from telwerkd.domain.time.opening_hours import ScheduleId
 
 Order: TypeAlias = tuple[int, int, int, str]
-"""An event's place: `(occur_time, sequence, rank, event_id)` (R-ORDER-2, R-ORDER-3).
+"""An event's sort key within its conversation: `(occur_time, sequence, rank, event_id)` (R-ORDER-2, R-ORDER-3).
 
 Code points compare as UTF-8 bytes do (R-ORDER-5).
 """
@@ -63,7 +63,7 @@ class _Kind(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 @final
 class WentLive(_Kind, frozen=True, array_like=True, gc=False, tag="live"):
-    """The conversation is live; `limit` is the one that holds, `sent_limit` what the producer said itself."""
+    """The conversation is live; `limit` is the response limit in force, `sent_limit` the one that the producer sent."""
 
     rank: ClassVar[int] = 0
     sent_limit: Micros | None = None
@@ -72,7 +72,7 @@ class WentLive(_Kind, frozen=True, array_like=True, gc=False, tag="live"):
 
 @final
 class Resumed(_Kind, frozen=True, array_like=True, gc=False, tag="resume"):
-    """An ended conversation goes on; live only when told so."""
+    """An ended conversation goes on. It is not live until a `WentLive` follows."""
 
     rank: ClassVar[int] = 0
 
@@ -81,7 +81,7 @@ class Resumed(_Kind, frozen=True, array_like=True, gc=False, tag="resume"):
 class Message(_Kind, frozen=True, array_like=True, gc=False, tag="msg"):
     """Someone sent a message; any message starts the conversation (R-MSG-1).
 
-    `operator` is who wrote an operator's message, where the producer says so (R-MSG-5); of others' it says nothing.
+    `operator` is the author of an operator's message, where the producer names one (R-MSG-5); unused for other senders.
     """
 
     rank: ClassVar[int] = 1
@@ -138,7 +138,7 @@ class TopicsSet(_Kind, frozen=True, array_like=True, gc=False, tag="topics"):
 
 
 class _Survey(_Kind, frozen=True, array_like=True, gc=False):
-    """Base of those with answers."""
+    """Base of the kinds that carry survey answers."""
 
     answers: tuple[SurveyAnswer, ...]
 
@@ -232,11 +232,11 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def order(self) -> Order:
-        """Its place among the events of its conversation."""
+        """The sort key of the event within its conversation (R-ORDER-4)."""
         return (self.occur_time, self.sequence, self.kind.rank, self.event_id)
 
     def same_content(self, other: "Event") -> bool:
-        """Whether a producer sent the same twice: all but what the settings of the moment added (R-DUP-4)."""
+        """Whether two events were sent alike: all fields are equal but those that the settings added (R-DUP-4)."""
         return self.as_sent() == other.as_sent()
 
     def as_sent(self) -> "Event":

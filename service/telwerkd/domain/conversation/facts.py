@@ -13,7 +13,7 @@ from telwerkd.domain.time.opening_hours import ScheduleId
 
 
 class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One thing counted: for whom (assigned just before `event_id`), where, when, and which value."""
+    """One thing counted: KPI and value, the operator and group assigned just before the event, widget and instant."""
 
     kpi: Kpi
     value: str
@@ -34,7 +34,7 @@ class Change(enum.Enum):
 
 
 class Rule(enum.Enum):
-    """Why something was left out, in the words of docs/rules.md; beside each the rules that say so."""
+    """Why something was left out, in the words of docs/rules.md; beside each reason, the rules behind it."""
 
     NO_OPERATOR = "no operator was assigned"  # R-KPI1-2, R-KPI2-2, R-KPI7-3
     NO_MESSAGE = "no message had been sent yet"  # R-KPI7-4
@@ -67,7 +67,7 @@ class Rule(enum.Enum):
 
 
 class InHours(msgspec.Struct, frozen=True, gc=False):
-    """What a duration in service time follows from, beside the instant of its fact (R-SERVICE-1)."""
+    """A duration's beginning and opening hours: with its fact's instant they give the service time (R-SERVICE-1)."""
 
     since: Micros
     """When the duration began."""
@@ -75,7 +75,7 @@ class InHours(msgspec.Struct, frozen=True, gc=False):
 
 
 class FactChange(msgspec.Struct, frozen=True, gc=False):
-    """A fact, and what became of it."""
+    """A fact, and what a step does with it."""
 
     change: Change
     fact: Fact

@@ -224,7 +224,7 @@ def _stop_being_live(state: State, rule: Rule) -> tuple[State, Effects]:
 
 
 def _ended(state: State, event: Event) -> tuple[State, Effects]:
-    """Ended also ends being live (R-KPI3-6), and counts once (R-KPI4-1, R-KPI4-2), whatever KPI 3 did (R-FROZEN-2)."""
+    """Ends the live stretch (R-KPI3-6) and counts KPI 4, once (R-KPI4-1, R-KPI4-2), whatever KPI 3 did (R-FROZEN-2)."""
     state, effects = _stop_being_live(state, Rule.ENDED_IN_TIME)
     state = _with(state, ended=True)
     if state.answered:
@@ -239,7 +239,7 @@ def _ended(state: State, event: Event) -> tuple[State, Effects]:
 
 
 def _message(state: State, event: Event, sender: Sender) -> tuple[State, Effects]:
-    """Any message starts the conversation (R-MSG-1); an operator's answers (R-MSG-2), a proactive one too (R-MSG-3)."""
+    """Starts the conversation on any message (R-MSG-1); an operator's message also answers (R-MSG-2, R-MSG-3)."""
     effects: Effects = ()
     if not state.started:
         state, effects = _release(state)
@@ -255,7 +255,7 @@ def _message(state: State, event: Event, sender: Sender) -> tuple[State, Effects
 
 
 def _release(state: State) -> tuple[State, Effects]:
-    """The first message: what was held back counts, at the instant at which it happened (R-KPI8-5, R-KPI9-2)."""
+    """Releases the held facts on the first message: each counts at its own instant (R-KPI8-5, R-KPI9-2)."""
     facts: Sequence[Fact] = (*state.held, state.topics) if state.topics else state.held
     effects = tuple(FactChange(change, fact) for fact in facts for change in (Change.RELEASED, Change.COUNTED))
     return _with(state, started=True, held=()), effects
@@ -272,7 +272,7 @@ def _pre_chat(state: State, event: Event, answers: tuple[SurveyAnswer, ...]) -> 
 
 
 def _topics(state: State, event: Event, value: str) -> tuple[State, Effects]:
-    """Newly set topics replace the earlier ones, which are taken back where they were counted.
+    """Counts newly set topics in place of the earlier ones, which are taken back where they were counted.
 
     R-KPI8-1, R-KPI8-2, R-KPI8-3, R-KPI8-4, R-KPI8-5, R-KPI8-6. KPI 8 alone is revisable (R-FROZEN-3).
     """
@@ -292,14 +292,14 @@ def _topics(state: State, event: Event, value: str) -> tuple[State, Effects]:
 
 
 def _if_operator(state: State, event: Event, kpi: Kpi, value: str) -> Effects:
-    """KPI 1 and 2 count while an operator is assigned (R-KPI1-2, R-KPI2-2); a group alone is none (R-ASSIGN-3)."""
+    """Counts KPI 1 or 2 if an operator is assigned (R-KPI1-2, R-KPI2-2); a group alone does not do (R-ASSIGN-3)."""
     if state.operator == NOBODY:
         return (left_out(event, kpi, Rule.NO_OPERATOR),)
     return (counted(state, event, kpi, value),)
 
 
 def _action(state: State, event: Event, action: InactivityAction) -> Effects:
-    """Each action counts (R-KPI5-1), and that is all: it assigns nobody (R-KPI5-4) and is no message (R-MSG-4)."""
+    """Counts an action (KPI 5, 6; R-KPI5-1). It assigns nobody (R-KPI5-4) and is no message (R-MSG-4)."""
     action_counted = counted(state, event, Kpi.INACTIVITY_ACTIONS, numbered_value(action))
     outcome = OFFLINE_ASSIGNMENTS.get(action)
     if outcome is None:
@@ -308,7 +308,7 @@ def _action(state: State, event: Event, action: InactivityAction) -> Effects:
 
 
 def _goals(state: State, event: Event, goals: Sequence[str]) -> Effects:
-    """Every reach counts (R-KPI7-1), live or not (R-KPI7-6), except as R-KPI7-3, R-KPI7-4 and R-KPI7-5 say."""
+    """Counts every reached goal (R-KPI7-1), live or not (R-KPI7-6), but for R-KPI7-3, R-KPI7-4 and R-KPI7-5."""
     if not goals:
         return (left_out(event, Kpi.GOALS_REACHED, Rule.NO_GOAL_MATCHED),)
     if state.operator == NOBODY:

@@ -73,7 +73,7 @@ class GoalMatcher:
                 self._goals.setdefault(normalize(goal.url), set()).add(goal.goal_id)
 
     def match(self, url: str) -> tuple[GoalId, ...]:
-        """The goals that a visit of this page reaches, sorted, each once. None for a URL that is not valid."""
+        """Returns the goals that a visit of this page reaches, sorted, each once; none for a URL that is not valid."""
         if not self._goals:
             return ()
         try:
@@ -93,7 +93,7 @@ def matches(goal_url: str, url: str) -> bool:
 
 
 def valid_url(url: str) -> str | None:
-    """Why this is not an absolute http or https URL (R-KPI7-9), in words for the caller; None if it is one."""
+    """Returns why this is not an absolute http or https URL (R-KPI7-9), in words for the caller; None if it is one."""
     try:
         normalize(url)
     except ValueError as error:
@@ -103,7 +103,7 @@ def valid_url(url: str) -> str | None:
 
 @lru_cache(_PAGES_MAX)
 def normalize(url: str) -> NormalizedUrl:
-    """The URL as it is matched. Raises ValueError, saying why, if it is not an absolute http or https URL."""
+    """Returns the URL as it is matched. Raises ValueError, with the reason, if it is no absolute http or https URL."""
     parts = _split(url)
     port = parts.port
     return NormalizedUrl(
@@ -116,7 +116,7 @@ def normalize(url: str) -> NormalizedUrl:
 
 
 def url_digest(url: str) -> bytes:
-    """16 bytes that tell URLs apart without keeping them (R-KEEP-7): of the URL as sent, to recognise a resend."""
+    """Returns a digest of 16 bytes of a URL as sent: a resend is recognised without keeping the URL (R-KEEP-7)."""
     return blake2b(url.encode(), digest_size=16).digest()
 
 
@@ -155,7 +155,7 @@ def _host(host: str) -> str:
 
 
 def _folded(host: str) -> str:
-    """As browsers fold a host, near enough: compatibility forms, lower case letter by letter, and the CJK full stop.
+    """Returns a host folded nearly as browsers do: compatibility forms, lower case by letter, and the CJK full stop.
 
     The standard library's codec is the older IDNA, which would turn "straße" into "strasse": another host.
     """
@@ -168,7 +168,7 @@ def _ascii_label(label: str) -> str:
 
 
 def _encoded(text: str) -> str:
-    """A path or query in one spelling (RFC 3986, 6.2.2): decoded where that is harmless, upper-case hex elsewhere."""
+    """Returns a path or query in one spelling (RFC 3986, 6.2.2): decoded where harmless, upper-case hex elsewhere."""
     if text.isalnum() and text.isascii():
         return text
     text = _STRAY_PERCENT.sub("%25", text)

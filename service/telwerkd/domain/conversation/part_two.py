@@ -59,7 +59,7 @@ def by_part_two(before: State, after: State, event: Event, effects: Effects) -> 
 
 
 def _on_message(before: State, after: State, event: Event, kind: Message) -> tuple[State, Effects]:
-    """Each message counts (R-KPI18-1), the first one as the start (R-KPI11-1); one of an operator may end a wait."""
+    """Counts a message (R-KPI18-1), the first one as the start too (R-KPI11-1); an operator's may end a wait."""
     if kind.sender is _OPERATOR:
         return _on_operator_message(before, after, event, kind.operator or before.operator)
     effects: Effects = (counted(before, event, _MESSAGES, _SENDERS[kind.sender]),)
@@ -82,7 +82,7 @@ def _on_message(before: State, after: State, event: Event, kind: Message) -> tup
 
 
 def _on_start(before: State, after: State, event: Event, sender: Sender) -> tuple[State, Effects]:
-    """The conversation's first message (R-KPI11-1); with an operator assigned, it is received too (R-KPI20-1)."""
+    """Counts the conversation as started (R-KPI11-1); with an operator assigned, as received too (R-KPI20-1)."""
     if before.purged:
         effects: Effects = (left_out(event, Kpi.CONVERSATIONS_STARTED, Rule.PURGED),)
     else:
@@ -91,7 +91,7 @@ def _on_start(before: State, after: State, event: Event, sender: Sender) -> tupl
 
 
 def _received(after: State, event: Event, effects: Effects) -> tuple[State, Effects]:
-    """It has started and an operator is assigned for the first time, by this event or before it (R-KPI20-1)."""
+    """Counts the conversation as received: it has started, and for the first time has an operator (R-KPI20-1)."""
     if after.purged:
         received: Effect = left_out(event, Kpi.CONVERSATIONS_RECEIVED, Rule.PURGED)
     else:
@@ -142,15 +142,15 @@ _NOR_ANSWERED = {Rule.ONCE_PER_CONVERSATION: Rule.LIMIT_HAD_PASSED}
 
 
 def _by(operator: OperatorId, before: State, event: Event, kpi: Kpi, value: str) -> FactChange:
-    """Returns that a fact of an operator's message is counted, for the one who wrote it (R-MSG-5, R-KPI18-2)."""
+    """Returns the effect of a fact of an operator's message, counted for its author (R-MSG-5, R-KPI18-2)."""
     fact = Fact(kpi, value, operator, before.group, event.widget_id, event.occur_time, event.event_id)
     return FactChange(_COUNTED, fact)
 
 
 def _on_first_answer(before: State, event: Event, operator: OperatorId) -> Effects:
-    """The first message of any operator: it may stop a running limit of KPI 3 in time (R-KPI13-1).
+    """Counts KPI 13 if the first message of any operator stops the running response timer in time (R-KPI13-1).
 
-    It is the other way in which a limit can be decided (R-KPI13-2, R-KPI13-4).
+    So a timer is either counted here or under KPI 3 (R-KPI13-2, R-KPI13-4).
     """
     timer = before.timer
     if before.unanswered_live or (timer is not None and timer.passed):
@@ -167,7 +167,7 @@ def _on_first_answer(before: State, event: Event, operator: OperatorId) -> Effec
 
 
 def _on_answer(before: State, event: Event, operator: OperatorId, waiting: Micros) -> Effects:
-    """A wait ends, live or not (R-KPI15-1)."""
+    """Counts the response time of a wait that an operator's message ends, live or not (R-KPI15-1)."""
     if waiting == UNKNOWN:
         return (left_out(event, _RESPONSE_TIME, Rule.PURGED),)
     lasted = _by(operator, before, event, _RESPONSE_TIME, duration_value(waiting, event.occur_time))
@@ -175,7 +175,7 @@ def _on_answer(before: State, event: Event, operator: OperatorId, waiting: Micro
 
 
 def _on_first_response(before: State, event: Event, operator: OperatorId, waiting: Micros, live: Live) -> Effects:
-    """A wait ends for the first time in a live stretch (R-KPI14-1); from the later beginning (R-KPI14-2)."""
+    """Counts the first response time of a live stretch (R-KPI14-1), from the later of both beginnings (R-KPI14-2)."""
     if UNKNOWN in (waiting, live.since):
         return (left_out(event, _FIRST_RESPONSE_TIME, Rule.PURGED),)
     since = max(waiting, live.since)
@@ -213,7 +213,7 @@ def _in_hours(lasted: FactChange, since: Micros, schedule: ScheduleId) -> FactCh
 
 
 def _on_stretch_end(before: State, event: Event) -> Effects:
-    """A live stretch ends (R-TIME-3), whatever else holds (R-KPI16-1, R-KPI16-2)."""
+    """Counts the duration of a live stretch that ends (R-TIME-3), whatever else holds (R-KPI16-1, R-KPI16-2)."""
     live = before.live
     if live is None:
         return ()
@@ -223,7 +223,7 @@ def _on_stretch_end(before: State, event: Event) -> Effects:
 
 
 def _on_ended(before: State, after: State, event: Event) -> tuple[State, Effects]:
-    """The conversation had not ended, and does: with it ends the episode (R-KPI12-1, R-KPI17-1, R-KPI17-3).
+    """Counts the end of a conversation that had not ended, and of its episode (R-KPI12-1, R-KPI17-1, R-KPI17-3).
 
     A wait that is open is closed without a fact (R-TIME-5). "Ended" while ended changes nothing (R-TIME-6).
     """
@@ -237,7 +237,7 @@ def _on_ended(before: State, after: State, event: Event) -> tuple[State, Effects
 
 
 def _end(before: State, event: Event) -> Effect:
-    """The first, or another one (R-KPI12-2)."""
+    """Returns the effect of an end: the conversation's first, or a further one (R-KPI12-2)."""
     if before.has_ended:
         return counted(before, event, Kpi.CONVERSATIONS_ENDED, _AGAIN)
     if before.purged:
@@ -260,7 +260,7 @@ def _end_of_episode(before: State, event: Event) -> Effect:
 
 
 def _on_assigned(before: State, after: State, event: Event, kind: Assigned) -> tuple[State, Effects]:
-    """An operator replaces another directly (R-KPI19-1, R-KPI19-4), or receives the conversation (R-KPI20-3)."""
+    """Counts a direct change of operator (R-KPI19-1, R-KPI19-4), or the conversation as received (R-KPI20-3)."""
     if kind.operator == NOBODY:
         return after, ()
     effects: Effects = ()

@@ -17,7 +17,7 @@ _with = msgspec.structs.replace
 
 
 def pass_timer(state: State, instant: Micros) -> State:
-    """Marks the timer as passed, with the assignment at it (R-KPI3-10), when an event comes that is later than it."""
+    """Marks a timer that is due before `instant` as passed, with the operator and group assigned then (R-KPI3-10)."""
     timer = state.timer
     if timer is None or timer.passed or timer.due >= instant:
         return state

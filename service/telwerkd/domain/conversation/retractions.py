@@ -1,4 +1,4 @@
-"""Retractions act on the log of a conversation, before it is folded: which events stand, and which were taken back."""
+"""Retractions act on the log of a conversation, before it is folded: they divide it into valid and retracted events."""
 
 from collections.abc import Iterable
 
@@ -9,11 +9,11 @@ from telwerkd.domain.ids import EventId
 def retract(
     events: Iterable[Event], awaited: Iterable[EventId] = ()
 ) -> tuple[list[Event], list[Event], tuple[EventId, ...]]:
-    """Divides a log into the events that stand and those taken back, and names the taken back that have not arrived.
+    """Returns the valid events of a log, the retracted ones, and the ids of retracted events that have not arrived.
 
-    It does not matter which comes first (R-BACK-2), and what never arrives takes nothing with it (R-BACK-3).
+    The order of arrival does not matter (R-BACK-2), and what never arrives takes nothing with it (R-BACK-3).
 
-    The retractions themselves are in neither: they act on the log, not on the state.
+    The retractions themselves are in neither list: they act on the log, not on the state.
     """
     log = list(events)
     gone = taken_back(log, awaited)
@@ -29,9 +29,9 @@ def retract(
 
 
 def taken_back(log: Iterable[Event], awaited: Iterable[EventId] = ()) -> set[EventId]:
-    """Returns the ids that the retractions of a log take back, and those that a base state `awaited`.
+    """Returns the ids that the retractions of a log take back, and those that a base state still awaits.
 
-    What a base state awaits stands if it is itself a retraction: all that named it came earlier.
+    An awaited event that is itself a retraction stays in force: whatever retracted it came earlier.
     """
     return {named for _, named in effective_retractions(log)}.union(awaited)
 

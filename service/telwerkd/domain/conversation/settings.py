@@ -41,14 +41,14 @@ class Widgets:
         self._matchers: dict[tuple[WidgetId, Micros], GoalMatcher] = {}
 
     def at(self, widget: WidgetId, instant: Micros) -> WidgetVersion | None:
-        """The version that holds at `instant`, the first one from the beginning of time (R-SET-2). None without any."""
+        """Returns the version in force at `instant`; before the first one, that one (R-SET-2). None without any."""
         versions = self.versions.get(widget)
         if not versions:
             return None
         return next((v for v in reversed(versions) if v.effective_time <= instant), versions[0])
 
     def schedule_at(self, widget: WidgetId, instant: Micros) -> ScheduleId:
-        """The opening hours of a widget, else the account's default, in the version that holds at `instant`.
+        """Returns the opening hours of a widget, else the account's default, in the version in force at `instant`.
 
         Empty where there are none (R-SERVICE-2).
         """
@@ -59,14 +59,14 @@ class Widgets:
         return b""
 
     def with_schedule(self, event: Event) -> Event:
-        """The event with the opening hours that hold for a duration that begins with it, if any (R-SERVICE-2)."""
+        """Returns the event with the opening hours of a duration that begins with it, if any (R-SERVICE-2)."""
         if not self.have_schedules or type(event.kind) not in _BEGINNINGS:
             return event
         schedule = self.schedule_at(event.widget_id, event.occur_time)
         return msgspec.structs.replace(event, schedule=schedule) if schedule else event
 
     def resolve(self, event: Event, url: str | None) -> Event:
-        """The event with what its widget's settings say about it, to be kept with it (R-SET-1).
+        """Returns the event with what its widget's settings add (limit, goals, opening hours), as it is kept (R-SET-1).
 
         A limit that the producer sent stays (R-KPI3-11). `url` is the page of a `PageVisited`, which is not kept.
         """

@@ -54,7 +54,7 @@ class ResponseTimer(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Hours(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The opening hours of the latest wait and episode, be it over or not: those of the event that began it.
+    """The opening hours of the latest wait and of the latest episode, open or over: those of the event that began it.
 
     Empty where there were none.
     """
@@ -69,7 +69,7 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """All that later events need to know of the earlier ones. A pure function of events and present instant."""
 
     order: Order = BEGINNING
-    """The place of the last event or timer. An event before it is late."""
+    """The order of the last event or timer. An event before it is late."""
     operator: OperatorId = NOBODY
     group: OperatorGroupId = NO_GROUP
     started: bool = False
@@ -114,7 +114,7 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def reached(self) -> Micros:
-        """The latest instant that it tells of: when a running timer is due, be it after every event; else its place."""
+        """The latest instant in the state: when its running timer is due; without one, that of the last event."""
         return self.timer.due if self.timer else Micros(self.order[0])
 
 

@@ -35,7 +35,7 @@ class Cells(NamedTuple):
     """The cells of many chunks, unpacked: aligned arrays."""
 
     row: IntArray
-    """Which of the chunks a cell is of, by its place."""
+    """Which of the chunks a cell is of: an index."""
     quarter_hour: IntArray
     """Quarter-hours since 1970-01-01T00:00:00Z."""
     code: IntArray
@@ -47,7 +47,7 @@ class Cells(NamedTuple):
 _Numbers = TypeVar("_Numbers", int, IntArray)
 
 
-def place_of(quarter_hour: _Numbers, code: _Numbers) -> tuple[_Numbers, _Numbers]:
+def chunk_and_slot(quarter_hour: _Numbers, code: _Numbers) -> tuple[_Numbers, _Numbers]:
     """Returns in which chunk a cell is, and in which slot of it; `code` is its packed value, or 0."""
     chunk, slot = divmod(quarter_hour, CHUNK_QUARTER_HOURS)
     return chunk, slot + code * CHUNK_QUARTER_HOURS
@@ -76,7 +76,7 @@ def pairs_of(blobs: Sequence[bytes]) -> tuple[Pairs, IntArray]:
 
 
 def blobs_of(pairs: Pairs, ends: IntArray) -> list[bytes]:
-    """Returns the chunks of the pairs; `ends` are the places between them, first and last included."""
+    """Returns the chunks of the pairs as bytes; `ends` are the indexes at which chunks end, 0 included."""
     packed = pairs.tobytes()
     return [packed[start:end] for start, end in pairwise((_PAIR_BYTES * ends).tolist())]
 

@@ -23,7 +23,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from telwerkd.domain.counting.arrays import IntArray
-from telwerkd.domain.counting.cells import SLOTS, Cells, chunk_of, place_of
+from telwerkd.domain.counting.cells import SLOTS, Cells, chunk_and_slot, chunk_of
 from telwerkd.domain.counting.deltas import DeltaEntries
 from telwerkd.domain.counting.duration_entries import as_cells, cells_of
 from telwerkd.domain.counting.measures import Measure, has_durations, has_open_values, has_packed_values
@@ -56,14 +56,14 @@ class ChunkChanges(NamedTuple):
     keys: Sequence[KeyParts]
     """The chunks, sorted."""
     row: IntArray
-    """Which of the chunks: a place in `keys`. Ascending."""
+    """Which of the chunks: an index into `keys`. Ascending."""
     slot: IntArray
     """The quarter-hour within the chunk, and the packed value."""
     n: IntArray
     """How many facts more, or less."""
 
     def of_chunks(self, start: int, stop: int) -> "ChunkChanges":
-        """Returns the changes of the chunks from one place up to, not including, another."""
+        """Returns the changes of the chunks `keys[start:stop]`."""
         first, last = np.searchsorted(self.row, (start, stop)).tolist()
         row, slot, n = (column[first:last] for column in self[1:])
         return ChunkChanges(self.keys[start:stop], row - start, slot, n)
@@ -79,7 +79,7 @@ def chunk_changes(measure: Measure, entries: DeltaEntries, groupings: Sequence[i
         return _NO_CHANGES
     (values, *dimensions, quarter_hours, ns), codes = _by_cell(measure, entries)
     columns = [*dimensions, values]
-    chunk, slot = place_of(quarter_hours, codes)
+    chunk, slot = chunk_and_slot(quarter_hours, codes)
     series, of_series = _distinct([chunk, *columns])
     slot, of_series, n = _summed(slot, of_series, ns)
     # What is left of the series: each is cut once, however many entries it has.
@@ -124,12 +124,12 @@ def _within_chunks(measure: Measure, entries: DeltaEntries, chunks_max: int) -> 
     # Each series has a chunk of its own, by the finest grouping.
     end = int(starts[chunks_max + 1]) if chunks_max + 1 < len(starts) else len(entries)
     series = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(entries)))[:end]
-    places, _ = _distinct([series, chunk[:end]])
-    series = series[places]
-    columns = [column[places] for column in (*entries.columns[1:_DIMENSIONS_END], values)]
+    positions, _ = _distinct([series, chunk[:end]])
+    series = series[positions]
+    columns = [column[positions] for column in (*entries.columns[1:_DIMENSIONS_END], values)]
     new = np.zeros(int(series[-1]) + 1, np.int64)
     for grouping in _groupings(measure):
-        firsts, _ = _distinct([chunk[places], *_cut(columns, grouping)])
+        firsts, _ = _distinct([chunk[positions], *_cut(columns, grouping)])
         new += np.bincount(series[firsts], minlength=len(new))
     count = max(1, int(np.searchsorted(np.cumsum(new), chunks_max, side="right")))
     return int(starts[count]) if count < len(starts) else len(entries)
@@ -144,14 +144,16 @@ def _cut(columns: Sequence[IntArray], grouping: int) -> list[IntArray]:
     return [column for bit, column in zip(_BITS, columns, strict=True) if grouping & bit]
 
 
-def _names(ids: Sequence[str], columns: Sequence[IntArray], grouping: int, places: IntArray) -> Iterator[Iterable[str]]:
-    """Yields the ids at some places of the columns: empty ones where the grouping does not divide."""
+def _names(
+    ids: Sequence[str], columns: Sequence[IntArray], grouping: int, positions: IntArray
+) -> Iterator[Iterable[str]]:
+    """Yields the ids at some positions of the columns: empty ones where the grouping does not divide."""
     for bit, column in zip(_BITS, columns, strict=True):
-        yield map(ids.__getitem__, column[places].tolist()) if grouping & bit else [""] * len(places)
+        yield map(ids.__getitem__, column[positions].tolist()) if grouping & bit else [""] * len(positions)
 
 
 def _summed(slot: IntArray, of_series: IntArray, n: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-    """Returns slot, series and number of what does not cancel out: each slot of a series once, in order."""
+    """Returns slot, series and number of the sums that are not 0: each slot of a series once, in order."""
     firsts, cell = _distinct([slot, of_series])
     sums = np.zeros(len(firsts), np.int64)
     np.add.at(sums, cell, n)
@@ -160,7 +162,7 @@ def _summed(slot: IntArray, of_series: IntArray, n: IntArray) -> tuple[IntArray,
 
 
 def _stable_order(numbers: IntArray, below: int) -> IntArray:
-    """Returns the places of numbers in ascending order; the sort is stable, and by radix where numbers are short."""
+    """Returns the positions of numbers in ascending order; the sort is stable, and by radix where numbers are short."""
     return np.argsort(numbers.astype(np.uint16) if below <= SLOTS else numbers, kind="stable")
 
 
@@ -170,12 +172,12 @@ _BITS = (BY_OPERATOR, BY_GROUP, BY_WIDGET, BY_VALUE)
 
 
 def _groupings(measure: Measure) -> range:
-    """All eight of operator, group and widget; where producers choose the values, the same again by value."""
+    """Returns the groupings of a measure: all eight of operator, group and widget, and by value for open values."""
     return range(16 if has_open_values(measure) else 8)
 
 
 def _distinct(columns: Sequence[IntArray]) -> tuple[IntArray, IntArray]:
-    """Returns the first place of each distinct combination, in their order, and the combination of each place."""
+    """Returns the first position of each distinct combination, sorted, and the combination of each position."""
     combined = columns[0] - columns[0].min(initial=0)
     for column in columns[1:]:
         radix = int(column.max(initial=0)) + 1
@@ -213,7 +215,7 @@ def changes_of(chunks: Mapping[ChunkKey, Slots]) -> ChunkChanges:
 
 def slot_of(measure: Measure, value: str, quarter_hour: int) -> tuple[int, int]:
     """Returns in which chunk, and in which slot of it, an entry counts that is not of a duration."""
-    return place_of(quarter_hour, int(value) if has_packed_values(measure) else 0)
+    return chunk_and_slot(quarter_hour, int(value) if has_packed_values(measure) else 0)
 
 
 def check_entry(measure: Measure, value: str, quarter_hour: int) -> None:
@@ -266,6 +268,6 @@ def _by_cell(measure: Measure, entries: DeltaEntries) -> tuple[IntArray, IntArra
     values = entries.columns[0]
     codes = np.zeros(len(entries.ids), np.int64)
     if has_packed_values(measure):
-        for place in set(values.tolist()):
-            codes[place] = int(entries.ids[place])
+        for position in set(values.tolist()):
+            codes[position] = int(entries.ids[position])
     return entries.columns, codes[values]

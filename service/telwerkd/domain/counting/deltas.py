@@ -40,28 +40,28 @@ class DeltaEntries:
     ids: Sequence[str]
     """The distinct ids, sorted; of what was read from storage in any order, until it is `together`."""
     columns: IntArray
-    """Six rows, in the order of an entry's fields; an id is its place in `ids`."""
+    """Six rows, in the order of an entry's fields; an id is its index in `ids`."""
 
     @classmethod
     def of(cls, entries: Collection[DeltaEntry]) -> "DeltaEntries":
-        """The same entries, from plain ones."""
+        """Returns the columns of plain entries."""
         if not entries:
             return _NONE
         fields = list(zip(*entries, strict=True))
         ids = sorted(set().union(*fields[:_IDS]))
-        places = {each: place for place, each in enumerate(ids)}
-        columns = [[places[each] for each in column] for column in fields[:_IDS]]
+        positions = {each: position for position, each in enumerate(ids)}
+        columns = [[positions[each] for each in column] for column in fields[:_IDS]]
         return cls(ids, np.array([*columns, *fields[_IDS:]], np.int64))
 
     @classmethod
     def together(cls, parts: Sequence["DeltaEntries"]) -> "DeltaEntries":
-        """All entries of the parts, in their order. The parts' ids may come in any order.
+        """Returns all entries of the parts, in the order of the parts, with their ids merged and sorted.
 
         Raises:
             ValueError: a part names an id that it does not have.
         """
         ids = sorted(set().union(*(part.ids for part in parts)))
-        places = {each: place for place, each in enumerate(ids)}
+        positions = {each: position for position, each in enumerate(ids)}
         columns = np.concatenate([_NONE.columns, *(part.columns for part in parts)], axis=1)
         end = 0
         for part in parts:
@@ -69,12 +69,12 @@ class DeltaEntries:
             named = part.columns[:_IDS]
             if len(part) and not 0 <= named.min() <= named.max() < len(part.ids):
                 raise ValueError("entries with ids that are not there")
-            of_part = np.array([places[each] for each in part.ids], np.int64)
+            of_part = np.array([positions[each] for each in part.ids], np.int64)
             columns[:_IDS, start:end] = of_part[named]
         return cls(ids, columns)
 
     def summed(self) -> "DeltaEntries":
-        """The same, each cell once, those of a series side by side; what cancels out is gone."""
+        """Returns the entries sorted by series and summed by cell, without the sums that are 0."""
         values, *dimensions, quarter_hours, ns = self.columns
         order = np.lexsort((quarter_hours, values, *reversed(dimensions)))
         columns = self.columns[:, order]
@@ -84,17 +84,17 @@ class DeltaEntries:
         return DeltaEntries(self.ids, columns[:, sums != 0])
 
     def pruned(self) -> "DeltaEntries":
-        """The same, without ids that no entry has."""
-        used, places = np.unique(self.columns[:_IDS], return_inverse=True)
-        ids = [self.ids[place] for place in used.tolist()]
-        return DeltaEntries(ids, np.vstack((places.reshape(_IDS, -1), self.columns[_IDS:])))
+        """Returns the entries without ids that no entry has."""
+        used, positions = np.unique(self.columns[:_IDS], return_inverse=True)
+        ids = [self.ids[position] for position in used.tolist()]
+        return DeltaEntries(ids, np.vstack((positions.reshape(_IDS, -1), self.columns[_IDS:])))
 
     def divided(self, count: int) -> tuple["DeltaEntries", "DeltaEntries"]:
-        """The first `count` entries, and the others."""
+        """Returns the first `count` entries, and the others."""
         return DeltaEntries(self.ids, self.columns[:, :count]), DeltaEntries(self.ids, self.columns[:, count:])
 
     def pieces(self, entries_max: int) -> list["DeltaEntries"]:
-        """The same in pieces of so many entries at most."""
+        """Returns the entries in pieces of at most `entries_max`."""
         starts = range(0, len(self), entries_max)
         return [DeltaEntries(self.ids, self.columns[:, start : start + entries_max]) for start in starts]
 
@@ -120,7 +120,7 @@ class Deltas:
     """What a transaction adds to the counters of one account: signed facts, summed."""
 
     def __init__(self, opening_hours: Callable[[ScheduleId], OpenHours] = _none_known) -> None:
-        """`opening_hours` gives those that durations are told in, besides."""
+        """`opening_hours` looks up the opening hours in which durations are counted as service time."""
         self._opening_hours = opening_hours
         self._entries: dict[tuple[Measure, str, str, str, str, int], int] = {}
 
@@ -177,11 +177,11 @@ class Deltas:
             self._entries[entry] = self._entries.get(entry, 0) + n
 
     def by_measure(self) -> dict[Measure, list[DeltaEntry]]:
-        """What is left after everything that cancels out, sorted."""
+        """Returns the entries of each measure whose sums are not 0, sorted."""
         return {measure: sorted(entries) for measure, entries in self.unsorted().items()}
 
     def unsorted(self) -> dict[Measure, list[DeltaEntry]]:
-        """The same, the entries in any order: for storage."""
+        """Returns the entries of each measure whose sums are not 0, in any order: for storage."""
         measures: dict[Measure, list[DeltaEntry]] = {}
         for (measure, value, operator, group, widget, quarter_hour), n in self._entries.items():
             if n:

@@ -58,7 +58,7 @@ def unpack(chunks: Sequence[int], blobs: Sequence[bytes]) -> Cells:
 def placed_words(row: IntArray, slot: IntArray, n: IntArray) -> IntArray:
     """Returns the words of slots, each with its chunk above its 32 bits: each slot once, with what it holds, 1 or more.
 
-    In any order, as they are put in.
+    The words are in any order.
     """
     is_sum = slot < CHUNK_QUARTER_HOURS
     sums = _digits(row[is_sum], slot[is_sum], n[is_sum])
@@ -74,10 +74,10 @@ def placed_words_of(blobs: Sequence[bytes]) -> IntArray:
 
 
 def changed(placed: IntArray, row: IntArray, slot: IntArray, n: IntArray) -> IntArray | None:
-    """Returns words, placed and in order, with `n` added to slots, each of which is given once; in any order.
+    """Returns the given words, in any order, with `n` added to slots, each of which is given once.
 
-    None where that is not simple: where a slot would have more words, or less than nothing. The words that are given
-    are written over: those that change are found by search, and the others not looked at.
+    None where a slot would need more words, or become negative. `placed` must be sorted, and is overwritten: the words
+    that change are found by binary search, and the others not looked at.
     """
     is_sum = slot < CHUNK_QUARTER_HOURS
     of_counts = _changed_counts(placed, row[~is_sum], slot[~is_sum], n[~is_sum])
@@ -86,39 +86,39 @@ def changed(placed: IntArray, row: IntArray, slot: IntArray, n: IntArray) -> Int
         return None
     edits = [of_counts, *of_sums]
     for edit in edits:
-        placed[edit.place[edit.is_there]] = edit.word[edit.is_there]
+        placed[edit.position[edit.is_there]] = edit.word[edit.is_there]
     placed = np.concatenate([placed, *(edit.word[~edit.is_there] for edit in edits)])
     is_full = placed & _NUMBER_MAX > 0
     return placed if is_full.all() else placed[is_full]
 
 
 class _Edit(NamedTuple):
-    """Words to be put in their places."""
+    """Words to write at given indexes of the sorted words, or to add."""
 
-    place: IntArray
+    position: IntArray
     is_there: npt.NDArray[np.bool_]
-    """Whether the word is at its place already, with another number; else it is new."""
+    """Whether the slot has a word at that index already, which is overwritten; else the word is new."""
     word: IntArray
 
 
 def _found(placed: IntArray, empty: IntArray) -> tuple[IntArray, npt.NDArray[np.bool_], IntArray]:
     """Returns where words, given with a number of 0, are or would be; whether they are there; and their numbers."""
-    place = np.searchsorted(placed, empty)
+    position = np.searchsorted(placed, empty)
     if not len(placed):
-        return place, np.zeros(len(empty), np.bool_), np.zeros_like(empty)
-    number = placed[np.minimum(place, len(placed) - 1)] - empty
+        return position, np.zeros(len(empty), np.bool_), np.zeros_like(empty)
+    number = placed[np.minimum(position, len(placed) - 1)] - empty
     is_there = (number >= 0) & (number <= _NUMBER_MAX)
-    return place, is_there, np.where(is_there, number, 0)
+    return position, is_there, np.where(is_there, number, 0)
 
 
 def _changed_counts(placed: IntArray, row: IntArray, slot: IntArray, n: IntArray) -> _Edit | None:
     empty = _word(row, slot + (_DIGITS - 1) * CHUNK_QUARTER_HOURS, 0)
-    place, is_there, number = _found(placed, empty)
+    position, is_there, number = _found(placed, empty)
     after = number + n
     # Of several words, the first is one of fewer, or full, as they are: only it changes.
     if after.min(initial=0) < 0 or after.max(initial=0) > _NUMBER_MAX:
         return None
-    return _Edit(place, is_there, empty | after)
+    return _Edit(position, is_there, empty | after)
 
 
 def _changed_sums(placed: IntArray, row: IntArray, slot: IntArray, n: IntArray) -> list[_Edit] | None:
@@ -136,8 +136,8 @@ def _changed_sums(placed: IntArray, row: IntArray, slot: IntArray, n: IntArray) 
         if digit not in {digit for digit, *_ in found}
     ]
     return [
-        _Edit(place, is_there, first + digit * _DIGIT | after >> _NUMBER_BITS * digit & _NUMBER_MAX)
-        for digit, place, is_there, _ in found
+        _Edit(position, is_there, first + digit * _DIGIT | after >> _NUMBER_BITS * digit & _NUMBER_MAX)
+        for digit, position, is_there, _ in found
     ]
 
 
@@ -153,7 +153,7 @@ def _digits_in_use(placed: IntArray) -> list[int]:
 
 
 def blobs_of(placed: IntArray, chunks: int) -> list[bytes]:
-    """Returns the cells of so many chunks, whose words, placed, are in any order."""
+    """Returns the cells of so many chunks as bytes, from words with their chunk above their 32 bits, in any order."""
     placed = np.sort(placed, kind="stable")  # which is fast where most are in order, as they are
     ends = np.searchsorted(placed, np.arange(chunks + 1) << 32) * _WORD_BYTES
     packed = (placed & 0xFFFF_FFFF).astype("<u4").tobytes()

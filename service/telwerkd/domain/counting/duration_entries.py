@@ -1,7 +1,7 @@
 """Delta entries of durations as cells: what each adds to its bin, and to the exact sum.
 
-The value of such an entry is a number of milliseconds, as a fact has it. Of what is in cells already nobody knows that;
-its entries name the cell instead.
+The value of such an entry is a number of milliseconds, as that of a fact. Once facts are in cells, their single
+durations are not known any more: entries made from cells name the cell instead.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _OF_CELL = "="
 
 
 def cell_value(code: int) -> str:
-    """Returns the value of an entry that stands for a cell: of a bin, or of the sum."""
+    """Returns the value of an entry that names a cell, of a bin or of the sum, instead of a duration."""
     return f"{_OF_CELL}{code}"
 
 
@@ -36,14 +36,14 @@ def cells_of(value: str) -> list[tuple[int, int]]:
 
 
 def as_cells(entries: DeltaEntries) -> tuple[IntArray, IntArray]:
-    """Returns the columns of entries that count in one cell each, in the place of their values 0; and their codes."""
-    used, place = np.unique(entries.columns[0], return_inverse=True)
+    """Returns the columns of entries of one cell each, their values replaced by 0, and the codes of the cells."""
+    used, position = np.unique(entries.columns[0], return_inverse=True)
     codes, numbers = _cells_of_many([entries.ids[value] for value in used.tolist()])
     columns = np.tile(entries.columns, 2)
     columns[0] = 0
-    columns[-1] *= numbers[:, place].ravel()
+    columns[-1] *= numbers[:, position].ravel()
     is_cell = columns[-1] != 0
-    return columns[:, is_cell], codes[:, place].ravel()[is_cell]
+    return columns[:, is_cell], codes[:, position].ravel()[is_cell]
 
 
 def _cells_of_many(values: Sequence[str]) -> tuple[IntArray, IntArray]:
@@ -51,6 +51,6 @@ def _cells_of_many(values: Sequence[str]) -> tuple[IntArray, IntArray]:
     durations_ms = np.array([-1 if value.startswith(_OF_CELL) else int(value) for value in values], np.int64)
     own = np.maximum(durations_ms, 0)
     codes, numbers = np.stack((codes_of(own), np.full_like(own, SUM))), np.stack((np.ones_like(own), own))
-    for place in np.flatnonzero(durations_ms < 0).tolist():
-        [(codes[0, place], _)] = cells_of(values[place])
+    for position in np.flatnonzero(durations_ms < 0).tolist():
+        [(codes[0, position], _)] = cells_of(values[position])
     return codes, numbers

@@ -18,11 +18,11 @@ LONGEST_MS: Final = 200 * 366 * 86_400_000
 """Longer ones cannot be: every instant lies in the same two centuries."""
 
 SUM: Final = 0
-"""Stands in a bin's place where a number is not of facts, but the sum of their milliseconds."""
+"""The code of the sum of milliseconds, beside the bins, whose codes begin with 1."""
 
 
 def _upper_bounds() -> Iterator[int]:
-    """The longest duration of each bin, in ms.
+    """Yields the longest duration of each bin, in ms.
 
     The harmonic mean of a bin's ends differs from either by (end - begin) / (end + begin): by at most 0.0099.
     """

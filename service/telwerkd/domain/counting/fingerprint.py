@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from telwerkd.domain.counting import duration_cells
-from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, SLOTS, pairs_of, parts_of, place_of
+from telwerkd.domain.counting.cells import CHUNK_QUARTER_HOURS, SLOTS, chunk_and_slot, pairs_of, parts_of
 from telwerkd.domain.counting.counters import ChunkKey, chunk_keys, slot_of
 from telwerkd.domain.counting.deltas import DeltaEntry
 from telwerkd.domain.counting.duration_entries import cells_of
@@ -25,7 +25,7 @@ _SERIES_MAX = 50_000
 
 
 class FingerprintKey(NamedTuple):
-    """What one fingerprint is of: all series of a grouping, in one chunk of time."""
+    """What one fingerprint covers: all series of a grouping, in one chunk of time."""
 
     measure: Measure
     grouping: int
@@ -43,7 +43,7 @@ class Fingerprints:
     def add_entries(self, measure: Measure, entries: Iterable[DeltaEntry]) -> None:
         """Adds signed facts, in all groupings.
 
-        A series' slots are summed before its groupings are looked at: that is what makes a million facts quick.
+        A series' slots are summed before it is divided into groupings: that is what makes a million facts quick.
         """
         weight_of = _duration_weight if has_durations(measure) else _weight
         in_series = has_open_values(measure)
@@ -95,7 +95,7 @@ class Fingerprints:
         return self._sums
 
     def differing(self, other: "Fingerprints") -> set[FingerprintKey]:
-        """The parts in which the counts are not the same."""
+        """Returns the keys whose fingerprints differ."""
         mine, others = self.sums, other.sums
         return {part for part in mine.keys() | others.keys() if mine.get(part, 0) != others.get(part, 0)}
 
@@ -118,6 +118,6 @@ def _weight(measure: Measure, value: str, quarter_hour: int) -> tuple[int, int]:
 
 def _duration_weight(_: Measure, value: str, quarter_hour: int) -> tuple[int, int]:
     """The same of a duration."""
-    chunk, slot = place_of(quarter_hour, 0)
+    chunk, slot = chunk_and_slot(quarter_hour, 0)
     of_codes = sum(times * _WEIGHT_LIST[_FIRST_CODE + code] for code, times in cells_of(value))
     return chunk, _WEIGHT_LIST[slot] * of_codes

@@ -30,21 +30,21 @@ def merged(blobs: Sequence[bytes], changes: ChunkChanges) -> list[bytes]:
     after = [b""] * len(blobs)
     is_duration = np.array([key[0] in of_durations for key in changes.keys])
     for kind, merge in ((False, _merged_pairs), (True, _merged_durations)):
-        places = np.flatnonzero(is_duration == kind)
-        part = _of_chunks(changes, places)
-        for place, of_chunk in zip(
-            places.tolist(), merge([blobs[place] for place in places.tolist()], part), strict=True
+        positions = np.flatnonzero(is_duration == kind)
+        part = _of_chunks(changes, positions)
+        for position, of_chunk in zip(
+            positions.tolist(), merge([blobs[position] for position in positions.tolist()], part), strict=True
         ):
-            after[place] = of_chunk
+            after[position] = of_chunk
     return after
 
 
-def _of_chunks(changes: ChunkChanges, places: IntArray) -> ChunkChanges:
+def _of_chunks(changes: ChunkChanges, positions: IntArray) -> ChunkChanges:
     """Returns the changes of some of the chunks."""
     row = np.full(len(changes.keys), -1)
-    row[places] = np.arange(len(places))
+    row[positions] = np.arange(len(positions))
     row = row[changes.row]
-    keys = [changes.keys[place] for place in places.tolist()]
+    keys = [changes.keys[position] for position in positions.tolist()]
     return ChunkChanges(keys, row[row >= 0], changes.slot[row >= 0], changes.n[row >= 0])
 
 
@@ -61,7 +61,7 @@ def _merged_durations(blobs: Sequence[bytes], changes: ChunkChanges) -> list[byt
 
 
 def _merged_words(blobs: Sequence[bytes], changed: IntArray, n: IntArray, changes: ChunkChanges) -> IntArray:
-    """Merges any words, all of which are taken apart."""
+    """Merges any words by decoding and encoding all of them."""
     slots = duration_cells.SLOTS
     words, lengths = duration_cells.words_of(blobs)
     slot, numbers = duration_cells.decoded(words)
@@ -89,21 +89,21 @@ def _merged_pairs(blobs: Sequence[bytes], changes: ChunkChanges) -> list[bytes]:
 def _merged_short(
     at: IntArray, pairs: Pairs, changed: IntArray, n: IntArray, changes: ChunkChanges
 ) -> tuple[IntArray, Pairs]:
-    """Merges where every count is one pair: changes find their place, so that the other pairs are only copied.
+    """Merges where every count is one pair: the changed ones are found by binary search, the other pairs only copied.
 
     The chunks of a busy account have a thousand times the cells that change.
     """
-    place = np.searchsorted(at, changed)
-    there = place < len(at)
-    there[there] = at[place[there]] == changed[there]
+    position = np.searchsorted(at, changed)
+    there = position < len(at)
+    there[there] = at[position[there]] == changed[there]
     counts = n.copy()
-    counts[there] += pairs[place[there], 1]
+    counts[there] += pairs[position[there], 1]
     _check(changed, counts, changes)
     pairs = pairs.copy()
-    pairs[place[there], 1] = counts[there]
+    pairs[position[there], 1] = counts[there]
     new = ~there & (counts > 0)
-    pairs = np.insert(pairs, place[new], np.stack((changed[new] % cells.SLOTS, counts[new]), axis=1), axis=0)
-    at = np.insert(at, place[new], changed[new])
+    pairs = np.insert(pairs, position[new], np.stack((changed[new] % cells.SLOTS, counts[new]), axis=1), axis=0)
+    at = np.insert(at, position[new], changed[new])
     filled = pairs[:, 1] > 0
     return (at, pairs) if filled.all() else (at[filled], pairs[filled])
 
@@ -123,7 +123,7 @@ def _merged_any(
 
 
 def _sums(at: IntArray, n: IntArray) -> tuple[IntArray, IntArray]:
-    """Returns each place once, in order, with its sum."""
+    """Returns the distinct positions in order, each with its sum."""
     order = np.argsort(at, kind="stable")
     at = at[order]
     firsts = np.flatnonzero(np.diff(at, prepend=-1))

@@ -1,6 +1,6 @@
-"""What follows from two counts: means, rates and changes, of single numbers and of columns.
+"""Quotients of two counts: means, rates and changes, of single numbers and of columns.
 
-Where nothing is divided by, there is none (R-NUM-1, R-DUR-4, R-RATE-2): `None`, and NaN in columns.
+A quotient with a denominator of 0 is `None`, in columns NaN (R-NUM-1, R-DUR-4, R-RATE-2).
 """
 
 from collections.abc import Callable

@@ -27,7 +27,7 @@ _DENSE_MAX = 4
 
 
 class SeriesKey(NamedTuple):
-    """Which series of a measure: empty where the grouping does not divide."""
+    """Which series of a measure; a dimension that the grouping does not divide by is empty."""
 
     operator: str
     group: str
@@ -48,7 +48,7 @@ class DurationCells(NamedTuple):
 
     @property
     def nbytes(self) -> int:
-        """How much memory they take."""
+        """The memory that the arrays take, in bytes."""
         return sum(column.nbytes for column in self)
 
 
@@ -67,13 +67,13 @@ class Rollup(NamedTuple):
 
     @property
     def nbytes(self) -> int:
-        """About how much memory it takes."""
+        """About how much memory the rollup takes, in bytes."""
         of_durations = 0 if self.durations is None else self.durations.nbytes
         return int(self.counts.nbytes) + of_durations + _ROW_BYTES * len(self.rows)
 
 
 def resolution(granularity: Granularity | None) -> Granularity:
-    """In which rollups an answer is read: by quarter-hour, by hour, or by day (totals too)."""
+    """Returns the width of the rollups' buckets from which an answer is read; days for totals and wider buckets."""
     match granularity:
         case Granularity.QUARTER_HOUR | Granularity.HOUR:
             return granularity
@@ -102,7 +102,7 @@ def is_worth_it(rows: int, buckets_: int, values: int, cell_bytes: int) -> bool:
 
 
 def roll_up(rows: Sequence[SeriesKey], cells: Cells, edges: QuarterHours, values: int) -> Rollup:
-    """Sums up the cells of a chunk; their rows are places in `rows`."""
+    """Sums up the cells of a chunk; their rows are indexes into `rows`."""
     width = len(edges) - 1
     bucket = np.searchsorted(edges, cells.quarter_hour, side="right") - 1
     at = (cells.row * width + bucket) * values + np.maximum(cells.code - 1, 0)
@@ -111,7 +111,7 @@ def roll_up(rows: Sequence[SeriesKey], cells: Cells, edges: QuarterHours, values
 
 
 def roll_up_durations(rows: Sequence[SeriesKey], cells: Cells, edges: QuarterHours) -> Rollup:
-    """Sums up the cells of a chunk of durations; their rows are places in `rows`."""
+    """Sums up the cells of a chunk of durations; their rows are indexes into `rows`."""
     bucket = np.searchsorted(edges, cells.quarter_hour, side="right") - 1
     return roll_up(rows, facts_of(cells), edges, 1)._replace(
         durations=_duration_cells(cells.row, bucket, cells.code, cells.n, len(edges) - 1)
@@ -130,18 +130,20 @@ def _duration_cells(row: IntArray, bucket: IntArray, code: IntArray, n: IntArray
     at = at[order]
     firsts = np.flatnonzero(np.diff(at, prepend=-1))
     n = np.add.reduceat(n[order], firsts) if len(firsts) else n[:0]
-    place, code = np.divmod(at[firsts], CODES)
-    row, bucket = np.divmod(place, width)
+    position, code = np.divmod(at[firsts], CODES)
+    row, bucket = np.divmod(position, width)
     return DurationCells(row.astype(np.int32), bucket.astype(np.int32), code.astype(np.int16), n)
 
 
 def joined(rollups: Sequence[Rollup], edges: QuarterHours) -> Rollup:
-    """The same counts as one rollup in wider or equal buckets, which hold all of them whole.
+    """Returns the counts of rollups as one rollup in wider or equal buckets, none of which cuts a bucket of theirs.
 
     Raises:
-        ValueError: a bucket of a rollup is cut, or not there.
+        ValueError: a bucket of a rollup is cut by the new ones, or lies outside them.
     """
-    rows = {ids: place for place, ids in enumerate(dict.fromkeys(ids for rollup in rollups for ids in rollup.rows))}
+    rows = {
+        ids: position for position, ids in enumerate(dict.fromkeys(ids for rollup in rollups for ids in rollup.rows))
+    }
     counts = np.zeros((len(rows), len(edges) - 1, rollups[0].counts.shape[2]), np.int32)
     for rollup in rollups:
         found = regrouped(rollup, edges)
@@ -167,7 +169,7 @@ def _joined_durations(rollups: Sequence[Rollup], rows: Mapping[SeriesKey, int], 
 
 
 def regrouped_durations(rollup: Rollup, edges: QuarterHours) -> tuple[IntArray, IntArray, IntArray]:
-    """The bucket, bin and number of each of a rollup's `durations`, in wider or equal buckets; -1 where it is in none.
+    """Returns bucket, bin and number of each of a rollup's `durations`, in wider or equal buckets; -1 if in none.
 
     No edge may cut one of the rollup's buckets.
     """

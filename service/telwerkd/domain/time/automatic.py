@@ -17,7 +17,7 @@ _MONTHS_YEARS_MAX: Final = 5
 
 
 def automatic(span: QuarterHourRange, zone: ZoneInfo) -> Granularity:
-    """Hours up to 7 days, days up to 62 days, months up to 5 years, else years.
+    """Returns the granularity that suits a range: hours up to 7 days, days up to 62, months up to 5 years, else years.
 
     Lengths are those of the zone's calendar: from any reading of the clock to the same one 7 days later is 7 days, with
     or without a change of the clock in between. Five years from a 29 February end on a 1 March.

@@ -101,7 +101,7 @@ def day_start(day: date, tz: ZoneInfo) -> int:
 
 
 def readings(quarter_hours: QuarterHours, tz: ZoneInfo) -> QuarterHours:
-    """What the wall clock reads at each quarter, in quarters since 1970-01-01 00:00 of its own."""
+    """Returns the wall clock's reading at each quarter, in quarters since 1970-01-01 00:00 of the wall clock."""
     stretches = _stretches(tz)
     return quarter_hours + stretches.offsets[np.searchsorted(stretches.begins, quarter_hours, side="right") - 1]
 
@@ -145,7 +145,7 @@ def buckets(start: int, end: int, granularity: Granularity, tz: ZoneInfo) -> Buc
 
 
 def count_upper_bound(start: int, end: int, granularity: Granularity) -> int:
-    """At least as many as `buckets` gives, in any zone, at the cost of a division; rarely more than 3 too many.
+    """Returns an upper bound of the number of `buckets`, in any zone, by a division; rarely more than 3 too many.
 
     By hour it allows for a change of the clock every six days: 1 in 70 too many.
     """
@@ -200,7 +200,7 @@ def _stretches(tz: ZoneInfo) -> _Stretches:
 
 
 def _sampled(tz: ZoneInfo) -> _Stretches:
-    """Found by sampling, as zoneinfo names no transitions."""
+    """Returns a zone's stretches, found by sampling its offsets: zoneinfo does not publish transitions."""
     begins, found = [np.iinfo(np.int64).min // 4], [_offset(EARLIEST, tz)]
     for sample in range(EARLIEST + _SAMPLE, LATEST + _SAMPLE, _SAMPLE):
         offset = _offset(sample, tz)
@@ -213,7 +213,7 @@ def _sampled(tz: ZoneInfo) -> _Stretches:
 
 
 def _first_with(offset: timedelta, before: int, sample: int, tz: ZoneInfo) -> int:
-    """The first quarter of the stretch that `sample` is in; `before` lies in the one before."""
+    """Returns the first quarter of the stretch of `sample`, by bisection; `before` lies in the stretch before."""
     while sample - before > 1:
         middle = (before + sample) // 2
         if _offset(middle, tz) == offset:
@@ -224,7 +224,7 @@ def _first_with(offset: timedelta, before: int, sample: int, tz: ZoneInfo) -> in
 
 
 def _offset(quarter_hour: int, tz: ZoneInfo) -> timedelta:
-    """How far the wall clock is ahead of UTC."""
+    """Returns how far the zone's wall clock is ahead of UTC."""
     return datetime.fromtimestamp(quarter_hour * 900, tz).utcoffset() or timedelta()
 
 
@@ -239,7 +239,7 @@ def _reached(stretches: _Stretches, local: QuarterHours) -> QuarterHours:
 
 
 def _midnights(first: int, last: int, granularity: Granularity) -> QuarterHours:
-    """What the wall clock reads when units of days begin: all such readings from `first` to `last`, and some around."""
+    """Returns the readings of the wall clock at which buckets of whole days begin, from `first` to `last` at least."""
     first_day, last_day = first // PER_DAY, last // PER_DAY
     match granularity:
         case Granularity.DAY:
@@ -257,14 +257,14 @@ def _midnights(first: int, last: int, granularity: Granularity) -> QuarterHours:
 
 
 def _month_starts(first_day: int, last_day: int, months: int) -> QuarterHours:
-    """The days on which every `months`-th month begins, counted from a January."""
+    """Returns the days on which every `months`-th month begins, counted from a January."""
     first, last = np.array([first_day, last_day], "datetime64[D]").astype("datetime64[M]").astype(np.int64).tolist()
     starts: QuarterHours = np.arange(first - first % months, last + months + 1, months, dtype=np.int64)
     return starts.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
 
 
 def _hours(stretches: _Stretches, start: int, end: int) -> QuarterHours:
-    """Where hours begin, from `start` to `end`, both included."""
+    """Returns the quarters at which hours of the wall clock begin, from `start` to `end`, both included."""
     first, last = np.searchsorted(stretches.begins, [start, end], side="right").tolist()
     parts = []
     for i in range(first - 1, last):
@@ -309,12 +309,12 @@ def _ceil_div(length: int, width: int) -> int:
 
 @cache
 def _names() -> frozenset[str]:
-    """What IANA names, and can be meant. Not the machine's own zone, nor the stand-in for one that was never set."""
+    """Returns the names of the IANA zones, without those that stand for the machine's own or for an unset zone."""
     return frozenset(available_timezones() - {"localtime", "posixrules", "Factory"})
 
 
 def _nearest(name: str) -> str | None:
-    """The name that was probably meant, whatever its case; None for something too long to be a slip."""
+    """Returns the known zone name nearest to a misspelled one, ignoring case; None if none is near."""
     if len(name) > _LONGEST_NAME:
         return None
     by_folded = {known.casefold(): known for known in sorted(_names())}

@@ -1,4 +1,4 @@
-"""Opening hours: how much of a length of time lies in them.
+"""Opening hours, and how much of a duration lies in them.
 
 A schedule is a week of stretches in the wall clock of a time zone, with exceptions by date. It carries the offsets that
 its zone had when the schedule was set: what it says about an instant never changes, whatever zone data a later server
@@ -40,7 +40,7 @@ ScheduleId: TypeAlias = bytes
 
 
 class OpenStretch(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """From when to when it is open, in minutes of a day's wall clock: `0 <= opens < closes <= 1440`."""
+    """A stretch of open time of a day, in minutes of the wall clock: `0 <= opens < closes <= 1440`."""
 
     opens: int
     closes: int
@@ -51,7 +51,7 @@ Day: TypeAlias = tuple[OpenStretch, ...]
 
 
 class ZoneChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """From when on a zone has an offset."""
+    """The instant from which a zone has an offset."""
 
     begins: Micros
     offset: Micros
@@ -59,7 +59,7 @@ class ZoneChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Schedule(msgspec.Struct, frozen=True, array_like=True):
-    """Opening hours, complete in itself (R-SERVICE-3)."""
+    """Opening hours of an account or widget, with the zone's offsets, so that no zone data is needed (R-SERVICE-3)."""
 
     time_zone: str
     week: tuple[Day, ...]
@@ -71,7 +71,7 @@ class Schedule(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def id(self) -> ScheduleId:
-        """Its content's digest."""
+        """The digest of the schedule's content."""
         return hashlib.sha256(_encode(self)).digest()[:_DIGEST_BYTES]
 
 
@@ -122,8 +122,8 @@ def schedule_of(time_zone: str, week: Sequence[Day], exceptions: Sequence[tuple[
 
 
 def overlapping(stretches: Sequence[OpenStretch]) -> tuple[int, int] | None:
-    """Returns the places of two stretches of a day that overlap; None where none do. They may touch."""
-    order = sorted(range(len(stretches)), key=lambda place: stretches[place].opens)
+    """Returns the indexes of two stretches of a day that overlap; None where none do. They may touch."""
+    order = sorted(range(len(stretches)), key=lambda position: stretches[position].opens)
     for one, other in pairwise(order):
         if stretches[other].opens < stretches[one].closes:
             return one, other
@@ -139,13 +139,13 @@ class _Year(NamedTuple):
     """How long it was open in the year before each stretch, and last in the whole year."""
 
     def open_until(self, instant: int) -> int:
-        """How long it is open from the year's beginning to an instant of it."""
-        place = bisect_right(self.opens, instant) - 1
-        return 0 if place < 0 else self.before[place] + min(instant, self.closes[place]) - self.opens[place]
+        """Returns the open microseconds from the year's beginning to an instant of the year."""
+        position = bisect_right(self.opens, instant) - 1
+        return 0 if position < 0 else self.before[position] + min(instant, self.closes[position]) - self.opens[position]
 
 
 class OpenHours:
-    """How much of a length of time lies in the opening hours of a schedule."""
+    """Measures how much of a duration lies in the opening hours of a schedule."""
 
     def __init__(self, schedule: Schedule) -> None:
         self._schedule = schedule
@@ -184,7 +184,7 @@ class OpenHours:
         return found
 
     def _whole_year(self, year: int) -> int:
-        """How long it is open in a year. A length of centuries asks for many, of which only this is kept."""
+        """Returns the open microseconds of a year, cached: only this number of it, as centuries need many years."""
         if year not in self._whole_years:
             self._whole_years[year] = self._laid_out(year).before[-1]
         return self._whole_years[year]
@@ -213,13 +213,13 @@ class OpenHours:
         return self._first_at(np.concatenate([_NONE, *opens])), self._last_at(np.concatenate([_NONE, *closes]))
 
     def _first_at(self, reading: _Instants) -> _Instants:
-        """When the wall clock reads this for the first time; where it skips that, the gap's end (R-SERVICE-4)."""
+        """Returns the first instants at which the wall clock has readings; a gap's end if skipped (R-SERVICE-4)."""
         stretch = np.searchsorted(self._reach, reading, side="right")
         instants: _Instants = np.maximum(reading - self._offsets[stretch], self._begins[stretch])
         return instants
 
     def _last_at(self, reading: _Instants) -> _Instants:
-        """When the wall clock reads this for the last time; where it skips that, the gap's end (R-SERVICE-4)."""
+        """Returns the last instants at which the wall clock has readings; a gap's end if skipped (R-SERVICE-4)."""
         stretch = np.searchsorted(self._begin_reading, reading, side="right") - 1
         ends = np.append(self._begins[1:], _ENDLESS)
         instants: _Instants = np.minimum(reading - self._offsets[stretch], ends[stretch])

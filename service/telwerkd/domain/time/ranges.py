@@ -1,4 +1,4 @@
-"""Ranges of time, half-open: their start in them and their end not. And their place in time: cut into buckets."""
+"""Half-open ranges of time, as asked for, and as quarter-hours divided into buckets."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -15,22 +15,22 @@ from telwerkd.domain.time.years import FIRST_DATE
 
 
 class QuarterHourRange(NamedTuple):
-    """From one quarter-hour to another, both since 1970-01-01T00:00:00Z."""
+    """A half-open range of quarter-hours, both ends counted since 1970-01-01T00:00:00Z."""
 
     start: int
     end: int
 
     @property
     def instants(self) -> tuple[Micros, Micros]:
-        """When its first quarter-hour begins, and when its last one is over."""
+        """The instants at which the range begins and ends."""
         return Micros(self.start * QUARTER_HOUR_MICROS), Micros(self.end * QUARTER_HOUR_MICROS)
 
     def quarter_hours(self, _zone: ZoneInfo, _part: RequestPart = RequestPart.RANGE) -> "QuarterHourRange":
-        """Itself: instants are the same in every zone."""
+        """Returns the range itself: instants are the same in every zone."""
         return self
 
     def previous(self) -> "QuarterHourRange":
-        """As much time just before.
+        """Returns the range of the same length just before.
 
         Raises:
             InvalidArgumentError: that is before the calendar begins.
@@ -42,13 +42,13 @@ class QuarterHourRange(NamedTuple):
 
 
 class DateRange(NamedTuple):
-    """From the beginning of one local day to the beginning of another."""
+    """A half-open range of local days: from the beginning of `start` to the beginning of `end`."""
 
     start: date
     end: date
 
     def quarter_hours(self, zone: ZoneInfo, part: RequestPart = RequestPart.RANGE) -> QuarterHourRange:
-        """The same range in quarter-hours; `part` is which range of a question it is.
+        """Returns the range in quarter-hours of a zone; `part` names the range of the question in an error.
 
         Raises:
             InvalidArgumentError: the zone's clocks skipped all of its days.
@@ -59,7 +59,7 @@ class DateRange(NamedTuple):
         return QuarterHourRange(start, end)
 
     def previous(self) -> "DateRange":
-        """As many months just before whole months, as many days before any other days.
+        """Returns the range just before: of as many months if this one is of whole months, else of as many days.
 
         So a quarter is preceded by a quarter, and February by all of January.
 
@@ -107,26 +107,26 @@ class Period(NamedTuple):
 
     @property
     def start(self) -> int:
-        """Its first quarter-hour."""
+        """The first quarter-hour of the range."""
         return int(self.buckets.edges[0])
 
     @property
     def end(self) -> int:
-        """The quarter-hour after its last."""
+        """The quarter-hour after the last one of the range."""
         return int(self.buckets.edges[-1])
 
     @property
     def instants(self) -> tuple[Micros, Micros]:
-        """When it begins, and when it is over."""
+        """The instants at which the period begins and ends."""
         return QuarterHourRange(self.start, self.end).instants
 
     @property
     def width(self) -> int:
-        """How many buckets it has."""
+        """The number of buckets."""
         return len(self.buckets.edges) - 1
 
     def bucket_of(self, quarter_hours: QuarterHours) -> QuarterHours:
-        """Returns the bucket in which each of its quarter-hours lies."""
+        """Returns the bucket of each quarter-hour of the period."""
         if self.granularity is Granularity.QUARTER_HOUR:
             return quarter_hours - self.start
         return np.searchsorted(self.buckets.edges, quarter_hours, side="right") - 1

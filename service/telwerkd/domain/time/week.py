@@ -1,4 +1,4 @@
-"""Times of the week: which stretches of a range lie in which cell of a week, as a clock on the wall shows it."""
+"""Times of the week: which stretches of a range lie in which cell of a week, by the zone's wall clock."""
 
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -32,12 +32,12 @@ class WeekDivision(NamedTuple):
         return (WEEKDAYS if self.by_weekday else 1) * (HOURS if self.by_hour else 1)
 
     def labels(self, cell: int) -> tuple[str, str]:
-        """The weekday, 1 (Monday) to 7, and the hour of the day, 00 to 23, of a cell; empty where it has none."""
+        """Returns weekday, 1 (Monday) to 7, and hour of the day, 00 to 23, of a cell; empty where not divided by it."""
         weekday, hour = divmod(cell, HOURS) if self.by_hour else (cell, 0)
         return (str(weekday + 1) if self.by_weekday else ""), (f"{hour:02}" if self.by_hour else "")
 
     def cell(self, weekday: str, hour: str) -> int:
-        """The cell of two labels."""
+        """Returns the cell of two labels."""
         of_day = int(hour) if self.by_hour else 0
         return (int(weekday) - 1 if self.by_weekday else 0) * (HOURS if self.by_hour else 1) + of_day
 
@@ -53,19 +53,19 @@ class WeekSpan(NamedTuple):
     """The buckets that none of the edges cut, but those at the ends of the range."""
 
     def hours(self, since: Micros, until: Micros) -> npt.NDArray[np.float64]:
-        """Hours of real time from one instant to another that lie in each cell (R-WEEK-3)."""
+        """Returns the elapsed hours from one instant to another that lie in each cell (R-WEEK-3)."""
         edges = (self.edges * QUARTER_HOUR_MICROS).clip(since, max(since, until))
         return np.bincount(self.cells, np.diff(edges), self.division.cells) / _HOUR_MICROS
 
 
 def in_the_week(span: QuarterHourRange, division: WeekDivision, zone: ZoneInfo) -> WeekSpan:
-    """The stretches of a range and their cells.
+    """Returns a range divided into stretches, with the cell of each.
 
     An hour that the clock repeats lies in one cell twice; in one that it skips lies nothing (R-WEEK-2).
     """
     hours = calendar.buckets(span.start, span.end, Granularity.HOUR, zone).edges
-    turns = _turns(span, zone)
-    edges = np.union1d(hours, turns)
+    hour_changes = _hour_changes(span, zone)
+    edges = np.union1d(hours, hour_changes)
     readings = calendar.readings(edges[:-1], zone)
     weekday = (readings // PER_DAY + _FIRST_WEEKDAY) % WEEKDAYS
     hour = readings % PER_DAY // PER_HOUR
@@ -74,9 +74,9 @@ def in_the_week(span: QuarterHourRange, division: WeekDivision, zone: ZoneInfo) 
     return WeekSpan(division, edges, cells, Granularity.HOUR if whole else Granularity.QUARTER_HOUR)
 
 
-def _turns(span: QuarterHourRange, zone: ZoneInfo) -> QuarterHours:
-    """The quarters at which a change of the clock leads to another hour of the wall clock."""
+def _hour_changes(span: QuarterHourRange, zone: ZoneInfo) -> QuarterHours:
+    """Returns the quarters at which a change of the clock leads to another hour of the wall clock."""
     changes = calendar.changes(span.start, span.end, zone)
     after, before = (calendar.readings(at, zone) // PER_HOUR for at in (changes, changes - 1))
-    turns: QuarterHours = changes[after != before]
-    return turns
+    of_hour: QuarterHours = changes[after != before]
+    return of_hour
