@@ -1,1 +1,1 @@
-"""Keeping events, snapshots and counters in a relational database."""
+"""Adapters that store events, conversation states and counters in a relational database."""

@@ -1,8 +1,8 @@
 """Moving a SQLite file into an empty PostgreSQL, row by row, so that every answer stays what it was.
 
-Rows go in the order of their keys, and a portion is in the target whole or not at all. So what is there already tells
-where an interrupted copy goes on. At the end both sides are read and compared, row by row. While a copy is not done, a
-table of its own in the target says so, and no server starts on it.
+Rows go in the order of their keys, and a portion is in the target whole or not at all. So an interrupted copy resumes
+after the last row of the target. At the end both sides are read and compared, row by row. While a copy is not done, the
+target has a marker table, and no server starts on it.
 """
 
 import sqlite3
@@ -31,8 +31,8 @@ async def copy(
 ) -> None:
     """Copies all accounts of a SQLite file into a PostgreSQL, and compares them. To be repeated if it is interrupted.
 
-    The file takes no events meanwhile: a server on it answers that its database is unavailable. Whoever else writes to
-    it is waited for, `lock_seconds` at most.
+    The file takes no events meanwhile: a server on it answers that its database is unavailable. Another writer's lock
+    is waited for, `lock_seconds` at most.
 
     Raises:
         SchemaError: a side cannot be used, the target holds something else, or the two differ at the end.
@@ -73,7 +73,7 @@ class _Copy:
         self._target.commit()
 
     def _accounts(self) -> Iterator[AccountId]:
-        """Every account of which a table has anything, in order; found by key, not by reading the tables."""
+        """Yields every account that has rows in any table, in order; found by key, not by reading the tables."""
         account = ""
         while True:
             firsts = (
@@ -90,7 +90,7 @@ class _Copy:
             yield AccountId(account)
 
     def _table(self, account: AccountId, table: sa.Table) -> int:
-        """Copies the rows of an account that are still missing; gives how many there are in all."""
+        """Copies the rows of an account that are still missing; returns the number of its rows in all."""
         self._append(account, table)
         rows = self._compared(account, table)
         if rows is None:

@@ -1,4 +1,4 @@
-"""Where a database is: a SQLite file, or a PostgreSQL that a URL names. What is shown of a URL never holds a secret."""
+"""Where a database is: a SQLite file, or a PostgreSQL by its URL. The text of a location never holds a secret."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ class SqliteFile(NamedTuple):
 
 
 class PostgresUrl:
-    """A PostgreSQL database. `dsn` is what the driver connects with, and may hold a password; the text does not."""
+    """A PostgreSQL database. `dsn` is the driver's URL, which may hold a password; `str()` leaves secrets out."""
 
     def __init__(self, dsn: str, shown: str) -> None:
         self.dsn = dsn
@@ -42,10 +42,10 @@ Location = SqliteFile | PostgresUrl
 
 
 def located(database: object) -> Location:
-    """The database that a path or a URL names.
+    """Returns the location that a path or a URL names.
 
     Raises:
-        ValueError: it names none that this program can use. The text does not repeat it, for it may hold a password.
+        ValueError: this program cannot use it. The text does not quote the URL, which may hold a password.
     """
     match database:
         case SqliteFile() | PostgresUrl():
@@ -72,7 +72,7 @@ def _of_url(scheme: str, url: str) -> Location:
 
 
 def _without_secrets(url: str) -> str:
-    """User, hosts and database; all else of a URL may be a secret."""
+    """Returns user, hosts and database of a URL; everything else in it may be a secret."""
     try:
         parts = urlsplit(url)
         hosts_asked = parse_qs(parts.query).get("host", [])

@@ -1,6 +1,6 @@
-"""What is done with a database of either kind: it is migrated, sharded, prepared, opened.
+"""Operations on a database of either kind: migrate, shard, prepare, open.
 
-What PostgreSQL needs is imported where there is one: it takes 10 MB, and most servers have a file.
+The modules for PostgreSQL are imported only where one is used: they take 10 MB, and most servers have a file.
 """
 # ruff: noqa: PLC0415
 
@@ -23,7 +23,7 @@ AnyStore: TypeAlias = "SqliteStore | PostgresStore"
 
 
 async def migrate(database: Location) -> str:
-    """Brings a database's schema up to date. Gives the revision it is at.
+    """Brings a database's schema up to date. Returns its revision.
 
     Raises:
         SchemaError: it is not a database that this program can use.
@@ -36,7 +36,7 @@ async def migrate(database: Location) -> str:
 
 
 async def distribute(database: Location) -> list[str]:
-    """Shards the tables by account over a Citus cluster. Gives those that were not sharded before.
+    """Shards the tables by account over a Citus cluster. Returns the names of those that were not sharded before.
 
     Raises:
         SchemaError: there is no Citus.
@@ -49,7 +49,7 @@ async def distribute(database: Location) -> list[str]:
 
 
 async def prepare(database: Location, *, create: bool = True) -> None:
-    """Makes the schema where there is none yet, unless told not to.
+    """Makes the schema if there is none and `create` is set, and checks that this program can use the database.
 
     Raises:
         SchemaError: it is not a database that this program can use, or its schema is another than this program's.

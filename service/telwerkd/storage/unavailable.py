@@ -1,4 +1,4 @@
-"""What a caller, and the log, are told of any database that does not do its work just now."""
+"""The error for callers, and the log lines, of an unavailable database of either kind."""
 
 import logging
 import sqlite3
@@ -9,11 +9,11 @@ from telwerkd.process.log_format import Event
 _RETRY_SECONDS = 1.0
 NO_MEMORY = "no memory is left"
 _CAUSES_MAX = 20
-"""Causes of one outage that are told; a text that has something of its own each time must not fill the log."""
+"""Causes that are logged of one outage: texts that differ each time must not fill the log."""
 
 
 def database_unavailable() -> UnavailableError:
-    """The error to raise, whichever database it is; what happened to it is for the log."""
+    """Returns the error to raise, the same for every database and cause; causes are for the log."""
     return UnavailableError(
         Reason.DATABASE_UNAVAILABLE, "the database does not answer: send it again later", _RETRY_SECONDS
     )
@@ -35,23 +35,23 @@ _DAMAGE_STATES = {"XX001", "XX002"}  # data_corrupted, index_corrupted
 
 
 class Outage:
-    """Tells the log of each cause once, however many transactions meet it, until the database is proven to work."""
+    """Logs each cause of an outage once, however many transactions fail by it, until the database is proven to work."""
 
     def __init__(self, log: logging.Logger, what: str) -> None:
         self._log = log
         self._what = what
-        self._told = set[str]()
+        self._logged = set[str]()
 
     def met(self, cause: str) -> None:
-        """A transaction met a cause."""
-        if cause not in self._told and len(self._told) < _CAUSES_MAX:
-            self._told.add(cause)
-            told = "the database did not answer"
-            self._log.warning(Event(told, {"at": self._what, "cause": cause}, f"{self._what}: {told}: {cause}"))
+        """Logs the cause of a transaction's failure, unless it was logged in this outage."""
+        if cause not in self._logged and len(self._logged) < _CAUSES_MAX:
+            self._logged.add(cause)
+            text = "the database did not answer"
+            self._log.warning(Event(text, {"at": self._what, "cause": cause}, f"{self._what}: {text}: {cause}"))
 
     def over(self) -> None:
-        """The database is proven to work. That one transaction came through proves nothing of another."""
-        if self._told:
-            self._told.clear()
-            told = "the database answers again"
-            self._log.warning(Event(told, {"at": self._what}, f"{self._what}: {told}"))
+        """Ends the outage: the database is proven to work. One successful transaction does not prove that."""
+        if self._logged:
+            self._logged.clear()
+            text = "the database answers again"
+            self._log.warning(Event(text, {"at": self._what}, f"{self._what}: {text}"))

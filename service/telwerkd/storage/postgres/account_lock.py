@@ -1,4 +1,4 @@
-"""The lock on which every transaction of an account rests, on PostgreSQL.
+"""The lock that serialises the writing transactions of an account, on PostgreSQL.
 
 It is a write to the account's row, not `SELECT ... FOR UPDATE`. On one PostgreSQL both wait for each other alike. On a
 cluster that is sharded by account they do not: when Citus moves a shard, the move waits for transactions that have
@@ -19,7 +19,7 @@ _LOCK = f"UPDATE accounts SET version = version WHERE account_id = $1 RETURNING 
 
 
 def lock_account(connection: sa.Connection, account: AccountId) -> Account | None:
-    """The account's row, which nobody else can lock before this transaction ends; None if it is not there.
+    """Locks the account's row until this transaction ends, and returns it; None if there is no such row.
 
     The first statement of every transaction that writes. Also where there is no row, the shard that would have it
     does not move until the transaction ends.
@@ -29,7 +29,7 @@ def lock_account(connection: sa.Connection, account: AccountId) -> Account | Non
 
 
 def locked_account(connection: sa.Connection, account: AccountId) -> Account:
-    """As `lock_account`; the row is made if it is not there."""
+    """Locks and returns the account's row as `lock_account` does, and inserts it first if there is none."""
     row = lock_account(connection, account)
     if row is None:
         PostgresBulk(connection, account).insert(accounts, *NEW_ACCOUNT, replacing=())

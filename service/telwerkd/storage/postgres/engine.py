@@ -51,10 +51,10 @@ POOL_SECONDS = 10.0
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc]  # it ships no types
-    """A connection whose transactions state what they need in the round trip that begins them."""
+    """A connection whose transactions set their own settings in the round trip that begins them."""
 
     async def execute(self, query: str, *arguments: Any, **options: Any) -> Any:
-        """What asyncpg's does."""
+        """Executes as asyncpg does; `BEGIN` sets the transaction's settings in the same message."""
         if not query.startswith("BEGIN"):
             return await super().execute(query, *arguments, **options)
         try:
@@ -67,7 +67,11 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]  # it ships no type
 
 @asynccontextmanager
 async def _set_up(connection: Any) -> AsyncIterator[None]:
-    """A transaction on a connection that is being made. One that ended meanwhile is lost, as those in use are."""
+    """Runs the set-up of a new connection in a transaction.
+
+    Raises:
+        ConnectionResetError: the connection was closed meanwhile.
+    """
     try:
         async with connection.transaction():
             yield
@@ -78,17 +82,17 @@ async def _set_up(connection: Any) -> AsyncIterator[None]:
 
 
 class _Dialect(PGDialect_asyncpg):
-    """SQLAlchemy's, but what it looks up for a new connection is a transaction, so that it has one session."""
+    """SQLAlchemy's dialect, with the look-ups for a new connection in a transaction, so that they have one session."""
 
     supports_statement_cache = True
 
     async def setup_asyncpg_json_codec(self, conn: Any) -> None:
-        """What SQLAlchemy's does."""
+        """Sets the codec as SQLAlchemy does, in a transaction."""
         async with _set_up(conn.driver_connection):
             await super().setup_asyncpg_json_codec(conn)  # type: ignore[no-untyped-call]  # it ships none for this
 
     async def setup_asyncpg_jsonb_codec(self, conn: Any) -> None:
-        """What SQLAlchemy's does."""
+        """Sets the codec as SQLAlchemy does, in a transaction."""
         async with _set_up(conn.driver_connection):
             await super().setup_asyncpg_jsonb_codec(conn)  # type: ignore[no-untyped-call]  # it ships none for this
 
@@ -103,7 +107,7 @@ class Statements:
         self.are_prepared = are_prepared
 
     def learn(self) -> None:
-        """They do not, as an error has shown: connections made from now on send each statement anew."""
+        """Stops preparing statements on new connections: an error has shown that a pooler does not keep them."""
         if self.are_prepared:
             self.are_prepared = False
             log.warning(
@@ -121,7 +125,7 @@ def make_engine(
     read_only: bool = False,
     connect_seconds: float = CONNECT_SECONDS,
 ) -> AsyncEngine:
-    """A pool of connections, opened when they are needed first."""
+    """Returns a connection pool that opens connections on demand, `connections` at most."""
 
     async def connect(*_: Any, **__: Any) -> Any:
         # The driver reads the URL itself, so that it means what it means to every other program of PostgreSQL. Poolers
@@ -157,10 +161,10 @@ def make_engine(
 
 
 def _unique_name() -> str:
-    """Several clients may share a session: none must execute what another has prepared."""
+    """Returns a unique name for a prepared statement: clients that share a session must not run each other's."""
     return f"telwerk_{token_hex(12)}"
 
 
 def _no_name() -> str:
-    """PostgreSQL keeps a statement without a name until the next one, and a transaction has its session to itself."""
+    """Returns no name: PostgreSQL keeps an unnamed statement until the next one, which no pooler gets in between."""
     return ""

@@ -1,4 +1,4 @@
-"""What an error of PostgreSQL, or of the way there, means for the transaction that met it."""
+"""Classifies errors of PostgreSQL and of connections to it: whether the failed transaction is retried."""
 
 import enum
 
@@ -58,7 +58,7 @@ _LATER_CLASSES = (
 
 
 def retry_decision(error: Exception) -> RetryDecision:
-    """What to do with a transaction that met `error` before its commit was sent."""
+    """Returns whether a transaction that failed with `error` before its commit was sent is retried."""
     if _lost(error):
         return RetryDecision.AGAIN
     state = sqlstate(error)
@@ -74,7 +74,7 @@ def retry_decision(error: Exception) -> RetryDecision:
 
 
 def sqlstate(error: Exception) -> str | None:
-    """PostgreSQL's code of an error; None if it is not one of PostgreSQL's."""
+    """Returns PostgreSQL's code of an error (SQLSTATE); None for an error of another source."""
     state = getattr(_cause(error), "sqlstate", None)
     return state if isinstance(state, str) else None
 
@@ -95,7 +95,7 @@ def lost_its_statements(error: Exception) -> bool:
 
 
 def one_line(error: Exception) -> str:
-    """One line for the log: when a database is away, every transaction says so, and tracebacks would hide the rest."""
+    """Returns an error as one line for the log: in an outage, a traceback per transaction would hide all else."""
     cause = _cause(error)
     return f"{type(cause).__name__}: {cause}".partition("\n")[0]
 

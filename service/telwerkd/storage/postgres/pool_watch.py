@@ -1,4 +1,4 @@
-"""What is known of a pool of connections: what it is for, what its transactions met, and whether they end."""
+"""The state of a connection pool: its purpose, its outage, and how long its transactions have been running."""
 
 import logging
 from collections.abc import Iterator
@@ -14,18 +14,18 @@ log = logging.getLogger(__name__)
 
 
 class PoolWatch:
-    """Watches over a pool of so many connections."""
+    """Tracks which connections of a pool are in a transaction, and since when."""
 
     def __init__(self, work: str, connections: int) -> None:
         self.label = (work,)
         self.outage = Outage(log, work)
         self._connections = connections
         self._in_use = dict[AsyncConnection, float]()
-        """With the instant since which each is."""
+        """The connections in use, each with the instant since which it is."""
 
     @contextmanager
     def using(self, connection: AsyncConnection) -> Iterator[None]:
-        """A connection has a transaction meanwhile."""
+        """Marks a connection as in a transaction for the block."""
         self._in_use[connection] = monotonic()
         try:
             yield
@@ -37,7 +37,7 @@ class PoolWatch:
         return len(self._in_use) >= self._connections and max(self._in_use.values()) < monotonic() - seconds
 
     def cut(self, before: float) -> None:
-        """Cuts the connections that have been in use since before an instant; what they were at is met by an error."""
+        """Terminates the connections that have been in use since before an instant; their transactions fail."""
         for connection, since in list(self._in_use.items()):
             if since < before and not (connection.closed or connection.invalidated):
                 _driver_of(connection).terminate()

@@ -1,4 +1,4 @@
-"""The proof that what is written to PostgreSQL now would be committed: it may be, nobody prevents it, there is room."""
+"""The readiness proof that PostgreSQL would commit a write now: there are the rights, no lock, and disk space."""
 
 from collections.abc import Sequence
 
@@ -29,10 +29,10 @@ _COMMITTED = sa.text("SELECT pg_logical_emit_message(true, 'telwerk', '')")
 
 
 def prove_write(connection: sa.Connection) -> None:
-    """Makes the transaction one whose commit is flushed like any other's, and changes nothing.
+    """Proves that a write would be committed, by a transaction whose commit is flushed and that changes no row.
 
-    What finds room in the pages that there are is committed on a full disk too, so more is asked for: a quarter of a
-    mebibyte. No row is touched: where the rows are, on a cluster's other nodes perhaps, is not asked.
+    On a full disk, a commit that fits into existing pages succeeds too, so it writes a quarter of a mebibyte more. No
+    row is touched: other nodes of a cluster, which may hold the rows, are not checked.
 
     Raises:
         sa.exc.DBAPIError: it would not be committed.
@@ -52,7 +52,7 @@ def prove_write(connection: sa.Connection) -> None:
 
 
 def _wait_for(connection: sa.Connection, locked: Sequence[str]) -> None:
-    """Takes the lock that every writer takes, if it can be had at once or almost."""
+    """Takes the table lock that every writer takes, waiting half a second at most."""
     # Half of the time after which PostgreSQL looks for deadlocks: a proof must never be why another is ended.
     connection.execute(sa.text("SELECT set_config('lock_timeout', '500ms', true)"))
     try:

@@ -1,4 +1,4 @@
-"""How long a proof may take, and what it means that one is not answered while another is."""
+"""Runs readiness proofs with a timeout, and detects lost replies: a proof unanswered while a later one succeeds."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -19,21 +19,21 @@ class NotProvenError(Exception):
 
 
 class Proving:
-    """Has proofs made, each within a few seconds, and notices answers that were lost."""
+    """Runs proofs, each with a timeout of a few seconds, and detects that replies were lost."""
 
     def __init__(self, prove: Callable[[], Coroutine[Any, Any, None]], cut: Callable[[float], None]) -> None:
-        """`cut` gives up all that was begun before an instant and is not answered."""
+        """`cut` terminates the connections that have been in use since before an instant."""
         self._prove = prove
         self._cut = cut
         self._running = set[asyncio.Task[None]]()
         self._silent: asyncio.Task[None] | None = None
-        """The first that was not answered in time; it may be yet."""
+        """The first proof that timed out; its reply may still come."""
 
     async def prove(self) -> None:
-        """Returns when a proof has come through.
+        """Returns when a proof has succeeded.
 
         Raises:
-            NotProvenError: it was not answered in time.
+            NotProvenError: the proof was not answered in time.
         """
         begun, proof = monotonic(), asyncio.create_task(self._prove(), name="proof")
         self._running.add(proof)
@@ -55,10 +55,10 @@ class Proving:
         raise NotProvenError(f"a write was not committed within {_PROOF_SECONDS:.0f} s")
 
     def _notice_what_was_lost(self, begun: float) -> None:
-        """A proof has come through. Where an earlier one has not, something on the way has lost it, or its answer.
+        """Cuts older transactions if an earlier proof is still unanswered after a later one has succeeded.
 
-        A database that was slow or stood still, or a pooler that had no session free, answers that one first. Whoever
-        waits beside it would wait until the driver gives up.
+        A slow database, or a pooler without a free session, would have answered the earlier one first: so the network
+        has lost it or its reply. Other callers on lost connections would wait for the driver's timeout.
         """
         silent, self._silent = self._silent, None
         if silent is not None and not _came_through(silent):
@@ -66,7 +66,7 @@ class Proving:
             self._cut(begun)
 
     async def close(self) -> None:
-        """Gives up what is not answered."""
+        """Cancels the running proofs."""
         for proof in self._running:
             proof.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""The schema's version on PostgreSQL, and what else must be so before a server can work on it."""
+"""The schema's version on PostgreSQL, and the other preconditions for a server: rights, Citus, a finished copy."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -30,7 +30,7 @@ _SHARD = sa.text("SELECT create_distributed_table(:table, 'account_id', colocate
 
 
 async def migrate(url: PostgresUrl) -> str:
-    """Brings the schema up to date. Two at once are safe: the second waits, and finds it done. Gives the revision.
+    """Brings the schema up to date, and returns its revision. Two at once are safe: the second waits for the first.
 
     Raises:
         SchemaError: the database does not answer, is not ours, or comes from a newer program.
@@ -48,7 +48,7 @@ async def migrate(url: PostgresUrl) -> str:
 
 
 async def distribute(url: PostgresUrl) -> list[str]:
-    """Shards every table by account over the nodes of a Citus cluster. Gives those that were not sharded before.
+    """Shards every table by account over a Citus cluster. Returns the names of those that were not sharded before.
 
     Raises:
         SchemaError: see `migrate`; or the database has no Citus, or cannot shard.
@@ -97,7 +97,7 @@ async def prepare(url: PostgresUrl, *, create: bool = True) -> None:
 
 
 async def refuse_unwritable(url: PostgresUrl) -> None:
-    """Returns if a server can write to a database.
+    """Checks that a server can write to a database.
 
     Raises:
         SchemaError: it cannot; the text says why.
@@ -125,10 +125,10 @@ async def _run(url: PostgresUrl, work: Callable[[sa.Connection], T]) -> T:
 
 @asynccontextmanager
 async def connected(url: PostgresUrl, connect_seconds: float = CONNECT_SECONDS) -> AsyncIterator[AsyncConnection]:
-    """A connection to a database that takes writes.
+    """Opens a connection to a database that takes writes, for the block.
 
     Raises:
-        SchemaError: there is none to be had, or it fails; the text says why.
+        SchemaError: it cannot connect, the database is read-only, or a statement fails; the text says why.
     """
     try:
         # Each is sent once or twice: to prepare them would spare little, and a pooler may not keep them.

@@ -70,7 +70,7 @@ _TRY_UPKEEP = sa.text("SELECT pg_try_advisory_xact_lock(hashtextextended(:accoun
 class PostgresStore(AcrossAccounts):
     """`telwerkd.application.ports.Store` over a PostgreSQL database that has its tables.
 
-    It does not read in the event loop (`ReadsInline`): statements are waited for, and what computes must not run in a
+    It does not read in the event loop (no `ReadsInline`): statements are awaited, and computations must not run in a
     greenlet (`telwerkd.storage.postgres.threads`).
     """
 
@@ -78,7 +78,7 @@ class PostgresStore(AcrossAccounts):
     reads_at_once = READERS
 
     def __init__(self, url: PostgresUrl, make: Callable[..., AsyncEngine] = make_engine) -> None:
-        """`make` makes the pools of connections, as `make_engine` does."""
+        """`make` makes the connection pools, as `make_engine` does."""
         super().__init__(self._run_across)
         self._statements = Statements()
         self._writers = make(url, WRITERS, "READ COMMITTED", self._statements)
@@ -125,8 +125,8 @@ class PostgresStore(AcrossAccounts):
             first, recalled = locked_account(connection, account), self._memory.of(account)
             remembered: tuple[Any, int] = (None, 0)
             results, refolded = [], list[int]()
-            for place, (_, command) in enumerate(commands):
-                row = None if place else first
+            for index, (_, command) in enumerate(commands):
+                row = None if index else first
                 with AccountTransaction(connection, account, row, remembered[0] or recalled) as tx:
                     tx.check_rules()
                     results.append(command.run(tx))
@@ -146,10 +146,10 @@ class PostgresStore(AcrossAccounts):
         return await self._shielded(written())
 
     async def upkeep(self, account: AccountId, command: Command[T]) -> T | None:
-        """Runs `command` as `write` does; None if another server is at the account's upkeep just now.
+        """Runs `command` as `write` does; None if another server is running the account's upkeep.
 
-        The advisory lock spares servers the same work, and no more: it is not shared between the nodes of a cluster,
-        and nothing rests on it. What is right rests on the account's row.
+        The advisory lock only avoids duplicate work: it is not shared between the nodes of a cluster. Correctness
+        relies on the lock of the account's row alone.
         """
 
         def run(connection: sa.Connection) -> T | None:
@@ -169,7 +169,7 @@ class PostgresStore(AcrossAccounts):
         return await self._shielded(written())
 
     async def answer_version(self, account: AccountId) -> AnswerVersion:
-        """Where an account stands."""
+        """Returns the account's version and its earliest open limit."""
 
         def work(connection: sa.Connection) -> AnswerVersion:
             view = AccountTransaction(connection, account)
@@ -178,7 +178,7 @@ class PostgresStore(AcrossAccounts):
         return await self._answered(self._version_readers, _in_greenlet(work))
 
     async def close(self) -> None:
-        """Lets running transactions end, and closes the connections."""
+        """Waits for running transactions, and closes the connections."""
         await self._proving.close()
         await asyncio.gather(*self._writing, return_exceptions=True)
         self._threads.shutdown()
@@ -187,10 +187,10 @@ class PostgresStore(AcrossAccounts):
             await engine.dispose()
 
     async def ping(self) -> None:
-        """Returns if the tables can be read, and what is written now would be committed, and has room.
+        """Checks that the tables can be read, and that a write would be committed now.
 
         Raises:
-            UnavailableError: not, or not within a few seconds; or nothing that is being written comes to an end.
+            UnavailableError: one of both fails, or takes more than a few seconds; or no running write comes to an end.
         """
         met = self._watches[self._provers].outage.met
         try:
@@ -220,10 +220,10 @@ class PostgresStore(AcrossAccounts):
         return _in_greenlet(run) if _are_brief(commands) else _in_thread(self._writer_threads, run)
 
     async def _answered(self, engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """What `work` gives, run in a transaction until one of them comes through.
+        """Runs `work` in a transaction, retried after errors that allow it, and returns its result.
 
         Raises:
-            UnavailableError: none did, or what became of one is unknown.
+            UnavailableError: no attempt succeeded, or it is unknown whether one was committed.
         """
         for attempt in range(1, _ATTEMPTS_MAX + 1):
             try:
@@ -242,7 +242,7 @@ class PostgresStore(AcrossAccounts):
         raise AssertionError("the last attempt returns or raises")
 
     async def _shielded(self, writing: Awaitable[T]) -> T:
-        """A caller that goes away does not stop a transaction half-way: the commit runs to its end."""
+        """Awaits a write in a task that survives the caller's cancellation, so that a commit is never broken off."""
         task = asyncio.ensure_future(writing)
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)

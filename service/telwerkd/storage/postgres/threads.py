@@ -1,8 +1,8 @@
 """Work on a PostgreSQL connection in a thread, with each of its statements in the event loop.
 
-Two reasons. What is computed between statements may take long, and would keep every other call waiting. And it must not
-run in the greenlets in which SQLAlchemy suspends a statement: for large temporary arrays numpy unwinds the stack, which
-a greenlet's ends nowhere sound, and the process dies of it.
+Two reasons. Computations between statements may take long, and would block every other call. And they must not run in
+the greenlets in which SQLAlchemy suspends a statement: for large temporary arrays numpy unwinds the stack, which is not
+possible beyond a greenlet's first frame, and the process crashes.
 """
 
 import asyncio
@@ -27,17 +27,17 @@ class StatementsInLoop:
         self.connection = cast("sa.Connection", connection.sync_connection).connection
 
     def execute(self, query: Any, values: Any = None, *, execution_options: Any = None) -> Any:
-        """The result, whose rows are all there; with `yield_per`, an iterator over rows read a thousand at a time."""
+        """Returns the result with all rows; with `yield_per`, an iterator that fetches a thousand rows at a time."""
         options = execution_options or {}
         result = self._run(lambda connection: connection.execute(query, values, execution_options=options))
         return self._streamed(result) if "yield_per" in options else result
 
     def scalar(self, query: Any, values: Any = None) -> Any:
-        """The first column of the first row."""
+        """Returns the first column of the first row."""
         return self._run(lambda connection: connection.scalar(query, values))
 
     def scalars(self, query: Any, values: Any = None) -> Any:
-        """The first column."""
+        """Returns the first column of every row."""
         return self._run(lambda connection: connection.scalars(query, values))
 
     def exec_driver_sql(self, text: str, values: Any = None) -> Any:

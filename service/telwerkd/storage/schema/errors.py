@@ -1,4 +1,4 @@
-"""What is wrong with a schema. By itself, so that the process that writes does not import Alembic."""
+"""The error of an unusable schema. In a module of its own, so that the writer process does not import Alembic."""
 
 
 class SchemaError(Exception):

@@ -14,7 +14,7 @@ _REVISION_TABLE = "alembic_version"
 
 
 def upgrade(connection: sa.Connection, to: str = "head") -> str:
-    """Brings a database's schema up to date, in a transaction. Gives the revision it is at."""
+    """Brings a database's schema up to a revision, in a transaction. Returns the revision."""
     from alembic import command  # noqa: PLC0415  # see above
     from alembic.config import Config  # noqa: PLC0415
 
@@ -54,12 +54,16 @@ def refuse_older(revision: str, database: object) -> None:
 
 
 def revisions() -> list[str]:
-    """Every schema that this program knows, oldest first: each is what the name of its migration's file begins with."""
+    """Returns the revisions that this program knows, oldest first: the prefixes of the migrations' file names."""
     return sorted(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
 def head() -> str:
-    """The schema that this program works on."""
+    """Returns the revision that this program works on.
+
+    Raises:
+        SchemaError: the program has no migrations.
+    """
     known = revisions()
     if not known:
         raise SchemaError("this program was installed without its migrations")

@@ -1,1 +1,1 @@
-"""What is the same on SQLite and PostgreSQL."""
+"""The SQL that SQLite and PostgreSQL share."""

@@ -1,4 +1,4 @@
-"""What the parts of a transaction share."""
+"""The base of the parts of a transaction."""
 
 import asyncio
 import sqlite3
@@ -22,12 +22,12 @@ from telwerkd.storage.sql.bulk_sqlite import SqliteBulk
 
 
 class Statement:
-    """A query, made once for each database. Parameters (`bindparam`) and what comes back are the driver's.
+    """A query that is compiled once for each database. Parameters (`bindparam`) and results are the driver's values.
 
-    For what is read with every query: SQLAlchemy makes a statement's text anew, or at least its cache key, for every
-    execution; that took longer than SQLite took to execute it. What it makes of a result took longer still: on SQLite
-    the driver is asked directly, in a tenth of the time. So a transaction must have begun already, and SQLAlchemy's
-    events do not tell of these statements.
+    For statements of every query: SQLAlchemy builds a statement's text, or at least its cache key, for every execution,
+    which took longer than SQLite took to execute it. Its conversion of results took longer still: on SQLite the driver
+    is called directly, in a tenth of the time. So a transaction must have begun already, and SQLAlchemy's events do not
+    cover these statements.
     """
 
     def __init__(self, query: sa.Select[*tuple[Any, ...]] | sa.TextClause) -> None:
@@ -35,7 +35,7 @@ class Statement:
         self._texts: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}
 
     def on(self, connection: sa.Connection, **values: Any) -> Sequence[Values]:
-        """The rows that it gives on a connection."""
+        """Executes the query on a connection and returns its rows."""
         made = self._texts.get(connection.dialect.name)
         if made is None:
             compiled = self._query.compile(dialect=connection.dialect)
@@ -70,7 +70,7 @@ _ACCOUNT_ROW = Statement(sa.select(*ACCOUNT).where(accounts.c.account_id == sa.b
 
 
 class AccountPart:
-    """What every part of a transaction of one account has: the connection, the account's row, what is remembered.
+    """Base of the parts of one account's transaction: the connection, the account's row, and what `remember` keeps.
 
     A context manager, in which an error about a damaged row gets the account's name.
     """
@@ -119,20 +119,20 @@ class AccountPart:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Says of which account a damaged row is."""
+        """Adds the account to the error of a damaged row."""
         if isinstance(error, DamagedRowError):
             error.account = self.account_id
 
     def recall(self) -> Any:
-        """What the last transaction of the account left, as far as the store knows."""
+        """Returns what the account's last transaction passed to `remember`; None if it is not cached any more."""
         return self._recalled
 
     def remember(self, kept: Any, weight: int = 1) -> None:
-        """Leaves something for the next."""
+        """Keeps an object in memory for the account's next transaction, if this one is committed."""
         self.remembered = kept, weight
 
     def note_refold(self, events: int) -> None:
-        """Counts a conversation that is folded again."""
+        """Records for the metrics that a conversation of so many events was folded again."""
         self.refolded.append(events)
 
     @cached_property
@@ -141,7 +141,7 @@ class AccountPart:
         return of_dialect(self._connection, self._account)
 
     def pause(self) -> None:
-        """Lets the event loop go on, if the transaction runs there."""
+        """Yields to the event loop, if the transaction runs there."""
         # In a thread, where nothing waits for it, `StatementsInLoop` stands for the connection (`postgres.threads`).
         if self._connection.dialect.is_async and isinstance(self._connection, sa.Connection):
             await_only(asyncio.sleep(0))

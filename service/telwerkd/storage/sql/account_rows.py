@@ -29,10 +29,10 @@ _BUMP = Statement(
 
 
 class AccountRows(AccountPart):
-    """Reads and writes what an account has of its own."""
+    """Reads and writes an account's row, its widgets' settings, its opening hours and its distinct names."""
 
     def widget_versions(self) -> dict[WidgetId, list[WidgetVersion]]:
-        """Every version of every widget's settings, oldest first, by widget id."""
+        """Returns every version of every widget's settings, oldest first, by widget id."""
         query = (
             sa.select(widget_settings.c.widget_id, widget_settings.c.settings)
             .where(widget_settings.c.account_id == self._account)
@@ -45,7 +45,7 @@ class AccountRows(AccountPart):
         return versions
 
     def widget_history(self, widget: WidgetId, start: int, count: int) -> list[WidgetVersion]:
-        """Up to `count` versions of a widget's settings, oldest first, without the first `start` of them."""
+        """Returns up to `count` versions of a widget's settings, oldest first, from offset `start` on."""
         c = widget_settings.c
         query = (
             sa.select(c.settings)
@@ -57,7 +57,7 @@ class AccountRows(AccountPart):
         return [records.version_of(blob) for blob in self._connection.scalars(query)]
 
     def newest_settings(self, start: int, count: int) -> list[tuple[WidgetId, WidgetVersion]]:
-        """The newest version of up to `count` widgets, by widget id, without the first `start` of them."""
+        """Returns the newest version of up to `count` widgets, by widget id, from offset `start` on."""
         c = widget_settings.c
         newest = (
             sa.select(c.widget_id, sa.func.max(c.effective_time).label("effective_time"))
@@ -80,7 +80,7 @@ class AccountRows(AccountPart):
         return [(widget, records.version_of(blob)) for widget, blob in rows]
 
     def settings_bytes(self, widget: WidgetId, version: WidgetVersion) -> SettingsBytes:
-        """What settings take without a version of a widget, and it before and after it is put there."""
+        """Returns the bytes of all settings without one version, and of that version before and after it is stored."""
         c = widget_settings.c
         size = sa.func.length(c.settings) + _VERSION_BYTES
         of_version = sa.and_(c.widget_id == widget, c.effective_time == version.effective_time)
@@ -102,7 +102,7 @@ class AccountRows(AccountPart):
         self._bulk.insert(widget_settings, columns, [row], replacing=("settings",))
 
     def schedules(self, wanted: Collection[ScheduleId]) -> dict[ScheduleId, Schedule]:
-        """The opening hours of these ids; those that are there."""
+        """Returns the opening hours of those ids that are stored."""
         return {schedule: records.schedule_of(schedule, stored) for schedule, stored in self._stored(wanted)}
 
     def _stored(self, wanted: Collection[ScheduleId]) -> Iterable[tuple[ScheduleId, bytes]]:
@@ -113,15 +113,15 @@ class AccountRows(AccountPart):
         return ((schedule, stored) for schedule, stored in self._connection.execute(query))
 
     def schedule_ids(self) -> set[ScheduleId]:
-        """Those of all opening hours that are there."""
+        """Returns the ids of all opening hours that are stored."""
         query = sa.select(schedules.c.schedule_id).where(schedules.c.account_id == self._account)
         return set(self._connection.scalars(query))
 
     def opening_hours(self, schedule: ScheduleId) -> OpenHours:
-        """The opening hours of an id that an event or a version of settings names.
+        """Returns the opening hours of an id that an event or a version of settings names.
 
         Raises:
-            DamagedRowError: they are not there, or cannot be read.
+            DamagedRowError: the row is missing or unreadable.
         """
         if schedule not in self._open_hours:
             stored = dict(self._stored([schedule])).get(schedule)
@@ -198,7 +198,7 @@ class AccountRows(AccountPart):
         self._raise(accounts.c.horizon, instant)
 
     def lower_horizon(self, instant: Micros) -> None:
-        """Takes the account's horizon back."""
+        """Moves the account's horizon back."""
         mine = accounts.c.account_id == self._account
         self._connection.execute(sa.update(accounts).where(mine).values(horizon=instant))
         self._row = None
@@ -208,7 +208,7 @@ class AccountRows(AccountPart):
         self._set(rules_version=version, rules_target=target, rules_max=rules_max, known_from=known_from)
 
     def note_removed(self, instant: Micros) -> None:
-        """Says that something was purged or erased at an instant."""
+        """Records the instant at which something was purged or erased."""
         self._set(accepted=instant, removed_at=instant)
 
     def _set(self, **values: int | None) -> None:
@@ -223,7 +223,7 @@ class AccountRows(AccountPart):
         self._row = None
 
     def bump_version(self, accepted: Micros | None = None) -> None:
-        """Tells readers that the account has changed, and that events were accepted at an instant, if any were."""
+        """Raises the account's version, so that cached answers expire, and records when events were accepted."""
         row = self.account()
         if accepted is not None:
             first = accepted if row.accepted_from is None else row.accepted_from

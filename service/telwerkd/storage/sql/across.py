@@ -1,4 +1,4 @@
-"""What is asked across accounts: single statements for upkeep, watches and readiness, the same for every database."""
+"""Queries across accounts: single statements for upkeep, watches and readiness, the same for every database."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from operator import itemgetter
@@ -34,7 +34,7 @@ class AcrossAccounts:
         self._run = run
 
     async def accounts(self) -> list[AccountId]:
-        """Every account that anything is stored of."""
+        """Returns every account that has anything stored."""
         rows = await self._rows(sa.select(accounts.c.account_id).order_by(accounts.c.account_id))
         return [AccountId(row.account_id) for row in rows]
 
@@ -48,27 +48,27 @@ class AcrossAccounts:
         return found
 
     async def last_times(self) -> list[tuple[AccountId, Micros]]:
-        """For each account an instant after which no event happened, the latest first."""
+        """Returns for each account an upper bound of its events' times, the latest account first."""
         c = conversations.c
         query = sa.select(c.account_id, sa.func.max(c.last_time)).group_by(c.account_id)
         found = [(AccountId(account), Micros(last_time)) for account, last_time in await self._rows(query)]
         return sorted(found, key=itemgetter(1), reverse=True)
 
     async def accounts_due(self, until: Micros) -> list[AccountId]:
-        """The accounts that have a limit due by `until`."""
+        """Returns the accounts that have a limit due by `until`."""
         c = conversations.c
         query = sa.select(c.account_id).where(c.due.is_not(None), c.due <= until).distinct().order_by(c.account_id)
         return [AccountId(row.account_id) for row in await self._rows(query)]
 
     async def open_timers(self, now: Micros) -> OpenTimers:
-        """The limits that are not settled, of all accounts, and how many of them are due by `now`."""
+        """Returns the number of unsettled limits of all accounts, how many are due by `now`, and the earliest."""
         due, count = conversations.c.due, sa.func.count()
         query = sa.select(count, count.filter(due <= now), sa.func.min(due)).where(due.is_not(None))
         [row] = await self._rows(query)
         return OpenTimers(*row)
 
     async def compactable(self) -> list[tuple[AccountId, Measure, int]]:
-        """Every measure that has deltas, with how many entries."""
+        """Returns every measure that has delta entries, with their number."""
         c = deltas.c
         query = sa.select(c.account_id, c.measure, sa.func.sum(c.size)).group_by(c.account_id, c.measure)
         return [(AccountId(account), measure, size) for account, measure, size in await self._rows(query)]
@@ -85,5 +85,5 @@ class AcrossAccounts:
 
 
 def _padded(asked: list[AccountId]) -> list[AccountId]:
-    """As many as a power of two, the last one several times: so there are few statements, and they stay prepared."""
+    """Returns the accounts padded to a power of two by repeating the last: so few statements need preparing."""
     return asked + asked[-1:] * ((1 << (len(asked) - 1).bit_length()) - len(asked))

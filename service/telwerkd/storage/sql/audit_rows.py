@@ -1,4 +1,4 @@
-"""All of an account for the audit, also where it is damaged."""
+"""Reads all rows of an account for the audit, past damaged ones."""
 
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NoReturn
@@ -51,15 +51,15 @@ class AuditRows(AccountPart):
         return self._reader(damaged).chunks()
 
     def every_base_chunk(self, damaged: Report | None = None) -> Iterator[tuple[Measure, StoredChunk]]:
-        """All facts that no event explains any more."""
+        """Yields all chunks of base facts: of events that were purged or erased."""
         return self._reader(damaged).base_chunks()
 
     def every_delta(self, damaged: Report | None = None) -> Iterator[tuple[Measure, DeltaEntry]]:
-        """All that is counted but not yet in chunks."""
+        """Yields all delta entries that compaction has not moved into chunks."""
         return self._reader(damaged).deltas()
 
     def mendable(self, ids: Collection[ConversationId]) -> dict[ConversationId, Conversation]:
-        """Those of the conversations whose row is readable as far as their log does not give it."""
+        """Returns those conversations whose rows are readable in every column that their log cannot restore."""
         reader, found = self._reader(lambda _damage: None), dict[ConversationId, Conversation]()
         for conversation in sorted(ids):
             c = conversations.c
@@ -81,7 +81,7 @@ class AuditRows(AccountPart):
             self._connection.execute(sa.delete(table).where(table.c.account_id == self._account, *mine))
 
     def renew_chunk_versions(self, chunks: Iterable[tuple[Measure, int]]) -> None:
-        """Gives chunks a version that none of them ever had."""
+        """Gives chunks a version that none of them ever had, so that no cached rollup is used for them."""
         version = (self.account().version + 1) * _COMPACTIONS_MAX
         rows = [(*chunk, version) for chunk in sorted(chunks)]
         self._bulk.insert(chunk_versions, ("measure", "chunk", "version"), rows, replacing=("version",))
@@ -95,7 +95,7 @@ class AuditRows(AccountPart):
 
 
 def _bound(value: object) -> Any:
-    """A part of a damaged row's key, for a statement: a text that is none as SQLite has it."""
+    """Returns a part of a damaged row's key as a parameter: an invalid text as the bytes that SQLite has."""
     if not isinstance(value, str) or not any("\ud800" <= character <= "\udfff" for character in value):
         return value
     return sa.cast(sa.literal(value.encode(errors="surrogateescape"), sa.LargeBinary), sa.Text)

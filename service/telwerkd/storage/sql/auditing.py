@@ -1,6 +1,6 @@
 """Reads all of an account for the audit: row by row, and past rows that are damaged, each of which is reported.
 
-Nothing that stands in a row is trusted here: a disk, a file system or a hand may have changed it.
+No value of a row is trusted here: a disk, a file system or a person may have changed it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -59,17 +59,17 @@ class AccountReader:
         conversation_of: Callable[[Sequence[Any]], tuple[ConversationId, Conversation]],
         row: Account,
     ) -> None:
-        """`row` is the account's own."""
+        """`row` is the account's row of `accounts`."""
         self._connection = connection
         self._account = account
         self._damaged = damaged
         self._conversation_of = conversation_of
         self._rules = row.rules_target
-        """Those that conversations are counted by whose row does not say it."""
+        """The rules of conversations whose rows are lost."""
         self._accepted = row.accepted
 
     def filed(self, columns: Sequence[sa.Column[Any]]) -> Iterator[Filed]:
-        """All conversations with their events; one whose row is lost or unreadable by its events alone."""
+        """Yields all conversations with their events; one whose row is lost or unreadable, with its events alone."""
         e = events.c
         rows = self._named(conversations, self._rows(conversations, columns, conversations.c.conversation_id))
         logged = self._named(
@@ -104,14 +104,14 @@ class AccountReader:
                 yield key, cells
 
     def base_chunks(self) -> Iterator[tuple[Measure, StoredChunk]]:
-        """All facts that no event explains any more."""
+        """Yields all chunks of base facts."""
         for measure, *parts, cells in self._rightly_filed(base_counters, base_counters.c.cells, is_source=True):
             key = ChunkKey(measure, 0, *parts)
             if self._read(base_counters, (measure, *parts), partial(row_checks.chunk, key, cells), is_source=True):
                 yield measure, StoredChunk._make((*parts, cells))
 
     def deltas(self) -> Iterator[tuple[Measure, DeltaEntry]]:
-        """All that is counted but not yet in chunks."""
+        """Yields all delta entries."""
         c = deltas.c
         for row in self._rows(deltas, (c.measure, c.version, c.size, c.leaves)):
             entries = self._read(deltas, row[:2], partial(row_checks.entries, row.measure, row.size, row[-1]))
@@ -119,7 +119,7 @@ class AccountReader:
                 yield row.measure, entry
 
     def check_settings(self) -> None:
-        """Looks at every version of every widget's settings, and at all opening hours."""
+        """Checks every version of every widget's settings, and all opening hours; reports the damaged ones."""
         c = widget_settings.c
         for row in self._rows(widget_settings, (c.widget_id, c.effective_time, c.settings)):
             self._read(widget_settings, row[:2], partial(row_checks.settings, *row), is_source=True)
@@ -127,7 +127,7 @@ class AccountReader:
             self._read(schedules, (schedule_id,), partial(records.schedule_of, schedule_id, stored), is_source=True)
 
     def check_rest(self) -> None:
-        """Looks at all display names, and at what is left of erased conversations."""
+        """Checks all display names and all tombstones; reports the damaged ones."""
         c = display_names.c
         for row in self._rows(display_names, (c.kind, c.id, c.name)):
             self._read(display_names, row[:2], partial(row_checks.display_name, *row), is_source=True)
@@ -148,7 +148,7 @@ class AccountReader:
                 yield Measure(row.measure), row.chunk
 
     def mendable(self, row: Any) -> Conversation | None:
-        """A conversation's row of which all is right that its log cannot give; None if it is not."""
+        """Returns a conversation's row if every column that its log cannot restore is readable; else None."""
         fields = row._asdict()
         key = (fields["conversation_id"],)
         with suppress(*UNREADABLE):
@@ -170,7 +170,7 @@ class AccountReader:
     # One row.
 
     def _readable(self, row: Any) -> Conversation:
-        """A conversation's row. What it raises is among `UNREADABLE`."""
+        """Returns a conversation from its row. Raises one of `UNREADABLE` if it is damaged."""
         row_checks.numbers(row.first_time, row.last_time, row.due)
         readable = self._conversation_of(row)[1]
         if row.rules != readable.state.rules:
@@ -200,7 +200,7 @@ class AccountReader:
             yield Filed(ConversationId(conversation), row, None, log.events, log.is_whole)
 
     def _named(self, table: sa.Table, rows: Iterable[Any]) -> Iterator[Any]:
-        """Those whose conversation is a text: others have no place in the order of conversations."""
+        """Yields the rows whose conversation id is a text; reports the others, which cannot be ordered."""
         for row in rows:
             conversation = row.conversation_id
             if isinstance(conversation, str):
@@ -231,7 +231,7 @@ class AccountReader:
             return None
 
     def _rightly_filed(self, table: sa.Table, *columns: sa.Column[Any], is_source: bool = False) -> Iterator[list[Any]]:
-        """Keys and columns of the rows that stand under the digest of their own key, where there are digests."""
+        """Yields keys and columns of the rows that are filed under their own key's digest, where there are digests."""
         key = [column for column in table.primary_key if column.name != "account_id"]
         for *row, digest in self._rows(table, [*key, *columns, filed_by(self._connection, table)]):
             found = tuple(row[: len(key)])
@@ -242,7 +242,7 @@ class AccountReader:
                 self._damaged(Damage(table.name, found, why, is_source=is_source, is_misfiled=True))
 
     def _rows(self, table: sa.Table, columns: Sequence[Any], *order: sa.Column[Any]) -> Iterator[Any]:
-        """An account's rows of a table, as the cursor gives them, as far as the table can be read."""
+        """Yields an account's rows of a table as the cursor returns them, up to the first that cannot be read."""
         query = sa.select(*columns).where(table.c.account_id == self._account).order_by(*order)
         last: Sequence[object] = ()
         try:

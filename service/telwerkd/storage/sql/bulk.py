@@ -1,8 +1,8 @@
 """Many rows in one statement, at the driver's speed.
 
 SQLAlchemy renders an IN list, and converts every parameter of every row, anew for each execution; with the thousands of
-keys of a transaction that was two thirds of its time. Here statements are texts that are made once, and rows are tuples
-that go to the driver as they are. How many rows travel is the one thing that differs from database to database.
+keys of a transaction that was two thirds of its time. Here statements are texts that are built once, and rows are
+tuples that go to the driver unchanged. Only the number of rows per statement differs between the databases.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,7 +36,7 @@ class Bulk(Protocol):
     def find(
         self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], columns: tuple[str, ...]
     ) -> Iterable[Values]:
-        """The rows with these keys, each looked up by itself: the key's place in `keys`, then `columns`.
+        """Returns the rows with these keys, each looked up by itself: the key's index in `keys`, then `columns`.
 
         A key without a row is left out. The result must be used up before anything else is written.
         """
@@ -44,11 +44,11 @@ class Bulk(Protocol):
     def lengths(
         self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], column: str
     ) -> Iterable[tuple[int, int]]:
-        """As `find`, but how many bytes a column has; the database does not read them for it."""
+        """Returns the key's index and a column's size in bytes, which the database knows without reading the column."""
 
 
 def pages(rows: int, page_rows_max: int) -> Iterator[tuple[int, int]]:
-    """Where each page of so many rows begins, and its size.
+    """Yields the first row and the size of each page.
 
     Sizes are powers of two, as `page_rows_max` is: so there are few statements, and they stay prepared.
     """
@@ -64,7 +64,7 @@ def pages(rows: int, page_rows_max: int) -> Iterator[tuple[int, int]]:
 def insert_text(
     table: sa.Table, columns: tuple[str, ...], values: str, key: tuple[str, ...], replacing: tuple[str, ...] | None
 ) -> str:
-    """An INSERT of account and columns; `values` is the list of rows in the driver's own marks."""
+    """Returns an INSERT of account and columns; `values` is the list of rows in the driver's placeholders."""
     text = f"INSERT INTO {table.name} (account_id, {', '.join(columns)}) VALUES {values}"
     if replacing is None:
         return text
@@ -74,5 +74,5 @@ def insert_text(
 
 @cache
 def delete_text(table: sa.Table, marked_key: tuple[str, ...]) -> str:
-    """A DELETE of one row by its key, given as conditions in the driver's own marks."""
+    """Returns a DELETE of one row by its key, given as conditions in the driver's placeholders."""
     return f"DELETE FROM {table.name} WHERE {' AND '.join(marked_key)}"

@@ -3,8 +3,8 @@
 The account is one parameter of the statement, however many rows it has, so that a database that is sharded by account
 sees at once to which shard it goes.
 
-Values and names can be longer than an entry of an index may be. Where they are part of a key, a digest of them stands
-in the key, in a column of its own; that is known here and in the migrations only.
+Values and names can be longer than an index entry may be. Where they are part of a key, the index has a digest of them
+instead, in a column of its own; only this module and the migrations know of it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -45,8 +45,8 @@ class PostgresBulk:
         key = tuple(column.name for column in table.primary_key)
         digested = _DIGESTED.get(table.name)
         if digested is not None:
-            place = columns.index(digested)
-            rows = [(*row, _digest(row[place])) for row in rows]
+            index = columns.index(digested)
+            rows = [(*row, _digest(row[index])) for row in rows]
             columns, key = (*columns, f"{digested}_digest"), _in_index(table, key)
         for start, size in pages(len(rows), _PAGE_ROWS_MAX):
             statement = insert_text(table, columns, _marks(size, len(columns)), key, replacing)
@@ -57,14 +57,14 @@ class PostgresBulk:
         """Removes the rows with these keys."""
         if keys:
             indexed = _in_index(table, key)
-            marked = (f"{column} = ${place}" for place, column in enumerate(("account_id", *indexed), start=1))
+            marked = (f"{column} = ${index}" for index, column in enumerate(("account_id", *indexed), start=1))
             rows = [(self._account, *values) for values in _for_index(table, key, keys)]
             self._connection.exec_driver_sql(delete_text(table, tuple(marked)), rows)
 
     def find(
         self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], columns: tuple[str, ...]
     ) -> Iterable[Values]:
-        """The rows with these keys."""
+        """Returns the rows with these keys."""
         return self._found(table, key, keys, tuple(f"t.{name}" for name in columns))
 
     def lengths(
@@ -84,7 +84,7 @@ class PostgresBulk:
 
 
 def filed_by(connection: sa.Connection, table: sa.Table) -> sa.ColumnElement[Any]:
-    """The digest under which each row of a table is found; NULL where the database has none."""
+    """Returns the column of the digest under which each row of a table is filed; NULL where the database has none."""
     digested = _DIGESTED[table.name] if connection.dialect.name == "postgresql" else None
     column: sa.ColumnElement[Any] = sa.null() if digested is None else sa.literal_column(f"{digested}_digest")
     return column.label("filed_by")
@@ -96,7 +96,7 @@ def is_filed_by(digest: bytes | None, text: str) -> bool:
 
 
 def with_digest(connection: sa.Connection, table: sa.Table, text: str, *, is_misfiled: bool) -> sa.ColumnElement[bool]:
-    """Which of the rows with this text in the key: those that are found under its digest, or the others."""
+    """Returns the condition for rows filed under this text's digest or, with `is_misfiled`, under another's."""
     if connection.dialect.name != "postgresql" or table.name not in _DIGESTED:
         return sa.true()
     column: sa.ColumnElement[bytes] = sa.literal_column(f"{_DIGESTED[table.name]}_digest", sa.LargeBinary)
@@ -109,7 +109,7 @@ def _in_index(table: sa.Table, key: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _for_index(table: sa.Table, key: tuple[str, ...], keys: Sequence[Values]) -> Sequence[Values]:
-    """Keys as the index has them."""
+    """Returns keys as the index has them: with digests of long texts."""
     if _DIGESTED.get(table.name) != key[-1]:
         return keys
     return [(*values[:-1], _digest(values[-1])) for values in keys]
@@ -130,13 +130,13 @@ def _marks(rows: int, columns: int) -> str:
 
 @cache
 def _find_text(table: sa.Table, key: tuple[str, ...], selected: tuple[str, ...]) -> str:
-    """Each key is looked up by itself: with OFFSET 0 the planner cannot turn it into a scan of the table.
+    """Returns a SELECT that looks up each key by itself: with OFFSET 0 the planner cannot make it a table scan.
 
     Without that, one statistic that is out of date is enough for a hash join with all rows of the account.
     """
-    arrays = ", ".join(f"${place}::{_array_type(table, column)}" for place, column in enumerate(key, start=2))
-    names = ", ".join(f"k{place}" for place in range(len(key)))
-    same = " AND ".join(f"t.{column} = wanted.k{place}" for place, column in enumerate(key))
+    arrays = ", ".join(f"${index}::{_array_type(table, column)}" for index, column in enumerate(key, start=2))
+    names = ", ".join(f"k{index}" for index in range(len(key)))
+    same = " AND ".join(f"t.{column} = wanted.k{index}" for index, column in enumerate(key))
     return (
         f"SELECT wanted.place - 1, found.* FROM unnest({arrays}) WITH ORDINALITY AS wanted ({names}, place) "
         f"CROSS JOIN LATERAL (SELECT {', '.join(selected)} FROM {table.name} AS t "

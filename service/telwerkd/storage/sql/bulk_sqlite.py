@@ -1,7 +1,7 @@
 """Many rows at once on SQLite: rows are added, and keys looked up, in pages of 64 and fewer.
 
-A statement of 64 rows takes two thirds of the time of 64 executions: it is bound, stepped and reset once, and lets go
-of the interpreter once. Looking keys up took 1.6 times as long with all of them in one JSON parameter.
+A statement of 64 rows takes two thirds of the time of 64 executions: it is bound, stepped and reset once, and releases
+the GIL once. Looking keys up took 1.6 times as long with all of them in one JSON parameter.
 """
 
 import sqlite3
@@ -49,7 +49,7 @@ class SqliteBulk:
     def find(
         self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], columns: tuple[str, ...]
     ) -> Iterable[Values]:
-        """The rows with these keys."""
+        """Returns the rows with these keys."""
         return chain.from_iterable(self._found(table, key, keys, tuple(f"{table.name}.{name}" for name in columns)))
 
     def lengths(
@@ -62,23 +62,23 @@ class SqliteBulk:
         self, table: sa.Table, key: tuple[str, ...], keys: Sequence[Values], selected: tuple[str, ...]
     ) -> Iterator[Iterable[Any]]:
         for start, size in pages(len(keys), _PAGE_ROWS):
-            wanted = chain.from_iterable((place, *keys[place]) for place in range(start, start + size))
+            wanted = chain.from_iterable((index, *keys[index]) for index in range(start, start + size))
             yield self._driver.execute(_find_text(table, key, selected, size), (self._account, *wanted)).fetchall()
 
 
 @cache
 def _insert_text(table: sa.Table, columns: tuple[str, ...], rows: int, replacing: tuple[str, ...] | None) -> str:
-    """Each row begins with the account, which is `?1` in all of them."""
+    """Returns an INSERT of so many rows. Each begins with the account, which is `?1` in all of them."""
     key = tuple(column.name for column in table.primary_key)
     return insert_text(table, columns, ", ".join([f"(?1{', ?' * len(columns)})"] * rows), key, replacing)
 
 
 @cache
 def _find_text(table: sa.Table, key: tuple[str, ...], selected: tuple[str, ...], keys: int) -> str:
-    """A cross join, so that SQLite goes through the keys and looks each up, never through the table."""
-    wanted = ", ".join(f"k{place}" for place in range(len(key)))
+    """Returns a SELECT with a cross join, so that SQLite looks up each key and never scans the table."""
+    wanted = ", ".join(f"k{index}" for index in range(len(key)))
     marks = ", ".join(f"(?{', ?' * len(key)})" for _ in range(keys))
-    same = " AND ".join(f"{table.name}.{column} = wanted.k{place}" for place, column in enumerate(key))
+    same = " AND ".join(f"{table.name}.{column} = wanted.k{index}" for index, column in enumerate(key))
     # `?1` comes first in the text, so that the marks without a number count on from it.
     return (
         f"WITH account(id) AS (VALUES (?1)), wanted(place, {wanted}) AS (VALUES {marks}) "

@@ -28,7 +28,7 @@ _ANY_TOMBSTONE = Statement(sa.select(sa.exists().where(tombstones.c.account_id =
 _CONVERSATION_COLUMNS = ("conversation_id", "due", "first_time", "last_time", "state", "base", "events", "rules")
 
 _PAUSE_ROWS = 500
-"""Rows that are read before other tasks of the event loop get their turn."""
+"""Rows that are read before other tasks of the event loop may run."""
 
 _EVENT_ID = attrgetter("event_id")
 
@@ -48,7 +48,7 @@ class ConversationRows(AccountPart):
     """Reads and writes conversations and their events."""
 
     def latest_event_time(self) -> Micros | None:
-        """When the newest event happened; None if none is known."""
+        """Returns when the newest event happened; None if none is known."""
         c = conversations.c
         # A conversation's last time may be a limit that is still ahead, but no event is later than it.
         newest_first = sa.select(c.last_time, c.state).where(c.account_id == self._account).order_by(c.last_time.desc())
@@ -65,13 +65,13 @@ class ConversationRows(AccountPart):
         return latest
 
     def conversations(self, ids: Collection[ConversationId]) -> dict[ConversationId, Conversation]:
-        """Those of the conversations that are stored."""
+        """Returns those conversations of these ids that are stored."""
         keys = [(conversation,) for conversation in sorted(ids)]
         found = self._bulk.find(conversations, ("conversation_id",), keys, _CONVERSATION_COLUMNS)
         return dict(conversation_of(row[1:]) for row in found)
 
     def erased(self, ids: Collection[ConversationId]) -> set[ConversationId]:
-        """Those of the conversations that were erased."""
+        """Returns those of these ids whose conversations were erased."""
         c = tombstones.c
         [[any_erased]] = _ANY_TOMBSTONE.on(self._connection, account=self._account)
         if not any_erased:
@@ -87,7 +87,7 @@ class ConversationRows(AccountPart):
     def conversations_in(
         self, start: Micros, end: Micros, after: tuple[Micros, ConversationId] | None, limit: int
     ) -> list[tuple[ConversationId, Conversation]]:
-        """Conversations in which something may have happened in `[start, end)`, by last time and id, after a place."""
+        """Returns conversations that may have events in `[start, end)`, by last time and id, after a cursor."""
         c = conversations.c
         # Where the page begins is in the bound that the index search takes; else each page would read all before it.
         first = start if after is None else max(start, after[0])
@@ -104,7 +104,7 @@ class ConversationRows(AccountPart):
     def conversations_before(
         self, horizon: Micros, after: ConversationId, limit: int
     ) -> list[tuple[ConversationId, Conversation]]:
-        """Conversations with events that began before `horizon`, by id, after one, at most `limit`."""
+        """Returns up to `limit` conversations with events that began before `horizon`, by id, after the id `after`."""
         c = conversations.c
         # Those whose events have all been purged stay for ever, and would be looked at again by every purge.
         has_events = sa.or_(c.events.is_(None), c.events > 0)
@@ -119,7 +119,7 @@ class ConversationRows(AccountPart):
     def counted_otherwise(
         self, rules: int, after: ConversationId, limit: int
     ) -> list[tuple[ConversationId, Conversation]]:
-        """Conversations that are counted by another version of the rules, by id, after one, at most `limit`."""
+        """Returns up to `limit` conversations counted by another version of the rules, by id, after the id `after`."""
         c = conversations.c
         query = (
             sa.select(*CONVERSATION)
@@ -141,13 +141,13 @@ class ConversationRows(AccountPart):
         return self._connection.scalar(query) or 0
 
     def every_base(self) -> Iterator[State]:
-        """What the purged events of each conversation led to, where any were."""
+        """Yields the base state of each conversation that has one."""
         c = conversations.c
         query = sa.select(c.base).where(c.account_id == self._account, c.base.is_not(None))
         return (records.state_of(row.base) for row in self._stream(query))
 
     def due(self, until: Micros, limit: int) -> tuple[Micros, dict[ConversationId, Conversation]]:
-        """The conversations whose limit is due by `until`, and up to which instant they are all there."""
+        """Returns the conversations due first, about `limit`, after the instant up to which they are complete."""
         c = conversations.c
         mine = (c.account_id == self._account, c.due.is_not(None), c.due <= until)
         last = self._connection.scalar(sa.select(c.due).where(*mine).order_by(c.due).offset(limit - 1).limit(1))
@@ -157,7 +157,7 @@ class ConversationRows(AccountPart):
         return Micros(reached), dict(conversation_of(row) for row in rows)
 
     def due_count(self, until: Micros, limit: int) -> tuple[Micros, int]:
-        """Up to which instant the first `limit` limits that are due by `until` reach, and how many are due by that."""
+        """Returns the instant of the `limit`-th limit due, `until` at most, and how many limits are due by then."""
         c = conversations.c
         mine = (c.account_id == self._account, c.due.is_not(None), c.due <= until)
         last = self._connection.scalar(sa.select(c.due).where(*mine).order_by(c.due).offset(limit - 1).limit(1))
@@ -166,13 +166,13 @@ class ConversationRows(AccountPart):
         return reached, count or 0
 
     def every_due(self, until: Micros) -> Iterator[tuple[ConversationId, Conversation]]:
-        """All conversations whose limit is due by `until`, one after the other."""
+        """Yields all conversations whose limit is due by `until`."""
         c = conversations.c
         query = sa.select(*CONVERSATION).where(c.account_id == self._account, c.due.is_not(None), c.due <= until)
         return map(conversation_of, self._stream(query))
 
     def due_states(self, until: Micros) -> Iterator[State]:
-        """The states of all conversations whose limit is due by `until`."""
+        """Yields the states of all conversations whose limit is due by `until`."""
         c = conversations.c
         query = sa.select(c.state).where(c.account_id == self._account, c.due.is_not(None), c.due <= until)
         return (records.state_of(row.state) for row in self._stream(query))
@@ -195,7 +195,7 @@ class ConversationRows(AccountPart):
         self._bulk.insert(conversations, _CONVERSATION_COLUMNS, values, replacing=_CONVERSATION_COLUMNS[1:])
 
     def remove_conversation(self, conversation: ConversationId) -> None:
-        """Removes a conversation and its events, and leaves a tombstone."""
+        """Removes a conversation and its events, and stores its tombstone."""
         for table in (events, conversations):
             self._connection.execute(
                 sa.delete(table).where(table.c.account_id == self._account, table.c.conversation_id == conversation)
@@ -206,15 +206,15 @@ class ConversationRows(AccountPart):
     # The log.
 
     def stored(self, keys: Collection[EventKey]) -> dict[EventKey, Event]:
-        """Those of the events that are in the log."""
+        """Returns those events of these keys that are in the log."""
         ordered = sorted(keys)
         found = self._bulk.find(events, _EVENT_COLUMNS[:2], ordered, _EVENT_COLUMNS[2:4])
         return {
-            ordered[place]: records.event_of(ordered[place][1], occur_time, body) for place, occur_time, body in found
+            ordered[index]: records.event_of(ordered[index][1], occur_time, body) for index, occur_time, body in found
         }
 
     def log(self, conversation: ConversationId) -> list[Event]:
-        """All events of a conversation, in no particular order."""
+        """Returns all events of a conversation, in no particular order."""
         logged: list[Event] = []
         rows = _LOG.on(self._connection, account=self._account, conversation=conversation)
         for number, row in enumerate(rows, 1):
@@ -242,7 +242,7 @@ class ConversationRows(AccountPart):
         return int(count)
 
     def add_events(self, new: Mapping[ConversationId, Sequence[Event]], accepted: Micros | None = None) -> None:
-        """Adds events that are not in the log, and says when they were accepted if that is known."""
+        """Adds events that are not in the log, with the instant at which they were accepted if it is known."""
         rows = [
             (conversation, event.event_id, event.occur_time, records.event_body(event), accepted)
             for conversation in sorted(new)
@@ -251,7 +251,7 @@ class ConversationRows(AccountPart):
         self._bulk.insert(events, _EVENT_COLUMNS, rows)
 
     def unmarked_events(self, conversation: ConversationId) -> set[EventId]:
-        """The events of a conversation of which it is not known when they were accepted: those of earlier programs."""
+        """Returns the ids of a conversation's events without a known acceptance time: those of earlier versions."""
         c = events.c
         query = sa.select(c.event_id).where(
             c.account_id == self._account, c.conversation_id == conversation, c.accepted.is_(None)
@@ -259,7 +259,7 @@ class ConversationRows(AccountPart):
         return set(self._connection.scalars(query))
 
     def replace_events(self, conversation: ConversationId, changed: Sequence[Event]) -> None:
-        """Stores what settings say of events that are in the log anew."""
+        """Overwrites the stored bodies of events that are in the log, after their settings changed."""
         rows = [
             (conversation, event.event_id, event.occur_time, records.event_body(event))
             for event in sorted(changed, key=_EVENT_ID)
@@ -273,15 +273,19 @@ class ConversationRows(AccountPart):
 
 
 def tombstone(account: AccountId, conversation: ConversationId) -> bytes:
-    """What is left of an erased conversation: enough to know its id again, without keeping it.
+    """Returns the keyed digest that stands for an erased conversation: its id is recognised without being kept.
 
-    An id that can be guessed can be tried: use ids that say nothing.
+    Ids that can be guessed can be tried against the digest: producers should use ids without meaning.
     """
     return blake2b(conversation.encode(), digest_size=16, key=blake2b(account.encode()).digest()).digest()
 
 
 def conversation_of(row: Sequence[Any]) -> tuple[ConversationId, Conversation]:
-    """A conversation from its columns."""
+    """Returns a conversation from its columns.
+
+    Raises:
+        DamagedRowError: a column cannot be read.
+    """
     conversation, due, first_time, last_time, blob, base, count, _ = row
     check_types(conversations.name, (conversation,), (due, first_time, last_time, count), (int,) * 4)
     try:

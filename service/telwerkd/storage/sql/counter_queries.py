@@ -1,4 +1,4 @@
-"""What answers read: the counters, and up to when these are complete."""
+"""The reads of queries: counters, delta entries, versions, and the instant up to which counters are complete."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,7 +22,7 @@ def _cells_of(table: sa.Table) -> sa.Select[*tuple[Any, ...]]:
 
 
 def _within(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
-    """An account's rows of a measure, of some chunks."""
+    """Returns the condition for an account's rows of a measure in a range of chunks."""
     c = table.c
     return (
         c.account_id == sa.bindparam("account", type_=c.account_id.type),
@@ -63,7 +63,7 @@ class CounterQueries(AccountPart):
     """Reads counters for answers, and the earliest limit that is open."""
 
     def cells(self, selector: ChunkSelector) -> list[StoredChunk]:
-        """The chunks that a selector names."""
+        """Returns the stored chunks of a selector."""
         if not (selector.operators or selector.groups or selector.widgets or selector.values):
             found = _CELLS.on(
                 self._connection,
@@ -84,9 +84,9 @@ class CounterQueries(AccountPart):
         return [StoredChunk(*row) for row in found]
 
     def _sought(self, selector: ChunkSelector) -> sa.Select[*tuple[Any, ...]]:
-        """Each chunk of the ids that are named is looked up by its key, so that no other is read.
+        """Returns a SELECT that looks up the chunks of the named ids by their keys, so that no other chunk is read.
 
-        So every part of the key is given up to the last that is named: what a grouping leaves out is empty.
+        The key is given up to the last named part; a part that the grouping leaves out is empty.
         """
         c = counters.c
         versions = self.chunk_versions(selector.measure, selector.first_chunk, selector.last_chunk)
@@ -121,12 +121,12 @@ class CounterQueries(AccountPart):
         return int(rows), int(entry_count or 0)
 
     def deltas(self, measure: Measure) -> DeltaEntries:
-        """What is counted of a measure but not yet in its chunks."""
+        """Returns the delta entries of a measure."""
         found = _DELTAS.on(self._connection, account=self._account, measure=measure)
         return records.entries_of([blob for [blob] in found])
 
     def earliest_due(self) -> Micros | None:
-        """The earliest limit that is not settled."""
+        """Returns the instant of the earliest limit that is not settled; None without any."""
         [[due]] = _EARLIEST_DUE.on(self._connection, account=self._account)
         check_types(conversations.name, (), (due,), (int,))
         return None if due is None else Micros(due)
@@ -140,7 +140,7 @@ class CounterQueries(AccountPart):
         return [StoredChunk(*row) for row in self._connection.execute(query)]
 
     def counted_names(self) -> Iterator[tuple[int, str]]:
-        """The names that the counters have, by family."""
+        """Yields the distinct names in the counters' keys, each after its family."""
         c = counters.c
         for grouping, family, column in (
             (BY_OPERATOR, OPERATORS, c.operator_id),

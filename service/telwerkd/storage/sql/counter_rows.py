@@ -30,7 +30,7 @@ class CounterRows(AccountPart):
     """Reads and writes counters by their keys."""
 
     def add_deltas(self, changes: Deltas) -> None:
-        """Counts: the next query sees it, and `compact` moves it into chunks later."""
+        """Files delta entries under the account's version. Queries add them; compaction moves them into chunks."""
         version = self.account().version
         rows = [
             (measure, version, len(entries), records.entries_blob(entries))
@@ -39,20 +39,20 @@ class CounterRows(AccountPart):
         self._bulk.insert(deltas, _DELTA_COLUMNS, rows)
 
     def delta_sizes(self, measure: Measure, rows_max: int) -> list[tuple[int, int]]:
-        """The oldest deltas of a measure: the version under which each is filed, and how many entries it has."""
+        """Returns version and number of entries of the oldest delta rows of a measure."""
         rows = _SIZES.on(self._connection, account=self._account, measure=measure, rows_max=rows_max)
         return [(version, size) for version, size in rows]
 
     def deltas_until(self, measure: Measure, version: int) -> DeltaEntries:
-        """The deltas of a measure that are filed under versions up to one."""
+        """Returns the delta entries of a measure that are filed under versions up to this one."""
         rows = _ENTRIES_UNTIL.on(self._connection, account=self._account, measure=measure, version=version)
         return records.entries_of([blob for [blob] in rows])
 
     def replace_deltas(self, measure: Measure, version: int, pieces: Sequence[DeltaEntries]) -> None:
-        """Replaces what `deltas_until` gives by pieces: at most as many as the version, under keys that become free."""
+        """Replaces the rows of `deltas_until` by pieces, filed under versions from this one down, which become free."""
         self._connection.execute(sa.delete(deltas).where(*self._deltas_until(measure, version)))
         rows = [
-            (measure, version - place, len(piece), records.entries_blob(piece)) for place, piece in enumerate(pieces)
+            (measure, version - index, len(piece), records.entries_blob(piece)) for index, piece in enumerate(pieces)
         ]
         self._bulk.insert(deltas, _DELTA_COLUMNS, rows)
 
@@ -65,11 +65,11 @@ class CounterRows(AccountPart):
         self._connection.execute(sa.delete(deltas).where(deltas.c.account_id == self._account))
 
     def chunk_bytes(self, keys: Sequence[KeyParts]) -> list[int]:
-        """How many bytes `chunks` gives of each."""
+        """Returns the size in bytes of the cells of each chunk."""
         return self._chunk_bytes(counters, keys)
 
     def chunks(self, keys: Sequence[KeyParts]) -> list[bytes]:
-        """The cells of chunks, whose keys are sorted; empty where there is none."""
+        """Returns the cells of chunks, whose keys are sorted; empty bytes for a chunk that is not stored."""
         return self._chunks(counters, keys)
 
     def put_chunks(self, keys: Sequence[KeyParts], cells: Sequence[bytes]) -> None:
@@ -77,15 +77,15 @@ class CounterRows(AccountPart):
         self._put_chunks(counters, keys, cells)
 
     def base_chunk_bytes(self, keys: Sequence[KeyParts]) -> list[int]:
-        """As `chunk_bytes`, of the facts that no event explains any more."""
+        """Returns the sizes of chunks of base facts, as `chunk_bytes` does."""
         return self._chunk_bytes(base_counters, keys)
 
     def base_chunks(self, keys: Sequence[KeyParts]) -> list[bytes]:
-        """As `chunks`, of the facts that no event explains any more."""
+        """Returns the cells of chunks of base facts, as `chunks` does."""
         return self._chunks(base_counters, keys)
 
     def put_base_chunks(self, keys: Sequence[KeyParts], cells: Sequence[bytes]) -> None:
-        """As `put_chunks`, of the facts that no event explains any more."""
+        """Stores chunks of base facts, as `put_chunks` does."""
         self._put_chunks(base_counters, keys, cells)
 
     def take_base_chunks(self, measures: Collection[Measure], limit: int) -> list[tuple[Measure, StoredChunk]]:
@@ -102,15 +102,15 @@ class CounterRows(AccountPart):
     def _chunk_bytes(self, table: sa.Table, keys: Sequence[KeyParts]) -> list[int]:
         columns, values = _key_in(table, keys)
         found = [0] * len(keys)
-        for place, size in self._bulk.lengths(table, columns, values, "cells"):
-            found[place] = size
+        for index, size in self._bulk.lengths(table, columns, values, "cells"):
+            found[index] = size
         return found
 
     def _chunks(self, table: sa.Table, keys: Sequence[KeyParts]) -> list[bytes]:
         columns, values = _key_in(table, keys)
         found = [b""] * len(keys)
-        for place, cells in self._bulk.find(table, columns, values, ("cells",)):
-            found[place] = whole_cells(table.name, values[place], cells)
+        for index, cells in self._bulk.find(table, columns, values, ("cells",)):
+            found[index] = whole_cells(table.name, values[index], cells)
         return found
 
     def _put_chunks(self, table: sa.Table, keys: Sequence[KeyParts], cells: Sequence[bytes]) -> None:
@@ -120,17 +120,17 @@ class CounterRows(AccountPart):
         self._bulk.delete(table, columns, [key for key, of_key in zip(values, cells, strict=True) if not of_key])
 
     def bump_chunk_versions(self, changed: Iterable[KeyParts]) -> None:
-        """Tells readers that chunks have changed."""
+        """Raises the versions of changed chunks, so that cached rollups of them expire."""
         keys = sorted({(measure, chunk) for measure, _, chunk, *_ in changed})
         found: dict[int, int] = dict(self._bulk.find(chunk_versions, ("measure", "chunk"), keys, ("version",)))
-        rows = [(*key, found.get(place, 0) + 1) for place, key in enumerate(keys)]
+        rows = [(*key, found.get(index, 0) + 1) for index, key in enumerate(keys)]
         self._bulk.insert(chunk_versions, ("measure", "chunk", "version"), rows, replacing=("version",))
 
 
 def _key_in(table: sa.Table, keys: Sequence[KeyParts]) -> tuple[tuple[str, ...], Sequence[tuple[Any, ...]]]:
-    """The key columns of a table of chunks, and the parts of chunks' keys that it has."""
+    """Returns the key columns of a table of chunks, and the keys reduced to them."""
     columns = tuple(name for name in _CHUNK_KEY if name in table.c)
     if columns == _CHUNK_KEY:
         return columns, keys
-    places = [place for place, name in enumerate(_CHUNK_KEY) if name in columns]
-    return columns, [tuple([key[place] for place in places]) for key in keys]
+    indexes = [index for index, name in enumerate(_CHUNK_KEY) if name in columns]
+    return columns, [tuple([key[index] for index in indexes]) for key in keys]

@@ -18,10 +18,10 @@ class DisplayNameRows(AccountPart):
         """The names of those of the things that have one."""
         wanted = sorted(keys)
         found = self._bulk.find(display_names, _KEY, [(int(kind), id_) for kind, id_ in wanted], ("name",))
-        return {wanted[place]: _text(wanted[place].id, name) for place, name in found}
+        return {wanted[index]: _text(wanted[index].id, name) for index, name in found}
 
     def display_names_after(self, kind: NameKind, after: str, limit: int) -> list[tuple[NameKey, str]]:
-        """Up to `limit` names of a kind, by their keys' bytes, after one."""
+        """Returns up to `limit` names of a kind, ordered by the bytes of their ids, after the id `after`."""
         c = display_names.c
         query = (
             sa.select(c.id, c.name)
@@ -37,7 +37,7 @@ class DisplayNameRows(AccountPart):
         return self._connection.scalar(query) or 0
 
     def put_display_names(self, names: Mapping[NameKey, str]) -> None:
-        """Sets names, in the place of earlier ones."""
+        """Stores names, replacing earlier ones."""
         rows = [(int(kind), id_, names[NameKey(kind, id_)]) for kind, id_ in sorted(names)]
         self._bulk.insert(display_names, (*_KEY, "name"), rows, replacing=("name",))
 

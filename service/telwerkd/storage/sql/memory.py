@@ -1,4 +1,4 @@
-"""What transactions leave in memory for the next ones of their account."""
+"""A cache, per account, of objects that one transaction keeps for the next."""
 
 from typing import Any
 
@@ -11,19 +11,19 @@ _WEIGHT_MAX = 500_000
 
 
 class Memory:
-    """What is remembered of the accounts that wrote last."""
+    """A cache of one object per account, bounded in accounts and weight; drops what was written longest ago first."""
 
     def __init__(self) -> None:
         self._kept: dict[AccountId, tuple[Any, int]] = {}
         self._weight = 0
 
     def of(self, account: AccountId) -> Any:
-        """What is remembered of an account; None if nothing is."""
+        """Returns the cached object of an account; None if there is none."""
         kept = self._kept.get(account)
         return None if kept is None else kept[0]
 
     def keep(self, account: AccountId, remembered: Any, weight: int = 1) -> None:
-        """Remembers what a transaction left that is committed now, if it left anything."""
+        """Caches what a committed transaction passed to `remember`; None keeps the earlier object."""
         if remembered is None:
             return
         self._forget(account)

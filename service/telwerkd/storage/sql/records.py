@@ -56,7 +56,7 @@ _version = msgspec.msgpack.Decoder(WidgetVersion)
 
 
 def event_body(event: Event) -> bytes:
-    """All of an event but its key and its time."""
+    """Encodes an event without its key and its time."""
     if event.schedule:
         return _encoder.encode((event.sequence, event.widget_id, event.kind, event.schedule))
     return _encoder.encode((event.sequence, event.widget_id, event.kind))
@@ -75,7 +75,7 @@ def event_of(event_id: str, occur_time: int, body: bytes) -> Event:
 
 
 def state_blob(state: State) -> bytes:
-    """A conversation's state."""
+    """Encodes a conversation's state."""
     blob = _encoder.encode(state)
     if _later_of(state) != _LATER_DEFAULTS:
         return blob
@@ -91,7 +91,7 @@ def state_of(blob: bytes) -> State:
 
 
 def schedule_of(schedule_id: ScheduleId, stored: bytes) -> Schedule:
-    """The opening hours of a row. They are never changed: not to be what their id says is damage too."""
+    """Returns the opening hours of a row. Raises DamagedRowError if unreadable, or if the id is not their digest."""
     try:
         schedule = schedule_from(stored)
         if schedule.id != schedule_id:
@@ -102,7 +102,7 @@ def schedule_of(schedule_id: ScheduleId, stored: bytes) -> Schedule:
 
 
 def version_blob(version: WidgetVersion) -> bytes:
-    """A version of a widget's settings."""
+    """Encodes a version of a widget's settings."""
     return _encoder.encode(version if version.schedule else msgspec.structs.astuple(version)[:-1])
 
 
@@ -115,7 +115,7 @@ def version_of(blob: bytes) -> WidgetVersion:
 
 
 def entries_blob(entries: Sequence[DeltaEntry] | DeltaEntries) -> bytes:
-    """What a transaction adds to a measure: a few entries as they are, many by columns.
+    """Encodes the entries that a transaction adds to a measure: a few as a list, many by columns.
 
     Raises:
         OverflowError: a number does not fit into 32 bits: nothing that a transaction counts is as large.

@@ -1,4 +1,4 @@
-"""Whether a row is one that the program writes: what each raises of one that is not is among `auditing.UNREADABLE`."""
+"""Checks that a row is as the program writes it; each raises one of `auditing.UNREADABLE` if it is not."""
 
 from telwerkd.application.names import FAMILY_TEXT
 from telwerkd.domain.conversation.events import Event
@@ -16,7 +16,7 @@ _TOMBSTONE_BYTES = 16
 
 
 def event(last_accepted: Micros, event_id: str, occur_time: int, body: bytes, accepted: int | None) -> Event:
-    """The event of a row of the log, whose account accepted its last at `last_accepted`."""
+    """Returns the event of a row of the log; none may be accepted after the account's `last_accepted`."""
     found = records.event_of(_text(event_id), occur_time, body)
     numbers(occur_time, accepted)
     if accepted is not None and accepted > last_accepted:
@@ -27,7 +27,7 @@ def event(last_accepted: Micros, event_id: str, occur_time: int, body: bytes, ac
 
 
 def entries(measure: int, size: int, blob: bytes) -> list[DeltaEntry]:
-    """What a row of the deltas adds."""
+    """Returns the entries of a row of deltas."""
     checked = _checked_measure(measure)
     found = list(records.entries_of([blob]))
     if len(found) != size:
@@ -40,7 +40,7 @@ def entries(measure: int, size: int, blob: bytes) -> list[DeltaEntry]:
 
 
 def chunk(key: ChunkKey, cells: bytes) -> bytes:
-    """A chunk, of the counters or of the base facts."""
+    """Returns the cells of a chunk, of the counters or of the base facts."""
     _checked_measure(key.measure)
     numbers(key.grouping, key.chunk)
     if not 0 <= key.grouping < _GROUPINGS:
@@ -52,7 +52,7 @@ def chunk(key: ChunkKey, cells: bytes) -> bytes:
 
 
 def settings(widget: str, effective_time: int, blob: bytes) -> None:
-    """A version of a widget's settings."""
+    """Checks a version of a widget's settings."""
     _text(widget)
     version = records.version_of(blob)
     if version.effective_time != effective_time:
@@ -60,7 +60,7 @@ def settings(widget: str, effective_time: int, blob: bytes) -> None:
 
 
 def display_name(kind: int, id_: str, text: str) -> None:
-    """A display name."""
+    """Checks a display name."""
     numbers(kind)
     NameKey(NameKind(kind), _text(id_)).parts  # noqa: B018  # raises where there are none
     if flaw := flaw_of(_text(text)):
@@ -68,13 +68,13 @@ def display_name(kind: int, id_: str, text: str) -> None:
 
 
 def tombstone(digest: bytes) -> None:
-    """What is left of an erased conversation."""
+    """Checks a tombstone of an erased conversation."""
     if type(digest) is not bytes or len(digest) != _TOMBSTONE_BYTES:
         raise ValueError("is no digest")
 
 
 def name(family: int, text: str) -> str:
-    """A distinct name."""
+    """Returns a distinct name."""
     numbers(family)
     if family not in FAMILY_TEXT:
         raise ValueError(f"there is no family {family!r:.40} of names")
@@ -95,7 +95,7 @@ def _checked_measure(measure: int) -> Measure:
 
 
 def numbers(*found: object) -> None:
-    """Numbers are numbers, or nothing."""
+    """Checks that values are integers or NULL."""
     for number in found:
         if number is not None and type(number) is not int:
             raise TypeError(f"{number!r:.40} where a number belongs")

@@ -1,4 +1,4 @@
-"""One account's part of a database transaction: the SQL, the same for every database but for many rows at once."""
+"""The SQL of one account's transaction, the same for every database but for bulk statements."""
 
 from telwerkd.storage.sql.account_rows import AccountRows
 from telwerkd.storage.sql.audit_rows import AuditRows

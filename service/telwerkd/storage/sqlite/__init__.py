@@ -1,6 +1,6 @@
-"""A SQLite file, and the process that writes to it.
+"""The SQLite adapter: a file, and the process that writes to it.
 
-`store` is what the application has. It reads by connections of its own, and writes by `writer.process`, which starts
-the process (`writer.launch`) and sends it `writer.messages`; over there `writer.main` hands them to
-`writer.connection`, the one that writes. Commands without a server write by that in a thread.
+`store` is the application's port. It reads on connections of its own, and writes through `writer.process`, which starts
+the writer process (`writer.launch`) and sends it `writer.messages`; in that process `writer.main` passes them to
+`writer.connection`, the one connection that writes. Command-line programs use that connection in a thread.
 """

@@ -1,4 +1,4 @@
-"""The connection to a SQLite file whose statements are awaited one by one: for what is a single statement.
+"""The async connection to a SQLite file, for reads that are a single statement.
 
 Apart from `telwerkd.storage.sqlite.engine`, so that the process that writes need not import it.
 """
@@ -16,7 +16,7 @@ _ROWS_AT_ONCE = 64
 
 
 def make_async_engine(path: Path, *, any_text: bool = False) -> AsyncEngine:
-    """One connection to a file that is there, for single statements that read; each is a hop to its thread."""
+    """Returns an engine of one reading connection to an existing file; each statement is a hop to its thread."""
     return create_async_engine(
         "sqlite+aiosqlite://",
         # It is awaited by the engine. The connection is made in its thread, just as the others are.

@@ -25,10 +25,10 @@ _FINDINGS_MAX = 20
 
 
 def copy_file(source: Path, target: Path, tell: Tell) -> None:
-    """Copies what is committed in `source` when this begins into `target`, which is empty or holds a failed copy.
+    """Copies the committed state of `source` into `target`, which is empty or holds a failed copy.
 
-    The copy is one file with nothing beside it, whatever the source has, so that it can be read from a place that
-    takes no writes. It is not flushed to the disk yet.
+    The copy is a single file without a log beside it, so that it can be read from a read-only medium. It is not flushed
+    to the disk yet.
 
     Raises:
         SchemaError: the source cannot be read, or the target not written; the text says why.
@@ -50,7 +50,7 @@ def copy_file(source: Path, target: Path, tell: Tell) -> None:
 
 
 def damages(path: Path) -> list[str]:
-    """What SQLite finds wrong with the structure of a file: pages, rows and indices. None if it is whole.
+    """Returns what SQLite finds wrong with a file's structure (pages, rows, indexes); an empty list if it is intact.
 
     Safe beside a running server.
 
@@ -66,7 +66,7 @@ def damages(path: Path) -> list[str]:
 
 
 def _reading(path: Path) -> sqlite3.Connection:
-    """A connection in a read transaction. A file that may not be written to is read as it is."""
+    """Opens a connection in a read transaction; a file without write permission as immutable."""
     if not path.is_file():
         raise SchemaError(f"there is no database {path}")
     try:
@@ -94,7 +94,7 @@ def _begun(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def _unguarded(path: Path) -> sqlite3.Connection:
-    """A connection to a file that nobody else uses, and that is thrown away if this fails."""
+    """Opens a connection without flushes to a file that nobody else uses and that is deleted after a failure."""
     connection = sqlite3.connect(path.absolute(), isolation_level=None)
     connection.execute("PRAGMA synchronous = OFF")
     return connection

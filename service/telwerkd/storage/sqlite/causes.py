@@ -1,4 +1,4 @@
-"""Why a SQLite file cannot be used, said to who starts a program on it."""
+"""Messages about why a SQLite file cannot be used, for the person who starts a program on it."""
 
 import errno
 import os
@@ -15,7 +15,7 @@ def is_busy(error: Exception) -> bool:
 
 
 def why_not(path: Path, error: BaseException) -> str:
-    """Why a file cannot be used, for who starts a program on it: one sentence, with what to do."""
+    """Returns one sentence about why a file cannot be used, with what the operator can do."""
     if path.is_dir():
         return f"{path} is a directory: name a file in it"
     if not path.parent.is_dir():

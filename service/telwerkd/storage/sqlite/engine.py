@@ -23,7 +23,7 @@ READING = Outage(log, "reading")
 
 
 def make_engine(path: Path, *, writes: bool, any_text: bool = False) -> sa.Engine:
-    """Connections to a file that is there: one that writes, or several that only read.
+    """Returns an engine for an existing file: of one connection that writes, or of several that only read.
 
     With `any_text`, texts that are damaged are read too, with surrogates where they are no UTF-8.
     """
@@ -46,7 +46,7 @@ def make_engine(path: Path, *, writes: bool, any_text: bool = False) -> sa.Engin
 
 
 def configured(path: Path, *, writes: bool, any_text: bool) -> sqlite3.Connection:
-    """A connection to a file that is there, set up as all of this program are."""
+    """Opens a connection to an existing file with the settings that all connections of this program have."""
     connection = connect(path, busy_seconds=_BUSY_SECONDS)
     try:
         use_log(connection)
@@ -68,7 +68,7 @@ def _text_of(stored: bytes) -> str:
 
 @contextmanager
 def unavailable(outage: Outage = READING) -> Iterator[None]:
-    """A database that is locked, full, damaged or gone, or no memory, is a matter of now, not of the request."""
+    """Raises UnavailableError for the errors of a locked, full, damaged or missing database, or of no memory."""
     try:
         yield
     except MemoryError as error:

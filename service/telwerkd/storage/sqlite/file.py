@@ -1,7 +1,7 @@
-"""A SQLite file as its file system has it: who serves it, whether it is still the one that was opened, and has room.
+"""A SQLite file in its file system: the server's lock, whether the file was replaced, and whether there is room.
 
 SQLite goes on with a file that was deleted or replaced: what it commits then is in no directory, and lost with the last
-process that has it open. So whoever writes looks before each transaction, and after it, before it is acknowledged.
+process that has it open. So the writer checks before each transaction, and after it, before it is acknowledged.
 """
 
 import errno
@@ -26,11 +26,11 @@ _STATEMENTS_KEPT = 256
 
 
 class FileGoneError(Exception):
-    """A name of the database leads to nothing, or to another file than the one that was opened; the text says which."""
+    """A file of the database is missing, or is another one than was opened; the text says which."""
 
 
 class OpenedFile:
-    """The files of a database that somebody has open: the database, its log, and the log's index."""
+    """The open files of a database: the database, its log, and the log's index."""
 
     def __init__(self, path: Path, inodes: tuple[Inode, ...] | None = None) -> None:
         self._path = path
@@ -40,10 +40,10 @@ class OpenedFile:
         self._bytes = self._index_bytes = 0
 
     def check(self, length: Callable[[], int]) -> None:
-        """Raises FileGoneError unless every name still leads to what was opened, and nobody has cut it short.
+        """Raises FileGoneError if a file was replaced or truncated since it was opened.
 
-        `length` tells how many bytes the database has. It is asked when its file has become shorter, as it rightly
-        does by VACUUM; a copy that was written over it, or half of it, is no longer what the log belongs to.
+        `length` returns how many bytes the database has. It is called when its file has become shorter, which VACUUM
+        may do; after a copy was written over it, or over half of it, the log does not belong to it any more.
         """
         now = [_status(name) for name in self._names]
         for name, opened, status in zip(self._names, self.inodes, now, strict=True):
@@ -59,7 +59,7 @@ class OpenedFile:
         self._bytes, self._index_bytes = bytes_now, index_bytes_now
 
     def check_writable(self) -> None:
-        """Raises OSError unless the files may be written to, also by who opens them next, and there is room."""
+        """Raises OSError unless the files have write permission and the disk has room."""
         for each in self._names:
             if not os.access(each, os.W_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), each)
@@ -78,7 +78,7 @@ _BACK = "nothing is stored until the file that this server opened is back in its
 
 
 def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
-    """A connection to a file that is there; SQLite would make an empty one in its place."""
+    """Opens a connection to an existing file. SQLite by itself would create a missing one, empty."""
     return sqlite3.connect(
         f"file:{quote(str(path.absolute()))}?mode=rw",
         uri=True,
@@ -90,7 +90,7 @@ def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
 
 
 def use_log(connection: sqlite3.Connection) -> None:
-    """Lets a connection use the log, and makes the log if it is not there."""
+    """Sets a connection to WAL mode with full flushes, and creates the log if there is none."""
     connection.execute("PRAGMA journal_mode = WAL")
     # Under NORMAL a power loss takes every acknowledged row since the last checkpoint.
     connection.execute("PRAGMA synchronous = FULL")
@@ -98,7 +98,7 @@ def use_log(connection: sqlite3.Connection) -> None:
 
 
 def empty_log(connection: sqlite3.Connection) -> None:
-    """Moves what is in the log to the database, and empties it if nobody reads; waits for nobody."""
+    """Checkpoints the log into the database, and truncates it if no reader uses it; waits for nobody."""
     [[busy_ms]] = connection.execute("PRAGMA busy_timeout").fetchall()
     connection.execute("PRAGMA busy_timeout = 0")
     try:
@@ -125,10 +125,10 @@ def prove_write(connection: sqlite3.Connection) -> None:
 
 @contextmanager
 def served(path: Path) -> Iterator[OpenedFile]:
-    """A file that one server serves, until it ends, however it ends; proven to take writes.
+    """Locks a file for this server, for the block, and proves that it takes writes.
 
     Raises:
-        SchemaError: another server has it, or it takes no writes; the text says why.
+        SchemaError: another server has the lock, or the file takes no writes; the text says why.
     """
     with sole_server(path):
         try:
@@ -150,7 +150,7 @@ def served(path: Path) -> Iterator[OpenedFile]:
 
 
 def lock_name(path: Path) -> Path:
-    """The file whose lock says that a server has the database.
+    """Returns the file whose lock shows that a server has the database open.
 
     Not the database itself: when any descriptor of that is closed, SQLite's own locks on it are gone. Of two names of a
     database, one of them a link, it is the same.
@@ -160,10 +160,10 @@ def lock_name(path: Path) -> Path:
 
 @contextmanager
 def sole_server(path: Path) -> Iterator[None]:
-    """The one server of a file, or what must not happen beside one.
+    """Holds the lock of a file's one server for the block.
 
     Raises:
-        SchemaError: a server has it.
+        SchemaError: a server has the lock.
     """
     try:
         file = os.open(lock_name(path), os.O_RDWR | os.O_CREAT, 0o600)
@@ -184,7 +184,7 @@ def sole_server(path: Path) -> Iterator[None]:
 
 
 def _give_to_owner(file: int, path: Path) -> None:
-    """What root makes beside somebody's database must not keep its owner out."""
+    """Gives a file that root made beside another user's database to that user."""
     if os.geteuid() == 0:
         of = (path if path.exists() else path.parent).stat()
         os.fchown(file, of.st_uid, of.st_gid)

@@ -1,8 +1,8 @@
-"""How a finished file takes the place of a database, or its first place: whole, or not at all.
+"""Atomic replacement of a database file: a finished file becomes the target as a whole, or not at all.
 
-It is made beside its place under another name (`<name>.part`), flushed, and renamed. A process that is killed leaves
-the part, which the next one takes over; what stands under the final name is whole. What SQLite keeps beside a database
-(`-wal`, `-shm`, `-journal`) belongs to that one database: left there, it would be played into the next.
+It is made beside the target under another name (`<name>.part`), flushed, and renamed. A process that is killed leaves
+the part, which the next one takes over; the file under the final name is always complete. What SQLite keeps beside a
+database (`-wal`, `-shm`, `-journal`) belongs to that one database: left there, it would be applied to the next.
 """
 
 import fcntl
@@ -24,7 +24,7 @@ _HEADER = b"SQLite format 3\0"
 
 @contextmanager
 def part_of(target: Path) -> Iterator[Path]:
-    """An empty file beside `target`, its owner's alone (0600), to be filled and placed; removed if it was not placed.
+    """Makes an empty file beside `target`, with mode 0600, to be filled and placed; removed at the end if not placed.
 
     Raises:
         SchemaError: it cannot be made, or another process is making one for the same target.
@@ -49,7 +49,7 @@ def part_of(target: Path) -> Iterator[Path]:
 
 
 def refuse_target(target: Path, *, force: bool) -> None:
-    """Raises SchemaError if something is in the place of a file that is to be made: to be asked before the work."""
+    """Raises SchemaError if a target path cannot be written, or exists without `force`: a check before the work."""
     if target.is_dir() or not target.parent.is_dir():
         raise SchemaError(why_not(target, FileNotFoundError()))
     if target.exists() and not target.is_file():
@@ -61,23 +61,23 @@ def refuse_target(target: Path, *, force: bool) -> None:
 
 @contextmanager
 def out_of_service(database: Path, *, makes_lock: bool) -> Iterator[None]:
-    """No server serves a file meanwhile, nor starts to. Without `makes_lock` nothing is made beside what has no lock.
+    """Keeps servers from a file for the block, by its lock; without `makes_lock`, a missing lock file is not created.
 
     Raises:
-        SchemaError: a server does.
+        SchemaError: a server has the file.
     """
     with sole_server(database) if makes_lock or lock_name(database).exists() else nullcontext():
         yield
 
 
 def place(part: Path, target: Path, *, keeps: bool) -> Path | None:
-    """Puts a finished file in its place, flushed.
+    """Renames a finished file to its target, flushed.
 
-    With `keeps`, what was there is kept under another name, which is given back, and the new file gets its owner and
+    With `keeps`, the earlier file is kept under another name, which is returned, and the new file gets its owner and
     mode. To be called while the target is `out_of_service`.
 
     Raises:
-        SchemaError: it cannot be done, or another program has the target open; then what was there is there still.
+        SchemaError: an operation failed, or another program has the target open; the earlier file is unchanged then.
     """
     try:
         kept = None
@@ -115,7 +115,7 @@ def _is_at(path: Path, status: os.stat_result) -> bool:
 
 
 def _fold_log(database: Path) -> None:
-    """Brings what stands in a database's log into the database itself, which then has nothing beside it.
+    """Checkpoints a database's log into the database, and removes the files beside it.
 
     A file that is damaged, or no database, is left as it is.
     """

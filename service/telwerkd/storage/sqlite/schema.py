@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def migrate(database: Path) -> str:
-    """Brings a SQLite file's schema up to date, making the file if need be. Gives the revision it is at.
+    """Brings a SQLite file's schema up to date, making the file if need be. Returns its revision.
 
     Raises:
         SchemaError: the file is not a database, is not ours, or comes from a newer program.
@@ -80,7 +80,7 @@ def _private(database: Path) -> None:
 
 
 def _refuse_second_name(database: Path) -> None:
-    """By a hard link, SQLite's log and the server's lock would lie beside another name, and two could write at once."""
+    """Raises SchemaError for a file with hard links: each name would have a lock of its own, and two could write."""
     with suppress(OSError):  # `_connect` says what is wrong
         found = database.stat()
         if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:

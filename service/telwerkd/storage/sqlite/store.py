@@ -31,7 +31,7 @@ _ANSWER_VERSION = (
 
 
 class Writer(Protocol):
-    """Who writes: a thread of this process (`WriterThread`), or a process of its own (`WriterProcess`)."""
+    """Runs write transactions: in a thread of this process (`WriterThread`), or in its own (`WriterProcess`)."""
 
     async def write(self, commands: Commands) -> list[Any]:
         """Runs all of `commands` and commits them together, after all that was written before."""
@@ -40,18 +40,18 @@ class Writer(Protocol):
         """Returns if what is written now would be committed, and be there afterwards."""
 
     async def close(self) -> None:
-        """Lets what was begun end."""
+        """Waits for running transactions, and stops the writer."""
 
 
 class SqliteStore(AcrossAccounts):
-    """`telwerkd.application.ports.Store` over a SQLite file that has its tables; it `ReadsInline` too."""
+    """`telwerkd.application.ports.Store` over a SQLite file that has its tables; it is also `ReadsInline`."""
 
     # A commit takes as long as a hundred events and more.
     scheduling = WriteScheduling(merges_accounts=True, writes_at_once=2, ahead_weight_min=500)
     reads_at_once = READERS
 
     def __init__(self, path: Path, writer: Writer | None = None, figures: StoreFigures | None = None) -> None:
-        """`figures` are those to which the writer adds."""
+        """`figures` are the counts to which the writer adds."""
         super().__init__(self._run_across)
         self.figures = figures or StoreFigures()
         self._writer = writer or WriterThread(path)
@@ -86,7 +86,7 @@ class SqliteStore(AcrossAccounts):
         return result
 
     async def answer_version(self, account: AccountId) -> AnswerVersion:
-        """Where an account stands: two look-ups by key, on the event loop, for a hop to a thread would take longer."""
+        """Returns the account's version and earliest open limit, read in the event loop: a thread hop takes longer."""
         with unavailable():
             # Asked directly: one statement needs no transaction.
             driver: Any = self._inline.connection.driver_connection
@@ -105,7 +105,7 @@ class SqliteStore(AcrossAccounts):
                 return await look(connection)
 
     async def close(self) -> None:
-        """Lets running transactions end, and closes the file."""
+        """Waits for running transactions, and closes the file."""
         self._read_threads.shutdown()
         await self._across.dispose()
         self._inline.close()

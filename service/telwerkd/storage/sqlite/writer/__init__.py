@@ -1,1 +1,1 @@
-"""The process that writes to a SQLite file, its connection, and what goes between it and its server."""
+"""The writer process of a SQLite file: its connection, and the messages between it and its server."""

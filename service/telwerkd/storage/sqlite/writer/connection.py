@@ -1,4 +1,4 @@
-"""The one connection that writes to a SQLite file, and the thread that it may run in."""
+"""The one connection that writes to a SQLite file, and a thread to run it in."""
 
 import asyncio
 import logging
@@ -33,11 +33,11 @@ _EMPTIED_AFTER_SECONDS = 1.0
 """How long after an attempt to empty it the next one is made."""
 
 Commands = Sequence[tuple[AccountId, Command[Any]]]
-"""What a transaction is to do, each for an account."""
+"""The commands of a transaction, each with its account."""
 
 
 class SqliteWriter:
-    """Writes to a file that has its tables. For one thread at a time.
+    """Runs write transactions on a file that has its tables. For one thread at a time.
 
     A server says which file it has opened; else it is the one that is there at the first transaction.
     """
@@ -80,7 +80,7 @@ class SqliteWriter:
         return Written(results, monotonic() - begun, [events for tx in txs for events in tx.refolded])
 
     def prove(self) -> None:
-        """Returns if what is written now would be committed, and be there afterwards. It changes nothing.
+        """Checks that a write would be committed now, and to the file that was opened. It changes nothing.
 
         Raises:
             UnavailableError: it would not.
@@ -100,7 +100,7 @@ class SqliteWriter:
         self._engine.dispose()
 
     def _checked(self) -> OpenedFile:
-        """The file, which is in its place."""
+        """Returns the file, checked not to have been replaced or truncated."""
         if self._file is None:
             with self._opened():
                 self._file = OpenedFile(self._path)
@@ -109,9 +109,9 @@ class SqliteWriter:
 
     @contextmanager
     def _opened(self) -> Iterator[sa.Connection]:
-        """The connection, which goes back to its pool after an error only.
+        """Provides the connection, which is kept between transactions and returned to its pool only after an error.
 
-        To take it from there and give it back for each transaction is much of what a single event costs.
+        To check it out and in for each transaction is much of what a single event costs.
         """
         if self._connection is None:
             self._connection = self._engine.connect()
@@ -137,7 +137,7 @@ class SqliteWriter:
             yield driver
 
     def _bound_log(self) -> None:
-        """Empties a log that has grown too large, if nobody reads just now; waits for nobody."""
+        """Truncates a log that has grown too large, if no reader uses it; waits for nobody."""
         now = monotonic()
         if now - self._log_looked_at < _EMPTIED_AFTER_SECONDS:
             return
@@ -161,17 +161,17 @@ class WriterThread:
         self._thread = ThreadPoolExecutor(1, "sqlite-writer")
 
     async def write(self, commands: Commands) -> list[Any]:
-        """The results that `SqliteWriter.write` gives. A caller that goes away does not stop it."""
+        """Runs `SqliteWriter.write` in the thread, and returns the results. Cancelling the caller does not stop it."""
         # Nor must it leave the thread's result without an owner.
         writing = asyncio.get_running_loop().run_in_executor(self._thread, self._writer.write, commands)
         writing.add_done_callback(retrieve_exception)
         return (await asyncio.shield(writing)).results
 
     async def prove(self) -> None:
-        """As `SqliteWriter.prove`."""
+        """Runs `SqliteWriter.prove` in the thread."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.prove)
 
     async def close(self) -> None:
-        """Lets what was begun end, and closes the file."""
+        """Waits for running transactions, and closes the file."""
         self._thread.shutdown()
         self._writer.close()

@@ -1,4 +1,4 @@
-"""How the process that writes to a SQLite file is started, and what its server then has of it."""
+"""Starts the writer process of a SQLite file, and connects to it by a socket."""
 
 import asyncio
 import json
@@ -31,20 +31,20 @@ class Process(Protocol):
     pid: int
 
     def kill(self) -> None:
-        """Ends it at once."""
+        """Kills the process."""
 
     def wait(self, timeout: float | None = None) -> int:
-        """Its exit code, once it has ended. Raises subprocess.TimeoutExpired."""
+        """Waits for the process to end, and returns its exit code. Raises subprocess.TimeoutExpired."""
 
 
 class Sending(Protocol):
     """The part of `asyncio.StreamWriter` that a server needs."""
 
     def write(self, data: bytes) -> None:
-        """Sends bytes, some time."""
+        """Buffers bytes for sending."""
 
     def close(self) -> None:
-        """Tells the process to end."""
+        """Closes the connection, upon which the process ends."""
 
 
 class Launched(NamedTuple):
@@ -64,7 +64,7 @@ Raises:
 
 
 async def launched(path: Path, file: OpenedFile | None, program: str = PROGRAM) -> Launched:
-    """A process in which the module `program` runs. See `Launch`."""
+    """Starts a process that runs the module `program`, as `Launch` specifies."""
     try:
         process, ours = _process(program, path, file)
     except (OSError, MemoryError) as error:
@@ -76,7 +76,7 @@ async def launched(path: Path, file: OpenedFile | None, program: str = PROGRAM) 
 
 
 def _process(program: str, path: Path, file: OpenedFile | None) -> tuple[subprocess.Popen[bytes], socket.socket]:
-    """The process, and this end of the socket to it."""
+    """Starts the process, and returns it with the server's end of the socket."""
     ours, theirs = socket.socketpair()
     with theirs:
         try:

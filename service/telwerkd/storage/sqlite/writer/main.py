@@ -1,4 +1,4 @@
-"""What runs in the process of `telwerkd.storage.sqlite.writer.process`."""
+"""The program of the writer process that `telwerkd.storage.sqlite.writer.process` starts."""
 
 import json
 import logging
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def main(path: Path, file_descriptor: int, file: OpenedFile | None) -> None:
-    """The process's life: commands in, their results out, until the other end is closed."""
+    """Reads commands from the socket and replies with their results, until the server closes it."""
     tune_heap()
     writer = SqliteWriter(path, file)
     # Closed in the middle of a message is closed as well.

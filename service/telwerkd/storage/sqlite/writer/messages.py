@@ -1,4 +1,4 @@
-"""What goes between a server and the process that writes for it: commands there, and what came of them back.
+"""The messages between a server and its writer process: commands to it, results or failures back.
 
 They are one program, and nobody else can reach the socket between them, so messages are pickled: what is sent is
 values of this program's own classes. Classes of the domain and the application do not know of it; those that pickle

@@ -1,8 +1,8 @@
-"""A process that does nothing but write to a SQLite file, so that ingest and queries have a core each.
+"""The server's side of the writer process, which exists so that ingest and queries have a core each.
 
-The server that started it sends it the commands of transactions, and it replies to each with their results
-(`messages`). When the socket between them closes the process ends: so it outlives its server, however that ended, by no
-more than the transactions that it was sent.
+The server sends it the commands of transactions, and it replies to each with their results (`messages`). The process
+ends when the socket is closed: so it outlives its server, however that ended, by no more than the transactions that it
+was sent.
 """
 
 import asyncio
@@ -27,26 +27,26 @@ from telwerkd.storage.unavailable import database_unavailable
 log = logging.getLogger(__name__)
 
 WRITER_STALL_SECONDS = 10.0
-"""After how long without a reply a process counts as stalled, unless a setting says otherwise."""
+"""Default of `writer_stall_seconds`: after how long without a reply a process counts as stalled."""
 _START_SECONDS = 30.0
-"""What a process may take until it is ready, before it is killed."""
+"""Time limit for a process to become ready, before it is killed."""
 _STOP_SECONDS = 10.0
-"""What the process may take to end when it has replied to everything, before it is killed."""
+"""Time limit for an idle process to end, before it is killed."""
 _LOOKS_A_STALL = 10
-"""How often it is looked, in the time after which a process counts as stalled, whether it replies."""
+"""Checks for a stall per `writer_stall_seconds`."""
 
 _PROVEN_SECONDS = 2.0
-"""How long what was stored shows that storing goes on."""
+"""How long a successful transaction counts as a readiness proof."""
 
 
 class WriterDefectError(Exception):
-    """A command raised what it should not; the text is the traceback over there, as it is fit for the log."""
+    """A command raised an unexpected error in the writer process; the text is its traceback, free of personal data."""
 
     is_loggable = True
 
 
 class Failed(NamedTuple):
-    """What came of commands instead of results."""
+    """The reply to commands that failed."""
 
     unavailable: tuple[Reason, str, float] | None
     defect: str
@@ -54,10 +54,10 @@ class Failed(NamedTuple):
 
 
 class WriterProcess:
-    """Writes in a process of its own, one transaction after the other.
+    """Runs write transactions in a process of its own, one after the other.
 
-    A process that has replied to nothing for `stall_seconds`, though it was asked, is stalled: stopped, or held up by a
-    disk. Who waits is told so, and who comes is turned away, until it replies again.
+    A process that has not replied for `stall_seconds`, with requests pending, is stalled: stopped, or blocked by a
+    disk. Pending and new requests fail with UnavailableError until it replies again.
     """
 
     def __init__(
@@ -75,18 +75,18 @@ class WriterProcess:
         self._file = file
         self._stall_seconds = stall_seconds
         self._connection: asyncio.Task[_WriterConnection] | None = None
-        """Of the process that runs, or is being started."""
+        """The connection to the process that runs, or is being started."""
 
     async def start(self) -> None:
         """Starts the process, if none runs.
 
         Raises:
-            UnavailableError: it does not start; what it said is on standard error.
+            UnavailableError: it does not start; its own message is on standard error.
         """
         await self._running()
 
     async def write(self, commands: Commands) -> list[Any]:
-        """Runs all of `commands` over there and commits them together; returns their results.
+        """Runs all of `commands` in the process and commits them together; returns their results.
 
         A caller that goes away does not stop it.
 
@@ -101,7 +101,7 @@ class WriterProcess:
         return _result(await connection.ask(message, commands[0][1]))
 
     async def prove(self) -> None:
-        """Returns if what is written now would be committed: as it was a moment ago, or as an empty transaction shows.
+        """Checks that a write would be committed now, by a recent successful transaction or by an empty one.
 
         Raises:
             UnavailableError: it would not.
@@ -111,10 +111,10 @@ class WriterProcess:
             _result(await connection.ask(packed(None)))
 
     async def close(self) -> None:
-        """Lets what was begun end, and then the process; in bounded time.
+        """Waits for running transactions, and ends the process, in bounded time.
 
         Raises:
-            UnavailableError: the process had to be killed, and what it was asked to store may not be stored.
+            UnavailableError: the process had to be killed; pending transactions may not be stored.
         """
         if self._connection is not None:
             [connection] = await asyncio.gather(self._connection, return_exceptions=True)
@@ -145,11 +145,11 @@ def _result(reply: Written | Failed) -> list[Any]:
 class _Asked(NamedTuple):
     reply: asyncio.Future[Any]
     command: object | None
-    """The first of the transaction; None if nothing is to be stored."""
+    """The first command of the transaction; None for a readiness proof."""
 
 
 class _WriterConnection:
-    """A process that writes, and the socket to it. It replies in the order in which it was asked."""
+    """A writer process, and the socket to it. It replies in the order of the requests."""
 
     def __init__(
         self,
@@ -163,10 +163,10 @@ class _WriterConnection:
         self._stall_seconds = stall_seconds
         self._asked = deque[_Asked]()
         self._moved_at = monotonic()
-        """When it replied last, or was asked after it had replied to everything."""
+        """The instant of the last reply, or of the first request after it."""
         self._stored_at = -stall_seconds
         self._is_doubted = False
-        """Whether a transaction failed since it was last proven that others would not."""
+        """Whether a transaction has failed since the last successful proof."""
         self._watch: asyncio.TimerHandle | None = None
         self._looked_at = self._moved_at
         self._listening = asyncio.create_task(self._listen(), name="writer's replies")
@@ -177,10 +177,10 @@ class _WriterConnection:
     async def to(
         cls, path: Path, file: OpenedFile | None, stall_seconds: float, figures: StoreFigures, launch: Launch
     ) -> "_WriterConnection":
-        """To a new process, which is ready.
+        """Starts a process, and returns the connection once the process is ready.
 
         Raises:
-            UnavailableError: it does not start, or is not ready in time.
+            UnavailableError: the process does not start, or is not ready in time.
         """
         connection = cls(await launch(path, file), stall_seconds, figures)
         try:
@@ -197,10 +197,10 @@ class _WriterConnection:
         return connection
 
     async def ask(self, message: bytes, command: object | None = None) -> Any:
-        """What the process replies. A transaction is counted under the name of its first command.
+        """Sends a message, and returns the reply. A transaction is counted under the name of its first command.
 
         Raises:
-            UnavailableError: it died, or is stalled.
+            UnavailableError: the process died, or is stalled.
         """
         if self.is_broken or self.is_stalled:  # broken: died since it was ready, and nobody listens any more
             raise database_unavailable()
@@ -209,11 +209,11 @@ class _WriterConnection:
         return await self._next_reply(command)
 
     def is_proven(self) -> bool:
-        """Whether something was stored so lately, and nothing failed, that nothing needs to be tried."""
+        """Whether a transaction has succeeded recently and none failed since, so that no proof is needed."""
         return not (self.is_stalled or self._is_doubted) and monotonic() - self._stored_at < _PROVEN_SECONDS
 
     def _next_reply(self, command: object | None) -> asyncio.Future[Any]:
-        """The reply to what was just asked. A caller that goes away must not take it from the one after it."""
+        """Returns the reply to the request just sent. A cancelled caller's reply is consumed too, to keep the order."""
         if not self._asked:
             self._moved_at = monotonic()
         asked = _Asked(asyncio.get_running_loop().create_future(), command)
@@ -259,7 +259,7 @@ class _WriterConnection:
             asked.reply.set_result(reply)
 
     def _look(self) -> None:
-        """Notices a stall. After a look that came late, replies may be there that nobody has read yet."""
+        """Detects a stall; not after a check that ran late, when received replies may not have been read yet."""
         now, later = monotonic(), self._stall_seconds / _LOOKS_A_STALL
         was_late, self._looked_at = now - self._looked_at > 2 * later, now
         if self._asked and not self.is_stalled and not was_late and now - self._moved_at >= self._stall_seconds:
@@ -279,7 +279,7 @@ class _WriterConnection:
                 asked.reply.set_exception(database_unavailable())
 
     async def close(self) -> None:
-        """Ends the process when it has replied to everything, or is stalled.
+        """Ends the process once it has replied to all requests, or is stalled.
 
         Raises:
             UnavailableError: it was killed, and what it was asked to store may not be stored.
