@@ -1,1 +1,1 @@
-"""Metrics: what they are called and mean, how those of several processes become one, and the text for Prometheus."""
+"""Metrics: their catalogue, the merging of several processes' readings, and the exposition to Prometheus."""

@@ -1,7 +1,7 @@
-"""Every metric: its name, type, labels and meaning. `docs/metrics.md` says besides what to do when it rises.
+"""Every metric: its name, type, labels and meaning. `docs/metrics.md` adds what to do when it rises.
 
-No label grows with what callers send: methods that do not exist, and limits that are none, have no series of their own;
-accounts have one only where `metrics_accounts_max` says so.
+The number of series does not grow with callers' input: unknown methods and limits have no series of their own;
+accounts have one only up to `metrics_accounts_max`.
 """
 
 import enum
@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 
 class Kind(enum.Enum):
-    """Prometheus's type of a metric."""
+    """The Prometheus type of a metric."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -18,7 +18,7 @@ class Kind(enum.Enum):
 
 
 class Merge(enum.Enum):
-    """How the same series of several processes become one."""
+    """How the values of one series from several processes are merged."""
 
     SUM = "each process counts its own part"
     MAX = "each sees the same, or the largest matters"
@@ -26,7 +26,7 @@ class Merge(enum.Enum):
 
 
 class Metric(NamedTuple):
-    """A metric."""
+    """The definition of a metric."""
 
     name: str
     kind: Kind

@@ -1,4 +1,4 @@
-"""Readings as the text that Prometheus reads."""
+"""Exposition of readings in Prometheus's text format."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -57,7 +57,7 @@ async def exposition(reading: Reading, *, is_open: bool = False) -> Exposition:
 
 
 def of_process(pid: int | None, name: str) -> Reading:
-    """The figures that the system has of a process, under this name; of this one where `pid` is None."""
+    """Returns the operating system's figures of a process, labelled `name`; of this process where `pid` is None."""
     source = "self" if pid is None else pid
     found = ProcessCollector(pid=lambda: source, registry=None).collect()
     samples = (sample for family in found for sample in family.samples)
@@ -65,7 +65,7 @@ def of_process(pid: int | None, name: str) -> Reading:
 
 
 class _One:
-    """A family by itself, as what the encoders take."""
+    """A registry of one metric family, as the encoders expect it."""
 
     def __init__(self, family: Family) -> None:
         self._family = family

@@ -1,4 +1,4 @@
-"""What all figures were at an instant, and how the readings of several processes become one."""
+"""Readings: the values of all metrics at an instant, and the merging of several processes' readings."""
 
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
@@ -12,7 +12,7 @@ Reading: TypeAlias = dict[str, Mapping[Labels, Value]]
 
 
 def merged(readings: Iterable[Reading]) -> Reading:
-    """One reading of several processes, as the catalogue says of each metric."""
+    """Returns the readings of several processes as one, merged by each metric's rule of the catalogue."""
     together: dict[str, dict[Labels, Value]] = {}
     for reading in readings:
         for name, series in reading.items():
@@ -23,7 +23,7 @@ def merged(readings: Iterable[Reading]) -> Reading:
 
 
 def accumulated(reading: Reading) -> Reading:
-    """What stays true of a process that has ended: what it counted. It holds nothing any more."""
+    """Returns the part of an ended process's reading that still counts: its counters and histograms, without gauges."""
     return {name: series for name, series in reading.items() if CATALOGUE[name].kind is not Kind.GAUGE}
 
 

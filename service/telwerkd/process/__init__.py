@@ -1,1 +1,1 @@
-"""What holds for each process of a server, whatever it does: its log lines, garbage collector and files."""
+"""What every process of a server needs: log format, garbage collector, signals, files, clock and tracing."""

@@ -10,7 +10,7 @@ _Value = TypeVar("_Value")
 
 
 class BoundedCache(Generic[_Key, _Value]):
-    """The values that were used last, of at most so many bytes in all; 0 keeps none. Threads may share it."""
+    """An LRU cache of at most so many bytes in all; 0 disables it. Thread-safe."""
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
@@ -30,16 +30,16 @@ class BoundedCache(Generic[_Key, _Value]):
             return None if kept is None else kept[0]
 
     def use(self, key: _Key) -> None:
-        """Notes that a value is used, so that it is dropped after those that are not."""
+        """Marks a value as the most recently used."""
         with self._lock:
             self.hits += 1
             if key in self._kept:
                 self._kept.move_to_end(key)
 
     def put(self, key: _Key, value: _Value, size: int) -> None:
-        """Keeps a value of about so many bytes, in place of an earlier one of the key; those used least lately go.
+        """Stores a value of about so many bytes, replacing the key's earlier one; the least recently used are dropped.
 
-        A value that is larger than all that may be kept takes the earlier one's place too, and is dropped at once.
+        A value larger than the cache is not stored, and the key's earlier one is dropped.
         """
         with self._lock:
             self.misses += 1
@@ -53,7 +53,7 @@ class BoundedCache(Generic[_Key, _Value]):
                 self.bytes_kept -= dropped
 
     def drop(self, key: _Key) -> None:
-        """Keeps the value of a key no longer, because its next one is not to be kept."""
+        """Drops the value of a key whose next value must not be cached; counted as a miss."""
         with self._lock:
             self.misses += 1
             self._drop(key)

@@ -1,4 +1,4 @@
-"""Files that a process may have open: connections take what the database does not need."""
+"""The limit of open files: raising it, and how many of them connections may use."""
 
 import logging
 import resource
@@ -14,7 +14,7 @@ _CONNECTIONS_MAX: Final = 10_000
 
 
 def raise_limit() -> None:
-    """Lets this process have as many files open as it may without a right of its own."""
+    """Raises this process's soft limit of open files to its hard limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         try:
@@ -24,12 +24,12 @@ def raise_limit() -> None:
 
 
 def connections_for(files: int) -> int:
-    """How many connections leave enough of so many files for all else."""
+    """Returns the number of connections that leaves enough of so many files for the database and the rest."""
     if files == resource.RLIM_INFINITY:
         return _CONNECTIONS_MAX
     return min(max(files - KEPT_BACK, _CONNECTIONS_MIN), _CONNECTIONS_MAX)
 
 
 def connections_max() -> int:
-    """The same, for the limit of this process."""
+    """Returns the number of connections for this process's limit of open files."""
     return connections_for(resource.getrlimit(resource.RLIMIT_NOFILE)[0])

@@ -1,6 +1,6 @@
-"""Figures that a component keeps of its own work: plain numbers, cheap to add to, read by whoever shows them.
+"""Counters and histograms that components keep of their own work, as the source of metrics: plain numbers.
 
-Where they are not locked, one thread adds to them. Anybody may read: a number is at most one addition old.
+Where they are not locked, only one thread adds to them. Any thread may read: a number is at most one addition old.
 """
 
 import re
@@ -48,7 +48,7 @@ class Histogram:
         self._total += value
 
     def read(self) -> Distribution:
-        """What was counted by now."""
+        """Returns the counts so far."""
         return Distribution(self._bounds, tuple(self._counts), self._total)
 
 
@@ -68,7 +68,7 @@ class SharedHistogram(Histogram):
 
 
 class CappedCounts:
-    """Counts by a name that callers choose: the first `names_max` names have a count of their own, the others one."""
+    """Counts by a name that callers choose: the first `names_max` names separately, all others together."""
 
     def __init__(self, names_max: int = 0) -> None:
         self._names_max = names_max
@@ -92,9 +92,9 @@ _IN_BRACKETS = re.compile(r"\((\w+)\)")
 
 
 class LimitCounts:
-    """How often each limit turned something away. The texts of errors name the limit: `... (rows_max) ...`.
+    """Counts refusals by limit. The texts of errors name the limit: `... (rows_max) ...`.
 
-    Threads may share it: it is of use only where something went wrong.
+    Thread-safe, as it is used only in the rare case of a refusal.
     """
 
     def __init__(self, names: Collection[str] = ()) -> None:
@@ -102,7 +102,7 @@ class LimitCounts:
         self.counts = Counter[Labels]({(name,): 0 for name in names})
 
     def met(self, text: str) -> None:
-        """Counts the limit that a text names; the first, if several. What callers sent stands there in quotes."""
+        """Counts the limit that an error's text names, the first if several; ignores quotations of callers' input."""
         for name in _IN_BRACKETS.findall(_QUOTED.sub("", text)):
             if (name,) in self.counts:
                 with self._lock:

@@ -1,4 +1,4 @@
-"""What the status of a file tells of it."""
+"""Checks on the status of a file."""
 
 import os
 import stat

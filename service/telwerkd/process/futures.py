@@ -1,13 +1,13 @@
-"""What becomes of work whose callers may go away."""
+"""Handling of work that goes on after its caller was cancelled."""
 
 import asyncio
 from typing import Any
 
 
 def retrieve_exception(ended: "asyncio.Future[Any]") -> None:
-    """A callback for what is awaited through `asyncio.shield`: how it ended is known, also where nobody waits any more.
+    """Marks a future's exception as retrieved: a done-callback for what is awaited through `asyncio.shield`.
 
-    Without it, asyncio logs a failure that comes after its caller has gone as an error that nobody asked for.
+    Without it, asyncio logs "exception was never retrieved" for a failure after the caller was cancelled.
     """
     if not ended.cancelled():
         ended.exception()

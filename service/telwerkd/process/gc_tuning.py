@@ -1,4 +1,4 @@
-"""What a process does that does one thing for as long as it lives."""
+"""Tuning of the garbage collector and the GIL's switch interval for a process that only serves."""
 
 import gc
 import sys
@@ -21,9 +21,9 @@ half a second.
 
 
 def devote_process() -> None:
-    """For a process that does nothing but serve, once it runs: what is there now stays as long as the process does.
+    """Exempts all present objects from garbage collection, and tunes collection and thread switches, for a server.
 
-    So the garbage collector need not go through it again and again. What calls make holds few cycles.
+    To be called once the server runs: objects of its start live as long as the process, and calls make few cycles.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""How the C library keeps the memory of large messages. Where it is not glibc, nothing is changed."""
+"""Tuning of the C library's heap for large messages. With another library than glibc, nothing is changed."""
 
 import ctypes
 
@@ -10,7 +10,7 @@ _REUSED_BYTES_MAX, _KEPT_BYTES_MAX = 32 * 2**20, 64 * 2**20
 
 
 def tune_heap() -> None:
-    """For a process that serves, before it has more than one thread: bounds and reuses the memory that is free.
+    """Sets glibc to one heap that keeps freed memory, bounded; to be called before the process has a second thread.
 
     - One heap for all threads. By default each gets one of its own, and what gRPC's threads freed of large messages
       stays with each of them: under every attack of `tests/e2e/test_memory_under_attack.py` at once the server took

@@ -1,7 +1,7 @@
-"""Signals that wait until a program is ready for them.
+"""Blocks signals until the program has handlers for them.
 
-What asks a running server for something, such as to read its settings again, would end a program that has no handler
-for it yet. While it is blocked it waits, and whatever is started meanwhile has it blocked from its beginning.
+A signal that requests something of a running server, such as a reload of its settings, would end a program that has no
+handler for it yet. While it is blocked it stays pending; child processes inherit the block.
 """
 
 import signal
@@ -13,20 +13,20 @@ _ASKING: Final = (signal.SIGHUP, signal.SIGUSR1)
 
 
 def hold() -> None:
-    """From now on they wait. Ctrl-C ends the program at once, and without a traceback of what it was importing."""
+    """Blocks the request signals. Ctrl-C ends the program at once, without a traceback of its imports."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_BLOCK, _ASKING)
 
 
 def release() -> None:
-    """The program is ready for them: those that have come are handled now."""
+    """Unblocks the signals; pending ones are handled now."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, *_ASKING))
 
 
 @contextmanager
 def held(*others: signal.Signals) -> Iterator[None]:
-    """They wait as long as this, and in whatever is started in it until that releases them; Ctrl-C and others too."""
+    """Blocks the request signals, Ctrl-C and others for the block; processes started in it inherit that."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, *_ASKING, *others))
     try:
         yield

@@ -1,10 +1,10 @@
-"""How a line of the log looks, in every process of a server: text, or a JSON object, and one line in either case.
+"""The format of log lines in every process of a server: text or JSON, one line each.
 
-The standard library's logging is all that is needed: a formatter, and messages that know their fields (`Event`).
+It is a formatter of the standard library's logging, with messages that carry fields (`Event`).
 
-Nobody's id is in a line. An id can come into one by the text of an unexpected exception, so that text is left out: an
-exception is told by its type and by the lines of the program that it passed. Control characters, and whatever else a
-terminal or a reader of lines would take for more than text, are escaped: no caller writes a line of its own.
+No line contains an id of a person or conversation. The text of an unexpected exception may have one, so it is left out:
+an exception is logged by its type and its traceback's lines of code. Control characters, and all else that a terminal
+or a line parser would interpret, are escaped: no caller can forge a line.
 """
 
 import json
@@ -38,16 +38,16 @@ _FIELD_CHARS_MAX = 1_024
 
 
 class LogStyle(NamedTuple):
-    """How the processes of a server log."""
+    """Format and level of the log, the same for all processes of a server."""
 
     format: LogFormat = "text"
     level: LogLevel = "info"
 
 
 class Event:
-    """A message with fields: in text one after the other, in JSON each under its name.
+    """A log message with fields: appended to it in text, separate members in JSON.
 
-    `in_text`, where it is given, is what stands in text for both.
+    `in_text`, where given, replaces message and fields in the text format.
     """
 
     __slots__ = ("_in_text", "fields", "message")
@@ -65,7 +65,7 @@ class Event:
 
 
 def printable(text: str) -> str:
-    """The text with all that is no visible character escaped, on one line."""
+    """Returns a text on one line, with all characters escaped that are not printable."""
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
@@ -78,15 +78,15 @@ _style = LogStyle()
 
 
 def style() -> LogStyle:
-    """How this process logs: for those that it starts."""
+    """Returns this process's log style, to pass on to child processes."""
     return _style
 
 
 def complain(text: str) -> None:
-    """Writes to standard error what ends a program, without the logger and its locks.
+    """Writes the message with which a program ends to standard error, without the logger and its locks.
 
-    As a sentence for who typed the command; as a line of the log where that is JSON, for who reads that has no use
-    for anything else.
+    It is a plain sentence, for the person who typed the command; a JSON line where the log is JSON, as its readers
+    parse nothing else.
     """
     line = f"telwerkd: {text}"
     if _style.format == "json":
@@ -95,9 +95,9 @@ def complain(text: str) -> None:
 
 
 def set_up(style: LogStyle, handler: logging.Handler, *, names_process: bool = False) -> None:
-    """Logs to `handler`: of this program from the level on, of libraries only warnings.
+    """Configures logging to `handler`: this program's records from the level on, libraries' warnings and worse only.
 
-    What libraries say below that has values of statements in it (aiosqlite's, for one).
+    Libraries' records below that may contain values of statements (aiosqlite's do).
     """
     global _style  # noqa: PLW0603  # logging is one for the whole process
     _style = style
@@ -110,7 +110,7 @@ def set_up(style: LogStyle, handler: logging.Handler, *, names_process: bool = F
 
 
 def log_the_uncaught() -> None:
-    """Makes lines of the log, for the rest of a process of a server, of what Python would print as it is."""
+    """Logs uncaught exceptions and warnings, which Python would print unformatted, from now on."""
     logging.captureWarnings(capture=True)
     # What cannot be formatted would be printed as it is, with all that is in it.
     logging.raiseExceptions = False
@@ -119,7 +119,7 @@ def log_the_uncaught() -> None:
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """What nobody caught is a line of the log as well, and says no more than one."""
+    """Logs an uncaught exception, without its text."""
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
     else:
@@ -132,14 +132,14 @@ def _log_uncaught_in_thread(args: "threading.ExceptHookArgs") -> None:
 
 
 class TextFormatter(logging.Formatter):
-    """`2026-01-01T00:00:00.000Z INFO telwerkd.cli: started database=telwerk.db`."""
+    """Formats a record as text: `2026-01-01T00:00:00.000Z INFO telwerkd.cli: started database=telwerk.db`."""
 
     def __init__(self, *, names_process: bool = False) -> None:
         super().__init__()
         self._process = f"[{os.getpid()}]" if names_process else ""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, and below it, indented, where an exception came from."""
+        """Returns the line, and below it, indented, an exception's traceback."""
         trace_id = current_trace_id()
         lines = [
             f"{_instant(record)} {record.levelname} {record.name}{self._process}: {message_of(record)}"
@@ -150,10 +150,10 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One object: `time`, `level`, `logger`, `pid`, `message`, the event's fields, `trace_id`, `exception`."""
+    """Formats a record as an object: `time`, `level`, `logger`, `pid`, `message`, fields, `trace_id`, `exception`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Returns the line."""
         event = record.msg if isinstance(record.msg, Event) else None
         line: dict[str, object] = {
             "time": _instant(record),
@@ -172,10 +172,9 @@ class JsonFormatter(logging.Formatter):
 
 
 def exception_text(error: BaseException, trace: TracebackType | None = None) -> str:
-    """Which exception it was and where it came from, with those that it followed on; nothing of what they say.
+    """Returns the types and tracebacks of an exception and its causes, without their texts.
 
-    Only the operating system's words, a database file's, and those of an exception that says of itself that it is
-    fit for the log (`is_loggable`) are told.
+    Only texts of the operating system, of SQLite, and of exceptions marked as `is_loggable` are included.
     """
     return "\n".join(reversed(list(_chain(error, trace or error.__traceback__))))
 
@@ -215,7 +214,7 @@ def _exception(record: logging.LogRecord) -> str:
 
 
 def message_of(record: logging.LogRecord) -> str:
-    """On one line. Of libraries only the first: asyncio puts a task with its exception below it."""
+    """Returns a record's message on one line; of libraries' only the first: asyncio adds a task and its exception."""
     text = record.getMessage()
     if not record.name.startswith(ROOT):
         text = text.partition("\n")[0]
@@ -227,7 +226,7 @@ def _one_line(text: str) -> str:
 
 
 def _instant(record: logging.LogRecord) -> str:
-    """ISO 8601 in UTC, to the millisecond, whatever the machine's time zone."""
+    """Returns a record's instant as ISO 8601 in UTC, to the millisecond."""
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03}Z"
 
 

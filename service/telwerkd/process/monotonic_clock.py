@@ -1,7 +1,7 @@
-"""The monotonic clock by which this program measures durations: one for the whole process, so that it can be replaced.
+"""The process's monotonic clock, by which this program measures durations and which a simulation can replace.
 
-A simulation (`tests/simulation`) lets its own time pass instead. What shows durations and decides nothing by them, such
-as the log of slow queries, asks the system itself.
+A simulation (`tests/simulation`) sets its own clock. Code that only reports durations, such as the log of slow queries,
+reads the system's clock.
 """
 
 import time
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 
 class _Monotonic:
-    """See `monotonic`."""
+    """The replaceable clock behind `monotonic`."""
 
     __slots__ = ("read",)
 

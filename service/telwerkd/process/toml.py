@@ -1,14 +1,14 @@
-"""TOML that people wrote, read with one kind of error: the standard library's parser has others beside its own."""
+"""A TOML parser that raises only ValueError: the standard library's raises others too."""
 
 import tomllib
 from typing import Any
 
 
 def loads(text: str) -> dict[str, Any]:
-    """What stands in a document.
+    """Returns the content of a document.
 
     Raises:
-        ValueError: it is no TOML, or is nested more deeply, or has longer numbers, than can be read.
+        ValueError: the text is no TOML, is nested too deeply, or has a number that is too long.
     """
     try:
         return tomllib.loads(text)

@@ -1,7 +1,7 @@
-"""Spans and times of the stages of a call: a port to OpenTelemetry's API, which is imported where traces are wanted.
+"""Spans and timings of the stages of a call: a port to OpenTelemetry's API, imported only if tracing is on.
 
-Without a tracer (`use`), and outside of a query that is timed (`Timed`), a stage costs the look at two variables.
-Spans never hold what an exception says: ids of conversations and people may be in it.
+Without a tracer (`use`), and outside of a timed query (`Timed`), a stage costs two look-ups of variables.
+Spans never contain the text of an exception: it may have ids of conversations and people.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
 
 
 class Timed:
-    """What is learnt of a query: seconds by the names of its stages, and whatever else is noted (`note`)."""
+    """The timings of a query: seconds by the names of its stages, and the objects passed to `note`."""
 
     __slots__ = ("noted", "seconds")
 
@@ -37,7 +37,7 @@ timed: ContextVar[Timed | None] = ContextVar("timed", default=None)
 
 
 def note(found: object) -> None:
-    """Notes something of the query that is timed, if one is."""
+    """Adds an object to the notes of the query that is being timed, if there is one."""
     query = timed.get()
     if query is not None:
         query.noted.append(found)
@@ -50,17 +50,17 @@ def use(tracer: "Tracer | None") -> None:
 
 
 def tracer() -> "Tracer | None":
-    """What makes spans; None if nothing does."""
+    """Returns the tracer; None if tracing is off."""
     return _tracer
 
 
 def current_trace_id() -> str | None:
-    """What a line of the log is to be found by."""
+    """Returns the trace id of the current call, for its log lines; None without one."""
     return trace_id.get()
 
 
 def stage(name: str) -> AbstractContextManager[Any]:
-    """Spans a stage of the call that is being answered, and adds its time to those of a query that is timed."""
+    """Returns a context manager that makes a span of a stage, and adds its time to a timed query's."""
     query = timed.get()
     if _tracer is not None:
         return _spanned(_tracer, name, query)
@@ -68,7 +68,7 @@ def stage(name: str) -> AbstractContextManager[Any]:
 
 
 class _Timing:
-    """Written out, for each query that is not kept has several."""
+    """Adds a stage's time to a timed query. Written as a class, which is cheaper than a generator."""
 
     __slots__ = ("_begun", "_name", "_seconds")
 
@@ -100,7 +100,7 @@ def _span(tracer: "Tracer", name: str) -> Iterator[None]:
 
 
 def failed(span: "Span", error_type: str) -> None:
-    """Says that what the span is of went wrong, and with what kind of error."""
+    """Marks a span as failed, with the type of the error."""
     from opentelemetry.trace import StatusCode  # noqa: PLC0415  # see the module
 
     span.set_attribute("error.type", error_type)
@@ -111,9 +111,9 @@ def failed(span: "Span", error_type: str) -> None:
 
 
 class Waiting:
-    """A call that waits for group commit: a span, linked to the transaction that it goes into.
+    """The span of a call's wait for group commit, linked to the transaction that stores the call's events.
 
-    What is divided over several transactions waits for each.
+    A batch that is divided over several transactions has one span for each.
     """
 
     __slots__ = ("_context", "_span", "_tracer")
@@ -128,16 +128,16 @@ class Waiting:
 
     @property
     def context(self) -> "Context":
-        """Of the call."""
+        """The trace context of the call."""
         return self._context
 
     def begin(self) -> None:
-        """It waits, perhaps again."""
+        """Starts the span, unless it is open."""
         if self._span is None:
             self._span = self._tracer.start_span("group commit wait", self._context)
 
     def end(self, transaction: "Span | None" = None) -> None:
-        """It waits no longer."""
+        """Ends the span, linked to a transaction's."""
         span, self._span = self._span, None
         if span is not None:
             if transaction is not None:
@@ -146,7 +146,7 @@ class Waiting:
 
 
 def waiting() -> Waiting | None:
-    """The current call begins to wait; None where no spans are made."""
+    """Returns a new wait of the current call; None if tracing is off."""
     return None if _tracer is None else Waiting(_tracer)
 
 
@@ -156,7 +156,7 @@ transaction, and how many of its events this one stores."""
 
 
 def transaction(calls: _Stored) -> AbstractContextManager[None]:
-    """Spans the transaction that calls go into. It is a part of the first one's trace, and linked to all others."""
+    """Returns a context manager for a transaction's span: a child of the first call's trace, linked to all others."""
     return _NOTHING if _tracer is None else _transaction(_tracer, calls)
 
 
